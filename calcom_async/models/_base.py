@@ -1,0 +1,46 @@
+"""What every model shares.
+
+Answers carry whatever the server sends: a field that may be missing or null is `X | None = None`, a value outside a
+`Literal` alias is kept as the plain string that it is, and unknown fields are skipped. Bodies say three things apart:
+a value, `None` (null, where null means something) and `UNSET` (not sent).
+"""
+
+from typing import Any, ClassVar, dataclass_transform
+
+import msgspec
+
+# JSON has one kind of number: a count of minutes arrives as 30, but a row made elsewhere may say 30.5.
+Number = int | float
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Base of all models: frozen, built by keyword, camelCase on the wire."""
+
+
+class Setting(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Base of what an event type can switch off; `disabled` is true when it is off."""
+
+    disabled: bool = False
+
+
+# Typed `Any`, so that every setting takes it: msgspec reads no unions of structs, hence no `Seats | Disabled`.
+DISABLED: Any = Setting(disabled=True)
+
+
+class SecretModel(Model, frozen=True, kw_only=True):
+    """Base of models that hold secrets: the fields named in `secrets` are masked wherever the model is printed."""
+
+    secrets: ClassVar[frozenset[str]] = frozenset()
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Name and printable value of each field."""
+        return [(name, self._printable(name)) for name in self.__struct_fields__]
+
+    def _printable(self, name: str) -> Any:
+        value = getattr(self, name)
+        return "***" if name in self.secrets and isinstance(value, str) else value
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"{type(self).__name__}({fields})"

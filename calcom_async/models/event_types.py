@@ -1,0 +1,276 @@
+"""Event types of users and teams: what can be booked."""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import UNSET, UnsetType, field
+from msgspec.structs import force_setattr
+
+from calcom_async.models._base import Model, Setting
+from calcom_async.models.event_type_settings import (
+    BookerActiveBookingsLimit,
+    BookerLayouts,
+    BookingField,
+    BookingLimits,
+    BookingWindow,
+    CalVideoSettings,
+    Color,
+    ConfirmationPolicy,
+    DisableCancelling,
+    DisableRescheduling,
+    EmailSettings,
+    EventTypeDestinationCalendar,
+    Host,
+    Location,
+    Recurrence,
+    Seats,
+)
+
+SchedulingType = Literal["collective", "roundRobin", "managed"] | str
+
+# The specification declares a list, the server sends one object; `EventType` makes one of either.
+if TYPE_CHECKING:
+    _Window = BookingWindow
+else:
+    _Window = BookingWindow | list[BookingWindow]
+
+_SCHEDULING_TYPES = {"collective": "collective", "roundrobin": "roundRobin", "managed": "managed"}
+
+
+def scheduling_type(name: SchedulingType) -> SchedulingType:
+    """The API's spelling of COLLECTIVE, ROUND_ROBIN and MANAGED in any spelling; unknown ones stay as they are."""
+    return _SCHEDULING_TYPES.get(name.replace("_", "").replace("-", "").lower(), name)
+
+
+class EventTypeUser(Model, frozen=True, kw_only=True):
+    """A user of an event type; `metadata` is the user's raw one, readable without credentials."""
+
+    id: int
+    name: str | None = None
+    username: str | None = None
+    avatar_url: str | None = None
+    brand_color: str | None = None
+    dark_brand_color: str | None = None
+    week_start: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class EventTypeTeam(Model, frozen=True, kw_only=True, gc=False):
+    """The team of an event type; single reads give the `id` alone, lists the rest."""
+
+    id: int
+    slug: str | None = None
+    banner_url: str | None = None
+    name: str | None = None
+    logo_url: str | None = None
+    week_start: str | None = None
+    brand_color: str | None = None
+    dark_brand_color: str | None = None
+    theme: str | None = None
+
+
+class EventType(Model, frozen=True, kw_only=True):
+    """What can be booked, of a user or of a team; times are minutes.
+
+    A managed one cannot be booked itself, only the children that its creation answers along with it. Asking for several
+    usernames gives one made-up event type with id 0, hence the defaults, which are the server's.
+    """
+
+    id: int
+    owner_id: int | None = None
+    """None for team event types."""
+    length_in_minutes: int
+    length_in_minutes_options: list[int] | None = None
+    title: str
+    slug: str
+    description: str | None = None
+    """Empty when there is none."""
+    locations: list[Location] = field(default_factory=list)
+    booking_fields: list[BookingField] = field(default_factory=list)
+    recurrence: Recurrence | None = None
+    disable_guests: bool | None = None
+    slot_interval: int | None = None
+    """The length of the event when None."""
+    minimum_booking_notice: int = 120
+    before_event_buffer: int = 0
+    after_event_buffer: int = 0
+    metadata: dict[str, Any] | None = None
+    price: int = 0
+    """In minor units of `currency`."""
+    currency: str = "usd"
+    lock_time_zone_toggle_on_booking_page: bool | None = None
+    seats_per_time_slot: int | None = None
+    """The old place of `seats`, as is `seats_show_availability_count`."""
+    seats_show_availability_count: bool | None = None
+    forward_params_success_redirect: bool | None = None
+    success_redirect_url: str | None = None
+    is_instant_event: bool | None = None
+    users: list[EventTypeUser] = field(default_factory=list)
+    schedule_id: int | None = None
+    """The host's default schedule when None."""
+    booking_limits_count: BookingLimits | None = None
+    booking_limits_duration: BookingLimits | None = None
+    booker_active_bookings_limit: BookerActiveBookingsLimit | None = None
+    only_show_first_available_slot: bool | None = None
+    offset_start: int = 0
+    booking_window: _Window | None = None
+    booker_layouts: BookerLayouts | None = None
+    confirmation_policy: ConfirmationPolicy | None = None
+    requires_booker_email_verification: bool | None = None
+    hide_calendar_notes: bool | None = None
+    color: Color | None = None
+    seats: Seats | None = None
+    custom_name: str | None = None
+    destination_calendar: EventTypeDestinationCalendar | None = None
+    use_destination_calendar_email: bool | None = None
+    hide_calendar_event_details: bool | None = None
+    hide_organizer_email: bool | None = None
+    cal_video_settings: CalVideoSettings | None = None
+    hidden: bool = False
+    booking_requires_authentication: bool | None = None
+    booking_url: str | None = None
+    disable_cancelling: DisableCancelling | None = None
+    disable_rescheduling: DisableRescheduling | None = None
+    interface_language: str | None = None
+    allow_rescheduling_past_bookings: bool | None = None
+    allow_rescheduling_cancelled_bookings: bool | None = None
+    show_optimized_slots: bool | None = None
+
+    hosts: list[Host] | None = None
+    """From here on team event types only; children of a managed one have no hosts, team and scheduling type."""
+    team_id: int | None = None
+    parent_event_type_id: int | None = None
+    scheduling_type: SchedulingType | None = None
+    assign_all_team_members: bool | None = None
+    team: EventTypeTeam | None = None
+    email_settings: EmailSettings | None = None
+    reschedule_with_same_round_robin_host: bool | None = None
+    rr_host_subset_enabled: bool | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.booking_window, list):
+            force_setattr(self, "booking_window", next(iter(self.booking_window), None))
+
+    @property
+    def is_recurring(self) -> bool:
+        """Whether one booking makes a series."""
+        return _is_on(self.recurrence)
+
+    @property
+    def is_seated(self) -> bool:
+        """Whether several attendees share one booking."""
+        return _is_on(self.seats)
+
+    @property
+    def needs_confirmation(self) -> bool:
+        """Whether new bookings may be pending at first; with a policy of type "time" only the near ones are."""
+        return _is_on(self.confirmation_policy)
+
+
+def _is_on(setting: Setting | None) -> bool:
+    return setting is not None and not setting.disabled
+
+
+class DeletedEventType(Model, frozen=True, kw_only=True, gc=False):
+    """What deleting an event type leaves; a team's is answered with `id` and `title` alone."""
+
+    id: int
+    title: str
+    slug: str | None = None
+    length_in_minutes: int | None = None
+
+
+class _EventTypeBody(Model, frozen=True, kw_only=True):
+    """What all bodies of event types have in common; times are minutes, `DISABLED` switches a setting off."""
+
+    length_in_minutes_options: list[int] | UnsetType = UNSET
+    """Lengths to choose from; `length_in_minutes` is the default among them."""
+    description: str | UnsetType = UNSET
+    locations: list[Location] | UnsetType = UNSET
+    """Without any, a booking uses the host's default video app."""
+    booking_fields: list[BookingField] | UnsetType = UNSET
+    disable_guests: bool | UnsetType = UNSET
+    slot_interval: int | UnsetType | None = UNSET
+    """None means every `length_in_minutes`."""
+    minimum_booking_notice: int | UnsetType = UNSET
+    before_event_buffer: int | UnsetType = UNSET
+    after_event_buffer: int | UnsetType = UNSET
+    schedule_id: int | UnsetType | None = UNSET
+    """None means the user's default schedule."""
+    booking_limits_count: BookingLimits | UnsetType = UNSET
+    booking_limits_duration: BookingLimits | UnsetType = UNSET
+    booker_active_bookings_limit: BookerActiveBookingsLimit | UnsetType = UNSET
+    only_show_first_available_slot: bool | UnsetType = UNSET
+    booking_window: BookingWindow | UnsetType = UNSET
+    offset_start: int | UnsetType = UNSET
+    booker_layouts: BookerLayouts | UnsetType = UNSET
+    confirmation_policy: ConfirmationPolicy | UnsetType = UNSET
+    recurrence: Recurrence | UnsetType = UNSET
+    seats: Seats | UnsetType = UNSET
+    requires_booker_email_verification: bool | UnsetType = UNSET
+    hide_calendar_notes: bool | UnsetType = UNSET
+    hide_calendar_event_details: bool | UnsetType = UNSET
+    hide_organizer_email: bool | UnsetType = UNSET
+    lock_time_zone_toggle_on_booking_page: bool | UnsetType = UNSET
+    use_destination_calendar_email: bool | UnsetType = UNSET
+    hidden: bool | UnsetType = UNSET
+    color: Color | UnsetType = UNSET
+    custom_name: str | UnsetType = UNSET
+    """With placeholders such as `{Event type title}` and `{Scheduler}`."""
+    destination_calendar: EventTypeDestinationCalendar | UnsetType = UNSET
+    success_redirect_url: str | UnsetType = UNSET
+    cal_video_settings: CalVideoSettings | UnsetType = UNSET
+    booking_requires_authentication: bool | UnsetType = UNSET
+    disable_cancelling: DisableCancelling | UnsetType = UNSET
+    disable_rescheduling: DisableRescheduling | UnsetType = UNSET
+    interface_language: str | UnsetType = UNSET
+    """The visitor's own when empty."""
+    allow_rescheduling_past_bookings: bool | UnsetType = UNSET
+    allow_rescheduling_cancelled_bookings: bool | UnsetType = UNSET
+    show_optimized_slots: bool | UnsetType = UNSET
+
+
+class CreateEventType(_EventTypeBody, frozen=True, kw_only=True):
+    """A new event type; the slug is stored as sent and has to be new among the user's (400 if it is not)."""
+
+    title: str
+    slug: str
+    length_in_minutes: int
+
+
+class UpdateEventType(_EventTypeBody, frozen=True, kw_only=True):
+    """Changes to an event type; `booking_fields` replaces the whole set of custom ones."""
+
+    title: str | UnsetType = UNSET
+    slug: str | UnsetType = UNSET
+    length_in_minutes: int | UnsetType = UNSET
+
+
+class CreateTeamEventType(CreateEventType, frozen=True, kw_only=True):
+    """A new event type of a team, with its `hosts` or all members; a managed one answers a list, the parent first.
+
+    `scheduling_type` is taken as `COLLECTIVE` and `ROUND_ROBIN` too, and written as the API wants it.
+    """
+
+    scheduling_type: SchedulingType
+    hosts: list[Host] | UnsetType = UNSET
+    assign_all_team_members: bool | UnsetType = UNSET
+    email_settings: EmailSettings | UnsetType = UNSET
+    reschedule_with_same_round_robin_host: bool | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "scheduling_type", scheduling_type(self.scheduling_type))
+
+
+class UpdateTeamEventType(UpdateEventType, frozen=True, kw_only=True):
+    """Changes to an event type of a team; `hosts` replaces the whole list, a managed one answers a list."""
+
+    scheduling_type: SchedulingType | UnsetType = UNSET
+    """Only collective or round robin."""
+    hosts: list[Host] | UnsetType = UNSET
+    assign_all_team_members: bool | UnsetType = UNSET
+    email_settings: EmailSettings | UnsetType = UNSET
+    reschedule_with_same_round_robin_host: bool | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if self.scheduling_type is not UNSET:
+            force_setattr(self, "scheduling_type", scheduling_type(self.scheduling_type))

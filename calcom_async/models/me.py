@@ -1,0 +1,61 @@
+"""The user that the credentials belong to."""
+
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+from msgspec.structs import force_setattr
+
+from calcom_async.models._base import Model
+from calcom_async.models.times import Weekday
+
+
+class MeOrganization(Model, frozen=True, kw_only=True, gc=False):
+    """The organisation that the user belongs to."""
+
+    id: int
+    is_platform: bool
+
+
+class Me(Model, frozen=True, kw_only=True):
+    """The current user; platform client credentials act as the owner of the platform organisation."""
+
+    id: int
+    email: str
+    name: str | None = None
+    avatar_url: str | None = None
+    bio: str | None = None
+    time_format: int = 12
+    """12 or 24."""
+    default_schedule_id: int | None = None
+    week_start: str = "Sunday"
+    time_zone: str
+    username: str | None = None
+    organization_id: int | None = None
+    organization: MeOrganization | None = None
+    """Only for members of an organisation, and never in the answer to an update."""
+
+
+class UpdateMe(Model, frozen=True, kw_only=True):
+    """Changes to the current user; what is left `UNSET` stays as it is.
+
+    A new e-mail address is not applied at once: it waits for its verification mail. A new time zone leaves the
+    schedules' own time zones alone. `default_schedule_id` is not checked by the server.
+    """
+
+    email: str | UnsetType = UNSET
+    name: str | UnsetType | None = UNSET
+    time_format: int | UnsetType = UNSET
+    default_schedule_id: int | UnsetType = UNSET
+    week_start: int | str | UnsetType = UNSET
+    """A day of the week in any form that `Weekday.of` takes; 0 = Sunday."""
+    time_zone: str | UnsetType = UNSET
+    locale: str | UnsetType = UNSET
+    """Accepted, but never returned; the same holds for `metadata`."""
+    avatar_url: str | UnsetType = UNSET
+    bio: str | UnsetType | None = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+    """At most 50 keys of 40 characters, values of 500."""
+
+    def __post_init__(self) -> None:
+        if self.week_start is not UNSET:
+            force_setattr(self, "week_start", Weekday.of(self.week_start))
