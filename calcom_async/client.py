@@ -1,0 +1,293 @@
+"""Calcom, the session manager: stacks the middleware, hangs the resources on it, opens and closes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from calcom_async import __version__
+from calcom_async.auth import ApiKey, Credentials
+from calcom_async.config import Config
+from calcom_async.errors import ConfigError, InvalidRequestError
+from calcom_async.events import Event, Observer
+from calcom_async.limiter import Limiter, TokenBucket
+from calcom_async.middleware import RetryBudget, authorized, limited, observed, retrying
+from calcom_async.resources._base import Channel
+from calcom_async.transport import Transport
+from calcom_async.wire import Request, decode, encode, query_string
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from calcom_async.resources.bookings import Bookings
+    from calcom_async.resources.calendars import Calendars
+    from calcom_async.resources.event_types import EventTypes
+    from calcom_async.resources.me import Me
+    from calcom_async.resources.organizations import Organization
+    from calcom_async.resources.schedules import Schedules
+    from calcom_async.resources.slots import Slots
+    from calcom_async.resources.teams import Team, Teams
+    from calcom_async.resources.webhooks import Webhooks
+
+VERSION_BY_PATH = {
+    "bookings": "2024-08-13",
+    "event-types": "2024-06-14",
+    "schedules": "2024-06-11",
+    "slots": "2024-09-04",
+}
+"""For `Calcom.request`: the `cal-api-version` that paths of an area need, by their first part."""
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """What the client did so far; `limits` is the limiter's own account, a value for each credential and limit."""
+
+    requests: int
+    retries: int
+    waits: int
+    refused: int
+    """Answers 429; the limiter is there to keep this at 0."""
+    pages: int
+    seconds_waited: float
+    connections: int
+    limits: Sequence[Any]
+
+
+class Calcom:
+    """A client of Cal.com API v2, for use in one event loop at a time.
+
+        async with Calcom("cal_live_...") as cal:
+            me = await cal.me.get()
+
+    `credentials` are an API key, an `ApiKey`, an `AccessToken` or a `PlatformClient`; without them the key comes from
+    `config`, else from `CAL_API_KEY` in the environment (and the address from `CAL_API_URL`). Further keywords are
+    fields of `Config`. A `session` of yours is used and never closed. Give several clients one `limiter` and they
+    share its limits. `on_event` gets an `Event` for every attempt, repeat, wait and page; `trace_configs` go to
+    aiohttp.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials | str | None = None,
+        *,
+        config: Config | None = None,
+        session: aiohttp.ClientSession | None = None,
+        limiter: Limiter | None = None,
+        on_event: Callable[[Event], object] | None = None,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
+        **config_fields: Any,
+    ) -> None:
+        self.config = _configured(config, config_fields)
+        self.credentials = _credentials(credentials, self.config)
+        self.limiter: Limiter = limiter if limiter is not None else TokenBucket()
+        self._observer = Observer(on_event)
+        agent = self.config.user_agent or f"calcom_async/{__version__}"
+        self._transport = Transport(self.config, agent, session=session, trace_configs=trace_configs)
+        self._owns_transport = True
+        self._stack()
+
+    def _stack(self) -> None:
+        exchange, observer, config = self._transport.exchange, self._observer, self.config
+        limits = limited(observed(exchange, observer), self.limiter, config, observer)
+        signs = authorized(limits, self.credentials, config.base_url)
+        self._send = retrying(signs, config, RetryBudget(config.retry_budget), observer)
+        self._channel = Channel(self._send, observer, config.versions, config.priority)
+
+    def __repr__(self) -> str:
+        return f"<Calcom {self.config.base_url} as {self.credentials!r}, {'open' if self.is_open else 'not open'}>"
+
+    async def __aenter__(self) -> Self:
+        if self._owns_transport:
+            if self.is_open:
+                raise ConfigError("the client is open already; one `async with` is enough for many tasks")
+            await self._transport.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections, unless they are borrowed; a token renewal in flight is waited for."""
+        await self.credentials.aclose()
+        if self._owns_transport:
+            await self._transport.aclose()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests can be sent."""
+        return self._transport.is_open
+
+    def acting_as(self, credentials: Credentials | str) -> Calcom:
+        """A second client on the same connections with other credentials and so its own rate limit.
+
+        It lives as long as this one and needs no `async with`.
+        """
+        return self._twin(credentials=_credentials(credentials, self.config))
+
+    def with_priority(self, priority: int) -> Calcom:
+        """A second client on the same connections and the same limit, whose calls queue at another place.
+
+        Lower goes first: give an export `cal.with_priority(1)` and interactive calls overtake it.
+        """
+        return self._twin(config=msgspec.structs.replace(self.config, priority=priority))
+
+    def _twin(self, *, credentials: Credentials | None = None, config: Config | None = None) -> Calcom:
+        twin = object.__new__(Calcom)
+        twin.config = config or self.config
+        twin.credentials = credentials or self.credentials
+        twin.limiter = self.limiter
+        twin._observer = self._observer
+        twin._transport = self._transport
+        twin._owns_transport = False
+        twin._stack()
+        return twin
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        version: str | None = None,
+        repeatable: bool | None = None,
+    ) -> Any:
+        """Ask for anything, e.g. `request("GET", "/v2/me")`; returns the decoded JSON, envelope and all.
+
+        `version` is the `cal-api-version`; without it, what the path needs. `repeatable` says whether the call may be
+        made again when its answer is lost: reads may, unless told otherwise. Errors are those of the typed methods.
+        """
+        method = method.upper()
+        path = _below_base(path)
+        version = version or self.config.versions.get(path.split("/")[1].replace("-", "_")) or _version_for(path)
+        response = await self._send(
+            Request(
+                method=method,
+                template=path,
+                path=path,
+                query=query_string(query or {}),
+                headers={"cal-api-version": version} if version else {},
+                body=None if body is None else encode(body),
+                repeatable=method == "GET" if repeatable is None else repeatable,
+                priority=self.config.priority,
+            )
+        )
+        return decode(Any, response.body) if response.body else None
+
+    def stats(self) -> Stats:
+        """A snapshot of the counts, the limiter and the connections."""
+        counts = self._observer.counts
+        return Stats(
+            requests=counts["request"],
+            retries=counts["retry"],
+            waits=counts["wait"],
+            refused=counts["refused"],
+            pages=counts["page"],
+            seconds_waited=self._observer.seconds_waited,
+            connections=self._transport.connections,
+            limits=self.limiter.snapshot(),
+        )
+
+    # The resources; each is imported when it is first used, so that a program pays for what it needs.
+
+    @cached_property
+    def me(self) -> Me:
+        """The user that the credentials belong to."""
+        from calcom_async.resources.me import Me
+
+        return Me(self._channel)
+
+    @cached_property
+    def event_types(self) -> EventTypes:
+        """The user's event types."""
+        from calcom_async.resources.event_types import EventTypes
+
+        return EventTypes(self._channel)
+
+    @cached_property
+    def bookings(self) -> Bookings:
+        """Bookings that the credentials may see."""
+        from calcom_async.resources.bookings import Bookings
+
+        return Bookings(self._channel)
+
+    @cached_property
+    def schedules(self) -> Schedules:
+        """The user's working hours."""
+        from calcom_async.resources.schedules import Schedules
+
+        return Schedules(self._channel)
+
+    @cached_property
+    def slots(self) -> Slots:
+        """Free times, and their reservation."""
+        from calcom_async.resources.slots import Slots
+
+        return Slots(self._channel)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """The user's webhooks."""
+        from calcom_async.resources.webhooks import Webhooks
+
+        return Webhooks(self._channel)
+
+    @cached_property
+    def calendars(self) -> Calendars:
+        """Connected calendars and their busy times."""
+        from calcom_async.resources.calendars import Calendars
+
+        return Calendars(self._channel)
+
+    @cached_property
+    def teams(self) -> Teams:
+        """Teams that the user is a member of."""
+        from calcom_async.resources.teams import Teams
+
+        return Teams(self._channel)
+
+    def team(self, team_id: int) -> Team:
+        """One team: its event types and bookings."""
+        from calcom_async.resources.teams import Team
+
+        return Team(self._channel, "/teams/{}", team_id)
+
+    def organization(self, organization_id: int) -> Organization:
+        """One organisation: its teams, users and bookings."""
+        from calcom_async.resources.organizations import Organization
+
+        return Organization(self._channel, "/organizations/{}", organization_id)
+
+
+def _configured(config: Config | None, fields: Mapping[str, Any]) -> Config:
+    known = Config.__struct_fields__
+    if unknown := [name for name in fields if name not in known]:
+        raise ConfigError(f"Calcom() has no setting {unknown[0]!r}; the settings are {', '.join(known)}")
+    return msgspec.structs.replace(config, **fields) if config else Config.from_env(**fields)
+
+
+def _credentials(given: Credentials | str | None, config: Config) -> Credentials:
+    if given is None:
+        given = config.api_key
+    if given is None:
+        raise ConfigError("no credentials: pass an API key to Calcom(), or set CAL_API_KEY in the environment")
+    return ApiKey(given) if isinstance(given, str) else given
+
+
+def _below_base(path: str) -> str:
+    """A path of the user's, below the base URL; what could lead elsewhere is refused."""
+    path = path.removeprefix("/v2") if path.startswith("/v2/") else path
+    parts = path.split("/")
+    if parts[0] or len(parts) < 2 or any(part in {"", ".", ".."} for part in parts[1:]) or set(path) & set("?#\\ "):
+        raise InvalidRequestError(f"a path looks like /v2/bookings/{{uid}}, with its query in query=; not {path!r}")
+    return path
+
+
+def _version_for(path: str) -> str | None:
+    return (
+        None
+        if path.endswith("/private-links") or "/private-links/" in path
+        else VERSION_BY_PATH.get(path.split("/")[1])
+    )

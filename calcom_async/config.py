@@ -1,0 +1,103 @@
+"""Config: everything about the client that is not a credential object, with the defaults in one place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from calcom_async.errors import ConfigError
+
+BASE_URL = "https://api.cal.com/v2"
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of a client: frozen, picklable, checked when made; its repr hides the key.
+
+    All times are seconds. Raises `ConfigError` for a value that cannot work.
+    """
+
+    base_url: str = BASE_URL
+    """Where the API lives, with or without `/v2`, with a path prefix if there is one. Plain http only to loopback."""
+    api_key: str | None = None
+    """The key to use when the client is given no credentials."""
+    allow_http: bool = False
+    """Permit plain http to other hosts than this machine. The key then travels in clear."""
+
+    timeout: float = 60.0
+    """One attempt, from the moment it is sent to the last byte; waiting for the rate limit does not count."""
+    connect_timeout: float = 10.0
+    deadline: float = 300.0
+    """All attempts of one call together with the pauses between them; waiting for the rate limit does not count."""
+    max_attempts: int = 5
+    backoff_base: float = 0.5
+    """The first pause before a repeat is drawn from 0 to this, each next one from 0 to twice as much."""
+    backoff_cap: float = 30.0
+    retry_budget: float = 0.2
+    """Repeats that the client may make per call, on average: trouble must not multiply the load on the server."""
+
+    rate_limit: int | None = None
+    """Calls a minute to start from, instead of the documented limit for the kind of credential."""
+    max_wait: float | None = None
+    """Longest wait for the rate limit before `RateLimitedError` is raised at once; None waits as long as it takes."""
+    priority: int = 0
+    """Place in the queue for the rate limit; lower goes first among the waiting calls of one credential."""
+
+    max_connections: int = 100
+    keepalive: float = 4.0
+    """Idle connections are dropped after this, before the server does so after its 5 s."""
+    max_response_bytes: int = 64 * 2**20
+    versions: Mapping[str, str] = {}
+    """`cal-api-version` by area ("bookings", "event_types", "schedules", "slots"), where yours differs from ours."""
+    user_agent: str = ""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "base_url", _checked_url(self.base_url, allow_http=self.allow_http))
+        for name in ("timeout", "connect_timeout", "deadline", "keepalive", "max_connections", "max_attempts"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"Config.{name} must be more than 0, not {getattr(self, name)!r}")
+        for name in ("backoff_base", "backoff_cap", "retry_budget"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"Config.{name} must not be negative, it is {getattr(self, name)!r}")
+        if self.rate_limit is not None and self.rate_limit < 1:
+            raise ConfigError(f"Config.rate_limit must be at least 1 a minute, not {self.rate_limit!r}")
+
+    def __rich_repr__(self) -> Any:
+        for name, default in zip(self.__struct_fields__, self.__struct_defaults__, strict=True):
+            value = getattr(self, name)
+            if (value and value != default) or name == "base_url":
+                yield name, "***" if name == "api_key" else value
+
+    def __repr__(self) -> str:
+        return f"Config({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    @classmethod
+    def from_env(cls, **overrides: Any) -> Config:
+        """Read `CAL_API_KEY` and `CAL_API_URL`, the variables of the official command line; overrides win."""
+        found = {"api_key": os.environ.get("CAL_API_KEY"), "base_url": os.environ.get("CAL_API_URL")}
+        return cls(**{name: value for name, value in found.items() if value} | overrides)
+
+
+def _checked_url(url: str, *, allow_http: bool) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigError(f"base_url must look like {BASE_URL}, not {url!r}")
+    if parts.username or parts.password:
+        raise ConfigError("base_url must not hold a user name or password; give credentials to Calcom()")
+    if parts.query or parts.fragment:
+        raise ConfigError(f"base_url must end with its path; {url!r} has a query or fragment")
+    if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
+        raise ConfigError(f"{url!r} would send the key in clear; use https, or allow_http=True if you must")
+    path = parts.path.rstrip("/")
+    return f"{parts.scheme}://{parts.netloc}{path if path.endswith('/v2') else path + '/v2'}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -1,0 +1,200 @@
+"""Every exception of the package, one tree, split by what the caller can do about it.
+
+    CalcomError
+    ├─ ConfigError (ValueError)              we were set up wrong; nothing was sent
+    ├─ InvalidRequestError (ValueError)      an argument that Cal.com could not understand; nothing was sent
+    ├─ TransportError                        no usable answer; .sent says whether Cal.com may have acted
+    │  ├─ ConnectionFailedError (ConnectionError)
+    │  └─ TimedOutError (TimeoutError)
+    ├─ ApiError                              Cal.com refused: .status .code .message .fields .request_id
+    │  ├─ BadRequestError                    400
+    │  ├─ UnauthorizedError                  401
+    │  │  └─ TokenExpiredError               498, the expired access token of a managed user
+    │  ├─ ForbiddenError                     403
+    │  ├─ NotFoundError (LookupError)        404
+    │  ├─ ConflictError                      409
+    │  ├─ UnprocessableError                 422
+    │  ├─ RateLimitedError                   429, or a wait longer than max_wait: .retry_after
+    │  └─ ServerError                        500 and above
+    ├─ DecodeError                           the answer does not fit the model; the message holds the path
+    ├─ IncompleteListError                   a strict walk ended with rows that the server counts but never showed
+    └─ ExportError                           an export could not be written
+
+All of them pickle and deep-copy, so they cross processes whole. None of them holds a credential.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+
+class RateLimit(NamedTuple):
+    """How one named limit stood at an answer: an `X-RateLimit-*-<Name>` triple.
+
+    `reset` is in seconds from the answer until the window, or the block, ends.
+    """
+
+    name: str
+    limit: int
+    remaining: int
+    reset: float
+
+
+class CalcomError(Exception):
+    """Base of everything that this package raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(cls: type[CalcomError], args: tuple[Any, ...], state: dict[str, Any]) -> CalcomError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigError(CalcomError, ValueError):
+    """The client was set up wrong; nothing was sent."""
+
+
+class InvalidRequestError(CalcomError, ValueError):
+    """An argument that Cal.com could not understand, such as a naive datetime; nothing was sent."""
+
+
+class TransportError(CalcomError):
+    """No usable answer came. `sent` says whether Cal.com may have acted on the request.
+
+    `seconds` is how long the attempt took.
+    """
+
+    def __init__(self, message: str, *, sent: bool, seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.sent = sent
+        self.seconds = seconds
+
+
+class ConnectionFailedError(TransportError, ConnectionError):
+    """The connection could not be made (`sent` is False) or broke before the answer was whole (`sent` is True)."""
+
+
+class TimedOutError(TransportError, TimeoutError):
+    """An attempt, or all of them together, took longer than allowed."""
+
+
+class ApiError(CalcomError):
+    """Cal.com refused the request.
+
+    `code` is the server's class name for the fault ("NotFoundException") or None where the body had none. `fields`
+    maps the path of each rejected field to the reasons ("attendee.timeZone": ["must be a valid IANA time-zone"]); it
+    is empty where the server did not say. `details` is what the server sent beside the message; it may echo what you
+    sent.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        code: str | None = None,
+        details: Any = None,
+        fields: Mapping[str, Sequence[str]] | None = None,
+        request_id: str | None = None,
+        rate_limits: Sequence[RateLimit] = (),
+        method: str = "",
+        path: str = "",
+        seconds: float = 0.0,
+    ) -> None:
+        where = f"{method} {path}: " if path else ""
+        because = "; ".join(f"{name}: {', '.join(reasons)}" for name, reasons in (fields or {}).items())
+        text = f"{where}{status} {message}" + (f" ({because})" if because else "")
+        super().__init__(text + (f" [request {request_id}]" if request_id else ""))
+        self.message = message
+        self.status = status
+        self.code = code
+        self.details = details
+        self.fields = {name: list(reasons) for name, reasons in (fields or {}).items()}
+        self.request_id = request_id
+        self.rate_limits = tuple(rate_limits)
+        self.method = method
+        self.path = path
+        self.seconds = seconds
+
+
+class BadRequestError(ApiError):
+    """400: the request was understood and refused; `fields` may say which part of it is wrong."""
+
+
+class UnauthorizedError(ApiError):
+    """401: missing, unknown or expired credentials.
+
+    Two 401s are no credential problem: a used-up booking limit of an event type (message `booking_limit_reached` or
+    `duration_limit_reached`), and busy times of somebody else's calendar.
+    """
+
+
+class TokenExpiredError(UnauthorizedError):
+    """498: the access token of a managed user has expired. `AccessToken` renews it and you do not see this."""
+
+
+class ForbiddenError(ApiError):
+    """403: the credentials are good but not for this."""
+
+
+class NotFoundError(ApiError, LookupError):
+    """404: no such thing, or not yours, or the route does not exist for the `cal-api-version` sent."""
+
+
+class ConflictError(ApiError):
+    """409: it exists already, the seats are gone, or another booking won the race for the slot."""
+
+
+class UnprocessableError(ApiError):
+    """422: a slot that is reserved or booked, or a team event type without hosts."""
+
+
+class RateLimitedError(ApiError):
+    """429, or a wait for the limit that would be longer than `max_wait` (then nothing was sent).
+
+    `retry_after` is the number of seconds after which the request has a chance.
+    """
+
+    def __init__(self, message: str, *, retry_after: float, status: int = 429, **evidence: Any) -> None:
+        super().__init__(message, status=status, **evidence)
+        self.retry_after = retry_after
+
+
+class ServerError(ApiError):
+    """5xx: the server, or a proxy in front of it, failed. What was asked may have been done all the same."""
+
+
+class DecodeError(CalcomError):
+    """The answer does not fit the model. The message names the place, e.g. `$.data[3].start`."""
+
+
+class IncompleteListError(CalcomError):
+    """A strict walk ended, yet the server counts more rows than it showed.
+
+    `expected` is the server's total, `seen` the number of distinct rows it gave in all passes.
+    """
+
+    def __init__(self, message: str, *, expected: int, seen: int) -> None:
+        super().__init__(message)
+        self.expected = expected
+        self.seen = seen
+
+
+class ExportError(CalcomError):
+    """An export could not be written. What was written before it is valid as far as it goes."""
+
+
+BY_STATUS: Mapping[int, type[ApiError]] = {
+    400: BadRequestError,
+    401: UnauthorizedError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: UnprocessableError,
+    498: TokenExpiredError,
+}
+"""Which class a status becomes; 429 and 5xx are built apart, anything else is a plain `ApiError`."""

@@ -1,0 +1,213 @@
+"""retrying(authorized(limited(observed(exchange)))): each takes a `Send` and returns a `Send` that adds one thing.
+
+Retry is outermost, so that each attempt carries fresh credentials and pays its own place under the limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from typing import Any
+
+import backoff
+import msgspec
+
+from calcom_async.auth import Credentials, Send
+from calcom_async.config import Config
+from calcom_async.errors import (
+    ApiError,
+    RateLimit,
+    RateLimitedError,
+    ServerError,
+    TimedOutError,
+    TransportError,
+    UnauthorizedError,
+)
+from calcom_async.events import Event, Observer
+from calcom_async.limiter import Bucket, Limiter
+from calcom_async.wire import Request, Response, rate_limits
+
+Refusal = ApiError | TransportError
+
+
+def observed(send: Send, observer: Observer) -> Send:
+    """Tell about every attempt, answered or not."""
+
+    def report(request: Request, status: int | None, seconds: float, limits: tuple[RateLimit, ...]) -> None:
+        remaining = max((limit.remaining for limit in limits), default=None)
+        observer.emit(
+            Event(kind="request", method=request.method, path=request.template, seconds=seconds, status=status,
+                  attempt=request.attempt, remaining=remaining)
+        )  # fmt: skip
+
+    async def observe(request: Request) -> Response:
+        try:
+            response = await send(request)
+        except ApiError as error:
+            report(request, error.status, error.seconds, error.rate_limits)
+            raise
+        except TransportError as error:
+            report(request, None, error.seconds, ())
+            raise
+        report(request, response.status, response.seconds, rate_limits(response.headers))
+        return response
+
+    return observe
+
+
+def limited(send: Send, limiter: Limiter, config: Config, observer: Observer) -> Send:
+    """Wait for a place under the rate limit, and learn from what the answer says about it."""
+
+    async def limit(request: Request) -> Response:
+        ticket = await limiter.acquire(_bucket(request, config), priority=request.priority, max_wait=config.max_wait)
+        if ticket.waited > 0:
+            observer.emit(Event(kind="wait", method=request.method, path=request.template, seconds=ticket.waited))
+        limits: tuple[RateLimit, ...] = ()
+        refused = None
+        try:
+            response = await send(request)
+            limits = rate_limits(response.headers)
+        except RateLimitedError as error:
+            limits, refused = error.rate_limits, error.retry_after
+            raise
+        except ApiError as error:
+            limits = error.rate_limits
+            raise
+        finally:
+            await limiter.settle(ticket, limits, refused=refused)
+        return response
+
+    return limit
+
+
+def _bucket(request: Request, config: Config) -> Bucket:
+    if request.throttle:
+        return Bucket(request.caller, request.throttle.name, request.throttle.limit)
+    return Bucket(request.caller, limit=config.rate_limit or request.budget)
+
+
+def authorized(send: Send, credentials: Credentials, place: str) -> Send:
+    """Sign each request; when the token has expired, renew it once and sign again.
+
+    `place` is the server's address: the same key on two servers is counted twice. Renewals go to `send` directly and so
+    never pass through here themselves.
+    """
+
+    def signed(request: Request) -> Request:
+        return msgspec.structs.replace(
+            request,
+            headers={**request.headers, **credentials.headers},
+            caller=f"{place} {credentials.fingerprint}",
+            budget=credentials.budget,
+        )
+
+    async def authorize(request: Request) -> Response:
+        await credentials.refresh_soon(send)
+        tried = credentials.fingerprint
+        try:
+            return await send(signed(request))
+        except UnauthorizedError as refusal:
+            if not await credentials.renewed(send, tried, refusal):
+                raise
+        return await send(signed(request))
+
+    return authorize
+
+
+class RetryBudget:
+    """How many repeats the client may still make: each call earns a part of one, each repeat costs one.
+
+    When everything fails, the load on the server grows by that part and not by the number of attempts.
+    """
+
+    FULL = 10.0
+
+    def __init__(self, per_call: float) -> None:
+        self.per_call = per_call
+        self.left = self.FULL
+
+    def earn(self) -> None:
+        """A call is being made."""
+        self.left = min(self.FULL, self.left + self.per_call)
+
+    def spend(self) -> bool:
+        """Pay for a repeat; False when there is nothing left."""
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
+
+
+def may_repeat(error: Refusal, request: Request) -> bool:
+    """The whole policy: a 429 and a request that was never sent always, a fate unknown only where it does no harm."""
+    if isinstance(error, RateLimitedError):
+        return error.request_id is not None or error.path != ""
+    if isinstance(error, TransportError):
+        return request.repeatable or not error.sent
+    return isinstance(error, ServerError) and request.repeatable
+
+
+def retrying(send: Send, config: Config, budget: RetryBudget, observer: Observer) -> Send:
+    """Repeat what may pass, after a pause; never past the deadline, and never sooner than the server said."""
+
+    async def retry(request: Request) -> Response:
+        budget.earn()
+        call = _Call(config, request)
+        while True:
+            try:
+                return await send(call.attempt())
+            except (ApiError, TransportError) as error:
+                pause = call.pause_after(error, budget)
+                if pause is None:
+                    raise
+                status = getattr(error, "status", None)
+                observer.emit(
+                    Event(kind="retry", method=request.method, path=request.template, seconds=pause, status=status,
+                          attempt=call.attempts)
+                )  # fmt: skip
+            # Outside the handler: the answer was read and its connection is free before anybody sleeps.
+            await asyncio.sleep(pause)
+
+    return retry
+
+
+class _Call:
+    """One call over all its attempts: how many there were and how much of the deadline is left."""
+
+    def __init__(self, config: Config, request: Request) -> None:
+        self.config = config
+        self.request = request
+        self.attempts = 0
+        self.left = config.deadline
+        self._pauses: Generator[float, Any, None] | None = None
+
+    def attempt(self) -> Request:
+        self.attempts += 1
+        if self.attempts == 1 and self.left >= self.config.timeout:
+            return self.request
+        return msgspec.structs.replace(self.request, attempt=self.attempts, timeout=self.left)
+
+    def pause_after(self, error: Refusal, budget: RetryBudget) -> float | None:
+        """Seconds until the next attempt, or None when the error is final."""
+        self.left -= error.seconds
+        if self.attempts >= self.config.max_attempts or not may_repeat(error, self.request):
+            return None
+        if isinstance(error, RateLimitedError):
+            # The limiter holds everybody back for as long as the server said; without a word from it we back off.
+            return 0.0 if error.retry_after else self._backoff()
+        pause = self._backoff()
+        if self.left <= pause:
+            raise TimedOutError(
+                f"{self.request.method} {self.request.path}: gave up after {self.attempts} attempts and "
+                f"{self.config.deadline:g} s (Config.deadline); the last one said: {error}",
+                sent=getattr(error, "sent", True),
+            ) from error
+        self.left -= pause
+        return pause if budget.spend() else None
+
+    def _backoff(self) -> float:
+        """Full jitter over an exponential: the first pauses are 0..base, 0..2 base, 0..4 base and so on."""
+        if self._pauses is None:
+            self._pauses = backoff.expo(factor=self.config.backoff_base, max_value=self.config.backoff_cap)
+            self._pauses.send(None)
+        return backoff.full_jitter(next(self._pauses))

@@ -1,0 +1,1 @@
+"""The nouns of the API, a module each; reached as attributes of `Calcom`."""

@@ -1,0 +1,182 @@
+"""Resource: what every noun of the API is made of. Methods say what to ask; here it becomes one `Request` and back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from operator import attrgetter
+from typing import Any, ClassVar, TypedDict, TypeVar, Unpack
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from calcom_async.events import Event, Observer
+from calcom_async.pages import Fetch, Pages
+from calcom_async.wire import (
+    WHOLE,
+    Cursor,
+    Listing,
+    Page,
+    Request,
+    Response,
+    Throttle,
+    encode,
+    fill,
+    query_string,
+    raw_key,
+    read,
+    read_page,
+)
+
+T = TypeVar("T")
+R = TypeVar("R", bound="Resource")
+
+Query = Mapping[str, Any]
+List = list  # the method `list` hides the builtin from annotations inside its class
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """A small body: the fields that are not UNSET."""
+    return {name: value for name, value in fields.items() if value is not UNSET}
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """The way down that a client gives its resources: a function that sends, and what each request carries along."""
+
+    send: Callable[[Request], Awaitable[Response]]
+    observer: Observer
+    versions: Mapping[str, str] = {}
+    priority: int = 0
+
+
+class Paging(TypedDict, total=False):
+    """How to walk a list.
+
+    `take` rows a page, the largest the list allows unless given; the first `skip` rows left out; up to `prefetch` pages
+    in flight ahead of the one being read; `strict` makes an incomplete list an error instead of a warning.
+    """
+
+    take: int | None
+    skip: int
+    prefetch: int
+    strict: bool
+
+
+class Resource:
+    """One noun of the API, below a scope such as `/organizations/{}`; one class serves every scope it occurs in."""
+
+    area: ClassVar[str] = ""
+    """Its name in `Config.versions`."""
+    version: ClassVar[str | None] = None
+    """The `cal-api-version` that its paths need; None where any will do."""
+
+    def __init__(self, channel: Channel, scope: str = "", *scope_ids: int | str) -> None:
+        self._channel = channel
+        self._scope = scope
+        self._scope_ids = scope_ids
+        # Checked here, so that a bad id is told where it was given and not at the first call.
+        self._prefix = fill(scope, scope_ids)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {self._prefix or '/'}>"
+
+    def _below(self, resource: type[R], template: str = "", *ids: int | str) -> R:
+        """Another noun below this scope."""
+        return resource(self._channel, self._scope + template, *self._scope_ids, *ids)
+
+    def _request(
+        self,
+        method: str,
+        template: str,
+        ids: tuple[int | str, ...],
+        *,
+        query: Query | None = None,
+        body: Any = None,
+        repeatable: bool,
+        throttle: Throttle | None = None,
+    ) -> Request:
+        version = self._channel.versions.get(self.area, self.version)
+        return Request(
+            method=method,
+            template=self._scope + template,
+            path=self._prefix + fill(template, ids),
+            query=query_string(query) if query else "",
+            headers={"cal-api-version": version} if version else {},
+            body=None if body is None else encode(body),
+            repeatable=repeatable,
+            throttle=throttle,
+            priority=self._channel.priority,
+        )
+
+    async def _ask(self, kind: type[T], request: Request) -> T:
+        result: T = read(kind, await self._channel.send(request))
+        return result
+
+    async def _get(
+        self, kind: type[T], template: str, *ids: int | str, query: Query | None = None, repeatable: bool = True
+    ) -> T:
+        return await self._ask(kind, self._request("GET", template, ids, query=query, repeatable=repeatable))
+
+    async def _post(
+        self,
+        kind: type[T],
+        template: str,
+        *ids: int | str,
+        body: Any = None,
+        repeatable: bool = False,
+        throttle: Throttle | None = None,
+    ) -> T:
+        request = self._request("POST", template, ids, body=body, repeatable=repeatable, throttle=throttle)
+        return await self._ask(kind, request)
+
+    async def _patch(
+        self,
+        kind: type[T],
+        template: str,
+        *ids: int | str,
+        body: Any,
+        repeatable: bool = True,
+        throttle: Throttle | None = None,
+    ) -> T:
+        request = self._request("PATCH", template, ids, body=body, repeatable=repeatable, throttle=throttle)
+        return await self._ask(kind, request)
+
+    async def _delete(
+        self,
+        kind: type[T],
+        template: str,
+        *ids: int | str,
+        repeatable: bool = False,
+        throttle: Throttle | None = None,
+    ) -> T:
+        return await self._ask(kind, self._request("DELETE", template, ids, repeatable=repeatable, throttle=throttle))
+
+    def _pages(
+        self,
+        kind: type[T],
+        template: str,
+        *ids: int | str,
+        listing: Listing = WHOLE,
+        query: Query | None = None,
+        key: str = "id",
+        **paging: Unpack[Paging],
+    ) -> Pages[T]:
+        """A list, not yet asked for. Arguments that cannot be sent raise here and now."""
+        blank = self._request("GET", template, ids, query=query, repeatable=True)
+
+        def fetch(kind: Any) -> Fetch[Any]:
+            async def fetch_page(cursor: Cursor) -> Page[Any]:
+                window = {listing.take: cursor.take, listing.skip: cursor.skip} if cursor.take else {}
+                asked = query_string({**(query or {}), **cursor.order, **window})
+                response = await self._channel.send(msgspec.structs.replace(blank, query=asked))
+                page = read_page(kind, response, skip=cursor.skip, take=cursor.take)
+                self._channel.observer.emit(
+                    Event(kind="page", method="GET", path=blank.template, status=response.status, rows=len(page.items))
+                )
+                return page
+
+            return fetch_page
+
+        def raw() -> Pages[Raw]:
+            return Pages(fetch(Raw), listing, key=raw_key(key), name=blank.template, **paging)
+
+        return Pages(fetch(kind), listing, key=attrgetter(key), name=blank.template, raw=raw, **paging)

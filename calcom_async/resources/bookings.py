@@ -1,0 +1,417 @@
+"""Bookings: one class for what is done with a booking, and a list for each scope that has one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, TypedDict, Unpack, overload
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from calcom_async.errors import InvalidRequestError
+from calcom_async.models.bookings import (
+    AbsentAttendee,
+    AddGuests,
+    Attendee,
+    Booking,
+    BookingAttendee,
+    BookingLocation,
+    BookingReference,
+    CalendarLink,
+    CancelBooking,
+    ConferencingSession,
+    CreateBooking,
+    Guest,
+    MarkAbsent,
+    Reassignment,
+    Recording,
+    RescheduleBooking,
+    Routing,
+    UpdateBookingLocation,
+)
+from calcom_async.pages import Pages
+from calcom_async.resources._base import List, Paging, Resource, given
+from calcom_async.wire import Listing, Throttle
+
+Status = Literal["upcoming", "recurring", "past", "cancelled", "unconfirmed"]
+Order = Literal["asc", "desc"]
+
+
+class BookingFields(TypedDict, total=False):
+    """What may be said of a new booking beside its start and attendee.
+
+    `location` of a type (and integration) that the event type offers. `metadata` takes texts only: 50 keys of 40
+    characters, texts of 500. `length_in_minutes` only where the event type offers several. `instant=True` is for team
+    event types. `routing` goes unchanged from the answer of a routing form. `meeting_url` is deprecated.
+    """
+
+    event_type_id: int
+    event_type_slug: str
+    username: str
+    team_slug: str
+    organization_slug: str
+    length_in_minutes: int
+    guests: List[str]
+    location: BookingLocation | str
+    booking_fields_responses: dict[str, Any]
+    metadata: dict[str, str]
+    meeting_url: str
+    routing: Routing
+    email_verification_code: str
+    instant: bool
+
+
+STATUSES = ("upcoming", "recurring", "past", "cancelled", "unconfirmed")
+# Limits of their own, instead of the general one; all count a minute.
+ADD_ATTENDEE = Throttle("booking_attendees_add", 5)
+REMOVE_ATTENDEE = Throttle("booking_attendees_remove", 5)
+ADD_GUESTS = Throttle("booking_guests_add", 5)
+LOCATION = Throttle("booking_location_update", 5)
+
+ONE_OR_MANY: Any = Booking | List[Booking]
+"""A booking, or the occurrences of a series; which of them, the event type decides."""
+
+
+class TeamBookingFilters(Paging, total=False):
+    """Filters that every list of bookings takes.
+
+    `status` one or several; without it bookings of every status. E-mail and name match exactly, letter case included,
+    on any attendee. Times are aware datetimes; both ends are inclusive. One sort at most; without any, `upcoming`,
+    `recurring` and `unconfirmed` come by start, `past` and `cancelled` by start backwards, anything else by start.
+    """
+
+    status: Status | Sequence[Status]
+    attendee_email: str
+    attendee_name: str
+    booking_uid: str
+    event_type_ids: Sequence[int]
+    event_type_id: int
+    after_start: datetime
+    before_end: datetime
+    sort_start: Order
+    sort_end: Order
+    sort_created: Order
+
+
+class BookingFilters(TeamBookingFilters, total=False):
+    """Filters of all lists but a team's. The server's total ignores those on creation and update."""
+
+    team_ids: Sequence[int]
+    team_id: int
+    after_created_at: datetime
+    before_created_at: datetime
+    after_updated_at: datetime
+    before_updated_at: datetime
+    sort_updated_at: Order
+
+
+class OrganizationBookingFilters(BookingFilters, total=False):
+    """Filters of the list of an organisation."""
+
+    user_ids: Sequence[int]
+
+
+SORTS = ("sortStart", "sortEnd", "sortCreated", "sortUpdatedAt")
+WIRE_NAMES = {
+    "status": "status",
+    "attendee_email": "attendeeEmail",
+    "attendee_name": "attendeeName",
+    "booking_uid": "bookingUid",
+    "event_type_ids": "eventTypeIds",
+    "event_type_id": "eventTypeId",
+    "team_ids": "teamsIds",  # the server's own spelling; it ignores teamIds
+    "team_id": "teamId",
+    "user_ids": "userIds",
+    "after_start": "afterStart",
+    "before_end": "beforeEnd",
+    "after_created_at": "afterCreatedAt",
+    "before_created_at": "beforeCreatedAt",
+    "after_updated_at": "afterUpdatedAt",
+    "before_updated_at": "beforeUpdatedAt",
+    "sort_start": "sortStart",
+    "sort_end": "sortEnd",
+    "sort_created": "sortCreated",
+    "sort_updated_at": "sortUpdatedAt",
+}
+NOT_IN_TOTAL = {"afterCreatedAt", "beforeCreatedAt", "afterUpdatedAt", "beforeUpdatedAt"}
+
+OTHER_ORDERS = (
+    ("sortStart", "desc"),
+    ("sortCreated", "asc"),
+    ("sortEnd", "desc"),
+    ("sortStart", "asc"),
+    ("sortCreated", "desc"),
+    ("sortEnd", "asc"),
+)
+# The first sort of a query wins, so an order takes the others out of it.
+LISTING = Listing(
+    maximum=250,
+    counted=True,
+    orders=tuple({**dict.fromkeys(SORTS), sort: direction} for sort, direction in OTHER_ORDERS),
+)
+
+
+def booking_query(filters: Mapping[str, Any], known: type) -> dict[str, Any]:
+    """Filters as query parameters; what the server would drop or misread in silence is refused."""
+    allowed = known.__annotations__.keys()
+    if unknown := filters.keys() - allowed:
+        raise InvalidRequestError(f"this list has no filter {min(unknown)!r}; it takes {', '.join(sorted(allowed))}")
+    query = {WIRE_NAMES[name]: value for name, value in filters.items() if name in WIRE_NAMES and value is not None}
+    _check_status(query.get("status"))
+    sorts = [name for name in SORTS if name in query]
+    if len(sorts) > 1:
+        raise InvalidRequestError(f"only one sort is applied by the server; choose one of {', '.join(sorts)}")
+    if any(query[name] not in {"asc", "desc"} for name in sorts):
+        raise InvalidRequestError(f"{sorts[0]} is 'asc' or 'desc', not {query[sorts[0]]!r}")
+    return query
+
+
+def _check_status(status: str | Sequence[str] | None) -> None:
+    asked = status.split(",") if isinstance(status, str) else status or ()
+    for name in asked:
+        if name not in STATUSES:
+            raise InvalidRequestError(f"bookings have no status {name!r} to list; it is one of {', '.join(STATUSES)}")
+
+
+class BookingList(Resource):
+    """A list of bookings below some scope."""
+
+    area = "bookings"
+    version = "2024-08-13"
+
+    def _list(self, filters: Mapping[str, Any], known: type) -> Pages[Booking]:
+        query = booking_query(filters, known)
+        listing = LISTING
+        if NOT_IN_TOTAL & query.keys():
+            # The total would count rows that the filters leave out: no audit against it.
+            listing = msgspec.structs.replace(LISTING, orders=())
+        paging: Any = {name: value for name, value in filters.items() if name in Paging.__annotations__}
+        return self._pages(Booking, "/bookings", listing=listing, query=query, key="uid", **paging)
+
+
+class TeamBookings(BookingList):
+    """Bookings of a team."""
+
+    def list(self, **filters: Unpack[TeamBookingFilters]) -> Pages[Booking]:
+        """Bookings of the team, 250 a page. See `TeamBookingFilters`."""
+        return self._list(filters, TeamBookingFilters)
+
+    async def references(self, uid: str, *, type: str | None = None) -> List[BookingReference]:
+        """Where a booking lives outside Cal.com. Only teams of an organisation have this."""
+        query = {"type": type}
+        return await self._get(List[BookingReference], "/bookings/{}/references", uid, query=query)
+
+
+class UserBookings(BookingList):
+    """Bookings of one user of an organisation."""
+
+    def list(self, **filters: Unpack[BookingFilters]) -> Pages[Booking]:
+        """Bookings of the user, 250 a page. See `BookingFilters`."""
+        return self._list(filters, BookingFilters)
+
+
+class OrganizationBookings(BookingList):
+    """Bookings of all teams and members of an organisation."""
+
+    def list(self, **filters: Unpack[OrganizationBookingFilters]) -> Pages[Booking]:
+        """Bookings of the organisation, 250 a page. See `OrganizationBookingFilters`."""
+        return self._list(filters, OrganizationBookingFilters)
+
+
+class Bookings(BookingList):
+    """Bookings that the credentials may see, and all that is done with one."""
+
+    def list(self, **filters: Unpack[BookingFilters]) -> Pages[Booking]:
+        """Bookings that you host or attend, and those of teams you administer; 250 a page. See `BookingFilters`.
+
+        A series comes as its occurrences. The server orders by one time only, so rows that share it change places
+        between pages; `Pages` looks for those that hide. To export, let `calcom_async.export` do it.
+        """
+        return self._list(filters, BookingFilters)
+
+    async def get(self, uid: str) -> Booking:
+        """Fetch one booking; of a series' own uid, its first occurrence. Raises `NotFoundError`. Needs no ownership."""
+        return _first(await self._get(ONE_OR_MANY, "/bookings/{}", uid))
+
+    async def get_series(self, recurring_uid: str) -> List[Booking]:
+        """Fetch all occurrences of a series, moved and cancelled ones included; of a plain uid, that booking alone."""
+        return _many(await self._get(ONE_OR_MANY, "/bookings/{}", recurring_uid))
+
+    async def get_by_seat(self, seat_uid: str) -> Booking:
+        """Fetch the seated booking that a seat is in; the other attendees are shown to the host only."""
+        return await self._get(Booking, "/bookings/by-seat/{}", seat_uid)
+
+    @overload
+    async def create(
+        self, *, start: datetime, attendee: Attendee, recurrence_count: int, **fields: Unpack[BookingFields]
+    ) -> List[Booking]: ...
+    @overload
+    async def create(self, *, start: datetime, attendee: Attendee, **fields: Unpack[BookingFields]) -> Booking: ...
+    async def create(
+        self,
+        *,
+        start: datetime,
+        attendee: Attendee,
+        recurrence_count: int | UnsetType = UNSET,
+        **fields: Unpack[BookingFields],
+    ) -> Booking | List[Booking]:
+        """Book; the answer is one booking, or with `recurrence_count` the list of a series' occurrences.
+
+        Name the event type by `event_type_id`, or by `event_type_slug` with `username` or `team_slug`; see
+        `BookingFields` for the rest. Without `recurrence_count` a recurring event type books all its occurrences and
+        you get the first; `get_series(booking.recurring_booking_uid)` gives the others. Only the first is checked for
+        availability.
+
+        The booking may be `pending`. On a seated event type keep `seat_uid`. A time that is not free is a
+        `BadRequestError`, a race lost a `ConflictError`, a used-up limit of the event type an `UnauthorizedError`.
+        Never repeated when the answer is lost (`TransportError.sent`): look for the booking before asking again.
+        """
+        body = CreateBooking(start=start, attendee=attendee, recurrence_count=recurrence_count, **fields)
+        _check_event_type(fields)
+        made = await self._post(ONE_OR_MANY, "/bookings", body=body)
+        return _first(made) if recurrence_count is UNSET else _many(made)
+
+    async def reschedule(
+        self,
+        uid: str,
+        *,
+        start: datetime,
+        reason: str | UnsetType = UNSET,
+        rescheduled_by: str | UnsetType = UNSET,
+        seat_uid: str | UnsetType = UNSET,
+        email_verification_code: str | UnsetType = UNSET,
+    ) -> Booking:
+        """Move a booking, or one seat of it. The answer is a NEW booking with a new `uid`: store that one.
+
+        It may be `pending` again. With `seat_uid` no `reason` is taken, and the seat gets a new uid too. A series is
+        moved occurrence by occurrence. `rescheduled_by` is an e-mail address.
+        """
+        body = RescheduleBooking(
+            start=start,
+            reason=reason,
+            rescheduled_by=rescheduled_by,
+            seat_uid=seat_uid,
+            email_verification_code=email_verification_code,
+        )
+        return await self._post(Booking, "/bookings/{}/reschedule", uid, body=body)
+
+    @overload
+    async def cancel(self, uid: str, *, reason: str | UnsetType = ..., subsequent: Literal[True]) -> List[Booking]: ...
+    @overload
+    async def cancel(self, uid: str, *, reason: str | UnsetType = ..., seat_uid: str | UnsetType = ...) -> Booking: ...
+    async def cancel(
+        self,
+        uid: str,
+        *,
+        reason: str | UnsetType = UNSET,
+        seat_uid: str | UnsetType = UNSET,
+        subsequent: bool | UnsetType = UNSET,
+    ) -> Booking | List[Booking]:
+        """Cancel a booking or one seat; with `subsequent=True` an occurrence and all later ones (answers the series).
+
+        Hosts must give a `reason`, unless the event type says otherwise. The last seat cancels the booking.
+        """
+        body = CancelBooking(reason=reason, seat_uid=seat_uid, cancel_subsequent=subsequent)
+        cancelled = await self._post(ONE_OR_MANY, "/bookings/{}/cancel", uid, body=body)
+        return _many(cancelled) if subsequent is True else _first(cancelled)
+
+    async def cancel_series(self, recurring_uid: str, *, reason: str | UnsetType = UNSET) -> List[Booking]:
+        """Cancel every occurrence of a series that is still to come."""
+        body = CancelBooking(reason=reason)
+        return _many(await self._post(ONE_OR_MANY, "/bookings/{}/cancel", recurring_uid, body=body))
+
+    async def confirm(self, uid: str) -> Booking:
+        """Accept a pending booking. No clash is looked for, and a cancelled or declined one comes back to life."""
+        return await self._post(Booking, "/bookings/{}/confirm", uid)
+
+    async def decline(self, uid: str, *, reason: str | UnsetType = UNSET) -> Booking:
+        """Decline a pending booking; the reason goes to the attendee and is in no answer."""
+        return await self._post(Booking, "/bookings/{}/decline", uid, body=given(reason=reason))
+
+    async def mark_absent(
+        self,
+        uid: str,
+        *,
+        host: bool | UnsetType = UNSET,
+        attendees: List[AbsentAttendee] | UnsetType = UNSET,
+    ) -> Booking:
+        """Note who did not come, from the booking's start on. An unknown address changes nothing, without an error."""
+        body = MarkAbsent(host=host, attendees=attendees)
+        return await self._post(Booking, "/bookings/{}/mark-absent", uid, body=body, repeatable=True)
+
+    async def reassign(self, uid: str) -> Reassignment:
+        """Give a round-robin booking to the next host who is free."""
+        return await self._post(Reassignment, "/bookings/{}/reassign", uid)
+
+    async def reassign_to(self, uid: str, user_id: int, *, reason: str | UnsetType = UNSET) -> Reassignment:
+        """Give a round-robin booking to this host."""
+        return await self._post(Reassignment, "/bookings/{}/reassign/{}", uid, user_id, body=given(reason=reason))
+
+    async def update_location(self, uid: str, location: BookingLocation) -> Booking:
+        """Meet elsewhere; for the host. Five calls a minute."""
+        body = UpdateBookingLocation(location=location)
+        return await self._patch(Booking, "/bookings/{}/location", uid, body=body, throttle=LOCATION)
+
+    # The people in a booking. Unknown uids are a `ForbiddenError` where the caller must be a host.
+
+    async def attendees(self, uid: str) -> List[BookingAttendee]:
+        """Attendees, guests included, with their ids."""
+        return await self._get(List[BookingAttendee], "/bookings/{}/attendees", uid)
+
+    async def attendee(self, uid: str, attendee_id: int) -> BookingAttendee:
+        """Fetch one attendee."""
+        return await self._get(BookingAttendee, "/bookings/{}/attendees/{}", uid, attendee_id)
+
+    async def add_attendee(self, uid: str, attendee: Attendee) -> BookingAttendee:
+        """Add an attendee, who needs an e-mail address. Five calls a minute."""
+        return await self._post(BookingAttendee, "/bookings/{}/attendees", uid, body=attendee, throttle=ADD_ATTENDEE)
+
+    async def remove_attendee(self, uid: str, attendee_id: int) -> BookingAttendee:
+        """Remove an attendee other than the booker. Five calls a minute; not on every server."""
+        return await self._delete(
+            BookingAttendee, "/bookings/{}/attendees/{}", uid, attendee_id, throttle=REMOVE_ATTENDEE
+        )
+
+    async def add_guests(self, uid: str, *guests: Guest) -> Booking:
+        """Invite up to ten guests, to thirty attendees in all. Five calls a minute."""
+        body = AddGuests(guests=[*guests])
+        return await self._post(Booking, "/bookings/{}/guests", uid, body=body, throttle=ADD_GUESTS)
+
+    # What belongs to a booking elsewhere.
+
+    async def references(self, uid: str, *, type: str | None = None) -> List[BookingReference]:
+        """Calendar events and video rooms, of one `type` or all; for the owner of the booking."""
+        query = {"type": type}
+        return await self._get(List[BookingReference], "/bookings/{}/references", uid, query=query)
+
+    async def calendar_links(self, uid: str) -> List[CalendarLink]:
+        """Links that add the booking to a calendar."""
+        return await self._get(List[CalendarLink], "/bookings/{}/calendar-links", uid)
+
+    async def recordings(self, uid: str) -> List[Recording]:
+        """Cal Video recordings; their download links expire."""
+        return await self._get(List[Recording], "/bookings/{}/recordings", uid)
+
+    async def transcripts(self, uid: str) -> List[str]:
+        """URLs of Cal Video transcripts."""
+        return await self._get(List[str], "/bookings/{}/transcripts", uid)
+
+    async def conferencing_sessions(self, uid: str) -> List[ConferencingSession]:
+        """Who was in the Cal Video room, and when."""
+        return await self._get(List[ConferencingSession], "/bookings/{}/conferencing-sessions", uid)
+
+
+def _first(answer: Booking | List[Booking]) -> Booking:
+    return answer[0] if isinstance(answer, list) else answer
+
+
+def _many(answer: Booking | List[Booking]) -> List[Booking]:
+    return answer if isinstance(answer, list) else [answer]
+
+
+def _check_event_type(fields: Mapping[str, Any]) -> None:
+    if "event_type_id" in fields:
+        return
+    if "event_type_slug" not in fields or not {"username", "team_slug"} & fields.keys():
+        raise InvalidRequestError("name the event type: event_type_id, or event_type_slug with username or team_slug")

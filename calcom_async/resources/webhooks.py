@@ -1,0 +1,76 @@
+"""Webhooks: where Cal.com tells what happened. Five owners have them; one class serves all."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from msgspec import UNSET, UnsetType
+
+from calcom_async.models.webhooks import CreateWebhook, UpdateWebhook, Webhook, WebhookTrigger
+from calcom_async.pages import Pages
+from calcom_async.resources._base import List, Paging, Resource
+from calcom_async.wire import Listing
+
+LISTING = Listing(maximum=250)
+
+
+class Webhooks(Resource):
+    """Webhooks of one owner. Secrets come back in clear and are masked in reprs."""
+
+    def list(self, **paging: Unpack[Paging]) -> Pages[Webhook]:
+        """All webhooks of the owner, 250 a page."""
+        return self._pages(Webhook, "/webhooks", listing=LISTING, **paging)
+
+    async def get(self, webhook_id: str) -> Webhook:
+        """Fetch one webhook. Raises `NotFoundError` when unknown, `ForbiddenError` when somebody else's."""
+        return await self._get(Webhook, "/webhooks/{}", webhook_id)
+
+    async def create(
+        self,
+        *,
+        subscriber_url: str,
+        triggers: List[WebhookTrigger],
+        active: bool = True,
+        secret: str | UnsetType = UNSET,
+        payload_template: str | UnsetType = UNSET,
+        version: str | UnsetType = UNSET,
+    ) -> Webhook:
+        """Subscribe a URL to triggers. Raises `ConflictError` when this owner has the URL already.
+
+        Give a `secret`, or deliveries cannot be told from forgeries. For confirmed bookings ask for BOOKING_CREATED.
+        """
+        body = CreateWebhook(
+            subscriber_url=subscriber_url,
+            triggers=triggers,
+            active=active,
+            secret=secret,
+            payload_template=payload_template,
+            version=version,
+        )
+        return await self._post(Webhook, "/webhooks", body=body)
+
+    async def update(
+        self,
+        webhook_id: str,
+        *,
+        subscriber_url: str | UnsetType = UNSET,
+        triggers: List[WebhookTrigger] | UnsetType = UNSET,
+        active: bool | UnsetType = UNSET,
+        secret: str | UnsetType = UNSET,
+        payload_template: str | UnsetType = UNSET,
+        version: str | UnsetType = UNSET,
+    ) -> Webhook:
+        """Change what is given; `triggers` replaces the whole list."""
+        body = UpdateWebhook(
+            subscriber_url=subscriber_url,
+            triggers=triggers,
+            active=active,
+            secret=secret,
+            payload_template=payload_template,
+            version=version,
+        )
+        return await self._patch(Webhook, "/webhooks/{}", webhook_id, body=body)
+
+    async def delete(self, webhook_id: str) -> Webhook:
+        """Delete a webhook and return it as it was."""
+        return await self._delete(Webhook, "/webhooks/{}", webhook_id)

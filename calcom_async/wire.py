@@ -1,0 +1,426 @@
+"""Requests and responses as values: how a question is written and how an answer is read. Pure; read this file first.
+
+Going down, `fill`, `query_pairs` and `encode` turn arguments into a `Request`. Coming back, `check` raises the error
+that a refusal means, `read` and `read_page` decode the rest. No function here performs I/O or looks at a clock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from email.utils import parsedate_to_datetime
+from types import NoneType, UnionType
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from calcom_async.errors import (
+    BY_STATUS,
+    ApiError,
+    DecodeError,
+    InvalidRequestError,
+    RateLimit,
+    RateLimitedError,
+    ServerError,
+)
+from calcom_async.models.pagination import Pagination
+
+T = TypeVar("T")
+
+# ---------------------------------------------------------------------------------------------------- values
+
+
+class Throttle(msgspec.Struct, frozen=True):
+    """A limit of its own that Cal.com puts on one operation, instead of the general one; calls a minute."""
+
+    name: str
+    limit: int
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One question to Cal.com, complete but for the proof of who asks."""
+
+    method: str
+    template: str
+    """The path with `{}` for its ids: what logs and events show."""
+    path: str
+    """Below the base URL, ids filled in and quoted."""
+    query: str = ""
+    headers: Mapping[str, str] = {}
+    body: bytes | None = None
+    repeatable: bool = False
+    """Whether doing it twice is the same as doing it once: a property of the operation, not of the verb."""
+    throttle: Throttle | None = None
+    priority: int = 0
+    timeout: float | None = None
+    """Seconds left for this attempt, where less than the configured ones."""
+    attempt: int = 1
+    caller: str = ""
+    """Fingerprint of the credential: whose rate limit it counts against."""
+    budget: int = 120
+    """The documented limit of that credential, in calls a minute."""
+
+
+class Response(msgspec.Struct, frozen=True):
+    """One answer, read to its end. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float = 0.0
+
+    @property
+    def request_id(self) -> str | None:
+        """The server's id for the request, for a support case."""
+        return self.headers.get("x-request-id")
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """One page of a list. `total_items` is None where the server gives no total."""
+
+    items: list[T]
+    skip: int
+    take: int
+    pagination: Pagination | None = None
+
+    @property
+    def total_items(self) -> int | None:
+        """How many rows the whole list has, if the server says so."""
+        return self.pagination.total_items if self.pagination else None
+
+    @property
+    def has_next(self) -> bool:
+        """Whether the walk goes on: the server's word if there is one, else a full page; never after an empty one."""
+        if not self.items or not self.take:
+            return False
+        return self.pagination.has_next_page if self.pagination else len(self.items) >= self.take
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """How one list of the API is paged: the largest page, its parameter names, what it tells about itself."""
+
+    maximum: int = 250
+    take: str = "take"
+    skip: str = "skip"
+    counted: bool = False
+    """Whether its answers carry a pagination object."""
+    orders: tuple[Mapping[str, str | None], ...] = ()
+    """Other orders to walk in when rows are missing; only where the total can be trusted."""
+
+    def page_size(self, take: int | None) -> int:
+        """Check a page size, or choose the largest."""
+        if take is None or not self.maximum:
+            return self.maximum
+        if isinstance(take, bool) or not isinstance(take, int) or not 1 <= take <= self.maximum:
+            raise InvalidRequestError(f"take must be from 1 to {self.maximum} for this list, not {take!r}")
+        return take
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """Where a walk stands: the next page to ask for, and the order that this pass walks in."""
+
+    skip: int
+    take: int
+    order: Mapping[str, str | None] = {}
+
+    def ahead(self, pages: int) -> Cursor:
+        """So many pages further."""
+        return Cursor(self.skip + pages * self.take, self.take, self.order)
+
+
+WHOLE = Listing(maximum=0)
+"""A list that always comes whole, in one answer."""
+
+
+# ------------------------------------------------------------------------------------------- writing a request
+
+
+def fill(template: str, ids: Sequence[int | str]) -> str:
+    """Put ids into the `{}` of a path, quoted so that none can leave its place."""
+    return template.format(*map(_path_part, ids)) if ids else template
+
+
+def _path_part(value: int | str) -> str:
+    text = str(value)
+    if isinstance(value, bool) or not isinstance(value, int | str) or text in {"", ".", ".."}:
+        raise InvalidRequestError(f"an id in a path must be a number or a text, not {value!r}")
+    return quote(text, safe="")
+
+
+def query_string(params: Mapping[str, Any]) -> str:
+    """Write query parameters: None is not sent, sequences become comma lists, times are written in UTC."""
+    return urlencode([(name, _query_value(name, value)) for name, value in params.items() if value is not None])
+
+
+def _query_value(name: str, value: Any) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str() | int() | float():
+            return str(value)
+        case datetime() | date():
+            return timestamp(value, name)
+        case Iterable():
+            return ",".join(_query_value(name, item) for item in value)
+    raise InvalidRequestError(f"{name} cannot be sent in a query: {value!r}")
+
+
+def timestamp(value: datetime | date, where: str) -> str:
+    """Write a time in UTC (`2030-05-06T10:00:00Z`) or a date; a naive datetime raises `InvalidRequestError`."""
+    if not isinstance(value, datetime):
+        return value.isoformat()
+    if value.tzinfo is None or value.utcoffset() is None:
+        raise InvalidRequestError(
+            f"{where} has no time zone: {value.isoformat()}. "
+            "Give it one, e.g. value.replace(tzinfo=ZoneInfo('Europe/Rome'))"
+        )
+    moment = value.astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
+
+
+def encode(body: Any) -> bytes:
+    """Write a body as JSON: UNSET fields are not sent, times are written in UTC, naive ones are refused."""
+    plain = msgspec.to_builtins(body, builtin_types=(datetime, date))
+    return msgspec.json.encode(_stamped(plain, "body"))
+
+
+def _stamped(value: Any, where: str) -> Any:
+    match value:
+        case dict():
+            return {name: _stamped(item, f"{where}.{name}") for name, item in value.items()}
+        case list() | tuple():
+            return [_stamped(item, f"{where}[{index}]") for index, item in enumerate(value)]
+        case datetime() | date():
+            return timestamp(value, where)
+    return value
+
+
+# ------------------------------------------------------------------------------------------- reading an answer
+
+
+def check(request: Request, response: Response) -> None:
+    """Raise the error that the status means; do nothing for a success."""
+    if response.status < 300:
+        return
+    code, message, details = _refusal(response)
+    evidence: dict[str, Any] = {
+        "status": response.status,
+        "code": code,
+        "details": _without_echo(details),
+        "fields": _fields(code, message, details),
+        "request_id": response.request_id,
+        "rate_limits": rate_limits(response.headers),
+        "method": request.method,
+        "path": request.path,
+        "seconds": response.seconds,
+    }
+    if response.status == 429:
+        raise RateLimitedError(message, retry_after=retry_after(response.headers) or 0.0, **evidence)
+    kind = BY_STATUS.get(response.status, ServerError if response.status >= 500 else ApiError)
+    raise kind(message, **evidence)
+
+
+def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
+    """Read every `X-RateLimit-{Limit,Remaining,Reset}-<Name>` family; an unreadable one is passed over."""
+    found = []
+    for header, limit in headers.items():
+        if header.startswith("x-ratelimit-limit-"):
+            name = header[18:]
+            try:
+                remaining = int(headers["x-ratelimit-remaining-" + name])
+                found.append(RateLimit(name, int(limit), remaining, float(headers["x-ratelimit-reset-" + name])))
+            except (KeyError, ValueError):
+                continue
+    return tuple(found)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the server asks to wait, or None.
+
+    With several limits the smallest Reset counts, since one free limit is enough. `Retry-After` (seconds or an HTTP
+    date) is not Cal.com's own but a proxy's in front of it; the longer of the two is believed.
+    """
+    resets = [limit.reset for limit in rate_limits(headers) if limit.remaining == 0]
+    asked = [min(resets)] if resets else []
+    if text := headers.get("retry-after"):
+        try:
+            asked.append(float(text))
+        except ValueError:
+            asked += _seconds_until(text, headers.get("date"))
+    return max(asked, default=None)
+
+
+def _seconds_until(http_date: str, server_date: str | None) -> list[float]:
+    """An HTTP date against the server's own `Date`, so that neither clock has to be right."""
+    try:
+        return [(parsedate_to_datetime(http_date) - parsedate_to_datetime(server_date or "")).total_seconds()]
+    except (ValueError, TypeError):
+        return []
+
+
+class Envelope(msgspec.Struct, Generic[T], frozen=True):
+    """`{"status": "success", "data": ..., "pagination": ...}`, of which some answers have no data."""
+
+    data: T
+    pagination: Pagination | None = None
+
+
+def raw_key(name: str) -> Callable[[msgspec.Raw], Any]:
+    """Reads one field of a row that is left as JSON text."""
+    key = decoder(msgspec.defstruct("Key", [(name, int | str)]))
+    return lambda row: getattr(key.decode(row), name)
+
+
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
+def decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    """The decoder of a type, built once: building costs more than decoding."""
+    try:
+        return _decoders[kind]
+    except KeyError:
+        return _decoders.setdefault(kind, msgspec.json.Decoder(kind))
+
+
+def read(kind: Any, response: Response) -> Any:
+    """Decode the `data` of an answer as `kind`; None for an answer that has none."""
+    if response.status == 204 or kind is NoneType:
+        return None
+    return decode(Envelope[kind], response.body).data
+
+
+def read_page(kind: Any, response: Response, *, skip: int, take: int) -> Page[Any]:
+    """Decode one page of a list of `kind`."""
+    envelope = decode(Envelope[list[kind]], response.body)
+    return Page(envelope.data, skip, take, envelope.pagination)
+
+
+def decode(kind: Any, body: bytes) -> Any:
+    """Decode JSON as `kind`; a null or a gap where the model has none becomes None, other misfits a `DecodeError`."""
+    try:
+        return decoder(kind).decode(body)
+    except msgspec.ValidationError:
+        return _lenient(kind, msgspec.json.decode(body), "$")
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DecodeError(
+            f"the answer is not JSON ({error}); it begins {body[:80]!r}. Is base_url right, or a proxy in between?"
+        ) from error
+
+
+def _lenient(kind: Any, value: Any, where: str) -> Any:
+    """Build `kind` the slow way, for the rare answer that breaks its specification with a null or a missing field."""
+    if value is None:
+        return None
+    origin, arguments = get_origin(kind) or kind, get_args(kind)
+    if origin in (Union, UnionType):
+        return _lenient_union(arguments, value, where)
+    if origin is list and isinstance(value, list):
+        return [_lenient(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(value)]
+    if isinstance(origin, type) and issubclass(origin, msgspec.Struct) and isinstance(value, dict):
+        return _lenient_struct(origin, arguments, value, where)
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise DecodeError(
+            f"{error} (in {where}). Cal.com answered in a form that this version does not know"
+        ) from error
+
+
+def _lenient_union(arguments: tuple[Any, ...], value: Any, where: str) -> Any:
+    structs = [
+        item for item in arguments if isinstance(get_origin(item) or item, type) and isinstance(value, dict | list)
+    ]
+    for item in structs:
+        if (get_origin(item) is list) == isinstance(value, list) and item is not type(None):
+            return _lenient(item, value, where)
+    try:
+        return msgspec.convert(value, Union[arguments])  # noqa: UP007 - built from a tuple
+    except msgspec.ValidationError as error:
+        raise DecodeError(
+            f"{error} (in {where}). Cal.com answered in a form that this version does not know"
+        ) from error
+
+
+def _lenient_struct(kind: type[msgspec.Struct], arguments: tuple[Any, ...], value: dict[str, Any], where: str) -> Any:
+    hints = get_type_hints(kind)
+    given = dict(zip(getattr(kind, "__parameters__", ()), arguments, strict=False))
+    fields: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        hint = hints[field.name]
+        if given:
+            hint = given.get(hint, hint)
+        if field.encode_name in value:
+            fields[field.name] = _lenient(hint, value[field.encode_name], f"{where}.{field.encode_name}")
+        elif field.required:
+            fields[field.name] = None
+    return kind(**fields)
+
+
+# ------------------------------------------------------------------------------------------ the shapes of refusals
+
+
+def _refusal(response: Response) -> tuple[str | None, str, Any]:
+    """Code, message and details of a refusal, whichever of its five shapes (or a proxy's page) came."""
+    try:
+        body: Any = msgspec.json.decode(response.body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        body = None
+    if not isinstance(body, dict):
+        return None, _page_summary(response), None
+    match body.get("error"):
+        case dict() as error:
+            return error.get("code"), str(error.get("message")), error.get("details")
+        case str() as code:
+            return code, str(body.get("error_description") or body.get("message") or code), None
+    return None, str(body.get("message") or _page_summary(response)), None
+
+
+def _page_summary(response: Response) -> str:
+    if 300 <= response.status < 400:
+        return "redirect, which is not followed with credentials; is base_url right?"
+    title = re.search(rb"<title>\s*(.{1,100}?)\s*</title>", response.body, re.IGNORECASE | re.DOTALL)
+    text = title[1] if title else response.body[:100]
+    return f"no answer of Cal.com but: {text.decode('utf-8', 'replace').strip() or 'an empty body'}"
+
+
+def _without_echo(details: Any) -> Any:
+    """Validation details repeat what was sent (`target`, `value`), secrets included: keep all but that."""
+    match details:
+        case dict():
+            return {name: _without_echo(item) for name, item in details.items() if name not in {"target", "value"}}
+        case list():
+            return [_without_echo(item) for item in details]
+    return details
+
+
+def _fields(code: str | None, message: str, details: Any) -> dict[str, list[str]]:
+    """Path and reasons of each rejected field, from whichever of the validation styles came."""
+    match details:
+        case {"errors": [*errors]}:
+            return dict(_constraints(errors, ""))
+    if " property is wrong," in message:
+        found = re.findall(
+            r"(\S+) property is wrong,(.*?)(?=, ?\S+ property is wrong,|$| \S+ property is wrong,)", message
+        )
+        return {name: [text.strip(" ,")] for name, text in found if text.strip(" ,")}
+    if code == "BAD_REQUEST" and message.endswith(", "):
+        return _schema_issues(message)
+    return {}
+
+
+def _constraints(errors: Sequence[Any], prefix: str) -> Iterator[tuple[str, list[str]]]:
+    for error in errors:
+        path = f"{prefix}{error.get('property')}"
+        if constraints := error.get("constraints"):
+            yield path, list(constraints.values())
+        yield from _constraints(error.get("children") or (), path + ".")
+
+
+def _schema_issues(message: str) -> dict[str, list[str]]:
+    """Path, dash, text: `responses - {email}email_error, metadata.k - Expected string, received number, `."""
+    issues: dict[str, list[str]] = {}
+    for path, field, text in re.findall(r"(\S+) - (?:\{(\w+)\})?(.*?), (?=\S+ - |$)", message):
+        issues.setdefault(f"{path}.{field}" if field else path, []).append(text)
+    return issues
