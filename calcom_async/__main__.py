@@ -1,0 +1,18 @@
+"""`python -m calcom_async`, and the command `calcom-async`."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line, or say what it needs."""
+    try:
+        from calcom_async.cli import app  # noqa: PLC0415 - the extra may be missing
+    except ModuleNotFoundError as missing:
+        if missing.name not in {"typer", "rich", "click"}:
+            raise
+        sys.exit(f"The command line needs {missing.name}: pip install 'calcom-async[cli]'")
+    app(prog_name="calcom-async")
+
+
+if __name__ == "__main__":
+    main()

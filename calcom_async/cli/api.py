@@ -1,0 +1,95 @@
+"""`api` and `whoami`: one call, its answer printed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from calcom_async.cli.connection import ApiKeyOption, BaseUrlOption, SandboxOption, Where, connect, fail, run, where
+from calcom_async.errors import InvalidRequestError
+from calcom_async.models.me import Me
+
+
+def api(
+    context: typer.Context,
+    method: Annotated[str, typer.Argument(help="GET, POST, PATCH, PUT or DELETE.")],
+    path: Annotated[str, typer.Argument(help="For example /v2/bookings.")],
+    query: Annotated[list[str] | None, typer.Option("--query", "-q", help="NAME=VALUE; may be repeated.")] = None,
+    body: Annotated[str | None, typer.Option("--body", "-b", help="JSON, or @FILE, or @- for standard input.")] = None,
+    version: Annotated[
+        str | None, typer.Option("--api-version", help="cal-api-version; without it, what the path needs.")
+    ] = None,
+    base_url: BaseUrlOption = None,
+    api_key: ApiKeyOption = None,
+    sandbox: SandboxOption = False,
+) -> None:
+    """Make any call and print its answer as JSON.
+
+    calcom-async api GET /v2/bookings -q status=upcoming -q take=5
+    """
+    try:
+        params, payload = _params(query or []), _body(body)
+    except InvalidRequestError as error:
+        fail(error)
+    place = where(context, base_url, api_key, sandbox)
+    answer = run(_call(place, method, path, params, payload, version))
+    _print_json(answer)
+
+
+async def _call(place: Where, method: str, path: str, query: dict[str, str], body: Any, version: str | None) -> Any:
+    async with connect(place) as cal:
+        return await cal.request(method, path, query=query, body=body, version=version)
+
+
+def _params(pairs: list[str]) -> dict[str, str]:
+    split = [pair.partition("=") for pair in pairs]
+    if wrong := [name for name, equals, _ in split if not (name and equals)]:
+        raise InvalidRequestError(f"--query wants NAME=VALUE, not {wrong[0]!r}")
+    return {name: value for name, _, value in split}
+
+
+def _body(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        if text.startswith("@"):
+            text = sys.stdin.read() if text == "@-" else Path(text[1:]).read_text("utf-8")
+        return msgspec.json.decode(text)
+    except OSError as error:
+        raise InvalidRequestError(f"--body: cannot read {text[1:]}: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise InvalidRequestError(f"--body is not JSON: {error}") from error
+
+
+def _print_json(value: Any) -> None:
+    Console().print_json(msgspec.json.encode(value).decode())
+
+
+def whoami(
+    context: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    base_url: BaseUrlOption = None,
+    api_key: ApiKeyOption = None,
+    sandbox: SandboxOption = False,
+) -> None:
+    """Show the user that the key belongs to."""
+    me = run(_me(where(context, base_url, api_key, sandbox)))
+    if json:
+        _print_json(msgspec.to_builtins(me))
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in msgspec.structs.asdict(me).items():
+        if value is not None:
+            table.add_row(name, str(value))
+    Console().print(table)
+
+
+async def _me(place: Where) -> Me:
+    async with connect(place) as cal:
+        return await cal.me.get()
