@@ -1,0 +1,89 @@
+"""README.md is true: its code runs against the sandbox as it stands there, and its commands exist."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from calcom_async import Calcom
+from calcom_async.cli import app
+from calcom_async.sandbox import Sandbox
+
+README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
+PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+SHELL = [
+    line for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL) for line in block.splitlines()
+]
+COMMANDS = [line for line in SHELL if line.startswith("calcom-async ")]
+
+
+@pytest.fixture
+def sandbox(monkeypatch):
+    """A sandbox that the environment points to, as a reader's own account would be."""
+    with Sandbox(bookings=300) as server:
+        monkeypatch.setenv("CAL_API_URL", server.url)
+        monkeypatch.setenv("CAL_API_KEY", server.api_key)
+        yield server
+
+
+async def _run(block: str, sandbox: Sandbox) -> dict[str, object]:
+    """Run a block that may await at its top level, with `cal` open, as the text around it says."""
+    code = compile(block, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
+        names: dict[str, object] = {"cal": cal}
+        result = eval(code, names)
+        if inspect.isawaitable(result):
+            await result
+        for name, test in list(names.items()):
+            if name.startswith("test_"):
+                await test(sandbox, lambda: Calcom(sandbox.api_key, base_url=sandbox.url))
+    return names
+
+
+def test_there_are_code_blocks():
+    """The patterns of this file still find the README's code."""
+    assert len(PYTHON) >= 6
+    assert len(COMMANDS) >= 4
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=[block.strip().splitlines()[0][:40] for block in PYTHON])
+def test_python_blocks_run(block, sandbox, capsys):
+    """Every Python block of the README runs as written."""
+    if "asyncio.run(" in block:
+        exec(compile(block, "README.md", "exec"), {})
+        assert "ana" in capsys.readouterr().out
+    else:
+        asyncio.run(_run(block, sandbox))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_run(command, sandbox, tmp_path, monkeypatch):
+    """Every calcom-async command of the README runs as written."""
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(command)[1:]
+    if words[0] == "sandbox":
+        words.append("--help")
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+
+
+def test_the_error_on_the_first_screen_is_how_it_looks(sandbox):
+    """The README's error is what the client raises for that mistake."""
+
+    async def provoke() -> str:
+        async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
+            try:
+                await cal.schedules.create(name="x", time_zone="Nowhere")
+            except Exception as error:
+                return f"{type(error).__name__}: {error}"
+        return "no error"
+
+    shown = re.search(r"^```text\n(.*?) \[request", README, re.MULTILINE | re.DOTALL)[1]
+    assert asyncio.run(provoke()).startswith(shown)
