@@ -12,16 +12,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from calcom_async import Calcom
+from calcom_async import BadRequestError, Calcom
 from calcom_async.cli import app
 from calcom_async.sandbox import Sandbox
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
 PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-SHELL = [
-    line for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL) for line in block.splitlines()
-]
-COMMANDS = [line for line in SHELL if line.startswith("calcom-async ")]
+SHELL = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+COMMANDS = [line for block in SHELL for line in block.splitlines() if line.startswith("calcom-async ")]
 
 
 @pytest.fixture
@@ -81,7 +79,7 @@ def test_the_error_on_the_first_screen_is_how_it_looks(sandbox):
         async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
             try:
                 await cal.schedules.create(name="x", time_zone="Nowhere")
-            except Exception as error:
+            except BadRequestError as error:
                 return f"{type(error).__name__}: {error}"
         return "no error"
 
