@@ -1,0 +1,42 @@
+"""Query strings as the server's `qs` parser reads them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+_BRACKETS = re.compile(r"\[([^\[\]]*)\]")
+
+
+def parse_query(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Nest `a[0][b]=c` and `a[]=x`, and gather repeated keys into lists; all leaves are strings."""
+    tree: dict[str, Any] = {}
+    for key, value in pairs:
+        head, _, _ = key.partition("[")
+        _insert(tree, [head, *_BRACKETS.findall(key)], value)
+    return {key: _collapse(value) for key, value in tree.items()}
+
+
+def _insert(tree: dict[str, Any], keys: list[str], value: str) -> None:
+    for key in keys[:-1]:
+        if not isinstance(tree.get(key), dict):
+            tree[key] = {}
+        tree = tree[key]
+    last = keys[-1] or str(len(tree))
+    if last not in tree:
+        tree[last] = value
+    elif isinstance(tree[last], list):
+        tree[last].append(value)
+    else:
+        tree[last] = [tree[last], value]
+
+
+def _collapse(value: Any) -> Any:
+    """A branch whose keys are all numbers is a list."""
+    if not isinstance(value, dict):
+        return value
+    inner = {key: _collapse(item) for key, item in value.items()}
+    if inner and all(key.isdigit() for key in inner):
+        return [inner[key] for key in sorted(inner, key=int)]
+    return inner

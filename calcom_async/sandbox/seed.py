@@ -1,0 +1,162 @@
+"""The small world that every sandbox starts with; the same seed makes the same world."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from .clock import Clock
+from .event_types import new_event_type
+from .seed_bookings import add_bookings
+from .store import Store
+from .teams import add_member, new_team
+from .tokens import keep_tokens
+
+API_KEY = "cal_sandbox"
+CLIENT_ID, CLIENT_SECRET = "sandbox-client", "sandbox-secret"
+APP_ID, APP_SECRET = "sandbox-app", "sandbox-app-secret"
+ACCESS_TOKEN, REFRESH_TOKEN = "sandbox-access-token", "sandbox-refresh-token"
+
+ANA, BO, CY, MIA = 1, 2, 3, 4
+ORGANIZATION = 1
+ALL_PERMISSIONS = 1023
+
+_PEOPLE = (
+    (ANA, "ana", "Ana Sandbox", "Europe/Lisbon"),
+    (BO, "bo", "Bo Sandbox", "America/New_York"),
+    (CY, "cy", "Cy Sandbox", "Asia/Tokyo"),
+)
+_WEEK = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"]
+_FEED = "https://calendars.sandbox.test/ana.ics"
+
+
+def populate(store: Store, clock: Clock, *, bookings: int = 0, ties: bool = False) -> None:
+    """Fill an empty store with the small world and `bookings` rows around the clock's now."""
+    now = clock.now()
+    _people(store)
+    _event_types(store, now)
+    _organization(store)
+    _platform(store, now)
+    _calendar(store, now)
+    add_bookings(store, now, count=bookings, host_id=ANA, ties=ties)
+
+
+def new_user(store: Store, user_id: int, username: str, name: str, zone: str, **more: Any) -> dict[str, Any]:
+    """Keep a user with a default schedule, Mon-Fri 09:00-17:00 in their zone."""
+    schedule_id = store.next_id("schedule")
+    store.schedules[schedule_id] = {
+        "id": schedule_id,
+        "owner_id": user_id,
+        "name": "Working hours",
+        "time_zone": zone,
+        "availability": [{"days": list(_WEEK), "startTime": "09:00", "endTime": "17:00"}],
+        "overrides": [],
+    }
+    user: dict[str, Any] = {
+        "id": user_id,
+        "username": username,
+        "email": f"{username}@sandbox.test",
+        "name": name,
+        "time_zone": zone,
+        "week_start": "Sunday",
+        "time_format": 12,
+        "default_schedule_id": schedule_id,
+        "avatar_url": None,
+        "bio": None,
+        "brand_color": None,
+        "dark_brand_color": None,
+        "locale": "en",
+        "metadata": {},
+        "organization_id": None,
+    }
+    store.users[user_id] = user | more
+    store.reserve_id("user", user_id)
+    return store.users[user_id]
+
+
+def _people(store: Store) -> None:
+    for user_id, username, name, zone in _PEOPLE:
+        new_user(store, user_id, username, name, zone)
+    store.api_keys |= {API_KEY: ANA, "cal_sandbox_bo": BO, "cal_sandbox_cy": CY}
+
+
+def _event_types(store: Store, now: datetime) -> None:
+    thirty = {"title": "Thirty minutes", "slug": "thirty", "lengthInMinutes": 30}
+    sixty = {"title": "Sixty minutes", "slug": "sixty", "lengthInMinutes": 60}
+    seats = {"seatsPerTimeSlot": 10, "showAttendeeInfo": True, "showAvailabilityCount": True}
+    group = {"title": "Class", "slug": "class", "lengthInMinutes": 60, "seats": seats}
+    for body in (thirty, sixty, group):
+        new_event_type(store, ANA, body, now=now)
+
+
+def _organization(store: Store) -> None:
+    store.organizations[ORGANIZATION] = {
+        "id": ORGANIZATION,
+        "name": "Sandbox Org",
+        "slug": "sandbox-org",
+        "owner_id": ANA,
+        "is_platform": True,
+    }
+    for user_id, role in ((ANA, "OWNER"), (BO, "ADMIN"), (CY, "MEMBER")):
+        add_member(store, ORGANIZATION, user_id, role=role)
+        store.users[user_id]["organization_id"] = ORGANIZATION
+    for name, others in (("Sales", (BO, CY)), ("Support", (BO,))):
+        team = new_team(store, {"name": name}, creator_id=ANA, parent_id=ORGANIZATION)
+        for user_id in others:
+            add_member(store, team["id"], user_id)
+
+
+def _platform(store: Store, now: datetime) -> None:
+    """A platform client with one managed user, and a third-party app."""
+    store.oauth_clients[CLIENT_ID] = {
+        "id": CLIENT_ID,
+        "secret": CLIENT_SECRET,
+        "name": "Sandbox Platform",
+        "user_id": ANA,
+        "organization_id": ORGANIZATION,
+        "permissions": ALL_PERMISSIONS,
+        "redirect_uris": ["https://platform.sandbox.test/callback"],
+        "managed": [MIA],
+        "created_at": now,
+    }
+    store.oauth2_apps[APP_ID] = {
+        "id": APP_ID,
+        "secret": APP_SECRET,
+        "name": "Sandbox App",
+        "redirect_uris": ["https://app.sandbox.test/callback"],
+    }
+    email = f"mia+{CLIENT_ID}@sandbox.test"
+    new_user(store, MIA, f"mia-{CLIENT_ID}-sandbox-test", "Mia Managed", "Europe/Rome", email=email)
+    keep_tokens(store, now, kind="managed", user_id=MIA, client_id=CLIENT_ID, pair=(ACCESS_TOKEN, REFRESH_TOKEN))
+    app_pair = ("sandbox-app-access", "sandbox-app-refresh")
+    keep_tokens(store, now, kind="oauth2", user_id=ANA, client_id=APP_ID, pair=app_pair)
+
+
+def _calendar(store: Store, now: datetime) -> None:
+    """Ana's ICS feed: busy 12:00-13:00 UTC on each of the coming 14 days."""
+    calendar = {
+        "name": "Sandbox feed",
+        "readOnly": True,
+        "externalId": _FEED,
+        "integration": "ics-feed_calendar",
+        "primary": None,
+        "isSelected": True,
+        "credentialId": 1,
+        "delegationCredentialId": None,
+    }
+    integration = {"name": "ICS Feed", "title": "ICS Feed", "slug": "ics-feed", "type": "ics-feed_calendar"}
+    integration |= {"description": "Read-only calendars by address", "logo": "/ics-feed.svg", "variant": "calendar"}
+    integration |= {"publisher": "Sandbox", "url": "https://sandbox.test", "email": "help@sandbox.test"}
+    connected: dict[str, Any] = {
+        "integration": integration | {"categories": ["calendar"], "locationOption": None},
+        "credentialId": store.next_id("credential"),
+        "delegationCredentialId": None,
+        "primary": calendar,
+        "calendars": [calendar],
+    }
+    store.calendars[ANA] = [connected]
+    noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
+    for day in range(14):
+        start = noon + timedelta(days=day)
+        times = {"start": start, "end": start + timedelta(hours=1)}
+        store.busy.append({"user_id": ANA, "calendar_id": _FEED, "credential_id": 1, **times, "title": "Lunch"})

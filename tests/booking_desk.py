@@ -1,0 +1,110 @@
+"""What the tests of bookings share: a Monday morning, short ways to book, and what webhooks heard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from asking import Answer, Api
+
+from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox.delivery import deliveries
+from calcom_async.sandbox.event_types import new_event_type
+from calcom_async.sandbox.store import Booking
+
+MONDAY = datetime(2026, 11, 2, 8, tzinfo=UTC)
+ANA, BO, CY = 1, 2, 3
+THIRTY, SIXTY, CLASS = 1, 2, 3
+SALES = 2
+TRIGGERS = [
+    "BOOKING_CREATED",
+    "BOOKING_REQUESTED",
+    "BOOKING_REJECTED",
+    "BOOKING_RESCHEDULED",
+    "BOOKING_CANCELLED",
+    "BOOKING_NO_SHOW_UPDATED",
+    "INSTANT_MEETING",
+]
+NOT_FREE = "User either already has booking at this time or is not available"
+TEAM_NOT_FREE = "One of the hosts either already has booking at this time or is not available"
+
+
+def ada(**more: Any) -> dict[str, Any]:
+    return {"name": "Ada Visitor", "email": "ada@visitors.test", "timeZone": "Europe/Lisbon", **more}
+
+
+def at(hour: float, day: int = 4) -> str:
+    """A time of November 2026, in UTC; the 4th is a Wednesday and Lisbon is on UTC."""
+    return f"2026-11-{day:02}T{int(hour):02}:{int(hour % 1 * 60):02}:00.000Z"
+
+
+@dataclass
+class Desk:
+    """Ana's key, nobody's key, and the sandbox behind both."""
+
+    sandbox: Sandbox
+    ana: Api = field(init=False)
+    nobody: Api = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ana = Api(self.sandbox, "2024-08-13")
+        self.nobody = self.ana.as_user(None)
+        self.bo = self.ana.as_user("bo")
+        self.cy = self.ana.as_user("cy")
+
+    def ask(self, start: str, event_type: int = THIRTY, *, by: Api | None = None, **more: Any) -> Answer:
+        body = {"eventTypeId": event_type, "start": start, "attendee": ada()} | more
+        return (by or self.nobody).post("/v2/bookings", body)
+
+    def book(self, start: str, event_type: int = THIRTY, **more: Any) -> Any:
+        return self.ask(start, event_type, **more).data
+
+    def cancel(self, uid: str, *, by: Api | None = None, **body: Any) -> Answer:
+        return (by or self.nobody).post(f"/v2/bookings/{uid}/cancel", body)
+
+    def move(self, uid: str, start: str, *, by: Api | None = None, **body: Any) -> Answer:
+        return (by or self.nobody).post(f"/v2/bookings/{uid}/reschedule", {"start": start, **body})
+
+    def get(self, uid: str) -> Any:
+        return self.nobody.get(f"/v2/bookings/{uid}").data
+
+    def do(self, uid: str, verb: str, body: Any = None, *, by: Api | None = None) -> Answer:
+        return (by or self.ana).post(f"/v2/bookings/{uid}/{verb}", body)
+
+    def record(self, uid: str) -> Booking:
+        return self.sandbox.store.bookings[uid]
+
+    def event_type(self, **body: Any) -> int:
+        """A new event type of Ana's, half an hour and without notice unless told otherwise."""
+        fields = {"title": "Chat", "slug": "chat", "lengthInMinutes": 30, "minimumBookingNotice": 0} | body
+        return int(new_event_type(self.sandbox.store, ANA, fields)["id"])
+
+    def team_event_type(self, kind: str, *hosts: int, **body: Any) -> int:
+        """A new event type of the Sales team."""
+        fields = {"title": "Demo", "slug": "demo", "lengthInMinutes": 30, "minimumBookingNotice": 0} | body
+        rows = [{"userId": one, "mandatory": False, "priority": "medium"} for one in hosts]
+        team = {"teamId": SALES, "schedulingType": kind, "hosts": rows}
+        return int(new_event_type(self.sandbox.store, None, fields, **team)["id"])
+
+    def listen(self) -> None:
+        """Let a webhook of Ana's hear everything; it lies outside this machine, so it is only recorded."""
+        self.sandbox.store.webhooks["w"] = {
+            "id": "w",
+            "subscriberUrl": "https://hooks.test/all",
+            "triggers": TRIGGERS,
+            "active": True,
+            "secret": None,
+            "payloadTemplate": None,
+            "_kind": "user",
+            "_owner_id": ANA,
+        }
+
+    def heard(self) -> list[tuple[str, dict[str, Any]]]:
+        """Triggers and payloads of what the webhook heard."""
+        self.sandbox.settle()
+        bodies = [one.json for one in deliveries(self.sandbox.store)]
+        return [(one["triggerEvent"], one["payload"]) for one in bodies]
+
+    def triggers(self) -> list[str]:
+        return [trigger for trigger, _ in self.heard()]

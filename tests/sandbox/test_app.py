@@ -1,0 +1,382 @@
+"""The sandbox's HTTP layers: what every route has in common."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+import threading
+import time
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from raw_http import ask
+
+from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox.query import parse_query
+from calcom_async.sandbox.routes import Bare, Page, Route, RouteTable, Status, pagination
+from calcom_async.sandbox.server import Incoming, Server, etag
+
+JSON_TYPE = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+def sandbox():
+    with Sandbox() as running:
+        yield running
+
+
+def serve(sandbox, *routes):
+    """Answer requests from these routes alone, without a socket."""
+    server = Server(sandbox, RouteTable(list(routes)))
+
+    def answer(method, path, **headers):
+        url, _, query = path.partition("?")
+        return server.answer(Incoming(method, url, query, {"Authorization": "cal_sandbox"} | headers, b"", "ip"))
+
+    return answer
+
+
+# --- paths and methods
+
+
+@pytest.mark.parametrize("path", ["/v2/me", "/V2/Me", "/v2/me/", "/api/v2/me", "/v2/ee/me"])
+def test_spellings_of_a_path(sandbox, path):
+    """Case, a trailing slash and the self-hosted prefixes make no difference."""
+    assert ask(sandbox, "GET", path).data["username"] == "ana"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "//v2/me"), ("GET", "/v2//me"), ("GET", "/v2/nope?x=1"), ("PUT", "/v2/me")]
+)
+def test_no_route(sandbox, method, path):
+    """A doubled slash, an unknown path and a wrong method are all 404 that name the method and the URL."""
+    reply = ask(sandbox, method, path)
+    assert reply.status == 404
+    assert reply.json["error"] == {
+        "code": "NotFoundException",
+        "message": f"Cannot {method} {path}",
+        "details": {"message": f"Cannot {method} {path}", "error": "Not Found", "statusCode": 404},
+    }
+    assert reply.json["path"] == path
+    assert reply.rate == {}
+
+
+def test_head(sandbox):
+    """HEAD answers where GET does: same headers, no body."""
+    get, head = ask(sandbox, "GET", "/v2/me"), ask(sandbox, "HEAD", "/v2/me")
+    assert (head.status, head.content) == (200, b"")
+    assert head.headers["Content-Length"] == get.headers["Content-Length"] == str(len(get.content))
+    assert head.headers["ETag"] == get.headers["ETag"]
+
+
+def test_options(sandbox):
+    """OPTIONS is 204 on any path, uncounted and without a request id."""
+    reply = ask(sandbox, "OPTIONS", "/v2/nothing/here")
+    assert (reply.status, reply.content, reply.rate) == (204, b"", {})
+    assert "X-Request-Id" not in reply.headers
+    assert reply.headers["Access-Control-Max-Age"] == "86400"
+
+
+def test_literal_before_placeholder(sandbox):
+    """A literal part wins over a placeholder, unless its route does not answer the version; values are decoded."""
+    answer = serve(
+        sandbox,
+        Route("GET", "/v2/a/{id}", lambda call: call.path["id"]),
+        Route("GET", "/v2/a/default", lambda call: "literal", versions=frozenset({"2024-06-11"})),
+    )
+    literal = answer("GET", "/v2/a/default", **{"cal-api-version": "2024-06-11"})
+    assert json.loads(literal.body)["data"] == "literal"
+    assert json.loads(answer("GET", "/v2/a/default").body)["data"] == "default"
+    assert json.loads(answer("GET", "/v2/a/x%20%2Fy").body)["data"] == "x /y"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [("2024-08-13", 200), ("2024-06-14", 404), (None, 404), ("1999-01-01", 404), ("2024-04-15", 404)],
+)
+def test_version(sandbox, sent, status):
+    """A route answers only its versions, and a missing or unknown header is 2024-04-15."""
+    answer = serve(sandbox, Route("GET", "/v2/b", lambda call: call.version, versions=frozenset({"2024-08-13"})))
+    assert answer("GET", "/v2/b", **({"cal-api-version": sent} if sent else {})).status == status
+    old = serve(sandbox, Route("GET", "/v2/b", lambda call: call.version, versions=frozenset({"2024-04-15"})))
+    assert old("GET", "/v2/b", **{"cal-api-version": "garbage"}).status == 200
+
+
+# --- bodies
+
+
+@pytest.mark.parametrize(("size", "status"), [(102_400, 200), (102_401, 413)])
+def test_body_limit(sandbox, size, status):
+    """102,400 bytes pass and one more is a RAW 413 without a request id, uncounted."""
+    body = b'{"unknown": "' + b"x" * (size - 15) + b'"}'
+    assert len(body) == size
+    reply = ask(sandbox, "PATCH", "/v2/me", body, headers=JSON_TYPE)
+    assert reply.status == status
+    if status == 413:
+        assert reply.json == {"statusCode": 413, "message": "request entity too large"}
+        assert "X-Request-Id" not in reply.headers
+        assert reply.rate == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"eventTypeId": 3,', "Expected double-quoted property name in JSON at position 18"),
+        (b'{"a": ', "Unexpected end of JSON input"),
+        (b'{"a": nope}', 'Unexpected token \'o\', "{"a": nope}" is not valid JSON'),
+        (b'"text"', 'Unexpected token \'"\', ""text"" is not valid JSON'),
+    ],
+)
+def test_unparsable_json(sandbox, body, message):
+    """A body that claims to be JSON and is not: 400 before routing, uncounted, with a literal request id."""
+    reply = ask(sandbox, "POST", "/v2/no/such/route", body, headers=JSON_TYPE)
+    assert (reply.status, reply.rate) == (400, {})
+    assert reply.headers["X-Request-Id"] == "unknown-request-id"
+    if "nope" not in message:  # V8 points at the letter, Python's parser at the word
+        assert reply.message == message
+
+
+def test_other_bodies_count_as_empty(sandbox):
+    """A form where JSON is expected is no error: it is an empty body."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    before = ask(sandbox, "GET", "/v2/me").data
+    reply = ask(sandbox, "PATCH", "/v2/me", b"name=Other", headers=headers)
+    assert reply.data["name"] == before["name"]
+
+
+# --- headers
+
+
+def test_headers_of_every_answer(sandbox):
+    """Connections are kept for 5 s, requests have ids of the server's making, content is sniff-proof."""
+    first = ask(sandbox, "GET", "/v2/me", headers={"X-Request-Id": "mine"})
+    second = ask(sandbox, "GET", "/v2/me")
+    assert first.headers["Keep-Alive"] == "timeout=5"
+    assert first.headers["X-Content-Type-Options"] == "nosniff"
+    assert first.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert "Location" not in first.headers
+    assert len({"mine", first.headers["X-Request-Id"], second.headers["X-Request-Id"]}) == 3
+
+
+def test_etag_and_304():
+    """The ETag is weak; a client that has the body gets 304 without one, and is counted."""
+    with Sandbox(rate_limit=10) as sandbox:
+        tag = ask(sandbox, "GET", "/v2/me").headers["ETag"]
+        assert tag.startswith('W/"')
+        reply = ask(sandbox, "GET", "/v2/me", headers={"If-None-Match": tag})
+        assert (reply.status, reply.content) == (304, b"")
+        assert reply.rate["Remaining-Default"] == 8
+        assert ask(sandbox, "GET", "/v2/me", headers={"If-None-Match": 'W/"other"'}).status == 200
+
+
+@pytest.mark.parametrize("name", ["me", "me_patch_bad_timezone_400", "body_too_large", "throttle_guests_429"])
+def test_etag_as_recorded(shared, name):
+    """The tag of a recorded body is the recorded tag."""
+    response = json.loads((shared / "reference/real" / f"{name}.json").read_text())["response"]
+    assert etag(msgspec.json.encode(response["body"])) == response["headers"]["ETag"]
+
+
+# --- what handlers return
+
+
+def test_shapes_of_answers(sandbox):
+    """Values are enveloped, pages get their metadata beside them, bare answers are sent as they are."""
+    answer = serve(
+        sandbox,
+        Route("GET", "/v2/none", lambda call: None),
+        Route("POST", "/v2/status", lambda call: Status(), status=201),
+        Route("GET", "/v2/page", lambda call: Page.of([1, 2], total=5, take=2, skip=2)),
+        Route("GET", "/v2/bare", lambda call: Bare("text", 418, content_type="text/plain")),
+        Route("DELETE", "/v2/gone", lambda call: Bare(None, 204)),
+    )
+    assert json.loads(answer("GET", "/v2/none").body) == {"status": "success", "data": None}
+    assert (answer("POST", "/v2/status").status, answer("POST", "/v2/status").body) == (201, b'{"status":"success"}')
+    assert json.loads(answer("GET", "/v2/page").body)["pagination"]["currentPage"] == 2
+    bare = answer("GET", "/v2/bare")
+    assert (bare.status, bare.body, bare.content_type) == (418, b"text", "text/plain")
+    assert (answer("DELETE", "/v2/gone").status, answer("DELETE", "/v2/gone").body) == (204, b"")
+
+
+@pytest.mark.parametrize(
+    ("total", "take", "skip", "expected"),
+    [
+        (0, 100, 0, (0, 0, 0, 0, False, False)),
+        (1254, 100, 0, (100, 1154, 1, 13, True, False)),
+        (1254, 100, 1200, (54, 0, 13, 13, False, True)),
+        (1254, 100, 5000, (0, 0, 13, 13, False, True)),
+    ],
+)
+def test_pagination(total, take, skip, expected):
+    """Everything follows from total, take and skip, past the end as well."""
+    page = pagination(total=total, take=take, skip=skip)
+    names = ("returnedItems", "remainingItems", "currentPage", "totalPages", "hasNextPage", "hasPreviousPage")
+    assert tuple(page[name] for name in names) == expected
+
+
+def test_bug_in_a_handler(sandbox, caplog):
+    """An unplanned error is a RAW 500 for the client, and neither hidden from the log nor from the test."""
+
+    def broken(call):
+        raise KeyError("oops")
+
+    with caplog.at_level(logging.ERROR, "calcom_async.sandbox"):
+        answer = serve(sandbox, Route("GET", "/v2/x", broken))("GET", "/v2/x")
+    assert json.loads(answer.body) == {"statusCode": 500, "message": "Internal server error"}
+    assert [type(error) for error in sandbox.failures] == [KeyError]
+    assert "GET /v2/x" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("take=5&name=Ada+B", {"take": "5", "name": "Ada B"}),
+        ("a[0][b]=c&a[1][b]=d", {"a": [{"b": "c"}, {"b": "d"}]}),
+        ("a[]=x&a[]=y", {"a": ["x", "y"]}),
+        ("a=x&a=y&b=", {"a": ["x", "y"], "b": ""}),
+        ("f[s]=x", {"f": {"s": "x"}}),
+    ],
+)
+def test_query(query, expected):
+    """Query strings nest and repeat as qs reads them."""
+    assert parse_query(Incoming("GET", "/", query, {}, b"", "ip").query) == expected
+
+
+@pytest.mark.parametrize("query", ["s=a,b", "s=a, b", "s=a&s=b", "s[]=a&s[]=b", "s[0]=a&s[1]=b"])
+def test_list_parameters(sandbox, query):
+    """Comma lists, repeats and brackets all make a list."""
+    answer = serve(sandbox, Route("GET", "/v2/l", lambda call: [call.params("s"), call.params("t"), call.param("u")]))
+    assert json.loads(answer("GET", f"/v2/l?{query.replace(' ', '%20')}").body)["data"] == [["a", "b"], None, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "checked_status"),
+    [("7", 200, 200), ("1.5", 200, 400), ("abc", 500, 400), ("99999999999", 500, 500)],
+)
+def test_integer_paths(sandbox, text, status, checked_status):
+    """A non-number reaches the database (500) on most routes and is 400 on checked ones; fractions are cut."""
+    answer = serve(
+        sandbox,
+        Route("GET", "/v2/i/{id}", lambda call: call.int_path("id")),
+        Route("GET", "/v2/c/{id}", lambda call: call.int_path("id", checked=True)),
+    )
+    assert answer("GET", f"/v2/i/{text}").status == status
+    assert answer("GET", f"/v2/c/{text}").status == checked_status
+
+
+# --- recording, state, life
+
+
+def test_requests_are_recorded_without_secrets(sandbox):
+    """A test can read what was sent, but never the key."""
+    ask(sandbox, "PATCH", "/v2/me?x=1", {"name": "Ann"}, headers={"x-cal-secret-key": "hush"})
+    (seen,) = sandbox.requests
+    assert (seen.method, seen.path, seen.query, seen.body, seen.status) == (
+        "PATCH", "/v2/me", [("x", "1")], {"name": "Ann"}, 200,
+    )  # fmt: skip
+    assert seen.headers["Authorization"] == "***"
+    assert "cal_sandbox" not in repr(seen)
+    assert "hush" not in repr(seen)
+
+
+def test_reset(sandbox):
+    """Reset brings back the first world, and forgets requests and faults."""
+    ask(sandbox, "PATCH", "/v2/me", {"name": "Ann"})
+    sandbox.faults.add("*", "*", status=500, times=9)
+    sandbox.reset()
+    assert sandbox.requests == []
+    assert ask(sandbox, "GET", "/v2/me").data["name"] == "Ana Sandbox"
+
+
+def test_several_at_once():
+    """Sandboxes do not share state."""
+    with Sandbox() as one, Sandbox() as two:
+        ask(one, "PATCH", "/v2/me", {"name": "Ann"})
+        assert ask(two, "GET", "/v2/me").data["name"] == "Ana Sandbox"
+        assert one.url != two.url
+
+
+def test_stop_leaves_nothing():
+    """After stop there is no thread and nobody listens; starting again works."""
+    sandbox = Sandbox()
+    for _ in range(3):
+        with sandbox:
+            assert ask(sandbox, "GET", "/v2/me").status == 200
+            port = int(sandbox.url.split(":")[2].split("/")[0])
+        assert not [thread for thread in threading.enumerate() if thread.name == "calcom-sandbox"]
+        with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            pass
+    with pytest.raises(RuntimeError, match=r"start\(\)"):
+        _ = sandbox.url
+
+
+def test_stop_does_not_wait_for_slow_answers(sandbox):
+    """Stop is quick while a request is held up and while a connection is idle."""
+    sandbox.faults.add("GET", "/v2/me", slow=60)
+    port = int(sandbox.url.split(":")[2].split("/")[0])
+    with socket.create_connection(("127.0.0.1", port)) as held, socket.create_connection(("127.0.0.1", port)):
+        held.sendall(b"GET /v2/me HTTP/1.1\r\nHost: x\r\n\r\n")
+        while not sandbox.faults.fired:
+            time.sleep(0.001)
+        begun = time.perf_counter()
+        sandbox.stop()
+        assert time.perf_counter() - begun < 1
+
+
+def test_start_is_quick():
+    """A sandbox without bookings is made and answers within 100 ms."""
+    seconds = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        with Sandbox():
+            seconds.append(time.perf_counter() - begun)
+    assert min(seconds) < 0.1
+
+
+def test_port_taken(sandbox):
+    """A port that is in use is told to whoever calls start, and no thread stays."""
+    port = int(sandbox.url.split(":")[2].split("/")[0])
+    with pytest.raises(OSError, match=str(port)):
+        Sandbox(port=port).start()
+    assert [thread.name for thread in threading.enumerate()].count("calcom-sandbox") == 1
+
+
+def test_spawned_work(sandbox):
+    """Work beside the answers can be waited for, and what never ends is cancelled by stop."""
+    done, cancelled = [], []
+
+    async def short():
+        await asyncio.sleep(0)
+        done.append(True)
+
+    async def endless():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.append(True)
+
+    sandbox.run(lambda: sandbox.spawn(short()))
+    sandbox.settle()
+    assert done == [True]
+    sandbox.run(lambda: sandbox.spawn(endless()))
+    with pytest.raises(TimeoutError):
+        sandbox.settle(timeout=0.01)
+    sandbox.stop()
+    assert cancelled == [True]
+
+
+def test_clock():
+    """The clock stands still at `now`, moves when told, and limits and timestamps follow it."""
+    moment = datetime(2030, 3, 6, 12, tzinfo=UTC)
+    with Sandbox(now=moment, rate_limit=1) as sandbox:
+        assert ask(sandbox, "GET", "/v2/nope").json["timestamp"] == "2030-03-06T12:00:00.000Z"
+        assert [ask(sandbox, "GET", "/v2/me").status for _ in range(2)] == [200, 429]
+        sandbox.clock.move(seconds=60)
+        assert ask(sandbox, "GET", "/v2/me").status == 200
+        assert sandbox.clock.now() == datetime(2030, 3, 6, 12, 1, tzinfo=UTC)
+        with pytest.raises(ValueError, match="aware"):
+            sandbox.clock.set(datetime(2030, 1, 1))  # noqa: DTZ001
+        sandbox.clock.resume()
+        assert sandbox.clock.now() >= datetime(2030, 3, 6, 12, 1, tzinfo=UTC)

@@ -1,0 +1,300 @@
+"""Who asks: credentials, their failures, tokens and keys, and the profile."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from raw_http import ask
+
+from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox.routes import Route, RouteTable
+from calcom_async.sandbox.server import Incoming, Server
+
+CLIENT = {"x-cal-client-id": "sandbox-client", "x-cal-secret-key": "sandbox-secret"}
+ONLY_ID = {"x-cal-client-id": "sandbox-client"}
+ONLY_SECRET = {"x-cal-secret-key": "sandbox-secret"}
+KEY = {"Authorization": "Bearer cal_sandbox"}
+REFRESH = "/v2/oauth/sandbox-client/refresh"
+TOKEN = "/v2/auth/oauth2/token"
+
+
+@pytest.fixture
+def sandbox():
+    with Sandbox() as running:
+        yield running
+
+
+def answer(auth, headers, *, kinds=(), prepare=lambda store: None):
+    """Ask a route of this kind; the data is the caller's (kind, user id)."""
+    sandbox = Sandbox()
+    prepare(sandbox.store)
+    route = Route("GET", "/v2/x", lambda call: [call.caller.kind, call.caller.user_id], auth=auth, kinds=kinds)
+    reply = Server(sandbox, RouteTable([route])).answer(Incoming("GET", "/v2/x", "", headers, b"", "ip"))
+    body = json.loads(reply.body)
+    return (reply.status, body["data"]) if reply.status == 200 else (reply.status, body["error"]["message"])
+
+
+@pytest.mark.parametrize(
+    ("headers", "caller"),
+    [
+        (KEY, ["key", 1]),
+        ({"Authorization": "cal_sandbox_bo"}, ["key", 2]),
+        ({"Authorization": "Bearer sandbox-access-token"}, ["token", 4]),
+        ({"Authorization": "Bearer sandbox-app-access"}, ["token", 1]),
+        (CLIENT, ["client", 1]),
+        (CLIENT | {"Authorization": "Bearer cal_sandbox_bo"}, ["client", 1]),
+        (ONLY_ID | {"Authorization": "Bearer cal_sandbox_bo"}, ["key", 2]),
+    ],
+)
+def test_who_asks(headers, caller):
+    """Client credentials win over a bearer; a lone client id beside a bearer is ignored; a bare key works."""
+    assert answer("required", headers) == (200, caller)
+    assert answer("guarded", headers) == (200, caller)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "message"),
+    [
+        ({}, 401, "ApiAuthStrategy - No authentication method provided."),
+        (
+            ONLY_ID,
+            401,
+            "ApiAuthStrategy - Only 'x-cal-client-id' header provided. Please also provide 'x-cal-secret-key'",
+        ),
+        (ONLY_SECRET, 401, "ApiAuthStrategy - Only 'x-cal-secret-key' header provided."),
+        ({"Authorization": "bearer cal_sandbox"}, 401, "Invalid Access Token."),
+        ({"Authorization": "Bearer unknown"}, 401, "Invalid Access Token."),
+        (CLIENT | {"x-cal-client-id": "x"}, 401, "ApiAuthStrategy - oAuth client - Client with ID x not found"),
+        (CLIENT | {"x-cal-secret-key": "x"}, 401, "ApiAuthStrategy - oAuth client - Invalid client secret"),
+        ({"Authorization": "Bearer cal_x"}, 401, "CustomThrottlerGuard - Invalid API Key"),
+    ],
+)
+def test_failures(headers, status, message):
+    """Every way not to be signed in has its own text."""
+    code, text = answer("required", headers)
+    assert code == status
+    assert text.startswith(message)
+
+
+@pytest.mark.parametrize(("headers", "status"), [({}, 403), (ONLY_SECRET, 403), (ONLY_ID, 401), (KEY, 200)])
+def test_guarded(headers, status):
+    """Behind the permission check, nothing sent is 403; a lone client id gets as far as 401."""
+    assert answer("guarded", headers)[0] == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "optional", "public"),
+    [
+        ({}, 200, 200),
+        (ONLY_ID, 200, 200),
+        (ONLY_SECRET, 200, 200),
+        ({"Authorization": "Bearer unknown"}, 401, 200),
+        ({"Authorization": "Bearer cal_unknown"}, 401, 401),
+    ],
+)
+def test_optional_and_public(headers, optional, public):
+    """Optional routes refuse only wrong credentials, public ones only unknown keys (the limiter does)."""
+    assert answer("optional", headers)[0] == optional
+    assert answer("public", headers)[0] == public
+
+
+def test_expired_key():
+    """An expired key is known to the limiter and refused behind it; public routes do not mind."""
+
+    def expire(store):
+        store.expired_keys.add("cal_old")
+
+    old = {"Authorization": "Bearer cal_old"}
+    text = "ApiAuthStrategy - api key - Your api key is expired"
+    assert answer("required", old, prepare=expire) == (401, text)
+    assert answer("public", old, prepare=expire)[0] == 200
+
+
+def test_kinds():
+    """A route may narrow the credentials that it takes."""
+    code, text = answer("required", KEY, kinds=("client",))
+    assert (code, "Invalid authentication method" in text) == (401, True)
+
+
+def test_origin():
+    """A managed user's token is bound to the client's origins."""
+    token = {"Authorization": "Bearer sandbox-access-token"}
+    assert answer("required", token | {"Origin": "https://platform.sandbox.test"})[0] == 200
+    code, text = answer("required", token | {"Origin": "https://evil.test"})
+    assert (code, text.startswith("ApiAuthStrategy - access token - Invalid request origin")) == (401, True)
+
+
+# --- tokens
+
+
+def test_expired_tokens(sandbox):
+    """After an hour a managed user's token is 498 with string details, while a third-party one is 401."""
+    sandbox.clock.move(minutes=61)
+    managed = ask(sandbox, "GET", "/v2/me", key="sandbox-access-token")
+    assert (managed.status, managed.reason) == (498, "unknown")
+    text = "ACCESS_TOKEN_IS_EXPIRED"
+    assert managed.json["error"] == {"code": "TokenExpiredException", "message": text, "details": text}
+    assert ask(sandbox, "GET", "/v2/me", key="sandbox-app-access").status == 401
+
+
+def test_refresh_rotates(sandbox):
+    """A refresh token works once; its access token lives on; expiries are epoch milliseconds."""
+    body = {"refreshToken": "sandbox-refresh-token"}
+    pair = ask(sandbox, "POST", REFRESH, body, key=None, headers=ONLY_SECRET).data
+    assert ask(sandbox, "GET", "/v2/me", key=pair["accessToken"]).data["id"] == 4
+    assert ask(sandbox, "GET", "/v2/me", key="sandbox-access-token").status == 200
+    left = pair["accessTokenExpiresAt"] / 1000 - sandbox.clock.monotonic()
+    assert 59 * 60 - 1 <= left <= 60 * 60
+    again = ask(sandbox, "POST", REFRESH, body, key=None, headers=ONLY_SECRET)
+    assert (again.status, again.message) == (400, "Invalid refresh token")
+    newer = ask(sandbox, "POST", REFRESH, {"refreshToken": pair["refreshToken"]}, key=None, headers=ONLY_SECRET)
+    assert newer.status == 200
+
+
+def test_refresh_refused(sandbox):
+    """A wrong secret and a missing token are 400, each in its own shape."""
+    wrong = ask(sandbox, "POST", REFRESH, {"refreshToken": "x"}, key=None, headers={"x-cal-secret-key": "no"})
+    assert (wrong.status, wrong.message) == (400, "Invalid OAuthClient credentials.")
+    empty = ask(sandbox, "POST", REFRESH, {}, key=None, headers=ONLY_SECRET)
+    assert empty.json["error"]["details"]["errors"][0]["constraints"] == {"isString": "refreshToken must be a string"}
+
+
+def test_force_refresh(sandbox):
+    """Forcing needs the client's credentials and kills the old tokens at once."""
+    path = "/v2/oauth-clients/sandbox-client/users/4/force-refresh"
+    pair = ask(sandbox, "POST", path, key=None, headers=ONLY_SECRET).data
+    assert ask(sandbox, "GET", "/v2/me", key="sandbox-access-token").status == 401
+    assert ask(sandbox, "GET", "/v2/me", key=pair["accessToken"]).status == 200
+    assert ask(sandbox, "POST", path.replace("4", "1"), key=None, headers=ONLY_SECRET).status == 404
+
+
+def grant(sandbox, **fields):
+    body = {"client_id": "sandbox-app", "grant_type": "refresh_token", "client_secret": "sandbox-app-secret"}
+    return ask(sandbox, "POST", TOKEN, body | {"refresh_token": "sandbox-app-refresh"} | fields, key=None)
+
+
+def test_oauth2_refresh(sandbox):
+    """The answer has no envelope and is not stored; the old refresh token stays good; forms are read too."""
+    first, second = grant(sandbox), grant(sandbox)
+    assert (first.json["token_type"], first.json["expires_in"]) == ("bearer", 1800)
+    assert first.headers["Cache-Control"] == "no-store"
+    assert ask(sandbox, "GET", "/v2/me", key=second.json["access_token"]).data["id"] == 1
+    form = b"client_id=sandbox-app&grant_type=refresh_token&client_secret=sandbox-app-secret"
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    reply = ask(sandbox, "POST", TOKEN, form + b"&refresh_token=sandbox-app-refresh", key=None, headers=headers)
+    assert reply.status == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "error", "description"),
+    [
+        ({"client_id": ""}, 400, "invalid_request", "client_id is required"),
+        (
+            {"grant_type": "x"},
+            400,
+            "invalid_request",
+            "grant_type must be 'authorization_code' or 'refresh_token'",
+        ),
+        (
+            {"refresh_token": 1},
+            400,
+            "invalid_request",
+            "refresh_token property is wrong,refresh_token must be a string ",
+        ),
+        ({"foo": 1}, 400, "invalid_request", "foo property is wrong,property foo should not exist "),
+        ({"client_id": "x"}, 401, "invalid_client", "client_not_found"),
+        ({"client_secret": "x"}, 401, "invalid_client", "invalid_client_credentials"),
+        ({"refresh_token": "x"}, 400, "invalid_grant", "invalid_refresh_token"),
+        ({"refresh_token": "sandbox-refresh-token"}, 400, "invalid_grant", "invalid_refresh_token"),
+    ],
+)
+def test_oauth2_errors(sandbox, fields, status, error, description):
+    """OAuth2 errors have a shape of their own and a literal request id, and are counted."""
+    reply = grant(sandbox, **fields)
+    assert (reply.status, reply.json) == (status, {"error": error, "error_description": description})
+    assert reply.headers["X-Request-Id"] == "unknown-request-id"
+    assert reply.rate["Limit-Default"] == 1_000_000
+
+
+def test_oauth2_code(sandbox):
+    """A code that the test has put down is good once, for the right address."""
+    sandbox.store.extras["oauth2_codes"]["c"] = {"user_id": 2}
+    uri = "https://app.sandbox.test/callback"
+    code = {"client_id": "sandbox-app", "grant_type": "authorization_code", "client_secret": "sandbox-app-secret"}
+
+    def trade(redirect):
+        return ask(sandbox, "POST", TOKEN, code | {"code": "c", "redirect_uri": redirect}, key=None).json
+
+    assert trade("https://evil.test")["error_description"] == "redirect_uri_mismatch"
+    assert ask(sandbox, "GET", "/v2/me", key=trade(uri)["access_token"]).data["username"] == "bo"
+    assert trade(uri)["error_description"] == "code_invalid_or_expired"
+
+
+def test_oauth2_client(sandbox):
+    """A third-party app is shown to whoever is signed in; without, its id counts as a lone client header."""
+    assert ask(sandbox, "GET", "/v2/auth/oauth2/clients/sandbox-app").data["client_type"] == "CONFIDENTIAL"
+    unknown = ask(sandbox, "GET", "/v2/auth/oauth2/clients/x")
+    assert (unknown.status, unknown.json["error"]["details"]) == (404, "unauthorized_client")
+    alone = ask(sandbox, "GET", "/v2/auth/oauth2/clients/sandbox-app", key=None)
+    assert (alone.status, alone.message[:50]) == (401, "ApiAuthStrategy - Only 'x-cal-client-id' header pr")
+
+
+def test_refresh_key(sandbox):
+    """A refreshed key replaces the old one, which is unknown from then on."""
+    both = ask(sandbox, "POST", "/v2/api-keys/refresh", {"apiKeyDaysValid": 1, "apiKeyNeverExpires": True})
+    assert both.message.startswith("ApiKeysService -Cannot set both")
+    assert ask(sandbox, "POST", "/v2/api-keys/refresh", {"apiKeyDaysValid": 0}).status == 400
+    assert ask(sandbox, "POST", "/v2/api-keys/refresh", key="sandbox-access-token").status == 401
+    key = ask(sandbox, "POST", "/v2/api-keys/refresh").data["apiKey"]
+    assert ask(sandbox, "GET", "/v2/me", key=key).data["id"] == 1
+    assert ask(sandbox, "GET", "/v2/me").message == "CustomThrottlerGuard - Invalid API Key"
+
+
+def test_health(sandbox):
+    """Health is plain text without a key, and counted by address."""
+    reply = ask(sandbox, "GET", "/health", key=None)
+    assert (reply.content, reply.headers["Content-Type"]) == (b"OK", "text/html; charset=utf-8")
+    assert reply.rate["Remaining-Default"] == 999_999
+
+
+# --- me
+
+
+def test_me_has_the_recorded_fields(shared, sandbox):
+    """The profile has the recorded fields in the recorded order; reading it also names the organization."""
+    recorded = json.loads((shared / "reference/real/me.json").read_text())["response"]["body"]["data"]
+    changed = ask(sandbox, "PATCH", "/v2/me", {}).data
+    assert list(changed) == list(recorded)
+    assert ask(sandbox, "GET", "/v2/me").data == changed | {"organization": {"isPlatform": True, "id": 1}}
+
+
+def test_patch_me(sandbox):
+    """Fields are stored, zones spelled properly, nulls taken, unknown fields dropped; a new e-mail has to wait."""
+    body = {"bio": "Hi", "timeZone": "europe/rome", "name": None, "weekStart": "Monday", "timeFormat": 24}
+    body |= {"email": "new@sandbox.test", "locale": "pt", "metadata": {"a": 1}, "unknown": 1, "defaultScheduleId": 99}
+    data = ask(sandbox, "PATCH", "/v2/me", body).data
+    assert (data["bio"], data["timeZone"], data["name"], data["weekStart"]) == ("Hi", "Europe/Rome", None, "Monday")
+    assert (data["email"], data["defaultScheduleId"], data["timeFormat"]) == ("ana@sandbox.test", 99, 24)
+    assert sandbox.store.users[1]["metadata"] == {"a": 1, "emailChangeWaitingForVerification": "new@sandbox.test"}
+
+
+@pytest.mark.parametrize(
+    ("body", "rule"),
+    [
+        ({"timeFormat": 13}, {"isIn": "timeFormat must be a number either 12 or 24"}),
+        ({"timeZone": "Mars"}, {"isTimeZone": "timeZone must be a valid IANA time-zone"}),
+        ({"weekStart": "monday"}, None),
+        ({"locale": "xx"}, None),
+        ({"avatarUrl": "x"}, None),
+        ({"metadata": {"k" * 41: 1}}, None),
+        ({"metadata": {"k": [1]}}, None),
+    ],
+)
+def test_patch_me_refused(sandbox, body, rule):
+    """Wrong values change nothing."""
+    reply = ask(sandbox, "PATCH", "/v2/me", body)
+    (error,) = reply.json["error"]["details"]["errors"]
+    assert reply.status == 400
+    assert rule is None or error["constraints"] == rule
+    assert sandbox.store.users[1]["time_format"] == 12

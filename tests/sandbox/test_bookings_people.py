@@ -1,0 +1,212 @@
+"""What belongs to a booking: attendees, guests, its place, links, references, and what its video room left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+import pytest
+from booking_desk import MONDAY, SALES, Desk, ada, at
+
+from calcom_async.sandbox import Sandbox
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with Sandbox(now=MONDAY) as sandbox:
+        yield Desk(sandbox)
+        assert sandbox.failures == []
+
+
+@pytest.fixture
+def uid(desk) -> str:
+    return desk.book(at(10), guests=["guest@visitors.test"])["uid"]
+
+
+def test_attendees_have_ids_of_their_own(desk, uid):
+    """The attendee routes show ids, by which one attendee is read."""
+    listed = desk.ana.get(f"/v2/bookings/{uid}/attendees").data
+    assert [one["email"] for one in listed] == ["ada@visitors.test", "guest@visitors.test"]
+    number = listed[1]["id"]
+    assert desk.ana.get(f"/v2/bookings/{uid}/attendees/{number}").data == listed[1]
+    missing = (404, f"Attendee with id 999 not found in booking {uid}")
+    assert desk.ana.get(f"/v2/bookings/{uid}/attendees/999").refusal == missing
+    assert desk.ana.get(f"/v2/bookings/{uid}/attendees/x").refusal == (
+        400,
+        "Validation failed (numeric string is expected)",
+    )
+
+
+@pytest.mark.parametrize("path", ["attendees", "recordings", "transcripts", "conferencing-sessions"])
+def test_what_is_private_is_refused_alike_for_strangers_and_unknown_uids(desk, uid, path):
+    """Attendees and video material are the hosts'; an unknown uid is no different from somebody else's."""
+    text = "BookingPbacGuard - user with id=3 does not have access to booking with uid={}"
+    for asked in (uid, "none"):
+        assert desk.cy.get(f"/v2/bookings/{asked}/{path}").refusal == (403, text.format(asked))
+    assert desk.nobody.get(f"/v2/bookings/{uid}/{path}").status == 403
+
+
+def test_attending_is_not_enough(desk, uid):
+    """Who merely attends a booking cannot read its attendees by key."""
+    made = desk.book(at(15), attendee=ada(email="cy@sandbox.test"))
+    assert desk.cy.get(f"/v2/bookings/{made['uid']}/attendees").status == 403
+    assert [one["uid"] for one in desk.cy.get("/v2/bookings").data] == [made["uid"]]
+    assert uid != made["uid"]
+
+
+def test_added_attendees_keep_what_is_said_of_them(desk, uid):
+    """An added attendee keeps name, zone and language, answers with id and bookingId, and counts as a guest."""
+    body = {"name": "Eve", "email": "eve@x.test", "timeZone": "Asia/Tokyo", "language": "ja"}
+    answer = desk.do(uid, "attendees", body)
+    assert answer.status == 201
+    assert (answer.data["bookingId"], answer.data["timeZone"]) == (desk.record(uid).id, "Asia/Tokyo")
+    assert desk.get(uid)["guests"] == ["guest@visitors.test", "eve@x.test"]
+    again = desk.do(uid, "attendees", body)
+    assert (again.refusal, again.body["error"]["code"]) == ((400, "emails_must_be_unique_valid"), "TRPCError")
+
+
+def test_added_guests_get_the_hosts_zone(desk, uid):
+    """Guests without a name or zone get an empty name and the host's zone; guest items must be objects."""
+    desk.do(uid, "guests", {"guests": [{"email": "g@x.test"}]})
+    added = desk.get(uid)["attendees"][-1]
+    assert (added["name"], added["timeZone"], added["language"]) == ("", "Europe/Lisbon", "en")
+    refused = desk.do(uid, "guests", {"guests": ["g@x.test"]})
+    text = "each value in nested property guests must be either object or array"
+    assert refused.constraints["guests"] == {"nestedValidation": text}
+
+
+def test_guests_have_their_own_throttle(desk, uid):
+    """Five calls a minute, counted under a name of their own, refusals included."""
+    first = desk.do(uid, "guests", {"guests": []})
+    assert first.constraints["guests"] == {"arrayMinSize": "guests must contain at least 1 elements"}
+    assert first.headers["X-RateLimit-Limit-Booking_guests_add"] == "5"
+    assert "X-RateLimit-Limit-Default" not in first.headers
+    for _ in range(4):
+        assert desk.do("none", "guests", {"guests": [{"email": "g@x.test"}]}).status == 404
+    assert desk.do(uid, "guests", {"guests": [{"email": "g@x.test"}]}).status == 429
+
+
+def test_guests_are_limited_in_number_and_by_the_event_type(desk, uid):
+    """Ten a call, thirty attendees in all, none where the event type has no guests, none by strangers."""
+    many = {"guests": [{"email": f"g{number}@x.test"} for number in range(11)]}
+    assert desk.do(uid, "guests", many).constraints["guests"] == {
+        "arrayMaxSize": "Cannot add more than 10 guests at a time"
+    }
+    record = desk.record(uid)
+    record.attendees += [record.attendees[1] | {"email": f"x{number}@x.test"} for number in range(25)]
+    assert desk.do(uid, "guests", {"guests": many["guests"][:5]}).message == (
+        "Cannot add 5 guests. This booking already has 27 attendees. Maximum total guests allowed is 30. You can add "
+        "up to 3 more guests."
+    )
+    closed = desk.book(at(15), desk.event_type(disableGuests=True))["uid"]
+    assert desk.do(closed, "guests", {"guests": many["guests"][:1]}).message.startswith(
+        "Cannot add guests to this booking. The guests field is disabled for event type"
+    )
+    assert desk.do(uid, "guests", many | {"guests": many["guests"][:1]}, by=desk.cy).refusal == (
+        403,
+        "you_do_not_have_permission",
+    )
+
+
+def test_anybody_but_the_booker_can_be_removed(desk, uid):
+    """A removed attendee is answered in short and is no guest any more; the booker stays."""
+    booker, guest = desk.record(uid).attendees
+    gone = desk.ana.delete(f"/v2/bookings/{uid}/attendees/{guest['id']}").data
+    assert gone == {
+        "id": guest["id"],
+        "bookingId": desk.record(uid).id,
+        "name": "",
+        "email": "guest@visitors.test",
+        "timeZone": "Europe/Lisbon",
+    }
+    assert "guests" not in desk.get(uid)
+    assert desk.ana.delete(f"/v2/bookings/{uid}/attendees/{booker['id']}").refusal == (
+        400,
+        "cannot_remove_primary_attendee",
+    )
+    assert desk.ana.delete(f"/v2/bookings/{uid}/attendees/999").refusal == (404, "attendee_not_found")
+
+
+@pytest.mark.parametrize(
+    ("location", "stored"),
+    [
+        ({"type": "address", "address": "Rua 1"}, "Rua 1"),
+        ({"type": "link", "link": "https://meet.test/x"}, "https://meet.test/x"),
+        ({"type": "attendeePhone", "phone": "+351912345678"}, "+351912345678"),
+        ({"type": "attendeeDefined", "location": "Elsewhere 9"}, "Elsewhere 9"),
+        ({"type": "integration", "integration": "cal-video"}, "integrations:daily"),
+    ],
+)
+def test_the_place_can_be_changed(desk, uid, location, stored):
+    """Every kind of location can be set, whether or not the event type offers it."""
+    path = f"/v2/bookings/{uid}/location"
+    assert desk.ana.patch(path, {"location": location}).data["location"] == stored
+    assert desk.ana.patch(path, {}).data["location"] == stored
+
+
+def test_a_place_must_be_one(desk, uid):
+    """Faults of a location are validation errors; unconnected apps and strangers are refused."""
+    path = f"/v2/bookings/{uid}/location"
+    begin = "UpdateBookingInputLocationValidator_2024_08_13 - "
+
+    def fault(location):
+        return desk.ana.patch(path, {"location": location}).constraints["location"]["ValidateUpdateLocation"]
+
+    assert (
+        fault({"type": "link", "link": "x"})
+        == begin + "Validation failed for link location: link must be a URL address"
+    )
+    assert fault({"type": "foo"}).startswith(begin + "Unsupported booking location type 'foo'.")
+    assert fault({}) == begin + "Booking 'location' must have a 'type' property."
+    zoom = desk.ana.patch(path, {"location": {"type": "integration", "integration": "zoom"}})
+    assert zoom.message.startswith('Video integration "zoom" is not connected.')
+    assert desk.cy.patch(path, {}).message.startswith("User is not authorized to update this booking location.")
+
+
+def test_calendar_links_are_four_and_open_to_any_key(desk, uid):
+    """Any key may read the links; a booking without event type has none."""
+    links = {one["id"]: one["link"] for one in desk.cy.get(f"/v2/bookings/{uid}/calendar-links").data}
+    assert list(links) == ["googleCalendar", "microsoftOffice", "microsoftOutlook", "ics"]
+    assert "dates=20261104T100000Z/20261104T103000Z" in links["googleCalendar"]
+    assert "DTSTART:20261104T100000Z\r\n" in unquote(links["ics"])
+    desk.record(uid).event_type_id = None
+    assert desk.ana.get(f"/v2/bookings/{uid}/calendar-links").refusal == (
+        400,
+        f"Booking with uid {uid} has no event type",
+    )
+
+
+def test_references_are_the_owners(desk, uid):
+    """References are filtered by type; another's booking is 400, an unknown one 404."""
+    zoom, daily = (
+        {"type": kind, "eventUid": "e", "destinationCalendarId": None, "id": 1}
+        for kind in ("zoom_video", "daily_video")
+    )
+    desk.record(uid).references = [zoom, daily]
+    path = f"/v2/bookings/{uid}/references"
+    assert desk.ana.get(path).data == [zoom, daily]
+    assert desk.ana.get(f"{path}?type=daily_video").data == [daily]
+    assert desk.ana.get(f"{path}?type=fax").constraints["type"]["isIn"].startswith("type must be one of the following")
+    assert desk.bo.get(path).refusal == (400, f"Booking with uid {uid} does not belong to user")
+    assert desk.ana.get("/v2/bookings/none/references").refusal == (404, "Booking with uid none not found")
+
+
+def test_a_teams_references_are_read_under_the_team(desk):
+    """The organization's route answers references of the team's own bookings to its admins."""
+    uid = desk.book(at(15), desk.team_event_type("roundRobin", 1))["uid"]
+    path = f"/v2/organizations/1/teams/{SALES}/bookings/{uid}/references"
+    assert desk.ana.get(path).data == []
+    assert desk.ana.get(f"{path}?type=fax").status == 400
+    assert desk.cy.get(path).status == 403
+    assert desk.ana.get(f"/v2/organizations/1/teams/3/bookings/{uid}/references").status == 404
+
+
+@pytest.mark.parametrize("kind", ["recordings", "transcripts", "conferencing-sessions"])
+def test_video_material_comes_from_the_store(desk, uid, kind):
+    """What a test puts into the store is answered; a booking without a room is 404."""
+    path = f"/v2/bookings/{uid}/{kind}"
+    missing = desk.ana.get(path)
+    assert missing.status == 404
+    assert missing.message.endswith(f"reference found with booking uid {uid}")
+    desk.sandbox.store.extras[kind.replace("-", "_")][uid] = ["one"]
+    assert desk.ana.get(path).data == ["one"]

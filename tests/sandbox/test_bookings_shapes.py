@@ -1,0 +1,214 @@
+"""Bookings on the wire: the fields of our answers are the fields of a real server's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from asking import Api, recorded
+from booking_desk import MONDAY, Desk, ada, at
+
+from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox.booking_view import display_email
+
+REPEAT = {"interval": 1, "occurrences": 3, "frequency": "weekly"}
+ALWAYS = {"type": "always", "blockUnconfirmedBookingsInBooker": False}
+# The recorded organisation server was an older build, whose people had no displayEmail.
+NEWER = {"displayEmail", "displayGuests"}
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with Sandbox(now=MONDAY) as sandbox:
+        yield Desk(sandbox)
+        assert sandbox.failures == []
+
+
+def keys(value, path="") -> set[str]:
+    """Every path of keys in a value, list positions left out; what people answered or noted is not looked into."""
+    if isinstance(value, list):
+        return {key for item in value for key in keys(item, f"{path}[]")}
+    if not isinstance(value, dict) or path.endswith((".metadata", ".location")):
+        return {path}
+    return {key for name, item in value.items() for key in keys(item, f"{path}.{name}")} | {path}
+
+
+def plain(desk: Desk):
+    return desk.book(
+        at(10), guests=["guest@visitors.test"], metadata={"crm": "42"}, bookingFieldsResponses={"notes": "hi"}
+    )
+
+
+def pending(desk: Desk):
+    event_type = desk.event_type(
+        confirmationPolicy=ALWAYS,
+        bookingFields=[{"type": "text", "slug": "company", "label": "Company", "required": True}],
+        locations=[{"type": "integration", "integration": "cal-video"}],
+    )
+    return desk.book(
+        at(10),
+        event_type,
+        attendee=ada(phoneNumber="+351912345678"),
+        bookingFieldsResponses={"company": "ACME"},
+        location={"type": "integration", "integration": "cal-video"},
+    )
+
+
+def series(desk: Desk):
+    return desk.book(at(10), desk.event_type(recurrence=REPEAT))
+
+
+def seated(desk: Desk):
+    return desk.book(at(10), 3)
+
+
+def moved(desk: Desk, **more):
+    return desk.move(plain(desk)["uid"], at(15), reschedulingReason="later", rescheduledBy="ana@sandbox.test").data
+
+
+def cancelled(desk: Desk):
+    return desk.cancel(moved(desk)["uid"], by=desk.ana, cancellationReason="No").data
+
+
+def with_guests(desk: Desk):
+    body = {"guests": [{"email": "late@visitors.test", "name": "Late"}]}
+    return desk.do(plain(desk)["uid"], "guests", body).data
+
+
+def confirmed(desk: Desk):
+    return desk.do(pending(desk)["uid"], "confirm").data
+
+
+def absent(desk: Desk):
+    uid = desk.book(at(10))["uid"]
+    desk.sandbox.clock.move(days=3)
+    return desk.do(uid, "mark-absent", {"attendees": [{"email": "ada@visitors.test", "absent": True}]}).data
+
+
+def attendees(desk: Desk):
+    return desk.ana.get(f"/v2/bookings/{plain(desk)['uid']}/attendees").data
+
+
+def links(desk: Desk):
+    return desk.ana.get(f"/v2/bookings/{plain(desk)['uid']}/calendar-links").data
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("bookings_create", plain),
+        ("bookings_create_pending", pending),
+        ("bookings_create_recurring", series),
+        ("bookings_create_seated", seated),
+        ("bookings_get", lambda desk: desk.get(plain(desk)["uid"])),
+        ("bookings_get_recurring_series", lambda desk: desk.get(series(desk)[0]["recurringBookingUid"])),
+        ("bookings_get_seated", lambda desk: desk.get(seated(desk)["uid"])),
+        ("bookings_add_guests", with_guests),
+        ("bookings_attendees", attendees),
+        ("bookings_calendar_links", links),
+        ("bookings_confirm", confirmed),
+        ("bookings_mark_absent", absent),
+    ],
+)
+def test_answers_have_the_fields_of_recorded_ones(desk, shared, name, made):
+    """An operation answers exactly the fields, nested ones included, of the real server's answer."""
+    real = keys(recorded(shared, name)["data"])
+    assert keys(made(desk)) == real
+
+
+@pytest.mark.parametrize(("name", "made"), [("bookings_reschedule", moved), ("bookings_cancel", cancelled)])
+def test_moved_ones_have_the_fields_of_recorded_ones(desk, shared, name, made):
+    """Reschedule and cancel too; the recorded booking had had its location changed, which left an answer behind."""
+    real = keys(recorded(shared, name)["data"]) - {".bookingFieldsResponses.location"}
+    assert keys(made(desk)) == real
+
+
+def robin(desk: Desk):
+    desk.team_event_type("roundRobin", 1, 2)
+    return desk.book(at(15), eventTypeId=None, eventTypeSlug="demo", teamSlug="sales", organizationSlug="sandbox-org")
+
+
+def together(desk: Desk):
+    return desk.get(desk.book(at(15), desk.team_event_type("collective", 1, 2))["uid"])
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "newer"),
+    [
+        ("organisations/bookings_create_by_team_slug", robin, {".isPlatformManagedUserBooking"}),
+        ("organisations/bookings_get_collective", together, set()),
+    ],
+)
+def test_team_bookings_have_the_fields_of_recorded_ones(desk, shared, name, made, newer):
+    """Bookings of teams have the same fields, beyond those that are younger than the recorded build."""
+    ours = {key for key in keys(made(desk)) if key.rpartition(".")[2] not in NEWER} - newer
+    assert ours == keys(recorded(shared, name)["data"])
+
+
+def test_list_rows_are_of_the_recorded_kinds(shared):
+    """Every row of a seeded list has the fields of one of the kinds of rows that a real walk brought."""
+    walk = [row for skip in range(0, 1251, 250) for row in _page(shared, skip)]
+    known = {frozenset(row) for row in walk}
+    with Sandbox(bookings=400, now=MONDAY) as sandbox:
+        rows = [row for skip in (0, 250) for row in _rows(sandbox, skip)]
+    assert {frozenset(row) for row in rows} <= known
+    assert len({frozenset(row) for row in rows}) >= 3
+
+
+def _page(shared, skip):
+    return json.loads((shared / f"reference/real/bookings_walk/skip-{skip}.json").read_text())["data"]
+
+
+def _rows(sandbox, skip):
+    return Desk(sandbox).ana.get(f"/v2/bookings?take=250&skip={skip}").data
+
+
+@pytest.mark.parametrize(
+    ("number", "story"),
+    [
+        ("01_BOOKING_CREATED", plain),
+        ("02_BOOKING_RESCHEDULED", lambda desk: desk.move(plain(desk)["uid"], at(15))),
+        ("03_BOOKING_CANCELLED", lambda desk: desk.cancel(plain(desk)["uid"], cancellationReason="c")),
+    ],
+)
+def test_webhook_payloads_have_the_fields_of_recorded_ones(desk, shared, number, story):
+    """What webhooks are sent of a booking has the fields of a recorded delivery."""
+    delivery = json.loads((shared / f"reference/real/webhook_delivery_{number}.json").read_text())
+    desk.listen()
+    story(desk)
+    trigger, payload = desk.heard()[-1]
+    assert number.endswith(trigger)
+    # The recorded app spoke of apps' status on a reschedule; its iCalUID was on all but that.
+    assert set(payload) ^ set(delivery["json"]["payload"]) <= {"metadata", "iCalUID"}
+
+
+def test_the_old_version_answers_ten_upcoming_in_its_own_shape(desk):
+    """Without a version header, or with an older one, the list is the old one: no take, no status, no pagination."""
+    for hour in range(9, 12):
+        for half in (0, 0.5):
+            for day in (4, 5):
+                desk.book(at(hour + half, day))
+    answer = Api(desk.sandbox).get("/v2/bookings?status=past&take=50")
+    data = answer.data
+    assert "pagination" not in answer.body
+    assert set(data) == {"bookings", "recurringInfo", "totalCount", "nextCursor"}
+    assert (len(data["bookings"]), data["totalCount"], data["nextCursor"]) == (10, 12, 10)
+    assert data["bookings"][0]["startTime"] == at(9)
+    assert data["bookings"][0]["status"] == "ACCEPTED"
+    rest = Api(desk.sandbox).get("/v2/bookings?limit=10&cursor=10").data
+    assert (len(rest["bookings"]), rest["nextCursor"]) == (2, None)
+
+
+def test_a_later_version_has_no_bookings(desk):
+    """2024-09-04 is a version of slots: bookings are a plain 404 there."""
+    assert Api(desk.sandbox, "2024-09-04").get("/v2/bookings?take=2").refusal == (
+        404,
+        "Cannot GET /v2/bookings?take=2",
+    )
+
+
+def test_platform_suffixes_are_hidden_in_display_addresses():
+    """A managed user's address carries 25 characters of its client's id, which displayEmail leaves out."""
+    assert display_email(f"ada+{'c' * 25}@x.test") == "ada@x.test"
+    assert display_email("ada+home@x.test") == "ada+home@x.test"

@@ -1,0 +1,181 @@
+"""Connected calendars and their busy times, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+import pytest
+from asking import Api, asking, recorded
+
+NOW = datetime(2030, 1, 1, 9, tzinfo=UTC)
+BUSY = "/v2/calendars/busy-times?"
+RANGE = {"dateFrom": "2030-01-02", "dateTo": "2030-01-03", "timeZone": "Europe/Rome"}
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with asking(now=NOW) as api:
+        yield api
+
+
+def load(account: Any, **more: str) -> str:
+    calendar = account["primary"]
+    wanted = {
+        "calendarsToLoad[0][credentialId]": account["credentialId"],
+        "calendarsToLoad[0][externalId]": calendar["externalId"],
+    }
+    return BUSY + urlencode(RANGE | wanted | more)
+
+
+def accounts(api: Api) -> list[Any]:
+    return api.get("/v2/calendars").data["connectedCalendars"]
+
+
+def connect_google(api: Api) -> Any:
+    url = api.get("/v2/calendars/google/connect").data["authUrl"]
+    [state] = parse_qs(urlsplit(url).query)["state"]
+    assert api.as_user(None).get(f"/v2/calendars/google/save?code=x&state={quote(state)}").status == 301
+    return accounts(api)[-1]
+
+
+def test_the_list_has_the_fields_of_a_real_one(api, shared):
+    """Accounts, their calendars and the destination have the recorded keys."""
+    api.as_user("bo").post("/v2/calendars/ics-feed/save", {"urls": ["https://x.test/a.ics"]})
+    ours = api.as_user("bo").get("/v2/calendars").data
+    real = recorded(shared, "calendars_list_connected")["data"]
+    assert ours["destinationCalendar"].keys() == real["destinationCalendar"].keys()
+    [mine], [theirs] = ours["connectedCalendars"], real["connectedCalendars"]
+    assert mine.keys() == theirs.keys()
+    assert mine["integration"].keys() == theirs["integration"].keys()
+    assert mine["calendars"][0].keys() == theirs["calendars"][0].keys()
+
+
+def test_nothing_connected_is_an_empty_destination(api, shared):
+    """Without calendars the destination is an empty object."""
+    assert api.as_user("bo").get("/v2/calendars").body == recorded(shared, "calendars_list")
+
+
+# --- busy times
+
+
+def test_a_feed_answers_all_its_events_whatever_is_asked(api, shared):
+    """Neither the range nor the calendar's name narrows a feed; times are in UTC whatever the zone."""
+    [feed] = accounts(api)
+    whole = api.get(load(feed)).data
+    assert len(whole) == 14
+    assert whole[0] == {
+        "start": "2030-01-01T12:00:00.000Z",
+        "end": "2030-01-01T13:00:00.000Z",
+        "title": "Lunch",
+        "source": "ics-feed",
+    }
+    assert whole[0].keys() == recorded(shared, "calendars_busy_times")["data"][0].keys()
+    assert api.get(load(feed, **{"calendarsToLoad[0][externalId]": "other"})).data == whole
+
+
+def test_other_calendars_answer_their_range(api):
+    """Only what overlaps the range, the end date included, of the named calendar comes back."""
+    google = connect_google(api)
+    rows = api.sandbox.store.busy
+    for day in (1, 2, 3, 4):
+        times = {"start": datetime(2030, 1, day, 22, tzinfo=UTC), "end": datetime(2030, 1, day, 22, 30, tzinfo=UTC)}
+        place = {"calendar_id": google["primary"]["externalId"], "credential_id": google["credentialId"]}
+        rows.append({"user_id": 1, "title": None, **place, **times})
+    found = api.get(load(google)).data
+    assert [one["start"][:10] for one in found] == ["2030-01-02", "2030-01-03"]
+    assert "title" not in found[0]
+    assert api.get(load(google, **{"calendarsToLoad[0][externalId]": "other"})).data == []
+
+
+def test_what_is_missing_is_told_as_really(api, shared):
+    """The validation tree of an empty query equals the recorded one."""
+    answer = api.get(BUSY)
+    assert answer.body["error"]["details"] == recorded(shared, "calendars_busy_times_400")["error"]["details"]
+
+
+def test_refusals_of_busy_times(api):
+    """A missing zone comes after the rest, a foreign credential is 401, flat fields do not count."""
+    [feed] = accounts(api)
+    assert api.get(load(feed, timeZone="")).refusal == (400, "Either timeZone or loggedInUsersTz must be provided")
+    assert api.get(load(feed, timeZone="", loggedInUsersTz="Europe/Rome")).status == 200
+    assert api.as_user("bo").get(load(feed)).refusal == (401, "These credentials do not belong to you")
+    flat = BUSY + urlencode(RANGE | {"credentialId": 1, "externalId": "x"})
+    assert list(api.get(flat).constraints) == ["calendarsToLoad"]
+    assert list(api.get(load(feed, dateFrom="soon")).constraints) == ["dateFrom"]
+
+
+# --- coming and going
+
+
+def test_connecting_leads_over_the_provider_and_back(api):
+    """The state carries who asked and where to go; coming back with it connects the account."""
+    answer = api.get("/v2/calendars/google/connect?redir=https%3A%2F%2Fapp.test%2Fok").data["authUrl"]
+    [state] = parse_qs(urlsplit(answer).query)["state"]
+    back = api.as_user(None).get(f"/v2/calendars/google/save?code=x&state={quote(state)}")
+    assert (back.status, back.headers["Location"]) == (301, "https://app.test/ok")
+    assert accounts(api)[-1]["integration"]["type"] == "google_calendar"
+    assert api.get("/v2/calendars/google/check").body == {"status": "success"}
+
+
+def test_a_dry_run_connects_nothing(api):
+    """The whole way can be tried without an account at its end."""
+    url = api.get("/v2/calendars/office365/connect?isDryRun=true").data["authUrl"]
+    [state] = parse_qs(urlsplit(url).query)["state"]
+    assert api.get(f"/v2/calendars/office365/save?code=x&state={quote(state)}").status == 301
+    assert len(accounts(api)) == 1
+
+
+def test_apple_takes_a_name_and_a_password(api):
+    """Credentials connect an account, and both are needed."""
+    path = "/v2/calendars/apple/credentials"
+    assert list(api.post(path, {}).constraints) == ["username", "password"]
+    answer = api.post(path, {"username": "ana@icloud.test", "password": "p"})
+    assert (answer.status, answer.body) == (201, {"status": "success"})
+    assert accounts(api)[-1]["primary"]["externalId"] == "ana@icloud.test"
+
+
+def test_feeds_are_addresses_that_end_in_ics(api):
+    """A feed is saved as one credential; other addresses are refused."""
+    path = "/v2/calendars/ics-feed/save"
+    saved = api.as_user("bo").post(path, {"urls": ["https://x.test/a.ics", "https://x.test/b.ics"]})
+    assert (saved.status, saved.data["type"], saved.data["userId"]) == (201, "ics-feed_calendar", 2)
+    assert len(accounts(api.as_user("bo"))[0]["calendars"]) == 2
+    assert api.as_user("bo").get("/v2/calendars/ics-feed/check").body == {"status": "success"}
+    for urls in ([], ["https://x.test/a.txt"], "https://x.test/a.ics", None):
+        assert api.post(path, {"urls": urls}).status == 400
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("google", "Credentials for google_calendar not found."),
+        ("office365", "Credentials for office_365_calendar not found."),
+        ("apple", "Credentials for apple calendar not found."),
+        ("ics-feed", "Credentials for Ics Feed calendar not found."),
+        ("outlook", "Invalid calendar type, available calendars are: "),
+    ],
+)
+def test_checking_what_is_not_connected(api, word, text):
+    """Each provider has its name in the refusal; an unknown one gets an empty list."""
+    assert api.as_user("bo").get(f"/v2/calendars/{word}/check").refusal == (400, text)
+
+
+def test_disconnecting_forgets_the_account_and_its_busy_times(api):
+    """The credential is answered once, and then unknown; a foreign one was never known."""
+    [feed] = accounts(api)
+    path, body = "/v2/calendars/ics-feed/disconnect", {"id": feed["credentialId"]}
+    assert api.as_user("bo").post(path, body).refusal == (404, "Calendar credentials not found")
+    gone = api.post(path, body)
+    assert (gone.status, gone.data["id"], gone.data["type"]) == (200, feed["credentialId"], "ics-feed_calendar")
+    assert api.get("/v2/calendars").data == {"connectedCalendars": [], "destinationCalendar": {}}
+    assert api.sandbox.store.busy == []
+    assert api.post(path, body).status == 404
+
+
+@pytest.mark.parametrize(("query", "text"), [("code=x", "state"), ("state=accessToken%3Dx", "code")])
+def test_coming_back_without_state_or_code(api, query, text):
+    """Both are needed."""
+    assert api.get(f"/v2/calendars/google/save?{query}").refusal == (400, f"Missing `{text}` query param")

@@ -1,0 +1,419 @@
+"""Event types of users, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from asking import Api, asking, recorded
+
+from calcom_async.sandbox.event_type_fields import default_booking_fields
+from calcom_async.sandbox.event_type_settings import SETTERS
+
+EVENT_TYPES = "/v2/event-types"
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with asking(version="2024-06-14") as api:
+        yield api
+
+
+def body(**more: Any) -> dict[str, Any]:
+    return {"title": "Intro", "slug": "intro", "lengthInMinutes": 30, **more}
+
+
+def made(api: Api, **more: Any) -> Any:
+    return api.post(EVENT_TYPES, body(**more)).data
+
+
+def visible_slugs(api: Api, query: str = "") -> list[str]:
+    return [one["slug"] for one in api.get(EVENT_TYPES + query).data]
+
+
+# --- what an answer holds
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("eventtypes_create", {}),
+        (
+            "eventtypes_create_confirmation_fields",
+            {
+                "confirmationPolicy": {"type": "always"},
+                "bookingLimitsCount": {"day": 4},
+                "bookingWindow": {"type": "businessDays", "value": 60, "rolling": True},
+            },
+        ),
+        (
+            "eventtypes_create_seats",
+            {"seats": {"seatsPerTimeSlot": 5, "showAttendeeInfo": True, "showAvailabilityCount": True}},
+        ),
+        ("eventtypes_get", {"lengthInMinutesOptions": [15, 30]}),
+    ],
+)
+def test_an_event_type_has_the_fields_of_a_real_one(api, shared, name, more):
+    """An answer has exactly the keys that a real server sends for the same settings."""
+    real = recorded(shared, name)["data"]
+    ours = made(api, **more)
+    assert ours.keys() == real.keys()
+    for part in ("bookingWindow", "confirmationPolicy", "seats", "calVideoSettings", "disableRescheduling"):
+        assert ours[part].keys() == real[part].keys()
+    assert ours["users"][0].keys() == real["users"][0].keys()
+
+
+def test_default_booking_fields_are_those_of_a_real_server(shared):
+    """The built-in fields stand in the real order with the real settings."""
+    assert default_booking_fields() == recorded(shared, "eventtypes_create")["data"]["bookingFields"]
+
+
+def test_reading_answers_what_creating_did(api):
+    """Private keys never leave, and a read by id equals the answer to the create."""
+    event_type = made(api)
+    assert api.get(f"{EVENT_TYPES}/{event_type['id']}").data == event_type
+    assert not [name for name in event_type if name.startswith("_")]
+    assert event_type["bookingUrl"] == "https://cal.com/ana/intro"
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "answered"),
+    [
+        ("slotInterval", 0, 0),
+        ("beforeEventBuffer", -5, -5),
+        ("bookingLimitsCount", {"day": 1, "week": 2, "extra": 3}, {"day": 1, "week": 2}),
+        ("bookingLimitsCount", {"disabled": True}, {}),
+        ("bookingLimitsDuration", {"disabled": True}, {}),
+        (
+            "bookerActiveBookingsLimit",
+            {"maximumActiveBookings": 2},
+            {"maximumActiveBookings": 2, "offerReschedule": False},
+        ),
+        ("bookerActiveBookingsLimit", {"disabled": True}, {"disabled": True}),
+        ("bookingWindow", {"type": "calendarDays", "value": 3}, {"type": "calendarDays", "value": 3, "rolling": False}),
+        (
+            "bookingWindow",
+            {"type": "range", "value": ["2030-09-05T23:30:00-02:00", "2030-09-09"]},
+            {"type": "range", "value": ["2030-09-06", "2030-09-09"]},
+        ),
+        ("bookingWindow", {"disabled": True}, {"disabled": True}),
+        ("confirmationPolicy", {"type": "always"}, {"type": "always", "blockUnconfirmedBookingsInBooker": False}),
+        (
+            "confirmationPolicy",
+            {
+                "type": "time",
+                "noticeThreshold": {"unit": "hours", "count": 2},
+                "blockUnconfirmedBookingsInBooker": True,
+            },
+            {
+                "type": "time",
+                "noticeThreshold": {"unit": "hours", "count": 2},
+                "blockUnconfirmedBookingsInBooker": True,
+            },
+        ),
+        ("confirmationPolicy", {"disabled": True}, {"disabled": True}),
+        (
+            "recurrence",
+            {"interval": 1, "occurrences": 4, "frequency": "weekly"},
+            {"disabled": False, "interval": 1, "occurrences": 4, "frequency": "weekly"},
+        ),
+        ("recurrence", {"disabled": True}, None),
+        ("seats", {"disabled": True}, {"disabled": True}),
+        ("disableCancelling", {"disabled": True}, {"disabled": True}),
+        ("disableRescheduling", {"disabled": True, "minutesBefore": 5}, {"disabled": True}),
+        ("disableRescheduling", {"minutesBefore": 5}, {"disabled": False, "minutesBefore": 5}),
+        ("calVideoSettings", {"sendTranscriptionEmails": False}, {"sendTranscriptionEmails": False}),
+        (
+            "color",
+            {"lightThemeHex": "#fff", "darkThemeHex": "black"},
+            {"lightThemeHex": "#fff", "darkThemeHex": "black"},
+        ),
+        ("interfaceLanguage", "", ""),
+        ("description", "Hello", "Hello"),
+    ],
+)
+def test_settings_are_answered_in_the_servers_form(api, field, given, answered):
+    """Each setting comes back as the server writes it, from a create and from an update alike."""
+    assert made(api, **{field: given})[field] == answered
+    other = api.post(EVENT_TYPES, body(slug="other")).data
+    assert api.patch(f"{EVENT_TYPES}/{other['id']}", {field: given}).data[field] == answered
+
+
+def test_every_rebuilt_setting_can_be_left_out():
+    """Null switches every rebuilt setting off without an error."""
+    assert all(build(None) in ({}, None, {"disabled": True}, {"disabled": False}) for build in SETTERS.values())
+
+
+def test_half_a_colour_is_none(api):
+    """With one of the two colours missing the whole is dropped."""
+    assert "color" not in made(api, color={"lightThemeHex": "#fff"})
+
+
+def test_video_settings_are_spelled_out_once_one_is_given(api):
+    """One setting brings all the others, and the columns beside them."""
+    settings = made(api, calVideoSettings={"disableRecordingForGuests": True})["calVideoSettings"]
+    assert settings["disableRecordingForGuests"] is True
+    assert settings["disableRecordingForOrganizer"] is False
+    assert {"eventTypeId", "requireEmailForGuests", "createdAt", "updatedAt"} < settings.keys()
+
+
+def test_lengths_to_choose_from_show_in_the_metadata(api):
+    """Length options are answered twice, and metadata cannot be set otherwise."""
+    event_type = made(api, lengthInMinutesOptions=[15, 30], metadata={"mine": 1})
+    assert event_type["lengthInMinutesOptions"] == [15, 30]
+    assert event_type["metadata"] == {"multipleDuration": [15, 30]}
+
+
+def test_slugs_are_kept_as_they_came(api):
+    """A slug may be any text, even none, and is compared by case."""
+    assert made(api, slug="My Slug!")["slug"] == "My Slug!"
+    assert made(api, slug="my slug!")["slug"] == "my slug!"
+    assert made(api, slug="")["slug"] == ""
+
+
+# --- refusals
+
+
+def test_a_body_without_the_required_fields_is_refused_as_really(api, shared):
+    """The validation tree equals the recorded one."""
+    answer = api.post(EVENT_TYPES, {"title": "Tmp"})
+    assert answer.body["error"]["details"] == recorded(shared, "eventtypes_create_400")["error"]["details"]
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "rule", "text"),
+    [
+        ("lengthInMinutes", 0, "min", "lengthInMinutes must not be less than 1"),
+        ("lengthInMinutes", "30", "isInt", "lengthInMinutes must be an integer number"),
+        ("lengthInMinutesOptions", [], "arrayNotEmpty", "lengthInMinutesOptions should not be empty"),
+        ("lengthInMinutesOptions", [15, 15], "arrayUnique", "All lengthInMinutesOptions's elements must be unique"),
+        ("minimumBookingNotice", -1, "min", "minimumBookingNotice must not be less than 0"),
+        ("offsetStart", -1, "min", "offsetStart must not be less than 0"),
+        ("hidden", "yes", "isBoolean", "hidden must be a boolean value"),
+        ("successRedirectUrl", "nowhere", "isUrl", "successRedirectUrl must be a URL address"),
+        ("bookingWindow", {"type": "weeks", "value": 1}, "ValidateBookingWindow", "Invalid bookingWindow structure."),
+        ("bookingWindow", [], "ValidateBookingWindow", "Invalid bookingWindow structure."),
+        (
+            "bookingLimitsCount",
+            {"day": 5, "week": 2, "month": 1},
+            "ValidateBookingLimitsCount",
+            "Invalid bookingLimitsCount: The number of bookings for day cannot exceed the number of bookings for week.",
+        ),
+        (
+            "bookingLimitsDuration",
+            {"month": 90, "year": 60},
+            "ValidateBookingLimitsDuration",
+            (
+                "Invalid bookingLimitsDuration: The duration of bookings for month cannot exceed the duration of "
+                "bookings for year."
+            ),
+        ),
+        (
+            "confirmationPolicy",
+            {"type": "time"},
+            "ConfirmationPolicyValidator",
+            (
+                'Invalid requiresConfirmation structure. Use "type": "always" or provide a valid time and unit in '
+                '"noticeThreshold" for "type": "time".'
+            ),
+        ),
+    ],
+)
+def test_bad_values_are_named_in_the_validation_tree(api, field, given, rule, text):
+    """A value that breaks a rule is a 400 whose tree says which."""
+    answer = api.post(EVENT_TYPES, body(**{field: given}))
+    assert answer.refusal == (400, "Bad Request Exception")
+    assert answer.constraints[field][rule] == text
+
+
+def test_faults_inside_objects_are_children(api):
+    """What is wrong inside an object stands below it in the tree."""
+    seats = {"seatsPerTimeSlot": 1001, "showAttendeeInfo": True, "showAvailabilityCount": "x"}
+    layouts = {"defaultLayout": "week", "enabledLayouts": ["month"]}
+    found = api.post(EVENT_TYPES, body(seats=seats, bookerLayouts=layouts)).constraints
+    assert found["seats.seatsPerTimeSlot"] == {"max": "seatsPerTimeSlot must not be greater than 1000"}
+    assert found["seats.showAvailabilityCount"] == {"isBoolean": "showAvailabilityCount must be a boolean value"}
+    assert "isDefaultLayoutWithinEnabledLayouts" in found["bookerLayouts"]
+
+
+SEATS = {"seatsPerTimeSlot": 2, "showAttendeeInfo": True, "showAvailabilityCount": True}
+WEEKLY = {"interval": 1, "occurrences": 3, "frequency": "weekly"}
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "code", "text"),
+    [
+        (
+            {"seats": SEATS, "locations": [{"type": "attendeePhone"}, {"type": "attendeeAddress"}]},
+            400,
+            "BadRequestException",
+            "Seats Validation failed: Seats are enabled but more than one location provided.",
+        ),
+        (
+            {"seats": SEATS, "confirmationPolicy": {"type": "always"}},
+            400,
+            "BadRequestException",
+            "Seats Validation failed: Seats are enabled but requiresConfirmation is true.",
+        ),
+        (
+            {"seats": SEATS, "recurrence": WEEKLY},
+            400,
+            "TRPCError",
+            "Recurring Events and Offer Seats cannot be active at the same time.",
+        ),
+        (
+            {"recurrence": WEEKLY, "bookerActiveBookingsLimit": {"maximumActiveBookings": 1}},
+            400,
+            "BadRequestException",
+            (
+                "Can't have `recurrence` and `bookerActiveBookingsLimit` enabled at the same time - recurring events "
+                "do not support maximum active bookings limit setting."
+            ),
+        ),
+        ({"scheduleId": 2}, 404, "NotFoundException", "User with ID=1 does not own schedule with ID=2"),
+        (
+            {"useDestinationCalendarEmail": True},
+            400,
+            "BadRequestException",
+            "Validation failed: A primary connected calendar is required to set useDestinationCalendarEmail",
+        ),
+        (
+            {"destinationCalendar": {"integration": "google_calendar", "externalId": "x"}},
+            400,
+            "BadRequestException",
+            "Invalid destinationCalendarId: Calendar does not exist",
+        ),
+        ({"customName": "{Nobody}"}, 400, "BadRequestException", "Invalid event name variables: {Nobody}"),
+        (
+            {"locations": [{"type": "integration", "integration": "google-meet"}]},
+            400,
+            "BadRequestException",
+            "google-meet not connected.",
+        ),
+        (
+            {"locations": [{"type": "integration", "integration": "office365-video"}]},
+            400,
+            "BadRequestException",
+            "msteams not connected.",
+        ),
+    ],
+)
+def test_combinations_that_cannot_be_are_refused(api, more, status, code, text):
+    """Rules between fields, and between a field and the account, have texts of their own."""
+    answer = api.post(EVENT_TYPES, body(**more))
+    assert (answer.status, answer.body["error"]["code"], answer.message) == (status, code, text)
+    assert "intro" not in visible_slugs(api)
+
+
+def test_a_range_of_one_date_breaks_the_server(api):
+    """A window from a date to nowhere is a bare 500."""
+    answer = api.post(EVENT_TYPES, body(bookingWindow={"type": "range", "value": ["2030-01-01"]}))
+    assert (answer.status, answer.body) == (500, {"statusCode": 500, "message": "Internal server error"})
+
+
+def test_a_refused_update_changes_nothing(api):
+    """An update that breaks a rule leaves every field as it was."""
+    event_type = made(api, seats=SEATS)
+    path = f"{EVENT_TYPES}/{event_type['id']}"
+    assert api.patch(path, {"title": "New", "confirmationPolicy": {"type": "always"}}).status == 400
+    assert api.get(path).data == event_type
+
+
+def test_a_slug_belongs_to_one_event_type_of_a_user(api):
+    """The same slug again is refused, in other words on update than on create; another user may have it."""
+    first, second = made(api), api.post(EVENT_TYPES, body(slug="second")).data
+    assert api.post(EVENT_TYPES, body()).refusal == (400, "User already has an event type with this slug.")
+    clash = api.patch(f"{EVENT_TYPES}/{second['id']}", {"slug": "intro"})
+    assert (clash.refusal, clash.body["error"]["code"]) == ((400, "error_event_type_url_duplicate"), "TRPCError")
+    assert api.patch(f"{EVENT_TYPES}/{first['id']}", {"slug": "intro"}).status == 200
+    assert api.as_user("bo").post(EVENT_TYPES, body()).status == 201
+
+
+def test_null_for_what_cannot_be_null_is_a_database_error(api):
+    """Null passes validation, and then the database says no."""
+    answer = api.patch(f"{EVENT_TYPES}/{made(api)['id']}", {"title": None})
+    assert answer.refusal == (500, "There was an error, please try again later.")
+
+
+@pytest.mark.parametrize(
+    ("method", "unknown", "foreign"),
+    [
+        ("GET", (404, "Event type with id 99 not found"), (404, "Event type with id {} not found")),
+        ("PATCH", (404, "Event type with id 99 not found"), (404, "Event type with id {} not found")),
+        (
+            "DELETE",
+            (404, "Event type with ID=99 does not exist."),
+            (403, "User with ID=3 does not own event type with ID={}"),
+        ),
+    ],
+)
+def test_unknown_and_foreign_event_types_are_refused(api, method, unknown, foreign):
+    """Each operation has words of its own for what is not there and what is not yours."""
+    cy = api.as_user("cy")
+    event_type_id = made(api)["id"]
+    assert cy(method, f"{EVENT_TYPES}/99", {}).refusal == unknown
+    assert cy(method, f"{EVENT_TYPES}/{event_type_id}", {}).refusal == (foreign[0], foreign[1].format(event_type_id))
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 500), ("PATCH", 400), ("DELETE", 500)])
+def test_ids_that_are_no_numbers(api, method, status):
+    """Only the update checks the id, the others let the database fail."""
+    assert api(method, f"{EVENT_TYPES}/abc", {}).status == status
+
+
+def test_without_a_credential_everything_but_the_list_is_forbidden(api):
+    """The permission check answers 403 for nobody; the list answers an empty one."""
+    nobody = api.as_user(None)
+    assert nobody.post(EVENT_TYPES, body()).status == 403
+    assert nobody.get(f"{EVENT_TYPES}/1").status == 403
+    assert nobody.get(EVENT_TYPES).data == []
+
+
+def test_only_one_version_answers(api):
+    """Another version has other event types, or none."""
+    assert Api(api.sandbox, "2024-08-13").get(f"{EVENT_TYPES}/1").refusal == (404, "Cannot GET /v2/event-types/1")
+
+
+def test_deleting_answers_a_stub_and_lets_bookings_be(api):
+    """The stub names the event type; after that it is gone, with its webhooks."""
+    event_type = made(api)
+    hooks = f"{EVENT_TYPES}/{event_type['id']}/webhooks"
+    assert api.post(hooks, {"active": True, "subscriberUrl": "https://x.test/", "triggers": []}).status == 201
+    stub = api.delete(f"{EVENT_TYPES}/{event_type['id']}").data
+    assert stub == {"id": event_type["id"], "lengthInMinutes": 30, "slug": "intro", "title": "Intro"}
+    assert api.get(f"{EVENT_TYPES}/{event_type['id']}").status == 404
+    assert api.sandbox.store.webhooks == {}
+
+
+# --- lists
+
+
+def test_a_list_by_name_hides_what_is_hidden_but_from_the_owner(api):
+    """Others see neither hidden event types nor hidden booking fields; the owner sees the event types."""
+    made(api, hidden=True)
+    assert "intro" in visible_slugs(api, "?username=ana")
+    assert "intro" not in visible_slugs(api.as_user("bo"), "?username=ana")
+    shown = api.as_user(None).get(f"{EVENT_TYPES}?username=ana").data[0]["bookingFields"]
+    assert "title" not in [field["slug"] for field in shown]
+
+
+def test_filters_of_the_list(api):
+    """Names are compared by case, slugs count only with a name, and an organisation narrows names."""
+    assert visible_slugs(api.as_user("bo"), "?username=ana&eventSlug=sixty") == ["sixty"]
+    assert visible_slugs(api, "?username=ana&eventSlug=none") == []
+    assert visible_slugs(api, "?username=Ana") == []
+    assert visible_slugs(api, "?eventSlug=sixty") == ["thirty", "sixty", "class"]
+    assert visible_slugs(api, "?username=ana&orgSlug=sandbox-org&eventSlug=class") == ["class"]
+    assert visible_slugs(api, "?username=ana&orgSlug=other") == []
+    assert visible_slugs(api, "?username=ana&orgId=1&eventSlug=class") == ["class"]
+    assert visible_slugs(api, "?sortCreatedAt=desc") == ["class", "sixty", "thirty"]
+    assert api.get(f"{EVENT_TYPES}?sortCreatedAt=up").status == 400
+
+
+def test_several_names_make_one_event_type(api):
+    """`usernames` answers one synthetic event type, also for one name, and none for nobody."""
+    [dynamic] = api.get(f"{EVENT_TYPES}?usernames=ana,bo").data
+    assert (dynamic["id"], dynamic["slug"], dynamic["lengthInMinutes"]) == (0, "dynamic", 30)
+    assert [user["username"] for user in dynamic["users"]] == ["ana", "bo"]
+    assert api.get(f"{EVENT_TYPES}?usernames=nobody").data == []

@@ -1,0 +1,147 @@
+"""Scripted trouble: each kind, when it comes, and that the server acts or does not."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+
+import pytest
+from raw_http import ask
+
+from calcom_async.sandbox import Faults, Sandbox
+
+
+@pytest.fixture
+def sandbox():
+    with Sandbox(rate_limit=100) as running:
+        yield running
+
+
+def statuses(sandbox, count, path="/v2/me"):
+    return [ask(sandbox, "GET", path).status for _ in range(count)]
+
+
+def rename(sandbox):
+    return ask(sandbox, "PATCH", "/v2/me", {"name": "Ann"})
+
+
+def name(sandbox):
+    return sandbox.store.users[1]["name"]
+
+
+def test_status_times(sandbox):
+    """A status is answered so many times without acting or counting; without `times`, once."""
+    sandbox.faults.add("PATCH", "/v2/me", status=503, times=2).add("PATCH", "/v2/me", status=500)
+    assert [rename(sandbox).status for _ in range(3)] == [503, 503, 500]
+    assert name(sandbox) == "Ana Sandbox"
+    assert rename(sandbox).rate["Remaining-Default"] == 99
+    assert (name(sandbox), sandbox.faults.fired) == ("Ann", 3)
+
+
+def test_429_with_headers(sandbox):
+    """A scripted 429 looks like the server's, with the headers that the test wants."""
+    sandbox.faults.add("*", "*", status=429, headers={"Retry-After": "3"})
+    reply = ask(sandbox, "GET", "/v2/me")
+    assert (reply.status, reply.json["error"]["code"]) == (429, "ThrottlerException")
+    assert (reply.headers["Retry-After"], reply.rate) == ("3", {})
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "BadRequestException"),
+        (401, "UnauthorizedException"),
+        (409, "ConflictException"),
+        (500, None),
+        (599, None),
+    ],
+)
+def test_shapes_of_statuses(sandbox, status, code):
+    """A scripted status has the body that the server gives it: enveloped below 500, RAW above."""
+    sandbox.faults.add("GET", "/v2/me", status=status)
+    body = ask(sandbox, "GET", "/v2/me").json
+    assert body.get("error", {}).get("code") == code
+    assert code or body["statusCode"] == status
+
+
+def test_after_and_probability(sandbox):
+    """`after` lets matches pass first; a probability follows the seed."""
+    sandbox.faults.add("GET", "/v2/me", status=502, after=2, times=1)
+    assert statuses(sandbox, 4) == [200, 200, 502, 200]
+    sandbox.faults.clear().add("GET", "/v2/me", status=502, probability=0.5)
+    first = statuses(sandbox, 20)
+    sandbox.faults.clear().add("GET", "/v2/me", status=502, probability=0.5)
+    assert statuses(sandbox, 20) == first
+    assert set(first) == {200, 502}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "hit"),
+    [
+        ("GET", "/v2/me", True),
+        ("*", "/v2/*", True),
+        ("*", "*", True),
+        ("get", "/v2/{anything}", True),
+        ("GET", "/V2/ME/", True),
+        ("POST", "/v2/me", False),
+        ("GET", "/v2/m", False),
+        ("GET", "/v2/{a}/{b}", False),
+    ],
+)
+def test_matching(method, path, hit):
+    """Methods and paths match whole, `*` and placeholders stand for anything."""
+    fault = Faults().add(method, path, status=500).strike("GET", "/v2/me")
+    assert (fault is not None) is hit
+
+
+@pytest.mark.parametrize(("when", "acted"), [("before", False), ("after", True)])
+def test_cut(sandbox, when, acted):
+    """A cut connection gives no answer; only `after` has acted."""
+    sandbox.faults.add("PATCH", "/v2/me", cut=when)
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+        rename(sandbox)
+    assert name(sandbox) == ("Ann" if acted else "Ana Sandbox")
+    assert [seen.status for seen in sandbox.requests] == [200 if acted else 0]
+    assert ask(sandbox, "GET", "/v2/me").status == 200
+
+
+def test_garbage_and_truncated(sandbox):
+    """Both act; garbage is a 200 that is no JSON, truncated breaks off in the middle."""
+    sandbox.faults.add("PATCH", "/v2/me", garbage=True).add("GET", "/v2/me", truncated=True)
+    with pytest.raises(ValueError, match=r"invalid start byte|Expecting"):
+        _ = rename(sandbox).json
+    assert name(sandbox) == "Ann"
+    with pytest.raises(http.client.IncompleteRead):
+        ask(sandbox, "GET", "/v2/me")
+
+
+def test_proxy_page_and_own_body(sandbox):
+    """A proxy answers in HTML; a test may give any body."""
+    sandbox.faults.add("GET", "/v2/me", html=True).add("GET", "/v2/me", status=418, body={"hello": 1})
+    page, own = ask(sandbox, "GET", "/v2/me"), ask(sandbox, "GET", "/v2/me")
+    assert (page.status, page.headers["Content-Type"]) == (502, "text/html")
+    assert b"<h1>502 Bad Gateway</h1>" in page.content
+    assert (own.status, json.loads(own.content)) == (418, {"hello": 1})
+
+
+def test_slow(sandbox):
+    """A slow answer comes late, and is otherwise right."""
+    sandbox.faults.add("GET", "/v2/me", slow=0.05)
+    begun = time.perf_counter()
+    assert ask(sandbox, "GET", "/v2/me").status == 200
+    assert time.perf_counter() - begun >= 0.05
+
+
+def test_each(sandbox):
+    """A callback changes the world after every matching answer, until the script is cleared."""
+    sandbox.faults.each("GET", "/v2/me", lambda store: store.users[1].update(bio=f"{len(sandbox.requests)}"))
+    assert [ask(sandbox, "GET", "/v2/me").data["bio"] for _ in range(3)] == [None, "1", "2"]
+    sandbox.faults.clear()
+    assert [ask(sandbox, "GET", "/v2/me").data["bio"] for _ in range(2)] == ["3", "3"]
+
+
+def test_no_trouble():
+    """A fault that does nothing is a mistake in the test."""
+    with pytest.raises(ValueError, match="needs trouble"):
+        Faults().add("GET", "/v2/me", times=3)

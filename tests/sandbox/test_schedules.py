@@ -1,0 +1,166 @@
+"""Schedules of a user, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asking import Api, recorded
+
+from calcom_async.sandbox import Sandbox
+
+SCHEDULES = "/v2/schedules"
+WEEK = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"]
+WEEKEND = {"days": ["Saturday", "Sunday"], "startTime": "18:00", "endTime": "23:00"}
+NEW_YEAR = {"date": "2027-01-01", "startTime": "10:00", "endTime": "11:00"}
+NOT_A_TIME = "must be a valid time format HH:MM"
+NOT_A_DATE = "date must be a valid ISO 8601 date string"
+NOT_DAYS = (
+    "each value in days must be one of the following values: "
+    "Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday"
+)
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with Sandbox() as sandbox:
+        yield Api(sandbox, "2024-06-11")
+        assert sandbox.failures == []
+
+
+def body(**more: Any) -> dict[str, Any]:
+    return {"name": "Evenings", "timeZone": "Asia/Kolkata", "isDefault": False, **more}
+
+
+def made(api: Api, **more: Any) -> Any:
+    return api.post(SCHEDULES, body(**more)).data
+
+
+def path(schedule: Any) -> str:
+    return f"{SCHEDULES}/{schedule['id']}"
+
+
+def test_a_schedule_comes_back_as_the_real_server_sends_it(api: Api, shared: Path) -> None:
+    """Keys, order and rows of the recorded answer, for the same body."""
+    real = recorded(shared, "schedules_create")["data"]
+    answer = made(api, name=real["name"], availability=[WEEKEND], overrides=[NEW_YEAR])
+    assert list(answer) == list(real)
+    assert answer == real | {"id": answer["id"]}
+    assert api.get(path(answer)).data == answer
+    assert answer in api.get(SCHEDULES).data
+
+
+def test_hours_are_the_working_week_only_when_left_out(api: Api) -> None:
+    """Absent availability is Monday to Friday, 9 to 5; an empty list stays empty; rows without days vanish."""
+    assert made(api)["availability"] == [{"days": WEEK, "startTime": "09:00", "endTime": "17:00"}]
+    assert made(api, availability=[])["availability"] == []
+    assert made(api, availability=[WEEKEND | {"days": []}, WEEKEND])["availability"] == [WEEKEND]
+
+
+def test_rows_are_kept_as_sent(api: Api) -> None:
+    """Inverted and overlapping rows and an odd spelling of the zone pass; a datetime is cut to its date."""
+    rows = [WEEKEND, WEEKEND | {"startTime": "23:00", "endTime": "01:00"}]
+    answer = made(
+        api,
+        name="",
+        timeZone="asia/kolkata",
+        availability=rows,
+        overrides=[NEW_YEAR | {"date": "2027-01-01T09:00:00Z"}],
+    )
+    assert (answer["name"], answer["timeZone"], answer["availability"]) == ("", "asia/kolkata", rows)
+    assert answer["overrides"] == [NEW_YEAR]
+
+
+def test_missing_fields_are_the_recorded_400(api: Api, shared: Path) -> None:
+    """The global pipe's tree, `isDefault` being required."""
+    answer = api.post(SCHEDULES, {"name": "x"})
+    assert answer.status == 400
+    assert answer.body["error"] == recorded(shared, "schedules_create_400")["error"]
+
+
+@pytest.mark.parametrize(
+    ("more", "name", "text"),
+    [
+        ({"availability": [WEEKEND | {"startTime": "9:00"}]}, "availability.0.startTime", f"startTime {NOT_A_TIME}"),
+        ({"availability": [WEEKEND | {"endTime": "24:00"}]}, "availability.0.endTime", f"endTime {NOT_A_TIME}"),
+        ({"availability": [WEEKEND | {"days": [1]}]}, "availability.0.days", NOT_DAYS),
+        ({"overrides": [NEW_YEAR | {"date": "2027-02-30"}]}, "overrides.0.date", NOT_A_DATE),
+        ({"timeZone": "Mars"}, "timeZone", "timeZone must be a valid IANA time-zone"),
+    ],
+)
+def test_bad_rows_are_refused(api: Api, more: Any, name: str, text: str) -> None:
+    """Each fault is reported at its place in the tree."""
+    assert list(api.post(SCHEDULES, body(**more)).constraints[name].values()) == [text]
+
+
+def test_bad_days_are_the_recorded_400(api: Api, shared: Path) -> None:
+    """The whole tree of a row in which everything is wrong."""
+    answer = api.patch(path(made(api)), {"availability": [{"days": ["Funday"], "startTime": "9", "endTime": "10"}]})
+    assert answer.body["error"] == recorded(shared, "organisations/org_user_schedules_update_400")["error"]
+
+
+def test_patch_replaces_what_is_sent_and_nothing_else(api: Api, shared: Path) -> None:
+    """Lists are replaced wholly; an empty body changes nothing; null for a name is the database's 500."""
+    schedule = made(api, availability=[WEEKEND], overrides=[NEW_YEAR])
+    changed = api.patch(path(schedule), {"name": "Evenings 2", "overrides": []}).data
+    assert changed == recorded(shared, "schedules_patch")["data"] | {"id": schedule["id"]}
+    assert api.patch(path(schedule), {}).data == changed
+    assert api.patch(path(schedule), {"name": None}).status == 500
+    assert api.patch(path(schedule), {"availability": "x"}).status == 400
+    assert api.patch(path(schedule), {"availability": []}).data["availability"] == []
+
+
+def test_the_default_moves_and_can_be_lost(api: Api) -> None:
+    """`true` takes it over, `false` leaves it, deleting the default leaves none, and a first schedule is not it."""
+    first, second = api.get(f"{SCHEDULES}/default").data, made(api, isDefault=True)
+    assert api.get(f"{SCHEDULES}/default").data == second
+    assert api.get(path(first)).data["isDefault"] is False
+    assert api.patch(path(second), {"isDefault": False}).data["isDefault"] is True
+    assert api.delete(path(second)).body == {"status": "success"}
+    assert api.get(f"{SCHEDULES}/default").body == {"status": "success", "data": None}
+    assert made(api)["isDefault"] is False
+    assert api.patch(path(first), {"isDefault": True}).data["isDefault"] is True
+
+
+def test_a_host_without_schedule_offers_the_working_week(api: Api) -> None:
+    """Monday to Friday, 9 to 5 in the zone of the profile."""
+    event_type = Api(api.sandbox, "2024-06-14").post(
+        "/v2/event-types", {"title": "T", "slug": "t", "lengthInMinutes": 240, "minimumBookingNotice": 0}
+    )
+    for schedule in api.get(SCHEDULES).data:
+        api.delete(path(schedule))
+    query = f"/v2/slots?eventTypeId={event_type.data['id']}&start=2030-03-08&end=2030-03-10"
+    found = Api(api.sandbox, "2024-09-04").get(query).data
+    assert found == {"2030-03-08": [{"start": f"2030-03-08T{hour}:00:00.000Z"} for hour in ("09", "13")]}
+
+
+def test_foreign_and_unknown_schedules_are_refused(api: Api) -> None:
+    """404 for unknown ids, except 400 on DELETE; 403 for other people's; 500 for what is no number."""
+    schedule, bo = made(api), api.as_user("bo")
+    foreign = (403, f"User with ID=2 does not own schedule with ID={schedule['id']}")
+    assert bo.get(path(schedule)).refusal == foreign
+    assert bo.patch(path(schedule), {}).refusal == foreign
+    assert bo.delete(path(schedule)).refusal == foreign
+    unknown = "Schedule with ID=999 does not exist."
+    assert api.get(f"{SCHEDULES}/999").refusal == (404, unknown)
+    assert api.patch(f"{SCHEDULES}/999", {}).refusal == (404, unknown)
+    assert api.delete(f"{SCHEDULES}/999").refusal == (400, unknown)
+    for method in ("GET", "PATCH", "DELETE"):
+        assert api(method, f"{SCHEDULES}/abc", {}).refusal == (500, "There was an error, please try again later.")
+
+
+def test_only_two_versions_are_answered(api: Api) -> None:
+    """2024-06-11 and 2024-06-14; the bookings' and slots' versions are 404."""
+    assert Api(api.sandbox, "2024-06-14").get(SCHEDULES).status == 200
+    for version in ("2024-08-13", "2024-09-04"):
+        assert Api(api.sandbox, version).get(SCHEDULES).refusal == (404, "Cannot GET /v2/schedules")
+    assert api.as_user(None).get(SCHEDULES).status == 401
+
+
+def test_numbers_are_days_in_the_seed_dialect() -> None:
+    """0 is Sunday; without the switch numbers are refused."""
+    with Sandbox(seed_dialect=True) as sandbox:
+        rows = made(Api(sandbox, "2024-06-11"), availability=[WEEKEND | {"days": [0, 6]}])["availability"]
+        assert rows == [WEEKEND | {"days": ["Sunday", "Saturday"]}]

@@ -1,0 +1,520 @@
+"""Slots and reservations: each rule of the arithmetic by a small example, and the operations over HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from asking import Api, recorded
+
+from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox.availability import DAYS, check_bookable, read_schedule
+from calcom_async.sandbox.errors import Refusal
+from calcom_async.sandbox.slot_hours import DAY, MINUTE, Range, intersect, milliseconds, moment, subtract, zone
+from calcom_async.sandbox.slot_limits import Counted, Limits, Window, month_before
+from calcom_async.sandbox.slots import Event, Held, Host, Query, Reserved, is_free, offered
+from calcom_async.sandbox.store import Booking
+
+NOW = "2026-11-22T08:00"
+WEDNESDAY = "2030-03-06"
+
+
+# --- the arithmetic
+
+
+def at(text: str) -> int:
+    return milliseconds(datetime.fromisoformat(text).replace(tzinfo=UTC))
+
+
+def asked(start: str, end: str | None = None, *, now: str = NOW, **more: Any) -> Query:
+    """A query over whole days."""
+    last = at(end or start) + DAY - 1000 if "T" not in (end or start) else at(end or start)
+    return Query(at(start), last, at(now), **more)
+
+
+def host(*hours: str, zone: str = "UTC", overrides: tuple[str, ...] = (), **more: Any) -> Host:
+    """A host who works the same hours every day; overrides are `2030-03-06 10:00-12:00`."""
+    rows = [dict(zip(("startTime", "endTime"), one.split("-"), strict=True)) for one in hours]
+    dates = [dict(zip(("startTime", "endTime"), one[11:].split("-"), strict=True), date=one[:10]) for one in overrides]
+    return Host(read_schedule(zone, [{"days": DAYS, **row} for row in rows], dates), **more)
+
+
+def held(start: str, minutes: int, **more: Any) -> Held:
+    return Held(at(start), at(start) + minutes * MINUTE, **more)
+
+
+def times(found: dict[str, list[int]]) -> dict[str, str]:
+    return {day: " ".join(moment(one).strftime("%H:%M") for one in starts) for day, starts in found.items()}
+
+
+def on_wednesday(event: Event, *hosts: Host, reserved: Reserved = Reserved(), **more: Any) -> str:  # noqa: B008
+    return times(offered(asked(WEDNESDAY, **more), event, hosts, reserved)).get(WEDNESDAY, "")
+
+
+def test_an_interval_longer_than_the_event_is_kept_over_a_short_gap() -> None:
+    """A range that begins inside the step of an earlier slot goes on from the end of that step."""
+    busy = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 15)])
+    assert on_wednesday(Event(15, interval=45), busy) == "09:00 09:45 10:30 11:15"
+
+
+def test_the_raster_restarts_after_a_gap() -> None:
+    """After a busy time the raster begins anew at the rounded end."""
+    busy = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 20)])
+    assert on_wednesday(Event(45), busy) == "09:00 10:30 11:15"
+
+
+def test_a_reservation_hides_slots_without_moving_the_others() -> None:
+    """What overlaps a reservation goes; the raster is laid before, so a 09:00-09:30 hold leaves 09:45 and 10:30."""
+    reserved = Reserved([(at("2030-03-06T09:00"), at("2030-03-06T09:30"))])
+    assert on_wednesday(Event(45), host("09:00-12:00"), reserved=reserved) == "09:45 10:30 11:15"
+
+
+def test_seats_keep_a_slot_in_spite_of_a_reservation() -> None:
+    """A start at which seats are taken stays, whatever is reserved then for another event type."""
+    reserved = Reserved([(at("2030-03-06T09:00"), at("2030-03-06T11:00"))], frozenset({at("2030-03-06T10:00")}))
+    assert on_wednesday(Event(60), host("09:00-12:00"), reserved=reserved) == "10:00 11:00"
+
+
+def test_buffers_of_both_event_types_add_up() -> None:
+    """Before a booking: its own buffer before and the queried one's after; the other way round behind it."""
+    busy = host("09:00-13:00", bookings=[held("2030-03-06T10:30", 30, before=15, after=5)])
+    assert on_wednesday(Event(15, before=10, after=15), busy).split()[3:5] == ["09:45", "11:15"]
+
+
+def test_an_open_seat_blocks_only_its_surroundings() -> None:
+    """The seated booking's own time stays on offer, its buffers do not."""
+    busy = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 30, open_seat=True)])
+    assert on_wednesday(Event(30, before=30), busy) == "09:00 09:30 10:00 11:00 11:30"
+
+
+def test_calendar_entries_are_widened_by_the_queried_buffers_only() -> None:
+    """Entry 10:00-10:30, before 30 and after 15: 09:45 to 11:00 is taken."""
+    busy = host("09:00-12:00", calendar=[(at("2030-03-06T10:00"), at("2030-03-06T10:30"))])
+    assert on_wednesday(Event(30, before=30, after=15), busy) == "09:00 11:00 11:30"
+
+
+def test_a_booking_outside_the_span_does_not_reach_in() -> None:
+    """The server does not look for bookings that end before the span, even if their buffers reach into it."""
+    busy = host("09:00-12:00", bookings=[held("2030-03-06T09:00", 30, after=60)])
+    assert times(offered(asked("2030-03-06T09:31", "2030-03-06T11:00"), Event(30), [busy])) == {
+        WEDNESDAY: "10:00 10:30"
+    }
+
+
+def test_the_moved_booking_is_free() -> None:
+    """Neither it nor its copy in a calendar counts."""
+    entry = (at("2030-03-06T10:00"), at("2030-03-06T11:00"))
+    moving = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 60, moving=True)], calendar=[entry])
+    assert on_wednesday(Event(60), moving) == "09:00 10:00 11:00"
+
+
+def test_rows_that_touch_are_one_range_when_they_come_in_order() -> None:
+    """09:00-10:30 and 10:30-12:00 make one range for a 60-minute event; given the other way round they stay two."""
+    assert on_wednesday(Event(60), host("09:00-10:30", "10:30-12:00")) == "09:00 10:00 11:00"
+    assert on_wednesday(Event(60), host("10:30-12:00", "09:00-10:30")) == "09:00 11:00"
+
+
+def test_a_meeting_may_pass_midnight() -> None:
+    """23:59 is midnight, and the next day's 00:00 goes on from there."""
+    query = asked("2030-03-06T22:00", "2030-03-07T02:00")
+    nights = host("00:00-23:59")
+    assert times(offered(query, Event(120, interval=60), [nights])) == {WEDNESDAY: "22:00 23:00", "2030-03-07": "00:00"}
+
+
+def test_an_override_replaces_the_day_and_may_take_it_away() -> None:
+    """The overrides of a date together are its hours; 00:00-00:00 is a day off."""
+    dates = ("2030-03-06 10:00-11:00", "2030-03-06 14:00-15:00", "2030-03-07 00:00-00:00")
+    found = offered(asked("2030-03-05", "2030-03-08"), Event(60), [host("09:00-10:00", overrides=dates)])
+    assert times(found) == {"2030-03-05": "09:00", "2030-03-06": "10:00 14:00", "2030-03-08": "09:00"}
+
+
+def test_an_override_is_not_cut_to_the_query() -> None:
+    """Without a zone an override of the neighbouring day shows up too; with one, dates that were not asked for go."""
+    away = host("09:00-10:00", overrides=("2030-03-07 12:00-13:00",))
+    assert list(offered(asked(WEDNESDAY), Event(60), [away])) == [WEDNESDAY, "2030-03-07"]
+    assert list(offered(asked(WEDNESDAY, zone=zone("UTC")), Event(60), [away])) == [WEDNESDAY]
+
+
+def test_hours_on_the_day_of_a_clock_change_err_as_the_server_does() -> None:
+    """New York, 10 March: 00:00-05:00 uses the new offset and so begins at 23:00; 14:00 is read as 2 at night."""
+    whole = asked("2030-03-10T04:00", "2030-03-11T03:00")
+    night = offered(whole, Event(60), [host("00:00-05:00", zone="America/New_York")])
+    assert times(night) == {"2030-03-10": "04:00 05:00 06:00 07:00 08:00"}
+    afternoon = offered(whole, Event(60), [host("14:00-16:00", zone="America/New_York")])
+    assert times(afternoon) == {"2030-03-10": "19:00 20:00"}
+
+
+def test_weeks_of_limits_begin_on_sunday() -> None:
+    """A booking on Saturday 9 March uses up 3 to 9 March; Sunday the 10th is another week."""
+    full = host("09:00-10:00", counted=[Counted(at("2030-03-09T09:00"), at("2030-03-09T10:00"))])
+    limited = Event(60, limits=Limits({"week": 1}, {}))
+    assert list(offered(asked("2030-03-02", "2030-03-11"), limited, [full])) == [
+        "2030-03-02",
+        "2030-03-10",
+        "2030-03-11",
+    ]
+
+
+def test_yearly_limits_count_bookings_outside_the_query() -> None:
+    """A booking in January takes the whole year."""
+    full = host("09:00-10:00", counted=[Counted(at("2030-01-09T09:00"), at("2030-01-09T10:00"))])
+    limited = Event(60, limits=Limits({"year": 1}, {}))
+    assert list(offered(asked("2030-12-30", "2031-01-01"), limited, [full])) == ["2031-01-01"]
+
+
+def test_duration_limits_leave_room_for_what_fits() -> None:
+    """60 of 90 minutes are used: 30 more fit, 45 do not; a meeting longer than the limit never does."""
+    used = host("09:00-12:00", counted=[Counted(at("2030-03-06T10:00"), at("2030-03-06T11:00"))])
+    limits = Limits({}, {"day": 90})
+    assert on_wednesday(Event(30, limits=limits), used) != ""
+    assert on_wednesday(Event(45, limits=limits), used) == ""
+    assert on_wednesday(Event(120, limits=limits), host("09:00-12:00")) == ""
+
+
+def test_a_rolling_window_counts_days_with_slots() -> None:
+    """From Sunday 22 November, two days of a host who is off on Monday are Sunday and Tuesday."""
+    event = Event(60, window=Window(2, rolling=True))
+    off = host("09:00-10:00", overrides=("2026-11-23 00:00-00:00",))
+    assert list(offered(asked("2026-11-22", "2026-12-01"), event, [off])) == ["2026-11-22", "2026-11-24"]
+
+
+def test_a_window_of_business_days_steps_over_the_weekend() -> None:
+    """Friday plus one business day is Monday; the weekend between is offered."""
+    event = Event(60, window=Window(1, business=True))
+    found = offered(asked("2026-11-27", "2026-12-05", now="2026-11-27T08:00"), event, [host("09:00-10:00")])
+    assert list(found) == ["2026-11-27", "2026-11-28", "2026-11-29", "2026-11-30"]
+
+
+def test_the_minimum_notice_is_exact() -> None:
+    """At 08:50:11 with an hour's notice the raster begins at 09:50, which is then 11 seconds too soon."""
+    query = asked("2026-11-23", now="2026-11-23T08:50:11")
+    assert times(offered(query, Event(25, notice=60), [host("09:00-11:00")])) == {"2026-11-23": "10:15"}
+
+
+def test_a_month_before_the_31st_is_the_last_of_the_month() -> None:
+    """31 March minus a month is 28 February."""
+    assert moment(month_before(at("2030-03-31T10:00"))) == datetime(2030, 2, 28, 10, tzinfo=UTC)
+
+
+def test_collective_hosts_must_all_be_free_and_round_robin_any() -> None:
+    """09:00-11:00 and 10:00-12:00 have an hour in common, and three together."""
+    both = [host("09:00-11:00"), host("10:00-12:00")]
+    assert on_wednesday(Event(60, scheduling="collective"), *both) == "10:00"
+    either = [host("09:00-11:00", fixed=False), host("10:00-12:00", fixed=False)]
+    assert on_wednesday(Event(60, scheduling="roundRobin"), *either) == "09:00 10:00 11:00"
+    assert on_wednesday(Event(60, scheduling="roundRobin"), host("09:00-10:00"), *either) == "09:00"
+
+
+def test_ranges_subtract_and_intersect() -> None:
+    """Arithmetic on plain numbers."""
+    assert subtract([Range(0, 10)], [(8, 12), (2, 4), (3, 5)]) == [Range(0, 2), Range(5, 8)]
+    assert intersect([[Range(0, 5), Range(7, 9)], [Range(4, 8)]]) == [Range(4, 5), Range(7, 8)]
+
+
+def test_a_time_off_the_raster_can_be_free() -> None:
+    """10:07 to 10:37 lies inside the hours; 11:45 to 12:15 does not."""
+    day = host("09:00-12:00")
+    assert is_free(asked("2030-03-06T10:07", "2030-03-06T10:37"), Event(30), day)
+    assert not is_free(asked("2030-03-06T11:45", "2030-03-06T12:15"), Event(30), day)
+
+
+# --- over HTTP
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    """Bo's key; he works Monday to Friday 09:00-17:00 in New York, 14:00-22:00 UTC in winter."""
+    with Sandbox(now=datetime.fromisoformat(NOW).replace(tzinfo=UTC)) as sandbox:
+        yield Api(sandbox, "2024-09-04", "cal_sandbox_bo")
+        assert sandbox.failures == []
+
+
+def event_type(api: Api, **more: Any) -> int:
+    body = {"title": "Talk", "slug": "talk", "lengthInMinutes": 60, "minimumBookingNotice": 0, **more}
+    made = Api(api.sandbox, "2024-06-14", api.key).post("/v2/event-types", body).data["id"]
+    assert isinstance(made, int)
+    return made
+
+
+def slots(api: Api, **query: Any) -> Any:
+    return api.get("/v2/slots?" + urlencode({"start": WEDNESDAY, "end": WEDNESDAY, **query}))
+
+
+def starts(api: Api, **query: Any) -> list[str]:
+    return [one["start"] for day in slots(api, **query).data.values() for one in day]
+
+
+def book(api: Api, event_type_id: int, start: str, **more: Any) -> Booking:
+    """A booking put straight into the store."""
+    store, begins = api.sandbox.store, datetime.fromisoformat(start).replace(tzinfo=UTC)
+    record = store.event_types[event_type_id]
+    uid, now = store.uid(), api.sandbox.clock.now()
+    values: dict[str, Any] = {
+        "end": begins + timedelta(minutes=record["lengthInMinutes"]),
+        "user_id": record["ownerId"],
+        "attendees": [{"id": 1, "email": "ada@example.com"}],
+        **more,
+    }
+    booking = Booking(
+        id=store.next_id("booking"),
+        uid=uid,
+        title="Talk",
+        start=begins,
+        created_at=now,
+        updated_at=now,
+        event_type_id=event_type_id,
+        **values,
+    )
+    return store.add_booking(booking)
+
+
+def test_slots_are_found_by_id_slug_team_and_usernames(api: Api) -> None:
+    """The four ways to name what is meant lead to slots, without credentials."""
+    made = event_type(api)
+    nobody = api.as_user(None)
+    expected = [f"2030-03-06T{hour}:00:00.000Z" for hour in range(14, 22)]
+    assert starts(nobody, eventTypeId=made) == expected
+    assert starts(nobody, eventTypeSlug="talk", username="bo") == expected
+    assert starts(nobody, eventTypeSlug="talk", username="bo", organizationSlug="any") == expected
+    # Ana is in Lisbon, so both are there from 14:00 to 17:00 UTC.
+    together = starts(nobody, usernames="ana,bo", organizationSlug="any", duration=90)
+    assert together == ["2030-03-06T14:00:00.000Z", "2030-03-06T15:30:00.000Z"]
+
+
+def test_slots_are_written_in_the_zone_that_is_asked_for(api: Api) -> None:
+    """With `timeZone` keys and offsets are its own, and `format=range` adds ends; UTC keeps its Z."""
+    made = event_type(api)
+    tokyo = slots(api, eventTypeId=made, timeZone="asia/tokyo", format="RANGE").data
+    assert list(tokyo) == ["2030-03-06", "2030-03-07"]
+    assert tokyo["2030-03-06"][0] == {"start": "2030-03-06T23:00:00.000+09:00", "end": "2030-03-07T00:00:00.000+09:00"}
+    assert starts(api, eventTypeId=made, timeZone="UTC")[0].endswith("Z")
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "message"),
+    [
+        ({"eventTypeId": 99}, 404, "Event Type not found"),
+        ({"eventTypeSlug": "nope", "username": "bo"}, 404, "Event Type not found"),
+        ({"eventTypeSlug": "talk", "username": "no"}, 404, "User with username no not found"),
+        ({"eventTypeSlug": "talk", "teamSlug": "no"}, 404, "Team with slug no not found"),
+        ({"eventTypeId": 1, "startTime": "x"}, 400, "startTime property is wrong,property startTime should not exist "),
+        ({"eventTypeId": 1, "username": "bo"}, 400, "username property is wrong,property username should not exist "),
+        (
+            {"eventTypeId": 1, "format": "list"},
+            400,
+            "format property is wrong,slotFormat must be either 'range' or 'time' ",
+        ),
+        ({"usernames": "a,b"}, 400, "organizationSlug property is wrong,organizationSlug must be a string "),
+        (
+            {"usernames": "a", "organizationSlug": "o"},
+            400,
+            "usernames property is wrong,The array must contain at least 2 elements. ",
+        ),
+        (
+            {"eventTypeId": 1, "timeZone": "Mars"},
+            400,
+            "timeZone property is wrong,timeZone must be a valid IANA time-zone ",
+        ),
+    ],
+)
+def test_bad_slot_queries_are_refused_in_a_sentence(api: Api, query: Any, status: int, message: str) -> None:
+    """Unknown fields, fields of another mode and bad values are refused, unknown things are not found."""
+    assert slots(api, **query).refusal == (status, message)
+
+
+def test_missing_dates_are_refused_as_by_the_real_server(api: Api, shared: Any) -> None:
+    """The recorded sentence, and no answer but 404 for another version."""
+    answer = api.get("/v2/slots?eventTypeId=3")
+    real = recorded(shared, "slots_no_dates_400")
+    assert answer.body["error"] == real["error"]
+    assert Api(api.sandbox, "2024-08-13").get("/v2/slots?eventTypeId=3").status == 404
+
+
+def test_the_end_of_a_query_reaches_to_the_end_of_its_day(api: Api) -> None:
+    """A bare date and an exact midnight are stretched; an offset that makes it another time is not."""
+    made = event_type(api)
+    assert len(starts(api, eventTypeId=made, end="2030-03-06T00:00:00Z")) == 8
+    assert len(starts(api, eventTypeId=made, end="2030-03-06T18:00:00+02:00")) == 2
+    assert slots(api, eventTypeId=made, end="2030-03-01").data == {}
+
+
+def test_the_seed_dialect_takes_the_older_names() -> None:
+    """`startTime` and `endTime`, and a slug beside an id, work only where the sandbox was told so."""
+    with Sandbox(seed_dialect=True) as sandbox:
+        api = Api(sandbox, "2024-09-04")
+        answer = api.get("/v2/slots?startTime=2030-03-06&endTime=2030-03-06&eventTypeId=1&eventTypeSlug=thirty")
+        assert list(answer.data) == [WEDNESDAY]
+
+
+def test_only_live_bookings_of_the_host_take_slots(api: Api) -> None:
+    """Accepted ones of all event types do, also co-hosted or attended ones; cancelled and pending ones do not."""
+    made, other = event_type(api), event_type(api, slug="other")
+    book(api, other, "2030-03-06T14:00")
+    book(api, other, "2030-03-06T15:00", status="cancelled")
+    book(api, other, "2030-03-06T16:00", status="pending")
+    book(api, other, "2030-03-06T17:00", user_id=1, host_ids=[1, 2])
+    attended = book(api, other, "2030-03-06T18:00", user_id=1)
+    attended.attendees[0]["email"] = "bo@sandbox.test"
+    free = [one[11:13] for one in starts(api, eventTypeId=made)]
+    assert free == ["15", "16", "19", "20", "21"]
+
+
+def test_a_pending_booking_blocks_its_own_event_type_if_the_policy_says_so(api: Api) -> None:
+    """The policy of the queried event type decides, for its own pending bookings only."""
+    blocking = event_type(api, confirmationPolicy={"type": "always", "blockUnconfirmedBookingsInBooker": True})
+    other = event_type(api, slug="other")
+    book(api, blocking, "2030-03-06T14:00", status="pending")
+    assert "2030-03-06T14:00:00.000Z" not in starts(api, eventTypeId=blocking)
+    assert "2030-03-06T14:00:00.000Z" in starts(api, eventTypeId=other)
+
+
+def test_round_robin_hosts_can_be_narrowed(api: Api) -> None:
+    """`rrHostSubsetIds` without a host of the event type leaves nothing."""
+    made = event_type(api)
+    assert slots(api, eventTypeId=made, rrHostSubsetIds="1,3").data == {}
+    assert len(starts(api, eventTypeId=made, rrHostSubsetIds="2")) == 8
+
+
+def test_slots_stay_fast_with_many_bookings() -> None:
+    """A month of slots among 100,000 bookings takes well under a second, and repeating it far less."""
+    with Sandbox(bookings=100_000) as sandbox:
+        api = Api(sandbox, "2024-09-04")
+        now = sandbox.clock.now()
+        query = {"start": now.date(), "end": (now + timedelta(days=30)).date(), "eventTypeId": 1}
+        assert slots(api, **query).status == 200
+        begun = time.process_time()
+        for _ in range(10):
+            slots(api, **query)
+        assert time.process_time() - begun < 5
+
+
+# --- what a booking must pass
+
+
+def refusal_of(api: Api, event_type_id: int, start: str, **more: Any) -> tuple[int, str] | None:
+    begins = datetime.fromisoformat(start).replace(tzinfo=UTC)
+    record = api.sandbox.store.event_types[event_type_id]
+    end = begins + timedelta(minutes=record["lengthInMinutes"])
+    try:
+        check_bookable(api.sandbox.store, api.sandbox.clock, record, begins, end, **more)
+    except Refusal as refusal:
+        return refusal.status, refusal.message
+    return None
+
+
+def test_a_booking_is_refused_for_the_first_thing_that_is_wrong(api: Api) -> None:
+    """Past, then notice and window, then limits, then availability; a free time off the raster passes."""
+    window = {"type": "calendarDays", "value": 3000}
+    made = event_type(api, minimumBookingNotice=60, bookingWindow=window, bookingLimitsCount={"day": 1})
+    too_soon = 'The event type can\'t be booked at the "start" time provided.'
+    assert refusal_of(api, made, "2026-11-22T07:59") == (400, "Attempting to book a meeting in the past.")
+    for outside in ("2026-11-22T08:59", "2036-03-05T15:00"):
+        status, message = refusal_of(api, made, outside) or (0, "")
+        assert (status, message[: len(too_soon)]) == (400, too_soon)
+    assert refusal_of(api, made, "2030-03-06T15:07") is None
+    not_free = (400, "User either already has booking at this time or is not available")
+    assert refusal_of(api, made, "2030-03-06T21:30") == not_free
+    booking = book(api, made, "2030-03-06T15:00")
+    assert refusal_of(api, made, "2030-03-06T18:00") == (401, "booking_limit_reached")
+    assert refusal_of(api, made, "2030-03-06T15:30", ignore_uid=booking.uid) is None
+
+
+def test_duration_limits_refuse_what_would_exceed_them(api: Api) -> None:
+    """60 of 90 minutes are used, so another hour is a 401."""
+    made = event_type(api, bookingLimitsDuration={"day": 90})
+    book(api, made, "2030-03-06T15:00")
+    assert refusal_of(api, made, "2030-03-06T18:00") == (401, "duration_limit_reached")
+    assert refusal_of(api, made, "2030-03-07T18:00") is None
+
+
+def test_buffers_of_neighbours_refuse_a_booking(api: Api) -> None:
+    """A booking that ends before the new one still blocks by its buffer."""
+    buffered = event_type(api, afterEventBuffer=30)
+    other = event_type(api, slug="other")
+    book(api, buffered, "2030-03-06T15:00")
+    assert refusal_of(api, other, "2030-03-06T16:15") is not None
+    assert refusal_of(api, other, "2030-03-06T16:30") is None
+
+
+# --- reservations
+
+
+def reserve(api: Api, event_type_id: int, start: str = "2030-03-06T15:00:00Z", **more: Any) -> Any:
+    return api.post("/v2/slots/reservations", {"eventTypeId": event_type_id, "slotStart": start, **more})
+
+
+def test_a_reservation_has_the_real_shape(api: Api, shared: Any) -> None:
+    """Keys, their order, and what is computed from the body; reading it leaves the duration out."""
+    made = event_type(api, lengthInMinutesOptions=[30, 60])
+    answer = reserve(api, made, slotDuration=30, reservationDuration=7).data
+    assert list(answer) == list(recorded(shared, "slots_reserve")["data"])
+    assert answer["slotEnd"] == "2030-03-06T15:30:00.000Z"
+    assert answer["reservationUntil"] == "2026-11-22T08:07:00.000Z"
+    read = api.get(f"/v2/slots/reservations/{answer['reservationUid']}").data
+    assert set(read) == set(recorded(shared, "slots_reservation_get")["data"])
+
+
+def test_a_reservation_hides_its_time_until_it_runs_out_or_goes(api: Api) -> None:
+    """On all event types of the host, for five minutes, whoever asks; deleting twice is a success twice."""
+    made, other = event_type(api), event_type(api, slug="other", lengthInMinutes=30)
+    uid = reserve(api.as_user(None), made).data["reservationUid"]
+    hidden = "2030-03-06T15:30:00.000Z"
+    assert hidden not in starts(api, eventTypeId=other)
+    api.sandbox.clock.move(minutes=5)
+    assert hidden in starts(api, eventTypeId=other)
+    assert api.get(f"/v2/slots/reservations/{uid}").body == {"status": "success", "data": None}
+    again = reserve(api, made).data["reservationUid"]
+    assert hidden not in starts(api, eventTypeId=other)
+    for _ in range(2):
+        assert api.delete(f"/v2/slots/reservations/{again}").body == {"status": "success"}
+    assert hidden in starts(api, eventTypeId=other)
+
+
+def test_reservations_are_refused_for_the_right_reasons(api: Api) -> None:
+    """Texts and order of the real server."""
+    made, lengths = event_type(api), event_type(api, slug="lengths", lengthInMinutesOptions=[30, 60])
+    anonymous, stranger = api.as_user(None), Api(api.sandbox, api.version, "cal_sandbox_stranger")
+    api.sandbox.store.users[50] = {**api.sandbox.store.users[1], "id": 50, "username": "stranger"}
+    api.sandbox.store.api_keys["cal_sandbox_stranger"] = 50
+    assert reserve(anonymous, made, reservationDuration=9).status == 401
+    assert reserve(stranger, made, reservationDuration=9).status == 403
+    assert reserve(api, 99).refusal == (404, "Event Type with ID=99 not found")
+    assert reserve(api, made, slotDuration=30).message.startswith("You passed 'slotDuration' but")
+    assert reserve(api, lengths, slotDuration=45).message.endswith("event type are: 30, 60")
+    book(api, made, "2030-03-06T15:30")
+    assert reserve(api, made).refusal == (422, "Can't reserve a slot if the event is already booked.")
+    assert reserve(api, lengths).status == 201
+    taken = "This time slot is already reserved by another user. Please choose a different time."
+    assert reserve(api, lengths, "2030-03-06T15:59:00Z").refusal == (422, taken)
+    assert api.post("/v2/slots/reservations", {}).constraints.keys() == {"eventTypeId", "slotStart"}
+
+
+def test_a_reservation_can_be_moved_by_anybody_but_not_onto_itself(api: Api) -> None:
+    """Its time starts anew; overlapping its own old time is refused, an unknown uid is 404."""
+    made = event_type(api)
+    path = f"/v2/slots/reservations/{reserve(api, made).data['reservationUid']}"
+    anybody = api.as_user(None)
+    api.sandbox.clock.move(minutes=1)
+    moved = {"eventTypeId": made, "slotStart": "2030-03-06T17:00:00Z", "reservationDuration": 30}
+    assert anybody.patch(path, moved).data["reservationUntil"] == "2026-11-22T08:31:00.000Z"
+    assert anybody.patch(path, moved | {"slotStart": "2030-03-06T17:30:00Z"}).status == 422
+    unknown = anybody.patch("/v2/slots/reservations/nope", moved)
+    assert unknown.refusal == (404, "Slot with uid=nope not found")
+
+
+def test_a_full_seated_slot_cannot_be_reserved(api: Api) -> None:
+    """Seats left: yes; none left: 422 with the event type's id in the text."""
+    seats = {"seatsPerTimeSlot": 2, "showAttendeeInfo": True, "showAvailabilityCount": True}
+    made = event_type(api, seats=seats)
+    booking = book(api, made, "2030-03-06T15:00", seats=[{"seat_uid": "one", "attendee_id": 1}])
+    assert reserve(api, made).status == 201
+    at_three = next(one for one in slots(api, eventTypeId=made).data[WEDNESDAY] if "T15:00" in one["start"])
+    assert (at_three["seatsBooked"], at_three["seatsRemaining"], at_three["bookingUid"]) == (2, 0, booking.uid)
+    api.sandbox.store.reservations.clear()
+    booking.seats.append({"seat_uid": "two", "attendee_id": 2})
+    full = f"Booking with id={made} at 2030-03-06T15:00:00Z has no more seats left."
+    assert reserve(api, made).refusal == (422, full)

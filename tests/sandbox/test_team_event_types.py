@@ -1,0 +1,151 @@
+"""Event types of teams, below /v2/teams and below an organisation, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from asking import Api, asking, recorded
+
+from calcom_async.sandbox.team_event_types import assign_member
+
+EVENT_TYPES = "/v2/event-types"
+SALES = "/v2/organizations/1/teams/2/event-types"
+ANA, BO, CY = 1, 2, 3
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with asking(version="2024-06-14") as api:
+        yield api
+
+
+def body(**more: Any) -> dict[str, Any]:
+    return {"title": "Intro", "slug": "intro", "lengthInMinutes": 30, **more}
+
+
+def team_body(kind: str = "roundRobin", **more: Any) -> dict[str, Any]:
+    return body(schedulingType=kind, hosts=[{"userId": BO}, {"userId": CY, "priority": "high"}], **more)
+
+
+@pytest.mark.parametrize("path", [SALES, "/v2/teams/2/event-types"])
+def test_team_event_types_have_the_fields_of_real_ones(api, shared, path):
+    """Both places answer what a real server answers, and today's newer settings besides."""
+    real = recorded(shared, "organisations/teams_eventtypes_create")["data"]
+    ours = api.post(path, team_body()).data
+    assert real.keys() <= ours.keys()
+    assert not {"users", "bookingUrl"} & ours.keys()
+    assert ours["hosts"][0].keys() == real["hosts"][0].keys()
+    assert ours["locations"] == real["locations"]
+    assert ours["team"] == {"id": 2}
+
+
+def test_lists_of_team_event_types_name_the_team_to_anybody(api, shared):
+    """The public list shows the team's looks, and narrows by slug."""
+    api.post(SALES, team_body())
+    real = recorded(shared, "organisations/org_team_eventtypes_list")["data"][0]
+    [ours] = api.as_user(None).get(f"{SALES}?eventSlug=intro&hostsLimit=1").data
+    assert ours["team"].keys() == real["team"].keys()
+    assert len(ours["hosts"]) == 2
+    assert api.as_user(None).get(f"{SALES}?eventSlug=none").data == []
+
+
+def test_collective_hosts_have_no_turns(api):
+    """Priority and duty are told only for round robin."""
+    hosts = api.post(SALES, team_body("collective")).data["hosts"]
+    assert [host.keys() & {"mandatory", "priority"} for host in hosts] == [set(), set()]
+
+
+def test_the_databases_names_of_scheduling_types_pass_too(api):
+    """COLLECTIVE is taken and answered as collective: validation looks at the translated word."""
+    assert api.post(SALES, team_body("COLLECTIVE")).data["schedulingType"] == "collective"
+    assert (
+        "ROUND_ROBIN, COLLECTIVE, MANAGED" in api.post(SALES, team_body("solo")).constraints["schedulingType"]["isEnum"]
+    )
+
+
+def test_a_managed_event_type_is_a_parent_and_a_child_for_each_host(api):
+    """Create and update answer a list, parent first; children follow the hosts and are read by their owners."""
+    parent, bo, cy = api.post(SALES, team_body("managed")).data
+    assert (parent["ownerId"], parent["teamId"], parent["schedulingType"]) == (None, 2, "managed")
+    assert [(child["ownerId"], child["parentEventTypeId"], child["teamId"]) for child in (bo, cy)] == [
+        (BO, parent["id"], None),
+        (CY, parent["id"], None),
+    ]
+    changed = api.patch(f"{SALES}/{parent['id']}", {"title": "New", "hosts": [{"userId": CY}]}).data
+    assert [(one["id"], one["title"]) for one in changed] == [(parent["id"], "New"), (cy["id"], "New")]
+    assert api.as_user("cy").get(f"{EVENT_TYPES}/{cy['id']}").data["title"] == "New"
+    assert api.get(f"{EVENT_TYPES}/{bo['id']}").status == 404
+    assert api.get(f"{SALES}/{cy['id']}").refusal == (404, f"Event type with id {cy['id']} not found")
+    assert api.get(f"{SALES}/{parent['id']}").data["id"] == parent["id"]
+
+
+def test_a_child_looks_like_a_real_one(api, shared):
+    """The child that its owner reads has the real one's keys."""
+    child = api.post(SALES, team_body("managed")).data[1]
+    real = recorded(shared, "organisations/eventtypes_get_managed_child_as_host")["data"]
+    ours = api.as_user("bo").get(f"{EVENT_TYPES}/{child['id']}").data
+    assert real.keys() <= ours.keys()
+    assert ours["metadata"] == real["metadata"]
+
+
+def test_everybody_is_assigned_now_and_later(api):
+    """All members are hosts at once, and a new one becomes a host when they join."""
+    path = "/v2/teams/3/event-types"
+    event_type = api.post(path, body(schedulingType="collective", assignAllTeamMembers=True)).data
+    assert [host["userId"] for host in event_type["hosts"]] == [ANA, BO]
+    api.sandbox.run(lambda: assign_member(api.sandbox.store, 3, CY))
+    assert [host["userId"] for host in api.get(f"{path}/{event_type['id']}").data["hosts"]] == [ANA, BO, CY]
+
+
+def test_a_pending_member_stops_the_assignment_but_not_the_event_type(api):
+    """The refused write leaves its row, as it does on a real server."""
+    for membership in api.sandbox.store.memberships.values():
+        membership["accepted"] = (membership["team_id"], membership["user_id"]) != (2, CY)
+    answer = api.post(SALES, body(schedulingType="collective", assignAllTeamMembers=True))
+    assert (answer.status, answer.body["error"]["code"]) == (403, "TRPCError")
+    [left] = api.get(SALES).data
+    assert (left["slug"], left["hosts"]) == ("intro", [])
+
+
+def test_refusals_of_team_event_types(api):
+    """Slugs, strangers, unknown ids and low roles each have their words."""
+    event_type = api.post(SALES, team_body()).data
+    assert api.post(SALES, team_body()).refusal == (400, "Team event type with this slug already exists")
+    assert api.post(SALES, team_body(slug="b") | {"hosts": [{"userId": 4}]}).status == 404
+    assert api.patch(f"{SALES}/99", {"title": "x"}).refusal == (400, "Event type to update not found")
+    assert api.get(f"{SALES}/99").refusal == (404, "Event type with id 99 not found")
+    assert api.delete(f"{SALES}/99").refusal == (404, "Event type with ID=99 does not exist.")
+    assert api.as_user("cy").get(f"{SALES}/{event_type['id']}").status == 403
+    assert api.get("/v2/teams/abc/event-types").refusal == (400, "Validation failed (numeric string is expected)")
+    assert api.get("/v2/organizations/1/teams/99/event-types").refusal == (404, "IsTeamInOrg - Team (99) not found.")
+
+
+def test_changing_the_scheduling_type_without_hosts_leaves_none(api):
+    """A new scheduling type needs its hosts again."""
+    event_type = api.post(SALES, team_body()).data
+    changed = api.patch(f"{SALES}/{event_type['id']}", {"schedulingType": "collective"}).data
+    assert (changed["schedulingType"], changed["hosts"]) == ("collective", [])
+
+
+def test_deleting_a_team_event_type_answers_its_name_and_takes_the_children(api):
+    """Only id and title come back, and managed children go with their parent."""
+    parent, child, _ = api.post(SALES, team_body("managed")).data
+    assert api.delete(f"{SALES}/{parent['id']}").data == {"id": parent["id"], "title": "Intro"}
+    assert api.as_user("bo").get(f"{EVENT_TYPES}/{child['id']}").status == 404
+
+
+def test_phones_will_do_for_teams_of_organisations_only(api):
+    """There a required phone number may stand for the e-mail."""
+    fields = [
+        {"type": "email", "required": False, "hidden": True},
+        {"type": "phone", "slug": "attendeePhoneNumber", "label": "Phone", "required": True},
+    ]
+    assert api.post(SALES, team_body(bookingFields=fields)).status == 201
+
+
+def test_the_list_of_all_teams_event_types_fails_for_everybody(api):
+    """The real server's route order hides it, so nobody can have it."""
+    answer = api.get("/v2/organizations/1/teams/event-types")
+    assert answer.refusal == (500, "There was an error, please try again later.")

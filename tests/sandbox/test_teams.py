@@ -1,0 +1,205 @@
+"""Teams below /v2/teams and below an organisation, and who may touch them, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from asking import Api, asking, recorded
+
+TEAMS = "/v2/teams"
+ORG = "/v2/organizations/1/teams"
+TOO_LOW = "RolesGuard - user with id=3 does not have the minimum required role="
+NOBODY = "ApiAuthStrategy - No authentication method provided."
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with asking() as api:
+        yield api
+
+
+def names(api: Api, path: str) -> list[str]:
+    return [team["name"] for team in api.get(path).data]
+
+
+@pytest.mark.parametrize(("path", "parent"), [(TEAMS, None), (ORG, 1)])
+def test_a_team_has_the_fields_of_a_real_one(api, shared, path, parent):
+    """Create, read, update and delete answer the same shape; `metadata` is there only when it was given."""
+    real = recorded(shared, "organisations/teams_get")["data"]
+    made = api.post(path, {"name": "New team"}).data
+    assert made.keys() == real.keys()
+    assert (made["slug"], made["parentId"], made["timeZone"]) == ("new-team", parent, "Europe/London")
+    one = f"{path}/{made['id']}"
+    changed = api.patch(one, {"name": "Other", "bio": "x", "metadata": {"a": "b"}}).data
+    assert changed == made | {"name": "Other", "bio": "x", "metadata": {"a": "b"}}
+    assert api.get(one).data == changed
+    assert api.delete(one).data == changed
+    assert api.get(one).status in (403, 404)
+
+
+@pytest.mark.parametrize(
+    ("request_of", "name"),
+    [
+        (("POST", TEAMS, {}), "teams_create_400"),
+        (("POST", ORG, {"slug": "x"}), "org_teams_create_400"),
+        (("PATCH", f"{TEAMS}/2", {"hideBranding": "x"}), "teams_update_400"),
+        (("PATCH", f"{ORG}/2", {"timeFormat": "x", "hideBranding": "maybe"}), "org_teams_update_400"),
+    ],
+)
+def test_bad_bodies_are_refused_as_really(api, shared, request_of, name):
+    """The validation tree equals the recorded one, with the defaults that it echoes."""
+    real = recorded(shared, f"organisations/{name}")["error"]["details"]
+    assert api(*request_of).body["error"]["details"] == real
+
+
+def test_the_creator_owns_the_team(api):
+    """Whoever makes a team is its owner, accepted or not."""
+    team = api.as_user("cy").post(TEAMS, {"name": "Mine", "autoAcceptCreator": False}).data
+    [membership] = [one for one in api.sandbox.store.memberships.values() if one["team_id"] == team["id"]]
+    assert (membership["user_id"], membership["role"], membership["accepted"]) == (3, "OWNER", False)
+    assert api.as_user("cy").patch(f"{TEAMS}/{team['id']}", {"name": "Still mine"}).status == 200
+
+
+def test_names_and_slugs_of_teams_clash(api):
+    """A second team of one name by one user is 400, a slug that is taken 409."""
+    team = {"name": "Mine"}
+    assert api.post(TEAMS, team).status == 201
+    assert api.post(TEAMS, team).refusal == (400, "You already have created a team with name=Mine")
+    assert api.as_user("bo").post(TEAMS, team).status == 409
+    assert api.as_user("bo").post(TEAMS, team | {"slug": "free"}).status == 201
+    assert api.post(TEAMS, {"name": "Other", "timeFormat": 12}).status == 400
+    assert api.post(TEAMS, {"name": "Other", "timeFormat": "12"}).status == 500
+
+
+def test_the_list_of_teams_holds_the_organisation_and_pending_ones(api):
+    """Everything that the caller is a member of is listed, the organisation among the teams."""
+    api.as_user("cy").post(TEAMS, {"name": "Plain", "autoAcceptCreator": False})
+    teams = api.as_user("cy").get(TEAMS).data
+    assert [(team["name"], team["isOrganization"]) for team in teams] == [
+        ("Sandbox Org", True),
+        ("Sales", False),
+        ("Plain", False),
+    ]
+
+
+def test_only_the_organisations_teams_are_below_it(api):
+    """A plain team is not listed there, and not found."""
+    plain = api.post(TEAMS, {"name": "Plain"}).data["id"]
+    assert names(api, ORG) == ["Sales", "Support"]
+    assert api.get(f"{ORG}/{plain}").refusal == (404, f"IsTeamInOrg - Team ({plain}) not found.")
+
+
+def test_my_teams_are_all_for_an_admin_and_ones_own_for_a_member(api, shared):
+    """Role and acceptance are told where the caller is a member."""
+    assert names(api, f"{ORG}/me") == ["Sales", "Support"]
+    [mine] = api.as_user("cy").get(f"{ORG}/me").data
+    assert mine.keys() == recorded(shared, "organisations/org_teams_me_member")["data"][0].keys()
+    assert (mine["role"], mine["accepted"]) == ("MEMBER", True)
+    api.post(ORG, {"name": "Third"})
+    assert "role" not in api.as_user("bo").get(f"{ORG}/me").data[-1]
+
+
+@pytest.mark.parametrize("path", [ORG, f"{ORG}/me"])
+def test_the_organisations_lists_ignore_paging(api, path):
+    """Both take and skip do nothing, not even when they are nonsense, and team 251 is out of reach."""
+    for number in range(260):
+        team = {"id": 100 + number, "name": f"T{number}", "slug": f"t{number}", "parent_id": 1}
+        api.sandbox.store.teams[100 + number] = team
+    whole = names(api, path)
+    assert len(whole) == 250
+    for query in ("take=1", "skip=100000", "take=abc"):
+        assert names(api, f"{path}?{query}") == whole
+
+
+@pytest.mark.parametrize(
+    ("user", "method", "path", "refusal"),
+    [
+        (
+            "cy",
+            "GET",
+            ORG,
+            TOO_LOW + "ORG_ADMIN within organization with id=1.",
+        ),
+        (
+            "cy",
+            "DELETE",
+            f"{ORG}/2",
+            TOO_LOW + "ORG_ADMIN within organization with id=1 team with id=2.",
+        ),
+        (
+            "cy",
+            "GET",
+            f"{ORG}/2",
+            TOO_LOW + "TEAM_ADMIN within organization with id=1 team with id=2.",
+        ),
+        (
+            "cy",
+            "GET",
+            f"{ORG}/3",
+            (
+                "RolesGuard - User is not part of the team with id=3 and/or, is not an admin nor an owner of the "
+                "organization with id=1."
+            ),
+        ),
+        ("cy", "GET", f"{TEAMS}/3", "RolesGuard - User is not a member of the team with id=3."),
+        ("cy", "GET", f"{TEAMS}/999", "RolesGuard - User is not a member of the team with id=999."),
+        (
+            "cy",
+            "PATCH",
+            f"{TEAMS}/2",
+            TOO_LOW + "TEAM_OWNER within team with id=2.",
+        ),
+        (
+            "ana",
+            "GET",
+            "/v2/organizations/2/teams",
+            "IsOrgGuard - provided organization id=2 does not represent any existing organization.",
+        ),
+    ],
+)
+def test_who_may_not(api, user, method, path, refusal):
+    """Each guard refuses with 403 in its own words."""
+    assert api.as_user(user)(method, path, {}).refusal == (403, refusal)
+
+
+def test_outsiders_of_the_organisation(api):
+    """Who is no member hears so, of the organisation and of its teams."""
+    memberships = api.sandbox.store.memberships
+    for key in [key for key, one in memberships.items() if one["user_id"] == 3]:
+        del memberships[key]
+    cy = api.as_user("cy")
+    assert cy.get(f"{ORG}/me").message == "RolesGuard - User is not a member of the organization with id=1."
+    assert cy.get(f"{ORG}/2").message == "RolesGuard - User is not part of the organization with id=1."
+
+
+def test_admins_above_a_team_may_what_its_admins_may(api):
+    """An organisation's admin reads and changes teams that they are not in, there but not below /v2/teams."""
+    team = api.post(ORG, {"name": "Third"}).data["id"]
+    assert api.as_user("bo").patch(f"{ORG}/{team}", {"name": "3rd"}).data["name"] == "3rd"
+    assert api.as_user("bo").get(f"{TEAMS}/{team}").status == 403
+
+
+def test_deleting_a_team_takes_its_event_types_and_members(api):
+    """Nothing of a team is left."""
+    body = {"title": "T", "slug": "t", "lengthInMinutes": 30, "schedulingType": "collective"}
+    event_type = api.post(f"{ORG}/2/event-types", body).data["id"]
+    assert api.delete(f"{ORG}/2").status == 200
+    assert event_type not in api.sandbox.store.event_types
+    assert not [one for one in api.sandbox.store.memberships.values() if one["team_id"] == 2]
+
+
+def test_an_organisation_is_a_team_to_its_owner(api):
+    """Below /v2/teams an organisation is read, renamed and deleted as a team is."""
+    assert api.get(f"{TEAMS}/1").data["isOrganization"] is True
+    assert api.patch(f"{TEAMS}/1", {"name": "Renamed"}).data["name"] == "Renamed"
+    assert names(api, TEAMS)[0] == "Renamed"
+    assert api.delete(f"{TEAMS}/1").status == 200
+    assert names(api, TEAMS) == ["Sales", "Support"]
+
+
+def test_ids_that_are_no_numbers(api):
+    """A team's id is checked, an organisation's breaks the database."""
+    assert api.get(f"{TEAMS}/abc").status == 400
+    assert api.get("/v2/organizations/abc/teams").refusal == (500, "There was an error, please try again later.")
+    assert api.as_user(None).get(TEAMS).message.startswith(NOBODY)

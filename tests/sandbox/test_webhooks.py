@@ -1,0 +1,369 @@
+"""Webhook subscriptions, and their deliveries as they arrive."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from asking import Api, asking, recorded
+
+from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox.auth import Caller
+from calcom_async.sandbox.delivery import deliveries, fill, is_loopback, render, sign
+from calcom_async.sandbox.routes import Call
+from calcom_async.sandbox.webhooks import SEED_TRIGGERS, TRIGGERS
+
+HOOKS = "/v2/webhooks"
+FOREIGN = "IsUserWebhookGuard - user with id=(2) is not the owner of webhook with id=({})"
+PLACES = [HOOKS, "/v2/event-types/1/webhooks", "/v2/organizations/1/webhooks"]
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with asking() as api:
+        yield api
+
+
+def hook(url: str = "https://hooks.example.com/cal", **more: Any) -> dict[str, Any]:
+    return {"active": True, "subscriberUrl": url, "triggers": ["BOOKING_CREATED"], **more}
+
+
+# --- subscriptions
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "owner"),
+    [
+        (PLACES[0], "webhooks_create", {"userId": 1}),
+        (PLACES[1], "eventtype_webhooks_create", {"eventTypeId": 1}),
+        (PLACES[2], "organisations/org_webhooks_create", {"teamId": 1}),
+    ],
+)
+def test_a_webhook_has_the_fields_of_a_real_one(api, shared, place, name, owner):
+    """Every owner's webhook names just that owner, and template and secret are null unless given."""
+    ours = api.post(place, hook()).data
+    assert ours.keys() == recorded(shared, name)["data"].keys()
+    assert ours.items() >= owner.items()
+    assert (ours["secret"], ours["payloadTemplate"]) == (None, None)
+
+
+@pytest.mark.parametrize("place", [*PLACES, "/v2/teams/2/event-types/{}/webhooks"])
+def test_the_life_of_a_webhook(api, place):
+    """At every place one is made, read, listed, changed and deleted; a delete answers what was deleted."""
+    event_type = {"title": "T", "slug": "t", "lengthInMinutes": 30, "schedulingType": "collective"}
+    place = place.format(api.post("/v2/teams/2/event-types", event_type).data["id"])
+    made = api.post(place, hook(secret="s", payloadTemplate="")).data
+    path = f"{place}/{made['id']}"
+    assert api.get(path).data.items() >= made.items()
+    assert made["payloadTemplate"] == ""
+    assert api.get(place).data == [made]
+    changed = api.patch(path, {"active": False, "triggers": []}).data
+    assert changed == made | {"active": False, "triggers": []}
+    changed = api.patch(path, {"secret": None, "active": None}).data
+    assert changed == made | {"active": False, "triggers": [], "secret": None}
+    assert api.delete(path).data == changed
+    assert api.get(place).data == []
+
+
+def test_reading_one_of_a_user_tells_every_column(api, shared):
+    """A single read shows the whole row, as recorded; the list does not."""
+    made = api.post(HOOKS, hook()).data
+    whole = api.get(f"{HOOKS}/{made['id']}").data
+    assert whole.keys() == recorded(shared, "webhooks_get")["data"].keys()
+    assert whole["version"] == "2021-10-20"
+
+
+def test_a_list_comes_by_id_in_pages(api):
+    """Both take and skip are honoured, and limited to 250."""
+    ids = sorted(api.post(HOOKS, hook(f"https://x.test/{n}")).data["id"] for n in range(5))
+    assert [one["id"] for one in api.get(f"{HOOKS}?take=2&skip=1").data] == ids[1:3]
+    assert api.get(f"{HOOKS}?take=251").status == 400
+
+
+def test_deleting_all_of_an_event_type_tells_how_many(api):
+    """DELETE on the collection answers a text, and leaves other owners' webhooks."""
+    for place in (HOOKS, PLACES[1]):
+        assert api.post(place, hook()).status == 201
+    assert api.delete(PLACES[1]).data == "1 webhooks deleted"
+    assert len(api.get(HOOKS).data) == 1
+
+
+def test_an_empty_body_is_refused_as_really(api, shared):
+    """The validation tree names the three required fields; only the list of triggers differs by build."""
+    errors = api.post(HOOKS, {}).body["error"]["details"]["errors"]
+    real = recorded(shared, "webhooks_create_400")["error"]["details"]["errors"]
+    assert [(one["property"], set(one["constraints"])) for one in errors] == [
+        (one["property"], set(one["constraints"])) for one in real
+    ]
+
+
+def test_all_documented_triggers_pass_and_the_examples_of_the_specification_do_not(api):
+    """Twenty-one names are valid; four that circulate are only known in the seed dialect."""
+    organization = PLACES[2]
+    assert len(TRIGGERS) == 21
+    assert api.post(organization, hook(triggers=list(TRIGGERS))).data["triggers"] == list(TRIGGERS)
+    for name in (*SEED_TRIGGERS, "NOPE"):
+        assert "isEnum" in api.post(HOOKS, hook(triggers=[name])).constraints["triggers"]
+    with Sandbox(seed_dialect=True) as sandbox:
+        assert Api(sandbox).post(HOOKS, hook(triggers=list(SEED_TRIGGERS))).status == 201
+
+
+@pytest.mark.parametrize(
+    ("place", "more", "refusal"),
+    [
+        (HOOKS, {"subscriberUrl": "nonsense"}, (400, "Webhook URL is not allowed: Invalid URL format")),
+        (
+            HOOKS,
+            {"subscriberUrl": "ftp://x.test/"},
+            (400, "Webhook URL is not allowed: Only HTTP and HTTPS protocols are allowed"),
+        ),
+        (
+            HOOKS,
+            {"triggers": ["DELEGATION_CREDENTIAL_ERROR"]},
+            (400, "DELEGATION_CREDENTIAL_ERROR trigger is only available for organization webhooks"),
+        ),
+        (HOOKS, {"version": "2020-01-01"}, (400, "Bad Request Exception")),
+        (
+            "/v2/event-types/99/webhooks",
+            {},
+            (404, "IsUserEventTypeWebhookGuard - Event type (99) not found"),
+        ),
+    ],
+)
+def test_webhooks_that_cannot_be(api, place, more, refusal):
+    """Each fault has its status and text."""
+    assert api.post(place, hook() | more).refusal == refusal
+
+
+@pytest.mark.parametrize(("place", "owner"), list(zip(PLACES, ["user", "event type", "organization"], strict=True)))
+def test_one_url_for_one_owner(api, place, owner):
+    """The same URL again conflicts, with the owner's kind in the text; other owners may have it."""
+    for each in PLACES:
+        assert api.post(each, hook()).status == 201
+    text = f"Webhook with this subscriber url already exists for this {owner}"
+    assert api.post(place, hook()).refusal == (409, text)
+
+
+def test_other_peoples_webhooks(api):
+    """Foreign ones are 403, unknown ones 404, whatever the id looks like."""
+    bo, webhook_id = api.as_user("bo"), api.post(HOOKS, hook()).data["id"]
+    for method in ("GET", "PATCH", "DELETE"):
+        assert bo(method, f"{HOOKS}/{webhook_id}", {}).refusal == (403, FOREIGN.format(webhook_id))
+        assert bo(method, f"{HOOKS}/nope", {}).refusal == (404, "Webhook (nope) not found")
+
+
+def test_webhooks_of_other_event_types_and_organisations(api):
+    """The scopes refuse strangers and what lives elsewhere in their own words."""
+    of_user, other = api.post(HOOKS, hook()).data["id"], api.post("/v2/event-types/2/webhooks", hook()).data["id"]
+    guard = "IsUserEventTypeWebhookGuard"
+    assert api.as_user("bo").get(PLACES[1]).refusal == (403, f"{guard} - User (2) is not the owner of event type (1)")
+    assert api.get(f"{PLACES[1]}/{of_user}").refusal == (
+        400,
+        f"{guard} - Webhook ({of_user}) is not associated with an event type",
+    )
+    assert api.get(f"{PLACES[1]}/{other}").refusal == (
+        403,
+        f"{guard} - Webhook ({other}) is not associated with event type (1)",
+    )
+    assert api.get(f"{PLACES[2]}/nope").refusal == (
+        403,
+        "IsWebhookInOrg - webhook with id=nope is not part of the organization with id=1.",
+    )
+    assert api.as_user("cy").get(PLACES[2]).status == 403
+
+
+# --- deliveries
+
+
+@dataclass
+class Receiver:
+    """A subscriber on loopback; it answers `status`, and a redirect to itself when that is one."""
+
+    url: str = ""
+    status: int = 200
+    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            receiver.got.append((dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(receiver.status)
+            self.send_header("Location", receiver.url)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    receiver.url = f"http://127.0.0.1:{server.server_port}/hook"
+    yield receiver
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def emit(api: Api, trigger: str = "BOOKING_CREATED", payload: Any = None, **scope: Any) -> None:
+    call = Call(api.sandbox, Caller("none"), "POST", "/", {}, [], {}, "", {})
+    api.sandbox.run(lambda: call.emit(trigger, payload or {"title": "Chat"}, **scope))
+    api.sandbox.settle()
+
+
+def test_a_delivery_arrives_signed(api, receiver):
+    """Body, signature over the exact bytes, and headers are those of the real server, and all is recorded."""
+    api.post(HOOKS, hook(receiver.url, secret="s3cret"))
+    emit(api, payload={"title": "Zoë"}, user_id=1)
+    [(headers, raw)] = receiver.got
+    assert headers["Content-Type"] == "application/json"
+    assert headers["X-Cal-Webhook-Version"] == "2021-10-20"
+    assert headers["X-Cal-Signature-256"] == hmac.new(b"s3cret", raw, hashlib.sha256).hexdigest()
+    assert json.loads(raw) | {"createdAt": ""} == {
+        "triggerEvent": "BOOKING_CREATED",
+        "createdAt": "",
+        "payload": {"title": "Zoë"},
+    }
+    [kept] = deliveries(api.sandbox.store)
+    assert (kept.status, kept.error, kept.body, kept.url, kept.trigger) == (
+        200,
+        None,
+        raw,
+        receiver.url,
+        "BOOKING_CREATED",
+    )
+
+
+def test_the_signature_is_the_recorded_ones(shared):
+    """A recorded body and secret give the recorded signature."""
+    path = shared / "reference" / "real" / "webhook_delivery_01_BOOKING_CREATED.json"
+    seen = json.loads(path.read_text())
+    headers = dict(seen["headers"])
+    assert sign(seen["raw_body"].encode(), "s3cret") == headers["X-Cal-Signature-256"]
+    assert sign(b"", None) == sign(b"", "") == "no-secret-provided"
+
+
+def test_bodies_are_written_as_really(shared):
+    """The default body of a recorded payload has the recorded bytes."""
+    seen = json.loads((shared / "reference" / "real" / "webhook_delivery_03_BOOKING_CANCELLED.json").read_text())
+    raw, _ = render({}, "BOOKING_CANCELLED", seen["json"]["payload"], seen["json"]["createdAt"])
+    assert raw.decode() == seen["raw_body"]
+
+
+def test_only_matching_active_webhooks_hear_of_it(api, receiver):
+    """One event goes once to the host's, the event type's and the organisation's webhooks, and to nobody else's."""
+    heard = [(HOOKS, "user"), ("/v2/event-types/1/webhooks", "type"), ("/v2/organizations/1/webhooks", "org")]
+    for place, name in heard:
+        api.post(place, hook(f"{receiver.url}/{name}"))
+    api.post(HOOKS, hook(f"{receiver.url}/off", active=False))
+    api.post(HOOKS, hook(f"{receiver.url}/other", triggers=["BOOKING_CANCELLED"]))
+    api.post("/v2/event-types/2/webhooks", hook(f"{receiver.url}/type-2"))
+    api.as_user("bo").post(HOOKS, hook(f"{receiver.url}/bo"))
+    emit(api, user_id=1, event_type_id=1)
+    told = {one.url.rpartition("/")[2] for one in deliveries(api.sandbox.store)}
+    assert told == {"user", "type", "org"}
+    assert len(receiver.got) == 3
+
+
+def test_a_managed_parents_and_a_clients_webhooks_hear_of_it(api, receiver):
+    """A child's booking concerns its parent's webhooks, a managed user's those of the OAuth client."""
+    body = {"title": "M", "slug": "m", "lengthInMinutes": 30, "schedulingType": "managed", "hosts": [{"userId": 2}]}
+    parent, child = api.post("/v2/teams/2/event-types", body).data
+    api.post(f"/v2/teams/2/event-types/{parent['id']}/webhooks", hook(f"{receiver.url}/parent"))
+    client = {
+        **api.sandbox.store.webhooks.copy().popitem()[1],
+        "id": "c",
+        "_kind": "client",
+        "_owner_id": "sandbox-client",
+    }
+    api.sandbox.store.webhooks["c"] = client | {"subscriberUrl": f"{receiver.url}/client"}
+    emit(api, user_id=[2, 4], event_type_id=child["id"])
+    assert {one.url.rpartition("/")[2] for one in deliveries(api.sandbox.store)} == {"parent", "client"}
+
+
+@pytest.mark.parametrize("status", [302, 500])
+def test_there_is_one_attempt_and_no_redirect(api, receiver, status):
+    """A failing or redirecting subscriber is called once, and its answer recorded."""
+    receiver.status = status
+    api.post(HOOKS, hook(receiver.url))
+    emit(api, user_id=1)
+    assert len(receiver.got) == 1
+    assert [one.status for one in deliveries(api.sandbox.store)] == [status]
+
+
+def test_nobody_is_called_beyond_this_machine(api):
+    """Other addresses are recorded as not delivered, and so is a loopback port where nobody listens."""
+    api.post(HOOKS, hook("https://hooks.example.com/cal"))
+    api.post(HOOKS, hook("http://127.0.0.1:9/"))
+    emit(api, user_id=1)
+    outcomes = {one.url: (one.status, one.error) for one in deliveries(api.sandbox.store)}
+    assert outcomes["https://hooks.example.com/cal"] == (None, "not a loopback address; the sandbox calls nobody else")
+    assert outcomes["http://127.0.0.1:9/"][0] is None
+    assert outcomes["http://127.0.0.1:9/"][1]
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://localhost:1/", True),
+        ("http://127.8.9.1/", True),
+        ("http://[::1]:8/", True),
+        ("http://10.0.0.1/", False),
+        ("http://127.0.0.1.example.com/", False),
+        ("http://127.0.0.1@example.com/", False),
+        ("http:///", False),
+    ],
+)
+def test_what_counts_as_this_machine(url, here):
+    """Only loopback addresses and the name localhost do."""
+    assert is_loopback(url) is here
+
+
+@pytest.mark.parametrize(
+    ("template", "body", "content_type"),
+    [
+        ('{"t":"{{title}}","n":"{{attendees.0.name}}"}', b'{"t":"Chat","n":"Zoe"}', "application/json"),
+        ("title={{ title }}&x={{nothing.here}}", b"title=Chat&x=", "application/x-www-form-urlencoded"),
+        ("{{triggerEvent}} {{createdAt}}", b"BOOKING_CREATED NOW", "application/x-www-form-urlencoded"),
+    ],
+)
+def test_templates_are_the_whole_body(template, body, content_type):
+    """A template replaces the envelope; one that is JSON is sent as JSON, any other as a form."""
+    payload = {"title": "Chat", "attendees": [{"name": "Zoe"}]}
+    assert render({"payloadTemplate": template}, "BOOKING_CREATED", payload, "NOW") == (body, content_type)
+
+
+def test_templates_write_values_as_javascript_would():
+    """Truth values, numbers, nulls, lists and objects have JavaScript's texts."""
+    variables = {"a": True, "b": 1, "c": None, "d": [1, 2], "e": {}}
+    assert fill("{{a}} {{b}} {{c}} {{d}} {{e}} {{d.7}}", variables) == "true 1  1,2 [object Object] "
+
+
+def test_meeting_triggers_are_flat():
+    """MEETING_STARTED and MEETING_ENDED are the row itself, template or not."""
+    raw, _ = render({"payloadTemplate": "x"}, "MEETING_ENDED", {"id": 7}, "NOW")
+    assert json.loads(raw) == {"triggerEvent": "MEETING_ENDED", "id": 7}
+
+
+def test_a_booking_is_told(api, receiver):
+    """Booking over HTTP ends in a delivery to the host's webhook."""
+    api.post(HOOKS, hook(receiver.url))
+    slots = Api(api.sandbox, "2024-09-04").get("/v2/slots?eventTypeId=1&start=2090-01-02&end=2090-01-08").data
+    start = next(iter(slots.values()))[0]["start"]
+    attendee = {"name": "Zoe", "email": "zoe@example.org", "timeZone": "Europe/Rome"}
+    booking = {"start": start, "eventTypeId": 1, "attendee": attendee}
+    uid = Api(api.sandbox, "2024-08-13").post("/v2/bookings", booking).data["uid"]
+    api.sandbox.settle()
+    [(_, raw)] = receiver.got
+    assert json.loads(raw)["payload"]["uid"] == uid
