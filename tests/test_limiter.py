@@ -1,0 +1,327 @@
+"""Turns: exact waits, order, and what is refused at once."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+from turns import BUCKET, blocked_for, now, one, opened, taking, told
+from virtual_time import VirtualTimeLoop, run
+
+from calcom_async.errors import RateLimitedError
+from calcom_async.gauge import GRACE
+from calcom_async.limiter import Bucket, TokenBucket
+
+
+class TestWaits:
+    """When turns come."""
+
+    def test_the_first_goes_at_once_and_its_answer_opens_the_window(self) -> None:
+        """One request asks how things stand; the others wait for its answer and then go together."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            first = await limiter.acquire(BUCKET)
+            others = [taking(limiter) for _ in range(2)]
+            await asyncio.sleep(1.5)
+            assert not any(task.done() for task in others)
+            await limiter.settle(first, told(100))
+            tickets = await asyncio.gather(*others)
+            assert [ticket.sent_at for ticket in tickets] == [1001.5, 1001.5]
+            assert [ticket.waited for ticket in tickets] == [1.5, 1.5]
+
+        run(main())
+
+    def test_without_any_figures_the_pace_is_steady(self) -> None:
+        """A server without rate-limit headers gets one request every 60/119 s, 120 in a minute."""
+
+        async def main() -> list[float]:
+            limiter = TokenBucket()
+            times = []
+            for _ in range(240):
+                ticket = await limiter.acquire(BUCKET)
+                times.append(ticket.sent_at)
+                await limiter.settle(ticket)
+            return times
+
+        times = run(main())
+        assert times[121] - times[2] == pytest.approx(60, abs=0.01)
+        assert all(later - first >= 60 - 1e-6 for first, later in zip(times, times[120:], strict=False))
+
+    def test_the_next_window_is_awaited_to_the_end(self) -> None:
+        """With nothing left, the next turn comes when the window has surely ended, and not before."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            ends = await opened(limiter, remaining=0, reset=17)
+            assert await one(limiter) == pytest.approx(ends)
+
+        run(main())
+
+    def test_what_is_on_its_way_counts(self) -> None:
+        """Five left of five hundred: what may go is what the answer said less what was sent since."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            ends = await opened(limiter, remaining=4, limit=5)
+            tickets = [taking(limiter) for _ in range(6)]
+            await asyncio.sleep(10)
+            assert sum(task.done() for task in tickets) == 2  # the first window feels its way
+            for task, left in zip(list(tickets[:2]), (3, 2), strict=True):
+                await limiter.settle(task.result(), told(left, 50, 5))
+            await asyncio.sleep(0)
+            assert sum(task.done() for task in tickets) == 4
+            await limiter.settle(tickets[2].result())
+            await limiter.settle(tickets[3].result())
+            await asyncio.sleep(ends - now() - 1)
+            assert sum(task.done() for task in tickets) == 4
+            await asyncio.sleep(1.1)
+            assert sum(task.done() for task in tickets) == 5
+            for task in tickets:
+                task.cancel()
+
+        run(main())
+
+    def test_a_timer_that_rings_a_hair_early_is_set_again(self) -> None:
+        """Clocks are coarse; a wake-up just before the time must not be the last one."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            await opened(limiter, remaining=0)
+            await asyncio.wait_for(one(limiter), 100)
+
+        loop = VirtualTimeLoop(early=5e-10)
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(main())
+
+    def test_arguments_replace_the_documented_limit(self) -> None:
+        """`TokenBucket(limit, window=)` is where default buckets begin; endpoints keep the limits of their own."""
+
+        async def main() -> tuple[int, ...]:
+            limiter = TokenBucket(500, window=30)
+            await limiter.acquire(BUCKET)
+            await limiter.acquire(Bucket("key", "booking_guests_add", 5))
+            return tuple(stats.limit for stats in limiter.snapshot())
+
+        assert run(main()) == (500, 5)
+
+    @pytest.mark.parametrize("limit", [3, 500])
+    def test_limits_are_learned_down_and_up(self, limit: int) -> None:
+        """What the server says replaces what the documentation said."""
+
+        async def main() -> list[int]:
+            limiter = TokenBucket()
+            await opened(limiter, remaining=limit - 1, limit=limit)
+            return [stats.limit for stats in limiter.snapshot()]
+
+        assert run(main()) == [limit]
+
+    def test_any_one_of_several_limits_is_enough(self) -> None:
+        """The server refuses only when all named limits are used up, so a free one lets the request go."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            ticket = await limiter.acquire(BUCKET)
+            await limiter.settle(ticket, [*told(0, 2, 4, "burst"), *told(7, 20, 8, "daily")])
+            await limiter.acquire(BUCKET, max_wait=0)
+
+        run(main())
+
+    def test_with_all_limits_used_up_the_soonest_counts(self) -> None:
+        """Of several exhausted limits the one that ends first gives the next turn."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            ticket = await limiter.acquire(BUCKET)
+            await limiter.settle(ticket, [*told(0, 3, 4, "burst"), *told(0, 20, 8, "daily")])
+            assert await one(limiter) == pytest.approx(1003 + GRACE)
+
+        run(main())
+
+
+class TestRefusals:
+    """What a 429 does."""
+
+    def test_everybody_waits_for_the_block(self) -> None:
+        """One 429 holds all back until the time that the server named; then one goes, and its answer frees the rest."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            await blocked_for(limiter, 60)
+            times = await asyncio.gather(*(one(limiter) for _ in range(50)))
+            assert min(times) == pytest.approx(1060 + GRACE)
+
+        run(main())
+
+    def test_a_block_is_never_shortened(self) -> None:
+        """A second 429 that names less does not open what the first one closed."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            await opened(limiter)
+            late = await limiter.acquire(BUCKET)
+            await blocked_for(limiter, 60)
+            await limiter.settle(late, refused=1.0)
+            assert limiter.snapshot()[0].blocked == pytest.approx(60 + GRACE)
+            assert await one(limiter) >= 1060
+
+        run(main())
+
+    def test_endpoint_limits_are_apart(self) -> None:
+        """A block of one endpoint's limit does not hold back the default one, nor the other way round."""
+
+        async def main() -> None:
+            limiter, guests = TokenBucket(), Bucket("key", "booking_guests_add", limit=5)
+            await blocked_for(limiter, 60, guests)
+            assert await one(limiter) == 1000
+            with pytest.raises(RateLimitedError):
+                await limiter.acquire(guests, max_wait=59)
+            assert await one(limiter, bucket=Bucket("other key", "booking_guests_add", limit=5)) == 1000
+
+        run(main())
+
+    def test_a_refusal_without_figures_makes_everything_unknown(self) -> None:
+        """After a 429 from a proxy, what the answers had promised does not count; one request asks anew."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            await opened(limiter)
+            await limiter.settle(await limiter.acquire(BUCKET), refused=5.0)
+            assert (await limiter.acquire(BUCKET)).sent_at == pytest.approx(1005 + GRACE)
+            with pytest.raises(RateLimitedError):
+                await limiter.acquire(BUCKET, max_wait=1)
+
+        run(main())
+
+
+class TestMaxWait:
+    """Long waits are refused at once."""
+
+    def test_too_long_a_wait_is_refused_at_once(self) -> None:
+        """The error comes without any wait, says how long it would be, and the message what to change."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            await opened(limiter, remaining=0)
+            with pytest.raises(RateLimitedError, match=r"no room for another 60\.\d s, and max_wait is 10 s") as caught:
+                await limiter.acquire(BUCKET, max_wait=10)
+            assert now() == 1000
+            assert caught.value.retry_after == pytest.approx(60 + GRACE)
+            assert await one(limiter, max_wait=61) == pytest.approx(1060 + GRACE)
+
+        run(main())
+
+    def test_those_ahead_are_counted(self) -> None:
+        """Behind more waiters than a window holds, the wait is a window longer."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            await opened(limiter, remaining=0, limit=5)
+            waiting = [taking(limiter) for _ in range(5)]
+            await asyncio.sleep(0)
+            with pytest.raises(RateLimitedError) as caught:
+                await limiter.acquire(BUCKET, max_wait=100)
+            assert caught.value.retry_after == pytest.approx(120 + GRACE)
+            urgent = taking(limiter, max_wait=100, priority=-1)
+            await asyncio.sleep(0)
+            assert not urgent.done()
+            for task in [*waiting, urgent]:
+                task.cancel()
+
+        run(main())
+
+    def test_news_send_waiters_away_at_once(self) -> None:
+        """Whoever waits already is told as soon as a 429 makes the wait longer than they accept; others stay."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            first = await limiter.acquire(BUCKET)
+            short, long = taking(limiter, max_wait=20), taking(limiter, max_wait=100)
+            await asyncio.sleep(1)
+            await limiter.settle(first, told(0), refused=60)
+            with pytest.raises(RateLimitedError):
+                await short
+            assert now() == 1001
+            assert (await long).sent_at == pytest.approx(1061 + GRACE)
+
+        run(main())
+
+    def test_nobody_waits_longer_than_max_wait(self) -> None:
+        """Where the wait could not be foreseen, because an answer is due, it ends when `max_wait` is over."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            await limiter.acquire(BUCKET)
+            with pytest.raises(RateLimitedError) as caught:
+                await limiter.acquire(BUCKET, max_wait=2)
+            assert now() == 1002
+            assert caught.value.retry_after == pytest.approx(1)
+
+        run(main())
+
+    def test_nobody_is_refused_for_want_of_an_answer_that_is_due(self) -> None:
+        """The first window feels its way; whoever accepts a short wait is not sent away meanwhile."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+
+            async def call() -> None:
+                ticket = await limiter.acquire(BUCKET, max_wait=2)
+                await asyncio.sleep(0.2)
+                await limiter.settle(ticket, told(119 - next(hits)))
+
+            hits = itertools.count()
+            await asyncio.gather(*(call() for _ in range(40)))
+            assert now() < 1002
+
+        run(main())
+
+
+class TestOrder:
+    """Who goes first."""
+
+    def test_first_come_first_served(self) -> None:
+        """Equals go in the order in which they came."""
+
+        async def main() -> list[int]:
+            limiter, order = TokenBucket(), []
+            await opened(limiter, remaining=0)
+
+            async def go(number: int) -> None:
+                await one(limiter)
+                order.append(number)
+
+            await asyncio.gather(*(go(number) for number in range(40)))
+            return order
+
+        assert run(main()) == list(range(40))
+
+    def test_lower_priority_numbers_go_first(self) -> None:
+        """Interactive calls pass an export that came before them; among equals arrival decides."""
+
+        async def main() -> list[tuple[int, int]]:
+            limiter, order = TokenBucket(), []
+            await opened(limiter, remaining=0)
+
+            async def go(number: int, priority: int) -> None:
+                await one(limiter, priority=priority)
+                order.append((priority, number))
+
+            await asyncio.gather(*(go(number, priority) for number, priority in enumerate([5, 0, 5, -1, 0, 5])))
+            return order
+
+        order = run(main())
+        assert order == sorted(order)
+
+    def test_nobody_overtakes_a_waiter(self) -> None:
+        """A newcomer that finds room and a line stands at its end."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            ends = await opened(limiter, remaining=0)
+            waiting = taking(limiter)
+            await asyncio.sleep(ends - now() + 1)
+            assert (await limiter.acquire(BUCKET)).sent_at > waiting.result().sent_at
+
+        run(main())

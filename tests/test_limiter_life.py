@@ -1,0 +1,276 @@
+"""Cancellation at any moment, several event loops, thousands of waiters and keys."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from turns import BUCKET, blocked_for, now, one, opened, taking, told
+from virtual_time import VirtualTimeLoop, WedgedError, run
+
+from calcom_async.errors import ConfigError, InvalidRequestError, RateLimit, RateLimitedError
+from calcom_async.gauge import GRACE
+from calcom_async.limiter import Bucket, TokenBucket
+
+
+class TestCancellation:
+    """A cancelled waiter takes nothing with it."""
+
+    def test_a_cancelled_waiter_leaves_the_line(self) -> None:
+        """The ones behind it move up."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            await opened(limiter, remaining=0)
+            first, second = taking(limiter), taking(limiter)
+            await asyncio.sleep(1)
+            first.cancel()
+            assert (await second).sent_at == pytest.approx(1060 + GRACE)
+            assert limiter.snapshot()[0].waiting == 0
+
+        run(main())
+
+    def test_a_turn_that_comes_with_the_cancellation_is_passed_on(self) -> None:
+        """Granted and cancelled in the same tick: the place is not lost, the next in line has it at that moment."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            await opened(limiter, remaining=0)
+            first, second = taking(limiter), taking(limiter)
+            await asyncio.sleep(0)
+            asyncio.get_running_loop().call_at(1060 + GRACE, first.cancel)
+            with pytest.raises(asyncio.CancelledError):
+                await first
+            assert (await second).sent_at == pytest.approx(1060 + GRACE)
+            assert limiter.snapshot()[0].in_flight == 1
+
+        run(main())
+
+    @pytest.mark.parametrize("kind", ["news", "expiry"])
+    def test_a_waiter_cancelled_when_it_is_sent_away_leaves_no_trace(self, kind: str) -> None:
+        """The error that nobody fetches any more is not reported as lost."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            first = await limiter.acquire(BUCKET)
+            waiting = taking(limiter, max_wait=2)
+            await asyncio.sleep(1)
+            if kind == "news":
+                await limiter.settle(first, told(0), refused=60)
+            else:
+                await asyncio.sleep(1)
+            waiting.cancel()
+            with pytest.raises((asyncio.CancelledError, RateLimitedError)):
+                await waiting
+            gc.collect()
+            assert limiter.snapshot()[0].waiting == 0
+
+        run(main())
+
+    @settings(max_examples=60, deadline=None)
+    @given(seed=st.integers(0, 10**9))
+    def test_random_cancellations_lose_nothing(self, seed: int) -> None:
+        """Cancelled at any moment, waiting, granted or sent: everybody else is served, and nothing stays behind."""
+        dice = random.Random(seed)
+
+        async def user(limiter: TokenBucket, served: list[float]) -> None:
+            await asyncio.sleep(dice.choice([0, 0, dice.random() * 5]))
+            ticket = await limiter.acquire(BUCKET, priority=dice.randrange(2), max_wait=dice.choice([None, 500.0]))
+            limits: list[RateLimit] = []
+            try:
+                await asyncio.sleep(dice.choice([0, 0.5]))
+                limits = told(dice.randrange(5), reset=dice.randrange(1, 7), limit=5)
+            finally:
+                await limiter.settle(ticket, limits)
+            served.append(now())
+
+        async def main() -> None:
+            limiter, served = TokenBucket(limit=5, window=6), []
+            tasks = [asyncio.ensure_future(user(limiter, served)) for _ in range(30)]
+            doomed = dice.sample(tasks, 15)
+            for task in doomed:
+                asyncio.get_running_loop().call_at(1000 + dice.choice([0, dice.random() * 40, 6 + GRACE]), task.cancel)
+            await asyncio.gather(*tasks, return_exceptions=True)
+            assert len(served) == sum(not task.cancelled() for task in tasks)
+            assert len(served) >= 15
+            stats = limiter.snapshot()[0]
+            assert (stats.waiting, stats.in_flight) == (0, 0)
+
+        run(main())
+
+    def test_settling_under_cancellation_is_not_interrupted(self) -> None:
+        """`settle` runs to its end without giving way, so a `finally` in a cancelled task may await it."""
+        limiter = TokenBucket()
+
+        async def main() -> None:
+            ticket = await limiter.acquire(BUCKET)
+            settling = limiter.settle(ticket, told(1))
+            with pytest.raises(StopIteration):
+                settling.send(None)
+
+        run(main())
+
+
+class TestHousekeeping:
+    """What it costs to keep."""
+
+    def test_idle_buckets_are_forgotten(self) -> None:
+        """With ever new keys the number of buckets stays bounded; one that is blocked is kept for as long."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            await blocked_for(limiter, 3600, Bucket("blocked"))
+            for number in range(5000):
+                await one(limiter, bucket=Bucket(f"key {number}"))
+                await asyncio.sleep(1)
+            assert len(limiter.snapshot()) < 1900 + 200
+            with pytest.raises(RateLimitedError):
+                await blocked_twice(limiter)
+
+        async def blocked_twice(limiter: TokenBucket) -> None:
+            await blocked_for(limiter, 3600, Bucket("again"))
+            await asyncio.sleep(1800)
+            await limiter.acquire(Bucket("again"), max_wait=1)
+
+        run(main())
+
+    def test_a_bucket_in_use_does_not_hinder_forgetting(self) -> None:
+        """Buckets used once are dropped two windows later, although another one is always busy."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            for number in range(1000):
+                await one(limiter, bucket=Bucket(f"key {number}"))
+                await one(limiter, remaining=100)
+                await asyncio.sleep(1)
+            assert len(limiter.snapshot()) < 125
+
+        run(main())
+
+    def test_a_second_event_loop_goes_on_with_what_is_known(self) -> None:
+        """A block learned under one `asyncio.run` holds in the next; places lost with the first loop are not missed."""
+        limiter = TokenBucket()
+
+        async def first() -> None:
+            await limiter.acquire(BUCKET)
+            await blocked_for_all()
+
+        async def blocked_for_all() -> None:
+            await limiter.settle(await limiter.acquire(BUCKET), told(0), refused=60)
+            asyncio.ensure_future(limiter.acquire(BUCKET))  # noqa: RUF006
+            await asyncio.sleep(0)
+
+        async def second() -> None:
+            assert await one(limiter) >= 1060
+
+        run(first())
+        run(second(), start=1010.0)
+
+    def test_a_loop_with_another_clock_starts_afresh(self) -> None:
+        """Times of a clock that shows less than before mean nothing."""
+        limiter = TokenBucket()
+        run(blocked_for(limiter, 60), start=1000.0)
+        assert run(one(limiter), start=5.0) == 5.0
+
+    def test_a_thousand_waiters_do_not_hold_up_the_loop(self) -> None:
+        """No turn of the event loop takes 50 ms of processor time, while 1,000 wait, with and without `max_wait`."""
+        loop = VirtualTimeLoop()
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            waits: list[float | None] = [None, 3600.0]
+            await asyncio.gather(*(one(limiter, remaining=119, max_wait=waits[n % 2]) for n in range(1000)))
+            await opened(limiter, remaining=0)
+            waiting = [taking(limiter, max_wait=waits[n % 2]) for n in range(1000)]
+            await asyncio.sleep(600)
+            for task in waiting:
+                task.cancel()
+
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            gc.freeze()
+            runner.run(main())
+            gc.unfreeze()
+        assert loop.longest_turn <= 0.05
+
+    def test_the_snapshot_tells_how_things_stand(self) -> None:
+        """One row per bucket, readable without an event loop too."""
+        limiter = TokenBucket()
+
+        async def main() -> None:
+            await opened(limiter)
+            await limiter.acquire(BUCKET)
+
+        run(main())
+        (row,) = limiter.snapshot()
+        assert (row.key, row.name, row.limit, row.in_flight, row.waiting, row.blocked) == (
+            "key",
+            "default",
+            120,
+            1,
+            0,
+            0,
+        )
+        assert row.available == 119 - 1 - 1
+
+    def test_a_ticket_settled_twice_counts_once(self) -> None:
+        """The second time changes nothing about what is in flight."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            await opened(limiter)
+            ticket, other = await limiter.acquire(BUCKET), await limiter.acquire(BUCKET)
+            await limiter.settle(ticket, told(118))
+            await limiter.settle(ticket, told(118))
+            assert limiter.snapshot()[0].in_flight == 1
+            assert other.number != ticket.number
+
+        run(main())
+
+    def test_a_ticket_that_never_comes_back_is_written_off(self) -> None:
+        """A request without an end holds its place for one window and not for ever."""
+
+        async def main() -> None:
+            limiter = TokenBucket(limit=1, window=5)
+            await limiter.acquire(BUCKET)
+            assert (await limiter.acquire(BUCKET)).sent_at <= 1010
+
+        run(main())
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: TokenBucket(0), ConfigError, "TokenBucket: limit is 0; it has to be a whole number from 1 on"),
+        (
+            lambda: TokenBucket(window=0),
+            ConfigError,
+            "TokenBucket: window is 0; it has to be a number of seconds above 0",
+        ),
+        (lambda: TokenBucket(window=float("inf")), ConfigError, "window is inf"),
+        (lambda: Bucket("key", "x", limit=-3), ConfigError, "Bucket 'x': limit is -3"),
+        (lambda: Bucket("key", window=float("nan")), ConfigError, "Bucket 'default': window is nan"),
+        (lambda: run(TokenBucket().acquire(BUCKET, max_wait=-1)), InvalidRequestError, "max_wait is -1"),
+        (lambda: run(TokenBucket().acquire(BUCKET, max_wait=float("nan"))), InvalidRequestError, "max_wait is nan"),
+    ],
+)
+def test_impossible_arguments_are_refused(make: Callable[[], object], error: type[Exception], words: str) -> None:
+    """What cannot work is said when it is asked for, with the value and what would be right."""
+    with pytest.raises(error, match=words):
+        make()
+
+
+def test_virtual_time_tells_a_deadlock() -> None:
+    """The test loop itself: waiting for nothing is an error, not a hang; an hour of sleep takes no time."""
+
+    async def nothing() -> None:
+        await asyncio.sleep(3600)
+        assert now() == 4600
+        await asyncio.Event().wait()
+
+    with pytest.raises(WedgedError):
+        run(nothing())
