@@ -7,11 +7,17 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
-import msgspec
-
-from calcom_async.errors import ApiError, ConfigError, TokenExpiredError, UnauthorizedError
+from calcom_async.errors import (
+    ApiError,
+    ConfigError,
+    DecodeError,
+    TokenExpiredError,
+    TransportError,
+    UnauthorizedError,
+)
+from calcom_async.models._base import SecretModel
 from calcom_async.models.oauth import ManagedUserTokens, OAuth2Tokens
 from calcom_async.wire import Request, Response, decode, encode, fill, read
 
@@ -61,18 +67,22 @@ class ApiKey:
     budget = 120
 
     def __init__(self, key: str) -> None:
-        self.headers: Mapping[str, str] = {"Authorization": "Bearer " + _header_value(key, "the API key")}
-        self.fingerprint = _fingerprint(key)
+        self.replace(key)
 
     def __repr__(self) -> str:
         return "ApiKey('***')"
+
+    def replace(self, key: str) -> None:
+        """Go on with another key, for all clients that hold this object: the old one was refreshed."""
+        self.headers: Mapping[str, str] = {"Authorization": "Bearer " + _header_value(key, "the API key")}
+        self.fingerprint = _fingerprint(key)
 
     async def refresh_soon(self, send: Send) -> None:
         """A key is not renewed."""
 
     async def renewed(self, send: Send, stale: str, refusal: UnauthorizedError) -> bool:  # noqa: ARG002
-        """A key is not renewed."""
-        return False
+        """A key is not renewed; but it may have been replaced while the refused call was on its way."""
+        return stale != self.fingerprint
 
     async def aclose(self) -> None:
         """Nothing is in flight."""
@@ -92,15 +102,14 @@ class PlatformClient(ApiKey):
         return f"PlatformClient({self.client_id!r}, '***')"
 
 
-class Tokens(msgspec.Struct, frozen=True):
+class Tokens(SecretModel, frozen=True):
     """A pair of tokens as `on_renewed` gets it, to be stored at once: the old refresh token may be dead already."""
+
+    secrets: ClassVar[frozenset[str]] = frozenset({"access", "refresh"})
 
     access: str
     refresh: str | None
     expires_at: datetime | None
-
-    def __repr__(self) -> str:
-        return f"Tokens('***', expires_at={self.expires_at})"
 
 
 class AccessToken:
@@ -135,7 +144,8 @@ class AccessToken:
         self.client_secret = client_secret
         self.oauth2 = oauth2
         self.on_renewed = on_renewed
-        self.tokens = Tokens(_header_value(access, "the access token"), refresh, expires_at)
+        access = _header_value(access, "the access token")
+        self.tokens = Tokens(access=access, refresh=refresh, expires_at=expires_at)
         self._renewal: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -161,13 +171,16 @@ class AccessToken:
             return
         try:
             await self._renew_once(send)
-        except ApiError:
+        except (ApiError, TransportError):
             if datetime.now(UTC) >= end:
                 raise
 
     async def renewed(self, send: Send, stale: str, refusal: UnauthorizedError) -> bool:
         """Renew if the refusal can mean an expired token; True when there is another token to try with."""
         if stale != self.fingerprint:
+            # Another task has renewed it, but perhaps not stored it yet.
+            if self._renewal and not self._renewal.done():
+                await self._renew_once(send)
             return True
         expired = isinstance(refusal, TokenExpiredError) or (self.oauth2 and refusal.code is not None)
         if not expired or not self.tokens.refresh:
@@ -179,7 +192,7 @@ class AccessToken:
         """Wait for a renewal in flight; how it ended was told to those who asked for it."""
         task, self._renewal = self._renewal, None
         if task and task.get_loop() is asyncio.get_running_loop():
-            await asyncio.gather(task, return_exceptions=True)
+            await asyncio.wait([task])
 
     async def _renew_once(self, send: Send) -> None:
         """One renewal in flight; a caller that is cancelled leaves it running for the others."""
@@ -190,17 +203,21 @@ class AccessToken:
 
     async def _renew(self, send: Send) -> None:
         response = await send(self._renewal_request())
-        if self.oauth2:
-            pair = decode(OAuth2Tokens, response.body)
-            end = datetime.now(UTC) + timedelta(seconds=pair.expires_in)
-        else:
-            pair = read(ManagedUserTokens, response)
-            end = pair.access_expires
-        self.tokens = Tokens(pair.access_token, pair.refresh_token, end)
+        self.tokens = self._pair(response)
         if self.on_renewed:
             stored = self.on_renewed(self.tokens)
             if inspect.isawaitable(stored):
                 await stored
+
+    def _pair(self, response: Response) -> Tokens:
+        pair = decode(OAuth2Tokens, response.body) if self.oauth2 else read(ManagedUserTokens, response)
+        if not (pair and pair.access_token):
+            raise DecodeError("the renewal of the access token was answered without a token; is base_url right?")
+        if not self.oauth2:
+            end = pair.access_expires if pair.access_token_expires_at else None
+        else:
+            end = datetime.now(UTC) + timedelta(seconds=pair.expires_in) if pair.expires_in else None
+        return Tokens(access=pair.access_token, refresh=pair.refresh_token or self.tokens.refresh, expires_at=end)
 
     def _renewal_request(self) -> Request:
         if self.oauth2:

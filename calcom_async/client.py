@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import unquote
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -22,14 +25,21 @@ from calcom_async.wire import Request, decode, encode, query_string
 if TYPE_CHECKING:
     import aiohttp
 
+    from calcom_async.resources.api_keys import ApiKeys
     from calcom_async.resources.bookings import Bookings
     from calcom_async.resources.calendars import Calendars
+    from calcom_async.resources.conferencing import Conferencing
     from calcom_async.resources.event_types import EventTypes
     from calcom_async.resources.me import Me
+    from calcom_async.resources.oauth2 import OAuth2
+    from calcom_async.resources.oauth_clients import OAuthClient, OAuthClients
     from calcom_async.resources.organizations import Organization
+    from calcom_async.resources.routing_forms import UserRoutingForms
     from calcom_async.resources.schedules import Schedules
     from calcom_async.resources.slots import Slots
+    from calcom_async.resources.stripe import Stripe
     from calcom_async.resources.teams import Team, Teams
+    from calcom_async.resources.verified_resources import VerifiedResources
     from calcom_async.resources.webhooks import Webhooks
 
 VERSION_BY_PATH = {
@@ -39,6 +49,9 @@ VERSION_BY_PATH = {
     "slots": "2024-09-04",
 }
 """For `Calcom.request`: the `cal-api-version` that paths of an area need, by their first part."""
+
+PATH = re.compile(r"(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})+", re.ASCII)
+WORD = re.compile(r"[a-z][a-z-]*\d{0,3}")
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,10 +75,10 @@ class Calcom:
             me = await cal.me.get()
 
     `credentials` are an API key, an `ApiKey`, an `AccessToken` or a `PlatformClient`; without them the key comes from
-    `config`, else from `CAL_API_KEY` in the environment (and the address from `CAL_API_URL`). Further keywords are
-    fields of `Config`. A `session` of yours is used and never closed. Give several clients one `limiter` and they
-    share its limits. `on_event` gets an `Event` for every attempt, repeat, wait and page; `trace_configs` go to
-    aiohttp.
+    `config`. Without a `config`, it is `Config.from_env()`: `CAL_API_KEY` and `CAL_API_URL` of the environment.
+    Further keywords are fields of `Config`. A `session` of yours is used and never closed. Give several clients one
+    `limiter` and they share its limits. `on_event` gets an `Event` for every attempt, repeat, wait and page;
+    `trace_configs` go to aiohttp.
     """
 
     def __init__(
@@ -86,13 +99,16 @@ class Calcom:
         agent = self.config.user_agent or f"calcom_async/{__version__}"
         self._transport = Transport(self.config, agent, session=session, trace_configs=trace_configs)
         self._owns_transport = True
+        self._retry_budget = RetryBudget(self.config.retry_budget)
+        self._in_use: WeakValueDictionary[int, Credentials] = WeakValueDictionary()
         self._stack()
 
     def _stack(self) -> None:
         exchange, observer, config = self._transport.exchange, self._observer, self.config
         limits = limited(observed(exchange, observer), self.limiter, config, observer)
         signs = authorized(limits, self.credentials, config.base_url)
-        self._send = retrying(signs, config, RetryBudget(config.retry_budget), observer)
+        self._in_use[id(self.credentials)] = self.credentials
+        self._send = retrying(signs, config, self._retry_budget, observer)
         self._channel = Channel(self._send, observer, config.versions, config.priority)
 
     def __repr__(self) -> str:
@@ -110,7 +126,8 @@ class Calcom:
 
     async def aclose(self) -> None:
         """Close the connections, unless they are borrowed; a token renewal in flight is waited for."""
-        await self.credentials.aclose()
+        for credentials in list(self._in_use.values()) if self._owns_transport else [self.credentials]:
+            await credentials.aclose()
         if self._owns_transport:
             await self._transport.aclose()
 
@@ -140,6 +157,8 @@ class Calcom:
         twin.limiter = self.limiter
         twin._observer = self._observer
         twin._transport = self._transport
+        twin._retry_budget = self._retry_budget
+        twin._in_use = self._in_use
         twin._owns_transport = False
         twin._stack()
         return twin
@@ -160,12 +179,14 @@ class Calcom:
         made again when its answer is lost: reads may, unless told otherwise. Errors are those of the typed methods.
         """
         method = method.upper()
+        if not (method.isascii() and method.isalpha()):
+            raise InvalidRequestError(f"a method is a word such as GET, not {method!r}")
         path = _below_base(path)
         version = version or self.config.versions.get(path.split("/")[1].replace("-", "_")) or _version_for(path)
         response = await self._send(
             Request(
                 method=method,
-                template=path,
+                template=_template(path),
                 path=path,
                 query=query_string(query or {}),
                 headers={"cal-api-version": version} if version else {},
@@ -248,17 +269,74 @@ class Calcom:
 
         return Teams(self._channel)
 
+    @cached_property
+    def verified_resources(self) -> VerifiedResources:
+        """The user's verified e-mail addresses and phone numbers."""
+        from calcom_async.resources.verified_resources import VerifiedResources
+
+        return VerifiedResources(self._channel)
+
+    @cached_property
+    def conferencing(self) -> Conferencing:
+        """The user's video apps."""
+        from calcom_async.resources.conferencing import Conferencing
+
+        return Conferencing(self._channel)
+
+    @cached_property
+    def stripe(self) -> Stripe:
+        """The user's Stripe account."""
+        from calcom_async.resources.stripe import Stripe
+
+        return Stripe(self._channel)
+
+    @cached_property
+    def routing_forms(self) -> UserRoutingForms:
+        """The user's routing forms: slots for their answers."""
+        from calcom_async.resources.routing_forms import UserRoutingForms
+
+        return UserRoutingForms(self._channel)
+
+    @cached_property
+    def oauth_clients(self) -> OAuthClients:
+        """OAuth clients of a platform."""
+        from calcom_async.resources.oauth_clients import OAuthClients
+
+        return OAuthClients(self._channel)
+
+    @cached_property
+    def oauth2(self) -> OAuth2:
+        """Third-party OAuth2: clients and tokens."""
+        from calcom_async.resources.oauth2 import OAuth2
+
+        return OAuth2(self._channel)
+
+    @cached_property
+    def api_keys(self) -> ApiKeys:
+        """The API key in use, and its renewal."""
+        from calcom_async.resources.api_keys import ApiKeys
+
+        return ApiKeys(self._channel, self.credentials)
+
+    # The scopes: what belongs to one team, organisation or OAuth client.
+
     def team(self, team_id: int) -> Team:
-        """One team: its event types and bookings."""
+        """What belongs to one team of your own: event types, bookings, memberships and more."""
         from calcom_async.resources.teams import Team
 
         return Team(self._channel, "/teams/{}", team_id)
 
     def organization(self, organization_id: int) -> Organization:
-        """One organisation: its teams, users and bookings."""
+        """What belongs to one organisation: teams, users, bookings and more."""
         from calcom_async.resources.organizations import Organization
 
         return Organization(self._channel, "/organizations/{}", organization_id)
+
+    def oauth_client(self, client_id: str) -> OAuthClient:
+        """What belongs to one OAuth client: managed users and webhooks."""
+        from calcom_async.resources.oauth_clients import OAuthClient
+
+        return OAuthClient(self._channel, "/oauth-clients/{}", client_id)
 
 
 def _configured(config: Config | None, fields: Mapping[str, Any]) -> Config:
@@ -272,17 +350,26 @@ def _credentials(given: Credentials | str | None, config: Config) -> Credentials
     if given is None:
         given = config.api_key
     if given is None:
-        raise ConfigError("no credentials: pass an API key to Calcom(), or set CAL_API_KEY in the environment")
+        raise ConfigError(
+            "no credentials: pass an API key to Calcom(), or set CAL_API_KEY in the environment "
+            "(a config= of yours reads it when made by Config.from_env())"
+        )
     return ApiKey(given) if isinstance(given, str) else given
 
 
 def _below_base(path: str) -> str:
     """A path of the user's, below the base URL; what could lead elsewhere is refused."""
     path = path.removeprefix("/v2") if path.startswith("/v2/") else path
-    parts = path.split("/")
-    if parts[0] or len(parts) < 2 or any(part in {"", ".", ".."} for part in parts[1:]) or set(path) & set("?#\\ "):
+    first, *parts = path.split("/")
+    leads_away = first or not parts or any(unquote(part) in {"", ".", ".."} for part in parts)
+    if leads_away or not PATH.fullmatch(path):
         raise InvalidRequestError(f"a path looks like /v2/bookings/{{uid}}, with its query in query=; not {path!r}")
     return path
+
+
+def _template(path: str) -> str:
+    """The path as events show it: what does not look like a word of the API is taken for an id."""
+    return re.sub(r"[^/]+", lambda part: part[0] if WORD.fullmatch(part[0]) else "{}", path)
 
 
 def _version_for(path: str) -> str | None:

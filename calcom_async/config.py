@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from ipaddress import ip_address
+from math import nan
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,17 @@ import msgspec
 from calcom_async.errors import ConfigError
 
 BASE_URL = "https://api.cal.com/v2"
+
+_POSITIVE = (
+    "timeout",
+    "connect_timeout",
+    "deadline",
+    "keepalive",
+    "max_attempts",
+    "max_connections",
+    "max_response_bytes",
+)
+_NOT_NEGATIVE = ("backoff_base", "backoff_cap", "retry_budget")
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,19 +69,21 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "base_url", _checked_url(self.base_url, allow_http=self.allow_http))
-        for name in ("timeout", "connect_timeout", "deadline", "keepalive", "max_connections", "max_attempts"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"Config.{name} must be more than 0, not {getattr(self, name)!r}")
-        for name in ("backoff_base", "backoff_cap", "retry_budget"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"Config.{name} must not be negative, it is {getattr(self, name)!r}")
-        if self.rate_limit is not None and self.rate_limit < 1:
+        for name in _POSITIVE:
+            if not _number(getattr(self, name)) > 0:
+                raise ConfigError(f"Config.{name} must be a number above 0, not {getattr(self, name)!r}")
+        for name in _NOT_NEGATIVE:
+            if not _number(getattr(self, name)) >= 0:
+                raise ConfigError(f"Config.{name} must be a number from 0 on, not {getattr(self, name)!r}")
+        if self.rate_limit is not None and not _number(self.rate_limit) >= 1:
             raise ConfigError(f"Config.rate_limit must be at least 1 a minute, not {self.rate_limit!r}")
+        if self.max_wait is not None and not _number(self.max_wait) >= 0:
+            raise ConfigError(f"Config.max_wait must be seconds from 0 on, or None, not {self.max_wait!r}")
 
     def __rich_repr__(self) -> Any:
         for name, default in zip(self.__struct_fields__, self.__struct_defaults__, strict=True):
             value = getattr(self, name)
-            if (value and value != default) or name == "base_url":
+            if value not in (default, {}) or name == "base_url":
                 yield name, "***" if name == "api_key" else value
 
     def __repr__(self) -> str:
@@ -82,14 +96,24 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return cls(**{name: value for name, value in found.items() if value} | overrides)
 
 
+def _number(value: Any) -> float:
+    """The value if it is a number, else what compares with nothing."""
+    return value if isinstance(value, int | float) else nan
+
+
 def _checked_url(url: str, *, allow_http: bool) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigError(f"base_url must look like {BASE_URL}, not {url!r}")
-    if parts.username or parts.password:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - it is read for its ValueError
+    except ValueError as error:
+        raise ConfigError(f"base_url must look like {BASE_URL}; the one given is no URL: {error}") from None
+    # What may hold a secret is refused before anything is quoted in a message.
+    if "@" in parts.netloc:
         raise ConfigError("base_url must not hold a user name or password; give credentials to Calcom()")
     if parts.query or parts.fragment:
-        raise ConfigError(f"base_url must end with its path; {url!r} has a query or fragment")
+        raise ConfigError("base_url must end with its path; the one given has a query or fragment")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or " " in url:
+        raise ConfigError(f"base_url must look like {BASE_URL}, not {url!r}")
     if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
         raise ConfigError(f"{url!r} would send the key in clear; use https, or allow_http=True if you must")
     path = parts.path.rstrip("/")

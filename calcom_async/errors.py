@@ -50,6 +50,7 @@ class CalcomError(Exception):
 
 def _restore(cls: type[CalcomError], args: tuple[Any, ...], state: dict[str, Any]) -> CalcomError:
     error = cls.__new__(cls, *args)
+    error.args = args  # an OSError with an __init__ of its own forgets them in __new__
     error.__dict__.update(state)
     return error
 
@@ -165,7 +166,14 @@ class RateLimitedError(ApiError):
 
 
 class ServerError(ApiError):
-    """5xx: the server, or a proxy in front of it, failed. What was asked may have been done all the same."""
+    """5xx: the server, or a proxy in front of it, failed. What was asked may have been done all the same.
+
+    `retry_after` is the number of seconds that a proxy asked to wait, or 0.
+    """
+
+    def __init__(self, message: str, *, retry_after: float = 0.0, **evidence: Any) -> None:
+        super().__init__(message, **evidence)
+        self.retry_after = retry_after
 
 
 class DecodeError(CalcomError):

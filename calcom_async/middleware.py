@@ -16,6 +16,7 @@ from calcom_async.auth import Credentials, Send
 from calcom_async.config import Config
 from calcom_async.errors import (
     ApiError,
+    DecodeError,
     RateLimit,
     RateLimitedError,
     ServerError,
@@ -28,6 +29,11 @@ from calcom_async.limiter import Bucket, Limiter
 from calcom_async.wire import Request, Response, rate_limits
 
 Refusal = ApiError | TransportError
+
+A_MOMENT = 0.001
+"""Seconds; what is shorter is no wait to tell about."""
+UNTOLD = 1.0
+"""Seconds that a 429 holds everybody back when it names no time; the call itself backs off on top."""
 
 
 def observed(send: Send, observer: Observer) -> Send:
@@ -49,6 +55,9 @@ def observed(send: Send, observer: Observer) -> Send:
         except TransportError as error:
             report(request, None, error.seconds, ())
             raise
+        except DecodeError:
+            report(request, None, 0.0, ())
+            raise
         report(request, response.status, response.seconds, rate_limits(response.headers))
         return response
 
@@ -60,7 +69,7 @@ def limited(send: Send, limiter: Limiter, config: Config, observer: Observer) ->
 
     async def limit(request: Request) -> Response:
         ticket = await limiter.acquire(_bucket(request, config), priority=request.priority, max_wait=config.max_wait)
-        if ticket.waited > 0:
+        if ticket.waited > A_MOMENT:
             observer.emit(Event(kind="wait", method=request.method, path=request.template, seconds=ticket.waited))
         limits: tuple[RateLimit, ...] = ()
         refused = None
@@ -68,7 +77,7 @@ def limited(send: Send, limiter: Limiter, config: Config, observer: Observer) ->
             response = await send(request)
             limits = rate_limits(response.headers)
         except RateLimitedError as error:
-            limits, refused = error.rate_limits, error.retry_after
+            limits, refused = error.rate_limits, error.retry_after or UNTOLD
             raise
         except ApiError as error:
             limits = error.rate_limits
@@ -195,7 +204,7 @@ class _Call:
         if isinstance(error, RateLimitedError):
             # The limiter holds everybody back for as long as the server said; without a word from it we back off.
             return 0.0 if error.retry_after else self._backoff()
-        pause = self._backoff()
+        pause = max(self._backoff(), error.retry_after if isinstance(error, ServerError) else 0.0)
         if self.left <= pause:
             raise TimedOutError(
                 f"{self.request.method} {self.request.path}: gave up after {self.attempts} attempts and "

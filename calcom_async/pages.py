@@ -6,6 +6,8 @@ import asyncio
 import warnings
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import aclosing
+from math import inf
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -17,6 +19,7 @@ from calcom_async.wire import Cursor, Listing, Page
 T = TypeVar("T")
 
 Fetch = Callable[[Cursor], Awaitable[Page[T]]]
+Ahead = deque[asyncio.Future[Page[T]]]
 
 
 class IncompleteListWarning(UserWarning):
@@ -59,18 +62,21 @@ class Pages(Generic[T]):
         self._listing = listing
         self._key = key
         self._first = self._cursor = Cursor(skip, listing.page_size(take))
+        self._furthest: float = inf if listing.furthest is None else listing.furthest
         self._prefetch = prefetch
         self._strict = strict
         self._name = name
         self._make_raw = raw
-        self._ahead: deque[asyncio.Task[Page[T]]] = deque()
+        self._page: Page[T] | None = None
         self._rows: list[T] = []
         self._seen: set[Hashable] = set()
         self._total: int | None = None
         self._passes = 1
         self._fruitless = 0
         self._seen_before_pass = 0
+        self._turning = False
         self._done = False
+        self._verdict: str | None = None
 
     def __repr__(self) -> str:
         return f"<Pages of {self._name}: {len(self._seen)} of {'?' if self._total is None else self._total} rows seen>"
@@ -80,27 +86,40 @@ class Pages(Generic[T]):
         """The server's latest count of the list; None before the first page, or where it does not count."""
         return self._total
 
-    async def __aiter__(self) -> AsyncIterator[T]:
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self._walk(None)
+
+    async def _walk(self, limit: int | None) -> AsyncGenerator[T, None]:
+        # The pages in flight belong to this loop: one that was left is closed later, when the next may be under way.
+        ahead: Ahead[T] = deque()
         try:
             while True:
                 # Rows leave from the end of the reversed page, so that who comes back after a break finds the rest.
                 while self._rows:
+                    limit = limit and limit - 1
                     yield self._rows.pop()
                 if self._done:
-                    return
-                self._rows = (await self._turn()).items[::-1]
+                    break
+                self._page = await self._turn(ahead, limit)
+                self._rows = self._page.items[::-1]
+            self._conclude()
         finally:
-            self._stop_ahead()
+            _stop(ahead)
 
     async def pages(self) -> AsyncGenerator[Page[T], None]:
         """Walk page by page; each holds only rows not seen before, so it may be shorter than `take`."""
+        ahead: Ahead[T] = deque()
         try:
+            if self._page and self._rows:
+                rest, self._rows = self._rows[::-1], []
+                yield msgspec.structs.replace(self._page, items=rest)
             while not self._done:
-                page = await self._turn()
+                page = await self._turn(ahead)
                 if page.items:
                     yield page
+            self._conclude()
         finally:
-            self._stop_ahead()
+            _stop(ahead)
 
     def raw(self) -> Pages[Raw]:
         """The same list from its start, each row as the JSON text that the server sent, unknown fields and all."""
@@ -122,30 +141,44 @@ class Pages(Generic[T]):
         rows: list[T] = []
         if limit is not None and limit <= 0:
             return rows
-        walk = self.__aiter__()
-        async for row in walk:
-            rows.append(row)
-            if len(rows) == limit:
-                break
-        await walk.aclose()  # type: ignore[attr-defined]  # an async generator, promised as the narrower iterator
+        async with aclosing(self._walk(limit)) as walk:
+            async for row in walk:
+                rows.append(row)
+                if len(rows) == limit:
+                    break
         return rows
 
-    async def _turn(self) -> Page[T]:
+    async def _turn(self, ahead: Ahead[T], limit: int | None = None) -> Page[T]:
         """One page further: what is new of it, and what it means for the walk."""
-        page = await (self._from_ahead() if self._prefetch else self._fetch(self._cursor))
+        page = await self._next_page(ahead, limit)
         self._cursor = self._cursor.ahead(1)
         self._total = page.total_items
         fresh = self._unseen(page.items)
         if not page.has_next:
-            self._stop_ahead()
+            _stop(ahead)
             self._finish_pass()
-        elif not fresh and page.pagination is None:
+        elif not fresh and self._cursor.skip >= (self._total or 0):
             self._done = True
-            self._tell(
+            self._verdict = (
                 f"{self._name}: after {len(self._seen)} rows the same ones came again. The server cuts this list; "
                 "rows beyond cannot be reached by paging"
             )
+        elif self._cursor.skip > self._furthest:
+            self._done = True
+            self._verdict = (
+                f"{self._name}: the server lists nothing beyond row {self._cursor.skip}, since it takes no skip over "
+                f"{self._furthest}. There may be more; narrow the list with a filter to reach it"
+            )
         return msgspec.structs.replace(page, items=fresh)
+
+    async def _next_page(self, ahead: Ahead[T], limit: int | None) -> Page[T]:
+        if self._turning:
+            raise InvalidRequestError(f"{self!r} is walked by two tasks at once; give each a list of its own")
+        self._turning = True
+        try:
+            return await (self._from_ahead(ahead, limit) if self._prefetch else self._fetch(self._cursor))
+        finally:
+            self._turning = False
 
     def _unseen(self, rows: list[T]) -> list[T]:
         keys = list(map(self._key, rows))
@@ -155,7 +188,7 @@ class Pages(Generic[T]):
             return rows
         fresh = []
         for key, row in zip(keys, rows, strict=True):
-            if key not in self._seen:
+            if key is None or key not in self._seen:
                 self._seen.add(key)
                 fresh.append(row)
         return fresh
@@ -164,12 +197,11 @@ class Pages(Generic[T]):
 
     def _finish_pass(self) -> None:
         missing = self._missing()
-        if len(self._seen) == self._seen_before_pass:
-            self._fruitless += 1
+        self._fruitless = self._fruitless + 1 if len(self._seen) == self._seen_before_pass else 0
         if not missing or self._passes >= self.MOST_PASSES or self._fruitless >= self.FRUITLESS_PASSES:
             self._done = True
             if missing:
-                self._tell(
+                self._verdict = (
                     f"{self._name}: the server counts {self._total} rows but showed {len(self._seen)} in "
                     f"{self._passes} passes; {missing} could not be found. Rows that share a time change places "
                     "between pages: narrow the list with filters, or sort by another time"
@@ -190,37 +222,42 @@ class Pages(Generic[T]):
         self._seen_before_pass = len(self._seen)
         return Cursor(0, take, order)
 
-    def _tell(self, message: str) -> None:
-        if self._strict:
-            raise IncompleteListError(message, expected=self._total or len(self._seen), seen=len(self._seen))
-        warnings.warn(message, IncompleteListWarning, stacklevel=4)
+    def _conclude(self) -> None:
+        """Tell, after the last row, what the walk has found wrong."""
+        verdict, self._verdict = self._verdict, None
+        if verdict and self._strict:
+            raise IncompleteListError(verdict, expected=self._total or len(self._seen), seen=len(self._seen))
+        if verdict:
+            warnings.warn(verdict, IncompleteListWarning, stacklevel=3)
 
     # Prefetch: the next pages in flight, answered in order.
 
-    async def _from_ahead(self) -> Page[T]:
-        while len(self._ahead) < self._prefetch:
-            cursor = self._cursor.ahead(len(self._ahead))
-            if self._ahead and cursor.skip >= self._horizon():
+    async def _from_ahead(self, ahead: Ahead[T], limit: int | None) -> Page[T]:
+        while len(ahead) < self._prefetch:
+            cursor = self._cursor.ahead(len(ahead))
+            if ahead and cursor.skip >= self._horizon(limit):
                 break
-            self._ahead.append(asyncio.create_task(self._fetch(cursor)))  # type: ignore[arg-type]  # our fetches are coroutines
-        page = await self._ahead[0]
-        self._ahead.popleft()
+            ahead.append(asyncio.ensure_future(self._fetch(cursor)))
+        page = await ahead[0]
+        ahead.popleft()
         return page
 
-    def _horizon(self) -> float:
-        """Where asking ahead stops: at the total, once a list that tells one has told it."""
-        if self._total is not None:
-            return self._total
-        return 0 if self._listing.counted else float("inf")
-
-    def _stop_ahead(self) -> None:
-        while self._ahead:
-            task = self._ahead.pop()
-            task.cancel()
-            task.add_done_callback(_forget)
+    def _horizon(self, limit: int | None) -> float:
+        """Where asking ahead stops: at the last row wanted, and at the total once a list that tells one has told it."""
+        wanted = self._furthest + 1 if limit is None else min(self._cursor.skip + limit, self._furthest + 1)
+        if not self._cursor.take or (self._total is None and self._listing.counted):
+            return 0
+        return wanted if self._total is None else min(wanted, self._total)
 
 
-def _forget(task: asyncio.Task[Any]) -> None:
+def _stop(ahead: Ahead[Any]) -> None:
+    while ahead:
+        task = ahead.pop()
+        task.cancel()
+        task.add_done_callback(_forget)
+
+
+def _forget(task: asyncio.Future[Any]) -> None:
     """Take the exception of a page that nobody waits for any more, so that asyncio does not report it as lost."""
     if not task.cancelled():
         task.exception()

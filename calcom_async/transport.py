@@ -27,6 +27,8 @@ class Transport:
         session: ClientSession | None = None,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
     ) -> None:
+        if session is not None and trace_configs:
+            raise ConfigError("trace_configs belong to the session; give them to the ClientSession that you pass")
         self.config = config
         self.borrowed = session
         self.trace_configs = list(trace_configs)
@@ -41,9 +43,13 @@ class Transport:
             self._session = self._own_session()
             self._options = {}
         else:
+            if self.borrowed.closed:
+                raise ConfigError("the session given to Calcom() is closed")
             self._session = self.borrowed
-            self._options = {"middlewares": (*getattr(self.borrowed, "_middlewares", ()), _no_resend)}
-        limit = getattr(self._session.connector, "limit", 0) or self.config.max_connections
+            middlewares = (*getattr(self.borrowed, "_middlewares", ()), _no_resend)
+            self._options = {"middlewares": middlewares, "raise_for_status": False}
+        limits = [getattr(self._session.connector, name, 0) for name in ("limit", "limit_per_host")]
+        limit = min(filter(None, limits), default=self.config.max_connections)
         # A place in our queue, taken before the clock starts: the wait for a connection is no part of the timeout.
         self._places = asyncio.Semaphore(limit)
 
@@ -76,10 +82,10 @@ class Transport:
 
     async def exchange(self, request: Request) -> Response:
         """Send one request, read its answer to the end, raise what it means. Every foreign exception is mapped here."""
-        session = self._session
-        if session is None or session.closed:
-            raise ConfigError("the client is not open: use `async with Calcom(...) as cal:`")
         async with self._places:
+            session = self._session
+            if session is None or session.closed:
+                raise ConfigError("the client is not open: use `async with Calcom(...) as cal:`")
             started = time.perf_counter()
             try:
                 async with asyncio.timeout(min(self.config.timeout, request.timeout or self.config.timeout)):

@@ -1,6 +1,6 @@
 """Requests and responses as values: how a question is written and how an answer is read. Pure; read this file first.
 
-Going down, `fill`, `query_pairs` and `encode` turn arguments into a `Request`. Coming back, `check` raises the error
+Going down, `fill`, `query_string` and `encode` turn arguments into a `Request`. Coming back, `check` raises the error
 that a refusal means, `read` and `read_page` decode the rest. No function here performs I/O or looks at a clock.
 """
 
@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
+from math import inf
 from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 from urllib.parse import quote, urlencode
@@ -52,6 +53,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes | None = None
     repeatable: bool = False
     """Whether doing it twice is the same as doing it once: a property of the operation, not of the verb."""
+    redirects: bool = False
+    """Whether a redirect is the answer that is hoped for; none is ever followed."""
     throttle: Throttle | None = None
     priority: int = 0
     timeout: float | None = None
@@ -62,6 +65,13 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     budget: int = 120
     """The documented limit of that credential, in calls a minute."""
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # Headers and bodies hold credentials, and a traceback with local variables prints what it meets.
+        return [("method", self.method), ("path", self.path)]
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.path}>"
+
 
 class Response(msgspec.Struct, frozen=True):
     """One answer, read to its end. Header names are in lower case."""
@@ -70,6 +80,12 @@ class Response(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
     body: bytes
     seconds: float = 0.0
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("status", self.status), ("size", len(self.body))]
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}, {len(self.body)} bytes>"
 
     @property
     def request_id(self) -> str | None:
@@ -95,7 +111,8 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
         """Whether the walk goes on: the server's word if there is one, else a full page; never after an empty one."""
         if not self.items or not self.take:
             return False
-        return self.pagination.has_next_page if self.pagination else len(self.items) >= self.take
+        told: bool | None = self.pagination.has_next_page if self.pagination else None
+        return len(self.items) >= self.take if told is None else told
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -106,6 +123,8 @@ class Listing(msgspec.Struct, frozen=True):
     skip: str = "skip"
     counted: bool = False
     """Whether its answers carry a pagination object."""
+    furthest: int | None = None
+    """The largest skip that the server takes; it refuses a larger one."""
     orders: tuple[Mapping[str, str | None], ...] = ()
     """Other orders to walk in when rows are missing; only where the total can be trusted."""
 
@@ -162,7 +181,7 @@ def _query_value(name: str, value: Any) -> str:
             return str(value)
         case datetime() | date():
             return timestamp(value, name)
-        case Iterable():
+        case Iterable() if not isinstance(value, bytes | Mapping):
             return ",".join(_query_value(name, item) for item in value)
     raise InvalidRequestError(f"{name} cannot be sent in a query: {value!r}")
 
@@ -202,7 +221,7 @@ def _stamped(value: Any, where: str) -> Any:
 
 def check(request: Request, response: Response) -> None:
     """Raise the error that the status means; do nothing for a success."""
-    if response.status < 300:
+    if response.status < 300 or (request.redirects and response.status < 400):
         return
     code, message, details = _refusal(response)
     evidence: dict[str, Any] = {
@@ -218,8 +237,9 @@ def check(request: Request, response: Response) -> None:
     }
     if response.status == 429:
         raise RateLimitedError(message, retry_after=retry_after(response.headers) or 0.0, **evidence)
-    kind = BY_STATUS.get(response.status, ServerError if response.status >= 500 else ApiError)
-    raise kind(message, **evidence)
+    if response.status >= 500:
+        raise ServerError(message, retry_after=max(_proxy_asks(response.headers), default=0.0), **evidence)
+    raise BY_STATUS.get(response.status, ApiError)(message, **evidence)
 
 
 def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
@@ -230,7 +250,7 @@ def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
             name = header[18:]
             try:
                 remaining = int(headers["x-ratelimit-remaining-" + name])
-                found.append(RateLimit(name, int(limit), remaining, float(headers["x-ratelimit-reset-" + name])))
+                found.append(RateLimit(name, int(limit), remaining, _seconds(headers["x-ratelimit-reset-" + name])))
             except (KeyError, ValueError):
                 continue
     return tuple(found)
@@ -244,20 +264,29 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """
     resets = [limit.reset for limit in rate_limits(headers) if limit.remaining == 0]
     asked = [min(resets)] if resets else []
-    if text := headers.get("retry-after"):
-        try:
-            asked.append(float(text))
-        except ValueError:
-            asked += _seconds_until(text, headers.get("date"))
-    return max(asked, default=None)
+    return max(asked + _proxy_asks(headers), default=None)
 
 
-def _seconds_until(http_date: str, server_date: str | None) -> list[float]:
-    """An HTTP date against the server's own `Date`, so that neither clock has to be right."""
+def _proxy_asks(headers: Mapping[str, str]) -> list[float]:
+    """The `Retry-After`; an HTTP date counts against the server's own `Date`, so that neither clock has to be right."""
+    text = headers.get("retry-after", "")
     try:
-        return [(parsedate_to_datetime(http_date) - parsedate_to_datetime(server_date or "")).total_seconds()]
+        return [_seconds(text)]
+    except ValueError:
+        pass
+    try:
+        end, now = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("date", ""))
+        return [max(0.0, (end - now).total_seconds())]
     except (ValueError, TypeError):
         return []
+
+
+def _seconds(text: str) -> float:
+    """A waiting time of the server's; what no clock can wait for is a `ValueError`."""
+    seconds = float(text)
+    if not 0 <= seconds < inf:
+        raise ValueError(text)
+    return seconds
 
 
 class Envelope(msgspec.Struct, Generic[T], frozen=True):
@@ -269,7 +298,7 @@ class Envelope(msgspec.Struct, Generic[T], frozen=True):
 
 def raw_key(name: str) -> Callable[[msgspec.Raw], Any]:
     """Reads one field of a row that is left as JSON text."""
-    key = decoder(msgspec.defstruct("Key", [(name, int | str)]))
+    key = decoder(msgspec.defstruct("Key", [(name, int | str | None, None)]))
     return lambda row: getattr(key.decode(row), name)
 
 
@@ -294,18 +323,21 @@ def read(kind: Any, response: Response) -> Any:
 def read_page(kind: Any, response: Response, *, skip: int, take: int) -> Page[Any]:
     """Decode one page of a list of `kind`."""
     envelope = decode(Envelope[list[kind]], response.body)
-    return Page(envelope.data, skip, take, envelope.pagination)
+    return Page(envelope.data or [], skip, take, envelope.pagination)
 
 
 def decode(kind: Any, body: bytes) -> Any:
     """Decode JSON as `kind`; a null or a gap where the model has none becomes None, other misfits a `DecodeError`."""
     try:
-        return decoder(kind).decode(body)
-    except msgspec.ValidationError:
-        return _lenient(kind, msgspec.json.decode(body), "$")
+        try:
+            return decoder(kind).decode(body)
+        except msgspec.ValidationError:
+            return _lenient(kind, msgspec.json.decode(body), "$")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        # Broken JSON is not quoted: what begins like an answer may go on with a token.
+        begins = "" if body.lstrip()[:1] in {b"{", b"["} else f"; it begins {body[:80]!r}"
         raise DecodeError(
-            f"the answer is not JSON ({error}); it begins {body[:80]!r}. Is base_url right, or a proxy in between?"
+            f"the answer is not JSON ({error}){begins}. Is base_url right, or a proxy in between?"
         ) from error
 
 
@@ -313,34 +345,28 @@ def _lenient(kind: Any, value: Any, where: str) -> Any:
     """Build `kind` the slow way, for the rare answer that breaks its specification with a null or a missing field."""
     if value is None:
         return None
-    origin, arguments = get_origin(kind) or kind, get_args(kind)
-    if origin in (Union, UnionType):
-        return _lenient_union(arguments, value, where)
-    if origin is list and isinstance(value, list):
-        return [_lenient(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(value)]
-    if isinstance(origin, type) and issubclass(origin, msgspec.Struct) and isinstance(value, dict):
-        return _lenient_struct(origin, arguments, value, where)
+    if kind is msgspec.Raw:
+        return msgspec.Raw(msgspec.json.encode(value))
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise DecodeError(
-            f"{error} (in {where}). Cal.com answered in a form that this version does not know"
-        ) from error
+        misfit = error
+    if isinstance(value, list) and (rows := _alternative(kind, list)):
+        return [_lenient(get_args(rows)[0], item, f"{where}[{index}]") for index, item in enumerate(value)]
+    if isinstance(value, dict) and (struct := _alternative(kind, msgspec.Struct)):
+        return _lenient_struct(get_origin(struct) or struct, get_args(struct), value, where)
+    if isinstance(value, dict) and (table := _alternative(kind, dict)):
+        return {name: _lenient(get_args(table)[1], item, f"{where}.{name}") for name, item in value.items()}
+    raise DecodeError(f"{misfit} (in {where}). Cal.com answered in a form that this version does not know") from misfit
 
 
-def _lenient_union(arguments: tuple[Any, ...], value: Any, where: str) -> Any:
-    structs = [
-        item for item in arguments if isinstance(get_origin(item) or item, type) and isinstance(value, dict | list)
-    ]
-    for item in structs:
-        if (get_origin(item) is list) == isinstance(value, list) and item is not type(None):
-            return _lenient(item, value, where)
-    try:
-        return msgspec.convert(value, Union[arguments])  # noqa: UP007 - built from a tuple
-    except msgspec.ValidationError as error:
-        raise DecodeError(
-            f"{error} (in {where}). Cal.com answered in a form that this version does not know"
-        ) from error
+def _alternative(kind: Any, base: type) -> Any:
+    """The type itself, or the one of a union, that is made of `base`; None where there is none."""
+    for item in get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,):
+        origin = get_origin(item) or item
+        if isinstance(origin, type) and issubclass(origin, base):
+            return item
+    return None
 
 
 def _lenient_struct(kind: type[msgspec.Struct], arguments: tuple[Any, ...], value: dict[str, Any], where: str) -> Any:
@@ -371,10 +397,14 @@ def _refusal(response: Response) -> tuple[str | None, str, Any]:
         return None, _page_summary(response), None
     match body.get("error"):
         case dict() as error:
-            return error.get("code"), str(error.get("message")), error.get("details")
+            return error.get("code"), _text(error.get("message")) or _page_summary(response), error.get("details")
         case str() as code:
-            return code, str(body.get("error_description") or body.get("message") or code), None
-    return None, str(body.get("message") or _page_summary(response)), None
+            return code, _text(body.get("error_description") or body.get("message")) or code, None
+    return None, _text(body.get("message")) or _page_summary(response), None
+
+
+def _text(message: Any) -> str:
+    return ", ".join(map(str, message)) if isinstance(message, list) else str(message or "")
 
 
 def _page_summary(response: Response) -> str:
@@ -401,10 +431,7 @@ def _fields(code: str | None, message: str, details: Any) -> dict[str, list[str]
         case {"errors": [*errors]}:
             return dict(_constraints(errors, ""))
     if " property is wrong," in message:
-        found = re.findall(
-            r"(\S+) property is wrong,(.*?)(?=, ?\S+ property is wrong,|$| \S+ property is wrong,)", message
-        )
-        return {name: [text.strip(" ,")] for name, text in found if text.strip(" ,")}
+        return _sentences(message)
     if code == "BAD_REQUEST" and message.endswith(", "):
         return _schema_issues(message)
     return {}
@@ -416,6 +443,26 @@ def _constraints(errors: Sequence[Any], prefix: str) -> Iterator[tuple[str, list
         if constraints := error.get("constraints"):
             yield path, list(constraints.values())
         yield from _constraints(error.get("children") or (), path + ".")
+
+
+def _sentences(message: str) -> dict[str, list[str]]:
+    """`start property is wrong,text , attendee property is wrong, name property is wrong,text `; parents have none."""
+    first, *parts, last = message.split(" property is wrong,")
+    cut = [_next_property(part) for part in parts]
+    names, texts = [first, *(name for name, _ in cut)], [*(text for _, text in cut), last]
+    fields: dict[str, list[str]] = {}
+    for name, text in zip(names, texts, strict=True):
+        if text.strip():
+            fields.setdefault(name, []).append(text.strip())
+    return fields
+
+
+def _next_property(part: str) -> tuple[str, str]:
+    """The name at the end of what stands between two faults, and the text before it; a name may have blanks."""
+    if part.startswith(" "):
+        return part.strip(), ""
+    text, _, name = part.rpartition(" , " if " , " in part else " ")
+    return name, text
 
 
 def _schema_issues(message: str) -> dict[str, list[str]]:

@@ -1,0 +1,162 @@
+"""What stands in for the rest of the world: a `Send` that plays a script, and a server that says any bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from calcom_async.events import Event
+from calcom_async.wire import Request, Response, check
+
+Step = Response | Exception | Callable[[Request], Awaitable[Response]]
+
+
+def answer(data: Any = None, status: int = 200, **headers: str) -> Response:
+    """An answer in Cal.com's envelope; `x_request_id="..."` is the header of that name."""
+    body = json.dumps({"status": "success", "data": data}).encode()
+    return Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
+
+
+def refusal(status: int, code: str | None = None, message: str = "no", **headers: str) -> Response:
+    """A refusal in the envelope, or without one where there is no code."""
+    said = {"statusCode": status, "message": message}
+    body = {"status": "error", "error": {"code": code, "message": message}} if code else said
+    return Response(
+        status, {name.replace("_", "-"): value for name, value in headers.items()}, json.dumps(body).encode()
+    )
+
+
+def ask(method: str = "GET", path: str = "/me", **fields: Any) -> Request:
+    """A request that a test does not care much about."""
+    return Request(method=method, template=path, path=path, **fields)
+
+
+class Script:
+    """A `Send` that plays its steps in order, the last one for ever, and remembers what it was asked."""
+
+    def __init__(self, *steps: Step) -> None:
+        self.steps = list(steps) or [answer()]
+        self.sent: list[Request] = []
+
+    async def __call__(self, request: Request) -> Response:
+        self.sent.append(request)
+        step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+        if callable(step):
+            step = await step(request)
+        if isinstance(step, Exception):
+            raise step
+        check(request, step)
+        return step
+
+
+@dataclass
+class Diary:
+    """An `on_event` that writes down what it is told."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+
+    def of(self, kind: str) -> list[Event]:
+        return [event for event in self.events if event.kind == kind]
+
+
+NO_LIMIT = {
+    "X_RateLimit_Limit_Default": "1000000",
+    "X_RateLimit_Remaining_Default": "999999",
+    "X_RateLimit_Reset_Default": "60",
+}
+
+
+def http(status: int = 200, body: bytes = b'{"status":"success","data":null}', **headers: str) -> bytes:
+    """A whole HTTP answer, with a limit that holds nobody up."""
+    headers = NO_LIMIT | headers
+    lines = [f"HTTP/1.1 {status} X", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
+    if "Content_Length" not in headers and "Transfer_Encoding" not in headers:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A request as it arrived, and on which connection."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+    connection: int
+
+
+class Cut(bytes):
+    """Say this much, then drop the connection."""
+
+    __slots__ = ()
+
+
+Said = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+class Peer:
+    """A server on loopback that reads each request whole and says the next of its lines, the last one for ever."""
+
+    def __init__(self, *lines: Said) -> None:
+        self.lines = list(lines) or [http()]
+        self.heard: list[Heard] = []
+        self.open = 0
+        self._count = 0
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    @property
+    def url(self) -> str:
+        host, port = self._server.sockets[0].getsockname()
+        return f"http://{host}:{port}"
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for writer in self._writers:
+            writer.close()
+        await self._server.wait_closed()
+        await self.quiet()
+
+    async def quiet(self) -> None:
+        """Until every connection is closed."""
+        while self.open:  # noqa: ASYNC110 - the closing of sockets has no event to wait for
+            await asyncio.sleep(0)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._count += 1
+        self.open += 1
+        self._writers.add(writer)
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            await self._converse(reader, writer, self._count)
+        self._writers.discard(writer)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        self.open -= 1
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int) -> None:
+        while True:
+            first, *rest = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+            method, target, _ = first.split(" ")
+            headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in rest)}
+            body = await reader.readexactly(int(headers.get("content-length", 0)))
+            self.heard.append(Heard(method, target, headers, body, connection))
+            line = self.lines.pop(0) if len(self.lines) > 1 else self.lines[0]
+            if callable(line):
+                await line(writer)
+                continue
+            writer.write(line)
+            await writer.drain()
+            if isinstance(line, Cut):
+                return

@@ -1,0 +1,35 @@
+"""The benchmarks run and tell what they promise; how fast anything is, no test asserts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = {
+    "paging": ["--bookings", "300", "--latency", "1"],
+    "requests": ["--requests", "5"],
+    "limiter": ["--waiters", "20", "--callers", "2"],
+    "startup": [],
+}
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_benchmark_reports(name: str) -> None:
+    """Each benchmark, made tiny, prints JSON with its figures, its budgets, and where it ran with what."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--json", "--repeats", "1", *TINY[name]]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert answer.returncode == 0, answer.stderr
+    report = json.loads(answer.stdout)
+    assert report["benchmark"] == name
+    assert report["machine"]
+    assert report["versions"]["aiohttp"]
+    assert report["options"]["repeats"] == 1
+    assert len({tuple(row) for row in report["rows"]}) == 1, "the rows of a table have the same columns"
+    for budget in report["budgets"]:
+        assert budget["what"]
+        assert budget["kept"] is not None or report["skipped"], budget

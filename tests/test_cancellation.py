@@ -1,0 +1,248 @@
+"""Cancelled anywhere, a call leaves things as if it had never been: the limit, the connections, the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+from stand_ins import Peer, Script, answer, ask, http, refusal
+from virtual_time import run
+
+from calcom_async import AccessToken, ApiKey, Calcom, Config, ConnectionFailedError, Pages, TokenBucket
+from calcom_async.events import Observer
+from calcom_async.limiter import Bucket
+from calcom_async.middleware import RetryBudget, authorized, limited, retrying
+from calcom_async.transport import Transport
+from calcom_async.wire import Cursor, Listing, Page, Request, Response
+
+ONE_A_MINUTE = Bucket("me", limit=2)
+
+
+async def after(seconds: float, awaitable: Awaitable[Any]) -> None:
+    """Start it, cancel it after so many seconds, and see it end as cancelled."""
+    task = asyncio.ensure_future(awaitable)
+    await asyncio.sleep(seconds)
+    assert not task.done()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def slow(request: Request) -> Response:
+    await asyncio.sleep(10)
+    return answer()
+
+
+def stack(send: Any, limiter: TokenBucket, credentials: Any = None, **settings: Any) -> Any:
+    config, observer = Config(**settings), Observer()
+    signs = authorized(limited(send, limiter, config, observer), credentials or ApiKey("cal_x"), "here")
+    return retrying(signs, config, RetryBudget(0.2), observer)
+
+
+def test_in_the_line_of_the_limiter():
+    """Whoever is cancelled while waiting for a turn leaves the line, and nothing was sent."""
+    script, limiter = Script(), TokenBucket(limit=2)
+
+    async def scene() -> None:
+        send = stack(script, limiter, rate_limit=2)
+        await send(ask())
+        await after(0.5, send(ask()))
+        [bucket] = limiter.snapshot()
+        assert (bucket.waiting, bucket.in_flight) == (0, 0)
+        await send(ask())
+
+    run(scene())
+    assert len(script.sent) == 2
+
+
+def test_on_the_way():
+    """Whoever is cancelled after sending gives back the place under the limit; the server may have counted it."""
+    limiter = TokenBucket()
+
+    async def scene() -> None:
+        await after(1, stack(slow, limiter)(ask()))
+        [bucket] = limiter.snapshot()
+        assert (bucket.waiting, bucket.in_flight) == (0, 0)
+
+    run(scene())
+
+
+@pytest.mark.parametrize("step", [ConnectionFailedError("no", sent=False), refusal(503)])
+def test_in_the_pause_before_a_repeat(step):
+    """Whoever is cancelled while backing off holds nothing meanwhile and sends nothing more."""
+    script, limiter = Script(step), TokenBucket()
+
+    async def scene() -> None:
+        task = asyncio.create_task(
+            stack(script, limiter, backoff_base=1000, backoff_cap=1000, deadline=10_000)(ask(repeatable=True))
+        )
+        await asyncio.sleep(0.001)
+        assert len(script.sent) == 1
+        [bucket] = limiter.snapshot()
+        assert (bucket.waiting, bucket.in_flight) == (0, 0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(5000)
+
+    run(scene())
+    assert len(script.sent) == 1
+
+
+class Renewing:
+    """A server whose token has expired and whose renewal takes ten seconds."""
+
+    def __init__(self) -> None:
+        self.renewals = 0
+        self.pair = {
+            "accessToken": "new",
+            "refreshToken": "newer",
+            "accessTokenExpiresAt": 2_000_000_000_000,
+            "refreshTokenExpiresAt": 2_000_000_000_000,
+        }
+
+    async def __call__(self, request: Request) -> Response:
+        if request.path.endswith("/refresh"):
+            self.renewals += 1
+            await asyncio.sleep(10)
+            return answer(self.pair)
+        good = request.headers["Authorization"] == "Bearer new"
+        return await Script(answer("done") if good else refusal(498, "TokenExpiredException"))(request)
+
+
+def test_in_a_renewal_that_others_wait_for():
+    """Whoever is cancelled while a token is renewed leaves the renewal running: the others get its token."""
+    server, stored = Renewing(), []
+
+    async def scene() -> list[Response]:
+        token = AccessToken("old", "r", client_id="c", client_secret="s", on_renewed=stored.append)
+        send = stack(server, TokenBucket(), token)
+        others = [asyncio.create_task(send(ask())) for _ in range(3)]
+        await after(5, send(ask()))
+        return await asyncio.gather(*others)
+
+    assert len(run(scene())) == 3
+    assert (server.renewals, len(stored)) == (1, 1)
+
+
+def test_the_only_one_who_waits_for_a_renewal():
+    """A renewal that nobody waits for any more is finished and stored all the same."""
+    server, stored = Renewing(), []
+
+    async def scene() -> None:
+        token = AccessToken("old", "r", client_id="c", client_secret="s", on_renewed=stored.append)
+        send = stack(server, TokenBucket(), token)
+        await after(5, send(ask()))
+        await asyncio.sleep(60)
+        await send(ask())
+
+    run(scene())
+    assert (server.renewals, len(stored)) == (1, 1)
+
+
+def test_closing_that_is_cancelled_leaves_the_renewal_running():
+    """Even if the closing itself is cancelled, the pair that was asked for is stored."""
+    stored: list[Any] = []
+
+    async def scene() -> None:
+        token = AccessToken("old", "r", client_id="c", client_secret="s", on_renewed=stored.append)
+        await after(1, authorized(Renewing(), token, "")(ask()))
+        await after(1, token.aclose())
+        await asyncio.sleep(60)
+
+    run(scene())
+    assert len(stored) == 1
+
+
+def test_with_pages_in_flight():
+    """A walk that is cancelled cancels its pages in flight, and goes on later from where it was."""
+    running = 0
+
+    async def fetch(cursor: Cursor) -> Page[int]:
+        nonlocal running
+        running += 1
+        try:
+            await asyncio.sleep(10)
+        finally:
+            running -= 1
+        rows = list(range(100))
+        return Page(rows[cursor.skip : cursor.skip + cursor.take], cursor.skip, cursor.take)
+
+    async def scene() -> None:
+        pages, rows = Pages(fetch, Listing(maximum=10), key=lambda row: row, prefetch=4), []
+
+        async def loop() -> None:
+            async for row in pages:
+                rows.append(row)  # noqa: PERF401 - a comprehension would lose them
+
+        await after(25, loop())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert (running, len(asyncio.all_tasks())) == (0, 1)
+        assert rows
+        await loop()
+        assert rows == list(range(100))
+
+    run(scene())
+
+
+async def test_in_flight_on_a_real_connection():
+    """Cancelling a request in flight closes its connection and frees its place in the pool for the next."""
+    arrived = asyncio.Event()
+
+    async def hang(writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        await writer.wait_closed()
+
+    async with Peer(hang, http()) as peer:
+        transport = Transport(Config(base_url=peer.url, max_connections=1), "tests/1")
+        await transport.open()
+        call = asyncio.create_task(transport.exchange(ask()))
+        await arrived.wait()
+        waiting = asyncio.create_task(transport.exchange(ask()))
+        await asyncio.sleep(0)
+        call.cancel()
+        assert (await asyncio.wait_for(waiting, 5)).status == 200
+        assert call.cancelled()
+        assert transport.connections == 1
+        assert [heard.connection for heard in peer.heard] == [1, 2]
+        await transport.aclose()
+
+
+async def test_while_waiting_for_a_connection():
+    """Whoever is cancelled while waiting for a connection leaves the place to the others."""
+    arrived, go = asyncio.Event(), asyncio.Event()
+
+    async def hold(writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        await go.wait()
+        writer.write(http())
+
+    async with Peer(hold, http()) as peer, Calcom("cal_x", base_url=peer.url, max_connections=1) as cal:
+        first = asyncio.create_task(cal.request("GET", "/v2/me"))
+        await arrived.wait()
+        second, third = (asyncio.create_task(cal.request("GET", "/v2/me")) for _ in range(2))
+        await asyncio.sleep(0.01)
+        second.cancel()
+        go.set()
+        await asyncio.wait_for(asyncio.gather(first, third), 5)
+        assert second.cancelled()
+    assert len(peer.heard) == 2
+
+
+async def test_many_cancelled_at_random_leave_nothing_behind():
+    """After a hundred calls cancelled at all stages, no place, no connection and no task is missing or too many."""
+    async with Peer(http()) as peer, Calcom("cal_x", base_url=peer.url, max_connections=4) as cal:
+        await cal.request("GET", "/v2/me")
+        calls = [asyncio.create_task(cal.request("GET", "/v2/me")) for _ in range(100)]
+        for number, call in enumerate(calls):
+            if number % 3:
+                await asyncio.sleep(0)
+            call.cancel()
+        await asyncio.wait(calls)
+        assert all(bucket.in_flight == bucket.waiting == 0 for bucket in cal.stats().limits)
+        assert cal._transport._places._value == 4
+        await asyncio.wait_for(asyncio.gather(*(cal.request("GET", "/v2/me") for _ in range(8))), 5)
+        assert cal.stats().connections <= 4

@@ -1,0 +1,581 @@
+"""The command line: what it prints, where it writes, and how it ends."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pty
+import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from command_line import calcom, command, environment, start, until
+from typer.testing import CliRunner
+
+from calcom_async.cli import app, connection
+from calcom_async.cli.board import Board
+from calcom_async.client import Stats
+from calcom_async.events import Event
+from calcom_async.export import Progress
+from calcom_async.export.rows import BOOKING_COLUMNS
+from calcom_async.sandbox import Sandbox
+
+SECRET = "cal_secret_marker"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of whoever runs the tests stay out, and lines are not folded."""
+    for name in ("CAL_API_KEY", "CAL_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture
+def world() -> Iterator[Sandbox]:
+    with Sandbox(bookings=300) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def invoke(*args: str | Path, **more: Any) -> Any:
+    result = CliRunner().invoke(app, list(map(str, args)), **more)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def at(world: Sandbox, key: str | None = None) -> list[str]:
+    return ["--base-url", world.url, "--api-key", key or world.api_key]
+
+
+def uids(file: Path) -> list[str]:
+    return [json.loads(line)["uid"] for line in file.read_text("utf-8").splitlines()]
+
+
+# --- help and usage -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("args", [["--help"], ["export", "bookings", "--help"]])
+def test_help_lists_every_exit_code(args: list[str]) -> None:
+    """Every exit code stands in the help, with what it means."""
+    text = " ".join(invoke(*args).output.split())
+    for code, (what, _) in connection.FAILURES.items():
+        assert f"{code} {what}" in text
+    assert "0 done" in text
+    assert "130 interrupted" in text
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--sandbox", "export", "bookings"],
+        ["export", "--sandbox", "bookings"],
+        ["export", "bookings", "--sandbox"],
+    ],
+    ids=" ".join,
+)
+def test_sandbox_may_stand_anywhere(args: list[str], tmp_path: Path) -> None:
+    """`--sandbox` works before, within and after the command."""
+    result = invoke(*args, "-o", tmp_path / "out.jsonl")
+    assert result.exit_code == 0
+    assert len(set(uids(tmp_path / "out.jsonl"))) == connection.SANDBOX_BOOKINGS
+
+
+def test_sandbox_and_an_address_are_refused_together() -> None:
+    """Two places at once are a mistake that is told, not one of them chosen in silence."""
+    result = invoke("whoami", "--sandbox", "--base-url", "http://127.0.0.1:1")
+    assert result.exit_code == 2
+    assert "--sandbox and --base-url" in result.stderr
+
+
+def test_without_a_key_three_ways_on_are_named() -> None:
+    """Without a key the message names the option, the variable and the sandbox."""
+    result = invoke("whoami")
+    assert result.exit_code == 2
+    assert all(way in result.stderr for way in ("--api-key", "CAL_API_KEY", "--sandbox"))
+
+
+def test_the_environment_gives_key_and_address(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CAL_API_KEY and CAL_API_URL are used where no option is given."""
+    monkeypatch.setenv("CAL_API_KEY", world.api_key)
+    monkeypatch.setenv("CAL_API_URL", world.url)
+    assert json.loads(invoke("whoami", "--json").stdout)["username"] == "ana"
+
+
+def test_a_missing_extra_is_one_sentence() -> None:
+    """Without typer the command says what to install, and nothing else."""
+    code = "import sys; sys.modules['typer'] = None; from calcom_async.__main__ import main; main()"
+    run = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert run.stderr == "The command line needs typer: pip install 'calcom-async[cli]'\n"
+
+
+# --- failures: one message, the right code, no secret, no litter ----------------------------------------------------
+
+
+def read_only_folder(tmp_path: Path) -> Path:
+    """A folder in which not even root can write."""
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o555)
+    return Path("/sys") if os.access(folder, os.W_OK) else folder
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+BAD_OPTIONS = [
+    pytest.param(["--status", "sleeping"], 2, "no status 'sleeping'", id="unknown status"),
+    pytest.param(["--status", ""], 2, "no status ''", id="empty status"),
+    pytest.param(["--since", "2026-01-31T09:00"], 2, "has no time zone", id="naive datetime"),
+    pytest.param(["--since", "yesterday"], 2, "--since wants 2026-01-31", id="no time"),
+    pytest.param(["--until", "0001-01-01T00:00+14:00"], 2, "--until wants", id="before all times"),
+    pytest.param(["--since", "2026-02-01", "--until", "2026-01-01"], 2, "is later than", id="since after until"),
+    pytest.param(["--take", "0"], 2, "take must be from 1 to 250", id="take 0"),
+    pytest.param(["--take", "251"], 2, "take must be from 1 to 250", id="take 251"),
+    pytest.param(["--take", "many"], 2, "--take", id="take many"),
+    pytest.param(["--prefetch", "-1"], 2, "prefetch must not be negative", id="prefetch -1"),
+    pytest.param(["--format", "xlsx"], 2, "--format", id="unknown format"),
+    pytest.param(["-o", "out.xlsx"], 2, "name it .jsonl or .csv", id="unknown suffix"),
+    pytest.param(["-o", "/dev/full"], 7, "No space left on device; free some space", id="full disk"),
+    pytest.param(["-o", "nowhere/out.csv"], 7, "No such file or directory", id="no folder"),
+    pytest.param(["--api-key", SECRET + "\n"], 2, "the API key must be one word", id="key with a line end"),
+    pytest.param(["--base-url", f"https://me:{SECRET}@cal.test"], 2, "base_url must not hold", id="password in URL"),
+    pytest.param(["--base-url", "http://cal.test"], 2, "in clear", id="plain http"),
+    pytest.param(["--base-url", "cal.test"], 2, "base_url must look like", id="no URL"),
+]
+
+
+@pytest.mark.parametrize(("options", "code", "message"), BAD_OPTIONS)
+def test_bad_options_are_told(options: list[str], code: int, message: str, world: Sandbox, here: Path) -> None:
+    """What cannot work is told in one message, before anything is asked or left on the disk."""
+    place = {"CAL_API_KEY": world.api_key, "CAL_API_URL": world.url}
+    result = invoke("export", "bookings", "-o", "out.jsonl", *options, env=place)
+    assert result.exit_code == code
+    assert message in result.stderr
+    assert SECRET not in result.output
+    assert list(here.iterdir()) == []
+    if code == 2:
+        assert world.requests == []
+
+
+BAD_ANSWERS = [
+    pytest.param({"status": 401}, 4, "401", id="401"),
+    pytest.param({"status": 403}, 4, "403", id="403"),
+    pytest.param({"status": 404}, 3, "404", id="404"),
+    pytest.param({"html": True, "status": 400}, 3, "no answer of Cal.com but: 400 Bad Request", id="a proxy's page"),
+    pytest.param({"garbage": True}, 6, "not JSON", id="bytes"),
+    pytest.param({"body": b""}, 6, "not JSON", id="nothing"),
+    pytest.param({"body": "[]"}, 6, "Expected `object`", id="a list"),
+    pytest.param({"body": '{"data": 5}'}, 6, "Expected `array`", id="a number"),
+    pytest.param({"body": '{"data": [{"uid": "x"'}, 6, "not JSON", id="half an answer"),
+]
+
+
+@pytest.mark.parametrize(("fault", "code", "message"), BAD_ANSWERS)
+def test_bad_answers_are_told(fault: dict[str, Any], code: int, message: str, world: Sandbox, tmp_path: Path) -> None:
+    """Whatever a server answers, it ends with one message and the code of its kind, and no file."""
+    world.faults.add("GET", "/v2/bookings", times=100, **fault)
+    result = invoke("export", "bookings", *at(world), "-o", tmp_path / "out.jsonl")
+    assert result.exit_code == code
+    assert message in result.stderr
+    assert result.stderr.count("error:") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_key_is_told_without_repeating_it(world: Sandbox, tmp_path: Path) -> None:
+    """A wrong key is code 4, after one request, and is not printed."""
+    result = invoke("export", "bookings", *at(world, SECRET), "-o", tmp_path / "out.jsonl")
+    assert result.exit_code == 4
+    assert "Invalid API Key" in result.stderr
+    assert SECRET not in result.output
+    assert [seen.status for seen in world.requests] == [401]
+
+
+def test_a_read_only_folder_is_told(world: Sandbox, tmp_path: Path) -> None:
+    """A folder that cannot be written is code 7, before the first request."""
+    result = invoke("export", "bookings", *at(world), "-o", read_only_folder(tmp_path) / "out.jsonl")
+    assert result.exit_code == 7
+    assert re.search("denied|not permitted|[Rr]ead-only", result.stderr)
+    assert world.requests == []
+
+
+def test_an_unreachable_host_is_told_at_once(tmp_path: Path) -> None:
+    """Nobody listening is code 5 in one attempt, and the message names the options to look at."""
+    before = time.monotonic()
+    address = f"http://127.0.0.1:{closed_port()}"
+    result = invoke("export", "bookings", "--base-url", address, "--api-key", SECRET, "-o", tmp_path / "out.jsonl")
+    assert result.exit_code == 5
+    assert "Connection refused" in result.stderr
+    assert "--base-url" in result.stderr
+    assert SECRET not in result.output
+    assert time.monotonic() - before < 3
+
+
+def test_a_silent_host_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that swallows connections is given up after SECONDS_TO_CONNECT, and not tried again."""
+    monkeypatch.setattr(connection, "SECONDS_TO_CONNECT", 0.2)
+    with ExitStack() as crowd, socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        for _ in range(4):  # those who fill the queue of a listener that never accepts
+            visitor = crowd.enter_context(socket.socket())
+            visitor.settimeout(0)
+            visitor.connect_ex(silent.getsockname())
+        result = invoke("whoami", "--base-url", f"http://127.0.0.1:{silent.getsockname()[1]}", "--api-key", "cal_x")
+    assert result.exit_code == 5
+    assert "no answer in 0.2 s" in result.stderr
+
+
+PLENTY = {f"X-RateLimit-{what}-Default": "100" for what in ("Limit", "Remaining", "Reset")}
+
+
+def hiding(total: int) -> str:
+    row = {"uid": "a", "start": "2026-01-01T09:00:00.000Z"}
+    pagination = {
+        "returnedItems": 1, "totalItems": total, "itemsPerPage": 250, "remainingItems": 0, "currentPage": 1,
+        "totalPages": 1, "hasNextPage": False, "hasPreviousPage": False,
+    }  # fmt: skip
+    return json.dumps({"status": "success", "data": [row], "pagination": pagination})
+
+
+def test_hidden_bookings_are_a_warning_or_with_strict_an_error(world: Sandbox, tmp_path: Path) -> None:
+    """Bookings that the server counts and never shows are told; with --strict that is code 8."""
+    world.faults.add("GET", "/v2/bookings", times=100, body=hiding(total=3), headers=PLENTY)
+    lax = invoke("export", "bookings", *at(world), "-o", tmp_path / "lax.jsonl")
+    strict = invoke("export", "bookings", *at(world), "-o", tmp_path / "strict.jsonl", "--strict")
+    assert (lax.exit_code, strict.exit_code) == (0, 8)
+    assert "warning: /bookings: the server counts 3 rows but showed 1" in lax.stderr
+    assert uids(tmp_path / "lax.jsonl") == uids(tmp_path / "strict.jsonl.part") == ["a"]
+
+
+def test_an_unexpected_fault_shows_no_secret() -> None:
+    """Even the traceback of a bug of ours holds no key: it shows no local variables."""
+    code = (
+        "import calcom_async.client as c\n"
+        "async def broken(*_, **__): raise RuntimeError('a bug')\n"
+        "c.Calcom.request = broken\n"
+        "from calcom_async.__main__ import main; main()"
+    )
+    with Sandbox() as world:
+        run = subprocess.run(
+            [sys.executable, "-c", code, "api", "GET", "/v2/me", *at(world, SECRET)],
+            env=environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert run.returncode == 1
+    assert "a bug" in run.stderr
+    assert SECRET not in run.stdout + run.stderr
+
+
+# --- export -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.ndjson", "out.csv"])
+def test_an_export_holds_every_booking_once(name: str, world: Sandbox, tmp_path: Path) -> None:
+    """The file has every booking once and bears its own name; the summary names figures and file."""
+    result = invoke("export", "bookings", *at(world), "-o", tmp_path / name, "--take", "70")
+    assert result.exit_code == 0
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    with (tmp_path / name).open(encoding="utf-8", newline="") as file:
+        found = [row["uid"] for row in csv.DictReader(file)] if name.endswith("csv") else uids(tmp_path / name)
+    assert sorted(found) == sorted(world.store.bookings)
+    assert re.search(r"300 bookings in \S+ s \(\S+ a second\), 5 requests, .* s waited.*: .*" + name, result.stderr)
+    assert result.stdout == ""
+
+
+def test_filters_reach_the_server(world: Sandbox, tmp_path: Path) -> None:
+    """Status and times are sent as the API takes them, times in UTC, and the rows come in order of start."""
+    options = ["--status", "upcoming,past", "--since", "2020-01-31", "--until", "2030-01-31T09:00+01:00"]
+    assert invoke("export", "bookings", *at(world), "-o", tmp_path / "out.jsonl", *options).exit_code == 0
+    sent = dict(world.requests[0].query)
+    assert sent["status"] == "upcoming,past"
+    assert (sent["afterStart"], sent["beforeEnd"]) == ("2020-01-31T00:00:00Z", "2030-01-31T08:00:00Z")
+    starts = [json.loads(line)["start"] for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    assert starts == sorted(starts)
+
+
+def test_a_failed_run_keeps_the_files_of_earlier_ones(world: Sandbox, tmp_path: Path) -> None:
+    """A run that gets no rows touches neither the whole file nor the partial one that are there."""
+    whole, partial = tmp_path / "out.jsonl", tmp_path / "out.jsonl.part"
+    whole.write_text("whole\n")
+    partial.write_text("partial\n")
+    assert invoke("export", "bookings", *at(world, "cal_wrong"), "-o", whole).exit_code == 4
+    assert (whole.read_text(), partial.read_text()) == ("whole\n", "partial\n")
+
+
+def test_a_break_in_the_middle_tells_how_to_go_on(world: Sandbox, tmp_path: Path) -> None:
+    """After a failure in the middle the message says what is in which file and how to get the rest."""
+    world.faults.add("GET", "/v2/bookings", after=2, times=100, garbage=True)
+    file = tmp_path / "out.jsonl"
+    result = invoke("export", "bookings", *at(world), "-o", file, "--take", "100", "--prefetch", "0")
+    assert result.exit_code == 6
+    assert len(uids(tmp_path / "out.jsonl.part")) == 200
+    assert f"200 bookings are in {file}.part" in result.stderr
+    assert "--since 20" in result.stderr
+
+
+def test_a_path_with_brackets_is_printed_as_it_is(world: Sandbox, tmp_path: Path) -> None:
+    """Brackets in a file's name are no markup."""
+    result = invoke("export", "bookings", *at(world), "-o", tmp_path / "[red]out.jsonl")
+    assert "[red]out.jsonl" in result.stderr
+
+
+def test_a_pipe_takes_json_lines() -> None:
+    """Standard output is written directly, as JSON lines, with everything else on stderr."""
+    run = calcom("--sandbox", "export", "bookings", "-o", "/dev/stdout")
+    assert run.returncode == 0
+    assert len({json.loads(line)["uid"] for line in run.stdout.splitlines()}) == connection.SANDBOX_BOOKINGS
+
+
+def test_standard_output_into_a_file_leaves_the_device_alone(tmp_path: Path) -> None:
+    """/dev/stdout that leads to a file is followed there; the link itself is not replaced."""
+    with (tmp_path / "out.jsonl").open("w") as out:
+        run = subprocess.run(
+            command("--sandbox", "export", "bookings", "-o", "/dev/stdout", "--format", "jsonl"),
+            env=environment(), stdout=out, stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
+    assert run.returncode == 0
+    assert Path("/dev/stdout").is_symlink()
+    assert len(uids(tmp_path / "out.jsonl")) == connection.SANDBOX_BOOKINGS
+
+
+def test_a_disk_that_fills_up_leaves_whole_lines(tmp_path: Path) -> None:
+    """When the disk is full in the middle, what is in the partial file are whole lines."""
+
+    def small_disk() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
+
+    run = calcom("--sandbox", "export", "bookings", "-o", tmp_path / "out.jsonl", preexec_fn=small_disk)
+    assert run.returncode == 7
+    assert "free some space" in run.stderr
+    assert not (tmp_path / "out.jsonl").exists()
+    saved = uids(tmp_path / "out.jsonl.part")
+    assert saved
+    assert f"{len(saved):,} bookings are in" in run.stderr
+
+
+# --- Ctrl-C -------------------------------------------------------------------------------------------------------
+
+
+def read_terminal(terminal: int) -> Iterator[bytes]:
+    try:
+        while chunk := os.read(terminal, 4096):
+            yield chunk
+    except OSError:  # what Linux says when nobody is left at the other end
+        os.close(terminal)
+
+
+def interrupt(process: subprocess.Popen[str]) -> tuple[int, str]:
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    return process.returncode, told
+
+
+def test_ctrl_c_leaves_a_valid_file_and_a_way_to_go_on(world: Sandbox, tmp_path: Path) -> None:
+    """Interrupted in the middle, the partial file is whole lines, and following the advice gives the rest."""
+    world.faults.add("GET", "/v2/bookings", after=3, times=1, slow=30)
+    file, partial = tmp_path / "out.jsonl", tmp_path / "out.jsonl.part"
+    running = start("export", "bookings", *at(world), "-o", file, "--take", "40", stderr=subprocess.PIPE)
+    until(lambda: partial.exists() and partial.read_bytes().count(b"\n") >= 80, "two pages")
+    code, told = interrupt(running)
+    assert code == 130
+    assert "Traceback" not in told
+    assert not file.exists()
+    advice = re.search(r"--since (\S+) and another file", told)
+    assert advice, told
+    world.faults.clear()
+    rest = tmp_path / "rest.jsonl"
+    assert invoke("export", "bookings", *at(world), "-o", rest, "--since", advice[1]).exit_code == 0
+    first, second = uids(partial), uids(rest)
+    assert {*first, *second} == set(world.store.bookings)
+    assert len(second) < 300
+
+
+def test_a_wait_for_the_limit_is_shown_and_can_be_interrupted(tmp_path: Path) -> None:
+    """While the rate limit is waited for, stderr says so, and Ctrl-C ends it at once."""
+    ours, theirs = pty.openpty()
+    with Sandbox(bookings=300, rate_limit=3, window=60) as world:
+        running = start("export", "bookings", *at(world), "-o", tmp_path / "out.csv", "--take", "10", stderr=theirs)
+        os.close(theirs)
+        drawn, screen = b"", read_terminal(ours)
+        while b"rate limit: waiting" not in drawn:
+            drawn += next(screen)
+        running.send_signal(signal.SIGINT)
+        drawn += b"".join(screen)
+        assert running.wait(30) == 130
+    assert b"interrupted" in drawn
+    with (tmp_path / "out.csv.part").open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == list(BOOKING_COLUMNS)
+    assert {len(row) for row in rows} == {len(header)}
+    assert 429 not in {seen.status for seen in world.requests}
+
+
+# --- the board ----------------------------------------------------------------------------------------------------
+
+
+def standing(**changes: Any) -> Stats:
+    bucket = SimpleNamespace(**{"blocked": 0.0, "waiting": 0, "in_flight": 0, **changes})
+    return Stats(requests=1, retries=0, waits=0, refused=0, pages=0, seconds_waited=0, connections=0, limits=[bucket])
+
+
+def request(**changes: Any) -> Event:
+    return Event(**{"kind": "request", "method": "GET", "path": "/bookings", "status": 200, **changes})
+
+
+@pytest.mark.parametrize(
+    ("stats", "later", "said"),
+    [
+        ({"waiting": 2}, 12, "rate limit: waiting 12 s"),
+        ({"waiting": 2, "blocked": 41.6}, 12, "blocked by the rate limit for 42 s"),
+        ({"waiting": 2, "in_flight": 1}, 12, "118 calls left"),
+        ({}, 12, "118 calls left"),
+    ],
+)
+def test_the_board_tells_what_is_waited_for(stats: dict[str, Any], later: float, said: str) -> None:
+    """The board says that the limit is waited for and since when, or for how long it is blocked."""
+    board = Board()
+    board.on_event(request(remaining=118))
+    board._look(standing(**stats), 100.0)
+    board._look(standing(**stats), 100.0 + later)
+    assert said in board._text()
+
+
+def test_the_board_tells_of_trouble_until_it_is_over() -> None:
+    """A repeat that is coming is shown until the next answer."""
+    board = Board()
+    board.on_event(request(kind="retry", status=503))
+    assert "503, trying again" in board._text()
+    board.on_event(request())
+    assert "503" not in board._text()
+
+
+def test_waits_side_by_side_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pages that wait during the same ten seconds are ten seconds of waiting, not twenty."""
+    board = Board()
+    begun = board._waited_until
+    monkeypatch.setattr(time, "monotonic", lambda: begun + 10)
+    board.on_event(request(kind="wait", seconds=10.0))
+    board.on_event(request(kind="wait", seconds=9.0))
+    assert board.waited == 10.0
+
+
+def test_the_board_counts_and_reckons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows, rate, calls left and time to go come from the count and the clock."""
+    board = Board()
+    board._started = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: board._started + 10)
+    board.on_event(request(remaining=7))
+    board.on_progress(Progress(1_000, 4_000, 4))
+    assert board._text() == "1,000 of 4,000 bookings, 100/s, 7 calls left, 0:00:30 to go"
+
+
+def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
+    """On a terminal the bar is drawn in place, on stderr, with rows and calls left."""
+    ours, theirs = pty.openpty()
+    running = start("--sandbox", "export", "bookings", "-o", tmp_path / "out.jsonl", stderr=theirs)
+    os.close(theirs)
+    drawn = b"".join(read_terminal(ours)).decode()
+    assert running.wait(30) == 0
+    assert "━" in drawn
+    assert "2,000 of 2,000 bookings" in drawn
+    assert "calls left" in drawn
+
+
+# --- api and whoami -----------------------------------------------------------------------------------------------
+
+
+def test_api_prints_the_answer_as_json(world: Sandbox) -> None:
+    """`api` prints the whole answer; queries are passed on, repeated names as a comma list."""
+    query = ["-q", "take=5", "--query", "status=past", "-q", "status=upcoming"]
+    result = invoke("api", "get", "/v2/bookings", *query, *at(world))
+    assert len(json.loads(result.stdout)["data"]) == 5
+    assert dict(world.requests[0].query) == {"take": "5", "status": "past,upcoming"}
+
+
+@pytest.mark.parametrize("source", ["inline", "file", "stdin"])
+def test_api_takes_a_body(source: str, world: Sandbox, tmp_path: Path) -> None:
+    """A body comes from the argument, from @FILE or from @- (standard input)."""
+    text = json.dumps({"name": "Ana Łódź"})
+    (tmp_path / "body.json").write_text(text, "utf-8")
+    body = {"inline": text, "file": f"@{tmp_path / 'body.json'}", "stdin": "@-"}[source]
+    result = invoke("api", "PATCH", "/v2/me", "--body", body, *at(world), input=text if source == "stdin" else None)
+    assert json.loads(result.stdout)["data"]["name"] == "Ana Łódź"
+    assert world.requests[0].body == {"name": "Ana Łódź"}
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["GET", "/v2/bookings", "-q", "take"], 2, "--query wants NAME=VALUE, not 'take'"),
+        (["GET", "bookings?take=1"], 2, "a path looks like /v2/bookings"),
+        (["PATCH", "/v2/me", "-b", "{name: 1}"], 2, "--body is not JSON"),
+        (["PATCH", "/v2/me", "-b", "@nowhere.json"], 2, "cannot read nowhere.json: No such file"),
+        (["PATCH", "/v2/me", "-b", "@latin.json"], 2, "--body is not JSON"),
+        (["GET", "/v2/bookings/nobody"], 3, "404"),
+        (["GET", "/v2/nowhere"], 3, "Cannot GET"),
+    ],
+)
+def test_api_tells_what_is_wrong(args: list[str], code: int, message: str, world: Sandbox, here: Path) -> None:
+    """A wrong query, path or body is told before anything is sent, a refusal with what the server said."""
+    (here / "latin.json").write_bytes(b'"\xe9"')
+    result = invoke("api", *args, *at(world))
+    assert result.exit_code == code
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
+def test_whoami_is_a_table_or_json(world: Sandbox) -> None:
+    """`whoami` prints who the key belongs to, for people or for programs."""
+    table, plain = invoke("whoami", *at(world)), invoke("whoami", "--json", *at(world))
+    assert re.search(r"email +ana@sandbox\.test", table.stdout)
+    assert json.loads(plain.stdout)["email"] == "ana@sandbox.test"
+
+
+# --- sandbox ------------------------------------------------------------------------------------------------------
+
+
+def test_the_sandbox_says_how_to_connect_and_frees_its_port() -> None:
+    """`sandbox` prints the settings that lead to it, and Ctrl-C gives the port back."""
+    running = start("sandbox", "--port", "0", "--bookings", "5", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert running.stdout
+    settings = dict(re.findall(r"(CAL_\w+)=(\S+)", running.stdout.readline()))
+    assert settings.keys() == {"CAL_API_URL", "CAL_API_KEY"}
+    me = calcom("whoami", "--json", env=settings)
+    assert json.loads(me.stdout)["username"] == "ana"
+    code, told = interrupt(running)
+    assert code == 0
+    assert "5 bookings" in told
+    assert "Traceback" not in told
+    port = int(settings["CAL_API_URL"].split(":")[2].split("/")[0])
+    with Sandbox(port=port) as again:
+        assert str(port) in again.url
+
+
+@pytest.mark.parametrize("port", [lambda: None, lambda: 70_000, lambda: -1], ids=["in use", "too high", "negative"])
+def test_a_port_that_cannot_be_had_is_told(port: Callable[[], int | None], world: Sandbox) -> None:
+    """A port in use or out of range is one message and code 2."""
+    taken = world.url.split(":")[2].split("/")[0]
+    result = invoke("sandbox", "--port", str(port() or taken))
+    assert result.exit_code == 2
+    assert "port" in result.stderr

@@ -1,0 +1,398 @@
+"""Calcom: life cycle, twins, the way to anything else, and what it tells about itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import pytest
+from stand_ins import NO_LIMIT, Cut, Diary, Heard, Peer, http
+
+from calcom_async import (
+    AccessToken,
+    ApiKey,
+    Calcom,
+    Config,
+    ConfigError,
+    InvalidRequestError,
+    NotFoundError,
+    PlatformClient,
+    ServerError,
+    TokenBucket,
+)
+from calcom_async.client import VERSION_BY_PATH
+from calcom_async.resources.bookings import Bookings
+from calcom_async.resources.event_types import EventTypes
+from calcom_async.resources.schedules import Schedules
+from calcom_async.resources.slots import Slots
+from calcom_async.sandbox import Sandbox
+
+ME = http(body=b'{"status":"success","data":{"id":1,"email":"a@b.test"}}')
+SECRET = "cal_live_verysecret"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A server in a thread of its own, so that it outlives event loops."""
+    with Sandbox(bookings=30) as running:
+        yield running
+
+
+async def asked(*args: Any, lines: tuple[Any, ...] = (ME,), **kwargs: Any) -> Heard:
+    """What one `request()` looks like at the server."""
+    async with Peer(*lines) as peer, Calcom(SECRET, base_url=peer.url, **kwargs.pop("settings", {})) as cal:
+        await cal.request(*args, **kwargs)
+        return peer.heard[-1]
+
+
+# ---------------------------------------------------------------------------------------------------- how it is made
+
+
+def test_a_key_may_be_plain_text():
+    """A text is an API key; credentials of any kind are taken as they are."""
+    assert Calcom("cal_x").credentials.headers == {"Authorization": "Bearer cal_x"}
+    token = AccessToken("t")
+    assert Calcom(token).credentials is token
+
+
+def test_the_environment_is_read_where_nothing_is_given(monkeypatch):
+    """Key and address come from the variables of the official command line; what is given wins."""
+    monkeypatch.setenv("CAL_API_KEY", "cal_env")
+    monkeypatch.setenv("CAL_API_URL", "https://cal.example.org")
+    assert Calcom().credentials.headers == {"Authorization": "Bearer cal_env"}
+    assert Calcom().config.base_url == "https://cal.example.org/v2"
+    assert Calcom("cal_x", base_url="https://other.test").config == Config(
+        base_url="https://other.test", api_key="cal_env"
+    )
+
+
+def test_a_config_of_yours_replaces_the_environment(monkeypatch):
+    """With `config=` nothing is read from the environment, so no key goes to an address it was not meant for."""
+    monkeypatch.setenv("CAL_API_KEY", "cal_env")
+    with pytest.raises(ConfigError, match=r"Config\.from_env\(\)"):
+        Calcom(config=Config(base_url="https://other.test"))
+    assert Calcom(config=Config(api_key="cal_x"), timeout=3).config == Config(api_key="cal_x", timeout=3)
+
+
+def test_no_credentials_say_what_to_do():
+    """Without credentials the error names the two ways to give them."""
+    with pytest.raises(ConfigError, match=r"pass an API key to Calcom\(\), or set CAL_API_KEY"):
+        Calcom()
+
+
+def test_an_unknown_setting_is_named_with_those_that_exist():
+    """A misspelt keyword is a ConfigError that names it and lists the settings."""
+    with pytest.raises(ConfigError, match=r"no setting 'timeuot'; the settings are base_url, .*timeout"):
+        Calcom("cal_x", timeuot=3)
+
+
+def test_a_setting_that_cannot_work_is_refused_at_once():
+    """Settings given as keywords are checked as those of a Config are."""
+    with pytest.raises(ConfigError, match="timeout"):
+        Calcom("cal_x", timeout=-1)
+    with pytest.raises(ConfigError, match="timeout"):
+        Calcom("cal_x", config=Config(), timeout=-1)
+
+
+@pytest.mark.parametrize(
+    "credentials", [SECRET, ApiKey(SECRET), PlatformClient("client", SECRET), AccessToken(SECRET), None]
+)
+def test_no_secret_is_printed(credentials):
+    """Neither the client, nor its resources, nor its stats show a secret."""
+    cal = Calcom(credentials, api_key=SECRET)
+    shown = f"{cal!r} {cal.config!r} {cal.stats()!r} {cal.me!r} {cal.organization(7)!r} {cal._channel!r}"
+    assert SECRET not in shown
+
+
+# -------------------------------------------------------------------------------------------------------- life cycle
+
+
+async def test_a_client_that_is_not_open_says_what_to_do():
+    """Requests before opening and after closing raise ConfigError."""
+    cal = Calcom("cal_x", base_url="http://localhost", limiter=TokenBucket(limit=1000, window=0.1))
+    assert not cal.is_open
+    with pytest.raises(ConfigError, match="not open"):
+        await cal.me.get()
+    async with cal:
+        assert cal.is_open
+    with pytest.raises(ConfigError, match="not open"):
+        await cal.request("GET", "/v2/me")
+
+
+async def test_opening_twice_is_a_mistake():
+    """One `async with` is enough; a second one at the same time raises and does no harm to the first."""
+    async with Calcom("cal_x") as cal:
+        with pytest.raises(ConfigError, match="open already"):
+            await cal.__aenter__()
+        assert cal.is_open
+
+
+def test_one_event_loop_after_another(sandbox):
+    """A client can be opened again, in another loop too, and its limiter goes on with what it knows."""
+    cal = Calcom(sandbox.api_key, base_url=sandbox.url)
+
+    async def visit() -> int:
+        async with cal:
+            return (await cal.me.get()).id
+
+    assert [asyncio.run(visit()) for _ in range(3)] == [1, 1, 1]
+    assert cal.stats().requests == 3
+    assert len(cal.stats().limits) == 1
+
+
+async def test_a_borrowed_session_is_used_and_not_closed():
+    """A session of yours serves the client and outlives it."""
+    async with Peer(ME) as peer, aiohttp.ClientSession(headers={"X-Mine": "1"}) as session:
+        async with Calcom("cal_x", base_url=peer.url, session=session) as cal:
+            await cal.me.get()
+        assert not session.closed
+        assert not cal.is_open
+    assert peer.heard[0].headers["x-mine"] == "1"
+
+
+async def test_closing_without_opening():
+    """A client that was never opened can be closed."""
+    await Calcom("cal_x").aclose()
+
+
+async def test_nothing_is_left_running():
+    """After closing, no task and no connection is left."""
+    async with Peer(ME) as peer:
+        async with Calcom("cal_x", base_url=peer.url) as cal:
+            await asyncio.gather(*(cal.me.get() for _ in range(5)))
+        await asyncio.wait_for(peer.quiet(), 5)
+    assert len(asyncio.all_tasks()) == 1
+
+
+# ------------------------------------------------------------------------------------------------------------- twins
+
+
+async def test_acting_as_somebody_else():
+    """A second client has its own credentials and limits, and the connections, events and retry budget of the first."""
+    diary = Diary()
+    async with Peer(ME) as peer, Calcom("cal_a", base_url=peer.url, on_event=diary) as cal:
+        twin = cal.acting_as("cal_b")
+        await cal.me.get()
+        await twin.me.get()
+        assert [heard.headers["authorization"] for heard in peer.heard] == ["Bearer cal_a", "Bearer cal_b"]
+        assert [heard.connection for heard in peer.heard] == [1, 1]
+        assert len({bucket.key for bucket in cal.stats().limits}) == 2
+        assert cal.stats() == twin.stats()
+        assert twin._retry_budget is cal._retry_budget
+        async with twin:
+            pass
+        assert cal.is_open
+        assert twin.is_open
+    assert not twin.is_open
+    assert len(diary.of("request")) == 2
+
+
+async def test_the_resources_of_a_twin_are_its_own():
+    """A resource that was used before the twin was made still acts as the first."""
+    async with Peer(ME) as peer, Calcom("cal_a", base_url=peer.url) as cal:
+        await cal.me.get()
+        await cal.acting_as("cal_b").me.get()
+        await cal.me.get()
+    keys = [heard.headers["authorization"][-1] for heard in peer.heard]
+    assert keys == ["a", "b", "a"]
+
+
+async def test_a_priority_is_a_place_in_the_same_line():
+    """`with_priority` shares the limit and stands elsewhere in its line, for typed calls and for any other."""
+
+    class Spy(TokenBucket):
+        priorities: list[int]
+
+        async def acquire(self, bucket: Any, *, priority: int = 0, max_wait: float | None = None) -> Any:
+            self.priorities.append(priority)
+            return await super().acquire(bucket, priority=priority, max_wait=max_wait)
+
+    limiter = Spy()
+    limiter.priorities = []
+    async with Peer(ME) as peer, Calcom("cal_a", base_url=peer.url, limiter=limiter) as cal:
+        export = cal.with_priority(3)
+        await cal.me.get()
+        await export.me.get()
+        await export.request("GET", "/v2/me")
+        await export.acting_as("cal_b").me.get()
+    assert limiter.priorities == [0, 3, 3, 3]
+    assert len(limiter.snapshot()) == 2
+
+
+async def test_closing_waits_for_the_renewals_of_twins():
+    """A twin's token that is being renewed is stored before the connections go."""
+    pair = {"accessToken": "new", "refreshToken": "newer", "accessTokenExpiresAt": 1, "refreshTokenExpiresAt": 2}
+    expired = json.dumps({"error": {"code": "TokenExpiredException", "message": "expired"}}).encode()
+    began, stored = asyncio.Event(), []
+
+    async def slowly(writer: asyncio.StreamWriter) -> None:
+        began.set()
+        await asyncio.sleep(0.03)
+        writer.write(http(body=json.dumps({"status": "success", "data": pair}).encode()))
+
+    async with Peer(http(498, expired), slowly, ME) as peer:
+        async with Calcom("cal_a", base_url=peer.url) as cal:
+            token = AccessToken("old", "r", client_id="c", client_secret="s", on_renewed=stored.append)
+            call = asyncio.create_task(cal.acting_as(token).me.get())
+            await began.wait()
+            call.cancel()
+        assert [tokens.access for tokens in stored] == ["new"]
+
+
+# ----------------------------------------------------------------------------------------------- anything else
+
+
+def test_the_version_table_is_that_of_the_resources():
+    """`request()` sends the version that the typed methods of the area send."""
+    typed = {"bookings": Bookings, "event-types": EventTypes, "schedules": Schedules, "slots": Slots}
+    assert {path: resource.version for path, resource in typed.items()} == VERSION_BY_PATH
+    assert {path: resource.area.replace("_", "-") for path, resource in typed.items()} == {path: path for path in typed}
+
+
+@pytest.mark.parametrize(
+    ("path", "settings", "version"),
+    [
+        *((f"/v2/{path}/1", {}, version) for path, version in VERSION_BY_PATH.items()),
+        ("/v2/me", {}, None),
+        ("/v2/event-types/1/private-links", {}, None),
+        ("/v2/event-types/1/private-links/x", {}, None),
+        ("/v2/verified-resources/emails", {}, None),
+        ("/v2/organizations/1/teams", {}, None),
+        ("/v2/event-types/1", {"versions": {"event_types": "2030-01-01"}}, "2030-01-01"),
+    ],
+)
+async def test_the_version_of_any_request(path, settings, version):
+    """The version is what the path needs, or what the settings say; some paths must have none."""
+    assert (await asked("GET", path, settings=settings)).headers.get("cal-api-version") == version
+
+
+async def test_a_version_can_be_asked_for():
+    """`version=` wins over everything."""
+    heard = await asked("GET", "/v2/slots", version="1", settings={"versions": {"slots": "2"}})
+    assert heard.headers["cal-api-version"] == "1"
+
+
+async def test_any_request_is_written_like_the_typed_ones():
+    """Query and body follow the same rules, `/v2` may be left out, and the JSON comes back whole."""
+    start = datetime(2030, 5, 6, 10, tzinfo=UTC)
+    heard = await asked("post", "/slots/reservations", query={"a": [1, 2], "b": None}, body={"start": start})
+    assert (heard.method, heard.target) == ("POST", "/v2/slots/reservations?a=1%2C2")
+    assert json.loads(heard.body) == {"start": "2030-05-06T10:00:00Z"}
+    async with Peer(http(body=b'{"any":[1]}'), http(204, b"")) as peer, Calcom("cal_x", base_url=peer.url) as cal:
+        assert await cal.request("GET", "/v2/me") == {"any": [1]}
+        assert await cal.request("DELETE", "/v2/me") is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "/", "me", "v2/me", "//evil.test/me", "/v2//me", "/v2/../admin", "/v2/bookings/../../x", "/v2/bookings/./x",
+     "/v2/bookings/%2e%2e/me", "/v2/bookings/%2E./me", "/v2/me?x=1", "/v2/me#x", "/v2/a b", "/v2/a\\b", "/v2/me/",
+     "https://evil.test/v2/me", "/v2/me\r\nX-Evil: 1", "/v2/me\t", "/v2/é", "/v2/a%zz", "/v2/", "/v2/me\x00"],
+)  # fmt: skip
+async def test_a_path_that_leads_elsewhere_is_refused(path):
+    """What could leave the API, smuggle a header or hide a query raises before anything is sent."""
+    async with Peer(ME) as peer, Calcom("cal_x", base_url=peer.url) as cal:
+        with pytest.raises(InvalidRequestError, match="a path looks like"):
+            await cal.request("GET", path)
+    assert peer.heard == []
+
+
+@pytest.mark.parametrize("path", ["/v2/me", "/me", "/v2/bookings/aZ09-_.~", "/v2/x/a%2Fb", "/v2/x/a@b.test", "/v2/v2"])
+async def test_a_path_that_stays_inside_is_sent_as_it_is(path):
+    """Quoted ids and the like arrive as they were written, below one /v2."""
+    assert (await asked("GET", path)).target == (path if path.startswith("/v2/") else f"/v2{path}")
+
+
+@pytest.mark.parametrize("method", ["", "GET ", "GE T", "GET\r\nX: 1", "G3T", "GÉT"])
+async def test_a_method_is_a_word(method):
+    """Nothing can be smuggled in with the method."""
+    with pytest.raises(InvalidRequestError, match="a method is a word"):
+        await Calcom("cal_x").request(method, "/v2/me")
+
+
+@pytest.mark.parametrize(
+    ("method", "repeatable", "attempts"),
+    [("GET", None, 2), ("POST", None, 1), ("DELETE", None, 1), ("GET", False, 1), ("POST", True, 2)],
+)
+async def test_what_of_anything_is_repeated(method, repeatable, attempts):
+    """Reads may be repeated and others not, unless told otherwise."""
+    async with Peer(http(503, b""), ME) as peer, Calcom("cal_x", base_url=peer.url, backoff_base=0) as cal:
+        with suppress(ServerError):
+            await cal.request(method, "/v2/things", repeatable=repeatable)
+    assert len(peer.heard) == attempts
+
+
+async def test_naive_times_are_refused_before_anything_is_sent():
+    """A datetime without a zone, in query or body, raises ValueError and nothing goes out."""
+    naive = datetime(2030, 5, 6)  # noqa: DTZ001 - what is refused
+    async with Peer(ME) as peer, Calcom("cal_x", base_url=peer.url) as cal:
+        for arguments in ({"query": {"start": naive}}, {"body": {"a": [naive]}}):
+            with pytest.raises(ValueError, match="no time zone"):
+                await cal.request("POST", "/v2/slots", **arguments)
+    assert peer.heard == []
+
+
+# ------------------------------------------------------------------------------------------------------- it tells
+
+
+async def test_stats_count_what_happened(sandbox):
+    """Requests, retries, pages and the limits are counted, for the client and its twins together."""
+    async with Calcom(sandbox.api_key, base_url=sandbox.url, backoff_base=0) as cal:
+        free = {name.replace("_", "-"): text for name, text in NO_LIMIT.items()}
+        sandbox.faults.add("GET", "/v2/me", status=503, times=1, headers=free)
+        await cal.me.get()
+        assert len(await cal.bookings.list(take=10).collect()) == 30
+        with pytest.raises(NotFoundError):
+            await cal.bookings.get("nope")
+        stats = cal.stats()
+    assert (stats.requests, stats.retries, stats.pages, stats.refused) == (6, 1, 3, 0)
+    assert stats.connections >= 1
+    assert [bucket.in_flight for bucket in stats.limits] == [0]
+
+
+async def test_events_have_templates_and_no_ids(sandbox):
+    """Events name the operation, not the thing: neither typed calls nor others put an id into logs."""
+    diary = Diary()
+    async with Calcom(sandbox.api_key, base_url=sandbox.url, on_event=diary) as cal:
+        uid = (await cal.bookings.list(take=1).collect(1))[0].uid
+        await cal.bookings.get(uid)
+        await cal.request("GET", f"/v2/bookings/{uid}")
+        await cal.request("GET", "/v2/event-types/1")
+        await cal.request("GET", "/v2/event-types", query={"username": "ana"})
+    paths = [event.path for event in diary.of("request")]
+    assert paths == ["/bookings", "/bookings/{}", "/bookings/{}", "/event-types/{}", "/event-types"]
+    assert uid not in repr(diary.events)
+    assert [(event.path, event.rows) for event in diary.of("page")] == [("/bookings", 1)]
+
+
+async def test_a_failing_on_event_is_not_felt(sandbox, caplog):
+    """A callback that raises does not break the call."""
+    async with Calcom(sandbox.api_key, base_url=sandbox.url, on_event=lambda event: 1 / 0) as cal:
+        assert (await cal.me.get()).id == 1
+    assert "on_event callback failed" in caplog.text
+
+
+async def test_no_secret_in_logs_or_errors(caplog):
+    """The whole chain of a failure, and everything logged, is free of the key."""
+    caplog.set_level("DEBUG")
+    async with Peer(http(401, b"{}"), Cut(b"")) as peer, Calcom(SECRET, base_url=peer.url, max_attempts=1) as cal:
+        for _ in range(2):
+            with pytest.raises(Exception) as caught:  # noqa: PT011 - every kind of error is looked at
+                await cal.me.get()
+            error: BaseException | None = caught.value
+            while error:
+                assert SECRET not in f"{error!r} {error} {vars(error)}"
+                error = error.__cause__ or error.__context__
+    assert caplog.records
+    assert SECRET not in caplog.text
+
+
+async def test_a_user_agent_of_ones_own():
+    """Requests name the package and its version, or what the settings say."""
+    assert (await asked("GET", "/v2/me")).headers["user-agent"].startswith("calcom_async/")
+    assert (await asked("GET", "/v2/me", settings={"user_agent": "mine/1"})).headers["user-agent"] == "mine/1"

@@ -1,0 +1,122 @@
+"""Config: defaults in one place, checked when made, silent about the key."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import msgspec
+import pytest
+
+from calcom_async import Config, ConfigError
+
+SECRET = "cal_live_verysecret"
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("https://api.cal.com", "https://api.cal.com/v2"),
+        ("https://api.cal.com/v2", "https://api.cal.com/v2"),
+        ("https://api.cal.eu/v2/", "https://api.cal.eu/v2"),
+        ("https://cal.example.org/api", "https://cal.example.org/api/v2"),
+        ("https://cal.example.org/api/v2//", "https://cal.example.org/api/v2"),
+        ("https://cal.example.org:8443/v20", "https://cal.example.org:8443/v20/v2"),
+        ("http://127.0.0.1:5555", "http://127.0.0.1:5555/v2"),
+        ("http://[::1]:5555", "http://[::1]:5555/v2"),
+        ("http://localhost/v2", "http://localhost/v2"),
+        ("http://api.localhost", "http://api.localhost/v2"),
+    ],
+)
+def test_base_url_is_taken_with_or_without_v2(given, used):
+    """Whatever the address looks like, requests go below one `/v2`."""
+    assert Config(base_url=given).base_url == used
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("api.cal.com", "must look like"),
+        ("ftp://api.cal.com", "must look like"),
+        ("https://", "must look like"),
+        ("https://a b/v2", "must look like"),
+        ("http://[::1", "must look like"),
+        ("https://api.cal.com:99999", "must look like"),
+        ("http://api.cal.com", "in clear"),
+        ("http://127.0.0.1.evil.test", "in clear"),
+        (f"https://me:{SECRET}@api.cal.com", "user name or password"),
+        (f"ftp://me:{SECRET}@api.cal.com", "user name or password"),
+        (f"https://{SECRET}@api.cal.com", "user name or password"),
+        (f"https://api.cal.com/v2?apiKey={SECRET}", "query or fragment"),
+        (f"https://api.cal.com/v2#{SECRET}", "query or fragment"),
+    ],
+)
+def test_an_address_that_cannot_be_meant_is_refused(url, reason):
+    """A bad address is a ConfigError that says why, and never repeats a secret in it."""
+    with pytest.raises(ConfigError, match=reason) as caught:
+        Config(base_url=url)
+    assert SECRET not in str(caught.value)
+
+
+def test_plain_http_needs_a_word():
+    """Other hosts than this machine are reached in clear only with allow_http."""
+    assert Config(base_url="http://cal.lan", allow_http=True).base_url == "http://cal.lan/v2"
+
+
+POSITIVE = ("timeout", "connect_timeout", "deadline", "keepalive", "max_attempts", "max_connections", "rate_limit")
+
+
+@pytest.mark.parametrize("name", [*POSITIVE, "max_response_bytes"])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), "60"])
+def test_a_number_that_must_be_positive(name, value):
+    """What cannot work is refused when the Config is made, by name."""
+    with pytest.raises(ConfigError, match=f"Config.{name} must be"):
+        Config(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["backoff_base", "backoff_cap", "retry_budget", "max_wait"])
+def test_a_number_that_may_be_zero(name):
+    """Zero switches these off; less is refused."""
+    assert getattr(Config(**{name: 0}), name) == 0
+    with pytest.raises(ConfigError, match=f"Config.{name} must be"):
+        Config(**{name: -0.1})
+
+
+def test_the_repr_hides_the_key_and_shows_what_differs():
+    """A printed Config shows the settings that differ from the defaults, the key as stars."""
+    config = Config(api_key=SECRET, timeout=5, retry_budget=0)
+    assert repr(config) == "Config(base_url='https://api.cal.com/v2', api_key='***', timeout=5, retry_budget=0)"
+    assert SECRET not in str(dict(config.__rich_repr__()))
+
+
+@pytest.mark.parametrize("travel", [lambda config: pickle.loads(pickle.dumps(config)), copy.deepcopy, copy.copy])
+def test_a_config_travels(travel):
+    """A Config crosses processes with everything in it."""
+    config = Config(api_key=SECRET, base_url="https://cal.example.org/x", versions={"slots": "2030-01-01"})
+    assert travel(config) == config
+
+
+def test_a_changed_copy_is_checked_too():
+    """Replacing a field checks it as the making does."""
+    with pytest.raises(ConfigError):
+        msgspec.structs.replace(Config(), timeout=-1)
+
+
+def test_the_idle_time_is_shorter_than_the_servers():
+    """The server closes idle connections after 5 s; by default ours are gone before."""
+    assert Config().keepalive < 5
+
+
+def test_from_env_reads_the_variables_of_the_official_command_line(monkeypatch):
+    """CAL_API_KEY and CAL_API_URL are read, and what is given wins."""
+    monkeypatch.setenv("CAL_API_KEY", SECRET)
+    monkeypatch.setenv("CAL_API_URL", "https://cal.example.org")
+    assert Config.from_env(timeout=3) == Config(api_key=SECRET, base_url="https://cal.example.org", timeout=3)
+    assert Config.from_env(api_key="cal_other").api_key == "cal_other"
+
+
+def test_an_empty_variable_is_no_value(monkeypatch):
+    """A variable that is set to nothing counts as not set."""
+    monkeypatch.setenv("CAL_API_KEY", "")
+    monkeypatch.setenv("CAL_API_URL", "")
+    assert Config.from_env() == Config()

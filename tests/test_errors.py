@@ -1,0 +1,97 @@
+"""The exceptions: one tree, whole after a journey between processes, and saying where."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+import re
+from typing import Any
+
+import pytest
+
+from calcom_async import errors
+from calcom_async.errors import ApiError, CalcomError, RateLimit
+
+EVIDENCE: dict[str, Any] = {
+    "code": "Whatever",
+    "details": {"errors": [{"property": "a"}]},
+    "fields": {"a": ["is bad"]},
+    "request_id": "r-1",
+    "rate_limits": [RateLimit("default", 120, 0, 3.0)],
+    "method": "GET",
+    "path": "/me",
+    "seconds": 0.5,
+}
+CLASSES = {name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, CalcomError)}
+
+
+def example(kind: type[CalcomError]) -> CalcomError:
+    if issubclass(kind, errors.RateLimitedError | errors.ServerError):
+        return kind("no", status=503, retry_after=7.0, **EVIDENCE)
+    if issubclass(kind, ApiError):
+        return kind("no", status=499, **EVIDENCE)
+    if issubclass(kind, errors.TransportError):
+        return kind("broke", sent=True, seconds=0.25)
+    if kind is errors.IncompleteListError:
+        return kind("short", expected=3, seen=2)
+    return kind("plain")
+
+
+@pytest.mark.parametrize("kind", CLASSES.values(), ids=CLASSES)
+@pytest.mark.parametrize("travel", [lambda error: pickle.loads(pickle.dumps(error)), copy.deepcopy, copy.copy])
+def test_every_error_survives_a_journey(kind, travel):
+    """Pickled or copied, an error keeps its class, its text and its evidence."""
+    error = example(kind)
+    arrived = travel(error)
+    assert type(arrived) is kind
+    assert str(arrived) == str(error) != ""
+    assert arrived.args == error.args
+    assert vars(arrived) == vars(error)
+
+
+def test_the_drawn_tree_is_the_real_one():
+    """The tree in the docstring names every class under its parent, with the builtin it also is."""
+    assert drawn() == {name: (bases(kind)) for name, kind in CLASSES.items() if name != "CalcomError"}
+
+
+def drawn() -> dict[str, list[str]]:
+    lines = re.findall(r"^    ([│ ]*)(?:[├└]─ )?(\w+Error)(?: \((\w+)\))?", errors.__doc__ or "", re.MULTILINE)
+    parents: list[str] = []
+    tree = {}
+    for indent, name, builtin in lines:
+        depth = len(indent) // 3 + 1 if name != "CalcomError" else 0
+        del parents[depth:]
+        if parents:
+            tree[name] = [parents[-1], *([builtin] if builtin else [])]
+        parents.append(name)
+    return tree
+
+
+def bases(kind: type[CalcomError]) -> list[str]:
+    return [base.__name__ for base in kind.__bases__]
+
+
+@pytest.mark.parametrize("status", errors.BY_STATUS)
+def test_the_docstring_of_a_status_says_it(status):
+    """The class of a status begins its docstring with that status."""
+    assert (errors.BY_STATUS[status].__doc__ or "").startswith(f"{status}: ")
+
+
+def test_the_text_of_a_refusal_says_where_what_why_and_which():
+    """An ApiError's text holds the operation, the status, the message, the fields and the request id."""
+    error = ApiError("Bad", status=400, fields={"a.b": ["x", "y"]}, request_id="r-1", method="GET", path="/me")
+    assert str(error) == "GET /me: 400 Bad (a.b: x, y) [request r-1]"
+
+
+def test_a_refusal_without_evidence_is_short():
+    """Nothing is made up for what the server did not say."""
+    assert str(ApiError("Bad", status=418)) == "418 Bad"
+
+
+def test_an_error_owns_its_evidence():
+    """Changing what was given to an error afterwards does not change the error."""
+    reasons = ["x"]
+    error = ApiError("Bad", status=400, fields={"a": reasons})
+    reasons.append("y")
+    assert error.fields == {"a": ["x"]}

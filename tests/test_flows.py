@@ -1,0 +1,345 @@
+"""Stories over several resources, with a client and a sandbox as users have them, and with trouble in between."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from witness import ADA, ANA, BEA, BO, MONDAY, ORGANIZATION, SALES, THIRTY, asked, at, book
+
+from calcom_async import (
+    BadRequestError,
+    Calcom,
+    ConflictError,
+    ConnectionFailedError,
+    DecodeError,
+    Pages,
+    RateLimitedError,
+    ServerError,
+    TokenBucket,
+    TransportError,
+)
+from calcom_async.export import export, open_sink
+from calcom_async.models import (
+    Attendee,
+    Availability,
+    Booking,
+    ConfirmationPolicy,
+    CreateEventType,
+    CreateTeamEventType,
+    Host,
+    Override,
+)
+from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox.store import Store
+
+EVE = Attendee(name="Eve", email="eve@visitors.test", time_zone="UTC")
+DAY = {"start": date(2026, 11, 4), "end": date(2026, 11, 4)}
+WHOLE_WEEK = {"start": date(2026, 11, 2), "end": date(2026, 11, 8)}
+
+
+@contextmanager
+def world(**options: Any) -> Iterator[Sandbox]:
+    """A sandbox on the Monday, none of whose handlers may fail."""
+    with Sandbox(**{"now": MONDAY} | options) as sandbox:
+        yield sandbox
+        assert sandbox.failures == []
+
+
+def client(sandbox: Sandbox, **options: Any) -> Calcom:
+    """A client of it that is in no hurry to spare the server: it waits neither for the limit nor before a repeat."""
+    eager = {"backoff_base": 0.001, "limiter": TokenBucket(1_000_000, window=0.01)}
+    return Calcom(sandbox.api_key, base_url=sandbox.url, **eager | options)
+
+
+async def free(cal: Calcom, event_type_id: int = THIRTY) -> set[Any]:
+    """The free starts of Wednesday."""
+    return {slot.start for slot in (await cal.slots.search(event_type_id=event_type_id, **DAY)).slots()}
+
+
+# --- stories of a service
+
+
+async def test_from_a_slot_to_a_cancelled_booking():
+    """A slot that is booked is gone, comes back when the booking moves, and all are back when it is cancelled."""
+    with world() as sandbox:
+        async with client(sandbox) as cal:
+            before = await free(cal)
+            slot = (await cal.slots.search(event_type_id=THIRTY, **DAY)).first()
+            booking = await cal.bookings.create(start=slot.start, event_type_id=THIRTY, attendee=ADA)
+            assert await free(cal) == before - {slot.start}
+            with pytest.raises(BadRequestError, match="already has booking"):
+                await cal.bookings.create(start=slot.start, event_type_id=THIRTY, attendee=BEA)
+            moved = await cal.bookings.reschedule(booking.uid, start=at(15), reason="Later")
+            assert await free(cal) == before - {at(15)}
+            assert {one.uid async for one in cal.bookings.list(status="upcoming")} == {moved.uid}
+            await cal.bookings.cancel(moved.uid, reason="Ill")
+            assert await free(cal) == before
+            assert {one.uid async for one in cal.bookings.list(status="cancelled")} == {booking.uid, moved.uid}
+
+
+async def test_hours_decide_what_is_free():
+    """A new schedule changes the slots of an event type that uses it, and a day off takes them all."""
+    with world() as sandbox:
+        async with client(sandbox) as cal:
+            evening = Availability(days=["Wednesday"], start_time="18:00", end_time="19:00")
+            made = await cal.schedules.create(name="Evening", time_zone="Europe/Lisbon", availability=[evening])
+            body = CreateEventType(title="Late", slug="late", length_in_minutes=30, schedule_id=made.id)
+            late = await cal.event_types.create(body)
+            days = await cal.slots.search(event_type_id=late.id, **WHOLE_WEEK)
+            assert [slot.start for slot in days.slots()] == [at(18), at(18.5)]
+            await cal.schedules.update(made.id, overrides=[Override.day_off("2026-11-04")])
+            assert await cal.slots.search(event_type_id=late.id, **WHOLE_WEEK) == {}
+
+
+async def test_a_request_that_is_decided():
+    """A booking that needs confirmation is unconfirmed until decided, and declining frees its time."""
+    with world() as sandbox:
+        async with client(sandbox) as cal:
+            policy = ConfirmationPolicy(type="always", block_unconfirmed_bookings_in_booker=True)
+            body = CreateEventType(title="Ask", slug="ask", length_in_minutes=30, confirmation_policy=policy)
+            event_type = await cal.event_types.create(body)
+            first, second = [await book(cal, hour, event_type.id) for hour in (9, 10)]
+            assert {one.uid async for one in cal.bookings.list(status="unconfirmed")} == {first.uid, second.uid}
+            await cal.bookings.confirm(first.uid)
+            await cal.bookings.decline(second.uid, reason="Full")
+            assert [one.uid async for one in cal.bookings.list(status="unconfirmed")] == []
+            assert {at(9), at(10)} - await free(cal, event_type.id) == {at(9)}
+
+
+async def test_a_reservation_holds_a_slot_while_somebody_types():
+    """A reserved slot is hidden from others until it is booked or the reservation is over."""
+    with world() as sandbox:
+        async with client(sandbox) as cal:
+            other = cal.acting_as("cal_sandbox_bo")
+            await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9))
+            assert at(9) not in await free(other)
+            sandbox.clock.move(minutes=6)
+            assert at(9) in await free(other)
+
+
+async def test_a_round_robin_team():
+    """A team's event type is found by slug, booked until every host is busy, and listed with the team."""
+    with world() as sandbox:
+        async with client(sandbox) as cal:
+            team = cal.organization(ORGANIZATION).team(SALES)
+            demo = await team.event_types.create(
+                CreateTeamEventType(
+                    title="Demo",
+                    slug="demo",
+                    length_in_minutes=60,
+                    scheduling_type="ROUND_ROBIN",
+                    hosts=[Host(user_id=ANA), Host(user_id=BO)],
+                )
+            )
+            where = {"event_type_slug": "demo", "team_slug": "sales", "organization_slug": "sandbox-org"}
+            days = await cal.slots.search(**where, **WHOLE_WEEK)
+            [start] = [slot.start for slot in days.slots() if slot.start == at(15)]
+            made = await cal.bookings.create(start=start, attendee=ADA, **where)
+            assert made.event_type.id == demo.id
+            assert [one.uid async for one in team.bookings.list(status="upcoming")] == [made.uid]
+            other = await cal.bookings.create(start=start, attendee=BEA, **where)
+            assert {made.hosts[0].id, other.hosts[0].id} == {ANA, BO}
+            with pytest.raises(BadRequestError, match="One of the hosts"):
+                await cal.bookings.create(start=start, attendee=EVE, **where)
+            assert (await cal.bookings.create(start=start, attendee=ADA, **where)).uid == made.uid, "a repeat is safe"
+            assert at(15) not in {slot.start for slot in (await cal.slots.search(**where, **WHOLE_WEEK)).slots()}
+
+
+async def test_a_race_for_one_slot():
+    """Of eight who book one slot at once one wins, and the others learn that it is gone."""
+    with world() as sandbox:
+        async with client(sandbox) as cal:
+            tries = [book(cal, 9) for _ in range(8)]
+            results = await asyncio.gather(*tries, return_exceptions=True)
+        losers = [one for one in results if isinstance(one, BadRequestError | ConflictError)]
+        assert len(losers) == 7
+        assert len(sandbox.store.bookings) == 1
+
+
+# --- many bookings
+
+
+async def test_export_with_ties_is_complete(tmp_path):
+    """An export of bookings that share their times writes each exactly once, though a plain walk would lose some."""
+    file = tmp_path / "bookings.jsonl"
+    with world(bookings=900, ties=True) as sandbox:
+        async with client(sandbox) as cal:
+            report = await export(cal.bookings.list(take=60, strict=True, prefetch=3).raw(), open_sink(file))
+    uids = [json.loads(line)["uid"] for line in file.read_text("utf-8").splitlines()]
+    assert len(uids) == report.rows == 900
+    assert set(uids) == set(sandbox.store.bookings)
+
+
+def newcomer(store: Store) -> None:
+    """One more booking, made last: it shifts every row of a walk from the newest backwards."""
+    newest = max(store.bookings.values(), key=lambda one: one.id)
+    made = newest.created_at + timedelta(seconds=1)
+    store.bookings[f"new-{newest.id}"] = replace(newest, id=newest.id + 1, uid=f"new-{newest.id}", created_at=made)
+
+
+async def test_a_walk_while_others_book():
+    """Rows that shift while a list is walked come once, and none that was there from the start is missing."""
+    with world(bookings=300) as sandbox:
+        before = set(sandbox.store.bookings)
+        sandbox.faults.each("GET", "/v2/bookings", newcomer)
+        async with client(sandbox) as cal:
+            uids = [one.uid async for one in cal.bookings.list(sort_created="desc", take=50)]
+        assert len(sandbox.store.bookings) > 300
+    assert len(uids) == len(set(uids))
+    assert before <= set(uids)
+
+
+async def keep(pages: Pages[Booking], uids: list[str]) -> None:
+    """Write down the uids as they come."""
+    async for one in pages:
+        uids.append(one.uid)  # noqa: PERF401 - those before an error count
+
+
+async def test_a_page_that_cannot_be_read_can_be_asked_again():
+    """After a malformed page in the middle the same list goes on with that page."""
+    with world(bookings=300) as sandbox:
+        sandbox.faults.add("GET", "/v2/bookings", garbage=True, after=2)
+        async with client(sandbox) as cal:
+            pages, uids = cal.bookings.list(take=50), []
+            with pytest.raises(DecodeError, match="not JSON"):
+                await keep(pages, uids)
+            assert len(uids) == 100
+            await keep(pages, uids)
+        assert [one.query["skip"] for one in asked(sandbox)] == ["0", "50", "100", "100", "150", "200", "250"]
+    assert len(uids) == len(set(uids)) == 300
+
+
+# --- trouble on the line
+
+
+@pytest.mark.parametrize(
+    "trouble", [{"cut": "before"}, {"cut": "after"}, {"status": 503}, {"truncated": True}], ids=str
+)
+async def test_reads_are_repeated(trouble):
+    """A read whose answer is lost is asked again, and the caller does not notice."""
+    with world() as sandbox:
+        sandbox.faults.add("GET", "/v2/me", times=2, **trouble)
+        async with client(sandbox) as cal:
+            assert (await cal.me.get()).username == "ana"
+            assert cal.stats().retries == 2
+        assert [one.line for one in asked(sandbox)] == ["GET /me"] * 3
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind", "made"),
+    [
+        ({"cut": "before"}, ConnectionFailedError, 0),
+        ({"cut": "after"}, ConnectionFailedError, 1),
+        ({"truncated": True}, ConnectionFailedError, 1),
+        ({"garbage": True}, DecodeError, 1),
+        ({"status": 502, "html": True}, ServerError, 0),
+        ({"status": 500}, ServerError, 0),
+    ],
+    ids=str,
+)
+async def test_a_booking_is_never_asked_for_twice(trouble, kind, made):
+    """A booking whose answer is lost is not repeated, and the error says that the server may have acted."""
+    with world() as sandbox:
+        sandbox.faults.add("POST", "/v2/bookings", times=5, **trouble)
+        async with client(sandbox) as cal:
+            with pytest.raises(kind) as caught:
+                await book(cal, 9)
+        assert len(sandbox.requests) == 1
+        assert len(sandbox.store.bookings) == made
+        if isinstance(caught.value, TransportError):
+            assert caught.value.sent is True
+
+
+async def test_a_booking_whose_answer_was_lost_can_be_found():
+    """Who lost the answer finds the booking by its attendee and time, instead of booking again."""
+    with world() as sandbox:
+        sandbox.faults.add("POST", "/v2/bookings", cut="after")
+        async with client(sandbox) as cal:
+            with pytest.raises(TransportError):
+                await book(cal, 9)
+            here = cal.bookings.list(attendee_email=ADA.email, after_start=at(9), before_end=at(9.5))
+            assert [one.uid async for one in here] == list(sandbox.store.bookings)
+
+
+async def test_a_refusal_is_no_booking():
+    """A booking that was refused for the rate limit is asked for again, and made once."""
+    with world() as sandbox:
+        sandbox.faults.add("POST", "/v2/bookings", status=429)
+        async with client(sandbox) as cal:
+            made = await book(cal, 9)
+        assert list(sandbox.store.bookings) == [made.uid]
+        assert [seen.status for seen in sandbox.requests] == [429, 201]
+
+
+async def test_nobody_listens():
+    """A server that is not there was never sent anything, and the error says so."""
+    with world() as sandbox:
+        cal = client(sandbox, max_attempts=2)
+    with pytest.raises(RuntimeError):
+        _ = sandbox.url
+    async with cal:
+        with pytest.raises(ConnectionFailedError, match="cannot connect") as caught:
+            await book(cal, 9)
+    assert caught.value.sent is False
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind", "words"),
+    [
+        ({"garbage": True}, DecodeError, "not JSON"),
+        ({"truncated": True}, ConnectionFailedError, "broke before the answer was whole"),
+        ({"html": True}, ServerError, "no answer of Cal.com but: 502 Bad Gateway"),
+        ({"status": 200, "body": {"status": "success", "data": {"id": "x"}}}, DecodeError, r"\$\.data\.id"),
+    ],
+    ids=["garbage", "truncated", "proxy", "another shape"],
+)
+async def test_trouble_that_stays(trouble, kind, words):
+    """Trouble that does not pass becomes the error of its kind, with what came and where."""
+    with world() as sandbox:
+        sandbox.faults.add("GET", "/v2/me", times=20, **trouble)
+        async with client(sandbox) as cal:
+            with pytest.raises(kind, match=words):
+                await cal.me.get()
+        assert 1 <= len(sandbox.requests) <= cal.config.max_attempts
+
+
+# --- the rate limit
+
+
+async def test_a_storm_meets_a_small_limit():
+    """Many calls at once against a limit that nobody told of: all are answered, and one at most is refused."""
+    with world(now=None, rate_limit=5, window=0.3, block=0.3) as sandbox:
+        async with client(sandbox, limiter=None) as cal:
+            users = await asyncio.gather(*(cal.me.get() for _ in range(8)))
+        refused = [seen for seen in sandbox.requests if seen.status == 429]
+    assert len(users) == 8
+    assert len(refused) <= 1
+
+
+async def test_a_storm_of_those_who_will_not_wait():
+    """With `max_wait=0` what the limit has no room for is an error at once, and the server never hears of it."""
+    with world(rate_limit=5) as sandbox:
+        async with client(sandbox, max_wait=0, rate_limit=5, limiter=None) as cal:
+            results = await asyncio.gather(*(cal.me.get() for _ in range(12)), return_exceptions=True)
+        turned_away = [one for one in results if isinstance(one, RateLimitedError)]
+        assert len(turned_away) + len(sandbox.requests) == 12
+        assert len(sandbox.requests) <= 5
+        assert {seen.status for seen in sandbox.requests} == {200}
+
+
+async def test_keys_have_limits_of_their_own():
+    """What one key has used up does not slow another."""
+    with world(rate_limit=5) as sandbox:
+        async with client(sandbox, max_wait=0, rate_limit=5, limiter=None) as cal:
+            for _ in range(5):
+                await cal.schedules.default()
+            with pytest.raises(RateLimitedError):
+                await cal.schedules.default()
+            assert (await cal.acting_as("cal_sandbox_bo").me.get()).username == "bo"

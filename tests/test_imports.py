@@ -1,0 +1,212 @@
+"""Which file may import which, read from the source: imports point down, and each foreign library has its place."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from calcom_async import _HOME_OF as HOME_OF
+
+PACKAGE = Path(__file__).resolve().parent.parent / "calcom_async"
+
+# From the ground up; a module may import what is below its own layer, or beside it in the same folder.
+LAYERS: tuple[str, ...] = (
+    "errors models gauge",
+    "config wire events",
+    "limiter redis_limiter auth",
+    "middleware transport pages",
+    "resources",
+    "client",
+    "cache booking webhooks watch export",
+    "pytest_plugin cli",
+    "__main__",
+)
+LAYER = {name: number for number, names in enumerate(LAYERS) for name in names.split()}
+
+# Upwards for the type checker alone, where a value needs the name of what it is given.
+ANNOTATIONS_MAY_IMPORT = {("client", "aiohttp")}
+
+# The libraries of the client side that only some may import, at the top or in a function.
+HOMES = {
+    "aiohttp": {"transport", "webhooks", "cli"},
+    "yarl": {"transport"},
+    "backoff": {"middleware"},
+    "redis": {"redis_limiter", "export", "cli"},
+    "pytest": {"pytest_plugin"},
+    "typer": {"cli", "__main__"},
+    "rich": {"cli"},
+    "pyarrow": {"export"},
+    "dask": {"export"},
+    "distributed": {"export"},
+    "dlt": {"export"},
+    "uvloop": {"cli"},
+}
+SANDBOX_MAY_IMPORT = {"aiohttp", "msgspec", "multidict", "yarl"}
+
+
+class Import(NamedTuple):
+    """One import: who imports what, and how."""
+
+    module: str
+    target: str
+    only_types: bool
+    in_function: bool
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for file in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(file.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+        yield name, ast.parse(file.read_text())
+
+
+MODULES = dict(modules())
+
+
+def imports() -> Iterator[Import]:
+    for module, tree in MODULES.items():
+        yield from below(module, tree, only_types=False, in_function=False)
+
+
+def below(module: str, node: ast.AST, *, only_types: bool, in_function: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            for target in targets(module, child):
+                yield Import(module, target, only_types, in_function)
+        else:
+            guarded = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
+            function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from below(module, child, only_types=only_types or guarded, in_function=in_function or function)
+
+
+def targets(module: str, statement: ast.Import | ast.ImportFrom) -> list[str]:
+    """What a statement names, in full; `from package import name` may name a module."""
+    names = [alias.name for alias in statement.names]
+    if isinstance(statement, ast.Import):
+        return names
+    home = statement.module or ""
+    if statement.level:
+        is_package = (PACKAGE / module.replace(".", "/")).is_dir()
+        parents = ["calcom_async", *module.split(".")][: None if is_package else -1]
+        home = ".".join([*parents[: len(parents) - statement.level + 1], *([home] if home else [])])
+    if home == "calcom_async":  # the public names are lazy: whoever takes one takes the module it lives in
+        return [f"{home}.{HOME_OF.get(name, name)}" for name in names]
+    folder = PACKAGE.parent / home.replace(".", "/")
+    return [f"{home}.{name}" if is_module(folder / name) else home for name in names]
+
+
+def is_module(path: Path) -> bool:
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+IMPORTS = list(imports())
+OURS = [one for one in IMPORTS if one.target.split(".")[0] == "calcom_async"]
+
+
+def area(module: str) -> str:
+    """The file or folder directly below the package."""
+    return module.removeprefix("calcom_async.").split(".")[0]
+
+
+def side(module: str) -> str:
+    return "sandbox" if area(module) == "sandbox" else "client"
+
+
+def test_every_module_has_a_layer():
+    """The table knows every file, so that a new one has to be given its place."""
+    known = {*LAYER, "sandbox", "__init__"}
+    assert {area(name) or "__init__" for name in MODULES} <= known
+
+
+def test_imports_point_down():
+    """Nobody reaches up: a module imports from lower layers, or beside itself."""
+    wrong = [
+        f"{one.module} imports {one.target}"
+        for one in OURS
+        if side(one.module) == "client"
+        and area(one.module) != "__init__"
+        and area(one.target) not in {"sandbox", "__version__", area(one.module)}
+        and LAYER[area(one.target)] > LAYER[area(one.module)]
+        and not one.only_types
+    ]
+    assert wrong == []
+
+
+def test_there_are_no_cycles():
+    """The modules can be ordered so that each imports only earlier ones; lazy and type-only imports aside."""
+    names = set(MODULES)
+    graph: dict[str, set[str]] = {name: set() for name in names}
+    for one in OURS:
+        target = one.target.removeprefix("calcom_async.")
+        if not (one.only_types or one.in_function) and target in names and one.module != "__init__":
+            graph[one.module].add(target)
+    assert len(tuple(TopologicalSorter(graph).static_order())) == len(names)
+
+
+def test_models_import_only_models_and_msgspec():
+    """Values know nothing of requests: models stand on msgspec and the standard library."""
+    foreign = {one.target.split(".")[0] for one in IMPORTS if area(one.module) == "models"} - set(
+        sys.stdlib_module_names
+    )
+    assert foreign == {"calcom_async", "msgspec"}
+    assert {area(one.target) for one in OURS if area(one.module) == "models"} == {"models"}
+
+
+def test_the_sandbox_stands_alone():
+    """The sandbox imports nothing of ours outside itself, so that it cannot share our mistakes."""
+    ours = {one.target for one in OURS if side(one.module) == "sandbox"}
+    assert {target for target in ours if not target.startswith("calcom_async.sandbox")} == set()
+    foreign = {one.target.split(".")[0] for one in IMPORTS if side(one.module) == "sandbox"}
+    assert foreign - set(sys.stdlib_module_names) - {"calcom_async"} <= SANDBOX_MAY_IMPORT
+
+
+def test_the_client_does_not_need_the_sandbox():
+    """Only the plugin and the command line start a sandbox."""
+    users = {area(one.module) for one in OURS if area(one.target) == "sandbox" and side(one.module) == "client"}
+    assert users <= {"pytest_plugin", "cli", "__main__"}
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_each_library_has_its_place(library):
+    """One file touches sockets, one knows the waiting schedule, and extras are imported where they are used."""
+    users = {
+        area(one.module) for one in IMPORTS if one.target.split(".")[0] == library and side(one.module) == "client"
+    }
+    allowed = HOMES[library] | {module for module, target in ANNOTATIONS_MAY_IMPORT if target == library}
+    assert users <= allowed
+
+
+def test_annotations_are_the_only_exception():
+    """What is imported for annotations alone never runs."""
+    for module, target in ANNOTATIONS_MAY_IMPORT:
+        found = [one for one in IMPORTS if one.module == module and one.target.split(".")[0] == target]
+        assert found
+        assert all(one.only_types for one in found)
+
+
+def test_only_known_libraries_are_imported():
+    """Nothing is imported that is neither the standard library, msgspec, nor in the table."""
+    foreign = {one.target.split(".")[0] for one in IMPORTS if side(one.module) == "client"}
+    assert foreign - set(sys.stdlib_module_names) <= {"calcom_async", "msgspec", *HOMES}
+
+
+def test_extras_are_imported_when_they_are_used():
+    """Without an extra installed the package imports: extras are imported in functions, or in modules of their own."""
+    required = {"aiohttp", "yarl", "backoff", "msgspec", "calcom_async", "pytest"}
+    at_the_top = {
+        (area(one.module), one.target.split(".")[0])
+        for one in IMPORTS
+        if side(one.module) == "client" and not (one.in_function or one.only_types) and area(one.module) != "cli"
+    }
+    extras = {(module, library) for module, library in at_the_top if library in set(HOMES) - required}
+    assert {module for module, _ in extras} <= {"redis_limiter", "export"}
+
+
+def test_there_is_no_attic():
+    """No module is named for not knowing where its contents belong."""
+    assert not {name.rsplit(".", 1)[-1] for name in MODULES} & {"utils", "helpers", "common", "misc"}

@@ -1,0 +1,247 @@
+"""The contract: every operation of the API is a method, and a method says neither less nor more than its operation.
+
+The methods are called with all that they take (`calcom_async.cli.spelling`); what they would send is compared with
+`calcom_async.sandbox.catalog`, which in turn is compared with the official specification in tests/sandbox.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import Any, NamedTuple, get_origin
+from urllib.parse import parse_qsl
+
+import pytest
+
+from calcom_async.cli.spelling import Call, calls, operation_of
+from calcom_async.sandbox.catalog import OPERATIONS, Operation
+
+
+class Difference(NamedTuple):
+    """Where client and specification differ: `+` the client says it, `-` it does not; patterns may have stars."""
+
+    sign: str
+    operations: str
+    names: str
+    reason: str
+
+
+DIFFERENCES = (
+    Difference("+", "GET /v2/slots", "query rrHostSubsetIds", "the server reads it, the specification forgot it"),
+    Difference("+", "GET *busy-times", "query calendarsToLoad*", "the server reads the pairs in this form only"),
+    Difference("-", "GET *busy-times", "query credentialId", "the server ignores it, see calendarsToLoad"),
+    Difference("-", "GET *busy-times", "query externalId", "the server ignores it, see calendarsToLoad"),
+    Difference("-", "GET *busy-times", "query loggedInUsersTz", "the deprecated name of timeZone"),
+    Difference("+", "GET *oauth/callback", "query error", "what a provider sends back when the user says no"),
+    Difference(
+        "+", "GET /v2/stripe/connect", "query *eturnTo", "taken as below organisations, where they are specified"
+    ),
+    Difference("+", "* *event-types*", "body bookingFields.*", "one model for answers, too: name fields, isDefault"),
+    Difference("+", "* *event-types*", "body calVideoSettings.*", "one model for answers, too"),
+    Difference("+", "* *event-types*", "body locations.*", "one model for answers, too"),
+    Difference("+", "* *teams*event-types*", "body hosts.*", "one model for answers, too"),
+    Difference("+", "POST /v2/bookings", "body location.link", "one model for both ways to name a location"),
+    Difference("+", "PATCH */location", "body location.integration", "one model for both ways to name a location"),
+    Difference("+", "* *workflows*", "body activation.*", "one model for both kinds of workflows"),
+    Difference("+", "POST *workflows*", "body steps.id", "one model for new steps and kept ones"),
+    Difference("+", "PATCH *organizations/{managed*", "body slug", "the server takes it"),
+    Difference(
+        "+", "PATCH */users/{userId}", "body *", "specified without fields; the server takes those of a new user"
+    ),
+    Difference("+", "PATCH *teams*private-links*", "body *", "specified without a body; the server wants one"),
+    Difference("+", "* */teams*/bookings*", "version", "any version will do there; one class for all bookings"),
+    Difference(
+        "+", "GET */organizations/{orgId}/bookings", "version", "any version will do; one class for all bookings"
+    ),
+    Difference("+", "GET */users/{userId}/bookings", "version", "any version will do; one class for all bookings"),
+    Difference("+", "* */users/{userId}/schedules*", "version", "any version will do; one class for all schedules"),
+)
+
+UNSPECIFIED = {"DELETE /v2/bookings/{uid}/attendees/{attendee_id}"}
+"""What the client can and the specification does not name: newer servers have it."""
+
+SHARED = {
+    "GET /v2/bookings/{bookingUid}": {"cal.bookings.get(uid)", "cal.bookings.get_series(recurring_uid)"},
+    "POST /v2/bookings/{bookingUid}/cancel": {
+        "cal.bookings.cancel(uid, ...)",
+        "cal.bookings.cancel_series(recurring_uid, ...)",
+    },
+}
+"""Operations that answer so differently that they are two methods; every other is one."""
+
+OTHER_NAMES = {
+    "orgId": {"organization_id"},
+    "managedOrganizationId": {"organization_id"},
+    "bookingUid": {"uid", "recurring_uid"},
+    "uid": {"reservation_uid"},
+    "attributeOptionId": {"option_id"},
+    "oooId": {"entry_id"},
+    "routingFormId": {"form_id"},
+}
+"""Ids that are called otherwise in Python than in the specification, but for its case."""
+
+
+@cache
+def made() -> dict[Operation, list[Call]]:
+    """The calls of every operation; what is no operation is left to a test of its own."""
+    found: dict[Operation, list[Call]] = {}
+    for call in calls():
+        if (operation := operation_of(call.request.method, call.path)) is not None:
+            found.setdefault(operation, []).append(call)
+    return found
+
+
+def names_in(value: Any, prefix: str = "") -> Iterator[str]:
+    """The fields of a JSON value, those inside with dots."""
+    if isinstance(value, list):
+        for item in value:
+            yield from names_in(item, prefix)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield prefix + name
+            yield from names_in(item, f"{prefix}{name}.")
+
+
+def query_names(call: Call) -> set[str]:
+    """The query of a call, `a[0][b]` as `a.b`."""
+    sent = parse_qsl(call.request.query, keep_blank_values=True)
+    return {re.sub(r"\[\d+\]", "", name).replace("[", ".").replace("]", "") for name, _ in sent}
+
+
+def body_names(call: Call) -> set[str]:
+    return set(names_in(json.loads(call.request.body))) if call.request.body else set()
+
+
+@cache
+def differences() -> dict[tuple[str, str, str], Difference | None]:
+    """Each thing that only one side says, as (sign, operation, name), with the entry that explains it."""
+    found = {}
+    for operation, ways in made().items():
+        for sign, name in _of_operation(operation, ways):
+            found[sign, str(operation), name] = next(
+                (one for one in DIFFERENCES if _explains(one, sign, str(operation), name)), None
+            )
+    return found
+
+
+def _of_operation(operation: Operation, ways: list[Call]) -> Iterator[tuple[str, str]]:
+    for what, read, specified in (("query", query_names, operation.query), ("body", body_names, operation.body)):
+        said = set().union(*map(read, ways))
+        yield from (("+", f"{what} {name}") for name in said - specified)
+        yield from (("-", f"{what} {name}") for name in specified - said)
+    versions = {call.request.headers.get("cal-api-version") for call in ways}
+    if operation.version is None and versions != {None}:
+        yield "+", "version"
+
+
+def _explains(one: Difference, sign: str, operation: str, name: str) -> bool:
+    return one.sign == sign and fnmatchcase(operation, one.operations) and fnmatchcase(name, one.names)
+
+
+def test_every_operation_has_a_method():
+    """All 272 operations of the catalog can be asked for by a method."""
+    missing = [str(operation) for operation in OPERATIONS if operation not in made()]
+    assert missing == [], f"{len(missing)} operations have no method"
+    assert len(made()) == len(OPERATIONS) == 272
+
+
+def test_every_method_is_an_operation():
+    """No method asks for what the API has not got."""
+    unknown = {
+        f"{call.request.method} {call.path}" for call in calls() if operation_of(call.request.method, call.path) is None
+    }
+    assert unknown == UNSPECIFIED
+
+
+def test_nothing_is_reachable_under_two_names():
+    """An operation is spelled in one way, so removing any method leaves an operation without one."""
+    spelled = {str(operation): {call.spelling for call in ways} for operation, ways in made().items()}
+    assert {operation: ways for operation, ways in spelled.items() if len(ways) > 1} == SHARED
+
+
+@pytest.mark.parametrize("gone", ["Calendars.event", "Webhooks.get", "AllWebhooks.delete_all", "Bookings.get"])
+def test_a_method_that_goes_is_missed(gone):
+    """Without a method, the operations that it made are found missing, or a way of asking is."""
+    left = {operation: [call for call in ways if call.method != gone] for operation, ways in made().items()}
+    missed = [operation for operation, ways in made().items() if len(left[operation]) < len(ways)]
+    assert missed
+    for operation in missed:
+        assert not left[operation] or str(operation) in SHARED
+
+
+def test_query_body_and_version_are_the_specified_ones():
+    """Every parameter and field of every operation can be said, and nothing else; differences have a reason."""
+    unexplained = [" ".join(key) for key, why in differences().items() if why is None]
+    assert unexplained == []
+
+
+def test_no_difference_is_listed_in_vain():
+    """Each entry of the table explains something."""
+    used = set(differences().values())
+    assert [one for one in DIFFERENCES if one not in used] == []
+
+
+def test_versions_are_sent_where_they_are_needed():
+    """An operation that needs a version gets it."""
+    wrong = [
+        (call.spelling, call.request.headers.get("cal-api-version"), operation.version)
+        for operation, ways in made().items()
+        for call in ways
+        if operation.version and call.request.headers.get("cal-api-version") != operation.version
+    ]
+    assert wrong == []
+
+
+def test_only_what_is_repeatable_is_repeated():
+    """Whether a lost answer may be asked for again is a property of the operation."""
+    wrong = {
+        (call.method, call.request.repeatable)
+        for operation, ways in made().items()
+        for call in ways
+        if call.request.repeatable != operation.repeatable
+    }
+    assert wrong == set()
+
+
+def test_redirects_are_answers_only_where_they_are_hoped_for():
+    """The five GETs that change state answer a redirect, and nothing else may."""
+    redirected = {operation for operation, ways in made().items() if ways[0].request.redirects}
+    assert redirected == {one for one in OPERATIONS if one.verb == "GET" and one.changes}
+    assert len(redirected) == 5
+
+
+def test_ids_are_in_their_places():
+    """Each id of a path comes from the parameter of that name, in the order in which they are written."""
+    for operation, ways in made().items():
+        for call in ways:
+            places = [
+                (place[1:-1], part[1:-1])
+                for place, part in zip(operation.path.split("/"), call.path.split("/"), strict=True)
+                if place.startswith("{") and part.startswith("{")
+            ]
+            for place, name in places:
+                snake = re.sub(r"(?=[A-Z])", "_", place).lower()
+                assert name in OTHER_NAMES.get(place, {snake}), f"{call.spelling}: {{{place}}} is filled with {name}"
+            spelled = re.findall(r"\w+(?=[,)])", call.spelling)
+            named = [name for _, name in places]
+            assert [word for word in spelled if word in named] == named, call.spelling
+
+
+def test_lists():
+    """What answers rows is `Pages`, or a plain list where the answer is short and whole; paged ones are walked."""
+    for operation, ways in made().items():
+        for call in ways:
+            rows = call.walks or get_origin(call.answers) is list
+            assert rows == operation.is_list, call.spelling
+            if {"take", "limit"} & operation.query:
+                assert call.walks, call.spelling
+
+
+def test_catalogued_lists_take_what_they_page_by():
+    """Walks of paged lists say where they are."""
+    for operation, ways in made().items():
+        if paging := operation.query & {"take", "skip", "limit", "offset"}:
+            assert all(paging <= query_names(call) for call in ways), operation

@@ -1,0 +1,149 @@
+"""The pytest plugin, in projects of its users: every asyncio mode, no plugin at all, and what it costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+
+import pytest
+from command_line import ROOT, environment
+
+pytest_plugins = ["pytester"]
+
+ASYNCIO = ["-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_scope=function"]
+
+WITHOUT_LOOP = """
+import asyncio
+import urllib.request
+
+def test_sandbox(calcom_sandbox):
+    request = urllib.request.Request(
+        calcom_sandbox.url + "/me", headers={"Authorization": "Bearer " + calcom_sandbox.api_key}
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert b"ana@sandbox.test" in answer.read()
+    assert [seen.path for seen in calcom_sandbox.requests] == ["/v2/me"]
+
+def test_client(calcom_client):
+    async def ask():
+        async with calcom_client() as cal:
+            return await cal.me.get()
+
+    assert asyncio.run(ask()).username == "ana"
+"""
+MARKED = """
+import pytest
+
+@pytest.mark.asyncio
+async def test_client(calcom_client, calcom_sandbox):
+    async with calcom_client() as cal:
+        assert (await cal.me.get()).username == "ana"
+    assert len(calcom_sandbox.requests) == 1
+"""
+UNMARKED = """
+async def test_client(calcom_client):
+    async with calcom_client() as cal:
+        assert (await cal.me.get()).username == "ana"
+"""
+ANYIO = """
+import pytest
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_client(calcom_client, anyio_backend):
+    async with calcom_client() as cal:
+        assert (await cal.me.get()).username == "ana"
+"""
+KEYWORDS = """
+from calcom_async import ApiKey
+
+async def test_credentials(calcom_client):
+    async with calcom_client("cal_sandbox_bo") as bo, calcom_client(ApiKey("cal_sandbox_cy")) as cy:
+        assert [(await cal.me.get()).username for cal in (bo, cy)] == ["bo", "cy"]
+
+async def test_settings(calcom_client, calcom_sandbox):
+    events = []
+    async with calcom_client(user_agent="mine", on_event=events.append) as cal:
+        await cal.me.get()
+    assert calcom_sandbox.requests[0].headers["User-Agent"] == "mine"
+    assert [event.kind for event in events] == ["request"]
+
+def test_not_open(calcom_client):
+    assert not calcom_client().is_open
+"""
+APART = """
+def test_one(calcom_sandbox, calcom_client):
+    assert calcom_client().config.base_url == calcom_sandbox.url
+    calcom_sandbox.store.users[1]["name"] = "Changed"
+
+def test_other(calcom_sandbox):
+    assert calcom_sandbox.store.users[1]["name"] == "Ana Sandbox"
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "plugins", "passed"),
+    [
+        pytest.param(WITHOUT_LOOP, [], 2, id="no async plugin"),
+        pytest.param(UNMARKED, [*ASYNCIO, "--asyncio-mode=auto"], 1, id="auto"),
+        pytest.param(MARKED, [*ASYNCIO, "--asyncio-mode=strict"], 1, id="strict"),
+        pytest.param(ANYIO, ["-p", "anyio.pytest_plugin"], 1, id="anyio"),
+        pytest.param(KEYWORDS, [*ASYNCIO, "--asyncio-mode=auto"], 3, id="keywords"),
+        pytest.param(APART, [], 2, id="each test its own"),
+    ],
+)
+def test_the_fixtures_work(
+    content: str, plugins: list[str], passed: int, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fixtures work in either asyncio mode, under anyio and without any, and leave no warning behind."""
+    if "anyio.pytest_plugin" in plugins:
+        pytest.importorskip("anyio")
+    run_pytest(pytester, monkeypatch, content, *plugins).assert_outcomes(passed=passed)
+
+
+def run_pytest(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, content: str, *options: str
+) -> pytest.RunResult:
+    """Pytest as a user's project has it; other plugins of this machine stay out, warnings are errors."""
+    for name, value in environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1").items():
+        monkeypatch.setenv(name, value)
+    pytester.makepyfile(content)
+    return pytester.runpytest_subprocess("-p", "calcom_async.pytest_plugin", "-W", "error", *options)
+
+
+def test_the_fixtures_explain_themselves(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`pytest --fixtures` shows both fixtures with their docstrings."""
+    result = run_pytest(pytester, monkeypatch, "", "--fixtures")
+    result.stdout.fnmatch_lines(["calcom_sandbox*", "*A Cal.com on loopback*", "calcom_client*", "*Makes clients*"])
+
+
+def loaded_by(statement: str) -> set[str]:
+    code = f"import sys; before = set(sys.modules); {statement}; print(*set(sys.modules) - before)"
+    run = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+def test_it_is_cheap_to_load() -> None:
+    """Loading the plugin loads neither aiohttp, nor msgspec, nor the client, nor the sandbox."""
+    loaded = loaded_by("import pytest; before = set(sys.modules); import calcom_async.pytest_plugin")
+    heavy = {"aiohttp", "msgspec", "backoff", "asyncio", "calcom_async.client", "calcom_async.sandbox"}
+    assert "calcom_async.pytest_plugin" in loaded
+    assert not loaded & heavy
+
+
+def test_a_suite_that_does_not_use_it_pays_nothing(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test run that asks for no fixture of it never imports the client or the sandbox."""
+    content = """
+        import sys
+
+        def test_nothing():
+            assert not {"aiohttp", "msgspec", "calcom_async.sandbox"} & sys.modules.keys()
+    """
+    run_pytest(pytester, monkeypatch, content).assert_outcomes(passed=1)
+
+
+def test_the_plugin_is_an_entry_point() -> None:
+    """Whoever installs the package has the fixtures without doing anything."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["entry-points"]["pytest11"] == {"calcom_async": "calcom_async.pytest_plugin"}

@@ -1,0 +1,358 @@
+"""How a question is written and how an answer is read: values in, values or errors out, no event loop."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qsl, unquote
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET, Raw, UnsetType
+from stand_ins import answer, ask
+from yarl import URL
+
+from calcom_async import errors
+from calcom_async.models import Booking
+from calcom_async.models._base import Model
+from calcom_async.models.pagination import Pagination
+from calcom_async.wire import (
+    Cursor,
+    Listing,
+    Page,
+    Response,
+    decode,
+    encode,
+    fill,
+    query_string,
+    raw_key,
+    read,
+    read_page,
+)
+
+SECRET = "cal_live_verysecret"
+NAIVE = datetime(2030, 5, 6, 10)  # noqa: DTZ001 - what is refused
+
+# ------------------------------------------------------------------------------------------- writing a request
+
+
+@given(st.one_of(st.integers(), st.text()))
+def test_an_id_cannot_leave_its_place(value):
+    """Whatever the id, the path keeps its parts and gives the id back; what cannot be one is refused."""
+    try:
+        path = fill("/bookings/{}/attendees", [value])
+    except errors.InvalidRequestError:
+        assert str(value) in {"", ".", ".."}
+        return
+    url = URL(f"https://api.cal.com/v2{path}?take=1", encoded=True)
+    first, version, bookings, part, attendees = url.raw_path.split("/")
+    assert (first, version, bookings, attendees) == ("", "v2", "bookings", "attendees")
+    assert unquote(part) == str(value)
+    assert (url.host, url.query_string) == ("api.cal.com", "take=1")
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", None, True, 1.5, b"x", ["x"]])
+def test_what_is_no_id_is_refused(value):
+    """An id is a number or a text with something in it; anything else is an InvalidRequestError."""
+    with pytest.raises(errors.InvalidRequestError, match="an id in a path"):
+        fill("/bookings/{}", [value])
+
+
+@pytest.mark.parametrize(
+    ("params", "written"),
+    [
+        ({}, ""),
+        ({"a": None}, ""),
+        ({"a": True, "b": False}, "a=true&b=false"),
+        ({"a": 1, "b": 1.5, "c": "x y&z"}, "a=1&b=1.5&c=x+y%26z"),
+        ({"a": ["upcoming", "past"]}, "a=upcoming%2Cpast"),
+        ({"a": (1, 2)}, "a=1%2C2"),
+        ({"a": date(2030, 5, 6)}, "a=2030-05-06"),
+        ({"a": datetime(2030, 5, 6, 10, tzinfo=UTC)}, "a=2030-05-06T10%3A00%3A00Z"),
+        ({"a": datetime(2030, 5, 6, 10, tzinfo=ZoneInfo("Europe/Rome"))}, "a=2030-05-06T08%3A00%3A00Z"),
+    ],
+)
+def test_query_parameters(params, written):
+    """None is not sent, sequences are comma lists, times are in UTC."""
+    assert query_string(params) == written
+
+
+@given(st.dictionaries(st.text(min_size=1), st.text()))
+def test_a_query_gives_its_texts_back(params):
+    """No text in a query can add a parameter or change another."""
+    assert dict(parse_qsl(query_string(params), keep_blank_values=True)) == params
+
+
+@pytest.mark.parametrize("value", [b"ab", {"a": 1}, Decimal(1), object(), [None]])
+def test_what_a_query_cannot_hold_is_refused(value):
+    """A value without a written form raises instead of being sent as something else."""
+    with pytest.raises(errors.InvalidRequestError, match="filter cannot be sent"):
+        query_string({"filter": value})
+
+
+class NoOffset(tzinfo):
+    """A time zone that does not know its offset."""
+
+    def utcoffset(self, dt):
+        return None
+
+
+@pytest.mark.parametrize("moment", [NAIVE, NAIVE.replace(tzinfo=NoOffset())])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda moment: query_string({"start": moment}),
+        lambda moment: query_string({"start": [moment]}),
+        lambda moment: encode({"start": moment}),
+        lambda moment: encode({"a": [{"start": moment}]}),
+        lambda moment: encode(Body(start=moment)),
+    ],
+)
+def test_a_naive_time_is_refused_wherever_it_stands(write, moment):
+    """A datetime without a zone raises ValueError, with its place, before anything is sent."""
+    with pytest.raises(ValueError, match=r"start.* has no time zone"):
+        write(moment)
+
+
+class Body(Model, frozen=True, kw_only=True):
+    """A request body for these tests."""
+
+    start: datetime
+    event_type_id: int | UnsetType = UNSET
+    note: str | UnsetType | None = UNSET
+
+
+def test_a_body_says_value_null_and_not_sent_apart():
+    """UNSET is not sent, None is null, names are in camelCase, times in UTC with milliseconds where there are any."""
+    moment = datetime(2030, 5, 6, 10, 0, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
+    assert json.loads(encode(Body(start=moment, note=None))) == {"start": "2030-05-06T08:00:00.123Z", "note": None}
+    assert json.loads(encode(Body(start=moment, event_type_id=3))) == {
+        "start": "2030-05-06T08:00:00.123Z",
+        "eventTypeId": 3,
+    }
+
+
+def test_dates_and_times_inside_a_body():
+    """Dates are written as dates and times in UTC, however deep they lie."""
+    body = {"a": [(date(2030, 5, 6), {"b": datetime(2030, 5, 6, tzinfo=UTC)})]}
+    assert json.loads(encode(body)) == {"a": [["2030-05-06", {"b": "2030-05-06T00:00:00Z"}]]}
+
+
+def test_requests_and_responses_print_no_secret():
+    """Headers and bodies hold credentials, so the reprs show neither, rich's included."""
+    request = ask(headers={"Authorization": SECRET}, body=SECRET.encode())
+    response = Response(200, {"set-cookie": SECRET}, SECRET.encode())
+    for value in (request, response):
+        assert SECRET not in repr(value) + str(value.__rich_repr__())
+    assert repr(request) == "<Request GET /me>"
+
+
+# --------------------------------------------------------------------------------------------- reading an answer
+
+
+class Host(Model, frozen=True, kw_only=True):
+    """A nested model."""
+
+    id: int
+    name: str
+
+
+class Row(Model, frozen=True, kw_only=True):
+    """A model with everything that answers hold."""
+
+    id: int
+    status: Literal["accepted"] | str = "accepted"
+    hosts: list[Host] = msgspec.field(default_factory=list)
+    host: Host | None = None
+    extra: dict[str, Any] | str | None = None
+    by_day: dict[str, list[Host]] = msgspec.field(default_factory=dict)
+    start: datetime | None = None
+
+
+def page_of(*rows: Any, **envelope: Any) -> Page[Row]:
+    body = json.dumps({"status": "success", "data": rows, **envelope}).encode()
+    return read_page(Row, Response(200, {}, body), skip=0, take=250)
+
+
+HOST = {"id": 1, "name": "Ana"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "read_as"),
+    [
+        ({"id": None}, {"id": None}),
+        ({"hosts": None}, {"hosts": None}),
+        ({"hosts": [HOST, {"id": 2, "name": None}]}, {"hosts": [Host(id=1, name="Ana"), Host(id=2, name=None)]}),
+        ({"hosts": [{"id": 2}]}, {"hosts": [Host(id=2, name=None)]}),
+        ({"host": {"name": "Ana"}}, {"host": Host(id=None, name="Ana")}),
+        ({"byDay": {"mon": [{"id": None, "name": "Ana"}]}}, {"by_day": {"mon": [Host(id=None, name="Ana")]}}),
+    ],
+)
+def test_nulls_and_gaps_do_not_lose_a_page(fault, read_as):
+    """Where the model has no null the row holds None; the other rows and fields are as ever."""
+    good = {"id": 7, "hosts": [HOST], "extra": {"a": 1}, "start": "2030-05-06T10:00:00Z", "status": "new"}
+    page = page_of(good, good | fault)
+    assert page.items[0] == msgspec.convert(good, Row)
+    assert page.items[1] == msgspec.structs.replace(page.items[0], **read_as)
+
+
+def test_a_missing_required_field_is_none():
+    """A row without a field that the model requires is kept."""
+    assert page_of({"status": "accepted"}).items == [Row(id=None)]
+
+
+def test_unknown_values_and_fields_are_kept_or_skipped():
+    """A status of tomorrow is its plain text, a field of tomorrow is passed over."""
+    assert page_of({"id": 1, "status": "of tomorrow", "fieldOfTomorrow": {}}).items == [Row(id=1, status="of tomorrow")]
+
+
+@pytest.mark.parametrize(
+    ("row", "place"),
+    [
+        ({"id": "seven"}, r"\$\.data\[1\]\.id"),
+        ({"id": 1, "hosts": [HOST, {"id": [], "name": "x"}]}, r"\$\.data\[1\]\.hosts\[1\]\.id"),
+        ({"id": 1, "start": "tomorrow"}, r"\$\.data\[1\]\.start"),
+        ({"id": 1, "extra": 5}, r"\$\.data\[1\]\.extra"),
+        ({"id": 1, "hosts": {}}, r"\$\.data\[1\]\.hosts"),
+        ({"id": 1, "byDay": {"mon": [5]}}, r"\$\.data\[1\]\.byDay\.mon\[0\]"),
+        ("text", r"\$\.data\[1\]"),
+    ],
+)
+def test_any_other_misfit_is_an_error_with_its_place(row, place):
+    """What is neither null nor missing is a DecodeError that names the path."""
+    with pytest.raises(errors.DecodeError, match=place):
+        page_of({"id": 1}, row)
+
+
+def test_a_page_without_data_is_empty():
+    """`data: null` where a list belongs, or no data at all, is an empty page."""
+    assert read_page(Row, answer(None), skip=0, take=5).items == []
+    assert read_page(Row, Response(200, {}, b'{"status":"success"}'), skip=0, take=5).items == []
+
+
+def test_odd_metadata_does_not_lose_rows():
+    """A null or a gap in the pagination object leaves the rows alone, raw ones included."""
+    body = json.dumps({"data": [{"id": 1, "x": "é"}], "pagination": {"totalItems": None}}).encode()
+    assert read_page(Row, Response(200, {}, body), skip=0, take=1).items == [Row(id=1)]
+    rows = read_page(Raw, Response(200, {}, body), skip=0, take=1).items
+    assert [msgspec.json.decode(row) for row in rows] == [{"id": 1, "x": "é"}]
+
+
+def test_a_raw_row_is_the_text_that_came():
+    """Raw rows are the server's bytes, unknown fields and odd spacing included; their key is read out of them."""
+    body = b'{"data": [{"id" : 5, "new": 1e3}], "status":"success"}'
+    [row] = read_page(Raw, Response(200, {}, body), skip=0, take=1).items
+    assert bytes(row) == b'{"id" : 5, "new": 1e3}'
+    assert raw_key("id")(row) == 5
+    assert raw_key("uid")(row) is None
+
+
+def test_answers_without_data():
+    """204, `{"status": "success"}` and operations that return nothing give None."""
+    assert read(Row, Response(204, {}, b"")) is None
+    assert read(type(None), Response(200, {}, b"")) is None
+    assert read(Row, Response(200, {}, b'{"status":"success"}')) is None
+
+
+def test_one_or_many():
+    """An operation that answers an object or a list is read as what came, faults included."""
+    kind = Row | list[Row]
+    assert read(kind, answer({"id": 1})) == Row(id=1)
+    assert read(kind, answer([{"id": 1}, {"id": None}])) == [Row(id=1), Row(id=None)]
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>login</html>", b"", b"\xff", b'{"data":{"id":1}', b'{"data":{"id":null},', b'"text"', b"[]"]
+)
+def test_what_is_no_answer_is_an_error(body):
+    """Anything that is not the JSON expected is a DecodeError of ours, never one of msgspec's."""
+    with pytest.raises(errors.DecodeError):
+        read(Row, Response(200, {}, body))
+
+
+def test_a_foreign_page_is_quoted_and_a_broken_answer_is_not():
+    """The beginning of a proxy's page helps; that of broken JSON may go on with a token."""
+    with pytest.raises(errors.DecodeError, match="it begins b'<html>"):
+        decode(Any, b"<html>login")
+    with pytest.raises(errors.DecodeError) as caught:
+        decode(Any, f'{{"data":{{"accessToken":"{SECRET}"'.encode())
+    assert SECRET not in str(caught.value)
+
+
+def test_real_bookings_are_read_whole(shared: Path):
+    """A recorded page of 250 bookings is read with its rows and its metadata."""
+    body = (shared / "reference" / "real" / "bookings_walk" / "skip-0.json").read_bytes()
+    page = read_page(Booking, Response(200, {}, body), skip=0, take=250)
+    assert (len(page.items), page.total_items, page.has_next) == (250, 1254, True)
+    assert {type(booking.uid) for booking in page.items} == {str}
+
+
+# ------------------------------------------------------------------------------------------------------- pages
+
+
+def metadata(*, has_next: Any, total: Any = 10) -> Pagination:
+    return Pagination(
+        returned_items=1,
+        total_items=total,
+        items_per_page=1,
+        remaining_items=1,
+        current_page=1,
+        total_pages=1,
+        has_next_page=has_next,
+        has_previous_page=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "take", "told", "goes_on"),
+    [
+        (2, 2, None, True),
+        (1, 2, None, False),
+        (0, 2, None, False),
+        (3, 2, None, True),
+        (1, 2, True, True),
+        (2, 2, False, False),
+        (0, 2, True, False),
+        (5, 0, None, False),
+    ],
+)
+def test_whether_a_walk_goes_on(rows, take, told, goes_on):
+    """The metadata decides, else a full page; never after an empty page or on a list that comes whole."""
+    pagination = None if told is None else metadata(has_next=told)
+    assert Page(list(range(rows)), 0, take, pagination).has_next is goes_on
+
+
+def test_metadata_that_does_not_say_does_not_decide():
+    """Where the server's word is null, the size of the page decides."""
+    assert Page([1, 2], 0, 2, metadata(has_next=None)).has_next is True
+    assert Page([1], 0, 2, metadata(has_next=None)).has_next is False
+
+
+def test_the_total_is_the_servers_or_none():
+    """A page without metadata knows no total."""
+    assert Page([1], 0, 1).total_items is None
+    assert Page([1], 0, 1, metadata(has_next=False, total=9)).total_items == 9
+
+
+@pytest.mark.parametrize("take", [0, -1, 251, True, "5", 2.0])
+def test_a_page_size_that_the_list_refuses(take):
+    """A page size out of range raises before anything is sent."""
+    with pytest.raises(errors.InvalidRequestError, match="take must be from 1 to 250"):
+        Listing().page_size(take)
+
+
+def test_the_largest_page_unless_told():
+    """Without a size the largest page of the list is asked for."""
+    assert Listing(maximum=100).page_size(None) == 100
+    assert Listing(maximum=100).page_size(1) == 1
+
+
+def test_a_cursor_moves_by_pages():
+    """A cursor ahead keeps its page size and its order."""
+    assert Cursor(10, 5, {"sort": "asc"}).ahead(3) == Cursor(25, 5, {"sort": "asc"})

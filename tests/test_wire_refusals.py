@@ -1,0 +1,288 @@
+"""How a refusal is read: five shapes of errors, proxies' pages, and what headers say about limits and waiting."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stand_ins import ask, refusal
+
+from calcom_async import errors
+from calcom_async.wire import (
+    Request,
+    Response,
+    check,
+    rate_limits,
+    retry_after,
+)
+
+SECRET = "cal_live_verysecret"
+
+# ------------------------------------------------------------------------------------------- reading a refusal
+
+
+def refused(response: Response, request: Request | None = None) -> errors.ApiError:
+    with pytest.raises(errors.ApiError) as caught:
+        check(request or ask(), response)
+    return caught.value
+
+
+@pytest.mark.parametrize("status", [200, 201, 204])
+def test_a_success_is_no_error(status):
+    """Any 2xx passes."""
+    assert check(ask(), Response(status, {}, b"")) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        *errors.BY_STATUS.items(),
+        (429, errors.RateLimitedError),
+        (500, errors.ServerError),
+        (503, errors.ServerError),
+        (599, errors.ServerError),
+        (418, errors.ApiError),
+        (304, errors.ApiError),
+        (301, errors.ApiError),
+    ],
+)
+def test_each_status_has_its_class(status, kind):
+    """The status decides the class, and nothing below 300 is an error."""
+    error = refused(refusal(status, "SomeException"))
+    assert type(error) is kind
+    assert error.status == status
+
+
+def test_every_recorded_refusal_becomes_the_right_error(shared: Path):
+    """Real error answers of every shape give class, message, code, request id, limits; validation gives its fields."""
+    seen = set()
+    for file in sorted((shared / "reference" / "real").rglob("*.json")):
+        exchange = json.loads(file.read_text())
+        if "response" not in exchange or exchange["response"]["status"] < 300:
+            continue
+        seen.add(shape_of(exchange["response"].get("body")))
+        check_recorded(file.name, exchange["request"], exchange["response"])
+    assert seen == {"details", "errors", "text", "code", "bare", "empty"}
+
+
+def shape_of(body: Any) -> str:
+    match body:
+        case {"error": {"details": {"errors": [*_]}}}:
+            return "errors"
+        case {"error": {"details": {}}}:
+            return "details"
+        case {"error": {"details": str()}}:
+            return "text"
+        case {"error": {"code": _}}:
+            return "code"
+        case {"statusCode": _}:
+            return "bare"
+    return "empty"
+
+
+def check_recorded(name: str, request: dict[str, Any], response: dict[str, Any]) -> None:
+    body, status = response.get("body"), response["status"]
+    headers = {key.lower(): value for key, value in response["headers"].items()}
+    raw = json.dumps(body).encode() if body else b""
+    error = refused(Response(status, headers, raw), Request(method=request["method"], template="/x", path="/x"))
+    fallback = errors.ServerError if status >= 500 else errors.ApiError
+    kind = errors.RateLimitedError if status == 429 else errors.BY_STATUS.get(status, fallback)
+    told = body.get("error", body) if body else {}
+    assert type(error) is kind, name
+    assert error.status == status, name
+    assert error.code == told.get("code"), name
+    assert not body or error.message == told["message"], name
+    assert error.request_id == headers.get("x-request-id"), name
+    named = [header for header in headers if header.startswith("x-ratelimit-limit-")]
+    assert [limit.name for limit in error.rate_limits] == [header[18:] for header in named], name
+    if shape_of(body) == "errors":
+        assert {path.split(".")[0] for path in error.fields} == {one["property"] for one in told["details"]["errors"]}
+        assert all(error.fields.values()), name
+    if " property is wrong," in error.message:
+        assert error.fields, name
+    assert not echoes(error.details), name
+    assert status != 429 or error.retry_after == min(limit.reset for limit in error.rate_limits), name
+
+
+def echoes(details: Any) -> bool:
+    match details:
+        case dict():
+            return bool({"target", "value"} & details.keys()) or any(map(echoes, details.values()))
+        case list():
+            return any(map(echoes, details))
+    return False
+
+
+def test_validation_details_do_not_repeat_what_was_sent():
+    """`target` and `value` of class-validator faults echo the request, secrets included: they go, at any depth."""
+    fault = {
+        "target": {"password": SECRET},
+        "value": SECRET,
+        "property": "a",
+        "children": [
+            {
+                "target": {"k": SECRET},
+                "property": "b",
+                "children": [],
+                "constraints": {"x": "b is bad", "y": "b is odd"},
+            }
+        ],
+    }
+    said = {
+        "error": {"code": "BadRequestException", "message": "Bad Request Exception", "details": {"errors": [fault]}}
+    }
+    error = refused(Response(400, {}, json.dumps(said).encode()))
+    assert error.fields == {"a.b": ["b is bad", "b is odd"]}
+    assert SECRET not in str(error) + repr(error) + str(vars(error))
+    assert error.details["errors"][0]["children"][0]["property"] == "b"
+
+
+@pytest.mark.parametrize(
+    ("message", "fields"),
+    [
+        (
+            "start property is wrong,start must be a date , end property is wrong,end must be a date ",
+            {"start": ["start must be a date"], "end": ["end must be a date"]},
+        ),
+        (
+            "attendee property is wrong, name property is wrong,must be a string , timeZone property is wrong,not one ",
+            {"name": ["must be a string"], "timeZone": ["not one"]},
+        ),
+        (
+            "attendee property is wrong,attendee should not be null , id or slug property is wrong,Give id or slug ",
+            {"attendee": ["attendee should not be null"], "id or slug": ["Give id or slug"]},
+        ),
+        (
+            "attendee property is wrong, attendee email or phone property is wrong,Give one, please ",
+            {"attendee email or phone": ["Give one, please"]},
+        ),
+        (
+            "a property is wrong,one,two b property is wrong,three ",
+            {"a": ["one,two"], "b": ["three"]},
+        ),
+    ],
+)
+def test_sentences_of_the_strict_validation(message, fields):
+    """`<property> property is wrong,<texts>` is taken apart, parents without a text of their own left out."""
+    assert refused(refusal(400, "BadRequestException", message)).fields == fields
+
+
+@pytest.mark.parametrize(
+    ("message", "fields"),
+    [
+        ("responses - {email}email_validation_error, ", {"responses.email": ["email_validation_error"]}),
+        (
+            "responses - {name}error_required_field, metadata.k - Expected string, received number, ",
+            {"responses.name": ["error_required_field"], "metadata.k": ["Expected string, received number"]},
+        ),
+        ("a - one, a - two, ", {"a": ["one", "two"]}),
+    ],
+)
+def test_issues_of_the_schema_validation(message, fields):
+    """`path - text, ` pairs are taken apart, with the field of a booking's responses in the path."""
+    assert refused(refusal(400, "BAD_REQUEST", message)).fields == fields
+
+
+def test_oauth_errors_have_their_own_shape():
+    """The OAuth2 endpoint answers `error` and `error_description`; they are code and message."""
+    body = b'{"error":"invalid_grant","error_description":"code_invalid_or_expired"}'
+    error = refused(Response(400, {}, body))
+    assert (error.code, error.message) == ("invalid_grant", "code_invalid_or_expired")
+
+
+def test_a_bare_body_with_a_list_of_messages():
+    """NestJS's own form may hold a list; it is read as one text."""
+    error = refused(Response(400, {}, b'{"statusCode":400,"message":["a is bad","b is bad"],"error":"Bad Request"}'))
+    assert (error.code, error.message) == ("Bad Request", "a is bad, b is bad")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"<html><head><title>502 Bad\nGateway</title></head>", "no answer of Cal.com but: 502 Bad\nGateway"),
+        (b"", "no answer of Cal.com but: an empty body"),
+        (b"[1]", "no answer of Cal.com but: [1]"),
+        (b"\xff\xfe", "no answer of Cal.com but: \ufffd\ufffd"),
+        (b"{}", "no answer of Cal.com but: {}"),
+        (b'{"error":{"code":"X"}}', 'no answer of Cal.com but: {"error":{"code":"X"}}'),
+    ],
+)
+def test_what_a_proxy_says_is_summarised(body, message):
+    """A body that is none of Cal.com's shapes is named for what it is, in one short line."""
+    assert refused(Response(502, {}, body)).message == message
+
+
+def test_a_redirect_points_to_the_base_url():
+    """Redirects are not followed, and the error says what to look at."""
+    assert "is base_url right?" in refused(Response(302, {}, b"")).message
+
+
+# --------------------------------------------------------------------------------------------- limits and waits
+
+
+def limits(name: str, limit: object, remaining: object, reset: object) -> dict[str, str]:
+    values = {"limit": limit, "remaining": remaining, "reset": reset}
+    return {f"x-ratelimit-{part}-{name}": str(value) for part, value in values.items()}
+
+
+def test_every_family_of_limit_headers_is_read():
+    """Several named limits may stand side by side."""
+    headers = limits("default", 120, 119, 60) | limits("long", 500, 0, 30.5)
+    assert rate_limits(headers) == (
+        errors.RateLimit("default", 120, 119, 60.0),
+        errors.RateLimit("long", 500, 0, 30.5),
+    )
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x-ratelimit-limit-default": "120"},
+        limits("default", "many", 1, 1),
+        limits("default", 1, "few", 1),
+        limits("default", 1, 1, "soon"),
+        limits("default", 1, 1, "nan"),
+        limits("default", 1, 1, "inf"),
+        limits("default", 1, 1, "-5"),
+    ],
+)
+def test_unreadable_limits_are_passed_over(headers):
+    """A family that is not whole, or not numbers that a clock can wait for, tells nothing."""
+    assert rate_limits(headers) == ()
+
+
+DATE = {"date": "Mon, 06 May 2030 10:00:00 GMT"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        (limits("default", 120, 0, 42), 42.0),
+        (limits("default", 120, 3, 42), None),
+        (limits("short", 3, 0, 2) | limits("long", 6, 0, 60), 2.0),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "7"} | limits("default", 120, 0, 42), 42.0),
+        ({"retry-after": "90"} | limits("default", 120, 0, 42), 90.0),
+        ({"retry-after": "Mon, 06 May 2030 10:00:30 GMT"} | DATE, 30.0),
+        ({"retry-after": "Mon, 06 May 2030 09:00:00 GMT"} | DATE, 0.0),
+        ({"retry-after": "Mon, 06 May 2030 10:00:30 GMT"}, None),
+        ({"retry-after": "soon"} | DATE, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "-3"}, None),
+    ],
+)
+def test_how_long_the_server_asks_to_wait(headers, seconds):
+    """The smallest Reset of the limits that are used up, or a proxy's Retry-After if that is longer."""
+    assert retry_after(headers) == seconds
+
+
+def test_a_proxys_wait_is_kept_with_a_server_error():
+    """A 503 with Retry-After says how long; a used-up limit beside it does not count."""
+    headers = {"retry_after": "30"}
+    assert refused(refusal(503, None, **headers)).retry_after == 30.0
+    assert refused(Response(503, limits("default", 120, 0, 42), b"")).retry_after == 0.0

@@ -1,0 +1,63 @@
+"""What the tests of the client ask a sandbox afterwards: which requests came, and what they said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from calcom_async import Calcom
+from calcom_async.models import Attendee
+from calcom_async.sandbox import Sandbox, Seen
+
+MONDAY = datetime(2026, 11, 2, 8, tzinfo=UTC)
+"""A working morning before office hours; Lisbon, where the sandbox's host lives, is on UTC then."""
+ADA = Attendee(name="Ada", email="ada@visitors.test", time_zone="Europe/Lisbon")
+BEA = Attendee(name="Bea", email="bea@visitors.test", time_zone="Asia/Tokyo", language="it", phone_number="+3912345678")
+THIRTY, SIXTY, CLASS = 1, 2, 3
+ORGANIZATION, SALES, SUPPORT = 1, 2, 3
+ANA, BO, CY = 1, 2, 3
+
+
+def at(hour: float, day: int = 4) -> datetime:
+    """A time of November 2026; the 4th is a Wednesday."""
+    return datetime(2026, 11, day, int(hour), int(hour % 1 * 60), tzinfo=UTC)
+
+
+async def book(
+    cal: Calcom, hour: float = 9, event_type_id: int = THIRTY, attendee: Attendee = ADA, **fields: Any
+) -> Any:
+    """Book a time on that Wednesday."""
+    return await cal.bookings.create(start=at(hour), event_type_id=event_type_id, attendee=attendee, **fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request as the server saw it: its path below /v2, its query and body decoded, its `cal-api-version`."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    body: Any
+    version: str | None
+
+    @classmethod
+    def of(cls, seen: Seen) -> Asked:
+        query = dict(seen.query)
+        assert len(query) == len(seen.query), "no query parameter is sent twice"
+        return cls(seen.method, seen.path.removeprefix("/v2"), query, seen.body, seen.headers.get("cal-api-version"))
+
+    @property
+    def line(self) -> str:
+        """`GET /me`."""
+        return f"{self.method} {self.path}"
+
+
+def asked(sandbox: Sandbox) -> list[Asked]:
+    """All requests so far."""
+    return [Asked.of(seen) for seen in sandbox.requests]
+
+
+def last(sandbox: Sandbox) -> Asked:
+    """The latest request."""
+    return Asked.of(sandbox.requests[-1])
