@@ -12,7 +12,7 @@ from calcom_async.cli.sandbox import sandbox
 
 app = typer.Typer(
     help="Cal.com from the command line. The key comes from CAL_API_KEY, the address from CAL_API_URL.",
-    epilog=f"Exit codes: {EXIT_CODES}",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,

@@ -11,7 +11,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from calcom_async.cli.connection import ApiKeyOption, BaseUrlOption, SandboxOption, Where, connect, fail, run, where
+from calcom_async.cli.connection import (
+    ApiKeyOption,
+    BaseUrlOption,
+    SandboxOption,
+    Where,
+    connect,
+    fail,
+    knock,
+    run,
+    where,
+)
 from calcom_async.errors import InvalidRequestError
 from calcom_async.models.me import Me
 
@@ -42,29 +52,38 @@ def api(
     _print_json(answer)
 
 
-async def _call(place: Where, method: str, path: str, query: dict[str, str], body: Any, version: str | None) -> Any:
+async def _call(
+    place: Where, method: str, path: str, query: dict[str, list[str]], body: Any, version: str | None
+) -> Any:
     async with connect(place) as cal:
+        await knock(cal)
         return await cal.request(method, path, query=query, body=body, version=version)
 
 
-def _params(pairs: list[str]) -> dict[str, str]:
-    split = [pair.partition("=") for pair in pairs]
-    if wrong := [name for name, equals, _ in split if not (name and equals)]:
-        raise InvalidRequestError(f"--query wants NAME=VALUE, not {wrong[0]!r}")
-    return {name: value for name, _, value in split}
+def _params(pairs: list[str]) -> dict[str, list[str]]:
+    """Values by name; several of one name go as a comma list, as Cal.com takes them."""
+    params: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise InvalidRequestError(f"--query wants NAME=VALUE, not {pair!r}")
+        params.setdefault(name, []).append(value)
+    return params
 
 
 def _body(text: str | None) -> Any:
     if text is None:
         return None
     try:
-        if text.startswith("@"):
-            text = sys.stdin.read() if text == "@-" else Path(text[1:]).read_text("utf-8")
-        return msgspec.json.decode(text)
+        return msgspec.json.decode(_content(text[1:]) if text.startswith("@") else text)
     except OSError as error:
         raise InvalidRequestError(f"--body: cannot read {text[1:]}: {error.strerror}") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeError) as error:
         raise InvalidRequestError(f"--body is not JSON: {error}") from error
+
+
+def _content(file: str) -> bytes:
+    return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
 
 
 def _print_json(value: Any) -> None:
@@ -92,4 +111,5 @@ def whoami(
 
 async def _me(place: Where) -> Me:
     async with connect(place) as cal:
+        await knock(cal)
         return await cal.me.get()

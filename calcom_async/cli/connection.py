@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Annotated, Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
@@ -18,6 +19,8 @@ from calcom_async.config import Config
 from calcom_async.errors import (
     ApiError,
     CalcomError,
+    ConfigError,
+    ConnectionFailedError,
     DecodeError,
     ExportError,
     ForbiddenError,
@@ -26,30 +29,33 @@ from calcom_async.errors import (
     UnauthorizedError,
 )
 from calcom_async.events import Event
+from calcom_async.pages import IncompleteListWarning
 
 T = TypeVar("T")
 
 SANDBOX_BOOKINGS = 2_000
+SECONDS_TO_CONNECT = 4.0
 
 BaseUrlOption = Annotated[str | None, typer.Option("--base-url", help="Where the API lives; else CAL_API_URL.")]
 ApiKeyOption = Annotated[str | None, typer.Option("--api-key", help="The API key; else CAL_API_KEY.")]
 SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Use a built-in Cal.com with made-up data.")]
 
-# Looked through in this order, so that the narrower kinds stand first.
-FAILURES: tuple[tuple[int, type[CalcomError], str], ...] = (
-    (4, UnauthorizedError, "credentials refused"),
-    (4, ForbiddenError, "not allowed"),
-    (3, ApiError, "refused by Cal.com"),
-    (5, TransportError, "no answer"),
-    (6, DecodeError, "unreadable answer"),
-    (7, ExportError, "file not written"),
-    (8, IncompleteListError, "incomplete list"),
-    (2, CalcomError, "wrong usage or settings"),
-)
-_BY_CODE = sorted(FAILURES, key=itemgetter(0))
-EXIT_CODES = ", ".join(["0 done", *(f"{code} {what}" for code, _, what in _BY_CODE), "130 interrupted"])
+FAILURES: dict[int, tuple[str, tuple[type[CalcomError], ...]]] = {
+    4: ("credentials refused, or not allowed to do this", (UnauthorizedError, ForbiddenError)),
+    3: ("refused by Cal.com, or failed there", (ApiError,)),
+    5: ("no answer", (TransportError,)),
+    6: ("unreadable answer", (DecodeError,)),
+    7: ("file not written", (ExportError,)),
+    8: ("incomplete list", (IncompleteListError,)),
+    2: ("wrong usage or settings", (CalcomError,)),
+}
+"""Exit codes, looked through in this order, so that the narrower kinds stand first."""
 
-stderr = Console(stderr=True, highlight=False)
+EXIT_CODES = "Exit codes: " + "; ".join(
+    ["0 done", *(f"{code} {what}" for code, (what, _) in sorted(FAILURES.items())), "130 interrupted"]
+)
+
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,8 @@ def where(context: typer.Context, base_url: str | None, api_key: str | None, san
 async def connect(place: Where, on_event: Callable[[Event], object] | None = None) -> AsyncIterator[Calcom]:
     """A client, open, with the built-in sandbox behind it if that is what was asked for."""
     if place.sandbox:
+        if place.base_url:
+            raise ConfigError("--sandbox and --base-url name two places; give one of them")
         from calcom_async.sandbox import Sandbox
 
         with Sandbox(bookings=SANDBOX_BOOKINGS) as server:
@@ -81,26 +89,57 @@ async def connect(place: Where, on_event: Callable[[Event], object] | None = Non
                 yield cal
         return
     config = Config.from_env(**({"base_url": place.base_url} if place.base_url else {}))
+    if not (place.api_key or config.api_key):
+        raise ConfigError("no API key: give --api-key, or set CAL_API_KEY, or try things out with --sandbox")
     async with Calcom(place.api_key, config=config, on_event=on_event) as cal:
         yield cal
 
 
-def run(main: Coroutine[Any, Any, T], *, on_interrupt: Callable[[], str] | None = None) -> T:
-    """Run to the end; a failure becomes one message on stderr and an exit code, Ctrl-C the words of `on_interrupt`."""
+async def knock(cal: Calcom) -> None:
+    """Open a connection and close it again, so that a wrong address is told at once.
+
+    The client itself would try for a minute, which is right in the middle of an export and not at its start.
+    """
+    place = urlsplit(cal.config.base_url)
+    try:
+        async with asyncio.timeout(SECONDS_TO_CONNECT):
+            port = place.port or (443 if place.scheme == "https" else 80)
+            _, writer = await asyncio.open_connection(
+                place.hostname, port, ssl=place.scheme == "https", happy_eyeballs_delay=0.25
+            )
+    except (OSError, ValueError) as error:
+        refused = os.strerror(error.errno) if isinstance(error, ConnectionError) and error.errno else None
+        why = refused or getattr(error, "strerror", None) or str(error) or f"no answer in {SECONDS_TO_CONNECT:g} s"
+        raise ConnectionFailedError(
+            f"cannot connect to {place.netloc}: {why}. Is the address right (--base-url, CAL_API_URL)?", sent=False
+        ) from error
+    writer.close()
+
+
+def run(main: Coroutine[Any, Any, T], *, left_behind: Callable[[], str] = str) -> T:
+    """Run to the end; a failure or Ctrl-C becomes one message on stderr and an exit code.
+
+    `left_behind` adds what is there all the same, and how to go on.
+    """
     with warnings.catch_warnings():
-        warnings.simplefilter("default")
-        warnings.showwarning = lambda message, *_, **__: stderr.print(f"[yellow]warning:[/] {message}")
+        warnings.simplefilter("always", IncompleteListWarning)
+        warnings.showwarning = lambda message, *_, **__: say("[yellow]warning:[/]", message)
         try:
             return asyncio.run(main)
         except KeyboardInterrupt:
-            stderr.print(f"interrupted. {on_interrupt() if on_interrupt else ''}", soft_wrap=True)
+            say("[yellow]interrupted.[/]", left_behind())
             raise typer.Exit(130) from None
         except CalcomError as error:
-            fail(error)
+            fail(error, left_behind())
 
 
-def fail(error: CalcomError) -> NoReturn:
+def fail(error: CalcomError, left_behind: str = "") -> NoReturn:
     """Say what went wrong and leave with the code of its kind."""
-    stderr.print("[red]error:[/]", end=" ")
-    stderr.print(str(error), markup=False, soft_wrap=True)
-    raise typer.Exit(next(code for code, kind, _ in FAILURES if isinstance(error, kind))) from None
+    say("[red]error:[/]", f"{error}\n{left_behind}" if left_behind else error)
+    raise typer.Exit(next(code for code, (_, kinds) in FAILURES.items() if isinstance(error, kinds))) from None
+
+
+def say(label: str, text: object) -> None:
+    """One message on stderr; brackets in `text` are no markup."""
+    stderr.print(label, end=" ")
+    stderr.print(str(text), markup=False)

@@ -7,24 +7,25 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from calcom_async.cli.board import Board
 from calcom_async.cli.connection import (
+    EXIT_CODES,
     ApiKeyOption,
     BaseUrlOption,
     SandboxOption,
     Where,
     connect,
     fail,
+    knock,
     run,
     stderr,
     where,
 )
 from calcom_async.errors import CalcomError, InvalidRequestError
-from calcom_async.events import Event
-from calcom_async.export import Progress as Count
-from calcom_async.export import Report, export, open_sink
+from calcom_async.export import Progress, Report, export, open_sink
 from calcom_async.export.sinks import FileSink
 
 export_app = typer.Typer(help="Write a list of the API into a file.", no_args_is_help=True)
@@ -38,11 +39,16 @@ class Format(StrEnum):
 
 
 @export_app.callback()
-def _keep_bookings_a_command() -> None:
-    """Write a list of the API into a file."""
+def _before_the_list(
+    context: typer.Context,
+    base_url: BaseUrlOption = None,
+    api_key: ApiKeyOption = None,
+    sandbox: SandboxOption = False,
+) -> None:
+    context.obj = where(context, base_url, api_key, sandbox)
 
 
-@export_app.command()
+@export_app.command(epilog=EXIT_CODES)
 def bookings(
     context: typer.Context,
     output: Annotated[Path, typer.Option("--output", "-o", help="The file; .jsonl or .csv tells the format.")],
@@ -66,37 +72,44 @@ def bookings(
     api_key: ApiKeyOption = None,
     sandbox: SandboxOption = False,
 ) -> None:
-    """Write bookings into a file of JSON lines or CSV.
+    """Write bookings into a file of JSON lines or CSV, by their start.
 
     The file is named with .part at its end until it is whole. Each booking comes once; those that the server's paging
-    hides are looked for.
+    hides are looked for. A pipe or a device takes JSON lines unless --format says otherwise.
     """
     try:
         sink = open_sink(output, format)
         filters = _filters(status, since, until, take=take, prefetch=prefetch, strict=strict)
     except CalcomError as error:
         fail(error)
-    board = Board()
-    place = where(context, base_url, api_key, sandbox)
-    report = run(_run(place, filters, sink, board), on_interrupt=lambda: _how_to_go_on(sink))
+    board, trail = Board(), Trail(sink)
+    report = run(_run(where(context, base_url, api_key, sandbox), filters, sink, board, trail), left_behind=trail.told)
     rate = report.rows / report.seconds if report.seconds else 0
     stderr.print(
         f"{report.rows:,} bookings in {report.seconds:.1f} s ({rate:,.0f} a second), {board.requests} requests, "
         f"{board.waited:.1f} s waited for the rate limit: {output}",
-        soft_wrap=True,
+        markup=False,
     )
 
 
-async def _run(place: Where, filters: dict[str, Any], sink: FileSink, board: Board) -> Report:
+async def _run(place: Where, filters: dict[str, Any], sink: FileSink, board: Board, trail: Trail) -> Report:
+    def on_progress(count: Progress) -> None:
+        board.on_progress(count)
+        trail.follow(count)
+
     async with connect(place, board.on_event) as cal:
-        pages = cal.bookings.list(**filters)
-        with board:
-            return await export(pages.raw(), sink, on_progress=board.on_progress)
+        pages = cal.bookings.list(**filters).raw()
+        await knock(cal)
+        async with board.following(cal):
+            return await export(pages, sink, on_progress=on_progress)
 
 
 def _filters(status: str | None, since: str | None, until: str | None, **others: Any) -> dict[str, Any]:
-    times = {"after_start": _moment("--since", since), "before_end": _moment("--until", until)}
-    chosen = {"status": status.split(",") if status else None, **times, **others}
+    after, before = _moment("--since", since), _moment("--until", until)
+    if after and before and after > before:
+        raise InvalidRequestError(f"--since {since} is later than --until {until}")
+    statuses = status.split(",") if status is not None else None
+    chosen = {"status": statuses, "after_start": after, "before_end": before, "sort_start": "asc", **others}
     return {name: value for name, value in chosen.items() if value is not None}
 
 
@@ -107,56 +120,38 @@ def _moment(option: str, text: str | None) -> datetime | None:
         if len(text) <= len("2026-01-31"):
             return datetime.combine(date.fromisoformat(text), time(), UTC)
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise InvalidRequestError(f"{option} wants 2026-01-31 or 2026-01-31T09:00+01:00, not {text!r}") from None
-    if moment.tzinfo is None:
-        raise InvalidRequestError(f"{option} {text} has no time zone: add Z for UTC, or an offset such as +01:00")
-    return moment
+    raise InvalidRequestError(f"{option} {text} has no time zone: add Z for UTC, or an offset such as +01:00")
 
 
-def _how_to_go_on(sink: FileSink) -> str:
-    return (
-        f"{sink.rows:,} bookings are in {sink.partial}, whole lines all of them. "
-        "The same command starts anew; with --since and the last start in that file it goes on from there."
-    )
+class Trail:
+    """How far an export came, for those who have to go on from there."""
 
+    def __init__(self, sink: FileSink) -> None:
+        self._sink = sink
+        self._start = ""
+        self._in_order = True
 
-class Board:
-    """The progress bar: rows, rate, calls left, time to go."""
+    def follow(self, count: Progress) -> None:
+        """Remember the latest start; a start before it belongs to the search for hidden bookings."""
+        start = msgspec.json.decode(count.last).get("start") or ""
+        self._in_order = self._in_order and start >= self._start
+        self._start = start
 
-    def __init__(self) -> None:
-        self.requests = 0
-        self.waited = 0.0
-        self.left: int | None = None
-        self._bar = Progress(
-            TextColumn("bookings"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.speed:,.0f}/s"),
-            TextColumn("{task.fields[left]} calls left"),
-            TimeRemainingColumn(),
-            console=stderr,
-            disable=not stderr.is_terminal,
+    def told(self) -> str:
+        """What is in the partial file, and how to get the rest."""
+        if not self._sink.rows:
+            return ""
+        onwards = (
+            f"To go on from there, give --since {self._start} and another file to the same command; bookings of that "
+            "very time come again. "
+            if self._in_order and self._start
+            else ""
         )
-        self._task: TaskID | None = None
-
-    def __enter__(self) -> None:
-        self._bar.start()
-        self._task = self._bar.add_task("bookings", total=None, left="?")
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def on_event(self, event: Event) -> None:
-        """Keep the figures that events bring."""
-        if event.kind == "request":
-            self.requests += 1
-            self.left = self.left if event.remaining is None else event.remaining
-        elif event.kind == "wait":
-            self.waited += event.seconds
-
-    def on_progress(self, count: Count) -> None:
-        """Move the bar."""
-        if self._task is not None:
-            left = "?" if self.left is None else self.left
-            self._bar.update(self._task, completed=count.rows, total=count.total, left=left)
+        return (
+            f"{self._sink.rows:,} bookings are in {self._sink.partial}, whole lines all of them. "
+            f"{onwards}The same command as it was starts anew, which is surer where many bookings share a time."
+        )

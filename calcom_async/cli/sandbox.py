@@ -11,12 +11,12 @@ from calcom_async.cli.connection import stderr
 
 
 def sandbox(
-    port: Annotated[int, typer.Option(help="The port on 127.0.0.1; 0 takes a free one.")] = 8765,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="The port on 127.0.0.1; 0 takes a free one.")] = 8765,
     bookings: Annotated[int, typer.Option(min=0, help="How many made-up bookings.")] = 1_254,
     seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 0,
     limit: Annotated[int, typer.Option(min=1, help="Calls that a window allows, as the real one does.")] = 120,
-    window: Annotated[float, typer.Option(help="Seconds of a window.")] = 60,
-    block: Annotated[float, typer.Option(help="Seconds of refusals after one call too many.")] = 60,
+    window: Annotated[float, typer.Option(min=0.001, help="Seconds of a window.")] = 60,
+    block: Annotated[float, typer.Option(min=0, help="Seconds of refusals after one call too many.")] = 60,
     ties: Annotated[bool, typer.Option("--ties", help="Let many bookings share their times.")] = False,
     seed_dialect: Annotated[
         bool,

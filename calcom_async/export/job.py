@@ -13,11 +13,12 @@ from calcom_async.pages import Pages
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far an export is: `total` is the server's latest count, None where it does not count."""
+    """How far an export is: `total` is the server's latest count, None where it does not count; `last` the last row."""
 
     rows: int
     total: int | None
     pages: int
+    last: Raw = Raw(b"{}")
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -40,5 +41,5 @@ async def export(pages: Pages[Raw], sink: Sink, *, on_progress: Callable[[Progre
             sink.write(page.items)
             count += 1
             if on_progress:
-                on_progress(Progress(sink.rows, pages.total, count))
+                on_progress(Progress(sink.rows, pages.total, count, page.items[-1]))
     return Report(sink.rows, count, time.monotonic() - started)

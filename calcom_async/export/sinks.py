@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,10 +15,12 @@ from typing import Protocol, Self
 import msgspec
 from msgspec import Raw
 
-from calcom_async.errors import ExportError
+from calcom_async.errors import ExportError, InvalidRequestError
 from calcom_async.export.rows import BOOKING_COLUMNS, booking_cells
 from calcom_async.models.bookings import Booking
 from calcom_async.wire import decode
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Sink(Protocol):
@@ -38,24 +41,25 @@ class Sink(Protocol):
 class FileSink:
     """A file that bears its own name only when it is whole: until then, and after a failure, it is `NAME.part`.
 
-    A partial file is valid as far as it goes. Every fault of the disk is an `ExportError` that says what to do.
+    A partial file is valid as far as it goes, and one from before is kept until the first rows come to replace it.
+    Pipes and devices are written directly. Every fault of the disk is an `ExportError` that says what to do.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        # A pipe or a device cannot be renamed; it is written directly.
-        self.partial = self.path.with_name(self.path.name + ".part") if self._is_plain() else self.path
+        self.is_plain = not self.path.exists() or self.path.is_file()
+        # A link keeps pointing to the file that is replaced.
+        self.whole = Path(os.path.realpath(self.path)) if self.is_plain else self.path
+        self.partial = self.whole.with_name(self.whole.name + ".part") if self.is_plain else self.path
         self.rows = 0
-        self._size = 0
+        self._size: int | None = None
         self._file: FileIO | None = None
-
-    def _is_plain(self) -> bool:
-        return not self.path.exists() or self.path.is_file()
+        self._made_here = False
 
     def __enter__(self) -> Self:
         try:
-            self._file = self.partial.open("wb", buffering=0)
-            self._append(self._head())
+            self._made_here = not self.partial.exists()
+            self._file = self.partial.open("ab", buffering=0)
         except OSError as error:
             raise self._failure(error) from error
         return self
@@ -64,18 +68,18 @@ class FileSink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if self._file:
-                self._file.close()
-            if kind is None and self.partial != self.path:
-                self.partial.replace(self.path)
+            if kind is None:
+                self._append(b"")
+            self._close(finished=kind is None)
         except OSError as failure:
             if error is None:
                 raise self._failure(failure) from failure
 
     def write(self, rows: Sequence[Raw]) -> None:
         """Write one batch through to the file; a batch that does not fit leaves no half row behind."""
+        data = self._encode(rows)
         try:
-            self._append(self._encode(rows))
+            self._append(data)
         except OSError as error:
             raise self._failure(error) from error
         self.rows += len(rows)
@@ -83,21 +87,37 @@ class FileSink:
     def _append(self, data: bytes) -> None:
         if self._file is None:
             raise ExportError(f"{self.path} is not open; use the sink in a `with` block")
-        left = memoryview(data)
+        if self._size is None:
+            data = self._head() + data
+            self._cut(0)
         try:
+            left = memoryview(data)
             while left:
                 left = left[self._file.write(left) :]
         except OSError:
             with suppress(OSError):
-                self._file.truncate(self._size)
+                self._cut(self._size or 0)
             raise
-        self._size += len(data)
+        self._size = (self._size or 0) + len(data)
+
+    def _cut(self, size: int) -> None:
+        if self.is_plain and self._file:
+            self._file.truncate(size)
+
+    def _close(self, *, finished: bool) -> None:
+        if self._file is None:
+            return
+        with self._file as file:
+            if finished and self.is_plain:
+                os.fsync(file.fileno())
+        if finished and self.is_plain:
+            self.partial.replace(self.whole)
+        elif self._made_here and not self._size:
+            self.partial.unlink()
 
     def _failure(self, error: OSError) -> ExportError:
-        return ExportError(
-            f"cannot write {self.partial}: {error.strerror or error}. {self.rows} rows were written before; "
-            "free some space or choose another place with -o"
-        )
+        remedy = "free some space or choose" if error.errno in FULL else "choose"
+        return ExportError(f"cannot write {self.partial}: {error.strerror or error}; {remedy} another place")
 
     def _head(self) -> bytes:
         """What stands before the first row."""
@@ -136,7 +156,8 @@ class _Lines(list[str]):
 
 def _table(cells: Sequence[Sequence[str]]) -> bytes:
     lines = _Lines()
-    csv.writer(lines, lineterminator="\n").writerows(cells)
+    # Its own line ends, CR LF: csv quotes only what is in them, and a bare CR in a title must be quoted.
+    csv.writer(lines).writerows(cells)
     return "".join(lines).encode()
 
 
@@ -144,9 +165,11 @@ SINKS = {".jsonl": JsonlSink, ".ndjson": JsonlSink, ".csv": CsvSink}
 
 
 def open_sink(path: str | os.PathLike[str], format: str | None = None) -> FileSink:
-    """A sink for a file, by `format` ("jsonl" or "csv") or else by the end of its name."""
-    suffix = f".{format}" if format else Path(path).suffix.lower()
-    try:
-        return SINKS[suffix](path)
-    except KeyError:
-        raise ExportError(f"cannot tell the format of {path}: name it .jsonl or .csv, or say --format") from None
+    """A sink for a file, by `format` ("jsonl" or "csv") or else by the end of its name; JSON lines for a device."""
+    path = Path(path)
+    suffix = f".{format}" if format else path.suffix.lower()
+    if not suffix and (path.is_char_device() or path.is_fifo()):
+        suffix = ".jsonl"
+    if suffix not in SINKS:
+        raise InvalidRequestError(f"cannot tell the format of {path}: name it .jsonl or .csv, or give the format")
+    return SINKS[suffix](path)

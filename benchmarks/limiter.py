@@ -1,0 +1,180 @@
+"""The limiter by itself, without a network: what a turn costs, how long it keeps the loop, how much of a limit it uses.
+
+Shows: CPU of `acquire` + `settle` when nobody waits, beside asyncio's semaphore; the longest turn of the event loop, in
+CPU, when 1,000 wait and something happens to all of them at once; and ten minutes of a stock limit (120 / 60 s, 60 s
+block), as many calls as possible, in virtual time, against the sandbox's throttler.
+
+Does not show: other processes on the same key, lost answers, clocks that differ; `tests/` has those.
+
+Bias: longest turns include the tasks' own steps, so they are an upper bound of the limiter's part. Latencies of the ten
+minutes are drawn from 20 ms to 1 s; a server that answers in ten seconds would leave more of each window unused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from benchmarks import report
+from benchmarks.run import Contender, Round, compare
+
+PAIRS = 5000
+LIMIT, WINDOW, MINUTES = 120, 60, 10
+
+
+@asynccontextmanager
+async def turns() -> AsyncIterator[Round]:
+    """Turns that are free."""
+    from calcom_async.errors import RateLimit
+    from calcom_async.limiter import Bucket, TokenBucket
+
+    limiter, bucket = TokenBucket(), Bucket("key")
+    told = (RateLimit("default", 1_000_000, 900_000, 30.0),)
+
+    async def take() -> int:
+        for _ in range(PAIRS):
+            await limiter.settle(await limiter.acquire(bucket), told)
+        return PAIRS
+
+    yield take
+
+
+@asynccontextmanager
+async def semaphore() -> AsyncIterator[Round]:
+    """What asyncio has for something simpler."""
+    places = asyncio.Semaphore(10)
+
+    async def take() -> int:
+        for _ in range(PAIRS):
+            async with places:
+                pass
+        return PAIRS
+
+    yield take
+
+
+SEMAPHORE, TURN = "asyncio.Semaphore", "acquire + settle"
+CONTENDERS: dict[str, Contender] = {SEMAPHORE: semaphore, TURN: turns}
+
+
+async def loop_gaps(waiters: int) -> dict[str, float]:
+    """Milliseconds that the loop is kept when so many come, are let go, are told that it takes too long, or leave."""
+    from calcom_async.errors import RateLimit, RateLimitedError
+    from calcom_async.limiter import Bucket, Ticket, TokenBucket
+
+    loop: Any = asyncio.get_running_loop()
+    bucket, room = Bucket("key"), 10 * waiters
+    gaps: dict[str, float] = {}
+
+    async def wait(limiter: TokenBucket, max_wait: float | None) -> None:
+        with suppress(RateLimitedError):
+            ticket = await limiter.acquire(bucket, max_wait=max_wait)
+            await limiter.settle(ticket, [RateLimit("default", room, room - 1, 60)])
+
+    async def queue(max_wait: float | None = None) -> tuple[TokenBucket, Ticket, list[asyncio.Task[None]]]:
+        limiter = TokenBucket(limit=room)
+        first = await limiter.acquire(bucket)
+        await limiter.settle(first, [RateLimit("default", room, 0, 10)])
+        tasks = [asyncio.create_task(wait(limiter, max_wait)) for _ in range(waiters)]
+        await during("all come", 1)
+        assert limiter.snapshot()[0].waiting == waiters
+        return limiter, first, tasks
+
+    async def during(what: str, seconds: float) -> None:
+        loop.longest_turn = 0.0
+        await asyncio.sleep(seconds)
+        gaps[what] = round(loop.longest_turn * 1000, 2)
+
+    _, _, tasks = await queue()
+    await during("all let go", 100)
+    await asyncio.gather(*tasks)
+
+    limiter, first, tasks = await queue(max_wait=20)
+    await limiter.settle(first, refused=50)
+    await during("all sent away", 1)
+    await asyncio.gather(*tasks)
+
+    _, _, tasks = await queue()
+    for task in tasks:
+        task.cancel()
+    await during("all leave", 1)
+    return gaps
+
+
+async def ten_minutes(callers: int) -> dict[str, float]:
+    """So many callers that never rest, against the sandbox's throttler in virtual time."""
+    from calcom_async.errors import RateLimit
+    from calcom_async.limiter import Bucket, TokenBucket
+    from calcom_async.sandbox.throttle import Limit, Throttler
+
+    loop, dice = asyncio.get_running_loop(), random.Random(7)
+    limiter, bucket = TokenBucket(), Bucket("key")
+    throttler, limits = Throttler(), (Limit("default", LIMIT, WINDOW),)
+    ends = loop.time() + WINDOW * MINUTES
+    counts = {"served": 0, "refused": 0}
+
+    async def call() -> None:
+        while True:
+            ticket = await limiter.acquire(bucket)
+            if loop.time() >= ends:
+                return
+            await asyncio.sleep(dice.uniform(0.01, 0.5))
+            (said,) = throttler.hit("key", limits, loop.time())
+            await asyncio.sleep(dice.uniform(0.01, 0.5))
+            counts["refused" if said.blocked else "served"] += 1
+            told = RateLimit("default", said.limit.limit, said.remaining, said.reset)
+            await limiter.settle(ticket, [told], refused=said.reset if said.blocked else None)
+
+    callers_at_work = [asyncio.create_task(call()) for _ in range(callers)]
+    await asyncio.sleep(WINDOW * MINUTES)
+    for caller in callers_at_work:
+        caller.cancel()
+    await asyncio.gather(*callers_at_work, return_exceptions=True)
+    return {**counts, "share": counts["served"] / (LIMIT * MINUTES)}
+
+
+def in_virtual_time(work: Callable[..., Coroutine[Any, Any, dict[str, float]]], *arguments: int) -> dict[str, float]:
+    """Run on a loop whose clock jumps, and that measures its longest turn in CPU."""
+    from tests.virtual_time import run
+
+    return run(work(*arguments))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure and report."""
+    parser = report.parser(__doc__, repeats=5)
+    parser.add_argument("--waiters", type=int, default=1000)
+    parser.add_argument("--callers", type=int, default=20)
+    options = parser.parse_args(arguments)
+
+    cost = compare("benchmarks.limiter", list(CONTENDERS), options.repeats)
+    runs = [in_virtual_time(loop_gaps, options.waiters) for _ in range(options.repeats)]
+    # What disturbs a run only adds to it, so the best of several is the limiter's own.
+    gaps = {what: min(gap[what] for gap in runs) for what in runs[0]}
+    minutes = in_virtual_time(ten_minutes, options.callers)
+
+    rows = [
+        {"what": f"CPU of one turn, {name}", "value": round(result.median() * 1e6, 2), "unit": "us"}
+        for name, result in cost.items()
+    ]
+    rows += [
+        {"what": f"loop kept, {options.waiters} waiters, {what}", "value": gap, "unit": "ms"}
+        for what, gap in gaps.items()
+    ]
+    rows += [
+        {"what": f"{MINUTES} minutes, calls {what}", "value": round(value, 4), "unit": ""}
+        for what, value in minutes.items()
+    ]
+    budgets = [
+        report.Budget(f"longest turn of the loop with {options.waiters} waiters", max(gaps.values()), 50, "ms"),
+        report.Budget("answers 429", minutes["refused"], 0, "calls"),
+        report.Budget("calls against what the limit allows", minutes["share"], 0.98, "x", at_least=True),
+    ]
+    report.Report("limiter", vars(options), rows, budgets, report.skips(cost)).show(as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()

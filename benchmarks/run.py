@@ -1,0 +1,170 @@
+"""Contenders in processes of their own, told to do their rounds in turn; see the package for the method.
+
+`python -m benchmarks.run MODULE NAME OPTIONS` is such a process: it finds the contender in the module's `CONTENDERS`,
+does a round to warm up, and then one for every line that it reads. It imports no more than that contender needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack
+from dataclasses import asdict, dataclass, field
+from importlib import import_module
+from statistics import median
+from typing import Any
+
+Round = Callable[[], Awaitable[int]]
+"""Does the work once and tells how many units (bookings, requests) that was."""
+Contender = Callable[..., AbstractAsyncContextManager[Round]]
+
+KIB = 1 if sys.platform == "darwin" else 1024
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One round: seconds of CPU and of the clock, units of work, and the highest memory of the process until then."""
+
+    cpu: float
+    wall: float
+    units: int
+    peak: int
+
+    def per_unit(self, what: str) -> float:
+        """Seconds of `cpu` or `wall` for one unit."""
+        return float(getattr(self, what)) / self.units
+
+
+@dataclass
+class Result:
+    """The processes that a contender had, each with its rounds; or why there are none."""
+
+    name: str
+    lives: list[list[Sample]] = field(default_factory=list)
+    skipped: str = ""
+
+    def quietest(self, what: str = "cpu") -> list[float]:
+        """Seconds for one unit in the best round of each process: what disturbs a round only ever adds to it."""
+        return [min(sample.per_unit(what) for sample in life) for life in self.lives]
+
+    def median(self, what: str = "cpu") -> float:
+        """The median of these over the processes."""
+        return median(self.quietest(what))
+
+    def peak(self) -> float:
+        """Peak memory of a process, in bytes."""
+        return median(life[-1].peak for life in self.lives)
+
+    def over(self, other: Result, what: str = "cpu") -> float | None:
+        """The median of this one against the other, run side by side; None where one of them is skipped."""
+        pairs = zip(self.quietest(what), other.quietest(what), strict=False)
+        ratios = [ours / theirs for ours, theirs in pairs]
+        return median(ratios) if ratios else None
+
+
+class Process:
+    """A contender at work."""
+
+    def __init__(self, module: str, name: str, options: dict[str, Any]) -> None:
+        command = [sys.executable, "-m", "benchmarks.run", module, name, json.dumps(options)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.name = name
+        self.samples: list[Sample] = []
+        self.skipped: str = self._read().get("skipped", "")
+
+    def round(self) -> None:
+        """Have it do one round."""
+        if not self.skipped:
+            assert self.process.stdin
+            self.process.stdin.write("go\n")
+            self.process.stdin.flush()
+            self.samples.append(Sample(**self._read()))
+
+    def _read(self) -> dict[str, Any]:
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"a contender died; its own words are above (exit code {self.process.wait()})")
+        told: dict[str, Any] = json.loads(line)
+        return told
+
+    def close(self) -> None:
+        """Let it end."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait(timeout=10)
+
+
+def compare(module: str, names: Sequence[str], repeats: int, *, rounds: int = 6, **options: Any) -> dict[str, Result]:
+    """Start the contenders so many times, side by side, and have each do its rounds."""
+    results = {name: Result(name) for name in names}
+    for _ in range(repeats):
+        for process in _side_by_side(module, names, rounds, options):
+            result = results[process.name]
+            result.skipped = process.skipped
+            if not process.skipped:
+                result.lives.append(process.samples)
+    return results
+
+
+def _side_by_side(module: str, names: Sequence[str], rounds: int, options: dict[str, Any]) -> list[Process]:
+    """One life of each contender; the rounds are interleaved, and each begins with another contender."""
+    processes: list[Process] = []
+    with ExitStack() as stack:
+        for name in names:
+            processes.append(Process(module, name, options))
+            stack.callback(processes[-1].close)
+        for turn in range(rounds):
+            first = turn % len(processes)
+            for process in processes[first:] + processes[:first]:
+                process.round()
+    return processes
+
+
+@contextlib.contextmanager
+def canned_server(bookings: int, latency: float = 0) -> Iterator[str]:
+    """The server of `server.py` in its own process; gives its base URL. `latency` in milliseconds."""
+    command = [sys.executable, "-m", "benchmarks.server", "--bookings", str(bookings), "--latency", str(latency)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        port = process.stdout.readline().strip()
+        if not port:
+            raise SystemExit("the server died; its own words are above")
+        # Leaving the block closes its standard input, which ends it.
+        yield f"http://127.0.0.1:{port}/v2"
+
+
+async def _do_rounds(contender: Contender, options: dict[str, Any]) -> None:
+    async with contender(**options) as work:
+        await work()
+        print("{}", flush=True)
+        for _ in sys.stdin:
+            print(json.dumps(asdict(await _measure(work))), flush=True)
+
+
+async def _measure(work: Round) -> Sample:
+    gc.collect()
+    wall, cpu = time.perf_counter(), time.process_time()
+    units = await work()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    return Sample(cpu, wall, units, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB)
+
+
+def _main(module: str, name: str, options: str) -> None:
+    try:
+        asyncio.run(_do_rounds(import_module(module).CONTENDERS[name], json.loads(options)))
+    except ModuleNotFoundError as missing:
+        print(json.dumps({"skipped": f"{missing.name} is not installed"}), flush=True)
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

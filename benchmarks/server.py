@@ -1,0 +1,137 @@
+"""A server that costs as little as possible: answers made beforehand, in a process of its own, on loopback.
+
+It answers GET /v2/bookings?take&skip and GET /v2/me with the headers that a real answer has, stock rate-limit headers
+among them, with a limit that is never reached. `--latency` holds every answer back for so many milliseconds. It prints
+its port, and ends when its standard input does, so that it cannot outlive who started it.
+
+It is no model of the server: it reads the first line of a request and looks at nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import math
+import os
+import sys
+import time
+from email.utils import formatdate
+from functools import cache
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from benchmarks import data
+
+LIMIT = 1_000_000
+WINDOW = 60.0
+# What helmet sends by default, which the real server uses as it is.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self';base-uri 'self';font-src 'self' https: data:;"
+    "form-action 'self';frame-ancestors 'self';img-src 'self' data:;object-src 'none';script-src 'self';"
+    "script-src-attr 'none';style-src 'self' https: 'unsafe-inline';upgrade-insecure-requests",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Origin-Agent-Cluster": "?1",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+    "X-DNS-Prefetch-Control": "off",
+    "X-Download-Options": "noopen",
+    "X-Frame-Options": "SAMEORIGIN",
+    "X-Permitted-Cross-Domain-Policies": "none",
+    "X-XSS-Protection": "0",
+    "Access-Control-Allow-Origin": "*",
+    "X-Request-Id": "0b5a4a3e-52a6-4b0e-9c1d-1f6f6f0f7c11",
+    "Content-Type": "application/json; charset=utf-8",
+    "ETag": 'W/"f1-q2p5V1z0m3yq9d3aU5o8b1cXo7k"',
+    "Connection": "keep-alive",
+    "Keep-Alive": "timeout=5",
+}
+FIXED = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
+
+
+class Book:
+    """The bodies, each encoded once."""
+
+    def __init__(self, bookings: int) -> None:
+        self.rows = [msgspec.json.encode(row) for row in data.bookings(bookings)]
+        self.me = msgspec.json.encode({"status": "success", "data": data.ME})
+        self.body = cache(self._body)
+
+    def _body(self, target: bytes) -> bytes:
+        url = urlsplit(target.decode())
+        if url.path == "/v2/me":
+            return self.me
+        query = parse_qs(url.query)
+        take, skip = int(query.get("take", ["100"])[0]), int(query.get("skip", ["0"])[0])
+        where = msgspec.json.encode(data.pagination(len(self.rows), take, skip))
+        rows = b",".join(self.rows[skip : skip + take])
+        return b'{"status":"success","data":[' + rows + b'],"pagination":' + where + b"}"
+
+
+class Window:
+    """One rate-limit window after the other, as the headers tell about them."""
+
+    def __init__(self) -> None:
+        self.hits = 0
+        self.ends = -math.inf
+
+    def headers(self) -> str:
+        """Count a request."""
+        now = time.monotonic()
+        if now >= self.ends:
+            self.hits, self.ends = 0, now + WINDOW
+        self.hits += 1
+        return (
+            f"X-RateLimit-Limit-Default: {LIMIT}\r\nX-RateLimit-Remaining-Default: {LIMIT - self.hits}\r\n"
+            f"X-RateLimit-Reset-Default: {math.ceil(self.ends - now)}\r\n"
+        )
+
+
+class Connection(asyncio.Protocol):
+    """Reads requests without a body, writes their answers."""
+
+    def __init__(self, book: Book, window: Window, latency: float) -> None:
+        self.book = book
+        self.window = window
+        self.latency = latency
+        self.unread = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, received: bytes) -> None:
+        *requests, self.unread = (self.unread + received).split(b"\r\n\r\n")
+        for request in requests:
+            answer = self.answer(request.split(b" ", 2)[1])
+            if self.latency:
+                asyncio.get_running_loop().call_later(self.latency, self.transport.write, answer)
+            else:
+                self.transport.write(answer)
+
+    def answer(self, target: bytes) -> bytes:
+        """The whole answer to one target."""
+        body = self.book.body(target)
+        changing = f"{self.window.headers()}Date: {formatdate(usegmt=True)}\r\nContent-Length: {len(body)}\r\n\r\n"
+        return f"HTTP/1.1 200 OK\r\n{FIXED}{changing}".encode() + body
+
+
+async def serve(bookings: int, latency: float) -> None:
+    """Serve until standard input ends."""
+    book, window = Book(bookings), Window()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(book, window, latency), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+    # Client connections that are still open would hold up an orderly end.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Canned answers on loopback.")
+    parser.add_argument("--bookings", type=int, default=10_000)
+    parser.add_argument("--latency", type=float, default=0, help="milliseconds")
+    options = parser.parse_args()
+    asyncio.run(serve(options.bookings, options.latency / 1000))

@@ -1,0 +1,103 @@
+"""What an export tells while it runs: a bar on a terminal, a line now and then anywhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from rich.progress import BarColumn, Progress, TextColumn
+
+from calcom_async.cli.connection import stderr
+from calcom_async.client import Calcom, Stats
+from calcom_async.events import Event
+from calcom_async.export import Progress as Count
+
+
+class Board:
+    """Rows, rate, calls left, time to go; and what is being waited for, so that a pause does not look like the end."""
+
+    LOOK_EVERY = 0.25
+    LINE_EVERY = 5.0
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.waited = 0.0
+        self._count = Count(0, None, 0)
+        self._left: int | None = None
+        self._trouble = ""
+        self._pause = ""
+        self._waiting_since: float | None = None
+        self._started = self._waited_until = time.monotonic()
+        self._line_due = 0.0
+        self._bar = Progress(
+            BarColumn(bar_width=12), TextColumn("{task.description}"), console=stderr, disable=not stderr.is_terminal
+        )
+        self._task = self._bar.add_task("connecting", total=None)
+
+    @asynccontextmanager
+    async def following(self, cal: Calcom) -> AsyncIterator[None]:
+        """Keep the board up to date inside this block, also while no answer comes."""
+        with self._bar:
+            self._started = time.monotonic()
+            follower = asyncio.create_task(self._follow(cal))
+            try:
+                yield
+            finally:
+                follower.cancel()
+
+    async def _follow(self, cal: Calcom) -> None:
+        while True:
+            self._look(cal.stats(), time.monotonic())
+            self._show()
+            await asyncio.sleep(self.LOOK_EVERY)
+
+    def on_event(self, event: Event) -> None:
+        """Keep the figures that events bring."""
+        if event.kind == "request":
+            self.requests += 1
+            self._trouble = ""
+            self._left = self._left if event.remaining is None else event.remaining
+        elif event.kind == "retry":
+            self._trouble = f"{event.status or 'no answer'}, trying again"
+        elif event.kind == "wait":
+            # Pages asked for ahead wait side by side; what counts is how long anybody did.
+            now = time.monotonic()
+            self.waited += min(event.seconds, now - self._waited_until)
+            self._waited_until = now
+
+    def on_progress(self, count: Count) -> None:
+        """Keep the count."""
+        self._count = count
+        self._show()
+
+    def _look(self, stats: Stats, now: float) -> None:
+        """See in the limiter whether everything stands still, and since when."""
+        blocked = max((bucket.blocked for bucket in stats.limits), default=0)
+        waiting = any(bucket.waiting and not bucket.in_flight for bucket in stats.limits)
+        self._waiting_since = (self._waiting_since or now) if waiting else None
+        if blocked:
+            self._pause = f"blocked by the rate limit for {blocked:.0f} s"
+        elif self._waiting_since:
+            self._pause = f"rate limit: waiting {now - self._waiting_since:.0f} s"
+        else:
+            self._pause = ""
+
+    def _show(self) -> None:
+        text, now = self._text(), time.monotonic()
+        if stderr.is_terminal:
+            self._bar.update(self._task, completed=self._count.rows, total=self._count.total, description=text)
+        elif now >= self._line_due and (self._count.rows or self._pause or self._trouble):
+            self._line_due = now + self.LINE_EVERY
+            stderr.print(text)
+
+    def _text(self) -> str:
+        rows, total = self._count.rows, self._count.total
+        rate = rows / max(0.001, time.monotonic() - self._started)
+        left = "" if self._left is None else f"{self._left:,} calls left"
+        to_go = f"{timedelta(seconds=round((total - rows) / rate))} to go" if total and rate and total > rows else ""
+        counted = f"{rows:,}" if total is None else f"{rows:,} of {total:,}"
+        done = [f"{counted} bookings", f"{rate:,.0f}/s"] if rows else ["no bookings yet"]
+        return ", ".join(filter(None, [*done, self._trouble or self._pause or left, to_go]))

@@ -1,0 +1,100 @@
+"""Lists on the command line: all pages of one, and rows as a table or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from calcom_async.cli.spelling import operation_of
+from calcom_async.client import Calcom
+from calcom_async.errors import InvalidRequestError
+from calcom_async.models.pagination import Pagination
+from calcom_async.pages import Pages
+from calcom_async.resources import bookings, oauth_clients
+from calcom_async.wire import WHOLE, Cursor, Listing, Page
+
+COLUMNS = 8
+"""A table shows no more of a row than this."""
+
+
+async def all_rows(
+    cal: Calcom, path: str, query: Mapping[str, Any], *, version: str | None = None, prefetch: int = 0
+) -> list[Any]:
+    """The rows of a list from its first page to its last; a `take` in the query is the size of a page."""
+    listing = listing_of(path)
+    query = dict(query)
+    take = _page_size(query.pop(listing.take, None)) if listing.maximum else None
+
+    async def fetch(cursor: Cursor) -> Page[Any]:
+        window = {listing.take: cursor.take, listing.skip: cursor.skip} if cursor.take else {}
+        answer = await cal.request("GET", path, query={**query, **cursor.order, **window}, version=version)
+        rows = answer.get("data") if isinstance(answer, dict) else None
+        if not isinstance(rows, list):
+            raise InvalidRequestError(f"{path} answers no list; leave out --all")
+        told = answer.get("pagination")
+        return Page(rows, cursor.skip, cursor.take, told and msgspec.convert(told, Pagination))
+
+    return await Pages(fetch, listing, key=_key, take=take, prefetch=prefetch, name=path).collect()
+
+
+def listing_of(path: str) -> Listing:
+    """How the list at a path is paged; one that no operation is known for is taken to come whole."""
+    operation = operation_of("GET", path if path.startswith("/v2/") else f"/v2{path}")
+    if operation is None:
+        return WHOLE
+    if "limit" in operation.query:
+        return oauth_clients.LISTING
+    if operation.path.endswith("/bookings"):
+        return bookings.LISTING
+    return Listing() if "take" in operation.query else WHOLE
+
+
+def _page_size(given: Any) -> int | None:
+    """The last of the values that were given."""
+    if isinstance(given, list):
+        given = given[-1]
+    try:
+        return None if given is None else int(given)
+    except ValueError as error:
+        raise InvalidRequestError(f"take is a number, not {given!r}") from error
+
+
+def _key(row: Any) -> Any:
+    """What tells a row from the others: its uid or id, or else all of it."""
+    name = next((name for name in ("uid", "id") if isinstance(row, dict) and name in row), None)
+    return row[name] if name else msgspec.json.encode(row, order="sorted")
+
+
+def print_rows(rows: Sequence[Any], *, json: bool) -> None:
+    """Rows as JSON, or as a table of what is plain text or number in them."""
+    console = Console()
+    if json:
+        console.print_json(msgspec.json.encode(rows).decode())
+        return
+    columns = _columns(rows)
+    table = Table(box=None, header_style="bold")
+    for name in columns:
+        table.add_column(name)
+    for row in rows:
+        fields = row if isinstance(row, dict) else {"value": row}
+        table.add_row(*(_cell(fields.get(name)) for name in columns))
+    console.print(table)
+    console.print(f"{len(rows):,} rows", style="dim")
+
+
+def _columns(rows: Sequence[Any]) -> list[str]:
+    """The first few names with a plain value in some row."""
+    names: dict[str, None] = {}
+    for row in rows:
+        fields = row if isinstance(row, dict) else {"value": row}
+        names |= dict.fromkeys(name for name, value in fields.items() if isinstance(value, str | int | float))
+    return [*names][:COLUMNS]
+
+
+def _cell(value: Any) -> str:
+    # Text comes from strangers: brackets in it are no markup.
+    return "" if value is None else str(value).replace("[", r"\[")
