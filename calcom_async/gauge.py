@@ -42,6 +42,7 @@ class Gauge(msgspec.Struct):
     before: float | None = None  # foreign hits of a whole window, by what the last one showed
     expected: float = 0.0  # the same for this window, never more than half the limit
     paced_at: float = -inf  # while nothing is known: when the next may go
+    untold: bool = False  # whether answers name no limits, so that nothing will ever be known
 
     @property
     def shared(self) -> bool:
@@ -59,7 +60,9 @@ class Gauge(msgspec.Struct):
     def ready_at(self, now: float, in_flight: int) -> float:
         """When one more request may go, if no answer comes before."""
         if now >= self.ends:
-            return self.paced_at if in_flight < self.limit else now + self._pace(now)
+            if in_flight >= self.limit:
+                return now + self._pace(now)
+            return self.paced_at - (self._burst() - 1) * self._pace(now) if self.untold else self.paced_at
         left = self.left(in_flight)
         if left < 1 or (self.before is None and in_flight > self.answered):
             return self.ends  # in the very first window the number in flight doubles with each round of answers
@@ -98,9 +101,15 @@ class Gauge(msgspec.Struct):
 
     def _pace(self, now: float) -> float:
         """Seconds between requests while nothing is known; longer as long as an answer that opens the window is due."""
+        if self.untold:
+            return self.window / max(1, self.limit - self._burst())
         unhurried = self.window / max(1, self.limit - 1)
         first = self.ends == -inf and not self.lost
         return max(unhurried, self.window / 20) if first or now < self.ends + self.window else unhurried
+
+    def _burst(self) -> int:
+        """How many may go at once where no answer names limits: with what follows in a window, never over the limit."""
+        return max(1, self.limit // 2)
 
     def sent(self, now: float) -> None:
         """A request goes."""
@@ -116,6 +125,9 @@ class Gauge(msgspec.Struct):
         """So many requests of ours ended, and whether the window's hits include them is not known."""
         self.lost += number
         self.lost_at = now
+        if now >= self.ends and not self.untold:
+            # No answer will open a window now: do not go on waiting for it.
+            self.paced_at = min(self.paced_at, now + self.window / max(1, self.limit - 1))
 
     def learn(self, told: RateLimit, sent_at: float, now: float, in_flight: int, *, blocked: bool) -> None:
         """Take in what an answer says. `blocked`: its Reset may be a block's end, which tells nothing of windows."""
@@ -123,6 +135,7 @@ class Gauge(msgspec.Struct):
         if earliest < self.ended or ends <= self.earliest:
             self.lose(1, now)  # so late that it tells of the window before
             return
+        self.untold = False
         self._learn_size(told, blocked=blocked)
         if blocked:
             self.remaining, self.ends = 0, max(self.ends, ends)

@@ -62,6 +62,8 @@ class BucketStats(msgspec.Struct, frozen=True):
     in_flight: int
     waiting: int
     blocked: float
+    opens_in: float
+    """Seconds until the next one may go, if no answer comes before."""
 
 
 class Limiter(Protocol):
@@ -74,10 +76,18 @@ class Limiter(Protocol):
         news make it so.
         """
 
-    async def settle(self, ticket: Ticket, limits: Sequence[RateLimit] = (), *, refused: float | None = None) -> None:
+    async def settle(
+        self,
+        ticket: Ticket,
+        limits: Sequence[RateLimit] | None = None,
+        *,
+        refused: float | None = None,
+        sent: bool = True,
+    ) -> None:
         """Tell what became of a request: the limits that its answer named, and after a 429 the seconds to wait.
 
-        Without either its fate is unknown, and it counts as one that the server has seen.
+        Without an answer `limits` is None: the request counts as one that the server has seen, unless it was never
+        `sent`.
         """
 
     def snapshot(self) -> list[BucketStats]:
@@ -97,7 +107,7 @@ class Ledger:
     def ready_at(self, now: float) -> float:
         """When the next request may go: any one limit with room is enough."""
         in_flight = self._in_flight(now)
-        return max(self.blocked_until, min(gauge.ready_at(now, in_flight) for gauge in self.gauges.values()))
+        return max(self.blocked_until, min([gauge.ready_at(now, in_flight) for gauge in self.gauges.values()]))
 
     def turn_at(self, now: float, ahead: int) -> float:
         """The earliest time for a request with so many others before it."""
@@ -116,7 +126,7 @@ class Ledger:
             for gauge in self.gauges.values():
                 gauge.withdrawn(now)
 
-    def settle(self, ticket: Ticket, limits: Sequence[RateLimit], refused: float | None, now: float) -> None:
+    def settle(self, ticket: Ticket, limits: Sequence[RateLimit] | None, refused: float | None, now: float) -> None:
         """A request has ended."""
         self.on_the_way.pop(ticket.number, None)
         self.used_at = now
@@ -126,6 +136,13 @@ class Ledger:
             self._refuse(now, refused, told=bool(limits))
         elif not limits:
             self._lose(1, now)
+            if limits is not None:
+                self._hear_nothing()
+
+    def _hear_nothing(self) -> None:
+        """An answer that names no limits: its server may not tell them at all."""
+        for gauge in self.gauges.values():
+            gauge.untold = True
 
     def _refuse(self, now: float, refused: float, *, told: bool) -> None:
         """A 429: everybody waits. One that names no limits says no more than that what we knew was wrong."""
@@ -135,16 +152,19 @@ class Ledger:
 
     def _learn(self, ticket: Ticket, limits: Sequence[RateLimit], now: float, *, refused: bool) -> None:
         in_flight = self._in_flight(now)
-        known, self.gauges = self.gauges, {}
+        if [told.name for told in limits] != [*self.gauges]:
+            known, self.gauges = self.gauges, {}
+            for told in limits:
+                self.gauges[told.name] = known.get(told.name) or Gauge(told.limit, max(1.0, told.reset))
         for told in limits:
-            gauge = known.get(told.name) or Gauge(told.limit, max(1.0, told.reset))
             blocked = told.remaining < 1 and (refused or len(limits) > 1)
-            gauge.learn(told, ticket.sent_at, now, in_flight, blocked=blocked)
-            self.gauges[told.name] = gauge
+            self.gauges[told.name].learn(told, ticket.sent_at, now, in_flight, blocked=blocked)
 
     def _in_flight(self, now: float) -> int:
         """How many requests the server may not have counted yet: not those sent a whole window ago."""
-        longest = max(gauge.window for gauge in self.gauges.values())
+        if not self.on_the_way:
+            return 0
+        longest = max([gauge.window for gauge in self.gauges.values()])
         while self.on_the_way:
             oldest = next(iter(self.on_the_way))
             if self.on_the_way[oldest] > now - longest:
@@ -179,6 +199,7 @@ class Ledger:
             in_flight=in_flight,
             waiting=waiting,
             blocked=max(0.0, self.blocked_until - now),
+            opens_in=max(0.0, self.ready_at(now) - now),
         )
 
 
@@ -198,6 +219,9 @@ class Line:
 
     def __init__(self) -> None:
         self._lanes: dict[int, OrderedDict[int, Waiter]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._lanes)
 
     def __len__(self) -> int:
         return sum(len(lane) for lane in self._lanes.values())
@@ -236,14 +260,12 @@ class Desk:
         self._opens_at = -inf
         self._timer: asyncio.TimerHandle | None = None
 
-    def is_open(self) -> bool:
+    def is_open(self, now: float) -> bool:
         """Whether a newcomer may go at once."""
-        now = self.loop.time()
         return not self.line and self.ledger.ready_at(now) <= now
 
-    def admit(self, bucket: Bucket, number: int, since: float) -> Ticket:
+    def admit(self, bucket: Bucket, number: int, since: float, now: float) -> Ticket:
         """Let one go."""
-        now = self.loop.time()
         self.ledger.admit(number, now)
         return Ticket(bucket, number, now, now - since)
 
@@ -271,7 +293,7 @@ class Desk:
         while (head := self.line.head()) and (opens_at := self.ledger.ready_at(now)) <= now:
             self.line.leave(head)
             if not head.turn.done():
-                head.turn.set_result(self.admit(head.bucket, head.number, head.since))
+                head.turn.set_result(self.admit(head.bucket, head.number, head.since, now))
         if head:
             self._open_at(opens_at, now)
 
@@ -334,16 +356,28 @@ class TokenBucket(Limiter):
             raise InvalidRequestError(f"max_wait is {max_wait!r}: give seconds from 0 on, or None to wait for any time")
         desk, number = self._desk(bucket), next(self._numbers)
         now = desk.loop.time()
-        if desk.is_open():
-            return desk.admit(bucket, number, now)
+        if desk.is_open(now):
+            return desk.admit(bucket, number, now, now)
         deadline = inf if max_wait is None else now + max_wait
         return await desk.wait(Waiter(bucket, number, priority, now, deadline, desk.loop.create_future()))
 
-    async def settle(self, ticket: Ticket, limits: Sequence[RateLimit] = (), *, refused: float | None = None) -> None:
+    async def settle(
+        self,
+        ticket: Ticket,
+        limits: Sequence[RateLimit] | None = None,
+        *,
+        refused: float | None = None,
+        sent: bool = True,
+    ) -> None:
         """Tell what became of a request; see `Limiter.settle`. It never suspends, so it is safe in a `finally`."""
         desk = self._desk(ticket.bucket)
-        desk.ledger.settle(ticket, limits, refused, desk.loop.time())
-        desk.serve()
+        now = desk.loop.time()
+        if sent:
+            desk.ledger.settle(ticket, limits, refused, now)
+        else:
+            desk.ledger.withdraw(ticket.number, now)
+        if desk.line:
+            desk.serve()
 
     def snapshot(self) -> list[BucketStats]:
         """How every bucket in use stands now."""
@@ -354,8 +388,9 @@ class TokenBucket(Limiter):
         desk = self._desks.get(place)
         if desk is None or desk.loop is not loop:
             desk = self._desks[place] = Desk(self._ledger(bucket, desk, loop.time()), loop)
-        self._desks.move_to_end(place)
-        self._forget_idle(loop)
+        if len(self._desks) > 1:
+            self._desks.move_to_end(place)
+            self._forget_idle(loop)
         return desk
 
     def _ledger(self, bucket: Bucket, old: Desk | None, now: float) -> Ledger:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
+from functools import lru_cache
 from typing import Any
 
 import backoff
@@ -16,6 +17,7 @@ from calcom_async.auth import Credentials, Send
 from calcom_async.config import Config
 from calcom_async.errors import (
     ApiError,
+    ConfigError,
     DecodeError,
     RateLimit,
     RateLimitedError,
@@ -26,7 +28,7 @@ from calcom_async.errors import (
 )
 from calcom_async.events import Event, Observer
 from calcom_async.limiter import Bucket, Limiter
-from calcom_async.wire import Request, Response, rate_limits
+from calcom_async.wire import Request, Response, Throttle
 
 Refusal = ApiError | TransportError
 
@@ -58,7 +60,7 @@ def observed(send: Send, observer: Observer) -> Send:
         except DecodeError:
             report(request, None, 0.0, ())
             raise
-        report(request, response.status, response.seconds, rate_limits(response.headers))
+        report(request, response.status, response.seconds, response.limits)
         return response
 
     return observe
@@ -67,32 +69,36 @@ def observed(send: Send, observer: Observer) -> Send:
 def limited(send: Send, limiter: Limiter, config: Config, observer: Observer) -> Send:
     """Wait for a place under the rate limit, and learn from what the answer says about it."""
 
+    @lru_cache(maxsize=64)  # tokens change, and each is a caller of its own
+    def bucket(caller: str, budget: int, throttle: Throttle | None) -> Bucket:
+        if throttle:
+            return Bucket(caller, throttle.name, throttle.limit)
+        return Bucket(caller, limit=config.rate_limit or budget)
+
     async def limit(request: Request) -> Response:
-        ticket = await limiter.acquire(_bucket(request, config), priority=request.priority, max_wait=config.max_wait)
+        place = bucket(request.caller, request.budget, request.throttle)
+        ticket = await limiter.acquire(place, priority=request.priority, max_wait=config.max_wait)
         if ticket.waited > A_MOMENT:
             observer.emit(Event(kind="wait", method=request.method, path=request.template, seconds=ticket.waited))
-        limits: tuple[RateLimit, ...] = ()
-        refused = None
+        limits: tuple[RateLimit, ...] | None = None
+        refused, sent = None, True
         try:
             response = await send(request)
-            limits = rate_limits(response.headers)
+            limits = response.limits
         except RateLimitedError as error:
             limits, refused = error.rate_limits, error.retry_after or UNTOLD
             raise
         except ApiError as error:
             limits = error.rate_limits
             raise
+        except (ConfigError, TransportError) as error:
+            sent = getattr(error, "sent", False)
+            raise
         finally:
-            await limiter.settle(ticket, limits, refused=refused)
+            await limiter.settle(ticket, limits, refused=refused, sent=sent)
         return response
 
     return limit
-
-
-def _bucket(request: Request, config: Config) -> Bucket:
-    if request.throttle:
-        return Bucket(request.caller, request.throttle.name, request.throttle.limit)
-    return Bucket(request.caller, limit=config.rate_limit or request.budget)
 
 
 def authorized(send: Send, credentials: Credentials, place: str) -> Send:

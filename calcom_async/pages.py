@@ -94,10 +94,12 @@ class Pages(Generic[T]):
         ahead: Ahead[T] = deque()
         try:
             while True:
+                rows = self._rows
+                if limit is not None:
+                    limit -= len(rows)
                 # Rows leave from the end of the reversed page, so that who comes back after a break finds the rest.
-                while self._rows:
-                    limit = limit and limit - 1
-                    yield self._rows.pop()
+                while rows:
+                    yield rows.pop()
                 if self._done:
                     break
                 self._page = await self._turn(ahead, limit)
@@ -182,10 +184,12 @@ class Pages(Generic[T]):
 
     def _unseen(self, rows: list[T]) -> list[T]:
         keys = list(map(self._key, rows))
-        distinct = set(keys)
-        if len(distinct) == len(rows) and self._seen.isdisjoint(distinct):
-            self._seen |= distinct
-            return rows
+        if self._seen.isdisjoint(keys):
+            before = len(self._seen)
+            self._seen.update(keys)
+            if len(self._seen) - before == len(rows):
+                return rows
+            self._seen.difference_update(keys)  # one of them stands twice on this very page
         fresh = []
         for key, row in zip(keys, rows, strict=True):
             if key is None or key not in self._seen:

@@ -35,7 +35,12 @@ class Transport:
         self.headers = {"Accept": "application/json", "User-Agent": user_agent}
         self._session: ClientSession | None = None
         self._places = asyncio.Semaphore()
+        self._timeout = self._within(config.timeout)
         self._options: dict[str, Any] = {}
+
+    def _within(self, seconds: float) -> aiohttp.ClientTimeout:
+        """One attempt, from the moment it is sent to the last byte; part of it for the connection."""
+        return aiohttp.ClientTimeout(total=seconds, sock_connect=self.config.connect_timeout, ceil_threshold=seconds + 1)
 
     async def open(self) -> None:
         """Make the session in the running loop, or take the borrowed one."""
@@ -47,7 +52,7 @@ class Transport:
                 raise ConfigError("the session given to Calcom() is closed")
             self._session = self.borrowed
             middlewares = (*getattr(self.borrowed, "_middlewares", ()), _no_resend)
-            self._options = {"middlewares": middlewares, "raise_for_status": False}
+            self._options = {"timeout": self._timeout, "middlewares": middlewares, "raise_for_status": False}
         limits = [getattr(self._session.connector, name, 0) for name in ("limit", "limit_per_host")]
         limit = min(filter(None, limits), default=self.config.max_connections)
         # A place in our queue, taken before the clock starts: the wait for a connection is no part of the timeout.
@@ -57,7 +62,7 @@ class Transport:
         connector = aiohttp.TCPConnector(limit=self.config.max_connections, keepalive_timeout=self.config.keepalive)
         return ClientSession(
             connector=connector,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.config.connect_timeout),
+            timeout=self._timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=self.trace_configs,
             middlewares=(_no_resend,),
@@ -88,8 +93,7 @@ class Transport:
                 raise ConfigError("the client is not open: use `async with Calcom(...) as cal:`")
             started = time.perf_counter()
             try:
-                async with asyncio.timeout(min(self.config.timeout, request.timeout or self.config.timeout)):
-                    response = await self._answer(session, request, started)
+                response = await self._answer(session, request, started)
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
                 raise _mapped(error, request, time.perf_counter() - started) from error
         check(request, response)
@@ -97,23 +101,21 @@ class Transport:
 
     async def _answer(self, session: ClientSession, request: Request, started: float) -> Response:
         headers = {**self.headers, **request.headers}
+        options = self._options
         if request.body is not None:
             headers["Content-Type"] = "application/json"
+        if request.timeout is not None and request.timeout < self.config.timeout:
+            options = {**options, "timeout": self._within(request.timeout)}
         async with session.request(
             request.method,
             self._url(request),
             headers=headers,
             data=request.body,
             allow_redirects=False,
-            **self._options,
+            **options,
         ) as answer:
             body = await self._read(answer, request)
-            return Response(
-                answer.status,
-                {name.lower(): value for name, value in answer.headers.items()},
-                body,
-                time.perf_counter() - started,
-            )
+            return Response(answer.status, answer.headers, body, time.perf_counter() - started)
 
     def _url(self, request: Request) -> URL:
         query = f"?{request.query}" if request.query else ""

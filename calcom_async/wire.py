@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from math import inf
 from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -74,12 +75,16 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """One answer, read to its end. Header names are in lower case."""
+    """One answer, read to its end. Headers are found by their names in lower case; `limits` are read from them."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     seconds: float = 0.0
+    limits: tuple[RateLimit, ...] = ()
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "limits", rate_limits(self.headers))
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("status", self.status), ("size", len(self.body))]
@@ -230,13 +235,13 @@ def check(request: Request, response: Response) -> None:
         "details": _without_echo(details),
         "fields": _fields(code, message, details),
         "request_id": response.request_id,
-        "rate_limits": rate_limits(response.headers),
+        "rate_limits": response.limits,
         "method": request.method,
         "path": request.path,
         "seconds": response.seconds,
     }
     if response.status == 429:
-        raise RateLimitedError(message, retry_after=retry_after(response.headers) or 0.0, **evidence)
+        raise RateLimitedError(message, retry_after=retry_after(response) or 0.0, **evidence)
     if response.status >= 500:
         raise ServerError(message, retry_after=max(_proxy_asks(response.headers), default=0.0), **evidence)
     raise BY_STATUS.get(response.status, ApiError)(message, **evidence)
@@ -245,26 +250,26 @@ def check(request: Request, response: Response) -> None:
 def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
     """Read every `X-RateLimit-{Limit,Remaining,Reset}-<Name>` family; an unreadable one is passed over."""
     found = []
-    for header, limit in headers.items():
-        if header.startswith("x-ratelimit-limit-"):
-            name = header[18:]
-            try:
-                remaining = int(headers["x-ratelimit-remaining-" + name])
-                found.append(RateLimit(name, int(limit), remaining, _seconds(headers["x-ratelimit-reset-" + name])))
-            except (KeyError, ValueError):
-                continue
+    # One search over all names at once: an answer has some 25 headers, and every answer is searched.
+    for rest in "\n".join(headers).lower().split("x-ratelimit-limit-")[1:]:
+        name = rest.partition("\n")[0]
+        try:
+            limit, remaining = int(headers["x-ratelimit-limit-" + name]), int(headers["x-ratelimit-remaining-" + name])
+            found.append(RateLimit(name, limit, remaining, _seconds(headers["x-ratelimit-reset-" + name])))
+        except (KeyError, ValueError):
+            continue
     return tuple(found)
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after(response: Response) -> float | None:
     """Seconds that the server asks to wait, or None.
 
     With several limits the smallest Reset counts, since one free limit is enough. `Retry-After` (seconds or an HTTP
     date) is not Cal.com's own but a proxy's in front of it; the longer of the two is believed.
     """
-    resets = [limit.reset for limit in rate_limits(headers) if limit.remaining == 0]
+    resets = [limit.reset for limit in response.limits if limit.remaining == 0]
     asked = [min(resets)] if resets else []
-    return max(asked + _proxy_asks(headers), default=None)
+    return max(asked + _proxy_asks(response.headers), default=None)
 
 
 def _proxy_asks(headers: Mapping[str, str]) -> list[float]:
@@ -297,9 +302,16 @@ class Envelope(msgspec.Struct, Generic[T], frozen=True):
 
 
 def raw_key(name: str) -> Callable[[msgspec.Raw], Any]:
-    """Reads one field of a row that is left as JSON text."""
-    key = decoder(msgspec.defstruct("Key", [(name, int | str | None, None)]))
-    return lambda row: getattr(key.decode(row), name)
+    """Reads one field of a row that is left as JSON text; a row without it is a `DecodeError`."""
+    key = decoder(msgspec.defstruct("Key", [(name, int | str | None)]))
+
+    def read_key(row: msgspec.Raw) -> Any:
+        try:
+            return getattr(key.decode(row), name)
+        except msgspec.ValidationError as error:
+            raise DecodeError(f"a row of the list has no usable {name}: {error}") from error
+
+    return read_key
 
 
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
@@ -317,13 +329,25 @@ def read(kind: Any, response: Response) -> Any:
     """Decode the `data` of an answer as `kind`; None for an answer that has none."""
     if response.status == 204 or kind is NoneType:
         return None
-    return decode(Envelope[kind], response.body).data
+    return _data(decode(_enveloped(kind), response.body), kind)
 
 
 def read_page(kind: Any, response: Response, *, skip: int, take: int) -> Page[Any]:
     """Decode one page of a list of `kind`."""
-    envelope = decode(Envelope[list[kind]], response.body)
-    return Page(envelope.data or [], skip, take, envelope.pagination)
+    envelope = decode(_enveloped(list[kind]), response.body)
+    return Page(_data(envelope, list[kind]), skip, take, envelope.pagination)
+
+
+@cache
+def _enveloped(kind: Any) -> Any:
+    return Envelope[kind]
+
+
+def _data(envelope: Envelope[Any] | None, kind: Any) -> Any:
+    """What an envelope holds. A null is forgiven deep inside an answer, but not in the place of the answer itself."""
+    if envelope is None or (envelope.data is None and not _nullable(kind)):
+        raise DecodeError('the answer holds no data: not {"data": ...} as Cal.com answers. Is base_url right?')
+    return envelope.data
 
 
 def decode(kind: Any, body: bytes) -> Any:
@@ -351,13 +375,25 @@ def _lenient(kind: Any, value: Any, where: str) -> Any:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         misfit = error
-    if isinstance(value, list) and (rows := _alternative(kind, list)):
+    if isinstance(value, list) and (rows := _alternative(kind, list)) and None not in value:
         return [_lenient(get_args(rows)[0], item, f"{where}[{index}]") for index, item in enumerate(value)]
     if isinstance(value, dict) and (struct := _alternative(kind, msgspec.Struct)):
-        return _lenient_struct(get_origin(struct) or struct, get_args(struct), value, where)
+        if _resembles(get_origin(struct) or struct, value):
+            return _lenient_struct(get_origin(struct) or struct, get_args(struct), value, where)
+        if _nullable(kind):
+            return None
     if isinstance(value, dict) and (table := _alternative(kind, dict)):
         return {name: _lenient(get_args(table)[1], item, f"{where}.{name}") for name, item in value.items()}
     raise DecodeError(f"{misfit} (in {where}). Cal.com answered in a form that this version does not know") from misfit
+
+
+def _nullable(kind: Any) -> bool:
+    return kind is Any or NoneType in get_args(kind)
+
+
+def _resembles(kind: type[msgspec.Struct], value: dict[str, Any]) -> bool:
+    """Whether it has any field of the model: what has none is something else. An envelope is judged by `_data`."""
+    return kind is Envelope or not value.keys().isdisjoint(kind.__struct_encode_fields__)
 
 
 def _alternative(kind: Any, base: type) -> Any:

@@ -33,8 +33,48 @@ class TestWaits:
 
         run(main())
 
-    def test_without_any_figures_the_pace_is_steady(self) -> None:
-        """A server without rate-limit headers gets one request every 60/119 s, 120 in a minute."""
+    def test_a_server_that_names_no_limits_gets_a_burst_and_then_a_pace(self) -> None:
+        """Once an answer came without figures, half the documented limit may go at once, and never more than all of it in a minute."""
+
+        async def main() -> list[float]:
+            limiter = TokenBucket()
+            times = []
+            for _ in range(400):
+                ticket = await limiter.acquire(BUCKET)
+                times.append(ticket.sent_at)
+                await limiter.settle(ticket, ())
+            return times
+
+        times = run(main())
+        assert times[59] == times[0]
+        assert times[60] > times[59]
+        assert all(later - first >= 60 - 1e-6 for first, later in zip(times, times[120:], strict=False))
+
+    def test_what_was_never_sent_costs_no_turn(self) -> None:
+        """A request that could not be sent gives its place back at once."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            for _ in range(5):
+                ticket = await limiter.acquire(BUCKET)
+                assert ticket.waited == 0
+                await limiter.settle(ticket, sent=False)
+
+        run(main())
+
+    def test_the_snapshot_tells_when_the_next_may_go(self) -> None:
+        """`opens_in` counts down to the end of a window that is used up."""
+
+        async def main() -> None:
+            limiter = TokenBucket()
+            await opened(limiter, remaining=0, reset=17)
+            await asyncio.sleep(7)
+            assert limiter.snapshot()[0].opens_in == pytest.approx(10 + GRACE)
+
+        run(main())
+
+    def test_without_any_answer_the_pace_is_steady(self) -> None:
+        """While no answer comes at all, one request goes every 60/119 s, 120 in a minute."""
 
         async def main() -> list[float]:
             limiter = TokenBucket()

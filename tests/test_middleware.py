@@ -19,6 +19,7 @@ from calcom_async import (
     ApiKey,
     CalcomError,
     Config,
+    ConfigError,
     ConnectionFailedError,
     DecodeError,
     InvalidRequestError,
@@ -51,7 +52,7 @@ class FreeLimiter:
         self.waited = waited
         self.refuse = refuse
         self.acquired: list[tuple[Bucket, int, float | None]] = []
-        self.settled: list[tuple[tuple[RateLimit, ...], float | None]] = []
+        self.settled: list[tuple[tuple[RateLimit, ...] | None, float | None, bool]] = []
 
     async def acquire(self, bucket: Bucket, *, priority: int = 0, max_wait: float | None = None) -> Ticket:
         self.acquired.append((bucket, priority, max_wait))
@@ -59,8 +60,15 @@ class FreeLimiter:
             raise self.refuse
         return Ticket(bucket, len(self.acquired), 0.0, self.waited)
 
-    async def settle(self, ticket: Ticket, limits: Sequence[RateLimit] = (), *, refused: float | None = None) -> None:
-        self.settled.append((tuple(limits), refused))
+    async def settle(
+        self,
+        ticket: Ticket,
+        limits: Sequence[RateLimit] | None = None,
+        *,
+        refused: float | None = None,
+        sent: bool = True,
+    ) -> None:
+        self.settled.append((limits if limits is None else tuple(limits), refused, sent))
 
     def snapshot(self) -> list[Any]:
         return []
@@ -321,7 +329,7 @@ def test_a_429_is_repeated_only_through_the_limiter():
     run(send(ask()))
     assert [event.seconds for event in diary.of("retry")] == [0.0]
     assert len(limiter.acquired) == 2
-    assert limiter.settled[0] == ((RateLimit("default", 120, 0, 40.0),), 40.0)
+    assert limiter.settled[0] == ((RateLimit("default", 120, 0, 40.0),), 40.0, True)
 
 
 def test_a_429_without_a_time_backs_off(monkeypatch):
@@ -378,14 +386,16 @@ def test_each_layer_is_a_function_of_a_send():
 @pytest.mark.parametrize(
     ("step", "settled"),
     [
-        (answer(None, 200, **LIMITS), ((RateLimit("default", 120, 7, 30.0),), None)),
-        (answer(), ((), None)),
-        (refusal(404, "NotFoundException", **LIMITS), ((RateLimit("default", 120, 7, 30.0),), None)),
-        (refusal(429, None, **LATER), ((RateLimit("default", 120, 0, 40.0),), 40.0)),
-        (refusal(429), ((), UNTOLD)),
-        (LOST, ((), None)),
-        (DecodeError("too large"), ((), None)),
-        (RuntimeError("a bug"), ((), None)),
+        (answer(None, 200, **LIMITS), ((RateLimit("default", 120, 7, 30.0),), None, True)),
+        (answer(), ((), None, True)),
+        (refusal(404, "NotFoundException", **LIMITS), ((RateLimit("default", 120, 7, 30.0),), None, True)),
+        (refusal(429, None, **LATER), ((RateLimit("default", 120, 0, 40.0),), 40.0, True)),
+        (refusal(429), ((), UNTOLD, True)),
+        (LOST, (None, None, True)),
+        (NOT_SENT, (None, None, False)),
+        (ConfigError("not open"), (None, None, False)),
+        (DecodeError("too large"), (None, None, True)),
+        (RuntimeError("a bug"), (None, None, True)),
     ],
 )
 def test_every_place_is_given_back_with_what_was_learnt(step, settled):

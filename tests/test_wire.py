@@ -230,10 +230,21 @@ def test_any_other_misfit_is_an_error_with_its_place(row, place):
         page_of({"id": 1}, row)
 
 
-def test_a_page_without_data_is_empty():
-    """`data: null` where a list belongs, or no data at all, is an empty page."""
-    assert read_page(Row, answer(None), skip=0, take=5).items == []
-    assert read_page(Row, Response(200, {}, b'{"status":"success"}'), skip=0, take=5).items == []
+@pytest.mark.parametrize(
+    "body",
+    [b"null", b"5", b"[]", b"{}", b'{"status":"success"}', b'{"data":null}', b'{"data":{}}', b'{"data":[5]}',
+     b'{"data":[null]}', b'{"data":[{}]}', b'{"data":[{"unheard":1}]}', b'{"data":[{"id":{}}]}'],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [Row, Raw])
+def test_what_is_no_list_is_never_an_empty_one(body, kind):
+    """An answer that does not hold the rows of a list is an error, whether they are decoded or kept as they are."""
+
+    def read_keys() -> list[object]:
+        rows = read_page(kind, Response(200, {}, body), skip=0, take=5).items
+        return [raw_key("id")(row) for row in rows]
+
+    with pytest.raises(errors.DecodeError):
+        read_keys()
 
 
 def test_odd_metadata_does_not_lose_rows():
@@ -250,14 +261,18 @@ def test_a_raw_row_is_the_text_that_came():
     [row] = read_page(Raw, Response(200, {}, body), skip=0, take=1).items
     assert bytes(row) == b'{"id" : 5, "new": 1e3}'
     assert raw_key("id")(row) == 5
-    assert raw_key("uid")(row) is None
+    with pytest.raises(errors.DecodeError, match="no usable uid"):
+        raw_key("uid")(row)
 
 
 def test_answers_without_data():
-    """204, `{"status": "success"}` and operations that return nothing give None."""
+    """204 and operations that return nothing give None; so does a missing `data` where it may be missing."""
     assert read(Row, Response(204, {}, b"")) is None
     assert read(type(None), Response(200, {}, b"")) is None
-    assert read(Row, Response(200, {}, b'{"status":"success"}')) is None
+    assert read(Row | None, Response(200, {}, b'{"status":"success"}')) is None
+    assert read(Row | None, Response(200, {}, b'{"data":null}')) is None
+    with pytest.raises(errors.DecodeError, match="holds no data"):
+        read(Row, Response(200, {}, b'{"status":"success"}'))
 
 
 def test_one_or_many():

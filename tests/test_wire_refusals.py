@@ -278,7 +278,7 @@ DATE = {"date": "Mon, 06 May 2030 10:00:00 GMT"}
 )
 def test_how_long_the_server_asks_to_wait(headers, seconds):
     """The smallest Reset of the limits that are used up, or a proxy's Retry-After if that is longer."""
-    assert retry_after(headers) == seconds
+    assert retry_after(Response(429, headers, b"")) == seconds
 
 
 def test_a_proxys_wait_is_kept_with_a_server_error():

@@ -35,11 +35,13 @@ def api(
     version: Annotated[
         str | None, typer.Option("--api-version", help="cal-api-version; without it, what the path needs.")
     ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Go through all pages of a list; print its rows.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="With --all: JSON instead of a table.")] = False,
     base_url: BaseUrlOption = None,
     api_key: ApiKeyOption = None,
     sandbox: SandboxOption = False,
 ) -> None:
-    """Make any call and print its answer as JSON.
+    """Make any call and print its answer as JSON, or with --all the rows of a whole list.
 
     calcom-async api GET /v2/bookings -q status=upcoming -q take=5
     """
@@ -47,7 +49,14 @@ def api(
         params, payload = _params(query or []), _body(body)
     except InvalidRequestError as error:
         fail(error)
+    if everything and (method.upper() != "GET" or payload is not None):
+        fail(InvalidRequestError("--all goes through a list: GET, and no --body"))
     place = where(context, base_url, api_key, sandbox)
+    if everything:
+        from calcom_async.cli.listing import print_rows
+
+        print_rows(run(_rows(place, path, params, version)), json=json)
+        return
     answer = run(_call(place, method, path, params, payload, version))
     _print_json(answer)
 
@@ -58,6 +67,14 @@ async def _call(
     async with connect(place) as cal:
         await knock(cal)
         return await cal.request(method, path, query=query, body=body, version=version)
+
+
+async def _rows(place: Where, path: str, query: dict[str, list[str]], version: str | None) -> list[Any]:
+    from calcom_async.cli.listing import all_rows
+
+    async with connect(place) as cal:
+        await knock(cal)
+        return await all_rows(cal, path, query, version=version)
 
 
 def _params(pairs: list[str]) -> dict[str, list[str]]:

@@ -21,9 +21,7 @@ COLUMNS = 8
 """A table shows no more of a row than this."""
 
 
-async def all_rows(
-    cal: Calcom, path: str, query: Mapping[str, Any], *, version: str | None = None, prefetch: int = 0
-) -> list[Any]:
+async def all_rows(cal: Calcom, path: str, query: Mapping[str, Any], *, version: str | None = None) -> list[Any]:
     """The rows of a list from its first page to its last; a `take` in the query is the size of a page."""
     listing = listing_of(path)
     query = dict(query)
@@ -38,7 +36,7 @@ async def all_rows(
         told = answer.get("pagination")
         return Page(rows, cursor.skip, cursor.take, told and msgspec.convert(told, Pagination))
 
-    return await Pages(fetch, listing, key=_key, take=take, prefetch=prefetch, name=path).collect()
+    return await Pages(fetch, listing, key=_key, take=take, name=path).collect()
 
 
 def listing_of(path: str) -> Listing:

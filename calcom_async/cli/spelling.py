@@ -28,7 +28,13 @@ from calcom_async.sandbox.catalog import OPERATIONS, Operation
 from calcom_async.sandbox.routes import DEFAULT_VERSION, Route, RouteTable
 from calcom_async.wire import Request, Response
 
-WORDS: dict[str, Any] = {"start_time": "09:00", "end_time": "10:00"}
+WORDS: dict[str, Any] = {
+    "start_time": "09:00",
+    "end_time": "10:00",
+    "your_phone_number": "+351912345678",
+    "number_to_call": "+351912345679",
+    "guest_email": "ada@example.com",
+}
 """Texts that have to have a form, by the name of their field."""
 
 SORTS = ("sort_start", "sort_end", "sort_created", "sort_updated_at")
@@ -64,9 +70,9 @@ class Call:
     """Class and name: `Memberships.update`."""
     request: Request
     answers: Any
-    """What the method says that it answers, inside `Pages` for a list that is walked."""
+    """The type that the method says it answers."""
     walks: bool
-    """Whether it is such a list."""
+    """Whether that is `Pages`."""
 
     @property
     def path(self) -> str:

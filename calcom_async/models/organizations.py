@@ -1,5 +1,6 @@
-"""Organisations that a platform manages."""
+"""Organisations that a platform manages, and the credentials that act for everybody in one."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from msgspec import UNSET, UnsetType
@@ -39,3 +40,49 @@ class UpdateManagedOrganization(Model, frozen=True, kw_only=True):
     name: str | UnsetType = UNSET
     slug: str | UnsetType = UNSET
     metadata: dict[str, Any] | UnsetType = UNSET
+
+
+class WorkspacePlatform(Model, frozen=True, kw_only=True, gc=False):
+    """Where the accounts of an organisation live."""
+
+    name: str
+    slug: str
+    """`google` or `office365`."""
+
+
+class DelegationCredential(Model, frozen=True, kw_only=True):
+    """What lets Cal.com use the calendars of everybody in a domain; the service account's key never comes back."""
+
+    id: str
+    enabled: bool
+    domain: str
+    organization_id: int
+    workspace_platform: WorkspacePlatform
+    created_at: datetime
+    updated_at: datetime
+
+
+class ServiceAccountKey(SecretModel, frozen=True, kw_only=True, rename=None):
+    """The key of a service account: Google's has a `client_email`, Microsoft's a `tenant_id`."""
+
+    secrets: ClassVar[frozenset[str]] = frozenset({"private_key"})
+
+    private_key: str
+    client_id: str
+    client_email: str | UnsetType = UNSET
+    tenant_id: str | UnsetType = UNSET
+
+
+class CreateDelegationCredential(Model, frozen=True, kw_only=True):
+    """A new delegation credential, disabled at first; one for each domain."""
+
+    workspace_platform_slug: str
+    domain: str
+    service_account_key: ServiceAccountKey
+
+
+class UpdateDelegationCredential(Model, frozen=True, kw_only=True):
+    """Changes to a delegation credential; a key that does not work cannot be enabled (500)."""
+
+    enabled: bool | UnsetType = UNSET
+    service_account_key: ServiceAccountKey | UnsetType = UNSET

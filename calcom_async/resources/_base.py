@@ -116,6 +116,12 @@ class Resource:
     ) -> T:
         return await self._ask(kind, self._request("GET", template, ids, query=query, repeatable=repeatable))
 
+    async def _location(self, template: str, *ids: int | str, query: Query) -> str:
+        """A GET that changes state and answers a redirect: where it leads to, which may be nowhere."""
+        request = self._request("GET", template, ids, query=query, repeatable=False)
+        response = await self._channel.send(msgspec.structs.replace(request, redirects=True))
+        return response.headers.get("location", "")
+
     async def _post(
         self,
         kind: type[T],

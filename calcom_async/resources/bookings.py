@@ -9,7 +9,7 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from calcom_async.errors import InvalidRequestError
+from calcom_async.errors import DecodeError, InvalidRequestError
 from calcom_async.models.bookings import (
     AbsentAttendee,
     AddGuests,
@@ -95,7 +95,10 @@ class TeamBookingFilters(Paging, total=False):
 
 
 class BookingFilters(TeamBookingFilters, total=False):
-    """Filters of all lists but a team's. The server's total ignores those on creation and update."""
+    """Filters of all lists but a team's. The server's total ignores those on creation and update.
+
+    Teams that do not exist filter nothing: the whole list comes.
+    """
 
     team_ids: Sequence[int]
     team_id: int
@@ -158,6 +161,8 @@ def booking_query(filters: Mapping[str, Any], known: type) -> dict[str, Any]:
     if unknown := filters.keys() - allowed:
         raise InvalidRequestError(f"this list has no filter {min(unknown)!r}; it takes {', '.join(sorted(allowed))}")
     query = {WIRE_NAMES[name]: value for name, value in filters.items() if name in WIRE_NAMES and value is not None}
+    if blank := [name for name, value in filters.items() if name in WIRE_NAMES and not value and value is not None]:
+        raise InvalidRequestError(f"{blank[0]} is empty, which filters nothing; leave it out to list everything")
     _check_status(query.get("status"))
     sorts = [name for name in SORTS if name in query]
     if len(sorts) > 1:
@@ -197,10 +202,14 @@ class TeamBookings(BookingList):
         """Bookings of the team, 250 a page. See `TeamBookingFilters`."""
         return self._list(filters, TeamBookingFilters)
 
+
+class OrganizationTeamBookings(TeamBookings):
+    """Bookings of a team of an organisation."""
+
     async def references(self, uid: str, *, type: str | None = None) -> List[BookingReference]:
-        """Where a booking lives outside Cal.com. Only teams of an organisation have this."""
+        """Calendar events and video rooms of a booking, of one `type` or all; for admins of the team."""
         query = {"type": type}
-        return await self._get(List[BookingReference], "/bookings/{}/references", uid, query=query)
+        return await self._get(list[BookingReference], "/bookings/{}/references", uid, query=query)
 
 
 class UserBookings(BookingList):
@@ -261,7 +270,8 @@ class Bookings(BookingList):
         Name the event type by `event_type_id`, or by `event_type_slug` with `username` or `team_slug`; see
         `BookingFields` for the rest. Without `recurrence_count` a recurring event type books all its occurrences and
         you get the first; `get_series(booking.recurring_booking_uid)` gives the others. Only the first is checked for
-        availability.
+        availability. Of a round-robin series the server books the first occurrence too, but leaves it out of its
+        answer.
 
         The booking may be `pending`. On a seated event type keep `seat_uid`. A time that is not free is a
         `BadRequestError`, a race lost a `ConflictError`, a used-up limit of the event type an `UnauthorizedError`.
@@ -403,7 +413,14 @@ class Bookings(BookingList):
 
 
 def _first(answer: Booking | List[Booking]) -> Booking:
-    return answer[0] if isinstance(answer, list) else answer
+    if not isinstance(answer, list):
+        return answer
+    if not answer:
+        raise DecodeError(
+            "the answer is an empty series, though Cal.com has acted: it leaves out the first occurrence of a "
+            "round-robin series. Look for the booking with bookings.list(attendee_email=...)"
+        )
+    return answer[0]
 
 
 def _many(answer: Booking | List[Booking]) -> List[Booking]:

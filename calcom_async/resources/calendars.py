@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from types import NoneType
+from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
 
+from calcom_async.models.calendar_events import CalendarEvent, UpdateCalendarEvent
 from calcom_async.models.calendars import (
     BusyTime,
     Calendar,
@@ -16,8 +18,16 @@ from calcom_async.models.calendars import (
     ConnectAppleCalendar,
     ConnectedCalendars,
     SaveIcsFeeds,
+    SelectCalendar,
+    SelectedCalendar,
+    SetDestinationCalendar,
 )
 from calcom_async.resources._base import Resource
+from calcom_async.wire import timestamp
+
+Provider = Literal["google", "office365", "apple", "ics-feed"] | str
+"""A kind of calendar, as paths name it; `integration` is its other name, such as `google_calendar`."""
+MAYBE_SELECTED: Any = SelectedCalendar | None
 
 
 class Calendars(Resource):
@@ -40,23 +50,27 @@ class Calendars(Resource):
         `calendars` are those of `connected()`. An ICS feed answers all its events, whatever the dates. Somebody else's
         calendar is an `UnauthorizedError`; a provider that fails, a `ServerError`.
         """
+        query: dict[str, object] = {
+            "timeZone": time_zone,
+            "dateFrom": timestamp(start, "start"),
+            "dateTo": timestamp(end, "end"),
+        }
         if calendars is None:
             connected = (await self.connected()).connected_calendars
             calendars = [calendar for connection in connected for calendar in connection.calendars or ()]
         if not calendars:
             return []
-        query: dict[str, object] = {"timeZone": time_zone, "dateFrom": start, "dateTo": end}
         for index, calendar in enumerate(calendars):
             query[f"calendarsToLoad[{index}][credentialId]"] = calendar.credential_id
             query[f"calendarsToLoad[{index}][externalId]"] = calendar.external_id
         return await self._get(list[BusyTime], "/calendars/busy-times", query=query)
 
-    async def check(self, calendar: str) -> None:
+    async def check(self, calendar: Provider) -> None:
         """Raise unless the connection to `google`, `office365`, `apple` or `ics-feed` works."""
         await self._get(NoneType, "/calendars/{}/check", calendar)
 
     async def connect_url(
-        self, calendar: str, *, redirect_to: str | None = None, dry_run: bool | None = None
+        self, calendar: Provider, *, redirect_to: str | None = None, dry_run: bool | None = None
     ) -> CalendarAuthUrl:
         """Where the user must go to connect `google` or `office365`. The URL holds your key: do not log or store it."""
         query = {"redir": redirect_to, "isDryRun": dry_run}
@@ -73,6 +87,71 @@ class Calendars(Resource):
             CalendarCredential, "/calendars/ics-feed/save", body=SaveIcsFeeds(urls=[*urls], read_only=read_only)
         )
 
-    async def disconnect(self, calendar: str, *, credential_id: int) -> CalendarCredential:
+    async def disconnect(self, calendar: Provider, *, credential_id: int) -> CalendarCredential:
         """Disconnect `google`, `office365`, `apple` or `ics-feed`; the id is the connection's `credential_id`."""
         return await self._post(CalendarCredential, "/calendars/{}/disconnect", calendar, body={"id": credential_id})
+
+    async def save(self, calendar: Provider, *, state: str, code: str) -> str:
+        """Finish what `connect_url` began, with what the provider sent back; returns where to send the user, or "".
+
+        The browser usually does this by itself. `state` holds the user's key. A GET that changes state: not repeated.
+        """
+        return await self._location("/calendars/{}/save", calendar, query={"state": state, "code": code})
+
+    # Which calendars are looked at for conflicts, and which one is written to.
+
+    async def select(
+        self,
+        *,
+        integration: str,
+        external_id: str,
+        credential_id: int,
+        delegation_credential_id: str | UnsetType = UNSET,
+    ) -> SelectedCalendar | None:
+        """Check a calendar of `connected()` for conflicts from now on; None when it was checked already."""
+        body = SelectCalendar(
+            integration=integration,
+            external_id=external_id,
+            credential_id=credential_id,
+            delegation_credential_id=delegation_credential_id,
+        )
+        return await self._post(MAYBE_SELECTED, "/selected-calendars", body=body)
+
+    async def deselect(
+        self, *, integration: str, external_id: str, credential_id: int, delegation_credential_id: str | None = None
+    ) -> SelectedCalendar:
+        """Check a calendar for conflicts no more. Raises `NotFoundError` when it was not checked."""
+        query = {
+            "integration": integration,
+            "externalId": external_id,
+            "credentialId": credential_id,
+            "delegationCredentialId": delegation_credential_id,
+        }
+        request = self._request("DELETE", "/selected-calendars", (), query=query, repeatable=False)
+        return await self._ask(SelectedCalendar, request)
+
+    async def set_destination(
+        self,
+        *,
+        integration: Literal["apple_calendar", "google_calendar", "office365_calendar"] | str,
+        external_id: str,
+        delegation_credential_id: str | UnsetType = UNSET,
+    ) -> SelectedCalendar:
+        """Write new bookings to this calendar of `connected()`; a `NotFoundError` unless it can be written."""
+        body = SetDestinationCalendar(
+            integration=integration, external_id=external_id, delegation_credential_id=delegation_credential_id
+        )
+        request = self._request("PUT", "/destination-calendars", (), body=body, repeatable=True)
+        return await self._ask(SelectedCalendar, request)
+
+    # Events in a calendar; of the providers only `google` has them so far.
+
+    async def event(self, calendar: Literal["google"] | str, event_uid: str) -> CalendarEvent:
+        """Fetch an event with its attendance; the uid is that of a booking's reference."""
+        return await self._get(CalendarEvent, "/calendars/{}/event/{}", calendar, event_uid)
+
+    async def update_event(
+        self, calendar: Literal["google"] | str, event_uid: str, changes: UpdateCalendarEvent
+    ) -> CalendarEvent:
+        """Change an event in the calendar itself; fields left UNSET stay. The booking does not hear of it."""
+        return await self._patch(CalendarEvent, "/calendars/{}/events/{}", calendar, event_uid, body=changes)

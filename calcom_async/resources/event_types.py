@@ -15,6 +15,9 @@ from calcom_async.models.event_types import (
 )
 from calcom_async.pages import Pages
 from calcom_async.resources._base import List, Resource
+from calcom_async.resources.phone_calls import PhoneCalls
+from calcom_async.resources.private_links import PrivateLinks
+from calcom_async.resources.webhooks import AllWebhooks
 
 Order = Literal["asc", "desc"]
 ONE_OR_MANY: Any = EventType | list[EventType]
@@ -67,8 +70,16 @@ class EventTypes(Resource):
         """Delete an event type. One of others is a `ForbiddenError`."""
         return await self._delete(DeletedEventType, "/event-types/{}", event_type_id)
 
+    def webhooks(self, event_type_id: int) -> AllWebhooks:
+        """Webhooks of one event type; they are called beside those of its owner."""
+        return self._below(AllWebhooks, "/event-types/{}", event_type_id)
 
-class TeamEventTypes(Resource):
+    def private_links(self, event_type_id: int) -> PrivateLinks:
+        """Links that book one event type and then expire."""
+        return self._below(PrivateLinks, "/event-types/{}", event_type_id)
+
+
+class TeamEventTypes(PhoneCalls):
     """Event types of a team: collective, round robin or managed."""
 
     def list(
@@ -103,3 +114,19 @@ class TeamEventTypes(Resource):
     async def delete(self, event_type_id: int) -> DeletedEventType:
         """Delete an event type; the answer holds its id and title only."""
         return await self._delete(DeletedEventType, "/event-types/{}", event_type_id)
+
+
+class PlainTeamEventTypes(TeamEventTypes):
+    """Event types of a team of one's own."""
+
+    def webhooks(self, event_type_id: int) -> AllWebhooks:
+        """Webhooks of one event type; they are called beside those of its owner."""
+        return self._below(AllWebhooks, "/event-types/{}", event_type_id)
+
+
+class OrganizationTeamEventTypes(TeamEventTypes):
+    """Event types of a team of an organisation."""
+
+    def private_links(self, event_type_id: int) -> PrivateLinks:
+        """Links that book one event type and then expire."""
+        return self._below(PrivateLinks, "/event-types/{}", event_type_id)

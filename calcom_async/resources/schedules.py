@@ -14,8 +14,8 @@ from calcom_async.resources._base import List, Resource
 MAYBE: Any = Schedule | None
 
 
-class Schedules(Resource):
-    """Working hours of a user, in the time zone of each schedule."""
+class UserSchedules(Resource):
+    """Working hours of a user, each in a time zone of its own."""
 
     area = "schedules"
     version = "2024-06-11"
@@ -23,10 +23,6 @@ class Schedules(Resource):
     def list(self) -> Pages[Schedule]:
         """All schedules; they come in one answer."""
         return self._pages(Schedule, "/schedules")
-
-    async def default(self) -> Schedule | None:
-        """The default schedule; None if the user has none, and then slots are those of Monday to Friday, 09 to 17 h."""
-        return await self._get(MAYBE, "/schedules/default")
 
     async def get(self, schedule_id: int) -> Schedule:
         """Fetch one schedule. Raises `NotFoundError` when unknown, `ForbiddenError` when somebody else's."""
@@ -77,3 +73,11 @@ class Schedules(Resource):
     async def delete(self, schedule_id: int) -> None:
         """Delete a schedule. An unknown one is a `BadRequestError`, not a 404; deleting the default leaves none."""
         await self._delete(NoneType, "/schedules/{}", schedule_id)
+
+
+class Schedules(UserSchedules):
+    """Your own working hours."""
+
+    async def default(self) -> Schedule | None:
+        """The default schedule; None if the user has none, and then slots are those of Monday to Friday, 09 to 17 h."""
+        return await self._get(MAYBE, "/schedules/default")

@@ -74,3 +74,11 @@ class Webhooks(Resource):
     async def delete(self, webhook_id: str) -> Webhook:
         """Delete a webhook and return it as it was."""
         return await self._delete(Webhook, "/webhooks/{}", webhook_id)
+
+
+class AllWebhooks(Webhooks):
+    """Webhooks of an owner that can be rid of them all: an event type, or an OAuth client."""
+
+    async def delete_all(self) -> str:
+        """Delete every webhook of the owner; returns the server's words, such as `3 webhooks deleted`."""
+        return await self._delete(str, "/webhooks")

@@ -7,7 +7,7 @@ from typing import Any
 from . import errors
 from .booking_access import may_manage
 from .booking_create import tell
-from .booking_hosts import free_host
+from .booking_hosts import free_host, hand_over
 from .booking_payload import created_payload, no_show_payload, rejected_payload
 from .booking_view import GONE, Wire, display_email
 from .clock import iso
@@ -102,10 +102,8 @@ def _check_reassigner(call: Call, booking: Booking) -> None:
 
 
 def _handed_to(call: Call, booking: Booking, user_id: int) -> Wire:
-    old, new = call.store.users[booking.user_id], call.store.users[user_id]
-    booking.host_ids = [user_id, *(one for one in booking.host_ids if one not in (booking.user_id, user_id))]
-    booking.title = booking.title.replace(str(old["name"]), str(new["name"]), 1)
-    booking.user_id = user_id
+    hand_over(call.store, booking, user_id)
+    new = call.store.users[user_id]
     booking.reassigned_by = call.caller.user_id
     booking.updated_at = call.clock.now()
     shown: dict[str, Any] = {name: new[name] for name in HOST_FIELDS}

@@ -11,7 +11,7 @@ from . import errors
 from .availability import host_is_free
 from .event_types import host_ids, is_of_team
 from .routes import Call
-from .store import Store
+from .store import Booking, Store
 
 PRIORITIES = ("lowest", "low", "medium", "high", "highest")
 
@@ -68,6 +68,14 @@ def free_host(
         if host_is_free(call.store, call.clock, event_type, host["userId"], start, end, ignore_uid=ignore_uid):
             return int(host["userId"])
     return None
+
+
+def hand_over(store: Store, booking: Booking, user_id: int) -> None:
+    """Make somebody else the organizer, in the title too."""
+    old, new = store.users[booking.user_id], store.users[user_id]
+    booking.host_ids = [user_id, *(one for one in booking.host_ids if one not in (booking.user_id, user_id))]
+    booking.title = booking.title.replace(str(old["name"]), str(new["name"]), 1)
+    booking.user_id = user_id
 
 
 def _last_booked(store: Store, event_type_id: int) -> dict[int, int]:

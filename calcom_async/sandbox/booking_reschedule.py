@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from . import errors
-from .availability import check_bookable
+from .availability import check_bookable, host_is_free
 from .booking_access import is_host, led_teams
 from .booking_create import check_seat, needs_confirmation, new_attendee, seated_at, tell
 from .booking_find import attendee_of, find_seat
+from .booking_hosts import free_host, hand_over
 from .booking_payload import requested_payload, rescheduled_payload
 from .booking_time import read_start
 from .booking_view import GONE, Wire, is_seated
@@ -77,7 +78,10 @@ def move(call: Call, old: Booking, body: Wire) -> Booking:
     assert start is not None, "the body was checked"
     end = start + (old.end - old.start)
     _check_free(call, old, start, end)
+    host = _host_then(call, old, start, end)
     new = _moved(call, old, start, end, body)
+    if host != new.user_id:
+        hand_over(call.store, new, host)
     old.status, old.to_uid = "cancelled", new.uid
     old.rescheduled_by, old.updated_at = new.rescheduled_by, new.created_at
     call.store.add_booking(new)
@@ -99,8 +103,23 @@ def _check_free(call: Call, old: Booking, start: datetime, end: datetime) -> Non
         raise errors.bad_request(NOT_FREE) if refusal.message == TEAM_NOT_FREE else refusal from None
 
 
+def _host_then(call: Call, old: Booking, start: datetime, end: datetime) -> int:
+    """Who hosts at the new time: the same person, unless a round robin has to find another one."""
+    store, event_type = call.store, call.store.event_types.get(old.event_type_id or 0) or {}
+    if event_type.get("schedulingType") != "roundRobin":
+        return old.user_id
+    if host_is_free(store, call.clock, event_type, old.user_id, start, end, ignore_uid=old.uid):
+        return old.user_id
+    keep = event_type.get("rescheduleWithSameRoundRobinHost")
+    other = None if keep else free_host(call, event_type, start, end, ignore_uid=old.uid)
+    if other is None:
+        raise errors.bad_request(NOT_FREE)
+    return other
+
+
 def _moved(call: Call, old: Booking, start: datetime, end: datetime, body: Wire) -> Booking:
     store, now, reason = call.store, call.clock.now(), body.get("reschedulingReason")
+    attendees = _carried(store, old)
     return replace(
         old,
         id=store.next_id("booking"),
@@ -110,13 +129,15 @@ def _moved(call: Call, old: Booking, start: datetime, end: datetime, body: Wire)
         created_at=now,
         updated_at=now,
         status=_status_after(call, old, start, body),
-        attendees=_carried(store, old),
+        attendees=attendees,
         guests=list(old.guests),
         responses=dict(old.responses) | ({"rescheduledReason": reason} if reason else {}),
         metadata=dict(old.metadata),
         host_ids=list(old.host_ids),
-        seats=[],
+        seats=_seats_with(store, old, attendees),
         references=[],
+        absent_host=False,
+        rating=None,
         rescheduling_reason=reason,
         rescheduled_by=body.get("rescheduledBy"),
         from_uid=old.uid,
@@ -143,6 +164,12 @@ def _carried(store: Store, old: Booking) -> list[Wire]:
         new_attendee(store, one | ({"name": "", "timeZone": zone} if one["email"] in old.guests else {}))
         for one in old.attendees
     ]
+
+
+def _seats_with(store: Store, old: Booking, attendees: list[Wire]) -> list[Wire]:
+    """The seats of a booking that moves with everybody in it; they get new uids."""
+    arrived = {was["id"]: now["id"] for was, now in zip(old.attendees, attendees, strict=True)}
+    return [one | {"seat_uid": store.uuid(), "attendee_id": arrived[one["attendee_id"]]} for one in old.seats]
 
 
 # --- one seat

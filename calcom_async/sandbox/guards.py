@@ -45,7 +45,7 @@ def guarded_organization(call: Call, minimum: OrgRole) -> dict[str, Any]:
     role = role_in(call.store, org_id, user_id)
     if role is None:
         raise errors.forbidden(f"RolesGuard - User is not a member of the organization with id={org_id}.")
-    if not _reaches(role, minimum):
+    if not reaches(role, minimum):
         raise _too_low(call, minimum)
     return organization
 
@@ -64,7 +64,7 @@ def _check_role_in_team(call: Call, minimum: str) -> None:
     role = role_in(call.store, team_id, call.user["id"])
     if role is None:
         raise errors.forbidden(f"RolesGuard - User is not a member of the team with id={team_id}.")
-    if not _reaches(role, minimum):
+    if not reaches(role, minimum):
         raise _too_low(call, minimum)
 
 
@@ -73,8 +73,8 @@ def _check_role_in_organization(call: Call, minimum: str) -> None:
     above = role_in(call.store, org_id, call.user["id"])
     if above is None:
         raise errors.forbidden(f"RolesGuard - User is not part of the organization with id={org_id}.")
-    if _reaches(above, "ORG_ADMIN"):
-        if not minimum.startswith("ORG_") or _reaches(above, minimum):
+    if reaches(above, "ORG_ADMIN"):
+        if not minimum.startswith("ORG_") or reaches(above, minimum):
             return
         raise _too_low(call, minimum)
     within = above if minimum.startswith("ORG_") else role_in(call.store, team_id, call.user["id"])
@@ -83,11 +83,11 @@ def _check_role_in_organization(call: Call, minimum: str) -> None:
             f"RolesGuard - User is not part of the team with id={team_id} and/or, is not an admin nor an owner of the "
             f"organization with id={org_id}."
         )
-    if not _reaches(within, minimum):
+    if not reaches(within, minimum):
         raise _too_low(call, minimum)
 
 
-def _reaches(role: str, minimum: str) -> bool:
+def reaches(role: str, minimum: str) -> bool:
     return _LADDER.index(role) >= _LADDER.index(minimum.partition("_")[2])
 
 

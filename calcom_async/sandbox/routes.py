@@ -186,6 +186,7 @@ class Route:
     status: int = 200
     limit: tuple[str, int] | None = None
     form: bool = False
+    stateful: bool = True
 
     def answers(self, version: str) -> bool:
         return not self.versions or version in self.versions
@@ -204,16 +205,18 @@ def route(
     status: int = 200,
     limit: tuple[str, int] | None = None,
     form: bool = False,
+    stateful: bool = True,
 ) -> Callable[[H], H]:
     """Declare the operation that the decorated function answers; the function itself stays as it is.
 
     `version=()` answers every version. `kinds` narrows the credentials that the route takes. `limit=(name, n)` is
-    an endpoint throttle that replaces the default one. `form` also accepts a form-encoded body. Decorators stack.
+    an endpoint throttle that replaces the default one. `form` also accepts a form-encoded body. `stateful=False` says
+    that the answer has the right shape and nothing behind it. Decorators stack.
     """
 
     def register(handler: H) -> H:
         versions = frozenset(version)
-        ROUTES.append(Route(method, path, handler, versions, auth, kinds, status, limit, form))
+        ROUTES.append(Route(method, path, handler, versions, auth, kinds, status, limit, form, stateful))
         return handler
 
     return register

@@ -7,6 +7,7 @@ from typing import Any
 
 from .clock import Clock
 from .event_types import new_event_type
+from .routing_forms import field, leads, new_form
 from .seed_bookings import add_bookings
 from .store import Store
 from .teams import add_member, new_team
@@ -19,6 +20,7 @@ ACCESS_TOKEN, REFRESH_TOKEN = "sandbox-access-token", "sandbox-refresh-token"
 
 ANA, BO, CY, MIA = 1, 2, 3, 4
 ORGANIZATION = 1
+FORM = "sandbox-form"
 ALL_PERMISSIONS = 1023
 
 _PEOPLE = (
@@ -38,20 +40,14 @@ def populate(store: Store, clock: Clock, *, bookings: int = 0, ties: bool = Fals
     _organization(store)
     _platform(store, now)
     _calendar(store, now)
+    _routing_form(store, now)
     add_bookings(store, now, count=bookings, host_id=ANA, ties=ties)
 
 
-def new_user(store: Store, user_id: int, username: str, name: str, zone: str, **more: Any) -> dict[str, Any]:
-    """Keep a user with a default schedule, Mon-Fri 09:00-17:00 in their zone."""
-    schedule_id = store.next_id("schedule")
-    store.schedules[schedule_id] = {
-        "id": schedule_id,
-        "owner_id": user_id,
-        "name": "Working hours",
-        "time_zone": zone,
-        "availability": [{"days": list(_WEEK), "startTime": "09:00", "endTime": "17:00"}],
-        "overrides": [],
-    }
+def new_user(
+    store: Store, user_id: int, username: str, name: str | None, zone: str, *, scheduled: bool = True, **more: Any
+) -> dict[str, Any]:
+    """Keep a user; with a default schedule, Mon-Fri 09:00-17:00 in their zone, unless `scheduled` is False."""
     user: dict[str, Any] = {
         "id": user_id,
         "username": username,
@@ -60,7 +56,7 @@ def new_user(store: Store, user_id: int, username: str, name: str, zone: str, **
         "time_zone": zone,
         "week_start": "Sunday",
         "time_format": 12,
-        "default_schedule_id": schedule_id,
+        "default_schedule_id": _new_schedule(store, user_id, zone) if scheduled else None,
         "avatar_url": None,
         "bio": None,
         "brand_color": None,
@@ -72,6 +68,19 @@ def new_user(store: Store, user_id: int, username: str, name: str, zone: str, **
     store.users[user_id] = user | more
     store.reserve_id("user", user_id)
     return store.users[user_id]
+
+
+def _new_schedule(store: Store, user_id: int, zone: str) -> int:
+    schedule_id = store.next_id("schedule")
+    store.schedules[schedule_id] = {
+        "id": schedule_id,
+        "owner_id": user_id,
+        "name": "Working hours",
+        "time_zone": zone,
+        "availability": [{"days": list(_WEEK), "startTime": "09:00", "endTime": "17:00"}],
+        "overrides": [],
+    }
+    return schedule_id
 
 
 def _people(store: Store) -> None:
@@ -160,3 +169,22 @@ def _calendar(store: Store, now: datetime) -> None:
         start = noon + timedelta(days=day)
         times = {"start": start, "end": start + timedelta(hours=1)}
         store.busy.append({"user_id": ANA, "calendar_id": _FEED, "credential_id": 1, **times, "title": "Lunch"})
+
+
+def _routing_form(store: Store, now: datetime) -> None:
+    """A form of the first team: "sales" leads to its event type "intro", once that is made, "press" to another site."""
+    team = next(iter(store.teams.values()))
+    new_form(
+        store,
+        now,
+        form_id=FORM,
+        name="Contact us",
+        team_id=team["id"],
+        user_id=ANA,
+        fields=[field("topic", "Topic", required=True), field("company", "Company")],
+        routes=[
+            leads("to-team", "eventTypeRedirectUrl", f"team/{team['slug']}/intro", topic="sales"),
+            leads("to-press", "externalRedirectUrl", "https://press.sandbox.test", topic="press"),
+            leads("to-all-others", "customPageMessage", "Write to help@sandbox.test"),
+        ],
+    )

@@ -119,7 +119,8 @@ class Store:
         self.access_tokens: dict[str, dict[str, Any]] = {}
         #: the same keys as access tokens, plus access_token (the one it was given out with)
         self.refresh_tokens: dict[str, dict[str, Any]] = {}
-        #: id -> {id, secret, name, user_id (owner), organization_id, permissions (bits), redirect_uris, managed (ids)}
+        #: id -> {id, secret, name, user_id (owner), organization_id, permissions (bits), redirect_uris, managed (ids),
+        #: created_at, and what else `sandbox.oauth_clients` lets be set}
         self.oauth_clients: dict[str, dict[str, Any]] = {}
         #: third-party OAuth2 apps: id -> {id, secret (None when public), name, redirect_uris}
         self.oauth2_apps: dict[str, dict[str, Any]] = {}
@@ -143,6 +144,28 @@ class Store:
         self.memberships: dict[int, dict[str, Any]] = {}
         #: {id, name, slug, owner_id, is_platform}
         self.organizations: dict[int, dict[str, Any]] = {}
+        #: wire form of attributes, their options and who has which, by uuid; an assignment's memberId is a membership's
+        self.attributes: dict[str, dict[str, Any]] = {}
+        self.attribute_options: dict[str, dict[str, Any]] = {}
+        self.attribute_assignments: dict[str, dict[str, Any]] = {}
+        #: custom roles by uuid: {id, owner_id (a team's or an organization's id), name, ... permissions}
+        self.roles: dict[str, dict[str, Any]] = {}
+        #: days off, in wire form
+        self.out_of_office: dict[int, dict[str, Any]] = {}
+        #: token -> id of the team that it invites to
+        self.invites: dict[str, int] = {}
+        #: {id, event_type_id, until: aware datetime or None, uses (None: any number until then), used}
+        self.private_links: dict[str, dict[str, Any]] = {}
+        #: wire form of verified resources
+        self.verified_emails: dict[int, dict[str, Any]] = {}
+        self.verified_phones: dict[int, dict[str, Any]] = {}
+        #: codes sent and not yet used, by what, for whom and where to
+        self.verification_codes: dict[tuple[Any, ...], str] = {}
+        #: wire form of routing forms; of the responses to them, plus _updatedAt
+        self.routing_forms: dict[str, dict[str, Any]] = {}
+        self.form_responses: dict[int, dict[str, Any]] = {}
+        #: wire form of workflows, plus _team_id and _kind
+        self.workflows: dict[int, dict[str, Any]] = {}
         #: room for areas without a table of their own: extras["attributes"][7]
         self.extras: defaultdict[str, dict[Any, Any]] = defaultdict(dict)
 

@@ -106,7 +106,7 @@ class WebhookScope:
     @property
     def label(self) -> str:
         """The kind, as refusals say it."""
-        return self.kind.replace("_", " ")
+        return "oAuth client" if self.kind == "client" else self.kind.replace("_", " ")
 
     def owned(self, call: Call, owner_id: Any) -> list[Webhook]:
         """List an owner's webhooks by id, which for uuids is no order of creation."""

@@ -137,6 +137,38 @@ def test_seated_bookings_want_a_seat_uid(desk):
     assert both.message == "reschedulingReason property is wrong,property reschedulingReason should not exist "
 
 
+def test_an_organizations_admin_moves_everybody(desk):
+    """Without a seat uid the owner of the organization moves the whole seated booking, with new seat uids."""
+    event_type = desk.event_type(seats=SEATS)
+    first = desk.book(at(10), event_type)
+    desk.book(at(10), event_type, attendee=ada(email="b@x.test"))
+    moved = desk.move(first["uid"], at(15), by=desk.ana).data
+    assert [one["email"] for one in moved["attendees"]] == ["ada@visitors.test", "b@x.test"]
+    assert first["seatUid"] not in {one["seatUid"] for one in moved["attendees"]}
+    assert desk.get(first["uid"])["rescheduledToUid"] == moved["uid"]
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_round_robin_booking_moves_to_whoever_is_free(desk, same):
+    """A move finds another free host when the first one is busy then, unless the event type wants the same one."""
+    event_type = desk.team_event_type("roundRobin", ANA, BO, rescheduleWithSameRoundRobinHost=same)
+    made = desk.book(at(15), event_type)
+    assert made["hosts"][0]["id"] == ANA
+    desk.book(at(16))
+    moved = desk.move(made["uid"], at(16))
+    if same:
+        assert moved.refusal == (400, NOT_FREE)
+    else:
+        assert (moved.data["hosts"][0]["id"], moved.data["title"]) == (BO, "Demo between Bo Sandbox and Ada Visitor")
+
+
+def test_a_host_who_booked_it_too_is_no_organizer_by_address(desk):
+    """An address in rescheduledBy speaks for the organizer only where it is not the booker's address as well."""
+    event_type = desk.event_type(confirmationPolicy=ALWAYS)
+    uid = desk.book(at(10), event_type, attendee=ada(email="ana@sandbox.test"))["uid"]
+    assert desk.move(uid, at(15), rescheduledBy="ana@sandbox.test").data["status"] == "pending"
+
+
 # --- cancel
 
 

@@ -102,16 +102,16 @@ def test_event_types_are_named_by_slug_too(desk):
         (
             {"location": {"type": "attendeePhone"}},
             (
-                "Booking location with type attendeePhone not valid for event type with id=1. The event type has following "
-                "location types: integration, and only these types are allowed for booking location."
+                "Booking location with type attendeePhone not valid for event type with id=1. The event type has "
+                "following location types: integration, and only these types are allowed for booking location."
             ),
         ),
         ({"location": {"type": "integration"}}, "Invalid integration: undefined"),
         (
             {"location": {"type": "integration", "integration": "zoom"}},
             (
-                "Booking location with integration zoom not valid for event type with id=1. The event type has following "
-                "integrations: cal-video, and only these integrations are allowed for booking location."
+                "Booking location with integration zoom not valid for event type with id=1. The event type has "
+                "following integrations: cal-video, and only these integrations are allowed for booking location."
             ),
         ),
     ],
@@ -217,6 +217,8 @@ def test_protected_event_types_want_their_own_people(desk):
     refused = desk.ask(at(10), event_type, by=desk.cy)
     assert (refused.status, refused.message[: len(text)]) == (403, text)
     assert desk.ask(at(10), event_type, by=desk.ana).status == 201
+    hosted = desk.team_event_type("roundRobin", CY, bookingRequiresAuthentication=True)
+    assert desk.ask("2026-11-04T02:00:00Z", hosted, by=desk.cy).status == 201
 
 
 def test_a_wrong_key_is_refused_where_none_is_needed(desk):
@@ -383,13 +385,15 @@ BOTH = at(15)
 
 
 def test_a_round_robin_takes_turns(desk):
-    """One host each: the one booked least recently, until nobody is free."""
+    """One host each: the one booked least recently, be others as free; until nobody is."""
     event_type = desk.team_event_type("roundRobin", ANA, BO)
-    people = [ada(email=f"{name}@x.test") for name in "abc"]
-    hosts = [desk.book(BOTH, event_type, attendee=one)["hosts"][0]["id"] for one in people[:2]]
-    assert hosts == [ANA, BO]
-    assert desk.ask(BOTH, event_type, attendee=people[2]).refusal == (400, TEAM_NOT_FREE)
-    assert desk.book(at(16), event_type, attendee=people[2])["hosts"][0]["id"] == ANA
+
+    def host_of(start, name):
+        return desk.book(start, event_type, attendee=ada(email=f"{name}@x.test"))["hosts"][0]["id"]
+
+    assert [host_of(BOTH, "a"), host_of(at(16), "b")] == [ANA, BO]
+    assert [host_of(at(16), "c"), host_of(BOTH, "d")] == [ANA, BO]
+    assert desk.ask(BOTH, event_type, attendee=ada(email="e@x.test")).refusal == (400, TEAM_NOT_FREE)
 
 
 def test_asking_a_round_robin_again_gives_the_same_booking(desk):

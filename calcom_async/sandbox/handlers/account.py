@@ -5,7 +5,8 @@ from __future__ import annotations
 import hmac
 from typing import Any
 
-from calcom_async.sandbox.errors import Refusal, bad_request, bare, not_found, unauthorized
+from calcom_async.sandbox.errors import Refusal, bad_request, bare, unauthorized
+from calcom_async.sandbox.oauth_clients import managed_user
 from calcom_async.sandbox.routes import Bare, Call, route
 from calcom_async.sandbox.rules import boolean, minimum, number, string
 from calcom_async.sandbox.store import Store
@@ -38,9 +39,8 @@ def refresh_managed(call: Call) -> object:
 @route("POST", "/v2/oauth-clients/{clientId}/users/{userId}/force-refresh", kinds=("client",))
 def force_refresh(call: Call) -> object:
     """A new pair without the old refresh token; every older token of that user is dead at once."""
-    user_id, client_id = call.int_path("userId"), call.path["clientId"]
-    if user_id not in call.store.oauth_clients[client_id]["managed"]:
-        raise not_found(f"User with ID {user_id} is not part of this OAuth client.")
+    client_id = call.path["clientId"]
+    user_id = managed_user(call, call.store.oauth_clients[client_id])["id"]
     drop_tokens(call.store, user_id, client_id)
     return keep_tokens(call.store, call.clock.now(), kind="managed", user_id=user_id, client_id=client_id).managed()
 

@@ -1,9 +1,10 @@
-"""Operations: webhooks of users, event types, teams' event types and organisations."""
+"""Operations: webhooks of users, event types, teams' event types, organisations and OAuth clients."""
 
 from __future__ import annotations
 
 from calcom_async.sandbox import errors
 from calcom_async.sandbox.guards import guarded_organization, guarded_team
+from calcom_async.sandbox.oauth_clients import guarded_client
 from calcom_async.sandbox.routes import Call
 from calcom_async.sandbox.webhooks import Webhook, WebhookScope, known, member_or_404, register
 
@@ -65,9 +66,15 @@ def _user(call: Call) -> int:
     return user_id
 
 
+def _client(call: Call) -> str:
+    client_id: str = guarded_client(call, "ORG_MEMBER")["id"]
+    return client_id
+
+
 EVENT_TYPES = "/v2/event-types/{eventTypeId}/webhooks"
 TEAM_EVENT_TYPES = "/v2/teams/{teamId}/event-types/{eventTypeId}/webhooks"
 ORGANIZATIONS = "/v2/organizations/{orgId}/webhooks"
+CLIENTS = "/v2/oauth-clients/{clientId}/webhooks"
 
 register(WebhookScope("user", "/v2/webhooks", "userId", _user, _own, whole_row=True))
 register(WebhookScope("event_type", EVENT_TYPES, "eventTypeId", _event_type, _of_event_type, delete_all=True))
@@ -77,3 +84,4 @@ register(
     )
 )
 register(WebhookScope("organization", ORGANIZATIONS, "teamId", _organization, _of_organization))
+register(WebhookScope("client", CLIENTS, "oAuthClientId", _client, member_or_404("client"), delete_all=True))

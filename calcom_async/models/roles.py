@@ -1,0 +1,117 @@
+"""Roles: named sets of permissions, of an organisation or of one of its teams."""
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import UNSET, UnsetType
+
+from calcom_async.models._base import Model
+
+RoleType = Literal["SYSTEM", "CUSTOM"] | str
+
+# What the official specification names, for editors to offer; the system roles hold others too. A role of a team takes
+# none of the organisation's (`organization.*`, `watchlist.*`, `team.create`, `*.*`).
+Permission = (
+    Literal[
+        "*.*",
+        "role.create",
+        "role.read",
+        "role.update",
+        "role.delete",
+        "eventType.create",
+        "eventType.read",
+        "eventType.update",
+        "eventType.delete",
+        "team.create",
+        "team.read",
+        "team.update",
+        "team.delete",
+        "team.invite",
+        "team.remove",
+        "team.listMembers",
+        "team.listMembersPrivate",
+        "team.changeMemberRole",
+        "team.impersonate",
+        "organization.create",
+        "organization.read",
+        "organization.listMembers",
+        "organization.listMembersPrivate",
+        "organization.invite",
+        "organization.remove",
+        "organization.manageBilling",
+        "organization.changeMemberRole",
+        "organization.impersonate",
+        "organization.passwordReset",
+        "organization.update",
+        "organization.attributes.create",
+        "organization.attributes.read",
+        "organization.attributes.update",
+        "organization.attributes.delete",
+        "organization.attributes.editUsers",
+        "booking.read",
+        "booking.readTeamBookings",
+        "booking.readOrgBookings",
+        "booking.readRecordings",
+        "booking.update",
+        "booking.readTeamAuditLogs",
+        "booking.readOrgAuditLogs",
+        "insights.read",
+        "workflow.create",
+        "workflow.read",
+        "workflow.update",
+        "workflow.delete",
+        "routingForm.create",
+        "routingForm.read",
+        "routingForm.update",
+        "routingForm.delete",
+        "webhook.create",
+        "webhook.read",
+        "webhook.update",
+        "webhook.delete",
+        "watchlist.create",
+        "watchlist.read",
+        "watchlist.update",
+        "watchlist.delete",
+        "featureOptIn.read",
+        "featureOptIn.update",
+    ]
+    | str
+)
+
+
+class Role(Model, frozen=True, kw_only=True):
+    """A set of permissions with a name; the three SYSTEM ones belong to nobody and cannot be changed."""
+
+    id: str
+    name: str
+    color: str | None = None
+    """Hexadecimal: "#1BA774"."""
+    description: str | None = None
+    organization_id: int | None = None
+    """The owner, where it is an organisation; None for system roles."""
+    team_id: int | None = None
+    """The owner, where it is a team."""
+    type: RoleType
+    permissions: list[Permission]
+    created_at: datetime
+    updated_at: datetime
+
+
+class _RoleBody(Model, frozen=True, kw_only=True):
+    """What creating and updating a role have in common."""
+
+    color: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    permissions: list[Permission] | UnsetType = UNSET
+
+
+class CreateRole(_RoleBody, frozen=True, kw_only=True):
+    """A new role; without `permissions` it has none."""
+
+    name: str
+
+
+class UpdateRole(_RoleBody, frozen=True, kw_only=True):
+    """Changes to a role; `permissions` replaces them all."""
+
+    name: str | UnsetType = UNSET

@@ -1,0 +1,164 @@
+"""Workflows: messages that go out before, after or upon what happens to bookings and routing forms."""
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import UNSET, UnsetType
+
+from calcom_async.models._base import Model, Number
+
+WorkflowKind = Literal["event-type", "routing-form"] | str
+WorkflowTriggerType = (
+    Literal[
+        "beforeEvent",
+        "afterEvent",
+        "afterHostsCalVideoNoShow",
+        "afterGuestsCalVideoNoShow",
+        "eventCancelled",
+        "newEvent",
+        "rescheduleEvent",
+        "bookingRejected",
+        "bookingRequested",
+        "bookingPaymentInitiated",
+        "bookingPaid",
+        "bookingNoShowUpdated",
+        "formSubmitted",
+        "formSubmittedNoEvent",
+    ]
+    | str
+)
+WorkflowAction = (
+    Literal[
+        "email_host",
+        "email_attendee",
+        "email_address",
+        "sms_attendee",
+        "sms_number",
+        "whatsapp_attendee",
+        "whatsapp_number",
+        "cal_ai_phone_call",
+    ]
+    | str
+)
+WorkflowRecipient = Literal["const", "attendee", "email", "phone_number"] | str
+WorkflowTemplate = Literal["reminder", "custom", "rescheduled", "completed", "rating", "cancelled"] | str
+
+
+class WorkflowOffset(Model, frozen=True, kw_only=True, gc=False):
+    """How long before or after."""
+
+    value: Number
+    unit: Literal["hour", "minute", "day"] | str
+
+
+class WorkflowTrigger(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What sets a workflow off.
+
+    The first four of event types and `formSubmittedNoEvent` need an `offset`. Workflows of routing forms know only
+    `formSubmitted` and `formSubmittedNoEvent`, which those of event types do not.
+    """
+
+    type: WorkflowTriggerType
+    offset: WorkflowOffset | None = None
+
+
+class WorkflowActivation(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """What a workflow watches: event types or routing forms, all of the team or some."""
+
+    is_active_on_all_event_types: bool | None = None
+    active_on_event_type_ids: list[int] | None = None
+    is_active_on_all_routing_forms: bool | None = None
+    active_on_routing_form_ids: list[str] | None = None
+
+    @classmethod
+    def event_types(cls, *event_type_ids: int) -> "WorkflowActivation":
+        """These event types of the team; none given, all of them."""
+        return cls(is_active_on_all_event_types=not event_type_ids, active_on_event_type_ids=[*event_type_ids])
+
+    @classmethod
+    def routing_forms(cls, *form_ids: str) -> "WorkflowActivation":
+        """These routing forms of the team; none given, all of them."""
+        return cls(is_active_on_all_routing_forms=not form_ids, active_on_routing_form_ids=[*form_ids])
+
+
+class WorkflowMessage(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What is sent: `html` by e-mail, `text` by SMS and WhatsApp; variables look like `{EVENT_NAME}`.
+
+    The `text` of SMS steps comes back empty from some servers, though they keep it.
+    """
+
+    subject: str
+    html: str | None = None
+    text: str | None = None
+
+
+class WorkflowStep(Model, frozen=True, kw_only=True):
+    """One message of a workflow; `email` and `phone` are empty unless the step has an address of its own."""
+
+    id: int
+    step_number: int
+    action: WorkflowAction
+    recipient: WorkflowRecipient
+    template: WorkflowTemplate
+    sender: str | None = None
+    message: WorkflowMessage
+    include_calendar_event: bool | None = None
+    phone_required: bool | None = None
+    email: str | None = None
+    phone: str | None = None
+
+
+class SetWorkflowStep(Model, frozen=True, kw_only=True):
+    """A step to make; in an update, `id` keeps the step that has it.
+
+    `email_address` needs the `verified_email_id`, `sms_number` and `whatsapp_number` the `verified_phone_id` of one of
+    the team's verified resources. Routing forms take email_attendee, email_address, sms_attendee and sms_number only.
+    """
+
+    id: int | UnsetType = UNSET
+    step_number: int
+    action: WorkflowAction
+    recipient: WorkflowRecipient
+    template: WorkflowTemplate
+    sender: str
+    message: WorkflowMessage
+    include_calendar_event: bool | UnsetType = UNSET
+    """For the e-mail actions, which the specification says must have it; the server takes false without."""
+    phone_required: bool | UnsetType = UNSET
+    """For the attendee's SMS and WhatsApp: whether booking asks for a phone number."""
+    verified_email_id: int | UnsetType = UNSET
+    verified_phone_id: int | UnsetType = UNSET
+
+
+class Workflow(Model, frozen=True, kw_only=True):
+    """A workflow of either kind; `type` says which."""
+
+    id: int
+    name: str
+    type: WorkflowKind
+    activation: WorkflowActivation | None = None
+    trigger: WorkflowTrigger
+    steps: list[WorkflowStep]
+    user_id: int | None = None
+    """This and the three below are documented; servers seen so far leave them out."""
+    team_id: int | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class CreateWorkflow(Model, frozen=True, kw_only=True):
+    """A new workflow with at least one step."""
+
+    name: str
+    activation: WorkflowActivation
+    trigger: WorkflowTrigger
+    steps: list[SetWorkflowStep]
+
+
+class UpdateWorkflow(Model, frozen=True, kw_only=True):
+    """Changes to a workflow; `steps` replaces the list, apart from those whose `id` is in it."""
+
+    name: str | UnsetType = UNSET
+    activation: WorkflowActivation | UnsetType = UNSET
+    trigger: WorkflowTrigger | UnsetType = UNSET
+    steps: list[SetWorkflowStep] | UnsetType = UNSET

@@ -1,0 +1,68 @@
+"""Users of an organisation: its admins find, make, change and delete them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Unpack
+
+from calcom_async.models.organization_users import CreateOrganizationUser, OrganizationUser, UpdateOrganizationUser
+from calcom_async.pages import Pages
+from calcom_async.resources._base import Paging, Resource
+from calcom_async.wire import Listing
+
+LISTING = Listing(maximum=1000)
+
+
+class _Again(str):
+    """A parameter name that one query holds several times, since each is equal to itself alone."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+class OrganizationUsers(Resource):
+    """Users of an organisation; for its admins and owners."""
+
+    def list(
+        self,
+        *,
+        emails: Sequence[str] = (),
+        assigned_option_ids: Sequence[str] | None = None,
+        attribute_query_operator: Literal["AND", "OR", "NONE"] | None = None,
+        team_ids: Sequence[int] | None = None,
+        **paging: Unpack[Paging],
+    ) -> Pages[OrganizationUser]:
+        """All users, 1,000 a page by id; or those with one of these e-mail addresses, and in one of these teams.
+
+        With `assigned_option_ids` only users who have all of these attribute options, any of them ("OR"), or some
+        other one ("NONE": who has no attribute at all is not listed).
+        """
+        query: dict[str, Any] = {
+            "assignedOptionIds": assigned_option_ids,
+            "attributeQueryOperator": attribute_query_operator,
+            "teamIds": team_ids,
+        }
+        # Here, and only here, a comma list is refused: each address is a parameter of its own.
+        query |= {_Again("emails"): email for email in ([emails] if isinstance(emails, str) else emails)}
+        return self._pages(OrganizationUser, "/users", listing=LISTING, query=query, **paging)
+
+    async def create(self, user: CreateOrganizationUser) -> OrganizationUser:
+        """Make a user and a member of the organisation; they are mailed a link to choose a password.
+
+        They have no schedule yet. Raises `ConflictError` when the organisation has the address already.
+        """
+        return await self._post(OrganizationUser, "/users", body=user)
+
+    async def update(self, user_id: int, changes: UpdateOrganizationUser) -> OrganizationUser:
+        """Change a user; fields left UNSET stay, `metadata` is replaced whole. An unknown one is a `ForbiddenError`."""
+        return await self._patch(OrganizationUser, "/users/{}", user_id, body=changes)
+
+    async def delete(self, user_id: int) -> OrganizationUser:
+        """Delete a user, from Cal.com and not only from the organisation, and return them as they were.
+
+        To let somebody leave the organisation delete their membership. An unknown user is a `ForbiddenError`.
+        """
+        return await self._delete(OrganizationUser, "/users/{}", user_id)

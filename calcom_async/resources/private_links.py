@@ -1,0 +1,44 @@
+"""Private links of an event type, of a user or of a team of an organisation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import UNSET, UnsetType
+
+from calcom_async.models.private_links import DeletedPrivateLink, PrivateLink
+from calcom_async.pages import Pages
+from calcom_async.resources._base import Resource, given
+
+
+class PrivateLinks(Resource):
+    """Links that let somebody book one event type; an event type of somebody else is a `NotFoundError`.
+
+    These paths know no `cal-api-version`, so none is sent.
+    """
+
+    def list(self) -> Pages[PrivateLink]:
+        """All links, expired ones included, in one answer."""
+        return self._pages(PrivateLink, "/private-links", key="link_id")
+
+    async def create(
+        self, *, expires_at: datetime | UnsetType = UNSET, max_usage_count: int | UnsetType = UNSET
+    ) -> PrivateLink:
+        """Make a link that ends at `expires_at` or after `max_usage_count` bookings: exactly one of them.
+
+        Both are a `BadRequestError`; neither is one as well, or a link for a single booking, depending on the server.
+        A past time is accepted, and the link is expired at once.
+        """
+        body = given(expiresAt=expires_at, maxUsageCount=max_usage_count)
+        return await self._post(PrivateLink, "/private-links", body=body)
+
+    async def update(
+        self, link_id: str, *, expires_at: datetime | UnsetType = UNSET, max_usage_count: int | UnsetType = UNSET
+    ) -> PrivateLink:
+        """Change when a link ends; the one that is given replaces the other kind, and of both the time wins."""
+        body = given(expiresAt=expires_at, maxUsageCount=max_usage_count)
+        return await self._patch(PrivateLink, "/private-links/{}", link_id, body=body)
+
+    async def delete(self, link_id: str) -> DeletedPrivateLink:
+        """Delete a link. Raises `NotFoundError` when unknown."""
+        return await self._delete(DeletedPrivateLink, "/private-links/{}", link_id)

@@ -1,0 +1,445 @@
+"""The operations of Cal.com API v2: what the sandbox answers, and what the client is held to.
+
+`python -m calcom_async.sandbox.catalog SPEC.json` says what an official specification has more, or less, than this.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from calcom_async.sandbox.catalog_names import BODIES, QUERIES
+
+# Operations below their path, `.` being the path itself; behind some paths the `cal-api-version` that they need.
+# Words: `list` answers rows; `changes` is a GET that changes state, `computes` a POST that does not; `repeatable` and
+# `once` say whether doing it twice is as good as once, where the verb alone (GET, PUT and PATCH are) would say
+# otherwise; `shape` is answered by the sandbox in the right shape, with nothing behind it. `?` names the query, `=` the
+# body: a list of names, or a name of catalog_names.
+_TABLE = """\
+# the user
+/v2/me
+  GET    .
+  PATCH  .                                        =UpdateUser
+/v2/event-types  2024-06-14
+  GET    .                                        list ?EventTypes
+  POST   .                                        =EventType
+  GET    /{eventTypeId}
+  PATCH  /{eventTypeId}                           =EventType
+  DELETE /{eventTypeId}
+/v2/event-types/{eventTypeId}/private-links
+  GET    .                                        list
+  POST   .                                        =PrivateLink
+  PATCH  /{linkId}                                =PrivateLink
+  DELETE /{linkId}
+/v2/event-types/{eventTypeId}/webhooks
+  GET    .                                        list ?Paged
+  POST   .                                        =Webhook
+  DELETE .
+  GET    /{webhookId}
+  PATCH  /{webhookId}                             =Webhook
+  DELETE /{webhookId}
+/v2/schedules  2024-06-11
+  GET    .                                        list
+  POST   .                                        =Schedule
+  GET    /default
+  GET    /{scheduleId}
+  PATCH  /{scheduleId}                            =Schedule
+  DELETE /{scheduleId}
+/v2/slots  2024-09-04
+  GET    .                                        ?Slots
+  POST   /reservations                            =ReserveSlot
+  GET    /reservations/{uid}
+  PATCH  /reservations/{uid}                      once =ReserveSlot
+  DELETE /reservations/{uid}                      repeatable
+/v2/bookings  2024-08-13
+  GET    .                                        list ?BookingFilters
+  POST   .                                        =CreateBooking
+  GET    /by-seat/{seatUid}
+  GET    /{bookingUid}
+  GET    /{bookingUid}/recordings                 list
+  GET    /{bookingUid}/transcripts                list
+  POST   /{bookingUid}/reschedule                 =RescheduleBooking
+  POST   /{bookingUid}/cancel                     =CancelBooking
+  POST   /{bookingUid}/mark-absent                repeatable =MarkAbsentBooking
+  POST   /{bookingUid}/reassign
+  POST   /{bookingUid}/reassign/{userId}          =Reason
+  POST   /{bookingUid}/confirm
+  POST   /{bookingUid}/decline                    =Reason
+  GET    /{bookingUid}/calendar-links             list
+  GET    /{bookingUid}/references                 list ?type
+  GET    /{bookingUid}/conferencing-sessions      list
+  PATCH  /{bookingUid}/location                   =UpdateBookingLocation
+  GET    /{bookingUid}/attendees                  list
+  POST   /{bookingUid}/attendees                  =AddAttendee
+  GET    /{bookingUid}/attendees/{attendeeId}
+  POST   /{bookingUid}/guests                     =AddGuests
+/v2/webhooks
+  GET    .                                        list ?Paged
+  POST   .                                        =Webhook
+  GET    /{webhookId}
+  PATCH  /{webhookId}                             =Webhook
+  DELETE /{webhookId}
+
+# calendars and apps
+/v2/calendars
+  GET    .
+  GET    /{calendar}/event/{eventUid}             shape
+  PATCH  /{calendar}/events/{eventUid}            shape =UpdateUnifiedCalendarEvent
+  POST   /ics-feed/save                           =CreateIcsFeed
+  GET    /ics-feed/check
+  GET    /busy-times                              list ?BusyTimes
+  GET    /{calendar}/connect                      ?isDryRun,redir
+  GET    /{calendar}/save                         changes ?state,code
+  POST   /{calendar}/credentials                  =CreateCalendarCredentials
+  GET    /{calendar}/check
+  POST   /{calendar}/disconnect                   =Disconnect
+/v2/selected-calendars
+  POST   .                                        =SelectedCalendars
+  DELETE .                                        ?integration,externalId,credentialId,delegationCredentialId
+/v2/destination-calendars
+  PUT    .                                        =DestinationCalendars
+/v2/conferencing
+  GET    .                                        list
+  POST   /{app}/connect
+  GET    /{app}/oauth/auth-url                    ?returnTo,onErrorReturnTo
+  GET    /{app}/oauth/callback                    changes ?state,code
+  POST   /{app}/default                           repeatable
+  GET    /default
+  DELETE /{app}/disconnect
+/v2/stripe
+  GET    /connect
+  GET    /save                                    changes ?state,code
+  GET    /check
+/v2/verified-resources
+  POST   /emails/verification-code/request        =Email
+  POST   /phones/verification-code/request        =Phone
+  POST   /emails/verification-code/verify         =EmailCode
+  POST   /phones/verification-code/verify         =PhoneCode
+  GET    /emails                                  list ?Paged
+  GET    /phones                                  list ?Paged
+  GET    /emails/{id}
+  GET    /phones/{id}
+/v2/routing-forms
+  POST   /{routingFormId}/calculate-slots         computes ?CalculateSlots
+
+# teams
+/v2/teams
+  GET    .                                        list
+  POST   .                                        =CreateTeam
+  GET    /{teamId}
+  PATCH  /{teamId}                                =UpdateTeam
+  DELETE /{teamId}
+  GET    /{teamId}/bookings                       list ?TeamBookingFilters
+  POST   /{teamId}/invite
+  GET    /{teamId}/schedules                      list ?Paged
+/v2/teams/{teamId}/memberships
+  GET    .                                        list ?take,skip,emails
+  POST   .                                        =CreateMembership
+  GET    /{membershipId}
+  PATCH  /{membershipId}                          =UpdateMembership
+  DELETE /{membershipId}
+/v2/teams/{teamId}/event-types
+  GET    .                                        list ?eventSlug,hostsLimit,sortCreatedAt
+  POST   .                                        =TeamEventType
+  GET    /{eventTypeId}
+  PATCH  /{eventTypeId}                           =TeamEventType
+  DELETE /{eventTypeId}
+  POST   /{eventTypeId}/create-phone-call         shape =CreatePhoneCall
+/v2/teams/{teamId}/event-types/{eventTypeId}/webhooks
+  GET    .                                        list ?Paged
+  POST   .                                        =Webhook
+  DELETE .
+  GET    /{webhookId}
+  PATCH  /{webhookId}                             =Webhook
+  DELETE /{webhookId}
+/v2/teams/{teamId}/verified-resources
+  POST   /emails/verification-code/request        =Email
+  POST   /phones/verification-code/request        =Phone
+  POST   /emails/verification-code/verify         =EmailCode
+  POST   /phones/verification-code/verify         =PhoneCode
+  GET    /emails                                  list ?Paged
+  GET    /phones                                  list ?Paged
+  GET    /emails/{id}
+  GET    /phones/{id}
+
+# organisations
+/v2/organizations/{orgId}/attributes
+  GET    .                                        list ?Paged
+  POST   .                                        =CreateAttribute
+  GET    /{attributeId}
+  PATCH  /{attributeId}                           =UpdateAttribute
+  DELETE /{attributeId}
+  GET    /{attributeId}/options                   list
+  POST   /{attributeId}/options                   =AttributeOption
+  PATCH  /{attributeId}/options/{optionId}        =AttributeOption
+  DELETE /{attributeId}/options/{optionId}
+  GET    /{attributeId}/options/assigned          list ?Assigned
+  GET    /slugs/{attributeSlug}/options/assigned  list ?Assigned
+  GET    /options/{userId}                        list
+  POST   /options/{userId}                        =AssignAttribute
+  DELETE /options/{userId}/{attributeOptionId}
+/v2/organizations/{orgId}/bookings
+  GET    .                                        list ?OrganizationBookingFilters
+/v2/organizations/{orgId}/delegation-credentials
+  POST   .                                        =CreateDelegationCredential
+  PATCH  /{credentialId}                          =UpdateDelegationCredential
+/v2/organizations/{orgId}/memberships
+  GET    .                                        list ?Paged
+  POST   .                                        =CreateMembership
+  GET    /{membershipId}
+  PATCH  /{membershipId}                          =UpdateMembership
+  DELETE /{membershipId}
+/v2/organizations/{orgId}/ooo
+  GET    .                                        list ?take,skip,sortStart,sortEnd,email
+/v2/organizations/{orgId}/organizations
+  GET    .                                        list ?take,skip,slug,metadataKey,metadataValue
+  POST   .                                        =CreateManagedOrganization
+  GET    /{managedOrganizationId}
+  PATCH  /{managedOrganizationId}                 =UpdateManagedOrganization
+  DELETE /{managedOrganizationId}
+/v2/organizations/{orgId}/roles
+  GET    .                                        list ?Paged
+  POST   .                                        =Role
+  GET    /{roleId}
+  PATCH  /{roleId}                                =Role
+  DELETE /{roleId}
+  GET    /{roleId}/permissions                    list
+  POST   /{roleId}/permissions                    =RolePermissions
+  PUT    /{roleId}/permissions                    =RolePermissions
+  DELETE /{roleId}/permissions                    ?permissions
+  DELETE /{roleId}/permissions/{permission}
+/v2/organizations/{orgId}/routing-forms
+  GET    .                                        list ?OrganizationFormFilters
+  GET    /{routingFormId}/responses               list ?FormFilters
+  POST   /{routingFormId}/responses               ?FormSlots
+  PATCH  /{routingFormId}/responses/{responseId}  =UpdateRoutingFormResponse
+/v2/organizations/{orgId}/schedules
+  GET    .                                        list ?Paged
+/v2/organizations/{orgId}/users
+  GET    .                                        list ?Users
+  POST   .                                        =CreateUser
+  PATCH  /{userId}
+  DELETE /{userId}
+  GET    /{userId}/bookings                       list ?BookingFilters
+/v2/organizations/{orgId}/users/{userId}/ooo
+  GET    .                                        list ?take,skip,sortStart,sortEnd
+  POST   .                                        =OutOfOffice
+  PATCH  /{oooId}                                 =OutOfOffice
+  DELETE /{oooId}
+/v2/organizations/{orgId}/users/{userId}/schedules
+  GET    .                                        list
+  POST   .                                        =Schedule
+  GET    /{scheduleId}
+  PATCH  /{scheduleId}                            =Schedule
+  DELETE /{scheduleId}
+/v2/organizations/{orgId}/webhooks
+  GET    .                                        list ?Paged
+  POST   .                                        =Webhook
+  GET    /{webhookId}
+  PATCH  /{webhookId}                             =Webhook
+  DELETE /{webhookId}
+
+# organisations' teams
+/v2/organizations/{orgId}/teams
+  GET    .                                        list ?Paged
+  POST   .                                        =CreateTeam
+  GET    /me                                      list ?Paged
+  GET    /{teamId}
+  PATCH  /{teamId}                                =UpdateTeam
+  DELETE /{teamId}
+  GET    /{teamId}/bookings                       list ?TeamBookingFilters
+  GET    /{teamId}/bookings/{bookingUid}/references list ?type
+  GET    /event-types                             list ?take,skip,sortCreatedAt
+  POST   /{teamId}/invite
+  GET    /{teamId}/schedules                      list ?take,skip,eventTypeId
+  GET    /{teamId}/users/{userId}/schedules       list ?eventTypeId
+/v2/organizations/{orgId}/teams/{teamId}/event-types
+  GET    .                                        list ?eventSlug,hostsLimit,sortCreatedAt
+  POST   .                                        =TeamEventType
+  GET    /{eventTypeId}
+  PATCH  /{eventTypeId}                           =TeamEventType
+  DELETE /{eventTypeId}
+  POST   /{eventTypeId}/create-phone-call         shape =CreatePhoneCall
+/v2/organizations/{orgId}/teams/{teamId}/event-types/{eventTypeId}/private-links
+  GET    .                                        list
+  POST   .                                        =PrivateLink
+  PATCH  /{linkId}
+  DELETE /{linkId}
+/v2/organizations/{orgId}/teams/{teamId}/memberships
+  GET    .                                        list ?Paged
+  POST   .                                        =CreateMembership
+  GET    /{membershipId}
+  PATCH  /{membershipId}                          =UpdateMembership
+  DELETE /{membershipId}
+/v2/organizations/{orgId}/teams/{teamId}/roles
+  GET    .                                        list ?Paged
+  POST   .                                        =Role
+  GET    /{roleId}
+  PATCH  /{roleId}                                =Role
+  DELETE /{roleId}
+  GET    /{roleId}/permissions                    list
+  POST   /{roleId}/permissions                    =RolePermissions
+  PUT    /{roleId}/permissions                    =RolePermissions
+  DELETE /{roleId}/permissions                    ?permissions
+  DELETE /{roleId}/permissions/{permission}
+/v2/organizations/{orgId}/teams/{teamId}/routing-forms
+  GET    .                                        list ?FormFilters
+  GET    /{routingFormId}/responses               list ?FormFilters
+  POST   /{routingFormId}/responses               ?FormSlots
+  PATCH  /{routingFormId}/responses/{responseId}  =UpdateRoutingFormResponse
+/v2/organizations/{orgId}/teams/{teamId}/workflows
+  GET    .                                        list ?Paged
+  POST   .                                        =CreateEventTypeWorkflow
+  GET    /routing-form                            list ?Paged
+  POST   /routing-form                            =CreateFormWorkflow
+  GET    /{workflowId}
+  PATCH  /{workflowId}                            =UpdateEventTypeWorkflow
+  DELETE /{workflowId}
+  GET    /{workflowId}/routing-form
+  PATCH  /{workflowId}/routing-form               =UpdateFormWorkflow
+  DELETE /{workflowId}/routing-form
+/v2/organizations/{orgId}/teams/{teamId}/conferencing
+  GET    .                                        list
+  POST   /{app}/connect
+  GET    /{app}/oauth/auth-url                    ?returnTo,onErrorReturnTo
+  POST   /{app}/default                           repeatable
+  GET    /default
+  DELETE /{app}/disconnect
+  GET    /{app}/oauth/callback                    changes ?state,code
+/v2/organizations/{orgId}/teams/{teamId}/stripe
+  GET    /connect                                 ?returnTo,onErrorReturnTo
+  GET    /check
+  GET    /save                                    changes ?state,code
+/v2/organizations/{orgId}/teams/{teamId}/verified-resources
+  POST   /emails/verification-code/request        =Email
+  POST   /phones/verification-code/request        =Phone
+  POST   /emails/verification-code/verify         =EmailCode
+  POST   /phones/verification-code/verify         =PhoneCode
+  GET    /emails                                  list ?Paged
+  GET    /phones                                  list ?Paged
+  GET    /emails/{id}
+  GET    /phones/{id}
+
+# platforms and credentials
+/v2/oauth-clients
+  GET    .                                        list
+  POST   .                                        =CreateOAuthClient
+  GET    /{clientId}
+  PATCH  /{clientId}                              =UpdateOAuthClient
+  DELETE /{clientId}
+/v2/oauth-clients/{clientId}/users
+  GET    .                                        list ?limit,offset,emails
+  POST   .                                        =CreateManagedUser
+  GET    /{userId}
+  PATCH  /{userId}                                =UpdateUser
+  DELETE /{userId}
+  POST   /{userId}/force-refresh
+/v2/oauth-clients/{clientId}/webhooks
+  GET    .                                        list ?Paged
+  POST   .                                        =Webhook
+  DELETE .
+  GET    /{webhookId}
+  PATCH  /{webhookId}                             =Webhook
+  DELETE /{webhookId}
+/v2/oauth
+  POST   /{clientId}/refresh                      =RefreshToken
+/v2/auth/oauth2
+  GET    /clients/{clientId}
+  POST   /token                                   =OAuth2Token
+/v2/api-keys
+  POST   /refresh                                 =RefreshApiKey
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of the API."""
+
+    verb: str
+    path: str
+    """As the official specification writes it, `/v2/bookings/{bookingUid}`."""
+    version: str | None
+    """The `cal-api-version` that it answers; None where any will do, or none has to be sent."""
+    is_list: bool
+    """Whether it answers rows."""
+    changes: bool
+    """Whether it changes state."""
+    repeatable: bool
+    """Whether doing it twice is as good as once."""
+    stateful: bool
+    """Whether the sandbox does it; else it only answers in the right shape."""
+    query: frozenset[str]
+    body: frozenset[str]
+    """The fields, those of objects inside with dots: `attendee.name`."""
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.path}"
+
+
+def field_names(text: str) -> frozenset[str]:
+    """Names with their braces, `a{b c} d`, as `a`, `a.b`, `a.c` and `d`."""
+    names, outer = set(), [""]
+    for name, brace in re.findall(r"(\w*)([{}]?)", text):
+        if name:
+            names.add(outer[-1] + name)
+        if brace == "{":
+            outer.append(f"{outer[-1]}{name}.")
+        elif brace:
+            outer.pop()
+    return frozenset(names)
+
+
+def _operations() -> Iterator[Operation]:
+    base, version = "", ""
+    for line in _TABLE.splitlines():
+        words = line.split()
+        if line.startswith("/"):
+            base, version = words[0], words[1] if len(words) > 1 else ""
+        elif line.startswith(" "):
+            verb, rest, *notes = words
+            yield _operation(verb, base + rest.removeprefix("."), version or None, notes)
+
+
+def _operation(verb: str, path: str, version: str | None, notes: list[str]) -> Operation:
+    query = next((QUERIES.get(note[1:], note[1:].replace(",", " ")) for note in notes if note[0] == "?"), "")
+    body = next((BODIES[note[1:]] for note in notes if note[0] == "="), "")
+    changes = "computes" not in notes and (verb != "GET" or "changes" in notes)
+    repeatable = "repeatable" in notes or not changes or verb in {"PUT", "PATCH"}
+    return Operation(
+        verb,
+        path,
+        version,
+        is_list="list" in notes,
+        changes=changes,
+        repeatable=repeatable and "once" not in notes,
+        stateful="shape" not in notes,
+        query=frozenset(query.split()),
+        body=field_names(body),
+    )
+
+
+OPERATIONS = tuple(_operations())
+
+
+def main(arguments: list[str]) -> int:
+    """Print how a specification differs from the catalog; 1 if it does, 2 if it cannot be read."""
+    from calcom_async.sandbox.catalog_spec import differences, read_specification  # noqa: PLC0415 - it imports this
+
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m calcom_async.sandbox.catalog SPEC.json\n")
+        return 2
+    try:
+        specified = read_specification(arguments[0])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        sys.stderr.write(f"{arguments[0]} is no OpenAPI document that can be read: {error!r}\n")
+        return 2
+    lines = list(differences(specified))
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.write(f"{len(specified)} operations specified, {len(OPERATIONS)} known, {len(lines)} differences\n")
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

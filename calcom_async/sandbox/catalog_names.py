@@ -1,0 +1,167 @@
+"""What the operations are asked with, as the official specification names it: query parameters and body fields.
+
+A body is written as its fields; those of a nested object stand in braces behind its name, and so do those of the
+objects of a list. Where a field may be one of several objects, the braces hold the fields of all.
+"""
+
+from __future__ import annotations
+
+QUERIES = {
+    "Assigned": "assignedOptionIds skip take teamIds",
+    "BookingFilters": (
+        "afterCreatedAt afterStart afterUpdatedAt attendeeEmail attendeeName beforeCreatedAt beforeEnd "
+        "beforeUpdatedAt bookingUid eventTypeId eventTypeIds skip sortCreated sortEnd sortStart sortUpdatedAt "
+        "status take teamId teamsIds"
+    ),
+    "BusyTimes": "credentialId dateFrom dateTo externalId loggedInUsersTz timeZone",
+    "CalculateSlots": "bookingUidToReschedule duration end format start timeZone",
+    "EventTypes": "eventSlug orgId orgSlug sortCreatedAt username usernames",
+    "FormFilters": (
+        "afterCreatedAt afterUpdatedAt beforeCreatedAt beforeUpdatedAt routedToBookingUid skip sortCreatedAt "
+        "sortUpdatedAt take"
+    ),
+    "FormSlots": "bookingUidToReschedule duration end format queueResponse start timeZone",
+    "OrganizationBookingFilters": (
+        "afterCreatedAt afterStart afterUpdatedAt attendeeEmail attendeeName beforeCreatedAt beforeEnd "
+        "beforeUpdatedAt bookingUid eventTypeId eventTypeIds skip sortCreated sortEnd sortStart sortUpdatedAt "
+        "status take teamId teamsIds userIds"
+    ),
+    "OrganizationFormFilters": (
+        "afterCreatedAt afterUpdatedAt beforeCreatedAt beforeUpdatedAt routedToBookingUid skip sortCreatedAt "
+        "sortUpdatedAt take teamIds"
+    ),
+    "Paged": "skip take",
+    "Slots": (
+        "bookingUidToReschedule duration end eventTypeId eventTypeSlug format organizationSlug start teamSlug "
+        "timeZone username usernames"
+    ),
+    "TeamBookingFilters": (
+        "afterStart attendeeEmail attendeeName beforeEnd bookingUid eventTypeId eventTypeIds skip sortCreated "
+        "sortEnd sortStart status take"
+    ),
+    "Users": "assignedOptionIds attributeQueryOperator emails skip take teamIds",
+}
+
+_EVENT_TYPE = (
+    "lengthInMinutes lengthInMinutesOptions title slug description bookingFields{type label placeholder "
+    "disableOnPrefill required hidden slug options} disableGuests slotInterval minimumBookingNotice "
+    "beforeEventBuffer afterEventBuffer scheduleId bookingLimitsCount{day week month year disabled} "
+    "bookerActiveBookingsLimit{maximumActiveBookings offerReschedule disabled} onlyShowFirstAvailableSlot "
+    "bookingLimitsDuration{day week month year disabled} bookingWindow{type value rolling disabled} offsetStart "
+    "bookerLayouts{defaultLayout enabledLayouts} confirmationPolicy{type noticeThreshold{unit count} "
+    "blockUnconfirmedBookingsInBooker disabled} recurrence{interval occurrences frequency disabled} "
+    "requiresBookerEmailVerification hideCalendarNotes lockTimeZoneToggleOnBookingPage color{lightThemeHex "
+    "darkThemeHex} seats{seatsPerTimeSlot showAttendeeInfo showAvailabilityCount disabled} customName "
+    "destinationCalendar{integration externalId} useDestinationCalendarEmail hideCalendarEventDetails "
+    "successRedirectUrl hideOrganizerEmail calVideoSettings{disableRecordingForOrganizer "
+    "disableRecordingForGuests redirectUrlOnExit enableAutomaticRecordingForOrganizer "
+    "enableAutomaticTranscription disableTranscriptionForGuests disableTranscriptionForOrganizer "
+    "sendTranscriptionEmails} hidden bookingRequiresAuthentication disableCancelling{disabled} "
+    "disableRescheduling{disabled minutesBefore} interfaceLanguage allowReschedulingPastBookings "
+    "allowReschedulingCancelledBookings showOptimizedSlots locations{type address public link integration phone}"
+)
+
+BODIES = {
+    "AddAttendee": "name timeZone phoneNumber language email",
+    "AddGuests": "guests{email name timeZone phoneNumber language}",
+    "AssignAttribute": "value attributeOptionId attributeId",
+    "AttributeOption": "value slug",
+    "CancelBooking": "cancellationReason cancelSubsequentBookings seatUid",
+    "CreateAttribute": "name slug type options{value slug} enabled",
+    "CreateBooking": (
+        "start attendee{name timeZone phoneNumber language email} bookingFieldsResponses eventTypeId "
+        "eventTypeSlug username teamSlug organizationSlug guests meetingUrl location{type address location phone "
+        "integration} metadata lengthInMinutes routing{queuedResponseId responseId teamMemberIds teamMemberEmail "
+        "skipContactOwner crmAppSlug crmOwnerRecordType} emailVerificationCode instant recurrenceCount"
+    ),
+    "CreateCalendarCredentials": "username password",
+    "CreateDelegationCredential": (
+        "workspacePlatformSlug domain serviceAccountKey{private_key client_email client_id tenant_id}"
+    ),
+    "CreateEventTypeWorkflow": (
+        "name activation{isActiveOnAllEventTypes activeOnEventTypeIds} trigger{offset{value unit} type} "
+        "steps{action stepNumber recipient template sender verifiedEmailId includeCalendarEvent message{subject "
+        "html text} phoneRequired verifiedPhoneId}"
+    ),
+    "CreateFormWorkflow": (
+        "name activation{isActiveOnAllRoutingForms activeOnRoutingFormIds} trigger{type offset{value unit}} "
+        "steps{action stepNumber recipient template sender verifiedEmailId includeCalendarEvent message{subject "
+        "html text} phoneRequired verifiedPhoneId}"
+    ),
+    "CreateIcsFeed": "urls readOnly",
+    "CreateManagedOrganization": "apiKeyDaysValid apiKeyNeverExpires name slug metadata",
+    "CreateManagedUser": "email name timeFormat weekStart timeZone locale avatarUrl bio metadata",
+    "CreateMembership": "userId accepted role disableImpersonation",
+    "CreateOAuthClient": (
+        "logo name redirectUris permissions bookingRedirectUri bookingCancelRedirectUri "
+        "bookingRescheduleRedirectUri areEmailsEnabled areDefaultEventTypesEnabled areCalendarEventsEnabled"
+    ),
+    "CreatePhoneCall": (
+        "yourPhoneNumber numberToCall calApiKey enabled templateType schedulerName guestName guestEmail "
+        "guestCompany beginMessage generalPrompt"
+    ),
+    "CreateTeam": (
+        "name slug logoUrl calVideoLogo appLogo appIconLogo bio hideBranding isPrivate hideBookATeamMember "
+        "metadata theme brandColor darkBrandColor bannerUrl timeFormat timeZone weekStart autoAcceptCreator"
+    ),
+    "CreateUser": (
+        "email username weekday brandColor bio metadata darkBrandColor hideBranding timeZone theme appTheme "
+        "timeFormat defaultScheduleId locale avatarUrl organizationRole autoAccept"
+    ),
+    "DestinationCalendars": "integration externalId delegationCredentialId",
+    "Disconnect": "id",
+    "Email": "email",
+    "EmailCode": "email code",
+    "MarkAbsentBooking": "host attendees{email absent}",
+    "OAuth2Token": "client_id grant_type code redirect_uri client_secret code_verifier refresh_token",
+    "OutOfOffice": "start end notes toUserId reason",
+    "Phone": "phone",
+    "PhoneCode": "phone code",
+    "PrivateLink": "expiresAt maxUsageCount",
+    "Reason": "reason",
+    "RefreshApiKey": "apiKeyDaysValid apiKeyNeverExpires",
+    "RefreshToken": "refreshToken",
+    "RescheduleBooking": "start rescheduledBy reschedulingReason emailVerificationCode seatUid",
+    "ReserveSlot": "eventTypeId slotStart slotDuration reservationDuration",
+    "Role": "color description permissions name",
+    "RolePermissions": "permissions",
+    "Schedule": "name timeZone availability{days startTime endTime} isDefault overrides{date startTime endTime}",
+    "SelectedCalendars": "integration externalId credentialId delegationCredentialId",
+    "UpdateAttribute": "name slug type enabled",
+    "UpdateBookingLocation": "location{type address location phone link}",
+    "UpdateDelegationCredential": "enabled serviceAccountKey{private_key client_email client_id tenant_id}",
+    "UpdateEventTypeWorkflow": (
+        "name activation{isActiveOnAllEventTypes activeOnEventTypeIds} trigger{offset{value unit} type} "
+        "steps{action stepNumber recipient template sender verifiedEmailId includeCalendarEvent message{subject "
+        "html text} id phoneRequired verifiedPhoneId}"
+    ),
+    "UpdateFormWorkflow": (
+        "name trigger{type offset{value unit}} steps{action stepNumber recipient template sender verifiedEmailId "
+        "includeCalendarEvent message{subject html text} id phoneRequired verifiedPhoneId} "
+        "activation{isActiveOnAllRoutingForms activeOnRoutingFormIds}"
+    ),
+    "UpdateManagedOrganization": "name metadata",
+    "UpdateMembership": "accepted role disableImpersonation",
+    "UpdateOAuthClient": (
+        "logo name redirectUris bookingRedirectUri bookingCancelRedirectUri bookingRescheduleRedirectUri "
+        "areEmailsEnabled areDefaultEventTypesEnabled areCalendarEventsEnabled"
+    ),
+    "UpdateRoutingFormResponse": "response",
+    "UpdateTeam": (
+        "name slug logoUrl calVideoLogo appLogo appIconLogo bio hideBranding isPrivate hideBookATeamMember "
+        "metadata theme brandColor darkBrandColor bannerUrl timeFormat timeZone weekStart bookingLimits "
+        "includeManagedEventsInLimits"
+    ),
+    "UpdateUnifiedCalendarEvent": (
+        "start{time timeZone} end{time timeZone} title description attendees{email name responseStatus self "
+        "optional host} status"
+    ),
+    "UpdateUser": "email name timeFormat defaultScheduleId weekStart timeZone locale avatarUrl bio metadata",
+    "Webhook": "payloadTemplate active subscriberUrl triggers secret version",
+    "EventType": _EVENT_TYPE,
+    "TeamEventType": (
+        f"{_EVENT_TYPE} "
+        "schedulingType hosts{userId mandatory priority} assignAllTeamMembers "
+        "emailSettings{disableEmailsToAttendees disableEmailsToHosts} rescheduleWithSameRoundRobinHost"
+    ),
+}

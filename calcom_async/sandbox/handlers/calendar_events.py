@@ -1,0 +1,55 @@
+"""Operations: events in a connected Google calendar. A sandbox has none, so the answers are shapes only."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from calcom_async.sandbox import errors
+from calcom_async.sandbox.clock import iso
+from calcom_async.sandbox.routes import Call, route
+from calcom_async.sandbox.rules import object_, string
+from calcom_async.sandbox.validation import Field, Form
+
+_CHANGES = Form(
+    Field("start", object_, optional=True),
+    Field("end", object_, optional=True),
+    Field("title", string, optional=True),
+)
+
+
+@route("GET", "/v2/calendars/{calendar}/event/{eventUid}", stateful=False)
+def get_calendar_event(call: Call) -> object:
+    return _event(call)
+
+
+@route("PATCH", "/v2/calendars/{calendar}/events/{eventUid}", stateful=False)
+def update_calendar_event(call: Call) -> object:
+    """The event with the changes in it, this once."""
+    _CHANGES.read(call.body)
+    event = _event(call)
+    return event | {name: value for name, value in call.body.items() if name in event}
+
+
+def _event(call: Call) -> dict[str, Any]:
+    if call.path["calendar"] != "google":
+        raise errors.bad_request("Calendar event operations are only available for Google Calendar")
+    noon = call.clock.now().replace(hour=12, minute=0, second=0, microsecond=0)
+    owner = {"email": call.user["email"], "name": call.user["name"]}
+    return {
+        "start": _moment(call, noon),
+        "end": _moment(call, noon + timedelta(minutes=30)),
+        "id": call.path["eventUid"],
+        "title": "A meeting",
+        "description": None,
+        "locations": [{"type": "video", "url": "https://video.sandbox.test/room", "label": None}],
+        "attendees": [{**owner, "responseStatus": "accepted", "self": True, "optional": False, "host": True}],
+        "status": "accepted",
+        "hosts": [{**owner, "responseStatus": "accepted"}],
+        "calendarEventOwner": owner,
+        "source": "google",
+    }
+
+
+def _moment(call: Call, moment: datetime) -> dict[str, str]:
+    return {"time": iso(moment), "timeZone": call.user["time_zone"]}

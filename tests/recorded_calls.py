@@ -1,0 +1,331 @@
+"""Which method of the client asks what was asked of the recorded server, by verb and path below /v2.
+
+Most nouns stand at several places: a kit holds the calls of one noun, and is laid at each of its places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import msgspec
+
+from calcom_async import Calcom
+from calcom_async.models import (
+    Attendee,
+    Availability,
+    Calendar,
+    CreateAttributeOption,
+    CreateEventType,
+    CreateManagedOrganization,
+    CreateManagedUser,
+    CreateOAuthClient,
+    CreateOrganizationUser,
+    CreatePhoneCall,
+    CreateTeam,
+    CreateTeamEventType,
+    CreateWorkflow,
+    Guest,
+    UpdateEventType,
+    UpdateManagedOrganization,
+    UpdateManagedUser,
+    UpdateMe,
+    UpdateOAuthClient,
+    UpdateOrganizationUser,
+    UpdateTeam,
+    UpdateTeamEventType,
+    UpdateWorkflow,
+)
+from calcom_async.resources.teams import OrganizationTeam
+
+Ask = Callable[..., Awaitable[Any]]
+Kit = dict[str, Ask]
+
+NOON = datetime(2027, 2, 25, 12, tzinfo=UTC)
+DAY = {"start": date(2027, 2, 25), "end": date(2027, 2, 26)}
+ADA = Attendee(name="Ada", email="ada@visitors.test", time_zone="UTC")
+FEED = Calendar(read_only=True, external_id="x", is_selected=True, credential_id=1)
+BACK = {"return_to": "https://x.test", "on_error_return_to": "https://x.test"}
+KEY = {"client_email": "x", "client_id": "x", "private_key": "x"}
+
+
+def some(kind: type[Any]) -> Any:
+    """A body with a word in every field that is required: what is sent does not matter here."""
+    return kind(**{field.name: "x" for field in msgspec.structs.fields(kind) if field.required})
+
+
+def laid(place: str, reach: Callable[..., Any], kit: Kit) -> dict[str, Ask]:
+    """The calls of a kit at a place; `reach` takes the client and the place's ids, the calls take the others."""
+    blanks = place.count("{}")
+
+    def bound(call: Ask) -> Ask:
+        return lambda cal, *ids: call(reach(cal, *ids[:blanks]), *ids[blanks:])
+
+    table = {}
+    for key, call in kit.items():
+        verb, _, rest = key.partition(" ")
+        table[f"{verb} {place}{rest}"] = bound(call)
+    return table
+
+
+# --- kits
+
+LIST: Kit = {"GET": lambda noun: noun.list().first_page()}
+READ: Kit = {"GET /{}": lambda noun, one: noun.get(one), "DELETE /{}": lambda noun, one: noun.delete(one)}
+
+
+def bodies(create: type[Any], update: type[Any]) -> Kit:
+    """A noun whose bodies are models."""
+    return (
+        LIST
+        | READ
+        | {
+            "POST": lambda noun: noun.create(some(create)),
+            "PATCH /{}": lambda noun, one: noun.update(one, some(update)),
+        }
+    )
+
+
+WEBHOOKS: Kit = (
+    LIST
+    | READ
+    | {
+        "POST": lambda noun: noun.create(subscriber_url="https://x.test", triggers=[]),
+        "PATCH /{}": lambda noun, one: noun.update(one, active=True),
+    }
+)
+SCHEDULES: Kit = (
+    LIST
+    | READ
+    | {
+        "POST": lambda noun: noun.create(
+            name="x", time_zone="UTC", availability=[Availability(days=[1], start_time="09:00", end_time="10:00")]
+        ),
+        "PATCH /{}": lambda noun, one: noun.update(one, name="x"),
+    }
+)
+MEMBERSHIPS: Kit = (
+    LIST
+    | READ
+    | {
+        "POST": lambda noun: noun.create(user_id=1),
+        "PATCH /{}": lambda noun, one: noun.update(one, accepted=True),
+    }
+)
+ROLES: Kit = (
+    LIST
+    | READ
+    | {
+        "POST": lambda noun: noun.create(name="x"),
+        "PATCH /{}": lambda noun, one: noun.update(one, name="x"),
+        "GET /{}/permissions": lambda noun, one: noun.permissions(one),
+        "POST /{}/permissions": lambda noun, one: noun.add_permissions(one, ["x.y"]),
+        "PUT /{}/permissions": lambda noun, one: noun.set_permissions(one, ["x.y"]),
+        "DELETE /{}/permissions": lambda noun, one: noun.remove_permissions(one, ["x.y"]),
+        "DELETE /{}/permissions/{}": lambda noun, one, permission: noun.remove_permission(one, permission),
+    }
+)
+LINKS: Kit = {
+    "GET": lambda noun: noun.list().first_page(),
+    "POST": lambda noun: noun.create(expires_at=NOON),
+    "PATCH /{}": lambda noun, one: noun.update(one, expires_at=NOON),
+    "DELETE /{}": lambda noun, one: noun.delete(one),
+}
+FORMS: Kit = LIST | {
+    "GET /{}/responses": lambda noun, form: noun.responses(form).list().first_page(),
+    "POST /{}/responses": lambda noun, form: noun.responses(form).create(answers={}, **DAY),
+    "PATCH /{}/responses/{}": lambda noun, form, one: noun.responses(form).update(one, response={}),
+}
+CONFERENCING: Kit = LIST | {
+    "GET /default": lambda noun: noun.default(),
+    "POST /{}/default": lambda noun, app: noun.set_default(app),
+    "POST /{}/connect": lambda noun, app: noun.connect(app),
+    "DELETE /{}/disconnect": lambda noun, app: noun.disconnect(app),
+    "GET /{}/oauth/auth-url": lambda noun, app: noun.connect_url(app, **BACK),
+    "GET /{}/oauth/callback": lambda noun, app: noun.callback(app, state="x", code="x"),
+}
+STRIPE: Kit = {
+    "GET /check": lambda noun: noun.check(),
+    "GET /connect": lambda noun: noun.connect_url(**BACK),
+    "GET /save": lambda noun: noun.save(state="x", code="x"),
+}
+VERIFIED: Kit = {
+    "GET /emails": lambda noun: noun.emails.list().first_page(),
+    "GET /emails/{}": lambda noun, one: noun.emails.get(one),
+    "POST /emails/verification-code/request": lambda noun: noun.emails.request_code("x@x.test"),
+    "POST /emails/verification-code/verify": lambda noun: noun.emails.verify("x@x.test", code="1"),
+    "GET /phones": lambda noun: noun.phones.list().first_page(),
+    "GET /phones/{}": lambda noun, one: noun.phones.get(one),
+    "POST /phones/verification-code/request": lambda noun: noun.phones.request_code("+351210000000"),
+    "POST /phones/verification-code/verify": lambda noun: noun.phones.verify("+351210000000", code="1"),
+}
+ATTRIBUTES: Kit = (
+    LIST
+    | READ
+    | {
+        "POST": lambda noun: noun.create(
+            name="x", slug="x", type="SINGLE_SELECT", options=[some(CreateAttributeOption)]
+        ),
+        "PATCH /{}": lambda noun, one: noun.update(one, name="x"),
+        "GET /{}/options": lambda noun, one: noun.options(one).first_page(),
+        "POST /{}/options": lambda noun, one: noun.create_option(one, value="x", slug="x"),
+        "PATCH /{}/options/{}": lambda noun, one, option: noun.update_option(one, option, value="x"),
+        "DELETE /{}/options/{}": lambda noun, one, option: noun.delete_option(one, option),
+        "GET /{}/options/assigned": lambda noun, one: noun.assigned_options(one).first_page(),
+        "GET /slugs/{}/options/assigned": lambda noun, slug: noun.assigned_options_by_slug(slug).first_page(),
+        "GET /options/{}": lambda noun, user: noun.of_user(user).first_page(),
+        "POST /options/{}": lambda noun, user: noun.assign(user, attribute_id="x", value="x"),
+        "DELETE /options/{}/{}": lambda noun, user, option: noun.unassign(user, option),
+    }
+)
+TEAM_EVENT_TYPES: Kit = bodies(CreateTeamEventType, UpdateTeamEventType) | {
+    "POST /{}/create-phone-call": lambda noun, one: noun.create_phone_call(one, some(CreatePhoneCall)),
+}
+BOOKINGS: Kit = {
+    "POST": lambda noun: noun.create(start=NOON, event_type_id=1, attendee=ADA, recurrence_count=2),
+    "GET": lambda noun: noun.list().first_page(),
+    "GET /{}": lambda noun, uid: noun.get_series(uid),
+    "POST /{}/reschedule": lambda noun, uid: noun.reschedule(uid, start=NOON),
+    "POST /{}/cancel": lambda noun, uid: noun.cancel(uid),
+    "POST /{}/confirm": lambda noun, uid: noun.confirm(uid),
+    "POST /{}/mark-absent": lambda noun, uid: noun.mark_absent(uid, host=True),
+    "POST /{}/reassign": lambda noun, uid: noun.reassign(uid),
+    "POST /{}/reassign/{}": lambda noun, uid, user: noun.reassign_to(uid, user),
+    "GET /{}/attendees": lambda noun, uid: noun.attendees(uid),
+    "POST /{}/guests": lambda noun, uid: noun.add_guests(uid, Guest(email="x")),
+    "GET /{}/calendar-links": lambda noun, uid: noun.calendar_links(uid),
+    "GET /{}/references": lambda noun, uid: noun.references(uid),
+}
+ORGANIZATION: Kit = {
+    "GET /users": lambda org: org.users.list().first_page(),
+    "POST /users": lambda org: org.users.create(some(CreateOrganizationUser)),
+    "PATCH /users/{}": lambda org, user: org.users.update(user, some(UpdateOrganizationUser)),
+    "DELETE /users/{}": lambda org, user: org.users.delete(user),
+    "GET /users/{}/bookings": lambda org, user: org.user(user).bookings.list().first_page(),
+    "GET /bookings": lambda org: org.bookings.list().first_page(),
+    "GET /schedules": lambda org: org.schedules.list().first_page(),
+    "GET /ooo": lambda org: org.out_of_office.list().first_page(),
+    "GET /teams/me": lambda org: org.teams.mine().first_page(),
+    "GET /teams/event-types": lambda org: org.teams.event_types().first_page(),
+    "GET /teams/{}/users/{}/schedules": lambda org, team, user: org.team(team).schedules.of_user(user).first_page(),
+    "GET /teams/{}/bookings/{}/references": lambda org, team, uid: org.team(team).bookings.references(uid),
+    "POST /delegation-credentials": lambda org: org.delegation_credentials.create(
+        workspace_platform_slug="x", domain="x", service_account_key=KEY
+    ),
+    "PATCH /delegation-credentials/{}": lambda org, one: org.delegation_credentials.update(one, enabled=True),
+}
+OUT_OF_OFFICE: Kit = {
+    "GET": lambda noun: noun.list().first_page(),
+    "POST": lambda noun: noun.create(**DAY),
+    "PATCH /{}": lambda noun, one: noun.update(one, notes="x"),
+    "DELETE /{}": lambda noun, one: noun.delete(one),
+}
+
+
+# --- places
+
+
+def of_any_team(place: str, team: Callable[..., Any]) -> dict[str, Ask]:
+    """What a team has, wherever it stands."""
+    return {
+        **laid(place, team, {"POST /invite": lambda one: one.invite()}),
+        **laid(f"{place}/event-types", lambda *at: team(*at).event_types, TEAM_EVENT_TYPES),
+        **laid(f"{place}/bookings", lambda *at: team(*at).bookings, LIST),
+        **laid(f"{place}/memberships", lambda *at: team(*at).memberships, MEMBERSHIPS),
+        **laid(f"{place}/schedules", lambda *at: team(*at).schedules, LIST),
+        **laid(f"{place}/verified-resources", lambda *at: team(*at).verified_resources, VERIFIED),
+    }
+
+
+def of_organization_team(cal: Calcom, org: Any, team: Any) -> OrganizationTeam:
+    return cal.organization(org).team(team)
+
+
+def of_organization(place: str, org: Callable[..., Any]) -> dict[str, Ask]:
+    """What an organisation has, its teams included."""
+    team = f"{place}/teams/{{}}"
+    return {
+        **laid(place, org, ORGANIZATION),
+        **laid(f"{place}/teams", lambda *at: org(*at).teams, bodies(CreateTeam, UpdateTeam)),
+        **laid(f"{place}/memberships", lambda *at: org(*at).memberships, MEMBERSHIPS),
+        **laid(f"{place}/attributes", lambda *at: org(*at).attributes, ATTRIBUTES),
+        **laid(f"{place}/roles", lambda *at: org(*at).roles, ROLES),
+        **laid(f"{place}/webhooks", lambda *at: org(*at).webhooks, WEBHOOKS),
+        **laid(f"{place}/routing-forms", lambda *at: org(*at).routing_forms, FORMS),
+        **laid(
+            f"{place}/organizations",
+            lambda *at: org(*at).organizations,
+            bodies(CreateManagedOrganization, UpdateManagedOrganization),
+        ),
+        **laid(f"{place}/users/{{}}/schedules", lambda cal, one, user: org(cal, one).user(user).schedules, SCHEDULES),
+        **laid(f"{place}/users/{{}}/ooo", lambda cal, one, user: org(cal, one).user(user).out_of_office, OUT_OF_OFFICE),
+        **of_any_team(team, of_organization_team),
+        **laid(f"{team}/roles", lambda *at: of_organization_team(*at).roles, ROLES),
+        **laid(f"{team}/routing-forms", lambda *at: of_organization_team(*at).routing_forms, FORMS),
+        **laid(f"{team}/conferencing", lambda *at: of_organization_team(*at).conferencing, CONFERENCING),
+        **laid(f"{team}/stripe", lambda *at: of_organization_team(*at).stripe, STRIPE),
+        **laid(f"{team}/workflows", lambda *at: of_organization_team(*at).workflows, WORKFLOWS),
+        **laid(
+            f"{team}/event-types/{{}}/private-links",
+            lambda cal, one, team, kind: of_organization_team(cal, one, team).event_types.private_links(kind),
+            LINKS,
+        ),
+    }
+
+
+WORKFLOWS: Kit = bodies(CreateWorkflow, UpdateWorkflow) | {
+    "GET /routing-form": lambda noun: noun.routing_forms.list().first_page(),
+    "POST /routing-form": lambda noun: noun.routing_forms.create(some(CreateWorkflow)),
+    "GET /{}/routing-form": lambda noun, one: noun.routing_forms.get(one),
+    "PATCH /{}/routing-form": lambda noun, one: noun.routing_forms.update(one, some(UpdateWorkflow)),
+    "DELETE /{}/routing-form": lambda noun, one: noun.routing_forms.delete(one),
+}
+
+CALLS: dict[str, Ask] = {
+    "GET /me": lambda cal: cal.me.get(),
+    "PATCH /me": lambda cal: cal.me.update(UpdateMe()),
+    **laid("/event-types", lambda cal: cal.event_types, bodies(CreateEventType, UpdateEventType)),
+    "POST /event-types/{}/webhooks": lambda cal, one: cal.event_types.webhooks(one).create(
+        subscriber_url="https://x.test", triggers=[]
+    ),
+    **laid("/event-types/{}/private-links", lambda cal, one: cal.event_types.private_links(one), LINKS),
+    **laid("/bookings", lambda cal: cal.bookings, BOOKINGS),
+    **laid("/schedules", lambda cal: cal.schedules, SCHEDULES | {"GET /default": lambda noun: noun.default()}),
+    "GET /slots": lambda cal: cal.slots.search(event_type_id=1, **DAY),
+    "POST /slots/reservations": lambda cal: cal.slots.reservations.create(event_type_id=1, start=NOON),
+    **laid("/slots/reservations", lambda cal: cal.slots.reservations, READ),
+    **laid("/webhooks", lambda cal: cal.webhooks, WEBHOOKS),
+    "GET /calendars": lambda cal: cal.calendars.connected(),
+    "GET /calendars/busy-times": lambda cal: cal.calendars.busy_times(calendars=[FEED], **DAY),
+    **laid("/conferencing", lambda cal: cal.conferencing, CONFERENCING),
+    **laid("/stripe", lambda cal: cal.stripe, STRIPE),
+    **laid("/verified-resources", lambda cal: cal.verified_resources, VERIFIED),
+    "POST /routing-forms/{}/calculate-slots": lambda cal, form: cal.routing_forms.calculate_slots(
+        form, answers={}, **DAY
+    ),
+    **laid("/teams", lambda cal: cal.teams, bodies(CreateTeam, UpdateTeam)),
+    **of_any_team("/teams/{}", lambda cal, team: cal.team(team)),
+    "GET /teams/{}/event-types/{}/webhooks": lambda cal, team, one: (
+        cal.team(team).event_types.webhooks(one).list().first_page()
+    ),
+    **of_organization("/organizations/{}", lambda cal, org: cal.organization(org)),
+    **laid("/oauth-clients", lambda cal: cal.oauth_clients, bodies(CreateOAuthClient, UpdateOAuthClient)),
+    **laid(
+        "/oauth-clients/{}/users",
+        lambda cal, client: cal.oauth_client(client).users,
+        bodies(CreateManagedUser, UpdateManagedUser)
+        | {"POST /{}/force-refresh": lambda noun, user: noun.force_refresh(user)},
+    ),
+    **laid(
+        "/oauth-clients/{}/webhooks",
+        lambda cal, client: cal.oauth_client(client).webhooks,
+        WEBHOOKS | {"DELETE": lambda noun: noun.delete_all()},
+    ),
+    "POST /oauth/{}/refresh": lambda cal, client: cal.oauth_client(client).refresh("x"),
+    "POST /api-keys/refresh": lambda cal: cal.api_keys.refresh(),
+    # What no method asks is asked by path.
+    "POST /me": lambda cal: cal.request("POST", "/v2/me"),
+    "PUT /me": lambda cal: cal.request("PUT", "/v2/me"),
+    "GET /nope": lambda cal: cal.request("GET", "/v2/nope"),
+}

@@ -1,0 +1,194 @@
+"""Attributes of an organisation's members: made, given to people, counted."""
+
+from __future__ import annotations
+
+import pytest
+from witness import ANA, BO, CY, ORGANIZATION, SALES, SUPPORT, Asked, asked, last
+
+from calcom_async import BadRequestError, ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
+from calcom_async.models import Attribute, AttributeOption, CreateAttributeOption, OptionAssignment
+
+BASE = "/organizations/1/attributes"
+
+
+@pytest.fixture
+def attributes(cal):
+    """Attributes of the sandbox's organisation."""
+    return cal.organization(ORGANIZATION).attributes
+
+
+@pytest.fixture
+async def department(attributes):
+    """An attribute to choose from."""
+    options = [CreateAttributeOption(value=name, slug=name.lower()) for name in ("Sales", "Support")]
+    return await attributes.create(name="Department", slug="department", type="SINGLE_SELECT", options=options)
+
+
+@pytest.fixture
+async def ids(attributes, department):
+    """The ids of its options by their value."""
+    return {one.value: one.id async for one in attributes.options(department.id)}
+
+
+async def test_life_of_an_attribute(attributes, calcom_sandbox):
+    """Made, read, changed and deleted; a list of options is always sent."""
+    made = await attributes.create(name="Motto", slug="motto", type="TEXT", enabled=False)
+    body = {"name": "Motto", "slug": "motto", "type": "TEXT", "options": [], "enabled": False}
+    assert last(calcom_sandbox) == Asked("POST", BASE, {}, body, None)
+    assert isinstance(made, Attribute)
+    assert (made.team_id, made.type, made.enabled) == (ORGANIZATION, "TEXT", False)
+    assert await attributes.get(made.id) == made
+    assert last(calcom_sandbox) == Asked("GET", f"{BASE}/{made.id}", {}, None, None)
+    changed = await attributes.update(made.id, name="Creed", slug="creed", type="NUMBER", enabled=True)
+    body = {"name": "Creed", "slug": "creed", "type": "NUMBER", "enabled": True}
+    assert last(calcom_sandbox) == Asked("PATCH", f"{BASE}/{made.id}", {}, body, None)
+    assert (changed.name, changed.slug, changed.type, changed.enabled) == ("Creed", "creed", "NUMBER", True)
+    assert await attributes.delete(made.id) == changed
+    assert last(calcom_sandbox) == Asked("DELETE", f"{BASE}/{made.id}", {}, None, None)
+    assert await attributes.list().collect() == []
+
+
+async def test_unknown_is_not_found(attributes, calcom_sandbox):
+    """The server says 200 and null; the caller hears what an unknown thing is everywhere else."""
+    with pytest.raises(NotFoundError, match="404 attribute nope not found") as caught:
+        await attributes.get("nope")
+    assert (calcom_sandbox.requests[-1].status, caught.value.status, caught.value.code) == (200, 404, None)
+    for call in (attributes.update("nope", name="x"), attributes.delete("nope")):
+        with pytest.raises(NotFoundError):
+            await call
+
+
+async def test_list_is_paged(attributes, calcom_sandbox):
+    """Attributes come by id, in pages of 250 unless told."""
+    made = {(await attributes.create(name=f"A{n}", slug=f"a{n}", type="TEXT")).id for n in range(3)}
+    assert [one.id async for one in attributes.list()] == sorted(made)
+    assert last(calcom_sandbox) == Asked("GET", BASE, {"take": "250", "skip": "0"}, None, None)
+    assert [one.id async for one in attributes.list(take=2)] == sorted(made)
+
+
+async def test_life_of_an_option(attributes, department, calcom_sandbox):
+    """Options are added, renamed and deleted; a second one of the same name is a second one."""
+    made = await attributes.create_option(department.id, value="Ops", slug="ops")
+    path = f"{BASE}/{department.id}/options"
+    assert last(calcom_sandbox) == Asked("POST", path, {}, {"value": "Ops", "slug": "ops"}, None)
+    assert isinstance(made, AttributeOption)
+    assert (await attributes.create_option(department.id, value="Ops", slug="ops")).id != made.id
+    changed = await attributes.update_option(department.id, made.id, value="Operations", slug="operations")
+    body = {"value": "Operations", "slug": "operations"}
+    assert last(calcom_sandbox) == Asked("PATCH", f"{path}/{made.id}", {}, body, None)
+    assert (changed.id, changed.value, changed.slug) == (made.id, "Operations", "operations")
+    assert await attributes.delete_option(department.id, made.id) == changed
+    assert last(calcom_sandbox) == Asked("DELETE", f"{path}/{made.id}", {}, None, None)
+    assert sorted([one.value async for one in attributes.options(department.id)]) == ["Ops", "Sales", "Support"]
+    assert last(calcom_sandbox) == Asked("GET", path, {}, None, None)
+
+
+async def test_assigning(attributes, department, ids, calcom_sandbox):
+    """A choice is given by its id and taken again."""
+    made = await attributes.assign(CY, attribute_id=department.id, option_id=ids["Sales"])
+    body = {"attributeId": department.id, "attributeOptionId": ids["Sales"]}
+    assert last(calcom_sandbox) == Asked("POST", f"{BASE}/options/{CY}", {}, body, None)
+    assert isinstance(made, OptionAssignment)
+    assert made.attribute_option_id == ids["Sales"]
+    assert [one.value async for one in attributes.of_user(CY)] == ["Sales"]
+    assert last(calcom_sandbox) == Asked("GET", f"{BASE}/options/{CY}", {}, None, None)
+    assert await attributes.unassign(CY, ids["Sales"]) == made
+    assert last(calcom_sandbox) == Asked("DELETE", f"{BASE}/options/{CY}/{ids['Sales']}", {}, None, None)
+    assert await attributes.of_user(CY).collect() == []
+    with pytest.raises(NotFoundError, match="does not belong to this user"):
+        await attributes.unassign(CY, ids["Sales"])
+
+
+async def test_values_make_options(cal, attributes, calcom_sandbox):
+    """Texts and numbers are given by value; memberships show them, numbers as numbers."""
+    for name, type, value in (("Motto", "TEXT", "Ship it"), ("Level", "NUMBER", "7")):
+        attribute = await attributes.create(name=name, slug=name.lower(), type=type)
+        await attributes.assign(CY, attribute_id=attribute.id, value=value)
+        assert last(calcom_sandbox).body == {"attributeId": attribute.id, "value": value}
+        assert [one.value async for one in attributes.options(attribute.id)] == [value]
+    memberships = cal.organization(ORGANIZATION).memberships
+    [membership] = [one async for one in memberships.list() if one.user_id == CY]
+    assert [(one.name, one.type, one.option) for one in membership.attributes] == [
+        ("Motto", "text", "Ship it"),
+        ("Level", "number", 7),
+    ]
+
+
+async def test_memberships_show_choices(cal, attributes, department, ids):
+    """One choice is an option, several are options; of two single choices the first is shown."""
+    skills = await attributes.create(
+        name="Skills", slug="skills", type="MULTI_SELECT", options=[CreateAttributeOption(value="pt", slug="pt")]
+    )
+    [portuguese] = await attributes.options(skills.id).collect()
+    await attributes.assign(CY, attribute_id=skills.id, option_id=portuguese.id)
+    for value in ("Support", "Sales"):
+        await attributes.assign(CY, attribute_id=department.id, option_id=ids[value])
+    memberships = cal.organization(ORGANIZATION).memberships
+    [membership] = [one async for one in memberships.list() if one.user_id == CY]
+    several, single = membership.attributes
+    assert (several.type, [one.option for one in several.options or []]) == ("multiSelect", ["pt"])
+    assert (single.type, single.option, single.option_id) == ("singleSelect", "Support", ids["Support"])
+
+
+async def test_assigned_options(attributes, department, ids, calcom_sandbox):
+    """Options that somebody has come with their users, by the attribute's id or slug, and page by page."""
+    for user_id, value in ((ANA, "Sales"), (CY, "Sales"), (BO, "Support")):
+        await attributes.assign(user_id, attribute_id=department.id, option_id=ids[value])
+    found = {one.value: one.assigned_user_ids async for one in attributes.assigned_options(department.id)}
+    path = f"{BASE}/{department.id}/options/assigned"
+    assert last(calcom_sandbox) == Asked("GET", path, {"take": "1000", "skip": "0"}, None, None)
+    assert found == {"Sales": [ANA, CY], "Support": [BO]}
+    by_slug = {one.value: one.assigned_user_ids async for one in attributes.assigned_options_by_slug("department")}
+    assert last(calcom_sandbox).path == f"{BASE}/slugs/department/options/assigned"
+    assert by_slug == found
+    assert len(await attributes.assigned_options(department.id, take=1).collect()) == 2
+
+
+async def test_assigned_options_narrowed(attributes, department, ids, calcom_sandbox):
+    """By teams of the users, and by other options of theirs; nobody at all is a NotFoundError."""
+    for user_id, value in ((CY, "Sales"), (BO, "Support")):
+        await attributes.assign(user_id, attribute_id=department.id, option_id=ids[value])
+    in_support = attributes.assigned_options(department.id, team_ids=[SUPPORT])
+    assert [one.value async for one in in_support] == ["Support"]
+    assert last(calcom_sandbox).query["teamIds"] == "3"
+    same = attributes.assigned_options_by_slug("department", assigned_option_ids=[ids["Sales"]], team_ids=[SALES])
+    assert [one.value async for one in same] == ["Sales"]
+    assert last(calcom_sandbox).query["assignedOptionIds"] == ids["Sales"]
+    with pytest.raises(NotFoundError, match="not assigned to anyone"):
+        await attributes.assigned_options(department.id, assigned_option_ids=["nope"]).collect()
+
+
+async def test_below_the_unknown(attributes):
+    """Lists below an unknown attribute or user are empty, writes are refused."""
+    assert await attributes.options("nope").collect() == []
+    assert await attributes.assigned_options("nope").collect() == []
+    assert await attributes.of_user(999).collect() == []
+    with pytest.raises(BadRequestError):
+        await attributes.create_option("nope", value="x", slug="x")
+    with pytest.raises(NotFoundError, match="Attribute option not found"):
+        await attributes.delete_option("nope", "nope")
+    with pytest.raises(NotFoundError, match="Attribute not found"):
+        await attributes.assign(CY, attribute_id="nope", value="x")
+
+
+async def test_refusals(cal, attributes, department, ids, calcom_sandbox):
+    """Slugs clash, choices take no values, and an assignment of nothing is refused before it is sent."""
+    with pytest.raises(ConflictError):
+        await attributes.create(name="Other", slug="department", type="TEXT")
+    with pytest.raises(BadRequestError, match="does not support value"):
+        await attributes.assign(CY, attribute_id=department.id, value="Sales")
+    before = len(asked(calcom_sandbox))
+    with pytest.raises(InvalidRequestError, match="option_id"):
+        await attributes.assign(CY, attribute_id=department.id)
+    assert len(asked(calcom_sandbox)) == before
+    cy = cal.acting_as("cal_sandbox_cy").organization(ORGANIZATION).attributes
+    assert await cy.get(department.id) == department
+    with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
+        await cy.delete(department.id)
+
+
+async def test_a_deleted_attribute_is_nobodys(attributes, department, ids):
+    """Its options go with it, and so does who had them."""
+    await attributes.assign(CY, attribute_id=department.id, option_id=ids["Sales"])
+    await attributes.delete(department.id)
+    assert await attributes.of_user(CY).collect() == []

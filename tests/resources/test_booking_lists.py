@@ -1,0 +1,343 @@
+"""Lists of bookings: every filter and sort against a computation of our own, paging, and refusals."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+from operator import attrgetter
+
+import pytest
+from witness import MONDAY, SIXTY, THIRTY, Asked, asked, last
+
+from calcom_async import BadRequestError, Calcom, IncompleteListError, InvalidRequestError
+from calcom_async.models import Booking
+from calcom_async.sandbox import Sandbox
+
+COUNT = 300
+SOON, LATE = MONDAY - timedelta(days=90), MONDAY + timedelta(days=90)
+STAMPS = ("2026-08-04T08:00:00Z", "2027-01-31T08:00:00Z")
+
+
+@pytest.fixture(scope="module")
+def full():
+    """A sandbox with bookings of every status; the tests of this file only read."""
+    with Sandbox(now=MONDAY, bookings=COUNT) as sandbox:
+        yield sandbox
+        assert sandbox.failures == []
+
+
+@pytest.fixture
+async def cal(full):
+    """An open client of the full sandbox, which forgets what it saw before."""
+    full.run(full.requests.clear)
+    async with Calcom(full.api_key, base_url=full.url) as cal:
+        yield cal
+
+
+@pytest.fixture
+async def everything(cal, full):
+    """All bookings, as the plain list gives them."""
+    rows = await cal.bookings.list().collect()
+    full.run(full.requests.clear)
+    return rows
+
+
+def ahead(one):
+    return one.end >= MONDAY
+
+
+def gone(one):
+    return one.status in {"cancelled", "rejected"}
+
+
+STATUS = {
+    "upcoming": lambda one: ahead(one) and (one.status == "accepted" if one.is_recurring else not gone(one)),
+    "recurring": lambda one: ahead(one) and one.is_recurring and not gone(one),
+    "past": lambda one: one.end <= MONDAY and not gone(one),
+    "cancelled": gone,
+    "unconfirmed": lambda one: ahead(one) and one.is_pending,
+}
+EMAIL, NAME = "visitor7@visitors.test", 'Dana "Dee" Cole, MD'
+FILTERS = [
+    *(({"status": name}, {"status": name}, holds) for name, holds in STATUS.items()),
+    (
+        {"status": ["past", "cancelled"]},
+        {"status": "past,cancelled"},
+        lambda one: STATUS["past"](one) or STATUS["cancelled"](one),
+    ),
+    (
+        {"status": "upcoming,unconfirmed"},
+        {"status": "upcoming,unconfirmed"},
+        lambda one: STATUS["upcoming"](one) or STATUS["unconfirmed"](one),
+    ),
+    (
+        {"attendee_email": EMAIL},
+        {"attendeeEmail": EMAIL},
+        lambda one: EMAIL in {person.email for person in one.attendees},
+    ),
+    (
+        {"attendee_name": NAME},
+        {"attendeeName": NAME},
+        lambda one: NAME in {person.name for person in one.attendees},
+    ),
+    ({"event_type_id": THIRTY}, {"eventTypeId": "1"}, lambda one: one.event_type_id == THIRTY),
+    (
+        {"event_type_ids": [THIRTY, SIXTY]},
+        {"eventTypeIds": "1,2"},
+        lambda one: one.event_type_id in {THIRTY, SIXTY},
+    ),
+    ({"after_start": SOON}, {"afterStart": STAMPS[0]}, lambda one: one.start >= SOON),
+    ({"before_end": LATE}, {"beforeEnd": STAMPS[1]}, lambda one: one.end <= LATE),
+    ({"after_created_at": SOON}, {"afterCreatedAt": STAMPS[0]}, lambda one: one.created_at >= SOON),
+    ({"before_created_at": SOON}, {"beforeCreatedAt": STAMPS[0]}, lambda one: one.created_at <= SOON),
+    ({"after_updated_at": SOON}, {"afterUpdatedAt": STAMPS[0]}, lambda one: one.updated_at >= SOON),
+    ({"before_updated_at": SOON}, {"beforeUpdatedAt": STAMPS[0]}, lambda one: one.updated_at <= SOON),
+    (
+        {"status": "cancelled", "after_start": SOON, "before_end": LATE, "event_type_id": SIXTY},
+        {"status": "cancelled", "afterStart": STAMPS[0], "beforeEnd": STAMPS[1], "eventTypeId": "2"},
+        lambda one: gone(one) and one.start >= SOON and one.end <= LATE and one.event_type_id == SIXTY,
+    ),
+]
+
+
+@pytest.mark.parametrize("case", FILTERS, ids=[",".join(case[1]) for case in FILTERS])
+async def test_filters(cal, full, everything, case):
+    """Each filter is sent under the server's name and gives exactly the bookings that it says."""
+    filters, query, holds = case
+    found = await cal.bookings.list(**filters).collect()
+    expected = {one.uid for one in everything if holds(one)}
+    assert 0 < len(expected) < len(everything)
+    assert {one.uid for one in found} == expected
+    first = asked(full)[0]
+    assert first == Asked("GET", "/bookings", query | {"take": "250", "skip": "0"}, None, "2024-08-13")
+
+
+async def test_by_uid(cal, full, everything):
+    """One booking may be asked of the list by its uid."""
+    uid = everything[42].uid
+    assert [one.uid async for one in cal.bookings.list(booking_uid=uid)] == [uid]
+    assert last(full).query["bookingUid"] == uid
+
+
+async def test_teams(cal, full):
+    """Bookings of teams are asked for in the server's own spelling; without any the list is empty."""
+    assert await cal.bookings.list(team_ids=[2, 3]).collect() == []
+    assert last(full).query["teamsIds"] == "2,3"
+    assert await cal.bookings.list(team_id=2).collect() == []
+    assert last(full).query["teamId"] == "2"
+
+
+SORTS = {
+    "sort_start": ("sortStart", attrgetter("start")),
+    "sort_end": ("sortEnd", attrgetter("end")),
+    "sort_created": ("sortCreated", attrgetter("created_at")),
+    "sort_updated_at": ("sortUpdatedAt", attrgetter("updated_at")),
+}
+
+
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+@pytest.mark.parametrize("name", SORTS)
+async def test_sorts(cal, full, name, direction):
+    """Each sort is sent under the server's name, and the walk is in that order over all pages."""
+    wire, key = SORTS[name]
+    found = await cal.bookings.list(**{name: direction}, take=50).collect()
+    assert {one.query[wire] for one in asked(full)} == {direction}
+    keys = [key(one) for one in found]
+    assert len(found) == COUNT
+    assert keys == sorted(keys, reverse=direction == "desc")
+
+
+@pytest.mark.parametrize(
+    ("status", "backwards"),
+    [
+        ("upcoming", False),
+        ("recurring", False),
+        ("unconfirmed", False),
+        ("past", True),
+        ("cancelled", True),
+        (["past", "cancelled"], False),
+        (None, False),
+    ],
+    ids=str,
+)
+async def test_default_order(cal, status, backwards):
+    """Without a sort, what is over comes latest first and everything else earliest first."""
+    starts = [one.start async for one in cal.bookings.list(status=status)]
+    assert len(starts) > 2
+    assert starts == sorted(starts, reverse=backwards)
+
+
+async def test_nothing_given_is_nothing_sent(cal, full):
+    """Filters that are None are not sent."""
+    await cal.bookings.list(status=None, attendee_email=None, sort_start=None, after_start=None).first()
+    assert last(full).query == {"take": "250", "skip": "0"}
+
+
+@pytest.mark.parametrize(
+    ("filters", "words"),
+    [
+        ({"state": "past"}, "no filter 'state'; it takes .*status"),
+        ({"attendeeEmail": "a@x.test"}, "no filter 'attendeeEmail'"),
+        ({"user_ids": [1]}, "no filter 'user_ids'"),
+        ({"sort_start": "asc", "sort_created": "desc"}, "only one sort .* sortStart, sortCreated"),
+        ({"sort_end": "up"}, "sortEnd is 'asc' or 'desc', not 'up'"),
+        ({"status": "confirmed"}, "no status 'confirmed' to list; it is one of upcoming, "),
+        ({"status": ["past", "Upcoming"]}, "no status 'Upcoming'"),
+        ({"status": ""}, "status is empty, which filters nothing"),
+        ({"attendee_email": ""}, "attendee_email is empty, which filters nothing"),
+        ({"booking_uid": ""}, "booking_uid is empty"),
+        ({"event_type_id": 0}, "event_type_id is empty"),
+        ({"event_type_ids": []}, "event_type_ids is empty"),
+        ({"take": 251}, "take must be from 1 to 250"),
+        ({"take": 0}, "take must be from 1 to 250"),
+        ({"skip": -1}, "must not be negative"),
+        ({"prefetch": -1}, "must not be negative"),
+    ],
+    ids=lambda given: next(iter(given)) if isinstance(given, dict) else "",
+)
+async def test_wrong_filters_are_refused_here(cal, full, filters, words):
+    """What the server would drop, misread or refuse raises where it is written, and nothing is sent."""
+    with pytest.raises(InvalidRequestError, match=words):
+        cal.bookings.list(**filters)
+    assert full.requests == []
+
+
+async def test_unknown_event_type(cal):
+    """Event types of which none exists are the server's own refusal."""
+    with pytest.raises(BadRequestError, match="requested event-types do not exist") as caught:
+        await cal.bookings.list(event_type_ids=[998, 999]).first()
+    assert caught.value.code == "TRPCError"
+
+
+# --- pages
+
+
+async def test_walk(cal, full):
+    """The largest pages are asked for, and the total ends the walk without one request too many."""
+    pages = cal.bookings.list()
+    assert pages.total is None
+    assert full.requests == []
+    found = [one async for one in pages]
+    assert all(isinstance(one, Booking) for one in found)
+    assert len({one.uid for one in found}) == COUNT == pages.total
+    assert [(one.query["take"], one.query["skip"]) for one in asked(full)] == [("250", "0"), ("250", "250")]
+
+
+async def test_first_page(cal, full):
+    """A first page has its items, the total and whether there are more."""
+    page = await cal.bookings.list(take=100).first_page()
+    assert (len(page.items), page.total_items, page.has_next) == (100, COUNT, True)
+    assert len(full.requests) == 1
+
+
+async def test_first_of_a_list(cal, full, everything):
+    """The first row costs one request; of an empty list it is None."""
+    assert (await cal.bookings.list().first()).uid == everything[0].uid
+    assert await cal.bookings.list(attendee_email="nobody@x.test").first() is None
+    assert len(full.requests) == 2
+
+
+async def test_skip_and_limit(cal, full, everything):
+    """`skip` leaves the first rows out, `collect(limit)` asks for no page that is not needed."""
+    rows = await cal.bookings.list(skip=10, take=20).collect(30)
+    assert [one.uid for one in rows] == [one.uid for one in everything[10:40]]
+    assert [one.query["skip"] for one in asked(full)] == ["10", "30"]
+
+
+@pytest.mark.parametrize("prefetch", [1, 4])
+async def test_prefetch_keeps_the_order(cal, full, everything, prefetch):
+    """Pages in flight ahead come in order, and none is asked for beyond the total."""
+    rows = await cal.bookings.list(take=30, prefetch=prefetch).collect()
+    assert [one.uid for one in rows] == [one.uid for one in everything]
+    assert len(full.requests) == COUNT / 30
+
+
+async def test_pages_one_by_one(cal):
+    """`.pages()` gives the pages themselves."""
+    sizes = [len(page.items) async for page in cal.bookings.list(take=110).pages()]
+    assert sizes == [110, 110, 80]
+
+
+async def test_going_on_after_a_break(cal, everything):
+    """A loop that was left goes on where it stopped."""
+    pages = cal.bookings.list(take=50)
+    head = []
+    async for one in pages:
+        head.append(one.uid)
+        if len(head) == 70:
+            break
+    tail = [one.uid async for one in pages]
+    assert head + tail == [one.uid for one in everything]
+
+
+async def test_raw_rows(cal, everything):
+    """`.raw()` is the same list as JSON texts."""
+    rows = await cal.bookings.list().raw().collect(3)
+    assert [bytes(row).startswith(b'{"') for row in rows] == [True] * 3
+    assert all(one.uid.encode() in bytes(row) for one, row in zip(everything[:3], rows, strict=True))
+
+
+async def test_times_are_inclusive(cal, everything):
+    """Both ends of a time filter are inclusive."""
+    one = everything[100]
+    found = await cal.bookings.list(after_start=one.start, before_end=one.end).collect()
+    assert one.uid in {row.uid for row in found}
+
+
+async def test_ties_are_found_again():
+    """Rows that equal starts hide between pages are looked for in other orders, until every one has come once."""
+    with Sandbox(now=MONDAY, bookings=700, ties=True) as sandbox:
+        async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
+            rows = await cal.bookings.list(take=100, strict=True).collect()
+            asked_for = len(sandbox.requests)
+            plain = [
+                row["uid"]
+                for skip in range(0, 700, 100)
+                for row in (await cal.request("GET", "/v2/bookings", query={"take": 100, "skip": skip}))["data"]
+            ]
+    assert {one.uid for one in rows} == set(sandbox.store.bookings)
+    assert len(rows) == 700
+    assert asked_for > 7
+    assert len(set(plain)) < 700, "a plain walk of the same server loses rows"
+
+
+async def test_rows_that_stay_hidden_are_told(cal, full):
+    """When the server counts rows that it never shows, a strict walk ends in an error with the figures."""
+    uid = next(iter(full.store.bookings))
+    page = {"status": "success", "data": [], "pagination": None}
+    row = (await cal.request("GET", "/v2/bookings", query={"bookingUid": uid}))["data"][0]
+    page |= {
+        "data": [row],
+        "pagination": {
+            "returnedItems": 3,
+            "totalItems": 3,
+            "itemsPerPage": 250,
+            "remainingItems": 0,
+            "currentPage": 1,
+            "totalPages": 1,
+            "hasNextPage": False,
+            "hasPreviousPage": False,
+        },
+    }
+    full.faults.add("GET", "/v2/bookings", body=page, times=20)
+    try:
+        with pytest.raises(IncompleteListError, match="counts 3 rows but showed 1") as caught:
+            await cal.bookings.list(strict=True).collect()
+    finally:
+        full.faults.clear()
+    assert (caught.value.expected, caught.value.seen) == (3, 1)
+
+
+async def test_uncounted_filters_are_not_audited(cal, full, everything):
+    """The total ignores filters on creation and update; it then neither alarms nor makes passes in vain."""
+    some = everything[0].created_at
+    pages = cal.bookings.list(after_created_at=some, before_created_at=some, strict=True)
+    assert [one.uid for one in await pages.collect()] == [everything[0].uid]
+    assert [one.query["skip"] for one in asked(full)] == ["0", "250"]
+
+
+async def test_pages_do_not_overlap(cal, full):
+    """Skips advance by whole pages."""
+    await cal.bookings.list(take=40).collect()
+    skips = [int(one.query["skip"]) for one in asked(full)]
+    assert {after - before for before, after in pairwise(skips)} == {40}

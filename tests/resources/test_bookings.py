@@ -1,0 +1,480 @@
+"""What is done with a booking: made, read, moved, cancelled, decided."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from witness import ADA, ANA, BEA, BO, CLASS, CY, ORGANIZATION, SALES, SIXTY, THIRTY, Asked, at, book, last
+
+from calcom_async import (
+    BadRequestError,
+    ConflictError,
+    DecodeError,
+    InvalidRequestError,
+    NotFoundError,
+    UnauthorizedError,
+)
+from calcom_async.models import (
+    AbsentAttendee,
+    Attendee,
+    Booking,
+    BookingField,
+    BookingLimits,
+    BookingLocation,
+    ConfirmationPolicy,
+    CreateEventType,
+    CreateTeamEventType,
+    Host,
+    Location,
+    Recurrence,
+    Routing,
+)
+
+VERSION = "2024-08-13"
+WEEKLY = Recurrence(interval=1, occurrences=3, frequency="weekly")
+
+
+async def event_type(cal, **fields):
+    """A new event type of Ana's, for its id."""
+    body = CreateEventType(**{"title": "Chat", "slug": "chat", "length_in_minutes": 30} | fields)
+    return (await cal.event_types.create(body)).id
+
+
+async def round_robin(cal, slug="demo", times=0):
+    """A new round-robin event type of Sales with Bo and Cy, recurring if asked, for its id."""
+    weekly = {"recurrence": Recurrence(interval=1, occurrences=times, frequency="weekly")} if times else {}
+    body = CreateTeamEventType(
+        title="Demo",
+        slug=slug,
+        length_in_minutes=60,
+        scheduling_type="roundRobin",
+        hosts=[Host(user_id=BO), Host(user_id=CY)],
+        **weekly,
+    )
+    return (await cal.organization(ORGANIZATION).team(SALES).event_types.create(body)).id
+
+
+# --- making
+
+
+async def test_create(cal, calcom_sandbox):
+    """Start, event type and attendee make a booking; no more is sent, and the answer is typed."""
+    made = await book(cal)
+    body = {
+        "start": "2026-11-04T09:00:00Z",
+        "attendee": {"name": "Ada", "timeZone": "Europe/Lisbon", "email": "ada@visitors.test"},
+        "eventTypeId": THIRTY,
+    }
+    assert last(calcom_sandbox) == Asked("POST", "/bookings", {}, body, VERSION)
+    assert isinstance(made, Booking)
+    assert (made.start, made.end, made.duration, made.status) == (at(9), at(9.5), 30, "accepted")
+    assert (made.event_type.slug, made.hosts[0].username, made.attendees[0].email) == ("thirty", "ana", ADA.email)
+    assert made.is_platform_managed_user_booking is False
+
+
+async def test_create_with_everything(cal, calcom_sandbox):
+    """Every field of a new booking travels under the server's name and has its effect."""
+    several = await event_type(
+        cal,
+        length_in_minutes_options=[15, 30],
+        locations=[Location.video(), Location(type="attendeeDefined")],
+        booking_fields=[BookingField(type="text", slug="topic", label="Topic", required=True)],
+    )
+    made = await book(
+        cal,
+        event_type_id=several,
+        attendee=BEA,
+        length_in_minutes=15,
+        guests=["g1@visitors.test", "g2@visitors.test"],
+        location=BookingLocation(type="attendeeDefined", location="Under the oak"),
+        booking_fields_responses={"topic": "Trees", "notes": "Bring water"},
+        metadata={"source": "test"},
+    )
+    body = last(calcom_sandbox).body
+    assert body["attendee"] == {
+        "name": "Bea",
+        "timeZone": "Asia/Tokyo",
+        "email": "bea@visitors.test",
+        "phoneNumber": "+3912345678",
+        "language": "it",
+    }
+    assert {name: value for name, value in body.items() if name not in {"attendee", "start"}} == {
+        "eventTypeId": several,
+        "lengthInMinutes": 15,
+        "guests": ["g1@visitors.test", "g2@visitors.test"],
+        "location": {"type": "attendeeDefined", "location": "Under the oak"},
+        "bookingFieldsResponses": {"topic": "Trees", "notes": "Bring water"},
+        "metadata": {"source": "test"},
+    }
+    assert (made.duration, made.location, made.description) == (15, "Under the oak", "Bring water")
+    assert (made.metadata, made.guests) == ({"source": "test"}, ["g1@visitors.test", "g2@visitors.test"])
+    assert made.booking_fields_responses["topic"] == "Trees"
+    assert {one.email for one in made.attendees} == {BEA.email, *made.guests}
+
+
+@pytest.mark.parametrize(
+    ("fields", "sent"),
+    [
+        (
+            {"routing": Routing(team_member_ids=[1], response_id=7)},
+            {"routing": {"teamMemberIds": [1], "responseId": 7}},
+        ),
+        ({"email_verification_code": "123456"}, {"emailVerificationCode": "123456"}),
+        ({"meeting_url": "https://meet.test/x"}, {"meetingUrl": "https://meet.test/x"}),
+        ({"location": "https://meet.test/x"}, {"location": "https://meet.test/x"}),
+    ],
+)
+async def test_rarer_fields(cal, calcom_sandbox, fields, sent):
+    """The rarer fields travel under the server's names, and are taken."""
+    await book(cal, **fields)
+    assert sent.items() <= last(calcom_sandbox).body.items()
+
+
+async def test_instant_meetings_are_for_teams(cal, calcom_sandbox):
+    """`instant` is sent, and refused for the event type of one person."""
+    with pytest.raises(BadRequestError, match="Instant bookings are only supported for team event types"):
+        await book(cal, instant=True)
+    assert last(calcom_sandbox).body["instant"] is True
+
+
+@pytest.mark.parametrize(
+    ("fields", "sent"),
+    [
+        ({"event_type_slug": "thirty", "username": "ana"}, {"eventTypeSlug": "thirty", "username": "ana"}),
+        (
+            {"event_type_slug": "thirty", "username": "ana", "organization_slug": "sandbox-org"},
+            {"eventTypeSlug": "thirty", "username": "ana", "organizationSlug": "sandbox-org"},
+        ),
+        (
+            {"event_type_slug": "demo", "team_slug": "sales", "organization_slug": "sandbox-org"},
+            {"eventTypeSlug": "demo", "teamSlug": "sales", "organizationSlug": "sandbox-org"},
+        ),
+    ],
+    ids=["user", "user of an organisation", "team"],
+)
+async def test_create_by_slug(cal, calcom_sandbox, fields, sent):
+    """The event type may be named by its slug and its user or team."""
+    await round_robin(cal)
+    made = await cal.bookings.create(start=at(15), attendee=ADA, **fields)
+    assert made.event_type.slug == fields["event_type_slug"]
+    assert sent.items() <= last(calcom_sandbox).body.items()
+
+
+@pytest.mark.parametrize("fields", [{}, {"event_type_slug": "thirty"}, {"username": "ana"}, {"team_slug": "sales"}])
+async def test_unnamed_event_type_is_refused_here(cal, calcom_sandbox, fields):
+    """Without a whole name of the event type nothing is sent."""
+    with pytest.raises(InvalidRequestError, match="event_type_id, or event_type_slug"):
+        await cal.bookings.create(start=at(9), attendee=ADA, **fields)
+    assert calcom_sandbox.requests == []
+
+
+async def test_naive_times_are_refused_here(cal, calcom_sandbox):
+    """A start without a time zone is refused for new and moved bookings, and in filters; nothing is sent."""
+    naive = datetime(2026, 11, 4, 9)  # noqa: DTZ001 - on purpose
+    with pytest.raises(ValueError, match="time zone"):
+        await cal.bookings.create(start=naive, event_type_id=THIRTY, attendee=ADA)
+    with pytest.raises(ValueError, match="time zone"):
+        await cal.bookings.reschedule("uid", start=naive)
+    with pytest.raises(ValueError, match="time zone"):
+        cal.bookings.list(after_start=naive)
+    assert calcom_sandbox.requests == []
+
+
+def test_attendee_needs_an_address():
+    """An attendee without e-mail and phone number is refused where it is written."""
+    with pytest.raises(ValueError, match="email or a phone_number"):
+        Attendee(name="Nobody", time_zone="UTC")
+
+
+# --- series
+
+
+@pytest.fixture
+async def weekly(cal):
+    """A recurring event type, three times, for its id."""
+    return await event_type(cal, recurrence=WEEKLY)
+
+
+async def test_create_series(cal, calcom_sandbox, weekly):
+    """With `recurrence_count` the answer is a list of so many occurrences."""
+    made = await book(cal, event_type_id=weekly, recurrence_count=2)
+    assert last(calcom_sandbox).body["recurrenceCount"] == 2
+    assert [one.start for one in made] == [at(9), at(9) + timedelta(weeks=1)]
+    assert len({one.recurring_booking_uid for one in made}) == 1
+    assert all(one.is_recurring for one in made)
+
+
+async def test_create_series_without_a_count(cal, calcom_sandbox, weekly):
+    """Without it all occurrences are booked, and the answer is the first, which leads to the others."""
+    first = await book(cal, event_type_id=weekly)
+    assert "recurrenceCount" not in last(calcom_sandbox).body
+    assert (first.start, first.is_recurring) == (at(9), True)
+    series = await cal.bookings.get_series(first.recurring_booking_uid)
+    assert [one.start for one in series] == [at(9) + timedelta(weeks=week) for week in range(3)]
+    assert series[0].uid == first.uid
+
+
+async def test_count_on_a_plain_event_type(cal):
+    """On an event type that does not recur the count is ignored; the answer is a list of one all the same."""
+    made = await book(cal, recurrence_count=2)
+    assert [one.start for one in made] == [at(9)]
+
+
+async def test_too_many_occurrences(cal, weekly):
+    """More occurrences than the event type has are refused."""
+    with pytest.raises(BadRequestError, match="higher than the event type's"):
+        await book(cal, event_type_id=weekly, recurrence_count=4)
+
+
+async def test_round_robin_series(cal):
+    """The server leaves the first occurrence of a round-robin series out; an empty answer says what to do."""
+    several, one = await round_robin(cal, "several", 2), await round_robin(cal, "one", 1)
+    booking = await book(cal, 15, several)
+    assert booking.start == at(15) + timedelta(weeks=1)
+    assert len(await cal.bookings.get_series(booking.recurring_booking_uid)) == 2
+    with pytest.raises(DecodeError, match="first occurrence of a round-robin series"):
+        await book(cal, 16, one)
+
+
+async def test_read_a_series(cal, weekly):
+    """A series' own uid gives its first occurrence, or all; a plain uid is a series of one."""
+    made = await book(cal, event_type_id=weekly, recurrence_count=3)
+    series_uid = made[0].recurring_booking_uid
+    assert (await cal.bookings.get(series_uid)).uid == made[0].uid
+    assert [one.uid for one in await cal.bookings.get_series(series_uid)] == [one.uid for one in made]
+    assert [one.uid for one in await cal.bookings.get_series(made[1].uid)] == [made[1].uid]
+
+
+async def test_cancel_the_rest_of_a_series(cal, calcom_sandbox, weekly):
+    """`subsequent` cancels an occurrence and the later ones, and answers the series."""
+    made = await book(cal, event_type_id=weekly, recurrence_count=3)
+    after = await cal.bookings.cancel(made[1].uid, reason="Away", subsequent=True)
+    body = {"cancellationReason": "Away", "cancelSubsequentBookings": True}
+    assert last(calcom_sandbox) == Asked("POST", f"/bookings/{made[1].uid}/cancel", {}, body, VERSION)
+    assert [one.status for one in after] == ["accepted", "cancelled", "cancelled"]
+
+
+async def test_cancel_a_series(cal, calcom_sandbox, weekly):
+    """A series is cancelled whole by its own uid."""
+    made = await book(cal, event_type_id=weekly, recurrence_count=3)
+    after = await cal.bookings.cancel_series(made[0].recurring_booking_uid, reason="Away")
+    assert last(calcom_sandbox).body == {"cancellationReason": "Away"}
+    assert [one.is_cancelled for one in after] == [True] * 3
+
+
+async def test_subsequent_of_a_plain_booking(cal):
+    """`subsequent` of a booking that is no occurrence is refused."""
+    made = await book(cal)
+    with pytest.raises(BadRequestError, match="not part of a recurring booking"):
+        await cal.bookings.cancel(made.uid, reason="x", subsequent=True)
+
+
+# --- reading, moving, cancelling
+
+
+async def test_get(cal, calcom_sandbox):
+    """A booking is read by its uid; who has no part in it may read it too."""
+    made = await book(cal)
+    found = await cal.acting_as("cal_sandbox_cy").bookings.get(made.uid)
+    assert last(calcom_sandbox) == Asked("GET", f"/bookings/{made.uid}", {}, None, VERSION)
+    assert (found.uid, found.start, found.ics_uid) == (made.uid, made.start, made.ics_uid)
+    with pytest.raises(NotFoundError, match="uid=nope was not found"):
+        await cal.bookings.get("nope")
+
+
+async def test_reschedule(cal, calcom_sandbox):
+    """Moving makes a new booking with a new uid; the two point at each other."""
+    old = await book(cal)
+    new = await cal.bookings.reschedule(old.uid, start=at(11), reason="Later", rescheduled_by="ana@sandbox.test")
+    body = {"start": "2026-11-04T11:00:00Z", "reschedulingReason": "Later", "rescheduledBy": "ana@sandbox.test"}
+    assert last(calcom_sandbox) == Asked("POST", f"/bookings/{old.uid}/reschedule", {}, body, VERSION)
+    assert new.uid != old.uid
+    assert (new.start, new.rescheduled_from_uid, new.rescheduling_reason) == (at(11), old.uid, "Later")
+    assert new.ics_uid == old.ics_uid
+    before = await cal.bookings.get(old.uid)
+    assert (before.status, before.rescheduled_to_uid, before.is_rescheduled) == ("cancelled", new.uid, True)
+    with pytest.raises(BadRequestError, match=f"already to booking with uid={new.uid}"):
+        await cal.bookings.reschedule(old.uid, start=at(13))
+
+
+async def test_cancel(cal, calcom_sandbox):
+    """The host gives a reason, and the booking says so afterwards; a second time is refused."""
+    made = await book(cal)
+    with pytest.raises(BadRequestError, match="Cancellation reason is required") as caught:
+        await cal.bookings.cancel(made.uid)
+    assert (last(calcom_sandbox).body, caught.value.code) == ({}, None)
+    gone = await cal.bookings.cancel(made.uid, reason="Ill")
+    assert last(calcom_sandbox) == Asked(
+        "POST", f"/bookings/{made.uid}/cancel", {}, {"cancellationReason": "Ill"}, VERSION
+    )
+    assert (gone.status, gone.cancellation_reason, gone.is_cancelled) == ("cancelled", "Ill", True)
+    with pytest.raises(BadRequestError, match="cancelled already"):
+        await cal.bookings.cancel(made.uid, reason="Ill")
+    with pytest.raises(NotFoundError):
+        await cal.bookings.cancel("nope", reason="x")
+
+
+# --- seats
+
+
+async def test_seats(cal, calcom_sandbox):
+    """Each booker of a seated event type joins the same booking with a seat of their own."""
+    first = await book(cal, event_type_id=CLASS)
+    second = await book(cal, event_type_id=CLASS, attendee=BEA)
+    assert second.uid == first.uid
+    assert None not in {first.seat_uid, second.seat_uid}
+    assert first.seat_uid != second.seat_uid
+    assert (second.is_seated, len(second.attendees)) == (True, 2)
+    found = await cal.bookings.get_by_seat(second.seat_uid)
+    assert last(calcom_sandbox).path == f"/bookings/by-seat/{second.seat_uid}"
+    assert found.uid == first.uid
+    with pytest.raises(ConflictError, match="already_signed_up"):
+        await book(cal, event_type_id=CLASS)
+
+
+async def test_move_and_cancel_a_seat(cal, calcom_sandbox):
+    """A seat moves and goes alone; the other seats stay where they are."""
+    first = await book(cal, event_type_id=CLASS)
+    second = await book(cal, event_type_id=CLASS, attendee=BEA)
+    moved = await cal.bookings.reschedule(second.uid, start=at(14), seat_uid=second.seat_uid)
+    assert last(calcom_sandbox).body == {"start": "2026-11-04T14:00:00Z", "seatUid": second.seat_uid}
+    assert moved.seat_uid != second.seat_uid
+    assert (moved.start, (await cal.bookings.get(first.uid)).status) == (at(14), "accepted")
+    gone = await cal.bookings.cancel(first.uid, seat_uid=first.seat_uid, reason="Ill")
+    assert last(calcom_sandbox).body == {"cancellationReason": "Ill", "seatUid": first.seat_uid}
+    assert gone.status == "cancelled", "it was the last seat"
+
+
+async def test_full_class(cal):
+    """When the seats are gone the next booker gets a ConflictError."""
+    one_seat = await event_type(
+        cal, seats={"seatsPerTimeSlot": 1, "showAttendeeInfo": True, "showAvailabilityCount": True}
+    )
+    await book(cal, event_type_id=one_seat)
+    with pytest.raises(ConflictError, match="No more seats"):
+        await book(cal, event_type_id=one_seat, attendee=BEA)
+
+
+# --- refusals of a booking
+
+
+@pytest.mark.parametrize(
+    ("hour", "fields", "kind", "words"),
+    [
+        (9, {}, BadRequestError, "already has booking at this time"),
+        (7, {}, BadRequestError, "already has booking at this time or is not available"),
+        (-2, {}, BadRequestError, "in the past"),
+        (11, {"event_type_id": 999}, NotFoundError, "Event type with id 999 not found"),
+        (11, {"length_in_minutes": 45}, BadRequestError, "does not have multiple possible lengths"),
+        (11, {"guests": ["g@x.test", "g@x.test"]}, BadRequestError, "duplicate_email"),
+        (11, {"metadata": {"k": 1}}, BadRequestError, "Expected string, received number"),
+    ],
+)
+async def test_refusals(cal, hour, fields, kind, words):
+    """Each refusal is the class of its status with the server's words, whichever shape it came in."""
+    await book(cal)
+    start = at(9) - timedelta(days=7) if hour < 0 else at(hour)
+    with pytest.raises(kind, match=words):
+        await cal.bookings.create(**{"start": start, "attendee": ADA, "event_type_id": THIRTY} | fields)
+
+
+async def test_rejected_fields_are_named(cal):
+    """Rejected fields are in `fields`, from the validator's sentence and from the schema's issues."""
+    with pytest.raises(BadRequestError) as caught:
+        await book(cal, attendee=Attendee(name="Ada", email="a@x.test", time_zone="Mars/Base"))
+    assert list(caught.value.fields) == ["timeZone"]
+    with pytest.raises(BadRequestError) as caught:
+        await book(cal, attendee=Attendee(name="Ada", email="no address", time_zone="UTC"))
+    assert list(caught.value.fields) == ["responses.email"]
+
+
+async def test_used_up_limit_is_no_credential_problem(cal):
+    """A limit of the event type is a 401 of its own making; the key still works."""
+    limited = await event_type(cal, booking_limits_count=BookingLimits(day=1))
+    await book(cal, event_type_id=limited)
+    with pytest.raises(UnauthorizedError, match="booking_limit_reached"):
+        await book(cal, 11, event_type_id=limited)
+    assert (await cal.me.get()).id == ANA
+
+
+# --- deciding
+
+
+@pytest.fixture
+async def pending(cal):
+    """A booking that waits for confirmation."""
+    policy = ConfirmationPolicy(type="always", block_unconfirmed_bookings_in_booker=False)
+    made = await book(cal, event_type_id=await event_type(cal, confirmation_policy=policy))
+    assert made.is_pending
+    return made
+
+
+async def test_confirm(cal, calcom_sandbox, pending):
+    """Confirming makes it accepted, once."""
+    assert (await cal.bookings.confirm(pending.uid)).is_accepted
+    assert last(calcom_sandbox) == Asked("POST", f"/bookings/{pending.uid}/confirm", {}, None, VERSION)
+    with pytest.raises(BadRequestError, match="already confirmed") as caught:
+        await cal.bookings.confirm(pending.uid)
+    assert caught.value.code == "TRPCError"
+
+
+@pytest.mark.parametrize(("fields", "body"), [({}, {}), ({"reason": "Full"}, {"reason": "Full"})])
+async def test_decline(cal, calcom_sandbox, pending, fields, body):
+    """Declining takes a reason or none."""
+    assert (await cal.bookings.decline(pending.uid, **fields)).is_rejected
+    assert last(calcom_sandbox) == Asked("POST", f"/bookings/{pending.uid}/decline", {}, body, VERSION)
+
+
+async def test_others_may_not_decide(cal, pending):
+    """Somebody else may not confirm."""
+    with pytest.raises(UnauthorizedError, match="not authorized to confirm"):
+        await cal.acting_as("cal_sandbox_cy").bookings.confirm(pending.uid)
+
+
+async def test_mark_absent(cal, calcom_sandbox):
+    """After the start host and attendees can be marked as absent, and before it nobody."""
+    made = await book(cal)
+    with pytest.raises(BadRequestError, match="after their scheduled start time"):
+        await cal.bookings.mark_absent(made.uid, host=True)
+    calcom_sandbox.clock.set(at(10))
+    after = await cal.bookings.mark_absent(made.uid, host=True, attendees=[AbsentAttendee(email=ADA.email)])
+    body = {"host": True, "attendees": [{"email": ADA.email, "absent": True}]}
+    assert last(calcom_sandbox) == Asked("POST", f"/bookings/{made.uid}/mark-absent", {}, body, VERSION)
+    assert (after.absent_host, after.attendees[0].absent) == (True, True)
+    back = await cal.bookings.mark_absent(made.uid, attendees=[AbsentAttendee(email=ADA.email, absent=False)])
+    assert "host" not in last(calcom_sandbox).body
+    assert (back.absent_host, back.attendees[0].absent) == (True, False)
+
+
+async def test_reassign(cal, calcom_sandbox):
+    """A round-robin booking goes to the next host, or to a named one, and keeps its uid."""
+    made = await book(cal, 15, await round_robin(cal))
+    first = made.hosts[0].id
+    other = ({BO, CY} - {first}).pop()
+    given = await cal.bookings.reassign_to(made.uid, other, reason="Swap")
+    body = {"reason": "Swap"}
+    assert last(calcom_sandbox) == Asked("POST", f"/bookings/{made.uid}/reassign/{other}", {}, body, VERSION)
+    assert (given.booking_uid, given.reassigned_to.id) == (made.uid, other)
+    assert (await cal.bookings.get(made.uid)).hosts[0].id == other
+    with pytest.raises(BadRequestError, match="not a valid Round Robin host"):
+        await cal.bookings.reassign_to(made.uid, ANA)
+    assert last(calcom_sandbox).body == {}
+    with pytest.raises(NotFoundError, match="User with id=999"):
+        await cal.bookings.reassign_to(made.uid, 999)
+
+
+async def test_reassign_to_anybody(cal, calcom_sandbox):
+    """Without a name the server chooses; a person's own booking stays where it is."""
+    made = await book(cal)
+    given = await cal.bookings.reassign(made.uid)
+    assert last(calcom_sandbox) == Asked("POST", f"/bookings/{made.uid}/reassign", {}, None, VERSION)
+    assert given.reassigned_to.id == ANA
+
+
+async def test_nothing_is_asked_twice(cal, calcom_sandbox):
+    """One call is one request."""
+    made = await book(cal, event_type_id=SIXTY)
+    await cal.bookings.get(made.uid)
+    await cal.bookings.cancel(made.uid, reason="x")
+    assert len(calcom_sandbox.requests) == 3

@@ -1,0 +1,140 @@
+"""Calendars: connections, their busy times, and how they come and go."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+from witness import BO, Asked, asked, at, last
+
+from calcom_async import BadRequestError, NotFoundError, UnauthorizedError
+from calcom_async.models import BusyTime, Calendar, CalendarCredential, ConnectedCalendars
+
+FEED = "https://calendars.sandbox.test/ana.ics"
+DAY = {"start": date(2026, 11, 4), "end": date(2026, 11, 5)}
+
+
+async def test_connected(cal, calcom_sandbox):
+    """All connections with their calendars, typed, and the calendar that bookings are written to."""
+    found = await cal.calendars.connected()
+    assert isinstance(found, ConnectedCalendars)
+    assert [(one.integration.type, one.credential_id) for one in found.connected_calendars] == [
+        ("ics-feed_calendar", 1)
+    ]
+    assert [one.external_id for one in found.connected_calendars[0].calendars] == [FEED]
+    assert found.destination_calendar.external_id == FEED
+    assert last(calcom_sandbox) == Asked("GET", "/calendars", {}, None, None)
+
+
+async def test_busy_times_of_all(cal, calcom_sandbox):
+    """Without naming calendars all connected ones are asked for, which costs the request that learns them."""
+    busy = await cal.calendars.busy_times(**DAY)
+    assert [one.line for one in asked(calcom_sandbox)] == ["GET /calendars", "GET /calendars/busy-times"]
+    assert last(calcom_sandbox).query == {
+        "timeZone": "UTC",
+        "dateFrom": "2026-11-04",
+        "dateTo": "2026-11-05",
+        "calendarsToLoad[0][credentialId]": "1",
+        "calendarsToLoad[0][externalId]": FEED,
+    }
+    assert BusyTime(start=at(12), end=at(13), title="Lunch", source="ics-feed") in busy
+
+
+async def test_busy_times_of_named_calendars(cal, calcom_sandbox):
+    """Named calendars are asked for at once, each by its pair of ids, in UTC whatever the zone."""
+    calendars = [
+        Calendar(read_only=True, external_id=name, is_selected=True, credential_id=1) for name in (FEED, "other")
+    ]
+    start, end = datetime(2026, 11, 4, 9, tzinfo=UTC), at(17)
+    busy = await cal.calendars.busy_times(start=start, end=end, calendars=calendars, time_zone="Asia/Tokyo")
+    assert [one.line for one in asked(calcom_sandbox)] == ["GET /calendars/busy-times"]
+    query = last(calcom_sandbox).query
+    assert (query["dateFrom"], query["dateTo"], query["timeZone"]) == (
+        "2026-11-04T09:00:00Z",
+        "2026-11-04T17:00:00Z",
+        "Asia/Tokyo",
+    )
+    assert (query["calendarsToLoad[1][credentialId]"], query["calendarsToLoad[1][externalId]"]) == ("1", "other")
+    assert {one.start.utcoffset().total_seconds() for one in busy} == {0}
+
+
+async def test_no_calendars_are_never_busy(cal, calcom_sandbox):
+    """Without calendars there are no busy times, and the server, which would refuse that question, is not asked."""
+    calcom_sandbox.store.calendars.pop(BO, None)
+    bo = cal.acting_as("cal_sandbox_bo").calendars
+    assert (await bo.connected()).destination_calendar is None
+    assert await bo.busy_times(**DAY) == []
+    assert [one.line for one in asked(calcom_sandbox)] == ["GET /calendars"] * 2
+    assert await bo.busy_times(calendars=[], **DAY) == []
+    assert len(calcom_sandbox.requests) == 2
+
+
+async def test_naive_times_are_refused_here(cal, calcom_sandbox):
+    """A datetime without a zone is refused, and no busy time is asked for."""
+    naive = datetime(2026, 11, 4, 9)  # noqa: DTZ001 - on purpose
+    with pytest.raises(ValueError, match="start has no time zone"):
+        await cal.calendars.busy_times(start=naive, end=at(17), calendars=[_feed()])
+    with pytest.raises(ValueError, match="start has no time zone"):
+        await cal.calendars.busy_times(start=naive, end=at(17))
+    assert calcom_sandbox.requests == []
+
+
+def _feed(credential_id=1):
+    return Calendar(read_only=True, external_id=FEED, is_selected=True, credential_id=credential_id)
+
+
+async def test_foreign_calendar(cal):
+    """Somebody else's calendar is an UnauthorizedError, though the key is good."""
+    with pytest.raises(UnauthorizedError, match="do not belong to you"):
+        await cal.calendars.busy_times(calendars=[_feed(99)], **DAY)
+    assert (await cal.me.get()).id == 1
+
+
+async def test_check(cal, calcom_sandbox):
+    """A connection that works answers nothing; one that is missing raises."""
+    assert await cal.calendars.check("ics-feed") is None
+    assert last(calcom_sandbox).line == "GET /calendars/ics-feed/check"
+    with pytest.raises(BadRequestError, match="google_calendar not found"):
+        await cal.calendars.check("google")
+
+
+async def test_connect_url(cal, calcom_sandbox):
+    """The URL to connect at is masked in reprs, for it carries the key."""
+    answer = await cal.calendars.connect_url("google", redirect_to="https://app.test/done", dry_run=True)
+    query = {"redir": "https://app.test/done", "isDryRun": "true"}
+    assert last(calcom_sandbox) == Asked("GET", "/calendars/google/connect", query, None, None)
+    assert calcom_sandbox.api_key in answer.auth_url
+    assert calcom_sandbox.api_key not in repr(answer)
+    await cal.calendars.connect_url("office365")
+    assert last(calcom_sandbox).query == {}
+
+
+async def test_connect_apple(cal, calcom_sandbox):
+    """An Apple calendar is connected by name and password."""
+    assert await cal.calendars.connect_apple(username="ana@icloud.test", password="app-pass") is None
+    assert last(calcom_sandbox).line == "POST /calendars/apple/credentials"
+    assert last(calcom_sandbox).body == {"username": "ana@icloud.test", "password": "app-pass"}
+    assert await cal.calendars.check("apple") is None
+
+
+async def test_connect_and_disconnect_feeds(cal, calcom_sandbox):
+    """Feeds are connected by URL, and disconnected by the id that this answers."""
+    bo = cal.acting_as("cal_sandbox_bo").calendars
+    made = await bo.connect_ics("https://feeds.test/a.ics", "https://feeds.test/b.ics", read_only=True)
+    body = {"urls": ["https://feeds.test/a.ics", "https://feeds.test/b.ics"], "readOnly": True}
+    assert last(calcom_sandbox) == Asked("POST", "/calendars/ics-feed/save", {}, body, None)
+    assert isinstance(made, CalendarCredential)
+    assert (made.type, made.user_id) == ("ics-feed_calendar", BO)
+    gone = await bo.disconnect("ics-feed", credential_id=made.id)
+    assert last(calcom_sandbox) == Asked("POST", "/calendars/ics-feed/disconnect", {}, {"id": made.id}, None)
+    assert gone.id == made.id
+    assert (await bo.connected()).connected_calendars == []
+    with pytest.raises(NotFoundError, match="credentials not found"):
+        await bo.disconnect("ics-feed", credential_id=made.id)
+
+
+async def test_feed_url_is_checked_by_the_server(cal):
+    """A URL that is no feed is named in `fields`."""
+    with pytest.raises(BadRequestError) as caught:
+        await cal.calendars.connect_ics("https://feeds.test/page.html")
+    assert list(caught.value.fields) == ["urls"]

@@ -1,0 +1,179 @@
+"""Conferencing apps and Stripe: of a user and of a team, out to the provider and back."""
+
+from __future__ import annotations
+
+from functools import partial
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from witness import ANA, ORGANIZATION, SALES, Asked, asked, last
+
+from calcom_async import BadRequestError, ForbiddenError, NotFoundError, ServerError
+from calcom_async.models import ConferencingApp, CreateEventType, DefaultConferencingApp, Location
+from calcom_async.sandbox.calendar_accounts import GOOGLE, connect
+
+SCOPES = {"user": lambda cal: cal, "team": lambda cal: cal.organization(ORGANIZATION).team(SALES)}
+PATHS = {"user": "", "team": "/organizations/1/teams/2"}
+RETURNS = {"return_to": "https://app.test/ok", "on_error_return_to": "https://app.test/no"}
+RETURNS_QUERY = {"returnTo": "https://app.test/ok", "onErrorReturnTo": "https://app.test/no"}
+both = pytest.mark.parametrize("owner", SCOPES)
+
+
+@pytest.fixture(autouse=True)
+def google_calendar(calcom_sandbox):
+    """Ana's Google calendar, without which there is no Google Meet."""
+    calcom_sandbox.run(lambda: connect(calcom_sandbox.store, ANA, GOOGLE, ["ana@sandbox.test"], read_only=False))
+
+
+def apps(cal, owner):
+    """The conferencing apps of a scope."""
+    return SCOPES[owner](cal).conferencing
+
+
+def state_of(url):
+    """The state inside an address of a provider."""
+    [state] = parse_qs(urlsplit(url).query)["state"]
+    return state
+
+
+@both
+async def test_google_meet(cal, calcom_sandbox, owner):
+    """Google Meet is connected at once, listed, made the default and disconnected."""
+    mine, path = apps(cal, owner), f"{PATHS[owner]}/conferencing"
+    made = await mine.connect()
+    assert last(calcom_sandbox) == Asked("POST", f"{path}/google-meet/connect", {}, None, None)
+    assert isinstance(made, ConferencingApp)
+    ids = (ANA, None) if owner == "user" else (None, SALES)
+    assert (made.type, made.app_id, made.user_id, made.team_id) == ("google_video", "google-meet", *ids)
+    assert await mine.list().collect() == [made]
+    assert last(calcom_sandbox) == Asked("GET", path, {}, None, None)
+    assert await mine.set_default("google-meet") is None
+    assert last(calcom_sandbox) == Asked("POST", f"{path}/google-meet/default", {}, None, None)
+    assert await mine.default() == DefaultConferencingApp(app_slug="google-meet")
+    assert last(calcom_sandbox) == Asked("GET", f"{path}/default", {}, None, None)
+    assert await mine.disconnect("google-meet") is None
+    assert last(calcom_sandbox) == Asked("DELETE", f"{path}/google-meet/disconnect", {}, None, None)
+    assert await mine.list().collect() == []
+
+
+async def test_no_default_is_none(cal):
+    """Never set, the answer has no data at all, which is None; Cal Video needs no connection."""
+    assert await apps(cal, "user").default() is None
+    await apps(cal, "user").set_default("daily-video")
+    assert (await apps(cal, "user").default()).app_slug == "daily-video"
+
+
+async def test_what_cannot_be_connected(cal):
+    """Other apps, a second time, no Google calendar, and apps that are not there are refused in the server's words."""
+    mine = apps(cal, "user")
+    await mine.connect()
+    with pytest.raises(BadRequestError, match="already connected"):
+        await mine.connect()
+    with pytest.raises(BadRequestError, match="Available apps: GOOGLE_MEET"):
+        await mine.connect("zoom")
+    with pytest.raises(BadRequestError, match="requires a Google Calendar"):
+        await apps(cal.acting_as("cal_sandbox_bo"), "user").connect()
+    with pytest.raises(BadRequestError, match=r"zoom not connected\."):
+        await mine.set_default("zoom")
+    with pytest.raises(BadRequestError, match="Invalid app"):
+        await mine.set_default("nope")
+    with pytest.raises(BadRequestError, match=r"zoom not connected\."):
+        await mine.disconnect("zoom")
+    with pytest.raises(BadRequestError, match="Invalid conferencing app"):
+        await mine.connect_url("google-meet", **RETURNS)
+
+
+@both
+async def test_zoom_is_connected_over_its_own_page(cal, calcom_sandbox, owner):
+    """The address leads out; coming back with its state connects, and answers where to go on, which is not followed."""
+    mine, path = apps(cal, owner), f"{PATHS[owner]}/conferencing/zoom/oauth"
+    way = await mine.connect_url("zoom", **RETURNS)
+    assert last(calcom_sandbox) == Asked("GET", f"{path}/auth-url", RETURNS_QUERY, None, None)
+    assert way.url.startswith("https://zoom.us/")
+    state = state_of(way.url)
+    assert await mine.callback("zoom", state=state, code="c") == "https://app.test/ok"
+    assert last(calcom_sandbox) == Asked("GET", f"{path}/callback", {"state": state, "code": "c"}, None, None)
+    assert [one.type async for one in mine.list()] == ["zoom_video"]
+
+
+async def test_a_refused_consent(cal, calcom_sandbox):
+    """An error instead of a code leads to the other address, and connects nothing."""
+    mine = apps(cal, "user")
+    state = state_of((await mine.connect_url("msteams", **RETURNS)).url)
+    assert await mine.callback("msteams", state=state, error="access_denied") == "https://app.test/no"
+    assert last(calcom_sandbox).query == {"state": state, "error": "access_denied"}
+    assert await mine.list().collect() == []
+
+
+async def test_a_state_that_says_nothing(cal):
+    """The server then redirects to nowhere; without a state it refuses."""
+    assert await apps(cal, "user").callback("zoom", state="{}", code="c") == ""
+    with pytest.raises(BadRequestError, match="Missing `state`"):
+        await apps(cal, "user").callback("zoom", state="", code="c")
+
+
+@pytest.mark.parametrize(
+    ("path", "come_back"),
+    [
+        ("/v2/conferencing/zoom/oauth/callback", lambda cal: partial(cal.conferencing.callback, "zoom")),
+        ("/v2/stripe/save", lambda cal: cal.stripe.save),
+    ],
+)
+async def test_callbacks_are_not_repeated(cal, calcom_sandbox, path, come_back):
+    """They change state although they are GETs: a code works once, so a lost answer is told, not asked for again."""
+    calcom_sandbox.faults.add("GET", path, status=503, times=2)
+    with pytest.raises(ServerError):
+        await come_back(cal)(state="{}", code="c")
+    assert [one.path for one in asked(calcom_sandbox)] == [path.removeprefix("/v2")]
+
+
+async def test_addresses_hold_the_key_and_are_masked(cal):
+    """The state of the address is the caller's key: it is in the value and in no repr."""
+    for way in (await apps(cal, "user").connect_url("zoom", **RETURNS), await cal.stripe.connect_url(**RETURNS)):
+        address = getattr(way, "url", None) or way.auth_url
+        assert "cal_sandbox" in state_of(address)
+        assert "cal_sandbox" not in f"{way!r}{list(way.__rich_repr__())}"
+        assert "***" in repr(way)
+
+
+def test_the_key_of_an_app_is_masked():
+    """An app's key may hold tokens, so it is not printed either."""
+    app = ConferencingApp(id=1, type="zoom_video", key={"access_token": "hush"})
+    assert "hush" not in repr(app)
+    assert "key='***'" in repr(app)
+
+
+async def test_disconnecting_wipes_links(cal):
+    """As on the real server, locations with a link of the owner's event types lose it."""
+    place = [Location.at_link("https://meet.example.com/x"), Location.video()]
+    made = await cal.event_types.create(CreateEventType(title="x", slug="x", length_in_minutes=30, locations=place))
+    await apps(cal, "user").connect()
+    await apps(cal, "user").disconnect("google-meet")
+    first, second = (await cal.event_types.get(made.id)).locations
+    assert (first.type, first.location) == ("unknown", '{"type":"link"}')
+    assert second.integration == "cal-video"
+
+
+@both
+async def test_stripe(cal, calcom_sandbox, owner):
+    """No account is a NotFoundError until somebody came back with a code; then the check passes."""
+    stripe, path = SCOPES[owner](cal).stripe, f"{PATHS[owner]}/stripe"
+    with pytest.raises(NotFoundError, match="Credentials for stripe not found"):
+        await stripe.check()
+    assert last(calcom_sandbox) == Asked("GET", f"{path}/check", {}, None, None)
+    way = await stripe.connect_url(**RETURNS)
+    assert last(calcom_sandbox) == Asked("GET", f"{path}/connect", RETURNS_QUERY, None, None)
+    assert way.auth_url.startswith("https://connect.stripe.com/")
+    state = state_of(way.auth_url)
+    assert await stripe.save(state=state, code="c") == "https://app.test/ok"
+    assert last(calcom_sandbox) == Asked("GET", f"{path}/save", {"state": state, "code": "c"}, None, None)
+    assert await stripe.check() is None
+
+
+async def test_a_teams_accounts_are_for_its_admins(cal):
+    """A plain member is refused."""
+    cy = cal.acting_as("cal_sandbox_cy")
+    with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):
+        await apps(cy, "team").list().collect()
+    with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):
+        await SCOPES["team"](cy).stripe.check()

@@ -1,0 +1,172 @@
+"""The renewal of API keys, and OAuth2: a client, and the tokens for a code or a refresh token."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from witness import ANA, Asked, last
+
+from calcom_async import (
+    AccessToken,
+    ApiKey,
+    BadRequestError,
+    InvalidRequestError,
+    NotFoundError,
+    PlatformClient,
+    UnauthorizedError,
+)
+from calcom_async.models import ApiKeyRefreshed, OAuth2Client, OAuth2Tokens
+from calcom_async.resources.api_keys import ApiKeys
+from calcom_async.resources.oauth2 import OAuth2
+
+APP, SECRET, BACK = "sandbox-app", "sandbox-app-secret", "https://app.sandbox.test/callback"
+
+
+def keys_of(cal):
+    return ApiKeys(cal._channel, cal.credentials)
+
+
+# --- API keys
+
+
+async def test_the_client_goes_on_with_the_new_key(cal, calcom_sandbox):
+    """The answer holds the new key, the old one is dead, and the client that asked has swapped."""
+    refreshed = await keys_of(cal).refresh(days_valid=10)
+    assert last(calcom_sandbox) == Asked("POST", "/api-keys/refresh", {}, {"apiKeyDaysValid": 10}, None)
+    assert isinstance(refreshed, ApiKeyRefreshed)
+    assert refreshed.api_key.startswith("cal_")
+    assert refreshed.api_key not in f"{refreshed!r}{cal.credentials!r}"
+    assert (await cal.me.get()).id == ANA
+    with pytest.raises(UnauthorizedError):
+        await cal.acting_as("cal_sandbox").me.get()
+
+
+async def test_everybody_with_that_object_goes_on(cal, calcom_client):
+    """Clients that hold the same `ApiKey` swap with it; that is what to share."""
+    key = ApiKey("cal_sandbox")
+    async with calcom_client(key) as other:
+        await keys_of(cal.acting_as(key)).refresh(never_expires=True)
+        assert (await other.me.get()).id == ANA
+        assert (await other.with_priority(1).me.get()).id == ANA
+
+
+async def test_a_call_that_was_signed_before_is_made_again(cal, calcom_sandbox):
+    """A call on its way while the key is swapped is refused by the server and repeated with the new key."""
+    await cal.me.get()  # from now on the limiter knows that two calls may be on their way
+    calcom_sandbox.faults.add("GET", "/v2/me", slow=0.3)
+    reading = asyncio.create_task(cal.me.get())
+    while calcom_sandbox.faults.fired == 0:  # noqa: ASYNC110 - the sandbox lives in another thread
+        await asyncio.sleep(0)
+    await keys_of(cal).refresh()
+    assert (await reading).id == ANA
+    assert [seen.status for seen in calcom_sandbox.requests if seen.path == "/v2/me"] == [200, 401, 200]
+
+
+async def test_nothing_is_swapped_by_a_refusal(cal):
+    """Two lifetimes at once are refused, and the key lives on."""
+    with pytest.raises(BadRequestError, match="Cannot set both"):
+        await keys_of(cal).refresh(days_valid=3, never_expires=True)
+    assert (await cal.me.get()).id == ANA
+
+
+@pytest.mark.parametrize(
+    "credentials", [PlatformClient("sandbox-client", "sandbox-secret"), AccessToken("sandbox-access-token")]
+)
+async def test_only_keys(cal, credentials):
+    """Other credentials have no key to refresh."""
+    with pytest.raises(UnauthorizedError):
+        await keys_of(cal.acting_as(credentials)).refresh()
+
+
+# --- OAuth2
+
+
+@pytest.fixture
+def oauth2(cal):
+    return OAuth2(cal._channel)
+
+
+@pytest.fixture
+def public_app(calcom_sandbox):
+    """A client without a secret."""
+    app = {"id": "phone-app", "secret": None, "name": "Phone", "redirect_uris": [BACK]}
+    calcom_sandbox.run(lambda: calcom_sandbox.store.oauth2_apps.update({"phone-app": app}))
+    return "phone-app"
+
+
+@pytest.fixture
+def consent(calcom_sandbox):
+    """Gives a client the code that a user's consent would."""
+
+    def give(app):
+        owner = {"kind": "oauth2", "user_id": ANA, "client_id": app}
+        calcom_sandbox.run(lambda: calcom_sandbox.store.extras["oauth2_codes"].update({"the-code": owner}))
+        return "the-code"
+
+    return give
+
+
+async def test_client(oauth2, calcom_sandbox):
+    """What a client shows of itself comes typed; an unknown one is not found."""
+    found = await oauth2.client(APP)
+    assert isinstance(found, OAuth2Client)
+    assert (found.client_id, found.redirect_uris, found.client_type) == (APP, [BACK], "CONFIDENTIAL")
+    assert last(calcom_sandbox) == Asked("GET", f"/auth/oauth2/clients/{APP}", {}, None, None)
+    with pytest.raises(NotFoundError, match="unauthorized_client"):
+        await oauth2.client("nobody")
+
+
+async def test_code_for_tokens_with_a_secret(cal, oauth2, consent, calcom_sandbox):
+    """A confidential client trades a code, once, for tokens that act as the user."""
+    code = consent(APP)
+    tokens = await oauth2.token(APP, code=code, redirect_uri=BACK, client_secret=SECRET)
+    body = {"client_id": APP, "grant_type": "authorization_code", "code": code, "redirect_uri": BACK}
+    assert last(calcom_sandbox) == Asked("POST", "/auth/oauth2/token", {}, body | {"client_secret": SECRET}, None)
+    assert isinstance(tokens, OAuth2Tokens)
+    assert tokens.access_token not in repr(tokens)
+    assert (await cal.acting_as(AccessToken(tokens.access_token)).me.get()).id == ANA
+    with pytest.raises(BadRequestError) as caught:
+        await oauth2.token(APP, code=code, redirect_uri=BACK, client_secret=SECRET)
+    assert (caught.value.code, "code_invalid_or_expired" in str(caught.value)) == ("invalid_grant", True)
+
+
+async def test_code_for_tokens_with_a_verifier(oauth2, consent, public_app, calcom_sandbox):
+    """A public client proves itself by the verifier of its code."""
+    tokens = await oauth2.token(public_app, code=consent(public_app), redirect_uri=BACK, code_verifier="verifier")
+    assert last(calcom_sandbox).body.keys() == {"client_id", "grant_type", "code", "redirect_uri", "code_verifier"}
+    again = await oauth2.token(public_app, refresh_token=tokens.refresh_token)
+    assert last(calcom_sandbox).body.keys() == {"client_id", "grant_type", "refresh_token"}
+    assert again.access_token != tokens.access_token
+
+
+async def test_refresh_with_a_secret(oauth2, calcom_sandbox):
+    """A refresh leaves the old refresh token alive."""
+    for _ in range(2):
+        tokens = await oauth2.token(APP, refresh_token="sandbox-app-refresh", client_secret=SECRET)
+    assert last(calcom_sandbox).body["grant_type"] == "refresh_token"
+    assert (tokens.token_type, tokens.expires_in) == ("bearer", 1800)
+
+
+async def test_a_wrong_client_is_unauthorized(oauth2):
+    """The code of a refusal is that of RFC 6749, and its message holds no secret."""
+    with pytest.raises(UnauthorizedError, match="invalid_client_credentials") as caught:
+        await oauth2.token(APP, refresh_token="sandbox-app-refresh", client_secret="guessed-secret")
+    assert caught.value.code == "invalid_client"
+    assert "guessed-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"code": "c", "client_secret": "s"},
+        {"code": "c", "redirect_uri": BACK},
+        {"code": "c", "redirect_uri": BACK, "client_secret": "s", "code_verifier": "v"},
+    ],
+)
+async def test_half_a_grant_is_not_sent(oauth2, calcom_sandbox, fields):
+    """What cannot be a grant is told at once."""
+    with pytest.raises(InvalidRequestError):
+        await oauth2.token(APP, **fields)
+    assert calcom_sandbox.requests == []

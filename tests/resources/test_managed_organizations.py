@@ -1,0 +1,168 @@
+"""Managed organisations, delegation credentials and phone calls."""
+
+from __future__ import annotations
+
+import pytest
+from witness import ORGANIZATION, SALES, Asked, last
+
+from calcom_async import BadRequestError, ConflictError, ForbiddenError, NotFoundError, UnauthorizedError
+from calcom_async.models import (
+    CreateManagedOrganization,
+    CreatePhoneCall,
+    CreateTeamEventType,
+    ManagedOrganization,
+    ServiceAccountKey,
+    UpdateManagedOrganization,
+)
+
+PATH = "/organizations/1/organizations"
+KEY = ServiceAccountKey(private_key="hush", client_id="123", client_email="sa@sandbox.test")
+
+
+@pytest.fixture
+def managed(cal):
+    """Organisations that the seeded one manages."""
+    return cal.organization(ORGANIZATION).organizations
+
+
+@pytest.fixture
+def delegation(cal):
+    """Delegation credentials of the seeded organisation."""
+    return cal.organization(ORGANIZATION).delegation_credentials
+
+
+async def test_create(cal, managed, calcom_sandbox):
+    """Creating answers a key once; it works, is masked, and no other answer has it."""
+    made = await managed.create(CreateManagedOrganization(name="First", metadata={"a": "1"}, api_key_days_valid=30))
+    body = {"name": "First", "metadata": {"a": "1"}, "apiKeyDaysValid": 30}
+    assert last(calcom_sandbox) == Asked("POST", PATH, {}, body, None)
+    assert isinstance(made, ManagedOrganization)
+    assert (made.name, made.slug, made.metadata) == ("First", "first", {"a": "1"})
+    assert made.api_key not in repr(made)
+    assert (await cal.acting_as(made.api_key).me.get()).id == 1
+    again = await managed.get(made.id)
+    assert (again.id, again.api_key) == (made.id, None)
+    assert last(calcom_sandbox) == Asked("GET", f"{PATH}/{made.id}", {}, None, None)
+
+
+async def test_refusals_of_create(managed):
+    """A slug that is taken is a conflict; both key settings are refused, and leave the organisation behind."""
+    await managed.create(CreateManagedOrganization(name="First"))
+    with pytest.raises(ConflictError):
+        await managed.create(CreateManagedOrganization(name="Second", slug="first"))
+    both = CreateManagedOrganization(name="Third", api_key_days_valid=1, api_key_never_expires=True)
+    with pytest.raises(BadRequestError, match="Cannot set both"):
+        await managed.create(both)
+    assert [one.slug async for one in managed.list()] == ["first", "third"]
+    with pytest.raises(BadRequestError) as caught:
+        await managed.create(CreateManagedOrganization(name="", metadata={"k" * 41: "x"}))
+    assert set(caught.value.fields) == {"name", "metadata"}
+
+
+async def test_list(managed, calcom_sandbox):
+    """The list is paged and counted; its filters are sent under the server's names."""
+    for number in range(5):
+        await managed.create(CreateManagedOrganization(name=f"N {number}", metadata={"n": str(number)}))
+    pages = managed.list(take=2)
+    assert [one.name async for one in pages] == [f"N {number}" for number in range(5)]
+    assert last(calcom_sandbox) == Asked("GET", PATH, {"take": "2", "skip": "4"}, None, None)
+    page = await managed.list().first_page()
+    assert (page.total_items, page.has_next, len(page.items)) == (5, False, 5)
+    [found] = await managed.list(slug="n-3", metadata_key="n", metadata_value="3").collect()
+    assert found.name == "N 3"
+    query = {"slug": "n-3", "metadataKey": "n", "metadataValue": "3", "take": "250", "skip": "0"}
+    assert last(calcom_sandbox).query == query
+    assert await managed.list(metadata_key="n", metadata_value="9").collect() == []
+
+
+async def test_update_and_delete(cal, managed, calcom_sandbox):
+    """Changes replace what they name; deleting answers what was, and then the organisation and its key are unknown."""
+    made = await managed.create(CreateManagedOrganization(name="First", metadata={"a": "1"}))
+    changed = await managed.update(made.id, UpdateManagedOrganization(name="1st", metadata={"b": "2"}))
+    body = {"name": "1st", "metadata": {"b": "2"}}
+    assert last(calcom_sandbox) == Asked("PATCH", f"{PATH}/{made.id}", {}, body, None)
+    assert (changed.name, changed.slug, changed.metadata) == ("1st", "first", {"b": "2"})
+    assert await managed.delete(made.id) == changed
+    for again in (managed.get, managed.delete):
+        with pytest.raises(ForbiddenError, match="is not owned by manager organization"):
+            await again(made.id)
+    with pytest.raises(UnauthorizedError):
+        await cal.acting_as(made.api_key).me.get()
+
+
+async def test_the_own_organisation_is_not_managed(managed):
+    """Only organisations that were made here are found here."""
+    assert await managed.list().collect() == []
+    with pytest.raises(ForbiddenError):
+        await managed.get(ORGANIZATION)
+
+
+async def test_delegation(delegation, calcom_sandbox):
+    """A credential is made disabled, and enabled by a change; its key never comes back and is never printed."""
+    made = await delegation.create(workspace_platform_slug="google", domain="sandbox.test", service_account_key=KEY)
+    key = {"private_key": "hush", "client_id": "123", "client_email": "sa@sandbox.test"}
+    body = {"workspacePlatformSlug": "google", "domain": "sandbox.test", "serviceAccountKey": key}
+    path = "/organizations/1/delegation-credentials"
+    assert last(calcom_sandbox) == Asked("POST", path, {}, body, None)
+    assert (made.enabled, made.organization_id, made.workspace_platform.name) == (False, ORGANIZATION, "Google")
+    assert (await delegation.update(made.id, enabled=True)).enabled
+    assert last(calcom_sandbox) == Asked("PATCH", f"{path}/{made.id}", {}, {"enabled": True}, None)
+    await delegation.update(made.id, service_account_key=KEY)
+    assert last(calcom_sandbox).body == {"serviceAccountKey": key}
+    assert "hush" not in repr(KEY)
+
+
+async def test_delegation_refusals(cal, delegation):
+    """A domain has one credential; an unknown one is not found; a plain member is refused."""
+    given = {"workspace_platform_slug": "google", "domain": "sandbox.test", "service_account_key": KEY}
+    await delegation.create(**given)
+    with pytest.raises(BadRequestError):
+        await delegation.create(**given)
+    with pytest.raises(NotFoundError):
+        await delegation.update("nope", enabled=True)
+    with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
+        await cal.acting_as("cal_sandbox_cy").organization(ORGANIZATION).delegation_credentials.create(**given)
+
+
+@pytest.mark.parametrize("place", ["", "/organizations/1"])
+async def test_phone_calls(cal, calcom_sandbox, place):
+    """A call is sent with every field and masks its key; numbers with blanks are refused by the server."""
+    kind = {"title": "Demo", "slug": "demo", "length_in_minutes": 30, "scheduling_type": "collective"}
+    event_type = await cal.organization(ORGANIZATION).team(SALES).event_types.create(CreateTeamEventType(**kind))
+    calls = (cal.organization(ORGANIZATION) if place else cal).team(SALES).event_types
+    call = CreatePhoneCall(
+        your_phone_number="+15550001111",
+        number_to_call="+15550002222",
+        cal_api_key="cal_hush",
+        template_type="CHECK_IN_APPOINTMENT",
+        scheduler_name="Ana",
+        guest_name="Ada",
+        guest_email="ada@visitors.test",
+        guest_company="Acme",
+        begin_message="Hello",
+        general_prompt="Be kind",
+    )
+    assert "hush" not in repr(call)
+    made = await calls.create_phone_call(event_type.id, call)
+    assert made.call_id
+    path = f"{place}/teams/{SALES}/event-types/{event_type.id}/create-phone-call"
+    body = {
+        "yourPhoneNumber": "+15550001111",
+        "numberToCall": "+15550002222",
+        "calApiKey": "cal_hush",
+        "enabled": True,
+        "templateType": "CHECK_IN_APPOINTMENT",
+        "schedulerName": "Ana",
+        "guestName": "Ada",
+        "guestEmail": "ada@visitors.test",
+        "guestCompany": "Acme",
+        "beginMessage": "Hello",
+        "generalPrompt": "Be kind",
+    }
+    assert last(calcom_sandbox) == Asked("POST", path, {}, body, None)
+    wrong = CreatePhoneCall(your_phone_number="+1 555", number_to_call="+15550002222", cal_api_key="x")
+    with pytest.raises(BadRequestError) as caught:
+        await calls.create_phone_call(event_type.id, wrong)
+    assert list(caught.value.fields) == ["yourPhoneNumber"]
+    with pytest.raises(NotFoundError):
+        await calls.create_phone_call(999, call)

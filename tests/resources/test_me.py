@@ -1,0 +1,87 @@
+"""The current user: read whole, changed field by field."""
+
+from __future__ import annotations
+
+import pytest
+from witness import ORGANIZATION, Asked, last
+
+from calcom_async import BadRequestError, NotFoundError, UnauthorizedError
+from calcom_async.models import Me, MeOrganization, UpdateMe, Weekday
+
+
+async def test_get(cal, calcom_sandbox):
+    """The user comes typed, organisation included; any version will do, so none is sent."""
+    me = await cal.me.get()
+    assert isinstance(me, Me)
+    assert (me.id, me.email, me.time_zone, me.week_start) == (1, "ana@sandbox.test", "Europe/Lisbon", "Sunday")
+    assert me.organization == MeOrganization(id=ORGANIZATION, is_platform=True)
+    assert last(calcom_sandbox) == Asked("GET", "/me", {}, None, None)
+
+
+async def test_update_sends_what_is_given(cal, calcom_sandbox):
+    """Only given fields travel, a weekday by number as its name; the answer is the user without organisation."""
+    me = await cal.me.update(UpdateMe(time_format=24, week_start=1, bio="Hello"))
+    assert (me.time_format, me.week_start, me.bio, me.organization) == (24, "Monday", "Hello", None)
+    assert last(calcom_sandbox) == Asked(
+        "PATCH", "/me", {}, {"timeFormat": 24, "weekStart": "Monday", "bio": "Hello"}, None
+    )
+
+
+async def test_none_is_not_unset(cal, calcom_sandbox):
+    """None is sent as null and clears the field; UNSET is not sent and leaves it."""
+    await cal.me.update(UpdateMe(bio="Hello"))
+    me = await cal.me.update(UpdateMe(bio=None))
+    assert last(calcom_sandbox).body == {"bio": None}
+    assert (me.bio, me.name) == (None, "Ana Sandbox")
+
+
+async def test_update_of_nothing(cal, calcom_sandbox):
+    """An update without fields changes nothing and is no error."""
+    before = await cal.me.get()
+    after = await cal.me.update(UpdateMe())
+    assert last(calcom_sandbox).body == {}
+    assert after.name == before.name
+
+
+@pytest.mark.parametrize("day", [3, "wednesday", "Wednesday", Weekday.WEDNESDAY])
+async def test_week_start_in_any_form(cal, calcom_sandbox, day):
+    """A day of the week is a number from Sunday, a name in any case, or a member."""
+    assert (await cal.me.update(UpdateMe(week_start=day))).week_start == "Wednesday"
+
+
+async def test_new_address_waits(cal):
+    """A new e-mail address is accepted, and the old one stays until the new one is verified."""
+    assert (await cal.me.update(UpdateMe(email="new@sandbox.test"))).email == "ana@sandbox.test"
+
+
+async def test_rejected_field_is_named(cal):
+    """A refused update names the field and why, and carries the evidence."""
+    with pytest.raises(BadRequestError) as caught:
+        await cal.me.update(UpdateMe(time_zone="Mars/Base"))
+    error = caught.value
+    assert list(error.fields) == ["timeZone"]
+    assert "timeZone" in str(error)
+    assert (error.status, error.method, error.path) == (400, "PATCH", "/me")
+    assert error.request_id
+    assert [limit.name for limit in error.rate_limits] == ["default"]
+
+
+async def test_unknown_key(calcom_client):
+    """An unknown key is an UnauthorizedError with the server's words, and is never shown."""
+    async with calcom_client("cal_unknown_1234") as cal:
+        with pytest.raises(UnauthorizedError, match="Invalid API Key") as caught:
+            await cal.me.get()
+    assert "unknown_1234" not in f"{caught.value!s}{caught.value!r}{cal!r}"
+
+
+async def test_each_key_is_its_own_user(cal):
+    """`acting_as` another key is another user on the same connections."""
+    assert (await cal.acting_as("cal_sandbox_bo").me.get()).username == "bo"
+    assert (await cal.me.get()).username == "ana"
+
+
+async def test_request_by_path(cal):
+    """What has no method can be asked for by path; an unknown route is a NotFoundError that says so."""
+    assert (await cal.request("GET", "/v2/me"))["data"]["username"] == "ana"
+    with pytest.raises(NotFoundError, match="Cannot PUT /v2/me"):
+        await cal.request("PUT", "/v2/me", body={})

@@ -1,0 +1,79 @@
+"""Schedules of an organisation's users and of teams' members."""
+
+from __future__ import annotations
+
+import pytest
+from witness import ANA, BO, CY, ORGANIZATION, SALES, SUPPORT, Asked, asked, last
+
+from calcom_async import BadRequestError, ForbiddenError
+from calcom_async.models import Availability, CreateTeamEventType, Host
+
+
+@pytest.mark.parametrize(
+    ("scope", "path", "owners"),
+    [
+        (lambda cal: cal.organization(ORGANIZATION), "/organizations/1/schedules", [ANA, BO, CY]),
+        (lambda cal: cal.team(SUPPORT), "/teams/3/schedules", [ANA, BO]),
+        (lambda cal: cal.organization(ORGANIZATION).team(SUPPORT), "/organizations/1/teams/3/schedules", [ANA, BO]),
+    ],
+)
+async def test_lists(cal, calcom_sandbox, scope, path, owners):
+    """Everybody's schedules by id, in pages."""
+    schedules = scope(cal).schedules
+    assert [one.owner_id async for one in schedules.list()] == owners
+    assert last(calcom_sandbox) == Asked("GET", path, {"take": "250", "skip": "0"}, None, None)
+    assert [one.owner_id async for one in schedules.list(take=1)] == owners
+    assert [one.query["skip"] for one in asked(calcom_sandbox)[1:]] == [str(n) for n in range(len(owners) + 1)]
+
+
+async def test_by_event_type(cal, calcom_sandbox):
+    """An organisation's team tells by which schedules an event type's hosts are booked."""
+    body = CreateTeamEventType(
+        title="Intro", slug="tea", length_in_minutes=30, scheduling_type="roundRobin", hosts=[Host(user_id=BO)]
+    )
+    event_type = await cal.organization(ORGANIZATION).team(SALES).event_types.create(body)
+    await cal.organization(ORGANIZATION).user(BO).schedules.create(name="x", time_zone="UTC")
+    schedules = cal.organization(ORGANIZATION).team(SALES).schedules
+    found = [one async for one in schedules.list(event_type_id=event_type.id)]
+    assert last(calcom_sandbox).query["eventTypeId"] == str(event_type.id)
+    assert [(one.owner_id, one.is_default) for one in found] == [(BO, True)]
+    assert [one async for one in schedules.of_user(BO, event_type_id=event_type.id)] == found
+    path = f"/organizations/1/teams/{SALES}/users/{BO}/schedules"
+    assert last(calcom_sandbox) == Asked("GET", path, {"eventTypeId": str(event_type.id)}, None, None)
+
+
+async def test_of_one_member(cal, calcom_sandbox):
+    """One member's schedules come in one answer; somebody from outside the team has none to show."""
+    schedules = cal.organization(ORGANIZATION).team(SUPPORT).schedules
+    assert [one.owner_id async for one in schedules.of_user(BO)] == [BO]
+    assert last(calcom_sandbox).query == {}
+    with pytest.raises(ForbiddenError, match="IsUserInOrgTeam"):
+        await schedules.of_user(CY).collect()
+
+
+async def test_an_admin_keeps_the_schedules_of_a_user(cal, calcom_sandbox):
+    """The class for one's own schedules serves a user's as well, and its version header does no harm."""
+    schedules = cal.organization(ORGANIZATION).user(CY).schedules
+    nights = [Availability(days=["Saturday"], start_time="20:00", end_time="22:00")]
+    made = await schedules.create(name="Nights", time_zone="UTC", availability=nights)
+    path = f"/organizations/1/users/{CY}/schedules"
+    assert (last(calcom_sandbox).line, last(calcom_sandbox).version) == (f"POST {path}", "2024-06-11")
+    assert (made.owner_id, made.availability, made.is_default) == (CY, nights, False)
+    assert await schedules.get(made.id) == made
+    assert (await schedules.update(made.id, name="Late nights", is_default=True)).is_default
+    assert [one.name async for one in schedules.list()] == ["Working hours", "Late nights"]
+    await schedules.delete(made.id)
+    assert last(calcom_sandbox).line == f"DELETE {path}/{made.id}"
+    with pytest.raises(BadRequestError, match="does not exist"):
+        await schedules.delete(made.id)
+
+
+async def test_schedules_of_others(cal):
+    """A schedule of somebody else is refused under this user, and so is everything to a mere member."""
+    schedules = cal.organization(ORGANIZATION).user(CY).schedules
+    [anas] = await cal.schedules.list().collect()
+    with pytest.raises(ForbiddenError, match=f"User with ID={CY} does not own schedule"):
+        await schedules.get(anas.id)
+    mere = cal.acting_as("cal_sandbox_cy").organization(ORGANIZATION).user(CY).schedules
+    with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
+        await mere.list().collect()

@@ -1,0 +1,148 @@
+"""Memberships of teams and organisations: who comes, what changes, who goes."""
+
+from __future__ import annotations
+
+import pytest
+from witness import ANA, BO, CY, ORGANIZATION, SALES, SUPPORT, Asked, asked, last
+
+from calcom_async import BadRequestError, ConflictError, ForbiddenError, NotFoundError, UnprocessableError
+from calcom_async.models import CreateTeam, Membership, OrganizationMembership
+
+MIA = 4
+
+
+SCOPES = {
+    "team": lambda cal: cal.team(SUPPORT),
+    "organization_team": lambda cal: cal.organization(ORGANIZATION).team(SUPPORT),
+    "organization": lambda cal: cal.organization(ORGANIZATION),
+}
+
+
+def members(cal, scope):
+    """The members of a scope."""
+    return SCOPES[scope](cal).memberships
+
+
+@pytest.fixture
+def team(cal):
+    """Members of the team Support, below /teams."""
+    return members(cal, "team")
+
+
+@pytest.fixture
+def organization_team(cal):
+    """Members of the team Support, below its organisation."""
+    return members(cal, "organization_team")
+
+
+@pytest.fixture
+def organization(cal):
+    """Members of the organisation."""
+    return members(cal, "organization")
+
+
+@pytest.mark.parametrize(
+    ("scope", "kind", "path"),
+    [
+        ("team", Membership, "/teams/3/memberships"),
+        ("organization_team", Membership, "/organizations/1/teams/3/memberships"),
+        ("organization", OrganizationMembership, "/organizations/1/memberships"),
+    ],
+)
+async def test_life_of_a_membership(cal, calcom_sandbox, scope, kind, path):
+    """One class, three scopes: made, read, changed and removed, with what was given and nothing else on the wire."""
+    memberships = members(cal, scope)
+    newcomer = MIA if scope == "organization" else CY
+    made = await memberships.create(user_id=newcomer)
+    assert last(calcom_sandbox) == Asked("POST", path, {}, {"userId": newcomer, "role": "MEMBER"}, None)
+    assert isinstance(made, kind)
+    assert (made.user_id, made.role, made.accepted, made.disable_impersonation) == (newcomer, "MEMBER", False, False)
+    assert await memberships.get(made.id) == made
+    one = f"{path}/{made.id}"
+    assert last(calcom_sandbox) == Asked("GET", one, {}, None, None)
+    changed = await memberships.update(made.id, role="ADMIN", accepted=True, disable_impersonation=True)
+    body = {"role": "ADMIN", "accepted": True, "disableImpersonation": True}
+    assert last(calcom_sandbox) == Asked("PATCH", one, {}, body, None)
+    assert (changed.role, changed.accepted, changed.disable_impersonation) == ("ADMIN", True, True)
+    assert await memberships.delete(made.id) == changed
+    assert last(calcom_sandbox) == Asked("DELETE", one, {}, None, None)
+    with pytest.raises(NotFoundError):
+        await memberships.get(made.id)
+
+
+async def test_all_fields(organization_team, calcom_sandbox):
+    """Every field of a new membership is written under its name."""
+    await organization_team.create(user_id=CY, role="OWNER", accepted=True, disable_impersonation=True)
+    body = {"userId": CY, "role": "OWNER", "accepted": True, "disableImpersonation": True}
+    assert last(calcom_sandbox).body == body
+
+
+@pytest.mark.parametrize("scope", list(SCOPES))
+async def test_lists_are_paged(cal, calcom_sandbox, scope):
+    """Every list goes by take and skip, 250 a page unless told."""
+    memberships = members(cal, scope)
+    whole = [one.id async for one in memberships.list()]
+    assert last(calcom_sandbox).query == {"take": "250", "skip": "0"}
+    assert len(whole) >= 2
+    assert [one.id async for one in memberships.list(take=1)] == whole
+    assert [one.query["skip"] for one in asked(calcom_sandbox)[1:]] == [str(n) for n in range(len(whole) + 1)]
+    assert [one.id async for one in memberships.list(skip=1)] == whole[1:]
+
+
+async def test_a_team_is_searched_by_email(team, calcom_sandbox):
+    """Addresses go as a comma list; letter case does not matter."""
+    found = await team.list(emails=["BO@sandbox.test", "nobody@sandbox.test"]).collect()
+    assert [one.user.email for one in found] == ["bo@sandbox.test"]
+    assert last(calcom_sandbox).query["emails"] == "BO@sandbox.test,nobody@sandbox.test"
+    with pytest.raises(BadRequestError) as caught:
+        await team.list(emails=[f"{n}@sandbox.test" for n in range(21)]).collect()
+    assert list(caught.value.fields) == ["emails"]
+
+
+async def test_a_second_membership_is_a_conflict_in_a_team(team, organization_team):
+    """Nobody is in a team twice."""
+    for memberships in (team, organization_team):
+        with pytest.raises(ConflictError):
+            await memberships.create(user_id=BO)
+
+
+async def test_an_organisation_overwrites(organization):
+    """A second membership there is the first one, with the role replaced and, unless told, pending again."""
+    [before] = [one async for one in organization.list() if one.user_id == CY]
+    assert before.accepted
+    after = await organization.create(user_id=CY, role="ADMIN")
+    assert (after.id, after.role, after.accepted) == (before.id, "ADMIN", False)
+    assert (before.custom_role_id, after.custom_role_id) == ("member_role", "admin_role")
+
+
+async def test_strangers(organization_team, team):
+    """An organisation's team takes its own people only; nobody at all is a bad request."""
+    with pytest.raises(UnprocessableError, match="not part of the Organization"):
+        await organization_team.create(user_id=MIA)
+    with pytest.raises(BadRequestError, match="does not exist"):
+        await team.create(user_id=999)
+    with pytest.raises(BadRequestError, match="role must be one of"):
+        await team.create(user_id=MIA, role="BOSS")
+
+
+async def test_admins(cal, organization):
+    """Members may not; and an organisation's admin is nobody in a plain team below /teams."""
+    cy = cal.acting_as("cal_sandbox_cy")
+    with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
+        await cy.organization(ORGANIZATION).memberships.get(1)
+    plain = await cal.teams.create(CreateTeam(name="Plain"))
+    bo = cal.acting_as("cal_sandbox_bo")
+    with pytest.raises(ForbiddenError, match="not a member of the team"):
+        await bo.team(plain.id).memberships.list().collect()
+    with pytest.raises(NotFoundError, match="Membership \\(999\\) not found"):
+        await organization.get(999)
+
+
+async def test_who_leaves_the_organisation_leaves_its_teams(cal, organization, calcom_sandbox):
+    """A membership above carries those below, and the user is of no organisation afterwards."""
+    [membership] = [one async for one in organization.list() if one.user_id == CY]
+    assert (await cal.acting_as("cal_sandbox_cy").me.get()).organization_id == ORGANIZATION
+    await organization.delete(membership.id)
+    sales = cal.organization(ORGANIZATION).team(SALES).memberships
+    assert {one.user_id async for one in sales.list()} == {ANA, BO}
+    assert (await cal.acting_as("cal_sandbox_cy").me.get()).organization_id is None

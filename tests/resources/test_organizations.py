@@ -1,0 +1,190 @@
+"""Organisations: their teams, a list that the server cuts, and bookings of everybody in them."""
+
+from __future__ import annotations
+
+import pytest
+from witness import ADA, ANA, BO, CY, ORGANIZATION, SALES, SUPPORT, THIRTY, Asked, asked, at, last
+
+from calcom_async import (
+    ForbiddenError,
+    IncompleteListError,
+    IncompleteListWarning,
+    InvalidRequestError,
+    NotFoundError,
+)
+from calcom_async.models import Booking, CreateTeam, CreateTeamEventType, EventType, Host, UpdateTeam
+from calcom_async.sandbox.teams import new_team
+
+BASE = f"/organizations/{ORGANIZATION}"
+
+
+async def test_teams_crud(cal, calcom_sandbox):
+    """Teams are made, read, changed and deleted below the organisation."""
+    teams = cal.organization(ORGANIZATION).teams
+    made = await teams.create(CreateTeam(name="Field"))
+    assert last(calcom_sandbox) == Asked("POST", f"{BASE}/teams", {}, {"name": "Field"}, None)
+    assert made.parent_id == ORGANIZATION
+    assert await teams.get(made.id) == made
+    assert (await teams.update(made.id, UpdateTeam(name="Field", bio="Out there"))).bio == "Out there"
+    body = {"name": "Field", "bio": "Out there"}
+    assert last(calcom_sandbox) == Asked("PATCH", f"{BASE}/teams/{made.id}", {}, body, None)
+    assert (await teams.delete(made.id)).id == made.id
+    assert last(calcom_sandbox).line == f"DELETE {BASE}/teams/{made.id}"
+    with pytest.raises(NotFoundError, match="IsTeamInOrg"):
+        await teams.get(made.id)
+
+
+async def test_teams_list(cal, calcom_sandbox):
+    """A short list of teams ends after one request."""
+    found = await cal.organization(ORGANIZATION).teams.list().collect()
+    assert [(one.id, one.name, one.role) for one in found] == [(SALES, "Sales", None), (SUPPORT, "Support", None)]
+    assert [(one.path, one.query) for one in asked(calcom_sandbox)] == [(f"{BASE}/teams", {"take": "250", "skip": "0"})]
+
+
+async def test_own_teams(cal, calcom_sandbox):
+    """`mine` tells the caller's role; a plain member sees own teams only."""
+    mine = await cal.organization(ORGANIZATION).teams.mine().collect()
+    assert last(calcom_sandbox).path == f"{BASE}/teams/me"
+    assert [(one.name, one.role, one.accepted) for one in mine] == [
+        ("Sales", "OWNER", True),
+        ("Support", "OWNER", True),
+    ]
+    cy = cal.acting_as("cal_sandbox_cy").organization(ORGANIZATION)
+    assert [(one.name, one.role) async for one in cy.teams.mine()] == [("Sales", "MEMBER")]
+
+
+def _grow(sandbox, count):
+    """Give the organisation so many teams in all."""
+    for number in range(count - 2):
+        new_team(sandbox.store, {"name": f"Team {number}"}, creator_id=ANA, parent_id=ORGANIZATION)
+
+
+@pytest.mark.parametrize("which", ["list", "mine"])
+async def test_cut_list_warns(cal, calcom_sandbox, which):
+    """The server answers its first 250 whatever is asked: the walk ends, with each once and a warning that says so."""
+    calcom_sandbox.run(lambda: _grow(calcom_sandbox, 253))
+    pages = getattr(cal.organization(ORGANIZATION).teams, which)()
+    with pytest.warns(IncompleteListWarning, match="after 250 rows the same ones came again"):
+        found = await pages.collect()
+    assert len({one.id for one in found}) == len(found) == 250
+    assert len(calcom_sandbox.requests) == 2
+
+
+async def test_cut_list_is_an_error_when_strict(cal, calcom_sandbox):
+    """With `strict=True` a cut list is an error that tells how many rows were seen."""
+    calcom_sandbox.run(lambda: _grow(calcom_sandbox, 260))
+    with pytest.raises(IncompleteListError) as caught:
+        await cal.organization(ORGANIZATION).teams.list(strict=True).collect()
+    assert caught.value.seen == 250
+
+
+async def test_small_pages_of_a_list_that_ignores_them(cal, calcom_sandbox):
+    """Asked for small pages, such a list gives every team once, and no warning where none can be missing."""
+    found = await cal.organization(ORGANIZATION).teams.list(take=1).collect()
+    assert [one.id for one in found] == [SALES, SUPPORT]
+
+
+async def test_team_event_types(cal, calcom_sandbox):
+    """A team of an organisation has event types at its own place, the same shapes."""
+    types = cal.organization(ORGANIZATION).team(SALES).event_types
+    body = CreateTeamEventType(
+        title="Demo", slug="demo", length_in_minutes=30, scheduling_type="collective", hosts=[Host(user_id=BO)]
+    )
+    made = await types.create(body)
+    assert last(calcom_sandbox).path == f"{BASE}/teams/{SALES}/event-types"
+    assert isinstance(made, EventType)
+    assert [one.id async for one in types.list(event_slug="demo")] == [made.id]
+    assert last(calcom_sandbox) == Asked("GET", f"{BASE}/teams/{SALES}/event-types", {"eventSlug": "demo"}, None, None)
+    assert (await types.get(made.id)).id == made.id
+    assert (await types.delete(made.id)).id == made.id
+    assert last(calcom_sandbox).line == f"DELETE {BASE}/teams/{SALES}/event-types/{made.id}"
+
+
+@pytest.fixture
+async def bookings(cal):
+    """One booking of Ana's own, one of the Sales team that Bo hosts: (own, team's)."""
+    own = await cal.bookings.create(start=at(9), event_type_id=THIRTY, attendee=ADA)
+    demo = CreateTeamEventType(
+        title="Demo", slug="demo", length_in_minutes=30, scheduling_type="collective", hosts=[Host(user_id=BO)]
+    )
+    made = await cal.organization(ORGANIZATION).team(SALES).event_types.create(demo)
+    of_team = await cal.bookings.create(start=at(15), event_type_id=made.id, attendee=ADA)
+    return own, of_team
+
+
+async def test_bookings_of_the_organisation(cal, calcom_sandbox, bookings):
+    """The organisation's list holds bookings of all members and teams, counted."""
+    own, of_team = bookings
+    pages = cal.organization(ORGANIZATION).bookings.list()
+    found = await pages.collect()
+    assert all(isinstance(one, Booking) for one in found)
+    assert [one.uid for one in found] == [own.uid, of_team.uid]
+    assert pages.total == 2
+    query = {"take": "250", "skip": "0"}
+    assert last(calcom_sandbox) == Asked("GET", f"{BASE}/bookings", query, None, "2024-08-13")
+
+
+async def test_bookings_of_some_users(cal, calcom_sandbox, bookings):
+    """Only this list can be narrowed to users."""
+    own, of_team = bookings
+    lists = cal.organization(ORGANIZATION).bookings
+    assert [one.uid async for one in lists.list(user_ids=[BO])] == [of_team.uid]
+    assert last(calcom_sandbox).query["userIds"] == str(BO)
+    assert [one.uid async for one in lists.list(user_ids=[ANA, CY])] == [own.uid]
+    assert last(calcom_sandbox).query["userIds"] == f"{ANA},{CY}"
+
+
+async def test_bookings_of_a_team(cal, calcom_sandbox, bookings):
+    """A team's list holds its bookings alone, and so does the filter by team of the other lists."""
+    _, of_team = bookings
+    team = cal.organization(ORGANIZATION).team(SALES)
+    assert [one.uid async for one in team.bookings.list(attendee_email=ADA.email)] == [of_team.uid]
+    assert last(calcom_sandbox).path == f"{BASE}/teams/{SALES}/bookings"
+    assert [one.uid async for one in cal.team(SALES).bookings.list()] == [of_team.uid]
+    assert last(calcom_sandbox).path == f"/teams/{SALES}/bookings"
+    everything = cal.organization(ORGANIZATION).bookings
+    assert [one.uid async for one in everything.list(team_ids=[SALES])] == [of_team.uid]
+    assert [one.uid async for one in everything.list(team_id=SALES)] == [of_team.uid]
+    assert await team.bookings.references(of_team.uid) == []
+    assert last(calcom_sandbox).path == f"{BASE}/teams/{SALES}/bookings/{of_team.uid}/references"
+
+
+async def test_bookings_of_a_user(cal, calcom_sandbox, bookings):
+    """A member's list holds the bookings of that member."""
+    own, of_team = bookings
+    organization = cal.organization(ORGANIZATION)
+    assert [one.uid async for one in organization.user(BO).bookings.list()] == [of_team.uid]
+    assert last(calcom_sandbox).path == f"{BASE}/users/{BO}/bookings"
+    assert [one.uid async for one in organization.user(ANA).bookings.list(status="upcoming")] == [own.uid]
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [{"team_ids": [1]}, {"after_created_at": at(9)}, {"sort_updated_at": "asc"}, {"user_ids": [1]}, {"updated": 1}],
+    ids=lambda given: next(iter(given)),
+)
+async def test_filters_that_a_team_list_lacks(cal, calcom_sandbox, unknown):
+    """A filter that the server would drop in silence is refused here, with the list of those that exist."""
+    with pytest.raises(InvalidRequestError, match=f"no filter '{next(iter(unknown))}'; it takes .*attendee_email"):
+        cal.team(SALES).bookings.list(**unknown)
+    assert calcom_sandbox.requests == []
+
+
+async def test_roles(cal):
+    """What is for admins is forbidden to members, and an unknown organisation is forbidden, not unknown."""
+    cy = cal.acting_as("cal_sandbox_cy").organization(ORGANIZATION)
+    with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
+        await cy.bookings.list().first_page()
+    with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
+        await cy.teams.list().first()
+    with pytest.raises(ForbiddenError, match="IsOrgGuard"):
+        await cal.organization(99).teams.list().first()
+
+
+def test_ids_are_checked_where_they_are_given(calcom_client):
+    """A wrong id raises where it is written, not at the first call."""
+    cal = calcom_client()
+    with pytest.raises(InvalidRequestError, match="id in a path"):
+        cal.organization("..")
+    with pytest.raises(InvalidRequestError, match="id in a path"):
+        cal.organization(1).team("")

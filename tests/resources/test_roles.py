@@ -1,0 +1,120 @@
+"""Roles and permissions of an organisation and of its teams."""
+
+from __future__ import annotations
+
+import pytest
+from witness import ORGANIZATION, SALES, Asked, last
+
+from calcom_async import BadRequestError, ForbiddenError, NotFoundError
+from calcom_async.models import Role
+
+SCOPES = {
+    "organization": lambda cal: cal.organization(ORGANIZATION).roles,
+    "team": lambda cal: cal.organization(ORGANIZATION).team(SALES).roles,
+}
+
+
+@pytest.fixture(params=list(SCOPES))
+def scope(request):
+    """Whose roles."""
+    return request.param
+
+
+@pytest.fixture
+def roles(cal, scope):
+    """The roles of that scope."""
+    return SCOPES[scope](cal)
+
+
+@pytest.fixture
+def path(roles):
+    """Where they are."""
+    return f"{roles._prefix}/roles"
+
+
+async def test_life_of_a_role(roles, scope, path, calcom_sandbox):
+    """Made, read, changed and deleted; the owner is in the column of its kind."""
+    given = {"name": "Booker", "color": "#123456", "description": "may book"}
+    made = await roles.create(**given, permissions=["booking.read", "eventType.read"])
+    body = given | {"permissions": ["booking.read", "eventType.read"]}
+    assert last(calcom_sandbox) == Asked("POST", path, {}, body, None)
+    assert isinstance(made, Role)
+    owner = (ORGANIZATION, None) if scope == "organization" else (None, SALES)
+    assert (made.organization_id, made.team_id, made.type) == (*owner, "CUSTOM")
+    assert await roles.get(made.id) == made
+    assert last(calcom_sandbox) == Asked("GET", f"{path}/{made.id}", {}, None, None)
+    body = {"name": "Reader", "color": "#abc", "description": "may read", "permissions": ["booking.read"]}
+    changed = await roles.update(made.id, **body)
+    assert last(calcom_sandbox) == Asked("PATCH", f"{path}/{made.id}", {}, body, None)
+    assert (changed.name, changed.color, changed.description) == ("Reader", "#abc", "may read")
+    assert changed.permissions == ["booking.read"]
+    assert await roles.delete(made.id) == changed
+    assert last(calcom_sandbox) == Asked("DELETE", f"{path}/{made.id}", {}, None, None)
+    with pytest.raises(NotFoundError, match="not found"):
+        await roles.get(made.id)
+
+
+async def test_list(roles, path, calcom_sandbox):
+    """The system's roles come first, then custom ones; pages are taken by take and skip."""
+    made = await roles.create(name="Booker")
+    found = await roles.list().collect()
+    assert [one.id for one in found] == ["owner_role", "admin_role", "member_role", made.id]
+    assert [one.type for one in found] == ["SYSTEM"] * 3 + ["CUSTOM"]
+    assert last(calcom_sandbox) == Asked("GET", path, {"take": "250", "skip": "0"}, None, None)
+    assert await roles.list(take=2).collect() == found
+
+
+async def test_permissions(roles, path, calcom_sandbox):
+    """Permissions are listed, added, replaced and taken away; the taking answers nothing."""
+    role = await roles.create(name="Booker", permissions=["booking.read", "eventType.read"])
+    where = f"{path}/{role.id}/permissions"
+    assert await roles.permissions(role.id) == ["booking.read", "eventType.read"]
+    assert last(calcom_sandbox) == Asked("GET", where, {}, None, None)
+    added = await roles.add_permissions(role.id, ["team.read", "booking.read"])
+    body = {"permissions": ["team.read", "booking.read"]}
+    assert last(calcom_sandbox) == Asked("POST", where, {}, body, None)
+    assert added == ["booking.read", "eventType.read", "team.read"]
+    replaced = await roles.set_permissions(role.id, ["team.read", "insights.read", "booking.read"])
+    body = {"permissions": ["team.read", "insights.read", "booking.read"]}
+    assert last(calcom_sandbox) == Asked("PUT", where, {}, body, None)
+    assert replaced == ["booking.read", "team.read", "insights.read"]
+    assert await roles.remove_permissions(role.id, ["booking.read", "insights.read"]) is None
+    gone = {"permissions": "booking.read,insights.read"}
+    assert last(calcom_sandbox) == Asked("DELETE", where, gone, None, None)
+    assert await roles.permissions(role.id) == ["team.read"]
+    assert await roles.remove_permission(role.id, "team.read") is None
+    assert last(calcom_sandbox) == Asked("DELETE", f"{where}/team.read", {}, None, None)
+    assert await roles.permissions(role.id) == []
+    await roles.remove_permissions(role.id, ["team.read"])
+
+
+async def test_one_permission_is_no_list_of_letters(roles, calcom_sandbox):
+    """A single text is one permission, wherever several are taken."""
+    role = await roles.create(name="Booker", permissions="booking.read")
+    assert role.permissions == ["booking.read"]
+    assert await roles.add_permissions(role.id, "team.read") == ["booking.read", "team.read"]
+    await roles.remove_permissions(role.id, "booking.read")
+    assert last(calcom_sandbox).query == {"permissions": "booking.read"}
+
+
+async def test_refusals(cal, roles, scope):
+    """Unknown permissions and taken names are bad requests, the system's roles are not found, members may not."""
+    role = await roles.create(name="Booker")
+    with pytest.raises(BadRequestError, match=r"'fly.high' must be a valid permission"):
+        await roles.add_permissions(role.id, ["fly.high"])
+    with pytest.raises(BadRequestError, match=r"'fly.high' must be a valid permission"):
+        await roles.remove_permission(role.id, "fly.high")
+    with pytest.raises(BadRequestError, match="already exists"):
+        await roles.create(name="Booker")
+    for call in (roles.get("admin_role"), roles.update("admin_role", name="x"), roles.delete("admin_role")):
+        with pytest.raises(NotFoundError, match="admin_role"):
+            await call
+    with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
+        await SCOPES[scope](cal.acting_as("cal_sandbox_cy")).list().collect()
+
+
+async def test_roles_of_others_are_not_found(cal):
+    """A team's role is not the organisation's."""
+    role = await SCOPES["team"](cal).create(name="Booker")
+    with pytest.raises(NotFoundError):
+        await SCOPES["organization"](cal).get(role.id)

@@ -1,0 +1,178 @@
+"""Routing forms: listed, answered, and asked where answers lead."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+from witness import ADA, ORGANIZATION, SALES, SUPPORT, Asked, last
+
+from calcom_async import BadRequestError, ForbiddenError, InvalidRequestError, NotFoundError, TransportError
+from calcom_async.models import CreateTeamEventType, Host, Routing, RoutingForm
+from calcom_async.sandbox.seed import FORM
+
+TEAM_PATH = f"/organizations/1/teams/2/routing-forms/{FORM}/responses"
+DAY = {"start": date(2026, 11, 4), "end": date(2026, 11, 4)}
+DAY_QUERY = {"start": "2026-11-04", "end": "2026-11-04"}
+SALES_WANTED = {"topic": "sales", "company": "Acme"}
+
+
+@pytest.fixture
+def forms(cal):
+    """The forms of the organisation's first team."""
+    return cal.organization(ORGANIZATION).team(SALES).routing_forms
+
+
+@pytest.fixture
+def all_forms(cal):
+    """The forms of the whole organisation."""
+    return cal.organization(ORGANIZATION).routing_forms
+
+
+@pytest.fixture
+async def intro(cal):
+    """The event type that the seeded form leads to."""
+    kind = {"title": "Intro", "slug": "intro", "length_in_minutes": 30, "scheduling_type": "collective"}
+    team = cal.organization(ORGANIZATION).team(SALES)
+    return await team.event_types.create(CreateTeamEventType(**kind, hosts=[Host(user_id=1)]))
+
+
+async def test_list(forms, all_forms, calcom_sandbox):
+    """A team's forms and an organisation's come typed, 250 a page."""
+    [form] = await forms.list().collect()
+    assert isinstance(form, RoutingForm)
+    assert (form.id, form.team_id, form.disabled, form.fields[0]["identifier"]) == (FORM, SALES, False, "topic")
+    path = "/organizations/1/teams/2/routing-forms"
+    assert last(calcom_sandbox) == Asked("GET", path, {"take": "250", "skip": "0"}, None, None)
+    assert await all_forms.list().collect() == [form]
+    assert last(calcom_sandbox).path == "/organizations/1/routing-forms"
+
+
+FILTERS = {
+    "sort_created_at": ("asc", "sortCreatedAt", "asc"),
+    "sort_updated_at": ("desc", "sortUpdatedAt", "desc"),
+    "after_created_at": (datetime(2026, 1, 1, tzinfo=UTC), "afterCreatedAt", "2026-01-01T00:00:00Z"),
+    "before_created_at": (datetime(2027, 1, 1, tzinfo=UTC), "beforeCreatedAt", "2027-01-01T00:00:00Z"),
+    "after_updated_at": (datetime(2026, 1, 1, tzinfo=UTC), "afterUpdatedAt", "2026-01-01T00:00:00Z"),
+    "before_updated_at": (datetime(2027, 1, 1, tzinfo=UTC), "beforeUpdatedAt", "2027-01-01T00:00:00Z"),
+}
+
+
+async def test_filters(forms, all_forms, calcom_sandbox):
+    """Every filter is sent under the server's name, teams as a comma list, and all of them let the form pass."""
+    given = {name: value for name, (value, _, _) in FILTERS.items()}
+    query = {wire: text for _, wire, text in FILTERS.values()}
+    assert len(await forms.list(**given, take=10, skip=0).collect()) == 1
+    assert last(calcom_sandbox).query == query | {"take": "10", "skip": "0"}
+    assert len(await all_forms.list(**given, team_ids=[SALES, SUPPORT]).collect()) == 1
+    assert last(calcom_sandbox).query == query | {"take": "250", "skip": "0", "teamIds": "2,3"}
+    assert await all_forms.list(team_ids=[SUPPORT]).collect() == []
+    assert await forms.responses(FORM).list(**given, routed_to_booking_uid="x").collect() == []
+    assert last(calcom_sandbox).query == query | {"take": "250", "skip": "0", "routedToBookingUid": "x"}
+    assert await forms.list(after_created_at=datetime(2027, 1, 1, tzinfo=UTC)).collect() == []
+
+
+def test_unknown_filters_are_refused_here(forms):
+    """A filter that this list does not have is an error, not ignored: the team's list has no teams to choose."""
+    with pytest.raises(InvalidRequestError, match="no filter 'team_ids'"):
+        forms.list(team_ids=[1])
+
+
+async def test_answers_that_lead_to_an_event_type(cal, forms, calcom_sandbox, intro):
+    """The answer has slots and a routing that goes as it is into a booking; the response is kept."""
+    routed = await forms.responses(FORM).create(answers=SALES_WANTED, **DAY, time_zone="Europe/Lisbon")
+    assert last(calcom_sandbox) == Asked(
+        "POST", TEAM_PATH, DAY_QUERY | {"timeZone": "Europe/Lisbon"}, SALES_WANTED, None
+    )
+    assert routed.event_type_id == intro.id
+    assert (routed.routing_custom_message, routed.routing_external_redirect_url) == (None, None)
+    assert isinstance(routed.routing, Routing)
+    slot = routed.days.first()
+    assert slot.start.date() == date(2026, 11, 4)
+    booking = await cal.bookings.create(
+        start=slot.start, event_type_id=routed.event_type_id, attendee=ADA, routing=routed.routing
+    )
+    assert booking.start == slot.start
+    [kept] = await forms.responses(FORM).list().collect()
+    assert (kept.id, kept.form_id) == (routed.routing.response_id, FORM)
+    assert kept.response["company"] == {"label": "Company", "value": "Acme"}
+
+
+async def test_every_way_to_show_slots(forms, calcom_sandbox, intro):
+    """Duration, ranges, the booking to move and queueing are sent under the server's names."""
+    routed = await forms.responses(FORM).create(
+        answers=SALES_WANTED, **DAY, ranges=True, duration=30, booking_uid_to_reschedule="x", queue=True
+    )
+    shown = {"duration": "30", "format": "range", "bookingUidToReschedule": "x", "queueResponse": "true"}
+    assert last(calcom_sandbox).query == DAY_QUERY | shown
+    assert routed.days.first().end is not None
+    assert routed.routing.queued_response_id
+    assert await forms.responses(FORM).list().collect() == []
+
+
+@pytest.mark.parametrize(
+    ("topic", "message", "url"),
+    [("press", None, "https://press.sandbox.test"), ("else", "Write to help@sandbox.test", None)],
+)
+async def test_answers_that_lead_elsewhere(forms, all_forms, topic, message, url):
+    """Another site or a message is in its own field, and there are no slots; an organisation's admin may answer too."""
+    for place in (forms, all_forms):
+        routed = await place.responses(FORM).create(answers={"topic": topic}, **DAY)
+        assert (routed.routing_custom_message, routed.routing_external_redirect_url) == (message, url)
+        assert (routed.event_type_id, routed.routing, routed.slots) == (None, None, None)
+        assert routed.days == {}
+
+
+async def test_answers_that_are_refused(forms, intro):
+    """A missing answer, and an end before the start, are a BadRequestError."""
+    responses = forms.responses(FORM)
+    with pytest.raises(BadRequestError, match="Missing required fields Topic"):
+        await responses.create(answers={"company": "Acme"}, **DAY)
+    with pytest.raises(BadRequestError, match="End date cannot be before start date"):
+        await responses.create(answers=SALES_WANTED, start=date(2026, 11, 5), end=date(2026, 11, 4))
+
+
+async def test_update_replaces_all_answers(forms, calcom_sandbox):
+    """What is given is all there is afterwards; an unknown response is a NotFoundError."""
+    responses = forms.responses(FORM)
+    await responses.create(answers={"topic": "x", "company": "Acme"}, **DAY)
+    [kept] = await responses.list().collect()
+    answers = {"topic": {"label": "Topic", "value": "changed"}}
+    changed = await responses.update(kept.id, response=answers)
+    assert (changed.id, changed.response) == (kept.id, answers)
+    assert last(calcom_sandbox) == Asked("PATCH", f"{TEAM_PATH}/{kept.id}", {}, {"response": answers}, None)
+    with pytest.raises(NotFoundError):
+        await responses.update(999, response={})
+
+
+async def test_who_may(cal, forms):
+    """Members of the team may answer, only admins may read; the form of another team is forbidden."""
+    cy = cal.acting_as("cal_sandbox_cy").organization(ORGANIZATION).team(SALES).routing_forms
+    assert (await cy.responses(FORM).create(answers={"topic": "x"}, **DAY)).routing_custom_message
+    with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):
+        await cy.responses(FORM).list().collect()
+    with pytest.raises(ForbiddenError, match="does not own routing form"):
+        await forms.responses("other").list().collect()
+
+
+async def test_calculate_slots(cal, calcom_sandbox, intro):
+    """Answers lead to slots and nothing is kept; a message or another site is not found."""
+    found = await cal.routing_forms.calculate_slots(FORM, answers=SALES_WANTED, **DAY, ranges=True)
+    path = f"/routing-forms/{FORM}/calculate-slots"
+    assert last(calcom_sandbox) == Asked("POST", path, DAY_QUERY | {"format": "range"}, SALES_WANTED, None)
+    assert found.event_type_id == intro.id
+    assert found.days.first().end is not None
+    assert calcom_sandbox.store.form_responses == {}
+    for topic, form_id in (("press", FORM), ("sales", "nope")):
+        with pytest.raises(NotFoundError):
+            await cal.routing_forms.calculate_slots(form_id, answers={"topic": topic}, **DAY)
+
+
+async def test_calculating_is_repeated_and_answering_is_not(cal, forms, calcom_sandbox, intro):
+    """When an answer is lost, what only computes is asked again, and what keeps a response is not."""
+    calcom_sandbox.faults.add("POST", "*", cut="after", times=2)
+    with pytest.raises(TransportError):
+        await forms.responses(FORM).create(answers=SALES_WANTED, **DAY)
+    assert len(await forms.responses(FORM).list().collect()) == 1
+    assert (await cal.routing_forms.calculate_slots(FORM, answers=SALES_WANTED, **DAY)).event_type_id == intro.id
+    assert calcom_sandbox.faults.fired == 2

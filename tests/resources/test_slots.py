@@ -1,0 +1,287 @@
+"""Slots and reservations: four ways to name the event type, days in a time zone, and what a reservation hides."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from witness import ADA, BO, CLASS, CY, SALES, SIXTY, THIRTY, Asked, at, last
+
+from calcom_async import (
+    BadRequestError,
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+    UnprocessableError,
+)
+from calcom_async.models import CreateEventType, CreateTeamEventType, Host, Reservation, Slot, SlotDays
+
+VERSION = "2024-09-04"
+WEDNESDAY = date(2026, 11, 4)
+DAY = {"start": WEDNESDAY, "end": WEDNESDAY}
+# The host has lunch in a connected calendar from 12 to 13.
+MORNING = [at(9 + half / 2) for half in range(6)]
+AFTERNOON = [at(13 + half / 2) for half in range(8)]
+DAY_QUERY = {"start": "2026-11-04", "end": "2026-11-04"}
+
+
+async def test_search(cal, calcom_sandbox):
+    """Slots come by date, ascending, as aware times; a bare end date includes that day."""
+    days = await cal.slots.search(event_type_id=THIRTY, **DAY)
+    assert isinstance(days, SlotDays)
+    assert list(days) == [WEDNESDAY]
+    starts = [slot.start for slot in days.slots()]
+    assert starts == [*MORNING, *AFTERNOON]
+    assert days.first() == Slot(start=at(9))
+    assert last(calcom_sandbox) == Asked("GET", "/slots", {**DAY_QUERY, "eventTypeId": "1"}, None, VERSION)
+
+
+async def test_days_without_slots_are_left_out(cal):
+    """A weekend has no entries, and no slots at all is an empty mapping, not an error."""
+    days = await cal.slots.search(event_type_id=THIRTY, start=date(2026, 11, 6), end=date(2026, 11, 9))
+    assert list(days) == [date(2026, 11, 6), date(2026, 11, 9)]
+    none = await cal.slots.search(event_type_id=THIRTY, start=date(2026, 11, 7), end=date(2026, 11, 8))
+    assert (none, none.first()) == ({}, None)
+
+
+async def test_time_zone(cal, calcom_sandbox):
+    """With a time zone the dates and offsets are those of that zone, the moments the same."""
+    utc = await cal.slots.search(event_type_id=THIRTY, **DAY)
+    tokyo = await cal.slots.search(event_type_id=THIRTY, time_zone="Asia/Tokyo", **DAY)
+    assert last(calcom_sandbox).query["timeZone"] == "Asia/Tokyo"
+    assert list(tokyo) == [WEDNESDAY, WEDNESDAY + timedelta(days=1)]
+    assert [slot.start for slot in tokyo.slots()] == [slot.start for slot in utc.slots()]
+    assert {slot.start.utcoffset() for slot in tokyo.slots()} == {timedelta(hours=9)}
+
+
+async def test_datetimes_are_written_in_utc(cal, calcom_sandbox):
+    """An aware datetime of any zone is sent in UTC, and bounds whole slots."""
+    rome = ZoneInfo("Europe/Rome")
+    days = await cal.slots.search(
+        event_type_id=THIRTY,
+        start=datetime(2026, 11, 4, 11, tzinfo=rome),
+        end=datetime(2026, 11, 4, 12, tzinfo=rome),
+    )
+    query = last(calcom_sandbox).query
+    assert (query["start"], query["end"]) == ("2026-11-04T10:00:00Z", "2026-11-04T11:00:00Z")
+    assert [slot.start for slot in days.slots()] == [at(10), at(10.5)]
+
+
+async def test_duration_and_ranges(cal, calcom_sandbox):
+    """`duration` is the length of each slot in minutes, and `ranges` fills in the ends."""
+    days = await cal.slots.search(event_type_id=THIRTY, duration=120, ranges=True, **DAY)
+    query = last(calcom_sandbox).query
+    assert (query["duration"], query["format"]) == ("120", "range")
+    assert [(slot.start, slot.end) for slot in days.slots()] == [(at(h), at(h + 2)) for h in (9, 13, 15)]
+
+
+async def test_seats(cal, calcom_sandbox):
+    """Slots of a seated event type tell their seats, and the booking that exists."""
+    booking = await cal.bookings.create(start=at(9), event_type_id=CLASS, attendee=ADA)
+    days = await cal.slots.search(event_type_id=CLASS, **DAY)
+    first, second, *_ = days.slots()
+    assert first == Slot(start=at(9), seats_booked=1, seats_remaining=9, seats_total=10, booking_uid=booking.uid)
+    assert second == Slot(start=at(10), seats_booked=0, seats_remaining=10, seats_total=10)
+
+
+async def test_own_time_of_a_booking_to_move(cal, calcom_sandbox):
+    """`booking_uid_to_reschedule` counts that booking's own time as free."""
+    booking = await cal.bookings.create(start=at(9), event_type_id=SIXTY, attendee=ADA)
+    plain = await cal.slots.search(event_type_id=SIXTY, **DAY)
+    moving = await cal.slots.search(event_type_id=SIXTY, booking_uid_to_reschedule=booking.uid, **DAY)
+    assert last(calcom_sandbox).query["bookingUidToReschedule"] == booking.uid
+    assert (plain.first().start, moving.first().start) == (at(10), at(9))
+
+
+async def _demo(cal):
+    """A round-robin event type of the Sales team, with Bo and Cy as hosts."""
+    body = CreateTeamEventType(
+        title="Demo",
+        slug="demo",
+        length_in_minutes=60,
+        scheduling_type="roundRobin",
+        hosts=[Host(user_id=BO), Host(user_id=CY)],
+    )
+    return await cal.organization(1).team(SALES).event_types.create(body)
+
+
+@pytest.mark.parametrize(
+    ("way", "query"),
+    [
+        ({"event_type_id": SIXTY}, {"eventTypeId": "2"}),
+        ({"event_type_slug": "sixty", "username": "ana"}, {"eventTypeSlug": "sixty", "username": "ana"}),
+        (
+            {"event_type_slug": "sixty", "username": "ana", "organization_slug": "sandbox-org"},
+            {"eventTypeSlug": "sixty", "username": "ana", "organizationSlug": "sandbox-org"},
+        ),
+        (
+            {"event_type_slug": "demo", "team_slug": "sales", "organization_slug": "sandbox-org"},
+            {"eventTypeSlug": "demo", "teamSlug": "sales", "organizationSlug": "sandbox-org"},
+        ),
+        (
+            {"usernames": ["ana", "bo"], "organization_slug": "sandbox-org", "duration": 60},
+            {"usernames": "ana,bo", "organizationSlug": "sandbox-org", "duration": "60"},
+        ),
+    ],
+    ids=["id", "user", "user of an organisation", "team", "several users"],
+)
+async def test_ways_to_name_the_event_type(cal, calcom_sandbox, way, query):
+    """Each of the four ways is understood by the server."""
+    await _demo(cal)
+    days = await cal.slots.search(**way, **DAY)
+    assert last(calcom_sandbox).query == DAY_QUERY | query
+    assert days.first() is not None
+
+
+async def test_host_subset(cal, calcom_sandbox):
+    """A round robin can be asked for some of its hosts only."""
+    demo = await _demo(cal)
+    everybody = await cal.slots.search(event_type_id=demo.id, **DAY)
+    bo = await cal.slots.search(event_type_id=demo.id, host_subset_ids=[BO], **DAY)
+    assert last(calcom_sandbox).query["rrHostSubsetIds"] == str(BO)
+    assert set(bo.slots()) < set(everybody.slots())
+
+
+@pytest.mark.parametrize(
+    "mixture",
+    [
+        {},
+        {"event_type_slug": "thirty"},
+        {"username": "ana"},
+        {"team_slug": "sales"},
+        {"event_type_id": 1, "username": "ana"},
+        {"event_type_id": 1, "event_type_slug": "thirty"},
+        {"event_type_id": 1, "organization_slug": "sandbox-org"},
+        {"event_type_slug": "thirty", "username": "ana", "team_slug": "sales"},
+        {"usernames": ["ana", "bo"]},
+        {"usernames": ["ana"], "organization_slug": "sandbox-org"},
+        {"usernames": "ana,bo", "organization_slug": "sandbox-org"},
+        {"usernames": ["ana", "bo"], "organization_slug": "sandbox-org", "event_type_slug": "thirty"},
+    ],
+    ids=str,
+)
+async def test_wrong_mixtures_are_refused_here(cal, calcom_sandbox, mixture):
+    """A mixture of ways, or half of one, is refused before anything is sent, with the ways in the message."""
+    with pytest.raises(InvalidRequestError, match=r"event_type_id|usernames"):
+        await cal.slots.search(**mixture, **DAY)
+    assert calcom_sandbox.requests == []
+
+
+@pytest.mark.parametrize("name", ["start", "end"])
+async def test_naive_times_are_refused_here(cal, calcom_sandbox, name):
+    """A datetime without a zone is refused by its name, and nothing is sent."""
+    span = DAY | {name: datetime(2026, 11, 4, 9)}  # noqa: DTZ001 - naive on purpose
+    with pytest.raises(ValueError, match=f"{name} has no time zone"):
+        await cal.slots.search(event_type_id=THIRTY, **span)
+    with pytest.raises(ValueError, match="time zone"):
+        await cal.slots.reservations.create(event_type_id=THIRTY, start=span[name])
+    assert calcom_sandbox.requests == []
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ({"event_type_id": 999}, "Event Type not found"),
+        ({"event_type_slug": "nope", "username": "ana"}, "Event Type not found"),
+        ({"event_type_slug": "thirty", "username": "nobody"}, "User with username nobody not found"),
+        ({"event_type_slug": "thirty", "team_slug": "nope"}, "Team with slug nope not found"),
+    ],
+)
+async def test_unknown_targets(cal, way, words):
+    """What does not exist is a NotFoundError that says what."""
+    with pytest.raises(NotFoundError, match=words):
+        await cal.slots.search(**way, **DAY)
+
+
+async def test_rejected_field_is_named(cal):
+    """A parameter that the server rejects is in `fields`, read from its sentence."""
+    with pytest.raises(BadRequestError) as caught:
+        await cal.slots.search(event_type_id=THIRTY, time_zone="Mars/Base", **DAY)
+    assert list(caught.value.fields) == ["timeZone"]
+
+
+# --- reservations
+
+
+async def test_reserve(cal, calcom_sandbox):
+    """A reservation hides the slot for five minutes, and giving it back shows it again."""
+    made = await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9))
+    assert last(calcom_sandbox) == Asked(
+        "POST", "/slots/reservations", {}, {"eventTypeId": THIRTY, "slotStart": "2026-11-04T09:00:00Z"}, VERSION
+    )
+    assert isinstance(made, Reservation)
+    assert (made.slot_start, made.slot_end, made.slot_duration) == (at(9), at(9.5), 30)
+    assert made.reservation_until - calcom_sandbox.clock.now() == timedelta(minutes=5)
+    assert (await cal.slots.search(event_type_id=THIRTY, **DAY)).first().start == at(9.5)
+    assert await cal.slots.reservations.delete(made.reservation_uid) is None
+    assert last(calcom_sandbox).line == f"DELETE /slots/reservations/{made.reservation_uid}"
+    assert (await cal.slots.search(event_type_id=THIRTY, **DAY)).first().start == at(9)
+
+
+async def test_read_a_reservation(cal, calcom_sandbox):
+    """A reservation is read by its uid, and is None once it is over or was never there."""
+    made = await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9), reservation_duration=2)
+    assert last(calcom_sandbox).body["reservationDuration"] == 2
+    found = await cal.slots.reservations.get(made.reservation_uid)
+    assert last(calcom_sandbox) == Asked("GET", f"/slots/reservations/{made.reservation_uid}", {}, None, VERSION)
+    assert (found.reservation_uid, found.slot_start) == (made.reservation_uid, at(9))
+    calcom_sandbox.clock.move(minutes=3)
+    assert await cal.slots.reservations.get(made.reservation_uid) is None
+    assert await cal.slots.reservations.get("never") is None
+    assert await cal.slots.reservations.delete("never") is None
+
+
+async def test_move_a_reservation(cal, calcom_sandbox):
+    """An update moves the reservation under the same uid, and starts its time anew."""
+    made = await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9))
+    calcom_sandbox.clock.move(minutes=4)
+    uid = made.reservation_uid
+    moved = await cal.slots.reservations.update(uid, event_type_id=THIRTY, start=at(11))
+    body = {"eventTypeId": THIRTY, "slotStart": "2026-11-04T11:00:00Z"}
+    assert last(calcom_sandbox) == Asked("PATCH", f"/slots/reservations/{uid}", {}, body, VERSION)
+    assert (moved.reservation_uid, moved.slot_start) == (uid, at(11))
+    assert moved.reservation_until - made.reservation_until == timedelta(minutes=4)
+    with pytest.raises(UnprocessableError, match="already reserved"):
+        await cal.slots.reservations.update(uid, event_type_id=THIRTY, start=at(11))
+
+
+async def test_slot_duration(cal, calcom_sandbox):
+    """A length may be chosen where the event type has several, else it is refused."""
+    body = CreateEventType(title="Any", slug="any", length_in_minutes=15, length_in_minutes_options=[15, 45])
+    several = await cal.event_types.create(body)
+    made = await cal.slots.reservations.create(event_type_id=several.id, start=at(9), slot_duration=45)
+    assert last(calcom_sandbox).body["slotDuration"] == 45
+    assert made.slot_end == at(9.75)
+    with pytest.raises(BadRequestError, match="not a variable length"):
+        await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9), slot_duration=45)
+
+
+async def test_taken_slots_cannot_be_reserved(cal):
+    """A reserved or booked time is an UnprocessableError with the reason."""
+    await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9))
+    with pytest.raises(UnprocessableError, match="already reserved by another user"):
+        await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9))
+    await cal.bookings.create(start=at(10), event_type_id=THIRTY, attendee=ADA)
+    with pytest.raises(UnprocessableError, match="already booked"):
+        await cal.slots.reservations.create(event_type_id=THIRTY, start=at(10))
+
+
+async def test_reservation_refusals(cal, calcom_sandbox):
+    """Unknown event types and reservations are not found; a duration of one's own is for related callers."""
+    with pytest.raises(NotFoundError, match="ID=999 not found"):
+        await cal.slots.reservations.create(event_type_id=999, start=at(9))
+    with pytest.raises(NotFoundError, match="uid=never not found"):
+        await cal.slots.reservations.update("never", event_type_id=THIRTY, start=at(9))
+    calcom_sandbox.run(calcom_sandbox.store.memberships.clear)
+    with pytest.raises(ForbiddenError, match="is not owner of event type"):
+        await cal.acting_as("cal_sandbox_cy").slots.reservations.create(
+            event_type_id=THIRTY, start=at(9), reservation_duration=60
+        )
+
+
+async def test_midnight_end_is_the_whole_day(cal):
+    """An end at exactly midnight is stretched by the server to the end of that day."""
+    midnight = datetime(2026, 11, 4, tzinfo=UTC)
+    days = await cal.slots.search(event_type_id=THIRTY, start=midnight, end=midnight)
+    assert [slot.start for slot in days.slots()] == [*MORNING, *AFTERNOON]

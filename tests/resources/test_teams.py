@@ -1,0 +1,239 @@
+"""Teams of the user, and event types of teams: collective, round robin and managed."""
+
+from __future__ import annotations
+
+import pytest
+from witness import ANA, BO, CY, ORGANIZATION, Asked, last
+
+from calcom_async import BadRequestError, ConflictError, ForbiddenError, NotFoundError
+from calcom_async.models import (
+    CreateTeam,
+    CreateTeamEventType,
+    DeletedEventType,
+    EventType,
+    Host,
+    Team,
+    TeamAwaitingPayment,
+    UpdateTeam,
+    UpdateTeamEventType,
+)
+from calcom_async.sandbox.teams import add_member
+
+
+@pytest.fixture
+async def team(cal, calcom_sandbox):
+    """A team of Ana's outside the organisation, with Bo in it."""
+    made = await cal.teams.create(CreateTeam(name="Crew"))
+    calcom_sandbox.run(lambda: add_member(calcom_sandbox.store, made.id, BO))
+    return made
+
+
+def demo(kind, *hosts, **fields):
+    """A new event type of a team."""
+    rows = [Host(user_id=one) for one in hosts]
+    given = {"title": "Demo", "slug": "demo", "length_in_minutes": 30, "scheduling_type": kind, "hosts": rows}
+    return CreateTeamEventType(**given | fields)
+
+
+async def test_create(cal, calcom_sandbox):
+    """A name makes a team; what was not given is not sent."""
+    made = await cal.teams.create(CreateTeam(name="Crew", time_zone="Europe/Rome", week_start=1))
+    body = {"name": "Crew", "timeZone": "Europe/Rome", "weekStart": "Monday"}
+    assert last(calcom_sandbox) == Asked("POST", "/teams", {}, body, None)
+    assert isinstance(made, Team)
+    assert (made.name, made.slug, made.parent_id, made.is_organization) == ("Crew", "crew", None, False)
+    assert (made.time_zone, made.week_start) == ("Europe/Rome", "Monday")
+
+
+async def test_create_where_teams_are_billed(cal, calcom_sandbox):
+    """Where teams are billed the answer is a link to pay at, and a class of its own."""
+    pending = {"id": 9, "name": "Crew", "isOrganization": False}
+    answer = {"message": "Pay first", "paymentLink": "https://pay.test/1", "pendingTeam": pending}
+    calcom_sandbox.faults.add("POST", "/v2/teams", body={"status": "success", "data": answer})
+    made = await cal.teams.create(CreateTeam(name="Crew"))
+    assert isinstance(made, TeamAwaitingPayment)
+    assert (made.payment_link, made.pending_team.id) == ("https://pay.test/1", 9)
+
+
+async def test_list(cal, calcom_sandbox, team):
+    """The list comes whole, with the organisation among the teams."""
+    found = await cal.teams.list().collect()
+    assert [(one.name, one.is_organization) for one in found] == [
+        ("Sandbox Org", True),
+        ("Sales", False),
+        ("Support", False),
+        ("Crew", False),
+    ]
+    assert last(calcom_sandbox) == Asked("GET", "/teams", {}, None, None)
+
+
+async def test_get(cal, calcom_sandbox, team):
+    """A member reads the team."""
+    assert await cal.teams.get(team.id) == team
+    assert last(calcom_sandbox) == Asked("GET", f"/teams/{team.id}", {}, None, None)
+    assert (await cal.acting_as("cal_sandbox_bo").teams.get(team.id)).id == team.id
+
+
+async def test_update(cal, calcom_sandbox, team):
+    """Only what is given is sent and changes; without the name the server refuses, and says so."""
+    changed = await cal.teams.update(team.id, UpdateTeam(name="Crew", bio="We sell", is_private=True))
+    body = {"name": "Crew", "bio": "We sell", "isPrivate": True}
+    assert last(calcom_sandbox) == Asked("PATCH", f"/teams/{team.id}", {}, body, None)
+    with pytest.raises(BadRequestError) as caught:
+        await cal.teams.update(team.id, UpdateTeam(bio="Other"))
+    assert list(caught.value.fields) == ["name"]
+    assert (changed.name, changed.bio, changed.is_private) == ("Crew", "We sell", True)
+
+
+async def test_delete(cal, calcom_sandbox, team):
+    """Deleting answers the team as it was; then it is forbidden, not unknown."""
+    assert (await cal.teams.delete(team.id)).name == "Crew"
+    assert last(calcom_sandbox) == Asked("DELETE", f"/teams/{team.id}", {}, None, None)
+    with pytest.raises(ForbiddenError, match="not a member of the team"):
+        await cal.teams.get(team.id)
+
+
+async def test_refusals(cal, team):
+    """A second team of one's own of that name is bad, somebody else's slug conflicts, members may not change it."""
+    with pytest.raises(BadRequestError, match="already have created a team with name=Crew"):
+        await cal.teams.create(CreateTeam(name="Crew"))
+    with pytest.raises(ConflictError):
+        await cal.acting_as("cal_sandbox_cy").teams.create(CreateTeam(name="Crew"))
+    with pytest.raises(ForbiddenError, match="TEAM_OWNER"):
+        await cal.acting_as("cal_sandbox_bo").teams.update(team.id, UpdateTeam(name="Mine"))
+    with pytest.raises(ForbiddenError):
+        await cal.acting_as("cal_sandbox_cy").teams.get(team.id)
+
+
+# --- event types of a team
+
+
+@pytest.mark.parametrize(
+    ("kind", "spelling"),
+    [
+        ("collective", "collective"),
+        ("COLLECTIVE", "collective"),
+        ("roundRobin", "roundRobin"),
+        ("ROUND_ROBIN", "roundRobin"),
+    ],
+)
+async def test_create_event_type(cal, calcom_sandbox, team, kind, spelling):
+    """The kind is accepted in the database's spelling too and written as the API wants it; hosts come back typed."""
+    made = await cal.team(team.id).event_types.create(demo(kind, ANA, BO))
+    assert last(calcom_sandbox) == Asked(
+        "POST",
+        f"/teams/{team.id}/event-types",
+        {},
+        {
+            "title": "Demo",
+            "slug": "demo",
+            "lengthInMinutes": 30,
+            "schedulingType": spelling,
+            "hosts": [{"userId": ANA}, {"userId": BO}],
+        },
+        None,
+    )
+    assert isinstance(made, EventType)
+    assert (made.scheduling_type, made.team_id, made.owner_id) == (spelling, team.id, None)
+    assert [host.user_id for host in made.hosts] == [ANA, BO]
+
+
+async def test_host_settings(cal, calcom_sandbox, team):
+    """Weights of round-robin hosts are written and read."""
+    hosts = [Host(user_id=ANA, mandatory=True, priority="highest"), Host(user_id=BO)]
+    made = await cal.team(team.id).event_types.create(demo("roundRobin", hosts=hosts))
+    assert last(calcom_sandbox).body["hosts"] == [
+        {"userId": ANA, "mandatory": True, "priority": "highest"},
+        {"userId": BO},
+    ]
+    assert [(one.mandatory, one.priority) for one in made.hosts] == [(True, "highest"), (False, "medium")]
+
+
+async def test_managed_answers_a_list(cal, team):
+    """Creating and updating a managed event type answer the parent and a child for each host; a read the parent."""
+    types = cal.team(team.id).event_types
+    made = await types.create(demo("managed", ANA, BO))
+    assert isinstance(made, list)
+    parent, *children = made
+    assert (parent.scheduling_type, parent.team_id, parent.owner_id) == ("managed", team.id, None)
+    assert [(one.owner_id, one.parent_event_type_id, one.team_id, one.scheduling_type) for one in children] == [
+        (ANA, parent.id, None, None),
+        (BO, parent.id, None, None),
+    ]
+    changed = await types.update(parent.id, UpdateTeamEventType(title="Call"))
+    assert [(one.id, one.title) for one in changed] == [(one.id, "Call") for one in made]
+    assert (await types.get(parent.id)).id == parent.id
+    with pytest.raises(NotFoundError):
+        await types.get(children[0].id)
+    assert (await cal.event_types.get(children[0].id)).owner_id == ANA
+
+
+async def test_all_members(cal, calcom_sandbox, team):
+    """All members can be made hosts without naming them."""
+    body = demo("collective", assign_all_team_members=True, hosts=[])
+    made = await cal.team(team.id).event_types.create(body)
+    assert last(calcom_sandbox).body["assignAllTeamMembers"] is True
+    assert (made.assign_all_team_members, {host.user_id for host in made.hosts}) == (True, {ANA, BO})
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, ({}, ["one", "two"])),
+        ({"event_slug": "two"}, ({"eventSlug": "two"}, ["two"])),
+        ({"event_slug": "none"}, ({"eventSlug": "none"}, [])),
+        ({"sort_created_at": "desc", "hosts_limit": 1}, ({"sortCreatedAt": "desc", "hostsLimit": "1"}, ["two", "one"])),
+    ],
+)
+async def test_list_event_types(cal, calcom_sandbox, team, filters, expected):
+    """The team's event types come whole, each filter under the server's name."""
+    query, slugs = expected
+    types = cal.team(team.id).event_types
+    for slug in ("one", "two"):
+        await types.create(demo("collective", ANA, slug=slug))
+    assert [one.slug async for one in types.list(**filters)] == slugs
+    assert last(calcom_sandbox) == Asked("GET", f"/teams/{team.id}/event-types", query, None, None)
+
+
+async def test_update_event_type(cal, calcom_sandbox, team):
+    """An update may change the kind; `hosts` replaces the whole list."""
+    types = cal.team(team.id).event_types
+    made = await types.create(demo("collective", ANA, BO))
+    changes = UpdateTeamEventType(scheduling_type="ROUND_ROBIN", hosts=[Host(user_id=BO, priority="low")])
+    changed = await types.update(made.id, changes)
+    body = {"schedulingType": "roundRobin", "hosts": [{"userId": BO, "priority": "low"}]}
+    assert last(calcom_sandbox) == Asked("PATCH", f"/teams/{team.id}/event-types/{made.id}", {}, body, None)
+    assert (changed.scheduling_type, [one.user_id for one in changed.hosts], changed.title) == (
+        "roundRobin",
+        [BO],
+        "Demo",
+    )
+    assert await types.get(made.id) == changed
+
+
+async def test_delete_event_type(cal, calcom_sandbox, team):
+    """Deleting a team's event type answers its id and title only."""
+    types = cal.team(team.id).event_types
+    made = await types.create(demo("collective", ANA))
+    assert await types.delete(made.id) == DeletedEventType(id=made.id, title="Demo")
+    assert last(calcom_sandbox) == Asked("DELETE", f"/teams/{team.id}/event-types/{made.id}", {}, None, None)
+    with pytest.raises(NotFoundError, match="not found"):
+        await types.get(made.id)
+
+
+async def test_event_type_refusals(cal, team):
+    """A slug of the team's twice is bad, a host from outside is not found, members may not make event types."""
+    types = cal.team(team.id).event_types
+    await types.create(demo("collective", ANA))
+    with pytest.raises(BadRequestError, match="Team event type with this slug already exists"):
+        await types.create(demo("collective", ANA))
+    with pytest.raises(NotFoundError, match=f"Invalid hosts: {CY}"):
+        await types.create(demo("collective", CY, slug="other"))
+    with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):
+        await cal.acting_as("cal_sandbox_bo").team(team.id).event_types.create(demo("collective", BO, slug="other"))
+
+
+async def test_organisation_is_no_plain_team(cal):
+    """Teams of an organisation are reached below it by its admins, whether they are members or not."""
+    bo = cal.acting_as("cal_sandbox_bo")
+    assert (await bo.organization(ORGANIZATION).teams.get(2)).name == "Sales"

@@ -1,0 +1,146 @@
+"""Verified e-mail addresses and phone numbers, in three scopes, with limits of their own."""
+
+from __future__ import annotations
+
+import pytest
+from witness import ANA, ORGANIZATION, SALES, Asked, last
+
+from calcom_async import BadRequestError, ConflictError, ForbiddenError, NotFoundError
+from calcom_async.models import VerifiedEmail, VerifiedPhone
+from calcom_async.resources._base import Channel
+from calcom_async.sandbox.handlers.verified_resources import CODE
+from calcom_async.wire import Throttle
+
+SCOPES = {
+    "users": lambda cal: cal,
+    "teams": lambda cal: cal.team(SALES),
+    "org_teams": lambda cal: cal.organization(ORGANIZATION).team(SALES),
+}
+PATHS = {"users": "", "teams": "/teams/2", "org_teams": "/organizations/1/teams/2"}
+EMAIL, PHONE = "desk@sandbox.test", "+351912345678"
+
+
+def at(cal, owner):
+    """The resource of a scope."""
+    return SCOPES[owner](cal).verified_resources
+
+
+@pytest.mark.parametrize("owner", SCOPES)
+async def test_an_address_is_verified_in_two_steps(cal, calcom_sandbox, owner):
+    """A code is asked for and read out; the address is then listed, and found by its id."""
+    emails, path = at(cal, owner).emails, f"{PATHS[owner]}/verified-resources/emails"
+    assert await emails.request_code(EMAIL) is None
+    assert last(calcom_sandbox) == Asked("POST", f"{path}/verification-code/request", {}, {"email": EMAIL}, None)
+    made = await emails.verify(EMAIL, code=CODE)
+    body = {"email": EMAIL, "code": CODE}
+    assert last(calcom_sandbox) == Asked("POST", f"{path}/verification-code/verify", {}, body, None)
+    assert made == VerifiedEmail(id=1, email=EMAIL, user_id=ANA, team_id=None if owner == "users" else SALES)
+    assert await emails.list().collect() == [made]
+    assert last(calcom_sandbox) == Asked("GET", path, {"take": "250", "skip": "0"}, None, None)
+    assert await emails.get(made.id) == made
+    assert last(calcom_sandbox) == Asked("GET", f"{path}/{made.id}", {}, None, None)
+    with pytest.raises(ConflictError, match="already verified"):
+        await emails.request_code(EMAIL)
+
+
+@pytest.mark.parametrize("owner", SCOPES)
+async def test_a_number_is_verified_in_two_steps(cal, calcom_sandbox, owner):
+    """The same for phone numbers, with their own field names."""
+    phones, path = at(cal, owner).phones, f"{PATHS[owner]}/verified-resources/phones"
+    await phones.request_code(PHONE)
+    assert last(calcom_sandbox) == Asked("POST", f"{path}/verification-code/request", {}, {"phone": PHONE}, None)
+    made = await phones.verify(PHONE, code=CODE)
+    body = {"phone": PHONE, "code": CODE}
+    assert last(calcom_sandbox) == Asked("POST", f"{path}/verification-code/verify", {}, body, None)
+    assert made == VerifiedPhone(id=1, phone_number=PHONE, user_id=ANA, team_id=None if owner == "users" else SALES)
+    assert await phones.list(take=5, skip=0).collect() == [made]
+    assert await phones.get(made.id) == made
+
+
+@pytest.mark.parametrize("owner", SCOPES)
+async def test_the_unknown_is_not_found(cal, calcom_sandbox, owner):
+    """An id that nothing has is a NotFoundError, although the server answers 200 and null."""
+    with pytest.raises(NotFoundError, match="verified e-mail address 99 not found"):
+        await at(cal, owner).emails.get(99)
+    with pytest.raises(NotFoundError, match="verified phone number 99 not found"):
+        await at(cal, owner).phones.get(99)
+    assert [seen.status for seen in calcom_sandbox.requests] == [200, 200]
+
+
+async def test_wrong_codes_and_addresses(cal):
+    """A wrong code, a code that was never asked for and an address that is none are refused."""
+    mine = at(cal, "users")
+    with pytest.raises(BadRequestError):
+        await mine.emails.verify(EMAIL, code=CODE)
+    await mine.phones.request_code(PHONE)
+    with pytest.raises(BadRequestError, match="Could not verify phone number"):
+        await mine.phones.verify(PHONE, code="000000")
+    with pytest.raises(BadRequestError) as caught:
+        await mine.phones.request_code("12345")
+    assert list(caught.value.fields) == ["phone"]
+
+
+async def test_a_users_list_holds_what_they_verified_for_teams(cal):
+    """What was verified for a team is the team's and also its verifier's; other people's is neither."""
+    team = at(cal, "teams")
+    await team.emails.request_code(EMAIL)
+    made = await team.emails.verify(EMAIL, code=CODE)
+    assert await at(cal, "users").emails.list().collect() == [made]
+    bo = cal.acting_as("cal_sandbox_bo")
+    assert await at(bo, "users").emails.list().collect() == []
+
+
+async def test_teams_are_for_their_admins(cal):
+    """A plain member is refused."""
+    for owner in ("teams", "org_teams"):
+        with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):
+            await at(cal.acting_as("cal_sandbox_cy"), owner).emails.list().collect()
+
+
+THROTTLES = [
+    ("users", "emails", "request_code", Throttle("users_verified_resources_emails_requests", 5)),
+    ("users", "emails", "verify", Throttle("users_verified_resources_phones_verify", 3)),
+    ("users", "phones", "request_code", Throttle("users_verified_resources_phones_requests", 3)),
+    ("users", "phones", "verify", None),
+    ("teams", "emails", "request_code", Throttle("teams_verified_resources_emails_requests", 5)),
+    ("teams", "emails", "verify", None),
+    ("teams", "phones", "request_code", Throttle("teams_verified_resources_phones_requests", 3)),
+    ("teams", "phones", "verify", Throttle("teams_verified_resources_phones_verify", 3)),
+    ("org_teams", "emails", "request_code", Throttle("org_teams_verified_resources_emails_requests", 3)),
+    ("org_teams", "emails", "verify", None),
+    ("org_teams", "phones", "request_code", Throttle("org_teams_verified_resources_phones_requests", 3)),
+    ("org_teams", "phones", "verify", Throttle("org_teams_verified_resources_phones_verify", 3)),
+]
+
+
+@pytest.mark.parametrize(("owner", "kind", "method", "throttle"), THROTTLES)
+async def test_limits_of_their_own(cal, owner, kind, method, throttle):
+    """The limit that the client keeps to is the one that the server's headers tell, slip in its name included."""
+    asked = []
+    resource = getattr(at(cal, owner), kind)
+    resource._channel = overheard(resource._channel, asked)
+    address = EMAIL if kind == "emails" else PHONE
+    await resource.request_code(address)
+    if method == "verify":
+        await resource.verify(address, code=CODE)
+    request, response = asked[-1]
+    told = [header for header in response.headers if header.startswith("x-ratelimit-limit-")]
+    assert request.throttle == throttle
+    assert told == [f"x-ratelimit-limit-{throttle.name if throttle else 'default'}"]
+    assert throttle is None or response.headers[told[0]] == str(throttle.limit)
+
+
+def overheard(channel, asked):
+    """The same way down, keeping what goes down and comes up."""
+
+    async def send(request):
+        asked.append((request, await channel.send(request)))
+        return asked[-1][1]
+
+    return Channel(send, channel.observer)
+
+
+async def test_other_versions_do_not_know_these_paths(cal):
+    """The paths answer only without a version; that is why none is ever sent."""
+    with pytest.raises(NotFoundError, match="Cannot GET"):
+        await cal.request("GET", "/v2/verified-resources/emails", version="2024-08-13")

@@ -1,0 +1,117 @@
+"""Webhooks of the user: made, listed page by page, changed, deleted; secrets stay out of sight."""
+
+from __future__ import annotations
+
+import pytest
+from witness import ANA, Asked, asked, last
+
+from calcom_async import BadRequestError, ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
+from calcom_async.models import Webhook
+
+URL = "https://hooks.test/cal"
+
+
+def new(cal, number=0, **fields):
+    """Subscribe to created bookings."""
+    given = {"subscriber_url": f"{URL}/{number}", "triggers": ["BOOKING_CREATED"]}
+    return cal.webhooks.create(**given | fields)
+
+
+async def test_create(cal, calcom_sandbox):
+    """`active` is always sent, what was not given is not; the answer is typed and its id a text."""
+    made = await new(cal)
+    body = {"subscriberUrl": f"{URL}/0", "triggers": ["BOOKING_CREATED"], "active": True}
+    assert last(calcom_sandbox) == Asked("POST", "/webhooks", {}, body, None)
+    assert isinstance(made, Webhook)
+    assert isinstance(made.id, str)
+    assert (made.user_id, made.active, made.secret, made.payload_template) == (ANA, True, None, None)
+
+
+async def test_all_fields(cal, calcom_sandbox):
+    """Every field is written under its name and read back; the secret is in no repr."""
+    made = await new(
+        cal,
+        triggers=["BOOKING_CREATED", "BOOKING_CANCELLED"],
+        active=False,
+        secret="top-secret",
+        payload_template='{"what": "{{title}}"}',
+        version="2021-10-20",
+    )
+    assert last(calcom_sandbox).body == {
+        "subscriberUrl": f"{URL}/0",
+        "triggers": ["BOOKING_CREATED", "BOOKING_CANCELLED"],
+        "active": False,
+        "secret": "top-secret",
+        "payloadTemplate": '{"what": "{{title}}"}',
+        "version": "2021-10-20",
+    }
+    assert (made.triggers, made.active, made.secret) == (["BOOKING_CREATED", "BOOKING_CANCELLED"], False, "top-secret")
+    assert "top-secret" not in repr(made)
+
+
+async def test_get(cal, calcom_sandbox):
+    """A read by id tells more than the list does."""
+    made = await new(cal)
+    found = await cal.webhooks.get(made.id)
+    assert last(calcom_sandbox) == Asked("GET", f"/webhooks/{made.id}", {}, None, None)
+    assert (found.id, found.subscriber_url, found.triggers) == (made.id, made.subscriber_url, made.triggers)
+    assert found.version == "2021-10-20"
+
+
+async def test_list(cal, calcom_sandbox):
+    """The largest page is asked for, and a short one ends the list."""
+    made = [await new(cal, number) for number in range(3)]
+    assert {one.id async for one in cal.webhooks.list()} == {one.id for one in made}
+    assert [one.query for one in asked(calcom_sandbox)[3:]] == [{"take": "250", "skip": "0"}]
+
+
+async def test_list_in_pages(cal, calcom_sandbox):
+    """A list without a total goes on until a short page; a full last page costs one request more."""
+    made = [await new(cal, number) for number in range(4)]
+    pages = cal.webhooks.list(take=2)
+    ids = [one.id async for one in pages]
+    assert sorted(ids) == sorted(one.id for one in made)
+    assert pages.total is None
+    assert [one.query["skip"] for one in asked(calcom_sandbox)[4:]] == ["0", "2", "4"]
+    assert [one.id for one in await cal.webhooks.list(take=3, skip=1).collect(2)] == ids[1:3]
+
+
+@pytest.mark.parametrize("take", [0, 251, -1, 2.5, True])
+async def test_page_sizes_are_checked_here(cal, calcom_sandbox, take):
+    """A page size that the list does not allow is refused before anything is sent."""
+    with pytest.raises(InvalidRequestError, match="take must be from 1 to 250"):
+        cal.webhooks.list(take=take)
+    assert calcom_sandbox.requests == []
+
+
+async def test_update(cal, calcom_sandbox):
+    """Only what is given is sent; `triggers` replaces the whole list."""
+    made = await new(cal, secret="s")
+    changed = await cal.webhooks.update(made.id, triggers=["MEETING_ENDED"], active=False)
+    body = {"triggers": ["MEETING_ENDED"], "active": False}
+    assert last(calcom_sandbox) == Asked("PATCH", f"/webhooks/{made.id}", {}, body, None)
+    assert (changed.triggers, changed.active, changed.secret) == (["MEETING_ENDED"], False, "s")
+
+
+async def test_delete(cal, calcom_sandbox):
+    """Deleting answers the webhook as it was; afterwards it is not found."""
+    made = await new(cal)
+    gone = await cal.webhooks.delete(made.id)
+    assert last(calcom_sandbox) == Asked("DELETE", f"/webhooks/{made.id}", {}, None, None)
+    assert (gone.id, gone.subscriber_url) == (made.id, made.subscriber_url)
+    with pytest.raises(NotFoundError):
+        await cal.webhooks.get(made.id)
+
+
+async def test_refusals(cal):
+    """The same URL twice conflicts, somebody else's webhook is forbidden, a trigger of no name is rejected."""
+    made = await new(cal)
+    with pytest.raises(ConflictError, match="already exists for this user"):
+        await new(cal)
+    with pytest.raises(ForbiddenError, match="is not the owner of webhook"):
+        await cal.acting_as("cal_sandbox_bo").webhooks.get(made.id)
+    with pytest.raises(BadRequestError) as caught:
+        await new(cal, 1, triggers=["BOOKING_CONFIRMED"])
+    assert list(caught.value.fields) == ["triggers"]
+    with pytest.raises(BadRequestError, match="URL is not allowed"):
+        await new(cal, subscriber_url="not a url")

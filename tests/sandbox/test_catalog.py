@@ -1,0 +1,221 @@
+"""The catalog: the operations that the specification has, the sandbox answers, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+import sys
+from collections import Counter
+from typing import Any
+
+import msgspec
+import pytest
+from asking import asking
+
+from calcom_async.cli.spelling import calls, operation_of
+from calcom_async.sandbox.catalog import OPERATIONS, Operation, field_names, main
+from calcom_async.sandbox.catalog_spec import differences, read_specification
+from calcom_async.sandbox.routes import DEFAULT_VERSION, ROUTES, VERSIONS, Route
+
+UNSPECIFIED = {("DELETE", "/v2/bookings/{bookingUid}/attendees/{attendeeId}"), ("GET", "/health")}
+"""What servers answer and the specification does not name."""
+
+ROUTES_OF: dict[tuple[str, str], list[Route]] = {}
+for route in ROUTES:
+    ROUTES_OF.setdefault((route.method, route.path), []).append(route)
+
+
+def route_of(operation: Operation) -> Route:
+    """The route that answers the version which the catalog names."""
+    version = operation.version or DEFAULT_VERSION
+    routes = ROUTES_OF[operation.verb, operation.path]
+    return next(route for route in routes if route.answers(version))
+
+
+def test_the_sandbox_answers_every_operation():
+    """Each operation has a route, and only two routes are no operations."""
+    assert len(OPERATIONS) == 272
+    known = {(one.verb, one.path) for one in OPERATIONS}
+    assert len(known) == 272
+    assert known - ROUTES_OF.keys() == set()
+    assert ROUTES_OF.keys() - known == UNSPECIFIED
+
+
+def test_no_route_hides_another():
+    """Where two handlers share a path, they answer different versions."""
+    for key, routes in ROUTES_OF.items():
+        answering = [version for route in routes for version in VERSIONS if route.answers(version)]
+        assert len(answering) == len(set(answering)), key
+
+
+def test_what_is_only_a_shape_is_marked():
+    """Routes and catalog agree on what has nothing behind it."""
+    marked = {(one.verb, one.path) for one in OPERATIONS if not one.stateful}
+    assert marked == {(route.method, route.path) for route in ROUTES if not route.stateful}
+    assert len(marked) < 10
+
+
+def test_groups_have_the_counts_of_the_specification():
+    """How many operations lie below each first word."""
+    below = Counter(one.path.split("/")[2] for one in OPERATIONS)
+    assert below == {
+        "me": 2,
+        "event-types": 15,
+        "bookings": 21,
+        "schedules": 6,
+        "slots": 5,
+        "webhooks": 5,
+        "calendars": 11,
+        "selected-calendars": 2,
+        "destination-calendars": 1,
+        "conferencing": 7,
+        "stripe": 3,
+        "teams": 33,
+        "verified-resources": 8,
+        "organizations": 131,
+        "routing-forms": 1,
+        "oauth-clients": 17,
+        "oauth": 1,
+        "auth": 2,
+        "api-keys": 1,
+    }
+
+
+def versions_of(path: str) -> frozenset[str]:
+    """The versions that answer in the shapes of the catalog, by family."""
+    nothing_sent = frozenset({"2024-04-15"})
+    families = {
+        r"/v2/slots(/.*)?": frozenset({"2024-09-04"}),
+        r"/v2/bookings(/.*)?": frozenset({"2024-08-13"}),
+        r"/v2/event-types/\{eventTypeId\}/private-links(/.*)?": nothing_sent,
+        r"/v2/event-types(/\{eventTypeId\})?": frozenset({"2024-06-14"}),
+        r"/v2/schedules(/.*)?": frozenset({"2024-06-11", "2024-06-14"}),
+        r"/v2/(.*/)?verified-resources(/.*)?": nothing_sent,
+    }
+    return next((versions for family, versions in families.items() if re.fullmatch(family, path)), VERSIONS)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+def test_versions(operation):
+    """A route answers the versions of its family, and the catalog names one of them where sending none would not do."""
+    expected = versions_of(operation.path)
+    assert answered(route_of(operation)) == expected
+    assert operation.version in (expected if "2024-04-15" not in expected else {None})
+
+
+def answered(route: Route) -> frozenset[str]:
+    return frozenset(version for version in VERSIONS if route.answers(version))
+
+
+def test_reads_are_repeatable_and_creations_are_not():
+    """GETs that change nothing can be repeated; a POST that makes something cannot."""
+    for one in OPERATIONS:
+        if not one.changes or one.verb == "PUT":
+            assert one.repeatable, one
+        if one.verb == "POST" and route_of(one).status == 201:
+            assert not one.repeatable, one
+    assert [one.path for one in OPERATIONS if one.verb == "POST" and not one.changes] == [
+        "/v2/routing-forms/{routingFormId}/calculate-slots"
+    ]
+
+
+# --- shape-only answers
+
+
+def shapes() -> dict[str, Any]:
+    """The request that makes each shape-only operation, and what its method reads the answer as."""
+    found = {}
+    for call in calls():
+        operation = operation_of(call.request.method, call.path)
+        if operation is not None and not operation.stateful:
+            found[str(operation)] = call
+    return found
+
+
+@pytest.mark.parametrize("name", [str(one) for one in OPERATIONS if not one.stateful])
+def test_a_shape_fits(name):
+    """What has nothing behind it is answered with all that a caller reads, strictly."""
+    call = shapes()[name]
+    path = call.path.replace("{organization_id}", "1").replace("{team_id}", "2").replace("{event_type_id}", "{}")
+    with asking() as api:
+        event_type = {"title": "T", "slug": "t", "lengthInMinutes": 30, "schedulingType": "roundRobin"}
+        team = path.partition("/event-types")[0]
+        if "{}" in path:
+            path = path.format(api.post(f"{team}/event-types", event_type).data["id"])
+        answer = api(call.request.method, path.replace("{event_uid}", "uid"), json.loads(call.request.body or "null"))
+    decoded = msgspec.convert(answer.data, call.answers)
+    missing = [name for name in decoded.__struct_encode_fields__ if name not in answer.data]
+    assert missing == []
+
+
+# --- the specification
+
+
+def test_the_specification_has_just_this(shared):
+    """Operations, versions, query parameters and body fields are those of the official specification: 272 of 272."""
+    specified = read_specification(shared / "reference" / "openapi.json")
+    assert len(specified) == 272
+    assert list(differences(specified)) == []
+
+
+def test_a_newer_specification_is_told(tmp_path, capsys):
+    """The script says what was added and what was removed, one line each, and exits with 1."""
+    schema = {"properties": {"apiKeyDaysValid": {}, "new": {"items": {"properties": {"inner": {}}}}}}
+    version = {"name": "cal-api-version", "in": "header", "schema": {"default": "2030-01-01"}}
+    parameters = [version, {"name": "soon", "in": "query", "schema": {}}]
+    refresh = {
+        "parameters": parameters,
+        "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Wish"}}}},
+    }
+    paths = {"/v2/api-keys/refresh": {"post": refresh}, "/v2/moons": {"get": {}}}
+    file = tmp_path / "new.json"
+    file.write_text(json.dumps({"paths": paths, "components": {"schemas": {"Wish": schema}}}))
+    assert main([str(file)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "+ GET /v2/moons"
+    assert lines.count("- GET /v2/me") == 1
+    assert [line for line in lines if "api-keys" in line] == [
+        "+ POST /v2/api-keys/refresh: query soon",
+        "+ POST /v2/api-keys/refresh: body new",
+        "+ POST /v2/api-keys/refresh: body new.inner",
+        "- POST /v2/api-keys/refresh: body apiKeyNeverExpires",
+        "! POST /v2/api-keys/refresh: version 2030-01-01 instead of None",
+    ]
+    assert lines[-1] == "2 operations specified, 272 known, 277 differences"
+
+
+def test_a_schema_that_holds_itself_ends(tmp_path):
+    """A specification may be recursive."""
+    node = {"properties": {"child": {"$ref": "#/components/schemas/Node"}}}
+    body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Node"}}}}
+    file = tmp_path / "new.json"
+    text = {"paths": {"/v2/x": {"post": {"requestBody": body}}}, "components": {"schemas": {"Node": node}}}
+    file.write_text(json.dumps(text))
+    assert read_specification(file)["POST", "/v2/x"].body == {"child"}
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"paths": {"/x": {"get": []}}, "components": {}}'])
+def test_what_is_no_specification_is_told(tmp_path, capsys, content):
+    """A file that is missing or something else is exit code 2 and one line."""
+    file = tmp_path / "no.json"
+    if content is not None:
+        file.write_text(content)
+    assert main([str(file)]) == 2
+    assert capsys.readouterr().err.startswith(f"{file} is no OpenAPI document")
+    assert main([]) == 2
+
+
+def test_it_is_a_script(monkeypatch, shared):
+    """`python -m calcom_async.sandbox.catalog SPEC.json` works and finds nothing new today."""
+    monkeypatch.setattr(sys, "argv", ["catalog", str(shared / "reference" / "openapi.json")])
+    monkeypatch.delitem(sys.modules, "calcom_async.sandbox.catalog")
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("calcom_async.sandbox.catalog", run_name="__main__")
+    assert ended.value.code == 0
+
+
+def test_names_with_braces():
+    """Nested names are read at any depth."""
+    assert field_names("a{b c{d}} e") == {"a", "a.b", "a.c", "a.c.d", "e"}
+    assert field_names("") == frozenset()

@@ -1,0 +1,123 @@
+"""Memberships and invitations over HTTP: shapes, refusals, and what else changes when people come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from asking import Api, asking, recorded
+
+ORG = "/v2/organizations/1"
+ORG_TEAM = f"{ORG}/teams/3"
+TEAM = "/v2/teams/3"
+ANA, BO, CY, MIA = 1, 2, 3, 4
+BOSS = {"role": "BOSS"}
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with asking() as api:
+        yield api
+
+
+@pytest.mark.parametrize(
+    ("scope", "name"), [(ORG, "org_memberships"), (ORG_TEAM, "org_team_memberships"), (TEAM, "teams_memberships")]
+)
+def test_memberships_have_the_fields_of_real_ones(api, shared, scope, name):
+    """All five operations answer what a real server answers, key by key."""
+    member = {"userId": MIA if scope == ORG else CY, "role": "MEMBER", "accepted": True}
+    real = recorded(shared, f"organisations/{name}_create")["data"]
+    made = api.post(f"{scope}/memberships", member).data
+    one = f"{scope}/memberships/{made['id']}"
+    listed = api.get(f"{scope}/memberships").data[-1]
+    for ours in (made, listed, api.get(one).data, api.patch(one, {"role": "ADMIN"}).data, api.delete(one).data):
+        assert ours.keys() == real.keys()
+        assert ours["user"].keys() == real["user"].keys()
+
+
+@pytest.mark.parametrize(
+    ("ask", "name"),
+    [
+        (("POST", f"{ORG}/memberships", {"userId": 17, **BOSS}), "org_memberships_create_400_role"),
+        (("PATCH", f"{ORG}/memberships/1", BOSS), "org_memberships_update_400"),
+        (("GET", f"{ORG}/memberships?take=abc"), "org_memberships_list_400"),
+        (("POST", f"{ORG_TEAM}/memberships", {"userId": "x"}), "org_team_memberships_create_400"),
+        (("PATCH", f"{ORG_TEAM}/memberships/7", BOSS), "org_team_memberships_update_400"),
+        (("POST", f"{TEAM}/memberships", {"role": "MEMBER"}), "teams_memberships_create_400"),
+        (("PATCH", f"{TEAM}/memberships/7", BOSS), "teams_memberships_update_400"),
+    ],
+)
+def test_bad_requests_are_refused_as_really(api, shared, ask, name):
+    """The validation tree equals the recorded one, with the defaults that it echoes."""
+    assert api(*ask).body["error"]["details"] == recorded(shared, f"organisations/{name}")["error"]["details"]
+
+
+def test_unknown_memberships(api):
+    """Each route says it in its own words; a membership of elsewhere is unknown too."""
+    assert api.get(f"{TEAM}/memberships/1").refusal == (404, "Organization's Team membership not found")
+    assert api.delete(f"{TEAM}/memberships/1").refusal == (404, "Membership with id 1 not found in team 3")
+    text = "Membership with id 1 not found in team 3 of organization 1"
+    assert api.delete(f"{ORG_TEAM}/memberships/1").refusal == (404, text)
+    assert api.get(f"{ORG}/memberships/99").refusal == (404, "IsMembershipInOrg - Membership (99) not found.")
+
+
+def hosts(api: Api, path: str) -> list[int]:
+    return [host["userId"] for host in api.get(path).data["hosts"]]
+
+
+def event_type(api: Api, **more: Any) -> str:
+    body = {"title": "All", "slug": "all", "lengthInMinutes": 30, "schedulingType": "collective", **more}
+    return f"{ORG_TEAM}/event-types/{api.post(f'{ORG_TEAM}/event-types', body).data['id']}"
+
+
+@pytest.mark.parametrize("scope", [ORG_TEAM, TEAM])
+def test_members_host_what_everybody_hosts(api, scope):
+    """They do once they are active, whether made so or accepted later, and no more when they have gone."""
+    path = event_type(api, assignAllTeamMembers=True)
+    made = api.post(f"{scope}/memberships", {"userId": CY, "role": "MEMBER"}).data
+    assert hosts(api, path) == [ANA, BO]
+    api.patch(f"{scope}/memberships/{made['id']}", {"accepted": True})
+    assert hosts(api, path) == [ANA, BO, CY]
+    api.delete(f"{scope}/memberships/{made['id']}")
+    assert hosts(api, path) == [ANA, BO]
+    api.post(f"{scope}/memberships", {"userId": CY, "role": "MEMBER", "accepted": True})
+    assert hosts(api, path) == [ANA, BO, CY]
+
+
+def children(api: Api) -> list[int]:
+    return [one["ownerId"] for one in api.sandbox.store.event_types.values() if one.get("parentEventTypeId")]
+
+
+def test_managed_event_types_follow_the_members(api):
+    """Who joins gets a child of their own, and loses it on leaving."""
+    body = {"title": "All", "slug": "all", "lengthInMinutes": 30, "schedulingType": "managed"}
+    api.post(f"{ORG_TEAM}/event-types", {**body, "assignAllTeamMembers": True})
+    assert children(api) == [ANA, BO]
+    made = api.post(f"{ORG_TEAM}/memberships", {"userId": CY, "role": "MEMBER", "accepted": True}).data
+    assert children(api) == [ANA, BO, CY]
+    api.delete(f"{ORG_TEAM}/memberships/{made['id']}")
+    assert children(api) == [ANA, BO]
+
+
+def test_only_named_hosts_leave_an_event_type(api):
+    """An event type that did not have the member is left as it is."""
+    path = event_type(api, hosts=[{"userId": ANA}])
+    before = api.get(path).data
+    [bo] = [one for one in api.get(f"{TEAM}/memberships").data if one["userId"] == BO]
+    api.delete(f"{TEAM}/memberships/{bo['id']}")
+    assert api.get(path).data == before
+
+
+@pytest.mark.parametrize("scope", [ORG_TEAM, TEAM])
+def test_invitations(api, shared, scope):
+    """A link for whoever has it, new each time; only for admins of the team."""
+    real = recorded(shared, "organisations/org_team_invite")["data"]
+    first, second = (api.post(f"{scope}/invite") for _ in range(2))
+    assert first.status == 200
+    assert first.data.keys() == real.keys()
+    assert len(first.data["token"]) == len(real["token"])
+    assert first.data["token"] in first.data["inviteLink"]
+    assert first.data != second.data
+    assert api.sandbox.store.invites == {first.data["token"]: 3, second.data["token"]: 3}
+    assert api.as_user("cy").post(f"{scope}/invite").status == 403

@@ -1,0 +1,185 @@
+"""OAuth clients and managed users: who may, what is refused in which words, and answers shaped as the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from asking import Answer, Api, asking, recorded
+from raw_http import ask
+
+from calcom_async.sandbox.delivery import matching
+from calcom_async.sandbox.oauth_clients import PERMISSIONS, permission_bits, stored_email, username_of
+
+CLIENTS = "/v2/oauth-clients"
+ONE = f"{CLIENTS}/sandbox-client"
+USERS = f"{ONE}/users"
+ORGANISATIONS = "organisations"
+SECOND = {"name": "Second", "redirectUris": ["https://second.test"], "permissions": ["*"]}
+ADA = {"email": "ada@customers.test", "name": "Ada", "timeZone": "Europe/Rome"}
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with asking() as api:
+        yield api
+
+
+def platform(api: Api, method: str, path: str, body: Any = None, **more: str) -> Answer:
+    """Ask with the client's own credentials; the id in the path stands in for its header."""
+    headers = {"x-cal-secret-key": "sandbox-secret", "x-cal-client-id": "sandbox-client"} | more
+    reply = ask(api.sandbox, method, path, body, key=None, headers=headers)
+    return Answer(reply.status, reply.json, dict(reply.headers))
+
+
+# --- shapes
+
+
+def test_clients_look_like_real_ones(api, shared):
+    """A client has the fields of a recorded one, by key and by its own credentials."""
+    real = recorded(shared, f"{ORGANISATIONS}/oauth_clients_get")["data"]
+    assert api.get(ONE).data.keys() == real.keys()
+    assert platform(api, "GET", CLIENTS).data == [api.get(ONE).data]
+    made = platform(api, "POST", CLIENTS, SECOND)
+    assert made.status == 201
+    assert made.data.keys() == recorded(shared, f"{ORGANISATIONS}/oauth_clients_create")["data"].keys()
+    assert api.get(f"{CLIENTS}/{made.data['clientId']}").data.keys() == real.keys()
+
+
+def test_managed_users_look_like_real_ones(api, shared):
+    """A managed user and its tokens have the fields of recorded ones; metadata only when it was given."""
+    made = platform(api, "POST", USERS, ADA | {"metadata": {"id": "7"}})
+    real = recorded(shared, f"{ORGANISATIONS}/oauth_clients_users_create")["data"]
+    assert made.status == 201
+    assert (made.data.keys(), made.data["user"].keys()) == (real.keys(), real["user"].keys())
+    plain = platform(api, "POST", USERS, {"email": "bea@customers.test", "name": "Bea"}).data["user"]
+    assert real["user"].keys() - plain.keys() == {"metadata"}
+    assert plain["defaultScheduleId"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "body"),
+    [
+        ("oauth_clients_create_400", f"POST {CLIENTS}", {"name": "x"}),
+        ("oauth_clients_update_400", f"PATCH {ONE}", {"redirectUris": "x"}),
+        ("oauth_clients_users_create_400", f"POST {USERS}", {"email": "x", "timeZone": "Mars/One", "timeFormat": 13}),
+        ("oauth_clients_users_update_400", f"PATCH {USERS}/4", {"timeZone": "Mars/One"}),
+        ("oauth_clients_users_list_400", f"GET {USERS}?limit=0", None),
+        ("oauth_clients_users_get_404", f"GET {USERS}/99999", None),
+        ("oauth_clients_users_force_refresh_404", f"POST {USERS}/99999/force-refresh", None),
+        ("oauth_client_webhooks_get_404", f"GET {ONE}/webhooks/nope", None),
+    ],
+)
+def test_refusals_are_worded_as_recorded(api, shared, name, line, body):
+    """Code, message and the tree of constraints are those of the real server."""
+    said = platform(api, *line.split(" "), body)
+    assert said.body["error"] == recorded(shared, f"{ORGANISATIONS}/{name}")["error"]
+
+
+# --- who may
+
+
+def test_a_personal_key_has_no_organisation(api, shared):
+    """Listing and making clients want to know the organisation, and a personal key does not tell."""
+    words = recorded(shared, f"{ORGANISATIONS}/oauth_clients_list_401_personal_key")["error"]["message"]
+    assert api.get(CLIENTS).refusal == (401, words)
+    assert api.post(CLIENTS, SECOND).refusal == (401, words)
+
+
+def test_members_may_read_and_admins_may_write(api):
+    """Any member of the platform's organisation sees a client; changing it takes an admin."""
+    cy = api.as_user("cy")
+    assert cy.get(ONE).status == 200
+    assert cy.patch(ONE, {"name": "x"}).status == cy.delete(ONE).status == 403
+    assert api.as_user("bo").patch(ONE, {"name": "Renamed"}).data["name"] == "Renamed"
+
+
+def test_other_organisations(api):
+    """Without an organisation, or in one that is no platform, clients are out of reach."""
+    store = api.sandbox.store
+    store.users[2]["organization_id"] = None
+    text = "OAuthClientGuard - No organization associated with the user."
+    assert api.as_user("bo").get(ONE).refusal == (403, text)
+    store.organizations[1]["is_platform"] = False
+    text = "OrganizationRolesGuard - Organization is not a platform (SHP)."
+    assert api.get(ONE).refusal == (403, text)
+    assert api.get(f"{ONE}/webhooks").refusal == (403, text)
+
+
+def test_unknown_clients(api):
+    """A key is told that there is no such client; a secret alone, that the client cannot be."""
+    assert api.get(f"{CLIENTS}/nobody").refusal == (404, "OAuthClientGuard - OAuth client not found.")
+    assert platform(api, "GET", f"{CLIENTS}/nobody").status == 401
+
+
+def test_managed_users_take_the_clients_credentials(api):
+    """An API key cannot manage a client's users."""
+    assert api.get(USERS).status == api.post(USERS, ADA).status == 401
+
+
+# --- what happens
+
+
+def test_deleting_a_client_takes_all_along(api):
+    """Users, tokens and webhooks of a client go with it."""
+    store = api.sandbox.store
+    hook = {"active": True, "subscriberUrl": "https://hooks.test", "triggers": ["BOOKING_CREATED"]}
+    assert platform(api, "POST", f"{ONE}/webhooks", hook).data["oAuthClientId"] == "sandbox-client"
+    deleted = api.delete(ONE)
+    assert deleted.data["id"] == "sandbox-client"
+    assert (4 in store.users, store.webhooks, store.oauth_clients) == (False, {}, {})
+    assert all(one["client_id"] != "sandbox-client" for one in store.access_tokens.values())
+
+
+def test_webhooks_of_a_client_hear_of_its_users(api):
+    """A client's webhook listens for what happens to its managed users, and to nobody else."""
+    hook = {"active": True, "subscriberUrl": "https://hooks.test", "triggers": ["BOOKING_CREATED"]}
+    made = platform(api, "POST", f"{ONE}/webhooks", hook).data["id"]
+    heard = [matching(api.sandbox.store, "BOOKING_CREATED", {"user_id": user_id}) for user_id in (4, 1)]
+    assert [[one["id"] for one in hooks] for hooks in heard] == [[made], []]
+    again = platform(api, "POST", f"{ONE}/webhooks", hook)
+    assert again.refusal == (409, "Webhook with this subscriber url already exists for this oAuth client")
+
+
+def test_a_new_address_is_applied_at_once(api):
+    """A managed user's address changes without verification, and its username with it."""
+    changed = platform(api, "PATCH", f"{USERS}/4", {"email": "new@customers.test"}).data
+    assert changed["email"] == "new+sandbox-client@customers.test"
+    assert changed["username"] == "new-sandbox-client-customers-test"
+    made = platform(api, "POST", USERS, {"email": "new@customers.test", "name": "x"})
+    assert made.refusal == (409, "User with the provided e-mail already exists. Existing user ID=4")
+
+
+def test_default_event_types(api):
+    """A client may give its new users four event types."""
+    api.patch(ONE, {"areDefaultEventTypesEnabled": True})
+    made = platform(api, "POST", USERS, ADA).data["user"]["id"]
+    slugs = [one["slug"] for one in api.sandbox.store.event_types.values() if one["ownerId"] == made]
+    assert slugs == ["thirty-minutes", "thirty-minutes-video", "sixty-minutes", "sixty-minutes-video"]
+
+
+def test_pages_and_addresses(api):
+    """Fifty users unless told, offsets up to 250; addresses are found in either form."""
+    for number in range(51):
+        platform(api, "POST", USERS, {"email": f"u{number}@customers.test", "name": "U"})
+    assert len(platform(api, "GET", USERS).data) == 50
+    assert len(platform(api, "GET", f"{USERS}?limit=250&offset=50").data) == 2
+    assert platform(api, "GET", f"{USERS}?offset=251").constraints == {
+        "offset": {"max": "offset must not be greater than 250"}
+    }
+    both = "u1@customers.test,u2%2Bsandbox-client@customers.test"
+    assert [one["name"] for one in platform(api, "GET", f"{USERS}?emails={both}").data] == ["U", "U"]
+
+
+def test_permissions_are_bits():
+    """Each permission is a bit, the star all of them."""
+    assert permission_bits(["*"]) == 1023 == sum(1 << bit for bit in range(len(PERMISSIONS)))
+    assert permission_bits(["BOOKING_READ", "BOOKING_WRITE"]) == 12
+
+
+def test_addresses_carry_the_client():
+    """The client's id is put into an address once, and a name is made of it."""
+    stored = stored_email("ada@customers.test", "c1")
+    assert stored == "ada+c1@customers.test" == stored_email(stored, "c1")
+    assert username_of(stored) == "ada-c1-customers-test"

@@ -1,0 +1,142 @@
+"""Routing forms of the sandbox, as a real server answers them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from asking import Api, asking, recorded
+
+from calcom_async.sandbox.routing_forms import field, keep_response, leads, new_form
+from calcom_async.sandbox.seed import FORM
+
+ORG = "/v2/organizations/1/routing-forms"
+TEAM = "/v2/organizations/1/teams/2/routing-forms"
+DAY = "?start=2030-05-06&end=2030-05-06"
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with asking() as api:
+        yield api
+
+
+def intro(api: Api) -> int:
+    body = {"title": "Intro", "slug": "intro", "lengthInMinutes": 30, "schedulingType": "collective"}
+    hosts = [{"userId": 1}]
+    return api.post("/v2/organizations/1/teams/2/event-types", body | {"hosts": hosts}).data["id"]
+
+
+@pytest.mark.parametrize(("path", "name"), [(ORG, "org_routing_forms_list"), (TEAM, "org_team_routing_forms_list")])
+def test_forms_have_the_fields_of_real_ones(api, shared, path, name):
+    """Forms, their fields and their routes have the recorded keys."""
+    [ours], theirs = api.get(path).data, recorded(shared, f"organisations/{name}")["data"][0]
+    assert ours.keys() == theirs.keys()
+    assert ours["fields"][0].keys() == theirs["fields"][0].keys()
+    assert [one["isFallback"] for one in ours["routes"]] == [False, False, True]
+    for mine, real in zip(ours["routes"], theirs["routes"], strict=True):
+        assert mine.keys() == real.keys()
+        assert mine["queryValue"].keys() == real["queryValue"].keys()
+
+
+def test_responses_have_the_fields_of_real_ones(api, shared):
+    """A response to an event type, a message, and what is kept have the recorded keys."""
+    intro(api)
+    made = api.post(f"{TEAM}/{FORM}/responses{DAY}", {"topic": "sales"}).data
+    real = recorded(shared, "organisations/org_team_routing_form_responses_create")["data"]
+    assert made.keys() == real.keys()
+    assert made["routing"].keys() == real["routing"].keys()
+    message = api.post(f"{ORG}/{FORM}/responses{DAY}", {"topic": "other"}).data
+    real = recorded(shared, "organisations/org_routing_form_responses_create_custom_message")["data"]
+    assert message.keys() == real.keys()
+    kept = api.get(f"{ORG}/{FORM}/responses").data
+    assert kept[0].keys() == recorded(shared, "organisations/org_routing_form_responses_list")["data"][0].keys()
+    assert [one["id"] for one in kept] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("request_of", "name"),
+    [
+        (("GET", f"{ORG}?sortCreatedAt=up", None), "org_routing_forms_list_400"),
+        (
+            ("POST", f"/v2/routing-forms/{FORM}/calculate-slots", {"topic": "sales"}),
+            "routing_forms_calculate_slots_400",
+        ),
+    ],
+)
+def test_bad_queries_are_refused_as_really(api, shared, request_of, name):
+    """The validation tree equals the recorded one."""
+    real = recorded(shared, f"organisations/{name}")["error"]["details"]
+    assert api(*request_of).body["error"]["details"] == real
+
+
+def test_refusals(api):
+    """A missing answer, another team's form, an unknown response: each in the recorded words."""
+    assert api.post(f"{TEAM}/{FORM}/responses{DAY}", {}).refusal == (400, "Missing required fields Topic")
+    assert api.get(f"{TEAM}/nope/responses").refusal == (
+        403,
+        "IsRoutingFormInTeam - team with id=(2) does not own routing form with id=(nope).",
+    )
+    gone = api.patch(f"{TEAM}/{FORM}/responses/99999", {"response": {}})
+    assert gone.refusal == (404, "Invalid Query: The requested record was not found.")
+    assert api.as_user("cy").get(ORG).status == 403
+    assert api.get(f"{ORG}/nope/responses").refusal == (404, "Routing form not found.")
+
+
+def test_a_text_is_kept_as_its_letters(api):
+    """The real server's slip with answers that are no object."""
+    api.post(f"{TEAM}/{FORM}/responses{DAY}", {"topic": "x"})
+    changed = api.patch(f"{TEAM}/{FORM}/responses/1", {"response": "x"})
+    assert changed.data["response"] == {"0": "x"}
+
+
+def test_responses_are_filtered_and_sorted(api):
+    """By creation, by the booking that came of them, and page by page; more than 250 a page are taken."""
+    form, clock, store = api.sandbox.store.routing_forms[FORM], api.sandbox.clock, api.sandbox.store
+    clock.freeze()
+    for number in range(4):
+        clock.move(minutes=1)
+        kept = keep_response(store, form, {}, clock.now())
+        kept["routedToBookingUid"] = f"u{number}"
+    path = f"{ORG}/{FORM}/responses"
+    ids = lambda query: [one["id"] for one in api.get(f"{path}?{query}").data]  # noqa: E731 - it reads best
+    third = api.get(path).data[2]["createdAt"]
+    assert ids("sortCreatedAt=desc&take=1001") == [4, 3, 2, 1]
+    assert ids("take=2&skip=1") == [2, 3]
+    assert ids(f"afterCreatedAt={third}") == [3, 4]
+    assert ids(f"beforeUpdatedAt={third}&sortUpdatedAt=desc") == [3, 2, 1]
+    assert ids("routedToBookingUid=u1") == [2]
+    assert [one["id"] for one in api.get(f"{ORG}?routedToBookingUid=u1").data] == [FORM]
+    assert api.get(f"{ORG}?routedToBookingUid=x").data == []
+    assert api.get(f"{path}?take=0").status == 400
+
+
+def test_forms_of_ones_own_making(api):
+    """Routes match from the first, by any of their rules' operators, and name an event type by id as well."""
+    event_type_id, store = intro(api), api.sandbox.store
+    to_event = leads("a", "eventTypeRedirectUrl", "ignored", size="small")
+    to_event["action"]["eventTypeId"] = event_type_id
+    unlike, like = (
+        leads("b", "customPageMessage", "large", size="tiny"),
+        leads("c", "customPageMessage", "huge", size="hu"),
+    )
+    for route, operator in ((unlike, "not_equal"), (like, "like")):
+        next(iter(route["queryValue"]["children1"].values()))["properties"]["operator"] = operator
+    about = {"name": "Own", "team_id": 3, "user_id": 1, "fields": [field("size", "Size")]}
+    form = new_form(store, api.sandbox.clock.now(), **about, routes=[to_event, like, unlike])
+    path = f"/v2/organizations/1/teams/3/routing-forms/{form['id']}/responses{DAY}"
+    assert api.post(path, {"size": "Small"}).data["eventTypeId"] == event_type_id
+    assert api.post(path, {"size": "huge"}).data == {"routingCustomMessage": "huge"}
+    assert api.post(path, {"size": "big"}).data == {"routingCustomMessage": "large"}
+    assert api.post(path, {"size": "tiny"}).status == 404
+
+
+def test_calculating_works_for_anybody(api, shared):
+    """Without credentials the answer has the recorded keys, and nothing is kept."""
+    intro(api)
+    found = api.as_user(None).post(f"/v2/routing-forms/{FORM}/calculate-slots{DAY}", {"topic": "sales"})
+    assert (found.status, found.data.keys()) == (
+        200,
+        recorded(shared, "organisations/routing_forms_calculate_slots_nokey")["data"].keys(),
+    )
+    assert api.sandbox.store.form_responses == {}
