@@ -9,8 +9,9 @@
 Models are in `calcom_async.models`. Names are imported when first used; importing the package does nothing else.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from calcom_async._lazy import lazy
 
 if TYPE_CHECKING:
     from calcom_async.auth import AccessToken, ApiKey, PlatformClient, Tokens
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         IncompleteListError,
         InvalidRequestError,
         NotFoundError,
+        RateLimit,
         RateLimitedError,
         ServerError,
         TimedOutError,
@@ -61,6 +63,7 @@ _HOMES = {
         "IncompleteListError",
         "InvalidRequestError",
         "NotFoundError",
+        "RateLimit",
         "RateLimitedError",
         "ServerError",
         "TimedOutError",
@@ -74,8 +77,6 @@ _HOMES = {
     "pages": ("IncompleteListWarning", "Pages"),
     "wire": ("Page",),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
 __all__ = [
     "AccessToken",
     "ApiError",
@@ -99,6 +100,7 @@ __all__ = [
     "Page",
     "Pages",
     "PlatformClient",
+    "RateLimit",
     "RateLimitedError",
     "ServerError",
     "Stats",
@@ -111,14 +113,5 @@ __all__ = [
     "UnprocessableError",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:  # a checker that saw it would take every misspelt name for Any
+    __getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -75,7 +75,7 @@ class ApiKey:
     def replace(self, key: str) -> None:
         """Go on with another key, for all clients that hold this object: the old one was refreshed."""
         self.headers: Mapping[str, str] = {"Authorization": "Bearer " + _header_value(key, "the API key")}
-        self.fingerprint = _fingerprint(key)
+        self.fingerprint: str = _fingerprint(key)
 
     async def refresh_soon(self, send: Send) -> None:
         """A key is not renewed."""
@@ -94,9 +94,10 @@ class PlatformClient(ApiKey):
     budget = 500
 
     def __init__(self, client_id: str, secret: str) -> None:
-        self.client_id = _header_value(client_id, "the client id")
-        self.headers = {"x-cal-client-id": client_id, "x-cal-secret-key": _header_value(secret, "the client secret")}
-        self.fingerprint = _fingerprint(client_id)
+        self.client_id: str = _header_value(client_id, "the client id")
+        secret = _header_value(secret, "the client secret")
+        self.headers: Mapping[str, str] = {"x-cal-client-id": client_id, "x-cal-secret-key": secret}
+        self.fingerprint: str = _fingerprint(client_id)
 
     def __repr__(self) -> str:
         return f"PlatformClient({self.client_id!r}, '***')"
@@ -140,12 +141,12 @@ class AccessToken:
             raise ConfigError("to renew an access token, give client_id and client_secret beside the refresh token")
         if expires_at is not None and expires_at.tzinfo is None:
             raise ConfigError("expires_at has no time zone; datetime.fromtimestamp(..., tz=UTC) gives one")
-        self.client_id = client_id or ""
+        self.client_id: str = client_id or ""
         self.client_secret = client_secret
         self.oauth2 = oauth2
         self.on_renewed = on_renewed
         access = _header_value(access, "the access token")
-        self.tokens = Tokens(access=access, refresh=refresh, expires_at=expires_at)
+        self.tokens: Tokens = Tokens(access=access, refresh=refresh, expires_at=expires_at)
         self._renewal: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:

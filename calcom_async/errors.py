@@ -66,13 +66,15 @@ class InvalidRequestError(CalcomError, ValueError):
 class TransportError(CalcomError):
     """No usable answer came. `sent` says whether Cal.com may have acted on the request.
 
-    `seconds` is how long the attempt took.
+    `seconds` is how long the attempt took. `passing` is False where trying again cannot help, as with a certificate
+    that is not trusted.
     """
 
-    def __init__(self, message: str, *, sent: bool, seconds: float = 0.0) -> None:
+    def __init__(self, message: str, *, sent: bool, seconds: float = 0.0, passing: bool = True) -> None:
         super().__init__(message)
         self.sent = sent
         self.seconds = seconds
+        self.passing = passing
 
 
 class ConnectionFailedError(TransportError, ConnectionError):

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-log = logging.getLogger("calcom_async")
+log: logging.Logger = logging.getLogger("calcom_async")
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +39,7 @@ class Observer:
     def __init__(self, on_event: Callable[[Event], object] | None = None) -> None:
         self.on_event = on_event
         self.counts: Counter[str] = Counter()
-        self.seconds_waited = 0.0
+        self.seconds_waited: float = 0.0
 
     def emit(self, event: Event) -> None:
         """Pass one event to everybody concerned."""

@@ -92,7 +92,7 @@ class Gauge(msgspec.Struct):
         return self.left(in_flight) if now < self.ends and not self.shared else 1
 
     def turn_at(self, now: float, in_flight: int, ahead: int) -> float:
-        """The earliest time for a request with so many others before it; an answer that is due may open at once."""
+        """The earliest time for a request with so many others before it: while an answer is due, perhaps at once."""
         first = now if in_flight else self.ready_at(now, in_flight)
         if now >= self.ends:
             return first + ahead // self.limit * self.window

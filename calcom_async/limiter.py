@@ -319,7 +319,7 @@ class Desk:
             waiter.turn.set_exception(self._too_late(waiter, turn_at))
 
     def _too_late(self, waiter: Waiter, turn_at: float) -> RateLimitedError:
-        wait = max(0.0, turn_at - self.loop.time())
+        wait = max(GRACE, turn_at - self.loop.time())
         return RateLimitedError(
             f"nothing was sent: the rate limit {waiter.bucket.name!r} has no room for another {wait:.1f} s, "
             f"and max_wait is {waiter.deadline - waiter.since:g} s",

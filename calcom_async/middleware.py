@@ -158,7 +158,7 @@ def may_repeat(error: Refusal, request: Request) -> bool:
     if isinstance(error, RateLimitedError):
         return error.request_id is not None or error.path != ""
     if isinstance(error, TransportError):
-        return request.repeatable or not error.sent
+        return error.passing and (request.repeatable or not error.sent)
     return isinstance(error, ServerError) and request.repeatable
 
 

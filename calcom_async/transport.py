@@ -40,7 +40,9 @@ class Transport:
 
     def _within(self, seconds: float) -> aiohttp.ClientTimeout:
         """One attempt, from the moment it is sent to the last byte; part of it for the connection."""
-        return aiohttp.ClientTimeout(total=seconds, sock_connect=self.config.connect_timeout, ceil_threshold=seconds + 1)
+        return aiohttp.ClientTimeout(
+            total=seconds, sock_connect=self.config.connect_timeout, ceil_threshold=seconds + 1
+        )
 
     async def open(self) -> None:
         """Make the session in the running loop, or take the borrowed one."""
@@ -168,7 +170,10 @@ def _mapped(error: BaseException, request: Request, seconds: float) -> Exception
     if never_sent:
         where = f"{getattr(error, 'host', '')}:{getattr(error, 'port', '')}"
         why = getattr(error, "os_error", error)
-        return ConnectionFailedError(f"{what}: cannot connect to {where}: {why}", sent=False, seconds=seconds)
+        trusted = not isinstance(error, aiohttp.ClientConnectorCertificateError)
+        return ConnectionFailedError(
+            f"{what}: cannot connect to {where}: {why}", sent=False, seconds=seconds, passing=trusted
+        )
     return ConnectionFailedError(
         f"{what}: the connection broke before the answer was whole ({error or type(error).__name__}); "
         "Cal.com may have acted on it",

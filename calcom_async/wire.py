@@ -173,9 +173,21 @@ def _path_part(value: int | str) -> str:
     return quote(text, safe="")
 
 
+class Repeated(tuple[Any, ...]):
+    """Values that a query names one by one, where the server takes no comma list."""
+
+    __slots__ = ()
+
+
 def query_string(params: Mapping[str, Any]) -> str:
     """Write query parameters: None is not sent, sequences become comma lists, times are written in UTC."""
-    return urlencode([(name, _query_value(name, value)) for name, value in params.items() if value is not None])
+    pairs = [
+        (name, _query_value(name, one))
+        for name, value in params.items()
+        if value is not None
+        for one in (value if isinstance(value, Repeated) else [value])
+    ]
+    return urlencode(pairs)
 
 
 def _query_value(name: str, value: Any) -> str:
@@ -365,6 +377,10 @@ def decode(kind: Any, body: bytes) -> Any:
         ) from error
 
 
+ANSWER_ITSELF = re.compile(r"\$(\.data(\[\d+\])?|\.pagination)?")
+"""The places of an answer in which a null or an empty object is no gap: without them there is no answer."""
+
+
 def _lenient(kind: Any, value: Any, where: str) -> Any:
     """Build `kind` the slow way, for the rare answer that breaks its specification with a null or a missing field."""
     if value is None:
@@ -375,10 +391,10 @@ def _lenient(kind: Any, value: Any, where: str) -> Any:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         misfit = error
-    if isinstance(value, list) and (rows := _alternative(kind, list)) and None not in value:
+    if isinstance(value, list) and (rows := _alternative(kind, list)) and not (where == "$.data" and None in value):
         return [_lenient(get_args(rows)[0], item, f"{where}[{index}]") for index, item in enumerate(value)]
     if isinstance(value, dict) and (struct := _alternative(kind, msgspec.Struct)):
-        if _resembles(get_origin(struct) or struct, value):
+        if _resembles(get_origin(struct) or struct, value) or not ANSWER_ITSELF.fullmatch(where):
             return _lenient_struct(get_origin(struct) or struct, get_args(struct), value, where)
         if _nullable(kind):
             return None

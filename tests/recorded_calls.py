@@ -322,7 +322,7 @@ CALLS: dict[str, Ask] = {
         lambda cal, client: cal.oauth_client(client).webhooks,
         WEBHOOKS | {"DELETE": lambda noun: noun.delete_all()},
     ),
-    "POST /oauth/{}/refresh": lambda cal, client: cal.oauth_client(client).refresh("x"),
+    "POST /oauth/{}/refresh": lambda cal, client: cal.oauth_clients.refresh(client, "x"),
     "POST /api-keys/refresh": lambda cal: cal.api_keys.refresh(),
     # What no method asks is asked by path.
     "POST /me": lambda cal: cal.request("POST", "/v2/me"),

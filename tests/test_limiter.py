@@ -34,7 +34,7 @@ class TestWaits:
         run(main())
 
     def test_a_server_that_names_no_limits_gets_a_burst_and_then_a_pace(self) -> None:
-        """Once an answer came without figures, half the documented limit may go at once, and never more than all of it in a minute."""
+        """Without figures half the documented limit may go at once, and never more than all of it in a minute."""
 
         async def main() -> list[float]:
             limiter = TokenBucket()

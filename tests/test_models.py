@@ -502,7 +502,7 @@ def test_lazy_names_types_and_all_agree():
     tree = ast.parse(Path(models.__file__).read_text(encoding="utf-8"))
     block = next(node for node in tree.body if isinstance(node, ast.If))
     seen = {alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert seen == set(models._HOME_OF) == set(models.__all__)
+    assert seen == {name for names in models._HOMES.values() for name in names} == set(models.__all__)
     assert all(getattr(models, name) is not None for name in models.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = models.Nothing

@@ -8,6 +8,7 @@ from calcom_async import __version__
 from calcom_async.cli.api import api, whoami
 from calcom_async.cli.connection import EXIT_CODES, ApiKeyOption, BaseUrlOption, SandboxOption, Where
 from calcom_async.cli.export import export_app
+from calcom_async.cli.ops import ops
 from calcom_async.cli.sandbox import sandbox
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app.add_typer(export_app, name="export")
 app.command()(sandbox)
 app.command()(api)
 app.command()(whoami)
+app.command()(ops)
 
 
 def _print_version(wanted: bool) -> None:

@@ -23,8 +23,8 @@ class Board:
     LINE_EVERY = 5.0
 
     def __init__(self) -> None:
-        self.requests = 0
-        self.waited = 0.0
+        self.requests: int = 0
+        self.waited: float = 0.0
         self._count = Count(0, None, 0)
         self._left: int | None = None
         self._trouble = ""

@@ -55,7 +55,7 @@ EXIT_CODES = "Exit codes: " + "; ".join(
     ["0 done", *(f"{code} {what}" for code, (what, _) in sorted(FAILURES.items())), "130 interrupted"]
 )
 
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+stderr: Console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from calcom_async.errors import CalcomError, InvalidRequestError
 from calcom_async.export import Progress, Report, export, open_sink
 from calcom_async.export.sinks import FileSink
 
-export_app = typer.Typer(help="Write a list of the API into a file.", no_args_is_help=True)
+export_app: typer.Typer = typer.Typer(help="Write a list of the API into a file.", no_args_is_help=True)
 
 
 class Format(StrEnum):

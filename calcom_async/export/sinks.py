@@ -46,12 +46,12 @@ class FileSink:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        self.is_plain = not self.path.exists() or self.path.is_file()
+        self.path: Path = Path(path)
+        self.is_plain: bool = not self.path.exists() or self.path.is_file()
         # A link keeps pointing to the file that is replaced.
-        self.whole = Path(os.path.realpath(self.path)) if self.is_plain else self.path
-        self.partial = self.whole.with_name(self.whole.name + ".part") if self.is_plain else self.path
-        self.rows = 0
+        self.whole: Path = Path(os.path.realpath(self.path)) if self.is_plain else self.path
+        self.partial: Path = self.whole.with_name(self.whole.name + ".part") if self.is_plain else self.path
+        self.rows: int = 0
         self._size: int | None = None
         self._file: FileIO | None = None
         self._made_here = False
@@ -161,7 +161,7 @@ def _table(cells: Sequence[Sequence[str]]) -> bytes:
     return "".join(lines).encode()
 
 
-SINKS = {".jsonl": JsonlSink, ".ndjson": JsonlSink, ".csv": CsvSink}
+SINKS: dict[str, type[FileSink]] = {".jsonl": JsonlSink, ".ndjson": JsonlSink, ".csv": CsvSink}
 
 
 def open_sink(path: str | os.PathLike[str], format: str | None = None) -> FileSink:

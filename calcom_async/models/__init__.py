@@ -1,7 +1,8 @@
 """What Cal.com sends and accepts, as msgspec structs; each area loads when one of its names is first used."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from calcom_async._lazy import lazy
 
 if TYPE_CHECKING:
     from calcom_async.models._base import DISABLED, Model, Setting
@@ -349,8 +350,6 @@ _HOMES = {
         "WorkflowTrigger",
     ),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
 __all__ = [
     "DISABLED",
     "OAUTH_PERMISSIONS",
@@ -534,14 +533,5 @@ __all__ = [
     "scheduling_type",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:  # a checker that saw it would take every misspelt name for Any
+    __getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any, ClassVar, TypedDict, TypeVar, Unpack
 
 import msgspec
 from msgspec import UNSET, Raw
 
+from calcom_async.errors import DecodeError
 from calcom_async.events import Event, Observer
 from calcom_async.pages import Fetch, Pages
 from calcom_async.wire import (
@@ -37,6 +39,15 @@ List = list  # the method `list` hides the builtin from annotations inside its c
 def given(**fields: Any) -> dict[str, Any]:
     """A small body: the fields that are not UNSET."""
     return {name: value for name, value in fields.items() if value is not UNSET}
+
+
+@contextmanager
+def _naming(request: Request) -> Iterator[None]:
+    """Say in a `DecodeError` which call it was that was answered so."""
+    try:
+        yield
+    except DecodeError as error:
+        raise DecodeError(f"{request.method} {request.path}: {error}") from error
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -108,7 +119,9 @@ class Resource:
         )
 
     async def _ask(self, kind: type[T], request: Request) -> T:
-        result: T = read(kind, await self._channel.send(request))
+        response = await self._channel.send(request)
+        with _naming(request):
+            result: T = read(kind, response)
         return result
 
     async def _get(
@@ -146,15 +159,20 @@ class Resource:
         request = self._request("PATCH", template, ids, body=body, repeatable=repeatable, throttle=throttle)
         return await self._ask(kind, request)
 
+    async def _put(self, kind: type[T], template: str, *ids: int | str, body: Any) -> T:
+        return await self._ask(kind, self._request("PUT", template, ids, body=body, repeatable=True))
+
     async def _delete(
         self,
         kind: type[T],
         template: str,
         *ids: int | str,
+        query: Query | None = None,
         repeatable: bool = False,
         throttle: Throttle | None = None,
     ) -> T:
-        return await self._ask(kind, self._request("DELETE", template, ids, repeatable=repeatable, throttle=throttle))
+        request = self._request("DELETE", template, ids, query=query, repeatable=repeatable, throttle=throttle)
+        return await self._ask(kind, request)
 
     def _pages(
         self,
@@ -174,7 +192,8 @@ class Resource:
                 window = {listing.take: cursor.take, listing.skip: cursor.skip} if cursor.take else {}
                 asked = query_string({**(query or {}), **cursor.order, **window})
                 response = await self._channel.send(msgspec.structs.replace(blank, query=asked))
-                page = read_page(kind, response, skip=cursor.skip, take=cursor.take)
+                with _naming(blank):
+                    page = read_page(kind, response, skip=cursor.skip, take=cursor.take)
                 self._channel.observer.emit(
                     Event(kind="page", method="GET", path=blank.template, status=response.status, rows=len(page.items))
                 )

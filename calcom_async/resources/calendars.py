@@ -127,8 +127,7 @@ class Calendars(Resource):
             "credentialId": credential_id,
             "delegationCredentialId": delegation_credential_id,
         }
-        request = self._request("DELETE", "/selected-calendars", (), query=query, repeatable=False)
-        return await self._ask(SelectedCalendar, request)
+        return await self._delete(SelectedCalendar, "/selected-calendars", query=query)
 
     async def set_destination(
         self,
@@ -141,8 +140,7 @@ class Calendars(Resource):
         body = SetDestinationCalendar(
             integration=integration, external_id=external_id, delegation_credential_id=delegation_credential_id
         )
-        request = self._request("PUT", "/destination-calendars", (), body=body, repeatable=True)
-        return await self._ask(SelectedCalendar, request)
+        return await self._put(SelectedCalendar, "/destination-calendars", body=body)
 
     # Events in a calendar; of the providers only `google` has them so far.
 

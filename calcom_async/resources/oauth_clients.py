@@ -53,6 +53,15 @@ class OAuthClients(Resource):
         """Delete a client and return it as it was; its tokens end with it."""
         return await self._delete(models.OAuthClient, "/oauth-clients/{}", client_id)
 
+    async def refresh(self, client_id: str, refresh_token: str) -> ManagedUserTokens:
+        """New tokens for a managed user; an `AccessToken` credential does this by itself.
+
+        The refresh token is spent: store the new pair at once. The old access token works until it expires. A refresh
+        token that is unknown or spent is a `BadRequestError`; `force_refresh` of the client's users helps then. Never
+        repeated.
+        """
+        return await self._post(ManagedUserTokens, "/oauth/{}/refresh", client_id, body={"refreshToken": refresh_token})
+
 
 class OAuthClient(Resource):
     """What belongs to one OAuth client; takes `PlatformClient` credentials of that very client."""
@@ -66,21 +75,6 @@ class OAuthClient(Resource):
     def webhooks(self) -> AllWebhooks:
         """Its webhooks, which hear of all its managed users."""
         return self._below(AllWebhooks)
-
-    async def refresh(self, refresh_token: str) -> ManagedUserTokens:
-        """New tokens for a managed user; an `AccessToken` credential does this by itself.
-
-        The refresh token is spent: store the new pair at once. The old access token works until it expires. A refresh
-        token that is unknown or spent is a `BadRequestError`; `users.force_refresh` helps then. Never repeated.
-        """
-        return await _Tokens(self._channel, "/oauth/{}", *self._scope_ids).refresh(refresh_token)
-
-
-class _Tokens(Resource):
-    """The one operation of a client that lies below a path of its own."""
-
-    async def refresh(self, refresh_token: str) -> ManagedUserTokens:
-        return await self._post(ManagedUserTokens, "/refresh", body={"refreshToken": refresh_token})
 
 
 class ManagedUsers(Resource):

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, Unpack
+from typing import Literal, Unpack
 
 from calcom_async.models.organization_users import CreateOrganizationUser, OrganizationUser, UpdateOrganizationUser
 from calcom_async.pages import Pages
 from calcom_async.resources._base import Paging, Resource
-from calcom_async.wire import Listing
+from calcom_async.wire import Listing, Repeated
 
 LISTING = Listing(maximum=1000)
-
-
-class _Again(str):
-    """A parameter name that one query holds several times, since each is equal to itself alone."""
-
-    __slots__ = ()
-    __hash__ = str.__hash__
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
 
 
 class OrganizationUsers(Resource):
@@ -40,13 +30,13 @@ class OrganizationUsers(Resource):
         With `assigned_option_ids` only users who have all of these attribute options, any of them ("OR"), or some
         other one ("NONE": who has no attribute at all is not listed).
         """
-        query: dict[str, Any] = {
+        # Here, and only here, a comma list of addresses is refused.
+        query = {
+            "emails": Repeated([emails] if isinstance(emails, str) else emails),
             "assignedOptionIds": assigned_option_ids,
             "attributeQueryOperator": attribute_query_operator,
             "teamIds": team_ids,
         }
-        # Here, and only here, a comma list is refused: each address is a parameter of its own.
-        query |= {_Again("emails"): email for email in ([emails] if isinstance(emails, str) else emails)}
         return self._pages(OrganizationUser, "/users", listing=LISTING, query=query, **paging)
 
     async def create(self, user: CreateOrganizationUser) -> OrganizationUser:

@@ -75,14 +75,12 @@ class Roles(Resource):
     async def set_permissions(self, role_id: str, permissions: Sequence[Permission]) -> List[Permission]:
         """Replace all permissions; answers those that the role has then."""
         body = given(permissions=_listed(permissions))
-        return await self._ask(
-            List[Permission], self._request("PUT", PERMISSIONS, (role_id,), body=body, repeatable=True)
-        )
+        return await self._put(list[Permission], PERMISSIONS, role_id, body=body)
 
     async def remove_permissions(self, role_id: str, permissions: Sequence[Permission]) -> None:
         """Take permissions away; those that the role has not are no error."""
         query = {"permissions": _listed(permissions)}
-        await self._ask(NoneType, self._request("DELETE", PERMISSIONS, (role_id,), query=query, repeatable=False))
+        await self._delete(NoneType, PERMISSIONS, role_id, query=query)
 
     async def remove_permission(self, role_id: str, permission: Permission) -> None:
         """Take one permission away; one that the role has not is no error."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 from msgspec import Raw
 
@@ -113,7 +113,7 @@ class OrganizationTeam(AnyTeam):
 class Teams(Resource):
     """Teams that the user is a member of."""
 
-    listing = WHOLE
+    listing: ClassVar[Listing] = WHOLE
 
     def list(self, **paging: Unpack[Paging]) -> Pages[TeamModel]:
         """The teams, pending memberships and the organisation itself included (`is_organization`)."""
@@ -152,7 +152,7 @@ class OrganizationTeams(Teams):
     The server cuts both lists at 250 and ignores `take` and `skip`; a 251st team is out of reach and a warning says so.
     """
 
-    listing = Listing(maximum=250)
+    listing: ClassVar[Listing] = Listing(maximum=250)
 
     def event_types(self, *, sort_created_at: Order | None = None, **paging: Unpack[Paging]) -> Pages[EventType]:
         """Event types of all teams, 250 a page. A server of 2025 answers 500 to everybody here."""

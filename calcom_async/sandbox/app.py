@@ -50,15 +50,15 @@ class Sandbox:
         seed_dialect: bool = False,
         port: int = 0,
     ) -> None:
-        self.rate_limit = UNLIMITED if rate_limit is None else rate_limit
+        self.rate_limit: int = UNLIMITED if rate_limit is None else rate_limit
         self.window = window
         self.block = block
         self.seed_dialect = seed_dialect
         self.api_key = API_KEY
-        self.clock = Clock(now)
-        self.store = Store(seed=seed, ties=ties)
-        self.faults = Faults(seed)
-        self.throttler = Throttler()
+        self.clock: Clock = Clock(now)
+        self.store: Store = Store(seed=seed, ties=ties)
+        self.faults: Faults = Faults(seed)
+        self.throttler: Throttler = Throttler()
         self.requests: list[Seen] = []
         self.failures: list[Exception] = []
         """Unplanned errors inside handlers; each was also logged, and answered with 500."""

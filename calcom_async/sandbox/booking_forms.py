@@ -51,12 +51,12 @@ def _metadata_fits(value: Any) -> bool:
     return all(len(key) <= 40 and (not isinstance(one, str) or len(one) <= 500) for key, one in value.items())
 
 
-metadata_rule = check(
+metadata_rule: Rule = check(
     "validateMetadata",
     "Metadata must have at most 50 keys, each key up to 40 characters, and string values up to 500 characters.",
     _metadata_fits,
 )
-location_rule = check(
+location_rule: Rule = check(
     "validateLocation",
     f"location must be a string or an object whose type is one of: {', '.join(LOCATION_TYPES)}",
     lambda value: isinstance(value, str) or (isinstance(value, dict) and value.get("type") in LOCATION_TYPES),
@@ -141,7 +141,7 @@ GUEST = Form(
     Field("phoneNumber", string, optional=True),
     Field("language", string, optional=True),
 )
-objects = check(
+objects: Rule = check(
     "nestedValidation",
     "each value in nested property $property must be either object or array",
     lambda value: not isinstance(value, list) or all(isinstance(one, (dict, list)) for one in value),

@@ -7,6 +7,7 @@ from typing import Any
 
 from .booking_time import find_zone
 from .booking_view import NOBODY, seats_of
+from .event_type_forms import SCHEDULING_TYPES
 from .store import Booking, Store
 
 Payload = dict[str, Any]
@@ -22,7 +23,6 @@ BUILT_IN: tuple[tuple[str, str, bool], ...] = (
     ("guests", "additional_guests", False),
     ("rescheduleReason", "reason_for_reschedule", False),
 )
-SCHEDULING = {"collective": "COLLECTIVE", "roundRobin": "ROUND_ROBIN", "managed": "MANAGED", None: None}
 
 
 def created_payload(store: Store, booking: Booking, *, seat_uid: str | None = None) -> Payload:
@@ -118,7 +118,7 @@ def _event(store: Store, booking: Booking, seat_uid: str | None) -> Payload:
         "eventTypeId": booking.event_type_id,
         "iCalUID": booking.ics_uid,
         "seatsPerTimeSlot": seats.get("seatsPerTimeSlot"),
-        "schedulingType": SCHEDULING.get(event_type.get("schedulingType")),
+        "schedulingType": SCHEDULING_TYPES.get(event_type.get("schedulingType", "")),
         "hideOrganizerEmail": bool(event_type.get("hideOrganizerEmail")),
         "hideBranding": False,
         "customReplyToEmail": None,

@@ -55,7 +55,7 @@ class Refusal(Exception):  # noqa: N818 - an answer that was asked for, not a fa
         self.code = code
         self.message = message
         self.details = details
-        self.headers = dict(headers or {})
+        self.headers: dict[str, str] = dict(headers or {})
 
     def body(self, path: str, now: datetime) -> dict[str, Any]:
         """The JSON of the answer; `path` is the request's path with its query string."""

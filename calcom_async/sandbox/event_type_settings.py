@@ -33,7 +33,8 @@ def limits(given: dict[str, Any] | None) -> dict[str, Any]:
     return {period: given[period] for period in _PERIODS if given.get(period) is not None}
 
 
-def _window(given: dict[str, Any]) -> dict[str, Any]:
+@_or_off
+def window(given: dict[str, Any]) -> dict[str, Any]:
     if given["type"] == "range":
         return {"type": "range", "value": [_date(moment) for moment in given["value"]]}
     return {"type": given["type"], "value": given["value"], "rolling": bool(given.get("rolling"))}
@@ -47,30 +48,27 @@ def _date(moment: str) -> str:
     return (when.astimezone(UTC) if when.tzinfo else when).date().isoformat()
 
 
-def _policy(given: dict[str, Any]) -> dict[str, Any]:
+@_or_off
+def confirmation_policy(given: dict[str, Any]) -> dict[str, Any]:
     threshold = {"noticeThreshold": given["noticeThreshold"]} if given["type"] == "time" else {}
     blocks = bool(given.get("blockUnconfirmedBookingsInBooker"))
     return {"type": given["type"], **threshold, "blockUnconfirmedBookingsInBooker": blocks}
 
 
-def _seats(given: dict[str, Any]) -> dict[str, Any]:
+@_or_off
+def seats(given: dict[str, Any]) -> dict[str, Any]:
     return {"disabled": False, **{key: given[key] for key in _SEATS}}
 
 
 _SEATS = ("seatsPerTimeSlot", "showAttendeeInfo", "showAvailabilityCount")
 
 
-def _active_bookings(given: dict[str, Any]) -> dict[str, Any]:
+@_or_off
+def active_bookings_limit(given: dict[str, Any]) -> dict[str, Any]:
     return {
         "maximumActiveBookings": given["maximumActiveBookings"],
         "offerReschedule": bool(given.get("offerReschedule")),
     }
-
-
-window = _or_off(_window)
-confirmation_policy = _or_off(_policy)
-seats = _or_off(_seats)
-active_bookings_limit = _or_off(_active_bookings)
 
 
 def recurrence(given: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -75,7 +75,7 @@ class Faults:
         self._rng = random.Random(self._seed)
         self._faults: list[Fault] = []
         self._callbacks: list[tuple[str, re.Pattern[str], Callable[[Store], object]]] = []
-        self.fired = 0
+        self.fired: int = 0
         return self
 
     def add(

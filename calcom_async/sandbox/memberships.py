@@ -16,7 +16,7 @@ from calcom_async.sandbox.validation import Field, Form
 
 Membership = dict[str, Any]
 
-CREATED_AS = {"accepted": False, "role": "MEMBER", "disableImpersonation": False}
+CREATED_AS: dict[str, str | bool] = {"accepted": False, "role": "MEMBER", "disableImpersonation": False}
 """What a create body starts from; validation errors echo these as if they had been sent."""
 LONG_AGO = "2026-01-01T00:00:00.000Z"
 """When those came who were there from the beginning."""

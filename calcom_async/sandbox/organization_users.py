@@ -34,7 +34,7 @@ from calcom_async.sandbox.validation import Field, Form, take_and_skip
 
 User = dict[str, Any]
 
-CREATED_AS = {"organizationRole": "MEMBER", "autoAccept": True}
+CREATED_AS: dict[str, str | bool] = {"organizationRole": "MEMBER", "autoAccept": True}
 """What a create body starts from; validation errors echo these as if they had been sent."""
 
 _hex_color = check(

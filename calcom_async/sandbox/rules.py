@@ -56,15 +56,15 @@ def _is_int(value: Any) -> bool:
 
 # --- kinds of values
 
-string = Rule("isString", "$property must be a string", lambda v: isinstance(v, str))
-boolean = Rule("isBoolean", "$property must be a boolean value", lambda v: isinstance(v, bool))
-integer = Rule("isInt", "$property must be an integer number", _is_int)
-number = Rule("isNumber", "$property must be a number conforming to the specified constraints", _is_number)
-positive = Rule("isPositive", "$property must be a positive number", lambda v: _is_number(v) and v > 0)
-array = Rule("isArray", "$property must be an array", lambda v: isinstance(v, list))
-object_ = Rule("isObject", "$property must be an object", lambda v: isinstance(v, dict))
-defined = Rule("isDefined", "$property should not be null or undefined", lambda v: v is not None)
-not_empty = Rule("isNotEmpty", "$property should not be empty", lambda v: v is not None and v != "")
+string: Rule = Rule("isString", "$property must be a string", lambda v: isinstance(v, str))
+boolean: Rule = Rule("isBoolean", "$property must be a boolean value", lambda v: isinstance(v, bool))
+integer: Rule = Rule("isInt", "$property must be an integer number", _is_int)
+number: Rule = Rule("isNumber", "$property must be a number conforming to the specified constraints", _is_number)
+positive: Rule = Rule("isPositive", "$property must be a positive number", lambda v: _is_number(v) and v > 0)
+array: Rule = Rule("isArray", "$property must be an array", lambda v: isinstance(v, list))
+object_: Rule = Rule("isObject", "$property must be an object", lambda v: isinstance(v, dict))
+defined: Rule = Rule("isDefined", "$property should not be null or undefined", lambda v: v is not None)
+not_empty: Rule = Rule("isNotEmpty", "$property should not be empty", lambda v: v is not None and v != "")
 
 
 def minimum(least: float) -> Rule:
@@ -95,7 +95,9 @@ def max_size(most: int) -> Rule:
     return Rule("arrayMaxSize", text, lambda v: isinstance(v, list) and len(v) <= most)
 
 
-array_not_empty = Rule("arrayNotEmpty", "$property should not be empty", lambda v: isinstance(v, list) and bool(v))
+array_not_empty: Rule = Rule(
+    "arrayNotEmpty", "$property should not be empty", lambda v: isinstance(v, list) and bool(v)
+)
 
 
 def one_of(values: Iterable[Any], *, name: str = "isEnum") -> Rule:
@@ -140,9 +142,9 @@ def _exists(value: str) -> bool:
     return True
 
 
-date_string = Rule("isDateString", "$property must be a valid ISO 8601 date string", is_iso_date)
-iso8601 = Rule("isISO8601", "$property must be a valid ISO 8601 date string", is_iso_date)
-strict_iso8601 = Rule("isISO8601", iso8601.text, lambda v: is_iso_date(v, strict=True))
+date_string: Rule = Rule("isDateString", "$property must be a valid ISO 8601 date string", is_iso_date)
+iso8601: Rule = Rule("isISO8601", "$property must be a valid ISO 8601 date string", is_iso_date)
+strict_iso8601: Rule = Rule("isISO8601", iso8601.text, lambda v: is_iso_date(v, strict=True))
 
 
 @lru_cache(maxsize=1)
@@ -160,7 +162,7 @@ def canonical_zone(name: str) -> str | None:
     return known or _zones().get(name.lower())
 
 
-time_zone = Rule(
+time_zone: Rule = Rule(
     "isTimeZone",
     "$property must be a valid IANA time-zone",
     lambda v: isinstance(v, str) and canonical_zone(v) is not None,
@@ -188,6 +190,6 @@ def is_url(value: Any, *, any_host: bool = False) -> bool:
     return parts.scheme in {"http", "https", "ftp"} and bool(host and (any_host or _HOST.fullmatch(host)))
 
 
-email = Rule("isEmail", "$property must be an email", is_email)
-url = Rule("isUrl", "$property must be a URL address", is_url)
-local_url = Rule("isUrl", url.text, lambda v: is_url(v, any_host=True))
+email: Rule = Rule("isEmail", "$property must be an email", is_email)
+url: Rule = Rule("isUrl", "$property must be a URL address", is_url)
+local_url: Rule = Rule("isUrl", url.text, lambda v: is_url(v, any_host=True))

@@ -28,7 +28,7 @@ from .throttle import Limit, Verdict, rate_headers, refusal
 if TYPE_CHECKING:
     from .app import Sandbox
 
-log = logging.getLogger("calcom_async.sandbox")
+log: logging.Logger = logging.getLogger("calcom_async.sandbox")
 
 BODY_LIMIT = 102_400
 #: How many of the latest requests `Sandbox.requests` holds at least: a sandbox may run for days.

@@ -105,7 +105,7 @@ class Store:
 
     def reset(self, seed: int) -> None:
         """Forget everything, and start ids and random names anew from `seed`."""
-        self.rng = random.Random(seed)
+        self.rng: random.Random = random.Random(seed)
         self._counters: defaultdict[str, int] = defaultdict(int)
         self._views: dict[Hashable, Any] = {}
         #: id, username, email, name, time_zone, week_start, time_format, default_schedule_id, avatar_url, bio,
@@ -129,7 +129,7 @@ class Store:
         self.schedules: dict[int, dict[str, Any]] = {}
         #: made by event_types.new_event_type: the wire form of GET, keys that start with "_" are never shown
         self.event_types: dict[int, dict[str, Any]] = {}
-        self.bookings = Bookings(self.changed)
+        self.bookings: Bookings = Bookings(self.changed)
         #: uid -> {uid, event_type_id, start, end, until, user_id}
         self.reservations: dict[str, dict[str, Any]] = {}
         #: id -> the wire form of GET, plus _kind ("user", "event_type", "team", "organization", "client") and _owner_id

@@ -9,7 +9,12 @@ from calcom_async.sandbox import errors
 from calcom_async.sandbox.rules import boolean, min_length, object_, string, url
 from calcom_async.sandbox.validation import Field, Form
 
-CREATED_AS = {"hideBranding": False, "timeZone": "Europe/London", "weekStart": "Sunday", "autoAcceptCreator": True}
+CREATED_AS: dict[str, str | bool] = {
+    "hideBranding": False,
+    "timeZone": "Europe/London",
+    "weekStart": "Sunday",
+    "autoAcceptCreator": True,
+}
 """What a create body starts from; validation errors echo these as if they had been sent."""
 
 _COMMON = (

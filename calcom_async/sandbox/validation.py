@@ -95,7 +95,7 @@ class Form:
 
     def __init__(self, *parts: Field | Check) -> None:
         self.parts = parts
-        self.fields = {part.name: part for part in parts if isinstance(part, Field)}
+        self.fields: dict[str, Field] = {part.name: part for part in parts if isinstance(part, Field)}
 
     def extended(self, *parts: Field | Check) -> Form:
         """The form with more parts behind its own."""

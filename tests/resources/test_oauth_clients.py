@@ -157,16 +157,16 @@ async def test_tokens_of_a_managed_user_work(cal, client):
         await ada.me.get()
 
 
-async def test_refresh_spends_the_refresh_token(cal, client, calcom_sandbox):
+async def test_refresh_spends_the_refresh_token(cal, platform, calcom_sandbox):
     """A refresh answers a new pair; the old refresh token is spent, the old access token goes on."""
-    pair = await client.refresh("sandbox-refresh-token")
+    pair = await platform.oauth_clients.refresh(CLIENT, "sandbox-refresh-token")
     assert last(calcom_sandbox) == Asked(
         "POST", f"/oauth/{CLIENT}/refresh", {}, {"refreshToken": "sandbox-refresh-token"}, None
     )
     assert (await cal.acting_as(AccessToken(pair.access_token)).me.get()).id == MIA
     assert (await cal.acting_as(AccessToken("sandbox-access-token")).me.get()).id == MIA
     with pytest.raises(BadRequestError, match="Invalid refresh token"):
-        await client.refresh("sandbox-refresh-token")
+        await platform.oauth_clients.refresh(CLIENT, "sandbox-refresh-token")
 
 
 async def test_force_refresh_ends_all_others(cal, client):

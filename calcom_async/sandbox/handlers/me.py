@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from calcom_async.sandbox.routes import Call, route
-from calcom_async.sandbox.rules import canonical_zone, check, integer, number, one_of, string, time_zone, url
+from calcom_async.sandbox.rules import Rule, canonical_zone, check, integer, number, one_of, string, time_zone, url
 from calcom_async.sandbox.validation import Field, Form
 
 LOCALES = (
@@ -26,13 +26,13 @@ def is_metadata(value: Any) -> bool:
     )
 
 
-metadata = check(
+metadata: Rule = check(
     "isValidMetadata",
     "Metadata must have at most 50 keys, each key up to 40 characters, and values up to 500 characters.",
     is_metadata,
 )
 
-hours = one_of((12, 24), name="isIn").saying("$property must be a number either 12 or 24")
+hours: Rule = one_of((12, 24), name="isIn").saying("$property must be a number either 12 or 24")
 
 PROFILE = Form(
     Field("email", string, optional=True),
