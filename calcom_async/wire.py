@@ -7,7 +7,7 @@ that a refusal means, `read` and `read_page` decode the rest. No function here p
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -28,6 +28,7 @@ from calcom_async.errors import (
     ServerError,
 )
 from calcom_async.models.pagination import Pagination
+from calcom_async.refusals import evidence
 
 T = TypeVar("T")
 
@@ -240,12 +241,9 @@ def check(request: Request, response: Response) -> None:
     """Raise the error that the status means; do nothing for a success."""
     if response.status < 300 or (request.redirects and response.status < 400):
         return
-    code, message, details = _refusal(response)
-    evidence: dict[str, Any] = {
+    told: dict[str, Any] = {
+        **evidence(response.status, response.body),
         "status": response.status,
-        "code": code,
-        "details": _without_echo(details),
-        "fields": _fields(code, message, details),
         "request_id": response.request_id,
         "rate_limits": response.limits,
         "method": request.method,
@@ -253,10 +251,10 @@ def check(request: Request, response: Response) -> None:
         "seconds": response.seconds,
     }
     if response.status == 429:
-        raise RateLimitedError(message, retry_after=retry_after(response) or 0.0, **evidence)
+        raise RateLimitedError(**told, retry_after=retry_after(response) or 0.0)
     if response.status >= 500:
-        raise ServerError(message, retry_after=max(_proxy_asks(response.headers), default=0.0), **evidence)
-    raise BY_STATUS.get(response.status, ApiError)(message, **evidence)
+        raise ServerError(**told, retry_after=max(_proxy_asks(response.headers), default=0.0))
+    raise BY_STATUS.get(response.status, ApiError)(**told)
 
 
 def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
@@ -434,92 +432,3 @@ def _lenient_struct(kind: type[msgspec.Struct], arguments: tuple[Any, ...], valu
         elif field.required:
             fields[field.name] = None
     return kind(**fields)
-
-
-# ------------------------------------------------------------------------------------------ the shapes of refusals
-
-
-def _refusal(response: Response) -> tuple[str | None, str, Any]:
-    """Code, message and details of a refusal, whichever of its five shapes (or a proxy's page) came."""
-    try:
-        body: Any = msgspec.json.decode(response.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        body = None
-    if not isinstance(body, dict):
-        return None, _page_summary(response), None
-    match body.get("error"):
-        case dict() as error:
-            return error.get("code"), _text(error.get("message")) or _page_summary(response), error.get("details")
-        case str() as code:
-            return code, _text(body.get("error_description") or body.get("message")) or code, None
-    return None, _text(body.get("message")) or _page_summary(response), None
-
-
-def _text(message: Any) -> str:
-    return ", ".join(map(str, message)) if isinstance(message, list) else str(message or "")
-
-
-def _page_summary(response: Response) -> str:
-    if 300 <= response.status < 400:
-        return "redirect, which is not followed with credentials; is base_url right?"
-    title = re.search(rb"<title>\s*(.{1,100}?)\s*</title>", response.body, re.IGNORECASE | re.DOTALL)
-    text = title[1] if title else response.body[:100]
-    return f"no answer of Cal.com but: {text.decode('utf-8', 'replace').strip() or 'an empty body'}"
-
-
-def _without_echo(details: Any) -> Any:
-    """Validation details repeat what was sent (`target`, `value`), secrets included: keep all but that."""
-    match details:
-        case dict():
-            return {name: _without_echo(item) for name, item in details.items() if name not in {"target", "value"}}
-        case list():
-            return [_without_echo(item) for item in details]
-    return details
-
-
-def _fields(code: str | None, message: str, details: Any) -> dict[str, list[str]]:
-    """Path and reasons of each rejected field, from whichever of the validation styles came."""
-    match details:
-        case {"errors": [*errors]}:
-            return dict(_constraints(errors, ""))
-    if " property is wrong," in message:
-        return _sentences(message)
-    if code == "BAD_REQUEST" and message.endswith(", "):
-        return _schema_issues(message)
-    return {}
-
-
-def _constraints(errors: Sequence[Any], prefix: str) -> Iterator[tuple[str, list[str]]]:
-    for error in errors:
-        path = f"{prefix}{error.get('property')}"
-        if constraints := error.get("constraints"):
-            yield path, list(constraints.values())
-        yield from _constraints(error.get("children") or (), path + ".")
-
-
-def _sentences(message: str) -> dict[str, list[str]]:
-    """`start property is wrong,text , attendee property is wrong, name property is wrong,text `; parents have none."""
-    first, *parts, last = message.split(" property is wrong,")
-    cut = [_next_property(part) for part in parts]
-    names, texts = [first, *(name for name, _ in cut)], [*(text for _, text in cut), last]
-    fields: dict[str, list[str]] = {}
-    for name, text in zip(names, texts, strict=True):
-        if text.strip():
-            fields.setdefault(name, []).append(text.strip())
-    return fields
-
-
-def _next_property(part: str) -> tuple[str, str]:
-    """The name at the end of what stands between two faults, and the text before it; a name may have blanks."""
-    if part.startswith(" "):
-        return part.strip(), ""
-    text, _, name = part.rpartition(" , " if " , " in part else " ")
-    return name, text
-
-
-def _schema_issues(message: str) -> dict[str, list[str]]:
-    """Path, dash, text: `responses - {email}email_error, metadata.k - Expected string, received number, `."""
-    issues: dict[str, list[str]] = {}
-    for path, field, text in re.findall(r"(\S+) - (?:\{(\w+)\})?(.*?), (?=\S+ - |$)", message):
-        issues.setdefault(f"{path}.{field}" if field else path, []).append(text)
-    return issues
