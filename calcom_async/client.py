@@ -92,8 +92,8 @@ class Calcom:
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         **config_fields: Any,
     ) -> None:
-        self.config = _configured(config, config_fields)
-        self.credentials = _credentials(credentials, self.config)
+        self.config: Config = _configured(config, config_fields)
+        self.credentials: Credentials = _credentials(credentials, self.config)
         self.limiter: Limiter = limiter if limiter is not None else TokenBucket()
         self._observer = Observer(on_event)
         agent = self.config.user_agent or f"calcom_async/{__version__}"

@@ -116,9 +116,9 @@ class ApiError(CalcomError):
         self.status = status
         self.code = code
         self.details = details
-        self.fields = {name: list(reasons) for name, reasons in (fields or {}).items()}
+        self.fields: dict[str, list[str]] = {name: list(reasons) for name, reasons in (fields or {}).items()}
         self.request_id = request_id
-        self.rate_limits = tuple(rate_limits)
+        self.rate_limits: tuple[RateLimit, ...] = tuple(rate_limits)
         self.method = method
         self.path = path
         self.seconds = seconds

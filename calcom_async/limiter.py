@@ -99,10 +99,10 @@ class Ledger:
 
     def __init__(self, bucket: Bucket, limit: int, window: float, now: float) -> None:
         self.bucket = bucket
-        self.gauges = {bucket.name: Gauge(limit, window)}
+        self.gauges: dict[str, Gauge] = {bucket.name: Gauge(limit, window)}
         self.on_the_way: dict[int, float] = {}
-        self.blocked_until = -inf
-        self.used_at = now
+        self.blocked_until: float = -inf
+        self.used_at: float = now
 
     def ready_at(self, now: float) -> float:
         """When the next request may go: any one limit with room is enough."""
@@ -256,7 +256,7 @@ class Desk:
     def __init__(self, ledger: Ledger, loop: asyncio.AbstractEventLoop) -> None:
         self.ledger = ledger
         self.loop = loop
-        self.line = Line()
+        self.line: Line = Line()
         self._opens_at = -inf
         self._timer: asyncio.TimerHandle | None = None
 

@@ -104,8 +104,8 @@ def limited(send: Send, limiter: Limiter, config: Config, observer: Observer) ->
 def authorized(send: Send, credentials: Credentials, place: str) -> Send:
     """Sign each request; when the token has expired, renew it once and sign again.
 
-    `place` is the server's address: the same key on two servers is counted twice. Renewals go to `send` directly and so
-    never pass through here themselves.
+    `place` is the server's address: the same key on two servers is counted twice. Renewals carry no credentials, so the
+    server counts them by its caller's address; they go to `send` directly and never pass through here themselves.
     """
 
     def signed(request: Request) -> Request:
@@ -116,13 +116,16 @@ def authorized(send: Send, credentials: Credentials, place: str) -> Send:
             budget=credentials.budget,
         )
 
+    async def renew(request: Request) -> Response:
+        return await send(msgspec.structs.replace(request, caller=place))
+
     async def authorize(request: Request) -> Response:
-        await credentials.refresh_soon(send)
+        await credentials.refresh_soon(renew)
         tried = credentials.fingerprint
         try:
             return await send(signed(request))
         except UnauthorizedError as refusal:
-            if not await credentials.renewed(send, tried, refusal):
+            if not await credentials.renewed(renew, tried, refusal):
                 raise
         return await send(signed(request))
 
@@ -139,7 +142,7 @@ class RetryBudget:
 
     def __init__(self, per_call: float) -> None:
         self.per_call = per_call
-        self.left = self.FULL
+        self.left: float = self.FULL
 
     def earn(self) -> None:
         """A call is being made."""

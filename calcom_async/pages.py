@@ -242,6 +242,10 @@ class Pages(Generic[T]):
             if ahead and cursor.skip >= self._horizon(limit):
                 break
             ahead.append(asyncio.ensure_future(self._fetch(cursor)))
+        if ahead[0].done():
+            await asyncio.sleep(
+                0
+            )  # a page that is there would be returned at once, and those just asked for never sent
         page = await ahead[0]
         ahead.popleft()
         return page

@@ -31,8 +31,8 @@ class Transport:
             raise ConfigError("trace_configs belong to the session; give them to the ClientSession that you pass")
         self.config = config
         self.borrowed = session
-        self.trace_configs = list(trace_configs)
-        self.headers = {"Accept": "application/json", "User-Agent": user_agent}
+        self.trace_configs: list[aiohttp.TraceConfig] = list(trace_configs)
+        self.headers: dict[str, str] = {"Accept": "application/json", "User-Agent": user_agent}
         self._session: ClientSession | None = None
         self._places = asyncio.Semaphore()
         self._timeout = self._within(config.timeout)

@@ -11,7 +11,7 @@ from calcom_async.cli.export import export_app
 from calcom_async.cli.ops import ops
 from calcom_async.cli.sandbox import sandbox
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     help="Cal.com from the command line. The key comes from CAL_API_KEY, the address from CAL_API_URL.",
     epilog=EXIT_CODES,
     no_args_is_help=True,

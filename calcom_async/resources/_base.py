@@ -77,8 +77,8 @@ class Resource:
 
     area: ClassVar[str] = ""
     """Its name in `Config.versions`."""
-    version: ClassVar[str | None] = None
-    """The `cal-api-version` that its paths need; None where any will do."""
+    version: ClassVar[str] = ""
+    """The `cal-api-version` that its paths need; empty where any will do."""
 
     def __init__(self, channel: Channel, scope: str = "", *scope_ids: int | str) -> None:
         self._channel = channel
