@@ -243,9 +243,7 @@ class Pages(Generic[T]):
                 break
             ahead.append(asyncio.ensure_future(self._fetch(cursor)))
         if ahead[0].done():
-            await asyncio.sleep(
-                0
-            )  # a page that is there would be returned at once, and those just asked for never sent
+            await asyncio.sleep(0)  # else those just asked for would not be sent before this page is used up
         page = await ahead[0]
         ahead.popleft()
         return page
