@@ -249,6 +249,11 @@ def _host(store: Store, event_type: Wire, host_id: int, bookings: Iterable[Booki
         _schedule(store, event_type, host_id),
         [_held(store, event_type, one, moved) for one in bookings if _blocks(event_type, one, host_id, email)],
         [(milliseconds(one["start"]), milliseconds(one["end"])) for one in store.busy if one["user_id"] == host_id],
+        away=[
+            (milliseconds(datetime.fromisoformat(one["start"])), milliseconds(datetime.fromisoformat(one["end"])))
+            for one in store.out_of_office.values()
+            if one["userId"] == host_id
+        ],
         fixed=_is_fixed(event_type, host_id),
     )
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from calcom_async.sandbox import errors
 from calcom_async.sandbox.clock import iso
 from calcom_async.sandbox.guards import OrgRole, reaches
+from calcom_async.sandbox.organization_users import delete_user
 from calcom_async.sandbox.routes import Call
 from calcom_async.sandbox.store import Store
-from calcom_async.sandbox.team_event_types import remove_event_type
 from calcom_async.sandbox.teams import role_in
 from calcom_async.sandbox.tokens import drop_tokens
 
@@ -98,10 +99,10 @@ def client_view(client: Client) -> dict[str, Any]:
     }
 
 
-def remove_client(store: Store, client: Client) -> None:
+def remove_client(store: Store, client: Client, now: datetime) -> None:
     """Drop a client with its managed users and webhooks."""
     for user_id in list(client["managed"]):
-        remove_user(store, client, user_id)
+        remove_user(store, client, user_id, now)
     for webhook in list(store.webhooks.values()):
         if (webhook["_kind"], webhook["_owner_id"]) == ("client", client["id"]):
             del store.webhooks[webhook["id"]]
@@ -150,14 +151,8 @@ def user_view(client: Client, user: User) -> dict[str, Any]:
     return shown | ({"metadata": user["metadata"]} if user["metadata"] else {})
 
 
-def remove_user(store: Store, client: Client, user_id: int) -> None:
-    """Drop a managed user with tokens, schedules and event types; bookings of theirs go, too."""
+def remove_user(store: Store, client: Client, user_id: int, now: datetime) -> None:
+    """Drop a managed user with tokens and all that is theirs."""
     drop_tokens(store, user_id, client["id"])
     client["managed"].remove(user_id)
-    for schedule in [one for one in store.schedules.values() if one["owner_id"] == user_id]:
-        del store.schedules[schedule["id"]]
-    for event_type in [one for one in store.event_types.values() if one["ownerId"] == user_id]:
-        remove_event_type(store, event_type)
-    for booking in [one for one in store.bookings.values() if one.user_id == user_id]:
-        del store.bookings[booking.uid]
-    del store.users[user_id]
+    delete_user(store, store.users[user_id], now)

@@ -93,11 +93,12 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One person who can be booked: hours, bookings, busy times of calendars, and what counts towards limits."""
+    """One person who can be booked: hours, bookings, busy times of calendars, absences, and what limits count."""
 
     schedule: Schedule
     bookings: Sequence[Held] = ()
     calendar: Sequence[tuple[int, int]] = ()
+    away: Sequence[tuple[int, int]] = ()
     counted: Sequence[Counted] = ()
     fixed: bool = True
 
@@ -161,7 +162,7 @@ def _together(hosts: Sequence[Host], ranges: Sequence[list[Range]]) -> list[Rang
 
 
 def _free(query: Query, event: Event, host: Host, shared: Sequence[Counted], span: Span) -> list[Range]:
-    busy = [*_booked(query, event, host, span), *_calendar(event, host)]
+    busy = [*_booked(query, event, host, span), *_calendar(event, host), *host.away]
     if event.limits:
         use = Use(host.counted, shared, query.duration or event.length)
         busy += limit_busy(event.limits, use, event.limit_zone, span)

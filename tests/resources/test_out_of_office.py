@@ -43,6 +43,17 @@ async def test_create(bo, calcom_sandbox):
     assert (made.user_id, made.to_user_id, made.notes, made.reason) == (BO, CY, "away", "vacation")
 
 
+async def test_away_days_have_no_slots(cal):
+    """A host who is away offers nothing on those days, and all the other days as before."""
+    event_type = (await cal.event_types.list().collect())[0]
+    week = {"event_type_id": event_type.id, "start": date(2027, 3, 1), "end": date(2027, 3, 5)}
+    before = await cal.slots.search(**week)
+    await of_user(cal, ANA).create(start=date(2027, 3, 2), end=date(2027, 3, 3))
+    after = await cal.slots.search(**week)
+    assert {*before} - {*after} == {date(2027, 3, 2), date(2027, 3, 3)}
+    assert all(after[day] == before[day] for day in after)
+
+
 async def test_times_are_of_utc(bo, calcom_sandbox):
     """A moment is written in UTC, so its day may be another one; a naive one is refused and not sent."""
     tokyo = timezone(timedelta(hours=9))

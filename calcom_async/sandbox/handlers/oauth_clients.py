@@ -97,7 +97,7 @@ def update_client(call: Call) -> object:
 @route("DELETE", ONE)
 def delete_client(call: Call) -> object:
     client = guarded_client(call, "ORG_ADMIN")
-    remove_client(call.store, client)
+    remove_client(call.store, client, call.clock.now())
     return client_view(client)
 
 
@@ -160,7 +160,7 @@ def update_managed_user(call: Call) -> object:
 def delete_managed_user(call: Call) -> object:
     client = _client(call)
     user = managed_user(call, client)
-    remove_user(call.store, client, user["id"])
+    remove_user(call.store, client, user["id"], call.clock.now())
     return user_view(client, user)
 
 
