@@ -191,7 +191,7 @@ class Calcom:
                 query=query_string(query or {}),
                 headers={"cal-api-version": version} if version else {},
                 body=None if body is None else encode(body),
-                repeatable=method == "GET" if repeatable is None else repeatable,
+                repeatable=_is_read(method, path) if repeatable is None else repeatable,
                 priority=self.config.priority,
             )
         )
@@ -370,6 +370,11 @@ def _below_base(path: str) -> str:
 def _template(path: str) -> str:
     """The path as events show it: what does not look like a word of the API is taken for an id."""
     return re.sub(r"[^/]+", lambda part: part[0] if WORD.fullmatch(part[0]) else "{}", path)
+
+
+def _is_read(method: str, path: str) -> bool:
+    """Whether a call only reads; the GETs that end an OAuth consent do more than that."""
+    return method in {"GET", "HEAD"} and not path.endswith(("/save", "/callback"))
 
 
 def _version_for(path: str) -> str | None:

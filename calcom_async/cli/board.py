@@ -29,7 +29,6 @@ class Board:
         self._left: int | None = None
         self._trouble = ""
         self._pause = ""
-        self._waiting_since: float | None = None
         self._started = self._waited_until = time.monotonic()
         self._line_due = 0.0
         self._bar = Progress(
@@ -50,7 +49,7 @@ class Board:
 
     async def _follow(self, cal: Calcom) -> None:
         while True:
-            self._look(cal.stats(), time.monotonic())
+            self._look(cal.stats())
             self._show()
             await asyncio.sleep(self.LOOK_EVERY)
 
@@ -73,15 +72,14 @@ class Board:
         self._count = count
         self._show()
 
-    def _look(self, stats: Stats, now: float) -> None:
-        """See in the limiter whether everything stands still, and since when."""
+    def _look(self, stats: Stats) -> None:
+        """See in the limiter whether everything stands still, and for how long."""
         blocked = max((bucket.blocked for bucket in stats.limits), default=0)
-        waiting = any(bucket.waiting and not bucket.in_flight for bucket in stats.limits)
-        self._waiting_since = (self._waiting_since or now) if waiting else None
+        opens_in = max((one.opens_in for one in stats.limits if one.waiting and not one.in_flight), default=0)
         if blocked:
             self._pause = f"blocked by the rate limit for {blocked:.0f} s"
-        elif self._waiting_since:
-            self._pause = f"rate limit: waiting {now - self._waiting_since:.0f} s"
+        elif opens_in:
+            self._pause = f"waiting for the rate limit, {opens_in:.0f} s"
         else:
             self._pause = ""
 
