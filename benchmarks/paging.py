@@ -61,7 +61,7 @@ def frugal(url: str) -> Any:
 
 @asynccontextmanager
 async def pydantic(url: str) -> AsyncIterator[Round]:
-    """Httpx and pydantic, by hand: what the other async clients of this API are made of."""
+    """Httpx and pydantic, by hand, as other async clients do it."""
     import httpx
 
     from benchmarks.pydantic_models import BookingsPage

@@ -1,4 +1,4 @@
-"""Calcom, the session manager: stacks the middleware, hangs the resources on it, opens and closes."""
+"""Calcom: one client, its layers put together and its resources within reach."""
 
 from __future__ import annotations
 
@@ -354,7 +354,13 @@ def _credentials(given: Credentials | str | None, config: Config) -> Credentials
             "no credentials: pass an API key to Calcom(), or set CAL_API_KEY in the environment "
             "(a config= of yours reads it when made by Config.from_env())"
         )
-    return ApiKey(given) if isinstance(given, str) else given
+    if isinstance(given, str):
+        return ApiKey(given)
+    if not hasattr(given, "fingerprint"):
+        raise ConfigError(
+            f"credentials are a key as text, an ApiKey, a PlatformClient or an AccessToken, not {type(given).__name__}"
+        )
+    return given
 
 
 def _below_base(path: str) -> str:

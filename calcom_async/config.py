@@ -15,6 +15,9 @@ from calcom_async.errors import ConfigError
 
 BASE_URL = "https://api.cal.com/v2"
 
+AREAS = ("bookings", "event_types", "schedules", "slots")
+"""Areas of the API whose paths need a `cal-api-version`."""
+
 _POSITIVE = (
     "timeout",
     "connect_timeout",
@@ -53,7 +56,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Repeats that the client may make per call, on average: trouble must not multiply the load on the server."""
 
     rate_limit: int | None = None
-    """Calls a minute to start from, instead of the documented limit for the kind of credential."""
+    """Calls a minute to start from, instead of the documented limit; the figure of the first answer replaces it."""
     max_wait: float | None = None
     """Longest wait for the rate limit before `RateLimitedError` is raised at once; None waits as long as it takes."""
     priority: int = 0
@@ -79,6 +82,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError(f"Config.rate_limit must be at least 1 a minute, not {self.rate_limit!r}")
         if self.max_wait is not None and not _number(self.max_wait) >= 0:
             raise ConfigError(f"Config.max_wait must be seconds from 0 on, or None, not {self.max_wait!r}")
+        if _number(self.priority) != self.priority:
+            raise ConfigError(f"Config.priority must be a number, not {self.priority!r}")
+        for area, version in self.versions.items():
+            if area not in AREAS or not isinstance(version, str):
+                raise ConfigError(
+                    f"Config.versions holds texts by area ({', '.join(AREAS)}), not {area!r}: {version!r}"
+                )
 
     def __rich_repr__(self) -> Any:
         for name, default in zip(self.__struct_fields__, self.__struct_defaults__, strict=True):
@@ -117,7 +127,7 @@ def _checked_url(url: str, *, allow_http: bool) -> str:
     if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
         raise ConfigError(f"{url!r} would send the key in clear; use https, or allow_http=True if you must")
     path = parts.path.rstrip("/")
-    return f"{parts.scheme}://{parts.netloc}{path if path.endswith('/v2') else path + '/v2'}"
+    return f"{parts.scheme}://{parts.netloc}{path if path.lower().endswith('/v2') else path + '/v2'}"
 
 
 def _is_loopback(host: str) -> bool:

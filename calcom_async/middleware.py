@@ -1,4 +1,4 @@
-"""retrying(authorized(limited(observed(exchange)))): each takes a `Send` and returns a `Send` that adds one thing.
+"""retrying(authorized(limited(observed(exchange)))): functions from `Send` to `Send`, one task each.
 
 Retry is outermost, so that each attempt carries fresh credentials and pays its own place under the limit.
 """

@@ -44,7 +44,8 @@ def _page_summary(status: int, body: bytes) -> str:
         return "redirect, which is not followed with credentials; is base_url right?"
     title = re.search(rb"<title>\s*(.{1,100}?)\s*</title>", body, re.IGNORECASE | re.DOTALL)
     text = title[1] if title else body[:100]
-    return f"no answer of Cal.com but: {text.decode('utf-8', 'replace').strip() or 'an empty body'}"
+    words = " ".join(text.decode("utf-8", "replace").split())
+    return f"no answer of Cal.com but: {words or 'an empty body'}"
 
 
 def _without_echo(details: Any) -> Any:

@@ -54,7 +54,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     body: bytes | None = None
     repeatable: bool = False
-    """Whether doing it twice is the same as doing it once: a property of the operation, not of the verb."""
+    """Whether asking twice does no more than asking once; the operation decides that, whatever its verb."""
     redirects: bool = False
     """Whether a redirect is the answer that is hoped for; none is ever followed."""
     throttle: Throttle | None = None

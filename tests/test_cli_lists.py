@@ -68,8 +68,15 @@ def test_a_word_narrows(run, word):
 def test_a_word_of_nothing(run):
     """A word that is nowhere is said so, with an exit code."""
     told = run("ops", "nonsense")
-    assert (told.exit_code, told.stdout) == (1, "")
+    assert (told.exit_code, told.stdout) == (2, "")
     assert "nonsense" in told.stderr
+
+
+def test_the_columns_that_tell_most_come_first(run, account):
+    """A table of event types shows what they are called, however many settings stand before it."""
+    told = run("api", "GET", "/v2/event-types", "--all", COLUMNS="80")
+    assert told.exit_code == 0
+    assert {"id", "title", "slug"} <= set(told.stdout.splitlines()[0].split())
 
 
 def test_operations_as_json(run):

@@ -396,3 +396,10 @@ async def test_a_user_agent_of_ones_own():
     """Requests name the package and its version, or what the settings say."""
     assert (await asked("GET", "/v2/me")).headers["user-agent"].startswith("calcom_async/")
     assert (await asked("GET", "/v2/me", settings={"user_agent": "mine/1"})).headers["user-agent"] == "mine/1"
+
+
+@pytest.mark.parametrize("credentials", [5, b"cal_x", object()])
+def test_what_is_no_credential_is_told(credentials):
+    """Anything but a text or one of the three kinds is refused by name of its type, never by its value."""
+    with pytest.raises(ConfigError, match=f"not {type(credentials).__name__}$"):
+        Calcom(credentials)

@@ -120,3 +120,12 @@ def test_an_empty_variable_is_no_value(monkeypatch):
     monkeypatch.setenv("CAL_API_KEY", "")
     monkeypatch.setenv("CAL_API_URL", "")
     assert Config.from_env() == Config()
+
+
+@pytest.mark.parametrize(
+    "fields", [{"versions": {"bokings": "x"}}, {"versions": {"bookings": 5}}, {"priority": "high"}]
+)
+def test_settings_that_would_be_ignored_or_fail_later_are_refused(fields):
+    """A misspelt area, a version that is no text and a priority that is no number are told when they are set."""
+    with pytest.raises(ConfigError, match=next(iter(fields))):
+        Config(**fields)

@@ -201,7 +201,7 @@ def test_a_bare_body_with_a_list_of_messages():
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"<html><head><title>502 Bad\nGateway</title></head>", "no answer of Cal.com but: 502 Bad\nGateway"),
+        (b"<html><head><title>502 Bad\nGateway</title></head>", "no answer of Cal.com but: 502 Bad Gateway"),
         (b"", "no answer of Cal.com but: an empty body"),
         (b"[1]", "no answer of Cal.com but: [1]"),
         (b"\xff\xfe", "no answer of Cal.com but: \ufffd\ufffd"),

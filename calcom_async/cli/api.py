@@ -10,6 +10,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from calcom_async.cli.connection import (
     ApiKeyOption,
@@ -24,6 +25,8 @@ from calcom_async.cli.connection import (
 )
 from calcom_async.errors import InvalidRequestError
 from calcom_async.models.me import Me
+
+METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE", "HEAD")
 
 
 def api(
@@ -49,6 +52,8 @@ def api(
         params, payload = _params(query or []), _body(body)
     except InvalidRequestError as error:
         fail(error)
+    if method.upper() not in METHODS:
+        fail(InvalidRequestError(f"the method is one of {', '.join(METHODS)}, not {method!r}"))
     if everything and (method.upper() != "GET" or payload is not None):
         fail(InvalidRequestError("--all goes through a list: GET, and no --body"))
     place = where(context, base_url, api_key, sandbox)
@@ -121,8 +126,8 @@ def whoami(
         return
     table = Table(show_header=False, box=None)
     for name, value in msgspec.structs.asdict(me).items():
-        if value is not None:
-            table.add_row(name, str(value))
+        if value is not None and not isinstance(value, msgspec.Struct):
+            table.add_row(name, Text(str(value)))
     Console().print(table)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from calcom_async.cli.spelling import operation_of
 from calcom_async.client import Calcom
@@ -19,6 +20,10 @@ from calcom_async.wire import WHOLE, Cursor, Listing, Page
 
 COLUMNS = 8
 """A table shows no more of a row than this."""
+TELLING = (
+    "id", "uid", "title", "name", "slug", "status", "start", "end", "lengthInMinutes", "email", "subscriberUrl", "role"
+)  # fmt: skip
+"""Fields that come first in a table, in this order."""
 
 
 async def all_rows(cal: Calcom, path: str, query: Mapping[str, Any], *, version: str | None = None) -> list[Any]:
@@ -85,14 +90,15 @@ def print_rows(rows: Sequence[Any], *, json: bool) -> None:
 
 
 def _columns(rows: Sequence[Any]) -> list[str]:
-    """The first few names with a plain value in some row."""
+    """The names that tell a reader most, of those that have a plain value in some row."""
     names: dict[str, None] = {}
     for row in rows:
         fields = row if isinstance(row, dict) else {"value": row}
         names |= dict.fromkeys(name for name, value in fields.items() if isinstance(value, str | int | float))
-    return [*names][:COLUMNS]
+    telling = [name for name in TELLING if name in names]
+    return [*telling, *(name for name in names if name not in TELLING)][:COLUMNS]
 
 
-def _cell(value: Any) -> str:
-    # Text comes from strangers: brackets in it are no markup.
-    return "" if value is None else str(value).replace("[", r"\[")
+def _cell(value: Any) -> Text:
+    # Text comes from strangers: what looks like markup in it is none.
+    return Text("" if value is None else str(value))

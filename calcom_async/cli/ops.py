@@ -25,7 +25,7 @@ def ops(
     wanted = [(one, ways) for one, ways in spellings() if _mentions(word.casefold(), one, ways)]
     if not wanted:
         typer.echo(f"no operation has {word!r} in its path or spelling", err=True)
-        raise typer.Exit(1)
+        raise typer.Exit(2)
     _print_json(wanted) if json else _print_lines(wanted)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from typing import Annotated
 
@@ -36,6 +37,7 @@ def sandbox(
         seed_dialect=seed_dialect,
         port=port,
     )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with server:
             typer.echo(f"export CAL_API_URL={server.url} CAL_API_KEY={server.api_key}")

@@ -165,11 +165,14 @@ SINKS: dict[str, type[FileSink]] = {".jsonl": JsonlSink, ".ndjson": JsonlSink, "
 
 
 def open_sink(path: str | os.PathLike[str], format: str | None = None) -> FileSink:
-    """A sink for a file, by `format` ("jsonl" or "csv") or else by the end of its name; JSON lines for a device."""
-    path = Path(path)
+    """A sink for a file, by `format` ("jsonl" or "csv") or else by the end of its name; JSON lines for a device.
+
+    `-` is the standard output.
+    """
+    path = Path("/dev/stdout" if str(path) == "-" else path)
     suffix = f".{format}" if format else path.suffix.lower()
     if not suffix and (path.is_char_device() or path.is_fifo()):
         suffix = ".jsonl"
     if suffix not in SINKS:
-        raise InvalidRequestError(f"cannot tell the format of {path}: name it .jsonl or .csv, or give the format")
+        raise InvalidRequestError(f"cannot tell the format of {path}: name it .jsonl or .csv, or say --format")
     return SINKS[suffix](path)

@@ -1,4 +1,4 @@
-"""What Cal.com sends and accepts, as msgspec structs; each area loads when one of its names is first used."""
+"""Answers and request bodies of the API as msgspec structs; an area is imported with the first of its names."""
 
 from typing import TYPE_CHECKING
 

@@ -42,7 +42,7 @@ def scheduling_type(name: SchedulingType) -> SchedulingType:
 
 
 class EventTypeUser(Model, frozen=True, kw_only=True):
-    """A user of an event type; `metadata` is the user's raw one, readable without credentials."""
+    """A user of an event type; its `metadata` is as stored, and anybody may read it."""
 
     id: int
     name: str | None = None

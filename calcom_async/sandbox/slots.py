@@ -134,6 +134,7 @@ def _span(query: Query, event: Event) -> Span:
     yesterday = start_of_day(query.now - DAY)
     if event.window.rolling and start >= yesterday:
         start = month_before(start)
+    # No notice at all counts as one minute: the server takes 0 for "not set".
     soonest = query.now + (event.notice or 1) * MINUTE
     start = max(start, soonest)
     return Span(start - start % SECOND, query.end, query.booker)
