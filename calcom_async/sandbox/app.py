@@ -18,7 +18,7 @@ from .faults import Faults
 from .routes import ROUTES, RouteTable
 from .seed import API_KEY, populate
 from .server import Seen, Server
-from .store import Store
+from .store import Store, Ties
 from .throttle import Limit, Throttler
 
 assert handlers.__all__, "importing the handlers registers their routes"
@@ -34,7 +34,11 @@ class Sandbox:
 
     `bookings` rows are made up from `seed`. `rate_limit` requests a `window` of seconds are allowed to each caller
     (None: a million), one more blocks for `block` seconds. `ties` makes equal sort keys common, and their order
-    unstable from page to page. `now` freezes the clock. `seed_dialect` is for handlers that speak the older texts.
+    unstable from page to page; "restless" makes it unstable from request to request. `now` freezes the clock.
+    `race_window` is how many seconds a create takes between finding its time free and keeping the booking: of accepted
+    bookings with one host, start and end that meet there, one is made and the others lose the race (409, not the 400
+    of a time that is seen to be taken). As on the server, nothing stops others that meet, pending or overlapping ones.
+    With 0 nobody ever meets. `seed_dialect` is for handlers that speak the older texts.
     """
 
     def __init__(
@@ -46,13 +50,15 @@ class Sandbox:
         rate_limit: int | None = None,
         window: float = 60,
         block: float = 60,
-        ties: bool = False,
+        ties: Ties = False,
+        race_window: float = 0,
         seed_dialect: bool = False,
         port: int = 0,
     ) -> None:
         self.rate_limit: int = UNLIMITED if rate_limit is None else rate_limit
         self.window = window
         self.block = block
+        self.race_window = race_window
         self.seed_dialect = seed_dialect
         self.api_key = API_KEY
         self.clock: Clock = Clock(now)
@@ -66,7 +72,7 @@ class Sandbox:
         self._seed = seed
         self._port = port
         self._runtime: _Runtime | None = None
-        populate(self.store, self.clock, bookings=bookings, ties=ties)
+        populate(self.store, self.clock, bookings=bookings, ties=bool(ties))
 
     # --- life
 
@@ -108,7 +114,7 @@ class Sandbox:
         self.throttler.clear()
         self.requests.clear()
         self.failures.clear()
-        populate(self.store, self.clock, bookings=self._bookings, ties=self.store.ties)
+        populate(self.store, self.clock, bookings=self._bookings, ties=bool(self.store.ties))
 
     # --- work in the sandbox's thread
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
+from sys import float_info
 
 from .booking_view import GONE
 from .store import Booking, Store
@@ -26,8 +27,10 @@ KEYS: dict[str, Key] = {
     "start": lambda one: one.start.timestamp(),
     "end": lambda one: one.end.timestamp(),
     "created": lambda one: one.created_at.timestamp(),
-    "updated": lambda one: one.updated_at.timestamp(),
+    # A null is above every figure, as in PostgreSQL: last ascending, first descending, within no bounds.
+    "updated": lambda one: one.updated_at.timestamp() if one.updated_at else inf,
 }
+EVER = float_info.max
 # The server leaves these two out of the count that it gives as totalItems.
 UNCOUNTED = ("created", "updated")
 
@@ -49,9 +52,7 @@ class Order:
         """The rows, already in this order, whose sort field lies in [low, high]."""
         if self.descending:
             low, high = -high, -low
-        first = bisect_left(rows, low, key=self.key) if low != -inf else 0
-        last = bisect_right(rows, high, key=self.key) if high != inf else len(rows)
-        return rows[first:last]
+        return rows[bisect_left(rows, low, key=self.key) : bisect_right(rows, high, key=self.key)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +109,7 @@ def _within(rows: list[Booking], query: BookingQuery, fields: Iterable[str]) -> 
 
 def _figures(bounds: Bounds) -> tuple[float, float]:
     low, high = bounds
-    return (low.timestamp() if low else -inf, high.timestamp() if high else inf)
+    return (low.timestamp() if low else -EVER, high.timestamp() if high else EVER)
 
 
 def _filters(query: BookingQuery, now: datetime) -> Iterable[Keep]:

@@ -94,7 +94,7 @@ def _common(store: Store, booking: Booking) -> Wire:
         "location": location,
         "absentHost": booking.absent_host,
         "createdAt": iso(booking.created_at),
-        "updatedAt": iso(booking.updated_at),
+        "updatedAt": iso(booking.updated_at) if booking.updated_at else None,
         "rating": booking.rating,
         "icsUid": booking.ics_uid,
     }
@@ -181,7 +181,7 @@ def old_view(store: Store, booking: Booking) -> Wire:
         "startTime": iso(booking.start),
         "endTime": iso(booking.end),
         "createdAt": iso(booking.created_at),
-        "updatedAt": iso(booking.updated_at),
+        "updatedAt": iso(booking.updated_at) if booking.updated_at else None,
         "metadata": booking.metadata,
         "responses": booking.responses,
         "eventTypeId": booking.event_type_id,

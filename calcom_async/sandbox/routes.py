@@ -4,7 +4,8 @@
     def get_booking(call: Call) -> object:
         return render(call.store.bookings[call.path["bookingUid"]])
 
-A handler returns the value of `data`, or one of `Page`, `Bare`, `Status`, or raises a `Refusal`.
+A handler returns the value of `data`, or one of `Page`, `Bare`, `Status`, or raises a `Refusal`. One that is `async`
+lets other requests in wherever it awaits; all else happens between two requests.
 """
 
 from __future__ import annotations

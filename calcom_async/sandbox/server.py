@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha1
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 from uuid import uuid4
@@ -125,12 +126,12 @@ class Server:
         fault = self._sandbox.faults.strike(incoming.method, incoming.path)
         if fault is not None and fault.slow:
             await asyncio.sleep(fault.slow)
-        answer = self._instead(fault, incoming) if fault and fault.instead else self.answer(incoming)
+        answer = self._instead(fault, incoming) if fault and fault.instead else await self.answer(incoming)
         self._record(incoming, answer.status)
         self._sandbox.faults.answered(incoming.method, incoming.path, self._sandbox.store)
         return await _send(request, _spoil(answer, fault), fault)
 
-    def answer(self, incoming: Incoming) -> Answer:
+    async def answer(self, incoming: Incoming) -> Answer:
         """The whole server as a function from a request to an answer."""
         if incoming.method == "OPTIONS":
             return Answer(204, headers=dict(_PREFLIGHT))
@@ -142,11 +143,11 @@ class Server:
             answer = self._refused(bad_request(str(error)), incoming)
             answer.headers["X-Request-Id"] = "unknown-request-id"
             return answer
-        answer = self._routed(incoming, body)
+        answer = await self._routed(incoming, body)
         answer.headers.setdefault("X-Request-Id", str(uuid4()))
         return _conditional(incoming, answer)
 
-    def _routed(self, incoming: Incoming, body: dict[str, Any]) -> Answer:
+    async def _routed(self, incoming: Incoming, body: dict[str, Any]) -> Answer:
         found = self._table.find(incoming.method, incoming.path, incoming.version)
         if found is None:
             return self._refused(not_found(f"Cannot {incoming.method} {incoming.url}"), incoming)
@@ -161,7 +162,7 @@ class Server:
             rates = rate_headers(verdicts)
             if (refused := refusal(verdicts)) is not None:
                 raise refused
-            answer = self._handled(route, path, sent, incoming, body)
+            answer = await self._handled(route, path, sent, incoming, body)
         except Refusal as error:
             answer = self._refused(error, incoming)
         answer.headers = rates | answer.headers
@@ -174,7 +175,7 @@ class Server:
             limits = [Limit(*route.limit, sandbox.window, sandbox.block)]
         return sandbox.throttler.hit(sent.tracker(ip), limits, sandbox.clock.monotonic())
 
-    def _handled(
+    async def _handled(
         self, route: Route, path: dict[str, str], sent: Credentials, incoming: Incoming, body: dict[str, Any]
     ) -> Answer:
         sandbox = self._sandbox
@@ -191,7 +192,8 @@ class Server:
             incoming.headers,
         )
         try:
-            return _render(route, route.handler(call))
+            result = route.handler(call)
+            return _render(route, await result if isawaitable(result) else result)
         except Refusal:
             raise
         except Exception as error:

@@ -13,7 +13,8 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from itertools import count
+from typing import Any, Literal, Protocol, TypeVar
 
 from .throttle import Limit
 
@@ -27,6 +28,8 @@ class Identified(Protocol):
 R = TypeVar("R", bound=Identified)
 T = TypeVar("T")
 Key = Callable[[Any], Any]
+#: Whether equal rows change places: not at all, with the page that is asked for, with every request.
+Ties = bool | Literal["restless"]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -36,6 +39,7 @@ class Booking:
     `attendees` are wire dicts plus "id" (name, email, displayEmail, timeZone, language, absent, phoneNumber?);
     `responses` are the booking field answers as stored, and may lack name and email, which the first attendee has;
     `seats` are dicts {seat_uid, attendee_id, responses, metadata}; `references` {type, eventUid, ...} wire dicts.
+    `updated_at` may be None, as in the real table: no filter on it finds such a row.
     """
 
     id: int
@@ -45,7 +49,7 @@ class Booking:
     start: datetime
     end: datetime
     created_at: datetime
-    updated_at: datetime
+    updated_at: datetime | None
     status: str = "accepted"
     description: str | None = ""
     event_type_id: int | None = None
@@ -99,8 +103,8 @@ class Bookings(dict[str, Booking]):
 class Store:
     """Everything that the sandbox knows, and the few questions that several handlers ask about it."""
 
-    def __init__(self, *, seed: int = 0, ties: bool = False) -> None:
-        self.ties = ties
+    def __init__(self, *, seed: int = 0, ties: Ties = False) -> None:
+        self.ties: Ties = ties
         self.reset(seed)
 
     def reset(self, seed: int) -> None:
@@ -108,6 +112,7 @@ class Store:
         self.rng: random.Random = random.Random(seed)
         self._counters: defaultdict[str, int] = defaultdict(int)
         self._views: dict[Hashable, Any] = {}
+        self._cuts = count()
         #: id, username, email, name, time_zone, week_start, time_format, default_schedule_id, avatar_url, bio,
         #: brand_color, dark_brand_color, locale, metadata, organization_id
         self.users: dict[int, dict[str, Any]] = {}
@@ -216,13 +221,15 @@ class Store:
     def cut(self, ordered: Sequence[R], key: Key, skip: int, take: int, salt: object = None) -> list[R]:
         """A page of sorted rows; with `ties`, rows of equal key change places with the salt, across page borders.
 
-        A database promises no order among equals, so two pages of one walk may both, or neither, show a row.
+        A database promises no order among equals, so two pages of one walk may both, or neither, show a row; and when
+        ties are "restless", the same page asked for again may show others.
         """
         stop = min(skip + take, len(ordered))
         if not self.ties or skip >= stop:
             return list(ordered[skip:stop])
         first, last = _widen(ordered, key, skip, stop)
-        return _scramble(ordered[first:last], key, (salt, skip, take))[skip - first : stop - first]
+        turn = (next(self._cuts),) if self.ties == "restless" else ()
+        return _scramble(ordered[first:last], key, (salt, skip, take, *turn))[skip - first : stop - first]
 
 
 def _widen(ordered: Sequence[Any], key: Key, start: int, stop: int) -> tuple[int, int]:

@@ -34,7 +34,8 @@ def serve(sandbox, *routes):
 
     def answer(method, path, **headers):
         url, _, query = path.partition("?")
-        return server.answer(Incoming(method, url, query, {"Authorization": "cal_sandbox"} | headers, b"", "ip"))
+        incoming = Incoming(method, url, query, {"Authorization": "cal_sandbox"} | headers, b"", "ip")
+        return asyncio.run(server.answer(incoming))
 
     return answer
 

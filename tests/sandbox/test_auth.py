@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -30,7 +31,7 @@ def answer(auth, headers, *, kinds=(), prepare=lambda store: None):
     sandbox = Sandbox()
     prepare(sandbox.store)
     route = Route("GET", "/v2/x", lambda call: [call.caller.kind, call.caller.user_id], auth=auth, kinds=kinds)
-    reply = Server(sandbox, RouteTable([route])).answer(Incoming("GET", "/v2/x", "", headers, b"", "ip"))
+    reply = asyncio.run(Server(sandbox, RouteTable([route])).answer(Incoming("GET", "/v2/x", "", headers, b"", "ip")))
     body = json.loads(reply.body)
     return (reply.status, body["data"]) if reply.status == 200 else (reply.status, body["error"]["message"])
 

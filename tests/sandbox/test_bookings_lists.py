@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from asking import recorded
-from booking_desk import ANA, BO, CY, MONDAY, SALES, Desk, ada, at
+from asking import Api, asking, recorded
+from booking_desk import ANA, BO, CLASS, CY, MONDAY, SALES, Desk, ada, at
 
 from calcom_async.sandbox import Sandbox
 
@@ -168,3 +168,25 @@ def test_a_walk_over_many_bookings_is_quick_and_whole():
     assert len(found) == 20_000
     # A page costs some 5 ms; sorting 20,000 rows for each would cost ten times that even on a fast machine.
     assert took < 79 * 0.1
+
+
+@pytest.mark.parametrize(("ties", "orders"), [(True, 1), ("restless", 3)])
+def test_only_restless_ties_move_within_one_and_the_same_page(ties, orders):
+    """The same page asked for three times is the same with plain ties, and three others with restless ones."""
+    with asking("2024-08-13", bookings=300, now=MONDAY, ties=ties) as api:
+        pages = [api.get("/v2/bookings?take=50&sortCreated=asc").data for _ in range(3)]
+    assert len({tuple(one["uid"] for one in page) for page in pages}) == orders
+    assert all([one["createdAt"] for one in page] == [one["createdAt"] for one in pages[0]] for page in pages)
+
+
+def test_a_booking_that_was_never_updated_says_null(desk):
+    """The update time of a row may be null, in today's form, in a seated one's and in that of 2024-04-15."""
+    plain, seated = desk.book(at(10))["uid"], desk.book(at(11), CLASS)["uid"]
+    for uid in (plain, seated):
+        desk.record(uid).updated_at = None
+    assert [desk.get(uid)["updatedAt"] for uid in (plain, seated)] == [None, None]
+    listed = desk.ana.get("/v2/bookings?sortUpdatedAt=desc").data
+    assert [one["updatedAt"] for one in listed] == [None, None]
+    assert desk.ana.get("/v2/bookings?afterUpdatedAt=2020-01-01").data == []
+    old = Api(desk.sandbox, "2024-04-15").get(f"/v2/bookings/{plain}").data
+    assert old["updatedAt"] is None

@@ -86,6 +86,24 @@ def test_bounds_on_the_sorted_key_find_what_a_scan_finds(field, descending):
     assert [key(one) for one in found] == sorted((key(one) for one in found), reverse=descending)
 
 
+@pytest.mark.parametrize(("direction", "expected"), [(False, ["old", "new", "null"]), (True, ["null", "new", "old"])])
+def test_a_null_sorts_above_every_time(direction, expected):
+    """Rows that were never updated come last by update ascending and first descending, as in PostgreSQL."""
+    updates = {"null": None, "new": NOW, "old": NOW - HOUR}
+    rows = [booking(1, NOW, updated_at=moment) for moment in updates.values()]
+    for row, name in zip(rows, updates, strict=True):
+        row.uid = name
+    assert names(run(rows, BookingQuery(sort=Order("updated", descending=direction))).rows) == expected
+
+
+@pytest.mark.parametrize("bounds", [(NOW, None), (None, NOW), (NOW, NOW)])
+@pytest.mark.parametrize("sort", [None, Order("updated"), Order("updated", descending=True)])
+def test_no_bound_on_the_update_finds_a_null(bounds, sort):
+    """A row that was never updated is neither after nor before a time, whether that is bisected or scanned."""
+    rows = [booking(1, NOW), booking(2, NOW, updated_at=None)]
+    assert names(run(rows, BookingQuery(bounds={"updated": bounds}, sort=sort)).rows) == ["b1"]
+
+
 def test_the_count_leaves_out_filters_on_creation_and_update():
     """TotalItems counts rows that the created and updated filters have removed from the page."""
     rows = [booking(number, NOW + HOUR * number, created_at=NOW - HOUR * number) for number in range(5)]

@@ -133,6 +133,19 @@ def test_order_with_ties_depends_on_the_query():
     assert store.order(store.bookings.values(), start, salt="a") != ordered
 
 
+def test_restless_ties_change_with_every_request():
+    """With `ties="restless"` the same page asked twice differs, though sorted; a reset starts the changes anew."""
+    sandbox = Sandbox(bookings=1000, now=NOW, ties="restless")
+    ordered = sandbox.store.order(sandbox.store.bookings.values(), start)
+    pages = [sandbox.store.cut(ordered, start, 100, 100) for _ in range(5)]
+    assert len({tuple(one.id for one in page) for page in pages}) == 5
+    assert all([one.start for one in page] == [one.start for one in ordered[100:200]] for page in pages)
+    sandbox.reset()
+    ordered = sandbox.store.order(sandbox.store.bookings.values(), start)
+    again = [sandbox.store.cut(ordered, start, 100, 100) for _ in range(5)]
+    assert [[one.uid for one in page] for page in again] == [[one.uid for one in page] for page in pages]
+
+
 def test_cached_until_changed():
     """A cached view is built once, and again when bookings come, go or are said to have changed."""
     store = Sandbox(bookings=3, now=NOW).store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -139,11 +140,15 @@ def test_endpoint_limit_replaces_the_default(credentials):
         Route("GET", "/v2/g", lambda call: None, auth="optional"),
     ]
     server = Server(sandbox, RouteTable(routes))
-    answers = [server.answer(Incoming("POST", f"/v2/g/{n}", "", credentials, b"", "ip")) for n in range(6)]
+
+    def answer(method, path):
+        return asyncio.run(server.answer(Incoming(method, path, "", credentials, b"", "ip")))
+
+    answers = [answer("POST", f"/v2/g/{n}") for n in range(6)]
     assert [answer.status for answer in answers] == [200] * 5 + [429]
     assert "X-RateLimit-Limit-Default" not in answers[0].headers
     assert answers[5].headers["X-RateLimit-Reset-Booking_guests_add"] == "60"
-    other = server.answer(Incoming("GET", "/v2/g", "", credentials, b"", "ip"))
+    other = answer("GET", "/v2/g")
     assert other.headers["X-RateLimit-Remaining-Default"] == "999999"
 
 

@@ -35,12 +35,12 @@ def shown(call: Call, booking: Booking) -> Wire:
 
 
 @route("POST", "/v2/bookings", version=VERSION, auth="optional", status=201)
-def create_booking(call: Call) -> object:
+async def create_booking(call: Call) -> object:
     wish = read_wish(call, CREATE.read_strict(call.body))
     if is_shared(wish.event_type) and not wish.instant:
-        booking, seat_uid = take_seat(call, wish)
+        booking, seat_uid = await take_seat(call, wish)
         return shown(call, booking) | {"seatUid": seat_uid} | NOT_MANAGED
-    made = [shown(call, one) | NOT_MANAGED for one in book(call, wish)]
+    made = [shown(call, one) | NOT_MANAGED for one in await book(call, wish)]
     if not wish.event_type.get("recurrence") or wish.instant:
         return made[0]
     # A round-robin series is made whole and answered without its first occurrence.

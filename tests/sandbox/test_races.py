@@ -1,0 +1,130 @@
+"""Creates that arrive in the same instant: who wins, and what the losers are told."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from asking import Answer, recorded
+from booking_desk import ANA, BO, CLASS, MONDAY, NOT_FREE, SIXTY, THIRTY, Desk, ada, at
+
+from calcom_async.sandbox import Sandbox
+
+LOST = (409, "booking_conflict_error")
+TAKEN = (400, NOT_FREE)
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    """A desk whose creates take a moment between look and insert; all that arrive at once look first."""
+    with Sandbox(now=MONDAY, race_window=0.001) as sandbox:
+        yield Desk(sandbox)
+        assert sandbox.failures == []
+
+
+@contextmanager
+def standstill(sandbox: Sandbox) -> Iterator[None]:
+    """Let the sandbox read nothing meanwhile, so that all that is sent arrives in one turn of its loop."""
+    stands, goes_on = threading.Event(), threading.Event()
+    holder = threading.Thread(target=sandbox.run, args=(lambda: (stands.set(), goes_on.wait(10)),))
+    holder.start()
+    try:
+        assert stands.wait(10)
+        yield
+    finally:
+        goes_on.set()
+        holder.join()
+
+
+def at_once(sandbox: Sandbox, *bodies: dict[str, Any]) -> list[Answer]:
+    """Ask for all these bookings in the same instant."""
+    headers = {"Content-Type": "application/json", "cal-api-version": "2024-08-13"}
+    with ExitStack() as stack:
+        place = urlsplit(sandbox.url).netloc
+        lines = [stack.enter_context(closing(http.client.HTTPConnection(place, timeout=10))) for _ in bodies]
+        with standstill(sandbox):
+            for line, body in zip(lines, bodies, strict=True):
+                line.request("POST", "/v2/bookings", json.dumps(body), headers)
+        replies = [line.getresponse() for line in lines]
+        return [Answer(reply.status, json.loads(reply.read())) for reply in replies]
+
+
+def wish(start: str = at(10), event_type: int = THIRTY, **more: Any) -> dict[str, Any]:
+    return {"eventTypeId": event_type, "start": start, "attendee": ada()} | more
+
+
+def outcome(answers: list[Answer]) -> tuple[int, set[tuple[int, str]]]:
+    """How many were booked, and what the others were told."""
+    refused = [one.refusal for one in answers if one.status != 201]
+    return len(answers) - len(refused), set(refused)
+
+
+def starts(desk: Desk) -> list[int]:
+    return [one.start.hour for one in desk.sandbox.store.bookings.values()]
+
+
+def test_of_fifty_identical_creates_one_wins(desk):
+    """One booking is made, 49 creates lose the race with 409, and whoever comes later sees a taken time: 400."""
+    answers = at_once(desk.sandbox, *[wish()] * 50)
+    assert outcome(answers) == (1, {LOST})
+    assert starts(desk) == [10]
+    assert desk.ask(at(10)).refusal == TAKEN
+
+
+def test_a_lost_race_reads_as_the_recorded_one(desk, shared):
+    """The loser's body is the one that a real server was seen to send."""
+    answers = at_once(desk.sandbox, wish(), wish())
+    lost = next(one for one in answers if one.status == 409)
+    assert lost.body == recorded(shared, "bookings_create_race_identical_1")
+
+
+def test_without_a_window_nobody_races():
+    """By default creates are handled one after another, so all but the first see a taken time."""
+    with Sandbox(now=MONDAY) as sandbox:
+        assert outcome(at_once(sandbox, *[wish()] * 50)) == (1, {TAKEN})
+        assert len(sandbox.store.bookings) == 1
+
+
+def test_the_key_is_host_start_and_end(desk):
+    """Another booker or event type makes no difference to the key; another time or another host does."""
+    twin = desk.event_type()
+    assert outcome(at_once(desk.sandbox, wish(), wish(event_type=twin, attendee=ada(email="b@x.test")))) == (1, {LOST})
+    assert outcome(at_once(desk.sandbox, wish(at(10.5)), wish(at(11)), wish(at(11.5)))) == (3, set())
+    bos = desk.team_event_type("collective", BO)
+    assert outcome(at_once(desk.sandbox, wish(at(15)), wish(at(15), bos))) == (2, set())
+
+
+def test_overlapping_creates_are_not_stopped(desk):
+    """The key knows identical times only: a longer booking of the same start is made as well."""
+    assert outcome(at_once(desk.sandbox, wish(), wish(event_type=SIXTY))) == (2, set())
+
+
+def test_pending_bookings_race_without_losing(desk):
+    """Six at the same moment make six pending bookings; one after another the first would be found again."""
+    asked = desk.event_type(confirmationPolicy={"type": "always", "blockUnconfirmedBookingsInBooker": True})
+    answers = at_once(desk.sandbox, *[wish(event_type=asked)] * 6)
+    assert len({one.data["uid"] for one in answers}) == 6
+    assert {one.data["status"] for one in answers} == {"pending"}
+
+
+def test_first_bookers_of_a_seated_time_race(desk):
+    """One of six gets a seat, five lose though seats are left; a retry then finds one."""
+    bodies = [wish(event_type=CLASS, attendee=ada(email=f"v{number}@x.test")) for number in range(6)]
+    answers = at_once(desk.sandbox, *bodies)
+    assert outcome(answers) == (1, {LOST})
+    loser = next(body for body, one in zip(bodies, answers, strict=True) if one.status == 409)
+    assert desk.ask(at(10), CLASS, attendee=loser["attendee"]).status == 201
+    assert starts(desk) == [10]
+
+
+def test_a_round_robin_gives_all_who_meet_the_same_host(desk):
+    """The host is chosen before the insert, so bookers who meet get the same one, and all but one lose."""
+    robin = desk.team_event_type("roundRobin", ANA, BO)
+    guests = [wish(at(15), robin, attendee=ada(email=f"v{number}@x.test")) for number in range(3)]
+    assert outcome(at_once(desk.sandbox, *guests)) == (1, {LOST})
