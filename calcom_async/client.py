@@ -55,7 +55,10 @@ WORD = re.compile(r"[a-z][a-z-]*\d{0,3}")
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """What the client did so far; `limits` is the limiter's own account, a value for each credential and limit."""
+    """What the client did so far, with those made from it by `acting_as` and `with_priority`.
+
+    `limits` is the limiter's own account, a value for each credential and limit.
+    """
 
     requests: int
     retries: int
@@ -155,7 +158,7 @@ class Calcom:
         twin.config = config or self.config
         twin.credentials = credentials or self.credentials
         twin.limiter = self.limiter
-        twin._observer = self._observer
+        twin._observer = self._observer.child()
         twin._transport = self._transport
         twin._retry_budget = self._retry_budget
         twin._in_use = self._in_use

@@ -36,18 +36,19 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 class Observer:
     """Counts events, logs them and hands them to the callback; one that fails is logged and never felt by the call."""
 
-    def __init__(self, on_event: Callable[[Event], object] | None = None) -> None:
+    def __init__(self, on_event: Callable[[Event], object] | None = None, *, parent: Observer | None = None) -> None:
         self.on_event = on_event
+        self._parent = parent
         self.counts: Counter[str] = Counter()
         self.seconds_waited: float = 0.0
 
+    def child(self) -> Observer:
+        """An observer with counts of its own, whose events count here as well."""
+        return Observer(self.on_event, parent=self)
+
     def emit(self, event: Event) -> None:
         """Pass one event to everybody concerned."""
-        self.counts[event.kind] += 1
-        if event.kind == "wait":
-            self.seconds_waited += event.seconds
-        elif event.kind == "request" and event.status == 429:
-            self.counts["refused"] += 1
+        self._count(event)
         if log.isEnabledFor(logging.DEBUG):
             log.debug(
                 "%s %s %s: %s, %.3f s, attempt %d, %s left",
@@ -64,3 +65,12 @@ class Observer:
                 self.on_event(event)
             except Exception:
                 log.exception("the on_event callback failed; the call goes on")
+
+    def _count(self, event: Event) -> None:
+        self.counts[event.kind] += 1
+        if event.kind == "wait":
+            self.seconds_waited += event.seconds
+        elif event.kind == "request" and event.status == 429:
+            self.counts["refused"] += 1
+        if self._parent:
+            self._parent._count(event)  # noqa: SLF001 - one of its own kind

@@ -54,6 +54,8 @@ class Pages(Generic[T]):
         prefetch: int = 0,
         strict: bool = False,
         name: str = "list",
+        model: Any = None,
+        identity: str = "id",
         raw: Callable[[], Pages[Raw]] | None = None,
     ) -> None:
         if skip < 0 or prefetch < 0:
@@ -66,6 +68,10 @@ class Pages(Generic[T]):
         self._prefetch = prefetch
         self._strict = strict
         self._name = name
+        self.model: Any = model
+        """What a row is decoded as; None where that is left open."""
+        self.identity: str = identity
+        """The field that tells a row from the others, in the server's spelling."""
         self._make_raw = raw
         self._page: Page[T] | None = None
         self._rows: list[T] = []

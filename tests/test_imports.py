@@ -44,6 +44,7 @@ HOMES = {
     "typer": {"cli", "__main__"},
     "rich": {"cli"},
     "pyarrow": {"export"},
+    "zstandard": {"export"},
     "dask": {"export"},
     "distributed": {"export"},
     "dlt": {"export"},

@@ -7,7 +7,7 @@ import typer
 from calcom_async import __version__
 from calcom_async.cli.api import api, whoami
 from calcom_async.cli.connection import EXIT_CODES, ApiKeyOption, BaseUrlOption, SandboxOption, Where
-from calcom_async.cli.export import export_app
+from calcom_async.cli.export import export_command
 from calcom_async.cli.ops import ops
 from calcom_async.cli.sandbox import sandbox
 
@@ -19,7 +19,7 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(export_app, name="export")
+app.command("export", epilog=EXIT_CODES, no_args_is_help=True)(export_command)
 app.command()(sandbox)
 app.command()(api)
 app.command()(whoami)

@@ -14,6 +14,9 @@ from calcom_async.cli.connection import stderr
 from calcom_async.client import Calcom, Stats
 from calcom_async.events import Event
 from calcom_async.export import Progress as Count
+from calcom_async.limiter import BucketStats
+
+A_MINUTE = 60.0
 
 
 class Board:
@@ -22,10 +25,12 @@ class Board:
     LOOK_EVERY = 0.25
     LINE_EVERY = 5.0
 
-    def __init__(self) -> None:
+    def __init__(self, noun: str) -> None:
         self.requests: int = 0
         self.waited: float = 0.0
-        self._count = Count(0, None, 0)
+        self._noun = noun
+        self._count = Count(0, None)
+        self._limit: BucketStats | None = None
         self._left: int | None = None
         self._trouble = ""
         self._pause = ""
@@ -67,6 +72,11 @@ class Board:
             self.waited += min(event.seconds, now - self._waited_until)
             self._waited_until = now
 
+    @property
+    def rows(self) -> int:
+        """Rows written so far."""
+        return self._count.rows
+
     def on_progress(self, count: Count) -> None:
         """Keep the count."""
         self._count = count
@@ -74,6 +84,7 @@ class Board:
 
     def _look(self, stats: Stats) -> None:
         """See in the limiter whether everything stands still, and for how long."""
+        self._limit = max(stats.limits, key=lambda one: one.limit, default=None)
         blocked = max((bucket.blocked for bucket in stats.limits), default=0)
         opens_in = max((one.opens_in for one in stats.limits if one.waiting and not one.in_flight), default=0)
         if blocked:
@@ -93,9 +104,19 @@ class Board:
 
     def _text(self) -> str:
         rows, total = self._count.rows, self._count.total
-        rate = rows / max(0.001, time.monotonic() - self._started)
+        passed = time.monotonic() - self._started
         left = "" if self._left is None else f"{self._left:,} calls left"
-        to_go = f"{timedelta(seconds=round((total - rows) / rate))} to go" if total and rate and total > rows else ""
         counted = f"{rows:,}" if total is None else f"{rows:,} of {total:,}"
-        done = [f"{counted} bookings", f"{rate:,.0f}/s"] if rows else ["no bookings yet"]
-        return ", ".join(filter(None, [*done, self._trouble or self._pause or left, to_go]))
+        done = [f"{counted} {self._noun}", f"{rows / max(0.001, passed):,.0f}/s"] if rows else [f"no {self._noun} yet"]
+        return ", ".join(filter(None, [*done, self._trouble or self._pause or left, self._to_go(passed)]))
+
+    def _to_go(self, passed: float) -> str:
+        """Time to the end at the pace so far, but not before the limit has let the last request go."""
+        rows, total = self._count.rows, self._count.total
+        if not (rows and total and total > rows):
+            return ""
+        seconds = (total - rows) * passed / rows
+        if self._limit:
+            beyond = (total - rows) * self.requests / rows - self._limit.available
+            seconds = max(seconds, beyond / self._limit.limit * A_MINUTE)
+        return f"{timedelta(seconds=round(seconds))} to go"

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import typer
 from rich.console import Console
 
+from calcom_async.auth import Credentials
 from calcom_async.client import Calcom
 from calcom_async.config import Config
 from calcom_async.errors import (
@@ -29,6 +30,7 @@ from calcom_async.errors import (
     UnauthorizedError,
 )
 from calcom_async.events import Event
+from calcom_async.limiter import Limiter
 from calcom_async.pages import IncompleteListWarning
 
 T = TypeVar("T")
@@ -77,21 +79,29 @@ def where(context: typer.Context, base_url: str | None, api_key: str | None, san
 
 
 @asynccontextmanager
-async def connect(place: Where, on_event: Callable[[Event], object] | None = None) -> AsyncIterator[Calcom]:
+async def connect(
+    place: Where,
+    on_event: Callable[[Event], object] | None = None,
+    *,
+    limiter: Limiter | None = None,
+    credentials: Credentials | str | None = None,
+) -> AsyncIterator[Calcom]:
     """A client, open, with the built-in sandbox behind it if that is what was asked for."""
+    settings: dict[str, Any] = {"on_event": on_event, "limiter": limiter}
     if place.sandbox:
         if place.base_url:
             raise ConfigError("--sandbox and --base-url name two places; give one of them")
         from calcom_async.sandbox import Sandbox
 
         with Sandbox(bookings=SANDBOX_BOOKINGS) as server:
-            async with Calcom(server.api_key, base_url=server.url, on_event=on_event) as cal:
+            async with Calcom(credentials or server.api_key, base_url=server.url, **settings) as cal:
                 yield cal
         return
     config = Config.from_env(**({"base_url": place.base_url} if place.base_url else {}))
-    if not (place.api_key or config.api_key):
+    credentials = credentials or place.api_key
+    if not (credentials or config.api_key):
         raise ConfigError("no API key: give --api-key, or set CAL_API_KEY, or try things out with --sandbox")
-    async with Calcom(place.api_key, config=config, on_event=on_event) as cal:
+    async with Calcom(credentials, config=config, **settings) as cal:
         yield cal
 
 
@@ -136,7 +146,12 @@ def run(main: Coroutine[Any, Any, T], *, left_behind: Callable[[], str] = str) -
 def fail(error: CalcomError, left_behind: str = "") -> NoReturn:
     """Say what went wrong and leave with the code of its kind."""
     say("[red]error:[/]", f"{error}\n{left_behind}" if left_behind else error)
-    raise typer.Exit(next(code for code, (_, kinds) in FAILURES.items() if isinstance(error, kinds))) from None
+    raise typer.Exit(code_of(error)) from None
+
+
+def code_of(error: BaseException | None) -> int:
+    """The exit code of a failure; 1 for one that is a bug of ours."""
+    return next((code for code, (_, kinds) in FAILURES.items() if isinstance(error, kinds)), 1)
 
 
 def say(label: str, text: object) -> None:

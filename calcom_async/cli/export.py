@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from calcom_async.cli.board import Board
 from calcom_async.cli.connection import (
-    EXIT_CODES,
     ApiKeyOption,
     BaseUrlOption,
     SandboxOption,
     Where,
+    code_of,
     connect,
     fail,
     knock,
     run,
+    say,
     stderr,
     where,
 )
-from calcom_async.errors import CalcomError, InvalidRequestError
-from calcom_async.export import Progress, Report, export, open_sink
-from calcom_async.export.sinks import FileSink
-
-export_app: typer.Typer = typer.Typer(help="Write a list of the API into a file.", no_args_is_help=True)
+from calcom_async.errors import CalcomError, ConfigError, InvalidRequestError
+from calcom_async.export import THINGS, Job, Report, export
+from calcom_async.export.accounts import CONCURRENCY, Account, Outcome, export_accounts, read_accounts
+from calcom_async.export.job import PARALLEL
+from calcom_async.limiter import Limiter
 
 
 class Format(StrEnum):
@@ -36,80 +39,169 @@ class Format(StrEnum):
 
     JSONL = "jsonl"
     CSV = "csv"
+    PARQUET = "parquet"
 
 
-@export_app.callback()
-def _before_the_list(
+def export_command(
     context: typer.Context,
-    base_url: BaseUrlOption = None,
-    api_key: ApiKeyOption = None,
-    sandbox: SandboxOption = False,
-) -> None:
-    context.obj = where(context, base_url, api_key, sandbox)
-
-
-@export_app.command(epilog=EXIT_CODES)
-def bookings(
-    context: typer.Context,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file; .jsonl or .csv tells the format.")],
+    thing: Annotated[str, typer.Argument(help=f"What to export: {', '.join(THINGS)}.", show_default=False)],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="The file; its name tells the format. With --dask a folder. - is stdout."),
+    ],
     format: Annotated[Format | None, typer.Option("--format", help="The format, whatever the name.")] = None,
-    status: Annotated[
-        str | None,
-        typer.Option(help="upcoming, recurring, past, cancelled, unconfirmed; several with commas."),
-    ] = None,
     since: Annotated[
-        str | None,
-        typer.Option(help="Start then or later: a date (00:00 UTC) or a time with its zone."),
+        str | None, typer.Option(help="Bookings that start then or later: a date (00:00 UTC) or a time with its zone.")
     ] = None,
-    until: Annotated[
-        str | None,
-        typer.Option(help="End then or earlier: a date (00:00 UTC) or a time with its zone."),
+    until: Annotated[str | None, typer.Option(help="Bookings that end then or earlier.")] = None,
+    status: Annotated[
+        str | None, typer.Option(help="upcoming, recurring, past, cancelled, unconfirmed; several with commas.")
     ] = None,
-    take: Annotated[int | None, typer.Option(min=1, max=250, help="Bookings a page.")] = None,
-    prefetch: Annotated[int, typer.Option(min=0, help="Pages to ask for ahead, inside the rate limit.")] = 2,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail if the server hides bookings that it counts.")] = False,
+    organization: Annotated[int | None, typer.Option(help="Of this organisation.")] = None,
+    team: Annotated[int | None, typer.Option(help="Of this team; with --organization, a team of it.")] = None,
+    user: Annotated[int | None, typer.Option(help="Of this member of the organisation.")] = None,
+    since_last: Annotated[
+        bool, typer.Option("--since-last", help="Bring the file up to date with what changed since the last such run.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run broke off; else start.")] = False,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Where to remember how far it came, instead of FILE.checkpoint.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail if the server hides rows that it counts.")] = False,
+    take: Annotated[int | None, typer.Option(min=1, max=250, help="Rows a page.")] = None,
+    parallel: Annotated[int, typer.Option(min=1, help="Requests at once, where the rate limit allows it.")] = PARALLEL,
+    accounts: Annotated[
+        Path | None,
+        typer.Option(help="Export for each account of this CSV file (name, api_key); put {account} into FILE."),
+    ] = None,
+    redis: Annotated[
+        str | None, typer.Option(help="Share the rate limit with other processes, through redis://…")
+    ] = None,
+    dask: Annotated[str | None, typer.Option(help="Do it on this Dask cluster, tcp://…, into a folder.")] = None,
     base_url: BaseUrlOption = None,
     api_key: ApiKeyOption = None,
     sandbox: SandboxOption = False,
 ) -> None:
-    """Write bookings into a file of JSON lines or CSV, by their start.
+    """Write a list of the API into a file: each row once, whatever changes meanwhile.
 
-    The file is named with .part at its end until it is whole. Each booking comes once; those that the server's paging
-    hides are looked for. A pipe or a device takes JSON lines unless --format says otherwise.
+    The name of the file tells the format: .jsonl, .csv or .parquet; .jsonl and .csv also with .gz or .zst. It ends with
+    .part until the file is whole. Bookings come by their time of creation. Whatever ends a run, --resume goes on.
     """
+    place = where(context, base_url, api_key, sandbox)
     try:
-        sink = open_sink(output, format)
-        filters = _filters(status, since, until, take=take, prefetch=prefetch, strict=strict)
+        filters = _filters(status, since, until)
+        job = Job(thing, organization, team, user, filters, take)
+        options: dict[str, Any] = {
+            "format": format and format.value,
+            "resume": resume,
+            "since_last": since_last,
+            "checkpoint": checkpoint,
+            "strict": strict,
+            "parallel": parallel,
+        }
+        if accounts:
+            _export_accounts(place, [*read_accounts(accounts)], job, str(output), options, redis)
+        else:
+            _export_one(context, place, job, output, options, redis)
     except CalcomError as error:
         fail(error)
-    board, trail = Board(), Trail(sink)
-    report = run(_run(where(context, base_url, api_key, sandbox), filters, sink, board, trail), left_behind=trail.told)
+
+
+def _export_one(
+    context: typer.Context, place: Where, job: Job, output: Path, options: dict[str, Any], redis: str | None
+) -> None:
+    board = Board(job.thing)
+
+    async def main() -> Report:
+        async with _limited(redis) as limiter, connect(place, board.on_event, limiter=limiter) as cal:
+            job.source(cal)  # what makes no sense is told before anybody knocks
+            await knock(cal)
+            async with board.following(cal):
+                return await export(cal, job, output, on_progress=board.on_progress, **options)
+
+    report = run(main(), left_behind=lambda: _left_behind(context, place, board, output))
+    stderr.print(f"{_told(report, job.thing, board)}: {output}", markup=False)
+
+
+def _told(report: Report, thing: str, board: Board) -> str:
     rate = report.rows / report.seconds if report.seconds else 0
-    stderr.print(
-        f"{report.rows:,} bookings in {report.seconds:.1f} s ({rate:,.0f} a second), {board.requests} requests, "
-        f"{board.waited:.1f} s waited for the rate limit: {output}",
-        markup=False,
+    kind = "" if report.is_full else " up to date"
+    return (
+        f"{report.rows:,} {thing}{kind} in {report.seconds:.1f} s ({rate:,.0f} a second), {report.requests} requests, "
+        f"{board.waited:.1f} s waited for the rate limit"
     )
 
 
-async def _run(place: Where, filters: dict[str, Any], sink: FileSink, board: Board, trail: Trail) -> Report:
-    def on_progress(count: Progress) -> None:
-        board.on_progress(count)
-        trail.follow(count)
+@asynccontextmanager
+async def _limited(redis: str | None) -> AsyncIterator[Limiter | None]:
+    """The limiter that is shared through Redis, if one is."""
+    if redis is None:
+        yield None
+        return
+    from calcom_async.redis_limiter import RedisLimiter
 
-    async with connect(place, board.on_event) as cal:
-        pages = cal.bookings.list(**filters).raw()
-        await knock(cal)
-        async with board.following(cal):
-            return await export(pages, sink, on_progress=on_progress)
+    async with RedisLimiter(redis) as limiter:
+        yield limiter
 
 
-def _filters(status: str | None, since: str | None, until: str | None, **others: Any) -> dict[str, Any]:
+def _left_behind(context: typer.Context, place: Where, board: Board, output: Path) -> str:
+    """What is in the partial file, and the command that gets the rest."""
+    if not board.rows:
+        return ""
+    return f"{board.rows:,} rows are safe in {output}.part. To go on: {_again(context, place)}"
+
+
+def _again(context: typer.Context, place: Where) -> str:
+    """The command as it was given, with --resume and without a key."""
+    words = ["calcom-async", "export"]
+    for parameter in context.command.params:
+        value = context.params[parameter.name or ""]
+        name = next((option for option in parameter.opts if option.startswith("--")), "")
+        if parameter.name in {"resume", "api_key", "base_url", "sandbox"} or value == parameter.default:
+            continue
+        words += [str(value)] if not name else [name] if value is True else [name, str(value)]
+    where = ["--sandbox"] if place.sandbox else ["--base-url", place.base_url] if place.base_url else []
+    return shlex.join([*words, *where, "--resume"])
+
+
+def _export_accounts(
+    place: Where, accounts: list[Account], job: Job, output: str, options: dict[str, Any], redis: str | None
+) -> None:
+    """One file for each account, and a line that says what became of it."""
+    if not accounts:
+        raise ConfigError("the file of accounts names none")
+    board = Board(job.thing)
+
+    def tell(outcome: Outcome) -> None:
+        if outcome.report:
+            stderr.print(f"{outcome.account}: {_told(outcome.report, job.thing, board)}", markup=False)
+        else:
+            say("[red]error:[/]", f"{outcome.account}: {outcome.error}")
+
+    async def main() -> list[Outcome]:
+        async with (
+            _limited(redis) as limiter,
+            connect(place, board.on_event, limiter=limiter, credentials=accounts[0].credentials) as cal,
+        ):
+            await knock(cal)
+            async with board.following(cal):
+                return await export_accounts(
+                    cal, accounts, job, output, concurrency=CONCURRENCY, on_outcome=tell, **options
+                )
+
+    outcomes = run(main(), left_behind=lambda: "The same command with --resume goes on.")
+    failed = [outcome for outcome in outcomes if outcome.error]
+    stderr.print(f"{len(outcomes) - len(failed)} of {len(outcomes)} accounts exported", markup=False)
+    if failed:
+        raise typer.Exit(code_of(failed[0].error))
+
+
+def _filters(status: str | None, since: str | None, until: str | None) -> dict[str, Any]:
     after, before = _moment("--since", since), _moment("--until", until)
     if after and before and after > before:
         raise InvalidRequestError(f"--since {since} is later than --until {until}")
     statuses = status.split(",") if status is not None else None
-    chosen = {"status": statuses, "after_start": after, "before_end": before, "sort_start": "asc", **others}
+    chosen = {"status": statuses, "after_start": after, "before_end": before}
     return {name: value for name, value in chosen.items() if value is not None}
 
 
@@ -125,33 +217,3 @@ def _moment(option: str, text: str | None) -> datetime | None:
     except (ValueError, OverflowError):
         raise InvalidRequestError(f"{option} wants 2026-01-31 or 2026-01-31T09:00+01:00, not {text!r}") from None
     raise InvalidRequestError(f"{option} {text} has no time zone: add Z for UTC, or an offset such as +01:00")
-
-
-class Trail:
-    """How far an export came, for those who have to go on from there."""
-
-    def __init__(self, sink: FileSink) -> None:
-        self._sink = sink
-        self._start = ""
-        self._in_order = True
-
-    def follow(self, count: Progress) -> None:
-        """Remember the latest start; a start before it belongs to the search for hidden bookings."""
-        start = msgspec.json.decode(count.last).get("start") or ""
-        self._in_order = self._in_order and start >= self._start
-        self._start = start
-
-    def told(self) -> str:
-        """What is in the partial file, and how to get the rest."""
-        if not self._sink.rows:
-            return ""
-        onwards = (
-            f"To go on from there, give --since {self._start} and another file to the same command; bookings of that "
-            "very time come again. "
-            if self._in_order and self._start
-            else ""
-        )
-        return (
-            f"{self._sink.rows:,} bookings are in {self._sink.partial}, whole lines all of them. "
-            f"{onwards}The same command as it was starts anew, which is surer where many bookings share a time."
-        )

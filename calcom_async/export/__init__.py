@@ -1,10 +1,14 @@
-"""Bulk export: a list of the API into a file, row by row, with memory that does not grow with the file.
+"""Bulk export: a list of the API into a file, exact whatever changes meanwhile, and resumable wherever it breaks off.
 
-pages = cal.bookings.list(prefetch=4)
-report = await export(pages.raw(), open_sink("bookings.jsonl"))
+    report = await export(cal, Job("bookings"), "bookings.jsonl", resume=True)
+
+How the data goes: `sources.py` opens a `Job` on a client, `bookings.py` plans the walk of its list, `walk.py` walks it,
+`job.py` writes every batch into a sink (`sinks.py`, rows by `rows.py`) and after each one a checkpoint.
 """
 
 from calcom_async.export.job import Progress, Report, export
-from calcom_async.export.sinks import CsvSink, JsonlSink, Sink, open_sink
+from calcom_async.export.plan import Horizons
+from calcom_async.export.sinks import FileSink, open_sink
+from calcom_async.export.sources import THINGS, Job
 
-__all__ = ["CsvSink", "JsonlSink", "Progress", "Report", "Sink", "export", "open_sink"]
+__all__ = ["THINGS", "FileSink", "Horizons", "Job", "Progress", "Report", "export", "open_sink"]

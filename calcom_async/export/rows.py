@@ -1,9 +1,10 @@
-"""A booking as one flat row: stable columns, and nothing in a cell that a spreadsheet would run."""
+"""A model as one flat row: stable columns, and nothing in a cell that a spreadsheet would run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -23,10 +24,6 @@ def _of_all(people: str, field: str) -> Callable[[Booking], str]:
         return SEPARATOR.join(text for text in found if text)
 
     return joined
-
-
-def _json(value: Any) -> str | None:
-    return msgspec.json.encode(value).decode() if value else None
 
 
 BOOKING_COLUMNS: Mapping[str, Callable[[Booking], Any]] = {
@@ -56,15 +53,23 @@ BOOKING_COLUMNS: Mapping[str, Callable[[Booking], Any]] = {
     "ics_uid": lambda booking: booking.ics_uid,
     "created_at": lambda booking: booking.created_at,
     "updated_at": lambda booking: booking.updated_at,
-    "metadata": lambda booking: _json(booking.metadata),
-    "booking_fields_responses": lambda booking: _json(booking.booking_fields_responses),
+    "metadata": lambda booking: booking.metadata or None,
+    "booking_fields_responses": lambda booking: booking.booking_fields_responses or None,
 }
 """Columns in their order; they come from here and never from the data, so every file has the same."""
 
+Columns = Mapping[str, Callable[[Any], Any]]
+"""What a column is called, and how its value is read from a row."""
 
-def booking_cells(booking: Booking) -> list[str]:
-    """The cells of one booking, as text; times in UTC, several people joined with `; `, nested answers as JSON."""
-    return [_cell(column(booking)) for column in BOOKING_COLUMNS.values()]
+
+def columns_of(model: type[msgspec.Struct]) -> Columns:
+    """The columns of a model: `BOOKING_COLUMNS` for bookings, else its fields by their Python names, in their order."""
+    return BOOKING_COLUMNS if model is Booking else {name: attrgetter(name) for name in model.__struct_fields__}
+
+
+def cells(columns: Columns, row: msgspec.Struct) -> list[str]:
+    """The cells of one row, as text: times in UTC, nothing as an empty cell, what is nested as JSON."""
+    return [_cell(value(row)) for value in columns.values()]
 
 
 def _cell(value: Any) -> str:
@@ -74,10 +79,19 @@ def _cell(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case datetime():
-            return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            return _in_utc(value).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         case str():
             return harmless(value)
-    return str(value)
+        case int() | float():
+            return str(value)
+        case date():
+            return value.isoformat()
+    return msgspec.json.encode(value).decode()
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """The server's times are UTC, also where one comes without a zone."""
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def harmless(text: str) -> str:

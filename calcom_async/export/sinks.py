@@ -1,41 +1,40 @@
-"""Where rows go: a file of JSON lines or CSV, named `NAME.part` until it is whole."""
+"""Where rows go: a file named `NAME.part` until it is whole, or a stream.
+
+open_sink     the sink of a path, by the end of its name
+FileSink      a file: its names, its disk, its end
+Mark          how far a partial file is vouched for
+"""
 
 from __future__ import annotations
 
-import csv
 import errno
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+import stat
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import BinaryIO, Self
 
 import msgspec
 from msgspec import Raw
 
 from calcom_async.errors import ExportError, InvalidRequestError
-from calcom_async.export.rows import BOOKING_COLUMNS, booking_cells
+from calcom_async.export.formats import CHUNK, FORMATS, PACKINGS, Lines
 from calcom_async.models.bookings import Booking
-from calcom_async.wire import decode
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+STDOUT = Path("/dev/stdout")
 
 
-class Sink(Protocol):
-    """Takes rows batch by batch. Leaving its `with` block without an error makes the file whole."""
+class Mark(msgspec.Struct, frozen=True):
+    """How far a partial file is vouched for: its first `size` bytes hold `rows` rows and have this CRC-32."""
 
-    rows: int
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def write(self, rows: Sequence[Raw]) -> None:
-        """Write one batch, down to the file."""
+    size: int = 0
+    rows: int = 0
+    crc: int = 0
 
 
 class FileSink:
@@ -45,134 +44,192 @@ class FileSink:
     Pipes and devices are written directly. Every fault of the disk is an `ExportError` that says what to do.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path: Path = Path(path)
-        self.is_plain: bool = not self.path.exists() or self.path.is_file()
+    def __init__(self, path: Path, format: Lines, *, private: bool = False) -> None:
+        self.path: Path = path
+        self.is_plain: bool = path != STDOUT and stat.S_IFMT(_mode(path)) in {0, stat.S_IFREG}
         # A link keeps pointing to the file that is replaced.
-        self.whole: Path = Path(os.path.realpath(self.path)) if self.is_plain else self.path
-        self.partial: Path = self.whole.with_name(self.whole.name + ".part") if self.is_plain else self.path
+        self.whole: Path = Path(os.path.realpath(path)) if self.is_plain else path
+        self.partial: Path = self._beside(".part")
+        self.format: str = format.name
         self.rows: int = 0
-        self._size: int | None = None
+        self._format = format
+        self._private = private
+        self._mark = Mark()
         self._file: FileIO | None = None
         self._made_here = False
 
     def __enter__(self) -> Self:
-        try:
-            self._made_here = not self.partial.exists()
-            self._file = self.partial.open("ab", buffering=0)
-        except OSError as error:
-            raise self._failure(error) from error
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if kind is None:
-                self._append(b"")
-            self._close(finished=kind is None)
-        except OSError as failure:
-            if error is None:
-                raise self._failure(failure) from failure
+        with suppress(OSError):
+            self._close()
+            if self._made_here and not self._mark.size:
+                self.partial.unlink(missing_ok=True)
 
-    def write(self, rows: Sequence[Raw]) -> None:
+    def begin(self, mark: Mark | None = None) -> None:
+        """Open a new partial file, or go on behind `mark`: what is beyond it is cut.
+
+        A partial file that is not what `mark` vouches for is an `ExportError`, and is left as it is.
+        """
+        with self._disk():
+            if mark and mark.size:
+                self._take_up(mark)
+            self._made_here = self.is_plain and not self.partial.exists()
+            self._file = self._opened()
+            if self._mark.size:
+                self._cut()
+
+    def write(self, rows: Sequence[Raw]) -> Mark:
         """Write one batch through to the file; a batch that does not fit leaves no half row behind."""
-        data = self._encode(rows)
-        try:
-            self._append(data)
-        except OSError as error:
-            raise self._failure(error) from error
-        self.rows += len(rows)
+        if rows:
+            self._append(self._format.batch(rows, first=not self._mark.size), len(rows))
+        return self._mark
 
-    def _append(self, data: bytes) -> None:
+    def finish(self, *, upsert: bool = False) -> None:
+        """Make the file whole: it gets its own name. May be called in a thread.
+
+        With `upsert` the rows that the whole file of before has under other keys come first, then the new ones, of a
+        key that came twice the last. What went through a pipe stays as it went.
+        """
+        if not self._mark.size:
+            self._append(self._format.batch([], first=True), 0)
+        with self._disk():
+            if self.is_plain and self._file:
+                os.fsync(self._file.fileno())
+            self._close()
+            if self.is_plain:
+                self._complete(upsert=upsert)
+
+    # ---------------------------------------------------------------------------------------------- partial file
+
+    def _take_up(self, mark: Mark) -> None:
+        if not self.is_plain:
+            raise ExportError(f"{self.path} is no file: what went there before cannot be taken up; start anew")
+        if objection := _objection(self.partial, mark):
+            raise ExportError(
+                f"cannot go on with {self.partial}: it {objection}. Put back the file that the checkpoint knows, "
+                "or start anew, without resume"
+            )
+        self._mark, self.rows = mark, mark.rows
+
+    def _opened(self) -> FileIO:
+        if self.path == STDOUT:
+            return FileIO(1, "ab", closefd=False)
+        if self._private:
+            self.partial.touch(mode=0o600)
+        return self.partial.open("ab", buffering=0)
+
+    def _append(self, data: bytes, rows: int) -> None:
         if self._file is None:
-            raise ExportError(f"{self.path} is not open; use the sink in a `with` block")
-        if self._size is None:
-            data = self._head() + data
-            self._cut(0)
-        try:
-            left = memoryview(data)
-            while left:
-                left = left[self._file.write(left) :]
-        except OSError:
-            with suppress(OSError):
-                self._cut(self._size or 0)
-            raise
-        self._size = (self._size or 0) + len(data)
+            raise ExportError(f"{self.path} is not open; begin() comes first, in a `with` block")
+        with self._disk():
+            if not self._mark.size:
+                self._cut()
+            try:
+                left = memoryview(data)
+                while left:
+                    left = left[self._file.write(left) :]
+            except OSError:
+                with suppress(OSError):
+                    self._cut()
+                raise
+        self.rows += rows
+        self._mark = Mark(self._mark.size + len(data), self.rows, zlib.crc32(data, self._mark.crc))
 
-    def _cut(self, size: int) -> None:
+    def _cut(self) -> None:
         if self.is_plain and self._file:
-            self._file.truncate(size)
+            self._file.truncate(self._mark.size)
 
-    def _close(self, *, finished: bool) -> None:
-        if self._file is None:
-            return
-        with self._file as file:
-            if finished and self.is_plain:
-                os.fsync(file.fileno())
-        if finished and self.is_plain:
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file:
+            file.close()
+
+    # ------------------------------------------------------------------------------------------------ whole file
+
+    # A kill may come after any step. Until the new file takes the name, the partial one and its marks are untouched,
+    # and whoever goes on from them does all of it again. So it is where both are there: joining rows to a file that
+    # has them already makes the same file. Where the partial one is gone, all was done: the whole one has the name.
+    def _complete(self, *, upsert: bool) -> None:
+        old = self.whole if upsert and self.whole.exists() else None
+        last = self._format.last_of_each_key(self.partial) if upsert else {}
+        if self._format.is_final and not old and len(last) in {0, self.rows}:
             self.partial.replace(self.whole)
-        elif self._made_here and not self._size:
-            self.partial.unlink()
+            return
+        new = self._beside(".new")
+        try:
+            with self._created(new) as target:
+                self.rows = self._format.join(target, old, self.partial, last)
+                target.flush()
+                os.fsync(target.fileno())
+            new.replace(self.whole)
+        finally:
+            new.unlink(missing_ok=True)
+        self.partial.unlink()
 
-    def _failure(self, error: OSError) -> ExportError:
-        remedy = "free some space or choose" if error.errno in FULL else "choose"
-        return ExportError(f"cannot write {self.partial}: {error.strerror or error}; {remedy} another place")
+    def _created(self, path: Path) -> BinaryIO:
+        if self._private:
+            path.touch(mode=0o600)
+        return path.open("wb")
 
-    def _head(self) -> bytes:
-        """What stands before the first row."""
-        return b""
+    def _beside(self, suffix: str) -> Path:
+        return self.whole.with_name(self.whole.name + suffix) if self.is_plain else self.whole
 
-    def _encode(self, rows: Sequence[Raw]) -> bytes:
-        raise NotImplementedError
-
-
-class JsonlSink(FileSink):
-    """One row a line, as the server sent it: unknown fields are kept."""
-
-    def _encode(self, rows: Sequence[Raw]) -> bytes:
-        return b"".join([_one_line(bytes(row)) + b"\n" for row in rows])
-
-
-def _one_line(row: bytes) -> bytes:
-    return msgspec.json.format(row, indent=-1) if b"\n" in row else row
-
-
-class CsvSink(FileSink):
-    """A table with fixed columns, UTC times, and cells that no spreadsheet takes for a formula."""
-
-    def _head(self) -> bytes:
-        return _table([list(BOOKING_COLUMNS)])
-
-    def _encode(self, rows: Sequence[Raw]) -> bytes:
-        return _table([booking_cells(decode(Booking, bytes(row))) for row in rows])
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            remedy = "free some space or choose" if error.errno in FULL else "choose"
+            reason = error.strerror or error
+            raise ExportError(f"cannot write {self.partial}: {reason}; {remedy} another place") from error
 
 
-class _Lines(list[str]):
-    """What csv writes to, collected: csv knows text files only, and a sink writes bytes."""
-
-    write = list.append
-
-
-def _table(cells: Sequence[Sequence[str]]) -> bytes:
-    lines = _Lines()
-    # Its own line ends, CR LF: csv quotes only what is in them, and a bare CR in a title must be quoted.
-    csv.writer(lines).writerows(cells)
-    return "".join(lines).encode()
-
-
-SINKS: dict[str, type[FileSink]] = {".jsonl": JsonlSink, ".ndjson": JsonlSink, ".csv": CsvSink}
+def _objection(path: Path, mark: Mark) -> str:
+    """Why a file is not what a mark vouches for; nothing if it is."""
+    if not path.exists():
+        return "is gone"
+    left, crc = mark.size, 0
+    with path.open("rb") as file:
+        while data := file.read(min(left, CHUNK)):
+            left, crc = left - len(data), zlib.crc32(data, crc)
+    if left:
+        return f"has only {mark.size - left:,} bytes of {mark.size:,}"
+    return "was changed" if crc != mark.crc else ""
 
 
-def open_sink(path: str | os.PathLike[str], format: str | None = None) -> FileSink:
-    """A sink for a file, by `format` ("jsonl" or "csv") or else by the end of its name; JSON lines for a device.
+def _mode(path: Path) -> int:
+    """What is there; 0 for nothing, or for what cannot be reached, which opening it will tell."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
 
-    `-` is the standard output.
+
+def open_sink(
+    path: str | os.PathLike[str], model: type[msgspec.Struct] = Booking, *, key: str = "uid", format: str | None = None
+) -> FileSink:
+    """A sink for a file, by the end of its name: .jsonl, .csv, either with .gz or .zst behind it, or .parquet.
+
+    `format` ("jsonl", "csv", "parquet") says it whatever the name; a device takes JSON lines unless told. `-` is the
+    standard output. `key` is the field, as Cal.com names it, that tells rows apart. Files of models with secrets can be
+    read by their owner only.
     """
-    path = Path("/dev/stdout" if str(path) == "-" else path)
-    suffix = f".{format}" if format else path.suffix.lower()
-    if not suffix and (path.is_char_device() or path.is_fifo()):
+    path = STDOUT if str(path) in {"-", str(STDOUT)} else Path(path)
+    packed = path.suffix.lower() if path.suffix.lower() in PACKINGS else ""
+    suffix = f".{format}" if format else path.with_suffix("").suffix.lower() if packed else path.suffix.lower()
+    is_stream = path == STDOUT or stat.S_IFMT(_mode(path)) in {stat.S_IFCHR, stat.S_IFIFO}
+    if not suffix and is_stream:
         suffix = ".jsonl"
-    if suffix not in SINKS:
-        raise InvalidRequestError(f"cannot tell the format of {path}: name it .jsonl or .csv, or say --format")
-    return SINKS[suffix](path)
+    if suffix not in FORMATS:
+        raise InvalidRequestError(
+            f"cannot tell the format of {path}: name it .jsonl or .csv (both also with .gz or .zst), or .parquet, or "
+            "say --format"
+        )
+    if suffix == ".parquet" and (packed or is_stream):
+        raise InvalidRequestError(f"{path} cannot be Parquet: it is compressed in itself, and needs a file")
+    format_ = FORMATS[suffix](model, key, PACKINGS[packed]())
+    return FileSink(path, format_, private=bool(getattr(model, "secrets", None)))

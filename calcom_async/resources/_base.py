@@ -204,4 +204,13 @@ class Resource:
         def raw() -> Pages[Raw]:
             return Pages(fetch(Raw), listing, key=raw_key(key), name=blank.template, **paging)
 
-        return Pages(fetch(kind), listing, key=attrgetter(key), name=blank.template, raw=raw, **paging)
+        return Pages(
+            fetch(kind),
+            listing,
+            key=attrgetter(key),
+            name=blank.template,
+            model=kind,
+            identity=key,
+            raw=raw,
+            **paging,
+        )

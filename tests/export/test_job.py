@@ -1,141 +1,449 @@
-"""export(): pages go to the sink as they come, and a failure leaves what was written."""
+"""export(): whatever ends a run, nothing is lost, nothing comes twice, and the next run goes on."""
 
 from __future__ import annotations
 
 import asyncio
+import csv
+import gzip
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import random
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
-from msgspec import Raw
+from booking_world import NOW, World
+from command_line import start, until
 
-from calcom_async import Calcom
-from calcom_async.errors import DecodeError, ExportError
-from calcom_async.export import JsonlSink, Progress, export, open_sink
-from calcom_async.pages import Pages
+from calcom_async import (
+    Calcom,
+    DecodeError,
+    ExportError,
+    ForbiddenError,
+    IncompleteListError,
+    IncompleteListWarning,
+    InvalidRequestError,
+)
+from calcom_async.export import THINGS, Job, Progress, export, open_sink
+from calcom_async.export.checkpoint import Checkpoint
 from calcom_async.sandbox import Sandbox
-from calcom_async.wire import Cursor, Listing, Page, raw_key
 
-ROWS = [Raw(json.dumps({"uid": f"u{number}"}).encode()) for number in range(10)]
-
-
-def pages(fetch: Callable[[Cursor], Awaitable[Page[Raw]]], take: int = 4) -> Pages[Raw]:
-    return Pages(fetch, Listing(), key=raw_key("uid"), take=take)
+ROWS = 500
+TIES = [(number // 7, number // 3, number // 9) for number in range(ROWS)]
 
 
-async def slices(cursor: Cursor) -> Page[Raw]:
-    return Page(ROWS[cursor.skip : cursor.skip + cursor.take], cursor.skip, cursor.take)
+@pytest.fixture
+def world() -> Iterator[World]:
+    with Sandbox(ties="restless", now=NOW) as sandbox:
+        world = World(sandbox, random.Random(7))
+        world.fill(TIES)
+        yield world
+
+
+def client(world: World, key: str | None = None) -> Calcom:
+    return Calcom(key or world.sandbox.api_key, base_url=world.sandbox.url, backoff_base=0.0)
 
 
 def uids(path: Path) -> list[str]:
-    return [json.loads(line)["uid"] for line in path.read_text().splitlines()]
+    return [json.loads(line)["uid"] for line in path.read_text("utf-8").splitlines()]
 
 
-@asynccontextmanager
-async def sandboxed(**options: int) -> AsyncIterator[tuple[Sandbox, Calcom]]:
-    with Sandbox(**options) as world:
-        async with Calcom(world.api_key, base_url=world.url) as cal:
-            yield world, cal
+def rows(path: Path) -> dict[str, Any]:
+    return {row["uid"]: row for row in map(json.loads, path.read_text("utf-8").splitlines())}
 
 
-async def test_every_row_is_written(tmp_path: Path) -> None:
-    """All rows are in the file, and the report counts them."""
-    report = await export(pages(slices), open_sink(tmp_path / "a.jsonl"))
-    assert uids(tmp_path / "a.jsonl") == [f"u{number}" for number in range(10)]
-    assert (report.rows, report.pages) == (10, 3)
-    assert report.seconds >= 0
+def names(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir()}
 
 
-async def test_progress_is_told_after_every_page(tmp_path: Path) -> None:
-    """The callback learns rows, pages, total and the last row, each time after they are on the disk."""
-    told: list[tuple[int, int, int | None, str, int]] = []
-    sink = JsonlSink(tmp_path / "a.jsonl")
+# --- a run ----------------------------------------------------------------------------------------------------------
+
+
+async def test_every_row_is_in_the_file_once(world: World, tmp_path: Path) -> None:
+    """The file holds the list, bears its own name, and nothing else is left."""
+    async with client(world) as cal:
+        report = await export(cal, Job(take=50), tmp_path / "a.jsonl")
+    found = uids(tmp_path / "a.jsonl")
+    assert sorted(found) == sorted(world.store.bookings)
+    assert names(tmp_path) == {"a.jsonl"}
+    assert (report.rows, report.gaps, report.is_full, report.resumed) == (ROWS, 0, True, False)
+    assert report.requests == len(world.sandbox.requests)
+    assert report.duplicates > 0
+    assert report.seconds > 0
+
+
+@pytest.mark.parametrize("thing", [thing for thing in THINGS if thing != "bookings"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])
+async def test_every_thing_can_be_exported(thing: str, name: str, tmp_path: Path) -> None:
+    """Each list that can be exported goes into each format, with as many rows as the server has."""
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    job = Job(thing, organization=None if "" in THINGS[thing].scopes else 1)
+    with Sandbox() as sandbox:
+        async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
+            if thing == "webhooks":
+                await cal.webhooks.create(subscriber_url="https://hooks.test/", triggers=["BOOKING_CREATED"])
+            report = await export(cal, job, tmp_path / name)
+            expected = sum([len(batch.rows) async for batch in batches(cal, job)])
+    assert report.rows == expected
+    assert names(tmp_path) == {name}
+
+
+def batches(cal: Calcom, job: Job) -> Any:
+    from calcom_async.export.plan import Plan
+    from calcom_async.export.walk import Tally
+
+    return job.source(cal).batches(Plan(), None, parallel=1, tally=Tally())
+
+
+async def test_progress_is_told_when_rows_are_on_the_disk(world: World, tmp_path: Path) -> None:
+    """The callback learns the rows after each batch, when they can be read from the partial file, and the total."""
+    told: list[Progress] = []
 
     def on_progress(now: Progress) -> None:
-        last = msgspec.json.decode(now.last)["uid"]
-        told.append((now.rows, now.pages, now.total, last, len(uids(sink.partial))))
+        told.append(now)
+        assert len(uids(tmp_path / "a.jsonl.part")) == now.rows
 
-    await export(pages(slices), sink, on_progress=on_progress)
-    assert told == [(4, 1, None, "u3", 4), (8, 2, None, "u7", 8), (10, 3, None, "u9", 10)]
-
-
-async def test_a_page_is_written_before_the_next_is_asked_for(tmp_path: Path) -> None:
-    """Rows do not gather in memory: when a page is asked for, all before it are on the disk."""
-    sink = JsonlSink(tmp_path / "a.jsonl")
-    on_disk: list[int] = []
-
-    async def fetch(cursor: Cursor) -> Page[Raw]:
-        on_disk.append(len(uids(sink.partial)))
-        return await slices(cursor)
-
-    await export(pages(fetch), sink)
-    assert on_disk == [0, 4, 8]
+    async with client(world) as cal:
+        await export(cal, Job(take=60), tmp_path / "a.jsonl", on_progress=on_progress)
+    assert [now.rows for now in told] == sorted(now.rows for now in told)
+    assert told[-1] == Progress(ROWS, ROWS)
 
 
-async def test_a_failure_of_the_list_leaves_the_rows_before_it(tmp_path: Path) -> None:
-    """An error of the list comes out as it is; the partial file has the pages before it."""
+@pytest.mark.parametrize("strict", [False, True])
+async def test_rows_that_never_show_are_told(world: World, tmp_path: Path, *, strict: bool) -> None:
+    """When the server counts more rows than it showed, that is a warning and in the report, or with strict an error."""
+    async with client(world) as cal:
+        page = await cal.request("GET", "/v2/bookings", query={"take": 1, "sortCreated": "desc"})
+        page["pagination"]["totalItems"] += 3
+        world.sandbox.faults.add("GET", "/v2/bookings", body=page)
+        if strict:
+            with pytest.raises(IncompleteListError, match="3 rows that the server counts"):
+                await export(cal, Job(), tmp_path / "a.jsonl", strict=True)
+            assert names(tmp_path) == {"a.jsonl.part", "a.jsonl.checkpoint"}
+            return
+        with pytest.warns(IncompleteListWarning, match="3 rows that the server counts"):
+            report = await export(cal, Job(), tmp_path / "a.jsonl")
+    assert (report.rows, report.gaps) == (ROWS, 3)
 
-    async def fetch(cursor: Cursor) -> Page[Raw]:
-        if cursor.skip:
-            raise DecodeError("not JSON")
-        return await slices(cursor)
 
-    with pytest.raises(DecodeError, match="not JSON"):
-        await export(pages(fetch), open_sink(tmp_path / "a.jsonl"))
-    assert uids(tmp_path / "a.jsonl.part") == ["u0", "u1", "u2", "u3"]
+# --- breaking off, and going on ---------------------------------------------------------------------------------------
 
 
-async def test_cancelling_leaves_the_rows_before_it(tmp_path: Path) -> None:
-    """A cancelled export ends at once, with whole lines in the partial file."""
-    waiting = asyncio.Event()
+async def whole(world: World, folder: Path, name: str) -> bytes:
+    """What an undisturbed run writes."""
+    async with client(world) as cal:
+        await export(cal, Job(), folder / f"whole-{name}")
+    return (folder / f"whole-{name}").read_bytes()
 
-    async def fetch(cursor: Cursor) -> Page[Raw]:
-        if cursor.skip:
-            waiting.set()
-            await asyncio.Event().wait()
-        return await slices(cursor)
 
-    running = asyncio.create_task(export(pages(fetch), open_sink(tmp_path / "a.jsonl")))
-    await waiting.wait()
-    running.cancel()
+async def test_after_an_error_the_next_run_goes_on(world: World, tmp_path: Path) -> None:
+    """A failure leaves what came before it; the next run asks only for the rest and ends with the same file."""
+    expected = await whole(world, tmp_path, "a.jsonl")
+    world.sandbox.faults.add("GET", "/v2/bookings", status=403, after=8)
+    async with client(world) as cal:
+        with pytest.raises(ForbiddenError):
+            await export(cal, Job(take=50), tmp_path / "a.jsonl", parallel=1)
+        saved = len(uids(tmp_path / "a.jsonl.part"))
+        report = await export(cal, Job(take=50), tmp_path / "a.jsonl", resume=True)
+    assert 0 < saved < ROWS
+    assert report.resumed
+    assert report.requests <= 4 + (ROWS - saved) / 43
+    assert (tmp_path / "a.jsonl").read_bytes() == expected
+
+
+@pytest.mark.parametrize("parallel", [1, 4])
+async def test_a_cancelled_run_goes_on(world: World, tmp_path: Path, parallel: int) -> None:
+    """Cancelled again and again, a run leaves no task, and a file that the next one goes on with."""
+    expected = await whole(world, tmp_path, "a.jsonl")
+    async with client(world) as cal:
+        for seen in range(40, ROWS - 100, 97):
+            await cancelled(cal, tmp_path / "a.jsonl", seen, parallel)
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+            assert seen <= len(uids(tmp_path / "a.jsonl.part")) < ROWS
+        await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
+    assert (tmp_path / "a.jsonl").read_bytes() == expected
+
+
+async def cancelled(cal: Calcom, path: Path, seen: int, parallel: int) -> None:
+    """An export that is cancelled after so many rows."""
+
+    def cancel(now: Progress) -> None:
+        if now.rows >= seen:
+            task.cancel()
+
+    task = asyncio.create_task(export(cal, Job(take=20), path, resume=True, parallel=parallel, on_progress=cancel))
     with pytest.raises(asyncio.CancelledError):
-        await running
-    assert uids(tmp_path / "a.jsonl.part") == ["u0", "u1", "u2", "u3"]
+        await task
 
 
-async def test_a_sink_that_cannot_be_opened_costs_no_request(tmp_path: Path) -> None:
-    """The file is opened before the first page is asked for."""
+def content(path: Path) -> Any:
+    """What must be the same: the bytes, those that are compressed, or the rows."""
+    if path.name.endswith(".gz"):
+        return gzip.decompress(path.read_bytes())
+    if path.name.endswith(".parquet"):
+        from pyarrow import parquet
 
-    async def fetch(_: Cursor) -> Page[Raw]:
-        pytest.fail("a page was asked for")
-
-    with pytest.raises(ExportError):
-        await export(pages(fetch), open_sink(tmp_path / "nowhere" / "a.jsonl"))
-
-
-async def test_a_full_disk_ends_the_walk() -> None:
-    """After a write that failed no further page is asked for."""
-    asked: list[int] = []
-
-    async def fetch(cursor: Cursor) -> Page[Raw]:
-        asked.append(cursor.skip)
-        return await slices(cursor)
-
-    with pytest.raises(ExportError, match="No space left"):
-        await export(pages(fetch), open_sink("/dev/full"))
-    assert asked == [0]
+        return parquet.read_table(path).to_pylist()
+    return path.read_bytes()
 
 
-@pytest.mark.parametrize("ties", [False, True])
-async def test_a_real_list_is_exported_whole(ties: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter
-    """Every booking of the server is in the file once, ties or not, with every field that it sent."""
-    async with sandboxed(bookings=700, ties=ties) as (world, cal):
-        report = await export(cal.bookings.list(take=100, prefetch=3).raw(), open_sink(tmp_path / "a.jsonl"))
-        answer = await cal.request("GET", "/v2/bookings", query={"take": 1, "skip": 5})
+def has_come_to(size: int, part: Path, running: subprocess.Popen[str]) -> bool:
+    return running.poll() is not None or (part.exists() and part.stat().st_size >= size)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.jsonl.gz", "a.parquet"])
+async def test_killed_at_any_point_a_run_goes_on(world: World, tmp_path: Path, name: str) -> None:
+    """After SIGKILL, again and again, at sizes of the file drawn by chance, it ends as if nothing had happened."""
+    await whole(world, tmp_path, name)
+    expected = content(tmp_path / f"whole-{name}")
+    world.sandbox.faults.add("GET", "/v2/bookings", times=10**6, slow=0.01)
+    part, size, luck = tmp_path / f"{name}.part", 0, random.Random(name)
+    place = ["--base-url", world.sandbox.url, "--api-key", world.sandbox.api_key]
+    for _ in range(4):
+        size += luck.randrange(1, 60_000 if name.endswith(("l", "t")) else 9_000)
+        running = start("export", "bookings", *place, "-o", tmp_path / name, "--take", "20", "--resume")
+        until(partial(has_come_to, size, part, running), "some rows")
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+    world.sandbox.faults.clear()
+    running = start("export", "bookings", *place, "-o", tmp_path / name, "--resume")
+    assert running.wait() == 0
+    assert content(tmp_path / name) == expected
+    assert names(tmp_path) == {name, f"whole-{name}"}
+
+
+class Killed(Exception):  # noqa: N818 - it is no error of the export's
+    """Stands for a kill at one place."""
+
+
+@pytest.mark.parametrize("step", ["finish", "unlink"])
+async def test_killed_at_the_very_end_a_run_is_finished_by_the_next(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Between the last row and the last word of the checkpoint, nothing is written twice and nothing is missing."""
+    expected = await whole(world, tmp_path, "a.jsonl")
+
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        if step == "finish":
+            patch.setattr(Checkpoint, "finish", killed)
+        else:
+            patch.setattr("calcom_async.export.sinks.FileSink.finish", killed)
+        async with client(world) as cal:
+            with pytest.raises(Killed):
+                await export(cal, Job(), tmp_path / "a.jsonl")
+    async with client(world) as cal:
+        report = await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
+    assert (report.rows, report.resumed) == (ROWS, True)
+    assert (tmp_path / "a.jsonl").read_bytes() == expected
+    assert names(tmp_path) == {"a.jsonl", "whole-a.jsonl"}
+
+
+async def test_going_on_where_nothing_is_simply_starts(world: World, tmp_path: Path) -> None:
+    """A nightly job may always say resume."""
+    async with client(world) as cal:
+        report = await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
+        again = await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
+    assert (report.resumed, again.resumed) == (False, False)
+    assert report.rows == again.rows == ROWS
+
+
+async def test_a_run_that_starts_anew_forgets_the_one_before(world: World, tmp_path: Path) -> None:
+    """Without resume the old partial file is written over, and its checkpoint does not vouch for the new one."""
+    for after in (6, 2):
+        world.sandbox.faults.add("GET", "/v2/bookings", status=403, after=after)
+        async with client(world) as cal:
+            with pytest.raises(ForbiddenError):
+                await export(cal, Job(take=50), tmp_path / "a.jsonl", parallel=1)
+    async with client(world) as cal:
+        await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
     assert sorted(uids(tmp_path / "a.jsonl")) == sorted(world.store.bookings)
-    assert report.rows == 700
-    [sent] = answer["data"]
-    assert sent in [json.loads(line) for line in (tmp_path / "a.jsonl").read_text("utf-8").splitlines()]
+
+
+OTHERS: dict[str, tuple[dict[str, Any], str | None]] = {
+    "other list": ({"job": Job("event-types")}, None),
+    "other filter": ({"job": Job(filters={"attendee_email": "ada@visitors.test"})}, None),
+    "other account": ({}, "cal_sandbox_bo"),
+    "other format": ({"format": "csv"}, None),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+async def test_the_checkpoint_of_another_job_is_refused(world: World, tmp_path: Path, other: str) -> None:
+    """Rows of two jobs never meet in one file: the error names both, and nothing is touched."""
+    world.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
+    async with client(world) as cal:
+        with pytest.raises(ForbiddenError):
+            await export(cal, Job(take=50), tmp_path / "a.jsonl", parallel=1)
+    before = (tmp_path / "a.jsonl.part").read_bytes()
+    changed, key = OTHERS[other]
+    async with client(world, key) as cal:
+        with pytest.raises(ExportError, match=r"is of another job: bookings.*This one is: "):
+            await export(cal, output=tmp_path / "a.jsonl", resume=True, **{"job": Job(), **changed})
+    assert (tmp_path / "a.jsonl.part").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda folder: (folder / "a.jsonl.checkpoint").write_text("{"), "cannot read the checkpoint"),
+        (lambda folder: (folder / "a.jsonl.part").write_text("{}\n" * 90_000), "was changed"),
+        (lambda folder: (folder / "a.jsonl.part").unlink(), "is gone"),
+    ],
+)
+async def test_what_does_not_belong_together_is_refused(
+    world: World, tmp_path: Path, spoil: Callable[[Path], object], told: str
+) -> None:
+    """A checkpoint or a partial file that somebody changed is told, and how to start anew."""
+    world.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
+    async with client(world) as cal:
+        with pytest.raises(ForbiddenError):
+            await export(cal, Job(take=50), tmp_path / "a.jsonl", parallel=1)
+        spoil(tmp_path)
+        with pytest.raises(ExportError, match=f"{told}.*start anew"):
+            await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
+
+
+async def test_a_checkpoint_holds_no_secret(world: World, tmp_path: Path) -> None:
+    """What lies beside the file names the job and the user, and not the key."""
+    async with client(world) as cal:
+        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+    text = (tmp_path / "a.jsonl.checkpoint").read_text()
+    assert "bookings" in text
+    assert world.sandbox.api_key not in text
+
+
+# --- following changes ------------------------------------------------------------------------------------------------
+
+
+def wire(world: World) -> dict[str, str]:
+    return {uid: one.status for uid, one in world.store.bookings.items()}
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+async def test_the_file_follows_the_changes(world: World, tmp_path: Path, name: str) -> None:
+    """Each run brings the file up to date by uid: new ones come, changed ones change, cancelled ones stay."""
+    async with client(world) as cal:
+        first = await export(cal, Job(), tmp_path / name, since_last=True)
+        world.stir(2, 2, 2, 2)
+        for _ in range(3):
+            await cal.me.get()
+        world.sandbox.faults.clear()
+        world.store.changed()
+        second = await export(cal, Job(), tmp_path / name, since_last=True)
+        third = await export(cal, Job(), tmp_path / name, since_last=True, resume=True)
+    rows = [json.loads(line) for line in content(tmp_path / name).splitlines()]
+    assert {row["uid"]: row["status"] for row in rows} == wire(world)
+    assert len(rows) == len(world.store.bookings)
+    assert (first.is_full, second.is_full, third.is_full) == (True, False, False)
+    assert second.rows == third.rows == len(rows)
+    assert second.requests <= 7
+
+
+async def test_rows_without_an_update_time_are_found(world: World, tmp_path: Path) -> None:
+    """A booking that was made and never updated is not missed, though no filter on updates ever shows it."""
+    async with client(world) as cal:
+        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+        made = world.add(NOW, NOW, None)
+        world.store.changed()
+        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+    assert made.uid in uids(tmp_path / "a.jsonl")
+
+
+async def test_an_update_that_shows_late_is_found(world: World, tmp_path: Path) -> None:
+    """A run looks back a little, since an update may become visible after later ones have."""
+    async with client(world) as cal:
+        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+        latest = max(one.updated_at for one in world.store.bookings.values() if one.updated_at)
+        late = next(one for one in world.store.bookings.values())
+        late.status, late.updated_at = "cancelled", latest - 5 * (latest - latest.replace(minute=latest.minute - 1))
+        world.store.changed()
+        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+    assert rows(tmp_path / "a.jsonl")[late.uid]["status"] == "cancelled"
+
+
+async def test_without_its_file_a_run_is_a_full_one(world: World, tmp_path: Path) -> None:
+    """Who has deleted or moved the file gets all of it again, and not the changes alone."""
+    async with client(world) as cal:
+        await export(cal, Job(), tmp_path / "a.csv", since_last=True)
+        (tmp_path / "a.csv").unlink()
+        report = await export(cal, Job(), tmp_path / "a.csv", since_last=True)
+    assert report.is_full
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+        assert len([*csv.DictReader(file)]) == ROWS
+
+
+async def test_a_failed_run_changes_neither_file_nor_horizon(world: World, tmp_path: Path) -> None:
+    """Changes that a failed run did not bring come with the next one."""
+    async with client(world) as cal:
+        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+        before = (tmp_path / "a.jsonl").read_bytes()
+        world.stir(3, 3, 0, 0)
+        await cal.me.get()
+        world.sandbox.faults.clear()
+        world.store.changed()
+        world.sandbox.faults.add("GET", "/v2/bookings", garbage=True, after=2, times=99)
+        with pytest.raises(DecodeError):
+            await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+        assert (tmp_path / "a.jsonl").read_bytes() == before
+        world.sandbox.faults.clear()
+        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+    assert {uid: row["status"] for uid, row in rows(tmp_path / "a.jsonl").items()} == wire(world)
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("job", "output", "options", "told"),
+    [
+        (Job(), "-", {"resume": True}, "not a file that could be gone on with"),
+        (Job(), "-", {"since_last": True}, "name a checkpoint"),
+        (Job(), "a.jsonl", {"parallel": 0}, "from 1 on"),
+        (Job(), "a.xlsx", {}, "cannot tell the format"),
+        (Job("lunches"), "a.csv", {}, "no 'lunches' to export"),
+    ],
+    ids=str,
+)
+async def test_what_cannot_work_is_told_before_anything_is_sent(  # noqa: PLR0917
+    world: World, tmp_path: Path, job: Job, output: str, options: dict[str, Any], told: str
+) -> None:
+    """Arguments that make no sense are refused without a request and without a file."""
+    async with client(world) as cal:
+        with pytest.raises(InvalidRequestError, match=told):
+            await export(cal, job, output if output == "-" else tmp_path / output, **options)
+    assert world.sandbox.requests == []
+    assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("job", "told"), [(Job("schedules"), "only bookings"), (Job(team=2), "list of a team")], ids=str
+)
+async def test_lists_that_tell_no_changes_are_refused(world: World, tmp_path: Path, job: Job, told: str) -> None:
+    """Where the server cannot be asked for changes, that is said, and what to do instead."""
+    async with client(world) as cal:
+        with pytest.raises(InvalidRequestError, match=told):
+            await export(cal, job, tmp_path / "a.jsonl", since_last=True)
+    assert names(tmp_path) == set()
+
+
+async def test_a_sink_of_ones_own(world: World, tmp_path: Path) -> None:
+    """A sink may be opened beforehand, to see its rows or to choose its model."""
+    sink = open_sink(tmp_path / "a.jsonl")
+    async with client(world) as cal:
+        report = await export(cal, Job(), sink)
+    assert report.rows == sink.rows == ROWS
+
+
+def test_a_job_is_a_value() -> None:
+    """A job can be sent to other processes, and says what it is about."""
+    job = Job("bookings", organization=7, filters={"event_type_id": 12, "after_start": NOW})
+    assert msgspec.json.decode(msgspec.json.encode(job))["organization"] == 7
+    assert str(job) == "bookings, organization 7, after_start=2026-11-02T08:00:00Z, event_type_id=12"

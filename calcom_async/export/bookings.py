@@ -1,0 +1,163 @@
+"""Bookings as a source: by their time of creation; those of a team by their start, since its list knows no other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from typing import Any
+
+from calcom_async.client import Calcom
+from calcom_async.errors import InvalidRequestError
+from calcom_async.export.plan import Batch, Horizons, Place, Plan, Stretch
+from calcom_async.export.walk import (
+    CREATED,
+    EARLIEST,
+    LARGEST_PAGE,
+    START,
+    TICK,
+    UPDATED,
+    Ask,
+    Key,
+    Step,
+    Tally,
+    Walk,
+    times_of,
+)
+from calcom_async.export.windows import PAGES, Windows, in_order
+
+KEYS: Mapping[str, tuple[Key, ...]] = {
+    "created": (CREATED, START),
+    "updated": (UPDATED, CREATED, START),
+    "start": (START,),
+}
+OWN_ORDER = {"sort_start", "sort_end", "sort_created", "sort_updated_at", "skip", "take", "prefetch", "strict"}
+UNCOUNTED = {"after_created_at", "before_created_at", "after_updated_at", "before_updated_at"}
+"""Filters that the server's total leaves out."""
+A_MINUTE = 60.0
+
+Walked = AsyncGenerator[Step, None]
+WalkFrom = Callable[[tuple[datetime | None, datetime]], Walked]
+
+
+class BookingSource:
+    """A list of bookings, walked exactly; see `walk.py` for how, and `Source` for what the methods do."""
+
+    def __init__(self, cal: Calcom, ask: Ask, filters: Mapping[str, Any], *, by: str, take: int | None) -> None:
+        if own := OWN_ORDER & filters.keys():
+            raise InvalidRequestError(f"{min(own)} is not for an export, which has an order of its own; leave it out")
+        blank = ask(take=take, **filters)  # nothing is sent: what cannot be asked is refused here
+        self.model: Any = blank.model
+        self.key: str = blank.identity
+        self._cal = cal
+        self._ask = ask
+        self._filters = {name: value for name, value in filters.items() if value is not None}
+        self._by = by
+        self._take = take or LARGEST_PAGE
+
+    async def plan(self, *, since: Horizons | None, overlap: timedelta, follow: bool) -> Plan:
+        """Costs one request, or two to `follow` changes."""
+        if follow:
+            self._check_that_changes_show()
+        latest, counted = await self._latest(KEYS[self._by][0])
+        horizons = await self._horizons(latest, since, overlap) if follow else None
+        if since and horizons:
+            # What was created and never updated has no update time at all, and no filter on that finds it.
+            touched = Stretch("updated", since.updated - overlap, horizons.updated)
+            created = Stretch("created", since.created - overlap, horizons.created, untouched=True)
+            return Plan((touched, created), horizons=horizons, is_full=False)
+        stretches = (Stretch(self._by, None, latest),) if latest else ()
+        expected = None if UNCOUNTED & self._filters.keys() else counted
+        # Bookings leave a status while the walk is under way, and are not missing for it.
+        return Plan(stretches, expected, audited="status" not in self._filters, horizons=horizons)
+
+    async def _horizons(self, created: datetime | None, since: Horizons | None, overlap: timedelta) -> Horizons:
+        # Without a lower bound, rows that have no update time would come first here.
+        after = since.updated - overlap if since else EARLIEST
+        updated, _ = await self._latest(UPDATED, after_updated_at=after)
+        before = since or Horizons()
+        return Horizons(max(created or EARLIEST, before.created), max(updated or EARLIEST, before.updated))
+
+    async def _latest(self, key: Key, **more: Any) -> tuple[datetime | None, int | None]:
+        """The latest of a time in the list, by which a run is bounded so that no clock is trusted; and the count."""
+        page = await self._ask(**{**self._filters, **more, key.sort: "desc"}, take=1).raw().first_page()
+        return getattr(times_of(page.items[0]), key.field) if page.items else None, page.total_items
+
+    def _check_that_changes_show(self) -> None:
+        if self._by != "created":
+            raise InvalidRequestError(
+                "the list of a team cannot be asked for what has changed. Export your own bookings or those of the "
+                "organisation, with the filter team_ids"
+            )
+        if wrong := {"status", *UNCOUNTED} & self._filters.keys():
+            raise InvalidRequestError(
+                f"{min(wrong)} and following changes exclude each other: bookings that stop matching it would stay in "
+                "the file as they were. Leave it out, and filter what comes out"
+            )
+
+    async def batches(
+        self, plan: Plan, place: Place | None, *, parallel: int, tally: Tally
+    ) -> AsyncGenerator[Batch, None]:
+        """Give whole groups of equal time, in ascending order."""
+        for number, stretch in enumerate(plan.stretches):
+            if place and number < place.stretch:
+                continue
+            here = place if place and number == place.stretch else None
+            seen = here.rows if here else 0
+            async with aclosing(self._walk(stretch, here, parallel, tally)) as steps:
+                async for rows, done in steps:
+                    seen += len(rows)
+                    kept = [row.raw for row in rows if not (stretch.untouched and row.times.updated_at)]
+                    yield Batch(kept, Place(number, done, seen) if done else None)
+
+    def _walk(self, stretch: Stretch, place: Place | None, parallel: int, tally: Tally) -> Walked:
+        after = place.done + TICK if place else stretch.after
+        keys = KEYS[stretch.by]
+        bound = {keys[0].before: stretch.upto} if keys[0].before else {}
+        filters = {**self._filters, **bound}
+
+        def walk(span: tuple[datetime | None, datetime]) -> Walked:
+            after, upto = span
+            return Walk(self._ask, keys, filters=filters, after=after, upto=upto, take=self._take, tally=tally).steps()
+
+        if parallel <= 1 or stretch.after:  # part of a list: the server does not tell how much of it that is
+            return walk((after, stretch.upto))
+        seen = place.rows if place else 0
+        return self._in_windows(walk, keys[0], filters, (after, stretch.upto), most=parallel, seen=seen)
+
+    async def _in_windows(
+        self,
+        walk: WalkFrom,
+        key: Key,
+        filters: Mapping[str, Any],
+        span: tuple[datetime | None, datetime],
+        *,
+        most: int,
+        seen: int,
+    ) -> Walked:
+        """Several windows at once, if a first small request shows that this pays off."""
+        asked = time.monotonic()
+        after = {key.after: span[0]} if span[0] else {}
+        page = await self._ask(**{**filters, **after, key.sort: "asc"}, take=1).raw().first_page()
+        if not page.items:
+            return
+        first: datetime = getattr(times_of(page.items[0]), key.field)
+        rows = max(0, (page.total_items or 0) - seen)
+        walks = self._how_many(rows / self._take, time.monotonic() - asked, most)
+        size = min(PAGES * self._take, rows // walks + 1)
+        windows = Windows((first, span[1]), expected=rows, rows=size)
+        alone = walks == 1
+        async with aclosing(walk((first, span[1])) if alone else in_order(windows, walk, parallel=walks)) as steps:
+            async for step in steps:
+                yield step
+
+    def _how_many(self, pages: float, latency: float, most: int) -> int:
+        """How many walks at once: all if the limit has room for every page, else as many as it keeps busy."""
+        mine = self._cal.credentials.fingerprint
+        limits = [one for one in self._cal.limiter.snapshot() if one.key.endswith(mine)]
+        if pages < most / 2 or not limits:
+            return 1
+        widest = max(limits, key=lambda one: one.limit)
+        busy = most if pages <= widest.available else round(widest.limit / A_MINUTE * latency)
+        return max(1, min(busy, most))

@@ -1,0 +1,280 @@
+"""How rows lie in a file: as JSON lines, as CSV, or, once it is whole, as Parquet.
+
+Lines         a format: a batch as bytes, and the rows of two files joined; JsonLines, Csv and Parquet
+Packing       how the bytes are compressed, in pieces that can be put one behind the other
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import re
+import zlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, Protocol
+
+import msgspec
+from msgspec import Raw
+
+from calcom_async.errors import ConfigError, ExportError, InvalidRequestError
+from calcom_async.export.rows import cells, columns_of
+from calcom_async.wire import decode
+
+CHUNK = 1 << 18  # bytes that are read at a time
+BLOCK = 1_000  # rows that are written at a time where files are joined
+
+# ------------------------------------------------------------------------------------------------------- packing
+
+
+class Unpacker(Protocol):
+    """Reads one gzip member or one zstd frame."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether it ended."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """What came behind it."""
+
+    def decompress(self, data: bytes, /) -> bytes:
+        """What the next bytes hold."""
+
+
+class Packing(NamedTuple):
+    """How bytes are compressed, by pieces that can be put one behind the other."""
+
+    pack: Callable[[bytes], bytes]
+    unpacker: Callable[[], Unpacker] | None
+    fault: type[Exception]
+    """What reading something else raises."""
+
+    def unpacked(self, file: BinaryIO) -> Iterator[bytes]:
+        """What a file holds, of as many pieces as there are; an `EOFError` if the last one is cut off."""
+        rest = file.read(CHUNK)
+        while rest and self.unpacker:
+            piece = self.unpacker()
+            while not piece.eof:
+                if not rest:
+                    raise EOFError("its end is missing")
+                yield piece.decompress(rest)
+                rest = piece.unused_data or file.read(CHUNK)
+        while rest:
+            yield rest
+            rest = file.read(CHUNK)
+
+
+def _plain() -> Packing:
+    return Packing(bytes, None, EOFError)
+
+
+def _gzip() -> Packing:
+    return Packing(
+        lambda data: gzip.compress(data, compresslevel=6, mtime=0),
+        lambda: zlib.decompressobj(wbits=zlib.MAX_WBITS | 16),
+        zlib.error,
+    )
+
+
+def _zstd() -> Packing:
+    with _extra("zstd", ".zst files"):
+        import zstandard  # noqa: PLC0415 - an extra
+    return Packing(zstandard.ZstdCompressor().compress, zstandard.ZstdDecompressor().decompressobj, zstandard.ZstdError)
+
+
+@contextmanager
+def _extra(name: str, users: str) -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        raise ConfigError(f"{users} need {missing.name}: pip install 'calcom-async[{name}]'") from missing
+
+
+# ------------------------------------------------------------------------------------------------------- formats
+
+
+class Lines:
+    """How rows of a model lie in a file, as pieces of bytes; `key` is the name on the wire of what tells rows apart."""
+
+    name: str
+    is_final: bool = True
+    """Whether the partial file has the form of the whole one."""
+    head: bytes = b""
+    """What stands before the first row."""
+
+    def __init__(self, model: type[msgspec.Struct], key: str, packing: Packing) -> None:
+        self.model = model
+        self.packing = packing
+        self.key: str = key
+        self.field: str = _field(model, key)
+
+    def batch(self, rows: Sequence[Raw], *, first: bool) -> bytes:
+        """The bytes of a batch, behind the head if it is the first."""
+        data = self.encode(rows)
+        return self.packing.pack(self.head + data if first else data)
+
+    def last_of_each_key(self, path: Path) -> dict[Any, int]:
+        """Which row of a partial file is the last of its key."""
+        return {key: number for number, (key, _) in enumerate(self.keyed(path))}
+
+    def join(self, target: BinaryIO, old: Path | None, new: Path, last: dict[Any, int]) -> int:
+        """Write the rows of `old` under other keys than those in `last`, then those of `new`; how many they are."""
+        rows = chain(self.staying(old, last) if old else (), self.lasting(new, last))
+        target.write(self.packing.pack(self.head))
+        count = 0
+        while block := list(islice(rows, BLOCK)):
+            target.write(self.packing.pack(b"".join(block)))
+            count += len(block)
+        return count
+
+    def staying(self, old: Path, superseded: Collection[Any]) -> Iterator[bytes]:
+        """The rows of an earlier file whose keys do not come again."""
+        return (row for key, row in self.keyed(old) if key not in superseded)
+
+    def lasting(self, new: Path, last: dict[Any, int]) -> Iterator[bytes]:
+        """The rows of a partial file, of those with one key the last."""
+        return (row for number, (key, row) in enumerate(self.keyed(new)) if last.get(key, number) == number)
+
+    def lines(self, path: Path) -> Iterator[bytes]:
+        """The lines of a file, unpacked, each with its end."""
+        rest = b""
+        with path.open("rb") as file:
+            try:
+                for data in self.packing.unpacked(file):
+                    *whole, rest = (rest + data).split(b"\n")
+                    yield from [line + b"\n" for line in whole]
+            except (self.packing.fault, EOFError) as error:
+                raise foreign(path, str(error)) from error
+        if rest:
+            yield rest + b"\n"
+
+    def encode(self, rows: Sequence[Raw]) -> bytes:
+        """Rows as they lie in the file."""
+        raise NotImplementedError
+
+    def keyed(self, path: Path) -> Iterator[tuple[Any, bytes]]:
+        """Key and bytes of each row of a file."""
+        raise NotImplementedError
+
+
+def _field(model: type[msgspec.Struct], key: str) -> str:
+    names = dict(zip(model.__struct_encode_fields__, model.__struct_fields__, strict=True))
+    if key not in names:
+        raise InvalidRequestError(f"{model.__name__} has no {key} to tell its rows apart; it has {', '.join(names)}")
+    return names[key]
+
+
+def foreign(path: Path, why: str) -> ExportError:
+    """What is said of a file that rows cannot be joined with."""
+    return ExportError(
+        f"{path} is not what such an export writes: {why}. Move it away, or choose another name and export anew"
+    )
+
+
+class JsonLines(Lines):
+    """One row a line, as the server sent it: unknown fields are kept."""
+
+    name = "JSON lines"
+
+    def encode(self, rows: Sequence[Raw]) -> bytes:
+        """Rows as lines."""
+        return b"".join([_one_line(bytes(row)) + b"\n" for row in rows])
+
+    def keyed(self, path: Path) -> Iterator[tuple[Any, bytes]]:
+        """Key and line of each row."""
+        kind = msgspec.defstruct("Row", [("key", int | str)], rename={"key": self.key})
+        row: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind)
+        for number, line in enumerate(self.lines(path), 1):
+            try:
+                key = row.decode(line).key
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise foreign(path, f"line {number:,} is no row with {self.key} ({error})") from error
+            yield key, line
+
+
+def _one_line(row: bytes) -> bytes:
+    return msgspec.json.format(row, indent=-1) if b"\n" in row or b"\r" in row else row
+
+
+class Csv(Lines):
+    """A table with fixed columns, UTC times, and cells that no spreadsheet takes for a formula."""
+
+    name = "CSV"
+
+    def __init__(self, model: type[msgspec.Struct], key: str, packing: Packing) -> None:
+        super().__init__(model, key, packing)
+        self._columns = columns_of(model)
+        self._place = list(self._columns).index(self.field)
+        self.head = _table([list(self._columns)])
+
+    def encode(self, rows: Sequence[Raw]) -> bytes:
+        """Rows as records."""
+        return _table([cells(self._columns, decode(self.model, bytes(row))) for row in rows])
+
+    def keyed(self, path: Path) -> Iterator[tuple[Any, bytes]]:
+        """Key, as it is written, and record of each row."""
+        records = _records(self.lines(path))
+        if next(records, b"") != self.head:
+            raise foreign(path, "its columns are not those of this table")
+        for number, record in enumerate(records, 2):
+            key = next(islice(CELL.finditer(record), self._place, None), None)
+            if not (key and key[1]):
+                raise foreign(path, f"record {number:,} has no {self.field}")
+            yield key[1], record
+
+
+CELL = re.compile(rb'("[^"]*(?:""[^"]*)*"|[^",\r\n]*)(?:,|\r?\n)')
+
+
+def _records(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines put together where a line end is in quotes; `csv` would change the bytes, and refuses long cells."""
+    parts: list[bytes] = []
+    is_open = False
+    for line in lines:
+        parts.append(line)
+        is_open ^= line.count(b'"') % 2 == 1
+        if not is_open:
+            yield b"".join(parts)
+            parts.clear()
+    if parts:
+        yield b"".join(parts)
+
+
+class _Texts(list[str]):
+    """What csv writes to, collected: csv knows text files only, and a sink writes bytes."""
+
+    write = list.append
+
+
+def _table(rows: Sequence[Sequence[str]]) -> bytes:
+    texts = _Texts()
+    # Its own line ends, CR LF: csv quotes only what is in them, and a bare CR in a title must be quoted.
+    csv.writer(texts).writerows(rows)
+    return "".join(texts).encode()
+
+
+class Parquet(JsonLines):
+    """Typed columns. The partial file is JSON lines: Parquet is readable only with its end, which comes last."""
+
+    name = "Parquet"
+    is_final = False
+
+    def __init__(self, model: type[msgspec.Struct], key: str, packing: Packing) -> None:
+        super().__init__(model, key, packing)
+        with _extra("parquet", ".parquet files"):
+            from calcom_async.export import parquet  # noqa: PLC0415 - an extra
+        self._typed = parquet
+
+    def join(self, target: BinaryIO, old: Path | None, new: Path, last: dict[Any, int]) -> int:
+        """Write the typed rows of both files, in row groups."""
+        schema = self._typed.schema_of(self.model)
+        stays = self._typed.kept(old, schema, self.field, last) if old else ()
+        rows = self.lasting(new, last) if last else self.lines(new)
+        return self._typed.write(target, schema, chain(stays, self._typed.batches(self.model, rows, new)))
+
+
+FORMATS: dict[str, type[Lines]] = {".jsonl": JsonLines, ".ndjson": JsonLines, ".csv": Csv, ".parquet": Parquet}
+PACKINGS: dict[str, Callable[[], Packing]] = {"": _plain, ".gz": _gzip, ".zst": _zstd}

@@ -1,0 +1,215 @@
+"""Parquet: rows of a model as typed columns. The types come from the model, so every file of it has the same.
+
+Column      a type of Parquet, and how values of Python become a column of it
+schema_of   the columns of a model
+batches     rows, as JSON, to typed ones
+kept        the rows of an earlier file that stay
+write       both, to a file
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cache, partial
+from itertools import accumulate, chain, islice
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, cast
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from msgspec import NODEFAULT, UNSET, inspect
+
+from calcom_async.errors import DecodeError, ExportError
+from calcom_async.export.formats import foreign
+from calcom_async.wire import decode
+
+GROUP = 20_000
+"""Rows of a row group, which are in memory together as columns."""
+BATCH = 2_000
+"""Rows that are in memory together as objects."""
+
+MISFITS = (DecodeError, ValueError, TypeError, OverflowError)
+"""What a value raises that its type cannot hold; Arrow's own errors are among them."""
+
+INTEGER, FLOAT, TEXT = pa.int64(), pa.float64(), pa.string()
+
+PLAIN: dict[type[inspect.Type], pa.DataType] = {
+    inspect.StrType: TEXT,
+    inspect.IntType: INTEGER,
+    inspect.FloatType: FLOAT,
+    inspect.BoolType: pa.bool_(),
+    inspect.DateTimeType: pa.timestamp("ms", tz="UTC"),
+    inspect.DateType: pa.date32(),
+}
+
+
+class Column(NamedTuple):
+    """A type of Parquet, and how values of Python become a column of it."""
+
+    type: pa.DataType
+    array: Callable[[Sequence[Any]], pa.Array[Any]]
+
+
+def schema_of(model: type[msgspec.Struct]) -> pa.Schema:
+    """The columns of a model by their Python names; all may be null, since an answer may lack any."""
+    return _batch(model, []).schema
+
+
+def batches(model: type[msgspec.Struct], rows: Iterable[bytes], origin: Path) -> Iterator[pa.RecordBatch]:
+    """Make typed rows of JSON ones; a row that does not fit is an `ExportError` that names it and its column."""
+    numbered = enumerate(rows, 1)
+    while some := list(islice(numbered, BATCH)):
+        try:
+            yield _batch(model, [decode(model, row) for _, row in some])
+        except MISFITS as error:
+            where = _misfit(model, some) or str(error)
+            raise ExportError(f"{origin}: {where}. The rows stay there, as JSON lines") from error
+
+
+def kept(path: Path, schema: pa.Schema, key: str, superseded: Collection[Any]) -> Iterator[pa.RecordBatch]:
+    """The rows of a file whose `key` is not among the superseded ones; its columns have to be those of `schema`."""
+    try:
+        with pq.ParquetFile(path) as file:
+            if not file.schema_arrow.equals(schema):
+                raise foreign(path, "its columns are not those of this table")
+            for batch in file.iter_batches(BATCH):
+                stays = [value not in superseded for value in batch.column(key).to_pylist()]
+                yield batch.filter(pa.array(stays, pa.bool_()))
+    except (pa.ArrowException, OSError) as error:
+        raise foreign(path, str(error)) from error
+
+
+def write(target: BinaryIO, schema: pa.Schema, parts: Iterable[pa.RecordBatch]) -> int:
+    """Write a file; the number of its rows."""
+    rows = 0
+    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+        for group in _groups(parts):
+            writer.write_table(pa.Table.from_batches(group, schema))
+            rows += sum(part.num_rows for part in group)
+    return rows
+
+
+def _groups(parts: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
+    """Batches of any size, together for a row group."""
+    group: list[pa.RecordBatch] = []
+    for part in parts:
+        group.append(part)
+        if sum(one.num_rows for one in group) >= GROUP:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _batch(model: type[msgspec.Struct], rows: Sequence[Any]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_struct_array(cast("pa.StructArray", _table(model).array(rows)))
+
+
+def _misfit(model: type[msgspec.Struct], rows: Iterable[tuple[int, bytes]]) -> str:
+    """Where the first value is that its column cannot hold, and why."""
+    for number, row in rows:
+        name = ""
+        try:
+            typed = decode(model, row)
+            for field in _fields(model):
+                name = field.name
+                _settable(field).array([getattr(typed, name)])
+        except MISFITS as error:
+            return f"row {number:,}, {name and f'column {name}, '}does not fit: {error}"
+    return ""
+
+
+# -------------------------------------------------------------------------------------------------------- columns
+
+
+@cache
+def _table(model: type[msgspec.Struct]) -> Column:
+    return _struct(_fields(model))
+
+
+def _fields(model: type[msgspec.Struct]) -> Sequence[inspect.Field]:
+    kind = inspect.type_info(model)
+    assert isinstance(kind, inspect.StructType)
+    return kind.fields
+
+
+def _settable(field: inspect.Field) -> Column:
+    """The column of a field; one that may not have been set is null then."""
+    column = _column(field.type)
+    # `inspect` shows UNSET as no default at all.
+    if field.required or (field.default, field.default_factory) != (NODEFAULT, NODEFAULT):
+        return column
+    return Column(column.type, lambda values: column.array([None if value is UNSET else value for value in values]))
+
+
+def _column(kind: inspect.Type) -> Column:
+    """The column of a type: structs and lists as such, JSON for what has no one type."""
+    kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+    several = [one for one in kinds if not isinstance(one, inspect.NoneType)]
+    match several:
+        case [inspect.StructType(fields=fields)]:
+            return _struct(fields)
+        case [inspect.ListType(item_type=item)]:
+            return _list(_column(item))
+    types = {_plain(one) for one in several}
+    if types == {INTEGER, FLOAT}:
+        types = {FLOAT}
+    if len(types) == 1 and (only := types.pop()):
+        return Column(only, partial(pa.array, type=only))
+    return _text(str if types and types <= {TEXT, INTEGER, FLOAT} else _json)
+
+
+def _plain(kind: inspect.Type) -> pa.DataType | None:
+    match kind:
+        case inspect.LiteralType(values=values):
+            return TEXT if all(isinstance(value, str) for value in values) else None
+        case inspect.EnumType(cls=cls):
+            return TEXT if issubclass(cls, str) else None
+    return PLAIN.get(type(kind))
+
+
+def _text(written: Callable[[Any], str]) -> Column:
+    return Column(TEXT, lambda values: pa.array([None if v is None else written(v) for v in values], TEXT))
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+class _Nothing:
+    """Stands in for a struct that is null: all that could be asked of it is null."""
+
+    def __getattr__(self, name: str) -> None:
+        return None
+
+
+NOTHING = _Nothing()
+
+
+def _struct(fields: Sequence[inspect.Field]) -> Column:
+    columns = {field.name: _settable(field) for field in fields}
+    layout = [pa.field(name, column.type) for name, column in columns.items()]
+
+    def array(values: Sequence[Any]) -> pa.Array[Any]:
+        whole = [NOTHING if value is None else value for value in values]
+        parts = [column.array(list(map(attrgetter(name), whole))) for name, column in columns.items()]
+        return pa.StructArray.from_arrays(parts, fields=layout, mask=_gaps(values))
+
+    return Column(pa.struct(layout), array)
+
+
+def _list(item: Column) -> Column:
+    layout = pa.list_(item.type)
+
+    def array(values: Sequence[Any]) -> pa.Array[Any]:
+        ends = accumulate((len(value or ()) for value in values), initial=0)
+        items = item.array(list(chain.from_iterable(value or () for value in values)))
+        return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), items, type=layout, mask=_gaps(values))
+
+    return Column(layout, array)
+
+
+def _gaps(values: Sequence[Any]) -> pa.Array[Any]:
+    return pa.array([value is None for value in values], pa.bool_())

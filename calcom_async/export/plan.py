@@ -1,0 +1,78 @@
+"""What a run is to walk, and how far it has come; plain values, which a checkpoint keeps."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+from msgspec import Raw
+
+from calcom_async.export.walk import EARLIEST, Tally
+
+
+class Horizons(msgspec.Struct, frozen=True):
+    """The latest times of creation and of update that a run saw at its beginning: the next one goes on from there."""
+
+    created: datetime = EARLIEST
+    updated: datetime = EARLIEST
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """A part of a list by one of its times ("created", "updated", "start"), both ends included.
+
+    `untouched` leaves out rows that have an update time: they come in the stretch that goes by it.
+    """
+
+    by: str
+    after: datetime | None
+    upto: datetime
+    untouched: bool = False
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a run is to walk, fixed at its beginning: what is made later is for the next run.
+
+    `expected` is the number of rows by the server's count, None where it counts others too; `audited` says that the
+    rows can be held against it. `horizons` are remembered for a later run that asks for changes only; `is_full` says
+    that this is not such a run itself.
+    """
+
+    stretches: tuple[Stretch, ...] = ()
+    expected: int | None = None
+    audited: bool = False
+    horizons: Horizons | None = None
+    is_full: bool = True
+
+
+class Place(msgspec.Struct, frozen=True):
+    """How far a walk has come: all stretches before this one, and of this one `rows`, those up to a time `done`."""
+
+    stretch: int
+    done: datetime
+    rows: int = 0
+
+
+class Batch(NamedTuple):
+    """Rows to write, and the place behind them; None where a walk cannot go on from, but only from a place before."""
+
+    rows: list[Raw]
+    place: Place | None
+
+
+class Source(Protocol):
+    """One list of one account, about to be exported: rows of a `model`, told apart by their field `key`."""
+
+    model: Any
+    key: str
+
+    async def plan(self, *, since: Horizons | None, overlap: timedelta, follow: bool) -> Plan:
+        """Fix what is to be walked: everything, or what has changed `since` an earlier run.
+
+        `follow` has the plan remember what a later run needs for that. Raises `InvalidRequestError` where changes
+        cannot be followed.
+        """
+
+    def batches(self, plan: Plan, place: Place | None, *, parallel: int, tally: Tally) -> AsyncGenerator[Batch, None]:
+        """Walk the plan, on from `place`, with up to `parallel` requests at once."""

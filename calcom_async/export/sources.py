@@ -1,0 +1,139 @@
+"""What can be exported: a Job names a list of the API, and opens it as a source.
+
+    job = Job("bookings", organization=7, filters={"event_type_id": 12})
+
+Bookings are walked by the key of a time (`bookings.py`). Every other list comes whole or by id, so that paging through
+it loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+
+from calcom_async.client import Calcom
+from calcom_async.errors import InvalidRequestError
+from calcom_async.export.bookings import BookingSource
+from calcom_async.export.plan import Batch, Horizons, Place, Plan, Source
+from calcom_async.export.walk import Tally
+from calcom_async.models.routing_forms import RoutingFormResponse
+from calcom_async.pages import Pages
+
+Lists = Callable[[], AsyncGenerator[Pages[Any], None]]
+
+
+class Thing(NamedTuple):
+    """A noun that can be exported: its attribute of a scope, and the scopes that list it, by their `Job` fields."""
+
+    attribute: str
+    scopes: tuple[str, ...]
+
+
+THINGS: Mapping[str, Thing] = {
+    "bookings": Thing("bookings", ("", "team", "organization", "organization team", "organization user")),
+    "event-types": Thing("event_types", ("", "team", "organization team")),
+    "schedules": Thing("schedules", ("", "team", "organization", "organization team", "organization user")),
+    "webhooks": Thing("webhooks", ("", "organization")),
+    "teams": Thing("teams", ("", "organization")),
+    "users": Thing("users", ("organization",)),
+    "memberships": Thing("memberships", ("team", "organization", "organization team")),
+    "out-of-office": Thing("out_of_office", ("organization", "organization user")),
+    "routing-forms": Thing("routing_forms", ("organization", "organization team")),
+    "routing-form-responses": Thing("routing_forms", ("organization", "organization team")),
+}
+"""What can be exported."""
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A list to export: one of `THINGS` below a scope, narrowed by keywords of its `list` method. It pickles.
+
+    `team` alone is a team of one's own, with `organization` a team of that; `user` is a member of the organisation.
+    `take` rows a page, the most that the list allows unless given.
+    """
+
+    thing: str = "bookings"
+    organization: int | None = None
+    team: int | None = None
+    user: int | None = None
+    filters: Mapping[str, Any] = {}
+    take: int | None = None
+
+    def __str__(self) -> str:
+        narrowed = [f"{name}={_text(value)}" for name, value in sorted(self.filters.items()) if value is not None]
+        return ", ".join([self.thing, *(f"{name} {value}" for name, value in self._scope().items()), *narrowed])
+
+    def _scope(self) -> dict[str, int]:
+        ids = {"organization": self.organization, "team": self.team, "user": self.user}
+        return {name: value for name, value in ids.items() if value is not None}
+
+    def source(self, cal: Calcom) -> Source:
+        """The list as `cal` sees it; nothing is sent. Raises `InvalidRequestError` for what cannot be listed so."""
+        noun = self._noun(cal)
+        try:
+            if self.thing == "bookings":
+                by = "created" if self.team is None else "start"
+                return BookingSource(cal, noun.list, self.filters, by=by, take=self.take)
+            if self.thing == "routing-form-responses":
+                return ListSource(lambda: _responses(noun, self._query()), RoutingFormResponse, "id")
+            pages = noun.list(**self._query())
+        except TypeError as error:
+            raise InvalidRequestError(f"{self.thing} cannot be listed with {dict(self.filters)}: {error}") from error
+        return ListSource(lambda: _alone(pages), pages.model, pages.identity)
+
+    def _noun(self, cal: Calcom) -> Any:
+        if self.thing not in THINGS:
+            raise InvalidRequestError(f"there is no {self.thing!r} to export; there are {', '.join(THINGS)}")
+        thing, ids = THINGS[self.thing], self._scope()
+        if " ".join(ids) not in thing.scopes:
+            known = " or ".join(" and ".join(scope.split()) or "none of them" for scope in thing.scopes)
+            given = " and ".join(ids) or "none of them"
+            raise InvalidRequestError(
+                f"{self.thing} are listed by organization, team or user as follows: {known}; not by {given}"
+            )
+        scope: Any = cal
+        for name, value in ids.items():
+            scope = getattr(scope, name)(value)
+        return getattr(scope, thing.attribute)
+
+    def _query(self) -> dict[str, Any]:
+        return {**self.filters, **({} if self.take is None else {"take": self.take})}
+
+
+class ListSource(Source):
+    """A list that paging does not lose rows of; a run that broke off starts anew."""
+
+    def __init__(self, lists: Lists, model: Any, key: str) -> None:
+        self.model: Any = model
+        self.key: str = key
+        self._lists = lists
+
+    async def plan(self, *, since: Horizons | None, overlap: timedelta, follow: bool) -> Plan:  # noqa: ARG002
+        """Sends nothing: there is one way to walk such a list."""
+        if follow:
+            raise InvalidRequestError("only bookings can be asked for what has changed; export this list whole")
+        return Plan()
+
+    async def batches(self, plan: Plan, place: Place | None, **how: Any) -> AsyncGenerator[Batch, None]:  # noqa: ARG002
+        """Give page after page."""
+        tally: Tally = how["tally"]
+        async for pages in self._lists():
+            async for page in pages.raw().pages():
+                tally.requests += 1
+                yield Batch(page.items, None)
+
+
+async def _alone(pages: Pages[Any]) -> AsyncGenerator[Pages[Any], None]:
+    yield pages
+
+
+async def _responses(forms: Any, query: Mapping[str, Any]) -> AsyncGenerator[Pages[Any], None]:
+    """The responses to every form of a scope."""
+    async for form in forms.list():
+        yield forms.responses(form.id).list(**query)
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value).decode().strip('"')

@@ -1,0 +1,97 @@
+"""Bookings of the sandbox with times of a test's choosing, which change under the eyes of whoever lists them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox.store import Booking, Store
+
+BEGINNING = datetime(2026, 1, 5, 9, tzinfo=UTC)
+NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+ADA = {
+    "name": "Ada",
+    "email": "ada@visitors.test",
+    "displayEmail": "ada@visitors.test",
+    "timeZone": "UTC",
+    "language": "en",
+    "absent": False,
+}
+
+
+@dataclass
+class World:
+    """Bookings of the sandbox's host, and what happens to them after every answer of a list."""
+
+    sandbox: Sandbox
+    rng: random.Random
+    made: int = 0
+    gone_by: int = 0
+    ever: set[str] = field(default_factory=set)
+
+    @property
+    def store(self) -> Store:
+        return self.sandbox.store
+
+    def fill(self, times: Iterable[tuple[int, int, int | None]]) -> set[str]:
+        """Only these bookings, by minutes of creation, start and update; their uids."""
+        self.sandbox.faults.clear()
+        self.store.bookings.clear()
+        for created, start, updated in times:
+            self.add(
+                BEGINNING + created * MINUTE,
+                BEGINNING + start * MINUTE,
+                None if updated is None else BEGINNING + updated * MINUTE,
+            )
+        self.store.changed()
+        return set(self.store.bookings)
+
+    def add(self, created: datetime, start: datetime, updated: datetime | None) -> Booking:
+        self.made += 1
+        booking = Booking(
+            id=self.store.next_id("booking"),
+            uid=f"booking{self.rng.randrange(10**6):06}x{self.made}",
+            title=f"Meeting {self.made}",
+            user_id=1,
+            host_ids=[1],
+            start=start,
+            end=start + 30 * MINUTE,
+            created_at=created,
+            updated_at=updated,
+            event_type_id=1,
+            attendees=[{"id": self.made, **ADA}],
+        )
+        self.store.bookings[booking.uid] = booking
+        self.ever.add(booking.uid)
+        return booking
+
+    def stir(self, created: int, touched: int, moved: int, cancelled: int) -> None:
+        """After every answer of a list, so many bookings are made, touched, rescheduled and cancelled."""
+
+        def happen(_: Store) -> None:
+            for _ in range(created):
+                self.add(
+                    self._now(), BEGINNING + self.rng.randrange(200) * MINUTE, self.rng.choice([None, self._now()])
+                )
+            for booking in self._some(touched):
+                booking.updated_at = self._now()
+            for booking in self._some(cancelled):
+                booking.status, booking.updated_at = "cancelled", self._now()
+            for booking in self._some(moved):
+                twin = self.add(self._now(), booking.start + MINUTE, self._now())
+                booking.status, booking.updated_at, booking.to_uid = "cancelled", self._now(), twin.uid
+
+        self.sandbox.faults.each("GET", "/v2/*", happen)
+
+    def _now(self) -> datetime:
+        """Later each time, and later than anything in the world before."""
+        self.gone_by += 1
+        return NOW + timedelta(seconds=self.gone_by)
+
+    def _some(self, number: int) -> list[Booking]:
+        every = list(self.store.bookings.values())
+        return self.rng.sample(every, min(number, len(every)))

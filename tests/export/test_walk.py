@@ -1,0 +1,256 @@
+"""The exact walk: every booking that is there throughout comes once, whatever its neighbours do meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from booking_world import NOW, World
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from calcom_async import Calcom, DecodeError, ForbiddenError, InvalidRequestError
+from calcom_async.export.plan import Batch, Horizons, Place, Plan
+from calcom_async.export.sources import Job
+from calcom_async.export.walk import Tally
+from calcom_async.sandbox import Sandbox
+
+QUICK = {"backoff_base": 0.0, "max_attempts": 12, "retry_budget": 1000.0}
+OVERLAP = timedelta(minutes=10)
+
+
+@pytest.fixture(scope="module")
+def restless() -> Iterator[Sandbox]:
+    with Sandbox(ties="restless", now=NOW) as sandbox:
+        yield sandbox
+
+
+def client(sandbox: Sandbox, **settings: Any) -> Calcom:
+    return Calcom(sandbox.api_key, base_url=sandbox.url, **QUICK, **settings)
+
+
+def uid(row: msgspec.Raw) -> str:
+    return str(msgspec.json.decode(row)["uid"])
+
+
+async def walked(
+    cal: Calcom,
+    *,
+    take: int | None = None,
+    parallel: int = 1,
+    job: Job | None = None,
+    plan: Plan | None = None,
+    place: Place | None = None,
+    tally: Tally | None = None,
+) -> list[Batch]:
+    source = (job or Job(take=take)).source(cal)
+    plan = plan or await source.plan(since=None, overlap=OVERLAP, follow=False)
+    walk = source.batches(plan, place, parallel=parallel, tally=tally or Tally())
+    return [batch async for batch in walk]
+
+
+def uids(batches: list[Batch]) -> list[str]:
+    return [uid(row) for batch in batches for row in batch.rows]
+
+
+# --- worlds -------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def worlds(draw: Any) -> list[tuple[int, int, int | None]]:
+    """Bookings by minutes of creation, start and update; times are shared by few or by hundreds."""
+    count = draw(st.one_of(st.integers(0, 40), st.integers(200, 700)))
+    shared = [draw(st.sampled_from([1, 2, 7, 60, 5000])) for _ in range(3)]
+    rng = random.Random(draw(st.integers(0, 10**6)))
+    untouched = draw(st.sampled_from([0.0, 0.3, 1.0]))
+    return [
+        (
+            rng.randrange(shared[0]),
+            rng.randrange(shared[1]),
+            None if rng.random() < untouched else 5000 + rng.randrange(shared[2]),
+        )
+        for _ in range(count)
+    ]
+
+
+stirs = st.tuples(*[st.integers(0, 4)] * 4)
+pages = st.one_of(st.integers(1, 12), st.integers(13, 250))
+faults = st.sampled_from([{}, {"status": 503}, {"cut": "before"}, {"cut": "after"}, {"status": 429}, {"html": True}])
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(times=worlds(), stir=stirs, take=pages, fault=faults, parallel=st.sampled_from([1, 3]), seed=st.integers(0, 99))
+async def test_what_exists_throughout_comes_once(  # noqa: PLR0917
+    restless: Sandbox, times: Any, stir: Any, take: int, fault: Any, parallel: int, seed: int
+) -> None:
+    """All bookings of the beginning come, each once, while others are made, touched, moved and cancelled."""
+    if len(times) > 100:
+        take = max(take, 20)
+    world = World(restless, random.Random(seed))
+    throughout = world.fill(times)
+    world.stir(*stir)
+    if fault:
+        restless.faults.add("GET", "/v2/bookings", probability=0.1, **fault)
+    async with client(restless) as cal:
+        found = uids(await walked(cal, take=take, parallel=parallel))
+    assert len(found) == len(set(found))
+    assert throughout <= set(found) <= world.ever
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(times=worlds(), stir=stirs, seed=st.integers(0, 99), take=pages)
+async def test_a_teams_list_is_walked_by_start(restless: Sandbox, times: Any, stir: Any, seed: int, take: int) -> None:
+    """Lists that know no creation time are as exact, since the start of a booking never changes."""
+    world = World(restless, random.Random(seed))
+    throughout = world.fill(times)
+    for booking in restless.store.bookings.values():
+        booking.team_id = 2
+    world.stir(*stir)
+    async with client(restless) as cal:
+        found = uids(await walked(cal, job=Job(team=2, take=max(take, 20))))
+    assert len(found) == len(set(found))
+    assert throughout <= set(found) <= world.ever
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(times=worlds(), take=pages, parallel=st.sampled_from([1, 2, 8]), cut=st.floats(0, 1))
+async def test_the_rows_are_the_same_however_they_are_walked(
+    restless: Sandbox, times: Any, take: int, parallel: int, cut: float
+) -> None:
+    """Neither page size nor windows nor a new start behind any batch change the rows or their order."""
+    World(restless, random.Random(0)).fill(times)
+    async with client(restless) as cal:
+        plain = uids(await walked(cal))
+        batches = await walked(cal, take=take, parallel=parallel)
+        behind = batches[: round(cut * len(batches))]
+        while behind and not behind[-1].place:
+            behind.pop()
+        plan = await Job().source(cal).plan(since=None, overlap=OVERLAP, follow=False)
+        place = behind[-1].place if behind else None
+        rest = await walked(cal, plan=plan, place=place)
+    assert uids(batches) == plain
+    assert uids(behind) + uids(rest) == plain
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(times=worlds(), stir=stirs, runs=st.integers(1, 3), take=st.integers(20, 250), seed=st.integers(0, 99))
+async def test_following_changes_leads_to_what_is_there(  # noqa: PLR0917
+    restless: Sandbox, times: Any, stir: Any, runs: int, take: int, seed: int
+) -> None:
+    """A full run and runs of changes after it, laid over each other by uid, are the list as the last of them began."""
+    world = World(restless, random.Random(seed))
+    world.fill(times)
+    world.stir(*stir)
+    copy: dict[str, Any] = {}
+    horizons: Horizons | None = None
+    async with client(restless) as cal:
+        source = Job(take=take).source(cal)
+        for run in range(runs + 1):
+            if run == runs:
+                restless.faults.clear()
+            there = {uid: (one.status, one.updated_at) for uid, one in restless.store.bookings.items()}
+            plan = await source.plan(since=horizons, overlap=OVERLAP, follow=True)
+            horizons = plan.horizons
+            for batch in await walked(cal, plan=plan, take=take):
+                copy |= {uid(row): msgspec.json.decode(row) for row in batch.rows}
+    assert {uid: row["status"] for uid, row in copy.items()} == {uid: status for uid, (status, _) in there.items()}
+
+
+async def test_a_deep_page_costs_what_the_first_one_does(restless: Sandbox) -> None:
+    """No request skips rows, so the server has none to count out of sight."""
+    World(restless, random.Random(0)).fill([(number // 3, 0, None) for number in range(600)])
+    restless.requests.clear()
+    async with client(restless) as cal:
+        await walked(cal, take=50)
+    asked = [dict(seen.query) for seen in restless.requests if seen.path.endswith("/bookings")]
+    assert len(asked) <= 1 + 600 / 47 + 2
+    assert {query.get("skip", "0") for query in asked} == {"0"}
+
+
+async def test_a_group_beyond_a_page_is_walked_by_the_next_time(restless: Sandbox) -> None:
+    """Thousands that were created at one moment cost little more than others, as long as their starts differ."""
+    World(restless, random.Random(0)).fill([(7, number, None) for number in range(2000)])
+    tally = Tally()
+    async with client(restless) as cal:
+        found = uids(await walked(cal, tally=tally))
+    assert len(set(found)) == 2000
+    assert tally.requests <= 2 + 2000 / 249 + 2
+
+
+async def test_what_comes_later_is_for_the_next_run(restless: Sandbox) -> None:
+    """A walk ends although more bookings are made after each answer than a page holds."""
+    world = World(restless, random.Random(0))
+    throughout = world.fill([(number, number, None) for number in range(100)])
+    world.stir(40, 0, 0, 0)
+    async with client(restless) as cal:
+        found = uids(await walked(cal, take=20))
+    assert throughout == set(found)
+
+
+async def test_windows_leave_nothing_running(restless: Sandbox) -> None:
+    """Who leaves a walk of several windows in the middle leaves no task behind."""
+    World(restless, random.Random(0)).fill([(number, 0, None) for number in range(700)])
+    async with client(restless) as cal:
+        source = Job(take=10).source(cal)
+        plan = await source.plan(since=None, overlap=OVERLAP, follow=False)
+        async with aclosing(source.batches(plan, None, parallel=8, tally=Tally())) as batches:
+            async for _ in batches:
+                assert len(asyncio.all_tasks()) > 2
+                break
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_an_error_in_a_window_ends_the_walk(restless: Sandbox) -> None:
+    """What one window meets is told where the rows are read, and the other windows end."""
+    World(restless, random.Random(0)).fill([(number, 0, None) for number in range(700)])
+    restless.faults.add("GET", "/v2/bookings", status=403, after=20)
+    async with client(restless) as cal:
+        with pytest.raises(ForbiddenError):
+            await walked(cal, take=10, parallel=8)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_server_that_keeps_to_no_order_is_told(restless: Sandbox) -> None:
+    """A walk by key needs the order it asks for; without it nothing is given out as whole."""
+    World(restless, random.Random(0)).fill([(number, 0, None) for number in range(9)])
+    async with client(restless) as cal:
+        page = await cal.request("GET", "/v2/bookings", query={"sortCreated": "desc"})
+        restless.faults.add("GET", "/v2/bookings", body=page, after=1, times=9)
+        with pytest.raises(DecodeError, match="does not keep to sort_created"):
+            await walked(cal)
+
+
+@pytest.mark.parametrize(
+    ("job", "told"),
+    [
+        (Job("lunches"), "no 'lunches' to export; there are bookings, "),
+        (Job("users"), "users are listed by organization"),
+        (Job("webhooks", team=3), "not by team"),
+        (Job(user=5), "not by user"),
+        (Job(filters={"sort_start": "asc"}), "sort_start is not for an export"),
+        (Job(filters={"flavour": "sweet"}), "no filter 'flavour'"),
+        (Job("schedules", filters={"flavour": "sweet"}), "schedules cannot be listed with"),
+        (Job(take=251), "take"),
+    ],
+    ids=str,
+)
+async def test_what_cannot_be_asked_is_refused_before_anything_is_sent(restless: Sandbox, job: Job, told: str) -> None:
+    """A job that makes no sense says why, without a request."""
+    async with client(restless) as cal:
+        with pytest.raises(InvalidRequestError, match=told):
+            job.source(cal)
+        assert cal.stats().requests == 0
+
+
+@pytest.mark.parametrize("filters", [{"status": ["past"]}, {"after_created_at": NOW}], ids=str)
+async def test_changes_cannot_be_followed_through_a_filter_that_rows_leave(restless: Sandbox, filters: Any) -> None:
+    """A booking that stops matching would stay in the file as it was, so this is refused."""
+    async with client(restless) as cal:
+        with pytest.raises(InvalidRequestError, match="following changes exclude"):
+            await Job(filters=filters).source(cal).plan(since=None, overlap=OVERLAP, follow=True)
