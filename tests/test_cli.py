@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import resource
+import shlex
 import signal
 import socket
 import subprocess
@@ -154,7 +155,7 @@ BAD_OPTIONS = [
     pytest.param(["--take", "0"], 2, "--take", id="take 0"),
     pytest.param(["--take", "251"], 2, "--take", id="take 251"),
     pytest.param(["--take", "many"], 2, "--take", id="take many"),
-    pytest.param(["--prefetch", "-1"], 2, "--prefetch", id="prefetch -1"),
+    pytest.param(["--parallel", "0"], 2, "--parallel", id="parallel 0"),
     pytest.param(["--format", "xlsx"], 2, "--format", id="unknown format"),
     pytest.param(["-o", "out.xlsx"], 2, "name it .jsonl or .csv", id="unknown suffix"),
     pytest.param(["-o", "/dev/full"], 7, "No space left on device; free some space", id="full disk"),
@@ -251,7 +252,7 @@ PLENTY = {f"X-RateLimit-{what}-Default": "100" for what in ("Limit", "Remaining"
 
 
 def hiding(total: int) -> str:
-    row = {"uid": "a", "start": "2026-01-01T09:00:00.000Z"}
+    row = {"uid": "a", "start": "2026-01-01T09:00:00.000Z", "createdAt": "2025-12-01T09:00:00.000Z"}
     pagination = {
         "returnedItems": 1, "totalItems": total, "itemsPerPage": 250, "remainingItems": 0, "currentPage": 1,
         "totalPages": 1, "hasNextPage": False, "hasPreviousPage": False,
@@ -265,7 +266,7 @@ def test_hidden_bookings_are_a_warning_or_with_strict_an_error(world: Sandbox, t
     lax = invoke("export", "bookings", *at(world), "-o", tmp_path / "lax.jsonl")
     strict = invoke("export", "bookings", *at(world), "-o", tmp_path / "strict.jsonl", "--strict")
     assert (lax.exit_code, strict.exit_code) == (0, 8)
-    assert "warning: /bookings: the server counts 3 rows but showed 1" in lax.stderr
+    assert "lax.jsonl: 2 rows that the server counts were never shown, of 3" in lax.stderr
     assert uids(tmp_path / "lax.jsonl") == uids(tmp_path / "strict.jsonl.part") == ["a"]
 
 
@@ -299,19 +300,19 @@ def test_an_export_holds_every_booking_once(name: str, world: Sandbox, tmp_path:
     with (tmp_path / name).open(encoding="utf-8", newline="") as file:
         found = [row["uid"] for row in csv.DictReader(file)] if name.endswith("csv") else uids(tmp_path / name)
     assert sorted(found) == sorted(world.store.bookings)
-    assert re.search(r"300 bookings in \S+ s \(\S+ a second\), 5 requests, .* s waited.*: .*" + name, result.stderr)
+    assert re.search(r"300 bookings in \S+ s \(\S+ a second\), 8 requests, .* s waited.*: .*" + name, result.stderr)
     assert result.stdout == ""
 
 
 def test_filters_reach_the_server(world: Sandbox, tmp_path: Path) -> None:
-    """Status and times are sent as the API takes them, times in UTC, and the rows come in order of start."""
+    """Status and times are sent as the API takes them, times in UTC, and the rows come in order of creation."""
     options = ["--status", "upcoming,past", "--since", "2020-01-31", "--until", "2030-01-31T09:00+01:00"]
     assert invoke("export", "bookings", *at(world), "-o", tmp_path / "out.jsonl", *options).exit_code == 0
-    sent = dict(world.requests[0].query)
+    sent = dict(world.requests[1].query)
     assert sent["status"] == "upcoming,past"
     assert (sent["afterStart"], sent["beforeEnd"]) == ("2020-01-31T00:00:00Z", "2030-01-31T08:00:00Z")
-    starts = [json.loads(line)["start"] for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
-    assert starts == sorted(starts)
+    made = [json.loads(line)["createdAt"] for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    assert made == sorted(made)
 
 
 def test_a_failed_run_keeps_the_files_of_earlier_ones(world: Sandbox, tmp_path: Path) -> None:
@@ -323,15 +324,28 @@ def test_a_failed_run_keeps_the_files_of_earlier_ones(world: Sandbox, tmp_path: 
     assert (whole.read_text(), partial.read_text()) == ("whole\n", "partial\n")
 
 
+def advised(told: str) -> list[str]:
+    """The words of the command that goes on, as it was told."""
+    advice = re.search(r"To go on: calcom-async (.*)", told)
+    assert advice, told
+    return shlex.split(advice[1])
+
+
 def test_a_break_in_the_middle_tells_how_to_go_on(world: Sandbox, tmp_path: Path) -> None:
-    """After a failure in the middle the message says what is in which file and how to get the rest."""
-    world.faults.add("GET", "/v2/bookings", after=2, times=100, garbage=True)
+    """After a failure in the middle the message tells what is safe, and the command that brings the rest."""
+    world.faults.add("GET", "/v2/bookings", after=3, times=100, garbage=True)
     file = tmp_path / "out.jsonl"
-    result = invoke("export", "bookings", *at(world), "-o", file, "--take", "100", "--prefetch", "0")
+    options = ["--take", "100", "--parallel", "1", "--status", "past,upcoming,cancelled"]
+    result = invoke("export", "bookings", *at(world), "-o", file, *options)
     assert result.exit_code == 6
-    assert len(uids(tmp_path / "out.jsonl.part")) == 200
-    assert f"200 bookings are in {file}.part" in result.stderr
-    assert "--since 20" in result.stderr
+    saved = len(uids(tmp_path / "out.jsonl.part"))
+    assert f"{saved} rows are safe in {file}.part" in result.stderr
+    assert world.api_key not in result.stderr
+    world.faults.clear()
+    rest = invoke(*advised(result.stderr), env={"CAL_API_KEY": world.api_key})
+    assert rest.exit_code == 0
+    assert "--resume" in advised(result.stderr)
+    assert sorted(uids(file)) == sorted(world.store.bookings)
 
 
 def test_a_path_with_brackets_is_printed_as_it_is(world: Sandbox, tmp_path: Path) -> None:
@@ -371,7 +385,7 @@ def test_a_disk_that_fills_up_leaves_whole_lines(tmp_path: Path) -> None:
     assert not (tmp_path / "out.jsonl").exists()
     saved = uids(tmp_path / "out.jsonl.part")
     assert saved
-    assert f"{len(saved):,} bookings are in" in run.stderr
+    assert f"{len(saved):,} rows are safe in" in run.stderr
 
 
 # --- Ctrl-C -------------------------------------------------------------------------------------------------------
@@ -391,30 +405,27 @@ def interrupt(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, told
 
 
-def test_ctrl_c_leaves_a_valid_file_and_a_way_to_go_on(world: Sandbox, tmp_path: Path) -> None:
-    """Interrupted in the middle, the partial file is whole lines, and following the advice gives the rest."""
-    world.faults.add("GET", "/v2/bookings", after=3, times=1, slow=30)
+def test_ctrl_c_leaves_a_valid_file_and_the_command_that_goes_on(world: Sandbox, tmp_path: Path) -> None:
+    """Interrupted in the middle, the partial file is whole lines, and the command that is told makes it whole."""
+    world.faults.add("GET", "/v2/bookings", after=4, times=1, slow=30)
     file, partial = tmp_path / "out.jsonl", tmp_path / "out.jsonl.part"
-    running = start("export", "bookings", *at(world), "-o", file, "--take", "40", stderr=subprocess.PIPE)
-    until(lambda: partial.exists() and partial.read_bytes().count(b"\n") >= 80, "two pages")
+    options = ["--take", "40", "--parallel", "1"]
+    running = start("export", "bookings", *at(world), "-o", file, *options, stderr=subprocess.PIPE)
+    until(lambda: partial.exists() and partial.read_bytes().count(b"\n") >= 70, "two pages")
     code, told = interrupt(running)
     assert code == 130
     assert "Traceback" not in told
     assert not file.exists()
-    advice = re.search(r"--since (\S+) and another file", told)
-    assert advice, told
+    assert uids(partial)
     world.faults.clear()
-    rest = tmp_path / "rest.jsonl"
-    assert invoke("export", "bookings", *at(world), "-o", rest, "--since", advice[1]).exit_code == 0
-    first, second = uids(partial), uids(rest)
-    assert {*first, *second} == set(world.store.bookings)
-    assert len(second) < 300
+    assert invoke(*advised(told), env={"CAL_API_KEY": world.api_key}).exit_code == 0
+    assert sorted(uids(file)) == sorted(world.store.bookings)
 
 
 def test_a_wait_for_the_limit_is_shown_and_can_be_interrupted(tmp_path: Path) -> None:
     """While the rate limit is waited for, stderr says so, and Ctrl-C ends it at once."""
     ours, theirs = pty.openpty()
-    with Sandbox(bookings=300, rate_limit=3, window=60) as world:
+    with Sandbox(bookings=300, rate_limit=6, window=60) as world:
         running = start("export", "bookings", *at(world), "-o", tmp_path / "out.csv", "--take", "10", stderr=theirs)
         os.close(theirs)
         drawn, screen = b"", read_terminal(ours)
@@ -435,7 +446,9 @@ def test_a_wait_for_the_limit_is_shown_and_can_be_interrupted(tmp_path: Path) ->
 
 
 def standing(**changes: Any) -> Stats:
-    bucket = SimpleNamespace(**{"blocked": 0.0, "waiting": 0, "in_flight": 0, "opens_in": 0.0, **changes})
+    bucket = SimpleNamespace(
+        **{"blocked": 0.0, "waiting": 0, "in_flight": 0, "opens_in": 0.0, "limit": 120, "available": 9, **changes}
+    )
     return Stats(requests=1, retries=0, waits=0, refused=0, pages=0, seconds_waited=0, connections=0, limits=[bucket])
 
 
@@ -454,7 +467,7 @@ def request(**changes: Any) -> Event:
 )
 def test_the_board_tells_what_is_waited_for(stats: dict[str, Any], said: str) -> None:
     """The board says that the limit is waited for and for how long, or for how long it is blocked."""
-    board = Board()
+    board = Board("bookings")
     board.on_event(request(remaining=118))
     board._look(standing(**stats))
     assert said in board._text()
@@ -462,7 +475,7 @@ def test_the_board_tells_what_is_waited_for(stats: dict[str, Any], said: str) ->
 
 def test_the_board_tells_of_trouble_until_it_is_over() -> None:
     """A repeat that is coming is shown until the next answer."""
-    board = Board()
+    board = Board("bookings")
     board.on_event(request(kind="retry", status=503))
     assert "503, trying again" in board._text()
     board.on_event(request())
@@ -471,7 +484,7 @@ def test_the_board_tells_of_trouble_until_it_is_over() -> None:
 
 def test_waits_side_by_side_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two pages that wait during the same ten seconds are ten seconds of waiting, not twenty."""
-    board = Board()
+    board = Board("bookings")
     begun = board._waited_until
     monkeypatch.setattr(time, "monotonic", lambda: begun + 10)
     board.on_event(request(kind="wait", seconds=10.0))
@@ -481,12 +494,24 @@ def test_waits_side_by_side_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_board_counts_and_reckons(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows, rate, calls left and time to go come from the count and the clock."""
-    board = Board()
+    board = Board("bookings")
     board._started = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: board._started + 10)
     board.on_event(request(remaining=7))
-    board.on_progress(Progress(1_000, 4_000, 4))
+    board.on_progress(Progress(1_000, 4_000))
     assert board._text() == "1,000 of 4,000 bookings, 100/s, 7 calls left, 0:00:30 to go"
+
+
+def test_the_board_reckons_with_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A burst of calls says little of the rest: what the limit has no room for now takes minutes more."""
+    board = Board("bookings")
+    board._started = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: board._started + 1)
+    for _ in range(100):
+        board.on_event(request())
+    board._look(standing(limit=120, available=20))
+    board.on_progress(Progress(25_000, 100_000))
+    assert board._text().endswith("0:02:20 to go")
 
 
 def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:

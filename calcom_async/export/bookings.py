@@ -25,7 +25,7 @@ from calcom_async.export.walk import (
     Walk,
     times_of,
 )
-from calcom_async.export.windows import PAGES, Windows, in_order
+from calcom_async.export.windows import PAGES, Span, Windows, in_order
 
 KEYS: Mapping[str, tuple[Key, ...]] = {
     "created": (CREATED, START),
@@ -35,6 +35,8 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
 OWN_ORDER = {"sort_start", "sort_end", "sort_created", "sort_updated_at", "skip", "take", "prefetch", "strict"}
 UNCOUNTED = {"after_created_at", "before_created_at", "after_updated_at", "before_updated_at"}
 """Filters that the server's total leaves out."""
+LEAST_PAGES = 3
+"""A window of fewer pages is not worth the one that it reads beyond its end."""
 A_MINUTE = 60.0
 
 Walked = AsyncGenerator[Step, None]
@@ -67,8 +69,8 @@ class BookingSource:
             touched = Stretch("updated", since.updated - overlap, horizons.updated)
             created = Stretch("created", since.created - overlap, horizons.created, untouched=True)
             return Plan((touched, created), horizons=horizons, is_full=False)
-        stretches = (Stretch(self._by, None, latest),) if latest else ()
         expected = None if UNCOUNTED & self._filters.keys() else counted
+        stretches = (Stretch(self._by, None, latest, rows=expected),) if latest else ()
         # Bookings leave a status while the walk is under way, and are not missing for it.
         return Plan(stretches, expected, audited="status" not in self._filters, horizons=horizons)
 
@@ -121,10 +123,10 @@ class BookingSource:
             after, upto = span
             return Walk(self._ask, keys, filters=filters, after=after, upto=upto, take=self._take, tally=tally).steps()
 
-        if parallel <= 1 or stretch.after:  # part of a list: the server does not tell how much of it that is
-            return walk((after, stretch.upto))
-        seen = place.rows if place else 0
-        return self._in_windows(walk, keys[0], filters, (after, stretch.upto), most=parallel, seen=seen)
+        span = after, stretch.upto
+        rows = (stretch.rows or 0) - (place.rows if place else 0)
+        most = min(parallel, rows // (LEAST_PAGES * self._take))
+        return walk(span) if most <= 1 else self._in_windows(walk, keys[0], filters, span, rows=rows, most=most)
 
     async def _in_windows(
         self,
@@ -133,8 +135,8 @@ class BookingSource:
         filters: Mapping[str, Any],
         span: tuple[datetime | None, datetime],
         *,
+        rows: int,
         most: int,
-        seen: int,
     ) -> Walked:
         """Several windows at once, if a first small request shows that this pays off."""
         asked = time.monotonic()
@@ -142,13 +144,10 @@ class BookingSource:
         page = await self._ask(**{**filters, **after, key.sort: "asc"}, take=1).raw().first_page()
         if not page.items:
             return
-        first: datetime = getattr(times_of(page.items[0]), key.field)
-        rows = max(0, (page.total_items or 0) - seen)
+        whole: Span = getattr(times_of(page.items[0]), key.field), span[1]
         walks = self._how_many(rows / self._take, time.monotonic() - asked, most)
-        size = min(PAGES * self._take, rows // walks + 1)
-        windows = Windows((first, span[1]), expected=rows, rows=size)
-        alone = walks == 1
-        async with aclosing(walk((first, span[1])) if alone else in_order(windows, walk, parallel=walks)) as steps:
+        windows = Windows(whole, expected=rows, rows=min(PAGES * self._take, rows // walks + 1))
+        async with aclosing(walk(whole) if walks == 1 else in_order(windows, walk, parallel=walks)) as steps:
             async for step in steps:
                 yield step
 
@@ -156,8 +155,6 @@ class BookingSource:
         """How many walks at once: all if the limit has room for every page, else as many as it keeps busy."""
         mine = self._cal.credentials.fingerprint
         limits = [one for one in self._cal.limiter.snapshot() if one.key.endswith(mine)]
-        if pages < most / 2 or not limits:
-            return 1
         widest = max(limits, key=lambda one: one.limit)
         busy = most if pages <= widest.available else round(widest.limit / A_MINUTE * latency)
         return max(1, min(busy, most))

@@ -22,13 +22,15 @@ class Horizons(msgspec.Struct, frozen=True):
 class Stretch(msgspec.Struct, frozen=True):
     """A part of a list by one of its times ("created", "updated", "start"), both ends included.
 
-    `untouched` leaves out rows that have an update time: they come in the stretch that goes by it.
+    `untouched` leaves out rows that have an update time: they come in the stretch that goes by it. `rows` is about how
+    many there are, where the server tells.
     """
 
     by: str
     after: datetime | None
     upto: datetime
     untouched: bool = False
+    rows: int | None = None
 
 
 class Plan(msgspec.Struct, frozen=True):
