@@ -28,7 +28,7 @@ from calcom_async.cli.connection import (
     where,
 )
 from calcom_async.errors import CalcomError, ConfigError, InvalidRequestError
-from calcom_async.export import THINGS, Job, Report, export
+from calcom_async.export import THINGS, FileSink, Job, Report, export, open_sink
 from calcom_async.export.accounts import CONCURRENCY, Account, Outcome, export_accounts, read_accounts
 from calcom_async.export.job import PARALLEL
 from calcom_async.limiter import Limiter
@@ -111,15 +111,18 @@ def _export_one(
     context: typer.Context, place: Where, job: Job, output: Path, options: dict[str, Any], redis: str | None
 ) -> None:
     board = Board(job.thing)
+    format, sink = options.pop("format"), None
 
     async def main() -> Report:
+        nonlocal sink
         async with _limited(redis) as limiter, connect(place, board.on_event, limiter=limiter) as cal:
-            job.source(cal)  # what makes no sense is told before anybody knocks
+            source = job.source(cal)
+            sink = open_sink(output, source.model, key=source.key, format=format)
             await knock(cal)
             async with board.following(cal):
-                return await export(cal, job, output, on_progress=board.on_progress, **options)
+                return await export(cal, job, sink, on_progress=board.on_progress, **options)
 
-    report = run(main(), left_behind=lambda: _left_behind(context, place, board, output))
+    report = run(main(), left_behind=lambda: _left_behind(sink, _again(context, place)))
     stderr.print(f"{_told(report, job.thing, board)}: {output}", markup=False)
 
 
@@ -144,15 +147,17 @@ async def _limited(redis: str | None) -> AsyncIterator[Limiter | None]:
         yield limiter
 
 
-def _left_behind(context: typer.Context, place: Where, board: Board, output: Path) -> str:
+def _left_behind(sink: FileSink | None, again: str) -> str:
     """What is in the partial file, and the command that gets the rest."""
-    if not board.rows:
+    if not sink or not sink.rows or not sink.partial.is_file():
         return ""
-    return f"{board.rows:,} rows are safe in {output}.part. To go on: {_again(context, place)}"
+    return f"{sink.rows:,} rows are safe in {sink.partial}. {again}"
 
 
 def _again(context: typer.Context, place: Where) -> str:
-    """The command as it was given, with --resume and without a key."""
+    """How to go on: with the command as it was given, --resume, and no key."""
+    if place.sandbox:
+        return "A sandbox is made anew for each command: nothing can go on from here."
     words = ["calcom-async", "export"]
     for parameter in context.command.params:
         value = context.params[parameter.name or ""]
@@ -160,8 +165,8 @@ def _again(context: typer.Context, place: Where) -> str:
         if parameter.name in {"resume", "api_key", "base_url", "sandbox"} or value == parameter.default:
             continue
         words += [str(value)] if not name else [name] if value is True else [name, str(value)]
-    where = ["--sandbox"] if place.sandbox else ["--base-url", place.base_url] if place.base_url else []
-    return shlex.join([*words, *where, "--resume"])
+    where = ["--base-url", place.base_url] if place.base_url else []
+    return f"To go on: {shlex.join([*words, *where, '--resume'])}"
 
 
 def _export_accounts(

@@ -206,15 +206,19 @@ class _Runtime:
             self._ready.set()
             await self._stopping.wait()
         finally:
-            await self._close(runner)
+            await self._close(runner, server)
 
-    async def _close(self, runner: web.ServerRunner) -> None:
+    async def _close(self, runner: web.ServerRunner, server: web.Server) -> None:
         for task in set(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for close in self.closers:
             await close()
         await runner.cleanup()
+        # A connection accepted while the doors closed becomes one of the server's some turns of the loop later.
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await server.shutdown(0)
 
 
 async def _calling(function: Callable[[], T]) -> T:
