@@ -271,12 +271,7 @@ class Desk:
 
     async def wait(self, waiter: Waiter) -> Ticket:
         """Stand in the line until the turn comes."""
-        turn_at = self.ledger.turn_at(self.loop.time(), self.line.ahead_of(waiter.priority))
-        if turn_at > waiter.deadline:
-            raise self._too_late(waiter, turn_at)
-        self.line.join(waiter)
-        if len(self.line) == 1:
-            self.serve()
+        self._join(waiter)
         expiry = self.loop.call_at(waiter.deadline, self._expire, waiter) if isfinite(waiter.deadline) else None
         try:
             return await waiter.turn
@@ -286,6 +281,14 @@ class Desk:
         finally:
             if expiry:
                 expiry.cancel()
+
+    def _join(self, waiter: Waiter) -> None:
+        turn_at = self.ledger.turn_at(self.loop.time(), self.line.ahead_of(waiter.priority))
+        if turn_at > waiter.deadline:
+            raise self._too_late(waiter, turn_at)
+        self.line.join(waiter)
+        if len(self.line) == 1:
+            self.serve()
 
     def serve(self) -> None:
         """Let go whoever may, and set the timer for the next one."""
@@ -297,16 +300,35 @@ class Desk:
         if head:
             self._open_at(opens_at, now)
 
+    def settle(self, ticket: Ticket, limits: Sequence[RateLimit] | None, refused: float | None, *, sent: bool) -> None:
+        """One that was let go has ended, or was not sent; others may go now."""
+        now = self.loop.time()
+        if sent:
+            self.ledger.settle(ticket, limits, refused, now)
+        else:
+            self.ledger.withdraw(ticket.number, now)
+        if self.line:
+            self.serve()
+
     def _open_at(self, opens_at: float, now: float) -> None:
         """Come back then. When that is later than it seemed, send away at once those for whom it is too late."""
+        self._wake_at(opens_at)
+        if opens_at > self._opens_at:
+            self._review(now)
+        self._opens_at = opens_at
+
+    def _wake_at(self, when: float) -> None:
         if self._timer:
             self._timer.cancel()
-        self._timer = self.loop.call_at(opens_at, self.serve)
-        if opens_at > self._opens_at:
-            for place, waiter in enumerate(list(self.line)):
-                if isfinite(waiter.deadline) and (turn_at := self.ledger.turn_at(now, place)) > waiter.deadline:
-                    self._send_away(waiter, turn_at)
-        self._opens_at = opens_at
+        self._timer = self.loop.call_at(when, self.serve)
+
+    def _review(self, now: float, until: float = inf) -> None:
+        """Send away those with numbers below `until` whose turn would come too late."""
+        for place, waiter in enumerate(list(self.line)):
+            if isfinite(waiter.deadline) and waiter.number < until:
+                turn_at = self.ledger.turn_at(now, place)
+                if turn_at > waiter.deadline or now >= waiter.deadline:
+                    self._send_away(waiter, max(turn_at, self.ledger.ready_at(now)))
 
     def _expire(self, waiter: Waiter) -> None:
         self.serve()
@@ -330,10 +352,9 @@ class Desk:
         """Its task was cancelled. A turn that came in the same moment goes to the next."""
         self.line.leave(waiter)
         granted = waiter.turn.done() and not waiter.turn.cancelled() and waiter.turn.exception() is None
-        waiter.turn.cancel()
         if granted and not self.loop.is_closed():
-            self.ledger.withdraw(waiter.number, self.loop.time())
-            self.serve()
+            self.settle(waiter.turn.result(), None, None, sent=False)
+        waiter.turn.cancel()
 
 
 class TokenBucket(Limiter):
@@ -370,14 +391,7 @@ class TokenBucket(Limiter):
         sent: bool = True,
     ) -> None:
         """Tell what became of a request; see `Limiter.settle`. It never suspends, so it is safe in a `finally`."""
-        desk = self._desk(ticket.bucket)
-        now = desk.loop.time()
-        if sent:
-            desk.ledger.settle(ticket, limits, refused, now)
-        else:
-            desk.ledger.withdraw(ticket.number, now)
-        if desk.line:
-            desk.serve()
+        self._desk(ticket.bucket).settle(ticket, limits, refused, sent=sent)
 
     def snapshot(self) -> list[BucketStats]:
         """How every bucket in use stands now."""
@@ -387,11 +401,14 @@ class TokenBucket(Limiter):
         loop, place = asyncio.get_running_loop(), (bucket.key, bucket.name)
         desk = self._desks.get(place)
         if desk is None or desk.loop is not loop:
-            desk = self._desks[place] = Desk(self._ledger(bucket, desk, loop.time()), loop)
+            desk = self._desks[place] = self._new_desk(self._ledger(bucket, desk, loop.time()), loop)
         if len(self._desks) > 1:
             self._desks.move_to_end(place)
             self._forget_idle(loop)
         return desk
+
+    def _new_desk(self, ledger: Ledger, loop: asyncio.AbstractEventLoop) -> Desk:
+        return Desk(ledger, loop)
 
     def _ledger(self, bucket: Bucket, old: Desk | None, now: float) -> Ledger:
         if old is not None and old.ledger.used_at <= now:  # else the other loop had another clock

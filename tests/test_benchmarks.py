@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TINY = {
     "paging": ["--bookings", "300", "--latency", "1"],
     "requests": ["--requests", "5"],
-    "limiter": ["--waiters", "20", "--callers", "2"],
+    "limiter": ["--waiters", "20", "--callers", "2", "--windows", "1"],
     "startup": [],
 }
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from redis_server import either, heard
 from turns import BUCKET, blocked_for, now, one, opened, taking, told
 from virtual_time import VirtualTimeLoop, WedgedError, run
 
@@ -18,14 +19,15 @@ from calcom_async.gauge import GRACE
 from calcom_async.limiter import Bucket, TokenBucket
 
 
+@either
 class TestCancellation:
     """A cancelled waiter takes nothing with it."""
 
-    def test_a_cancelled_waiter_leaves_the_line(self) -> None:
+    def test_a_cancelled_waiter_leaves_the_line(self, new: type[TokenBucket]) -> None:
         """The ones behind it move up."""
 
         async def main() -> None:
-            limiter = TokenBucket()
+            limiter = new()
             await opened(limiter, remaining=0)
             first, second = taking(limiter), taking(limiter)
             await asyncio.sleep(1)
@@ -35,11 +37,11 @@ class TestCancellation:
 
         run(main())
 
-    def test_a_turn_that_comes_with_the_cancellation_is_passed_on(self) -> None:
+    def test_a_turn_that_comes_with_the_cancellation_is_passed_on(self, new: type[TokenBucket]) -> None:
         """Granted and cancelled in the same tick: the place is not lost, the next in line has it at that moment."""
 
         async def main() -> None:
-            limiter = TokenBucket()
+            limiter = new()
             await opened(limiter, remaining=0)
             first, second = taking(limiter), taking(limiter)
             await asyncio.sleep(0)
@@ -52,11 +54,11 @@ class TestCancellation:
         run(main())
 
     @pytest.mark.parametrize("kind", ["news", "expiry"])
-    def test_a_waiter_cancelled_when_it_is_sent_away_leaves_no_trace(self, kind: str) -> None:
+    def test_a_waiter_cancelled_when_it_is_sent_away_leaves_no_trace(self, new: type[TokenBucket], kind: str) -> None:
         """The error that nobody fetches any more is not reported as lost."""
 
         async def main() -> None:
-            limiter = TokenBucket()
+            limiter = new()
             first = await limiter.acquire(BUCKET)
             waiting = taking(limiter, max_wait=2)
             await asyncio.sleep(1)
@@ -74,7 +76,7 @@ class TestCancellation:
 
     @settings(max_examples=60, deadline=None)
     @given(seed=st.integers(0, 10**9))
-    def test_random_cancellations_lose_nothing(self, seed: int) -> None:
+    def test_random_cancellations_lose_nothing(self, new: type[TokenBucket], seed: int) -> None:
         """Cancelled at any moment, waiting, granted or sent: everybody else is served, and nothing stays behind."""
         dice = random.Random(seed)
 
@@ -90,7 +92,7 @@ class TestCancellation:
             served.append(now())
 
         async def main() -> None:
-            limiter, served = TokenBucket(limit=5, window=6), []
+            limiter, served = new(limit=5, window=6), []
             tasks = [asyncio.ensure_future(user(limiter, served)) for _ in range(30)]
             doomed = dice.sample(tasks, 15)
             for task in doomed:
@@ -98,14 +100,15 @@ class TestCancellation:
             await asyncio.gather(*tasks, return_exceptions=True)
             assert len(served) == sum(not task.cancelled() for task in tasks)
             assert len(served) >= 15
+            await heard()
             stats = limiter.snapshot()[0]
             assert (stats.waiting, stats.in_flight) == (0, 0)
 
         run(main())
 
-    def test_settling_under_cancellation_is_not_interrupted(self) -> None:
+    def test_settling_under_cancellation_is_not_interrupted(self, new: type[TokenBucket]) -> None:
         """`settle` runs to its end without giving way, so a `finally` in a cancelled task may await it."""
-        limiter = TokenBucket()
+        limiter = new()
 
         async def main() -> None:
             ticket = await limiter.acquire(BUCKET)
@@ -116,14 +119,15 @@ class TestCancellation:
         run(main())
 
 
+@either
 class TestHousekeeping:
     """What it costs to keep."""
 
-    def test_idle_buckets_are_forgotten(self) -> None:
+    def test_idle_buckets_are_forgotten(self, new: type[TokenBucket]) -> None:
         """With ever new keys the number of buckets stays bounded; one that is blocked is kept for as long."""
 
         async def main() -> None:
-            limiter = TokenBucket()
+            limiter = new()
             await blocked_for(limiter, 3600, Bucket("blocked"))
             for number in range(5000):
                 await one(limiter, bucket=Bucket(f"key {number}"))
@@ -139,11 +143,11 @@ class TestHousekeeping:
 
         run(main())
 
-    def test_a_bucket_in_use_does_not_hinder_forgetting(self) -> None:
+    def test_a_bucket_in_use_does_not_hinder_forgetting(self, new: type[TokenBucket]) -> None:
         """Buckets used once are dropped two windows later, although another one is always busy."""
 
         async def main() -> None:
-            limiter = TokenBucket()
+            limiter = new()
             for number in range(1000):
                 await one(limiter, bucket=Bucket(f"key {number}"))
                 await one(limiter, remaining=100)
@@ -152,9 +156,9 @@ class TestHousekeeping:
 
         run(main())
 
-    def test_a_second_event_loop_goes_on_with_what_is_known(self) -> None:
+    def test_a_second_event_loop_goes_on_with_what_is_known(self, new: type[TokenBucket]) -> None:
         """A block learned under one `asyncio.run` holds in the next; places lost with the first loop are not missed."""
-        limiter = TokenBucket()
+        limiter = new()
 
         async def first() -> None:
             await limiter.acquire(BUCKET)
@@ -171,18 +175,18 @@ class TestHousekeeping:
         run(first())
         run(second(), start=1010.0)
 
-    def test_a_loop_with_another_clock_starts_afresh(self) -> None:
+    def test_a_loop_with_another_clock_starts_afresh(self, new: type[TokenBucket]) -> None:
         """Times of a clock that shows less than before mean nothing."""
-        limiter = TokenBucket()
+        limiter = new()
         run(blocked_for(limiter, 60), start=1000.0)
         assert run(one(limiter), start=5.0) == 5.0
 
-    def test_a_thousand_waiters_do_not_hold_up_the_loop(self) -> None:
+    def test_a_thousand_waiters_do_not_hold_up_the_loop(self, new: type[TokenBucket]) -> None:
         """No turn of the event loop takes 50 ms of processor time, while 1,000 wait, with and without `max_wait`."""
         loop = VirtualTimeLoop()
 
         async def main() -> None:
-            limiter = TokenBucket()
+            limiter = new()
             waits: list[float | None] = [None, 3600.0]
             await asyncio.gather(*(one(limiter, remaining=119, max_wait=waits[n % 2]) for n in range(1000)))
             await opened(limiter, remaining=0)
@@ -197,9 +201,9 @@ class TestHousekeeping:
             gc.unfreeze()
         assert loop.longest_turn <= 0.05
 
-    def test_the_snapshot_tells_how_things_stand(self) -> None:
+    def test_the_snapshot_tells_how_things_stand(self, new: type[TokenBucket]) -> None:
         """One row per bucket, readable without an event loop too."""
-        limiter = TokenBucket()
+        limiter = new()
 
         async def main() -> None:
             await opened(limiter)
@@ -217,25 +221,26 @@ class TestHousekeeping:
         )
         assert row.available == 119 - 1 - 1
 
-    def test_a_ticket_settled_twice_counts_once(self) -> None:
+    def test_a_ticket_settled_twice_counts_once(self, new: type[TokenBucket]) -> None:
         """The second time changes nothing about what is in flight."""
 
         async def main() -> None:
-            limiter = TokenBucket()
+            limiter = new()
             await opened(limiter)
             ticket, other = await limiter.acquire(BUCKET), await limiter.acquire(BUCKET)
             await limiter.settle(ticket, told(118))
             await limiter.settle(ticket, told(118))
+            await heard()
             assert limiter.snapshot()[0].in_flight == 1
             assert other.number != ticket.number
 
         run(main())
 
-    def test_a_ticket_that_never_comes_back_is_written_off(self) -> None:
+    def test_a_ticket_that_never_comes_back_is_written_off(self, new: type[TokenBucket]) -> None:
         """A request without an end holds its place for one window and not for ever."""
 
         async def main() -> None:
-            limiter = TokenBucket(limit=1, window=5)
+            limiter = new(limit=1, window=5)
             await limiter.acquire(BUCKET)
             assert (await limiter.acquire(BUCKET)).sent_at <= 1010
 

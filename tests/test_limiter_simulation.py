@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from redis_server import InRedis, either, needs_redis
 from virtual_time import run
 
 from calcom_async.errors import RateLimit
@@ -145,9 +146,8 @@ def simulate(*actors: Coroutine[Any, Any, None], seconds: float = TEN_MINUTES) -
     run(main(), start=0.0)
 
 
-def crowd(number: int, server: Server, tally: Tally) -> list[Coroutine[Any, Any, None]]:
+def crowd(number: int, server: Server, tally: Tally, limiter: TokenBucket) -> list[Coroutine[Any, Any, None]]:
     """Many tasks of one process, that is, with one limiter."""
-    limiter = TokenBucket()
     return [greedy(server, limiter, tally) for _ in range(number)]
 
 
@@ -155,38 +155,48 @@ def most_refusals_in_a_block(tally: Tally) -> int:
     return max(Counter(tally.blocks).values(), default=0)
 
 
-LATENCIES = pytest.mark.parametrize("latency", [QUICK, USUAL, SLOW], ids=["quick", "usual", "slow"])
+EVERYWHERE = pytest.mark.parametrize(
+    ("new", "latency"),
+    [
+        pytest.param(TokenBucket, QUICK, id="quick"),
+        pytest.param(TokenBucket, USUAL, id="usual"),
+        pytest.param(TokenBucket, SLOW, id="slow"),
+        pytest.param(InRedis, USUAL, id="redis", marks=needs_redis),
+    ],
+)
 
 
-@LATENCIES
+@EVERYWHERE
 @pytest.mark.parametrize("tasks", [4, 16, 300])
-def test_alone_on_the_stock_limit(latency: Range, tasks: int) -> None:
+def test_alone_on_the_stock_limit(new: type[TokenBucket], latency: Range, tasks: int) -> None:
     """Ten minutes of greed on 120 per 60 s: at least 98 % of the 1,200 that the server would serve, and no 429."""
     server, ours = Server(latency=latency, seed=tasks), Tally()
-    simulate(*crowd(tasks, server, ours))
+    simulate(*crowd(tasks, server, ours, new()))
     assert ours.refused == []
     assert 1176 <= ours.served <= 1200
 
 
-def test_slow_answers_of_an_old_window_do_no_harm() -> None:
+@either
+def test_slow_answers_of_an_old_window_do_no_harm(new: type[TokenBucket]) -> None:
     """Answers that take up to 47 s, as those of slot searches do, cost less than a tenth of the window and no 429."""
     server, ours = Server(latency=(0.05, 47.0), seed=3, guard_after=0.05), Tally()
-    simulate(*crowd(120, server, ours))
+    simulate(*crowd(120, server, ours, new()))
     assert ours.refused == []
     assert ours.served >= 1000
 
 
+@either
 @pytest.mark.parametrize("latency", [QUICK, USUAL, (0.1, 0.5)])
 @pytest.mark.parametrize("seed", range(3))
-def test_a_wrong_documented_limit_costs_one_refusal_at_most(latency: Range, seed: int) -> None:
+def test_a_wrong_documented_limit_costs_one_refusal_at_most(new: type[TokenBucket], latency: Range, seed: int) -> None:
     """Told 120 per 60 s where the server has 5 per 2 s and blocks for 4: at most one 429, and full use."""
     server, ours = Server(Throttle(limit=5, window=2, block=4), latency=latency, seed=seed), Tally()
-    simulate(*crowd(8, server, ours))
+    simulate(*crowd(8, server, ours, new()))
     assert len(ours.refused) <= 1
     assert ours.served >= 0.8 * 1500
 
 
-@LATENCIES
+@EVERYWHERE
 @pytest.mark.parametrize(
     ("throttle", "possible"),
     [
@@ -197,99 +207,104 @@ def test_a_wrong_documented_limit_costs_one_refusal_at_most(latency: Range, seed
     ],
     ids=["3 a minute", "1000 a minute", "500 in 30 s", "30 a minute, short block"],
 )
-def test_any_limit_is_learned(throttle: Throttle, possible: int, latency: Range) -> None:
+def test_any_limit_is_learned(new: type[TokenBucket], throttle: Throttle, possible: int, latency: Range) -> None:
     """Whatever the server's limit, up or down, nearly all of it is used and nothing is refused."""
     server, ours = Server(replace(throttle), latency=latency), Tally()
-    simulate(*crowd(50, server, ours))
+    simulate(*crowd(50, server, ours, new()))
     assert ours.refused == []
     assert ours.served >= 0.94 * possible
 
 
-@LATENCIES
+@EVERYWHERE
 @pytest.mark.parametrize("every", [1.0, 2.0, 6.0])
-def test_beside_a_steady_stranger(latency: Range, every: float) -> None:
+def test_beside_a_steady_stranger(new: type[TokenBucket], latency: Range, every: float) -> None:
     """A process that takes up to half of the limit evenly: refusals before we know of it only, and the rest is ours."""
     server, ours, theirs = Server(latency=latency, seed=5), Tally(), Tally()
-    simulate(*crowd(8, server, ours), steady(server, theirs, every))
+    simulate(*crowd(8, server, ours, new()), steady(server, theirs, every))
     assert len(ours.refused) <= 1
     assert ours.served >= 0.97 * (1200 - TEN_MINUTES / every) - 30
     assert theirs.served_between(150, 600) >= 445 / every
 
 
-@LATENCIES
+@EVERYWHERE
 @pytest.mark.parametrize("after", [0.0, 30.0, 45.0])
-def test_beside_bursts(latency: Range, after: float) -> None:
+def test_beside_bursts(new: type[TokenBucket], latency: Range, after: float) -> None:
     """A process that takes half of the limit at once, whenever in the window: one 429 at most, before we know."""
     server, ours, theirs = Server(latency=latency, seed=5), Tally(), Tally()
-    simulate(*crowd(8, server, ours), bursty(server, theirs, size=60, every=60.5, after=after))
+    simulate(*crowd(8, server, ours, new()), bursty(server, theirs, size=60, every=60.5, after=after))
     assert len(ours.refused) <= 1
     assert ours.served >= 500
     assert theirs.served_between(150, 600) >= 7 * 60
 
 
+@either
 @pytest.mark.parametrize("latency", [USUAL, (0.1, 0.5), SLOW])
 @pytest.mark.parametrize("seed", range(3))
-def test_beside_a_reckless_stranger(latency: Range, seed: int) -> None:
+def test_beside_a_reckless_stranger(new: type[TokenBucket], latency: Range, seed: int) -> None:
     """Eight tasks without any limiter: a 429 for each of their blocks at most, and we are not starved."""
     server, ours, theirs = Server(latency=latency, seed=seed), Tally(), Tally()
-    simulate(*crowd(8, server, ours), *[reckless(server, theirs) for _ in range(8)])
+    simulate(*crowd(8, server, ours, new()), *[reckless(server, theirs) for _ in range(8)])
     assert most_refusals_in_a_block(ours) <= 1
     assert ours.served >= 0.15 * (ours.served + theirs.served)
     last_minutes = [ours.served_between(start, start + 130) for start in range(0, 500, 60)]
     assert min(last_minutes) >= 10
 
 
-def test_a_window_is_used_whole_again_when_the_stranger_has_gone() -> None:
+@either
+def test_a_window_is_used_whole_again_when_the_stranger_has_gone(new: type[TokenBucket]) -> None:
     """The next window but one after the last that somebody else used is ours alone."""
     server, ours, theirs = Server(latency=USUAL, seed=5), Tally(), Tally()
-    simulate(*crowd(8, server, ours), steady(server, theirs, 1.0, until=180.0))
+    simulate(*crowd(8, server, ours, new()), steady(server, theirs, 1.0, until=180.0))
     assert ours.served_between(300, 600) >= 0.95 * 600
 
 
-@LATENCIES
+@EVERYWHERE
 @pytest.mark.parametrize("tasks", [4, 16, 50])
-def test_two_clients_share_evenly(latency: Range, tasks: int) -> None:
+def test_two_clients_share_evenly(new: type[TokenBucket], latency: Range, tasks: int) -> None:
     """Two limiters on one key that know nothing of each other: no 429, 95 % of the limit used, half each."""
     server, ours, theirs = Server(latency=latency, seed=tasks), Tally(), Tally()
-    simulate(*crowd(tasks, server, ours), *crowd(tasks, server, theirs))
+    simulate(*crowd(tasks, server, ours, new()), *crowd(tasks, server, theirs, new()))
     assert ours.refused + theirs.refused == []
     assert ours.served + theirs.served >= 0.95 * 1200
     assert min(ours.served, theirs.served) >= 0.45 * 1200
 
 
-@LATENCIES
+@EVERYWHERE
 @pytest.mark.parametrize("tasks", [4, 100])
-def test_a_client_that_comes_later_gets_its_half(latency: Range, tasks: int) -> None:
+def test_a_client_that_comes_later_gets_its_half(new: type[TokenBucket], latency: Range, tasks: int) -> None:
     """One that starts while another uses every window whole is served without a refusal, and soon has half."""
     server, ours, theirs = Server(latency=latency, seed=5), Tally(), Tally()
-    newcomers = [later(95.0, task) for task in crowd(tasks, server, theirs)]
-    simulate(*crowd(tasks, server, ours), *newcomers)
+    newcomers = [later(95.0, task) for task in crowd(tasks, server, theirs, new())]
+    simulate(*crowd(tasks, server, ours, new()), *newcomers)
     assert ours.refused + theirs.refused == []
     assert theirs.served_between(245, 600) >= 0.4 * 720
 
 
-def test_many_clients_on_one_key() -> None:
+@either
+def test_many_clients_on_one_key(new: type[TokenBucket]) -> None:
     """Five limiters on one key: a refusal for each of them in a window at most, and nobody is left out."""
     server, clients = Server(latency=USUAL, seed=2), [Tally() for _ in range(5)]
-    simulate(*(task for tally in clients for task in crowd(4, server, tally)))
+    simulate(*(task for tally in clients for task in crowd(4, server, tally, new())))
     assert max(most_refusals_in_a_block(tally) for tally in clients) <= 1
     assert min(tally.served for tally in clients) >= 60
 
 
+@either
 @pytest.mark.parametrize("latency", [QUICK, USUAL, (0.1, 0.5)])
 @pytest.mark.parametrize("seed", range(3))
-def test_several_named_limits(latency: Range, seed: int) -> None:
+def test_several_named_limits(new: type[TokenBucket], latency: Range, seed: int) -> None:
     """A key with `burst` and `daily` is served as long as either has room; waiting for both would give 240."""
     server = Server(Throttle("burst", 4, 3, 2), Throttle("daily", 8, 20, 6), latency=latency, seed=seed)
     ours = Tally()
-    simulate(*crowd(8, server, ours))
+    simulate(*crowd(8, server, ours, new()))
     assert len(ours.refused) <= 1
     assert ours.served >= 600
 
 
-def test_after_a_refusal_everybody_waits_once() -> None:
+@either
+def test_after_a_refusal_everybody_waits_once(new: type[TokenBucket]) -> None:
     """With fifty tasks in line, a key that somebody blocked gives one 429, and all are served in the next window."""
-    server, ours, limiter = Server(latency=USUAL), Tally(), TokenBucket()
+    server, ours, limiter = Server(latency=USUAL), Tally(), new()
 
     async def main() -> None:
         spent = Tally()

@@ -1,0 +1,423 @@
+"""The limiter of many processes: the books of each bucket are in Redis, the lines of those who wait in each process.
+
+    redis_limiter.lua  gauges and ledger once more: runs whole, on Redis's own clock
+    Link               the way to the script
+    SharedDesk         one bucket in one process: a line, and one call of the script at a time for all in it
+    RedisLimiter       the desks of all buckets
+
+A call of the script takes what has ended since the last one and asks for as many turns as there are in the line; it
+tells how many there are, and how the limits stand. From that copy of the books a process knows when to ask again, and
+who would wait too long. What a process holds when it dies is written off a window later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import logging
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal, Self
+
+import msgspec
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, NoPermissionError
+
+from calcom_async.errors import ConfigError, ConnectionFailedError, RateLimit
+from calcom_async.gauge import GRACE, Gauge
+from calcom_async.limiter import Bucket, Desk, Ledger, Ticket, TokenBucket, Waiter
+
+log = logging.getLogger("calcom_async")
+
+PATIENCE = 5.0
+"""Seconds after which a call of the script counts as unanswered."""
+PROBE = 1.0
+"""Seconds between attempts to reach Redis while it is away."""
+SOON = 0.01
+"""Seconds until a process first looks whether an answer to another one has opened the window; then ever longer."""
+A_MOMENT = 0.001
+"""Seconds between two calls at least, when the first came a hair too early."""
+TIMES = ("earliest", "ends", "ended", "answered_at", "lost_at", "paced_at")
+"""The fields of a gauge that are times."""
+
+SCRIPT: str = Path(__file__).with_suffix(".lua").read_text("utf-8")
+
+
+class Event(msgspec.Struct, omit_defaults=True):
+    """What became of one turn. `sent_at` is no later, `at` no earlier than it was by Redis's clock."""
+
+    number: int
+    sent_at: float
+    at: float
+    limits: Sequence[RateLimit] | None = None
+    refused: float | None = None
+    unsent: bool = False
+
+
+class Call(msgspec.Struct):
+    """What the script is asked: turns numbered from `first` on. `doubt`: some were sent that it never heard of.
+
+    `pause`: seconds after which a process that waits looks again, at the latest.
+    """
+
+    process: str
+    known: list[tuple[str, int, float]]
+    events: list[Event]
+    first: int
+    wanted: int
+    pause: float
+    doubt: bool
+
+
+class Reply(msgspec.Struct):
+    """How many turns there are, and how things stand; times are in seconds from now."""
+
+    granted: int
+    in_flight: int
+    blocked: float
+    gauges: dict[str, Gauge]
+
+    def ledger(self, bucket: Bucket, now: float) -> Ledger:
+        """A copy of the books for our clock."""
+        ledger = Ledger(bucket, bucket.limit, bucket.window, now)
+        ledger.gauges = self.gauges
+        for gauge in self.gauges.values():
+            for field in TIMES:
+                setattr(gauge, field, now + getattr(gauge, field))
+        ledger.blocked_until = now + self.blocked
+        ledger.on_the_way = dict.fromkeys(range(-self.in_flight, 0), now)  # whose they are does not matter here
+        return ledger
+
+
+class Link:
+    """The way to the script: over a client of our own, made anew in each event loop, or a borrowed one."""
+
+    def __init__(self, redis: str | Redis, prefix: str) -> None:
+        self.prefix = prefix
+        self._url = redis if isinstance(redis, str) else None
+        self._client: Redis = _connect(redis) if isinstance(redis, str) else redis
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._broken: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where Redis is; without the password."""
+        where = self._client.connection_pool.connection_kwargs
+        return where.get("path") or f"{where.get('host', 'localhost')}:{where.get('port', 6379)}/{where.get('db') or 0}"
+
+    async def run(self, bucket: Bucket, now: str, call: Call) -> tuple[float, Reply]:
+        """Call the script; Redis's time, and the reply."""
+        loop = asyncio.get_running_loop()
+        if self._url and self._loop is not loop:  # connections do not outlive their loop
+            self._client = _connect(self._url)
+            self._loop = loop
+        whose = hashlib.sha256(bucket.key.encode()).hexdigest()[:32]
+        books = f"{self.prefix}:{{{whose}:{bucket.name}}}"
+        script = self._client.register_script(SCRIPT)
+        async with asyncio.timeout(PATIENCE):
+            clock, told = await script(keys=[books, f"{books}:turns"], args=[now, msgspec.json.encode(call), GRACE])
+        return float(clock), msgspec.json.decode(told, type=Reply)
+
+    async def aclose(self) -> None:
+        """Close what is ours."""
+        if self._url:
+            await self._client.aclose()
+
+    def broke(self, error: Exception, share: float) -> None:
+        """Say that we go on alone, once."""
+        if not self._broken:
+            log.warning(
+                "Redis at %s does not answer (%s): going on alone with %g of the rate limit until it does",
+                self.place, self._reason(error), share,
+            )  # fmt: skip
+        self._broken = True
+
+    def works(self) -> None:
+        """Say that we are not alone any more, if we were."""
+        if self._broken:
+            log.warning("Redis at %s answers again: the rate limit is shared with other processes again", self.place)
+        self._broken = False
+
+    def trouble(self, error: Exception) -> ConnectionFailedError:
+        """What to raise without Redis."""
+        refused = isinstance(error, AuthenticationError | NoPermissionError)
+        trouble = ConnectionFailedError(
+            f"nothing was sent: Redis at {self.place}, which holds the rate limit, does not answer "
+            f"({self._reason(error)}); see that it runs and that the URL is right, or have RedisLimiter(..., "
+            "without_redis=0.25) go on alone with that share of the limit",
+            sent=False,
+            passing=not refused,
+        )
+        trouble.__cause__ = error
+        return trouble
+
+    def _reason(self, error: Exception) -> str:
+        password = self._client.connection_pool.connection_kwargs.get("password")
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        return reason.replace(password, "***") if password else reason
+
+
+def _connect(url: str) -> Redis:
+    try:
+        # Without retries: a repeated call of the script would take its turns twice.
+        return Redis.from_url(url, retry=Retry(NoBackoff(), 0))
+    except ValueError:
+        # Not with its cause: what cannot be parsed may be a part of the password.
+        raise ConfigError(
+            "RedisLimiter: the URL of Redis cannot be read; write redis://:password@host:6379/0 (rediss:// for TLS, "
+            "unix:///path for a socket), and quote special characters of the password as in urllib.parse.quote"
+        ) from None
+
+
+class SharedDesk(Desk):
+    """One bucket in one event loop. `ledger` is a copy of the books in Redis, or what we go by while it is away."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        link: Link,
+        numbers: Iterator[int],
+        without_redis: Literal["raise"] | float,
+        clock: Callable[[], str],
+    ) -> None:
+        super().__init__(ledger, loop)
+        self.link = link
+        self.without_redis = without_redis
+        self.process: str = secrets.token_hex(8)
+        self.alone: bool = False
+        self._numbers = numbers
+        self._now = clock
+        self._known = _sizes(ledger)
+        self._events: list[Event] = []
+        self._ours: set[int] = set()  # turns of this process on their way
+        # Redis's clock less ours, at least and at most. Until it has told: sent long ago, and answered now.
+        self._ahead: tuple[float, float] = (0.0, 1e12)
+        self._talk: asyncio.Task[None] | None = None
+        self._more: bool = False
+        self._pause: float = SOON
+        self._probe_at: float = 0.0
+
+    def is_open(self, now: float) -> bool:
+        """Whether a newcomer may go at once: only Redis can tell, while it is there."""
+        return self.alone and super().is_open(now)
+
+    def admit(self, bucket: Bucket, number: int, since: float, now: float) -> Ticket:
+        """Let one go while Redis is away."""
+        self._probe(now)
+        return super().admit(bucket, number, since, now)
+
+    def _join(self, waiter: Waiter) -> None:
+        if self.alone:
+            super()._join(waiter)
+        else:
+            self.line.join(waiter)
+            self.ask()
+
+    def serve(self) -> None:
+        """Ask for the turns of all who wait."""
+        if self.alone:
+            super().serve()
+            self._probe(self.loop.time())
+        elif self.line:
+            self.ask()
+
+    def settle(self, ticket: Ticket, limits: Sequence[RateLimit] | None, refused: float | None, *, sent: bool) -> None:
+        """One has ended, or was not sent: Redis hears of it at once, and nobody waits for that."""
+        self._ours.discard(ticket.number)
+        if self.alone:
+            # The server's figures are not those of our share; they only count when they leave nothing.
+            if refused is None and limits and all(told.remaining < 1 for told in limits):
+                refused = min(told.reset for told in limits)
+            super().settle(ticket, None, refused, sent=sent)
+            return
+        at_least, at_most = self._ahead
+        sent_at, at = ticket.sent_at + at_least, self.loop.time() + at_most
+        self._events.append(Event(ticket.number, sent_at, at, limits, refused, not sent))
+        self._pause = SOON
+        self.ask()
+
+    def ask(self) -> None:
+        """Call the script now, or again as soon as the present call has come back."""
+        self._more = True
+        if self._talk is None:
+            self._talk = self.loop.create_task(self._converse())
+
+    async def finish(self) -> None:
+        """Wait until Redis knows all that we know."""
+        if self._talk and self.loop is asyncio.get_running_loop():
+            await asyncio.wait([self._talk])
+
+    def _probe(self, now: float) -> None:
+        if self.alone and now >= self._probe_at:
+            self._probe_at = now + PROBE
+            self.ask()
+
+    async def _converse(self) -> None:
+        try:
+            while self._more:
+                self._more = False
+                await self._call()
+        finally:
+            self._talk = None
+
+    async def _call(self) -> None:
+        numbers = list(itertools.islice(self._numbers, len(self.line)))
+        first = numbers[0] if numbers else 0
+        call = Call(self.process, self._known, self._events, first, len(numbers), self._longest_pause, doubt=self.alone)
+        self._events = []
+        asked_at = self.loop.time()
+        try:
+            clock, reply = await self.link.run(self.ledger.bucket, self._now(), call)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may be left standing in the line
+            self._events = call.events + self._events
+            self._do_without(error)
+            return
+        now = self.loop.time()
+        self._ahead = clock - now, clock - asked_at
+        self._hear(reply, numbers, now)
+
+    def _hear(self, reply: Reply, numbers: list[int], now: float) -> None:
+        self.ledger = reply.ledger(self.ledger.bucket, now)
+        self._known = _sizes(self.ledger)
+        self.alone = False
+        self.link.works()
+        for number in numbers[: reply.granted]:
+            self._hand_out(number, now)
+        if self.line:
+            self._wake_at(self._next_call(now))
+            self._review(now, until=numbers[0] if numbers else 0)  # who came meanwhile has not been asked for
+
+    def _hand_out(self, number: int, now: float) -> None:
+        """A turn for the head of the line; back to Redis when everybody has left."""
+        self._pause = SOON
+        self._ours.add(number)
+        head = self.line.head()
+        ticket = Ticket(head.bucket if head else self.ledger.bucket, number, now, now - head.since if head else 0.0)
+        if head:
+            self.line.leave(head)
+        if head and not head.turn.done():
+            head.turn.set_result(ticket)
+        else:
+            self.settle(ticket, None, None, sent=False)
+
+    def _next_call(self, now: float) -> float:
+        """When there will be room; sooner where an answer to another process may make room, which only Redis knows."""
+        opens_at = self.ledger.ready_at(now)
+        if opens_at <= now:  # there is room, but others wait too
+            return now + self._longest_pause
+        if len(self.ledger.on_the_way) > len(self._ours) and self.ledger.turn_at(now, 0) < opens_at:
+            opens_at = min(opens_at, now + self._pause)
+            self._pause = min(2 * self._pause, self._longest_pause)
+        return max(opens_at, now + A_MOMENT)
+
+    @property
+    def _longest_pause(self) -> float:
+        return max(SOON, max(window for _, _, window in self._known) / 100)
+
+    def _expire(self, waiter: Waiter) -> None:
+        if self.alone:
+            super()._expire(waiter)
+        else:
+            self.ask()  # and the review of the reply sends it away
+
+    def _do_without(self, error: Exception) -> None:
+        share = self.without_redis
+        if isinstance(share, str):
+            for waiter in list(self.line):
+                self.line.leave(waiter)
+                if not waiter.turn.done():
+                    waiter.turn.set_exception(self.link.trouble(error))
+            return
+        self.link.broke(error, share)
+        now = self.loop.time()
+        self._probe_at = now + PROBE
+        if not self.alone:
+            self.alone = True
+            self.ledger = _part(self.ledger, share, now)
+        super().serve()
+        self._review(now)
+
+
+def _sizes(ledger: Ledger) -> list[tuple[str, int, float]]:
+    return [(name, gauge.limit, gauge.window) for name, gauge in ledger.gauges.items()]
+
+
+def _part(whole: Ledger, share: float, now: float) -> Ledger:
+    """A share of what is left of this window, and of each window to come at a steady pace."""
+    part = Ledger(whole.bucket, whole.bucket.limit, whole.bucket.window, now)
+    part.blocked_until = whole.blocked_until
+    part.gauges = {
+        name: Gauge(
+            limit=max(1, int(gauge.limit * share)),
+            window=gauge.window,
+            ends=gauge.ends,
+            remaining=int(max(0, gauge.left(len(whole.on_the_way))) * share),
+            before=0.0,
+            paced_at=gauge.paced_at,
+        )
+        for name, gauge in whole.gauges.items()
+    }
+    return part
+
+
+class RedisLimiter(TokenBucket):
+    """`TokenBucket` for many processes: all that name the same Redis and `prefix` share the turns of a credential.
+
+        async with RedisLimiter("redis://localhost") as limiter, Calcom(limiter=limiter) as cal:
+            ...
+
+    `without_redis` says what happens while Redis does not answer: "raise" a `ConnectionFailedError`, or go on alone
+    with a share of the limit, such as 0.25 for each of four processes, and a warning in the log. `redis` is a URL, or a
+    client, which is not closed here and has to be of the event loop in use. First come first served holds within a
+    process. `snapshot` tells how things stood when Redis was last asked.
+    """
+
+    def __init__(
+        self,
+        redis: str | Redis,
+        *,
+        prefix: str = "calcom_async",
+        without_redis: Literal["raise"] | float = "raise",
+        limit: int | None = None,
+        window: float | None = None,
+    ) -> None:
+        super().__init__(limit, window=window)
+        if without_redis != "raise" and not (isinstance(without_redis, float | int) and 0 < without_redis <= 1):
+            raise ConfigError(
+                f'RedisLimiter: without_redis is {without_redis!r}; it has to be "raise", or the share of the limit '
+                "that this process may use alone, above 0 and up to 1"
+            )
+        self.prefix = prefix
+        self.without_redis = without_redis
+        self._link = Link(redis, prefix)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"RedisLimiter({self._link.place!r}, prefix={self.prefix!r}, without_redis={self.without_redis!r})"
+
+    async def aclose(self) -> None:
+        """Tell Redis what it has not heard yet, and close the connection unless it was borrowed; use opens it again."""
+        for desk in self._desks.values():
+            if isinstance(desk, SharedDesk):
+                await desk.finish()
+        await self._link.aclose()
+
+    def _new_desk(self, ledger: Ledger, loop: asyncio.AbstractEventLoop) -> Desk:
+        return SharedDesk(
+            ledger, loop, link=self._link, numbers=self._numbers, without_redis=self.without_redis, clock=self._now
+        )
+
+    def _now(self) -> str:
+        """Nothing: the script looks at Redis's clock. Tests that run in virtual time say here how late it is."""
+        return ""

@@ -1,0 +1,442 @@
+"""The limiter in Redis, where it is more than the local one: many processes, one script, and a Redis that goes away.
+
+What both limiters guarantee is in `test_limiter*.py`, run with both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+import math
+import random
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import asdict
+from redis.asyncio import Redis
+from redis_processes import together
+from redis_server import (
+    BlockingClient,
+    InRedis,
+    RedisServer,
+    heard,
+    keys_of,
+    needs_redis,
+    own_server,
+    prefixes,
+    session_url,
+)
+from test_limiter_simulation import QUICK, SLOW, USUAL, Range, Server, Tally, crowd, later, simulate, steady
+from turns import BUCKET, blocked_for, now, one, opened, taking, told
+from virtual_time import run
+
+from calcom_async import CalcomError, ConfigError, ConnectionFailedError, RateLimitedError
+from calcom_async.errors import RateLimit
+from calcom_async.gauge import GRACE
+from calcom_async.limiter import Bucket, Ledger, Ticket
+from calcom_async.redis_limiter import RedisLimiter
+from calcom_async.sandbox import Sandbox
+
+pytestmark = needs_redis
+
+
+def processes(number: int, *, trip: float = 0.002, **options: Any) -> list[InRedis]:
+    """Limiters that share their books, as those of several processes do."""
+    prefix = next(prefixes)
+    return [InRedis(client=BlockingClient(trip), prefix=prefix, **options) for _ in range(number)]
+
+
+def figures(ledger: Ledger) -> dict[str, float]:
+    """All that a ledger says, flat."""
+    in_flight = ledger.stats(now(), 0).in_flight
+    books = {"in_flight": in_flight, "blocked": max(0.0, ledger.blocked_until - now())}
+    for name, gauge in ledger.gauges.items():
+        books |= {f"{name} {field}": math.nan if value is None else value for field, value in asdict(gauge).items()}
+    return books
+
+
+class TestManyProcesses:
+    """What four processes get together."""
+
+    @pytest.mark.parametrize("latency", [QUICK, USUAL, SLOW], ids=["quick", "usual", "slow"])
+    @pytest.mark.parametrize("tasks", [1, 8, 100])
+    def test_they_use_the_limit_together_and_evenly(self, latency: Range, tasks: int) -> None:
+        """Ten minutes of greed: no 429, 98 % of what the limit allows, and nobody has less than half of its quarter."""
+        server, tallies = Server(latency=latency, seed=tasks), [Tally() for _ in range(4)]
+        pairs = zip(processes(4), tallies, strict=True)
+        simulate(*(task for limiter, tally in pairs for task in crowd(tasks, server, tally, limiter)))
+        assert [tally.refused for tally in tallies] == [[], [], [], []]
+        assert sum(tally.served for tally in tallies) >= 1176
+        assert min(tally.served for tally in tallies) >= 150
+
+    def test_beside_somebody_outside(self) -> None:
+        """A process that knows nothing of Redis takes a quarter of the limit: one 429 at most, and the rest is used."""
+        server, tallies, theirs = Server(latency=USUAL, seed=5), [Tally() for _ in range(4)], Tally()
+        pairs = zip(processes(4), tallies, strict=True)
+        crowds = [task for limiter, tally in pairs for task in crowd(8, server, tally, limiter)]
+        simulate(*crowds, steady(server, theirs, 2.0))
+        assert sum(len(tally.refused) for tally in tallies) <= 1
+        assert sum(tally.served for tally in tallies) >= 0.94 * 900
+        assert theirs.served_between(150, 600) >= 220
+
+    def test_a_process_that_comes_later_gets_its_part(self) -> None:
+        """One that starts in the middle is served within the window, and then as much as the other."""
+        server, ours, theirs = Server(latency=USUAL, seed=5), Tally(), Tally()
+        first, second = processes(2)
+        newcomers = [later(95.0, task) for task in crowd(100, server, theirs, second)]
+        simulate(*crowd(100, server, ours, first), *newcomers)
+        assert ours.refused + theirs.refused == []
+        assert theirs.served_between(120, 600) >= 0.4 * 960
+
+    def test_a_refusal_of_one_stops_the_others_at_once(self) -> None:
+        """After a 429 that another process met, nobody sends anything before its end."""
+
+        async def main() -> None:
+            first, second = processes(2, trip=0)
+            await blocked_for(first, 60)
+            await heard()
+            with pytest.raises(RateLimitedError):
+                await second.acquire(BUCKET, max_wait=59)
+            assert now() < 1000.1
+            assert await one(second) == pytest.approx(1060 + GRACE, abs=0.01)
+
+        run(main())
+
+    def test_what_one_learns_the_others_know(self) -> None:
+        """A window that one process has opened is open to all, and what one uses is missing to the others."""
+
+        async def main() -> None:
+            first, second = processes(2, trip=0)
+            await opened(first, remaining=4, limit=5)
+            await opened(first, remaining=3, limit=5)
+            await heard()
+            turns = [taking(second) for _ in range(5)]
+            await heard()
+            assert sum(turn.done() for turn in turns) == 3
+            assert second.snapshot()[0].limit == 5
+            for turn in turns:
+                turn.cancel()
+
+        run(main())
+
+    def test_turns_of_a_process_that_died_come_back(self) -> None:
+        """What was never settled holds its place for one window, and the living go on."""
+
+        async def main() -> None:
+            dead, living = processes(2, trip=0, limit=3, window=5)
+            await opened(dead, remaining=2, limit=3, reset=5)
+            await dead.acquire(BUCKET)
+            await heard()
+            assert await one(living, remaining=1, max_wait=11) <= 1011
+
+        run(main())
+
+    def test_two_credentials_share_nothing(self) -> None:
+        """Each bucket has books of its own, by who asks and by the name of the limit."""
+
+        async def main() -> None:
+            first, second = processes(2, trip=0)
+            await blocked_for(first, 60)
+            await heard()
+            assert await one(second, bucket=Bucket("another key")) == pytest.approx(1000, abs=0.01)
+            assert await one(second, bucket=Bucket("key", "guests", 5)) == pytest.approx(1000, abs=0.01)
+            assert await one(InRedis()) == pytest.approx(1000, abs=0.01)  # another prefix
+
+        run(main())
+
+    def test_waiting_costs_no_calls(self) -> None:
+        """A hundred who wait a minute for the next window ask once, and those who have room are let go by one call."""
+
+        async def main() -> None:
+            (limiter,) = processes(1, trip=0)
+            await opened(limiter, remaining=60)
+            await opened(limiter, remaining=0)
+            await heard()
+            client: Any = limiter._link._client
+            before = client.calls
+            waiting = [taking(limiter) for _ in range(100)]
+            await asyncio.sleep(59)
+            assert client.calls - before <= 2
+            for task in waiting:
+                task.cancel()
+
+        run(main())
+
+    async def test_four_real_processes(self) -> None:
+        """Against a server that counts, with windows of two seconds: no 429, and 95 % of what the limit allows."""
+        with Sandbox(rate_limit=40, window=2, block=2) as sandbox:
+            outcome = await together(4, sandbox, session_url(), windows=2)
+        assert outcome.refused == 0
+        assert 0.95 <= outcome.share <= 1
+        assert min(outcome.served) > 0
+
+
+class TestScript:
+    """What is written in Lua."""
+
+    @settings(max_examples=40, deadline=None)
+    @given(seed=st.integers(0, 10**9))
+    def test_it_keeps_books_as_the_ledger_does(self, seed: int) -> None:
+        """Whatever happens in whatever order, the script and `Ledger` come to the same figures."""
+        dice = random.Random(seed)
+
+        async def main() -> None:
+            limiter, ledger = InRedis(limit=10, window=20), Ledger(BUCKET, 10, 20, 1000.0)
+            tickets: list[Ticket] = []
+            for _ in range(60):
+                await asyncio.sleep(dice.choice([0.01, 0.3, 2.0, 15.0]))
+                if tickets and dice.random() < 0.5:
+                    await end(tickets.pop(dice.randrange(len(tickets))), limiter, ledger)
+                else:
+                    tickets += await begin(limiter, ledger)
+                await heard()
+                (desk,) = limiter._desks.values()
+                assert figures(desk.ledger) == pytest.approx(figures(ledger), abs=1e-3, nan_ok=True)
+
+        async def begin(limiter: InRedis, ledger: Ledger) -> list[Ticket]:
+            may = ledger.ready_at(now()) <= now()
+            try:
+                ticket = await limiter.acquire(BUCKET, max_wait=0)
+            except RateLimitedError:
+                assert not may
+                return []
+            assert may
+            ledger.admit(ticket.number, now())
+            return [ticket]
+
+        async def end(ticket: Ticket, limiter: InRedis, ledger: Ledger) -> None:
+            kind = dice.choice(["told", "told", "told", "several", "refused", "proxy", "silent", "lost", "unsent"])
+            if kind == "unsent" and ticket.sent_at < now() - 1:
+                kind = "lost"  # when exactly an old one is written off depends on who looked when
+            limits: list[RateLimit] | None = told(dice.randrange(10), dice.randrange(1, 21), 10)
+            if kind == "several":
+                limits = [*told(dice.randrange(3), 4, 3, "burst"), *told(dice.randrange(9), 15, 9, "daily")]
+            elif kind in ("proxy", "silent"):
+                limits = []
+            elif kind in ("lost", "unsent"):
+                limits = None
+            refused = 3.0 if kind in ("refused", "proxy") else None
+            await limiter.settle(ticket, limits, refused=refused, sent=kind != "unsent")
+            if kind == "unsent":
+                ledger.withdraw(ticket.number, now())
+            else:
+                ledger.settle(ticket, limits, refused, now())
+
+        run(main())
+
+    def test_keys_expire_by_themselves(self) -> None:
+        """Nothing stays in Redis for longer than two windows after its last use, or a block."""
+
+        async def main() -> InRedis:
+            limiter = InRedis()
+            await opened(limiter)
+            await limiter.acquire(BUCKET)
+            return limiter
+
+        limiter = run(main())
+        client: Any = limiter._link._client
+        keys = keys_of(session_url(), limiter.prefix)
+        assert len(keys) == 2
+        assert all(100 < client._redis.ttl(key) <= 121 for key in keys)
+        assert not any(b"key" in key.removeprefix(limiter.prefix.encode()) for key in keys)
+
+    async def test_it_looks_at_the_clock_of_redis(self) -> None:
+        """Without a time given the script takes Redis's, and it works in turns of real time."""
+        async with RedisLimiter(session_url(), prefix=next(prefixes), limit=100, window=0.2) as limiter:
+            await limiter.settle(await limiter.acquire(BUCKET), told(0, reset=0.2))
+            ticket = await limiter.acquire(BUCKET)
+            assert 0.2 <= ticket.waited < 1.5
+
+    async def test_it_is_loaded_again_after_a_flush(self) -> None:
+        """A Redis that has forgotten the script and the books is told both again."""
+        async with (
+            RedisLimiter(session_url(), prefix=next(prefixes)) as limiter,
+            Redis.from_url(session_url()) as redis,
+        ):
+            await limiter.settle(await limiter.acquire(BUCKET), told(119))
+            await redis.script_flush()
+            await limiter.settle(await limiter.acquire(BUCKET), told(118))
+
+
+class TestConnection:
+    """Whose it is, and when it ends."""
+
+    async def test_a_borrowed_client_stays_open(self) -> None:
+        """`aclose` leaves a client that is not ours as it was; one that decodes its answers does as well."""
+        async with Redis.from_url(session_url(), decode_responses=True) as client:
+            async with RedisLimiter(client, prefix=next(prefixes)) as limiter:
+                await limiter.settle(await limiter.acquire(BUCKET), told(119))
+            assert client.connection_pool._available_connections
+            assert await client.ping()
+
+    def test_it_may_be_used_in_one_loop_after_the_other(self) -> None:
+        """A limiter that was closed in one event loop opens again in the next, and knows what it knew."""
+        limiter = RedisLimiter(session_url(), prefix=next(prefixes))
+
+        async def first() -> None:
+            async with limiter:
+                await limiter.settle(await limiter.acquire(BUCKET), told(0), refused=60)
+
+        async def second() -> None:
+            async with limiter:
+                with pytest.raises(RateLimitedError):
+                    await limiter.acquire(BUCKET, max_wait=50)
+
+        asyncio.run(first())
+        asyncio.run(second())
+
+    async def test_it_may_be_used_after_it_was_closed(self) -> None:
+        """`aclose` ends the connection, and the next call opens another."""
+        limiter = RedisLimiter(session_url(), prefix=next(prefixes))
+        for _ in range(2):
+            async with limiter:
+                await limiter.settle(await limiter.acquire(BUCKET), told(119))
+
+    async def test_closing_tells_what_was_not_told_yet(self) -> None:
+        """What was settled in the last moment is in Redis when the limiter is closed."""
+        prefix = next(prefixes)
+        async with RedisLimiter(session_url(), prefix=prefix) as limiter:
+            await limiter.settle(await limiter.acquire(BUCKET), told(0), refused=60)
+        async with RedisLimiter(session_url(), prefix=prefix) as limiter:
+            with pytest.raises(RateLimitedError):
+                await limiter.acquire(BUCKET, max_wait=50)
+
+    @pytest.mark.parametrize("url", ["http://:hunter2@localhost", "redis://:hun#ter2@localhost:1", "hunter2"])
+    def test_a_url_that_cannot_be_read_is_refused(self, url: str) -> None:
+        """At once, with what would be right, and without a part of the password."""
+        with pytest.raises(ConfigError, match="the URL of Redis cannot be read; write redis://") as caught:
+            RedisLimiter(url)
+        assert "ter2" not in repr(caught.value)
+        assert caught.value.__cause__ is None
+
+    @pytest.mark.parametrize("share", ["wait", 0, 1.5, None])
+    def test_what_to_do_without_redis_has_to_be_said_right(self, share: Any) -> None:
+        """It is "raise" or a share of the limit."""
+        with pytest.raises(ConfigError, match="without_redis is"):
+            RedisLimiter(session_url(), without_redis=share)
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    """A Redis that a test may stop."""
+    with own_server() as server:
+        yield server
+
+
+class TestWithoutRedis:
+    """What happens while it is away."""
+
+    async def test_raising_says_what_where_and_what_next(self) -> None:
+        """The error names the place and not the password, says that nothing was sent, and may pass."""
+        async with RedisLimiter("redis://:hunter2@127.0.0.1:9/3") as limiter:
+            with pytest.raises(
+                ConnectionFailedError, match=r"nothing was sent: Redis at 127\.0\.0\.1:9/3, .*without_redis=0\.25"
+            ) as caught:
+                await limiter.acquire(BUCKET)
+            assert caught.value.passing
+            assert not caught.value.sent
+            assert isinstance(copy.deepcopy(caught.value), CalcomError)
+            assert "hunter2" not in repr(limiter) + repr(caught.value) + str(caught.value.__cause__)
+
+    async def test_a_redis_that_never_answers_is_not_waited_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Something that takes the connection and then says nothing counts as away after a while."""
+        monkeypatch.setattr("calcom_async.redis_limiter.PATIENCE", 0.05)
+
+        async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with closing(writer):
+                await reader.read()
+
+        silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+        async with silent, RedisLimiter(f"redis://127.0.0.1:{silent.sockets[0].getsockname()[1]}") as limiter:
+            with pytest.raises(ConnectionFailedError, match="TimeoutError"):
+                await limiter.acquire(BUCKET)
+
+    async def test_a_wrong_password_is_not_shown_and_no_passing_trouble(self) -> None:
+        """Redis refuses who we are: the error says so without the password, and trying again is no use."""
+        with own_server("--requirepass", "open sesame") as server:
+            async with RedisLimiter(server.url.replace("//", "//:hunter2@")) as limiter:
+                with pytest.raises(ConnectionFailedError, match="AuthenticationError") as caught:
+                    await limiter.acquire(BUCKET)
+            assert not caught.value.passing
+            assert "hunter2" not in str(caught.value)
+
+    async def test_dying_in_the_middle_and_coming_back(self, server: RedisServer) -> None:
+        """Those who wait are told, what they held does not matter, and a Redis that is back is used again."""
+        async with RedisLimiter(server.url) as limiter:
+            ticket = await limiter.acquire(BUCKET)
+            waiting = taking(limiter)
+            await asyncio.sleep(0.01)
+            server.stop()
+            await limiter.settle(ticket, told(119))
+            with pytest.raises(ConnectionFailedError):
+                await waiting
+            with pytest.raises(ConnectionFailedError):
+                await limiter.acquire(BUCKET)
+            server.start()
+            await limiter.settle(await limiter.acquire(BUCKET), told(118))
+            assert (await limiter.acquire(BUCKET, max_wait=1)).waited < 1
+
+    async def test_a_share_goes_on_alone_and_says_so(
+        self, server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Each switch is one warning in the log, with the place, the share, and no password."""
+        monkeypatch.setattr("calcom_async.redis_limiter.PROBE", 0.05)
+        with caplog.at_level(logging.INFO, logger="calcom_async"):
+            async with RedisLimiter(server.url.replace("//", "//:hunter2@"), without_redis=0.5) as limiter:
+                server.stop()
+                await limiter.settle(await limiter.acquire(BUCKET), told(119))
+                assert limiter.snapshot()[0].limit == 60
+                await limiter.settle(await limiter.acquire(Bucket("other")), told(119))
+                server.start()
+                await asyncio.sleep(0.06)
+                await limiter.settle(await limiter.acquire(Bucket("third")), sent=False)
+        away, back = [record.getMessage() for record in caplog.records]
+        assert "does not answer (ConnectionError" in away
+        assert "going on alone with 0.5 of the rate limit" in away
+        assert "answers again" in back
+        assert "hunter2" not in away + back
+
+    @pytest.mark.parametrize("gone", [0.0, 30.0, 62.0, 95.0])
+    def test_shares_do_not_add_up_to_more_than_the_limit(self, gone: float) -> None:
+        """Four processes without Redis for five minutes: no 429, the limit is used, and again when Redis is back."""
+        server, tallies, limiters = (
+            Server(latency=USUAL, seed=4),
+            [Tally() for _ in range(4)],
+            processes(4, without_redis=0.25),
+        )
+
+        async def redis_is_away() -> None:
+            await asyncio.sleep(gone)
+            for down in (True, False):
+                for limiter in limiters:
+                    client: Any = limiter._link._client
+                    client.is_down = down
+                await asyncio.sleep(300)
+
+        pairs = zip(limiters, tallies, strict=True)
+        crowds = [task for limiter, tally in pairs for task in crowd(8, server, tally, limiter)]
+        simulate(redis_is_away(), *crowds, seconds=900)
+        assert [tally.refused for tally in tallies] == [[], [], [], []]
+        assert sum(tally.served_between(gone + 60, gone + 300) for tally in tallies) >= 0.9 * 480
+        assert sum(tally.served_between(gone + 420, 900) for tally in tallies) >= 0.8 * 2 * (480 - gone)
+
+    def test_a_block_holds_while_redis_is_away(self) -> None:
+        """What was known of a block is not forgotten, and one that a process meets alone holds it back too."""
+
+        async def main() -> None:
+            limiter = InRedis(client=BlockingClient(), without_redis=0.5)
+            await blocked_for(limiter, 60)
+            await heard()
+            client: Any = limiter._link._client
+            client.is_down = True
+            ticket = await limiter.acquire(BUCKET)
+            assert ticket.sent_at >= 1060
+            await limiter.settle(ticket, told(0, 30))
+            assert await one(limiter) >= 1090
+
+        run(main())
