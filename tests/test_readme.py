@@ -10,6 +10,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import redis_server
 from typer.testing import CliRunner
 
 from calcom_async import BadRequestError, Calcom
@@ -23,8 +24,13 @@ COMMANDS = [line for block in SHELL for line in block.splitlines() if line.start
 
 
 @pytest.fixture
-def sandbox(monkeypatch):
-    """A sandbox that the environment points to, as a reader's own account would be."""
+def sandbox(monkeypatch, tmp_path):
+    """A sandbox that the environment points to, as a reader's own account would be, and a folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "accounts.csv").write_text("name,api_key\nana,cal_sandbox\nbo,cal_sandbox_bo\n")
+    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     with Sandbox(bookings=300) as server:
         monkeypatch.setenv("CAL_API_URL", server.url)
         monkeypatch.setenv("CAL_API_KEY", server.api_key)
@@ -45,6 +51,15 @@ async def _run(block: str, sandbox: Sandbox) -> dict[str, object]:
     return names
 
 
+def _here(block: str) -> str:
+    """The block with the addresses of servers that the tests have, where it names those of a reader."""
+    if "redis://localhost" not in block:
+        return block
+    if not redis_server.is_available():
+        pytest.skip(redis_server.MISSING)
+    return block.replace("redis://localhost", redis_server.session_url())
+
+
 def test_there_are_code_blocks():
     """The patterns of this file still find the README's code."""
     assert len(PYTHON) >= 6
@@ -58,13 +73,12 @@ def test_python_blocks_run(block, sandbox, capsys):
         exec(compile(block, "README.md", "exec"), {})
         assert "ana" in capsys.readouterr().out
     else:
-        asyncio.run(_run(block, sandbox))
+        asyncio.run(_run(_here(block), sandbox))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_run(command, sandbox, tmp_path, monkeypatch):
+def test_commands_run(command, sandbox):
     """Every calcom-async command of the README runs as written."""
-    monkeypatch.chdir(tmp_path)
     words = shlex.split(command)[1:]
     if words[0] == "sandbox":
         words.append("--help")

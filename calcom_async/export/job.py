@@ -200,8 +200,7 @@ class _Run:
 
     def _audit(self, plan: Plan) -> None:
         """Hold the rows against the server's count, where it counts the same ones."""
-        if plan.audited and plan.expected is not None:
-            self._tally.gaps = max(self._tally.gaps, plan.expected - self._sink.rows)
+        self._tally.gaps = plan.missing(self._sink.rows, self._tally)
         if not self._tally.gaps:
             return
         told = (

@@ -47,6 +47,11 @@ class Plan(msgspec.Struct, frozen=True):
     horizons: Horizons | None = None
     is_full: bool = True
 
+    def missing(self, rows: int, tally: Tally) -> int:
+        """How many rows the server counts that never showed, when `rows` have."""
+        uncounted = self.expected - rows if self.audited and self.expected is not None else 0
+        return max(tally.gaps, uncounted)
+
 
 class Place(msgspec.Struct, frozen=True):
     """How far a walk has come: all stretches before this one, and of this one `rows`, those up to a time `done`."""

@@ -1,0 +1,254 @@
+"""Cal.com as a source of dlt (https://dlthub.com), which loads it into DuckDB, PostgreSQL, BigQuery and others.
+
+    pipeline = dlt.pipeline("calcom", destination="duckdb")
+    pipeline.run(dlt_source())
+
+The rows come from the same walk as an export's. Types of columns come from the models, so that tables look the same
+whatever the first rows hold; fields that no model knows yet become columns by dlt's own rules.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing
+from datetime import timedelta
+from threading import Lock, Thread
+from typing import Any, TypeVar
+
+import dlt
+import msgspec
+from dlt.common.data_types import TDataType
+from dlt.common.schema.typing import TColumnSchema, TTableSchemaColumns
+from dlt.sources import DltResource
+from msgspec import inspect
+
+from calcom_async.auth import AccessToken, ApiKey
+from calcom_async.client import Calcom
+from calcom_async.export.job import OVERLAP, PARALLEL
+from calcom_async.export.plan import Horizons, Plan
+from calcom_async.export.sources import THINGS, Job
+from calcom_async.export.walk import Tally
+from calcom_async.limiter import TokenBucket
+from calcom_async.pages import IncompleteListWarning
+
+LOADED = ("bookings", "event-types", "schedules", "webhooks", "teams", "memberships")
+"""What is loaded unless told otherwise; the other `THINGS` of a scope can be selected."""
+
+T = TypeVar("T")
+Rows = list[dict[str, Any]]
+NewClient = Callable[[], Calcom]
+
+
+@dlt.source(name="calcom", section="calcom", max_table_nesting=1)
+def dlt_source(
+    api_key: str | ApiKey | AccessToken | None = dlt.secrets.value,
+    base_url: str | None = None,
+    *,
+    organization: int | None = None,
+    team: int | None = None,
+    user: int | None = None,
+    filters: Mapping[str, Any] | None = None,
+    overlap: timedelta = OVERLAP,
+    parallel: int = PARALLEL,
+) -> Iterator[DltResource]:
+    """Bookings, event types, schedules, webhooks, teams and memberships, as far as the scope lists them.
+
+    What is not given comes from dlt's configuration, `[sources.calcom]`, and then from `CAL_API_KEY` and `CAL_API_URL`;
+    `api_key` may also be an `ApiKey`, a `PlatformClient` or an `AccessToken`. `organization`, `team` and `user` are the
+    scope as in `Job`, and `filters` are those of bookings.
+
+    Bookings are merged by uid: the first load brings all, each later one what was created, changed or cancelled since
+    the last that succeeded. Everything else, and the bookings of a team, is replaced by what is there. Further lists
+    are there to be selected with `.with_resources(...)`. Secrets of webhooks are left out.
+    """
+    loop = _Loop()
+    limiter = TokenBucket()  # all lists are asked for with one key
+    settings: dict[str, Any] = {} if base_url is None else {"base_url": base_url}
+
+    def client() -> Calcom:
+        return Calcom(api_key, limiter=limiter, **settings)
+
+    scope = {"organization": organization, "team": team, "user": user}
+    scope_name = " ".join(name for name, value in scope.items() if value is not None)
+    for thing, (_, scopes) in THINGS.items():
+        if scope_name in scopes or thing == "bookings":  # every scope has bookings: with them, what is none is refused
+            job = Job(thing, organization, team, user, (filters or {}) if thing == "bookings" else {})
+            yield _resource(loop, client, job, overlap, parallel, selected=thing in LOADED)
+
+
+def _resource(
+    loop: _Loop, client: NewClient, job: Job, overlap: timedelta, parallel: int, *, selected: bool
+) -> DltResource:
+    source = job.source(client())  # nothing is sent: what cannot be listed is refused here
+    columns, lists = _tables(source.model)
+    for secret in _secrets(source.model):
+        columns.pop(secret)
+    resource: DltResource = dlt.resource(
+        _rows,
+        name=_name(job),
+        primary_key=source.key,
+        write_disposition="merge" if _follows(job) else "replace",
+        columns=columns,
+        nested_hints={name: {"columns": hints} for name, hints in lists.items()},
+        selected=selected,
+    )
+    return resource(loop, client, job, overlap, parallel)
+
+
+def _rows(loop: _Loop, client: NewClient, job: Job, overlap: timedelta, parallel: int) -> Iterator[Rows]:
+    state = dlt.current.resource_state()
+    yield from loop.each(_batches(client, job, state, overlap, parallel))
+
+
+async def _batches(
+    client: NewClient, job: Job, state: dict[str, Any], overlap: timedelta, parallel: int
+) -> AsyncGenerator[Rows, None]:
+    async with client() as cal:
+        source = job.source(cal)
+        secrets = _secrets(source.model)
+        memory = await _memory(cal, job, state) if _follows(job) else {}
+        since = msgspec.convert(memory, Horizons) if memory else None
+        plan = await source.plan(since=since, overlap=overlap, follow=_follows(job))
+        tally, rows = Tally(), 0
+        async with aclosing(source.batches(plan, None, parallel=parallel, tally=tally)) as batches:
+            async for batch in batches:
+                rows += len(batch.rows)
+                yield [_row(raw, secrets) for raw in batch.rows]
+        if missing := plan.missing(rows, tally):
+            told = f"{job}: {missing} rows that the server counts were never shown"
+            warnings.warn(told, IncompleteListWarning, stacklevel=2)
+        # dlt keeps its state only when all of this was loaded.
+        memory.update(msgspec.to_builtins(plan.horizons) if plan.horizons else {})
+
+
+async def _memory(cal: Calcom, job: Job, state: dict[str, Any]) -> dict[str, Any]:
+    """What the state holds of earlier loads of the same bookings."""
+    me = await cal.me.get()
+    memory: dict[str, Any] = state.setdefault(f"{job} of user {me.id} at {cal.config.base_url}", {})
+    return memory
+
+
+def _follows(job: Job) -> bool:
+    """Whether later loads ask for changes only; the list of a team cannot tell them."""
+    return job.thing == "bookings" and job.team is None
+
+
+def _name(job: Job) -> str:
+    return job.thing.replace("-", "_")
+
+
+def _row(raw: msgspec.Raw, secrets: set[str]) -> dict[str, Any]:
+    """A row without secrets, and without nulls: dlt would warn that it cannot tell what kind of column they want."""
+    row: dict[str, Any] = msgspec.json.decode(raw)
+    return {name: value for name, value in row.items() if value is not None and name not in secrets}
+
+
+class _Loop:
+    """An event loop in a thread of its own, while anybody uses it.
+
+    dlt runs asynchronous generators itself, but ends its loop without waiting for what they have to clean up.
+    """
+
+    def __init__(self) -> None:
+        self._users = 0
+        self._lock = Lock()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+                self._loop = runner.get_loop()
+                self._thread = Thread(target=self._live, args=(runner,), name="calcom-dlt", daemon=True)
+                self._thread.start()
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._loop.call_soon_threadsafe(self._loop.stop)
+                self._thread.join()
+
+    def _live(self, runner: asyncio.Runner) -> None:
+        with runner:
+            self._loop.run_forever()
+
+    def each(self, items: AsyncGenerator[Rows, None]) -> Iterator[Rows]:
+        """Go through what is made in the loop."""
+        with self:
+            try:
+                while (item := self._wait(anext(items, None))) is not None:
+                    yield item
+            except GeneratorExit:
+                self._wait(items.aclose())
+                raise
+
+    def _wait(self, work: Awaitable[T]) -> T:
+        async def done() -> T:
+            return await work
+
+        future = asyncio.run_coroutine_threadsafe(done(), self._loop)
+        try:
+            return future.result()
+        finally:
+            future.cancel()  # a keyboard interrupt ends the wait and not the work
+
+
+TYPES: Mapping[frozenset[type[inspect.Type]], TDataType] = {
+    frozenset({inspect.StrType}): "text",
+    frozenset({inspect.LiteralType, inspect.StrType}): "text",
+    frozenset({inspect.BoolType}): "bool",
+    frozenset({inspect.IntType}): "bigint",
+    frozenset({inspect.FloatType, inspect.IntType}): "double",
+    frozenset({inspect.FloatType, inspect.IntType, inspect.StrType}): "text",
+    # An id, or the word for a user who was deleted: dlt puts that into a column beside the ids.
+    frozenset({inspect.IntType, inspect.StrType}): "bigint",
+    frozenset({inspect.DateTimeType}): "timestamp",
+    frozenset({inspect.DateType}): "date",
+}
+"""Types of columns; all else is nested, or has keys of people's choosing, and stays JSON."""
+
+
+def _tables(model: type[msgspec.Struct]) -> tuple[TTableSchemaColumns, dict[str, TTableSchemaColumns]]:
+    """The columns of a model's own table and of the tables of its lists; objects become columns."""
+    columns: TTableSchemaColumns = {}
+    lists: dict[str, TTableSchemaColumns] = {}
+    for name, kinds in _fields(model):
+        match kinds:
+            case [inspect.StructType(cls=part)]:
+                columns |= _columns(part, f"{name}__")
+            case [inspect.ListType(item_type=inspect.StructType(cls=part))]:
+                lists[name] = _columns(part)
+            case [inspect.ListType(item_type=item)]:
+                lists[name] = {"value": _column("value", _kinds(item))}
+            case _:
+                columns[name] = _column(name, kinds)
+    return columns, lists
+
+
+def _columns(model: type[msgspec.Struct], prefix: str = "") -> TTableSchemaColumns:
+    return {prefix + name: _column(prefix + name, kinds) for name, kinds in _fields(model)}
+
+
+def _column(name: str, kinds: list[inspect.Type]) -> TColumnSchema:
+    return {"name": name, "data_type": TYPES.get(frozenset(map(type, kinds)), "json")}
+
+
+def _fields(model: type[msgspec.Struct]) -> Iterator[tuple[str, list[inspect.Type]]]:
+    """The fields of a model by their names on the wire, and what each may hold besides null."""
+    info = inspect.type_info(model)
+    assert isinstance(info, inspect.StructType)
+    for field in info.fields:
+        yield field.encode_name, _kinds(field.type)
+
+
+def _kinds(info: inspect.Type) -> list[inspect.Type]:
+    kinds = info.types if isinstance(info, inspect.UnionType) else (info,)
+    return [kind for kind in kinds if not isinstance(kind, inspect.NoneType)]
+
+
+def _secrets(model: type[msgspec.Struct]) -> set[str]:
+    hidden = getattr(model, "secrets", ())
+    return {field.encode_name for field in msgspec.structs.fields(model) if field.name in hidden}

@@ -1,0 +1,96 @@
+"""A PostgreSQL to test with: the one that `CALCOM_ASYNC_POSTGRES` names, or one of our own on loopback.
+
+Its programs refuse to run as root, so root starts them as a user without rights.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+
+import pytest
+from redis_server import free_port
+
+ELSEWHERE = "CALCOM_ASYNC_POSTGRES"
+MISSING = f"no PostgreSQL on this machine, and {ELSEWHERE} names none elsewhere"
+SERVANTS = ("postgres", "nobody")
+
+
+def programs() -> Path | None:
+    """The folder of `initdb` and `pg_ctl`; Debian keeps it off the path."""
+    if found := shutil.which("pg_ctl"):
+        return Path(found).resolve().parent
+    folders = Path("/usr/lib/postgresql").glob("*/bin")
+    versions = [folder for folder in folders if (folder / "pg_ctl").exists()]
+    return max(versions, key=lambda folder: float(folder.parent.name), default=None)
+
+
+class PostgresServer:
+    """A server with a folder of its own, which is gone with it; whoever is on this machine may connect."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self._programs = programs
+        self._folder = folder
+        self._servant = next((name for name in SERVANTS if _exists(name)), None) if os.geteuid() == 0 else None
+        self.port = free_port()
+        self.url = f"postgresql://tester:any@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        if self._servant:
+            shutil.chown(self._folder, self._servant)
+        self._run("initdb", "--username=tester", "--auth=trust", "--encoding=UTF8", "--no-sync")
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        self._run("pg_ctl", "start", "--wait", "--silent", "-o", options, "-l", str(self._folder / "log"))
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "stop", "--mode=immediate", "--silent")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._programs / program), "-D", str(self._folder / "data"), *arguments]
+        # The server inherits what pg_ctl has open, so nothing may wait for the end of its output.
+        subprocess.run(command, user=self._servant, cwd="/", check=True, stdout=subprocess.DEVNULL)
+
+
+@contextmanager
+def own_server(programs: Path) -> Iterator[PostgresServer]:
+    with tempfile.TemporaryDirectory() as folder:
+        server = PostgresServer(programs, Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def _exists(user: str) -> bool:
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+SESSION = ExitStack()
+
+
+@cache
+def session_url() -> str:
+    """The URL of one PostgreSQL for all tests of this process, to be used with schemas of one's own."""
+    if url := os.environ.get(ELSEWHERE):
+        return url
+    found = programs()
+    assert found, MISSING
+    server = SESSION.enter_context(own_server(found))
+    atexit.register(SESSION.close)  # after the folder's own clean-up was registered, so that this comes before it
+    return server.url
+
+
+needs_postgres = pytest.mark.skipif(not (os.environ.get(ELSEWHERE) or programs()), reason=MISSING)
