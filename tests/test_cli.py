@@ -156,6 +156,9 @@ BAD_OPTIONS = [
     pytest.param(["--take", "251"], 2, "--take", id="take 251"),
     pytest.param(["--take", "many"], 2, "--take", id="take many"),
     pytest.param(["--parallel", "0"], 2, "--parallel", id="parallel 0"),
+    pytest.param(["--accounts", "accounts.csv"], 2, "cannot read accounts from accounts.csv", id="no accounts"),
+    pytest.param(["--redis", f"http://:{SECRET}@here"], 2, "the URL of Redis cannot be read", id="no Redis URL"),
+    pytest.param(["--since-last", "--status", "past"], 2, "status and following changes", id="changes of a status"),
     pytest.param(["--format", "xlsx"], 2, "--format", id="unknown format"),
     pytest.param(["-o", "out.xlsx"], 2, "name it .jsonl or .csv", id="unknown suffix"),
     pytest.param(["-o", "/dev/full"], 7, "No space left on device; free some space", id="full disk"),
@@ -313,6 +316,32 @@ def test_filters_reach_the_server(world: Sandbox, tmp_path: Path) -> None:
     assert (sent["afterStart"], sent["beforeEnd"]) == ("2020-01-31T00:00:00Z", "2030-01-31T08:00:00Z")
     made = [json.loads(line)["createdAt"] for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
     assert made == sorted(made)
+
+
+def test_accounts_have_a_line_each(world: Sandbox, here: Path) -> None:
+    """Each account has a file and a line; when one fails the code tells, and the others are exported."""
+    (here / "accounts.csv").write_text(f"name,api_key\nana,{world.api_key}\nbo,cal_sandbox_bo\nwrong,{SECRET}\n")
+    place = ["--base-url", world.url]
+    result = invoke("export", "bookings", *place, "-o", "{account}.jsonl", "--accounts", "accounts.csv")
+    assert result.exit_code == 4
+    assert "ana: 300 bookings in" in result.stderr
+    assert "wrong: GET /me: 401" in result.stderr
+    assert "2 of 3 accounts exported" in result.stderr
+    assert SECRET not in result.output
+    assert {file.name for file in here.iterdir()} == {"accounts.csv", "ana.jsonl", "bo.jsonl"}
+
+
+def test_a_nightly_run_brings_the_file_up_to_date(world: Sandbox, here: Path) -> None:
+    """With --since-last the second run asks for changes alone, and the file holds all of it."""
+    nightly = ["export", "bookings", *at(world), "-o", "out.jsonl", "--since-last", "--resume"]
+    assert invoke(*nightly).exit_code == 0
+    asked = len(world.requests)
+    next(iter(world.store.bookings.values())).status = "cancelled"
+    second = invoke(*nightly)
+    assert second.exit_code == 0
+    assert "300 bookings up to date in" in second.stderr
+    assert len(world.requests) - asked <= 7
+    assert sorted(uids(here / "out.jsonl")) == sorted(world.store.bookings)
 
 
 def test_a_failed_run_keeps_the_files_of_earlier_ones(world: Sandbox, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ HOMES = {
     "rich": {"cli"},
     "pyarrow": {"export"},
     "zstandard": {"export"},
-    "dask": {"export"},
+    "dask": {"export", "cli"},
     "distributed": {"export"},
     "dlt": {"export"},
     "uvloop": {"cli"},

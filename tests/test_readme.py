@@ -5,12 +5,16 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import os
 import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import redis_server
+from distributed import LocalCluster
 from typer.testing import CliRunner
 
 from calcom_async import BadRequestError, Calcom
@@ -51,13 +55,19 @@ async def _run(block: str, sandbox: Sandbox) -> dict[str, object]:
     return names
 
 
-def _here(block: str) -> str:
-    """The block with the addresses of servers that the tests have, where it names those of a reader."""
-    if "redis://localhost" not in block:
-        return block
-    if not redis_server.is_available():
+@contextmanager
+def _here(block: str, folder: Path) -> Iterator[str]:
+    """The block with servers and a folder that the tests have, where it names those of a reader."""
+    if ("redis" in block or "dask" in block) and not redis_server.is_available():
         pytest.skip(redis_server.MISSING)
-    return block.replace("redis://localhost", redis_server.session_url())
+    if "redis://localhost" in block:
+        block = block.replace("redis://localhost", redis_server.session_url())
+    if "dask" not in block:
+        yield block
+        return
+    env = {"CAL_API_KEY": os.environ["CAL_API_KEY"], "REDIS_URL": redis_server.session_url()}
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", env=env) as cluster:
+        yield block.replace("tcp://scheduler:8786", cluster.scheduler_address).replace("/shared", str(folder))
 
 
 def test_there_are_code_blocks():
@@ -67,13 +77,14 @@ def test_there_are_code_blocks():
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=[block.strip().splitlines()[0][:40] for block in PYTHON])
-def test_python_blocks_run(block, sandbox, capsys):
+def test_python_blocks_run(block, sandbox, tmp_path, capsys):
     """Every Python block of the README runs as written."""
-    if "asyncio.run(" in block:
-        exec(compile(block, "README.md", "exec"), {})
-        assert "ana" in capsys.readouterr().out
-    else:
-        asyncio.run(_run(_here(block), sandbox))
+    with _here(block, tmp_path) as code:
+        if "asyncio.run(" in code:
+            exec(compile(code, "README.md", "exec"), {})
+            assert re.search("ana|300", capsys.readouterr().out)
+        else:
+            asyncio.run(_run(code, sandbox))
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import warnings
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
@@ -103,6 +103,15 @@ async def connect(
         raise ConfigError("no API key: give --api-key, or set CAL_API_KEY, or try things out with --sandbox")
     async with Calcom(credentials, config=config, **settings) as cal:
         yield cal
+
+
+@contextmanager
+def needed(option: str, extra: str) -> Iterator[None]:
+    """Import what an option needs; where it is missing, say how to get it."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        raise ConfigError(f"{option} needs {missing.name}: pip install 'calcom-async[{extra}]'") from missing
 
 
 async def knock(cal: Calcom) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ import typer
 
 from calcom_async.cli.board import Board
 from calcom_async.cli.connection import (
+    SECONDS_TO_CONNECT,
     ApiKeyOption,
     BaseUrlOption,
     SandboxOption,
@@ -22,16 +24,26 @@ from calcom_async.cli.connection import (
     connect,
     fail,
     knock,
+    needed,
     run,
     say,
     stderr,
     where,
 )
-from calcom_async.errors import CalcomError, ConfigError, InvalidRequestError
+from calcom_async.errors import (
+    CalcomError,
+    ConfigError,
+    ConnectionFailedError,
+    IncompleteListError,
+    InvalidRequestError,
+)
 from calcom_async.export import THINGS, FileSink, Job, Report, export, open_sink
 from calcom_async.export.accounts import CONCURRENCY, Account, Outcome, export_accounts, read_accounts
 from calcom_async.export.job import PARALLEL
 from calcom_async.limiter import Limiter
+
+SHARDS_PER_WORKER = 4
+"""More than one, so that a worker that was quick takes over from one that was not."""
 
 
 class Format(StrEnum):
@@ -77,7 +89,9 @@ def export_command(
     redis: Annotated[
         str | None, typer.Option(help="Share the rate limit with other processes, through redis://…")
     ] = None,
-    dask: Annotated[str | None, typer.Option(help="Do it on this Dask cluster, tcp://…, into a folder.")] = None,
+    dask: Annotated[
+        str | None, typer.Option(help="Do it on this Dask cluster, tcp://…, into a folder; the workers have the key.")
+    ] = None,
     base_url: BaseUrlOption = None,
     api_key: ApiKeyOption = None,
     sandbox: SandboxOption = False,
@@ -99,7 +113,9 @@ def export_command(
             "strict": strict,
             "parallel": parallel,
         }
-        if accounts:
+        if dask:
+            _export_on_dask(dask, place, job, output, options, redis)
+        elif accounts:
             _export_accounts(place, [*read_accounts(accounts)], job, str(output), options, redis)
         else:
             _export_one(context, place, job, output, options, redis)
@@ -141,10 +157,46 @@ async def _limited(redis: str | None) -> AsyncIterator[Limiter | None]:
     if redis is None:
         yield None
         return
-    from calcom_async.redis_limiter import RedisLimiter
+    with needed("--redis", "redis"):
+        from calcom_async.redis_limiter import RedisLimiter
 
     async with RedisLimiter(redis) as limiter:
         yield limiter
+
+
+def _export_on_dask(
+    address: str, place: Where, job: Job, folder: Path, options: dict[str, Any], redis: str | None
+) -> None:
+    """A part for each shard, in a folder; the workers have the key in their own environment."""
+    with needed("--dask", "dask"):
+        from dask.distributed import Client
+
+        from calcom_async.export.distributed import Shard, partition, run_on
+    if unfit := [name for name in ("resume", "since_last", "checkpoint") if options[name]]:
+        raise InvalidRequestError(
+            f"--{unfit[0].replace('_', '-')} is for one process; a cluster writes everything anew"
+        )
+
+    async def shards(most: int) -> list[Shard]:
+        async with connect(place) as cal:
+            return await partition(cal, job, shards=most)
+
+    try:
+        client: Any = Client(address, timeout=SECONDS_TO_CONNECT)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise ConnectionFailedError(f"cannot connect to Dask at {address}: {error}", sent=False) from error
+    with client:
+        workers = len(client.scheduler_info()["workers"])
+        if not workers:
+            raise ConfigError(f"Dask at {address} has no workers; start some with CAL_API_KEY in their environment")
+        cut = asyncio.run(shards(SHARDS_PER_WORKER * workers))
+        stderr.print(f"{len(cut)} shards on {workers} workers", markup=False)
+        manifest = run_on(
+            client, cut, folder, format=options["format"] or "jsonl", redis=redis, parallel=options["parallel"]
+        )
+    stderr.print(f"{manifest.rows:,} {job.thing} in {len(manifest.parts)} parts: {folder}", markup=False)
+    if manifest.gaps and options["strict"]:
+        raise IncompleteListError(f"{manifest.gaps} rows were never shown", expected=manifest.rows, seen=manifest.rows)
 
 
 def _left_behind(sink: FileSink | None, again: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from calcom_async.client import Calcom
 from calcom_async.errors import InvalidRequestError
@@ -25,7 +28,7 @@ from calcom_async.export.walk import (
     Walk,
     times_of,
 )
-from calcom_async.export.windows import PAGES, Span, Windows, in_order
+from calcom_async.export.windows import Span, Windows, in_order, size
 
 KEYS: Mapping[str, tuple[Key, ...]] = {
     "created": (CREATED, START),
@@ -58,10 +61,23 @@ class BookingSource:
         self._by = by
         self._take = take or LARGEST_PAGE
 
+    def check_follows(self) -> None:
+        """Refuse the list of a team, and filters that rows leave."""
+        if self._by != "created":
+            raise InvalidRequestError(
+                "the list of a team cannot be asked for what has changed. Export your own bookings or those of the "
+                "organisation, with the filter team_ids"
+            )
+        if wrong := {"status", *UNCOUNTED} & self._filters.keys():
+            raise InvalidRequestError(
+                f"{min(wrong)} and following changes exclude each other: bookings that stop matching it would stay in "
+                "the file as they were. Leave it out, and filter what comes out"
+            )
+
     async def plan(self, *, since: Horizons | None, overlap: timedelta, follow: bool) -> Plan:
         """Costs one request, or two to `follow` changes."""
         if follow:
-            self._check_that_changes_show()
+            self.check_follows()
         latest, counted = await self._latest(KEYS[self._by][0])
         horizons = await self._horizons(latest, since, overlap) if follow else None
         if since and horizons:
@@ -86,17 +102,23 @@ class BookingSource:
         page = await self._ask(**{**self._filters, **more, key.sort: "desc"}, take=1).raw().first_page()
         return getattr(times_of(page.items[0]), key.field) if page.items else None, page.total_items
 
-    def _check_that_changes_show(self) -> None:
-        if self._by != "created":
-            raise InvalidRequestError(
-                "the list of a team cannot be asked for what has changed. Export your own bookings or those of the "
-                "organisation, with the filter team_ids"
-            )
-        if wrong := {"status", *UNCOUNTED} & self._filters.keys():
-            raise InvalidRequestError(
-                f"{min(wrong)} and following changes exclude each other: bookings that stop matching it would stay in "
-                "the file as they were. Leave it out, and filter what comes out"
-            )
+    async def split(self, plan: Plan, most: int) -> list[Plan]:
+        """Cut at the times of rows that stand at even distances; costs a request for each cut, and one more."""
+        if not plan.stretches:
+            return [plan]
+        (whole,) = plan.stretches
+        _, count = await self._at(whole, 0)
+        number = min(most, count // self._take + 1)
+        found = await asyncio.gather(*[self._at(whole, count * part // number) for part in range(1, number)])
+        cuts = sorted({time for time, _ in found if time and time < whole.upto})
+        windows = zip([whole.after, *[cut + TICK for cut in cuts]], [*cuts, whole.upto], strict=True)
+        return [msgspec.structs.replace(plan, stretches=(Stretch(whole.by, *window),)) for window in windows]
+
+    async def _at(self, whole: Stretch, place: int) -> tuple[datetime | None, int]:
+        """The time of the row at a place of the list, and how many rows there are."""
+        key = KEYS[whole.by][0]
+        page = await self._ask(**{**self._filters, key.sort: "asc"}, skip=place, take=1).raw().first_page()
+        return getattr(times_of(page.items[0]), key.field) if page.items else None, page.total_items or 0
 
     async def batches(
         self, plan: Plan, place: Place | None, *, parallel: int, tally: Tally
@@ -146,7 +168,7 @@ class BookingSource:
             return
         whole: Span = getattr(times_of(page.items[0]), key.field), span[1]
         walks = self._how_many(rows / self._take, time.monotonic() - asked, most)
-        windows = Windows(whole, expected=rows, rows=min(PAGES * self._take, rows // walks + 1))
+        windows = Windows(whole, expected=rows, rows=size(rows, take=self._take, parallel=walks))
         async with aclosing(walk(whole) if walks == 1 else in_order(windows, walk, parallel=walks)) as steps:
             async for step in steps:
                 yield step

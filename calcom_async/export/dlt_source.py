@@ -27,8 +27,8 @@ from msgspec import inspect
 from calcom_async.auth import AccessToken, ApiKey
 from calcom_async.client import Calcom
 from calcom_async.export.job import OVERLAP, PARALLEL
-from calcom_async.export.plan import Horizons, Plan
-from calcom_async.export.sources import THINGS, Job
+from calcom_async.export.plan import Horizons
+from calcom_async.export.sources import THINGS, Job, owner
 from calcom_async.export.walk import Tally
 from calcom_async.limiter import TokenBucket
 from calcom_async.pages import IncompleteListWarning
@@ -82,6 +82,8 @@ def _resource(
     loop: _Loop, client: NewClient, job: Job, overlap: timedelta, parallel: int, *, selected: bool
 ) -> DltResource:
     source = job.source(client())  # nothing is sent: what cannot be listed is refused here
+    if _follows(job):
+        source.check_follows()
     columns, lists = _tables(source.model)
     for secret in _secrets(source.model):
         columns.pop(secret)
@@ -125,8 +127,7 @@ async def _batches(
 
 async def _memory(cal: Calcom, job: Job, state: dict[str, Any]) -> dict[str, Any]:
     """What the state holds of earlier loads of the same bookings."""
-    me = await cal.me.get()
-    memory: dict[str, Any] = state.setdefault(f"{job} of user {me.id} at {cal.config.base_url}", {})
+    memory: dict[str, Any] = state.setdefault(f"{job} of {await owner(cal)}", {})
     return memory
 
 

@@ -18,7 +18,7 @@ from calcom_async.errors import IncompleteListError, InvalidRequestError
 from calcom_async.export.checkpoint import Checkpoint, Run
 from calcom_async.export.plan import Plan, Source
 from calcom_async.export.sinks import FileSink, open_sink
-from calcom_async.export.sources import Job
+from calcom_async.export.sources import Job, owner
 from calcom_async.export.walk import Tally
 from calcom_async.pages import IncompleteListWarning
 
@@ -87,6 +87,8 @@ async def export(
     if parallel < 1:
         raise InvalidRequestError(f"parallel is {parallel}: it is the number of requests at once, from 1 on")
     source = job.source(cal)
+    if since_last:
+        source.check_follows()
     sink = output if isinstance(output, FileSink) else open_sink(output, source.model, key=source.key, format=format)
     run = _Run(cal, source, sink, overlap=overlap, parallel=parallel, strict=strict, on_progress=on_progress)
     _check_stream(sink, checkpoint, resume=resume, since_last=since_last)
@@ -116,8 +118,7 @@ async def _checkpoint(
     """The checkpoint of this job and this account; a device or a pipe has none of its own."""
     if path is None and not sink.is_plain:
         return None
-    me = await cal.me.get()
-    what = f"{job} as {sink.format}, of user {me.id} at {cal.config.base_url}"
+    what = f"{job} as {sink.format}, of {await owner(cal)}"
     book = Checkpoint(sink.whole.with_name(sink.whole.name + ".checkpoint") if path is None else path, what)
     if resume or since_last:
         book.load()

@@ -74,12 +74,17 @@ class Source(Protocol):
     model: Any
     key: str
 
+    def check_follows(self) -> None:
+        """Raise `InvalidRequestError` where the server cannot be asked for what has changed."""
+
     async def plan(self, *, since: Horizons | None, overlap: timedelta, follow: bool) -> Plan:
         """Fix what is to be walked: everything, or what has changed `since` an earlier run.
 
-        `follow` has the plan remember what a later run needs for that. Raises `InvalidRequestError` where changes
-        cannot be followed.
+        `follow` has the plan remember what a later run needs for that, and checks that there can be one.
         """
+
+    async def split(self, plan: Plan, most: int) -> list[Plan]:
+        """Cut the plan of a full run into up to `most` of about as many rows; one after the other they are the same."""
 
     def batches(self, plan: Plan, place: Place | None, *, parallel: int, tally: Tally) -> AsyncGenerator[Batch, None]:
         """Walk the plan, on from `place`, with up to `parallel` requests at once."""

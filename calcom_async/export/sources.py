@@ -110,11 +110,19 @@ class ListSource(Source):
         self.key: str = key
         self._lists = lists
 
+    def check_follows(self) -> None:
+        """Refuse."""
+        raise InvalidRequestError("only bookings can be asked for what has changed; export this list whole")
+
     async def plan(self, *, since: Horizons | None, overlap: timedelta, follow: bool) -> Plan:  # noqa: ARG002
         """Sends nothing: there is one way to walk such a list."""
         if follow:
-            raise InvalidRequestError("only bookings can be asked for what has changed; export this list whole")
+            self.check_follows()
         return Plan()
+
+    async def split(self, plan: Plan, most: int) -> list[Plan]:  # noqa: ARG002
+        """Such a list is not cut."""
+        return [plan]
 
     async def batches(self, plan: Plan, place: Place | None, **how: Any) -> AsyncGenerator[Batch, None]:  # noqa: ARG002
         """Give page after page."""
@@ -123,6 +131,12 @@ class ListSource(Source):
             async for page in pages.raw().pages():
                 tally.requests += 1
                 yield Batch(page.items, None)
+
+
+async def owner(cal: Calcom) -> str:
+    """Whose lists a client sees, for those who must not take another user's for them; one request."""
+    me = await cal.me.get()
+    return f"user {me.id} at {cal.config.base_url}"
 
 
 async def _alone(pages: Pages[Any]) -> AsyncGenerator[Pages[Any], None]:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from datetime import datetime
+from math import ceil
 from typing import Generic, TypeVar
 
 from calcom_async.export.walk import TICK, Step
@@ -17,8 +18,17 @@ Span = tuple[datetime, datetime]
 """A stretch of time, both ends included."""
 WalkSpan = Callable[[Span], AsyncGenerator[Step, None]]
 
-PAGES = 8
-"""So many pages in a window: the last of each runs over into the next window, so shorter ones would waste more."""
+PAGES = 4
+"""So many pages in a window: longer ones would take more memory, since those behind the first one wait for it."""
+FILLED = 0.95
+"""How much of a page counts: the end of one comes again on the next, and one row too many costs a window a page."""
+
+
+def size(rows: int, *, take: int, parallel: int) -> int:
+    """How many rows a window should have so that all are of the same few whole pages, and end in whole rounds."""
+    page = FILLED * take
+    rounds = ceil(rows / (parallel * PAGES * page))
+    return int(page * ceil(rows / (parallel * rounds * page)))
 
 
 class Windows(Iterator[Span]):

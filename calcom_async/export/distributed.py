@@ -1,0 +1,391 @@
+"""Exports on a Dask cluster: a list cut by time into shards, each of which a task walks and writes as one part.
+
+    shards = await partition(cal, Job("bookings", organization=7), shards=64)
+    manifest = run_on(dask_client, shards, "/shared/bookings", format="parquet", redis="redis://redis:6379/0")
+
+partition     fixes what is walked, and where it is cut: the parts one behind the other are the rows of a local export
+run_on        hands the shards to Dask, and puts the parts into place when all of them are whole
+Manifest      what a folder holds
+
+Every attempt writes below a hidden folder of its own. Only the one whose result Dask has taken is put into place, by
+the client, so it does no harm that a task is repeated or runs twice. That is also how tasks learn that their run has
+ended: its folder is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import socket
+import time
+import warnings
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from datetime import datetime
+from hashlib import file_digest
+from pathlib import Path
+from secrets import token_hex
+from string import Template
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from distributed import Client, Future, as_completed
+
+from calcom_async import __version__
+from calcom_async.client import Calcom
+from calcom_async.config import Config
+from calcom_async.errors import ConfigError, ExportError, InvalidRequestError
+from calcom_async.export.job import OVERLAP, PARALLEL
+from calcom_async.export.plan import Plan, Stretch
+from calcom_async.export.sinks import open_sink
+from calcom_async.export.sources import Job, owner
+from calcom_async.export.walk import Tally
+from calcom_async.pages import IncompleteListWarning
+
+MANIFEST = "_manifest.json"  # readers of data sets pass over names that begin so
+STAGING = ".run-"
+VERSION = 1
+
+# --------------------------------------------------------------------------------------------------------- shards
+
+
+class Shard(msgspec.Struct, frozen=True, kw_only=True):
+    """What one task exports: a job, narrowed to a window of time. It pickles, and holds no credentials.
+
+    `owner` is who asked for it, so that no worker takes the list of another user for it.
+    """
+
+    job: Job
+    owner: str
+    plan: Plan
+    config: Config
+    account: str | None = None
+
+    def __str__(self) -> str:
+        parts = [self.list]
+        if self.account:
+            parts.append(f"account {self.account}")
+        if self.window:
+            since = f" from {self.window.after.isoformat()}" if self.window.after else ""
+            parts.append(f"{self.window.by}{since} up to {self.window.upto.isoformat()}")
+        return ", ".join(parts)
+
+    @property
+    def list(self) -> str:
+        """Which list of whom this is a part of."""
+        return f"{self.job} of {self.owner}"
+
+    @property
+    def window(self) -> Stretch | None:
+        """The time that is walked, both ends included; None for a list that is walked otherwise, or is empty."""
+        return self.plan.stretches[0] if self.plan.stretches else None
+
+    @property
+    def variable(self) -> str:
+        """The variable of a worker's environment that has the API key: `CAL_API_KEY`, or `CAL_API_KEY_<ACCOUNT>`."""
+        return "CAL_API_KEY" + (re.sub(r"[^A-Z0-9]", "_", f"_{self.account.upper()}") if self.account else "")
+
+
+async def partition(cal: Calcom, job: Job, *, shards: int = 8, account: str | None = None) -> list[Shard]:
+    """Cut a list of bookings into up to `shards` windows of about as many rows; other lists are one shard.
+
+    What is made from now on is for another run. The workers ask with the settings of `cal`, and with an API key for the
+    same user from their environment: `CAL_API_KEY`, or for an `account` such as "acme" `CAL_API_KEY_ACME`. The shards
+    of several accounts, one list behind the other, make one data set.
+    """
+    if shards < 1:
+        raise InvalidRequestError(f"shards is {shards}: it is the number of parts, from 1 on")
+    source = job.source(cal)
+    plan = await source.plan(since=None, overlap=OVERLAP, follow=False)
+    config, whose = msgspec.structs.replace(cal.config, api_key=None), await owner(cal)
+    plans = await source.split(plan, shards)
+    return [Shard(job=job, owner=whose, plan=one, config=config, account=account) for one in plans]
+
+
+# ------------------------------------------------------------------------------------------------------- manifest
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of a data set, and what it cost."""
+
+    file: str
+    list: str
+    account: str | None
+    window: Stretch | None
+    rows: int
+    gaps: int
+    size: int
+    sha256: str
+    requests: int
+    seconds: float
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a folder holds; it is there only while all parts are. The parts are in order.
+
+    `expected` is the number of rows by the server's count, None where it counts others too; `gaps` are rows that it
+    counts and never showed. `horizon` is the latest time that was walked to: what came after it is for another run.
+    """
+
+    lists: tuple[str, ...]
+    format: str
+    rows: int
+    expected: int | None
+    gaps: int
+    horizon: datetime | None
+    parts: tuple[Part, ...]
+    made_by: str = f"calcom_async {__version__}"
+    version: int = VERSION
+
+
+def _manifest(shards: Sequence[Shard], parts: tuple[Part, ...], format: str) -> Manifest:
+    lists, rows = _lists(shards), sum(part.rows for part in parts)
+    counts = {shard.list: shard.plan.expected for shard in shards if shard.plan.audited}
+    known = [count for count in counts.values() if count is not None]
+    expected = sum(known) if len(known) == len(lists) else None
+    return Manifest(
+        lists=lists,
+        format=format,
+        rows=rows,
+        expected=expected,
+        gaps=max(sum(part.gaps for part in parts), (expected or 0) - rows),
+        horizon=max((shard.window.upto for shard in shards if shard.window), default=None),
+        parts=parts,
+    )
+
+
+def _lists(shards: Iterable[Shard]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(shard.list for shard in shards))
+
+
+# ------------------------------------------------------------------------------------------------------- a folder
+
+
+@contextmanager
+def _staging(folder: Path, lists: tuple[str, ...]) -> Iterator[Path]:
+    """A hidden folder for one run in the folder of a data set, which has to be empty or of the same lists."""
+    with _disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        left = list(folder.glob(f"{STAGING}*"))
+        _check_whose(folder, lists, is_ours=bool(left))
+        for old in left:
+            shutil.rmtree(old, ignore_errors=True)
+        staging = folder / f"{STAGING}{token_hex(4)}"
+        staging.mkdir()
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _check_whose(folder: Path, lists: tuple[str, ...], *, is_ours: bool) -> None:
+    try:
+        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+    except FileNotFoundError:
+        if not is_ours and any(folder.iterdir()):
+            raise ExportError(f"{folder} is not empty and has no {MANIFEST}; choose another folder") from None
+        return
+    except msgspec.MsgspecError as error:
+        raise ExportError(f"cannot read {folder / MANIFEST}: {error}. Choose another folder, or empty it") from error
+    if manifest.lists != lists:
+        raise ExportError(
+            f"{folder} holds another export: {'; '.join(manifest.lists)}. This one is: {'; '.join(lists)}. "
+            "Choose another folder, or empty it"
+        )
+
+
+def _publish(manifest: Manifest, attempts: Sequence[Path], folder: Path, staging: Path) -> None:
+    """Put the parts in the place of those of an earlier run; while they change, there is no manifest."""
+    with _disk(folder):
+        fresh = staging / MANIFEST
+        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
+        (folder / MANIFEST).unlink(missing_ok=True)
+        for old in folder.glob(f"part-{'[0-9]' * 5}.*"):
+            old.unlink()
+        for part, attempt in zip(manifest.parts, attempts, strict=True):
+            attempt.replace(folder / part.file)
+        fresh.replace(folder / MANIFEST)
+
+
+@contextmanager
+def _disk(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ExportError(f"cannot write to {folder}: {error}; choose another folder") from error
+
+
+# ------------------------------------------------------------------------------------------------------ a cluster
+
+
+def run_on(
+    dask_client: Client,
+    shards: Sequence[Shard],
+    folder: str | os.PathLike[str],
+    *,
+    format: str = "jsonl",
+    redis: str | None = None,
+    retries: int = 3,
+    parallel: int = PARALLEL,
+) -> Manifest:
+    """Export all shards of a list, or of several, on a Dask cluster: a file for each, and `_manifest.json` beside them.
+
+    `folder` is one that this process and all workers share under the same path. Its files are `part-00000.jsonl` and so
+    on; `format` is the end of the name, as in `open_sink`. What an earlier run of the same lists left there is replaced
+    when all parts are whole. A shard that fails after `retries` more attempts ends the run with an `ExportError`, and
+    the folder stays as it was.
+
+    `redis` is the URL of the Redis by which the workers share the rate limit; `$NAME` in it stands for a variable of
+    their environment, where its password belongs. Without it one shard of an account runs at a time, so that no two
+    workers spend one limit: slower only where latency and not the limit sets the pace.
+
+    It blocks, for hours if need be; in a coroutine, call it by `asyncio.to_thread`.
+    """
+    if dask_client.asynchronous:
+        raise InvalidRequestError("run_on needs a Client that blocks: leave out asynchronous=True, and use a thread")
+    if not shards:
+        raise InvalidRequestError("there are no shards to run; partition() gives one even for an empty list")
+    names = [f"part-{number:05}.{format}" for number in range(len(shards))]
+    open_sink(names[0])  # refuses an unknown format before anything runs
+    if "$" not in (urlsplit(redis or "").password or "$"):
+        raise ConfigError("the password of Redis would travel in Dask's tasks; write $NAME, a variable of the workers")
+    place = Path(folder).absolute()
+    with _staging(place, _lists(shards)) as staging:
+        results = _results(dask_client, shards, names, staging, redis=redis, retries=retries, parallel=parallel)
+        attempts, parts = zip(*results, strict=True)
+        manifest = _manifest(shards, parts, format)
+        _publish(manifest, attempts, place, staging)
+    if manifest.gaps:
+        warnings.warn(
+            f"{place}: {manifest.gaps} rows that the server counts were never shown, of {manifest.expected}. They may "
+            "have been deleted meanwhile; run the export again to see",
+            IncompleteListWarning,
+            stacklevel=2,
+        )
+    return manifest
+
+
+def _results(
+    client: Any,
+    shards: Sequence[Shard],
+    names: Sequence[str],
+    staging: Path,
+    *,
+    redis: str | None,
+    retries: int,
+    parallel: int,
+) -> list[tuple[Path, Part]]:
+    """What a task for each shard has written, in order; after one that failed for good the others are called off.
+
+    The tasks of a line run one after the other. They do not depend on each other, or Dask would do all before again
+    when it loses one; for the same reason each result is let go of as soon as it is here.
+    """
+    run = token_hex(4)
+    lines: defaultdict[str | int | None, deque[int]] = defaultdict(deque)
+    for number, shard in enumerate(shards):
+        lines[number if redis else shard.account].append(number)
+    under_way: dict[Future[Any], deque[int]] = {}
+    results: dict[int, tuple[Path, Part]] = {}
+
+    def start(line: deque[int]) -> Future[Any]:
+        task = shards[line[0]], names[line[0]], staging, redis, parallel
+        key = f"calcom-export-{run}-{line[0]:05}"
+        future: Future[Any] = client.submit(_write, *task, key=key, retries=retries)
+        under_way[future] = line
+        return future
+
+    try:
+        completed: Any = as_completed([start(line) for line in lines.values()])  # type: ignore[no-untyped-call]
+        for future in completed:
+            line = under_way.pop(future)
+            number = line.popleft()
+            try:
+                results[number] = future.result()
+            except Exception as cause:
+                raise ExportError(f"{shards[number]}: {type(cause).__name__}: {cause}") from cause
+            if line:
+                completed.add(start(line))
+    finally:
+        client.cancel(list(under_way))
+    return [results[number] for number in range(len(shards))]
+
+
+# ------------------------------------------------------------------------------------------------------- a worker
+
+
+def _write(shard: Shard, name: str, staging: Path, redis: str | None, parallel: int) -> tuple[Path, Part]:
+    return asyncio.run(_written(shard, name, staging, redis, parallel))
+
+
+async def _written(shard: Shard, name: str, staging: Path, redis: str | None, parallel: int) -> tuple[Path, Part]:
+    """Walk a shard into a file below a folder of this attempt."""
+    started, tally = time.monotonic(), Tally()
+    path = staging / token_hex(4) / name
+    async with _calcom(shard, redis) as cal:
+        source = shard.job.source(cal)
+        _check_under_way(staging)
+        path.parent.mkdir()
+        with open_sink(path, source.model, key=source.key) as sink:
+            sink.begin()
+            async with aclosing(source.batches(shard.plan, None, parallel=parallel, tally=tally)) as batches:
+                async for batch in batches:
+                    _check_under_way(staging)
+                    sink.write(batch.rows)
+            sink.finish()
+        requests = cal.stats().requests
+    with path.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    part = Part(
+        file=name,
+        list=shard.list,
+        account=shard.account,
+        window=shard.window,
+        rows=sink.rows,
+        gaps=tally.gaps,
+        size=path.stat().st_size,
+        sha256=digest,
+        requests=requests,
+        seconds=time.monotonic() - started,
+    )
+    return path, part
+
+
+def _check_under_way(staging: Path) -> None:
+    if not staging.is_dir():
+        raise ExportError(
+            f"{staging} is not there on {socket.gethostname()}: its run has ended, or the folder is not one that the "
+            "workers share with the client of Dask under the same path"
+        )
+
+
+@asynccontextmanager
+async def _calcom(shard: Shard, redis: str | None) -> AsyncIterator[Calcom]:
+    """A client by the environment of this worker, for the account that the shard is of."""
+    async with AsyncExitStack() as stack:
+        key = _filled(f"${shard.variable}")
+        limiter = None
+        if redis:
+            from calcom_async.redis_limiter import RedisLimiter  # noqa: PLC0415 - an extra
+
+            limiter = await stack.enter_async_context(RedisLimiter(_filled(redis)))
+        cal = await stack.enter_async_context(Calcom(key, config=shard.config, limiter=limiter))
+        if (found := await owner(cal)) != shard.owner:
+            raise ConfigError(f"{shard.variable} on {socket.gethostname()} is of {found}, not of {shard.owner}")
+        yield cal
+
+
+def _filled(text: str) -> str:
+    """A text with variables of this worker's environment in it."""
+    try:
+        return Template(text).substitute(os.environ)
+    except KeyError as missing:
+        raise ConfigError(
+            f"{missing.args[0]} is not set in the environment of the worker on {socket.gethostname()}; start it with "
+            "that variable"
+        ) from None
+    except ValueError:
+        raise ConfigError("the URL of Redis has a $ that no name follows; write %24 for the sign itself") from None

@@ -1,0 +1,402 @@
+"""Shards on a Dask cluster of real processes: together they are the local export, whatever becomes of a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import random
+import re
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+import redis_server
+from booking_world import NOW, World
+from redis_server import needs_redis
+
+pytest.importorskip("distributed")
+
+from distributed import Client, LocalCluster
+from typer.testing import CliRunner
+
+from calcom_async import Calcom, ConfigError, ExportError, InvalidRequestError
+from calcom_async.cli import app
+from calcom_async.export import Job, export
+from calcom_async.export.distributed import MANIFEST, Manifest, Shard, _write, partition, run_on
+from calcom_async.pages import IncompleteListWarning
+from calcom_async.sandbox import Sandbox
+
+BOOKINGS = Job(take=20)
+SECRET = "cal_sandbox"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Client]:
+    keys = {"CAL_API_KEY": SECRET, "CAL_API_KEY_BO___CO": "cal_sandbox_bo", "CAL_API_KEY_WRONG": "cal_sandbox_bo"}
+    url = redis_server.session_url() if redis_server.is_available() else ""
+    with (
+        LocalCluster(
+            n_workers=3,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=":0",
+            env={**keys, "REDIS_URL": url},
+        ) as workers,
+        Client(workers) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def shared_sandbox() -> Iterator[Sandbox]:
+    with Sandbox(ties="restless", now=NOW) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(shared_sandbox: Sandbox) -> Sandbox:
+    """Bookings of which every seven were made at one moment, and two hundred in one go."""
+    world = World(shared_sandbox, random.Random(0))
+    world.fill([(max(number, 200) // 7, number % 50, None) for number in range(700)])
+    shared_sandbox.requests.clear()
+    return shared_sandbox
+
+
+def client(sandbox: Sandbox, key: str = SECRET) -> Calcom:
+    return Calcom(key, base_url=sandbox.url, backoff_base=0.0, retry_budget=1000.0)
+
+
+def shards_of(sandbox: Sandbox, job: Job = BOOKINGS, *, key: str = SECRET, **how: Any) -> list[Shard]:
+    async def cut() -> list[Shard]:
+        async with client(sandbox, key) as cal:
+            return await partition(cal, job, **how)
+
+    return asyncio.run(cut())
+
+
+def local(sandbox: Sandbox, path: Path, job: Job = BOOKINGS) -> bytes:
+    async def write() -> None:
+        async with client(sandbox) as cal:
+            await export(cal, job, path)
+
+    asyncio.run(write())
+    return path.read_bytes()
+
+
+def manifest_in(folder: Path) -> Manifest:
+    return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+
+
+def parts_in(folder: Path) -> list[bytes]:
+    return [(folder / part.file).read_bytes() for part in manifest_in(folder).parts]
+
+
+def edges(sandbox: Sandbox) -> list[datetime]:
+    """From which time on each request asked for bookings."""
+    asked = [dict(seen.query) for seen in sandbox.requests if seen.path.endswith("/bookings")]
+    return [datetime.fromisoformat(query.get("afterCreatedAt", "1970-01-01T00:00:00Z")) for query in asked]
+
+
+# --- shards -------------------------------------------------------------------------------------------------------
+
+
+def test_shards_are_even_and_leave_nothing_out(sandbox: Sandbox) -> None:
+    """Windows of about as many rows follow each other by the millisecond, from the beginning to the horizon."""
+    shards = shards_of(sandbox, shards=8)
+    windows = [shard.window for shard in shards]
+    assert len(windows) > 4
+    assert windows[0].after is None
+    assert windows[-1].upto == max(booking.created_at for booking in sandbox.store.bookings.values())
+    for before, after in pairwise(windows):
+        assert (after.after - before.upto).total_seconds() == 0.001
+
+
+@pytest.mark.parametrize(
+    ("job", "number"),
+    [(Job("event-types"), 1), (Job(take=250), 3), (Job(filters={"attendee_email": "nobody@visitors.test"}), 1)],
+    ids=str,
+)
+def test_no_shard_is_shorter_than_a_page(sandbox: Sandbox, job: Job, number: int) -> None:
+    """Short lists, and those that are not cut by time, are few shards or one."""
+    assert len(shards_of(sandbox, job, shards=50)) == number
+
+
+def test_shards_hold_no_credentials(sandbox: Sandbox) -> None:
+    """What travels through the scheduler has everything that a worker needs but the key."""
+    (shard,) = shards_of(sandbox, Job("schedules"), account="acme")
+    assert SECRET.encode() not in pickle.dumps(shard)
+    assert pickle.loads(pickle.dumps(shard)) == shard
+    assert shard.variable == "CAL_API_KEY_ACME"
+
+
+def test_a_number_of_shards_is_at_least_one(sandbox: Sandbox) -> None:
+    """What cannot be cut is refused before anything is sent."""
+    with pytest.raises(InvalidRequestError, match="shards is 0"):
+        shards_of(sandbox, shards=0)
+    assert not sandbox.requests
+
+
+# --- runs ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_parts_are_the_local_export(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """One behind the other they are its bytes, while more bookings are made; the manifest vouches for each."""
+    whole = local(sandbox, tmp_path / "local.jsonl")
+    World(sandbox, random.Random(1)).stir(2, 0, 0, 0)
+    shards = shards_of(sandbox, shards=8)
+    manifest = run_on(cluster, shards, tmp_path / "parts", redis=None)
+    assert len(sandbox.store.bookings) > 700
+    assert b"".join(parts_in(tmp_path / "parts")) == whole
+    assert manifest == manifest_in(tmp_path / "parts")
+    assert (manifest.rows, manifest.expected, manifest.gaps) == (700, 700, 0)
+    assert manifest.horizon == shards[-1].window.upto
+    assert [part.sha256 for part in manifest.parts] == [
+        sha256(data).hexdigest() for data in parts_in(tmp_path / "parts")
+    ]
+    left = sorted(path.name for path in (tmp_path / "parts").iterdir())
+    assert left == [MANIFEST, *[f"part-{number:05}.jsonl" for number in range(len(shards))]]
+    assert SECRET not in (tmp_path / "parts" / MANIFEST).read_text()
+
+
+def test_a_teams_list_is_cut_by_start(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Lists that know no creation time make as exact a data set."""
+    for booking in sandbox.store.bookings.values():
+        booking.team_id = 2
+    job = Job(team=2, take=20)
+    whole = local(sandbox, tmp_path / "local.jsonl", job)
+    shards = shards_of(sandbox, job, shards=5)
+    run_on(cluster, shards, tmp_path / "parts")
+    assert {shard.window.by for shard in shards} == {"start"}
+    assert b"".join(parts_in(tmp_path / "parts")) == whole
+
+
+def test_a_worker_that_is_killed_costs_no_row(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Dask does again the one shard that was lost with a process, and nothing of its first attempt is left."""
+    whole = local(sandbox, tmp_path / "local.jsonl")
+    shards = shards_of(sandbox, shards=4)
+    sandbox.requests.clear()
+    sandbox.faults.add("GET", "/v2/bookings", slow=0.03, times=10_000)
+    pids = cluster.run(os.getpid)
+    killed: list[int] = []
+
+    def kill() -> None:
+        while len(sandbox.requests) < 12:
+            time.sleep(0.001)
+        busy = next(worker for worker, tasks in cluster.processing().items() if tasks)
+        os.kill(pids[busy], signal.SIGKILL)
+        killed.append(pids[busy])
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    run_on(cluster, shards, tmp_path / "parts", parallel=1)
+    killer.join()
+    assert killed
+    assert [seen.path for seen in sandbox.requests].count("/v2/me") <= len(shards) + 1
+    assert b"".join(parts_in(tmp_path / "parts")) == whole
+    assert len(list((tmp_path / "parts").iterdir())) == 1 + len(shards)
+    cluster.wait_for_workers(3)
+
+
+def test_without_redis_one_shard_of_an_account_runs_at_a_time(
+    cluster: Client, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Workers that know nothing of each other do not spend one limit: all requests come in the order of time."""
+    shards = shards_of(sandbox, shards=6)
+    sandbox.requests.clear()
+    run_on(cluster, shards, tmp_path / "parts", parallel=1)
+    assert len(edges(sandbox)) > 30
+    assert sorted(edges(sandbox)) == edges(sandbox)
+
+
+@needs_redis
+def test_with_redis_the_workers_share_the_limit(cluster: Client, tmp_path: Path) -> None:
+    """Shards of one account run side by side, and the server never has to refuse."""
+    with Sandbox(rate_limit=60, window=2, block=5) as sandbox:
+        World(sandbox, random.Random(0)).fill([(number, 0, None) for number in range(1500)])
+        shards = shards_of(sandbox, Job(take=10), shards=6)
+        sandbox.requests.clear()
+        manifest = run_on(cluster, shards, tmp_path / "parts", redis="$REDIS_URL")
+        assert manifest.rows == 1500
+        assert {seen.status for seen in sandbox.requests} == {200}
+    assert sorted(edges(sandbox)) != edges(sandbox)
+
+
+def test_accounts_are_told_apart_by_their_variables(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Shards of several accounts make one data set; each account's key is that of the worker's environment."""
+    theirs = shards_of(sandbox, Job("schedules"), key="cal_sandbox_bo", account="bo & co")
+    manifest = run_on(cluster, [*shards_of(sandbox, shards=2), *theirs], tmp_path)
+    assert [(part.file, part.account) for part in manifest.parts] == [
+        ("part-00000.jsonl", None),
+        ("part-00001.jsonl", None),
+        ("part-00002.jsonl", "bo & co"),
+    ]
+    assert manifest.expected is None
+    assert len(manifest.lists) == 2
+
+
+def test_a_data_set_of_parquet_can_be_read_as_one(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Readers of data sets find the parts, of one schema, and pass over the manifest."""
+    dataset = pytest.importorskip("pyarrow.dataset")
+    run_on(cluster, shards_of(sandbox, shards=4), tmp_path, format="parquet")
+    assert dataset.dataset(tmp_path, format="parquet").count_rows() == 700
+    assert len(set(dataset.dataset(tmp_path).to_table(columns=["uid"])["uid"].to_pylist())) == 700
+
+
+def test_rows_that_never_showed_are_told(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A run that has fewer rows than the server counted says so, and so does its manifest."""
+    shards = shards_of(sandbox, shards=3)
+    sandbox.store.bookings.popitem()
+    sandbox.store.changed()
+    with pytest.warns(IncompleteListWarning, match="1 rows that the server counts"):
+        manifest = run_on(cluster, shards, tmp_path)
+    assert manifest_in(tmp_path).gaps == manifest.gaps == 1
+
+
+# --- failures -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("account", "redis", "told"),
+    [
+        (
+            "acme",
+            None,
+            "account acme, .*: ConfigError: CAL_API_KEY_ACME is not set in the environment of the worker on ",
+        ),
+        ("wrong", None, "ConfigError: CAL_API_KEY_WRONG on .* is of user 2 at .*, not of user 1 at "),
+        (None, "redis://:$REDIS_PASSWORD@localhost", "ConfigError: REDIS_PASSWORD is not set"),
+        (None, "redis://:$@localhost", "ConfigError: the URL of Redis has a .* that no name follows"),
+    ],
+)
+def test_what_a_workers_environment_lacks_is_told(  # noqa: PLR0917
+    cluster: Client, sandbox: Sandbox, tmp_path: Path, account: str | None, redis: str | None, told: str
+) -> None:
+    """The error names the shard and the variable, and there is no manifest."""
+    shards = shards_of(sandbox, shards=3, account=account)
+    with pytest.raises(ExportError, match=f"^bookings of user 1 at .*{told}") as caught:
+        run_on(cluster, shards, tmp_path, redis=redis, retries=1)
+    assert isinstance(caught.value.__cause__, ConfigError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_leaves_the_data_set_of_before(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The error names the window that failed; what an earlier run made stays whole, and is replaced by the next."""
+    shards = shards_of(sandbox, shards=5)
+    run_on(cluster, shards, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    sandbox.faults.add("GET", "/v2/bookings", status=403, after=15, times=9)
+    sandbox.requests.clear()
+    with pytest.raises(ExportError, match=r"bookings of user 1 at .*, created .*: ForbiddenError: ") as caught:
+        run_on(cluster, shards, tmp_path, retries=0, parallel=1)
+    (named,) = [shard for shard in shards if str(caught.value).startswith(f"{shard}: ")]
+    assert named.window.after <= edges(sandbox)[-1] <= named.window.upto < shards[-1].window.upto
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    sandbox.faults.clear()
+    manifest = run_on(cluster, shards_of(sandbox, shards=2), tmp_path, format="csv.gz")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [MANIFEST, "part-00000.csv.gz", "part-00001.csv.gz"]
+    assert manifest.format == "csv.gz"
+
+
+def test_a_task_ends_with_its_run(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What still runs when its run was given up asks for little more."""
+    monkeypatch.setenv("CAL_API_KEY", SECRET)
+    (shard,) = shards_of(sandbox, shards=1)
+    staging = tmp_path / ".run-0123abcd"
+    staging.mkdir()
+    sandbox.requests.clear()
+    sandbox.faults.each("GET", "/v2/bookings", lambda _: shutil.rmtree(staging, ignore_errors=True))
+    with pytest.raises(ExportError, match="its run has ended, or the folder is not one that the workers share"):
+        _write(shard, "part-00000.jsonl", staging, None, 1)
+    assert len(edges(sandbox)) <= 2
+
+
+def test_dask_tries_again(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A shard that failed is done again by Dask, as often as `retries` says."""
+    sandbox.faults.add("GET", "/v2/me", status=403, after=1, times=2)
+    manifest = run_on(cluster, shards_of(sandbox, shards=2), tmp_path, retries=2)
+    assert manifest.rows == 700
+
+
+def test_a_folder_of_something_else_is_refused(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Neither another export nor files of somebody's are replaced, and nothing runs."""
+    run_on(cluster, shards_of(sandbox, Job("schedules")), tmp_path / "schedules")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "part-00000.jsonl").write_text("precious")
+    shards = shards_of(sandbox)
+    sandbox.requests.clear()
+    with pytest.raises(ExportError, match=r"holds another export: schedules of user 1 .* This one is: bookings"):
+        run_on(cluster, shards, tmp_path / "schedules")
+    with pytest.raises(ExportError, match="is not empty and has no _manifest"):
+        run_on(cluster, shards, tmp_path / "mine")
+    (tmp_path / "schedules" / MANIFEST).write_text("{")
+    with pytest.raises(ExportError, match=r"cannot read .*_manifest"):
+        run_on(cluster, shards, tmp_path / "schedules")
+    assert not sandbox.requests
+    assert (tmp_path / "mine" / "part-00000.jsonl").read_text() == "precious"
+
+
+def test_what_a_killed_client_left_is_cleared_away(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Parts without a manifest are of a run that was killed as it put them into place: the next one replaces them."""
+    (tmp_path / ".run-0123abcd").mkdir()
+    (tmp_path / "part-00017.jsonl").write_text("half")
+    run_on(cluster, shards_of(sandbox, shards=1), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [MANIFEST, "part-00000.jsonl"]
+
+
+def test_what_cannot_run_is_refused(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """No shards, unknown formats, a client that does not block, a password: told before anything runs."""
+    with pytest.raises(InvalidRequestError, match="a Client that blocks"):
+        run_on(SimpleNamespace(asynchronous=True), [], tmp_path)
+    with pytest.raises(ConfigError, match="the password of Redis would travel"):
+        run_on(cluster, shards_of(sandbox), tmp_path, redis="redis://:secret@localhost")
+    with pytest.raises(InvalidRequestError, match="there are no shards"):
+        run_on(cluster, [], tmp_path)
+    with pytest.raises(InvalidRequestError, match="cannot tell the format"):
+        run_on(cluster, shards_of(sandbox), tmp_path, format="xlsx")
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- the command line -------------------------------------------------------------------------------------------------
+
+
+def invoke(*args: str | Path) -> Any:
+    return CliRunner().invoke(app, ["export", *map(str, args)])
+
+
+@needs_redis
+def test_the_command_line_writes_a_data_set(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """With --dask the folder holds the same rows as a local file, and the summary counts rows and parts."""
+    place = ["--base-url", sandbox.url, "--api-key", SECRET, "--redis", "$REDIS_URL"]
+    address = cluster.scheduler_info()["address"]
+    ran = invoke("bookings", "-o", tmp_path / "set", "--take", "20", "--dask", address, *place)
+    assert ran.exit_code == 0, ran.output
+    assert re.search(r"\d+ shards on 3 workers", ran.stderr)
+    assert re.search(rf"{len(sandbox.store.bookings):,} bookings in \d+ parts", ran.stderr)
+    joined = b"".join(part.read_bytes() for part in sorted((tmp_path / "set").glob("part-*.jsonl")))
+    assert joined == local(sandbox, tmp_path / "local.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        (["--dask", "tcp://127.0.0.1:1"], 5, "cannot connect to Dask at tcp://127.0.0.1:1"),
+        (["--dask", "tcp://127.0.0.1:1", "--resume"], 2, "--resume is for one process"),
+    ],
+)
+def test_what_a_cluster_cannot_do_is_told(sandbox: Sandbox, tmp_path: Path, options: Any, code: int, told: str) -> None:
+    """No scheduler, or an option that needs one process, is one message and nothing sent."""
+    ran = invoke("bookings", "-o", tmp_path / "set", "--base-url", sandbox.url, "--api-key", SECRET, *options)
+    assert ran.exit_code == code
+    assert told in ran.stderr
+    assert sandbox.requests == []
