@@ -143,10 +143,10 @@ def _export_one(
 
 
 def _told(report: Report, thing: str, board: Board) -> str:
-    rate = report.rows / report.seconds if report.seconds else 0
-    kind = "" if report.is_full else " up to date"
+    done = f"{report.rows:,} {thing}" if report.is_full else f"{report.rows:,} {thing} up to date"
+    rate = f" ({report.rows / report.seconds:,.0f} a second)" if report.is_full and report.seconds else ""
     return (
-        f"{report.rows:,} {thing}{kind} in {report.seconds:.1f} s ({rate:,.0f} a second), {report.requests} requests, "
+        f"{done} in {report.seconds:.1f} s{rate}, {report.requests} requests, "
         f"{board.waited:.1f} s waited for the rate limit"
     )
 

@@ -88,11 +88,11 @@ class Job(msgspec.Struct, frozen=True):
             raise InvalidRequestError(f"there is no {self.thing!r} to export; there are {', '.join(THINGS)}")
         thing, ids = THINGS[self.thing], self._scope()
         if " ".join(ids) not in thing.scopes:
-            known = " or ".join(" and ".join(scope.split()) or "none of them" for scope in thing.scopes)
-            given = " and ".join(ids) or "none of them"
-            raise InvalidRequestError(
-                f"{self.thing} are listed by organization, team or user as follows: {known}; not by {given}"
-            )
+            known, given = [
+                [" and ".join(scope.split()) or "the account itself" for scope in scopes]
+                for scopes in (thing.scopes, [" ".join(ids)])
+            ]
+            raise InvalidRequestError(f"{self.thing} are listed for {' or '.join(known)}, not for {given[0]}")
         scope: Any = cal
         for name, value in ids.items():
             scope = getattr(scope, name)(value)

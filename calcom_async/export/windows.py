@@ -6,13 +6,10 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
-from typing import Generic, TypeVar
 
 from calcom_async.export.walk import TICK, Step
-
-T = TypeVar("T")
 
 Span = tuple[datetime, datetime]
 """A stretch of time, both ends included."""
@@ -20,6 +17,8 @@ WalkSpan = Callable[[Span], AsyncGenerator[Step, None]]
 
 PAGES = 4
 """So many pages in a window: longer ones would take more memory, since those behind the first one wait for it."""
+AHEAD = 1.5
+"""So many times as many windows as are walked may be begun: those that are through wait for the first one then."""
 FILLED = 0.95
 """How much of a page counts: the end of one comes again on the next, and one row too many costs a window a page."""
 
@@ -32,76 +31,97 @@ def size(rows: int, *, take: int, parallel: int) -> int:
 
 
 class Windows(Iterator[Span]):
-    """Cuts a span into windows of about `rows` rows each, by how dense the rows of the windows before turned out.
+    """Cuts a span into windows of about `rows` rows each, by how dense the rows were that came last.
 
     A wrong guess costs time and no row: windows of different length are walked as exactly as equal ones.
     """
 
+    MEMORY = 0.9
+    """How much what was learned before counts against what is learned now."""
+
     def __init__(self, span: Span, *, expected: int, rows: int) -> None:
         self._at, self._end = span
         self._rows = rows
-        self._width = (self._end - self._at) * min(1.0, rows / max(1, expected)) + TICK
+        self._seen_rows = float(rows)
+        self._seen_time = (self._end - self._at) * min(1.0, rows / max(1, expected)) + TICK
+
+    @property
+    def are_all_cut(self) -> bool:
+        """Whether there is no further one."""
+        return self._at > self._end
 
     def __next__(self) -> Span:
-        if self._at > self._end:
+        if self.are_all_cut:
             raise StopIteration
-        window = self._at, min(self._at + self._width, self._end)
+        width = max(TICK, self._seen_time * (self._rows / max(1.0, self._seen_rows)))
+        window = self._at, min(self._at + width, self._end)
         self._at = window[1] + TICK
         return window
 
-    def learn(self, window: Span, rows: int) -> None:
-        """A window was walked, and had so many rows: the next ones are cut by that, though not at once."""
-        factor = self._rows / rows if rows else 2.0
-        self._width = max(TICK, (window[1] - window[0] + TICK) * min(2.0, max(0.1, factor)))
+    def learn(self, rows: int, time: timedelta) -> None:
+        """So many rows came, of so much time."""
+        self._seen_rows = self._seen_rows * self.MEMORY + rows
+        self._seen_time = self._seen_time * self.MEMORY + time
 
 
 async def in_order(windows: Windows, walk: WalkSpan, *, parallel: int) -> AsyncGenerator[Step, None]:
     """Walk `parallel` windows at once and give their steps in the order of time.
 
-    What is ahead of its turn waits in memory, `PAGES` steps a window at most. Leaving the loop ends all walks.
+    What is ahead of its turn waits in memory, twice `PAGES` steps a window at most, and of a few windows more than are
+    walked: one that has come to its end makes room for the next, though its turn has not come. Leaving the loop ends
+    all walks.
     """
-    walks: deque[tuple[Span, _Ahead[Step]]] = deque()
+    slots = asyncio.Semaphore(parallel)
+    walks: deque[_Ahead] = deque()
     try:
         while True:
-            while len(walks) < parallel and (window := next(windows, None)):
-                walks.append((window, _Ahead(walk(window))))
+            while len(walks) < AHEAD * parallel and not windows.are_all_cut:
+                walks.append(_Ahead(windows, walk, slots))
             if not walks:
                 return
-            window, ahead = walks[0]
-            rows = 0
-            while step := await ahead.next():
-                rows += len(step.rows)
+            while step := await walks[0].next():
                 yield step
             walks.popleft()
-            windows.learn(window, rows)
     finally:
-        for _, ahead in walks:
+        for ahead in walks:
             await ahead.stop()
 
 
-class _Ahead(Generic[T]):
-    """Runs a generator in a task of its own, a few items ahead of who reads them."""
+class _Ahead:
+    """Walks the next window in a task of its own, as soon as there is a slot, a few steps ahead of who reads them."""
 
-    def __init__(self, items: AsyncGenerator[T, None]) -> None:
-        self._queue: asyncio.Queue[T | Exception | None] = asyncio.Queue(PAGES)
-        self._task = asyncio.create_task(self._run(items))
+    def __init__(self, windows: Windows, walk: WalkSpan, slots: asyncio.Semaphore) -> None:
+        self._queue: asyncio.Queue[Step | Exception | None] = asyncio.Queue(2 * PAGES)
+        self._task = asyncio.create_task(self._run(windows, walk, slots))
 
-    async def _run(self, items: AsyncGenerator[T, None]) -> None:
+    async def _run(self, windows: Windows, walk: WalkSpan, slots: asyncio.Semaphore) -> None:
         end: Exception | None = None
         try:
-            async with aclosing(items):
-                async for item in items:
-                    await self._queue.put(item)
-        except Exception as error:  # noqa: BLE001 - raised again where the items are read
+            async with slots:  # which go in the order of asking, so that windows are cut in the order of their walks
+                if window := next(windows, None):
+                    await self._walk(window, windows, walk)
+        except Exception as error:  # noqa: BLE001 - raised again where the steps are read
             end = error
         await self._queue.put(end)
 
-    async def next(self) -> T | None:
-        """The next item, None at the end; the error that the generator ended with."""
-        item = await self._queue.get()
-        if isinstance(item, Exception):
-            raise item
-        return item
+    async def _walk(self, window: Span, windows: Windows, walk: WalkSpan) -> None:
+        at, upto = window
+        rows = 0
+        async with aclosing(walk(window)) as steps:
+            async for step in steps:
+                rows += len(step.rows)
+                if step.done:
+                    windows.learn(rows, step.done - at)
+                    at, rows = step.done, 0
+                await self._queue.put(step)
+        windows.learn(0, upto - at)
+
+    async def next(self) -> Step | None:
+        """The next step, None at the end; the error that the walk ended with."""
+        step = await self._queue.get()
+        if isinstance(step, Exception):
+            raise step
+        return step
 
     async def stop(self) -> None:
         """End the task, if it has not come to its end."""

@@ -230,9 +230,9 @@ async def test_a_server_that_keeps_to_no_order_is_told(restless: Sandbox) -> Non
     ("job", "told"),
     [
         (Job("lunches"), "no 'lunches' to export; there are bookings, "),
-        (Job("users"), "users are listed by organization"),
-        (Job("webhooks", team=3), "not by team"),
-        (Job(user=5), "not by user"),
+        (Job("users"), "users are listed for organization, not for the account itself"),
+        (Job("webhooks", team=3), "not for team"),
+        (Job(user=5), "not for user"),
         (Job(filters={"sort_start": "asc"}), "sort_start is not for an export"),
         (Job(filters={"flavour": "sweet"}), "no filter 'flavour'"),
         (Job("schedules", filters={"flavour": "sweet"}), "schedules cannot be listed with"),
