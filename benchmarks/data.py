@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,10 +37,10 @@ ME = {
 }
 
 
-def bookings(count: int, seed: int = 7) -> list[dict[str, Any]]:
+def bookings(count: int, seed: int = 7) -> Iterator[dict[str, Any]]:
     """So many bookings, in order of their start."""
     dice = random.Random(seed)
-    return [_booking(number, dice) for number in range(count)]
+    return (_booking(number, dice) for number in range(count))
 
 
 def _booking(number: int, dice: random.Random) -> dict[str, Any]:

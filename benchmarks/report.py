@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.run import Result
 
-PACKAGES = ("aiohttp", "msgspec", "backoff", "httpx", "pydantic", "calcom-async")
+PACKAGES = ("aiohttp", "msgspec", "backoff", "httpx", "pydantic", "pyarrow", "calcom-async")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Contenders in processes of their own, told to do their rounds in turn; see the package for the method.
 
 `python -m benchmarks.run MODULE NAME OPTIONS` is such a process: it finds the contender in the module's `CONTENDERS`,
-does a round to warm up, and then one for every line that it reads. It imports no more than that contender needs.
+does a round to warm up (unless it is to stay `cold`), and then one for every line that it reads. It imports no more
+than that contender needs.
 """
 
 from __future__ import annotations
@@ -72,8 +73,16 @@ class Result:
 class Process:
     """A contender at work."""
 
-    def __init__(self, module: str, name: str, options: dict[str, Any]) -> None:
-        command = [sys.executable, "-m", "benchmarks.run", module, name, json.dumps(options)]
+    def __init__(self, module: str, name: str, options: dict[str, Any], *, cold: bool) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.run",
+            module,
+            name,
+            json.dumps(options),
+            *(["cold"] if cold else []),
+        ]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.name = name
         self.samples: list[Sample] = []
@@ -104,11 +113,13 @@ class Process:
         self.process.wait(timeout=10)
 
 
-def compare(module: str, names: Sequence[str], repeats: int, *, rounds: int = 6, **options: Any) -> dict[str, Result]:
-    """Start the contenders so many times, side by side, and have each do its rounds."""
+def compare(
+    module: str, names: Sequence[str], repeats: int, *, rounds: int = 6, cold: bool = False, **options: Any
+) -> dict[str, Result]:
+    """Start the contenders so many times, side by side, and have each do its rounds; `cold`, without one before."""
     results = {name: Result(name) for name in names}
     for _ in range(repeats):
-        for process in _side_by_side(module, names, rounds, options):
+        for process in _side_by_side(module, names, rounds, options, cold=cold):
             result = results[process.name]
             result.skipped = process.skipped
             if not process.skipped:
@@ -116,12 +127,14 @@ def compare(module: str, names: Sequence[str], repeats: int, *, rounds: int = 6,
     return results
 
 
-def _side_by_side(module: str, names: Sequence[str], rounds: int, options: dict[str, Any]) -> list[Process]:
+def _side_by_side(
+    module: str, names: Sequence[str], rounds: int, options: dict[str, Any], *, cold: bool
+) -> list[Process]:
     """One life of each contender; the rounds are interleaved, and each begins with another contender."""
     processes: list[Process] = []
     with ExitStack() as stack:
         for name in names:
-            processes.append(Process(module, name, options))
+            processes.append(Process(module, name, options, cold=cold))
             stack.callback(processes[-1].close)
         for turn in range(rounds):
             first = turn % len(processes)
@@ -143,9 +156,10 @@ def canned_server(bookings: int, latency: float = 0) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/v2"
 
 
-async def _do_rounds(contender: Contender, options: dict[str, Any]) -> None:
+async def _do_rounds(contender: Contender, options: dict[str, Any], *, cold: bool) -> None:
     async with contender(**options) as work:
-        await work()
+        if not cold:
+            await work()
         print("{}", flush=True)
         for _ in sys.stdin:
             print(json.dumps(asdict(await _measure(work))), flush=True)
@@ -159,9 +173,9 @@ async def _measure(work: Round) -> Sample:
     return Sample(cpu, wall, units, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB)
 
 
-def _main(module: str, name: str, options: str) -> None:
+def _main(module: str, name: str, options: str, cold: str = "") -> None:
     try:
-        asyncio.run(_do_rounds(import_module(module).CONTENDERS[name], json.loads(options)))
+        asyncio.run(_do_rounds(import_module(module).CONTENDERS[name], json.loads(options), cold=bool(cold)))
     except ModuleNotFoundError as missing:
         print(json.dumps({"skipped": f"{missing.name} is not installed"}), flush=True)
 

@@ -1,8 +1,9 @@
 """A server that costs as little as possible: answers made beforehand, in a process of its own, on loopback.
 
-It answers GET /v2/bookings?take&skip and GET /v2/me with the headers that a real answer has, stock rate-limit headers
-among them, with a limit that is never reached. `--latency` holds every answer back for so many milliseconds. It prints
-its port, and ends when its standard input does, so that it cannot outlive who started it.
+It answers GET /v2/bookings?take&skip, by start or by creation (sortCreated, afterCreatedAt, beforeCreatedAt), and GET
+/v2/me with the headers that a real answer has, stock rate-limit headers among them, with a limit that is never reached.
+`--latency` holds every answer back for so many milliseconds. It prints its port, and ends when its standard input does,
+so that it cannot outlive who started it.
 
 It is no model of the server: it reads the first line of a request and looks at nothing else.
 """
@@ -15,9 +16,11 @@ import math
 import os
 import sys
 import time
+from bisect import bisect_left, bisect_right
+from datetime import datetime
 from email.utils import formatdate
-from functools import cache
-from urllib.parse import parse_qs, urlsplit
+from functools import lru_cache
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
@@ -25,6 +28,8 @@ from benchmarks import data
 
 LIMIT = 1_000_000
 WINDOW = 60.0
+EVER = "1970-01-01T00:00:00Z", "9999-01-01T00:00:00Z"
+KEPT = 1000  # bodies, of a quarter of a megabyte each
 # What helmet sends by default, which the real server uses as it is.
 HEADERS = {
     "Content-Security-Policy": "default-src 'self';base-uri 'self';font-src 'self' https: data:;"
@@ -52,22 +57,38 @@ FIXED = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
 
 
 class Book:
-    """The bodies, each encoded once."""
+    """The bodies, each encoded once; those that are asked for again and again are kept."""
 
     def __init__(self, bookings: int) -> None:
-        self.rows = [msgspec.json.encode(row) for row in data.bookings(bookings)]
+        self.rows: list[bytes] = []
+        created: list[datetime] = []
+        for row in data.bookings(bookings):
+            self.rows.append(msgspec.json.encode(row))
+            created.append(datetime.fromisoformat(row["createdAt"]))
+        self.by_creation = sorted(range(bookings), key=created.__getitem__)
+        self.creations = [created[number] for number in self.by_creation]
         self.me = msgspec.json.encode({"status": "success", "data": data.ME})
-        self.body = cache(self._body)
+        self.body = lru_cache(KEPT)(self._body)
 
     def _body(self, target: bytes) -> bytes:
         url = urlsplit(target.decode())
         if url.path == "/v2/me":
             return self.me
-        query = parse_qs(url.query)
-        take, skip = int(query.get("take", ["100"])[0]), int(query.get("skip", ["0"])[0])
+        query = dict(parse_qsl(url.query))
+        take, skip = int(query.get("take", 100)), int(query.get("skip", 0))
         where = msgspec.json.encode(data.pagination(len(self.rows), take, skip))
-        rows = b",".join(self.rows[skip : skip + take])
+        rows = b",".join(self._page(query, take, skip))
         return b'{"status":"success","data":[' + rows + b'],"pagination":' + where + b"}"
+
+    def _page(self, query: dict[str, str], take: int, skip: int) -> list[bytes]:
+        if "sortCreated" not in query:
+            return self.rows[skip : skip + take]
+        after = datetime.fromisoformat(query.get("afterCreatedAt", EVER[0]))
+        before = datetime.fromisoformat(query.get("beforeCreatedAt", EVER[1]))
+        places = range(bisect_left(self.creations, after), bisect_right(self.creations, before))
+        if query["sortCreated"] == "desc":
+            places = places[::-1]
+        return [self.rows[self.by_creation[place]] for place in places[skip : skip + take]]
 
 
 class Window:

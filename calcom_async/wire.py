@@ -311,6 +311,7 @@ class Envelope(msgspec.Struct, Generic[T], frozen=True):
     pagination: Pagination | None = None
 
 
+@cache
 def raw_key(name: str) -> Callable[[msgspec.Raw], Any]:
     """Reads one field of a row that is left as JSON text; a row without it is a `DecodeError`."""
     key = decoder(msgspec.defstruct("Key", [(name, int | str | None)]))

@@ -15,6 +15,7 @@ TINY = {
     "requests": ["--requests", "5"],
     "limiter": ["--waiters", "20", "--callers", "2", "--windows", "1"],
     "startup": [],
+    "export": ["--bookings", "500", "--many", "1000", "--slow", "1600", "--latency", "1"],
 }
 
 

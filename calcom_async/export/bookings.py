@@ -40,7 +40,6 @@ UNCOUNTED = {"after_created_at", "before_created_at", "after_updated_at", "befor
 """Filters that the server's total leaves out."""
 LEAST_PAGES = 3
 """A window of fewer pages is not worth the one that it reads beyond its end."""
-A_MINUTE = 60.0
 
 Walked = AsyncGenerator[Step, None]
 WalkFrom = Callable[[tuple[datetime | None, datetime]], Walked]
@@ -178,5 +177,5 @@ class BookingSource:
         mine = self._cal.credentials.fingerprint
         limits = [one for one in self._cal.limiter.snapshot() if one.key.endswith(mine)]
         widest = max(limits, key=lambda one: one.limit)
-        busy = most if pages <= widest.available else round(widest.limit / A_MINUTE * latency)
+        busy = most if pages <= widest.available else round(widest.limit / widest.window * latency)
         return max(1, min(busy, most))

@@ -25,7 +25,7 @@ from calcom_async.errors import DecodeError, ExportError
 from calcom_async.export.formats import foreign
 from calcom_async.wire import decode
 
-GROUP = 20_000
+GROUP = 5_000
 """Rows of a row group, which are in memory together as columns."""
 BATCH = 2_000
 """Rows that are in memory together as objects."""

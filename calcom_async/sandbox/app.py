@@ -214,11 +214,16 @@ class _Runtime:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for close in self.closers:
             await close()
+        transports = [connection.transport for connection in server.connections]
         await runner.cleanup()
-        # A connection accepted while the doors closed becomes one of the server's some turns of the loop later.
+        # A connection accepted while the doors closed becomes one of the server's some turns of the loop later, and one
+        # whose client has stopped reading is never done with its answer.
         for _ in range(3):
             await asyncio.sleep(0)
-        await server.shutdown(0)
+        for transport in (*transports, *(connection.transport for connection in server.connections)):
+            if transport:
+                transport.abort()
+        await asyncio.sleep(0)
 
 
 async def _calling(function: Callable[[], T]) -> T:

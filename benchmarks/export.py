@@ -1,0 +1,225 @@
+"""Exporting a long list of bookings: memory, what a row costs over writing the same rows by hand, and parallel walks.
+
+Shows: peak memory of an export of 1,000,000 bookings beside one of 10,000; CPU and rows a second, JSON lines and
+Parquet, beside the same rows fetched with aiohttp and written with msgspec or pyarrow; and how long an export takes
+when every answer takes 100 ms, one page at a time and as it comes, with up to 8 at once, and whether both files have
+the same bytes.
+
+Does not show: the Internet, TLS, a slow disk, or the rate limit, which is what a real export of a long list waits for.
+
+Bias: by hand, pages are asked for one after the other by `skip`, which on the real server loses rows that move or share
+a time, and nothing is checked, remembered or synced to the disk. Ours reads the times of every row, sorts, writes a
+checkpoint after every page, and makes Parquet of a file of JSON lines that is there for a restart. The CPU is of all
+threads. Bookings are made evenly in time and hardly two at once, so that windows hold what they are cut for, and every
+answer takes equally long; where either varies, walks side by side wait for each other.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import report
+from benchmarks.run import Contender, Result, Round, canned_server, compare
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from calcom_async.models import Booking
+
+MODULE = "benchmarks.export"
+HEADERS = {"Authorization": "Bearer cal_bench", "cal-api-version": "2024-08-13"}
+TAKE = 250
+GROUP = 20_000  # rows of a row group
+ROW = 1_300  # bytes of a row on the disk, at most
+
+
+def exporting(name: str, **how: Any) -> Contender:
+    """The client's export to a file of this name."""
+
+    @asynccontextmanager
+    async def contender(url: str, directory: str) -> AsyncIterator[Round]:
+        if name.endswith(".parquet"):
+            import pyarrow as pa  # noqa: F401 - without it, there is nothing to measure
+
+        from calcom_async import Calcom
+        from calcom_async.export import Job, export
+
+        async with Calcom("cal_bench", base_url=url) as cal:
+
+            async def work() -> int:
+                return (await export(cal, Job(), Path(directory, name), **how)).rows
+
+            yield work
+
+    return contender
+
+
+async def pages(session: aiohttp.ClientSession, url: str, model: Any) -> AsyncIterator[list[Any]]:
+    """Page after page, by hand."""
+    import msgspec
+
+    from calcom_async.wire import Envelope
+
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Envelope[list[model]])
+    skip, more = 0, True
+    while more:
+        query: dict[str, str | int] = {"take": TAKE, "skip": skip, "sortCreated": "asc"}
+        async with session.get(f"{url}/bookings", params=query) as response:
+            response.raise_for_status()
+            page = decoder.decode(await response.read())
+        yield page.data
+        skip += TAKE
+        more = page.pagination.has_next_page
+
+
+@asynccontextmanager
+async def lines(url: str, directory: str) -> AsyncIterator[Round]:
+    """JSON lines with aiohttp and msgspec, by hand."""
+    import aiohttp
+    import msgspec
+
+    async with aiohttp.ClientSession(headers=HEADERS) as session:
+
+        async def work() -> int:
+            rows = 0
+            with Path(directory, "hand.jsonl").open("wb") as file:  # noqa: ASYNC230 - as is done by hand
+                async for page in pages(session, url, msgspec.Raw):
+                    file.write(b"".join([bytes(row) + b"\n" for row in page]))
+                    rows += len(page)
+            return rows
+
+        yield work
+
+
+@asynccontextmanager
+async def columns(url: str, directory: str) -> AsyncIterator[Round]:
+    """Parquet with aiohttp, msgspec and pyarrow, by hand: the same columns, a page at a time."""
+    import aiohttp
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from calcom_async.export.parquet import schema_of
+    from calcom_async.models import Booking
+
+    schema = schema_of(Booking)
+    async with aiohttp.ClientSession(headers=HEADERS) as session:
+
+        async def work() -> int:
+            rows, group = 0, []
+            with pq.ParquetWriter(Path(directory, "hand.parquet"), schema, compression="zstd") as writer:
+                async for page in pages(session, url, Booking):
+                    group.append(pa.RecordBatch.from_pylist(list(map(plain, page)), schema))
+                    rows += len(page)
+                    if rows % GROUP < len(page):
+                        writer.write_table(pa.Table.from_batches(group, schema))
+                        group = []
+                writer.write_table(pa.Table.from_batches(group, schema))
+            return rows
+
+        yield work
+
+
+def plain(booking: Booking) -> dict[str, Any]:
+    """A booking as pyarrow takes it; what has no one type becomes text."""
+    import msgspec
+    from msgspec.structs import asdict
+
+    def text(value: object) -> str | None:
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    return asdict(booking) | {
+        "hosts": [asdict(host) | {"id": str(host.id)} for host in booking.hosts],
+        "event_type": asdict(booking.event_type) if booking.event_type else None,
+        "attendees": [asdict(attendee) for attendee in booking.attendees],
+        "metadata": text(booking.metadata),
+        "booking_fields_responses": text(booking.booking_fields_responses),
+    }
+
+
+AHEAD, SINGLE = "export, JSON lines", "export, JSON lines, parallel=1"
+LINES, EXPORTED, COLUMNS = "aiohttp + msgspec, JSON lines", "export, Parquet", "aiohttp + pyarrow, Parquet"
+BY_HAND = {LINES: LINES, AHEAD: LINES, COLUMNS: COLUMNS, EXPORTED: COLUMNS}
+FILES = {AHEAD: "ahead.jsonl", SINGLE: "single.jsonl", EXPORTED: "export.parquet"}
+CONTENDERS: dict[str, Contender] = {
+    LINES: lines,
+    AHEAD: exporting(FILES[AHEAD]),
+    SINGLE: exporting(FILES[SINGLE], parallel=1),
+    COLUMNS: columns,
+    EXPORTED: exporting(FILES[EXPORTED]),
+}
+
+
+@contextmanager
+def bench(bookings: int, latency: float = 0) -> Iterator[dict[str, Any]]:
+    """A server of so many bookings, and a place for their files, which goes with what is in it."""
+    with tempfile.TemporaryDirectory() as directory, canned_server(bookings, latency) as url:
+        if shutil.disk_usage(directory).free < len(FILES) * ROW * bookings:
+            raise SystemExit(f"{directory} has no room for {bookings:,} bookings; name another disk in TMPDIR")
+        yield {"url": url, "directory": directory}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure and report."""
+    parser = report.parser(__doc__, repeats=5)
+    parser.add_argument("--quick", action="store_true", help="one repeat, --many a tenth, --slow half")
+    parser.add_argument("--bookings", type=int, default=10_000, help="length of the list (%(default)s)")
+    parser.add_argument("--many", type=int, default=1_000_000, help="of the long list, for the memory (%(default)s)")
+    parser.add_argument("--slow", type=int, default=100_000, help="of the list that answers slowly (%(default)s)")
+    parser.add_argument("--latency", type=float, default=100, help="milliseconds, for that list (%(default)g)")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.repeats, options.many, options.slow = 1, options.many // 10, options.slow // 2
+
+    with bench(options.bookings) as place:
+        cost = compare(MODULE, [LINES, AHEAD, COLUMNS, EXPORTED], options.repeats, **place)
+        few = compare(MODULE, [AHEAD, EXPORTED], options.repeats, rounds=1, cold=True, **place)
+    with bench(options.many) as place:
+        many = compare(MODULE, [AHEAD, EXPORTED], 1, rounds=1, cold=True, **place)
+    with bench(options.slow, options.latency) as place:
+        slow = compare(MODULE, [AHEAD, SINGLE], 1, rounds=1, cold=True, **place)
+        ahead, single = (Path(place["directory"], FILES[name]) for name in (AHEAD, SINGLE))
+        differ = int(not filecmp.cmp(ahead, single, shallow=False))
+
+    rows = [
+        {
+            "contender": name,
+            "CPU us/row": cell(cost, name, lambda one: one.median() * 1e6),
+            "rows/s": cell(cost, name, lambda one: 1 / one.median("wall"), 0),
+            "CPU / by hand": cell(cost, name, lambda one: one.over(cost[BY_HAND[one.name]]), 2),
+            f"MiB, {options.bookings:,}": cell(few, name, lambda one: one.peak() / 2**20),
+            f"MiB, {options.many:,}": cell(many, name, lambda one: one.peak() / 2**20),
+            f"s, {options.slow:,} at {options.latency:g} ms": cell(
+                slow, name, lambda one: one.median("wall") * options.slow
+            ),
+        }
+        for name in CONTENDERS
+    ]
+    budgets = [
+        report.Budget(
+            f"peak memory with {options.many:,} bookings over {options.bookings:,}, {FILES[name]}",
+            None if few[name].skipped else many[name].peak() / few[name].peak(),
+            1.2,
+        )
+        for name in few
+    ]
+    budgets += [
+        report.Budget("wall as it comes over one page at a time", slow[AHEAD].over(slow[SINGLE], "wall"), 1 / 6),
+        report.Budget("files of these two with other bytes", differ, 0, "files"),
+    ]
+    report.Report("export", vars(options), rows, budgets, report.skips(cost)).show(as_json=options.json)
+
+
+def cell(results: Mapping[str, Result], name: str, figure: Callable[[Result], float | None], digits: int = 1) -> Any:
+    """A figure of the table, if it was measured."""
+    value = figure(results[name]) if name in results and not results[name].skipped else None
+    return "-" if value is None else round(value, digits)
+
+
+if __name__ == "__main__":
+    main()
