@@ -33,15 +33,20 @@ if TYPE_CHECKING:
         RateLimit,
         RateLimitedError,
         ServerError,
+        SignatureError,
+        SlotTakenError,
         TimedOutError,
         TokenExpiredError,
         TransportError,
         UnauthorizedError,
+        UnknownOutcomeError,
         UnprocessableError,
     )
     from calcom_async.events import Event
     from calcom_async.limiter import Limiter, TokenBucket
     from calcom_async.pages import IncompleteListWarning, Pages
+    from calcom_async.watch import SlotChange, SlotQuery, SlotWatcher, StalenessWarning, WatchStats
+    from calcom_async.webhooks import Receiver, RecentDeliveries, Router, sign, verify
     from calcom_async.wire import Page
 
 __version__ = "0.1.0"
@@ -66,15 +71,20 @@ _HOMES = {
         "RateLimit",
         "RateLimitedError",
         "ServerError",
+        "SignatureError",
+        "SlotTakenError",
         "TimedOutError",
         "TokenExpiredError",
         "TransportError",
         "UnauthorizedError",
+        "UnknownOutcomeError",
         "UnprocessableError",
     ),
     "events": ("Event",),
     "limiter": ("Limiter", "TokenBucket"),
     "pages": ("IncompleteListWarning", "Pages"),
+    "watch": ("SlotChange", "SlotQuery", "SlotWatcher", "StalenessWarning", "WatchStats"),
+    "webhooks": ("Receiver", "RecentDeliveries", "Router", "sign", "verify"),
     "wire": ("Page",),
 }
 __all__ = [
@@ -102,7 +112,16 @@ __all__ = [
     "PlatformClient",
     "RateLimit",
     "RateLimitedError",
+    "Receiver",
+    "RecentDeliveries",
+    "Router",
     "ServerError",
+    "SignatureError",
+    "SlotChange",
+    "SlotQuery",
+    "SlotTakenError",
+    "SlotWatcher",
+    "StalenessWarning",
     "Stats",
     "TimedOutError",
     "TokenBucket",
@@ -110,7 +129,11 @@ __all__ = [
     "Tokens",
     "TransportError",
     "UnauthorizedError",
+    "UnknownOutcomeError",
     "UnprocessableError",
+    "WatchStats",
+    "sign",
+    "verify",
 ]
 
 if not TYPE_CHECKING:  # a checker that saw it would take every misspelt name for Any

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Unpack
 
 from msgspec import UNSET, UnsetType
 
+from calcom_async.errors import ConflictError, DecodeError, ServerError, TransportError
 from calcom_async.models.webhooks import CreateWebhook, UpdateWebhook, Webhook, WebhookTrigger
 from calcom_async.pages import Pages
-from calcom_async.resources._base import List, Paging, Resource
+from calcom_async.resources._base import List, Paging, Resource, given
 from calcom_async.wire import Listing
 
 LISTING = Listing(maximum=250)
@@ -70,6 +72,40 @@ class Webhooks(Resource):
             version=version,
         )
         return await self._patch(Webhook, "/webhooks/{}", webhook_id, body=body)
+
+    async def ensure(
+        self,
+        subscriber_url: str,
+        triggers: List[WebhookTrigger],
+        *,
+        active: bool = True,
+        secret: str | UnsetType = UNSET,
+        payload_template: str | UnsetType = UNSET,
+    ) -> Webhook:
+        """Have this owner's one webhook of the URL be as given: found and left alone, changed, or made.
+
+        Safe to call at every start, by several processes at once, and again after an error; what is not given stays.
+        """
+        wanted = given(active=active, secret=secret, payload_template=payload_template)
+        found = await self._at(subscriber_url)
+        if found is None:
+            create = partial(self.create, subscriber_url=subscriber_url, triggers=triggers, **wanted)
+            try:
+                return await create()
+            except (ConflictError, DecodeError, ServerError, TransportError):
+                found = await self._at(subscriber_url)  # another process, or the call whose answer was lost, made it
+            if found is None:
+                return await create()
+        same = set(found.triggers) == set(triggers)
+        if same and all(getattr(found, name) == value for name, value in wanted.items()):
+            return found
+        return await self.update(found.id, triggers=triggers, **wanted)
+
+    async def _at(self, subscriber_url: str) -> Webhook | None:
+        async for webhook in self.list():
+            if webhook.subscriber_url == subscriber_url:
+                return webhook
+        return None
 
     async def delete(self, webhook_id: str) -> Webhook:
         """Delete a webhook and return it as it was."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from witness import ANA, Asked, asked, last
 
-from calcom_async import BadRequestError, ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
+from calcom_async import BadRequestError, ConflictError, ForbiddenError, InvalidRequestError, NotFoundError, ServerError
 from calcom_async.models import Webhook
 
 URL = "https://hooks.test/cal"
@@ -115,3 +117,68 @@ async def test_refusals(cal):
     assert list(caught.value.fields) == ["triggers"]
     with pytest.raises(BadRequestError, match="URL is not allowed"):
         await new(cal, subscriber_url="not a url")
+
+
+async def ensured(cal, **fields):
+    """The webhook of that URL, made sure of."""
+    return await cal.webhooks.ensure(URL, ["BOOKING_CREATED", "BOOKING_CANCELLED"], **{"secret": "s3cret"} | fields)
+
+
+def verbs(sandbox):
+    return [one.method for one in asked(sandbox)]
+
+
+async def test_ensure_makes_what_is_not_there(cal, calcom_sandbox):
+    """Where there is none one is made; a second call finds it, in whatever order its triggers are, and leaves it."""
+    made = await ensured(cal)
+    assert (made.subscriber_url, made.secret, made.active) == (URL, "s3cret", True)
+    assert verbs(calcom_sandbox) == ["GET", "POST"]
+    again = await cal.webhooks.ensure(URL, ["BOOKING_CANCELLED", "BOOKING_CREATED"], secret="s3cret")
+    assert again.id == made.id
+    assert verbs(calcom_sandbox) == ["GET", "POST", "GET"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"secret": "new"}, {"active": False}, {"payload_template": "{{title}}"}],
+    ids=lambda change: next(iter(change)),
+)
+async def test_ensure_changes_what_differs(cal, change):
+    """What is there becomes as given, under its old id; what is not given stays."""
+    made = await ensured(cal)
+    changed = await ensured(cal, **change)
+    assert changed.id == made.id
+    assert {name: getattr(changed, name) for name in change} == change
+    kept = await cal.webhooks.ensure(URL, ["MEETING_ENDED"], active=changed.active)
+    assert (kept.triggers, kept.secret) == (["MEETING_ENDED"], changed.secret)
+    assert kept.payload_template == changed.payload_template
+    assert [one.id async for one in cal.webhooks.list()] == [made.id]
+
+
+@pytest.mark.parametrize("fault", [{"cut": "after"}, {"garbage": True}, {"cut": "before"}, {"status": 503}])
+async def test_ensure_looks_before_it_makes_one_again(cal, calcom_sandbox, fault):
+    """A lost answer ends in one webhook, whether the server had acted or not."""
+    calcom_sandbox.faults.add("POST", "/v2/webhooks", **fault)
+    made = await ensured(cal)
+    assert [one.id async for one in cal.webhooks.list()] == [made.id]
+    assert calcom_sandbox.faults.fired == 1
+    assert verbs(calcom_sandbox)[:3] == ["GET", "POST", "GET"]
+
+
+async def test_ensure_raises_what_lasts(cal, calcom_sandbox):
+    """A refusal comes out at once, a fault that lasts when it has been met twice; nothing is left behind."""
+    with pytest.raises(BadRequestError):
+        await cal.webhooks.ensure(URL, ["BOOKING_CONFIRMED"])
+    assert verbs(calcom_sandbox) == ["GET", "POST"]
+    calcom_sandbox.faults.add("POST", "/v2/webhooks", status=503, times=2)
+    with pytest.raises(ServerError):
+        await ensured(cal)
+    assert await cal.webhooks.list().collect() == []
+
+
+async def test_ensure_by_several_at_once(cal):
+    """Whoever loses the race finds the winner's webhook; one of another URL is left alone."""
+    other = await new(cal)
+    made = await asyncio.gather(*(ensured(cal) for _ in range(10)))
+    assert len({one.id for one in made}) == 1
+    assert {one.id async for one in cal.webhooks.list()} == {other.id, made[0].id}

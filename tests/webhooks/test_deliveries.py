@@ -1,0 +1,370 @@
+"""Signatures and bodies of deliveries: what is genuine, and what it says."""
+
+from __future__ import annotations
+
+import copy
+import hmac
+import json
+import pickle
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_models import losses
+
+from calcom_async.errors import ConfigError, DecodeError, SignatureError
+from calcom_async.models.webhook_events import (
+    PAYLOADS,
+    BookingPayload,
+    FormPayload,
+    InstantMeetingPayload,
+    MeetingPayload,
+    NoShowPayload,
+    OutOfOfficePayload,
+    RecordingPayload,
+    VideoCall,
+    VideoNoShowPayload,
+)
+from calcom_async.models.webhooks import WEBHOOK_TRIGGERS
+from calcom_async.sandbox.delivery import sign as sandbox_sign
+from calcom_async.webhooks import WebhookEvent, parse, sign, verify
+
+SECRET = "tea-and-scones"
+SENT = "2031-03-03T08:00:00.123Z"
+SECRETS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+IDA = {"id": 4, "name": "Ida", "email": "ida@host.test", "username": "ida", "timeZone": "UTC"}
+OZ = {"name": "Oz", "email": "oz@guest.test", "timeZone": "Asia/Tokyo", "language": {"locale": "ja"}, "utcOffset": 540}
+TIMES = {"startTime": "2031-03-03T09:00:00Z", "endTime": "2031-03-03T09:30:00+00:00"}
+BOOKING = {"uid": "bK1", "title": "Tea", **TIMES, "organizer": IDA, "attendees": [OZ], "bookingId": 7}
+
+# By trigger the payload as the facts describe it, and the class that it becomes.
+SAMPLES: dict[str, tuple[type[Any], dict[str, Any]]] = {
+    "BOOKING_CREATED": (BookingPayload, BOOKING | {"responses": {"name": {"label": "your_name", "value": "Oz"}}}),
+    "BOOKING_REQUESTED": (BookingPayload, BOOKING | {"organizationId": None, "platformClientId": None}),
+    "BOOKING_REJECTED": (BookingPayload, BOOKING | {"rejectionReason": "no tea"}),
+    "BOOKING_RESCHEDULED": (
+        BookingPayload,
+        BOOKING
+        | {"rescheduleId": 6, "rescheduleUid": "bK0", "rescheduleStartTime": "2031-03-02T09:00:00Z"}
+        | {"rescheduleEndTime": "2031-03-02T09:30:00Z", "rescheduledBy": "oz@guest.test"},
+    ),
+    "BOOKING_CANCELLED": (
+        BookingPayload,
+        BOOKING
+        | {"cancelledBy": "oz@guest.test", "cancellationReason": "rain", "requestReschedule": False, "price": None},
+    ),
+    "BOOKING_PAYMENT_INITIATED": (BookingPayload, BOOKING | {"paymentId": 3, "paymentData": {"x": 1}}),
+    "BOOKING_PAID": (BookingPayload, BOOKING | {"paymentId": 3, "videoCallData": {"type": "daily_video", "id": "r"}}),
+    "BOOKING_NO_SHOW_UPDATED": (
+        NoShowPayload,
+        {
+            "message": "m",
+            "bookingUid": "bK1",
+            "bookingId": 7,
+            "attendees": [{"email": "oz@guest.test", "noShow": True}],
+        },
+    ),
+    "RECORDING_READY": (RecordingPayload, {"downloadLink": "https://video.test/1"}),
+    "RECORDING_TRANSCRIPTION_GENERATED": (
+        RecordingPayload,
+        {"downloadLinks": {"transcription": [{"format": "srt", "link": "https://v.test/2"}], "recording": "https://v"}},
+    ),
+    "INSTANT_MEETING": (InstantMeetingPayload, {"title": "Oz waits", "body": "now", "url": "https://j.test"}),
+    "OOO_CREATED": (
+        OutOfOfficePayload,
+        {
+            "oooEntry": {
+                "id": 1,
+                "uuid": "u-1",
+                "start": "2031-03-03T00:00:00.000Z",
+                "end": "2031-03-04T23:59:59.999Z",
+                "notes": None,
+                "reason": {"emoji": "🏖", "reason": "vacation"},
+                "reasonId": 2,
+                "user": IDA,
+                "toUser": None,
+            }
+        },
+    ),
+    "FORM_SUBMITTED": (
+        FormPayload,
+        {"formId": "f", "formName": "F", "teamId": None, "responses": {"size": {"value": "L", "response": "L"}}},
+    ),
+    "FORM_SUBMITTED_NO_EVENT": (FormPayload, {"formId": "f", "responseId": 9, "redirect": {"type": "url"}}),
+    "ROUTING_FORM_FALLBACK_HIT": (FormPayload, {"formId": "f", "fallbackAction": {"type": "url"}}),
+    "AFTER_HOSTS_CAL_VIDEO_NO_SHOW": (VideoNoShowPayload, {"bookingUid": "bK1", "hostEmail": "ida@host.test", **TIMES}),
+    "AFTER_GUESTS_CAL_VIDEO_NO_SHOW": (VideoNoShowPayload, {"bookingUid": "bK1", "guests": [], "attendees": [OZ]}),
+    "DELEGATION_CREDENTIAL_ERROR": (dict, {"error": {"type": "x"}}),
+    "WRONG_ASSIGNMENT_REPORT": (dict, {"booking": {"uid": "bK1"}, "report": {"reportedBy": {"id": 4}}}),
+}
+FLAT = ("MEETING_STARTED", "MEETING_ENDED")
+
+
+def body(trigger: str = "BOOKING_CREATED", payload: Any = BOOKING, **more: Any) -> bytes:
+    """A delivery in the ordinary envelope."""
+    return json.dumps({"triggerEvent": trigger, "createdAt": SENT, "payload": payload, **more}).encode()
+
+
+# --- signatures
+
+
+def test_recorded_deliveries(shared):
+    """Every recorded delivery verifies with its secret if it had one, and no key or value of its payload is lost."""
+    real = shared / "reference" / "real"
+    files = sorted([*real.glob("webhook_delivery_*.json"), *real.glob("organisations/webhook_delivery_*.json")])
+    assert len(files) == 7
+    unsigned = []
+    for file in files:
+        seen = json.loads(file.read_bytes())
+        headers, raw = dict(seen["headers"]), seen["raw_body"].encode()
+        if headers["X-Cal-Signature-256"] == "no-secret-provided":
+            unsigned.append(file.stem)
+        else:
+            verify(raw, headers["X-Cal-Signature-256"], seen["secret"])
+        event = parse(raw, headers["Content-Type"])
+        strict = msgspec.convert(seen["json"]["payload"], BookingPayload)
+        assert (event.payload, event.raw) == (strict, seen["json"])
+        assert losses(seen["json"]["payload"], event.payload) == []
+        assert (event.trigger, event.uid) == (seen["json"]["triggerEvent"], seen["json"]["payload"]["uid"])
+        assert event.created_at == datetime.fromisoformat(seen["json"]["createdAt"])
+    assert unsigned == ["webhook_delivery_org_01_BOOKING_CREATED"]
+
+
+@given(st.binary(), SECRETS, SECRETS)
+def test_what_is_signed_verifies_and_nothing_else(raw, secret, other):
+    """Only the very bytes with the very secret pass, alone or among others; the sandbox signs alike."""
+    signature = sign(raw, secret)
+    assert signature == sandbox_sign(raw, secret)
+    verify(raw, signature, secret)
+    verify(raw, signature, [other, secret])
+    for forged in (
+        (raw + b" ", signature, secret),
+        (raw, signature[:-1], secret),
+        (raw, signature.upper() + "=", secret),
+    ):
+        with pytest.raises(SignatureError):
+            verify(*forged)
+    # HMAC fills short keys up with zero bytes, and hashes those of more than a block.
+    if other.encode().rstrip(b"\0") != secret.encode().rstrip(b"\0"):
+        with pytest.raises(SignatureError, match="any of 1 secrets"):
+            verify(raw, signature, other)
+
+
+@pytest.mark.parametrize(
+    ("signature", "match"),
+    [
+        (None, "has no X-Cal-Signature-256"),
+        ("", "has no X-Cal-Signature-256"),
+        ("no-secret-provided", r"has no secret at Cal\.com.*cal\.webhooks\.update"),
+        ("\udcff\u00fc", "does not fit the body with any of 2 secrets"),
+        ("0" * 64, "does not fit the body with any of 2 secrets"),
+    ],
+)
+def test_refusals_say_why(signature, match):
+    """What is missing, unsigned or wrong is refused with a reason, and without the secrets or the right signature."""
+    with pytest.raises(SignatureError, match=match) as caught:
+        verify(b"{}", signature, [SECRET, "other-secret"])
+    told = f"{caught.value}{caught.value.__dict__}"
+    assert not any(word in told for word in (SECRET, "other-secret", sign(b"{}", SECRET)))
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(copy.deepcopy(caught.value)) == str(caught.value)
+
+
+def test_every_secret_is_compared_in_constant_time(monkeypatch):
+    """How long a refusal, or a success, takes tells neither how much of a signature was right nor which secret fits."""
+    compared, compare = [], hmac.compare_digest
+    monkeypatch.setattr(hmac, "compare_digest", lambda one, other: compared.append(one) or compare(one, other))
+    verify(b"{}", sign(b"{}", "a"), ["a", "b", "c"])
+    assert compared == [sign(b"{}", secret).encode() for secret in "abc"]
+
+
+@pytest.mark.parametrize("secrets", ["", [], [""], [SECRET, ""], [None]])
+def test_no_secret_is_no_secret(secrets):
+    """Nothing, or an empty text, is refused before anything is compared: it would let everybody in."""
+    with pytest.raises(ConfigError, match="none of them empty"):
+        verify(b"", sandbox_sign(b"", "x"), secrets)
+
+
+# --- bodies
+
+
+def test_every_trigger_has_a_sample():
+    """The samples here are of all the triggers that exist, and so is the table of payloads but for the plain ones."""
+    assert {*SAMPLES, *FLAT} == set(WEBHOOK_TRIGGERS)
+    plain = {trigger for trigger, (kind, _) in SAMPLES.items() if kind is dict}
+    assert PAYLOADS.keys() == set(WEBHOOK_TRIGGERS) - plain
+
+
+@pytest.mark.parametrize("trigger", SAMPLES)
+def test_payloads_are_typed_and_whole(trigger):
+    """Each trigger's payload is of its class, nothing described is lost, and the raw body is at hand."""
+    kind, payload = SAMPLES[trigger]
+    event = parse(body(trigger, payload))
+    assert type(event.payload) is kind
+    assert losses(payload, event.payload) == []
+    assert (event.trigger, event.created_at) == (trigger, datetime(2031, 3, 3, 8, 0, 0, 123000, UTC))
+    assert event.raw == json.loads(body(trigger, payload))
+
+
+@pytest.mark.parametrize("trigger", FLAT)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_meetings_are_flat(trigger, wrapped):
+    """The row at the root of the body is the payload, and so is one in an envelope."""
+    row = {"id": 7, "uid": "bK1", "title": "Tea", **TIMES, "createdAt": SENT, "user": IDA, "responses": {"name": "Oz"}}
+    event = parse(body(trigger, row) if wrapped else json.dumps({"triggerEvent": trigger, **row}).encode())
+    assert isinstance(event.payload, MeetingPayload)
+    assert losses(row, event.payload) == []
+    assert event.key == f"{trigger} bK1 {SENT}"
+
+
+def test_answers_to_a_form_are_at_the_root_too():
+    """What a form's delivery repeats at its root is in the raw body."""
+    _, payload = SAMPLES["FORM_SUBMITTED"]
+    assert parse(body("FORM_SUBMITTED", payload, size="L")).raw["size"] == "L"
+
+
+def test_the_unknown_is_kept():
+    """A trigger of tomorrow keeps its payload as it is, and a new field of a known one is in the raw body."""
+    event = parse(body("BOOKING_LOCATION_UPDATED", {"uid": "bK1", "where": [1]}))
+    assert (event.trigger, event.payload, event.uid) == (
+        "BOOKING_LOCATION_UPDATED",
+        {"uid": "bK1", "where": [1]},
+        "bK1",
+    )
+    assert parse(body(payload=BOOKING | {"mood": "merry"})).raw["payload"]["mood"] == "merry"
+
+
+@pytest.mark.parametrize("payload", [None, [], "text", {}])
+def test_no_payload_loses_no_event(payload):
+    """An event whose payload is null or something else still comes, its fields None or empty."""
+    event = parse(body(payload=payload))
+    assert isinstance(event.payload, BookingPayload)
+    assert (event.payload.uid, event.payload.start_time, event.payload.attendees) == (None, None, [])
+    assert event.raw["payload"] == payload
+
+
+@pytest.mark.parametrize("name", [field.encode_name for field in msgspec.structs.fields(BookingPayload)])
+@pytest.mark.parametrize("value", [None, {"odd": [1]}, "soon", -1.5])
+def test_a_field_that_does_not_fit_costs_only_itself(name, value):
+    """Whatever one field turns into, the others are as before and the raw body has it."""
+    [field] = [one for one in msgspec.structs.fields(BookingPayload) if one.encode_name == name]
+    event, whole = parse(body(payload=BOOKING | {name: value})), parse(body())
+    for other in set(BookingPayload.__struct_fields__) - {field.name}:
+        assert getattr(event.payload, other) == getattr(whole.payload, other)
+    assert event.raw["payload"][name] == value
+
+
+def test_an_odd_time_of_sending():
+    """A createdAt that is no time is None, and still tells repeats apart."""
+    event = parse(json.dumps({"triggerEvent": "BOOKING_CREATED", "createdAt": "just now", "payload": BOOKING}).encode())
+    assert event.created_at is None
+    assert event.key == "BOOKING_CREATED bK1 just now"
+
+
+@pytest.mark.parametrize(
+    ("text", "content_type", "payload"),
+    [
+        ("title=Tea & cake", "application/x-www-form-urlencoded", "title=Tea & cake"),
+        ("12", "application/x-www-form-urlencoded", "12"),
+        ('{"price": 12}', "application/x-www-form-urlencoded; charset=utf-8", {"price": 12}),
+        ("{Tea}", "application/x-www-form-urlencoded", "{Tea}"),
+        ('{"text": "Tea"}', "Application/JSON; charset=utf-8", {"text": "Tea"}),
+        ("[1]", "application/json", [1]),
+        ("", "", ""),
+    ],
+)
+def test_templates(text, content_type, payload):
+    """What a payload template makes is JSON where it can be, else text, with no trigger and nothing to dedupe by."""
+    event = parse(text.encode(), content_type)
+    assert (event.trigger, event.payload, event.raw, event.key, event.uid) == ("", payload, payload, None, None)
+
+
+def test_a_template_may_name_its_trigger():
+    """Variables of a template are the payload's fields, so one that keeps their names is typed as the trigger is."""
+    event = parse(b'{"triggerEvent": "BOOKING_CREATED", "uid": "bK1", "title": "Tea"}')
+    assert (event.payload.uid, event.payload.title, event.payload.end_time) == ("bK1", "Tea", None)
+    assert event.key is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "content_type", "match"),
+    [
+        (b"{", "application/json", "says that it is JSON but is not"),
+        (b"", "application/json", "says that it is JSON but is not"),
+        (b"[" * 100_000, "application/json", "says that it is JSON but is not"),
+        (b"\xff", "text/plain", "neither JSON nor text"),
+        (b"{\xff", "application/x-www-form-urlencoded", "neither JSON nor text"),
+    ],
+)
+def test_what_cannot_be_read(raw, content_type, match):
+    """Bytes that say nothing are a DecodeError that says so."""
+    with pytest.raises(DecodeError, match=match):
+        parse(raw, content_type)
+
+
+@given(JSON_VALUES | st.fixed_dictionaries({"triggerEvent": st.sampled_from(WEBHOOK_TRIGGERS), "payload": JSON_VALUES}))
+def test_any_json_is_an_event(value):
+    """Whatever JSON comes is an event that has it all, can be printed and has a key or none; or it is a DecodeError."""
+    raw = json.dumps(value).encode()
+    try:
+        event = parse(raw)
+    except DecodeError:
+        with pytest.raises(msgspec.DecodeError):  # such as a number out of range, or half of a surrogate pair
+            msgspec.json.decode(raw)
+        return
+    assert isinstance(event, WebhookEvent)
+    assert event.raw == value
+    assert isinstance(repr(event), str)
+    assert event.key is None or event.key.startswith(event.trigger)
+
+
+@given(st.binary(), st.sampled_from(["application/json", "application/x-www-form-urlencoded", ""]))
+def test_any_bytes_are_an_event_or_a_decode_error(raw, content_type):
+    """Nothing else ever comes of a body."""
+    with suppress(DecodeError):
+        assert isinstance(parse(raw, content_type), WebhookEvent)
+
+
+# --- what tells events apart, and what is printed
+
+
+def test_keys():
+    """A repeat has its key; another moment, booking, trigger or seat has another; where there is no uid all counts."""
+    key = parse(body()).key
+    assert key == f"BOOKING_CREATED bK1 {SENT}" == parse(body(payload=BOOKING | {"title": "Cake"})).key
+    others = [
+        body("BOOKING_PAID"),
+        body(createdAt="2031-03-03T08:00:00.124Z"),
+        body(payload=BOOKING | {"uid": "bK2"}),
+        body(payload=BOOKING | {"attendeeSeatId": "s1"}),
+        body(payload=BOOKING | {"attendeeSeatId": "s2"}),
+        body("BOOKING_NO_SHOW_UPDATED", SAMPLES["BOOKING_NO_SHOW_UPDATED"][1]),
+        body("OOO_CREATED", {"oooEntry": {"id": 1}}),
+        body("OOO_CREATED", {"oooEntry": {"id": 2}}),
+        body("NEW", []),
+    ]
+    assert parse(others[5]).uid == "bK1", "also where the field has another name"
+    keys = [parse(one).key for one in others]
+    assert len({key, *keys}) == len(others) + 1
+    assert None not in keys
+
+
+def test_reprs_hold_no_passwords():
+    """An event prints its key and no payload; a payload masks one-time and room passwords."""
+    secret = {"oneTimePassword": "otp-1", "videoCallData": {"type": "x", "password": "pw-2", "url": "https://r.test"}}
+    event = parse(body(payload=BOOKING | secret))
+    assert repr(event) == f"<WebhookEvent BOOKING_CREATED bK1 {SENT}>"
+    assert isinstance(event.payload.video_call_data, VideoCall)
+    assert (event.payload.one_time_password, event.payload.video_call_data.password) == ("otp-1", "pw-2")
+    assert "https://r.test" in repr(event.payload)
+    assert not any(word in repr(event.payload) for word in ("otp-1", "pw-2"))
+    assert repr(parse(b"x", "")) == "<WebhookEvent of a payload template>"

@@ -1,0 +1,392 @@
+"""Router and Receiver: who hears of what, what the sender is answered, what becomes of slow and failing handlers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from delivered import SECRET, body, signed
+from hypothesis import given
+from hypothesis import strategies as st
+from virtual_time import run
+
+from calcom_async.errors import ConfigError
+from calcom_async.webhooks import Receiver, RecentDeliveries, Router, parse, sign
+
+
+class Heard:
+    """A router with one handler, which takes its time, fails for uids that begin with "bad" and keeps what it heard."""
+
+    def __init__(self, seconds: float = 0) -> None:
+        self.router = Router()
+        self.router.on_any(self.hear)
+        self.seconds = seconds
+        self.begun: list[str] = []
+        self.uids: list[str] = []
+        self.cancelled: list[str] = []
+
+    async def hear(self, event: Any) -> None:
+        self.begun.append(event.uid)
+        try:
+            await asyncio.sleep(self.seconds)
+        except asyncio.CancelledError:
+            self.cancelled.append(event.uid)
+            raise
+        if event.uid.startswith("bad"):
+            raise ValueError(event.uid)
+        self.uids.append(event.uid)
+
+    def receiver(self, **settings: Any) -> Receiver:
+        return Receiver(self.router, **{"secrets": SECRET} | settings)
+
+
+async def idle(receiver: Receiver) -> None:
+    """Until everything accepted is handled."""
+    while receiver.pending:  # noqa: ASYNC110 - it is virtual time, or a loop or two
+        await asyncio.sleep(0.01)
+
+
+# --- the router
+
+
+async def test_who_hears_of_what():
+    """Handlers of a trigger hear of it in the order of registration, then those of any; both kinds of function do."""
+    router, heard = Router(), []
+
+    @router.on_any
+    def any_one(event: Any) -> None:
+        heard.append(("any", event.trigger))
+
+    @router.on("BOOKING_CREATED", "BOOKING_PAID")
+    async def booked(event: Any) -> None:
+        heard.append(("booked", event.trigger))
+
+    @router.on("BOOKING_PAID")
+    def paid(event: Any) -> None:
+        heard.append(("paid", event.trigger))
+
+    for trigger in ("BOOKING_CREATED", "BOOKING_PAID", "NEW"):
+        await router.dispatch(parse(body(trigger=trigger)))
+    await router.dispatch(parse(b"text", "text/plain"))
+    assert heard == [
+        ("booked", "BOOKING_CREATED"),
+        ("any", "BOOKING_CREATED"),
+        ("booked", "BOOKING_PAID"),
+        ("paid", "BOOKING_PAID"),
+        ("any", "BOOKING_PAID"),
+        ("any", "NEW"),
+        ("any", ""),
+    ]
+    assert callable(booked), "a decorated handler is still itself"
+
+
+async def test_a_failing_handler_keeps_nobody_from_hearing():
+    """All handlers run; what they raised comes out together, also what a task that one waited for was cancelled by."""
+    router, heard = Router(), []
+
+    @router.on_any
+    def wrong(event: Any) -> None:
+        raise ValueError("first")
+
+    @router.on_any
+    async def cut(event: Any) -> None:
+        never = asyncio.get_running_loop().create_future()
+        never.cancel()
+        await never
+
+    router.on_any(heard.append)
+    with pytest.raises(ExceptionGroup, match="2 handlers of <WebhookEvent BOOKING_CREATED") as caught:
+        await router.dispatch(parse(body()))
+    assert [type(error) for error in caught.value.exceptions] == [ValueError, RuntimeError]
+    assert len(heard) == 1
+
+
+async def test_cancelling_a_dispatch_ends_it():
+    """A dispatch that is cancelled itself does not go on with the next handler."""
+    heard = Heard(seconds=60)
+    after: list[Any] = []
+    heard.router.on_any(after.append)
+    task = asyncio.create_task(heard.router.dispatch(parse(body())))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (heard.cancelled, after) == (["bK1"], [])
+
+
+@pytest.mark.parametrize("triggers", [(), (print,)])
+def test_on_without_triggers(triggers):
+    """`@router.on` without its triggers is refused where it stands."""
+    with pytest.raises(ConfigError, match=r'@router\.on\("BOOKING_CREATED"\)'):
+        Router().on(*triggers)
+
+
+# --- the answer
+
+
+@pytest.mark.parametrize(
+    ("delivery", "status"),
+    [
+        (signed(body()), 200),
+        (signed(body(), "older"), 200),
+        (({"x-cal-SIGNATURE-256": sign(body(), SECRET)}, body()), 200),
+        (signed(b"a=b", **{"Content-Type": "application/x-www-form-urlencoded"}), 200),
+        (signed(body(), "stolen"), 401),
+        ((signed(body())[0], body("bK2")), 401),
+        (({}, body()), 401),
+        (({"X-Cal-Signature-256": "no-secret-provided"}, body()), 401),
+        (signed(b"x" * 1001), 413),
+        (signed(b"x" * 1000), 400),
+        (signed(b"{"), 400),
+    ],
+)
+async def test_answers(delivery, status):
+    """Each delivery has its status, whatever the case of its headers; only what is answered with 200 is handled."""
+    events: list[Any] = []
+    router = Router()
+    router.on_any(events.append)
+    async with Receiver(router, secrets=[SECRET, "older"], max_body=1000) as receiver:
+        assert receiver.receive(*delivery)[0] == status
+        assert events == [], "the answer does not wait for the handlers"
+    assert len(events) == (status == 200)
+
+
+async def test_no_secret_is_told(caplog):
+    """No answer, log record or repr holds a secret or the signature that would have been right."""
+    caplog.set_level(logging.DEBUG, "calcom_async")
+    async with Heard().receiver(secrets=[SECRET, "older"]) as receiver:
+        deliveries = (signed(body("bad")), signed(body(), "stolen"), ({}, body()), signed(b"{"))
+        told = [receiver.receive(*delivery)[1] for delivery in deliveries] + [repr(receiver)]
+    words = (SECRET, "older", "stolen", sign(body("bad"), SECRET), sign(body(), SECRET), sign(body(), "stolen"))
+    assert not [word for word in words if word in caplog.text + "".join(told)]
+    assert "does not fit the body with any of 2 secrets" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"secrets": ""}, {"secrets": []}, {"max_body": 0}, {"queue": 0}, {"concurrency": 0}, {"drain": -1}],
+)
+def test_settings_are_checked(settings):
+    """A receiver that could not work, or would let everybody in, cannot be made."""
+    with pytest.raises(ConfigError):
+        Heard().receiver(**settings)
+
+
+async def test_a_receiver_that_does_not_run(caplog):
+    """Before it is started and after it was stopped it answers 503 and says loudly what was lost and why."""
+    heard = Heard()
+    receiver = heard.receiver()
+    assert receiver.receive(*signed(body())) == (503, "not running")
+    async with receiver:
+        with pytest.raises(ConfigError, match="running already"):
+            await receiver.start()
+        assert receiver.receive(*signed(body("bK2")))[0] == 200
+    assert receiver.receive(*signed(body("bK3"))) == (503, "not running")
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+    assert "bK1" in caplog.text
+    async with receiver:
+        receiver.receive(*signed(body("bK4")))
+    assert heard.uids == ["bK2", "bK4"]
+
+
+# --- handlers behind the answer
+
+
+def test_slow_handlers_hold_up_no_answer():
+    """Answers take no time; so many events at a time are handled, in the order in which they came."""
+
+    async def scene() -> None:
+        heard, now = Heard(seconds=10), asyncio.get_running_loop().time
+        async with heard.receiver(concurrency=3) as receiver:
+            started = now()
+            for number in range(9):
+                assert receiver.receive(*signed(body(str(number))))[0] == 200
+            assert now() == started
+            await asyncio.sleep(11)
+            assert (sorted(heard.uids), receiver.pending) == (["0", "1", "2"], 6)
+            await idle(receiver)
+        assert now() - started == pytest.approx(30, abs=0.1)
+        assert heard.begun == [str(number) for number in range(9)]
+
+    run(scene())
+
+
+def test_a_full_queue(caplog):
+    """With so many events accepted and not yet handled it answers 503 and logs each; with room again it accepts."""
+
+    async def scene() -> None:
+        heard = Heard(seconds=10)
+        async with heard.receiver(queue=3, concurrency=2) as receiver:
+            statuses = [receiver.receive(*signed(body(str(number))))[0] for number in range(5)]
+            assert statuses == [200, 200, 200, 503, 503]
+            await asyncio.sleep(11)
+            assert receiver.receive(*signed(body("5")))[0] == 200
+        assert heard.begun == ["0", "1", "2", "5"]
+        assert sorted(heard.uids) == heard.begun
+
+    run(scene())
+    assert [record.args[0].uid for record in caplog.records] == ["3", "4"]
+
+
+async def test_a_full_queue_forgets_nothing():
+    """What was refused for lack of room is not taken for a repeat when it comes again."""
+    heard = Heard()
+    async with heard.receiver(queue=1, seen=RecentDeliveries()) as receiver:
+        assert receiver.receive(*signed(body("1")))[0] == 200
+        assert receiver.receive(*signed(body("2")))[0] == 503
+        await idle(receiver)
+        assert receiver.receive(*signed(body("2")))[0] == 200
+    assert heard.uids == ["1", "2"]
+
+
+@pytest.mark.parametrize("hook", ["function", "coroutine", "failing", None])
+async def test_failing_handlers(hook, caplog):
+    """A handler that fails is logged with its traceback and told to `on_error`; the others go on in any case."""
+    told: list[Any] = []
+
+    def on_error(error: Exception, event: Any) -> None:
+        told.append((error.args, event.uid))
+        if hook == "failing":
+            raise RuntimeError("so does this")
+
+    async def on_error_later(error: Exception, event: Any) -> None:
+        await asyncio.sleep(0)
+        on_error(error, event)
+
+    hooks = {"function": on_error, "coroutine": on_error_later, "failing": on_error, None: None}
+    heard = Heard()
+    async with heard.receiver(on_error=hooks[hook], concurrency=1) as receiver:
+        for uid in ("1", "bad-2", "3", "bad-4", "5"):
+            receiver.receive(*signed(body(uid)))
+    assert heard.uids == ["1", "3", "5"]
+    assert told == ([(("bad-2",), "bad-2"), (("bad-4",), "bad-4")] if hook else [])
+    failures = [record for record in caplog.records if "a handler of" in record.getMessage()]
+    assert [record.exc_info[0] for record in failures] == [ValueError, ValueError]
+    assert caplog.text.count("on_error failed as well") == (2 if hook == "failing" else 0)
+
+
+# --- repeats
+
+
+@pytest.mark.parametrize("later", [False, True])
+async def test_repeats_are_handled_once(later):
+    """`seen`, a function or a coroutine function, decides by the key; what has no key is always handled."""
+    recent, asked = RecentDeliveries(), []
+
+    def seen(key: str) -> bool:
+        asked.append(key)
+        return recent(key)
+
+    async def seen_later(key: str) -> bool:
+        await asyncio.sleep(0)
+        return seen(key)
+
+    events: list[Any] = []
+    router = Router()
+    router.on_any(events.append)
+    async with Receiver(router, secrets=SECRET, concurrency=1, seen=seen_later if later else seen) as receiver:
+        for raw in (body("1"), body("1"), body("2"), b"[]", b"[]", body("1")):
+            assert receiver.receive(*signed(raw))[0] == 200
+    assert [event.uid for event in events] == ["1", "2", None, None]
+    assert asked == [f"BOOKING_CREATED {uid} 2031-03-03T08:00:00Z" for uid in "1121"]
+
+
+async def test_a_store_that_fails_loses_nothing(caplog):
+    """Where nobody can tell whether an event came before, it is handled and the trouble logged."""
+
+    def seen(key: str) -> bool:
+        raise ConnectionError("store down")
+
+    heard = Heard()
+    async with heard.receiver(seen=seen) as receiver:
+        receiver.receive(*signed(body()))
+    assert heard.uids == ["bK1"]
+    assert "store down" in caplog.text
+
+
+def test_recent_deliveries():
+    """A key is known for `ttl` seconds from its first sight, and the oldest gives way to the one above `size`."""
+    now = [0.0]
+    recent = RecentDeliveries(size=2, ttl=10, clock=lambda: now[0])
+    assert [recent("a"), recent("a")] == [False, True]
+    now[0] = 9
+    assert [recent("a"), recent("b")] == [True, False]
+    now[0] = 10
+    assert [recent("b"), recent("a")] == [True, False]
+    assert [recent("c"), recent("a"), recent("b"), len(recent)] == [False, True, False, 2]
+    for wrong in ({"size": 0}, {"ttl": 0}):
+        with pytest.raises(ConfigError):
+            RecentDeliveries(**wrong)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 5))), st.integers(1, 4), st.integers(1, 8))
+def test_recent_deliveries_against_a_model(steps, size, ttl):
+    """Whatever comes whenever, it answers as a list that is searched through does, and never holds more than `size`."""
+    now, kept = [0], []
+    recent = RecentDeliveries(size, ttl, clock=lambda: now[0])
+    for key, pause in steps:
+        now[0] += pause
+        kept = [(one, at) for one, at in kept if at + ttl > now[0]]
+        known = key in dict(kept)
+        assert recent(key) is known
+        kept = kept if known else [*kept, (key, now[0])][-size:]
+        assert len(recent) == len(kept)
+
+
+# --- the end
+
+
+def test_leaving_lets_handlers_end():
+    """What was accepted is handled before the receiver is left; meanwhile nothing more is accepted."""
+
+    async def scene() -> None:
+        heard, late = Heard(seconds=5), []
+        receiver = heard.receiver(concurrency=1, drain=30)
+        async with receiver:
+            for uid in "123":
+                receiver.receive(*signed(body(uid)))
+            asyncio.get_running_loop().call_later(1, lambda: late.append(receiver.receive(*signed(body("4")))))
+        assert (heard.uids, heard.cancelled, late) == (["1", "2", "3"], [], [(503, "not running")])
+
+    run(scene())
+
+
+@pytest.mark.parametrize(("drain", "done"), [(0, []), (7, ["1"])])
+def test_leaving_takes_no_longer_than_told(drain, done, caplog):
+    """After `drain` seconds the rest is cancelled, the number of lost events logged, and no task is left."""
+
+    async def scene() -> None:
+        heard, now = Heard(seconds=5), asyncio.get_running_loop().time
+        async with heard.receiver(concurrency=1, drain=drain) as receiver:
+            for uid in "123":
+                receiver.receive(*signed(body(uid)))
+            await asyncio.sleep(0)
+            started = now()
+        assert now() - started == pytest.approx(drain, abs=0.1)
+        assert heard.uids == done
+        assert heard.cancelled == [["1", "2"][len(done)]]
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run(scene())
+    assert f"{3 - len(done)} events are cut short" in caplog.text
+
+
+def test_stop_that_is_cancelled_leaves_no_task():
+    """A service that is killed while it drains cancels the handlers and goes."""
+
+    async def scene() -> None:
+        heard = Heard(seconds=60)
+        receiver = heard.receiver()
+        await receiver.start()
+        receiver.receive(*signed(body()))
+        stopping = asyncio.create_task(receiver.stop())
+        await asyncio.sleep(1)
+        stopping.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await stopping
+        assert heard.cancelled == ["bK1"]
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run(scene())

@@ -1,0 +1,187 @@
+"""Deliveries over aiohttp.web and ASGI: from a sandbox over real sockets, and message by message."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from delivered import SECRET, body, signed
+from witness import MONDAY, THIRTY, book
+
+from calcom_async import Calcom
+from calcom_async.models.webhook_events import BookingPayload
+from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox.delivery import deliveries
+from calcom_async.webhooks import Receiver, Router, WebhookEvent
+
+TRIGGERS = ["BOOKING_CREATED", "BOOKING_RESCHEDULED", "BOOKING_CANCELLED"]
+
+
+@asynccontextmanager
+async def served(app: web.Application) -> AsyncIterator[str]:
+    """The application on loopback, at this URL."""
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def service(receiver: Receiver) -> web.Application:
+    """An aiohttp application as a user writes it."""
+    app = web.Application()
+    app.router.add_post("/cal", receiver.aiohttp_handler)
+    receiver.run_in(app)
+    return app
+
+
+def through_asgi(receiver: Receiver) -> web.Application:
+    """A server that speaks ASGI with the receiver, its lifespan included."""
+
+    async def live(app: web.Application) -> AsyncIterator[None]:
+        orders: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        done: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        life = asyncio.create_task(receiver.asgi({"type": "lifespan"}, orders.get, done.put))
+        for stage in ("startup", "shutdown"):
+            orders.put_nowait({"type": f"lifespan.{stage}"})
+            assert await done.get() == {"type": f"lifespan.{stage}.complete"}
+            if stage == "startup":
+                yield
+        await life
+
+    async def serve(request: web.Request) -> web.Response:
+        raw = await request.read()
+        status, _, text = await asgi(receiver, raw[:10], b"", raw[10:], headers=list(request.raw_headers))
+        return web.Response(status=status, text=text)
+
+    app = web.Application()
+    app.router.add_post("/cal", serve)
+    app.cleanup_ctx.append(live)
+    return app
+
+
+async def asgi(receiver: Receiver, *parts: bytes, headers: Any = (), method: str = "POST") -> Any:
+    """Status, headers and text that the ASGI application answers to a body that comes in parts."""
+    incoming = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+    incoming = [*incoming[:-1], {"type": "http.request", "body": parts[-1]}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        assert incoming[0]["body"] != b"too much"
+        return incoming.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await receiver.asgi({"type": "http", "method": method, "path": "/", "headers": headers}, receive, send)
+    start, rest = sent
+    assert (start["type"], rest["type"]) == ("http.response.start", "http.response.body")
+    return start["status"], dict(start["headers"]), rest["body"].decode()
+
+
+def raw_headers(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+@pytest.mark.parametrize("application", [service, through_asgi])
+async def test_the_sandbox_delivers(application):
+    """What happens to a booking arrives as typed events, each from two webhooks of the one URL."""
+    router, events = Router(), []
+
+    @router.on(*TRIGGERS)
+    async def heard(event: WebhookEvent[BookingPayload]) -> None:
+        events.append(event)
+
+    receiver = Receiver(router, secrets=[SECRET, "old"])
+    with Sandbox(now=MONDAY) as sandbox:
+        async with served(application(receiver)) as url, Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
+            await cal.webhooks.ensure(f"{url}/cal", TRIGGERS, secret="old")
+            await cal.event_types.webhooks(THIRTY).ensure(f"{url}/cal", TRIGGERS, secret=SECRET)
+            booked = await book(cal, 9)
+            moved = await cal.bookings.reschedule(booked.uid, start=booked.end)
+            await cal.bookings.cancel(moved.uid, reason="rain")
+            await asyncio.to_thread(sandbox.settle)
+        assert [one.status for one in deliveries(sandbox.store)] == [200] * 6
+    told = [("BOOKING_CANCELLED", moved.uid), ("BOOKING_CREATED", booked.uid), ("BOOKING_RESCHEDULED", moved.uid)]
+    assert sorted((event.trigger, event.uid) for event in events) == sorted(told * 2)
+    by_trigger = {event.trigger: event.payload for event in events}
+    assert by_trigger["BOOKING_CREATED"].start_time == booked.start
+    assert by_trigger["BOOKING_RESCHEDULED"].reschedule_uid == booked.uid
+    assert by_trigger["BOOKING_CANCELLED"].cancellation_reason == "rain"
+
+
+async def test_forgeries_over_the_wire():
+    """Over aiohttp a forged delivery is 401, one too large 413 without being read, another verb 405."""
+    events: list[Any] = []
+    router = Router()
+    router.on_any(events.append)
+    app = service(Receiver(router, secrets=SECRET, max_body=2000))
+    async with served(app) as url, aiohttp.ClientSession(url) as session:
+
+        async def status(headers: dict[str, str], data: bytes, method: str = "POST") -> int:
+            async with session.request(method, "/cal", headers=headers, data=data) as response:
+                return response.status
+
+        assert await status(*signed(body())) == 200
+        assert await status(*signed(body(), "stolen")) == 401
+        assert await status(signed(body())[0], body("bK2")) == 401
+        assert await status(*signed(b"x" * 2001)) == 413
+        assert await status(*signed(b"x" * 1_000_000)) == 413
+        assert await status(*signed(body()), "GET") == 405
+    assert [event.uid for event in events] == ["bK1"]
+
+
+async def test_asgi_bodies_come_in_parts():
+    """A body is put together however it comes; no more of it is read than is allowed; only POST is answered."""
+    headers, raw = signed(body())
+    events: list[Any] = []
+    router = Router()
+    router.on_any(events.append)
+    async with Receiver(router, secrets=SECRET, max_body=len(raw)) as receiver:
+        found = await asgi(receiver, raw[:3], b"", raw[3:], b"", headers=raw_headers(headers))
+        assert found == (200, {b"content-type": b"text/plain; charset=utf-8", b"content-length": b"8"}, "accepted")
+        assert (await asgi(receiver, raw, b"x", b"too much", headers=raw_headers(headers)))[0] == 413
+        status, sent, _ = await asgi(receiver, b"", method="GET")
+        assert (status, sent[b"allow"]) == (405, b"POST")
+    assert [event.uid for event in events] == ["bK1"]
+
+
+async def test_asgi_without_an_answer():
+    """A sender that hangs up is not answered, and a WebSocket is closed."""
+    sent: list[Any] = []
+
+    async def gone() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async with Receiver(Router(), secrets=SECRET) as receiver:
+        await receiver.asgi({"type": "http", "method": "POST", "headers": []}, gone, send)
+        assert (sent, receiver.pending) == ([], 0)
+        await receiver.asgi({"type": "websocket"}, gone, send)
+    assert sent == [{"type": "websocket.close"}]
+
+
+async def test_lifespan_of_a_framework():
+    """`lifespan` runs the receiver for as long as an application of FastAPI or Starlette lives."""
+    receiver = Receiver(Router(), secrets=SECRET)
+    async with receiver.lifespan(object()):
+        assert receiver.receive(*signed(b"{}"))[0] == 200
+    assert receiver.receive(*signed(b"{}"))[0] == 503
+
+
+def test_no_server_is_imported_until_it_is_needed():
+    """Receiving by ASGI, or by hand, needs no aiohttp."""
+    code = "import sys, calcom_async.webhooks; print('aiohttp' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
