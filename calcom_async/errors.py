@@ -17,7 +17,10 @@
     │  ├─ RateLimitedError                   429, or a wait longer than max_wait: .retry_after
     │  └─ ServerError                        500 and above
     ├─ DecodeError                           the answer does not fit the model; the message holds the path
+    ├─ SignatureError                        a webhook delivery that no given secret has signed: do not trust it
     ├─ IncompleteListError                   a strict walk ended with rows that the server counts but never showed
+    ├─ SlotTakenError                        the time is not free, nothing was booked: .alternatives
+    ├─ UnknownOutcomeError                   an answer was lost and no look-up could tell what became of it: .look_for
     └─ ExportError                           an export could not be written
 
 All of them pickle and deep-copy, so they cross processes whole. None of them holds a credential.
@@ -26,7 +29,10 @@ All of them pickle and deep-copy, so they cross processes whole. None of them ho
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from calcom_async.models.slots import Slot
 
 
 class RateLimit(NamedTuple):
@@ -182,6 +188,10 @@ class DecodeError(CalcomError):
     """The answer does not fit the model. The message names the place, e.g. `$.data[3].start`."""
 
 
+class SignatureError(CalcomError):
+    """A webhook delivery without a signature, or signed with none of the given secrets: do not trust its body."""
+
+
 class IncompleteListError(CalcomError):
     """A strict walk ended, yet the server counts more rows than it showed.
 
@@ -192,6 +202,29 @@ class IncompleteListError(CalcomError):
         super().__init__(message)
         self.expected = expected
         self.seen = seen
+
+
+class SlotTakenError(CalcomError):
+    """The time is not free, and the call has booked nothing.
+
+    `alternatives` are free slots around that time, the nearest first; empty when Cal.com knows none, or could not say.
+    """
+
+    def __init__(self, message: str, *, alternatives: Sequence[Slot] = ()) -> None:
+        super().__init__(message)
+        self.alternatives: tuple[Slot, ...] = tuple(alternatives)
+
+
+class UnknownOutcomeError(CalcomError):
+    """The answer to a call was lost, and no look-up could tell whether Cal.com acted on it; do not just repeat it.
+
+    `look_for` is what identifies the booking: keywords of `bookings.list`, and the `metadata` that only it carries; or
+    the `uid` that was to be moved, and the `start` it was to be moved to.
+    """
+
+    def __init__(self, message: str, *, look_for: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.look_for: dict[str, Any] = dict(look_for or {})
 
 
 class ExportError(CalcomError):

@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from types import NoneType
-from typing import Any
+from typing import Any, Required, TypedDict, Unpack
 
 from msgspec import UNSET, UnsetType
 
-from calcom_async.errors import InvalidRequestError
+from calcom_async.errors import CalcomError, InvalidRequestError
 from calcom_async.models.slots import Reservation, ReserveSlot, Slot, SlotDays
 from calcom_async.resources._base import Resource
+from calcom_async.wire import timestamp
 
 MAYBE: Any = Reservation | None
+
+DAY = timedelta(days=1)
+WEEK = timedelta(days=7)
+MONTH = timedelta(days=31)
+
+
+class SlotOptions(TypedDict, total=False):
+    """What `Slots.search` takes beside its span."""
+
+    event_type_id: int
+    event_type_slug: str
+    username: str
+    team_slug: str
+    usernames: Sequence[str]
+    organization_slug: str
+    time_zone: str
+    duration: int
+    ranges: bool
+    booking_uid_to_reschedule: str
+    host_subset_ids: Sequence[int]
+
+
+class SlotSearch(SlotOptions, total=False):
+    """One search of `Slots.search_many`: the keywords of `Slots.search`."""
+
+    start: Required[date | datetime]
+    end: Required[date | datetime]
 
 
 class Slots(Resource):
@@ -80,6 +109,62 @@ class Slots(Resource):
             },
         )
         return SlotDays(days)
+
+    async def first_available(
+        self, *, start: date | datetime, end: date | datetime, **options: Unpack[SlotOptions]
+    ) -> Slot | None:
+        """The first slot from `start` to `end` that can be booked, or None; full seated ones are passed over.
+
+        Asks for a week, then a month at a time, and stops at the first that has one. The rest is as in `search`.
+        """
+        for since, until in _stretches(start, end):
+            days = await self.search(start=since, end=until, **options)
+            if found := next((slot for slot in days.slots() if has_room(slot)), None):
+                return found
+        return None
+
+    async def search_many(
+        self, searches: Iterable[SlotSearch], *, concurrency: int = 8
+    ) -> list[SlotDays | CalcomError]:
+        """Make many searches, so many at a time; each item holds the keywords of `search`.
+
+        The results come in the order asked; where a search failed, its error stands in its place.
+        """
+        if concurrency < 1:
+            raise InvalidRequestError(f"concurrency must be at least 1, not {concurrency}")
+        turn = asyncio.Semaphore(concurrency)
+
+        async def result(search: SlotSearch) -> SlotDays | CalcomError:
+            async with turn:
+                try:
+                    return await self.search(**search)
+                except CalcomError as error:
+                    return error
+
+        async with asyncio.TaskGroup() as group:
+            results = [group.create_task(result(search)) for search in searches]
+        return [task.result() for task in results]
+
+
+def has_room(slot: Slot) -> bool:
+    """Whether a slot can be booked; seated ones stay in the list when they are full."""
+    return slot.seats_remaining != 0
+
+
+def _stretches(start: date | datetime, end: date | datetime) -> Iterator[tuple[datetime, datetime]]:
+    """A week, then months; each begins a day before the last one ended, for a slot that lies across the border."""
+    since, last = _moment(start, "start", time.min), _moment(end, "end", time(23, 59, 59))
+    until = since + WEEK
+    while until < last:
+        yield since, until
+        since, until = until - DAY, until + MONTH
+    yield since, last
+
+
+def _moment(value: date | datetime, name: str, clock: time) -> datetime:
+    """A date as the moment of it that the server would take."""
+    timestamp(value, name)  # refuses a naive one
+    return value if isinstance(value, datetime) else datetime.combine(value, clock, UTC)
 
 
 WAYS = ({"eventTypeId"}, {"eventTypeSlug", "username"}, {"eventTypeSlug", "teamSlug"}, {"usernames"})

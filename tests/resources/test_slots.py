@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from witness import ADA, BO, CLASS, CY, SALES, SIXTY, THIRTY, Asked, at, last
+from witness import ADA, BEA, BO, CLASS, CY, SALES, SIXTY, THIRTY, Asked, at, last
 
 from calcom_async import (
     BadRequestError,
@@ -15,7 +17,8 @@ from calcom_async import (
     NotFoundError,
     UnprocessableError,
 )
-from calcom_async.models import CreateEventType, CreateTeamEventType, Host, Reservation, Slot, SlotDays
+from calcom_async.models import CreateEventType, CreateTeamEventType, Host, Reservation, Seats, Slot, SlotDays
+from calcom_async.resources.slots import Slots, SlotSearch
 
 VERSION = "2024-09-04"
 WEDNESDAY = date(2026, 11, 4)
@@ -199,6 +202,108 @@ async def test_rejected_field_is_named(cal):
     with pytest.raises(BadRequestError) as caught:
         await cal.slots.search(event_type_id=THIRTY, time_zone="Mars/Base", **DAY)
     assert list(caught.value.fields) == ["timeZone"]
+
+
+# --- the first of many
+
+
+async def test_first_available(cal, calcom_sandbox):
+    """The first slot that is free, for one request when the first week has one."""
+    await cal.bookings.create(start=at(9, 3), event_type_id=SIXTY, attendee=ADA)
+    slot = await cal.slots.first_available(
+        event_type_id=SIXTY, start=at(9, 3), end=date(2027, 11, 3), time_zone="Asia/Tokyo", ranges=True
+    )
+    assert (slot.start, slot.end) == (at(10, 3), at(11, 3))
+    assert slot.start.utcoffset() == timedelta(hours=9)
+    query = last(calcom_sandbox).query
+    assert (query["start"], query["end"]) == ("2026-11-03T09:00:00Z", "2026-11-10T09:00:00Z")
+    assert [seen.path for seen in calcom_sandbox.requests] == ["/v2/bookings", "/v2/slots"]
+
+
+async def test_first_available_goes_on_by_months(cal, calcom_sandbox):
+    """After the first week a month is asked at a time, a day of it anew, and the end is kept."""
+    body = CreateEventType(title="Rare", slug="rare", length_in_minutes=30, minimum_booking_notice=40 * 24 * 60)
+    rare = await cal.event_types.create(body)
+    calcom_sandbox.requests.clear()
+    start = date(2026, 11, 2)
+    slot = await cal.slots.first_available(event_type_id=rare.id, start=start, end=date(2027, 11, 1))
+    assert slot.start == datetime(2026, 12, 14, 9, tzinfo=UTC)
+    spans = [(one["start"], one["end"]) for one in (Asked.of(seen).query for seen in calcom_sandbox.requests)]
+    assert spans == [
+        ("2026-11-02T00:00:00Z", "2026-11-09T00:00:00Z"),
+        ("2026-11-08T00:00:00Z", "2026-12-10T00:00:00Z"),
+        ("2026-12-09T00:00:00Z", "2027-01-10T00:00:00Z"),
+    ]
+    assert await cal.slots.first_available(event_type_id=rare.id, start=start, end=date(2026, 12, 11)) is None
+    assert last(calcom_sandbox).query["end"] == "2026-12-11T23:59:59Z"
+
+
+async def test_first_available_passes_over_full_seats(cal):
+    """A seated slot without seats stays in a search, but is not available."""
+    body = CreateEventType(
+        title="Two",
+        slug="two",
+        length_in_minutes=60,
+        seats=Seats(seats_per_time_slot=2, show_attendee_info=True, show_availability_count=True),
+    )
+    two = await cal.event_types.create(body)
+    for attendee in (ADA, BEA):
+        await cal.bookings.create(start=at(9), event_type_id=two.id, attendee=attendee)
+    assert (await cal.slots.search(event_type_id=two.id, **DAY)).first().start == at(9)
+    assert (await cal.slots.first_available(event_type_id=two.id, **DAY)).start == at(10)
+
+
+async def test_first_available_checks_before_it_asks(cal, calcom_sandbox):
+    """A naive time and a wrong mixture are refused as in a search."""
+    with pytest.raises(InvalidRequestError, match="start has no time zone"):
+        await cal.slots.first_available(
+            event_type_id=SIXTY,
+            start=datetime(2026, 11, 4, 9),  # noqa: DTZ001 - naive on purpose
+            end=WEDNESDAY,
+        )
+    with pytest.raises(InvalidRequestError, match="name the event type"):
+        await cal.slots.first_available(**DAY)
+    assert calcom_sandbox.requests == []
+
+
+async def test_search_many(cal, calcom_sandbox):
+    """Results come in the order asked, each error in the place of its search."""
+    calcom_sandbox.faults.add("GET", "/v2/slots", slow=0.05)
+    searches = [{"event_type_id": one, **DAY} for one in (THIRTY, 999, SIXTY)]
+    half_hours, missing, hours = await cal.slots.search_many([*searches[:1], *searches[1:]])
+    assert (len([*half_hours.slots()]), len([*hours.slots()])) == (14, 7)
+    assert isinstance(missing, NotFoundError)
+    [refused] = await cal.slots.search_many([DAY])
+    assert isinstance(refused, InvalidRequestError)
+    assert await cal.slots.search_many([]) == []
+
+
+async def test_search_many_so_many_at_a_time(monkeypatch, cal):
+    """No more searches run at once than `concurrency`, and what is no error of ours ends them all."""
+    running, most = 0, 0
+
+    async def search(self, **search):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+        if "bad" in search:
+            raise RuntimeError("bad")
+        return SlotDays()
+
+    monkeypatch.setattr(Slots, "search", search)
+    assert await cal.slots.search_many([DAY] * 10, concurrency=3) == [{}] * 10
+    assert most == 3
+    with pytest.raises(ExceptionGroup):
+        await cal.slots.search_many([DAY, {"bad": 1}], concurrency=1)
+    with pytest.raises(InvalidRequestError, match="concurrency"):
+        await cal.slots.search_many([DAY], concurrency=0)
+
+
+def test_a_search_of_many_takes_what_a_search_takes():
+    """The keywords of an item are those of `search`."""
+    assert SlotSearch.__annotations__.keys() == inspect.signature(Slots.search).parameters.keys() - {"self"}
 
 
 # --- reservations

@@ -1,0 +1,579 @@
+"""Safe booking: whatever goes wrong on the way, each call makes one booking or none, and says which."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from stand_ins import answer
+from virtual_time import run
+from witness import ADA, ANA, BEA, BO, CLASS, MONDAY, SALES, THIRTY, asked, at
+
+from calcom_async import BadRequestError, Calcom, ConnectionFailedError, InvalidRequestError, ServerError, TokenBucket
+from calcom_async import booking as safe
+from calcom_async.booking import MARK
+from calcom_async.booking.pursuit import ATTEMPTS, LOOKS
+from calcom_async.errors import NotFoundError, SlotTakenError, UnknownOutcomeError
+from calcom_async.events import Observer
+from calcom_async.models import Attendee, Booking
+from calcom_async.resources._base import Channel
+from calcom_async.resources.bookings import Bookings
+from calcom_async.resources.event_types import EventTypes
+from calcom_async.resources.slots import Slots
+from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox.event_types import new_event_type
+from calcom_async.sandbox.store import Booking as Record
+from calcom_async.sandbox.store import Store
+from calcom_async.wire import Request, Response
+
+BOOKINGS = "/v2/bookings"
+LOST = [{"cut": "before"}, {"cut": "after"}, {"status": 503}, {"html": True}, {"garbage": True}, {"truncated": True}]
+ACTED = [{"cut": "after"}, {"garbage": True}, {"truncated": True}]
+WEEKLY = {"recurrence": {"interval": 1, "occurrences": 3, "frequency": "weekly"}}
+ON_REQUEST = {"confirmationPolicy": {"type": "always", "blockUnconfirmedBookingsInBooker": False}}
+
+
+def somebody(number: int) -> Attendee:
+    return Attendee(name=f"V{number}", email=f"v{number}@visitors.test", time_zone="UTC")
+
+
+@contextmanager
+def world(**options: Any) -> Iterator[Sandbox]:
+    with Sandbox(now=MONDAY, **options) as sandbox:
+        yield sandbox
+        assert sandbox.failures == []
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with world() as sandbox:
+        yield sandbox
+
+
+def client(sandbox: Sandbox, key: str = "", **options: Any) -> Calcom:
+    """A client that neither waits for the limit nor before a repeat."""
+    eager = {"backoff_base": 0, "limiter": TokenBucket(1_000_000, window=0.01)}
+    return Calcom(key or sandbox.api_key, base_url=sandbox.url, **eager | options)
+
+
+@pytest.fixture
+async def cal(sandbox):
+    async with client(sandbox) as cal:
+        yield cal
+
+
+async def book(cal: Calcom, hour: float = 9, **fields: Any) -> Any:
+    """Book on Wednesday, without pauses."""
+    wish = {"start": at(hour), "attendee": ADA, "event_type_id": THIRTY, "pause": 0}
+    return await safe.book(cal.bookings, cal.slots, cal.event_types, **wish | fields)
+
+
+async def move(cal: Calcom, uid: str, hour: float, **fields: Any) -> Booking:
+    return await safe.reschedule(cal.bookings, cal.slots, uid, start=at(hour), pause=0, **fields)
+
+
+def event_type(sandbox: Sandbox, **fields: Any) -> int:
+    body = {"title": "Chat", "slug": "chat", "lengthInMinutes": 30, "minimumBookingNotice": 0}
+    return int(new_event_type(sandbox.store, ANA, body | fields)["id"])
+
+
+def round_robin(sandbox: Sandbox) -> int:
+    """A demo that either of two hosts gives, at hours that both work."""
+    body = {"title": "Demo", "slug": "demo", "lengthInMinutes": 30, "minimumBookingNotice": 0}
+    hosts = [{"userId": one, "mandatory": False, "priority": "medium"} for one in (ANA, BO)]
+    made = new_event_type(sandbox.store, None, body, teamId=SALES, schedulingType="roundRobin", hosts=hosts)
+    return int(made["id"])
+
+
+def live(sandbox: Sandbox) -> list[Record]:
+    return [one for one in sandbox.store.bookings.values() if one.status in {"accepted", "pending"}]
+
+
+def lines(sandbox: Sandbox) -> list[str]:
+    return [one.line for one in asked(sandbox)]
+
+
+# --- nothing goes wrong
+
+
+async def test_a_free_slot_is_booked_in_two_requests(cal, sandbox):
+    """One search that shows the slot free, one create, which carries the mark beside the caller's metadata."""
+    booking = await book(cal, metadata={"crm": "42"})
+    assert (booking.start, booking.status) == (at(9), "accepted")
+    assert booking.metadata["crm"] == "42"
+    assert booking.metadata.keys() == {"crm", MARK}
+    assert lines(sandbox) == ["GET /slots", "POST /bookings"]
+    await book(cal, 10, check=False)
+    assert lines(sandbox)[2:] == ["POST /bookings"]
+
+
+async def test_a_time_that_is_not_on_offer_is_not_asked_for(cal, sandbox):
+    """A taken slot is told with the nearest free ones, for one request, and nothing is sent to book."""
+    await cal.bookings.create(start=at(10), event_type_id=THIRTY, attendee=BEA)
+    sandbox.requests.clear()
+    with pytest.raises(SlotTakenError, match=r"2026-11-04T10:00:00\+00:00 is not free.*nearest") as caught:
+        await book(cal, 10)
+    nearest = [slot.start for slot in caught.value.alternatives]
+    assert nearest[:4] == [at(9.5), at(10.5), at(9), at(11)]
+    assert len(nearest) == 10
+    assert lines(sandbox) == ["GET /slots"]
+
+
+async def test_passing_errors_of_the_check_are_repeated(cal, sandbox):
+    """Trouble with the search for slots is waited out beyond the repeats of the client."""
+    sandbox.faults.add("GET", "/v2/slots", status=503, times=7)
+    assert (await book(cal)).start == at(9)
+
+
+async def test_a_length_of_choice_is_checked_and_booked(cal, sandbox):
+    """`length_in_minutes` decides what is free as well as what is booked, and slugs name the event type in both."""
+    event_type(sandbox, slug="any", lengthInMinutesOptions=[30, 90])
+    wish = {"event_type_slug": "any", "username": "ana", "length_in_minutes": 90}
+    booking = await safe.book(
+        cal.bookings, cal.slots, cal.event_types, start=at(10.5), attendee=ADA, check=True, **wish
+    )
+    assert booking.duration == 90
+    query = asked(sandbox)[0].query
+    assert {"eventTypeSlug": "any", "username": "ana", "duration": "90"}.items() <= query.items()
+
+
+async def test_what_cannot_work_is_refused_here(cal, sandbox):
+    """A naive start, a reservation by slug and an instant meeting are told before anything is sent."""
+    with pytest.raises(ValueError, match="start must be a datetime with a time zone"):
+        await book(cal, start=at(9).replace(tzinfo=None))
+    with pytest.raises(InvalidRequestError, match="event_type_id"):
+        await safe.book(
+            cal.bookings,
+            cal.slots,
+            cal.event_types,
+            start=at(9),
+            attendee=ADA,
+            reserve=True,
+            event_type_slug="thirty",
+            username="ana",
+        )
+    with pytest.raises(InvalidRequestError, match="instant"):
+        await book(cal, instant=True)
+    assert sandbox.requests == []
+
+
+async def test_other_refusals_pass_through(cal, sandbox):
+    """What has nothing to do with the time is the error of `bookings.create`, at once."""
+    with pytest.raises(NotFoundError, match="Event type with id 999"):
+        await book(cal, event_type_id=999, check=False)
+    assert len(sandbox.requests) == 1
+
+
+# --- reservations
+
+
+async def test_a_reservation_hides_the_slot_while_it_is_booked(cal, sandbox):
+    """Reserved, booked, and given back."""
+    await book(cal, reserve=True)
+    made = asked(sandbox)[1]
+    assert made.body == {"eventTypeId": THIRTY, "slotStart": "2026-11-04T09:00:00Z"}
+    assert [line.split("/reservations/")[0] for line in lines(sandbox)] == [
+        "GET /slots",
+        "POST /slots/reservations",
+        "POST /bookings",
+        "DELETE /slots",
+    ]
+
+
+async def test_a_reservation_is_released_after_a_failure(cal, sandbox):
+    """When booking fails the slot is free for others again."""
+    sandbox.faults.add("POST", BOOKINGS, status=403)
+    with pytest.raises(Exception, match="403"):
+        await book(cal, reserve=True)
+    assert lines(sandbox)[-1].startswith("DELETE /slots/reservations/")
+    assert (await book(cal)).start == at(9)
+
+
+async def test_a_cancelled_call_gives_its_reservation_back(cal, sandbox):
+    """Who stops waiting leaves no slot hidden."""
+    sandbox.faults.add("POST", BOOKINGS, slow=5, status=500)
+    call = asyncio.ensure_future(book(cal, reserve=True))
+    while not sandbox.store.reservations:  # noqa: ASYNC110 - the sandbox has no event for it
+        await asyncio.sleep(0.001)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert not sandbox.store.reservations
+
+
+async def test_a_slot_reserved_by_somebody_is_taken(cal, sandbox):
+    """A reservation that is refused is a taken slot, and nothing is booked."""
+    await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9))
+    with pytest.raises(SlotTakenError, match="already reserved") as caught:
+        await book(cal, reserve=True, check=False)
+    assert caught.value.alternatives[0].start == at(9.5)
+    assert live(sandbox) == []
+
+
+async def test_a_lost_reservation_does_not_stop_the_booking(cal, sandbox):
+    """A reservation is advice: without its answer the booking goes on."""
+    sandbox.faults.add("POST", "/v2/slots/reservations", cut="after")
+    assert (await book(cal, reserve=True)).start == at(9)
+
+
+# --- the answer is lost
+
+
+@pytest.mark.parametrize("fault", LOST, ids=str)
+@pytest.mark.parametrize("kind", ["plain", "seated", "on request", "series", "round robin"])
+async def test_a_lost_answer_makes_one_booking(cal, sandbox, fault, kind):
+    """Whether the server acted before the answer was lost or not, one booking is made and returned."""
+    which = {
+        "plain": THIRTY,
+        "seated": CLASS,
+        "on request": event_type(sandbox, **ON_REQUEST),
+        "series": event_type(sandbox, slug="weekly", **WEEKLY),
+        "round robin": round_robin(sandbox),
+    }[kind]
+    sandbox.faults.add("POST", BOOKINGS, **fault)
+    booking = await book(cal, 15, event_type_id=which)
+    records = live(sandbox)
+    assert booking.uid == records[0].uid
+    assert len(records) == (3 if kind == "series" else 1)
+    assert [len(one.attendees) for one in records] == [1] * len(records)
+    assert lines(sandbox).count("POST /bookings") == (1 if fault in ACTED else 2)
+
+
+async def test_an_answer_that_comes_too_late(sandbox):
+    """A create that outlives our patience is found, and not made again."""
+    sandbox.faults.add("POST", BOOKINGS, slow=0.2)
+    async with client(sandbox, timeout=0.1) as cal:
+        booking = await book(cal, pause=0.05, check=False)
+    assert [one.uid for one in live(sandbox)] == [booking.uid]
+
+
+async def test_a_lost_answer_to_one_of_several_of_the_same_attendee(cal, sandbox):
+    """The mark tells this call's booking from another one of the same attendee at the same time."""
+    which = event_type(sandbox, **ON_REQUEST)
+    earlier = await book(cal, event_type_id=which)
+    sandbox.faults.add("POST", BOOKINGS, cut="after")
+    with pytest.raises(SlotTakenError, match=f"booked this time before: {earlier.uid}"):
+        await book(cal, event_type_id=which)
+    assert [one.uid for one in live(sandbox)] == [earlier.uid]
+
+
+async def test_passing_errors_of_the_look_up_are_repeated(cal, sandbox):
+    """A look-up that fails is made again, also beyond the repeats of the client."""
+    sandbox.faults.add("POST", BOOKINGS, cut="after").add("GET", BOOKINGS, status=503, times=7)
+    booking = await book(cal)
+    assert [one.uid for one in live(sandbox)] == [booking.uid]
+
+
+async def test_a_server_that_always_fails(cal, sandbox):
+    """After a few attempts the last error is told, with the look-ups' word that there is no booking."""
+    sandbox.faults.add("POST", BOOKINGS, status=500, times=99)
+    with pytest.raises(ServerError) as caught:
+        await book(cal)
+    assert "none of its making stands" in caught.value.__notes__[0]
+    assert lines(sandbox).count("POST /bookings") == ATTEMPTS
+    assert live(sandbox) == []
+
+
+async def test_nothing_is_asked_again_after_the_deadline(cal, sandbox):
+    """The deadline ends the repeats; the looks are taken all the same."""
+    sandbox.faults.add("POST", BOOKINGS, cut="before", times=9)
+    with pytest.raises(ConnectionFailedError):
+        await book(cal, deadline=0)
+    assert lines(sandbox).count("POST /bookings") == 1
+    assert lines(sandbox).count("GET /bookings") == len(LOOKS)
+
+
+async def test_looks_that_are_never_answered_leave_it_open(cal, sandbox):
+    """Without a look-up the outcome is unknown, and the error says what to look for."""
+    sandbox.faults.add("POST", BOOKINGS, cut="after").add("GET", BOOKINGS, status=503, times=999)
+    with pytest.raises(UnknownOutcomeError, match="Before asking again look for") as caught:
+        await book(cal)
+    sandbox.faults.clear()
+    wanted = dict(caught.value.look_for)
+    mark = wanted.pop("metadata")
+    [found] = await cal.bookings.list(**wanted).collect()
+    assert found.metadata == mark
+
+
+async def test_who_does_not_see_the_bookings_cannot_know(sandbox):
+    """With a stranger's key a refused repeat may mean that the first request had acted."""
+    sandbox.faults.add("POST", BOOKINGS, cut="after")
+    async with client(sandbox, "cal_sandbox_cy") as stranger:
+        with pytest.raises(UnknownOutcomeError, match="may not see the bookings"):
+            await book(stranger)
+    sandbox.faults.add("POST", BOOKINGS, cut="before")
+    async with client(sandbox, "cal_sandbox_cy") as stranger:
+        assert (await book(stranger, 10)).start == at(10)
+
+
+@pytest.mark.parametrize(
+    "named", [{"event_type_id": THIRTY}, {"event_type_slug": "thirty", "username": "ana"}], ids=str
+)
+async def test_taken_by_others_while_the_answer_was_lost(cal, sandbox, named):
+    """The request never arrived and somebody else was faster: the slot is taken, as the host can see."""
+
+    def other(store: Store) -> None:
+        if not store.bookings:
+            store.add_booking(_record(store, at(9), attendee=BEA))
+
+    sandbox.faults.add("POST", BOOKINGS, cut="before").each("POST", BOOKINGS, other)
+    wish = {"start": at(9), "attendee": ADA, "pause": 0, **named}
+    with pytest.raises(SlotTakenError) as caught:
+        await safe.book(cal.bookings, cal.slots, cal.event_types, **wish)
+    assert [one.attendees[0]["email"] for one in live(sandbox)] == [BEA.email]
+    arrived = pickle.loads(pickle.dumps(caught.value))
+    assert (str(arrived), arrived.alternatives) == (str(caught.value), caught.value.alternatives)
+
+
+def _record(store: Store, start: Any, attendee: Attendee = ADA, **fields: Any) -> Record:
+    number = store.next_id("booking")
+    person = {"id": number, "name": attendee.name, "email": attendee.email, "displayEmail": attendee.email}
+    return Record(
+        **{
+            "id": number,
+            "uid": f"other{number}",
+            "title": "Other",
+            "user_id": ANA,
+            "host_ids": [ANA],
+            "start": start,
+            "end": start + timedelta(minutes=30),
+            "created_at": MONDAY,
+            "updated_at": MONDAY,
+            "event_type_id": THIRTY,
+            "attendees": [person | {"timeZone": "UTC", "language": "en", "absent": False}],
+        }
+        | fields
+    )
+
+
+async def test_what_was_made_twice_all_the_same_is_taken_back(cal, sandbox):
+    """Two requests under way at once may both make a pending booking: the later one is cancelled."""
+    which = event_type(sandbox, **ON_REQUEST)
+
+    def first_request_acts_late(store: Store) -> None:
+        if len(store.bookings) == 1:
+            [one] = store.bookings.values()
+            store.add_booking(replace(one, id=one.id + 1, uid="twin"))
+
+    sandbox.faults.add("POST", BOOKINGS, cut="before").each("POST", BOOKINGS, first_request_acts_late)
+    booking = await book(cal, event_type_id=which)
+    assert [one.uid for one in live(sandbox)] == [booking.uid]
+    assert sandbox.store.bookings["twin"].status == "cancelled"
+
+
+async def test_a_mark_of_the_callers_outlives_the_call(cal, sandbox):
+    """With the caller's own mark a later call, in another process maybe, returns the booking that there is."""
+    mark = {"metadata": {MARK: "order-7"}}
+    first = await book(cal, **mark)
+    again = await book(cal, **mark)
+    unchecked = await book(cal, check=False, **mark)
+    assert first.uid == again.uid == unchecked.uid
+    with pytest.raises(SlotTakenError):
+        await book(cal, metadata={MARK: "order-8"})
+
+
+def test_the_pauses_between_looks_grow():
+    """Looks come at once and after 1, 2 and 4 pauses, then the repeat; after the deadline there are no pauses."""
+    heard: list[tuple[float, str]] = []
+
+    async def send(request: Request) -> Response:
+        heard.append((asyncio.get_running_loop().time() - 1000, f"{request.method} {request.template}"))
+        if request.method == "POST":
+            raise ConnectionFailedError("broke", sent=True)
+        return answer([]) if request.template == "/bookings" else answer({"id": THIRTY})
+
+    async def lost() -> None:
+        channel = Channel(send, Observer())
+        resources = [kind(channel) for kind in (Bookings, Slots, EventTypes)]
+        wish = {"start": at(9), "attendee": ADA, "event_type_id": THIRTY}
+        await safe.book(*resources, check=False, deadline=5, pause=0.5, **wish)
+
+    with pytest.raises(ConnectionFailedError):
+        run(lost())
+    assert [when for when, what in heard if what == "POST /bookings"] == [0, 3.5]
+    assert [when for when, what in heard if what == "GET /bookings"] == [0, 0.5, 1.5, 3.5, 3.5, 4, 5, 5]
+    assert heard[-1] == (5, "GET /event-types/{}")
+
+
+# --- the time is taken
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["fifty attendees", "one attendee"])
+async def test_fifty_callers_on_one_slot(same):
+    """One wins; the others are told so, with other slots, even when all book for the same attendee."""
+    with world(race_window=0.02) as sandbox:
+        async with client(sandbox) as cal:
+            people = [ADA if same else somebody(number) for number in range(50)]
+            results = await asyncio.gather(*[book(cal, attendee=one) for one in people], return_exceptions=True)
+        [won] = [one for one in results if isinstance(one, Booking)]
+        lost = [one for one in results if isinstance(one, SlotTakenError)]
+        assert len(lost) == 49
+        assert all(one.alternatives and at(9) not in {slot.start for slot in one.alternatives} for one in lost)
+        assert [one.uid for one in live(sandbox)] == [won.uid]
+
+
+async def test_fifty_callers_for_ten_seats():
+    """Each seat is taken once; who lost only the race for the first seat gets another one."""
+    with world(race_window=0.02) as sandbox:
+        async with client(sandbox) as cal:
+            wishes = [book(cal, event_type_id=CLASS, attendee=somebody(number)) for number in range(50)]
+            results = await asyncio.gather(*wishes, return_exceptions=True)
+        won = [one for one in results if isinstance(one, Booking)]
+        assert len({one.seat_uid for one in won}) == len(won) == 10
+        assert sum(isinstance(one, SlotTakenError) for one in results) == 40
+        [record] = live(sandbox)
+        assert {seat["seat_uid"] for seat in record.seats} == {one.seat_uid for one in won}
+
+
+async def test_an_attendee_sits_once(cal, sandbox):
+    """The seat of an earlier call is not this call's, though it is the same attendee's."""
+    mine = await book(cal, event_type_id=CLASS)
+    assert mine.seat_uid
+    with pytest.raises(SlotTakenError, match="already_signed_up"):
+        await book(cal, event_type_id=CLASS)
+    sandbox.faults.add("POST", BOOKINGS, cut="after")
+    hers = await book(cal, event_type_id=CLASS, attendee=BEA)
+    assert hers.uid == mine.uid
+    assert hers.seat_uid != mine.seat_uid
+    assert [one["email"] for one in live(sandbox)[0].attendees] == [ADA.email, BEA.email]
+
+
+async def test_a_round_robin_gives_the_next_host(sandbox):
+    """Who loses the race for one host gets another who is free, as long as there is one."""
+    which = round_robin(sandbox)
+    sandbox.race_window = 0.02
+    async with client(sandbox) as cal:
+        wishes = [book(cal, 15, event_type_id=which, attendee=somebody(number)) for number in range(3)]
+        results = await asyncio.gather(*wishes, return_exceptions=True)
+    assert sum(isinstance(one, SlotTakenError) for one in results) == 1
+    assert {one.user_id for one in live(sandbox)} == {ANA, BO}
+
+
+# --- series
+
+
+async def test_a_series_comes_whole(cal, sandbox):
+    """With a count all occurrences come, in order, found or answered."""
+    which = event_type(sandbox, **WEEKLY)
+    for hour, fault in [(9, {"slow": 0.001}), (10, {"cut": "after"}), (11, {"cut": "before"})]:
+        sandbox.faults.add("POST", BOOKINGS, **fault)
+        series = await book(cal, hour, event_type_id=which, recurrence_count=2)
+        assert [one.start for one in series] == [at(hour), at(hour, 11)]
+    assert len(live(sandbox)) == 6
+
+
+@pytest.mark.parametrize("count", [{}, {"recurrence_count": 3}], ids=str)
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_series_that_breaks_off_is_taken_back(cal, sandbox, count, lost):
+    """A later occurrence that clashes breaks off the request: the earlier ones do not stay."""
+    which = event_type(sandbox, **WEEKLY)
+    await cal.bookings.create(start=at(9, 18), event_type_id=THIRTY, attendee=BEA)
+    if lost:
+        sandbox.faults.add("POST", BOOKINGS, cut="after")
+    with pytest.raises(ConnectionFailedError if lost else SlotTakenError):
+        await book(cal, event_type_id=which, **count)
+    assert [one.attendees[0]["email"] for one in live(sandbox)] == [BEA.email]
+    assert sum(one.status == "cancelled" for one in sandbox.store.bookings.values()) == 2
+
+
+async def test_a_count_where_nothing_recurs(cal, sandbox):
+    """The server ignores the count of an event type that does not recur, so the list has one booking."""
+    [booking] = await book(cal, recurrence_count=3)
+    assert [one.uid for one in live(sandbox)] == [booking.uid]
+
+
+# --- rescheduling
+
+
+async def test_a_booking_is_moved(cal, sandbox):
+    """One request, and the new booking comes back."""
+    old = await book(cal)
+    sandbox.requests.clear()
+    moved = await move(cal, old.uid, 10, reason="Later")
+    assert (moved.start, moved.rescheduled_from_uid, moved.rescheduling_reason) == (at(10), old.uid, "Later")
+    assert lines(sandbox) == [f"POST /bookings/{old.uid}/reschedule"]
+
+
+@pytest.mark.parametrize("fault", LOST, ids=str)
+async def test_a_lost_answer_to_a_move(cal, sandbox, fault):
+    """The old booking tells whether it was moved, so it is moved once."""
+    old = await book(cal)
+    sandbox.faults.add("POST", "/v2/bookings/*/reschedule", **fault)
+    moved = await move(cal, old.uid, 10)
+    assert (moved.start, moved.rescheduled_from_uid) == (at(10), old.uid)
+    assert [one.uid for one in live(sandbox)] == [moved.uid]
+    assert len(sandbox.store.bookings) == 2
+
+
+async def test_an_old_uid_stands_for_what_the_booking_has_become(cal, sandbox):
+    """The chain of moves is followed to its end, and a move that is done already is not made again."""
+    first = await book(cal)
+    second = await move(cal, first.uid, 10)
+    third = await move(cal, second.uid, 11)
+    assert (await move(cal, first.uid, 11)).uid == third.uid
+    fourth = await move(cal, first.uid, 10)
+    assert fourth.rescheduled_from_uid == third.uid
+    assert [one.uid for one in live(sandbox)] == [fourth.uid]
+
+
+async def test_moved_on_by_others_before_we_looked(cal, sandbox):
+    """Ours was made and then moved on by somebody else: the booking as it is now comes back."""
+    old = await book(cal)
+    sandbox.faults.add("POST", "/v2/bookings/*/reschedule", cut="after")
+    sandbox.faults.add("GET", f"/v2/bookings/{old.uid}", slow=0.15)
+
+    async def somebody_else() -> None:
+        while not sandbox.store.bookings[old.uid].to_uid:  # noqa: ASYNC110 - the sandbox has no event for it
+            await asyncio.sleep(0.001)
+        await cal.bookings.reschedule(sandbox.store.bookings[old.uid].to_uid, start=at(15))
+
+    moved, _ = await asyncio.gather(move(cal, old.uid, 10), somebody_else())
+    assert moved.start == at(15)
+    assert [one.uid for one in live(sandbox)] == [moved.uid]
+
+
+async def test_a_move_to_a_taken_time(cal, sandbox):
+    """A new time that is not free is a SlotTakenError; the booking stays, and its own time is among the others."""
+    old = await book(cal)
+    await book(cal, 10, attendee=BEA)
+    with pytest.raises(SlotTakenError) as caught:
+        await move(cal, old.uid, 10)
+    assert at(9) in {slot.start for slot in caught.value.alternatives}
+    assert {one.start for one in live(sandbox)} == {at(9), at(10)}
+
+
+async def test_a_cancelled_booking_is_not_moved(cal, sandbox):
+    """What was cancelled is refused as ever."""
+    old = await book(cal)
+    await cal.bookings.cancel(old.uid, reason="Ill")
+    with pytest.raises(BadRequestError, match="has been cancelled"):
+        await move(cal, old.uid, 10)
+
+
+@pytest.mark.parametrize("fault", LOST, ids=str)
+async def test_a_lost_answer_to_the_move_of_a_seat(cal, sandbox, fault):
+    """One seat moves once, the others stay, and the seat's new uid comes back."""
+    mine = await book(cal, event_type_id=CLASS)
+    await book(cal, event_type_id=CLASS, attendee=BEA)
+    sandbox.faults.add("POST", "/v2/bookings/*/reschedule", **fault)
+    moved = await move(cal, mine.uid, 10, seat_uid=mine.seat_uid)
+    seats = {seat["seat_uid"]: one.start for one in live(sandbox) for seat in one.seats}
+    assert sorted(seats.values()) == [at(9), at(10)]
+    assert seats[moved.seat_uid] == at(10)
+
+
+async def test_a_move_nobody_can_look_up(cal, sandbox):
+    """Without a look-up the outcome is unknown, and the error says what was to be moved where."""
+    old = await book(cal)
+    sandbox.faults.add("POST", "/v2/bookings/*/reschedule", cut="after").add(
+        "GET", "/v2/bookings/*", status=503, times=99
+    )
+    with pytest.raises(UnknownOutcomeError) as caught:
+        await move(cal, old.uid, 10)
+    assert caught.value.look_for == {"uid": old.uid, "start": at(10)}

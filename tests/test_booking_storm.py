@@ -1,0 +1,115 @@
+"""Thousands of `book()` calls against a server in trouble: one booking for each success, none for any failure."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+from witness import MONDAY
+
+from calcom_async import Calcom, TokenBucket
+from calcom_async.booking import MARK, book
+from calcom_async.models import Attendee, Booking
+from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox.event_types import new_event_type
+from calcom_async.sandbox.seed import new_user
+
+CALLS = int(os.environ.get("CALCOM_ASYNC_STORM", "500"))
+AT_ONCE = 50
+CHECKED_FIRST = 20
+"""One call in so many searches for its slot first; a search costs the sandbox more than all the rest."""
+RIVALS = 10
+"""One call in so many asks for the time of the one before."""
+ALWAYS = [{"days": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]}]
+KINDS: tuple[dict[str, Any], ...] = (
+    {},
+    {"confirmationPolicy": {"type": "always", "blockUnconfirmedBookingsInBooker": True}},
+    {"seats": {"seatsPerTimeSlot": 1, "showAttendeeInfo": True, "showAvailabilityCount": True}},
+)
+TROUBLE: tuple[dict[str, Any], ...] = (
+    {"cut": "before"},
+    {"cut": "after"},
+    {"status": 503},
+    {"slow": 2.0},
+    {"status": 429, "headers": {"Retry-After": "0.01"}},
+)
+
+
+def prepared(sandbox: Sandbox) -> list[int]:
+    """A host who never sleeps for each kind of event type, and trouble in five of a hundred requests."""
+    event_types = []
+    for number, kind in enumerate(KINDS):
+        host = new_user(sandbox.store, 100 + number, f"host{number}", f"Host {number}", "UTC")
+        hours = {"availability": [day | {"startTime": "00:00", "endTime": "23:59"} for day in ALWAYS]}
+        sandbox.store.schedules[host["default_schedule_id"]] |= hours
+        body = {"title": "Chat", "slug": "chat", "lengthInMinutes": 15, "minimumBookingNotice": 0} | kind
+        event_types.append(new_event_type(sandbox.store, host["id"], body)["id"])
+        sandbox.store.api_keys[f"cal_host_{number}"] = host["id"]
+    for trouble in TROUBLE:
+        sandbox.faults.add("*", "/v2/*", probability=0.01, **trouble)
+    return event_types
+
+
+def wish(number: int, event_types: list[int]) -> dict[str, Any]:
+    time = number - 1 if number % RIVALS == RIVALS - 1 else number
+    start = MONDAY + timedelta(days=1, minutes=15 * (time // len(KINDS)))
+    email = f"v{number}@visitors.test"
+    attendee = Attendee(name=f"V{number}", email=email, time_zone="UTC")
+    kind = time % len(KINDS)
+    return {
+        "start": start,
+        "attendee": attendee,
+        "event_type_id": event_types[kind],
+        "check": not number % CHECKED_FIRST,
+    }
+
+
+async def storm(sandbox: Sandbox, calls: int) -> list[Booking | BaseException]:
+    event_types = prepared(sandbox)
+    turn = asyncio.Semaphore(AT_ONCE)
+    options: dict[str, Any] = {"base_url": sandbox.url, "backoff_base": 0, "timeout": 1.5}
+    clients = [
+        Calcom(f"cal_host_{kind}", limiter=TokenBucket(1_000_000, window=0.01), **options) for kind in range(len(KINDS))
+    ]
+
+    async def one(number: int) -> Booking:
+        async with turn:
+            asked = wish(number, event_types)
+            cal = clients[event_types.index(asked["event_type_id"])]
+            return await book(cal.bookings, cal.slots, cal.event_types, pause=0, **asked)
+
+    async with clients[0], clients[1], clients[2]:
+        return await asyncio.gather(*map(one, range(calls)), return_exceptions=True)
+
+
+def marks(sandbox: Sandbox) -> Counter[str]:
+    """How many bookings or seats stand under each mark."""
+    live = [one for one in sandbox.store.bookings.values() if one.status in {"accepted", "pending"}]
+    return Counter(
+        holder[MARK] for one in live for holder in (one.metadata, *(s["metadata"] for s in one.seats)) if MARK in holder
+    )
+
+
+def mark_of(booking: Booking) -> str:
+    return booking.metadata[MARK] if booking.metadata else booking.attendees[-1].metadata[MARK]
+
+
+async def test_a_storm():
+    """As many bookings stand as calls have succeeded, each call's own; failures leave nothing, none is unknown."""
+    with Sandbox(now=MONDAY, race_window=0.001) as sandbox:
+        results = await storm(sandbox, CALLS)
+        made = [one for one in results if isinstance(one, Booking)]
+        failed = Counter(type(one).__name__ for one in results if not isinstance(one, Booking))
+        assert marks(sandbox) == Counter(map(mark_of, made))
+        assert set(failed) <= {"SlotTakenError"}
+        event_types = sorted({one.event_type_id for one in sandbox.store.bookings.values()})
+        wishes = [wish(number, event_types) for number in range(CALLS)]
+        assert {(one.event_type_id, one.start) for one in sandbox.store.bookings.values()} == {
+            (one["event_type_id"], one["start"]) for one in wishes
+        }
+        assert failed["SlotTakenError"] <= CALLS // RIVALS
+        assert sandbox.faults.fired > CALLS / 50
+        assert sandbox.failures == []
