@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 from urllib.parse import unquote
 from weakref import WeakValueDictionary
 
@@ -16,17 +16,22 @@ from calcom_async.auth import ApiKey, Credentials
 from calcom_async.config import Config
 from calcom_async.errors import ConfigError, InvalidRequestError
 from calcom_async.events import Event, Observer
-from calcom_async.limiter import Limiter, TokenBucket
+from calcom_async.limiter import DEFAULT, Limiter, TokenBucket
 from calcom_async.middleware import RetryBudget, authorized, limited, observed, retrying
 from calcom_async.resources._base import Channel
 from calcom_async.transport import Transport
 from calcom_async.wire import Request, decode, encode, query_string
 
 if TYPE_CHECKING:
+    from datetime import date, datetime
+
     import aiohttp
 
+    from calcom_async.booking import RescheduleFields
+    from calcom_async.errors import CalcomError
+    from calcom_async.models.bookings import Attendee, Booking
     from calcom_async.resources.api_keys import ApiKeys
-    from calcom_async.resources.bookings import Bookings
+    from calcom_async.resources.bookings import BookingFields, Bookings
     from calcom_async.resources.calendars import Calendars
     from calcom_async.resources.conferencing import Conferencing
     from calcom_async.resources.event_types import EventTypes
@@ -41,6 +46,7 @@ if TYPE_CHECKING:
     from calcom_async.resources.teams import Team, Teams
     from calcom_async.resources.verified_resources import VerifiedResources
     from calcom_async.resources.webhooks import Webhooks
+    from calcom_async.watch import SlotQuery, SlotWatcher
 
 VERSION_BY_PATH = {
     "bookings": "2024-08-13",
@@ -199,6 +205,105 @@ class Calcom:
             )
         )
         return decode(Any, response.body) if response.body else None
+
+    # What is more than one call: made of the resources below, with the same limits, repeats and errors.
+
+    @overload
+    async def book(
+        self,
+        *,
+        start: datetime,
+        attendee: Attendee,
+        recurrence_count: int,
+        check: bool = ...,
+        reserve: bool = ...,
+        deadline: float | None = ...,
+        **fields: Unpack[BookingFields],
+    ) -> list[Booking]: ...
+    @overload
+    async def book(
+        self,
+        *,
+        start: datetime,
+        attendee: Attendee,
+        check: bool = ...,
+        reserve: bool = ...,
+        deadline: float | None = ...,
+        **fields: Unpack[BookingFields],
+    ) -> Booking: ...
+    async def book(self, *, start: datetime, attendee: Attendee, deadline: float | None = None, **wish: Any) -> Any:
+        """Book once and know the outcome: `bookings.create` with the slot checked and a lost answer looked for.
+
+        A time that is not free is a `SlotTakenError` with `alternatives`; `UnknownOutcomeError` says what to look for
+        where no look-up helps; any other error means that nothing was booked. `reserve=True` hides the slot meanwhile,
+        `check=False` saves the search and books times off the raster. Of a series all is booked, or nothing. `deadline`
+        is `Config.deadline` unless given. With `metadata={"calcom_async_request": "order-7"}` a later call finds the
+        booking of an earlier one.
+        """
+        from calcom_async.booking import book
+
+        deadline = self.config.deadline if deadline is None else deadline
+        how = {"deadline": deadline, "pause": self.config.backoff_base, **wish}
+        return await book(self.bookings, self.slots, self.event_types, start=start, attendee=attendee, **how)
+
+    async def reschedule(
+        self, uid: str, *, start: datetime, deadline: float | None = None, **fields: Unpack[RescheduleFields]
+    ) -> Booking:
+        """Move a booking, or one seat, once; returns the booking as it is now, under its new `uid`.
+
+        A `uid` from before an earlier move stands for what the booking has become. A lost answer is settled by the
+        chain of moves; a time that is not free is a `SlotTakenError`.
+        """
+        from calcom_async.booking import reschedule
+
+        deadline = self.config.deadline if deadline is None else deadline
+        pause = self.config.backoff_base
+        return await reschedule(self.bookings, self.slots, uid, start=start, deadline=deadline, pause=pause, **fields)
+
+    def watch_slots(
+        self,
+        targets: Iterable[int | SlotQuery] | Mapping[Any, int | SlotQuery],
+        *,
+        start: date | datetime | None = None,
+        end: date | datetime | None = None,
+        days: float | None = None,
+        every: float = 60.0,
+        share: float = 0.9,
+        on_error: Callable[[SlotQuery, CalcomError], object] | None = None,
+    ) -> SlotWatcher:
+        """Watch event types, and iterate over what opens and closes: `async for change in cal.watch_slots([1, 2])`.
+
+        `targets` are ids and `SlotQuery` objects, or a mapping that names them; equal ones cost one search. The range
+        is `start` to `end` (a date includes its day), or `days` from `start` on, 14 unless told; without `start` it
+        moves with the clock. The first change of a key is all that is free (`change.first`). Slots whose time has come
+        pass in silence; those that a moving range reaches have opened. Whoever reads slowly gets merged changes.
+
+        Each is searched `every` so many seconds, with at most `share` of the rate limit, behind all other calls of this
+        client. If that is not enough, a `StalenessWarning` and `.staleness` tell how old the news may be. Errors that
+        may pass go to `on_error`, else to the log; others are raised in the loop. A loop that is left cleans up by
+        itself; to stop at a certain point, `contextlib.aclosing` or `await watcher.aclose()`.
+        """
+        from calcom_async.watch import SlotWatcher
+
+        polls = self.with_priority(self.config.priority + 1)
+        return SlotWatcher(
+            targets,
+            polls.slots.search,
+            start=start,
+            end=end,
+            days=days,
+            every=every,
+            share=share,
+            rate=self._calls_a_second,
+            on_error=on_error,
+        )
+
+    def _calls_a_second(self) -> float:
+        """What the limit of these credentials allows, as far as is known."""
+        caller = f"{self.config.base_url} {self.credentials.fingerprint}"
+        known = [one for one in self.limiter.snapshot() if (one.key, one.name) == (caller, DEFAULT)]
+        start = self.config.rate_limit or self.credentials.budget
+        return known[0].limit / known[0].window if known else start / 60
 
     def stats(self) -> Stats:
         """A snapshot of the counts, the limiter and the connections."""

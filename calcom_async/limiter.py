@@ -64,6 +64,8 @@ class BucketStats(msgspec.Struct, frozen=True):
     blocked: float
     opens_in: float
     """Seconds until the next one may go, if no answer comes before."""
+    window: float = 60.0
+    """Seconds in which the limit counts."""
 
 
 class Limiter(Protocol):
@@ -200,6 +202,7 @@ class Ledger:
             waiting=waiting,
             blocked=max(0.0, self.blocked_until - now),
             opens_in=max(0.0, self.ready_at(now) - now),
+            window=self.gauges[roomiest].window,
         )
 
 

@@ -476,7 +476,16 @@ def test_a_wait_for_the_limit_is_shown_and_can_be_interrupted(tmp_path: Path) ->
 
 def standing(**changes: Any) -> Stats:
     bucket = SimpleNamespace(
-        **{"blocked": 0.0, "waiting": 0, "in_flight": 0, "opens_in": 0.0, "limit": 120, "available": 9, **changes}
+        **{
+            "blocked": 0.0,
+            "waiting": 0,
+            "in_flight": 0,
+            "opens_in": 0.0,
+            "limit": 120,
+            "window": 60.0,
+            "available": 9,
+            **changes,
+        }
     )
     return Stats(requests=1, retries=0, waits=0, refused=0, pages=0, seconds_waited=0, connections=0, limits=[bucket])
 

@@ -24,8 +24,9 @@ LAYERS: tuple[str, ...] = (
     "limiter redis_limiter auth",
     "middleware transport pages",
     "resources",
+    "cache booking watch",
     "client",
-    "cache booking webhooks watch export",
+    "webhooks export",
     "pytest_plugin cli",
     "__main__",
 )

@@ -8,19 +8,24 @@ import inspect
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis_server
+from aiohttp import ClientSession, web
 from distributed import LocalCluster
 from typer.testing import CliRunner
 
-from calcom_async import BadRequestError, Calcom
+from calcom_async import BadRequestError, Calcom, sign
 from calcom_async.cli import app
+from calcom_async.models import Attendee
 from calcom_async.sandbox import Sandbox
 
+ADA = Attendee(name="Ada", email="ada@example.com", time_zone="Europe/Rome")
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
 PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 SHELL = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
@@ -33,6 +38,7 @@ def sandbox(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "exports").mkdir()
     (tmp_path / "accounts.csv").write_text("name,api_key\nana,cal_sandbox\nbo,cal_sandbox_bo\n")
+    monkeypatch.setenv("CAL_WEBHOOK_SECRET", "whsec_of_a_reader")
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     with Sandbox(bookings=300) as server:
@@ -41,18 +47,61 @@ def sandbox(monkeypatch, tmp_path):
         yield server
 
 
-async def _run(block: str, sandbox: Sandbox) -> dict[str, object]:
+async def _run(block: str, sandbox: Sandbox) -> dict[str, Any]:
     """Run a block that may await at its top level, with `cal` open, as the text around it says."""
     code = compile(block, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
-        names: dict[str, object] = {"cal": cal}
+        names: dict[str, Any] = {"cal": cal, "__name__": "readme"}
         result = eval(code, names)
         if inspect.isawaitable(result):
             await result
-        for name, test in list(names.items()):
-            if name.startswith("test_"):
-                await test(sandbox, lambda: Calcom(sandbox.api_key, base_url=sandbox.url))
+        await _use(names, cal, sandbox)
     return names
+
+
+async def _use(names: dict[str, Any], cal: Calcom, sandbox: Sandbox) -> None:
+    """Do with what a block defines what a reader would do with it."""
+    for name, thing in list(names.items()):
+        if name.startswith("test_"):
+            sandbox.store.bookings.clear()
+            await thing(sandbox, lambda: Calcom(sandbox.api_key, base_url=sandbox.url))
+        elif name == "app":
+            await _visit(thing)
+        elif name == "notify":
+            await _be_told(thing, cal)
+
+
+async def _visit(app: web.Application) -> None:
+    """Serve an application, and make the request that each of its routes is for."""
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0]
+    body = b'{"triggerEvent":"BOOKING_CREATED","createdAt":"2026-11-22T10:00:00Z","payload":{"uid":"u","title":"t"}}'
+    signed = {"X-Cal-Signature-256": sign(body, os.environ["CAL_WEBHOOK_SECRET"])}
+    async with ClientSession(f"http://{host}:{port}") as visitor:
+        for method, path, data in (("GET", "/free/1", None), ("POST", "/cal", body)):
+            if any(route.method == method for route in app.router.routes()):
+                async with visitor.request(method, path, data=data, headers=signed) as answer:
+                    assert answer.status == 200, await answer.text()
+    await runner.cleanup()
+
+
+async def _be_told(notify: Callable[..., Awaitable[None]], cal: Calcom) -> None:
+    """Watch while a booking is made and cancelled, until it is told that its time is free again."""
+    told: asyncio.Queue[str] = asyncio.Queue()
+    watching = asyncio.create_task(notify(cal, told.put))
+    now = datetime.now(UTC)
+    slot = await cal.slots.first_available(event_type_id=1, start=now + timedelta(days=2), end=now + timedelta(days=9))
+    assert slot
+    while told.empty():
+        booking = await cal.book(start=slot.start, event_type_id=1, attendee=ADA)
+        await asyncio.sleep(0.1)
+        await cal.bookings.cancel(booking.uid, reason="it was a test")
+        await asyncio.sleep(0.1)
+    assert "free again: event type 1" in await told.get()
+    watching.cancel()
+    await asyncio.wait([watching])
 
 
 @contextmanager
@@ -60,6 +109,7 @@ def _here(block: str, folder: Path) -> Iterator[str]:
     """The block with servers and a folder that the tests have, where it names those of a reader."""
     if ("redis" in block or "dask" in block) and not redis_server.is_available():
         pytest.skip(redis_server.MISSING)
+    block = block.replace("every=60", "every=0.05")
     if "redis://localhost" in block:
         block = block.replace("redis://localhost", redis_server.session_url())
     if "dask" not in block:

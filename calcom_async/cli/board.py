@@ -16,8 +16,6 @@ from calcom_async.events import Event
 from calcom_async.export import Progress as Count
 from calcom_async.limiter import BucketStats
 
-A_MINUTE = 60.0
-
 
 class Board:
     """Rows, rate, calls left, time to go; and what is being waited for, so that a pause does not look like the end."""
@@ -118,5 +116,5 @@ class Board:
         seconds = (total - rows) * passed / rows
         if self._limit:
             beyond = (total - rows) * self.requests / rows - self._limit.available
-            seconds = max(seconds, beyond / self._limit.limit * A_MINUTE)
+            seconds = max(seconds, beyond / self._limit.limit * self._limit.window)
         return f"{timedelta(seconds=round(seconds))} to go"

@@ -89,6 +89,10 @@ async def _note(request: Request) -> Response:
     raise _Noted(request)
 
 
+COMPOSED = {"ensure", "first_available", "search_many"}
+"""Methods that are made of others: they are no operation of their own."""
+
+
 def calls() -> Iterator[Call]:
     """Every call that the client can make."""
     client = SimpleNamespace(_channel=Channel(_note, Observer(None)), credentials=None)
@@ -117,7 +121,7 @@ def _of_resource(spelling: str, resource: Resource) -> Iterator[Call]:
             continue
         if isinstance(member, property):
             yield from _of_resource(f"{spelling}.{name}", getattr(resource, name))
-        elif inspect.isfunction(member):
+        elif inspect.isfunction(member) and name not in COMPOSED:
             yield from _of_method(f"{spelling}.{name}", getattr(resource, name), member)
 
 

@@ -1,0 +1,634 @@
+"""The watcher: ranges and differences as values, what a reader is told, what ends a watch, what it leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable, Iterable
+from contextlib import aclosing, suppress
+from datetime import date, datetime, timedelta, timezone
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from virtual_time import run
+from witness import MONDAY, SIXTY, THIRTY, at, book
+
+from calcom_async import (
+    BadRequestError,
+    Calcom,
+    CalcomError,
+    ConnectionFailedError,
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+    RateLimitedError,
+    ServerError,
+    TimedOutError,
+    TokenBucket,
+    UnauthorizedError,
+)
+from calcom_async.models.slots import Slot, SlotDays
+from calcom_async.sandbox import Sandbox
+from calcom_async.watch import (
+    DAY,
+    MONTH,
+    SlotChange,
+    SlotQuery,
+    SlotWatcher,
+    Span,
+    Window,
+    asked,
+    diff,
+    free_in,
+    split,
+)
+
+SECOND = timedelta(seconds=1)
+
+
+def free(*hours: float, **fields: Any) -> dict[datetime, Slot]:
+    """Slots of Wednesday by start."""
+    return {at(hour): Slot(start=at(hour), **fields) for hour in hours}
+
+
+def hours(slots: Iterable[Slot]) -> list[float]:
+    return [slot.start.hour + slot.start.minute / 60 for slot in slots]
+
+
+class Shown:
+    """A `search` that answers the free hours of Wednesday in `free`, or fails as `trouble` says; it counts."""
+
+    def __init__(self, *hours: float) -> None:
+        self.free: list[float] = [*hours]
+        self.trouble: list[Exception] = []
+        self.asked: list[dict[str, Any]] = []
+        self.times: list[float] = []
+        self.seconds = 0.1
+
+    async def __call__(self, **query: Any) -> SlotDays:
+        self.asked.append(query)
+        self.times.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(self.seconds)
+        if self.trouble:
+            raise self.trouble.pop(0)
+        return SlotDays({date(2026, 11, 4): [*free(*self.free).values()]})
+
+
+def clock() -> datetime:
+    """Monday morning, and on as the loop's time does."""
+    return MONDAY + timedelta(seconds=asyncio.get_running_loop().time())
+
+
+def watching(search: Any, targets: Any = (THIRTY,), **options: Any) -> SlotWatcher:
+    return SlotWatcher(targets, search, **{"days": 7, "clock": clock, "random": lambda: 0.0} | options)
+
+
+async def changes(watcher: SlotWatcher, number: int) -> list[SlotChange]:
+    """The next so many; then the loop is left."""
+    async with aclosing(aiter(watcher)) as reading:
+        return [await anext(reading) for _ in range(number)]
+
+
+async def read_for(watcher: SlotWatcher, seconds: float) -> list[SlotChange]:
+    """What is told in that time."""
+    heard: list[SlotChange] = []
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds), aclosing(aiter(watcher)) as reading:
+            async for change in reading:
+                heard.append(change)  # noqa: PERF401 - what was read before the time is over counts
+    return heard
+
+
+def refused(kind: type[Any], status: int, **more: Any) -> CalcomError:
+    error: CalcomError = kind("no", status=status, **more)
+    return error
+
+
+class TestRanges:
+    """Pure arithmetic on times."""
+
+    @given(length=st.timedeltas(timedelta(minutes=1), timedelta(days=800)), now=st.integers(0, 10**6))
+    def test_parts_cover_the_whole(self, length: timedelta, now: int) -> None:
+        """Parts follow each other without gap or overlap, none is over a month by a day, and none could be saved."""
+        start = MONDAY + timedelta(seconds=now)
+        parts = split(Span(start, start + length))
+        assert parts[0].start == start
+        assert parts[-1].end == start + length
+        assert all(one.end == other.start for one, other in pairwise(parts))
+        assert all(part.start < part.end <= part.start + MONTH + DAY for part in parts)
+        assert len(parts) - 1 < length / MONTH
+
+    def test_a_day_more_is_asked_than_wanted(self) -> None:
+        """On every border but the start of the whole: the server cuts slots that lie across, and its last day."""
+        whole = Span(at(0, 4), at(0, 4) + 40 * DAY)
+        first, second = split(whole)
+        assert asked(first, whole) == (whole.start, first.end + DAY - SECOND)
+        assert asked(second, whole) == (second.start - DAY, whole.end + DAY - SECOND)
+
+    @given(seed=st.randoms(), days=st.integers(1, 100))
+    def test_the_merged_parts_are_the_whole(self, seed: Any, days: int) -> None:
+        """Each slot wholly inside the range comes from exactly one part, wherever the borders are."""
+        whole = Span(at(9), at(9) + days * DAY)
+        every = timedelta(minutes=seed.choice([7, 45, 300]))
+        slots = [Slot(start=at(0, 2) + n * every, end=at(0, 2) + (n + 1) * every) for n in range(2000)]
+        merged: list[datetime] = []
+        for part in split(whole):
+            start, end = asked(part, whole)
+            merged += free_in([one for one in slots if start <= one.start and one.end <= end], part, whole)
+        assert merged == [one.start for one in slots if whole.start <= one.start and one.end <= whole.end]
+
+    def test_an_open_range_moves_with_the_clock(self) -> None:
+        """Without a start it begins in the present minute; what has passed of a fixed one is not asked for again."""
+        assert Window(None, None, 7 * DAY).at(at(9) + 59 * SECOND) == (at(9), at(9, 11))
+        assert Window(at(9), at(9, 20), DAY).at(at(0, 2)) == (at(9), at(9, 20))
+        assert Window(at(9), at(9, 20), DAY).at(at(9, 10)) == (at(9, 10), at(9, 20))
+
+    def test_full_seats_are_not_free(self) -> None:
+        """A seated slot without seats stays in the server's list, and is none of ours."""
+        span = Span(at(8), at(18))
+        slots = [Slot(start=at(9), seats_remaining=0), Slot(start=at(10), seats_remaining=1), Slot(start=at(11))]
+        assert hours(free_in(slots, span, span).values()) == [10, 11]
+
+
+class TestDifferences:
+    """What is news."""
+
+    def test_by_start_and_in_order(self) -> None:
+        """Opened and closed slots, each from early to late."""
+        opened, closed = diff(free(9, 10, 16), free(15, 10, 14), at(8))
+        assert (hours(opened), hours(closed)) == ([14, 15], [9, 16])
+
+    def test_the_same_instant_in_another_zone_is_the_same_slot(self) -> None:
+        """Times compare by instant."""
+        rome = timezone(timedelta(hours=1))
+        same = {start.astimezone(rome): Slot(start=start.astimezone(rome)) for start in free(9, 10)}
+        assert diff(free(9, 10), same, at(8)) == ((), ())
+
+    def test_a_slot_whose_time_has_come_has_not_closed(self) -> None:
+        """Only what lies ahead can close."""
+        opened, closed = diff(free(9, 9.5, 10), {}, at(9.5))
+        assert (hours(opened), hours(closed)) == ([], [10])
+
+
+class TestReading:
+    """What whoever reads is told."""
+
+    def test_the_first_look_is_all_that_is_free(self) -> None:
+        """It comes as opened, marked as first, also where nothing is free."""
+
+        async def main() -> None:
+            one, other = await changes(watching(Shown(9, 10)), 1), await changes(watching(Shown()), 1)
+            assert (one[0].first, hours(one[0].opened), one[0].closed) == (True, [9, 10], ())
+            assert (other[0].first, other[0].opened) == (True, ())
+
+        run(main())
+
+    def test_later_looks_tell_what_opened_and_closed(self) -> None:
+        """With the moment of the look, and of the last one at which it was not so; looks without news are silent."""
+
+        async def main() -> None:
+            search = Shown(9, 10)
+            watcher = watching(search, every=60)
+            asyncio.get_running_loop().call_later(150, setattr, search, "free", [10, 11])
+            first, second = await changes(watcher, 2)
+            assert (second.key, second.query, second.first) == (THIRTY, SlotQuery(event_type_id=THIRTY), False)
+            assert (hours(second.opened), hours(second.closed)) == ([11], [9])
+            assert second.seen_at - first.seen_at == timedelta(seconds=180)
+            assert second.seen_at - second.since == timedelta(seconds=60)
+            assert hours(watcher.snapshot()[THIRTY]) == [10, 11]
+
+        run(main(), start=0.0)
+
+    def test_changes_that_wait_are_merged(self) -> None:
+        """Somebody who reads after five looks gets one change of the key; what came and went is not in it."""
+
+        async def main() -> None:
+            search = Shown(9)
+            watcher = watching(search)
+            async with aclosing(aiter(watcher)) as reading:
+                await anext(reading)
+                await asyncio.sleep(30)  # to be between two looks
+                for search.free in ([9, 10], [10, 11], [11], [11, 12]):
+                    await asyncio.sleep(60)
+                assert watcher.stats().unread == 1
+                await asyncio.sleep(60)
+                change = await anext(reading)
+            assert (hours(change.opened), hours(change.closed)) == ([11, 12], [9])
+            assert change.seen_at - change.since == timedelta(seconds=300)
+
+        run(main(), start=0.0)
+
+    def test_what_opens_and_closes_unread_never_was(self) -> None:
+        """The change is taken back, and the next one comes alone."""
+
+        async def main() -> None:
+            search = Shown(9)
+            watcher = watching(search)
+            async with aclosing(aiter(watcher)) as reading:
+                await anext(reading)
+                await asyncio.sleep(30)  # to be between two looks
+                for search.free in ([9, 10], [9]):
+                    await asyncio.sleep(60)
+                await asyncio.sleep(60)
+                assert watcher.stats().unread == 0
+                search.free = []
+                change = await anext(reading)
+            assert (change.opened, hours(change.closed)) == ((), [9])
+
+        run(main(), start=0.0)
+
+    def test_one_who_comes_back_hears_what_changed_since(self) -> None:
+        """Nothing is polled between two loops, and nothing told twice."""
+
+        async def main() -> None:
+            search = Shown(9)
+            watcher = watching(search)
+            async for change in watcher:
+                assert change.first
+                break
+            await asyncio.sleep(600)
+            assert len(search.times) == 1
+            search.free = [10]
+            [change] = await read_for(watcher, 100)
+            assert (change.first, hours(change.opened), hours(change.closed)) == (False, [10], [9])
+
+        run(main(), start=0.0)
+
+    def test_loops_follow_each_other_at_once(self) -> None:
+        """A loop that begins while the one before it is still being left is not harmed by that."""
+
+        async def main() -> None:
+            search = Shown(9)
+            watcher = watching(search)
+            for search.free in ([9], [10], [11]):
+                async for change in watcher:
+                    assert hours(change.opened) == search.free
+                    break
+
+        run(main(), start=0.0)
+
+    def test_a_watcher_serves_in_another_event_loop(self) -> None:
+        """It goes on with what it knows, whatever the new loop's clock says."""
+        search = Shown(9)
+        watcher = watching(search)
+        assert len(run(read_for(watcher, 100), start=5000.0)) == 1
+        assert run(read_for(watcher, 100), start=0.0) == []
+        search.free = [10]
+        [change] = run(read_for(watcher, 100), start=9000.0)
+        assert (change.first, hours(change.opened)) == (False, [10])
+
+    def test_closing_ends_the_loop_that_reads(self) -> None:
+        """Also from its own body, and with changes still unread."""
+
+        async def main() -> None:
+            watcher = watching(Shown(9), [1, 2, 3])
+            heard = []
+            async for change in watcher:
+                heard.append(change.key)
+                await asyncio.sleep(1)
+                await watcher.aclose()
+            assert heard == [1]
+            await watcher.aclose()
+
+        run(main(), start=0.0)
+
+    def test_the_watch_ends_with_its_range(self) -> None:
+        """When the last moment of a fixed range has passed there is nothing more to see."""
+
+        async def main() -> None:
+            search = Shown(9)
+            heard = [one async for one in watching(search, start=MONDAY, end=MONDAY + timedelta(minutes=5), days=None)]
+            assert heard == [heard[0]]
+            assert len(search.times) == 5
+
+        run(main(), start=0.0)
+
+    def test_slots_pass_in_silence(self) -> None:
+        """A moving range loses the slots whose time has come without a word, and tells of those that come into it."""
+
+        async def main() -> list[SlotChange]:
+            return await read_for(watching(Shown(9, 10, 20), days=2), 2 * 86400)
+
+        first, *later = run(main(), start=0.0)
+        assert hours(first.opened) == []
+        assert [(hours(one.opened), one.closed) for one in later] == [([9], ()), ([10], ()), ([20], ())]
+
+
+class TestQueries:
+    """What is asked, and how often."""
+
+    def test_keys_with_the_same_query_cost_one_request(self) -> None:
+        """Two names, one search; each name gets its change."""
+
+        async def main() -> None:
+            search = Shown(9)
+            named = {"ana": 1, "bo": SlotQuery(event_type_id=1), "cy": 2}
+            heard = await read_for(watching(search, named), 59)
+            assert [one.key for one in heard] == ["ana", "bo", "cy"]
+            assert [one["event_type_id"] for one in search.asked] == [1, 2]
+
+        run(main(), start=0.0)
+
+    def test_a_query_carries_all_that_makes_it_another(self) -> None:
+        """Slug, user, length and zone are sent as they are given; ranges are asked for, so that slots have ends."""
+
+        async def main() -> None:
+            search = Shown(9)
+            query = SlotQuery(usernames=["ana", "bo"], organization_slug="acme", duration=45, time_zone="Europe/Rome")
+            [change] = await changes(
+                watching(search, [query], start=date(2026, 11, 4), end=date(2026, 11, 5), days=None), 1
+            )
+            assert change.key is query
+            assert search.asked == [
+                {"usernames": ("ana", "bo"), "organization_slug": "acme", "duration": 45, "time_zone": "Europe/Rome",
+                 "ranges": True, "start": at(0, 4), "end": at(0, 7) - SECOND}
+            ]  # fmt: skip
+
+        run(main(), start=0.0)
+
+    def test_months_are_asked_one_after_the_other(self) -> None:
+        """A year is twelve searches, their slots one change, and they count twelve times against the limit."""
+
+        async def main() -> None:
+            search = Shown(9)
+            watcher = watching(search, days=365, rate=lambda: 1.0)
+            assert watcher.staleness == pytest.approx(67)
+            heard = await read_for(watcher, 59)
+            assert len(search.asked) == 12
+            assert hours(heard[0].opened) == [9]
+
+        run(main(), start=0.0)
+
+    def test_one_poll_of_a_query_at_a_time(self) -> None:
+        """Answers that take longer than the interval make the next look late, and that is told."""
+
+        async def main() -> None:
+            search = Shown(9)
+            search.seconds = 100
+            watcher = watching(search)
+            await read_for(watcher, 450)
+            assert search.times == [0, 100, 200, 300, 400]
+            assert watcher.staleness == pytest.approx(111)
+
+        with pytest.warns(UserWarning, match="each is looked at within 111 s"):
+            run(main(), start=0.0)
+
+    def test_a_few_go_at_once_and_the_others_at_the_pace_of_the_limit(self) -> None:
+        """In the order given: what some seconds of the limit carry at first, then one after the other."""
+
+        async def main() -> None:
+            search = Shown(9)
+            await read_for(watching(search, range(1, 11), rate=lambda: 1.0, share=1), 10)
+            assert search.times == [0] * 7 + [1, 2, 3]
+            assert [one["event_type_id"] for one in search.asked] == [*range(1, 11)]
+
+        run(main(), start=0.0)
+
+    def test_jitter_only_brings_forward(self) -> None:
+        """Pauses lie between nine tenths of the interval and the whole of it, as the dice say."""
+
+        async def main() -> None:
+            search, dice = Shown(9), iter([0.0, 0.5, 1.0, 0.0])
+            await read_for(watching(search, random=lambda: next(dice)), 230)
+            assert search.times == pytest.approx([0, 60, 117, 171])
+
+        run(main(), start=0.0)
+
+    @pytest.mark.parametrize(
+        ("options", "complaint"),
+        [
+            ({"targets": []}, "nothing to watch"),
+            ({"targets": ["intro"]}, "not 'intro'"),
+            ({"every": 0}, "every"),
+            ({"every": float("inf")}, "every"),
+            ({"share": 1.5}, "share"),
+            ({"jitter": 1}, "jitter"),
+            ({"concurrency": 0}, "concurrency"),
+            ({"days": 0}, "days"),
+            ({"end": date(2026, 11, 5)}, "not both"),
+            ({"start": datetime(2026, 11, 5), "days": None}, "start has no time zone"),  # noqa: DTZ001
+            ({"start": date(2026, 11, 5), "end": date(2026, 11, 4), "days": None}, "ends before it starts"),
+        ],
+    )
+    def test_what_cannot_be_watched(self, options: dict[str, Any], complaint: str) -> None:
+        """Refused when it is made, with what is wrong."""
+        with pytest.raises(InvalidRequestError, match=complaint):
+            watching(Shown(), **options)
+
+
+class TestTrouble:
+    """Errors that pass and errors that do not."""
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            refused(ServerError, 502),
+            refused(RateLimitedError, 429, retry_after=5),
+            TimedOutError("late", sent=True),
+            ConnectionFailedError("cut", sent=True),
+        ],
+        ids=lambda error: type(error).__name__,
+    )
+    def test_what_may_pass_does_not_end_the_watch(self, error: CalcomError) -> None:
+        """It is told, the pauses double while it lasts, and then the watch goes on as if nothing had been."""
+        told: list[tuple[SlotQuery, CalcomError]] = []
+
+        async def main() -> None:
+            search = Shown(9)
+            watcher = watching(search, on_error=lambda *what: told.append(what))
+            search.trouble = [error] * 3
+            heard = await read_for(watcher, 200)
+            assert heard == []
+            assert watcher.stats().failing == {SlotQuery(event_type_id=THIRTY): error}
+            heard = await read_for(watcher, 100)
+            assert hours(heard[0].opened) == [9]
+            stats = watcher.stats()
+            assert (stats.failed, stats.failing) == (3, {})
+            assert search.times == [0, 60, 180, 200, 260]
+
+        run(main(), start=0.0)
+        assert told == [(SlotQuery(event_type_id=THIRTY), error)] * 3
+
+    def test_the_server_is_left_alone_as_long_as_it_says(self) -> None:
+        """A refusal that names its time is not asked again before."""
+
+        async def main() -> None:
+            search = Shown(9)
+            search.trouble = [refused(RateLimitedError, 429, retry_after=400)]
+            await read_for(watching(search, on_error=print), 450)
+            assert search.times == [0, 400]
+
+        run(main(), start=0.0)
+
+    def test_one_that_fails_does_not_hold_up_the_others(self, caplog: pytest.LogCaptureFixture) -> None:
+        """The other event type is looked at every minute; without `on_error` the log tells."""
+
+        async def search(*, event_type_id: int, **_: Any) -> SlotDays:
+            looks[event_type_id] += 1
+            if event_type_id == 1:
+                raise refused(ServerError, 500)
+            return SlotDays({})
+
+        looks = {1: 0, 2: 0}
+        run(read_for(watching(search, [1, 2]), 1805), start=0.0)
+        assert looks == {1: 8, 2: 31}
+        assert "no slots of SlotQuery(event_type_id=1), will try again: 500 no" in caplog.text
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            refused(BadRequestError, 400),
+            refused(UnauthorizedError, 401),
+            refused(ForbiddenError, 403),
+            refused(NotFoundError, 404),
+            ConnectionFailedError("untrusted", sent=False, passing=False),
+            InvalidRequestError("mixed"),
+        ],
+        ids=lambda error: type(error).__name__,
+    )
+    def test_what_will_not_pass_ends_the_watch(self, error: CalcomError) -> None:
+        """It is raised in the loop, after what was seen before it, and names the query."""
+
+        async def main() -> None:
+            search = Shown(9)
+            watcher = watching(search, [7, 8])
+            async with aclosing(aiter(watcher)) as reading:
+                assert (await anext(reading)).first
+                search.trouble = [error]
+                assert (await anext(reading)).key == 8
+                with pytest.raises(type(error)) as raised:
+                    await anext(reading)
+            assert raised.value.__notes__[-1] == "while watching SlotQuery(event_type_id=7)"
+            assert len(asyncio.all_tasks()) == 1
+
+        run(main(), start=0.0)
+
+    def test_an_error_of_the_callback_ends_the_watch(self) -> None:
+        """Raising in `on_error` is how to give up."""
+
+        def give_up(query: SlotQuery, error: CalcomError) -> None:
+            raise RuntimeError("enough")
+
+        async def main() -> None:
+            search = Shown()
+            search.trouble = [refused(ServerError, 500)]
+            with pytest.raises(RuntimeError, match="enough"):
+                await changes(watching(search, on_error=give_up), 1)
+
+        run(main())
+
+
+def nothing_left() -> bool:
+    """Whether this task is the only one and no timer is set."""
+    timers = [one for one in asyncio.get_running_loop()._scheduled if not one.cancelled()]
+    return len(asyncio.all_tasks()) == 1 and timers == []
+
+
+async def broken_off(watcher: SlotWatcher) -> None:
+    async for _ in watcher:
+        break
+
+
+async def cancelled(watcher: SlotWatcher) -> None:
+    reading = asyncio.ensure_future(read_for(watcher, 3600))
+    await asyncio.sleep(60.05)  # in the middle of a poll
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+
+
+async def closed(watcher: SlotWatcher) -> None:
+    reading = asyncio.ensure_future(read_for(watcher, 3600))
+    await asyncio.sleep(60.05)
+    await watcher.aclose()
+    assert len(await reading) == 2
+
+
+async def failed(watcher: SlotWatcher) -> None:
+    async def fail() -> None:
+        async for change in watcher:
+            raise KeyError(change.key)
+
+    with pytest.raises(KeyError):
+        await fail()
+
+
+@pytest.mark.parametrize("leave", [broken_off, cancelled, closed, failed])
+def test_nothing_is_left_behind(leave: Callable[[SlotWatcher], Any]) -> None:
+    """However the loop is left, no task and no timer of the watch survives it, and nothing is asked any more."""
+
+    async def main() -> None:
+        search = Shown(9)
+        await leave(watching(search, [1, 2]))
+        assert asyncio.get_running_loop().time() in {0.1, 60.05}, "nobody waits for an answer"
+        gc.collect()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert nothing_left()
+        asked = len(search.times)
+        await asyncio.sleep(600)
+        assert len(search.times) == asked
+
+    run(main(), start=0.0)
+
+
+# --- against a server
+
+EAGER = {"backoff_base": 0.001, "limiter": TokenBucket(1_000_000, window=0.01)}
+
+
+def watch(cal: Calcom, sandbox: Sandbox, targets: Any, **options: Any) -> SlotWatcher:
+    search = cal.with_priority(1).slots.search
+    day = {"start": date(2026, 11, 4), "end": date(2026, 11, 4)}
+    return SlotWatcher(targets, search, **{"every": 0.01, "clock": sandbox.clock.now, **day} | options)
+
+
+async def test_bookings_close_slots_and_cancelling_opens_them() -> None:
+    """A booking takes its time from all event types of the host, however they are named; each change is told once."""
+    with Sandbox(now=MONDAY) as sandbox:
+        async with Calcom(sandbox.api_key, base_url=sandbox.url, **EAGER) as cal:
+            by_slug = SlotQuery(event_type_slug="thirty", username="ana", time_zone="Asia/Tokyo")
+            keys = {THIRTY, SIXTY, by_slug}
+            watcher = watch(cal, sandbox, [THIRTY, SIXTY, by_slug])
+            async with asyncio.timeout(20), aclosing(aiter(watcher)) as reading:
+                firsts = {(await anext(reading)).key for _ in keys}
+                booking = await book(cal, 9)
+                taken = {one.key: one for one in [await anext(reading) for _ in keys]}
+                await cal.bookings.cancel(booking.uid, reason="Ill")
+                back = {one.key: one for one in [await anext(reading) for _ in keys]}
+    assert firsts == taken.keys() == back.keys() == keys
+    for closed, opened in zip(taken.values(), back.values(), strict=True):
+        assert (closed.opened, opened.closed) == ((), ())
+        assert closed.closed[0].start == opened.opened[0].start == at(9)
+        assert len(closed.closed) == len(opened.opened) == 1
+    assert sandbox.failures == []
+
+
+async def test_it_sees_what_a_search_shows() -> None:
+    """The first look at a day is what `search` answers for it, across a split of months too."""
+    with Sandbox(now=MONDAY) as sandbox:
+        async with Calcom(sandbox.api_key, base_url=sandbox.url, **EAGER) as cal:
+            for days in (1, 31, 100):
+                span = {"start": date(2026, 11, 4), "end": date(2026, 11, 3) + days * DAY}
+                [change] = await changes(watch(cal, sandbox, [SIXTY], **span), 1)
+                found = await cal.slots.search(event_type_id=SIXTY, ranges=True, **span)
+                assert change.opened == tuple(found.slots())
+
+
+async def test_faults_of_the_server_are_lived_through() -> None:
+    """Connections cut and a 502: the watch goes on; an unknown event type ends it."""
+    told: list[CalcomError] = []
+    with Sandbox(now=MONDAY) as sandbox:
+        async with Calcom(sandbox.api_key, base_url=sandbox.url, max_attempts=1, **EAGER) as cal:
+            for trouble in ({"cut": "before"}, {"status": 502}, {"cut": "after"}):
+                sandbox.faults.add("GET", "/v2/slots", **trouble)
+            watcher = watch(cal, sandbox, [THIRTY], on_error=lambda _, error: told.append(error))
+            async with asyncio.timeout(20):
+                [change] = await changes(watcher, 1)
+            assert change.first
+            assert [type(one) for one in told] == [ConnectionFailedError, ServerError, ConnectionFailedError]
+            with pytest.raises(NotFoundError, match="Event Type not found"):
+                await changes(watch(cal, sandbox, [4711]), 1)

@@ -1,0 +1,301 @@
+"""The watcher inside the rate limit: a scripted world behind a model of the server's throttler, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+from collections.abc import Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from test_limiter_simulation import QUICK, USUAL, Server, Tally, Throttle
+from virtual_time import VirtualTimeLoop, run
+
+from calcom_async.config import Config
+from calcom_async.errors import RateLimit, RateLimitedError
+from calcom_async.events import Observer
+from calcom_async.limiter import TokenBucket
+from calcom_async.middleware import limited
+from calcom_async.models.slots import Slot
+from calcom_async.resources._base import Channel
+from calcom_async.resources.slots import Slots
+from calcom_async.watch import SlotChange, SlotWatcher, StalenessWarning
+from calcom_async.wire import Request, Response, encode
+
+BEGINNING = datetime(2026, 11, 2, 8, tzinfo=UTC)
+HOUR = 3600.0
+WEEK = {"start": BEGINNING + timedelta(days=1), "end": BEGINNING + timedelta(days=8)}
+
+
+def seconds() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def clock() -> datetime:
+    return BEGINNING + timedelta(seconds=seconds())
+
+
+@dataclass
+class World:
+    """Which slots of which event types are free when, and everything that ever happened, by event type."""
+
+    starts: list[datetime]
+    events: dict[int, list[tuple[float, datetime, bool]]] = field(default_factory=dict)
+
+    @classmethod
+    def scripted(cls, types: int, seed: int, pauses: tuple[float, float] = (300.0, 900.0)) -> World:
+        """Slots that open and close at random; each event type rests between two events, so that a look tells all."""
+        dice = random.Random(seed)
+        world = cls([WEEK["start"] + timedelta(minutes=30 * number) for number in range(20)])
+        for event_type in range(1, types + 1):
+            free: set[datetime] = set()
+            events = world.events[event_type] = []
+            moment = dice.uniform(130.0, 400.0)
+            while moment < HOUR - 300:
+                start = dice.choice(world.starts)
+                free ^= {start}
+                events.append((moment, start, start in free))
+                moment += dice.uniform(*pauses)
+        return world
+
+    def free(self, event_type: int, now: float) -> list[datetime]:
+        last = {start: opened for moment, start, opened in self.events.get(event_type, []) if moment <= now}
+        return sorted(start for start, opened in last.items() if opened)
+
+
+class Cal:
+    """A client's way down, from `Slots` through the real limiter to a server that counts and knows the world."""
+
+    def __init__(self, world: World, server: Server) -> None:
+        self.world = world
+        self.server = server
+        self.limiter = TokenBucket()
+        self.tally = Tally()
+        self.looks: dict[int, list[float]] = {}
+        self.observer = Observer()
+        self.send = limited(self.exchange, self.limiter, Config(), self.observer)
+
+    def slots(self, priority: int) -> Slots:
+        return Slots(Channel(self.send, self.observer, {}, priority))
+
+    async def exchange(self, request: Request) -> Response:
+        refused, told = await self.server.answer(self.tally)
+        if refused:
+            raise RateLimitedError("no", retry_after=min(limit.reset for limit in told), rate_limits=told)
+        event_type = int(dict(pair.split("=") for pair in request.query.split("&"))["eventTypeId"])
+        self.looks.setdefault(event_type, []).append(seconds())
+        slots = [Slot(start=start) for start in self.world.free(event_type, seconds())]
+        return Response(200, headers(told), encode({"status": "success", "data": {"2026-11-03": slots}}))
+
+    def rate(self) -> float:
+        return next((one.limit for one in self.limiter.snapshot()), 120) / 60
+
+    def watcher(self, targets: Any, **options: Any) -> SlotWatcher:
+        dice = random.Random(7).random
+        options = {"rate": self.rate, "clock": clock, "random": dice, **WEEK} | options
+        return SlotWatcher(targets, self.slots(1).search, **options)
+
+
+def headers(told: list[RateLimit]) -> dict[str, str]:
+    """As the server writes them."""
+    return {
+        f"x-ratelimit-{word}-{limit.name}": str(value)
+        for limit in told
+        for word, value in (("limit", limit.limit), ("remaining", limit.remaining), ("reset", limit.reset))
+    }
+
+
+async def read(watcher: SlotWatcher, until: float, changes: list[SlotChange]) -> None:
+    """Keep what is told until then."""
+    try:
+        async with asyncio.timeout_at(until), aclosing(aiter(watcher)) as reading:
+            async for change in reading:
+                changes.append(change)  # noqa: PERF401 - what was read before the time is over counts
+    except TimeoutError:
+        assert seconds() >= until
+
+
+def an_hour(
+    types: int, *, throttle: Throttle | None = None, latency: tuple[float, float] = USUAL, **options: Any
+) -> tuple[Cal, list[SlotChange], SlotWatcher]:
+    """Watch that many event types for an hour: the client, what was told, and the watcher."""
+    cal = Cal(World.scripted(types, seed=1), Server(throttle or Throttle(), latency=latency, seed=1))
+    changes: list[SlotChange] = []
+
+    async def main() -> SlotWatcher:
+        watcher = cal.watcher(range(1, types + 1), **options)
+        await read(watcher, HOUR, changes)
+        return watcher
+
+    return cal, changes, run(main(), start=0.0)
+
+
+def told_by(change: SlotChange) -> Iterator[tuple[datetime, bool]]:
+    """Each start in a change, and whether it opened."""
+    yield from ((slot.start, False) for slot in change.closed)
+    yield from ((slot.start, True) for slot in change.opened)
+
+
+def longest_gap(cal: Cal) -> float:
+    """Between two looks at the same event type, at the start and at the end of the hour too."""
+    return max(later - earlier for looks in cal.looks.values() for earlier, later in pairwise([0.0, *looks, HOUR]))
+
+
+def assert_told_exactly(world: World, changes: list[SlotChange]) -> None:
+    """Each event of the world once and in the order of its event type, between the two looks that the change names."""
+    assert sorted(change.key for change in changes if change.first) == sorted(world.events)
+    for event_type, events in world.events.items():
+        heard = [change for change in changes if change.key == event_type and not change.first]
+        assert [one for change in heard for one in told_by(change)] == [(start, opened) for _, start, opened in events]
+        for change, (moment, _, _) in zip(heard, events, strict=True):
+            assert change.since <= BEGINNING + timedelta(seconds=moment) <= change.seen_at
+
+
+@pytest.mark.parametrize("latency", [QUICK, USUAL])
+def test_two_hundred_event_types_on_the_stock_limit(latency: tuple[float, float]) -> None:
+    """An hour: no 429, each looked at within the staleness that is announced, each change told once and in order."""
+    with pytest.warns(StalenessWarning, match="each is looked at within 123 s") as told:
+        cal, changes, watcher = an_hour(200, latency=latency)
+    assert len(told) == 1
+    assert cal.tally.refused == []
+    assert len(cal.looks) == 200
+    assert longest_gap(cal) <= watcher.staleness == pytest.approx(1.1 * 200 / (0.9 * 2) + 1)
+    assert_told_exactly(cal.world, changes)
+
+
+def test_what_the_limit_carries_is_done_as_asked() -> None:
+    """Ninety event types every 60 s: nothing to warn of, and no look is later than that by more than its answer."""
+    cal, changes, watcher = an_hour(90)
+    assert cal.tally.refused == []
+    assert longest_gap(cal) <= 62 < watcher.staleness == pytest.approx(67)
+    assert_told_exactly(cal.world, changes)
+
+
+def test_two_runs_are_the_same() -> None:
+    """The same script gives the same changes at the same moments in the same order."""
+    with pytest.warns(StalenessWarning):
+        first, second = [an_hour(150)[1] for _ in range(2)]
+    assert first == second
+    assert len(first) > 500
+
+
+def test_a_limit_that_turns_out_higher_is_used_without_a_word() -> None:
+    """Two hundred a minute where 120 were expected: from the first answer on the interval asked for is held."""
+    cal, _, watcher = an_hour(150, throttle=Throttle(limit=300))
+    assert watcher.staleness == pytest.approx(67)
+    assert longest_gap(cal) <= watcher.staleness
+
+
+def test_a_limit_that_others_use_up_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Interactive calls that take most of the limit for a while make looks rare: it says so, and when it is over."""
+    cal = Cal(World.scripted(90, seed=1), Server(latency=USUAL, seed=1))
+    changes: list[SlotChange] = []
+
+    async def interactive() -> None:
+        await asyncio.sleep(600)
+        for _ in range(1000):
+            await cal.slots(0).search(event_type_id=1000, **WEEK)
+
+    async def main() -> float:
+        watcher = cal.watcher(range(1, 91))
+        talking = asyncio.ensure_future(interactive())
+        await read(watcher, HOUR, changes)
+        await talking
+        return watcher.staleness
+
+    with caplog.at_level("INFO", "calcom_async"), pytest.warns(StalenessWarning) as told:
+        assert run(main(), start=0.0) == pytest.approx(67, rel=0.02)
+    assert len(told) < 10
+    assert "each is looked at within 67 s again" in caplog.text
+    assert cal.tally.refused == []
+    assert len(cal.looks[1000]) == 1000
+
+
+def test_a_key_that_somebody_blocked() -> None:
+    """A burst of others that makes the server block the key: the refusal is told, and all goes on after the block."""
+    cal = Cal(World.scripted(50, seed=1), Server(latency=USUAL, seed=1))
+    changes: list[SlotChange] = []
+    missed: list[Exception] = []
+
+    async def main() -> SlotWatcher:
+        watcher = cal.watcher(range(1, 51), on_error=lambda _, error: missed.append(error))
+        burst = Tally()
+        asyncio.get_running_loop().call_later(20, lambda: tasks.extend(stranger(burst)))
+        await read(watcher, HOUR, changes)
+        return watcher
+
+    def stranger(tally: Tally) -> list[asyncio.Task[Any]]:
+        return [asyncio.ensure_future(cal.server.answer(tally)) for _ in range(121)]
+
+    tasks: list[asyncio.Task[Any]] = []
+    with pytest.warns(StalenessWarning):
+        assert run(main(), start=0.0).staleness == pytest.approx(67, rel=0.02)
+    assert {type(one) for one in missed} == {RateLimitedError}
+    assert 1 <= len(missed) == len(cal.tally.refused) <= 5
+    assert_told_exactly(cal.world, changes)
+
+
+def test_interactive_calls_are_not_held_up_by_the_watch() -> None:
+    """While polls take nine tenths of the limit, a call of the service now and then is sent at once."""
+    cal = Cal(World.scripted(200, seed=1), Server(latency=USUAL, seed=1))
+    waits: list[float] = []
+
+    async def interactive() -> None:
+        while True:
+            await asyncio.sleep(19)
+            asked = seconds()
+            await cal.slots(0).search(event_type_id=1000, **WEEK)
+            waits.append(seconds() - asked)
+
+    async def main() -> None:
+        talking = asyncio.ensure_future(interactive())
+        await read(cal.watcher(range(1, 201)), HOUR, [])
+        talking.cancel()
+
+    with pytest.warns(StalenessWarning):
+        run(main(), start=0.0)
+    assert cal.tally.refused == []
+    assert sorted(waits)[len(waits) * 9 // 10] < 1
+    assert max(waits) < 10
+
+
+def test_an_interactive_call_overtakes_a_hundred_waiting_polls() -> None:
+    """Asked last, sent first."""
+    cal = Cal(World.scripted(100, seed=1), Server(Throttle(limit=20), latency=USUAL))
+
+    async def main() -> None:
+        for _ in range(20):
+            await cal.slots(0).search(event_type_id=1000, **WEEK)
+        watcher = cal.watcher(range(1, 101), rate=None, concurrency=100)
+        reading = asyncio.ensure_future(read(watcher, seconds() + 300, []))
+        await asyncio.sleep(5)
+        assert cal.limiter.snapshot()[0].waiting == 100
+        sent = len(cal.tally.seconds)
+        await cal.slots(0).search(event_type_id=1001, **WEEK)
+        assert len(cal.tally.seconds) == sent + 1
+        await reading
+
+    run(main(), start=0.0)
+    assert cal.tally.refused == []
+
+
+def test_a_thousand_watched_event_types_do_not_hold_up_the_loop() -> None:
+    """No turn of the event loop takes 50 ms of processor time while a thousand are polled, and nothing stays behind."""
+    loop = VirtualTimeLoop(0.0)
+    cal = Cal(World.scripted(1000, seed=1), Server(latency=USUAL, seed=1))
+
+    async def main() -> None:
+        await read(cal.watcher(range(1, 1001)), HOUR, [])
+        assert len(asyncio.all_tasks()) == 1
+
+    gc.freeze()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner, pytest.warns(StalenessWarning):
+        runner.run(main())
+    gc.unfreeze()
+    assert loop.longest_turn <= 0.05
+    assert cal.tally.refused == []
