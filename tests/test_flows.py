@@ -25,7 +25,7 @@ from calcom_async import (
     TokenBucket,
     TransportError,
 )
-from calcom_async.export import export, open_sink
+from calcom_async.export import Job, export
 from calcom_async.models import (
     Attendee,
     Availability,
@@ -171,7 +171,7 @@ async def test_export_with_ties_is_complete(tmp_path):
     file = tmp_path / "bookings.jsonl"
     with world(bookings=900, ties=True) as sandbox:
         async with client(sandbox) as cal:
-            report = await export(cal.bookings.list(take=60, strict=True, prefetch=3).raw(), open_sink(file))
+            report = await export(cal, Job(take=60), file, strict=True)
     uids = [json.loads(line)["uid"] for line in file.read_text("utf-8").splitlines()]
     assert len(uids) == report.rows == 900
     assert set(uids) == set(sandbox.store.bookings)

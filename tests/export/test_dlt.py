@@ -362,7 +362,7 @@ def test_rows_that_never_show_are_told(world: World, duckdb: Warehouse) -> None:
     [
         ({"team": 1, "filters": {"flavour": "sweet"}}, "flavour"),
         ({"base_url": "ftp://calendar.test"}, "base_url must look like"),
-        ({"user": 3}, "not by user"),
+        ({"user": 3}, "not for user"),
     ],
     ids=str,
 )
