@@ -20,6 +20,8 @@ from aiohttp import ClientSession, web
 from distributed import LocalCluster
 from typer.testing import CliRunner
 
+import calcom_async.export
+import calcom_async.webhooks
 from calcom_async import BadRequestError, Calcom, sign
 from calcom_async.cli import app
 from calcom_async.models import Attendee
@@ -118,6 +120,14 @@ def _here(block: str, folder: Path) -> Iterator[str]:
     env = {"CAL_API_KEY": os.environ["CAL_API_KEY"], "REDIS_URL": redis_server.session_url()}
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", env=env) as cluster:
         yield block.replace("tcp://scheduler:8786", cluster.scheduler_address).replace("/shared", str(folder))
+
+
+@pytest.mark.parametrize(
+    "module", [calcom_async, calcom_async.export, calcom_async.webhooks], ids=lambda one: one.__name__
+)
+def test_every_public_name_has_its_line(module):
+    """Whoever meets a name can look it up here."""
+    assert [name for name in module.__all__ if not re.search(rf"\b{name}\b", README)] == []
 
 
 def test_there_are_code_blocks():

@@ -24,11 +24,16 @@ from calcom_async import (
     Pages,
     PlatformClient,
     RateLimitedError,
+    Router,
+    SlotChange,
+    SlotQuery,
     Stats,
     TokenBucket,
     TransportError,
+    sign,
 )
 from calcom_async.errors import RateLimit
+from calcom_async.export import Job, Report, export
 from calcom_async.models import (
     AbsentAttendee,
     Attendee,
@@ -36,6 +41,7 @@ from calcom_async.models import (
     Booking,
     BookingAttendee,
     BookingLocation,
+    BookingPayload,
     BookingReference,
     BusyTime,
     CalendarAuthUrl,
@@ -64,6 +70,7 @@ from calcom_async.models import (
     UpdateTeam,
     UpdateTeamEventType,
     Webhook,
+    WebhookEvent,
     Weekday,
 )
 
@@ -240,6 +247,35 @@ async def teams(cal: Calcom) -> None:
     assert_type(cal.organization(1).teams.mine(), Pages[Team])
     assert_type(cal.organization(1).bookings.list(user_ids=[1]), Pages[Booking])
     assert_type(cal.organization(1).user(1).bookings.list(team_ids=[1]), Pages[Booking])
+
+
+async def safely(cal: Calcom, ada: Attendee, when: datetime) -> None:
+    """Booking, moving and looking ahead keep their types, whichever keyword decides them."""
+    assert_type(await cal.book(start=when, attendee=ada, event_type_id=1, reserve=True), Booking)
+    assert_type(await cal.book(start=when, attendee=ada, event_type_id=1, recurrence_count=3), list[Booking])
+    assert_type(await cal.reschedule("uid", start=when, reason="x"), Booking)
+    assert_type(await cal.slots.first_available(event_type_id=1, start=when, end=when), Slot | None)
+    async for change in cal.watch_slots([1, SlotQuery(event_type_slug="x", username="y")], days=7):
+        assert_type(change, SlotChange)
+        assert_type(change.opened, tuple[Slot, ...])
+
+
+async def received(cal: Calcom, router: Router) -> None:
+    """Events are typed by who handles them."""
+
+    @router.on("BOOKING_CREATED")
+    async def booked(event: WebhookEvent[BookingPayload]) -> None:
+        assert_type(event.payload.uid, str)
+
+    assert_type(await cal.webhooks.ensure("u", ["BOOKING_CREATED"], secret="s"), Webhook)
+    assert_type(sign(b"", "s"), str)
+
+
+async def exported(cal: Calcom) -> None:
+    """An export is a job, a file and a report."""
+    report = await export(cal, Job("bookings", organization=7), "a.jsonl", resume=True)
+    assert_type(report, Report)
+    assert_type(report.gaps, int)
 
 
 def failures(error: ApiError, refused: RateLimitedError, lost: TransportError) -> None:
