@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, Unpack, overload
-from urllib.parse import unquote
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -14,13 +12,14 @@ import msgspec
 from calcom_async import __version__
 from calcom_async.auth import ApiKey, Credentials
 from calcom_async.config import Config
-from calcom_async.errors import ConfigError, InvalidRequestError
+from calcom_async.errors import ConfigError
 from calcom_async.events import Event, Observer
+from calcom_async.free_request import free_request
 from calcom_async.limiter import DEFAULT, Limiter, TokenBucket
 from calcom_async.middleware import RetryBudget, authorized, limited, observed, retrying
 from calcom_async.resources._base import Channel
 from calcom_async.transport import Transport
-from calcom_async.wire import Request, decode, encode, query_string
+from calcom_async.wire import decode
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from calcom_async.booking import RescheduleFields
+    from calcom_async.cache import Cache
     from calcom_async.errors import CalcomError
     from calcom_async.models.bookings import Attendee, Booking
     from calcom_async.resources.api_keys import ApiKeys
@@ -47,17 +47,6 @@ if TYPE_CHECKING:
     from calcom_async.resources.verified_resources import VerifiedResources
     from calcom_async.resources.webhooks import Webhooks
     from calcom_async.watch import SlotQuery, SlotWatcher
-
-VERSION_BY_PATH = {
-    "bookings": "2024-08-13",
-    "event-types": "2024-06-14",
-    "schedules": "2024-06-11",
-    "slots": "2024-09-04",
-}
-"""For `Calcom.request`: the `cal-api-version` that paths of an area need, by their first part."""
-
-PATH = re.compile(r"(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})+", re.ASCII)
-WORD = re.compile(r"[a-z][a-z-]*\d{0,3}")
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +98,7 @@ class Calcom:
         self._transport = Transport(self.config, agent, session=session, trace_configs=trace_configs)
         self._owns_transport = True
         self._retry_budget = RetryBudget(self.config.retry_budget)
+        self._cache = _cache(self.config.cache_ttl)
         self._in_use: WeakValueDictionary[int, Credentials] = WeakValueDictionary()
         self._stack()
 
@@ -117,7 +107,8 @@ class Calcom:
         limits = limited(observed(exchange, observer), self.limiter, config, observer)
         signs = authorized(limits, self.credentials, config.base_url)
         self._in_use[id(self.credentials)] = self.credentials
-        self._send = retrying(signs, config, self._retry_budget, observer)
+        repeats = retrying(signs, config, self._retry_budget, observer)
+        self._send = self._cache.over(repeats, self.credentials) if self._cache else repeats
         self._channel = Channel(self._send, observer, config.versions, config.priority)
 
     def __repr__(self) -> str:
@@ -167,6 +158,7 @@ class Calcom:
         twin._observer = self._observer.child()
         twin._transport = self._transport
         twin._retry_budget = self._retry_budget
+        twin._cache = self._cache
         twin._in_use = self._in_use
         twin._owns_transport = False
         twin._stack()
@@ -187,23 +179,17 @@ class Calcom:
         `version` is the `cal-api-version`; without it, what the path needs. `repeatable` says whether the call may be
         made again when its answer is lost: reads may, unless told otherwise. Errors are those of the typed methods.
         """
-        method = method.upper()
-        if not (method.isascii() and method.isalpha()):
-            raise InvalidRequestError(f"a method is a word such as GET, not {method!r}")
-        path = _below_base(path)
-        version = version or self.config.versions.get(path.split("/")[1].replace("-", "_")) or _version_for(path)
-        response = await self._send(
-            Request(
-                method=method,
-                template=_template(path),
-                path=path,
-                query=query_string(query or {}),
-                headers={"cal-api-version": version} if version else {},
-                body=None if body is None else encode(body),
-                repeatable=_is_read(method, path) if repeatable is None else repeatable,
-                priority=self.config.priority,
-            )
+        request = free_request(
+            method,
+            path,
+            query=query,
+            body=body,
+            versions=self.config.versions,
+            version=version,
+            repeatable=repeatable,
+            priority=self.config.priority,
         )
+        response = await self._send(request)
         return decode(Any, response.body) if response.body else None
 
     # What is more than one call: made of the resources below, with the same limits, repeats and errors.
@@ -454,6 +440,14 @@ def _configured(config: Config | None, fields: Mapping[str, Any]) -> Config:
     return msgspec.structs.replace(config, **fields) if config else Config.from_env(**fields)
 
 
+def _cache(ttl: float | None) -> Cache | None:
+    if ttl is None:
+        return None
+    from calcom_async.cache import Cache
+
+    return Cache(ttl)
+
+
 def _credentials(given: Credentials | str | None, config: Config) -> Credentials:
     if given is None:
         given = config.api_key
@@ -469,31 +463,3 @@ def _credentials(given: Credentials | str | None, config: Config) -> Credentials
             f"credentials are a key as text, an ApiKey, a PlatformClient or an AccessToken, not {type(given).__name__}"
         )
     return given
-
-
-def _below_base(path: str) -> str:
-    """A path of the user's, below the base URL; what could lead elsewhere is refused."""
-    path = path.removeprefix("/v2") if path.startswith("/v2/") else path
-    first, *parts = path.split("/")
-    leads_away = first or not parts or any(unquote(part) in {"", ".", ".."} for part in parts)
-    if leads_away or not PATH.fullmatch(path):
-        raise InvalidRequestError(f"a path looks like /v2/bookings/{{uid}}, with its query in query=; not {path!r}")
-    return path
-
-
-def _template(path: str) -> str:
-    """The path as events show it: what does not look like a word of the API is taken for an id."""
-    return re.sub(r"[^/]+", lambda part: part[0] if WORD.fullmatch(part[0]) else "{}", path)
-
-
-def _is_read(method: str, path: str) -> bool:
-    """Whether a call only reads; the GETs that end an OAuth consent do more than that."""
-    return method in {"GET", "HEAD"} and not path.endswith(("/save", "/callback"))
-
-
-def _version_for(path: str) -> str | None:
-    return (
-        None
-        if path.endswith("/private-links") or "/private-links/" in path
-        else VERSION_BY_PATH.get(path.split("/")[1])
-    )

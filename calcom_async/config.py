@@ -28,6 +28,7 @@ _POSITIVE = (
     "max_response_bytes",
 )
 _NOT_NEGATIVE = ("backoff_base", "backoff_cap", "retry_budget")
+_NOT_NEGATIVE_OR_NONE = ("max_wait", "cache_ttl")
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +62,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Longest wait for the rate limit before `RateLimitedError` is raised at once; None waits as long as it takes."""
     priority: int = 0
     """Place in the queue for the rate limit; lower goes first among the waiting calls of one credential."""
+    cache_ttl: float | None = None
+    """Seconds for which event types that were read are answered from memory; None asks each time.
+
+    Later the server is asked whether they changed, which is a call like any other; 0 does so each time. Equal reads
+    that meet are one call. Event types that this client, or one made from it, writes are read anew at once.
+    """
 
     max_connections: int = 100
     keepalive: float = 4.0
@@ -80,8 +87,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigError(f"Config.{name} must be a number from 0 on, not {getattr(self, name)!r}")
         if self.rate_limit is not None and not _number(self.rate_limit) >= 1:
             raise ConfigError(f"Config.rate_limit must be at least 1 a minute, not {self.rate_limit!r}")
-        if self.max_wait is not None and not _number(self.max_wait) >= 0:
-            raise ConfigError(f"Config.max_wait must be seconds from 0 on, or None, not {self.max_wait!r}")
+        for name in _NOT_NEGATIVE_OR_NONE:
+            value = getattr(self, name)
+            if value is not None and not _number(value) >= 0:
+                raise ConfigError(f"Config.{name} must be seconds from 0 on, or None, not {value!r}")
         if _number(self.priority) != self.priority:
             raise ConfigError(f"Config.priority must be a number, not {self.priority!r}")
         for area, version in self.versions.items():

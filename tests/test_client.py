@@ -25,7 +25,7 @@ from calcom_async import (
     ServerError,
     TokenBucket,
 )
-from calcom_async.client import VERSION_BY_PATH
+from calcom_async.free_request import VERSION_BY_PATH
 from calcom_async.resources.bookings import Bookings
 from calcom_async.resources.event_types import EventTypes
 from calcom_async.resources.schedules import Schedules

@@ -74,9 +74,9 @@ def test_a_number_that_must_be_positive(name, value):
         Config(**{name: value})
 
 
-@pytest.mark.parametrize("name", ["backoff_base", "backoff_cap", "retry_budget", "max_wait"])
+@pytest.mark.parametrize("name", ["backoff_base", "backoff_cap", "retry_budget", "max_wait", "cache_ttl"])
 def test_a_number_that_may_be_zero(name):
-    """Zero switches these off; less is refused."""
+    """Zero is a setting like others; less is refused."""
     assert getattr(Config(**{name: 0}), name) == 0
     with pytest.raises(ConfigError, match=f"Config.{name} must be"):
         Config(**{name: -0.1})

@@ -22,7 +22,7 @@ LAYERS: tuple[str, ...] = (
     "models gauge refusals",
     "config wire events",
     "limiter redis_limiter auth",
-    "middleware transport pages",
+    "middleware transport pages free_request",
     "resources",
     "cache booking watch",
     "client",

@@ -1,0 +1,79 @@
+"""Requests for any path: what `Calcom.request` sends, with as much known of them as their path tells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from calcom_async.errors import InvalidRequestError
+from calcom_async.wire import Request, encode, query_string
+
+VERSION_BY_PATH = {
+    "bookings": "2024-08-13",
+    "event-types": "2024-06-14",
+    "schedules": "2024-06-11",
+    "slots": "2024-09-04",
+}
+"""For `Calcom.request`: the `cal-api-version` that paths of an area need, by their first part."""
+
+PATH = re.compile(r"(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})+", re.ASCII)
+WORD = re.compile(r"[a-z][a-z-]*\d{0,3}")
+
+
+def free_request(
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, Any] | None,
+    body: Any,
+    versions: Mapping[str, str],
+    version: str | None,
+    repeatable: bool | None,
+    priority: int,
+) -> Request:
+    """A request below the base URL; raises `InvalidRequestError` for a path or a method that is none."""
+    method = method.upper()
+    if not (method.isascii() and method.isalpha()):
+        raise InvalidRequestError(f"a method is a word such as GET, not {method!r}")
+    path = _below_base(path)
+    version = version or versions.get(path.split("/")[1].replace("-", "_")) or _version_for(path)
+    return Request(
+        method=method,
+        template=_template(path),
+        path=path,
+        query=query_string(query or {}),
+        headers={"cal-api-version": version} if version else {},
+        body=None if body is None else encode(body),
+        repeatable=_is_read(method, path) if repeatable is None else repeatable,
+        priority=priority,
+    )
+
+
+def _below_base(path: str) -> str:
+    """A path of the user's, below the base URL; what could lead elsewhere is refused."""
+    path = path.removeprefix("/v2") if path.startswith("/v2/") else path
+    first, *parts = path.split("/")
+    leads_away = first or not parts or any(unquote(part) in {"", ".", ".."} for part in parts)
+    if leads_away or not PATH.fullmatch(path):
+        raise InvalidRequestError(f"a path looks like /v2/bookings/{{uid}}, with its query in query=; not {path!r}")
+    return path
+
+
+def _template(path: str) -> str:
+    """The path as events show it: what does not look like a word of the API is taken for an id."""
+    return re.sub(r"[^/]+", lambda part: part[0] if WORD.fullmatch(part[0]) else "{}", path)
+
+
+def _is_read(method: str, path: str) -> bool:
+    """Whether a call only reads; the GETs that end an OAuth consent do more than that."""
+    return method in {"GET", "HEAD"} and not path.endswith(("/save", "/callback"))
+
+
+def _version_for(path: str) -> str | None:
+    return (
+        None
+        if path.endswith("/private-links") or "/private-links/" in path
+        else VERSION_BY_PATH.get(path.split("/")[1])
+    )
