@@ -113,10 +113,13 @@ def export_command(
             "strict": strict,
             "parallel": parallel,
         }
+        everybody = [*read_accounts(accounts)] if accounts else []
+        if accounts and not everybody:
+            raise ConfigError(f"{accounts} names no account")
         if dask:
-            _export_on_dask(dask, place, job, output, options, redis)
-        elif accounts:
-            _export_accounts(place, [*read_accounts(accounts)], job, str(output), options, redis)
+            _export_on_dask(dask, place, everybody, job, output, options, redis)
+        elif everybody:
+            _export_accounts(place, everybody, job, str(output), options, redis)
         else:
             _export_one(context, place, job, output, options, redis)
     except CalcomError as error:
@@ -165,7 +168,13 @@ async def _limited(redis: str | None) -> AsyncIterator[Limiter | None]:
 
 
 def _export_on_dask(
-    address: str, place: Where, job: Job, folder: Path, options: dict[str, Any], redis: str | None
+    address: str,
+    place: Where,
+    accounts: list[Account],
+    job: Job,
+    folder: Path,
+    options: dict[str, Any],
+    redis: str | None,
 ) -> None:
     """A part for each shard, in a folder; the workers have the key in their own environment."""
     with needed("--dask", "dask"):
@@ -178,8 +187,14 @@ def _export_on_dask(
         )
 
     async def shards(most: int) -> list[Shard]:
-        async with connect(place) as cal:
-            return await partition(cal, job, shards=most)
+        async with connect(place, credentials=accounts[0].credentials if accounts else None) as cal:
+            if not accounts:
+                return await partition(cal, job, shards=most)
+            cut: list[Shard] = []
+            for one in accounts:
+                theirs = cal.acting_as(one.credentials)
+                cut += await partition(theirs, one.version_of(job), shards=most, account=one.name)
+            return cut
 
     try:
         client: Any = Client(address, timeout=SECONDS_TO_CONNECT)  # type: ignore[no-untyped-call]
@@ -225,8 +240,6 @@ def _export_accounts(
     place: Where, accounts: list[Account], job: Job, output: str, options: dict[str, Any], redis: str | None
 ) -> None:
     """One file for each account, and a line that says what became of it."""
-    if not accounts:
-        raise ConfigError("the file of accounts names none")
     board = Board(job.thing)
 
     def tell(outcome: Outcome) -> None:

@@ -30,6 +30,10 @@ class Account:
     credentials: Credentials | str = field(repr=False)
     organization: int | None = None
 
+    def version_of(self, job: Job) -> Job:
+        """The job for this account: about its organisation, if it has one."""
+        return job if self.organization is None else msgspec.structs.replace(job, organization=self.organization)
+
 
 class Outcome(NamedTuple):
     """What became of one account: a report, or the error that ended its export."""
@@ -98,6 +102,8 @@ async def export_accounts(
     """
     if "{account}" not in output:
         raise InvalidRequestError(f"{output} would be the file of every account; put {{account}} into its name")
+    if options.get("checkpoint") is not None:
+        raise InvalidRequestError("one checkpoint cannot serve several accounts; without one, each has its own")
     if concurrency < 1:
         raise InvalidRequestError(f"concurrency is {concurrency}: it is the number of accounts at once, from 1 on")
     outcomes: list[Outcome] = []
@@ -108,8 +114,8 @@ async def export_accounts(
             try:
                 path = _path(output, account, names)
                 follow = (lambda progress, of=account: on_progress(of, progress)) if on_progress else None
-                theirs = msgspec.structs.replace(job, organization=account.organization or job.organization)
-                report = await export(cal.acting_as(account.credentials), theirs, path, on_progress=follow, **options)
+                theirs = cal.acting_as(account.credentials)
+                report = await export(theirs, account.version_of(job), path, on_progress=follow, **options)
                 outcome = Outcome(account.name, report)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's
                 outcome = Outcome(account.name, error=error)

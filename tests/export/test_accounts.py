@@ -124,7 +124,14 @@ async def test_what_broke_off_goes_on(sandbox: Sandbox, tmp_path: Path) -> None:
     assert sorted(uids(tmp_path / "ana.jsonl")) == sorted(sandbox.store.bookings)
 
 
-@pytest.mark.parametrize(("output", "options"), [("all.jsonl", {}), ("{account}.csv", {"concurrency": 0})])
+@pytest.mark.parametrize(
+    ("output", "options"),
+    [
+        ("all.jsonl", {}),
+        ("{account}.csv", {"concurrency": 0}),
+        ("{account}.csv", {"checkpoint": "state.json"}),
+    ],
+)
 async def test_what_cannot_work_is_told_at_once(sandbox: Sandbox, output: str, options: dict[str, Any]) -> None:
     """One file for all, or nobody at work, is refused before anything is sent."""
     async with client(sandbox) as cal:

@@ -387,6 +387,19 @@ def test_the_command_line_writes_a_data_set(cluster: Client, sandbox: Sandbox, t
     assert joined == local(sandbox, tmp_path / "local.jsonl")
 
 
+def test_a_cluster_exports_for_many_accounts(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """With --accounts the shards of every account make one data set, each with its own key on the workers."""
+    (tmp_path / "accounts.csv").write_text("name,api_key\nbo & co,cal_sandbox_bo\nbo.. co,cal_sandbox_bo\n")
+    address = cluster.scheduler_info()["address"]
+    place = ["--base-url", sandbox.url, "--accounts", tmp_path / "accounts.csv", "--dask", address]
+    ran = invoke("event-types", "-o", tmp_path / "set", *place)
+    assert ran.exit_code == 0, ran.output
+    assert "2 shards on 3 workers" in ran.stderr
+    parts = sorted((tmp_path / "set").glob("part-*.jsonl"))
+    assert len(parts) == 2
+    assert parts[0].read_bytes() == parts[1].read_bytes()
+
+
 @pytest.mark.parametrize(
     ("options", "code", "told"),
     [
