@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NoReturn, Unpack, overload
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -132,13 +133,22 @@ class _Booker(Pursuit):
 
     async def book(self, *, check: bool, reserve: bool) -> list[Booking]:
         async with AsyncExitStack() as stack:
-            if check and not self._is_in(offer := await self._persistently(self._offer)):
+            offer = await self._persistently(self._offer) if check else []
+            if check and not self._is_in(offer) and not await self._is_offered_locally():
                 if made := await self._made_before():
                     return made
                 raise await self._taken("it is not among the slots on offer", offer)
             if reserve:
                 await stack.enter_async_context(self._reserved())
             return await self.outcome()
+
+    async def _is_offered_locally(self) -> bool:
+        """Whether a search in the attendee's zone offers it: zones of half hours have a raster of their own."""
+        zone: str = self._wish["attendee"].time_zone
+        with suppress(ValueError, OSError, LookupError):  # one that this machine does not know
+            if self._start.astimezone(ZoneInfo(zone)).minute == self._start.astimezone(UTC).minute:
+                return False
+        return self._is_in(await self._persistently(lambda: self._offer(time_zone=zone)))
 
     async def _made_before(self) -> list[Booking] | None:
         """What an earlier call with the mark that the caller has given made."""

@@ -153,11 +153,11 @@ class Pursuit(ABC):
         text = f"{self._start.isoformat()} is not free: {why}{nearest}"
         return SlotTakenError(text, alternatives=others[:ALTERNATIVES])
 
-    async def _offer(self) -> list[Slot]:
+    async def _offer(self, **how: Any) -> list[Slot]:
         """The slots from the day before to a week later; whole days, since the span moves the raster."""
         midnight = self._start.replace(hour=0, minute=0, second=0)
         days = await self._slots.search(
-            start=midnight - timedelta(days=1), end=midnight + timedelta(days=7), **self._search()
+            start=midnight - timedelta(days=1), end=midnight + timedelta(days=7), **self._search(), **how
         )
         return [slot for slot in days.slots() if has_room(slot)]
 

@@ -6,10 +6,14 @@ import typer
 
 from calcom_async import __version__
 from calcom_async.cli.api import api, whoami
+from calcom_async.cli.book import book
 from calcom_async.cli.connection import EXIT_CODES, ApiKeyOption, BaseUrlOption, SandboxOption, Where
+from calcom_async.cli.doctor import doctor
 from calcom_async.cli.export import export_command
 from calcom_async.cli.ops import ops
 from calcom_async.cli.sandbox import sandbox
+from calcom_async.cli.slots import slots
+from calcom_async.cli.webhooks import webhooks
 
 app: typer.Typer = typer.Typer(
     help="Cal.com from the command line. The key comes from CAL_API_KEY, the address from CAL_API_URL.",
@@ -20,9 +24,13 @@ app: typer.Typer = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("export", epilog=EXIT_CODES, no_args_is_help=True)(export_command)
+app.add_typer(slots)
+app.command(epilog=EXIT_CODES, no_args_is_help=True)(book)
+app.add_typer(webhooks)
 app.command()(sandbox)
 app.command()(api)
 app.command()(whoami)
+app.command(epilog=EXIT_CODES)(doctor)
 app.command()(ops)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
+import msgspec
 import typer
 from rich.console import Console
 
@@ -26,12 +27,16 @@ from calcom_async.errors import (
     ExportError,
     ForbiddenError,
     IncompleteListError,
+    SignatureError,
+    SlotTakenError,
     TransportError,
     UnauthorizedError,
+    UnknownOutcomeError,
 )
 from calcom_async.events import Event
 from calcom_async.limiter import Limiter
 from calcom_async.pages import IncompleteListWarning
+from calcom_async.watch import StalenessWarning
 
 T = TypeVar("T")
 
@@ -49,6 +54,9 @@ FAILURES: dict[int, tuple[str, tuple[type[CalcomError], ...]]] = {
     6: ("unreadable answer", (DecodeError,)),
     7: ("file not written", (ExportError,)),
     8: ("incomplete list", (IncompleteListError,)),
+    9: ("time not free, nothing booked", (SlotTakenError,)),
+    10: ("outcome unknown, look before you repeat", (UnknownOutcomeError,)),
+    11: ("signature refused", (SignatureError,)),
     2: ("wrong usage or settings", (CalcomError,)),
 }
 """Exit codes, looked through in this order, so that the narrower kinds stand first."""
@@ -78,6 +86,11 @@ def where(context: typer.Context, base_url: str | None, api_key: str | None, san
     return Where(base_url or outer.base_url, api_key or outer.api_key, sandbox or outer.sandbox)
 
 
+def config_of(place: Where) -> Config:
+    """The settings that the environment gives, at the address that the options give."""
+    return Config.from_env(**({"base_url": place.base_url} if place.base_url else {}))
+
+
 @asynccontextmanager
 async def connect(
     place: Where,
@@ -85,9 +98,10 @@ async def connect(
     *,
     limiter: Limiter | None = None,
     credentials: Credentials | str | None = None,
+    **more: Any,
 ) -> AsyncIterator[Calcom]:
-    """A client, open, with the built-in sandbox behind it if that is what was asked for."""
-    settings: dict[str, Any] = {"on_event": on_event, "limiter": limiter}
+    """A client, open, with the built-in sandbox behind it if that is what was asked for; `more` goes to `Calcom`."""
+    settings: dict[str, Any] = {"on_event": on_event, "limiter": limiter, **more}
     if place.sandbox:
         if place.base_url:
             raise ConfigError("--sandbox and --base-url name two places; give one of them")
@@ -97,7 +111,7 @@ async def connect(
             async with Calcom(credentials or server.api_key, base_url=server.url, **settings) as cal:
                 yield cal
         return
-    config = Config.from_env(**({"base_url": place.base_url} if place.base_url else {}))
+    config = config_of(place)
     credentials = credentials or place.api_key
     if not (credentials or config.api_key):
         raise ConfigError("no API key: give --api-key, or set CAL_API_KEY, or try things out with --sandbox")
@@ -141,7 +155,8 @@ def run(main: Coroutine[Any, Any, T], *, left_behind: Callable[[], str] = str) -
     `left_behind` adds what is there all the same, and how to go on.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("always", IncompleteListWarning)
+        for kind in (IncompleteListWarning, StalenessWarning):
+            warnings.simplefilter("always", kind)
         warnings.showwarning = lambda message, *_, **__: say("[yellow]warning:[/]", message)
         try:
             return asyncio.run(main)
@@ -153,8 +168,8 @@ def run(main: Coroutine[Any, Any, T], *, left_behind: Callable[[], str] = str) -
 
 
 def fail(error: CalcomError, left_behind: str = "") -> NoReturn:
-    """Say what went wrong and leave with the code of its kind."""
-    say("[red]error:[/]", f"{error}\n{left_behind}" if left_behind else error)
+    """Say what went wrong, with the notes that the error was given, and leave with the code of its kind."""
+    say("[red]error:[/]", "\n".join(filter(None, [str(error), *getattr(error, "__notes__", ()), left_behind])))
     raise typer.Exit(code_of(error)) from None
 
 
@@ -167,3 +182,8 @@ def say(label: str, text: object) -> None:
     """One message on stderr; brackets in `text` are no markup."""
     stderr.print(label, end=" ")
     stderr.print(str(text), markup=False)
+
+
+def print_json(value: object) -> None:
+    """A value as JSON on stdout, in colour on a terminal."""
+    Console().print_json(msgspec.json.encode(value).decode())

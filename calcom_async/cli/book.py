@@ -1,0 +1,149 @@
+"""`book`: one booking, made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from calcom_async.booking import MARK
+from calcom_async.cli.connection import (
+    ApiKeyOption,
+    BaseUrlOption,
+    SandboxOption,
+    connect,
+    fail,
+    knock,
+    print_json,
+    run,
+    where,
+)
+from calcom_async.cli.slots import (
+    DurationOption,
+    EventArgument,
+    OrganizationOption,
+    TeamOption,
+    TimeZoneOption,
+    check_year,
+    event_named,
+    zone_named,
+    zone_of,
+)
+from calcom_async.client import Calcom
+from calcom_async.errors import InvalidRequestError, SlotTakenError, UnknownOutcomeError
+from calcom_async.models.bookings import Attendee, Booking
+
+FIRST = "first"
+AHEAD = timedelta(days=60)
+"""How far the first free time is looked for."""
+
+
+def book(
+    context: typer.Context,
+    event: EventArgument,
+    start: Annotated[
+        str, typer.Option(help="When, such as 2026-12-01T09:00+01:00; or: first, for the first free time.")
+    ],
+    name: Annotated[str, typer.Option(help="Who books.")],
+    email: Annotated[str, typer.Option(help="The e-mail address of who books.")],
+    time_zone: TimeZoneOption = None,
+    guest: Annotated[list[str] | None, typer.Option(help="An e-mail address to invite; may be repeated.")] = None,
+    note: Annotated[str | None, typer.Option(help="Additional notes for the host.")] = None,
+    duration: DurationOption = None,
+    reserve: Annotated[bool, typer.Option("--reserve", help="Hide the time from others meanwhile.")] = False,
+    once: Annotated[
+        str | None,
+        typer.Option(help="A word for this booking: the same command with the same word finds it, and makes no other."),
+    ] = None,
+    team: TeamOption = False,
+    organization: OrganizationOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the booking as JSON.")] = False,
+    base_url: BaseUrlOption = None,
+    api_key: ApiKeyOption = None,
+    sandbox: SandboxOption = False,
+) -> None:
+    """Book a time, once: a lost answer is looked for and never answered by a second booking.
+
+    calcom-async book ana/thirty --start first --name Ada --email ada@example.com
+    """
+    place = where(context, base_url, api_key, sandbox)
+    try:
+        target = event_named(event, team=team, organization=organization)
+        when = None if start == FIRST else _moment(start)
+        zone = None if time_zone is None else zone_named(time_zone)
+        _check(when, target, reserve=reserve, once=once)
+    except InvalidRequestError as error:
+        fail(error)
+    more = {
+        "guests": guest,
+        "length_in_minutes": duration,
+        "booking_fields_responses": note and {"notes": note},
+        "metadata": once and {MARK: once},
+    }
+    wish = target | {option: value for option, value in more.items() if value}
+
+    async def main() -> tuple[Booking, ZoneInfo]:
+        async with connect(place) as cal:
+            await knock(cal)
+            shown = zone or await zone_of(cal)
+            attendee = Attendee(name=name, email=email, time_zone=shown.key)
+            found = when or await _first(cal, target | {"time_zone": shown.key, "duration": duration})
+            with _advice(shown, once):
+                return await cal.book(start=found, attendee=attendee, reserve=reserve, **wish), shown
+
+    booking, shown = run(main())
+    if json:
+        print_json(booking)
+        return
+    typer.echo(booking.uid)
+    typer.echo(f"{_written(booking.start, shown)} to {_written(booking.end, shown)} ({shown.key}), {booking.status}")
+
+
+def _check(when: datetime | None, target: dict[str, Any], *, reserve: bool, once: str | None) -> None:
+    """Refuse what does not go together."""
+    if reserve and "event_type_id" not in target:
+        raise InvalidRequestError("--reserve wants the id of the event type; a slug will not do")
+    if once and when is None:
+        raise InvalidRequestError("--once finds a booking by its time, too: give --start a time, not first")
+
+
+@contextmanager
+def _advice(zone: ZoneInfo, once: str | None) -> Iterator[None]:
+    """Say with the errors of booking what can be done now."""
+    try:
+        yield
+    except SlotTakenError as error:
+        for slot in error.alternatives:
+            error.add_note(f"  free: {_written(slot.start, zone)}")
+        raise
+    except UnknownOutcomeError as error:
+        if once:
+            error.add_note("Or run the same command again: --once finds the booking if there is one.")
+        raise
+
+
+async def _first(cal: Calcom, search: dict[str, Any]) -> datetime:
+    today = datetime.now(UTC).date()
+    slot = await cal.slots.first_available(start=today, end=today + AHEAD, **search)
+    if slot is None:
+        raise SlotTakenError(f"nothing is free in the next {AHEAD.days} days")
+    return slot.start
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+        check_year(moment)
+    except ValueError:
+        raise InvalidRequestError(f"--start wants 2026-12-01T09:00+01:00, or first, not {text!r}") from None
+    if moment.tzinfo is None:
+        raise InvalidRequestError(f"--start {text} has no time zone: add Z for UTC, or an offset such as +01:00")
+    return moment
+
+
+def _written(moment: datetime, zone: ZoneInfo) -> str:
+    return moment.astimezone(zone).isoformat(timespec="minutes")

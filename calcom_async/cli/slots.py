@@ -1,0 +1,258 @@
+"""`slots`: free times, as a timetable of a week and as they come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import aclosing
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from operator import itemgetter
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from calcom_async.cli.connection import (
+    EXIT_CODES,
+    ApiKeyOption,
+    BaseUrlOption,
+    SandboxOption,
+    Where,
+    connect,
+    fail,
+    knock,
+    print_json,
+    run,
+    say,
+    where,
+)
+from calcom_async.client import Calcom
+from calcom_async.errors import CalcomError, InvalidRequestError
+from calcom_async.models.slots import Slot
+from calcom_async.resources.slots import DAY, WEEK, has_room
+from calcom_async.watch import SlotChange, SlotQuery
+
+YEARS = range(2000, 2200)
+LISTED = 3
+"""An hour of the timetable names no more starts than this one by one, if they are evenly spaced."""
+
+EventArgument = Annotated[
+    str, typer.Argument(metavar="EVENT", help="The event type: its id, or USERNAME/SLUG.", show_default=False)
+]
+TeamOption = Annotated[bool, typer.Option("--team", help="The name before the slash is a team's, not a user's.")]
+OrganizationOption = Annotated[
+    str | None, typer.Option("--organization", help="The slug of the organisation that user or team are in.")
+]
+TimeZoneOption = Annotated[
+    str | None, typer.Option("--time-zone", help="Such as Europe/Rome; else that of the account.", show_default=False)
+]
+DurationOption = Annotated[
+    int | None, typer.Option("--duration", min=1, help="Minutes, where the event type offers several lengths.")
+]
+
+slots: typer.Typer = typer.Typer(name="slots", help="Free times of event types.", no_args_is_help=True)
+
+
+@slots.command("show", epilog=EXIT_CODES, no_args_is_help=True)
+def show(
+    context: typer.Context,
+    event: EventArgument,
+    start: Annotated[str | None, typer.Option(help="The first day, such as 2026-12-01; else today.")] = None,
+    days: Annotated[int, typer.Option(min=1, max=31, help="How many days.")] = 7,
+    time_zone: TimeZoneOption = None,
+    duration: DurationOption = None,
+    team: TeamOption = False,
+    organization: OrganizationOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a timetable.")] = False,
+    base_url: BaseUrlOption = None,
+    api_key: ApiKeyOption = None,
+    sandbox: SandboxOption = False,
+) -> None:
+    """Show the free times of a week: a column for each day, a row for each hour, minutes in between.
+
+    calcom-async slots show ana/thirty --time-zone Europe/Rome
+    """
+    place = where(context, base_url, api_key, sandbox)
+    try:
+        target = event_named(event, team=team, organization=organization) | {"duration": duration}
+        first = None if start is None else _day(start)
+        zone = None if time_zone is None else zone_named(time_zone)
+    except InvalidRequestError as error:
+        fail(error)
+    found, dates, zone = run(_search(place, target, first, days, zone))
+    if json:
+        print_json(found)
+    else:
+        _print_weeks(event, found, dates, zone)
+
+
+async def _search(
+    place: Where, target: dict[str, Any], first: date | None, days: int, zone: ZoneInfo | None
+) -> tuple[list[Slot], list[date], ZoneInfo]:
+    """The slots of whole days in the zone, the days, and the zone."""
+    async with connect(place) as cal:
+        await knock(cal)
+        zone = zone or await zone_of(cal)
+        begin = first or datetime.now(zone).date()
+        dates = [begin + DAY * number for number in range(days)]
+        # A day more on either side: the server counts the days of a search in UTC.
+        since, until = dates[0] - DAY, dates[-1] + DAY
+        answer = await cal.slots.search(start=since, end=until, time_zone=zone.key, ranges=True, **target)
+    found = [_moved(slot, zone) for slot in answer.slots()]
+    return [slot for slot in found if dates[0] <= slot.start.date() <= dates[-1]], dates, zone
+
+
+def _moved(slot: Slot, zone: ZoneInfo) -> Slot:
+    end = slot.end and slot.end.astimezone(zone)
+    return msgspec.structs.replace(slot, start=slot.start.astimezone(zone), end=end)
+
+
+# --- how the command line names things ------------------------------------------------------------------------------
+
+
+def event_named(text: str, *, team: bool, organization: str | None) -> dict[str, Any]:
+    """The event type as the API's calls take it: `7`, or `ana/thirty`."""
+    if text.isdecimal() and text.isascii():
+        if team or organization:
+            raise InvalidRequestError("an id says it all: --team and --organization go with NAME/SLUG")
+        return {"event_type_id": int(text)}
+    owner, slash, slug = text.partition("/")
+    if not (owner and slash and slug) or "/" in slug:
+        raise InvalidRequestError(f"EVENT is an id or USERNAME/SLUG, such as 7 or ana/thirty, not {text!r}")
+    named = {"team_slug" if team else "username": owner, "event_type_slug": slug}
+    return named | ({"organization_slug": organization} if organization else {})
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The time zone of a name; one that there is not is told."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        raise InvalidRequestError(f"there is no time zone {name!r}; one looks like Europe/Rome") from None
+
+
+async def zone_of(cal: Calcom) -> ZoneInfo:
+    """The time zone of the account."""
+    return zone_named((await cal.me.get()).time_zone)
+
+
+def _day(text: str) -> date:
+    try:
+        day = date.fromisoformat(text)
+        check_year(day)
+    except ValueError:
+        raise InvalidRequestError(f"--start wants a day such as 2026-12-01, not {text!r}") from None
+    return day
+
+
+def check_year(day: date) -> None:
+    """A ValueError for a time so far off that nobody means it, and calendars end."""
+    if day.year not in YEARS:
+        raise ValueError(day)
+
+
+# --- the timetable --------------------------------------------------------------------------------------------------
+
+
+def _print_weeks(event: str, found: list[Slot], dates: list[date], zone: ZoneInfo) -> None:
+    console = Console()
+    name = f"event type {event}" if event.isdecimal() else event
+    free = [slot.start for slot in found if has_room(slot)]
+    for begin in range(0, len(dates), WEEK.days):
+        week = dates[begin : begin + WEEK.days]
+        console.print(f"\n{name}, {_span(week)}, times in {zone.key}", markup=False, highlight=False, style="bold")
+        console.print(_timetable([start for start in free if week[0] <= start.date() <= week[-1]], week))
+
+
+def _span(week: list[date]) -> str:
+    return f"{week[0]:%a} {week[0].day} {week[0]:%b} to {week[-1]:%a} {week[-1].day} {week[-1]:%b %Y}"
+
+
+def _timetable(free: list[datetime], week: list[date]) -> Table:
+    """A column for each day and a row for each hour; what stands in it are minutes."""
+    minutes: dict[tuple[date, int], list[int]] = {}
+    for start in free:
+        minutes.setdefault((start.date(), start.hour), []).append(start.minute)
+    counts = {day: sum(start.date() == day for start in free) for day in week}
+    hours = sorted(start.hour for start in free)
+    table = Table(box=None, pad_edge=False, header_style="")
+    table.add_column("", justify="right", style="dim")
+    for day in week:
+        told = f"{counts[day]} free" if counts[day] else "[dim]none[/]"
+        table.add_column(f"[bold]{day:%a} {day.day}[/]\n{told}", min_width=7)
+    for hour in range(hours[0], hours[-1] + 1) if hours else ():
+        table.add_row(f"{hour:02}", *(_folded(minutes.get((day, hour), [])) for day in week))
+    return table
+
+
+def _folded(minutes: list[int]) -> str:
+    """The minutes of an hour, many at even distances as `00-45/15`."""
+    steps = {later - sooner for sooner, later in pairwise(minutes)}
+    if len(minutes) > LISTED and len(steps) == 1:
+        return f"{minutes[0]:02}-{minutes[-1]:02}/{steps.pop()}"
+    return " ".join(f"{minute:02}" for minute in minutes)
+
+
+# --- as they come and go --------------------------------------------------------------------------------------------
+
+
+@slots.command("watch", epilog=EXIT_CODES, no_args_is_help=True)
+def watch(
+    context: typer.Context,
+    events: Annotated[
+        list[str], typer.Argument(metavar="EVENT...", help="Event types: ids, or USERNAME/SLUG.", show_default=False)
+    ],
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two looks at each.")] = 60,
+    days: Annotated[int, typer.Option(min=1, max=366, help="How many days ahead.")] = 14,
+    time_zone: TimeZoneOption = None,
+    duration: DurationOption = None,
+    team: TeamOption = False,
+    organization: OrganizationOption = None,
+    base_url: BaseUrlOption = None,
+    api_key: ApiKeyOption = None,
+    sandbox: SandboxOption = False,
+) -> None:
+    """Say what is free, then print a line for each time that opens (+) or closes (-), until Ctrl-C.
+
+    calcom-async slots watch ana/thirty ana/sixty --every 30
+    """
+    place = where(context, base_url, api_key, sandbox)
+    try:
+        targets = {event: event_named(event, team=team, organization=organization) for event in events}
+        zone = None if time_zone is None else zone_named(time_zone)
+    except InvalidRequestError as error:
+        fail(error)
+
+    async def main() -> None:
+        async with connect(place) as cal:
+            await knock(cal)
+            shown = zone or await zone_of(cal)
+            queries = {
+                event: SlotQuery(**target, duration=duration, time_zone=shown.key) for event, target in targets.items()
+            }
+            watcher = cal.watch_slots(queries, days=days, every=every, on_error=_miss(queries))
+            async with aclosing(aiter(watcher)) as changes:
+                async for change in changes:
+                    for line in _lines(change, days, shown):
+                        typer.echo(line)
+
+    run(main())
+
+
+def _miss(queries: dict[str, SlotQuery]) -> Callable[[SlotQuery, CalcomError], None]:
+    """Tells that a look has failed and will be taken again."""
+    names = {query: event for event, query in queries.items()}
+    return lambda query, error: say("[yellow]warning:[/]", f"no look at {names[query]}, will try again: {error}")
+
+
+def _lines(change: SlotChange, days: int, zone: ZoneInfo) -> Iterator[str]:
+    if change.first:
+        until = (change.seen_at + timedelta(days=days)).astimezone(zone)
+        yield f"{change.key}: {len(change.opened)} free until {until:%Y-%m-%d %H:%M}, times in {zone.key}"
+        return
+    news = [("+", slot.start) for slot in change.opened] + [("-", slot.start) for slot in change.closed]
+    for sign, start in sorted(news, key=itemgetter(1)):
+        yield f"{sign} {start.astimezone(zone):%Y-%m-%d %H:%M} {change.key}"

@@ -1,0 +1,278 @@
+"""`webhooks`: deliveries shown as they come, and one that is verified from a file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+import msgspec
+import typer
+
+from calcom_async.cli.connection import (
+    EXIT_CODES,
+    SECONDS_TO_CONNECT,
+    ApiKeyOption,
+    BaseUrlOption,
+    SandboxOption,
+    Where,
+    config_of,
+    connect,
+    fail,
+    knock,
+    run,
+    say,
+    stderr,
+    where,
+)
+from calcom_async.client import Calcom
+from calcom_async.errors import CalcomError, ConfigError, InvalidRequestError
+from calcom_async.models.webhooks import WEBHOOK_TRIGGERS
+from calcom_async.webhooks import Receiver, Router, WebhookEvent, parse, verify
+from calcom_async.webhooks.deliveries import JSON, SIGNATURE
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession, web
+
+SECRET = "CAL_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable
+OF_BOOKINGS = [trigger for trigger in WEBHOOK_TRIGGERS if trigger.startswith("BOOKING_")]
+FORWARDED = ("Content-Type", SIGNATURE, "X-Cal-Webhook-Version")
+SECONDS_TO_FORWARD = 10.0
+
+SecretOption = Annotated[
+    str, typer.Option("--secret-env", metavar="NAME", help="The environment variable that holds the secret.")
+]
+
+webhooks: typer.Typer = typer.Typer(name="webhooks", help="What Cal.com delivers.", no_args_is_help=True)
+
+
+@webhooks.command("verify", epilog=EXIT_CODES, no_args_is_help=True)
+def verify_file(
+    file: Annotated[Path, typer.Argument(help="The body exactly as it came; - is standard input.", show_default=False)],
+    signature: Annotated[str, typer.Option(metavar="HEX", help=f"What the header {SIGNATURE} said.")],
+    secret_env: SecretOption = SECRET,
+    content_type: Annotated[str, typer.Option(help="What the header Content-Type said.")] = JSON,
+) -> None:
+    """Tell whether a delivery is genuine, and if so what it is: its trigger and its key.
+
+    calcom-async webhooks verify body.json --signature 5d9c...
+    """
+    try:
+        body = _content(file)
+        verify(body, signature, _secret(secret_env))
+        event = parse(body, content_type)
+    except CalcomError as error:
+        fail(error)
+    typer.echo(f"{event.trigger or 'no trigger'} {event.key or 'no key: a repeat cannot be told from another event'}")
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise InvalidRequestError(f"cannot read {file}: {error.strerror}") from error
+
+
+def _secret(variable: str) -> str:
+    if secret := os.environ.get(variable):
+        return secret
+    raise ConfigError(f"{variable} is not set: put the webhook's secret there, or name its variable with --secret-env")
+
+
+# --- listening ------------------------------------------------------------------------------------------------------
+
+
+@webhooks.command("listen", epilog=EXIT_CODES)
+def listen(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="The port on 127.0.0.1; 0 takes a free one.")] = 8770,
+    path: Annotated[str, typer.Option(help="The path that is posted to.")] = "/cal",
+    secret_env: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"The variable that holds the secret; else {SECRET}, or a new one is made."),
+    ] = None,
+    forward: Annotated[
+        str | None, typer.Option(metavar="URL", help="Post each genuine delivery there too, unchanged.")
+    ] = None,
+    trigger: Annotated[
+        list[str] | None, typer.Option(help="What to hear of, else all of bookings; may be repeated.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print whole bodies, one JSON a line.")] = False,
+    base_url: BaseUrlOption = None,
+    api_key: ApiKeyOption = None,
+    sandbox: SandboxOption = False,
+) -> None:
+    """Print webhook deliveries as they come, until Ctrl-C.
+
+    With a Cal.com on this machine, such as a sandbox, the webhook is created and in the end deleted. Any other needs a
+    public address that leads here; what to register is then told, and no API key is needed.
+    """
+    place = where(context, base_url, api_key, sandbox)
+    try:
+        given = secret_env or (SECRET if os.environ.get(SECRET) else None)
+        ear = Ear(
+            port=port,
+            path=_checked_path(path),
+            secret=_secret(given) if given else secrets.token_hex(16),
+            secret_is_from=given,
+            forward=forward and _checked_target(forward),
+            triggers=[_checked_trigger(one) for one in trigger or OF_BOOKINGS],
+            show=_print_json if json else _print_line,
+        )
+        is_near = place.sandbox or _is_loopback(config_of(place).base_url)
+    except CalcomError as error:
+        fail(error)
+    run(ear.listen_near(place) if is_near else ear.listen_far())
+
+
+def _is_loopback(url: str) -> bool:
+    from calcom_async.sandbox.delivery import is_loopback
+
+    return is_loopback(url)
+
+
+def _checked_path(path: str) -> str:
+    if path.startswith("/") and not set(path) & set("{}?# "):
+        return path
+    raise InvalidRequestError(f"--path looks like /cal, not {path!r}")
+
+
+def _checked_target(url: str) -> str:
+    with suppress(ValueError):
+        scheme = urlsplit(url).scheme
+        if urlsplit(url).hostname and (scheme == "https" or (scheme == "http" and _is_loopback(url))):
+            return url
+    raise InvalidRequestError("--forward wants a URL with https, or with http on this machine")
+
+
+def _checked_trigger(name: str) -> str:
+    if name.upper() in WEBHOOK_TRIGGERS:
+        return name.upper()
+    raise InvalidRequestError(f"there is no trigger {name!r}; there are {', '.join(WEBHOOK_TRIGGERS)}")
+
+
+@dataclass(frozen=True)
+class Ear:
+    """Where deliveries come in, and what becomes of them."""
+
+    port: int
+    path: str
+    secret: str = field(repr=False)
+    secret_is_from: str | None
+    forward: str | None
+    triggers: list[str]
+    show: Callable[[WebhookEvent[Any]], None]
+
+    async def listen_near(self, place: Where) -> None:
+        """Listen to a Cal.com that reaches this machine: with a webhook of our own, for as long as we listen."""
+        async with connect(place) as cal, self._open() as url:
+            await knock(cal)
+            webhook = await cal.webhooks.ensure(url, self.triggers, secret=self.secret)
+            try:
+                say("[green]listening[/]", f"at {url}; Ctrl-C ends it, and deletes the webhook")
+                if place.sandbox:
+                    say("try this", f"in another shell: {_booking_at(cal.config.base_url)}")
+                await asyncio.Event().wait()
+            finally:
+                await _delete(cal, webhook.id)
+
+    async def listen_far(self) -> None:
+        """Listen to a Cal.com that does not: somebody has to lead it here."""
+        async with self._open() as url:
+            say("[green]listening[/]", f"at {url}; Ctrl-C ends it")
+            say("next:", "lead a public address here, since Cal.com does not reach this one, and register")
+            to_register = {
+                "URL": f"https://PUBLIC{self.path}",
+                "secret": f"that of {self.secret_is_from}" if self.secret_is_from else self.secret,
+                "triggers": ", ".join(self.triggers),
+            }
+            for name, value in to_register.items():
+                stderr.print(f"  {name:<8} {value}", markup=False)
+            await asyncio.Event().wait()
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[str]:
+        """Answer deliveries inside this block; the address is what they are posted to."""
+        from aiohttp import ClientSession, ClientTimeout, web
+
+        router = Router()
+        router.on_any(self.show)
+        receiver = Receiver(router, secrets=self.secret)
+        async with ClientSession(timeout=ClientTimeout(total=SECONDS_TO_FORWARD)) as session:
+
+            async def answer(request: web.Request) -> web.Response:
+                body = await request.read()
+                status, text = receiver.receive(request.headers, body)
+                if status == 200 and self.forward:
+                    await _pass_on(session, self.forward, request.headers, body)
+                return web.Response(status=status, text=text)
+
+            app = web.Application()
+            app.router.add_post(self.path, answer)
+            receiver.run_in(app)
+            runner = web.AppRunner(app, access_log=None)
+            await runner.setup()
+            try:
+                yield f"http://127.0.0.1:{await _bound(runner, self.port)}{self.path}"
+            finally:
+                await runner.cleanup()
+
+
+async def _bound(runner: web.AppRunner, port: int) -> int:
+    """Listen; returns the port."""
+    from aiohttp import web
+
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else error
+        raise ConfigError(f"cannot listen on port {port}: {why}. Try --port 0") from error
+    bound: int = runner.addresses[0][1]
+    return bound
+
+
+async def _pass_on(session: ClientSession, url: str, headers: Mapping[str, str], body: bytes) -> None:
+    """Post a delivery as it came, and tell how that was answered."""
+    from aiohttp import ClientError
+
+    kept = {name: headers[name] for name in FORWARDED if name in headers}
+    try:
+        async with session.post(url, data=body, headers=kept, allow_redirects=False) as response:
+            say("forwarded:", response.status)
+    except (ClientError, TimeoutError) as error:
+        say("[yellow]not forwarded:[/]", str(error) or f"no answer in {SECONDS_TO_FORWARD:g} s")
+
+
+async def _delete(cal: Calcom, webhook_id: str) -> None:
+    """Leave no webhook behind; what cannot be done soon is told, for Ctrl-C shall end it."""
+    try:
+        async with asyncio.timeout(SECONDS_TO_CONNECT):
+            await cal.webhooks.delete(webhook_id)
+    except (CalcomError, TimeoutError) as error:
+        say("[yellow]warning:[/]", f"webhook {webhook_id} could not be deleted: {error or 'no answer'}")
+
+
+def _booking_at(base_url: str) -> str:
+    from calcom_async.sandbox.seed import API_KEY
+
+    who = "--name Ada --email ada@example.com"
+    return f"calcom-async book ana/thirty --start first {who} --base-url {base_url} --api-key {API_KEY}"
+
+
+def _print_line(event: WebhookEvent[Any]) -> None:
+    title = getattr(event.payload, "title", None)
+    told = [f"{datetime.now().astimezone():%H:%M:%S}", event.trigger or "no trigger", title, event.uid]
+    # Text comes from strangers: it must not steer the terminal.
+    typer.echo("  ".join("".join(filter(str.isprintable, part)) for part in told if part))
+
+
+def _print_json(event: WebhookEvent[Any]) -> None:
+    typer.echo(msgspec.json.encode(event.raw).decode())

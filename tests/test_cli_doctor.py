@@ -1,0 +1,152 @@
+"""`doctor`: what it looks at, what each trouble looks like, and the code that it ends with."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from command_at_hand import SECRET, at, invoke
+
+from calcom_async.sandbox import Sandbox
+
+VERSIONS = {
+    "event types": "2024-06-14", "schedules": "2024-06-11", "bookings": "2024-08-13", "slots": "2024-09-04",
+}  # fmt: skip
+
+
+@pytest.fixture
+def world() -> Iterator[Sandbox]:
+    with Sandbox(bookings=300) as sandbox:
+        yield sandbox
+
+
+def examined(world: Sandbox, key: str | None = None) -> tuple[int, dict[str, dict[str, Any]]]:
+    """The exit code, and the findings by name."""
+    result = invoke("doctor", "--json", *at(world, key))
+    assert SECRET not in result.output
+    return result.exit_code, {one["name"]: one for one in json.loads(result.stdout)}
+
+
+def states(found: dict[str, dict[str, Any]], state: str) -> list[str]:
+    return [name for name, one in found.items() if one["state"] == state]
+
+
+def test_all_is_well(world: Sandbox) -> None:
+    """A good key on a good server: every line is ok, counts and versions are told, for eight requests."""
+    code, found = examined(world)
+    assert (code, states(found, "ok")) == (0, [*found])
+    assert found["address"]["text"] == world.url
+    assert "ana@sandbox.test" in found["key"]["text"]
+    assert found["event types"]["text"].startswith("3, ")
+    assert found["bookings"]["text"].startswith("300, ")
+    assert found["teams"]["text"] == "3"
+    assert found["organisation"]["text"] == "300 bookings, id 1"
+    assert found["clock"]["text"] == "as the server's"
+    assert found["latency"]["text"].endswith("the median of 8")
+    assert len(world.requests) == 8
+    assert {seen.method for seen in world.requests} == {"GET"}
+
+
+def test_each_area_is_asked_for_in_its_version(world: Sandbox) -> None:
+    """The versions that are told are those that were sent."""
+    _, found = examined(world)
+    sent = {seen.path.split("/")[2].replace("-", " "): seen.headers.get("cal-api-version") for seen in world.requests}
+    for area, version in VERSIONS.items():
+        assert found[area]["text"].endswith(f"version {version}")
+        assert sent[area] == version
+
+
+def test_lines_are_for_people(world: Sandbox) -> None:
+    """Without --json each finding is a line that begins with its state, brackets of strangers and all."""
+    world.store.users[1]["username"] = "[red]ana"
+    lines = invoke("doctor", *at(world)).stdout.splitlines()
+    assert all(line.startswith("ok ") for line in lines)
+    assert any("[red]ana" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code", "failed"),
+    [
+        ("/v2/me", 401, 4, ["key"]),
+        ("/v2/me", 403, 4, ["key"]),
+        ("/v2/schedules", 404, 3, ["schedules"]),
+        ("/v2/slots", 400, 3, ["slots"]),
+        ("/v2/bookings", 503, 3, ["bookings"]),
+    ],
+)
+def test_a_failure_is_a_line_and_the_code(path: str, status: int, code: int, failed: list[str], world: Sandbox) -> None:
+    """What fails is a line, and its code is that of the command; the rest is looked at all the same."""
+    world.faults.add("GET", path, times=9, status=status)
+    ended, found = examined(world)
+    assert (ended, states(found, "fail")) == (code, failed)
+    assert str(status) in found[failed[0]]["text"]
+    assert ("teams" in found) == (failed != ["key"])
+
+
+def test_a_route_that_is_not_there_names_the_version(world: Sandbox) -> None:
+    """A 404 of an area with versions says which one this server may not know."""
+    world.faults.add("GET", "/v2/bookings", status=404)
+    _, found = examined(world)
+    assert "cal-api-version 2024-08-13" in found["bookings"]["text"]
+
+
+def test_what_the_key_may_not_see_is_a_warning(world: Sandbox) -> None:
+    """A 403 beside the key's own is "not allowed", and no failure."""
+    world.faults.add("GET", "/v2/organizations/1/bookings", status=403)
+    code, found = examined(world)
+    assert (code, states(found, "warn")) == (0, ["organisation"])
+    assert found["organisation"]["text"] == "not allowed for this key"
+
+
+def test_without_event_types_there_are_no_slots_to_ask_for(world: Sandbox) -> None:
+    """An account without event types is a warning."""
+    world.store.event_types.clear()
+    code, found = examined(world)
+    assert (code, states(found, "warn")) == (0, ["slots"])
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(3600, "behind"), (-90, "ahead of")])
+def test_a_wrong_clock_is_a_warning(seconds: float, told: str, world: Sandbox) -> None:
+    """Our clock is compared with the server's Date."""
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+    world.faults.add("GET", "*", times=99, headers={"Date": date})
+    code, found = examined(world)
+    assert (code, states(found, "warn")) == (0, ["clock"])
+    off, words = found["clock"]["text"].split(" s ")
+    assert words == f"{told} the server's"
+    assert abs(int(off) - abs(seconds)) <= 2
+
+
+def test_a_limit_that_is_nearly_used_up_is_a_warning() -> None:
+    """What is left of the limit is told, and when it is little that is a warning."""
+    with Sandbox(rate_limit=8) as world:
+        code, found = examined(world)
+    assert (code, found["limit"]["state"]) == (0, "warn")
+    assert "0 of 8 calls left in 60 s" in found["limit"]["text"]
+
+
+def test_a_wrong_key_ends_it(world: Sandbox) -> None:
+    """A wrong key is code 4 after one request, and is not printed."""
+    code, found = examined(world, SECRET)
+    assert (code, found["key"]["state"]) == (4, "fail")
+    assert len(world.requests) == 1
+
+
+def test_nobody_there_is_told() -> None:
+    """Where nobody listens the address is the failure, code 5, and nothing else is looked at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        result = invoke("doctor", "--base-url", f"http://127.0.0.1:{probe.getsockname()[1]}", "--api-key", SECRET)
+    assert result.exit_code == 5
+    assert "fail  address" in result.stdout
+    assert SECRET not in result.output
+
+
+def test_the_help_tells_what_it_costs() -> None:
+    """The number of requests stands in --help."""
+    assert "eight requests" in invoke("doctor", "--help").stdout

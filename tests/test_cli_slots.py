@@ -1,0 +1,197 @@
+"""`slots show` and `slots watch`: what they ask, what they print, and how they end."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from command_at_hand import at, invoke
+from command_line import start
+from witness import ADA, MONDAY
+
+from calcom_async import Calcom, ConnectionFailedError, SlotQuery
+from calcom_async.cli.slots import _miss
+from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox.event_types import new_event_type
+
+WEEK = ["--start", "2026-11-02"]
+
+
+@pytest.fixture
+def world() -> Iterator[Sandbox]:
+    with Sandbox(now=MONDAY) as sandbox:
+        yield sandbox
+
+
+def rows(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines() if line.strip()]
+
+
+# --- show
+
+
+def test_a_week_is_a_timetable(world: Sandbox) -> None:
+    """A column for each day and a row for each hour, in the account's zone; a day without slots says none."""
+    title, days, counts, *hours = rows(invoke("slots", "show", "ana/thirty", *at(world), *WEEK).stdout)
+    assert " ".join(title) == "ana/thirty, Mon 2 Nov to Sun 8 Nov 2026, times in Europe/Lisbon"
+    assert " ".join(days) == "Mon 2 Tue 3 Wed 4 Thu 5 Fri 6 Sat 7 Sun 8"
+    assert counts == ["12", "free", *["14", "free"] * 4, "none", "none"]
+    assert hours[-1] == ["16", *["00", "30"] * 5]
+    assert [hour[0] for hour in hours] == [f"{hour:02}" for hour in range(9, 17)]
+
+
+def test_times_are_those_of_the_zone_and_whole_days_of_it(world: Sandbox) -> None:
+    """Days begin at midnight of the zone that was asked for, far from UTC as well."""
+    found = invoke("slots", "show", "1", *at(world), "--start", "2026-11-04", "--days", "1", "--time-zone",
+                   "Pacific/Auckland", "--json")  # fmt: skip
+    starts = [one["start"] for one in json.loads(found.stdout)]
+    assert starts[0] == "2026-11-04T00:00:00+13:00"  # 11:00 in Lisbon, the day before
+    assert {one[:10] for one in starts} == {"2026-11-04"}
+    assert len(starts) == 14
+
+
+@pytest.mark.parametrize("duration", [10, 15])
+def test_many_slots_fit_into_80_columns(duration: int, world: Sandbox) -> None:
+    """Four and more starts an hour are folded, and a week is not wider than a screen."""
+    fields = {"title": "Short", "slug": "short", "lengthInMinutes": duration, "minimumBookingNotice": 0}
+    new_event_type(world.store, 1, fields)
+    shown = invoke("slots", "show", "ana/short", *at(world), *WEEK, columns=80).stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    assert rows(shown)[-1] == ["16", *[f"00-{60 - duration}/{duration}"] * 5]
+
+
+def test_more_than_a_week_is_several_timetables(world: Sandbox) -> None:
+    """Every week has a timetable of its own."""
+    shown = invoke("slots", "show", "1", *at(world), *WEEK, "--days", "15").stdout
+    assert shown.count("event type 1, ") == 3
+    assert "event type 1, Mon 16 Nov to Mon 16 Nov 2026" in shown
+
+
+def test_full_slots_are_not_shown_as_free(world: Sandbox) -> None:
+    """A seated slot without seats left is in the JSON, and not among the free ones."""
+    seats = {"seatsPerTimeSlot": 2, "showAttendeeInfo": True, "showAvailabilityCount": True}
+    fields = {"title": "Duo", "slug": "duo", "lengthInMinutes": 60, "seats": seats, "minimumBookingNotice": 0}
+    event = int(new_event_type(world.store, 1, fields)["id"])
+    options = [*at(world), "--start", "2026-11-04", "--days", "1"]
+    for email in ("a@x.test", "b@x.test"):
+        made = invoke("book", event, "--start", "2026-11-04T09:00Z", "--name", "A", "--email", email, *at(world))
+        assert made.exit_code == 0
+    assert "6 free" in invoke("slots", "show", event, *options).stdout
+    assert len(json.loads(invoke("slots", "show", event, *options, "--json").stdout)) == 7
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["ana"], "EVENT is an id or USERNAME/SLUG"),
+        (["ana/"], "EVENT is an id or USERNAME/SLUG"),
+        (["org/ana/thirty"], "EVENT is an id or USERNAME/SLUG"),
+        (["1", "--team"], "an id says it all"),
+        (["1", "--time-zone", "Mars/Crater"], "no time zone 'Mars/Crater'"),
+        (["1", "--time-zone", "../etc"], "no time zone '../etc'"),
+        (["1", "--time-zone", ""], "no time zone ''"),
+        (["1", "--start", "tomorrow"], "--start wants a day"),
+        (["1", "--start", "0001-01-01"], "--start wants a day"),
+        (["1", "--days", "0"], "--days"),
+        (["1", "--duration", "0"], "--duration"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_arguments_are_told_before_anything_is_sent(args: list[str], message: str, world: Sandbox) -> None:
+    """What cannot be meant is one message and code 2, without a request."""
+    result = invoke("slots", "show", *args, *at(world))
+    assert (result.exit_code, world.requests) == (2, [])
+    assert message in result.stderr
+
+
+def test_an_unknown_event_type_is_a_refusal(world: Sandbox) -> None:
+    """An event type that there is not is code 3."""
+    result = invoke("slots", "show", "ana/nothing", *at(world))
+    assert result.exit_code == 3
+    assert "404" in result.stderr
+
+
+def test_teams_and_organisations_are_named_by_options(world: Sandbox) -> None:
+    """--team and --organization reach the server as the slugs that they are."""
+    invoke("slots", "show", "sales/demo", "--team", "--organization", "sandbox-org", *at(world))
+    asked = dict(world.requests[-1].query)
+    assert (asked["teamSlug"], asked["eventTypeSlug"], asked["organizationSlug"]) == ("sales", "demo", "sandbox-org")
+
+
+# --- watch
+
+
+PIPES: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+
+
+def interrupted(running: subprocess.Popen[str]) -> str:
+    """What it says on stderr when Ctrl-C ends it, which it does as it should."""
+    running.send_signal(signal.SIGINT)
+    _, told = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert "Traceback" not in told
+    return told
+
+
+async def test_watch_prints_a_line_for_each_change_until_ctrl_c() -> None:
+    """First the count of what is free, then what closes and opens, in the zone asked for; Ctrl-C is 130."""
+    with Sandbox() as world:
+        running = start(
+            "slots", "watch", "ana/thirty", "--every", "1", "--time-zone", "Asia/Tokyo", *at(world), **PIPES
+        )
+        assert running.stdout
+        first = running.stdout.readline()
+        async with Calcom(world.api_key, base_url=world.url) as cal:
+            now = datetime.now(UTC)
+            slot = await cal.slots.first_available(event_type_id=1, start=now.date(), end=now + timedelta(days=7))
+            assert slot
+            made = await cal.bookings.create(start=slot.start, event_type_id=1, attendee=ADA)
+            closed = running.stdout.readline()
+            await cal.bookings.cancel(made.uid, reason="rain")
+            opened = running.stdout.readline()
+        told = interrupted(running)
+    time = f"{slot.start.astimezone(ZoneInfo('Asia/Tokyo')):%Y-%m-%d %H:%M}"
+    assert re.fullmatch(r"ana/thirty: \d+ free until \S+ \S+, times in Asia/Tokyo\n", first)
+    assert (closed, opened) == (f"- {time} ana/thirty\n", f"+ {time} ana/thirty\n")
+    assert "interrupted" in told
+
+
+def test_watch_says_when_the_limit_carries_less() -> None:
+    """A limit that cannot carry the interval is a warning with the staleness that it can."""
+    with Sandbox(rate_limit=6) as world:
+        running = start("slots", "watch", "1", "--every", "1", *at(world), **PIPES)
+        assert running.stderr
+        warning = running.stderr.readline()
+        interrupted(running)
+    assert re.search(r"warning: 1 slot queries every 1 s are more than .* within \d+ s", warning)
+
+
+def test_a_failed_look_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    """A look that failed is told under the name that the event type was given."""
+    query = SlotQuery(event_type_id=1)
+    _miss({"my/event": query})(query, ConnectionFailedError("cut [off]", sent=True))
+    assert capsys.readouterr().err == "warning: no look at my/event, will try again: cut [off]\n"
+
+
+def test_watch_ends_with_what_will_not_pass(world: Sandbox) -> None:
+    """An event type that there is not ends the watch, with code 3."""
+    result = invoke("slots", "watch", "ana/nothing", *at(world), "--time-zone", "UTC")
+    assert result.exit_code == 3
+    assert "ana" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "message"), [(["ana"], "EVENT is"), (["1", "--every", "0"], "--every"), (["1", "--days", "0"], "--days")]
+)
+def test_watch_tells_wrong_arguments_first(args: list[str], message: str, world: Sandbox) -> None:
+    """What cannot be meant is told before anything is sent."""
+    result = invoke("slots", "watch", *args, *at(world))
+    assert (result.exit_code, world.requests) == (2, [])
+    assert message in result.stderr
