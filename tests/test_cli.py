@@ -21,18 +21,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from command_at_hand import SECRET, at, invoke
 from command_line import calcom, command, environment, start, until
-from typer.testing import CliRunner
 
-from calcom_async.cli import app, connection
+from calcom_async.cli import connection
 from calcom_async.cli.board import Board
 from calcom_async.client import Stats
 from calcom_async.events import Event
 from calcom_async.export import Progress
 from calcom_async.export.rows import BOOKING_COLUMNS
 from calcom_async.sandbox import Sandbox
-
-SECRET = "cal_secret_marker"
 
 
 @pytest.fixture(autouse=True)
@@ -54,17 +52,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def invoke(*args: str | Path, **more: Any) -> Any:
-    result = CliRunner().invoke(app, list(map(str, args)), **more)
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
-def at(world: Sandbox, key: str | None = None) -> list[str]:
-    return ["--base-url", world.url, "--api-key", key or world.api_key]
 
 
 def uids(file: Path) -> list[str]:

@@ -20,6 +20,7 @@ from calcom_async.cli.connection import (
     connect,
     fail,
     knock,
+    print_json,
     run,
     where,
 )
@@ -63,7 +64,7 @@ def api(
         print_rows(run(_rows(place, path, params, version)), json=json)
         return
     answer = run(_call(place, method, path, params, payload, version))
-    _print_json(answer)
+    print_json(answer)
 
 
 async def _call(
@@ -108,10 +109,6 @@ def _content(file: str) -> bytes:
     return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
 
 
-def _print_json(value: Any) -> None:
-    Console().print_json(msgspec.json.encode(value).decode())
-
-
 def whoami(
     context: typer.Context,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
@@ -122,7 +119,7 @@ def whoami(
     """Show the user that the key belongs to."""
     me = run(_me(where(context, base_url, api_key, sandbox)))
     if json:
-        _print_json(msgspec.to_builtins(me))
+        print_json(msgspec.to_builtins(me))
         return
     table = Table(show_header=False, box=None)
     for name, value in msgspec.structs.asdict(me).items():

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from calcom_async.cli.connection import print_json
 from calcom_async.cli.spelling import operation_of
 from calcom_async.client import Calcom
 from calcom_async.errors import InvalidRequestError
@@ -74,10 +75,10 @@ def _key(row: Any) -> Any:
 
 def print_rows(rows: Sequence[Any], *, json: bool) -> None:
     """Rows as JSON, or as a table of what is plain text or number in them."""
-    console = Console()
     if json:
-        console.print_json(msgspec.json.encode(rows).decode())
+        print_json(rows)
         return
+    console = Console()
     columns = _columns(rows)
     table = Table(box=None, header_style="bold")
     for name in columns:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
-from rich.console import Console
+
+from calcom_async.cli.connection import print_json
 
 if TYPE_CHECKING:
     from calcom_async.sandbox.catalog import Operation
@@ -52,7 +52,7 @@ def _print_json(rows: Rows) -> None:
         {"method": one.verb, "path": one.path, "version": one.version, "list": one.is_list, "python": ways}
         for one, ways in rows
     ]
-    Console().print_json(msgspec.json.encode(told).decode())
+    print_json(told)
 
 
 def _print_lines(rows: Rows) -> None:
