@@ -31,7 +31,7 @@ from calcom_async.errors import ConfigError, ConnectionFailedError, RateLimit
 from calcom_async.gauge import GRACE, Gauge
 from calcom_async.limiter import Bucket, Desk, Ledger, Ticket, TokenBucket, Waiter
 
-log = logging.getLogger("calcom_async")
+log: logging.Logger = logging.getLogger("calcom_async")
 
 PATIENCE = 5.0
 """Seconds after which a call of the script counts as unanswered."""
@@ -175,6 +175,8 @@ def _connect(url: str) -> Redis:
 
 class SharedDesk(Desk):
     """One bucket in one event loop. `ledger` is a copy of the books in Redis, or what we go by while it is away."""
+
+    ledger: Ledger
 
     def __init__(
         self,

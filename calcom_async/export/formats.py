@@ -208,7 +208,7 @@ class Csv(Lines):
         super().__init__(model, key, packing)
         self._columns = columns_of(model)
         self._place = list(self._columns).index(self.field)
-        self.head = _table([list(self._columns)])
+        self.head: bytes = _table([list(self._columns)])
 
     def encode(self, rows: Sequence[Raw]) -> bytes:
         """Rows as records."""
