@@ -198,31 +198,32 @@ class _Runtime:
         self._stopping = asyncio.Event()
         # The real server closes a connection that was idle for 5 s, and says so in Keep-Alive.
         server = web.Server(self._server, keepalive_timeout=5.0, access_log=None)
-        runner = web.ServerRunner(server, shutdown_timeout=0.05)
-        await runner.setup()
+        listener = await self._loop.create_server(server, "127.0.0.1", self.port)
+        self.port = listener.sockets[0].getsockname()[1]
+        self._ready.set()
         try:
-            await web.TCPSite(runner, "127.0.0.1", self.port).start()
-            self.port = runner.addresses[0][1]
-            self._ready.set()
             await self._stopping.wait()
         finally:
-            await self._close(runner, server)
+            await self._close(listener, server)
 
-    async def _close(self, runner: web.ServerRunner, server: web.Server) -> None:
+    async def _close(self, listener: asyncio.Server, server: web.Server) -> None:
+        # A connection that is being accepted becomes the server's some turns of the loop later; closed before that, the
+        # listener would lose its socket.
+        for door in listener.sockets:
+            self._loop.remove_reader(door.fileno())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        listener.close()
         for task in set(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for close in self.closers:
             await close()
         transports = [connection.transport for connection in server.connections]
-        await runner.cleanup()
-        # A connection accepted while the doors closed becomes one of the server's some turns of the loop later, and one
-        # whose client has stopped reading is never done with its answer.
-        for _ in range(3):
-            await asyncio.sleep(0)
-        for transport in (*transports, *(connection.transport for connection in server.connections)):
-            if transport:
-                transport.abort()
+        server.pre_shutdown()
+        await server.shutdown(0.05)
+        for transport in filter(None, transports):
+            transport.abort()  # one whose client has stopped reading is never done with its answer
         await asyncio.sleep(0)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import socket
+import sys
 import threading
 import time
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -381,3 +384,15 @@ def test_clock():
             sandbox.clock.set(datetime(2030, 1, 1))  # noqa: DTZ001
         sandbox.clock.resume()
         assert sandbox.clock.now() >= datetime(2030, 3, 6, 12, 1, tzinfo=UTC)
+
+
+def test_a_connection_of_the_last_moment_is_closed(monkeypatch):
+    """Whoever connects while the sandbox stops leaves no open socket behind in this process."""
+    left: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: left.append(str(what.exc_value)))
+    for _ in range(60):
+        with Sandbox() as sandbox:
+            visitor = socket.create_connection(("127.0.0.1", urlsplit(sandbox.url).port))
+        visitor.close()
+    gc.collect()
+    assert left == []
