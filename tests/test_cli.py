@@ -533,8 +533,8 @@ def test_the_board_reckons_with_the_limit(monkeypatch: pytest.MonkeyPatch) -> No
     board._started = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: board._started + 1)
     for _ in range(100):
-        board.on_event(request())
-    board._look(standing(limit=120, available=20))
+        board.on_event(request(remaining=20))
+    board._look(standing(limit=120))
     board.on_progress(Progress(25_000, 100_000))
     assert board._text().endswith("0:02:20 to go")
 

@@ -114,7 +114,7 @@ class Board:
         if not (rows and total and total > rows):
             return ""
         seconds = (total - rows) * passed / rows
-        if self._limit:
-            beyond = (total - rows) * self.requests / rows - self._limit.available
+        if self._limit and self._left is not None:
+            beyond = (total - rows) * self.requests / rows - self._left
             seconds = max(seconds, beyond / self._limit.limit * self._limit.window)
         return f"{timedelta(seconds=round(seconds))} to go"

@@ -11,14 +11,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from booking_world import NOW, World
+from booking_world import BEGINNING, NOW, World
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calcom_async import Calcom, DecodeError, ForbiddenError, InvalidRequestError
 from calcom_async.export.plan import Batch, Horizons, Place, Plan
 from calcom_async.export.sources import Job
-from calcom_async.export.walk import Tally
+from calcom_async.export.walk import TICK, Tally
 from calcom_async.sandbox import Sandbox
 
 QUICK = {"backoff_base": 0.0, "max_attempts": 12, "retry_budget": 1000.0}
@@ -181,6 +181,20 @@ async def test_a_group_beyond_a_page_is_walked_by_the_next_time(restless: Sandbo
         found = uids(await walked(cal, tally=tally))
     assert len(set(found)) == 2000
     assert tally.requests <= 2 + 2000 / 249 + 2
+
+
+@pytest.mark.parametrize("job", [Job(), Job(team=2)], ids=str)
+async def test_the_millisecond_after_a_group_is_not_stepped_over(restless: Sandbox, job: Job) -> None:
+    """What follows a group that fills a page comes too, however close behind it stands."""
+    world = World(restless, random.Random(0))
+    world.fill([])
+    for number in range(264):
+        moment = BEGINNING + max(0, number - 259) * TICK
+        world.add(moment, moment, None).team_id = 2
+    restless.store.changed()
+    async with client(restless) as cal:
+        found = uids(await walked(cal, job=job))
+    assert sorted(found) == sorted(restless.store.bookings)
 
 
 async def test_what_comes_later_is_for_the_next_run(restless: Sandbox) -> None:
