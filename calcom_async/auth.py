@@ -213,7 +213,7 @@ class AccessToken:
     def _pair(self, response: Response) -> Tokens:
         pair = decode(OAuth2Tokens, response.body) if self.oauth2 else read(ManagedUserTokens, response)
         if not (pair and pair.access_token):
-            raise DecodeError("the renewal of the access token was answered without a token; is base_url right?")
+            raise DecodeError("the renewal of the access token was answered without a token; is the base URL right?")
         if not self.oauth2:
             end = pair.access_expires if pair.access_token_expires_at else None
         else:

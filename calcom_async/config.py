@@ -110,9 +110,26 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_env(cls, **overrides: Any) -> Config:
-        """Read `CAL_API_KEY` and `CAL_API_URL`, the variables of the official command line; overrides win."""
-        found = {"api_key": os.environ.get("CAL_API_KEY"), "base_url": os.environ.get("CAL_API_URL")}
+        """Read `CAL_API_KEY` and `CAL_API_URL`, the variables of the official command line; overrides win.
+
+        `CAL_ALLOW_HTTP=1` sets `allow_http`.
+        """
+        found = {
+            "api_key": os.environ.get("CAL_API_KEY"),
+            "base_url": os.environ.get("CAL_API_URL"),
+            "allow_http": _switch("CAL_ALLOW_HTTP"),
+        }
         return cls(**{name: value for name, value in found.items() if value} | overrides)
+
+
+def _switch(variable: str) -> bool:
+    """The value of a variable that is on or off."""
+    text = os.environ.get(variable, "").strip().lower()
+    if text in {"1", "true", "yes", "on"}:
+        return True
+    if text in {"", "0", "false", "no", "off"}:
+        return False
+    raise ConfigError(f"{variable} must be 1 or 0, got {text!r}")
 
 
 def _number(value: Any) -> float:
@@ -125,18 +142,24 @@ def _checked_url(url: str, *, allow_http: bool) -> str:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - it is read for its ValueError
     except ValueError as error:
-        raise ConfigError(f"base_url must look like {BASE_URL}; the one given is no URL: {error}") from None
+        raise ConfigError(f"the base URL must look like {BASE_URL}; the given one is invalid: {error}") from None
     # What may hold a secret is refused before anything is quoted in a message.
     if "@" in parts.netloc:
-        raise ConfigError("base_url must not hold a user name or password; give credentials to Calcom()")
+        raise ConfigError("the base URL must not contain a user name or password")
     if parts.query or parts.fragment:
-        raise ConfigError("base_url must end with its path; the one given has a query or fragment")
+        raise ConfigError("the base URL must not contain a query or fragment")
     if parts.scheme not in {"http", "https"} or not parts.hostname or " " in url:
-        raise ConfigError(f"base_url must look like {BASE_URL}, not {url!r}")
-    if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
-        raise ConfigError(f"{url!r} would send the key in clear; use https, or allow_http=True if you must")
+        raise ConfigError(f"the base URL must look like {BASE_URL}, got {url!r}")
+    if sends_in_clear(url) and not allow_http:
+        raise ConfigError(f"{url} would send the API key unencrypted: use https, or pass allow_http=True")
     path = parts.path.rstrip("/")
     return f"{parts.scheme}://{parts.netloc}{path if path.lower().endswith('/v2') else path + '/v2'}"
+
+
+def sends_in_clear(url: str) -> bool:
+    """Whether requests to a base URL leave this machine without encryption."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
 
 
 def _is_loopback(host: str) -> bool:

@@ -57,7 +57,7 @@ def _below_base(path: str) -> str:
     first, *parts = path.split("/")
     leads_away = first or not parts or any(unquote(part) in {"", ".", ".."} for part in parts)
     if leads_away or not PATH.fullmatch(path):
-        raise InvalidRequestError(f"a path looks like /v2/bookings/{{uid}}, with its query in query=; not {path!r}")
+        raise InvalidRequestError(f"a path must look like /v2/bookings/{{uid}}, without a query; got {path!r}")
     return path
 
 

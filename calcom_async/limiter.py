@@ -347,7 +347,7 @@ class Desk:
         wait = max(GRACE, turn_at - self.loop.time())
         return RateLimitedError(
             f"nothing was sent: the rate limit {waiter.bucket.name!r} has no room for another {wait:.1f} s, "
-            f"and max_wait is {waiter.deadline - waiter.since:g} s",
+            f"and the allowed wait is {waiter.deadline - waiter.since:g} s",
             retry_after=wait,
         )
 

@@ -217,7 +217,7 @@ class _Call:
         if self.left <= pause:
             raise TimedOutError(
                 f"{self.request.method} {self.request.path}: gave up after {self.attempts} attempts and "
-                f"{self.config.deadline:g} s (Config.deadline); the last one said: {error}",
+                f"{self.config.deadline:g} s; the last one said: {error}",
                 sent=getattr(error, "sent", True),
             ) from error
         self.left -= pause

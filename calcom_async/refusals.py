@@ -41,7 +41,7 @@ def _text(message: Any) -> str:
 
 def _page_summary(status: int, body: bytes) -> str:
     if 300 <= status < 400:
-        return "redirect, which is not followed with credentials; is base_url right?"
+        return "redirect, which is not followed with credentials; is the base URL right?"
     title = re.search(rb"<title>\s*(.{1,100}?)\s*</title>", body, re.IGNORECASE | re.DOTALL)
     text = title[1] if title else body[:100]
     words = " ".join(text.decode("utf-8", "replace").split())

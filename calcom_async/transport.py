@@ -136,8 +136,8 @@ class Transport:
             if size > limit:
                 answer.close()
                 raise DecodeError(
-                    f"{request.method} {request.path}: the answer is larger than {limit} bytes "
-                    "(Config.max_response_bytes); ask for less with take="
+                    f"{request.method} {request.path}: the response is larger than the limit of {limit:,} bytes. "
+                    "Request fewer rows per page"
                 )
         return b"".join(chunks)
 
@@ -160,12 +160,10 @@ def _mapped(error: BaseException, request: Request, seconds: float) -> Exception
     """Aiohttp's exceptions as ours; only a failure to connect proves that nothing was sent."""
     what = f"{request.method} {request.path}"
     if isinstance(error, aiohttp.InvalidURL):
-        return ConfigError(f"{what}: base_url cannot be used: {error}")
+        return ConfigError(f"{what}: the base URL cannot be used: {error}")
     never_sent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
     if isinstance(error, TimeoutError):
-        doing = (
-            "connecting took too long (Config.connect_timeout)" if never_sent else "no answer in time (Config.timeout)"
-        )
+        doing = "connecting took too long" if never_sent else "no answer in time"
         return TimedOutError(f"{what}: {doing}, {seconds:.1f} s", sent=not never_sent, seconds=seconds)
     if never_sent:
         where = f"{getattr(error, 'host', '')}:{getattr(error, 'port', '')}"

@@ -357,7 +357,7 @@ def _enveloped(kind: Any) -> Any:
 def _data(envelope: Envelope[Any] | None, kind: Any) -> Any:
     """What an envelope holds. A null is forgiven deep inside an answer, but not in the place of the answer itself."""
     if envelope is None or (envelope.data is None and not _nullable(kind)):
-        raise DecodeError('the answer holds no data: not {"data": ...} as Cal.com answers. Is base_url right?')
+        raise DecodeError('the answer holds no data: not {"data": ...} as Cal.com answers. Is the base URL right?')
     return envelope.data
 
 
@@ -372,7 +372,7 @@ def decode(kind: Any, body: bytes) -> Any:
         # Broken JSON is not quoted: what begins like an answer may go on with a token.
         begins = "" if body.lstrip()[:1] in {b"{", b"["} else f"; it begins {body[:80]!r}"
         raise DecodeError(
-            f"the answer is not JSON ({error}){begins}. Is base_url right, or a proxy in between?"
+            f"the answer is not JSON ({error}){begins}. Is the base URL right, or a proxy in between?"
         ) from error
 
 

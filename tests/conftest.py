@@ -64,5 +64,5 @@ def diary() -> Diary:
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test may find the credentials of whoever runs it."""
-    for name in ("CAL_API_KEY", "CAL_API_URL"):
+    for name in ("CAL_API_KEY", "CAL_API_URL", "CAL_ALLOW_HTTP"):
         monkeypatch.delenv(name, raising=False)

@@ -151,9 +151,9 @@ BAD_OPTIONS = [
     pytest.param(["-o", "/dev/full"], 7, "No space left on device; free some space", id="full disk"),
     pytest.param(["-o", "nowhere/out.csv"], 7, "No such file or directory", id="no folder"),
     pytest.param(["--api-key", SECRET + "\n"], 2, "the API key must be one word", id="key with a line end"),
-    pytest.param(["--base-url", f"https://me:{SECRET}@cal.test"], 2, "base_url must not hold", id="password in URL"),
-    pytest.param(["--base-url", "http://cal.test"], 2, "in clear", id="plain http"),
-    pytest.param(["--base-url", "cal.test"], 2, "base_url must look like", id="no URL"),
+    pytest.param(["--base-url", f"https://me:{SECRET}@cal.test"], 2, "base URL must not contain", id="password in URL"),
+    pytest.param(["--base-url", "http://cal.test"], 2, "unencrypted", id="plain http"),
+    pytest.param(["--base-url", "cal.test"], 2, "base URL must look like", id="no URL"),
 ]
 
 
@@ -577,7 +577,7 @@ def test_api_takes_a_body(source: str, world: Sandbox, tmp_path: Path) -> None:
     ("args", "code", "message"),
     [
         (["GET", "/v2/bookings", "-q", "take"], 2, "--query wants NAME=VALUE, not 'take'"),
-        (["GET", "bookings?take=1"], 2, "a path looks like /v2/bookings"),
+        (["GET", "bookings?take=1"], 2, "a path must look like /v2/bookings"),
         (["PATCH", "/v2/me", "-b", "{name: 1}"], 2, "--body is not JSON"),
         (["PATCH", "/v2/me", "-b", "@nowhere.json"], 2, "cannot read nowhere.json: No such file"),
         (["PATCH", "/v2/me", "-b", "@latin.json"], 2, "--body is not JSON"),

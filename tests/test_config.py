@@ -42,8 +42,8 @@ def test_base_url_is_taken_with_or_without_v2(given, used):
         ("https://a b/v2", "must look like"),
         ("http://[::1", "must look like"),
         ("https://api.cal.com:99999", "must look like"),
-        ("http://api.cal.com", "in clear"),
-        ("http://127.0.0.1.evil.test", "in clear"),
+        ("http://api.cal.com", "unencrypted"),
+        ("http://127.0.0.1.evil.test", "unencrypted"),
         (f"https://me:{SECRET}@api.cal.com", "user name or password"),
         (f"ftp://me:{SECRET}@api.cal.com", "user name or password"),
         (f"https://{SECRET}@api.cal.com", "user name or password"),
@@ -61,6 +61,20 @@ def test_an_address_that_cannot_be_meant_is_refused(url, reason):
 def test_plain_http_needs_a_word():
     """Other hosts than this machine are reached in clear only with allow_http."""
     assert Config(base_url="http://cal.lan", allow_http=True).base_url == "http://cal.lan/v2"
+
+
+@pytest.mark.parametrize(("value", "allowed"), [("1", True), ("Yes", True), ("0", False), ("off", False), ("", False)])
+def test_the_environment_may_allow_plain_http(monkeypatch, value, allowed):
+    """CAL_ALLOW_HTTP sets allow_http."""
+    monkeypatch.setenv("CAL_ALLOW_HTTP", value)
+    assert Config.from_env().allow_http is allowed
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_an_error(monkeypatch):
+    """CAL_ALLOW_HTTP with another word is a ConfigError that names the variable."""
+    monkeypatch.setenv("CAL_ALLOW_HTTP", "perhaps")
+    with pytest.raises(ConfigError, match="CAL_ALLOW_HTTP must be 1 or 0"):
+        Config.from_env()
 
 
 POSITIVE = ("timeout", "connect_timeout", "deadline", "keepalive", "max_attempts", "max_connections", "rate_limit")

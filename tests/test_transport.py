@@ -308,7 +308,7 @@ async def test_an_answer_that_is_too_large(line):
     """Nobody can fill our memory: an answer is cut off at its bound, a compressed one as it unfolds."""
     error = await exchanged(line, max_response_bytes=100_000)
     assert isinstance(error, DecodeError)
-    assert "larger than 100000 bytes" in str(error)
+    assert "larger than the limit of 100,000 bytes" in str(error)
 
 
 async def test_an_answer_of_exactly_the_bound():

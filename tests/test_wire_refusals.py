@@ -216,7 +216,7 @@ def test_what_a_proxy_says_is_summarised(body, message):
 
 def test_a_redirect_points_to_the_base_url():
     """Redirects are not followed, and the error says what to look at."""
-    assert "is base_url right?" in refused(Response(302, {}, b"")).message
+    assert "is the base URL right?" in refused(Response(302, {}, b"")).message
 
 
 # --------------------------------------------------------------------------------------------- limits and waits

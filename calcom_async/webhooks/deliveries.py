@@ -40,7 +40,7 @@ def verify(body: bytes, signature: str | None, secrets: str | Sequence[str]) -> 
     if signature == UNSIGNED:
         raise SignatureError(
             f"{SIGNATURE} says {UNSIGNED!r}: this webhook has no secret at Cal.com, so anybody could have sent the"
-            " delivery. Give it one: cal.webhooks.update(webhook_id, secret=...)"
+            " delivery. Set a secret for this webhook"
         )
     claimed = signature.encode(errors="replace")
     # All are compared: the time taken must not tell which secret it was.

@@ -361,7 +361,7 @@ def test_rows_that_never_show_are_told(world: World, duckdb: Warehouse) -> None:
     ("settings", "told"),
     [
         ({"team": 1, "filters": {"flavour": "sweet"}}, "flavour"),
-        ({"base_url": "ftp://calendar.test"}, "base_url must look like"),
+        ({"base_url": "ftp://calendar.test"}, "base URL must look like"),
         ({"user": 3}, "not for user"),
     ],
     ids=str,
