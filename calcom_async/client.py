@@ -253,6 +253,7 @@ class Calcom:
         start: date | datetime | None = None,
         end: date | datetime | None = None,
         days: float | None = None,
+        time_zone: str | None = None,
         every: float = 60.0,
         share: float = 0.9,
         on_error: Callable[[SlotQuery, CalcomError], object] | None = None,
@@ -261,8 +262,9 @@ class Calcom:
 
         `targets` are ids and `SlotQuery` objects, or a mapping that names them; equal ones cost one search. The range
         is `start` to `end` (a date includes its day), or `days` from `start` on, 14 unless told; without `start` it
-        moves with the clock. The first change of a key is all that is free (`change.first`). Slots whose time has come
-        pass in silence; those that a moving range reaches have opened. Whoever reads slowly gets merged changes.
+        moves with the clock. Dates are days of `time_zone` (UTC without one), which is also the time zone of every
+        target that names none. The first change of a key is all that is free (`change.first`). Slots whose time has
+        come pass in silence; those that a moving range reaches have opened. Whoever reads slowly gets merged changes.
 
         Each is searched `every` so many seconds, with at most `share` of the rate limit, behind all other calls of this
         client. If that is not enough, a `StalenessWarning` and `.staleness` tell how old the news may be. Errors that
@@ -278,6 +280,7 @@ class Calcom:
             start=start,
             end=end,
             days=days,
+            time_zone=time_zone,
             every=every,
             share=share,
             rate=self._calls_a_second,

@@ -241,3 +241,28 @@ BY_STATUS: Mapping[int, type[ApiError]] = {
     498: TokenExpiredError,
 }
 """Which class a status becomes; 429 and 5xx are built apart, anything else is a plain `ApiError`."""
+
+PASSING_STATUSES = frozenset({408, 425})
+"""Refusals below 500 that say nothing about the request: it timed out, or came too early."""
+
+
+def is_transient(error: CalcomError) -> bool:
+    """Return whether the same call may succeed later: the one rule for retries, look-ups and watchers.
+
+    That is so if no response came, if it was not one that Cal.com gives (a proxy's HTML page, half a JSON text), and if
+    the server failed, was busy or reported an error with a status of success. Other refusals are final.
+    """
+    if isinstance(error, TransportError):
+        return error.passing
+    if isinstance(error, ApiError):
+        return error.status < 300 or error.status >= 500 or error.status in PASSING_STATUSES | {429}
+    return isinstance(error, DecodeError)
+
+
+def may_have_acted(error: CalcomError) -> bool:
+    """Return whether Cal.com may have done what the call asked for, although the call failed."""
+    if isinstance(error, TransportError):
+        return error.sent
+    if isinstance(error, ApiError):
+        return error.status >= 500 or error.status in PASSING_STATUSES
+    return isinstance(error, DecodeError)

@@ -25,6 +25,8 @@ from calcom_async.errors import (
     TimedOutError,
     TransportError,
     UnauthorizedError,
+    is_transient,
+    may_have_acted,
 )
 from calcom_async.events import Event, Observer
 from calcom_async.limiter import Bucket, Limiter
@@ -160,9 +162,7 @@ def may_repeat(error: Refusal, request: Request) -> bool:
     """The whole policy: a 429 and a request that was never sent always, a fate unknown only where it does no harm."""
     if isinstance(error, RateLimitedError):
         return error.request_id is not None or error.path != ""
-    if isinstance(error, TransportError):
-        return error.passing and (request.repeatable or not error.sent)
-    return isinstance(error, ServerError) and request.repeatable
+    return is_transient(error) and (request.repeatable or not may_have_acted(error))
 
 
 def retrying(send: Send, config: Config, budget: RetryBudget, observer: Observer) -> Send:

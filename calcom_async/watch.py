@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count, pairwise
@@ -25,11 +25,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from calcom_async.errors import CalcomError, InvalidRequestError, RateLimitedError, ServerError, TransportError
+from calcom_async.errors import CalcomError, InvalidRequestError, is_transient
 from calcom_async.events import log
 from calcom_async.models.slots import Slot, SlotDays
-from calcom_async.wire import timestamp
+from calcom_async.resources.slots import first_moment, last_moment
 
+NOTHING = timedelta()
+SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
 MONTH = timedelta(days=31)  # a search of more is slow
 
@@ -37,6 +39,7 @@ BURST = 6.0
 """Seconds of the pace that may be used at once after a pause: what nine tenths of a minute's limit leave of it."""
 MARGIN, SLACK = 1.1, 1.0
 """What is promised beyond what is planned, as a factor and in seconds: answers take time, and other calls go first."""
+LONGEST_RANGE = 3660  # days
 LONGEST_PAUSE = 300.0  # seconds between polls of what goes on failing, unless all are rarer anyway
 
 Free = dict[datetime, Slot]  # by start: datetimes compare by instant, whatever their time zones
@@ -136,7 +139,7 @@ def asked(part: Span, whole: Span) -> Span:
     out the last day. So a day more is asked on every side; only the start of the whole is the watcher's own.
     """
     start = part.start if part.start == whole.start else part.start - DAY
-    return Span(start, part.end + DAY - timedelta(seconds=1))  # for midnight would mean the end of that day
+    return Span(start, part.end + DAY - SECOND)  # for midnight would mean the end of that day
 
 
 def free_in(slots: Iterable[Slot], part: Span, whole: Span) -> Free:
@@ -274,6 +277,7 @@ class SlotWatcher:
         start: date | datetime | None = None,
         end: date | datetime | None = None,
         days: float | None = None,
+        time_zone: str | None = None,
         every: float = 60.0,
         share: float = 0.9,
         concurrency: int = 32,
@@ -287,8 +291,8 @@ class SlotWatcher:
         _check(0 < share <= 1, f"share is a part of the limit, above 0 and up to 1, not {share!r}")
         _check(0 <= jitter < 1, f"jitter is a part of `every`, from 0 on and below 1, not {jitter!r}")
         _check(concurrency >= 1, f"concurrency must be at least 1, not {concurrency!r}")
-        self._targets = _targets(targets)
-        self._window = _window(start, end, days)
+        self._targets = _targets(targets, time_zone)
+        self._window = _window(start, end, days, time_zone)
         self._search = search
         self._every = every
         self._share = share
@@ -377,7 +381,7 @@ class SlotWatcher:
         try:
             free = await self._look(target.query, whole)
         except CalcomError as error:
-            if not _passes(error):
+            if not is_transient(error):
                 error.add_note(f"while watching {target.query}")
                 raise
             return self._miss(target, error)
@@ -457,41 +461,32 @@ def _promised(held: float) -> float:
     return MARGIN * held + SLACK
 
 
-def _passes(error: CalcomError) -> bool:
-    """Whether the same search may work later."""
-    if isinstance(error, TransportError):
-        return error.passing
-    return isinstance(error, ServerError | RateLimitedError)
-
-
-def _targets(given: Iterable[int | SlotQuery] | Mapping[Any, int | SlotQuery]) -> list[Target]:
+def _targets(given: Iterable[int | SlotQuery] | Mapping[Any, int | SlotQuery], time_zone: str | None) -> list[Target]:
     """One target for each query, with all the keys that want it."""
     named = given.items() if isinstance(given, Mapping) else [(key, key) for key in given]
     found: dict[SlotQuery, Target] = {}
     for key, wish in dict(named).items():
         query = SlotQuery(event_type_id=wish) if isinstance(wish, int) else wish
         _check(isinstance(query, SlotQuery), f"watch ids of event types and SlotQuery objects, not {wish!r}")
+        if query.time_zone is None:
+            query = msgspec.structs.replace(query, time_zone=time_zone)
         found.setdefault(query, Target(query)).keys.append(key)
     _check(bool(found), "there is nothing to watch: give at least one event type")
     return [*found.values()]
 
 
-def _window(start: date | datetime | None, end: date | datetime | None, days: float | None) -> Window:
+def _window(
+    start: date | datetime | None, end: date | datetime | None, days: float | None, time_zone: str | None
+) -> Window:
     _check(end is None or days is None, "give `end` or `days`, not both")
-    _check(days is None or days > 0, f"days must be above 0, not {days!r}")
+    _check(days is None or 0 < days <= LONGEST_RANGE, f"days must be above 0 and up to {LONGEST_RANGE}, not {days!r}")
     length = timedelta(days=14 if days is None else days)
-    begins = None if start is None else _moment(start, "start")
+    begins = None if start is None else first_moment(start, "start", time_zone).astimezone(UTC)
     ends = begins + length if begins and end is None else None
     if end is not None:
-        ends = _moment(end, "end") if isinstance(end, datetime) else _moment(end, "end") + DAY
+        ends = last_moment(end, "end", time_zone).astimezone(UTC) + (NOTHING if isinstance(end, datetime) else SECOND)
     _check(not begins or not ends or begins < ends, f"the range ends before it starts: {start} to {end}")
     return Window(begins, ends, length)
-
-
-def _moment(value: date | datetime, name: str) -> datetime:
-    """A moment in UTC; a date is its first."""
-    timestamp(value, name)  # refuses a naive one
-    return value.astimezone(UTC) if isinstance(value, datetime) else datetime.combine(value, time.min, UTC)
 
 
 def _check(fine: bool, complaint: str) -> None:  # noqa: FBT001 - it reads as an assertion

@@ -17,10 +17,12 @@ from virtual_time import run
 from witness import MONDAY, SIXTY, THIRTY, at, book
 
 from calcom_async import (
+    ApiError,
     BadRequestError,
     Calcom,
     CalcomError,
     ConnectionFailedError,
+    DecodeError,
     ForbiddenError,
     InvalidRequestError,
     NotFoundError,
@@ -349,6 +351,20 @@ class TestQueries:
 
         run(main(), start=0.0)
 
+    def test_days_of_a_time_zone(self) -> None:
+        """Dates are days of `time_zone`, from first to last moment, which is also that of targets without one."""
+
+        async def main() -> None:
+            search = Shown(9)
+            targets = [1, SlotQuery(event_type_id=2, time_zone="Europe/Rome")]
+            day = {"start": date(2026, 11, 4), "end": date(2026, 11, 4), "days": None}
+            heard = await read_for(watching(search, targets, time_zone="Australia/Sydney", **day), 59)
+            assert [one["time_zone"] for one in search.asked] == ["Australia/Sydney", "Europe/Rome"]
+            assert {(one["start"], one["end"]) for one in search.asked} == {(at(13, 3), at(13, 5) - SECOND)}
+            assert [hours(one.opened) for one in heard] == [[9], [9]]
+
+        run(main(), start=0.0)
+
     def test_months_are_asked_one_after_the_other(self) -> None:
         """A year is twelve searches, their slots one change, and they count twelve times against the limit."""
 
@@ -408,6 +424,8 @@ class TestQueries:
             ({"jitter": 1}, "jitter"),
             ({"concurrency": 0}, "concurrency"),
             ({"days": 0}, "days"),
+            ({"days": 1e12}, "days"),
+            ({"time_zone": "Mars/Base", "start": date(2026, 11, 5)}, "unknown time zone"),
             ({"end": date(2026, 11, 5)}, "not both"),
             ({"start": datetime(2026, 11, 5), "days": None}, "start has no time zone"),  # noqa: DTZ001
             ({"start": date(2026, 11, 5), "end": date(2026, 11, 4), "days": None}, "ends before it starts"),
@@ -429,8 +447,11 @@ class TestTrouble:
             refused(RateLimitedError, 429, retry_after=5),
             TimedOutError("late", sent=True),
             ConnectionFailedError("cut", sent=True),
+            DecodeError("an HTML page"),
+            refused(ApiError, 408),
+            refused(ApiError, 200),
         ],
-        ids=lambda error: type(error).__name__,
+        ids=repr,
     )
     def test_what_may_pass_does_not_end_the_watch(self, error: CalcomError) -> None:
         """It is told, the pauses double while it lasts, and then the watch goes on as if nothing had been."""
@@ -619,16 +640,18 @@ async def test_it_sees_what_a_search_shows() -> None:
 
 
 async def test_faults_of_the_server_are_lived_through() -> None:
-    """Connections cut and a 502: the watch goes on; an unknown event type ends it."""
+    """Connections cut, a 502 and answers that Cal.com never gives: the watch goes on; an unknown event type ends it."""
     told: list[CalcomError] = []
     with Sandbox(now=MONDAY) as sandbox:
         async with Calcom(sandbox.api_key, base_url=sandbox.url, max_attempts=1, **EAGER) as cal:
-            for trouble in ({"cut": "before"}, {"status": 502}, {"cut": "after"}):
+            bad = ({"html": True, "status": 200}, {"garbage": True}, {"body": []}, {"body": {}})
+            for trouble in ({"cut": "before"}, {"status": 502}, {"cut": "after"}, *bad):
                 sandbox.faults.add("GET", "/v2/slots", **trouble)
             watcher = watch(cal, sandbox, [THIRTY], on_error=lambda _, error: told.append(error))
             async with asyncio.timeout(20):
                 [change] = await changes(watcher, 1)
             assert change.first
-            assert [type(one) for one in told] == [ConnectionFailedError, ServerError, ConnectionFailedError]
+            cut = [ConnectionFailedError, ServerError, ConnectionFailedError]
+            assert [type(one) for one in told] == cut + [DecodeError] * len(bad)
             with pytest.raises(NotFoundError, match="Event Type not found"):
                 await changes(watch(cal, sandbox, [4711]), 1)

@@ -60,8 +60,8 @@ class SlotDays(dict[date, list[Slot]]):
     """Slots by the local date of the time zone that was asked for, ascending; days without slots are left out."""
 
     def slots(self) -> Iterator[Slot]:
-        """All slots in their order."""
-        return chain.from_iterable(self.values())
+        """All slots in their order; a day or a slot that the server sent as null is left out."""
+        return (slot for slot in chain.from_iterable(filter(None, self.values())) if slot and slot.start)
 
     def first(self) -> Slot | None:
         """The earliest slot, or None."""

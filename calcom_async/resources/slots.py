@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from types import NoneType
 from typing import Any, Required, TypedDict, Unpack
+from zoneinfo import ZoneInfo, available_timezones
 
 from msgspec import UNSET, UnsetType
 
@@ -17,6 +18,8 @@ from calcom_async.wire import timestamp
 
 MAYBE: Any = Reservation | None
 
+NOTHING = timedelta()
+SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
 MONTH = timedelta(days=31)
@@ -79,11 +82,14 @@ class Slots(Resource):
         (each with `organization_slug` where it is in one); or two or more `usernames` with `organization_slug`, for a
         meeting with all of them.
 
-        A date as `end` includes that day. Only slots that lie wholly inside are answered. `duration` is in minutes;
-        `ranges=True` fills in `Slot.end`; seated event types fill in the seats, and full slots stay in the list.
-        `booking_uid_to_reschedule` counts that booking's own time as free. A month at a time is fast enough; there is
-        no paging. Where `time_zone` leaves summer time inside the span, the server leaves out the last day: ask a day
-        more.
+        A date means that day in `time_zone`, and `end` includes its day. Only slots that lie wholly inside are
+        returned. `duration` is in minutes; `ranges=True` fills in `Slot.end`; seated event types fill in the seats, and
+        full slots stay in the list. `booking_uid_to_reschedule` counts that booking's own time as free. A month at a
+        time is fast enough; there is no paging.
+
+        The starts depend on the time zone: the server rounds them to full and half hours of `time_zone`. Where a
+        datetime is the `end` and `time_zone` leaves summer time inside the span, the server leaves out the last day:
+        ask for a day more.
         """
         target = {
             "eventTypeId": event_type_id,
@@ -94,12 +100,17 @@ class Slots(Resource):
             "organizationSlug": organization_slug,
         }
         _check_target({name: value for name, value in target.items() if value is not None})
+        first, last, cut = start, end, False
+        if time_zone is not None:  # without one the server reads dates as we do
+            first, last = first_moment(start, "start", time_zone), last_moment(end, "end", time_zone)
+            cut = _loses_last_day(first, end, time_zone)
+            last += DAY if cut else NOTHING
         days = await self._get(
             dict[date, list[Slot]],
             "/slots",
             query={
-                "start": start,
-                "end": end,
+                "start": first,
+                "end": last,
                 **target,
                 "timeZone": time_zone,
                 "duration": duration,
@@ -108,7 +119,7 @@ class Slots(Resource):
                 "rrHostSubsetIds": host_subset_ids,
             },
         )
-        return SlotDays(days)
+        return SlotDays({day: slots for day, slots in days.items() if day <= end} if cut else days)
 
     async def first_available(
         self, *, start: date | datetime, end: date | datetime, **options: Unpack[SlotOptions]
@@ -117,7 +128,8 @@ class Slots(Resource):
 
         Asks for a week, then a month at a time, and stops at the first that has one. The rest is as in `search`.
         """
-        for since, until in _stretches(start, end):
+        zone = options.get("time_zone")
+        for since, until in _stretches(first_moment(start, "start", zone), last_moment(end, "end", zone), end):
             days = await self.search(start=since, end=until, **options)
             if found := next((slot for slot in days.slots() if has_room(slot)), None):
                 return found
@@ -151,20 +163,71 @@ def has_room(slot: Slot) -> bool:
     return slot.seats_remaining != 0
 
 
-def _stretches(start: date | datetime, end: date | datetime) -> Iterator[tuple[datetime, datetime]]:
+def first_moment(day: date | datetime, name: str, time_zone: str | None) -> datetime:
+    """Return when a date begins in a time zone (UTC without one); a datetime is returned as it is."""
+    return _aware(day, name) if isinstance(day, datetime) else _midnight(day, name, time_zone)
+
+
+def last_moment(day: date | datetime, name: str, time_zone: str | None) -> datetime:
+    """Return the last second of a date in a time zone (UTC without one); a datetime is returned as it is."""
+    return _aware(day, name) if isinstance(day, datetime) else _midnight(day, name, time_zone, days=1) - SECOND
+
+
+def _aware(moment: datetime, name: str) -> datetime:
+    try:
+        timestamp(moment, name)  # refuses a naive one
+    except OverflowError:
+        raise InvalidRequestError(f"{name} is out of range: {moment.isoformat()}") from None
+    return moment
+
+
+def _midnight(day: date, name: str, time_zone: str | None, *, days: int = 0) -> datetime:
+    """Return, in UTC, when a date (or the one so many days later) begins in a time zone."""
+    if not isinstance(day, date):
+        raise InvalidRequestError(f"{name} must be a date or a datetime with a time zone, not {day!r}")
+    try:
+        return datetime.combine(day + days * DAY, time.min, zone_named(time_zone)).astimezone(UTC)
+    except OverflowError:
+        raise InvalidRequestError(f"{name} is out of range: {day.isoformat()}") from None
+
+
+def zone_named(name: str | None) -> tzinfo:
+    """Return the time zone of an IANA name in any case, as the server takes it; UTC for None."""
+    if name is None:
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError, TypeError):
+        pass
+    known = {one.lower(): one for one in available_timezones()}.get(str(name).lower())
+    if known is None:
+        raise InvalidRequestError(f"unknown time zone: {name!r}. Use an IANA name, such as Europe/Rome")
+    return ZoneInfo(known)
+
+
+def _loses_last_day(first: datetime, end: date | datetime, time_zone: str | None) -> bool:
+    """Return whether the server would leave out the last day of a search that ends with a date.
+
+    It counts days in steps of 24 hours from the first midnight of the time zone, so a longer day makes it stop early.
+    """
+    if time_zone is None or isinstance(end, datetime):
+        return False
+    zone = zone_named(time_zone)
+    try:
+        days = (first.astimezone(zone).date(), end)
+    except OverflowError:
+        raise InvalidRequestError(f"start is out of range: {first.isoformat()}") from None
+    before, after = (_midnight(day, "end", time_zone).astimezone(zone).utcoffset() or NOTHING for day in days)
+    return after < before
+
+
+def _stretches(first: datetime, last: datetime, end: date | datetime) -> Iterator[tuple[datetime, date | datetime]]:
     """A week, then months; each begins a day before the last one ended, for a slot that lies across the border."""
-    since, last = _moment(start, "start", time.min), _moment(end, "end", time(23, 59, 59))
-    until = since + WEEK
-    while until < last:
-        yield since, until
-        since, until = until - DAY, until + MONTH
-    yield since, last
-
-
-def _moment(value: date | datetime, name: str, clock: time) -> datetime:
-    """A date as the moment of it that the server would take."""
-    timestamp(value, name)  # refuses a naive one
-    return value if isinstance(value, datetime) else datetime.combine(value, clock, UTC)
+    since, length = first, WEEK
+    while last - since > length:
+        yield since, since + length
+        since, length = since + length - DAY, MONTH + DAY
+    yield since, end
 
 
 WAYS = ({"eventTypeId"}, {"eventTypeSlug", "username"}, {"eventTypeSlug", "teamSlug"}, {"usernames"})

@@ -7,7 +7,7 @@ from typing import Unpack
 
 from msgspec import UNSET, UnsetType
 
-from calcom_async.errors import ConflictError, DecodeError, ServerError, TransportError
+from calcom_async.errors import CalcomError, ConflictError, is_transient
 from calcom_async.models.webhooks import CreateWebhook, UpdateWebhook, Webhook, WebhookTrigger
 from calcom_async.pages import Pages
 from calcom_async.resources._base import List, Paging, Resource, given
@@ -92,7 +92,9 @@ class Webhooks(Resource):
             create = partial(self.create, subscriber_url=subscriber_url, triggers=triggers, **wanted)
             try:
                 return await create()
-            except (ConflictError, DecodeError, ServerError, TransportError):
+            except CalcomError as error:
+                if not (isinstance(error, ConflictError) or is_transient(error)):
+                    raise
                 found = await self._at(subscriber_url)  # another process, or the call whose answer was lost, made it
             if found is None:
                 return await create()

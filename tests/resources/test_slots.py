@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,7 +17,16 @@ from calcom_async import (
     NotFoundError,
     UnprocessableError,
 )
-from calcom_async.models import CreateEventType, CreateTeamEventType, Host, Reservation, Seats, Slot, SlotDays
+from calcom_async.models import (
+    Availability,
+    CreateEventType,
+    CreateTeamEventType,
+    Host,
+    Reservation,
+    Seats,
+    Slot,
+    SlotDays,
+)
 from calcom_async.resources.slots import Slots, SlotSearch
 
 VERSION = "2024-09-04"
@@ -26,6 +35,7 @@ DAY = {"start": WEDNESDAY, "end": WEDNESDAY}
 # The host has lunch in a connected calendar from 12 to 13.
 MORNING = [at(9 + half / 2) for half in range(6)]
 AFTERNOON = [at(13 + half / 2) for half in range(8)]
+LONG_AGO = datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))
 DAY_QUERY = {"start": "2026-11-04", "end": "2026-11-04"}
 
 
@@ -50,12 +60,67 @@ async def test_days_without_slots_are_left_out(cal):
 
 async def test_time_zone(cal, calcom_sandbox):
     """With a time zone the dates and offsets are those of that zone, the moments the same."""
-    utc = await cal.slots.search(event_type_id=THIRTY, **DAY)
-    tokyo = await cal.slots.search(event_type_id=THIRTY, time_zone="Asia/Tokyo", **DAY)
+    span = {"start": at(0), "end": at(23)}
+    utc = await cal.slots.search(event_type_id=THIRTY, **span)
+    tokyo = await cal.slots.search(event_type_id=THIRTY, time_zone="Asia/Tokyo", **span)
     assert last(calcom_sandbox).query["timeZone"] == "Asia/Tokyo"
     assert list(tokyo) == [WEDNESDAY, WEDNESDAY + timedelta(days=1)]
     assert [slot.start for slot in tokyo.slots()] == [slot.start for slot in utc.slots()]
     assert {slot.start.utcoffset() for slot in tokyo.slots()} == {timedelta(hours=9)}
+
+
+LOCAL_DAYS = [
+    ("Australia/Sydney", "2026-11-03T13:00:00Z", "2026-11-04T12:59:59Z"),
+    ("America/Los_Angeles", "2026-11-04T08:00:00Z", "2026-11-05T07:59:59Z"),
+    ("asia/kathmandu", "2026-11-03T18:15:00Z", "2026-11-04T18:14:59Z"),
+]
+
+
+@pytest.mark.parametrize(("zone", "start", "end"), LOCAL_DAYS)
+async def test_a_date_is_that_day_in_the_time_zone(cal, calcom_sandbox, zone, start, end):
+    """A bare date next to a time zone means that day there, from its first to its last moment, in both searches."""
+    days = await cal.slots.search(event_type_id=THIRTY, time_zone=zone, **DAY)
+    query = last(calcom_sandbox).query
+    assert (query["start"], query["end"], query["timeZone"]) == (start, end, zone)
+    assert set(days) <= {WEDNESDAY}
+    slot = await cal.slots.first_available(event_type_id=THIRTY, time_zone=zone, **DAY)
+    query = last(calcom_sandbox).query
+    assert (query["start"], query["end"]) == (start, end)
+    assert slot == days.first()
+
+
+@pytest.mark.parametrize("span", [(-1, 0), (-1, 1), (0, 0), (0, 1), (-5, 5), (1, 2)], ids=str)
+async def test_the_last_day_is_there_when_summer_time_ends(cal, span):
+    """A span over the change of clocks holds its last day, which the server leaves out, and no day more."""
+    hours = await cal.schedules.default()
+    daily = [Availability(days=range(7), start_time="09:00", end_time="11:00")]
+    await cal.schedules.update(hours.id, availability=daily)
+    start, end = (date(2027, 10, 31) + timedelta(days=days) for days in span)
+    found = await cal.slots.search(event_type_id=THIRTY, start=start, end=end, time_zone="Europe/Lisbon")
+    assert list(found) == [start + timedelta(days=days) for days in range((end - start).days + 1)]
+
+
+@pytest.mark.parametrize(
+    ("span", "words"),
+    [
+        ({"time_zone": "Mars/Base"}, "unknown time zone: 'Mars/Base'"),
+        ({"time_zone": "../../etc/passwd"}, "unknown time zone"),
+        ({"time_zone": "Asia/Tokyo", "start": date.min}, "start is out of range"),
+        ({"time_zone": "Asia/Tokyo", "end": date.max}, "end is out of range"),
+        ({"time_zone": "Asia/Tokyo", "start": "tomorrow"}, "start must be a date or a datetime"),
+        (
+            {"time_zone": "Asia/Tokyo", "start": datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))},
+            "out of range",
+        ),
+    ],
+    ids=str,
+)
+async def test_days_that_there_are_not(cal, calcom_sandbox, span, words):
+    """A day that cannot be placed is refused before anything is sent, in both searches."""
+    for search in (cal.slots.search, cal.slots.first_available):
+        with pytest.raises(InvalidRequestError, match=words):
+            await search(event_type_id=THIRTY, **DAY | span)
+    assert calcom_sandbox.requests == []
 
 
 async def test_datetimes_are_written_in_utc(cal, calcom_sandbox):
@@ -200,7 +265,7 @@ async def test_unknown_targets(cal, way, words):
 async def test_rejected_field_is_named(cal):
     """A parameter that the server rejects is in `fields`, read from its sentence."""
     with pytest.raises(BadRequestError) as caught:
-        await cal.slots.search(event_type_id=THIRTY, time_zone="Mars/Base", **DAY)
+        await cal.slots.search(event_type_id=THIRTY, time_zone="Mars/Base", start=at(9), end=at(10))
     assert list(caught.value.fields) == ["timeZone"]
 
 
@@ -235,7 +300,7 @@ async def test_first_available_goes_on_by_months(cal, calcom_sandbox):
         ("2026-12-09T00:00:00Z", "2027-01-10T00:00:00Z"),
     ]
     assert await cal.slots.first_available(event_type_id=rare.id, start=start, end=date(2026, 12, 11)) is None
-    assert last(calcom_sandbox).query["end"] == "2026-12-11T23:59:59Z"
+    assert last(calcom_sandbox).query["end"] == "2026-12-11"
 
 
 async def test_first_available_passes_over_full_seats(cal):
