@@ -152,8 +152,8 @@ class Calcom:
 
     def _twin(self, *, credentials: Credentials | None = None, config: Config | None = None) -> Calcom:
         twin = object.__new__(Calcom)
-        twin.config = config or self.config
-        twin.credentials = credentials or self.credentials
+        twin.config = self.config if config is None else config
+        twin.credentials = self.credentials if credentials is None else credentials
         twin.limiter = self.limiter
         twin._observer = self._observer.child()
         twin._transport = self._transport

@@ -60,7 +60,7 @@ class Observer:
                 event.attempt,
                 event.remaining,
             )
-        if self.on_event:
+        if self.on_event is not None:
             try:
                 self.on_event(event)
             except Exception:

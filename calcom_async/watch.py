@@ -417,7 +417,7 @@ class SlotWatcher:
         self._failed += 1
         target.failures += 1
         target.error = error
-        if self._on_error:
+        if self._on_error is not None:
             self._on_error(target.query, error)
         else:
             log.warning("no slots of %s, will try again: %s", target.query, error)

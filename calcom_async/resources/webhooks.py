@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Unpack
+from typing import Any, Unpack
 
 from msgspec import UNSET, UnsetType
 
-from calcom_async.errors import CalcomError, ConflictError, is_transient
+from calcom_async.errors import CalcomError, ConfigError, ConflictError, InvalidRequestError, is_transient
 from calcom_async.models.webhooks import CreateWebhook, UpdateWebhook, Webhook, WebhookTrigger
 from calcom_async.pages import Pages
 from calcom_async.resources._base import List, Paging, Resource, given
+from calcom_async.secret import Secret
 from calcom_async.wire import Listing
 
 LISTING = Listing(maximum=250)
@@ -41,11 +42,13 @@ class Webhooks(Resource):
 
         Give a `secret`, or deliveries cannot be told from forgeries. For confirmed bookings ask for BOOKING_CREATED.
         """
+        hidden = _hidden(secret)
+        del secret  # a traceback with local variables would show it
         body = CreateWebhook(
             subscriber_url=subscriber_url,
             triggers=triggers,
             active=active,
-            secret=secret,
+            secret=_checked(hidden),
             payload_template=payload_template,
             version=version,
         )
@@ -63,11 +66,13 @@ class Webhooks(Resource):
         version: str | UnsetType = UNSET,
     ) -> Webhook:
         """Change what is given; `triggers` replaces the whole list."""
+        hidden = _hidden(secret)
+        del secret
         body = UpdateWebhook(
             subscriber_url=subscriber_url,
             triggers=triggers,
             active=active,
-            secret=secret,
+            secret=_checked(hidden),
             payload_template=payload_template,
             version=version,
         )
@@ -86,7 +91,10 @@ class Webhooks(Resource):
 
         Safe to call at every start, by several processes at once, and again after an error; what is not given stays.
         """
-        wanted = given(active=active, secret=secret, payload_template=payload_template)
+        hidden = _hidden(secret)
+        del secret
+        _checked(hidden)
+        wanted = given(active=active, secret=hidden, payload_template=payload_template)
         found = await self._at(subscriber_url)
         if found is None:
             create = partial(self.create, subscriber_url=subscriber_url, triggers=triggers, **wanted)
@@ -98,8 +106,8 @@ class Webhooks(Resource):
                 found = await self._at(subscriber_url)  # another process, or the call whose answer was lost, made it
             if found is None:
                 return await create()
-        same = set(found.triggers) == set(triggers)
-        if same and all(getattr(found, name) == value for name, value in wanted.items()):
+        has = {"active": found.active, "secret": _hidden(found.secret), "payload_template": found.payload_template}
+        if set(found.triggers) == set(triggers) and has | wanted == has:
             return found
         return await self.update(found.id, triggers=triggers, **wanted)
 
@@ -120,3 +128,17 @@ class AllWebhooks(Webhooks):
     async def delete_all(self) -> str:
         """Delete every webhook of the owner; returns the server's words, such as `3 webhooks deleted`."""
         return await self._delete(str, "/webhooks")
+
+
+def _hidden(secret: Any) -> Any:
+    return secret if secret is UNSET or secret is None else Secret(secret)
+
+
+def _checked(hidden: Secret | UnsetType) -> str | UnsetType:
+    """The secret as it is sent; one that deliveries could not be verified with is refused."""
+    if hidden is UNSET:
+        return UNSET
+    try:
+        return hidden.checked("secret").reveal()
+    except ConfigError as error:
+        raise InvalidRequestError(str(error)) from None

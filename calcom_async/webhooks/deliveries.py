@@ -3,48 +3,56 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from calcom_async.errors import ConfigError, DecodeError, SignatureError
-from calcom_async.models._base import Model
+from calcom_async.errors import ConfigError, DecodeError, InvalidRequestError, SignatureError
 from calcom_async.models.webhook_events import PAYLOADS, WebhookEvent
+from calcom_async.secret import Secret
+from calcom_async.webhooks.fitting import fitted
 
 SIGNATURE = "X-Cal-Signature-256"
-UNSIGNED = "no-secret-provided"
+UNSIGNED = b"no-secret-provided"
 JSON = "application/json"
+WHAT = "the webhook secret"
+DEEPEST = 100
+"""Levels of nesting that a delivery may have; real ones have fewer than ten."""
 
-M = TypeVar("M", bound=Model)
+Secrets = str | Secret | Sequence[str | Secret]
 
 
-def sign(body: bytes, secret: str) -> str:
+def sign(body: bytes, secret: str | Secret) -> str:
     """The signature that Cal.com sends with a body: lower-case hex of HMAC-SHA256, without a prefix."""
-    return hmac.digest(usable(secret)[0].encode(), body, "sha256").hex()
+    secret = Secret(secret)
+    return _signature(_bytes(body), secret.checked(WHAT))
 
 
-def verify(body: bytes, signature: str | None, secrets: str | Sequence[str]) -> None:
+def verify(body: bytes, signature: str | bytes | None, secrets: Secrets) -> None:
     """Raise `SignatureError` unless one of the secrets made the `X-Cal-Signature-256` of these very bytes.
 
     Give the body as it came: JSON decoded and encoded again has other bytes. Give the old and the new secret while you
     change it. Nothing in a signature tells when it was made: what verifies once verifies for ever.
     """
-    known = usable(secrets)
-    if not signature:
+    secrets = concealed(secrets)
+    known, raw = usable(secrets), _bytes(body)
+    if not (signature is None or isinstance(signature, str | bytes)):
+        raise InvalidRequestError(f"signature must be the text of {SIGNATURE}, got {type(signature).__name__}")
+    claimed = signature.encode(errors="replace") if isinstance(signature, str) else signature
+    if not claimed:
         raise SignatureError(
             f"the delivery has no {SIGNATURE}: it is not from Cal.com, or a proxy on the way drops the header"
         )
-    if signature == UNSIGNED:
+    if claimed == UNSIGNED:
         raise SignatureError(
-            f"{SIGNATURE} says {UNSIGNED!r}: this webhook has no secret at Cal.com, so anybody could have sent the"
-            " delivery. Set a secret for this webhook"
+            f"{SIGNATURE} says {UNSIGNED.decode()!r}: this webhook has no secret at Cal.com, so anybody could have sent"
+            " the delivery. Set a secret for this webhook"
         )
-    claimed = signature.encode(errors="replace")
     # All are compared: the time taken must not tell which secret it was.
-    fits = [hmac.compare_digest(sign(body, secret).encode(), claimed) for secret in known]
+    fits = [hmac.compare_digest(_signature(raw, secret).encode(), claimed) for secret in known]
     if True not in fits:
         raise SignatureError(
             f"{SIGNATURE} does not fit the body with any of {len(known)} secrets. Is one of them the webhook's, and is"
@@ -52,20 +60,42 @@ def verify(body: bytes, signature: str | None, secrets: str | Sequence[str]) -> 
         )
 
 
-def usable(secrets: str | Sequence[str]) -> tuple[str, ...]:
-    """The secrets as a tuple; none at all or an empty one is a `ConfigError`, for it would let everybody in."""
-    known = (secrets,) if isinstance(secrets, str) else tuple(secrets)
-    if not known or not all(isinstance(secret, str) and secret for secret in known):
-        raise ConfigError("webhook secrets must be one text or several, none of them empty. Is a variable not set?")
-    return known
+def _signature(body: bytes, secret: Secret) -> str:
+    return hmac.digest(secret.reveal().encode(), body, "sha256").hex()
+
+
+def concealed(secrets: Any) -> tuple[Secret, ...]:
+    """Wrap secrets before they are checked, so that the traceback of an error shows none. Accepts anything."""
+    if secrets is None:
+        return ()
+    if isinstance(secrets, Iterable) and not isinstance(secrets, str | bytes | bytearray):
+        return tuple(map(Secret, secrets))
+    return (Secret(secrets),)
+
+
+def usable(secrets: tuple[Secret, ...]) -> tuple[Secret, ...]:
+    """Return the secrets; none at all or an empty one is a `ConfigError`, because it would accept every delivery."""
+    if not secrets:
+        raise ConfigError(f"{WHAT} is missing: give one text or several. Is a variable not set?")
+    return tuple(secret.checked(WHAT) for secret in secrets)
+
+
+def _bytes(body: object) -> bytes:
+    if isinstance(body, bytes | bytearray | memoryview):
+        return bytes(body)
+    raise InvalidRequestError(f"body must be the bytes that were received, got {type(body).__name__}")
 
 
 def parse(body: bytes, content_type: str = JSON) -> WebhookEvent[Any]:
     """Read a delivery, which must be verified first. Raises `DecodeError` for what is neither JSON nor UTF-8 text.
 
-    Unknown triggers and fields are kept, and a field that does not fit its model is None: no event is lost for it.
+    Unknown triggers and fields are kept. A value that does not fit its model is None or left out of its list; `raw`
+    has it. Payload templates write every value as text: where the model has a number, a flag or a person, the text is
+    converted.
     """
-    raw = _read(body, content_type)
+    if not isinstance(content_type, str):
+        raise InvalidRequestError(f"content_type must be text, got {type(content_type).__name__}")
+    raw = _read(_bytes(body), content_type)
     trigger = raw.get("triggerEvent") if isinstance(raw, dict) else None
     if not trigger or not isinstance(trigger, str):
         return WebhookEvent(trigger="", payload=raw, raw=raw)
@@ -74,7 +104,7 @@ def parse(body: bytes, content_type: str = JSON) -> WebhookEvent[Any]:
     return WebhookEvent(
         trigger=trigger,
         created_at=_moment(raw.get("createdAt")),
-        payload=_fitted(kind, payload) if kind else payload,
+        payload=fitted(kind, payload) if kind else payload,
         raw=raw,
     )
 
@@ -84,7 +114,10 @@ def _read(body: bytes, content_type: str) -> Any:
     must_be_json = content_type.partition(";")[0].strip().lower() == JSON
     try:
         if must_be_json or body.lstrip()[:1] in {b"{", b"["}:
-            return msgspec.json.decode(body)
+            value = msgspec.json.decode(body)
+            if not _is_deep(value):
+                return value
+            raise DecodeError(f"the delivery is nested deeper than {DEEPEST} levels")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if must_be_json:
             raise DecodeError(f"the delivery says that it is JSON but is not: {error}") from error
@@ -94,18 +127,15 @@ def _read(body: bytes, content_type: str) -> Any:
         raise DecodeError(f"the delivery is neither JSON nor text in UTF-8: {error.reason}") from error
 
 
-def _fitted(kind: type[M], payload: Any) -> M:
-    """The model with every field that fits; any other has its default, or None where it has none."""
-    with suppress(msgspec.ValidationError):
-        return msgspec.convert(payload, kind)
-    sent = payload if isinstance(payload, dict) else {}
-    values: dict[str, Any] = {}
-    for field in msgspec.structs.fields(kind):
-        if field.required:
-            values[field.name] = None
-        with suppress(msgspec.ValidationError, KeyError):
-            values[field.name] = msgspec.convert(sent[field.encode_name], field.type)
-    return kind(**values)
+def _is_deep(value: Any) -> bool:
+    """Whether code that recurses through the value, such as `repr` and `json.dumps`, could fail on it."""
+    level = [value]
+    for _ in range(DEEPEST):
+        parts = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [item for part in parts for item in part]
+        if not level:
+            return False
+    return True
 
 
 def _moment(text: Any) -> datetime | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -13,13 +14,14 @@ from calcom_async.errors import ConfigError, DecodeError, SignatureError
 from calcom_async.events import log
 from calcom_async.models.webhook_events import WebhookEvent
 from calcom_async.webhooks.asgi import Asgi
-from calcom_async.webhooks.deliveries import JSON, SIGNATURE, parse, usable, verify
+from calcom_async.webhooks.deliveries import JSON, SIGNATURE, Secrets, concealed, parse, usable, verify
 from calcom_async.webhooks.router import Router, resolved
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 DAY = 86_400.0
+ACCEPTED = 200
 Seen = Callable[[str], bool | Awaitable[bool]]
 OnError = Callable[[Exception, WebhookEvent[Any]], object]
 
@@ -32,8 +34,9 @@ class RecentDeliveries:
     """
 
     def __init__(self, size: int = 10_000, ttl: float = DAY, *, clock: Callable[[], float] = time.monotonic) -> None:
-        if size < 1 or ttl <= 0:
-            raise ConfigError(f"size and ttl must be greater than 0, not {size} and {ttl}")
+        for name, number in {"size": size, "ttl": ttl}.items():
+            if not isinstance(number, int | float) or not number > 0:
+                raise ConfigError(f"{name} must be a number greater than 0, got {number!r}")
         self._size = size
         self._ttl = ttl
         self._clock = clock
@@ -51,6 +54,10 @@ class RecentDeliveries:
         self._until[key] = now + self._ttl
         return False
 
+    def forget(self, key: str) -> None:
+        """Take the key for a new one from now on."""
+        self._until.pop(key, None)
+
     def __len__(self) -> int:
         return len(self._until)
 
@@ -60,15 +67,19 @@ class Receiver:
 
     It runs inside `async with receiver:`. At most `queue` events are accepted and not yet handled; with more it answers
     503 and logs it, for Cal.com as a rule sends once. Leaving gives what was accepted `drain` seconds to end, then
-    cancels it. `seen` is asked with the `key` of each event that has one, a store that fails is logged and the event
-    handled; a handler that fails is logged and told to `on_error`.
+    cancels it. A handler that fails is logged and told to `on_error`.
+
+    `seen` is called with the `key` of each event that has one, and drops the event by returning true; a store that
+    fails is logged and the event handled. An event with the key of one that is being handled is dropped too. If
+    `seen` has a method `forget`, it is called with the key when a handler failed or was cancelled, so that the event
+    is handled if it comes again.
     """
 
     def __init__(
         self,
         router: Router,
         *,
-        secrets: str | Sequence[str],
+        secrets: Secrets,
         max_body: int = 1 << 20,
         queue: int = 1000,
         concurrency: int = 8,
@@ -76,10 +87,8 @@ class Receiver:
         seen: Seen | None = None,
         on_error: OnError | None = None,
     ) -> None:
-        if min(max_body, queue, concurrency) < 1 or drain < 0:
-            raise ConfigError("max_body, queue and concurrency must be at least 1, and drain not below 0")
+        secrets = concealed(secrets)
         self._router = router
-        self._secrets = usable(secrets)
         self._max_body = max_body
         self._queue = queue
         self._concurrency = concurrency
@@ -87,7 +96,17 @@ class Receiver:
         self._seen = seen
         self._on_error = on_error
         self._turns: asyncio.Semaphore | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lock = threading.Lock()  # for `_turns` and `_pending`: deliveries may come from other threads
+        self._pending = 0
+        self._in_progress: set[str] = set()
+        for name, number in {"max_body": max_body, "queue": queue, "concurrency": concurrency}.items():
+            if not isinstance(number, int) or number < 1:
+                raise ConfigError(f"{name} must be a whole number from 1 on, got {number!r}")
+        if not isinstance(drain, int | float) or not drain >= 0:
+            raise ConfigError(f"drain must be seconds from 0 on, got {drain!r}")
+        self._secrets = usable(secrets)
 
     def __repr__(self) -> str:
         return f"<Receiver {'running' if self._turns else 'stopped'}, {self.pending} of {self._queue} pending>"
@@ -95,7 +114,7 @@ class Receiver:
     @property
     def pending(self) -> int:
         """How many events are accepted and not yet handled."""
-        return len(self._tasks)
+        return self._pending
 
     # --- its life
 
@@ -103,12 +122,15 @@ class Receiver:
         """Accept deliveries from now on; `async with` does it for you."""
         if self._turns:
             raise ConfigError("this Receiver is running already: start it once, by one of async with, run_in, lifespan")
+        self._loop = asyncio.get_running_loop()
         self._turns = asyncio.Semaphore(self._concurrency)
 
     async def stop(self) -> None:
         """Accept nothing more, let what was accepted end, cancel what has not ended after `drain` seconds."""
-        self._turns = None
+        with self._lock:
+            self._turns = None
         try:
+            await asyncio.sleep(0)  # what other threads have handed over becomes a task
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=self._drain)
         finally:
@@ -130,7 +152,8 @@ class Receiver:
     def receive(self, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
         """The answer to a delivery, as status and text; an accepted event (200) is handled later.
 
-        413 too large, 401 signature refused, 400 neither JSON nor text, 503 queue full or not running.
+        413 too large, 401 signature refused, 400 neither JSON nor text, 503 queue full or not running. May be called
+        from any thread, such as that of a WSGI server: the handlers run in the event loop of `async with receiver:`.
         """
         if len(body) > self._max_body:
             return 413, f"larger than {self._max_body} bytes"
@@ -147,41 +170,83 @@ class Receiver:
         return self._accept(event)
 
     def _accept(self, event: WebhookEvent[Any]) -> tuple[int, str]:
-        if not self._turns:
+        with self._lock:
+            if not self._turns or not self._loop or self._loop.is_closed():
+                refusal = "not running"
+            elif self._pending >= self._queue:
+                refusal = "queue full"
+            else:
+                self._pending += 1
+                if _running_loop() is self._loop:
+                    self._spawn(event, self._turns)
+                else:
+                    self._loop.call_soon_threadsafe(self._spawn, event, self._turns)
+                return ACCEPTED, "accepted"
+        if refusal == "queue full":
+            log.error("webhooks: %r is refused, %d events wait for the handlers", event, self._queue)
+        else:
             log.error("webhooks: %r is lost, the receiver is not running; use async with, run_in or lifespan", event)
-            return 503, "not running"
-        if len(self._tasks) >= self._queue:
-            log.error("webhooks: %r is refused, %d events wait for the handlers", event, len(self._tasks))
-            return 503, "queue full"
-        task = asyncio.create_task(self._handle(event, self._turns))
+        return 503, refusal
+
+    def _spawn(self, event: WebhookEvent[Any], turns: asyncio.Semaphore) -> None:
+        task = asyncio.get_running_loop().create_task(self._handle(event, turns))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return 200, "accepted"
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        with self._lock:
+            self._pending -= 1
 
     async def _handle(self, event: WebhookEvent[Any], turns: asyncio.Semaphore) -> None:
         async with turns:
-            if await self._is_repeat(event):
+            key = event.key
+            if self._seen is None or key is None:
+                await self._dispatch(event)
+            elif key in self._in_progress:
+                log.debug("webhooks: %r is being handled", event)
+            else:
+                self._in_progress.add(key)
+                try:
+                    await self._handle_once(event, key, self._seen)
+                finally:
+                    self._in_progress.discard(key)
+
+    async def _handle_once(self, event: WebhookEvent[Any], key: str, seen: Seen) -> None:
+        try:
+            if await resolved(seen(key)):
                 log.debug("webhooks: %r came before", event)
                 return
-            try:
-                await self._router.dispatch(event)
-            except ExceptionGroup as failed:
-                for error in failed.exceptions:
-                    await self._report(error, event)
-
-    async def _is_repeat(self, event: WebhookEvent[Any]) -> bool:
-        if not self._seen or not event.key:
-            return False
-        try:
-            return await resolved(self._seen(event.key))
         except Exception:  # noqa: BLE001 - whatever it is, the event counts more
             log.exception("webhooks: cannot tell whether %r came before; it is handled", event)
+        succeeded = False
+        try:
+            succeeded = await self._dispatch(event)
+        finally:
+            if not succeeded:
+                await self._forget(event, key)
+
+    async def _forget(self, event: WebhookEvent[Any], key: str) -> None:
+        try:
+            if (forget := getattr(self._seen, "forget", None)) is not None:
+                await resolved(forget(key))
+        except Exception:  # noqa: BLE001 - the handlers are done with the event
+            log.exception("webhooks: cannot forget %r; it is dropped if it comes again", event)
+
+    async def _dispatch(self, event: WebhookEvent[Any]) -> bool:
+        """Run the handlers; whether all succeeded."""
+        try:
+            await self._router.dispatch(event)
+        except ExceptionGroup as failed:
+            for error in failed.exceptions:
+                await self._report(error, event)
             return False
+        return True
 
     async def _report(self, error: Exception, event: WebhookEvent[Any]) -> None:
         log.error("webhooks: a handler of %r failed", event, exc_info=error)
         try:
-            if self._on_error:
+            if self._on_error is not None:
                 await resolved(self._on_error(error, event))
         except Exception:  # noqa: BLE001 - the other events go on
             log.exception("webhooks: on_error failed as well")
@@ -202,8 +267,19 @@ class Receiver:
         """For aiohttp.web: `app.router.add_post("/cal", receiver.aiohttp_handler)`, with `receiver.run_in(app)`."""
         from aiohttp import web  # noqa: PLC0415 - only servers of aiohttp need it
 
-        status, text = await self.answer(request.headers, request.content.readany)
-        return web.Response(status=status, text=text)
+        try:
+            status, text = await self.answer(request.headers, request.content.readany)
+        except (web.RequestPayloadError, ConnectionError) as error:
+            log.warning("webhooks: refused: the body cannot be read: %s", type(error.__cause__ or error).__name__)
+            status, text = 400, "the body cannot be read"
+        response = web.Response(status=status, text=text)
+        if status != ACCEPTED and "Content-Encoding" in request.headers:
+            # Otherwise aiohttp decompresses and drops the rest of the body, which may be a million times its size.
+            response.force_close()
+            await response.prepare(request)
+            await response.write_eof()
+            request.protocol.force_close()
+        return response
 
     def run_in(self, app: web.Application) -> None:
         """Run for as long as the aiohttp application does."""
@@ -225,3 +301,10 @@ class Receiver:
     async def _running(self, _: object) -> AsyncIterator[None]:
         async with self:
             yield
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

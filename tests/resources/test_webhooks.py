@@ -7,7 +7,15 @@ import asyncio
 import pytest
 from witness import ANA, Asked, asked, last
 
-from calcom_async import BadRequestError, ConflictError, ForbiddenError, InvalidRequestError, NotFoundError, ServerError
+from calcom_async import (
+    BadRequestError,
+    CalcomError,
+    ConflictError,
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+    ServerError,
+)
 from calcom_async.models import Webhook
 
 URL = "https://hooks.test/cal"
@@ -49,6 +57,45 @@ async def test_all_fields(cal, calcom_sandbox):
     }
     assert (made.triggers, made.active, made.secret) == (["BOOKING_CREATED", "BOOKING_CANCELLED"], False, "top-secret")
     assert "top-secret" not in repr(made)
+
+
+@pytest.mark.parametrize(
+    ("secret", "match"),
+    [
+        ("whsec\n", "ends with a line break"),
+        (" whsec", "begins with a space"),
+        ("whsec\xa0", "ends with white space"),
+        ("", "is empty"),
+        (b"whsec", "must be a text"),
+    ],
+)
+async def test_secrets_that_no_delivery_verifies_with(cal, calcom_sandbox, secret, match):
+    """A secret in white space, as files and dashboards give it, is refused before a request is sent."""
+    for call in (
+        lambda: new(cal, secret=secret),
+        lambda: cal.webhooks.update("id", secret=secret),
+        lambda: cal.webhooks.ensure(URL, ["BOOKING_CREATED"], secret=secret),
+    ):
+        with pytest.raises(InvalidRequestError, match=match):
+            await call()
+    assert not asked(calcom_sandbox)
+
+
+async def test_no_variable_of_a_traceback_holds_the_secret(cal):
+    """When a call is refused, error reports that print local variables print no secret."""
+    await new(cal, secret="top-secret")
+    for call in (
+        lambda: new(cal, secret="top-secret"),
+        lambda: cal.webhooks.update("unknown", secret="top-secret"),
+        lambda: cal.webhooks.ensure("no URL", ["BOOKING_CREATED"], secret="top-secret"),
+        lambda: cal.webhooks.ensure(URL, ["BOOKING_CREATED"], secret="top-secret "),
+    ):
+        with pytest.raises(CalcomError) as caught:
+            await call()
+        ours = [entry.frame for entry in caught.traceback if "calcom_async" in str(entry.path)]
+        assert [frame for frame in ours if frame.code.name in {"create", "update", "ensure"}]
+        shown = [f"{frame.code.name}: {value!r}" for frame in ours for value in frame.f_locals.values()]
+        assert not [text for text in shown if "top-secret" in text]
 
 
 async def test_get(cal, calcom_sandbox):

@@ -16,10 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_models import losses
 
-from calcom_async.errors import ConfigError, DecodeError, SignatureError
+from calcom_async.errors import CalcomError, ConfigError, DecodeError, InvalidRequestError, SignatureError
 from calcom_async.models.webhook_events import (
     PAYLOADS,
     BookingPayload,
+    EventLanguage,
+    EventPerson,
     FormPayload,
     InstantMeetingPayload,
     MeetingPayload,
@@ -31,11 +33,11 @@ from calcom_async.models.webhook_events import (
 )
 from calcom_async.models.webhooks import WEBHOOK_TRIGGERS
 from calcom_async.sandbox.delivery import sign as sandbox_sign
-from calcom_async.webhooks import WebhookEvent, parse, sign, verify
+from calcom_async.webhooks import Receiver, Router, WebhookEvent, parse, sign, verify
 
 SECRET = "tea-and-scones"
 SENT = "2031-03-03T08:00:00.123Z"
-SECRETS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+SECRETS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"], exclude_characters="\ufeff"), min_size=1)
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -187,11 +189,82 @@ def test_every_secret_is_compared_in_constant_time(monkeypatch):
     assert compared == [sign(b"{}", secret).encode() for secret in "abc"]
 
 
-@pytest.mark.parametrize("secrets", ["", [], [""], [SECRET, ""], [None]])
-def test_no_secret_is_no_secret(secrets):
-    """Nothing, or an empty text, is refused before anything is compared: it would let everybody in."""
-    with pytest.raises(ConfigError, match="none of them empty"):
+@pytest.mark.parametrize(
+    ("secrets", "match"),
+    [
+        (None, "is missing.*Is a variable not set"),
+        ([], "is missing"),
+        ("", "is empty"),
+        ([SECRET, ""], "is empty"),
+        ([None], "must be a text"),
+        (b"bytes", "must be a text"),
+        (7, "must be a text"),
+        (f"{SECRET}\n", "ends with a line break"),
+        ([SECRET, f" {SECRET}"], "begins with a space"),
+        (f"{SECRET}\xa0", "ends with white space"),
+        (f"\ufeff{SECRET}", "begins with a byte order mark"),
+        ("\udcff", "UTF-8"),
+    ],
+)
+def test_secrets_that_cannot_be_right_are_refused(secrets, match):
+    """A secret that is missing, empty, no text or in white space is a ConfigError that says so and shows no secret."""
+    router = Router()
+    for call in (
+        lambda: verify(b"", sandbox_sign(b"", "x"), secrets),
+        lambda: Receiver(router, secrets=secrets),
+        lambda: sign(b"", secrets[-1] if isinstance(secrets, list) and secrets else secrets),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            call()
+        assert SECRET not in str(caught.value)
+    with pytest.raises(ConfigError, match=match):
         verify(b"", sandbox_sign(b"", "x"), secrets)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: verify(b"{}", "0" * 64, [SECRET, "other"]),
+        lambda: verify(b"{}", None, SECRET),
+        lambda: verify("{}", "0" * 64, SECRET),
+        lambda: verify(b"{}", "0" * 64, [f"{SECRET} "]),
+        lambda: sign(b"{}", f"{SECRET}\n"),
+        lambda: Receiver(Router(), secrets=f"{SECRET}\n"),
+        lambda: Receiver(Router(), secrets=SECRET, queue=0),
+    ],
+)
+def test_no_variable_of_a_traceback_holds_a_secret(call):
+    """Error reports that print local variables, as those of Sentry and rich do, print no secret."""
+    with pytest.raises(CalcomError) as caught:
+        call()
+    shown = [repr(value) for entry in caught.traceback[2:] for value in entry.frame.f_locals.values()]
+    assert shown
+    assert not [text for text in shown if SECRET in text]
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_what_holds_bytes_is_a_body(kind):
+    """A body may be any bytes-like object, and the signature the bytes of an ASGI header."""
+    signature = sign(kind(body()), SECRET)
+    verify(kind(body()), signature.encode(), SECRET)
+    assert parse(kind(body())).uid == "bK1"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: sign("text", SECRET),
+        lambda: verify("text", "0" * 64, SECRET),
+        lambda: verify(b"", 7, SECRET),
+        lambda: verify(None, None, SECRET),
+        lambda: parse("text"),
+        lambda: parse(b"", None),
+    ],
+)
+def test_odd_arguments_are_refused(call):
+    """A body that is no bytes, or a signature that is no text, is an InvalidRequestError."""
+    with pytest.raises(InvalidRequestError, match="must be"):
+        call()
 
 
 # --- bodies
@@ -295,12 +368,61 @@ def test_a_template_may_name_its_trigger():
     assert event.key is None
 
 
+def filled_in(**values: str) -> Any:
+    """The payload of a payload template, which names its trigger and writes these values as text."""
+    return parse(json.dumps({"triggerEvent": "BOOKING_CREATED", **values}).encode()).payload
+
+
+def test_numbers_that_a_template_writes_as_text():
+    """Text is converted where the model has a number or a flag; what is no number is None."""
+    made = filled_in(bookingId="9001", length=" 30 ", price="12.5", requiresConfirmation="true", seatsPerTimeSlot="x")
+    assert (made.booking_id, made.length, made.price, made.requires_confirmation) == (9001, 30, 12.5, True)
+    assert made.seats_per_time_slot is None
+    for odd in ("", "nan", "inf", "-inf", "1e999", "9" * 5000, "0x10", "[object Object]"):
+        made = filled_in(bookingId=odd, price=odd, title=odd, startTime=odd)
+        assert (made.booking_id, made.price, made.title, made.start_time) == (None, None, odd, None)
+    assert filled_in(title="7", startTime="1893456000").start_time is None, "no time is made of a number"
+
+
+def test_people_that_a_template_writes_as_text():
+    """Text in place of a person is an address or a name, and one person in place of a list is a list of one."""
+    made = filled_in(attendees="bo@example.com", organizer="Ana")
+    assert made.attendees == [EventPerson(email="bo@example.com")]
+    assert made.organizer == EventPerson(name="Ana")
+    for nobody in ("", " ", "[object Object]"):
+        made = filled_in(attendees=nobody, organizer=nobody)
+        assert (made.attendees, made.organizer) == ([], None)
+    assert parse(body(payload=BOOKING | {"attendees": OZ})).payload.attendees == parse(body()).payload.attendees
+
+
+def test_one_odd_part_costs_only_itself():
+    """An odd attendee, member or answer is read as far as it can be or left out; its neighbors stay as they are."""
+    team = {"id": "5", "name": "T", "members": [IDA, 7, {"name": "Cy", "utcOffset": "soon"}]}
+    people = [OZ, {"name": "Cy", "email": "cy@guest.test", "language": "en"}, 7, None, [], "di@guest.test"]
+    answers = {"name": {"label": "your_name", "value": "Oz"}, "note": "plain", "size": None, "odd": {"label": 3}}
+    event = parse(body(payload=BOOKING | {"attendees": people, "responses": answers, "team": team}))
+    whole = parse(body()).payload
+    assert [one.email for one in event.payload.attendees] == ["oz@guest.test", "cy@guest.test", "di@guest.test"]
+    assert (event.payload.attendees[0], event.payload.start_time) == (whole.attendees[0], whole.start_time)
+    assert event.payload.attendees[1].language == EventLanguage(locale="en")
+    assert (event.payload.team.id, [one.name for one in event.payload.team.members]) == (5, ["Ida", "Cy"])
+    assert {name: one.value for name, one in event.payload.responses.items()} == {
+        "name": "Oz",
+        "note": "plain",
+        "size": None,
+        "odd": None,
+    }
+    assert event.raw["payload"]["attendees"] == people
+
+
 @pytest.mark.parametrize(
     ("raw", "content_type", "match"),
     [
         (b"{", "application/json", "says that it is JSON but is not"),
         (b"", "application/json", "says that it is JSON but is not"),
         (b"[" * 100_000, "application/json", "says that it is JSON but is not"),
+        (b"[" * 101 + b"]" * 101, "application/json", "nested deeper than 100 levels"),
+        (b'{"a":' * 500 + b"1" + b"}" * 500, "text/plain", "nested deeper than 100 levels"),
         (b"\xff", "text/plain", "neither JSON nor text"),
         (b"{\xff", "application/x-www-form-urlencoded", "neither JSON nor text"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from typing import Any
 
 import pytest
@@ -166,7 +167,18 @@ async def test_no_secret_is_told(caplog):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"secrets": ""}, {"secrets": []}, {"max_body": 0}, {"queue": 0}, {"concurrency": 0}, {"drain": -1}],
+    [
+        {"secrets": ""},
+        {"secrets": []},
+        {"secrets": None},
+        {"max_body": 0},
+        {"queue": 0},
+        {"queue": None},
+        {"concurrency": 0},
+        {"concurrency": "8"},
+        {"drain": -1},
+        {"drain": float("nan")},
+    ],
 )
 def test_settings_are_checked(settings):
     """A receiver that could not work, or would let everybody in, cannot be made."""
@@ -267,6 +279,51 @@ async def test_failing_handlers(hook, caplog):
     assert caplog.text.count("on_error failed as well") == (2 if hook == "failing" else 0)
 
 
+# --- other threads
+
+
+async def test_deliveries_from_other_threads():
+    """Threads, such as those of a WSGI server, hand over deliveries; the handlers run in the receiver's event loop."""
+    threads, heard = [], Heard()
+    heard.router.on_any(lambda event: threads.append(threading.current_thread()))
+    async with heard.receiver(queue=10) as receiver:
+        statuses = await asyncio.gather(
+            *(asyncio.to_thread(receiver.receive, *signed(body(str(number)))) for number in range(10))
+        )
+        assert [status for status, _ in statuses] == [200] * 10
+        await idle(receiver)
+        handed_over = threading.Thread(target=receiver.receive, args=signed(body("last")))
+        handed_over.start()
+        handed_over.join()
+        assert receiver.pending == 1, "the thread is done before the loop has had a turn"
+    assert sorted(heard.uids) == sorted([*map(str, range(10)), "last"])
+    assert {*threads} == {threading.main_thread()}
+    assert (await asyncio.to_thread(receiver.receive, *signed(body())))[0] == 503
+
+
+async def test_threads_cannot_overfill_the_queue():
+    """The queue holds as many events as it was made for, also if a thread is faster than the event loop."""
+    heard = Heard()
+    async with heard.receiver(queue=3) as receiver:
+
+        def deliver() -> None:
+            statuses.extend(receiver.receive(*signed(body(str(number))))[0] for number in range(5))
+
+        statuses: list[int] = []
+        thread = threading.Thread(target=deliver)
+        thread.start()
+        thread.join()
+        assert statuses == [200, 200, 200, 503, 503]
+    assert heard.uids == ["0", "1", "2"]
+
+
+def test_a_receiver_whose_loop_is_closed_does_not_run():
+    """A receiver that was never stopped refuses deliveries after the end of its event loop."""
+    receiver = Heard().receiver()
+    asyncio.run(receiver.start())
+    assert receiver.receive(*signed(body())) == (503, "not running")
+
+
 # --- repeats
 
 
@@ -293,6 +350,88 @@ async def test_repeats_are_handled_once(later):
     assert asked == [f"BOOKING_CREATED {uid} 2031-03-03T08:00:00Z" for uid in "1121"]
 
 
+async def test_recent_deliveries_are_asked_while_empty():
+    """`seen=RecentDeliveries()`, which is empty and so falsy at first, drops what comes again."""
+    heard, recent = Heard(), RecentDeliveries()
+    async with heard.receiver(seen=recent) as receiver:
+        for _ in range(3):
+            receiver.receive(*signed(body()))
+            await idle(receiver)
+    assert (heard.uids, len(recent)) == (["bK1"], 1)
+
+
+async def test_callbacks_may_be_objects_that_are_falsy():
+    """A callback is used whatever its truth value is."""
+
+    class Empty(list[Any]):
+        def __call__(self, *told: Any) -> None:
+            assert not self
+            called.append(told)
+
+    called: list[Any] = []
+    heard = Heard()
+    async with heard.receiver(seen=Empty(), on_error=Empty()) as receiver:
+        receiver.receive(*signed(body("bad")))
+    assert [len(told) for told in called] == [1, 2]
+
+
+def test_a_delivery_in_progress_counts_as_seen():
+    """What comes again while its handler runs is dropped, even if the store has no place to remember it."""
+
+    async def scene() -> None:
+        heard, recent = Heard(seconds=5), RecentDeliveries(size=1)
+        async with heard.receiver(seen=recent) as receiver:
+            for uid in ("1", "2", "1", "2", "1"):
+                receiver.receive(*signed(body(uid)))
+                await asyncio.sleep(0.1)
+        assert heard.begun == heard.uids == ["1", "2"]
+
+    run(scene())
+
+
+@pytest.mark.parametrize("store", ["function", "coroutine", "failing"])
+async def test_a_delivery_whose_handler_failed_is_handled_again(store, caplog):
+    """After a failure the key is forgotten; if the store cannot do that, it is logged and nothing else happens."""
+
+    class Store(RecentDeliveries):
+        if store == "coroutine":
+
+            async def forget(self, key: str) -> None:
+                await asyncio.sleep(0)
+                super().forget(key)
+
+        if store == "failing":
+
+            def forget(self, key: str) -> None:
+                raise ConnectionError("store down")
+
+    heard = Heard()
+    async with heard.receiver(seen=Store()) as receiver:
+        for uid in ("bad", "good", "bad", "good"):
+            receiver.receive(*signed(body(uid)))
+            await idle(receiver)
+    assert heard.begun == (["bad", "good"] if store == "failing" else ["bad", "good", "bad"])
+    assert ("store down" in caplog.text) is (store == "failing")
+
+
+def test_a_delivery_that_was_cut_short_is_handled_again():
+    """An event that was cancelled when the receiver stopped is forgotten; a store without `forget` keeps it."""
+
+    async def scene() -> None:
+        heard, recent = Heard(seconds=5), RecentDeliveries()
+        async with heard.receiver(seen=recent, drain=1) as receiver:
+            receiver.receive(*signed(body()))
+        async with heard.receiver(seen=recent) as receiver:
+            receiver.receive(*signed(body()))
+        async with heard.receiver(seen=recent.__call__, drain=1) as receiver:
+            receiver.receive(*signed(body("2")))
+        async with heard.receiver(seen=recent) as receiver:
+            receiver.receive(*signed(body("2")))
+        assert (heard.begun, heard.cancelled, heard.uids) == (["bK1", "bK1", "2"], ["bK1", "2"], ["bK1"])
+
+    run(scene())
+
+
 async def test_a_store_that_fails_loses_nothing(caplog):
     """Where nobody can tell whether an event came before, it is handled and the trouble logged."""
 
@@ -316,7 +455,7 @@ def test_recent_deliveries():
     now[0] = 10
     assert [recent("b"), recent("a")] == [True, False]
     assert [recent("c"), recent("a"), recent("b"), len(recent)] == [False, True, False, 2]
-    for wrong in ({"size": 0}, {"ttl": 0}):
+    for wrong in ({"size": 0}, {"size": "9"}, {"ttl": 0}, {"ttl": None}):
         with pytest.raises(ConfigError):
             RecentDeliveries(**wrong)
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import subprocess
 import sys
+import time
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -138,6 +141,47 @@ async def test_forgeries_over_the_wire():
         assert await status(*signed(b"x" * 1_000_000)) == 413
         assert await status(*signed(body()), "GET") == 405
     assert [event.uid for event in events] == ["bK1"]
+
+
+async def test_compressed_deliveries(caplog):
+    """A compressed body is read; a broken one is 400, one that grows too large is 413 and not decompressed further."""
+    events: list[Any] = []
+    router = Router()
+    router.on_any(events.append)
+    headers, raw = signed(body())
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(1000)) + packer.flush()
+    async with served(service(Receiver(router, secrets=SECRET))) as url, aiohttp.ClientSession(url) as session:
+
+        async def status(data: bytes, encoding: str = "gzip") -> int:
+            sent = headers | {"Content-Encoding": encoding}
+            async with session.post("/cal", headers=sent, data=data) as response:
+                return response.status
+
+        assert await status(gzip.compress(raw)) == 200
+        assert await status(b"no gzip") == 400
+        assert await status(gzip.compress(raw) + b"no gzip") in {200, 400}
+        assert await status(gzip.compress(raw)[:-9]) in {200, 400, 401}
+        assert await status(b"\xff\xff", "deflate") == 400
+        used = time.process_time()
+        assert await status(bomb) == 413
+        assert time.process_time() - used < 1
+    assert {event.uid for event in events} == {"bK1"}
+    assert "Unhandled" not in caplog.text
+
+
+async def test_a_sender_that_hangs_up_is_no_error(caplog):
+    """A connection that breaks in the middle of a body is logged in one line, without a traceback."""
+    async with served(service(Receiver(Router(), secrets=SECRET))) as url:
+        port = int(url.rpartition(":")[2])
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /cal HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.close()
+        while "the body cannot be read" not in caplog.text:  # noqa: ASYNC110 - it is a turn or two of the loop
+            await asyncio.sleep(0.01)
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_asgi_bodies_come_in_parts():
