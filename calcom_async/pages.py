@@ -1,14 +1,13 @@
-"""Pages[T]: a list of the API as something to walk, with the cursor in the object and an audit at the end."""
+"""Pages[T]: a list of the API to iterate over, and an audit of its rows at the end."""
 
 from __future__ import annotations
 
 import asyncio
 import warnings
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from contextlib import aclosing
-from math import inf
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -21,17 +20,21 @@ T = TypeVar("T")
 Fetch = Callable[[Cursor], Awaitable[Page[T]]]
 Ahead = deque[asyncio.Future[Page[T]]]
 
+MOST_SKIP = 2**53 - 1
+MOST_PREFETCH = 1_000
+
 
 class IncompleteListWarning(UserWarning):
-    """A walk ended, yet rows of the list were never shown by the server."""
+    """The server returned fewer rows of a list than its own total."""
 
 
 class Pages(Generic[T]):
-    """The rows of a list, fetched page by page as they are asked for; nothing is sent before the first.
+    """The rows of a list, fetched page by page; no request is sent before the first row is needed.
 
-    `async for row in pages` goes through the rows, `pages.pages()` through the pages. The place is kept in this
-    object: after an error, or a `break`, the next loop over it goes on where the last one stopped. Leaving a loop
-    leaves nothing running.
+    `async for row in pages` goes through the rows, `pages.pages()` through the pages. Every new loop, `first()` and
+    `collect()` starts from the first row. Only after a request failed or was cancelled does the next one resume after
+    the last row delivered. To take rows in portions use one iterator (`rows = aiter(pages)`), or `pages()`. Leaving a
+    loop leaves no task behind.
 
     Rows that come twice, since the list changed or the server orders equal ones differently from page to page, are
     dropped. Where the server gives a total, rows that hid that way are looked for in other orders (more requests, only
@@ -42,6 +45,8 @@ class Pages(Generic[T]):
     MOST_PASSES = 10
     FRUITLESS_PASSES = 2
     """So many passes in a row that bring nothing new end the search."""
+    FRUITLESS_PAGES = 3
+    """So many pages in a row that repeat rows, past the place where they are expected, end the list."""
 
     def __init__(
         self,
@@ -58,14 +63,11 @@ class Pages(Generic[T]):
         identity: str = "id",
         raw: Callable[[], Pages[Raw]] | None = None,
     ) -> None:
-        if skip < 0 or prefetch < 0:
-            raise InvalidRequestError(f"skip and prefetch must not be negative: {skip=}, {prefetch=}")
         self._fetch = fetch
         self._listing = listing
         self._key = key
-        self._first = self._cursor = Cursor(skip, listing.page_size(take))
-        self._furthest: float = inf if listing.furthest is None else listing.furthest
-        self._prefetch = prefetch
+        self._first = Cursor(_whole("skip", skip, MOST_SKIP), listing.page_size(take))
+        self._prefetch = _whole("prefetch", prefetch, MOST_PREFETCH)
         self._strict = strict
         self._name = name
         self.model: Any = model
@@ -73,61 +75,66 @@ class Pages(Generic[T]):
         self.identity: str = identity
         """The field that tells a row from the others, in the server's spelling."""
         self._make_raw = raw
-        self._page: Page[T] | None = None
-        self._rows: list[T] = []
-        self._seen: set[Hashable] = set()
-        self._total: int | None = None
-        self._passes = 1
-        self._fruitless = 0
-        self._seen_before_pass = 0
-        self._turning = False
-        self._done = False
-        self._verdict: str | None = None
+        self._latest: _Walk[T] = self._fresh()
+        self._interrupted: _Walk[T] | None = None
 
     def __repr__(self) -> str:
-        return f"<Pages of {self._name}: {len(self._seen)} of {'?' if self._total is None else self._total} rows seen>"
+        return f"<Pages of {self._name}: {self._latest.count} of {'?' if self.total is None else self.total} rows seen>"
 
     @property
     def total(self) -> int | None:
         """The server's latest count of the list; None before the first page, or where it does not count."""
-        return self._total
+        return self._latest.total
 
-    def __aiter__(self) -> AsyncIterator[T]:
-        return self._walk(None)
+    def __aiter__(self) -> AsyncGenerator[T, None]:  # noqa: PYI058 - it can be closed
+        return self._rows(None, None)
 
-    async def _walk(self, limit: int | None) -> AsyncGenerator[T, None]:
-        # The pages in flight belong to this loop: one that was left is closed later, when the next may be under way.
+    if not TYPE_CHECKING:  # a type checker is to report these uses, not to follow them
+
+        def __iter__(self) -> NoReturn:
+            raise TypeError(
+                f"{self!r} sends requests: write `async for row in ...`, or `rows = await (...).collect()` for a list"
+            )
+
+        def __await__(self) -> NoReturn:
+            raise TypeError(
+                f"{self!r} cannot be awaited itself: write `await (...).collect()` for all rows, `.first()` for one, "
+                "or `async for row in ...`"
+            )
+
+    async def _rows(self, walk: _Walk[T] | None, limit: int | None) -> AsyncGenerator[T, None]:
+        walk = walk or self._begin()
+        # Prefetched pages belong to this iterator: an abandoned one may be closed after a new one has started.
         ahead: Ahead[T] = deque()
         try:
             while True:
-                rows = self._rows
+                rows = walk.rows
                 if limit is not None:
                     limit -= len(rows)
-                # Rows leave from the end of the reversed page, so that who comes back after a break finds the rest.
                 while rows:
                     yield rows.pop()
-                if self._done:
+                if walk.done:
                     break
-                self._page = await self._turn(ahead, limit)
-                self._rows = self._page.items[::-1]
-            self._conclude()
+                walk.rows = (await self._turn(walk, ahead, limit)).items[::-1]
         finally:
             _stop(ahead)
+        self._conclude(walk)
 
     async def pages(self) -> AsyncGenerator[Page[T], None]:
-        """Walk page by page; each holds only rows not seen before, so it may be shorter than `take`."""
+        """Iterate page by page; each holds only rows not seen before, so it may be shorter than `take`."""
+        walk = self._begin()
         ahead: Ahead[T] = deque()
         try:
-            if self._page and self._rows:
-                rest, self._rows = self._rows[::-1], []
-                yield msgspec.structs.replace(self._page, items=rest)
-            while not self._done:
-                page = await self._turn(ahead)
+            if walk.page and walk.rows:
+                rest, walk.rows = walk.rows[::-1], []
+                yield msgspec.structs.replace(walk.page, items=rest)
+            while not walk.done:
+                page = await self._turn(walk, ahead, None)
                 if page.items:
                     yield page
-            self._conclude()
         finally:
             _stop(ahead)
+        self._conclude(walk)
 
     def raw(self) -> Pages[Raw]:
         """The same list from its start, each row as the JSON text that the server sent, unknown fields and all."""
@@ -136,60 +143,133 @@ class Pages(Generic[T]):
         return self._make_raw()
 
     async def first(self) -> T | None:
-        """The next row, or None at the end; from a fresh object the first row, for one request."""
+        """The first row, or None for an empty list; one request."""
         rows = await self.collect(limit=1)
         return rows[0] if rows else None
 
     async def first_page(self) -> Page[T]:
-        """The first page as the server gives it: `items`, `total_items`, `has_next`. The walk is not moved."""
+        """The first page as the server gives it: `items`, `total_items`, `has_next`."""
         return await self._fetch(self._first)
 
     async def collect(self, limit: int | None = None) -> list[T]:
-        """The remaining rows as a list, `limit` of them at most; no page is asked for that is not needed."""
+        """All rows as a list, or the first `limit` of them; no page is asked for that is not needed."""
         rows: list[T] = []
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
+            raise InvalidRequestError(f"limit must be an integer, got {limit!r}")
         if limit is not None and limit <= 0:
             return rows
-        async with aclosing(self._walk(limit)) as walk:
-            async for row in walk:
-                rows.append(row)
-                if len(rows) == limit:
-                    break
+        walk = self._begin()
+        try:
+            async with aclosing(self._rows(walk, limit)) as iterator:
+                async for row in iterator:
+                    rows.append(row)
+                    if len(rows) == limit:
+                        break
+        except BaseException:
+            # The caller gets none of these rows, so the next call has to deliver them.
+            walk.rows += rows[::-1]
+            raise
         return rows
 
-    async def _turn(self, ahead: Ahead[T], limit: int | None = None) -> Page[T]:
-        """One page further: what is new of it, and what it means for the walk."""
-        page = await self._next_page(ahead, limit)
-        self._cursor = self._cursor.ahead(1)
-        self._total = page.total_items
+    def _fresh(self) -> _Walk[T]:
+        return _Walk(self._listing, self._first, key=self._key, name=self._name)
+
+    def _begin(self) -> _Walk[T]:
+        walk, self._interrupted = self._interrupted or self._fresh(), None
+        self._latest = walk
+        return walk
+
+    async def _turn(self, walk: _Walk[T], ahead: Ahead[T], limit: int | None) -> Page[T]:
+        try:
+            page = await (self._from_ahead(walk, ahead, limit) if self._prefetch else self._fetch(walk.cursor))
+            return walk.accept(page, ahead)
+        except BaseException:
+            self._interrupted = walk
+            raise
+
+    def _conclude(self, walk: _Walk[T]) -> None:
+        """Tell, after the last row, what is wrong with the list."""
+        if walk.verdict and self._strict:
+            raise IncompleteListError(walk.verdict, expected=walk.total or walk.count, seen=walk.count)
+        if walk.verdict:
+            warnings.warn(walk.verdict, IncompleteListWarning, stacklevel=3)
+
+    # Prefetch: the next pages in flight, answered in order.
+
+    async def _from_ahead(self, walk: _Walk[T], ahead: Ahead[T], limit: int | None) -> Page[T]:
+        while len(ahead) < self._prefetch:
+            cursor = walk.cursor.ahead(len(ahead))
+            if ahead and cursor.skip >= self._horizon(walk, limit):
+                break
+            ahead.append(asyncio.ensure_future(self._fetch(cursor)))
+        if ahead[0].done():
+            await asyncio.sleep(0)  # let the requests just made be sent before the rows of this page are used
+        page = await ahead[0]
+        ahead.popleft()
+        return page
+
+    def _horizon(self, walk: _Walk[T], limit: int | None) -> float:
+        """Where asking ahead stops: at the last row wanted, and at the total once a list that tells one has told it."""
+        furthest = self._listing.horizon + 1
+        wanted = furthest if limit is None else min(walk.cursor.skip + limit, furthest)
+        if not walk.cursor.take or (walk.total is None and self._listing.counted):
+            return 0
+        return wanted if walk.total is None else min(wanted, walk.total)
+
+
+class _Walk(Generic[T]):
+    """One way through a list: its position, the rows seen, and what the server said about their number."""
+
+    def __init__(self, listing: Listing, start: Cursor, *, key: Callable[[T], Hashable], name: str) -> None:
+        self._listing = listing
+        self._start = self.cursor = start
+        self._key = key
+        self._name = name
+        self.page: Page[T] | None = None
+        self.rows: list[T] = []
+        """Rows not delivered yet, the next one last."""
+        self.total: int | None = None
+        self.done = False
+        self.verdict: str | None = None
+        self._seen: set[Hashable] = set()
+        self._fruitless_pages = 0
+        self._passes = 1
+        self._fruitless_passes = 0
+        self._seen_before_pass = 0
+
+    @property
+    def count(self) -> int:
+        """How many rows were seen."""
+        return len(self._seen)
+
+    def accept(self, page: Page[T], ahead: Ahead[T]) -> Page[T]:
+        """Move past a page, and return it with its new rows only."""
         fresh = self._unseen(page.items)
+        self.cursor = self.cursor.ahead(1)
+        self.total = page.total_items
         if not page.has_next:
             _stop(ahead)
             self._finish_pass()
-        elif not fresh and self._cursor.skip >= (self._total or 0):
-            self._done = True
-            self._verdict = (
+        elif self._repeats(fresh):
+            self.done = True
+            self.verdict = (
                 f"{self._name}: after {len(self._seen)} rows the same ones came again. The server cuts this list; "
                 "rows beyond cannot be reached by paging"
             )
-        elif self._cursor.skip > self._furthest:
-            self._done = True
-            self._verdict = (
-                f"{self._name}: the server lists nothing beyond row {self._cursor.skip}, since it takes no skip over "
-                f"{self._furthest}. There may be more; narrow the list with a filter to reach it"
+        elif self.cursor.skip > self._listing.horizon:
+            self.done = True
+            self.verdict = (
+                f"{self._name}: the server lists nothing beyond row {self.cursor.skip}, since it takes no skip over "
+                f"{self._listing.furthest}. There may be more; narrow the list with a filter to reach it"
             )
-        return msgspec.structs.replace(page, items=fresh)
-
-    async def _next_page(self, ahead: Ahead[T], limit: int | None) -> Page[T]:
-        if self._turning:
-            raise InvalidRequestError(f"{self!r} is walked by two tasks at once; give each a list of its own")
-        self._turning = True
-        try:
-            return await (self._from_ahead(ahead, limit) if self._prefetch else self._fetch(self._cursor))
-        finally:
-            self._turning = False
+        self.page = msgspec.structs.replace(page, items=fresh)
+        return self.page
 
     def _unseen(self, rows: list[T]) -> list[T]:
         keys = list(map(self._key, rows))
+        if None in keys:
+            # Rows without a key are told apart by their content, so that a repeated page is noticed.
+            keys = [msgspec.json.encode(row) if key is None else key for key, row in zip(keys, rows, strict=True)]
         if self._seen.isdisjoint(keys):
             before = len(self._seen)
             self._seen.update(keys)
@@ -198,68 +278,61 @@ class Pages(Generic[T]):
             self._seen.difference_update(keys)  # one of them stands twice on this very page
         fresh = []
         for key, row in zip(keys, rows, strict=True):
-            if key is None or key not in self._seen:
+            if key not in self._seen:
                 self._seen.add(key)
                 fresh.append(row)
         return fresh
+
+    def _repeats(self, fresh: list[T]) -> bool:
+        """Whether the server repeats itself although it says that there is more.
+
+        The number of requests is bounded by the rows seen, whatever total the server claims.
+        """
+        if fresh:
+            self._fruitless_pages = 0
+            return False
+        if self.cursor.skip >= (self.total or 0):
+            return True
+        # A later pass shows the rows of the earlier ones again, but no more places than there are rows.
+        if self.cursor.skip - self._start.skip > len(self._seen):
+            self._fruitless_pages += 1
+        return self._fruitless_pages >= Pages.FRUITLESS_PAGES
 
     # The audit: the server's total against the rows that came.
 
     def _finish_pass(self) -> None:
         missing = self._missing()
-        self._fruitless = self._fruitless + 1 if len(self._seen) == self._seen_before_pass else 0
-        if not missing or self._passes >= self.MOST_PASSES or self._fruitless >= self.FRUITLESS_PASSES:
-            self._done = True
+        self._fruitless_passes = self._fruitless_passes + 1 if len(self._seen) == self._seen_before_pass else 0
+        if not missing or self._passes >= Pages.MOST_PASSES or self._fruitless_passes >= Pages.FRUITLESS_PASSES:
+            self.done = True
             if missing:
-                self._verdict = (
-                    f"{self._name}: the server counts {self._total} rows but showed {len(self._seen)} in "
+                self.verdict = (
+                    f"{self._name}: the server counts {self.total} rows but showed {len(self._seen)} in "
                     f"{self._passes} passes; {missing} could not be found. Rows that share a time change places "
                     "between pages: narrow the list with filters, or sort by another time"
                 )
             return
-        self._cursor = self._another_pass()
+        self.cursor = self._another_pass()
 
     def _missing(self) -> int:
-        if not self._listing.orders or self._first.skip or self._total is None:
+        if not self._listing.orders or self._start.skip or self.total is None:
             return 0
-        return max(0, self._total - len(self._seen))
+        return max(0, self.total - len(self._seen))
 
     def _another_pass(self) -> Cursor:
         """From the start again, in another order and with other page edges, so that other rows lie on them."""
         order = self._listing.orders[(self._passes - 1) % len(self._listing.orders)]
-        take = max(self._first.take - 13 * self._passes, self._first.take // 2, 1)
+        take = max(self._start.take - 13 * self._passes, self._start.take // 2, 1)
         self._passes += 1
+        self._fruitless_pages = 0
         self._seen_before_pass = len(self._seen)
         return Cursor(0, take, order)
 
-    def _conclude(self) -> None:
-        """Tell, after the last row, what the walk has found wrong."""
-        verdict, self._verdict = self._verdict, None
-        if verdict and self._strict:
-            raise IncompleteListError(verdict, expected=self._total or len(self._seen), seen=len(self._seen))
-        if verdict:
-            warnings.warn(verdict, IncompleteListWarning, stacklevel=3)
 
-    # Prefetch: the next pages in flight, answered in order.
-
-    async def _from_ahead(self, ahead: Ahead[T], limit: int | None) -> Page[T]:
-        while len(ahead) < self._prefetch:
-            cursor = self._cursor.ahead(len(ahead))
-            if ahead and cursor.skip >= self._horizon(limit):
-                break
-            ahead.append(asyncio.ensure_future(self._fetch(cursor)))
-        if ahead[0].done():
-            await asyncio.sleep(0)  # else those just asked for would not be sent before this page is used up
-        page = await ahead[0]
-        ahead.popleft()
-        return page
-
-    def _horizon(self, limit: int | None) -> float:
-        """Where asking ahead stops: at the last row wanted, and at the total once a list that tells one has told it."""
-        wanted = self._furthest + 1 if limit is None else min(self._cursor.skip + limit, self._furthest + 1)
-        if not self._cursor.take or (self._total is None and self._listing.counted):
-            return 0
-        return wanted if self._total is None else min(wanted, self._total)
+def _whole(name: str, value: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        raise InvalidRequestError(f"{name} must be an integer from 0 to {most}, got {value!r}")
+    return value
 
 
 def _stop(ahead: Ahead[Any]) -> None:

@@ -156,7 +156,53 @@ def test_a_server_that_ignores_skip_is_noticed(counted):
     pages = Pages(fetch, COUNTED if counted else PLAIN, key=lambda row: row, name="/teams")
     with pytest.warns(IncompleteListWarning, match=r"/teams: after 10 rows the same ones came again"):
         assert collected(pages) == list(range(10))
-    assert collected(pages) == []
+
+
+@pytest.mark.parametrize("prefetch", [0, 5])
+@pytest.mark.parametrize("listing", [COUNTED, AUDITED])
+@pytest.mark.parametrize("total", [10**6, 10**400])
+@pytest.mark.parametrize("rows", [10, 95])
+def test_a_list_that_repeats_itself_has_an_end_whatever_its_total(rows, total, listing, prefetch):
+    """The number of requests is bounded by the rows that came, also when the server claims many more."""
+    asked = []
+
+    async def fetch(cursor: Cursor) -> Page[int]:
+        asked.append(cursor)
+        assert len(asked) <= rows // 10 + 10 + 2 * prefetch
+        place = cursor.skip % rows
+        return Page(list(range(place, min(place + 10, rows))), cursor.skip, cursor.take, metadata(total, has_next=True))
+
+    pages = Pages(fetch, listing, key=lambda row: row, name="/things", prefetch=prefetch)
+    with pytest.warns(IncompleteListWarning, match=f"after {rows} rows the same ones came again"):
+        assert sorted(collected(pages)) == list(range(rows))
+
+
+def test_later_passes_are_bounded_by_the_rows_too():
+    """A search for missing rows ends where the known ones end, however many the server still counts."""
+    asked = []
+
+    async def fetch(cursor: Cursor) -> Page[int]:
+        asked.append(cursor)
+        assert len(asked) < 100
+        first = not cursor.order
+        items = list(range(10)) if not first else list(range(cursor.skip, min(cursor.skip + 10, 55)))
+        return Page(items, cursor.skip, cursor.take, metadata(10**9, has_next=not first or cursor.skip < 50))
+
+    with pytest.warns(IncompleteListWarning):
+        assert collected(Pages(fetch, AUDITED, key=lambda row: row)) == list(range(55))
+
+
+def test_rows_without_a_key_that_repeat_have_an_end():
+    """A page of rows whose key is null, sent again and again, is noticed by its content."""
+
+    async def fetch(cursor: Cursor) -> Page[Any]:
+        assert cursor.skip < 100
+        return Page(
+            [{"uid": None, "n": n} for n in range(10)], cursor.skip, cursor.take, metadata(10**9, has_next=True)
+        )
+
+    with pytest.warns(IncompleteListWarning, match="the same ones came again"):
+        assert len(run(Pages(fetch, COUNTED, key=lambda row: row["uid"]).collect())) == 10
 
 
 def test_a_cut_list_is_an_error_when_strict():
@@ -175,7 +221,11 @@ def test_the_start_can_be_skipped():
     assert server.asked == [Cursor(15, 4), Cursor(19, 4)]
 
 
-@pytest.mark.parametrize("options", [{"take": 11}, {"take": 0}, {"skip": -1}, {"prefetch": -1}])
+@pytest.mark.parametrize(
+    "options",
+    [{"take": 11}, {"take": 0}, {"skip": -1}, {"prefetch": -1}, {"skip": 2**53}, {"skip": "1"}, {"prefetch": 1.5},
+     {"prefetch": 10**9}, {"skip": None}, {"prefetch": True}],
+)  # fmt: skip
 def test_arguments_that_cannot_be_meant(options):
     """A walk that could not be asked for raises when it is made."""
     with pytest.raises(InvalidRequestError):
@@ -205,65 +255,142 @@ def test_an_error_at_page_seven_leaves_a_walk_that_goes_on_there(prefetch):
 
 
 @pytest.mark.parametrize("prefetch", [0, 1, 4])
-def test_a_break_leaves_the_rest_for_the_next_loop(prefetch):
-    """After a break the next loop goes on with the very next row, at once or later."""
+def test_every_new_loop_starts_from_the_first_row(prefetch):
+    """After a break, after `first()` and at the end of the list, the next loop starts again."""
     server = Server(45, counted=True)
-    pages, rows = walk(server, prefetch=prefetch), []
-
-    async def some(many: int) -> None:
-        async for row in pages:
-            rows.append(row)
-            if row % many == many - 1:
-                break
+    pages = walk(server, prefetch=prefetch)
 
     async def scene() -> None:
-        await some(10)
-        await some(10)
-        await some(7)
+        for _ in range(2):
+            async for row in pages:
+                if row == 12:
+                    break
+        assert await pages.first() == 0
+        assert await pages.first() == 0
+        assert await pages.collect(3) == [0, 1, 2]
+        for _ in range(2):
+            assert await pages.collect() == server.rows
+            assert [row async for row in pages] == server.rows
+            assert [row async for page in pages.pages() for row in page.items] == server.rows
         await settled()
-        await some(100)
+        assert tasks() == 1
 
     run(scene())
-    assert rows == server.rows
+    assert pages.total == 45
 
 
-def test_rows_then_pages_then_rows():
-    """The two ways to walk share one place: what a row loop left of its page is the next page."""
+def test_one_iterator_gives_rows_in_portions():
+    """One iterator keeps its place over several loops; another one is independent of it."""
     server = Server(35, counted=True)
     pages = walk(server)
 
     async def scene() -> list[Any]:
-        first = await pages.first()
-        async with aclosing(pages.pages()) as walked:
-            rest = (await anext(walked)).items
-            whole = (await anext(walked)).items
-        return [first, rest, whole, await pages.collect()]
+        portions = []
+        async with aclosing(aiter(pages)) as rows:
+            async for row in rows:
+                portions.append(row)
+                if row == 6:
+                    break
+            assert await pages.first() == 0
+            portions += [await anext(rows)]
+            portions += [row async for row in rows]
+        return portions
 
-    assert run(scene()) == [0, list(range(1, 10)), list(range(10, 20)), list(range(20, 35))]
-    assert server.skips == [0, 10, 20, 30]
-
-
-def test_a_finished_walk_stays_finished():
-    """Looping again over an exhausted list gives nothing and asks nothing."""
-    server = Server(12)
-    pages = walk(server)
-    assert collected(pages) == server.rows
-    assert collected(pages) == []
-    assert run(pages.first()) is None
-    assert len(server.asked) == 2
+    assert run(scene()) == server.rows
 
 
-def test_two_tasks_on_one_walk_are_told():
-    """Two loops at once over one object would tear it apart, so the second one raises."""
-    pages = walk(Server(30))
+@pytest.mark.parametrize("prefetch", [0, 3])
+@pytest.mark.parametrize("how", ["collect", "loop", "pages", "first"])
+def test_what_a_failed_collect_had_is_delivered_by_the_next(how, prefetch):
+    """A `collect()` that fails delivers no row, so the next call delivers those too, without new requests for them."""
+    server = Server(35, counted=True, faults={20: ServerError("no", status=503)})
+    pages = walk(server, prefetch=prefetch)
+
+    async def scene() -> list[int]:
+        with pytest.raises(ServerError):
+            await pages.collect()
+        match how:
+            case "collect":
+                return await pages.collect()
+            case "loop":
+                return [row async for row in pages]
+            case "pages":
+                return [row async for page in pages.pages() for row in page.items]
+            case _:
+                assert await pages.first() == 0
+                assert server.skips.count(0) == 1
+                return await pages.collect()
+
+    assert run(scene()) == server.rows
+    assert server.skips.count(0) == (2 if how == "first" else 1)
+
+
+def test_a_cancelled_loop_is_resumed_once():
+    """A loop that is cancelled while it waits for a page is resumed by the next one; the one after starts again."""
+    server = Server(45, counted=True)
+    pages, rows = walk(server), []
+
+    async def scene() -> None:
+        task = asyncio.create_task(into(rows, pages))
+        await asyncio.sleep(2.5)
+        task.cancel()
+        await asyncio.wait([task])
+        assert rows == list(range(20))
+        await into(rows, pages)
+        assert rows == server.rows
+        assert await pages.first() == 0
+
+    run(scene())
+
+
+def test_a_strict_error_at_the_end_is_not_resumed():
+    """A list that ended incomplete is read again from the start: an empty rest would look like success."""
+    server = Server(25, counted=True, view=hiding(7))
+    pages = walk(server, AUDITED, strict=True)
+    for _ in range(2):
+        rows: list[int] = []
+        with pytest.raises(IncompleteListError):
+            run(into(rows, pages))
+        assert len(rows) == 24
+        with pytest.raises(IncompleteListError):
+            collected(pages)
+
+
+def test_two_tasks_may_read_one_list():
+    """Two loops at once over one object are independent of each other."""
+    server = Server(30)
+    pages = walk(server, prefetch=2)
 
     async def scene() -> list[Any]:
-        return await asyncio.gather(pages.collect(), pages.collect(), return_exceptions=True)
+        return await asyncio.gather(pages.collect(), pages.collect())
 
-    rows, error = run(scene())
-    assert rows == list(range(30))
-    assert isinstance(error, InvalidRequestError)
-    assert "two tasks at once" in str(error)
+    assert run(scene()) == [server.rows, server.rows]
+
+
+@pytest.mark.parametrize("use", [list, sorted, tuple, set, iter, sum, lambda pages: [*pages]])
+def test_iterating_without_async_says_what_to_write(use):
+    """A loop without `async` is a TypeError that names `async for` and `collect()`."""
+    with pytest.raises(TypeError, match=r"<Pages of /things.*async for row in .*await .*collect\(\)"):
+        use(walk(Server(3)))
+
+
+def test_awaiting_a_list_says_what_to_write():
+    """A list that is awaited is a TypeError that names `collect()`."""
+
+    async def scene() -> None:
+        await walk(Server(3))
+
+    with pytest.raises(TypeError, match=r"cannot be awaited.*await \(\.\.\.\)\.collect\(\)"):
+        run(scene())
+
+
+@pytest.mark.parametrize("limit", ["5", 1.5, True, [1]])
+def test_a_limit_is_a_number(limit):
+    """A limit of another type raises before a request is sent."""
+    server = Server(5)
+    with pytest.raises(InvalidRequestError, match="limit must be an integer"):
+        collected(walk(server), limit)
+    assert server.asked == []
 
 
 def test_first_page_does_not_move_the_walk():
@@ -288,7 +415,6 @@ def test_collect_asks_for_no_page_too_many(limit, requests, prefetch):
     pages = walk(server, prefetch=prefetch)
     assert collected(pages, limit) == server.rows[: limit if limit is None else max(0, limit)]
     assert len(server.asked) == requests
-    assert collected(pages) == server.rows[max(0, limit or 0) if limit is not None else 35 :]
 
 
 def test_first_is_one_request():
@@ -406,7 +532,7 @@ def test_a_loop_that_was_left_does_not_disturb_the_next():
                 break
         return [row async for row in pages]
 
-    assert run(scene()) == list(range(10, 60))
+    assert run(scene()) == server.rows
 
 
 def test_an_error_behind_the_end_is_not_felt():
@@ -573,18 +699,25 @@ def test_rows_that_vanish_meanwhile_are_no_gap():
     prefetch=st.integers(0, 5),
     seed=st.integers(),
     counted=st.booleans(),
-    breaks=st.lists(st.integers(1, 30), max_size=4),
+    faults=st.lists(st.integers(0, 10), max_size=4),
+    collects=st.booleans(),
 )
-def test_nothing_is_lost_in_silence(*, rows, take, prefetch, seed, counted, breaks):
-    """Ties, breaks and pages in flight in any mixture: each row at most once, and all of them or a warning."""
+def test_nothing_is_lost_in_silence(*, rows, take, prefetch, seed, counted, faults, collects):
+    """Ties, failed requests and pages in flight in any mixture: each row once, and all of them or a warning."""
     server = Server(rows, counted=counted, view=tied(seed) if counted else lambda rows, cursor: rows)
+    server.faults = {page * take: ServerError("no", status=503) for page in faults}
     pages = walk(server, AUDITED if counted else PLAIN, take=take, prefetch=prefetch)
 
     async def scene() -> list[int]:
         seen: list[int] = []
-        for limit in breaks:
-            seen += await pages.collect(limit)
-        return seen + await pages.collect()
+        while True:
+            try:
+                if collects:
+                    return await pages.collect()
+                await into(seen, pages)
+            except ServerError:
+                continue
+            return seen
 
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")

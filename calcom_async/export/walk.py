@@ -27,6 +27,8 @@ from calcom_async.wire import Page, decoder
 LARGEST_PAGE = 250
 TICK = timedelta(milliseconds=1)
 """The server keeps times in whole milliseconds (its columns are `timestamp(3)`): this much later is the next one."""
+MOST_REPEATS = 4
+"""So many rows for each different one end a pass through a group."""
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -178,13 +180,21 @@ class Walk:
     async def _pass_over(self, time: datetime, group: _Group) -> None:
         """Page through a group with a page size of this pass's own, so that its edges fall between other rows."""
         rows: list[Row] = []
+        shown: set[str] = set()
         take = max(LARGEST_PAGE - 7 * group.passes, LARGEST_PAGE // 2)
         while True:
             page = await self._page(time, take, skip=len(rows))
             same = [row for row in page.items if self._time(row) == time]
             rows += same
+            shown.update(row.times.uid for row in same)
             if len(same) < take:
                 break
+            # In a random order every row comes less than twice per pass.
+            if len(rows) > MOST_REPEATS * len(shown):
+                raise DecodeError(
+                    f"the server returns the same {len(shown)} bookings with one {self._key.field} "
+                    f"({time.isoformat()}) again and again, whatever is skipped. This list cannot be read to its end"
+                )
         group.passed(rows)
 
     def _all_share_a_time(self, rows: Sequence[Row]) -> bool:

@@ -23,6 +23,7 @@ from calcom_async.sandbox import Sandbox
 
 QUICK = {"backoff_base": 0.0, "max_attempts": 12, "retry_budget": 1000.0}
 OVERLAP = timedelta(minutes=10)
+NOON = "2030-05-06T12:00:00.000Z"
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +239,17 @@ async def test_a_server_that_keeps_to_no_order_is_told(restless: Sandbox) -> Non
         restless.faults.add("GET", "/v2/bookings", body=page, after=1, times=9)
         with pytest.raises(DecodeError, match="does not keep to sort_created"):
             await walked(cal)
+
+
+async def test_a_server_that_ignores_skip_within_a_group_is_an_error(restless: Sandbox) -> None:
+    """Rows of one time that come again whatever is skipped end the walk instead of keeping it busy."""
+    rows = [{"id": n, "uid": f"u{n:03}", "start": NOON, "createdAt": NOON, "updatedAt": NOON} for n in range(250)]
+    page = {"data": rows, "pagination": {"totalItems": 10**9, "hasNextPage": True}}
+    restless.faults.clear().add("GET", "/v2/bookings", body=page, times=40)
+    async with client(restless) as cal:
+        with pytest.raises(DecodeError, match="returns the same 250 bookings"):
+            await walked(cal)
+    restless.faults.clear()
 
 
 @pytest.mark.parametrize(

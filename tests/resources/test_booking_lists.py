@@ -190,8 +190,8 @@ async def test_nothing_given_is_nothing_sent(cal, full):
         ({"event_type_ids": []}, "event_type_ids is empty"),
         ({"take": 251}, "take must be from 1 to 250"),
         ({"take": 0}, "take must be from 1 to 250"),
-        ({"skip": -1}, "must not be negative"),
-        ({"prefetch": -1}, "must not be negative"),
+        ({"skip": -1}, "must be an integer from 0"),
+        ({"prefetch": -1}, "must be an integer from 0"),
     ],
     ids=lambda given: next(iter(given)) if isinstance(given, dict) else "",
 )
@@ -258,16 +258,17 @@ async def test_pages_one_by_one(cal):
     assert sizes == [110, 110, 80]
 
 
-async def test_going_on_after_a_break(cal, everything):
-    """A loop that was left goes on where it stopped."""
+async def test_a_new_loop_after_a_break(cal, everything):
+    """A new loop starts from the first row; one iterator gives rows in portions."""
     pages = cal.bookings.list(take=50)
     head = []
-    async for one in pages:
+    rows = aiter(pages)
+    async for one in rows:
         head.append(one.uid)
         if len(head) == 70:
             break
-    tail = [one.uid async for one in pages]
-    assert head + tail == [one.uid for one in everything]
+    tail = [one.uid async for one in rows]
+    assert head + tail == [one.uid async for one in pages] == [one.uid for one in everything]
 
 
 async def test_raw_rows(cal, everything):
