@@ -19,7 +19,7 @@ from calcom_async.limiter import DEFAULT, Limiter, TokenBucket
 from calcom_async.middleware import RetryBudget, authorized, limited, observed, retrying
 from calcom_async.resources._base import Channel
 from calcom_async.transport import Transport
-from calcom_async.wire import decode
+from calcom_async.wire import read_whole
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -190,7 +190,7 @@ class Calcom:
             priority=self.config.priority,
         )
         response = await self._send(request)
-        return decode(Any, response.body) if response.body else None
+        return read_whole(response, request)
 
     # What is more than one call: made of the resources below, with the same limits, repeats and errors.
 

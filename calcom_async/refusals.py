@@ -3,58 +3,78 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-import msgspec
+from calcom_async.lenient_json import NotJsonError, parse
+
+MOST_TEXT = 10_000
+"""Bytes or characters of a refusal that are searched. More is no message for people."""
+MOST_DEPTH = 50
+"""Levels of `details` that are kept: an error must be printable and picklable."""
 
 
 def evidence(status: int, body: bytes) -> dict[str, Any]:
     """`message`, `code`, `details` and `fields` for an `ApiError`, whichever shape (or a proxy's page) came."""
     code, message, details = _parts(status, body)
-    return {
-        "message": message,
-        "code": code,
-        "details": _without_echo(details),
-        "fields": _fields(code, message, details),
-    }
+    details = _without_echo(details, MOST_DEPTH)
+    return {"message": message, "code": code, "details": details, "fields": _fields(code, message, details)}
 
 
 def _parts(status: int, body: bytes) -> tuple[str | None, str, Any]:
     try:
-        told: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        told: Any = parse(body)
+    except NotJsonError:
         told = None
     if not isinstance(told, dict):
         return None, _page_summary(status, body), None
     match told.get("error"):
         case dict() as error:
-            return error.get("code"), _text(error.get("message")) or _page_summary(status, body), error.get("details")
+            code = error.get("code")
+            message = _text(error.get("message")) or _page_summary(status, body)
+            return (None if code is None else _text(code)), message, error.get("details")
         case str() as code:
             return code, _text(told.get("error_description") or told.get("message")) or code, None
     return None, _text(told.get("message")) or _page_summary(status, body), None
 
 
-def _text(message: Any) -> str:
-    return ", ".join(map(str, message)) if isinstance(message, list) else str(message or "")
+def _text(told: Any) -> str:
+    """What a server says, as one text; where it is nested, its beginning."""
+    match told:
+        case None | False:
+            return ""
+        case str():
+            return told
+        case [*lines] if all(isinstance(line, str) for line in lines):
+            return ", ".join(lines)
+    return str(_without_echo(told, MOST_DEPTH))[:MOST_TEXT]
 
 
 def _page_summary(status: int, body: bytes) -> str:
     if 300 <= status < 400:
         return "redirect, which is not followed with credentials; is the base URL right?"
-    title = re.search(rb"<title>\s*(.{1,100}?)\s*</title>", body, re.IGNORECASE | re.DOTALL)
-    text = title[1] if title else body[:100]
-    words = " ".join(text.decode("utf-8", "replace").split())
-    return f"no answer of Cal.com but: {words or 'an empty body'}"
+    words = " ".join(_title(body[:MOST_TEXT]).decode("utf-8", "replace").split())
+    return f"no answer of Cal.com but: {words[:100] or 'an empty body'}"
 
 
-def _without_echo(details: Any) -> Any:
+def _title(page: bytes) -> bytes:
+    """The title of an HTML page, else its beginning."""
+    start = page.lower().find(b"<title")
+    end = page.find(b"</", start)
+    _, opened, title = page[start:end].partition(b">")
+    return title if start >= 0 and end >= 0 and opened and title.strip() else page[:100]
+
+
+def _without_echo(details: Any, depth: int) -> Any:
     """Validation details repeat what was sent (`target`, `value`), secrets included: keep all but that."""
     match details:
+        case dict() | list() if not depth:
+            return None
         case dict():
-            return {name: _without_echo(item) for name, item in details.items() if name not in {"target", "value"}}
+            kept = {name: item for name, item in details.items() if name not in {"target", "value"}}
+            return {name: _without_echo(item, depth - 1) for name, item in kept.items()}
         case list():
-            return [_without_echo(item) for item in details]
+            return [_without_echo(item, depth - 1) for item in details]
     return details
 
 
@@ -66,16 +86,19 @@ def _fields(code: str | None, message: str, details: Any) -> dict[str, list[str]
     if " property is wrong," in message:
         return _sentences(message)
     if code == "BAD_REQUEST" and message.endswith(", "):
-        return _schema_issues(message)
+        return _schema_issues(message[:MOST_TEXT])
     return {}
 
 
-def _constraints(errors: Sequence[Any], prefix: str) -> Iterator[tuple[str, list[str]]]:
-    for error in errors:
-        path = f"{prefix}{error.get('property')}"
-        if constraints := error.get("constraints"):
-            yield path, list(constraints.values())
-        yield from _constraints(error.get("children") or (), path + ".")
+def _constraints(errors: Any, prefix: str) -> Iterator[tuple[str, list[str]]]:
+    for error in errors if isinstance(errors, list) else ():
+        if not isinstance(error, dict):
+            continue
+        path = f"{prefix}{_text(error.get('property'))}"
+        match error.get("constraints"):
+            case {**constraints} if constraints:
+                yield path, [_text(reason) for reason in constraints.values()]
+        yield from _constraints(error.get("children"), path + ".")
 
 
 def _sentences(message: str) -> dict[str, list[str]]:
@@ -98,9 +121,19 @@ def _next_property(part: str) -> tuple[str, str]:
     return name, text
 
 
+ISSUE = re.compile(r"(\S+) - (?:\{(\w+)\})?")
+"""How an issue begins; matched where a part begins, never searched for."""
+
+
 def _schema_issues(message: str) -> dict[str, list[str]]:
     """Path, dash, text: `responses - {email}email_error, metadata.k - Expected string, received number, `."""
     issues: dict[str, list[str]] = {}
-    for path, field, text in re.findall(r"(\S+) - (?:\{(\w+)\})?(.*?), (?=\S+ - |$)", message):
-        issues.setdefault(f"{path}.{field}" if field else path, []).append(text)
+    reasons: list[str] = []
+    for part in message.removesuffix(", ").split(", "):
+        if begins := ISSUE.match(part):
+            path, field = begins.groups()
+            reasons = issues.setdefault(f"{path}.{field}" if field else path, [])
+            reasons.append(part[begins.end() :])
+        elif reasons:
+            reasons[-1] += ", " + part
     return issues

@@ -6,7 +6,6 @@ that a refusal means, `read` and `read_page` decode the rest. No function here p
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
@@ -27,6 +26,7 @@ from calcom_async.errors import (
     RateLimitedError,
     ServerError,
 )
+from calcom_async.lenient_json import TOO_DEEP, NotJsonError, parse
 from calcom_async.models.pagination import Pagination
 from calcom_async.refusals import evidence
 
@@ -117,8 +117,10 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
         """Whether the walk goes on: the server's word if there is one, else a full page; never after an empty one."""
         if not self.items or not self.take:
             return False
-        told: bool | None = self.pagination.has_next_page if self.pagination else None
-        return len(self.items) >= self.take if told is None else told
+        told = self.pagination
+        if told is None or (told.has_next_page is None and told.total_items is None):
+            return len(self.items) >= self.take
+        return self.skip + len(self.items) < told.total_items if told.has_next_page is None else told.has_next_page
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -133,6 +135,11 @@ class Listing(msgspec.Struct, frozen=True):
     """The largest skip that the server takes; it refuses a larger one."""
     orders: tuple[Mapping[str, str | None], ...] = ()
     """Other orders to walk in when rows are missing; only where the total can be trusted."""
+
+    @property
+    def horizon(self) -> float:
+        """The largest skip, or infinity."""
+        return inf if self.furthest is None else self.furthest
 
     def page_size(self, take: int | None) -> int:
         """Check a page size, or choose the largest."""
@@ -241,20 +248,25 @@ def check(request: Request, response: Response) -> None:
     """Raise the error that the status means; do nothing for a success."""
     if response.status < 300 or (request.redirects and response.status < 400):
         return
-    told: dict[str, Any] = {
-        **evidence(response.status, response.body),
-        "status": response.status,
-        "request_id": response.request_id,
-        "rate_limits": response.limits,
-        "method": request.method,
-        "path": request.path,
-        "seconds": response.seconds,
-    }
+    told = _told(response, request)
     if response.status == 429:
         raise RateLimitedError(**told, retry_after=retry_after(response) or 0.0)
     if response.status >= 500:
         raise ServerError(**told, retry_after=max(_proxy_asks(response.headers), default=0.0))
     raise BY_STATUS.get(response.status, ApiError)(**told)
+
+
+def _told(response: Response, request: Request | None) -> dict[str, Any]:
+    """Return the arguments of the `ApiError` that a response means."""
+    return {
+        **evidence(response.status, response.body),
+        "status": response.status,
+        "request_id": response.request_id,
+        "rate_limits": response.limits,
+        "method": request.method if request else "",
+        "path": request.path if request else "",
+        "seconds": response.seconds,
+    }
 
 
 def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
@@ -304,11 +316,22 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-class Envelope(msgspec.Struct, Generic[T], frozen=True):
+class Envelope(msgspec.Struct, Generic[T], frozen=True, rename="camel"):
     """`{"status": "success", "data": ..., "pagination": ...}`, of which some answers have no data."""
 
     data: T
+    status: str | None = None
     pagination: Pagination | None = None
+    meta: Any = None
+    """Like `next_cursor` and `has_more`, sent by lists that are read with a cursor."""
+    next_cursor: Any = None
+    has_more: Any = None
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What is read of an answer whose data nobody needs."""
+
+    status: str | None = None
 
 
 @cache
@@ -319,7 +342,7 @@ def raw_key(name: str) -> Callable[[msgspec.Raw], Any]:
     def read_key(row: msgspec.Raw) -> Any:
         try:
             return getattr(key.decode(row), name)
-        except msgspec.ValidationError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise DecodeError(f"a row of the list has no usable {name}: {error}") from error
 
     return read_key
@@ -336,17 +359,40 @@ def decoder(kind: Any) -> msgspec.json.Decoder[Any]:
         return _decoders.setdefault(kind, msgspec.json.Decoder(kind))
 
 
-def read(kind: Any, response: Response) -> Any:
-    """Decode the `data` of an answer as `kind`; None for an answer that has none."""
-    if response.status == 204 or kind is NoneType:
+def read(kind: Any, response: Response, request: Request | None = None) -> Any:
+    """Decode the `data` of an answer as `kind`; None for an answer that has none.
+
+    Raises the `ApiError` that the body holds if the server sent one with a status of success.
+    """
+    if response.status == 204:
         return None
-    return _data(decode(_enveloped(kind), response.body), kind)
+    if kind is NoneType:
+        if response.body:
+            _raise_if_refused(decode(Outcome, response.body), response, request)
+        return None
+    return _data(_envelope(kind, response, request), kind)
 
 
-def read_page(kind: Any, response: Response, *, skip: int, take: int) -> Page[Any]:
+def read_whole(response: Response, request: Request | None = None) -> Any:
+    """Decode an answer as plain objects, envelope included; None for an empty one."""
+    answer = decode(Any, response.body) if response.body else None
+    if isinstance(answer, dict) and answer.get("status") == REFUSED:
+        raise ApiError(**_told(response, request))
+    return answer
+
+
+def read_page(kind: Any, response: Response, *, skip: int, take: int, request: Request | None = None) -> Page[Any]:
     """Decode one page of a list of `kind`."""
-    envelope = decode(_enveloped(list[kind]), response.body)
-    return Page(_data(envelope, list[kind]), skip, take, envelope.pagination)
+    return _page(_envelope(list[kind], response, request), list[kind], skip, take)
+
+
+def page_of(answer: Any, *, skip: int, take: int) -> Page[Any]:
+    """Make a page of an answer that is decoded already; its rows stay as they are."""
+    return _page(_answer(Envelope[list[Any]], answer, "$"), list[Any], skip, take)
+
+
+REFUSED = "error"
+"""The `status` in the body of an answer that failed."""
 
 
 @cache
@@ -354,61 +400,171 @@ def _enveloped(kind: Any) -> Any:
     return Envelope[kind]
 
 
-def _data(envelope: Envelope[Any] | None, kind: Any) -> Any:
+def _envelope(kind: Any, response: Response, request: Request | None) -> Envelope[Any]:
+    try:
+        envelope: Envelope[Any] | None = decode(_enveloped(kind), response.body)
+    except DecodeError as error:
+        # A failure has no data, or other data than a success.
+        if _is_refusal(response.body):
+            raise ApiError(**_told(response, request)) from error
+        raise
+    _raise_if_refused(envelope, response, request)
+    if envelope is None:
+        raise DecodeError(NO_DATA)
+    return envelope
+
+
+def _is_refusal(body: bytes) -> bool:
+    try:
+        outcome: Outcome | None = decode(Outcome, body)
+    except DecodeError:
+        return False
+    return outcome is not None and outcome.status == REFUSED
+
+
+def _raise_if_refused(answer: Envelope[Any] | Outcome | None, response: Response, request: Request | None) -> None:
+    if answer is not None and answer.status == REFUSED:
+        raise ApiError(**_told(response, request))
+
+
+NO_DATA = 'the answer holds no data: not {"data": ...} as Cal.com answers. Is the base URL right?'
+
+
+def _data(envelope: Envelope[Any], kind: Any) -> Any:
     """What an envelope holds. A null is forgiven deep inside an answer, but not in the place of the answer itself."""
-    if envelope is None or (envelope.data is None and not _nullable(kind)):
-        raise DecodeError('the answer holds no data: not {"data": ...} as Cal.com answers. Is the base URL right?')
+    if envelope.data is None and not _nullable(kind):
+        raise DecodeError(NO_DATA)
     return envelope.data
 
 
+def _page(envelope: Envelope[Any], kind: Any, skip: int, take: int) -> Page[Any]:
+    """Make a page, unless the answer says in a way that the client cannot follow that the list goes on."""
+    page = Page(_data(envelope, kind), skip, take, envelope.pagination)
+    meta = envelope.meta if isinstance(envelope.meta, dict) else {}
+    if envelope.next_cursor or envelope.has_more or meta.get("nextCursor") or meta.get("hasMore"):
+        raise DecodeError(f"{UNKNOWN_PAGING}: the answer points to a next page by a cursor")
+    if not take and page.pagination and page.pagination.has_next_page:
+        raise DecodeError(f"{UNKNOWN_PAGING}: it came in one answer so far, but the server says that there is more")
+    return page
+
+
+UNKNOWN_PAGING = "this list is paged in a way that this version does not know, so rows would be lost"
+
+
 def decode(kind: Any, body: bytes) -> Any:
-    """Decode JSON as `kind`; a null or a gap where the model has none becomes None, other misfits a `DecodeError`."""
+    """Decode JSON as `kind`; a value that does not fit becomes None, an answer that does not fit a `DecodeError`."""
     try:
-        try:
-            return decoder(kind).decode(body)
-        except msgspec.ValidationError:
-            return _lenient(kind, msgspec.json.decode(body), "$")
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return decoder(kind).decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return _answer(kind, parse(body), "$")
+    except NotJsonError as error:
         # Broken JSON is not quoted: what begins like an answer may go on with a token.
         begins = "" if body.lstrip()[:1] in {b"{", b"["} else f"; it begins {body[:80]!r}"
-        raise DecodeError(
-            f"the answer is not JSON ({error}){begins}. Is the base URL right, or a proxy in between?"
-        ) from error
+        reason = f"the answer is not JSON ({error}){begins}"
+    except RecursionError:
+        reason = f"the answer is JSON that is {TOO_DEEP}"
+    raise DecodeError(f"{reason}. Is the base URL right, or a proxy in between?")
 
 
-ANSWER_ITSELF = re.compile(r"\$(\.data(\[\d+\])?|\.pagination)?")
-"""The places of an answer in which a null or an empty object is no gap: without them there is no answer."""
+# The slow way, for the rare answer that breaks its specification: what does not fit is dropped, piece by piece.
 
 
-def _lenient(kind: Any, value: Any, where: str) -> Any:
-    """Build `kind` the slow way, for the rare answer that breaks its specification with a null or a missing field."""
+IDENTIFIERS = frozenset({"id", "uid"})
+"""Fields that a row is known by. One that cannot be read is not dropped."""
+
+
+def _answer(kind: Any, value: Any, where: str) -> Any:
+    """Build an answer, or a row of one: parts that do not fit are dropped, but something else is a `DecodeError`."""
     if value is None:
         return None
+    if get_origin(kind) is Envelope and isinstance(value, dict):
+        return _answered_envelope(get_args(kind)[0], value)
     if kind is msgspec.Raw:
         return msgspec.Raw(msgspec.json.encode(value))
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         misfit = error
-    if isinstance(value, list) and (rows := _alternative(kind, list)) and not (where == "$.data" and None in value):
-        return [_lenient(get_args(rows)[0], item, f"{where}[{index}]") for index, item in enumerate(value)]
-    if isinstance(value, dict) and (struct := _alternative(kind, msgspec.Struct)):
-        if _resembles(get_origin(struct) or struct, value) or not ANSWER_ITSELF.fullmatch(where):
-            return _lenient_struct(get_origin(struct) or struct, get_args(struct), value, where)
+    if isinstance(value, list) and (rows := _alternative(kind, list)):
+        if where != DATA or None not in value:
+            return [_answer(get_args(rows)[0], item, f"{where}[{index}]") for index, item in enumerate(value)]
+    elif isinstance(value, dict) and (struct := _alternative(kind, msgspec.Struct)):
+        fields = _fields(struct, value)
+        for name in IDENTIFIERS & fields.keys():
+            if fields[name] is None and value.get(name) is not None:
+                raise _unknown_form(misfit, f"{where}.{name}")
+        if _resembles(struct, value, fields):
+            return struct(**fields)
         if _nullable(kind):
             return None
+    elif isinstance(value, dict) and _alternative(kind, dict) and (table := _part(kind, value)):
+        return table
+    raise _unknown_form(misfit, where)
+
+
+DATA = "$.data"
+
+
+def _unknown_form(misfit: Exception, where: str) -> DecodeError:
+    error = DecodeError(f"{misfit} (in {where}). Cal.com answered in a form that this version does not know")
+    error.__cause__ = misfit
+    return error
+
+
+def _answered_envelope(kind: Any, value: dict[str, Any]) -> Envelope[Any]:
+    return Envelope(
+        data=_answer(kind, value.get("data"), DATA),
+        status=_part(str, value.get("status")),
+        pagination=_pagination(value.get("pagination")),
+        meta=value.get("meta"),
+        next_cursor=value.get("nextCursor"),
+        has_more=value.get("hasMore"),
+    )
+
+
+def _pagination(value: Any) -> Pagination | None:
+    """Read a pagination object. One that says in another way whether there is more must not be taken for an end."""
+    if value is None:
+        return None
+    told: Pagination | None = _part(Pagination, value)
+    if told is None or (told.has_next_page is None and told.total_items is None):
+        known = isinstance(value, dict) and value.keys() <= set(Pagination.__struct_encode_fields__)
+        if not (known and value and value.get("hasNextPage") is None and value.get("totalItems") is None):
+            names = ", ".join(sorted(map(str, value))[:8]) if isinstance(value, dict) else type(value).__name__
+            raise DecodeError(f"{UNKNOWN_PAGING}: its pagination object holds {names[:200] or 'nothing'}")
+    return told
+
+
+def _part(kind: Any, value: Any) -> Any:
+    """Build a part of an answer without what does not fit; None if nothing of it does."""
+    if value is None:
+        return None
+    if kind is msgspec.Raw:
+        return msgspec.Raw(msgspec.json.encode(value))
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        pass
+    if isinstance(value, list) and (items := _alternative(kind, list)):
+        return _fitting(get_args(items)[0], value)
+    if isinstance(value, dict) and (struct := _alternative(kind, msgspec.Struct)):
+        return struct(**_fields(struct, value))
     if isinstance(value, dict) and (table := _alternative(kind, dict)):
-        return {name: _lenient(get_args(table)[1], item, f"{where}.{name}") for name, item in value.items()}
-    raise DecodeError(f"{misfit} (in {where}). Cal.com answered in a form that this version does not know") from misfit
+        names, items = get_args(table)
+        parts = ((_part(names, name), _part(items, item)) for name, item in value.items())
+        return {name: part for name, part in parts if name is not None and part is not None}
+    return None
+
+
+def _fitting(kind: Any, items: list[Any]) -> list[Any]:
+    parts = (_part(kind, item) for item in items)
+    return [part for part in parts if part is not None]
 
 
 def _nullable(kind: Any) -> bool:
     return kind is Any or NoneType in get_args(kind)
-
-
-def _resembles(kind: type[msgspec.Struct], value: dict[str, Any]) -> bool:
-    """Whether it has any field of the model: what has none is something else. An envelope is judged by `_data`."""
-    return kind is Envelope or not value.keys().isdisjoint(kind.__struct_encode_fields__)
 
 
 def _alternative(kind: Any, base: type) -> Any:
@@ -420,16 +576,25 @@ def _alternative(kind: Any, base: type) -> Any:
     return None
 
 
-def _lenient_struct(kind: type[msgspec.Struct], arguments: tuple[Any, ...], value: dict[str, Any], where: str) -> Any:
+@cache
+def _specification(kind: type[msgspec.Struct]) -> list[tuple[str, str, Any, bool]]:
+    """Name, name on the wire, type and whether it is required, of each field of a model."""
     hints = get_type_hints(kind)
-    given = dict(zip(getattr(kind, "__parameters__", ()), arguments, strict=False))
-    fields: dict[str, Any] = {}
-    for field in msgspec.structs.fields(kind):
-        hint = hints[field.name]
-        if given:
-            hint = given.get(hint, hint)
-        if field.encode_name in value:
-            fields[field.name] = _lenient(hint, value[field.encode_name], f"{where}.{field.encode_name}")
-        elif field.required:
-            fields[field.name] = None
-    return kind(**fields)
+    fields = msgspec.structs.fields(kind)
+    return [(field.name, field.encode_name, hints[field.name], field.required) for field in fields]
+
+
+def _fields(kind: type[msgspec.Struct], value: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a model that can be read; None for those that cannot, and for missing ones that it requires."""
+    return {
+        name: _part(hint, value.get(sent)) for name, sent, hint, required in _specification(kind)
+        if sent in value or required
+    }  # fmt: skip
+
+
+def _resembles(kind: type[msgspec.Struct], value: dict[str, Any], fields: dict[str, Any]) -> bool:
+    """Whether an object is the model with faults, and not something else: a field of it can be read, or is null."""
+    if any(field is not None for field in fields.values()):
+        return True
+    known = value.keys() & set(kind.__struct_encode_fields__)
+    return bool(known) and all(value[name] is None for name in known)

@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "calcom_async"
 
 # From the ground up; a module may import what is below its own layer, or beside it in the same folder.
 LAYERS: tuple[str, ...] = (
-    "_lazy errors secret",
+    "_lazy errors secret lenient_json",
     "models gauge refusals",
     "config wire events",
     "limiter redis_limiter auth",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from pathlib import Path
@@ -34,7 +35,9 @@ from calcom_async.wire import (
     raw_key,
     read,
     read_page,
+    read_whole,
 )
+from calcom_async.wire import page_of as plain_page_of
 
 SECRET = "cal_live_verysecret"
 NAIVE = datetime(2030, 5, 6, 10)  # noqa: DTZ001 - what is refused
@@ -213,21 +216,176 @@ def test_unknown_values_and_fields_are_kept_or_skipped():
 
 
 @pytest.mark.parametrize(
-    ("row", "place"),
+    ("odd", "read_as"),
     [
-        ({"id": "seven"}, r"\$\.data\[1\]\.id"),
-        ({"id": 1, "hosts": [HOST, {"id": [], "name": "x"}]}, r"\$\.data\[1\]\.hosts\[1\]\.id"),
-        ({"id": 1, "start": "tomorrow"}, r"\$\.data\[1\]\.start"),
-        ({"id": 1, "extra": 5}, r"\$\.data\[1\]\.extra"),
-        ({"id": 1, "hosts": {}}, r"\$\.data\[1\]\.hosts"),
-        ({"id": 1, "byDay": {"mon": [5]}}, r"\$\.data\[1\]\.byDay\.mon\[0\]"),
-        ("text", r"\$\.data\[1\]"),
+        ({"hosts": [HOST, {"id": [], "name": "x"}]}, {"hosts": [Host(id=1, name="Ana"), Host(id=None, name="x")]}),
+        ({"hosts": [5, HOST, "x", None, []]}, {"hosts": [Host(id=1, name="Ana")]}),
+        ({"hosts": {}}, {"hosts": None}),
+        ({"host": "Ana"}, {"host": None}),
+        ({"start": "tomorrow"}, {"start": None}),
+        ({"start": 1e300}, {"start": None}),
+        ({"extra": 5}, {"extra": None}),
+        ({"status": {"a": 1}}, {"status": None}),
+        ({"byDay": {"mon": [5, HOST], "tue": 5}}, {"by_day": {"mon": [Host(id=1, name="Ana")]}}),
     ],
 )
-def test_any_other_misfit_is_an_error_with_its_place(row, place):
-    """What is neither null nor missing is a DecodeError that names the path."""
+def test_an_odd_value_costs_that_value_only(odd, read_as):
+    """A value of the wrong type becomes None, and leaves a list or a table; the row and the other rows stay."""
+    good = {"id": 7, "hosts": [HOST], "extra": {"a": 1}, "start": "2030-05-06T10:00:00Z", "status": "new"}
+    page = page_of(good, good | odd, good)
+    assert page.items[0] == page.items[2] == msgspec.convert(good, Row)
+    assert page.items[1] == msgspec.structs.replace(page.items[0], **read_as)
+
+
+@pytest.mark.parametrize(
+    ("row", "place"),
+    [
+        ({"id": "seven", "status": "new"}, r"\$\.data\[1\]\.id"),
+        ({"id": 1.5, "status": "new"}, r"\$\.data\[1\]\.id"),
+        ({"status": 5}, r"\$\.data\[1\]"),
+        ("text", r"\$\.data\[1\]"),
+        ([HOST], r"\$\.data\[1\]"),
+    ],
+)
+def test_a_row_that_is_something_else_is_an_error_with_its_place(row, place):
+    """A row with an unusable id, or of which nothing can be read, is a DecodeError that names the path."""
     with pytest.raises(errors.DecodeError, match=place):
         page_of({"id": 1}, row)
+
+
+@pytest.mark.parametrize(
+    ("value", "read_as"),
+    [
+        (b'"\\ud83d cut"', "\ufffd cut"),
+        (b'"a\xffb"', "a\ufffdb"),
+        (b"1e999", None),
+        (b"-1e999", None),
+        (b"9" * 6000, None),
+        (b"NaN", None),
+        (b"1" * 400, int("1" * 400)),
+        ('"\U0001f600"'.encode(), "\U0001f600"),
+    ],
+)
+def test_text_and_numbers_that_json_does_not_hold(value, read_as):
+    """A cut emoji, bytes that are no UTF-8 and numbers out of range do not lose the list."""
+    body = b'{"data":[{"id":1,"extra":{"a":%b}},{"id":2}]}' % value
+    items = read_page(Row, Response(200, {}, body), skip=0, take=9).items
+    assert [item.id for item in items] == [1, 2]
+    assert items[0].extra == {"a": read_as}
+    rows = read_page(Raw, Response(200, {}, body), skip=0, take=9).items
+    assert [raw_key("id")(row) for row in rows] == [1, 2]
+    assert decode(Any, b'{"a":%b}' % value) == {"a": read_as}
+
+
+def test_a_table_keeps_the_type_of_its_names():
+    """Slots by date stay so beside a day that cannot be read; a table of which nothing can be read is an error."""
+    kind = dict[date, list[Host]]
+    assert read(kind, answer({"2030-05-06": [HOST, None], "2030-05-07": None, "soon": [HOST]})) == {
+        date(2030, 5, 6): [Host(id=1, name="Ana")]
+    }
+    assert read(kind, answer({})) == {}
+    with pytest.raises(errors.DecodeError):
+        read(kind, answer({"error": "none"}))
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'{"data":[{"id":1,"extra":{"a":', b'{"status":"error","error":['])
+@pytest.mark.parametrize("depth", [950, 2_000, 100_000])
+def test_deep_json_is_an_error_of_ours(opening, depth):
+    """JSON nested beyond what Python can read is a DecodeError, whole or cut off, whatever it is read as."""
+    rest = opening[-1:] if opening.endswith(b"[") else b'{"a":'
+    closing = (b"]" if rest == b"[" else b"1" + b"}" * 1).ljust(1)
+    for body in (opening + rest * depth, opening + rest * depth + closing * depth):
+        for kind in (Row, Raw, list[Row], type(None), Any):
+            with suppress(errors.CalcomError):
+                read(kind, Response(200, {}, body))
+        with suppress(errors.CalcomError):
+            read_whole(Response(200, {}, body))
+    with pytest.raises(errors.DecodeError, match="nested too deeply"):
+        decode(Any, b"[" * 100_000 + b"]" * 100_000)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"status":"error","error":{"code":"NotFoundException","message":"no such booking"}}',
+        b'{"error":{"code":"NotFoundException","message":"no such booking"},"data":null,"status":"error"}',
+        b'{"status":"error","data":{},"error":{"code":"NotFoundException","message":"no such booking"}}',
+        b'{"status":"error","data":[],"error":{"code":"NotFoundException","message":"no such booking"}}',
+        b'{"status":"error","data":{"id":1},"error":{"code":"NotFoundException","message":"no such booking"}}',
+    ],
+)
+def test_a_success_that_says_error_is_one(body):
+    """An answer with status 200 and `"status": "error"` raises the server's reason, whatever was asked for."""
+    response, request = Response(200, {"x-request-id": "r1"}, body), ask("DELETE", "/bookings/7")
+    reads = [lambda kind=kind: read(kind, response, request) for kind in (Row, Row | None, list[Row], Raw, type(None))]
+    reads += [lambda: read_page(Row, response, skip=0, take=9, request=request)]
+    reads += [lambda: read_whole(response, request)]
+    for attempt in reads:
+        with pytest.raises(errors.ApiError, match=r"DELETE /bookings/7: 200 no such booking .*r1") as caught:
+            attempt()
+        assert (caught.value.status, caught.value.code) == (200, "NotFoundException")
+
+
+def test_an_answer_without_data_is_still_read():
+    """Where no data is wanted, a foreign page is an error and an empty body or a plain success is not."""
+    assert read(type(None), Response(200, {}, b'{"status":"success"}')) is None
+    assert read(type(None), Response(200, {}, b"null")) is None
+    with pytest.raises(errors.DecodeError, match="it begins b'<html>"):
+        read(type(None), Response(200, {}, b"<html>login</html>"))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"pagination": {"nextCursor": "x", "hasMore": True}},
+        {"pagination": {"nextCursor": None, "hasMore": False}},
+        {"pagination": {}},
+        {"pagination": []},
+        {"pagination": "page 1 of 9"},
+        {"pagination": {"total": 250, "take": 50, "skip": 0}},
+        {"pagination": {"totalItems": "250", "hasNextPage": "true"}},
+        {"pagination": {"totalItems": None, "hasMore": True}},
+        {"meta": {"hasMore": True, "nextCursor": "x"}},
+        {"nextCursor": "x"},
+        {"hasMore": True},
+    ],
+)
+def test_unknown_paging_is_an_error_before_rows_are_lost(more):
+    """A pagination object of another kind, or a cursor anywhere, is a DecodeError, never the last page."""
+    body = {"data": [{"id": 1}], **more}
+    for kind in (Row, Raw):
+        with pytest.raises(errors.DecodeError, match="paged in a way that this version does not know"):
+            read_page(kind, Response(200, {}, json.dumps(body).encode()), skip=0, take=250)
+    with pytest.raises(errors.DecodeError, match="paged in a way"):
+        plain_page_of(body, skip=0, take=250)
+
+
+@pytest.mark.parametrize(
+    ("more", "goes_on"),
+    [
+        ({}, False),
+        ({"pagination": None}, False),
+        ({"pagination": {"totalItems": 250}}, True),
+        ({"pagination": {"totalItems": 1}}, False),
+        ({"pagination": {"totalItems": 250, "hasNextPage": "yes"}}, True),
+        ({"pagination": {"hasNextPage": True, "totalItems": 1e300}}, True),
+        ({"pagination": {"hasNextPage": False}}, False),
+        ({"pagination": {"totalItems": None, "hasNextPage": None}}, False),
+        ({"meta": {"hasMore": False}, "nextCursor": None, "hasMore": False}, False),
+    ],
+)
+def test_odd_metadata_that_still_tells_where_the_list_ends(more, goes_on):
+    """One of `hasNextPage` and `totalItems` is enough; nulls in the known object tell nothing, as none at all."""
+    page = page_of({"id": 1}, **more)
+    assert page.has_next is goes_on
+    assert page.items == [Row(id=1)]
+
+
+def test_a_whole_list_that_is_paged_after_all():
+    """A list that the client asks for once is an error when the server says that it goes on."""
+    body = b'{"data":[{"id":1}],"pagination":{"hasNextPage":true}}'
+    with pytest.raises(errors.DecodeError, match="there is more"):
+        read_page(Row, Response(200, {}, body), skip=0, take=0)
 
 
 @pytest.mark.parametrize(
@@ -344,9 +502,11 @@ def test_whether_a_walk_goes_on(rows, take, told, goes_on):
 
 
 def test_metadata_that_does_not_say_does_not_decide():
-    """Where the server's word is null, the size of the page decides."""
-    assert Page([1, 2], 0, 2, metadata(has_next=None)).has_next is True
-    assert Page([1], 0, 2, metadata(has_next=None)).has_next is False
+    """Where the server's word is null its total decides, and without one the size of the page."""
+    assert Page([1], 0, 2, metadata(has_next=None, total=3)).has_next is True
+    assert Page([1, 2], 4, 2, metadata(has_next=None, total=6)).has_next is False
+    assert Page([1, 2], 0, 2, metadata(has_next=None, total=None)).has_next is True
+    assert Page([1], 0, 2, metadata(has_next=None, total=None)).has_next is False
 
 
 def test_the_total_is_the_servers_or_none():

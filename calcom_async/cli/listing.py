@@ -14,10 +14,9 @@ from calcom_async.cli.connection import print_json
 from calcom_async.cli.spelling import operation_of
 from calcom_async.client import Calcom
 from calcom_async.errors import InvalidRequestError
-from calcom_async.models.pagination import Pagination
 from calcom_async.pages import Pages
 from calcom_async.resources import bookings, oauth_clients
-from calcom_async.wire import WHOLE, Cursor, Listing, Page
+from calcom_async.wire import WHOLE, Cursor, Listing, Page, page_of
 
 COLUMNS = 8
 """A table shows no more of a row than this."""
@@ -36,11 +35,9 @@ async def all_rows(cal: Calcom, path: str, query: Mapping[str, Any], *, version:
     async def fetch(cursor: Cursor) -> Page[Any]:
         window = {listing.take: cursor.take, listing.skip: cursor.skip} if cursor.take else {}
         answer = await cal.request("GET", path, query={**query, **cursor.order, **window}, version=version)
-        rows = answer.get("data") if isinstance(answer, dict) else None
-        if not isinstance(rows, list):
+        if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
             raise InvalidRequestError(f"{path} answers no list; leave out --all")
-        told = answer.get("pagination")
-        return Page(rows, cursor.skip, cursor.take, told and msgspec.convert(told, Pagination))
+        return page_of(answer, skip=cursor.skip, take=cursor.take)
 
     return await Pages(fetch, listing, key=_key, take=take, name=path).collect()
 

@@ -121,7 +121,7 @@ class Resource:
     async def _ask(self, kind: type[T], request: Request) -> T:
         response = await self._channel.send(request)
         with _naming(request):
-            result: T = read(kind, response)
+            result: T = read(kind, response, request)
         return result
 
     async def _get(
@@ -193,7 +193,7 @@ class Resource:
                 asked = query_string({**(query or {}), **cursor.order, **window})
                 response = await self._channel.send(msgspec.structs.replace(blank, query=asked))
                 with _naming(blank):
-                    page = read_page(kind, response, skip=cursor.skip, take=cursor.take)
+                    page = read_page(kind, response, skip=cursor.skip, take=cursor.take, request=blank)
                 self._channel.observer.emit(
                     Event(kind="page", method="GET", path=blank.template, status=response.status, rows=len(page.items))
                 )
