@@ -22,8 +22,13 @@ _V8 = {
 }
 
 
+#: Levels of nesting that a body may have; handlers, and the encoder of the response, recurse through it.
+DEEPEST = 100
+TOO_DEEP = f"JSON is nested deeper than {DEEPEST} levels"
+
+
 class BodyError(ValueError):
-    """The body claims to be JSON and is not."""
+    """The body claims to be JSON and is not, or is nested too deeply."""
 
 
 def parse_body(raw: bytes, content_type: str) -> dict[str, Any]:
@@ -32,8 +37,12 @@ def parse_body(raw: bytes, content_type: str) -> dict[str, Any]:
         return {}
     try:
         body = msgspec.json.decode(raw)
-    except msgspec.DecodeError:
+    except RecursionError:
+        raise BodyError(TOO_DEEP) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise BodyError(_complaint(raw)) from None
+    if _is_deep(body):
+        raise BodyError(TOO_DEEP)
     if isinstance(body, (dict, list)):
         return body if isinstance(body, dict) else {}
     text = raw.decode(errors="replace").lstrip()
@@ -45,10 +54,22 @@ def parse_form(raw: bytes) -> dict[str, Any]:
     return parse_query(parse_qsl(raw.decode(errors="replace"), keep_blank_values=True))
 
 
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        parts = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list))]
+        level = [item for part in parts for item in part]
+        if not level:
+            return False
+    return True
+
+
 def _complaint(raw: bytes) -> str:
     text = raw.decode(errors="replace")
     try:
         json.loads(text)
+    except RecursionError:
+        return TOO_DEEP
     except json.JSONDecodeError as error:
         if error.msg in _V8 and (error.pos < len(text) or error.msg == _NAMELESS):
             return _V8[error.msg].format(at=error.pos, end=len(text))

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
+_INDEX = re.compile(r"[0-9]{1,9}")
+#: Levels that `qs` reads; what is deeper stays one key, brackets and all.
+_DEEPEST = 5
 
 
 def parse_query(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -14,7 +17,10 @@ def parse_query(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for key, value in pairs:
         head, _, _ = key.partition("[")
-        _insert(tree, [head, *_BRACKETS.findall(key)], value)
+        inner = _BRACKETS.findall(key)
+        if rest := inner[_DEEPEST:]:
+            inner[_DEEPEST:] = ["".join(f"[{part}]" for part in rest)]
+        _insert(tree, [head, *inner], value)
     return {key: _collapse(value) for key, value in tree.items()}
 
 
@@ -37,6 +43,6 @@ def _collapse(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     inner = {key: _collapse(item) for key, item in value.items()}
-    if inner and all(key.isdigit() for key in inner):
+    if inner and all(map(_INDEX.fullmatch, inner)):
         return [inner[key] for key in sorted(inner, key=int)]
     return inner

@@ -147,6 +147,10 @@ iso8601: Rule = Rule("isISO8601", "$property must be a valid ISO 8601 date strin
 strict_iso8601: Rule = Rule("isISO8601", iso8601.text, lambda v: is_iso_date(v, strict=True))
 
 
+#: What a zone database holds besides the IANA zones; `Intl.DateTimeFormat` of the server knows none of it.
+_NO_ZONE = re.compile(r"(posix|right)/|(posixrules|localtime|factory)$", re.IGNORECASE)
+
+
 @lru_cache(maxsize=1)
 def _zones() -> dict[str, str]:
     return {name.lower(): name for name in available_timezones()}
@@ -155,6 +159,8 @@ def _zones() -> dict[str, str]:
 @lru_cache(maxsize=1024)
 def canonical_zone(name: str) -> str | None:
     """The zone's proper spelling (`europe/rome` is `Europe/Rome`), or None when there is no such zone."""
+    if _NO_ZONE.match(name):
+        return None
     try:
         known = ZoneInfo(name).key if re.fullmatch(r"[\w+\-/]+", name) else ""
     except (ValueError, OSError, LookupError):

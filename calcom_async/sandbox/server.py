@@ -75,7 +75,7 @@ class Seen:
 
 @dataclass(slots=True)
 class Incoming:
-    """A request as it arrived, its body read; `raw` is None when it was too large."""
+    """A request as it arrived, its body read; `raw` is None when it was too large, or `fault` says what is wrong."""
 
     method: str
     path: str
@@ -83,6 +83,7 @@ class Incoming:
     headers: Mapping[str, str]
     raw: bytes | None
     ip: str
+    fault: str = ""
 
     @property
     def url(self) -> str:
@@ -138,6 +139,8 @@ class Server:
         if incoming.raw is None:
             return self._refused(raw(413, "request entity too large"), incoming)
         try:
+            if incoming.fault:
+                raise BodyError(incoming.fault)
             body = parse_body(incoming.raw, incoming.content_type)
         except BodyError as error:
             answer = self._refused(bad_request(str(error)), incoming)
@@ -235,19 +238,23 @@ class Server:
 
 async def _read(request: web.BaseRequest) -> Incoming:
     raw_path, _, query = request.raw_path.partition("?")
+    body, fault = await _body(request)
     return Incoming(
-        request.method, _rewritten(raw_path), query, request.headers, await _body(request), request.remote or "local"
+        request.method, _rewritten(raw_path), query, request.headers, body, request.remote or "local", fault
     )
 
 
-async def _body(request: web.BaseRequest) -> bytes | None:
+async def _body(request: web.BaseRequest) -> tuple[bytes | None, str]:
+    """The body, or None if it is too large, and what is wrong with it; no more is decompressed than is allowed."""
     if (request.content_length or 0) > BODY_LIMIT:
-        return None
+        return None, ""
+    body = bytearray()
     try:
-        body = await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        return None
-    return body if len(body) <= BODY_LIMIT else None
+        while len(body) <= BODY_LIMIT and (part := await request.content.readany()):
+            body += part
+    except web.RequestPayloadError:
+        return b"", "incorrect header check"
+    return (bytes(body), "") if len(body) <= BODY_LIMIT else (None, "")
 
 
 def _rewritten(path: str) -> str:
@@ -291,7 +298,7 @@ def _decoded(body: bytes | None) -> Any:
         return None
     try:
         return msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body.decode(errors="replace")
 
 
@@ -335,7 +342,14 @@ async def _send(request: web.BaseRequest, answer: Answer, fault: Fault | None) -
     reason = "unknown" if answer.status == 498 else None
     if fault is not None and fault.truncated:
         return await _send_half(request, answer, headers)
-    return web.Response(status=answer.status, body=answer.body, headers=headers, reason=reason)
+    response = web.Response(status=answer.status, body=answer.body, headers=headers, reason=reason)
+    if answer.status >= 400 and "Content-Encoding" in request.headers:
+        # Otherwise aiohttp decompresses and drops the rest of the body, which may be a million times its size.
+        response.headers["Connection"] = "close"
+        await response.prepare(request)
+        await response.write_eof()
+        request.protocol.force_close()
+    return response
 
 
 async def _send_half(request: web.BaseRequest, answer: Answer, headers: dict[str, str]) -> web.StreamResponse:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from calcom_async.sandbox import errors
-from calcom_async.sandbox.rules import boolean, min_length, object_, string, url
+from calcom_async.sandbox.rules import boolean, min_length, object_, string, time_zone, url
 from calcom_async.sandbox.validation import Field, Form
 
 CREATED_AS: dict[str, str | bool] = {
@@ -35,7 +35,7 @@ _COMMON = (
     Field("darkBrandColor", string, optional=True),
     Field("bannerUrl", url, optional=True),
     Field("timeFormat", string, optional=True),
-    Field("timeZone", string, optional=True),
+    Field("timeZone", time_zone, optional=True),
     Field("weekStart", string, optional=True),
 )
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import json
 import logging
 import socket
 import sys
 import threading
 import time
+import zlib
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 import pytest
@@ -123,6 +125,36 @@ def test_body_limit(sandbox, size, status):
         assert reply.json == {"statusCode": 413, "message": "request entity too large"}
         assert "X-Request-Id" not in reply.headers
         assert reply.rate == {}
+
+
+def test_compressed_bodies(sandbox):
+    """A compressed body is read; one that is broken is 400, and one that grows too large 413, soon."""
+    sent = JSON_TYPE | {"Content-Encoding": "gzip"}
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    bomb = packer.compress(bytes(90 << 20)) + packer.flush()
+    assert len(bomb) < 102_400
+    for body, status in ((gzip.compress(b'{"bio": "packed"}'), 200), (b"no gzip", 400), (bomb, 413)):
+        assert ask(sandbox, "PATCH", "/v2/me", body, headers=sent).status == status
+    assert ask(sandbox, "GET", "/v2/me").data["bio"] == "packed"
+    assert not sandbox.failures
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 50_000,
+        b'{"a":' * 10_000,
+        b'{"metadata": ' + b"[" * 40_000 + b"]" * 40_000 + b"}",
+        b'{"metadata": ' + b'{"a":' * 600 + b"1" + b"}" * 600 + b"}",
+        b'{"bio": "\xff"}',
+        b'{"bio": "\\ud800"}',
+    ],
+)
+@pytest.mark.parametrize("path", ["/v2/me", "/v2/webhooks/x", "/v2/event-types/1"])
+def test_odd_json(sandbox, path, body):
+    """JSON that is nested deeper than a parser bears, or is no UTF-8, is 400 and no failure of the sandbox."""
+    assert ask(sandbox, "PATCH", path, body, headers=JSON_TYPE).status == 400
+    assert not sandbox.failures
 
 
 @pytest.mark.parametrize(
@@ -246,6 +278,13 @@ def test_bug_in_a_handler(sandbox, caplog):
 def test_query(query, expected):
     """Query strings nest and repeat as qs reads them."""
     assert parse_query(Incoming("GET", "/", query, {}, b"", "ip").query) == expected
+
+
+@pytest.mark.parametrize("key", ["a" + "[b]" * 2000, "a[²]", "a[" + "9" * 1900 + "]", "a[٣]", "a[][][]"])
+def test_odd_query_keys(sandbox, key):
+    """Deep keys and odd digits in a query string fail no handler."""
+    assert ask(sandbox, "GET", f"/v2/calendars/busy-times?{quote(key)}=1").status == 400
+    assert not sandbox.failures
 
 
 @pytest.mark.parametrize("query", ["s=a,b", "s=a, b", "s=a&s=b", "s[]=a&s[]=b", "s[0]=a&s[1]=b"])

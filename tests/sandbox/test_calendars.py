@@ -101,6 +101,7 @@ def test_refusals_of_busy_times(api):
     [feed] = accounts(api)
     assert api.get(load(feed, timeZone="")).refusal == (400, "Either timeZone or loggedInUsersTz must be provided")
     assert api.get(load(feed, timeZone="", loggedInUsersTz="Europe/Rome")).status == 200
+    assert api.get(load(feed, timeZone="Mars")).refusal == (400, "timeZone must be a valid IANA time-zone")
     assert api.as_user("bo").get(load(feed)).refusal == (401, "These credentials do not belong to you")
     flat = BUSY + urlencode(RANGE | {"credentialId": 1, "externalId": "x"})
     assert list(api.get(flat).constraints) == ["calendarsToLoad"]

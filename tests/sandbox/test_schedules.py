@@ -87,7 +87,19 @@ def test_missing_fields_are_the_recorded_400(api: Api, shared: Path) -> None:
         ({"availability": [WEEKEND | {"endTime": "24:00"}]}, "availability.0.endTime", f"endTime {NOT_A_TIME}"),
         ({"availability": [WEEKEND | {"days": [1]}]}, "availability.0.days", NOT_DAYS),
         ({"overrides": [NEW_YEAR | {"date": "2027-02-30"}]}, "overrides.0.date", NOT_A_DATE),
-        ({"timeZone": "Mars"}, "timeZone", "timeZone must be a valid IANA time-zone"),
+        *(
+            ({"timeZone": zone}, "timeZone", "timeZone must be a valid IANA time-zone")
+            for zone in (
+                "Mars",
+                "posix/Europe/Rome",
+                "right/UTC",
+                "Posix/UTC",
+                "localtime",
+                "posixrules",
+                "Factory",
+                "",
+            )
+        ),
     ],
 )
 def test_bad_rows_are_refused(api: Api, more: Any, name: str, text: str) -> None:

@@ -61,7 +61,9 @@ def get_busy_times(call: Call) -> object:
     name = query.get("timeZone") or query.get("loggedInUsersTz")
     if not name:
         raise errors.bad_request("Either timeZone or loggedInUsersTz must be provided")
-    zone = ZoneInfo(canonical_zone(name) or "UTC")
+    if (known := canonical_zone(name)) is None:
+        raise errors.bad_request("timeZone must be a valid IANA time-zone")
+    zone = ZoneInfo(known)
     window = _moment(query["dateFrom"], zone), _moment(query["dateTo"], zone, last=True)
     wanted = query["calendarsToLoad"]
     for calendar in wanted:
