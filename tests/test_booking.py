@@ -407,7 +407,7 @@ def test_the_pauses_between_looks_grow():
 @pytest.mark.parametrize("same", [False, True], ids=["fifty attendees", "one attendee"])
 async def test_fifty_callers_on_one_slot(same):
     """One wins; the others are told so, with other slots, even when all book for the same attendee."""
-    with world(race_window=0.02) as sandbox:
+    with world(races=True) as sandbox:
         async with client(sandbox) as cal:
             people = [ADA if same else somebody(number) for number in range(50)]
             results = await asyncio.gather(*[book(cal, attendee=one) for one in people], return_exceptions=True)
@@ -420,7 +420,7 @@ async def test_fifty_callers_on_one_slot(same):
 
 async def test_fifty_callers_for_ten_seats():
     """Each seat is taken once; who lost only the race for the first seat gets another one."""
-    with world(race_window=0.02) as sandbox:
+    with world(races=True) as sandbox:
         async with client(sandbox) as cal:
             wishes = [book(cal, event_type_id=CLASS, attendee=somebody(number)) for number in range(50)]
             results = await asyncio.gather(*wishes, return_exceptions=True)
@@ -447,7 +447,7 @@ async def test_an_attendee_sits_once(cal, sandbox):
 async def test_a_round_robin_gives_the_next_host(sandbox):
     """Who loses the race for one host gets another who is free, as long as there is one."""
     which = round_robin(sandbox)
-    sandbox.race_window = 0.02
+    sandbox.races = True
     async with client(sandbox) as cal:
         wishes = [book(cal, 15, event_type_id=which, attendee=somebody(number)) for number in range(3)]
         results = await asyncio.gather(*wishes, return_exceptions=True)

@@ -99,7 +99,7 @@ def mark_of(booking: Booking) -> str:
 
 async def test_a_storm():
     """As many bookings stand as calls have succeeded, each call's own; failures leave nothing, none is unknown."""
-    with Sandbox(now=MONDAY, race_window=0.001) as sandbox:
+    with Sandbox(now=MONDAY, races=True) as sandbox:
         results = await storm(sandbox, CALLS)
         made = [one for one in results if isinstance(one, Booking)]
         failed = Counter(type(one).__name__ for one in results if not isinstance(one, Booking))

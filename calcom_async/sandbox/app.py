@@ -35,10 +35,11 @@ class Sandbox:
     `bookings` rows are made up from `seed`. `rate_limit` requests a `window` of seconds are allowed to each caller
     (None: a million), one more blocks for `block` seconds. `ties` makes equal sort keys common, and their order
     unstable from page to page; "restless" makes it unstable from request to request. `now` freezes the clock.
-    `race_window` is how many seconds a create takes between finding its time free and keeping the booking: of accepted
-    bookings with one host, start and end that meet there, one is made and the others lose the race (409, not the 400
-    of a time that is seen to be taken). As on the server, nothing stops others that meet, pending or overlapping ones.
-    With 0 nobody ever meets. `seed_dialect` is for handlers that speak the older texts.
+    `races=True` gives creates the races of the real server: each takes a moment between its checks and the insert, so
+    that requests meet. Of accepted bookings with one host, start and end one is made, and the others get a 409
+    `booking_conflict_error`, or a 400 as if the time were taken. Nothing stops pending or overlapping bookings that
+    meet, nor more attendees than seats. Without it creates are handled one after another.
+    `seed_dialect` is for handlers that speak the older texts.
     """
 
     def __init__(
@@ -51,14 +52,14 @@ class Sandbox:
         window: float = 60,
         block: float = 60,
         ties: Ties = False,
-        race_window: float = 0,
+        races: bool = False,
         seed_dialect: bool = False,
         port: int = 0,
     ) -> None:
         self.rate_limit: int = UNLIMITED if rate_limit is None else rate_limit
         self.window = window
         self.block = block
-        self.race_window = race_window
+        self.races = races
         self.seed_dialect = seed_dialect
         self.api_key = API_KEY
         self.clock: Clock = Clock(now)

@@ -1,7 +1,7 @@
 """Making bookings: plain ones, series, seats, instant ones.
 
-Looking whether a time is free and keeping the booking are two steps, as on the server; within a race window other
-requests come in between, and what they do there is noticed only by the database's unique key.
+Looking whether a time is free and keeping the booking are two steps, as on the server. In a sandbox with races other
+requests come in between, and only the database's unique key notices what they do there.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from .booking_view import Wire, display_email, seats_of
 from .booking_wish import Wish
 from .routes import Call
 from .store import Booking, Store
+
+RACE_WINDOW = 0.01
+"""Seconds between a check and what relies on it, in a sandbox with races."""
 
 
 async def book(call: Call, wish: Wish) -> list[Booking]:
@@ -73,9 +76,9 @@ def _check_active_bookings(call: Call, wish: Wish) -> None:
 
 
 async def _meanwhile(call: Call) -> None:
-    """Let others in between the look and the insert; without a window nobody, lest a race hang on chance."""
-    if call.sandbox.race_window:
-        await asyncio.sleep(call.sandbox.race_window)
+    """Let other requests in between a check and what relies on it, if the sandbox has races."""
+    if call.sandbox.races:
+        await asyncio.sleep(RACE_WINDOW)
 
 
 def _insert(store: Store, booking: Booking) -> Booking:
@@ -234,16 +237,28 @@ def is_shared(event_type: Wire) -> bool:
 
 async def take_seat(call: Call, wish: Wish) -> tuple[Booking, str]:
     """Join the booking of that start, or make it; answers the booking and the new seat's uid."""
-    check_bookable(call.store, call.clock, wish.event_type, wish.start, wish.end, zone=wish.zone.key)
     booking = seated_at(call.store, wish.event_type, wish.start)
     if booking is None:
-        cast = cast_for(call, wish.event_type, wish.start, wish.end)
-        await _meanwhile(call)
-        booking = _make_shared(call, wish, cast)
-    check_seat(booking, wish.event_type, wish.email)
+        booking = await _first_at(call, wish)
+        check_seat(booking, wish.event_type, wish.email)
+    else:
+        check_bookable(call.store, call.clock, wish.event_type, wish.start, wish.end, zone=wish.zone.key)
+        check_seat(booking, wish.event_type, wish.email)
+        await _meanwhile(call)  # those who meet here are not counted again, so they may be more than the seats
     seat_uid = seat(call, booking, new_attendee(call.store, wish.attendee | {"email": wish.email}), wish)
     announce(call, booking, seat_uid=seat_uid)
     return booking, seat_uid
+
+
+async def _first_at(call: Call, wish: Wish) -> Booking:
+    """Make the seated booking of a start that had none; one that appears meanwhile makes the host busy."""
+    await _meanwhile(call)
+    if seated_at(call.store, wish.event_type, wish.start):
+        raise errors.bad_request("User either already has booking at this time or is not available")
+    check_bookable(call.store, call.clock, wish.event_type, wish.start, wish.end, zone=wish.zone.key)
+    cast = cast_for(call, wish.event_type, wish.start, wish.end)
+    await _meanwhile(call)
+    return _make_shared(call, wish, cast)
 
 
 def seated_at(store: Store, event_type: Wire, start: datetime) -> Booking | None:

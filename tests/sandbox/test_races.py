@@ -23,7 +23,7 @@ TAKEN = (400, NOT_FREE)
 @pytest.fixture
 def desk() -> Iterator[Desk]:
     """A desk whose creates take a moment between look and insert; all that arrive at once look first."""
-    with Sandbox(now=MONDAY, race_window=0.001) as sandbox:
+    with Sandbox(now=MONDAY, races=True) as sandbox:
         yield Desk(sandbox)
         assert sandbox.failures == []
 
@@ -121,6 +121,23 @@ def test_first_bookers_of_a_seated_time_race(desk):
     loser = next(body for body, one in zip(bodies, answers, strict=True) if one.status == 409)
     assert desk.ask(at(10), CLASS, attendee=loser["attendee"]).status == 201
     assert starts(desk) == [10]
+
+
+def test_a_later_first_booker_finds_the_host_busy(desk):
+    """Who looked before the booking of a seated time was made, and checks after that, gets the 400 of a taken time."""
+    desk.sandbox.faults.add("POST", "/v2/bookings", slow=0.015)  # more than one window, less than two
+    bodies = [wish(event_type=CLASS, attendee=ada(email=f"v{number}@x.test")) for number in range(2)]
+    assert outcome(at_once(desk.sandbox, *bodies)) == (1, {TAKEN})
+
+
+def test_seats_are_oversold(desk):
+    """Attendees who join in the same instant all get a seat, however few are left."""
+    pair = desk.event_type(seats={"seatsPerTimeSlot": 2, "showAttendeeInfo": True, "showAvailabilityCount": True})
+    desk.book(at(10), pair)
+    bodies = [wish(event_type=pair, attendee=ada(email=f"v{number}@x.test")) for number in range(3)]
+    assert outcome(at_once(desk.sandbox, *bodies)) == (3, set())
+    full = (409, "No more seats left at this seated booking.")
+    assert desk.ask(at(10), pair, attendee=ada(email="late@x.test")).refusal == full
 
 
 def test_a_round_robin_gives_all_who_meet_the_same_host(desk):
