@@ -138,14 +138,12 @@ class Server:
             return Answer(204, headers=dict(_PREFLIGHT))
         if incoming.raw is None:
             return self._refused(raw(413, "request entity too large"), incoming)
+        if incoming.fault:
+            return self._unreadable(incoming.fault, incoming)
         try:
-            if incoming.fault:
-                raise BodyError(incoming.fault)
             body = parse_body(incoming.raw, incoming.content_type)
         except BodyError as error:
-            answer = self._refused(bad_request(str(error)), incoming)
-            answer.headers["X-Request-Id"] = "unknown-request-id"
-            return answer
+            return self._unreadable(str(error), incoming)
         answer = await self._routed(incoming, body)
         answer.headers.setdefault("X-Request-Id", str(uuid4()))
         return _conditional(incoming, answer)
@@ -206,6 +204,11 @@ class Server:
         finally:
             if incoming.method not in {"GET", "HEAD"}:
                 sandbox.store.changed()
+
+    def _unreadable(self, message: str, incoming: Incoming) -> Answer:
+        answer = self._refused(bad_request(message), incoming)
+        answer.headers["X-Request-Id"] = "unknown-request-id"
+        return answer
 
     def _refused(self, error: Refusal, incoming: Incoming) -> Answer:
         body = msgspec.json.encode(error.body(incoming.url, self._sandbox.clock.now()))
