@@ -550,7 +550,8 @@ def _part(kind: Any, value: Any) -> Any:
     if isinstance(value, list) and (items := _alternative(kind, list)):
         return _fitting(get_args(items)[0], value)
     if isinstance(value, dict) and (struct := _alternative(kind, msgspec.Struct)):
-        return struct(**_fields(struct, value))
+        fields = _fields(struct, value)
+        return struct(**fields) if _resembles(struct, value, fields) else None
     if isinstance(value, dict) and (table := _alternative(kind, dict)):
         names, items = get_args(table)
         parts = ((_part(names, name), _part(items, item)) for name, item in value.items())

@@ -11,6 +11,7 @@ import pkgutil
 import subprocess
 import sys
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import msgspec
 import pytest
 from recorded import RECORDED, WALK
 
-from calcom_async import models
+from calcom_async import InvalidRequestError, models, wire
 from calcom_async.models import (
     DISABLED,
     Attendee,
@@ -46,6 +47,7 @@ from calcom_async.models import (
     Recording,
     RescheduleBooking,
     ReserveSlot,
+    Schedule,
     Slot,
     UpdateEventType,
     UpdateMe,
@@ -194,17 +196,68 @@ def test_availability_writes_english_names_and_hh_mm(days):
     assert all(isinstance(day, Weekday) for day in body.days)
 
 
-@pytest.mark.parametrize("bad", ["9:00", "24:00", "09:00:00", "12:60", 9, time(9, 0, 1), time(9, tzinfo=UTC)])
-def test_times_of_the_day_that_the_api_cannot_hold_are_refused(bad):
-    """Anything but HH:MM from 00:00 to 23:59, or a whole-minute naive time, is a ValueError naming the field."""
-    with pytest.raises(ValueError, match="end_time"):
-        Availability(days=[1], start_time="08:00", end_time=bad)
+def hours(days: Any) -> Availability:
+    return Availability(days=days, start_time="09:00", end_time="17:00")
 
 
-def test_one_day_instead_of_a_list_is_explained():
-    """A single name is not taken letter by letter."""
-    with pytest.raises(ValueError, match=r"days is a list of days, such as \['Monday'\]"):
-        Availability(days="Monday", start_time="09:00", end_time="17:00")
+SCHEDULE_BODIES = (UpdateSchedule, partial(CreateSchedule, name="h", time_zone="UTC"))
+
+
+@pytest.mark.parametrize("body", SCHEDULE_BODIES)
+@pytest.mark.parametrize("bad", ["9:00", "24:00", "09:00:00", "12:60", 9, None, time(9, 0, 1), time(9, tzinfo=UTC)])
+def test_times_of_the_day_that_the_api_cannot_hold_are_refused(bad, body):
+    """A body with anything but HH:MM from 00:00 to 23:59, or a whole-minute naive time, raises naming the field."""
+    until = {"start_time": "08:00", "end_time": bad}
+    with pytest.raises(InvalidRequestError, match="end_time"):
+        body(availability=[Availability(days=[1], **until)])
+    with pytest.raises(InvalidRequestError, match="end_time"):
+        body(overrides=[Override(date="2031-12-24", **until)])
+
+
+@pytest.mark.parametrize("body", SCHEDULE_BODIES)
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        (
+            {"availability": [Availability(days="Monday", start_time="09:00", end_time="17:00")]},
+            r"such as \['Monday'\]",
+        ),
+        ({"availability": [Availability(days=None, start_time="09:00", end_time="17:00")]}, "days is a list"),
+        ({"availability": [Availability(days=[True], start_time="09:00", end_time="17:00")]}, "not a day of the week"),
+        ({"availability": [Availability(days=["Mon"], start_time="09:00", end_time="17:00")]}, "not a day of the week"),
+        ({"availability": {"days": [1]}}, "availability must be a list of Availability"),
+        ({"availability": None}, "availability must be a list of Availability"),
+        ({"overrides": [{"date": "2031-12-24"}]}, "overrides must be a list of Override"),
+        ({"overrides": [Override.day_off("24 December")]}, "date must be a date"),
+        ({"overrides": [Override.day_off(5)]}, "date must be a date"),
+    ],
+)
+def test_hours_that_cannot_be_sent_are_explained(fields, told, body):
+    """Days, dates and lists of another form raise when the body is made."""
+    with pytest.raises(InvalidRequestError, match=told):
+        body(**fields)
+
+
+@pytest.mark.parametrize(
+    ("odd", "read_as"),
+    [
+        ({"endTime": None}, {"end_time": None}),
+        ({"endTime": "24:00"}, {"end_time": "24:00"}),
+        ({"startTime": "09:00:00"}, {"start_time": "09:00:00"}),
+        ({"startTime": 9}, {"start_time": None}),
+        ({"days": None}, {"days": None}),
+        ({"days": [None, "Monday", "Holiday", 3]}, {"days": [Weekday.MONDAY]}),
+        ({"days": "Monday"}, {"days": None}),
+    ],
+)
+def test_odd_hours_do_not_lose_a_schedule(odd, read_as):
+    """What a server stores is returned as it is, or None where it does not fit; it is not checked as input is."""
+    sent = {"days": ["Monday"], "startTime": "09:00", "endTime": "17:00"}
+    row = {"id": 1, "ownerId": 1, "name": "W", "timeZone": "UTC", "isDefault": True, "overrides": [{"date": "x"}, None]}
+    body = json.dumps({"data": {**row, "availability": [sent, sent | odd]}}).encode()
+    schedule = wire.read(Schedule, wire.Response(200, {}, body))
+    assert schedule.availability == [hours([1]), msgspec.structs.replace(hours([1]), **read_as)]
+    assert schedule.overrides == []
 
 
 @pytest.mark.parametrize("given", ["2031-12-24", date(2031, 12, 24), datetime(2031, 12, 24, 9, tzinfo=UTC)])
@@ -419,6 +472,16 @@ def test_epochs_have_datetimes_beside_them():
     assert (pair.access_expires.timestamp(), pair.refresh_expires.timestamp()) == (1, 2)
     recording = Recording(id="i", room_name="r", start_ts=3, status="finished", duration=1)
     assert recording.started_at == datetime(1970, 1, 1, 0, 0, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("figure", [None, 10**15, 10**20, -(10**20), 10**400, 1e300])
+def test_an_epoch_that_no_datetime_can_hold_is_none(figure):
+    """A figure out of range costs the datetime next to it, and raises nothing."""
+    pair = ManagedUserTokens(
+        access_token="a", refresh_token="r", access_token_expires_at=figure, refresh_token_expires_at=figure
+    )
+    recording = Recording(id="i", room_name="r", start_ts=figure, status="finished", duration=1)
+    assert (pair.access_expires, pair.refresh_expires, recording.started_at) == (None, None, None)
 
 
 @pytest.mark.parametrize(

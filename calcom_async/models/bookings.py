@@ -1,12 +1,12 @@
 """Bookings, the people in them, and the bodies that make and change them."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType, field
 
 from calcom_async.models._base import Model, Number
-from calcom_async.models.times import aware
+from calcom_async.models.times import aware, from_epoch
 
 BookingStatus = Literal["accepted", "pending", "cancelled", "rejected", "awaiting_host"] | str
 
@@ -158,9 +158,9 @@ class Recording(Model, frozen=True, kw_only=True, gc=False):
     error: str | None = None
 
     @property
-    def started_at(self) -> datetime:
-        """When the recording began."""
-        return datetime.fromtimestamp(self.start_ts, UTC)
+    def started_at(self) -> datetime | None:
+        """When the recording began; None where the server's figure is no time."""
+        return from_epoch(self.start_ts)
 
 
 class ConferencingParticipant(Model, frozen=True, kw_only=True, gc=False):

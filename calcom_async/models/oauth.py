@@ -1,9 +1,10 @@
 """Tokens of managed users (platform) and of third-party OAuth2 clients."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar
 
 from calcom_async.models._base import SecretModel
+from calcom_async.models.times import from_epoch
 
 
 class ManagedUserTokens(SecretModel, frozen=True, kw_only=True):
@@ -22,14 +23,14 @@ class ManagedUserTokens(SecretModel, frozen=True, kw_only=True):
     refresh_token_expires_at: int
 
     @property
-    def access_expires(self) -> datetime:
-        """When the access token ends."""
-        return datetime.fromtimestamp(self.access_token_expires_at / 1000, UTC)
+    def access_expires(self) -> datetime | None:
+        """When the access token ends; None where the server's figure is no time."""
+        return from_epoch(self.access_token_expires_at, per_second=1000)
 
     @property
-    def refresh_expires(self) -> datetime:
-        """When the refresh token ends."""
-        return datetime.fromtimestamp(self.refresh_token_expires_at / 1000, UTC)
+    def refresh_expires(self) -> datetime | None:
+        """When the refresh token ends; None where the server's figure is no time."""
+        return from_epoch(self.refresh_token_expires_at, per_second=1000)
 
 
 class OAuth2Tokens(SecretModel, frozen=True, kw_only=True, rename=None):

@@ -1,12 +1,15 @@
 """Schedules: the weekly hours of a host, in a time zone of their own."""
 
 import datetime as dt
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import force_setattr
 
+from calcom_async.errors import InvalidRequestError
 from calcom_async.models._base import Model
 from calcom_async.models.times import Weekday, clock, weekdays
 
@@ -15,7 +18,8 @@ class Availability(Model, frozen=True, kw_only=True):
     """Hours of a week: these days, from `start_time` to `end_time` ("HH:MM", the schedule's time zone).
 
     `days` are accepted as 0..6 (0 = Sunday), `Weekday` members or English names, and are `Weekday` members afterwards.
-    The server takes an end before the start without a word; such hours give no slots.
+    What you give is checked when it becomes part of a `CreateSchedule` or `UpdateSchedule`; what the server returns
+    is not. The server takes an end before the start without an error; such hours give no slots.
     """
 
     days: list[Weekday]
@@ -29,13 +33,19 @@ class Availability(Model, frozen=True, kw_only=True):
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        force_setattr(self, "days", weekdays(self.days))
-        force_setattr(self, "start_time", clock("start_time", self.start_time))
-        force_setattr(self, "end_time", clock("end_time", self.end_time))
+        _normalize(self, days=weekdays, **HOURS)
+
+    def check(self) -> None:
+        """Raise `InvalidRequestError` for what the API cannot hold."""
+        weekdays(self.days)
+        _check_hours(self)
 
 
 class Override(Model, frozen=True, kw_only=True):
-    """Hours of one date, instead of its weekly ones; all overrides of a date count together."""
+    """Hours of one date, instead of its weekly ones; all overrides of a date count together.
+
+    It is checked where an `Availability` is.
+    """
 
     date: dt.date
     start_time: str
@@ -46,20 +56,56 @@ class Override(Model, frozen=True, kw_only=True):
         def __init__(self, *, date: dt.date | str, start_time: str | dt.time, end_time: str | dt.time) -> None: ...
 
     def __post_init__(self) -> None:
-        force_setattr(self, "date", _date(self.date))
-        force_setattr(self, "start_time", clock("start_time", self.start_time))
-        force_setattr(self, "end_time", clock("end_time", self.end_time))
+        _normalize(self, date=_date, **HOURS)
 
     @classmethod
     def day_off(cls, date: dt.date | str) -> "Override":
         """No hours at all on this date, which the API writes as 00:00 to 00:00."""
         return cls(date=date, start_time="00:00", end_time="00:00")
 
+    def check(self) -> None:
+        """Raise `InvalidRequestError` for what the API cannot hold."""
+        _date(self.date)
+        _check_hours(self)
 
-def _date(value: dt.date | str) -> dt.date:
+
+HOURS: dict[str, Callable[[Any], Any]] = {
+    "start_time": partial(clock, "start_time"),
+    "end_time": partial(clock, "end_time"),
+}
+
+
+def _normalize(hours: Availability | Override, **forms: Callable[[Any], Any]) -> None:
+    """Bring each field into its one form; leave alone what has none, since a response may hold anything."""
+    for name, form in forms.items():
+        with suppress(InvalidRequestError):
+            force_setattr(hours, name, form(getattr(hours, name)))
+
+
+def _check_hours(hours: Availability | Override) -> None:
+    clock("start_time", hours.start_time)
+    clock("end_time", hours.end_time)
+
+
+def _date(value: Any) -> dt.date:
     if isinstance(value, dt.datetime):
         return value.date()
-    return dt.date.fromisoformat(value) if isinstance(value, str) else value
+    if isinstance(value, dt.date):
+        return value
+    try:
+        return dt.date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise InvalidRequestError(f"date must be a date or 'YYYY-MM-DD', got {value!r}") from None
+
+
+def _check(name: str, kind: type[Availability | Override], items: Any) -> None:
+    """Check the hours of a body."""
+    if items is UNSET:
+        return
+    if not isinstance(items, list | tuple) or not all(isinstance(item, kind) for item in items):
+        raise InvalidRequestError(f"{name} must be a list of {kind.__name__}, got {items!r}")
+    for item in items:
+        item.check()
 
 
 class Schedule(Model, frozen=True, kw_only=True):
@@ -87,6 +133,10 @@ class CreateSchedule(Model, frozen=True, kw_only=True):
     availability: list[Availability] | UnsetType = UNSET
     overrides: list[Override] | UnsetType = UNSET
 
+    def __post_init__(self) -> None:
+        _check("availability", Availability, self.availability)
+        _check("overrides", Override, self.overrides)
+
 
 class UpdateSchedule(Model, frozen=True, kw_only=True):
     """Changes to a schedule; `availability` and `overrides` replace the whole list when they are given."""
@@ -97,3 +147,7 @@ class UpdateSchedule(Model, frozen=True, kw_only=True):
     """True makes it the user's default; false does not unset it."""
     availability: list[Availability] | UnsetType = UNSET
     overrides: list[Override] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        _check("availability", Availability, self.availability)
+        _check("overrides", Override, self.overrides)

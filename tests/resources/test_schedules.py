@@ -7,7 +7,7 @@ from datetime import date, time
 import pytest
 from witness import ANA, Asked, last
 
-from calcom_async import BadRequestError, ForbiddenError, NotFoundError
+from calcom_async import BadRequestError, ForbiddenError, InvalidRequestError, NotFoundError
 from calcom_async.models import Availability, Override, Schedule, Weekday
 
 VERSION = "2024-06-11"
@@ -145,7 +145,8 @@ async def test_refusals(cal):
         {"start_time": time(9, 0, 30)},
     ],
 )
-def test_wrong_hours_are_refused_here(wrong):
+async def test_wrong_hours_are_refused_here(cal, wrong):
     """Days and times that the server would refuse or misread raise where they are written."""
-    with pytest.raises(ValueError, match=r"day|start_time|end_time"):
-        Availability(**{"days": [1], "start_time": "09:00", "end_time": "10:00"} | wrong)
+    hours = Availability(**{"days": [1], "start_time": "09:00", "end_time": "10:00"} | wrong)
+    with pytest.raises(InvalidRequestError, match=r"day|start_time|end_time"):
+        await cal.schedules.update(1, availability=[hours])
