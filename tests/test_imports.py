@@ -153,12 +153,12 @@ def test_there_are_no_cycles():
 
 
 def test_models_import_only_models_and_msgspec():
-    """Values know nothing of requests: models stand on msgspec and the standard library."""
+    """Values know nothing of requests: models stand on msgspec, the errors and the standard library."""
     foreign = {one.target.split(".")[0] for one in IMPORTS if area(one.module) == "models"} - set(
         sys.stdlib_module_names
     )
     assert foreign == {"calcom_async", "msgspec"}
-    assert {area(one.target) for one in OURS if area(one.module) == "models"} == {"models", "_lazy"}
+    assert {area(one.target) for one in OURS if area(one.module) == "models"} == {"models", "_lazy", "errors"}
 
 
 def test_the_sandbox_stands_alone():
