@@ -195,7 +195,8 @@ class SignatureError(CalcomError):
 class IncompleteListError(CalcomError):
     """A strict walk ended, yet the server counts more rows than it showed.
 
-    `expected` is the server's total, `seen` the number of distinct rows it gave in all passes.
+    `expected` is the server's total, `seen` the number of distinct rows it gave in all passes. For busy times they
+    count the calendar connections: all, and those that work.
     """
 
     def __init__(self, message: str, *, expected: int, seen: int) -> None:

@@ -162,6 +162,8 @@ def may_repeat(error: Refusal, request: Request) -> bool:
     """The whole policy: a 429 and a request that was never sent always, a fate unknown only where it does no harm."""
     if isinstance(error, RateLimitedError):
         return error.request_id is not None or error.path != ""
+    if isinstance(error, ApiError) and error.status == request.final:
+        return False
     return is_transient(error) and (request.repeatable or not may_have_acted(error))
 
 

@@ -55,6 +55,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes | None = None
     repeatable: bool = False
     """Whether asking twice does no more than asking once; the operation decides that, whatever its verb."""
+    final: int = 0
+    """A status of 5xx that is not retried: it would come again."""
     redirects: bool = False
     """Whether a redirect is the answer that is hoped for; none is ever followed."""
     throttle: Throttle | None = None
@@ -133,6 +135,8 @@ class Listing(msgspec.Struct, frozen=True):
     """Whether its answers carry a pagination object."""
     furthest: int | None = None
     """The largest skip that the server takes; it refuses a larger one."""
+    fragile: bool = False
+    """Whether some servers answer 500 to its `take` and `skip`. They are sent only for rows after the first page."""
     orders: tuple[Mapping[str, str | None], ...] = ()
     """Other orders to walk in when rows are missing; only where the total can be trusted."""
 
@@ -319,7 +323,7 @@ def _seconds(text: str) -> float:
 class Envelope(msgspec.Struct, Generic[T], frozen=True, rename="camel"):
     """`{"status": "success", "data": ..., "pagination": ...}`, of which some answers have no data."""
 
-    data: T
+    data: T = None  # type: ignore[assignment]  # `_data` refuses it where there must be data
     status: str | None = None
     pagination: Pagination | None = None
     meta: Any = None

@@ -236,7 +236,7 @@ class Attendee(Model, frozen=True, kw_only=True, gc=False):
 
 
 class Guest(Model, frozen=True, kw_only=True, gc=False):
-    """Somebody to invite to an existing booking; the host's time zone and English unless given."""
+    """Somebody to invite to an existing booking; the host's time zone and language unless given."""
 
     email: str
     name: str | UnsetType = UNSET

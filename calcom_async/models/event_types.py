@@ -57,7 +57,8 @@ class EventTypeUser(Model, frozen=True, kw_only=True):
 class EventTypeTeam(Model, frozen=True, kw_only=True, gc=False):
     """The team of an event type; single reads give the `id` alone, lists the rest."""
 
-    id: int
+    id: int | None = None
+    """None for the children of a managed event type."""
     slug: str | None = None
     banner_url: str | None = None
     name: str | None = None

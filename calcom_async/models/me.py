@@ -38,8 +38,8 @@ class Me(Model, frozen=True, kw_only=True):
 class UpdateMe(Model, frozen=True, kw_only=True):
     """Changes to the current user; what is left `UNSET` stays as it is.
 
-    A new e-mail address is not applied at once: it waits for its verification mail. A new time zone leaves the
-    schedules' own time zones alone. `default_schedule_id` is not checked by the server.
+    A new e-mail address waits for its verification mail, except on a server of 2025, where it applies at once. A new
+    time zone leaves the schedules' own time zones alone. `default_schedule_id` is not checked by the server.
     """
 
     email: str | UnsetType = UNSET

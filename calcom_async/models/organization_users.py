@@ -55,7 +55,10 @@ class _UserBody(Model, frozen=True, kw_only=True):
 
     username: str | UnsetType = UNSET
     weekday: int | str | UnsetType = UNSET
-    """The first day of the user's week, in any form that `Weekday.of` takes; answers call it `week_start`."""
+    """The first day of the user's week, in any form that `Weekday.of` takes; responses call it `week_start`.
+
+    A server of 2025 cannot store it and answers 500.
+    """
     brand_color: str | UnsetType = UNSET
     """Hexadecimal, as is `dark_brand_color`: "#1BA774"."""
     dark_brand_color: str | UnsetType = UNSET
@@ -72,6 +75,7 @@ class _UserBody(Model, frozen=True, kw_only=True):
     default_schedule_id: int | UnsetType = UNSET
     locale: str | UnsetType | None = UNSET
     avatar_url: str | UnsetType = UNSET
+    """An https URL. A server of 2025 rejects others without naming a reason in `.fields`."""
 
     def __post_init__(self) -> None:
         if self.weekday is not UNSET:

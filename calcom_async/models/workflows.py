@@ -109,7 +109,7 @@ class WorkflowStep(Model, frozen=True, kw_only=True):
 
 
 class SetWorkflowStep(Model, frozen=True, kw_only=True):
-    """A step to make; in an update, `id` keeps the step that has it.
+    """A step to make; in an update, `id` keeps the step that has it. A server of 2025 requires it there.
 
     `email_address` needs the `verified_email_id`, `sms_number` and `whatsapp_number` the `verified_phone_id` of one of
     the team's verified resources. Routing forms take email_attendee, email_address, sms_attendee and sms_number only.

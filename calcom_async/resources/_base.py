@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypedDict, TypeVar, Unpack
 import msgspec
 from msgspec import UNSET, Raw
 
-from calcom_async.errors import DecodeError
+from calcom_async.errors import DecodeError, ServerError
 from calcom_async.events import Event, Observer
 from calcom_async.pages import Fetch, Pages
 from calcom_async.wire import (
@@ -32,6 +32,7 @@ from calcom_async.wire import (
 T = TypeVar("T")
 R = TypeVar("R", bound="Resource")
 
+INTERNAL = 500
 Query = Mapping[str, Any]
 List = list  # the method `list` hides the builtin from annotations inside its class
 
@@ -57,6 +58,8 @@ class Channel(msgspec.Struct, frozen=True):
     observer: Observer
     versions: Mapping[str, str] = {}
     priority: int = 0
+    unpaged: set[str] = msgspec.field(default_factory=set)
+    """Fragile lists of which this server is known to answer 500 to `take` and `skip`."""
 
 
 class Paging(TypedDict, total=False):
@@ -155,9 +158,10 @@ class Resource:
         body: Any,
         repeatable: bool = True,
         throttle: Throttle | None = None,
+        final: int = 0,
     ) -> T:
         request = self._request("PATCH", template, ids, body=body, repeatable=repeatable, throttle=throttle)
-        return await self._ask(kind, request)
+        return await self._ask(kind, msgspec.structs.replace(request, final=final) if final else request)
 
     async def _put(self, kind: type[T], template: str, *ids: int | str, body: Any) -> T:
         return await self._ask(kind, self._request("PUT", template, ids, body=body, repeatable=True))
@@ -190,8 +194,23 @@ class Resource:
         def fetch(kind: Any) -> Fetch[Any]:
             async def fetch_page(cursor: Cursor) -> Page[Any]:
                 window = {listing.take: cursor.take, listing.skip: cursor.skip} if cursor.take else {}
+                if not listing.fragile:
+                    return await fetch_window(cursor, window)
+                if cursor.skip and blank.template not in self._channel.unpaged:
+                    try:
+                        return await fetch_window(cursor, window)
+                    except ServerError as error:
+                        if error.status != INTERNAL:
+                            raise
+                        self._channel.unpaged.add(blank.template)
+                page = await fetch_window(cursor, {})
+                # If there is nothing new, the old rows let `Pages` tell that the server cuts the list.
+                return msgspec.structs.replace(page, items=page.items[cursor.skip :] or page.items)
+
+            async def fetch_window(cursor: Cursor, window: Query) -> Page[Any]:
                 asked = query_string({**(query or {}), **cursor.order, **window})
-                response = await self._channel.send(msgspec.structs.replace(blank, query=asked))
+                final = INTERNAL if listing.fragile and window else 0
+                response = await self._channel.send(msgspec.structs.replace(blank, query=asked, final=final))
                 with _naming(blank):
                     page = read_page(kind, response, skip=cursor.skip, take=cursor.take, request=blank)
                 self._channel.observer.emit(

@@ -112,7 +112,8 @@ class Attributes(Resource):
         """Options of an attribute that somebody has, with the ids of those users; 1,000 a page.
 
         `team_ids` keeps options that a member of one of these teams has. `assigned_option_ids`, of any attributes,
-        keeps options of users who have one of these as well; a `NotFoundError` when nobody has.
+        keeps options of users who have one of these as well. If nobody has one, the list is empty, or the server
+        answers with a `NotFoundError`.
         """
         query = {"assignedOptionIds": assigned_option_ids, "teamIds": team_ids}
         template = "/attributes/{}/options/assigned"

@@ -346,7 +346,10 @@ class Bookings(BookingList):
         host: bool | UnsetType = UNSET,
         attendees: List[AbsentAttendee] | UnsetType = UNSET,
     ) -> Booking:
-        """Note who did not come, from the booking's start on. An unknown address changes nothing, without an error."""
+        """Note who did not come, from the booking's start on.
+
+        An unknown address changes nothing: without an error, or, on a server of 2025, with a `ServerError`.
+        """
         body = MarkAbsent(host=host, attendees=attendees)
         return await self._post(Booking, "/bookings/{}/mark-absent", uid, body=body, repeatable=True)
 

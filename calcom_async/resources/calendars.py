@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from datetime import date, datetime
 from types import NoneType
@@ -9,6 +10,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
 
+from calcom_async.errors import IncompleteListError
 from calcom_async.models.calendar_events import CalendarEvent, UpdateCalendarEvent
 from calcom_async.models.calendars import (
     BusyTime,
@@ -16,18 +18,32 @@ from calcom_async.models.calendars import (
     CalendarAuthUrl,
     CalendarCredential,
     ConnectAppleCalendar,
+    ConnectedCalendar,
     ConnectedCalendars,
     SaveIcsFeeds,
     SelectCalendar,
     SelectedCalendar,
     SetDestinationCalendar,
 )
+from calcom_async.pages import IncompleteListWarning
 from calcom_async.resources._base import Resource
 from calcom_async.wire import timestamp
 
 Provider = Literal["google", "office365", "apple", "ics-feed"] | str
 """A kind of calendar, as paths name it; `integration` is its other name, such as `google_calendar`."""
 MAYBE_SELECTED: Any = SelectedCalendar | None
+
+
+def _check_working(connected: Sequence[ConnectedCalendar], *, strict: bool) -> None:
+    """Tell of broken connections: no busy times of theirs is not the same as free."""
+    broken = [one for one in connected if one.error is not None]
+    if not broken:
+        return
+    names = ", ".join(f"{one.integration.type} ({(one.error and one.error.message) or 'no reason'})" for one in broken)
+    told = f"busy times of {len(broken)} of {len(connected)} calendar connections are missing: {names}. Reconnect them"
+    if strict:
+        raise IncompleteListError(told, expected=len(connected), seen=len(connected) - len(broken))
+    warnings.warn(told, IncompleteListWarning, stacklevel=3)
 
 
 class Calendars(Resource):
@@ -44,11 +60,14 @@ class Calendars(Resource):
         end: date | datetime,
         calendars: Sequence[Calendar] | None = None,
         time_zone: str = "UTC",
+        strict: bool = False,
     ) -> list[BusyTime]:
         """When the given calendars are busy, in UTC; without any, all connected ones (one request more, to learn them).
 
         `calendars` are those of `connected()`. An ICS feed answers all its events, whatever the dates. Somebody else's
-        calendar is an `UnauthorizedError`; a provider that fails, a `ServerError`.
+        calendar is an `UnauthorizedError`; a provider that fails, a `ServerError`. If you name no calendars and a
+        connection is broken, its busy times are missing: an `IncompleteListWarning` says so, or with `strict` an
+        `IncompleteListError`.
         """
         query: dict[str, object] = {
             "timeZone": time_zone,
@@ -57,6 +76,7 @@ class Calendars(Resource):
         }
         if calendars is None:
             connected = (await self.connected()).connected_calendars
+            _check_working(connected, strict=strict)
             calendars = [calendar for connection in connected for calendar in connection.calendars or ()]
         if not calendars:
             return []

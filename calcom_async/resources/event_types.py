@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from calcom_async.errors import ApiError
+from calcom_async.models._base import Setting
 from calcom_async.models.event_types import (
     CreateEventType,
     CreateTeamEventType,
@@ -23,7 +25,23 @@ Order = Literal["asc", "desc"]
 ONE_OR_MANY: Any = EventType | list[EventType]
 
 
-class EventTypes(Resource):
+class _CheckedUpdates(Resource):
+    """What updates of event types have in common."""
+
+    def _check_disabled(self, changes: UpdateEventType, changed: Any, event_type_id: int) -> None:
+        """Raise `ApiError` for a setting that should be off and is not."""
+        for name in ("recurrence", "seats", "confirmation_policy"):
+            wanted, found = getattr(changes, name), getattr(changed, name, None)
+            if isinstance(wanted, Setting) and wanted.disabled and isinstance(found, Setting) and not found.disabled:
+                raise ApiError(
+                    f"the server accepted the changes but left {name} on. To be rid of it, create another event type",
+                    status=200,
+                    method="PATCH",
+                    path=f"{self._prefix}/event-types/{event_type_id}",
+                )
+
+
+class EventTypes(_CheckedUpdates):
     """Event types of a user."""
 
     area = "event_types"
@@ -63,8 +81,14 @@ class EventTypes(Resource):
         return await self._post(EventType, "/event-types", body=event_type)
 
     async def update(self, event_type_id: int, changes: UpdateEventType) -> EventType:
-        """Change an event type; fields left UNSET stay, lists such as `booking_fields` are replaced whole."""
-        return await self._patch(EventType, "/event-types/{}", event_type_id, body=changes)
+        """Change an event type; fields left UNSET stay, lists such as `booking_fields` are replaced whole.
+
+        Raises `ApiError` if the server accepts `DISABLED` and leaves the setting on, as known servers do with
+        `recurrence`; all other changes are made then.
+        """
+        changed = await self._patch(EventType, "/event-types/{}", event_type_id, body=changes)
+        self._check_disabled(changes, changed, event_type_id)
+        return changed
 
     async def delete(self, event_type_id: int) -> DeletedEventType:
         """Delete an event type. One of others is a `ForbiddenError`."""
@@ -79,7 +103,7 @@ class EventTypes(Resource):
         return self._below(PrivateLinks, "/event-types/{}", event_type_id)
 
 
-class TeamEventTypes(PhoneCalls):
+class TeamEventTypes(PhoneCalls, _CheckedUpdates):
     """Event types of a team: collective, round robin or managed."""
 
     def list(
@@ -108,8 +132,16 @@ class TeamEventTypes(PhoneCalls):
         return await self._post(ONE_OR_MANY, "/event-types", body=event_type)
 
     async def update(self, event_type_id: int, changes: UpdateTeamEventType) -> EventType | List[EventType]:
-        """Change an event type; fields left UNSET stay. A managed one answers a list, as in `create`."""
-        return await self._patch(ONE_OR_MANY, "/event-types/{}", event_type_id, body=changes)
+        """Change an event type; fields left UNSET stay. A managed one answers a list, as in `create`.
+
+        Raises `ApiError` if the server accepts `DISABLED` and leaves the setting on, as known servers do with
+        `recurrence`; all other changes are made then.
+        """
+        changed: Any = await self._patch(ONE_OR_MANY, "/event-types/{}", event_type_id, body=changes)
+        first = changed[0] if isinstance(changed, list) and changed else changed
+        self._check_disabled(changes, first, event_type_id)
+        result: EventType | List[EventType] = changed
+        return result
 
     async def delete(self, event_type_id: int) -> DeletedEventType:
         """Delete an event type; the answer holds its id and title only."""

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal, Unpack
 
+from msgspec import UNSET
+
+from calcom_async.errors import ServerError
 from calcom_async.models.organization_users import CreateOrganizationUser, OrganizationUser, UpdateOrganizationUser
 from calcom_async.pages import Pages
-from calcom_async.resources._base import Paging, Resource
+from calcom_async.resources._base import INTERNAL, Paging, Resource
 from calcom_async.wire import Listing, Repeated
 
 LISTING = Listing(maximum=1000)
+NO_WEEKDAY = ". Some servers cannot store weekday: try without it"
+
+
+@contextmanager
+def _explained(body: CreateOrganizationUser | UpdateOrganizationUser) -> Iterator[None]:
+    """Say in a 500 that `weekday` may be the cause."""
+    try:
+        yield
+    except ServerError as error:
+        if error.status == INTERNAL and body.weekday is not UNSET:
+            error.message += NO_WEEKDAY
+            error.args = (f"{error}{NO_WEEKDAY}",)
+        raise
 
 
 class OrganizationUsers(Resource):
@@ -44,11 +61,17 @@ class OrganizationUsers(Resource):
 
         They have no schedule yet. Raises `ConflictError` when the organisation has the address already.
         """
-        return await self._post(OrganizationUser, "/users", body=user)
+        with _explained(user):
+            return await self._post(OrganizationUser, "/users", body=user)
 
     async def update(self, user_id: int, changes: UpdateOrganizationUser) -> OrganizationUser:
-        """Change a user; fields left UNSET stay, `metadata` is replaced whole. An unknown one is a `ForbiddenError`."""
-        return await self._patch(OrganizationUser, "/users/{}", user_id, body=changes)
+        """Change a user; fields left UNSET stay, `metadata` is replaced whole. An unknown one is a `ForbiddenError`.
+
+        A 500 to `weekday` is not retried, since some servers cannot store it.
+        """
+        with _explained(changes):
+            final = 0 if changes.weekday is UNSET else INTERNAL
+            return await self._patch(OrganizationUser, "/users/{}", user_id, body=changes, final=final)
 
     async def delete(self, user_id: int) -> OrganizationUser:
         """Delete a user, from Cal.com and not only from the organisation, and return them as they were.

@@ -23,6 +23,8 @@ from calcom_async.resources.verified_resources import VerifiedResources
 from calcom_async.resources.workflows import Workflows
 from calcom_async.wire import WHOLE, Listing, decode
 
+EVENT_TYPES = Listing(maximum=250)
+
 
 class AnyTeam(Resource):
     """What belongs to a team, wherever it stands."""
@@ -149,15 +151,16 @@ class Teams(Resource):
 class OrganizationTeams(Teams):
     """Teams of an organisation.
 
-    The server cuts both lists at 250 and ignores `take` and `skip`; a 251st team is out of reach and a warning says so.
+    The server cuts both lists at 250. Builds of 2025 ignore `take` and `skip`, or answer 500 to them: there a 251st
+    team is out of reach, and a warning says so.
     """
 
-    listing: ClassVar[Listing] = Listing(maximum=250)
+    listing: ClassVar[Listing] = Listing(maximum=250, fragile=True)
 
     def event_types(self, *, sort_created_at: Order | None = None, **paging: Unpack[Paging]) -> Pages[EventType]:
         """Event types of all teams, 250 a page. A server of 2025 answers 500 to everybody here."""
         query = {"sortCreatedAt": sort_created_at}
-        return self._pages(EventType, "/teams/event-types", listing=self.listing, query=query, **paging)
+        return self._pages(EventType, "/teams/event-types", listing=EVENT_TYPES, query=query, **paging)
 
     def mine(self, **paging: Unpack[Paging]) -> Pages[TeamModel]:
         """The caller's teams, with `role` and `accepted`; for admins of the organisation all of them."""

@@ -135,6 +135,9 @@ def change_event_type(store: Store, record: EventType, body: Mapping[str, Any], 
     if any(body.get(name, "") is None and name not in _NULLABLE for name in _PLAIN):
         raise errors.database(500)
     draft = deepcopy(record)
+    if not _is_on(body.get("recurrence")):
+        # The server accepts that a series is switched off, and forgets it.
+        body = {name: value for name, value in body.items() if name != "recurrence"}
     _apply(store, draft, body, now)
     check_rules(store, draft, body)
     record.clear()

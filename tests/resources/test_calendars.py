@@ -7,7 +7,13 @@ from datetime import UTC, date, datetime
 import pytest
 from witness import BO, Asked, asked, at, last
 
-from calcom_async import BadRequestError, NotFoundError, UnauthorizedError
+from calcom_async import (
+    BadRequestError,
+    IncompleteListError,
+    IncompleteListWarning,
+    NotFoundError,
+    UnauthorizedError,
+)
 from calcom_async.models import BusyTime, Calendar, CalendarCredential, ConnectedCalendars
 
 FEED = "https://calendars.sandbox.test/ana.ics"
@@ -67,6 +73,22 @@ async def test_no_calendars_are_never_busy(cal, calcom_sandbox):
     assert [one.line for one in asked(calcom_sandbox)] == ["GET /calendars"] * 2
     assert await bo.busy_times(calendars=[], **DAY) == []
     assert len(calcom_sandbox.requests) == 2
+
+
+async def test_broken_connections_are_told(cal, calcom_sandbox):
+    """Busy times of a broken connection are missing, which reads as free: a warning, or with `strict` an error."""
+    [feed] = calcom_sandbox.store.calendars[1]
+    broken = feed | {"credentialId": 9, "calendars": None, "error": {"message": "token revoked"}}
+    calcom_sandbox.store.calendars[1].append(broken)
+    with pytest.warns(IncompleteListWarning, match=r"1 of 2 .*ics-feed_calendar \(token revoked\)"):
+        assert await cal.calendars.busy_times(**DAY)
+    calcom_sandbox.store.calendars[1].remove(feed)
+    with pytest.warns(IncompleteListWarning, match="1 of 1"):
+        assert await cal.calendars.busy_times(**DAY) == []
+    with pytest.raises(IncompleteListError, match="token revoked") as caught:
+        await cal.calendars.busy_times(**DAY, strict=True)
+    assert (caught.value.expected, caught.value.seen) == (1, 0)
+    assert await cal.calendars.busy_times(**DAY, calendars=[], strict=True) == []
 
 
 async def test_naive_times_are_refused_here(cal, calcom_sandbox):

@@ -10,7 +10,9 @@ from witness import ANA, ORGANIZATION, SALES, Asked, asked, last
 
 from calcom_async import BadRequestError, ForbiddenError, NotFoundError, ServerError
 from calcom_async.models import ConferencingApp, CreateEventType, DefaultConferencingApp, Location
+from calcom_async.resources.conferencing import MAYBE
 from calcom_async.sandbox.calendar_accounts import GOOGLE, connect
+from calcom_async.wire import Envelope, decoder
 
 SCOPES = {"user": lambda cal: cal, "team": lambda cal: cal.organization(ORGANIZATION).team(SALES)}
 PATHS = {"user": "", "team": "/organizations/1/teams/2"}
@@ -59,6 +61,7 @@ async def test_google_meet(cal, calcom_sandbox, owner):
 async def test_no_default_is_none(cal):
     """Never set, the answer has no data at all, which is None; Cal Video needs no connection."""
     assert await apps(cal, "user").default() is None
+    assert decoder(Envelope[MAYBE]).decode(b'{"status": "success"}').data is None, "no detour is needed to read it"
     await apps(cal, "user").set_default("daily-video")
     assert (await apps(cal, "user").default()).app_slug == "daily-video"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from msgspec import UNSET
-from witness import ANA, CLASS, SIXTY, THIRTY, Asked, last
+from witness import ANA, CLASS, ORGANIZATION, SALES, SIXTY, THIRTY, Asked, last
 
-from calcom_async import BadRequestError, ForbiddenError, InvalidRequestError, NotFoundError
+from calcom_async import ApiError, BadRequestError, ForbiddenError, InvalidRequestError, NotFoundError
 from calcom_async.models import (
     DISABLED,
     BookingField,
@@ -14,12 +14,14 @@ from calcom_async.models import (
     BookingWindow,
     ConfirmationPolicy,
     CreateEventType,
+    CreateTeamEventType,
     DeletedEventType,
     EventType,
     Location,
     Recurrence,
     Seats,
     UpdateEventType,
+    UpdateTeamEventType,
 )
 
 VERSION = "2024-06-14"
@@ -123,7 +125,6 @@ async def test_settings_come_back(cal, name, value):
 @pytest.mark.parametrize(
     ("setting", "value", "told"),
     [
-        ("recurrence", Recurrence(interval=1, occurrences=4, frequency="weekly"), "is_recurring"),
         ("seats", Seats(seats_per_time_slot=3, show_attendee_info=True, show_availability_count=True), "is_seated"),
         ("confirmation_policy", ConfirmationPolicy(type="always"), "needs_confirmation"),
     ],
@@ -135,6 +136,25 @@ async def test_switching_off(cal, calcom_sandbox, setting, value, told):
     changed = await cal.event_types.update(made.id, UpdateEventType(**{setting: DISABLED}))
     assert last(calcom_sandbox).body == {setting.replace("_p", "P"): {"disabled": True}}
     assert not getattr(changed, told)
+
+
+@pytest.mark.parametrize("owner", ["user", "team"])
+async def test_a_series_that_cannot_be_switched_off(cal, owner):
+    """Servers accept `recurrence=DISABLED` and keep the recurrence: an ApiError says so, other changes are made."""
+    weekly = Recurrence(interval=1, occurrences=4, frequency="weekly")
+    if owner == "user":
+        types, body = cal.event_types, chat(recurrence=weekly)
+    else:
+        types = cal.organization(ORGANIZATION).team(SALES).event_types
+        fields = {"title": "Chat", "slug": "chat", "length_in_minutes": 20, "recurrence": weekly}
+        body = CreateTeamEventType(**fields, scheduling_type="collective", assign_all_team_members=True)
+    made = await types.create(body)
+    changes = {"recurrence": DISABLED, "title": "New"}
+    with pytest.raises(ApiError, match=r"PATCH /\S+/\d+: 200 .* left recurrence on"):
+        await types.update(made.id, UpdateEventType(**changes) if owner == "user" else UpdateTeamEventType(**changes))
+    found = await types.get(made.id)
+    assert (found.title, found.is_recurring) == ("New", True)
+    assert not (await cal.event_types.update(THIRTY, UpdateEventType(recurrence=DISABLED))).is_recurring
 
 
 async def test_update(cal, calcom_sandbox):

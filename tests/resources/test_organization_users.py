@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from witness import ANA, BO, CY, ORGANIZATION, SALES, SUPPORT, Asked, asked, last
 
-from calcom_async import BadRequestError, ConflictError, ForbiddenError, InvalidRequestError
+from calcom_async import BadRequestError, ConflictError, ForbiddenError, InvalidRequestError, ServerError
 from calcom_async.models import CreateAttributeOption, CreateOrganizationUser, OrganizationUser, UpdateOrganizationUser
 
 NEWBIE = "newbie@acme.test"
@@ -105,6 +105,24 @@ async def test_settings_come_back(users, name):
     made = await users.create(CreateOrganizationUser(email=NEWBIE, **{name: value}))
     changed = await users.update(CY, UpdateOrganizationUser(**{name: value}))
     assert [getattr(one, shown or name) for one in (made, changed)] == [value, value]
+
+
+async def test_servers_that_cannot_store_the_weekday(users, calcom_sandbox):
+    """A 500 to `weekday` names it as a likely cause, after one request; another 500 does not."""
+    calcom_sandbox.faults.add("*", "/v2/organizations/1/users", status=500, times=9)
+    calcom_sandbox.faults.add("*", f"/v2/organizations/1/users/{CY}", status=500, times=9)
+    for call in (
+        lambda **fields: users.create(CreateOrganizationUser(email=NEWBIE, **fields)),
+        lambda **fields: users.update(CY, UpdateOrganizationUser(**fields)),
+    ):
+        calcom_sandbox.requests.clear()
+        with pytest.raises(ServerError, match="Some servers cannot store weekday: try without it") as caught:
+            await call(weekday="Monday")
+        assert "weekday" in caught.value.message
+        assert len(calcom_sandbox.requests) == 1
+    with pytest.raises(ServerError) as caught:
+        await users.create(CreateOrganizationUser(email=NEWBIE))
+    assert "weekday" not in str(caught.value)
 
 
 async def test_role_and_acceptance(users, calcom_sandbox):

@@ -118,7 +118,6 @@ def test_reading_answers_what_creating_did(api):
             {"interval": 1, "occurrences": 4, "frequency": "weekly"},
             {"disabled": False, "interval": 1, "occurrences": 4, "frequency": "weekly"},
         ),
-        ("recurrence", {"disabled": True}, None),
         ("seats", {"disabled": True}, {"disabled": True}),
         ("disableCancelling", {"disabled": True}, {"disabled": True}),
         ("disableRescheduling", {"disabled": True, "minutesBefore": 5}, {"disabled": True}),
@@ -138,6 +137,14 @@ def test_settings_are_answered_in_the_servers_form(api, field, given, answered):
     assert made(api, **{field: given})[field] == answered
     other = api.post(EVENT_TYPES, body(slug="other")).data
     assert api.patch(f"{EVENT_TYPES}/{other['id']}", {field: given}).data[field] == answered
+
+
+def test_recurrence_is_never_switched_off(api):
+    """Switching a series off is accepted and changes nothing; the rest of the body does."""
+    assert made(api, slug="once", recurrence={"disabled": True})["recurrence"] is None
+    record = made(api, recurrence=WEEKLY)
+    changed = api.patch(f"{EVENT_TYPES}/{record['id']}", {"recurrence": {"disabled": True}, "title": "New"}).data
+    assert (changed["recurrence"], changed["title"]) == (record["recurrence"], "New")
 
 
 def test_every_rebuilt_setting_can_be_left_out():
