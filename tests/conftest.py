@@ -12,18 +12,46 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse
 from aioresponses import aioresponses
+from hypothesis import HealthCheck, settings
 from stand_ins import Diary, Script
 
 ROOT = Path(__file__).resolve().parent.parent
+RECORDINGS = Path(os.environ.get("CALCOM_ASYNC_SHARED", ROOT.parent / "shared"))
+DESELECTED = pytest.StashKey[int]()
+
+# The only profile. How long an example takes depends on the machine, so no test of Hypothesis has a deadline or fails
+# because generating is slow. Each example gets fresh objects from the tests themselves, not from fixtures.
+settings.register_profile(
+    "calcom_async", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("calcom_async")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the tests that need the recorded responses where there are none."""
+    if (RECORDINGS / "reference" / "real").is_dir():
+        return
+    needing = [item for item in items if "shared" in getattr(item, "fixturenames", ())]
+    if needing:
+        items[:] = [item for item in items if "shared" not in getattr(item, "fixturenames", ())]
+        config.stash[DESELECTED] = len(needing)
+        config.hook.pytest_deselected(items=needing)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """One line for all tests that were deselected."""
+    if count := config.stash.get(DESELECTED, 0):
+        terminalreporter.write_line(
+            f"{count} tests deselected: they need responses recorded from a real server, and {RECORDINGS} has none"
+            " (set CALCOM_ASYNC_SHARED to a folder that has them)"
+        )
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with answers recorded from a real server, beside the project; tests that need it skip without."""
-    folder = Path(os.environ.get("CALCOM_ASYNC_SHARED", ROOT.parent / "shared"))
-    if not (folder / "reference" / "real").is_dir():
-        pytest.skip("no recorded answers of a real server beside the project")
-    return folder
+    """The folder with responses recorded from a real server; tests that use it are deselected where there is none."""
+    return RECORDINGS
 
 
 class MockedResponse(ClientResponse):

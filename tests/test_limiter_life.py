@@ -74,7 +74,7 @@ class TestCancellation:
 
         run(main())
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(seed=st.integers(0, 10**9))
     def test_random_cancellations_lose_nothing(self, new: type[TokenBucket], seed: int) -> None:
         """Cancelled at any moment, waiting, granted or sent: everybody else is served, and nothing stays behind."""

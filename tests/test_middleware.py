@@ -223,7 +223,7 @@ def test_waiting_for_the_limit_is_no_part_of_the_deadline():
     assert isinstance(outcome(through(turn, deadline=61.0), ask(repeatable=True)), Response)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     deadline=st.floats(1, 200),
     attempts=st.integers(1, 8),

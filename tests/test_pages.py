@@ -692,7 +692,7 @@ def test_rows_that_vanish_meanwhile_are_no_gap():
     assert run(scene()) == list(range(20))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     rows=st.integers(0, 80),
     take=st.integers(1, 10),

@@ -179,7 +179,7 @@ class TestManyProcesses:
 class TestScript:
     """What is written in Lua."""
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(seed=st.integers(0, 10**9))
     def test_it_keeps_books_as_the_ledger_does(self, seed: int) -> None:
         """Whatever happens in whatever order, the script and `Ledger` come to the same figures."""

@@ -321,7 +321,7 @@ def test_rows_count_on_from_the_mark(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", LINES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=6), data=st.data())
 def test_any_cut_gives_the_same_file(name: str, sizes: list[int], data: st.DataObject) -> None:
     """Killed after any byte and resumed at the last mark before it, with other batches, the bytes are the same."""
@@ -484,7 +484,7 @@ def test_a_row_without_a_key_is_not_lost(row: bytes, tmp_path: Path) -> None:
         fill(open_sink(tmp_path / "a.jsonl"), [*bookings(1), Raw(row)], upsert=True)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     old=st.lists(st.integers(0, 6), unique=True, max_size=6),
     new=st.lists(st.lists(st.integers(0, 6), max_size=4), max_size=3),
