@@ -99,19 +99,29 @@ def lines(running: subprocess.Popen[str], stream: str = "stdout") -> Iterator[st
     return iter(getattr(running, stream).readline, "")
 
 
+ENDS = {
+    signal.SIGINT: (130, "interrupted. \n"),
+    signal.SIGTERM: (143, "terminated. \n"),
+    signal.SIGHUP: (129, "terminated. \n"),
+}
+
+
 @contextmanager
-def listening(*args: str, env: dict[str, str] | None = None) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A listener and where it listens; it ends by Ctrl-C, and as it should."""
+def listening(
+    *args: str, env: dict[str, str] | None = None, by: signal.Signals = signal.SIGINT
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A listener and where it listens; it ends by a signal, and as it should."""
     running = start("webhooks", "listen", "--port", "0", *args, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     said = next(lines(running, "stderr"))
     try:
         yield running, re.findall(r"http://127\.0\.0\.1:\d+/\w+", said)[0]
     finally:
-        running.send_signal(signal.SIGINT)
+        running.send_signal(by)
         _, rest = running.communicate(timeout=30)
-    assert running.returncode == 130
+    code, last = ENDS[by]
+    assert running.returncode == code
     assert "Traceback" not in rest
-    assert rest.endswith("interrupted. \n")
+    assert rest.endswith(last)
 
 
 async def book_first(cal: Calcom) -> str:
@@ -121,11 +131,12 @@ async def book_first(cal: Calcom) -> str:
     return (await cal.bookings.create(event_type_id=1, start=slot.start, attendee=ADA)).uid
 
 
-async def test_a_sandbox_is_listened_to_and_left_as_it_was() -> None:
-    """Against a Cal.com on this machine the webhook is made, events are lines, and Ctrl-C deletes the webhook."""
+@pytest.mark.parametrize("by", ENDS)
+async def test_a_sandbox_is_listened_to_and_left_as_it_was(by: signal.Signals) -> None:
+    """Against a Cal.com on this machine the webhook is made, events are lines, and any signal deletes the webhook."""
     with Sandbox() as world:
         async with Calcom(world.api_key, base_url=world.url) as cal:
-            with listening(*at(world)) as (running, url):
+            with listening(*at(world), by=by) as (running, url):
                 [made] = await cal.webhooks.list().collect()
                 uid = await book_first(cal)
                 line = next(lines(running))
@@ -134,6 +145,33 @@ async def test_a_sandbox_is_listened_to_and_left_as_it_was() -> None:
     assert made.secret
     assert all(one.startswith("BOOKING_") for one in made.triggers)
     assert re.fullmatch(rf"\d\d:\d\d:\d\d  BOOKING_CREATED  Thirty minutes between .* and Ada  {uid}\n", line)
+
+
+def test_a_webhook_whose_creation_was_not_confirmed_is_deleted() -> None:
+    """When the server has created the webhook and its response is lost, no webhook is left behind."""
+    with Sandbox() as world:
+        world.faults.add("POST", "/v2/webhooks", cut="after")
+        world.faults.add("GET", "/v2/webhooks", after=1, times=1, status=403)
+        result = invoke("webhooks", "listen", "--port", "0", *at(world))
+        assert result.exit_code == 4
+        assert [seen.method for seen in world.requests if seen.path.startswith("/v2/webhooks/")] == ["DELETE"]
+        assert not world.store.webhooks
+
+
+async def test_a_closed_output_ends_the_listener_and_its_webhook() -> None:
+    """When the reader of the lines is gone, as after `| head -1`, the listener deletes its webhook and ends."""
+    with Sandbox() as world:
+        running = start("webhooks", "listen", "--port", "0", *at(world), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        next(lines(running, "stderr"))
+        assert running.stdout
+        running.stdout.close()
+        async with Calcom(world.api_key, base_url=world.url) as cal:
+            await book_first(cal)
+            assert await asyncio.to_thread(running.wait, 30) == 141
+            assert await cal.webhooks.list().collect() == []
+        assert running.stderr
+        assert running.stderr.read() == ""
+        running.stderr.close()
 
 
 async def test_deliveries_are_passed_on_unchanged() -> None:
@@ -225,10 +263,10 @@ def test_a_port_in_use_is_told() -> None:
 
 
 def test_text_of_strangers_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    """Control characters of a title are left out, and so are line ends: an event is a line."""
+    """Control characters of a title are left out, and a line end is a blank: an event is a line."""
     sent = {"triggerEvent": "BOOKING_CREATED", "payload": {"title": "a\x1b[2Jb\nc"}}
     _print_line(parse(json.dumps(sent).encode()))
-    assert capsys.readouterr().out.endswith("  BOOKING_CREATED  a[2Jbc\n")
+    assert capsys.readouterr().out.endswith("  BOOKING_CREATED  a[2Jb c\n")
 
 
 async def test_a_target_that_is_down_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,20 +2,77 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
 from calcom_async import __version__
 from calcom_async.cli.api import api, whoami
 from calcom_async.cli.book import book
-from calcom_async.cli.connection import EXIT_CODES, ApiKeyOption, BaseUrlOption, SandboxOption, Where
+from calcom_async.cli.connection import (
+    EXIT_CODES,
+    OUTPUT_CLOSED,
+    AllowHttpOption,
+    ApiKeyOption,
+    BaseUrlOption,
+    SandboxOption,
+    Where,
+    code_of,
+)
 from calcom_async.cli.doctor import doctor
 from calcom_async.cli.export import export_command
 from calcom_async.cli.ops import ops
 from calcom_async.cli.sandbox import sandbox
 from calcom_async.cli.slots import slots
+from calcom_async.cli.terminal import discard_output, echo, line, say, tolerate_encodings
 from calcom_async.cli.webhooks import webhooks
+from calcom_async.errors import ExportError
+
+
+class Commands(TyperGroup):
+    """All commands, with what holds for the output of each of them."""
+
+    def make_context(self, *args: Any, **more: Any) -> Any:
+        """Parse the command line."""
+        with _safe_usage_errors():
+            return super().make_context(*args, **more)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        tolerate_encodings()
+        try:
+            with _safe_usage_errors():
+                result = super().invoke(ctx)
+            if sys.stdout:  # None where the process has no standard output
+                sys.stdout.flush()
+        except BrokenPipeError:
+            discard_output()
+            raise typer.Exit(OUTPUT_CLOSED) from None
+        except OSError as error:
+            # Commands report what they cannot read; what is left is the output, such as a full disk behind it.
+            discard_output()
+            say("[red]error:[/]", f"cannot write the output: {error.strerror or error}")
+            raise typer.Exit(code_of(ExportError())) from None
+        return result
+
+
+@contextmanager
+def _safe_usage_errors() -> Iterator[None]:
+    """Messages about wrong arguments quote them."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(message := getattr(error, "message", None), str):
+            error.message = line(message)  # type: ignore[attr-defined]
+        raise
+
 
 app: typer.Typer = typer.Typer(
+    cls=Commands,
     help="Cal.com from the command line. The key comes from CAL_API_KEY, the address from CAL_API_URL.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
@@ -36,7 +93,7 @@ app.command()(ops)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"calcom-async {__version__}")
+        echo(f"calcom-async {__version__}")
         raise typer.Exit
 
 
@@ -46,6 +103,7 @@ def _everywhere(
     base_url: BaseUrlOption = None,
     api_key: ApiKeyOption = None,
     sandbox: SandboxOption = False,
+    allow_http: AllowHttpOption = False,
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Show the version."),
 ) -> None:
-    context.obj = Where(base_url, api_key, sandbox)
+    context.obj = Where(base_url, api_key, sandbox, allow_http)

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from calcom_async.cli.connection import (
+    AllowHttpOption,
     ApiKeyOption,
     BaseUrlOption,
     SandboxOption,
@@ -20,10 +20,10 @@ from calcom_async.cli.connection import (
     connect,
     fail,
     knock,
-    print_json,
     run,
     where,
 )
+from calcom_async.cli.terminal import line, print_json, stdout
 from calcom_async.errors import InvalidRequestError
 from calcom_async.models.me import Me
 
@@ -44,6 +44,7 @@ def api(
     base_url: BaseUrlOption = None,
     api_key: ApiKeyOption = None,
     sandbox: SandboxOption = False,
+    allow_http: AllowHttpOption = False,
 ) -> None:
     """Make any call and print its answer as JSON, or with --all the rows of a whole list.
 
@@ -57,7 +58,7 @@ def api(
         fail(InvalidRequestError(f"the method is one of {', '.join(METHODS)}, not {method!r}"))
     if everything and (method.upper() != "GET" or payload is not None):
         fail(InvalidRequestError("--all goes through a list: GET, and no --body"))
-    place = where(context, base_url, api_key, sandbox)
+    place = where(context, base_url, api_key, sandbox, allow_http)
     if everything:
         from calcom_async.cli.listing import print_rows
 
@@ -115,17 +116,18 @@ def whoami(
     base_url: BaseUrlOption = None,
     api_key: ApiKeyOption = None,
     sandbox: SandboxOption = False,
+    allow_http: AllowHttpOption = False,
 ) -> None:
     """Show the user that the key belongs to."""
-    me = run(_me(where(context, base_url, api_key, sandbox)))
+    me = run(_me(where(context, base_url, api_key, sandbox, allow_http)))
     if json:
         print_json(msgspec.to_builtins(me))
         return
     table = Table(show_header=False, box=None)
     for name, value in msgspec.structs.asdict(me).items():
         if value is not None and not isinstance(value, msgspec.Struct):
-            table.add_row(name, Text(str(value)))
-    Console().print(table)
+            table.add_row(name, Text(line(value)))
+    stdout().print(table)
 
 
 async def _me(place: Where) -> Me:

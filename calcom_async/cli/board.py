@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from rich.progress import BarColumn, Progress, TextColumn
 
-from calcom_async.cli.connection import stderr
+from calcom_async.cli.terminal import stderr
 from calcom_async.client import Calcom, Stats
 from calcom_async.events import Event
 from calcom_async.export import Progress as Count

@@ -12,13 +12,13 @@ import typer
 
 from calcom_async.booking import MARK
 from calcom_async.cli.connection import (
+    AllowHttpOption,
     ApiKeyOption,
     BaseUrlOption,
     SandboxOption,
     connect,
     fail,
     knock,
-    print_json,
     run,
     where,
 )
@@ -33,6 +33,7 @@ from calcom_async.cli.slots import (
     zone_named,
     zone_of,
 )
+from calcom_async.cli.terminal import echo, print_json
 from calcom_async.client import Calcom
 from calcom_async.errors import InvalidRequestError, SlotTakenError, UnknownOutcomeError
 from calcom_async.models.bookings import Attendee, Booking
@@ -65,12 +66,13 @@ def book(
     base_url: BaseUrlOption = None,
     api_key: ApiKeyOption = None,
     sandbox: SandboxOption = False,
+    allow_http: AllowHttpOption = False,
 ) -> None:
     """Book a time, once: a lost answer is looked for and never answered by a second booking.
 
     calcom-async book ana/thirty --start first --name Ada --email ada@example.com
     """
-    place = where(context, base_url, api_key, sandbox)
+    place = where(context, base_url, api_key, sandbox, allow_http)
     try:
         target = event_named(event, team=team, organization=organization)
         when = None if start == FIRST else _moment(start)
@@ -99,8 +101,8 @@ def book(
     if json:
         print_json(booking)
         return
-    typer.echo(booking.uid)
-    typer.echo(f"{_written(booking.start, shown)} to {_written(booking.end, shown)} ({shown.key}), {booking.status}")
+    echo(booking.uid)
+    echo(f"{_written(booking.start, shown)} to {_written(booking.end, shown)} ({shown.key}), {booking.status}")
 
 
 def _check(when: datetime | None, target: dict[str, Any], *, reserve: bool, once: str | None) -> None:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import signal
 import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
-import msgspec
 import typer
-from rich.console import Console
 
 from calcom_async.auth import Credentials
+from calcom_async.cli.terminal import say
+from calcom_async.cli.waiting import AnnouncingLimiter
 from calcom_async.client import Calcom
-from calcom_async.config import Config
+from calcom_async.config import BASE_URL, Config, sends_in_clear
 from calcom_async.errors import (
     ApiError,
     CalcomError,
@@ -34,7 +36,7 @@ from calcom_async.errors import (
     UnknownOutcomeError,
 )
 from calcom_async.events import Event
-from calcom_async.limiter import Limiter
+from calcom_async.limiter import Limiter, TokenBucket
 from calcom_async.pages import IncompleteListWarning
 from calcom_async.watch import StalenessWarning
 
@@ -45,6 +47,10 @@ SECONDS_TO_CONNECT = 4.0
 
 BaseUrlOption = Annotated[str | None, typer.Option("--base-url", help="Where the API lives; else CAL_API_URL.")]
 ApiKeyOption = Annotated[str | None, typer.Option("--api-key", help="The API key; else CAL_API_KEY.")]
+AllowHttpOption = Annotated[
+    bool,
+    typer.Option("--allow-http", help="Allow http:// to other hosts, unencrypted; else CAL_ALLOW_HTTP=1."),
+]
 SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Use a built-in Cal.com with made-up data.")]
 
 FAILURES: dict[int, tuple[str, tuple[type[CalcomError], ...]]] = {
@@ -61,11 +67,23 @@ FAILURES: dict[int, tuple[str, tuple[type[CalcomError], ...]]] = {
 }
 """Exit codes, looked through in this order, so that the narrower kinds stand first."""
 
+OUTPUT_CLOSED = 141
+"""The exit code when whoever reads the output has gone; a shell reports the same for other programs."""
+
 EXIT_CODES = "Exit codes: " + "; ".join(
-    ["0 done", *(f"{code} {what}" for code, (what, _) in sorted(FAILURES.items())), "130 interrupted"]
+    [
+        "0 done",
+        *(f"{code} {what}" for code, (what, _) in sorted(FAILURES.items())),
+        "130 interrupted",
+        f"{OUTPUT_CLOSED} output closed",
+        "143 terminated",
+    ]
 )
 
-stderr: Console = Console(stderr=True, highlight=False, soft_wrap=True)
+NEW_KEY = (
+    "You can create an API key in Cal.com under Settings > Developer > API keys: "
+    "https://app.cal.com/settings/developer/api-keys"
+)
 
 
 @dataclass(frozen=True)
@@ -75,20 +93,36 @@ class Where:
     base_url: str | None = None
     api_key: str | None = None
     sandbox: bool = False
+    allow_http: bool = False
 
     def __repr__(self) -> str:
-        return f"Where({self.base_url!r}, '***', {self.sandbox})"
+        return f"Where({self.base_url!r}, '***', {self.sandbox}, {self.allow_http})"
 
 
-def where(context: typer.Context, base_url: str | None, api_key: str | None, sandbox: bool) -> Where:
+def where(
+    context: typer.Context, base_url: str | None, api_key: str | None, sandbox: bool, allow_http: bool = False
+) -> Where:
     """Options of the command, over those given before it."""
     outer: Where = context.obj or Where()
-    return Where(base_url or outer.base_url, api_key or outer.api_key, sandbox or outer.sandbox)
+    return Where(
+        base_url or outer.base_url,
+        api_key or outer.api_key,
+        sandbox or outer.sandbox,
+        allow_http or outer.allow_http,
+    )
 
 
 def config_of(place: Where) -> Config:
     """The settings that the environment gives, at the address that the options give."""
-    return Config.from_env(**({"base_url": place.base_url} if place.base_url else {}))
+    address = {"base_url": place.base_url} if place.base_url else {}
+    allow_http = place.allow_http or Config.from_env(base_url=BASE_URL).allow_http
+    config = Config.from_env(**address, allow_http=True)
+    if sends_in_clear(config.base_url) and not allow_http:
+        raise ConfigError(
+            f"{config.base_url} would send the API key unencrypted. Use https://, or allow it with --allow-http or "
+            "CAL_ALLOW_HTTP=1"
+        )
+    return config
 
 
 @asynccontextmanager
@@ -98,9 +132,15 @@ async def connect(
     *,
     limiter: Limiter | None = None,
     credentials: Credentials | str | None = None,
+    announce_waits: bool = True,
     **more: Any,
 ) -> AsyncIterator[Calcom]:
-    """A client, open, with the built-in sandbox behind it if that is what was asked for; `more` goes to `Calcom`."""
+    """A client, open, with the built-in sandbox behind it if that is what was asked for; `more` goes to `Calcom`.
+
+    `announce_waits=False` is for a command that shows the waits for the rate limit itself.
+    """
+    if announce_waits:
+        limiter = AnnouncingLimiter(TokenBucket() if limiter is None else limiter)
     settings: dict[str, Any] = {"on_event": on_event, "limiter": limiter, **more}
     if place.sandbox:
         if place.base_url:
@@ -114,7 +154,9 @@ async def connect(
     config = config_of(place)
     credentials = credentials or place.api_key
     if not (credentials or config.api_key):
-        raise ConfigError("no API key: give --api-key, or set CAL_API_KEY, or try things out with --sandbox")
+        raise ConfigError(
+            f"no API key: give --api-key, or set CAL_API_KEY, or try things out with --sandbox. {NEW_KEY}"
+        )
     async with Calcom(credentials, config=config, **settings) as cal:
         yield cal
 
@@ -149,41 +191,89 @@ async def knock(cal: Calcom) -> None:
     writer.close()
 
 
+class StoppedError(BaseException):
+    """A signal has ended the command."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 def run(main: Coroutine[Any, Any, T], *, left_behind: Callable[[], str] = str) -> T:
-    """Run to the end; a failure or Ctrl-C becomes one message on stderr and an exit code.
+    """Run to the end; a failure, Ctrl-C or SIGTERM becomes one message on stderr and an exit code.
 
     `left_behind` adds what is there all the same, and how to go on.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _logs_on_stderr():
         for kind in (IncompleteListWarning, StalenessWarning):
             warnings.simplefilter("always", kind)
         warnings.showwarning = lambda message, *_, **__: say("[yellow]warning:[/]", message)
         try:
-            return asyncio.run(main)
+            return asyncio.run(_until_stopped(main))
         except KeyboardInterrupt:
             say("[yellow]interrupted.[/]", left_behind())
             raise typer.Exit(130) from None
+        except StoppedError as stop:
+            say("[yellow]terminated.[/]", left_behind())
+            raise typer.Exit(128 + stop.number) from None
         except CalcomError as error:
             fail(error, left_behind())
 
 
+async def _until_stopped(main: Coroutine[Any, Any, T]) -> T:
+    """Let SIGTERM, and the SIGHUP of a closed terminal, cancel the task as Ctrl-C does, so that it cleans up."""
+    task, loop, received = asyncio.current_task(), asyncio.get_running_loop(), list[int]()
+    assert task is not None
+
+    def stop(number: int) -> None:
+        received.append(number)
+        task.cancel()
+
+    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    for number in numbers:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
+            with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
+                loop.add_signal_handler(number, stop, number)
+    try:
+        return await main
+    except asyncio.CancelledError:
+        if received:
+            raise StoppedError(received[0]) from None
+        raise
+
+
+class _OnStderr(logging.Handler):
+    """Log records as messages of the command, since without a handler Python would print them as they are."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say("[yellow]warning:[/]", *self.format(record).splitlines())
+
+
+@contextmanager
+def _logs_on_stderr() -> Iterator[None]:
+    handler = _OnStderr(logging.WARNING)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
 def fail(error: CalcomError, left_behind: str = "") -> NoReturn:
     """Say what went wrong, with the notes that the error was given, and leave with the code of its kind."""
-    say("[red]error:[/]", "\n".join(filter(None, [str(error), *getattr(error, "__notes__", ()), left_behind])))
+    say("[red]error:[/]", *told(error), *filter(None, [left_behind]))
     raise typer.Exit(code_of(error)) from None
+
+
+def told(error: CalcomError) -> list[str]:
+    """The lines that explain an error: its message, its notes, and what to do about a wrong API key."""
+    lines = [str(error), *getattr(error, "__notes__", ())]
+    # A used-up booking limit of an event type is a 401 as well.
+    if isinstance(error, UnauthorizedError) and not error.message.endswith("_limit_reached"):
+        lines.append(f"Check the API key (--api-key or CAL_API_KEY). {NEW_KEY}")
+    return lines
 
 
 def code_of(error: BaseException | None) -> int:
     """The exit code of a failure; 1 for one that is a bug of ours."""
     return next((code for code, (_, kinds) in FAILURES.items() if isinstance(error, kinds)), 1)
-
-
-def say(label: str, text: object) -> None:
-    """One message on stderr; brackets in `text` are no markup."""
-    stderr.print(label, end=" ")
-    stderr.print(str(text), markup=False)
-
-
-def print_json(value: object) -> None:
-    """A value as JSON on stdout, in colour on a terminal."""
-    Console().print_json(msgspec.json.encode(value).decode())

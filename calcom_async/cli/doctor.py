@@ -15,12 +15,12 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 import typer
 from aiohttp import ClientSession, TraceConfig, TraceRequestEndParams, TraceRequestStartParams
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from calcom_async import __version__
 from calcom_async.cli.connection import (
+    AllowHttpOption,
     ApiKeyOption,
     BaseUrlOption,
     SandboxOption,
@@ -28,10 +28,10 @@ from calcom_async.cli.connection import (
     code_of,
     connect,
     knock,
-    print_json,
     run,
     where,
 )
+from calcom_async.cli.terminal import line, print_json, stdout
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, ForbiddenError, NotFoundError
 from calcom_async.events import Event
@@ -74,12 +74,13 @@ def doctor(
     base_url: BaseUrlOption = None,
     api_key: ApiKeyOption = None,
     sandbox: SandboxOption = False,
+    allow_http: AllowHttpOption = False,
 ) -> None:
     """Check key, clock, versions, limit and latency, and count what the key can see.
 
     Costs eight requests and changes nothing. Ends with 0, or with the code of the first failure; a warning is none.
     """
-    findings = run(_examine(where(context, base_url, api_key, sandbox)))
+    findings = run(_examine(where(context, base_url, api_key, sandbox, allow_http)))
     if json:
         print_json(findings)
     else:
@@ -236,5 +237,5 @@ class Stopwatch:
 def _print_lines(findings: Sequence[Finding]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     for one in findings:
-        table.add_row(Text(one.state, STYLES[one.state]), one.name, Text(one.text))
-    Console().print(table)
+        table.add_row(Text(one.state, STYLES[one.state]), one.name, Text(line(one.text)))
+    stdout().print(table)

@@ -16,6 +16,7 @@ import typer
 from calcom_async.cli.board import Board
 from calcom_async.cli.connection import (
     SECONDS_TO_CONNECT,
+    AllowHttpOption,
     ApiKeyOption,
     BaseUrlOption,
     SandboxOption,
@@ -26,10 +27,9 @@ from calcom_async.cli.connection import (
     knock,
     needed,
     run,
-    say,
-    stderr,
     where,
 )
+from calcom_async.cli.terminal import say, stderr
 from calcom_async.errors import (
     CalcomError,
     ConfigError,
@@ -95,13 +95,14 @@ def export_command(
     base_url: BaseUrlOption = None,
     api_key: ApiKeyOption = None,
     sandbox: SandboxOption = False,
+    allow_http: AllowHttpOption = False,
 ) -> None:
     """Write a list of the API into a file: each row once, whatever changes meanwhile.
 
     The name of the file tells the format: .jsonl, .csv or .parquet; .jsonl and .csv also with .gz or .zst. It ends with
     .part until the file is whole. Bookings come by their time of creation. Whatever ends a run, --resume goes on.
     """
-    place = where(context, base_url, api_key, sandbox)
+    place = where(context, base_url, api_key, sandbox, allow_http)
     try:
         filters = _filters(status, since, until)
         job = Job(thing, organization, team, user, filters, take)
@@ -134,7 +135,10 @@ def _export_one(
 
     async def main() -> Report:
         nonlocal sink
-        async with _limited(redis) as limiter, connect(place, board.on_event, limiter=limiter) as cal:
+        async with (
+            _limited(redis) as limiter,
+            connect(place, board.on_event, limiter=limiter, announce_waits=False) as cal,
+        ):
             source = job.source(cal)
             sink = open_sink(output, source.model, key=source.key, format=format)
             await knock(cal)
@@ -229,10 +233,11 @@ def _again(context: typer.Context, place: Where) -> str:
     for parameter in context.command.params:
         value = context.params[parameter.name or ""]
         name = next((option for option in parameter.opts if option.startswith("--")), "")
-        if parameter.name in {"resume", "api_key", "base_url", "sandbox"} or value == parameter.default:
+        if parameter.name in {"resume", "api_key", "base_url", "sandbox", "allow_http"} or value == parameter.default:
             continue
         words += [str(value)] if not name else [name] if value is True else [name, str(value)]
     where = ["--base-url", place.base_url] if place.base_url else []
+    where += ["--allow-http"] if place.allow_http else []
     return f"To go on: {shlex.join([*words, *where, '--resume'])}"
 
 
@@ -251,7 +256,13 @@ def _export_accounts(
     async def main() -> list[Outcome]:
         async with (
             _limited(redis) as limiter,
-            connect(place, board.on_event, limiter=limiter, credentials=accounts[0].credentials) as cal,
+            connect(
+                place,
+                board.on_event,
+                limiter=limiter,
+                credentials=accounts[0].credentials,
+                announce_waits=False,
+            ) as cal,
         ):
             await knock(cal)
             async with board.following(cal):

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from calcom_async.cli.connection import print_json
 from calcom_async.cli.spelling import operation_of
+from calcom_async.cli.terminal import line, print_json, stdout
 from calcom_async.client import Calcom
 from calcom_async.errors import InvalidRequestError
 from calcom_async.pages import Pages
@@ -75,11 +74,11 @@ def print_rows(rows: Sequence[Any], *, json: bool) -> None:
     if json:
         print_json(rows)
         return
-    console = Console()
+    console = stdout()
     columns = _columns(rows)
     table = Table(box=None, header_style="bold")
     for name in columns:
-        table.add_column(name)
+        table.add_column(Text(line(name)))
     for row in rows:
         fields = row if isinstance(row, dict) else {"value": row}
         table.add_row(*(_cell(fields.get(name)) for name in columns))
@@ -98,5 +97,5 @@ def _columns(rows: Sequence[Any]) -> list[str]:
 
 
 def _cell(value: Any) -> Text:
-    # Text comes from strangers: what looks like markup in it is none.
-    return Text("" if value is None else str(value))
+    # Untrusted text: no markup, and one line, since a line end would look like another row.
+    return Text("" if value is None else line(value))

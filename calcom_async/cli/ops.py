@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from calcom_async.cli.connection import print_json
+from calcom_async.cli.terminal import echo, print_json, say
 
 if TYPE_CHECKING:
     from calcom_async.sandbox.catalog import Operation
@@ -24,7 +24,7 @@ def ops(
     """
     wanted = [(one, ways) for one, ways in spellings() if _mentions(word.casefold(), one, ways)]
     if not wanted:
-        typer.echo(f"no operation has {word!r} in its path or spelling", err=True)
+        say("[red]error:[/]", f"no operation has {word!r} in its path or spelling")
         raise typer.Exit(2)
     _print_json(wanted) if json else _print_lines(wanted)
 
@@ -60,4 +60,4 @@ def _print_lines(rows: Rows) -> None:
     width = max(len(one.path) for one, _ in rows)
     for one, ways in rows:
         for way in ways or [f'cal.request("{one.verb}", ...)']:
-            typer.echo(f"{one.verb:<6} {one.path:<{width}}  {way}")
+            echo(f"{one.verb:<6} {one.path:<{width}}  {way}")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from calcom_async.cli.connection import stderr
+from calcom_async.cli.terminal import echo, say, stderr
 
 
 def sandbox(
@@ -40,11 +40,11 @@ def sandbox(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with server:
-            typer.echo(f"export CAL_API_URL={server.url} CAL_API_KEY={server.api_key}")
+            echo(f"export CAL_API_URL={server.url} CAL_API_KEY={server.api_key}")
             stderr.print(f"{bookings:,} bookings, {limit} calls in {window:g} s; Ctrl-C ends it.")
             threading.Event().wait()
     except OSError as error:
-        stderr.print(f"[red]error:[/] cannot listen on port {port}: {error.strerror}. Try --port 0")
+        say("[red]error:[/]", f"cannot listen on port {port}: {error.strerror}. Try --port 0")
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         stderr.print("stopped")

@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from calcom_async.cli.connection import (
     EXIT_CODES,
+    AllowHttpOption,
     ApiKeyOption,
     BaseUrlOption,
     SandboxOption,
@@ -24,11 +24,10 @@ from calcom_async.cli.connection import (
     connect,
     fail,
     knock,
-    print_json,
     run,
-    say,
     where,
 )
+from calcom_async.cli.terminal import echo, print_json, say, stdout
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, InvalidRequestError
 from calcom_async.models.slots import Slot
@@ -70,12 +69,13 @@ def show(
     base_url: BaseUrlOption = None,
     api_key: ApiKeyOption = None,
     sandbox: SandboxOption = False,
+    allow_http: AllowHttpOption = False,
 ) -> None:
     """Show the free times of a week: a column for each day, a row for each hour, minutes in between.
 
     calcom-async slots show ana/thirty --time-zone Europe/Rome
     """
-    place = where(context, base_url, api_key, sandbox)
+    place = where(context, base_url, api_key, sandbox, allow_http)
     try:
         target = event_named(event, team=team, organization=organization) | {"duration": duration}
         first = None if start is None else _day(start)
@@ -158,7 +158,7 @@ def check_year(day: date) -> None:
 
 
 def _print_weeks(event: str, found: list[Slot], dates: list[date], zone: ZoneInfo) -> None:
-    console = Console()
+    console = stdout()
     name = f"event type {event}" if event.isdecimal() else event
     free = [slot.start for slot in found if has_room(slot)]
     for begin in range(0, len(dates), WEEK.days):
@@ -214,12 +214,13 @@ def watch(
     base_url: BaseUrlOption = None,
     api_key: ApiKeyOption = None,
     sandbox: SandboxOption = False,
+    allow_http: AllowHttpOption = False,
 ) -> None:
     """Say what is free, then print a line for each time that opens (+) or closes (-), until Ctrl-C.
 
     calcom-async slots watch ana/thirty ana/sixty --every 30
     """
-    place = where(context, base_url, api_key, sandbox)
+    place = where(context, base_url, api_key, sandbox, allow_http)
     try:
         targets = {event: event_named(event, team=team, organization=organization) for event in events}
         zone = None if time_zone is None else zone_named(time_zone)
@@ -237,7 +238,7 @@ def watch(
             async with aclosing(aiter(watcher)) as changes:
                 async for change in changes:
                     for line in _lines(change, days, shown):
-                        typer.echo(line)
+                        echo(line)
 
     run(main())
 

@@ -11,15 +11,15 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 from urllib.parse import urlsplit
 
-import msgspec
 import typer
 
 from calcom_async.cli.connection import (
     EXIT_CODES,
     SECONDS_TO_CONNECT,
+    AllowHttpOption,
     ApiKeyOption,
     BaseUrlOption,
     SandboxOption,
@@ -29,10 +29,9 @@ from calcom_async.cli.connection import (
     fail,
     knock,
     run,
-    say,
-    stderr,
     where,
 )
+from calcom_async.cli.terminal import echo, line, print_json, say, stderr
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, ConfigError, InvalidRequestError
 from calcom_async.models.webhooks import WEBHOOK_TRIGGERS
@@ -71,7 +70,7 @@ def verify_file(
         event = parse(body, content_type)
     except CalcomError as error:
         fail(error)
-    typer.echo(f"{event.trigger or 'no trigger'} {event.key or 'no key: a repeat cannot be told from another event'}")
+    echo(f"{event.trigger or 'no trigger'} {event.key or 'no key: a repeat cannot be told from another event'}")
 
 
 def _content(file: Path) -> bytes:
@@ -109,13 +108,14 @@ def listen(
     base_url: BaseUrlOption = None,
     api_key: ApiKeyOption = None,
     sandbox: SandboxOption = False,
+    allow_http: AllowHttpOption = False,
 ) -> None:
     """Print webhook deliveries as they come, until Ctrl-C.
 
     With a Cal.com on this machine, such as a sandbox, the webhook is created and in the end deleted. Any other needs a
     public address that leads here; what to register is then told, and no API key is needed.
     """
-    place = where(context, base_url, api_key, sandbox)
+    place = where(context, base_url, api_key, sandbox, allow_http)
     try:
         given = secret_env or (SECRET if os.environ.get(SECRET) else None)
         ear = Ear(
@@ -170,19 +170,21 @@ class Ear:
     forward: str | None
     triggers: list[str]
     show: Callable[[WebhookEvent[Any]], None]
+    _failures: asyncio.Queue[OSError] = field(default_factory=asyncio.Queue)
 
     async def listen_near(self, place: Where) -> None:
         """Listen to a Cal.com that reaches this machine: with a webhook of our own, for as long as we listen."""
         async with connect(place) as cal, self._open() as url:
             await knock(cal)
-            webhook = await cal.webhooks.ensure(url, self.triggers, secret=self.secret)
+            webhook = None
             try:
+                webhook = await cal.webhooks.ensure(url, self.triggers, secret=self.secret)
                 say("[green]listening[/]", f"at {url}; Ctrl-C ends it, and deletes the webhook")
                 if place.sandbox:
                     say("try this", f"in another shell: {_booking_at(cal.config.base_url)}")
-                await asyncio.Event().wait()
+                await self._output_closed()
             finally:
-                await _delete(cal, webhook.id)
+                await _delete(cal, url, webhook.id if webhook else None)
 
     async def listen_far(self) -> None:
         """Listen to a Cal.com that does not: somebody has to lead it here."""
@@ -196,7 +198,17 @@ class Ear:
             }
             for name, value in to_register.items():
                 stderr.print(f"  {name:<8} {value}", markup=False)
-            await asyncio.Event().wait()
+            await self._output_closed()
+
+    async def _output_closed(self) -> NoReturn:
+        """Wait until a line could not be printed; a handler that raises does not end the receiver."""
+        raise await self._failures.get()
+
+    def _show(self, event: WebhookEvent[Any]) -> None:
+        try:
+            self.show(event)
+        except OSError as error:
+            self._failures.put_nowait(error)
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[str]:
@@ -204,7 +216,7 @@ class Ear:
         from aiohttp import ClientSession, ClientTimeout, web
 
         router = Router()
-        router.on_any(self.show)
+        router.on_any(self._show)
         receiver = Receiver(router, secrets=self.secret)
         async with ClientSession(timeout=ClientTimeout(total=SECONDS_TO_FORWARD)) as session:
 
@@ -251,13 +263,22 @@ async def _pass_on(session: ClientSession, url: str, headers: Mapping[str, str],
         say("[yellow]not forwarded:[/]", str(error) or f"no answer in {SECONDS_TO_FORWARD:g} s")
 
 
-async def _delete(cal: Calcom, webhook_id: str) -> None:
-    """Leave no webhook behind; what cannot be done soon is told, for Ctrl-C shall end it."""
+async def _delete(cal: Calcom, url: str, webhook_id: str | None) -> None:
+    """Delete the webhook; without its id, because its creation was interrupted, the one with our URL.
+
+    Deleting has a time limit, since the command has to end soon.
+    """
     try:
         async with asyncio.timeout(SECONDS_TO_CONNECT):
-            await cal.webhooks.delete(webhook_id)
+            ids = (
+                [webhook_id]
+                if webhook_id
+                else [one.id async for one in cal.webhooks.list() if one.subscriber_url == url]
+            )
+            for id in ids:
+                await cal.webhooks.delete(id)
     except (CalcomError, TimeoutError) as error:
-        say("[yellow]warning:[/]", f"webhook {webhook_id} could not be deleted: {error or 'no answer'}")
+        say("[yellow]warning:[/]", f"could not delete webhook {webhook_id or url}: {str(error) or 'no answer'}")
 
 
 def _booking_at(base_url: str) -> str:
@@ -270,9 +291,8 @@ def _booking_at(base_url: str) -> str:
 def _print_line(event: WebhookEvent[Any]) -> None:
     title = getattr(event.payload, "title", None)
     told = [f"{datetime.now().astimezone():%H:%M:%S}", event.trigger or "no trigger", title, event.uid]
-    # Text comes from strangers: it must not steer the terminal.
-    typer.echo("  ".join("".join(filter(str.isprintable, part)) for part in told if part))
+    echo("  ".join(line(part) for part in told if part))
 
 
 def _print_json(event: WebhookEvent[Any]) -> None:
-    typer.echo(msgspec.json.encode(event.raw).decode())
+    print_json(event.raw, compact=True)

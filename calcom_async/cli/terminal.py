@@ -1,0 +1,106 @@
+"""Output of the command line. Everything that a command prints passes through this file.
+
+Texts of the server, of webhook deliveries and of files are untrusted: they could move the cursor, rename the window or
+forge a line. `SafeConsole` and `echo` remove what a terminal would obey, and `print_json` escapes it. Print with
+`echo`, `say`, `stdout()` and `stderr`, also in `export` and its progress; `tests/test_cli_terminal.py` holds the rule.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import typer
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.highlighter import JSONHighlighter
+from rich.segment import Segment
+from rich.text import Text
+
+_INVISIBLE = (
+    "\x00-\x09\x0b-\x1f\x7f-\x9f"  # C0 without the line feed, DEL and C1
+    "\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # direction, separators, zero width
+    "\U000e0000-\U000e007f\ud800-\udfff"  # tags, lone surrogates
+)
+UNSAFE: re.Pattern[str] = re.compile(f"[{_INVISIBLE}]")
+"""Characters that no output contains. Joiners stay, since emoji and several scripts need them."""
+_BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
+
+
+def line(text: object) -> str:
+    """Text as one line without control characters."""
+    return UNSAFE.sub("", _BREAKS.sub(" ", str(text)))
+
+
+class SafeConsole(Console):
+    """A console that removes control characters from every text; those of rich itself stay."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render to segments, whose texts are safe."""
+        for segment in super().render(renderable, options):
+            if segment.control or not UNSAFE.search(segment.text):
+                yield segment
+            else:
+                yield Segment(UNSAFE.sub("", segment.text), segment.style)
+
+    def on_broken_pipe(self) -> None:
+        """Let `output_closed` end the command, as for every other output."""
+        raise BrokenPipeError
+
+
+stderr: Console = SafeConsole(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+
+def stdout() -> Console:
+    """A console for standard output, as wide as the terminal is now."""
+    return SafeConsole(highlight=False, emoji=False)
+
+
+def say(label: str, *lines: object) -> None:
+    """Print a message on stderr. Brackets in `label` are markup, and none in `lines`."""
+    stderr.print(label, end=" ")
+    stderr.print("\n".join(map(line, lines)), markup=False)
+
+
+def echo(text: object) -> None:
+    """Print one line on stdout."""
+    typer.echo(line(text))
+
+
+def print_json(value: object, *, compact: bool = False) -> None:
+    """Print a value as JSON on stdout, in color on a terminal. What a terminal would obey is escaped."""
+    encoded = msgspec.json.encode(value)
+    text = UNSAFE.sub(_escaped, (encoded if compact else msgspec.json.format(encoded, indent=2)).decode())
+    if "utf" not in str(getattr(sys.stdout, "encoding", "")).lower():
+        text = re.sub(r"[^\x00-\x7f]", _escaped, text)
+    console = stdout()
+    if console.is_terminal:
+        console.print(JSONHighlighter()(Text(text)), soft_wrap=True)
+    else:
+        typer.echo(text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+def tolerate_encodings() -> None:
+    """Print a character that the encoding of the output lacks as an escape instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure: Any = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")
+
+
+def discard_output() -> None:
+    """Send what is still in the buffers nowhere, so that the interpreter can exit without an error."""
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a file descriptor is needed
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            try:
+                stream.flush()
+            except OSError:
+                os.dup2(nowhere.fileno(), stream.fileno())
