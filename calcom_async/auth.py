@@ -13,17 +13,20 @@ from calcom_async.errors import (
     ApiError,
     ConfigError,
     DecodeError,
+    InvalidRequestError,
     TokenExpiredError,
     TransportError,
     UnauthorizedError,
 )
+from calcom_async.events import log
 from calcom_async.models._base import SecretModel
-from calcom_async.models.oauth import ManagedUserTokens, OAuth2Tokens
-from calcom_async.wire import Request, Response, decode, encode, fill, read
+from calcom_async.secret import Hidden, Secret
+from calcom_async.wire import Request, Response, decode, encode, fill, moment
 
 Send = Callable[[Request], Awaitable[Response]]
 
 SOON = timedelta(seconds=30)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Credentials(Protocol):
@@ -51,14 +54,8 @@ class Credentials(Protocol):
         """Wait for a renewal in flight: a token that was paid for must be stored."""
 
 
-def _fingerprint(secret: str) -> str:
-    return sha256(secret.encode()).hexdigest()[:16]
-
-
-def _header_value(text: str, what: str) -> str:
-    if not text or not text.isascii() or not text.isprintable() or " " in text:
-        raise ConfigError(f"{what} must be one word of ASCII text, without spaces or line ends; what was given is not")
-    return text
+def _fingerprint(secret: Secret) -> str:
+    return sha256(secret.reveal().encode()).hexdigest()[:16]
 
 
 class ApiKey:
@@ -66,16 +63,23 @@ class ApiKey:
 
     budget = 120
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str | Secret) -> None:
+        key = Secret(key)
         self.replace(key)
 
     def __repr__(self) -> str:
         return "ApiKey('***')"
 
-    def replace(self, key: str) -> None:
+    def replace(self, key: str | Secret) -> None:
         """Go on with another key, for all clients that hold this object: the old one was refreshed."""
-        self.headers: Mapping[str, str] = {"Authorization": "Bearer " + _header_value(key, "the API key")}
+        key = Secret(key)
+        self._key = key.checked("the API key", in_header=True)
         self.fingerprint: str = _fingerprint(key)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The bearer header with the present key."""
+        return {"Authorization": "Bearer " + self._key.reveal()}
 
     async def refresh_soon(self, send: Send) -> None:
         """A key is not renewed."""
@@ -93,11 +97,16 @@ class PlatformClient(ApiKey):
 
     budget = 500
 
-    def __init__(self, client_id: str, secret: str) -> None:
-        self.client_id: str = _header_value(client_id, "the client id")
-        secret = _header_value(secret, "the client secret")
-        self.headers: Mapping[str, str] = {"x-cal-client-id": client_id, "x-cal-secret-key": secret}
-        self.fingerprint: str = _fingerprint(client_id)
+    def __init__(self, client_id: str | Secret, secret: str | Secret) -> None:
+        client_id, secret = Secret(client_id), Secret(secret)  # the two may have been mixed up
+        self._key = secret.checked("the client secret", in_header=True)
+        self.client_id: str = client_id.checked("the client id", in_header=True).reveal()
+        self.fingerprint = _fingerprint(client_id)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The two headers of a platform client."""
+        return {"x-cal-client-id": self.client_id, "x-cal-secret-key": self._key.reveal()}
 
     def __repr__(self) -> str:
         return f"PlatformClient({self.client_id!r}, '***')"
@@ -128,47 +137,61 @@ class AccessToken:
 
     def __init__(
         self,
-        access: str,
-        refresh: str | None = None,
+        access: str | Secret,
+        refresh: str | Secret | None = None,
         *,
         client_id: str | None = None,
-        client_secret: str | None = None,
+        client_secret: str | Secret | None = None,
         oauth2: bool = False,
-        expires_at: datetime | None = None,
+        expires_at: datetime | str | None = None,
         on_renewed: Callable[[Tokens], object] | None = None,
     ) -> None:
+        access, refresh, client_secret = Secret(access), _secret_or_none(refresh), _secret_or_none(client_secret)
         if refresh and not (client_id and (client_secret or oauth2)):
             raise ConfigError("to renew an access token, give client_id and client_secret beside the refresh token")
-        if expires_at is not None and expires_at.tzinfo is None:
-            raise ConfigError("expires_at has no time zone; datetime.fromtimestamp(..., tz=UTC) gives one")
+        if not isinstance(client_id, str | None):
+            raise ConfigError(f"client_id must be a text (str), not {type(client_id).__name__}")
+        try:
+            self._expires_at = None if expires_at is None else moment(expires_at, "expires_at")
+        except InvalidRequestError as error:
+            raise ConfigError(str(error)) from None
         self.client_id: str = client_id or ""
-        self.client_secret = client_secret
+        self.client_secret: Secret | None = client_secret.checked("the client secret") if client_secret else None
         self.oauth2 = oauth2
         self.on_renewed = on_renewed
-        access = _header_value(access, "the access token")
-        self.tokens: Tokens = Tokens(access=access, refresh=refresh, expires_at=expires_at)
+        self._access = access.checked("the access token", in_header=True)
+        self._refresh: Secret | None = refresh.checked("the refresh token") if refresh else None
         self._renewal: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        return f"AccessToken('***', oauth2={self.oauth2}, expires_at={self.tokens.expires_at})"
+        return f"AccessToken('***', oauth2={self.oauth2}, expires_at={self._expires_at})"
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_renewal": None}
 
     @property
+    def tokens(self) -> Tokens:
+        """The present pair of tokens."""
+        return Tokens(
+            access=self._access.reveal(),
+            refresh=self._refresh.reveal() if self._refresh else None,
+            expires_at=self._expires_at,
+        )
+
+    @property
     def headers(self) -> Mapping[str, str]:
         """The bearer header with the present token."""
-        return {"Authorization": f"Bearer {self.tokens.access}"}
+        return {"Authorization": "Bearer " + self._access.reveal()}
 
     @property
     def fingerprint(self) -> str:
         """The present token's; the server counts each token apart."""
-        return _fingerprint(self.tokens.access)
+        return _fingerprint(self._access)
 
     async def refresh_soon(self, send: Send) -> None:
         """Renew an OAuth2 token in its last 30 s; if that fails while it still works, go on with it."""
-        end = self.tokens.expires_at
-        if not (self.oauth2 and self.tokens.refresh and end) or datetime.now(UTC) < end - SOON:
+        end = self._expires_at
+        if not (self.oauth2 and self._refresh and end) or datetime.now(UTC) < end - SOON:
             return
         try:
             await self._renew_once(send)
@@ -184,7 +207,7 @@ class AccessToken:
                 await self._renew_once(send)
             return True
         expired = isinstance(refusal, TokenExpiredError) or (self.oauth2 and refusal.code is not None)
-        if not expired or not self.tokens.refresh:
+        if not expired or not self._refresh:
             return False
         await self._renew_once(send)
         return True
@@ -203,32 +226,81 @@ class AccessToken:
         await asyncio.shield(task)
 
     async def _renew(self, send: Send) -> None:
+        """Renew the pair. What the response holds of it is kept and reported before anything about it can fail."""
         response = await send(self._renewal_request())
-        self.tokens = self._pair(response)
+        pair = _Pair(response, oauth2=self.oauth2)
+        if not (pair.access or pair.refresh):
+            raise DecodeError("the response to the renewal of the access token has no token. Check the base URL")
+        self._access = pair.access or self._access
+        self._refresh = pair.refresh or self._refresh
+        self._expires_at = pair.expires_at
         if self.on_renewed:
             stored = self.on_renewed(self.tokens)
             if inspect.isawaitable(stored):
                 await stored
-
-    def _pair(self, response: Response) -> Tokens:
-        pair = decode(OAuth2Tokens, response.body) if self.oauth2 else read(ManagedUserTokens, response)
-        if not (pair and pair.access_token):
-            raise DecodeError("the renewal of the access token was answered without a token; is the base URL right?")
-        if not self.oauth2:
-            end = pair.access_expires if pair.access_token_expires_at else None
-        else:
-            end = datetime.now(UTC) + timedelta(seconds=pair.expires_in) if pair.expires_in else None
-        return Tokens(access=pair.access_token, refresh=pair.refresh_token or self.tokens.refresh, expires_at=end)
+        if not pair.access:
+            raise DecodeError("the response to the renewal has no access token that can be sent in a header")
 
     def _renewal_request(self) -> Request:
+        secret = self.client_secret
         if self.oauth2:
-            body = {"client_id": self.client_id, "grant_type": "refresh_token", "refresh_token": self.tokens.refresh}
-            if self.client_secret:
-                body["client_secret"] = self.client_secret
-            return Request(method="POST", template="/auth/oauth2/token", path="/auth/oauth2/token", body=encode(body))
-        headers = {"x-cal-secret-key": self.client_secret or ""}
-        template = "/oauth/{}/refresh"
-        body = {"refreshToken": self.tokens.refresh}
+            body = {"client_id": self.client_id, "grant_type": "refresh_token", "refresh_token": self._refresh}
+            return Request(
+                method="POST",
+                template="/auth/oauth2/token",
+                path="/auth/oauth2/token",
+                body=encode(body | ({"client_secret": secret} if secret else {})),
+            )
         return Request(
-            method="POST", template=template, path=fill(template, [self.client_id]), headers=headers, body=encode(body)
+            method="POST",
+            template="/oauth/{}/refresh",
+            path=fill("/oauth/{}/refresh", [self.client_id]),
+            headers={"x-cal-secret-key": secret.reveal() if secret else ""},
+            body=encode({"refreshToken": self._refresh}),
         )
+
+
+class _Pair:
+    """The tokens in a response to a renewal; what is no token or no time is None, and costs the others nothing."""
+
+    def __init__(self, response: Response, *, oauth2: bool) -> None:
+        found = Hidden(_fields(response, oauth2=oauth2))
+        access, refresh = ("access_token", "refresh_token") if oauth2 else ("accessToken", "refreshToken")
+        self.access = _usable(Secret(found.reveal().get(access)), in_header=True)
+        self.refresh = _usable(Secret(found.reveal().get(refresh)))
+        lifetime, end = [found.reveal().get(name) for name in ("expires_in", "accessTokenExpiresAt")]
+        self.expires_at = _after(datetime.now(UTC), lifetime) if oauth2 else _after(EPOCH, end, 1000)
+
+
+def _fields(response: Response, *, oauth2: bool) -> Any:
+    try:
+        found = Hidden(decode(Any, response.body))
+    except DecodeError as error:
+        problem = str(error)
+    else:
+        if not oauth2:
+            found = Hidden(found.reveal().get("data") if isinstance(found.reveal(), dict) else None)
+        return found.reveal() if isinstance(found.reveal(), dict) else {}
+    raise DecodeError(f"renewal of the access token: {problem}")
+
+
+def _usable(token: Secret, *, in_header: bool = False) -> Secret | None:
+    try:
+        return token.checked("the token", in_header=in_header)
+    except ConfigError:
+        return None
+
+
+def _after(start: datetime, units: Any, per_second: int = 1) -> datetime | None:
+    """The time so many units after the start; None for what is no time."""
+    if not isinstance(units, int | float) or units <= 0:
+        return None
+    try:
+        return start + timedelta(seconds=units / per_second)
+    except (OverflowError, ValueError):
+        log.warning("the renewed access token has an unreadable expiry; it is renewed when the server rejects it")
+        return None
+
+
+def _secret_or_none(text: str | Secret | None) -> Secret | None:
+    return None if text is None or text == "" else Secret(text)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack, overload
 from weakref import WeakValueDictionary
 
 import msgspec
 
 from calcom_async import __version__
 from calcom_async.auth import ApiKey, Credentials
-from calcom_async.config import Config
-from calcom_async.errors import ConfigError
+from calcom_async.config import Config, guarded
+from calcom_async.errors import ConfigError, DecodeError
 from calcom_async.events import Event, Observer
 from calcom_async.free_request import free_request
 from calcom_async.limiter import DEFAULT, Limiter, TokenBucket
 from calcom_async.middleware import RetryBudget, authorized, limited, observed, retrying
-from calcom_async.resources._base import Channel
+from calcom_async.resources._base import Channel, named
+from calcom_async.secret import Hidden, Secret
 from calcom_async.transport import Transport
-from calcom_async.wire import read_whole
+from calcom_async.wire import Request, Response, read_whole
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -72,6 +73,8 @@ class Calcom:
         async with Calcom("cal_live_...") as cal:
             me = await cal.me.get()
 
+    In a notebook: `cal = await Calcom("cal_live_...").open()`, and `await cal.aclose()` at the end.
+
     `credentials` are an API key, an `ApiKey`, an `AccessToken` or a `PlatformClient`; without them the key comes from
     `config`. Without a `config`, it is `Config.from_env()`: `CAL_API_KEY` and `CAL_API_URL` of the environment.
     Further keywords are fields of `Config`. A `session` of yours is used and never closed. Give several clients one
@@ -81,7 +84,7 @@ class Calcom:
 
     def __init__(
         self,
-        credentials: Credentials | str | None = None,
+        credentials: Credentials | Secret | str | None = None,
         *,
         config: Config | None = None,
         session: aiohttp.ClientSession | None = None,
@@ -90,6 +93,8 @@ class Calcom:
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         **config_fields: Any,
     ) -> None:
+        credentials, config_fields = _wrapped(credentials), guarded(config_fields)
+        _check_arguments(config, session, limiter, on_event)
         self.config: Config = _configured(config, config_fields)
         self.credentials: Credentials = _credentials(credentials, self.config)
         self.limiter: Limiter = limiter if limiter is not None else TokenBucket()
@@ -108,24 +113,46 @@ class Calcom:
         signs = authorized(limits, self.credentials, config.base_url)
         self._in_use[id(self.credentials)] = self.credentials
         repeats = retrying(signs, config, self._retry_budget, observer)
-        self._send = self._cache.over(repeats, self.credentials) if self._cache else repeats
+        self._send = self._at_home(self._cache.over(repeats, self.credentials) if self._cache else repeats)
         self._channel = Channel(self._send, observer, config.versions, config.priority)
+
+    def _at_home(self, send: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        """Check the event loop before anything that its calls share, such as the limiter, is touched."""
+        check_home = self._transport.check_home
+
+        def send_here(request: Request) -> Awaitable[Response]:
+            check_home()
+            return send(request)
+
+        return send_here
 
     def __repr__(self) -> str:
         return f"<Calcom {self.config.base_url} as {self.credentials!r}, {'open' if self.is_open else 'not open'}>"
 
-    async def __aenter__(self) -> Self:
+    def __reduce__(self) -> NoReturn:
+        raise ConfigError("a client cannot be pickled or copied. Create one in each process, from the same settings")
+
+    async def open(self) -> Self:
+        """Open the connections and return the client, as `async with` does; end with `await cal.aclose()`.
+
+        For notebooks and the REPL. In a program `async with` closes the client even after an error.
+        """
         if self._owns_transport:
             if self.is_open:
-                raise ConfigError("the client is open already; one `async with` is enough for many tasks")
+                raise ConfigError("the client is open already; opened once, it serves many tasks")
             await self._transport.open()
         return self
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
         """Close the connections, unless they are borrowed; a token renewal in flight is waited for."""
+        if self.is_open:
+            self._transport.check_home()
         for credentials in list(self._in_use.values()) if self._owns_transport else [self.credentials]:
             await credentials.aclose()
         if self._owns_transport:
@@ -136,11 +163,19 @@ class Calcom:
         """Whether requests can be sent."""
         return self._transport.is_open
 
-    def acting_as(self, credentials: Credentials | str) -> Calcom:
+    @property
+    def proxy(self) -> str | None:
+        """Address of the proxy that requests go through, without its password; None before the client is open."""
+        return self._transport.proxy
+
+    def acting_as(self, credentials: Credentials | Secret | str) -> Calcom:
         """A second client on the same connections with other credentials and so its own rate limit.
 
         It lives as long as this one and needs no `async with`.
         """
+        credentials = _wrapped(credentials)
+        if credentials is None:
+            raise ConfigError("acting_as needs credentials: an API key, a PlatformClient or an AccessToken")
         return self._twin(credentials=_credentials(credentials, self.config))
 
     def with_priority(self, priority: int) -> Calcom:
@@ -179,6 +214,7 @@ class Calcom:
         `version` is the `cal-api-version`; without it, what the path needs. `repeatable` says whether the call may be
         made again when its answer is lost: reads may, unless told otherwise. Errors are those of the typed methods.
         """
+        body = Hidden(body)
         request = free_request(
             method,
             path,
@@ -190,7 +226,11 @@ class Calcom:
             priority=self.config.priority,
         )
         response = await self._send(request)
-        return read_whole(response, request)
+        try:
+            return read_whole(response, request)
+        except DecodeError as error:
+            problem = named(error, request)
+        raise problem
 
     # What is more than one call: made of the resources below, with the same limits, repeats and errors.
 
@@ -451,18 +491,36 @@ def _cache(ttl: float | None) -> Cache | None:
     return Cache(ttl)
 
 
-def _credentials(given: Credentials | str | None, config: Config) -> Credentials:
-    if given is None:
-        given = config.api_key
+def _wrapped(credentials: Any) -> Any:
+    """Credentials, with everything that is no object made for them hidden: it may be a key in a wrong form."""
+    return credentials if credentials is None or hasattr(credentials, "fingerprint") else Secret(credentials)
+
+
+def _check_arguments(config: object, session: object, limiter: object, on_event: object) -> None:
+    if not isinstance(config, Config | None):
+        raise ConfigError(f"config must be a Config, not {type(config).__name__}")
+    if session is not None and not (hasattr(session, "request") and hasattr(session, "closed")):
+        raise ConfigError(f"session must be an aiohttp.ClientSession, not {type(session).__name__}")
+    if limiter is not None and not all(hasattr(limiter, name) for name in ("acquire", "settle", "snapshot")):
+        raise ConfigError(f"limiter must have the methods of Limiter, which {type(limiter).__name__} has not")
+    if on_event is not None and not callable(on_event):
+        raise ConfigError(f"on_event must be a function, not {type(on_event).__name__}")
+
+
+def _credentials(given: Credentials | Secret | str | None, config: Config) -> Credentials:
+    if given is None and config.api_key is not None:
+        given = Secret(config.api_key)
     if given is None:
         raise ConfigError(
             "no credentials: pass an API key to Calcom(), or set CAL_API_KEY in the environment "
             "(a config= of yours reads it when made by Config.from_env())"
         )
-    if isinstance(given, str):
+    if isinstance(given, str | Secret):
+        given = Secret(given)
+        if not given.holds_text():
+            raise ConfigError(
+                "credentials are a key as text, an ApiKey, a PlatformClient or an AccessToken, not "
+                f"{type(given.reveal()).__name__}"
+            )
         return ApiKey(given)
-    if not hasattr(given, "fingerprint"):
-        raise ConfigError(
-            f"credentials are a key as text, an ApiKey, a PlatformClient or an AccessToken, not {type(given).__name__}"
-        )
     return given

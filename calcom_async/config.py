@@ -5,28 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from ipaddress import ip_address
-from math import nan
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
 from calcom_async.errors import ConfigError
+from calcom_async.secret import Hidden, Secret
 
 BASE_URL = "https://api.cal.com/v2"
+
+SECRETS = ("api_key", "proxy", "base_url")
+"""Settings that may hold a secret; an address does where somebody writes a password into it."""
 
 AREAS = ("bookings", "event_types", "schedules", "slots")
 """Areas of the API whose paths need a `cal-api-version`."""
 
-_POSITIVE = (
-    "timeout",
-    "connect_timeout",
-    "deadline",
-    "keepalive",
-    "max_attempts",
-    "max_connections",
-    "max_response_bytes",
-)
+_POSITIVE = ("timeout", "connect_timeout", "deadline", "keepalive")
+_COUNTS = ("max_attempts", "max_connections", "max_response_bytes")
 _NOT_NEGATIVE = ("backoff_base", "backoff_cap", "retry_budget")
 _NOT_NEGATIVE_OR_NONE = ("max_wait", "cache_ttl")
 
@@ -39,10 +35,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     base_url: str = BASE_URL
     """Where the API lives, with or without `/v2`, with a path prefix if there is one. Plain http only to loopback."""
-    api_key: str | None = None
-    """The key to use when the client is given no credentials."""
+    api_key: str | Secret | None = None
+    """The key to use when the client is given no credentials; held as a `Secret`."""
     allow_http: bool = False
     """Permit plain http to other hosts than this machine. The key then travels in clear."""
+    proxy: str | Secret | None = None
+    """URL of an HTTP proxy for all requests, `http://user:password@proxy.example.com:3128`; held as a `Secret`.
+
+    None uses the proxy settings of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, or those of
+    the operating system), and never a proxy for this machine.
+    """
 
     timeout: float = 60.0
     """One attempt, from the moment it is sent to the last byte; waiting for the rate limit does not count."""
@@ -78,32 +80,50 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str = ""
 
     def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "base_url", _checked_url(self.base_url, allow_http=self.allow_http))
+        for name in SECRETS:
+            if getattr(self, name) is not None:
+                msgspec.structs.force_setattr(self, name, Secret(getattr(self, name)))
+        for name in SECRETS:
+            value = getattr(self, name)
+            if not (isinstance(value, Secret) and value.holds_text()) and (value is not None or name == "base_url"):
+                raise ConfigError(f"Config.{name} must be a text (str)")
+        if isinstance(self.proxy, Secret):
+            proxy_parts(self.proxy, "Config.proxy")
+        if not isinstance(self.allow_http, bool):
+            raise ConfigError(f"Config.allow_http must be True or False, not {self.allow_http!r:.80}")
+        msgspec.structs.force_setattr(self, "base_url", _checked_url(Secret(self.base_url), allow_http=self.allow_http))
         for name in _POSITIVE:
-            if not _number(getattr(self, name)) > 0:
-                raise ConfigError(f"Config.{name} must be a number above 0, not {getattr(self, name)!r}")
+            if not (_is_number(getattr(self, name)) and getattr(self, name) > 0):
+                raise ConfigError(f"Config.{name} must be a number above 0, not {getattr(self, name)!r:.80}")
+        for name in _COUNTS:
+            if not (_is_count(getattr(self, name)) and getattr(self, name) > 0):
+                raise ConfigError(f"Config.{name} must be a whole number above 0, not {getattr(self, name)!r:.80}")
         for name in _NOT_NEGATIVE:
-            if not _number(getattr(self, name)) >= 0:
-                raise ConfigError(f"Config.{name} must be a number from 0 on, not {getattr(self, name)!r}")
-        if self.rate_limit is not None and not _number(self.rate_limit) >= 1:
-            raise ConfigError(f"Config.rate_limit must be at least 1 a minute, not {self.rate_limit!r}")
+            if not (_is_number(getattr(self, name)) and getattr(self, name) >= 0):
+                raise ConfigError(f"Config.{name} must be a number from 0 on, not {getattr(self, name)!r:.80}")
+        if self.rate_limit is not None and not (_is_count(self.rate_limit) and self.rate_limit >= 1):
+            raise ConfigError(f"Config.rate_limit must be a whole number above 0, not {self.rate_limit!r:.80}")
         for name in _NOT_NEGATIVE_OR_NONE:
             value = getattr(self, name)
-            if value is not None and not _number(value) >= 0:
-                raise ConfigError(f"Config.{name} must be seconds from 0 on, or None, not {value!r}")
-        if _number(self.priority) != self.priority:
-            raise ConfigError(f"Config.priority must be a number, not {self.priority!r}")
+            if value is not None and not (_is_number(value) and value >= 0):
+                raise ConfigError(f"Config.{name} must be seconds from 0 on, or None, not {value!r:.80}")
+        if not _is_number(self.priority) or self.priority != self.priority:
+            raise ConfigError(f"Config.priority must be a number, not {self.priority!r:.80}")
+        if not isinstance(self.versions, Mapping):
+            raise ConfigError(f"Config.versions must be a mapping, not {type(self.versions).__name__}")
         for area, version in self.versions.items():
-            if area not in AREAS or not isinstance(version, str):
+            if area not in AREAS or not is_header_value(version):
                 raise ConfigError(
-                    f"Config.versions holds texts by area ({', '.join(AREAS)}), not {area!r}: {version!r}"
+                    f"Config.versions holds texts by area ({', '.join(AREAS)}), not {area!r:.80}: {version!r:.80}"
                 )
+        if self.user_agent != "" and not is_header_value(self.user_agent):
+            raise ConfigError("Config.user_agent must be printable ASCII text without white space around it")
 
     def __rich_repr__(self) -> Any:
         for name, default in zip(self.__struct_fields__, self.__struct_defaults__, strict=True):
             value = getattr(self, name)
             if value not in (default, {}) or name == "base_url":
-                yield name, "***" if name == "api_key" else value
+                yield name, str(value) if isinstance(value, Secret) else value
 
     def __repr__(self) -> str:
         return f"Config({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
@@ -114,12 +134,20 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
         `CAL_ALLOW_HTTP=1` sets `allow_http`.
         """
-        found = {
-            "api_key": os.environ.get("CAL_API_KEY"),
-            "base_url": os.environ.get("CAL_API_URL"),
+        overrides = guarded(overrides)
+        found: dict[str, Any] = {
+            "api_key": Secret(os.environ.get("CAL_API_KEY", "")),
+            "base_url": Secret(os.environ.get("CAL_API_URL", "")),
             "allow_http": _switch("CAL_ALLOW_HTTP"),
         }
-        return cls(**{name: value for name, value in found.items() if value} | overrides)
+        return cls(**{name: value for name, value in found.items() if value and value != Secret("")} | overrides)
+
+
+def guarded(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields with those that are secrets wrapped, for a function whose variables a traceback may show."""
+    return {
+        name: Secret(value) if name in SECRETS and isinstance(value, str) else value for name, value in fields.items()
+    }
 
 
 def _switch(variable: str) -> bool:
@@ -132,37 +160,72 @@ def _switch(variable: str) -> bool:
     raise ConfigError(f"{variable} must be 1 or 0, got {text!r}")
 
 
-def _number(value: Any) -> float:
-    """The value if it is a number, else what compares with nothing."""
-    return value if isinstance(value, int | float) else nan
+def is_header_value(value: object) -> bool:
+    """Whether a value can be sent in a header."""
+    return isinstance(value, str) and value.isascii() and value.isprintable() and value == value.strip() != ""
 
 
-def _checked_url(url: str, *, allow_http: bool) -> str:
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _checked_url(url: Secret, *, allow_http: bool) -> str:
     try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018 - it is read for its ValueError
-    except ValueError as error:
-        raise ConfigError(f"the base URL must look like {BASE_URL}; the given one is invalid: {error}") from None
+        parts = Hidden(urlsplit(url.reveal()))
+        parts.reveal().port  # noqa: B018 - it is read for its ValueError
+    except ValueError:
+        parts = Hidden(urlsplit(""))
     # What may hold a secret is refused before anything is quoted in a message.
-    if "@" in parts.netloc:
+    if "@" in parts.reveal().netloc:
         raise ConfigError("the base URL must not contain a user name or password")
-    if parts.query or parts.fragment:
+    if parts.reveal().query or parts.reveal().fragment:
         raise ConfigError("the base URL must not contain a query or fragment")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or " " in url:
-        raise ConfigError(f"the base URL must look like {BASE_URL}, got {url!r}")
-    if sends_in_clear(url) and not allow_http:
-        raise ConfigError(f"{url} would send the API key unencrypted: use https, or pass allow_http=True")
-    path = parts.path.rstrip("/")
-    return f"{parts.scheme}://{parts.netloc}{path if path.lower().endswith('/v2') else path + '/v2'}"
+    if "@" in url.reveal():
+        raise ConfigError(f"the base URL must look like {BASE_URL}")
+    plain, place = url.reveal(), parts.reveal()
+    if place.scheme not in {"http", "https"} or not place.hostname or " " in plain:
+        raise ConfigError(f"the base URL must look like {BASE_URL}, got {plain!r:.200}")
+    if not (plain.isascii() and plain.isprintable()):
+        raise ConfigError(
+            f"the base URL must be printable ASCII, got {plain!r:.200}. Write an international host as xn--..."
+        )
+    if sends_in_clear(plain) and not allow_http:
+        raise ConfigError(f"{plain} would send the API key unencrypted: use https, or pass allow_http=True")
+    path = place.path.rstrip("/")
+    return f"{place.scheme}://{place.netloc}{path if path.lower().endswith('/v2') else path + '/v2'}"
 
 
 def sends_in_clear(url: str) -> bool:
     """Whether requests to a base URL leave this machine without encryption."""
     parts = urlsplit(url)
-    return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
-def _is_loopback(host: str) -> bool:
+def proxy_parts(url: Secret, what: str) -> SplitResult:
+    """Take the URL of a proxy apart; `what` says in errors where it comes from. Never bind the result to a variable."""
+    url = url.checked(what)
+    shape = "it must look like http://proxy.example.com:3128"
+    try:
+        parts = Hidden(urlsplit(url.reveal() if "://" in url.reveal() else f"http://{url.reveal()}"))
+        port = parts.reveal().port
+    except ValueError:
+        port = -1
+    if port == -1:
+        raise ConfigError(f"{what} is not a URL; {shape}")
+    scheme, host = parts.reveal().scheme, parts.reveal().hostname
+    if scheme.startswith("socks"):
+        raise ConfigError(f"{what} is a SOCKS proxy, which is not supported; {shape}")
+    if scheme not in {"http", "https"} or not host or not (url.reveal().isascii() and url.reveal().isprintable()):
+        raise ConfigError(f"{what} cannot be used; {shape}")
+    return parts.reveal()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -35,6 +35,17 @@ if TYPE_CHECKING:
     from calcom_async.models.slots import Slot
 
 
+LONGEST = 1_000
+"""Characters of a server's text that the message of an error quotes."""
+
+
+def printable(text: object, limit: int = LONGEST) -> str:
+    """A text from the network for the message of an error: bounded, and without control characters."""
+    short = str(text)[: limit + 1]
+    clean = "".join(letter if letter.isprintable() else " " for letter in short[:limit])
+    return clean.strip() + ("..." if len(short) > limit else "")
+
+
 class RateLimit(NamedTuple):
     """How one named limit stood at an answer: an `X-RateLimit-*-<Name>` triple.
 
@@ -115,9 +126,9 @@ class ApiError(CalcomError):
         seconds: float = 0.0,
     ) -> None:
         where = f"{method} {path}: " if path else ""
-        because = "; ".join(f"{name}: {', '.join(reasons)}" for name, reasons in (fields or {}).items())
-        text = f"{where}{status} {message}" + (f" ({because})" if because else "")
-        super().__init__(text + (f" [request {request_id}]" if request_id else ""))
+        because = printable("; ".join(f"{name}: {', '.join(reasons)}" for name, reasons in (fields or {}).items()))
+        text = f"{where}{status} {printable(message)}" + (f" ({because})" if because else "")
+        super().__init__(text + (f" [request {printable(request_id, 100)}]" if request_id else ""))
         self.message = message
         self.status = status
         self.code = code

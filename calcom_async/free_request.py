@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from calcom_async.config import is_header_value
 from calcom_async.errors import InvalidRequestError
+from calcom_async.secret import Hidden
 from calcom_async.wire import Request, encode, query_string
 
 VERSION_BY_PATH = {
@@ -27,25 +29,29 @@ def free_request(
     path: str,
     *,
     query: Mapping[str, Any] | None,
-    body: Any,
+    body: Hidden[Any],
     versions: Mapping[str, str],
     version: str | None,
     repeatable: bool | None,
     priority: int,
 ) -> Request:
     """A request below the base URL; raises `InvalidRequestError` for a path or a method that is none."""
+    if not (isinstance(method, str) and method.isascii() and method.isalpha()):
+        raise InvalidRequestError(f"method must be a word such as GET, not {method!r:.80}")
     method = method.upper()
-    if not (method.isascii() and method.isalpha()):
-        raise InvalidRequestError(f"a method is a word such as GET, not {method!r}")
+    if not isinstance(query, Mapping | None):
+        raise InvalidRequestError(f"query must be a mapping, not {type(query).__name__}")
+    if version is not None and not is_header_value(version):
+        raise InvalidRequestError(f"version must be a text such as 2024-08-13, not {version!r:.80}")
     path = _below_base(path)
     version = version or versions.get(path.split("/")[1].replace("-", "_")) or _version_for(path)
     return Request(
         method=method,
         template=_template(path),
         path=path,
-        query=query_string(query or {}),
+        query=query_string(query or {}, "query"),
         headers={"cal-api-version": version} if version else {},
-        body=None if body is None else encode(body),
+        body=None if body.reveal() is None else encode(body, "body"),
         repeatable=_is_read(method, path) if repeatable is None else repeatable,
         priority=priority,
     )
@@ -53,6 +59,8 @@ def free_request(
 
 def _below_base(path: str) -> str:
     """A path of the user's, below the base URL; what could lead elsewhere is refused."""
+    if not isinstance(path, str):
+        raise InvalidRequestError(f"path must be a text (str) such as /v2/me, not {type(path).__name__}")
     path = path.removeprefix("/v2") if path.startswith("/v2/") else path
     first, *parts = path.split("/")
     leads_away = first or not parts or any(unquote(part) in {"", ".", ".."} for part in parts)

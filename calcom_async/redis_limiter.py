@@ -30,6 +30,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 from calcom_async.errors import ConfigError, ConnectionFailedError, RateLimit
 from calcom_async.gauge import GRACE, Gauge
 from calcom_async.limiter import Bucket, Desk, Ledger, Ticket, TokenBucket, Waiter
+from calcom_async.secret import Secret, without_frames
 
 log: logging.Logger = logging.getLogger("calcom_async")
 
@@ -96,10 +97,11 @@ class Reply(msgspec.Struct):
 class Link:
     """The way to the script: over a client of our own, made anew in each event loop, or a borrowed one."""
 
-    def __init__(self, redis: str | Redis, prefix: str) -> None:
+    def __init__(self, redis: str | Secret | Redis, prefix: str) -> None:
         self.prefix = prefix
-        self._url = redis if isinstance(redis, str) else None
-        self._client: Redis = _connect(redis) if isinstance(redis, str) else redis
+        redis = Secret(redis) if isinstance(redis, str) else redis
+        self._url = redis if isinstance(redis, Secret) else None
+        self._client: Redis = _connect(redis) if isinstance(redis, Secret) else redis
         self._loop: asyncio.AbstractEventLoop | None = None
         self._broken: bool = False
 
@@ -152,25 +154,26 @@ class Link:
             sent=False,
             passing=not refused,
         )
-        trouble.__cause__ = error
+        trouble.__cause__ = without_frames(error)  # the frames of redis hold the password
         return trouble
 
     def _reason(self, error: Exception) -> str:
-        password = self._client.connection_pool.connection_kwargs.get("password")
+        password = Secret(self._client.connection_pool.connection_kwargs.get("password") or "")
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
-        return reason.replace(password, "***") if password else reason
+        return reason.replace(password.reveal(), "***") if password != Secret("") else reason
 
 
-def _connect(url: str) -> Redis:
+def _connect(url: Secret) -> Redis:
     try:
         # Without retries: a repeated call of the script would take its turns twice.
-        return Redis.from_url(url, retry=Retry(NoBackoff(), 0))
-    except ValueError:
-        # Not with its cause: what cannot be parsed may be a part of the password.
-        raise ConfigError(
-            "RedisLimiter: the URL of Redis cannot be read; write redis://:password@host:6379/0 (rediss:// for TLS, "
-            "unix:///path for a socket), and quote special characters of the password as in urllib.parse.quote"
-        ) from None
+        return Redis.from_url(url.reveal(), retry=Retry(NoBackoff(), 0))
+    except (ValueError, TypeError):
+        pass
+    # Without its cause: what cannot be parsed may be a part of the password.
+    raise ConfigError(
+        "RedisLimiter: the URL of Redis cannot be read; write redis://:password@host:6379/0 (rediss:// for TLS, "
+        "unix:///path for a socket), and quote special characters of the password as in urllib.parse.quote"
+    )
 
 
 class SharedDesk(Desk):
@@ -382,13 +385,14 @@ class RedisLimiter(TokenBucket):
 
     def __init__(
         self,
-        redis: str | Redis,
+        redis: str | Secret | Redis,
         *,
         prefix: str = "calcom_async",
         without_redis: Literal["raise"] | float = "raise",
         limit: int | None = None,
         window: float | None = None,
     ) -> None:
+        redis = Secret(redis) if isinstance(redis, str) else redis
         super().__init__(limit, window=window)
         if without_redis != "raise" and not (isinstance(without_redis, float | int) and 0 < without_redis <= 1):
             raise ConfigError(

@@ -1,72 +1,107 @@
-"""Secret: a text that only `reveal()` returns."""
+"""Secret: a text that only `reveal()` returns; Hidden: any other value; both keep tracebacks free of secrets."""
 
 from __future__ import annotations
 
 from hmac import compare_digest
-from typing import Any, NoReturn
+from typing import Any, Generic, NoReturn, Self, TypeVar
 
-from calcom_async.errors import ConfigError
+from calcom_async.errors import ConfigError, InvalidRequestError
 
 WHITE_SPACE = {" ": "a space", "\t": "a tab", "\n": "a line break", "\r": "a line break", "\ufeff": "a byte order mark"}
 
 
-class Secret:
-    """An API key, token, password or signing secret; its repr, its str and a traceback with local variables show `***`.
+T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
 
-    Wrap a secret in the first line of every function that gets it as a plain text, and check it after that: the
-    traceback of an error then holds no variable with the text. Copies work; pickling raises `ConfigError`.
-    """
 
-    __slots__ = ("_text",)
+class Hidden(Generic[T]):
+    """A value that may contain a secret, such as a request body; only `reveal()` returns it."""
 
-    def __init__(self, text: str | Secret) -> None:
-        self._text: str = text.reveal() if isinstance(text, Secret) else text
+    __slots__ = ("_value",)
 
-    def reveal(self) -> str:
-        """Return the text. Do not bind it to a variable."""
-        return self._text
+    def __init__(self, value: T) -> None:
+        self._value = value
 
-    def checked(self, what: str, *, in_header: bool = False) -> Secret:
-        """Return this secret, or raise `ConfigError` if it cannot be one; `what` names it in the message.
-
-        A secret is a text that is not empty, can be encoded and has no white space around it. With `in_header` it is
-        printable ASCII without spaces.
-        """
-        if not isinstance(self._text, str):
-            raise ConfigError(f"{what} must be a text (str), not {type(self._text).__name__}")
-        if not self._text.strip():
-            raise ConfigError(f"{what} is empty")
-        for place, end in (("begins", self._text[0]), ("ends", self._text[-1])):
-            if end.isspace() or end in WHITE_SPACE:
-                space = WHITE_SPACE.get(end, "white space")
-                raise ConfigError(f"{what} {place} with {space}. Remove the white space around it")
-        if in_header and not (self._text.isascii() and self._text.isprintable() and " " not in self._text):
-            raise ConfigError(f"{what} must be one word of ASCII text, without spaces or control characters")
-        if any("\ud800" <= one <= "\udfff" for one in self._text):
-            raise ConfigError(f"{what} has a character that UTF-8 cannot encode. Read it from its source as UTF-8")
-        return self
+    def reveal(self) -> T:
+        """Return the value. Do not bind it to a variable."""
+        return self._value
 
     def __repr__(self) -> str:
-        return "Secret('***')"
+        return f"{type(self).__name__}('***')"
 
     def __str__(self) -> str:
         return "***"
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Secret):
-            return NotImplemented
-        return compare_digest(self._text.encode("utf-8", "replace"), other._text.encode("utf-8", "replace"))
-
-    def __hash__(self) -> int:
-        return hash((Secret, self._text))
-
-    def __copy__(self) -> Secret:
+    def __copy__(self) -> Self:
         return self
 
-    def __deepcopy__(self, memo: Any) -> Secret:
+    def __deepcopy__(self, memo: Any) -> Self:
         return self
 
     def __reduce__(self) -> NoReturn:
         raise ConfigError(
             "secrets are not pickled. Give each process its own, for example in the environment variable CAL_API_KEY"
         )
+
+
+class Secret(Hidden[str]):
+    """An API key, token, password or signing secret; its repr, its str and a traceback with local variables show `***`.
+
+    Wrap a secret in the first line of every function that gets it as a plain text, and check it after that: the
+    traceback of an error then holds no variable with the text. Copies work; pickling raises `ConfigError`.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, text: str | Secret) -> None:
+        super().__init__(text.reveal() if isinstance(text, Secret) else text)
+
+    def holds_text(self) -> bool:
+        """Whether it holds a text at all."""
+        return isinstance(self._value, str)
+
+    def checked(
+        self, what: str, *, in_header: bool = False, error: type[ConfigError | InvalidRequestError] = ConfigError
+    ) -> Secret:
+        """Return this secret, or raise `error` if it cannot be one; `what` names it in the message.
+
+        A secret is a text that is not empty, can be encoded and has no white space around it. With `in_header` it is
+        printable ASCII without spaces.
+        """
+        if not isinstance(self._value, str):
+            raise error(f"{what} must be a text (str), not {type(self._value).__name__}")
+        if not self._value.strip():
+            raise error(f"{what} is empty")
+        for place, end in (("begins", self._value[0]), ("ends", self._value[-1])):
+            if end.isspace() or end in WHITE_SPACE:
+                space = WHITE_SPACE.get(end, "white space")
+                raise error(f"{what} {place} with {space}. Remove the white space around it")
+        if in_header and not (self._value.isascii() and self._value.isprintable() and " " not in self._value):
+            raise error(f"{what} must be one word of ASCII text, without spaces or control characters")
+        if any("\ud800" <= one <= "\udfff" for one in self._value):
+            raise error(f"{what} has a character that UTF-8 cannot encode. Read it from its source as UTF-8")
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return compare_digest(self._value.encode("utf-8", "replace"), other._value.encode("utf-8", "replace"))
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+
+def without_frames(error: E) -> E:
+    """Return the error with no traceback, neither its own nor one of its causes.
+
+    The frames of other libraries hold headers and passwords in their local variables.
+    """
+    found: dict[int, BaseException] = {}
+    left: list[BaseException | None] = [error]
+    while left:
+        one = left.pop()
+        if one is not None and id(one) not in found:
+            found[id(one)] = one
+            one.__traceback__ = None
+            left += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+    return error

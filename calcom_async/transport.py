@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import ssl
 import time
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
 from yarl import URL
 
-from calcom_async.config import Config
-from calcom_async.errors import ConfigError, ConnectionFailedError, DecodeError, TimedOutError
+from calcom_async.config import Config, is_loopback, proxy_parts
+from calcom_async.errors import (
+    CalcomError,
+    ConfigError,
+    ConnectionFailedError,
+    DecodeError,
+    TimedOutError,
+    printable,
+)
+from calcom_async.secret import Hidden, Secret, without_frames
 from calcom_async.wire import Request, Response, check
 
 
@@ -29,6 +41,8 @@ class Transport:
     ) -> None:
         if session is not None and trace_configs:
             raise ConfigError("trace_configs belong to the session; give them to the ClientSession that you pass")
+        if session is not None and config.proxy is not None:
+            raise ConfigError("a proxy belongs to the session; give it to the ClientSession that you pass")
         self.config = config
         self.borrowed = session
         self.trace_configs: list[aiohttp.TraceConfig] = list(trace_configs)
@@ -37,6 +51,8 @@ class Transport:
         self._places = asyncio.Semaphore()
         self._timeout = self._within(config.timeout)
         self._options: dict[str, Any] = {}
+        self._proxy: Proxy | None = None
+        self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
 
     def _within(self, seconds: float) -> aiohttp.ClientTimeout:
         """One attempt, from the moment it is sent to the last byte; part of it for the connection."""
@@ -47,6 +63,7 @@ class Transport:
     async def open(self) -> None:
         """Make the session in the running loop, or take the borrowed one."""
         if self.borrowed is None:
+            self._proxy = Proxy.of(self.config)
             self._session = self._own_session()
             self._options = {}
         else:
@@ -55,13 +72,19 @@ class Transport:
             self._session = self.borrowed
             middlewares = (*getattr(self.borrowed, "_middlewares", ()), _no_resend)
             self._options = {"timeout": self._timeout, "middlewares": middlewares, "raise_for_status": False}
+        self._home = asyncio.get_running_loop(), os.getpid()
         limits = [getattr(self._session.connector, name, 0) for name in ("limit", "limit_per_host")]
         limit = min(filter(None, limits), default=self.config.max_connections)
         # A place in our queue, taken before the clock starts: the wait for a connection is no part of the timeout.
         self._places = asyncio.Semaphore(limit)
 
     def _own_session(self) -> ClientSession:
-        connector = aiohttp.TCPConnector(limit=self.config.max_connections, keepalive_timeout=self.config.keepalive)
+        is_encrypted = any(url.startswith("https:") for url in (self.config.base_url, self.proxy or ""))
+        connector = aiohttp.TCPConnector(
+            limit=self.config.max_connections,
+            keepalive_timeout=self.config.keepalive,
+            ssl=(_ssl_context() if is_encrypted else None) or True,
+        )
         return ClientSession(
             connector=connector,
             timeout=self._timeout,
@@ -71,15 +94,46 @@ class Transport:
         )
 
     async def aclose(self) -> None:
-        """Close the session if it is ours."""
+        """Close the session if it is ours. One whose event loop is closed is only forgotten."""
         session, self._session = self._session, None
-        if session is not None and session is not self.borrowed:
+        if session is None or session is self.borrowed:
+            return
+        if self._home and self._home[0].is_closed():
+            session.detach()
+        else:
             await session.close()
 
     @property
     def is_open(self) -> bool:
         """Whether requests can be sent now."""
-        return self._session is not None and not self._session.closed
+        is_dead = self._home is not None and self._home[0].is_closed()
+        return self._session is not None and not self._session.closed and not is_dead
+
+    @property
+    def proxy(self) -> str | None:
+        """Address of the proxy that requests go through, without its password."""
+        return self._proxy.url if self._proxy else None
+
+    def check_home(self) -> None:
+        """Raise `ConfigError` if the client is not open here: in this process and this event loop.
+
+        Connections belong to the loop that opened them. To use them elsewhere breaks the calls of that loop.
+        """
+        if self._session is None or self._home is None:
+            raise ConfigError(
+                "the client is not open: use `async with Calcom(...) as cal:`, or `cal = await Calcom(...).open()`"
+            )
+        loop, process = self._home
+        if os.getpid() != process:
+            raise ConfigError("the client was opened in another process. After a fork, open a client in each process")
+        if asyncio.get_running_loop() is not loop:
+            how = (
+                "which is closed. Open a client within each asyncio.run()"
+                if loop.is_closed()
+                else "perhaps in another thread. Open a client in each event loop, or hand the call to that loop with "
+                "asyncio.run_coroutine_threadsafe()"
+            )
+            raise ConfigError(f"the client was opened in another event loop, {how}")
 
     @property
     def connections(self) -> int:
@@ -88,36 +142,60 @@ class Transport:
         return sum(map(len, getattr(connector, "_conns", {}).values())) + len(getattr(connector, "_acquired", ()))
 
     async def exchange(self, request: Request) -> Response:
-        """Send one request, read its answer to the end, raise what it means. Every foreign exception is mapped here."""
+        """Send one request, read its answer to the end, raise what it means. Every foreign exception is mapped here.
+
+        The frames of aiohttp hold the headers, hence the key: no traceback that leaves this function has any.
+        """
         async with self._places:
             session = self._session
             if session is None or session.closed:
-                raise ConfigError("the client is not open: use `async with Calcom(...) as cal:`")
+                raise ConfigError("the client was closed during the call")
             started = time.perf_counter()
+            failure: Exception | None = None
             try:
                 response = await self._answer(session, request, started)
-            except (TimeoutError, aiohttp.ClientError, OSError) as error:
-                raise _mapped(error, request, time.perf_counter() - started) from error
+            except CalcomError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever aiohttp raises, the caller gets one of ours
+                failure = _mapped(error, request, time.perf_counter() - started)
+            except BaseException as error:
+                without_frames(error)  # a cancelled call; its traceback goes on from here
+                raise
+        if failure is not None:
+            raise failure  # not in the handler: the context would keep the frames
         check(request, response)
         return response
 
     async def _answer(self, session: ClientSession, request: Request, started: float) -> Response:
-        headers = {**self.headers, **request.headers}
         options = self._options
-        if request.body is not None:
-            headers["Content-Type"] = "application/json"
         if request.timeout is not None and request.timeout < self.config.timeout:
             options = {**options, "timeout": self._within(request.timeout)}
         async with session.request(
             request.method,
             self._url(request),
-            headers=headers,
             data=request.body,
             allow_redirects=False,
             **options,
+            **self._with_secrets(request).reveal(),
         ) as answer:
-            body = await self._read(answer, request)
-            return Response(answer.status, answer.headers, body, time.perf_counter() - started)
+            body = Hidden(await self._read(answer, request))
+            return Response(answer.status, answer.headers, body.reveal(), time.perf_counter() - started)
+
+    def _with_secrets(self, request: Request) -> Hidden[dict[str, Any]]:
+        """The options of aiohttp that hold secrets."""
+        content = {} if request.body is None else {"Content-Type": "application/json"}
+        if self._proxy is None:
+            return Hidden({"headers": {**self.headers, **request.headers, **content}})
+        # aiohttp sends `proxy_headers` with CONNECT only; a request without a tunnel carries the header itself.
+        has_tunnel = self.config.base_url.startswith("https:")
+        with_request = {} if has_tunnel else self._proxy.headers.reveal()
+        return Hidden(
+            {
+                "headers": {**self.headers, **request.headers, **content, **with_request},
+                "proxy": self._proxy.url,
+                "proxy_headers": self._proxy.headers.reveal() if has_tunnel else {},
+            }
+        )
 
     def _url(self, request: Request) -> URL:
         query = f"?{request.query}" if request.query else ""
@@ -142,6 +220,60 @@ class Transport:
         return b"".join(chunks)
 
 
+class Proxy:
+    """An HTTP proxy: its address without the credentials, and the header that holds them."""
+
+    def __init__(self, url: Secret, what: str) -> None:
+        parts = Hidden(proxy_parts(url, what))
+        self.url = f"{parts.reveal().scheme}://{parts.reveal().netloc.rpartition('@')[2]}"
+        names_user = parts.reveal().username is not None
+        self.headers: Hidden[dict[str, str]] = Hidden({"Proxy-Authorization": _basic(parts)} if names_user else {})
+
+    @classmethod
+    def of(cls, config: Config) -> Proxy | None:
+        """The proxy of the settings, else that of the environment; None where requests go directly.
+
+        The environment is read here and not by aiohttp's `trust_env`, which takes credentials from netrc too.
+        """
+        if config.proxy is not None:
+            return cls(Secret(config.proxy), "the proxy of the settings")
+        place = urlsplit(config.base_url)
+        if is_loopback(place.hostname or ""):
+            return None
+        from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - slow to import, and rarely needed
+
+        found = Hidden(getproxies())
+        name = next((name for name in (place.scheme, "all") if found.reveal().get(name)), None)
+        if name is None or proxy_bypass(place.netloc):
+            return None
+        return cls(Secret(found.reveal()[name]), f"the proxy of the environment ({name.upper()}_PROXY)")
+
+
+def _basic(parts: Hidden[SplitResult]) -> str:
+    pair = Secret(f"{unquote(parts.reveal().username or '')}:{unquote(parts.reveal().password or '')}")
+    return "Basic " + b64encode(pair.reveal().encode()).decode()
+
+
+def _ssl_context() -> ssl.SSLContext | None:
+    """A context with the certificates that SSL_CERT_FILE and SSL_CERT_DIR name; None where neither is set.
+
+    aiohttp makes its own context when it is imported, and OpenSSL ignores a file that it cannot read.
+    """
+    file, folders = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if not (file or folders):
+        return None
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    if folders and not any(map(os.path.isdir, folders.split(os.pathsep))):
+        raise ConfigError(f"SSL_CERT_DIR names no directory: {folders}")
+    try:
+        if file:
+            context.load_verify_locations(cafile=file)
+    except OSError as error:
+        raise ConfigError(f"SSL_CERT_FILE: cannot read certificates from {file}: {error}") from None
+    return context
+
+
 async def _no_resend(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     """Keep aiohttp from repeating GET, PUT and DELETE by itself on a reused connection that dropped.
 
@@ -156,25 +288,40 @@ async def _no_resend(request: ClientRequest, handler: ClientHandlerType) -> Clie
         raise aiohttp.ClientConnectionError(f"{type(error).__name__}: {error}") from error
 
 
-def _mapped(error: BaseException, request: Request, seconds: float) -> Exception:
+def _mapped(error: Exception, request: Request, seconds: float) -> Exception:
     """Aiohttp's exceptions as ours; only a failure to connect proves that nothing was sent."""
-    what = f"{request.method} {request.path}"
-    if isinstance(error, aiohttp.InvalidURL):
+    failure = _failure(error, f"{request.method} {request.path}", seconds)
+    # A ClientResponseError holds the headers of the request.
+    failure.__cause__ = None if isinstance(error, aiohttp.ClientResponseError) else without_frames(error)
+    return failure
+
+
+def _failure(error: Exception, what: str, seconds: float) -> Exception:
+    if isinstance(error, aiohttp.InvalidURL | UnicodeError):
         return ConfigError(f"{what}: the base URL cannot be used: {error}")
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return ConnectionFailedError(
+            f"{what}: the proxy rejected the connection: {error.status} {printable(error.message, 300)}",
+            sent=False,
+            seconds=seconds,
+            passing=error.status >= 500,
+        )
     never_sent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
     if isinstance(error, TimeoutError):
         doing = "connecting took too long" if never_sent else "no answer in time"
         return TimedOutError(f"{what}: {doing}, {seconds:.1f} s", sent=not never_sent, seconds=seconds)
     if never_sent:
-        where = f"{getattr(error, 'host', '')}:{getattr(error, 'port', '')}"
+        proxy = "the proxy " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
+        where = f"{proxy}{getattr(error, 'host', '')}:{getattr(error, 'port', '')}"
         why = getattr(error, "os_error", error)
         trusted = not isinstance(error, aiohttp.ClientConnectorCertificateError)
         return ConnectionFailedError(
             f"{what}: cannot connect to {where}: {why}", sent=False, seconds=seconds, passing=trusted
         )
+    text = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    why = printable(text, 300) or type(error).__name__
     return ConnectionFailedError(
-        f"{what}: the connection broke before the answer was whole ({error or type(error).__name__}); "
-        "Cal.com may have acted on it",
+        f"{what}: the connection broke before the answer was whole ({why}); Cal.com may have acted on it",
         sent=True,
         seconds=seconds,
     )

@@ -6,11 +6,12 @@ that a refusal means, `read` and `read_page` decode the rest. No function here p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from math import inf
+from math import inf, isfinite
 from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 from urllib.parse import quote, urlencode
@@ -29,6 +30,7 @@ from calcom_async.errors import (
 from calcom_async.lenient_json import TOO_DEEP, NotJsonError, parse
 from calcom_async.models.pagination import Pagination
 from calcom_async.refusals import evidence
+from calcom_async.secret import Hidden, Secret
 
 T = TypeVar("T")
 
@@ -179,10 +181,11 @@ def fill(template: str, ids: Sequence[int | str]) -> str:
 
 
 def _path_part(value: int | str) -> str:
-    text = str(value)
-    if isinstance(value, bool) or not isinstance(value, int | str) or text in {"", ".", ".."}:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise InvalidRequestError(f"an id in a path must be a number or a text; this one is {_kind(value)}")
+    if value in {"", ".", ".."}:
         raise InvalidRequestError(f"an id in a path must be a number or a text, not {value!r}")
-    return quote(text, safe="")
+    return quote(_text(value, "an id in a path"), safe="")
 
 
 class Repeated(tuple[Any, ...]):
@@ -191,10 +194,13 @@ class Repeated(tuple[Any, ...]):
     __slots__ = ()
 
 
-def query_string(params: Mapping[str, Any]) -> str:
-    """Write query parameters: None is not sent, sequences become comma lists, times are written in UTC."""
+def query_string(params: Mapping[str, Any], where: str = "") -> str:
+    """Write query parameters: None is not sent, sequences become comma lists, times are written in UTC.
+
+    Errors name a parameter by its keyword, or with `where` as it is written in that mapping.
+    """
     pairs = [
-        (name, _query_value(name, one))
+        (_text(name, "a name in the query"), _query_value(one, _keyword(name, where)))
         for name, value in params.items()
         if value is not None
         for one in (value if isinstance(value, Repeated) else [value])
@@ -202,47 +208,157 @@ def query_string(params: Mapping[str, Any]) -> str:
     return urlencode(pairs)
 
 
-def _query_value(name: str, value: Any) -> str:
+def _query_value(value: Any, where: str) -> str:
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | Mapping):
+        return ",".join(_query_item(item, where) for item in value)
+    return _query_item(value, where)
+
+
+def _query_item(value: Any, where: str) -> str:
     match value:
         case bool():
             return "true" if value else "false"
-        case str() | int() | float():
+        case str() | int():
+            return _text(value, where)
+        case float() if isfinite(value):
             return str(value)
         case datetime() | date():
-            return timestamp(value, name)
-        case Iterable() if not isinstance(value, bytes | Mapping):
-            return ",".join(_query_value(name, item) for item in value)
-    raise InvalidRequestError(f"{name} cannot be sent in a query: {value!r}")
+            return timestamp(value, where)
+        case Secret():
+            return _query_item(value.reveal(), where)
+    raise InvalidRequestError(f"{where} cannot be sent in a query: it is {_kind(value)}")
 
 
-def timestamp(value: datetime | date, where: str) -> str:
-    """Write a time in UTC (`2030-05-06T10:00:00Z`) or a date; a naive datetime raises `InvalidRequestError`."""
+def _text(value: str | int, where: str) -> str:
+    """The text of a value, if it can be sent."""
+    try:
+        text = str(value)
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequestError(f"{where} has a character that UTF-8 cannot encode") from None
+    except ValueError:
+        raise InvalidRequestError(f"{where} is a number with too many digits") from None
+    return text
+
+
+def _kind(value: Any) -> str:
+    """How a message calls a value that cannot be sent; the value may be a secret."""
+    return str(value) if isinstance(value, float) else f"of type {type(value).__name__}"
+
+
+def _keyword(name: Any, where: str) -> str:
+    """How a message calls an argument: by its Python keyword, or as an item of the mapping `where`."""
+    if where:
+        return f"{where}.{name}"
+    return re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), str(name))
+
+
+def moment(value: datetime | str, where: str) -> datetime:
+    """Return a time as an aware datetime, from one or from ISO 8601 text with an offset; `where` is its keyword."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise InvalidRequestError(
+                f"{where} is not a time: {value!r:.80}. Write ISO 8601 with an offset, e.g. 2030-05-06T10:00:00Z"
+            ) from None
     if not isinstance(value, datetime):
-        return value.isoformat()
+        raise InvalidRequestError(f"{where} must be a datetime or ISO 8601 text, not {type(value).__name__}")
     if value.tzinfo is None or value.utcoffset() is None:
         raise InvalidRequestError(
             f"{where} has no time zone: {value.isoformat()}. "
             "Give it one, e.g. value.replace(tzinfo=ZoneInfo('Europe/Rome'))"
         )
-    moment = value.astimezone(UTC)
-    return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
+    return value
 
 
-def encode(body: Any) -> bytes:
-    """Write a body as JSON: UNSET fields are not sent, times are written in UTC, naive ones are refused."""
-    plain = msgspec.to_builtins(body, builtin_types=(datetime, date))
-    return msgspec.json.encode(_stamped(plain, "body"))
+def timestamp(value: datetime | date | str, where: str) -> str:
+    """Write a time in UTC (`2030-05-06T10:00:00Z`) or a date; a naive time raises `InvalidRequestError`."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    try:
+        utc = moment(value, where).astimezone(UTC)
+    except OverflowError:
+        raise InvalidRequestError(f"{where} is out of range: {value}") from None
+    return utc.isoformat(timespec="milliseconds" if utc.microsecond else "seconds").replace("+00:00", "Z")
+
+
+AS_THEY_ARE = (datetime, date, bytes, bytearray)
+"""Types that a body keeps until `_stamped` writes or refuses them."""
+
+
+def encode(body: Any, where: str = "") -> bytes:
+    """Write a body as JSON: UNSET fields are not sent, times are written in UTC, naive ones are refused.
+
+    Raises `InvalidRequestError` for everything that JSON cannot hold. It names the place by its keyword, or with
+    `where` as it is written in that mapping. No frame of its traceback holds the body.
+    """
+    body = Hidden(body)
+    try:
+        return msgspec.json.encode(
+            _stamped(msgspec.to_builtins(body, builtin_types=AS_THEY_ARE, enc_hook=_revealed), "")
+        )
+    except RecursionError:
+        problem = "the body is nested too deeply, or contains itself"
+    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
+        problem = f"the body cannot be sent: {error}"
+        try:
+            _locate(body, where)
+        except InvalidRequestError as located:
+            problem = str(located)
+    raise InvalidRequestError(problem)
+
+
+def _revealed(value: Any) -> Any:
+    if isinstance(value, Hidden):
+        return value.reveal()
+    raise TypeError(f"it has a value {_kind(value)}")
 
 
 def _stamped(value: Any, where: str) -> Any:
     match value:
         case dict():
-            return {name: _stamped(item, f"{where}.{name}") for name, item in value.items()}
+            return {name: _stamped(item, where) for name, item in value.items()}
         case list() | tuple():
-            return [_stamped(item, f"{where}[{index}]") for index, item in enumerate(value)]
+            return [_stamped(item, where) for item in value]
         case datetime() | date():
             return timestamp(value, where)
+        case bytes() | bytearray():
+            raise InvalidRequestError(f"{where or 'the body'} cannot be sent as JSON: it is {_kind(value)}")
+        case float() if not isfinite(value):
+            raise InvalidRequestError(f"{where or 'the body'} cannot be sent as JSON: it is {_kind(value)}")
     return value
+
+
+def _locate(value: Any, where: str) -> None:
+    """Raise for the first part of a body that cannot be written, with its place in the message."""
+    match value:
+        case Hidden():
+            _locate(value.reveal(), where)
+        case msgspec.Struct():
+            for name in value.__struct_fields__:
+                if (item := getattr(value, name)) is not msgspec.UNSET:
+                    _locate(item, f"{where}.{name}" if where else name)
+        case Mapping():
+            for name, item in value.items():
+                if not isinstance(name, str | int | float):
+                    raise InvalidRequestError(f"{where or 'the body'} has a name {_kind(name)}, not a text (str)")
+                _locate(name, f"a name in {where or 'the body'}")
+                _locate(item, _keyword(name, where))
+        case list() | tuple() | set() | frozenset():
+            for index, item in enumerate(value):
+                _locate(item, f"{where or 'body'}[{index}]")
+        case str() | int():
+            _text(value, where or "the body")
+        case datetime() | date() | bytes() | bytearray() | float():
+            _stamped(value, where)
+        case _:
+            try:
+                msgspec.to_builtins(value, enc_hook=_revealed)
+            except TypeError:
+                raise InvalidRequestError(
+                    f"{where or 'the body'} cannot be sent as JSON: it is {_kind(value)}"
+                ) from None
 
 
 # ------------------------------------------------------------------------------------------- reading an answer

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from calcom_async import Config, ConfigError
+from calcom_async.secret import Secret
 
 SECRET = "cal_live_verysecret"
 
@@ -105,9 +106,18 @@ def test_the_repr_hides_the_key_and_shows_what_differs():
 
 @pytest.mark.parametrize("travel", [lambda config: pickle.loads(pickle.dumps(config)), copy.deepcopy, copy.copy])
 def test_a_config_travels(travel):
-    """A Config crosses processes with everything in it."""
-    config = Config(api_key=SECRET, base_url="https://cal.example.org/x", versions={"slots": "2030-01-01"})
+    """A Config without secrets crosses processes with everything in it."""
+    config = Config(base_url="https://cal.example.org/x", versions={"slots": "2030-01-01"})
     assert travel(config) == config
+
+
+@pytest.mark.parametrize("field", ["api_key", "proxy"])
+def test_a_config_with_a_secret_is_copied_and_not_pickled(field):
+    """A pickle holds no secret; copies in this process are whole."""
+    config = Config(**{field: "http://secret"})
+    assert copy.copy(config) == copy.deepcopy(config) == config
+    with pytest.raises(ConfigError, match="not pickled"):
+        pickle.dumps(config)
 
 
 def test_a_changed_copy_is_checked_too():
@@ -126,7 +136,7 @@ def test_from_env_reads_the_variables_of_the_official_command_line(monkeypatch):
     monkeypatch.setenv("CAL_API_KEY", SECRET)
     monkeypatch.setenv("CAL_API_URL", "https://cal.example.org")
     assert Config.from_env(timeout=3) == Config(api_key=SECRET, base_url="https://cal.example.org", timeout=3)
-    assert Config.from_env(api_key="cal_other").api_key == "cal_other"
+    assert Config.from_env(api_key="cal_other").api_key == Secret("cal_other")
 
 
 def test_an_empty_variable_is_no_value(monkeypatch):

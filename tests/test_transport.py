@@ -361,7 +361,7 @@ async def test_a_transport_that_is_not_open_says_what_to_do():
     """Before opening and after closing, a request is a ConfigError that says how to open."""
     closed = Transport(Config(), "tests/1")
     with pytest.raises(ConfigError, match=re.escape("`async with Calcom(...) as cal:`")):
-        await closed.exchange(ask())
+        closed.check_home()
     async with Peer(GOOD) as peer, transport(peer.url) as to:
         assert to.is_open
         await to.exchange(ask())

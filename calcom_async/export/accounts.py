@@ -12,13 +12,15 @@ from typing import Any, NamedTuple, TextIO
 
 import msgspec
 
-from calcom_async.auth import Credentials, PlatformClient
+from calcom_async.auth import ApiKey, Credentials, PlatformClient
 from calcom_async.client import Calcom
 from calcom_async.errors import ConfigError, InvalidRequestError
 from calcom_async.export.job import Progress, Report, export
 from calcom_async.export.sources import Job
+from calcom_async.secret import Secret
 
 CONCURRENCY = 8
+NOTHING = Secret("")
 SECRETS = ("api_key", "client_id", "client_secret")
 
 
@@ -52,8 +54,13 @@ def read_accounts(path: str | os.PathLike[str]) -> Iterator[Account]:
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             yield from _accounts(file, str(path))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"cannot read accounts from {path}: {error}") from error
+    except UnicodeDecodeError as error:  # it holds a part of the file
+        problem = f"it is not UTF-8 ({error.reason})"
+    except (OSError, csv.Error) as error:
+        problem = str(error)
+    else:
+        return
+    raise ConfigError(f"cannot read accounts from {path}: {problem}")
 
 
 def _accounts(file: TextIO, path: str) -> Iterator[Account]:
@@ -64,22 +71,32 @@ def _accounts(file: TextIO, path: str) -> Iterator[Account]:
             f"{path} begins with a line of column names: name, api_key (or client_id and client_secret), and "
             "organization where wanted"
         )
-    for row in table:
+    for row in map(_hidden, table):
         where = f"{path}, line {table.line_num}"
-        yield Account((row["name"] or "").strip(), _credentials(row, where), _organization(row, where))
+        if None in row:
+            raise ConfigError(f"{where}: the line has more fields than the first one has names")
+        organization = _organization(row["organization"].reveal() if "organization" in row else "", where)
+        yield Account(row["name"].reveal(), _credentials(row, where), organization)
 
 
-def _credentials(row: dict[str, str | None], where: str) -> Credentials | str:
-    key, client, secret = [(row.get(column) or "").strip() for column in SECRETS]
-    if bool(key) == bool(client and secret):
+def _hidden(row: dict[str, Any]) -> dict[str, Secret]:
+    """The fields of a line, none of which a traceback shows."""
+    return {name: Secret((value or "").strip() if isinstance(value, str | None) else "") for name, value in row.items()}
+
+
+def _credentials(row: dict[str, Secret], where: str) -> Credentials:
+    key, client, secret = [row.get(column, NOTHING) for column in SECRETS]
+    if (key != NOTHING) == (NOTHING not in {client, secret}):
         raise ConfigError(f"{where}: give an api_key, or a client_id and a client_secret")
-    return key or PlatformClient(client, secret)
+    try:
+        return ApiKey(key) if key != NOTHING else PlatformClient(client, secret)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
 
 
-def _organization(row: dict[str, str | None], where: str) -> int | None:
-    text = (row.get("organization") or "").strip()
-    if text and not (text.isascii() and text.isdigit()):
-        raise ConfigError(f"{where}: organization is the number of one, not {text!r}")
+def _organization(text: str, where: str) -> int | None:
+    if text and not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise ConfigError(f"{where}: organization is the number of one, not {text!r:.80}")
     return int(text) if text else None
 
 

@@ -32,6 +32,7 @@ from calcom_async.export.sources import THINGS, Job, owner
 from calcom_async.export.walk import Tally
 from calcom_async.limiter import TokenBucket
 from calcom_async.pages import IncompleteListWarning
+from calcom_async.secret import Secret
 
 LOADED = ("bookings", "event-types", "schedules", "webhooks", "teams", "memberships")
 """What is loaded unless told otherwise; the other `THINGS` of a scope can be selected."""
@@ -43,7 +44,7 @@ NewClient = Callable[[], Calcom]
 
 @dlt.source(name="calcom", section="calcom", max_table_nesting=1)
 def dlt_source(
-    api_key: str | ApiKey | AccessToken | None = dlt.secrets.value,
+    api_key: str | Secret | ApiKey | AccessToken | None = dlt.secrets.value,
     base_url: str | None = None,
     *,
     organization: int | None = None,
@@ -63,6 +64,7 @@ def dlt_source(
     the last that succeeded. Everything else, and the bookings of a team, is replaced by what is there. Further lists
     are there to be selected with `.with_resources(...)`. Secrets of webhooks are left out.
     """
+    api_key = Secret(api_key) if isinstance(api_key, str) else api_key
     loop = _Loop()
     limiter = TokenBucket()  # all lists are asked for with one key
     settings: dict[str, Any] = {} if base_url is None else {"base_url": base_url}

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from operator import attrgetter
 from typing import Any, ClassVar, TypedDict, TypeVar, Unpack
 
 import msgspec
 from msgspec import UNSET, Raw
 
-from calcom_async.errors import DecodeError, ServerError
+from calcom_async.errors import DecodeError, InvalidRequestError, ServerError
 from calcom_async.events import Event, Observer
 from calcom_async.pages import Fetch, Pages
+from calcom_async.secret import Secret
 from calcom_async.wire import (
     WHOLE,
     Cursor,
@@ -37,18 +37,19 @@ Query = Mapping[str, Any]
 List = list  # the method `list` hides the builtin from annotations inside its class
 
 
+def secret_argument(value: str | Secret, keyword: str) -> Secret:
+    """A secret that a method was given, checked; the method has wrapped it before."""
+    return Secret(value).checked(keyword, error=InvalidRequestError)
+
+
 def given(**fields: Any) -> dict[str, Any]:
     """A small body: the fields that are not UNSET."""
     return {name: value for name, value in fields.items() if value is not UNSET}
 
 
-@contextmanager
-def _naming(request: Request) -> Iterator[None]:
-    """Say in a `DecodeError` which call it was that was answered so."""
-    try:
-        yield
-    except DecodeError as error:
-        raise DecodeError(f"{request.method} {request.path}: {error}") from error
+def named(problem: DecodeError, request: Request) -> DecodeError:
+    """A `DecodeError` that says which call it was; without the frames of the decoder, which hold the body."""
+    return DecodeError(f"{request.method} {request.path}: {problem}")
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -123,9 +124,13 @@ class Resource:
 
     async def _ask(self, kind: type[T], request: Request) -> T:
         response = await self._channel.send(request)
-        with _naming(request):
+        try:
             result: T = read(kind, response, request)
-        return result
+        except DecodeError as error:
+            problem = named(error, request)
+        else:
+            return result
+        raise problem
 
     async def _get(
         self, kind: type[T], template: str, *ids: int | str, query: Query | None = None, repeatable: bool = True
@@ -211,8 +216,14 @@ class Resource:
                 asked = query_string({**(query or {}), **cursor.order, **window})
                 final = INTERNAL if listing.fragile and window else 0
                 response = await self._channel.send(msgspec.structs.replace(blank, query=asked, final=final))
-                with _naming(blank):
+                try:
                     page = read_page(kind, response, skip=cursor.skip, take=cursor.take, request=blank)
+                except DecodeError as error:
+                    problem: DecodeError | None = named(error, blank)
+                else:
+                    problem = None
+                if problem is not None:
+                    raise problem
                 self._channel.observer.emit(
                     Event(kind="page", method="GET", path=blank.template, status=response.status, rows=len(page.items))
                 )

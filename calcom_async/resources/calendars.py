@@ -26,7 +26,8 @@ from calcom_async.models.calendars import (
     SetDestinationCalendar,
 )
 from calcom_async.pages import IncompleteListWarning
-from calcom_async.resources._base import Resource
+from calcom_async.resources._base import Resource, secret_argument
+from calcom_async.secret import Secret
 from calcom_async.wire import timestamp
 
 Provider = Literal["google", "office365", "apple", "ics-feed"] | str
@@ -96,9 +97,10 @@ class Calendars(Resource):
         query = {"redir": redirect_to, "isDryRun": dry_run}
         return await self._get(CalendarAuthUrl, "/calendars/{}/connect", calendar, query=query)
 
-    async def connect_apple(self, *, username: str, password: str) -> None:
+    async def connect_apple(self, *, username: str, password: str | Secret) -> None:
         """Connect an Apple calendar with an app-specific password."""
-        body = ConnectAppleCalendar(username=username, password=password)
+        password = Secret(password)
+        body = ConnectAppleCalendar(username=username, password=secret_argument(password, "password").reveal())
         await self._post(NoneType, "/calendars/{}/credentials", "apple", body=body)
 
     async def connect_ics(self, *urls: str, read_only: bool | UnsetType = UNSET) -> CalendarCredential:
@@ -111,12 +113,14 @@ class Calendars(Resource):
         """Disconnect `google`, `office365`, `apple` or `ics-feed`; the id is the connection's `credential_id`."""
         return await self._post(CalendarCredential, "/calendars/{}/disconnect", calendar, body={"id": credential_id})
 
-    async def save(self, calendar: Provider, *, state: str, code: str) -> str:
+    async def save(self, calendar: Provider, *, state: str | Secret, code: str | Secret) -> str:
         """Finish what `connect_url` began, with what the provider sent back; returns where to send the user, or "".
 
         The browser usually does this by itself. `state` holds the user's key. A GET that changes state: not repeated.
         """
-        return await self._location("/calendars/{}/save", calendar, query={"state": state, "code": code})
+        state, code = Secret(state), Secret(code)
+        query = {"state": state, "code": secret_argument(code, "code")}
+        return await self._location("/calendars/{}/save", calendar, query=query)
 
     # Which calendars are looked at for conflicts, and which one is written to.
 

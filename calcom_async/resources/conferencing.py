@@ -12,7 +12,8 @@ from calcom_async.models.conferencing import (
     DefaultConferencingApp,
 )
 from calcom_async.pages import Pages
-from calcom_async.resources._base import Resource
+from calcom_async.resources._base import Resource, secret_argument
+from calcom_async.secret import Secret
 
 MAYBE: Any = DefaultConferencingApp | None
 
@@ -43,14 +44,24 @@ class Conferencing(Resource):
         return await self._get(ConferencingAuthUrl, "/conferencing/{}/oauth/auth-url", app, query=query)
 
     async def callback(
-        self, app: ConferencingAppSlug, *, state: str, code: str | None = None, error: str | None = None
+        self,
+        app: ConferencingAppSlug,
+        *,
+        state: str | Secret,
+        code: str | Secret | None = None,
+        error: str | None = None,
     ) -> str:
         """Finish a connection with the `state` and `code` (or `error`) that the provider sent the user back with.
 
         Returns the address to send the user on to, which is empty when the state names none; it is not followed.
         Usually the user's browser calls this. A code works once, so this is not repeated.
         """
-        query = {"state": state, "code": code, "error": error}
+        state, code = Secret(state), None if code is None else Secret(code)
+        query = {
+            "state": state,
+            "code": None if code is None else secret_argument(code, "code"),
+            "error": error,
+        }
         return await self._location("/conferencing/{}/oauth/callback", app, query=query)
 
     async def default(self) -> DefaultConferencingApp | None:

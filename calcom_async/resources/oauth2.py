@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, overload
+from typing import overload
 
-from calcom_async.errors import InvalidRequestError
+from calcom_async.errors import DecodeError, InvalidRequestError
 from calcom_async.models.oauth import OAuth2Tokens
 from calcom_async.models.oauth_clients import OAuth2Client
-from calcom_async.resources._base import Resource
+from calcom_async.resources._base import Resource, named, secret_argument
+from calcom_async.secret import Secret
 from calcom_async.wire import decode
 
 
@@ -20,21 +21,25 @@ class OAuth2(Resource):
 
     @overload
     async def token(
-        self, client_id: str, *, code: str, redirect_uri: str, client_secret: str | None = ...
+        self, client_id: str, *, code: str | Secret, redirect_uri: str, client_secret: str | Secret | None = ...
     ) -> OAuth2Tokens: ...
     @overload
-    async def token(self, client_id: str, *, code: str, redirect_uri: str, code_verifier: str) -> OAuth2Tokens: ...
+    async def token(
+        self, client_id: str, *, code: str | Secret, redirect_uri: str, code_verifier: str | Secret
+    ) -> OAuth2Tokens: ...
     @overload
-    async def token(self, client_id: str, *, refresh_token: str, client_secret: str | None = ...) -> OAuth2Tokens: ...
+    async def token(
+        self, client_id: str, *, refresh_token: str | Secret, client_secret: str | Secret | None = ...
+    ) -> OAuth2Tokens: ...
     async def token(
         self,
         client_id: str,
         *,
-        code: str | None = None,
+        code: str | Secret | None = None,
         redirect_uri: str | None = None,
-        refresh_token: str | None = None,
-        client_secret: str | None = None,
-        code_verifier: str | None = None,
+        refresh_token: str | Secret | None = None,
+        client_secret: str | Secret | None = None,
+        code_verifier: str | Secret | None = None,
     ) -> OAuth2Tokens:
         """Trade the `code` of a consent, or a `refresh_token`, for tokens: 30 minutes and 30 days.
 
@@ -45,26 +50,40 @@ class OAuth2(Resource):
         Raises `BadRequestError` (code or refresh token not taken) or `UnauthorizedError` (client), with `.code` as of
         RFC 6749, such as `invalid_grant`. A code works once, so this is not repeated when the answer is lost.
         """
-        grant = _code_grant(code, redirect_uri, client_secret, code_verifier) if code else _refresh_grant(refresh_token)
-        body = {"client_id": client_id, **grant}
-        if client_secret:
-            body["client_secret"] = client_secret
+        code, refresh_token = _secret(code), _secret(refresh_token)
+        client_secret, code_verifier = _secret(client_secret), _secret(code_verifier)
+        if code and not (redirect_uri and bool(client_secret) != bool(code_verifier)):
+            raise InvalidRequestError(
+                "a code goes with its redirect_uri, and with either client_secret or code_verifier"
+            )
+        if not (code or refresh_token):
+            raise InvalidRequestError("give a code (with redirect_uri), or a refresh_token")
+        names = ("code", "redirect_uri", "code_verifier") if code else ("refresh_token",)
+        fields = {
+            "client_id": client_id,
+            "grant_type": "authorization_code" if code else "refresh_token",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "refresh_token": refresh_token,
+            "client_secret": client_secret,
+            "code_verifier": code_verifier,
+        }
+        sent = ("client_id", "grant_type", *names, "client_secret")
+        body = {name: fields[name] for name in sent if fields[name] is not None}
+        for name, value in body.items():
+            if isinstance(value, Secret):
+                secret_argument(value, name)
         request = self._request("POST", "/auth/oauth2/token", (), body=body, repeatable=False)
-        # The one answer of the API without an envelope.
-        tokens: OAuth2Tokens = decode(OAuth2Tokens, (await self._channel.send(request)).body)
-        return tokens
+        response = await self._channel.send(request)
+        try:
+            # The one answer of the API without an envelope.
+            tokens: OAuth2Tokens = decode(OAuth2Tokens, response.body)
+        except DecodeError as error:
+            problem = error
+        else:
+            return tokens
+        raise named(problem, request)
 
 
-def _code_grant(
-    code: str, redirect_uri: str | None, client_secret: str | None, code_verifier: str | None
-) -> dict[str, Any]:
-    if not redirect_uri or bool(client_secret) == bool(code_verifier):
-        raise InvalidRequestError("a code goes with its redirect_uri, and with either client_secret or code_verifier")
-    proof = {"code_verifier": code_verifier} if code_verifier else {}
-    return {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri, **proof}
-
-
-def _refresh_grant(refresh_token: str | None) -> dict[str, Any]:
-    if not refresh_token:
-        raise InvalidRequestError("give a code (with redirect_uri), or a refresh_token")
-    return {"grant_type": "refresh_token", "refresh_token": refresh_token}
+def _secret(text: str | Secret | None) -> Secret | None:
+    return None if text is None or text == "" else Secret(text)

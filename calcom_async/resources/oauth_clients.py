@@ -17,8 +17,9 @@ from calcom_async.models.oauth_clients import (
     UpdateOAuthClient,
 )
 from calcom_async.pages import Pages
-from calcom_async.resources._base import Paging, Resource
+from calcom_async.resources._base import Paging, Resource, secret_argument
 from calcom_async.resources.webhooks import AllWebhooks
+from calcom_async.secret import Secret
 from calcom_async.wire import Listing
 
 LISTING = Listing(maximum=250, take="limit", skip="offset", furthest=250)
@@ -53,14 +54,16 @@ class OAuthClients(Resource):
         """Delete a client and return it as it was; its tokens end with it."""
         return await self._delete(models.OAuthClient, "/oauth-clients/{}", client_id)
 
-    async def refresh(self, client_id: str, refresh_token: str) -> ManagedUserTokens:
+    async def refresh(self, client_id: str, refresh_token: str | Secret) -> ManagedUserTokens:
         """New tokens for a managed user; an `AccessToken` credential does this by itself.
 
         The refresh token is spent: store the new pair at once. The old access token works until it expires. A refresh
         token that is unknown or spent is a `BadRequestError`; `force_refresh` of the client's users helps then. Never
         repeated.
         """
-        return await self._post(ManagedUserTokens, "/oauth/{}/refresh", client_id, body={"refreshToken": refresh_token})
+        refresh_token = Secret(refresh_token)
+        body = {"refreshToken": secret_argument(refresh_token, "refresh_token")}
+        return await self._post(ManagedUserTokens, "/oauth/{}/refresh", client_id, body=body)
 
 
 class OAuthClient(Resource):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import NoneType
 
 from calcom_async.models.conferencing import StripeAuthUrl
-from calcom_async.resources._base import Resource
+from calcom_async.resources._base import Resource, secret_argument
+from calcom_async.secret import Secret
 
 
 class Stripe(Resource):
@@ -16,13 +17,15 @@ class Stripe(Resource):
         query = {"returnTo": return_to, "onErrorReturnTo": on_error_return_to}
         return await self._get(StripeAuthUrl, "/stripe/connect", query=query)
 
-    async def save(self, *, state: str, code: str) -> str:
+    async def save(self, *, state: str | Secret, code: str | Secret) -> str:
         """Finish a connection with the `state` and `code` that Stripe sent the user back with.
 
         Returns the address to send the user on to, which is empty when the state names none; it is not followed.
         Usually the user's browser calls this. A code works once, so this is not repeated.
         """
-        return await self._location("/stripe/save", query={"state": state, "code": code})
+        state, code = Secret(state), Secret(code)
+        query = {"state": state, "code": secret_argument(code, "code")}
+        return await self._location("/stripe/save", query=query)
 
     async def check(self) -> None:
         """Raise unless the account can be paid to.

@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Unpack
 
 from calcom_async.models.verified_resources import VerifiedEmail, VerifiedPhone
 from calcom_async.pages import Pages
-from calcom_async.resources._base import Paging, Resource
+from calcom_async.resources._base import Paging, Resource, secret_argument
 from calcom_async.resources._found import found
+from calcom_async.secret import Secret
 from calcom_async.wire import Listing, Throttle
 
 LISTING = Listing(maximum=250)
@@ -66,10 +67,10 @@ class _Verified(Resource):
         body, template = {self.field: address}, self._path("/verification-code/request")
         await self._post(NoneType, template, body=body, throttle=throttle)
 
-    async def _verify(self, model: type[Any], address: str, code: str) -> Any:
+    async def _verify(self, model: type[Any], address: str, code: Secret) -> Any:
         throttle = self._throttle(VERIFICATIONS.get((OWNERS[self._scope], self.kind)))
-        body, template = {self.field: address, "code": code}, self._path("/verification-code/verify")
-        return await self._post(model, template, body=body, throttle=throttle)
+        body = {self.field: address, "code": secret_argument(code, "code")}
+        return await self._post(model, self._path("/verification-code/verify"), body=body, throttle=throttle)
 
     def _path(self, rest: str = "") -> str:
         return f"/verified-resources/{self.kind}{rest}"
@@ -98,8 +99,9 @@ class VerifiedEmails(_Verified):
         """Send a code to an address; a `ConflictError` when it is verified already. Never repeated: each is a mail."""
         await self._request_code(email)
 
-    async def verify(self, email: str, *, code: str) -> VerifiedEmail:
+    async def verify(self, email: str, *, code: str | Secret) -> VerifiedEmail:
         """Verify an address with the code that was sent to it; a wrong one is a `BadRequestError`."""
+        code = Secret(code)
         verified: VerifiedEmail = await self._verify(VerifiedEmail, email, code)
         return verified
 
@@ -123,7 +125,8 @@ class VerifiedPhones(_Verified):
         """Send a code to a number. Never repeated: each is a message."""
         await self._request_code(phone)
 
-    async def verify(self, phone: str, *, code: str) -> VerifiedPhone:
+    async def verify(self, phone: str, *, code: str | Secret) -> VerifiedPhone:
         """Verify a number with the code that was sent to it; a wrong one is a `BadRequestError`."""
+        code = Secret(code)
         verified: VerifiedPhone = await self._verify(VerifiedPhone, phone, code)
         return verified

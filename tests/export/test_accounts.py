@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from calcom_async import Calcom, ConfigError, InvalidRequestError, PlatformClient, UnauthorizedError
+from calcom_async import ApiKey, Calcom, ConfigError, InvalidRequestError, PlatformClient, UnauthorizedError
 from calcom_async.export import Job
 from calcom_async.export.accounts import Account, Outcome, export_accounts, read_accounts
 from calcom_async.sandbox import Sandbox
@@ -151,8 +151,8 @@ def test_accounts_are_read_from_a_table(tmp_path: Path) -> None:
         "acme,cal_a,,,\nsand, cal_b ,,,7\nplatform,,some-client,some-secret,9\n"
     )
     acme, sand, platform = read_accounts(file)
-    assert (acme.name, acme.credentials, acme.organization) == ("acme", "cal_a", None)
-    assert (sand.credentials, sand.organization) == ("cal_b", 7)
+    assert (acme.name, acme.credentials.headers, acme.organization) == ("acme", ApiKey("cal_a").headers, None)
+    assert (sand.credentials.headers, sand.organization) == (ApiKey("cal_b").headers, 7)
     assert isinstance(platform.credentials, PlatformClient)
     assert "cal_a" not in repr(acme)
 

@@ -1,0 +1,240 @@
+"""No secret in a traceback: neither in local variables of any frame, nor in an error, its cause or its context."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import aiohttp
+import pytest
+from stand_ins import Cut, Peer, Script, answer, http, refusal
+
+from calcom_async import AccessToken, ApiKey, Calcom, CalcomError, Config, PlatformClient
+from calcom_async.export.accounts import read_accounts
+from calcom_async.middleware import authorized
+from calcom_async.redis_limiter import RedisLimiter
+from calcom_async.wire import Request
+
+MARK = "MARKEDSECRET"
+
+
+def chain(error: BaseException | None, seen: set[int] | None = None) -> Iterator[BaseException]:
+    """An error with everything that led to it."""
+    seen = set() if seen is None else seen
+    if error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        for other in (error.__cause__, error.__context__, *getattr(error, "exceptions", ())):
+            yield from chain(other, seen)
+
+
+def frames(error: BaseException) -> Iterator[FrameType]:
+    """The frames of its traceback, except those of this file."""
+    step = error.__traceback__
+    while step:
+        if step.tb_frame.f_code.co_filename != __file__:
+            yield step.tb_frame
+        step = step.tb_next
+
+
+def printed(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - an object that is not finished
+        return ""
+
+
+def leaks(error: BaseException) -> list[tuple[str, str]]:
+    """Where a traceback with local variables, or the error itself, shows the secret."""
+    variables = [
+        (frame.f_code.co_name, name)
+        for one in chain(error)
+        for frame in frames(one)
+        for name, value in frame.f_locals.items()
+        if MARK in printed(value)
+    ]
+    texts = [(type(one).__name__, "itself") for one in chain(error) if MARK in f"{one!r} {one} {vars(one)}"]
+    return variables + texts
+
+
+async def hang(writer: asyncio.StreamWriter) -> None:
+    """Send nothing until the connection is closed."""
+    await writer.wait_closed()
+
+
+async def caught(call: Awaitable[Any]) -> BaseException:
+    try:
+        await call
+    except (CalcomError, TimeoutError, asyncio.CancelledError) as error:
+        return error
+    raise AssertionError("the call succeeded")
+
+
+SETTINGS: dict[str, Any] = {"max_attempts": 1, "timeout": 5, "rate_limit": 10**6}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        Cut(b""),
+        b"\0" * 50,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        Cut(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf"),
+        http(401, b"{}"),
+        http(500, b"{}"),
+        http(200, b'{"data":'),
+    ],
+    ids=["dropped", "garbage", "bad chunk", "half", "401", "500", "no JSON"],
+)
+@pytest.mark.parametrize("credentials", [MARK, ApiKey(MARK), PlatformClient("client", MARK), AccessToken(MARK)])
+async def test_the_key_is_in_no_frame_of_a_failed_call(line, credentials):
+    """Whatever the server does: no frame holds the headers, not even one of aiohttp in a cause."""
+    async with Peer(line) as peer, Calcom(credentials, base_url=peer.url, **SETTINGS) as cal:
+        assert leaks(await caught(cal.me.get())) == []
+
+
+async def test_the_key_is_in_no_frame_without_a_connection():
+    """A refused connection, and a name that is not known."""
+    for url in ("http://127.0.0.1:1", "http://nowhere.localhost:1"):
+        async with Calcom(MARK, base_url=url, **SETTINGS) as cal:
+            assert leaks(await caught(cal.me.get())) == []
+
+
+async def test_the_key_is_in_no_frame_of_a_call_out_of_time():
+    """Our own timeout, and one of the caller's that cancels the call deep within aiohttp."""
+    async with Peer(hang) as peer, Calcom(MARK, base_url=peer.url, **SETTINGS | {"timeout": 0.05}) as cal:
+        assert leaks(await caught(cal.me.get())) == []
+    async with Peer(hang) as peer, Calcom(MARK, base_url=peer.url, **SETTINGS) as cal:
+        call = asyncio.create_task(cal.me.get())
+        while not peer.heard:  # noqa: ASYNC110 - the server has no event for it
+            await asyncio.sleep(0)
+        call.cancel()
+        assert leaks(await caught(call)) == []
+
+
+REJECTED = http(400, b'{"error":{"code":"B","message":"no"}}')
+CALLS: dict[str, Callable[[Calcom], Awaitable[Any]]] = {
+    "any body": lambda cal: cal.request("POST", "/v2/webhooks", body={"secret": MARK}),
+    "webhook": lambda cal: cal.webhooks.create(subscriber_url="https://x.test/", triggers=[], secret=MARK),
+    "webhook changed": lambda cal: cal.webhooks.update("w", secret=MARK),
+    "webhook ensured": lambda cal: cal.webhooks.ensure("https://x.test/", [], secret=MARK),
+    "OAuth2 code": lambda cal: cal.oauth2.token("c", code=MARK, redirect_uri="u", client_secret=MARK),
+    "OAuth2 refresh": lambda cal: cal.oauth2.token("c", refresh_token=MARK, client_secret=MARK),
+    "managed user": lambda cal: cal.oauth_clients.refresh("c", MARK),
+    "Apple": lambda cal: cal.calendars.connect_apple(username="u", password=MARK),
+    "calendar": lambda cal: cal.calendars.save("google", state=MARK, code=MARK),
+    "Stripe": lambda cal: cal.stripe.save(state=MARK, code=MARK),
+    "conferencing": lambda cal: cal.conferencing.callback("zoom", state=MARK, code=MARK),
+    "verification": lambda cal: cal.verified_resources.emails.verify("a@b.test", code=MARK),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+async def test_secret_arguments_are_in_no_frame(call):
+    """A secret given to a method is hidden from its first line on, when the server rejects the call and when we do."""
+    async with Peer(REJECTED) as peer, Calcom("cal_x", base_url=peer.url, **SETTINGS) as cal:
+        assert leaks(await caught(call(cal))) == []
+    assert leaks(await caught(call(Calcom("cal_x")))) == []
+
+
+async def test_secret_arguments_that_cannot_be_sent_are_in_no_frame():
+    """A secret that is refused before anything is sent is not shown either."""
+    bad = f"{MARK}\n"
+    cal = Calcom("cal_x")
+    for call in (
+        cal.request("POST", "/v2/webhooks", body={"secret": MARK, "bad": object()}),
+        cal.webhooks.create(subscriber_url="https://x.test/", triggers=[], secret=bad),
+        cal.oauth2.token("c", refresh_token=bad),
+        cal.oauth_clients.refresh("c", bad),
+        cal.calendars.connect_apple(username="u", password=bad),
+        cal.stripe.save(state="s", code=bad),
+        cal.verified_resources.phones.verify("+3519", code=bad),
+    ):
+        assert leaks(await caught(call)) == []
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Calcom(f"{MARK} x"),
+        lambda: Calcom(MARK.encode()),
+        lambda: Calcom(api_key=f"{MARK}\n"),
+        lambda: Calcom(MARK, timeout=-1),
+        lambda: Calcom(api_key=MARK, timeout=-1),
+        lambda: Calcom("cal_x").acting_as(f"{MARK}\n"),
+        lambda: Config(api_key=MARK, timeout=-1),
+        lambda: Config(api_key=MARK.encode()),
+        lambda: Config(proxy=f"socks5://u:{MARK}@proxy:1"),
+        lambda: Config(proxy=f"http://u:{MARK}@[proxy:1"),
+        lambda: Config(proxy=f"http://u:{MARK}@proxy:99999"),
+        lambda: Config(base_url=f"https://u:{MARK}@api.cal.com"),
+        lambda: Config(base_url=f"https://u:{MARK}@[api.cal.com"),
+        lambda: Calcom("cal_x", base_url=f"https://u:{MARK}@api.cal.com"),
+        lambda: Config.from_env(api_key=MARK, timeout=-1),
+        lambda: ApiKey(f"{MARK}\n"),
+        lambda: ApiKey("cal_x").replace(f"{MARK}\n"),
+        lambda: PlatformClient("c", f"{MARK} x"),
+        lambda: PlatformClient(f"{MARK} x", "s"),
+        lambda: AccessToken(f"{MARK}\n"),
+        lambda: AccessToken(MARK, MARK),
+        lambda: AccessToken("a", "r", client_id="c", client_secret=f"{MARK}\n"),
+        lambda: RedisLimiter(f"redis://:{MARK}@[host"),
+        lambda: RedisLimiter(f"redis://:{MARK}@host", without_redis=7),
+    ],
+)
+def test_a_secret_that_cannot_be_used_is_in_no_frame(make):
+    """What makes a client refuses a bad secret, or a bad setting next to a good one, without showing it."""
+    with pytest.raises(CalcomError) as error:
+        make()
+    assert leaks(error.value) == []
+
+
+@pytest.mark.parametrize("pair", [{"accessToken": f"{MARK}\n", "refreshToken": MARK}, {"accessToken": 1}, [MARK]])
+async def test_a_renewal_that_fails_shows_no_token(pair):
+    """Neither the old pair, nor the new one, nor the client secret is in a frame."""
+    expired = refusal(498, "TokenExpiredException", "ACCESS_TOKEN_IS_EXPIRED")
+
+    async def send(request: Request) -> Any:
+        return await Script(answer(pair) if request.path.endswith("refresh") else expired)(request)
+
+    token = AccessToken(MARK, MARK, client_id="c", client_secret=MARK)
+    request = Request(method="GET", template="/me", path="/me")
+    assert leaks(await caught(authorized(send, token, "")(request))) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"name,api_key,client_id,client_secret\na,{MARK},c,{MARK}\n".encode(),
+        f"name,api_key\na,{MARK} x\n".encode(),
+        f"name,api_key,organization\na,{MARK},acme\n".encode(),
+        f"name,api_key\na,b,{MARK}\n".encode(),
+        f"name,api_key\na,{MARK}\n\xff".encode("latin-1"),
+    ],
+)
+def test_accounts_are_in_no_frame(content, tmp_path: Path):
+    """A line of accounts.csv that cannot be used is named by its number and not shown."""
+    file = tmp_path / "accounts.csv"
+    file.write_bytes(content)
+    with pytest.raises(CalcomError) as error:
+        list(read_accounts(file))
+    assert leaks(error.value) == []
+
+
+async def test_a_session_of_ones_own_changes_nothing():
+    """The frames of a borrowed session are kept out as well, and so are errors of its own tracing."""
+
+    async def fail(*_: Any) -> None:
+        raise RuntimeError("tracing failed")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(fail)
+    async with (
+        Peer(http()) as peer,
+        aiohttp.ClientSession(trace_configs=[trace]) as session,
+        Calcom(MARK, base_url=peer.url, session=session, **SETTINGS) as cal,
+    ):
+        assert leaks(await caught(cal.me.get())) == []
