@@ -1,41 +1,52 @@
-"""book(): a booking, a seat in one, or a series, known again by its mark."""
+"""book(): a booking, a seat in one, or a series, known again by the key in its metadata."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import UTC, datetime
-from typing import Any, NoReturn, Unpack, overload
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, nullcontext, suppress
+from datetime import datetime, timedelta
+from typing import Any, Unpack, overload
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from calcom_async.booking.pursuit import PAUSE, Pursuit, answer_is_lost
+from calcom_async.booking.pursuit import DAY, PAUSE, Pursuit, says_taken
+from calcom_async.booking.reading import bookings_at, moves
+from calcom_async.booking.turns import Turns
 from calcom_async.errors import (
     BadRequestError,
     CalcomError,
-    ConflictError,
     DecodeError,
     ForbiddenError,
     InvalidRequestError,
     NotFoundError,
     SlotTakenError,
+    UnauthorizedError,
     UnprocessableError,
+    may_have_acted,
 )
 from calcom_async.models.bookings import Attendee, Booking
-from calcom_async.models.times import aware
-from calcom_async.resources._base import given
+from calcom_async.models.slots import Slot
 from calcom_async.resources.bookings import BookingFields, Bookings
 from calcom_async.resources.event_types import EventTypes
-from calcom_async.resources.slots import Slots
+from calcom_async.resources.slots import Slots, has_room, zone_named
 
 MARK = "calcom_async_request"
 """The key in a booking's metadata that holds the mark of the call that made it."""
 
-LOST_RACE = "booking_conflict_error"
 TAKEN_BACK = "Made twice, or only in part, by a request that was interrupted"
+
+NOT_A_RACE = ("already_signed_up_for_this_booking_error", 'can\'t be booked at the "start" time provided')
+"""Refusals of a slot that stay the same however often one tries."""
+GONE_ALREADY = ("has been cancelled already", "has already been cancelled")
+
+RASTERS = {"UTC": 0, "Asia/Kolkata": 30, "Asia/Kathmandu": 45}
+"""A time zone for each offset within the hour, in minutes: the server rounds the starts of slots on its clock."""
+STEPS = (60, 30, 20, 15, 10, 5, 1)
+"""The multiples of minutes within the hour that it rounds to."""
+
+TURNS = Turns()
 
 
 @overload
@@ -74,7 +85,7 @@ async def book(
     *,
     start: datetime,
     attendee: Attendee,
-    recurrence_count: int | UnsetType = UNSET,
+    recurrence_count: int | UnsetType | None = None,
     reserve: bool = False,
     check: bool = True,
     deadline: float | None = None,
@@ -83,27 +94,32 @@ async def book(
 ) -> Booking | list[Booking]:
     """Book once and know the outcome: a booking, or an error that means that none was made.
 
-    With `check` only a time that `slots.search` offers is asked for; `reserve` hides it from others meanwhile. A time
-    that is not free is a `SlotTakenError`. When the answer is lost, the booking is looked for, and asked for again
-    only when it is not there. `UnknownOutcomeError` is raised when looking does not help: the credentials may not see
-    the event type's bookings, or no look-up was answered.
+    With `check` only a start that a search offers, in whatever time zone, is booked; `reserve` hides it from others
+    meanwhile. A time that is not free is a `SlotTakenError`; as long as a slot has free hosts or seats, a race lost to
+    others is run again. When the response is lost, the booking is looked for, and booked again only when it is not
+    there. `UnknownOutcomeError` is raised when looking does not help: the credentials cannot list the event type's
+    bookings, or no look-up was answered.
 
-    Of a series all occurrences are booked, or none. After `deadline` seconds nothing is asked again; a last look is
-    taken all the same. `pause` is the first of the growing pauses between looks.
+    Of a series all occurrences are booked, or none. After `deadline` seconds nothing is tried again; a last look is
+    taken in any case. `pause` is the first of the growing pauses between looks.
 
-    The booking's metadata tell this call by the key `calcom_async_request`. Give it a value of your own, such as an
-    order number, and a later call with the same value returns the booking instead of making another: also after a
-    call that was cancelled midway, which knows nothing of its outcome.
+    The key `calcom_async_request` in the metadata identifies the call. Give it a value of your own, such as an order
+    number, and a later call for this start of the event type returns the booking as it is now, moved or not, instead
+    of making another; one that was cancelled or rejected counts as none. Calls with the same value wait for each other
+    in one process; of duplicates made by several processes the lowest id stays.
+
+    The server itself does not keep different attendees apart in two cases: several may hold pending bookings of one
+    slot where a host has to confirm, and a seated event type can get more attendees than seats.
     """
     if fields.get("instant"):
         raise InvalidRequestError("an instant meeting takes no slot; make it with bookings.create(instant=True)")
-    if reserve and "event_type_id" not in fields:
+    if reserve and fields.get("event_type_id") is None:
         raise InvalidRequestError("a slot is reserved by the event_type_id; a slug will not do")
-    aware("start", start)
-    wish = given(start=start, attendee=attendee, recurrence_count=recurrence_count, **fields)
+    given = {"start": start, "attendee": attendee, "recurrence_count": recurrence_count, **fields}
+    wish = {name: value for name, value in given.items() if value is not None and value is not UNSET}
     booker = _Booker(bookings, slots, event_types, wish, deadline=deadline, pause=pause)
     made = await booker.book(check=check, reserve=reserve)
-    return made[0] if recurrence_count is UNSET else made
+    return made if "recurrence_count" in wish else made[0]
 
 
 class _Booker(Pursuit):
@@ -119,113 +135,211 @@ class _Booker(Pursuit):
         deadline: float | None,
         pause: float,
     ) -> None:
-        super().__init__(slots, wish["start"], deadline=deadline, pause=pause)
+        super().__init__(slots, wish.get("start"), deadline=deadline, pause=pause)
         self._bookings = bookings
         self._event_types = event_types
-        metadata = {MARK: uuid4().hex, **wish.get("metadata", {})}
-        self._mark: str = metadata[MARK]
-        self._is_named = MARK in wish.get("metadata", {})
-        self._wish = wish | {"metadata": metadata}
+        metadata = wish.get("metadata", {})
+        if not isinstance(metadata, Mapping):
+            raise InvalidRequestError(f"metadata must map texts to texts, got {type(metadata).__name__}")
+        self._is_named = MARK in metadata
+        self._mark = metadata.get(MARK) if self._is_named else uuid4().hex
+        if not isinstance(self._mark, str) or not self._mark:
+            raise InvalidRequestError(f"metadata[{MARK!r}] must be a text that is not empty")
+        self._wish = wish | {"metadata": {**metadata, MARK: self._mark}}
         self._count: int | None = wish.get("recurrence_count")
         self._may_leave_parts = self._count is not None
         self._part: Booking | None = None
         """An occurrence of our series, when others of it are missing."""
+        self._search_that_offers: dict[str, Any] | None = None
+        self._held: str | None = None
+        """The uid of our reservation."""
+        self._sees_all = False
+        """Whether a booking that no look finds is known not to be there."""
+        self._races = 0
+        self._stays = False
+        """Whether a booking that had to go could not be cancelled."""
 
     async def book(self, *, check: bool, reserve: bool) -> list[Booking]:
-        async with AsyncExitStack() as stack:
-            offer = await self._persistently(self._offer) if check else []
-            if check and not self._is_in(offer) and not await self._is_offered_locally():
-                if made := await self._made_before():
-                    return made
-                raise await self._taken("it is not among the slots on offer", offer)
-            if reserve:
-                await stack.enter_async_context(self._reserved())
-            return await self.outcome()
-
-    async def _is_offered_locally(self) -> bool:
-        """Whether a search in the attendee's zone offers it: zones of half hours have a raster of their own."""
-        zone: str = self._wish["attendee"].time_zone
-        with suppress(ValueError, OSError, LookupError):  # one that this machine does not know
-            if self._start.astimezone(ZoneInfo(zone)).minute == self._start.astimezone(UTC).minute:
-                return False
-        return self._is_in(await self._persistently(lambda: self._offer(time_zone=zone)))
+        async with TURNS.turn((self._mark, self._start)) if self._is_named else nullcontext():
+            if self._is_named and (made := await self._made_before()):
+                return made
+            if check and not await self._persistently(self._is_offered):
+                raise await self._taken("it is not among the slots on offer")
+            async with self._reserved() if reserve else nullcontext():
+                return await self.outcome()
 
     async def _made_before(self) -> list[Booking] | None:
-        """What an earlier call with the mark that the caller has given made."""
-        return await self._persistently(self._look) if self._is_named else None
+        """What an earlier call with the caller's mark made; half a series of it is taken back."""
+        with suppress(UnauthorizedError, ForbiddenError, BadRequestError):  # bookings that we cannot list
+            made = await self._persistently(self._look)
+            if self._part:
+                await self._take_back(self._part)
+                self._part = None
+            return made
+        return None
+
+    # Whether the slot is free.
+
+    async def _is_offered(self) -> bool:
+        """Whether a search offers the start, in whatever time zone it is made; remember which one did."""
+        for search in self._search_again() or self._searches():
+            if slot := await self._slot_of(search):
+                self._search_that_offers = search
+                return has_room(slot)
+        return False
+
+    def _search_again(self) -> list[dict[str, Any]]:
+        """The search that has offered the start, worded a little differently: the server may cache equal ones."""
+        if self._search_that_offers is None:
+            return []
+        return [self._search_that_offers | {"end": self._start + 2 * DAY + timedelta(seconds=self._races)}]
+
+    async def _slot_of(self, search: dict[str, Any]) -> Slot | None:
+        try:
+            days = await self._slots.search(**search, **self._search())
+        except BadRequestError:
+            if "time_zone" in search:  # one that the server does not know
+                return None
+            raise
+        return next((slot for slot in days.slots() if slot.start == self._start), None)
+
+    def _searches(self) -> Iterator[dict[str, Any]]:
+        """Searches that together offer every start that any search offers.
+
+        The server rounds the first start of each free range up, on the clock of the requested time zone, to a multiple
+        of a number of minutes that depends on the event type. A range also begins where the search does. So the start
+        is offered by some search if it is offered by the one that begins with it, in the time zone on whose clock it
+        is the roundest. Booking windows count days in the attendee's time zone. An `offset_start` needs whole days.
+        """
+        yield self._days
+        since = {"start": self._start, "end": self._start + DAY}
+        attendees, roundest = self._wish["attendee"].time_zone, self._roundest_zone()
+        yield since | {"time_zone": attendees}
+        if self._minute_in(attendees) != self._minute_in(roundest):
+            yield since | {"time_zone": roundest}
+        around = {"start": self._midnight - DAY, "end": self._midnight + DAY}
+        for zone in ("Asia/Kolkata", "Asia/Kathmandu"):
+            yield around | {"time_zone": zone}
+
+    def _roundest_zone(self) -> str:
+        """The time zone in which the start is a multiple of the most minutes."""
+
+        def step(zone: str) -> int:
+            return next(step for step in STEPS if (self._start.minute + RASTERS[zone]) % 60 % step == 0)
+
+        return max(RASTERS, key=step)
+
+    def _minute_in(self, zone: str) -> int | None:
+        """The minute of the start on the clock of a time zone; None for one that this machine does not know."""
+        try:
+            local = self._start.astimezone(zone_named(zone))
+        except InvalidRequestError:
+            return None
+        return local.minute
+
+    # Reservations.
 
     @asynccontextmanager
     async def _reserved(self) -> AsyncIterator[None]:
-        """Hide the slot from searches; an advice to others, so a lost answer is no reason to stop."""
-        reservations, held = self._slots.reservations, None
+        """Hide the slot from searches; an advice to others, so a lost response is no reason to stop."""
         try:
-            held = await reservations.create(
+            reservation = await self._slots.reservations.create(
                 event_type_id=self._wish["event_type_id"],
                 start=self._start,
                 slot_duration=self._wish.get("length_in_minutes", UNSET),
             )
+            self._held = reservation.reservation_uid
         except UnprocessableError as error:
             raise await self._taken(str(error)) from error
         except CalcomError as error:
-            if not answer_is_lost(error):
+            if not may_have_acted(error):
                 raise
         try:
             yield
         finally:
-            if held is not None:
-                with suppress(CalcomError):
-                    await reservations.delete(held.reservation_uid)
+            await self._release()
+
+    async def _release(self) -> None:
+        """Give our reservation back."""
+        held, self._held = self._held, None
+        if held is not None:
+            with suppress(CalcomError):
+                await self._slots.reservations.delete(held)
+
+    # Booking.
 
     async def _ask(self) -> list[Booking]:
         answer: Booking | list[Booking] = await self._bookings.create(**self._wish)
         made = answer if isinstance(answer, list) else [answer]
         if len(made) < (self._count or 1):
-            raise DecodeError("the answer leaves out occurrences, as it does for the first of a round-robin series")
+            raise DecodeError("the response leaves out occurrences, as it does for the first of a round-robin series")
         if made[0].metadata is not None and made[0].metadata.get(MARK) != self._mark:
-            # Asked for what the same attendee has already, the server answers that pending or round-robin booking.
+            # Asked for what the same attendee has already, the server returns that pending or round-robin booking.
             raise SlotTakenError(f"the attendee has booked this time before: {made[0].uid}")
-        return await self._without_twins(made) if self._lost else made
+        return await self._without_twins(made) if self._lost or self._is_named else made
 
     async def _without_twins(self, made: list[Booking]) -> list[Booking]:
-        """After a repeat, see whether the first request has acted too."""
-        with suppress(CalcomError):
-            return await self._persistently(self._look) or made
-        return made
+        """After a repeat, or next to other processes, see whether another request has acted too."""
+        try:
+            found = await self._persistently(self._look)
+        except CalcomError as problem:
+            if self._stays:
+                raise self._unknown(str(problem)) from problem
+            return made
+        other = found and (found[0].uid, found[0].seat_uid) != (made[0].uid, made[0].seat_uid)
+        return found if found and other else made
+
+    # Looking.
 
     async def _look(self) -> list[Booking] | None:
-        page = await self._bookings.list(**self._filters(), sort_start="asc", take=100).first_page()
-        ours = [mine for row in page.items if row.start == self._start and (mine := self._ours(row))]
-        ours.sort(key=lambda one: (_is_gone(one), one.id))
-        for twin in ours[1:]:
-            if not _is_gone(twin):
+        rows = await bookings_at(self._bookings, self._start, **self._filters())
+        ours = [mine for row in rows for mine in self._ours(row)]
+        # The same mark may belong to another start, from which a booking was moved here: it comes last, and is no twin.
+        ours.sort(key=lambda one: (one.rescheduled_from_uid is not None, one.id, one.seat_uid or ""))
+        standing = [now for one in ours for now in await self._as_it_is_now(one)]
+        for twin in standing[1:]:
+            if twin.start == self._start and twin.rescheduled_from_uid is None:
                 await self._take_back(twin)
-        return await self._whole(ours[0]) if ours else None
+        return await self._whole(standing[0]) if standing else None
 
-    def _ours(self, row: Booking) -> Booking | None:
-        """The booking if it bears our mark, with the uid of our seat in it."""
+    def _ours(self, row: Booking) -> Iterator[Booking]:
+        """The booking if it bears our mark, or each seat of ours in it."""
+        slug, kind = self._wish.get("event_type_slug"), row.event_type
+        if "event_type_id" not in self._wish and kind is not None and kind.slug not in {None, slug}:
+            return
         if (row.metadata or {}).get(MARK) == self._mark:
-            return row
-        for one in row.attendees:
+            yield row
+            return
+        for one in row.attendees or ():
             if (one.metadata or {}).get(MARK) == self._mark:
-                return msgspec.structs.replace(row, seat_uid=one.seat_uid)
-        return None
+                yield msgspec.structs.replace(row, seat_uid=one.seat_uid)
+
+    async def _as_it_is_now(self, booking: Booking) -> list[Booking]:
+        """What has become of a booking; nothing of one that was cancelled or rejected."""
+        if booking.rescheduled_to_uid:
+            latest = (await moves(self._bookings, booking))[-1]
+            booking = next(self._ours(latest), latest)
+        return [] if _is_gone(booking) else [booking]
 
     async def _whole(self, first: Booking) -> list[Booking] | None:
         """All occurrences of a series; None while some are missing."""
         if first.recurring_booking_uid is None:
             return [first]
         series = await self._bookings.get_series(first.recurring_booking_uid)
-        missing = len(series) < (self._count or await self._occurrences(first))
+        made = [one for one in series if one.rescheduled_from_uid is None]
+        missing = len(made) < (self._count or await self._occurrences(first))
         self._part = first if missing else None
-        return None if missing else series
+        return None if missing else [one for one in series if not one.is_rescheduled]
 
     async def _occurrences(self, booking: Booking) -> int:
         with suppress(NotFoundError, ForbiddenError):  # of others: then what there is, is taken for all
             event_type = await self._event_types.get(booking.event_type_id or 0)
-            return getattr(event_type.recurrence, "occurrences", 1)
+            return getattr(event_type.recurrence, "occurrences", None) or 1
         return 1
 
     async def _find(self, trouble: CalcomError) -> list[Booking] | None:
+        if not (self._lost or self._is_named or self._may_leave_parts) and isinstance(trouble, BadRequestError):
+            return None  # refused before anything was made
         found = await super()._find(trouble)
         if found is None and (part := self._part):
             try:
@@ -234,59 +348,71 @@ class _Booker(Pursuit):
                 raise self._unknown(
                     f"a series was made in part, and cancelling {part.recurring_booking_uid} failed: {problem}"
                 ) from trouble
+        if found is None and self._lost and not await self._sees_bookings():
+            raise self._unknown("these credentials cannot list the bookings of this event type") from trouble
         return found
 
     async def _take_back(self, booking: Booking) -> None:
-        """Cancel what must not stay; done already is done."""
-        with suppress(BadRequestError):
+        """Cancel what must not stay; what is cancelled already is fine."""
+        try:
             if booking.recurring_booking_uid:
-                await self._bookings.cancel_series(booking.recurring_booking_uid, reason=TAKEN_BACK)
+                # By occurrence: cancelling the series as a whole fails once one of them was moved.
+                await self._bookings.cancel(booking.uid, reason=TAKEN_BACK, subsequent=True)
             elif booking.seat_uid:
                 await self._bookings.cancel(booking.uid, seat_uid=booking.seat_uid, reason=TAKEN_BACK)
             else:
                 await self._bookings.cancel(booking.uid, reason=TAKEN_BACK)
+        except BadRequestError as refusal:
+            if not any(text in refusal.message for text in GONE_ALREADY):
+                self._stays = True
+                raise CalcomError(f"booking {booking.uid} has to go, but cannot be cancelled: {refusal}") from refusal
 
     async def _may_ask_again(self, trouble: CalcomError) -> bool:
-        if self._part:
+        if self._part or isinstance(trouble, SlotTakenError):
             return False
-        if isinstance(trouble, ConflictError) and trouble.message == LOST_RACE:
-            # Who loses the race for the first seat, or for one host of several, may still get the next one.
-            return self._is_in(await self._offer_if_told())
-        return answer_is_lost(trouble)
-
-    async def _give_up(self, trouble: CalcomError) -> NoReturn:
-        if self._lost and not await self._sees_bookings():
-            raise self._unknown("these credentials may not see the bookings of this event type") from trouble
-        await super()._give_up(trouble)
+        if not says_taken(trouble):
+            return may_have_acted(trouble)
+        if any(text in str(trouble) for text in NOT_A_RACE):
+            return False
+        # Whoever loses a race for one of several hosts or seats may get the next one: the slot itself tells.
+        await self._release()  # our own reservation would hide it
+        await self._rest_after_a_race(self._races)
+        self._races += 1
+        with suppress(CalcomError):
+            return await self._persistently(self._is_offered)
+        return False
 
     async def _sees_bookings(self) -> bool:
         """Whether a booking that a look has not found is not there: the event type's owner sees all of them."""
-        try:
-            await self._persistently(self._own_event_type)
-        except CalcomError:
+        if not self._sees_all:
+            with suppress(CalcomError):
+                self._sees_all = await self._persistently(self._is_own_event_type)
+        return self._sees_all
+
+    async def _is_own_event_type(self) -> bool:
+        event_type_id: int | None = self._wish.get("event_type_id")
+        if event_type_id is None and "username" in self._wish:
+            found = await self._event_types.list(
+                username=self._wish["username"],
+                event_slug=self._wish["event_type_slug"],
+                organization_slug=self._wish.get("organization_slug"),
+            ).first()
+            event_type_id = found.id if found else None
+        if event_type_id is None:
             return False
+        await self._event_types.get(event_type_id)
         return True
 
-    async def _own_event_type(self) -> None:
-        event_type_id: int | None = self._wish.get("event_type_id")
-        if event_type_id is None:
-            of_user = self._event_types.list(
-                username=self._wish.get("username", ""), event_slug=self._wish["event_type_slug"]
-            )
-            found = await of_user.first()
-            event_type_id = found.id if found else 0
-        await self._event_types.get(event_type_id)
-
     def _filters(self) -> dict[str, Any]:
-        """What narrows a list down to our booking and few others."""
-        return given(
-            after_start=self._start,
-            attendee_email=self._wish["attendee"].email,
-            event_type_id=self._wish.get("event_type_id", UNSET),
-        )
+        """What narrows a list down to our booking and few others; no value that the server may have rewritten."""
+        return {"event_type_id": self._wish["event_type_id"]} if "event_type_id" in self._wish else {}
 
     def _looks_for(self) -> dict[str, Any]:
-        return self._filters() | {"metadata": {MARK: self._mark}}
+        return self._filters() | {"after_start": self._start, "metadata": {MARK: self._mark}}
+
+    def _sought(self) -> str:
+        target = ", ".join(f"{name} {value}" for name, value in self._search().items() if value is not None)
+        return f"a booking of {target} at {self._start.isoformat()} whose metadata has {MARK} {self._mark}"
 
     def _search(self) -> dict[str, Any]:
         names = ("event_type_slug", "username", "team_slug", "organization_slug")

@@ -8,10 +8,10 @@ from typing import Any, TypedDict, Unpack
 
 import msgspec
 
-from calcom_async.booking.pursuit import PAUSE, Pursuit, answer_is_lost, says_taken
-from calcom_async.errors import BadRequestError, CalcomError, NotFoundError
+from calcom_async.booking.pursuit import PAUSE, Pursuit, says_taken
+from calcom_async.booking.reading import bookings_at, moves
+from calcom_async.errors import BadRequestError, CalcomError, NotFoundError, may_have_acted
 from calcom_async.models.bookings import Booking, BookingAttendee
-from calcom_async.models.times import aware
 from calcom_async.resources.bookings import Bookings
 from calcom_async.resources.slots import Slots
 
@@ -42,9 +42,9 @@ async def reschedule(
     A `uid` from before an earlier move stands for the booking that it has become. When the answer is lost, the chain of
     moves tells whether Cal.com has acted. A time that is not free is a `SlotTakenError`.
     """
-    aware("start", start)
-    mover = _SeatMover if "seat_uid" in fields else _Mover
-    [moved] = await mover(bookings, slots, uid, start, fields, deadline=deadline, pause=pause).outcome()
+    how: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
+    mover = _SeatMover if "seat_uid" in how else _Mover
+    [moved] = await mover(bookings, slots, uid, start, how, deadline=deadline, pause=pause).outcome()
     return moved
 
 
@@ -57,7 +57,7 @@ class _Mover(Pursuit):
         slots: Slots,
         uid: str,
         start: datetime,
-        fields: RescheduleFields,
+        fields: dict[str, Any],
         *,
         deadline: float | None,
         pause: float,
@@ -78,20 +78,21 @@ class _Mover(Pursuit):
         return says_taken(refusal) or (isinstance(refusal, BadRequestError) and MOVED_ALREADY in refusal.message)
 
     async def _look(self) -> list[Booking] | None:
-        chain = [await self._bookings.get(self._uid)]
-        while then := chain[-1].rescheduled_to_uid:
-            chain.append(await self._bookings.get(then))
+        chain = await moves(self._bookings, await self._bookings.get(self._uid))
         self._latest = chain[-1]
         # A move of ours may have been followed by somebody else's; a move to there that is not ours is as good.
-        moves = chain[1:] if self._lost else chain[-1:]
-        return [chain[-1]] if len(chain) > 1 and any(one.start == self._start for one in moves) else None
+        stations = chain[1:] if self._lost else chain[-1:]
+        return [chain[-1]] if len(chain) > 1 and any(one.start == self._start for one in stations) else None
 
     async def _may_ask_again(self, trouble: CalcomError) -> bool:
         moved_on = self._latest is not None and self._latest.uid != self._uid
-        return moved_on or answer_is_lost(trouble)
+        return moved_on or may_have_acted(trouble)
 
     def _looks_for(self) -> dict[str, Any]:
         return {"uid": self._uid, "start": self._start}
+
+    def _sought(self) -> str:
+        return f"the booking {self._uid}, and whether it has moved to {self._start.isoformat()}"
 
     def _search(self) -> dict[str, Any]:
         known = self._latest
@@ -120,14 +121,10 @@ class _SeatMover(_Mover):
             return None
         if self._latest is None or self._sitter is None:
             raise CalcomError("the attendee of the seat is not shown")
-        page = await self._bookings.list(
-            event_type_id=self._latest.event_type_id or 0,
-            attendee_email=self._sitter.email or "",
-            after_start=self._start,
-            sort_start="asc",
-            take=100,
-        ).first_page()
-        for row in page.items:
-            if row.start == self._start and (seat := self._seat(row, email=self._sitter.email)):
+        email = self._sitter.email
+        filters = {"event_type_id": self._latest.event_type_id, "attendee_email": email}
+        known = {name: value for name, value in filters.items() if value}
+        for row in await bookings_at(self._bookings, self._start, **known):
+            if seat := self._seat(row, email=email):
                 return [msgspec.structs.replace(row, seat_uid=seat.seat_uid)]
         return None

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 
 from calcom_async.errors import (
     BadRequestError,
     CalcomError,
     ConflictError,
-    DecodeError,
-    RateLimitedError,
-    ServerError,
+    InvalidRequestError,
     SlotTakenError,
-    TransportError,
     UnknownOutcomeError,
+    is_transient,
+    may_have_acted,
 )
 from calcom_async.models.bookings import Booking
 from calcom_async.models.slots import Slot
+from calcom_async.models.times import aware
 from calcom_async.resources.slots import Slots, has_room
 
 R = TypeVar("R")
@@ -29,16 +30,15 @@ R = TypeVar("R")
 DEADLINE = 300.0
 PAUSE = 0.5
 ATTEMPTS = 5
+"""How often an operation is tried whose response is lost, and a question whose response is."""
+RACES = 20
+"""How often a slot is tried that others try to get at the same moment, while it stays free."""
 LOOKS = (0, 1, 2, 4)
 """Pauses before the looks that follow a lost answer, in units of the first pause."""
 ALTERNATIVES = 10
+DAY = timedelta(days=1)
 
 TAKEN = ("already has booking at this time or is not available", 'can\'t be booked at the "start" time provided')
-
-
-def answer_is_lost(trouble: CalcomError) -> bool:
-    """Whether Cal.com may have acted; a 5xx may come from a proxy that gave up waiting."""
-    return isinstance(trouble, ServerError | DecodeError) or (isinstance(trouble, TransportError) and trouble.sent)
 
 
 def says_taken(trouble: CalcomError) -> bool:
@@ -51,9 +51,18 @@ def says_taken(trouble: CalcomError) -> bool:
 class Pursuit(ABC):
     """One wish, asked for until it is known what became of it."""
 
-    def __init__(self, slots: Slots, start: datetime, *, deadline: float | None, pause: float) -> None:
+    def __init__(self, slots: Slots, start: Any, *, deadline: float | None, pause: float) -> None:
         self._slots = slots
-        self._start = start.replace(microsecond=0)  # as Cal.com keeps it
+        try:
+            aware("start", start)
+        except ValueError as error:
+            raise InvalidRequestError(str(error)) from None
+        try:
+            self._start: datetime = start.astimezone(UTC).replace(microsecond=0)  # as Cal.com keeps it
+            self._midnight = self._start.replace(hour=0, minute=0, second=0)
+            self._days: dict[str, Any] = {"start": self._midnight - DAY, "end": self._midnight + 7 * DAY}
+        except OverflowError:
+            raise InvalidRequestError(f"start is out of range: {start.isoformat()}") from None
         self._pause = pause
         self._now = asyncio.get_running_loop().time
         self._ends = self._now() + (DEADLINE if deadline is None else deadline)
@@ -75,24 +84,31 @@ class Pursuit(ABC):
         """What identifies the result, for somebody else to look for."""
 
     @abstractmethod
+    def _sought(self) -> str:
+        """The same in words."""
+
+    @abstractmethod
     def _search(self) -> dict[str, Any]:
         """The keywords that name the event type in a search for slots."""
 
     async def outcome(self) -> list[Booking]:
         """The result, or the error that means that there is none."""
-        attempts = 0
+        lost = refused = 0
         while True:
-            attempts += 1
             try:
                 return await self._ask()
             except CalcomError as error:
                 trouble = error
-            self._lost = self._lost or answer_is_lost(trouble)
+            if may_have_acted(trouble):
+                lost += 1
+                self._lost = True
+            else:
+                refused += 1
             if not (self._lost or self._is_to_be_looked_into(trouble)):
                 raise trouble
             if found := await self._find(trouble):
                 return found
-            late = attempts == ATTEMPTS or self._now() >= self._ends
+            late = lost == ATTEMPTS or refused == RACES or self._now() >= self._ends
             if late or not await self._may_ask_again(trouble):
                 await self._give_up(trouble)
 
@@ -101,7 +117,7 @@ class Pursuit(ABC):
 
     async def _may_ask_again(self, trouble: CalcomError) -> bool:
         """Whether it is worth it, now that a look has shown that nothing was done."""
-        return answer_is_lost(trouble)
+        return may_have_acted(trouble)
 
     async def _find(self, trouble: CalcomError) -> list[Booking] | None:
         """Look; after a lost answer several times, as the request may still be under way."""
@@ -120,13 +136,18 @@ class Pursuit(ABC):
         for tries in range(ATTEMPTS):
             try:
                 return await question()
-            except (TransportError, ServerError, RateLimitedError, DecodeError):
-                pass
+            except CalcomError as error:
+                if not is_transient(error):
+                    raise
             await self._rest(2**tries)
         return await question()
 
     async def _rest(self, pauses: float) -> None:
         await asyncio.sleep(max(0.0, min(pauses * self._pause, self._ends - self._now())))
+
+    async def _rest_after_a_race(self, races: int) -> None:
+        """Pause at random, so that those who met once do not meet again; longer from time to time."""
+        await self._rest(random.uniform(0, min(2**races, 8)))  # noqa: S311 - no secret
 
     async def _give_up(self, trouble: CalcomError) -> NoReturn:
         """Say why there is no booking."""
@@ -137,10 +158,10 @@ class Pursuit(ABC):
         raise trouble
 
     def _unknown(self, why: str) -> UnknownOutcomeError:
-        wanted = self._looks_for()
         return UnknownOutcomeError(
-            f"Cal.com may have acted, which could not be learned: {why}. Before asking again look for {wanted}",
-            look_for=wanted,
+            f"Cal.com may have acted, but the outcome could not be determined: {why}. "
+            f"Before you try again, look for {self._sought()}",
+            look_for=self._looks_for(),
         )
 
     async def _taken(self, why: str, offer: Sequence[Slot] | None = None) -> SlotTakenError:
@@ -153,18 +174,12 @@ class Pursuit(ABC):
         text = f"{self._start.isoformat()} is not free: {why}{nearest}"
         return SlotTakenError(text, alternatives=others[:ALTERNATIVES])
 
-    async def _offer(self, **how: Any) -> list[Slot]:
+    async def _offer(self) -> list[Slot]:
         """The slots from the day before to a week later; whole days, since the span moves the raster."""
-        midnight = self._start.replace(hour=0, minute=0, second=0)
-        days = await self._slots.search(
-            start=midnight - timedelta(days=1), end=midnight + timedelta(days=7), **self._search(), **how
-        )
+        days = await self._slots.search(**self._days, **self._search())
         return [slot for slot in days.slots() if has_room(slot)]
 
     async def _offer_if_told(self) -> list[Slot]:
         with suppress(CalcomError):
             return await self._offer()
         return []
-
-    def _is_in(self, offer: Sequence[Slot]) -> bool:
-        return any(slot.start == self._start for slot in offer)

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from calcom_async.errors import DecodeError, InvalidRequestError
+from calcom_async.errors import BadRequestError, DecodeError, InvalidRequestError
 from calcom_async.models.bookings import (
     AbsentAttendee,
     AddGuests,
@@ -62,6 +62,8 @@ class BookingFields(TypedDict, total=False):
     instant: bool
 
 
+CANCELLED_ALREADY = "has been cancelled already"
+OVER = "has already ended"
 STATUSES = ("upcoming", "recurring", "past", "cancelled", "unconfirmed")
 # Limits of their own, instead of the general one; all count a minute.
 ADD_ATTENDEE = Throttle("booking_attendees_add", 5)
@@ -327,9 +329,26 @@ class Bookings(BookingList):
         return _many(cancelled) if subsequent is True else _first(cancelled)
 
     async def cancel_series(self, recurring_uid: str, *, reason: str | UnsetType = UNSET) -> List[Booking]:
-        """Cancel every occurrence of a series that is still to come."""
+        """Cancel every occurrence of a series that is still to come; returns the whole series.
+
+        The server refuses to cancel a series of which an occurrence was moved. Then the first occurrence that stands is
+        cancelled together with all later ones, which takes more requests.
+        """
         body = CancelBooking(reason=reason)
-        return _many(await self._post(ONE_OR_MANY, "/bookings/{}/cancel", recurring_uid, body=body))
+        try:
+            return _many(await self._post(ONE_OR_MANY, "/bookings/{}/cancel", recurring_uid, body=body))
+        except BadRequestError as refusal:
+            if CANCELLED_ALREADY not in refusal.message:
+                raise
+            for occurrence in await self.get_series(recurring_uid):
+                if occurrence.is_cancelled or occurrence.is_rejected:
+                    continue
+                try:
+                    return await self.cancel(occurrence.uid, reason=reason, subsequent=True)
+                except BadRequestError as past:
+                    if OVER not in past.message:
+                        raise
+            raise
 
     async def confirm(self, uid: str) -> Booking:
         """Accept a pending booking. No clash is looked for, and a cancelled or declined one comes back to life."""
