@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import pickle
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from stand_ins import answer
 from virtual_time import run
-from witness import ADA, ANA, BEA, BO, CLASS, MONDAY, SALES, THIRTY, asked, at
+from witness import ADA, ANA, BEA, BO, CLASS, MONDAY, SALES, SIXTY, THIRTY, asked, at
 
 from calcom_async import (
     ApiKey,
@@ -26,10 +26,11 @@ from calcom_async import (
 )
 from calcom_async import booking as safe
 from calcom_async.booking import MARK
-from calcom_async.booking.pursuit import ATTEMPTS, LOOKS
+from calcom_async.booking.pursuit import ATTEMPTS, LOOKS, RACES
+from calcom_async.booking.turns import Turns
 from calcom_async.errors import NotFoundError, SlotTakenError, UnknownOutcomeError
 from calcom_async.events import Observer
-from calcom_async.models import Attendee, Booking
+from calcom_async.models import Attendee, Availability, Booking
 from calcom_async.resources._base import Channel
 from calcom_async.resources.bookings import Bookings
 from calcom_async.resources.event_types import EventTypes
@@ -39,7 +40,7 @@ from calcom_async.sandbox.event_types import new_event_type
 from calcom_async.sandbox.seed import new_user
 from calcom_async.sandbox.store import Booking as Record
 from calcom_async.sandbox.store import Store
-from calcom_async.wire import Request, Response
+from calcom_async.wire import Request, Response, encode
 
 BOOKINGS = "/v2/bookings"
 LOST = [{"cut": "before"}, {"cut": "after"}, {"status": 503}, {"html": True}, {"garbage": True}, {"truncated": True}]
@@ -180,6 +181,85 @@ async def test_other_refusals_pass_through(cal, sandbox):
     with pytest.raises(NotFoundError, match="Event type with id 999"):
         await book(cal, event_type_id=999, check=False)
     assert len(sandbox.requests) == 1
+
+
+# --- every slot on offer can be booked
+
+ZONES = ("UTC", "Asia/Kolkata", "Pacific/Chatham", "America/St_Johns")
+SETTINGS = [
+    {"lengthInMinutes": 60},
+    {"lengthInMinutes": 45},
+    {"lengthInMinutes": 50, "slotInterval": 20},
+    {"lengthInMinutes": 60, "offsetStart": 10},
+    {"lengthInMinutes": 30, "onlyShowFirstAvailableSlot": True},
+    {"lengthInMinutes": 60, "seats": SEATS},
+]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+async def test_every_slot_of_a_search_can_be_booked(cal, sandbox, settings, zone):
+    """What a search offers, in whatever time zone, is booked for an attendee in another one."""
+    hours = await cal.schedules.create(
+        name="Hours",
+        time_zone="Asia/Kolkata",
+        is_default=False,
+        availability=[Availability(days=range(7), start_time="09:05", end_time="14:20")],
+    )
+    which = event_type(sandbox, scheduleId=hours.id, **settings)
+    day = date(2026, 11, 4)
+    offered = await cal.slots.search(event_type_id=which, start=day, end=day, time_zone=zone)
+    bo = Attendee(name="Bo", email="bo@example.com", time_zone="Europe/Rome")
+    assert offered.first()
+    for slot in offered.slots():
+        booking = await book(cal, start=slot.start, event_type_id=which, attendee=bo)
+        assert booking.start == slot.start
+        await cal.bookings.cancel(booking.uid, reason="Test")
+
+
+@pytest.mark.parametrize("minute", [5, 20, 45])
+@pytest.mark.parametrize("length", [25, 45, 90])
+async def test_a_search_from_within_the_hours(cal, sandbox, length, minute):
+    """A search that starts inside the working hours begins its slots there, and the first one can be booked."""
+    which = event_type(sandbox, lengthInMinutes=length)
+    since = at(9) + timedelta(minutes=minute)
+    for zone in ("UTC", "Asia/Kathmandu"):
+        slot = await cal.slots.first_available(event_type_id=which, start=since, end=at(17), time_zone=zone)
+        booking = await book(cal, start=slot.start, event_type_id=which)
+        assert booking.start == slot.start
+        await cal.bookings.cancel(booking.uid, reason="Test")
+
+
+async def test_the_last_day_of_a_window_in_the_attendees_zone(cal, sandbox):
+    """Booking windows count days in the time zone of the search, as the server does in that of the attendee."""
+    sandbox.clock.set(at(20, 4))  # the fifth has begun in Tokyo
+    which = event_type(sandbox, bookingWindow={"type": "calendarDays", "value": 1, "rolling": False})
+    hours = await cal.schedules.default()
+    daily = [Availability(days=range(7), start_time="00:00", end_time="23:59")]
+    await cal.schedules.update(hours.id, availability=daily)
+    days = await cal.slots.search(event_type_id=which, start=at(0), end=at(0, 9), time_zone="Asia/Tokyo")
+    *_, last = days.slots()
+    assert last.start > at(0, 6)
+    assert (await book(cal, start=last.start, event_type_id=which, attendee=BEA)).start == last.start
+
+
+async def test_off_the_grid(cal):
+    """A start that no search offers is booked only without the check."""
+    start = at(9) + timedelta(minutes=7)
+    with pytest.raises(SlotTakenError, match="not among the slots on offer"):
+        await book(cal, start=start)
+    assert (await book(cal, start=start, check=False)).start == start
+
+
+async def test_full_seats_are_not_searched_for_in_other_zones(cal, sandbox):
+    """A slot that is listed without a seat is taken, for one request."""
+    which = event_type(sandbox, seats=SEATS)
+    for attendee in (ADA, BEA):
+        await cal.bookings.create(start=at(9), event_type_id=which, attendee=attendee)
+    sandbox.requests.clear()
+    with pytest.raises(SlotTakenError):
+        await book(cal, event_type_id=which, attendee=somebody(1))
+    assert lines(sandbox) == ["GET /slots", "GET /slots"]
 
 
 # --- reservations
@@ -399,6 +479,51 @@ async def test_what_was_made_twice_all_the_same_is_taken_back(cal, sandbox):
     assert sandbox.store.bookings["twin"].status == "cancelled"
 
 
+@pytest.mark.parametrize("kind", ["plain", "seated"])
+async def test_the_booking_is_known_by_its_key_alone(cal, sandbox, kind):
+    """The server may store another address than the one sent, and list the booking behind hundreds of others."""
+
+    def stored(store: Store) -> None:
+        for one in store.bookings.values():
+            for person in one.attendees:
+                person["email"] = "4915112345@sms.cal.com"
+
+    def crowd(store: Store) -> None:
+        if not store.bookings:
+            for _ in range(230):
+                store.add_booking(_record(store, at(9), attendee=BEA, status="rejected"))
+
+    sandbox.faults.each("POST", BOOKINGS, crowd).each("GET", BOOKINGS, stored)
+    sandbox.faults.add("POST", BOOKINGS, cut="after")
+    booking = await book(cal, event_type_id={"plain": THIRTY, "seated": CLASS}[kind])
+    assert [one.uid for one in live(sandbox)] == [booking.uid]
+    assert lines(sandbox).count("POST /bookings") == 1
+
+
+async def test_a_list_without_end_is_not_read_to_its_end(sandbox):
+    """A server that lists more and more bookings for the start leaves the outcome unknown, in bounded work."""
+    row = {"title": "", "hosts": [], "status": "accepted", "duration": 60, "attendees": []}
+    row |= {"start": at(9), "end": at(10), "createdAt": at(8)}
+    number = 0
+
+    async def send(request: Request) -> Response:
+        nonlocal number
+        if request.method == "POST":
+            raise ConnectionFailedError("broke", sent=True)
+        number += 100
+        rows = [
+            row | {"id": n, "uid": f"u{n}", "start": at(9), "createdAt": at(8)} for n in range(number - 100, number)
+        ]
+        body = {"status": "success", "data": rows, "pagination": {"hasNextPage": True, "totalItems": number + 500}}
+        return Response(200, {}, encode(body))
+
+    channel = Channel(send, Observer())
+    resources = [kind(channel) for kind in (Bookings, Slots, EventTypes)]
+    with pytest.raises(UnknownOutcomeError, match="more than 10000 bookings"):
+        await safe.book(*resources, check=False, pause=0, start=at(9), attendee=ADA, event_type_id=THIRTY)
+    assert number == 10_000
+
+
 async def test_a_mark_of_the_callers_outlives_the_call(cal, sandbox):
     """With the caller's own mark a later call, in another process maybe, returns the booking that there is."""
     mark = {"metadata": {MARK: "order-7"}}
@@ -408,6 +533,137 @@ async def test_a_mark_of_the_callers_outlives_the_call(cal, sandbox):
     assert first.uid == again.uid == unchecked.uid
     with pytest.raises(SlotTakenError):
         await book(cal, metadata={MARK: "order-8"})
+
+
+@pytest.mark.parametrize("kind", ["plain", "seated", "on request", "round robin"])
+async def test_a_key_belongs_to_one_event_type_and_start(cal, sandbox, kind):
+    """The same key finds its booking while that is on offer to others too; with another start it is another one."""
+    which = {
+        "plain": THIRTY,
+        "seated": CLASS,
+        "on request": event_type(sandbox, **ON_REQUEST),
+        "round robin": round_robin(sandbox),
+    }[kind]
+    wish = {"event_type_id": which, "metadata": {MARK: "order-7"}}
+    first, again = [await book(cal, 15, attendee=one, **wish) for one in (ADA, BEA)]
+    assert (first.uid, first.seat_uid) == (again.uid, again.seat_uid)
+    later = await book(cal, 16, **wish)
+    assert later.uid != first.uid
+    other = await book(cal, 14, **wish | {"event_type_id": SIXTY})
+    assert {one.uid for one in live(sandbox)} == {first.uid, later.uid, other.uid}
+
+
+async def test_a_moved_booking_is_returned_as_it_is_now(cal, sandbox):
+    """Moved once, moved on, and moved back: the key still finds it, and nothing else is made or cancelled."""
+    wish = {"metadata": {MARK: "order-7"}}
+    booking = await book(cal, **wish)
+    for hour in (10, 11, 9):
+        booking = await move(cal, booking.uid, hour)
+        found = await book(cal, **wish)
+        assert (found.uid, found.start) == (booking.uid, at(hour))
+    assert [one.uid for one in live(sandbox)] == [booking.uid]
+
+
+@pytest.mark.parametrize("end", ["cancel", "decline", "move and cancel"])
+async def test_a_booking_that_is_gone_counts_as_none(cal, sandbox, end):
+    """After it was cancelled or rejected, moved or not, the same key makes a new booking."""
+    wish = {"metadata": {MARK: "order-7"}, "event_type_id": event_type(sandbox, **ON_REQUEST)}
+    first = last = await book(cal, **wish)
+    if end == "move and cancel":
+        last = await move(cal, first.uid, 10)
+    if end == "decline":
+        await cal.bookings.decline(last.uid)
+    else:
+        await cal.bookings.cancel(last.uid, reason="Ill")
+    again = await book(cal, **wish)
+    assert again.uid not in {first.uid, last.uid}
+    assert [one.uid for one in live(sandbox)] == [again.uid]
+
+
+@pytest.mark.parametrize("kind", ["plain", "seated", "on request", "round robin"])
+async def test_calls_with_one_key_wait_for_each_other(kind):
+    """Ten calls at once with one key, whoever attends, make one booking, and all return it."""
+    with world(races=True) as sandbox:
+        which = {
+            "plain": THIRTY,
+            "seated": CLASS,
+            "on request": event_type(sandbox, **ON_REQUEST),
+            "round robin": round_robin(sandbox),
+        }[kind]
+        wish = {"event_type_id": which, "metadata": {MARK: "order-7"}}
+        async with client(sandbox) as cal:
+            found = await asyncio.gather(*[book(cal, 15, attendee=somebody(number), **wish) for number in range(10)])
+        assert len({(one.uid, one.seat_uid) for one in found}) == 1
+        assert [len(one.attendees) for one in live(sandbox)] == [1]
+
+
+@pytest.mark.parametrize("kind", ["plain", "seated", "on request", "round robin"])
+async def test_processes_with_one_key_leave_one_booking(kind, monkeypatch):
+    """Where the server lets duplicates through, whoever sees them cancels all but the first."""
+    monkeypatch.setattr(Turns, "turn", lambda *_: nullcontext())  # as between processes
+    with world(races=True) as sandbox:
+        which = {
+            "plain": THIRTY,
+            "seated": CLASS,
+            "on request": event_type(sandbox, **ON_REQUEST),
+            "round robin": round_robin(sandbox),
+        }[kind]
+        wish = {"event_type_id": which, "metadata": {MARK: "order-7"}}
+        async with client(sandbox) as cal:
+            if kind == "seated":  # only those who join a booking in the same instant are not told apart
+                await book(cal, 15, event_type_id=which, attendee=BEA)
+            found = await asyncio.gather(*[book(cal, 15, **wish) for _ in range(6)])
+            found.append(await book(cal, 15, **wish))
+        assert sum(marks[MARK] == "order-7" for marks in marks_in(sandbox)) == 1
+        assert len({one.uid for one in found}) == 1
+        assert found[-1].uid == min(live(sandbox), key=lambda one: one.id).uid
+
+
+def marks_in(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """The metadata of all bookings and seats that stand."""
+    return [holder for one in live(sandbox) for holder in ([seat["metadata"] for seat in one.seats] or [one.metadata])]
+
+
+async def test_a_duplicate_that_cannot_be_cancelled_is_told(cal, sandbox):
+    """Two bookings under one key that the event type forbids to cancel are no success."""
+    which = event_type(sandbox, disableCancelling={"disabled": True}, **ON_REQUEST)
+
+    def twin(store: Store) -> None:
+        if len(store.bookings) == 1:
+            [one] = store.bookings.values()
+            store.add_booking(replace(one, id=one.id + 1, uid="twin"))
+
+    sandbox.faults.each("POST", BOOKINGS, twin)
+    with pytest.raises(UnknownOutcomeError, match="booking twin has to go, but cannot be cancelled"):
+        await book(cal, event_type_id=which, metadata={MARK: "order-7"})
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        ({"metadata": "crm"}, "metadata must map"),
+        ({"metadata": {MARK: 7}}, "must be a text"),
+        ({"metadata": {MARK: ""}}, "must be a text"),
+        ({"start": at(9).replace(year=9999, month=12, day=31)}, "out of range"),
+        ({"start": datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))}, "out of range"),
+        ({"start": None}, "start must be a datetime"),
+        ({"start": "2026-11-04T09:00"}, "start must be a datetime"),
+    ],
+    ids=str,
+)
+async def test_odd_arguments(cal, sandbox, wish, words):
+    """Arguments that mean nothing are refused before a request is sent."""
+    with pytest.raises(InvalidRequestError, match=words):
+        await book(cal, **wish)
+    assert sandbox.requests == []
+
+
+async def test_none_means_not_given(cal):
+    """None for an optional argument is the same as leaving it out."""
+    absent = dict.fromkeys(("metadata", "guests", "recurrence_count", "location", "length_in_minutes", "username"))
+    booking = await book(cal, **absent)
+    moved = await move(cal, booking.uid, 10, seat_uid=None, reason=None)
+    assert moved.start == at(10)
 
 
 def test_the_pauses_between_looks_grow():
@@ -450,24 +706,23 @@ async def test_fifty_callers_on_one_slot(same):
         assert [one.uid for one in live(sandbox)] == [won.uid]
 
 
-@pytest.mark.parametrize("seats", [60, 10])
-async def test_sixty_callers_for_seats(seats):
+@pytest.mark.parametrize(("callers", "seats"), [(60, 60), (20, 5)])
+async def test_callers_for_seats(callers, seats):
     """While a seat is free nobody is told that the slot is taken; the server may let in more than there are seats."""
     with world(races=True) as sandbox:
         which = event_type(sandbox, seats=SEATS | {"seatsPerTimeSlot": seats})
         async with client(sandbox) as cal:
-            wishes = [book(cal, event_type_id=which, attendee=somebody(number)) for number in range(60)]
+            wishes = [book(cal, event_type_id=which, attendee=somebody(number)) for number in range(callers)]
             results = await asyncio.gather(*wishes, return_exceptions=True)
         won = [one for one in results if isinstance(one, Booking)]
-        assert sum(isinstance(one, SlotTakenError) for one in results) == 60 - len(won)
+        assert sum(isinstance(one, SlotTakenError) for one in results) == callers - len(won)
         assert len(won) >= seats
         [record] = live(sandbox)
         assert {seat["seat_uid"] for seat in record.seats} == {one.seat_uid for one in won}
         assert len(record.seats) == len(won)
 
 
-@pytest.mark.parametrize("reserve", [False, True])
-async def test_thirty_callers_for_eight_hosts(reserve):
+async def test_thirty_callers_for_eight_hosts():
     """A round robin with eight free hosts makes eight bookings, one for each host."""
     with world(races=True) as sandbox:
         hosts = []
@@ -477,10 +732,7 @@ async def test_thirty_callers_for_eight_hosts(reserve):
         body = {"title": "Demo", "slug": "demo", "lengthInMinutes": 30, "minimumBookingNotice": 0}
         made = new_event_type(sandbox.store, None, body, teamId=SALES, schedulingType="roundRobin", hosts=hosts)
         async with client(sandbox) as cal:
-            wishes = [
-                book(cal, 15, event_type_id=made["id"], attendee=somebody(number), reserve=reserve and number == 0)
-                for number in range(30)
-            ]
+            wishes = [book(cal, 15, event_type_id=made["id"], attendee=somebody(number)) for number in range(30)]
             results = await asyncio.gather(*wishes, return_exceptions=True)
         assert sum(isinstance(one, Booking) for one in results) == 8
         assert sum(isinstance(one, SlotTakenError) for one in results) == 22
@@ -511,6 +763,23 @@ async def test_a_round_robin_gives_the_next_host(sandbox):
     assert {one.user_id for one in live(sandbox)} == {ANA, BO}
 
 
+async def test_a_lost_race_with_an_own_reservation(cal, sandbox):
+    """The own reservation, which would hide the slot, is given back before the slot is read again."""
+    conflict = {"statusCode": 409, "message": "booking_conflict_error"}
+    sandbox.faults.add("POST", BOOKINGS, status=409, body=conflict)
+    assert (await book(cal, reserve=True)).start == at(9)
+    assert not sandbox.store.reservations
+
+
+async def test_a_refusal_that_stays(cal, sandbox):
+    """A slot that stays on offer and is refused every time is given up after so many attempts, as taken."""
+    refusal = {"statusCode": 400, "message": "User either already has booking at this time or is not available"}
+    sandbox.faults.add("POST", BOOKINGS, status=400, body=refusal, times=999)
+    with pytest.raises(SlotTakenError):
+        await book(cal)
+    assert lines(sandbox).count("POST /bookings") == RACES
+
+
 # --- series
 
 
@@ -536,6 +805,17 @@ async def test_a_series_that_breaks_off_is_taken_back(cal, sandbox, count, lost)
         await book(cal, event_type_id=which, **count)
     assert [one.attendees[0]["email"] for one in live(sandbox)] == [BEA.email]
     assert sum(one.status == "cancelled" for one in sandbox.store.bookings.values()) == 2
+
+
+async def test_half_a_series_is_taken_back_by_occurrence(cal, sandbox):
+    """An occurrence and all later ones are cancelled: the server refuses a whole series of which one was moved."""
+    which = event_type(sandbox, **WEEKLY)
+    await cal.bookings.create(start=at(9, 18), event_type_id=THIRTY, attendee=BEA)
+    with pytest.raises(SlotTakenError):
+        await book(cal, event_type_id=which)
+    [series] = {one.recurring_uid for one in sandbox.store.bookings.values() if one.recurring_uid}
+    assert f"POST /bookings/{series}/cancel" not in lines(sandbox)
+    assert [one.attendees[0]["email"] for one in live(sandbox)] == [BEA.email]
 
 
 async def test_a_count_where_nothing_recurs(cal, sandbox):
