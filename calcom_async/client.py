@@ -258,13 +258,18 @@ class Calcom:
         **fields: Unpack[BookingFields],
     ) -> Booking: ...
     async def book(self, *, start: datetime, attendee: Attendee, deadline: float | None = None, **wish: Any) -> Any:
-        """Book once and know the outcome: `bookings.create` with the slot checked and a lost answer looked for.
+        """Book once and know the outcome: `bookings.create` with the slot checked and a lost response looked for.
 
-        A time that is not free is a `SlotTakenError` with `alternatives`; `UnknownOutcomeError` says what to look for
-        where no look-up helps; any other error means that nothing was booked. `reserve=True` hides the slot meanwhile,
+        Every slot that a search offers, in any time zone, can be booked. A time that is not free is a `SlotTakenError`
+        with `alternatives`; a race lost to others is run again while the slot has free hosts or seats.
+        `UnknownOutcomeError` says what to look for where no look-up helps, as with event types whose bookings you
+        cannot list; any other error means that nothing was booked. `reserve=True` hides the slot meanwhile,
         `check=False` saves the search and books times off the raster. Of a series all is booked, or nothing. `deadline`
-        is `Config.deadline` unless given. With `metadata={"calcom_async_request": "order-7"}` a later call finds the
-        booking of an earlier one.
+        is `Config.deadline` unless given.
+
+        With `metadata={"calcom_async_request": "order-7"}` a later call for the same event type and start returns that
+        booking as it is now, unless it was cancelled or rejected. The server alone decides in two cases: different
+        attendees may get pending bookings of one slot, and more seats than there are.
         """
         from calcom_async.booking import book
 

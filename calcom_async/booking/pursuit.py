@@ -53,10 +53,7 @@ class Pursuit(ABC):
 
     def __init__(self, slots: Slots, start: Any, *, deadline: float | None, pause: float) -> None:
         self._slots = slots
-        try:
-            aware("start", start)
-        except ValueError as error:
-            raise InvalidRequestError(str(error)) from None
+        aware("start", start)
         try:
             self._start: datetime = start.astimezone(UTC).replace(microsecond=0)  # as Cal.com keeps it
             self._midnight = self._start.replace(hour=0, minute=0, second=0)

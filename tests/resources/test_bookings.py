@@ -263,6 +263,40 @@ async def test_cancel_a_series(cal, calcom_sandbox, weekly):
     assert [one.is_cancelled for one in after] == [True] * 3
 
 
+def _refuses_whole_series(sandbox, recurring_uid):
+    """Have the sandbox refuse as real servers do once an occurrence was moved."""
+    text = f"Can't cancel booking with uid={recurring_uid} because it has been cancelled already. Please provide uid."
+    error = {"code": "BadRequestException", "message": text}
+    body = {"status": "error", "timestamp": "", "path": "", "error": error}
+    sandbox.faults.add("POST", f"/v2/bookings/{recurring_uid}/cancel", status=400, body=body, times=9)
+
+
+async def test_cancel_a_series_of_which_an_occurrence_was_moved(cal, calcom_sandbox, weekly):
+    """Where the server says that the series is cancelled already, the occurrences that stand are cancelled."""
+    made = await book(cal, event_type_id=weekly, recurrence_count=3)
+    series = made[0].recurring_booking_uid
+    await cal.bookings.reschedule(made[0].uid, start=at(10, 5))
+    _refuses_whole_series(calcom_sandbox, series)
+    calcom_sandbox.clock.set(at(12, 5))  # the one that was moved is over
+    after = await cal.bookings.cancel_series(series, reason="Away")
+    assert [(one.start.day, one.status) for one in after] == [
+        (4, "cancelled"),
+        (5, "accepted"),
+        (11, "cancelled"),
+        (18, "cancelled"),
+    ]
+    with pytest.raises(BadRequestError, match="has been cancelled already"):
+        await cal.bookings.cancel_series(series, reason="Away")
+
+
+async def test_a_series_that_cannot_be_cancelled(cal, calcom_sandbox, weekly):
+    """Another refusal of an occurrence is not passed over."""
+    made = await book(cal, event_type_id=weekly, recurrence_count=2)
+    _refuses_whole_series(calcom_sandbox, made[0].recurring_booking_uid)
+    with pytest.raises(BadRequestError, match="Cancellation reason is required"):
+        await cal.bookings.cancel_series(made[0].recurring_booking_uid)
+
+
 async def test_subsequent_of_a_plain_booking(cal):
     """`subsequent` of a booking that is no occurrence is refused."""
     made = await book(cal)
