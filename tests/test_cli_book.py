@@ -11,6 +11,7 @@ from command_at_hand import SECRET, at, invoke
 from witness import MONDAY
 
 from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox.event_types import new_event_type
 
 ADA = ["--name", "Ada Łódź", "--email", "ada@visitors.test"]
 NINE = ["--start", "2026-11-04T09:00Z"]
@@ -48,6 +49,54 @@ def test_options_reach_the_server(world: Sandbox) -> None:
     assert body["metadata"] == {"calcom_async_request": "order-7"}
     assert "/v2/slots/reservations" in {seen.path for seen in world.requests}
     assert "/v2/me" not in {seen.path for seen in world.requests}
+
+
+QUESTIONS = [
+    {"type": "text", "slug": "topic", "label": "Topic", "required": True},
+    {"type": "number", "slug": "people", "label": "People", "required": True},
+    {"type": "multiselect", "slug": "days", "label": "Days", "required": True, "options": ["mon", "tue"]},
+    {"type": "boolean", "slug": "terms", "label": "Terms", "required": True},
+]
+
+
+def test_a_caller_with_a_phone_number_can_book_with_answers(world: Sandbox) -> None:
+    """The phone number and the answers of each type are sent, and the questions of the event type are satisfied."""
+    fields = {"title": "Call", "slug": "call", "lengthInMinutes": 30, "bookingFields": QUESTIONS}
+    event = new_event_type(world.store, 1, fields)["id"]
+    answers = ["topic=a=b", "people:=2", "days=mon", "days=tue", "terms:=true"]
+    options = [word for answer in answers for word in ("--answer", answer)]
+    who = ["--name", "Bo", "--phone", "+390612345678", "--email", "bo@x.test", "--note", "Ring twice"]
+    result = invoke("book", event, *NINE, *who, *options, *at(world))
+    assert result.exit_code == 0, result.stderr
+    [body] = bodies(world)
+    assert body["attendee"]["phoneNumber"] == "+390612345678"
+    assert body["bookingFieldsResponses"] == {
+        "notes": "Ring twice", "topic": "a=b", "people": 2, "days": ["mon", "tue"], "terms": True,
+    }  # fmt: skip
+
+
+def test_a_phone_number_alone_is_sent_alone(world: Sandbox) -> None:
+    """Without --email no address is made up; whether a phone number is enough is up to the event type."""
+    result = invoke("book", "1", *NINE, "--name", "Bo", "--phone", "+390612345678", *at(world))
+    [body, *_] = bodies(world)
+    assert body["attendee"] == {"name": "Bo", "phoneNumber": "+390612345678", "timeZone": "Europe/Lisbon"}
+    assert result.exit_code == 3
+    assert "email" in result.stderr
+
+
+def test_an_attendee_needs_an_address_or_a_number(world: Sandbox) -> None:
+    """Without --email and --phone nothing is sent."""
+    result = invoke("book", "1", *NINE, "--name", "Bo", *at(world))
+    assert (result.exit_code, world.requests) == (2, [])
+    assert "give --email or --phone" in result.stderr
+
+
+def test_a_start_in_the_past_is_told() -> None:
+    """A start that cannot be booked because it is over is called past, and free times are listed."""
+    with Sandbox() as world:
+        result = invoke("book", "1", "--start", "2020-01-06T09:00Z", *ADA, *at(world))
+    assert result.exit_code in {3, 9}
+    assert "--start 2020-01-06T09:00+00:00 is in the past" in result.stderr
 
 
 def test_first_is_the_first_free_time() -> None:
@@ -119,6 +168,9 @@ WRONG = [
     ([*NINE, "--time-zone", "Nowhere"], "no time zone 'Nowhere'"),
     ([*NINE, "--duration", "0"], "--duration"),
     ([], "--start"),
+    ([*NINE, "--answer", "topic"], "--answer must be KEY=VALUE"),
+    ([*NINE, "--answer", "=x"], "--answer must be KEY=VALUE"),
+    ([*NINE, "--answer", "people:=many"], "--answer people: the value after := must be JSON"),
 ]
 
 

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from command_at_hand import SECRET, at, invoke
 
+from calcom_async.cli.doctor import Report, Stopwatch
+from calcom_async.events import Event
+from calcom_async.limiter import BucketStats
 from calcom_async.sandbox import Sandbox
 
 VERSIONS = {
@@ -93,6 +96,42 @@ def test_a_route_that_is_not_there_names_the_version(world: Sandbox) -> None:
     world.faults.add("GET", "/v2/bookings", status=404)
     _, found = examined(world)
     assert "cal-api-version 2024-08-13" in found["bookings"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("/v2/teams", "teams"), ("/v2/webhooks", "webhooks"), ("/v2/organizations/1/bookings", "organisation")],
+)
+def test_a_route_that_some_servers_lack_is_no_failure(path: str, name: str, world: Sandbox) -> None:
+    """A self-hosted server without teams or organizations is a finding, and the exit code stays 0."""
+    world.faults.add("GET", path, status=404)
+    code, found = examined(world)
+    assert (code, states(found, "warn")) == (0, [name])
+    assert found[name]["text"] == "not available: this server does not have this route"
+
+
+def test_an_address_without_the_api_is_a_failure(world: Sandbox) -> None:
+    """A 404 for the key's own user means that the address is wrong."""
+    world.faults.add("GET", "/v2/me", status=404)
+    assert examined(world)[0] == 3
+
+
+def report_of(*limits: BucketStats, remaining: int | None) -> list[tuple[str, str]]:
+    report, watch = Report(), Stopwatch()
+    watch._seconds.append(0.1)
+    watch.on_event(Event(kind="request", method="GET", path="/me", remaining=remaining))
+    watch.tell(report, limits)
+    return [(one.state, one.text) for one in report.findings if one.name == "limit"]
+
+
+BUCKET = BucketStats(key="k", name="default", limit=120, available=1, in_flight=0, waiting=0, blocked=0.0, opens_in=0.0)
+
+
+def test_the_figure_of_the_limit_is_the_servers() -> None:
+    """What is left is what the server reported, whatever the limiter of this process knows of it."""
+    assert report_of(BUCKET, remaining=117) == [("ok", "117 of 120 calls left in 60 s")]
+    assert report_of(remaining=117) == [("ok", "117 calls left")]
+    assert report_of(BUCKET, remaining=None) == [("warn", "the server reports none")]
 
 
 def test_what_the_key_may_not_see_is_a_warning(world: Sandbox) -> None:

@@ -67,6 +67,17 @@ def test_many_slots_fit_into_80_columns(duration: int, world: Sandbox) -> None:
     assert rows(shown)[-1] == ["16", *[f"00-{60 - duration}/{duration}"] * 5]
 
 
+@pytest.mark.parametrize("columns", [20, 40, 60, 66, 80])
+def test_a_narrow_terminal_shows_every_day(columns: int, world: Sandbox) -> None:
+    """A week that is wider than the terminal is split into several timetables, and no day is cut."""
+    shown = invoke("slots", "show", "1", *at(world), *WEEK, columns=columns).stdout
+    assert max(map(len, shown.splitlines())) <= columns
+    assert re.findall(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d(?= |$)", shown.partition("Lisbon")[2], re.MULTILINE) == [
+        "Mon 2", "Tue 3", "Wed 4", "Thu 5", "Fri 6", "Sat 7", "Sun 8",
+    ]  # fmt: skip
+    assert re.findall(r"\d+ free|none", shown) == ["12 free", *["14 free"] * 4, "none", "none"]
+
+
 def test_more_than_a_week_is_several_timetables(world: Sandbox) -> None:
     """Every week has a timetable of its own."""
     shown = invoke("slots", "show", "1", *at(world), *WEEK, "--days", "15").stdout

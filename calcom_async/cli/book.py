@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import typer
+from msgspec import UNSET
 
 from calcom_async.booking import MARK
 from calcom_async.cli.connection import (
@@ -35,7 +37,7 @@ from calcom_async.cli.slots import (
 )
 from calcom_async.cli.terminal import echo, print_json
 from calcom_async.client import Calcom
-from calcom_async.errors import InvalidRequestError, SlotTakenError, UnknownOutcomeError
+from calcom_async.errors import BadRequestError, InvalidRequestError, SlotTakenError, UnknownOutcomeError
 from calcom_async.models.bookings import Attendee, Booking
 
 FIRST = "first"
@@ -50,7 +52,18 @@ def book(
         str, typer.Option(help="When, such as 2026-12-01T09:00+01:00; or: first, for the first free time.")
     ],
     name: Annotated[str, typer.Option(help="Who books.")],
-    email: Annotated[str, typer.Option(help="The e-mail address of who books.")],
+    email: Annotated[str | None, typer.Option(help="Email address of the attendee; needed unless --phone.")] = None,
+    phone: Annotated[
+        str | None, typer.Option(help="Phone number of the attendee, such as +390612345678.", show_default=False)
+    ] = None,
+    answer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Answer to a question of the event type, by its slug; may be repeated. The value is text, with "
+            "KEY:=VALUE it is JSON, such as guests:=2. A KEY that is repeated is a list.",
+        ),
+    ] = None,
     time_zone: TimeZoneOption = None,
     guest: Annotated[list[str] | None, typer.Option(help="An e-mail address to invite; may be repeated.")] = None,
     note: Annotated[str | None, typer.Option(help="Additional notes for the host.")] = None,
@@ -71,19 +84,22 @@ def book(
     """Book a time, once: a lost answer is looked for and never answered by a second booking.
 
     calcom-async book ana/thirty --start first --name Ada --email ada@example.com
+
+    calcom-async book ana/demo --start first --name Bo --phone +390612345678 --answer topic=Trial --answer seats:=2
     """
     place = where(context, base_url, api_key, sandbox, allow_http)
     try:
         target = event_named(event, team=team, organization=organization)
         when = None if start == FIRST else _moment(start)
         zone = None if time_zone is None else zone_named(time_zone)
-        _check(when, target, reserve=reserve, once=once)
+        _check(when, target, email or phone, reserve=reserve, once=once)
+        answers = ({"notes": note} if note else {}) | _answers(answer or [])
     except InvalidRequestError as error:
         fail(error)
     more = {
         "guests": guest,
         "length_in_minutes": duration,
-        "booking_fields_responses": note and {"notes": note},
+        "booking_fields_responses": answers,
         "metadata": once and {MARK: once},
     }
     wish = target | {option: value for option, value in more.items() if value}
@@ -92,9 +108,9 @@ def book(
         async with connect(place) as cal:
             await knock(cal)
             shown = zone or await zone_of(cal)
-            attendee = Attendee(name=name, email=email, time_zone=shown.key)
+            attendee = Attendee(name=name, email=email or UNSET, phone_number=phone or UNSET, time_zone=shown.key)
             found = when or await _first(cal, target | {"time_zone": shown.key, "duration": duration})
-            with _advice(shown, once):
+            with _advice(found, shown, once):
                 return await cal.book(start=found, attendee=attendee, reserve=reserve, **wish), shown
 
     booking, shown = run(main())
@@ -105,21 +121,43 @@ def book(
     echo(f"{_written(booking.start, shown)} to {_written(booking.end, shown)} ({shown.key}), {booking.status}")
 
 
-def _check(when: datetime | None, target: dict[str, Any], *, reserve: bool, once: str | None) -> None:
+def _check(
+    when: datetime | None, target: dict[str, Any], contact: str | None, *, reserve: bool, once: str | None
+) -> None:
     """Refuse what does not go together."""
+    if not contact:
+        raise InvalidRequestError("give --email or --phone, so that the attendee can be reached")
     if reserve and "event_type_id" not in target:
         raise InvalidRequestError("--reserve wants the id of the event type; a slug will not do")
     if once and when is None:
         raise InvalidRequestError("--once finds a booking by its time, too: give --start a time, not first")
 
 
+def _answers(pairs: list[str]) -> dict[str, Any]:
+    """Answers by the slug of their question."""
+    given: dict[str, list[Any]] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        slug = key.removesuffix(":")
+        if not (slug and equals):
+            raise InvalidRequestError(f"--answer must be KEY=VALUE or KEY:=JSON, got {pair}")
+        try:
+            value = msgspec.json.decode(text) if key.endswith(":") else text
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise InvalidRequestError(f"--answer {slug}: the value after := must be JSON, got {text}") from error
+        given.setdefault(slug, []).append(value)
+    return {slug: values if len(values) > 1 else values[0] for slug, values in given.items()}
+
+
 @contextmanager
-def _advice(zone: ZoneInfo, once: str | None) -> Iterator[None]:
+def _advice(start: datetime, zone: ZoneInfo, once: str | None) -> Iterator[None]:
     """Say with the errors of booking what can be done now."""
     try:
         yield
-    except SlotTakenError as error:
-        for slot in error.alternatives:
+    except (SlotTakenError, BadRequestError) as error:
+        if start < datetime.now(UTC):
+            error.add_note(f"--start {_written(start, zone)} is in the past: choose a later time.")
+        for slot in getattr(error, "alternatives", ()):
             error.add_note(f"  free: {_written(slot.start, zone)}")
         raise
     except UnknownOutcomeError as error:

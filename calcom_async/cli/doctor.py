@@ -29,6 +29,7 @@ from calcom_async.cli.connection import (
     connect,
     knock,
     run,
+    told,
     where,
 )
 from calcom_async.cli.terminal import line, print_json, stdout
@@ -166,20 +167,29 @@ class Report:
         self.findings.append(Finding(name, state, text, code))
 
     async def look(
-        self, name: str, question: Awaitable[T], told: Callable[[T], str], *, version: str = "", vital: bool = False
+        self, name: str, question: Awaitable[T], summary: Callable[[T], str], *, version: str = "", vital: bool = False
     ) -> T | None:
-        """Keep what the answer tells, or what the error means; None after an error."""
+        """Keep what the answer tells, or what the error means; None after an error.
+
+        A route without a `version` is one that some servers lack, which is no failure.
+        """
         try:
             answer = await question
         except ForbiddenError as error:
-            self.add(name, *(("fail", str(error), code_of(error)) if vital else ("warn", "not allowed for this key")))
+            if vital:
+                self.add(name, "fail", ". ".join(told(error)), code_of(error))
+            else:
+                self.add(name, "warn", "not allowed for this key")
         except NotFoundError as error:
-            hint = f". Does this server know cal-api-version {version}? If not: Config.versions" if version else ""
-            self.add(name, "fail", f"{error}{hint}", code_of(error))
+            if version or vital:
+                hint = f". This server may not support cal-api-version {version} of {name}" if version else ""
+                self.add(name, "fail", f"{error}{hint}", code_of(error))
+            else:
+                self.add(name, "warn", "not available: this server does not have this route")
         except CalcomError as error:
-            self.add(name, "fail", str(error), code_of(error))
+            self.add(name, "fail", ". ".join(told(error)), code_of(error))
         else:
-            self.add(name, "ok", told(answer) + (f", version {version}" if version else ""))
+            self.add(name, "ok", summary(answer) + (f", version {version}" if version else ""))
             return answer
         return None
 
@@ -190,7 +200,7 @@ class Stopwatch:
     def __init__(self) -> None:
         self._seconds: list[float] = []
         self._behind: list[float] = []
-        self._told_left = False
+        self._remaining: int | None = None
 
     def trace(self) -> TraceConfig:
         """What the session has to call."""
@@ -200,8 +210,8 @@ class Stopwatch:
         return trace
 
     def on_event(self, event: Event) -> None:
-        """Hear whether the server tells of a limit."""
-        self._told_left |= event.remaining is not None
+        """Keep what the server last reported of its limit."""
+        self._remaining = self._remaining if event.remaining is None else event.remaining
 
     async def _start(self, _session: ClientSession, request: SimpleNamespace, _: TraceRequestStartParams) -> None:
         request.at = time.time()
@@ -210,8 +220,8 @@ class Stopwatch:
         now = time.time()
         self._seconds.append(now - request.at)
         with suppress(ValueError, TypeError):
-            told = parsedate_to_datetime(params.response.headers.get("Date", "")).timestamp()
-            self._behind.append((request.at + now) / 2 - (told + 0.5))  # half of the second that the header cuts off
+            date = parsedate_to_datetime(params.response.headers.get("Date", "")).timestamp()
+            self._behind.append((request.at + now) / 2 - (date + 0.5))  # half of the second that the header cuts off
 
     def tell(self, report: Report, limits: Sequence[BucketStats]) -> None:
         """Add what was seen to the report."""
@@ -227,11 +237,15 @@ class Stopwatch:
             skew = median(self._behind)
             text = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the server's"
             report.add("clock", "warn" if abs(skew) > SKEW else "ok", text if abs(skew) > 1 else "as the server's")
-        for limit in limits if self._told_left else ():
-            text = f"{limit.available:,} of {limit.limit:,} calls left in {limit.window:.0f} s"
-            report.add("limit", "ok" if limit.available > limit.limit * SCARCE else "warn", text)
-        if not self._told_left:
-            report.add("limit", "warn", "the server tells of none")
+        if self._remaining is None:
+            report.add("limit", "warn", "the server reports none")
+        elif not limits:
+            report.add("limit", "ok" if self._remaining else "warn", f"{self._remaining:,} calls left")
+        else:
+            for limit in limits:
+                left = self._remaining if len(limits) == 1 else limit.available
+                text = f"{left:,} of {limit.limit:,} calls left in {limit.window:.0f} s"
+                report.add("limit", "ok" if left > limit.limit * SCARCE else "warn", text)
 
 
 def _print_lines(findings: Sequence[Finding]) -> None:

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from calcom_async.cli.connection import (
@@ -164,7 +166,21 @@ def _print_weeks(event: str, found: list[Slot], dates: list[date], zone: ZoneInf
     for begin in range(0, len(dates), WEEK.days):
         week = dates[begin : begin + WEEK.days]
         console.print(f"\n{name}, {_span(week)}, times in {zone.key}", markup=False, highlight=False, style="bold")
-        console.print(_timetable([start for start in free if week[0] <= start.date() <= week[-1]], week))
+        for number, table in enumerate(_fitting(console, free, week)):
+            if number:
+                console.print()
+            console.print(table)
+
+
+def _fitting(console: Console, free: list[datetime], week: list[date]) -> list[Table]:
+    """The timetable of a week, in as many parts as the terminal needs to show every day."""
+    unlimited = console.options.update(max_width=10_000)
+    for most in range(len(week), 0, -1):
+        parts = [week[begin : begin + most] for begin in range(0, len(week), most)]
+        tables = [_timetable([start for start in free if start.date() in part], part) for part in parts]
+        if all(Measurement.get(console, unlimited, table).maximum <= console.width for table in tables):
+            break
+    return tables
 
 
 def _span(week: list[date]) -> str:
