@@ -22,6 +22,7 @@
     ├─ SlotTakenError                        the time is not free, nothing was booked: .alternatives
     ├─ UnknownOutcomeError                   an answer was lost and no look-up could tell what became of it: .look_for
     └─ ExportError                           an export could not be written
+       └─ ExportLockedError                  another export is writing the same file
 
 All of them pickle and deep-copy, so they cross processes whole. None of them holds a credential.
 """
@@ -241,6 +242,10 @@ class UnknownOutcomeError(CalcomError):
 
 class ExportError(CalcomError):
     """An export could not be written. What was written before it is valid as far as it goes."""
+
+
+class ExportLockedError(ExportError):
+    """Another export, of this process or another one, is writing the same file or checkpoint; nothing was changed."""
 
 
 BY_STATUS: Mapping[int, type[ApiError]] = {

@@ -27,6 +27,7 @@ from calcom_async.errors import (
     ConnectionFailedError,
     DecodeError,
     ExportError,
+    ExportLockedError,
     ForbiddenError,
     IncompleteListError,
     SignatureError,
@@ -58,6 +59,7 @@ FAILURES: dict[int, tuple[str, tuple[type[CalcomError], ...]]] = {
     3: ("refused by Cal.com, or failed there", (ApiError,)),
     5: ("no answer", (TransportError,)),
     6: ("unreadable answer", (DecodeError,)),
+    12: ("file in use by another export", (ExportLockedError,)),
     7: ("file not written", (ExportError,)),
     8: ("incomplete list", (IncompleteListError,)),
     9: ("time not free, nothing booked", (SlotTakenError,)),
@@ -199,15 +201,15 @@ class StoppedError(BaseException):
         self.number = number
 
 
-def run(main: Coroutine[Any, Any, T], *, left_behind: Callable[[], str] = str) -> T:
+def run(main: Coroutine[Any, Any, T], *, left_behind: Callable[[], str] = str, words: Callable[[str], str] = str) -> T:
     """Run to the end; a failure, Ctrl-C or SIGTERM becomes one message on stderr and an exit code.
 
-    `left_behind` adds what is there all the same, and how to go on.
+    `left_behind` adds what is there all the same, and how to go on. `words` rewrites warnings for the command line.
     """
     with warnings.catch_warnings(), _logs_on_stderr():
         for kind in (IncompleteListWarning, StalenessWarning):
             warnings.simplefilter("always", kind)
-        warnings.showwarning = lambda message, *_, **__: say("[yellow]warning:[/]", message)
+        warnings.showwarning = lambda message, *_, **__: say("[yellow]warning:[/]", words(str(message)))
         try:
             return asyncio.run(_until_stopped(main))
         except KeyboardInterrupt:

@@ -1,0 +1,137 @@
+"""Locks that keep two exports from writing one file, in one process or in several.
+
+A lock is a file next to the one it protects, `FILE.lock`. The operating system releases it when its process ends,
+however that happens, so a lock file that a killed process left blocks nobody.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from calcom_async.errors import ExportError, ExportLockedError
+
+if sys.platform == "win32":  # pragma: no cover - there is no Windows in CI
+    import msvcrt
+
+    def _lock(file: int) -> None:
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+TAKEN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
+UNSUPPORTED = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOLCK, errno.EINVAL}
+ATTEMPTS = 50
+"""Another process may delete the lock file between opening and locking it; then the new one is opened."""
+
+
+class ExportLockWarning(UserWarning):
+    """The file system has no locks, so other processes could write the same file during an export."""
+
+
+_held: dict[str, list[int]] = {}
+"""Real paths that this process has locked, and the descriptors of their lock files; none where there are no locks."""
+
+
+def _leave_to_the_parent() -> None:
+    """Close the copies of descriptors that a fork made: otherwise the child would keep the locks of a dead parent."""
+    for files in _held.values():
+        while files:
+            os.close(files.pop())
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_the_parent)
+
+
+@contextmanager
+def exclusive(*paths: Path) -> Iterator[None]:
+    """Lock each path for the duration of the block; `ExportLockedError` if any of them is locked already.
+
+    Different spellings of a path, and symbolic links to it, are one path. Where the file system has no locks, an
+    `ExportLockWarning` says so, and only exports of this process exclude each other.
+    """
+    with ExitStack() as stack:
+        for path in dict.fromkeys(os.path.normcase(os.path.realpath(path)) for path in paths):
+            stack.enter_context(_exclusive(path))
+        yield
+
+
+@contextmanager
+def _exclusive(path: str) -> Iterator[None]:
+    files: list[int] = []
+    # Before the file is opened: on some systems, closing a second descriptor releases the lock of the first one.
+    if _held.setdefault(path, files) is not files:
+        raise _taken(path)
+    name = path + ".lock"
+    try:
+        files += _acquired(path, name)
+        yield
+    finally:
+        # While it is still locked, so that nobody locks a file that is about to be deleted. A forked child has none.
+        while files:
+            _discard(name, files.pop(), unlink=True)
+        _held.pop(path, None)
+
+
+def _acquired(path: str, name: str) -> list[int]:
+    """Return the descriptor of the locked lock file; nothing where the file system has no locks."""
+    for _ in range(ATTEMPTS):
+        try:
+            file = os.open(name, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise ExportError(f"cannot write {name}: {error.strerror}; choose another place") from error
+        try:
+            _lock(file)
+        except OSError as error:
+            _discard(name, file, unlink=error.errno in UNSUPPORTED)
+            if error.errno in TAKEN:
+                raise _taken(path) from None
+            if error.errno not in UNSUPPORTED:
+                raise ExportError(f"cannot lock {name}: {error.strerror}; choose another place") from error
+            warnings.warn(
+                f"{os.path.dirname(path)} is on a file system without locks ({error.strerror}): make sure that no "  # noqa: PTH120
+                f"other process exports to {path} at the same time",
+                ExportLockWarning,
+                stacklevel=6,
+            )
+            return []
+        if _is_at(name, file):
+            return [file]
+        os.close(file)
+    raise _taken(path)
+
+
+def _discard(name: str, file: int, *, unlink: bool) -> None:
+    # A file of that name with content, or another one that replaced it, belongs to somebody else.
+    is_ours = unlink and _is_at(name, file) and os.fstat(file).st_size == 0
+    if is_ours and sys.platform != "win32":
+        with suppress(OSError):
+            os.unlink(name)  # noqa: PTH108
+    os.close(file)
+    if is_ours and sys.platform == "win32":  # pragma: no cover - Windows deletes no open file
+        with suppress(OSError):
+            os.unlink(name)  # noqa: PTH108
+
+
+def _is_at(name: str, file: int) -> bool:
+    """Whether a path still leads to an open file."""
+    try:
+        return os.path.samestat(os.fstat(file), os.stat(name))  # noqa: PTH116
+    except OSError:
+        return False
+
+
+def _taken(path: str) -> ExportLockedError:
+    return ExportLockedError(f"another export is writing {path}. Wait until it has finished, or choose another output")
