@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -26,11 +26,16 @@ from calcom_async.export.walk import (
     Step,
     Tally,
     Walk,
+    counted,
+    recut,
+    time_of,
     times_of,
 )
 from calcom_async.export.windows import Span, Windows, in_order, size
 
-KEYS: Mapping[str, tuple[Key, ...]] = {
+By = Literal["created", "updated", "start"]
+
+KEYS: Mapping[By, tuple[Key, ...]] = {
     "created": (CREATED, START),
     "updated": (UPDATED, CREATED, START),
     "start": (START,),
@@ -48,7 +53,7 @@ WalkFrom = Callable[[tuple[datetime | None, datetime]], Walked]
 class BookingSource:
     """A list of bookings, walked exactly; see `walk.py` for how, and `Source` for what the methods do."""
 
-    def __init__(self, cal: Calcom, ask: Ask, filters: Mapping[str, Any], *, by: str, take: int | None) -> None:
+    def __init__(self, cal: Calcom, ask: Ask, filters: Mapping[str, Any], *, by: By, take: int | None) -> None:
         if own := OWN_ORDER & filters.keys():
             raise InvalidRequestError(f"{min(own)} is not for an export, which has an order of its own; leave it out")
         blank = ask(take=take, **filters)  # nothing is sent: what cannot be asked is refused here
@@ -77,14 +82,14 @@ class BookingSource:
         """Costs one request, or two to `follow` changes."""
         if follow:
             self.check_follows()
-        latest, counted = await self._latest(KEYS[self._by][0])
+        latest, counted_now = await self._latest(KEYS[self._by][0])
         horizons = await self._horizons(latest, since, overlap) if follow else None
         if since and horizons:
             # What was created and never updated has no update time at all, and no filter on that finds it.
             touched = Stretch("updated", since.updated - overlap, horizons.updated)
             created = Stretch("created", since.created - overlap, horizons.created, untouched=True)
-            return Plan((touched, created), horizons=horizons, is_full=False)
-        expected = None if UNCOUNTED & self._filters.keys() else counted
+            return Plan((touched, created), horizons=horizons, is_full=False, listed=counted_now)
+        expected = None if UNCOUNTED & self._filters.keys() else counted_now
         stretches = (Stretch(self._by, None, latest, rows=expected),) if latest else ()
         # Bookings leave a status while the walk is under way, and are not missing for it.
         return Plan(stretches, expected, audited="status" not in self._filters, horizons=horizons)
@@ -99,7 +104,11 @@ class BookingSource:
     async def _latest(self, key: Key, **more: Any) -> tuple[datetime | None, int | None]:
         """The latest of a time in the list, by which a run is bounded so that no clock is trusted; and the count."""
         page = await self._ask(**{**self._filters, **more, key.sort: "desc"}, take=1).raw().first_page()
-        return getattr(times_of(page.items[0]), key.field) if page.items else None, page.total_items
+        return time_of(times_of(page.items[0]), key) if page.items else None, counted(page)
+
+    async def count(self) -> int | None:
+        """Costs one request."""
+        return counted(await self._ask(**self._filters, take=1).raw().first_page())
 
     async def split(self, plan: Plan, most: int) -> list[Plan]:
         """Cut at the times of rows that stand at even distances; costs a request for each cut, and one more."""
@@ -117,10 +126,10 @@ class BookingSource:
         """The time of the row at a place of the list, and how many rows there are."""
         key = KEYS[whole.by][0]
         page = await self._ask(**{**self._filters, key.sort: "asc"}, skip=place, take=1).raw().first_page()
-        return getattr(times_of(page.items[0]), key.field) if page.items else None, page.total_items or 0
+        return time_of(times_of(page.items[0]), key) if page.items else None, counted(page) or 0
 
     async def batches(
-        self, plan: Plan, place: Place | None, *, parallel: int, tally: Tally
+        self, plan: Plan, place: Place | None, *, parallel: int, tally: Tally, least: int = 0
     ) -> AsyncGenerator[Batch, None]:
         """Give whole groups of equal time, in ascending order."""
         for number, stretch in enumerate(plan.stretches):
@@ -128,8 +137,10 @@ class BookingSource:
                 continue
             here = place if place and number == place.stretch else None
             seen = here.rows if here else 0
-            async with aclosing(self._walk(stretch, here, parallel, tally)) as steps:
-                async for rows, done in steps:
+            walk = self._walk(stretch, here, parallel, tally)
+            cut = recut(walk, KEYS[stretch.by][0], least) if least else walk
+            async with aclosing(walk), aclosing(cut):
+                async for rows, done in cut:
                     seen += len(rows)
                     kept = [row.raw for row in rows if not (stretch.untouched and row.times.updated_at)]
                     yield Batch(kept, Place(number, done, seen) if done else None)
@@ -165,7 +176,7 @@ class BookingSource:
         page = await self._ask(**{**filters, **after, key.sort: "asc"}, take=1).raw().first_page()
         if not page.items:
             return
-        whole: Span = getattr(times_of(page.items[0]), key.field), span[1]
+        whole: Span = time_of(times_of(page.items[0]), key), span[1]
         walks = self._how_many(rows / self._take, time.monotonic() - asked, most)
         windows = Windows(whole, expected=rows, rows=size(rows, take=self._take, parallel=walks))
         async with aclosing(walk(whole) if walks == 1 else in_order(windows, walk, parallel=walks)) as steps:
@@ -176,6 +187,8 @@ class BookingSource:
         """How many walks at once: all if the limit has room for every page, else as many as it keeps busy."""
         mine = self._cal.credentials.fingerprint
         limits = [one for one in self._cal.limiter.snapshot() if one.key.endswith(mine)]
+        if not limits:
+            return most
         widest = max(limits, key=lambda one: one.limit)
         busy = most if pages <= widest.available else round(widest.limit / widest.window * latency)
         return max(1, min(busy, most))

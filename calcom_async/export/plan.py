@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 from msgspec import Raw
@@ -26,7 +26,7 @@ class Stretch(msgspec.Struct, frozen=True):
     many there are, where the server tells.
     """
 
-    by: str
+    by: Literal["created", "updated", "start"]
     after: datetime | None
     upto: datetime
     untouched: bool = False
@@ -38,7 +38,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     `expected` is the number of rows by the server's count, None where it counts others too; `audited` says that the
     rows can be held against it. `horizons` are remembered for a later run that asks for changes only; `is_full` says
-    that this is not such a run itself.
+    that this is not such a run itself. `listed` is then the server's count of the whole list.
     """
 
     stretches: tuple[Stretch, ...] = ()
@@ -46,6 +46,7 @@ class Plan(msgspec.Struct, frozen=True):
     audited: bool = False
     horizons: Horizons | None = None
     is_full: bool = True
+    listed: int | None = None
 
     def missing(self, rows: int, tally: Tally) -> int:
         """How many rows the server counts that never showed, when `rows` have."""
@@ -86,5 +87,13 @@ class Source(Protocol):
     async def split(self, plan: Plan, most: int) -> list[Plan]:
         """Cut the plan of a full run into up to `most` of about as many rows; one after the other they are the same."""
 
-    def batches(self, plan: Plan, place: Place | None, *, parallel: int, tally: Tally) -> AsyncGenerator[Batch, None]:
-        """Walk the plan, on from `place`, with up to `parallel` requests at once."""
+    async def count(self) -> int | None:
+        """Return the server's count of the list now, if it counts."""
+
+    def batches(
+        self, plan: Plan, place: Place | None, *, parallel: int, tally: Tally, least: int = 0
+    ) -> AsyncGenerator[Batch, None]:
+        """Walk the plan, on from `place`, with up to `parallel` requests at once.
+
+        With `least`, a batch has at least so many rows, and where it ends depends on the rows alone.
+        """

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from operator import attrgetter
 from typing import Any
+from unicodedata import category, normalize
 
 import msgspec
 
 from calcom_async.models.bookings import Booking
 
 SEPARATOR = "; "
-# What spreadsheets take for the beginning of a formula, after OWASP's page on CSV injection.
-RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+FORMULA = frozenset("=+-@")
+"""Characters that begin a formula in a spreadsheet."""
+PHONE = re.compile(r"[+-][0-9\s().,/+-]*(?:(?:#|x|ext\.?)\s*[0-9]{1,6})?", re.IGNORECASE)
+"""Phone numbers and numbers with a sign: they name no cell and no function, so nothing is run."""
+LONGEST_PHONE = 40
 
 
 def _of_all(people: str, field: str) -> Callable[[Booking], str]:
@@ -67,12 +72,12 @@ def columns_of(model: type[msgspec.Struct]) -> Columns:
     return BOOKING_COLUMNS if model is Booking else {name: attrgetter(name) for name in model.__struct_fields__}
 
 
-def cells(columns: Columns, row: msgspec.Struct) -> list[str]:
+def cells(columns: Columns, row: msgspec.Struct, *, escape: bool = True) -> list[str]:
     """The cells of one row, as text: times in UTC, nothing as an empty cell, what is nested as JSON."""
-    return [_cell(value(row)) for value in columns.values()]
+    return [_cell(value(row), escape=escape) for value in columns.values()]
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, *, escape: bool) -> str:
     match value:
         case None:
             return ""
@@ -81,7 +86,7 @@ def _cell(value: Any) -> str:
         case datetime():
             return _in_utc(value).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         case str():
-            return harmless(value)
+            return harmless(value) if escape else value
         case int() | float():
             return str(value)
         case date():
@@ -90,10 +95,27 @@ def _cell(value: Any) -> str:
 
 
 def _in_utc(moment: datetime) -> datetime:
-    """The server's times are UTC, also where one comes without a zone."""
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    """The server's times are UTC, also where one comes without a zone; one that UTC cannot express stays as it is."""
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError:
+        return moment
 
 
 def harmless(text: str) -> str:
-    """Put an apostrophe before what a spreadsheet would take for a formula: cells come from whoever books."""
-    return "'" + text if text.startswith(RISKY) else text
+    """Put an apostrophe before a text that a spreadsheet would run as a formula: whoever books writes into cells.
+
+    Spreadsheets skip blanks and invisible characters in front, and take full-width signs for the usual ones. Phone
+    numbers and numbers stay as they are.
+    """
+    if text[:1].isalnum():
+        return text
+    begin = next((place for place, character in enumerate(text) if not _is_invisible(character)), 0)
+    if normalize("NFKC", text[begin : begin + 1]) not in FORMULA:
+        return text
+    is_short = len(text) - begin <= LONGEST_PHONE
+    return text if is_short and PHONE.fullmatch(normalize("NFKC", text[begin:])) else "'" + text
+
+
+def _is_invisible(character: str) -> bool:
+    return character.isspace() or category(character) in {"Cc", "Cf"}

@@ -74,8 +74,9 @@ class Job(msgspec.Struct, frozen=True):
         noun = self._noun(cal)
         try:
             if self.thing == "bookings":
-                by = "created" if self.team is None else "start"
-                return BookingSource(cal, noun.list, self.filters, by=by, take=self.take)
+                return BookingSource(
+                    cal, noun.list, self.filters, by="created" if self.team is None else "start", take=self.take
+                )
             if self.thing == "routing-form-responses":
                 return ListSource(lambda: _responses(noun, self._query()), RoutingFormResponse, "id")
             pages = noun.list(**self._query())
@@ -123,6 +124,10 @@ class ListSource(Source):
     async def split(self, plan: Plan, most: int) -> list[Plan]:  # noqa: ARG002
         """Such a list is not cut."""
         return [plan]
+
+    async def count(self) -> int | None:
+        """Sends nothing: a list that comes whole needs no count."""
+        return None
 
     async def batches(self, plan: Plan, place: Place | None, **how: Any) -> AsyncGenerator[Batch, None]:  # noqa: ARG002
         """Give page after page."""

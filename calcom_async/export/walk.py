@@ -7,7 +7,12 @@ depends on what lies before, a deep page costs what the first one does, and no r
 
     Key         a time that a list can be walked by: how to sort by it, and how to ask for what comes after
     Walk        from one time to another, by one key; a group too large for a page is walked by the next key
-    _Group      rows that share every key, more than a page of them: passes of changing page size until all were seen
+    _Group      rows that share a time, more than a page of them: what has shown of them, until all were seen
+    recut       steps cut anew, so that where one ends depends on the rows alone
+
+The server reads the rows of a page after it has ordered their ids. A row whose time changes in between stands in the
+wrong place, so such a page is read again. Rows of a group are counted at its end, since one that moves while the group
+is walked by its next key is easily missed.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -27,10 +32,14 @@ from calcom_async.wire import Page, decoder
 LARGEST_PAGE = 250
 TICK = timedelta(milliseconds=1)
 """The server keeps times in whole milliseconds (its columns are `timestamp(3)`): this much later is the next one."""
-MOST_REPEATS = 4
-"""So many rows for each different one end a pass through a group."""
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+FIRST = datetime(1, 1, 2, tzinfo=UTC)
+"""Times before it or after `LATEST` count as these: others could not be calculated with in every time zone."""
+REREADS = 4
+"""How often a page out of order is read again before the server is at fault."""
+MOST_ROWS = 10**10
+"""A total beyond it is no count of bookings."""
 
 Ask = Callable[..., Pages[Any]]
 """`cal.bookings.list`, or the list of another scope."""
@@ -50,13 +59,16 @@ UPDATED = Key("updated_at", "sort_updated_at", "after_updated_at", "before_updat
 START = Key("start", "sort_start", "after_start", None)  # beforeEnd bounds the end, not the start
 
 
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
 class Times(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """What a walk reads of a booking."""
+    """What a walk reads of a booking; a time that cannot be read is None."""
 
     uid: str
-    created_at: datetime
-    start: datetime
-    updated_at: datetime | None = None
+    created_at: Moment | None = None
+    start: Moment | None = None
+    updated_at: Moment | None = None
 
 
 class Row(NamedTuple):
@@ -128,7 +140,8 @@ class Walk:
             if whole := [row for row in inside if self._time(row) < torn]:
                 self._tally.duplicates += len(inside) - len(whole)
                 yield self._step(whole)
-                edge = torn
+                # Not the time of the last row: if that row has just moved there, others lie between.
+                edge = self._time(whole[-1]) + TICK
                 continue
             if len(inside) < page.take:
                 yield self._step(inside)
@@ -141,70 +154,105 @@ class Walk:
             edge = torn + TICK
 
     async def _page(self, edge: datetime | None, take: int, skip: int = 0) -> Page[Row]:
-        """One answer: rows not before `edge`, in the order of their time, which is held against both."""
+        """One answer: rows not before `edge`, in the order of their time; read again while rows of it are moving."""
         query = {**self._filters, self._key.sort: "asc", "take": take, "skip": skip}
         if edge is not None:
             query[self._key.after] = edge
-        page = await self._ask(**query).raw().first_page()
-        self._tally.requests += 1
-        rows = [Row(times_of(raw), raw) for raw in page.items]
-        earliest = edge or EARLIEST
+        bound = self._filters.get(self._key.before or "", LATEST)
+        for attempt in range(REREADS + 1):
+            page = await self._ask(**query).raw().first_page()
+            self._tally.requests += 1
+            rows = [Row(times_of(raw), raw) for raw in page.items]
+            misplaced = self._misplaced(rows, edge or FIRST)
+            # A row beyond the bound has moved, or the server does not know the bound: then it comes again.
+            if misplaced is None and (attempt == REREADS or not rows or self._time(rows[-1]) <= bound):
+                return Page(rows, page.skip, page.take, page.pagination)
+        assert misplaced
+        raise DisorderError(
+            f"the server does not keep to {self._key.sort} and {self._key.after}: it returned booking "
+            f"{misplaced.times.uid} of {self._time(misplaced).isoformat()} after later ones, or before the time asked "
+            f"for, in {REREADS + 1} attempts. The list cannot be read by that time"
+        )
+
+    def _misplaced(self, rows: Sequence[Row], earliest: datetime) -> Row | None:
+        """The first row that stands behind a later one or lies before the time that was asked for."""
         for row in rows:
-            if self._time(row) < earliest:
-                raise DecodeError(
-                    f"the server does not keep to {self._key.sort} and {self._key.after}: it shows {row.times.uid} of "
-                    f"{self._time(row).isoformat()} after {earliest.isoformat()}. Nothing can be walked by that time"
-                )
-            earliest = self._time(row)
-        return Page(rows, page.skip, page.take, page.pagination)
+            time = self._time(row)
+            if time < earliest:
+                return row
+            earliest = time
+        return None
 
     async def _group(self, time: datetime) -> AsyncGenerator[list[Row], None]:
-        """Rows that share a time and do not fit on one page."""
-        if len(self._keys) == 1 or self._key.before is None:
-            yield await self._by_passes(time)
-            return
-        only = {**self._filters, self._key.after: time, self._key.before: time}
-        async with aclosing(Walk(self._ask, self._keys[1:], filters=only, tally=self._tally).steps()) as steps:
-            async for step in steps:
-                yield step.rows
-
-    async def _by_passes(self, time: datetime) -> list[Row]:
+        """Rows that share a time and do not fit on one page: by the next key, then whatever is still missing."""
         group = _Group()
-        while not group.is_whole and group.passes < _Group.MOST_PASSES:
-            await self._pass_over(time, group)
-        self._tally.passes = max(self._tally.passes, group.passes)
-        self._tally.duplicates += group.shown - len(group.rows)
-        self._tally.gaps += group.missing
-        return self._in_order(list(group.rows.values()))
+        if len(self._keys) > 1 and self._key.before is not None:
+            async with aclosing(self._by_next_key(time, group)) as fresh:
+                async for rows in fresh:
+                    yield rows
+            if not group.is_disordered and await self._ends_at(time, len(group.uids)):
+                return
+        yield await self._by_passes(time, group)
 
-    async def _pass_over(self, time: datetime, group: _Group) -> None:
+    async def _by_next_key(self, time: datetime, group: _Group) -> AsyncGenerator[list[Row], None]:
+        only = {**self._filters, self._key.after: time, str(self._key.before): time}
+        walk = Walk(self._ask, self._keys[1:], filters=only, tally=self._tally)
+        try:
+            async with aclosing(walk.steps()) as steps:
+                async for step in steps:
+                    same = [row for row in step.rows if self._time(row) == time]
+                    if step.rows and not same:
+                        break  # other rows than those asked for
+                    yield group.fresh(same)
+                else:
+                    return
+        except DisorderError:
+            pass  # rows move faster than pages come
+        group.is_disordered = True
+
+    async def _ends_at(self, time: datetime, count: int) -> bool:
+        """Whether a group has no more rows than so many."""
+        page = await self._page(time, 1, skip=count)
+        return not any(self._time(row) == time for row in page.items)
+
+    async def _by_passes(self, time: datetime, group: _Group) -> list[Row]:
+        found: list[Row] = []
+        while not group.is_whole and group.passes < _Group.MOST_PASSES:
+            found += await self._pass_over(time, group)
+        self._tally.passes = max(self._tally.passes, group.passes)
+        self._tally.gaps += group.missing
+        return self._in_order(found)
+
+    async def _pass_over(self, time: datetime, group: _Group) -> list[Row]:
         """Page through a group with a page size of this pass's own, so that its edges fall between other rows."""
-        rows: list[Row] = []
-        shown: set[str] = set()
+        seen: set[str] = set()
+        found: list[Row] = []
+        size = 0
         take = max(LARGEST_PAGE - 7 * group.passes, LARGEST_PAGE // 2)
         while True:
-            page = await self._page(time, take, skip=len(rows))
+            page = await self._page(time, take, skip=size)
             same = [row for row in page.items if self._time(row) == time]
-            rows += same
-            shown.update(row.times.uid for row in same)
+            uids = {row.times.uid for row in same}
+            if same and uids <= seen and len(same) == take:
+                raise DecodeError(
+                    f"the server returns the same {take} bookings whatever is skipped; more than that share "
+                    f"{self._key.field} {time.isoformat()}, so the list cannot be read"
+                )
+            seen |= uids
+            size += len(same)
+            fresh = group.fresh(same)
+            self._tally.duplicates += len(same) - len(fresh)
+            found += fresh
             if len(same) < take:
                 break
-            # In a random order every row comes less than twice per pass.
-            if len(rows) > MOST_REPEATS * len(shown):
-                raise DecodeError(
-                    f"the server returns the same {len(shown)} bookings with one {self._key.field} "
-                    f"({time.isoformat()}) again and again, whatever is skipped. This list cannot be read to its end"
-                )
-        group.passed(rows)
+        group.passed(size, seen)
+        return found
 
     def _all_share_a_time(self, rows: Sequence[Row]) -> bool:
         return self._time(rows[0]) == self._time(rows[-1])
 
     def _time(self, row: Row) -> datetime:
-        time: datetime | None = getattr(row.times, self._key.field)
-        if time is None:
-            raise DecodeError(f"booking {row.times.uid} has no {self._key.field}, though it was listed by it")
-        return time
+        return time_of(row.times, self._key)
 
     def _step(self, rows: list[Row]) -> Step:
         """Rows whose groups are whole."""
@@ -213,34 +261,44 @@ class Walk:
     def _in_order(self, rows: list[Row]) -> list[Row]:
         """By the keys and then by uid: the same however the rows came."""
         fields = [key.field for key in self._keys]
-        return sorted(rows, key=lambda row: (*[getattr(row.times, field) for field in fields], row.times.uid))
+        return sorted(
+            rows, key=lambda row: (*[getattr(row.times, field) or EARLIEST for field in fields], row.times.uid)
+        )
+
+
+class DisorderError(DecodeError):
+    """Pages that are not in the order that was asked for."""
 
 
 class _Group:
-    """Rows that share every key. Their order changes between pages, so a pass shows some twice and others never.
+    """What has shown of the rows that share a time; only their uids are kept.
 
-    But each pass shows as many as there are. The group is whole when so many different ones have been seen since its
-    size last changed: rows that leave or join meanwhile cannot stand in for one that was never shown.
+    Their order changes between pages, so a pass shows some twice and others never. But each pass shows as many as there
+    are. The group is whole when so many different ones have been seen since its size last changed: rows that leave or
+    join meanwhile cannot stand in for one that was never shown.
     """
 
     MOST_PASSES = 80
 
     def __init__(self) -> None:
-        self.rows: dict[str, Row] = {}
+        self.uids: set[str] = set()
+        self.is_disordered = False
         self.passes = 0
-        self.shown = 0
         self._size = -1
         self._standing: set[str] = set()
 
-    def passed(self, rows: Sequence[Row]) -> None:
-        """Take in what one pass has shown."""
+    def fresh(self, rows: Sequence[Row]) -> list[Row]:
+        """Those of the rows that have not been seen, which are seen now."""
+        found = {row.times.uid: row for row in rows if row.times.uid not in self.uids}
+        self.uids |= found.keys()
+        return list(found.values())
+
+    def passed(self, size: int, seen: set[str]) -> None:
+        """Note that one pass has shown so many rows, and which ones."""
         self.passes += 1
-        self.shown += len(rows)
-        if len(rows) != self._size:
-            self._size, self._standing = len(rows), set()
-        for row in rows:
-            self.rows[row.times.uid] = row
-            self._standing.add(row.times.uid)
+        if size != self._size:
+            self._size, self._standing = size, set()
+        self._standing |= seen
 
     @property
     def missing(self) -> int:
@@ -251,10 +309,78 @@ class _Group:
         return self.missing == 0
 
 
+async def recut(steps: AsyncGenerator[Step, None], key: Key, least: int) -> AsyncGenerator[Step, None]:
+    """Cut steps anew: at the first end of a group after `least` rows, or after twice as many in the midst of one.
+
+    So where a step ends depends on the rows alone, and not on pages, windows, or where a run was resumed.
+    """
+    rows: list[Row] = []
+    done: datetime | None = None
+
+    def time(row: Row) -> datetime:
+        return time_of(row.times, key)
+
+    async for step in steps:
+        rows += step.rows
+        done = step.done
+        while cut := _cut(rows, time, least, is_whole=done is not None):
+            end, is_whole = cut
+            yield Step(rows[:end], time(rows[end - 1]) if is_whole else None)
+            rows = rows[end:]
+        if done and not rows:
+            yield Step([], done)
+    if rows:
+        yield Step(rows, done)
+
+
+def _cut(
+    rows: Sequence[Row], time: Callable[[Row], datetime], least: int, *, is_whole: bool
+) -> tuple[int, bool] | None:
+    """Where to cut, and whether that is the end of a group; None where more rows have to come first."""
+    for end in range(least, min(len(rows), 2 * least) + 1):
+        if time(rows[end - 1]) != time(rows[end]) if end < len(rows) else is_whole:
+            return end, True
+    return (2 * least, False) if len(rows) >= 2 * least else None
+
+
 def times_of(raw: Raw) -> Times:
-    """Read the times of a booking."""
+    """Read the times of a booking: one that is no time is None, and one without a zone is UTC."""
     try:
         times: Times = decoder(Times).decode(raw)
-    except msgspec.ValidationError as error:
-        raise DecodeError(f"a booking of the list cannot be placed in time: {error}") from error
+    except (msgspec.ValidationError, RecursionError):
+        times = _leniently(raw)
     return times
+
+
+def _leniently(raw: Raw) -> Times:
+    try:
+        row = msgspec.json.decode(raw)
+        found = {field: _moment(row.get(name)) for field, name in TIMES.items()}
+        return Times(msgspec.convert(row["uid"], str), **found)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, AttributeError, KeyError) as error:
+        raise DecodeError(f"a row of the list is no booking with a uid: {error}") from error
+
+
+TIMES = {"created_at": "createdAt", "start": "start", "updated_at": "updatedAt"}
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        moment = msgspec.convert(value, datetime | None)
+    except msgspec.ValidationError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment and not moment.tzinfo else moment
+
+
+def time_of(times: Times, key: Key) -> datetime:
+    """The time that a booking is listed by."""
+    time: datetime | None = getattr(times, key.field)
+    if time is None:
+        raise DecodeError(f"booking {times.uid} has no readable {key.field}, although the list is sorted by it")
+    return time if FIRST <= time <= LATEST else FIRST if time < FIRST else LATEST
+
+
+def counted(page: Page[Any]) -> int | None:
+    """The server's count of a list, if it is one."""
+    total = page.total_items
+    return total if total is not None and 0 <= total <= MOST_ROWS else None

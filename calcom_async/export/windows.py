@@ -53,8 +53,10 @@ class Windows(Iterator[Span]):
     def __next__(self) -> Span:
         if self.are_all_cut:
             raise StopIteration
-        width = max(TICK, self._seen_time * (self._rows / max(1.0, self._seen_rows)))
-        window = self._at, min(self._at + width, self._end)
+        # In seconds: a timedelta could overflow.
+        width = self._seen_time.total_seconds() * (self._rows / max(1.0, self._seen_rows))
+        left = self._end - self._at
+        window = self._at, self._at + (left if width >= left.total_seconds() else max(TICK, timedelta(seconds=width)))
         self._at = window[1] + TICK
         return window
 
