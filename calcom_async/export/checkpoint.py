@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -11,7 +11,7 @@ from calcom_async.errors import ExportError
 from calcom_async.export.plan import Horizons, Place, Plan
 from calcom_async.export.sinks import Mark
 
-VERSION = 1
+VERSION = 2
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -36,28 +36,41 @@ class State(msgspec.Struct, frozen=True):
 
 
 class Checkpoint:
-    """One checkpoint file; every change of it is atomic, so that a kill leaves the old state or the new one."""
+    """One checkpoint file; every change of it is atomic, so that a kill leaves the old state or the new one.
 
-    def __init__(self, path: str | os.PathLike[str], job: str) -> None:
-        self.path: Path = Path(path)
+    Its first line is the state as JSON, the second one the SHA-256 of the first: an edited file would lead to missing
+    rows, so it is refused.
+    """
+
+    def __init__(self, path: Path, job: str) -> None:
+        self.path: Path = path
         self.state: State = State(job)
 
-    def load(self) -> None:
-        """Take in what an earlier run has left, if there is anything; `ExportError` when it is of another job."""
+    def load(self, *, same_job: bool) -> None:
+        """Read what an earlier run left, if anything; `ExportError` if the file is no intact checkpoint.
+
+        The checkpoint of another job is an `ExportError` too with `same_job`, and is ignored without.
+        """
         try:
-            found = msgspec.json.decode(self.path.read_bytes(), type=State)
+            state, _, digest = self.path.read_bytes().rstrip(b"\n").rpartition(b"\n")
+            if digest != _digest(state):
+                raise ExportError(
+                    f"{self.path} is not a checkpoint, or it was changed. Move it away, or choose another checkpoint"
+                )
+            found = msgspec.json.decode(state, type=State)
         except FileNotFoundError:
             return
         except (OSError, msgspec.MsgspecError) as error:
             raise ExportError(
-                f"cannot read the checkpoint {self.path}: {error}. Delete it to start anew, or choose another output"
+                f"cannot read the checkpoint {self.path}: {error}. Move it away, or choose another checkpoint"
             ) from error
-        if (found.version, found.job) != (VERSION, self.state.job):
+        if (found.version, found.job) == (VERSION, self.state.job):
+            self.state = found
+        elif same_job:
             raise ExportError(
                 f"the checkpoint {self.path} is of another job: {found.job}. This one is: {self.state.job}. "
-                "Choose another output, or delete the checkpoint to start anew"
+                "Choose another output, or delete the checkpoint"
             )
-        self.state = found
 
     def save(self, run: Run) -> None:
         """Keep how far a run has come."""
@@ -67,16 +80,27 @@ class Checkpoint:
         """The run is done: keep what the next one needs to go on from there, or nothing."""
         if horizons:
             self._write(State(self.state.job, horizons=horizons))
-        else:
+            return
+        try:
             self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def _write(self, state: State) -> None:
         self.state = state
+        data = msgspec.json.encode(state)
         fresh = self.path.with_name(self.path.name + ".new")
         try:
-            fresh.write_bytes(msgspec.json.encode(state))
+            fresh.write_bytes(b"%b\n%b\n" % (data, _digest(data)))
             fresh.replace(self.path)
         except OSError as error:
-            raise ExportError(
-                f"cannot write the checkpoint {self.path}: {error.strerror}; free some space, or choose another place"
-            ) from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> ExportError:
+        return ExportError(
+            f"cannot write the checkpoint {self.path}: {error.strerror}; free some space, or choose another place"
+        )
+
+
+def _digest(state: bytes) -> bytes:
+    return sha256(state).hexdigest().encode()

@@ -10,8 +10,9 @@ import csv
 import gzip
 import re
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from codecs import BOM_UTF8
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
@@ -42,6 +43,10 @@ class Unpacker(Protocol):
 
     def decompress(self, data: bytes, /) -> bytes:
         """What the next bytes hold."""
+
+
+MEMBER = 250
+"""Rows of a compressed piece, at least: it ends with the first group of equal times after so many."""
 
 
 class Packing(NamedTuple):
@@ -108,6 +113,7 @@ class Lines:
     def __init__(self, model: type[msgspec.Struct], key: str, packing: Packing) -> None:
         self.model = model
         self.packing = packing
+        self.least: int = MEMBER if packing.unpacker else 0
         self.key: str = key
         self.field: str = _field(model, key)
 
@@ -138,6 +144,14 @@ class Lines:
         """The rows of a partial file, of those with one key the last."""
         return (row for number, (key, row) in enumerate(self.keyed(new)) if last.get(key, number) == number)
 
+    def count(self, path: Path) -> int:
+        """Number of rows in a partial file, as far as it can be read."""
+        count = 0
+        with suppress(ExportError):
+            for _ in self.records(self.lines(path)):
+                count += 1
+        return max(0, count - bool(self.head))
+
     def lines(self, path: Path) -> Iterator[bytes]:
         """The lines of a file, unpacked, each with its end."""
         rest = b""
@@ -154,6 +168,10 @@ class Lines:
     def encode(self, rows: Sequence[Raw]) -> bytes:
         """Rows as they lie in the file."""
         raise NotImplementedError
+
+    def records(self, lines: Iterator[bytes]) -> Iterator[bytes]:
+        """Put lines together that belong to one row."""
+        return lines
 
     def keyed(self, path: Path) -> Iterator[tuple[Any, bytes]]:
         """Key and bytes of each row of a file."""
@@ -190,7 +208,7 @@ class JsonLines(Lines):
         for number, line in enumerate(self.lines(path), 1):
             try:
                 key = row.decode(line).key
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise foreign(path, f"line {number:,} is no row with {self.key} ({error})") from error
             yield key, line
 
@@ -200,23 +218,41 @@ def _one_line(row: bytes) -> bytes:
 
 
 class Csv(Lines):
-    """A table with fixed columns, UTC times, and cells that no spreadsheet takes for a formula."""
+    """A table with fixed columns, UTC times, and with `escape` no cell that a spreadsheet takes for a formula."""
 
     name = "CSV"
 
-    def __init__(self, model: type[msgspec.Struct], key: str, packing: Packing) -> None:
+    def __init__(
+        self, model: type[msgspec.Struct], key: str, packing: Packing, *, escape: bool = True, bom: bool = False
+    ) -> None:
         super().__init__(model, key, packing)
+        # Rows of different forms must not meet in one file, so the form is part of the name.
+        self.name = ", ".join(["CSV", *(["not escaped"] if not escape else []), *(["with BOM"] if bom else [])])
         self._columns = columns_of(model)
         self._place = list(self._columns).index(self.field)
-        self.head: bytes = _table([list(self._columns)])
+        self._escape = escape
+        self.head: bytes = (BOM_UTF8 if bom else b"") + _table([list(self._columns)])
 
     def encode(self, rows: Sequence[Raw]) -> bytes:
         """Rows as records."""
-        return _table([cells(self._columns, decode(self.model, bytes(row))) for row in rows])
+        return _table([cells(self._columns, decode(self.model, bytes(row)), escape=self._escape) for row in rows])
+
+    def records(self, lines: Iterator[bytes]) -> Iterator[bytes]:
+        """Put lines together where a line end is in quotes; `csv` would change the bytes, and refuses long cells."""
+        parts: list[bytes] = []
+        is_open = False
+        for line in lines:
+            parts.append(line)
+            is_open ^= line.count(b'"') % 2 == 1
+            if not is_open:
+                yield b"".join(parts)
+                parts.clear()
+        if parts:
+            yield b"".join(parts)
 
     def keyed(self, path: Path) -> Iterator[tuple[Any, bytes]]:
         """Key, as it is written, and record of each row."""
-        records = _records(self.lines(path))
+        records = self.records(self.lines(path))
         if next(records, b"") != self.head:
             raise foreign(path, "its columns are not those of this table")
         for number, record in enumerate(records, 2):
@@ -227,20 +263,6 @@ class Csv(Lines):
 
 
 CELL = re.compile(rb'("[^"]*(?:""[^"]*)*"|[^",\r\n]*)(?:,|\r?\n)')
-
-
-def _records(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Lines put together where a line end is in quotes; `csv` would change the bytes, and refuses long cells."""
-    parts: list[bytes] = []
-    is_open = False
-    for line in lines:
-        parts.append(line)
-        is_open ^= line.count(b'"') % 2 == 1
-        if not is_open:
-            yield b"".join(parts)
-            parts.clear()
-    if parts:
-        yield b"".join(parts)
 
 
 class _Texts(list[str]):

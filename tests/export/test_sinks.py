@@ -350,9 +350,9 @@ def test_nothing_written_is_nothing_to_take_up(name: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("harm", "told"),
     [
-        (lambda path: path.unlink(), "it is gone"),
-        (lambda path: os.truncate(path, 20), "it has only 20 bytes of"),
-        (lambda path: path.write_bytes(path.read_bytes().replace(b"u1", b"u7")), "it was changed"),
+        (lambda path: path.unlink(), "is gone"),
+        (lambda path: os.truncate(path, 20), "has only 20 bytes of"),
+        (lambda path: path.write_bytes(path.read_bytes().replace(b"u1", b"u7")), "was changed"),
     ],
 )
 @pytest.mark.parametrize("name", [*LINES, "a.parquet"])
@@ -364,7 +364,7 @@ def test_a_partial_file_that_is_another_is_refused(
     (mark,) = break_off(sink, bookings(1))
     harm(sink.partial)
     before = sink.partial.exists() and sink.partial.read_bytes()
-    with pytest.raises(ExportError, match=rf"cannot go on with .*{name}\.part: {told}.*start anew"):
+    with pytest.raises(ExportError, match=rf"cannot resume .*{name}\.part {told}.*restart=True"):
         go_on(open_sink(tmp_path / name), mark, bookings(2))
     assert (sink.partial.exists() and sink.partial.read_bytes()) == before
 
