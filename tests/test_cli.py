@@ -147,7 +147,7 @@ BAD_OPTIONS = [
     pytest.param(["--redis", f"http://:{SECRET}@here"], 2, "the URL of Redis cannot be read", id="no Redis URL"),
     pytest.param(["--since-last", "--status", "past"], 2, "status and following changes", id="changes of a status"),
     pytest.param(["--format", "xlsx"], 2, "--format", id="unknown format"),
-    pytest.param(["-o", "out.xlsx"], 2, "name it .jsonl or .csv", id="unknown suffix"),
+    pytest.param(["-o", "out.xlsx"], 2, "Name it .jsonl or .csv", id="unknown suffix"),
     pytest.param(["-o", "/dev/full"], 7, "No space left on device; free some space", id="full disk"),
     pytest.param(["-o", "nowhere/out.csv"], 7, "No such file or directory", id="no folder"),
     pytest.param(["--api-key", SECRET + "\n"], 2, "the API key must be one word", id="key with a line end"),
@@ -336,13 +336,13 @@ def test_a_failed_run_keeps_the_files_of_earlier_ones(world: Sandbox, tmp_path: 
     whole, partial = tmp_path / "out.jsonl", tmp_path / "out.jsonl.part"
     whole.write_text("whole\n")
     partial.write_text("partial\n")
-    assert invoke("export", "bookings", *at(world, "cal_wrong"), "-o", whole).exit_code == 4
+    assert invoke("export", "bookings", *at(world, "cal_wrong"), "-o", whole, "--restart").exit_code == 4
     assert (whole.read_text(), partial.read_text()) == ("whole\n", "partial\n")
 
 
 def advised(told: str) -> list[str]:
     """The words of the command that goes on, as it was told."""
-    advice = re.search(r"To go on: calcom-async (.*)", told)
+    advice = re.search(r"To continue: calcom-async (.*)", told)
     assert advice, told
     return shlex.split(advice[1])
 
@@ -355,13 +355,72 @@ def test_a_break_in_the_middle_tells_how_to_go_on(world: Sandbox, tmp_path: Path
     result = invoke("export", "bookings", *at(world), "-o", file, *options)
     assert result.exit_code == 6
     saved = len(uids(tmp_path / "out.jsonl.part"))
-    assert f"{saved} rows are safe in {file}.part" in result.stderr
+    assert f"{saved} rows are in {file}.part" in result.stderr
     assert world.api_key not in result.stderr
     world.faults.clear()
     rest = invoke(*advised(result.stderr), env={"CAL_API_KEY": world.api_key})
     assert rest.exit_code == 0
     assert "--resume" in advised(result.stderr)
     assert sorted(uids(file)) == sorted(world.store.bookings)
+
+
+def test_an_interrupted_export_is_not_overwritten(world: Sandbox, tmp_path: Path) -> None:
+    """Without --resume its rows are an error in the words of the command line; --restart discards them."""
+    world.faults.add("GET", "/v2/bookings", after=3, times=1, status=403)
+    file = tmp_path / "out.jsonl"
+    command = ["export", "bookings", *at(world), "-o", file, "--take", "100", "--parallel", "1"]
+    assert invoke(*command).exit_code == 4
+    saved = len(uids(tmp_path / "out.jsonl.part"))
+    refused = invoke(*command)
+    assert refused.exit_code == 7
+    assert f"{saved} rows of an interrupted export" in refused.stderr
+    assert "Continue it with --resume, or discard it with --restart" in refused.stderr
+    assert "=True" not in refused.stderr
+    both = invoke(*command, "--resume", "--restart")
+    assert both.exit_code == 2
+    assert "--resume continues an interrupted run and --restart discards it" in both.stderr
+    assert invoke(*command, "--restart").exit_code == 0
+    assert sorted(uids(file)) == sorted(world.store.bookings)
+
+
+def test_deleted_bookings_are_reported_and_verify_drops_them(world: Sandbox, here: Path) -> None:
+    """A nightly run warns with figures and names the option that reads everything again."""
+    nightly = ["export", "bookings", *at(world), "-o", "out.jsonl", "--since-last", "--resume"]
+    assert invoke(*nightly).exit_code == 0
+    for uid in [*world.store.bookings][:5]:
+        del world.store.bookings[uid]
+    world.store.changed()
+    stale = invoke(*nightly)
+    assert stale.exit_code == 0
+    assert "out.jsonl has 300 rows, but the server counts 295: at least 5 of them" in stale.stderr
+    assert "with --verify to read everything" in stale.stderr
+    verified = invoke(*nightly, "--verify")
+    assert "warning" not in verified.stderr
+    assert len(uids(here / "out.jsonl")) == 295
+
+
+def test_csv_options(world: Sandbox, here: Path) -> None:
+    """--bom and --no-escape change how a CSV file is written; other formats refuse them."""
+    next(iter(world.store.bookings.values())).title = "=1+1"
+    place = ["export", "bookings", *at(world)]
+    for options, begin, cell in (([], b"id,", ",'=1+1,"), (["--bom", "--no-escape"], b"\xef\xbb\xbfid,", ",=1+1,")):
+        assert invoke(*place, "-o", "out.csv", *options).exit_code == 0
+        assert (here / "out.csv").read_bytes().startswith(begin)
+        assert cell in (here / "out.csv").read_text("utf-8")
+    assert invoke(*place, "-o", "out.jsonl", "--bom").exit_code == 2
+
+
+def test_a_reader_that_ends_early_ends_the_export_quietly(world: Sandbox) -> None:
+    """`export -o - | head -1` prints one line and no error."""
+    with start("export", "bookings", *at(world), "-o", "-", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout
+        assert running.stderr
+        assert running.stdout.readline()
+        running.stdout.close()
+        told = running.stderr.read()
+    assert running.returncode == connection.OUTPUT_CLOSED
+    assert "error" not in told
+    assert "Traceback" not in told
 
 
 def test_a_path_with_brackets_is_printed_as_it_is(world: Sandbox, tmp_path: Path) -> None:
@@ -401,7 +460,7 @@ def test_a_disk_that_fills_up_leaves_whole_lines(tmp_path: Path) -> None:
     assert not (tmp_path / "out.jsonl").exists()
     saved = uids(tmp_path / "out.jsonl.part")
     assert saved
-    assert f"{len(saved):,} rows are safe in" in run.stderr
+    assert f"{len(saved):,} rows are in" in run.stderr
 
 
 # --- Ctrl-C -------------------------------------------------------------------------------------------------------
@@ -537,6 +596,49 @@ def test_the_board_reckons_with_the_limit(monkeypatch: pytest.MonkeyPatch) -> No
     board._look(standing(limit=120))
     board.on_progress(Progress(25_000, 100_000))
     assert board._text().endswith("0:02:20 to go")
+
+
+def test_the_time_to_go_includes_the_wait_and_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """During a wait for the limit the time to go is not shorter than the wait, and falls as the wait goes by."""
+    board, told = Board("bookings"), []
+    begun = board._started
+    monkeypatch.setattr(time, "monotonic", lambda: begun + 10)
+    for _ in range(10):
+        board.on_event(request(remaining=0))
+    board.on_progress(Progress(1_000, 1_500))
+    for passed in range(45):
+        monkeypatch.setattr(time, "monotonic", lambda passed=passed: begun + 10 + passed)
+        board._look(standing(waiting=1, opens_in=45.0 - passed))
+        told.append(board._text())
+    assert told[0].endswith("waiting for the rate limit, 45 s, 0:00:50 to go")
+    assert told[20].endswith("waiting for the rate limit, 25 s, 0:00:30 to go")
+    monkeypatch.setattr(time, "monotonic", lambda: begun + 55)
+    board.on_event(request(kind="wait", seconds=45.0))
+    board._look(standing())
+    assert board._text().endswith("0:00:05 to go")
+
+
+def test_a_long_wait_is_followed_by_the_windows_that_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit into the window after the wait needs further windows."""
+    board = Board("bookings")
+    begun = board._started
+    monkeypatch.setattr(time, "monotonic", lambda: begun + 1)
+    for _ in range(100):
+        board.on_event(request(remaining=0))
+    board.on_progress(Progress(25_000, 100_000))
+    board._look(standing(limit=120, waiting=8, opens_in=59.0))
+    assert board._text().endswith(
+        "0:02:29 to go"
+    )  # 59 s, then 300 requests: 120 at once, 180 in one and a half windows
+
+
+def test_rows_of_an_interrupted_run_are_not_in_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a resume, rate and time to go come from the rows of this run alone."""
+    board = Board("bookings")
+    begun = board._started
+    monkeypatch.setattr(time, "monotonic", lambda: begun + 10)
+    board.on_progress(Progress(51_000, 52_000, 50_000))
+    assert board._text() == "51,000 of 52,000 bookings, 100/s, 0:00:10 to go"
 
 
 def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ class Board:
         self._left: int | None = None
         self._trouble = ""
         self._pause = ""
+        self._pause_ends = 0.0
+        self._waiting_since: float | None = None
         self._started = self._waited_until = time.monotonic()
         self._line_due = 0.0
         self._bar = Progress(
@@ -81,7 +83,7 @@ class Board:
         self._show()
 
     def _look(self, stats: Stats) -> None:
-        """See in the limiter whether everything stands still, and for how long."""
+        """Read from the limiter whether all requests wait, and for how long."""
         self._limit = max(stats.limits, key=lambda one: one.limit, default=None)
         blocked = max((bucket.blocked for bucket in stats.limits), default=0)
         opens_in = max((one.opens_in for one in stats.limits if one.waiting and not one.in_flight), default=0)
@@ -91,6 +93,9 @@ class Board:
             self._pause = f"waiting for the rate limit, {opens_in:.0f} s"
         else:
             self._pause = ""
+        now = time.monotonic()
+        self._pause_ends = now + max(blocked, opens_in)
+        self._waiting_since = (self._waiting_since or now) if self._pause else None
 
     def _show(self) -> None:
         text, now = self._text(), time.monotonic()
@@ -103,18 +108,25 @@ class Board:
     def _text(self) -> str:
         rows, total = self._count.rows, self._count.total
         passed = time.monotonic() - self._started
+        new = rows - self._count.rows_before
         left = "" if self._left is None else f"{self._left:,} calls left"
         counted = f"{rows:,}" if total is None else f"{rows:,} of {total:,}"
-        done = [f"{counted} {self._noun}", f"{rows / max(0.001, passed):,.0f}/s"] if rows else [f"no {self._noun} yet"]
+        done = [f"{counted} {self._noun}", f"{new / max(0.001, passed):,.0f}/s"] if rows else [f"no {self._noun} yet"]
         return ", ".join(filter(None, [*done, self._trouble or self._pause or left, self._to_go(passed)]))
 
     def _to_go(self, passed: float) -> str:
-        """Time to the end at the pace so far, but not before the limit has let the last request go."""
+        """Time to the end: at the pace of this run without its waits, but not before the rate limit allows it."""
         rows, total = self._count.rows, self._count.total
-        if not (rows and total and total > rows):
+        new = rows - self._count.rows_before
+        if not (new and total and total > rows):
             return ""
-        seconds = (total - rows) * passed / rows
+        now = time.monotonic()
+        pause = max(0.0, self._pause_ends - now) if self._pause else 0.0
+        waiting = now - self._waiting_since if self._waiting_since else 0.0
+        seconds = pause + (total - rows) * max(0.0, passed - self.waited - waiting) / new
         if self._limit and self._left is not None:
-            beyond = (total - rows) * self.requests / rows - self._left
-            seconds = max(seconds, beyond / self._limit.limit * self._limit.window)
+            # A pause ends with a new window, which has room for as many requests as the limit.
+            room = self._limit.limit if self._pause else self._left
+            beyond = max(0.0, (total - rows) * self.requests / new - room)
+            seconds = max(seconds, pause + beyond / self._limit.limit * self._limit.window)
         return f"{timedelta(seconds=round(seconds))} to go"

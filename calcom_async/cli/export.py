@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,6 +35,7 @@ from calcom_async.errors import (
     CalcomError,
     ConfigError,
     ConnectionFailedError,
+    ExportError,
     IncompleteListError,
     InvalidRequestError,
 )
@@ -75,7 +77,21 @@ def export_command(
     since_last: Annotated[
         bool, typer.Option("--since-last", help="Bring the file up to date with what changed since the last such run.")
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run broke off; else start.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="With --since-last: read everything again, and replace the file.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume an interrupted run, or start a new one if there is none.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Discard the rows of an interrupted run, and start a new one.")
+    ] = False,
+    no_escape: Annotated[
+        bool, typer.Option("--no-escape", help="CSV: write texts that begin like a formula as they are.")
+    ] = False,
+    bom: Annotated[
+        bool, typer.Option("--bom", help="CSV: begin with a byte order mark, so that Excel reads UTF-8.")
+    ] = False,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Where to remember how far it came, instead of FILE.checkpoint.")
     ] = None,
@@ -100,7 +116,11 @@ def export_command(
     """Write a list of the API into a file: each row once, whatever changes meanwhile.
 
     The name of the file tells the format: .jsonl, .csv or .parquet; .jsonl and .csv also with .gz or .zst. It ends with
-    .part until the file is whole. Bookings come by their time of creation. Whatever ends a run, --resume goes on.
+    .part until the file is complete. Bookings come by their time of creation. --resume continues an interrupted run;
+    without it, rows of such a run are not overwritten unless --restart is given. While an export writes a file, a
+    second one of the same file fails.
+
+    In CSV, a text that a spreadsheet would run as a formula gets an apostrophe in front; phone numbers do not.
     """
     place = where(context, base_url, api_key, sandbox, allow_http)
     try:
@@ -108,8 +128,12 @@ def export_command(
         job = Job(thing, organization, team, user, filters, take)
         options: dict[str, Any] = {
             "format": format and format.value,
+            "escape": not no_escape,
+            "bom": bom,
             "resume": resume,
+            "restart": restart,
             "since_last": since_last,
+            "verify": verify,
             "checkpoint": checkpoint,
             "strict": strict,
             "parallel": parallel,
@@ -124,14 +148,28 @@ def export_command(
         else:
             _export_one(context, place, job, output, options, redis)
     except CalcomError as error:
-        fail(error)
+        fail(_in_options(error))
+
+
+PYTHON_KEYWORD = re.compile(r"\b(resume|restart|verify|since_last)=True\b")
+
+
+def _in_options(error: CalcomError) -> CalcomError:
+    """The error with the options of the command line in its text, instead of the keywords of Python."""
+    error.args = (_option_names(str(error)), *error.args[1:])
+    return error
+
+
+def _option_names(text: str) -> str:
+    return PYTHON_KEYWORD.sub(lambda keyword: "--" + keyword[1].replace("_", "-"), text)
 
 
 def _export_one(
     context: typer.Context, place: Where, job: Job, output: Path, options: dict[str, Any], redis: str | None
 ) -> None:
     board = Board(job.thing)
-    format, sink = options.pop("format"), None
+    form = {name: options.pop(name) for name in ("format", "escape", "bom")}
+    sink = None
 
     async def main() -> Report:
         nonlocal sink
@@ -140,18 +178,24 @@ def _export_one(
             connect(place, board.on_event, limiter=limiter, announce_waits=False) as cal,
         ):
             source = job.source(cal)
-            sink = open_sink(output, source.model, key=source.key, format=format)
+            sink = open_sink(output, source.model, key=source.key, **form)
             await knock(cal)
             async with board.following(cal):
-                return await export(cal, job, sink, on_progress=board.on_progress, **options)
+                try:
+                    return await export(cal, job, sink, on_progress=board.on_progress, **options)
+                except CalcomError as error:
+                    if isinstance(error, ExportError) and isinstance(error.__cause__, BrokenPipeError):
+                        raise error.__cause__ from None  # the reader has gone, as with `| head`
+                    raise _in_options(error) from error.__cause__
 
-    report = run(main(), left_behind=lambda: _left_behind(sink, _again(context, place)))
+    report = run(main(), left_behind=lambda: _left_behind(sink, _again(context, place)), words=_option_names)
     stderr.print(f"{_told(report, job.thing, board)}: {output}", markup=False)
 
 
 def _told(report: Report, thing: str, board: Board) -> str:
     done = f"{report.rows:,} {thing}" if report.is_full else f"{report.rows:,} {thing} up to date"
-    rate = f" ({report.rows / report.seconds:,.0f} a second)" if report.is_full and report.seconds else ""
+    new = report.rows - report.rows_before
+    rate = f" ({new / report.seconds:,.0f} a second)" if report.is_full and report.seconds else ""
     return (
         f"{done} in {report.seconds:.1f} s{rate}, {report.requests} requests, "
         f"{board.waited:.1f} s waited for the rate limit"
@@ -185,10 +229,10 @@ def _export_on_dask(
         from dask.distributed import Client
 
         from calcom_async.export.distributed import Shard, partition, run_on
-    if unfit := [name for name in ("resume", "since_last", "checkpoint") if options[name]]:
-        raise InvalidRequestError(
-            f"--{unfit[0].replace('_', '-')} is for one process; a cluster writes everything anew"
-        )
+    one_process = {**options, "no_escape": not options["escape"]}
+    unfit = ("resume", "restart", "since_last", "verify", "checkpoint", "no_escape", "bom")
+    if given := [name for name in unfit if one_process[name]]:
+        raise InvalidRequestError(f"--{given[0].replace('_', '-')} cannot be combined with --dask")
 
     async def shards(most: int) -> list[Shard]:
         async with connect(place, credentials=accounts[0].credentials if accounts else None) as cal:
@@ -222,23 +266,26 @@ def _left_behind(sink: FileSink | None, again: str) -> str:
     """What is in the partial file, and the command that gets the rest."""
     if not sink or not sink.rows or not sink.partial.is_file():
         return ""
-    return f"{sink.rows:,} rows are safe in {sink.partial}. {again}"
+    return f"{sink.rows:,} rows are in {sink.partial}. {again}"
 
 
 def _again(context: typer.Context, place: Where) -> str:
     """How to go on: with the command as it was given, --resume, and no key."""
     if place.sandbox:
-        return "A sandbox is made anew for each command: nothing can go on from here."
+        return (
+            "Each --sandbox command has a new sandbox, so this export cannot be resumed; --restart discards the rows."
+        )
     words = ["calcom-async", "export"]
     for parameter in context.command.params:
         value = context.params[parameter.name or ""]
         name = next((option for option in parameter.opts if option.startswith("--")), "")
-        if parameter.name in {"resume", "api_key", "base_url", "sandbox", "allow_http"} or value == parameter.default:
+        own = {"resume", "restart", "api_key", "base_url", "sandbox", "allow_http"}
+        if parameter.name in own or value == parameter.default:
             continue
         words += [str(value)] if not name else [name] if value is True else [name, str(value)]
     where = ["--base-url", place.base_url] if place.base_url else []
     where += ["--allow-http"] if place.allow_http else []
-    return f"To go on: {shlex.join([*words, *where, '--resume'])}"
+    return f"To continue: {shlex.join([*words, *where, '--resume'])}"
 
 
 def _export_accounts(
@@ -251,7 +298,7 @@ def _export_accounts(
         if outcome.report:
             stderr.print(f"{outcome.account}: {_told(outcome.report, job.thing, board)}", markup=False)
         else:
-            say("[red]error:[/]", f"{outcome.account}: {outcome.error}")
+            say("[red]error:[/]", f"{outcome.account}: {_option_names(str(outcome.error))}")
 
     async def main() -> list[Outcome]:
         async with (
@@ -270,7 +317,7 @@ def _export_accounts(
                     cal, accounts, job, output, concurrency=CONCURRENCY, on_outcome=tell, **options
                 )
 
-    outcomes = run(main(), left_behind=lambda: "The same command with --resume goes on.")
+    outcomes = run(main(), left_behind=lambda: "Run the same command with --resume to continue.", words=_option_names)
     failed = [outcome for outcome in outcomes if outcome.error]
     stderr.print(f"{len(outcomes) - len(failed)} of {len(outcomes)} accounts exported", markup=False)
     if failed:

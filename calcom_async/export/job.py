@@ -10,28 +10,35 @@ from collections.abc import Callable
 from contextlib import aclosing
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import msgspec
 
 from calcom_async.client import Calcom
-from calcom_async.errors import IncompleteListError, InvalidRequestError
+from calcom_async.errors import ExportError, IncompleteListError, InvalidRequestError
 from calcom_async.export.checkpoint import Checkpoint, Run
+from calcom_async.export.lock import exclusive
 from calcom_async.export.plan import Plan, Source
-from calcom_async.export.sinks import FileSink, open_sink
+from calcom_async.export.sinks import FileSink, open_sink, usable_path
 from calcom_async.export.sources import Job, owner
 from calcom_async.export.walk import Tally
 from calcom_async.pages import IncompleteListWarning
 
+LONGEST_OVERLAP = timedelta(days=3650)
 OVERLAP = timedelta(minutes=10)
 """An update may become visible after later ones; a run that asks for changes looks back this far."""
 PARALLEL = 8
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far an export is; `total` is the number of rows that the server counts, None where it does not."""
+    """How far an export is; `total` is the number of rows that the server counts, None where it does not.
+
+    `rows_before` of the rows were written by an interrupted run that this one continues.
+    """
 
     rows: int
     total: int | None
+    rows_before: int = 0
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +53,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     passes: int
     """How often rows that share every time were paged through before all of them had shown."""
     gaps: int
-    """Rows that the server counts and never showed."""
+    """Rows that the server counts and never showed; where changes were followed, those that the file lacks."""
+    stale: int = 0
+    """Rows of the file that the server does not count any more, where changes were followed. Most were deleted."""
     waited: float
     """Seconds that calls of the client waited for the rate limit; calls side by side are added up."""
     seconds: float
@@ -54,6 +63,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Whether everything was asked for, and not what has changed."""
     resumed: bool
     """Whether it went on from a checkpoint."""
+    rows_before: int = 0
+    """Rows that an interrupted run had written before this one continued it."""
 
 
 async def export(
@@ -62,67 +73,107 @@ async def export(
     output: str | os.PathLike[str] | FileSink,
     *,
     format: str | None = None,
+    escape: bool = True,
+    bom: bool = False,
     resume: bool = False,
+    restart: bool = False,
     since_last: bool = False,
+    verify: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
     overlap: timedelta = OVERLAP,
     parallel: int = PARALLEL,
     strict: bool = False,
     on_progress: Callable[[Progress], object] | None = None,
 ) -> Report:
-    """Write every row of a list into a file: each that exists throughout the run once, whatever changes meanwhile.
+    """Export a list to a file. Every row that exists for the whole run is written exactly once.
 
-    The format goes by the name of the file, or by `format`; see `open_sink`. The file is named `.part` at its end until
-    it is whole, and beside it stands a checkpoint, `.checkpoint` at its end unless one is named. After a failure, a
-    cancellation or a kill, `resume=True` goes on from there, to the same file; where there is nothing to go on from, it
-    starts. A checkpoint of another job is an `ExportError`.
+    The extension of the file or `format` selects the format; `escape` and `bom` are for CSV; see `open_sink`. The file
+    is named `.part` until it is complete. A checkpoint next to it, `.checkpoint` unless named, records the progress.
+    After an error, a cancellation or a kill, `resume=True` continues, to the same bytes; without an interrupted run it
+    starts one. Lists other than bookings are read again from the start. Without `resume`, the rows of an interrupted
+    run are an `ExportError`; `restart=True` discards them. So is a checkpoint of another job.
+
+    One export at a time writes a file: during the run, `FILE.lock` and `CHECKPOINT.lock` are locked, and a second
+    export of the same file raises `ExportLockedError`.
 
     `since_last=True` brings the file up to date with what was created, changed or cancelled since the last such run, by
-    uid; the first run is a full one. It is for bookings. To stdout, with a `checkpoint`, it writes the changes alone.
+    uid; the first run is a full one. It is for bookings. To stdout, with a `checkpoint`, it writes only the changes.
+    The API does not list deletions: after each such run, the rows of the file are compared with the server's total. If
+    they differ, an `IncompleteListWarning` has the figures. `verify=True` reads everything again and replaces the file.
 
     At most `parallel` requests are under way, and only where limit and latency make that worth while. Rows that the
-    server counts and never shows are told by an `IncompleteListWarning` and in the report; with `strict` they are an
-    `IncompleteListError`, and the file is not made whole. Memory does not grow with the rows.
+    server counts but does not return are an `IncompleteListWarning` and in the report; with `strict` they are an
+    `IncompleteListError`, and a full run does not rename the file. Memory does not grow with the rows.
     """
-    if parallel < 1:
-        raise InvalidRequestError(f"parallel is {parallel}: it is the number of requests at once, from 1 on")
+    _check_options(resume=resume, restart=restart, since_last=since_last, verify=verify)
+    _check_numbers(parallel, overlap)
     source = job.source(cal)
     if since_last:
         source.check_follows()
-    sink = output if isinstance(output, FileSink) else open_sink(output, source.model, key=source.key, format=format)
+    sink = (
+        output
+        if isinstance(output, FileSink)
+        else open_sink(output, source.model, key=source.key, format=format, escape=escape, bom=bom)
+    )
+    path = _checkpoint_path(sink, checkpoint, resume=resume, since_last=since_last)
     run = _Run(cal, source, sink, overlap=overlap, parallel=parallel, strict=strict, on_progress=on_progress)
-    _check_stream(sink, checkpoint, resume=resume, since_last=since_last)
-    with sink:
+    with exclusive(*([sink.whole] if sink.is_plain else []), *([path] if path else [])), sink:
         if not resume:
+            if not restart:
+                await _check_nothing_is_lost(sink)
             sink.begin()  # what cannot be written is told before anything is sent
-        book = await _checkpoint(cal, job, sink, checkpoint, resume=resume, since_last=since_last)
-        return await run.go(book, resume=resume, since_last=since_last)
+        book = Checkpoint(path, f"{job} as {sink.format}, of {await owner(cal)}") if path else None
+        if book:
+            book.load(same_job=resume or since_last)
+        if book and resume and not book.state.run:
+            await _check_nothing_is_lost(sink, cannot=f"there is no checkpoint {path} to resume from")
+        return await run.go(book, resume=resume, since_last=since_last, verify=verify)
 
 
-def _check_stream(sink: FileSink, checkpoint: object, *, resume: bool, since_last: bool) -> None:
+def _check_options(*, resume: bool, restart: bool, since_last: bool, verify: bool) -> None:
+    if resume and restart:
+        raise InvalidRequestError("resume=True continues an interrupted run and restart=True discards it; choose one")
+    if verify and not since_last:
+        raise InvalidRequestError("verify=True needs since_last=True; any other export reads everything anyway")
+
+
+def _check_numbers(parallel: int, overlap: timedelta) -> None:
+    if isinstance(parallel, bool) or not isinstance(parallel, int) or parallel < 1:
+        raise InvalidRequestError(f"parallel must be a number of requests, 1 or more, got {parallel!r}")
+    if not isinstance(overlap, timedelta) or not timedelta() <= overlap <= LONGEST_OVERLAP:
+        raise InvalidRequestError(f"overlap must be a timedelta from 0 to {LONGEST_OVERLAP.days} days, got {overlap!r}")
+
+
+def _checkpoint_path(
+    sink: FileSink, path: str | os.PathLike[str] | None, *, resume: bool, since_last: bool
+) -> Path | None:
+    """Where the checkpoint of an export is; a device or a pipe has none unless one is named."""
     if resume and not sink.is_plain:
-        raise InvalidRequestError(f"{sink.path} is not a file that could be gone on with; leave out resume")
-    if since_last and not sink.is_plain and checkpoint is None:
+        raise InvalidRequestError(f"cannot resume: {sink.path} is not a regular file. Export without resume=True")
+    if since_last and not sink.is_plain and path is None:
         raise InvalidRequestError("to follow changes without a file, name a checkpoint that remembers the last run")
+    if path is None:
+        return sink.whole.with_name(sink.whole.name + ".checkpoint") if sink.is_plain else None
+    found = usable_path(path, "the checkpoint")
+    if sink.is_plain and os.path.realpath(found) in {os.path.realpath(one) for one in (sink.whole, sink.partial)}:
+        raise InvalidRequestError(f"the checkpoint {found} is the output itself; choose another checkpoint")
+    return found
 
 
-async def _checkpoint(
-    cal: Calcom,
-    job: Job,
-    sink: FileSink,
-    path: str | os.PathLike[str] | None,
-    *,
-    resume: bool,
-    since_last: bool,
-) -> Checkpoint | None:
-    """The checkpoint of this job and this account; a device or a pipe has none of its own."""
-    if path is None and not sink.is_plain:
-        return None
-    what = f"{job} as {sink.format}, of {await owner(cal)}"
-    book = Checkpoint(sink.whole.with_name(sink.whole.name + ".checkpoint") if path is None else path, what)
-    if resume or since_last:
-        book.load()
-    return book
+async def _check_nothing_is_lost(sink: FileSink, cannot: str = "") -> None:
+    """Refuse to overwrite the rows of an interrupted run."""
+    rows = await asyncio.to_thread(sink.rows_left)
+    if rows is None:
+        return
+    if cannot:
+        raise ExportError(
+            f"{cannot}, and {sink.partial} has {rows:,} rows that would be lost. Move it away, or discard it with "
+            "restart=True"
+        )
+    raise ExportError(
+        f"{sink.partial} has {rows:,} rows of an interrupted export, which would be lost. Continue it with "
+        "resume=True, or discard it with restart=True"
+    )
 
 
 class _Run:
@@ -147,18 +198,26 @@ class _Run:
         self._strict = strict
         self._on_progress = on_progress
         self._tally = Tally()
+        self._stale = 0
+        self._rows_before = 0
         self._before = cal.stats()
         self._started = time.monotonic()
 
-    async def go(self, book: Checkpoint | None, *, resume: bool, since_last: bool) -> Report:
+    async def go(self, book: Checkpoint | None, *, resume: bool, since_last: bool, verify: bool) -> Report:
         """From the plan to the whole file."""
         left = book.state.run if book and resume else None
+        if left and verify and not left.plan.is_full:
+            raise ExportError(
+                f"{self._sink.whole}: an interrupted run has read only what changed. Complete it without verify=True, "
+                "or discard it with restart=True"
+            )
+        self._rows_before = left.mark.rows if left and left.mark else 0
         if book and left and left.is_walked and self._is_whole():
             book.finish(left.plan.horizons)
-            return self._report(left.plan, left.mark.rows if left.mark else 0, resumed=True)
-        run = left or Run(await self._plan(book, since_last=since_last))
-        if book and not left and book.path.exists():
-            self._keep(book, run)  # what an earlier run has left is about to be written over
+            return self._report(left.plan, self._rows_before, resumed=True)
+        run = left or Run(await self._plan(book, since_last=since_last, verify=verify))
+        if not left:
+            self._keep(book, run)  # what an earlier run has left is about to be overwritten
         if resume:
             await _to_its_end(self._sink.begin, run.mark)
         if not run.is_walked:
@@ -169,14 +228,16 @@ class _Run:
         await _to_its_end(partial(self._sink.finish, upsert=upsert))
         if book:
             book.finish(run.plan.horizons)
+        if upsert:
+            await self._compare(run.plan)
         return self._report(run.plan, self._sink.rows, resumed=left is not None)
 
     def _is_whole(self) -> bool:
         """Whether an earlier run was killed when there was nothing left to do but to say so."""
         return self._sink.whole.exists() and not self._sink.partial.exists()
 
-    async def _plan(self, book: Checkpoint | None, *, since_last: bool) -> Plan:
-        since = book.state.horizons if book and since_last else None
+    async def _plan(self, book: Checkpoint | None, *, since_last: bool, verify: bool) -> Plan:
+        since = book.state.horizons if book and since_last and not verify else None
         if self._sink.is_plain and not self._sink.whole.exists():
             since = None  # there is no file to bring up to date
         return await self._source.plan(since=since, overlap=self._overlap, follow=since_last)
@@ -184,7 +245,7 @@ class _Run:
     async def _walk(self, run: Run, book: Checkpoint | None) -> Run:
         """Write every batch, and after each one how far that is."""
         plan, place, mark = run.plan, run.place, run.mark
-        batches = self._source.batches(plan, place, parallel=self._parallel, tally=self._tally)
+        batches = self._source.batches(plan, place, parallel=self._parallel, tally=self._tally, least=self._sink.least)
         async with aclosing(batches):
             async for batch in batches:
                 if batch.rows:
@@ -192,7 +253,7 @@ class _Run:
                 if batch.place:
                     self._keep(book, Run(plan, batch.place, mark))
                 if self._on_progress:
-                    self._on_progress(Progress(self._sink.rows, plan.expected))
+                    self._on_progress(Progress(self._sink.rows, plan.expected, self._rows_before))
         return Run(plan, None, mark)
 
     def _keep(self, book: Checkpoint | None, run: Run) -> None:
@@ -212,6 +273,32 @@ class _Run:
             raise IncompleteListError(told, expected=self._sink.rows + self._tally.gaps, seen=self._sink.rows)
         warnings.warn(told, IncompleteListWarning, stacklevel=4)
 
+    async def _compare(self, plan: Plan) -> None:
+        """Compare a file that was brought up to date with the server's total: no list of changes has deletions.
+
+        Bookings are created meanwhile, so every number between the totals at the beginning and now is right.
+        """
+        rows, before = self._sink.rows, plan.listed
+        now = before if before in {None, rows} else await self._source.count()
+        if before is None or now is None:
+            return
+        self._tally.gaps = max(0, min(before, now) - rows)
+        self._stale = max(0, rows - max(before, now))
+        if not (self._tally.gaps or self._stale):
+            return
+        difference = (
+            f"it lacks {self._tally.gaps}"
+            if self._tally.gaps
+            else f"at least {self._stale} of them are gone from the server, most likely deleted"
+        )
+        told = (
+            f"{self._sink.path} has {rows:,} rows, but the server counts {now:,}: {difference}. Run the export again "
+            "with verify=True to read everything"
+        )
+        if self._strict and self._tally.gaps:
+            raise IncompleteListError(told, expected=now, seen=rows)
+        warnings.warn(told, IncompleteListWarning, stacklevel=4)
+
     def _report(self, plan: Plan, rows: int, *, resumed: bool) -> Report:
         after = self._cal.stats()
         return Report(
@@ -220,10 +307,12 @@ class _Run:
             duplicates=self._tally.duplicates,
             passes=self._tally.passes,
             gaps=self._tally.gaps,
+            stale=self._stale,
             waited=after.seconds_waited - self._before.seconds_waited,
             seconds=time.monotonic() - self._started,
             is_full=plan.is_full,
             resumed=resumed,
+            rows_before=self._rows_before,
         )
 
 

@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ from typing import Any
 import msgspec
 import pytest
 from booking_world import NOW, World
-from command_line import start, until
+from command_line import calcom, start, until
 
 from calcom_async import (
     Calcom,
     DecodeError,
     ExportError,
+    ExportLockedError,
     ForbiddenError,
     IncompleteListError,
     IncompleteListWarning,
@@ -30,6 +32,8 @@ from calcom_async import (
 )
 from calcom_async.export import THINGS, Job, Progress, export, open_sink
 from calcom_async.export.checkpoint import Checkpoint
+from calcom_async.export.lock import exclusive
+from calcom_async.export.rows import BOOKING_COLUMNS
 from calcom_async.sandbox import Sandbox
 
 ROWS = 500
@@ -182,9 +186,7 @@ async def cancelled(cal: Calcom, path: Path, seen: int, parallel: int) -> None:
 
 
 def content(path: Path) -> Any:
-    """What must be the same: the bytes, those that are compressed, or the rows."""
-    if path.name.endswith(".gz"):
-        return gzip.decompress(path.read_bytes())
+    """What must be the same: the bytes, or the rows of a format whose bytes hold the versions of libraries."""
     if path.name.endswith(".parquet"):
         from pyarrow import parquet
 
@@ -196,7 +198,7 @@ def has_come_to(size: int, part: Path, running: subprocess.Popen[str]) -> bool:
     return running.poll() is not None or (part.exists() and part.stat().st_size >= size)
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.jsonl.gz", "a.parquet"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.jsonl.gz", "a.csv.zst", "a.parquet"])
 async def test_killed_at_any_point_a_run_goes_on(world: World, tmp_path: Path, name: str) -> None:
     """After SIGKILL, again and again, at sizes of the file drawn by chance, it ends as if nothing had happened."""
     await whole(world, tmp_path, name)
@@ -256,15 +258,161 @@ async def test_going_on_where_nothing_is_simply_starts(world: World, tmp_path: P
 
 
 async def test_a_run_that_starts_anew_forgets_the_one_before(world: World, tmp_path: Path) -> None:
-    """Without resume the old partial file is written over, and its checkpoint does not vouch for the new one."""
+    """With restart the old partial file is written over, and its checkpoint does not vouch for the new one."""
     for after in (6, 2):
         world.sandbox.faults.add("GET", "/v2/bookings", status=403, after=after)
         async with client(world) as cal:
             with pytest.raises(ForbiddenError):
-                await export(cal, Job(take=50), tmp_path / "a.jsonl", parallel=1)
+                await export(cal, Job(take=50), tmp_path / "a.jsonl", parallel=1, restart=True)
     async with client(world) as cal:
         await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
     assert sorted(uids(tmp_path / "a.jsonl")) == sorted(world.store.bookings)
+
+
+async def broken_off(world: World, path: Path, *, after: int = 6, **options: Any) -> bytes:
+    """An export that fails after some rows; the bytes of its partial file."""
+    world.sandbox.faults.add("GET", "/v2/bookings", status=403, after=after)
+    async with client(world) as cal:
+        with pytest.raises(ForbiddenError):
+            await export(cal, Job(take=50), path, parallel=1, **options)
+    world.sandbox.faults.clear()
+    return path.with_name(path.name + ".part").read_bytes()
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.jsonl.gz", "a.parquet"])
+@pytest.mark.parametrize("options", [{}, {"since_last": True}], ids=str)
+async def test_rows_of_an_interrupted_run_are_not_discarded(
+    world: World, tmp_path: Path, name: str, options: dict[str, Any]
+) -> None:
+    """Without resume they are an error that says how many, before a request; with restart they are discarded."""
+    await broken_off(world, tmp_path / name, after=9)
+    before = files(tmp_path)
+    world.sandbox.requests.clear()
+    async with client(world) as cal:
+        with pytest.raises(
+            ExportError, match=r"has [23]\d\d rows of an interrupted export.* resume=True.* restart=True"
+        ):
+            await export(cal, Job(), tmp_path / name, **options)
+        assert (world.sandbox.requests, files(tmp_path)) == ([], before)
+        report = await export(cal, Job(), tmp_path / name, restart=True, **options)
+    assert (report.rows, report.resumed) == (ROWS, False)
+
+
+@pytest.mark.parametrize("left", [b"\x00\xff", b"half a row", b'{"uid":"x"}\n'])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.jsonl.gz"])
+async def test_a_partial_file_of_any_kind_is_not_discarded(
+    world: World, tmp_path: Path, name: str, left: bytes
+) -> None:
+    """What is in it may be worth something, whether it can be read or not, and resuming needs its checkpoint."""
+    (tmp_path / f"{name}.part").write_bytes(left)
+    async with client(world) as cal:
+        for resume in (False, True):
+            with pytest.raises(ExportError, match=r"would be lost.* restart=True"):
+                await export(cal, Job(), tmp_path / name, resume=resume)
+    assert (tmp_path / f"{name}.part").read_bytes() == left
+
+
+async def test_an_empty_partial_file_is_no_matter(world: World, tmp_path: Path) -> None:
+    """A partial file without rows does not stop a run."""
+    header = b",".join(column.encode() for column in BOOKING_COLUMNS) + b"\r\n"
+    for name, left in (("a.jsonl", b""), ("a.csv", header)):
+        (tmp_path / f"{name}.part").write_bytes(left)
+        async with client(world) as cal:
+            assert (await export(cal, Job(), tmp_path / name)).rows == ROWS
+
+
+async def test_a_list_without_places_is_read_again_by_resume(world: World, tmp_path: Path) -> None:
+    """Lists other than bookings start again, since no time of theirs says how far they came."""
+    async with client(world) as cal:
+        expected = await export(cal, Job("event-types"), tmp_path / "whole.csv")
+        with pytest.raises(Killed):
+            await export(cal, Job("event-types"), tmp_path / "a.csv", on_progress=kill)
+        report = await export(cal, Job("event-types"), tmp_path / "a.csv", resume=True)
+    assert report.rows == expected.rows
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def kill(_: Progress) -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv.gz", "a.parquet"])
+@pytest.mark.parametrize(
+    "harm", [lambda data: data + b"{}\n", lambda data: data[:-9], lambda data: data[:9] + data[10:]]
+)
+async def test_a_partial_file_that_another_program_changed_is_not_renamed(
+    world: World, tmp_path: Path, name: str, harm: Callable[[bytes], bytes]
+) -> None:
+    """Size and checksum are verified at the very end: a damaged file never gets the name of a complete one."""
+    part = tmp_path / f"{name}.part"
+
+    def spoil(now: Progress) -> None:
+        if now.rows == ROWS:
+            part.write_bytes(harm(part.read_bytes()))
+
+    (tmp_path / name).write_bytes(b"earlier")
+    async with client(world) as cal:
+        with pytest.raises(ExportError, match=rf"cannot finish .*{name}: .* (has|was) .*Another program"):
+            await export(cal, Job(), tmp_path / name, on_progress=spoil)
+    assert (tmp_path / name).read_bytes() == b"earlier"
+
+
+@pytest.mark.parametrize("start", ["at once", "during the first"])
+async def test_two_exports_of_one_file_exclude_each_other(world: World, tmp_path: Path, start: str) -> None:
+    """The second one fails at once and changes nothing; the first one is complete, and a third one may follow."""
+    running = asyncio.Event()
+    path = tmp_path / "a.jsonl"
+    (tmp_path / "link.jsonl").symlink_to(path)
+    if start == "at once":
+        running.set()
+    async with client(world) as cal, asyncio.TaskGroup() as group:
+        world.sandbox.faults.add("GET", "/v2/bookings", after=3, times=1, slow=0.5)
+        first = group.create_task(export(cal, Job(take=50), path, on_progress=lambda _: running.set(), resume=True))
+        await running.wait()
+        await asyncio.sleep(0)
+        for other in (path, tmp_path / "link.jsonl", tmp_path / "." / "a.jsonl"):
+            for options in ({}, {"resume": True}, {"restart": True}, {"since_last": True}):
+                with pytest.raises(ExportLockedError, match=r"another export is writing .*a\.jsonl"):
+                    await export(cal, Job(), other, **options)
+        with pytest.raises(ExportLockedError, match=r"a\.jsonl\.checkpoint"):
+            await export(cal, Job(), tmp_path / "b.jsonl", checkpoint=tmp_path / "a.jsonl.checkpoint")
+    assert first.result().rows == ROWS
+    assert sorted(uids(path)) == sorted(world.store.bookings)
+    async with client(world) as cal:
+        await export(cal, Job(), path)
+    assert names(tmp_path) == {"a.jsonl", "link.jsonl"}
+
+
+async def test_exports_of_a_stream_share_no_lock_but_their_checkpoint(world: World, tmp_path: Path) -> None:
+    """Devices are not locked; the checkpoint of one is."""
+    state = tmp_path / "state.json"
+    async with client(world) as cal:
+        with exclusive(Path("/dev/null")):
+            await export(cal, Job(), "/dev/null", since_last=True, checkpoint=state)
+        with exclusive(state), pytest.raises(ExportLockedError):
+            await export(cal, Job(), "/dev/null", since_last=True, checkpoint=state)
+    assert names(tmp_path) == {"state.json"}
+
+
+def test_a_second_process_is_refused(world: World, tmp_path: Path) -> None:
+    """Two overlapping runs of cron: the second one ends with code 12, the first one completes the file."""
+    world.sandbox.faults.add("GET", "/v2/bookings", after=3, times=1, slow=60)
+    place = ["--base-url", world.sandbox.url, "--api-key", world.sandbox.api_key]
+    command = ["export", "bookings", *place, "-o", tmp_path / "a.jsonl", "--take", "50", "--parallel", "1", "--resume"]
+    with start(*command) as first:
+        until((tmp_path / "a.jsonl.part").exists, "rows")
+        second = calcom(*command)
+        first.send_signal(signal.SIGKILL)
+    assert second.returncode == 12
+    assert "another export is writing" in second.stderr
+    world.sandbox.faults.clear()
+    assert calcom(*command).returncode == 0
+    assert sorted(uids(tmp_path / "a.jsonl")) == sorted(world.store.bookings)
+    assert names(tmp_path) == {"a.jsonl"}
 
 
 OTHERS: dict[str, tuple[dict[str, Any], str | None]] = {
@@ -293,9 +441,12 @@ async def test_the_checkpoint_of_another_job_is_refused(world: World, tmp_path: 
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (lambda folder: (folder / "a.jsonl.checkpoint").write_text("{"), "cannot read the checkpoint"),
-        (lambda folder: (folder / "a.jsonl.part").write_text("{}\n" * 90_000), "was changed"),
-        (lambda folder: (folder / "a.jsonl.part").unlink(), "is gone"),
+        (
+            lambda folder: (folder / "a.jsonl.checkpoint").write_text("{"),
+            "is not a checkpoint, or it was changed. Move it away",
+        ),
+        (lambda folder: (folder / "a.jsonl.part").write_text("{}\n" * 90_000), "was changed. Restore"),
+        (lambda folder: (folder / "a.jsonl.part").unlink(), "is gone. Restore"),
     ],
 )
 async def test_what_does_not_belong_together_is_refused(
@@ -307,7 +458,7 @@ async def test_what_does_not_belong_together_is_refused(
         with pytest.raises(ForbiddenError):
             await export(cal, Job(take=50), tmp_path / "a.jsonl", parallel=1)
         spoil(tmp_path)
-        with pytest.raises(ExportError, match=f"{told}.*start anew"):
+        with pytest.raises(ExportError, match=told):
             await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
 
 
@@ -339,7 +490,8 @@ async def test_the_file_follows_the_changes(world: World, tmp_path: Path, name: 
         world.store.changed()
         second = await export(cal, Job(), tmp_path / name, since_last=True)
         third = await export(cal, Job(), tmp_path / name, since_last=True, resume=True)
-    rows = [json.loads(line) for line in content(tmp_path / name).splitlines()]
+    data = (tmp_path / name).read_bytes()
+    rows = [json.loads(line) for line in (gzip.decompress(data) if name.endswith(".gz") else data).splitlines()]
     assert {row["uid"]: row["status"] for row in rows} == wire(world)
     assert len(rows) == len(world.store.bookings)
     assert (first.is_full, second.is_full, third.is_full) == (True, False, False)
@@ -398,17 +550,86 @@ async def test_a_failed_run_changes_neither_file_nor_horizon(world: World, tmp_p
     assert {uid: row["status"] for uid, row in rows(tmp_path / "a.jsonl").items()} == wire(world)
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])
+async def test_rows_that_were_deleted_are_reported_and_verify_drops_them(
+    world: World, tmp_path: Path, name: str
+) -> None:
+    """No list of changes has deletions: the total shows them, and reading everything again removes them."""
+    async with client(world) as cal:
+        await export(cal, Job(), tmp_path / name, since_last=True)
+        for uid in [*world.store.bookings][:40]:
+            del world.store.bookings[uid]
+        world.store.changed()
+        with pytest.warns(IncompleteListWarning, match="has 500 rows, but the server counts 460: at least 40 of them"):
+            report = await export(cal, Job(), tmp_path / name, since_last=True)
+        assert (report.rows, report.stale, report.gaps) == (ROWS, 40, 0)
+        report = await export(cal, Job(), tmp_path / name, since_last=True, verify=True)
+        assert (report.rows, report.stale, report.is_full) == (ROWS - 40, 0, True)
+        report = await export(cal, Job(), tmp_path / name, since_last=True)
+    assert (report.rows, report.stale, report.is_full) == (ROWS - 40, 0, False)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+async def test_rows_that_the_file_lacks_are_reported(world: World, tmp_path: Path, *, strict: bool) -> None:
+    """A file that lost rows is not called up to date; with strict that is an error."""
+    async with client(world) as cal:
+        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+        lines = (tmp_path / "a.jsonl").read_bytes().splitlines(keepends=True)
+        (tmp_path / "a.jsonl").write_bytes(b"".join(lines[7:]))
+        told = "has 493 rows, but the server counts 500: it lacks 7"
+        if strict:
+            with pytest.raises(IncompleteListError, match=told):
+                await export(cal, Job(), tmp_path / "a.jsonl", since_last=True, strict=True)
+            return
+        with pytest.warns(IncompleteListWarning, match=told):
+            report = await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+    assert (report.rows, report.gaps, report.stale) == (493, 7, 0)
+
+
+async def test_bookings_that_are_made_meanwhile_are_no_difference(world: World, tmp_path: Path) -> None:
+    """A total that grows during the run explains its difference: there is no warning."""
+    async with client(world) as cal:
+        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+        world.stir(3, 1, 1, 1)
+        for _ in range(4):
+            report = await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+            assert (report.gaps, report.stale) == (0, 0)
+
+
+async def test_an_interrupted_run_of_changes_cannot_verify(world: World, tmp_path: Path) -> None:
+    """Only a run that began by reading everything can be resumed as one."""
+    async with client(world) as cal:
+        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+    world.stir(0, 60, 0, 0)
+    async with client(world) as cal:
+        await cal.me.get()
+    await broken_off(world, tmp_path / "a.jsonl", after=4, since_last=True)
+    async with client(world) as cal:
+        with pytest.raises(ExportError, match="has read only what changed"):
+            await export(cal, Job(), tmp_path / "a.jsonl", since_last=True, resume=True, verify=True)
+        report = await export(cal, Job(), tmp_path / "a.jsonl", since_last=True, restart=True, verify=True)
+    assert report.is_full
+
+
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("job", "output", "options", "told"),
     [
-        (Job(), "-", {"resume": True}, "not a file that could be gone on with"),
+        (Job(), "-", {"resume": True}, "is not a regular file"),
         (Job(), "-", {"since_last": True}, "name a checkpoint"),
-        (Job(), "a.jsonl", {"parallel": 0}, "from 1 on"),
-        (Job(), "a.xlsx", {}, "cannot tell the format"),
+        (Job(), "a.jsonl", {"parallel": 0}, "1 or more, got 0"),
+        (Job(), "a.xlsx", {}, "unknown output format"),
         (Job("lunches"), "a.csv", {}, "no 'lunches' to export"),
+        (Job(), "a.jsonl", {"resume": True, "restart": True}, "choose one"),
+        (Job(), "a.jsonl", {"verify": True}, "verify=True needs since_last=True"),
+        (Job(), "a.jsonl", {"bom": True}, "only CSV"),
+        (Job(), "a.jsonl", {"parallel": "many"}, "1 or more, got 'many'"),
+        (Job(), "a.jsonl", {"parallel": True}, "1 or more, got True"),
+        (Job(), "a.jsonl", {"overlap": timedelta(days=-1)}, "overlap must be a timedelta"),
+        (Job(), "a.jsonl", {"overlap": timedelta.max}, "overlap must be a timedelta"),
+        (Job(), "a.jsonl", {"overlap": 600}, "overlap must be a timedelta"),
     ],
     ids=str,
 )
