@@ -398,3 +398,60 @@ def test_an_answer_that_is_no_pair_holds_no_token_in_its_error():
     with pytest.raises(DecodeError) as caught:
         run(authorized(server, managed(), "")(ask()))
     assert "old_access" not in str(caught.value)
+
+
+@pytest.mark.parametrize("expiry", [10**18, 10**30, 1e300, -1, 0, True, "soon", [1], {"at": 1}, None])
+@pytest.mark.parametrize("make", [managed, oauth2])
+def test_an_odd_expiry_costs_only_the_expiry(make, expiry):
+    """The new pair is kept and reported whatever its expiry is; a time that is none is None."""
+    kept: list[Tokens] = []
+    is_oauth2 = make is oauth2
+    pair = OAUTH2_PAIR | {"expires_in": expiry} if is_oauth2 else PAIR | {"accessTokenExpiresAt": expiry}
+    renewal = Response(200, {}, json.dumps(pair if is_oauth2 else {"data": pair}).encode())
+    token = make(on_renewed=kept.append)
+    run(authorized(Server(expired=UNAUTHORIZED if is_oauth2 else EXPIRED, renewal=renewal), token, "")(ask()))
+    assert kept == [token.tokens]
+    assert (token.tokens.access, token.tokens.refresh) == ("new_access", "new_refresh")
+    assert token.tokens.expires_at is None or token.tokens.expires_at <= now() + timedelta(seconds=2)
+
+
+@pytest.mark.parametrize("access", ["a\r\nX-Evil: 1", "", " a", "cl\u00e9", 5, None, ["a"]])
+def test_a_new_access_token_that_cannot_be_sent_costs_no_refresh_token(access):
+    """The new refresh token is kept and reported, since the old one is spent; the call is a DecodeError."""
+    kept: list[Tokens] = []
+    token = managed(on_renewed=kept.append)
+    with pytest.raises(DecodeError, match="no access token that can be sent"):
+        run(authorized(Server(renewal=answer(PAIR | {"accessToken": access})), token, "")(ask()))
+    assert [(one.access, one.refresh) for one in kept] == [("old_access", "new_refresh")]
+    run(authorized(Server(), token, "")(ask()))  # the next call renews with it
+    assert token.tokens.access == "new_access"
+
+
+@pytest.mark.parametrize("refresh", [None, "", 5, ["r"], "r\n"])
+def test_a_new_refresh_token_that_cannot_be_used_leaves_the_old_one(refresh):
+    """A pair without a usable refresh token renews the access token alone."""
+    token = managed()
+    run(authorized(Server(renewal=answer(PAIR | {"refreshToken": refresh})), token, "")(ask()))
+    assert (token.tokens.access, token.tokens.refresh) == ("new_access", "old_refresh")
+
+
+@pytest.mark.parametrize("data", [None, [], "x", 5, {}, {"accessToken": None, "refreshToken": None}])
+@pytest.mark.parametrize("make", [managed, oauth2])
+def test_a_renewal_without_any_token_is_a_decode_error(make, data):
+    """What has neither token changes nothing and reports nothing."""
+    kept: list[Tokens] = []
+    token = make(on_renewed=kept.append)
+    body = Response(200, {}, json.dumps(data if make is oauth2 else {"data": data}).encode())
+    with pytest.raises(DecodeError, match="has no token"):
+        run(authorized(Server(expired=UNAUTHORIZED if make is oauth2 else EXPIRED, renewal=body), token, "")(ask()))
+    assert kept == []
+    assert token.tokens.refresh == "old_refresh"
+
+
+@pytest.mark.parametrize("expires_at", ["2030-01-01T00:00:00Z", datetime(2030, 1, 1, tzinfo=UTC)])
+def test_an_expiry_is_a_time_or_iso_text(expires_at):
+    """As everywhere, a time is an aware datetime or ISO 8601 text with an offset."""
+    assert AccessToken("a", expires_at=expires_at).tokens.expires_at == datetime(2030, 1, 1, tzinfo=UTC)
+    for bad in ("2030-01-01T00:00:00", "soon", 5, True):
+        with pytest.raises(ConfigError, match="expires_at"):
+            AccessToken("a", expires_at=bad)

@@ -95,3 +95,18 @@ def test_an_error_owns_its_evidence():
     error = ApiError("Bad", status=400, fields={"a": reasons})
     reasons.append("y")
     assert error.fields == {"a": ["x"]}
+
+
+def test_text_of_the_server_is_bounded_in_messages():
+    """Five megabytes of a message, of reasons or of a request id do not become the text of an error."""
+    long = "x" * 5_000_000
+    error = ApiError(long, status=400, fields={"a": [long], long: ["b"]}, request_id=long)
+    assert len(str(error)) < 2_500
+    assert error.message == long
+
+
+def test_control_characters_of_the_server_are_not_in_messages():
+    """Escape sequences, line ends and undecodable bytes of headers become blanks."""
+    error = ApiError("a\x1b[31mb\r\nc", status=400, fields={"f\x00": ["g\u202e"]}, request_id="r\x07\udc80")
+    assert str(error) == "400 a [31mb  c (f : g) [request r]"
+    str(error).encode()

@@ -173,11 +173,11 @@ def needed(option: str, extra: str) -> Iterator[None]:
 
 
 async def knock(cal: Calcom) -> None:
-    """Open a connection and close it again, so that a wrong address is told at once.
+    """Open a connection, to the proxy if there is one, and close it again, so that a wrong address is told at once.
 
     The client itself would try for a minute, which is right in the middle of an export and not at its start.
     """
-    place = urlsplit(cal.config.base_url)
+    place = urlsplit(cal.proxy or cal.config.base_url)
     try:
         async with asyncio.timeout(SECONDS_TO_CONNECT):
             port = place.port or (443 if place.scheme == "https" else 80)
@@ -187,8 +187,11 @@ async def knock(cal: Calcom) -> None:
     except (OSError, ValueError) as error:
         refused = os.strerror(error.errno) if isinstance(error, ConnectionError) and error.errno else None
         why = refused or getattr(error, "strerror", None) or str(error) or f"no answer in {SECONDS_TO_CONNECT:g} s"
+        what, settings = (
+            ("the proxy ", "the proxy settings of the environment") if cal.proxy else ("", "--base-url, CAL_API_URL")
+        )
         raise ConnectionFailedError(
-            f"cannot connect to {place.netloc}: {why}. Is the address right (--base-url, CAL_API_URL)?", sent=False
+            f"cannot connect to {what}{place.netloc}: {why}. Is the address right ({settings})?", sent=False
         ) from error
     writer.close()
 

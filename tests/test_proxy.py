@@ -1,0 +1,255 @@
+"""Proxies and certificates of the environment, with servers on loopback in their place."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import aiohttp
+import pytest
+from stand_ins import Peer, http
+
+from calcom_async import Calcom, Config, ConfigError, ConnectionFailedError
+from calcom_async.cli.connection import knock
+
+ME = http(body=b'{"status":"success","data":{"id":1,"email":"a@b.test"}}')
+VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir")
+BASIC = "Basic " + b64encode(b"user:p@ss").decode()
+
+
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch):
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+async def ask_through(url: str = "http://cal.test", **settings) -> None:
+    async with Calcom("cal_x", base_url=url, allow_http=True, max_attempts=1, **settings) as cal:
+        await cal.me.get()
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
+async def test_the_proxy_of_the_environment_is_used(monkeypatch, variable):
+    """Plain requests go to the proxy with the whole address of the API."""
+    async with Peer(ME) as proxy:
+        monkeypatch.setenv(variable, proxy.url)
+        await ask_through()
+    assert [(heard.method, heard.target) for heard in proxy.heard] == [("GET", "http://cal.test/v2/me")]
+
+
+async def test_a_proxy_without_a_scheme_is_http(monkeypatch):
+    """`proxy.example.com:3128` is how many people write it."""
+    async with Peer(ME) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.removeprefix("http://"))
+        await ask_through()
+    assert len(proxy.heard) == 1
+
+
+@pytest.mark.parametrize("excluded", ["cal.test", ".test", "*", "other.test, cal.test"])
+async def test_no_proxy_is_honored(monkeypatch, excluded):
+    """Hosts that NO_PROXY names are reached directly."""
+    async with Peer(ME) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", excluded)
+        async with Calcom("cal_x", base_url="http://cal.test", allow_http=True) as cal:
+            assert cal.proxy is None
+
+
+async def test_this_machine_is_reached_directly(monkeypatch):
+    """Loopback never goes through the proxy of the environment, only through one of the settings."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    async with Peer(ME) as server:
+        await ask_through(server.url)
+        async with Peer(ME) as proxy:
+            await ask_through(server.url, proxy=proxy.url)
+        assert [heard.target for heard in server.heard] == ["/v2/me"]
+        assert [heard.target for heard in proxy.heard] == [f"{server.url}/v2/me"]
+
+
+async def test_credentials_of_a_plain_request_go_to_the_proxy(monkeypatch):
+    """User and password of the proxy's URL become a header of the request, unquoted; the client does not show them."""
+    async with Peer(ME) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//user:p%40ss@"))
+        async with Calcom("cal_x", base_url="http://cal.test", allow_http=True) as cal:
+            await cal.me.get()
+            assert cal.proxy == proxy.url
+    assert proxy.heard[0].headers["proxy-authorization"] == BASIC
+    config = Config(proxy="http://user:p%40ss@proxy.test:3128")
+    assert "p%40ss" not in repr(config)
+
+
+async def test_credentials_of_a_tunnel_go_with_connect():
+    """For https they are sent with CONNECT only; a proxy that rejects them is named, and Cal.com gets nothing."""
+    async with Peer(http(407, b"")) as proxy:
+        with pytest.raises(ConnectionFailedError, match="the proxy rejected the connection: 407") as caught:
+            await ask_through("https://cal.test", proxy=proxy.url.replace("//", "//user:p%40ss@"))
+    [heard] = proxy.heard
+    assert (heard.method, heard.target, heard.headers["proxy-authorization"]) == ("CONNECT", "cal.test:443", BASIC)
+    assert "authorization" not in heard.headers
+    assert not caught.value.sent
+    assert not caught.value.passing
+
+
+async def test_a_proxy_that_is_not_there_is_named():
+    """The error says that it is the proxy that cannot be reached."""
+    with pytest.raises(ConnectionFailedError, match=r"cannot connect to the proxy 127\.0\.0\.1:1"):
+        async with Calcom("cal_x", base_url="http://127.0.0.1:2", proxy="http://127.0.0.1:1", max_attempts=1) as cal:
+            await cal.me.get()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("socks5://proxy.test:1080", "SOCKS"),
+        ("socks5h://proxy.test:1080", "SOCKS"),
+        ("ftp://proxy.test", "cannot be used"),
+        ("http://", "cannot be used"),
+        ("http://proxy.test:port", "not a URL"),
+        ("http://[proxy.test", "not a URL"),
+        ("http://proxy.test\n", "ends with a line break"),
+        ("http://pröxy.test", "cannot be used"),
+    ],
+)
+async def test_a_proxy_that_cannot_be_used_is_a_config_error(monkeypatch, url, reason):
+    """In the settings it is refused at once, in the environment when the client opens, by the variable's name."""
+    with pytest.raises(ConfigError, match=reason):
+        Config(proxy=url)
+    monkeypatch.setenv("https_proxy", url)
+    with pytest.raises(ConfigError, match=f"HTTPS_PROXY.*{reason}"):
+        await Calcom("cal_x").open()
+
+
+async def test_a_proxy_of_another_scheme_does_not_matter(monkeypatch):
+    """A SOCKS proxy for everything is no error where the API has a proxy of its own, or none."""
+    monkeypatch.setenv("all_proxy", "socks5://proxy.test:1080")
+    monkeypatch.setenv("https_proxy", "http://proxy.test:3128")
+    async with Calcom("cal_x") as cal:
+        assert cal.proxy == "http://proxy.test:3128"
+    async with Calcom("cal_x", base_url="http://localhost") as cal:
+        assert cal.proxy is None
+
+
+async def test_a_borrowed_session_keeps_its_own_settings(monkeypatch):
+    """The environment is not read for it, and a proxy of the settings next to it is refused."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    async with Peer(ME) as proxy, aiohttp.ClientSession(proxy=proxy.url) as session:
+        await ask_through(session=session)
+        assert proxy.heard[0].target == "http://cal.test/v2/me"
+        with pytest.raises(ConfigError, match="a proxy belongs to the session"):
+            Calcom("cal_x", session=session, proxy=proxy.url)
+
+
+async def test_netrc_is_not_read(monkeypatch, tmp_path: Path):
+    """A `default` line of netrc would put other credentials in the place of the key."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login someone password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with Peer(ME) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        await ask_through()
+    assert proxy.heard[0].headers["authorization"] == "Bearer cal_x"
+    assert "proxy-authorization" not in proxy.heard[0].headers
+
+
+# ------------------------------------------------------------------------------------------------------ certificates
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory) -> tuple[Path, Path]:
+    """A self-signed certificate of cal.test, and its key."""
+    if not shutil.which("openssl"):
+        pytest.skip("the openssl command makes the certificate of this test")
+    folder = tmp_path_factory.mktemp("certificate")
+    certificate, key = folder / "cal.pem", folder / "cal.key"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+            *("-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=cal.test"),
+            *("-addext", "subjectAltName=DNS:cal.test,IP:127.0.0.1"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return certificate, key
+
+
+@asynccontextmanager
+async def tunnel(certificate: Path, key: Path) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """A proxy whose tunnel ends in a TLS server of its own."""
+    heard: list[bytes] = []
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            heard.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            await writer.drain()
+            await writer.start_tls(context)
+            heard.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(ME)
+            await writer.drain()
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", heard
+
+
+async def test_https_goes_through_the_tunnel_with_the_certificates_of_the_environment(monkeypatch, certificate):
+    """SSL_CERT_FILE is read when the client opens; the key travels inside the tunnel and nowhere else."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    async with tunnel(*certificate) as (url, heard):
+        monkeypatch.setenv("https_proxy", url)
+        async with Calcom("cal_x", base_url="https://cal.test", max_attempts=1) as cal:
+            assert (await cal.me.get()).id == 1
+    connect, inside = heard
+    assert connect.startswith(b"CONNECT cal.test:443 ")
+    assert b"cal_x" not in connect
+    assert b"Bearer cal_x" in inside
+
+
+async def test_without_the_certificate_nothing_is_sent(certificate):
+    """A certificate that is not trusted ends the call before the key is sent."""
+    async with tunnel(*certificate) as (url, heard):
+        with pytest.raises(ConnectionFailedError) as caught:
+            async with Calcom("cal_x", base_url="https://cal.test", proxy=url, max_attempts=1) as cal:
+                await cal.me.get()
+    assert not caught.value.sent
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+async def test_certificates_that_cannot_be_read_are_named(monkeypatch, variable, tmp_path):
+    """OpenSSL ignores a missing file in silence; the client names the variable."""
+    monkeypatch.setenv(variable, str(tmp_path / "missing"))
+    with pytest.raises(ConfigError, match=variable):
+        await Calcom("cal_x").open()
+    empty = tmp_path / "empty.pem"
+    empty.write_text("no certificate")
+    monkeypatch.delenv(variable)
+    monkeypatch.setenv("SSL_CERT_FILE", str(empty))
+    with pytest.raises(ConfigError, match="SSL_CERT_FILE"):
+        await Calcom("cal_x").open()
+    async with Calcom("cal_x", base_url="http://localhost"):
+        pass
+
+
+async def test_the_command_line_knocks_at_the_proxy(monkeypatch):
+    """The check of the address goes where the requests go."""
+    async with Peer(ME) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        async with Calcom("cal_x", base_url="http://cal.test", allow_http=True) as cal:
+            await knock(cal)
+    async with Calcom("cal_x", base_url="http://127.0.0.1:2", proxy="http://127.0.0.1:1") as cal:
+        with pytest.raises(ConnectionFailedError, match=r"the proxy 127\.0\.0\.1:1: .*proxy settings"):
+            await knock(cal)
