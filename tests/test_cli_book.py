@@ -165,7 +165,7 @@ WRONG = [
     (["--start", "9999-12-31T23:00Z"], "--start wants 2026-12-01T09:00+01:00"),
     (["--start", "2026-11-04T09:00"], "has no time zone"),
     (["--start", "first", "--once", "x"], "--once finds a booking by its time"),
-    ([*NINE, "--time-zone", "Nowhere"], "no time zone 'Nowhere'"),
+    ([*NINE, "--time-zone", "Nowhere"], "unknown time zone: 'Nowhere'"),
     ([*NINE, "--duration", "0"], "--duration"),
     ([], "--start"),
     ([*NINE, "--answer", "topic"], "--answer must be KEY=VALUE"),

@@ -33,6 +33,7 @@ from calcom_async.cli.terminal import echo, print_json, say, stdout
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, InvalidRequestError
 from calcom_async.models.slots import Slot
+from calcom_async.resources import slots as time_zones
 from calcom_async.resources.slots import DAY, WEEK, has_room
 from calcom_async.watch import SlotChange, SlotQuery
 
@@ -129,11 +130,11 @@ def event_named(text: str, *, team: bool, organization: str | None) -> dict[str,
 
 
 def zone_named(name: str) -> ZoneInfo:
-    """The time zone of a name; one that there is not is told."""
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        raise InvalidRequestError(f"there is no time zone {name!r}; one looks like Europe/Rome") from None
+    """Return the time zone of an IANA name."""
+    zone = time_zones.zone_named(name)
+    if not isinstance(zone, ZoneInfo):
+        raise InvalidRequestError("this machine has no time zone database. Install one: pip install tzdata")
+    return zone
 
 
 async def zone_of(cal: Calcom) -> ZoneInfo:

@@ -199,7 +199,14 @@ def zone_named(name: str | None) -> tzinfo:
         return ZoneInfo(name)
     except (ValueError, OSError, LookupError, TypeError):
         pass
-    known = {one.lower(): one for one in available_timezones()}.get(str(name).lower())
+    everything = available_timezones()
+    if not everything:
+        if str(name).upper() == "UTC":
+            return UTC
+        raise InvalidRequestError(
+            f"time zone {name}: this machine has no time zone database. Install one: pip install tzdata"
+        )
+    known = {one.lower(): one for one in everything}.get(str(name).lower())
     if known is None:
         raise InvalidRequestError(f"unknown time zone: {name!r}. Use an IANA name, such as Europe/Rome")
     return ZoneInfo(known)

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from .rules import canonical_zone
+from .zones import zone_named
 
 MONTHS = {"monthly": 1, "yearly": 12}
 
@@ -32,7 +33,7 @@ def read_start(text: object) -> datetime | None:
 def find_zone(name: object) -> ZoneInfo | None:
     """The IANA zone of a name, whose case does not matter."""
     known = canonical_zone(name) if isinstance(name, str) else None
-    return ZoneInfo(known) if known else None
+    return zone_named(known) if known else None
 
 
 def occurrences(start: datetime, recurrence: dict[str, Any], count: int, zone: ZoneInfo) -> list[datetime]:

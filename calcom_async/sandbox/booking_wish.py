@@ -16,6 +16,7 @@ from .booking_view import Wire
 from .event_types import host_ids, is_of_team
 from .routes import Call
 from .store import Store
+from .zones import zone_named
 
 # The code that the sandbox takes for the one mailed to the booker.
 EMAIL_CODE = "123456"
@@ -45,7 +46,7 @@ class Wish:
     @property
     def zone(self) -> ZoneInfo:
         """The zone whose clock a series keeps."""
-        return find_zone(self.attendee["timeZone"]) or ZoneInfo("UTC")
+        return find_zone(self.attendee["timeZone"]) or zone_named("UTC")
 
 
 def read_wish(call: Call, body: Wire) -> Wish:

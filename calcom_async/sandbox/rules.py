@@ -14,6 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
+from .zones import require_database
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -165,7 +167,10 @@ def canonical_zone(name: str) -> str | None:
         known = ZoneInfo(name).key if re.fullmatch(r"[\w+\-/]+", name) else ""
     except (ValueError, OSError, LookupError):
         known = ""
-    return known or _zones().get(name.lower())
+    if known:
+        return known
+    require_database(name.upper())
+    return "UTC" if name.upper() == "UTC" else _zones().get(name.lower())
 
 
 time_zone: Rule = Rule(

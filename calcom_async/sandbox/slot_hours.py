@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
+
+from .zones import zone_named
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -24,7 +25,7 @@ class Zone:
     """A time zone, asked in milliseconds."""
 
     def __init__(self, name: str) -> None:
-        self._info = ZoneInfo(name)
+        self._info = zone_named(name)
 
     def offset(self, instant: int) -> int:
         """How far the zone's clocks are ahead of UTC."""

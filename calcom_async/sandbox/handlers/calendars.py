@@ -26,6 +26,7 @@ from calcom_async.sandbox.routes import Bare, Call, Status, route
 from calcom_async.sandbox.rules import array, boolean, canonical_zone, check, date_string, each, integer, number, string
 from calcom_async.sandbox.store import Store
 from calcom_async.sandbox.validation import Field, Form, to_bool, to_int
+from calcom_async.sandbox.zones import zone_named
 
 _OAUTH = (GOOGLE, OFFICE)
 
@@ -63,7 +64,7 @@ def get_busy_times(call: Call) -> object:
         raise errors.bad_request("Either timeZone or loggedInUsersTz must be provided")
     if (known := canonical_zone(name)) is None:
         raise errors.bad_request("timeZone must be a valid IANA time-zone")
-    zone = ZoneInfo(known)
+    zone = zone_named(known)
     window = _moment(query["dateFrom"], zone), _moment(query["dateTo"], zone, last=True)
     wanted = query["calendarsToLoad"]
     for calendar in wanted:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from calcom_async.sandbox import errors
 from calcom_async.sandbox.availability import Slot, bookings_between, free_slots, live_reservations
@@ -28,6 +27,7 @@ from calcom_async.sandbox.rules import (
 )
 from calcom_async.sandbox.store import Booking, Store
 from calcom_async.sandbox.validation import Field, Form, to_int, to_ints, to_list
+from calcom_async.sandbox.zones import zone_named
 
 Wire = dict[str, Any]
 
@@ -192,7 +192,9 @@ class _Shown:
     """How slots are written: in UTC with `Z`, or with the offset of the zone that was asked for."""
 
     def __init__(self, zone: str | None, *, ranges: bool) -> None:
-        self._zone = None if zone is None or zone.lower() in {"utc", "gmt"} else ZoneInfo(canonical_zone(zone) or "UTC")
+        self._zone = (
+            None if zone is None or zone.lower() in {"utc", "gmt"} else zone_named(canonical_zone(zone) or "UTC")
+        )
         self._ranges = ranges
 
     def slot(self, slot: Slot) -> Wire:
