@@ -28,7 +28,7 @@ import msgspec
 from calcom_async.errors import CalcomError, InvalidRequestError, is_transient
 from calcom_async.events import log
 from calcom_async.models.slots import Slot, SlotDays
-from calcom_async.resources.slots import first_moment, last_moment
+from calcom_async.resources.slots import first_moment, has_room, last_moment
 
 NOTHING = timedelta()
 SECOND = timedelta(seconds=1)
@@ -147,7 +147,7 @@ def free_in(slots: Iterable[Slot], part: Span, whole: Span) -> Free:
     return {
         slot.start: slot
         for slot in slots
-        if part.start <= slot.start < part.end and (slot.end or slot.start) <= whole.end and slot.seats_remaining != 0
+        if part.start <= slot.start < part.end and (slot.end or slot.start) <= whole.end and has_room(slot)
     }
 
 

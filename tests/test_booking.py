@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
@@ -398,8 +398,10 @@ async def test_looks_that_are_never_answered_leave_it_open(cal, sandbox):
 class Nobody(ApiKey):
     """No credentials at all."""
 
+    headers: Mapping[str, str] = {}
+
     def __init__(self) -> None:
-        self.headers, self.fingerprint = {}, "nobody"
+        self.fingerprint = "nobody"
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])
@@ -646,6 +648,8 @@ async def test_a_duplicate_that_cannot_be_cancelled_is_told(cal, sandbox):
         ({"metadata": {MARK: ""}}, "must be a text"),
         ({"start": at(9).replace(year=9999, month=12, day=31)}, "out of range"),
         ({"start": datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))}, "out of range"),
+        ({"attendee": None}, "attendee must be an Attendee"),
+        ({"attendee": {"name": "Ada"}}, "attendee must be an Attendee, got dict"),
         ({"start": None}, "start must be a datetime"),
         ({"start": "2026-11-04T09:00"}, "start must be a datetime"),
     ],
@@ -778,6 +782,27 @@ async def test_a_refusal_that_stays(cal, sandbox):
     with pytest.raises(SlotTakenError):
         await book(cal)
     assert lines(sandbox).count("POST /bookings") == RACES
+
+
+async def test_a_seated_booking_of_others_is_left_alone():
+    """Of a seated booking only the metadata of a seat tell whose that is, not those of the booking as a whole."""
+    other = {"name": "Bea", "timeZone": "UTC", "seatUid": "s1", "metadata": {}}
+    mine = other | {"seatUid": "s2", "metadata": {MARK: "order-7"}}
+    row = {"id": 1, "uid": "u", "title": "", "hosts": [], "status": "accepted", "duration": 60, "createdAt": at(8)}
+    row |= {"start": at(9), "end": at(10), "metadata": {MARK: "order-7"}, "attendees": [other]}
+    sent: list[str] = []
+
+    async def send(request: Request) -> Response:
+        sent.append(request.method)
+        joined = row | {"metadata": None, "seatUid": "s2", "attendees": [other, mine]}
+        data: Any = joined if request.method == "POST" else [row if "POST" not in sent else joined]
+        return Response(200, {}, encode({"status": "success", "data": data}))
+
+    channel = Channel(send, Observer())
+    resources = [kind(channel) for kind in (Bookings, Slots, EventTypes)]
+    wish = {"start": at(9), "attendee": ADA, "event_type_id": CLASS, "metadata": {MARK: "order-7"}}
+    assert (await safe.book(*resources, check=False, pause=0, **wish)).seat_uid == "s2"
+    assert sent == ["GET", "POST", "GET"]
 
 
 # --- series

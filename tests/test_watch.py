@@ -149,9 +149,14 @@ class TestRanges:
         assert Window(at(9), at(9, 20), DAY).at(at(9, 10)) == (at(9, 10), at(9, 20))
 
     def test_full_seats_are_not_free(self) -> None:
-        """A seated slot without seats stays in the server's list, and is none of ours."""
+        """A seated slot without seats, or oversold, stays in the server's list, and is none of ours."""
         span = Span(at(8), at(18))
-        slots = [Slot(start=at(9), seats_remaining=0), Slot(start=at(10), seats_remaining=1), Slot(start=at(11))]
+        slots = [
+            Slot(start=at(8), seats_remaining=-2),
+            Slot(start=at(9), seats_remaining=0),
+            Slot(start=at(10), seats_remaining=1),
+            Slot(start=at(11)),
+        ]
         assert hours(free_in(slots, span, span).values()) == [10, 11]
 
 

@@ -108,8 +108,9 @@ async def book(
     of making another; one that was cancelled or rejected counts as none. Calls with the same value wait for each other
     in one process; of duplicates made by several processes the lowest id stays.
 
-    The server itself does not keep different attendees apart in two cases: several may hold pending bookings of one
-    slot where a host has to confirm, and a seated event type can get more attendees than seats.
+    The server itself does not guarantee three things: several attendees may hold pending bookings of one slot where a
+    host has to confirm, a seated event type can get more attendees than seats, and a seat that was moved leaves no
+    trace, so that it counts as none.
     """
     if fields.get("instant"):
         raise InvalidRequestError("an instant meeting takes no slot; make it with bookings.create(instant=True)")
@@ -136,6 +137,8 @@ class _Booker(Pursuit):
         pause: float,
     ) -> None:
         super().__init__(slots, wish.get("start"), deadline=deadline, pause=pause)
+        if not isinstance(wish.get("attendee"), Attendee):
+            raise InvalidRequestError(f"attendee must be an Attendee, got {type(wish.get('attendee')).__name__}")
         self._bookings = bookings
         self._event_types = event_types
         metadata = wish.get("metadata", {})
@@ -307,12 +310,12 @@ class _Booker(Pursuit):
         slug, kind = self._wish.get("event_type_slug"), row.event_type
         if "event_type_id" not in self._wish and kind is not None and kind.slug not in {None, slug}:
             return
-        if (row.metadata or {}).get(MARK) == self._mark:
-            yield row
-            return
-        for one in row.attendees or ():
+        seats = [one for one in row.attendees or () if one.seat_uid]
+        for one in seats:
             if (one.metadata or {}).get(MARK) == self._mark:
                 yield msgspec.structs.replace(row, seat_uid=one.seat_uid)
+        if not seats and (row.metadata or {}).get(MARK) == self._mark:
+            yield row
 
     async def _as_it_is_now(self, booking: Booking) -> list[Booking]:
         """What has become of a booking; nothing of one that was cancelled or rejected."""

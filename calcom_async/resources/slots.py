@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import cache
 from types import NoneType
 from typing import Any, Required, TypedDict, Unpack
 from zoneinfo import ZoneInfo, available_timezones
@@ -159,8 +160,8 @@ class Slots(Resource):
 
 
 def has_room(slot: Slot) -> bool:
-    """Whether a slot can be booked; seated ones stay in the list when they are full."""
-    return slot.seats_remaining != 0
+    """Whether a slot can be booked; seated ones stay in the list when they are full, or fuller than that."""
+    return slot.seats_remaining is None or slot.seats_remaining > 0
 
 
 def first_moment(day: date | datetime, name: str, time_zone: str | None) -> datetime:
@@ -199,17 +200,23 @@ def zone_named(name: str | None) -> tzinfo:
         return ZoneInfo(name)
     except (ValueError, OSError, LookupError, TypeError):
         pass
-    everything = available_timezones()
+    everything = _known_zones()
     if not everything:
         if str(name).upper() == "UTC":
             return UTC
         raise InvalidRequestError(
             f"time zone {name}: this machine has no time zone database. Install one: pip install tzdata"
         )
-    known = {one.lower(): one for one in everything}.get(str(name).lower())
+    known = everything.get(str(name).lower())
     if known is None:
         raise InvalidRequestError(f"unknown time zone: {name!r}. Use an IANA name, such as Europe/Rome")
     return ZoneInfo(known)
+
+
+@cache
+def _known_zones() -> dict[str, str]:
+    """The time zones of this machine, by their names in lower case."""
+    return {name.lower(): name for name in available_timezones()}
 
 
 def _loses_last_day(first: datetime, end: date | datetime, time_zone: str | None) -> bool:
