@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from patience import PATIENCE
+
 from calcom_async.sandbox import Sandbox
 
 
@@ -63,7 +65,7 @@ class Api:
         return Api(self.sandbox, self.version, keys[name] if name else None)
 
     def __call__(self, method: str, path: str, body: Any = None) -> Answer:
-        connection = http.client.HTTPConnection(urlsplit(self.sandbox.url).netloc, timeout=10)
+        connection = http.client.HTTPConnection(urlsplit(self.sandbox.url).netloc, timeout=PATIENCE)
         headers = {"Content-Type": "application/json", "cal-api-version": self.version}
         if self.key is not None:
             headers["Authorization"] = f"Bearer {self.key}"

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE = 300.0
-"""Seconds after which a test that waits fails: long enough for any machine, since it only ends what hangs."""
 
 
 def environment(**extra: str) -> dict[str, str]:

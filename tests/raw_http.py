@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from patience import PATIENCE
+
 from calcom_async.sandbox import Sandbox
 
 
@@ -59,7 +61,7 @@ def ask(
     if body is not None and not isinstance(body, bytes):
         sent["Content-Type"] = "application/json"
         body = json.dumps(body).encode()
-    connection = http.client.HTTPConnection(urlsplit(sandbox.url).netloc, timeout=5)
+    connection = http.client.HTTPConnection(urlsplit(sandbox.url).netloc, timeout=PATIENCE)
     try:
         connection.request(method, path, body=body, headers=sent | dict(headers or {}))
         answer = connection.getresponse()

@@ -16,7 +16,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,17 +24,13 @@ from typing import Any
 
 import pytest
 import redis
+from patience import PATIENCE, free_port
 
 from calcom_async.limiter import TokenBucket
 from calcom_async.redis_limiter import RedisLimiter
 
 ELSEWHERE = "CALCOM_ASYNC_REDIS"
 MISSING = f"no redis-server on this machine, and {ELSEWHERE} names none elsewhere"
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        return int(listener.getsockname()[1])
 
 
 def is_available() -> bool:
@@ -55,7 +51,8 @@ class RedisServer:
         """Return when it answers, if only that it wants a password."""
         command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen([*command, *self.options], cwd=self.folder, stdout=subprocess.DEVNULL)
-        for _ in range(500):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and self._process.poll() is None:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
             except OSError:

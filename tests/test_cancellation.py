@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 import pytest
+from patience import PATIENCE
 from stand_ins import Peer, Script, answer, ask, http, refusal
 from virtual_time import run
 
@@ -204,7 +205,7 @@ async def test_in_flight_on_a_real_connection():
         waiting = asyncio.create_task(transport.exchange(ask()))
         await asyncio.sleep(0)
         call.cancel()
-        assert (await asyncio.wait_for(waiting, 5)).status == 200
+        assert (await asyncio.wait_for(waiting, PATIENCE)).status == 200
         assert call.cancelled()
         assert transport.connections == 1
         assert [heard.connection for heard in peer.heard] == [1, 2]
@@ -227,7 +228,7 @@ async def test_while_waiting_for_a_connection():
         await asyncio.sleep(0.01)
         second.cancel()
         go.set()
-        await asyncio.wait_for(asyncio.gather(first, third), 5)
+        await asyncio.wait_for(asyncio.gather(first, third), PATIENCE)
         assert second.cancelled()
     assert len(peer.heard) == 2
 
@@ -244,5 +245,5 @@ async def test_many_cancelled_at_random_leave_nothing_behind():
         await asyncio.wait(calls)
         assert all(bucket.in_flight == bucket.waiting == 0 for bucket in cal.stats().limits)
         assert cal._transport._places._value == 4
-        await asyncio.wait_for(asyncio.gather(*(cal.request("GET", "/v2/me") for _ in range(8))), 5)
+        await asyncio.wait_for(asyncio.gather(*(cal.request("GET", "/v2/me") for _ in range(8))), PATIENCE)
         assert cal.stats().connections <= 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 from command_at_hand import SECRET, at, invoke
+from patience import closed_port
 
 from calcom_async.cli.doctor import Report, Stopwatch
 from calcom_async.events import Event
@@ -178,9 +178,8 @@ def test_a_wrong_key_ends_it(world: Sandbox) -> None:
 
 def test_nobody_there_is_told() -> None:
     """Where nobody listens the address is the failure, code 5, and nothing else is looked at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        result = invoke("doctor", "--base-url", f"http://127.0.0.1:{probe.getsockname()[1]}", "--api-key", SECRET)
+    with closed_port() as port:
+        result = invoke("doctor", "--base-url", f"http://127.0.0.1:{port}", "--api-key", SECRET)
     assert result.exit_code == 5
     assert "fail  address" in result.stdout
     assert SECRET not in result.output

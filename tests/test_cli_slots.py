@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from command_at_hand import at, invoke
 from command_line import start
+from patience import PATIENCE
 from witness import ADA, MONDAY
 
 from calcom_async import Calcom, ConnectionFailedError, SlotQuery
@@ -145,7 +146,7 @@ PIPES: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 def interrupted(running: subprocess.Popen[str]) -> str:
     """What it says on stderr when Ctrl-C ends it, which it does as it should."""
     running.send_signal(signal.SIGINT)
-    _, told = running.communicate(timeout=30)
+    _, told = running.communicate(timeout=PATIENCE)
     assert running.returncode == 130
     assert "Traceback" not in told
     return told

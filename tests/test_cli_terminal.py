@@ -23,6 +23,7 @@ import pytest
 import typer
 from command_at_hand import at, invoke
 from command_line import ROOT, command, environment, start
+from patience import PATIENCE
 from virtual_time import run as run_virtually
 
 from calcom_async.cli import terminal
@@ -198,7 +199,7 @@ def on_a_terminal(*args: str, world: Sandbox) -> str:
     except OSError as error:
         assert error.errno == errno.EIO  # noqa: PT017 - what Linux reports when the other end is closed
     os.close(ours)
-    assert running.wait(30) == 0
+    assert running.wait(PATIENCE) == 0
     return drawn.decode()
 
 

@@ -21,6 +21,7 @@ from aiohttp.test_utils import TestServer
 from command_at_hand import at, invoke
 from command_line import start
 from delivered import SECRET, body, signed
+from patience import PATIENCE, closed_port
 from witness import ADA
 
 from calcom_async import Calcom
@@ -117,7 +118,7 @@ def listening(
         yield running, re.findall(r"http://127\.0\.0\.1:\d+/\w+", said)[0]
     finally:
         running.send_signal(by)
-        _, rest = running.communicate(timeout=30)
+        _, rest = running.communicate(timeout=PATIENCE)
     code, last = ENDS[by]
     assert running.returncode == code
     assert "Traceback" not in rest
@@ -167,7 +168,7 @@ async def test_a_closed_output_ends_the_listener_and_its_webhook() -> None:
         running.stdout.close()
         async with Calcom(world.api_key, base_url=world.url) as cal:
             await book_first(cal)
-            assert await asyncio.to_thread(running.wait, 30) == 141
+            assert await asyncio.to_thread(running.wait, PATIENCE) == 141
             assert await cal.webhooks.list().collect() == []
         assert running.stderr
         assert running.stderr.read() == ""
@@ -271,9 +272,7 @@ def test_text_of_strangers_steers_no_terminal(capsys: pytest.CaptureFixture[str]
 
 async def test_a_target_that_is_down_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """What could not be passed on is told, and is no failure of the listener."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    async with ClientSession() as session:
-        await _pass_on(session, f"http://127.0.0.1:{port}/", {}, b"{}")
+    with closed_port() as port:
+        async with ClientSession() as session:
+            await _pass_on(session, f"http://127.0.0.1:{port}/", {}, b"{}")
     assert capsys.readouterr().err.startswith("not forwarded: Cannot connect")

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from patience import PATIENCE
 from stand_ins import NO_LIMIT, Cut, Diary, Heard, Peer, http
 
 from calcom_async import (
@@ -165,7 +166,7 @@ async def test_nothing_is_left_running():
     async with Peer(ME) as peer:
         async with Calcom("cal_x", base_url=peer.url) as cal:
             await asyncio.gather(*(cal.me.get() for _ in range(5)))
-        await asyncio.wait_for(peer.quiet(), 5)
+        await asyncio.wait_for(peer.quiet(), PATIENCE)
     assert len(asyncio.all_tasks()) == 1
 
 

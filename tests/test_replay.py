@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -13,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from command_line import PATIENCE, calcom
+from command_line import calcom
+from patience import PATIENCE, free_port
 
 BOOKINGS = 1_254
 
@@ -28,9 +28,7 @@ class Replay:
 
 @contextmanager
 def replaying(shared: Path, options: Sequence[str]) -> Iterator[Replay]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     program = shared / "tools" / "replay.py"
     with subprocess.Popen(
         [sys.executable, str(program), "--port", str(port), *options], stdout=subprocess.PIPE, text=True

@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import json
 import re
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from patience import PATIENCE, closed_port
 from stand_ins import Cut, Peer, ask, http
 
 from calcom_async import (
@@ -103,7 +103,7 @@ async def test_an_answer_is_read_to_its_end():
         await to.exchange(ask())
         assert [heard.connection for heard in peer.heard] == [1, 1]
     assert (response.status, response.body, response.request_id) == (201, b"{}", "r-1")
-    assert 0 < response.seconds < 5
+    assert response.seconds > 0
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ async def test_refusals_are_raised_with_the_request():
     error = await exchanged(http(404, json.dumps({"error": {"code": "X", "message": "no"}}).encode()))
     assert isinstance(error, NotFoundError)
     assert str(error) == "POST /bookings: 404 no"
-    assert 0 < error.seconds < 5
+    assert error.seconds > 0
     assert isinstance(await exchanged(http(429, b"{}", Retry_After="3")), RateLimitedError)
 
 
@@ -144,17 +144,12 @@ async def test_redirects_are_not_followed(status):
 # --------------------------------------------------------------------------------------------- sent, or not sent
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def test_nobody_there():
     """A refused connection proves that nothing was sent."""
-    async with transport(f"http://127.0.0.1:{free_port()}") as to:
-        with pytest.raises(ConnectionFailedError, match="POST /bookings: cannot connect") as caught:
-            await to.exchange(ask("POST", "/bookings"))
+    with closed_port() as port:
+        async with transport(f"http://127.0.0.1:{port}") as to:
+            with pytest.raises(ConnectionFailedError, match="POST /bookings: cannot connect") as caught:
+                await to.exchange(ask("POST", "/bookings"))
     assert not caught.value.sent
     assert isinstance(caught.value, ConnectionError)
 
@@ -191,11 +186,11 @@ async def drip(writer: asyncio.StreamWriter) -> None:
 )  # fmt: skip
 async def test_an_answer_that_never_comes_whole(line, kind):
     """Once the request is out, any trouble with its answer means that it may have been acted on."""
-    error = await exchanged(line, timeout=0.05)
+    error = await exchanged(line, timeout=PATIENCE if kind is ConnectionFailedError else 1)
     assert type(error) is kind
     assert error.sent
     assert "POST /bookings" in str(error)
-    assert 0 < error.seconds < 5
+    assert error.seconds > 0
 
 
 @pytest.mark.parametrize(
@@ -237,9 +232,10 @@ async def test_foreign_exceptions_stay_as_the_cause():
 
 async def test_the_deadline_of_the_call_bounds_an_attempt():
     """An attempt gets what is left of the deadline where that is less than the timeout."""
-    async with Peer(hang) as peer, transport(peer.url, timeout=30) as to:
-        with pytest.raises(TimedOutError):
-            await asyncio.wait_for(to.exchange(ask(timeout=0.02)), 5)
+    async with Peer(hang) as peer, transport(peer.url, timeout=PATIENCE) as to:
+        with pytest.raises(TimedOutError) as caught:
+            await to.exchange(ask(timeout=0.02))
+    assert caught.value.seconds < PATIENCE
 
 
 # -------------------------------------------------------------------------------------------------- hidden repeats
@@ -329,7 +325,7 @@ async def test_idle_connections_are_dropped_before_the_server_does():
 
 
 async def pause(writer: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(0.06)
+    await asyncio.sleep(0.4)
     writer.write(GOOD)
 
 
@@ -338,7 +334,7 @@ async def test_the_wait_for_a_connection_is_no_part_of_the_timeout(limits):
     """With one connection for three requests all succeed, though together they take longer than the timeout."""
     async with Peer(pause) as peer:
         session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(**limits)) if limits else None
-        async with transport(peer.url, session=session, max_connections=1, timeout=0.12) as to:
+        async with transport(peer.url, session=session, max_connections=1, timeout=1) as to:
             await asyncio.gather(*(to.exchange(ask()) for _ in range(3)))
         if session:
             await session.close()
@@ -372,10 +368,11 @@ async def test_a_transport_that_is_not_open_says_what_to_do():
 
 async def test_closing_while_others_wait_for_a_place():
     """Who waits for a connection when the client is closed is told so, and not by aiohttp."""
-    async with Peer(pause) as peer:
+    async with Peer(hang) as peer:
         async with transport(peer.url, max_connections=1) as to:
             first, second = (asyncio.create_task(to.exchange(ask())) for _ in range(2))
-            await asyncio.sleep(0.02)
+            while not peer.heard:  # noqa: ASYNC110 - the peer has no event for it
+                await asyncio.sleep(0.001)
         outcomes = await asyncio.gather(first, second, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [ConnectionFailedError, ConfigError]
 

@@ -10,7 +10,6 @@ import re
 import shutil
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from hashlib import sha256
@@ -23,6 +22,8 @@ import msgspec
 import pytest
 import redis_server
 from booking_world import NOW, World
+from command_line import until
+from patience import PATIENCE
 from redis_server import needs_redis
 
 pytest.importorskip("distributed")
@@ -186,13 +187,12 @@ def test_a_worker_that_is_killed_costs_no_row(cluster: Client, sandbox: Sandbox,
     whole = local(sandbox, tmp_path / "local.jsonl")
     shards = shards_of(sandbox, shards=4)
     sandbox.requests.clear()
-    sandbox.faults.add("GET", "/v2/bookings", slow=0.03, times=10_000)
+    sandbox.faults.clear().add("GET", "/v2/bookings", after=11, slow=PATIENCE)
     pids = cluster.run(os.getpid)
     killed: list[int] = []
 
     def kill() -> None:
-        while len(sandbox.requests) < 12:
-            time.sleep(0.001)
+        until(lambda: sandbox.faults.fired, "the request that is held up")
         busy = next(worker for worker, tasks in cluster.processing().items() if tasks)
         os.kill(pids[busy], signal.SIGKILL)
         killed.append(pids[busy])

@@ -54,7 +54,7 @@ async def test_everybody_with_that_object_goes_on(cal, calcom_client):
 async def test_a_call_that_was_signed_before_is_made_again(cal, calcom_sandbox):
     """A call on its way while the key is swapped is refused by the server and repeated with the new key."""
     await cal.me.get()  # from now on the limiter knows that two calls may be on their way
-    calcom_sandbox.faults.add("GET", "/v2/me", slow=0.3)
+    calcom_sandbox.faults.add("GET", "/v2/me", slow=2)
     reading = asyncio.create_task(cal.me.get())
     while calcom_sandbox.faults.fired == 0:  # noqa: ASYNC110 - the sandbox lives in another thread
         await asyncio.sleep(0)

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 import pytest
 from asking import Answer, recorded
 from booking_desk import ANA, BO, CLASS, MONDAY, NOT_FREE, SIXTY, THIRTY, Desk, ada, at
+from patience import PATIENCE
 
-from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox import Sandbox, booking_create
 
 LOST = (409, "booking_conflict_error")
 TAKEN = (400, NOT_FREE)
@@ -32,10 +33,10 @@ def desk() -> Iterator[Desk]:
 def standstill(sandbox: Sandbox) -> Iterator[None]:
     """Let the sandbox read nothing meanwhile, so that all that is sent arrives in one turn of its loop."""
     stands, goes_on = threading.Event(), threading.Event()
-    holder = threading.Thread(target=sandbox.run, args=(lambda: (stands.set(), goes_on.wait(10)),))
+    holder = threading.Thread(target=sandbox.run, args=(lambda: (stands.set(), goes_on.wait(PATIENCE)),))
     holder.start()
     try:
-        assert stands.wait(10)
+        assert stands.wait(PATIENCE)
         yield
     finally:
         goes_on.set()
@@ -47,7 +48,7 @@ def at_once(sandbox: Sandbox, *bodies: dict[str, Any]) -> list[Answer]:
     headers = {"Content-Type": "application/json", "cal-api-version": "2024-08-13"}
     with ExitStack() as stack:
         place = urlsplit(sandbox.url).netloc
-        lines = [stack.enter_context(closing(http.client.HTTPConnection(place, timeout=10))) for _ in bodies]
+        lines = [stack.enter_context(closing(http.client.HTTPConnection(place, timeout=PATIENCE))) for _ in bodies]
         with standstill(sandbox):
             for line, body in zip(lines, bodies, strict=True):
                 line.request("POST", "/v2/bookings", json.dumps(body), headers)
@@ -123,9 +124,10 @@ def test_first_bookers_of_a_seated_time_race(desk):
     assert starts(desk) == [10]
 
 
-def test_a_later_first_booker_finds_the_host_busy(desk):
+def test_a_later_first_booker_finds_the_host_busy(desk, monkeypatch):
     """Who looked before the booking of a seated time was made, and checks after that, gets the 400 of a taken time."""
-    desk.sandbox.faults.add("POST", "/v2/bookings", slow=0.015)  # more than one window, less than two
+    monkeypatch.setattr(booking_create, "RACE_WINDOW", 0.4)
+    desk.sandbox.faults.add("POST", "/v2/bookings", slow=0.6)  # more than one window, less than two
     bodies = [wish(event_type=CLASS, attendee=ada(email=f"v{number}@x.test")) for number in range(2)]
     assert outcome(at_once(desk.sandbox, *bodies)) == (1, {TAKEN})
 
