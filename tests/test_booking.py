@@ -57,7 +57,7 @@ def somebody(number: int) -> Attendee:
 
 @contextmanager
 def world(**options: Any) -> Iterator[Sandbox]:
-    with Sandbox(now=MONDAY, **options) as sandbox:
+    with Sandbox(now=MONDAY, **{"races": True} | options) as sandbox:
         yield sandbox
         assert sandbox.failures == []
 
@@ -585,7 +585,7 @@ async def test_a_booking_that_is_gone_counts_as_none(cal, sandbox, end):
 @pytest.mark.parametrize("kind", ["plain", "seated", "on request", "round robin"])
 async def test_calls_with_one_key_wait_for_each_other(kind):
     """Ten calls at once with one key, whoever attends, make one booking, and all return it."""
-    with world(races=True) as sandbox:
+    with world() as sandbox:
         which = {
             "plain": THIRTY,
             "seated": CLASS,
@@ -603,7 +603,7 @@ async def test_calls_with_one_key_wait_for_each_other(kind):
 async def test_processes_with_one_key_leave_one_booking(kind, monkeypatch):
     """Where the server lets duplicates through, whoever sees them cancels all but the first."""
     monkeypatch.setattr(Turns, "turn", lambda *_: nullcontext())  # as between processes
-    with world(races=True) as sandbox:
+    with world() as sandbox:
         which = {
             "plain": THIRTY,
             "seated": CLASS,
@@ -699,7 +699,7 @@ def test_the_pauses_between_looks_grow():
 @pytest.mark.parametrize("same", [False, True], ids=["fifty attendees", "one attendee"])
 async def test_fifty_callers_on_one_slot(same):
     """One wins; the others are told so, with other slots, even when all book for the same attendee."""
-    with world(races=True) as sandbox:
+    with world() as sandbox:
         async with client(sandbox) as cal:
             people = [ADA if same else somebody(number) for number in range(50)]
             results = await asyncio.gather(*[book(cal, attendee=one) for one in people], return_exceptions=True)
@@ -713,7 +713,7 @@ async def test_fifty_callers_on_one_slot(same):
 @pytest.mark.parametrize(("callers", "seats"), [(60, 60), (20, 5)])
 async def test_callers_for_seats(callers, seats):
     """While a seat is free nobody is told that the slot is taken; the server may let in more than there are seats."""
-    with world(races=True) as sandbox:
+    with world() as sandbox:
         which = event_type(sandbox, seats=SEATS | {"seatsPerTimeSlot": seats})
         async with client(sandbox) as cal:
             wishes = [book(cal, event_type_id=which, attendee=somebody(number)) for number in range(callers)]
@@ -728,7 +728,7 @@ async def test_callers_for_seats(callers, seats):
 
 async def test_thirty_callers_for_eight_hosts():
     """A round robin with eight free hosts makes eight bookings, one for each host."""
-    with world(races=True) as sandbox:
+    with world() as sandbox:
         hosts = []
         for number in range(100, 108):
             host = new_user(sandbox.store, number, f"host{number}", f"Host {number}", "UTC")
@@ -759,7 +759,6 @@ async def test_an_attendee_sits_once(cal, sandbox):
 async def test_a_round_robin_gives_the_next_host(sandbox):
     """Who loses the race for one host gets another who is free, as long as there is one."""
     which = round_robin(sandbox)
-    sandbox.races = True
     async with client(sandbox) as cal:
         wishes = [book(cal, 15, event_type_id=which, attendee=somebody(number)) for number in range(3)]
         results = await asyncio.gather(*wishes, return_exceptions=True)
