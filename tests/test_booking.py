@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
+import msgspec
 import pytest
 from stand_ins import answer
 from virtual_time import run
@@ -22,9 +23,11 @@ from calcom_async import (
     ConnectionFailedError,
     InvalidRequestError,
     ServerError,
+    TimedOutError,
     TokenBucket,
 )
 from calcom_async import booking as safe
+from calcom_async.auth import Send
 from calcom_async.booking import MARK
 from calcom_async.booking.pursuit import ATTEMPTS, LOOKS, RACES
 from calcom_async.booking.turns import Turns
@@ -337,12 +340,29 @@ async def test_a_lost_answer_makes_one_booking(cal, sandbox, fault, kind):
     assert lines(sandbox).count("POST /bookings") == (1 if fault in ACTED else 2)
 
 
-async def test_an_answer_that_comes_too_late(sandbox):
-    """A create that outlives our patience is found, and not made again."""
-    sandbox.faults.add("POST", BOOKINGS, slow=1.5)
-    async with client(sandbox, timeout=1) as cal:
-        booking = await book(cal, pause=0.05, check=False)
+def resources(cal: Calcom, send: Send) -> list[Any]:
+    """Bookings, slots and event types of a client, whose requests pass through `send`."""
+    channel = msgspec.structs.replace(cal._channel, send=send)
+    return [kind(channel) for kind in (Bookings, Slots, EventTypes)]
+
+
+async def test_an_answer_that_comes_too_late(cal, sandbox):
+    """A create that takes effect after the first look is found by the next, and not made again."""
+    late: list[Request] = []
+
+    async def send(request: Request) -> Response:
+        if request.method == "POST":
+            late.append(request)
+            raise TimedOutError("no answer", sent=True)
+        response = await cal._send(request)
+        if late:
+            await cal._send(late.pop())
+        return response
+
+    wish = {"start": at(9), "attendee": ADA, "event_type_id": THIRTY, "check": False, "pause": 0}
+    booking = await safe.book(*resources(cal, send), **wish)
     assert [one.uid for one in live(sandbox)] == [booking.uid]
+    assert lines(sandbox) == ["GET /bookings", "POST /bookings", "GET /bookings"]
 
 
 async def test_a_lost_answer_to_one_of_several_of_the_same_attendee(cal, sandbox):
@@ -743,6 +763,17 @@ async def test_thirty_callers_for_eight_hosts():
         assert len({one.user_id for one in live(sandbox)}) == len(live(sandbox)) == 8
 
 
+async def test_a_reservation_keeps_callers_of_a_pending_slot_apart():
+    """Where a host has to confirm, the server lets in all who meet; of those who reserve only one books."""
+    with world() as sandbox:
+        which = event_type(sandbox, confirmationPolicy={"type": "always", "blockUnconfirmedBookingsInBooker": True})
+        async with client(sandbox) as cal:
+            wishes = [book(cal, event_type_id=which, attendee=somebody(number), reserve=True) for number in range(10)]
+            results = await asyncio.gather(*wishes, return_exceptions=True)
+        assert sum(isinstance(one, SlotTakenError) for one in results) == 9
+        assert len(live(sandbox)) == 1
+
+
 async def test_an_attendee_sits_once(cal, sandbox):
     """The seat of an earlier call is not this call's, though it is the same attendee's."""
     mine = await book(cal, event_type_id=CLASS)
@@ -886,14 +917,17 @@ async def test_moved_on_by_others_before_we_looked(cal, sandbox):
     """Ours was made and then moved on by somebody else: the booking as it is now comes back."""
     old = await book(cal)
     sandbox.faults.add("POST", "/v2/bookings/*/reschedule", cut="after")
-    sandbox.faults.add("GET", f"/v2/bookings/{old.uid}", slow=1.5)
+    looks = 0
 
-    async def somebody_else() -> None:
-        while not sandbox.store.bookings[old.uid].to_uid:  # noqa: ASYNC110 - the sandbox has no event for it
-            await asyncio.sleep(0.001)
-        await cal.bookings.reschedule(sandbox.store.bookings[old.uid].to_uid, start=at(15))
+    async def send(request: Request) -> Response:
+        nonlocal looks
+        looks += request.method == "GET"
+        if looks == 1:
+            await cal.bookings.reschedule(sandbox.store.bookings[old.uid].to_uid, start=at(15))
+        return await cal._send(request)
 
-    moved, _ = await asyncio.gather(move(cal, old.uid, 10), somebody_else())
+    bookings, slots, _ = resources(cal, send)
+    moved = await safe.reschedule(bookings, slots, old.uid, start=at(10), pause=0)
     assert moved.start == at(15)
     assert [one.uid for one in live(sandbox)] == [moved.uid]
 

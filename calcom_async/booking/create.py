@@ -109,8 +109,8 @@ async def book(
     in one process; of duplicates made by several processes the lowest id stays.
 
     The server itself does not guarantee three things: several attendees may hold pending bookings of one slot where a
-    host has to confirm, a seated event type can get more attendees than seats, and a seat that was moved leaves no
-    trace, so that it counts as none.
+    host has to confirm (`reserve=True` keeps callers of this function apart), a seated event type can get more
+    attendees than seats, and a seat that was moved leaves no trace, so that it counts as none.
     """
     if fields.get("instant"):
         raise InvalidRequestError("an instant meeting takes no slot; make it with bookings.create(instant=True)")
