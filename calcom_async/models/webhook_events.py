@@ -44,9 +44,14 @@ class WebhookEvent(Model, Generic[P], frozen=True, kw_only=True):
         sent_at = self.raw.get("createdAt") if isinstance(self.raw, dict) else None
         if not self.trigger or not sent_at:
             return None
-        # The seats of one booking may be taken within the same millisecond.
-        what = [self.uid, self._part("attendeeSeatId")] if self.uid else [_digest(self.raw)]
+        what = [self.uid, self._seat()] if self.uid else [_digest(self.raw)]
         return " ".join(str(part) for part in (self.trigger, *what, sent_at) if part)
+
+    def _seat(self) -> Any:
+        """What tells seats of one booking apart: events of two may be sent within the same millisecond."""
+        if seat_id := self._part("attendeeSeatId"):
+            return seat_id
+        return _digest(self._part("attendees"))[:16] if self._part("seatsPerTimeSlot") else None
 
     def _part(self, name: str) -> Any:
         payload = self.raw.get("payload", self.raw) if isinstance(self.raw, dict) else None

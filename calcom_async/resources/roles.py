@@ -53,7 +53,7 @@ class Roles(Resource):
         description: str | UnsetType = UNSET,
         permissions: Sequence[Permission] | UnsetType = UNSET,
     ) -> Role:
-        """Change what is given; `permissions` replaces them all."""
+        """Change what is given; `permissions` replaces them all. A server of 2025 accepts and drops a `description`."""
         body = UpdateRole(name=name, color=color, description=description, permissions=_listed(permissions))
         return await self._patch(Role, "/roles/{}", role_id, body=body)
 

@@ -231,11 +231,6 @@ def _keeping(store: Store, query: Mapping[str, Any]) -> Callable[[Wire], bool]:
     matching = None
     if wanted := query.get("assignedOptionIds"):
         matching = {user for option_id in wanted for user in _users_with(store, option_id)}
-        if not matching or (in_teams is not None and matching.isdisjoint(in_teams)):
-            raise errors.not_found(
-                "Options provided in assignedOptionIds are not assigned to anyone, or the users are not part of the "
-                "teams specified in teamIds filter."
-            )
     return lambda row: all(who is None or not who.isdisjoint(row["assignedUserIds"]) for who in (in_teams, matching))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .booking_view import Wire
 from .errors import bad_request, zod
-from .event_type_fields import is_phone
+from .event_type_fields import is_phone, split_name
 from .rules import is_email, is_url
 
 # The type of answer that each type of field takes.
@@ -68,7 +68,8 @@ def _check_booker(event_type: Wire, attendee: Wire) -> None:
         raise _answer_fault("email", "error_required_field")
     if email and not is_email(email):
         raise _answer_fault("email", "email_validation_error")
-    if not attendee["name"].strip():
+    names = split_name(event_type.get("bookingFields", []), attendee["name"]) or {"name": attendee["name"].strip()}
+    if not all(names.values()):
         raise _answer_fault("name", "error_required_field")
 
 

@@ -39,6 +39,9 @@ def _cancel_series(call: Call, series: list[Booking], body: Wire, *, later: bool
             "Cannot cancel subsequent bookings for recurring event - you have to provide uid of one of the individual "
             "bookings of a recurring booking."
         )
+    # The server looks at one occurrence to judge the series, and takes a moved one for a cancelled series.
+    if (moved := next((one for one in series if one.to_uid), None)) is not None:
+        _check(call, moved, body)
     now = call.clock.now()
     remaining = [one for one in series if one.start >= now and one.status not in GONE]
     _check(call, remaining[0] if remaining else series[-1], body)

@@ -18,6 +18,7 @@ from .booking_payload import created_payload, requested_payload
 from .booking_time import occurrences
 from .booking_view import Wire, display_email, seats_of
 from .booking_wish import Wish
+from .event_type_fields import split_name
 from .routes import Call
 from .store import Booking, Store
 
@@ -216,7 +217,9 @@ def _others(store: Store, wish: Wish, cast: Cast) -> list[Wire]:
 
 
 def _responses(wish: Wish) -> Wire:
-    responses: dict[str, Any] = {"email": wish.email, "name": wish.attendee["name"]}
+    name = wish.attendee["name"]
+    names = split_name(wish.event_type.get("bookingFields", []), name)
+    responses: dict[str, Any] = {"email": wish.email, "name": names or name}
     if wish.attendee.get("phoneNumber"):
         responses["attendeePhoneNumber"] = wish.attendee["phoneNumber"]
     if wish.guests:

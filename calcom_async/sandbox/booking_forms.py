@@ -17,6 +17,7 @@ from .rules import (
     email,
     equals,
     integer,
+    locale,
     max_size,
     min_size,
     minimum,
@@ -67,7 +68,7 @@ ATTENDEE = Form(
     Field("timeZone", time_zone),
     Field("email", string, optional=True),
     Field("phoneNumber", string, optional=True),
-    Field("language", string, optional=True),
+    Field("language", locale, optional=True),
     Check(
         "attendee email or phone",
         "attendeeContact",
@@ -132,14 +133,14 @@ NEW_ATTENDEE = Form(
     Field("timeZone", time_zone),
     Field("email", email),
     Field("phoneNumber", string, optional=True),
-    Field("language", string, optional=True),
+    Field("language", locale, optional=True),
 )
 GUEST = Form(
     Field("email", email),
     Field("name", string, optional=True),
     Field("timeZone", time_zone, optional=True),
     Field("phoneNumber", string, optional=True),
-    Field("language", string, optional=True),
+    Field("language", locale, optional=True),
 )
 objects: Rule = check(
     "nestedValidation",

@@ -65,9 +65,7 @@ def _offered_place(location: Wire) -> str:
 
 
 def _from_text(text: str) -> Place:
-    if is_url(text) and "://" in text:
-        return Place(text, {"value": "link", "optionValue": ""})
-    kind = "phone" if is_phone(text) else "somewhereElse"
+    kind = "link" if is_url(text) and "://" in text else "phone" if is_phone(text) else "somewhereElse"
     return Place(text, {"value": kind, "optionValue": text})
 
 

@@ -7,11 +7,14 @@ from typing import Any
 
 from .booking_time import find_zone
 from .booking_view import NOBODY, seats_of
+from .event_type_fields import split_name
 from .event_type_forms import SCHEDULING_TYPES
 from .store import Booking, Store
 
 Payload = dict[str, Any]
 
+# The numbers that a recurrence rule has for its frequencies.
+FREQUENCIES = {"yearly": 0, "monthly": 1, "weekly": 2}
 # Built-in booking fields in the order of the payload, with their labels, and whether they are hidden.
 BUILT_IN: tuple[tuple[str, str, bool], ...] = (
     ("attendeePhoneNumber", "phone_number", True),
@@ -28,8 +31,10 @@ BUILT_IN: tuple[tuple[str, str, bool], ...] = (
 def created_payload(store: Store, booking: Booking, *, seat_uid: str | None = None) -> Payload:
     """BOOKING_CREATED and INSTANT_MEETING; with a seat it tells only of that seat's attendee."""
     event_type = store.event_types.get(booking.event_type_id or 0) or {}
+    seat = {"attendeeSeatId": seat_uid} if seat_uid else {}
     return (
         _event(store, booking, seat_uid)
+        | seat
         | _settings(event_type)
         | {
             "startTime": _short(booking.start),
@@ -56,21 +61,19 @@ def rejected_payload(store: Store, booking: Booking, reason: str | None) -> Payl
 
 
 def rescheduled_payload(store: Store, booking: Booking, old: Booking, *, seat_uid: str | None = None) -> Payload:
-    """BOOKING_RESCHEDULED: the new booking, and the id, uid and times of the old one."""
-    moved = {
-        "iCalSequence": 1,
-        "appsStatus": [],
-        "rescheduleId": old.id,
-        "rescheduleUid": old.uid,
-        "rescheduleStartTime": _short(old.start),
-        "rescheduleEndTime": _short(old.end),
-    }
+    """BOOKING_RESCHEDULED: the new booking, and the uid of the old one; unless a seat was moved, its id and times."""
+    moved: Payload = {"iCalSequence": 1, "appsStatus": [], "rescheduleUid": old.uid}
+    if seat_uid is None:
+        moved["rescheduleId"] = old.id
+        moved |= {"rescheduleStartTime": _short(old.start), "rescheduleEndTime": _short(old.end)}
     by = {"rescheduledBy": booking.rescheduled_by} if booking.rescheduled_by else {}
-    return created_payload(store, booking, seat_uid=seat_uid) | moved | by
+    payload = created_payload(store, booking, seat_uid=seat_uid) | moved | by
+    del payload["iCalUID"]
+    return payload
 
 
 def cancelled_payload(store: Store, booking: Booking, reason: str | None, *, seat_uid: str | None = None) -> Payload:
-    """BOOKING_CANCELLED: fewer fields, times with +00:00, and CANCELLED also when only a seat went."""
+    """BOOKING_CANCELLED: fewer fields, times with +00:00, and CANCELLED also when only a seat went, which has no id."""
     payload = _event(store, booking, seat_uid) | {
         "startTime": booking.start.isoformat(timespec="seconds"),
         "endTime": booking.end.isoformat(timespec="seconds"),
@@ -108,7 +111,7 @@ def _event(store: Store, booking: Booking, seat_uid: str | None) -> Payload:
         "additionalNotes": booking.description or "",
         "length": int((booking.end - booking.start).total_seconds() // 60),
         "organizer": _organizer(store, booking),
-        "attendees": [_attendee(one, booking.start) for one in _people(booking, seat_uid)],
+        "attendees": [_attendee(one, booking.start, event_type) for one in _people(booking, seat_uid)],
         "customInputs": {},
         "responses": _responses(booking, event_type),
         "userFieldsResponses": _custom_responses(booking, event_type),
@@ -128,8 +131,14 @@ def _event(store: Store, booking: Booking, seat_uid: str | None) -> Payload:
     team = store.teams.get(booking.team_id or 0)
     if team:
         payload["team"] = {"id": team["id"], "name": team["name"], "members": []}
-    if seat_uid:
-        payload["attendeeSeatId"] = seat_uid
+    if (organization_id := store.users.get(booking.user_id, {}).get("organization_id")) is not None:
+        payload["organizationId"] = organization_id
+    if rule := event_type.get("recurrence"):
+        payload["recurringEvent"] = {
+            "freq": FREQUENCIES[rule["frequency"]],
+            "count": rule["occurrences"],
+            "interval": rule["interval"],
+        }
     return payload
 
 
@@ -170,13 +179,14 @@ def _organizer(store: Store, booking: Booking) -> Payload:
     }
 
 
-def _attendee(attendee: Payload, start: datetime) -> Payload:
+def _attendee(attendee: Payload, start: datetime, event_type: Payload) -> Payload:
+    names = split_name(event_type.get("bookingFields", []), attendee["name"]) or {}
     phone = {"phoneNumber": attendee["phoneNumber"]} if attendee.get("phoneNumber") else {}
     return {
         "email": attendee["email"],
         "name": attendee["name"],
-        "firstName": "",
-        "lastName": "",
+        "firstName": names.get("firstName", ""),
+        "lastName": names.get("lastName", ""),
         "timeZone": attendee["timeZone"],
         "language": {"locale": attendee.get("language") or "en"},
         "utcOffset": _offset(attendee["timeZone"], start),

@@ -49,11 +49,11 @@ def _check_live(booking: Booking) -> None:
 
 
 def _check_whole_booking(call: Call, booking: Booking) -> None:
-    """Only an organization's admin may move a seated booking with everybody in it."""
+    """Only an organization's admin may move a seated booking with everybody in it, and not their own."""
     user_id = call.caller.user_id
     if user_id is None:
         raise errors.raw(500, "Internal server error")
-    if led_teams(call.store, user_id).isdisjoint(call.store.organizations):
+    if is_host(booking, user_id) or led_teams(call.store, user_id).isdisjoint(call.store.organizations):
         raise errors.bad_request(
             f"Booking with uid={booking.uid} is a seated booking which means you have to provide seatUid in the "
             "request body to specify which seat specifically you want to reschedule. First, fetch the booking using "
@@ -131,7 +131,7 @@ def _moved(call: Call, old: Booking, start: datetime, end: datetime, body: Wire)
         status=_status_after(call, old, start, body),
         attendees=attendees,
         guests=list(old.guests),
-        responses=dict(old.responses) | ({"rescheduledReason": reason} if reason else {}),
+        responses=_answers(old, body),
         metadata=dict(old.metadata),
         host_ids=list(old.host_ids),
         seats=_seats_with(store, old, attendees),
@@ -143,6 +143,15 @@ def _moved(call: Call, old: Booking, start: datetime, end: datetime, body: Wire)
         from_uid=old.uid,
         to_uid=None,
     )
+
+
+def _answers(old: Booking, body: Wire) -> Wire:
+    """The old answers with the new reason. Without one, naming who moves the booking drops the old reason."""
+    reason = body.get("reschedulingReason")
+    if reason:
+        return old.responses | {"rescheduledReason": reason}
+    drops = "rescheduledBy" in body
+    return {name: one for name, one in old.responses.items() if not (drops and name == "rescheduledReason")}
 
 
 def _status_after(call: Call, old: Booking, start: datetime, body: Wire) -> str:

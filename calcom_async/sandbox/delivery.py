@@ -61,10 +61,10 @@ def deliver(call: Call, trigger: str, payload: Mapping[str, Any], scope: dict[st
     """Send an event to every webhook that listens for it, beside the answer to the request that caused it.
 
     `scope` may name `user_id` (one or several hosts), `event_type_id` and `team_id`; the managed parent's, the
-    organisation's and the OAuth client's webhooks follow from these.
+    organisation's and the OAuth client's webhooks follow from these. What it names `root` stands beside the payload.
     """
     for webhook in matching(call.store, trigger, scope):
-        call.spawn(_send(call, dict(webhook), trigger, payload))
+        call.spawn(_send(call, dict(webhook), trigger, payload, scope.get("root")))
 
 
 # --- who wants to hear of it ----------------------------------------------------------------------------------------
@@ -116,13 +116,19 @@ def _clients(store: Store, user_id: int) -> Iterator[tuple[str, Any]]:
 # --- what they are sent ---------------------------------------------------------------------------------------------
 
 
-def render(webhook: Mapping[str, Any], trigger: str, payload: Mapping[str, Any], now: str) -> tuple[bytes, str]:
-    """Build the body of a delivery and its content type."""
+def render(
+    webhook: Mapping[str, Any],
+    trigger: str,
+    payload: Mapping[str, Any],
+    now: str,
+    root: Mapping[str, Any] | None = None,
+) -> tuple[bytes, str]:
+    """Build the body of a delivery and its content type; `root` stands beside the payload."""
     template = webhook.get("payloadTemplate")
     if trigger in FLAT:
         return msgspec.json.encode({"triggerEvent": trigger, **payload}), "application/json"
     if not template:
-        body = {"triggerEvent": trigger, "createdAt": now, "payload": payload}
+        body = {**(root or {}), "triggerEvent": trigger, "createdAt": now, "payload": payload}
         return msgspec.json.encode(body), "application/json"
     text = fill(template, {**payload, "triggerEvent": trigger, "createdAt": now})
     return text.encode(), "application/json" if _is_json(template) else "application/x-www-form-urlencoded"
@@ -171,10 +177,12 @@ def sign(body: bytes, secret: str | None) -> str:
 # --- how it goes ----------------------------------------------------------------------------------------------------
 
 
-async def _send(call: Call, webhook: dict[str, Any], trigger: str, payload: Mapping[str, Any]) -> None:
+async def _send(
+    call: Call, webhook: dict[str, Any], trigger: str, payload: Mapping[str, Any], root: Mapping[str, Any] | None
+) -> None:
     """Make the one attempt and record it; whatever goes wrong stays here."""
     url = webhook["subscriberUrl"]
-    body, content_type = render(webhook, trigger, payload, iso(call.clock.now()))
+    body, content_type = render(webhook, trigger, payload, iso(call.clock.now()), root)
     headers = {
         "Content-Type": content_type,
         "X-Cal-Signature-256": sign(body, webhook["secret"]),

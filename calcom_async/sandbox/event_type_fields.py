@@ -152,7 +152,11 @@ def _with_settings(default: Field, settings: dict[str, Field]) -> Field:
 def _split_name(given: Field) -> Field:
     texts = {key: given[key] for key in _SYSTEM_INPUTS["splitName"] if isinstance(given.get(key), str)}
     return {
-        **_system("splitName", "splitName", required=True),
+        "isDefault": True,
+        "type": "splitName",
+        "slug": "splitName",
+        "firstNamePlaceholder": "",
+        "lastNamePlaceholder": "",
         **texts,
         "lastNameRequired": bool(given.get("lastNameRequired")),
         "disableOnPrefill": bool(given.get("disableOnPrefill")),
@@ -227,6 +231,14 @@ def _require_a_contact(fields: list[Field], *, phone_will_do: bool) -> None:
 
 def _must_be_filled(fields: list[Field], slug: str) -> bool:
     return any(field["slug"] == slug and field["required"] and not field.get("hidden") for field in fields)
+
+
+def split_name(fields: Iterable[Field], name: str) -> Field | None:
+    """First and last name, where the fields ask for both; what follows the first word is the last name."""
+    if all(field.get("type") != "splitName" for field in fields):
+        return None
+    first, _, last = name.strip().partition(" ")
+    return {"firstName": first, "lastName": last.strip()}
 
 
 def visible_fields(fields: Iterable[Field]) -> list[Field]:

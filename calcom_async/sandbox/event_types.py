@@ -154,6 +154,8 @@ def _apply(store: Store, record: EventType, body: Mapping[str, Any], now: dateti
             record[name] = build(body[name])
     if "description" in body:
         record["description"] = body["description"] or ""
+    if body.get("emailSettings") is not None:
+        _apply_email_settings(record, body["emailSettings"])
     if "calVideoSettings" in body:
         record["calVideoSettings"] = video_settings(body["calVideoSettings"], record["id"], iso(now))
     _apply_lengths(record, body)
@@ -161,6 +163,13 @@ def _apply(store: Store, record: EventType, body: Mapping[str, Any], now: dateti
     for name in _ABSENT_WHEN_UNSET:
         if record.get(name, "") is None:
             del record[name]
+
+
+def _apply_email_settings(record: EventType, given: Mapping[str, Any]) -> None:
+    attendee, host = (bool(given.get(f"disableEmailsTo{who}")) for who in ("Attendees", "Hosts"))
+    record["emailSettings"] = {"disableEmailsToAttendees": attendee, "disableEmailsToHosts": host}
+    standard = {"disableStandardEmails": {"all": {"attendee": attendee, "host": host}}}
+    record["metadata"] = record["metadata"] | standard
 
 
 def _apply_lengths(record: EventType, body: Mapping[str, Any]) -> None:
@@ -352,10 +361,11 @@ def dynamic_view(users: Sequence[Mapping[str, Any]]) -> EventType:
     record: EventType = {"id": 0, "ownerId": 0, **deepcopy(_DEFAULTS)}
     record.update(lengthInMinutes=30, lengthInMinutesOptions=list(_DYNAMIC_LENGTHS), title="Group Meeting")
     record.update(slug="dynamic", metadata={"multipleDuration": list(_DYNAMIC_LENGTHS)})
+    record["description"] = "Join us for a meeting with multiple people"
+    record["locations"] = [{"type": "integration", "integration": "cal-video"}]
     names = "+".join(str(user["username"]) for user in users)
     return {
         **record,
-        "bookingFields": visible_fields(default_booking_fields()),
         "users": [_person(user) for user in users],
         "bookingUrl": f"{WEBSITE}/{names}/dynamic",
     }

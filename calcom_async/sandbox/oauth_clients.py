@@ -44,7 +44,7 @@ _SETTINGS = {
     "areCalendarEventsEnabled": "are_calendar_events_enabled",
 }
 """What can be set, the wire's names and ours."""
-_UNSET = {"are_emails_enabled": True, "are_default_event_types_enabled": False, "are_calendar_events_enabled": True}
+_UNSET = {"are_emails_enabled": False, "are_default_event_types_enabled": False, "are_calendar_events_enabled": True}
 
 # --- who may
 
@@ -52,6 +52,9 @@ _UNSET = {"are_emails_enabled": True, "are_default_event_types_enabled": False, 
 def own_organization(call: Call) -> int:
     """The organisation of who asks, which only a client's own credentials tell; keys here are all personal."""
     if call.caller.kind != "client":
+        organization = call.store.organizations.get(call.user["organization_id"] or 0)
+        if organization is not None and not organization["is_platform"]:
+            raise errors.forbidden("OrganizationRolesGuard - Organization is not a platform (SHP).")
         raise errors.unauthorized("GetOrgId decorator: Organization ID not found")
     organization_id: int = call.store.oauth_clients[call.caller.client_id or ""]["organization_id"]
     return organization_id

@@ -11,9 +11,10 @@ from calcom_async.sandbox import errors, memberships
 from calcom_async.sandbox.attributes import FILTERS, option_ids_of
 from calcom_async.sandbox.clock import iso
 from calcom_async.sandbox.guards import guarded_organization
-from calcom_async.sandbox.handlers.me import LOCALES, WEEK_DAYS, metadata
+from calcom_async.sandbox.handlers.me import WEEK_DAYS, metadata
 from calcom_async.sandbox.routes import Call
 from calcom_async.sandbox.rules import (
+    LOCALES,
     boolean,
     canonical_zone,
     check,

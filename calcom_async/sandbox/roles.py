@@ -152,8 +152,9 @@ def new_role(store: Store, owner_id: int, body: Mapping[str, Any], now: datetime
 
 
 def change_role(role: Role, body: Mapping[str, Any], now: datetime) -> None:
+    """Change a role. The server accepts a description and does not store it."""
     check_permissions(body.get("permissions") or ())
-    role |= {name: body[name] for name in ("name", "color", "description") if body.get(name) is not None}
+    role |= {name: body[name] for name in ("name", "color") if body.get(name) is not None}
     role["updated_at"] = iso(now)
     if body.get("permissions") is not None:
         set_permissions(role, body["permissions"])

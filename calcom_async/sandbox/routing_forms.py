@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from calcom_async.sandbox import errors
 from calcom_async.sandbox.clock import iso
@@ -125,6 +126,20 @@ def _holds(rule: Rule, response: Mapping[str, Any]) -> bool:
         case "like":
             return any(text in given for text in wanted)
     return False
+
+
+def by_identifier(form: RoutingForm, response: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers as they were given, by the identifier of their question."""
+    return {_name(one): response[one["id"]]["value"] for one in form["fields"] if one["id"] in response}
+
+
+def with_answers(form: RoutingForm, response: Mapping[str, Any], action: Mapping[str, Any]) -> str:
+    """What an action says; an external URL gets the answers appended."""
+    value = str(action["value"])
+    if action["type"] != "externalRedirectUrl":
+        return value
+    told = {**by_identifier(form, response), "form": form["id"], "cal.action": action["type"]}
+    return f"{value}?{urlencode(told, doseq=True)}"
 
 
 def event_type_of(store: Store, action: Mapping[str, Any]) -> dict[str, Any]:

@@ -179,6 +179,14 @@ time_zone: Rule = Rule(
     lambda v: isinstance(v, str) and canonical_zone(v) is not None,
 )
 
+#: Languages of users and of attendees.
+LOCALES = (
+    "ar", "ca", "de", "es", "eu", "he", "id", "ja", "lv", "pl", "ro", "sr", "th", "vi", "az", "cs", "el", "es-419",
+    "fi", "hr", "it", "km", "nl", "pt", "ru", "sv", "tr", "zh-CN", "bg", "da", "en", "et", "fr", "hu", "iw", "ko",
+    "no", "pt-BR", "sk", "ta", "uk", "zh-TW", "bn",
+)  # fmt: skip
+locale: Rule = one_of(LOCALES)
+
 # --- addresses
 
 _EMAIL = re.compile(r"[^@\s<>()\[\],;:\\\"]+@(?:[\w-]+\.)+[A-Za-z]{2,}")

@@ -53,8 +53,10 @@ def team_view(team: Mapping[str, Any]) -> dict[str, Any]:
 
 def new_team(store: Store, body: Mapping[str, Any], *, creator_id: int, parent_id: int | None = None) -> Team:
     """Make a team from a create body and keep it; its creator becomes the owner."""
-    _check_name(store, body["name"], creator_id)
     slug = body.get("slug") or slugify(body["name"])
+    if parent_id is not None:
+        _check_slug(store, slug, parent_id)
+    _check_name(store, body["name"], creator_id)
     _check_slug(store, slug, parent_id)
     team: Team = {"id": _free_id(store), **_DEFAULTS, "parent_id": parent_id, "slug": slug}
     team.update(_settings(body))

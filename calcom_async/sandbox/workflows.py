@@ -68,21 +68,26 @@ def _kind(name: str, label: str, noun: str, *, ids: Rule, triggers: tuple[str, .
     activation = Form(Field(everywhere, boolean), Field(somewhere, each(ids), array, optional=True))
     trigger = Form(
         Field("type", one_of(triggers, name="isIn")),
-        Field("offset", object_, nested=_OFFSET, when=lambda target: target.get("type") in _TIMED),
+        # Without an offset the trigger is accepted, and nothing is known of what becomes of it.
+        Field("offset", object_, nested=_OFFSET, optional=True, when=lambda target: target.get("type") in _TIMED),
     )
-    create = Form(
-        Field("name", string),
-        Field("activation", object_, nested=activation),
-        Field("trigger", object_, nested=trigger),
-        Field("steps", min_size(1), array, nested=_step_form(actions)),
-    )
-    return Kind(name, label, everywhere, somewhere, create, create.partial())
+
+    def form(*, kept: bool) -> Form:
+        return Form(
+            Field("name", string),
+            Field("activation", object_, nested=activation),
+            Field("trigger", object_, nested=trigger),
+            Field("steps", min_size(1), array, nested=_step_form(actions, kept=kept)),
+        )
+
+    return Kind(name, label, everywhere, somewhere, form(kept=False), form(kept=True).partial())
 
 
-def _step_form(actions: tuple[str, ...]) -> Form:
+def _step_form(actions: tuple[str, ...], *, kept: bool) -> Form:
+    """The form of a step; in an update each one has to name the step that it was."""
     message = Form(Field("subject", string), Field("html", string, optional=True), Field("text", string, optional=True))
     return Form(
-        Field("id", number, optional=True),
+        Field("id", number, optional=not kept),
         Field("action", one_of(actions, name="isIn")),
         Field("stepNumber", number),
         Field("recipient", one_of(_RECIPIENTS, name="isIn")),

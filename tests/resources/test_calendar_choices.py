@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from witness import ANA, Asked, at, last
+from witness import ANA, Asked, at, book, last
 
 from calcom_async import BadRequestError, NotFoundError
 from calcom_async.models import (
@@ -78,7 +78,9 @@ async def test_set_destination(cal, calcom_sandbox):
 
 
 async def test_events_of_a_calendar(cal, calcom_sandbox):
-    """An event is read and changed by the uid of a booking's reference."""
+    """An event is read and changed by the uid of a booking's reference; another uid is unknown."""
+    booked = calcom_sandbox.store.bookings[(await book(cal)).uid]
+    booked.references += [{"type": "google_calendar", "eventUid": uid} for uid in ("abc/1", "abc")]
     event = await cal.calendars.event("google", "abc/1")
     assert isinstance(event, CalendarEvent)
     assert (event.id, event.source, event.start.time.tzinfo is not None) == ("abc/1", "google", True)
@@ -101,5 +103,7 @@ async def test_events_of_a_calendar(cal, calcom_sandbox):
         None,
     )
     assert changed.start.time == at(9)
+    with pytest.raises(NotFoundError):
+        await cal.calendars.event("google", "other")
     with pytest.raises(BadRequestError, match="Google"):
         await cal.calendars.event("apple", "abc")

@@ -112,7 +112,10 @@ async def test_every_way_to_show_slots(forms, calcom_sandbox, intro):
 
 @pytest.mark.parametrize(
     ("topic", "message", "url"),
-    [("press", None, "https://press.sandbox.test"), ("else", "Write to help@sandbox.test", None)],
+    [
+        ("press", None, "https://press.sandbox.test?topic=press&form=sandbox-form&cal.action=externalRedirectUrl"),
+        ("else", "Write to help@sandbox.test", None),
+    ],
 )
 async def test_answers_that_lead_elsewhere(forms, all_forms, topic, message, url):
     """Another site or a message is in its own field, and there are no slots; an organisation's admin may answer too."""

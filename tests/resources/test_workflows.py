@@ -111,13 +111,20 @@ async def test_each_kind_is_unknown_to_the_other(workflows):
 
 
 async def test_steps_are_replaced_but_for_the_ids_given(workflows):
-    """A step that brings its id keeps it, a new one gets one, and what is not in the list is gone."""
+    """A step that brings its id keeps it, and what is not in the list is gone; a step without an id is refused."""
     made = await workflows.create(remind(mail(1), mail(2)))
     kept = mail(1, id=made.steps[1].id, sender="New")
-    changed = await workflows.update(made.id, UpdateWorkflow(steps=[kept, mail(2)]))
-    assert changed.steps[0].id == made.steps[1].id
-    assert changed.steps[0].sender == "New"
-    assert changed.steps[1].id not in {step.id for step in made.steps}
+    changed = await workflows.update(made.id, UpdateWorkflow(steps=[kept]))
+    assert [(step.id, step.sender) for step in changed.steps] == [(made.steps[1].id, "New")]
+    with pytest.raises(BadRequestError) as caught:
+        await workflows.update(made.id, UpdateWorkflow(steps=[kept, mail(2)]))
+    assert list(caught.value.fields) == ["steps.1.id"]
+
+
+async def test_a_trigger_needs_no_offset(workflows):
+    """A workflow before an event may leave out how long before."""
+    made = await workflows.create(remind(trigger=WorkflowTrigger(type="beforeEvent")))
+    assert made.trigger == WorkflowTrigger(type="beforeEvent")
 
 
 async def test_addresses_of_their_own_are_verified_ones(cal, workflows):
@@ -136,12 +143,11 @@ async def test_addresses_of_their_own_are_verified_ones(cal, workflows):
     ("fields", "wrong"),
     [
         ({"trigger": SUBMITTED}, "trigger.type"),
-        ({"trigger": WorkflowTrigger(type="beforeEvent")}, "trigger.offset"),
         ({"activation": WorkflowActivation()}, "activation.isActiveOnAllEventTypes"),
     ],
 )
 async def test_what_the_server_refuses_is_named(workflows, fields, wrong):
-    """A trigger of the other kind, a missing offset and an activation of nothing are told by field."""
+    """A trigger of the other kind and an activation of nothing are told by field."""
     with pytest.raises(BadRequestError) as caught:
         await workflows.create(remind(**fields))
     assert wrong in caught.value.fields

@@ -138,10 +138,12 @@ def test_seated_bookings_want_a_seat_uid(desk):
 
 
 def test_an_organizations_admin_moves_everybody(desk):
-    """Without a seat uid the owner of the organization moves the whole seated booking, with new seat uids."""
-    event_type = desk.event_type(seats=SEATS)
-    first = desk.book(at(10), event_type)
-    desk.book(at(10), event_type, attendee=ada(email="b@x.test"))
+    """Without a seat uid the owner of the organization moves the whole seated booking of others, with new seat uids."""
+    own = desk.book(at(10), desk.event_type(seats=SEATS))["uid"]
+    assert desk.move(own, at(15), by=desk.ana).message.startswith(f"Booking with uid={own} is a seated booking which")
+    event_type = desk.team_event_type("collective", BO, seats=SEATS)
+    first = desk.book(at(16), event_type)
+    desk.book(at(16), event_type, attendee=ada(email="b@x.test"))
     moved = desk.move(first["uid"], at(15), by=desk.ana).data
     assert [one["email"] for one in moved["attendees"]] == ["ada@visitors.test", "b@x.test"]
     assert first["seatUid"] not in {one["seatUid"] for one in moved["attendees"]}
@@ -207,6 +209,45 @@ def test_a_series_is_cancelled_whole_or_from_one_on(desk):
     whole = desk.cancel(made[0]["recurringBookingUid"]).data
     assert {one["status"] for one in whole} == {"cancelled"}
     assert desk.triggers() == ["BOOKING_CREATED"] * 3 + ["BOOKING_CANCELLED"] * 2
+
+
+def test_a_series_with_a_moved_occurrence_counts_as_cancelled(desk):
+    """After a move the series uid is refused while occurrences are accepted; an occurrence and the later ones go."""
+    made = desk.book(at(10), desk.event_type(recurrence=WEEKLY))
+    desk.move(made[0]["uid"], at(15))
+    series = made[0]["recurringBookingUid"]
+    refused = desk.cancel(series)
+    assert refused.message.startswith(f"Can't cancel booking with uid={made[0]['uid']} because it has been cancelled")
+    rest = desk.cancel(made[1]["uid"], cancelSubsequentBookings=True).data
+    assert [one["status"] for one in rest] == ["cancelled", "accepted", "cancelled", "cancelled"]
+
+
+def test_the_reason_of_an_earlier_move(desk):
+    """Who moves a booking without a reason keeps the old one, unless the body names who moves it."""
+    uid = desk.move(desk.book(at(10))["uid"], at(11), reschedulingReason="late").data["uid"]
+    moved = desk.move(uid, at(14)).data
+    assert moved["bookingFieldsResponses"]["rescheduledReason"] == "late"
+    named = desk.move(moved["uid"], at(15), rescheduledBy="ada@visitors.test").data
+    assert "rescheduledReason" not in named["bookingFieldsResponses"]
+
+
+@pytest.mark.parametrize("verb", ["move", "cancel"])
+def test_webhooks_hear_little_of_a_seat_that_goes(desk, verb):
+    """A moved seat comes with the uid of the booking that it left, a cancelled one without its own id."""
+    desk.listen()
+    event_type = desk.event_type(seats=SEATS)
+    made = desk.book(at(10), event_type)
+    desk.book(at(10), event_type, attendee=ada(email="b@x.test"))
+    if verb == "move":
+        moved = desk.move(made["uid"], at(15), seatUid=made["seatUid"]).data
+        expected = {"rescheduleUid": made["uid"], "attendeeSeatId": moved["seatUid"]}
+    else:
+        desk.cancel(made["uid"], seatUid=made["seatUid"])
+        expected = {"iCalUID": desk.record(made["uid"]).ics_uid}
+    _, payload = desk.heard()[-1]
+    told = ("rescheduleId", "rescheduleUid", "rescheduleStartTime", "rescheduleEndTime", "attendeeSeatId", "iCalUID")
+    assert {name: payload[name] for name in told if name in payload} == expected
+    assert [one["email"] for one in payload["attendees"]] == ["ada@visitors.test"]
 
 
 def test_subsequent_bookings_need_an_occurrence(desk):

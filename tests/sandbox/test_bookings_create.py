@@ -50,6 +50,50 @@ def test_zones_are_matched_in_any_case_and_kept_as_sent(desk):
     assert desk.book(at(10), attendee=ada(timeZone="europe/lisbon"))["attendees"][0]["timeZone"] == "europe/lisbon"
 
 
+@pytest.mark.parametrize("language", ["xx", "", "EN", 7])
+def test_languages_are_of_the_servers_list(desk, language):
+    """An attendee's language is one that the server knows."""
+    refused = desk.ask(at(10), attendee=ada(language=language))
+    assert refused.status == 400
+    assert refused.message.startswith(
+        "attendee property is wrong, language property is wrong,language must be one of the following values: ar, ca, "
+    )
+    assert desk.book(at(10), attendee=ada(language="pt-BR"))["attendees"][0]["language"] == "pt-BR"
+
+
+def test_names_in_two_parts(desk):
+    """A splitName field needs two words, and has its answer in two parts; webhooks hear of them too."""
+    field = {"type": "splitName", "firstNameLabel": "First", "lastNameLabel": "Last", "lastNameRequired": True}
+    made = desk.ana.as_user("ana")
+    made.version = "2024-06-14"
+    body = {"title": "Split", "slug": "split", "lengthInMinutes": 30, "bookingFields": [field]}
+    event_type = made.post("/v2/event-types", body).data
+    assert event_type["bookingFields"][0] == field | {
+        "isDefault": True,
+        "slug": "splitName",
+        "firstNamePlaceholder": "",
+        "lastNamePlaceholder": "",
+        "disableOnPrefill": False,
+    }
+    desk.listen()
+    refused = desk.ask(at(10), event_type["id"], attendee=ada(name="Ada"))
+    assert refused.refusal == (400, "responses - {name}error_required_field, ")
+    booked = desk.book(at(10), event_type["id"], attendee=ada(name="Ada de Visitor"))
+    assert booked["bookingFieldsResponses"]["name"] == {"firstName": "Ada", "lastName": "de Visitor"}
+    assert booked["attendees"][0]["name"] == "Ada de Visitor"
+    _, payload = desk.heard()[-1]
+    assert (payload["attendees"][0]["firstName"], payload["attendees"][0]["lastName"]) == ("Ada", "de Visitor")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"), [("https://meet.test/1", "link"), ("+351912345678", "phone"), ("at the pier", "somewhereElse")]
+)
+def test_locations_as_text(desk, text, kind):
+    """A location that is a text is filed with the text itself."""
+    made = desk.book(at(10), location=text)
+    assert made["bookingFieldsResponses"]["location"] == {"value": kind, "optionValue": text}
+
+
 def test_event_types_are_named_by_slug_too(desk):
     """Slug and username, or slug and team, name an event type as well as its id."""
     by_user = desk.book(at(10), eventTypeId=None, eventTypeSlug="sixty", username="ana")

@@ -179,8 +179,16 @@ def test_webhook_payloads_have_the_fields_of_recorded_ones(desk, shared, number,
     story(desk)
     trigger, payload = desk.heard()[-1]
     assert number.endswith(trigger)
-    # The recorded app spoke of apps' status on a reschedule; its iCalUID was on all but that.
-    assert set(payload) ^ set(delivery["json"]["payload"]) <= {"metadata", "iCalUID"}
+    assert payload["organizationId"] == 1, "the recorded host was in no organization"
+    assert set(payload) ^ set(delivery["json"]["payload"]) <= {"metadata", "organizationId"}
+
+
+def test_webhooks_hear_of_the_recurrence(desk):
+    """Deliveries of a series hold its rule, with the number of its frequency."""
+    desk.listen()
+    weekly = {"interval": 2, "occurrences": 3, "frequency": "weekly"}
+    desk.book(at(10), desk.event_type(recurrence=weekly))
+    assert [payload["recurringEvent"] for _, payload in desk.heard()] == [{"freq": 2, "count": 3, "interval": 2}] * 3
 
 
 def test_the_old_version_answers_ten_upcoming_in_its_own_shape(desk):

@@ -101,6 +101,8 @@ def test_refusals_of_busy_times(api):
     [feed] = accounts(api)
     assert api.get(load(feed, timeZone="")).refusal == (400, "Either timeZone or loggedInUsersTz must be provided")
     assert api.get(load(feed, timeZone="", loggedInUsersTz="Europe/Rome")).status == 200
+    gone = {"urls": ["https://feeds.invalid/a.ics"]}
+    assert api.post("/v2/calendars/ics-feed/save", gone).refusal == (400, "Could not add ICS feeds")
     assert api.get(load(feed, timeZone="Mars")).refusal == (400, "timeZone must be a valid IANA time-zone")
     assert api.as_user("bo").get(load(feed)).refusal == (401, "These credentials do not belong to you")
     flat = BUSY + urlencode(RANGE | {"credentialId": 1, "externalId": "x"})

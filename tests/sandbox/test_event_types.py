@@ -423,4 +423,6 @@ def test_several_names_make_one_event_type(api):
     [dynamic] = api.get(f"{EVENT_TYPES}?usernames=ana,bo").data
     assert (dynamic["id"], dynamic["slug"], dynamic["lengthInMinutes"]) == (0, "dynamic", 30)
     assert [user["username"] for user in dynamic["users"]] == ["ana", "bo"]
+    assert dynamic["locations"] == [{"type": "integration", "integration": "cal-video"}]
+    assert (bool(dynamic["description"]), dynamic["bookingFields"]) == (True, [])
     assert api.get(f"{EVENT_TYPES}?usernames=nobody").data == []

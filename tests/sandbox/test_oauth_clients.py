@@ -33,6 +33,25 @@ def platform(api: Api, method: str, path: str, body: Any = None, **more: str) ->
     return Answer(reply.status, reply.json, dict(reply.headers))
 
 
+def test_managed_users_belong_to_the_organisation(api):
+    """A managed user's profile names the client's organisation; an address that is none is refused."""
+    made = platform(api, "POST", USERS, ADA).data
+    own = Api(api.sandbox, key=made["accessToken"]).get("/v2/me").data
+    assert (
+        own["organizationId"]
+        == own["organization"]["id"]
+        == api.sandbox.store.oauth_clients["sandbox-client"]["organization_id"]
+    )
+    assert platform(api, "POST", USERS, ADA | {"email": "x"}).refusal == (400, "Invalid email x")
+
+
+def test_mails_of_a_client_are_off_by_default(api):
+    """A client that says nothing of mails sends none."""
+    made = platform(api, "POST", CLIENTS, SECOND).data
+    [shown] = [one for one in platform(api, "GET", CLIENTS).data if one["id"] == made["clientId"]]
+    assert (shown["areEmailsEnabled"], shown["areCalendarEventsEnabled"]) == (False, True)
+
+
 # --- shapes
 
 
@@ -85,6 +104,8 @@ def test_a_personal_key_has_no_organisation(api, shared):
     words = recorded(shared, f"{ORGANISATIONS}/oauth_clients_list_401_personal_key")["error"]["message"]
     assert api.get(CLIENTS).refusal == (401, words)
     assert api.post(CLIENTS, SECOND).refusal == (401, words)
+    api.sandbox.store.organizations[1]["is_platform"] = False
+    assert api.get(CLIENTS).refusal == (403, "OrganizationRolesGuard - Organization is not a platform (SHP).")
 
 
 def test_members_may_read_and_admins_may_write(api):

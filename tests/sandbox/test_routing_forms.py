@@ -131,6 +131,36 @@ def test_forms_of_ones_own_making(api):
     assert api.post(path, {"size": "tiny"}).status == 404
 
 
+def test_answers_go_along_to_another_site(api):
+    """An external URL comes with the answers, the form and the action appended."""
+    about = {"name": "Own", "team_id": 3, "user_id": 1, "fields": [field("topic", "Topic")]}
+    away = leads("a", "externalRedirectUrl", "https://else.test/go")
+    form = new_form(api.sandbox.store, api.sandbox.clock.now(), **about, routes=[away], form_id="f")
+    path = f"/v2/organizations/1/teams/3/routing-forms/{form['id']}/responses{DAY}"
+    assert api.post(path, {"topic": "a & b"}).data == {
+        "routingExternalRedirectUrl": "https://else.test/go?topic=a+%26+b&form=f&cal.action=externalRedirectUrl"
+    }
+
+
+def test_webhooks_hear_of_responses(api):
+    """FORM_SUBMITTED holds the answers in its payload, and once more at the root of the body."""
+    webhook = {"subscriberUrl": "https://hooks.test/", "triggers": ["FORM_SUBMITTED"], "active": True}
+    api.post("/v2/organizations/1/webhooks", webhook)
+    about = {"name": "Own", "team_id": 3, "user_id": 1, "fields": [field("topic", "Topic")]}
+    told = leads("a", "customPageMessage", "thanks")
+    new_form(api.sandbox.store, api.sandbox.clock.now(), **about, routes=[told], form_id="f")
+    api.post(f"/v2/organizations/1/teams/3/routing-forms/f/responses{DAY}", {"topic": "tea"})
+    api.sandbox.settle()
+    [sent] = api.sandbox.deliveries
+    assert (sent.json["triggerEvent"], sent.json["topic"]) == ("FORM_SUBMITTED", "tea")
+    assert sent.json["payload"] == {
+        "formId": "f",
+        "formName": "Own",
+        "teamId": 3,
+        "responses": {"topic": {"value": "tea", "response": "tea"}},
+    }
+
+
 def test_calculating_works_for_anybody(api, shared):
     """Without credentials the answer has the recorded keys, and nothing is kept."""
     intro(api)

@@ -285,6 +285,17 @@ def test_slots_are_found_by_id_slug_team_and_usernames(api: Api) -> None:
     assert together == ["2030-03-06T14:00:00.000Z", "2030-03-06T15:30:00.000Z"]
 
 
+def test_teams_of_an_organization_are_found_within_it(api: Api) -> None:
+    """The slug of a team counts inside the organization that is named; without one, outside of all."""
+    made = {"title": "T", "slug": "t", "lengthInMinutes": 60, "schedulingType": "collective", "hosts": [{"userId": 2}]}
+    api.post("/v2/organizations/1/teams/2/event-types", made)
+    named = {"eventTypeSlug": "t", "teamSlug": "sales"}
+    assert starts(api, **named, organizationSlug="sandbox-org")
+    assert slots(api, **named).refusal == (404, "Team with slug sales not found")
+    api.sandbox.store.teams[2]["parent_id"] = None
+    assert starts(api, **named)
+
+
 def test_slots_are_written_in_the_zone_that_is_asked_for(api: Api) -> None:
     """With `timeZone` keys and offsets are its own, and `format=range` adds ends; UTC keeps its Z."""
     made = event_type(api)

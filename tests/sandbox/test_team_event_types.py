@@ -29,6 +29,13 @@ def team_body(kind: str = "roundRobin", **more: Any) -> dict[str, Any]:
     return body(schedulingType=kind, hosts=[{"userId": BO}, {"userId": CY, "priority": "high"}], **more)
 
 
+def test_mails_that_are_left_out(api):
+    """One setting of e-mails brings the other along, and both stand in the metadata too."""
+    made = api.post(SALES, team_body(emailSettings={"disableEmailsToAttendees": True})).data
+    assert made["emailSettings"] == {"disableEmailsToAttendees": True, "disableEmailsToHosts": False}
+    assert made["metadata"]["disableStandardEmails"] == {"all": {"attendee": True, "host": False}}
+
+
 @pytest.mark.parametrize("path", [SALES, "/v2/teams/2/event-types"])
 def test_team_event_types_have_the_fields_of_real_ones(api, shared, path):
     """Both places answer what a real server answers, and today's newer settings besides."""

@@ -67,6 +67,7 @@ def test_names_and_slugs_of_teams_clash(api):
     assert api.post(TEAMS, team).status == 201
     assert api.post(TEAMS, team).refusal == (400, "You already have created a team with name=Mine")
     assert api.as_user("bo").post(TEAMS, team).status == 409
+    assert api.post("/v2/organizations/1/teams", {"name": "Sales"}).status == 409, "in an organization the slug counts"
     assert api.as_user("bo").post(TEAMS, team | {"slug": "free"}).status == 201
     assert api.post(TEAMS, {"name": "Other", "timeFormat": 12}).status == 400
     assert api.post(TEAMS, {"name": "Other", "timeFormat": "12"}).status == 500

@@ -469,12 +469,14 @@ def test_keys():
         body(payload=BOOKING | {"uid": "bK2"}),
         body(payload=BOOKING | {"attendeeSeatId": "s1"}),
         body(payload=BOOKING | {"attendeeSeatId": "s2"}),
+        body(payload=BOOKING | {"seatsPerTimeSlot": 3}),
+        body(payload=BOOKING | {"seatsPerTimeSlot": 3, "attendees": [IDA]}),
         body("BOOKING_NO_SHOW_UPDATED", SAMPLES["BOOKING_NO_SHOW_UPDATED"][1]),
         body("OOO_CREATED", {"oooEntry": {"id": 1}}),
         body("OOO_CREATED", {"oooEntry": {"id": 2}}),
         body("NEW", []),
     ]
-    assert parse(others[5]).uid == "bK1", "also where the field has another name"
+    assert parse(others[7]).uid == "bK1", "also where the field has another name"
     keys = [parse(one).key for one in others]
     assert len({key, *keys}) == len(others) + 1
     assert None not in keys

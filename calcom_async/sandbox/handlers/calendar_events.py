@@ -1,4 +1,7 @@
-"""Operations: events in a connected Google calendar. A sandbox has none, so the answers are shapes only."""
+"""Operations: events in a connected Google calendar, found by the references of bookings.
+
+A sandbox has no such calendar, so the answers are shapes only; put a reference into `Booking.references` to have one.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +37,16 @@ def update_calendar_event(call: Call) -> object:
 def _event(call: Call) -> dict[str, Any]:
     if call.path["calendar"] != "google":
         raise errors.bad_request("Calendar event operations are only available for Google Calendar")
+    uid = call.path["eventUid"]
+    references = (one for booking in call.store.bookings.values() for one in booking.references)
+    if all(one.get("eventUid") != uid for one in references):
+        raise errors.not_found("Booking reference not found")
     noon = call.clock.now().replace(hour=12, minute=0, second=0, microsecond=0)
     owner = {"email": call.user["email"], "name": call.user["name"]}
     return {
         "start": _moment(call, noon),
         "end": _moment(call, noon + timedelta(minutes=30)),
-        "id": call.path["eventUid"],
+        "id": uid,
         "title": "A meeting",
         "description": None,
         "locations": [{"type": "video", "url": "https://video.sandbox.test/room", "label": None}],

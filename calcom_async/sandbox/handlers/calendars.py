@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from calcom_async.sandbox import errors
@@ -186,6 +186,9 @@ _FEED = Form(
 @route("POST", "/v2/calendars/ics-feed/save", status=201)
 def save_feed(call: Call) -> object:
     given = _FEED.read(call.body)
+    # Nothing is fetched from the world outside; `.invalid` is reserved for hosts that do not exist.
+    if any((urlsplit(one).hostname or "").endswith(".invalid") for one in given["urls"]):
+        raise errors.bad_request("Could not add ICS feeds")
     account = connect(call.store, call.user["id"], ICS, given["urls"], read_only=given["readOnly"])
     return credential_view(account, call.user["id"])
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from calcom_async.sandbox.routes import Call, route
-from calcom_async.sandbox.rules import Rule, canonical_zone, check, integer, number, one_of, string, time_zone, url
+from calcom_async.sandbox.rules import (
+    Rule,
+    canonical_zone,
+    check,
+    integer,
+    locale,
+    number,
+    one_of,
+    string,
+    time_zone,
+    url,
+)
 from calcom_async.sandbox.validation import Field, Form
 
-LOCALES = (
-    "ar", "ca", "de", "es", "eu", "he", "id", "ja", "lv", "pl", "ro", "sr", "th", "vi", "az", "cs", "el", "es-419",
-    "fi", "hr", "it", "km", "nl", "pt", "ru", "sv", "tr", "zh-CN", "bg", "da", "en", "et", "fr", "hu", "iw", "ko",
-    "no", "pt-BR", "sk", "ta", "uk", "zh-TW", "bn",
-)  # fmt: skip
 WEEK_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -41,7 +47,7 @@ PROFILE = Form(
     Field("defaultScheduleId", integer, number, optional=True),
     Field("weekStart", one_of(WEEK_DAYS, name="isIn"), optional=True),
     Field("timeZone", time_zone, optional=True),
-    Field("locale", one_of(LOCALES), optional=True),
+    Field("locale", locale, optional=True),
     Field("avatarUrl", url, optional=True),
     Field("bio", string, optional=True),
     Field("metadata", metadata, optional=True),

@@ -24,7 +24,7 @@ from calcom_async.sandbox.oauth_clients import (
     username_of,
 )
 from calcom_async.sandbox.routes import Call, route
-from calcom_async.sandbox.rules import array, boolean, check, each, maximum, minimum, number, string
+from calcom_async.sandbox.rules import array, boolean, check, each, is_email, maximum, minimum, number, string
 from calcom_async.sandbox.seed import new_user
 from calcom_async.sandbox.tokens import keep_tokens
 from calcom_async.sandbox.validation import Field, Form, to_int, to_list
@@ -131,6 +131,8 @@ def list_managed_users(call: Call) -> object:
 def create_managed_user(call: Call) -> object:
     client = _client(call)
     given = _NEW_USER.read(call.body)
+    if not is_email(given["email"]):
+        raise errors.bad_request(f"Invalid email {given['email']}")
     email = stored_email(given["email"], client["id"])
     _check_new(call, email)
     user = _made(call, client, given, email)
@@ -180,7 +182,7 @@ def _made(call: Call, client: Client, given: dict[str, Any], email: str) -> User
     """A new user; without a time zone there is no schedule."""
     store, now, zone = call.store, call.clock.now(), given.get("timeZone")
     made = new_user(store, store.next_id("user"), username_of(email), given["name"], zone or "Europe/London")
-    made.update(email=email, created_date=now, locale=None)
+    made.update(email=email, created_date=now, locale=None, organization_id=client["organization_id"])
     change_profile(made, {name: value for name, value in given.items() if name != "email"})
     if zone is None:
         del store.schedules[made["default_schedule_id"]]

@@ -13,8 +13,10 @@ from calcom_async.sandbox.guards import TeamRole, guarded_organization, guarded_
 from calcom_async.sandbox.handlers.slots import get_slots
 from calcom_async.sandbox.routes import Call, route
 from calcom_async.sandbox.routing_forms import (
+    Response,
     RoutingForm,
     answered,
+    by_identifier,
     destination,
     event_type_of,
     find_form,
@@ -22,6 +24,7 @@ from calcom_async.sandbox.routing_forms import (
     keep_response,
     response_view,
     responses_of,
+    with_answers,
 )
 from calcom_async.sandbox.rules import array, boolean, date_string, each, number, one_of, string, time_zone
 from calcom_async.sandbox.validation import Field, Form, take_and_skip, to_bool, to_int, to_ints
@@ -139,15 +142,28 @@ def create_response(call: Call) -> object:
     response = answered(form, call.body)
     action = destination(form, response)
     if (name := _ELSEWHERE.get(action["type"])) is not None:
-        keep_response(call.store, form, response, call.clock.now())
-        return {name: action["value"]}
+        _keep(call, form, response)
+        return {name: with_answers(form, response, action)}
     outcome = _slots(call, action, query)
     # A queued response waits for a booking; the sandbox books without asking, so it never becomes one.
     if query.get("queueResponse"):
         known: dict[str, Any] = {"queuedResponseId": call.store.uuid()}
     else:
-        known = {"responseId": keep_response(call.store, form, response, call.clock.now())["id"]}
+        known = {"responseId": _keep(call, form, response)["id"]}
     return {"routing": {**known, "teamMemberIds": [], "skipContactOwner": False}, **outcome}
+
+
+def _keep(call: Call, form: RoutingForm, response: Mapping[str, Any]) -> Response:
+    """Keep a response and tell webhooks of it; they get the answers twice."""
+    answers = by_identifier(form, response)
+    payload = {
+        "formId": form["id"],
+        "formName": form["name"],
+        "teamId": form["teamId"],
+        "responses": {name: {"value": value, "response": value} for name, value in answers.items()},
+    }
+    call.emit("FORM_SUBMITTED", payload, user_id=form["userId"], team_id=form["teamId"], root=answers)
+    return keep_response(call.store, form, response, call.clock.now())
 
 
 def _check_order(query: Mapping[str, Any]) -> None:

@@ -142,10 +142,10 @@ def _of_user(store: Store, username: str, slug: str) -> Wire | None:
 
 
 def _of_team(store: Store, team_slug: str, organization_slug: str | None, slug: str) -> Wire | None:
-    teams = [one for one in store.teams.values() if one["slug"] == team_slug]
+    inside: set[int | None] = {None}
     if organization_slug is not None:
         inside = {one["id"] for one in store.organizations.values() if one["slug"] == organization_slug}
-        teams = [one for one in teams if one["parent_id"] in inside]
+    teams = [one for one in store.teams.values() if one["slug"] == team_slug and one["parent_id"] in inside]
     if not teams:
         raise errors.not_found(f"Team with slug {team_slug} not found")
     team_id = teams[0]["id"]
