@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import os
 from collections.abc import Iterator
@@ -37,6 +38,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if "shared" not in getattr(item, "fixturenames", ())]
         config.stash[DESELECTED] = len(needing)
         config.hook.pytest_deselected(items=needing)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave out what was imported, which stays: many tests collect garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -1,4 +1,4 @@
-"""How long a test waits before it fails, and ports that no other program uses."""
+"""How long a test waits before it fails, which tests take long, and ports that no other program uses."""
 
 from __future__ import annotations
 
@@ -6,9 +6,18 @@ import random
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import Any
+
+import pytest
 
 PATIENCE = 300.0
 """Seconds after which a test that waits fails: long enough for any machine, since it only ends what hangs."""
+
+
+def slow(*values: Any) -> list[Any]:
+    """Parameters that are left to CI."""
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
+
 
 STATIC_PORTS = range(20_000, 32_000)
 """Below the ports that Linux gives to outgoing connections, so that none of those takes a port that was free."""

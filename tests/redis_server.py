@@ -158,3 +158,5 @@ async def heard() -> None:
 needs_redis = pytest.mark.skipif(not is_available(), reason=MISSING)
 LIMITERS = [pytest.param(TokenBucket, id="local"), pytest.param(InRedis, id="redis", marks=needs_redis)]
 either = pytest.mark.parametrize("new", LIMITERS)
+SIMULATED_IN_REDIS = [needs_redis, pytest.mark.slow]
+"""For tests of minutes of traffic, which are tens of thousands of calls of Redis."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from redis_server import InRedis, either, needs_redis
+from redis_server import SIMULATED_IN_REDIS, InRedis
 from virtual_time import run
 
 from calcom_async.errors import RateLimit
@@ -155,13 +155,16 @@ def most_refusals_in_a_block(tally: Tally) -> int:
     return max(Counter(tally.blocks).values(), default=0)
 
 
+EITHER = pytest.mark.parametrize(
+    "new", [pytest.param(TokenBucket, id="local"), pytest.param(InRedis, id="redis", marks=SIMULATED_IN_REDIS)]
+)
 EVERYWHERE = pytest.mark.parametrize(
     ("new", "latency"),
     [
         pytest.param(TokenBucket, QUICK, id="quick"),
         pytest.param(TokenBucket, USUAL, id="usual"),
         pytest.param(TokenBucket, SLOW, id="slow"),
-        pytest.param(InRedis, USUAL, id="redis", marks=needs_redis),
+        pytest.param(InRedis, USUAL, id="redis", marks=SIMULATED_IN_REDIS),
     ],
 )
 
@@ -176,7 +179,7 @@ def test_alone_on_the_stock_limit(new: type[TokenBucket], latency: Range, tasks:
     assert 1176 <= ours.served <= 1200
 
 
-@either
+@EITHER
 def test_slow_answers_of_an_old_window_do_no_harm(new: type[TokenBucket]) -> None:
     """Answers that take up to 47 s, as those of slot searches do, cost less than a tenth of the window and no 429."""
     server, ours = Server(latency=(0.05, 47.0), seed=3, guard_after=0.05), Tally()
@@ -185,7 +188,7 @@ def test_slow_answers_of_an_old_window_do_no_harm(new: type[TokenBucket]) -> Non
     assert ours.served >= 1000
 
 
-@either
+@EITHER
 @pytest.mark.parametrize("latency", [QUICK, USUAL, (0.1, 0.5)])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_wrong_documented_limit_costs_one_refusal_at_most(new: type[TokenBucket], latency: Range, seed: int) -> None:
@@ -237,7 +240,7 @@ def test_beside_bursts(new: type[TokenBucket], latency: Range, after: float) -> 
     assert theirs.served_between(150, 600) >= 7 * 60
 
 
-@either
+@EITHER
 @pytest.mark.parametrize("latency", [USUAL, (0.1, 0.5), SLOW])
 @pytest.mark.parametrize("seed", range(3))
 def test_beside_a_reckless_stranger(new: type[TokenBucket], latency: Range, seed: int) -> None:
@@ -250,7 +253,7 @@ def test_beside_a_reckless_stranger(new: type[TokenBucket], latency: Range, seed
     assert min(last_minutes) >= 10
 
 
-@either
+@EITHER
 def test_a_window_is_used_whole_again_when_the_stranger_has_gone(new: type[TokenBucket]) -> None:
     """The next window but one after the last that somebody else used is ours alone."""
     server, ours, theirs = Server(latency=USUAL, seed=5), Tally(), Tally()
@@ -280,7 +283,7 @@ def test_a_client_that_comes_later_gets_its_half(new: type[TokenBucket], latency
     assert theirs.served_between(245, 600) >= 0.4 * 720
 
 
-@either
+@EITHER
 def test_many_clients_on_one_key(new: type[TokenBucket]) -> None:
     """Five limiters on one key: a refusal for each of them in a window at most, and nobody is left out."""
     server, clients = Server(latency=USUAL, seed=2), [Tally() for _ in range(5)]
@@ -289,7 +292,7 @@ def test_many_clients_on_one_key(new: type[TokenBucket]) -> None:
     assert min(tally.served for tally in clients) >= 60
 
 
-@either
+@EITHER
 @pytest.mark.parametrize("latency", [QUICK, USUAL, (0.1, 0.5)])
 @pytest.mark.parametrize("seed", range(3))
 def test_several_named_limits(new: type[TokenBucket], latency: Range, seed: int) -> None:
@@ -301,7 +304,7 @@ def test_several_named_limits(new: type[TokenBucket], latency: Range, seed: int)
     assert ours.served >= 600
 
 
-@either
+@EITHER
 def test_after_a_refusal_everybody_waits_once(new: type[TokenBucket]) -> None:
     """With fifty tasks in line, a key that somebody blocked gives one 429, and all are served in the next window."""
     server, ours, limiter = Server(latency=USUAL), Tally(), new()

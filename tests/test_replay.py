@@ -15,6 +15,7 @@ import pytest
 from command_line import calcom
 from patience import PATIENCE, free_port
 
+pytestmark = pytest.mark.slow
 BOOKINGS = 1_254
 
 

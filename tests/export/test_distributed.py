@@ -220,6 +220,7 @@ def test_without_redis_one_shard_of_an_account_runs_at_a_time(
 
 
 @needs_redis
+@pytest.mark.slow
 def test_with_redis_the_workers_share_the_limit(cluster: Client, tmp_path: Path) -> None:
     """Shards of one account run side by side, and the server never has to refuse."""
     with Sandbox(rate_limit=60, window=2, block=5) as sandbox:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from booking_world import NOW, World
+from patience import slow
 from postgres_server import needs_postgres, session_url
 
 from calcom_async import AccessToken, ApiKey, Calcom, ConfigError, InvalidRequestError, PlatformClient
@@ -177,6 +178,7 @@ def test_a_later_load_brings_what_has_changed(world: World, warehouse: Warehouse
     assert 0 < again[0][0] < ROWS / 3
 
 
+@pytest.mark.slow
 def test_the_database_remembers_how_far_it_came(world: World, duckdb: Warehouse) -> None:
     """Another machine goes on where the last one stopped."""
     duckdb.load("bookings")
@@ -187,7 +189,7 @@ def test_the_database_remembers_how_far_it_came(world: World, duckdb: Warehouse)
     assert any("afterUpdatedAt" in dict(seen.query) for seen in world.sandbox.requests)
 
 
-@pytest.mark.parametrize("at_first", [True, False])
+@pytest.mark.parametrize("at_first", [*slow(True), False])
 def test_a_load_that_breaks_off_changes_nothing(world: World, duckdb: Warehouse, *, at_first: bool) -> None:
     """A failure in the midst of the rows leaves the table as it was, and the next load is right."""
     if not at_first:
@@ -206,7 +208,14 @@ def test_a_load_that_breaks_off_changes_nothing(world: World, duckdb: Warehouse,
     assert duckdb.bookings() == statuses(world)
 
 
-@pytest.mark.parametrize("then", ["the next run", "abort", "another machine"])
+@pytest.mark.parametrize(
+    "then",
+    [
+        "the next run",
+        pytest.param("abort", marks=pytest.mark.slow),
+        pytest.param("another machine", marks=pytest.mark.slow),
+    ],
+)
 def test_rows_that_were_not_loaded_are_not_taken_for_loaded(world: World, duckdb: Warehouse, then: str) -> None:
     """Whether a load that broke off behind the last row is finished, aborted or lost, the changes come in the end."""
     duckdb.load("bookings")
@@ -237,6 +246,7 @@ def test_what_was_deleted_vanishes(sandbox: Sandbox, warehouse: Warehouse) -> No
     assert warehouse.ask("SELECT * FROM event_types__users") == []
 
 
+@pytest.mark.slow
 def test_each_account_has_its_own_horizon(world: World, duckdb: Warehouse) -> None:
     """What one account's last load saw says nothing of another's bookings."""
     duckdb.load("bookings", api_key="cal_sandbox_bo")
@@ -259,6 +269,7 @@ def test_free_form_objects_are_json(world: World, warehouse: Warehouse) -> None:
     assert {name for name in warehouse.tables() if "__" in name} == {"bookings__hosts", "bookings__attendees"}
 
 
+@pytest.mark.slow
 def test_types_do_not_depend_on_the_first_rows(world: World, duckdb: Warehouse) -> None:
     """A title that looks like a time is text, and a column without any value is there nevertheless."""
     world.fill([(0, 0, None)])
@@ -396,6 +407,7 @@ def test_a_scope_has_the_lists_that_it_has(sandbox: Sandbox, scope: Any, names: 
 
 
 @pytest.mark.parametrize("scope", [{"organization": 1}, {"team": 2}, {"organization": 1, "team": 2}], ids=str)
+@pytest.mark.slow
 def test_every_list_of_every_scope_can_be_loaded(sandbox: Sandbox, duckdb: Warehouse, scope: Any) -> None:
     """Each list that can be exported goes into a table of its own, twice with the same outcome."""
     names = list(dlt_source(**scope).resources)
@@ -407,6 +419,7 @@ def test_every_list_of_every_scope_can_be_loaded(sandbox: Sandbox, duckdb: Wareh
     assert duckdb.types("memberships")["user__email"] == "varchar"
 
 
+@pytest.mark.slow
 def test_a_teams_bookings_are_those_that_there_are(world: World, duckdb: Warehouse) -> None:
     """Its list cannot tell changes, so it is loaded whole each time."""
     for booking in world.store.bookings.values():
@@ -417,6 +430,7 @@ def test_a_teams_bookings_are_those_that_there_are(world: World, duckdb: Warehou
     assert duckdb.bookings() == {uid: one.status for uid, one in world.store.bookings.items() if one.team_id == 2}
 
 
+@pytest.mark.slow
 def test_filters_are_those_of_bookings(world: World, duckdb: Warehouse) -> None:
     """Only bookings that match are loaded; one that following changes excludes is refused."""
     later = sorted(booking.start for booking in world.store.bookings.values())[ROWS // 2]
@@ -439,7 +453,14 @@ def test_settings_come_from_dlt(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatc
         duckdb.load("memberships", api_key="cal_other")
 
 
-@pytest.mark.parametrize("kind", ["ApiKey", "AccessToken", "PlatformClient"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "ApiKey",
+        pytest.param("AccessToken", marks=pytest.mark.slow),
+        pytest.param("PlatformClient", marks=pytest.mark.slow),
+    ],
+)
 def test_any_credentials_will_do(sandbox: Sandbox, duckdb: Warehouse, kind: str) -> None:
     """Objects that prove who asks are taken as they are."""
     client_id, client = next(iter(sandbox.store.oauth_clients.items()))

@@ -19,6 +19,7 @@ import msgspec
 import pytest
 from booking_world import NOW, World
 from command_line import calcom, start, until
+from patience import slow
 
 from calcom_async import (
     Calcom,
@@ -198,7 +199,7 @@ def has_come_to(size: int, part: Path, running: subprocess.Popen[str]) -> bool:
     return running.poll() is not None or (part.exists() and part.stat().st_size >= size)
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.jsonl.gz", "a.csv.zst", "a.parquet"])
+@pytest.mark.parametrize("name", ["a.jsonl", *slow("a.csv", "a.jsonl.gz", "a.csv.zst", "a.parquet")])
 async def test_killed_at_any_point_a_run_goes_on(world: World, tmp_path: Path, name: str) -> None:
     """After SIGKILL, again and again, at sizes of the file drawn by chance, it ends as if nothing had happened."""
     await whole(world, tmp_path, name)
