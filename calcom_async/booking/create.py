@@ -414,8 +414,10 @@ class _Booker(Pursuit):
         return self._filters() | {"after_start": self._start, "metadata": {MARK: self._mark}}
 
     def _sought(self) -> str:
-        target = ", ".join(f"{name} {value}" for name, value in self._search().items() if value is not None)
-        return f"a booking of {target} at {self._start.isoformat()} whose metadata has {MARK} {self._mark}"
+        owner = self._wish.get("username") or self._wish.get("team_slug")
+        target = self._wish.get("event_type_id") or f"{self._wish.get('event_type_slug')} of {owner}"
+        when = self._start.isoformat()
+        return f"a booking of event type {target} at {when} whose metadata has {MARK} {self._mark}"
 
     def _search(self) -> dict[str, Any]:
         names = ("event_type_slug", "username", "team_slug", "organization_slug")

@@ -22,7 +22,7 @@ async def bookings_at(bookings: Bookings, start: datetime, **filters: Any) -> li
     pages = bookings.list(after_start=start, sort_start="asc", take=PAGE, **filters)
     async with aclosing(aiter(pages)) as rows:
         async for row in rows:
-            if row.start and row.start > start:
+            if row.start is not None and row.start.tzinfo is not None and row.start > start:
                 break
             if row.start == start:
                 found.append(row)

@@ -60,9 +60,16 @@ class SlotDays(dict[date, list[Slot]]):
     """Slots by the local date of the time zone that was asked for, ascending; days without slots are left out."""
 
     def slots(self) -> Iterator[Slot]:
-        """All slots in their order; a day or a slot that the server sent as null is left out."""
-        return (slot for slot in chain.from_iterable(filter(None, self.values())) if slot and slot.start)
+        """All slots in their order; days and slots without a usable time are left out."""
+        return filter(_is_usable, chain.from_iterable(filter(None, self.values())))
 
     def first(self) -> Slot | None:
         """The earliest slot, or None."""
         return next(self.slots(), None)
+
+
+def _is_usable(slot: Slot | None) -> bool:
+    """Whether a slot of a response can be compared with others: a server may send nulls, or times without a zone."""
+    if slot is None or slot.start is None or slot.start.tzinfo is None:
+        return False
+    return slot.end is None or slot.end.tzinfo is not None

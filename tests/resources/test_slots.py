@@ -50,6 +50,17 @@ async def test_search(cal, calcom_sandbox):
     assert last(calcom_sandbox) == Asked("GET", "/slots", {**DAY_QUERY, "eventTypeId": "1"}, None, VERSION)
 
 
+async def test_slots_without_a_usable_time_are_left_out(cal, calcom_sandbox):
+    """Nulls and times without a time zone cost the slot, not the list: slots are compared with each other."""
+    good = {"start": "2026-11-04T10:00:00Z"}
+    odd = [None, {"start": None}, {"start": "2026-11-04T09:00:00"}, {**good, "end": "2026-11-04T10:30:00"}, good]
+    body = {"status": "success", "data": {"2026-11-04": odd, "2026-11-05": None}}
+    calcom_sandbox.faults.add("GET", "/v2/slots", body=body, times=2)
+    days = await cal.slots.search(event_type_id=THIRTY, **DAY)
+    assert [slot.start for slot in days.slots()] == [at(10)]
+    assert (await cal.slots.first_available(event_type_id=THIRTY, **DAY)).start == at(10)
+
+
 async def test_days_without_slots_are_left_out(cal):
     """A weekend has no entries, and no slots at all is an empty mapping, not an error."""
     days = await cal.slots.search(event_type_id=THIRTY, start=date(2026, 11, 6), end=date(2026, 11, 9))
