@@ -20,8 +20,9 @@ from calcom_async.errors import (
 )
 from calcom_async.events import log
 from calcom_async.models._base import SecretModel
+from calcom_async.models.times import moment
 from calcom_async.secret import Hidden, Secret
-from calcom_async.wire import Request, Response, decode, encode, fill, moment
+from calcom_async.wire import Request, Response, decode, encode, fill
 
 Send = Callable[[Request], Awaitable[Response]]
 

@@ -238,7 +238,7 @@ class Calcom:
     async def book(
         self,
         *,
-        start: datetime,
+        start: datetime | str,
         attendee: Attendee,
         recurrence_count: int,
         check: bool = ...,
@@ -250,14 +250,16 @@ class Calcom:
     async def book(
         self,
         *,
-        start: datetime,
+        start: datetime | str,
         attendee: Attendee,
         check: bool = ...,
         reserve: bool = ...,
         deadline: float | None = ...,
         **fields: Unpack[BookingFields],
     ) -> Booking: ...
-    async def book(self, *, start: datetime, attendee: Attendee, deadline: float | None = None, **wish: Any) -> Any:
+    async def book(
+        self, *, start: datetime | str, attendee: Attendee, deadline: float | None = None, **wish: Any
+    ) -> Any:
         """Book once and know the outcome: `bookings.create` with the slot checked and a lost response looked for.
 
         Every slot that a search offers, in any time zone, can be booked. A time that is not free is a `SlotTakenError`
@@ -278,7 +280,7 @@ class Calcom:
         return await book(self.bookings, self.slots, self.event_types, start=start, attendee=attendee, **how)
 
     async def reschedule(
-        self, uid: str, *, start: datetime, deadline: float | None = None, **fields: Unpack[RescheduleFields]
+        self, uid: str, *, start: datetime | str, deadline: float | None = None, **fields: Unpack[RescheduleFields]
     ) -> Booking:
         """Move a booking, or one seat, once; returns the booking as it is now, under its new `uid`.
 
@@ -295,8 +297,8 @@ class Calcom:
         self,
         targets: Iterable[int | SlotQuery] | Mapping[Any, int | SlotQuery],
         *,
-        start: date | datetime | None = None,
-        end: date | datetime | None = None,
+        start: date | datetime | str | None = None,
+        end: date | datetime | str | None = None,
         days: float | None = None,
         time_zone: str | None = None,
         every: float = 60.0,

@@ -28,6 +28,7 @@ import msgspec
 from calcom_async.errors import CalcomError, InvalidRequestError, is_transient
 from calcom_async.events import log
 from calcom_async.models.slots import Slot, SlotDays
+from calcom_async.models.times import moment_or_date
 from calcom_async.resources.slots import first_moment, has_room, last_moment
 
 NOTHING = timedelta()
@@ -274,8 +275,8 @@ class SlotWatcher:
         targets: Iterable[int | SlotQuery] | Mapping[Any, int | SlotQuery],
         search: Callable[..., Awaitable[SlotDays]],
         *,
-        start: date | datetime | None = None,
-        end: date | datetime | None = None,
+        start: date | datetime | str | None = None,
+        end: date | datetime | str | None = None,
         days: float | None = None,
         time_zone: str | None = None,
         every: float = 60.0,
@@ -476,8 +477,10 @@ def _targets(given: Iterable[int | SlotQuery] | Mapping[Any, int | SlotQuery], t
 
 
 def _window(
-    start: date | datetime | None, end: date | datetime | None, days: float | None, time_zone: str | None
+    start: date | datetime | str | None, end: date | datetime | str | None, days: float | None, time_zone: str | None
 ) -> Window:
+    start = None if start is None else moment_or_date(start, "start")
+    end = None if end is None else moment_or_date(end, "end")
     _check(end is None or days is None, "give `end` or `days`, not both")
     _check(days is None or 0 < days <= LONGEST_RANGE, f"days must be above 0 and up to {LONGEST_RANGE}, not {days!r}")
     length = timedelta(days=14 if days is None else days)

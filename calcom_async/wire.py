@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -29,6 +30,7 @@ from calcom_async.errors import (
 )
 from calcom_async.lenient_json import TOO_DEEP, NotJsonError, parse
 from calcom_async.models.pagination import Pagination
+from calcom_async.models.times import moment
 from calcom_async.refusals import evidence
 from calcom_async.secret import Hidden, Secret
 
@@ -253,25 +255,6 @@ def _keyword(name: Any, where: str) -> str:
     return re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), str(name))
 
 
-def moment(value: datetime | str, where: str) -> datetime:
-    """Return a time as an aware datetime, from one or from ISO 8601 text with an offset; `where` is its keyword."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise InvalidRequestError(
-                f"{where} is not a time: {value!r:.80}. Write ISO 8601 with an offset, e.g. 2030-05-06T10:00:00Z"
-            ) from None
-    if not isinstance(value, datetime):
-        raise InvalidRequestError(f"{where} must be a datetime or ISO 8601 text, not {type(value).__name__}")
-    if value.tzinfo is None or value.utcoffset() is None:
-        raise InvalidRequestError(
-            f"{where} has no time zone: {value.isoformat()}. "
-            "Give it one, e.g. value.replace(tzinfo=ZoneInfo('Europe/Rome'))"
-        )
-    return value
-
-
 def timestamp(value: datetime | date | str, where: str) -> str:
     """Write a time in UTC (`2030-05-06T10:00:00Z`) or a date; a naive time raises `InvalidRequestError`."""
     if isinstance(value, date) and not isinstance(value, datetime):
@@ -288,7 +271,7 @@ AS_THEY_ARE = (datetime, date, bytes, bytearray)
 
 
 def encode(body: Any, where: str = "") -> bytes:
-    """Write a body as JSON: UNSET fields are not sent, times are written in UTC, naive ones are refused.
+    """Write a body as JSON: what is not given is not sent, times are written in UTC, naive ones are refused.
 
     Raises `InvalidRequestError` for everything that JSON cannot hold. It names the place by its keyword, or with
     `where` as it is written in that mapping. No frame of its traceback holds the body.
@@ -296,7 +279,9 @@ def encode(body: Any, where: str = "") -> bytes:
     body = Hidden(body)
     try:
         return msgspec.json.encode(
-            _stamped(msgspec.to_builtins(body, builtin_types=AS_THEY_ARE, enc_hook=_revealed), "")
+            _stamped(
+                msgspec.to_builtins(_without_nones(body.reveal()), builtin_types=AS_THEY_ARE, enc_hook=_revealed), ""
+            )
         )
     except RecursionError:
         problem = "the body is nested too deeply, or contains itself"
@@ -307,6 +292,36 @@ def encode(body: Any, where: str = "") -> bytes:
         except InvalidRequestError as located:
             problem = str(located)
     raise InvalidRequestError(problem)
+
+
+def _without_nones(value: Any) -> Any:
+    """The value, whose models do not send the fields in which None says "not given"."""
+    match value:
+        case msgspec.Struct():
+            optional = _optional_fields(type(value))
+            changes = {}
+            for name in value.__struct_fields__:
+                item = getattr(value, name)
+                slim = msgspec.UNSET if item is None and name in optional else _without_nones(item)
+                if slim is not item:
+                    changes[name] = slim
+            if not changes:
+                return value
+            sent = copy(value)  # which does not check the fields again
+            for name, item in changes.items():
+                msgspec.structs.force_setattr(sent, name, item)
+            return sent
+        case list() | tuple():
+            return [_without_nones(item) for item in value]
+        case dict():
+            return {name: _without_nones(item) for name, item in value.items()}
+    return value
+
+
+@cache
+def _optional_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """Fields whose default is None, which stands for "not given"."""
+    return frozenset(field.name for field in msgspec.structs.fields(kind) if field.default is None)
 
 
 def _revealed(value: Any) -> Any:

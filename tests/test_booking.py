@@ -162,7 +162,7 @@ async def test_a_length_of_choice_is_checked_and_booked(cal, sandbox):
 
 async def test_what_cannot_work_is_refused_here(cal, sandbox):
     """A naive start, a reservation by slug and an instant meeting are told before anything is sent."""
-    with pytest.raises(ValueError, match="start must be a datetime with a time zone"):
+    with pytest.raises(ValueError, match="start has no time zone"):
         await book(cal, start=at(9).replace(tzinfo=None))
     with pytest.raises(InvalidRequestError, match="event_type_id"):
         await safe.book(
@@ -691,7 +691,7 @@ async def test_a_duplicate_that_cannot_be_cancelled_is_told(cal, sandbox):
         ({"attendee": None}, "attendee must be an Attendee"),
         ({"attendee": {"name": "Ada"}}, "attendee must be an Attendee, got dict"),
         ({"start": None}, "start must be a datetime"),
-        ({"start": "2026-11-04T09:00"}, "start must be a datetime"),
+        ({"start": "2026-11-04T09:00"}, "start has no time zone"),
     ],
     ids=str,
 )

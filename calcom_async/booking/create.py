@@ -9,7 +9,6 @@ from typing import Any, Unpack, overload
 from uuid import uuid4
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from calcom_async.booking.pursuit import DAY, PAUSE, Pursuit, says_taken
 from calcom_async.booking.reading import bookings_at, moves
@@ -28,6 +27,7 @@ from calcom_async.errors import (
 )
 from calcom_async.models.bookings import Attendee, Booking
 from calcom_async.models.slots import Slot
+from calcom_async.models.times import moment
 from calcom_async.resources.bookings import BookingFields, Bookings
 from calcom_async.resources.event_types import EventTypes
 from calcom_async.resources.slots import Slots, has_room, zone_named
@@ -55,7 +55,7 @@ async def book(
     slots: Slots,
     event_types: EventTypes,
     *,
-    start: datetime,
+    start: datetime | str,
     attendee: Attendee,
     recurrence_count: int,
     reserve: bool = ...,
@@ -70,7 +70,7 @@ async def book(
     slots: Slots,
     event_types: EventTypes,
     *,
-    start: datetime,
+    start: datetime | str,
     attendee: Attendee,
     reserve: bool = ...,
     check: bool = ...,
@@ -83,9 +83,9 @@ async def book(
     slots: Slots,
     event_types: EventTypes,
     *,
-    start: datetime,
+    start: datetime | str,
     attendee: Attendee,
-    recurrence_count: int | UnsetType | None = None,
+    recurrence_count: int | None = None,
     reserve: bool = False,
     check: bool = True,
     deadline: float | None = None,
@@ -116,8 +116,8 @@ async def book(
         raise InvalidRequestError("an instant meeting takes no slot; make it with bookings.create(instant=True)")
     if reserve and fields.get("event_type_id") is None:
         raise InvalidRequestError("a slot is reserved by the event_type_id; a slug will not do")
-    given = {"start": start, "attendee": attendee, "recurrence_count": recurrence_count, **fields}
-    wish = {name: value for name, value in given.items() if value is not None and value is not UNSET}
+    given = {"start": moment(start, "start"), "attendee": attendee, "recurrence_count": recurrence_count, **fields}
+    wish = {name: value for name, value in given.items() if value is not None}
     booker = _Booker(bookings, slots, event_types, wish, deadline=deadline, pause=pause)
     made = await booker.book(check=check, reserve=reserve)
     return made if "recurrence_count" in wish else made[0]
@@ -249,7 +249,7 @@ class _Booker(Pursuit):
             reservation = await self._slots.reservations.create(
                 event_type_id=self._wish["event_type_id"],
                 start=self._start,
-                slot_duration=self._wish.get("length_in_minutes", UNSET),
+                slot_duration=self._wish.get("length_in_minutes"),
             )
             self._held = reservation.reservation_uid
         except UnprocessableError as error:

@@ -12,6 +12,7 @@ from calcom_async.booking.pursuit import PAUSE, Pursuit, says_taken
 from calcom_async.booking.reading import bookings_at, moves
 from calcom_async.errors import BadRequestError, CalcomError, NotFoundError, may_have_acted
 from calcom_async.models.bookings import Booking, BookingAttendee
+from calcom_async.models.times import moment
 from calcom_async.resources.bookings import Bookings
 from calcom_async.resources.slots import Slots
 
@@ -21,10 +22,10 @@ MOVED_ALREADY = "has been cancelled and rescheduled already to"
 class RescheduleFields(TypedDict, total=False):
     """What `reschedule` takes beside the new start; see `Bookings.reschedule`."""
 
-    reason: str
-    rescheduled_by: str
-    seat_uid: str
-    email_verification_code: str
+    reason: str | None
+    rescheduled_by: str | None
+    seat_uid: str | None
+    email_verification_code: str | None
 
 
 async def reschedule(
@@ -32,7 +33,7 @@ async def reschedule(
     slots: Slots,
     uid: str,
     *,
-    start: datetime,
+    start: datetime | str,
     deadline: float | None = None,
     pause: float = PAUSE,
     **fields: Unpack[RescheduleFields],
@@ -44,7 +45,7 @@ async def reschedule(
     """
     how: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
     mover = _SeatMover if "seat_uid" in how else _Mover
-    [moved] = await mover(bookings, slots, uid, start, how, deadline=deadline, pause=pause).outcome()
+    [moved] = await mover(bookings, slots, uid, moment(start, "start"), how, deadline=deadline, pause=pause).outcome()
     return moved
 
 

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
-from msgspec import UNSET
 
 from calcom_async.booking import MARK
 from calcom_async.cli.connection import (
@@ -108,7 +107,7 @@ def book(
         async with connect(place) as cal:
             await knock(cal)
             shown = zone or await zone_of(cal)
-            attendee = Attendee(name=name, email=email or UNSET, phone_number=phone or UNSET, time_zone=shown.key)
+            attendee = Attendee(name=name, email=email or None, phone_number=phone or None, time_zone=shown.key)
             found = when or await _first(cal, target | {"time_zone": shown.key, "duration": duration})
             with _advice(found, shown, once):
                 return await cal.book(start=found, attendee=attendee, reserve=reserve, **wish), shown

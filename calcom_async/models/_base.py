@@ -1,8 +1,10 @@
 """What every model shares.
 
 Answers carry whatever the server sends: a field that may be missing or null is `X | None = None`, a value outside a
-`Literal` alias is kept as the plain string that it is, and unknown fields are skipped. Bodies say three things apart:
-a value, `None` (null, where null means something) and `UNSET` (not sent).
+`Literal` alias is kept as the plain string that it is, and unknown fields are skipped.
+
+In bodies the annotation decides what None means: `X | None = None` is not sent when it is None, while
+`X | UnsetType | None = UNSET` sends null, which clears the field, and is not sent when it is `UNSET`.
 """
 
 from typing import Any, ClassVar, dataclass_transform
@@ -15,7 +17,16 @@ Number = int | float
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Base of all models: frozen, built by keyword, camelCase on the wire."""
+    """Base of all models: frozen, built by keyword, camelCase on the wire. The repr shows what is set."""
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Name and printable value of each field that is set."""
+        values = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return [(name, value) for name, value in values if value is not None and value is not msgspec.UNSET]
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"{type(self).__name__}({fields})"
 
 
 class Setting(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -34,13 +45,5 @@ class SecretModel(Model, frozen=True, kw_only=True):
     secrets: ClassVar[frozenset[str]] = frozenset()
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        """Name and printable value of each field."""
-        return [(name, self._printable(name)) for name in self.__struct_fields__]
-
-    def _printable(self, name: str) -> Any:
-        value = getattr(self, name)
-        return "***" if name in self.secrets and isinstance(value, str) else value
-
-    def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
-        return f"{type(self).__name__}({fields})"
+        """Name and printable value of each field that is set."""
+        return [(name, "***" if name in self.secrets else value) for name, value in super().__rich_repr__()]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from msgspec import UNSET, UnsetType, field
+from msgspec import field
 
 from calcom_async.models._base import Model, Number
 
@@ -74,8 +74,8 @@ class CreateAttributeOption(Model, frozen=True, kw_only=True):
 class UpdateAttributeOption(Model, frozen=True, kw_only=True):
     """Changes to an option; whoever has it keeps it."""
 
-    value: str | UnsetType = UNSET
-    slug: str | UnsetType = UNSET
+    value: str | None = None
+    slug: str | None = None
 
 
 class CreateAttribute(Model, frozen=True, kw_only=True):
@@ -85,22 +85,22 @@ class CreateAttribute(Model, frozen=True, kw_only=True):
     slug: str
     type: AttributeType
     options: list[CreateAttributeOption] = field(default_factory=list)
-    enabled: bool | UnsetType = UNSET
+    enabled: bool | None = None
     """True unless given."""
 
 
 class UpdateAttribute(Model, frozen=True, kw_only=True):
-    """Changes to an attribute; what is left `UNSET` stays as it is."""
+    """Changes to an attribute; what is not given stays as it is."""
 
-    name: str | UnsetType = UNSET
-    slug: str | UnsetType = UNSET
-    type: AttributeType | UnsetType = UNSET
-    enabled: bool | UnsetType = UNSET
+    name: str | None = None
+    slug: str | None = None
+    type: AttributeType | None = None
+    enabled: bool | None = None
 
 
 class AssignOption(Model, frozen=True, kw_only=True):
     """An attribute for a user: `value` for TEXT and NUMBER, `attribute_option_id` for the SELECT types."""
 
     attribute_id: str
-    attribute_option_id: str | UnsetType = UNSET
-    value: str | UnsetType = UNSET
+    attribute_option_id: str | None = None
+    value: str | None = None

@@ -4,9 +4,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType, field
+from msgspec.structs import force_setattr
 
+from calcom_async.errors import InvalidRequestError
 from calcom_async.models._base import Model, Number
-from calcom_async.models.times import aware, from_epoch
+from calcom_async.models.times import from_epoch, moment
 
 BookingStatus = Literal["accepted", "pending", "cancelled", "rejected", "awaiting_host"] | str
 
@@ -225,24 +227,24 @@ class Attendee(Model, frozen=True, kw_only=True, gc=False):
 
     name: str
     time_zone: str
-    email: str | UnsetType = UNSET
-    phone_number: str | UnsetType = UNSET
-    language: str | UnsetType = UNSET
+    email: str | None = None
+    phone_number: str | None = None
+    language: str | None = None
     """English unless given."""
 
     def __post_init__(self) -> None:
-        if self.email is UNSET and self.phone_number is UNSET:
-            raise ValueError(f"attendee {self.name!r} needs an email or a phone_number")
+        if not (self.email or self.phone_number):
+            raise InvalidRequestError(f"attendee {self.name!r:.80} needs an email or a phone_number")
 
 
 class Guest(Model, frozen=True, kw_only=True, gc=False):
     """Somebody to invite to an existing booking; the host's time zone and language unless given."""
 
     email: str
-    name: str | UnsetType = UNSET
-    time_zone: str | UnsetType = UNSET
-    phone_number: str | UnsetType = UNSET
-    language: str | UnsetType = UNSET
+    name: str | None = None
+    time_zone: str | None = None
+    phone_number: str | None = None
+    language: str | None = None
 
 
 class BookingLocation(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -281,46 +283,46 @@ class CreateBooking(Model, frozen=True, kw_only=True):
 
     start: datetime
     attendee: Attendee
-    event_type_id: int | UnsetType = UNSET
-    event_type_slug: str | UnsetType = UNSET
-    username: str | UnsetType = UNSET
-    team_slug: str | UnsetType = UNSET
-    organization_slug: str | UnsetType = UNSET
-    booking_fields_responses: dict[str, Any] | UnsetType = UNSET
+    event_type_id: int | None = None
+    event_type_slug: str | None = None
+    username: str | None = None
+    team_slug: str | None = None
+    organization_slug: str | None = None
+    booking_fields_responses: dict[str, Any] | None = None
     """Answers by field slug; `notes` become the description."""
-    guests: list[str] | UnsetType = UNSET
+    guests: list[str] | None = None
     """E-mail addresses; each only once."""
-    location: BookingLocation | str | UnsetType = UNSET
+    location: BookingLocation | str | None = None
     """A plain text is the old form, and is not checked against the event type."""
-    meeting_url: str | UnsetType = UNSET
+    meeting_url: str | None = None
     """Deprecated; the same as a link location."""
-    metadata: dict[str, str] | UnsetType = UNSET
+    metadata: dict[str, str] | None = None
     """At most 50 keys of 40 characters, texts of 500; numbers are refused."""
-    length_in_minutes: int | UnsetType = UNSET
+    length_in_minutes: int | None = None
     """Only for event types with several lengths."""
-    routing: Routing | UnsetType = UNSET
-    email_verification_code: str | UnsetType = UNSET
-    recurrence_count: int | UnsetType = UNSET
+    routing: Routing | None = None
+    email_verification_code: str | None = None
+    recurrence_count: int | None = None
     """Occurrences to book, all of them unless given; only the first is checked for availability."""
-    instant: bool | UnsetType = UNSET
+    instant: bool | None = None
     """A meeting right now; team event types only."""
 
     def __post_init__(self) -> None:
-        aware("start", self.start)
+        force_setattr(self, "start", moment(self.start, "start"))
 
 
 class RescheduleBooking(Model, frozen=True, kw_only=True):
     """A new time for a booking, or for one seat of it; no reason can be given for a seat."""
 
     start: datetime
-    rescheduled_by: str | UnsetType = UNSET
+    rescheduled_by: str | None = None
     """An e-mail address; the organiser's own makes the new booking accepted at once."""
-    reason: str | UnsetType = field(name="reschedulingReason", default=UNSET)
-    seat_uid: str | UnsetType = UNSET
-    email_verification_code: str | UnsetType = UNSET
+    reason: str | None = field(name="reschedulingReason", default=None)
+    seat_uid: str | None = None
+    email_verification_code: str | None = None
 
     def __post_init__(self) -> None:
-        aware("start", self.start)
+        force_setattr(self, "start", moment(self.start, "start"))
 
 
 class CancelBooking(Model, frozen=True, kw_only=True):
@@ -329,9 +331,9 @@ class CancelBooking(Model, frozen=True, kw_only=True):
     A host who cancels has to give a reason, unless the event type says otherwise.
     """
 
-    reason: str | UnsetType = field(name="cancellationReason", default=UNSET)
-    cancel_subsequent: bool | UnsetType = field(name="cancelSubsequentBookings", default=UNSET)
-    seat_uid: str | UnsetType = UNSET
+    reason: str | None = field(name="cancellationReason", default=None)
+    cancel_subsequent: bool | None = field(name="cancelSubsequentBookings", default=None)
+    seat_uid: str | None = None
 
 
 class AbsentAttendee(Model, frozen=True, kw_only=True, gc=False):
@@ -344,8 +346,8 @@ class AbsentAttendee(Model, frozen=True, kw_only=True, gc=False):
 class MarkAbsent(Model, frozen=True, kw_only=True):
     """Who did not come."""
 
-    host: bool | UnsetType = UNSET
-    attendees: list[AbsentAttendee] | UnsetType = UNSET
+    host: bool | None = None
+    attendees: list[AbsentAttendee] | None = None
 
 
 class AddGuests(Model, frozen=True, kw_only=True):

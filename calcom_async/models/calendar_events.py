@@ -73,8 +73,8 @@ class CalendarEvent(Model, frozen=True, kw_only=True):
 class UpdateCalendarEventAttendee(Model, frozen=True, kw_only=True):
     """An attendee as an event is to have it; `email` says which one."""
 
-    email: str | UnsetType = UNSET
-    name: str | UnsetType = UNSET
+    email: str | None = None
+    name: str | None = None
     response_status: CalendarResponseStatus | UnsetType | None = UNSET
     is_self: bool | UnsetType | None = field(name="self", default=UNSET)
     optional: bool | UnsetType | None = UNSET
@@ -82,11 +82,11 @@ class UpdateCalendarEventAttendee(Model, frozen=True, kw_only=True):
 
 
 class UpdateCalendarEvent(Model, frozen=True, kw_only=True):
-    """Changes to an event; what is left `UNSET` stays as it is, `None` takes it away."""
+    """Changes to an event; what is not given stays as it is, None takes it away."""
 
-    start: CalendarEventTime | UnsetType = UNSET
-    end: CalendarEventTime | UnsetType = UNSET
-    title: str | UnsetType = UNSET
+    start: CalendarEventTime | None = None
+    end: CalendarEventTime | None = None
+    title: str | None = None
     description: str | UnsetType | None = UNSET
     attendees: list[UpdateCalendarEventAttendee] | UnsetType | None = UNSET
     """The whole list."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from msgspec import UNSET, UnsetType, field
+from msgspec import field
 from msgspec.structs import force_setattr
 
 from calcom_async.models._base import Model, SecretModel
@@ -149,7 +149,7 @@ class SaveIcsFeeds(Model, frozen=True, kw_only=True):
     """Feeds to connect; each URL has to end in `.ics`."""
 
     urls: list[str]
-    read_only: bool | UnsetType = UNSET
+    read_only: bool | None = None
 
 
 class SelectedCalendar(Model, frozen=True, kw_only=True, gc=False):
@@ -167,7 +167,7 @@ class SelectCalendar(Model, frozen=True, kw_only=True):
     integration: str
     external_id: str
     credential_id: int
-    delegation_credential_id: str | UnsetType = UNSET
+    delegation_credential_id: str | None = None
 
 
 class SetDestinationCalendar(Model, frozen=True, kw_only=True):
@@ -175,4 +175,4 @@ class SetDestinationCalendar(Model, frozen=True, kw_only=True):
 
     integration: str
     external_id: str
-    delegation_credential_id: str | UnsetType = UNSET
+    delegation_credential_id: str | None = None

@@ -28,9 +28,6 @@ class ConferencingApp(SecretModel, frozen=True, kw_only=True):
     billing_cycle_start: int | None = None
     delegation_credential_id: str | None = None
 
-    def _printable(self, name: str) -> Any:
-        return "***" if name == "key" and self.key else super()._printable(name)
-
 
 class DefaultConferencingApp(Model, frozen=True, kw_only=True):
     """The app, or the fixed link, that bookings of event types without a location use."""

@@ -183,51 +183,51 @@ class DeletedEventType(Model, frozen=True, kw_only=True, gc=False):
 class _EventTypeBody(Model, frozen=True, kw_only=True):
     """What all bodies of event types have in common; times are minutes, `DISABLED` switches a setting off."""
 
-    length_in_minutes_options: list[int] | UnsetType = UNSET
+    length_in_minutes_options: list[int] | None = None
     """Lengths to choose from; `length_in_minutes` is the default among them."""
-    description: str | UnsetType = UNSET
-    locations: list[Location] | UnsetType = UNSET
+    description: str | None = None
+    locations: list[Location] | None = None
     """Without any, a booking uses the host's default video app."""
-    booking_fields: list[BookingField] | UnsetType = UNSET
-    disable_guests: bool | UnsetType = UNSET
+    booking_fields: list[BookingField] | None = None
+    disable_guests: bool | None = None
     slot_interval: int | UnsetType | None = UNSET
     """None means every `length_in_minutes`."""
-    minimum_booking_notice: int | UnsetType = UNSET
-    before_event_buffer: int | UnsetType = UNSET
-    after_event_buffer: int | UnsetType = UNSET
+    minimum_booking_notice: int | None = None
+    before_event_buffer: int | None = None
+    after_event_buffer: int | None = None
     schedule_id: int | UnsetType | None = UNSET
     """None means the user's default schedule."""
-    booking_limits_count: BookingLimits | UnsetType = UNSET
-    booking_limits_duration: BookingLimits | UnsetType = UNSET
-    booker_active_bookings_limit: BookerActiveBookingsLimit | UnsetType = UNSET
-    only_show_first_available_slot: bool | UnsetType = UNSET
-    booking_window: BookingWindow | UnsetType = UNSET
-    offset_start: int | UnsetType = UNSET
-    booker_layouts: BookerLayouts | UnsetType = UNSET
-    confirmation_policy: ConfirmationPolicy | UnsetType = UNSET
-    recurrence: Recurrence | UnsetType = UNSET
-    seats: Seats | UnsetType = UNSET
-    requires_booker_email_verification: bool | UnsetType = UNSET
-    hide_calendar_notes: bool | UnsetType = UNSET
-    hide_calendar_event_details: bool | UnsetType = UNSET
-    hide_organizer_email: bool | UnsetType = UNSET
-    lock_time_zone_toggle_on_booking_page: bool | UnsetType = UNSET
-    use_destination_calendar_email: bool | UnsetType = UNSET
-    hidden: bool | UnsetType = UNSET
-    color: Color | UnsetType = UNSET
-    custom_name: str | UnsetType = UNSET
+    booking_limits_count: BookingLimits | None = None
+    booking_limits_duration: BookingLimits | None = None
+    booker_active_bookings_limit: BookerActiveBookingsLimit | None = None
+    only_show_first_available_slot: bool | None = None
+    booking_window: BookingWindow | None = None
+    offset_start: int | None = None
+    booker_layouts: BookerLayouts | None = None
+    confirmation_policy: ConfirmationPolicy | None = None
+    recurrence: Recurrence | None = None
+    seats: Seats | None = None
+    requires_booker_email_verification: bool | None = None
+    hide_calendar_notes: bool | None = None
+    hide_calendar_event_details: bool | None = None
+    hide_organizer_email: bool | None = None
+    lock_time_zone_toggle_on_booking_page: bool | None = None
+    use_destination_calendar_email: bool | None = None
+    hidden: bool | None = None
+    color: Color | None = None
+    custom_name: str | None = None
     """With placeholders such as `{Event type title}` and `{Scheduler}`."""
-    destination_calendar: EventTypeDestinationCalendar | UnsetType = UNSET
-    success_redirect_url: str | UnsetType = UNSET
-    cal_video_settings: CalVideoSettings | UnsetType = UNSET
-    booking_requires_authentication: bool | UnsetType = UNSET
-    disable_cancelling: DisableCancelling | UnsetType = UNSET
-    disable_rescheduling: DisableRescheduling | UnsetType = UNSET
-    interface_language: str | UnsetType = UNSET
+    destination_calendar: EventTypeDestinationCalendar | None = None
+    success_redirect_url: str | None = None
+    cal_video_settings: CalVideoSettings | None = None
+    booking_requires_authentication: bool | None = None
+    disable_cancelling: DisableCancelling | None = None
+    disable_rescheduling: DisableRescheduling | None = None
+    interface_language: str | None = None
     """The visitor's own when empty."""
-    allow_rescheduling_past_bookings: bool | UnsetType = UNSET
-    allow_rescheduling_cancelled_bookings: bool | UnsetType = UNSET
-    show_optimized_slots: bool | UnsetType = UNSET
+    allow_rescheduling_past_bookings: bool | None = None
+    allow_rescheduling_cancelled_bookings: bool | None = None
+    show_optimized_slots: bool | None = None
 
 
 class CreateEventType(_EventTypeBody, frozen=True, kw_only=True):
@@ -241,9 +241,9 @@ class CreateEventType(_EventTypeBody, frozen=True, kw_only=True):
 class UpdateEventType(_EventTypeBody, frozen=True, kw_only=True):
     """Changes to an event type; `booking_fields` replaces the whole set of custom ones."""
 
-    title: str | UnsetType = UNSET
-    slug: str | UnsetType = UNSET
-    length_in_minutes: int | UnsetType = UNSET
+    title: str | None = None
+    slug: str | None = None
+    length_in_minutes: int | None = None
 
 
 class CreateTeamEventType(CreateEventType, frozen=True, kw_only=True):
@@ -253,10 +253,10 @@ class CreateTeamEventType(CreateEventType, frozen=True, kw_only=True):
     """
 
     scheduling_type: SchedulingType
-    hosts: list[Host] | UnsetType = UNSET
-    assign_all_team_members: bool | UnsetType = UNSET
-    email_settings: EmailSettings | UnsetType = UNSET
-    reschedule_with_same_round_robin_host: bool | UnsetType = UNSET
+    hosts: list[Host] | None = None
+    assign_all_team_members: bool | None = None
+    email_settings: EmailSettings | None = None
+    reschedule_with_same_round_robin_host: bool | None = None
 
     def __post_init__(self) -> None:
         force_setattr(self, "scheduling_type", scheduling_type(self.scheduling_type))
@@ -265,13 +265,13 @@ class CreateTeamEventType(CreateEventType, frozen=True, kw_only=True):
 class UpdateTeamEventType(UpdateEventType, frozen=True, kw_only=True):
     """Changes to an event type of a team; `hosts` replaces the whole list, a managed one answers a list."""
 
-    scheduling_type: SchedulingType | UnsetType = UNSET
+    scheduling_type: SchedulingType | None = None
     """Only collective or round robin."""
-    hosts: list[Host] | UnsetType = UNSET
-    assign_all_team_members: bool | UnsetType = UNSET
-    email_settings: EmailSettings | UnsetType = UNSET
-    reschedule_with_same_round_robin_host: bool | UnsetType = UNSET
+    hosts: list[Host] | None = None
+    assign_all_team_members: bool | None = None
+    email_settings: EmailSettings | None = None
+    reschedule_with_same_round_robin_host: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.scheduling_type is not UNSET:
+        if self.scheduling_type is not None:
             force_setattr(self, "scheduling_type", scheduling_type(self.scheduling_type))

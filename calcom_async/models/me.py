@@ -36,26 +36,26 @@ class Me(Model, frozen=True, kw_only=True):
 
 
 class UpdateMe(Model, frozen=True, kw_only=True):
-    """Changes to the current user; what is left `UNSET` stays as it is.
+    """Changes to the current user; what is not given stays as it is.
 
     A new e-mail address waits for its verification mail, except on a server of 2025, where it applies at once. A new
     time zone leaves the schedules' own time zones alone. `default_schedule_id` is not checked by the server.
     """
 
-    email: str | UnsetType = UNSET
+    email: str | None = None
     name: str | UnsetType | None = UNSET
-    time_format: int | UnsetType = UNSET
-    default_schedule_id: int | UnsetType = UNSET
-    week_start: int | str | UnsetType = UNSET
+    time_format: int | None = None
+    default_schedule_id: int | None = None
+    week_start: int | str | None = None
     """A day of the week in any form that `Weekday.of` takes; 0 = Sunday."""
-    time_zone: str | UnsetType = UNSET
-    locale: str | UnsetType = UNSET
+    time_zone: str | None = None
+    locale: str | None = None
     """Accepted, but never returned; the same holds for `metadata`."""
-    avatar_url: str | UnsetType = UNSET
+    avatar_url: str | None = None
     bio: str | UnsetType | None = UNSET
-    metadata: dict[str, Any] | UnsetType = UNSET
+    metadata: dict[str, Any] | None = None
     """At most 50 keys of 40 characters, values of 500."""
 
     def __post_init__(self) -> None:
-        if self.week_start is not UNSET:
+        if self.week_start is not None:
             force_setattr(self, "week_start", Weekday.of(self.week_start))

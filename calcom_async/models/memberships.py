@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from msgspec import UNSET, UnsetType
-
 from calcom_async.models._base import Model, Number
 
 MembershipRole = Literal["MEMBER", "ADMIN", "OWNER"] | str
@@ -72,13 +70,13 @@ class CreateMembership(Model, frozen=True, kw_only=True):
     user_id: int
     role: MembershipRole = "MEMBER"
     """Below an organisation the API wants this one always, so it is always sent."""
-    accepted: bool | UnsetType = UNSET
-    disable_impersonation: bool | UnsetType = UNSET
+    accepted: bool | None = None
+    disable_impersonation: bool | None = None
 
 
 class UpdateMembership(Model, frozen=True, kw_only=True):
-    """Changes to a membership; what is left `UNSET` stays as it is."""
+    """Changes to a membership; what is not given stays as it is."""
 
-    role: MembershipRole | UnsetType = UNSET
-    accepted: bool | UnsetType = UNSET
-    disable_impersonation: bool | UnsetType = UNSET
+    role: MembershipRole | None = None
+    accepted: bool | None = None
+    disable_impersonation: bool | None = None

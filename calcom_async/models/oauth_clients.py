@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any, ClassVar, Final, Literal, get_args
 
-from msgspec import UNSET, UnsetType
 from msgspec.structs import force_setattr
 
 from calcom_async.models._base import Model, SecretModel
@@ -60,19 +59,19 @@ class OAuthClientCredentials(SecretModel, frozen=True, kw_only=True):
 
 
 class UpdateOAuthClient(Model, frozen=True, kw_only=True):
-    """Changes to a client; what is left `UNSET` stays as it is. Permissions cannot be changed."""
+    """Changes to a client; what is not given stays as it is. Permissions cannot be changed."""
 
-    name: str | UnsetType = UNSET
-    redirect_uris: list[str] | UnsetType = UNSET
+    name: str | None = None
+    redirect_uris: list[str] | None = None
     """Where an authorisation may lead back to; their origins are those that browsers may use its tokens from."""
-    logo: str | UnsetType = UNSET
-    booking_redirect_uri: str | UnsetType = UNSET
-    booking_cancel_redirect_uri: str | UnsetType = UNSET
-    booking_reschedule_redirect_uri: str | UnsetType = UNSET
-    are_emails_enabled: bool | UnsetType = UNSET
-    are_default_event_types_enabled: bool | UnsetType = UNSET
+    logo: str | None = None
+    booking_redirect_uri: str | None = None
+    booking_cancel_redirect_uri: str | None = None
+    booking_reschedule_redirect_uri: str | None = None
+    are_emails_enabled: bool | None = None
+    are_default_event_types_enabled: bool | None = None
     """Off unless said."""
-    are_calendar_events_enabled: bool | UnsetType = UNSET
+    are_calendar_events_enabled: bool | None = None
     """On unless said."""
 
 
@@ -116,19 +115,19 @@ class CreateManagedUser(Model, frozen=True, kw_only=True):
     email: str
     """As the user knows it; the server stores it with the client's id inside."""
     name: str
-    time_format: int | UnsetType = UNSET
+    time_format: int | None = None
     """12 or 24."""
-    week_start: int | str | UnsetType = UNSET
+    week_start: int | str | None = None
     """A day of the week in any form that `Weekday.of` takes; 0 = Sunday."""
-    time_zone: str | UnsetType = UNSET
-    locale: str | UnsetType = UNSET
-    avatar_url: str | UnsetType = UNSET
-    bio: str | UnsetType = UNSET
-    metadata: dict[str, Any] | UnsetType = UNSET
+    time_zone: str | None = None
+    locale: str | None = None
+    avatar_url: str | None = None
+    bio: str | None = None
+    metadata: dict[str, Any] | None = None
     """At most 50 keys of 40 characters, values of 500."""
 
     def __post_init__(self) -> None:
-        if self.week_start is not UNSET:
+        if self.week_start is not None:
             force_setattr(self, "week_start", Weekday.of(self.week_start))
 
 

@@ -53,32 +53,32 @@ class OrganizationUser(Model, frozen=True, kw_only=True):
 class _UserBody(Model, frozen=True, kw_only=True):
     """What creating and updating a user have in common."""
 
-    username: str | UnsetType = UNSET
-    weekday: int | str | UnsetType = UNSET
+    username: str | None = None
+    weekday: int | str | None = None
     """The first day of the user's week, in any form that `Weekday.of` takes; responses call it `week_start`.
 
     A server of 2025 cannot store it and answers 500.
     """
-    brand_color: str | UnsetType = UNSET
+    brand_color: str | None = None
     """Hexadecimal, as is `dark_brand_color`: "#1BA774"."""
-    dark_brand_color: str | UnsetType = UNSET
-    hide_branding: bool | UnsetType = UNSET
-    bio: str | UnsetType = UNSET
-    metadata: dict[str, Any] | UnsetType = UNSET
+    dark_brand_color: str | None = None
+    hide_branding: bool | None = None
+    bio: str | None = None
+    metadata: dict[str, Any] | None = None
     """Replaces the whole object: at most 50 keys of 40 characters, values of 500."""
-    time_zone: str | UnsetType = UNSET
+    time_zone: str | None = None
     theme: str | UnsetType | None = UNSET
     """"light", "dark", or None for the user's system; the same for `app_theme`."""
     app_theme: str | UnsetType | None = UNSET
-    time_format: int | UnsetType = UNSET
+    time_format: int | None = None
     """12 or 24."""
-    default_schedule_id: int | UnsetType = UNSET
+    default_schedule_id: int | None = None
     locale: str | UnsetType | None = UNSET
-    avatar_url: str | UnsetType = UNSET
+    avatar_url: str | None = None
     """An https URL. A server of 2025 rejects others without naming a reason in `.fields`."""
 
     def __post_init__(self) -> None:
-        if self.weekday is not UNSET:
+        if self.weekday is not None:
             force_setattr(self, "weekday", Weekday.of(self.weekday))
 
 
@@ -90,13 +90,13 @@ class CreateOrganizationUser(_UserBody, frozen=True, kw_only=True):
     """
 
     email: str
-    organization_role: MembershipRole | UnsetType = UNSET
+    organization_role: MembershipRole | None = None
     """MEMBER unless given."""
-    auto_accept: bool | UnsetType = UNSET
+    auto_accept: bool | None = None
     """True unless given."""
 
 
 class UpdateOrganizationUser(_UserBody, frozen=True, kw_only=True):
-    """Changes to a user of an organisation; what is left `UNSET` stays as it is."""
+    """Changes to a user of an organisation; what is not given stays as it is."""
 
-    email: str | UnsetType = UNSET
+    email: str | None = None

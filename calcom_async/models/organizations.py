@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from msgspec import UNSET, UnsetType
-
 from calcom_async.models._base import Model, SecretModel
 
 
@@ -27,19 +25,19 @@ class CreateManagedOrganization(Model, frozen=True, kw_only=True):
     """
 
     name: str
-    slug: str | UnsetType = UNSET
-    metadata: dict[str, Any] | UnsetType = UNSET
-    api_key_days_valid: int | UnsetType = UNSET
+    slug: str | None = None
+    metadata: dict[str, Any] | None = None
+    api_key_days_valid: int | None = None
     """30 unless given."""
-    api_key_never_expires: bool | UnsetType = UNSET
+    api_key_never_expires: bool | None = None
 
 
 class UpdateManagedOrganization(Model, frozen=True, kw_only=True):
     """Changes to a managed organisation."""
 
-    name: str | UnsetType = UNSET
-    slug: str | UnsetType = UNSET
-    metadata: dict[str, Any] | UnsetType = UNSET
+    name: str | None = None
+    slug: str | None = None
+    metadata: dict[str, Any] | None = None
 
 
 class WorkspacePlatform(Model, frozen=True, kw_only=True, gc=False):
@@ -69,8 +67,8 @@ class ServiceAccountKey(SecretModel, frozen=True, kw_only=True, rename=None):
 
     private_key: str
     client_id: str
-    client_email: str | UnsetType = UNSET
-    tenant_id: str | UnsetType = UNSET
+    client_email: str | None = None
+    tenant_id: str | None = None
 
 
 class CreateDelegationCredential(Model, frozen=True, kw_only=True):
@@ -84,5 +82,5 @@ class CreateDelegationCredential(Model, frozen=True, kw_only=True):
 class UpdateDelegationCredential(Model, frozen=True, kw_only=True):
     """Changes to a delegation credential; a key that does not work cannot be enabled (500)."""
 
-    enabled: bool | UnsetType = UNSET
-    service_account_key: ServiceAccountKey | UnsetType = UNSET
+    enabled: bool | None = None
+    service_account_key: ServiceAccountKey | None = None

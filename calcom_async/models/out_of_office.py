@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Literal
 
-from msgspec import UNSET, UnsetType
-
 from calcom_async.models._base import Model
 
 OutOfOfficeReason = Literal["unspecified", "vacation", "travel", "sick", "public_holiday"] | str
@@ -27,9 +25,9 @@ class OutOfOfficeEntry(Model, frozen=True, kw_only=True):
 class _OutOfOfficeBody(Model, frozen=True, kw_only=True):
     """What creating and updating an entry have in common."""
 
-    notes: str | UnsetType = UNSET
-    to_user_id: int | UnsetType = UNSET
-    reason: OutOfOfficeReason | UnsetType = UNSET
+    notes: str | None = None
+    to_user_id: int | None = None
+    reason: OutOfOfficeReason | None = None
 
 
 class CreateOutOfOffice(_OutOfOfficeBody, frozen=True, kw_only=True):
@@ -42,5 +40,5 @@ class CreateOutOfOffice(_OutOfOfficeBody, frozen=True, kw_only=True):
 class UpdateOutOfOffice(_OutOfOfficeBody, frozen=True, kw_only=True):
     """Changes to an entry; `start` and `end` only together."""
 
-    start: datetime | UnsetType = UNSET
-    end: datetime | UnsetType = UNSET
+    start: datetime | None = None
+    end: datetime | None = None

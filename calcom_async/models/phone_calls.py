@@ -2,8 +2,6 @@
 
 from typing import ClassVar, Literal
 
-from msgspec import UNSET, UnsetType
-
 from calcom_async.models._base import Model, SecretModel
 
 PhoneCallTemplate = Literal["CHECK_IN_APPOINTMENT", "CUSTOM_TEMPLATE"] | str
@@ -22,12 +20,12 @@ class CreatePhoneCall(SecretModel, frozen=True, kw_only=True):
     cal_api_key: str
     enabled: bool = True
     template_type: PhoneCallTemplate = "CUSTOM_TEMPLATE"
-    scheduler_name: str | UnsetType = UNSET
-    guest_name: str | UnsetType = UNSET
-    guest_email: str | UnsetType = UNSET
-    guest_company: str | UnsetType = UNSET
-    begin_message: str | UnsetType = UNSET
-    general_prompt: str | UnsetType = UNSET
+    scheduler_name: str | None = None
+    guest_name: str | None = None
+    guest_email: str | None = None
+    guest_company: str | None = None
+    begin_message: str | None = None
+    general_prompt: str | None = None
     """What the agent is told to do; for CUSTOM_TEMPLATE."""
 
 

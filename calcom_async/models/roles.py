@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Literal
 
-from msgspec import UNSET, UnsetType
-
 from calcom_async.models._base import Model
 
 RoleType = Literal["SYSTEM", "CUSTOM"] | str
@@ -100,9 +98,9 @@ class Role(Model, frozen=True, kw_only=True):
 class _RoleBody(Model, frozen=True, kw_only=True):
     """What creating and updating a role have in common."""
 
-    color: str | UnsetType = UNSET
-    description: str | UnsetType = UNSET
-    permissions: list[Permission] | UnsetType = UNSET
+    color: str | None = None
+    description: str | None = None
+    permissions: list[Permission] | None = None
 
 
 class CreateRole(_RoleBody, frozen=True, kw_only=True):
@@ -114,4 +112,4 @@ class CreateRole(_RoleBody, frozen=True, kw_only=True):
 class UpdateRole(_RoleBody, frozen=True, kw_only=True):
     """Changes to a role; `permissions` replaces them all."""
 
-    name: str | UnsetType = UNSET
+    name: str | None = None

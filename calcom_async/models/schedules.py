@@ -6,7 +6,6 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from msgspec import UNSET, UnsetType
 from msgspec.structs import force_setattr
 
 from calcom_async.errors import InvalidRequestError
@@ -100,7 +99,7 @@ def _date(value: Any) -> dt.date:
 
 def _check(name: str, kind: type[Availability | Override], items: Any) -> None:
     """Check the hours of a body."""
-    if items is UNSET:
+    if items is None:
         return
     if not isinstance(items, list | tuple) or not all(isinstance(item, kind) for item in items):
         raise InvalidRequestError(f"{name} must be a list of {kind.__name__}, got {items!r}")
@@ -130,8 +129,8 @@ class CreateSchedule(Model, frozen=True, kw_only=True):
     time_zone: str
     is_default: bool = False
     """The API wants this one always, so it is always sent."""
-    availability: list[Availability] | UnsetType = UNSET
-    overrides: list[Override] | UnsetType = UNSET
+    availability: list[Availability] | None = None
+    overrides: list[Override] | None = None
 
     def __post_init__(self) -> None:
         _check("availability", Availability, self.availability)
@@ -141,12 +140,12 @@ class CreateSchedule(Model, frozen=True, kw_only=True):
 class UpdateSchedule(Model, frozen=True, kw_only=True):
     """Changes to a schedule; `availability` and `overrides` replace the whole list when they are given."""
 
-    name: str | UnsetType = UNSET
-    time_zone: str | UnsetType = UNSET
-    is_default: bool | UnsetType = UNSET
+    name: str | None = None
+    time_zone: str | None = None
+    is_default: bool | None = None
     """True makes it the user's default; false does not unset it."""
-    availability: list[Availability] | UnsetType = UNSET
-    overrides: list[Override] | UnsetType = UNSET
+    availability: list[Availability] | None = None
+    overrides: list[Override] | None = None
 
     def __post_init__(self) -> None:
         _check("availability", Availability, self.availability)

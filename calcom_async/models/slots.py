@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from itertools import chain
 
-from msgspec import UNSET, UnsetType
+from msgspec.structs import force_setattr
 
 from calcom_async.models._base import Model
-from calcom_async.models.times import aware
+from calcom_async.models.times import moment
 
 
 # gc=False here and on other models made of plain values only: they cannot be part of a reference cycle.
@@ -47,13 +47,13 @@ class ReserveSlot(Model, frozen=True, kw_only=True):
 
     event_type_id: int
     slot_start: datetime
-    slot_duration: int | UnsetType = UNSET
+    slot_duration: int | None = None
     """Minutes; only for event types with several lengths."""
-    reservation_duration: int | UnsetType = UNSET
+    reservation_duration: int | None = None
     """Minutes, 5 unless given; refused to callers without credentials (401)."""
 
     def __post_init__(self) -> None:
-        aware("slot_start", self.slot_start)
+        force_setattr(self, "slot_start", moment(self.slot_start, "slot_start"))
 
 
 class SlotDays(dict[date, list[Slot]]):

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-from msgspec import UNSET, UnsetType
 from msgspec.structs import force_setattr
 
 from calcom_async.models._base import Model, SecretModel
@@ -61,28 +60,28 @@ class TeamInvite(SecretModel, frozen=True, kw_only=True):
 class _TeamBody(Model, frozen=True, kw_only=True):
     """What creating and updating a team have in common."""
 
-    slug: str | UnsetType = UNSET
-    logo_url: str | UnsetType = UNSET
-    cal_video_logo: str | UnsetType = UNSET
-    app_logo: str | UnsetType = UNSET
-    app_icon_logo: str | UnsetType = UNSET
-    bio: str | UnsetType = UNSET
-    hide_branding: bool | UnsetType = UNSET
-    is_private: bool | UnsetType = UNSET
-    hide_book_a_team_member: bool | UnsetType = UNSET
-    metadata: dict[str, Any] | UnsetType = UNSET
-    theme: str | UnsetType = UNSET
-    brand_color: str | UnsetType = UNSET
-    dark_brand_color: str | UnsetType = UNSET
-    banner_url: str | UnsetType = UNSET
-    time_format: int | UnsetType = UNSET
-    time_zone: str | UnsetType = UNSET
+    slug: str | None = None
+    logo_url: str | None = None
+    cal_video_logo: str | None = None
+    app_logo: str | None = None
+    app_icon_logo: str | None = None
+    bio: str | None = None
+    hide_branding: bool | None = None
+    is_private: bool | None = None
+    hide_book_a_team_member: bool | None = None
+    metadata: dict[str, Any] | None = None
+    theme: str | None = None
+    brand_color: str | None = None
+    dark_brand_color: str | None = None
+    banner_url: str | None = None
+    time_format: int | None = None
+    time_zone: str | None = None
     """Europe/London unless given."""
-    week_start: int | str | UnsetType = UNSET
+    week_start: int | str | None = None
     """A day of the week in any form that `Weekday.of` takes; 0 = Sunday."""
 
     def __post_init__(self) -> None:
-        if self.week_start is not UNSET:
+        if self.week_start is not None:
             force_setattr(self, "week_start", Weekday.of(self.week_start))
 
 
@@ -90,12 +89,12 @@ class CreateTeam(_TeamBody, frozen=True, kw_only=True):
     """A new team; where teams are billed the answer is a `TeamAwaitingPayment`."""
 
     name: str
-    auto_accept_creator: bool | UnsetType = UNSET
+    auto_accept_creator: bool | None = None
 
 
 class UpdateTeam(_TeamBody, frozen=True, kw_only=True):
     """Changes to a team; `metadata` replaces the whole object."""
 
-    name: str | UnsetType = UNSET
-    booking_limits: str | UnsetType = UNSET
-    include_managed_events_in_limits: bool | UnsetType = UNSET
+    name: str | None = None
+    booking_limits: str | None = None
+    include_managed_events_in_limits: bool | None = None

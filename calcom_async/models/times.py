@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 
 from calcom_async.errors import InvalidRequestError
@@ -61,9 +61,36 @@ def from_epoch(figure: float, *, per_second: int = 1) -> datetime | None:
         return None
 
 
-def aware(name: str, moment: object) -> None:
-    """Refuse anything but a datetime with a time zone: the server would take a naive one as UTC."""
-    if not isinstance(moment, datetime) or moment.utcoffset() is None:
+def moment(value: datetime | str, where: str) -> datetime:
+    """Return a time as an aware datetime, from one or from ISO 8601 text with an offset; `where` is its keyword.
+
+    A time without an offset raises `InvalidRequestError`: the server would take it for UTC.
+    """
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise InvalidRequestError(
+                f"{where} is not a time: {value!r:.80}. Write ISO 8601 with an offset, e.g. 2030-05-06T10:00:00Z"
+            ) from None
+    if not isinstance(value, datetime):
+        raise InvalidRequestError(f"{where} must be a datetime or ISO 8601 text, not {type(value).__name__}")
+    if value.tzinfo is None or value.utcoffset() is None:
         raise InvalidRequestError(
-            f"{name} must be a datetime with a time zone, such as one with tzinfo=UTC, not {moment!r}"
+            f"{where} has no time zone: {value.isoformat()}. "
+            "Give it one, e.g. value.replace(tzinfo=ZoneInfo('Europe/Rome'))"
         )
+    return value
+
+
+def moment_or_date(value: datetime | date | str, where: str) -> datetime | date:
+    """Return a date as it is, and a time as `moment` does."""
+    return value if isinstance(value, date) and not isinstance(value, datetime) else moment(value, where)
+
+
+def bound(value: datetime | date | str, where: str, *, is_end: bool = False) -> datetime:
+    """Return a time of a filter; a date is its first moment in UTC, or at the end of a span its last."""
+    value = moment_or_date(value, where)
+    if isinstance(value, datetime):
+        return value
+    return datetime.combine(value, time.max if is_end else time.min, UTC)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import ClassVar, Final, Literal, get_args
 
-from msgspec import UNSET, UnsetType, field
+from msgspec import field
 
 from calcom_async.models._base import SecretModel
 
@@ -71,21 +71,21 @@ class CreateWebhook(SecretModel, frozen=True, kw_only=True):
     subscriber_url: str
     triggers: list[WebhookTrigger]
     active: bool = True
-    secret: str | UnsetType = UNSET
+    secret: str | None = None
     """Signs the deliveries; without one they say `no-secret-provided`."""
-    payload_template: str | UnsetType = UNSET
+    payload_template: str | None = None
     """A Handlebars text; one that is not JSON makes deliveries form-encoded."""
-    version: str | UnsetType = UNSET
+    version: str | None = None
 
 
 class UpdateWebhook(SecretModel, frozen=True, kw_only=True):
-    """Changes to a webhook; what is left `UNSET` stays as it is."""
+    """Changes to a webhook; what is not given stays as it is."""
 
     secrets: ClassVar[frozenset[str]] = frozenset({"secret"})
 
-    subscriber_url: str | UnsetType = UNSET
-    triggers: list[WebhookTrigger] | UnsetType = UNSET
-    active: bool | UnsetType = UNSET
-    secret: str | UnsetType = UNSET
-    payload_template: str | UnsetType = UNSET
-    version: str | UnsetType = UNSET
+    subscriber_url: str | None = None
+    triggers: list[WebhookTrigger] | None = None
+    active: bool | None = None
+    secret: str | None = None
+    payload_template: str | None = None
+    version: str | None = None

@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Literal
 
-from msgspec import UNSET, UnsetType
-
 from calcom_async.models._base import Model, Number
 
 WorkflowKind = Literal["event-type", "routing-form"] | str
@@ -115,19 +113,19 @@ class SetWorkflowStep(Model, frozen=True, kw_only=True):
     the team's verified resources. Routing forms take email_attendee, email_address, sms_attendee and sms_number only.
     """
 
-    id: int | UnsetType = UNSET
+    id: int | None = None
     step_number: int
     action: WorkflowAction
     recipient: WorkflowRecipient
     template: WorkflowTemplate
     sender: str
     message: WorkflowMessage
-    include_calendar_event: bool | UnsetType = UNSET
+    include_calendar_event: bool | None = None
     """For the e-mail actions, which the specification says must have it; the server takes false without."""
-    phone_required: bool | UnsetType = UNSET
+    phone_required: bool | None = None
     """For the attendee's SMS and WhatsApp: whether booking asks for a phone number."""
-    verified_email_id: int | UnsetType = UNSET
-    verified_phone_id: int | UnsetType = UNSET
+    verified_email_id: int | None = None
+    verified_phone_id: int | None = None
 
 
 class Workflow(Model, frozen=True, kw_only=True):
@@ -158,7 +156,7 @@ class CreateWorkflow(Model, frozen=True, kw_only=True):
 class UpdateWorkflow(Model, frozen=True, kw_only=True):
     """Changes to a workflow; `steps` replaces the list, apart from those whose `id` is in it."""
 
-    name: str | UnsetType = UNSET
-    activation: WorkflowActivation | UnsetType = UNSET
-    trigger: WorkflowTrigger | UnsetType = UNSET
-    steps: list[SetWorkflowStep] | UnsetType = UNSET
+    name: str | None = None
+    activation: WorkflowActivation | None = None
+    trigger: WorkflowTrigger | None = None
+    steps: list[SetWorkflowStep] | None = None

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any, ClassVar, TypedDict, TypeVar, Unpack
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import Raw
 
 from calcom_async.errors import DecodeError, InvalidRequestError, ServerError
 from calcom_async.events import Event, Observer
@@ -43,8 +43,8 @@ def secret_argument(value: str | Secret, keyword: str) -> Secret:
 
 
 def given(**fields: Any) -> dict[str, Any]:
-    """A small body: the fields that are not UNSET."""
-    return {name: value for name, value in fields.items() if value is not UNSET}
+    """A small body: the fields that are given, as None says "not given"."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def named(problem: DecodeError, request: Request) -> DecodeError:
@@ -71,9 +71,9 @@ class Paging(TypedDict, total=False):
     """
 
     take: int | None
-    skip: int
-    prefetch: int
-    strict: bool
+    skip: int | None
+    prefetch: int | None
+    strict: bool | None
 
 
 class Resource:
@@ -195,6 +195,7 @@ class Resource:
     ) -> Pages[T]:
         """A list, not yet asked for. Arguments that cannot be sent raise here and now."""
         blank = self._request("GET", template, ids, query=query, repeatable=True)
+        walk: Any = given(**paging)
 
         def fetch(kind: Any) -> Fetch[Any]:
             async def fetch_page(cursor: Cursor) -> Page[Any]:
@@ -232,7 +233,7 @@ class Resource:
             return fetch_page
 
         def raw() -> Pages[Raw]:
-            return Pages(fetch(Raw), listing, key=raw_key(key), name=blank.template, **paging)
+            return Pages(fetch(Raw), listing, key=raw_key(key), name=blank.template, **walk)
 
         return Pages(
             fetch(kind),
@@ -242,5 +243,5 @@ class Resource:
             model=kind,
             identity=key,
             raw=raw,
-            **paging,
+            **walk,
         )

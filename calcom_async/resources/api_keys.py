@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET, UnsetType
-
 from calcom_async.auth import ApiKey, Credentials
 from calcom_async.models.oauth import ApiKeyRefreshed
 from calcom_async.resources._base import Channel, Resource, given
@@ -16,9 +14,7 @@ class ApiKeys(Resource):
         super().__init__(channel)
         self._credentials = credentials
 
-    async def refresh(
-        self, *, days_valid: int | UnsetType = UNSET, never_expires: bool | UnsetType = UNSET
-    ) -> ApiKeyRefreshed:
+    async def refresh(self, *, days_valid: int | None = None, never_expires: bool | None = None) -> ApiKeyRefreshed:
         """A new key for the one in use, for 30 days, or `days_valid`, or for good: store it at once.
 
         The old key is dead as soon as the server has acted. This client, and every other that holds the same `ApiKey`,

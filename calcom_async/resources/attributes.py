@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Unpack
 
-from msgspec import UNSET, UnsetType
-
 from calcom_async.errors import InvalidRequestError
 from calcom_async.models.attributes import (
     AssignedOption,
@@ -50,7 +48,7 @@ class Attributes(Resource):
         slug: str,
         type: AttributeType,
         options: Sequence[CreateAttributeOption] = (),
-        enabled: bool | UnsetType = UNSET,
+        enabled: bool | None = None,
     ) -> Attribute:
         """Make an attribute; a slug that is taken is a `ConflictError`.
 
@@ -64,10 +62,10 @@ class Attributes(Resource):
         self,
         attribute_id: str,
         *,
-        name: str | UnsetType = UNSET,
-        slug: str | UnsetType = UNSET,
-        type: AttributeType | UnsetType = UNSET,
-        enabled: bool | UnsetType = UNSET,
+        name: str | None = None,
+        slug: str | None = None,
+        type: AttributeType | None = None,
+        enabled: bool | None = None,
     ) -> Attribute:
         """Change what is given. Raises `NotFoundError` when unknown."""
         body = UpdateAttribute(name=name, slug=slug, type=type, enabled=enabled)
@@ -89,7 +87,7 @@ class Attributes(Resource):
         return await self._post(AttributeOption, "/attributes/{}/options", attribute_id, body=body)
 
     async def update_option(
-        self, attribute_id: str, option_id: str, *, value: str | UnsetType = UNSET, slug: str | UnsetType = UNSET
+        self, attribute_id: str, option_id: str, *, value: str | None = None, slug: str | None = None
     ) -> AttributeOption:
         """Rename an option, for everybody who has it."""
         body = UpdateAttributeOption(value=value, slug=slug)
@@ -141,15 +139,15 @@ class Attributes(Resource):
         user_id: int,
         *,
         attribute_id: str,
-        option_id: str | UnsetType = UNSET,
-        value: str | UnsetType = UNSET,
+        option_id: str | None = None,
+        value: str | None = None,
     ) -> OptionAssignment:
         """Give a user an option: by `option_id`, or for TEXT and NUMBER by `value`, which makes the option.
 
         Nothing is replaced: an attribute of one choice can so come to have two, and only the first is shown. A pending
         member is a `NotFoundError`.
         """
-        if option_id is UNSET and value is UNSET:
+        if option_id is None and value is None:
             raise InvalidRequestError("assign wants an option_id, or for TEXT and NUMBER attributes a value")
         body = AssignOption(attribute_id=attribute_id, attribute_option_id=option_id, value=value)
         return await self._post(OptionAssignment, "/attributes/options/{}", user_id, body=body)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, TypedDict, Unpack, overload
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from calcom_async.errors import BadRequestError, DecodeError, InvalidRequestError
 from calcom_async.models.bookings import (
@@ -30,6 +29,7 @@ from calcom_async.models.bookings import (
     Routing,
     UpdateBookingLocation,
 )
+from calcom_async.models.times import bound, moment
 from calcom_async.pages import Pages
 from calcom_async.resources._base import List, Paging, Resource, given
 from calcom_async.wire import Listing, Throttle
@@ -46,20 +46,20 @@ class BookingFields(TypedDict, total=False):
     event types. `routing` goes unchanged from the answer of a routing form. `meeting_url` is deprecated.
     """
 
-    event_type_id: int
-    event_type_slug: str
-    username: str
-    team_slug: str
-    organization_slug: str
-    length_in_minutes: int
-    guests: List[str]
-    location: BookingLocation | str
-    booking_fields_responses: dict[str, Any]
-    metadata: dict[str, str]
-    meeting_url: str
-    routing: Routing
-    email_verification_code: str
-    instant: bool
+    event_type_id: int | None
+    event_type_slug: str | None
+    username: str | None
+    team_slug: str | None
+    organization_slug: str | None
+    length_in_minutes: int | None
+    guests: List[str] | None
+    location: BookingLocation | str | None
+    booking_fields_responses: dict[str, Any] | None
+    metadata: dict[str, str] | None
+    meeting_url: str | None
+    routing: Routing | None
+    email_verification_code: str | None
+    instant: bool | None
 
 
 CANCELLED_ALREADY = "has been cancelled already"
@@ -79,21 +79,22 @@ class TeamBookingFilters(Paging, total=False):
     """Filters that every list of bookings takes.
 
     `status` one or several; without it bookings of every status. E-mail and name match exactly, letter case included,
-    on any attendee. Times are aware datetimes; both ends are inclusive. One sort at most; without any, `upcoming`,
-    `recurring` and `unconfirmed` come by start, `past` and `cancelled` by start backwards, anything else by start.
+    on any attendee. Times are aware datetimes, ISO 8601 text or dates of UTC; both ends are inclusive. One sort at
+    most; without any, `upcoming`, `recurring` and `unconfirmed` come by start, `past` and `cancelled` by start
+    backwards, anything else by start.
     """
 
-    status: Status | Sequence[Status]
-    attendee_email: str
-    attendee_name: str
-    booking_uid: str
-    event_type_ids: Sequence[int]
-    event_type_id: int
-    after_start: datetime
-    before_end: datetime
-    sort_start: Order
-    sort_end: Order
-    sort_created: Order
+    status: Status | Sequence[Status] | None
+    attendee_email: str | None
+    attendee_name: str | None
+    booking_uid: str | None
+    event_type_ids: Sequence[int] | None
+    event_type_id: int | None
+    after_start: datetime | date | str | None
+    before_end: datetime | date | str | None
+    sort_start: Order | None
+    sort_end: Order | None
+    sort_created: Order | None
 
 
 class BookingFilters(TeamBookingFilters, total=False):
@@ -102,19 +103,19 @@ class BookingFilters(TeamBookingFilters, total=False):
     Teams that do not exist filter nothing: the whole list comes.
     """
 
-    team_ids: Sequence[int]
-    team_id: int
-    after_created_at: datetime
-    before_created_at: datetime
-    after_updated_at: datetime
-    before_updated_at: datetime
-    sort_updated_at: Order
+    team_ids: Sequence[int] | None
+    team_id: int | None
+    after_created_at: datetime | date | str | None
+    before_created_at: datetime | date | str | None
+    after_updated_at: datetime | date | str | None
+    before_updated_at: datetime | date | str | None
+    sort_updated_at: Order | None
 
 
 class OrganizationBookingFilters(BookingFilters, total=False):
     """Filters of the list of an organisation."""
 
-    user_ids: Sequence[int]
+    user_ids: Sequence[int] | None
 
 
 SORTS = ("sortStart", "sortEnd", "sortCreated", "sortUpdatedAt")
@@ -139,6 +140,7 @@ WIRE_NAMES = {
     "sort_created": "sortCreated",
     "sort_updated_at": "sortUpdatedAt",
 }
+TIMES = {name for name in WIRE_NAMES if name.startswith(("after_", "before_"))}
 NOT_IN_TOTAL = {"afterCreatedAt", "beforeCreatedAt", "afterUpdatedAt", "beforeUpdatedAt"}
 
 OTHER_ORDERS = (
@@ -162,15 +164,21 @@ def booking_query(filters: Mapping[str, Any], known: type) -> dict[str, Any]:
     allowed = known.__annotations__.keys()
     if unknown := filters.keys() - allowed:
         raise InvalidRequestError(f"this list has no filter {min(unknown)!r}; it takes {', '.join(sorted(allowed))}")
-    query = {WIRE_NAMES[name]: value for name, value in filters.items() if name in WIRE_NAMES and value is not None}
+    query: dict[str, Any] = {
+        WIRE_NAMES[name]: bound(value, name, is_end=name.startswith("before_")) if name in TIMES else value
+        for name, value in filters.items()
+        if name in WIRE_NAMES and value is not None
+    }
     if blank := [name for name, value in filters.items() if name in WIRE_NAMES and not value and value is not None]:
         raise InvalidRequestError(f"{blank[0]} is empty, which filters nothing; leave it out to list everything")
     _check_status(query.get("status"))
     sorts = [name for name in SORTS if name in query]
     if len(sorts) > 1:
-        raise InvalidRequestError(f"only one sort is applied by the server; choose one of {', '.join(sorts)}")
-    if any(query[name] not in {"asc", "desc"} for name in sorts):
-        raise InvalidRequestError(f"{sorts[0]} is 'asc' or 'desc', not {query[sorts[0]]!r}")
+        given = ", ".join(name for name, wire in WIRE_NAMES.items() if wire in sorts)
+        raise InvalidRequestError(f"only one sort is applied by the server; choose one of {given}")
+    for name, wire in WIRE_NAMES.items():
+        if wire in sorts and query[wire] not in ("asc", "desc"):
+            raise InvalidRequestError(f"{name} must be 'asc' or 'desc', not {query[wire]!r:.80}")
     return query
 
 
@@ -255,16 +263,18 @@ class Bookings(BookingList):
 
     @overload
     async def create(
-        self, *, start: datetime, attendee: Attendee, recurrence_count: int, **fields: Unpack[BookingFields]
+        self, *, start: datetime | str, attendee: Attendee, recurrence_count: int, **fields: Unpack[BookingFields]
     ) -> List[Booking]: ...
     @overload
-    async def create(self, *, start: datetime, attendee: Attendee, **fields: Unpack[BookingFields]) -> Booking: ...
+    async def create(
+        self, *, start: datetime | str, attendee: Attendee, **fields: Unpack[BookingFields]
+    ) -> Booking: ...
     async def create(
         self,
         *,
-        start: datetime,
+        start: datetime | str,
         attendee: Attendee,
-        recurrence_count: int | UnsetType = UNSET,
+        recurrence_count: int | None = None,
         **fields: Unpack[BookingFields],
     ) -> Booking | List[Booking]:
         """Book; the answer is one booking, or with `recurrence_count` the list of a series' occurrences.
@@ -279,20 +289,22 @@ class Bookings(BookingList):
         `BadRequestError`, a race lost a `ConflictError`, a used-up limit of the event type an `UnauthorizedError`.
         Never repeated when the answer is lost (`TransportError.sent`): look for the booking before asking again.
         """
-        body = CreateBooking(start=start, attendee=attendee, recurrence_count=recurrence_count, **fields)
+        body = CreateBooking(
+            start=moment(start, "start"), attendee=attendee, recurrence_count=recurrence_count, **fields
+        )
         _check_event_type(fields)
         made = await self._post(ONE_OR_MANY, "/bookings", body=body)
-        return _first(made) if recurrence_count is UNSET else _many(made)
+        return _first(made) if recurrence_count is None else _many(made)
 
     async def reschedule(
         self,
         uid: str,
         *,
-        start: datetime,
-        reason: str | UnsetType = UNSET,
-        rescheduled_by: str | UnsetType = UNSET,
-        seat_uid: str | UnsetType = UNSET,
-        email_verification_code: str | UnsetType = UNSET,
+        start: datetime | str,
+        reason: str | None = None,
+        rescheduled_by: str | None = None,
+        seat_uid: str | None = None,
+        email_verification_code: str | None = None,
     ) -> Booking:
         """Move a booking, or one seat of it. The answer is a NEW booking with a new `uid`: store that one.
 
@@ -300,7 +312,7 @@ class Bookings(BookingList):
         moved occurrence by occurrence. `rescheduled_by` is an e-mail address.
         """
         body = RescheduleBooking(
-            start=start,
+            start=moment(start, "start"),
             reason=reason,
             rescheduled_by=rescheduled_by,
             seat_uid=seat_uid,
@@ -309,16 +321,16 @@ class Bookings(BookingList):
         return await self._post(Booking, "/bookings/{}/reschedule", uid, body=body)
 
     @overload
-    async def cancel(self, uid: str, *, reason: str | UnsetType = ..., subsequent: Literal[True]) -> List[Booking]: ...
+    async def cancel(self, uid: str, *, reason: str | None = ..., subsequent: Literal[True]) -> List[Booking]: ...
     @overload
-    async def cancel(self, uid: str, *, reason: str | UnsetType = ..., seat_uid: str | UnsetType = ...) -> Booking: ...
+    async def cancel(self, uid: str, *, reason: str | None = ..., seat_uid: str | None = ...) -> Booking: ...
     async def cancel(
         self,
         uid: str,
         *,
-        reason: str | UnsetType = UNSET,
-        seat_uid: str | UnsetType = UNSET,
-        subsequent: bool | UnsetType = UNSET,
+        reason: str | None = None,
+        seat_uid: str | None = None,
+        subsequent: bool | None = None,
     ) -> Booking | List[Booking]:
         """Cancel a booking or one seat; with `subsequent=True` an occurrence and all later ones (answers the series).
 
@@ -328,7 +340,7 @@ class Bookings(BookingList):
         cancelled = await self._post(ONE_OR_MANY, "/bookings/{}/cancel", uid, body=body)
         return _many(cancelled) if subsequent is True else _first(cancelled)
 
-    async def cancel_series(self, recurring_uid: str, *, reason: str | UnsetType = UNSET) -> List[Booking]:
+    async def cancel_series(self, recurring_uid: str, *, reason: str | None = None) -> List[Booking]:
         """Cancel every occurrence of a series that is still to come; returns the whole series.
 
         The server refuses to cancel a series of which an occurrence was moved. Then the first occurrence that stands is
@@ -354,7 +366,7 @@ class Bookings(BookingList):
         """Accept a pending booking. No clash is looked for, and a cancelled or declined one comes back to life."""
         return await self._post(Booking, "/bookings/{}/confirm", uid)
 
-    async def decline(self, uid: str, *, reason: str | UnsetType = UNSET) -> Booking:
+    async def decline(self, uid: str, *, reason: str | None = None) -> Booking:
         """Decline a pending booking; the reason goes to the attendee and is in no answer."""
         return await self._post(Booking, "/bookings/{}/decline", uid, body=given(reason=reason))
 
@@ -362,8 +374,8 @@ class Bookings(BookingList):
         self,
         uid: str,
         *,
-        host: bool | UnsetType = UNSET,
-        attendees: List[AbsentAttendee] | UnsetType = UNSET,
+        host: bool | None = None,
+        attendees: List[AbsentAttendee] | None = None,
     ) -> Booking:
         """Note who did not come, from the booking's start on.
 
@@ -376,7 +388,7 @@ class Bookings(BookingList):
         """Give a round-robin booking to the next host who is free."""
         return await self._post(Reassignment, "/bookings/{}/reassign", uid)
 
-    async def reassign_to(self, uid: str, user_id: int, *, reason: str | UnsetType = UNSET) -> Reassignment:
+    async def reassign_to(self, uid: str, user_id: int, *, reason: str | None = None) -> Reassignment:
         """Give a round-robin booking to this host."""
         return await self._post(Reassignment, "/bookings/{}/reassign/{}", uid, user_id, body=given(reason=reason))
 
@@ -450,7 +462,8 @@ def _many(answer: Booking | List[Booking]) -> List[Booking]:
 
 
 def _check_event_type(fields: Mapping[str, Any]) -> None:
-    if "event_type_id" in fields:
+    given = {name for name, value in fields.items() if value is not None}
+    if "event_type_id" in given:
         return
-    if "event_type_slug" not in fields or not {"username", "team_slug"} & fields.keys():
+    if "event_type_slug" not in given or not {"username", "team_slug"} & given:
         raise InvalidRequestError("name the event type: event_type_id, or event_type_slug with username or team_slug")

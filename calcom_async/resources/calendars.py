@@ -8,8 +8,6 @@ from datetime import date, datetime
 from types import NoneType
 from typing import Any, Literal
 
-from msgspec import UNSET, UnsetType
-
 from calcom_async.errors import IncompleteListError
 from calcom_async.models.calendar_events import CalendarEvent, UpdateCalendarEvent
 from calcom_async.models.calendars import (
@@ -57,8 +55,8 @@ class Calendars(Resource):
     async def busy_times(
         self,
         *,
-        start: date | datetime,
-        end: date | datetime,
+        start: date | datetime | str,
+        end: date | datetime | str,
         calendars: Sequence[Calendar] | None = None,
         time_zone: str = "UTC",
         strict: bool = False,
@@ -103,7 +101,7 @@ class Calendars(Resource):
         body = ConnectAppleCalendar(username=username, password=secret_argument(password, "password").reveal())
         await self._post(NoneType, "/calendars/{}/credentials", "apple", body=body)
 
-    async def connect_ics(self, *urls: str, read_only: bool | UnsetType = UNSET) -> CalendarCredential:
+    async def connect_ics(self, *urls: str, read_only: bool | None = None) -> CalendarCredential:
         """Connect ICS feeds; each URL must end in `.ics`."""
         return await self._post(
             CalendarCredential, "/calendars/ics-feed/save", body=SaveIcsFeeds(urls=[*urls], read_only=read_only)
@@ -130,7 +128,7 @@ class Calendars(Resource):
         integration: str,
         external_id: str,
         credential_id: int,
-        delegation_credential_id: str | UnsetType = UNSET,
+        delegation_credential_id: str | None = None,
     ) -> SelectedCalendar | None:
         """Check a calendar of `connected()` for conflicts from now on; None when it was checked already."""
         body = SelectCalendar(
@@ -158,7 +156,7 @@ class Calendars(Resource):
         *,
         integration: Literal["apple_calendar", "google_calendar", "office365_calendar"] | str,
         external_id: str,
-        delegation_credential_id: str | UnsetType = UNSET,
+        delegation_credential_id: str | None = None,
     ) -> SelectedCalendar:
         """Write new bookings to this calendar of `connected()`; a `NotFoundError` unless it can be written."""
         body = SetDestinationCalendar(
@@ -175,5 +173,5 @@ class Calendars(Resource):
     async def update_event(
         self, calendar: Literal["google"] | str, event_uid: str, changes: UpdateCalendarEvent
     ) -> CalendarEvent:
-        """Change an event in the calendar itself; fields left UNSET stay. The booking does not hear of it."""
+        """Change an event in the calendar itself; what is not given stays. The booking does not hear of it."""
         return await self._patch(CalendarEvent, "/calendars/{}/events/{}", calendar, event_uid, body=changes)

@@ -81,7 +81,7 @@ class EventTypes(_CheckedUpdates):
         return await self._post(EventType, "/event-types", body=event_type)
 
     async def update(self, event_type_id: int, changes: UpdateEventType) -> EventType:
-        """Change an event type; fields left UNSET stay, lists such as `booking_fields` are replaced whole.
+        """Change an event type; what is not given stays, lists such as `booking_fields` are replaced whole.
 
         Raises `ApiError` if the server accepts `DISABLED` and leaves the setting on, as known servers do with
         `recurrence`; all other changes are made then.
@@ -132,7 +132,7 @@ class TeamEventTypes(PhoneCalls, _CheckedUpdates):
         return await self._post(ONE_OR_MANY, "/event-types", body=event_type)
 
     async def update(self, event_type_id: int, changes: UpdateTeamEventType) -> EventType | List[EventType]:
-        """Change an event type; fields left UNSET stay. A managed one answers a list, as in `create`.
+        """Change an event type; what is not given stays. A managed one answers a list, as in `create`.
 
         Raises `ApiError` if the server accepts `DISABLED` and leaves the setting on, as known servers do with
         `recurrence`; all other changes are made then.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from msgspec import UNSET, UnsetType
-
 from calcom_async.models.organizations import (
     CreateDelegationCredential,
     CreateManagedOrganization,
@@ -49,7 +47,7 @@ class ManagedOrganizations(Resource):
         return await self._post(ManagedOrganization, "/organizations", body=organization)
 
     async def update(self, organization_id: int, changes: UpdateManagedOrganization) -> ManagedOrganization:
-        """Change an organisation; fields left UNSET stay, `metadata` replaces the whole object."""
+        """Change an organisation; what is not given stays, `metadata` replaces the whole object."""
         return await self._patch(ManagedOrganization, "/organizations/{}", organization_id, body=changes)
 
     async def delete(self, organization_id: int) -> ManagedOrganization:
@@ -76,8 +74,8 @@ class DelegationCredentials(Resource):
         self,
         credential_id: str,
         *,
-        enabled: bool | UnsetType = UNSET,
-        service_account_key: ServiceAccountKey | UnsetType = UNSET,
+        enabled: bool | None = None,
+        service_account_key: ServiceAccountKey | None = None,
     ) -> DelegationCredential:
         """Change what is given. Enabling one whose key does not work is a `ServerError`."""
         body = UpdateDelegationCredential(enabled=enabled, service_account_key=service_account_key)

@@ -14,7 +14,7 @@ class Me(Resource):
         return await self._get(models.Me, "/me")
 
     async def update(self, changes: models.UpdateMe) -> models.Me:
-        """Change the user; fields left UNSET stay. The answer lacks `organization`.
+        """Change the user; what is not given stays. The answer lacks `organization`.
 
         A new e-mail address is applied only when its owner has followed the verification mail.
         """

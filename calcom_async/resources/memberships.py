@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Generic, TypeVar, Unpack
 
-from msgspec import UNSET, UnsetType
-
 from calcom_async.models.memberships import (
     CreateMembership,
     Membership,
@@ -41,8 +39,8 @@ class AnyMemberships(Resource, Generic[M]):
         *,
         user_id: int,
         role: MembershipRole = "MEMBER",
-        accepted: bool | UnsetType = UNSET,
-        disable_impersonation: bool | UnsetType = UNSET,
+        accepted: bool | None = None,
+        disable_impersonation: bool | None = None,
     ) -> M:
         """Make a user a member; pending unless `accepted=True`.
 
@@ -61,9 +59,9 @@ class AnyMemberships(Resource, Generic[M]):
         self,
         membership_id: int,
         *,
-        role: MembershipRole | UnsetType = UNSET,
-        accepted: bool | UnsetType = UNSET,
-        disable_impersonation: bool | UnsetType = UNSET,
+        role: MembershipRole | None = None,
+        accepted: bool | None = None,
+        disable_impersonation: bool | None = None,
     ) -> M:
         """Change what is given: promote, demote, or accept in the user's stead.
 

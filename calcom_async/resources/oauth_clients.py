@@ -47,7 +47,7 @@ class OAuthClients(Resource):
         return await self._post(OAuthClientCredentials, "/oauth-clients", body=client)
 
     async def update(self, client_id: str, changes: UpdateOAuthClient) -> models.OAuthClient:
-        """Change a client; fields left UNSET stay, `redirect_uris` replaces the whole list."""
+        """Change a client; what is not given stays, `redirect_uris` replaces the whole list."""
         return await self._patch(models.OAuthClient, "/oauth-clients/{}", client_id, body=changes)
 
     async def delete(self, client_id: str) -> models.OAuthClient:
@@ -105,7 +105,7 @@ class ManagedUsers(Resource):
         return await self._post(ManagedUserCreated, "/users", body=user)
 
     async def update(self, user_id: int, changes: UpdateManagedUser) -> ManagedUser:
-        """Change a managed user; fields left UNSET stay."""
+        """Change a managed user; what is not given stays."""
         return await self._patch(ManagedUser, "/users/{}", user_id, body=changes)
 
     async def delete(self, user_id: int) -> ManagedUser:

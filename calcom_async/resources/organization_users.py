@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, Unpack
 
-from msgspec import UNSET
-
 from calcom_async.errors import ServerError
 from calcom_async.models.organization_users import CreateOrganizationUser, OrganizationUser, UpdateOrganizationUser
 from calcom_async.pages import Pages
@@ -24,7 +22,7 @@ def _explained(body: CreateOrganizationUser | UpdateOrganizationUser) -> Iterato
     try:
         yield
     except ServerError as error:
-        if error.status == INTERNAL and body.weekday is not UNSET:
+        if error.status == INTERNAL and body.weekday is not None:
             error.message += NO_WEEKDAY
             error.args = (f"{error}{NO_WEEKDAY}",)
         raise
@@ -65,12 +63,12 @@ class OrganizationUsers(Resource):
             return await self._post(OrganizationUser, "/users", body=user)
 
     async def update(self, user_id: int, changes: UpdateOrganizationUser) -> OrganizationUser:
-        """Change a user; fields left UNSET stay, `metadata` is replaced whole. An unknown one is a `ForbiddenError`.
+        """Change a user; what is not given stays, `metadata` is replaced whole. An unknown one is a `ForbiddenError`.
 
         A 500 to `weekday` is not retried, since some servers cannot store it.
         """
         with _explained(changes):
-            final = 0 if changes.weekday is UNSET else INTERNAL
+            final = 0 if changes.weekday is None else INTERNAL
             return await self._patch(OrganizationUser, "/users/{}", user_id, body=changes, final=final)
 
     async def delete(self, user_id: int) -> OrganizationUser:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Literal, Unpack
-
-from msgspec import UNSET, UnsetType
 
 from calcom_async.models.out_of_office import (
     CreateOutOfOffice,
@@ -13,6 +11,7 @@ from calcom_async.models.out_of_office import (
     OutOfOfficeReason,
     UpdateOutOfOffice,
 )
+from calcom_async.models.times import bound
 from calcom_async.pages import Pages
 from calcom_async.resources._base import Paging, Resource
 from calcom_async.wire import Listing
@@ -57,11 +56,11 @@ class UserOutOfOffice(Resource):
     async def create(
         self,
         *,
-        start: datetime | date,
-        end: datetime | date,
-        notes: str | UnsetType = UNSET,
-        to_user_id: int | UnsetType = UNSET,
-        reason: OutOfOfficeReason | UnsetType = UNSET,
+        start: datetime | date | str,
+        end: datetime | date | str,
+        notes: str | None = None,
+        to_user_id: int | None = None,
+        reason: OutOfOfficeReason | None = None,
     ) -> OutOfOfficeEntry:
         """Enter days off: from the beginning of `start`'s day to the end of `end`'s, both in UTC.
 
@@ -69,7 +68,7 @@ class UserOutOfOffice(Resource):
         to share a team with the user. The same days twice are a `ConflictError`.
         """
         body = CreateOutOfOffice(
-            start=_moment(start), end=_moment(end), notes=notes, to_user_id=to_user_id, reason=reason
+            start=bound(start, "start"), end=bound(end, "end"), notes=notes, to_user_id=to_user_id, reason=reason
         )
         return await self._post(OutOfOfficeEntry, "/ooo", body=body)
 
@@ -77,16 +76,16 @@ class UserOutOfOffice(Resource):
         self,
         entry_id: int,
         *,
-        start: datetime | date | UnsetType = UNSET,
-        end: datetime | date | UnsetType = UNSET,
-        notes: str | UnsetType = UNSET,
-        to_user_id: int | UnsetType = UNSET,
-        reason: OutOfOfficeReason | UnsetType = UNSET,
+        start: datetime | date | str | None = None,
+        end: datetime | date | str | None = None,
+        notes: str | None = None,
+        to_user_id: int | None = None,
+        reason: OutOfOfficeReason | None = None,
     ) -> OutOfOfficeEntry:
         """Change what is given. `start` and `end` go together; the days that it has already are a `ConflictError`."""
         body = UpdateOutOfOffice(
-            start=start if start is UNSET else _moment(start),
-            end=end if end is UNSET else _moment(end),
+            start=None if start is None else bound(start, "start"),
+            end=None if end is None else bound(end, "end"),
             notes=notes,
             to_user_id=to_user_id,
             reason=reason,
@@ -96,8 +95,3 @@ class UserOutOfOffice(Resource):
     async def delete(self, entry_id: int) -> OutOfOfficeEntry:
         """Delete an entry and return it as it was."""
         return await self._delete(OutOfOfficeEntry, "/ooo/{}", entry_id)
-
-
-def _moment(day: datetime | date) -> datetime:
-    """The API takes no dates, but widens every time to its day of UTC."""
-    return day if isinstance(day, datetime) else datetime.combine(day, time(), UTC)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from msgspec import UNSET, UnsetType
+from datetime import date, datetime
 
 from calcom_async.models.private_links import DeletedPrivateLink, PrivateLink
+from calcom_async.models.times import bound
 from calcom_async.pages import Pages
 from calcom_async.resources._base import Resource, given
 
@@ -22,21 +21,23 @@ class PrivateLinks(Resource):
         return self._pages(PrivateLink, "/private-links", key="link_id")
 
     async def create(
-        self, *, expires_at: datetime | UnsetType = UNSET, max_usage_count: int | UnsetType = UNSET
+        self, *, expires_at: datetime | date | str | None = None, max_usage_count: int | None = None
     ) -> PrivateLink:
         """Make a link that ends at `expires_at` or after `max_usage_count` bookings: exactly one of them.
 
         Both are a `BadRequestError`; neither is one as well, or a link for a single booking, depending on the server.
         A past time is accepted, and the link is expired at once.
         """
-        body = given(expiresAt=expires_at, maxUsageCount=max_usage_count)
+        ends = None if expires_at is None else bound(expires_at, "expires_at", is_end=True)
+        body = given(expiresAt=ends, maxUsageCount=max_usage_count)
         return await self._post(PrivateLink, "/private-links", body=body)
 
     async def update(
-        self, link_id: str, *, expires_at: datetime | UnsetType = UNSET, max_usage_count: int | UnsetType = UNSET
+        self, link_id: str, *, expires_at: datetime | date | str | None = None, max_usage_count: int | None = None
     ) -> PrivateLink:
         """Change when a link ends; the one that is given replaces the other kind, and of both the time wins."""
-        body = given(expiresAt=expires_at, maxUsageCount=max_usage_count)
+        ends = None if expires_at is None else bound(expires_at, "expires_at", is_end=True)
+        body = given(expiresAt=ends, maxUsageCount=max_usage_count)
         return await self._patch(PrivateLink, "/private-links/{}", link_id, body=body)
 
     async def delete(self, link_id: str) -> DeletedPrivateLink:

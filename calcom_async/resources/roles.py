@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from types import NoneType
 from typing import Unpack
 
-from msgspec import UNSET, UnsetType
-
 from calcom_async.models.roles import CreateRole, Permission, Role, UpdateRole
 from calcom_async.pages import Pages
 from calcom_async.resources._base import List, Paging, Resource, given
@@ -36,9 +34,9 @@ class Roles(Resource):
         self,
         *,
         name: str,
-        color: str | UnsetType = UNSET,
-        description: str | UnsetType = UNSET,
-        permissions: Sequence[Permission] | UnsetType = UNSET,
+        color: str | None = None,
+        description: str | None = None,
+        permissions: Sequence[Permission] | None = None,
     ) -> Role:
         """Make a role. `color` is hexadecimal ("#1BA774"). A name that is taken is a `BadRequestError`."""
         body = CreateRole(name=name, color=color, description=description, permissions=_listed(permissions))
@@ -48,10 +46,10 @@ class Roles(Resource):
         self,
         role_id: str,
         *,
-        name: str | UnsetType = UNSET,
-        color: str | UnsetType = UNSET,
-        description: str | UnsetType = UNSET,
-        permissions: Sequence[Permission] | UnsetType = UNSET,
+        name: str | None = None,
+        color: str | None = None,
+        description: str | None = None,
+        permissions: Sequence[Permission] | None = None,
     ) -> Role:
         """Change what is given; `permissions` replaces them all. A server of 2025 accepts and drops a `description`."""
         body = UpdateRole(name=name, color=color, description=description, permissions=_listed(permissions))
@@ -87,8 +85,8 @@ class Roles(Resource):
         await self._delete(NoneType, PERMISSIONS + "/{}", role_id, permission)
 
 
-def _listed(permissions: Sequence[Permission] | UnsetType) -> List[Permission] | UnsetType:
+def _listed(permissions: Sequence[Permission] | None) -> List[Permission] | None:
     """A list of permissions; a single text, which is a sequence too, is one permission."""
-    if permissions is UNSET:
-        return UNSET
+    if permissions is None:
+        return None
     return [permissions] if isinstance(permissions, str) else [*permissions]

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from calcom_async.errors import InvalidRequestError
 from calcom_async.models.routing_forms import RoutedResponse, RoutedSlots, RoutingForm, RoutingFormResponse
+from calcom_async.models.times import bound, moment_or_date
 from calcom_async.pages import Pages
 from calcom_async.resources._base import Paging, Resource
 from calcom_async.wire import Listing
@@ -20,10 +21,10 @@ LISTING = Listing(maximum=250)
 class SlotQuery(TypedDict, total=False):
     """How the free slots are to be shown: as in `cal.slots.search`."""
 
-    time_zone: str
-    duration: int
-    ranges: bool
-    booking_uid_to_reschedule: str
+    time_zone: str | None
+    duration: int | None
+    ranges: bool | None
+    booking_uid_to_reschedule: str | None
 
 
 class RoutingFormFilters(Paging, total=False):
@@ -33,19 +34,19 @@ class RoutingFormFilters(Paging, total=False):
     without one.
     """
 
-    sort_created_at: Order
-    sort_updated_at: Order
-    after_created_at: datetime
-    before_created_at: datetime
-    after_updated_at: datetime
-    before_updated_at: datetime
-    routed_to_booking_uid: str
+    sort_created_at: Order | None
+    sort_updated_at: Order | None
+    after_created_at: datetime | date | str | None
+    before_created_at: datetime | date | str | None
+    after_updated_at: datetime | date | str | None
+    before_updated_at: datetime | date | str | None
+    routed_to_booking_uid: str | None
 
 
 class OrganizationRoutingFormFilters(RoutingFormFilters, total=False):
     """Filters of an organisation's list of forms."""
 
-    team_ids: Sequence[int]
+    team_ids: Sequence[int] | None
 
 
 WIRE_NAMES = {
@@ -66,13 +67,20 @@ def _split(filters: Mapping[str, Any], known: type) -> Any:
     if unknown := filters.keys() - allowed:
         raise InvalidRequestError(f"this list has no filter {min(unknown)!r}; it takes {', '.join(sorted(allowed))}")
     paging = {name: value for name, value in filters.items() if name not in WIRE_NAMES}
-    return {"query": {WIRE_NAMES[name]: value for name, value in filters.items() if name in WIRE_NAMES}, **paging}
+    query = {
+        WIRE_NAMES[name]: bound(value, name, is_end=name.startswith("before_"))
+        if name.startswith(("after_", "before_")) and value is not None
+        else value
+        for name, value in filters.items()
+        if name in WIRE_NAMES
+    }
+    return {"query": query, **paging}
 
 
-def _slot_query(start: date | datetime, end: date | datetime, shown: SlotQuery) -> dict[str, Any]:
+def _slot_query(start: date | datetime | str, end: date | datetime | str, shown: SlotQuery) -> dict[str, Any]:
     return {
-        "start": start,
-        "end": end,
+        "start": moment_or_date(start, "start"),
+        "end": moment_or_date(end, "end"),
         "timeZone": shown.get("time_zone"),
         "duration": shown.get("duration"),
         "format": "range" if shown.get("ranges") else None,
@@ -112,8 +120,8 @@ class RoutingFormResponses(Resource):
         self,
         *,
         answers: Mapping[str, Any],
-        start: date | datetime,
-        end: date | datetime,
+        start: date | datetime | str,
+        end: date | datetime | str,
         queue: bool = False,
         **shown: Unpack[SlotQuery],
     ) -> RoutedResponse:
@@ -142,8 +150,8 @@ class UserRoutingForms(Resource):
         form_id: str,
         *,
         answers: Mapping[str, Any],
-        start: date | datetime,
-        end: date | datetime,
+        start: date | datetime | str,
+        end: date | datetime | str,
         **shown: Unpack[SlotQuery],
     ) -> RoutedSlots:
         """Free slots of the event type that the answers lead to; nothing is kept. Works without credentials.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from types import NoneType
 from typing import Any
 
-from msgspec import UNSET, UnsetType
-
 from calcom_async.models.schedules import Availability, CreateSchedule, Override, Schedule, UpdateSchedule
 from calcom_async.pages import Pages
 from calcom_async.resources._base import List, Resource
@@ -34,8 +32,8 @@ class UserSchedules(Resource):
         name: str,
         time_zone: str,
         is_default: bool = False,
-        availability: List[Availability] | UnsetType = UNSET,
-        overrides: List[Override] | UnsetType = UNSET,
+        availability: List[Availability] | None = None,
+        overrides: List[Override] | None = None,
     ) -> Schedule:
         """Make a schedule; without `availability` it is Monday to Friday, 09:00 to 17:00.
 
@@ -54,11 +52,11 @@ class UserSchedules(Resource):
         self,
         schedule_id: int,
         *,
-        name: str | UnsetType = UNSET,
-        time_zone: str | UnsetType = UNSET,
-        is_default: bool | UnsetType = UNSET,
-        availability: List[Availability] | UnsetType = UNSET,
-        overrides: List[Override] | UnsetType = UNSET,
+        name: str | None = None,
+        time_zone: str | None = None,
+        is_default: bool | None = None,
+        availability: List[Availability] | None = None,
+        overrides: List[Override] | None = None,
     ) -> Schedule:
         """Change what is given; `availability` and `overrides` replace the whole list. A default stays one."""
         body = UpdateSchedule(

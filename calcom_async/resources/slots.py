@@ -10,10 +10,9 @@ from types import NoneType
 from typing import Any, Required, TypedDict, Unpack
 from zoneinfo import ZoneInfo, available_timezones
 
-from msgspec import UNSET, UnsetType
-
 from calcom_async.errors import CalcomError, InvalidRequestError
 from calcom_async.models.slots import Reservation, ReserveSlot, Slot, SlotDays
+from calcom_async.models.times import moment, moment_or_date
 from calcom_async.resources._base import Resource
 from calcom_async.wire import timestamp
 
@@ -29,24 +28,24 @@ MONTH = timedelta(days=31)
 class SlotOptions(TypedDict, total=False):
     """What `Slots.search` takes beside its span."""
 
-    event_type_id: int
-    event_type_slug: str
-    username: str
-    team_slug: str
-    usernames: Sequence[str]
-    organization_slug: str
-    time_zone: str
-    duration: int
+    event_type_id: int | None
+    event_type_slug: str | None
+    username: str | None
+    team_slug: str | None
+    usernames: Sequence[str] | None
+    organization_slug: str | None
+    time_zone: str | None
+    duration: int | None
     ranges: bool
-    booking_uid_to_reschedule: str
-    host_subset_ids: Sequence[int]
+    booking_uid_to_reschedule: str | None
+    host_subset_ids: Sequence[int] | None
 
 
 class SlotSearch(SlotOptions, total=False):
     """One search of `Slots.search_many`: the keywords of `Slots.search`."""
 
-    start: Required[date | datetime]
-    end: Required[date | datetime]
+    start: Required[date | datetime | str]
+    end: Required[date | datetime | str]
 
 
 class Slots(Resource):
@@ -63,8 +62,8 @@ class Slots(Resource):
     async def search(
         self,
         *,
-        start: date | datetime,
-        end: date | datetime,
+        start: date | datetime | str,
+        end: date | datetime | str,
         event_type_id: int | None = None,
         event_type_slug: str | None = None,
         username: str | None = None,
@@ -101,6 +100,7 @@ class Slots(Resource):
             "organizationSlug": organization_slug,
         }
         _check_target({name: value for name, value in target.items() if value is not None})
+        start, end = moment_or_date(start, "start"), moment_or_date(end, "end")
         first, last, cut = start, end, False
         if time_zone is not None:  # without one the server reads dates as we do
             first, last = first_moment(start, "start", time_zone), last_moment(end, "end", time_zone)
@@ -123,12 +123,13 @@ class Slots(Resource):
         return SlotDays({day: slots for day, slots in days.items() if day <= end} if cut else days)
 
     async def first_available(
-        self, *, start: date | datetime, end: date | datetime, **options: Unpack[SlotOptions]
+        self, *, start: date | datetime | str, end: date | datetime | str, **options: Unpack[SlotOptions]
     ) -> Slot | None:
         """The first slot from `start` to `end` that can be booked, or None; full seated ones are passed over.
 
         Asks for a week, then a month at a time, and stops at the first that has one. The rest is as in `search`.
         """
+        start, end = moment_or_date(start, "start"), moment_or_date(end, "end")
         zone = options.get("time_zone")
         for since, until in _stretches(first_moment(start, "start", zone), last_moment(end, "end", zone), end):
             days = await self.search(start=since, end=until, **options)
@@ -174,12 +175,9 @@ def last_moment(day: date | datetime, name: str, time_zone: str | None) -> datet
     return _aware(day, name) if isinstance(day, datetime) else _midnight(day, name, time_zone, days=1) - SECOND
 
 
-def _aware(moment: datetime, name: str) -> datetime:
-    try:
-        timestamp(moment, name)  # refuses a naive one
-    except OverflowError:
-        raise InvalidRequestError(f"{name} is out of range: {moment.isoformat()}") from None
-    return moment
+def _aware(time: datetime, name: str) -> datetime:
+    timestamp(time, name)  # refuses a naive one
+    return time
 
 
 def _midnight(day: date, name: str, time_zone: str | None, *, days: int = 0) -> datetime:
@@ -271,9 +269,9 @@ class Reservations(Resource):
         self,
         *,
         event_type_id: int,
-        start: datetime,
-        slot_duration: int | UnsetType = UNSET,
-        reservation_duration: int | UnsetType = UNSET,
+        start: datetime | str,
+        slot_duration: int | None = None,
+        reservation_duration: int | None = None,
     ) -> Reservation:
         """Reserve the slot at `start`, for 5 minutes unless `reservation_duration` (minutes) says otherwise.
 
@@ -291,9 +289,9 @@ class Reservations(Resource):
         reservation_uid: str,
         *,
         event_type_id: int,
-        start: datetime,
-        slot_duration: int | UnsetType = UNSET,
-        reservation_duration: int | UnsetType = UNSET,
+        start: datetime | str,
+        slot_duration: int | None = None,
+        reservation_duration: int | None = None,
     ) -> Reservation:
         """Move a reservation, and start its time anew. A time that overlaps its own present one is refused (422)."""
         body = _reservation(event_type_id, start, slot_duration, reservation_duration)
@@ -305,11 +303,11 @@ class Reservations(Resource):
 
 
 def _reservation(
-    event_type_id: int, start: datetime, slot_duration: int | UnsetType, reservation_duration: int | UnsetType
+    event_type_id: int, start: datetime | str, slot_duration: int | None, reservation_duration: int | None
 ) -> ReserveSlot:
     return ReserveSlot(
         event_type_id=event_type_id,
-        slot_start=start,
+        slot_start=moment(start, "start"),
         slot_duration=slot_duration,
         reservation_duration=reservation_duration,
     )

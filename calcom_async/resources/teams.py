@@ -140,7 +140,7 @@ class Teams(Resource):
         return made
 
     async def update(self, team_id: int, changes: UpdateTeam) -> TeamModel:
-        """Change a team; fields left UNSET stay. The server wants the `name` each time, even if it stays."""
+        """Change a team; what is not given stays. The server wants the `name` each time, even if it stays."""
         return await self._patch(TeamModel, "/teams/{}", team_id, body=changes)
 
     async def delete(self, team_id: int) -> TeamModel:

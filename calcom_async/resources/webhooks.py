@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Unpack
-
-from msgspec import UNSET, UnsetType
+from typing import Unpack
 
 from calcom_async.errors import CalcomError, ConfigError, ConflictError, InvalidRequestError, is_transient
 from calcom_async.models.webhooks import CreateWebhook, UpdateWebhook, Webhook, WebhookTrigger
@@ -34,9 +32,9 @@ class Webhooks(Resource):
         subscriber_url: str,
         triggers: List[WebhookTrigger],
         active: bool = True,
-        secret: str | UnsetType = UNSET,
-        payload_template: str | UnsetType = UNSET,
-        version: str | UnsetType = UNSET,
+        secret: str | Secret | None = None,
+        payload_template: str | None = None,
+        version: str | None = None,
     ) -> Webhook:
         """Subscribe a URL to triggers. Raises `ConflictError` when this owner has the URL already.
 
@@ -58,12 +56,12 @@ class Webhooks(Resource):
         self,
         webhook_id: str,
         *,
-        subscriber_url: str | UnsetType = UNSET,
-        triggers: List[WebhookTrigger] | UnsetType = UNSET,
-        active: bool | UnsetType = UNSET,
-        secret: str | UnsetType = UNSET,
-        payload_template: str | UnsetType = UNSET,
-        version: str | UnsetType = UNSET,
+        subscriber_url: str | None = None,
+        triggers: List[WebhookTrigger] | None = None,
+        active: bool | None = None,
+        secret: str | Secret | None = None,
+        payload_template: str | None = None,
+        version: str | None = None,
     ) -> Webhook:
         """Change what is given; `triggers` replaces the whole list."""
         hidden = _hidden(secret)
@@ -84,8 +82,8 @@ class Webhooks(Resource):
         triggers: List[WebhookTrigger],
         *,
         active: bool = True,
-        secret: str | UnsetType = UNSET,
-        payload_template: str | UnsetType = UNSET,
+        secret: str | Secret | None = None,
+        payload_template: str | None = None,
     ) -> Webhook:
         """Have this owner's one webhook of the URL be as given: found and left alone, changed, or made.
 
@@ -130,14 +128,14 @@ class AllWebhooks(Webhooks):
         return await self._delete(str, "/webhooks")
 
 
-def _hidden(secret: Any) -> Any:
-    return secret if secret is UNSET or secret is None else Secret(secret)
+def _hidden(secret: str | Secret | None) -> Secret | None:
+    return None if secret is None else Secret(secret)
 
 
-def _checked(hidden: Secret | UnsetType) -> str | UnsetType:
+def _checked(hidden: Secret | None) -> str | None:
     """The secret as it is sent; one that deliveries could not be verified with is refused."""
-    if hidden is UNSET:
-        return UNSET
+    if hidden is None:
+        return None
     try:
         return hidden.checked("secret").reveal()
     except ConfigError as error:

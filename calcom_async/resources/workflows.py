@@ -36,7 +36,7 @@ class _Workflows(Resource):
         return await self._post(Workflow, "/workflows" + self.kind, body=workflow)
 
     async def update(self, workflow_id: int, changes: UpdateWorkflow) -> Workflow:
-        """Change a workflow; fields left UNSET stay. `steps` replaces the list: give those to keep their `id`.
+        """Change a workflow; what is not given stays. `steps` replaces the list: give those to keep their `id`.
 
         A server of 2025 rejects a step without an `id` (400), so steps can be changed and removed there, but not added.
         """

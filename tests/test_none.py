@@ -1,0 +1,161 @@
+"""What None means, for every method and every model: the annotation decides.
+
+`T | None = None` says "not given": None and leaving out are the same request. `T | UnsetType | None = UNSET` sends
+null, and only the fields below have it, those of which null is known to clear the field or to mean something.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+import pytest
+from msgspec import UNSET, UnsetType
+
+from calcom_async import models
+from calcom_async.cli import spelling
+from calcom_async.errors import InvalidRequestError
+from calcom_async.models import Model
+from calcom_async.pages import Pages
+from calcom_async.resources._base import Resource
+from calcom_async.wire import encode
+
+NULLABLE = {
+    "CalVideoSettings": {"redirect_url_on_exit"},
+    "CreateEventType": {"slot_interval", "schedule_id"},
+    "CreateTeamEventType": {"slot_interval", "schedule_id"},
+    "CreateOrganizationUser": {"theme", "app_theme", "locale"},
+    "UpdateOrganizationUser": {"theme", "app_theme", "locale"},
+    "Routing": {
+        "response_id",
+        "queued_response_id",
+        "team_member_email",
+        "skip_contact_owner",
+        "crm_app_slug",
+        "crm_owner_record_type",
+    },
+    "UpdateCalendarEvent": {"description", "attendees", "status"},
+    "UpdateCalendarEventAttendee": {"response_status", "is_self", "optional", "host"},
+    "UpdateEventType": {"slot_interval", "schedule_id"},
+    "UpdateManagedUser": {"name", "bio"},
+    "UpdateMe": {"name", "bio"},
+    "UpdateTeamEventType": {"slot_interval", "schedule_id"},
+}
+
+
+PUBLIC = [getattr(models, name) for name in models.__all__]
+MODELS = [kind for kind in PUBLIC if isinstance(kind, type) and issubclass(kind, Model)]
+
+
+def methods() -> list[tuple[str, Any, Any, list[Any], dict[str, Any]]]:
+    """Every method of every resource, with arguments and keywords for each way to call it."""
+    found = []
+
+    def note(name: str, method: Any, function: Any) -> Iterator[spelling.Call]:
+        for arguments, keywords in spelling._fillings(
+            function, f"{type(method.__self__).__name__}.{function.__name__}"
+        ):
+            result = method(*arguments, **keywords)
+            if isinstance(result, Resource):
+                yield from spelling._of_resource(f"{name}(...)", result)
+                return
+            if inspect.iscoroutine(result):
+                result.close()
+            found.append((name, method, function, arguments, keywords))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spelling, "_of_method", note)
+        assert list(spelling.calls()) == []
+    return found
+
+
+def outcome(method: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    """The request of a call, or the error that it raises."""
+    try:
+        result = method(*arguments, **keywords)
+        request = spelling._request_of(result.first_page() if isinstance(result, Pages) else result)
+    except InvalidRequestError as error:
+        return str(error)
+    return request.method, request.path, request.query, request.headers, request.body
+
+
+def keyword_hints(function: Any) -> dict[str, Any]:
+    hints = get_type_hints(function)
+    found = {}
+    for one in inspect.signature(function).parameters.values():
+        if one.kind is one.VAR_KEYWORD:
+            found |= get_type_hints(get_args(hints[one.name])[0])
+        elif one.kind is one.KEYWORD_ONLY and one.default is not one.empty:
+            found[one.name] = hints[one.name]
+    return found
+
+
+def test_none_is_not_given_in_every_method():
+    """Of every keyword that may be None: with None the request is the same as without the keyword."""
+    checked = 0
+    for name, method, function, arguments, keywords in methods():
+        for keyword, hint in keyword_hints(function).items():
+            assert UnsetType not in get_args(hint), f"{name}({keyword}=)"
+            if NoneType in get_args(hint) and keyword in keywords:
+                without = {one: value for one, value in keywords.items() if one != keyword}
+                assert outcome(method, arguments, without | {keyword: None}) == outcome(method, arguments, without), (
+                    f"{name}({keyword}=None)"
+                )
+                checked += 1
+    assert checked > 300
+
+
+def test_optional_keywords_say_none():
+    """A keyword that may be left out and has no value of its own is annotated with None."""
+    for name, _, function, _, _ in methods():
+        for one in inspect.signature(function).parameters.values():
+            if one.default is None:
+                assert NoneType in get_args(get_type_hints(function)[one.name]), f"{name}({one.name}=)"
+
+
+@pytest.mark.parametrize("kind", MODELS, ids=lambda kind: kind.__name__)
+def test_what_none_means_in_a_model(kind):
+    """A field that defaults to None is not sent when it is None; one that defaults to UNSET sends null."""
+    hints = get_type_hints(kind)
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    nullable = {name for name, field in fields.items() if field.default is UNSET}
+    assert nullable == NULLABLE.get(kind.__name__, set())
+    assert all(NoneType in get_args(hints[name]) and UnsetType in get_args(hints[name]) for name in nullable)
+    assert {name for name in fields if UnsetType in get_args(hints[name])} == nullable
+    try:
+        full = spelling.value(kind, kind.__name__)
+    except InvalidRequestError:
+        pytest.skip("the model wants words of a certain form")
+    for name, field in fields.items():
+        if field.default is UNSET or field.default is None:
+            try:
+                body = json.loads(encode(msgspec.structs.replace(full, **{name: None})))
+            except InvalidRequestError:
+                continue  # one of two that are needed
+            assert (field.encode_name in body) is (field.default is UNSET), name
+
+
+def test_none_is_not_given_at_any_depth():
+    """The rule holds for models within models, lists and plain objects; a plain object keeps its own None."""
+    attendee = models.Attendee(name="Ada", email="a@b.test", time_zone="UTC", language=None)
+    body = {"one": attendee, "many": [attendee], "plain": {"x": None}, "deep": models.AddGuests(guests=[])}
+    sent = json.loads(encode(body))
+    assert sent["one"] == sent["many"][0] == {"name": "Ada", "email": "a@b.test", "timeZone": "UTC"}
+    assert sent["plain"] == {"x": None}
+
+
+@pytest.mark.parametrize("kind", MODELS, ids=lambda kind: kind.__name__)
+def test_a_repr_shows_what_is_set(kind):
+    """None and UNSET are not printed."""
+    try:
+        empty = spelling.value(kind, kind.__name__)
+    except InvalidRequestError:
+        pytest.skip("the model wants words of a certain form")
+    for field in msgspec.structs.fields(kind):
+        msgspec.structs.force_setattr(empty, field.name, UNSET if field.default is UNSET else None)
+    if kind is not models.WebhookEvent:  # it has a repr of its own
+        assert repr(empty) == f"{kind.__name__}()"
