@@ -100,7 +100,7 @@ def strict(monkeypatch):
         msgspec.convert(value, kind)
         raise AssertionError(f"decoded only by lenience at {where}")
 
-    monkeypatch.setattr(wire, "_lenient", refuse)
+    monkeypatch.setattr(wire, "_answer", refuse)
 
 
 async def ask(exchange: Exchange) -> Any:
