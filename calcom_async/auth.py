@@ -235,7 +235,7 @@ class AccessToken:
         self._access = pair.access or self._access
         self._refresh = pair.refresh or self._refresh
         self._expires_at = pair.expires_at
-        if self.on_renewed:
+        if self.on_renewed is not None:
             stored = self.on_renewed(self.tokens)
             if inspect.isawaitable(stored):
                 await stored

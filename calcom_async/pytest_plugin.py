@@ -39,4 +39,6 @@ def calcom_client(calcom_sandbox: Sandbox) -> Callable[..., Calcom]:
 
 
 def _client(kind: type[Calcom], sandbox: Sandbox, credentials: object = None, **fields: object) -> Calcom:
-    return kind(credentials or sandbox.api_key, **{"base_url": sandbox.url, **fields})  # type: ignore[arg-type]
+    if credentials is None:
+        credentials = sandbox.api_key
+    return kind(credentials, **{"base_url": sandbox.url, **fields})  # type: ignore[arg-type]

@@ -138,7 +138,7 @@ class Transport:
     @property
     def connections(self) -> int:
         """Connections in use or kept alive."""
-        connector = self._session.connector if self._session else None
+        connector = None if self._session is None else self._session.connector
         return sum(map(len, getattr(connector, "_conns", {}).values())) + len(getattr(connector, "_acquired", ()))
 
     async def exchange(self, request: Request) -> Response:

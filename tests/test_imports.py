@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -214,3 +215,27 @@ def test_extras_are_imported_when_they_are_used():
 def test_there_is_no_attic():
     """No module is named for not knowing where its contents belong."""
     assert not {name.rsplit(".", 1)[-1] for name in MODULES} & {"utils", "helpers", "common", "misc"}
+
+
+def test_what_a_caller_gives_is_not_judged_by_its_truth():
+    """Callbacks, stores, sessions and limiters are compared with None: an object that has a length may be falsy."""
+    given = re.compile(r"(self\.)?_?(on_(event|error|progress|outcome|renewed)|seen|session|limiter|credentials)")
+    judged = [
+        f"{module}: {ast.unparse(test)}"
+        for module, tree in MODULES.items()
+        if side(module) == "client" and area(module) != "cli"
+        for test in conditions(tree)
+        if given.fullmatch(ast.unparse(test))
+    ]
+    assert judged == []
+
+
+def conditions(tree: ast.AST) -> Iterator[ast.expr]:
+    """All expressions whose truth value decides something."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert):
+            yield node.test
+        elif isinstance(node, ast.BoolOp):
+            yield from node.values
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            yield node.operand

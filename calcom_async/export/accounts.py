@@ -130,14 +130,14 @@ async def export_accounts(
         async for account in waiting:
             try:
                 path = _path(output, account, names)
-                follow = (lambda progress, of=account: on_progress(of, progress)) if on_progress else None
+                follow = (lambda progress, of=account: on_progress(of, progress)) if on_progress is not None else None
                 theirs = cal.acting_as(account.credentials)
                 report = await export(theirs, account.version_of(job), path, on_progress=follow, **options)
                 outcome = Outcome(account.name, report)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's
                 outcome = Outcome(account.name, error=error)
             outcomes.append(outcome)
-            if on_outcome:
+            if on_outcome is not None:
                 on_outcome(outcome)
 
     try:

@@ -252,7 +252,7 @@ class _Run:
                     mark = self._sink.write(batch.rows)
                 if batch.place:
                     self._keep(book, Run(plan, batch.place, mark))
-                if self._on_progress:
+                if self._on_progress is not None:
                     self._on_progress(Progress(self._sink.rows, plan.expected, self._rows_before))
         return Run(plan, None, mark)
 
