@@ -499,7 +499,7 @@ def read(kind: Any, response: Response, request: Request | None = None) -> Any:
 
     Raises the `ApiError` that the body holds if the server sent one with a status of success.
     """
-    if response.status == 204:
+    if response.status == 204 and _nullable(kind):
         return None
     if kind is NoneType:
         if response.body:
@@ -700,7 +700,7 @@ def _fitting(kind: Any, items: list[Any]) -> list[Any]:
 
 
 def _nullable(kind: Any) -> bool:
-    return kind is Any or NoneType in get_args(kind)
+    return kind in {Any, NoneType} or NoneType in get_args(kind)
 
 
 def _alternative(kind: Any, base: type) -> Any:

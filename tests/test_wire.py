@@ -424,8 +424,11 @@ def test_a_raw_row_is_the_text_that_came():
 
 
 def test_answers_without_data():
-    """204 and operations that return nothing give None; so does a missing `data` where it may be missing."""
-    assert read(Row, Response(204, {}, b"")) is None
+    """204 and a missing `data` are None where there may be none, and an error where data is due."""
+    assert read(Row | None, Response(204, {}, b"")) is None
+    assert read(type(None), Response(204, {}, b"")) is None
+    with pytest.raises(errors.DecodeError):
+        read(Row, Response(204, {}, b""))
     assert read(type(None), Response(200, {}, b"")) is None
     assert read(Row | None, Response(200, {}, b'{"status":"success"}')) is None
     assert read(Row | None, Response(200, {}, b'{"data":null}')) is None
