@@ -138,8 +138,7 @@ async def test_a_time_that_is_not_on_offer_is_not_asked_for(cal, sandbox):
     nearest = [slot.start for slot in caught.value.alternatives]
     assert nearest[:4] == [at(9.5), at(10.5), at(9), at(11)]
     assert len(nearest) == 10
-    assert set(lines(sandbox)) == {"GET /slots"}
-    assert len(sandbox.requests) <= 5
+    assert lines(sandbox) == ["GET /slots", "GET /event-types/1", "GET /slots", "GET /slots"]
 
 
 async def test_passing_errors_of_the_check_are_repeated(cal, sandbox):
@@ -222,16 +221,29 @@ async def test_every_slot_of_a_search_can_be_booked(cal, sandbox, settings, zone
 
 
 @pytest.mark.parametrize("minute", [5, 20, 45])
-@pytest.mark.parametrize("length", [25, 45, 90])
-async def test_a_search_from_within_the_hours(cal, sandbox, length, minute):
-    """A search that starts inside the working hours begins its slots there, and the first one can be booked."""
-    which = event_type(sandbox, lengthInMinutes=length)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"lengthInMinutes": 25},
+        {"lengthInMinutes": 45},
+        {"lengthInMinutes": 90},
+        {"lengthInMinutes": 30, "offsetStart": 10},
+        {"lengthInMinutes": 25, "offsetStart": 15, "slotInterval": 60},
+        {"lengthInMinutes": 50, "showOptimizedSlots": True},
+    ],
+    ids=str,
+)
+async def test_a_search_from_within_the_hours(cal, sandbox, settings, minute):
+    """A search that starts inside the working hours begins its slots there, and they can be booked."""
+    which = event_type(sandbox, **settings)
     since = at(9) + timedelta(minutes=minute)
     for zone in ("UTC", "Asia/Kathmandu"):
-        slot = await cal.slots.first_available(event_type_id=which, start=since, end=at(17), time_zone=zone)
-        booking = await book(cal, start=slot.start, event_type_id=which)
-        assert booking.start == slot.start
-        await cal.bookings.cancel(booking.uid, reason="Test")
+        found = await cal.slots.search(event_type_id=which, start=since, end=at(17), time_zone=zone)
+        first, second, *_ = found.slots()
+        for slot in (first, second):
+            booking = await book(cal, start=slot.start, event_type_id=which)
+            assert booking.start == slot.start
+            await cal.bookings.cancel(booking.uid, reason="Test")
 
 
 async def test_the_last_day_of_a_window_in_the_attendees_zone(cal, sandbox):

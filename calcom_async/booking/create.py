@@ -12,8 +12,10 @@ import msgspec
 
 from calcom_async.booking.pursuit import DAY, PAUSE, Pursuit, says_taken
 from calcom_async.booking.reading import bookings_at, moves
+from calcom_async.booking.searches import other_searches
 from calcom_async.booking.turns import Turns
 from calcom_async.errors import (
+    ApiError,
     BadRequestError,
     CalcomError,
     DecodeError,
@@ -23,14 +25,16 @@ from calcom_async.errors import (
     SlotTakenError,
     UnauthorizedError,
     UnprocessableError,
+    is_transient,
     may_have_acted,
 )
 from calcom_async.models.bookings import Attendee, Booking
+from calcom_async.models.event_types import EventType
 from calcom_async.models.slots import Slot
 from calcom_async.models.times import moment
 from calcom_async.resources.bookings import BookingFields, Bookings
 from calcom_async.resources.event_types import EventTypes
-from calcom_async.resources.slots import Slots, has_room, zone_named
+from calcom_async.resources.slots import Slots, has_room
 
 MARK = "calcom_async_request"
 """The key in a booking's metadata that holds the mark of the call that made it."""
@@ -40,11 +44,6 @@ TAKEN_BACK = "Made twice, or only in part, by a request that was interrupted"
 NOT_A_RACE = ("already_signed_up_for_this_booking_error", 'can\'t be booked at the "start" time provided')
 """Refusals of a slot that stay the same however often one tries."""
 GONE_ALREADY = ("has been cancelled already", "has already been cancelled")
-
-RASTERS = {"UTC": 0, "Asia/Kolkata": 30, "Asia/Kathmandu": 45}
-"""A time zone for each offset within the hour, in minutes: the server rounds the starts of slots on its clock."""
-STEPS = (60, 30, 20, 15, 10, 5, 1)
-"""The multiples of minutes within the hour that it rounds to."""
 
 TURNS = Turns()
 
@@ -156,8 +155,7 @@ class _Booker(Pursuit):
         self._search_that_offers: dict[str, Any] | None = None
         self._held: str | None = None
         """The uid of our reservation."""
-        self._sees_all = False
-        """Whether a booking that no look finds is known not to be there."""
+        self._event_type: EventType | None = None
         self._races = 0
         self._stays = False
         """Whether a booking that had to go could not be cancelled."""
@@ -185,17 +183,22 @@ class _Booker(Pursuit):
 
     async def _is_offered(self) -> bool:
         """Whether a search offers the start, in whatever time zone it is made; remember which one did."""
-        for search in self._search_again() or self._searches():
+        if (known := self._search_that_offers) is not None:
+            # Worded a little differently each time: the server may cache equal searches.
+            again = known | {"end": self._start + 2 * DAY + timedelta(seconds=self._races)}
+            slot = await self._slot_of(again)
+            return slot is not None and has_room(slot)
+        if slot := await self._slot_of(self._days):
+            self._search_that_offers = self._days
+            return has_room(slot)
+        length = self._wish.get("length_in_minutes")
+        for search in other_searches(
+            self._start, self._wish["attendee"].time_zone, await self._own_event_type(), length
+        ):
             if slot := await self._slot_of(search):
                 self._search_that_offers = search
                 return has_room(slot)
         return False
-
-    def _search_again(self) -> list[dict[str, Any]]:
-        """The search that has offered the start, worded a little differently: the server may cache equal ones."""
-        if self._search_that_offers is None:
-            return []
-        return [self._search_that_offers | {"end": self._start + 2 * DAY + timedelta(seconds=self._races)}]
 
     async def _slot_of(self, search: dict[str, Any]) -> Slot | None:
         try:
@@ -205,40 +208,6 @@ class _Booker(Pursuit):
                 return None
             raise
         return next((slot for slot in days.slots() if slot.start == self._start), None)
-
-    def _searches(self) -> Iterator[dict[str, Any]]:
-        """Searches that together offer every start that any search offers.
-
-        The server rounds the first start of each free range up, on the clock of the requested time zone, to a multiple
-        of a number of minutes that depends on the event type. A range also begins where the search does. So the start
-        is offered by some search if it is offered by the one that begins with it, in the time zone on whose clock it
-        is the roundest. Booking windows count days in the attendee's time zone. An `offset_start` needs whole days.
-        """
-        yield self._days
-        since = {"start": self._start, "end": self._start + DAY}
-        attendees, roundest = self._wish["attendee"].time_zone, self._roundest_zone()
-        yield since | {"time_zone": attendees}
-        if self._minute_in(attendees) != self._minute_in(roundest):
-            yield since | {"time_zone": roundest}
-        around = {"start": self._midnight - DAY, "end": self._midnight + DAY}
-        for zone in ("Asia/Kolkata", "Asia/Kathmandu"):
-            yield around | {"time_zone": zone}
-
-    def _roundest_zone(self) -> str:
-        """The time zone in which the start is a multiple of the most minutes."""
-
-        def step(zone: str) -> int:
-            return next(step for step in STEPS if (self._start.minute + RASTERS[zone]) % 60 % step == 0)
-
-        return max(RASTERS, key=step)
-
-    def _minute_in(self, zone: str) -> int | None:
-        """The minute of the start on the clock of a time zone; None for one that this machine does not know."""
-        try:
-            local = self._start.astimezone(zone_named(zone))
-        except InvalidRequestError:
-            return None
-        return local.minute
 
     # Reservations.
 
@@ -387,12 +356,21 @@ class _Booker(Pursuit):
 
     async def _sees_bookings(self) -> bool:
         """Whether a booking that a look has not found is not there: the event type's owner sees all of them."""
-        if not self._sees_all:
-            with suppress(CalcomError):
-                self._sees_all = await self._persistently(self._is_own_event_type)
-        return self._sees_all
+        with suppress(CalcomError):
+            return await self._persistently(self._own_event_type) is not None
+        return False
 
-    async def _is_own_event_type(self) -> bool:
+    async def _own_event_type(self) -> EventType | None:
+        """The event type, if the credentials may read it."""
+        if self._event_type is None:
+            try:
+                self._event_type = await self._read_event_type()
+            except ApiError as error:
+                if is_transient(error):
+                    raise
+        return self._event_type
+
+    async def _read_event_type(self) -> EventType | None:
         event_type_id: int | None = self._wish.get("event_type_id")
         if event_type_id is None and "username" in self._wish:
             found = await self._event_types.list(
@@ -401,10 +379,7 @@ class _Booker(Pursuit):
                 organization_slug=self._wish.get("organization_slug"),
             ).first()
             event_type_id = found.id if found else None
-        if event_type_id is None:
-            return False
-        await self._event_types.get(event_type_id)
-        return True
+        return None if event_type_id is None else await self._event_types.get(event_type_id)
 
     def _filters(self) -> dict[str, Any]:
         """What narrows a list down to our booking and few others; no value that the server may have rewritten."""
