@@ -133,7 +133,7 @@ def new_place_fault(location: Any) -> str | None:
     if not isinstance(location, dict) or "type" not in location:
         return f"{VALIDATOR} - Booking 'location' must have a 'type' property."
     kind = location["type"]
-    if kind not in NEW_PLACE:
+    if not isinstance(kind, str) or kind not in NEW_PLACE:
         known = ", ".join(NEW_PLACE)
         return f"{VALIDATOR} - Unsupported booking location type '{kind}'. Valid types are: {known}"
     field = NEW_PLACE[kind]

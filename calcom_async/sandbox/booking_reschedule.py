@@ -75,7 +75,6 @@ def _check_notice(call: Call, booking: Booking) -> None:
 def move(call: Call, old: Booking, body: Wire) -> Booking:
     """Make the new booking of a whole one; its length, people and answers are the old one's."""
     start = read_start(body["start"])
-    assert start is not None, "the body was checked"
     end = start + (old.end - old.start)
     _check_free(call, old, start, end)
     host = _host_then(call, old, start, end)
@@ -189,7 +188,6 @@ def move_seat(call: Call, body: Wire) -> tuple[Booking, str]:
     seat_uid = body["seatUid"]
     old, seat = find_seat(call.store, seat_uid, errors.not_found(f"Seat with uid={seat_uid} does not exist."))
     start = read_start(body["start"])
-    assert start is not None, "the body was checked"
     _check_free(call, old, start, start + (old.end - old.start))
     attendee = attendee_of(old, seat["attendee_id"])
     assert attendee is not None, "a seat has its attendee"

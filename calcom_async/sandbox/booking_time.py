@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from .errors import bad_request
 from .rules import canonical_zone
 from .zones import zone_named
 
@@ -24,10 +25,12 @@ def read_time(text: object) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def read_start(text: object) -> datetime | None:
-    """Read a booking's start, which keeps its seconds and loses what is smaller."""
+def read_start(text: object) -> datetime:
+    """Read a booking's start, which keeps its seconds and loses what is smaller; refuse a day that does not exist."""
     moment = read_time(text)
-    return moment.replace(microsecond=0) if moment else None
+    if moment is None:
+        raise bad_request("Invalid Date.")
+    return moment.replace(microsecond=0)
 
 
 def find_zone(name: object) -> ZoneInfo | None:

@@ -59,7 +59,6 @@ def read_wish(call: Call, body: Wire) -> Wish:
     check_answers(event_type, body["attendee"], given, guests)
     _check_email_code(event_type, body.get("emailVerificationCode"))
     start = read_start(body["start"])
-    assert start is not None, "the body was checked"
     length = _length(event_type, body.get("lengthInMinutes"))
     return Wish(
         event_type=event_type,

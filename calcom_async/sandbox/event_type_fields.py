@@ -209,7 +209,7 @@ def _claim_slug(slug: object, taken: set[str]) -> None:
         raise errors.bad_request(
             "Each booking field except ones with type equal to name, splitName, email must have a 'slug' property."
         )
-    if slug in taken:
+    if str(slug) in taken:
         raise errors.bad_request(
             f"Duplicate bookingFields slug '{slug}' found. All bookingFields slugs must be unique."
         )

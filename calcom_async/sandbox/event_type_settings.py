@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from calcom_async.sandbox.errors import bad_request
+
 OFF: dict[str, Any] = {"disabled": True}
 _PERIODS = ("day", "week", "month", "year")
 _VIDEO_FLAGS = (
@@ -41,10 +43,11 @@ def window(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _date(moment: str) -> str:
-    """Cut a moment to its date in UTC."""
-    if len(moment) <= 10:
-        return moment
-    when = datetime.fromisoformat(moment)
+    """Cut a moment to its date in UTC; refuse a day that does not exist."""
+    try:
+        when = datetime.fromisoformat(moment)
+    except ValueError:
+        raise bad_request("Invalid Date.") from None
     return (when.astimezone(UTC) if when.tzinfo else when).date().isoformat()
 
 

@@ -75,7 +75,7 @@ _MADE = "2026-01-01T00:00:00.000Z"
 
 def check_permissions(permissions: Iterable[str]) -> None:
     for permission in permissions:
-        if permission not in PERMISSIONS:
+        if not isinstance(permission, str) or permission not in PERMISSIONS:
             raise errors.bad_request(
                 f"Permission '{permission}' must be a valid permission string in format 'resource.action' "
                 "(e.g., 'eventType.read', 'booking.create')"

@@ -197,6 +197,9 @@ class Server:
             return _render(route, await result if isawaitable(result) else result)
         except Refusal:
             raise
+        except OverflowError:
+            # A date, or a number of minutes, beyond what Python's dates hold.
+            raise bad_request("Invalid Date.") from None
         except Exception as error:
             log.exception("the handler of %s %s failed; the client is told 500", route.method, route.path)
             sandbox.failures.append(error)

@@ -70,6 +70,9 @@ class Field:
         }
         children: list[Problem] = []
         if self.nested is not None and value is not None:
+            if isinstance(value, list) and all(rule.name != "isArray" for rule in self.rules):
+                # The server goes through such a list, and fails on it later.
+                value = None
             children, broken = _nested(self.nested, value, self.name, strict=strict)
             constraints |= broken
         return [_problem(target, self.name, constraints, children)] if constraints or children else []
@@ -178,7 +181,7 @@ def _nested(form: Form, value: Any, name: str, *, strict: bool) -> tuple[list[Pr
         return [], {"nestedValidation": f"nested property {name} must be either object or array"}
     children: list[Problem] = []
     for index, item in enumerate(value):
-        inner, broken = _nested(form, item, str(index), strict=strict)
+        inner, broken = _nested(form, None if isinstance(item, list) else item, str(index), strict=strict)
         if inner or broken:
             children.append(_problem(value, str(index), broken, inner))
     return children, {}

@@ -69,7 +69,7 @@ def _kind(name: str, label: str, noun: str, *, ids: Rule, triggers: tuple[str, .
     trigger = Form(
         Field("type", one_of(triggers, name="isIn")),
         # Without an offset the trigger is accepted, and nothing is known of what becomes of it.
-        Field("offset", object_, nested=_OFFSET, optional=True, when=lambda target: target.get("type") in _TIMED),
+        Field("offset", object_, nested=_OFFSET, optional=True, when=lambda target: target.get("type") in [*_TIMED]),
     )
 
     def form(*, kept: bool) -> Form:

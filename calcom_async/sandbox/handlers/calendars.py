@@ -75,7 +75,10 @@ def get_busy_times(call: Call) -> object:
 
 def _moment(text: str, zone: ZoneInfo, *, last: bool = False) -> datetime:
     """Read the edge of a range; a bare date stands for its first moment, or as the end for its last."""
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise errors.bad_request("Invalid Date.") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
     return moment + timedelta(days=1) if last and len(text) == 10 else moment

@@ -84,8 +84,11 @@ def _check_one(given: Link) -> None:
 def _ending(given: Link) -> Link:
     """Say how a link ends, if anything was said of that; of both ways the time wins."""
     if (text := given.get("expiresAt")) is not None:
-        until = datetime.fromisoformat(text)
-        return {"until": until.replace(tzinfo=until.tzinfo or UTC), "uses": None}
+        try:
+            until = datetime.fromisoformat(text)
+        except ValueError:
+            raise errors.bad_request("Invalid Date.") from None
+        return {"until": until.replace(tzinfo=until.tzinfo or UTC).astimezone(UTC), "uses": None}
     uses = given.get("maxUsageCount")
     return {} if uses is None else {"until": None, "uses": uses}
 

@@ -103,7 +103,10 @@ def _time(text: str | None) -> str | None:
 
 
 def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise errors.bad_request("Invalid Date.") from None
     return moment.replace(tzinfo=moment.tzinfo or UTC)
 
 

@@ -1,0 +1,152 @@
+"""Bodies and queries in which something is odd: the sandbox refuses them, and no handler of it fails."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from raw_http import ask
+
+from calcom_async.sandbox import Sandbox
+
+MONDAY = datetime(2026, 11, 2, 8, tzinfo=UTC)
+ATTENDEE = {"name": "A", "email": "a@visitors.test", "timeZone": "UTC", "language": "en", "phoneNumber": "+3912345678"}
+BOOKING = {
+    "start": "2026-11-04T10:00:00Z",
+    "eventTypeId": 1,
+    "attendee": ATTENDEE,
+    "guests": ["b@visitors.test"],
+    "location": {"type": "integration", "integration": "cal-video"},
+    "metadata": {"a": "b"},
+    "bookingFieldsResponses": {"notes": "x"},
+}
+FIELD = {"type": "select", "slug": "size", "label": "Size", "required": True, "options": ["S"]}
+EVENT_TYPE = {
+    "title": "T",
+    "slug": "t",
+    "lengthInMinutes": 30,
+    "locations": [{"type": "link", "link": "https://meet.test", "public": True}],
+    "bookingFields": [{"type": "splitName", "lastNameRequired": True}, FIELD],
+    "recurrence": {"interval": 1, "occurrences": 3, "frequency": "weekly"},
+    "bookingWindow": {"type": "range", "value": ["2030-01-01", "2030-02-01"]},
+    "confirmationPolicy": {"type": "time", "noticeThreshold": {"unit": "hours", "count": 3}},
+    "bookingLimitsCount": {"day": 1},
+    "color": {"lightThemeHex": "#fff", "darkThemeHex": "#000"},
+    "calVideoSettings": {"redirectUrlOnExit": "https://meet.test"},
+    "disableRescheduling": {"minutesBefore": 3},
+}
+TEAM_EVENT_TYPE = {
+    "title": "T",
+    "slug": "t",
+    "lengthInMinutes": 30,
+    "schedulingType": "roundRobin",
+    "hosts": [{"userId": 1, "mandatory": True, "priority": "high"}],
+    "emailSettings": {"disableEmailsToHosts": True},
+}
+HOURS = {"startTime": "09:00", "endTime": "10:00"}
+SCHEDULE = {
+    "name": "S",
+    "timeZone": "UTC",
+    "isDefault": False,
+    "availability": [{"days": ["Monday"], **HOURS}],
+    "overrides": [{"date": "2030-01-01", **HOURS}],
+}
+STEP = {
+    "stepNumber": 1,
+    "action": "email_attendee",
+    "recipient": "attendee",
+    "template": "reminder",
+    "sender": "Acme",
+    "message": {"subject": "Soon", "html": "Soon"},
+}
+WORKFLOW = {
+    "name": "W",
+    "activation": {"isActiveOnAllEventTypes": True, "activeOnEventTypeIds": [1]},
+    "trigger": {"type": "beforeEvent", "offset": {"value": 1, "unit": "day"}},
+    "steps": [STEP],
+}
+ABSENT = {"host": True, "attendees": [{"email": "a@visitors.test", "absent": True}]}
+GUEST = {"email": "c@visitors.test", "name": "C", "timeZone": "UTC"}
+MOVE = {"start": "2026-11-04T11:00:00Z", "rescheduledBy": "a@visitors.test", "reschedulingReason": "x"}
+SEATS = {"seatsPerTimeSlot": 2, "showAttendeeInfo": True, "showAvailabilityCount": True}
+USER = {"email": "n@acme.test", "weekday": "Monday", "metadata": {"a": 1}, "timeFormat": 12, "locale": "en"}
+WRITES: list[tuple[str, str, Any, str]] = [
+    ("POST", "/v2/bookings", BOOKING, "2024-08-13"),
+    ("POST", "/v2/bookings", BOOKING | {"eventTypeId": 3}, "2024-08-13"),
+    ("POST", "/v2/bookings/UID/reschedule", MOVE, "2024-08-13"),
+    ("POST", "/v2/bookings/UID/cancel", {"cancellationReason": "x", "cancelSubsequentBookings": True}, "2024-08-13"),
+    ("POST", "/v2/bookings/UID/mark-absent", ABSENT, "2024-08-13"),
+    ("POST", "/v2/bookings/UID/guests", {"guests": [GUEST]}, "2024-08-13"),
+    ("PATCH", "/v2/bookings/UID/location", {"location": {"type": "link", "link": "https://meet.test"}}, "2024-08-13"),
+    ("POST", "/v2/event-types", EVENT_TYPE, "2024-06-14"),
+    ("PATCH", "/v2/event-types/1", {"seats": SEATS, "title": "x", "scheduleId": 1}, "2024-06-14"),
+    ("POST", "/v2/schedules", SCHEDULE, "2024-06-11"),
+    ("POST", "/v2/webhooks", {"active": True, "subscriberUrl": "https://x.test", "triggers": ["BOOKING_PAID"]}, ""),
+    ("PATCH", "/v2/me", {"name": "n", "weekStart": "Monday", "timeZone": "UTC", "metadata": {"a": 1}}, ""),
+    ("POST", "/v2/organizations/1/users", USER, ""),
+    ("POST", "/v2/organizations/1/teams/2/event-types", TEAM_EVENT_TYPE, "2024-06-14"),
+    ("POST", "/v2/organizations/1/teams/2/workflows", WORKFLOW, ""),
+    ("POST", "/v2/organizations/1/roles", {"name": "R", "color": "#fff", "permissions": ["booking.read"]}, ""),
+    ("POST", "/v2/me/ooo", {"start": "2030-01-01T00:00:00Z", "end": "2030-01-02T00:00:00Z", "reason": "vacation"}, ""),
+    ("POST", "/v2/event-types/1/private-links", {"expiresAt": "2030-01-01T00:00:00Z"}, ""),
+]
+DAYS = {"dateFrom": "2026-11-04", "dateTo": "2026-11-05", "timeZone": "UTC"}
+FEED = {"calendarsToLoad[0][credentialId]": "1", "calendarsToLoad[0][externalId]": "x"}
+READS: list[tuple[str, dict[str, Any], str]] = [
+    ("/v2/slots", {"eventTypeId": "1", "start": "2026-11-04", "end": "2026-11-05", "duration": "30"}, "2024-09-04"),
+    (
+        "/v2/bookings",
+        {"status": "upcoming", "take": "10", "afterStart": "2026-01-01", "sortStart": "asc"},
+        "2024-08-13",
+    ),
+    ("/v2/calendars/busy-times", DAYS | FEED, ""),
+    ("/v2/organizations/1/routing-forms", {"afterCreatedAt": "2026-01-01", "teamIds": "2"}, ""),
+]
+ODD: list[Any] = [
+    *(None, "", 0, -1, 1.5, True, [], {}, [None], [[]], [{}], {"a": 1}, [1, "x"], 10**30, "\0", "x" * 50, "9" * 60),
+    *("2030-02-30", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00", "2030", "Mars"),
+]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths of all that a value holds."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield (*path, key)
+        yield from places(part, (*path, key))
+
+
+def odd(chance: random.Random, value: Any) -> Any:
+    """The value with an odd one in one or two places."""
+    value = copy.deepcopy(value)
+    for _ in range(chance.randint(1, 2)):
+        *way, last = chance.choice(list(places(value)))
+        part = value
+        for key in way:
+            part = part[key]
+        part[last] = copy.deepcopy(chance.choice(ODD))
+    return value
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_odd_input_fails_no_handler(seed):
+    """Whatever stands in the place of a value, the answer is a refusal or a result, and no handler fails."""
+    chance = random.Random(seed)
+    with Sandbox(bookings=5, now=MONDAY) as sandbox:
+        for _ in range(10):
+            for method, path, body, version in WRITES:
+                place = path.replace("UID", next(iter(sandbox.store.bookings)))
+                sent = json.dumps(odd(chance, body)).encode()
+                ask(sandbox, method, place, sent, version=version, headers={"Content-Type": "application/json"})
+                assert sandbox.failures == [], (method, path, sent)
+            for path, query, version in READS:
+                text = "&".join(f"{quote(name)}={quote(str(value))}" for name, value in odd(chance, query).items())
+                ask(sandbox, "GET", f"{path}?{text}", version=version)
+                assert sandbox.failures == [], (path, text)
+            sandbox.reset()
