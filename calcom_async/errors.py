@@ -73,6 +73,14 @@ def _restore(cls: type[CalcomError], args: tuple[Any, ...], state: dict[str, Any
     return error
 
 
+def shown(value: object) -> str:
+    """A value as error messages show it: short, and without failing itself, as Python does for very long integers."""
+    try:
+        return f"{value!r:.80}"
+    except Exception:  # noqa: BLE001 - the value is of any class
+        return f"a value of type {type(value).__name__}"
+
+
 class ConfigError(CalcomError, ValueError):
     """The client was set up wrong; nothing was sent."""
 

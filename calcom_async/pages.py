@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 import msgspec
 from msgspec import Raw
 
-from calcom_async.errors import IncompleteListError, InvalidRequestError
+from calcom_async.errors import IncompleteListError, InvalidRequestError, shown
 from calcom_async.wire import Cursor, Listing, Page
 
 T = TypeVar("T")
@@ -155,7 +155,7 @@ class Pages(Generic[T]):
         """All rows as a list, or the first `limit` of them; no page is asked for that is not needed."""
         rows: list[T] = []
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
-            raise InvalidRequestError(f"limit must be an integer, got {limit!r}")
+            raise InvalidRequestError(f"limit must be an integer, got {shown(limit)}")
         if limit is not None and limit <= 0:
             return rows
         walk = self._begin()
@@ -331,7 +331,7 @@ class _Walk(Generic[T]):
 
 def _whole(name: str, value: int, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
-        raise InvalidRequestError(f"{name} must be an integer from 0 to {most}, got {value!r}")
+        raise InvalidRequestError(f"{name} must be an integer from 0 to {most}, got {shown(value)}")
     return value
 
 

@@ -27,6 +27,7 @@ from calcom_async.errors import (
     RateLimit,
     RateLimitedError,
     ServerError,
+    shown,
 )
 from calcom_async.lenient_json import TOO_DEEP, NotJsonError, parse
 from calcom_async.models.pagination import Pagination
@@ -154,7 +155,7 @@ class Listing(msgspec.Struct, frozen=True):
         if take is None or not self.maximum:
             return self.maximum
         if isinstance(take, bool) or not isinstance(take, int) or not 1 <= take <= self.maximum:
-            raise InvalidRequestError(f"take must be from 1 to {self.maximum} for this list, not {take!r}")
+            raise InvalidRequestError(f"take must be from 1 to {self.maximum} for this list, not {shown(take)}")
         return take
 
 

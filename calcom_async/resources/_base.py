@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import Any, ClassVar, TypedDict, TypeVar, Unpack
 
 import msgspec
 from msgspec import Raw
 
-from calcom_async.errors import DecodeError, InvalidRequestError, ServerError
+from calcom_async.errors import DecodeError, InvalidRequestError, ServerError, shown
 from calcom_async.events import Event, Observer
 from calcom_async.pages import Fetch, Pages
 from calcom_async.secret import Secret
@@ -50,6 +50,20 @@ def given(**fields: Any) -> dict[str, Any]:
 def named(problem: DecodeError, request: Request) -> DecodeError:
     """A `DecodeError` that says which call it was; without the frames of the decoder, which hold the body."""
     return DecodeError(f"{request.method} {request.path}: {problem}")
+
+
+def listed(name: str, value: Any) -> List[Any]:
+    """The items of an argument that is to be a list."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise InvalidRequestError(f"{name} must be a list, not {shown(value)}")
+    return [*value]
+
+
+def table(name: str, value: Any) -> dict[str, Any]:
+    """The fields of an argument that is to be a mapping."""
+    if not isinstance(value, Mapping):
+        raise InvalidRequestError(f"{name} must be a mapping, not {shown(value)}")
+    return dict(value)
 
 
 class Channel(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from calcom_async.models.attributes import (
     UpdateAttributeOption,
 )
 from calcom_async.pages import Pages
-from calcom_async.resources._base import Paging, Resource
+from calcom_async.resources._base import Paging, Resource, listed
 from calcom_async.resources._found import found
 from calcom_async.wire import Listing
 
@@ -55,7 +55,7 @@ class Attributes(Resource):
         `options` are what members can choose from, for the two SELECT types; TEXT and NUMBER take none. The answer does
         not show them: `options(attribute.id)` does.
         """
-        body = CreateAttribute(name=name, slug=slug, type=type, options=[*options], enabled=enabled)
+        body = CreateAttribute(name=name, slug=slug, type=type, options=listed("options", options), enabled=enabled)
         return await self._post(Attribute, "/attributes", body=body)
 
     async def update(

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 
 import msgspec
 
-from calcom_async.errors import BadRequestError, DecodeError, InvalidRequestError
+from calcom_async.errors import BadRequestError, DecodeError, InvalidRequestError, shown
 from calcom_async.models.bookings import (
     AbsentAttendee,
     AddGuests,
@@ -31,7 +31,7 @@ from calcom_async.models.bookings import (
 )
 from calcom_async.models.times import bound, moment
 from calcom_async.pages import Pages
-from calcom_async.resources._base import List, Paging, Resource, given
+from calcom_async.resources._base import List, Paging, Resource, given, listed
 from calcom_async.wire import Listing, Throttle
 
 Status = Literal["upcoming", "recurring", "past", "cancelled", "unconfirmed"]
@@ -171,22 +171,26 @@ def booking_query(filters: Mapping[str, Any], known: type) -> dict[str, Any]:
     }
     if blank := [name for name, value in filters.items() if name in WIRE_NAMES and not value and value is not None]:
         raise InvalidRequestError(f"{blank[0]} is empty, which filters nothing; leave it out to list everything")
-    _check_status(query.get("status"))
+    if "status" in query:
+        query["status"] = _statuses(query["status"])
     sorts = [name for name in SORTS if name in query]
     if len(sorts) > 1:
         given = ", ".join(name for name, wire in WIRE_NAMES.items() if wire in sorts)
         raise InvalidRequestError(f"only one sort is applied by the server; choose one of {given}")
     for name, wire in WIRE_NAMES.items():
         if wire in sorts and query[wire] not in ("asc", "desc"):
-            raise InvalidRequestError(f"{name} must be 'asc' or 'desc', not {query[wire]!r:.80}")
+            raise InvalidRequestError(f"{name} must be 'asc' or 'desc', not {shown(query[wire])}")
     return query
 
 
-def _check_status(status: str | Sequence[str] | None) -> None:
-    asked = status.split(",") if isinstance(status, str) else status or ()
+def _statuses(status: str | Sequence[str]) -> List[str]:
+    asked = status.split(",") if isinstance(status, str) else listed("status", status)
     for name in asked:
         if name not in STATUSES:
-            raise InvalidRequestError(f"bookings have no status {name!r} to list; it is one of {', '.join(STATUSES)}")
+            raise InvalidRequestError(
+                f"bookings have no status {shown(name)} to list; it is one of {', '.join(STATUSES)}"
+            )
+    return asked
 
 
 class BookingList(Resource):

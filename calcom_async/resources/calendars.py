@@ -8,7 +8,7 @@ from datetime import date, datetime
 from types import NoneType
 from typing import Any, Literal
 
-from calcom_async.errors import IncompleteListError
+from calcom_async.errors import IncompleteListError, InvalidRequestError, shown
 from calcom_async.models.calendar_events import CalendarEvent, UpdateCalendarEvent
 from calcom_async.models.calendars import (
     BusyTime,
@@ -24,7 +24,7 @@ from calcom_async.models.calendars import (
     SetDestinationCalendar,
 )
 from calcom_async.pages import IncompleteListWarning
-from calcom_async.resources._base import Resource, secret_argument
+from calcom_async.resources._base import Resource, listed, secret_argument
 from calcom_async.secret import Secret
 from calcom_async.wire import timestamp
 
@@ -79,7 +79,9 @@ class Calendars(Resource):
             calendars = [calendar for connection in connected for calendar in connection.calendars or ()]
         if not calendars:
             return []
-        for index, calendar in enumerate(calendars):
+        for index, calendar in enumerate(listed("calendars", calendars)):
+            if not isinstance(calendar, Calendar):
+                raise InvalidRequestError(f"calendars must hold Calendar objects, not {shown(calendar)}")
             query[f"calendarsToLoad[{index}][credentialId]"] = calendar.credential_id
             query[f"calendarsToLoad[{index}][externalId]"] = calendar.external_id
         return await self._get(list[BusyTime], "/calendars/busy-times", query=query)

@@ -31,7 +31,7 @@ class _CheckedUpdates(Resource):
     def _check_disabled(self, changes: UpdateEventType, changed: Any, event_type_id: int) -> None:
         """Raise `ApiError` for a setting that should be off and is not."""
         for name in ("recurrence", "seats", "confirmation_policy"):
-            wanted, found = getattr(changes, name), getattr(changed, name, None)
+            wanted, found = getattr(changes, name, None), getattr(changed, name, None)
             if isinstance(wanted, Setting) and wanted.disabled and isinstance(found, Setting) and not found.disabled:
                 raise ApiError(
                     f"the server accepted the changes but left {name} on. To be rid of it, create another event type",

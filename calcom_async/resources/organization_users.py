@@ -9,7 +9,7 @@ from typing import Literal, Unpack
 from calcom_async.errors import ServerError
 from calcom_async.models.organization_users import CreateOrganizationUser, OrganizationUser, UpdateOrganizationUser
 from calcom_async.pages import Pages
-from calcom_async.resources._base import INTERNAL, Paging, Resource
+from calcom_async.resources._base import INTERNAL, Paging, Resource, listed
 from calcom_async.wire import Listing, Repeated
 
 LISTING = Listing(maximum=1000)
@@ -47,7 +47,7 @@ class OrganizationUsers(Resource):
         """
         # Here, and only here, a comma list of addresses is refused.
         query = {
-            "emails": Repeated([emails] if isinstance(emails, str) else emails),
+            "emails": Repeated([emails] if isinstance(emails, str) else listed("emails", emails or ())),
             "assignedOptionIds": assigned_option_ids,
             "attributeQueryOperator": attribute_query_operator,
             "teamIds": team_ids,
@@ -68,7 +68,7 @@ class OrganizationUsers(Resource):
         A 500 to `weekday` is not retried, since some servers cannot store it.
         """
         with _explained(changes):
-            final = 0 if changes.weekday is None else INTERNAL
+            final = 0 if getattr(changes, "weekday", None) is None else INTERNAL
             return await self._patch(OrganizationUser, "/users/{}", user_id, body=changes, final=final)
 
     async def delete(self, user_id: int) -> OrganizationUser:

@@ -8,7 +8,7 @@ from typing import Unpack
 
 from calcom_async.models.roles import CreateRole, Permission, Role, UpdateRole
 from calcom_async.pages import Pages
-from calcom_async.resources._base import List, Paging, Resource, given
+from calcom_async.resources._base import List, Paging, Resource, given, listed
 from calcom_async.wire import Listing
 
 LISTING = Listing(maximum=250)
@@ -89,4 +89,4 @@ def _listed(permissions: Sequence[Permission] | None) -> List[Permission] | None
     """A list of permissions; a single text, which is a sequence too, is one permission."""
     if permissions is None:
         return None
-    return [permissions] if isinstance(permissions, str) else [*permissions]
+    return [permissions] if isinstance(permissions, str) else listed("permissions", permissions)

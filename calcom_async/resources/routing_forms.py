@@ -10,7 +10,7 @@ from calcom_async.errors import InvalidRequestError
 from calcom_async.models.routing_forms import RoutedResponse, RoutedSlots, RoutingForm, RoutingFormResponse
 from calcom_async.models.times import bound, moment_or_date
 from calcom_async.pages import Pages
-from calcom_async.resources._base import Paging, Resource
+from calcom_async.resources._base import Paging, Resource, table
 from calcom_async.wire import Listing
 
 Order = Literal["asc", "desc"]
@@ -133,12 +133,12 @@ class RoutingFormResponses(Resource):
         `BadRequestError`. Not repeated when the answer is lost: each call is a response.
         """
         query = {**_slot_query(start, end, shown), "queueResponse": queue or None}
-        request = self._request("POST", "/responses", (), query=query, body=dict(answers), repeatable=False)
+        request = self._request("POST", "/responses", (), query=query, body=table("answers", answers), repeatable=False)
         return await self._ask(RoutedResponse, request)
 
     async def update(self, response_id: int, *, response: Mapping[str, Any]) -> RoutingFormResponse:
         """Replace the answers of a response: `{field id: {"label": ..., "value": ...}}`, all of them."""
-        body = {"response": dict(response)}
+        body = {"response": table("response", response)}
         return await self._patch(RoutingFormResponse, "/responses/{}", response_id, body=body)
 
 
@@ -164,7 +164,7 @@ class UserRoutingForms(Resource):
             "/routing-forms/{}/calculate-slots",
             (form_id,),
             query=_slot_query(start, end, shown),
-            body=dict(answers),
+            body=table("answers", answers),
             repeatable=True,
         )
         return await self._ask(RoutedSlots, request)

@@ -255,7 +255,8 @@ def _check_target(target: Mapping[str, Any]) -> None:
         )
     if "usernames" not in target:
         return
-    if isinstance(target["usernames"], str) or len(target["usernames"]) < 2 or "organizationSlug" not in target:
+    users = target["usernames"]
+    if isinstance(users, str) or not isinstance(users, Sequence) or len(users) < 2 or "organizationSlug" not in target:
         raise InvalidRequestError("usernames is a list of at least two, with organization_slug beside it")
 
 
