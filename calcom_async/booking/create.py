@@ -184,17 +184,15 @@ class _Booker(Pursuit):
     async def _is_offered(self) -> bool:
         """Whether a search offers the start, in whatever time zone it is made; remember which one did."""
         if (known := self._search_that_offers) is not None:
-            # Worded a little differently each time: the server may cache equal searches.
-            again = known | {"end": self._start + 2 * DAY + timedelta(seconds=self._races)}
-            slot = await self._slot_of(again)
+            end: datetime = self._start + 2 * DAY if known is self._days else known["end"]
+            # Another end each time: the server may cache equal searches.
+            slot = await self._slot_of(known | {"end": end + timedelta(seconds=self._races)})
             return slot is not None and has_room(slot)
         if slot := await self._slot_of(self._days):
             self._search_that_offers = self._days
             return has_room(slot)
-        length = self._wish.get("length_in_minutes")
-        for search in other_searches(
-            self._start, self._wish["attendee"].time_zone, await self._own_event_type(), length
-        ):
+        zone, length = self._wish["attendee"].time_zone, self._wish.get("length_in_minutes")
+        for search in other_searches(self._start, zone, await self._own_event_type(), length):
             if slot := await self._slot_of(search):
                 self._search_that_offers = search
                 return has_room(slot)
