@@ -17,6 +17,7 @@ from calcom_async.export.plan import Batch, Horizons, Place, Plan, Stretch
 from calcom_async.export.walk import (
     CREATED,
     EARLIEST,
+    FIRST,
     LARGEST_PAGE,
     START,
     TICK,
@@ -178,8 +179,10 @@ class BookingSource:
             return
         whole: Span = time_of(times_of(page.items[0]), key), span[1]
         walks = self._how_many(rows / self._take, time.monotonic() - asked, most)
+        if whole[0] <= FIRST:
+            walks = 1  # there may be rows before it, which no window begins with
         windows = Windows(whole, expected=rows, rows=size(rows, take=self._take, parallel=walks))
-        async with aclosing(walk(whole) if walks == 1 else in_order(windows, walk, parallel=walks)) as steps:
+        async with aclosing(walk(span) if walks == 1 else in_order(windows, walk, parallel=walks)) as steps:
             async for step in steps:
                 yield step
 

@@ -78,6 +78,14 @@ class Row(NamedTuple):
     raw: Raw
 
 
+class Answer(NamedTuple):
+    """Rows of a page in order, whether the server sent as many as were asked for, and whether there are more."""
+
+    rows: list[Row]
+    is_full: bool
+    has_next: bool
+
+
 class Step(NamedTuple):
     """Rows in order, and the time up to which all have come with them; None in the midst of a group."""
 
@@ -129,10 +137,10 @@ class Walk:
         edge = self._after
         while edge is None or edge <= self._upto:
             page = await self._page(edge, self._take)
-            if len(page.items) == self._take < LARGEST_PAGE and self._all_share_a_time(page.items):
+            if page.is_full and self._take < LARGEST_PAGE and self._all_share_a_time(page.rows):
                 page = await self._page(edge, LARGEST_PAGE)
-            inside = [row for row in page.items if self._time(row) <= self._upto]
-            if not page.has_next or len(inside) < len(page.items):
+            inside = [row for row in page.rows if self._time(row) <= self._upto]
+            if not page.has_next or len(inside) < len(page.rows):
                 if inside:
                     yield self._step(inside)
                 return
@@ -143,7 +151,7 @@ class Walk:
                 # Not the time of the last row: if that row has just moved there, others lie between.
                 edge = self._time(whole[-1]) + TICK
                 continue
-            if len(inside) < page.take:
+            if not page.is_full:
                 yield self._step(inside)
             else:
                 self._tally.duplicates += len(inside)
@@ -153,21 +161,23 @@ class Walk:
                 yield Step([], torn)
             edge = torn + TICK
 
-    async def _page(self, edge: datetime | None, take: int, skip: int = 0) -> Page[Row]:
-        """One answer: rows not before `edge`, in the order of their time; read again while rows of it are moving."""
+    async def _page(self, edge: datetime | None, take: int, skip: int = 0) -> Answer:
+        """Rows not before `edge`, in the order of their time; read again while rows of the page are moving."""
         query = {**self._filters, self._key.sort: "asc", "take": take, "skip": skip}
         if edge is not None:
             query[self._key.after] = edge
         bound = self._filters.get(self._key.before or "", LATEST)
-        for attempt in range(REREADS + 1):
+        for _ in range(REREADS + 1):
             page = await self._ask(**query).raw().first_page()
             self._tally.requests += 1
-            rows = [Row(times_of(raw), raw) for raw in page.items]
+            every = [Row(times_of(raw), raw) for raw in page.items]
+            # A row beyond the bound has moved there. If all are, the server may not know the bound.
+            rows = [row for row in every if self._time(row) <= bound]
             misplaced = self._misplaced(rows, edge or FIRST)
-            # A row beyond the bound has moved, or the server does not know the bound: then it comes again.
-            if misplaced is None and (attempt == REREADS or not rows or self._time(rows[-1]) <= bound):
-                return Page(rows, page.skip, page.take, page.pagination)
-        assert misplaced
+            if not misplaced and (rows or not every):
+                return Answer(rows, len(every) >= take, page.has_next)
+        if not misplaced:
+            return Answer([], is_full=False, has_next=False)
         raise DisorderError(
             f"the server does not keep to {self._key.sort} and {self._key.after}: it returned booking "
             f"{misplaced.times.uid} of {self._time(misplaced).isoformat()} after later ones, or before the time asked "
@@ -213,7 +223,7 @@ class Walk:
     async def _ends_at(self, time: datetime, count: int) -> bool:
         """Whether a group has no more rows than so many."""
         page = await self._page(time, 1, skip=count)
-        return not any(self._time(row) == time for row in page.items)
+        return not any(self._time(row) == time for row in page.rows)
 
     async def _by_passes(self, time: datetime, group: _Group) -> list[Row]:
         found: list[Row] = []
@@ -231,9 +241,10 @@ class Walk:
         take = max(LARGEST_PAGE - 7 * group.passes, LARGEST_PAGE // 2)
         while True:
             page = await self._page(time, take, skip=size)
-            same = [row for row in page.items if self._time(row) == time]
+            same = [row for row in page.rows if self._time(row) == time]
             uids = {row.times.uid for row in same}
-            if same and uids <= seen and len(same) == take:
+            goes_on = page.is_full and self._time(page.rows[-1]) == time
+            if goes_on and uids <= seen:
                 raise DecodeError(
                     f"the server returns the same {take} bookings whatever is skipped; more than that share "
                     f"{self._key.field} {time.isoformat()}, so the list cannot be read"
@@ -243,13 +254,13 @@ class Walk:
             fresh = group.fresh(same)
             self._tally.duplicates += len(same) - len(fresh)
             found += fresh
-            if len(same) < take:
+            if not goes_on:
                 break
         group.passed(size, seen)
         return found
 
     def _all_share_a_time(self, rows: Sequence[Row]) -> bool:
-        return self._time(rows[0]) == self._time(rows[-1])
+        return bool(rows) and self._time(rows[0]) == self._time(rows[-1])
 
     def _time(self, row: Row) -> datetime:
         return time_of(row.times, self._key)

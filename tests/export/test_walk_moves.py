@@ -1,0 +1,351 @@
+"""Rows that move while they are read: before a page, during it, and between its two queries."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Raw
+
+from calcom_async import Calcom, DecodeError
+from calcom_async.export.bookings import BookingSource
+from calcom_async.export.walk import CREATED, START, TICK, UPDATED, Key, Step, Tally, Walk, recut, time_of
+from calcom_async.models.bookings import Booking
+from calcom_async.models.pagination import Pagination
+from calcom_async.wire import Page
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+KEYS = {key.sort: key for key in (CREATED, UPDATED, START)}
+
+
+@dataclass
+class Moving:
+    """A list that reads the ids of a page in order, and then the rows, as Cal.com does; rows move in between."""
+
+    rng: random.Random
+    moves: int = 0
+    """Rows that move during every page."""
+    shift: timedelta = timedelta(hours=50)
+    moving: Key = START
+    ignores: frozenset[str] = frozenset()
+    """Parameters that the server does not know."""
+    broken_order: bool = False
+    rows: dict[str, dict[str, datetime]] = field(default_factory=dict)
+    total: int | None = None
+    """What the server counts, where that is not the truth."""
+    now: datetime = BEGIN + timedelta(days=300)
+    requests: int = 0
+
+    def add(self, created: int, start: int, updated: int) -> None:
+        minutes = {"created_at": created, "start": start, "updated_at": updated}
+        self.rows[f"u{len(self.rows):05}"] = {
+            name: BEGIN + minute * timedelta(minutes=1) for name, minute in minutes.items()
+        }
+
+    def __call__(self, **query: Any) -> Moving.Asked:
+        return Moving.Asked(self, {name: value for name, value in query.items() if name not in self.ignores})
+
+    @dataclass
+    class Asked:
+        server: Moving
+        query: dict[str, Any]
+        model = Booking
+        identity = "uid"
+
+        def raw(self) -> Moving.Asked:
+            return self
+
+        async def first_page(self) -> Page[Raw]:
+            return self.server.page(self.query)
+
+    def page(self, query: dict[str, Any]) -> Page[Raw]:
+        self.requests += 1
+        assert self.requests < 20_000, "the walk does not end"
+        self.move()
+        skip, take = query.get("skip", 0), query["take"]
+        uids = self.ordered(query)[skip : skip + take]
+        self.move()
+        total = len(self.rows)
+        pagination = Pagination(
+            returned_items=len(uids), total_items=total if self.total is None else self.total, items_per_page=take,
+            remaining_items=0, current_page=1, total_pages=1, has_next_page=skip + take < total,
+            has_previous_page=False,
+        )  # fmt: skip
+        return Page([self.raw(uid) for uid in uids], skip, take, pagination)
+
+    def ordered(self, query: dict[str, Any]) -> list[str]:
+        (key,) = [key for sort, key in KEYS.items() if sort in query] or [CREATED]
+        uids = [uid for uid, row in self.rows.items() if self.matches(row, query)]
+        self.rng.shuffle(uids)
+        is_descending = query.get(key.sort) == "desc"
+        return uids if self.broken_order else sorted(uids, key=lambda u: self.rows[u][key.field], reverse=is_descending)
+
+    @staticmethod
+    def matches(row: dict[str, datetime], query: dict[str, Any]) -> bool:
+        for key in KEYS.values():
+            time = row[key.field]
+            if time < query.get(key.after, time) or (key.before and time > query.get(key.before, time)):
+                return False
+        return True
+
+    def move(self) -> None:
+        for uid in self.rng.sample(sorted(self.rows), min(self.moves, len(self.rows))):
+            self.now += timedelta(seconds=1)
+            row = self.rows[uid]
+            if self.moving is UPDATED:
+                row["updated_at"] = self.now
+            else:
+                row["start"] += self.rng.uniform(-1, 1) * self.shift // TICK * TICK
+
+    def raw(self, uid: str) -> Raw:
+        names = {"created_at": "createdAt", "start": "start", "updated_at": "updatedAt"}
+        return Raw(msgspec.json.encode({"uid": uid} | {names[name]: time for name, time in self.rows[uid].items()}))
+
+
+async def steps(server: Moving, keys: Sequence[Key], **options: Any) -> list[Step]:
+    walk = Walk(server, keys, **{"filters": {}, "tally": Tally(), **options}).steps()  # type: ignore[arg-type]
+    async with aclosing(walk):
+        return [step async for step in walk]
+
+
+def uids(walked: list[Step]) -> list[str]:
+    return [row.times.uid for step in walked for row in step.rows]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.sampled_from([1, 3, 200, 251, 600]), min_size=1, max_size=4),
+    starts=st.sampled_from([1, 5, 900]),
+    moves=st.integers(0, 4),
+    hours=st.sampled_from([1, 50, 5000]),
+    take=st.sampled_from([40, 250]),
+    seed=st.integers(0, 10**6),
+)
+async def test_rows_whose_start_moves_come_once(  # noqa: PLR0917
+    sizes: list[int], starts: int, moves: int, hours: int, take: int, seed: int
+) -> None:
+    """Bookings that share a creation time are complete although their starts change before, during and after a page."""
+    rng = random.Random(seed)
+    server = Moving(rng, moves, timedelta(hours=hours))
+    for created, size in enumerate(sizes):
+        for _ in range(size):
+            server.add(created, rng.randrange(starts), 0)
+    found = uids(await steps(server, (CREATED, START), take=take, upto=BEGIN + timedelta(days=1)))
+    assert Counter(found) == Counter(server.rows.keys())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    count=st.sampled_from([3, 200, 900]),
+    shared=st.sampled_from([1, 2, 50, 5000]),
+    moves=st.integers(0, 4),
+    take=st.sampled_from([20, 250]),
+    seed=st.integers(0, 10**6),
+)
+async def test_rows_that_are_updated_meanwhile_hide_no_others(
+    count: int, shared: int, moves: int, take: int, seed: int
+) -> None:
+    """A run of changes has every row that is not updated again; those that are come with the next run."""
+    rng = random.Random(seed)
+    server = Moving(rng, moves, moving=UPDATED)
+    for _ in range(count):
+        server.add(rng.randrange(5), rng.randrange(9), rng.randrange(shared))
+    upto = BEGIN + timedelta(days=30)
+    keys, bound = (UPDATED, CREATED, START), {UPDATED.before: upto}
+    found = uids(await steps(server, keys, filters=bound, after=BEGIN, upto=upto, take=take))
+    throughout = {uid for uid, row in server.rows.items() if row["updated_at"] <= upto}
+    assert throughout <= set(found)
+
+
+async def test_a_page_out_of_order_is_read_again() -> None:
+    """One row that moves between the ids and the rows of a page costs one more request, and no error."""
+    server = Moving(random.Random(1))
+    for number in range(100):
+        server.add(number, number, 0)
+    calm, moved = server.ordered, []
+
+    def ordered(query: dict[str, Any]) -> list[str]:
+        found = calm(query)
+        if not moved:
+            moved.append(found[3])
+            server.rows[found[3]]["start"] += timedelta(minutes=30)
+        return found
+
+    server.ordered = ordered  # type: ignore[method-assign]
+    found = uids(await steps(server, (START,)))
+    assert sorted(found) == sorted(server.rows)
+    assert server.requests == 2
+
+
+async def test_the_last_row_of_a_page_that_moves_hides_none() -> None:
+    """A row that has moved ahead does not lead past those that lie between."""
+    server = Moving(random.Random(1))
+    for number in range(600):
+        server.add(number, number, 0)
+    calm = server.ordered
+
+    def ordered(query: dict[str, Any]) -> list[str]:
+        found = calm(query)
+        if server.requests == 1:
+            server.rows[found[249]]["start"] += timedelta(minutes=400)
+        return found
+
+    server.ordered = ordered  # type: ignore[method-assign]
+    assert Counter(uids(await steps(server, (START,)))) == Counter(server.rows.keys())
+
+
+@pytest.mark.parametrize("keys", [(CREATED, START), (START,)], ids=["created", "start"])
+async def test_a_server_without_order_is_an_error(keys: tuple[Key, ...]) -> None:
+    """A page that is out of order however often it is read is told, after a few requests."""
+    server = Moving(random.Random(1), broken_order=True)
+    for number in range(100):
+        server.add(number, number, 0)
+    with pytest.raises(DecodeError, match="does not keep to sort_"):
+        await steps(server, keys)
+    assert server.requests == 5
+
+
+IGNORED = [
+    {CREATED.after}, {CREATED.before}, {CREATED.after, CREATED.before}, {START.after}, {"skip"},
+    {CREATED.after, "skip"}, {START.after, "skip"}, {CREATED.before, "skip"},
+    {CREATED.after, CREATED.before, START.after, "skip"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("ignored", IGNORED, ids=lambda names: " ".join(sorted(names)))
+@pytest.mark.parametrize("sizes", [[900], [260, 260], [1] * 600, [300, *[1] * 300]], ids=str)
+@pytest.mark.parametrize("starts", [1, 900])
+async def test_parameters_that_the_server_ignores_never_keep_a_walk_busy(
+    ignored: set[str], sizes: list[int], starts: int
+) -> None:
+    """Each row comes once, or there is an error, after a number of requests that the rows bound."""
+    rng = random.Random(1)
+    server = Moving(rng, ignores=frozenset(ignored))
+    for created, size in enumerate(sizes):
+        for _ in range(size):
+            server.add(created, rng.randrange(starts), 0)
+    upto = BEGIN + timedelta(days=1)
+    try:
+        walked = await steps(server, (CREATED, START), filters={CREATED.before: upto}, upto=upto)
+    except DecodeError:
+        pass
+    else:
+        assert Counter(uids(walked)) == Counter(server.rows.keys())
+    assert server.requests <= 400
+
+
+# --- odd totals and odd times -----------------------------------------------------------------------------------------
+
+
+async def batches(server: Moving, *, take: int | None, parallel: int = 8, by: Any = "created") -> list[str]:
+    source = BookingSource(Calcom("cal_x"), server, {}, by=by, take=take)  # type: ignore[arg-type]
+    plan = await source.plan(since=None, overlap=timedelta(), follow=by == "created")
+    walked = source.batches(plan, None, parallel=parallel, tally=Tally(), least=250)
+    return [msgspec.json.decode(row)["uid"] async for batch in walked for row in batch.rows]
+
+
+@pytest.mark.parametrize("total", [-5, 0, 1, 10**5, 10**9, 10**10, 10**18, 10**400])
+@pytest.mark.parametrize("take", [50, 250])
+async def test_an_absurd_total_neither_hides_rows_nor_keeps_a_walk_busy(total: int, take: int) -> None:
+    """Whatever the server counts, all rows come once, and the requests are bounded by them."""
+    server = Moving(random.Random(1), total=total)
+    for number in range(900):
+        server.add(number * 60, number, 0)
+    assert sorted(await batches(server, take=take)) == sorted(server.rows)
+    assert server.requests <= 1000
+
+
+@pytest.mark.parametrize("by", ["created", "start"])
+@pytest.mark.parametrize("parallel", [1, 8])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59-14:00",
+        "2026-01-05T00:00:00", "+012026-01-05T00:00:00Z", None, 7, [], "soon",
+    ],
+)  # fmt: skip
+async def test_odd_times_are_read_or_told(by: str, parallel: int, odd: Any) -> None:
+    """A booking with an odd time is exported too; only a list that is sorted by that time may be an error."""
+    server = Moving(random.Random(1))
+    for number in range(900):
+        server.add(number, number, 0)
+    places = [*server.rows][:2]
+    if isinstance(odd, str) and "+0" not in odd and odd != "soon":
+        time = datetime.fromisoformat(odd)
+        for uid in places:
+            server.rows[uid]["start"] = time if time.tzinfo else time.replace(tzinfo=UTC)
+    plain = server.raw
+
+    def raw(uid: str) -> Raw:
+        row = msgspec.json.decode(plain(uid))
+        return Raw(msgspec.json.encode(row | ({"start": odd, "updatedAt": odd} if uid in places else {})))
+
+    server.raw = raw  # type: ignore[method-assign]
+    try:
+        found = await batches(server, take=100, parallel=parallel, by=by)
+    except DecodeError:
+        assert by == "start"
+    else:
+        assert sorted(found) == sorted(server.rows)
+
+
+@pytest.mark.parametrize("row", [b"5", b"null", b"[]", b"{}", b'{"uid":null}', b'{"uid":5}', b"[" * 9999 + b"]" * 9999])
+async def test_a_row_that_is_no_booking_is_told(row: bytes) -> None:
+    """Whatever stands in the place of a booking is an error of its own kind."""
+    server = Moving(random.Random(1))
+    server.add(0, 0, 0)
+    server.raw = lambda _: Raw(row)  # type: ignore[method-assign]
+    with pytest.raises(DecodeError):
+        await batches(server, take=100)
+
+
+# --- where batches end ------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    sizes=st.lists(st.sampled_from([1, 1, 2, 7, 30, 70]), min_size=1, max_size=12),
+    least=st.sampled_from([5, 20, 50]),
+    data=st.data(),
+)
+async def test_where_a_batch_ends_depends_on_the_rows_alone(sizes: list[int], least: int, data: st.DataObject) -> None:
+    """However steps come, and from whichever place a walk is resumed, batches end behind the same rows."""
+    server = Moving(random.Random(1))
+    for created, size in enumerate(sizes):
+        for _ in range(size):
+            server.add(created, 0, 0)
+    rows = [row for step in await steps(server, (CREATED, START)) for row in step.rows]
+
+    async def cut_from(first: int) -> list[tuple[list[str], datetime | None]]:
+        async def walk() -> Any:
+            at = first
+            while at < len(rows):
+                upto = data.draw(st.integers(at + 1, len(rows)))
+                ends = upto == len(rows) or time(upto - 1) != time(upto)
+                yield Step(rows[at:upto], time(upto - 1) if ends else None)
+                at = upto
+
+        return [([row.times.uid for row in step.rows], step.done) async for step in recut(walk(), CREATED, least)]
+
+    def time(number: int) -> datetime:
+        return time_of(rows[number].times, CREATED)
+
+    whole = [batch for batch, _ in await cut_from(0) if batch]
+    assert [uid for batch in whole for uid in batch] == [row.times.uid for row in rows]
+    assert all(least <= len(batch) <= 2 * least for batch in whole[:-1])
+    at = 0
+    for batch, done in await cut_from(0):
+        at += len(batch)
+        if done and data.draw(st.booleans()):
+            assert done == time(at - 1)
+            rest = [batch for batch, _ in await cut_from(at) if batch]
+            assert rest == (whole[-len(rest) :] if rest else [])
