@@ -27,6 +27,7 @@ from calcom_async.export.walk import (
     Step,
     Tally,
     Walk,
+    clamped,
     counted,
     recut,
     time_of,
@@ -147,7 +148,7 @@ class BookingSource:
                     yield Batch(kept, Place(number, done, seen) if done else None)
 
     def _walk(self, stretch: Stretch, place: Place | None, parallel: int, tally: Tally) -> Walked:
-        after = place.done + TICK if place else stretch.after
+        after = clamped(place.done) + TICK if place else stretch.after and clamped(stretch.after)
         keys = KEYS[stretch.by]
         bound = {keys[0].before: stretch.upto} if keys[0].before else {}
         filters = {**self._filters, **bound}

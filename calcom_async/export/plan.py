@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple, Protocol
+from datetime import timedelta
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import msgspec
 from msgspec import Raw
 
-from calcom_async.export.walk import EARLIEST, Tally
+from calcom_async.export.walk import EARLIEST, Moment, Tally
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Horizons(msgspec.Struct, frozen=True):
     """The latest times of creation and of update that a run saw at its beginning: the next one goes on from there."""
 
-    created: datetime = EARLIEST
-    updated: datetime = EARLIEST
+    created: Moment = EARLIEST
+    updated: Moment = EARLIEST
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -27,8 +29,8 @@ class Stretch(msgspec.Struct, frozen=True):
     """
 
     by: Literal["created", "updated", "start"]
-    after: datetime | None
-    upto: datetime
+    after: Moment | None
+    upto: Moment
     untouched: bool = False
     rows: int | None = None
 
@@ -57,9 +59,9 @@ class Plan(msgspec.Struct, frozen=True):
 class Place(msgspec.Struct, frozen=True):
     """How far a walk has come: all stretches before this one, and of this one `rows`, those up to a time `done`."""
 
-    stretch: int
-    done: datetime
-    rows: int = 0
+    stretch: Count
+    done: Moment
+    rows: Count = 0
 
 
 class Batch(NamedTuple):

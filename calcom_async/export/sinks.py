@@ -23,6 +23,7 @@ from msgspec import Raw
 
 from calcom_async.errors import ExportError, InvalidRequestError
 from calcom_async.export.formats import CHUNK, FORMATS, PACKINGS, Csv, Lines
+from calcom_async.export.plan import Count
 from calcom_async.models.bookings import Booking
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -32,9 +33,9 @@ STDOUT = Path("/dev/stdout")
 class Mark(msgspec.Struct, frozen=True):
     """How far a partial file is vouched for: its first `size` bytes hold `rows` rows and have this CRC-32."""
 
-    size: int = 0
-    rows: int = 0
-    crc: int = 0
+    size: Count = 0
+    rows: Count = 0
+    crc: Count = 0
 
 
 class FileSink:

@@ -388,6 +388,11 @@ def time_of(times: Times, key: Key) -> datetime:
     time: datetime | None = getattr(times, key.field)
     if time is None:
         raise DecodeError(f"booking {times.uid} has no readable {key.field}, although the list is sorted by it")
+    return clamped(time)
+
+
+def clamped(time: datetime) -> datetime:
+    """The time, or the nearest one that can be calculated with in every time zone."""
     return time if FIRST <= time <= LATEST else FIRST if time < FIRST else LATEST
 
 
