@@ -40,8 +40,9 @@ from calcom_async.client import Calcom
 from calcom_async.config import Config
 from calcom_async.errors import ConfigError, ExportError, InvalidRequestError
 from calcom_async.export.job import OVERLAP, PARALLEL
+from calcom_async.export.lock import exclusive
 from calcom_async.export.plan import Plan, Stretch
-from calcom_async.export.sinks import open_sink
+from calcom_async.export.sinks import open_sink, usable_path
 from calcom_async.export.sources import Job, owner
 from calcom_async.export.walk import Tally
 from calcom_async.pages import IncompleteListWarning
@@ -170,6 +171,14 @@ def _staging(folder: Path, lists: tuple[str, ...]) -> Iterator[Path]:
     """A hidden folder for one run in the folder of a data set, which has to be empty or of the same lists."""
     with _disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    # Two runs at once would delete each other's folders.
+    with exclusive(folder / MANIFEST), _staged(folder, lists) as staging:
+        yield staging
+
+
+@contextmanager
+def _staged(folder: Path, lists: tuple[str, ...]) -> Iterator[Path]:
+    with _disk(folder):
         left = list(folder.glob(f"{STAGING}*"))
         _check_whose(folder, lists, is_ours=bool(left))
         for old in left:
@@ -186,10 +195,10 @@ def _check_whose(folder: Path, lists: tuple[str, ...], *, is_ours: bool) -> None
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
     except FileNotFoundError:
-        if not is_ours and any(folder.iterdir()):
+        if not is_ours and any(file.name != f"{MANIFEST}.lock" for file in folder.iterdir()):
             raise ExportError(f"{folder} is not empty and has no {MANIFEST}; choose another folder") from None
         return
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ExportError(f"cannot read {folder / MANIFEST}: {error}. Choose another folder, or empty it") from error
     if manifest.lists != lists:
         raise ExportError(
@@ -234,7 +243,8 @@ def run_on(
 ) -> Manifest:
     """Export all shards of a list, or of several, on a Dask cluster: a file for each, and `_manifest.json` beside them.
 
-    `folder` is one that this process and all workers share under the same path. Its files are `part-00000.jsonl` and so
+    `folder` is one that this process and all workers share under the same path; a second run into it at the same time
+    raises `ExportLockedError`. Its files are `part-00000.jsonl` and so
     on; `format` is the end of the name, as in `open_sink`. What an earlier run of the same lists left there is replaced
     when all parts are whole. A shard that fails after `retries` more attempts ends the run with an `ExportError`, and
     the folder stays as it was.
@@ -253,7 +263,7 @@ def run_on(
     open_sink(names[0])  # refuses an unknown format before anything runs
     if "$" not in (urlsplit(redis or "").password or "$"):
         raise ConfigError("the password of Redis would travel in Dask's tasks; write $NAME, a variable of the workers")
-    place = Path(folder).absolute()
+    place = usable_path(folder, "the folder").absolute()
     with _staging(place, _lists(shards)) as staging:
         results = _results(dask_client, shards, names, staging, redis=redis, retries=retries, parallel=parallel)
         attempts, parts = zip(*results, strict=True)
@@ -331,7 +341,8 @@ async def _written(shard: Shard, name: str, staging: Path, redis: str | None, pa
         path.parent.mkdir()
         with open_sink(path, source.model, key=source.key) as sink:
             sink.begin()
-            async with aclosing(source.batches(shard.plan, None, parallel=parallel, tally=tally)) as batches:
+            walk = source.batches(shard.plan, None, parallel=parallel, tally=tally, least=sink.least)
+            async with aclosing(walk) as batches:
                 async for batch in batches:
                     _check_under_way(staging)
                     sink.write(batch.rows)

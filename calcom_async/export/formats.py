@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 import msgspec
 from msgspec import Raw
 
-from calcom_async.errors import ConfigError, ExportError, InvalidRequestError
+from calcom_async.errors import ConfigError, DecodeError, ExportError, InvalidRequestError
 from calcom_async.export.rows import cells, columns_of
 from calcom_async.wire import decode
 
@@ -214,7 +214,12 @@ class JsonLines(Lines):
 
 
 def _one_line(row: bytes) -> bytes:
-    return msgspec.json.format(row, indent=-1) if b"\n" in row or b"\r" in row else row
+    if b"\n" not in row and b"\r" not in row:
+        return row
+    try:
+        return msgspec.json.format(row, indent=-1)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DecodeError(f"a row of the list is not JSON: {error}") from error
 
 
 class Csv(Lines):
@@ -235,7 +240,13 @@ class Csv(Lines):
 
     def encode(self, rows: Sequence[Raw]) -> bytes:
         """Rows as records."""
-        return _table([cells(self._columns, decode(self.model, bytes(row)), escape=self._escape) for row in rows])
+        return _table([cells(self._columns, self._typed(row), escape=self._escape) for row in rows])
+
+    def _typed(self, row: Raw) -> msgspec.Struct:
+        typed: msgspec.Struct | None = decode(self.model, bytes(row))
+        if typed is None:
+            raise DecodeError("a row of the list is null")
+        return typed
 
     def records(self, lines: Iterator[bytes]) -> Iterator[bytes]:
         """Put lines together where a line end is in quotes; `csv` would change the bytes, and refuses long cells."""

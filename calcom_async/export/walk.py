@@ -26,6 +26,7 @@ import msgspec
 from msgspec import Raw
 
 from calcom_async.errors import DecodeError
+from calcom_async.lenient_json import NotJsonError, parse
 from calcom_async.pages import Pages
 from calcom_async.wire import Page, decoder
 
@@ -358,17 +359,17 @@ def times_of(raw: Raw) -> Times:
     """Read the times of a booking: one that is no time is None, and one without a zone is UTC."""
     try:
         times: Times = decoder(Times).decode(raw)
-    except (msgspec.ValidationError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         times = _leniently(raw)
     return times
 
 
 def _leniently(raw: Raw) -> Times:
     try:
-        row = msgspec.json.decode(raw)
+        row = parse(bytes(raw))
         found = {field: _moment(row.get(name)) for field, name in TIMES.items()}
         return Times(msgspec.convert(row["uid"], str), **found)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, AttributeError, KeyError) as error:
+    except (NotJsonError, msgspec.ValidationError, AttributeError, KeyError) as error:
         raise DecodeError(f"a row of the list is no booking with a uid: {error}") from error
 
 

@@ -31,10 +31,11 @@ pytest.importorskip("distributed")
 from distributed import Client, LocalCluster
 from typer.testing import CliRunner
 
-from calcom_async import Calcom, ConfigError, ExportError, InvalidRequestError
+from calcom_async import Calcom, ConfigError, ExportError, ExportLockedError, InvalidRequestError
 from calcom_async.cli import app
 from calcom_async.export import Job, export
 from calcom_async.export.distributed import MANIFEST, Manifest, Shard, _write, partition, run_on
+from calcom_async.export.lock import exclusive
 from calcom_async.pages import IncompleteListWarning
 from calcom_async.sandbox import Sandbox
 
@@ -347,6 +348,28 @@ def test_a_folder_of_something_else_is_refused(cluster: Client, sandbox: Sandbox
     assert (tmp_path / "mine" / "part-00000.jsonl").read_text() == "precious"
 
 
+def test_two_runs_into_one_folder_exclude_each_other(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The second run is refused and leaves the folder of the first one alone."""
+    shards = shards_of(sandbox, shards=2)
+    run_on(cluster, shards, tmp_path / "out")
+    before = parts_in(tmp_path / "out")
+    with exclusive(tmp_path / "out" / MANIFEST), pytest.raises(ExportLockedError, match="another export is writing"):
+        run_on(cluster, shards, tmp_path / "out")
+    assert parts_in(tmp_path / "out") == before
+    assert not list(tmp_path.rglob("*.lock"))
+
+
+@pytest.mark.parametrize("manifest", [b"", b"\xff", b"[]", b"{}", b'{"lists":' + b"[" * 99_999])
+def test_a_manifest_that_cannot_be_read_is_told(
+    cluster: Client, sandbox: Sandbox, tmp_path: Path, manifest: bytes
+) -> None:
+    """A damaged manifest is an error that names it, and is kept."""
+    (tmp_path / MANIFEST).write_bytes(manifest)
+    with pytest.raises(ExportError, match=f"cannot read .*{MANIFEST}"):
+        run_on(cluster, shards_of(sandbox, shards=1), tmp_path)
+    assert (tmp_path / MANIFEST).read_bytes() == manifest
+
+
 def test_what_a_killed_client_left_is_cleared_away(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """Parts without a manifest are of a run that was killed as it put them into place: the next one replaces them."""
     (tmp_path / ".run-0123abcd").mkdir()
@@ -363,7 +386,7 @@ def test_what_cannot_run_is_refused(cluster: Client, sandbox: Sandbox, tmp_path:
         run_on(cluster, shards_of(sandbox), tmp_path, redis="redis://:secret@localhost")
     with pytest.raises(InvalidRequestError, match="there are no shards"):
         run_on(cluster, [], tmp_path)
-    with pytest.raises(InvalidRequestError, match="cannot tell the format"):
+    with pytest.raises(InvalidRequestError, match="unknown output format"):
         run_on(cluster, shards_of(sandbox), tmp_path, format="xlsx")
     assert list(tmp_path.iterdir()) == []
 
@@ -405,7 +428,7 @@ def test_a_cluster_exports_for_many_accounts(cluster: Client, sandbox: Sandbox, 
     ("options", "code", "told"),
     [
         (["--dask", "tcp://127.0.0.1:1"], 5, "cannot connect to Dask at tcp://127.0.0.1:1"),
-        (["--dask", "tcp://127.0.0.1:1", "--resume"], 2, "--resume is for one process"),
+        (["--dask", "tcp://127.0.0.1:1", "--resume"], 2, "--resume cannot be combined with --dask"),
     ],
 )
 def test_what_a_cluster_cannot_do_is_told(sandbox: Sandbox, tmp_path: Path, options: Any, code: int, told: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import random
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from calcom_async import InvalidRequestError, models
+from calcom_async import CalcomError, InvalidRequestError, models
 from calcom_async.export.rows import BOOKING_COLUMNS, cells, columns_of, harmless
 from calcom_async.export.sinks import open_sink
 from calcom_async.models.bookings import Booking
@@ -190,6 +192,42 @@ def test_any_text_survives_a_csv_reader(text: str) -> None:
         with sink.path.open(encoding="utf-8", newline="") as lines:
             _, found = csv.reader(lines)
     assert dict(zip(BOOKING_COLUMNS, found, strict=True))["title"] == harmless(text)
+
+
+ODD: list[Any] = [
+    None, 0, -1, 10**30, 1.5, 1e308, "", "x", "\0", "=1", [], {}, [None], [[]], {"a": {}}, True, "a\r\nb", '"', "5",
+    [5],     "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-01-01T00:00:00", ["a", None, 5, {}],
+]  # fmt: skip
+BROKEN = [b"\\ud800", b"\xff", b"\n", b"\r\n", b"[" * 3000, b"1e999", b"NaN"]
+
+
+def mutated(rng: random.Random, value: Any) -> Any:
+    """The value with something odd in one place."""
+    if isinstance(value, dict) and value and rng.random() < 0.7:
+        name = rng.choice([*value])
+        return {**value, name: mutated(rng, value[name])}
+    if isinstance(value, list) and value and rng.random() < 0.7:
+        place = rng.randrange(len(value))
+        return [*value[:place], mutated(rng, value[place]), *value[place + 1 :]]
+    return rng.choice(ODD)
+
+
+@pytest.mark.parametrize(("name", "count"), [("a.csv", 600), ("a.jsonl", 600), ("a.parquet", 60)])
+def test_an_odd_row_is_written_or_told(name: str, count: int, tmp_path: Path) -> None:
+    """Whatever a row holds, it is in the file, or the error is one of the package."""
+    rng = random.Random(name)
+    for number in range(count):
+        row: Any = WIRE
+        for _ in range(rng.randrange(1, 4)):
+            row = mutated(rng, row)
+        data = msgspec.json.encode(row)
+        if rng.random() < 0.2:
+            place = rng.randrange(len(data))
+            data = data[:place] + rng.choice(BROKEN) + data[place:]
+        with suppress(CalcomError), open_sink(tmp_path / f"{number}-{name}") as sink:
+            sink.begin()
+            sink.write([Raw(data)])
+            sink.finish(upsert=number % 2 == 0)
 
 
 # --- other models -------------------------------------------------------------------------------------------------
