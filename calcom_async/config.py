@@ -50,7 +50,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt, from the moment it is sent to the last byte; waiting for the rate limit does not count."""
     connect_timeout: float = 10.0
     deadline: float = 300.0
-    """All attempts of one call together with the pauses between them; waiting for the rate limit does not count."""
+    """All attempts of one call together with the pauses between them.
+
+    Queueing for the rate limit does not count (see `max_wait`), but a wait that a 429 asks for does: if it is longer
+    than what is left, the call raises `RateLimitedError` at once.
+    """
     max_attempts: int = 5
     backoff_base: float = 0.5
     """The first pause before a repeat is drawn from 0 to this, each next one from 0 to twice as much."""

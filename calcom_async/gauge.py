@@ -5,12 +5,21 @@ the count stands. Until an answer has told about the present window, requests go
 no window of that length can refuse, fixed or sliding: 1 + window / pace <= limit. The first answer opens the window:
 from then on what is left of it may go at once, less what is on its way.
 
-When answers show hits that are not ours, others use the key too. Then we leave them what they used in the window
-before, but keep half for ourselves; two clients that both do so share evenly and are not refused.
+When responses show hits that are not ours, other clients use the key too. Then this client
+
+* leaves them what they used in the window before, but at most half of the limit;
+* keeps its requests in flight below a share of what is left. If every client does so, the requests in flight of all
+  clients together are fewer than what is left, although each client knows only its own;
+* never uses the last few. At the edge every client has at most one request in flight, so at most one request of each
+  client arrives after the last few have begun. The reserve covers them if it is as large as the number of clients.
+
+Nobody knows the number of clients. Clients that always have work share evenly, so it is estimated from the foreign
+hits for each of ours. The estimate starts high, and again after a refusal, because then it was too low.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf
 
 import msgspec
@@ -19,6 +28,32 @@ from calcom_async.errors import RateLimit
 
 GRACE = 0.05
 """Seconds added to every end that the server names: its clock and ours need not run alike."""
+LONGEST_RESET = 25 * 3600.0
+"""Seconds; the limit of a day is the longest that Cal.com has. A Reset beyond this is an error, such as an epoch."""
+LONGEST_RETRY_AFTER = 3600.0
+"""Seconds; a longer Retry-After is an error of a proxy."""
+MOST_LIMIT = 1_000_000
+"""A larger limit is counted as this: nobody reaches it."""
+MOST_NAMES = 16
+"""Named limits that one response may have; further ones are not read."""
+MOST_PEERS, PEERS_PART = 40, 1 / 6
+"""Bounds of the estimated number of other clients, and so of the reserve; the second is a part of the limit."""
+JOINERS = 10
+"""Most requests that a client leaves unused while it is alone."""
+MARGIN = 1.5
+"""The estimated number of other clients is multiplied by this: a client with more than its share underestimates it."""
+CALM = 0.8
+"""What each window without a refusal leaves of the caution after one."""
+
+
+def usable(limits: Iterable[RateLimit]) -> tuple[RateLimit, ...]:
+    """Return the limits that can be true, within bounds: each name once, and no time that nobody can wait for."""
+    found: dict[str, RateLimit] = {}
+    for name, limit, remaining, reset in limits:
+        if len(found) < MOST_NAMES and limit >= 0 and 0 <= reset <= LONGEST_RESET:
+            most = max(1, min(limit, MOST_LIMIT))
+            found.setdefault(name, RateLimit(name, most, max(0, min(remaining, limit, most)), reset))
+    return tuple(found.values())
 
 
 class Gauge(msgspec.Struct):
@@ -39,6 +74,9 @@ class Gauge(msgspec.Struct):
     lost: int = 0  # ours that have ended, but perhaps not yet among its hits
     lost_at: float = -inf
     foreign: int = 0  # hits that cannot be ours
+    found: int = 0  # how many of them were there when we came
+    others: float = 0.0  # foreign hits of the last window, for each of ours
+    caution: float = 0.0  # 1 after a refusal, then less with each window
     before: float | None = None  # foreign hits of a whole window, by what the last one showed
     expected: float = 0.0  # the same for this window, never more than half the limit
     paced_at: float = -inf  # while nothing is known: when the next may go
@@ -46,16 +84,34 @@ class Gauge(msgspec.Struct):
 
     @property
     def shared(self) -> bool:
-        """Whether others use this limit too."""
-        return self.foreign >= 1 or (self.before or 0) >= 1
+        """Whether others use this limit too; hits from before we came are no sign that somebody still does."""
+        return self.foreign - self.found >= 1 or (self.before or 0) >= 1
+
+    @property
+    def peers(self) -> float:
+        """An upper estimate of how many other clients use this limit."""
+        caution = 1.0 if self.before is None else self.caution
+        others = max(self.others, (self.foreign - self.found) / max(1, self.answered))
+        return max(min(MARGIN * others, self._most_peers), caution * self._most_peers)
+
+    @property
+    def _most_peers(self) -> float:
+        return min(MOST_PEERS, self.limit * PEERS_PART)
+
+    @property
+    def spare(self) -> int:
+        """How many at the end of a window stay unused: they let others join or finish without a refusal."""
+        if not self.shared:
+            return min(JOINERS, self.limit // 100)
+        return int(min(self._most_peers, max(self.limit // 40, self.peers + 1)))
+
+    def unused(self, in_flight: int) -> int:
+        """How many of this window nobody has used, as far as we know."""
+        return max(0, self.remaining - in_flight - self.lost)
 
     def left(self, in_flight: int) -> int:
-        """How many of this window nobody has used, as far as we know.
-
-        The last few are never touched: they let another client join without a refusal.
-        """
-        spare = self.limit // 40 if self.shared else self.limit // 100
-        return self.remaining - in_flight - self.lost - spare
+        """How many of them we may use."""
+        return self.remaining - in_flight - self.lost - self.spare
 
     def ready_at(self, now: float, in_flight: int) -> float:
         """When one more request may go, if no answer comes before."""
@@ -64,32 +120,38 @@ class Gauge(msgspec.Struct):
                 return now + self._pace(now)
             return self.paced_at - (self._burst() - 1) * self._pace(now) if self.untold else self.paced_at
         left = self.left(in_flight)
-        if left < 1 or (self.before is None and in_flight > self.answered):
-            return self.ends  # in the very first window the number in flight doubles with each round of answers
-        return self._ready_beside_others(now, in_flight, left) if self.shared else self._ready_alone(now, left)
+        if left < 1 or in_flight >= self._most_in_flight(now, left):
+            return self.ends
+        return self._ready_beside_others(now, left) if self.shared else self._ready_alone(now, left)
+
+    def _most_in_flight(self, now: float, left: int) -> float:
+        """How many requests may be in flight: few near the edge, fewer if others may have used up what is left."""
+        most = inf
+        if self.before is None:  # in the very first window the number in flight doubles with each round of responses
+            most = self.answered + 1
+        stale = now - self.answered_at > self.window / 20
+        if self.shared:
+            return min(most, 1 if stale else max(1, left // int(max(8, 2 + 2 * self.peers))))
+        return most
 
     def _ready_alone(self, now: float, left: int) -> float:
         """At once; only the last few go when the window is nearly over, to see whether somebody has come."""
-        return now if left > self.limit // 100 else max(now, self.ends - self.window / 10)
+        return now if left > self.spare else max(now, self.ends - self.window / 10)
 
-    def _ready_beside_others(self, now: float, in_flight: int, left: int) -> float:
+    def _ready_beside_others(self, now: float, left: int) -> float:
         """Half is for the others, and what they leave of it is ours as time runs out.
 
         Kept back is what we expect of them, plus a part that melts as the window passes, less what they have used.
-        Few are in flight near the edge, and only one when the last answer is old: the others may have used it up.
         """
-        stale = now - self.answered_at > self.window / 20
-        if in_flight >= (1 if stale else max(1, left // 8)):
-            return self.ends
         melting = 0.6 * self.limit - self.expected
-        melted_to = (left - 1 + self.limit // 40 + self.foreign - self.expected) / melting
+        melted_to = (left - 1 + self.spare + self.foreign - self.expected) / melting
         return max(now, self.ends - melted_to * self.window) if melted_to >= 0 else self.ends
 
     def room(self, now: float, in_flight: int) -> int:
-        """How many may go at this moment."""
-        if self.ready_at(now, in_flight) > now:
-            return 0
-        return self.left(in_flight) if now < self.ends and not self.shared else 1
+        """How many calls the server has left for us: its own figure, if one is known for this window."""
+        if now < self.ends:
+            return self.unused(in_flight)
+        return 1 if self.ready_at(now, in_flight) <= now else 0
 
     def turn_at(self, now: float, in_flight: int, ahead: int) -> float:
         """The earliest time for a request with so many others before it: while an answer is due, perhaps at once."""
@@ -132,33 +194,45 @@ class Gauge(msgspec.Struct):
     def learn(self, told: RateLimit, sent_at: float, now: float, in_flight: int, *, blocked: bool) -> None:
         """Take in what an answer says. `blocked`: its Reset may be a block's end, which tells nothing of windows."""
         earliest, ends = sent_at + told.reset - 1, now + told.reset + GRACE
-        if earliest < self.ended or ends <= self.earliest:
+        of_another_window = earliest < self.ended or ends <= self.earliest
+        if of_another_window and (blocked or sent_at < self.answered_at):
             self.lose(1, now)  # so late that it tells of the window before
             return
+        begins = not blocked and (of_another_window or told.limit != self.limit or self.ends == -inf)
         self.untold = False
-        self._learn_size(told, blocked=blocked)
         if blocked:
-            self.remaining, self.ends = 0, max(self.ends, ends)
+            self.limit = told.limit
+            self.remaining, self.ends, self.caution = 0, max(self.ends, ends), 1.0
+        elif begins:
+            self._begin(told, earliest, ends)
         elif earliest >= self.ends:
-            self._open(told.remaining, earliest, ends)
+            self._open(told, earliest, ends)
         else:
             self.remaining = min(self.remaining, told.remaining)
             self.earliest, self.ends = max(self.earliest, earliest), min(self.ends, ends)
-        self._count_others(sent_at, now, in_flight)
-
-    def _learn_size(self, told: RateLimit, *, blocked: bool) -> None:
-        self.limit = max(1, told.limit)
-        begins = told.remaining == told.limit - 1
-        if not blocked and (begins or told.reset > self.window):
+        if not blocked and (told.remaining == told.limit - 1 or told.reset > self.window):
             self.window = max(1.0, told.reset)
+        self._count_others(sent_at, now, in_flight)
+        if begins:
+            self.found = self.foreign
 
-    def _open(self, remaining: int, earliest: float, ends: float) -> None:
-        """A new window: what the last one showed of others is what we expect of them now."""
-        if self.ends > -inf:
-            unseen = min(1.0, max(0.0, self.ends - self.answered_at) / self.window)
-            self.before = self.foreign + unseen * (self.before or 0)
-        self.ended, self.earliest, self.ends, self.remaining = self.ends, earliest, ends, remaining
+    def _begin(self, told: RateLimit, earliest: float, ends: float) -> None:
+        """Start from this response alone: it is the first, or newer than all that it contradicts.
+
+        So a wrong response has no effect after the next right one.
+        """
+        self.limit, self.window = told.limit, max(1.0, told.reset)
+        self.ended, self.earliest, self.ends, self.remaining = -inf, earliest, ends, told.remaining
         self.answered = self.lost = self.foreign = 0
+
+    def _open(self, told: RateLimit, earliest: float, ends: float) -> None:
+        """A new window: what the last one showed of others is what we expect of them now."""
+        unseen = min(1.0, max(0.0, self.ends - self.answered_at) / self.window)
+        self.before = self.foreign + unseen * (self.before or 0)
+        self.others = (self.before - self.found) / max(1, self.answered + self.lost)
+        self.caution *= CALM
+        self.ended, self.earliest, self.ends, self.remaining = self.ends, earliest, ends, told.remaining
+        self.answered = self.lost = self.foreign = self.found = 0
 
     def _count_others(self, sent_at: float, now: float, in_flight: int) -> None:
         """Count the hits that are not ours, at the least: any in flight may be among the server's hits already."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from math import inf, isfinite
@@ -22,8 +23,14 @@ from typing import Protocol
 import msgspec
 
 from calcom_async.errors import ConfigError, InvalidRequestError, RateLimit, RateLimitedError
-from calcom_async.gauge import GRACE, Gauge
+from calcom_async.gauge import GRACE, LONGEST_RESET, MOST_LIMIT, Gauge, usable
 
+log: logging.Logger = logging.getLogger("calcom_async")
+
+UNTOLD = 1.0
+"""Seconds that a 429 holds all requests back when it names no usable time; the call itself backs off in addition."""
+LONG_WAIT = 65.0
+"""Seconds; a longer wait is logged as a warning. Waiting for the next minute is normal, and Reset is rounded up."""
 DEFAULT = "default"
 """What the server calls the limit of endpoints that have none of their own."""
 
@@ -53,7 +60,11 @@ class Ticket(msgspec.Struct, frozen=True):
 
 
 class BucketStats(msgspec.Struct, frozen=True):
-    """One bucket at one moment; of several named limits, the one that leaves most room. `blocked` is in seconds."""
+    """One bucket at one moment; of several named limits, the one that leaves most room. `blocked` is in seconds.
+
+    `available` is the server's figure, less the requests in flight. The limiter may hold some of it back for other
+    clients on the same key: see `opens_in`.
+    """
 
     key: str
     name: str
@@ -89,7 +100,7 @@ class Limiter(Protocol):
         """Tell what became of a request: the limits that its answer named, and after a 429 the seconds to wait.
 
         Without an answer `limits` is None: the request counts as one that the server has seen, unless it was never
-        `sent`.
+        `sent`. Limits and times that cannot be true are ignored.
         """
 
     def snapshot(self) -> list[BucketStats]:
@@ -101,7 +112,7 @@ class Ledger:
 
     def __init__(self, bucket: Bucket, limit: int, window: float, now: float) -> None:
         self.bucket = bucket
-        self.gauges: dict[str, Gauge] = {bucket.name: Gauge(limit, window)}
+        self.gauges: dict[str, Gauge] = {bucket.name: Gauge(min(limit, MOST_LIMIT), window)}
         self.on_the_way: dict[int, float] = {}
         self.blocked_until: float = -inf
         self.used_at: float = now
@@ -261,6 +272,7 @@ class Desk:
         self.loop = loop
         self.line: Line = Line()
         self._opens_at = -inf
+        self._logged_until = -inf
         self._timer: asyncio.TimerHandle | None = None
 
     def is_open(self, now: float) -> bool:
@@ -292,6 +304,7 @@ class Desk:
         self.line.join(waiter)
         if len(self.line) == 1:
             self.serve()
+        self._log_long_wait(turn_at)
 
     def serve(self) -> None:
         """Let go whoever may, and set the timer for the next one."""
@@ -318,7 +331,20 @@ class Desk:
         self._wake_at(opens_at)
         if opens_at > self._opens_at:
             self._review(now)
+            self._log_long_wait(opens_at)
         self._opens_at = opens_at
+
+    def _log_long_wait(self, until: float) -> None:
+        """Warn about a long wait: once, and again when it has become a minute longer."""
+        wait = until - self.loop.time()
+        if wait > LONG_WAIT and until > self._logged_until + LONG_WAIT:
+            self._logged_until = until
+            log.warning(
+                "rate limit %.40a: %d request(s) wait for at least %.0f s",
+                self.ledger.bucket.name,
+                len(self.line),
+                wait,
+            )
 
     def _wake_at(self, when: float) -> None:
         if self._timer:
@@ -394,7 +420,9 @@ class TokenBucket(Limiter):
         sent: bool = True,
     ) -> None:
         """Tell what became of a request; see `Limiter.settle`. It never suspends, so it is safe in a `finally`."""
-        self._desk(ticket.bucket).settle(ticket, limits, refused, sent=sent)
+        if refused is not None and not 0 <= refused <= LONGEST_RESET:
+            refused = UNTOLD
+        self._desk(ticket.bucket).settle(ticket, limits and usable(limits), refused, sent=sent)
 
     def snapshot(self) -> list[BucketStats]:
         """How every bucket in use stands now."""
@@ -430,7 +458,7 @@ class TokenBucket(Limiter):
 
 
 def _check(whose: str, limit: int, window: float) -> None:
-    if limit < 1:
-        raise ConfigError(f"{whose}: limit is {limit!r}; it has to be a whole number from 1 on")
-    if not 0 < window < inf:
-        raise ConfigError(f"{whose}: window is {window!r}; it has to be a number of seconds above 0")
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise ConfigError(f"{whose}: limit must be a whole number of at least 1, got {limit!r}")
+    if isinstance(window, bool) or not isinstance(window, int | float) or not 0 < window <= LONGEST_RESET:
+        raise ConfigError(f"{whose}: window must be seconds above 0 and at most {LONGEST_RESET:.0f}, got {window!r}")

@@ -29,15 +29,13 @@ from calcom_async.errors import (
     may_have_acted,
 )
 from calcom_async.events import Event, Observer
-from calcom_async.limiter import Bucket, Limiter
+from calcom_async.limiter import UNTOLD, Bucket, Limiter
 from calcom_async.wire import Request, Response, Throttle
 
 Refusal = ApiError | TransportError
 
 A_MOMENT = 0.001
 """Seconds; what is shorter is no wait to tell about."""
-UNTOLD = 1.0
-"""Seconds that a 429 holds everybody back when it names no time; the call itself backs off on top."""
 
 
 def observed(send: Send, observer: Observer) -> Send:
@@ -212,9 +210,12 @@ class _Call:
         self.left -= error.seconds
         if self.attempts >= self.config.max_attempts or not may_repeat(error, self.request):
             return None
-        if isinstance(error, RateLimitedError):
-            # The limiter holds everybody back for as long as the server said; without a word from it we back off.
-            return 0.0 if error.retry_after else self._backoff()
+        if isinstance(error, RateLimitedError) and error.retry_after:
+            # The limiter holds all requests back for that long, so there is no pause here, but it counts.
+            if error.retry_after >= self.left:
+                raise self._too_long(error) from error
+            self.left -= error.retry_after
+            return 0.0
         pause = max(self._backoff(), error.retry_after if isinstance(error, ServerError) else 0.0)
         if self.left <= pause:
             raise TimedOutError(
@@ -223,7 +224,22 @@ class _Call:
                 sent=getattr(error, "sent", True),
             ) from error
         self.left -= pause
-        return pause if budget.spend() else None
+        return pause if isinstance(error, RateLimitedError) or budget.spend() else None
+
+    def _too_long(self, error: RateLimitedError) -> RateLimitedError:
+        return RateLimitedError(
+            f"{error.message} The server asks to wait {error.retry_after:.0f} s, longer than the "
+            f"{max(0.0, self.left):.0f} s that are left of the {self.config.deadline:g} s for this call",
+            retry_after=error.retry_after,
+            code=error.code,
+            details=error.details,
+            fields=error.fields,
+            request_id=error.request_id,
+            rate_limits=error.rate_limits,
+            method=error.method,
+            path=error.path,
+            seconds=error.seconds,
+        )
 
     def _backoff(self) -> float:
         """Full jitter over an exponential: the first pauses are 0..base, 0..2 base, 0..4 base and so on."""

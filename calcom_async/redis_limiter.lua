@@ -1,8 +1,9 @@
 -- The books of one bucket: what `Ledger` and `Gauge` are in a process, and why is said there (limiter.py, gauge.py).
 --
 -- KEYS: the books; the turns on their way by the time they were granted. ARGV: now, or '' for Redis's clock; the call;
--- seconds of grace.
-local never, GRACE = -math.huge, tonumber(ARGV[3])
+-- the constants of gauge.py.
+local never, const = -math.huge, cjson.decode(ARGV[3])
+local GRACE, LONGEST = const.grace, const.longest_reset
 local now, call = tonumber(ARGV[1]), cjson.decode(ARGV[2])
 if not now then
   local time = redis.call('TIME')
@@ -12,19 +13,58 @@ local function exact(number) return string.format('%.17g', number) end
 
 local function new_gauge(name, limit, window)
   return {
-    name = name, limit = limit, window = window, remaining = 0, answered = 0, lost = 0, foreign = 0, expected = 0,
+    name = name, limit = limit, window = window, remaining = 0, answered = 0, lost = 0, foreign = 0, found = 0,
+    expected = 0, others = 0, caution = 0, untold = false,
     earliest = never, ends = never, ended = never, answered_at = never, lost_at = never, paced_at = never,
-    untold = false,
   }
 end
 
-local packed = redis.call('GET', KEYS[1])
-local books = packed and cmsgpack.unpack(packed)
-if not books or books.used_at > now then -- the clock has been set back: its times mean nothing
+local function is_number(value, least, most) return type(value) == 'number' and value >= least and value <= most end
+
+-- The stored state may be of another version, or damaged. What no response can have caused is not used.
+local latest = now + 2 * LONGEST
+local function is_sound_gauge(gauge)
+  for field, value in pairs(new_gauge('', 1, 1)) do
+    if type(gauge[field]) ~= type(value) or gauge[field] ~= gauge[field] then return false end
+  end
+  for _, field in ipairs({'earliest', 'ends', 'ended', 'answered_at', 'lost_at', 'paced_at'}) do
+    if gauge[field] > latest then return false end
+  end
+  for _, field in ipairs({'remaining', 'answered', 'lost', 'foreign', 'found', 'expected', 'others', 'caution'}) do
+    if not is_number(gauge[field], 0, 1e9) then return false end
+  end
+  return is_number(gauge.limit, 1, const.most_limit) and is_number(gauge.window, 1e-9, LONGEST)
+    and (gauge.before == nil or is_number(gauge.before, 0, 1e9))
+end
+
+local function is_sound(stored)
+  if not is_number(stored.used_at, 0, now) or not is_number(stored.blocked_until, never, latest) then return false end
+  if #stored.gauges == 0 or #stored.gauges > const.most_names then return false end
+  for _, gauge in ipairs(stored.gauges) do
+    if not is_sound_gauge(gauge) then return false end
+  end
+  for _, other in pairs(stored.processes) do
+    for _, field in ipairs({'waiting_at', 'helped_at', 'helping'}) do
+      if not is_number(other[field], never, math.huge) then return false end
+    end
+  end
+  return true
+end
+
+local function load()
+  local stored = cmsgpack.unpack(redis.call('GET', KEYS[1]))
+  return is_sound(stored) and stored
+end
+
+local readable, books = pcall(load)
+if not readable or not books then -- none yet, or unusable: the clock may have been set back
   books = {gauges = {}, processes = {}, blocked_until = never, used_at = now}
   for i, known in ipairs(call.known) do books.gauges[i] = new_gauge(unpack(known)) end
-  redis.call('DEL', KEYS[2])
+  redis.call('DEL', KEYS[1], KEYS[2])
 end
+local kind = redis.call('TYPE', KEYS[2]).ok
+if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', KEYS[2]) end
+redis.call('ZREMRANGEBYSCORE', KEYS[2], exact(now + 1), '+inf')
 
 local function in_flight()
   local longest = 0
@@ -33,12 +73,22 @@ local function in_flight()
   return redis.call('ZCARD', KEYS[2])
 end
 
-local function is_shared(gauge) return gauge.foreign >= 1 or (gauge.before or 0) >= 1 end
+local function is_shared(gauge) return gauge.foreign - gauge.found >= 1 or (gauge.before or 0) >= 1 end
 
-local function left(gauge, flying)
-  local spare = math.floor(gauge.limit / (is_shared(gauge) and 40 or 100))
-  return gauge.remaining - flying - gauge.lost - spare
+local function most_peers(gauge) return math.min(const.most_peers, gauge.limit * const.peers_part) end
+
+local function peers(gauge)
+  local caution = gauge.before and gauge.caution or 1
+  local others = math.max(gauge.others, (gauge.foreign - gauge.found) / math.max(1, gauge.answered))
+  return math.max(math.min(const.margin * others, most_peers(gauge)), caution * most_peers(gauge))
 end
+
+local function spare(gauge)
+  if not is_shared(gauge) then return math.min(const.joiners, math.floor(gauge.limit / 100)) end
+  return math.floor(math.min(most_peers(gauge), math.max(math.floor(gauge.limit / 40), peers(gauge) + 1)))
+end
+
+local function left(gauge, flying) return gauge.remaining - flying - gauge.lost - spare(gauge) end
 
 local function burst(gauge) return math.max(1, math.floor(gauge.limit / 2)) end
 
@@ -50,11 +100,17 @@ local function pace(gauge)
   return unhurried
 end
 
-local function ready_beside_others(gauge, flying, room)
-  local stale = now - gauge.answered_at > gauge.window / 20
-  if flying >= (stale and 1 or math.max(1, math.floor(room / 8))) then return gauge.ends end
+local function most_in_flight(gauge, room)
+  local most = gauge.before and math.huge or gauge.answered + 1
+  if not is_shared(gauge) then return most end
+  if now - gauge.answered_at > gauge.window / 20 then return math.min(most, 1) end
+  local part = math.floor(math.max(8, 2 + 2 * peers(gauge)))
+  return math.min(most, math.max(1, math.floor(room / part)))
+end
+
+local function ready_beside_others(gauge, room)
   local melting = 0.6 * gauge.limit - gauge.expected
-  local melted_to = (room - 1 + math.floor(gauge.limit / 40) + gauge.foreign - gauge.expected) / melting
+  local melted_to = (room - 1 + spare(gauge) + gauge.foreign - gauge.expected) / melting
   return melted_to >= 0 and math.max(now, gauge.ends - melted_to * gauge.window) or gauge.ends
 end
 
@@ -64,9 +120,9 @@ local function ready_at(gauge, flying)
     return gauge.untold and gauge.paced_at - (burst(gauge) - 1) * pace(gauge) or gauge.paced_at
   end
   local room = left(gauge, flying)
-  if room < 1 or (not gauge.before and flying > gauge.answered) then return gauge.ends end
-  if is_shared(gauge) then return ready_beside_others(gauge, flying, room) end
-  return room > math.floor(gauge.limit / 100) and now or math.max(now, gauge.ends - gauge.window / 10)
+  if room < 1 or flying >= most_in_flight(gauge, room) then return gauge.ends end
+  if is_shared(gauge) then return ready_beside_others(gauge, room) end
+  return room > spare(gauge) and now or math.max(now, gauge.ends - gauge.window / 10)
 end
 
 local function lose(gauge, at)
@@ -76,13 +132,19 @@ local function lose(gauge, at)
   end
 end
 
-local function open(gauge, remaining, earliest, ends)
-  if gauge.ends > never then
-    local unseen = math.min(1, math.max(0, gauge.ends - gauge.answered_at) / gauge.window)
-    gauge.before = gauge.foreign + unseen * (gauge.before or 0)
-  end
-  gauge.ended, gauge.earliest, gauge.ends, gauge.remaining = gauge.ends, earliest, ends, remaining
+local function begin(gauge, told, earliest, ends)
+  gauge.limit, gauge.window = told.limit, math.max(1, told.reset)
+  gauge.ended, gauge.earliest, gauge.ends, gauge.remaining = never, earliest, ends, told.remaining
   gauge.answered, gauge.lost, gauge.foreign = 0, 0, 0
+end
+
+local function open(gauge, told, earliest, ends)
+  local unseen = math.min(1, math.max(0, gauge.ends - gauge.answered_at) / gauge.window)
+  gauge.before = gauge.foreign + unseen * (gauge.before or 0)
+  gauge.others = (gauge.before - gauge.found) / math.max(1, gauge.answered + gauge.lost)
+  gauge.caution = gauge.caution * const.calm
+  gauge.ended, gauge.earliest, gauge.ends, gauge.remaining = gauge.ends, earliest, ends, told.remaining
+  gauge.answered, gauge.lost, gauge.foreign, gauge.found = 0, 0, 0, 0
 end
 
 local function count_others(gauge, event, flying)
@@ -95,21 +157,27 @@ local function count_others(gauge, event, flying)
 end
 
 local function learn(gauge, told, event, flying)
-  local _, limit, remaining, reset = unpack(told)
-  local blocked = remaining < 1 and (event.refused or #event.limits > 1)
-  local earliest, ends = event.sent_at + reset - 1, event.at + reset + GRACE
-  if earliest < gauge.ended or ends <= gauge.earliest then return lose(gauge, event.at) end
-  gauge.untold, gauge.limit = false, math.max(1, limit)
-  if not blocked and (remaining == limit - 1 or reset > gauge.window) then gauge.window = math.max(1, reset) end
+  local blocked = told.remaining < 1 and (event.refused or #event.limits > 1)
+  local earliest, ends = event.sent_at + told.reset - 1, event.at + told.reset + GRACE
+  local of_another_window = earliest < gauge.ended or ends <= gauge.earliest
+  if of_another_window and (blocked or event.sent_at < gauge.answered_at) then return lose(gauge, event.at) end
+  local begins = not blocked and (of_another_window or told.limit ~= gauge.limit or gauge.ends == never)
+  gauge.untold = false
   if blocked then
-    gauge.remaining, gauge.ends = 0, math.max(gauge.ends, ends)
+    gauge.limit, gauge.remaining, gauge.ends, gauge.caution = told.limit, 0, math.max(gauge.ends, ends), 1
+  elseif begins then
+    begin(gauge, told, earliest, ends)
   elseif earliest >= gauge.ends then
-    open(gauge, remaining, earliest, ends)
+    open(gauge, told, earliest, ends)
   else
-    gauge.remaining = math.min(gauge.remaining, remaining)
+    gauge.remaining = math.min(gauge.remaining, told.remaining)
     gauge.earliest, gauge.ends = math.max(gauge.earliest, earliest), math.min(gauge.ends, ends)
   end
+  if not blocked and (told.remaining == told.limit - 1 or told.reset > gauge.window) then
+    gauge.window = math.max(1, told.reset)
+  end
   count_others(gauge, event, flying)
+  if begins then gauge.found = gauge.foreign end
 end
 
 local function rename(limits)
@@ -135,7 +203,10 @@ local function settle(event)
   if #limits > 0 then
     local flying = in_flight()
     rename(limits)
-    for i, told in ipairs(limits) do learn(books.gauges[i], told, event, flying) end
+    for i, limit in ipairs(limits) do
+      local told = {limit = limit[2], remaining = limit[3], reset = limit[4]}
+      learn(books.gauges[i], told, event, flying)
+    end
   end
   if event.refused then
     books.blocked_until = math.max(books.blocked_until, event.at + event.refused + GRACE)

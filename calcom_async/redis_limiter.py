@@ -28,7 +28,18 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError
 
 from calcom_async.errors import ConfigError, ConnectionFailedError, RateLimit
-from calcom_async.gauge import GRACE, Gauge
+from calcom_async.gauge import (
+    CALM,
+    GRACE,
+    JOINERS,
+    LONGEST_RESET,
+    MARGIN,
+    MOST_LIMIT,
+    MOST_NAMES,
+    MOST_PEERS,
+    PEERS_PART,
+    Gauge,
+)
 from calcom_async.limiter import Bucket, Desk, Ledger, Ticket, TokenBucket, Waiter
 from calcom_async.secret import Secret, without_frames
 
@@ -44,6 +55,21 @@ A_MOMENT = 0.001
 """Seconds between two calls at least, when the first came a hair too early."""
 TIMES = ("earliest", "ends", "ended", "answered_at", "lost_at", "paced_at")
 """The fields of a gauge that are times."""
+
+CONSTANTS: bytes = msgspec.json.encode(
+    {
+        "grace": GRACE,
+        "longest_reset": LONGEST_RESET,
+        "most_limit": MOST_LIMIT,
+        "most_names": MOST_NAMES,
+        "most_peers": MOST_PEERS,
+        "peers_part": PEERS_PART,
+        "joiners": JOINERS,
+        "margin": MARGIN,
+        "calm": CALM,
+    }
+)
+"""The constants of gauge.py, for the script."""
 
 SCRIPT: str = Path(__file__).with_suffix(".lua").read_text("utf-8")
 
@@ -117,11 +143,11 @@ class Link:
         if self._url and self._loop is not loop:  # connections do not outlive their loop
             self._client = _connect(self._url)
             self._loop = loop
-        whose = hashlib.sha256(bucket.key.encode()).hexdigest()[:32]
+        whose = hashlib.sha256(bucket.key.encode(errors="surrogatepass")).hexdigest()[:32]
         books = f"{self.prefix}:{{{whose}:{bucket.name}}}"
         script = self._client.register_script(SCRIPT)
         async with asyncio.timeout(PATIENCE):
-            clock, told = await script(keys=[books, f"{books}:turns"], args=[now, msgspec.json.encode(call), GRACE])
+            clock, told = await script(keys=[books, f"{books}:turns"], args=[now, msgspec.json.encode(call), CONSTANTS])
         return float(clock), msgspec.json.decode(told, type=Reply)
 
     async def aclose(self) -> None:
@@ -297,6 +323,7 @@ class SharedDesk(Desk):
         if self.line:
             self._wake_at(self._next_call(now))
             self._review(now, until=numbers[0] if numbers else 0)  # who came meanwhile has not been asked for
+            self._log_long_wait(self.ledger.ready_at(now))
 
     def _hand_out(self, number: int, now: float) -> None:
         """A turn for the head of the line; back to Redis when everybody has left."""

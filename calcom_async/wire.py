@@ -1,11 +1,13 @@
 """Requests and responses as values: how a question is written and how an answer is read. Pure; read this file first.
 
 Going down, `fill`, `query_string` and `encode` turn arguments into a `Request`. Coming back, `check` raises the error
-that a refusal means, `read` and `read_page` decode the rest. No function here performs I/O or looks at a clock.
+that a refusal means, `read` and `read_page` decode the rest. No function here performs I/O. None looks at a
+clock, but for a `Retry-After` date without a `Date`.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
@@ -29,11 +31,14 @@ from calcom_async.errors import (
     ServerError,
     shown,
 )
+from calcom_async.gauge import LONGEST_RETRY_AFTER, MOST_NAMES, usable
 from calcom_async.lenient_json import TOO_DEEP, NotJsonError, parse
 from calcom_async.models.pagination import Pagination
 from calcom_async.models.times import moment
 from calcom_async.refusals import evidence
 from calcom_async.secret import Hidden, Secret
+
+log: logging.Logger = logging.getLogger("calcom_async")
 
 T = TypeVar("T")
 
@@ -406,17 +411,33 @@ def _told(response: Response, request: Request | None) -> dict[str, Any]:
 
 
 def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
-    """Read every `X-RateLimit-{Limit,Remaining,Reset}-<Name>` family; an unreadable one is passed over."""
-    found = []
+    """Read every `X-RateLimit-{Limit,Remaining,Reset}-<Name>` family; log and skip those that cannot be true."""
+    found: list[RateLimit] = []
     # One search over all names at once: an answer has some 25 headers, and every answer is searched.
-    for rest in "\n".join(headers).lower().split("x-ratelimit-limit-")[1:]:
+    for rest in "\n".join(headers).lower().split("x-ratelimit-limit-")[1 : MOST_NAMES + 1]:
         name = rest.partition("\n")[0]
-        try:
-            limit, remaining = int(headers["x-ratelimit-limit-" + name]), int(headers["x-ratelimit-remaining-" + name])
-            found.append(RateLimit(name, limit, remaining, _seconds(headers["x-ratelimit-reset-" + name])))
-        except (KeyError, ValueError):
+        texts = [headers.get(f"x-ratelimit-{part}-{name}") for part in ("limit", "remaining", "reset")]
+        limit, remaining, reset = texts
+        if limit is None or remaining is None or reset is None:
             continue
-    return tuple(found)
+        try:
+            read = usable([RateLimit(name, _whole(limit), _whole(remaining), float(reset))])
+        except (ValueError, OverflowError):
+            read = ()
+        if not read:
+            log.warning(
+                "ignored the rate limit %.40a of a response: limit, remaining and reset are %.120a", name, texts
+            )
+        found += read
+    return tuple(found) if len(found) < 2 else usable(found)
+
+
+def _whole(text: str) -> int:
+    """Read a number of calls, also one written as `120.0` or `1e6`."""
+    try:
+        return int(text)
+    except ValueError:
+        return int(float(text))
 
 
 def retry_after(response: Response) -> float | None:
@@ -431,25 +452,38 @@ def retry_after(response: Response) -> float | None:
 
 
 def _proxy_asks(headers: Mapping[str, str]) -> list[float]:
-    """The `Retry-After`; an HTTP date counts against the server's own `Date`, so that neither clock has to be right."""
-    text = headers.get("retry-after", "")
-    try:
-        return [_seconds(text)]
-    except ValueError:
-        pass
-    try:
-        end, now = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("date", ""))
-        return [max(0.0, (end - now).total_seconds())]
-    except (ValueError, TypeError):
+    """Read `Retry-After`: one number of seconds, or none if it is missing, unreadable or too long."""
+    text = headers.get("retry-after")
+    if text is None:
         return []
+    try:
+        seconds = _seconds_until(text, headers.get("date"))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        seconds = -1.0
+    if 0 <= seconds <= LONGEST_RETRY_AFTER:
+        return [seconds]
+    log.warning("ignored Retry-After: %.60a: it must be seconds or a time, at most an hour ahead", text)
+    return []
 
 
-def _seconds(text: str) -> float:
-    """A waiting time of the server's; what no clock can wait for is a `ValueError`."""
-    seconds = float(text)
-    if not 0 <= seconds < inf:
-        raise ValueError(text)
-    return seconds
+def _seconds_until(text: str, date_header: str | None) -> float:
+    """Read seconds or an HTTP date. The date counts from the server's own `Date`, so that no two clocks are compared.
+
+    Without a usable `Date` it counts from the local clock.
+    """
+    if "," not in text and ":" not in text:
+        return float(text)
+    end = parsedate_to_datetime(text)
+    try:
+        now = parsedate_to_datetime(date_header or "")
+    except (ValueError, TypeError, IndexError, OverflowError):
+        now = datetime.now(UTC)
+    return max(0.0, (_in_utc(end) - _in_utc(now)).total_seconds())
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Return an HTTP date as an aware time: `-0000` and missing zones mean UTC."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class Envelope(msgspec.Struct, Generic[T], frozen=True, rename="camel"):

@@ -10,8 +10,8 @@ from redis_server import either, heard
 from turns import BUCKET, blocked_for, now, one, opened, taking, told
 from virtual_time import VirtualTimeLoop, run
 
-from calcom_async.errors import RateLimitedError
-from calcom_async.gauge import GRACE
+from calcom_async.errors import RateLimit, RateLimitedError
+from calcom_async.gauge import GRACE, MOST_NAMES
 from calcom_async.limiter import Bucket, TokenBucket
 
 
@@ -238,6 +238,90 @@ class TestRefusals:
                 await limiter.acquire(BUCKET, max_wait=1)
 
         run(main())
+
+
+NONSENSE = [
+    RateLimit("default", 2**53 - 1, 2**53 - 2, 60),
+    RateLimit("default", 10**400, 119, 60),
+    RateLimit("default", 120, 10**400, 60),
+    RateLimit("default", 120, 119, 1_800_000_000),
+    RateLimit("default", 120, 119, float("nan")),
+    RateLimit("default", 120, 119, float("inf")),
+    RateLimit("default", 120, 119, -1),
+    RateLimit("default", -5, -5, 60),
+    RateLimit("default", 120, 119, 86_400),
+]
+
+
+@either
+class TestNonsense:
+    """No single response silences a client."""
+
+    @pytest.mark.parametrize("wrong", NONSENSE, ids=[f"{number}" for number in range(len(NONSENSE))])
+    def test_the_next_right_response_restores_the_state(self, new: type[TokenBucket], wrong: RateLimit) -> None:
+        """After one wrong response and one right one, calls go at once, and windows are windows again."""
+
+        async def main() -> None:
+            limiter = new()
+            await opened(limiter)
+            await limiter.settle(await limiter.acquire(BUCKET, max_wait=1), [wrong])
+            await asyncio.sleep(1)
+            await limiter.settle(await limiter.acquire(BUCKET, max_wait=5), told(117, 58))
+            await heard()
+            assert limiter.snapshot()[0].available == 117
+            assert (await limiter.acquire(BUCKET, max_wait=0)).waited == 0
+            for _ in range(300):
+                await one(limiter, remaining=100, max_wait=65)
+                await asyncio.sleep(0.5)
+
+        run(main())
+
+    @pytest.mark.parametrize("refused", [1e12, float("nan"), float("inf"), -1.0])
+    def test_an_impossible_block_is_a_short_one(self, new: type[TokenBucket], refused: float) -> None:
+        """A 429 that names a time that nobody can wait for holds back for a second."""
+
+        async def main() -> None:
+            limiter = new()
+            await limiter.settle(await limiter.acquire(BUCKET), told(0, 1e12), refused=refused)
+            assert 1001 + GRACE <= (await limiter.acquire(BUCKET, max_wait=10)).sent_at <= 1003
+
+        run(main())
+
+    def test_random_names_do_not_add_up(self, new: type[TokenBucket]) -> None:
+        """Each response replaces the named limits of the one before, and few of each are kept."""
+
+        async def main() -> None:
+            limiter = new()
+            for turn in range(5):
+                ticket = await limiter.acquire(BUCKET, max_wait=5)
+                await limiter.settle(ticket, [*(told(50, name=f"{turn} {number}")[0] for number in range(40))])
+                await heard()
+            (desk,) = limiter._desks.values()
+            assert len(desk.ledger.gauges) == MOST_NAMES
+
+        run(main())
+
+    def test_a_long_wait_is_logged_once(self, new: type[TokenBucket], caplog: pytest.LogCaptureFixture) -> None:
+        """A wait of an hour is a warning with its length; the next minute is none."""
+
+        async def main() -> None:
+            limiter = new()
+            await opened(limiter, remaining=0)
+            waiting = [taking(limiter) for _ in range(20)]
+            await heard()
+            assert not caplog.records
+            await asyncio.gather(*waiting)
+            for task in waiting:
+                await limiter.settle(task.result(), told(0, 3600), refused=3600.0)
+            waiting = [taking(limiter) for _ in range(20)]
+            await heard()
+            for task in waiting:
+                task.cancel()
+
+        run(main())
+        [record] = [record for record in caplog.records if record.levelname == "WARNING"]
+        assert "rate limit 'default': " in record.getMessage()
+        assert "wait for at least 3600 s" in record.getMessage()
 
 
 @either

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from turns import told
 
 from calcom_async.errors import RateLimit
-from calcom_async.gauge import GRACE, Gauge
+from calcom_async.gauge import GRACE, LONGEST_RESET, MOST_LIMIT, MOST_NAMES, Gauge, usable
 
 
 class TestGauge:
@@ -96,6 +96,51 @@ class TestGauge:
         assert gauge.left(0) == 107 - 1
         assert gauge.foreign == 0
 
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            RateLimit("x", 120, 118, 86_400),
+            RateLimit("x", 120, 119, 0),
+            RateLimit("x", 1_000_000, 999_999, 60),
+            RateLimit("x", 1_000_000, 119, 60),
+            RateLimit("x", 7, 3, 60),
+            RateLimit("x", 7, 3, 86_400),
+        ],
+    )
+    def test_a_wrong_response_has_no_effect_after_the_next_right_one(self, wrong: RateLimit) -> None:
+        """A newer response that contradicts what is known replaces it: limit, count and times."""
+        gauge = Gauge(120, 60)
+        gauge.learn(told(119, 60)[0], 0.0, 0.1, 0, blocked=False)
+        gauge.learn(wrong, 10.0, 10.1, 0, blocked=False)
+        gauge.learn(told(117, 40)[0], 20.0, 20.1, 0, blocked=False)
+        assert (gauge.limit, gauge.remaining) == (120, 117)
+        assert gauge.ends == pytest.approx(60.1 + GRACE)
+        assert gauge.window <= 60
+        assert gauge.ready_at(20.1, 0) == 20.1
+        gauge.learn(told(119, 60)[0], 61.0, 61.1, 0, blocked=False)
+        assert gauge.ready_at(61.1, 0) == 61.1
+
+    def test_hits_from_before_we_came_are_no_sign_of_another_client(self) -> None:
+        """A client that joins a window uses what is left of it, with a number in flight that doubles."""
+        gauge = Gauge(120, 60)
+        gauge.learn(told(60, 40)[0], 0.0, 0.1, 0, blocked=False)
+        assert not gauge.shared
+        assert gauge.unused(0) == gauge.room(0.1, 0) == 60
+        assert [gauge.ready_at(0.1, in_flight) <= 0.1 for in_flight in range(4)] == [True, True, False, False]
+        gauge.learn(told(59, 40)[0], 0.1, 0.2, 0, blocked=False)
+        assert [gauge.ready_at(0.2, in_flight) <= 0.2 for in_flight in range(4)] == [True, True, True, False]
+
+    def test_the_reserve_is_as_large_as_the_number_of_clients(self) -> None:
+        """The foreign hits for each of ours, with a margin, are other clients; after a refusal there may be more."""
+        gauge = Gauge(120, 60, before=0.0)
+        gauge.learn(told(119, 60)[0], 0.0, 0.1, 0, blocked=False)
+        gauge.learn(told(109, 59)[0], 0.2, 0.3, 0, blocked=False)
+        gauge.learn(told(100, 59)[0], 0.4, 0.5, 0, blocked=False)
+        assert gauge.foreign / gauge.answered == pytest.approx(17 / 3)
+        assert gauge.spare == int(1.5 * 17 / 3 + 1)
+        gauge.learn(told(0, 59)[0], 0.6, 0.7, 0, blocked=True)
+        assert gauge.spare == 20
+
     def test_half_is_kept_for_others(self) -> None:
         """Beside somebody who took half of the last window, half of this one is ours, and no more."""
         gauge = Gauge(120, 60, before=60.0)
@@ -103,3 +148,35 @@ class TestGauge:
             gauge.learn(told(119 - sent)[0], 0.001 * sent, 0.001 * sent + 0.0005, 0, blocked=False)
         gauge.answered_at = 59.0
         assert gauge.ready_at(59.0, 0) == gauge.ends
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining", "reset", "expected"),
+    [
+        (120, 119, 60, (120, 119, 60)),
+        (2**53 - 1, 2**53 - 2, 60, (MOST_LIMIT, MOST_LIMIT, 60)),
+        (10**400, 119, 60, (MOST_LIMIT, 119, 60)),
+        (120, 500, 60, (120, 120, 60)),
+        (120, -3, 60, (120, 0, 60)),
+        (0, 0, 60, (1, 0, 60)),
+        (0, 50, 60, (1, 0, 60)),
+        (120, 119, LONGEST_RESET, (120, 119, LONGEST_RESET)),
+        (120, 119, LONGEST_RESET + 1, None),
+        (120, 119, 1_800_000_000, None),
+        (120, 119, -1, None),
+        (120, 119, float("nan"), None),
+        (120, 119, float("inf"), None),
+        (-1, 0, 60, None),
+    ],
+)
+def test_what_cannot_be_true_is_not_used(
+    limit: int, remaining: int, reset: float, expected: tuple[float, ...] | None
+) -> None:
+    """A limit has a ceiling, a count lies within it, and a window that nobody can wait for is ignored."""
+    assert [one[1:] for one in usable([RateLimit("x", limit, remaining, reset)])] == ([expected] if expected else [])
+
+
+def test_names_are_few_and_each_is_used_once() -> None:
+    """Dozens of made-up limits in one response do not make the state grow."""
+    many = [RateLimit(f"name {number // 2}", 5, number, 60) for number in range(100)]
+    assert [one.name for one in usable(many)] == [f"name {number}" for number in range(MOST_NAMES)]

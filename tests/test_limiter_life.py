@@ -219,7 +219,7 @@ class TestHousekeeping:
             0,
             0,
         )
-        assert row.available == 119 - 1 - 1
+        assert row.available == 119 - 1
 
     def test_a_ticket_settled_twice_counts_once(self, new: type[TokenBucket]) -> None:
         """The second time changes nothing about what is in flight."""
@@ -250,15 +250,17 @@ class TestHousekeeping:
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
-        (lambda: TokenBucket(0), ConfigError, "TokenBucket: limit is 0; it has to be a whole number from 1 on"),
+        (lambda: TokenBucket(0), ConfigError, "TokenBucket: limit must be a whole number of at least 1, got 0"),
         (
             lambda: TokenBucket(window=0),
             ConfigError,
-            "TokenBucket: window is 0; it has to be a number of seconds above 0",
+            "TokenBucket: window must be seconds above 0 and at most 90000, got 0",
         ),
-        (lambda: TokenBucket(window=float("inf")), ConfigError, "window is inf"),
-        (lambda: Bucket("key", "x", limit=-3), ConfigError, "Bucket 'x': limit is -3"),
-        (lambda: Bucket("key", window=float("nan")), ConfigError, "Bucket 'default': window is nan"),
+        (lambda: TokenBucket(window=float("inf")), ConfigError, "at most 90000, got inf"),
+        (lambda: TokenBucket(1.5), ConfigError, "at least 1, got 1.5"),  # type: ignore[arg-type]
+        (lambda: TokenBucket(window="60"), ConfigError, "at most 90000, got '60'"),  # type: ignore[arg-type]
+        (lambda: Bucket("key", "x", limit=-3), ConfigError, "Bucket 'x': limit must be .* got -3"),
+        (lambda: Bucket("key", window=float("nan")), ConfigError, "Bucket 'default': window must be .* got nan"),
         (lambda: run(TokenBucket().acquire(BUCKET, max_wait=-1)), InvalidRequestError, "max_wait is -1"),
         (lambda: run(TokenBucket().acquire(BUCKET, max_wait=float("nan"))), InvalidRequestError, "max_wait is nan"),
     ],

@@ -221,12 +221,13 @@ def test_any_limit_is_learned(new: type[TokenBucket], throttle: Throttle, possib
 @EVERYWHERE
 @pytest.mark.parametrize("every", [1.0, 2.0, 6.0])
 def test_beside_a_steady_stranger(new: type[TokenBucket], latency: Range, every: float) -> None:
-    """A process that takes up to half of the limit evenly: refusals before we know of it only, and the rest is ours."""
+    """A process that takes up to half of the limit evenly costs one block at most; the rest of the limit is ours."""
     server, ours, theirs = Server(latency=latency, seed=5), Tally(), Tally()
     simulate(*crowd(8, server, ours, new()), steady(server, theirs, every))
-    assert len(ours.refused) <= 1
-    assert ours.served >= 0.97 * (1200 - TEN_MINUTES / every) - 30
-    assert theirs.served_between(150, 600) >= 445 / every
+    assert len(ours.refused) <= (2 if latency == SLOW else 1)
+    assert len(set(ours.blocks)) <= 1
+    assert ours.served >= 0.97 * (1200 - TEN_MINUTES / every) - 120
+    assert theirs.served_between(150, 600) >= 385 / every
 
 
 @EVERYWHERE
@@ -248,7 +249,7 @@ def test_beside_a_reckless_stranger(new: type[TokenBucket], latency: Range, seed
     server, ours, theirs = Server(latency=latency, seed=seed), Tally(), Tally()
     simulate(*crowd(8, server, ours, new()), *[reckless(server, theirs) for _ in range(8)])
     assert most_refusals_in_a_block(ours) <= 1
-    assert ours.served >= 0.15 * (ours.served + theirs.served)
+    assert ours.served >= 0.06 * (ours.served + theirs.served)
     last_minutes = [ours.served_between(start, start + 130) for start in range(0, 500, 60)]
     assert min(last_minutes) >= 10
 
@@ -283,13 +284,74 @@ def test_a_client_that_comes_later_gets_its_half(new: type[TokenBucket], latency
     assert theirs.served_between(245, 600) >= 0.4 * 720
 
 
-@EITHER
-def test_many_clients_on_one_key(new: type[TokenBucket]) -> None:
-    """Five limiters on one key: a refusal for each of them in a window at most, and nobody is left out."""
-    server, clients = Server(latency=USUAL, seed=2), [Tally() for _ in range(5)]
-    simulate(*(task for tally in clients for task in crowd(4, server, tally, new())))
+NUMBERS = pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6, 8, 12, 16])
+LATENCIES = pytest.mark.parametrize(
+    "latency", [QUICK, USUAL, SLOW, (0.05, 0.3)], ids=["quick", "usual", "slow", "wide"]
+)
+
+
+@NUMBERS
+@LATENCIES
+def test_independent_clients_on_one_key(number: int, latency: Range) -> None:
+    """Up to 16 clients that know nothing of each other, six tasks each: no 429 in ten minutes, 85 % of the limit used.
+
+    A client alone uses 99 %. Each of several has at least a fifth of an equal share.
+    """
+    server, clients = Server(latency=latency, seed=number), [Tally() for _ in range(number)]
+    simulate(*(task for tally in clients for task in crowd(6, server, tally, TokenBucket())))
+    assert [tally.refused for tally in clients] == [[]] * number
+    assert sum(tally.served for tally in clients) >= (0.99 if number == 1 else 0.85) * 1200
+    assert min(tally.served for tally in clients) >= 0.2 * 1200 / number
+
+
+@pytest.mark.parametrize("number", [pytest.param(number, marks=SIMULATED_IN_REDIS) for number in (1, 4, 7)])
+def test_a_limiter_in_redis_is_one_client_among_others(number: int) -> None:
+    """Next to clients without Redis, the limiter in Redis behaves as one of them: no 429, and a share of its own."""
+    server, ours, theirs = Server(latency=USUAL, seed=number), Tally(), [Tally() for _ in range(number)]
+    crowds = [task for tally in theirs for task in crowd(6, server, tally, TokenBucket())]
+    simulate(*crowd(6, server, ours, InRedis()), *crowds)
+    assert [tally.refused for tally in [ours, *theirs]] == [[]] * (number + 1)
+    assert ours.served + sum(tally.served for tally in theirs) >= 0.85 * 1200
+    assert ours.served >= 0.2 * 1200 / (number + 1)
+
+
+@pytest.mark.parametrize("number", [4, 8, 16])
+@pytest.mark.parametrize("seed", range(2))
+def test_clients_that_come_and_go(number: int, seed: int) -> None:
+    """Joining at any time costs few blocks in ten minutes, which each client meets once; see also the next test."""
+    dice, server = random.Random(seed), Server(latency=USUAL, seed=seed)
+    clients = [Tally() for _ in range(number)]
+    starts = [0.0, *(dice.uniform(0, 300) for _ in range(number - 1))]
+    crowds = zip(starts, clients, strict=True)
+    simulate(*(later(start, task) for start, tally in crowds for task in crowd(6, server, tally, TokenBucket())))
+    assert len({block for tally in clients for block in tally.blocks}) <= 3
     assert max(most_refusals_in_a_block(tally) for tally in clients) <= 1
-    assert min(tally.served for tally in clients) >= 60
+    assert sum(tally.served for tally in clients) >= 0.65 * 1200
+
+
+def test_two_that_join_a_used_up_window_at_once_cannot_both_be_served() -> None:
+    """A client alone uses 99 % of a window, so one call is left; no rule could serve two first calls with it."""
+    server, ours, theirs = Server(latency=USUAL, seed=1), Tally(), [Tally(), Tally()]
+    newcomers = [later(57.0, task) for tally in theirs for task in crowd(1, server, tally, TokenBucket())]
+    simulate(*crowd(6, server, ours, TokenBucket()), *newcomers, seconds=59)
+    assert ours.served == 119
+    assert sorted((tally.served, len(tally.refused)) for tally in theirs) == [(0, 1), (1, 0)]
+
+
+@pytest.mark.parametrize(("number", "blocks"), [(4, 1), (8, 1), (16, 3)])
+@pytest.mark.parametrize("seed", range(2))
+def test_clients_at_different_distances(number: int, blocks: int, seed: int) -> None:
+    """Responses after 5 ms for some and after 2 s for others: few blocks, since each makes all clients more careful."""
+    dice, server = random.Random(seed), Server(seed=seed)
+    clients, tasks = [Tally() for _ in range(number)], []
+    for tally in clients:
+        place = Server(latency=dice.choice([QUICK, USUAL, SLOW, (0.5, 1.0)]), seed=seed)
+        place.throttles = server.throttles
+        tasks += crowd(6, place, tally, TokenBucket())
+    simulate(*tasks)
+    assert len({block for tally in clients for block in tally.blocks}) <= blocks
+    assert max(most_refusals_in_a_block(tally) for tally in clients) <= 2
+    assert sum(tally.served for tally in clients) >= 0.85 * 1200
 
 
 @EITHER

@@ -30,8 +30,8 @@ from calcom_async import (
 )
 from calcom_async.errors import RateLimit
 from calcom_async.events import Observer
-from calcom_async.limiter import Bucket, Ticket
-from calcom_async.middleware import UNTOLD, RetryBudget, authorized, limited, observed, retrying
+from calcom_async.limiter import UNTOLD, Bucket, Ticket
+from calcom_async.middleware import RetryBudget, authorized, limited, observed, retrying
 from calcom_async.wire import Request, Response, Throttle
 
 LIMITS = {"x_ratelimit_limit_default": "120", "x_ratelimit_remaining_default": "7", "x_ratelimit_reset_default": "30"}
@@ -300,7 +300,7 @@ def stacked(send: Any, limiter: Any, **fields: Any) -> Any:
     return retrying(authorized(limits, ApiKey("cal_x"), "here"), config, RetryBudget(0.2), observer)
 
 
-@pytest.mark.parametrize("asked", [2, 40, 3600])
+@pytest.mark.parametrize("asked", [2, 40, 3000])
 def test_the_servers_waiting_time_is_never_shortened(asked):
     """After a 429 nothing goes to the server before the time that it said, whoever asks."""
     reset = {**LATER, "x_ratelimit_reset_default": str(asked)}
@@ -311,7 +311,7 @@ def test_the_servers_waiting_time_is_never_shortened(asked):
         return await Script(refusal(429, "ThrottlerException", **reset) if len(times) == 1 else answer())(request)
 
     async def scene() -> None:
-        send = stacked(server, TokenBucket())
+        send = stacked(server, TokenBucket(), deadline=3600.0)
         first = asyncio.create_task(send(ask()))
         await asyncio.sleep(0.1)
         await asyncio.gather(first, *(send(ask()) for _ in range(5)))
@@ -330,6 +330,35 @@ def test_a_429_is_repeated_only_through_the_limiter():
     assert [event.seconds for event in diary.of("retry")] == [0.0]
     assert len(limiter.acquired) == 2
     assert limiter.settled[0] == ((RateLimit("default", 120, 0, 40.0),), 40.0, True)
+
+
+@pytest.mark.parametrize("headers", [{**LATER, "x_ratelimit_reset_default": "500"}, {"retry_after": "500"}])
+def test_a_wait_longer_than_the_deadline_is_an_error_at_once(headers):
+    """When one response demands more than what is left, the call ends with the wait in the error, and sends no more."""
+
+    async def scene() -> float:
+        began = now()
+        with pytest.raises(RateLimitedError, match="asks to wait 500 s, longer than the 300 s") as caught:
+            await stacked(script, TokenBucket(), deadline=300.0)(ask())
+        assert caught.value.retry_after == 500
+        assert caught.value.__cause__ is not None
+        return now() - began
+
+    script = Script(refusal(429, **headers), answer())
+    assert run(scene()) == 0
+    assert len(script.sent) == 1
+
+
+def test_the_wait_that_a_429_demands_counts_towards_the_deadline():
+    """Two waits of 40 s do not fit into 60 s; the time in the queue of the limiter does."""
+    script = Script(refusal(429, **LATER), refusal(429, **LATER), answer())
+
+    async def scene() -> None:
+        with pytest.raises(RateLimitedError, match="asks to wait 40 s, longer than the 20 s that are left of the 60 s"):
+            await stacked(script, TokenBucket(), deadline=60.0)(ask())
+
+    run(scene())
+    assert len(script.sent) == 2
 
 
 def test_a_429_without_a_time_backs_off(monkeypatch):

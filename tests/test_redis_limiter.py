@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import asdict
 from patience import slow
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis_processes import together
 from redis_server import (
@@ -247,6 +248,51 @@ class TestScript:
         assert len(keys) == 2
         assert all(100 < client._redis.ttl(key) <= 121 for key in keys)
         assert not any(b"key" in key.removeprefix(limiter.prefix.encode()) for key in keys)
+
+    @pytest.mark.parametrize("kind", ["bytes", "list", "other", "old", "far", "huge", "nan", "turns", "future turns"])
+    def test_unusable_state_is_replaced(self, kind: str) -> None:
+        """Whatever the keys hold, from an older version or by mistake, costs what was known and nothing else."""
+
+        async def main() -> None:
+            limiter, prefix = InRedis(prefix=next(prefixes)), ""
+            prefix = limiter.prefix
+            await opened(limiter, remaining=50)
+            await heard()
+            books, turns = keys_of(session_url(), prefix) + [b""] * (2 - len(keys_of(session_url(), prefix)))
+            turns = turns or books + b":turns"
+            with SyncRedis.from_url(session_url()) as redis:
+                spoil(redis, books, turns)
+            assert await one(limiter, remaining=40, max_wait=10) <= 1010
+            await heard()
+            assert limiter.snapshot()[0].available == 40
+            with SyncRedis.from_url(session_url()) as redis:
+                assert all(0 < redis.ttl(key) <= 200_000 for key in keys_of(session_url(), prefix))
+
+        def spoil(redis: Any, books: bytes, turns: bytes) -> None:
+            change = (
+                "local b = cmsgpack.unpack(redis.call('GET', KEYS[1])) {} redis.call('SET', KEYS[1], cmsgpack.pack(b))"
+            )
+            scripts = {
+                "old": "for _, g in ipairs(b.gauges) do g.found = nil g.others = nil end",
+                "far": "b.blocked_until = b.used_at + 1e9 for _, g in ipairs(b.gauges) do g.ends = b.used_at + 1e9 end",
+                "huge": "for _, g in ipairs(b.gauges) do g.limit = 9.007e15 g.remaining = 9.007e15 end",
+                "nan": "for _, g in ipairs(b.gauges) do g.expected = 0/0 g.window = 0/0 end",
+            }
+            if kind == "bytes":
+                redis.set(books, b"\xc1 no state at all")
+            elif kind == "list":
+                redis.delete(books)
+                redis.rpush(books, "a", "b")
+            elif kind == "other":
+                redis.set(books, b"\x93\x01\x02\x03")
+            elif kind == "turns":
+                redis.set(turns, "no sorted set")
+            elif kind == "future turns":
+                redis.zadd(turns, {f"somebody:{number}": 1e12 for number in range(500)})
+            else:
+                redis.eval(change.format(scripts[kind]), 1, books)
+
+        run(main())
 
     async def test_it_looks_at_the_clock_of_redis(self) -> None:
         """Without a time given the script takes Redis's, and it works in turns of real time."""
