@@ -189,7 +189,7 @@ def test_the_database_remembers_how_far_it_came(world: World, duckdb: Warehouse)
     assert any("afterUpdatedAt" in dict(seen.query) for seen in world.sandbox.requests)
 
 
-@pytest.mark.parametrize("at_first", [*slow(True), False])
+@pytest.mark.parametrize("at_first", [*slow(True), False])  # noqa: FBT003 - a value of the parameter
 def test_a_load_that_breaks_off_changes_nothing(world: World, duckdb: Warehouse, *, at_first: bool) -> None:
     """A failure in the midst of the rows leaves the table as it was, and the next load is right."""
     if not at_first:
