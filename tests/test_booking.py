@@ -618,6 +618,21 @@ async def test_a_moved_booking_is_returned_as_it_is_now(cal, sandbox):
     assert [one.uid for one in live(sandbox)] == [booking.uid]
 
 
+@pytest.mark.parametrize("count", [{}, {"recurrence_count": 3}], ids=str)
+async def test_a_series_is_returned_as_it_is_now(cal, sandbox, count):
+    """With a moved first occurrence the key finds that occurrence, or with a count the whole series in order."""
+    wish = {"event_type_id": event_type(sandbox, **WEEKLY), "metadata": {MARK: "order-7"}, **count}
+    made = await book(cal, **wish)
+    first, rest = (made[0], [one.uid for one in made[1:]]) if count else (made, [])
+    moved = await cal.bookings.reschedule(first.uid, start=at(9, 12))
+    found = await book(cal, **wish)
+    if count:
+        assert [one.uid for one in found] == [rest[0], moved.uid, rest[1]]
+    else:
+        assert found.uid == moved.uid
+    assert len(live(sandbox)) == 3
+
+
 @pytest.mark.parametrize("end", ["cancel", "decline", "move and cancel"])
 async def test_a_booking_that_is_gone_counts_as_none(cal, sandbox, end):
     """After it was cancelled or rejected, moved or not, the same key makes a new booking."""

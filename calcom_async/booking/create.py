@@ -299,7 +299,11 @@ class _Booker(Pursuit):
         made = [one for one in series if one.rescheduled_from_uid is None]
         missing = len(made) < (self._count or await self._occurrences(first))
         self._part = first if missing else None
-        return None if missing else [one for one in series if not one.is_rescheduled]
+        if missing:
+            return None
+        standing = [one for one in series if not one.is_rescheduled]
+        # Asked for without a count, the booking is the first occurrence, wherever it was moved.
+        return standing if self._count else [first, *(one for one in standing if one.uid != first.uid)]
 
     async def _occurrences(self, booking: Booking) -> int:
         with suppress(NotFoundError, ForbiddenError):  # of others: then what there is, is taken for all
