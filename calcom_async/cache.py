@@ -158,6 +158,6 @@ class _Call:
 def _is_readable(response: Response) -> bool:
     try:
         read(msgspec.Raw, response)
-    except DecodeError:
+    except (ApiError, DecodeError):
         return False
     return True

@@ -537,8 +537,8 @@ def read(kind: Any, response: Response, request: Request | None = None) -> Any:
     if response.status == 204 and _nullable(kind):
         return None
     if kind is NoneType:
-        if response.body:
-            _raise_if_refused(decode(Outcome, response.body), response, request)
+        if response.body and _says_refused(decode(Outcome, response.body)):
+            raise ApiError(**_told(response, request))
         return None
     return _data(_envelope(kind, response, request), kind)
 
@@ -573,28 +573,27 @@ def _enveloped(kind: Any) -> Any:
 def _envelope(kind: Any, response: Response, request: Request | None) -> Envelope[Any]:
     try:
         envelope: Envelope[Any] | None = decode(_enveloped(kind), response.body)
-    except DecodeError as error:
+    except DecodeError:
         # A failure has no data, or other data than a success.
-        if _is_refusal(response.body):
-            raise ApiError(**_told(response, request)) from error
-        raise
-    _raise_if_refused(envelope, response, request)
-    if envelope is None:
-        raise DecodeError(NO_DATA)
-    return envelope
+        if not _is_refusal(response.body):
+            raise
+    else:
+        if envelope is None:
+            raise DecodeError(NO_DATA)
+        if envelope.status != REFUSED:
+            return envelope
+    raise ApiError(**_told(response, request))
 
 
 def _is_refusal(body: bytes) -> bool:
     try:
-        outcome: Outcome | None = decode(Outcome, body)
+        return _says_refused(decode(Outcome, body))
     except DecodeError:
         return False
+
+
+def _says_refused(outcome: Outcome | None) -> bool:
     return outcome is not None and outcome.status == REFUSED
-
-
-def _raise_if_refused(answer: Envelope[Any] | Outcome | None, response: Response, request: Request | None) -> None:
-    if answer is not None and answer.status == REFUSED:
-        raise ApiError(**_told(response, request))
 
 
 NO_DATA = 'the answer holds no data: not {"data": ...} as Cal.com answers. Is the base URL right?'

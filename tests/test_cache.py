@@ -503,6 +503,15 @@ async def test_garbage_is_told_once(cal: Calcom, calcom_sandbox: Sandbox):
     assert (await cal.event_types.get(THIRTY)).id == THIRTY
 
 
+async def test_a_failure_with_status_200_is_not_kept(cal: Calcom, calcom_sandbox: Sandbox):
+    """An answer that says `"status": "error"` is an error for its caller and gone for the next."""
+    body = {"status": "error", "error": {"code": "Busy", "message": "try later"}}
+    calcom_sandbox.faults.add("GET", "/v2/event-types/{id}", body=body)
+    with pytest.raises(ApiError, match=f"GET /event-types/{THIRTY}: 200 try later"):
+        await cal.event_types.get(THIRTY)
+    assert (await cal.event_types.get(THIRTY)).id == THIRTY
+
+
 async def test_off_unless_asked_for(calcom_client: Callable[..., Calcom], calcom_sandbox: Sandbox):
     """Without `cache_ttl` every read is a call."""
     async with calcom_client() as cal:
