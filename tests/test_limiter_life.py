@@ -129,7 +129,7 @@ class TestHousekeeping:
         async def main() -> None:
             limiter = new()
             await blocked_for(limiter, 3600, Bucket("blocked"))
-            for number in range(2500):
+            for number in range(5000):
                 await one(limiter, bucket=Bucket(f"key {number}"))
                 await asyncio.sleep(1)
             assert len(limiter.snapshot()) < 1900 + 200
