@@ -102,7 +102,7 @@ def duckdb(tmp_path: Path) -> Warehouse:
     return Warehouse(tmp_path, dlt.destinations.duckdb(str(tmp_path / "warehouse.duckdb")))
 
 
-@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=needs_postgres)])
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=[needs_postgres, pytest.mark.slow])])
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path, duckdb: Warehouse) -> Iterator[Warehouse]:
     """One of each kind."""
     if request.param == "duckdb":
@@ -234,6 +234,7 @@ def test_rows_that_were_not_loaded_are_not_taken_for_loaded(world: World, duckdb
     assert duckdb.bookings() == statuses(world)
 
 
+@pytest.mark.slow
 def test_what_was_deleted_vanishes(sandbox: Sandbox, warehouse: Warehouse) -> None:
     """Lists other than bookings are replaced, down to the last row."""
     sandbox.run(lambda: sandbox.store.schedules[1].update(name="Early"))
@@ -257,6 +258,7 @@ def test_each_account_has_its_own_horizon(world: World, duckdb: Warehouse) -> No
 # --- columns --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_free_form_objects_are_json(world: World, warehouse: Warehouse) -> None:
     """Metadata and answers make no columns, however many keys people choose."""
     for number, booking in enumerate(world.store.bookings.values()):
@@ -283,6 +285,7 @@ def test_types_do_not_depend_on_the_first_rows(world: World, duckdb: Warehouse) 
     assert first["rating"] == "double"
 
 
+@pytest.mark.slow
 def test_fields_that_no_model_knows_are_loaded(world: World, duckdb: Warehouse) -> None:
     """What Cal.com adds becomes a column by itself."""
     time = "2026-01-05T09:00:00Z"
@@ -332,7 +335,7 @@ async def _add_webhook(key: str, url: str) -> None:
 # --- failures ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("failing", ["bookings", "schedules", "teams"])
+@pytest.mark.parametrize("failing", ["bookings", *slow("schedules", "teams")])
 def test_an_error_ends_all_lists(world: World, duckdb: Warehouse, failing: str) -> None:
     """When one list fails, the others, which are under way, end with it."""
     world.sandbox.faults.add("GET", f"/v2/{failing}", status=403, after=1 if failing == "bookings" else 0)
@@ -440,6 +443,7 @@ def test_filters_are_those_of_bookings(world: World, duckdb: Warehouse) -> None:
         duckdb.load("bookings", filters={"status": ["past"]})
 
 
+@pytest.mark.slow
 def test_settings_come_from_dlt(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, duckdb: Warehouse) -> None:
     """The configuration of dlt goes before the environment of Cal.com's own tools, and arguments before both."""
     monkeypatch.setenv("CAL_API_KEY", "cal_unknown")

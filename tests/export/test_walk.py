@@ -85,7 +85,7 @@ pages = st.one_of(st.integers(1, 12), st.integers(13, 250))
 faults = st.sampled_from([{}, {"status": 503}, {"cut": "before"}, {"cut": "after"}, {"status": 429}, {"html": True}])
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(times=worlds(), stir=stirs, take=pages, fault=faults, parallel=st.sampled_from([1, 3]), seed=st.integers(0, 99))
 async def test_what_exists_throughout_comes_once(  # noqa: PLR0917
     restless: Sandbox, times: Any, stir: Any, take: int, fault: Any, parallel: int, seed: int
@@ -104,7 +104,7 @@ async def test_what_exists_throughout_comes_once(  # noqa: PLR0917
     assert throughout <= set(found) <= world.ever
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(times=worlds(), stir=stirs, seed=st.integers(0, 99), take=pages)
 async def test_a_teams_list_is_walked_by_start(restless: Sandbox, times: Any, stir: Any, seed: int, take: int) -> None:
     """Lists that know no creation time are as exact, since the start of a booking never changes."""
@@ -119,7 +119,7 @@ async def test_a_teams_list_is_walked_by_start(restless: Sandbox, times: Any, st
     assert throughout <= set(found) <= world.ever
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(times=worlds(), take=pages, parallel=st.sampled_from([1, 2, 8]), cut=st.floats(0, 1))
 async def test_the_rows_are_the_same_however_they_are_walked(
     restless: Sandbox, times: Any, take: int, parallel: int, cut: float
@@ -139,7 +139,7 @@ async def test_the_rows_are_the_same_however_they_are_walked(
     assert uids(behind) + uids(rest) == plain
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(times=worlds(), stir=stirs, runs=st.integers(1, 3), take=st.integers(20, 250), seed=st.integers(0, 99))
 async def test_following_changes_leads_to_what_is_there(  # noqa: PLR0917
     restless: Sandbox, times: Any, stir: Any, runs: int, take: int, seed: int
