@@ -94,7 +94,7 @@ class Calcom:
         **config_fields: Any,
     ) -> None:
         credentials, config_fields = _wrapped(credentials), guarded(config_fields)
-        _check_arguments(config, session, limiter, on_event)
+        _check_arguments(config, session, limiter, on_event, trace_configs)
         self.config: Config = _configured(config, config_fields)
         self.credentials: Credentials = _credentials(credentials, self.config)
         self.limiter: Limiter = limiter if limiter is not None else TokenBucket()
@@ -503,7 +503,7 @@ def _wrapped(credentials: Any) -> Any:
     return credentials if credentials is None or hasattr(credentials, "fingerprint") else Secret(credentials)
 
 
-def _check_arguments(config: object, session: object, limiter: object, on_event: object) -> None:
+def _check_arguments(config: object, session: object, limiter: object, on_event: object, trace_configs: object) -> None:
     if not isinstance(config, Config | None):
         raise ConfigError(f"config must be a Config, not {type(config).__name__}")
     if session is not None and not (hasattr(session, "request") and hasattr(session, "closed")):
@@ -512,6 +512,8 @@ def _check_arguments(config: object, session: object, limiter: object, on_event:
         raise ConfigError(f"limiter must have the methods of Limiter, which {type(limiter).__name__} has not")
     if on_event is not None and not callable(on_event):
         raise ConfigError(f"on_event must be a function, not {type(on_event).__name__}")
+    if not isinstance(trace_configs, Sequence) or isinstance(trace_configs, str | bytes):
+        raise ConfigError(f"trace_configs must be a list, not {type(trace_configs).__name__}")
 
 
 def _credentials(given: Credentials | Secret | str | None, config: Config) -> Credentials:

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from calcom_async.errors import ConfigError
+from calcom_async.errors import ConfigError, shown
 from calcom_async.secret import Hidden, Secret
 
 BASE_URL = "https://api.cal.com/v2"
@@ -94,31 +94,31 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         if isinstance(self.proxy, Secret):
             proxy_parts(self.proxy, "Config.proxy")
         if not isinstance(self.allow_http, bool):
-            raise ConfigError(f"Config.allow_http must be True or False, not {self.allow_http!r:.80}")
+            raise ConfigError(f"Config.allow_http must be True or False, not {shown(self.allow_http)}")
         msgspec.structs.force_setattr(self, "base_url", _checked_url(Secret(self.base_url), allow_http=self.allow_http))
         for name in _POSITIVE:
             if not (_is_number(getattr(self, name)) and getattr(self, name) > 0):
-                raise ConfigError(f"Config.{name} must be a number above 0, not {getattr(self, name)!r:.80}")
+                raise ConfigError(f"Config.{name} must be a number above 0, not {shown(getattr(self, name))}")
         for name in _COUNTS:
             if not (_is_count(getattr(self, name)) and getattr(self, name) > 0):
-                raise ConfigError(f"Config.{name} must be a whole number above 0, not {getattr(self, name)!r:.80}")
+                raise ConfigError(f"Config.{name} must be a whole number above 0, not {shown(getattr(self, name))}")
         for name in _NOT_NEGATIVE:
             if not (_is_number(getattr(self, name)) and getattr(self, name) >= 0):
-                raise ConfigError(f"Config.{name} must be a number from 0 on, not {getattr(self, name)!r:.80}")
+                raise ConfigError(f"Config.{name} must be a number from 0 on, not {shown(getattr(self, name))}")
         if self.rate_limit is not None and not (_is_count(self.rate_limit) and self.rate_limit >= 1):
-            raise ConfigError(f"Config.rate_limit must be a whole number above 0, not {self.rate_limit!r:.80}")
+            raise ConfigError(f"Config.rate_limit must be a whole number above 0, not {shown(self.rate_limit)}")
         for name in _NOT_NEGATIVE_OR_NONE:
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and value >= 0):
-                raise ConfigError(f"Config.{name} must be seconds from 0 on, or None, not {value!r:.80}")
+                raise ConfigError(f"Config.{name} must be seconds from 0 on, or None, not {shown(value)}")
         if not _is_number(self.priority) or self.priority != self.priority:
-            raise ConfigError(f"Config.priority must be a number, not {self.priority!r:.80}")
+            raise ConfigError(f"Config.priority must be a number, not {shown(self.priority)}")
         if not isinstance(self.versions, Mapping):
             raise ConfigError(f"Config.versions must be a mapping, not {type(self.versions).__name__}")
         for area, version in self.versions.items():
             if area not in AREAS or not is_header_value(version):
                 raise ConfigError(
-                    f"Config.versions holds texts by area ({', '.join(AREAS)}), not {area!r:.80}: {version!r:.80}"
+                    f"Config.versions holds texts by area ({', '.join(AREAS)}), not {shown(area)}: {shown(version)}"
                 )
         if self.user_agent != "" and not is_header_value(self.user_agent):
             raise ConfigError("Config.user_agent must be printable ASCII text without white space around it")

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from calcom_async.config import is_header_value
-from calcom_async.errors import InvalidRequestError
+from calcom_async.errors import InvalidRequestError, shown
 from calcom_async.secret import Hidden
 from calcom_async.wire import Request, encode, query_string
 
@@ -37,12 +37,12 @@ def free_request(
 ) -> Request:
     """A request below the base URL; raises `InvalidRequestError` for a path or a method that is none."""
     if not (isinstance(method, str) and method.isascii() and method.isalpha()):
-        raise InvalidRequestError(f"method must be a word such as GET, not {method!r:.80}")
+        raise InvalidRequestError(f"method must be a word such as GET, not {shown(method)}")
     method = method.upper()
     if not isinstance(query, Mapping | None):
         raise InvalidRequestError(f"query must be a mapping, not {type(query).__name__}")
     if version is not None and not is_header_value(version):
-        raise InvalidRequestError(f"version must be a text such as 2024-08-13, not {version!r:.80}")
+        raise InvalidRequestError(f"version must be a text such as 2024-08-13, not {shown(version)}")
     path = _below_base(path)
     version = version or versions.get(path.split("/")[1].replace("-", "_")) or _version_for(path)
     return Request(

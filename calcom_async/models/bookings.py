@@ -6,7 +6,7 @@ from typing import Any, Literal
 from msgspec import UNSET, UnsetType, field
 from msgspec.structs import force_setattr
 
-from calcom_async.errors import InvalidRequestError
+from calcom_async.errors import InvalidRequestError, shown
 from calcom_async.models._base import Model, Number
 from calcom_async.models.times import from_epoch, moment
 
@@ -234,7 +234,7 @@ class Attendee(Model, frozen=True, kw_only=True, gc=False):
 
     def __post_init__(self) -> None:
         if not (self.email or self.phone_number):
-            raise InvalidRequestError(f"attendee {self.name!r:.80} needs an email or a phone_number")
+            raise InvalidRequestError(f"attendee {shown(self.name)} needs an email or a phone_number")
 
 
 class Guest(Model, frozen=True, kw_only=True, gc=False):

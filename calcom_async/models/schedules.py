@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import force_setattr
 
-from calcom_async.errors import InvalidRequestError
+from calcom_async.errors import InvalidRequestError, shown
 from calcom_async.models._base import Model
 from calcom_async.models.times import Weekday, clock, weekdays
 
@@ -94,7 +94,7 @@ def _date(value: Any) -> dt.date:
     try:
         return dt.date.fromisoformat(value)
     except (TypeError, ValueError):
-        raise InvalidRequestError(f"date must be a date or 'YYYY-MM-DD', got {value!r}") from None
+        raise InvalidRequestError(f"date must be a date or 'YYYY-MM-DD', got {shown(value)}") from None
 
 
 def _check(name: str, kind: type[Availability | Override], items: Any) -> None:
@@ -102,7 +102,7 @@ def _check(name: str, kind: type[Availability | Override], items: Any) -> None:
     if items is None:
         return
     if not isinstance(items, list | tuple) or not all(isinstance(item, kind) for item in items):
-        raise InvalidRequestError(f"{name} must be a list of {kind.__name__}, got {items!r}")
+        raise InvalidRequestError(f"{name} must be a list of {kind.__name__}, got {shown(items)}")
     for item in items:
         item.check()
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 
-from calcom_async.errors import InvalidRequestError
+from calcom_async.errors import InvalidRequestError, shown
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
@@ -29,14 +29,14 @@ class Weekday(StrEnum):
         if isinstance(day, str) and day.upper() in cls.__members__:
             return cls[day.upper()]
         raise InvalidRequestError(
-            f"{day!r} is not a day of the week: give 0..6 (0 = Sunday), a Weekday or a name such as 'Monday'"
+            f"{shown(day)} is not a day of the week: give 0..6 (0 = Sunday), a Weekday or a name such as 'Monday'"
         )
 
 
 def weekdays(days: Iterable[int | str]) -> list[Weekday]:
     """Days in any of the accepted forms, as `Weekday` members."""
     if isinstance(days, str) or not isinstance(days, Iterable):
-        raise InvalidRequestError(f"days is a list of days, such as [{days!r}], not {days!r} itself")
+        raise InvalidRequestError(f"days is a list of days, such as [{shown(days)}], not {shown(days)} itself")
     return [Weekday.of(day) for day in days]
 
 
@@ -49,7 +49,7 @@ def clock(name: str, value: time | str) -> str:
             )
         return value.strftime("%H:%M")
     if not isinstance(value, str) or not _CLOCK.fullmatch(value):
-        raise InvalidRequestError(f"{name} must be 'HH:MM' from 00:00 to 23:59 or a datetime.time, not {value!r}")
+        raise InvalidRequestError(f"{name} must be 'HH:MM' from 00:00 to 23:59 or a datetime.time, not {shown(value)}")
     return value
 
 
@@ -71,11 +71,15 @@ def moment(value: datetime | str, where: str) -> datetime:
             value = datetime.fromisoformat(value)
         except ValueError:
             raise InvalidRequestError(
-                f"{where} is not a time: {value!r:.80}. Write ISO 8601 with an offset, e.g. 2030-05-06T10:00:00Z"
+                f"{where} is not a time: {shown(value)}. Write ISO 8601 with an offset, e.g. 2030-05-06T10:00:00Z"
             ) from None
     if not isinstance(value, datetime):
         raise InvalidRequestError(f"{where} must be a datetime or ISO 8601 text, not {type(value).__name__}")
-    if value.tzinfo is None or value.utcoffset() is None:
+    try:
+        has_offset = value.utcoffset() is not None
+    except Exception as error:  # noqa: BLE001 - a tzinfo is code of the caller
+        raise InvalidRequestError(f"{where} has a time zone that fails: {type(error).__name__}") from None
+    if not has_offset:
         raise InvalidRequestError(
             f"{where} has no time zone: {value.isoformat()}. "
             "Give it one, e.g. value.replace(tzinfo=ZoneInfo('Europe/Rome'))"

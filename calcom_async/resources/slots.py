@@ -10,7 +10,7 @@ from types import NoneType
 from typing import Any, Required, TypedDict, Unpack
 from zoneinfo import ZoneInfo, available_timezones
 
-from calcom_async.errors import CalcomError, InvalidRequestError
+from calcom_async.errors import CalcomError, InvalidRequestError, shown
 from calcom_async.models.slots import Reservation, ReserveSlot, Slot, SlotDays
 from calcom_async.models.times import moment, moment_or_date
 from calcom_async.resources._base import Resource
@@ -183,7 +183,7 @@ def _aware(time: datetime, name: str) -> datetime:
 def _midnight(day: date, name: str, time_zone: str | None, *, days: int = 0) -> datetime:
     """Return, in UTC, when a date (or the one so many days later) begins in a time zone."""
     if not isinstance(day, date):
-        raise InvalidRequestError(f"{name} must be a date or a datetime with a time zone, not {day!r}")
+        raise InvalidRequestError(f"{name} must be a date or a datetime with a time zone, not {shown(day)}")
     try:
         return datetime.combine(day + days * DAY, time.min, zone_named(time_zone)).astimezone(UTC)
     except OverflowError:
@@ -207,7 +207,7 @@ def zone_named(name: str | None) -> tzinfo:
         )
     known = everything.get(str(name).lower())
     if known is None:
-        raise InvalidRequestError(f"unknown time zone: {name!r}. Use an IANA name, such as Europe/Rome")
+        raise InvalidRequestError(f"unknown time zone: {shown(name)}. Use an IANA name, such as Europe/Rome")
     return ZoneInfo(known)
 
 
