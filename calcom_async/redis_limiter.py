@@ -175,8 +175,8 @@ class Link:
         refused = isinstance(error, AuthenticationError | NoPermissionError)
         trouble = ConnectionFailedError(
             f"nothing was sent: Redis at {self.place}, which holds the rate limit, does not answer "
-            f"({self._reason(error)}); see that it runs and that the URL is right, or have RedisLimiter(..., "
-            "without_redis=0.25) go on alone with that share of the limit",
+            f"({self._reason(error)}); see that it runs and "
+            "that the URL is right",
             sent=False,
             passing=not refused,
         )
@@ -198,7 +198,7 @@ def _connect(url: Secret) -> Redis:
     # Without its cause: what cannot be parsed may be a part of the password.
     raise ConfigError(
         "RedisLimiter: the URL of Redis cannot be read; write redis://:password@host:6379/0 (rediss:// for TLS, "
-        "unix:///path for a socket), and quote special characters of the password as in urllib.parse.quote"
+        "unix:///path for a socket), and percent-encode special characters of the password"
     )
 
 

@@ -383,7 +383,7 @@ class SlotWatcher:
             free = await self._look(target.query, whole)
         except CalcomError as error:
             if not is_transient(error):
-                error.add_note(f"while watching {target.query}")
+                error.add_note(f"while watching {', '.join(map(str, target.keys))}")
                 raise
             return self._miss(target, error)
         self._learn(target, free)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,20 @@ from calcom_async.sandbox import Sandbox
 SECRET = "cal_secret_marker"
 
 
+PYTHON = re.compile(
+    r"\b[a-z_]+=['\"\[{(]|\b[a-z]+_[a-z_]+=|\b(Config|Calcom|datetime|msgspec|urllib)\.\w|<\w+ .*>|\{'|\bNone\b|"
+    r"\b(base_url|max_wait|event_type_id|event_type_slug|team_ids|after_start)\b"
+)
+"""What only a Python program could use: keywords, settings, and representations of objects."""
+
+
 def invoke(*args: str | Path, columns: int = 200, **more: Any) -> Any:
     """Run a command to its end; lines are not folded, unless the screen is made narrow."""
     env = {"COLUMNS": str(columns)} | more.pop("env", {})
     result = CliRunner().invoke(app, list(map(str, args)), env=env, **more)
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
+    assert not (found := PYTHON.search(result.stderr)), f"Python in a message of the command line: {found[0]}"
     return result
 
 

@@ -140,7 +140,10 @@ BAD_OPTIONS = [
     pytest.param(["--parallel", "0"], 2, "--parallel", id="parallel 0"),
     pytest.param(["--accounts", "accounts.csv"], 2, "cannot read accounts from accounts.csv", id="no accounts"),
     pytest.param(["--redis", f"http://:{SECRET}@here"], 2, "the URL of Redis cannot be read", id="no Redis URL"),
-    pytest.param(["--since-last", "--status", "past"], 2, "status and following changes", id="changes of a status"),
+    pytest.param(
+        ["--since-last", "--status", "past"], 2, "--status and --since-last exclude", id="changes of a status"
+    ),
+    pytest.param(["--since-last", "--team", "3"], 2, "--since-last does not work with --team", id="changes of a team"),
     pytest.param(["--format", "xlsx"], 2, "--format", id="unknown format"),
     pytest.param(["-o", "out.xlsx"], 2, "Name it .jsonl or .csv", id="unknown suffix"),
     pytest.param(["-o", "/dev/full"], 7, "No space left on device; free some space", id="full disk"),
@@ -176,6 +179,14 @@ BAD_ANSWERS = [
     pytest.param({"body": '{"data": 5}'}, 6, "Expected `array`", id="a number"),
     pytest.param({"body": '{"data": [{"uid": "x"'}, 6, "not JSON", id="half an answer"),
 ]
+
+
+@pytest.mark.parametrize("option", ["--since", "--until", "--status"])
+def test_a_filter_of_bookings_is_for_bookings_only(option: str, here: Path) -> None:
+    """A filter that the list does not have is named as the option that it is."""
+    result = invoke("export", "event-types", "-o", "out.jsonl", option, "2026-01-01", "--sandbox")
+    assert result.exit_code == 2
+    assert f"{option} works with bookings only, not with event-types" in result.stderr
 
 
 @pytest.mark.parametrize(("fault", "code", "message"), BAD_ANSWERS)

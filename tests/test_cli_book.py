@@ -168,6 +168,7 @@ WRONG = [
     ([*NINE, "--time-zone", "Nowhere"], "unknown time zone: 'Nowhere'"),
     ([*NINE, "--duration", "0"], "--duration"),
     ([], "--start"),
+    ([*NINE, "--once", ""], "--once must not be empty"),
     ([*NINE, "--answer", "topic"], "--answer must be KEY=VALUE"),
     ([*NINE, "--answer", "=x"], "--answer must be KEY=VALUE"),
     ([*NINE, "--answer", "people:=many"], "--answer people: the value after := must be JSON"),

@@ -200,7 +200,13 @@ def test_watch_ends_with_what_will_not_pass(world: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "message"), [(["ana"], "EVENT is"), (["1", "--every", "0"], "--every"), (["1", "--days", "0"], "--days")]
+    ("args", "message"),
+    [
+        (["ana"], "EVENT is"),
+        (["1", "--every", "0"], "--every"),
+        (["1", "--every", "inf"], "--every"),
+        (["1", "--days", "0"], "--days"),
+    ],
 )
 def test_watch_tells_wrong_arguments_first(args: list[str], message: str, world: Sandbox) -> None:
     """What cannot be meant is told before anything is sent."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import builtins
+import code
 import inspect
 import os
 import re
 import shlex
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import Any
 
 import pytest
@@ -40,7 +44,6 @@ COMMANDS = [line for block in SHELL for line in block.splitlines() if line.start
 def sandbox(monkeypatch, tmp_path):
     """A sandbox that the environment points to, as a reader's own account would be, and a folder to work in."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "exports").mkdir()
     (tmp_path / "accounts.csv").write_text("name,api_key\nana,cal_sandbox\nbo,cal_sandbox_bo\n")
     monkeypatch.setenv("CAL_WEBHOOK_SECRET", "whsec_of_a_reader")
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path))
@@ -51,16 +54,43 @@ def sandbox(monkeypatch, tmp_path):
         yield server
 
 
-async def _run(block: str, sandbox: Sandbox) -> dict[str, Any]:
-    """Run a block that may await at its top level, with `cal` open, as the text around it says."""
-    code = compile(block, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
-        names: dict[str, Any] = {"cal": cal, "__name__": "readme"}
-        result = eval(code, names)
+OPENING = next(block for block in PYTHON if ".open()" in block)
+
+
+class Repl(code.InteractiveConsole):
+    """The REPL of `python -m asyncio`, which takes one line after the other; an error is raised."""
+
+    def __init__(self, runner: asyncio.Runner) -> None:
+        self.runner = runner
+        self.names: dict[str, Any] = {"__name__": "__console__", "__builtins__": builtins}
+        super().__init__(self.names)
+        self.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+    def runcode(self, compiled: CodeType) -> None:
+        result = FunctionType(compiled, self.names)()
         if inspect.isawaitable(result):
-            await result
-        await _use(names, cal, sandbox)
-    return names
+            self.runner.get_loop().run_until_complete(result)
+
+    def showsyntaxerror(self, *_: Any, **__: Any) -> None:
+        error = sys.exception()
+        assert error
+        raise error
+
+    def paste(self, block: str) -> None:
+        assert not any([self.push(line) for line in [*block.splitlines(), ""]][-1:]), "the block is not complete"
+
+
+def _run(block: str, sandbox: Sandbox) -> None:
+    """Paste a block where a client is open, as the text above it says."""
+    with asyncio.Runner() as runner:
+        repl = Repl(runner)
+        repl.paste(OPENING)
+        cal = repl.names["cal"]
+        try:
+            repl.paste("" if block == OPENING else block)
+            runner.run(_use(dict(repl.names), cal, sandbox))
+        finally:
+            runner.run(cal.aclose())
 
 
 async def _use(names: dict[str, Any], cal: Calcom, sandbox: Sandbox) -> None:
@@ -142,13 +172,13 @@ def test_there_are_code_blocks():
 
 @pytest.mark.parametrize("block", PYTHON, ids=[block.strip().splitlines()[0][:40] for block in PYTHON])
 def test_python_blocks_run(block, sandbox, tmp_path, capsys):
-    """Every Python block of the README runs as written."""
-    with _here(block, tmp_path) as code:
-        if "asyncio.run(" in code:
-            exec(compile(code, "README.md", "exec"), {})
+    """Every Python block of the README runs as pasted: into the REPL, or as a file if it starts its own event loop."""
+    with _here(block, tmp_path) as pasted:
+        if "asyncio.run(" in pasted:
+            exec(compile(pasted, "README.md", "exec"), {})
             assert re.search("ana|300", capsys.readouterr().out)
         else:
-            asyncio.run(_run(code, sandbox))
+            _run(pasted, sandbox)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

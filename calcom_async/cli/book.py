@@ -128,6 +128,8 @@ def _check(
         raise InvalidRequestError("give --email or --phone, so that the attendee can be reached")
     if reserve and "event_type_id" not in target:
         raise InvalidRequestError("--reserve wants the id of the event type; a slug will not do")
+    if once == "":
+        raise InvalidRequestError("--once must not be empty")
     if once and when is None:
         raise InvalidRequestError("--once finds a booking by its time, too: give --start a time, not first")
 

@@ -125,6 +125,7 @@ def export_command(
     place = where(context, base_url, api_key, sandbox, allow_http)
     try:
         filters = _filters(status, since, until)
+        _check_filters(thing, {"--status": status, "--since": since, "--until": until}, team, since_last=since_last)
         job = Job(thing, organization, team, user, filters, take)
         options: dict[str, Any] = {
             "format": format and format.value,
@@ -331,6 +332,20 @@ def _filters(status: str | None, since: str | None, until: str | None) -> dict[s
     statuses = status.split(",") if status is not None else None
     chosen = {"status": statuses, "after_start": after, "before_end": before}
     return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _check_filters(thing: str, given: dict[str, str | None], team: int | None, *, since_last: bool) -> None:
+    """Refuse, by the names of the options, what the library refuses by the names of its keywords."""
+    chosen = [option for option, value in given.items() if value is not None]
+    if chosen and thing != "bookings" and thing in THINGS:
+        raise InvalidRequestError(f"{chosen[0]} works with bookings only, not with {thing}")
+    if chosen and since_last:
+        raise InvalidRequestError(
+            f"{chosen[0]} and --since-last exclude each other: a booking that stops matching would stay in the file. "
+            f"Leave out {chosen[0]}"
+        )
+    if team is not None and since_last and thing == "bookings":
+        raise InvalidRequestError("--since-last does not work with --team: the API does not list its changed bookings")
 
 
 def _moment(option: str, text: str | None) -> datetime | None:

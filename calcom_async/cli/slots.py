@@ -222,7 +222,7 @@ def watch(
     events: Annotated[
         list[str], typer.Argument(metavar="EVENT...", help="Event types: ids, or USERNAME/SLUG.", show_default=False)
     ],
-    every: Annotated[float, typer.Option(min=1, help="Seconds between two looks at each.")] = 60,
+    every: Annotated[float, typer.Option(min=1, max=86_400, help="Seconds between two looks at each.")] = 60,
     days: Annotated[int, typer.Option(min=1, max=366, help="How many days ahead.")] = 14,
     time_zone: TimeZoneOption = None,
     duration: DurationOption = None,
