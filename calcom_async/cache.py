@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from calcom_async.auth import Credentials, Send
+from calcom_async.config import is_header_value
 from calcom_async.errors import ApiError, DecodeError
 from calcom_async.wire import Request, Response, read
 
@@ -69,7 +70,8 @@ class Cache:
     async def _ask(self, send: Send, request: Request, memory: _Memory, key: _Key) -> Response:
         """Ask the server, with the tag of what is known if there is any, and remember the answer."""
         kept = memory.recall(key)
-        if kept and (tag := kept.response.headers.get("etag")):
+        # aiohttp reads bytes of a header that are no text as characters that it cannot send back.
+        if kept and is_header_value(tag := kept.response.headers.get("etag")):
             request = msgspec.structs.replace(request, headers={**request.headers, "If-None-Match": tag})
         try:
             response = await send(request)

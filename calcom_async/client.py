@@ -337,7 +337,11 @@ class Calcom:
     def _calls_a_second(self) -> float:
         """What the limit of these credentials allows, as far as is known."""
         caller = f"{self.config.base_url} {self.credentials.fingerprint}"
-        known = [one for one in self.limiter.snapshot() if (one.key, one.name) == (caller, DEFAULT)]
+        known = [
+            one
+            for one in self._limits()
+            if (getattr(one, "key", None), getattr(one, "name", None)) == (caller, DEFAULT)
+        ]
         start = self.config.rate_limit or self.credentials.budget
         return known[0].limit / known[0].window if known else start / 60
 
@@ -352,8 +356,12 @@ class Calcom:
             pages=counts["page"],
             seconds_waited=self._observer.seconds_waited,
             connections=self._transport.connections,
-            limits=self.limiter.snapshot(),
+            limits=self._limits(),
         )
+
+    def _limits(self) -> Sequence[Any]:
+        """What the limiter knows; one of the caller's own may know nothing."""
+        return self.limiter.snapshot() or ()
 
     # The resources; each is imported when it is first used, so that a program pays for what it needs.
 

@@ -29,6 +29,7 @@ from calcom_async.errors import (
     RateLimit,
     RateLimitedError,
     ServerError,
+    printable,
     shown,
 )
 from calcom_async.gauge import LONGEST_RETRY_AFTER, MOST_NAMES, usable
@@ -108,7 +109,8 @@ class Response(msgspec.Struct, frozen=True):
     @property
     def request_id(self) -> str | None:
         """The server's id for the request, for a support case."""
-        return self.headers.get("x-request-id")
+        text = self.headers.get("x-request-id")
+        return text and printable(text, 200)
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):

@@ -404,3 +404,45 @@ def test_what_is_no_credential_is_told(credentials):
     """Anything but a text or one of the three kinds is refused by name of its type, never by its value."""
     with pytest.raises(ConfigError, match=f"not {type(credentials).__name__}$"):
         Calcom(credentials)
+
+
+class Silent(TokenBucket):
+    """A limiter of the user's own that keeps no statistics."""
+
+    def __init__(self, statistics: Any) -> None:
+        super().__init__()
+        self.statistics = statistics
+
+    def snapshot(self) -> Any:
+        return self.statistics
+
+
+@pytest.mark.parametrize("statistics", [[], (), None, [{"any": "thing"}]])
+async def test_a_limiter_may_keep_no_statistics(sandbox, statistics):
+    """Then `stats()` has no limits, and a watcher goes by the documented limit."""
+    async with Calcom(sandbox.api_key, base_url=sandbox.url, limiter=Silent(statistics)) as cal:
+        await cal.me.get()
+        assert list(cal.stats().limits) == list(statistics or ())
+        assert cal._calls_a_second() == 2
+
+
+async def test_a_request_id_of_odd_bytes_is_printable():
+    """Control characters, bytes that are no text and five thousand characters do not reach the error."""
+    odd = b"\x1b[31m\xff\xfe" + b"i" * 5_000
+    line = b"HTTP/1.1 404 X\r\nX-Request-Id: " + odd + b"\r\nContent-Length: 2\r\n\r\n{}"
+    async with Peer(line.replace(b"\x1b", b"")) as peer, Calcom("cal_x", base_url=peer.url) as cal:
+        with pytest.raises(NotFoundError) as caught:
+            await cal.me.get()
+    assert caught.value.request_id is not None
+    assert caught.value.request_id.isprintable()
+    assert len(caught.value.request_id) < 250
+    str(caught.value).encode()
+
+
+async def test_an_etag_of_odd_bytes_is_not_sent_back():
+    """What aiohttp could not write is left out; the read is made anew."""
+    tagged = http(200, b'{"status":"success","data":[]}').replace(b"\r\n\r\n", b"\r\nETag: \xff\xfe\r\n\r\n")
+    async with Peer(tagged) as peer, Calcom("cal_x", base_url=peer.url, cache_ttl=0) as cal:
+        for _ in range(2):
+            await cal.event_types.list().collect()
+    assert ["if-none-match" in heard.headers for heard in peer.heard] == [False, False]
