@@ -106,7 +106,10 @@ class BookingSource:
     async def _latest(self, key: Key, **more: Any) -> tuple[datetime | None, int | None]:
         """The latest of a time in the list, by which a run is bounded so that no clock is trusted; and the count."""
         page = await self._ask(**{**self._filters, **more, key.sort: "desc"}, take=1).raw().first_page()
-        return time_of(times_of(page.items[0]), key) if page.items else None, counted(page)
+        times = times_of(page.items[0]) if page.items else None
+        if times is None or (key is UPDATED and times.updated_at is None):
+            return None, counted(page)
+        return time_of(times, key), counted(page)
 
     async def count(self) -> int | None:
         """Costs one request."""

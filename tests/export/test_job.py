@@ -174,6 +174,27 @@ async def test_a_cancelled_run_goes_on(world: World, tmp_path: Path, parallel: i
     assert (tmp_path / "a.jsonl").read_bytes() == expected
 
 
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.csv.gz", "a.jsonl.zst"])
+async def test_a_compressed_file_is_the_same_wherever_it_was_resumed(world: World, tmp_path: Path, name: str) -> None:
+    """Pieces end behind the same rows, whatever the page size, the windows and the place of the interruption."""
+    world.fill([(number // 7, number // 3, number // 9) for number in range(1500)])
+    expected = await whole(world, tmp_path, name)
+    for seen, take, parallel in ((1, 250, 1), (300, 100, 8), (700, 37, 4), (1000, 250, 8), (1400, 80, 1)):
+        (tmp_path / name).unlink(missing_ok=True)
+
+        def stop(now: Progress, seen: int = seen) -> None:
+            if now.rows >= seen:
+                raise Killed
+
+        async with client(world) as cal:
+            with pytest.raises(Killed):
+                await export(cal, Job(take=take), tmp_path / name, parallel=parallel, on_progress=stop)
+            report = await export(cal, Job(), tmp_path / name, resume=True)
+        assert (tmp_path / name).read_bytes() == expected
+        assert (report.rows, report.resumed) == (1500, True)
+        assert report.rows_before >= min(seen, 250)
+
+
 async def cancelled(cal: Calcom, path: Path, seen: int, parallel: int) -> None:
     """An export that is cancelled after so many rows."""
 
