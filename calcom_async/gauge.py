@@ -51,8 +51,8 @@ def usable(limits: Iterable[RateLimit]) -> tuple[RateLimit, ...]:
     found: dict[str, RateLimit] = {}
     for name, limit, remaining, reset in limits:
         if len(found) < MOST_NAMES and limit >= 0 and 0 <= reset <= LONGEST_RESET:
-            most = max(1, min(limit, MOST_LIMIT))
-            found.setdefault(name, RateLimit(name, most, max(0, min(remaining, limit, most)), reset))
+            most = max(1, int(min(limit, MOST_LIMIT)))
+            found.setdefault(name, RateLimit(name, most, int(max(0, min(remaining, limit, most))), reset))
     return tuple(found.values())
 
 

@@ -24,8 +24,15 @@ local function is_number(value, least, most) return type(value) == 'number' and 
 -- The stored state may be of another version, or damaged. What no response can have caused is not used.
 local latest = now + 2 * LONGEST
 local function is_sound_gauge(gauge)
-  for field, value in pairs(new_gauge('', 1, 1)) do
+  local model = new_gauge('', 1, 1)
+  for field, value in pairs(model) do
     if type(gauge[field]) ~= type(value) or gauge[field] ~= gauge[field] then return false end
+  end
+  for field in pairs(gauge) do
+    if model[field] == nil and field ~= 'before' then return false end
+  end
+  for _, field in ipairs({'limit', 'remaining', 'answered', 'lost', 'foreign', 'found'}) do
+    if gauge[field] % 1 ~= 0 then return false end
   end
   for _, field in ipairs({'earliest', 'ends', 'ended', 'answered_at', 'lost_at', 'paced_at'}) do
     if gauge[field] > latest then return false end

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -158,6 +160,9 @@ class TestGauge:
         (10**400, 119, 60, (MOST_LIMIT, 119, 60)),
         (120, 500, 60, (120, 120, 60)),
         (120, -3, 60, (120, 0, 60)),
+        (120, float("nan"), 60, (120, 0, 60)),
+        (float("inf"), 119.5, 60, (MOST_LIMIT, 119, 60)),
+        (float("nan"), 119, 60, None),
         (0, 0, 60, (1, 0, 60)),
         (0, 50, 60, (1, 0, 60)),
         (120, 119, LONGEST_RESET, (120, 119, LONGEST_RESET)),
@@ -170,7 +175,7 @@ class TestGauge:
     ],
 )
 def test_what_cannot_be_true_is_not_used(
-    limit: int, remaining: int, reset: float, expected: tuple[float, ...] | None
+    limit: Any, remaining: Any, reset: float, expected: tuple[float, ...] | None
 ) -> None:
     """A limit has a ceiling, a count lies within it, and a window that nobody can wait for is ignored."""
     assert [one[1:] for one in usable([RateLimit("x", limit, remaining, reset)])] == ([expected] if expected else [])

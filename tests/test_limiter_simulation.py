@@ -329,6 +329,25 @@ def test_clients_that_come_and_go(number: int, seed: int) -> None:
     assert sum(tally.served for tally in clients) >= 0.65 * 1200
 
 
+@EITHER
+def test_a_client_that_joins_uses_what_is_left(new: type[TokenBucket]) -> None:
+    """After another client's three calls, one that joins makes 110 calls of the same window within seconds."""
+    server, ours, theirs = Server(latency=USUAL), Tally(), Tally()
+
+    async def main() -> None:
+        other, limiter = TokenBucket(), new()
+        for _ in range(3):
+            await one_call(server, other, theirs)
+        await one_call(server, limiter, ours)
+        await asyncio.sleep(0.01)
+        assert limiter.snapshot()[0].available == 116
+        await asyncio.gather(*(one_call(server, limiter, ours) for _ in range(110)))
+
+    run(main(), start=0.0)
+    assert ours.refused == []
+    assert max(ours.seconds) < 5
+
+
 def test_two_that_join_a_used_up_window_at_once_cannot_both_be_served() -> None:
     """A client alone uses 99 % of a window, so one call is left; no rule could serve two first calls with it."""
     server, ours, theirs = Server(latency=USUAL, seed=1), Tally(), [Tally(), Tally()]

@@ -249,7 +249,9 @@ class TestScript:
         assert all(100 < client._redis.ttl(key) <= 121 for key in keys)
         assert not any(b"key" in key.removeprefix(limiter.prefix.encode()) for key in keys)
 
-    @pytest.mark.parametrize("kind", ["bytes", "list", "other", "old", "far", "huge", "nan", "turns", "future turns"])
+    @pytest.mark.parametrize(
+        "kind", ["bytes", "list", "other", "old", "far", "huge", "nan", "part", "more", "turns", "future turns"]
+    )
     def test_unusable_state_is_replaced(self, kind: str) -> None:
         """Whatever the keys hold, from an older version or by mistake, costs what was known and nothing else."""
 
@@ -276,6 +278,8 @@ class TestScript:
                 "old": "for _, g in ipairs(b.gauges) do g.found = nil g.others = nil end",
                 "far": "b.blocked_until = b.used_at + 1e9 for _, g in ipairs(b.gauges) do g.ends = b.used_at + 1e9 end",
                 "huge": "for _, g in ipairs(b.gauges) do g.limit = 9.007e15 g.remaining = 9.007e15 end",
+                "part": "for _, g in ipairs(b.gauges) do g.remaining = 7.5 end",
+                "more": "for _, g in ipairs(b.gauges) do g.later = 0/0 end",
                 "nan": "for _, g in ipairs(b.gauges) do g.expected = 0/0 g.window = 0/0 end",
             }
             if kind == "bytes":
