@@ -2,11 +2,12 @@
 
 Shows: CPU of `acquire` + `settle` when nobody waits, beside asyncio's semaphore; the longest turn of the event loop, in
 CPU, when 1,000 wait and something happens to all of them at once; ten minutes of a stock limit (120 / 60 s, 60 s
-block), as many calls as possible, in virtual time, against the sandbox's throttler; and what four processes get
+block), as many calls as possible, in virtual time, against the sandbox's throttler, by one client and by eight that
+know nothing of each other; and what four processes get
 together that share one limiter in Redis, over real sockets against the sandbox, with a short window so that it ends
 soon.
 
-Does not show: strangers on the same key, lost answers, clocks that differ; `tests/` has those.
+Does not show: other strangers on the same key, lost answers, clocks that differ; `tests/` has those.
 
 Bias: longest turns include the tasks' own steps, so they are an upper bound of the limiter's part. Latencies of the ten
 minutes are drawn from 20 ms to 1 s; a server that answers in ten seconds would leave more of each window unused. Short
@@ -17,8 +18,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from benchmarks import report
@@ -26,6 +29,7 @@ from benchmarks.run import Contender, Round, compare
 
 PAIRS = 5000
 LIMIT, WINDOW, MINUTES = 120, 60, 10
+CLIENTS = 8
 PROCESSES, SHORT_LIMIT, SHORT_WINDOW = 4, 60, 2
 FOUR = "four processes on one Redis limiter"
 
@@ -109,19 +113,19 @@ async def loop_gaps(waiters: int) -> dict[str, float]:
     return gaps
 
 
-async def ten_minutes(callers: int) -> dict[str, float]:
-    """So many callers that never rest, against the sandbox's throttler in virtual time."""
+async def ten_minutes(callers: int, clients: int = 1) -> dict[str, float]:
+    """Callers that never rest, of independent clients, against the sandbox's throttler in virtual time."""
     from calcom_async.errors import RateLimit
     from calcom_async.limiter import Bucket, TokenBucket
     from calcom_async.sandbox.throttle import Limit, Throttler
 
     loop, dice = asyncio.get_running_loop(), random.Random(7)
-    limiter, bucket = TokenBucket(), Bucket("key")
+    limiters, bucket = [TokenBucket() for _ in range(clients)], Bucket("key")
     throttler, limits = Throttler(), (Limit("default", LIMIT, WINDOW),)
     ends = loop.time() + WINDOW * MINUTES
     counts = {"served": 0, "refused": 0}
 
-    async def call() -> None:
+    async def call(limiter: TokenBucket) -> None:
         while True:
             ticket = await limiter.acquire(bucket)
             if loop.time() >= ends:
@@ -133,7 +137,7 @@ async def ten_minutes(callers: int) -> dict[str, float]:
             told = RateLimit("default", said.limit.limit, said.remaining, said.reset)
             await limiter.settle(ticket, [told], refused=said.reset if said.blocked else None)
 
-    callers_at_work = [asyncio.create_task(call()) for _ in range(callers)]
+    callers_at_work = [asyncio.create_task(call(limiters[number % clients])) for number in range(callers)]
     await asyncio.sleep(WINDOW * MINUTES)
     for caller in callers_at_work:
         caller.cancel()
@@ -155,6 +159,7 @@ async def four_processes(windows: int) -> dict[str, float]:
 
 def without_redis() -> str:
     """Why there is nothing to measure in Redis, if so."""
+    sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))  # its modules import each other by name
     try:
         from tests.redis_server import MISSING, is_available
     except ModuleNotFoundError as error:
@@ -182,6 +187,7 @@ def main(arguments: list[str] | None = None) -> None:
     # What disturbs a run only adds to it, so the best of several is the limiter's own.
     gaps = {what: min(gap[what] for gap in runs) for what in runs[0]}
     minutes = in_virtual_time(ten_minutes, options.callers)
+    eight = in_virtual_time(ten_minutes, 6 * CLIENTS, CLIENTS)
     skipped = without_redis()
     together = {} if skipped else asyncio.run(four_processes(options.windows))
 
@@ -198,12 +204,28 @@ def main(arguments: list[str] | None = None) -> None:
         for what, value in minutes.items()
     ]
     rows += [
+        {
+            "what": f"{MINUTES} minutes, {CLIENTS} independent clients, calls {what}",
+            "value": round(value, 4),
+            "unit": "",
+        }
+        for what, value in eight.items()
+    ]
+    rows += [
         {"what": f"{FOUR}, calls {what}", "value": round(value, 4), "unit": ""} for what, value in together.items()
     ]
     budgets = [
         report.Budget(f"longest turn of the loop with {options.waiters} waiters", max(gaps.values()), 50, "ms"),
         report.Budget("answers 429", minutes["refused"], 0, "calls"),
         report.Budget("calls against what the limit allows", minutes["share"], 0.98, "x", at_least=True),
+        report.Budget(f"{CLIENTS} independent clients, answers 429", eight["refused"], 5, "calls"),
+        report.Budget(
+            f"{CLIENTS} independent clients, calls against what the limit allows",
+            eight["share"],
+            0.85,
+            "x",
+            at_least=True,
+        ),
         report.Budget(f"{FOUR}, answers 429", together.get("refused"), 0, "calls"),
         report.Budget(f"{FOUR}, calls against what the limit allows", together.get("share"), 0.95, "x", at_least=True),
     ]

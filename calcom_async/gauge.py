@@ -80,6 +80,7 @@ class Gauge(msgspec.Struct):
     before: float | None = None  # foreign hits of a whole window, by what the last one showed
     expected: float = 0.0  # the same for this window, never more than half the limit
     paced_at: float = -inf  # while nothing is known: when the next may go
+    doubted: bool = False  # whether the last response told of a much longer window, which may be an error
     untold: bool = False  # whether answers name no limits, so that nothing will ever be known
 
     @property
@@ -197,6 +198,11 @@ class Gauge(msgspec.Struct):
         of_another_window = earliest < self.ended or ends <= self.earliest
         if of_another_window and (blocked or sent_at < self.answered_at):
             self.lose(1, now)  # so late that it tells of the window before
+            return
+        unlikely = self.ends > -inf and not blocked and told.reset > max(LONGEST_RETRY_AFTER, 2 * self.window)
+        self.doubted = unlikely and not self.doubted
+        if self.doubted:
+            self.lose(1, now)  # a second response has to confirm that the window has become so long
             return
         begins = not blocked and (of_another_window or told.limit != self.limit or self.ends == -inf)
         self.untold = False

@@ -14,7 +14,7 @@ local function exact(number) return string.format('%.17g', number) end
 local function new_gauge(name, limit, window)
   return {
     name = name, limit = limit, window = window, remaining = 0, answered = 0, lost = 0, foreign = 0, found = 0,
-    expected = 0, others = 0, caution = 0, untold = false,
+    expected = 0, others = 0, caution = 0, doubted = false, untold = false,
     earliest = never, ends = never, ended = never, answered_at = never, lost_at = never, paced_at = never,
   }
 end
@@ -168,6 +168,9 @@ local function learn(gauge, told, event, flying)
   local earliest, ends = event.sent_at + told.reset - 1, event.at + told.reset + GRACE
   local of_another_window = earliest < gauge.ended or ends <= gauge.earliest
   if of_another_window and (blocked or event.sent_at < gauge.answered_at) then return lose(gauge, event.at) end
+  local unlikely = gauge.ends > never and not blocked and told.reset > math.max(const.longest_retry_after, 2 * gauge.window)
+  gauge.doubted = unlikely and not gauge.doubted
+  if gauge.doubted then return lose(gauge, event.at) end
   local begins = not blocked and (of_another_window or told.limit ~= gauge.limit or gauge.ends == never)
   gauge.untold = false
   if blocked then

@@ -33,6 +33,7 @@ from calcom_async.gauge import (
     GRACE,
     JOINERS,
     LONGEST_RESET,
+    LONGEST_RETRY_AFTER,
     MARGIN,
     MOST_LIMIT,
     MOST_NAMES,
@@ -60,6 +61,7 @@ CONSTANTS: bytes = msgspec.json.encode(
     {
         "grace": GRACE,
         "longest_reset": LONGEST_RESET,
+        "longest_retry_after": LONGEST_RETRY_AFTER,
         "most_limit": MOST_LIMIT,
         "most_names": MOST_NAMES,
         "most_peers": MOST_PEERS,

@@ -250,6 +250,8 @@ NONSENSE = [
     RateLimit("default", 120, 119, -1),
     RateLimit("default", -5, -5, 60),
     RateLimit("default", 120, 119, 86_400),
+    RateLimit("default", 120, 0, 86_400),
+    RateLimit("default", 7, 0, 90_000),
 ]
 
 
