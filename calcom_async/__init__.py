@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from calcom_async.events import Event
     from calcom_async.limiter import Limiter, TokenBucket
     from calcom_async.pages import IncompleteListWarning, Pages
+    from calcom_async.secret import Secret
     from calcom_async.watch import SlotChange, SlotQuery, SlotWatcher, StalenessWarning, WatchStats
     from calcom_async.webhooks import Receiver, RecentDeliveries, Router, sign, verify
     from calcom_async.wire import Page
@@ -85,6 +86,7 @@ _HOMES = {
     "events": ("Event",),
     "limiter": ("Limiter", "TokenBucket"),
     "pages": ("IncompleteListWarning", "Pages"),
+    "secret": ("Secret",),
     "watch": ("SlotChange", "SlotQuery", "SlotWatcher", "StalenessWarning", "WatchStats"),
     "webhooks": ("Receiver", "RecentDeliveries", "Router", "sign", "verify"),
     "wire": ("Page",),
@@ -118,6 +120,7 @@ __all__ = [
     "Receiver",
     "RecentDeliveries",
     "Router",
+    "Secret",
     "ServerError",
     "SignatureError",
     "SlotChange",

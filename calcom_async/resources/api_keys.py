@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from calcom_async.auth import ApiKey, Credentials
+from calcom_async.errors import ConfigError
+from calcom_async.events import log
 from calcom_async.models.oauth import ApiKeyRefreshed
 from calcom_async.resources._base import Channel, Resource, given
 
@@ -25,5 +27,8 @@ class ApiKeys(Resource):
         body = given(apiKeyDaysValid=days_valid, apiKeyNeverExpires=never_expires)
         refreshed = await self._post(ApiKeyRefreshed, "/api-keys/refresh", body=body)
         if isinstance(self._credentials, ApiKey):
-            self._credentials.replace(refreshed.api_key)
+            try:
+                self._credentials.replace(refreshed.api_key)
+            except ConfigError:  # the caller gets the key all the same: it is the only copy
+                log.warning("the refreshed API key cannot be sent in a header; this client keeps the old one")
         return refreshed

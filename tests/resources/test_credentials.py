@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from stand_ins import answer
 from witness import ANA, Asked, last
 
 from calcom_async import (
@@ -16,9 +17,12 @@ from calcom_async import (
     PlatformClient,
     UnauthorizedError,
 )
+from calcom_async.events import Observer
 from calcom_async.models import ApiKeyRefreshed, OAuth2Client, OAuth2Tokens
+from calcom_async.resources._base import Channel
 from calcom_async.resources.api_keys import ApiKeys
 from calcom_async.resources.oauth2 import OAuth2
+from calcom_async.wire import Request, Response
 
 APP, SECRET, BACK = "sandbox-app", "sandbox-app-secret", "https://app.sandbox.test/callback"
 
@@ -40,6 +44,19 @@ async def test_the_client_goes_on_with_the_new_key(cal, calcom_sandbox):
     assert (await cal.me.get()).id == ANA
     with pytest.raises(UnauthorizedError):
         await cal.acting_as("cal_sandbox").me.get()
+
+
+async def test_a_new_key_that_cannot_be_sent_is_given_to_the_caller(caplog):
+    """The old key is dead and the response holds the only copy: an odd key is returned, and no error hides it."""
+
+    async def send(_: Request) -> Response:
+        return answer({"apiKey": "cal_x\n"})
+
+    key = ApiKey("cal_old")
+    refreshed = await ApiKeys(Channel(send, Observer(None)), key).refresh()
+    assert refreshed.api_key == "cal_x\n"
+    assert key.headers == {"Authorization": "Bearer cal_old"}
+    assert "cannot be sent" in caplog.text
 
 
 async def test_everybody_with_that_object_goes_on(cal, calcom_client):
