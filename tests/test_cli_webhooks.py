@@ -159,6 +159,20 @@ def test_a_webhook_whose_creation_was_not_confirmed_is_deleted() -> None:
         assert not world.store.webhooks
 
 
+async def test_a_listener_ends_as_soon_as_nobody_reads_it() -> None:
+    """The listener need not wait for the next delivery to notice that its output is closed."""
+    with Sandbox() as world:
+        running = start("webhooks", "listen", "--port", "0", *at(world), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        next(lines(running, "stderr"))
+        assert running.stdout
+        running.stdout.close()
+        assert await asyncio.to_thread(running.wait, 30) == 141
+        assert not world.store.webhooks
+        assert running.stderr
+        assert running.stderr.read() == ""
+        running.stderr.close()
+
+
 async def test_a_closed_output_ends_the_listener_and_its_webhook() -> None:
     """When the reader of the lines is gone, as after `| head -1`, the listener deletes its webhook and ends."""
     with Sandbox() as world:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import typer
 
 from calcom_async.auth import Credentials
-from calcom_async.cli.terminal import say
+from calcom_async.cli.terminal import say, stdout_pipe
 from calcom_async.cli.waiting import AnnouncingLimiter
 from calcom_async.client import Calcom
 from calcom_async.config import BASE_URL, Config, sends_in_clear
@@ -204,17 +204,24 @@ class StoppedError(BaseException):
         self.number = number
 
 
-def run(main: Coroutine[Any, Any, T], *, left_behind: Callable[[], str] = str, words: Callable[[str], str] = str) -> T:
+def run(
+    main: Coroutine[Any, Any, T],
+    *,
+    left_behind: Callable[[], str] = str,
+    words: Callable[[str], str] = str,
+    endless: bool = False,
+) -> T:
     """Run to the end; a failure, Ctrl-C or SIGTERM becomes one message on stderr and an exit code.
 
     `left_behind` adds what is there all the same, and how to go on. `words` rewrites warnings for the command line.
+    An `endless` command, which only prints, ends as soon as nobody can read its output.
     """
     with warnings.catch_warnings(), _logs_on_stderr():
         for kind in (IncompleteListWarning, StalenessWarning):
             warnings.simplefilter("always", kind)
         warnings.showwarning = lambda message, *_, **__: say("[yellow]warning:[/]", words(str(message)))
         try:
-            return asyncio.run(_until_stopped(main))
+            return asyncio.run(_until_stopped(main, stdout_pipe() if endless else None))
         except KeyboardInterrupt:
             say("[yellow]interrupted.[/]", left_behind())
             raise typer.Exit(130) from None
@@ -225,8 +232,11 @@ def run(main: Coroutine[Any, Any, T], *, left_behind: Callable[[], str] = str, w
             fail(error, left_behind())
 
 
-async def _until_stopped(main: Coroutine[Any, Any, T]) -> T:
-    """Let SIGTERM, and the SIGHUP of a closed terminal, cancel the task as Ctrl-C does, so that it cleans up."""
+async def _until_stopped(main: Coroutine[Any, Any, T], pipe: int | None) -> T:
+    """Let SIGTERM, and the SIGHUP of a closed terminal, cancel the task as Ctrl-C does, so that it cleans up.
+
+    The same happens when the reading end of `pipe` is closed.
+    """
     task, loop, received = asyncio.current_task(), asyncio.get_running_loop(), list[int]()
     assert task is not None
 
@@ -234,16 +244,25 @@ async def _until_stopped(main: Coroutine[Any, Any, T]) -> T:
         received.append(number)
         task.cancel()
 
+    def lose_reader() -> None:
+        assert pipe is not None
+        loop.remove_reader(pipe)
+        stop(0)
+
     numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
     for number in numbers:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
             with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
                 loop.add_signal_handler(number, stop, number)
+    if pipe is not None:
+        with suppress(NotImplementedError, OSError):
+            # The writing end of a pipe becomes ready to read only when the reading end is closed.
+            loop.add_reader(pipe, lose_reader)
     try:
         return await main
     except asyncio.CancelledError:
         if received:
-            raise StoppedError(received[0]) from None
+            raise (StoppedError(received[0]) if received[0] else BrokenPipeError) from None
         raise
 
 

@@ -257,7 +257,7 @@ def watch(
                     for line in _lines(change, days, shown):
                         echo(line)
 
-    run(main())
+    run(main(), endless=True)
 
 
 def _miss(queries: dict[str, SlotQuery]) -> Callable[[SlotQuery, CalcomError], None]:

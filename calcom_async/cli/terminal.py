@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -94,6 +95,15 @@ def tolerate_encodings() -> None:
         reconfigure: Any = getattr(stream, "reconfigure", None)
         if reconfigure:
             reconfigure(errors="backslashreplace")
+
+
+def stdout_pipe() -> int | None:
+    """Return the file descriptor of standard output if it is a pipe."""
+    try:
+        number = sys.stdout.fileno()
+        return number if stat.S_ISFIFO(os.fstat(number).st_mode) else None
+    except (OSError, AttributeError):  # no descriptor behind it, or no output at all
+        return None
 
 
 def discard_output() -> None:

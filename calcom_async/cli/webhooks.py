@@ -130,7 +130,7 @@ def listen(
         is_near = place.sandbox or _is_loopback(config_of(place).base_url)
     except CalcomError as error:
         fail(error)
-    run(ear.listen_near(place) if is_near else ear.listen_far())
+    run(ear.listen_near(place) if is_near else ear.listen_far(), endless=True)
 
 
 def _is_loopback(url: str) -> bool:
