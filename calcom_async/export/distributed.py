@@ -94,15 +94,15 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
 async def partition(cal: Calcom, job: Job, *, shards: int = 8, account: str | None = None) -> list[Shard]:
     """Cut a list of bookings into up to `shards` windows of about as many rows; other lists are one shard.
 
-    What is made from now on is for another run. The workers ask with the settings of `cal`, and with an API key for the
-    same user from their environment: `CAL_API_KEY`, or for an `account` such as "acme" `CAL_API_KEY_ACME`. The shards
-    of several accounts, one list behind the other, make one data set.
+    What is made from now on is for another run. The workers ask with the settings of `cal`, through the proxy of their
+    own environment, and with an API key for the same user from there: `CAL_API_KEY`, or for an `account` such as "acme"
+    `CAL_API_KEY_ACME`. The shards of several accounts, one list behind the other, make one data set.
     """
     if shards < 1:
         raise InvalidRequestError(f"shards is {shards}: it is the number of parts, from 1 on")
     source = job.source(cal)
     plan = await source.plan(since=None, overlap=OVERLAP, follow=False)
-    config, whose = msgspec.structs.replace(cal.config, api_key=None), await owner(cal)
+    config, whose = msgspec.structs.replace(cal.config, api_key=None, proxy=None), await owner(cal)
     plans = await source.split(plan, shards)
     return [Shard(job=job, owner=whose, plan=one, config=config, account=account) for one in plans]
 

@@ -134,6 +134,19 @@ def test_no_shard_is_shorter_than_a_page(sandbox: Sandbox, job: Job, number: int
     assert len(shards_of(sandbox, job, shards=50)) == number
 
 
+def test_shards_hold_no_credentials_of_a_proxy(sandbox: Sandbox) -> None:
+    """The proxy of the settings may have a password: the workers use the one of their own environment."""
+
+    async def cut() -> list[Shard]:
+        async with client(sandbox) as cal:
+            cal.config = msgspec.structs.replace(cal.config, proxy="http://user:password@proxy.test")
+            return await partition(cal, Job("schedules"), shards=1)
+
+    (shard,) = asyncio.run(cut())
+    assert pickle.loads(pickle.dumps(shard)) == shard
+    assert shard.config.proxy is None
+
+
 def test_shards_hold_no_credentials(sandbox: Sandbox) -> None:
     """What travels through the scheduler has everything that a worker needs but the key."""
     (shard,) = shards_of(sandbox, Job("schedules"), account="acme")
