@@ -106,6 +106,7 @@ async def export(
     `IncompleteListError`, and a full run does not rename the file. Memory does not grow with the rows.
     """
     _check_options(resume=resume, restart=restart, since_last=since_last, verify=verify)
+    _check_types(job, on_progress)
     _check_numbers(parallel, overlap)
     source = job.source(cal)
     if since_last:
@@ -135,6 +136,13 @@ def _check_options(*, resume: bool, restart: bool, since_last: bool, verify: boo
         raise InvalidRequestError("resume=True continues an interrupted run and restart=True discards it; choose one")
     if verify and not since_last:
         raise InvalidRequestError("verify=True needs since_last=True; any other export reads everything anyway")
+
+
+def _check_types(job: object, on_progress: object) -> None:
+    if not isinstance(job, Job):
+        raise InvalidRequestError(f'the job must be a Job, such as Job("bookings"), got {job!r}')
+    if on_progress is not None and not callable(on_progress):
+        raise InvalidRequestError(f"on_progress must be a function, got {on_progress!r}")
 
 
 def _check_numbers(parallel: int, overlap: timedelta) -> None:
@@ -282,20 +290,21 @@ class _Run:
         now = before if before in {None, rows} else await self._source.count()
         if before is None or now is None:
             return
-        self._tally.gaps = max(0, min(before, now) - rows)
+        lacking = max(0, min(before, now) - rows)
+        self._tally.gaps = max(self._tally.gaps, lacking)
         self._stale = max(0, rows - max(before, now))
-        if not (self._tally.gaps or self._stale):
+        if not (lacking or self._stale):
             return
         difference = (
-            f"it lacks {self._tally.gaps}"
-            if self._tally.gaps
+            f"it lacks {lacking}"
+            if lacking
             else f"at least {self._stale} of them are gone from the server, most likely deleted"
         )
         told = (
             f"{self._sink.path} has {rows:,} rows, but the server counts {now:,}: {difference}. Run the export again "
             "with verify=True to read everything"
         )
-        if self._strict and self._tally.gaps:
+        if self._strict and lacking:
             raise IncompleteListError(told, expected=now, seen=rows)
         warnings.warn(told, IncompleteListWarning, stacklevel=4)
 

@@ -61,6 +61,12 @@ class Job(msgspec.Struct, frozen=True):
     filters: Mapping[str, Any] = {}
     take: int | None = None
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.thing, str):
+            raise InvalidRequestError(f"there is no {self.thing!r} to export; there are {', '.join(THINGS)}")
+        if not isinstance(self.filters, Mapping) or not all(isinstance(name, str) for name in self.filters):
+            raise InvalidRequestError(f"filters must be a mapping of keywords to values, got {self.filters!r}")
+
     def __str__(self) -> str:
         narrowed = [f"{name}={_text(value)}" for name, value in sorted(self.filters.items()) if value is not None]
         return ", ".join([self.thing, *(f"{name} {value}" for name, value in self._scope().items()), *narrowed])

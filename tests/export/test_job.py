@@ -652,6 +652,8 @@ async def test_an_interrupted_run_of_changes_cannot_verify(world: World, tmp_pat
         (Job(), "a.jsonl", {"overlap": timedelta(days=-1)}, "overlap must be a timedelta"),
         (Job(), "a.jsonl", {"overlap": timedelta.max}, "overlap must be a timedelta"),
         (Job(), "a.jsonl", {"overlap": 600}, "overlap must be a timedelta"),
+        (Job(), "a.jsonl", {"on_progress": 5}, "on_progress must be a function"),
+        ("bookings", "a.jsonl", {}, "the job must be a Job"),
     ],
     ids=str,
 )
@@ -683,6 +685,15 @@ async def test_a_sink_of_ones_own(world: World, tmp_path: Path) -> None:
     async with client(world) as cal:
         report = await export(cal, Job(), sink)
     assert report.rows == sink.rows == ROWS
+
+
+@pytest.mark.parametrize("filters", [None, 5, ["status"], "status", {5: "x"}], ids=str)
+def test_filters_are_keywords(filters: Any) -> None:
+    """Anything but a mapping of keywords is refused when the job is made."""
+    with pytest.raises(InvalidRequestError, match="filters must be a mapping"):
+        Job(filters=filters)
+    with pytest.raises(InvalidRequestError, match="to export; there are"):
+        Job(["bookings"])
 
 
 def test_a_job_is_a_value() -> None:
