@@ -125,6 +125,13 @@ def test_lists_of_other_styles(run, account, path):
     assert len([seen for seen in account.requests if seen.path == path]) == 1
 
 
+def test_rows_with_odd_ids_are_kept(run, account):
+    """A row whose id is no text or number is told apart by all of its content."""
+    rows = [{"id": []}, {"uid": {}}, {"id": None}, {"id": 7}, 5]
+    account.faults.add("GET", "/v2/webhooks", body=json.dumps({"status": "success", "data": rows}))
+    assert json.loads(run("api", "GET", "/v2/webhooks", "--all", "--json").stdout) == rows
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

@@ -65,8 +65,10 @@ def _page_size(given: Any) -> int | None:
 
 def _key(row: Any) -> Any:
     """What tells a row from the others: its uid or id, or else all of it."""
-    name = next((name for name in ("uid", "id") if isinstance(row, dict) and name in row), None)
-    return row[name] if name else msgspec.json.encode(row, order="sorted")
+    known = (
+        [row[name] for name in ("uid", "id") if isinstance(row.get(name), str | int)] if isinstance(row, dict) else []
+    )
+    return known[0] if known else msgspec.json.encode(row, order="sorted")
 
 
 def print_rows(rows: Sequence[Any], *, json: bool) -> None:
