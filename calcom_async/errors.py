@@ -81,6 +81,11 @@ def shown(value: object) -> str:
         return f"a value of type {type(value).__name__}"
 
 
+def in_range(value: object, least: float, most: float) -> bool:
+    """Whether an argument is a number from `least` to `most`; NaN and booleans are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+
+
 class ConfigError(CalcomError, ValueError):
     """The client was set up wrong; nothing was sent."""
 

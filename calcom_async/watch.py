@@ -19,13 +19,13 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count, pairwise
-from math import ceil, inf, isfinite
+from math import ceil, inf
 from random import random as chance
 from typing import Any, NamedTuple
 
 import msgspec
 
-from calcom_async.errors import CalcomError, InvalidRequestError, is_transient
+from calcom_async.errors import CalcomError, InvalidRequestError, in_range, is_transient, shown
 from calcom_async.events import log
 from calcom_async.models.slots import Slot, SlotDays
 from calcom_async.models.times import moment_or_date
@@ -41,6 +41,7 @@ BURST = 6.0
 MARGIN, SLACK = 1.1, 1.0
 """What is promised beyond what is planned, as a factor and in seconds: answers take time, and other calls go first."""
 LONGEST_RANGE = 3660  # days
+LONGEST_EVERY = 366 * 86_400.0  # seconds
 LONGEST_PAUSE = 300.0  # seconds between polls of what goes on failing, unless all are rarer anyway
 
 Free = dict[datetime, Slot]  # by start: datetimes compare by instant, whatever their time zones
@@ -288,10 +289,16 @@ class SlotWatcher:
         random: Callable[[], float] = chance,
         clock: Callable[[], datetime] = partial(datetime.now, UTC),  # noqa: B008 - it is a function
     ) -> None:
-        _check(every > 0 and isfinite(every), f"every is in seconds, above 0, not {every!r}")
-        _check(0 < share <= 1, f"share is a part of the limit, above 0 and up to 1, not {share!r}")
-        _check(0 <= jitter < 1, f"jitter is a part of `every`, from 0 on and below 1, not {jitter!r}")
-        _check(concurrency >= 1, f"concurrency must be at least 1, not {concurrency!r}")
+        _check(in_range(every, 0, LONGEST_EVERY) and every > 0, f"every is in seconds, above 0, not {shown(every)}")
+        _check(
+            in_range(share, 0, 1) and share > 0,
+            f"share must be above 0 and at most 1, not {shown(share)}",
+        )
+        _check(
+            in_range(jitter, 0, 1) and jitter < 1,
+            f"jitter must be from 0 to below 1, not {shown(jitter)}",
+        )
+        _check(in_range(concurrency, 1, inf), f"concurrency must be at least 1, not {shown(concurrency)}")
         self._targets = _targets(targets, time_zone)
         self._window = _window(start, end, days, time_zone)
         self._search = search
@@ -464,11 +471,12 @@ def _promised(held: float) -> float:
 
 def _targets(given: Iterable[int | SlotQuery] | Mapping[Any, int | SlotQuery], time_zone: str | None) -> list[Target]:
     """One target for each query, with all the keys that want it."""
+    _check(isinstance(given, Iterable), f"watch a list or a mapping of event types, not {shown(given)}")
     named = given.items() if isinstance(given, Mapping) else [(key, key) for key in given]
     found: dict[SlotQuery, Target] = {}
     for key, wish in dict(named).items():
         query = SlotQuery(event_type_id=wish) if isinstance(wish, int) else wish
-        _check(isinstance(query, SlotQuery), f"watch ids of event types and SlotQuery objects, not {wish!r}")
+        _check(isinstance(query, SlotQuery), f"watch ids of event types and SlotQuery objects, not {shown(wish)}")
         if query.time_zone is None:
             query = msgspec.structs.replace(query, time_zone=time_zone)
         found.setdefault(query, Target(query)).keys.append(key)
@@ -482,7 +490,10 @@ def _window(
     start = None if start is None else moment_or_date(start, "start")
     end = None if end is None else moment_or_date(end, "end")
     _check(end is None or days is None, "give `end` or `days`, not both")
-    _check(days is None or 0 < days <= LONGEST_RANGE, f"days must be above 0 and up to {LONGEST_RANGE}, not {days!r}")
+    _check(
+        days is None or (in_range(days, 0, LONGEST_RANGE) and days > 0),
+        f"days must be above 0 and up to {LONGEST_RANGE}, not {shown(days)}",
+    )
     length = timedelta(days=14 if days is None else days)
     begins = None if start is None else first_moment(start, "start", time_zone).astimezone(UTC)
     ends = begins + length if begins and end is None else None

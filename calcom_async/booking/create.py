@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any, Unpack, overload
 from uuid import uuid4
 
@@ -25,8 +26,10 @@ from calcom_async.errors import (
     SlotTakenError,
     UnauthorizedError,
     UnprocessableError,
+    in_range,
     is_transient,
     may_have_acted,
+    shown,
 )
 from calcom_async.models.bookings import Attendee, Booking
 from calcom_async.models.event_types import EventType
@@ -149,6 +152,8 @@ class _Booker(Pursuit):
             raise InvalidRequestError(f"metadata[{MARK!r}] must be a text that is not empty")
         self._wish = wish | {"metadata": {**metadata, MARK: self._mark}}
         self._count: int | None = wish.get("recurrence_count")
+        if self._count is not None and not (isinstance(self._count, int) and in_range(self._count, 1, inf)):
+            raise InvalidRequestError(f"recurrence_count must be an integer of at least 1, not {shown(self._count)}")
         self._may_leave_parts = self._count is not None
         self._part: Booking | None = None
         """An occurrence of our series, when others of it are missing."""

@@ -17,8 +17,10 @@ from calcom_async.errors import (
     InvalidRequestError,
     SlotTakenError,
     UnknownOutcomeError,
+    in_range,
     is_transient,
     may_have_acted,
+    shown,
 )
 from calcom_async.models.bookings import Booking
 from calcom_async.models.slots import Slot
@@ -27,6 +29,7 @@ from calcom_async.resources.slots import Slots, has_room
 
 R = TypeVar("R")
 
+LONGEST = 1e9  # seconds that a deadline can be away
 DEADLINE = 300.0
 PAUSE = 0.5
 ATTEMPTS = 5
@@ -62,6 +65,8 @@ class Pursuit(ABC):
             raise InvalidRequestError(f"start is out of range: {start.isoformat()}") from None
         self._pause = pause
         self._now = asyncio.get_running_loop().time
+        if deadline is not None and not in_range(deadline, 0, LONGEST):
+            raise InvalidRequestError(f"deadline must be from 0 to {LONGEST:g} seconds, not {shown(deadline)}")
         self._ends = self._now() + (DEADLINE if deadline is None else deadline)
         self._lost = False
         """Whether any answer was lost so far."""

@@ -49,7 +49,7 @@ class RoutedSlots(Model, frozen=True, kw_only=True):
     @property
     def days(self) -> SlotDays:
         """The slots as `cal.slots.search` returns them."""
-        return SlotDays(self.slots)
+        return SlotDays(self.slots or {})
 
 
 class RoutedResponse(Model, frozen=True, kw_only=True):

@@ -6,14 +6,15 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache
+from math import inf
 from types import NoneType
 from typing import Any, Required, TypedDict, Unpack
 from zoneinfo import ZoneInfo, available_timezones
 
-from calcom_async.errors import CalcomError, InvalidRequestError, shown
+from calcom_async.errors import CalcomError, InvalidRequestError, in_range, shown
 from calcom_async.models.slots import Reservation, ReserveSlot, Slot, SlotDays
 from calcom_async.models.times import moment, moment_or_date
-from calcom_async.resources._base import Resource
+from calcom_async.resources._base import Resource, listed, table
 from calcom_async.wire import timestamp
 
 MAYBE: Any = Reservation | None
@@ -144,11 +145,12 @@ class Slots(Resource):
 
         The results come in the order asked; where a search failed, its error stands in its place.
         """
-        if concurrency < 1:
-            raise InvalidRequestError(f"concurrency must be at least 1, not {concurrency}")
+        if not isinstance(concurrency, int) or not in_range(concurrency, 1, inf):
+            raise InvalidRequestError(f"concurrency must be an integer of at least 1, not {shown(concurrency)}")
+        wanted = [table("each search", search) for search in listed("searches", searches)]
         turn = asyncio.Semaphore(concurrency)
 
-        async def result(search: SlotSearch) -> SlotDays | CalcomError:
+        async def result(search: dict[str, Any]) -> SlotDays | CalcomError:
             async with turn:
                 try:
                     return await self.search(**search)
@@ -156,7 +158,7 @@ class Slots(Resource):
                     return error
 
         async with asyncio.TaskGroup() as group:
-            results = [group.create_task(result(search)) for search in searches]
+            results = [group.create_task(result(search)) for search in wanted]
         return [task.result() for task in results]
 
 

@@ -8,7 +8,7 @@ from typing import Unpack
 from calcom_async.errors import CalcomError, ConfigError, ConflictError, InvalidRequestError, is_transient
 from calcom_async.models.webhooks import CreateWebhook, UpdateWebhook, Webhook, WebhookTrigger
 from calcom_async.pages import Pages
-from calcom_async.resources._base import List, Paging, Resource, given
+from calcom_async.resources._base import List, Paging, Resource, given, listed
 from calcom_async.secret import Secret
 from calcom_async.wire import Listing
 
@@ -92,6 +92,7 @@ class Webhooks(Resource):
         hidden = _hidden(secret)
         del secret
         _checked(hidden)
+        triggers = listed("triggers", triggers)
         wanted = given(active=active, secret=hidden, payload_template=payload_template)
         found = await self._at(subscriber_url)
         if found is None:
@@ -105,7 +106,7 @@ class Webhooks(Resource):
             if found is None:
                 return await create()
         has = {"active": found.active, "secret": _hidden(found.secret), "payload_template": found.payload_template}
-        if set(found.triggers) == set(triggers) and has | wanted == has:
+        if set(found.triggers or ()) == set(map(str, triggers)) and has | wanted == has:
             return found
         return await self.update(found.id, triggers=triggers, **wanted)
 
