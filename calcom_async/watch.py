@@ -495,10 +495,14 @@ def _window(
         f"days must be above 0 and up to {LONGEST_RANGE}, not {shown(days)}",
     )
     length = timedelta(days=14 if days is None else days)
-    begins = None if start is None else first_moment(start, "start", time_zone).astimezone(UTC)
-    ends = begins + length if begins and end is None else None
-    if end is not None:
-        ends = last_moment(end, "end", time_zone).astimezone(UTC) + (NOTHING if isinstance(end, datetime) else SECOND)
+    try:
+        begins = None if start is None else first_moment(start, "start", time_zone).astimezone(UTC)
+        ends = begins + length if begins and end is None else None
+        if end is not None:
+            margin = NOTHING if isinstance(end, datetime) else SECOND
+            ends = last_moment(end, "end", time_zone).astimezone(UTC) + margin
+    except OverflowError:
+        raise InvalidRequestError(f"start or end is out of range: {start} to {end}") from None
     _check(not begins or not ends or begins < ends, f"the range ends before it starts: {start} to {end}")
     return Window(begins, ends, length)
 

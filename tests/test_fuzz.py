@@ -54,7 +54,10 @@ Bodies = dict[tuple[str, str], bytes]
 Way = Callable[[Request], Awaitable[Response]]
 Every = tuple[list[Method], list[bytes], list[Way]]
 
-pytestmark = pytest.mark.filterwarnings("ignore::calcom_async.IncompleteListWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::calcom_async.IncompleteListWarning"),
+    pytest.mark.filterwarnings("ignore::calcom_async.StalenessWarning"),
+]
 
 
 def share(part: float) -> range:

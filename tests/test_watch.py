@@ -528,7 +528,7 @@ class TestTrouble:
                 assert (await anext(reading)).key == 8
                 with pytest.raises(type(error)) as raised:
                     await anext(reading)
-            assert raised.value.__notes__[-1] == "while watching SlotQuery(event_type_id=7)"
+            assert raised.value.__notes__[-1] == "while watching 7"
             assert len(asyncio.all_tasks()) == 1
 
         run(main(), start=0.0)
