@@ -209,6 +209,44 @@ def test_a_wrong_key_is_told_without_repeating_it(world: Sandbox, tmp_path: Path
     assert [seen.status for seen in world.requests] == [401]
 
 
+def test_a_wrong_key_says_where_to_create_one(world: Sandbox) -> None:
+    """A refused key, and a missing one, come with the place where Cal.com creates keys."""
+    for result in (invoke("whoami", *at(world, SECRET)), invoke("whoami", "--base-url", world.url)):
+        assert "Settings > Developer > API keys" in result.stderr
+        assert "https://app.cal.com/settings/developer/api-keys" in result.stderr
+    assert "Settings > Developer" in invoke("doctor", *at(world, SECRET)).stdout
+
+
+def test_a_used_up_booking_limit_is_no_wrong_key(world: Sandbox) -> None:
+    """Cal.com answers 401 for a booking limit as well, which no other key would change."""
+    body = json.dumps({"status": "error", "error": {"code": "UNAUTHORIZED", "message": "booking_limit_reached"}})
+    world.faults.add("GET", "/v2/me", status=401, body=body)
+    result = invoke("whoami", *at(world))
+    assert result.exit_code == 4
+    assert "API keys" not in result.stderr
+
+
+CONNECTING = [
+    ["export", "bookings", "-o", "x.jsonl"], ["api", "GET", "/v2/me"], ["whoami"], ["doctor"], ["slots", "show", "1"],
+    ["slots", "watch", "1"], ["book", "1", "--start", "first", "--name", "A", "--email", "a@b.test"],
+    ["webhooks", "listen"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("args", CONNECTING, ids=lambda args: " ".join(args[:2]))
+def test_plain_http_can_be_allowed_where_it_is_refused(args: list[str], here: Path) -> None:
+    """Every command that connects names the option and the variable that allow plain HTTP, and takes both."""
+    assert "--allow-http" in invoke(*args, "--help").output
+    if args[0] != "webhooks":  # it needs no connection to a distant server
+        refused = invoke(*args, "--base-url", "http://cal.invalid", "--api-key", SECRET)
+        assert refused.exit_code == 2
+        assert "--allow-http" in refused.stderr
+        assert "CAL_ALLOW_HTTP=1" in refused.stderr
+        place = ["--base-url", "http://cal.invalid", "--api-key", SECRET]
+        for allowed in (invoke("--allow-http", *args, *place), invoke(*args, *place, env={"CAL_ALLOW_HTTP": "1"})):
+            assert allowed.exit_code == 5
+
+
 def test_a_read_only_folder_is_told(world: Sandbox, tmp_path: Path) -> None:
     """A folder that cannot be written is code 7, before the first request."""
     result = invoke("export", "bookings", *at(world), "-o", read_only_folder(tmp_path) / "out.jsonl")
