@@ -262,6 +262,7 @@ class _Run:
                     self._keep(book, Run(plan, batch.place, mark))
                 if self._on_progress is not None:
                     self._on_progress(Progress(self._sink.rows, plan.expected, self._rows_before))
+                await asyncio.sleep(0)  # batches that are ready would keep other tasks and a cancellation waiting
         return Run(plan, None, mark)
 
     def _keep(self, book: Checkpoint | None, run: Run) -> None:
