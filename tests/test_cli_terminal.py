@@ -291,7 +291,7 @@ def test_a_short_wait_is_not_announced(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_commands_announce_waits() -> None:
     """A command that waits for the rate limit says so on stderr, before the wait is over."""
-    with Sandbox(rate_limit=1, window=600, block=600) as world:
+    with Sandbox(rate_limit=1, window=120, block=120) as world:
         assert invoke("whoami", *at(world)).exit_code == 0
         running = start("slots", "show", "1", *at(world), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
         assert running.stderr

@@ -276,6 +276,8 @@ class _OnStderr(logging.Handler):
 @contextmanager
 def _logs_on_stderr() -> Iterator[None]:
     handler = _OnStderr(logging.WARNING)
+    # Waits for the rate limit are announced by `AnnouncingLimiter`, or shown by the board of an export.
+    handler.addFilter(lambda record: record.module != "limiter")
     logging.getLogger().addHandler(handler)
     try:
         yield
