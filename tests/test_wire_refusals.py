@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +214,73 @@ def test_a_bare_body_with_a_list_of_messages():
 def test_what_a_proxy_says_is_summarised(body, message):
     """A body that is none of Cal.com's shapes is named for what it is, in one short line."""
     assert refused(Response(502, {}, body)).message == message
+
+
+ODD_DETAILS = [
+    None, 5, "text", [], [None], {}, {"errors": None}, {"errors": 5}, {"errors": [None, 5, "x", []]},
+    {"errors": [{"property": None, "constraints": ["a"], "children": 5}]},
+    {"errors": [{"property": {"a": 1}, "constraints": {"x": None, "y": {"z": 1}}, "children": {"a": 1}}]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("details", ODD_DETAILS, ids=str)
+@pytest.mark.parametrize("message", ["no", None, 5, {"a": 1}, ["a", 5, None], [], True])
+@pytest.mark.parametrize("code", ["X", None, 5, [1], {"a": 1}])
+def test_odd_parts_of_a_refusal_are_read_as_far_as_they_go(code, message, details):
+    """Whatever stands in code, message and details, the error has texts, prints, and pickles."""
+    body = json.dumps({"status": "error", "error": {"code": code, "message": message, "details": details}}).encode()
+    error = refused(Response(400, {}, body))
+    assert isinstance(error.message, str)
+    assert error.code is None or isinstance(error.code, str)
+    assert all(isinstance(reason, str) for reasons in error.fields.values() for reason in reasons)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize("depth", [60, 300, 900, 5_000, 100_000])
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [(b'{"children":[', b"]}"), (b"[", b"]"), (b'{"a":', b"}")],
+    ids=["children", "list", "object"],
+)
+def test_deep_details_are_cut(opening, closing, depth):
+    """Details nested beyond use are cut off, so that the error can be printed, copied and pickled."""
+    deep = opening * depth + b"1" * opening.endswith(b":") + closing * depth
+    for body in (b'{"error":{"code":"X","message":"no","details":{"errors":[%b]}}}' % deep, deep, opening * depth):
+        error = refused(Response(400, {}, body))
+        assert str(copy.deepcopy(pickle.loads(pickle.dumps(error)))) == str(error)
+        assert len(repr(vars(error))) < 10_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<title>" + b" " * 5_000_000,
+        b"<title" * 1_000_000,
+        b"<title>" * 500_000 + b"</" * 500_000,
+        json.dumps({"error": {"code": "BAD_REQUEST", "message": "a" * 5_000_000 + ", "}}).encode(),
+        json.dumps({"error": {"code": "BAD_REQUEST", "message": "a - {b" * 500_000 + ", "}}).encode(),
+        json.dumps({"error": {"code": "BAD_REQUEST", "message": "a - b, " * 500_000}}).encode(),
+        json.dumps({"error": {"code": "B", "message": " property is wrong," * 100_000}}).encode(),
+    ],
+    ids=range(7),
+)
+def test_long_bodies_take_no_longer_than_reading_them(body):
+    """Megabytes that a pattern with backtracking would search for hours are read at once."""
+    assert len(str(refused(Response(400, {}, body)))) < 20_000_000
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"<TITLE lang='en'>Login</TITLE>", "Login"),
+        (b"<title></title><p>hello", "<title></title><p>hello"),
+        (b"<title>never closed", "<title>never closed"),
+        (b"<title>" + b"x" * 300 + b"</title>", "x" * 100),
+    ],
+)
+def test_titles_of_pages(body, message):
+    """The title names a foreign page, whatever its case and attributes; without one it is the beginning."""
+    assert refused(Response(502, {}, body)).message == f"no answer of Cal.com but: {message}"
 
 
 def test_a_redirect_points_to_the_base_url():
