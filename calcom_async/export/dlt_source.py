@@ -30,6 +30,7 @@ from calcom_async.export.job import OVERLAP, PARALLEL
 from calcom_async.export.plan import Horizons
 from calcom_async.export.sources import THINGS, Job, owner
 from calcom_async.export.walk import Tally
+from calcom_async.lenient_json import parse
 from calcom_async.limiter import TokenBucket
 from calcom_async.pages import IncompleteListWarning
 from calcom_async.secret import Secret
@@ -144,7 +145,7 @@ def _name(job: Job) -> str:
 
 def _row(raw: msgspec.Raw, secrets: set[str]) -> dict[str, Any]:
     """A row without secrets, and without nulls: dlt would warn that it cannot tell what kind of column they want."""
-    row: dict[str, Any] = msgspec.json.decode(raw)
+    row: dict[str, Any] = parse(bytes(raw))
     return {name: value for name, value in row.items() if value is not None and name not in secrets}
 
 

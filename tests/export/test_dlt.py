@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from booking_world import NOW, World
+from msgspec import Raw
 from patience import slow
 from postgres_server import needs_postgres, session_url
 
@@ -27,7 +28,7 @@ pytest.importorskip("duckdb")
 
 from dlt.pipeline.exceptions import PipelineStepFailed  # noqa: E402
 
-from calcom_async.export.dlt_source import LOADED, dlt_source  # noqa: E402
+from calcom_async.export.dlt_source import LOADED, _row, dlt_source  # noqa: E402
 
 ROWS = 300
 SECRET = "whsec_never_loaded"
@@ -163,6 +164,12 @@ def test_the_first_load_is_complete(world: World, warehouse: Warehouse) -> None:
     created = dict(warehouse.ask("SELECT uid, extract(epoch FROM created_at) FROM bookings"))
     assert created == {uid: booking.created_at.timestamp() for uid, booking in world.store.bookings.items()}
     assert {"event_types", "schedules", "teams", "bookings__hosts", "schedules__availability"} <= warehouse.tables()
+
+
+def test_a_row_with_text_that_is_no_unicode_is_loaded() -> None:
+    """Bytes that are no UTF-8, and numbers out of range, cost their value and not the load."""
+    row = _row(Raw(b'{"id":1,"title":"a\xffb","n":1e999,"key":"k"}'), {"key"})
+    assert row == {"id": 1, "title": "a\ufffdb"}
 
 
 def test_a_later_load_brings_what_has_changed(world: World, warehouse: Warehouse) -> None:
