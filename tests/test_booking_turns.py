@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from patience import PATIENCE
 
 from calcom_async.booking.turns import Turns
 
@@ -69,11 +70,11 @@ def test_threads_wait_for_each_other():
     counter = Counter(turns)
 
     async def visits() -> None:
-        barrier.wait(30)
+        barrier.wait(PATIENCE)
         await asyncio.gather(*[counter.visit() for _ in range(10)])
 
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(asyncio.run, visits()) for _ in range(4)]:
-            done.result(30)
+            done.result(PATIENCE)
     assert (counter.most, counter.total) == (1, 40)
     assert turns._waiting == {}

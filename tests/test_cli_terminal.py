@@ -240,7 +240,7 @@ def test_a_closed_pipe_ends_a_command_quietly(args: list[str], world: Sandbox) -
         else start(*args, stdout=theirs, stderr=subprocess.PIPE)
     )
     os.close(theirs)
-    _, told = running.communicate(timeout=60)
+    _, told = running.communicate(timeout=PATIENCE)
     assert (running.returncode, told) == (141, "")
 
 
@@ -251,7 +251,7 @@ def test_a_full_disk_behind_the_output_is_an_error(args: list[str], world: Sandb
     with Path("/dev/full").open("w") as full:
         place = at(world) if args != ["ops"] else []
         running = start(*args, *place, stdout=full, stderr=subprocess.PIPE)
-        _, told = running.communicate(timeout=60)
+        _, told = running.communicate(timeout=PATIENCE)
     assert (running.returncode, told) == (7, "error: cannot write the output: No space left on device\n")
 
 
@@ -297,7 +297,7 @@ def test_commands_announce_waits() -> None:
         assert running.stderr
         told = running.stderr.readline()
         running.send_signal(signal.SIGTERM)
-        _, rest = running.communicate(timeout=60)
+        _, rest = running.communicate(timeout=PATIENCE)
     assert re.fullmatch(r"waiting: the rate limit allows the next request in \d+ s\n", told)
     assert (running.returncode, rest) == (143, "terminated. \n")
 

@@ -121,7 +121,7 @@ def uids(walked: list[Step]) -> list[str]:
     return [row.times.uid for step in walked for row in step.rows]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     sizes=st.lists(st.sampled_from([1, 3, 200, 251, 600]), min_size=1, max_size=4),
     starts=st.sampled_from([1, 5, 900]),
@@ -143,7 +143,7 @@ async def test_rows_whose_start_moves_come_once(  # noqa: PLR0917
     assert Counter(found) == Counter(server.rows.keys())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     count=st.sampled_from([3, 200, 900]),
     shared=st.sampled_from([1, 2, 50, 5000]),
@@ -311,7 +311,7 @@ async def test_a_row_that_is_no_booking_is_told(row: bytes) -> None:
 # --- where batches end ------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     sizes=st.lists(st.sampled_from([1, 1, 2, 7, 30, 70]), min_size=1, max_size=12),
     least=st.sampled_from([5, 20, 50]),
