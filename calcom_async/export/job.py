@@ -91,7 +91,7 @@ async def export(
     is named `.part` until it is complete. A checkpoint next to it, `.checkpoint` unless named, records the progress.
     After an error, a cancellation or a kill, `resume=True` continues, to the same bytes; without an interrupted run it
     starts one. Lists other than bookings are read again from the start. Without `resume`, the rows of an interrupted
-    run are an `ExportError`; `restart=True` discards them. So is a checkpoint of another job.
+    run are an `ExportError`; `restart=True` discards them. So is a checkpoint of another job or another file.
 
     One export at a time writes a file: during the run, `FILE.lock` and `CHECKPOINT.lock` are locked, and a second
     export of the same file raises `ExportLockedError`.
@@ -123,7 +123,7 @@ async def export(
             if not restart:
                 await _check_nothing_is_lost(sink)
             sink.begin()  # what cannot be written is told before anything is sent
-        book = Checkpoint(path, f"{job} as {sink.format}, of {await owner(cal)}") if path else None
+        book = Checkpoint(path, f"{job} as {sink.format}{_into(sink, path)}, of {await owner(cal)}") if path else None
         if book:
             book.load(same_job=resume or since_last)
         if book and resume and not book.state.run:
@@ -166,6 +166,16 @@ def _checkpoint_path(
     if sink.is_plain and os.path.realpath(found) in {os.path.realpath(one) for one in (sink.whole, sink.partial)}:
         raise InvalidRequestError(f"the checkpoint {found} is the output itself; choose another checkpoint")
     return found
+
+
+def _into(sink: FileSink, path: Path) -> str:
+    """Name the file that a checkpoint elsewhere belongs to: a run into another file must not move its horizon."""
+    place, whole = Path(os.path.realpath(path)), sink.whole
+    if not sink.is_plain or place == whole.with_name(whole.name + ".checkpoint"):
+        return ""
+    # Relative to the checkpoint, so that a folder with both can be moved.
+    is_near = place.anchor == whole.anchor
+    return f" into {os.path.relpath(whole, place.parent) if is_near else whole}"
 
 
 async def _check_nothing_is_lost(sink: FileSink, cannot: str = "") -> None:

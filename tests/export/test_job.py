@@ -460,6 +460,33 @@ async def test_the_checkpoint_of_another_job_is_refused(world: World, tmp_path: 
     assert (tmp_path / "a.jsonl.part").read_bytes() == before
 
 
+async def test_two_files_cannot_share_a_checkpoint(world: World, tmp_path: Path) -> None:
+    """A run into one file must not move the horizon of another, which would then miss changes."""
+    state = tmp_path / "state"
+    async with client(world) as cal:
+        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True, checkpoint=state)
+        before = state.read_bytes()
+        with pytest.raises(
+            ExportError, match=r"is of another job: bookings as JSON lines into a\.jsonl.* into b\.jsonl"
+        ):
+            await export(cal, Job(), tmp_path / "b.jsonl", since_last=True, checkpoint=state)
+        assert state.read_bytes() == before
+        assert not (await export(cal, Job(), tmp_path / "a.jsonl", since_last=True, checkpoint=state)).is_full
+
+
+async def test_a_file_and_its_checkpoint_can_be_moved(world: World, tmp_path: Path) -> None:
+    """A checkpoint belongs to the file next to it by name, or else by the way from one to the other."""
+    (old := tmp_path / "old").mkdir()
+    async with client(world) as cal:
+        await export(cal, Job(), old / "a.jsonl", since_last=True)
+        await export(cal, Job(), old / "b.jsonl", since_last=True, checkpoint=old / "state")
+        new = old.rename(tmp_path / "new")
+        (new / "a.jsonl").rename(new / "c.jsonl")
+        (new / "a.jsonl.checkpoint").rename(new / "c.jsonl.checkpoint")
+        assert not (await export(cal, Job(), new / "c.jsonl", since_last=True)).is_full
+        assert not (await export(cal, Job(), new / "b.jsonl", since_last=True, checkpoint=new / "state")).is_full
+
+
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
