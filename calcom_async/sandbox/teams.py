@@ -78,6 +78,9 @@ def remove_team(store: Store, team: Team) -> None:
     (store.organizations if team.get("is_organization") else store.teams).pop(team["id"])
     for membership in list(memberships_of(store, team["id"])):
         del store.memberships[membership["id"]]
+    for user in store.users.values():
+        if user["organization_id"] == team["id"]:
+            user["organization_id"] = None
 
 
 def _settings(body: Mapping[str, Any]) -> dict[str, Any]:

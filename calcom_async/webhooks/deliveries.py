@@ -28,7 +28,7 @@ Secrets = str | Secret | Sequence[str | Secret]
 def sign(body: bytes, secret: str | Secret) -> str:
     """The signature that Cal.com sends with a body: lower-case hex of HMAC-SHA256, without a prefix."""
     secret = Secret(secret)
-    return _signature(_bytes(body), secret.checked(WHAT))
+    return _signature(bytes_of(body), secret.checked(WHAT))
 
 
 def verify(body: bytes, signature: str | bytes | None, secrets: Secrets) -> None:
@@ -38,7 +38,7 @@ def verify(body: bytes, signature: str | bytes | None, secrets: Secrets) -> None
     change it. Nothing in a signature tells when it was made: what verifies once verifies for ever.
     """
     secrets = concealed(secrets)
-    known, raw = usable(secrets), _bytes(body)
+    known, raw = usable(secrets), bytes_of(body)
     if not (signature is None or isinstance(signature, str | bytes)):
         raise InvalidRequestError(f"signature must be the text of {SIGNATURE}, got {type(signature).__name__}")
     claimed = signature.encode(errors="replace") if isinstance(signature, str) else signature
@@ -80,7 +80,8 @@ def usable(secrets: tuple[Secret, ...]) -> tuple[Secret, ...]:
     return tuple(secret.checked(WHAT) for secret in secrets)
 
 
-def _bytes(body: object) -> bytes:
+def bytes_of(body: object) -> bytes:
+    """Return a body as bytes; anything but bytes is an `InvalidRequestError`."""
     if isinstance(body, bytes | bytearray | memoryview):
         return bytes(body)
     raise InvalidRequestError(f"body must be the bytes that were received, got {type(body).__name__}")
@@ -95,7 +96,7 @@ def parse(body: bytes, content_type: str = JSON) -> WebhookEvent[Any]:
     """
     if not isinstance(content_type, str):
         raise InvalidRequestError(f"content_type must be text, got {type(content_type).__name__}")
-    raw = _read(_bytes(body), content_type)
+    raw = _read(bytes_of(body), content_type)
     trigger = raw.get("triggerEvent") if isinstance(raw, dict) else None
     if not trigger or not isinstance(trigger, str):
         return WebhookEvent(trigger="", payload=raw, raw=raw)

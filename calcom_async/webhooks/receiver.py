@@ -10,11 +10,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from calcom_async.errors import ConfigError, DecodeError, SignatureError
+from calcom_async.errors import ConfigError, DecodeError, InvalidRequestError, SignatureError
 from calcom_async.events import log
 from calcom_async.models.webhook_events import WebhookEvent
 from calcom_async.webhooks.asgi import Asgi
-from calcom_async.webhooks.deliveries import JSON, SIGNATURE, Secrets, concealed, parse, usable, verify
+from calcom_async.webhooks.deliveries import JSON, SIGNATURE, Secrets, bytes_of, concealed, parse, usable, verify
 from calcom_async.webhooks.router import Router, resolved
 
 if TYPE_CHECKING:
@@ -155,12 +155,12 @@ class Receiver:
         413 too large, 401 signature refused, 400 neither JSON nor text, 503 queue full or not running. May be called
         from any thread, such as that of a WSGI server: the handlers run in the event loop of `async with receiver:`.
         """
-        if len(body) > self._max_body:
+        raw, sent = bytes_of(body), _lower(headers)
+        if len(raw) > self._max_body:
             return 413, f"larger than {self._max_body} bytes"
-        sent = {name.lower(): value for name, value in headers.items()}
         try:
-            verify(body, sent.get(SIGNATURE.lower()), self._secrets)
-            event = parse(body, sent.get("content-type", JSON))
+            verify(raw, sent.get(SIGNATURE.lower()), self._secrets)
+            event = parse(raw, sent.get("content-type", JSON))
         except SignatureError as error:
             log.warning("webhooks: refused: %s", error)
             return 401, "signature refused"
@@ -301,6 +301,12 @@ class Receiver:
     async def _running(self, _: object) -> AsyncIterator[None]:
         async with self:
             yield
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    if not isinstance(headers, Mapping) or not all(isinstance(name, str) for name in headers):
+        raise InvalidRequestError(f"headers must be a mapping of texts, got {type(headers).__name__}")
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

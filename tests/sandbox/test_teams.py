@@ -197,6 +197,7 @@ def test_an_organisation_is_a_team_to_its_owner(api):
     assert names(api, TEAMS)[0] == "Renamed"
     assert api.delete(f"{TEAMS}/1").status == 200
     assert names(api, TEAMS) == ["Sales", "Support"]
+    assert api.get("/v2/me").data["organizationId"] is None
 
 
 def test_ids_that_are_no_numbers(api):

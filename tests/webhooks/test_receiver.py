@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_time import run
 
-from calcom_async.errors import ConfigError
+from calcom_async.errors import ConfigError, InvalidRequestError
 from calcom_async.webhooks import Receiver, RecentDeliveries, Router, parse, sign
 
 
@@ -529,3 +529,13 @@ def test_stop_that_is_cancelled_leaves_no_task():
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run(scene())
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent"),
+    [({}, None), ({}, "text"), (None, b""), ([("Content-Type", "text/plain")], b""), ({b"Content-Type": b""}, b"")],
+)
+def test_odd_deliveries_are_refused(headers, sent):
+    """A framework may give headers or a body in another form, which the error names."""
+    with pytest.raises(InvalidRequestError, match=r"^(headers|body) must be "):
+        Receiver(Router(), secrets=SECRET).receive(headers, sent)
