@@ -414,6 +414,14 @@ async def test_nothing_is_asked_again_after_the_deadline(cal, sandbox):
     assert lines(sandbox).count("GET /bookings") == len(LOOKS)
 
 
+async def test_no_question_is_repeated_after_the_deadline(cal, sandbox):
+    """A search that fails is left to the client's own attempts once the time is over."""
+    sandbox.faults.add("GET", "/v2/slots", status=503, times=99)
+    with pytest.raises(ServerError):
+        await book(cal, deadline=0)
+    assert lines(sandbox) == ["GET /slots"] * cal.config.max_attempts
+
+
 async def test_looks_that_are_never_answered_leave_it_open(cal, sandbox):
     """Without a look-up the outcome is unknown, and the error says what to look for."""
     sandbox.faults.add("POST", BOOKINGS, cut="after").add("GET", BOOKINGS, status=503, times=999)

@@ -134,15 +134,16 @@ class Pursuit(ABC):
         return None
 
     async def _persistently(self, question: Callable[[], Awaitable[R]]) -> R:
-        """Put a question again while the trouble is of the passing kind."""
-        for tries in range(ATTEMPTS):
+        """Put a question again while the trouble is of the passing kind, but not after the deadline."""
+        tries = 0
+        while True:
             try:
                 return await question()
             except CalcomError as error:
-                if not is_transient(error):
+                if not is_transient(error) or tries == ATTEMPTS or self._now() >= self._ends:
                     raise
             await self._rest(2**tries)
-        return await question()
+            tries += 1
 
     async def _rest(self, pauses: float) -> None:
         await asyncio.sleep(max(0.0, min(pauses * self._pause, self._ends - self._now())))
