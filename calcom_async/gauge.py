@@ -19,7 +19,7 @@ hits for each of ours. The estimate starts high, and again after a refusal, beca
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from math import inf
 
 import msgspec
@@ -46,14 +46,22 @@ CALM = 0.8
 """What each window without a refusal leaves of the caution after one."""
 
 
-def usable(limits: Iterable[RateLimit]) -> tuple[RateLimit, ...]:
+def usable(limits: Sequence[RateLimit]) -> Sequence[RateLimit]:
     """Return the limits that can be true, within bounds: each name once, and no time that nobody can wait for."""
+    if len(limits) == 1 and is_exact(*limits[0]):  # nearly every response
+        return limits
     found: dict[str, RateLimit] = {}
     for name, limit, remaining, reset in limits:
         if len(found) < MOST_NAMES and limit >= 0 and 0 <= reset <= LONGEST_RESET:
             most = max(1, int(min(limit, MOST_LIMIT)))
             found.setdefault(name, RateLimit(name, most, int(max(0, min(remaining, limit, most))), reset))
     return tuple(found.values())
+
+
+def is_exact(_: str, limit: int, remaining: int, reset: float) -> bool:
+    """Return whether a limit is within bounds as it stands."""
+    are_whole = type(limit) is type(remaining) is int
+    return are_whole and 0 <= remaining <= limit <= MOST_LIMIT and limit > 0 and 0 <= reset <= LONGEST_RESET
 
 
 class Gauge(msgspec.Struct):
@@ -120,24 +128,23 @@ class Gauge(msgspec.Struct):
             if in_flight >= self.limit:
                 return now + self._pace(now)
             return self.paced_at - (self._burst() - 1) * self._pace(now) if self.untold else self.paced_at
-        left = self.left(in_flight)
-        if left < 1 or in_flight >= self._most_in_flight(now, left):
+        spare = self.spare
+        left = self.remaining - in_flight - self.lost - spare
+        # In the very first window the number in flight doubles with each round of responses.
+        if left < 1 or (self.before is None and in_flight > self.answered):
             return self.ends
-        return self._ready_beside_others(now, left) if self.shared else self._ready_alone(now, left)
-
-    def _most_in_flight(self, now: float, left: int) -> float:
-        """How many requests may be in flight: few near the edge, fewer if others may have used up what is left."""
-        most = inf
-        if self.before is None:  # in the very first window the number in flight doubles with each round of responses
-            most = self.answered + 1
-        stale = now - self.answered_at > self.window / 20
         if self.shared:
-            return min(most, 1 if stale else max(1, left // int(max(8, 2 + 2 * self.peers))))
-        return most
+            return (
+                self._ready_beside_others(now, left) if in_flight < self._most_beside_others(now, left) else self.ends
+            )
+        # The last few only go when the window is nearly over, to see whether somebody has come.
+        return now if left > spare else max(now, self.ends - self.window / 10)
 
-    def _ready_alone(self, now: float, left: int) -> float:
-        """At once; only the last few go when the window is nearly over, to see whether somebody has come."""
-        return now if left > self.spare else max(now, self.ends - self.window / 10)
+    def _most_beside_others(self, now: float, left: int) -> int:
+        """How many requests may be in flight: few near the edge, one if others may have used up what is left."""
+        if now - self.answered_at > self.window / 20:
+            return 1
+        return max(1, left // int(max(8, 2 + 2 * self.peers)))
 
     def _ready_beside_others(self, now: float, left: int) -> float:
         """Half is for the others, and what they leave of it is ours as time runs out.

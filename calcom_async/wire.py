@@ -418,20 +418,22 @@ def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
     # One search over all names at once: an answer has some 25 headers, and every answer is searched.
     for rest in "\n".join(headers).lower().split("x-ratelimit-limit-")[1 : MOST_NAMES + 1]:
         name = rest.partition("\n")[0]
-        texts = [headers.get(f"x-ratelimit-{part}-{name}") for part in ("limit", "remaining", "reset")]
-        limit, remaining, reset = texts
+        limit = headers.get(f"x-ratelimit-limit-{name}")
+        remaining = headers.get(f"x-ratelimit-remaining-{name}")
+        reset = headers.get(f"x-ratelimit-reset-{name}")
         if limit is None or remaining is None or reset is None:
             continue
         try:
             read = usable([RateLimit(name, _whole(limit), _whole(remaining), float(reset))])
         except (ValueError, OverflowError):
-            read = ()
+            read = []
         if not read:
+            texts = [limit, remaining, reset]
             log.warning(
                 "ignored the rate limit %.40a of a response: limit, remaining and reset are %.120a", name, texts
             )
         found += read
-    return tuple(found) if len(found) < 2 else usable(found)
+    return tuple(found if len(found) < 2 else usable(found))
 
 
 def _whole(text: str) -> int:
