@@ -100,8 +100,9 @@ class PlatformClient(ApiKey):
 
     def __init__(self, client_id: str | Secret, secret: str | Secret) -> None:
         client_id, secret = Secret(client_id), Secret(secret)  # the two may have been mixed up
+        self.client_id: str = ""
         self._key = secret.checked("the client secret", in_header=True)
-        self.client_id: str = client_id.checked("the client id", in_header=True).reveal()
+        self.client_id = client_id.checked("the client id", in_header=True).reveal()
         self.fingerprint = _fingerprint(client_id)
 
     @property
@@ -148,6 +149,8 @@ class AccessToken:
         on_renewed: Callable[[Tokens], object] | None = None,
     ) -> None:
         access, refresh, client_secret = Secret(access), _secret_or_none(refresh), _secret_or_none(client_secret)
+        self.oauth2 = oauth2
+        self._expires_at: datetime | None = None
         if refresh and not (client_id and (client_secret or oauth2)):
             raise ConfigError("to renew an access token, give client_id and client_secret beside the refresh token")
         if not isinstance(client_id, str | None):
@@ -158,7 +161,6 @@ class AccessToken:
             raise ConfigError(str(error)) from None
         self.client_id: str = client_id or ""
         self.client_secret: Secret | None = client_secret.checked("the client secret") if client_secret else None
-        self.oauth2 = oauth2
         self.on_renewed = on_renewed
         self._access = access.checked("the access token", in_header=True)
         self._refresh: Secret | None = refresh.checked("the refresh token") if refresh else None

@@ -127,6 +127,8 @@ class Calcom:
         return send_here
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_channel"):
+            return "<Calcom, not set up>"  # a traceback with local variables shows it when `__init__` has failed
         return f"<Calcom {self.config.base_url} as {self.credentials!r}, {'open' if self.is_open else 'not open'}>"
 
     def __reduce__(self) -> NoReturn:

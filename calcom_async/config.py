@@ -149,9 +149,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 def guarded(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields with those that are secrets wrapped, for a function whose variables a traceback may show."""
-    return {
-        name: Secret(value) if name in SECRETS and isinstance(value, str) else value for name, value in fields.items()
-    }
+    return {name: Secret(value) if name in SECRETS and value is not None else value for name, value in fields.items()}
 
 
 def _switch(variable: str) -> bool:

@@ -66,10 +66,10 @@ class Pages(Generic[T]):
         self._fetch = fetch
         self._listing = listing
         self._key = key
+        self._name = name
         self._first = Cursor(_whole("skip", skip, MOST_SKIP), listing.page_size(take))
         self._prefetch = _whole("prefetch", prefetch, MOST_PREFETCH)
         self._strict = strict
-        self._name = name
         self.model: Any = model
         """What a row is decoded as; None where that is left open."""
         self.identity: str = identity
@@ -79,6 +79,8 @@ class Pages(Generic[T]):
         self._interrupted: _Walk[T] | None = None
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_latest"):
+            return f"<Pages of {self._name}, not set up>"
         return f"<Pages of {self._name}: {self._latest.count} of {'?' if self.total is None else self.total} rows seen>"
 
     @property

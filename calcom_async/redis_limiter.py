@@ -439,6 +439,8 @@ class RedisLimiter(TokenBucket):
         await self.aclose()
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_link"):
+            return "<RedisLimiter, not set up>"
         return f"RedisLimiter({self._link.place!r}, prefix={self.prefix!r}, without_redis={self.without_redis!r})"
 
     async def aclose(self) -> None:

@@ -319,6 +319,8 @@ class SlotWatcher:
         self._correct()
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_announced"):
+            return "<SlotWatcher, not set up>"
         return f"<SlotWatcher of {len(self._targets)} queries every {self._every:g} s>"
 
     def snapshot(self) -> dict[Any, tuple[Slot, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -16,6 +17,7 @@ from calcom_async import AccessToken, ApiKey, Calcom, CalcomError, Config, Platf
 from calcom_async.export.accounts import read_accounts
 from calcom_async.middleware import authorized
 from calcom_async.redis_limiter import RedisLimiter
+from calcom_async.webhooks import Receiver, Router
 from calcom_async.wire import Request
 
 MARK = "MARKEDSECRET"
@@ -167,6 +169,10 @@ async def test_secret_arguments_that_cannot_be_sent_are_in_no_frame():
         lambda: Calcom("cal_x").acting_as(f"{MARK}\n"),
         lambda: Config(api_key=MARK, timeout=-1),
         lambda: Config(api_key=MARK.encode()),
+        lambda: Calcom(api_key=MARK.encode()),
+        lambda: Calcom(proxy=MARK.encode()),
+        lambda: Calcom("cal_x", base_url=[MARK]),
+        lambda: Config.from_env(api_key=[MARK]),
         lambda: Config(proxy=f"socks5://u:{MARK}@proxy:1"),
         lambda: Config(proxy=f"http://u:{MARK}@[proxy:1"),
         lambda: Config(proxy=f"http://u:{MARK}@proxy:99999"),
@@ -190,6 +196,34 @@ def test_a_secret_that_cannot_be_used_is_in_no_frame(make):
     with pytest.raises(CalcomError) as error:
         make()
     assert leaks(error.value) == []
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Calcom("x", timeout=-1),
+        lambda: Calcom(" x"),
+        lambda: Config(timeout=-1),
+        lambda: PlatformClient("c", "s "),
+        lambda: PlatformClient("c ", "s"),
+        lambda: AccessToken("a", expires_at="soon"),
+        lambda: AccessToken("a", "r"),
+        lambda: RedisLimiter("nowhere"),
+        lambda: RedisLimiter("redis://host", without_redis=7),
+        lambda: Calcom("x").me._get(int, "/{}", ""),
+        lambda: Calcom("x").organization(""),
+        lambda: Calcom("x").bookings.list(take=0),
+        lambda: Calcom("x").watch_slots([1], every=0),
+        lambda: Receiver(Router(), secrets="s", queue=0),
+    ],
+)
+async def test_an_object_that_could_not_be_made_can_be_printed(make):
+    """A traceback with local variables prints the unfinished object; the reason is not lost in another error."""
+    with pytest.raises(CalcomError) as error:
+        await make()
+    traceback.TracebackException.from_exception(error.value, capture_locals=True)
+    for frame in frames(error.value):
+        assert all(repr(value) for value in frame.f_locals.values())
 
 
 @pytest.mark.parametrize("pair", [{"accessToken": f"{MARK}\n", "refreshToken": MARK}, {"accessToken": 1}, [MARK]])

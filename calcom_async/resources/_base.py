@@ -102,6 +102,7 @@ class Resource:
         self._channel = channel
         self._scope = scope
         self._scope_ids = scope_ids
+        self._prefix: str = scope
         # Checked here, so that a bad id is told where it was given and not at the first call.
         self._prefix = fill(scope, scope_ids)
 
