@@ -29,7 +29,7 @@ from calcom_async.errors import CalcomError, InvalidRequestError, in_range, is_t
 from calcom_async.events import log
 from calcom_async.models.slots import Slot, SlotDays
 from calcom_async.models.times import moment_or_date
-from calcom_async.resources.slots import first_moment, has_room, last_moment
+from calcom_async.resources.slots import day_before, first_moment, has_room, last_moment
 
 NOTHING = timedelta()
 SECOND = timedelta(seconds=1)
@@ -402,6 +402,8 @@ class SlotWatcher:
         free: Free = {}
         for part in split(whole):
             start, end = asked(part, whole)
+            if query.time_zone is not None:
+                start = day_before(start, query.time_zone)
             days = await self._search(start=start, end=end, ranges=True, **query.options())
             free |= free_in(days.slots(), part, whole)
         return free

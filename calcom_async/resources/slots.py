@@ -102,11 +102,13 @@ class Slots(Resource):
         }
         _check_target({name: value for name, value in target.items() if value is not None})
         start, end = moment_or_date(start, "start"), moment_or_date(end, "end")
-        first, last, cut = start, end, False
+        first, last, earliest, latest = start, end, date.min, date.max
         if time_zone is not None:  # without one the server reads dates as we do
             first, last = first_moment(start, "start", time_zone), last_moment(end, "end", time_zone)
-            cut = _loses_last_day(first, end, time_zone)
-            last += DAY if cut else NOTHING
+            if not isinstance(start, datetime):
+                first, earliest = day_before(first, time_zone), start
+            if not isinstance(end, datetime):
+                last, latest = _day_after(first, last, time_zone), end
         days = await self._get(
             dict[date, list[Slot]],
             "/slots",
@@ -121,7 +123,7 @@ class Slots(Resource):
                 "rrHostSubsetIds": host_subset_ids,
             },
         )
-        return SlotDays({day: slots for day, slots in days.items() if day <= end} if cut else days)
+        return SlotDays({day: slots for day, slots in days.items() if earliest <= day <= latest})
 
     async def first_available(
         self, *, start: date | datetime | str, end: date | datetime | str, **options: Unpack[SlotOptions]
@@ -132,7 +134,8 @@ class Slots(Resource):
         """
         start, end = moment_or_date(start, "start"), moment_or_date(end, "end")
         zone = options.get("time_zone")
-        for since, until in _stretches(first_moment(start, "start", zone), last_moment(end, "end", zone), end):
+        first, last = first_moment(start, "start", zone), last_moment(end, "end", zone)
+        for since, until in _stretches(first, last, first if zone is None else start, end):
             days = await self.search(start=since, end=until, **options)
             if found := next((slot for slot in days.slots() if has_room(slot)), None):
                 return found
@@ -219,29 +222,43 @@ def _known_zones() -> dict[str, str]:
     return {name.lower(): name for name in available_timezones()}
 
 
-def _loses_last_day(first: datetime, end: date | datetime, time_zone: str | None) -> bool:
-    """Return whether the server would leave out the last day of a search that ends with a date.
+def day_before(start: datetime, time_zone: str) -> datetime:
+    """Return where a search has to begin so that the server leaves out no slot of the day that begins at `start`.
+
+    Its midnights are wrong near a change of clocks, so there it is asked for the day before as well.
+    """
+    try:
+        return start - DAY if _clocks_change(start - DAY, start + DAY, time_zone) else start
+    except OverflowError:
+        raise InvalidRequestError(f"start is out of range: {start.isoformat()}") from None
+
+
+def _day_after(start: datetime, end: datetime, time_zone: str) -> datetime:
+    """Return where a search has to end so that the server does not leave out the last day.
 
     It counts days in steps of 24 hours from the first midnight of the time zone, so a longer day makes it stop early.
     """
-    if time_zone is None or isinstance(end, datetime):
-        return False
-    zone = zone_named(time_zone)
     try:
-        days = (first.astimezone(zone).date(), end)
+        return end + DAY if _clocks_change(start, end + DAY, time_zone) else end
     except OverflowError:
-        raise InvalidRequestError(f"start is out of range: {first.isoformat()}") from None
-    before, after = (_midnight(day, "end", time_zone).astimezone(zone).utcoffset() or NOTHING for day in days)
-    return after < before
+        raise InvalidRequestError(f"start or end is out of range: {start} to {end}") from None
 
 
-def _stretches(first: datetime, last: datetime, end: date | datetime) -> Iterator[tuple[datetime, date | datetime]]:
+def _clocks_change(start: datetime, end: datetime, time_zone: str) -> bool:
+    zone = zone_named(time_zone)
+    return start.astimezone(zone).utcoffset() != end.astimezone(zone).utcoffset()
+
+
+def _stretches(
+    first: datetime, last: datetime, start: date | datetime, end: date | datetime
+) -> Iterator[tuple[date | datetime, date | datetime]]:
     """A week, then months; each begins a day before the last one ended, for a slot that lies across the border."""
-    since, length = first, WEEK
-    while last - since > length:
-        yield since, since + length
-        since, length = since + length - DAY, MONTH + DAY
-    yield since, end
+    length = WEEK
+    while last - first > length:
+        yield start, first + length
+        start = first = first + length - DAY
+        length = MONTH + DAY
+    yield start, end
 
 
 WAYS = ({"eventTypeId"}, {"eventTypeSlug", "username"}, {"eventTypeSlug", "teamSlug"}, {"usernames"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from contextlib import aclosing
 from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -109,6 +110,33 @@ async def test_the_last_day_is_there_when_summer_time_ends(cal, span):
     start, end = (date(2027, 10, 31) + timedelta(days=days) for days in span)
     found = await cal.slots.search(event_type_id=THIRTY, start=start, end=end, time_zone="Europe/Lisbon")
     assert list(found) == [start + timedelta(days=days) for days in range((end - start).days + 1)]
+
+
+CHANGES = {
+    "Europe/Lisbon": date(2027, 3, 28),
+    "America/Santiago": date(2027, 4, 4),
+    "Australia/Sydney": date(2027, 10, 3),
+    "Pacific/Chatham": date(2027, 9, 26),
+    "Australia/Lord_Howe": date(2027, 4, 4),
+}
+
+
+@pytest.mark.parametrize(("zone", "change"), CHANGES.items(), ids=str)
+async def test_each_day_around_a_change_of_clocks(cal, zone, change):
+    """A day alone holds what it holds in a longer span, in all searches, also where its midnight is no usual one."""
+    hours = await cal.schedules.default()
+    daily = [Availability(days=range(7), start_time="00:00", end_time="23:59")]
+    await cal.schedules.update(hours.id, availability=daily)
+    wish = {"event_type_id": THIRTY, "time_zone": zone}
+    days = [change + timedelta(days=days) for days in (-2, -1, 0, 1, 2)]
+    span = await cal.slots.search(start=days[0], end=days[-1], **wish)
+    assert list(span) == days
+    for day in days:
+        assert await cal.slots.search(start=day, end=day, **wish) == {day: span[day]}
+        assert await cal.slots.first_available(start=day, end=day, **wish) == span[day][0]
+        async with aclosing(aiter(cal.watch_slots([THIRTY], start=day, end=day, time_zone=zone))) as changes:
+            first = await anext(changes)
+        assert [slot.start for slot in first.opened] == [slot.start for slot in span[day]]
 
 
 @pytest.mark.parametrize(
