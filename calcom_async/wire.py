@@ -613,13 +613,22 @@ def _data(envelope: Envelope[Any], kind: Any) -> Any:
 def _page(envelope: Envelope[Any], kind: Any, skip: int, take: int) -> Page[Any]:
     """Make a page, unless the answer says in a way that the client cannot follow that the list goes on."""
     page = Page(_data(envelope, kind), skip, take, envelope.pagination)
-    meta = envelope.meta if isinstance(envelope.meta, dict) else {}
-    if envelope.next_cursor or envelope.has_more or meta.get("nextCursor") or meta.get("hasMore"):
+    if envelope.next_cursor or envelope.has_more or _names_next_page(envelope.meta):
         raise DecodeError(f"{UNKNOWN_PAGING}: the answer points to a next page by a cursor")
     if not take and page.pagination and page.pagination.has_next_page:
         raise DecodeError(f"{UNKNOWN_PAGING}: it came in one answer so far, but the server says that there is more")
     return page
 
+
+def _names_next_page(meta: Any) -> bool:
+    """Whether the `meta` of an answer, or an object in it, says that the list goes on."""
+    if not isinstance(meta, dict):
+        return False
+    objects = [meta, *(item for item in meta.values() if isinstance(item, dict))]
+    return any(found.get(name) for found in objects for name in NEXT_PAGE)
+
+
+NEXT_PAGE = ("nextCursor", "next_cursor", "hasMore", "has_more", "hasNextPage", "has_next_page")
 
 UNKNOWN_PAGING = "this list is paged in a way that this version does not know, so rows would be lost"
 
@@ -633,6 +642,10 @@ def decode(kind: Any, body: bytes) -> Any:
     try:
         return _answer(kind, parse(body), "$")
     except NotJsonError as error:
+        if not body.strip():
+            raise DecodeError(
+                "the answer is empty, but data is due. Is the base URL right, or a proxy in between?"
+            ) from None
         # Broken JSON is not quoted: what begins like an answer may go on with a token.
         begins = "" if body.lstrip()[:1] in {b"{", b"["} else f"; it begins {body[:80]!r}"
         reason = f"the answer is not JSON ({error}){begins}"
@@ -642,10 +655,6 @@ def decode(kind: Any, body: bytes) -> Any:
 
 
 # The slow way, for the rare answer that breaks its specification: what does not fit is dropped, piece by piece.
-
-
-IDENTIFIERS = frozenset({"id", "uid"})
-"""Fields that a row is known by. One that cannot be read is not dropped."""
 
 
 def _answer(kind: Any, value: Any, where: str) -> Any:
@@ -665,9 +674,6 @@ def _answer(kind: Any, value: Any, where: str) -> Any:
             return [_answer(get_args(rows)[0], item, f"{where}[{index}]") for index, item in enumerate(value)]
     elif isinstance(value, dict) and (struct := _alternative(kind, msgspec.Struct)):
         fields = _fields(struct, value)
-        for name in IDENTIFIERS & fields.keys():
-            if fields[name] is None and value.get(name) is not None:
-                raise _unknown_form(misfit, f"{where}.{name}")
         if _resembles(struct, value, fields):
             return struct(**fields)
         if _nullable(kind):

@@ -30,6 +30,7 @@ from calcom_async import (
 from calcom_async import booking as safe
 from calcom_async.auth import Send
 from calcom_async.booking import MARK
+from calcom_async.booking.create import _seniority
 from calcom_async.booking.pursuit import ATTEMPTS, LOOKS, RACES
 from calcom_async.booking.turns import Turns
 from calcom_async.errors import NotFoundError, SlotTakenError, UnknownOutcomeError
@@ -44,7 +45,7 @@ from calcom_async.sandbox.event_types import new_event_type
 from calcom_async.sandbox.seed import new_user
 from calcom_async.sandbox.store import Booking as Record
 from calcom_async.sandbox.store import Store
-from calcom_async.wire import Request, Response, encode
+from calcom_async.wire import Request, Response, encode, read_page
 
 BOOKINGS = "/v2/bookings"
 LOST = [{"cut": "before"}, {"cut": "after"}, {"status": 503}, {"html": True}, {"garbage": True}, {"truncated": True}]
@@ -1026,3 +1027,11 @@ async def test_a_move_nobody_can_look_up(cal, sandbox):
     with pytest.raises(UnknownOutcomeError) as caught:
         await move(cal, old.uid, 10)
     assert caught.value.look_for == {"uid": old.uid, "start": at(10)}
+
+
+def test_twins_with_unreadable_ids_are_ordered():
+    """Of several bookings with one key the lowest id stays; an id that could not be read comes last."""
+    rows = [{"id": one, "uid": str(one), "status": "accepted"} for one in ("x", 7, None, 3)]
+    body = json.dumps({"status": "success", "data": rows}).encode()
+    found = read_page(Booking, Response(200, {}, body), skip=0, take=9).items
+    assert [one.id for one in sorted(found, key=_seniority)] == [3, 7, None, None]

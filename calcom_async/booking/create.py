@@ -270,7 +270,7 @@ class _Booker(Pursuit):
         rows = await bookings_at(self._bookings, self._start, **self._filters())
         ours = [mine for row in rows for mine in self._ours(row)]
         # The same mark may belong to another start, from which a booking was moved here: it comes last, and is no twin.
-        ours.sort(key=lambda one: (one.rescheduled_from_uid is not None, one.id, one.seat_uid or ""))
+        ours.sort(key=_seniority)
         standing = [now for one in ours for now in await self._as_it_is_now(one)]
         for twin in standing[1:]:
             if twin.start == self._start and twin.rescheduled_from_uid is None:
@@ -406,6 +406,12 @@ class _Booker(Pursuit):
         target = ("event_type_id",) if "event_type_id" in self._wish else names
         asked = {name: self._wish[name] for name in target if name in self._wish}
         return asked | {"duration": self._wish.get("length_in_minutes")}
+
+
+def _seniority(booking: Booking) -> tuple[bool, bool, int, str]:
+    """Sort key: the booking that stays comes first. An id that could not be read is None and comes last."""
+    moved_here = booking.rescheduled_from_uid is not None
+    return moved_here, booking.id is None, booking.id or 0, booking.seat_uid or ""
 
 
 def _is_gone(booking: Booking) -> bool:
