@@ -265,12 +265,13 @@ def _ssl_context() -> ssl.SSLContext | None:
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     if folders and not any(map(os.path.isdir, folders.split(os.pathsep))):
-        raise ConfigError(f"SSL_CERT_DIR names no directory: {folders}")
+        raise ConfigError(f"SSL_CERT_DIR names no directory: {printable(folders)}")
     try:
         if file:
             context.load_verify_locations(cafile=file)
     except OSError as error:
-        raise ConfigError(f"SSL_CERT_FILE: cannot read certificates from {file}: {error}") from None
+        what = f"SSL_CERT_FILE: cannot read certificates from {printable(file)}"
+        raise ConfigError(f"{what}: {printable(error)}") from None
     return context
 
 

@@ -231,9 +231,10 @@ async def test_without_the_certificate_nothing_is_sent(certificate):
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
 async def test_certificates_that_cannot_be_read_are_named(monkeypatch, variable, tmp_path):
     """OpenSSL ignores a missing file in silence; the client names the variable."""
-    monkeypatch.setenv(variable, str(tmp_path / "missing"))
-    with pytest.raises(ConfigError, match=variable):
+    monkeypatch.setenv(variable, str(tmp_path / "missing\udcff"))
+    with pytest.raises(ConfigError, match=variable) as error:
         await Calcom("cal_x").open()
+    assert str(error.value).encode()  # a name of odd bytes can be printed
     empty = tmp_path / "empty.pem"
     empty.write_text("no certificate")
     monkeypatch.delenv(variable)
