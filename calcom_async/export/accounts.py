@@ -16,6 +16,7 @@ from calcom_async.auth import ApiKey, Credentials, PlatformClient
 from calcom_async.client import Calcom
 from calcom_async.errors import ConfigError, InvalidRequestError
 from calcom_async.export.job import Progress, Report, export
+from calcom_async.export.sinks import usable_path
 from calcom_async.export.sources import Job
 from calcom_async.secret import Secret
 
@@ -104,7 +105,7 @@ async def export_accounts(
     cal: Calcom,
     accounts: Iterable[Account] | AsyncIterable[Account],
     job: Job,
-    output: str,
+    output: str | os.PathLike[str],
     *,
     concurrency: int = CONCURRENCY,
     on_outcome: Callable[[Outcome], object] | None = None,
@@ -117,17 +118,25 @@ async def export_accounts(
     `cal` lends its connections, settings and limiter, under which every account has a limit of its own; its own
     credentials are not used. Accounts are taken as they are needed, so there may be thousands.
     """
+    output = str(usable_path(output, "the output"))
     if "{account}" not in output:
         raise InvalidRequestError(f"{output} would be the file of every account; put {{account}} into its name")
     if options.get("checkpoint") is not None:
         raise InvalidRequestError("one checkpoint cannot serve several accounts; without one, each has its own")
-    if concurrency < 1:
-        raise InvalidRequestError(f"concurrency is {concurrency}: it is the number of accounts at once, from 1 on")
+    if not isinstance(concurrency, int) or concurrency < 1:
+        raise InvalidRequestError(f"concurrency must be a number of accounts, 1 or more, got {concurrency!r}")
+    for name, callback in {"on_outcome": on_outcome, "on_progress": on_progress}.items():
+        if callback is not None and not callable(callback):
+            raise InvalidRequestError(f"{name} must be a function, got {callback!r}")
+    if not isinstance(accounts, Iterable | AsyncIterable):
+        raise InvalidRequestError(f"accounts must be a list or another iterable, got {type(accounts).__name__}")
     outcomes: list[Outcome] = []
     waiting, names = _InTurn(accounts), set[str]()
 
     async def work() -> None:
         async for account in waiting:
+            if not isinstance(account, Account):
+                raise InvalidRequestError(f"accounts must hold Account objects, got {type(account).__name__}")
             try:
                 path = _path(output, account, names)
                 follow = (lambda progress, of=account: on_progress(of, progress)) if on_progress is not None else None
@@ -169,7 +178,7 @@ class _InTurn(AsyncIterator[Account]):
 def _path(output: str, account: Account, names: set[str]) -> str:
     """The file of an account, which no name leads out of its folder."""
     name = account.name
-    if not name or name.startswith(".") or set(name) & {"/", "\\", "\0"}:
+    if not isinstance(name, str) or not name or name.startswith(".") or set(name) & {"/", "\\", "\0"}:
         raise ConfigError(f"an account's name becomes part of a file name, which {name!r} cannot")
     if name in names:
         raise ConfigError(f"there are two accounts named {name}; their files would be one")

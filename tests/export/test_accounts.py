@@ -125,6 +125,26 @@ async def test_what_broke_off_goes_on(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        ({"output": None}, "the output must be a path, got None"),
+        ({"accounts": None}, "accounts must be a list or another iterable, got NoneType"),
+        ({"accounts": ["key"]}, "accounts must hold Account objects, got str"),
+        ({"concurrency": "8"}, "concurrency must be a number of accounts"),
+        ({"on_outcome": 5}, "on_outcome must be a function"),
+        ({"on_progress": 5}, "on_progress must be a function"),
+    ],
+)
+async def test_odd_arguments_are_refused(sandbox: Sandbox, odd: dict[str, Any], told: str) -> None:
+    """An argument of another type is an error that names it, and nothing is sent."""
+    wish: dict[str, Any] = {"accounts": ACCOUNTS, "job": Job(), "output": Path("{account}.csv")} | odd
+    async with client(sandbox) as cal:
+        with pytest.raises(InvalidRequestError, match=told):
+            await export_accounts(cal, **wish)
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize(
     ("output", "options"),
     [
         ("all.jsonl", {}),
