@@ -244,10 +244,9 @@ def run_on(
     """Export all shards of a list, or of several, on a Dask cluster: a file for each, and `_manifest.json` beside them.
 
     `folder` is one that this process and all workers share under the same path; a second run into it at the same time
-    raises `ExportLockedError`. Its files are `part-00000.jsonl` and so
-    on; `format` is the end of the name, as in `open_sink`. What an earlier run of the same lists left there is replaced
-    when all parts are whole. A shard that fails after `retries` more attempts ends the run with an `ExportError`, and
-    the folder stays as it was.
+    raises `ExportLockedError`. Its files are `part-00000.jsonl` and so on; `format` is the end of the name, as in
+    `open_sink`. What an earlier run of the same lists left there is replaced when all parts are whole. A shard that
+    fails after `retries` more attempts ends the run with an `ExportError`, and the folder stays as it was.
 
     `redis` is the URL of the Redis by which the workers share the rate limit; `$NAME` in it stands for a variable of
     their environment, where its password belongs. Without it one shard of an account runs at a time, so that no two

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -143,6 +144,8 @@ class FileSink:
 
     def _opened(self) -> FileIO:
         if self.path == STDOUT:
+            if sys.__stdout__ is None:  # descriptor 1 may be a socket by now
+                raise ExportError("the standard output is closed. Choose another output")
             return FileIO(1, "ab", closefd=False)
         if self._private:
             self.partial.touch(mode=0o600)

@@ -601,6 +601,13 @@ def test_the_standard_output_is_written_directly(name: str, capfd: pytest.Captur
     assert not open_sink(name).is_plain
 
 
+def test_a_closed_standard_output_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process without one may have opened something else as descriptor 1, such as the connection to the server."""
+    monkeypatch.setattr(sys, "__stdout__", None)
+    with open_sink("-") as sink, pytest.raises(ExportError, match="the standard output is closed"):
+        sink.begin()
+
+
 def test_a_sink_that_is_not_open_says_so(tmp_path: Path) -> None:
     """Writing before `begin` is told."""
     with pytest.raises(ExportError, match=r"begin\(\)"), open_sink(tmp_path / "a.jsonl") as sink:
