@@ -73,7 +73,7 @@ def test_the_secret_may_have_another_name(file: Path) -> None:
 
 @pytest.mark.parametrize(
     ("signature", "message"),
-    [("00" * 32, "does not fit the body"), ("no-secret-provided", "has no secret at Cal.com"), ("", "has no X-Cal")],
+    [("00" * 32, "does not match the body"), ("no-secret-provided", "has no secret at Cal.com"), ("", "has no X-Cal")],
 )
 def test_a_forgery_is_a_code_of_its_own(signature: str, message: str, file: Path) -> None:
     """A signature that does not fit is code 11, with the reason and without the secret."""
@@ -101,9 +101,9 @@ def lines(running: subprocess.Popen[str], stream: str = "stdout") -> Iterator[st
 
 
 ENDS = {
-    signal.SIGINT: (130, "interrupted. \n"),
-    signal.SIGTERM: (143, "terminated. \n"),
-    signal.SIGHUP: (129, "terminated. \n"),
+    signal.SIGINT: (130, "interrupted.\n"),
+    signal.SIGTERM: (143, "terminated.\n"),
+    signal.SIGHUP: (129, "terminated.\n"),
 }
 
 

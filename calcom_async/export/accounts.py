@@ -58,7 +58,7 @@ def read_accounts(path: str | os.PathLike[str]) -> Iterator[Account]:
     except UnicodeDecodeError as error:  # it holds a part of the file
         problem = f"it is not UTF-8 ({error.reason})"
     except (OSError, csv.Error) as error:
-        problem = str(error)
+        problem = getattr(error, "strerror", None) or str(error)
     else:
         return
     raise ConfigError(f"cannot read accounts from {path}: {problem}")

@@ -99,7 +99,9 @@ class Job(msgspec.Struct, frozen=True):
                 [" and ".join(scope.split()) or "the account itself" for scope in scopes]
                 for scopes in (thing.scopes, [" ".join(ids)])
             ]
-            raise InvalidRequestError(f"{self.thing} are listed for {' or '.join(known)}, not for {given[0]}")
+            raise InvalidRequestError(
+                f"{self.thing} cannot be exported for {given[0]}. Choose one of: {'; '.join(known)}"
+            )
         scope: Any = cal
         for name, value in ids.items():
             scope = getattr(scope, name)(value)

@@ -55,9 +55,13 @@ def verify(body: bytes, signature: str | bytes | None, secrets: Secrets) -> None
     fits = [hmac.compare_digest(_signature(raw, secret).encode(), claimed) for secret in known]
     if True not in fits:
         raise SignatureError(
-            f"{SIGNATURE} does not fit the body with any of {len(known)} secrets. Is one of them the webhook's, and is"
-            " the body given as the bytes that came?"
+            f"{SIGNATURE} does not match the body with {_count(len(known))}. Check that the secret is the one of the"
+            " webhook, and that the body has exactly the bytes that were received"
         )
+
+
+def _count(secrets: int) -> str:
+    return "the secret" if secrets == 1 else f"any of the {secrets} secrets"
 
 
 def _signature(body: bytes, secret: Secret) -> str:

@@ -256,9 +256,9 @@ async def test_a_server_that_ignores_skip_within_a_group_is_an_error(restless: S
     ("job", "told"),
     [
         (Job("lunches"), "no 'lunches' to export; there are bookings, "),
-        (Job("users"), "users are listed for organization, not for the account itself"),
-        (Job("webhooks", team=3), "not for team"),
-        (Job(user=5), "not for user"),
+        (Job("users"), "users cannot be exported for the account itself. Choose one of: organization"),
+        (Job("webhooks", team=3), "cannot be exported for team"),
+        (Job(user=5), "cannot be exported for user"),
         (Job(filters={"sort_start": "asc"}), "sort_start is not for an export"),
         (Job(filters={"flavour": "sweet"}), "no filter 'flavour'"),
         (Job("schedules", filters={"flavour": "sweet"}), "schedules cannot be listed with"),

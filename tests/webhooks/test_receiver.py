@@ -162,7 +162,7 @@ async def test_no_secret_is_told(caplog):
         told = [receiver.receive(*delivery)[1] for delivery in deliveries] + [repr(receiver)]
     words = (SECRET, "older", "stolen", sign(body("bad"), SECRET), sign(body(), SECRET), sign(body(), "stolen"))
     assert not [word for word in words if word in caplog.text + "".join(told)]
-    assert "does not fit the body with any of 2 secrets" in caplog.text
+    assert "does not match the body with any of the 2 secrets" in caplog.text
 
 
 @pytest.mark.parametrize(
