@@ -72,6 +72,35 @@ def test_help_lists_every_exit_code(args: list[str]) -> None:
     assert "130 interrupted" in text
 
 
+COMMANDS = [
+    [],
+    *([name] for name in ("export", "book", "sandbox", "api", "whoami", "doctor", "ops", "slots", "webhooks")),
+    *(["slots", name] for name in ("show", "watch")),
+    *(["webhooks", name] for name in ("listen", "verify")),
+]
+
+
+@pytest.mark.parametrize("args", COMMANDS, ids=" ".join)
+def test_help_is_not_cut_and_names_values_in_words(args: list[str]) -> None:
+    """On a narrow terminal the help has the same words as on a wide one, and no option has a Python type."""
+    texts = []
+    for columns in (60, 120):
+        text = invoke(*args, "--help", terminal_width=columns).output
+        assert max(map(len, text.splitlines())) <= columns
+        texts.append(text)
+    narrow, wide = (re.sub(r"\s|-", "", text) for text in texts)
+    assert narrow == wide
+    assert "…" not in texts[0]
+    assert not re.search(r"\w\.\.\.$", texts[0].partition("Commands:")[2], re.MULTILINE)
+    assert not re.search(r"-\S+ <(str|int|float|bool|path|list)", texts[0])
+
+
+@pytest.mark.parametrize("args", [[], ["export"], ["book"], ["slots"], ["webhooks"]], ids=" ".join)
+def test_a_command_without_arguments_prints_its_help(args: list[str]) -> None:
+    """The help keeps its lines there."""
+    assert invoke(*args).output.rstrip() == invoke(*args, "--help").output.rstrip()
+
+
 @pytest.mark.parametrize(
     "args",
     [

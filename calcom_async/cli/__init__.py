@@ -37,27 +37,34 @@ class Commands(TyperGroup):
     """All commands, with what holds for the output of each of them."""
 
     def make_context(self, *args: Any, **more: Any) -> Any:
-        """Parse the command line."""
-        with _safe_usage_errors():
+        """Parse the command line, or print the help."""
+        tolerate_encodings()
+        with _output_errors(), _safe_usage_errors():
             return super().make_context(*args, **more)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""
-        tolerate_encodings()
-        try:
+        with _output_errors():
             with _safe_usage_errors():
                 result = super().invoke(ctx)
             if sys.stdout:  # None where the process has no standard output
                 sys.stdout.flush()
-        except BrokenPipeError:
-            discard_output()
-            raise typer.Exit(OUTPUT_CLOSED) from None
-        except OSError as error:
-            # Commands report what they cannot read; what is left is the output, such as a full disk behind it.
-            discard_output()
-            say("[red]error:[/]", f"cannot write the output: {error.strerror or error}")
-            raise typer.Exit(code_of(ExportError())) from None
         return result
+
+
+@contextmanager
+def _output_errors() -> Iterator[None]:
+    """End with an exit code, and at most one message, where the output cannot be written."""
+    try:
+        yield
+    except BrokenPipeError:
+        discard_output()
+        raise typer.Exit(OUTPUT_CLOSED) from None
+    except OSError as error:
+        # Commands report what they cannot read; what is left is the output, such as a full disk behind it.
+        discard_output()
+        say("[red]error:[/]", f"cannot write the output: {error.strerror or error}")
+        raise typer.Exit(code_of(ExportError())) from None
 
 
 @contextmanager
@@ -66,17 +73,19 @@ def _safe_usage_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(message := getattr(error, "message", None), str):
+        # Without arguments, the message is the help text, whose line ends are needed and which quotes nothing.
+        if isinstance(message := getattr(error, "message", None), str) and type(error).__name__ != "NoArgsIsHelpError":
             error.message = line(message)  # type: ignore[attr-defined]
         raise
 
 
 app: typer.Typer = typer.Typer(
     cls=Commands,
-    help="Cal.com from the command line. The key comes from CAL_API_KEY, the address from CAL_API_URL.",
+    help="Use Cal.com from the command line. CAL_API_KEY contains the API key, CAL_API_URL the base URL.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # the tables of rich cut names and defaults on a narrow terminal
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

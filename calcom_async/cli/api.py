@@ -32,21 +32,28 @@ METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE", "HEAD")
 
 def api(
     context: typer.Context,
-    method: Annotated[str, typer.Argument(help="GET, POST, PATCH, PUT or DELETE.")],
-    path: Annotated[str, typer.Argument(help="For example /v2/bookings.")],
-    query: Annotated[list[str] | None, typer.Option("--query", "-q", help="NAME=VALUE; may be repeated.")] = None,
-    body: Annotated[str | None, typer.Option("--body", "-b", help="JSON, or @FILE, or @- for standard input.")] = None,
-    version: Annotated[
-        str | None, typer.Option("--api-version", help="cal-api-version; without it, what the path needs.")
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST, PATCH, PUT or DELETE.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="Path, for example /v2/bookings.")],
+    query: Annotated[
+        list[str] | None, typer.Option("--query", "-q", metavar="NAME=VALUE", help="Query parameter (repeatable).")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Go through all pages of a list; print its rows.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="With --all: JSON instead of a table.")] = False,
+    body: Annotated[
+        str | None, typer.Option("--body", "-b", metavar="JSON", help="JSON body, or @FILE, or @- for standard input.")
+    ] = None,
+    version: Annotated[
+        str | None,
+        typer.Option("--api-version", metavar="DATE", help="cal-api-version header. [default: what PATH needs]"),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Fetch all pages of a list and print the rows.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="With --all: print JSON instead of a table.")] = False,
     base_url: BaseUrlOption = None,
     api_key: ApiKeyOption = None,
     sandbox: SandboxOption = False,
     allow_http: AllowHttpOption = False,
 ) -> None:
-    """Make any call and print its answer as JSON, or with --all the rows of a whole list.
+    """Send a request and print the response.
+
+    The output is JSON, or with --all a table of all rows of a list.
 
     calcom-async api GET /v2/bookings -q status=upcoming -q take=5
     """
@@ -118,7 +125,7 @@ def whoami(
     sandbox: SandboxOption = False,
     allow_http: AllowHttpOption = False,
 ) -> None:
-    """Show the user that the key belongs to."""
+    """Show the user of the API key."""
     me = run(_me(where(context, base_url, api_key, sandbox, allow_http)))
     if json:
         print_json(msgspec.to_builtins(me))

@@ -48,29 +48,39 @@ def book(
     context: typer.Context,
     event: EventArgument,
     start: Annotated[
-        str, typer.Option(help="When, such as 2026-12-01T09:00+01:00; or: first, for the first free time.")
+        str,
+        typer.Option(
+            metavar="TIME", help='Start, for example 2026-12-01T09:00+01:00, or "first" for the first free time.'
+        ),
     ],
-    name: Annotated[str, typer.Option(help="Who books.")],
-    email: Annotated[str | None, typer.Option(help="Email address of the attendee; needed unless --phone.")] = None,
+    name: Annotated[str, typer.Option(metavar="NAME", help="Name of the attendee.")],
+    email: Annotated[
+        str | None, typer.Option(metavar="EMAIL", help="Email address of the attendee. Required without --phone.")
+    ] = None,
     phone: Annotated[
-        str | None, typer.Option(help="Phone number of the attendee, such as +390612345678.", show_default=False)
+        str | None, typer.Option(metavar="NUMBER", help="Phone number of the attendee, for example +390612345678.")
     ] = None,
     answer: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KEY=VALUE",
-            help="Answer to a question of the event type, by its slug; may be repeated. The value is text, with "
-            "KEY:=VALUE it is JSON, such as guests:=2. A KEY that is repeated is a list.",
+            help="Answer to a question of the event type, by its slug (repeatable). VALUE is text. With KEY:=VALUE it "
+            "is JSON, for example guests:=2. If a KEY is repeated, its values become a list.",
         ),
     ] = None,
     time_zone: TimeZoneOption = None,
-    guest: Annotated[list[str] | None, typer.Option(help="An e-mail address to invite; may be repeated.")] = None,
-    note: Annotated[str | None, typer.Option(help="Additional notes for the host.")] = None,
+    guest: Annotated[
+        list[str] | None, typer.Option(metavar="EMAIL", help="Email address of a guest (repeatable).")
+    ] = None,
+    note: Annotated[str | None, typer.Option(metavar="TEXT", help="Additional notes for the host.")] = None,
     duration: DurationOption = None,
-    reserve: Annotated[bool, typer.Option("--reserve", help="Hide the time from others meanwhile.")] = False,
+    reserve: Annotated[bool, typer.Option("--reserve", help="Reserve the slot while booking.")] = False,
     once: Annotated[
         str | None,
-        typer.Option(help="A word for this booking: the same command with the same word finds it, and makes no other."),
+        typer.Option(
+            metavar="KEY",
+            help="Idempotency key: running the command again with the same key returns the existing booking.",
+        ),
     ] = None,
     team: TeamOption = False,
     organization: OrganizationOption = None,
@@ -80,7 +90,9 @@ def book(
     sandbox: SandboxOption = False,
     allow_http: AllowHttpOption = False,
 ) -> None:
-    """Book a time, once: a lost answer is looked for and never answered by a second booking.
+    """Book a free time.
+
+    If the response is lost, the command looks for the booking instead of making a second one.
 
     calcom-async book ana/thirty --start first --name Ada --email ada@example.com
 

@@ -46,13 +46,15 @@ T = TypeVar("T")
 SANDBOX_BOOKINGS = 2_000
 SECONDS_TO_CONNECT = 4.0
 
-BaseUrlOption = Annotated[str | None, typer.Option("--base-url", help="Where the API lives; else CAL_API_URL.")]
-ApiKeyOption = Annotated[str | None, typer.Option("--api-key", help="The API key; else CAL_API_KEY.")]
+BaseUrlOption = Annotated[
+    str | None, typer.Option("--base-url", metavar="URL", help="Base URL of the API. [default: CAL_API_URL]")
+]
+ApiKeyOption = Annotated[str | None, typer.Option("--api-key", metavar="KEY", help="API key. [default: CAL_API_KEY]")]
 AllowHttpOption = Annotated[
     bool,
-    typer.Option("--allow-http", help="Allow http:// to other hosts, unencrypted; else CAL_ALLOW_HTTP=1."),
+    typer.Option("--allow-http", help="Allow http:// to other hosts, without encryption, as CAL_ALLOW_HTTP=1 does."),
 ]
-SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Use a built-in Cal.com with made-up data.")]
+SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Use a built-in Cal.com server with sample data.")]
 
 FAILURES: dict[int, tuple[str, tuple[type[CalcomError], ...]]] = {
     4: ("credentials refused, or not allowed to do this", (UnauthorizedError, ForbiddenError)),

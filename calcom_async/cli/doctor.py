@@ -77,9 +77,10 @@ def doctor(
     sandbox: SandboxOption = False,
     allow_http: AllowHttpOption = False,
 ) -> None:
-    """Check key, clock, versions, limit and latency, and count what the key can see.
+    """Check the API key and the connection.
 
-    Costs eight requests and changes nothing. Ends with 0, or with the code of the first failure; a warning is none.
+    Also check the clock, the API versions, the rate limit and the latency, and count what the key can access. This
+    takes eight requests and changes nothing. The exit code is 0, or that of the first failure. Warnings do not count.
     """
     findings = run(_examine(where(context, base_url, api_key, sandbox, allow_http)))
     if json:

@@ -58,69 +58,107 @@ class Format(StrEnum):
 
 def export_command(
     context: typer.Context,
-    thing: Annotated[str, typer.Argument(help=f"What to export: {', '.join(THINGS)}.", show_default=False)],
+    thing: Annotated[str, typer.Argument(metavar="WHAT", help=f"What to export: {', '.join(THINGS)}.")],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="The file; its name tells the format. With --dask a folder. - is stdout."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Output file. The extension selects the format. With --dask, a directory. Use - for stdout.",
+        ),
     ],
-    format: Annotated[Format | None, typer.Option("--format", help="The format, whatever the name.")] = None,
+    format: Annotated[
+        Format | None, typer.Option("--format", help="Output format. Overrides the extension of FILE.")
+    ] = None,
     since: Annotated[
-        str | None, typer.Option(help="Bookings that start then or later: a date (00:00 UTC) or a time with its zone.")
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Only bookings that start at or after this date (00:00 UTC) or time (with UTC offset).",
+        ),
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Bookings that end then or earlier.")] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only bookings that end at or before this date or time.")
+    ] = None,
     status: Annotated[
-        str | None, typer.Option(help="upcoming, recurring, past, cancelled, unconfirmed; several with commas.")
+        str | None,
+        typer.Option(
+            metavar="STATUS",
+            help="Only bookings with this status: upcoming, recurring, past, cancelled or unconfirmed. "
+            "Separate several with commas.",
+        ),
     ] = None,
-    organization: Annotated[int | None, typer.Option(help="Of this organisation.")] = None,
-    team: Annotated[int | None, typer.Option(help="Of this team; with --organization, a team of it.")] = None,
-    user: Annotated[int | None, typer.Option(help="Of this member of the organisation.")] = None,
+    organization: Annotated[int | None, typer.Option(metavar="ID", help="Export from this organization.")] = None,
+    team: Annotated[
+        int | None,
+        typer.Option(metavar="ID", help="Export from this team, with --organization a team of the organization."),
+    ] = None,
+    user: Annotated[
+        int | None, typer.Option(metavar="ID", help="With --organization: export from this member.")
+    ] = None,
     since_last: Annotated[
-        bool, typer.Option("--since-last", help="Bring the file up to date with what changed since the last such run.")
+        bool, typer.Option("--since-last", help="Update the file with the changes since its last --since-last run.")
     ] = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="With --since-last: read everything again, and replace the file.")
+        bool, typer.Option("--verify", help="With --since-last: read everything again and replace the file.")
     ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume an interrupted run, or start a new one if there is none.")
     ] = False,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Discard the rows of an interrupted run, and start a new one.")
+        bool, typer.Option("--restart", help="Discard the rows of an interrupted run and start a new one.")
     ] = False,
     no_escape: Annotated[
-        bool, typer.Option("--no-escape", help="CSV: write texts that begin like a formula as they are.")
+        bool, typer.Option("--no-escape", help="CSV: do not put an apostrophe before texts that look like formulas.")
     ] = False,
     bom: Annotated[
-        bool, typer.Option("--bom", help="CSV: begin with a byte order mark, so that Excel reads UTF-8.")
+        bool, typer.Option("--bom", help="CSV: write a byte order mark, so that Excel reads UTF-8.")
     ] = False,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="Where to remember how far it came, instead of FILE.checkpoint.")
+        Path | None, typer.Option(metavar="FILE", help="Checkpoint file. [default: FILE.checkpoint]")
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail if the server hides rows that it counts.")] = False,
-    take: Annotated[int | None, typer.Option(min=1, max=250, help="Rows a page.")] = None,
-    parallel: Annotated[int, typer.Option(min=1, help="Requests at once, where the rate limit allows it.")] = PARALLEL,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail if the server returns fewer rows than its total.")
+    ] = False,
+    take: Annotated[int | None, typer.Option(metavar="N", min=1, max=250, help="Rows per page.")] = None,
+    parallel: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Maximum number of concurrent requests.")
+    ] = PARALLEL,
     accounts: Annotated[
         Path | None,
-        typer.Option(help="Export for each account of this CSV file (name, api_key); put {account} into FILE."),
+        typer.Option(
+            metavar="FILE",
+            help="Export each account of this CSV file (columns name, api_key). The name of the output file must "
+            "contain {account}.",
+        ),
     ] = None,
     redis: Annotated[
-        str | None, typer.Option(help="Share the rate limit with other processes, through redis://…")
+        str | None,
+        typer.Option(metavar="URL", help="Share the rate limit with other processes through this Redis (redis://...)."),
     ] = None,
     dask: Annotated[
-        str | None, typer.Option(help="Do it on this Dask cluster, tcp://…, into a folder; the workers have the key.")
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Run on this Dask cluster (tcp://...) and write a directory. Set CAL_API_KEY on the workers.",
+        ),
     ] = None,
     base_url: BaseUrlOption = None,
     api_key: ApiKeyOption = None,
     sandbox: SandboxOption = False,
     allow_http: AllowHttpOption = False,
 ) -> None:
-    """Write a list of the API into a file: each row once, whatever changes meanwhile.
+    """Export a list to a file.
 
-    The name of the file tells the format: .jsonl, .csv or .parquet; .jsonl and .csv also with .gz or .zst. It ends with
-    .part until the file is complete. Bookings come by their time of creation. --resume continues an interrupted run;
-    without it, rows of such a run are not overwritten unless --restart is given. While an export writes a file, a
-    second one of the same file fails.
+    Each row is written once, even if data changes during the export. Bookings are sorted by their time of creation.
 
-    In CSV, a text that a spreadsheet would run as a formula gets an apostrophe in front; phone numbers do not.
+    The extension selects the format: .jsonl, .csv or .parquet. After .jsonl and .csv, .gz or .zst selects a
+    compression. The file is named FILE.part until it is complete. After an interruption, --resume continues and
+    --restart starts again. Without either, an export does not overwrite the rows of an interrupted run. Only one
+    export at a time can write a file.
+
+    In CSV, a text that a spreadsheet would execute as a formula gets an apostrophe in front. Phone numbers do not.
     """
     place = where(context, base_url, api_key, sandbox, allow_http)
     try:

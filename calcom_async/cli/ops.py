@@ -15,10 +15,14 @@ Rows = list[tuple["Operation", list[str]]]
 
 
 def ops(
-    word: Annotated[str, typer.Argument(help="Show only operations with this word in path or spelling.")] = "",
+    word: Annotated[
+        str, typer.Argument(metavar="WORD", help="Only operations with this word in the path or the Python call.")
+    ] = "",
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
 ) -> None:
-    """List the operations of the API with their Python spelling; `cal` is an open `Calcom`.
+    """List the operations of the API.
+
+    Each line has the method, the path and the Python call, where cal is an open client.
 
     calcom-async ops webhooks
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from typing import Annotated
@@ -12,19 +13,29 @@ from calcom_async.cli.terminal import echo, say, stderr
 
 
 def sandbox(
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="The port on 127.0.0.1; 0 takes a free one.")] = 8765,
-    bookings: Annotated[int, typer.Option(min=0, help="How many made-up bookings.")] = 1_254,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, help="Calls that a window allows, as the real one does.")] = 120,
-    window: Annotated[float, typer.Option(min=0.001, help="Seconds of a window.")] = 60,
-    block: Annotated[float, typer.Option(min=0, help="Seconds of refusals after one call too many.")] = 60,
-    ties: Annotated[bool, typer.Option("--ties", help="Let many bookings share their times.")] = False,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65_535, help="Port on 127.0.0.1. 0 selects a free one.")
+    ] = 8765,
+    bookings: Annotated[int, typer.Option(metavar="N", min=0, help="Number of sample bookings.")] = 1_254,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Seed of the sample data. The same seed creates the same data.")
+    ] = 0,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Rate limit: requests per window.")] = 120,
+    window: Annotated[float, typer.Option(metavar="SECONDS", min=0.001, help="Length of the rate limit window.")] = 60,
+    block: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0, help="How long requests are rejected after the limit is exceeded."),
+    ] = 60,
+    ties: Annotated[bool, typer.Option("--ties", help="Create many bookings with equal times.")] = False,
     seed_dialect: Annotated[
         bool,
         typer.Option("--seed-dialect", help="Also accept the forms of older documentation."),
     ] = False,
 ) -> None:
-    """Run a Cal.com with made-up data until Ctrl-C. Nothing leaves this machine."""
+    """Run a local Cal.com with sample data.
+
+    It runs until Ctrl-C and sends nothing to other machines.
+    """
     from calcom_async.sandbox import Sandbox
 
     server = Sandbox(
@@ -44,7 +55,8 @@ def sandbox(
             stderr.print(f"{bookings:,} bookings, {limit} calls in {window:g} s; Ctrl-C ends it.")
             threading.Event().wait()
     except OSError as error:
-        say("[red]error:[/]", f"cannot listen on port {port}: {error.strerror}. Try --port 0")
+        why = os.strerror(error.errno) if error.errno else str(error)
+        say("[red]error:[/]", f"cannot listen on port {port}: {why}. Try --port 0")
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         stderr.print("stopped")

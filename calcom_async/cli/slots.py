@@ -42,28 +42,33 @@ LISTED = 3
 """An hour of the timetable names no more starts than this one by one, if they are evenly spaced."""
 
 EventArgument = Annotated[
-    str, typer.Argument(metavar="EVENT", help="The event type: its id, or USERNAME/SLUG.", show_default=False)
+    str, typer.Argument(metavar="EVENT", help="Event type: its id, or USERNAME/SLUG.", show_default=False)
 ]
-TeamOption = Annotated[bool, typer.Option("--team", help="The name before the slash is a team's, not a user's.")]
+TeamOption = Annotated[bool, typer.Option("--team", help="The name before the slash is the slug of a team.")]
 OrganizationOption = Annotated[
-    str | None, typer.Option("--organization", help="The slug of the organisation that user or team are in.")
+    str | None, typer.Option("--organization", metavar="SLUG", help="Slug of the organization of the user or team.")
 ]
 TimeZoneOption = Annotated[
-    str | None, typer.Option("--time-zone", help="Such as Europe/Rome; else that of the account.", show_default=False)
+    str | None,
+    typer.Option(
+        "--time-zone", metavar="ZONE", help="Time zone, for example Europe/Rome. [default: that of the account]"
+    ),
 ]
 DurationOption = Annotated[
-    int | None, typer.Option("--duration", min=1, help="Minutes, where the event type offers several lengths.")
+    int | None, typer.Option("--duration", metavar="MINUTES", min=1, help="Duration, if the event type offers several.")
 ]
 
-slots: typer.Typer = typer.Typer(name="slots", help="Free times of event types.", no_args_is_help=True)
+slots: typer.Typer = typer.Typer(name="slots", help="Show or watch free times.", no_args_is_help=True)
 
 
 @slots.command("show", epilog=EXIT_CODES, no_args_is_help=True)
 def show(
     context: typer.Context,
     event: EventArgument,
-    start: Annotated[str | None, typer.Option(help="The first day, such as 2026-12-01; else today.")] = None,
-    days: Annotated[int, typer.Option(min=1, max=31, help="How many days.")] = 7,
+    start: Annotated[
+        str | None, typer.Option(metavar="DATE", help="First day, for example 2026-12-01. [default: today]")
+    ] = None,
+    days: Annotated[int, typer.Option(metavar="N", min=1, max=31, help="Number of days.")] = 7,
     time_zone: TimeZoneOption = None,
     duration: DurationOption = None,
     team: TeamOption = False,
@@ -74,7 +79,9 @@ def show(
     sandbox: SandboxOption = False,
     allow_http: AllowHttpOption = False,
 ) -> None:
-    """Show the free times of a week: a column for each day, a row for each hour, minutes in between.
+    """Show the free times of a week.
+
+    The table has a column per day and a row per hour. The cells contain the minutes.
 
     calcom-async slots show ana/thirty --time-zone Europe/Rome
     """
@@ -222,8 +229,10 @@ def watch(
     events: Annotated[
         list[str], typer.Argument(metavar="EVENT...", help="Event types: ids, or USERNAME/SLUG.", show_default=False)
     ],
-    every: Annotated[float, typer.Option(min=1, max=86_400, help="Seconds between two looks at each.")] = 60,
-    days: Annotated[int, typer.Option(min=1, max=366, help="How many days ahead.")] = 14,
+    every: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1, max=86_400, help="Polling interval per event type.")
+    ] = 60,
+    days: Annotated[int, typer.Option(metavar="N", min=1, max=366, help="Number of days to watch.")] = 14,
     time_zone: TimeZoneOption = None,
     duration: DurationOption = None,
     team: TeamOption = False,
@@ -233,7 +242,9 @@ def watch(
     sandbox: SandboxOption = False,
     allow_http: AllowHttpOption = False,
 ) -> None:
-    """Say what is free, then print a line for each time that opens (+) or closes (-), until Ctrl-C.
+    """Print free times that open or close.
+
+    The first lines count the free times. Then each line is a time that opens (+) or closes (-), until Ctrl-C.
 
     calcom-async slots watch ana/thirty ana/sixty --every 30
     """

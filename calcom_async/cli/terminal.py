@@ -62,8 +62,9 @@ def stdout() -> Console:
 
 def say(label: str, *lines: object) -> None:
     """Print a message on stderr. Brackets in `label` are markup, and none in `lines`."""
-    stderr.print(label, end=" ")
-    stderr.print("\n".join(map(line, lines)), markup=False)
+    text = "\n".join(map(line, lines))
+    stderr.print(label, end=" " if text else "")
+    stderr.print(text, markup=False)
 
 
 def echo(text: object) -> None:

@@ -47,20 +47,24 @@ FORWARDED = ("Content-Type", SIGNATURE, "X-Cal-Webhook-Version")
 SECONDS_TO_FORWARD = 10.0
 
 SecretOption = Annotated[
-    str, typer.Option("--secret-env", metavar="NAME", help="The environment variable that holds the secret.")
+    str, typer.Option("--secret-env", metavar="NAME", help="Environment variable that contains the secret.")
 ]
 
-webhooks: typer.Typer = typer.Typer(name="webhooks", help="What Cal.com delivers.", no_args_is_help=True)
+webhooks: typer.Typer = typer.Typer(name="webhooks", help="Receive and verify webhooks.", no_args_is_help=True)
 
 
 @webhooks.command("verify", epilog=EXIT_CODES, no_args_is_help=True)
 def verify_file(
-    file: Annotated[Path, typer.Argument(help="The body exactly as it came; - is standard input.", show_default=False)],
-    signature: Annotated[str, typer.Option(metavar="HEX", help=f"What the header {SIGNATURE} said.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The body exactly as received. Use - for standard input.")
+    ],
+    signature: Annotated[str, typer.Option(metavar="HEX", help=f"Value of the header {SIGNATURE}.")],
     secret_env: SecretOption = SECRET,
-    content_type: Annotated[str, typer.Option(help="What the header Content-Type said.")] = JSON,
+    content_type: Annotated[str, typer.Option(metavar="TYPE", help="Value of the header Content-Type.")] = JSON,
 ) -> None:
-    """Tell whether a delivery is genuine, and if so what it is: its trigger and its key.
+    """Verify the signature of a delivery.
+
+    If it is valid, print the trigger and the key of the delivery.
 
     calcom-async webhooks verify body.json --signature 5d9c...
     """
@@ -92,28 +96,34 @@ def _secret(variable: str) -> str:
 @webhooks.command("listen", epilog=EXIT_CODES)
 def listen(
     context: typer.Context,
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="The port on 127.0.0.1; 0 takes a free one.")] = 8770,
-    path: Annotated[str, typer.Option(help="The path that is posted to.")] = "/cal",
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65_535, help="Port on 127.0.0.1. 0 selects a free one.")
+    ] = 8770,
+    path: Annotated[str, typer.Option(metavar="PATH", help="Path that receives the deliveries.")] = "/cal",
     secret_env: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help=f"The variable that holds the secret; else {SECRET}, or a new one is made."),
+        typer.Option(
+            metavar="NAME", help=f"Environment variable that contains the secret. [default: {SECRET}, or a new secret]"
+        ),
     ] = None,
     forward: Annotated[
-        str | None, typer.Option(metavar="URL", help="Post each genuine delivery there too, unchanged.")
+        str | None, typer.Option(metavar="URL", help="Also post each verified delivery to this URL, unchanged.")
     ] = None,
     trigger: Annotated[
-        list[str] | None, typer.Option(help="What to hear of, else all of bookings; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="TRIGGER", help="Trigger to subscribe to (repeatable). [default: all of bookings]"),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print whole bodies, one JSON a line.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the complete bodies, one JSON text per line.")] = False,
     base_url: BaseUrlOption = None,
     api_key: ApiKeyOption = None,
     sandbox: SandboxOption = False,
     allow_http: AllowHttpOption = False,
 ) -> None:
-    """Print webhook deliveries as they come, until Ctrl-C.
+    """Print webhook deliveries until Ctrl-C.
 
-    With a Cal.com on this machine, such as a sandbox, the webhook is created and in the end deleted. Any other needs a
-    public address that leads here; what to register is then told, and no API key is needed.
+    If the Cal.com server runs on this machine, for example a sandbox, the command creates the webhook and deletes it
+    at the end. Any other server needs a public URL that leads here. The command prints what to register, and needs no
+    API key.
     """
     place = where(context, base_url, api_key, sandbox, allow_http)
     try:
