@@ -127,6 +127,7 @@ CALLS: dict[str, Callable[[Calcom], Awaitable[Any]]] = {
     "OAuth2 refresh": lambda cal: cal.oauth2.token("c", refresh_token=MARK, client_secret=MARK),
     "managed user": lambda cal: cal.oauth_clients.refresh("c", MARK),
     "Apple": lambda cal: cal.calendars.connect_apple(username="u", password=MARK),
+    "feeds": lambda cal: cal.calendars.connect_ics(f"https://feeds.test/{MARK}.ics"),
     "calendar": lambda cal: cal.calendars.save("google", state=MARK, code=MARK),
     "Stripe": lambda cal: cal.stripe.save(state=MARK, code=MARK),
     "conferencing": lambda cal: cal.conferencing.callback("zoom", state=MARK, code=MARK),

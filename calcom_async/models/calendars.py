@@ -145,8 +145,10 @@ class ConnectAppleCalendar(SecretModel, frozen=True, kw_only=True):
     password: str
 
 
-class SaveIcsFeeds(Model, frozen=True, kw_only=True):
-    """Feeds to connect; each URL has to end in `.ics`."""
+class SaveIcsFeeds(SecretModel, frozen=True, kw_only=True):
+    """Feeds to connect; each URL has to end in `.ics`. The address of a private feed is a secret."""
+
+    secrets: ClassVar[frozenset[str]] = frozenset({"urls"})
 
     urls: list[str]
     read_only: bool | None = None

@@ -25,7 +25,7 @@ from calcom_async.models.calendars import (
 )
 from calcom_async.pages import IncompleteListWarning
 from calcom_async.resources._base import Resource, listed, secret_argument
-from calcom_async.secret import Secret
+from calcom_async.secret import Hidden, Secret
 from calcom_async.wire import timestamp
 
 Provider = Literal["google", "office365", "apple", "ics-feed"] | str
@@ -105,9 +105,10 @@ class Calendars(Resource):
 
     async def connect_ics(self, *urls: str, read_only: bool | None = None) -> CalendarCredential:
         """Connect ICS feeds; each URL must end in `.ics`."""
-        return await self._post(
-            CalendarCredential, "/calendars/ics-feed/save", body=SaveIcsFeeds(urls=[*urls], read_only=read_only)
-        )
+        feeds = Hidden(urls)
+        del urls  # the address of a private feed is a secret
+        body = SaveIcsFeeds(urls=[*feeds.reveal()], read_only=read_only)
+        return await self._post(CalendarCredential, "/calendars/ics-feed/save", body=body)
 
     async def disconnect(self, calendar: Provider, *, credential_id: int) -> CalendarCredential:
         """Disconnect `google`, `office365`, `apple` or `ics-feed`; the id is the connection's `credential_id`."""
