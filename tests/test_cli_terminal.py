@@ -11,6 +11,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
 import unicodedata
@@ -22,7 +23,7 @@ from typing import Any
 import pytest
 import typer
 from command_at_hand import at, invoke
-from command_line import ROOT, command, environment, start
+from command_line import ROOT, calcom, command, environment, start
 from patience import PATIENCE
 from virtual_time import run as run_virtually
 
@@ -337,3 +338,12 @@ def test_an_ignored_signal_stays_ignored() -> None:
         assert run(main()) == "done"
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_port_in_use_is_told_in_words() -> None:
+    """The message of the sandbox has the reason, without the address as Python writes it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = calcom("sandbox", "--port", str(port))
+    assert done.returncode == 2
+    assert done.stderr == f"error: cannot listen on port {port}: Address already in use. Try --port 0\n"
