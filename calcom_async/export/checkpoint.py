@@ -46,10 +46,11 @@ class Checkpoint:
         self.path: Path = path
         self.state: State = State(job)
 
-    def load(self, *, same_job: bool) -> None:
+    def load(self, *, same_job: bool, restart: bool = False) -> None:
         """Read what an earlier run left, if anything; `ExportError` if the file is no intact checkpoint.
 
-        The checkpoint of another job is an `ExportError` too with `same_job`, and is ignored without.
+        The checkpoint of another job is an `ExportError` too with `same_job`, or if its run is not finished, which
+        `restart` discards. Otherwise it is ignored.
         """
         try:
             state, _, digest = self.path.read_bytes().rstrip(b"\n").rpartition(b"\n")
@@ -66,7 +67,7 @@ class Checkpoint:
             ) from error
         if (found.version, found.job) == (VERSION, self.state.job):
             self.state = found
-        elif same_job:
+        elif same_job or (found.run and not restart):
             raise ExportError(
                 f"the checkpoint {self.path} is of another job: {found.job}. This one is: {self.state.job}. "
                 "Choose another output, or delete the checkpoint"

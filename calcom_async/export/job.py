@@ -125,7 +125,7 @@ async def export(
             sink.begin()  # what cannot be written is told before anything is sent
         book = Checkpoint(path, f"{job} as {sink.format}{_into(sink, path)}, of {await owner(cal)}") if path else None
         if book:
-            book.load(same_job=resume or since_last)
+            book.load(same_job=resume or since_last, restart=restart)
         if book and resume and not book.state.run:
             await _check_nothing_is_lost(sink, cannot=f"there is no checkpoint {path} to resume from")
         return await run.go(book, resume=resume, since_last=since_last, verify=verify)

@@ -474,6 +474,19 @@ async def test_two_files_cannot_share_a_checkpoint(world: World, tmp_path: Path)
         assert not (await export(cal, Job(), tmp_path / "a.jsonl", since_last=True, checkpoint=state)).is_full
 
 
+async def test_an_unfinished_run_keeps_its_checkpoint(world: World, tmp_path: Path) -> None:
+    """A run into another file does not take the checkpoint of an interrupted one, unless it restarts."""
+    state = tmp_path / "state"
+    world.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
+    async with client(world) as cal:
+        with pytest.raises(ForbiddenError):
+            await export(cal, Job(take=50), tmp_path / "a.jsonl", parallel=1, checkpoint=state)
+        with pytest.raises(ExportError, match=r"is of another job"):
+            await export(cal, Job(), tmp_path / "b.jsonl", checkpoint=state)
+        assert (await export(cal, Job(), tmp_path / "a.jsonl", resume=True, checkpoint=state)).resumed
+        await export(cal, Job(), tmp_path / "b.jsonl", checkpoint=state, restart=True)
+
+
 async def test_a_file_and_its_checkpoint_can_be_moved(world: World, tmp_path: Path) -> None:
     """A checkpoint belongs to the file next to it by name, or else by the way from one to the other."""
     (old := tmp_path / "old").mkdir()
