@@ -286,14 +286,23 @@ async def _no_resend(request: ClientRequest, handler: ClientHandlerType) -> Clie
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise aiohttp.ClientConnectionError(f"{type(error).__name__}: {error}") from error
+        raise aiohttp.ClientConnectionError(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the server closed the connection"  # the exception may quote the headers of half a response
+    if isinstance(error, aiohttp.ClientOSError):
+        return f"{type(error).__name__}: {error}"
+    return error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
 
 
 def _mapped(error: Exception, request: Request, seconds: float) -> Exception:
     """Aiohttp's exceptions as ours; only a failure to connect proves that nothing was sent."""
     failure = _failure(error, f"{request.method} {request.path}", seconds)
-    # A ClientResponseError holds the headers of the request.
-    failure.__cause__ = None if isinstance(error, aiohttp.ClientResponseError) else without_frames(error)
+    # Exceptions of aiohttp hold headers and the proxy, and some cannot be pickled: only the operating system's stays.
+    reason = getattr(error, "os_error", error)
+    failure.__cause__ = None if isinstance(reason, aiohttp.ClientError) else without_frames(reason)
     return failure
 
 
@@ -319,8 +328,7 @@ def _failure(error: Exception, what: str, seconds: float) -> Exception:
         return ConnectionFailedError(
             f"{what}: cannot connect to {where}: {why}", sent=False, seconds=seconds, passing=trusted
         )
-    text = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
-    why = printable(text, 300) or type(error).__name__
+    why = printable(_reason(error), 300) or type(error).__name__
     return ConnectionFailedError(
         f"{what}: the connection broke before the answer was whole ({why}); Cal.com may have acted on it",
         sent=True,
