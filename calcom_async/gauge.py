@@ -206,7 +206,7 @@ class Gauge(msgspec.Struct):
         if of_another_window and (blocked or sent_at < self.answered_at):
             self.lose(1, now)  # so late that it tells of the window before
             return
-        unlikely = self.ends > -inf and not blocked and told.reset > max(LONGEST_RETRY_AFTER, 2 * self.window)
+        unlikely = not blocked and told.reset > max(LONGEST_RETRY_AFTER, 2 * self.window)
         self.doubted = unlikely and not self.doubted
         if self.doubted:
             self.lose(1, now)  # a second response has to confirm that the window has become so long

@@ -168,7 +168,7 @@ local function learn(gauge, told, event, flying)
   local earliest, ends = event.sent_at + told.reset - 1, event.at + told.reset + GRACE
   local of_another_window = earliest < gauge.ended or ends <= gauge.earliest
   if of_another_window and (blocked or event.sent_at < gauge.answered_at) then return lose(gauge, event.at) end
-  local unlikely = gauge.ends > never and not blocked and told.reset > math.max(const.longest_retry_after, 2 * gauge.window)
+  local unlikely = not blocked and told.reset > math.max(const.longest_retry_after, 2 * gauge.window)
   gauge.doubted = unlikely and not gauge.doubted
   if gauge.doubted then return lose(gauge, event.at) end
   local begins = not blocked and (of_another_window or told.limit ~= gauge.limit or gauge.ends == never)

@@ -123,7 +123,7 @@ class TestGauge:
         assert gauge.ready_at(61.1, 0) == 61.1
 
     def test_a_window_of_a_day_is_believed_when_a_second_response_confirms_it(self) -> None:
-        """One response cannot turn a minute into a day; a gauge that begins with a day believes it at once."""
+        """One response cannot silence a client for a day, not even the first one."""
         gauge = Gauge(120, 60)
         gauge.learn(told(119, 60)[0], 0.0, 0.1, 0, blocked=False)
         gauge.learn(told(0, 86_400)[0], 1.0, 1.1, 0, blocked=False)
@@ -132,7 +132,9 @@ class TestGauge:
         assert gauge.ready_at(2.1, 0) > 86_000
         daily = Gauge(120, 60)
         daily.learn(told(0, 86_400)[0], 0.0, 0.1, 0, blocked=False)
-        assert daily.ready_at(0.1, 0) > 86_000
+        assert daily.ready_at(0.1, 0) <= 0.1
+        daily.learn(told(0, 86_400)[0], 1.0, 1.1, 0, blocked=False)
+        assert daily.ready_at(1.1, 0) > 86_000
 
     def test_hits_from_before_we_came_are_no_sign_of_another_client(self) -> None:
         """A client that joins a window uses what is left of it, with a number in flight that doubles."""
