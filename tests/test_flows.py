@@ -296,7 +296,7 @@ async def test_nobody_listens():
         ({"garbage": True}, DecodeError, "not JSON"),
         ({"truncated": True}, ConnectionFailedError, "broke before the answer was whole"),
         ({"html": True}, ServerError, "no answer of Cal.com but: 502 Bad Gateway"),
-        ({"status": 200, "body": {"status": "success", "data": {"id": "x"}}}, DecodeError, r"\$\.data\.id"),
+        ({"status": 200, "body": {"status": "success", "data": ["x"]}}, DecodeError, r"\$\.data"),
     ],
     ids=["garbage", "truncated", "proxy", "another shape"],
 )

@@ -383,7 +383,7 @@ def test_rows_that_never_show_are_told(world: World, duckdb: Warehouse) -> None:
     [
         ({"team": 1, "filters": {"flavour": "sweet"}}, "flavour"),
         ({"base_url": "ftp://calendar.test"}, "base URL must look like"),
-        ({"user": 3}, "not for user"),
+        ({"user": 3}, "cannot be exported for user"),
     ],
     ids=str,
 )
