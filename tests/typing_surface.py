@@ -137,7 +137,7 @@ async def bookings(cal: Calcom, when: datetime, ada: Attendee) -> None:
 async def wrong_bookings(cal: Calcom, when: datetime, ada: Attendee) -> None:
     """What is misspelled or misplaced is an error before the program runs."""
     await cal.bookings.create(start=when, attendee=ada, event_type=1)  # type: ignore[call-overload]
-    await cal.bookings.create(start="2030-01-01T10:00:00Z", attendee=ada)  # type: ignore[call-overload]
+    await cal.bookings.create(start=1_900_000_000, attendee=ada)  # type: ignore[call-overload]
     await cal.bookings.cancel("uid", seat_uid="seat", subsequent=True)  # type: ignore[call-overload]
     cal.bookings.list(state="past")  # type: ignore[call-arg]
     cal.bookings.list(status="confirmed")  # type: ignore[arg-type]
