@@ -103,7 +103,7 @@ class PlatformClient(ApiKey):
         self.client_id: str = ""
         self._key = secret.checked("the client secret", in_header=True)
         self.client_id = client_id.checked("the client id", in_header=True).reveal()
-        self.fingerprint = _fingerprint(client_id)
+        self.fingerprint: str = _fingerprint(client_id)
 
     @property
     def headers(self) -> Mapping[str, str]:

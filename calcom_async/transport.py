@@ -225,7 +225,7 @@ class Proxy:
 
     def __init__(self, url: Secret, what: str) -> None:
         parts = Hidden(proxy_parts(url, what))
-        self.url = f"{parts.reveal().scheme}://{parts.reveal().netloc.rpartition('@')[2]}"
+        self.url: str = f"{parts.reveal().scheme}://{parts.reveal().netloc.rpartition('@')[2]}"
         names_user = parts.reveal().username is not None
         self.headers: Hidden[dict[str, str]] = Hidden({"Proxy-Authorization": _basic(parts)} if names_user else {})
 

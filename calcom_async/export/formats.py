@@ -225,7 +225,7 @@ def _one_line(row: bytes) -> bytes:
 class Csv(Lines):
     """A table with fixed columns, UTC times, and with `escape` no cell that a spreadsheet takes for a formula."""
 
-    name = "CSV"
+    name: str = "CSV"
 
     def __init__(
         self, model: type[msgspec.Struct], key: str, packing: Packing, *, escape: bool = True, bom: bool = False
