@@ -24,7 +24,7 @@ from calcom_async.resources import _base
 from calcom_async.resources._base import Resource
 from calcom_async.wire import Request, Response, check, encode
 
-CASES = int(os.environ.get("CALCOM_ASYNC_FUZZ_CASES", "6000"))
+CASES = int(os.environ.get("CALCOM_ASYNC_FUZZ_CASES", "3000"))
 SEED = int(os.environ.get("CALCOM_ASYNC_FUZZ_SEED", "20301"))
 
 # ---------------------------------------------------------------------------------------------------- odd values

@@ -8,6 +8,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from witness import MONDAY
 
 from calcom_async import Calcom, TokenBucket
@@ -97,6 +98,7 @@ def mark_of(booking: Booking) -> str:
     return booking.metadata[MARK] if booking.metadata else booking.attendees[-1].metadata[MARK]
 
 
+@pytest.mark.slow
 async def test_a_storm():
     """As many bookings stand as calls have succeeded, each call's own; failures leave nothing, none is unknown."""
     with Sandbox(now=MONDAY, races=True) as sandbox:

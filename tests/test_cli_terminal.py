@@ -24,7 +24,7 @@ import pytest
 import typer
 from command_at_hand import at, invoke
 from command_line import ROOT, calcom, command, environment, start
-from patience import PATIENCE
+from patience import PATIENCE, slow
 from virtual_time import run as run_virtually
 
 from calcom_async.cli import terminal
@@ -230,7 +230,7 @@ def test_an_output_that_cannot_hold_a_character_gets_an_escape(world: Sandbox) -
 
 @pytest.mark.parametrize(
     "args",
-    [["--help"], ["ops"], ["api", "GET", "/v2/bookings"], ["api", "GET", "/v2/bookings", "--all"], ["whoami"]],
+    [["ops"], *slow(["--help"], ["api", "GET", "/v2/bookings"], ["api", "GET", "/v2/bookings", "--all"], ["whoami"])],
     ids=" ".join,
 )
 def test_a_closed_pipe_ends_a_command_quietly(args: list[str], world: Sandbox) -> None:
@@ -248,7 +248,7 @@ def test_a_closed_pipe_ends_a_command_quietly(args: list[str], world: Sandbox) -
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-@pytest.mark.parametrize("args", [["whoami"], ["whoami", "--json"], ["ops"]], ids=" ".join)
+@pytest.mark.parametrize("args", [["whoami"], *slow(["whoami", "--json"], ["ops"])], ids=" ".join)
 def test_a_full_disk_behind_the_output_is_an_error(args: list[str], world: Sandbox) -> None:
     """Output that cannot be written is one message and code 7."""
     with Path("/dev/full").open("w") as full:

@@ -313,6 +313,7 @@ async def test_trouble_that_stays(trouble, kind, words):
 # --- the rate limit
 
 
+@pytest.mark.slow
 async def test_a_storm_meets_a_small_limit():
     """Many calls at once against a limit that nobody told of: all are answered, and one at most is refused."""
     with world(now=None, rate_limit=5, window=0.3, block=0.3) as sandbox:

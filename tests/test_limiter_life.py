@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from redis_server import either, heard
+from redis_server import SIMULATED_IN_REDIS, InRedis, either, heard
 from turns import BUCKET, blocked_for, now, one, opened, taking, told
 from virtual_time import VirtualTimeLoop, WedgedError, run
 
@@ -119,9 +119,11 @@ class TestCancellation:
         run(main())
 
 
-@either
-class TestHousekeeping:
-    """What it costs to keep."""
+@pytest.mark.parametrize(
+    "new", [pytest.param(TokenBucket, id="local"), pytest.param(InRedis, id="redis", marks=SIMULATED_IN_REDIS)]
+)
+class TestForgetting:
+    """What was used for a while does not stay."""
 
     def test_idle_buckets_are_forgotten(self, new: type[TokenBucket]) -> None:
         """With ever new keys the number of buckets stays bounded; one that is blocked is kept for as long."""
@@ -155,6 +157,11 @@ class TestHousekeeping:
             assert len(limiter.snapshot()) < 125
 
         run(main())
+
+
+@either
+class TestHousekeeping:
+    """What it costs to keep."""
 
     def test_a_second_event_loop_goes_on_with_what_is_known(self, new: type[TokenBucket]) -> None:
         """A block learned under one `asyncio.run` holds in the next; places lost with the first loop are not missed."""

@@ -204,7 +204,7 @@ def test_a_wrong_documented_limit_costs_one_refusal_at_most(new: type[TokenBucke
     ("throttle", "possible"),
     [
         (Throttle(limit=3), 30),
-        (Throttle(limit=1000), 10_000),
+        pytest.param(Throttle(limit=1000), 10_000, marks=pytest.mark.slow),
         (Throttle(limit=500, window=30), 10_000),
         (Throttle(limit=30, block=4), 300),
     ],

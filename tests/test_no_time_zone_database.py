@@ -52,8 +52,8 @@ def test_a_client_says_what_to_install(zone: str) -> None:
     ("words", "code"),
     [
         (["whoami", "--sandbox"], 0),
-        (["api", "GET", "/v2/bookings", "--sandbox"], 0),
-        (["slots", "show", "1", "--sandbox"], 2),
+        pytest.param(["api", "GET", "/v2/bookings", "--sandbox"], 0, marks=pytest.mark.slow),
+        pytest.param(["slots", "show", "1", "--sandbox"], 2, marks=pytest.mark.slow),
         (["slots", "show", "1", "--time-zone", "UTC", "--sandbox"], 2),
         (["api", "GET", "/v2/slots", "-q", "eventTypeId=1", "-q", "start=2027-01-01", "-q", "end=2027-01-02",
           "--sandbox"], 3),

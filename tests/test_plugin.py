@@ -87,8 +87,8 @@ def test_other(calcom_sandbox):
     [
         pytest.param(WITHOUT_LOOP, [], 2, id="no async plugin"),
         pytest.param(UNMARKED, [*ASYNCIO, "--asyncio-mode=auto"], 1, id="auto"),
-        pytest.param(MARKED, [*ASYNCIO, "--asyncio-mode=strict"], 1, id="strict"),
-        pytest.param(ANYIO, ["-p", "anyio.pytest_plugin"], 1, id="anyio"),
+        pytest.param(MARKED, [*ASYNCIO, "--asyncio-mode=strict"], 1, id="strict", marks=pytest.mark.slow),
+        pytest.param(ANYIO, ["-p", "anyio.pytest_plugin"], 1, id="anyio", marks=pytest.mark.slow),
         pytest.param(KEYWORDS, [*ASYNCIO, "--asyncio-mode=auto"], 3, id="keywords"),
         pytest.param(APART, [], 2, id="each test its own"),
     ],

@@ -66,7 +66,7 @@ class TestManyProcesses:
     """What four processes get together."""
 
     @pytest.mark.parametrize("latency", [QUICK, USUAL, SLOW], ids=["quick", "usual", "slow"])
-    @pytest.mark.parametrize("tasks", [1, 8, 100])
+    @pytest.mark.parametrize("tasks", [1, *slow(8, 100)])
     def test_they_use_the_limit_together_and_evenly(self, latency: Range, tasks: int) -> None:
         """Ten minutes of greed: no 429, 98 % of what the limit allows, and nobody has less than half of its quarter."""
         server, tallies = Server(latency=latency, seed=tasks), [Tally() for _ in range(4)]

@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from patience import PATIENCE, closed_port
+from patience import PATIENCE, closed_port, slow
 from stand_ins import Cut, Peer, ask, http
 
 from calcom_async import (
@@ -337,7 +337,7 @@ async def pause(writer: asyncio.StreamWriter) -> None:
     writer.write(GOOD)
 
 
-@pytest.mark.parametrize("limits", [None, {"limit": 1}, {"limit": 5, "limit_per_host": 1}])
+@pytest.mark.parametrize("limits", [None, *slow({"limit": 1}, {"limit": 5, "limit_per_host": 1})])
 async def test_the_wait_for_a_connection_is_no_part_of_the_timeout(limits):
     """With one connection for three requests all succeed, though together they take longer than the timeout."""
     async with Peer(pause) as peer:

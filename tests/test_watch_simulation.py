@@ -157,6 +157,7 @@ def assert_told_exactly(world: World, changes: list[SlotChange]) -> None:
 
 
 @pytest.mark.parametrize("latency", [QUICK, USUAL])
+@pytest.mark.slow
 def test_two_hundred_event_types_on_the_stock_limit(latency: tuple[float, float]) -> None:
     """An hour: no 429, each looked at within the staleness that is announced, each change told once and in order."""
     with pytest.warns(StalenessWarning, match="each is looked at within 123 s") as told:
@@ -193,6 +194,7 @@ def test_a_limit_that_turns_out_higher_is_used_without_a_word() -> None:
     assert longest_gap(cal) <= watcher.staleness
 
 
+@pytest.mark.slow
 def test_a_limit_that_others_use_up_is_told(caplog: pytest.LogCaptureFixture) -> None:
     """Interactive calls that take most of the limit for a while make looks rare: it says so, and when it is over."""
     cal = Cal(World.scripted(90, seed=1), Server(latency=USUAL, seed=1))

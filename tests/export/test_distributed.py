@@ -444,8 +444,11 @@ def test_a_cluster_exports_for_many_accounts(cluster: Client, sandbox: Sandbox, 
         (["--dask", "tcp://127.0.0.1:1", "--resume"], 2, "--resume cannot be combined with --dask"),
     ],
 )
-def test_what_a_cluster_cannot_do_is_told(sandbox: Sandbox, tmp_path: Path, options: Any, code: int, told: str) -> None:
+def test_what_a_cluster_cannot_do_is_told(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, options: Any, code: int, told: str
+) -> None:
     """No scheduler, or an option that needs one process, is one message and nothing sent."""
+    monkeypatch.setattr("calcom_async.cli.export.SECONDS_TO_CONNECT", 0.5)
     ran = invoke("bookings", "-o", tmp_path / "set", "--base-url", sandbox.url, "--api-key", SECRET, *options)
     assert ran.exit_code == code
     assert told in ran.stderr

@@ -196,7 +196,8 @@ def test_the_database_remembers_how_far_it_came(world: World, duckdb: Warehouse)
     assert any("afterUpdatedAt" in dict(seen.query) for seen in world.sandbox.requests)
 
 
-@pytest.mark.parametrize("at_first", [*slow(True), False])  # noqa: FBT003 - a value of the parameter
+@pytest.mark.parametrize("at_first", [True, False])
+@pytest.mark.slow
 def test_a_load_that_breaks_off_changes_nothing(world: World, duckdb: Warehouse, *, at_first: bool) -> None:
     """A failure in the midst of the rows leaves the table as it was, and the next load is right."""
     if not at_first:
@@ -223,6 +224,7 @@ def test_a_load_that_breaks_off_changes_nothing(world: World, duckdb: Warehouse,
         pytest.param("another machine", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_rows_that_were_not_loaded_are_not_taken_for_loaded(world: World, duckdb: Warehouse, then: str) -> None:
     """Whether a load that broke off behind the last row is finished, aborted or lost, the changes come in the end."""
     duckdb.load("bookings")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from booking_world import NOW, World
+from patience import slow
 
 from calcom_async import Calcom, CalcomError, ExportError, ForbiddenError, InvalidRequestError
 from calcom_async.export import Job, export, open_sink
@@ -208,7 +209,7 @@ async def test_a_checkpoint_is_not_the_output(world: World, tmp_path: Path, chec
             await export(cal, Job(), tmp_path / "a.jsonl", checkpoint=tmp_path / checkpoint)
 
 
-@pytest.mark.parametrize("name", ["write_bytes", "replace", "unlink", "open"])
+@pytest.mark.parametrize("name", ["write_bytes", *slow("replace", "unlink", "open")])
 async def test_a_fault_of_the_disk_at_any_time_is_an_export_error(
     world: World, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -174,7 +174,7 @@ async def test_a_cancelled_run_goes_on(world: World, tmp_path: Path, parallel: i
     assert (tmp_path / "a.jsonl").read_bytes() == expected
 
 
-@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.csv.gz", "a.jsonl.zst"])
+@pytest.mark.parametrize("name", ["a.jsonl.gz", *slow("a.csv.gz", "a.jsonl.zst")])
 async def test_a_compressed_file_is_the_same_wherever_it_was_resumed(world: World, tmp_path: Path, name: str) -> None:
     """Pieces end behind the same rows, whatever the page size, the windows and the place of the interruption."""
     world.fill([(number // 7, number // 3, number // 9) for number in range(1500)])

@@ -85,7 +85,7 @@ pages = st.one_of(st.integers(1, 12), st.integers(13, 250))
 faults = st.sampled_from([{}, {"status": 503}, {"cut": "before"}, {"cut": "after"}, {"status": 429}, {"html": True}])
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(times=worlds(), stir=stirs, take=pages, fault=faults, parallel=st.sampled_from([1, 3]), seed=st.integers(0, 99))
 async def test_what_exists_throughout_comes_once(  # noqa: PLR0917
     restless: Sandbox, times: Any, stir: Any, take: int, fault: Any, parallel: int, seed: int
