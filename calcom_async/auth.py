@@ -20,7 +20,7 @@ from calcom_async.errors import (
 )
 from calcom_async.events import log
 from calcom_async.models._base import SecretModel
-from calcom_async.models.times import moment
+from calcom_async.models.times import parse_datetime
 from calcom_async.secret import Hidden, Secret
 from calcom_async.wire import Request, Response, decode, encode, fill
 
@@ -117,7 +117,7 @@ class PlatformClient(ApiKey):
 class Tokens(SecretModel, frozen=True):
     """A pair of tokens as `on_renewed` gets it, to be stored at once: the old refresh token may be dead already."""
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"access", "refresh"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"access", "refresh"})
 
     access: str
     refresh: str | None
@@ -156,7 +156,7 @@ class AccessToken:
         if not isinstance(client_id, str | None):
             raise ConfigError(f"client_id must be a text (str), not {type(client_id).__name__}")
         try:
-            self._expires_at = None if expires_at is None else moment(expires_at, "expires_at")
+            self._expires_at = None if expires_at is None else parse_datetime(expires_at, "expires_at")
         except InvalidRequestError as error:
             raise ConfigError(str(error)) from None
         self.client_id: str = client_id or ""

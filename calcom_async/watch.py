@@ -28,7 +28,7 @@ import msgspec
 from calcom_async.errors import CalcomError, InvalidRequestError, in_range, is_transient, shown
 from calcom_async.events import log
 from calcom_async.models.slots import Slot, SlotDays
-from calcom_async.models.times import moment_or_date
+from calcom_async.models.times import parse_date_or_datetime
 from calcom_async.resources.slots import day_before, first_moment, has_room, last_moment
 
 NOTHING = timedelta()
@@ -404,7 +404,7 @@ class SlotWatcher:
             start, end = asked(part, whole)
             if query.time_zone is not None:
                 start = day_before(start, query.time_zone)
-            days = await self._search(start=start, end=end, ranges=True, **query.options())
+            days = await self._search(start=start, end=end, include_end=True, **query.options())
             free |= free_in(days.slots(), part, whole)
         return free
 
@@ -491,8 +491,8 @@ def _targets(given: Iterable[int | SlotQuery] | Mapping[Any, int | SlotQuery], t
 def _window(
     start: date | datetime | str | None, end: date | datetime | str | None, days: float | None, time_zone: str | None
 ) -> Window:
-    start = None if start is None else moment_or_date(start, "start")
-    end = None if end is None else moment_or_date(end, "end")
+    start = None if start is None else parse_date_or_datetime(start, "start")
+    end = None if end is None else parse_date_or_datetime(end, "end")
     _check(end is None or days is None, "give `end` or `days`, not both")
     _check(
         days is None or (in_range(days, 0, LONGEST_RANGE) and days > 0),

@@ -35,7 +35,7 @@ from calcom_async.errors import (
 from calcom_async.gauge import LONGEST_RETRY_AFTER, MOST_NAMES, usable
 from calcom_async.lenient_json import TOO_DEEP, NotJsonError, parse
 from calcom_async.models.pagination import Pagination
-from calcom_async.models.times import moment
+from calcom_async.models.times import parse_datetime
 from calcom_async.refusals import evidence
 from calcom_async.secret import Hidden, Secret
 
@@ -268,7 +268,7 @@ def timestamp(value: datetime | date | str, where: str) -> str:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
     try:
-        utc = moment(value, where).astimezone(UTC)
+        utc = parse_datetime(value, where).astimezone(UTC)
     except OverflowError:
         raise InvalidRequestError(f"{where} is out of range: {value}") from None
     return utc.isoformat(timespec="milliseconds" if utc.microsecond else "seconds").replace("+00:00", "Z")

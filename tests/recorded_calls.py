@@ -143,12 +143,12 @@ CONFERENCING: Kit = LIST | {
     "POST /{}/connect": lambda noun, app: noun.connect(app),
     "DELETE /{}/disconnect": lambda noun, app: noun.disconnect(app),
     "GET /{}/oauth/auth-url": lambda noun, app: noun.connect_url(app, **BACK),
-    "GET /{}/oauth/callback": lambda noun, app: noun.callback(app, state="x", code="x"),
+    "GET /{}/oauth/callback": lambda noun, app: noun.complete_connect(app, state="x", code="x"),
 }
 STRIPE: Kit = {
     "GET /check": lambda noun: noun.check(),
     "GET /connect": lambda noun: noun.connect_url(**BACK),
-    "GET /save": lambda noun: noun.save(state="x", code="x"),
+    "GET /save": lambda noun: noun.complete_connect(state="x", code="x"),
 }
 VERIFIED: Kit = {
     "GET /emails": lambda noun: noun.emails.list().first_page(),
@@ -174,7 +174,7 @@ ATTRIBUTES: Kit = (
         "DELETE /{}/options/{}": lambda noun, one, option: noun.delete_option(one, option),
         "GET /{}/options/assigned": lambda noun, one: noun.assigned_options(one).first_page(),
         "GET /slugs/{}/options/assigned": lambda noun, slug: noun.assigned_options_by_slug(slug).first_page(),
-        "GET /options/{}": lambda noun, user: noun.of_user(user).first_page(),
+        "GET /options/{}": lambda noun, user: noun.list_for_user(user).first_page(),
         "POST /options/{}": lambda noun, user: noun.assign(user, attribute_id="x", value="x"),
         "DELETE /options/{}/{}": lambda noun, user, option: noun.unassign(user, option),
     }
@@ -206,9 +206,11 @@ ORGANIZATION: Kit = {
     "GET /bookings": lambda org: org.bookings.list().first_page(),
     "GET /schedules": lambda org: org.schedules.list().first_page(),
     "GET /ooo": lambda org: org.out_of_office.list().first_page(),
-    "GET /teams/me": lambda org: org.teams.mine().first_page(),
+    "GET /teams/me": lambda org: org.teams.list_mine().first_page(),
     "GET /teams/event-types": lambda org: org.teams.event_types().first_page(),
-    "GET /teams/{}/users/{}/schedules": lambda org, team, user: org.team(team).schedules.of_user(user).first_page(),
+    "GET /teams/{}/users/{}/schedules": lambda org, team, user: (
+        org.team(team).schedules.list_for_user(user).first_page()
+    ),
     "GET /teams/{}/bookings/{}/references": lambda org, team, uid: org.team(team).bookings.references(uid),
     "POST /delegation-credentials": lambda org: org.delegation_credentials.create(
         workspace_platform_slug="x", domain="x", service_account_key=KEY
@@ -296,7 +298,7 @@ CALLS: dict[str, Ask] = {
     "POST /slots/reservations": lambda cal: cal.slots.reservations.create(event_type_id=1, start=NOON),
     **laid("/slots/reservations", lambda cal: cal.slots.reservations, READ),
     **laid("/webhooks", lambda cal: cal.webhooks, WEBHOOKS),
-    "GET /calendars": lambda cal: cal.calendars.connected(),
+    "GET /calendars": lambda cal: cal.calendars.list(),
     "GET /calendars/busy-times": lambda cal: cal.calendars.busy_times(calendars=[FEED], **DAY),
     **laid("/conferencing", lambda cal: cal.conferencing, CONFERENCING),
     **laid("/stripe", lambda cal: cal.stripe, STRIPE),

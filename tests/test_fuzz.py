@@ -88,7 +88,7 @@ def recorded() -> Bodies:
             await cal.teams.list().collect()
             await cal.webhooks.create(subscriber_url="https://x.test", triggers=["BOOKING_CREATED"])
             await cal.webhooks.list().collect()
-            await cal.calendars.connected()
+            await cal.calendars.list()
             slot = await cal.slots.first_available(event_type_id=1, start=START, end=START + timedelta(days=7))
             assert slot is not None
             booking = await cal.book(start=slot.start, event_type_id=1, attendee=ADA)

@@ -128,9 +128,9 @@ CALLS: dict[str, Callable[[Calcom], Awaitable[Any]]] = {
     "managed user": lambda cal: cal.oauth_clients.refresh("c", MARK),
     "Apple": lambda cal: cal.calendars.connect_apple(username="u", password=MARK),
     "feeds": lambda cal: cal.calendars.connect_ics(f"https://feeds.test/{MARK}.ics"),
-    "calendar": lambda cal: cal.calendars.save("google", state=MARK, code=MARK),
-    "Stripe": lambda cal: cal.stripe.save(state=MARK, code=MARK),
-    "conferencing": lambda cal: cal.conferencing.callback("zoom", state=MARK, code=MARK),
+    "calendar": lambda cal: cal.calendars.complete_connect("google", state=MARK, code=MARK),
+    "Stripe": lambda cal: cal.stripe.complete_connect(state=MARK, code=MARK),
+    "conferencing": lambda cal: cal.conferencing.complete_connect("zoom", state=MARK, code=MARK),
     "verification": lambda cal: cal.verified_resources.emails.verify("a@b.test", code=MARK),
 }
 
@@ -153,7 +153,7 @@ async def test_secret_arguments_that_cannot_be_sent_are_in_no_frame():
         cal.oauth2.token("c", refresh_token=bad),
         cal.oauth_clients.refresh("c", bad),
         cal.calendars.connect_apple(username="u", password=bad),
-        cal.stripe.save(state="s", code=bad),
+        cal.stripe.complete_connect(state="s", code=bad),
         cal.verified_resources.phones.verify("+3519", code=bad),
     ):
         assert leaks(await caught(call)) == []

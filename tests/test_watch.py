@@ -352,7 +352,7 @@ class TestQueries:
             assert change.key is query
             assert search.asked == [
                 {"usernames": ("ana", "bo"), "organization_slug": "acme", "duration": 45, "time_zone": "Europe/Rome",
-                 "ranges": True, "start": at(0, 4), "end": at(0, 7) - SECOND}
+                 "include_end": True, "start": at(0, 4), "end": at(0, 7) - SECOND}
             ]  # fmt: skip
 
         run(main(), start=0.0)
@@ -641,7 +641,7 @@ async def test_it_sees_what_a_search_shows() -> None:
             for days in (1, 31, 100):
                 span = {"start": date(2026, 11, 4), "end": date(2026, 11, 3) + days * DAY}
                 [change] = await changes(watch(cal, sandbox, [SIXTY], **span), 1)
-                found = await cal.slots.search(event_type_id=SIXTY, ranges=True, **span)
+                found = await cal.slots.search(event_type_id=SIXTY, include_end=True, **span)
                 assert change.opened == tuple(found.slots())
 
 

@@ -224,7 +224,7 @@ async def webhooks(cal: Calcom) -> None:
 
 
 async def calendars(cal: Calcom, day: date) -> None:
-    assert_type(await cal.calendars.connected(), ConnectedCalendars)
+    assert_type(await cal.calendars.list(), ConnectedCalendars)
     assert_type(await cal.calendars.busy_times(start=day, end=day), list[BusyTime])
     assert_type(await cal.calendars.connect_url("google"), CalendarAuthUrl)
     assert_type(await cal.calendars.connect_ics("x"), CalendarCredential)
@@ -244,7 +244,7 @@ async def teams(cal: Calcom) -> None:
         assert_type(await team.event_types.update(1, UpdateTeamEventType()), EventType | list[EventType])
         assert_type(team.bookings.list(status="past"), Pages[Booking])
     assert_type(cal.organization(1).teams.list(), Pages[Team])
-    assert_type(cal.organization(1).teams.mine(), Pages[Team])
+    assert_type(cal.organization(1).teams.list_mine(), Pages[Team])
     assert_type(cal.organization(1).bookings.list(user_ids=[1]), Pages[Booking])
     assert_type(cal.organization(1).user(1).bookings.list(team_ids=[1]), Pages[Booking])
 

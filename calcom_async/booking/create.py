@@ -34,7 +34,7 @@ from calcom_async.errors import (
 from calcom_async.models.bookings import Attendee, Booking
 from calcom_async.models.event_types import EventType
 from calcom_async.models.slots import Slot
-from calcom_async.models.times import moment
+from calcom_async.models.times import parse_datetime
 from calcom_async.resources.bookings import BookingFields, Bookings
 from calcom_async.resources.event_types import EventTypes
 from calcom_async.resources.slots import Slots, has_room
@@ -118,7 +118,12 @@ async def book(
         raise InvalidRequestError("an instant meeting takes no slot; make it with bookings.create(instant=True)")
     if reserve and fields.get("event_type_id") is None:
         raise InvalidRequestError("a slot is reserved by the event_type_id; a slug will not do")
-    given = {"start": moment(start, "start"), "attendee": attendee, "recurrence_count": recurrence_count, **fields}
+    given = {
+        "start": parse_datetime(start, "start"),
+        "attendee": attendee,
+        "recurrence_count": recurrence_count,
+        **fields,
+    }
     wish = {name: value for name, value in given.items() if value is not None}
     booker = _Booker(bookings, slots, event_types, wish, deadline=deadline, pause=pause)
     made = await booker.book(check=check, reserve=reserve)

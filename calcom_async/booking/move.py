@@ -12,7 +12,7 @@ from calcom_async.booking.pursuit import PAUSE, Pursuit, says_taken
 from calcom_async.booking.reading import bookings_at, moves
 from calcom_async.errors import BadRequestError, CalcomError, NotFoundError, may_have_acted
 from calcom_async.models.bookings import Booking, BookingAttendee
-from calcom_async.models.times import moment
+from calcom_async.models.times import parse_datetime
 from calcom_async.resources.bookings import Bookings
 from calcom_async.resources.slots import Slots
 
@@ -45,7 +45,9 @@ async def reschedule(
     """
     how: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
     mover = _SeatMover if "seat_uid" in how else _Mover
-    [moved] = await mover(bookings, slots, uid, moment(start, "start"), how, deadline=deadline, pause=pause).outcome()
+    [moved] = await mover(
+        bookings, slots, uid, parse_datetime(start, "start"), how, deadline=deadline, pause=pause
+    ).outcome()
     return moved
 
 

@@ -24,7 +24,7 @@ from calcom_async.errors import (
 )
 from calcom_async.models.bookings import Booking
 from calcom_async.models.slots import Slot
-from calcom_async.models.times import moment
+from calcom_async.models.times import parse_datetime
 from calcom_async.resources.slots import Slots, has_room
 
 R = TypeVar("R")
@@ -56,7 +56,7 @@ class Pursuit(ABC):
 
     def __init__(self, slots: Slots, start: Any, *, deadline: float | None, pause: float) -> None:
         self._slots = slots
-        start = moment(start, "start")
+        start = parse_datetime(start, "start")
         try:
             self._start: datetime = start.astimezone(UTC).replace(microsecond=0)  # as Cal.com keeps it
             self._midnight = self._start.replace(hour=0, minute=0, second=0)

@@ -110,7 +110,7 @@ async def _search(
         dates = [begin + DAY * number for number in range(days)]
         # A day more on either side: the server counts the days of a search in UTC.
         since, until = dates[0] - DAY, dates[-1] + DAY
-        answer = await cal.slots.search(start=since, end=until, time_zone=zone.key, ranges=True, **target)
+        answer = await cal.slots.search(start=since, end=until, time_zone=zone.key, include_end=True, **target)
     found = [_moved(slot, zone) for slot in answer.slots()]
     return [slot for slot in found if dates[0] <= slot.start.date() <= dates[-1]], dates, zone
 

@@ -254,5 +254,5 @@ def _kinds(info: inspect.Type) -> list[inspect.Type]:
 
 
 def _secrets(model: type[msgspec.Struct]) -> set[str]:
-    hidden = getattr(model, "secrets", ())
+    hidden = getattr(model, "secret_fields", ())
     return {field.encode_name for field in msgspec.structs.fields(model) if field.name in hidden}

@@ -292,4 +292,4 @@ def open_sink(
     format_ = (
         Csv(model, key, packing, escape=escape, bom=bom) if suffix == ".csv" else FORMATS[suffix](model, key, packing)
     )
-    return FileSink(path, format_, private=bool(getattr(model, "secrets", None)))
+    return FileSink(path, format_, private=bool(getattr(model, "secret_fields", None)))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from calcom_async._lazy import lazy
 
 if TYPE_CHECKING:
-    from calcom_async.models._base import DISABLED, Model, Setting
+    from calcom_async.models._base import DISABLED, DisableableSetting, Model
     from calcom_async.models.attributes import (
         AssignedOption,
         AssignOption,
@@ -204,7 +204,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "_base": ("DISABLED", "Model", "Setting"),
+    "_base": ("DISABLED", "Model", "DisableableSetting"),
     "attributes": (
         "AssignOption",
         "AssignedOption",
@@ -472,6 +472,7 @@ __all__ = [
     "DestinationCalendar",
     "DisableCancelling",
     "DisableRescheduling",
+    "DisableableSetting",
     "DownloadLinks",
     "EmailSettings",
     "EventLanguage",
@@ -548,7 +549,6 @@ __all__ = [
     "ServiceAccountKey",
     "SetDestinationCalendar",
     "SetWorkflowStep",
-    "Setting",
     "Slot",
     "SlotDays",
     "StripeAuthUrl",

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, dataclass_transform
 import msgspec
 
 # JSON has one kind of number: a count of minutes arrives as 30, but a row made elsewhere may say 30.5.
-Number = int | float
+IntOrFloat = int | float
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -29,21 +29,21 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return f"{type(self).__name__}({fields})"
 
 
-class Setting(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class DisableableSetting(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Base of what an event type can switch off; `disabled` is true when it is off."""
 
     disabled: bool = False
 
 
 # Typed `Any`, so that every setting takes it: msgspec reads no unions of structs, hence no `Seats | Disabled`.
-DISABLED: Any = Setting(disabled=True)
+DISABLED: Any = DisableableSetting(disabled=True)
 
 
 class SecretModel(Model, frozen=True, kw_only=True):
-    """Base of models that hold secrets: the fields named in `secrets` are masked wherever the model is printed."""
+    """Base of models that hold secrets. The repr masks the fields named in `secret_fields`."""
 
-    secrets: ClassVar[frozenset[str]] = frozenset()
+    secret_fields: ClassVar[frozenset[str]] = frozenset()
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         """Name and printable value of each field that is set."""
-        return [(name, "***" if name in self.secrets else value) for name, value in super().__rich_repr__()]
+        return [(name, "***" if name in self.secret_fields else value) for name, value in super().__rich_repr__()]

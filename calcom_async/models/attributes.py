@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from msgspec import field
 
-from calcom_async.models._base import Model, Number
+from calcom_async.models._base import IntOrFloat, Model
 
 AttributeType = Literal["TEXT", "NUMBER", "SINGLE_SELECT", "MULTI_SELECT"] | str
 
@@ -55,7 +55,7 @@ class OptionAssignment(Model, frozen=True, kw_only=True):
     id: str
     member_id: int
     attribute_option_id: str
-    weight: Number | None = None
+    weight: IntOrFloat | None = None
     created_at: datetime | None = None
     created_by_id: int | None = None
     created_by_d_sync_id: str | None = None

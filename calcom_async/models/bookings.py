@@ -7,8 +7,8 @@ from msgspec import UNSET, UnsetType, field
 from msgspec.structs import force_setattr
 
 from calcom_async.errors import InvalidRequestError, shown
-from calcom_async.models._base import Model, Number
-from calcom_async.models.times import from_epoch, moment
+from calcom_async.models._base import IntOrFloat, Model
+from calcom_async.models.times import from_epoch, parse_datetime
 
 BookingStatus = Literal["accepted", "pending", "cancelled", "rejected", "awaiting_host"] | str
 
@@ -81,7 +81,7 @@ class Booking(Model, frozen=True, kw_only=True, gc=False):
     rescheduled_to_uid: str | None = None
     start: datetime
     end: datetime
-    duration: Number
+    duration: IntOrFloat
     """Minutes."""
     event_type_id: int | None = None
     """None when the event type was deleted, as is `event_type`."""
@@ -94,7 +94,7 @@ class Booking(Model, frozen=True, kw_only=True, gc=False):
     created_at: datetime
     updated_at: datetime | None = None
     metadata: dict[str, Any] | None = None
-    rating: Number | None = None
+    rating: IntOrFloat | None = None
     ics_uid: str | None = None
     """Stays that of the first booking when one is rescheduled."""
     attendees: list[BookingAttendee]
@@ -149,11 +149,11 @@ class Recording(Model, frozen=True, kw_only=True, gc=False):
 
     id: str
     room_name: str
-    start_ts: Number
+    start_ts: IntOrFloat
     """Epoch seconds; `started_at` is the same as a datetime."""
     status: str
     max_participants: int | None = None
-    duration: Number
+    duration: IntOrFloat
     """Seconds."""
     share_token: str | None = None
     download_link: str | None = None
@@ -170,8 +170,8 @@ class ConferencingParticipant(Model, frozen=True, kw_only=True, gc=False):
 
     user_id: str | None = None
     user_name: str | None = None
-    join_time: Number
-    duration: Number
+    join_time: IntOrFloat
+    duration: IntOrFloat
 
 
 class ConferencingSession(Model, frozen=True, kw_only=True):
@@ -179,8 +179,8 @@ class ConferencingSession(Model, frozen=True, kw_only=True):
 
     id: str
     room: str
-    start_time: Number
-    duration: Number
+    start_time: IntOrFloat
+    duration: IntOrFloat
     ongoing: bool
     max_participants: int
     participants: list[ConferencingParticipant]
@@ -308,7 +308,7 @@ class CreateBooking(Model, frozen=True, kw_only=True):
     """A meeting right now; team event types only."""
 
     def __post_init__(self) -> None:
-        force_setattr(self, "start", moment(self.start, "start"))
+        force_setattr(self, "start", parse_datetime(self.start, "start"))
 
 
 class RescheduleBooking(Model, frozen=True, kw_only=True):
@@ -322,7 +322,7 @@ class RescheduleBooking(Model, frozen=True, kw_only=True):
     email_verification_code: str | None = None
 
     def __post_init__(self) -> None:
-        force_setattr(self, "start", moment(self.start, "start"))
+        force_setattr(self, "start", parse_datetime(self.start, "start"))
 
 
 class CancelBooking(Model, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ class CalendarEventTime(Model, frozen=True, kw_only=True, gc=False):
 class CalendarEventLocation(SecretModel, frozen=True, kw_only=True):
     """How to join: by `video`, `phone`, `sip` or `more`; codes are there where the provider tells them."""
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"password", "pin", "access_code"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"password", "pin", "access_code"})
 
     type: Literal["video", "phone", "sip", "more"] | str
     url: str

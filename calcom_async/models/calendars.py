@@ -131,7 +131,7 @@ class CalendarAuthUrl(SecretModel, frozen=True, kw_only=True):
     The URL carries the caller's API key inside its state, so it is masked in reprs; do not log it.
     """
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"auth_url"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"auth_url"})
 
     auth_url: str
 
@@ -139,7 +139,7 @@ class CalendarAuthUrl(SecretModel, frozen=True, kw_only=True):
 class ConnectAppleCalendar(SecretModel, frozen=True, kw_only=True):
     """The Apple ID and app-specific password to connect an Apple calendar with."""
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"password"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"password"})
 
     username: str
     password: str
@@ -148,7 +148,7 @@ class ConnectAppleCalendar(SecretModel, frozen=True, kw_only=True):
 class SaveIcsFeeds(SecretModel, frozen=True, kw_only=True):
     """Feeds to connect; each URL has to end in `.ics`. The address of a private feed is a secret."""
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"urls"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"urls"})
 
     urls: list[str]
     read_only: bool | None = None

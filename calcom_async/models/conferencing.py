@@ -11,7 +11,7 @@ ConferencingAppSlug = Literal["google-meet", "zoom", "msteams", "daily-video"] |
 class ConferencingApp(SecretModel, frozen=True, kw_only=True):
     """The stored connection of a user or a team to a conferencing app; `key` may hold its tokens."""
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"key"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"key"})
 
     id: int
     type: str
@@ -42,7 +42,7 @@ class ConferencingAuthUrl(SecretModel, frozen=True, kw_only=True):
     The URL carries the caller's API key inside its state, so it is masked in reprs; do not log it.
     """
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"url"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"url"})
 
     url: str
 
@@ -53,6 +53,6 @@ class StripeAuthUrl(SecretModel, frozen=True, kw_only=True):
     The URL carries the caller's API key inside its state, so it is masked in reprs; do not log it.
     """
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"auth_url"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"auth_url"})
 
     auth_url: str

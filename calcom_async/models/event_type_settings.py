@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from calcom_async.models._base import Model, Setting
+from calcom_async.models._base import DisableableSetting, Model
 
 LocationType = (
     Literal[
@@ -110,7 +110,7 @@ class Host(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     priority: HostPriority | None = None
 
 
-class Recurrence(Setting, frozen=True, kw_only=True):
+class Recurrence(DisableableSetting, frozen=True, kw_only=True):
     """Every `interval` weeks (months, years), `occurrences` times; there is no daily."""
 
     interval: int | None = None
@@ -118,7 +118,7 @@ class Recurrence(Setting, frozen=True, kw_only=True):
     frequency: Frequency | None = None
 
 
-class Seats(Setting, frozen=True, kw_only=True):
+class Seats(DisableableSetting, frozen=True, kw_only=True):
     """Several attendees share one booking; not together with confirmation, recurrence or several locations."""
 
     seats_per_time_slot: int | None = None
@@ -135,7 +135,7 @@ class NoticeThreshold(Model, frozen=True, kw_only=True, gc=False):
     count: int
 
 
-class ConfirmationPolicy(Setting, frozen=True, kw_only=True):
+class ConfirmationPolicy(DisableableSetting, frozen=True, kw_only=True):
     """New bookings are pending until a host confirms them: always, or only those nearer than the threshold."""
 
     type: Literal["always", "time"] | str | None = None
@@ -144,7 +144,7 @@ class ConfirmationPolicy(Setting, frozen=True, kw_only=True):
     block_unconfirmed_bookings_in_booker: bool | None = None
 
 
-class BookingWindow(Setting, frozen=True, kw_only=True):
+class BookingWindow(DisableableSetting, frozen=True, kw_only=True):
     """How far ahead can be booked: a number of days, or a range of two dates ("2030-01-31")."""
 
     type: Literal["businessDays", "calendarDays", "range"] | str | None = None
@@ -153,7 +153,7 @@ class BookingWindow(Setting, frozen=True, kw_only=True):
     """For days: always that many available ones."""
 
 
-class BookingLimits(Setting, frozen=True, kw_only=True):
+class BookingLimits(DisableableSetting, frozen=True, kw_only=True):
     """The most bookings, or booked minutes, in a period; numbers may not fall from day to year.
 
     After `DISABLED` the server answers `{}`, which is a limit whose numbers are all None.
@@ -165,18 +165,18 @@ class BookingLimits(Setting, frozen=True, kw_only=True):
     year: int | None = None
 
 
-class BookerActiveBookingsLimit(Setting, frozen=True, kw_only=True):
+class BookerActiveBookingsLimit(DisableableSetting, frozen=True, kw_only=True):
     """How many bookings one booker may have ahead; not together with recurrence."""
 
     maximum_active_bookings: int | None = None
     offer_reschedule: bool | None = None
 
 
-class DisableCancelling(Setting, frozen=True, kw_only=True):
+class DisableCancelling(DisableableSetting, frozen=True, kw_only=True):
     """Whether attendees may not cancel: here `disabled` true means that cancelling is off."""
 
 
-class DisableRescheduling(Setting, frozen=True, kw_only=True):
+class DisableRescheduling(DisableableSetting, frozen=True, kw_only=True):
     """Whether attendees may not reschedule: always, or in the last `minutes_before` the start."""
 
     minutes_before: int | None = None

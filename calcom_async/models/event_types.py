@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import UNSET, UnsetType, field
 from msgspec.structs import force_setattr
 
-from calcom_async.models._base import Model, Setting
+from calcom_async.models._base import DisableableSetting, Model
 from calcom_async.models.event_type_settings import (
     BookerActiveBookingsLimit,
     BookerLayouts,
@@ -167,7 +167,7 @@ class EventType(Model, frozen=True, kw_only=True):
         return _is_on(self.confirmation_policy)
 
 
-def _is_on(setting: Setting | None) -> bool:
+def _is_on(setting: DisableableSetting | None) -> bool:
     return setting is not None and not setting.disabled
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from calcom_async.models._base import Model, Number
+from calcom_async.models._base import IntOrFloat, Model
 
 MembershipRole = Literal["MEMBER", "ADMIN", "OWNER"] | str
 
@@ -49,7 +49,7 @@ class MembershipAttribute(Model, frozen=True, kw_only=True):
     id: str
     name: str
     type: Literal["text", "number", "singleSelect", "multiSelect"] | str
-    option: str | Number | None = None
+    option: str | IntOrFloat | None = None
     option_id: str | None = None
     options: list[MembershipAttributeOption] | None = None
 

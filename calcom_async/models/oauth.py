@@ -14,7 +14,7 @@ class ManagedUserTokens(SecretModel, frozen=True, kw_only=True):
     refresh ends both at once.
     """
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"access_token", "refresh_token"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"access_token", "refresh_token"})
 
     access_token: str
     refresh_token: str
@@ -39,7 +39,7 @@ class OAuth2Tokens(SecretModel, frozen=True, kw_only=True, rename=None):
     The only answer in snake_case and without an envelope. A refresh does not end the old refresh token.
     """
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"access_token", "refresh_token"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"access_token", "refresh_token"})
 
     access_token: str
     token_type: str
@@ -51,6 +51,6 @@ class OAuth2Tokens(SecretModel, frozen=True, kw_only=True, rename=None):
 class ApiKeyRefreshed(SecretModel, frozen=True, kw_only=True):
     """A fresh API key; the old one is dead as soon as this arrives."""
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"api_key"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"api_key"})
 
     api_key: str

@@ -30,7 +30,7 @@ OAUTH_PERMISSIONS: Final[tuple[str, ...]] = get_args(_Permission)
 class OAuthClient(SecretModel, frozen=True, kw_only=True):
     """A platform's OAuth client. Its secret is shown at every read, so it is masked in reprs."""
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"secret"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"secret"})
 
     id: str
     name: str
@@ -52,7 +52,7 @@ class OAuthClient(SecretModel, frozen=True, kw_only=True):
 class OAuthClientCredentials(SecretModel, frozen=True, kw_only=True):
     """Id and secret of a new client: what `PlatformClient` takes."""
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"client_secret"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"client_secret"})
 
     client_id: str
     client_secret: str

@@ -9,7 +9,7 @@ from calcom_async.models._base import Model, SecretModel
 class ManagedOrganization(SecretModel, frozen=True, kw_only=True):
     """An organisation made by a platform; `api_key` comes only in the answer that creates it."""
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"api_key"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"api_key"})
 
     id: int
     name: str
@@ -63,7 +63,7 @@ class DelegationCredential(Model, frozen=True, kw_only=True):
 class ServiceAccountKey(SecretModel, frozen=True, kw_only=True, rename=None):
     """The key of a service account: Google's has a `client_email`, Microsoft's a `tenant_id`."""
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"private_key"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"private_key"})
 
     private_key: str
     client_id: str

@@ -13,7 +13,7 @@ class CreatePhoneCall(SecretModel, frozen=True, kw_only=True):
     `cal_api_key` is what the agent books with; it is masked in reprs.
     """
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"cal_api_key"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"cal_api_key"})
 
     your_phone_number: str
     number_to_call: str

@@ -10,7 +10,7 @@ from msgspec.structs import force_setattr
 
 from calcom_async.errors import InvalidRequestError, shown
 from calcom_async.models._base import Model
-from calcom_async.models.times import Weekday, clock, weekdays
+from calcom_async.models.times import Weekday, format_time_of_day, weekdays
 
 
 class Availability(Model, frozen=True, kw_only=True):
@@ -69,8 +69,8 @@ class Override(Model, frozen=True, kw_only=True):
 
 
 HOURS: dict[str, Callable[[Any], Any]] = {
-    "start_time": partial(clock, "start_time"),
-    "end_time": partial(clock, "end_time"),
+    "start_time": partial(format_time_of_day, "start_time"),
+    "end_time": partial(format_time_of_day, "end_time"),
 }
 
 
@@ -82,8 +82,8 @@ def _normalize(hours: Availability | Override, **forms: Callable[[Any], Any]) ->
 
 
 def _check_hours(hours: Availability | Override) -> None:
-    clock("start_time", hours.start_time)
-    clock("end_time", hours.end_time)
+    format_time_of_day("start_time", hours.start_time)
+    format_time_of_day("end_time", hours.end_time)
 
 
 def _date(value: Any) -> dt.date:

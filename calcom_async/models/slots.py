@@ -7,7 +7,7 @@ from itertools import chain
 from msgspec.structs import force_setattr
 
 from calcom_async.models._base import Model
-from calcom_async.models.times import moment
+from calcom_async.models.times import parse_datetime
 
 
 # gc=False here and on other models made of plain values only: they cannot be part of a reference cycle.
@@ -53,7 +53,7 @@ class ReserveSlot(Model, frozen=True, kw_only=True):
     """Minutes, 5 unless given; refused to callers without credentials (401)."""
 
     def __post_init__(self) -> None:
-        force_setattr(self, "slot_start", moment(self.slot_start, "slot_start"))
+        force_setattr(self, "slot_start", parse_datetime(self.slot_start, "slot_start"))
 
 
 class SlotDays(dict[date, list[Slot]]):

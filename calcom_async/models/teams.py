@@ -51,7 +51,7 @@ class TeamAwaitingPayment(Model, frozen=True, kw_only=True):
 class TeamInvite(SecretModel, frozen=True, kw_only=True):
     """A link that lets whoever opens it join the team, so it is masked in reprs."""
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"token", "invite_link"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"token", "invite_link"})
 
     token: str
     invite_link: str

@@ -40,7 +40,7 @@ def weekdays(days: Iterable[int | str]) -> list[Weekday]:
     return [Weekday.of(day) for day in days]
 
 
-def clock(name: str, value: time | str) -> str:
+def format_time_of_day(name: str, value: time | str) -> str:
     """A time of the day as `HH:MM`; there is no 24:00, the API stores "until midnight" as 23:59."""
     if isinstance(value, time):
         if value.tzinfo is not None or value.second or value.microsecond:
@@ -61,7 +61,7 @@ def from_epoch(figure: float, *, per_second: int = 1) -> datetime | None:
         return None
 
 
-def moment(value: datetime | str, where: str) -> datetime:
+def parse_datetime(value: datetime | str, where: str) -> datetime:
     """Return a time as an aware datetime, from one or from ISO 8601 text with an offset; `where` is its keyword.
 
     A time without an offset raises `InvalidRequestError`: the server would take it for UTC.
@@ -87,14 +87,14 @@ def moment(value: datetime | str, where: str) -> datetime:
     return value
 
 
-def moment_or_date(value: datetime | date | str, where: str) -> datetime | date:
-    """Return a date as it is, and a time as `moment` does."""
-    return value if isinstance(value, date) and not isinstance(value, datetime) else moment(value, where)
+def parse_date_or_datetime(value: datetime | date | str, where: str) -> datetime | date:
+    """Return a date as it is, and a time as `parse_datetime` does."""
+    return value if isinstance(value, date) and not isinstance(value, datetime) else parse_datetime(value, where)
 
 
 def bound(value: datetime | date | str, where: str, *, is_end: bool = False) -> datetime:
     """Return a time of a filter; a date is its first moment in UTC, or at the end of a span its last."""
-    value = moment_or_date(value, where)
+    value = parse_date_or_datetime(value, where)
     if isinstance(value, datetime):
         return value
     return datetime.combine(value, time.max if is_end else time.min, UTC)

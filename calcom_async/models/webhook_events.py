@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 import msgspec
 from msgspec import field
 
-from calcom_async.models._base import Model, Number, SecretModel
+from calcom_async.models._base import IntOrFloat, Model, SecretModel
 from calcom_async.models.webhooks import WebhookTrigger
 
 P = TypeVar("P")
@@ -87,7 +87,7 @@ class EventPerson(Model, frozen=True, kw_only=True):
     time_zone: str | None = None
     language: EventLanguage | None = None
     time_format: str | None = None
-    utc_offset: Number | None = None
+    utc_offset: IntOrFloat | None = None
     """Minutes."""
 
 
@@ -110,7 +110,7 @@ class EventResponse(Model, frozen=True, kw_only=True):
 class VideoCall(SecretModel, frozen=True, kw_only=True):
     """The room of a video call."""
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"password"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"password"})
 
     type: str | None = None
     id: str | None = None
@@ -124,7 +124,7 @@ class BookingPayload(SecretModel, frozen=True, kw_only=True):
     After a cancelled or changed seat `attendees` holds that seat's attendee alone.
     """
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"one_time_password"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"one_time_password"})
 
     uid: str
     title: str
@@ -142,7 +142,7 @@ class BookingPayload(SecretModel, frozen=True, kw_only=True):
     event_description: str | None = None
     description: str | None = None
     additional_notes: str | None = None
-    length: Number | None = None
+    length: IntOrFloat | None = None
     """Minutes."""
     team: EventTeam | None = None
     location: str | None = None
@@ -176,7 +176,7 @@ class BookingPayload(SecretModel, frozen=True, kw_only=True):
     destination_calendar: Any = None
     apps_status: Any = None
     requires_confirmation: bool | None = None
-    price: Number | None = None
+    price: IntOrFloat | None = None
     currency: str | None = None
     scheduling_type: str | None = None
     recurring_event: Any = None

@@ -42,7 +42,7 @@ class Webhook(SecretModel, frozen=True, kw_only=True):
     reprs. Lists leave out what only a read by id of a user's webhook has: `created_at` and the fields after it.
     """
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"secret"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"secret"})
 
     id: str
     user_id: int | None = None
@@ -66,7 +66,7 @@ class Webhook(SecretModel, frozen=True, kw_only=True):
 class CreateWebhook(SecretModel, frozen=True, kw_only=True):
     """A new webhook; the same `subscriber_url` twice for one owner is a `ConflictError`."""
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"secret"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"secret"})
 
     subscriber_url: str
     triggers: list[WebhookTrigger]
@@ -81,7 +81,7 @@ class CreateWebhook(SecretModel, frozen=True, kw_only=True):
 class UpdateWebhook(SecretModel, frozen=True, kw_only=True):
     """Changes to a webhook; what is not given stays as it is."""
 
-    secrets: ClassVar[frozenset[str]] = frozenset({"secret"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"secret"})
 
     subscriber_url: str | None = None
     triggers: list[WebhookTrigger] | None = None

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from calcom_async.models._base import Model, Number
+from calcom_async.models._base import IntOrFloat, Model
 
 WorkflowKind = Literal["event-type", "routing-form"] | str
 WorkflowTriggerType = (
@@ -45,7 +45,7 @@ WorkflowTemplate = Literal["reminder", "custom", "rescheduled", "completed", "ra
 class WorkflowOffset(Model, frozen=True, kw_only=True, gc=False):
     """How long before or after."""
 
-    value: Number
+    value: IntOrFloat
     unit: Literal["hour", "minute", "day"] | str
 
 

@@ -130,7 +130,7 @@ class Attributes(Resource):
         template = "/attributes/slugs/{}/options/assigned"
         return self._pages(AssignedOption, template, attribute_slug, listing=ASSIGNED, query=query, **paging)
 
-    def of_user(self, user_id: int) -> Pages[AttributeOption]:
+    def list_for_user(self, user_id: int) -> Pages[AttributeOption]:
         """All options that a user has, of all attributes, in one answer; none for an unknown user."""
         return self._pages(AttributeOption, "/attributes/options/{}", user_id)
 

@@ -29,7 +29,7 @@ from calcom_async.models.bookings import (
     Routing,
     UpdateBookingLocation,
 )
-from calcom_async.models.times import bound, moment
+from calcom_async.models.times import bound, parse_datetime
 from calcom_async.pages import Pages
 from calcom_async.resources._base import List, Paging, Resource, given, listed
 from calcom_async.wire import Listing, Throttle
@@ -294,7 +294,7 @@ class Bookings(BookingList):
         Never repeated when the answer is lost (`TransportError.sent`): look for the booking before asking again.
         """
         body = CreateBooking(
-            start=moment(start, "start"), attendee=attendee, recurrence_count=recurrence_count, **fields
+            start=parse_datetime(start, "start"), attendee=attendee, recurrence_count=recurrence_count, **fields
         )
         _check_event_type(fields)
         made = await self._post(ONE_OR_MANY, "/bookings", body=body)
@@ -316,7 +316,7 @@ class Bookings(BookingList):
         moved occurrence by occurrence. `rescheduled_by` is an e-mail address.
         """
         body = RescheduleBooking(
-            start=moment(start, "start"),
+            start=parse_datetime(start, "start"),
             reason=reason,
             rescheduled_by=rescheduled_by,
             seat_uid=seat_uid,

@@ -24,7 +24,7 @@ from calcom_async.models.calendars import (
     SetDestinationCalendar,
 )
 from calcom_async.pages import IncompleteListWarning
-from calcom_async.resources._base import Resource, listed, secret_argument
+from calcom_async.resources._base import List, Resource, listed, secret_argument
 from calcom_async.secret import Hidden, Secret
 from calcom_async.wire import timestamp
 
@@ -48,7 +48,7 @@ def _check_working(connected: Sequence[ConnectedCalendar], *, strict: bool) -> N
 class Calendars(Resource):
     """Calendars that the user has connected."""
 
-    async def connected(self) -> ConnectedCalendars:
+    async def list(self) -> ConnectedCalendars:
         """All connections with their calendars. Cached by the server for a short time."""
         return await self._get(ConnectedCalendars, "/calendars")
 
@@ -60,11 +60,11 @@ class Calendars(Resource):
         calendars: Sequence[Calendar] | None = None,
         time_zone: str = "UTC",
         strict: bool = False,
-    ) -> list[BusyTime]:
-        """When the given calendars are busy, in UTC; without any, all connected ones (one request more, to learn them).
+    ) -> List[BusyTime]:
+        """Return when calendars are busy, in UTC; by default of all connected calendars, which costs one more request.
 
-        `calendars` are those of `connected()`. An ICS feed answers all its events, whatever the dates. Somebody else's
-        calendar is an `UnauthorizedError`; a provider that fails, a `ServerError`. If you name no calendars and a
+        `calendars` come from `list()`. An ICS feed returns all its events, whatever the dates. The calendar of another
+        user raises `UnauthorizedError`, and a provider that fails `ServerError`. If you name no calendars and a
         connection is broken, its busy times are missing: an `IncompleteListWarning` says so, or with `strict` an
         `IncompleteListError`.
         """
@@ -74,7 +74,7 @@ class Calendars(Resource):
             "dateTo": timestamp(end, "end"),
         }
         if calendars is None:
-            connected = (await self.connected()).connected_calendars
+            connected = (await self.list()).connected_calendars
             _check_working(connected, strict=strict)
             calendars = [calendar for connection in connected for calendar in connection.calendars or ()]
         if not calendars:
@@ -114,7 +114,7 @@ class Calendars(Resource):
         """Disconnect `google`, `office365`, `apple` or `ics-feed`; the id is the connection's `credential_id`."""
         return await self._post(CalendarCredential, "/calendars/{}/disconnect", calendar, body={"id": credential_id})
 
-    async def save(self, calendar: Provider, *, state: str | Secret, code: str | Secret) -> str:
+    async def complete_connect(self, calendar: Provider, *, state: str | Secret, code: str | Secret) -> str:
         """Finish what `connect_url` began, with what the provider sent back; returns where to send the user, or "".
 
         The browser usually does this by itself. `state` holds the user's key. A GET that changes state: not repeated.
@@ -133,7 +133,7 @@ class Calendars(Resource):
         credential_id: int,
         delegation_credential_id: str | None = None,
     ) -> SelectedCalendar | None:
-        """Check a calendar of `connected()` for conflicts from now on; None when it was checked already."""
+        """Check a calendar of `list()` for conflicts from now on; None when it was checked already."""
         body = SelectCalendar(
             integration=integration,
             external_id=external_id,
@@ -161,7 +161,7 @@ class Calendars(Resource):
         external_id: str,
         delegation_credential_id: str | None = None,
     ) -> SelectedCalendar:
-        """Write new bookings to this calendar of `connected()`; a `NotFoundError` unless it can be written."""
+        """Write new bookings to this calendar of `list()`; a `NotFoundError` unless it can be written."""
         body = SetDestinationCalendar(
             integration=integration, external_id=external_id, delegation_credential_id=delegation_credential_id
         )

@@ -43,7 +43,7 @@ class Conferencing(Resource):
         query = {"returnTo": return_to, "onErrorReturnTo": on_error_return_to}
         return await self._get(ConferencingAuthUrl, "/conferencing/{}/oauth/auth-url", app, query=query)
 
-    async def callback(
+    async def complete_connect(
         self,
         app: ConferencingAppSlug,
         *,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from calcom_async.errors import ApiError
-from calcom_async.models._base import Setting
+from calcom_async.models._base import DisableableSetting
 from calcom_async.models.event_types import (
     CreateEventType,
     CreateTeamEventType,
@@ -19,7 +19,7 @@ from calcom_async.pages import Pages
 from calcom_async.resources._base import List, Resource
 from calcom_async.resources.phone_calls import PhoneCalls
 from calcom_async.resources.private_links import PrivateLinks
-from calcom_async.resources.webhooks import AllWebhooks
+from calcom_async.resources.webhooks import BulkDeleteWebhooks
 
 Order = Literal["asc", "desc"]
 ONE_OR_MANY: Any = EventType | list[EventType]
@@ -32,7 +32,12 @@ class _CheckedUpdates(Resource):
         """Raise `ApiError` for a setting that should be off and is not."""
         for name in ("recurrence", "seats", "confirmation_policy"):
             wanted, found = getattr(changes, name, None), getattr(changed, name, None)
-            if isinstance(wanted, Setting) and wanted.disabled and isinstance(found, Setting) and not found.disabled:
+            if (
+                isinstance(wanted, DisableableSetting)
+                and wanted.disabled
+                and isinstance(found, DisableableSetting)
+                and not found.disabled
+            ):
                 raise ApiError(
                     f"the server accepted the changes but left {name} on. To be rid of it, create another event type",
                     status=200,
@@ -94,9 +99,9 @@ class EventTypes(_CheckedUpdates):
         """Delete an event type. One of others is a `ForbiddenError`."""
         return await self._delete(DeletedEventType, "/event-types/{}", event_type_id)
 
-    def webhooks(self, event_type_id: int) -> AllWebhooks:
+    def webhooks(self, event_type_id: int) -> BulkDeleteWebhooks:
         """Webhooks of one event type; they are called beside those of its owner."""
-        return self._below(AllWebhooks, "/event-types/{}", event_type_id)
+        return self._below(BulkDeleteWebhooks, "/event-types/{}", event_type_id)
 
     def private_links(self, event_type_id: int) -> PrivateLinks:
         """Links that book one event type and then expire."""
@@ -148,12 +153,12 @@ class TeamEventTypes(PhoneCalls, _CheckedUpdates):
         return await self._delete(DeletedEventType, "/event-types/{}", event_type_id)
 
 
-class PlainTeamEventTypes(TeamEventTypes):
+class UserTeamEventTypes(TeamEventTypes):
     """Event types of a team of one's own."""
 
-    def webhooks(self, event_type_id: int) -> AllWebhooks:
+    def webhooks(self, event_type_id: int) -> BulkDeleteWebhooks:
         """Webhooks of one event type; they are called beside those of its owner."""
-        return self._below(AllWebhooks, "/event-types/{}", event_type_id)
+        return self._below(BulkDeleteWebhooks, "/event-types/{}", event_type_id)
 
 
 class OrganizationTeamEventTypes(TeamEventTypes):

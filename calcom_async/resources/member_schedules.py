@@ -36,6 +36,6 @@ class OrganizationTeamSchedules(Resource):
         query = {"eventTypeId": event_type_id}
         return self._pages(Schedule, "/schedules", listing=LISTING, query=query, **paging)
 
-    def of_user(self, user_id: int, *, event_type_id: int | None = None) -> Pages[Schedule]:
+    def list_for_user(self, user_id: int, *, event_type_id: int | None = None) -> Pages[Schedule]:
         """All schedules of one member, in one answer. Somebody from outside the team is a `ForbiddenError`."""
         return self._pages(Schedule, "/users/{}/schedules", user_id, query={"eventTypeId": event_type_id})

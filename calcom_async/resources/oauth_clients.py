@@ -18,7 +18,7 @@ from calcom_async.models.oauth_clients import (
 )
 from calcom_async.pages import Pages
 from calcom_async.resources._base import Paging, Resource, secret_argument
-from calcom_async.resources.webhooks import AllWebhooks
+from calcom_async.resources.webhooks import BulkDeleteWebhooks
 from calcom_async.secret import Secret
 from calcom_async.wire import Listing
 
@@ -75,9 +75,9 @@ class OAuthClient(Resource):
         return self._below(ManagedUsers)
 
     @property
-    def webhooks(self) -> AllWebhooks:
+    def webhooks(self) -> BulkDeleteWebhooks:
         """Its webhooks, which hear of all its managed users."""
-        return self._below(AllWebhooks)
+        return self._below(BulkDeleteWebhooks)
 
 
 class ManagedUsers(Resource):

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from calcom_async.errors import InvalidRequestError
 from calcom_async.models.routing_forms import RoutedResponse, RoutedSlots, RoutingForm, RoutingFormResponse
-from calcom_async.models.times import bound, moment_or_date
+from calcom_async.models.times import bound, parse_date_or_datetime
 from calcom_async.pages import Pages
 from calcom_async.resources._base import Paging, Resource, table
 from calcom_async.wire import Listing
@@ -18,12 +18,12 @@ Order = Literal["asc", "desc"]
 LISTING = Listing(maximum=250)
 
 
-class SlotQuery(TypedDict, total=False):
+class FormSlotOptions(TypedDict, total=False):
     """How the free slots are to be shown: as in `cal.slots.search`."""
 
     time_zone: str | None
     duration: int | None
-    ranges: bool | None
+    include_end: bool | None
     booking_uid_to_reschedule: str | None
 
 
@@ -77,13 +77,13 @@ def _split(filters: Mapping[str, Any], known: type) -> Any:
     return {"query": query, **paging}
 
 
-def _slot_query(start: date | datetime | str, end: date | datetime | str, shown: SlotQuery) -> dict[str, Any]:
+def _slot_query(start: date | datetime | str, end: date | datetime | str, shown: FormSlotOptions) -> dict[str, Any]:
     return {
-        "start": moment_or_date(start, "start"),
-        "end": moment_or_date(end, "end"),
+        "start": parse_date_or_datetime(start, "start"),
+        "end": parse_date_or_datetime(end, "end"),
         "timeZone": shown.get("time_zone"),
         "duration": shown.get("duration"),
-        "format": "range" if shown.get("ranges") else None,
+        "format": "range" if shown.get("include_end") else None,
         "bookingUidToReschedule": shown.get("booking_uid_to_reschedule"),
     }
 
@@ -123,7 +123,7 @@ class RoutingFormResponses(Resource):
         start: date | datetime | str,
         end: date | datetime | str,
         queue: bool = False,
-        **shown: Unpack[SlotQuery],
+        **shown: Unpack[FormSlotOptions],
     ) -> RoutedResponse:
         """Answer the form, and learn where it leads: to free slots from `start` to `end`, to a message or elsewhere.
 
@@ -152,7 +152,7 @@ class UserRoutingForms(Resource):
         answers: Mapping[str, Any],
         start: date | datetime | str,
         end: date | datetime | str,
-        **shown: Unpack[SlotQuery],
+        **shown: Unpack[FormSlotOptions],
     ) -> RoutedSlots:
         """Free slots of the event type that the answers lead to; nothing is kept. Works without credentials.
 

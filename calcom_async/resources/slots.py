@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from calcom_async.errors import CalcomError, InvalidRequestError, in_range, shown
 from calcom_async.models.slots import Reservation, ReserveSlot, Slot, SlotDays
-from calcom_async.models.times import moment, moment_or_date
+from calcom_async.models.times import parse_date_or_datetime, parse_datetime
 from calcom_async.resources._base import Resource, listed, table
 from calcom_async.wire import timestamp
 
@@ -37,7 +37,7 @@ class SlotOptions(TypedDict, total=False):
     organization_slug: str | None
     time_zone: str | None
     duration: int | None
-    ranges: bool
+    include_end: bool
     booking_uid_to_reschedule: str | None
     host_subset_ids: Sequence[int] | None
 
@@ -73,7 +73,7 @@ class Slots(Resource):
         organization_slug: str | None = None,
         time_zone: str | None = None,
         duration: int | None = None,
-        ranges: bool = False,
+        include_end: bool = False,
         booking_uid_to_reschedule: str | None = None,
         host_subset_ids: Sequence[int] | None = None,
     ) -> SlotDays:
@@ -84,9 +84,9 @@ class Slots(Resource):
         meeting with all of them.
 
         A date means that day in `time_zone`, and `end` includes its day. Only slots that lie wholly inside are
-        returned. `duration` is in minutes; `ranges=True` fills in `Slot.end`; seated event types fill in the seats, and
-        full slots stay in the list. `booking_uid_to_reschedule` counts that booking's own time as free. A month at a
-        time is fast enough; there is no paging.
+        returned. `duration` is in minutes; `include_end=True` fills in `Slot.end`. Slots of seated event
+        types have their seats filled in, and full slots stay in the list. `booking_uid_to_reschedule` counts the time
+        of that booking as free. A month at a time is fast enough; there is no paging.
 
         The starts depend on the time zone: the server rounds them to full and half hours of `time_zone`. Where a
         datetime is the `end` and `time_zone` leaves summer time inside the span, the server leaves out the last day:
@@ -101,7 +101,7 @@ class Slots(Resource):
             "organizationSlug": organization_slug,
         }
         _check_target({name: value for name, value in target.items() if value is not None})
-        start, end = moment_or_date(start, "start"), moment_or_date(end, "end")
+        start, end = parse_date_or_datetime(start, "start"), parse_date_or_datetime(end, "end")
         first, last, earliest, latest = start, end, date.min, date.max
         if time_zone is not None:  # without one the server reads dates as we do
             first, last = first_moment(start, "start", time_zone), last_moment(end, "end", time_zone)
@@ -118,7 +118,7 @@ class Slots(Resource):
                 **target,
                 "timeZone": time_zone,
                 "duration": duration,
-                "format": "range" if ranges else None,
+                "format": "range" if include_end else None,
                 "bookingUidToReschedule": booking_uid_to_reschedule,
                 "rrHostSubsetIds": host_subset_ids,
             },
@@ -132,7 +132,7 @@ class Slots(Resource):
 
         Asks for a week, then a month at a time, and stops at the first that has one. The rest is as in `search`.
         """
-        start, end = moment_or_date(start, "start"), moment_or_date(end, "end")
+        start, end = parse_date_or_datetime(start, "start"), parse_date_or_datetime(end, "end")
         zone = options.get("time_zone")
         first, last = first_moment(start, "start", zone), last_moment(end, "end", zone)
         for since, until in _stretches(first, last, first if zone is None else start, end):
@@ -327,7 +327,7 @@ def _reservation(
 ) -> ReserveSlot:
     return ReserveSlot(
         event_type_id=event_type_id,
-        slot_start=moment(start, "start"),
+        slot_start=parse_datetime(start, "start"),
         slot_duration=slot_duration,
         reservation_duration=reservation_duration,
     )

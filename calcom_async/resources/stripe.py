@@ -17,7 +17,7 @@ class Stripe(Resource):
         query = {"returnTo": return_to, "onErrorReturnTo": on_error_return_to}
         return await self._get(StripeAuthUrl, "/stripe/connect", query=query)
 
-    async def save(self, *, state: str | Secret, code: str | Secret) -> str:
+    async def complete_connect(self, *, state: str | Secret, code: str | Secret) -> str:
         """Finish a connection with the `state` and `code` that Stripe sent the user back with.
 
         Returns the address to send the user on to, which is empty when the state names none; it is not followed.

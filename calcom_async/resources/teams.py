@@ -13,7 +13,7 @@ from calcom_async.pages import Pages
 from calcom_async.resources._base import Paging, Resource
 from calcom_async.resources.bookings import OrganizationTeamBookings, TeamBookings
 from calcom_async.resources.conferencing import Conferencing
-from calcom_async.resources.event_types import Order, OrganizationTeamEventTypes, PlainTeamEventTypes
+from calcom_async.resources.event_types import Order, OrganizationTeamEventTypes, UserTeamEventTypes
 from calcom_async.resources.member_schedules import OrganizationTeamSchedules, TeamSchedules
 from calcom_async.resources.memberships import Memberships, OrganizationTeamMemberships
 from calcom_async.resources.roles import Roles
@@ -26,7 +26,7 @@ from calcom_async.wire import WHOLE, Listing, decode
 EVENT_TYPES = Listing(maximum=250)
 
 
-class AnyTeam(Resource):
+class BaseTeam(Resource):
     """What belongs to a team, wherever it stands."""
 
     @property
@@ -39,13 +39,13 @@ class AnyTeam(Resource):
         return await self._post(TeamInvite, "/invite")
 
 
-class Team(AnyTeam):
+class Team(BaseTeam):
     """What belongs to a team of one's own."""
 
     @property
-    def event_types(self) -> PlainTeamEventTypes:
+    def event_types(self) -> UserTeamEventTypes:
         """Its event types: collective, round robin and managed."""
-        return self._below(PlainTeamEventTypes)
+        return self._below(UserTeamEventTypes)
 
     @property
     def bookings(self) -> TeamBookings:
@@ -63,7 +63,7 @@ class Team(AnyTeam):
         return self._below(TeamSchedules)
 
 
-class OrganizationTeam(AnyTeam):
+class OrganizationTeam(BaseTeam):
     """What belongs to a team of an organisation."""
 
     @property
@@ -162,6 +162,6 @@ class OrganizationTeams(Teams):
         query = {"sortCreatedAt": sort_created_at}
         return self._pages(EventType, "/teams/event-types", listing=EVENT_TYPES, query=query, **paging)
 
-    def mine(self, **paging: Unpack[Paging]) -> Pages[TeamModel]:
+    def list_mine(self, **paging: Unpack[Paging]) -> Pages[TeamModel]:
         """The caller's teams, with `role` and `accepted`; for admins of the organisation all of them."""
         return self._whole("/teams/me", paging)

@@ -121,7 +121,7 @@ class Webhooks(Resource):
         return await self._delete(Webhook, "/webhooks/{}", webhook_id)
 
 
-class AllWebhooks(Webhooks):
+class BulkDeleteWebhooks(Webhooks):
     """Webhooks of an owner that can be rid of them all: an event type, or an OAuth client."""
 
     async def delete_all(self) -> str:

@@ -20,7 +20,7 @@ from calcom_async.errors import ExportError
 from calcom_async.export import parquet
 from calcom_async.export.parquet import schema_of
 from calcom_async.export.sinks import open_sink
-from calcom_async.models._base import Model, Number
+from calcom_async.models._base import IntOrFloat, Model
 from calcom_async.models.times import Weekday
 
 MOMENT = pa.timestamp("ms", tz="UTC")
@@ -34,7 +34,7 @@ class Inner(Model, frozen=True, kw_only=True):
 class Sample(Model, frozen=True, kw_only=True):
     uid: str
     count: int | None = None
-    amount: Number | None = None
+    amount: IntOrFloat | None = None
     share: float | None = None
     is_on: bool | None = None
     seen_at: datetime | None = None
@@ -42,7 +42,7 @@ class Sample(Model, frozen=True, kw_only=True):
     state: Literal["a", "b"] | str | None = None
     level: Literal[1, 2] | None = None
     weekday: Weekday | None = None
-    option: str | Number | None = None
+    option: str | IntOrFloat | None = None
     tags: list[str] | None = None
     inner: Inner | None = None
     inners: list[Inner] | None = None

@@ -90,11 +90,11 @@ async def test_assigning(attributes, department, ids, calcom_sandbox):
     assert last(calcom_sandbox) == Asked("POST", f"{BASE}/options/{CY}", {}, body, None)
     assert isinstance(made, OptionAssignment)
     assert made.attribute_option_id == ids["Sales"]
-    assert [one.value async for one in attributes.of_user(CY)] == ["Sales"]
+    assert [one.value async for one in attributes.list_for_user(CY)] == ["Sales"]
     assert last(calcom_sandbox) == Asked("GET", f"{BASE}/options/{CY}", {}, None, None)
     assert await attributes.unassign(CY, ids["Sales"]) == made
     assert last(calcom_sandbox) == Asked("DELETE", f"{BASE}/options/{CY}/{ids['Sales']}", {}, None, None)
-    assert await attributes.of_user(CY).collect() == []
+    assert await attributes.list_for_user(CY).collect() == []
     with pytest.raises(NotFoundError, match="does not belong to this user"):
         await attributes.unassign(CY, ids["Sales"])
 
@@ -161,7 +161,7 @@ async def test_below_the_unknown(attributes):
     """Lists below an unknown attribute or user are empty, writes are refused."""
     assert await attributes.options("nope").collect() == []
     assert await attributes.assigned_options("nope").collect() == []
-    assert await attributes.of_user(999).collect() == []
+    assert await attributes.list_for_user(999).collect() == []
     with pytest.raises(BadRequestError):
         await attributes.create_option("nope", value="x", slug="x")
     with pytest.raises(NotFoundError, match="Attribute option not found"):
@@ -190,4 +190,4 @@ async def test_a_deleted_attribute_is_nobodys(attributes, department, ids):
     """Its options go with it, and so does who had them."""
     await attributes.assign(CY, attribute_id=department.id, option_id=ids["Sales"])
     await attributes.delete(department.id)
-    assert await attributes.of_user(CY).collect() == []
+    assert await attributes.list_for_user(CY).collect() == []

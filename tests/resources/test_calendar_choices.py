@@ -25,7 +25,7 @@ async def connected(cal):
     """Connect Ana's Google calendar, as a browser would."""
     url = (await cal.calendars.connect_url("google", redirect_to="https://app.test/done")).auth_url
     state = parse_qs(urlsplit(url).query)["state"][0]
-    return await cal.calendars.save("google", state=state, code="from-google")
+    return await cal.calendars.complete_connect("google", state=state, code="from-google")
 
 
 async def test_save_tells_where_it_leads(cal, calcom_sandbox):
@@ -40,7 +40,7 @@ async def test_save_is_not_repeated(cal, calcom_sandbox):
     """It changes state: a lost answer is an error, not a second try."""
     calcom_sandbox.faults.add("GET", "/v2/calendars/google/save", status=503)
     with pytest.raises(Exception, match="503"):
-        await cal.calendars.save("google", state="s", code="c")
+        await cal.calendars.complete_connect("google", state="s", code="c")
     assert len(calcom_sandbox.requests) == 1
 
 
@@ -48,7 +48,7 @@ async def test_deselect_and_select(cal, calcom_sandbox):
     """A calendar is left out of conflict checks, and taken in again; the second time there is nothing to do."""
     assert await cal.calendars.deselect(**FEED) == CHOSEN
     assert last(calcom_sandbox) == Asked("DELETE", "/selected-calendars", WIRE | {"credentialId": "1"}, None, None)
-    assert not (await cal.calendars.connected()).connected_calendars[0].calendars[0].is_selected
+    assert not (await cal.calendars.list()).connected_calendars[0].calendars[0].is_selected
     with pytest.raises(NotFoundError, match="No SelectedCalendar found"):
         await cal.calendars.deselect(**FEED)
     assert await cal.calendars.select(**FEED) == CHOSEN
@@ -70,7 +70,7 @@ async def test_set_destination(cal, calcom_sandbox):
     body = {"integration": "google_calendar", "externalId": mail}
     assert last(calcom_sandbox) == Asked("PUT", "/destination-calendars", {}, body, None)
     assert (chosen.user_id, chosen.external_id) == (ANA, mail)
-    assert (await cal.calendars.connected()).destination_calendar.external_id == mail
+    assert (await cal.calendars.list()).destination_calendar.external_id == mail
     with pytest.raises(NotFoundError, match="Could not find calendar nowhere"):
         await cal.calendars.set_destination(integration="google_calendar", external_id="nowhere")
     with pytest.raises(BadRequestError):

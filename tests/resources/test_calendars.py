@@ -22,7 +22,7 @@ DAY = {"start": date(2026, 11, 4), "end": date(2026, 11, 5)}
 
 async def test_connected(cal, calcom_sandbox):
     """All connections with their calendars, typed, and the calendar that bookings are written to."""
-    found = await cal.calendars.connected()
+    found = await cal.calendars.list()
     assert isinstance(found, ConnectedCalendars)
     assert [(one.integration.type, one.credential_id) for one in found.connected_calendars] == [
         ("ics-feed_calendar", 1)
@@ -68,7 +68,7 @@ async def test_no_calendars_are_never_busy(cal, calcom_sandbox):
     """Without calendars there are no busy times, and the server, which would refuse that question, is not asked."""
     calcom_sandbox.store.calendars.pop(BO, None)
     bo = cal.acting_as("cal_sandbox_bo").calendars
-    assert (await bo.connected()).destination_calendar is None
+    assert (await bo.list()).destination_calendar is None
     assert await bo.busy_times(**DAY) == []
     assert [one.line for one in asked(calcom_sandbox)] == ["GET /calendars"] * 2
     assert await bo.busy_times(calendars=[], **DAY) == []
@@ -150,7 +150,7 @@ async def test_connect_and_disconnect_feeds(cal, calcom_sandbox):
     gone = await bo.disconnect("ics-feed", credential_id=made.id)
     assert last(calcom_sandbox) == Asked("POST", "/calendars/ics-feed/disconnect", {}, {"id": made.id}, None)
     assert gone.id == made.id
-    assert (await bo.connected()).connected_calendars == []
+    assert (await bo.list()).connected_calendars == []
     with pytest.raises(NotFoundError, match="credentials not found"):
         await bo.disconnect("ics-feed", credential_id=made.id)
 

@@ -94,7 +94,7 @@ async def test_zoom_is_connected_over_its_own_page(cal, calcom_sandbox, owner):
     assert last(calcom_sandbox) == Asked("GET", f"{path}/auth-url", RETURNS_QUERY, None, None)
     assert way.url.startswith("https://zoom.us/")
     state = state_of(way.url)
-    assert await mine.callback("zoom", state=state, code="c") == "https://app.test/ok"
+    assert await mine.complete_connect("zoom", state=state, code="c") == "https://app.test/ok"
     assert last(calcom_sandbox) == Asked("GET", f"{path}/callback", {"state": state, "code": "c"}, None, None)
     assert [one.type async for one in mine.list()] == ["zoom_video"]
 
@@ -103,23 +103,23 @@ async def test_a_refused_consent(cal, calcom_sandbox):
     """An error instead of a code leads to the other address, and connects nothing."""
     mine = apps(cal, "user")
     state = state_of((await mine.connect_url("msteams", **RETURNS)).url)
-    assert await mine.callback("msteams", state=state, error="access_denied") == "https://app.test/no"
+    assert await mine.complete_connect("msteams", state=state, error="access_denied") == "https://app.test/no"
     assert last(calcom_sandbox).query == {"state": state, "error": "access_denied"}
     assert await mine.list().collect() == []
 
 
 async def test_a_state_that_says_nothing(cal):
     """The server then redirects to nowhere; without a state it refuses."""
-    assert await apps(cal, "user").callback("zoom", state="{}", code="c") == ""
+    assert await apps(cal, "user").complete_connect("zoom", state="{}", code="c") == ""
     with pytest.raises(BadRequestError, match="Missing `state`"):
-        await apps(cal, "user").callback("zoom", state="", code="c")
+        await apps(cal, "user").complete_connect("zoom", state="", code="c")
 
 
 @pytest.mark.parametrize(
     ("path", "come_back"),
     [
-        ("/v2/conferencing/zoom/oauth/callback", lambda cal: partial(cal.conferencing.callback, "zoom")),
-        ("/v2/stripe/save", lambda cal: cal.stripe.save),
+        ("/v2/conferencing/zoom/oauth/callback", lambda cal: partial(cal.conferencing.complete_connect, "zoom")),
+        ("/v2/stripe/save", lambda cal: cal.stripe.complete_connect),
     ],
 )
 async def test_callbacks_are_not_repeated(cal, calcom_sandbox, path, come_back):
@@ -168,7 +168,7 @@ async def test_stripe(cal, calcom_sandbox, owner):
     assert last(calcom_sandbox) == Asked("GET", f"{path}/connect", RETURNS_QUERY, None, None)
     assert way.auth_url.startswith("https://connect.stripe.com/")
     state = state_of(way.auth_url)
-    assert await stripe.save(state=state, code="c") == "https://app.test/ok"
+    assert await stripe.complete_connect(state=state, code="c") == "https://app.test/ok"
     assert last(calcom_sandbox) == Asked("GET", f"{path}/save", {"state": state, "code": "c"}, None, None)
     assert await stripe.check() is None
 

@@ -37,7 +37,7 @@ async def test_by_event_type(cal, calcom_sandbox):
     found = [one async for one in schedules.list(event_type_id=event_type.id)]
     assert last(calcom_sandbox).query["eventTypeId"] == str(event_type.id)
     assert [(one.owner_id, one.is_default) for one in found] == [(BO, True)]
-    assert [one async for one in schedules.of_user(BO, event_type_id=event_type.id)] == found
+    assert [one async for one in schedules.list_for_user(BO, event_type_id=event_type.id)] == found
     path = f"/organizations/1/teams/{SALES}/users/{BO}/schedules"
     assert last(calcom_sandbox) == Asked("GET", path, {"eventTypeId": str(event_type.id)}, None, None)
 
@@ -45,10 +45,10 @@ async def test_by_event_type(cal, calcom_sandbox):
 async def test_of_one_member(cal, calcom_sandbox):
     """One member's schedules come in one answer; somebody from outside the team has none to show."""
     schedules = cal.organization(ORGANIZATION).team(SUPPORT).schedules
-    assert [one.owner_id async for one in schedules.of_user(BO)] == [BO]
+    assert [one.owner_id async for one in schedules.list_for_user(BO)] == [BO]
     assert last(calcom_sandbox).query == {}
     with pytest.raises(ForbiddenError, match="IsUserInOrgTeam"):
-        await schedules.of_user(CY).collect()
+        await schedules.list_for_user(CY).collect()
 
 
 async def test_an_admin_keeps_the_schedules_of_a_user(cal, calcom_sandbox):

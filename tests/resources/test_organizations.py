@@ -51,14 +51,14 @@ async def test_teams_list(cal, calcom_sandbox):
 
 async def test_own_teams(cal, calcom_sandbox):
     """`mine` tells the caller's role; a plain member sees own teams only."""
-    mine = await cal.organization(ORGANIZATION).teams.mine().collect()
+    mine = await cal.organization(ORGANIZATION).teams.list_mine().collect()
     assert last(calcom_sandbox).path == f"{BASE}/teams/me"
     assert [(one.name, one.role, one.accepted) for one in mine] == [
         ("Sales", "OWNER", True),
         ("Support", "OWNER", True),
     ]
     cy = cal.acting_as("cal_sandbox_cy").organization(ORGANIZATION)
-    assert [(one.name, one.role) async for one in cy.teams.mine()] == [("Sales", "MEMBER")]
+    assert [(one.name, one.role) async for one in cy.teams.list_mine()] == [("Sales", "MEMBER")]
 
 
 def _grow(sandbox, count):
@@ -67,7 +67,7 @@ def _grow(sandbox, count):
         new_team(sandbox.store, {"name": f"Team {number}"}, creator_id=ANA, parent_id=ORGANIZATION)
 
 
-@pytest.mark.parametrize("which", ["list", "mine"])
+@pytest.mark.parametrize("which", ["list", "list_mine"])
 async def test_cut_list_warns(cal, calcom_sandbox, which):
     """The server answers its first 250 whatever is asked: the walk ends, with each once and a warning that says so."""
     calcom_sandbox.run(lambda: _grow(calcom_sandbox, 253))
@@ -107,7 +107,7 @@ class Builds:
         return OrganizationTeams(Channel(self, Observer(None)), "/organizations/{}", 1)
 
 
-@pytest.mark.parametrize("which", ["list", "mine"])
+@pytest.mark.parametrize("which", ["list", "list_mine"])
 @pytest.mark.parametrize(
     ("build", "count", "found", "requests"),
     [("fails", 3, 3, 1), ("ignores", 3, 3, 1), ("reads", 3, 3, 1), ("reads", 600, 600, 3)],

@@ -101,7 +101,7 @@ async def test_answers_that_lead_to_an_event_type(cal, forms, calcom_sandbox, in
 async def test_every_way_to_show_slots(forms, calcom_sandbox, intro):
     """Duration, ranges, the booking to move and queueing are sent under the server's names."""
     routed = await forms.responses(FORM).create(
-        answers=SALES_WANTED, **DAY, ranges=True, duration=30, booking_uid_to_reschedule="x", queue=True
+        answers=SALES_WANTED, **DAY, include_end=True, duration=30, booking_uid_to_reschedule="x", queue=True
     )
     shown = {"duration": "30", "format": "range", "bookingUidToReschedule": "x", "queueResponse": "true"}
     assert last(calcom_sandbox).query == DAY_QUERY | shown
@@ -160,7 +160,7 @@ async def test_who_may(cal, forms):
 
 async def test_calculate_slots(cal, calcom_sandbox, intro):
     """Answers lead to slots and nothing is kept; a message or another site is not found."""
-    found = await cal.routing_forms.calculate_slots(FORM, answers=SALES_WANTED, **DAY, ranges=True)
+    found = await cal.routing_forms.calculate_slots(FORM, answers=SALES_WANTED, **DAY, include_end=True)
     path = f"/routing-forms/{FORM}/calculate-slots"
     assert last(calcom_sandbox) == Asked("POST", path, DAY_QUERY | {"format": "range"}, SALES_WANTED, None)
     assert found.event_type_id == intro.id

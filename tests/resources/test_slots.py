@@ -177,7 +177,7 @@ async def test_datetimes_are_written_in_utc(cal, calcom_sandbox):
 
 async def test_duration_and_ranges(cal, calcom_sandbox):
     """`duration` is the length of each slot in minutes, and `ranges` fills in the ends."""
-    days = await cal.slots.search(event_type_id=THIRTY, duration=120, ranges=True, **DAY)
+    days = await cal.slots.search(event_type_id=THIRTY, duration=120, include_end=True, **DAY)
     query = last(calcom_sandbox).query
     assert (query["duration"], query["format"]) == ("120", "range")
     assert [(slot.start, slot.end) for slot in days.slots()] == [(at(h), at(h + 2)) for h in (9, 13, 15)]
@@ -315,7 +315,7 @@ async def test_first_available(cal, calcom_sandbox):
     """The first slot that is free, for one request when the first week has one."""
     await cal.bookings.create(start=at(9, 3), event_type_id=SIXTY, attendee=ADA)
     slot = await cal.slots.first_available(
-        event_type_id=SIXTY, start=at(9, 3), end=date(2027, 11, 3), time_zone="Asia/Tokyo", ranges=True
+        event_type_id=SIXTY, start=at(9, 3), end=date(2027, 11, 3), time_zone="Asia/Tokyo", include_end=True
     )
     assert (slot.start, slot.end) == (at(10, 3), at(11, 3))
     assert slot.start.utcoffset() == timedelta(hours=9)

@@ -7,7 +7,7 @@ from witness import ORGANIZATION, SALES, asked, last
 
 from calcom_async import PlatformClient
 from calcom_async.models import CreateTeamEventType
-from calcom_async.resources.webhooks import AllWebhooks, Webhooks
+from calcom_async.resources.webhooks import BulkDeleteWebhooks, Webhooks
 
 URL = "https://hooks.test/cal"
 
@@ -23,13 +23,13 @@ async def scope(cal, name):
             )
         )
         ids = (SALES, made.id)
-        return AllWebhooks(cal._channel, "/teams/{}/event-types/{}", *ids), "event_type_id"
+        return BulkDeleteWebhooks(cal._channel, "/teams/{}/event-types/{}", *ids), "event_type_id"
     platform = cal.acting_as(PlatformClient("sandbox-client", "sandbox-secret"))
     return {
         "user": (Webhooks(cal._channel), "user_id"),
-        "event type": (AllWebhooks(cal._channel, "/event-types/{}", 1), "event_type_id"),
+        "event type": (BulkDeleteWebhooks(cal._channel, "/event-types/{}", 1), "event_type_id"),
         "organization": (Webhooks(cal._channel, "/organizations/{}", ORGANIZATION), "team_id"),
-        "client": (AllWebhooks(platform._channel, "/oauth-clients/{}", "sandbox-client"), "oauth_client_id"),
+        "client": (BulkDeleteWebhooks(platform._channel, "/oauth-clients/{}", "sandbox-client"), "oauth_client_id"),
     }[name]
 
 

@@ -161,12 +161,12 @@ def test_other_peoples_webhooks(api):
 
 def test_webhooks_of_other_event_types_and_organisations(api):
     """The scopes refuse strangers and what lives elsewhere in their own words."""
-    of_user, other = api.post(HOOKS, hook()).data["id"], api.post("/v2/event-types/2/webhooks", hook()).data["id"]
+    list_for_user, other = api.post(HOOKS, hook()).data["id"], api.post("/v2/event-types/2/webhooks", hook()).data["id"]
     guard = "IsUserEventTypeWebhookGuard"
     assert api.as_user("bo").get(PLACES[1]).refusal == (403, f"{guard} - User (2) is not the owner of event type (1)")
-    assert api.get(f"{PLACES[1]}/{of_user}").refusal == (
+    assert api.get(f"{PLACES[1]}/{list_for_user}").refusal == (
         400,
-        f"{guard} - Webhook ({of_user}) is not associated with an event type",
+        f"{guard} - Webhook ({list_for_user}) is not associated with an event type",
     )
     assert api.get(f"{PLACES[1]}/{other}").refusal == (
         403,
