@@ -133,7 +133,7 @@ def test_fingerprints_tell_credentials_apart():
         ({"refresh": "r"}, "client_id and client_secret"),
         ({"refresh": "r", "client_id": "c"}, "client_id and client_secret"),
         ({"refresh": "r", "oauth2": True}, "client_id and client_secret"),
-        ({"expires_at": datetime(2030, 1, 1)}, "no time zone"),  # noqa: DTZ001 - what is refused
+        ({"expires_at": datetime(2030, 1, 1)}, "must have a time zone"),  # noqa: DTZ001 - what is refused
     ],
 )
 def test_a_token_that_could_not_be_renewed_is_refused_at_once(fields, reason):

@@ -162,7 +162,7 @@ async def test_a_length_of_choice_is_checked_and_booked(cal, sandbox):
 
 async def test_what_cannot_work_is_refused_here(cal, sandbox):
     """A naive start, a reservation by slug and an instant meeting are told before anything is sent."""
-    with pytest.raises(ValueError, match="start has no time zone"):
+    with pytest.raises(ValueError, match="start must have a time zone"):
         await book(cal, start=at(9).replace(tzinfo=None))
     with pytest.raises(InvalidRequestError, match="event_type_id"):
         await safe.book(
@@ -569,7 +569,7 @@ async def test_a_list_without_end_is_not_read_to_its_end(sandbox):
 
 
 async def test_bookings_without_a_usable_start_are_passed_over(cal, sandbox):
-    """A row of the look-up whose start is missing, or has no time zone, is none of ours and hides none."""
+    """A row of the look-up whose start is missing, or must have a time zone, is none of ours and hides none."""
     sandbox.faults.add("POST", BOOKINGS, cut="after")
 
     async def send(request: Request) -> Response:
@@ -727,7 +727,7 @@ async def test_a_duplicate_that_cannot_be_cancelled_is_told(cal, sandbox):
         ({"attendee": None}, "attendee must be an Attendee"),
         ({"attendee": {"name": "Ada"}}, "attendee must be an Attendee, got dict"),
         ({"start": None}, "start must be a datetime"),
-        ({"start": "2026-11-04T09:00"}, "start has no time zone"),
+        ({"start": "2026-11-04T09:00"}, "start must have a time zone"),
     ],
     ids=str,
 )

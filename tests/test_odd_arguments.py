@@ -137,10 +137,10 @@ def test_the_settings_may_be_odd(odd):
         ({"a": [b"x"]}, r"body.a\[0\] cannot be sent as JSON: it is of type bytes"),
         ({"a": float("inf")}, "body.a cannot be sent as JSON: it is inf"),
         ({"a": object()}, "body.a cannot be sent as JSON: it is of type object"),
-        ({"a": datetime(2026, 1, 1)}, "body.a has no time zone"),  # noqa: DTZ001 - what is refused
+        ({"a": datetime(2026, 1, 1)}, "body.a must have a time zone"),  # noqa: DTZ001 - what is refused
         ({"a": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1)))}, "body.a is out of range"),
         (LOOP, "nested too deeply"),
-        ({"a": datetime(2026, 1, 1, tzinfo=Failing())}, "body.a has a time zone that fails"),
+        ({"a": datetime(2026, 1, 1, tzinfo=Failing())}, "body.a has a tzinfo that raises"),
     ],
 )
 async def test_the_place_in_a_body_is_named(body, named):
@@ -153,11 +153,11 @@ async def test_keywords_are_named_in_python():
     """Methods name their keyword, not the field of the API."""
     cal = Calcom("cal_x", base_url="http://localhost")
     naive = datetime(2026, 1, 1)  # noqa: DTZ001 - what is refused
-    with pytest.raises(InvalidRequestError, match=r"^after_updated_at has no time zone"):
+    with pytest.raises(InvalidRequestError, match=r"^after_updated_at must have a time zone"):
         cal.bookings.list(after_updated_at=naive)
-    with pytest.raises(InvalidRequestError, match=r"^start has no time zone"):
+    with pytest.raises(InvalidRequestError, match=r"^start must have a time zone"):
         await cal.bookings.reschedule("uid", start=naive)
-    with pytest.raises(InvalidRequestError, match=r"^start has no time zone"):
+    with pytest.raises(InvalidRequestError, match=r"^start must have a time zone"):
         await cal.book(start="2026-01-01T09:00", attendee=None, event_type_id=1)
     with pytest.raises(InvalidRequestError, match=r"^rescheduled_by has a character"):
         await cal.bookings.reschedule("uid", start=naive.replace(tzinfo=UTC), rescheduled_by=SURROGATE)

@@ -433,7 +433,7 @@ class TestQueries:
             ({"days": 1e12}, "days"),
             ({"time_zone": "Mars/Base", "start": date(2026, 11, 5)}, "unknown time zone"),
             ({"end": date(2026, 11, 5)}, "not both"),
-            ({"start": datetime(2026, 11, 5), "days": None}, "start has no time zone"),  # noqa: DTZ001
+            ({"start": datetime(2026, 11, 5), "days": None}, "start must have a time zone"),  # noqa: DTZ001
             ({"start": date(2026, 11, 5), "end": date(2026, 11, 4), "days": None}, "ends before it starts"),
         ],
     )

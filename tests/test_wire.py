@@ -119,7 +119,7 @@ class NoOffset(tzinfo):
 )
 def test_a_naive_time_is_refused_wherever_it_stands(write, moment):
     """A datetime without a zone raises ValueError, with its place, before anything is sent."""
-    with pytest.raises(ValueError, match=r"start.* has no time zone"):
+    with pytest.raises(ValueError, match=r"start.* must have a time zone"):
         write(moment)
 
 

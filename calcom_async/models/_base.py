@@ -1,17 +1,17 @@
-"""What every model shares.
+"""Base classes of all models.
 
-Answers carry whatever the server sends: a field that may be missing or null is `X | None = None`, a value outside a
-`Literal` alias is kept as the plain string that it is, and unknown fields are skipped.
+A response may contain anything: a field that may be missing or null is `X | None = None`, a value outside a `Literal`
+is kept as a plain string, and unknown fields are ignored.
 
-In bodies the annotation decides what None means: `X | None = None` is not sent when it is None, while
-`X | UnsetType | None = UNSET` sends null, which clears the field, and is not sent when it is `UNSET`.
+In request bodies the annotation decides what None means. A field `X | None = None` is omitted when it is None. A field
+`X | UnsetType | None = UNSET` sends null, which clears it on the server, and is omitted when it is `UNSET`.
 """
 
 from typing import Any, ClassVar, dataclass_transform
 
 import msgspec
 
-# JSON has one kind of number: a count of minutes arrives as 30, but a row made elsewhere may say 30.5.
+# JSON has one number type: minutes usually arrive as 30, but a row written by another program may have 30.5.
 IntOrFloat = int | float
 
 
@@ -30,12 +30,12 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class DisableableSetting(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Base of what an event type can switch off; `disabled` is true when it is off."""
+    """Base of settings that an event type can disable; `disabled` is true if it is off."""
 
     disabled: bool = False
 
 
-# Typed `Any`, so that every setting takes it: msgspec reads no unions of structs, hence no `Seats | Disabled`.
+# Typed `Any` so that it fits every setting: msgspec does not support untagged unions such as `Seats | Disabled`.
 DISABLED: Any = DisableableSetting(disabled=True)
 
 

@@ -1,4 +1,4 @@
-"""Attributes: what an organisation notes about its members, to find and to route to them."""
+"""Attributes of the members of an organization, used to find members and to route bookings to them."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -11,16 +11,16 @@ AttributeType = Literal["TEXT", "NUMBER", "SINGLE_SELECT", "MULTI_SELECT"] | str
 
 
 class Attribute(Model, frozen=True, kw_only=True):
-    """Something that an organisation notes about its members, such as a department or skills."""
+    """A property that an organization defines for its members, such as a department or skills."""
 
     id: str
     team_id: int
-    """The organisation's id."""
+    """Id of the organization."""
     type: AttributeType
     name: str
     slug: str
     enabled: bool
-    """Whether it is shown on profiles."""
+    """Whether profiles show it."""
     users_can_edit_relation: bool | None = None
     is_weights_enabled: bool | None = None
     is_locked: bool | None = None
@@ -29,7 +29,7 @@ class Attribute(Model, frozen=True, kw_only=True):
 
 
 class AttributeOption(Model, frozen=True, kw_only=True):
-    """A value that an attribute can have; each text or number that was ever assigned is one too."""
+    """A value of an attribute. Every text or number that was ever assigned is one too."""
 
     id: str
     attribute_id: str
@@ -40,7 +40,7 @@ class AttributeOption(Model, frozen=True, kw_only=True):
 
 
 class AssignedOption(Model, frozen=True, kw_only=True):
-    """An option that somebody has, and who has it."""
+    """An option and the users who have it."""
 
     id: str
     attribute_id: str
@@ -50,7 +50,7 @@ class AssignedOption(Model, frozen=True, kw_only=True):
 
 
 class OptionAssignment(Model, frozen=True, kw_only=True):
-    """That a member has an option; `member_id` is the id of their membership, not of the user."""
+    """Assignment of an option to a member; `member_id` is the id of the membership, not of the user."""
 
     id: str
     member_id: int
@@ -72,25 +72,25 @@ class CreateAttributeOption(Model, frozen=True, kw_only=True):
 
 
 class UpdateAttributeOption(Model, frozen=True, kw_only=True):
-    """Changes to an option; whoever has it keeps it."""
+    """Changes to an option. Members who have it keep it."""
 
     value: str | None = None
     slug: str | None = None
 
 
 class CreateAttribute(Model, frozen=True, kw_only=True):
-    """A new attribute. `options` are only kept for the two SELECT types, yet the API always wants the list."""
+    """A new attribute. `options` are used for the two SELECT types only, but the API always requires the list."""
 
     name: str
     slug: str
     type: AttributeType
     options: list[CreateAttributeOption] = field(default_factory=list)
     enabled: bool | None = None
-    """True unless given."""
+    """Default: true."""
 
 
 class UpdateAttribute(Model, frozen=True, kw_only=True):
-    """Changes to an attribute; what is not given stays as it is."""
+    """Changes to an attribute; omitted fields stay unchanged."""
 
     name: str | None = None
     slug: str | None = None
@@ -99,7 +99,7 @@ class UpdateAttribute(Model, frozen=True, kw_only=True):
 
 
 class AssignOption(Model, frozen=True, kw_only=True):
-    """An attribute for a user: `value` for TEXT and NUMBER, `attribute_option_id` for the SELECT types."""
+    """An assignment to a user: `value` for TEXT and NUMBER, `attribute_option_id` for the SELECT types."""
 
     attribute_id: str
     attribute_option_id: str | None = None

@@ -1,4 +1,4 @@
-"""Bookings, the people in them, and the bodies that make and change them."""
+"""Bookings and their attendees, and the request bodies that create and change them."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -13,9 +13,9 @@ from calcom_async.models.times import from_epoch, parse_datetime
 BookingStatus = Literal["accepted", "pending", "cancelled", "rejected", "awaiting_host"] | str
 
 
-# gc=False on bookings and their parts: answers are trees, so the collector need not walk a page of thousands of them.
+# gc=False: responses are trees without cycles, so the garbage collector can skip thousands of bookings per page.
 class BookingHost(Model, frozen=True, kw_only=True, gc=False):
-    """Who is booked; the `id` is the text "unknown" once the user was deleted."""
+    """A host of a booking; `id` is the string "unknown" if the user was deleted."""
 
     id: int | str
     name: str | None = None
@@ -23,20 +23,20 @@ class BookingHost(Model, frozen=True, kw_only=True, gc=False):
     display_email: str | None = None
     username: str | None = None
     time_zone: str | None = None
-    """Missing when a booking is read by seat."""
+    """Missing if the booking is fetched by seat."""
 
 
 class BookingAttendee(Model, frozen=True, kw_only=True, gc=False):
-    """Who comes, guests included; guests named at creation have an empty `name`.
+    """An attendee or guest. Guests added when booking have an empty `name`.
 
-    On seated bookings each attendee carries `seat_uid`, responses and metadata. `id` and `booking_id` come only from
-    the attendee operations.
+    On seated bookings each attendee has a `seat_uid`, responses and metadata. Only the attendee operations return `id`
+    and `booking_id`.
     """
 
     name: str | None = None
     email: str | None = None
     display_email: str | None = None
-    """The address without the suffix of a platform."""
+    """The address without the suffix that a platform adds."""
     time_zone: str
     language: str | None = None
     absent: bool = False
@@ -56,35 +56,35 @@ class BookingEventType(Model, frozen=True, kw_only=True, gc=False):
 
 
 class Booking(Model, frozen=True, kw_only=True, gc=False):
-    """A booking of any kind: plain, occurrence of a series, seated, or a seat in one.
+    """A booking of any kind: single, occurrence of a series, seated, or one seat.
 
-    Rescheduling makes a new booking with a new `uid`; the old one becomes cancelled and points to it with
-    `rescheduled_to_uid`. The reason of a declined booking is nowhere. Attendees are in no fixed order: the booker is
-    the one with the address in `booking_fields_responses["email"]`.
+    Rescheduling creates a new booking with a new `uid`. The old one becomes cancelled, and its `rescheduled_to_uid` is
+    the new uid. The API never returns the reason of a declined booking. Attendees are unsorted: the booker is the one
+    whose address is `booking_fields_responses["email"]`.
     """
 
     id: int
     uid: str
     title: str
     description: str | None = None
-    """The notes; "" or None without any."""
+    """The notes; "" or None if there are none."""
     hosts: list[BookingHost]
-    """One for round robin and collective; a collective's other hosts are among the attendees."""
+    """One host for round robin and collective; the other hosts of a collective are among the attendees."""
     status: BookingStatus
     cancellation_reason: str | None = None
-    """"" when there is none, as is `cancelled_by_email`."""
+    """"" if there is none, like `cancelled_by_email`."""
     cancelled_by_email: str | None = None
     rescheduling_reason: str | None = None
-    """Only on the new one of a rescheduled pair."""
+    """Only set on the new booking."""
     rescheduled_by_email: str | None = None
     rescheduled_from_uid: str | None = None
     rescheduled_to_uid: str | None = None
     start: datetime
     end: datetime
     duration: IntOrFloat
-    """Minutes."""
+    """Duration in minutes."""
     event_type_id: int | None = None
-    """None when the event type was deleted, as is `event_type`."""
+    """None if the event type was deleted, like `event_type`."""
     event_type: BookingEventType | None = None
     meeting_url: str | None = None
     """Deprecated; the same as `location`."""
@@ -96,26 +96,26 @@ class Booking(Model, frozen=True, kw_only=True, gc=False):
     metadata: dict[str, Any] | None = None
     rating: IntOrFloat | None = None
     ics_uid: str | None = None
-    """Stays that of the first booking when one is rescheduled."""
+    """Rescheduling does not change it."""
     attendees: list[BookingAttendee]
-    """Empty for those who may not see them, bookers of a seat included."""
+    """Empty if the caller may not see them, for example for the booker of a seat."""
     guests: list[str] | None = None
     booking_fields_responses: dict[str, Any] | None = None
     """Answers by field slug; None on seated bookings, where each attendee has their own."""
     recurring_booking_uid: str | None = None
-    """Shared by the occurrences of a series."""
+    """The same for all occurrences of a series."""
     seat_uid: str | None = None
-    """Only in the answers that make or move a seat: keep it to change that seat later."""
+    """Only returned when a seat is created or moved: store it to change that seat later."""
     is_platform_managed_user_booking: bool | None = None
 
     @property
     def is_accepted(self) -> bool:
-        """Whether it takes place."""
+        """Whether it is confirmed."""
         return self.status == "accepted"
 
     @property
     def is_pending(self) -> bool:
-        """Whether it waits for a host's confirmation, or for payment."""
+        """Whether it waits for confirmation by a host, or for payment."""
         return self.status == "pending"
 
     @property
@@ -130,7 +130,7 @@ class Booking(Model, frozen=True, kw_only=True, gc=False):
 
     @property
     def is_rescheduled(self) -> bool:
-        """Whether another booking replaced it: the one with `rescheduled_to_uid`."""
+        """Whether the booking with `rescheduled_to_uid` replaced it."""
         return self.rescheduled_to_uid is not None
 
     @property
@@ -140,7 +140,7 @@ class Booking(Model, frozen=True, kw_only=True, gc=False):
 
     @property
     def is_seated(self) -> bool:
-        """Whether attendees share it; told by the responses, which only unseated bookings have at the top."""
+        """Whether attendees share it, judged by the answers: only unseated bookings have them at the top level."""
         return self.seat_uid is not None or self.booking_fields_responses is None
 
 
@@ -154,19 +154,19 @@ class Recording(Model, frozen=True, kw_only=True, gc=False):
     status: str
     max_participants: int | None = None
     duration: IntOrFloat
-    """Seconds."""
+    """Duration in seconds."""
     share_token: str | None = None
     download_link: str | None = None
     error: str | None = None
 
     @property
     def started_at(self) -> datetime | None:
-        """When the recording began; None where the server's figure is no time."""
+        """Start of the recording; None if the server's number is out of range."""
         return from_epoch(self.start_ts)
 
 
 class ConferencingParticipant(Model, frozen=True, kw_only=True, gc=False):
-    """Somebody in a Cal Video room: `join_time` in epoch seconds, `duration` in seconds."""
+    """A participant in a Cal Video room: `join_time` in epoch seconds, `duration` in seconds."""
 
     user_id: str | None = None
     user_name: str | None = None
@@ -187,7 +187,7 @@ class ConferencingSession(Model, frozen=True, kw_only=True):
 
 
 class CalendarLink(Model, frozen=True, kw_only=True, gc=False):
-    """A link that adds the booking to a calendar; the ICS one is a `data:` URL."""
+    """A link that adds the booking to a calendar; the ICS link is a `data:` URL."""
 
     label: str
     id: str | None = None
@@ -195,7 +195,7 @@ class CalendarLink(Model, frozen=True, kw_only=True, gc=False):
 
 
 class BookingReference(Model, frozen=True, kw_only=True, gc=False):
-    """Where the booking lives outside Cal.com: a calendar event or a video room."""
+    """The booking in another system: a calendar event or a video room."""
 
     type: str
     event_uid: str
@@ -204,7 +204,7 @@ class BookingReference(Model, frozen=True, kw_only=True, gc=False):
 
 
 class ReassignedHost(Model, frozen=True, kw_only=True, gc=False):
-    """The host who has the booking now."""
+    """The new host of the booking."""
 
     id: int
     name: str | None = None
@@ -213,16 +213,16 @@ class ReassignedHost(Model, frozen=True, kw_only=True, gc=False):
 
 
 class Reassignment(Model, frozen=True, kw_only=True, gc=False):
-    """The outcome of reassigning a booking; the booking keeps its uid."""
+    """Result of reassigning a booking; the booking keeps its uid."""
 
     booking_uid: str
     reassigned_to: ReassignedHost
 
 
 class Attendee(Model, frozen=True, kw_only=True, gc=False):
-    """Who books, or joins a booking; needs an `email` or a `phone_number`.
+    """The person who books or joins a booking; needs an `email` or a `phone_number`.
 
-    The time zone is for display, and keeps the wall-clock time of a series over clock changes.
+    The time zone is used for display. A series keeps its local time in this zone when clocks change.
     """
 
     name: str
@@ -230,7 +230,7 @@ class Attendee(Model, frozen=True, kw_only=True, gc=False):
     email: str | None = None
     phone_number: str | None = None
     language: str | None = None
-    """English unless given."""
+    """Default: English."""
 
     def __post_init__(self) -> None:
         if not (self.email or self.phone_number):
@@ -238,7 +238,7 @@ class Attendee(Model, frozen=True, kw_only=True, gc=False):
 
 
 class Guest(Model, frozen=True, kw_only=True, gc=False):
-    """Somebody to invite to an existing booking; the host's time zone and language unless given."""
+    """A guest to invite to an existing booking. Defaults: the time zone and language of the host."""
 
     email: str
     name: str | None = None
@@ -248,11 +248,11 @@ class Guest(Model, frozen=True, kw_only=True, gc=False):
 
 
 class BookingLocation(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Where to meet; when booking, `type` (and `integration`) has to be one that the event type offers.
+    """The location of a booking; `type` (and `integration`) must be one that the event type offers.
 
-    Booking: address, link, phone and organizersDefaultApp take their value from the event type; attendeeAddress needs
-    `address`, attendeePhone `phone`, attendeeDefined `location`, integration `integration`. Changing the location of a
-    booking needs the value for every type.
+    When booking, address, link, phone and organizersDefaultApp take their value from the event type. attendeeAddress
+    needs `address`, attendeePhone `phone`, attendeeDefined `location`, and integration `integration`. When the location
+    of a booking is changed, every type needs its value.
     """
 
     type: str
@@ -264,7 +264,7 @@ class BookingLocation(Model, frozen=True, kw_only=True, omit_defaults=True, gc=F
 
 
 class Routing(Model, frozen=True, kw_only=True):
-    """What a routing form decided; goes unchanged from its answer into `CreateBooking`."""
+    """The result of a routing form; pass it unchanged to `CreateBooking`."""
 
     team_member_ids: list[int]
     response_id: int | UnsetType | None = UNSET
@@ -278,7 +278,7 @@ class Routing(Model, frozen=True, kw_only=True):
 class CreateBooking(Model, frozen=True, kw_only=True):
     """A new booking of `event_type_id`, or of `event_type_slug` with `username` or `team_slug`.
 
-    Recurring event types answer a list. Nothing marks a repeated request as one: it may be refused, or book again.
+    Recurring event types return a list. The API has no idempotency: a repeated request is rejected, or books again.
     """
 
     start: datetime
@@ -291,32 +291,32 @@ class CreateBooking(Model, frozen=True, kw_only=True):
     booking_fields_responses: dict[str, Any] | None = None
     """Answers by field slug; `notes` become the description."""
     guests: list[str] | None = None
-    """E-mail addresses; each only once."""
+    """Email addresses without duplicates."""
     location: BookingLocation | str | None = None
-    """A plain text is the old form, and is not checked against the event type."""
+    """A string is the old form, which is not checked against the event type."""
     meeting_url: str | None = None
     """Deprecated; the same as a link location."""
     metadata: dict[str, str] | None = None
-    """At most 50 keys of 40 characters, texts of 500; numbers are refused."""
+    """Up to 50 keys of 40 characters, with strings of 500. The server rejects numbers."""
     length_in_minutes: int | None = None
     """Only for event types with several lengths."""
     routing: Routing | None = None
     email_verification_code: str | None = None
     recurrence_count: int | None = None
-    """Occurrences to book, all of them unless given; only the first is checked for availability."""
+    """Number of occurrences; default: all. Only the first is checked for availability."""
     instant: bool | None = None
-    """A meeting right now; team event types only."""
+    """Start a meeting immediately; for event types of teams only."""
 
     def __post_init__(self) -> None:
         force_setattr(self, "start", parse_datetime(self.start, "start"))
 
 
 class RescheduleBooking(Model, frozen=True, kw_only=True):
-    """A new time for a booking, or for one seat of it; no reason can be given for a seat."""
+    """A new time for a booking or for one seat; a seat takes no reason."""
 
     start: datetime
     rescheduled_by: str | None = None
-    """An e-mail address; the organiser's own makes the new booking accepted at once."""
+    """An email address. If it is the organizer's own, the new booking is accepted immediately."""
     reason: str | None = field(name="reschedulingReason", default=None)
     seat_uid: str | None = None
     email_verification_code: str | None = None
@@ -326,9 +326,9 @@ class RescheduleBooking(Model, frozen=True, kw_only=True):
 
 
 class CancelBooking(Model, frozen=True, kw_only=True):
-    """Why and how much to cancel: a booking, one seat, or an occurrence and the later ones.
+    """What to cancel, and why: a booking, one seat, or an occurrence and all later ones.
 
-    A host who cancels has to give a reason, unless the event type says otherwise.
+    A host who cancels must give a reason, unless the event type does not require one.
     """
 
     reason: str | None = field(name="cancellationReason", default=None)
@@ -337,26 +337,26 @@ class CancelBooking(Model, frozen=True, kw_only=True):
 
 
 class AbsentAttendee(Model, frozen=True, kw_only=True, gc=False):
-    """Whether this attendee did not come."""
+    """Whether this attendee was absent."""
 
     email: str
     absent: bool = True
 
 
 class MarkAbsent(Model, frozen=True, kw_only=True):
-    """Who did not come."""
+    """The absent persons."""
 
     host: bool | None = None
     attendees: list[AbsentAttendee] | None = None
 
 
 class AddGuests(Model, frozen=True, kw_only=True):
-    """Guests to invite: 1 to 10 at a time, 30 attendees in all."""
+    """Guests to invite: 1 to 10 at a time, up to a total of 30 attendees."""
 
     guests: list[Guest]
 
 
 class UpdateBookingLocation(Model, frozen=True, kw_only=True):
-    """Another place for a booking."""
+    """A new location of a booking."""
 
     location: BookingLocation

@@ -1,4 +1,4 @@
-"""Events in a connected calendar, in one form for every provider."""
+"""Events in a connected calendar, in the same form for every provider."""
 
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -13,14 +13,14 @@ CalendarSource = Literal["google", "office365", "apple"] | str
 
 
 class CalendarEventTime(Model, frozen=True, kw_only=True, gc=False):
-    """A moment, and the time zone that the calendar shows it in."""
+    """A time, and the time zone in which the calendar shows it."""
 
     time: datetime
     time_zone: str
 
 
 class CalendarEventLocation(SecretModel, frozen=True, kw_only=True):
-    """How to join: by `video`, `phone`, `sip` or `more`; codes are there where the provider tells them."""
+    """How to join: by `video`, `phone`, `sip` or `more`; codes are set if the provider returns them."""
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"password", "pin", "access_code"})
 
@@ -35,19 +35,19 @@ class CalendarEventLocation(SecretModel, frozen=True, kw_only=True):
 
 
 class CalendarEventAttendee(Model, frozen=True, kw_only=True, gc=False):
-    """Somebody invited to an event."""
+    """An attendee of an event."""
 
     email: str
     name: str | None = None
     response_status: CalendarResponseStatus | None = None
     is_self: bool | None = field(name="self", default=None)
-    """Whether it is the owner of the calendar."""
+    """Whether the attendee is the owner of the calendar."""
     optional: bool | None = None
     host: bool | None = None
 
 
 class CalendarEventHost(Model, frozen=True, kw_only=True, gc=False):
-    """Somebody who hosts an event, or owns the calendar that it is in."""
+    """A host of an event, or the owner of its calendar."""
 
     email: str
     name: str | None = None
@@ -55,7 +55,7 @@ class CalendarEventHost(Model, frozen=True, kw_only=True, gc=False):
 
 
 class CalendarEvent(Model, frozen=True, kw_only=True):
-    """An event of a connected calendar."""
+    """An event in a connected calendar."""
 
     id: str
     title: str
@@ -71,7 +71,7 @@ class CalendarEvent(Model, frozen=True, kw_only=True):
 
 
 class UpdateCalendarEventAttendee(Model, frozen=True, kw_only=True):
-    """An attendee as an event is to have it; `email` says which one."""
+    """New values of an attendee, identified by `email`."""
 
     email: str | None = None
     name: str | None = None
@@ -82,12 +82,12 @@ class UpdateCalendarEventAttendee(Model, frozen=True, kw_only=True):
 
 
 class UpdateCalendarEvent(Model, frozen=True, kw_only=True):
-    """Changes to an event; what is not given stays as it is, None takes it away."""
+    """Changes to an event; omitted fields stay unchanged, None clears a field."""
 
     start: CalendarEventTime | None = None
     end: CalendarEventTime | None = None
     title: str | None = None
     description: str | UnsetType | None = UNSET
     attendees: list[UpdateCalendarEventAttendee] | UnsetType | None = UNSET
-    """The whole list."""
+    """Replaces the whole list."""
     status: CalendarEventStatus | UnsetType | None = UNSET

@@ -1,4 +1,4 @@
-"""Connected calendars and the times when they are busy."""
+"""Connected calendars and their busy times."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -10,7 +10,7 @@ from calcom_async.models._base import Model, SecretModel
 
 
 class Calendar(Model, frozen=True, kw_only=True, gc=False):
-    """One calendar of a connection; `credential_id` and `external_id` together name it."""
+    """One calendar of a connection, identified by `credential_id` and `external_id` together."""
 
     name: str | None = None
     read_only: bool
@@ -25,7 +25,7 @@ class Calendar(Model, frozen=True, kw_only=True, gc=False):
 
 
 class CalendarIntegration(Model, frozen=True, kw_only=True):
-    """The app behind a connection, as the app store describes it."""
+    """The app of a connection, as described in the app store."""
 
     app_data: dict[str, Any] | None = None
     dir_name: str | None = None
@@ -34,7 +34,7 @@ class CalendarIntegration(Model, frozen=True, kw_only=True):
     title: str | None = None
     slug: str | None = None
     type: str
-    """Such as `google_calendar` or `ics-feed_calendar`."""
+    """For example `google_calendar` or `ics-feed_calendar`."""
     logo: str | None = None
     variant: str | None = None
     category: str | None = None
@@ -55,7 +55,7 @@ class CalendarError(Model, frozen=True, kw_only=True, gc=False):
 
 
 class ConnectedCalendar(Model, frozen=True, kw_only=True):
-    """A connection to a calendar provider and the calendars behind it; a broken one has an `error` instead."""
+    """A connection to a calendar provider with its calendars; a broken one has an `error` instead."""
 
     integration: CalendarIntegration
     credential_id: int
@@ -66,7 +66,7 @@ class ConnectedCalendar(Model, frozen=True, kw_only=True):
 
 
 class DestinationCalendar(Model, frozen=True, kw_only=True, gc=False):
-    """The calendar that new bookings are written to."""
+    """The calendar that receives new bookings."""
 
     id: int | None = None
     integration: str | None = None
@@ -87,21 +87,21 @@ class DestinationCalendar(Model, frozen=True, kw_only=True, gc=False):
 
 
 class ConnectedCalendars(Model, frozen=True, kw_only=True):
-    """All connections of the user; asking for them creates the default selected and destination calendars."""
+    """All connections of the user. Fetching them creates the default selected and destination calendars."""
 
     connected_calendars: list[ConnectedCalendar]
     destination_calendar: DestinationCalendar | None = None
 
     def __post_init__(self) -> None:
-        # The server says {} when there is none.
+        # The server returns {} if there is none.
         if self.destination_calendar == DestinationCalendar():
             force_setattr(self, "destination_calendar", None)
 
 
 class BusyTime(Model, frozen=True, kw_only=True, gc=False):
-    """A time when a calendar is busy, in UTC whatever time zone was asked for.
+    """A busy time of a calendar, in UTC whatever time zone was requested.
 
-    An ICS feed answers all its events, whatever the dates and the calendar asked for.
+    An ICS feed returns all its events, whatever dates and calendar were requested.
     """
 
     start: datetime
@@ -111,7 +111,7 @@ class BusyTime(Model, frozen=True, kw_only=True, gc=False):
 
 
 class CalendarCredential(Model, frozen=True, kw_only=True):
-    """The stored connection itself, as connecting and disconnecting answer it."""
+    """The stored connection, as returned when connecting and disconnecting."""
 
     id: int
     type: str
@@ -126,9 +126,9 @@ class CalendarCredential(Model, frozen=True, kw_only=True):
 
 
 class CalendarAuthUrl(SecretModel, frozen=True, kw_only=True):
-    """Where the user has to go to connect a calendar.
+    """URL where the user connects a calendar.
 
-    The URL carries the caller's API key inside its state, so it is masked in reprs; do not log it.
+    It contains the API key of the caller in its `state`. Reprs mask it; do not log it.
     """
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"auth_url"})
@@ -137,7 +137,7 @@ class CalendarAuthUrl(SecretModel, frozen=True, kw_only=True):
 
 
 class ConnectAppleCalendar(SecretModel, frozen=True, kw_only=True):
-    """The Apple ID and app-specific password to connect an Apple calendar with."""
+    """Apple ID and app-specific password for connecting an Apple calendar."""
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"password"})
 
@@ -146,7 +146,7 @@ class ConnectAppleCalendar(SecretModel, frozen=True, kw_only=True):
 
 
 class SaveIcsFeeds(SecretModel, frozen=True, kw_only=True):
-    """Feeds to connect; each URL has to end in `.ics`. The address of a private feed is a secret."""
+    """Feeds to connect; each URL must end in `.ics`. The URL of a private feed is a secret."""
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"urls"})
 
@@ -155,7 +155,7 @@ class SaveIcsFeeds(SecretModel, frozen=True, kw_only=True):
 
 
 class SelectedCalendar(Model, frozen=True, kw_only=True, gc=False):
-    """A calendar chosen for conflict checks, or as destination, as its selection answers it."""
+    """A calendar selected for conflict checks or as destination, as returned when selecting it."""
 
     user_id: int
     integration: str
@@ -173,7 +173,7 @@ class SelectCalendar(Model, frozen=True, kw_only=True):
 
 
 class SetDestinationCalendar(Model, frozen=True, kw_only=True):
-    """The calendar to write new bookings to; it has to be a connected one that can be written."""
+    """The calendar to write new bookings to; it must be connected and writable."""
 
     integration: str
     external_id: str

@@ -1,4 +1,4 @@
-"""Video conferencing apps and Stripe: what is connected, and where to go to connect."""
+"""Connected conferencing apps and Stripe accounts, and the URLs to connect them."""
 
 from typing import Any, ClassVar, Literal
 
@@ -9,15 +9,15 @@ ConferencingAppSlug = Literal["google-meet", "zoom", "msteams", "daily-video"] |
 
 
 class ConferencingApp(SecretModel, frozen=True, kw_only=True):
-    """The stored connection of a user or a team to a conferencing app; `key` may hold its tokens."""
+    """The stored connection of a user or a team to a conferencing app; `key` may contain its tokens."""
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"key"})
 
     id: int
     type: str
-    """Such as `google_video`, `zoom_video` or `office365_video`."""
+    """For example `google_video`, `zoom_video` or `office365_video`."""
     user_id: int | None = None
-    """None for a team's, as is `team_id` for a user's."""
+    """None for the app of a team, as `team_id` is for that of a user."""
     team_id: int | None = None
     app_id: str | None = None
     invalid: bool | None = None
@@ -30,16 +30,16 @@ class ConferencingApp(SecretModel, frozen=True, kw_only=True):
 
 
 class DefaultConferencingApp(Model, frozen=True, kw_only=True):
-    """The app, or the fixed link, that bookings of event types without a location use."""
+    """The app or the fixed link for bookings of event types without a location."""
 
     app_slug: ConferencingAppSlug | None = None
     app_link: str | None = None
 
 
 class ConferencingAuthUrl(SecretModel, frozen=True, kw_only=True):
-    """Where the user has to go to connect a conferencing app.
+    """URL where the user connects a conferencing app.
 
-    The URL carries the caller's API key inside its state, so it is masked in reprs; do not log it.
+    It contains the API key of the caller in its `state`. Reprs mask it; do not log it.
     """
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"url"})
@@ -48,9 +48,9 @@ class ConferencingAuthUrl(SecretModel, frozen=True, kw_only=True):
 
 
 class StripeAuthUrl(SecretModel, frozen=True, kw_only=True):
-    """Where the user has to go to connect Stripe.
+    """URL where the user connects Stripe.
 
-    The URL carries the caller's API key inside its state, so it is masked in reprs; do not log it.
+    It contains the API key of the caller in its `state`. Reprs mask it; do not log it.
     """
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"auth_url"})

@@ -1,7 +1,8 @@
-"""The parts of an event type: locations, booking fields, hosts and everything that can be switched off.
+"""Parts of an event type: locations, booking fields, hosts, and the settings that can be disabled.
 
-These go both ways. Written, what was not given is left out; read, it is `None`. Wherever the API takes
-`{"disabled": true}`, `DISABLED` says so, and what is off reads as a setting whose `disabled` is true (or as None).
+They are used in requests and responses. In requests, omitted fields are not sent; in responses, missing ones are
+`None`. Where the API takes `{"disabled": true}`, use `DISABLED`. In responses, a disabled setting has `disabled` set
+(or is None).
 """
 
 from datetime import datetime
@@ -31,10 +32,11 @@ Layout = Literal["month", "week", "column"] | str
 
 
 class Location(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A place that an event type offers; which fields go with it follows from `type`.
+    """A location that an event type offers; `type` determines which other fields apply.
 
     `Location(type="attendeePhone")`, `attendeeAddress` and `attendeeDefined` ask the attendee; `organizersDefaultApp`
-    is for teams only. A `type` of "unknown" holds what the server could not read, as JSON text in `location`.
+    is for teams only. The `type` "unknown" holds a location that the server could not parse, as JSON text in
+    `location`.
     """
 
     type: LocationType
@@ -49,34 +51,34 @@ class Location(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
     @classmethod
     def in_person(cls, address: str, *, public: bool = True) -> "Location":
-        """Meet at this address."""
+        """A meeting at this address."""
         return cls(type="address", address=address, public=public)
 
     @classmethod
     def at_link(cls, link: str, *, public: bool = True) -> "Location":
-        """Meet at this URL."""
+        """A meeting at this URL."""
         return cls(type="link", link=link, public=public)
 
     @classmethod
     def by_phone(cls, phone: str, *, public: bool = True) -> "Location":
-        """Call this number."""
+        """A call to this number."""
         return cls(type="phone", phone=phone, public=public)
 
     @classmethod
     def video(cls, integration: str = "cal-video") -> "Location":
-        """Meet in a video app; all but Cal Video have to be connected."""
+        """A meeting in a conferencing app, which must be connected unless it is Cal Video."""
         return cls(type="integration", integration=integration)
 
 
 class BookingField(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A question that the booker answers.
+    """A question for the booker.
 
-    System fields are named by `type` (name, splitName, email) or `slug` (title, notes, guests, rescheduleReason,
-    location); custom ones need `type`, `slug`, `label` and `required`. An update replaces the whole set of custom ones.
+    System fields are identified by `type` (name, splitName, email) or `slug` (title, notes, guests, rescheduleReason,
+    location). Custom ones need `type`, `slug`, `label` and `required`. An update replaces all custom ones.
     """
 
     is_default: bool | None = None
-    """Read only: true for the system's own."""
+    """Read only: true for system fields."""
     type: str | None = None
     slug: str | None = None
     label: str | None = None
@@ -87,7 +89,7 @@ class BookingField(Model, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     disable_on_prefill: bool | None = None
     hidden: bool | None = None
     first_name_label: str | None = None
-    """This and the following are for splitName."""
+    """This and the following fields are for splitName."""
     first_name_placeholder: str | None = None
     first_name_disable_on_prefill: bool | None = None
     last_name_label: str | None = None
@@ -97,9 +99,9 @@ class BookingField(Model, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
 
 
 class Host(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A team member who takes bookings; only `user_id`, `mandatory` and `priority` are written.
+    """A team member who takes bookings. Only `user_id`, `mandatory` and `priority` can be written.
 
-    `mandatory` and `priority` matter for round robin only, and are answered only there.
+    `mandatory` and `priority` apply to round robin only, and are returned only there.
     """
 
     user_id: int
@@ -111,7 +113,7 @@ class Host(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Recurrence(DisableableSetting, frozen=True, kw_only=True):
-    """Every `interval` weeks (months, years), `occurrences` times; there is no daily."""
+    """Repetition every `interval` weeks (months, years), `occurrences` times; daily is not supported."""
 
     interval: int | None = None
     occurrences: int | None = None
@@ -119,44 +121,44 @@ class Recurrence(DisableableSetting, frozen=True, kw_only=True):
 
 
 class Seats(DisableableSetting, frozen=True, kw_only=True):
-    """Several attendees share one booking; not together with confirmation, recurrence or several locations."""
+    """Several attendees share one booking. Cannot be combined with confirmation, recurrence or several locations."""
 
     seats_per_time_slot: int | None = None
     """1 to 1000."""
     show_attendee_info: bool | None = None
-    """When false, bookers see no attendees, not even themselves in the answer to their own booking."""
+    """If false, bookers see no attendees, not even themselves in the response to their own booking."""
     show_availability_count: bool | None = None
 
 
 class NoticeThreshold(Model, frozen=True, kw_only=True, gc=False):
-    """How near a start has to be to need confirmation."""
+    """How close a start must be to need confirmation."""
 
     unit: Literal["minutes", "hours"] | str
     count: int
 
 
 class ConfirmationPolicy(DisableableSetting, frozen=True, kw_only=True):
-    """New bookings are pending until a host confirms them: always, or only those nearer than the threshold."""
+    """Whether bookings are pending until a host confirms: always, or only those closer than the threshold."""
 
     type: Literal["always", "time"] | str | None = None
     notice_threshold: NoticeThreshold | None = None
-    """Needed when `type` is "time"."""
+    """Required if `type` is "time"."""
     block_unconfirmed_bookings_in_booker: bool | None = None
 
 
 class BookingWindow(DisableableSetting, frozen=True, kw_only=True):
-    """How far ahead can be booked: a number of days, or a range of two dates ("2030-01-31")."""
+    """How far ahead bookings are possible: a number of days, or a range of two dates ("2030-01-31")."""
 
     type: Literal["businessDays", "calendarDays", "range"] | str | None = None
     value: int | list[str] | None = None
     rolling: bool | None = None
-    """For days: always that many available ones."""
+    """For days: always offer this many available days."""
 
 
 class BookingLimits(DisableableSetting, frozen=True, kw_only=True):
-    """The most bookings, or booked minutes, in a period; numbers may not fall from day to year.
+    """Maximum of bookings or booked minutes per period; numbers must not decrease from day to year.
 
-    After `DISABLED` the server answers `{}`, which is a limit whose numbers are all None.
+    After `DISABLED` the server returns `{}`, a limit with all numbers None.
     """
 
     day: int | None = None
@@ -166,64 +168,64 @@ class BookingLimits(DisableableSetting, frozen=True, kw_only=True):
 
 
 class BookerActiveBookingsLimit(DisableableSetting, frozen=True, kw_only=True):
-    """How many bookings one booker may have ahead; not together with recurrence."""
+    """Maximum of upcoming bookings per booker. Cannot be combined with recurrence."""
 
     maximum_active_bookings: int | None = None
     offer_reschedule: bool | None = None
 
 
 class DisableCancelling(DisableableSetting, frozen=True, kw_only=True):
-    """Whether attendees may not cancel: here `disabled` true means that cancelling is off."""
+    """Whether attendees cannot cancel; `disabled=True` turns cancelling off."""
 
 
 class DisableRescheduling(DisableableSetting, frozen=True, kw_only=True):
-    """Whether attendees may not reschedule: always, or in the last `minutes_before` the start."""
+    """Whether attendees cannot reschedule: never, or not in the last `minutes_before` the start."""
 
     minutes_before: int | None = None
 
 
 class Color(Model, frozen=True, kw_only=True, gc=False):
-    """The event type's colours, as `#rrggbb`; with one missing the server drops both."""
+    """Colors of the event type, as `#rrggbb`; the server ignores one without the other."""
 
     light_theme_hex: str
     dark_theme_hex: str
 
 
 class BookerLayouts(Model, frozen=True, kw_only=True, gc=False):
-    """Layouts of the booking page (month, week, column); the default has to be an enabled one."""
+    """Layouts of the booking page (month, week, column); the default must be enabled."""
 
     default_layout: Layout
     enabled_layouts: list[Layout]
 
 
 class EventTypeDestinationCalendar(Model, frozen=True, kw_only=True, gc=False):
-    """The calendar that this event type's bookings are written to; one of the user's own."""
+    """The calendar that receives bookings of this event type; one of the user's own."""
 
     integration: str
     external_id: str
 
 
 class EmailSettings(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Standard e-mails to leave out; only for teams of an organisation."""
+    """Standard emails to suppress; only for teams of an organization."""
 
     disable_emails_to_attendees: bool | None = None
     disable_emails_to_hosts: bool | None = None
 
 
 class CalVideoSettings(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Recording and transcription in Cal Video; platform customers' are ignored."""
+    """Recording and transcription in Cal Video; ignored for platform customers."""
 
     disable_recording_for_organizer: bool | None = None
     disable_recording_for_guests: bool | None = None
     redirect_url_on_exit: str | UnsetType | None = UNSET
-    """None is sent as null and clears it."""
+    """None is sent as null, which clears it."""
     enable_automatic_recording_for_organizer: bool | None = None
     enable_automatic_transcription: bool | None = None
     disable_transcription_for_guests: bool | None = None
     disable_transcription_for_organizer: bool | None = None
     send_transcription_emails: bool | None = None
     require_email_for_guests: bool | None = None
-    """Read only, as are the following."""
+    """Read only, like the following fields."""
     event_type_id: int | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None

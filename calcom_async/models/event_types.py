@@ -1,4 +1,4 @@
-"""Event types of users and teams: what can be booked."""
+"""Event types of users and teams."""
 
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,7 +27,7 @@ from calcom_async.models.event_type_settings import (
 
 SchedulingType = Literal["collective", "roundRobin", "managed"] | str
 
-# The specification declares a list, the server sends one object; `EventType` makes one of either.
+# The specification declares a list, but the server sends one object; `EventType` accepts both.
 if TYPE_CHECKING:
     _Window = BookingWindow
 else:
@@ -37,12 +37,12 @@ _SCHEDULING_TYPES = {"collective": "collective", "roundrobin": "roundRobin", "ma
 
 
 def scheduling_type(name: SchedulingType) -> SchedulingType:
-    """The API's spelling of COLLECTIVE, ROUND_ROBIN and MANAGED in any spelling; unknown ones stay as they are."""
+    """Return COLLECTIVE, ROUND_ROBIN or MANAGED in the spelling of the API, from any spelling; others unchanged."""
     return _SCHEDULING_TYPES.get(name.replace("_", "").replace("-", "").lower(), name)
 
 
 class EventTypeUser(Model, frozen=True, kw_only=True):
-    """A user of an event type; its `metadata` is as stored, and anybody may read it."""
+    """A user of an event type. Its `metadata` is public."""
 
     id: int
     name: str | None = None
@@ -55,7 +55,7 @@ class EventTypeUser(Model, frozen=True, kw_only=True):
 
 
 class EventTypeTeam(Model, frozen=True, kw_only=True, gc=False):
-    """The team of an event type; single reads give the `id` alone, lists the rest."""
+    """The team of an event type; fetching one event type returns the `id` only, lists return all fields."""
 
     id: int | None = None
     """None for the children of a managed event type."""
@@ -70,27 +70,27 @@ class EventTypeTeam(Model, frozen=True, kw_only=True, gc=False):
 
 
 class EventType(Model, frozen=True, kw_only=True):
-    """What can be booked, of a user or of a team; times are minutes.
+    """An event type of a user or of a team; durations are in minutes.
 
-    A managed one cannot be booked itself, only the children that its creation answers along with it. Asking for several
-    usernames gives one made-up event type with id 0, hence the defaults, which are the server's.
+    A managed event type cannot be booked itself, only the children that creating it returns. Listing with several
+    usernames returns a generated event type with id 0, hence the defaults, which are those of the server.
     """
 
     id: int
     owner_id: int | None = None
-    """None for team event types."""
+    """None for event types of teams."""
     length_in_minutes: int
     length_in_minutes_options: list[int] | None = None
     title: str
     slug: str
     description: str | None = None
-    """Empty when there is none."""
+    """Empty if there is none."""
     locations: list[Location] = field(default_factory=list)
     booking_fields: list[BookingField] = field(default_factory=list)
     recurrence: Recurrence | None = None
     disable_guests: bool | None = None
     slot_interval: int | None = None
-    """The length of the event when None."""
+    """Default: the length of the event."""
     minimum_booking_notice: int = 120
     before_event_buffer: int = 0
     after_event_buffer: int = 0
@@ -100,14 +100,14 @@ class EventType(Model, frozen=True, kw_only=True):
     currency: str = "usd"
     lock_time_zone_toggle_on_booking_page: bool | None = None
     seats_per_time_slot: int | None = None
-    """The old place of `seats`, as is `seats_show_availability_count`."""
+    """Former place of `seats`, like `seats_show_availability_count`."""
     seats_show_availability_count: bool | None = None
     forward_params_success_redirect: bool | None = None
     success_redirect_url: str | None = None
     is_instant_event: bool | None = None
     users: list[EventTypeUser] = field(default_factory=list)
     schedule_id: int | None = None
-    """The host's default schedule when None."""
+    """None: the default schedule of the host."""
     booking_limits_count: BookingLimits | None = None
     booking_limits_duration: BookingLimits | None = None
     booker_active_bookings_limit: BookerActiveBookingsLimit | None = None
@@ -137,7 +137,7 @@ class EventType(Model, frozen=True, kw_only=True):
     show_optimized_slots: bool | None = None
 
     hosts: list[Host] | None = None
-    """From here on team event types only; children of a managed one have no hosts, team and scheduling type."""
+    """This and the following fields are for teams only; children of a managed event type do not have them."""
     team_id: int | None = None
     parent_event_type_id: int | None = None
     scheduling_type: SchedulingType | None = None
@@ -153,7 +153,7 @@ class EventType(Model, frozen=True, kw_only=True):
 
     @property
     def is_recurring(self) -> bool:
-        """Whether one booking makes a series."""
+        """Whether one booking creates a series."""
         return _is_on(self.recurrence)
 
     @property
@@ -163,7 +163,7 @@ class EventType(Model, frozen=True, kw_only=True):
 
     @property
     def needs_confirmation(self) -> bool:
-        """Whether new bookings may be pending at first; with a policy of type "time" only the near ones are."""
+        """Whether new bookings may be pending at first; with a policy of type "time", only near ones."""
         return _is_on(self.confirmation_policy)
 
 
@@ -172,7 +172,7 @@ def _is_on(setting: DisableableSetting | None) -> bool:
 
 
 class DeletedEventType(Model, frozen=True, kw_only=True, gc=False):
-    """What deleting an event type leaves; a team's is answered with `id` and `title` alone."""
+    """A deleted event type; for teams only `id` and `title` are returned."""
 
     id: int
     title: str
@@ -181,13 +181,13 @@ class DeletedEventType(Model, frozen=True, kw_only=True, gc=False):
 
 
 class _EventTypeBody(Model, frozen=True, kw_only=True):
-    """What all bodies of event types have in common; times are minutes, `DISABLED` switches a setting off."""
+    """Base of the request bodies; durations are in minutes, `DISABLED` turns a setting off."""
 
     length_in_minutes_options: list[int] | None = None
-    """Lengths to choose from; `length_in_minutes` is the default among them."""
+    """Lengths to choose from; `length_in_minutes` is the default one."""
     description: str | None = None
     locations: list[Location] | None = None
-    """Without any, a booking uses the host's default video app."""
+    """Default: the default conferencing app of the host."""
     booking_fields: list[BookingField] | None = None
     disable_guests: bool | None = None
     slot_interval: int | UnsetType | None = UNSET
@@ -196,7 +196,7 @@ class _EventTypeBody(Model, frozen=True, kw_only=True):
     before_event_buffer: int | None = None
     after_event_buffer: int | None = None
     schedule_id: int | UnsetType | None = UNSET
-    """None means the user's default schedule."""
+    """None means the default schedule of the user."""
     booking_limits_count: BookingLimits | None = None
     booking_limits_duration: BookingLimits | None = None
     booker_active_bookings_limit: BookerActiveBookingsLimit | None = None
@@ -216,7 +216,7 @@ class _EventTypeBody(Model, frozen=True, kw_only=True):
     hidden: bool | None = None
     color: Color | None = None
     custom_name: str | None = None
-    """With placeholders such as `{Event type title}` and `{Scheduler}`."""
+    """May contain placeholders such as `{Event type title}` and `{Scheduler}`."""
     destination_calendar: EventTypeDestinationCalendar | None = None
     success_redirect_url: str | None = None
     cal_video_settings: CalVideoSettings | None = None
@@ -224,14 +224,14 @@ class _EventTypeBody(Model, frozen=True, kw_only=True):
     disable_cancelling: DisableCancelling | None = None
     disable_rescheduling: DisableRescheduling | None = None
     interface_language: str | None = None
-    """The visitor's own when empty."""
+    """Default: the language of the visitor."""
     allow_rescheduling_past_bookings: bool | None = None
     allow_rescheduling_cancelled_bookings: bool | None = None
     show_optimized_slots: bool | None = None
 
 
 class CreateEventType(_EventTypeBody, frozen=True, kw_only=True):
-    """A new event type; the slug is stored as sent and has to be new among the user's (400 if it is not)."""
+    """A new event type; the slug must be unique among those of the user (400 otherwise)."""
 
     title: str
     slug: str
@@ -239,7 +239,7 @@ class CreateEventType(_EventTypeBody, frozen=True, kw_only=True):
 
 
 class UpdateEventType(_EventTypeBody, frozen=True, kw_only=True):
-    """Changes to an event type; `booking_fields` replaces the whole set of custom ones."""
+    """Changes to an event type; `booking_fields` replaces all custom fields."""
 
     title: str | None = None
     slug: str | None = None
@@ -247,9 +247,9 @@ class UpdateEventType(_EventTypeBody, frozen=True, kw_only=True):
 
 
 class CreateTeamEventType(CreateEventType, frozen=True, kw_only=True):
-    """A new event type of a team, with its `hosts` or all members; a managed one answers a list, the parent first.
+    """A new event type of a team, with its `hosts` or all members; a managed one returns a list, the parent first.
 
-    `scheduling_type` is taken as `COLLECTIVE` and `ROUND_ROBIN` too, and written as the API wants it.
+    `scheduling_type` may also be written `COLLECTIVE` or `ROUND_ROBIN`.
     """
 
     scheduling_type: SchedulingType
@@ -263,7 +263,7 @@ class CreateTeamEventType(CreateEventType, frozen=True, kw_only=True):
 
 
 class UpdateTeamEventType(UpdateEventType, frozen=True, kw_only=True):
-    """Changes to an event type of a team; `hosts` replaces the whole list, a managed one answers a list."""
+    """Changes to an event type of a team; `hosts` replaces the whole list. A managed one returns a list."""
 
     scheduling_type: SchedulingType | None = None
     """Only collective or round robin."""

@@ -10,14 +10,14 @@ from calcom_async.models.times import Weekday
 
 
 class MeOrganization(Model, frozen=True, kw_only=True, gc=False):
-    """The organisation that the user belongs to."""
+    """The organization of the user."""
 
     id: int
     is_platform: bool
 
 
 class Me(Model, frozen=True, kw_only=True):
-    """The current user; platform client credentials act as the owner of the platform organisation."""
+    """The current user. Platform client credentials act as the owner of the platform organization."""
 
     id: int
     email: str
@@ -32,14 +32,14 @@ class Me(Model, frozen=True, kw_only=True):
     username: str | None = None
     organization_id: int | None = None
     organization: MeOrganization | None = None
-    """Only for members of an organisation, and never in the answer to an update."""
+    """Only for members of an organization, and never in the response to an update."""
 
 
 class UpdateMe(Model, frozen=True, kw_only=True):
-    """Changes to the current user; what is not given stays as it is.
+    """Changes to the current user; omitted fields stay unchanged.
 
-    A new e-mail address waits for its verification mail, except on a server of 2025, where it applies at once. A new
-    time zone leaves the schedules' own time zones alone. `default_schedule_id` is not checked by the server.
+    A new email address must be verified first, except on builds of 2025, where it takes effect immediately. A new time
+    zone does not change the time zones of schedules. The server does not check `default_schedule_id`.
     """
 
     email: str | None = None
@@ -47,14 +47,14 @@ class UpdateMe(Model, frozen=True, kw_only=True):
     time_format: int | None = None
     default_schedule_id: int | None = None
     week_start: int | str | None = None
-    """A day of the week in any form that `Weekday.of` takes; 0 = Sunday."""
+    """A weekday in any form that `Weekday.of` accepts; 0 = Sunday."""
     time_zone: str | None = None
     locale: str | None = None
-    """Accepted, but never returned; the same holds for `metadata`."""
+    """Accepted but never returned, like `metadata`."""
     avatar_url: str | None = None
     bio: str | UnsetType | None = UNSET
     metadata: dict[str, Any] | None = None
-    """At most 50 keys of 40 characters, values of 500."""
+    """Up to 50 keys of 40 characters, with values of 500."""
 
     def __post_init__(self) -> None:
         if self.week_start is not None:

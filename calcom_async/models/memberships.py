@@ -1,4 +1,4 @@
-"""Memberships: who belongs to a team or an organisation, and as what."""
+"""Memberships of teams and organizations: who is a member, and in which role."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -9,7 +9,7 @@ MembershipRole = Literal["MEMBER", "ADMIN", "OWNER"] | str
 
 
 class MembershipUser(Model, frozen=True, kw_only=True, gc=False):
-    """The user of a membership, as the team sees them."""
+    """The user of a membership, as visible to the team."""
 
     email: str
     username: str | None = None
@@ -20,12 +20,12 @@ class MembershipUser(Model, frozen=True, kw_only=True, gc=False):
 
 
 class Membership(Model, frozen=True, kw_only=True):
-    """A user's place in a team; `accepted` is false while an invitation is pending."""
+    """Membership of a user in a team; `accepted` is false while an invitation is pending."""
 
     id: int
     user_id: int
     team_id: int
-    """The team's id; the organisation's for a membership of an organisation."""
+    """Id of the team, or of the organization."""
     accepted: bool
     role: MembershipRole
     disable_impersonation: bool | None = None
@@ -33,14 +33,14 @@ class Membership(Model, frozen=True, kw_only=True):
 
 
 class MembershipAttributeOption(Model, frozen=True, kw_only=True, gc=False):
-    """One choice of a multi-select attribute."""
+    """One selected option of a multi-select attribute."""
 
     option_id: str
     option: str
 
 
 class MembershipAttribute(Model, frozen=True, kw_only=True):
-    """An attribute that a member has a value for; its `type` is spelled otherwise than `Attribute.type`.
+    """An attribute for which a member has a value; `type` has other names than `Attribute.type`.
 
     "text", "number" and "singleSelect" have `option` (a number for "number") and `option_id`; "multiSelect" has
     `options`.
@@ -55,10 +55,10 @@ class MembershipAttribute(Model, frozen=True, kw_only=True):
 
 
 class OrganizationMembership(Membership, frozen=True, kw_only=True):
-    """A user's place in an organisation, with their attributes."""
+    """Membership of a user in an organization, with the user's attributes."""
 
     custom_role_id: str | None = None
-    """The id of a `Role`: "member_role" and its like, or a custom one."""
+    """Id of a `Role`: a system role such as "member_role", or a custom one."""
     created_at: datetime | None = None
     updated_at: datetime | None = None
     attributes: list[MembershipAttribute]
@@ -69,13 +69,13 @@ class CreateMembership(Model, frozen=True, kw_only=True):
 
     user_id: int
     role: MembershipRole = "MEMBER"
-    """Below an organisation the API wants this one always, so it is always sent."""
+    """Always sent, since the API requires it within an organization."""
     accepted: bool | None = None
     disable_impersonation: bool | None = None
 
 
 class UpdateMembership(Model, frozen=True, kw_only=True):
-    """Changes to a membership; what is not given stays as it is."""
+    """Changes to a membership; omitted fields stay unchanged."""
 
     role: MembershipRole | None = None
     accepted: bool | None = None

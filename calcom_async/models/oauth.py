@@ -8,10 +8,10 @@ from calcom_async.models.times import from_epoch
 
 
 class ManagedUserTokens(SecretModel, frozen=True, kw_only=True):
-    """A managed user's pair of tokens: 60 minutes and one year.
+    """Tokens of a managed user, valid for 60 minutes (access) and one year (refresh).
 
-    A refresh gives a new pair and spends the refresh token, while the old access token works until it expires; a forced
-    refresh ends both at once.
+    Refreshing returns a new pair and revokes the refresh token; the old access token works until it expires. A forced
+    refresh revokes both immediately.
     """
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"access_token", "refresh_token"})
@@ -19,24 +19,24 @@ class ManagedUserTokens(SecretModel, frozen=True, kw_only=True):
     access_token: str
     refresh_token: str
     access_token_expires_at: int
-    """Epoch milliseconds, as is `refresh_token_expires_at`."""
+    """Epoch milliseconds, like `refresh_token_expires_at`."""
     refresh_token_expires_at: int
 
     @property
     def access_expires(self) -> datetime | None:
-        """When the access token ends; None where the server's figure is no time."""
+        """Expiry of the access token; None if the server's number is out of range."""
         return from_epoch(self.access_token_expires_at, per_second=1000)
 
     @property
     def refresh_expires(self) -> datetime | None:
-        """When the refresh token ends; None where the server's figure is no time."""
+        """Expiry of the refresh token; None if the server's number is out of range."""
         return from_epoch(self.refresh_token_expires_at, per_second=1000)
 
 
 class OAuth2Tokens(SecretModel, frozen=True, kw_only=True, rename=None):
-    """A third-party client's pair of tokens: 30 minutes and 30 days.
+    """Tokens of a third-party client, valid for 30 minutes (access) and 30 days (refresh).
 
-    The only answer in snake_case and without an envelope. A refresh does not end the old refresh token.
+    The only response in snake case and without an envelope. Refreshing does not revoke the old refresh token.
     """
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"access_token", "refresh_token"})
@@ -49,7 +49,7 @@ class OAuth2Tokens(SecretModel, frozen=True, kw_only=True, rename=None):
 
 
 class ApiKeyRefreshed(SecretModel, frozen=True, kw_only=True):
-    """A fresh API key; the old one is dead as soon as this arrives."""
+    """A new API key. The old one is revoked before this response arrives."""
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"api_key"})
 

@@ -23,12 +23,12 @@ _Permission = Literal[
     "PROFILE_WRITE",
 ]
 OAuthPermission = _Permission | str
-"""What tokens of a client may do; `"*"`, when making a client, is all of it."""
+"""A permission of the tokens of a client; `"*"` in a new client grants all."""
 OAUTH_PERMISSIONS: Final[tuple[str, ...]] = get_args(_Permission)
 
 
 class OAuthClient(SecretModel, frozen=True, kw_only=True):
-    """A platform's OAuth client. Its secret is shown at every read, so it is masked in reprs."""
+    """An OAuth client of a platform. The server returns its secret every time; reprs mask it."""
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"secret"})
 
@@ -45,12 +45,12 @@ class OAuthClient(SecretModel, frozen=True, kw_only=True):
     booking_reschedule_redirect_uri: str | None = None
     are_emails_enabled: bool | None = None
     are_default_event_types_enabled: bool | None = None
-    """Whether a new managed user gets four event types, of 30 and 60 minutes, with and without video."""
+    """Whether new managed users get four event types: 30 and 60 minutes, with and without video."""
     are_calendar_events_enabled: bool | None = None
 
 
 class OAuthClientCredentials(SecretModel, frozen=True, kw_only=True):
-    """Id and secret of a new client: what `PlatformClient` takes."""
+    """Id and secret of a new client, for `PlatformClient`."""
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"client_secret"})
 
@@ -59,33 +59,33 @@ class OAuthClientCredentials(SecretModel, frozen=True, kw_only=True):
 
 
 class UpdateOAuthClient(Model, frozen=True, kw_only=True):
-    """Changes to a client; what is not given stays as it is. Permissions cannot be changed."""
+    """Changes to a client; omitted fields stay unchanged. Permissions cannot be changed."""
 
     name: str | None = None
     redirect_uris: list[str] | None = None
-    """Where an authorisation may lead back to; their origins are those that browsers may use its tokens from."""
+    """Allowed redirect targets of an authorization. Browsers may use the client's tokens from their origins."""
     logo: str | None = None
     booking_redirect_uri: str | None = None
     booking_cancel_redirect_uri: str | None = None
     booking_reschedule_redirect_uri: str | None = None
     are_emails_enabled: bool | None = None
     are_default_event_types_enabled: bool | None = None
-    """Off unless said."""
+    """Default: off."""
     are_calendar_events_enabled: bool | None = None
-    """On unless said."""
+    """Default: on."""
 
 
 class CreateOAuthClient(UpdateOAuthClient, frozen=True, kw_only=True):
-    """A new client of the platform's organisation."""
+    """A new client of the platform organization."""
 
     name: str
     redirect_uris: list[str]
     permissions: list[OAuthPermission]
-    """Names, or `["*"]` for all."""
+    """Names of permissions, or `["*"]` for all."""
 
 
 class ManagedUser(Model, frozen=True, kw_only=True):
-    """A user that belongs to a client. The address carries the client's id: `ada+<client id>@example.com`."""
+    """A user managed by a client. The address contains the id of the client: `ada+<client id>@example.com`."""
 
     id: int
     email: str
@@ -97,34 +97,34 @@ class ManagedUser(Model, frozen=True, kw_only=True):
     created_date: datetime
     time_format: int | None = None
     default_schedule_id: int | None = None
-    """None for users made without a time zone: these have no schedule, and so no slots."""
+    """None for users created without a time zone: they have no schedule, so no slots."""
     locale: str | None = None
     avatar_url: str | None = None
     metadata: dict[str, Any] | None = None
 
 
 class ManagedUserCreated(ManagedUserTokens, frozen=True, kw_only=True):
-    """A new managed user and its tokens."""
+    """A new managed user with tokens."""
 
     user: ManagedUser
 
 
 class CreateManagedUser(Model, frozen=True, kw_only=True):
-    """A new managed user; `time_zone` makes a default schedule, Monday to Friday from 9 to 17 there."""
+    """A new managed user; `time_zone` creates a default schedule, Monday to Friday, 09:00 to 17:00."""
 
     email: str
-    """As the user knows it; the server stores it with the client's id inside."""
+    """The user's own address; the server adds the id of the client to it."""
     name: str
     time_format: int | None = None
     """12 or 24."""
     week_start: int | str | None = None
-    """A day of the week in any form that `Weekday.of` takes; 0 = Sunday."""
+    """A weekday in any form that `Weekday.of` accepts; 0 = Sunday."""
     time_zone: str | None = None
     locale: str | None = None
     avatar_url: str | None = None
     bio: str | None = None
     metadata: dict[str, Any] | None = None
-    """At most 50 keys of 40 characters, values of 500."""
+    """Up to 50 keys of 40 characters, with values of 500."""
 
     def __post_init__(self) -> None:
         if self.week_start is not None:
@@ -132,17 +132,17 @@ class CreateManagedUser(Model, frozen=True, kw_only=True):
 
 
 class UpdateManagedUser(UpdateMe, frozen=True, kw_only=True):
-    """Changes to a managed user; a new address is applied at once, `metadata` replaces the whole object."""
+    """Changes to a managed user. A new address takes effect immediately; `metadata` is replaced as a whole."""
 
 
 class OAuth2Client(Model, frozen=True, kw_only=True, rename=None):
-    """What anybody with a credential may know of a third-party OAuth2 client. Snake case on the wire."""
+    """Public data of a third-party OAuth2 client, in snake case on the wire."""
 
     client_id: str
     name: str
     redirect_uris: list[str] | None = None
     redirect_uri: str | None = None
-    """Of servers where a client has only one."""
+    """From servers where a client has only one."""
     logo: str | None = None
     is_trusted: bool
     client_type: Literal["CONFIDENTIAL", "PUBLIC"] | str

@@ -1,4 +1,4 @@
-"""Users of an organisation: profiles that its admins may read and write."""
+"""Users of an organization, as their admins read and write them."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from calcom_async.models.times import Weekday
 
 
 class OrganizationProfile(Model, frozen=True, kw_only=True, gc=False):
-    """Who the user is inside the organisation."""
+    """Profile of the user in the organization."""
 
     id: int
     organization_id: int
@@ -21,7 +21,7 @@ class OrganizationProfile(Model, frozen=True, kw_only=True, gc=False):
 
 
 class OrganizationUser(Model, frozen=True, kw_only=True):
-    """A user of an organisation, seen by its admins."""
+    """A user of an organization, as visible to its admins."""
 
     id: int
     username: str | None = None
@@ -35,7 +35,7 @@ class OrganizationUser(Model, frozen=True, kw_only=True):
     app_theme: str | None = None
     theme: str | None = None
     default_schedule_id: int | None = None
-    """None for users made through this API; without a schedule, slots are those of Monday to Friday, 09 to 17 h."""
+    """None for users created through this API. Their slots are Monday to Friday, 09:00 to 17:00."""
     locale: str | None = None
     time_format: int | None = None
     """12 or 24."""
@@ -51,31 +51,31 @@ class OrganizationUser(Model, frozen=True, kw_only=True):
 
 
 class _UserBody(Model, frozen=True, kw_only=True):
-    """What creating and updating a user have in common."""
+    """Base of the request bodies."""
 
     username: str | None = None
     weekday: int | str | None = None
-    """The first day of the user's week, in any form that `Weekday.of` takes; responses call it `week_start`.
+    """First day of the user's week, in any form that `Weekday.of` accepts; responses call it `week_start`.
 
-    A server of 2025 cannot store it and answers 500.
+    Builds of 2025 cannot store it and return 500.
     """
     brand_color: str | None = None
-    """Hexadecimal, as is `dark_brand_color`: "#1BA774"."""
+    """Hexadecimal, like `dark_brand_color`: "#1BA774"."""
     dark_brand_color: str | None = None
     hide_branding: bool | None = None
     bio: str | None = None
     metadata: dict[str, Any] | None = None
-    """Replaces the whole object: at most 50 keys of 40 characters, values of 500."""
+    """Replaced as a whole: up to 50 keys of 40 characters, with values of 500."""
     time_zone: str | None = None
     theme: str | UnsetType | None = UNSET
-    """"light", "dark", or None for the user's system; the same for `app_theme`."""
+    """"light", "dark", or None for the theme of the user's system; the same for `app_theme`."""
     app_theme: str | UnsetType | None = UNSET
     time_format: int | None = None
     """12 or 24."""
     default_schedule_id: int | None = None
     locale: str | UnsetType | None = UNSET
     avatar_url: str | None = None
-    """An https URL. A server of 2025 rejects others without naming a reason in `.fields`."""
+    """An https URL. Builds of 2025 reject other URLs without a reason in `.fields`."""
 
     def __post_init__(self) -> None:
         if self.weekday is not None:
@@ -83,20 +83,20 @@ class _UserBody(Model, frozen=True, kw_only=True):
 
 
 class CreateOrganizationUser(_UserBody, frozen=True, kw_only=True):
-    """A new user of an organisation, who is sent a mail to choose a password.
+    """A new user of an organization. Cal.com emails the user a link to set a password.
 
-    Leave `username` out: the server takes it for the invitee's address and refuses every one with a 400. It is made
-    from the address (`newbie@acme.example` is `newbie-acme`).
+    Omit `username`: the server treats it as the address of the invitee and always returns 400. It is derived from the
+    address (`newbie@acme.example` becomes `newbie-acme`).
     """
 
     email: str
     organization_role: MembershipRole | None = None
-    """MEMBER unless given."""
+    """Default: MEMBER."""
     auto_accept: bool | None = None
-    """True unless given."""
+    """Default: true."""
 
 
 class UpdateOrganizationUser(_UserBody, frozen=True, kw_only=True):
-    """Changes to a user of an organisation; what is not given stays as it is."""
+    """Changes to a user of an organization; omitted fields stay unchanged."""
 
     email: str | None = None

@@ -1,4 +1,4 @@
-"""Organisations that a platform manages, and the credentials that act for everybody in one."""
+"""Organizations managed by a platform, and delegation credentials."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -7,7 +7,7 @@ from calcom_async.models._base import Model, SecretModel
 
 
 class ManagedOrganization(SecretModel, frozen=True, kw_only=True):
-    """An organisation made by a platform; `api_key` comes only in the answer that creates it."""
+    """An organization created by a platform; only creating it returns its `api_key`."""
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"api_key"})
 
@@ -19,21 +19,21 @@ class ManagedOrganization(SecretModel, frozen=True, kw_only=True):
 
 
 class CreateManagedOrganization(Model, frozen=True, kw_only=True):
-    """A new managed organisation with a key of its own.
+    """A new managed organization with an API key of its own.
 
-    Give one of the two key settings at most: with both the server answers 400, but the organisation exists.
+    Give at most one of the two key settings: with both, the server returns 400 but creates the organization.
     """
 
     name: str
     slug: str | None = None
     metadata: dict[str, Any] | None = None
     api_key_days_valid: int | None = None
-    """30 unless given."""
+    """Default: 30."""
     api_key_never_expires: bool | None = None
 
 
 class UpdateManagedOrganization(Model, frozen=True, kw_only=True):
-    """Changes to a managed organisation."""
+    """Changes to a managed organization."""
 
     name: str | None = None
     slug: str | None = None
@@ -41,7 +41,7 @@ class UpdateManagedOrganization(Model, frozen=True, kw_only=True):
 
 
 class WorkspacePlatform(Model, frozen=True, kw_only=True, gc=False):
-    """Where the accounts of an organisation live."""
+    """The platform that hosts the accounts of an organization."""
 
     name: str
     slug: str
@@ -49,7 +49,7 @@ class WorkspacePlatform(Model, frozen=True, kw_only=True, gc=False):
 
 
 class DelegationCredential(Model, frozen=True, kw_only=True):
-    """What lets Cal.com use the calendars of everybody in a domain; the service account's key never comes back."""
+    """Access of Cal.com to the calendars of everyone in a domain. The key of the service account is never returned."""
 
     id: str
     enabled: bool
@@ -61,7 +61,7 @@ class DelegationCredential(Model, frozen=True, kw_only=True):
 
 
 class ServiceAccountKey(SecretModel, frozen=True, kw_only=True, rename=None):
-    """The key of a service account: Google's has a `client_email`, Microsoft's a `tenant_id`."""
+    """Key of a service account: Google's has a `client_email`, Microsoft's a `tenant_id`."""
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"private_key"})
 
@@ -72,7 +72,7 @@ class ServiceAccountKey(SecretModel, frozen=True, kw_only=True, rename=None):
 
 
 class CreateDelegationCredential(Model, frozen=True, kw_only=True):
-    """A new delegation credential, disabled at first; one for each domain."""
+    """A new delegation credential, initially disabled; one per domain."""
 
     workspace_platform_slug: str
     domain: str
@@ -80,7 +80,7 @@ class CreateDelegationCredential(Model, frozen=True, kw_only=True):
 
 
 class UpdateDelegationCredential(Model, frozen=True, kw_only=True):
-    """Changes to a delegation credential; a key that does not work cannot be enabled (500)."""
+    """Changes to a delegation credential. Enabling a key that does not work returns 500."""
 
     enabled: bool | None = None
     service_account_key: ServiceAccountKey | None = None

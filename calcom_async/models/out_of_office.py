@@ -1,4 +1,4 @@
-"""Out of office: days on which a user takes no bookings, and who stands in."""
+"""Out-of-office entries: days on which a user cannot be booked, and the substitute."""
 
 from datetime import datetime
 from typing import Literal
@@ -9,13 +9,13 @@ OutOfOfficeReason = Literal["unspecified", "vacation", "travel", "sick", "public
 
 
 class OutOfOfficeEntry(Model, frozen=True, kw_only=True):
-    """Days off, always whole days of UTC: `end` is the last millisecond of the last one."""
+    """Days off, always whole days in UTC: `end` is the last millisecond of the last day."""
 
     id: int
     uuid: str
     user_id: int
     to_user_id: int | None = None
-    """Who takes the bookings meanwhile."""
+    """The user who receives the bookings during that time."""
     start: datetime
     end: datetime
     notes: str | None = None
@@ -23,7 +23,7 @@ class OutOfOfficeEntry(Model, frozen=True, kw_only=True):
 
 
 class _OutOfOfficeBody(Model, frozen=True, kw_only=True):
-    """What creating and updating an entry have in common."""
+    """Base of the request bodies."""
 
     notes: str | None = None
     to_user_id: int | None = None
@@ -31,14 +31,14 @@ class _OutOfOfficeBody(Model, frozen=True, kw_only=True):
 
 
 class CreateOutOfOffice(_OutOfOfficeBody, frozen=True, kw_only=True):
-    """A new entry; the server widens the times to whole days of UTC."""
+    """A new entry; the server extends the times to whole days in UTC."""
 
     start: datetime
     end: datetime
 
 
 class UpdateOutOfOffice(_OutOfOfficeBody, frozen=True, kw_only=True):
-    """Changes to an entry; `start` and `end` only together."""
+    """Changes to an entry; `start` and `end` must be given together."""
 
     start: datetime | None = None
     end: datetime | None = None

@@ -1,4 +1,4 @@
-"""Phone calls that an AI agent makes in the name of a team."""
+"""Phone calls that an AI agent makes on behalf of a team."""
 
 from typing import ClassVar, Literal
 
@@ -10,7 +10,7 @@ PhoneCallTemplate = Literal["CHECK_IN_APPOINTMENT", "CUSTOM_TEMPLATE"] | str
 class CreatePhoneCall(SecretModel, frozen=True, kw_only=True):
     """A call to make. Numbers look like `+351912345678`, without separators.
 
-    `cal_api_key` is what the agent books with; it is masked in reprs.
+    The agent books with `cal_api_key`; reprs mask it.
     """
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"cal_api_key"})
@@ -26,11 +26,11 @@ class CreatePhoneCall(SecretModel, frozen=True, kw_only=True):
     guest_company: str | None = None
     begin_message: str | None = None
     general_prompt: str | None = None
-    """What the agent is told to do; for CUSTOM_TEMPLATE."""
+    """Instructions for the agent; for CUSTOM_TEMPLATE."""
 
 
 class PhoneCall(Model, frozen=True, kw_only=True, gc=False):
-    """A call under way."""
+    """A call in progress."""
 
     call_id: str
     agent_id: str | None = None

@@ -1,4 +1,4 @@
-"""Private links: addresses that let somebody book an event type, for a while or a number of times."""
+"""Private links: URLs to book an event type for a limited time or number of bookings."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from calcom_async.models._base import Model
 
 
 class PrivateLink(Model, frozen=True, kw_only=True, gc=False):
-    """A link that ends either at `expires_at` or after `max_usage_count` bookings; the other is None."""
+    """A link that expires at `expires_at` or after `max_usage_count` bookings; the other one is None."""
 
     link_id: str
     event_type_id: int
@@ -18,7 +18,7 @@ class PrivateLink(Model, frozen=True, kw_only=True, gc=False):
 
 
 class DeletedPrivateLink(Model, frozen=True, kw_only=True, gc=False):
-    """What is left of a deleted link."""
+    """A deleted link."""
 
     link_id: str
     message: str

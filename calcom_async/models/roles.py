@@ -1,4 +1,4 @@
-"""Roles: named sets of permissions, of an organisation or of one of its teams."""
+"""Roles: named sets of permissions of an organization or of one of its teams."""
 
 from datetime import datetime
 from typing import Literal
@@ -7,8 +7,8 @@ from calcom_async.models._base import Model
 
 RoleType = Literal["SYSTEM", "CUSTOM"] | str
 
-# What the official specification names, for editors to offer; the system roles hold others too. A role of a team takes
-# none of the organisation's (`organization.*`, `watchlist.*`, `team.create`, `*.*`).
+# The permissions in the official specification, for completion in editors; system roles have others too. Roles of a
+# team cannot have those of the organization (`organization.*`, `watchlist.*`, `team.create`, `*.*`).
 Permission = (
     Literal[
         "*.*",
@@ -78,7 +78,7 @@ Permission = (
 
 
 class Role(Model, frozen=True, kw_only=True):
-    """A set of permissions with a name; the three SYSTEM ones belong to nobody and cannot be changed."""
+    """A named set of permissions. The three SYSTEM roles have no owner and cannot be changed."""
 
     id: str
     name: str
@@ -86,9 +86,9 @@ class Role(Model, frozen=True, kw_only=True):
     """Hexadecimal: "#1BA774"."""
     description: str | None = None
     organization_id: int | None = None
-    """The owner, where it is an organisation; None for system roles."""
+    """The owner, if it is an organization; None for system roles."""
     team_id: int | None = None
-    """The owner, where it is a team."""
+    """The owner, if it is a team."""
     type: RoleType
     permissions: list[Permission]
     created_at: datetime
@@ -96,7 +96,7 @@ class Role(Model, frozen=True, kw_only=True):
 
 
 class _RoleBody(Model, frozen=True, kw_only=True):
-    """What creating and updating a role have in common."""
+    """Base of the request bodies."""
 
     color: str | None = None
     description: str | None = None
@@ -110,6 +110,6 @@ class CreateRole(_RoleBody, frozen=True, kw_only=True):
 
 
 class UpdateRole(_RoleBody, frozen=True, kw_only=True):
-    """Changes to a role; `permissions` replaces them all."""
+    """Changes to a role; `permissions` is replaced as a whole."""
 
     name: str | None = None

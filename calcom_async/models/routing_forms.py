@@ -1,4 +1,4 @@
-"""Routing forms: questions whose answers decide which event type, page or message somebody gets."""
+"""Routing forms: questions whose answers select an event type, a message or a URL."""
 
 from datetime import date, datetime
 from typing import Any
@@ -9,7 +9,7 @@ from calcom_async.models.slots import Slot, SlotDays
 
 
 class RoutingForm(Model, frozen=True, kw_only=True):
-    """A form with its fields and routes as the form editor stores them, which is why they stay plain JSON."""
+    """A form. Its fields and routes are plain JSON, as the form editor stores them."""
 
     id: str
     name: str
@@ -22,26 +22,26 @@ class RoutingForm(Model, frozen=True, kw_only=True):
     team_id: int | None = None
     disabled: bool
     fields: list[dict[str, Any]] | dict[str, Any] | None = None
-    """The questions; `identifier` of each is its key in the answers. Documented as an object, sent as a list."""
+    """The questions; answers refer to their `identifier`. Documented as an object, sent as a list."""
     routes: list[dict[str, Any]] | dict[str, Any] | None = None
-    """Tried from the first; the fallback takes what no other matches. Documented as an object, sent as a list."""
+    """Checked in order; the fallback matches everything else. Documented as an object, sent as a list."""
     settings: dict[str, Any] | None = None
 
 
 class RoutingFormResponse(Model, frozen=True, kw_only=True):
-    """Somebody's answers; `response` holds a `{label, value}` for each field id."""
+    """Answers of one person; `response` contains a `{label, value}` per field id."""
 
     id: int
     form_id: str
     form_filler_id: str
     routed_to_booking_uid: str | None = None
-    """The booking that came of it."""
+    """The resulting booking."""
     response: dict[str, Any]
     created_at: datetime
 
 
 class RoutedSlots(Model, frozen=True, kw_only=True):
-    """The event type that the answers lead to, and its free slots by date."""
+    """The event type that the answers select, and its free slots by date."""
 
     event_type_id: int
     slots: dict[date, list[Slot]]
@@ -53,7 +53,7 @@ class RoutedSlots(Model, frozen=True, kw_only=True):
 
 
 class RoutedResponse(Model, frozen=True, kw_only=True):
-    """Where a new response leads: to an event type, to a message or to another site; the rest is None.
+    """Route of a new response: an event type, a message or a URL; the other fields are None.
 
     For an event type, book one of `slots` with this `event_type_id` and `routing`.
     """
@@ -66,5 +66,5 @@ class RoutedResponse(Model, frozen=True, kw_only=True):
 
     @property
     def days(self) -> SlotDays:
-        """The slots as `cal.slots.search` returns them; empty where the form leads elsewhere."""
+        """The slots as `cal.slots.search` returns them; empty if the route is not an event type."""
         return SlotDays(self.slots or {})

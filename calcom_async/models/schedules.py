@@ -1,4 +1,4 @@
-"""Schedules: the weekly hours of a host, in a time zone of their own."""
+"""Schedules: weekly working hours of a host, in their own time zone."""
 
 import datetime as dt
 from collections.abc import Callable, Iterable
@@ -14,11 +14,11 @@ from calcom_async.models.times import Weekday, format_time_of_day, weekdays
 
 
 class Availability(Model, frozen=True, kw_only=True):
-    """Hours of a week: these days, from `start_time` to `end_time` ("HH:MM", the schedule's time zone).
+    """Working hours on some weekdays, from `start_time` to `end_time` ("HH:MM" in the schedule's time zone).
 
-    `days` are accepted as 0..6 (0 = Sunday), `Weekday` members or English names, and are `Weekday` members afterwards.
-    What you give is checked when it becomes part of a `CreateSchedule` or `UpdateSchedule`; what the server returns
-    is not. The server takes an end before the start without an error; such hours give no slots.
+    `days` may be 0..6 (0 = Sunday), `Weekday` members or English names, and become `Weekday` members. Values are
+    checked when they become part of a `CreateSchedule` or `UpdateSchedule`; responses are not checked. The server
+    accepts an end before the start, which gives no slots.
     """
 
     days: list[Weekday]
@@ -35,15 +35,15 @@ class Availability(Model, frozen=True, kw_only=True):
         _normalize(self, days=weekdays, **HOURS)
 
     def check(self) -> None:
-        """Raise `InvalidRequestError` for what the API cannot hold."""
+        """Raise `InvalidRequestError` for values that the API does not support."""
         weekdays(self.days)
         _check_hours(self)
 
 
 class Override(Model, frozen=True, kw_only=True):
-    """Hours of one date, instead of its weekly ones; all overrides of a date count together.
+    """Hours of one date, which replace its weekly hours; several overrides of a date are combined.
 
-    It is checked where an `Availability` is.
+    Checked at the same time as an `Availability`.
     """
 
     date: dt.date
@@ -59,11 +59,11 @@ class Override(Model, frozen=True, kw_only=True):
 
     @classmethod
     def day_off(cls, date: dt.date | str) -> "Override":
-        """No hours at all on this date, which the API writes as 00:00 to 00:00."""
+        """An override without hours, which the API writes as 00:00 to 00:00."""
         return cls(date=date, start_time="00:00", end_time="00:00")
 
     def check(self) -> None:
-        """Raise `InvalidRequestError` for what the API cannot hold."""
+        """Raise `InvalidRequestError` for values that the API does not support."""
         _date(self.date)
         _check_hours(self)
 
@@ -75,7 +75,7 @@ HOURS: dict[str, Callable[[Any], Any]] = {
 
 
 def _normalize(hours: Availability | Override, **forms: Callable[[Any], Any]) -> None:
-    """Bring each field into its one form; leave alone what has none, since a response may hold anything."""
+    """Convert each field to its normal form; keep values that have none, since a response may contain anything."""
     for name, form in forms.items():
         with suppress(InvalidRequestError):
             force_setattr(hours, name, form(getattr(hours, name)))
@@ -98,7 +98,7 @@ def _date(value: Any) -> dt.date:
 
 
 def _check(name: str, kind: type[Availability | Override], items: Any) -> None:
-    """Check the hours of a body."""
+    """Check the hours of a request body."""
     if items is None:
         return
     if not isinstance(items, list | tuple) or not all(isinstance(item, kind) for item in items):
@@ -108,7 +108,7 @@ def _check(name: str, kind: type[Availability | Override], items: Any) -> None:
 
 
 class Schedule(Model, frozen=True, kw_only=True):
-    """Weekly hours and their exceptions, in the schedule's own `time_zone`; slots are computed from it."""
+    """Weekly hours and their exceptions, in the schedule's own `time_zone`. Slots are computed from it."""
 
     id: int
     owner_id: int
@@ -120,15 +120,15 @@ class Schedule(Model, frozen=True, kw_only=True):
 
 
 class CreateSchedule(Model, frozen=True, kw_only=True):
-    """A new schedule; Monday to Friday, 09:00 to 17:00, unless `availability` says otherwise.
+    """A new schedule; without `availability` it is Monday to Friday, 09:00 to 17:00.
 
-    Nothing makes names unique: a repeated request makes a second schedule.
+    Names are not unique: a repeated request creates a second schedule.
     """
 
     name: str
     time_zone: str
     is_default: bool = False
-    """The API wants this one always, so it is always sent."""
+    """Always sent, since the API requires it."""
     availability: list[Availability] | None = None
     overrides: list[Override] | None = None
 
@@ -138,7 +138,7 @@ class CreateSchedule(Model, frozen=True, kw_only=True):
 
 
 class UpdateSchedule(Model, frozen=True, kw_only=True):
-    """Changes to a schedule; `availability` and `overrides` replace the whole list when they are given."""
+    """Changes to a schedule; `availability` and `overrides` are replaced as a whole."""
 
     name: str | None = None
     time_zone: str | None = None

@@ -1,4 +1,4 @@
-"""Teams, and organisations seen as teams."""
+"""Teams, and organizations in their role as teams."""
 
 from typing import Any, ClassVar
 
@@ -9,9 +9,9 @@ from calcom_async.models.times import Weekday
 
 
 class Team(Model, frozen=True, kw_only=True):
-    """A team; inside an organisation its `parent_id` is the organisation.
+    """A team; in an organization, `parent_id` is the organization.
 
-    `GET /v2/teams` lists the organisation itself among them (`is_organization`), and memberships still pending.
+    `GET /v2/teams` also lists the organization itself (`is_organization`) and pending memberships.
     """
 
     id: int
@@ -36,12 +36,12 @@ class Team(Model, frozen=True, kw_only=True):
     time_zone: str | None = None
     week_start: str | None = None
     role: str | None = None
-    """The caller's, as is `accepted`; only in the organisation's list of one's own teams."""
+    """The caller's role, like `accepted`; only in the organization's list of one's own teams."""
     accepted: bool | None = None
 
 
 class TeamAwaitingPayment(Model, frozen=True, kw_only=True):
-    """What creating a team answers instead of the team where teams are billed: the team exists once it is paid."""
+    """Returned instead of a new team where teams are billed: the team exists once it is paid for."""
 
     message: str
     payment_link: str
@@ -49,7 +49,7 @@ class TeamAwaitingPayment(Model, frozen=True, kw_only=True):
 
 
 class TeamInvite(SecretModel, frozen=True, kw_only=True):
-    """A link that lets whoever opens it join the team, so it is masked in reprs."""
+    """A link that lets anyone who opens it join the team, so reprs mask it."""
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"token", "invite_link"})
 
@@ -58,7 +58,7 @@ class TeamInvite(SecretModel, frozen=True, kw_only=True):
 
 
 class _TeamBody(Model, frozen=True, kw_only=True):
-    """What creating and updating a team have in common."""
+    """Base of the request bodies."""
 
     slug: str | None = None
     logo_url: str | None = None
@@ -76,9 +76,9 @@ class _TeamBody(Model, frozen=True, kw_only=True):
     banner_url: str | None = None
     time_format: int | None = None
     time_zone: str | None = None
-    """Europe/London unless given."""
+    """Default: Europe/London."""
     week_start: int | str | None = None
-    """A day of the week in any form that `Weekday.of` takes; 0 = Sunday."""
+    """A weekday in any form that `Weekday.of` accepts; 0 = Sunday."""
 
     def __post_init__(self) -> None:
         if self.week_start is not None:
@@ -86,14 +86,14 @@ class _TeamBody(Model, frozen=True, kw_only=True):
 
 
 class CreateTeam(_TeamBody, frozen=True, kw_only=True):
-    """A new team; where teams are billed the answer is a `TeamAwaitingPayment`."""
+    """A new team. Where teams are billed, the response is a `TeamAwaitingPayment`."""
 
     name: str
     auto_accept_creator: bool | None = None
 
 
 class UpdateTeam(_TeamBody, frozen=True, kw_only=True):
-    """Changes to a team; `metadata` replaces the whole object."""
+    """Changes to a team; `metadata` is replaced as a whole."""
 
     name: str | None = None
     booking_limits: str | None = None

@@ -1,10 +1,10 @@
-"""E-mail addresses and phone numbers whose owner has proved to read them; workflows may write to these."""
+"""Verified email addresses and phone numbers, which workflows may send messages to."""
 
 from calcom_async.models._base import Model
 
 
 class VerifiedEmail(Model, frozen=True, kw_only=True, gc=False):
-    """A verified address; `team_id` where it was verified for a team."""
+    """A verified address; `team_id` is set if it was verified for a team."""
 
     id: int
     email: str
@@ -13,7 +13,7 @@ class VerifiedEmail(Model, frozen=True, kw_only=True, gc=False):
 
 
 class VerifiedPhone(Model, frozen=True, kw_only=True, gc=False):
-    """A verified phone number; `team_id` where it was verified for a team."""
+    """A verified phone number; `team_id` is set if it was verified for a team."""
 
     id: int
     phone_number: str

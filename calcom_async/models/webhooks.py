@@ -1,4 +1,4 @@
-"""Webhooks of users, event types, teams, organisations and OAuth clients: one shape for five owners."""
+"""Webhooks of users, event types, teams, organizations and OAuth clients, in one shape."""
 
 from datetime import datetime
 from typing import ClassVar, Final, Literal, get_args
@@ -7,7 +7,7 @@ from msgspec import field
 
 from calcom_async.models._base import SecretModel
 
-# There is no BOOKING_CONFIRMED, whatever the examples say: a confirmed booking fires BOOKING_CREATED.
+# BOOKING_CONFIRMED appears in the official examples but does not exist: confirming fires BOOKING_CREATED.
 _Trigger = Literal[
     "BOOKING_CREATED",
     "BOOKING_PAYMENT_INITIATED",
@@ -36,10 +36,10 @@ WEBHOOK_TRIGGERS: Final[tuple[str, ...]] = get_args(_Trigger)
 
 
 class Webhook(SecretModel, frozen=True, kw_only=True):
-    """A subscription to events; its owner is the one id among the four that is set.
+    """A subscription to triggers; the one id among the four that is set identifies its owner.
 
-    `id` is a UUID string, though the specification says number. `secret` comes back in clear, so it is masked in
-    reprs. Lists leave out what only a read by id of a user's webhook has: `created_at` and the fields after it.
+    `id` is a UUID string, although the specification says number. The server returns `secret` in clear; reprs mask it.
+    `created_at` and the fields after it are only set when a webhook of a user is fetched by id.
     """
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"secret"})
@@ -47,7 +47,7 @@ class Webhook(SecretModel, frozen=True, kw_only=True):
     id: str
     user_id: int | None = None
     team_id: int | None = None
-    """The team, or the organisation."""
+    """The team, or the organization."""
     event_type_id: int | None = None
     oauth_client_id: str | None = field(name="oAuthClientId", default=None)
     subscriber_url: str
@@ -64,7 +64,7 @@ class Webhook(SecretModel, frozen=True, kw_only=True):
 
 
 class CreateWebhook(SecretModel, frozen=True, kw_only=True):
-    """A new webhook; the same `subscriber_url` twice for one owner is a `ConflictError`."""
+    """A new webhook; a second one with the same `subscriber_url` for one owner raises `ConflictError`."""
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"secret"})
 
@@ -72,14 +72,14 @@ class CreateWebhook(SecretModel, frozen=True, kw_only=True):
     triggers: list[WebhookTrigger]
     active: bool = True
     secret: str | None = None
-    """Signs the deliveries; without one they say `no-secret-provided`."""
+    """Signs the deliveries; without it their signature is `no-secret-provided`."""
     payload_template: str | None = None
-    """A Handlebars text; one that is not JSON makes deliveries form-encoded."""
+    """A Handlebars template; if it does not produce JSON, deliveries are form-encoded."""
     version: str | None = None
 
 
 class UpdateWebhook(SecretModel, frozen=True, kw_only=True):
-    """Changes to a webhook; what is not given stays as it is."""
+    """Changes to a webhook; omitted fields stay unchanged."""
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"secret"})
 

@@ -1,4 +1,4 @@
-"""Workflows: messages that go out before, after or upon what happens to bookings and routing forms."""
+"""Workflows: messages sent before, after or on events of bookings and routing forms."""
 
 from datetime import datetime
 from typing import Literal
@@ -43,17 +43,17 @@ WorkflowTemplate = Literal["reminder", "custom", "rescheduled", "completed", "ra
 
 
 class WorkflowOffset(Model, frozen=True, kw_only=True, gc=False):
-    """How long before or after."""
+    """Time before or after the event."""
 
     value: IntOrFloat
     unit: Literal["hour", "minute", "day"] | str
 
 
 class WorkflowTrigger(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What sets a workflow off.
+    """The event that starts a workflow.
 
-    The first four of event types and `formSubmittedNoEvent` need an `offset`. Workflows of routing forms know only
-    `formSubmitted` and `formSubmittedNoEvent`, which those of event types do not.
+    The first four of event types and `formSubmittedNoEvent` need an `offset`. Workflows of routing forms have only the
+    triggers `formSubmitted` and `formSubmittedNoEvent`, which those of event types do not have.
     """
 
     type: WorkflowTriggerType
@@ -61,7 +61,7 @@ class WorkflowTrigger(Model, frozen=True, kw_only=True, omit_defaults=True, gc=F
 
 
 class WorkflowActivation(Model, frozen=True, kw_only=True, omit_defaults=True):
-    """What a workflow watches: event types or routing forms, all of the team or some."""
+    """The event types or routing forms of a workflow: all of the team, or some."""
 
     is_active_on_all_event_types: bool | None = None
     active_on_event_type_ids: list[int] | None = None
@@ -70,19 +70,19 @@ class WorkflowActivation(Model, frozen=True, kw_only=True, omit_defaults=True):
 
     @classmethod
     def event_types(cls, *event_type_ids: int) -> "WorkflowActivation":
-        """These event types of the team; none given, all of them."""
+        """These event types of the team; by default all of them."""
         return cls(is_active_on_all_event_types=not event_type_ids, active_on_event_type_ids=[*event_type_ids])
 
     @classmethod
     def routing_forms(cls, *form_ids: str) -> "WorkflowActivation":
-        """These routing forms of the team; none given, all of them."""
+        """These routing forms of the team; by default all of them."""
         return cls(is_active_on_all_routing_forms=not form_ids, active_on_routing_form_ids=[*form_ids])
 
 
 class WorkflowMessage(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What is sent: `html` by e-mail, `text` by SMS and WhatsApp; variables look like `{EVENT_NAME}`.
+    """The message: `html` for email, `text` for SMS and WhatsApp; variables look like `{EVENT_NAME}`.
 
-    The `text` of SMS steps comes back empty from some servers, though they keep it.
+    Some servers return the `text` of SMS steps empty, although they store it.
     """
 
     subject: str
@@ -107,10 +107,11 @@ class WorkflowStep(Model, frozen=True, kw_only=True):
 
 
 class SetWorkflowStep(Model, frozen=True, kw_only=True):
-    """A step to make; in an update, `id` keeps the step that has it. A server of 2025 requires it there.
+    """A step to write. In an update, `id` keeps the existing step; builds of 2025 require it there.
 
-    `email_address` needs the `verified_email_id`, `sms_number` and `whatsapp_number` the `verified_phone_id` of one of
-    the team's verified resources. Routing forms take email_attendee, email_address, sms_attendee and sms_number only.
+    `email_address` needs the `verified_email_id`, `sms_number` and `whatsapp_number` need the `verified_phone_id` of a
+    verified resource of the team. Routing forms support email_attendee, email_address, sms_attendee and sms_number
+    only.
     """
 
     id: int | None = None
@@ -121,15 +122,15 @@ class SetWorkflowStep(Model, frozen=True, kw_only=True):
     sender: str
     message: WorkflowMessage
     include_calendar_event: bool | None = None
-    """For the e-mail actions, which the specification says must have it; the server takes false without."""
+    """For the email actions. The specification requires it; the server defaults to false."""
     phone_required: bool | None = None
-    """For the attendee's SMS and WhatsApp: whether booking asks for a phone number."""
+    """For SMS and WhatsApp to the attendee: whether booking requires a phone number."""
     verified_email_id: int | None = None
     verified_phone_id: int | None = None
 
 
 class Workflow(Model, frozen=True, kw_only=True):
-    """A workflow of either kind; `type` says which."""
+    """A workflow of either kind, given by `type`."""
 
     id: int
     name: str
@@ -138,7 +139,7 @@ class Workflow(Model, frozen=True, kw_only=True):
     trigger: WorkflowTrigger
     steps: list[WorkflowStep]
     user_id: int | None = None
-    """This and the three below are documented; servers seen so far leave them out."""
+    """This and the three fields below are documented; known servers omit them."""
     team_id: int | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
@@ -154,7 +155,7 @@ class CreateWorkflow(Model, frozen=True, kw_only=True):
 
 
 class UpdateWorkflow(Model, frozen=True, kw_only=True):
-    """Changes to a workflow; `steps` replaces the list, apart from those whose `id` is in it."""
+    """Changes to a workflow; `steps` is replaced as a whole, except for those whose `id` is in it."""
 
     name: str | None = None
     activation: WorkflowActivation | None = None

@@ -1,4 +1,4 @@
-"""The few answers in which the server says "unknown" with a 200 and null."""
+"""The few responses in which the server reports an unknown id as 200 with null."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from calcom_async.errors import NotFoundError
 T = TypeVar("T")
 
 
-def found(value: T | None, what: str) -> T:
-    """Return what was asked for, or raise the `NotFoundError` that the server should have answered.
+def require_found(value: T | None, what: str) -> T:
+    """Return the value, or raise the `NotFoundError` that the server should have returned.
 
-    Its `status` is 404, as with any other; `code` is None, since the server gave none.
+    Its `status` is 404 like that of any other; `code` is None, since the server gave none.
     """
     if value is None:
         raise NotFoundError(f"{what} not found", status=404)

@@ -1,4 +1,4 @@
-"""Attributes of an organisation's members: their options, and who has which."""
+"""Attributes of the members of an organization: their options, and which member has which option."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from calcom_async.models.attributes import (
 )
 from calcom_async.pages import Pages
 from calcom_async.resources._base import Paging, Resource, listed
-from calcom_async.resources._found import found
+from calcom_async.resources._found import require_found
 from calcom_async.wire import Listing
 
 LISTING = Listing(maximum=250)
-# The server names no maximum for this one, and cuts at 250 without a `take`.
+# No maximum is documented. Without `take` the server returns 250 rows at most.
 ASSIGNED = Listing(maximum=1000)
 MAYBE: Any = Attribute | None
 
 
 class Attributes(Resource):
-    """What an organisation notes about its members. Members read, admins and owners write."""
+    """Attributes that an organization defines for its members. Members can read them; admins and owners can write."""
 
     def list(self, **paging: Unpack[Paging]) -> Pages[Attribute]:
-        """All attributes, 250 a page by id."""
+        """List all attributes by id, 250 per page."""
         return self._pages(Attribute, "/attributes", listing=LISTING, **paging)
 
     async def get(self, attribute_id: str) -> Attribute:
-        """Fetch one attribute. Raises `NotFoundError`, though the server answers an unknown one with a 200 and null."""
+        """Fetch one attribute. Raises `NotFoundError`, although the server returns 200 with null for an unknown id."""
         attribute: Attribute | None = await self._get(MAYBE, "/attributes/{}", attribute_id)
-        return found(attribute, f"attribute {attribute_id}")
+        return require_found(attribute, f"attribute {attribute_id}")
 
     async def create(
         self,
@@ -50,10 +50,10 @@ class Attributes(Resource):
         options: Sequence[CreateAttributeOption] = (),
         enabled: bool | None = None,
     ) -> Attribute:
-        """Make an attribute; a slug that is taken is a `ConflictError`.
+        """Create an attribute. A slug that is taken raises `ConflictError`.
 
-        `options` are what members can choose from, for the two SELECT types; TEXT and NUMBER take none. The answer does
-        not show them: `options(attribute.id)` does.
+        `options` are the choices of a SINGLE_SELECT or MULTI_SELECT attribute; TEXT and NUMBER take none. The response
+        does not contain them: call `options(attribute.id)`.
         """
         body = CreateAttribute(name=name, slug=slug, type=type, options=listed("options", options), enabled=enabled)
         return await self._post(Attribute, "/attributes", body=body)
@@ -67,37 +67,37 @@ class Attributes(Resource):
         type: AttributeType | None = None,
         enabled: bool | None = None,
     ) -> Attribute:
-        """Change what is given. Raises `NotFoundError` when unknown."""
+        """Update the given fields. Raises `NotFoundError`."""
         body = UpdateAttribute(name=name, slug=slug, type=type, enabled=enabled)
         return await self._patch(Attribute, "/attributes/{}", attribute_id, body=body)
 
     async def delete(self, attribute_id: str) -> Attribute:
-        """Delete an attribute with its options, whoever has them, and return it as it was."""
+        """Delete an attribute with its options, even if members have them. Returns the deleted attribute."""
         return await self._delete(Attribute, "/attributes/{}", attribute_id)
 
-    # --- options
+    # Options
 
     def options(self, attribute_id: str) -> Pages[AttributeOption]:
-        """All options of an attribute, in one answer; none for an unknown attribute."""
+        """List all options of an attribute, in one response; empty for an unknown attribute."""
         return self._pages(AttributeOption, "/attributes/{}/options", attribute_id)
 
     async def create_option(self, attribute_id: str, *, value: str, slug: str) -> AttributeOption:
-        """Add an option. The same one twice makes two; an unknown attribute is a `BadRequestError`."""
+        """Add an option. Adding it twice creates two; an unknown attribute raises `BadRequestError`."""
         body = CreateAttributeOption(value=value, slug=slug)
         return await self._post(AttributeOption, "/attributes/{}/options", attribute_id, body=body)
 
     async def update_option(
         self, attribute_id: str, option_id: str, *, value: str | None = None, slug: str | None = None
     ) -> AttributeOption:
-        """Rename an option, for everybody who has it."""
+        """Rename an option, for every member who has it."""
         body = UpdateAttributeOption(value=value, slug=slug)
         return await self._patch(AttributeOption, "/attributes/{}/options/{}", attribute_id, option_id, body=body)
 
     async def delete_option(self, attribute_id: str, option_id: str) -> AttributeOption:
-        """Delete an option, whoever has it, and return it as it was."""
+        """Delete an option, even if members have it. Returns the deleted option."""
         return await self._delete(AttributeOption, "/attributes/{}/options/{}", attribute_id, option_id)
 
-    # --- who has which
+    # Assignments
 
     def assigned_options(
         self,
@@ -107,11 +107,11 @@ class Attributes(Resource):
         team_ids: Sequence[int] | None = None,
         **paging: Unpack[Paging],
     ) -> Pages[AssignedOption]:
-        """Options of an attribute that somebody has, with the ids of those users; 1,000 a page.
+        """List the options of an attribute that members have, with the ids of those users; 1,000 per page.
 
         `team_ids` keeps options that a member of one of these teams has. `assigned_option_ids`, of any attributes,
-        keeps options of users who have one of these as well. If nobody has one, the list is empty, or the server
-        answers with a `NotFoundError`.
+        keeps options of users who also have one of these. If no user has any, the list is empty, or the server raises
+        `NotFoundError`.
         """
         query = {"assignedOptionIds": assigned_option_ids, "teamIds": team_ids}
         template = "/attributes/{}/options/assigned"
@@ -125,13 +125,13 @@ class Attributes(Resource):
         team_ids: Sequence[int] | None = None,
         **paging: Unpack[Paging],
     ) -> Pages[AssignedOption]:
-        """The same as `assigned_options`, for the attribute with this slug."""
+        """Like `assigned_options`, for the attribute with this slug."""
         query = {"assignedOptionIds": assigned_option_ids, "teamIds": team_ids}
         template = "/attributes/slugs/{}/options/assigned"
         return self._pages(AssignedOption, template, attribute_slug, listing=ASSIGNED, query=query, **paging)
 
     def list_for_user(self, user_id: int) -> Pages[AttributeOption]:
-        """All options that a user has, of all attributes, in one answer; none for an unknown user."""
+        """List all options of all attributes that a user has, in one response; empty for an unknown user."""
         return self._pages(AttributeOption, "/attributes/options/{}", user_id)
 
     async def assign(
@@ -142,16 +142,16 @@ class Attributes(Resource):
         option_id: str | None = None,
         value: str | None = None,
     ) -> OptionAssignment:
-        """Give a user an option: by `option_id`, or for TEXT and NUMBER by `value`, which makes the option.
+        """Assign an option to a user: by `option_id`, or by `value` for TEXT and NUMBER, which creates the option.
 
-        Nothing is replaced: an attribute of one choice can so come to have two, and only the first is shown. A pending
-        member is a `NotFoundError`.
+        Nothing is replaced: a single-choice attribute can end up with two options, of which only the first is shown. A
+        pending member raises `NotFoundError`.
         """
         if option_id is None and value is None:
-            raise InvalidRequestError("assign wants an option_id, or for TEXT and NUMBER attributes a value")
+            raise InvalidRequestError("assign() needs option_id, or value for a TEXT or NUMBER attribute")
         body = AssignOption(attribute_id=attribute_id, attribute_option_id=option_id, value=value)
         return await self._post(OptionAssignment, "/attributes/options/{}", user_id, body=body)
 
     async def unassign(self, user_id: int, option_id: str) -> OptionAssignment:
-        """Take an option from a user. Raises `NotFoundError` when they have it not. Any member may do this."""
+        """Remove an option from a user. Raises `NotFoundError` if the user does not have it. Any member may do this."""
         return await self._delete(OptionAssignment, "/attributes/options/{}/{}", user_id, option_id)

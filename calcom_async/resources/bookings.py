@@ -1,4 +1,4 @@
-"""Bookings: one class for what is done with a booking, and a list for each scope that has one."""
+"""Bookings: operations on a booking, and the lists of each scope."""
 
 from __future__ import annotations
 
@@ -39,11 +39,12 @@ Order = Literal["asc", "desc"]
 
 
 class BookingFields(TypedDict, total=False):
-    """What may be said of a new booking beside its start and attendee.
+    """Optional fields of a new booking.
 
-    `location` of a type (and integration) that the event type offers. `metadata` takes texts only: 50 keys of 40
-    characters, texts of 500. `length_in_minutes` only where the event type offers several. `instant=True` is for team
-    event types. `routing` goes unchanged from the answer of a routing form. `meeting_url` is deprecated.
+    `location` must have a type (and integration) that the event type offers. `metadata` values are strings: up to 50
+    keys of 40 characters, values of 500. `length_in_minutes` must be one of the lengths that the event type offers.
+    `instant=True` is for event types of teams. Pass `routing` unchanged from the response of a routing form.
+    `meeting_url` is deprecated.
     """
 
     event_type_id: int | None
@@ -65,23 +66,22 @@ class BookingFields(TypedDict, total=False):
 CANCELLED_ALREADY = "has been cancelled already"
 OVER = "has already ended"
 STATUSES = ("upcoming", "recurring", "past", "cancelled", "unconfirmed")
-# Limits of their own, instead of the general one; all count a minute.
+# Own limits, in requests per minute, which replace the general one.
 ADD_ATTENDEE = Throttle("booking_attendees_add", 5)
 REMOVE_ATTENDEE = Throttle("booking_attendees_remove", 5)
 ADD_GUESTS = Throttle("booking_guests_add", 5)
 LOCATION = Throttle("booking_location_update", 5)
 
 ONE_OR_MANY: Any = Booking | List[Booking]
-"""A booking, or the occurrences of a series; which of them, the event type decides."""
+"""A booking, or the occurrences of a series, depending on the event type."""
 
 
 class TeamBookingFilters(Paging, total=False):
-    """Filters that every list of bookings takes.
+    """Filters that every list of bookings accepts.
 
-    `status` one or several; without it bookings of every status. E-mail and name match exactly, letter case included,
-    on any attendee. Times are aware datetimes, ISO 8601 text or dates of UTC; both ends are inclusive. One sort at
-    most; without any, `upcoming`, `recurring` and `unconfirmed` come by start, `past` and `cancelled` by start
-    backwards, anything else by start.
+    `status` is one or several; by default bookings of every status are listed. Email and name match any attendee
+    exactly, including letter case. Times are aware datetimes, ISO 8601 text, or dates in UTC; both ends are inclusive.
+    At most one sort. By default `past` and `cancelled` come by descending start, everything else by start.
     """
 
     status: Status | Sequence[Status] | None
@@ -98,9 +98,9 @@ class TeamBookingFilters(Paging, total=False):
 
 
 class BookingFilters(TeamBookingFilters, total=False):
-    """Filters of all lists but a team's. The server's total ignores those on creation and update.
+    """Filters of all lists except those of teams. The server's total ignores filters on creation and update times.
 
-    Teams that do not exist filter nothing: the whole list comes.
+    The server ignores a filter on unknown teams: the whole list is returned.
     """
 
     team_ids: Sequence[int] | None
@@ -113,7 +113,7 @@ class BookingFilters(TeamBookingFilters, total=False):
 
 
 class OrganizationBookingFilters(BookingFilters, total=False):
-    """Filters of the list of an organisation."""
+    """Filters of the list of an organization."""
 
     user_ids: Sequence[int] | None
 
@@ -126,7 +126,7 @@ WIRE_NAMES = {
     "booking_uid": "bookingUid",
     "event_type_ids": "eventTypeIds",
     "event_type_id": "eventTypeId",
-    "team_ids": "teamsIds",  # the server's own spelling; it ignores teamIds
+    "team_ids": "teamsIds",  # the server's spelling; it ignores teamIds
     "team_id": "teamId",
     "user_ids": "userIds",
     "after_start": "afterStart",
@@ -163,23 +163,23 @@ def booking_query(filters: Mapping[str, Any], known: type) -> dict[str, Any]:
     """Filters as query parameters; what the server would drop or misread in silence is refused."""
     allowed = known.__annotations__.keys()
     if unknown := filters.keys() - allowed:
-        raise InvalidRequestError(f"this list has no filter {min(unknown)!r}; it takes {', '.join(sorted(allowed))}")
+        raise InvalidRequestError(f"unknown filter {min(unknown)!r}. This list accepts {', '.join(sorted(allowed))}")
     query: dict[str, Any] = {
         WIRE_NAMES[name]: bound(value, name, is_end=name.startswith("before_")) if name in TIMES else value
         for name, value in filters.items()
         if name in WIRE_NAMES and value is not None
     }
     if blank := [name for name, value in filters.items() if name in WIRE_NAMES and not value and value is not None]:
-        raise InvalidRequestError(f"{blank[0]} is empty, which filters nothing; leave it out to list everything")
+        raise InvalidRequestError(f"{blank[0]} must not be empty: omit it to list everything")
     if "status" in query:
         query["status"] = _statuses(query["status"])
     sorts = [name for name in SORTS if name in query]
     if len(sorts) > 1:
         given = ", ".join(name for name, wire in WIRE_NAMES.items() if wire in sorts)
-        raise InvalidRequestError(f"only one sort is applied by the server; choose one of {given}")
+        raise InvalidRequestError(f"the server applies only one sort: give one of {given}")
     for name, wire in WIRE_NAMES.items():
         if wire in sorts and query[wire] not in ("asc", "desc"):
-            raise InvalidRequestError(f"{name} must be 'asc' or 'desc', not {shown(query[wire])}")
+            raise InvalidRequestError(f"{name} must be 'asc' or 'desc', got {shown(query[wire])}")
     return query
 
 
@@ -187,14 +187,12 @@ def _statuses(status: str | Sequence[str]) -> List[str]:
     asked = status.split(",") if isinstance(status, str) else listed("status", status)
     for name in asked:
         if name not in STATUSES:
-            raise InvalidRequestError(
-                f"bookings have no status {shown(name)} to list; it is one of {', '.join(STATUSES)}"
-            )
+            raise InvalidRequestError(f"status must be one of {', '.join(STATUSES)}, got {shown(name)}")
     return asked
 
 
 class BookingList(Resource):
-    """A list of bookings below some scope."""
+    """A list of bookings in a scope."""
 
     area = "bookings"
     version = "2024-08-13"
@@ -213,37 +211,37 @@ class TeamBookings(BookingList):
     """Bookings of a team."""
 
     def list(self, **filters: Unpack[TeamBookingFilters]) -> Pages[Booking]:
-        """Bookings of the team, 250 a page. See `TeamBookingFilters`."""
+        """List the bookings of the team, 250 per page. See `TeamBookingFilters`."""
         return self._list(filters, TeamBookingFilters)
 
 
 class OrganizationTeamBookings(TeamBookings):
-    """Bookings of a team of an organisation."""
+    """Bookings of a team of an organization."""
 
     async def references(self, uid: str, *, type: str | None = None) -> List[BookingReference]:
-        """Calendar events and video rooms of a booking, of one `type` or all; for admins of the team."""
+        """List the calendar events and video rooms of a booking, of one `type` or all; for admins of the team."""
         query = {"type": type}
         return await self._get(list[BookingReference], "/bookings/{}/references", uid, query=query)
 
 
 class UserBookings(BookingList):
-    """Bookings of one user of an organisation."""
+    """Bookings of one user of an organization."""
 
     def list(self, **filters: Unpack[BookingFilters]) -> Pages[Booking]:
-        """Bookings of the user, 250 a page. See `BookingFilters`."""
+        """List the bookings of the user, 250 per page. See `BookingFilters`."""
         return self._list(filters, BookingFilters)
 
 
 class OrganizationBookings(BookingList):
-    """Bookings of all teams and members of an organisation."""
+    """Bookings of all teams and members of an organization."""
 
     def list(self, **filters: Unpack[OrganizationBookingFilters]) -> Pages[Booking]:
-        """Bookings of the organisation, 250 a page. See `OrganizationBookingFilters`."""
+        """List the bookings of the organization, 250 per page. See `OrganizationBookingFilters`."""
         return self._list(filters, OrganizationBookingFilters)
 
 
 class Bookings(BookingList):
-    """Bookings that the credentials may see, and all that is done with one."""
+    """Bookings that the credentials may access, and operations on one booking."""
 
     def list(self, **filters: Unpack[BookingFilters]) -> Pages[Booking]:
         """Bookings that you host or attend, and those of teams you administer; 250 a page. See `BookingFilters`.
@@ -254,15 +252,18 @@ class Bookings(BookingList):
         return self._list(filters, BookingFilters)
 
     async def get(self, uid: str) -> Booking:
-        """Fetch one booking; of a series' own uid, its first occurrence. Raises `NotFoundError`. Needs no ownership."""
+        """Fetch one booking, or the first occurrence given the uid of a series.
+
+        Raises `NotFoundError`. Needs no ownership.
+        """
         return _first(await self._get(ONE_OR_MANY, "/bookings/{}", uid))
 
     async def get_series(self, recurring_uid: str) -> List[Booking]:
-        """Fetch all occurrences of a series, moved and cancelled ones included; of a plain uid, that booking alone."""
+        """Fetch all occurrences of a series, moved and cancelled ones included, or the one booking of a plain uid."""
         return _many(await self._get(ONE_OR_MANY, "/bookings/{}", recurring_uid))
 
     async def get_by_seat(self, seat_uid: str) -> Booking:
-        """Fetch the seated booking that a seat is in; the other attendees are shown to the host only."""
+        """Fetch the booking that contains a seat. Only the host sees the other attendees."""
         return await self._get(Booking, "/bookings/by-seat/{}", seat_uid)
 
     @overload
@@ -367,11 +368,11 @@ class Bookings(BookingList):
             raise
 
     async def confirm(self, uid: str) -> Booking:
-        """Accept a pending booking. No clash is looked for, and a cancelled or declined one comes back to life."""
+        """Accept a pending booking. Does not check for conflicts; also reactivates a cancelled or declined booking."""
         return await self._post(Booking, "/bookings/{}/confirm", uid)
 
     async def decline(self, uid: str, *, reason: str | None = None) -> Booking:
-        """Decline a pending booking; the reason goes to the attendee and is in no answer."""
+        """Decline a pending booking. The attendee receives the reason; no response contains it."""
         return await self._post(Booking, "/bookings/{}/decline", uid, body=given(reason=reason))
 
     async def mark_absent(
@@ -381,30 +382,30 @@ class Bookings(BookingList):
         host: bool | None = None,
         attendees: List[AbsentAttendee] | None = None,
     ) -> Booking:
-        """Note who did not come, from the booking's start on.
+        """Record who did not attend; possible from the start of the booking on.
 
-        An unknown address changes nothing: without an error, or, on a server of 2025, with a `ServerError`.
+        An unknown address changes nothing, without an error, or on builds of 2025 with a `ServerError`.
         """
         body = MarkAbsent(host=host, attendees=attendees)
         return await self._post(Booking, "/bookings/{}/mark-absent", uid, body=body, repeatable=True)
 
     async def reassign(self, uid: str) -> Reassignment:
-        """Give a round-robin booking to the next host who is free."""
+        """Reassign a round-robin booking to the next free host."""
         return await self._post(Reassignment, "/bookings/{}/reassign", uid)
 
     async def reassign_to(self, uid: str, user_id: int, *, reason: str | None = None) -> Reassignment:
-        """Give a round-robin booking to this host."""
+        """Reassign a round-robin booking to this host."""
         return await self._post(Reassignment, "/bookings/{}/reassign/{}", uid, user_id, body=given(reason=reason))
 
     async def update_location(self, uid: str, location: BookingLocation) -> Booking:
-        """Meet elsewhere; for the host. Five calls a minute."""
+        """Change the location; for the host. Limited to five requests per minute."""
         body = UpdateBookingLocation(location=location)
         return await self._patch(Booking, "/bookings/{}/location", uid, body=body, throttle=LOCATION)
 
-    # The people in a booking. Unknown uids are a `ForbiddenError` where the caller must be a host.
+    # Attendees and guests. Where the caller must be a host, an unknown uid raises `ForbiddenError`.
 
     async def attendees(self, uid: str) -> List[BookingAttendee]:
-        """Attendees, guests included, with their ids."""
+        """List the attendees and guests with their ids."""
         return await self._get(List[BookingAttendee], "/bookings/{}/attendees", uid)
 
     async def attendee(self, uid: str, attendee_id: int) -> BookingAttendee:
@@ -412,41 +413,41 @@ class Bookings(BookingList):
         return await self._get(BookingAttendee, "/bookings/{}/attendees/{}", uid, attendee_id)
 
     async def add_attendee(self, uid: str, attendee: Attendee) -> BookingAttendee:
-        """Add an attendee, who needs an e-mail address. Five calls a minute."""
+        """Add an attendee, who needs an email address. Limited to five requests per minute."""
         return await self._post(BookingAttendee, "/bookings/{}/attendees", uid, body=attendee, throttle=ADD_ATTENDEE)
 
     async def remove_attendee(self, uid: str, attendee_id: int) -> BookingAttendee:
-        """Remove an attendee other than the booker. Five calls a minute; not on every server."""
+        """Remove an attendee other than the booker. Five requests per minute; not available on all servers."""
         return await self._delete(
             BookingAttendee, "/bookings/{}/attendees/{}", uid, attendee_id, throttle=REMOVE_ATTENDEE
         )
 
     async def add_guests(self, uid: str, *guests: Guest) -> Booking:
-        """Invite up to ten guests, to thirty attendees in all. Five calls a minute."""
+        """Invite up to ten guests, up to a total of thirty attendees. Limited to five requests per minute."""
         body = AddGuests(guests=[*guests])
         return await self._post(Booking, "/bookings/{}/guests", uid, body=body, throttle=ADD_GUESTS)
 
-    # What belongs to a booking elsewhere.
+    # Related data in calendars and Cal Video.
 
     async def references(self, uid: str, *, type: str | None = None) -> List[BookingReference]:
-        """Calendar events and video rooms, of one `type` or all; for the owner of the booking."""
+        """List calendar events and video rooms, of one `type` or all; for the owner of the booking."""
         query = {"type": type}
         return await self._get(List[BookingReference], "/bookings/{}/references", uid, query=query)
 
     async def calendar_links(self, uid: str) -> List[CalendarLink]:
-        """Links that add the booking to a calendar."""
+        """List links that add the booking to a calendar."""
         return await self._get(List[CalendarLink], "/bookings/{}/calendar-links", uid)
 
     async def recordings(self, uid: str) -> List[Recording]:
-        """Cal Video recordings; their download links expire."""
+        """List Cal Video recordings; their download links expire."""
         return await self._get(List[Recording], "/bookings/{}/recordings", uid)
 
     async def transcripts(self, uid: str) -> List[str]:
-        """URLs of Cal Video transcripts."""
+        """List URLs of Cal Video transcripts."""
         return await self._get(List[str], "/bookings/{}/transcripts", uid)
 
     async def conferencing_sessions(self, uid: str) -> List[ConferencingSession]:
-        """Who was in the Cal Video room, and when."""
+        """List who was in the Cal Video room, and when."""
         return await self._get(List[ConferencingSession], "/bookings/{}/conferencing-sessions", uid)
 
 
@@ -470,4 +471,6 @@ def _check_event_type(fields: Mapping[str, Any]) -> None:
     if "event_type_id" in given:
         return
     if "event_type_slug" not in given or not {"username", "team_slug"} & given:
-        raise InvalidRequestError("name the event type: event_type_id, or event_type_slug with username or team_slug")
+        raise InvalidRequestError(
+            "the event type is missing: give event_type_id, or event_type_slug with username or team_slug"
+        )

@@ -1,4 +1,4 @@
-"""Calendars: connected ones, their busy times, and how to connect more."""
+"""Calendars: connect them, list them, and read their busy times."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from calcom_async.secret import Hidden, Secret
 from calcom_async.wire import timestamp
 
 Provider = Literal["google", "office365", "apple", "ics-feed"] | str
-"""A kind of calendar, as paths name it; `integration` is its other name, such as `google_calendar`."""
+"""A calendar provider as it appears in paths; elsewhere the API calls it `integration`, such as `google_calendar`."""
 MAYBE_SELECTED: Any = SelectedCalendar | None
 
 
 def _check_working(connected: Sequence[ConnectedCalendar], *, strict: bool) -> None:
-    """Tell of broken connections: no busy times of theirs is not the same as free."""
+    """Warn or raise if a connection is broken: without its busy times, the result would look free."""
     broken = [one for one in connected if one.error is not None]
     if not broken:
         return
@@ -49,7 +49,7 @@ class Calendars(Resource):
     """Calendars that the user has connected."""
 
     async def list(self) -> ConnectedCalendars:
-        """All connections with their calendars. Cached by the server for a short time."""
+        """List all connections with their calendars. The server caches the result for a short time."""
         return await self._get(ConnectedCalendars, "/calendars")
 
     async def busy_times(
@@ -64,9 +64,9 @@ class Calendars(Resource):
         """Return when calendars are busy, in UTC; by default of all connected calendars, which costs one more request.
 
         `calendars` come from `list()`. An ICS feed returns all its events, whatever the dates. The calendar of another
-        user raises `UnauthorizedError`, and a provider that fails `ServerError`. If you name no calendars and a
-        connection is broken, its busy times are missing: an `IncompleteListWarning` says so, or with `strict` an
-        `IncompleteListError`.
+        user raises `UnauthorizedError`, and a failing provider raises `ServerError`. If you pass no `calendars` and a
+        connection is broken, its busy times are missing: this emits an `IncompleteListWarning`, or with `strict=True`
+        raises `IncompleteListError`.
         """
         query: dict[str, object] = {
             "timeZone": time_zone,
@@ -93,7 +93,7 @@ class Calendars(Resource):
     async def connect_url(
         self, calendar: Provider, *, redirect_to: str | None = None, dry_run: bool | None = None
     ) -> CalendarAuthUrl:
-        """Where the user must go to connect `google` or `office365`. The URL holds your key: do not log or store it."""
+        """Return the URL to connect `google` or `office365`. It contains your key: do not log or store it."""
         query = {"redir": redirect_to, "isDryRun": dry_run}
         return await self._get(CalendarAuthUrl, "/calendars/{}/connect", calendar, query=query)
 
@@ -106,24 +106,25 @@ class Calendars(Resource):
     async def connect_ics(self, *urls: str, read_only: bool | None = None) -> CalendarCredential:
         """Connect ICS feeds; each URL must end in `.ics`."""
         feeds = Hidden(urls)
-        del urls  # the address of a private feed is a secret
+        del urls  # the URL of a private feed is a secret
         body = SaveIcsFeeds(urls=[*feeds.reveal()], read_only=read_only)
         return await self._post(CalendarCredential, "/calendars/ics-feed/save", body=body)
 
     async def disconnect(self, calendar: Provider, *, credential_id: int) -> CalendarCredential:
-        """Disconnect `google`, `office365`, `apple` or `ics-feed`; the id is the connection's `credential_id`."""
+        """Disconnect `google`, `office365`, `apple` or `ics-feed`, given the `credential_id` of the connection."""
         return await self._post(CalendarCredential, "/calendars/{}/disconnect", calendar, body={"id": credential_id})
 
     async def complete_connect(self, calendar: Provider, *, state: str | Secret, code: str | Secret) -> str:
-        """Finish what `connect_url` began, with what the provider sent back; returns where to send the user, or "".
+        """Complete a connection that `connect_url` started, with the values that the provider returned.
 
-        The browser usually does this by itself. `state` holds the user's key. A GET that changes state: not repeated.
+        Returns the URL to redirect the user to, or an empty string. Usually the browser of the user makes this request.
+        `state` contains the user's key. This GET changes state, so it is not retried.
         """
         state, code = Secret(state), Secret(code)
         query = {"state": state, "code": secret_argument(code, "code")}
         return await self._location("/calendars/{}/save", calendar, query=query)
 
-    # Which calendars are looked at for conflicts, and which one is written to.
+    # Which calendars are checked for conflicts, and which one receives new bookings.
 
     async def select(
         self,
@@ -133,7 +134,7 @@ class Calendars(Resource):
         credential_id: int,
         delegation_credential_id: str | None = None,
     ) -> SelectedCalendar | None:
-        """Check a calendar of `list()` for conflicts from now on; None when it was checked already."""
+        """Check this calendar from `list()` for conflicts; returns None if it is already selected."""
         body = SelectCalendar(
             integration=integration,
             external_id=external_id,
@@ -145,7 +146,7 @@ class Calendars(Resource):
     async def deselect(
         self, *, integration: str, external_id: str, credential_id: int, delegation_credential_id: str | None = None
     ) -> SelectedCalendar:
-        """Check a calendar for conflicts no more. Raises `NotFoundError` when it was not checked."""
+        """Stop checking a calendar for conflicts. Raises `NotFoundError` if it is not selected."""
         query = {
             "integration": integration,
             "externalId": external_id,
@@ -161,20 +162,20 @@ class Calendars(Resource):
         external_id: str,
         delegation_credential_id: str | None = None,
     ) -> SelectedCalendar:
-        """Write new bookings to this calendar of `list()`; a `NotFoundError` unless it can be written."""
+        """Write new bookings to this calendar from `list()`. Raises `NotFoundError` if it is read-only."""
         body = SetDestinationCalendar(
             integration=integration, external_id=external_id, delegation_credential_id=delegation_credential_id
         )
         return await self._put(SelectedCalendar, "/destination-calendars", body=body)
 
-    # Events in a calendar; of the providers only `google` has them so far.
+    # Calendar events. So far the API supports them for `google` only.
 
     async def event(self, calendar: Literal["google"] | str, event_uid: str) -> CalendarEvent:
-        """Fetch an event with its attendance; the uid is that of a booking's reference."""
+        """Fetch a calendar event with the responses of its attendees, given the uid in a booking's reference."""
         return await self._get(CalendarEvent, "/calendars/{}/event/{}", calendar, event_uid)
 
     async def update_event(
         self, calendar: Literal["google"] | str, event_uid: str, changes: UpdateCalendarEvent
     ) -> CalendarEvent:
-        """Change an event in the calendar itself; what is not given stays. The booking does not hear of it."""
+        """Update the given fields of an event in the calendar itself. This does not update the booking."""
         return await self._patch(CalendarEvent, "/calendars/{}/events/{}", calendar, event_uid, body=changes)

@@ -1,4 +1,4 @@
-"""Conferencing apps: which are connected, which one bookings use, and how to connect more."""
+"""Conferencing apps: connect them, list them, and choose the default one."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ MAYBE: Any = DefaultConferencingApp | None
 
 
 class Conferencing(Resource):
-    """Conferencing apps of a user, or of a team of an organisation (for its admins).
+    """Conferencing apps of a user, or of a team of an organization (for its admins).
 
-    Google Meet is connected with `connect`; Zoom and Microsoft Teams by sending somebody to `connect_url`. Cal Video
-    (`daily-video`) is always there.
+    Google Meet is connected with `connect`. For Zoom and Microsoft Teams, send the user to `connect_url`. Cal Video
+    (`daily-video`) is always available.
     """
 
     def list(self) -> Pages[ConferencingApp]:
-        """All connected apps, in one answer; Cal Video is not among them."""
+        """List all connected apps, in one response. Cal Video is not in the list."""
         return self._pages(ConferencingApp, "/conferencing")
 
     async def connect(self, app: ConferencingAppSlug = "google-meet") -> ConferencingApp:
-        """Connect Google Meet, the only app that needs no consent page; its calendar must be connected already.
+        """Connect Google Meet, the only app without a consent page. A Google calendar must be connected first.
 
-        Without a Google calendar, the second time, and for any other app it is a `BadRequestError`.
+        Raises `BadRequestError` without a Google calendar, the second time, and for any other app.
         """
         return await self._post(ConferencingApp, "/conferencing/{}/connect", app)
 
     async def connect_url(
         self, app: ConferencingAppSlug, *, return_to: str, on_error_return_to: str
     ) -> ConferencingAuthUrl:
-        """Where the user must go to connect `zoom` or `msteams`. The URL holds your key: do not log or store it."""
+        """Return the URL where the user connects `zoom` or `msteams`. It contains your key: do not log or store it."""
         query = {"returnTo": return_to, "onErrorReturnTo": on_error_return_to}
         return await self._get(ConferencingAuthUrl, "/conferencing/{}/oauth/auth-url", app, query=query)
 
@@ -51,10 +51,10 @@ class Conferencing(Resource):
         code: str | Secret | None = None,
         error: str | None = None,
     ) -> str:
-        """Finish a connection with the `state` and `code` (or `error`) that the provider sent the user back with.
+        """Complete a connection with the `state` and `code` (or `error`) that the provider returned to the user.
 
-        Returns the address to send the user on to, which is empty when the state names none; it is not followed.
-        Usually the user's browser calls this. A code works once, so this is not repeated.
+        Returns the URL to redirect the user to, without requesting it; an empty string if `state` has none. Usually the
+        browser of the user makes this request. A code works once, so the request is not retried.
         """
         state, code = Secret(state), None if code is None else Secret(code)
         query = {
@@ -65,16 +65,19 @@ class Conferencing(Resource):
         return await self._location("/conferencing/{}/oauth/callback", app, query=query)
 
     async def default(self) -> DefaultConferencingApp | None:
-        """The app that bookings use where their event type names no location; None if never set."""
+        """Return the app for event types without a location of their own; None if none was ever set."""
         return await self._get(MAYBE, "/conferencing/default")
 
     async def set_default(self, app: ConferencingAppSlug) -> None:
-        """Make `google-meet`, `zoom`, `msteams` or `daily-video` the default; a `BadRequestError` if not connected."""
+        """Set the default: `google-meet`, `zoom`, `msteams` or `daily-video`.
+
+        Raises `BadRequestError` if not connected.
+        """
         await self._post(NoneType, "/conferencing/{}/default", app, repeatable=True)
 
     async def disconnect(self, app: ConferencingAppSlug) -> None:
-        """Disconnect `google-meet`, `zoom` or `msteams`; a `BadRequestError` if it is not connected.
+        """Disconnect `google-meet`, `zoom` or `msteams`. Raises `BadRequestError` if it is not connected.
 
-        Beware: some servers also wipe the link or address of every location in all event types of the owner.
+        Warning: some servers also delete the link or address of every location in all event types of the owner.
         """
         await self._delete(NoneType, "/conferencing/{}/disconnect", app)

@@ -1,4 +1,4 @@
-"""Event types: what can be booked, of a user or of a team."""
+"""Event types of a user or of a team."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ ONE_OR_MANY: Any = EventType | list[EventType]
 
 
 class _CheckedUpdates(Resource):
-    """What updates of event types have in common."""
+    """Base of resources that update event types."""
 
     def _check_disabled(self, changes: UpdateEventType, changed: Any, event_type_id: int) -> None:
-        """Raise `ApiError` for a setting that should be off and is not."""
+        """Raise `ApiError` if a setting that was to be disabled is still on."""
         for name in ("recurrence", "seats", "confirmation_policy"):
             wanted, found = getattr(changes, name, None), getattr(changed, name, None)
             if (
@@ -39,7 +39,7 @@ class _CheckedUpdates(Resource):
                 and not found.disabled
             ):
                 raise ApiError(
-                    f"the server accepted the changes but left {name} on. To be rid of it, create another event type",
+                    f"the server accepted the update but left {name} on. To turn it off, create another event type",
                     status=200,
                     method="PATCH",
                     path=f"{self._prefix}/event-types/{event_type_id}",
@@ -62,10 +62,10 @@ class EventTypes(_CheckedUpdates):
         organization_id: int | None = None,
         sort_created_at: Order | None = None,
     ) -> Pages[EventType]:
-        """Your own event types, hidden ones included, or those of `username` that are public; they come in one answer.
+        """List your own event types, hidden ones included, or the public ones of `username`; in one response.
 
-        `event_slug` picks one of `username`'s. `usernames` answer one made-up event type for a meeting with all of
-        them (id 0, slug "dynamic"). An unknown user has none: no error. `sort_created_at` sorts by id.
+        `event_slug` selects one event type of `username`. `usernames` returns a generated event type for a meeting with
+        all of them (id 0, slug "dynamic"). An unknown user returns an empty list. `sort_created_at` sorts by id.
         """
         query = {
             "username": username,
@@ -78,33 +78,33 @@ class EventTypes(_CheckedUpdates):
         return self._pages(EventType, "/event-types", query=query)
 
     async def get(self, event_type_id: int) -> EventType:
-        """Fetch one event type. Raises `NotFoundError` for unknown ones and for those of others."""
+        """Fetch one event type. Raises `NotFoundError` if it is unknown or belongs to another user."""
         return await self._get(EventType, "/event-types/{}", event_type_id)
 
     async def create(self, event_type: CreateEventType) -> EventType:
-        """Make an event type. A slug that you have already is a `BadRequestError`."""
+        """Create an event type. A slug that you already use raises `BadRequestError`."""
         return await self._post(EventType, "/event-types", body=event_type)
 
     async def update(self, event_type_id: int, changes: UpdateEventType) -> EventType:
-        """Change an event type; what is not given stays, lists such as `booking_fields` are replaced whole.
+        """Update the given fields of an event type. Lists such as `booking_fields` are replaced as a whole.
 
-        Raises `ApiError` if the server accepts `DISABLED` and leaves the setting on, as known servers do with
-        `recurrence`; all other changes are made then.
+        Raises `ApiError` if the server accepts `DISABLED` but leaves the setting on, as known servers do with
+        `recurrence`. All other changes have been made by then.
         """
         changed = await self._patch(EventType, "/event-types/{}", event_type_id, body=changes)
         self._check_disabled(changes, changed, event_type_id)
         return changed
 
     async def delete(self, event_type_id: int) -> DeletedEventType:
-        """Delete an event type. One of others is a `ForbiddenError`."""
+        """Delete an event type. Raises `ForbiddenError` if it belongs to another user."""
         return await self._delete(DeletedEventType, "/event-types/{}", event_type_id)
 
     def webhooks(self, event_type_id: int) -> BulkDeleteWebhooks:
-        """Webhooks of one event type; they are called beside those of its owner."""
+        """Webhooks of one event type. Cal.com calls them in addition to the webhooks of its owner."""
         return self._below(BulkDeleteWebhooks, "/event-types/{}", event_type_id)
 
     def private_links(self, event_type_id: int) -> PrivateLinks:
-        """Links that book one event type and then expire."""
+        """Private links of one event type: they allow a limited number of bookings, or expire."""
         return self._below(PrivateLinks, "/event-types/{}", event_type_id)
 
 
@@ -118,29 +118,29 @@ class TeamEventTypes(PhoneCalls, _CheckedUpdates):
         hosts_limit: int | None = None,
         sort_created_at: Order | None = None,
     ) -> Pages[EventType]:
-        """All event types of the team, or the one with `event_slug`; public, in one answer, in no fixed order.
+        """List all event types of the team, or the one with `event_slug`; public, in one response, unsorted.
 
-        The server takes `hosts_limit` and does nothing with it.
+        The server accepts `hosts_limit` but ignores it.
         """
         query = {"eventSlug": event_slug, "hostsLimit": hosts_limit, "sortCreatedAt": sort_created_at}
         return self._pages(EventType, "/event-types", query=query)
 
     async def get(self, event_type_id: int) -> EventType:
-        """Fetch one event type of the team; a managed child is only found at its owner's `cal.event_types`."""
+        """Fetch one event type of the team. A managed child is only found through its owner's `cal.event_types`."""
         return await self._get(EventType, "/event-types/{}", event_type_id)
 
     async def create(self, event_type: CreateTeamEventType) -> EventType | List[EventType]:
-        """Make an event type; a managed one answers a list, the parent first and then a child for each host.
+        """Create an event type. A managed one returns a list: the parent, then one child per host.
 
-        A refusal may leave the event type behind (403 while a member is pending): look before you try again.
+        An error may leave the event type behind (403 while a member is pending): check before you retry.
         """
         return await self._post(ONE_OR_MANY, "/event-types", body=event_type)
 
     async def update(self, event_type_id: int, changes: UpdateTeamEventType) -> EventType | List[EventType]:
-        """Change an event type; what is not given stays. A managed one answers a list, as in `create`.
+        """Update the given fields of an event type. A managed one returns a list, like `create`.
 
-        Raises `ApiError` if the server accepts `DISABLED` and leaves the setting on, as known servers do with
-        `recurrence`; all other changes are made then.
+        Raises `ApiError` if the server accepts `DISABLED` but leaves the setting on, as known servers do with
+        `recurrence`. All other changes have been made by then.
         """
         changed: Any = await self._patch(ONE_OR_MANY, "/event-types/{}", event_type_id, body=changes)
         first = changed[0] if isinstance(changed, list) and changed else changed
@@ -149,21 +149,21 @@ class TeamEventTypes(PhoneCalls, _CheckedUpdates):
         return result
 
     async def delete(self, event_type_id: int) -> DeletedEventType:
-        """Delete an event type; the answer holds its id and title only."""
+        """Delete an event type. The response contains its id and title only."""
         return await self._delete(DeletedEventType, "/event-types/{}", event_type_id)
 
 
 class UserTeamEventTypes(TeamEventTypes):
-    """Event types of a team of one's own."""
+    """Event types of a team outside an organization."""
 
     def webhooks(self, event_type_id: int) -> BulkDeleteWebhooks:
-        """Webhooks of one event type; they are called beside those of its owner."""
+        """Webhooks of one event type. Cal.com calls them in addition to the webhooks of its owner."""
         return self._below(BulkDeleteWebhooks, "/event-types/{}", event_type_id)
 
 
 class OrganizationTeamEventTypes(TeamEventTypes):
-    """Event types of a team of an organisation."""
+    """Event types of a team in an organization."""
 
     def private_links(self, event_type_id: int) -> PrivateLinks:
-        """Links that book one event type and then expire."""
+        """Private links of one event type: they allow a limited number of bookings, or expire."""
         return self._below(PrivateLinks, "/event-types/{}", event_type_id)

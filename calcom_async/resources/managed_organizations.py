@@ -1,4 +1,4 @@
-"""Organisations that a platform organisation manages, and credentials that act for everybody in a domain."""
+"""Organizations that a platform organization manages, and delegation credentials."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LISTING = Listing(maximum=250, counted=True)
 
 
 class ManagedOrganizations(Resource):
-    """Organisations below a platform's own; for its admins. An unknown one is a `ForbiddenError`."""
+    """Organizations managed by a platform organization; for its admins. An unknown id raises `ForbiddenError`."""
 
     def list(
         self,
@@ -31,40 +31,45 @@ class ManagedOrganizations(Resource):
         metadata_value: str | None = None,
         **paging: Unpack[Paging],
     ) -> Pages[ManagedOrganization]:
-        """The managed organisations by id, 250 a page; `metadata_key` and `metadata_value` go together."""
+        """List managed organizations by id, 250 per page; `metadata_key` and `metadata_value` go together."""
         query = {"slug": slug, "metadataKey": metadata_key, "metadataValue": metadata_value}
         return self._pages(ManagedOrganization, "/organizations", listing=LISTING, query=query, **paging)
 
     async def get(self, organization_id: int) -> ManagedOrganization:
-        """Fetch one organisation."""
+        """Fetch one organization."""
         return await self._get(ManagedOrganization, "/organizations/{}", organization_id)
 
     async def create(self, organization: CreateManagedOrganization) -> ManagedOrganization:
-        """Make an organisation. Only this answer holds its `api_key`; a slug that is taken is a `ConflictError`.
+        """Create an organization.
 
-        A refusal may leave the organisation behind (400 for both key settings): look before you try again.
+        Only this response contains its `api_key`. A slug that is taken raises `ConflictError`.
+
+        An error may leave the organization behind (400 if both settings of the key are given): check before you retry.
         """
         return await self._post(ManagedOrganization, "/organizations", body=organization)
 
     async def update(self, organization_id: int, changes: UpdateManagedOrganization) -> ManagedOrganization:
-        """Change an organisation; what is not given stays, `metadata` replaces the whole object."""
+        """Update the given fields of an organization. `metadata` is replaced as a whole."""
         return await self._patch(ManagedOrganization, "/organizations/{}", organization_id, body=changes)
 
     async def delete(self, organization_id: int) -> ManagedOrganization:
-        """Delete an organisation, and return it as it was."""
+        """Delete an organization. Returns the deleted organization."""
         return await self._delete(ManagedOrganization, "/organizations/{}", organization_id)
 
 
 class DelegationCredentials(Resource):
-    """Service accounts that let Cal.com use the calendars of everybody in a domain; for admins of the organisation.
+    """Service accounts that let Cal.com use the calendars of everyone in a domain; for organization admins.
 
-    There is no list: keep the id.
+    The API cannot list them: store the id.
     """
 
     async def create(
         self, *, workspace_platform_slug: str, domain: str, service_account_key: ServiceAccountKey
     ) -> DelegationCredential:
-        """Add a service account of `google` or `office365`, disabled at first. A domain twice: `BadRequestError`."""
+        """Add a `google` or `office365` service account, initially disabled.
+
+        A second one for a domain raises `BadRequestError`.
+        """
         body = CreateDelegationCredential(
             workspace_platform_slug=workspace_platform_slug, domain=domain, service_account_key=service_account_key
         )
@@ -77,6 +82,6 @@ class DelegationCredentials(Resource):
         enabled: bool | None = None,
         service_account_key: ServiceAccountKey | None = None,
     ) -> DelegationCredential:
-        """Change what is given. Enabling one whose key does not work is a `ServerError`."""
+        """Update the given fields. Enabling an account whose key does not work raises `ServerError`."""
         body = UpdateDelegationCredential(enabled=enabled, service_account_key=service_account_key)
         return await self._patch(DelegationCredential, "/delegation-credentials/{}", credential_id, body=body)

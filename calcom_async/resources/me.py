@@ -10,12 +10,12 @@ class Me(Resource):
     """The user that the credentials belong to."""
 
     async def get(self) -> models.Me:
-        """Fetch the user. A platform client acts as the owner of its organisation."""
+        """Fetch the user. A platform client acts as the owner of its organization."""
         return await self._get(models.Me, "/me")
 
     async def update(self, changes: models.UpdateMe) -> models.Me:
-        """Change the user; what is not given stays. The answer lacks `organization`.
+        """Update the given fields of the user. The response lacks `organization`.
 
-        A new e-mail address is applied only when its owner has followed the verification mail.
+        A new email address takes effect once the user has opened the link in the verification email.
         """
         return await self._patch(models.Me, "/me", body=changes)

@@ -1,4 +1,4 @@
-"""Schedules of other people: the lists that an organisation and its teams have of their members'."""
+"""Schedules of the members of an organization and its teams."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ LISTING = Listing(maximum=250)
 
 
 class MemberSchedules(Resource):
-    """Schedules of everybody in a scope."""
+    """Schedules of all members in a scope."""
 
     def list(self, **paging: Unpack[Paging]) -> Pages[Schedule]:
-        """All schedules of everybody, 250 a page by id."""
+        """List all schedules of all members by id, 250 per page."""
         return self._pages(Schedule, "/schedules", listing=LISTING, **paging)
 
 
 class OrganizationSchedules(MemberSchedules):
-    """Schedules of an organisation's users; for its admins and owners. To change one: `user(id).schedules`."""
+    """Schedules of the users of an organization; for admins and owners. To change one: `user(id).schedules`."""
 
 
 class TeamSchedules(MemberSchedules):
-    """Schedules of a team's members; for admins of the team."""
+    """Schedules of the members of a team; for admins of the team."""
 
 
 class OrganizationTeamSchedules(Resource):
-    """Schedules of the members of an organisation's team; for admins of the team or of the organisation."""
+    """Schedules of the members of a team in an organization; for admins of either."""
 
     def list(self, *, event_type_id: int | None = None, **paging: Unpack[Paging]) -> Pages[Schedule]:
-        """All schedules of all members, 250 a page by id; or those by which an event type's hosts are booked."""
+        """List all schedules of all members by id, 250 per page, or those that the hosts of an event type use."""
         query = {"eventTypeId": event_type_id}
         return self._pages(Schedule, "/schedules", listing=LISTING, query=query, **paging)
 
     def list_for_user(self, user_id: int, *, event_type_id: int | None = None) -> Pages[Schedule]:
-        """All schedules of one member, in one answer. Somebody from outside the team is a `ForbiddenError`."""
+        """List all schedules of one member, in one response. A user outside the team raises `ForbiddenError`."""
         return self._pages(Schedule, "/users/{}/schedules", user_id, query={"eventTypeId": event_type_id})

@@ -1,4 +1,4 @@
-"""Memberships: who belongs to a team or an organisation, and as what. Three scopes with the same five operations."""
+"""Memberships of teams and organizations: who is a member, and in which role."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ LISTING = Listing(maximum=250)
 
 
 class AnyMemberships(Resource, Generic[M]):
-    """What every scope has; `kind` is what it answers."""
+    """Base of the three scopes, which have the same five operations; `kind` is the model of a membership."""
 
     kind: type[M]
 
     def list(self, **paging: Unpack[Paging]) -> Pages[M]:
-        """All members, pending ones included, 250 a page by id."""
+        """List all members by id, pending ones included, 250 per page."""
         return self._pages(self.kind, "/memberships", listing=LISTING, **paging)
 
     async def get(self, membership_id: int) -> M:
-        """Fetch one membership by its own id, which is not the user's. Raises `NotFoundError`."""
+        """Fetch one membership by its own id, which is not the id of the user. Raises `NotFoundError`."""
         return await self._get(self.kind, "/memberships/{}", membership_id)
 
     async def create(
@@ -42,13 +42,13 @@ class AnyMemberships(Resource, Generic[M]):
         accepted: bool | None = None,
         disable_impersonation: bool | None = None,
     ) -> M:
-        """Make a user a member; pending unless `accepted=True`.
+        """Add a user as a member; pending unless `accepted=True`.
 
-        In a team, an accepted member becomes a host of the event types that everybody hosts; who is a member already is
-        a `ConflictError`, and who is not in the organisation above an `UnprocessableError`.
+        In a team, an accepted member becomes a host of the event types that all members host. An existing member raises
+        `ConflictError`, and a user outside the organization of the team raises `UnprocessableError`.
 
-        In an organisation this overwrites the membership of who is a member already: the role is replaced, and without
-        `accepted=True` they are pending again. `update` is the way to change one.
+        In an organization this overwrites an existing membership: the role is replaced, and without `accepted=True` the
+        member is pending again. Use `update` to change a membership.
         """
         body = CreateMembership(
             user_id=user_id, role=role, accepted=accepted, disable_impersonation=disable_impersonation
@@ -63,35 +63,35 @@ class AnyMemberships(Resource, Generic[M]):
         accepted: bool | None = None,
         disable_impersonation: bool | None = None,
     ) -> M:
-        """Change what is given: promote, demote, or accept in the user's stead.
+        """Update the given fields: change the role, or accept on behalf of the user.
 
-        A role that was taken away goes on working for up to five minutes.
+        A revoked role keeps working for up to five minutes.
         """
         body = UpdateMembership(role=role, accepted=accepted, disable_impersonation=disable_impersonation)
         return await self._patch(self.kind, "/memberships/{}", membership_id, body=body)
 
     async def delete(self, membership_id: int) -> M:
-        """Remove the user from here and return the membership as it was. Raises `NotFoundError`."""
+        """Remove a member. Returns the deleted membership. Raises `NotFoundError`."""
         return await self._delete(self.kind, "/memberships/{}", membership_id)
 
 
 class Memberships(AnyMemberships[Membership]):
-    """Members of a team; for admins of that team, which admins of the organisation above are not here."""
+    """Members of a team; for admins of the team itself. Admins of its organization do not count as such here."""
 
     kind = Membership
 
     def list(self, *, emails: Sequence[str] | None = None, **paging: Unpack[Paging]) -> Pages[Membership]:
-        """All members, pending ones included, 250 a page by id; or those with one of at most 20 `emails`."""
+        """List all members by id, pending ones included, 250 per page, or those with one of up to 20 `emails`."""
         return self._pages(Membership, "/memberships", listing=LISTING, query={"emails": emails}, **paging)
 
 
 class OrganizationTeamMemberships(AnyMemberships[Membership]):
-    """Members of an organisation's team; for admins of the team or of the organisation."""
+    """Members of a team in an organization; for admins of either."""
 
     kind = Membership
 
 
 class OrganizationMemberships(AnyMemberships[OrganizationMembership]):
-    """Members of an organisation with their attributes; for its admins and owners."""
+    """Members of an organization with their attributes; for its admins and owners."""
 
     kind = OrganizationMembership

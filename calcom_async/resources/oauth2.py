@@ -1,4 +1,4 @@
-"""Third-party OAuth2: what a client is, and the tokens that it gets for a code or a refresh token."""
+"""OAuth2 for third-party apps: fetch a client, and exchange a code or a refresh token for tokens."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from calcom_async.wire import decode
 
 
 class OAuth2(Resource):
-    """The OAuth2 server for apps that act for Cal.com users. The page where users consent is not part of the API."""
+    """The OAuth2 server for apps that act on behalf of Cal.com users. The consent page is not part of the API."""
 
     async def client(self, client_id: str) -> OAuth2Client:
-        """Fetch what a client shows of itself; any credential will do. Raises `NotFoundError` when unknown."""
+        """Fetch the public data of a client; any credentials will do. Raises `NotFoundError`."""
         return await self._get(OAuth2Client, "/auth/oauth2/clients/{}", client_id)
 
     @overload
@@ -41,14 +41,14 @@ class OAuth2(Resource):
         client_secret: str | Secret | None = None,
         code_verifier: str | Secret | None = None,
     ) -> OAuth2Tokens:
-        """Trade the `code` of a consent, or a `refresh_token`, for tokens: 30 minutes and 30 days.
+        """Exchange an authorization `code` or a `refresh_token` for tokens, valid for 30 minutes and 30 days.
 
-        A confidential client gives its `client_secret`; a public one the `code_verifier` of its code, and nothing more
-        than the refresh token later. `redirect_uri` is the one that the code was sent to. A refresh does not end the
-        old refresh token, and an `AccessToken(..., oauth2=True)` credential does it by itself.
+        A confidential client gives its `client_secret`. A public one gives the `code_verifier` of its code, and later
+        only the refresh token. `redirect_uri` is the one that received the code. The old refresh token stays valid. An
+        `AccessToken(..., oauth2=True)` credential refreshes by itself.
 
-        Raises `BadRequestError` (code or refresh token not taken) or `UnauthorizedError` (client), with `.code` as of
-        RFC 6749, such as `invalid_grant`. A code works once, so this is not repeated when the answer is lost.
+        Raises `BadRequestError` (code or refresh token rejected) or `UnauthorizedError` (client), whose `.code` is that
+        of RFC 6749, such as `invalid_grant`. A code works once, so the request is not retried if the response is lost.
         """
         code, refresh_token = _secret(code), _secret(refresh_token)
         client_secret, code_verifier = _secret(client_secret), _secret(code_verifier)
@@ -76,7 +76,7 @@ class OAuth2(Resource):
         request = self._request("POST", "/auth/oauth2/token", (), body=body, repeatable=False)
         response = await self._channel.send(request)
         try:
-            # The one answer of the API without an envelope.
+            # The only response of the API without an envelope.
             tokens: OAuth2Tokens = decode(OAuth2Tokens, response.body)
         except DecodeError as error:
             problem = error

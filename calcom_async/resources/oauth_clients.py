@@ -1,4 +1,4 @@
-"""OAuth clients of a platform, the users that they manage, and what belongs to one client."""
+"""OAuth clients of a platform, the users that they manage, and their webhooks."""
 
 from __future__ import annotations
 
@@ -26,40 +26,40 @@ LISTING = Listing(maximum=250, take="limit", skip="offset", furthest=250)
 
 
 class OAuthClients(Resource):
-    """OAuth clients of your platform organisation.
+    """OAuth clients of your platform organization. Cal.com has deprecated the platform.
 
-    `list` and `create` have to know the organisation: they take `PlatformClient` credentials or a key bound to it, and
-    refuse a personal key (`UnauthorizedError`). The others take the key of the organisation's admin or owner, or the
-    credentials of that very client; those of another one are an `UnauthorizedError`. An ordinary organisation is a
-    `ForbiddenError`. Cal.com calls all of this deprecated.
+    `list` and `create` need to know the organization: they accept `PlatformClient` credentials or a key that is bound
+    to it; a personal key raises `UnauthorizedError`. The others accept a key of an admin or owner of the organization,
+    or the credentials of the client itself; those of another client raise `UnauthorizedError`. An organization that is
+    no platform raises `ForbiddenError`.
     """
 
     def list(self) -> Pages[models.OAuthClient]:
-        """All clients with their secrets, in one answer."""
+        """List all clients with their secrets, in one response."""
         return self._pages(models.OAuthClient, "/oauth-clients")
 
     async def get(self, client_id: str) -> models.OAuthClient:
-        """Fetch one client, its secret included. Raises `NotFoundError` when unknown."""
+        """Fetch one client with its secret. Raises `NotFoundError`."""
         return await self._get(models.OAuthClient, "/oauth-clients/{}", client_id)
 
     async def create(self, client: CreateOAuthClient) -> OAuthClientCredentials:
-        """Make a client; for its admin or owner. The answer is what `PlatformClient` takes."""
+        """Create a client; for admins and owners. Pass the id and secret of the result to `PlatformClient`."""
         return await self._post(OAuthClientCredentials, "/oauth-clients", body=client)
 
     async def update(self, client_id: str, changes: UpdateOAuthClient) -> models.OAuthClient:
-        """Change a client; what is not given stays, `redirect_uris` replaces the whole list."""
+        """Update the given fields of a client. `redirect_uris` is replaced as a whole."""
         return await self._patch(models.OAuthClient, "/oauth-clients/{}", client_id, body=changes)
 
     async def delete(self, client_id: str) -> models.OAuthClient:
-        """Delete a client and return it as it was; its tokens end with it."""
+        """Delete a client and revoke its tokens. Returns the deleted client."""
         return await self._delete(models.OAuthClient, "/oauth-clients/{}", client_id)
 
     async def refresh(self, client_id: str, refresh_token: str | Secret) -> ManagedUserTokens:
-        """New tokens for a managed user; an `AccessToken` credential does this by itself.
+        """Refresh the tokens of a managed user; an `AccessToken` credential does this by itself.
 
-        The refresh token is spent: store the new pair at once. The old access token works until it expires. A refresh
-        token that is unknown or spent is a `BadRequestError`; `force_refresh` of the client's users helps then. Never
-        repeated.
+        The server revokes the refresh token: store the new pair at once. The old access token works until it expires.
+        An unknown or used refresh token raises `BadRequestError`; call `force_refresh` of the client's users then.
+        Never retried.
         """
         refresh_token = Secret(refresh_token)
         body = {"refreshToken": secret_argument(refresh_token, "refresh_token")}
@@ -67,51 +67,52 @@ class OAuthClients(Resource):
 
 
 class OAuthClient(Resource):
-    """What belongs to one OAuth client; takes `PlatformClient` credentials of that very client."""
+    """One OAuth client; needs `PlatformClient` credentials of this client."""
 
     @property
     def users(self) -> ManagedUsers:
-        """Its managed users."""
+        """Users managed by the client."""
         return self._below(ManagedUsers)
 
     @property
     def webhooks(self) -> BulkDeleteWebhooks:
-        """Its webhooks, which hear of all its managed users."""
+        """Webhooks of the client, called for events of all its managed users."""
         return self._below(BulkDeleteWebhooks)
 
 
 class ManagedUsers(Resource):
-    """Users that an OAuth client manages."""
+    """Users managed by an OAuth client."""
 
     def list(self, *, emails: Sequence[str] | None = None, **paging: Unpack[Paging]) -> Pages[ManagedUser]:
-        """Managed users by id, 250 a page; `emails` picks those with these addresses, as given when they were made.
+        """List managed users by id, 250 per page; `emails` selects users by the addresses they were created with.
 
-        The server answers no offset beyond 250, so nobody after the 500th user can be listed: the walk ends there with
-        an `IncompleteListWarning`, or with `strict=True` an `IncompleteListError`. Ask for the others by `emails`. A
-        smaller `take` meets that wall earlier.
+        The server accepts no `skip` over 250, so users after the 500th cannot be listed: the iteration ends there with
+        an `IncompleteListWarning`, or with `strict=True` an `IncompleteListError`. Select the others by `emails`. A
+        smaller `take` reaches this limit earlier.
         """
         return self._pages(ManagedUser, "/users", listing=LISTING, query={"emails": emails}, **paging)
 
     async def get(self, user_id: int) -> ManagedUser:
-        """Fetch one managed user. Raises `NotFoundError` when it is not one of this client's."""
+        """Fetch one managed user. Raises `NotFoundError` if the client does not manage the user."""
         return await self._get(ManagedUser, "/users/{}", user_id)
 
     async def create(self, user: CreateManagedUser) -> ManagedUserCreated:
-        """Make a managed user; the answer holds its tokens, which are shown only here.
+        """Create a managed user. Only this response contains the user's tokens.
 
-        Without a `time_zone` it has no schedule. An address that exists is a `ConflictError`; its message names the id
-        of that user. Not repeated when the answer is lost: look with `list(emails=[...])`, then `force_refresh`.
+        Without `time_zone` the user has no schedule. An existing address raises `ConflictError`, whose message contains
+        the id of that user. Not retried if the response is lost: look the user up with `list(emails=[...])`, then call
+        `force_refresh`.
         """
         return await self._post(ManagedUserCreated, "/users", body=user)
 
     async def update(self, user_id: int, changes: UpdateManagedUser) -> ManagedUser:
-        """Change a managed user; what is not given stays."""
+        """Update the given fields of a managed user."""
         return await self._patch(ManagedUser, "/users/{}", user_id, body=changes)
 
     async def delete(self, user_id: int) -> ManagedUser:
-        """Delete a managed user with all that it has, and return it as it was."""
+        """Delete a managed user and all data of the user. Returns the deleted user."""
         return await self._delete(ManagedUser, "/users/{}", user_id)
 
     async def force_refresh(self, user_id: int) -> ManagedUserTokens:
-        """New tokens without the old ones, all of which end at once. For when a refresh token was lost."""
+        """Create new tokens without the old ones, and revoke those. For a lost refresh token."""
         return await self._post(ManagedUserTokens, "/users/{}/force-refresh", user_id)

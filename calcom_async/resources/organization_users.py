@@ -1,4 +1,4 @@
-"""Users of an organisation: its admins find, make, change and delete them."""
+"""Users of an organization: list, create, update and delete them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_WEEKDAY = ". Some servers cannot store weekday: try without it"
 
 @contextmanager
 def _explained(body: CreateOrganizationUser | UpdateOrganizationUser) -> Iterator[None]:
-    """Say in a 500 that `weekday` may be the cause."""
+    """Add to a 500 that `weekday` may be the cause."""
     try:
         yield
     except ServerError as error:
@@ -29,7 +29,7 @@ def _explained(body: CreateOrganizationUser | UpdateOrganizationUser) -> Iterato
 
 
 class OrganizationUsers(Resource):
-    """Users of an organisation; for its admins and owners."""
+    """Users of an organization; for its admins and owners."""
 
     def list(
         self,
@@ -40,12 +40,12 @@ class OrganizationUsers(Resource):
         team_ids: Sequence[int] | None = None,
         **paging: Unpack[Paging],
     ) -> Pages[OrganizationUser]:
-        """All users, 1,000 a page by id; or those with one of these e-mail addresses, and in one of these teams.
+        """List all users by id, 1,000 per page, or those with one of these email addresses, or in one of these teams.
 
-        With `assigned_option_ids` only users who have all of these attribute options, any of them ("OR"), or some
-        other one ("NONE": who has no attribute at all is not listed).
+        With `assigned_option_ids`, list only users who have all of these attribute options, any of them ("OR"), or none
+        of them but another one ("NONE"; users without any attribute are not listed).
         """
-        # Here, and only here, a comma list of addresses is refused.
+        # This is the only filter for which the server rejects a comma-separated list.
         query = {
             "emails": Repeated([emails] if isinstance(emails, str) else listed("emails", emails or ())),
             "assignedOptionIds": assigned_option_ids,
@@ -55,25 +55,25 @@ class OrganizationUsers(Resource):
         return self._pages(OrganizationUser, "/users", listing=LISTING, query=query, **paging)
 
     async def create(self, user: CreateOrganizationUser) -> OrganizationUser:
-        """Make a user and a member of the organisation; they are mailed a link to choose a password.
+        """Create a user as a member of the organization. Cal.com emails the user a link to set a password.
 
-        They have no schedule yet. Raises `ConflictError` when the organisation has the address already.
+        The user has no schedule yet. Raises `ConflictError` if the address is already in the organization.
         """
         with _explained(user):
             return await self._post(OrganizationUser, "/users", body=user)
 
     async def update(self, user_id: int, changes: UpdateOrganizationUser) -> OrganizationUser:
-        """Change a user; what is not given stays, `metadata` is replaced whole. An unknown one is a `ForbiddenError`.
+        """Update the given fields of a user. `metadata` is replaced as a whole. An unknown id raises `ForbiddenError`.
 
-        A 500 to `weekday` is not retried, since some servers cannot store it.
+        A 500 after `weekday` is not retried, since some servers cannot store it.
         """
         with _explained(changes):
             final = 0 if getattr(changes, "weekday", None) is None else INTERNAL
             return await self._patch(OrganizationUser, "/users/{}", user_id, body=changes, final=final)
 
     async def delete(self, user_id: int) -> OrganizationUser:
-        """Delete a user, from Cal.com and not only from the organisation, and return them as they were.
+        """Delete the user account, not only the membership. Returns the deleted user.
 
-        To let somebody leave the organisation delete their membership. An unknown user is a `ForbiddenError`.
+        To remove a user from the organization, delete the membership. An unknown id raises `ForbiddenError`.
         """
         return await self._delete(OrganizationUser, "/users/{}", user_id)

@@ -1,4 +1,4 @@
-"""Organisations: the scope that most of what is shared by people lies in."""
+"""Organizations: the scope of users, teams and the resources they share."""
 
 from __future__ import annotations
 
@@ -18,91 +18,91 @@ from calcom_async.resources.webhooks import Webhooks
 
 
 class OrganizationUser(Resource):
-    """What belongs to one user of an organisation; for its admins and owners."""
+    """One user of an organization; for its admins and owners."""
 
     @property
     def bookings(self) -> UserBookings:
-        """The user's bookings."""
+        """Bookings of the user."""
         return self._below(UserBookings)
 
     @property
     def schedules(self) -> UserSchedules:
-        """The user's working hours."""
+        """Schedules of the user."""
         return self._below(UserSchedules)
 
     @property
     def out_of_office(self) -> UserOutOfOffice:
-        """When the user is away."""
+        """Out-of-office entries of the user."""
         return self._below(UserOutOfOffice)
 
 
 class Organization(Resource):
-    """What belongs to one organisation; most of it is for its admins and owners."""
+    """One organization; most operations are for its admins and owners."""
 
     def team(self, team_id: int) -> OrganizationTeam:
-        """One of its teams."""
+        """One team of the organization."""
         return self._below(OrganizationTeam, "/teams/{}", team_id)
 
     def user(self, user_id: int) -> OrganizationUser:
-        """One of its users."""
+        """One user of the organization."""
         return self._below(OrganizationUser, "/users/{}", user_id)
 
     @property
     def teams(self) -> OrganizationTeams:
-        """Its teams."""
+        """Teams of the organization."""
         return self._below(OrganizationTeams)
 
     @property
     def users(self) -> OrganizationUsers:
-        """Its users."""
+        """Users of the organization."""
         return self._below(OrganizationUsers)
 
     @property
     def memberships(self) -> OrganizationMemberships:
-        """Who is in it, and as what."""
+        """Memberships of the organization: users and their roles."""
         return self._below(OrganizationMemberships)
 
     @property
     def bookings(self) -> OrganizationBookings:
-        """Bookings of all its teams and members."""
+        """Bookings of all teams and members."""
         return self._below(OrganizationBookings)
 
     @property
     def schedules(self) -> OrganizationSchedules:
-        """Working hours of all its users."""
+        """Schedules of all users."""
         return self._below(OrganizationSchedules)
 
     @property
     def out_of_office(self) -> OutOfOffice:
-        """When its users are away."""
+        """Out-of-office entries of all users."""
         return self._below(OutOfOffice)
 
     @property
     def attributes(self) -> Attributes:
-        """Attributes of its users, their options and who has which."""
+        """Attributes of the members, their options and assignments."""
         return self._below(Attributes)
 
     @property
     def roles(self) -> Roles:
-        """Its roles and their permissions."""
+        """Roles and their permissions."""
         return self._below(Roles)
 
     @property
     def webhooks(self) -> Webhooks:
-        """Its webhooks, which hear of every team and member."""
+        """Webhooks of the organization, called for events of all its teams and members."""
         return self._below(Webhooks)
 
     @property
     def routing_forms(self) -> OrganizationRoutingForms:
-        """Its routing forms and their responses."""
+        """Routing forms and their responses."""
         return self._below(OrganizationRoutingForms)
 
     @property
     def organizations(self) -> ManagedOrganizations:
-        """Organisations that it manages; for platforms."""
+        """Organizations managed by this one; for platforms."""
         return self._below(ManagedOrganizations)
 
     @property
     def delegation_credentials(self) -> DelegationCredentials:
-        """Workspace accounts that act for all its users."""
+        """Service accounts that act for all users."""
         return self._below(DelegationCredentials)

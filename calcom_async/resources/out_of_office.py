@@ -1,4 +1,4 @@
-"""Out of office: days on which users of an organisation take no bookings."""
+"""Out-of-office entries: days on which users of an organization cannot be booked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LISTING = Listing(maximum=250)
 
 
 class OutOfOffice(Resource):
-    """Days off of all users of an organisation; for its admins and owners."""
+    """Out-of-office entries of all users of an organization; for its admins and owners."""
 
     def list(
         self,
@@ -31,9 +31,9 @@ class OutOfOffice(Resource):
         email: str | None = None,
         **paging: Unpack[Paging],
     ) -> Pages[OutOfOfficeEntry]:
-        """All entries, 250 a page by id; or those of the user with this e-mail address.
+        """List all entries by id, 250 per page, or those of the user with this email address.
 
-        A sort is for reading the first page: entries that share a day change places between pages, so a sorted walk
+        Use a sort for the first page only: entries on the same day can change places between pages, so a sorted list
         over several pages may miss some.
         """
         query = {"sortStart": sort_start, "sortEnd": sort_end, "email": email}
@@ -41,15 +41,16 @@ class OutOfOffice(Resource):
 
 
 class UserOutOfOffice(Resource):
-    """Days off of one user of an organisation; for its admins and owners.
+    """Out-of-office entries of one user of an organization; for its admins and owners.
 
-    A user from outside the organisation is a `ForbiddenError`, and so is an entry that is not the user's or not there.
+    Raises `ForbiddenError` for a user outside the organization, and for an entry that is unknown or belongs to another
+    user.
     """
 
     def list(
         self, *, sort_start: Order | None = None, sort_end: Order | None = None, **paging: Unpack[Paging]
     ) -> Pages[OutOfOfficeEntry]:
-        """All entries of the user, 250 a page by id."""
+        """List all entries of the user by id, 250 per page."""
         query = {"sortStart": sort_start, "sortEnd": sort_end}
         return self._pages(OutOfOfficeEntry, "/ooo", listing=LISTING, query=query, **paging)
 
@@ -62,10 +63,10 @@ class UserOutOfOffice(Resource):
         to_user_id: int | None = None,
         reason: OutOfOfficeReason | None = None,
     ) -> OutOfOfficeEntry:
-        """Enter days off: from the beginning of `start`'s day to the end of `end`'s, both in UTC.
+        """Add days off: from the beginning of the day of `start` to the end of the day of `end`, both in UTC.
 
-        Best given as dates: 23:00 in New York is the next day in UTC. `to_user_id` takes the bookings meanwhile; it has
-        to share a team with the user. The same days twice are a `ConflictError`.
+        Prefer dates: 23:00 in New York is the next day in UTC. `to_user_id` receives the bookings during that time and
+        must share a team with the user. The same days twice raise `ConflictError`.
         """
         body = CreateOutOfOffice(
             start=bound(start, "start"), end=bound(end, "end"), notes=notes, to_user_id=to_user_id, reason=reason
@@ -82,7 +83,7 @@ class UserOutOfOffice(Resource):
         to_user_id: int | None = None,
         reason: OutOfOfficeReason | None = None,
     ) -> OutOfOfficeEntry:
-        """Change what is given. `start` and `end` go together; the days that it has already are a `ConflictError`."""
+        """Update the given fields; `start` and `end` must be given together. Unchanged days raise `ConflictError`."""
         body = UpdateOutOfOffice(
             start=None if start is None else bound(start, "start"),
             end=None if end is None else bound(end, "end"),
@@ -93,5 +94,5 @@ class UserOutOfOffice(Resource):
         return await self._patch(OutOfOfficeEntry, "/ooo/{}", entry_id, body=body)
 
     async def delete(self, entry_id: int) -> OutOfOfficeEntry:
-        """Delete an entry and return it as it was."""
+        """Delete an entry. Returns the deleted entry."""
         return await self._delete(OutOfOfficeEntry, "/ooo/{}", entry_id)

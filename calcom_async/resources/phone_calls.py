@@ -7,12 +7,12 @@ from calcom_async.resources._base import Resource
 
 
 class PhoneCalls(Resource):
-    """What event types of teams can do beside being booked; part of `TeamEventTypes`."""
+    """Phone calls for event types of a team; part of `TeamEventTypes`."""
 
     async def create_phone_call(self, event_type_id: int, call: CreatePhoneCall) -> PhoneCall:
-        """Let an agent call somebody to book this event type; for admins of the team.
+        """Have an AI agent call a person to book this event type; for admins of the team.
 
-        Not repeated when the answer is lost: each one rings a phone. Below `cal.team(id)` some servers refuse it with
-        400, because they look for an organisation in the path: go by `cal.organization(id).team(id)` there.
+        Not retried if the response is lost, since every request makes a phone call. For `cal.team(id)` some servers
+        return 400, because they expect an organization in the path: use `cal.organization(id).team(id)` there.
         """
         return await self._post(PhoneCall, "/event-types/{}/create-phone-call", event_type_id, body=call)

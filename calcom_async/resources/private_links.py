@@ -1,4 +1,4 @@
-"""Private links of an event type, of a user or of a team of an organisation."""
+"""Private links of an event type of a user or of a team in an organization."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from calcom_async.resources._base import Resource, given
 
 
 class PrivateLinks(Resource):
-    """Links that let somebody book one event type; an event type of somebody else is a `NotFoundError`.
+    """Links to book one event type. An event type of another user raises `NotFoundError`.
 
-    These paths know no `cal-api-version`, so none is sent.
+    These paths ignore `cal-api-version`, so the client sends none.
     """
 
     def list(self) -> Pages[PrivateLink]:
-        """All links, expired ones included, in one answer."""
+        """List all links, expired ones included, in one response."""
         return self._pages(PrivateLink, "/private-links", key="link_id")
 
     async def create(
         self, *, expires_at: datetime | date | str | None = None, max_usage_count: int | None = None
     ) -> PrivateLink:
-        """Make a link that ends at `expires_at` or after `max_usage_count` bookings: exactly one of them.
+        """Create a link that expires at `expires_at` or after `max_usage_count` bookings; give exactly one of them.
 
-        Both are a `BadRequestError`; neither is one as well, or a link for a single booking, depending on the server.
-        A past time is accepted, and the link is expired at once.
+        Both raise `BadRequestError`. Neither raises it too, or creates a link for one booking, depending on the server.
+        A past time is accepted, and the link has expired at once.
         """
         ends = None if expires_at is None else bound(expires_at, "expires_at", is_end=True)
         body = given(expiresAt=ends, maxUsageCount=max_usage_count)
@@ -35,11 +35,11 @@ class PrivateLinks(Resource):
     async def update(
         self, link_id: str, *, expires_at: datetime | date | str | None = None, max_usage_count: int | None = None
     ) -> PrivateLink:
-        """Change when a link ends; the one that is given replaces the other kind, and of both the time wins."""
+        """Change when a link expires. The given limit replaces the other kind; if both are given, the time wins."""
         ends = None if expires_at is None else bound(expires_at, "expires_at", is_end=True)
         body = given(expiresAt=ends, maxUsageCount=max_usage_count)
         return await self._patch(PrivateLink, "/private-links/{}", link_id, body=body)
 
     async def delete(self, link_id: str) -> DeletedPrivateLink:
-        """Delete a link. Raises `NotFoundError` when unknown."""
+        """Delete a link. Raises `NotFoundError`."""
         return await self._delete(DeletedPrivateLink, "/private-links/{}", link_id)

@@ -1,4 +1,4 @@
-"""Roles and their permissions, of an organisation and of its teams."""
+"""Roles and permissions of an organization and of its teams."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PERMISSIONS = "/roles/{}/permissions"
 
 
 class Roles(Resource):
-    """Roles; for admins and owners of the organisation, those of its teams as well.
+    """Roles; for admins and owners of the organization, also for its teams.
 
-    A permission is `resource.action`, such as "booking.read"; one that the server does not know is a `BadRequestError`.
-    System roles ("owner_role" and its like) are only listed: everything else calls them a `NotFoundError`.
+    A permission is `resource.action`, such as "booking.read"; an unknown one raises `BadRequestError`. System roles
+    (such as "owner_role") are listed only: all other operations raise `NotFoundError` for them.
     """
 
     def list(self, **paging: Unpack[Paging]) -> Pages[Role]:
-        """All roles, 250 a page: the three of the system first, then custom ones."""
+        """List all roles, 250 per page: the three system roles first, then custom ones."""
         return self._pages(Role, "/roles", listing=LISTING, **paging)
 
     async def get(self, role_id: str) -> Role:
@@ -38,7 +38,7 @@ class Roles(Resource):
         description: str | None = None,
         permissions: Sequence[Permission] | None = None,
     ) -> Role:
-        """Make a role. `color` is hexadecimal ("#1BA774"). A name that is taken is a `BadRequestError`."""
+        """Create a role. `color` is hexadecimal ("#1BA774"). A name that is taken raises `BadRequestError`."""
         body = CreateRole(name=name, color=color, description=description, permissions=_listed(permissions))
         return await self._post(Role, "/roles", body=body)
 
@@ -51,42 +51,42 @@ class Roles(Resource):
         description: str | None = None,
         permissions: Sequence[Permission] | None = None,
     ) -> Role:
-        """Change what is given; `permissions` replaces them all. A server of 2025 accepts and drops a `description`."""
+        """Update the given fields; `permissions` is replaced as a whole. Builds of 2025 ignore `description`."""
         body = UpdateRole(name=name, color=color, description=description, permissions=_listed(permissions))
         return await self._patch(Role, "/roles/{}", role_id, body=body)
 
     async def delete(self, role_id: str) -> Role:
-        """Delete a role and return it as it was."""
+        """Delete a role. Returns the deleted role."""
         return await self._delete(Role, "/roles/{}", role_id)
 
-    # --- permissions
+    # Permissions
 
     async def permissions(self, role_id: str) -> List[Permission]:
-        """List a role's permissions."""
+        """List the permissions of a role."""
         return await self._get(List[Permission], PERMISSIONS, role_id)
 
     async def add_permissions(self, role_id: str, permissions: Sequence[Permission]) -> List[Permission]:
-        """Add permissions; answers all that the role has then. Those that it has already stay."""
+        """Add permissions; existing ones stay. Returns all permissions of the role."""
         body = given(permissions=_listed(permissions))
         return await self._post(List[Permission], PERMISSIONS, role_id, body=body)
 
     async def set_permissions(self, role_id: str, permissions: Sequence[Permission]) -> List[Permission]:
-        """Replace all permissions; answers those that the role has then."""
+        """Replace all permissions. Returns all permissions of the role."""
         body = given(permissions=_listed(permissions))
         return await self._put(list[Permission], PERMISSIONS, role_id, body=body)
 
     async def remove_permissions(self, role_id: str, permissions: Sequence[Permission]) -> None:
-        """Take permissions away; those that the role has not are no error."""
+        """Remove permissions; those that the role does not have are ignored."""
         query = {"permissions": _listed(permissions)}
         await self._delete(NoneType, PERMISSIONS, role_id, query=query)
 
     async def remove_permission(self, role_id: str, permission: Permission) -> None:
-        """Take one permission away; one that the role has not is no error."""
+        """Remove one permission; one that the role does not have is ignored."""
         await self._delete(NoneType, PERMISSIONS + "/{}", role_id, permission)
 
 
 def _listed(permissions: Sequence[Permission] | None) -> List[Permission] | None:
-    """A list of permissions; a single text, which is a sequence too, is one permission."""
+    """Return permissions as a list; a single string, which is a sequence too, counts as one permission."""
     if permissions is None:
         return None
     return [permissions] if isinstance(permissions, str) else listed("permissions", permissions)

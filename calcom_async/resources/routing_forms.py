@@ -1,4 +1,4 @@
-"""Routing forms: their answers decide where somebody is led; of an organisation, of its teams, and of a user."""
+"""Routing forms, whose answers select an event type, a message or a URL."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from calcom_async.resources._base import Paging, Resource, table
 from calcom_async.wire import Listing
 
 Order = Literal["asc", "desc"]
-# The server takes more than 250 here, at least where nobody has restricted it; the documented limit works everywhere.
+# Some servers accept more than 250 rows per page here. The documented limit works on all of them.
 LISTING = Listing(maximum=250)
 
 
 class FormSlotOptions(TypedDict, total=False):
-    """How the free slots are to be shown: as in `cal.slots.search`."""
+    """How free slots are returned; see `cal.slots.search`."""
 
     time_zone: str | None
     duration: int | None
@@ -28,10 +28,10 @@ class FormSlotOptions(TypedDict, total=False):
 
 
 class RoutingFormFilters(Paging, total=False):
-    """Filters of the lists of forms and of responses; times are aware, both ends are inclusive.
+    """Filters of the lists of forms and of responses. Times must be aware; both ends are inclusive.
 
-    Without a sort rows come by id. A sort on equal times may lose rows between pages, as everywhere in this API: walk
-    without one.
+    Rows are sorted by id unless a sort is given. A sorted list over several pages may lose rows with equal times, as
+    everywhere in this API: read long lists without a sort.
     """
 
     sort_created_at: Order | None
@@ -44,7 +44,7 @@ class RoutingFormFilters(Paging, total=False):
 
 
 class OrganizationRoutingFormFilters(RoutingFormFilters, total=False):
-    """Filters of an organisation's list of forms."""
+    """Filters of the list of forms of an organization."""
 
     team_ids: Sequence[int] | None
 
@@ -62,7 +62,7 @@ WIRE_NAMES = {
 
 
 def _split(filters: Mapping[str, Any], known: type) -> Any:
-    """Arguments of a list as those of `Resource._pages`: the query apart from the paging."""
+    """Separate the query from the paging arguments."""
     allowed = known.__annotations__.keys()
     if unknown := filters.keys() - allowed:
         raise InvalidRequestError(f"this list has no filter {min(unknown)!r}; it takes {', '.join(sorted(allowed))}")
@@ -89,22 +89,22 @@ def _slot_query(start: date | datetime | str, end: date | datetime | str, shown:
 
 
 class RoutingForms(Resource):
-    """Routing forms of a team; for its admins, and for those of the organisation."""
+    """Routing forms of a team; for admins of the team or of the organization."""
 
     def list(self, **filters: Unpack[RoutingFormFilters]) -> Pages[RoutingForm]:
-        """The forms, 250 a page. See `RoutingFormFilters`."""
+        """List the forms, 250 per page. See `RoutingFormFilters`."""
         return self._pages(RoutingForm, "/routing-forms", listing=LISTING, **_split(filters, RoutingFormFilters))
 
     def responses(self, form_id: str) -> RoutingFormResponses:
-        """What was answered to one form. A form of another team is a `ForbiddenError`, an unknown one as well."""
+        """Responses to one form. An unknown form or one of another team raises `ForbiddenError`."""
         return self._below(RoutingFormResponses, "/routing-forms/{}", form_id)
 
 
 class OrganizationRoutingForms(RoutingForms):
-    """Routing forms of all teams of an organisation; for its admins."""
+    """Routing forms of all teams of an organization; for its admins."""
 
     def list(self, **filters: Unpack[OrganizationRoutingFormFilters]) -> Pages[RoutingForm]:
-        """The forms, 250 a page. See `OrganizationRoutingFormFilters`."""
+        """List the forms, 250 per page. See `OrganizationRoutingFormFilters`."""
         split = _split(filters, OrganizationRoutingFormFilters)
         return self._pages(RoutingForm, "/routing-forms", listing=LISTING, **split)
 
@@ -113,7 +113,7 @@ class RoutingFormResponses(Resource):
     """Responses to one routing form."""
 
     def list(self, **filters: Unpack[RoutingFormFilters]) -> Pages[RoutingFormResponse]:
-        """The responses, 250 a page. See `RoutingFormFilters`."""
+        """List the responses, 250 per page. See `RoutingFormFilters`."""
         return self._pages(RoutingFormResponse, "/responses", listing=LISTING, **_split(filters, RoutingFormFilters))
 
     async def create(
@@ -125,25 +125,25 @@ class RoutingFormResponses(Resource):
         queue: bool = False,
         **shown: Unpack[FormSlotOptions],
     ) -> RoutedResponse:
-        """Answer the form, and learn where it leads: to free slots from `start` to `end`, to a message or elsewhere.
+        """Submit answers; returns the route: free slots from `start` to `end`, a message or a URL.
 
-        `answers` go by the identifiers of the form's fields. To book, give `event_type_id` and `routing` of what comes
-        back to `cal.bookings.create`. `queue=True` keeps the response only once something was booked
-        (`routing.queued_response_id`). Members of the team may do this. A required field without an answer is a
-        `BadRequestError`. Not repeated when the answer is lost: each call is a response.
+        `answers` maps identifiers of form fields to values. To book, pass `event_type_id` and `routing` of the result
+        to `cal.bookings.create`. With `queue=True` the response is only stored once a booking is made
+        (`routing.queued_response_id`). For members of the team. A missing required answer raises `BadRequestError`. Not
+        retried if the response is lost, since every request stores a response.
         """
         query = {**_slot_query(start, end, shown), "queueResponse": queue or None}
         request = self._request("POST", "/responses", (), query=query, body=table("answers", answers), repeatable=False)
         return await self._ask(RoutedResponse, request)
 
     async def update(self, response_id: int, *, response: Mapping[str, Any]) -> RoutingFormResponse:
-        """Replace the answers of a response: `{field id: {"label": ..., "value": ...}}`, all of them."""
+        """Replace all answers of a response: `{field id: {"label": ..., "value": ...}}`."""
         body = {"response": table("response", response)}
         return await self._patch(RoutingFormResponse, "/responses/{}", response_id, body=body)
 
 
 class UserRoutingForms(Resource):
-    """What anybody may do with a routing form: ask where answers lead."""
+    """Slots for answers to any routing form."""
 
     async def calculate_slots(
         self,
@@ -154,10 +154,10 @@ class UserRoutingForms(Resource):
         end: date | datetime | str,
         **shown: Unpack[FormSlotOptions],
     ) -> RoutedSlots:
-        """Free slots of the event type that the answers lead to; nothing is kept. Works without credentials.
+        """Return free slots of the event type that the answers select; nothing is stored. Needs no credentials.
 
-        `answers` go by the identifiers of the form's fields. Only routes to event types of teams are known here: a
-        message, another site, or an event type of a user is a `NotFoundError`.
+        `answers` maps identifiers of form fields to values. Only routes to event types of teams are supported: a
+        message, a URL or an event type of a user raises `NotFoundError`.
         """
         request = self._request(
             "POST",

@@ -1,4 +1,4 @@
-"""Schedules: the working hours that slots are computed from."""
+"""Schedules: the working hours from which slots are computed."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ MAYBE: Any = Schedule | None
 
 
 class UserSchedules(Resource):
-    """Working hours of a user, each in a time zone of its own."""
+    """Schedules of a user, each with its own time zone."""
 
     area = "schedules"
     version = "2024-06-11"
 
     def list(self) -> Pages[Schedule]:
-        """All schedules; they come in one answer."""
+        """List all schedules, in one response."""
         return self._pages(Schedule, "/schedules")
 
     async def get(self, schedule_id: int) -> Schedule:
-        """Fetch one schedule. Raises `NotFoundError` when unknown, `ForbiddenError` when somebody else's."""
+        """Fetch one schedule. Raises `NotFoundError`, or `ForbiddenError` if it belongs to another user."""
         return await self._get(Schedule, "/schedules/{}", schedule_id)
 
     async def create(
@@ -35,9 +35,9 @@ class UserSchedules(Resource):
         availability: List[Availability] | None = None,
         overrides: List[Override] | None = None,
     ) -> Schedule:
-        """Make a schedule; without `availability` it is Monday to Friday, 09:00 to 17:00.
+        """Create a schedule; without `availability` it is Monday to Friday, 09:00 to 17:00.
 
-        Not repeated when the answer is lost: names are not unique, so a repeat would make a second one.
+        Not retried if the response is lost: names are not unique, so a retry could create a second schedule.
         """
         body = CreateSchedule(
             name=name,
@@ -58,7 +58,7 @@ class UserSchedules(Resource):
         availability: List[Availability] | None = None,
         overrides: List[Override] | None = None,
     ) -> Schedule:
-        """Change what is given; `availability` and `overrides` replace the whole list. A default stays one."""
+        """Update the given fields; `availability` and `overrides` are replaced as a whole. A default stays one."""
         body = UpdateSchedule(
             name=name,
             time_zone=time_zone,
@@ -69,13 +69,13 @@ class UserSchedules(Resource):
         return await self._patch(Schedule, "/schedules/{}", schedule_id, body=body)
 
     async def delete(self, schedule_id: int) -> None:
-        """Delete a schedule. An unknown one is a `BadRequestError`, not a 404; deleting the default leaves none."""
+        """Delete a schedule. An unknown id raises `BadRequestError`. After deleting the default, there is none."""
         await self._delete(NoneType, "/schedules/{}", schedule_id)
 
 
 class Schedules(UserSchedules):
-    """Your own working hours."""
+    """Your own schedules."""
 
     async def default(self) -> Schedule | None:
-        """The default schedule; None if the user has none, and then slots are those of Monday to Friday, 09 to 17 h."""
+        """Return the default schedule. Without one (None), slots are Monday to Friday, 09:00 to 17:00."""
         return await self._get(MAYBE, "/schedules/default")

@@ -1,4 +1,4 @@
-"""Teams: the user's own, and those of an organisation; the same shapes in two places."""
+"""Teams of a user, and of an organization."""
 
 from __future__ import annotations
 
@@ -27,88 +27,88 @@ EVENT_TYPES = Listing(maximum=250)
 
 
 class BaseTeam(Resource):
-    """What belongs to a team, wherever it stands."""
+    """What teams of a user and of an organization have in common."""
 
     @property
     def verified_resources(self) -> VerifiedResources:
-        """E-mail addresses and phone numbers that its workflows may write to."""
+        """Email addresses and phone numbers that workflows of the team may send messages to."""
         return self._below(VerifiedResources)
 
     async def invite(self) -> TeamInvite:
-        """Make a link that lets whoever opens it join the team; for admins of the team."""
+        """Create a link that lets anyone who opens it join the team; for admins of the team."""
         return await self._post(TeamInvite, "/invite")
 
 
 class Team(BaseTeam):
-    """What belongs to a team of one's own."""
+    """One team outside an organization."""
 
     @property
     def event_types(self) -> UserTeamEventTypes:
-        """Its event types: collective, round robin and managed."""
+        """Event types of the team: collective, round robin and managed."""
         return self._below(UserTeamEventTypes)
 
     @property
     def bookings(self) -> TeamBookings:
-        """Its bookings."""
+        """Bookings of the team."""
         return self._below(TeamBookings)
 
     @property
     def memberships(self) -> Memberships:
-        """Who is in it, and as what."""
+        """Memberships of the team: users and their roles."""
         return self._below(Memberships)
 
     @property
     def schedules(self) -> TeamSchedules:
-        """Working hours of its members."""
+        """Schedules of the members."""
         return self._below(TeamSchedules)
 
 
 class OrganizationTeam(BaseTeam):
-    """What belongs to a team of an organisation."""
+    """One team of an organization."""
 
     @property
     def event_types(self) -> OrganizationTeamEventTypes:
-        """Its event types: collective, round robin and managed."""
+        """Event types of the team: collective, round robin and managed."""
         return self._below(OrganizationTeamEventTypes)
 
     @property
     def bookings(self) -> OrganizationTeamBookings:
-        """Its bookings."""
+        """Bookings of the team."""
         return self._below(OrganizationTeamBookings)
 
     @property
     def memberships(self) -> OrganizationTeamMemberships:
-        """Who is in it, and as what."""
+        """Memberships of the team: users and their roles."""
         return self._below(OrganizationTeamMemberships)
 
     @property
     def schedules(self) -> OrganizationTeamSchedules:
-        """Working hours of its members."""
+        """Schedules of the members."""
         return self._below(OrganizationTeamSchedules)
 
     @property
     def roles(self) -> Roles:
-        """Its roles and their permissions."""
+        """Roles of the team and their permissions."""
         return self._below(Roles)
 
     @property
     def routing_forms(self) -> RoutingForms:
-        """Its routing forms and their responses."""
+        """Routing forms of the team and their responses."""
         return self._below(RoutingForms)
 
     @property
     def workflows(self) -> Workflows:
-        """Its workflows: reminders and the like around event types, and those of routing forms."""
+        """Workflows of the team, for event types and for routing forms."""
         return self._below(Workflows)
 
     @property
     def conferencing(self) -> Conferencing:
-        """Its video apps."""
+        """Conferencing apps of the team."""
         return self._below(Conferencing)
 
     @property
     def stripe(self) -> Stripe:
-        """Its Stripe account."""
+        """Stripe account of the team."""
         return self._below(Stripe)
 
 
@@ -118,20 +118,20 @@ class Teams(Resource):
     listing: ClassVar[Listing] = WHOLE
 
     def list(self, **paging: Unpack[Paging]) -> Pages[TeamModel]:
-        """The teams, pending memberships and the organisation itself included (`is_organization`)."""
+        """List the teams. Includes pending memberships and the organization itself (`is_organization`)."""
         return self._whole("/teams", paging)
 
     def _whole(self, template: str, paging: Paging) -> Pages[TeamModel]:
-        # Whatever `take` says, the server answers all it ever will: a page of the largest size, not many small ones.
+        # The server ignores `take` and returns everything it can, so request one page of the largest size.
         paging["take"] = None
         return self._pages(TeamModel, template, listing=self.listing, **paging)
 
     async def get(self, team_id: int) -> TeamModel:
-        """Fetch one team. An unknown one is a `ForbiddenError` here, a `NotFoundError` inside an organisation."""
+        """Fetch one team. An unknown id raises `ForbiddenError`, or `NotFoundError` inside an organization."""
         return await self._get(TeamModel, "/teams/{}", team_id)
 
     async def create(self, team: CreateTeam) -> TeamModel | TeamAwaitingPayment:
-        """Make a team. Where teams are billed the answer is a `TeamAwaitingPayment` with a link to pay."""
+        """Create a team. Where teams are billed, returns a `TeamAwaitingPayment` with a payment link."""
         answer = await self._post(Raw, "/teams", body=team)
         fields = decode(dict[str, Any], answer)
         made: TeamModel | TeamAwaitingPayment = decode(
@@ -140,28 +140,28 @@ class Teams(Resource):
         return made
 
     async def update(self, team_id: int, changes: UpdateTeam) -> TeamModel:
-        """Change a team; what is not given stays. The server wants the `name` each time, even if it stays."""
+        """Update the given fields of a team. The server requires `name` every time, even if it does not change."""
         return await self._patch(TeamModel, "/teams/{}", team_id, body=changes)
 
     async def delete(self, team_id: int) -> TeamModel:
-        """Delete a team and return it as it was."""
+        """Delete a team. Returns the deleted team."""
         return await self._delete(TeamModel, "/teams/{}", team_id)
 
 
 class OrganizationTeams(Teams):
-    """Teams of an organisation.
+    """Teams of an organization.
 
-    The server cuts both lists at 250. Builds of 2025 ignore `take` and `skip`, or answer 500 to them: there a 251st
-    team is out of reach, and a warning says so.
+    The server cuts both lists at 250. Builds of 2025 ignore `take` and `skip`, or return 500 for them: there a 251st
+    team cannot be reached, and a warning says so.
     """
 
     listing: ClassVar[Listing] = Listing(maximum=250, fragile=True)
 
     def event_types(self, *, sort_created_at: Order | None = None, **paging: Unpack[Paging]) -> Pages[EventType]:
-        """Event types of all teams, 250 a page. A server of 2025 answers 500 to everybody here."""
+        """List event types of all teams, 250 per page. Builds of 2025 return 500 for every request."""
         query = {"sortCreatedAt": sort_created_at}
         return self._pages(EventType, "/teams/event-types", listing=EVENT_TYPES, query=query, **paging)
 
     def list_mine(self, **paging: Unpack[Paging]) -> Pages[TeamModel]:
-        """The caller's teams, with `role` and `accepted`; for admins of the organisation all of them."""
+        """List the teams of the caller, with `role` and `accepted`; for admins of the organization, all teams."""
         return self._whole("/teams/me", paging)

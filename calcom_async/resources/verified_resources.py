@@ -1,4 +1,4 @@
-"""Verified e-mail addresses and phone numbers, of a user, a team, or a team of an organisation."""
+"""Verified email addresses and phone numbers of a user, a team, or a team of an organization."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Unpack
 from calcom_async.models.verified_resources import VerifiedEmail, VerifiedPhone
 from calcom_async.pages import Pages
 from calcom_async.resources._base import Paging, Resource, secret_argument
-from calcom_async.resources._found import found
+from calcom_async.resources._found import require_found
 from calcom_async.secret import Secret
 from calcom_async.wire import Listing, Throttle
 
@@ -17,8 +17,8 @@ EMAIL: Any = VerifiedEmail | None
 PHONE: Any = VerifiedPhone | None
 
 OWNERS = {"": "users", "/teams/{}": "teams", "/organizations/{}/teams/{}": "org_teams"}
-"""How the limits call whom a scope belongs to."""
-# Limits of their own, calls a minute, as the headers of a real server told them; what is missing has the general one.
+"""Name of each scope in the names of its rate limits."""
+# Own limits in requests per minute, from the headers of a real server. All others have the general limit.
 LIMITS = {
     ("users", "emails_requests"): 5,
     ("users", "phones_requests"): 3,
@@ -30,7 +30,7 @@ LIMITS = {
     ("org_teams", "phones_requests"): 3,
     ("org_teams", "phones_verify"): 3,
 }
-# Which limit a verification counts against: a user's e-mail address carries the name meant for phones.
+# The limit that a verification counts against. For a user's email address it is the one named after phones.
 VERIFICATIONS = {
     ("users", "emails"): "phones_verify",
     ("teams", "phones"): "phones_verify",
@@ -39,25 +39,25 @@ VERIFICATIONS = {
 
 
 class VerifiedResources(Resource):
-    """Where workflows may send messages to: addresses whose owner has read out a code.
+    """Addresses that workflows may send messages to, verified by a code.
 
-    Two steps each: `request_code` sends one, `verify` takes it. Few calls a minute are allowed, and the client waits
-    for them. These paths know no `cal-api-version`, so none is sent. For a team, its admins may do this.
+    Two steps: `request_code` sends the code, `verify` takes it. Both have low rate limits of their own, for which the
+    client waits. These paths ignore `cal-api-version`, so the client sends none. For a team: for its admins.
     """
 
     @property
     def emails(self) -> VerifiedEmails:
-        """E-mail addresses."""
+        """Verified email addresses."""
         return self._below(VerifiedEmails)
 
     @property
     def phones(self) -> VerifiedPhones:
-        """Phone numbers."""
+        """Verified phone numbers."""
         return self._below(VerifiedPhones)
 
 
 class _Verified(Resource):
-    """The operations of both kinds."""
+    """Base of both kinds."""
 
     kind: ClassVar[str]
     field: ClassVar[str]
@@ -81,26 +81,31 @@ class _Verified(Resource):
 
 
 class VerifiedEmails(_Verified):
-    """Verified e-mail addresses."""
+    """Verified email addresses."""
 
     kind = "emails"
     field = "email"
 
     def list(self, **paging: Unpack[Paging]) -> Pages[VerifiedEmail]:
-        """All addresses, 250 a page; a user's list holds those that they verified for teams as well."""
+        """List all addresses, 250 per page. The list of a user includes those verified for teams."""
         return self._pages(VerifiedEmail, self._path(), listing=LISTING, **paging)
 
     async def get(self, id: int) -> VerifiedEmail:
-        """Fetch one address by its id. Raises `NotFoundError` when unknown (the server says null)."""
-        verified: VerifiedEmail = found(await self._get(EMAIL, self._path("/{}"), id), f"verified e-mail address {id}")
+        """Fetch one address by its id. Raises `NotFoundError`, although the server returns null."""
+        verified: VerifiedEmail = require_found(
+            await self._get(EMAIL, self._path("/{}"), id), f"verified e-mail address {id}"
+        )
         return verified
 
     async def request_code(self, email: str) -> None:
-        """Send a code to an address; a `ConflictError` when it is verified already. Never repeated: each is a mail."""
+        """Send a code to an address.
+
+        Raises `ConflictError` if it is verified. Never retried: each request sends an email.
+        """
         await self._request_code(email)
 
     async def verify(self, email: str, *, code: str | Secret) -> VerifiedEmail:
-        """Verify an address with the code that was sent to it; a wrong one is a `BadRequestError`."""
+        """Verify an address with the code that was sent to it. A wrong code raises `BadRequestError`."""
         code = Secret(code)
         verified: VerifiedEmail = await self._verify(VerifiedEmail, email, code)
         return verified
@@ -113,20 +118,22 @@ class VerifiedPhones(_Verified):
     field = "phone"
 
     def list(self, **paging: Unpack[Paging]) -> Pages[VerifiedPhone]:
-        """All numbers, 250 a page; a user's list holds those that they verified for teams as well."""
+        """List all numbers, 250 per page. The list of a user includes those verified for teams."""
         return self._pages(VerifiedPhone, self._path(), listing=LISTING, **paging)
 
     async def get(self, id: int) -> VerifiedPhone:
-        """Fetch one number by its id. Raises `NotFoundError` when unknown (the server says null)."""
-        verified: VerifiedPhone = found(await self._get(PHONE, self._path("/{}"), id), f"verified phone number {id}")
+        """Fetch one number by its id. Raises `NotFoundError`, although the server returns null."""
+        verified: VerifiedPhone = require_found(
+            await self._get(PHONE, self._path("/{}"), id), f"verified phone number {id}"
+        )
         return verified
 
     async def request_code(self, phone: str) -> None:
-        """Send a code to a number. Never repeated: each is a message."""
+        """Send a code to a number. Never retried: each request sends a message."""
         await self._request_code(phone)
 
     async def verify(self, phone: str, *, code: str | Secret) -> VerifiedPhone:
-        """Verify a number with the code that was sent to it; a wrong one is a `BadRequestError`."""
+        """Verify a number with the code that was sent to it. A wrong code raises `BadRequestError`."""
         code = Secret(code)
         verified: VerifiedPhone = await self._verify(VerifiedPhone, phone, code)
         return verified

@@ -1,4 +1,4 @@
-"""Webhooks: where Cal.com tells what happened. Five owners have them; one class serves all."""
+"""Webhooks of a user, a team's event type, an organization or an OAuth client; one class serves all of them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LISTING = Listing(maximum=250)
 
 
 class Webhooks(Resource):
-    """Webhooks of one owner. Secrets come back in clear and are masked in reprs."""
+    """Webhooks of one owner. The server returns secrets in clear; reprs mask them."""
 
     def list(self, **paging: Unpack[Paging]) -> Pages[Webhook]:
-        """All webhooks of the owner, 250 a page."""
+        """List all webhooks of the owner, 250 per page."""
         return self._pages(Webhook, "/webhooks", listing=LISTING, **paging)
 
     async def get(self, webhook_id: str) -> Webhook:
-        """Fetch one webhook. Raises `NotFoundError` when unknown, `ForbiddenError` when somebody else's."""
+        """Fetch one webhook. Raises `NotFoundError`, or `ForbiddenError` if it belongs to another owner."""
         return await self._get(Webhook, "/webhooks/{}", webhook_id)
 
     async def create(
@@ -36,12 +36,13 @@ class Webhooks(Resource):
         payload_template: str | None = None,
         version: str | None = None,
     ) -> Webhook:
-        """Subscribe a URL to triggers. Raises `ConflictError` when this owner has the URL already.
+        """Subscribe a URL to triggers. Raises `ConflictError` if this owner already has a webhook with the URL.
 
-        Give a `secret`, or deliveries cannot be told from forgeries. For confirmed bookings ask for BOOKING_CREATED.
+        Without a `secret`, deliveries cannot be distinguished from forged ones. BOOKING_CREATED is sent for confirmed
+        bookings.
         """
         hidden = _hidden(secret)
-        del secret  # a traceback with local variables would show it
+        del secret  # a traceback with local variables would show the secret
         body = CreateWebhook(
             subscriber_url=subscriber_url,
             triggers=triggers,
@@ -63,7 +64,7 @@ class Webhooks(Resource):
         payload_template: str | None = None,
         version: str | None = None,
     ) -> Webhook:
-        """Change what is given; `triggers` replaces the whole list."""
+        """Update the given fields; `triggers` is replaced as a whole."""
         hidden = _hidden(secret)
         del secret
         body = UpdateWebhook(
@@ -85,9 +86,10 @@ class Webhooks(Resource):
         secret: str | Secret | None = None,
         payload_template: str | None = None,
     ) -> Webhook:
-        """Have this owner's one webhook of the URL be as given: found and left alone, changed, or made.
+        """Make sure that this owner has one webhook with this URL and these settings: create or update it if needed.
 
-        Safe to call at every start, by several processes at once, and again after an error; what is not given stays.
+        Safe to call at every start, from several processes at once, and again after an error. Settings that are not
+        given stay as they are.
         """
         hidden = _hidden(secret)
         del secret
@@ -102,7 +104,9 @@ class Webhooks(Resource):
             except CalcomError as error:
                 if not (isinstance(error, ConflictError) or is_transient(error)):
                     raise
-                found = await self._at(subscriber_url)  # another process, or the call whose answer was lost, made it
+                found = await self._at(
+                    subscriber_url
+                )  # created by another process, or by the request whose response was lost
             if found is None:
                 return await create()
         has = {"active": found.active, "secret": _hidden(found.secret), "payload_template": found.payload_template}
@@ -117,15 +121,15 @@ class Webhooks(Resource):
         return None
 
     async def delete(self, webhook_id: str) -> Webhook:
-        """Delete a webhook and return it as it was."""
+        """Delete a webhook. Returns the deleted webhook."""
         return await self._delete(Webhook, "/webhooks/{}", webhook_id)
 
 
 class BulkDeleteWebhooks(Webhooks):
-    """Webhooks of an owner that can be rid of them all: an event type, or an OAuth client."""
+    """Webhooks of an event type or an OAuth client, which can be deleted all at once."""
 
     async def delete_all(self) -> str:
-        """Delete every webhook of the owner; returns the server's words, such as `3 webhooks deleted`."""
+        """Delete all webhooks of the owner. Returns the server's message, such as `3 webhooks deleted`."""
         return await self._delete(str, "/webhooks")
 
 
@@ -134,7 +138,7 @@ def _hidden(secret: str | Secret | None) -> Secret | None:
 
 
 def _checked(hidden: Secret | None) -> str | None:
-    """The secret as it is sent; one that deliveries could not be verified with is refused."""
+    """Return the secret for the request. Raises for a secret that deliveries cannot be verified with."""
     if hidden is None:
         return None
     try:

@@ -50,7 +50,7 @@ async def test_create_wants_one_of_two(links, given):
 
 async def test_a_naive_end_is_refused_here(links, calcom_sandbox):
     """A time without a zone is never sent."""
-    with pytest.raises(InvalidRequestError, match="expires_at has no time zone"):
+    with pytest.raises(InvalidRequestError, match="expires_at must have a time zone"):
         await links.create(expires_at=datetime(2027, 1, 1))  # noqa: DTZ001 - what is refused
     assert calcom_sandbox.requests == []
 
