@@ -1,7 +1,7 @@
 """The limiter by itself, without a network: what a turn costs, how long it keeps the loop, how much of a limit it uses.
 
-Shows: CPU of `acquire` + `settle` when nobody waits, beside asyncio's semaphore; the longest turn of the event loop, in
-CPU, when 1,000 wait and something happens to all of them at once; ten minutes of a stock limit (120 / 60 s, 60 s
+Shows: CPU of `acquire` + `release` when nobody waits, beside asyncio's semaphore; the longest turn of the event loop,
+in CPU, when 1,000 wait and something happens to all of them at once; ten minutes of a stock limit (120 / 60 s, 60 s
 block), as many calls as possible, in virtual time, against the sandbox's throttler, by one client and by eight that
 know nothing of each other; and what four processes get
 together that share one limiter in Redis, over real sockets against the sandbox, with a short window so that it ends
@@ -38,14 +38,14 @@ FOUR = "four processes on one Redis limiter"
 async def turns() -> AsyncIterator[Round]:
     """Turns that are free."""
     from calcom_async.errors import RateLimit
-    from calcom_async.limiter import Bucket, TokenBucket
+    from calcom_async.rate_limiter import Bucket, TokenBucket
 
     limiter, bucket = TokenBucket(), Bucket("key")
     told = (RateLimit("default", 1_000_000, 900_000, 30.0),)
 
     async def take() -> int:
         for _ in range(PAIRS):
-            await limiter.settle(await limiter.acquire(bucket), told)
+            await limiter.release(await limiter.acquire(bucket), told)
         return PAIRS
 
     yield take
@@ -65,14 +65,14 @@ async def semaphore() -> AsyncIterator[Round]:
     yield take
 
 
-SEMAPHORE, TURN = "asyncio.Semaphore", "acquire + settle"
+SEMAPHORE, TURN = "asyncio.Semaphore", "acquire + release"
 CONTENDERS: dict[str, Contender] = {SEMAPHORE: semaphore, TURN: turns}
 
 
 async def loop_gaps(waiters: int) -> dict[str, float]:
     """Milliseconds that the loop is kept when so many come, are let go, are told that it takes too long, or leave."""
     from calcom_async.errors import RateLimit, RateLimitedError
-    from calcom_async.limiter import Bucket, Ticket, TokenBucket
+    from calcom_async.rate_limiter import Bucket, Permit, TokenBucket
 
     loop: Any = asyncio.get_running_loop()
     bucket, room = Bucket("key"), 10 * waiters
@@ -80,16 +80,16 @@ async def loop_gaps(waiters: int) -> dict[str, float]:
 
     async def wait(limiter: TokenBucket, max_wait: float | None) -> None:
         with suppress(RateLimitedError):
-            ticket = await limiter.acquire(bucket, max_wait=max_wait)
-            await limiter.settle(ticket, [RateLimit("default", room, room - 1, 60)])
+            permit = await limiter.acquire(bucket, max_wait=max_wait)
+            await limiter.release(permit, [RateLimit("default", room, room - 1, 60)])
 
-    async def queue(max_wait: float | None = None) -> tuple[TokenBucket, Ticket, list[asyncio.Task[None]]]:
+    async def queue(max_wait: float | None = None) -> tuple[TokenBucket, Permit, list[asyncio.Task[None]]]:
         limiter = TokenBucket(limit=room)
         first = await limiter.acquire(bucket)
-        await limiter.settle(first, [RateLimit("default", room, 0, 10)])
+        await limiter.release(first, [RateLimit("default", room, 0, 10)])
         tasks = [asyncio.create_task(wait(limiter, max_wait)) for _ in range(waiters)]
         await during("all come", 1)
-        assert limiter.snapshot()[0].waiting == waiters
+        assert limiter.stats()[0].waiting == waiters
         return limiter, first, tasks
 
     async def during(what: str, seconds: float) -> None:
@@ -102,7 +102,7 @@ async def loop_gaps(waiters: int) -> dict[str, float]:
     await asyncio.gather(*tasks)
 
     limiter, first, tasks = await queue(max_wait=20)
-    await limiter.settle(first, refused=50)
+    await limiter.release(first, retry_after=50)
     await during("all sent away", 1)
     await asyncio.gather(*tasks)
 
@@ -116,7 +116,7 @@ async def loop_gaps(waiters: int) -> dict[str, float]:
 async def ten_minutes(callers: int, clients: int = 1) -> dict[str, float]:
     """Callers that never rest, of independent clients, against the sandbox's throttler in virtual time."""
     from calcom_async.errors import RateLimit
-    from calcom_async.limiter import Bucket, TokenBucket
+    from calcom_async.rate_limiter import Bucket, TokenBucket
     from calcom_async.sandbox.throttle import Limit, Throttler
 
     loop, dice = asyncio.get_running_loop(), random.Random(7)
@@ -127,7 +127,7 @@ async def ten_minutes(callers: int, clients: int = 1) -> dict[str, float]:
 
     async def call(limiter: TokenBucket) -> None:
         while True:
-            ticket = await limiter.acquire(bucket)
+            permit = await limiter.acquire(bucket)
             if loop.time() >= ends:
                 return
             await asyncio.sleep(dice.uniform(0.01, 0.5))
@@ -135,7 +135,7 @@ async def ten_minutes(callers: int, clients: int = 1) -> dict[str, float]:
             await asyncio.sleep(dice.uniform(0.01, 0.5))
             counts["refused" if said.blocked else "served"] += 1
             told = RateLimit("default", said.limit.limit, said.remaining, said.reset)
-            await limiter.settle(ticket, [told], refused=said.reset if said.blocked else None)
+            await limiter.release(permit, [told], retry_after=said.reset if said.blocked else None)
 
     callers_at_work = [asyncio.create_task(call(limiters[number % clients])) for number in range(callers)]
     await asyncio.sleep(WINDOW * MINUTES)

@@ -44,11 +44,11 @@ if TYPE_CHECKING:
         UnprocessableError,
     )
     from calcom_async.events import Event
-    from calcom_async.limiter import Limiter, TokenBucket
     from calcom_async.pages import IncompleteListWarning, Pages
+    from calcom_async.rate_limiter import RateLimiter, TokenBucket
     from calcom_async.secret import Secret
     from calcom_async.watch import SlotChange, SlotQuery, SlotWatcher, StalenessWarning, WatchStats
-    from calcom_async.webhooks import Receiver, RecentDeliveries, Router, sign, verify
+    from calcom_async.webhooks import InMemoryDeduplicator, WebhookReceiver, WebhookRouter, sign, verify
     from calcom_async.wire import Page
 
 __version__ = "0.1.0"
@@ -84,11 +84,11 @@ _HOMES = {
         "UnprocessableError",
     ),
     "events": ("Event",),
-    "limiter": ("Limiter", "TokenBucket"),
+    "rate_limiter": ("RateLimiter", "TokenBucket"),
     "pages": ("IncompleteListWarning", "Pages"),
     "secret": ("Secret",),
     "watch": ("SlotChange", "SlotQuery", "SlotWatcher", "StalenessWarning", "WatchStats"),
-    "webhooks": ("Receiver", "RecentDeliveries", "Router", "sign", "verify"),
+    "webhooks": ("WebhookReceiver", "InMemoryDeduplicator", "WebhookRouter", "sign", "verify"),
     "wire": ("Page",),
 }
 __all__ = [
@@ -107,19 +107,17 @@ __all__ = [
     "ExportError",
     "ExportLockedError",
     "ForbiddenError",
+    "InMemoryDeduplicator",
     "IncompleteListError",
     "IncompleteListWarning",
     "InvalidRequestError",
-    "Limiter",
     "NotFoundError",
     "Page",
     "Pages",
     "PlatformClient",
     "RateLimit",
     "RateLimitedError",
-    "Receiver",
-    "RecentDeliveries",
-    "Router",
+    "RateLimiter",
     "Secret",
     "ServerError",
     "SignatureError",
@@ -138,6 +136,8 @@ __all__ = [
     "UnknownOutcomeError",
     "UnprocessableError",
     "WatchStats",
+    "WebhookReceiver",
+    "WebhookRouter",
     "sign",
     "verify",
 ]

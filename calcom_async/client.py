@@ -15,8 +15,8 @@ from calcom_async.config import Config, guarded
 from calcom_async.errors import ConfigError, DecodeError
 from calcom_async.events import Event, Observer
 from calcom_async.free_request import free_request
-from calcom_async.limiter import DEFAULT, Limiter, TokenBucket
 from calcom_async.middleware import RetryBudget, authorized, limited, observed, retrying
+from calcom_async.rate_limiter import DEFAULT_LIMIT_NAME, RateLimiter, TokenBucket
 from calcom_async.resources._base import Channel, named
 from calcom_async.secret import Hidden, Secret
 from calcom_async.transport import Transport
@@ -88,7 +88,7 @@ class Calcom:
         *,
         config: Config | None = None,
         session: aiohttp.ClientSession | None = None,
-        limiter: Limiter | None = None,
+        limiter: RateLimiter | None = None,
         on_event: Callable[[Event], object] | None = None,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         **config_fields: Any,
@@ -97,7 +97,7 @@ class Calcom:
         _check_arguments(config, session, limiter, on_event, trace_configs)
         self.config: Config = _configured(config, config_fields)
         self.credentials: Credentials = _credentials(credentials, self.config)
-        self.limiter: Limiter = limiter if limiter is not None else TokenBucket()
+        self.limiter: RateLimiter = limiter if limiter is not None else TokenBucket()
         self._observer = Observer(on_event)
         agent = self.config.user_agent or f"calcom_async/{__version__}"
         self._transport = Transport(self.config, agent, session=session, trace_configs=trace_configs)
@@ -342,7 +342,7 @@ class Calcom:
         known = [
             one
             for one in self._limits()
-            if (getattr(one, "key", None), getattr(one, "name", None)) == (caller, DEFAULT)
+            if (getattr(one, "key", None), getattr(one, "name", None)) == (caller, DEFAULT_LIMIT_NAME)
         ]
         start = self.config.rate_limit or self.credentials.budget
         return known[0].limit / known[0].window if known else start / 60
@@ -363,7 +363,7 @@ class Calcom:
 
     def _limits(self) -> Sequence[Any]:
         """What the limiter knows; one of the caller's own may know nothing."""
-        return self.limiter.snapshot() or ()
+        return self.limiter.stats() or ()
 
     # The resources; each is imported when it is first used, so that a program pays for what it needs.
 
@@ -518,8 +518,8 @@ def _check_arguments(config: object, session: object, limiter: object, on_event:
         raise ConfigError(f"config must be a Config, not {type(config).__name__}")
     if session is not None and not (hasattr(session, "request") and hasattr(session, "closed")):
         raise ConfigError(f"session must be an aiohttp.ClientSession, not {type(session).__name__}")
-    if limiter is not None and not all(hasattr(limiter, name) for name in ("acquire", "settle", "snapshot")):
-        raise ConfigError(f"limiter must have the methods of Limiter, which {type(limiter).__name__} has not")
+    if limiter is not None and not all(hasattr(limiter, name) for name in ("acquire", "release", "stats")):
+        raise ConfigError(f"limiter must have the methods of RateLimiter, which {type(limiter).__name__} has not")
     if on_event is not None and not callable(on_event):
         raise ConfigError(f"on_event must be a function, not {type(on_event).__name__}")
     if not isinstance(trace_configs, Sequence) or isinstance(trace_configs, str | bytes):

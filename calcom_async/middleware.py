@@ -29,7 +29,7 @@ from calcom_async.errors import (
     may_have_acted,
 )
 from calcom_async.events import Event, Observer
-from calcom_async.limiter import UNTOLD, Bucket, Limiter
+from calcom_async.rate_limiter import DEFAULT_RETRY_AFTER, Bucket, RateLimiter
 from calcom_async.wire import Request, Response, Throttle
 
 Refusal = ApiError | TransportError
@@ -66,7 +66,7 @@ def observed(send: Send, observer: Observer) -> Send:
     return observe
 
 
-def limited(send: Send, limiter: Limiter, config: Config, observer: Observer) -> Send:
+def limited(send: Send, limiter: RateLimiter, config: Config, observer: Observer) -> Send:
     """Wait for a place under the rate limit, and learn from what the answer says about it."""
 
     @lru_cache(maxsize=64)  # tokens change, and each is a caller of its own
@@ -77,16 +77,16 @@ def limited(send: Send, limiter: Limiter, config: Config, observer: Observer) ->
 
     async def limit(request: Request) -> Response:
         place = bucket(request.caller, request.budget, request.throttle)
-        ticket = await limiter.acquire(place, priority=request.priority, max_wait=config.max_wait)
-        if ticket.waited > A_MOMENT:
-            observer.emit(Event(kind="wait", method=request.method, path=request.template, seconds=ticket.waited))
+        permit = await limiter.acquire(place, priority=request.priority, max_wait=config.max_wait)
+        if permit.waited > A_MOMENT:
+            observer.emit(Event(kind="wait", method=request.method, path=request.template, seconds=permit.waited))
         limits: tuple[RateLimit, ...] | None = None
         refused, sent = None, True
         try:
             response = await send(request)
             limits = response.limits
         except RateLimitedError as error:
-            limits, refused = error.rate_limits, error.retry_after or UNTOLD
+            limits, refused = error.rate_limits, error.retry_after or DEFAULT_RETRY_AFTER
             raise
         except ApiError as error:
             limits = error.rate_limits
@@ -95,7 +95,7 @@ def limited(send: Send, limiter: Limiter, config: Config, observer: Observer) ->
             sent = getattr(error, "sent", False)
             raise
         finally:
-            await limiter.settle(ticket, limits, refused=refused, sent=sent)
+            await limiter.release(permit, limits, retry_after=refused, sent=sent)
         return response
 
     return limit

@@ -32,10 +32,10 @@ from calcom_async.errors import (
     printable,
     shown,
 )
-from calcom_async.gauge import LONGEST_RETRY_AFTER, MOST_NAMES, usable
 from calcom_async.lenient_json import TOO_DEEP, NotJsonError, parse
 from calcom_async.models.pagination import Pagination
 from calcom_async.models.times import parse_datetime
+from calcom_async.rate_limit_window import MAX_NAMED_LIMITS, MAX_RETRY_AFTER, plausible_limits
 from calcom_async.refusals import evidence
 from calcom_async.secret import Hidden, Secret
 
@@ -416,7 +416,7 @@ def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
     """Read every `X-RateLimit-{Limit,Remaining,Reset}-<Name>` family; log and skip those that cannot be true."""
     found: list[RateLimit] = []
     # One search over all names at once: an answer has some 25 headers, and every answer is searched.
-    for rest in "\n".join(headers).lower().split("x-ratelimit-limit-")[1 : MOST_NAMES + 1]:
+    for rest in "\n".join(headers).lower().split("x-ratelimit-limit-")[1 : MAX_NAMED_LIMITS + 1]:
         name = rest.partition("\n")[0]
         limit = headers.get(f"x-ratelimit-limit-{name}")
         remaining = headers.get(f"x-ratelimit-remaining-{name}")
@@ -424,7 +424,7 @@ def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
         if limit is None or remaining is None or reset is None:
             continue
         try:
-            read = usable([RateLimit(name, _whole(limit), _whole(remaining), float(reset))])
+            read = plausible_limits([RateLimit(name, _whole(limit), _whole(remaining), float(reset))])
         except (ValueError, OverflowError):
             read = []
         if not read:
@@ -433,7 +433,7 @@ def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
                 "ignored the rate limit %.40a of a response: limit, remaining and reset are %.120a", name, texts
             )
         found += read
-    return tuple(found if len(found) < 2 else usable(found))
+    return tuple(found if len(found) < 2 else plausible_limits(found))
 
 
 def _whole(text: str) -> int:
@@ -464,7 +464,7 @@ def _proxy_asks(headers: Mapping[str, str]) -> list[float]:
         seconds = _seconds_until(text, headers.get("date"))
     except (ValueError, TypeError, IndexError, OverflowError):
         seconds = -1.0
-    if 0 <= seconds <= LONGEST_RETRY_AFTER:
+    if 0 <= seconds <= MAX_RETRY_AFTER:
         return [seconds]
     log.warning("ignored Retry-After: %.60a: it must be seconds or a time, at most an hour ahead", text)
     return []

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from calcom_async import Calcom, Event
-from calcom_async.redis_limiter import RedisLimiter
+from calcom_async.redis_rate_limiter import RedisTokenBucket
 from calcom_async.sandbox import Sandbox
 
 MOMENT = 0.3
@@ -64,7 +64,7 @@ async def work(base_url: str, key: str, redis_url: str, prefix: str, *, window: 
             await cal.me.get()
 
     async with (
-        RedisLimiter(redis_url, prefix=prefix, window=window) as limiter,
+        RedisTokenBucket(redis_url, prefix=prefix, window=window) as limiter,
         Calcom(key, base_url=base_url, limiter=limiter, on_event=note) as cal,
     ):
         sys.stdout.write("ready\n")

@@ -26,8 +26,8 @@ import pytest
 import redis
 from patience import PATIENCE, free_port
 
-from calcom_async.limiter import TokenBucket
-from calcom_async.redis_limiter import RedisLimiter
+from calcom_async.rate_limiter import TokenBucket
+from calcom_async.redis_rate_limiter import RedisTokenBucket
 
 ELSEWHERE = "CALCOM_ASYNC_REDIS"
 MISSING = f"no redis-server on this machine, and {ELSEWHERE} names none elsewhere"
@@ -137,7 +137,7 @@ def quick_client() -> BlockingClient:
     return BlockingClient()
 
 
-class InRedis(RedisLimiter):
+class InRedis(RedisTokenBucket):
     """The limiter in Redis, in virtual time; it shares with those that have its `prefix`, by default with nobody."""
 
     def __init__(

@@ -13,8 +13,8 @@ from virtual_time import run
 
 from calcom_async import AccessToken, ApiKey, Calcom, Config, ConnectionFailedError, Pages, TokenBucket
 from calcom_async.events import Observer
-from calcom_async.limiter import Bucket
 from calcom_async.middleware import RetryBudget, authorized, limited, retrying
+from calcom_async.rate_limiter import Bucket
 from calcom_async.transport import Transport
 from calcom_async.wire import Cursor, Listing, Page, Request, Response
 
@@ -50,7 +50,7 @@ def test_in_the_line_of_the_limiter():
         send = stack(script, limiter, rate_limit=2)
         await send(ask())
         await after(0.5, send(ask()))
-        [bucket] = limiter.snapshot()
+        [bucket] = limiter.stats()
         assert (bucket.waiting, bucket.in_flight) == (0, 0)
         await send(ask())
 
@@ -64,7 +64,7 @@ def test_on_the_way():
 
     async def scene() -> None:
         await after(1, stack(slow, limiter)(ask()))
-        [bucket] = limiter.snapshot()
+        [bucket] = limiter.stats()
         assert (bucket.waiting, bucket.in_flight) == (0, 0)
 
     run(scene())
@@ -81,7 +81,7 @@ def test_in_the_pause_before_a_repeat(step):
         )
         await asyncio.sleep(0.001)
         assert len(script.sent) == 1
-        [bucket] = limiter.snapshot()
+        [bucket] = limiter.stats()
         assert (bucket.waiting, bucket.in_flight) == (0, 0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

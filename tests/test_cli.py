@@ -596,10 +596,10 @@ def test_a_wait_for_the_limit_is_shown_and_can_be_interrupted(tmp_path: Path) ->
 def standing(**changes: Any) -> Stats:
     bucket = SimpleNamespace(
         **{
-            "blocked": 0.0,
+            "blocked_for": 0.0,
             "waiting": 0,
             "in_flight": 0,
-            "opens_in": 0.0,
+            "next_permit_in": 0.0,
             "limit": 120,
             "window": 60.0,
             "available": 9,
@@ -616,9 +616,9 @@ def request(**changes: Any) -> Event:
 @pytest.mark.parametrize(
     ("stats", "said"),
     [
-        ({"waiting": 2, "opens_in": 12.2}, "waiting for the rate limit, 12 s"),
-        ({"waiting": 2, "opens_in": 12.2, "blocked": 41.6}, "blocked by the rate limit for 42 s"),
-        ({"waiting": 2, "opens_in": 12.2, "in_flight": 1}, "118 calls left"),
+        ({"waiting": 2, "next_permit_in": 12.2}, "waiting for the rate limit, 12 s"),
+        ({"waiting": 2, "next_permit_in": 12.2, "blocked_for": 41.6}, "blocked by the rate limit for 42 s"),
+        ({"waiting": 2, "next_permit_in": 12.2, "in_flight": 1}, "118 calls left"),
         ({}, "118 calls left"),
     ],
 )
@@ -681,7 +681,7 @@ def test_the_time_to_go_includes_the_wait_and_runs_on(monkeypatch: pytest.Monkey
     board.on_progress(Progress(1_000, 1_500))
     for passed in range(45):
         monkeypatch.setattr(time, "monotonic", lambda passed=passed: begun + 10 + passed)
-        board._look(standing(waiting=1, opens_in=45.0 - passed))
+        board._look(standing(waiting=1, next_permit_in=45.0 - passed))
         told.append(board._text())
     assert told[0].endswith("waiting for the rate limit, 45 s, 0:00:50 to go")
     assert told[20].endswith("waiting for the rate limit, 25 s, 0:00:30 to go")
@@ -699,7 +699,7 @@ def test_a_long_wait_is_followed_by_the_windows_that_are_needed(monkeypatch: pyt
     for _ in range(100):
         board.on_event(request(remaining=0))
     board.on_progress(Progress(25_000, 100_000))
-    board._look(standing(limit=120, waiting=8, opens_in=59.0))
+    board._look(standing(limit=120, waiting=8, next_permit_in=59.0))
     assert board._text().endswith(
         "0:02:29 to go"
     )  # 59 s, then 300 requests: 120 at once, 180 in one and a half windows

@@ -14,7 +14,7 @@ from patience import closed_port
 
 from calcom_async.cli.doctor import Report, Stopwatch
 from calcom_async.events import Event
-from calcom_async.limiter import BucketStats
+from calcom_async.rate_limiter import BucketStats
 from calcom_async.sandbox import Sandbox
 
 VERSIONS = {
@@ -124,7 +124,9 @@ def report_of(*limits: BucketStats, remaining: int | None) -> list[tuple[str, st
     return [(one.state, one.text) for one in report.findings if one.name == "limit"]
 
 
-BUCKET = BucketStats(key="k", name="default", limit=120, available=1, in_flight=0, waiting=0, blocked=0.0, opens_in=0.0)
+BUCKET = BucketStats(
+    key="k", name="default", limit=120, available=1, in_flight=0, waiting=0, blocked_for=0.0, next_permit_in=0.0
+)
 
 
 def test_the_figure_of_the_limit_is_the_servers() -> None:

@@ -31,8 +31,8 @@ from calcom_async.cli import terminal
 from calcom_async.cli.connection import run
 from calcom_async.cli.waiting import AnnouncingLimiter
 from calcom_async.errors import CalcomError, RateLimit
-from calcom_async.limiter import Bucket, TokenBucket
 from calcom_async.pages import IncompleteListWarning
+from calcom_async.rate_limiter import Bucket, TokenBucket
 from calcom_async.sandbox import Sandbox
 
 CONTROLS = [chr(code) for code in range(sys.maxunicode) if unicodedata.category(chr(code)) in {"Cc", "Zl", "Zp", "Cs"}]
@@ -268,11 +268,11 @@ def waits(blocked: float) -> None:
         limiter = AnnouncingLimiter(TokenBucket())
         roomy = [RateLimit("default", 100, 100, 60.0)]
 
-        async def request(refused: float | None = None) -> None:
-            ticket = await limiter.acquire(Bucket("key"))
-            await limiter.settle(ticket, roomy, refused=refused)
+        async def request(retry_after: float | None = None) -> None:
+            permit = await limiter.acquire(Bucket("key"))
+            await limiter.release(permit, roomy, retry_after=retry_after)
 
-        await request(refused=blocked)
+        await request(retry_after=blocked)
         await asyncio.gather(*(request() for _ in range(5)))
 
     run_virtually(main())

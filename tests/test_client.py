@@ -222,7 +222,7 @@ async def test_a_priority_is_a_place_in_the_same_line():
         await export.request("GET", "/v2/me")
         await export.acting_as("cal_b").me.get()
     assert limiter.priorities == [0, 3, 3, 3]
-    assert len(limiter.snapshot()) == 2
+    assert len(limiter.stats()) == 2
 
 
 async def test_closing_waits_for_the_renewals_of_twins():
@@ -413,7 +413,7 @@ class Silent(TokenBucket):
         super().__init__()
         self.statistics = statistics
 
-    def snapshot(self) -> Any:
+    def stats(self) -> Any:
         return self.statistics
 
 

@@ -20,9 +20,9 @@ PACKAGE = Path(__file__).resolve().parent.parent / "calcom_async"
 # From the ground up; a module may import what is below its own layer, or beside it in the same folder.
 LAYERS: tuple[str, ...] = (
     "_lazy errors secret lenient_json",
-    "models gauge refusals",
+    "models rate_limit_window refusals",
     "config wire events",
-    "limiter redis_limiter auth",
+    "rate_limiter redis_rate_limiter auth",
     "middleware transport pages free_request",
     "resources",
     "cache booking watch",
@@ -41,7 +41,7 @@ HOMES = {
     "aiohttp": {"transport", "webhooks", "cli"},
     "yarl": {"transport"},
     "backoff": {"middleware"},
-    "redis": {"redis_limiter", "export", "cli"},
+    "redis": {"redis_rate_limiter", "export", "cli"},
     "pytest": {"pytest_plugin"},
     "typer": {"cli", "__main__"},
     "rich": {"cli"},
@@ -209,7 +209,7 @@ def test_extras_are_imported_when_they_are_used():
         if side(one.module) == "client" and not (one.in_function or one.only_types) and area(one.module) != "cli"
     }
     extras = {(module, library) for module, library in at_the_top if library in set(HOMES) - required}
-    assert {module for module, _ in extras} <= {"redis_limiter", "export"}
+    assert {module for module, _ in extras} <= {"redis_rate_limiter", "export"}
 
 
 def test_there_is_no_attic():
@@ -219,7 +219,9 @@ def test_there_is_no_attic():
 
 def test_what_a_caller_gives_is_not_judged_by_its_truth():
     """Callbacks, stores, sessions and limiters are compared with None: an object that has a length may be falsy."""
-    given = re.compile(r"(self\.)?_?(on_(event|error|progress|outcome|renewed)|seen|session|limiter|credentials)")
+    given = re.compile(
+        r"(self\.)?_?(on_(event|error|progress|outcome|renewed)|deduplicate|session|limiter|credentials)"
+    )
     judged = [
         f"{module}: {ast.unparse(test)}"
         for module, tree in MODULES.items()

@@ -30,8 +30,8 @@ from calcom_async import (
 )
 from calcom_async.errors import RateLimit
 from calcom_async.events import Observer
-from calcom_async.limiter import UNTOLD, Bucket, Ticket
 from calcom_async.middleware import RetryBudget, authorized, limited, observed, retrying
+from calcom_async.rate_limiter import DEFAULT_RETRY_AFTER, Bucket, Permit
 from calcom_async.wire import Request, Response, Throttle
 
 LIMITS = {"x_ratelimit_limit_default": "120", "x_ratelimit_remaining_default": "7", "x_ratelimit_reset_default": "30"}
@@ -54,23 +54,23 @@ class FreeLimiter:
         self.acquired: list[tuple[Bucket, int, float | None]] = []
         self.settled: list[tuple[tuple[RateLimit, ...] | None, float | None, bool]] = []
 
-    async def acquire(self, bucket: Bucket, *, priority: int = 0, max_wait: float | None = None) -> Ticket:
+    async def acquire(self, bucket: Bucket, *, priority: int = 0, max_wait: float | None = None) -> Permit:
         self.acquired.append((bucket, priority, max_wait))
         if self.refuse:
             raise self.refuse
-        return Ticket(bucket, len(self.acquired), 0.0, self.waited)
+        return Permit(bucket, len(self.acquired), 0.0, self.waited)
 
-    async def settle(
+    async def release(
         self,
-        ticket: Ticket,
+        permit: Permit,
         limits: Sequence[RateLimit] | None = None,
         *,
-        refused: float | None = None,
+        retry_after: float | None = None,
         sent: bool = True,
     ) -> None:
-        self.settled.append((limits if limits is None else tuple(limits), refused, sent))
+        self.settled.append((limits if limits is None else tuple(limits), retry_after, sent))
 
-    def snapshot(self) -> list[Any]:
+    def stats(self) -> list[Any]:
         return []
 
 
@@ -419,7 +419,7 @@ def test_each_layer_is_a_function_of_a_send():
         (answer(), ((), None, True)),
         (refusal(404, "NotFoundException", **LIMITS), ((RateLimit("default", 120, 7, 30.0),), None, True)),
         (refusal(429, None, **LATER), ((RateLimit("default", 120, 0, 40.0),), 40.0, True)),
-        (refusal(429), ((), UNTOLD, True)),
+        (refusal(429), ((), DEFAULT_RETRY_AFTER, True)),
         (LOST, (None, None, True)),
         (NOT_SENT, (None, None, False)),
         (ConfigError("not open"), (None, None, False)),

@@ -16,8 +16,8 @@ from stand_ins import Cut, Peer, Script, answer, http, refusal
 from calcom_async import AccessToken, ApiKey, Calcom, CalcomError, Config, PlatformClient
 from calcom_async.export.accounts import read_accounts
 from calcom_async.middleware import authorized
-from calcom_async.redis_limiter import RedisLimiter
-from calcom_async.webhooks import Receiver, Router
+from calcom_async.redis_rate_limiter import RedisTokenBucket
+from calcom_async.webhooks import WebhookReceiver, WebhookRouter
 from calcom_async.wire import Request
 
 MARK = "MARKEDSECRET"
@@ -188,8 +188,8 @@ async def test_secret_arguments_that_cannot_be_sent_are_in_no_frame():
         lambda: AccessToken(f"{MARK}\n"),
         lambda: AccessToken(MARK, MARK),
         lambda: AccessToken("a", "r", client_id="c", client_secret=f"{MARK}\n"),
-        lambda: RedisLimiter(f"redis://:{MARK}@[host"),
-        lambda: RedisLimiter(f"redis://:{MARK}@host", without_redis=7),
+        lambda: RedisTokenBucket(f"redis://:{MARK}@[host"),
+        lambda: RedisTokenBucket(f"redis://:{MARK}@host", fallback=7),
     ],
 )
 def test_a_secret_that_cannot_be_used_is_in_no_frame(make):
@@ -209,13 +209,13 @@ def test_a_secret_that_cannot_be_used_is_in_no_frame(make):
         lambda: PlatformClient("c ", "s"),
         lambda: AccessToken("a", expires_at="soon"),
         lambda: AccessToken("a", "r"),
-        lambda: RedisLimiter("nowhere"),
-        lambda: RedisLimiter("redis://host", without_redis=7),
+        lambda: RedisTokenBucket("nowhere"),
+        lambda: RedisTokenBucket("redis://host", fallback=7),
         lambda: Calcom("x").me._get(int, "/{}", ""),
         lambda: Calcom("x").organization(""),
         lambda: Calcom("x").bookings.list(take=0),
         lambda: Calcom("x").watch_slots([1], every=0),
-        lambda: Receiver(Router(), secrets="s", queue=0),
+        lambda: WebhookReceiver(WebhookRouter(), secrets="s", max_pending=0),
     ],
 )
 async def test_an_object_that_could_not_be_made_can_be_printed(make):

@@ -14,15 +14,15 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from test_limiter_simulation import QUICK, USUAL, Server, Tally, Throttle
+from test_rate_limiter_simulation import QUICK, USUAL, Server, Tally, Throttle
 from virtual_time import VirtualTimeLoop, run
 
 from calcom_async.config import Config
 from calcom_async.errors import RateLimit, RateLimitedError
 from calcom_async.events import Observer
-from calcom_async.limiter import TokenBucket
 from calcom_async.middleware import limited
 from calcom_async.models.slots import Slot
+from calcom_async.rate_limiter import TokenBucket
 from calcom_async.resources._base import Channel
 from calcom_async.resources.slots import Slots
 from calcom_async.watch import SlotChange, SlotWatcher, StalenessWarning
@@ -94,7 +94,7 @@ class Cal:
         return Response(200, headers(told), encode({"status": "success", "data": {"2026-11-03": slots}}))
 
     def rate(self) -> float:
-        return next((one.limit for one in self.limiter.snapshot()), 120) / 60
+        return next((one.limit for one in self.limiter.stats()), 120) / 60
 
     def watcher(self, targets: Any, **options: Any) -> SlotWatcher:
         dice = random.Random(7).random
@@ -279,7 +279,7 @@ def test_an_interactive_call_overtakes_a_hundred_waiting_polls() -> None:
         watcher = cal.watcher(range(1, 101), rate=None, concurrency=100)
         reading = asyncio.ensure_future(read(watcher, seconds() + 300, []))
         await asyncio.sleep(5)
-        assert cal.limiter.snapshot()[0].waiting == 100
+        assert cal.limiter.stats()[0].waiting == 100
         sent = len(cal.tally.seconds)
         await cal.slots(0).search(event_type_id=1001, **WEEK)
         assert len(cal.tally.seconds) == sent + 1

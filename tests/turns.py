@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 from calcom_async.errors import RateLimit
-from calcom_async.gauge import GRACE
-from calcom_async.limiter import Bucket, Ticket, TokenBucket
+from calcom_async.rate_limit_window import CLOCK_TOLERANCE
+from calcom_async.rate_limiter import Bucket, Permit, TokenBucket
 
 BUCKET = Bucket("key")
 
@@ -22,22 +22,22 @@ def now() -> float:
 
 async def opened(limiter: TokenBucket, remaining: int = 119, reset: float = 60, limit: int = 120) -> float:
     """Have one request answered, so that the window is known; the time at which it ends for sure."""
-    ticket = await limiter.acquire(BUCKET)
-    await limiter.settle(ticket, told(remaining, reset, limit))
-    return now() + reset + GRACE
+    permit = await limiter.acquire(BUCKET)
+    await limiter.release(permit, told(remaining, reset, limit))
+    return now() + reset + CLOCK_TOLERANCE
 
 
 async def one(limiter: TokenBucket, remaining: int = 50, bucket: Bucket = BUCKET, **options: Any) -> float:
     """One request, answered at once; the time of its turn."""
-    ticket = await limiter.acquire(bucket, **options)
-    await limiter.settle(ticket, told(remaining))
-    return ticket.sent_at
+    permit = await limiter.acquire(bucket, **options)
+    await limiter.release(permit, told(remaining))
+    return permit.sent_at
 
 
-async def blocked_for(limiter: TokenBucket, seconds: float, bucket: Bucket = BUCKET) -> None:
-    ticket = await limiter.acquire(bucket)
-    await limiter.settle(ticket, told(0, seconds), refused=seconds)
+async def block(limiter: TokenBucket, seconds: float, bucket: Bucket = BUCKET) -> None:
+    permit = await limiter.acquire(bucket)
+    await limiter.release(permit, told(0, seconds), retry_after=seconds)
 
 
-def taking(limiter: TokenBucket, **options: Any) -> asyncio.Task[Ticket]:
+def taking(limiter: TokenBucket, **options: Any) -> asyncio.Task[Permit]:
     return asyncio.ensure_future(limiter.acquire(BUCKET, **options))

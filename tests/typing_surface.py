@@ -24,12 +24,12 @@ from calcom_async import (
     Pages,
     PlatformClient,
     RateLimitedError,
-    Router,
     SlotChange,
     SlotQuery,
     Stats,
     TokenBucket,
     TransportError,
+    WebhookRouter,
     sign,
 )
 from calcom_async.errors import RateLimit
@@ -260,7 +260,7 @@ async def safely(cal: Calcom, ada: Attendee, when: datetime) -> None:
         assert_type(change.opened, tuple[Slot, ...])
 
 
-async def received(cal: Calcom, router: Router) -> None:
+async def received(cal: Calcom, router: WebhookRouter) -> None:
     """Events are typed by who handles them."""
 
     @router.on("BOOKING_CREATED")

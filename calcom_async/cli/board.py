@@ -14,7 +14,7 @@ from calcom_async.cli.terminal import stderr
 from calcom_async.client import Calcom, Stats
 from calcom_async.events import Event
 from calcom_async.export import Progress as Count
-from calcom_async.limiter import BucketStats
+from calcom_async.rate_limiter import BucketStats
 
 
 class Board:
@@ -85,16 +85,18 @@ class Board:
     def _look(self, stats: Stats) -> None:
         """Read from the limiter whether all requests wait, and for how long."""
         self._limit = max(stats.limits, key=lambda one: one.limit, default=None)
-        blocked = max((bucket.blocked for bucket in stats.limits), default=0)
-        opens_in = max((one.opens_in for one in stats.limits if one.waiting and not one.in_flight), default=0)
+        blocked = max((bucket.blocked_for for bucket in stats.limits), default=0)
+        next_permit_in = max(
+            (one.next_permit_in for one in stats.limits if one.waiting and not one.in_flight), default=0
+        )
         if blocked:
             self._pause = f"blocked by the rate limit for {blocked:.0f} s"
-        elif opens_in:
-            self._pause = f"waiting for the rate limit, {opens_in:.0f} s"
+        elif next_permit_in:
+            self._pause = f"waiting for the rate limit, {next_permit_in:.0f} s"
         else:
             self._pause = ""
         now = time.monotonic()
-        self._pause_ends = now + max(blocked, opens_in)
+        self._pause_ends = now + max(blocked, next_permit_in)
         self._waiting_since = (self._waiting_since or now) if self._pause else None
 
     def _show(self) -> None:

@@ -37,8 +37,8 @@ from calcom_async.errors import (
     UnknownOutcomeError,
 )
 from calcom_async.events import Event
-from calcom_async.limiter import Limiter, TokenBucket
 from calcom_async.pages import IncompleteListWarning
+from calcom_async.rate_limiter import RateLimiter, TokenBucket
 from calcom_async.watch import StalenessWarning
 
 T = TypeVar("T")
@@ -134,7 +134,7 @@ async def connect(
     place: Where,
     on_event: Callable[[Event], object] | None = None,
     *,
-    limiter: Limiter | None = None,
+    limiter: RateLimiter | None = None,
     credentials: Credentials | str | None = None,
     announce_waits: bool = True,
     **more: Any,
@@ -279,7 +279,7 @@ class _OnStderr(logging.Handler):
 def _logs_on_stderr() -> Iterator[None]:
     handler = _OnStderr(logging.WARNING)
     # Waits for the rate limit are announced by `AnnouncingLimiter`, or shown by the board of an export.
-    handler.addFilter(lambda record: record.module != "limiter")
+    handler.addFilter(lambda record: record.module != "rate_limiter")
     logging.getLogger().addHandler(handler)
     try:
         yield

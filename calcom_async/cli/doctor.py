@@ -36,11 +36,11 @@ from calcom_async.cli.terminal import line, print_json, stdout
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, ForbiddenError, NotFoundError
 from calcom_async.events import Event
-from calcom_async.limiter import BucketStats
 from calcom_async.models.event_types import EventType
 from calcom_async.models.me import Me
 from calcom_async.models.slots import SlotDays
 from calcom_async.pages import Pages
+from calcom_async.rate_limiter import BucketStats
 from calcom_async.resources._base import Resource
 from calcom_async.resources.slots import WEEK
 from calcom_async.wire import Page

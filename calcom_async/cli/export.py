@@ -42,7 +42,7 @@ from calcom_async.errors import (
 from calcom_async.export import THINGS, FileSink, Job, Report, export, open_sink
 from calcom_async.export.accounts import CONCURRENCY, Account, Outcome, export_accounts, read_accounts
 from calcom_async.export.job import PARALLEL
-from calcom_async.limiter import Limiter
+from calcom_async.rate_limiter import RateLimiter
 
 SHARDS_PER_WORKER = 4
 """More than one, so that a worker that was quick takes over from one that was not."""
@@ -242,15 +242,15 @@ def _told(report: Report, thing: str, board: Board) -> str:
 
 
 @asynccontextmanager
-async def _limited(redis: str | None) -> AsyncIterator[Limiter | None]:
+async def _limited(redis: str | None) -> AsyncIterator[RateLimiter | None]:
     """The limiter that is shared through Redis, if one is."""
     if redis is None:
         yield None
         return
     with needed("--redis", "redis"):
-        from calcom_async.redis_limiter import RedisLimiter
+        from calcom_async.redis_rate_limiter import RedisTokenBucket
 
-    async with RedisLimiter(redis) as limiter:
+    async with RedisTokenBucket(redis) as limiter:
         yield limiter
 
 

@@ -8,7 +8,7 @@ from math import ceil, inf
 
 from calcom_async.cli.terminal import say
 from calcom_async.errors import RateLimit
-from calcom_async.limiter import Bucket, BucketStats, Limiter, Ticket
+from calcom_async.rate_limiter import Bucket, BucketStats, Permit, RateLimiter
 
 PATIENCE = 2.0
 """Seconds of a wait after which it is announced."""
@@ -17,12 +17,12 @@ PATIENCE = 2.0
 class AnnouncingLimiter:
     """A limiter that says on stderr when a request waits for longer than `PATIENCE`, and for how long it will."""
 
-    def __init__(self, limiter: Limiter) -> None:
+    def __init__(self, limiter: RateLimiter) -> None:
         self._limiter = limiter
         self._announced_until = -inf
 
-    async def acquire(self, bucket: Bucket, *, priority: int = 0, max_wait: float | None = None) -> Ticket:
-        """Wait for a turn; see `Limiter.acquire`."""
+    async def acquire(self, bucket: Bucket, *, priority: int = 0, max_wait: float | None = None) -> Permit:
+        """Wait for a turn; see `RateLimiter.acquire`."""
         notice = asyncio.create_task(self._announce())
         try:
             return await self._limiter.acquire(bucket, priority=priority, max_wait=max_wait)
@@ -34,22 +34,24 @@ class AnnouncingLimiter:
         while True:
             await asyncio.sleep(PATIENCE)
             now = asyncio.get_running_loop().time()
-            waits = [max(one.blocked, one.opens_in) for one in self.snapshot() if one.blocked or not one.in_flight]
+            waits = [
+                max(one.blocked_for, one.next_permit_in) for one in self.stats() if one.blocked_for or not one.in_flight
+            ]
             if now >= self._announced_until and (seconds := max(waits, default=0.0)) > 0:
                 self._announced_until = now + seconds
                 say("[yellow]waiting:[/]", f"the rate limit allows the next request in {ceil(seconds)} s")
 
-    async def settle(
+    async def release(
         self,
-        ticket: Ticket,
+        permit: Permit,
         limits: Sequence[RateLimit] | None = None,
         *,
-        refused: float | None = None,
+        retry_after: float | None = None,
         sent: bool = True,
     ) -> None:
-        """Report what became of a request; see `Limiter.settle`."""
-        await self._limiter.settle(ticket, limits, refused=refused, sent=sent)
+        """Report what became of a request; see `RateLimiter.release`."""
+        await self._limiter.release(permit, limits, retry_after=retry_after, sent=sent)
 
-    def snapshot(self) -> list[BucketStats]:
+    def stats(self) -> list[BucketStats]:
         """How every bucket in use stands now."""
-        return self._limiter.snapshot()
+        return self._limiter.stats()

@@ -35,7 +35,7 @@ from calcom_async.cli.terminal import echo, line, print_json, say, stderr
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, ConfigError, InvalidRequestError
 from calcom_async.models.webhooks import WEBHOOK_TRIGGERS
-from calcom_async.webhooks import Receiver, Router, WebhookEvent, parse, verify
+from calcom_async.webhooks import WebhookEvent, WebhookReceiver, WebhookRouter, parse, verify
 from calcom_async.webhooks.deliveries import JSON, SIGNATURE
 
 if TYPE_CHECKING:
@@ -225,9 +225,9 @@ class Ear:
         """Answer deliveries inside this block; the address is what they are posted to."""
         from aiohttp import ClientSession, ClientTimeout, web
 
-        router = Router()
+        router = WebhookRouter()
         router.on_any(self._show)
-        receiver = Receiver(router, secrets=self.secret)
+        receiver = WebhookReceiver(router, secrets=self.secret)
         async with ClientSession(timeout=ClientTimeout(total=SECONDS_TO_FORWARD)) as session:
 
             async def answer(request: web.Request) -> web.Response:
@@ -239,7 +239,7 @@ class Ear:
 
             app = web.Application()
             app.router.add_post(self.path, answer)
-            receiver.run_in(app)
+            receiver.setup(app)
             runner = web.AppRunner(app, access_log=None)
             await runner.setup()
             try:

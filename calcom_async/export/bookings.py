@@ -193,7 +193,7 @@ class BookingSource:
     def _how_many(self, pages: float, latency: float, most: int) -> int:
         """How many walks at once: all if the limit has room for every page, else as many as it keeps busy."""
         mine = self._cal.credentials.fingerprint
-        limits = [one for one in self._cal.limiter.snapshot() if one.key.endswith(mine)]
+        limits = [one for one in self._cal.limiter.stats() if one.key.endswith(mine)]
         if not limits:
             return most
         widest = max(limits, key=lambda one: one.limit)

@@ -379,9 +379,9 @@ async def _calcom(shard: Shard, redis: str | None) -> AsyncIterator[Calcom]:
         key = _filled(f"${shard.variable}")
         limiter = None
         if redis:
-            from calcom_async.redis_limiter import RedisLimiter  # noqa: PLC0415 - an extra
+            from calcom_async.redis_rate_limiter import RedisTokenBucket  # noqa: PLC0415 - an extra
 
-            limiter = await stack.enter_async_context(RedisLimiter(_filled(redis)))
+            limiter = await stack.enter_async_context(RedisTokenBucket(_filled(redis)))
         cal = await stack.enter_async_context(Calcom(key, config=shard.config, limiter=limiter))
         if (found := await owner(cal)) != shard.owner:
             raise ConfigError(f"{shard.variable} on {socket.gethostname()} is of {found}, not of {shard.owner}")

@@ -31,8 +31,8 @@ from calcom_async.export.plan import Horizons
 from calcom_async.export.sources import THINGS, Job, owner
 from calcom_async.export.walk import Tally
 from calcom_async.lenient_json import parse
-from calcom_async.limiter import TokenBucket
 from calcom_async.pages import IncompleteListWarning
+from calcom_async.rate_limiter import TokenBucket
 from calcom_async.secret import Secret
 
 LOADED = ("bookings", "event-types", "schedules", "webhooks", "teams", "memberships")

@@ -65,13 +65,13 @@ def _digest(body: Any) -> str:
     return sha256(msgspec.json.encode(body)).hexdigest()
 
 
-class EventLanguage(Model, frozen=True, kw_only=True):
+class WebhookLanguage(Model, frozen=True, kw_only=True):
     """The language of a person."""
 
     locale: str | None = None
 
 
-class EventPerson(Model, frozen=True, kw_only=True):
+class WebhookPerson(Model, frozen=True, kw_only=True):
     """Somebody in a booking: the organizer, an attendee or a member of the team."""
 
     id: int | None = None
@@ -85,21 +85,21 @@ class EventPerson(Model, frozen=True, kw_only=True):
     last_name: str | None = None
     phone_number: str | None = None
     time_zone: str | None = None
-    language: EventLanguage | None = None
+    language: WebhookLanguage | None = None
     time_format: str | None = None
     utc_offset: IntOrFloat | None = None
     """Minutes."""
 
 
-class EventTeam(Model, frozen=True, kw_only=True):
+class WebhookTeam(Model, frozen=True, kw_only=True):
     """The team of a booking."""
 
     id: int | None = None
     name: str | None = None
-    members: list[EventPerson] = field(default_factory=list)
+    members: list[WebhookPerson] = field(default_factory=list)
 
 
-class EventResponse(Model, frozen=True, kw_only=True):
+class WebhookFieldResponse(Model, frozen=True, kw_only=True):
     """What the booker answered in one field; `value` is None in a field left empty."""
 
     label: str | None = None
@@ -130,8 +130,8 @@ class BookingPayload(SecretModel, frozen=True, kw_only=True):
     title: str
     start_time: datetime
     end_time: datetime
-    attendees: list[EventPerson] = field(default_factory=list)
-    organizer: EventPerson | None = None
+    attendees: list[WebhookPerson] = field(default_factory=list)
+    organizer: WebhookPerson | None = None
     booking_id: int | None = None
     event_type_id: int | None = None
     status: str | None = None
@@ -144,13 +144,13 @@ class BookingPayload(SecretModel, frozen=True, kw_only=True):
     additional_notes: str | None = None
     length: IntOrFloat | None = None
     """Minutes."""
-    team: EventTeam | None = None
+    team: WebhookTeam | None = None
     location: str | None = None
     conference_data: Any = None
     video_call_data: VideoCall | None = None
-    responses: dict[str, EventResponse] = field(default_factory=dict)
+    responses: dict[str, WebhookFieldResponse] = field(default_factory=dict)
     """Every field by its slug; labels of built-in ones are keys such as `your_name`."""
-    user_fields_responses: dict[str, EventResponse] = field(default_factory=dict)
+    user_fields_responses: dict[str, WebhookFieldResponse] = field(default_factory=dict)
     """The custom fields alone."""
     custom_inputs: Any = None
     metadata: dict[str, Any] | None = None
@@ -232,8 +232,8 @@ class MeetingPayload(Model, frozen=True, kw_only=True):
     location: str | None = None
     user_id: int | None = None
     event_type_id: int | None = None
-    attendees: list[EventPerson] = field(default_factory=list)
-    user: EventPerson | None = None
+    attendees: list[WebhookPerson] = field(default_factory=list)
+    user: WebhookPerson | None = None
     user_primary_email: str | None = None
     responses: dict[str, Any] | None = None
     """The answers themselves by slug, without labels."""
@@ -264,8 +264,8 @@ class RecordingPayload(Model, frozen=True, kw_only=True):
     title: str | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
-    organizer: EventPerson | None = None
-    attendees: list[EventPerson] = field(default_factory=list)
+    organizer: WebhookPerson | None = None
+    attendees: list[WebhookPerson] = field(default_factory=list)
 
 
 class InstantMeetingPayload(Model, frozen=True, kw_only=True):
@@ -281,14 +281,14 @@ class InstantMeetingPayload(Model, frozen=True, kw_only=True):
     type: str | None = None
 
 
-class AwayReason(Model, frozen=True, kw_only=True):
+class WebhookOutOfOfficeReason(Model, frozen=True, kw_only=True):
     """Why somebody is away."""
 
     emoji: str | None = None
     reason: str | None = None
 
 
-class AwayEntry(Model, frozen=True, kw_only=True):
+class WebhookOutOfOfficeEntry(Model, frozen=True, kw_only=True):
     """Days on which `user` is away and `to_user` stands in."""
 
     id: int | None = None
@@ -298,19 +298,19 @@ class AwayEntry(Model, frozen=True, kw_only=True):
     created_at: datetime | None = None
     updated_at: datetime | None = None
     notes: str | None = None
-    reason: AwayReason | None = None
+    reason: WebhookOutOfOfficeReason | None = None
     reason_id: int | None = None
-    user: EventPerson | None = None
-    to_user: EventPerson | None = None
+    user: WebhookPerson | None = None
+    to_user: WebhookPerson | None = None
 
 
 class OutOfOfficePayload(Model, frozen=True, kw_only=True):
     """An out-of-office entry was made."""
 
-    entry: AwayEntry | None = field(name="oooEntry", default=None)
+    entry: WebhookOutOfOfficeEntry | None = field(name="oooEntry", default=None)
 
 
-class FormPayload(Model, frozen=True, kw_only=True):
+class RoutingFormPayload(Model, frozen=True, kw_only=True):
     """A routing form was answered; `raw` of the event repeats each answer at its root."""
 
     form_id: str | None = None
@@ -331,7 +331,7 @@ class VideoNoShowPayload(Model, frozen=True, kw_only=True):
     title: str | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
-    attendees: list[EventPerson] = field(default_factory=list)
+    attendees: list[WebhookPerson] = field(default_factory=list)
     participants: Any = None
     host_email: str | None = None
     no_show_host: Any = None
@@ -351,7 +351,7 @@ _TRIGGERS: dict[type[Model], str] = {
     RecordingPayload: "RECORDING_READY RECORDING_TRANSCRIPTION_GENERATED",
     InstantMeetingPayload: "INSTANT_MEETING",
     OutOfOfficePayload: "OOO_CREATED",
-    FormPayload: "FORM_SUBMITTED FORM_SUBMITTED_NO_EVENT ROUTING_FORM_FALLBACK_HIT",
+    RoutingFormPayload: "FORM_SUBMITTED FORM_SUBMITTED_NO_EVENT ROUTING_FORM_FALLBACK_HIT",
     VideoNoShowPayload: "AFTER_HOSTS_CAL_VIDEO_NO_SHOW AFTER_GUESTS_CAL_VIDEO_NO_SHOW",
 }
 PAYLOADS: Final[dict[str, type[Model]]] = {

@@ -1,21 +1,21 @@
 """Receiving webhooks; works without a client.
 
-    router = Router()
+    router = WebhookRouter()
 
     @router.on("BOOKING_CREATED")
     async def greet(event: WebhookEvent[BookingPayload]) -> None:
         print(event.payload.title)
 
-    receiver = Receiver(router, secrets=os.environ["CAL_WEBHOOK_SECRET"])
+    receiver = WebhookReceiver(router, secrets=os.environ["CAL_WEBHOOK_SECRET"])
 
-`verify`, `sign` and `parse` are pure; a `Router` knows who handles what; a `Receiver` answers deliveries and runs the
-handlers behind it, for aiohttp.web (`receiver.aiohttp_handler`), ASGI (`receiver.asgi`) or anything else
+`verify`, `sign` and `parse` are pure; a `WebhookRouter` knows who handles what; a `WebhookReceiver` answers deliveries
+and runs the handlers behind it, for aiohttp.web (`receiver.aiohttp_handler`), ASGI (`receiver.asgi`) or anything else
 (`receiver.receive`).
 """
 
 from calcom_async.models.webhook_events import WebhookEvent
 from calcom_async.webhooks.deliveries import parse, sign, verify
-from calcom_async.webhooks.receiver import Receiver, RecentDeliveries
-from calcom_async.webhooks.router import Router
+from calcom_async.webhooks.receiver import InMemoryDeduplicator, WebhookReceiver
+from calcom_async.webhooks.router import WebhookRouter
 
-__all__ = ["Receiver", "RecentDeliveries", "Router", "WebhookEvent", "parse", "sign", "verify"]
+__all__ = ["InMemoryDeduplicator", "WebhookEvent", "WebhookReceiver", "WebhookRouter", "parse", "sign", "verify"]

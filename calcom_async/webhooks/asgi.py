@@ -1,4 +1,4 @@
-"""A `Receiver` as an ASGI application, by the specification's own messages: no framework is needed."""
+"""A `WebhookReceiver` as an ASGI application, by the specification's own messages: no framework is needed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from calcom_async.webhooks.receiver import Receiver
+    from calcom_async.webhooks.receiver import WebhookReceiver
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -19,7 +19,7 @@ class Asgi:
     An object and not a method, for Starlette takes methods for functions from a request to a response.
     """
 
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, receiver: WebhookReceiver) -> None:
         self._receiver = receiver
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from calcom_async.models._base import Model
-from calcom_async.models.webhook_events import EventLanguage, EventPerson, EventResponse
+from calcom_async.models.webhook_events import WebhookFieldResponse, WebhookLanguage, WebhookPerson
 
 NUMBERS = frozenset({int, float, bool})
 LONGEST_NUMBER = 40
@@ -81,14 +81,14 @@ def _stands_for(kind: type[Model], value: Any) -> dict[str, Any]:
 
     A template writes "" where there is nothing, and "[object Object]" for an object that it does not take apart.
     """
-    if kind is EventResponse:
+    if kind is WebhookFieldResponse:
         return {"value": value}
     if isinstance(value, str) and value.strip() not in {
         "",
         "[object Object]",
     }:
-        if kind is EventPerson:
+        if kind is WebhookPerson:
             return {"email" if "@" in value else "name": value}
-        if kind is EventLanguage:
+        if kind is WebhookLanguage:
             return {"locale": value}
     raise msgspec.ValidationError

@@ -1,4 +1,4 @@
-"""Receiver: answers deliveries at once, and has the handlers run behind the answer."""
+"""WebhookReceiver: answers deliveries at once, and has the handlers run behind the answer."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from calcom_async.events import log
 from calcom_async.models.webhook_events import WebhookEvent
 from calcom_async.webhooks.asgi import Asgi
 from calcom_async.webhooks.deliveries import JSON, SIGNATURE, Secrets, bytes_of, concealed, parse, usable, verify
-from calcom_async.webhooks.router import Router, resolved
+from calcom_async.webhooks.router import WebhookRouter, resolved
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 DAY = 86_400.0
 ACCEPTED = 200
-Seen = Callable[[str], bool | Awaitable[bool]]
+Deduplicate = Callable[[str], bool | Awaitable[bool]]
 OnError = Callable[[Exception, WebhookEvent[Any]], object]
 
 
-class RecentDeliveries:
+class InMemoryDeduplicator:
     """Remembers the keys of the latest deliveries, at most `size` of them and each for `ttl` seconds.
 
     Calling it says whether a key was there, and keeps it if not. One per process: several need a shared store, such as
@@ -62,38 +62,38 @@ class RecentDeliveries:
         return len(self._until)
 
 
-class Receiver:
+class WebhookReceiver:
     """Answers deliveries and runs the router's handlers in the background, `concurrency` events at a time.
 
-    It runs inside `async with receiver:`. At most `queue` events are accepted and not yet handled; with more it answers
-    503 and logs it, for Cal.com as a rule sends once. Leaving gives what was accepted `drain` seconds to end, then
-    cancels it. A handler that fails is logged and told to `on_error`.
+    It runs inside `async with receiver:`. At most `max_pending` events are accepted and not yet handled; with more it
+    answers 503 and logs it, for Cal.com as a rule sends once. Leaving gives what was accepted `shutdown_timeout`
+    seconds to end, then cancels it. A handler that fails is logged and told to `on_error`.
 
-    `seen` is called with the `key` of each event that has one, and drops the event by returning true; a store that
-    fails is logged and the event handled. An event with the key of one that is being handled is dropped too. If
-    `seen` has a method `forget`, it is called with the key when a handler failed or was cancelled, so that the event
-    is handled if it comes again.
+    `deduplicate` is called with the `key` of each event that has one, and drops the event by returning true; a store
+    that fails is logged and the event handled. An event with the key of one that is being handled is dropped too. If
+    `deduplicate` has a method `forget`, it is called with the key when a handler failed or was cancelled, so that the
+    event is handled if it comes again.
     """
 
     def __init__(
         self,
-        router: Router,
+        router: WebhookRouter,
         *,
         secrets: Secrets,
         max_body: int = 1 << 20,
-        queue: int = 1000,
+        max_pending: int = 1000,
         concurrency: int = 8,
-        drain: float = 30.0,
-        seen: Seen | None = None,
+        shutdown_timeout: float = 30.0,
+        deduplicate: Deduplicate | None = None,
         on_error: OnError | None = None,
     ) -> None:
         secrets = concealed(secrets)
         self._router = router
         self._max_body = max_body
-        self._queue = queue
+        self._max_pending = max_pending
         self._concurrency = concurrency
-        self._drain = drain
-        self._seen = seen
+        self._shutdown_timeout = shutdown_timeout
+        self._deduplicate = deduplicate
         self._on_error = on_error
         self._turns: asyncio.Semaphore | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -101,15 +101,16 @@ class Receiver:
         self._lock = threading.Lock()  # for `_turns` and `_pending`: deliveries may come from other threads
         self._pending = 0
         self._in_progress: set[str] = set()
-        for name, number in {"max_body": max_body, "queue": queue, "concurrency": concurrency}.items():
+        for name, number in {"max_body": max_body, "max_pending": max_pending, "concurrency": concurrency}.items():
             if not isinstance(number, int) or number < 1:
                 raise ConfigError(f"{name} must be a whole number from 1 on, got {number!r}")
-        if not isinstance(drain, int | float) or not drain >= 0:
-            raise ConfigError(f"drain must be seconds from 0 on, got {drain!r}")
+        if not isinstance(shutdown_timeout, int | float) or not shutdown_timeout >= 0:
+            raise ConfigError(f"shutdown_timeout must be seconds from 0 on, got {shutdown_timeout!r}")
         self._secrets = usable(secrets)
 
     def __repr__(self) -> str:
-        return f"<Receiver {'running' if self._turns else 'stopped'}, {self.pending} of {self._queue} pending>"
+        state = "running" if self._turns else "stopped"
+        return f"<WebhookReceiver {state}, {self.pending} of {self._max_pending} pending>"
 
     @property
     def pending(self) -> int:
@@ -121,18 +122,20 @@ class Receiver:
     async def start(self) -> None:
         """Accept deliveries from now on; `async with` does it for you."""
         if self._turns:
-            raise ConfigError("this Receiver is running already: start it once, by one of async with, run_in, lifespan")
+            raise ConfigError(
+                "this WebhookReceiver is running already: start it once, by one of async with, setup, lifespan"
+            )
         self._loop = asyncio.get_running_loop()
         self._turns = asyncio.Semaphore(self._concurrency)
 
     async def stop(self) -> None:
-        """Accept nothing more, let what was accepted end, cancel what has not ended after `drain` seconds."""
+        """Accept nothing more, let what was accepted end, cancel the rest after `shutdown_timeout` seconds."""
         with self._lock:
             self._turns = None
         try:
             await asyncio.sleep(0)  # what other threads have handed over becomes a task
             if self._tasks:
-                await asyncio.wait(self._tasks, timeout=self._drain)
+                await asyncio.wait(self._tasks, timeout=self._shutdown_timeout)
         finally:
             if left := [task for task in self._tasks if not task.done()]:
                 log.error("webhooks: the receiver stops, %d events are cut short or never handled", len(left))
@@ -173,7 +176,7 @@ class Receiver:
         with self._lock:
             if not self._turns or not self._loop or self._loop.is_closed():
                 refusal = "not running"
-            elif self._pending >= self._queue:
+            elif self._pending >= self._max_pending:
                 refusal = "queue full"
             else:
                 self._pending += 1
@@ -183,9 +186,9 @@ class Receiver:
                     self._loop.call_soon_threadsafe(self._spawn, event, self._turns)
                 return ACCEPTED, "accepted"
         if refusal == "queue full":
-            log.error("webhooks: %r is refused, %d events wait for the handlers", event, self._queue)
+            log.error("webhooks: %r is refused, %d events wait for the handlers", event, self._max_pending)
         else:
-            log.error("webhooks: %r is lost, the receiver is not running; use async with, run_in or lifespan", event)
+            log.error("webhooks: %r is lost, the receiver is not running; use async with, setup or lifespan", event)
         return 503, refusal
 
     def _spawn(self, event: WebhookEvent[Any], turns: asyncio.Semaphore) -> None:
@@ -201,20 +204,20 @@ class Receiver:
     async def _handle(self, event: WebhookEvent[Any], turns: asyncio.Semaphore) -> None:
         async with turns:
             key = event.key
-            if self._seen is None or key is None:
+            if self._deduplicate is None or key is None:
                 await self._dispatch(event)
             elif key in self._in_progress:
                 log.debug("webhooks: %r is being handled", event)
             else:
                 self._in_progress.add(key)
                 try:
-                    await self._handle_once(event, key, self._seen)
+                    await self._handle_once(event, key, self._deduplicate)
                 finally:
                     self._in_progress.discard(key)
 
-    async def _handle_once(self, event: WebhookEvent[Any], key: str, seen: Seen) -> None:
+    async def _handle_once(self, event: WebhookEvent[Any], key: str, deduplicate: Deduplicate) -> None:
         try:
-            if await resolved(seen(key)):
+            if await resolved(deduplicate(key)):
                 log.debug("webhooks: %r came before", event)
                 return
         except Exception:  # noqa: BLE001 - whatever it is, the event counts more
@@ -228,7 +231,7 @@ class Receiver:
 
     async def _forget(self, event: WebhookEvent[Any], key: str) -> None:
         try:
-            if (forget := getattr(self._seen, "forget", None)) is not None:
+            if (forget := getattr(self._deduplicate, "forget", None)) is not None:
                 await resolved(forget(key))
         except Exception:  # noqa: BLE001 - the handlers are done with the event
             log.exception("webhooks: cannot forget %r; it is dropped if it comes again", event)
@@ -264,7 +267,7 @@ class Receiver:
         return self.receive(headers, bytes(body))
 
     async def aiohttp_handler(self, request: web.Request) -> web.Response:
-        """For aiohttp.web: `app.router.add_post("/cal", receiver.aiohttp_handler)`, with `receiver.run_in(app)`."""
+        """For aiohttp.web: `app.router.add_post("/cal", receiver.aiohttp_handler)`, with `receiver.setup(app)`."""
         from aiohttp import web  # noqa: PLC0415 - only servers of aiohttp need it
 
         try:
@@ -281,7 +284,7 @@ class Receiver:
             request.protocol.force_close()
         return response
 
-    def run_in(self, app: web.Application) -> None:
+    def setup(self, app: web.Application) -> None:
         """Run for as long as the aiohttp application does."""
         app.cleanup_ctx.append(self._running)
 

@@ -1,4 +1,4 @@
-"""Router: which handlers hear of which triggers."""
+"""WebhookRouter: which handlers hear of which triggers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def resolved(value: Awaitable[T] | T) -> T:
     return await value if isawaitable(value) else value
 
 
-class Router:
+class WebhookRouter:
     """Handlers by trigger. They may be coroutine functions or plain ones; a plain one holds up the event loop."""
 
     def __init__(self) -> None:

@@ -56,7 +56,7 @@ async def test_each_account_has_a_limit_of_its_own(sandbox: Sandbox, tmp_path: P
     """Accounts do not queue for each other: the limiter knows as many callers as there are keys."""
     async with client(sandbox) as cal:
         await export_accounts(cal, ACCOUNTS, Job(), f"{tmp_path}/{{account}}.jsonl")
-        assert len({bucket.key for bucket in cal.limiter.snapshot()}) == 3
+        assert len({bucket.key for bucket in cal.limiter.stats()}) == 3
 
 
 async def test_one_that_fails_does_not_stop_the_others(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -20,20 +20,20 @@ from calcom_async.errors import CalcomError, ConfigError, DecodeError, InvalidRe
 from calcom_async.models.webhook_events import (
     PAYLOADS,
     BookingPayload,
-    EventLanguage,
-    EventPerson,
-    FormPayload,
     InstantMeetingPayload,
     MeetingPayload,
     NoShowPayload,
     OutOfOfficePayload,
     RecordingPayload,
+    RoutingFormPayload,
     VideoCall,
     VideoNoShowPayload,
+    WebhookLanguage,
+    WebhookPerson,
 )
 from calcom_async.models.webhooks import WEBHOOK_TRIGGERS
 from calcom_async.sandbox.delivery import sign as sandbox_sign
-from calcom_async.webhooks import Receiver, Router, WebhookEvent, parse, sign, verify
+from calcom_async.webhooks import WebhookEvent, WebhookReceiver, WebhookRouter, parse, sign, verify
 
 SECRET = "tea-and-scones"
 SENT = "2031-03-03T08:00:00.123Z"
@@ -99,11 +99,11 @@ SAMPLES: dict[str, tuple[type[Any], dict[str, Any]]] = {
         },
     ),
     "FORM_SUBMITTED": (
-        FormPayload,
+        RoutingFormPayload,
         {"formId": "f", "formName": "F", "teamId": None, "responses": {"size": {"value": "L", "response": "L"}}},
     ),
-    "FORM_SUBMITTED_NO_EVENT": (FormPayload, {"formId": "f", "responseId": 9, "redirect": {"type": "url"}}),
-    "ROUTING_FORM_FALLBACK_HIT": (FormPayload, {"formId": "f", "fallbackAction": {"type": "url"}}),
+    "FORM_SUBMITTED_NO_EVENT": (RoutingFormPayload, {"formId": "f", "responseId": 9, "redirect": {"type": "url"}}),
+    "ROUTING_FORM_FALLBACK_HIT": (RoutingFormPayload, {"formId": "f", "fallbackAction": {"type": "url"}}),
     "AFTER_HOSTS_CAL_VIDEO_NO_SHOW": (VideoNoShowPayload, {"bookingUid": "bK1", "hostEmail": "ida@host.test", **TIMES}),
     "AFTER_GUESTS_CAL_VIDEO_NO_SHOW": (VideoNoShowPayload, {"bookingUid": "bK1", "guests": [], "attendees": [OZ]}),
     "DELEGATION_CREDENTIAL_ERROR": (dict, {"error": {"type": "x"}}),
@@ -208,10 +208,10 @@ def test_every_secret_is_compared_in_constant_time(monkeypatch):
 )
 def test_secrets_that_cannot_be_right_are_refused(secrets, match):
     """A secret that is missing, empty, no text or in white space is a ConfigError that says so and shows no secret."""
-    router = Router()
+    router = WebhookRouter()
     for call in (
         lambda: verify(b"", sandbox_sign(b"", "x"), secrets),
-        lambda: Receiver(router, secrets=secrets),
+        lambda: WebhookReceiver(router, secrets=secrets),
         lambda: sign(b"", secrets[-1] if isinstance(secrets, list) and secrets else secrets),
     ):
         with pytest.raises(ConfigError) as caught:
@@ -229,8 +229,8 @@ def test_secrets_that_cannot_be_right_are_refused(secrets, match):
         lambda: verify("{}", "0" * 64, SECRET),
         lambda: verify(b"{}", "0" * 64, [f"{SECRET} "]),
         lambda: sign(b"{}", f"{SECRET}\n"),
-        lambda: Receiver(Router(), secrets=f"{SECRET}\n"),
-        lambda: Receiver(Router(), secrets=SECRET, queue=0),
+        lambda: WebhookReceiver(WebhookRouter(), secrets=f"{SECRET}\n"),
+        lambda: WebhookReceiver(WebhookRouter(), secrets=SECRET, max_pending=0),
     ],
 )
 def test_no_variable_of_a_traceback_holds_a_secret(call):
@@ -387,8 +387,8 @@ def test_numbers_that_a_template_writes_as_text():
 def test_people_that_a_template_writes_as_text():
     """Text in place of a person is an address or a name, and one person in place of a list is a list of one."""
     made = filled_in(attendees="bo@example.com", organizer="Ana")
-    assert made.attendees == [EventPerson(email="bo@example.com")]
-    assert made.organizer == EventPerson(name="Ana")
+    assert made.attendees == [WebhookPerson(email="bo@example.com")]
+    assert made.organizer == WebhookPerson(name="Ana")
     for nobody in ("", " ", "[object Object]"):
         made = filled_in(attendees=nobody, organizer=nobody)
         assert (made.attendees, made.organizer) == ([], None)
@@ -404,7 +404,7 @@ def test_one_odd_part_costs_only_itself():
     whole = parse(body()).payload
     assert [one.email for one in event.payload.attendees] == ["oz@guest.test", "cy@guest.test", "di@guest.test"]
     assert (event.payload.attendees[0], event.payload.start_time) == (whole.attendees[0], whole.start_time)
-    assert event.payload.attendees[1].language == EventLanguage(locale="en")
+    assert event.payload.attendees[1].language == WebhookLanguage(locale="en")
     assert (event.payload.team.id, [one.name for one in event.payload.team.members]) == (5, ["Ida", "Cy"])
     assert {name: one.value for name, one in event.payload.responses.items()} == {
         "name": "Oz",

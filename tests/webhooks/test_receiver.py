@@ -1,4 +1,4 @@
-"""Router and Receiver: who hears of what, what the sender is answered, what becomes of slow and failing handlers."""
+"""The router and the receiver: which handlers run, what the sender is answered, and slow or failing handlers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from virtual_time import run
 
 from calcom_async.errors import ConfigError, InvalidRequestError
-from calcom_async.webhooks import Receiver, RecentDeliveries, Router, parse, sign
+from calcom_async.webhooks import InMemoryDeduplicator, WebhookReceiver, WebhookRouter, parse, sign
 
 
 class Heard:
     """A router with one handler, which takes its time, fails for uids that begin with "bad" and keeps what it heard."""
 
     def __init__(self, seconds: float = 0) -> None:
-        self.router = Router()
+        self.router = WebhookRouter()
         self.router.on_any(self.hear)
         self.seconds = seconds
         self.begun: list[str] = []
@@ -39,11 +39,11 @@ class Heard:
             raise ValueError(event.uid)
         self.uids.append(event.uid)
 
-    def receiver(self, **settings: Any) -> Receiver:
-        return Receiver(self.router, **{"secrets": SECRET} | settings)
+    def receiver(self, **settings: Any) -> WebhookReceiver:
+        return WebhookReceiver(self.router, **{"secrets": SECRET} | settings)
 
 
-async def idle(receiver: Receiver) -> None:
+async def idle(receiver: WebhookReceiver) -> None:
     """Until everything accepted is handled."""
     while receiver.pending:  # noqa: ASYNC110 - it is virtual time, or a loop or two
         await asyncio.sleep(0.01)
@@ -54,7 +54,7 @@ async def idle(receiver: Receiver) -> None:
 
 async def test_who_hears_of_what():
     """Handlers of a trigger hear of it in the order of registration, then those of any; both kinds of function do."""
-    router, heard = Router(), []
+    router, heard = WebhookRouter(), []
 
     @router.on_any
     def any_one(event: Any) -> None:
@@ -85,7 +85,7 @@ async def test_who_hears_of_what():
 
 async def test_a_failing_handler_keeps_nobody_from_hearing():
     """All handlers run; what they raised comes out together, also what a task that one waited for was cancelled by."""
-    router, heard = Router(), []
+    router, heard = WebhookRouter(), []
 
     @router.on_any
     def wrong(event: Any) -> None:
@@ -121,7 +121,7 @@ async def test_cancelling_a_dispatch_ends_it():
 def test_on_without_triggers(triggers):
     """`@router.on` without its triggers is refused where it stands."""
     with pytest.raises(ConfigError, match=r'@router\.on\("BOOKING_CREATED"\)'):
-        Router().on(*triggers)
+        WebhookRouter().on(*triggers)
 
 
 # --- the answer
@@ -146,9 +146,9 @@ def test_on_without_triggers(triggers):
 async def test_answers(delivery, status):
     """Each delivery has its status, whatever the case of its headers; only what is answered with 200 is handled."""
     events: list[Any] = []
-    router = Router()
+    router = WebhookRouter()
     router.on_any(events.append)
-    async with Receiver(router, secrets=[SECRET, "older"], max_body=1000) as receiver:
+    async with WebhookReceiver(router, secrets=[SECRET, "older"], max_body=1000) as receiver:
         assert receiver.receive(*delivery)[0] == status
         assert events == [], "the answer does not wait for the handlers"
     assert len(events) == (status == 200)
@@ -172,12 +172,12 @@ async def test_no_secret_is_told(caplog):
         {"secrets": []},
         {"secrets": None},
         {"max_body": 0},
-        {"queue": 0},
-        {"queue": None},
+        {"max_pending": 0},
+        {"max_pending": None},
         {"concurrency": 0},
         {"concurrency": "8"},
-        {"drain": -1},
-        {"drain": float("nan")},
+        {"shutdown_timeout": -1},
+        {"shutdown_timeout": float("nan")},
     ],
 )
 def test_settings_are_checked(settings):
@@ -230,7 +230,7 @@ def test_a_full_queue(caplog):
 
     async def scene() -> None:
         heard = Heard(seconds=10)
-        async with heard.receiver(queue=3, concurrency=2) as receiver:
+        async with heard.receiver(max_pending=3, concurrency=2) as receiver:
             statuses = [receiver.receive(*signed(body(str(number))))[0] for number in range(5)]
             assert statuses == [200, 200, 200, 503, 503]
             await asyncio.sleep(11)
@@ -245,7 +245,7 @@ def test_a_full_queue(caplog):
 async def test_a_full_queue_forgets_nothing():
     """What was refused for lack of room is not taken for a repeat when it comes again."""
     heard = Heard()
-    async with heard.receiver(queue=1, seen=RecentDeliveries()) as receiver:
+    async with heard.receiver(max_pending=1, deduplicate=InMemoryDeduplicator()) as receiver:
         assert receiver.receive(*signed(body("1")))[0] == 200
         assert receiver.receive(*signed(body("2")))[0] == 503
         await idle(receiver)
@@ -286,7 +286,7 @@ async def test_deliveries_from_other_threads():
     """Threads, such as those of a WSGI server, hand over deliveries; the handlers run in the receiver's event loop."""
     threads, heard = [], Heard()
     heard.router.on_any(lambda event: threads.append(threading.current_thread()))
-    async with heard.receiver(queue=10) as receiver:
+    async with heard.receiver(max_pending=10) as receiver:
         statuses = await asyncio.gather(
             *(asyncio.to_thread(receiver.receive, *signed(body(str(number)))) for number in range(10))
         )
@@ -304,7 +304,7 @@ async def test_deliveries_from_other_threads():
 async def test_threads_cannot_overfill_the_queue():
     """The queue holds as many events as it was made for, also if a thread is faster than the event loop."""
     heard = Heard()
-    async with heard.receiver(queue=3) as receiver:
+    async with heard.receiver(max_pending=3) as receiver:
 
         def deliver() -> None:
             statuses.extend(receiver.receive(*signed(body(str(number))))[0] for number in range(5))
@@ -329,8 +329,8 @@ def test_a_receiver_whose_loop_is_closed_does_not_run():
 
 @pytest.mark.parametrize("later", [False, True])
 async def test_repeats_are_handled_once(later):
-    """`seen`, a function or a coroutine function, decides by the key; what has no key is always handled."""
-    recent, asked = RecentDeliveries(), []
+    """`deduplicate`, a function or a coroutine function, decides by the key; what has no key is always handled."""
+    recent, asked = InMemoryDeduplicator(), []
 
     def seen(key: str) -> bool:
         asked.append(key)
@@ -341,9 +341,11 @@ async def test_repeats_are_handled_once(later):
         return seen(key)
 
     events: list[Any] = []
-    router = Router()
+    router = WebhookRouter()
     router.on_any(events.append)
-    async with Receiver(router, secrets=SECRET, concurrency=1, seen=seen_later if later else seen) as receiver:
+    async with WebhookReceiver(
+        router, secrets=SECRET, concurrency=1, deduplicate=seen_later if later else seen
+    ) as receiver:
         for raw in (body("1"), body("1"), body("2"), b"[]", b"[]", body("1")):
             assert receiver.receive(*signed(raw))[0] == 200
     assert [event.uid for event in events] == ["1", "2", None, None]
@@ -351,9 +353,9 @@ async def test_repeats_are_handled_once(later):
 
 
 async def test_recent_deliveries_are_asked_while_empty():
-    """`seen=RecentDeliveries()`, which is empty and so falsy at first, drops what comes again."""
-    heard, recent = Heard(), RecentDeliveries()
-    async with heard.receiver(seen=recent) as receiver:
+    """`deduplicate=InMemoryDeduplicator()`, which is empty and so falsy at first, drops what comes again."""
+    heard, recent = Heard(), InMemoryDeduplicator()
+    async with heard.receiver(deduplicate=recent) as receiver:
         for _ in range(3):
             receiver.receive(*signed(body()))
             await idle(receiver)
@@ -370,7 +372,7 @@ async def test_callbacks_may_be_objects_that_are_falsy():
 
     called: list[Any] = []
     heard = Heard()
-    async with heard.receiver(seen=Empty(), on_error=Empty()) as receiver:
+    async with heard.receiver(deduplicate=Empty(), on_error=Empty()) as receiver:
         receiver.receive(*signed(body("bad")))
     assert [len(told) for told in called] == [1, 2]
 
@@ -379,8 +381,8 @@ def test_a_delivery_in_progress_counts_as_seen():
     """What comes again while its handler runs is dropped, even if the store has no place to remember it."""
 
     async def scene() -> None:
-        heard, recent = Heard(seconds=5), RecentDeliveries(size=1)
-        async with heard.receiver(seen=recent) as receiver:
+        heard, recent = Heard(seconds=5), InMemoryDeduplicator(size=1)
+        async with heard.receiver(deduplicate=recent) as receiver:
             for uid in ("1", "2", "1", "2", "1"):
                 receiver.receive(*signed(body(uid)))
                 await asyncio.sleep(0.1)
@@ -393,7 +395,7 @@ def test_a_delivery_in_progress_counts_as_seen():
 async def test_a_delivery_whose_handler_failed_is_handled_again(store, caplog):
     """After a failure the key is forgotten; if the store cannot do that, it is logged and nothing else happens."""
 
-    class Store(RecentDeliveries):
+    class Store(InMemoryDeduplicator):
         if store == "coroutine":
 
             async def forget(self, key: str) -> None:
@@ -406,7 +408,7 @@ async def test_a_delivery_whose_handler_failed_is_handled_again(store, caplog):
                 raise ConnectionError("store down")
 
     heard = Heard()
-    async with heard.receiver(seen=Store()) as receiver:
+    async with heard.receiver(deduplicate=Store()) as receiver:
         for uid in ("bad", "good", "bad", "good"):
             receiver.receive(*signed(body(uid)))
             await idle(receiver)
@@ -418,14 +420,14 @@ def test_a_delivery_that_was_cut_short_is_handled_again():
     """An event that was cancelled when the receiver stopped is forgotten; a store without `forget` keeps it."""
 
     async def scene() -> None:
-        heard, recent = Heard(seconds=5), RecentDeliveries()
-        async with heard.receiver(seen=recent, drain=1) as receiver:
+        heard, recent = Heard(seconds=5), InMemoryDeduplicator()
+        async with heard.receiver(deduplicate=recent, shutdown_timeout=1) as receiver:
             receiver.receive(*signed(body()))
-        async with heard.receiver(seen=recent) as receiver:
+        async with heard.receiver(deduplicate=recent) as receiver:
             receiver.receive(*signed(body()))
-        async with heard.receiver(seen=recent.__call__, drain=1) as receiver:
+        async with heard.receiver(deduplicate=recent.__call__, shutdown_timeout=1) as receiver:
             receiver.receive(*signed(body("2")))
-        async with heard.receiver(seen=recent) as receiver:
+        async with heard.receiver(deduplicate=recent) as receiver:
             receiver.receive(*signed(body("2")))
         assert (heard.begun, heard.cancelled, heard.uids) == (["bK1", "bK1", "2"], ["bK1", "2"], ["bK1"])
 
@@ -439,7 +441,7 @@ async def test_a_store_that_fails_loses_nothing(caplog):
         raise ConnectionError("store down")
 
     heard = Heard()
-    async with heard.receiver(seen=seen) as receiver:
+    async with heard.receiver(deduplicate=seen) as receiver:
         receiver.receive(*signed(body()))
     assert heard.uids == ["bK1"]
     assert "store down" in caplog.text
@@ -448,7 +450,7 @@ async def test_a_store_that_fails_loses_nothing(caplog):
 def test_recent_deliveries():
     """A key is known for `ttl` seconds from its first sight, and the oldest gives way to the one above `size`."""
     now = [0.0]
-    recent = RecentDeliveries(size=2, ttl=10, clock=lambda: now[0])
+    recent = InMemoryDeduplicator(size=2, ttl=10, clock=lambda: now[0])
     assert [recent("a"), recent("a")] == [False, True]
     now[0] = 9
     assert [recent("a"), recent("b")] == [True, False]
@@ -457,14 +459,14 @@ def test_recent_deliveries():
     assert [recent("c"), recent("a"), recent("b"), len(recent)] == [False, True, False, 2]
     for wrong in ({"size": 0}, {"size": "9"}, {"ttl": 0}, {"ttl": None}):
         with pytest.raises(ConfigError):
-            RecentDeliveries(**wrong)
+            InMemoryDeduplicator(**wrong)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 5))), st.integers(1, 4), st.integers(1, 8))
 def test_recent_deliveries_against_a_model(steps, size, ttl):
     """Whatever comes whenever, it answers as a list that is searched through does, and never holds more than `size`."""
     now, kept = [0], []
-    recent = RecentDeliveries(size, ttl, clock=lambda: now[0])
+    recent = InMemoryDeduplicator(size, ttl, clock=lambda: now[0])
     for key, pause in steps:
         now[0] += pause
         kept = [(one, at) for one, at in kept if at + ttl > now[0]]
@@ -482,7 +484,7 @@ def test_leaving_lets_handlers_end():
 
     async def scene() -> None:
         heard, late = Heard(seconds=5), []
-        receiver = heard.receiver(concurrency=1, drain=30)
+        receiver = heard.receiver(concurrency=1, shutdown_timeout=30)
         async with receiver:
             for uid in "123":
                 receiver.receive(*signed(body(uid)))
@@ -494,11 +496,11 @@ def test_leaving_lets_handlers_end():
 
 @pytest.mark.parametrize(("drain", "done"), [(0, []), (7, ["1"])])
 def test_leaving_takes_no_longer_than_told(drain, done, caplog):
-    """After `drain` seconds the rest is cancelled, the number of lost events logged, and no task is left."""
+    """After `shutdown_timeout` seconds the rest is cancelled, the number of lost events logged, and no task is left."""
 
     async def scene() -> None:
         heard, now = Heard(seconds=5), asyncio.get_running_loop().time
-        async with heard.receiver(concurrency=1, drain=drain) as receiver:
+        async with heard.receiver(concurrency=1, shutdown_timeout=drain) as receiver:
             for uid in "123":
                 receiver.receive(*signed(body(uid)))
             await asyncio.sleep(0)
@@ -538,4 +540,4 @@ def test_stop_that_is_cancelled_leaves_no_task():
 def test_odd_deliveries_are_refused(headers, sent):
     """A framework may give headers or a body in another form, which the error names."""
     with pytest.raises(InvalidRequestError, match=r"^(headers|body) must be "):
-        Receiver(Router(), secrets=SECRET).receive(headers, sent)
+        WebhookReceiver(WebhookRouter(), secrets=SECRET).receive(headers, sent)

@@ -23,7 +23,7 @@ from calcom_async import Calcom
 from calcom_async.models.webhook_events import BookingPayload
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.delivery import deliveries
-from calcom_async.webhooks import Receiver, Router, WebhookEvent
+from calcom_async.webhooks import WebhookEvent, WebhookReceiver, WebhookRouter
 
 TRIGGERS = ["BOOKING_CREATED", "BOOKING_RESCHEDULED", "BOOKING_CANCELLED"]
 
@@ -40,15 +40,15 @@ async def served(app: web.Application) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-def service(receiver: Receiver) -> web.Application:
+def service(receiver: WebhookReceiver) -> web.Application:
     """An aiohttp application as a user writes it."""
     app = web.Application()
     app.router.add_post("/cal", receiver.aiohttp_handler)
-    receiver.run_in(app)
+    receiver.setup(app)
     return app
 
 
-def through_asgi(receiver: Receiver) -> web.Application:
+def through_asgi(receiver: WebhookReceiver) -> web.Application:
     """A server that speaks ASGI with the receiver, its lifespan included."""
 
     async def live(app: web.Application) -> AsyncIterator[None]:
@@ -73,7 +73,7 @@ def through_asgi(receiver: Receiver) -> web.Application:
     return app
 
 
-async def asgi(receiver: Receiver, *parts: bytes, headers: Any = (), method: str = "POST") -> Any:
+async def asgi(receiver: WebhookReceiver, *parts: bytes, headers: Any = (), method: str = "POST") -> Any:
     """Status, headers and text that the ASGI application answers to a body that comes in parts."""
     incoming = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
     incoming = [*incoming[:-1], {"type": "http.request", "body": parts[-1]}]
@@ -99,13 +99,13 @@ def raw_headers(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
 @pytest.mark.parametrize("application", [service, through_asgi])
 async def test_the_sandbox_delivers(application):
     """What happens to a booking arrives as typed events, each from two webhooks of the one URL."""
-    router, events = Router(), []
+    router, events = WebhookRouter(), []
 
     @router.on(*TRIGGERS)
     async def heard(event: WebhookEvent[BookingPayload]) -> None:
         events.append(event)
 
-    receiver = Receiver(router, secrets=[SECRET, "old"])
+    receiver = WebhookReceiver(router, secrets=[SECRET, "old"])
     with Sandbox(now=MONDAY) as sandbox:
         async with served(application(receiver)) as url, Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
             await cal.webhooks.ensure(f"{url}/cal", TRIGGERS, secret="old")
@@ -126,9 +126,9 @@ async def test_the_sandbox_delivers(application):
 async def test_forgeries_over_the_wire():
     """Over aiohttp a forged delivery is 401, one too large 413 without being read, another verb 405."""
     events: list[Any] = []
-    router = Router()
+    router = WebhookRouter()
     router.on_any(events.append)
-    app = service(Receiver(router, secrets=SECRET, max_body=2000))
+    app = service(WebhookReceiver(router, secrets=SECRET, max_body=2000))
     async with served(app) as url, aiohttp.ClientSession(url) as session:
 
         async def status(headers: dict[str, str], data: bytes, method: str = "POST") -> int:
@@ -147,12 +147,12 @@ async def test_forgeries_over_the_wire():
 async def test_compressed_deliveries(caplog):
     """A compressed body is read; a broken one is 400, one that grows too large is 413 and not decompressed further."""
     events: list[Any] = []
-    router = Router()
+    router = WebhookRouter()
     router.on_any(events.append)
     headers, raw = signed(body())
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(100)) + packer.flush()
-    async with served(service(Receiver(router, secrets=SECRET))) as url, aiohttp.ClientSession(url) as session:
+    async with served(service(WebhookReceiver(router, secrets=SECRET))) as url, aiohttp.ClientSession(url) as session:
 
         async def status(data: bytes, encoding: str = "gzip") -> int:
             sent = headers | {"Content-Encoding": encoding}
@@ -174,7 +174,7 @@ async def test_compressed_deliveries(caplog):
 
 async def test_a_sender_that_hangs_up_is_no_error(caplog):
     """A connection that breaks in the middle of a body is logged in one line, without a traceback."""
-    async with served(service(Receiver(Router(), secrets=SECRET))) as url:
+    async with served(service(WebhookReceiver(WebhookRouter(), secrets=SECRET))) as url:
         port = int(url.rpartition(":")[2])
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"POST /cal HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
@@ -190,9 +190,9 @@ async def test_asgi_bodies_come_in_parts():
     """A body is put together however it comes; no more of it is read than is allowed; only POST is answered."""
     headers, raw = signed(body())
     events: list[Any] = []
-    router = Router()
+    router = WebhookRouter()
     router.on_any(events.append)
-    async with Receiver(router, secrets=SECRET, max_body=len(raw)) as receiver:
+    async with WebhookReceiver(router, secrets=SECRET, max_body=len(raw)) as receiver:
         found = await asgi(receiver, raw[:3], b"", raw[3:], b"", headers=raw_headers(headers))
         assert found == (200, {b"content-type": b"text/plain; charset=utf-8", b"content-length": b"8"}, "accepted")
         assert (await asgi(receiver, raw, b"x", b"too much", headers=raw_headers(headers)))[0] == 413
@@ -211,7 +211,7 @@ async def test_asgi_without_an_answer():
     async def send(message: Any) -> None:
         sent.append(message)
 
-    async with Receiver(Router(), secrets=SECRET) as receiver:
+    async with WebhookReceiver(WebhookRouter(), secrets=SECRET) as receiver:
         await receiver.asgi({"type": "http", "method": "POST", "headers": []}, gone, send)
         assert (sent, receiver.pending) == ([], 0)
         await receiver.asgi({"type": "websocket"}, gone, send)
@@ -220,7 +220,7 @@ async def test_asgi_without_an_answer():
 
 async def test_lifespan_of_a_framework():
     """`lifespan` runs the receiver for as long as an application of FastAPI or Starlette lives."""
-    receiver = Receiver(Router(), secrets=SECRET)
+    receiver = WebhookReceiver(WebhookRouter(), secrets=SECRET)
     async with receiver.lifespan(object()):
         assert receiver.receive(*signed(b"{}"))[0] == 200
     assert receiver.receive(*signed(b"{}"))[0] == 503

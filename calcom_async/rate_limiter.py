@@ -1,9 +1,9 @@
 """Waiting for a turn, so that the server never has to refuse.
 
-    Gauge        what is known of one named limit, and when it lets a request go (`gauge.py`; read it first)
-    Ledger       one bucket: its gauges, the requests on their way, and the block after a 429
-    Line         who waits: by priority, then first come first served
-    Desk         grants turns from the ledger to the line; one timer, and nothing is held while anybody sleeps
+    WindowEstimate        what is known of one named limit, and when it lets a request go (`gauge.py`; read it first)
+    BucketState       one bucket: its gauges, the requests on their way, and the block after a 429
+    WaitQueue         who waits: by priority, then first come first served
+    BucketQueue         grants turns from the ledger to the line; one timer, and nothing is held while anybody sleeps
     TokenBucket  the desks of all buckets
 
 A credential may have several named limits, and the server refuses only when all of them are used up. All times are
@@ -23,15 +23,15 @@ from typing import Protocol
 import msgspec
 
 from calcom_async.errors import ConfigError, InvalidRequestError, RateLimit, RateLimitedError
-from calcom_async.gauge import GRACE, LONGEST_RESET, MOST_LIMIT, Gauge, usable
+from calcom_async.rate_limit_window import CLOCK_TOLERANCE, MAX_LIMIT, MAX_RESET, WindowEstimate, plausible_limits
 
 log: logging.Logger = logging.getLogger("calcom_async")
 
-UNTOLD = 1.0
+DEFAULT_RETRY_AFTER = 1.0
 """Seconds that a 429 holds all requests back when it names no usable time; the call itself backs off in addition."""
 LONG_WAIT = 65.0
 """Seconds; a longer wait is logged as a warning. Waiting for the next minute is normal, and Reset is rounded up."""
-DEFAULT = "default"
+DEFAULT_LIMIT_NAME = "default"
 """What the server calls the limit of endpoints that have none of their own."""
 
 
@@ -42,7 +42,7 @@ class Bucket(msgspec.Struct, frozen=True):
     """
 
     key: str
-    name: str = DEFAULT
+    name: str = DEFAULT_LIMIT_NAME
     limit: int = 120
     window: float = 60.0
 
@@ -50,8 +50,8 @@ class Bucket(msgspec.Struct, frozen=True):
         _check(f"Bucket {self.name!r}", self.limit, self.window)
 
 
-class Ticket(msgspec.Struct, frozen=True):
-    """One request that may go now. Give it back with `settle` when its answer came, or when none will come."""
+class Permit(msgspec.Struct, frozen=True):
+    """One request that may go now. Give it back with `release` when its answer came, or when none will come."""
 
     bucket: Bucket
     number: int
@@ -60,10 +60,10 @@ class Ticket(msgspec.Struct, frozen=True):
 
 
 class BucketStats(msgspec.Struct, frozen=True):
-    """One bucket at one moment; of several named limits, the one that leaves most room. `blocked` is in seconds.
+    """One bucket at one moment; of several named limits, the one that leaves most room. `blocked_for` is in seconds.
 
     `available` is the server's figure, less the requests in flight. The limiter may hold some of it back for other
-    clients on the same key: see `opens_in`.
+    clients on the same key: see `next_permit_in`.
     """
 
     key: str
@@ -72,29 +72,29 @@ class BucketStats(msgspec.Struct, frozen=True):
     available: int
     in_flight: int
     waiting: int
-    blocked: float
-    opens_in: float
+    blocked_for: float
+    next_permit_in: float
     """Seconds until the next one may go, if no answer comes before."""
     window: float = 60.0
     """Seconds in which the limit counts."""
 
 
-class Limiter(Protocol):
+class RateLimiter(Protocol):
     """Who may send when. The state changes through these calls only, so that it may live in another process."""
 
-    async def acquire(self, bucket: Bucket, *, priority: int = 0, max_wait: float | None = None) -> Ticket:
+    async def acquire(self, bucket: Bucket, *, priority: int = 0, max_wait: float | None = None) -> Permit:
         """Wait for a turn; lower `priority` numbers go first, equals in order of arrival.
 
         Raises `RateLimitedError` at once when the wait would be longer than `max_wait` seconds, also when only later
         news make it so.
         """
 
-    async def settle(
+    async def release(
         self,
-        ticket: Ticket,
+        permit: Permit,
         limits: Sequence[RateLimit] | None = None,
         *,
-        refused: float | None = None,
+        retry_after: float | None = None,
         sent: bool = True,
     ) -> None:
         """Tell what became of a request: the limits that its answer named, and after a 429 the seconds to wait.
@@ -103,16 +103,16 @@ class Limiter(Protocol):
         `sent`. Limits and times that cannot be true are ignored.
         """
 
-    def snapshot(self) -> list[BucketStats]:
+    def stats(self) -> list[BucketStats]:
         """How every bucket in use stands now."""
 
 
-class Ledger:
+class BucketState:
     """One bucket's books: how its limits stand, what is on its way, and until when everything is refused."""
 
     def __init__(self, bucket: Bucket, limit: int, window: float, now: float) -> None:
         self.bucket = bucket
-        self.gauges: dict[str, Gauge] = {bucket.name: Gauge(min(limit, MOST_LIMIT), window)}
+        self.gauges: dict[str, WindowEstimate] = {bucket.name: WindowEstimate(min(limit, MAX_LIMIT), window)}
         self.on_the_way: dict[int, float] = {}
         self.blocked_until: float = -inf
         self.used_at: float = now
@@ -139,14 +139,16 @@ class Ledger:
             for gauge in self.gauges.values():
                 gauge.withdrawn(now)
 
-    def settle(self, ticket: Ticket, limits: Sequence[RateLimit] | None, refused: float | None, now: float) -> None:
+    def release(
+        self, permit: Permit, limits: Sequence[RateLimit] | None, retry_after: float | None, now: float
+    ) -> None:
         """A request has ended."""
-        self.on_the_way.pop(ticket.number, None)
+        self.on_the_way.pop(permit.number, None)
         self.used_at = now
         if limits:
-            self._learn(ticket, limits, now, refused=refused is not None)
-        if refused is not None:
-            self._refuse(now, refused, told=bool(limits))
+            self._learn(permit, limits, now, refused=retry_after is not None)
+        if retry_after is not None:
+            self._refuse(now, retry_after, told=bool(limits))
         elif not limits:
             self._lose(1, now)
             if limits is not None:
@@ -157,21 +159,21 @@ class Ledger:
         for gauge in self.gauges.values():
             gauge.untold = True
 
-    def _refuse(self, now: float, refused: float, *, told: bool) -> None:
+    def _refuse(self, now: float, retry_after: float, *, told: bool) -> None:
         """A 429: everybody waits. One that names no limits says no more than that what we knew was wrong."""
-        self.blocked_until = max(self.blocked_until, now + refused + GRACE)
+        self.blocked_until = max(self.blocked_until, now + retry_after + CLOCK_TOLERANCE)
         for gauge in () if told else self.gauges.values():
             gauge.ends = min(gauge.ends, now)
 
-    def _learn(self, ticket: Ticket, limits: Sequence[RateLimit], now: float, *, refused: bool) -> None:
+    def _learn(self, permit: Permit, limits: Sequence[RateLimit], now: float, *, refused: bool) -> None:
         in_flight = self._in_flight(now)
         if [told.name for told in limits] != [*self.gauges]:
             known, self.gauges = self.gauges, {}
             for told in limits:
-                self.gauges[told.name] = known.get(told.name) or Gauge(told.limit, max(1.0, told.reset))
+                self.gauges[told.name] = known.get(told.name) or WindowEstimate(told.limit, max(1.0, told.reset))
         for told in limits:
             blocked = told.remaining < 1 and (refused or len(limits) > 1)
-            self.gauges[told.name].learn(told, ticket.sent_at, now, in_flight, blocked=blocked)
+            self.gauges[told.name].learn(told, permit.sent_at, now, in_flight, blocked=blocked)
 
     def _in_flight(self, now: float) -> int:
         """How many requests the server may not have counted yet: not those sent a whole window ago."""
@@ -211,8 +213,8 @@ class Ledger:
             available=room[roomiest] if now >= self.blocked_until else 0,
             in_flight=in_flight,
             waiting=waiting,
-            blocked=max(0.0, self.blocked_until - now),
-            opens_in=max(0.0, self.ready_at(now) - now),
+            blocked_for=max(0.0, self.blocked_until - now),
+            next_permit_in=max(0.0, self.ready_at(now) - now),
             window=self.gauges[roomiest].window,
         )
 
@@ -225,10 +227,10 @@ class Waiter(msgspec.Struct, eq=False):
     priority: int
     since: float
     deadline: float
-    turn: asyncio.Future[Ticket]
+    future: asyncio.Future[Permit]
 
 
-class Line:
+class WaitQueue:
     """Who waits: lower priority numbers first, then in order of arrival. Anybody may leave at any time."""
 
     def __init__(self) -> None:
@@ -264,13 +266,13 @@ class Line:
             self._lanes.pop(waiter.priority, None)
 
 
-class Desk:
+class BucketQueue:
     """One bucket in one event loop: a line before a ledger, and one timer for the head of the line."""
 
-    def __init__(self, ledger: Ledger, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, ledger: BucketState, loop: asyncio.AbstractEventLoop) -> None:
         self.ledger = ledger
         self.loop = loop
-        self.line: Line = Line()
+        self.line: WaitQueue = WaitQueue()
         self._opens_at = -inf
         self._logged_until = -inf
         self._timer: asyncio.TimerHandle | None = None
@@ -279,17 +281,17 @@ class Desk:
         """Whether a newcomer may go at once."""
         return not self.line and self.ledger.ready_at(now) <= now
 
-    def admit(self, bucket: Bucket, number: int, since: float, now: float) -> Ticket:
+    def admit(self, bucket: Bucket, number: int, since: float, now: float) -> Permit:
         """Let one go."""
         self.ledger.admit(number, now)
-        return Ticket(bucket, number, now, now - since)
+        return Permit(bucket, number, now, now - since)
 
-    async def wait(self, waiter: Waiter) -> Ticket:
+    async def wait(self, waiter: Waiter) -> Permit:
         """Stand in the line until the turn comes."""
         self._join(waiter)
         expiry = self.loop.call_at(waiter.deadline, self._expire, waiter) if isfinite(waiter.deadline) else None
         try:
-            return await waiter.turn
+            return await waiter.future
         except (asyncio.CancelledError, GeneratorExit):
             self._leave(waiter)
             raise
@@ -311,18 +313,20 @@ class Desk:
         now = self.loop.time()
         while (head := self.line.head()) and (opens_at := self.ledger.ready_at(now)) <= now:
             self.line.leave(head)
-            if not head.turn.done():
-                head.turn.set_result(self.admit(head.bucket, head.number, head.since, now))
+            if not head.future.done():
+                head.future.set_result(self.admit(head.bucket, head.number, head.since, now))
         if head:
             self._open_at(opens_at, now)
 
-    def settle(self, ticket: Ticket, limits: Sequence[RateLimit] | None, refused: float | None, *, sent: bool) -> None:
+    def release(
+        self, permit: Permit, limits: Sequence[RateLimit] | None, retry_after: float | None, *, sent: bool
+    ) -> None:
         """One that was let go has ended, or was not sent; others may go now."""
         now = self.loop.time()
         if sent:
-            self.ledger.settle(ticket, limits, refused, now)
+            self.ledger.release(permit, limits, retry_after, now)
         else:
-            self.ledger.withdraw(ticket.number, now)
+            self.ledger.withdraw(permit.number, now)
         if self.line:
             self.serve()
 
@@ -361,16 +365,16 @@ class Desk:
 
     def _expire(self, waiter: Waiter) -> None:
         self.serve()
-        if not waiter.turn.done():
+        if not waiter.future.done():
             self._send_away(waiter, self.ledger.ready_at(self.loop.time()))
 
     def _send_away(self, waiter: Waiter, turn_at: float) -> None:
         self.line.leave(waiter)
-        if not waiter.turn.done():
-            waiter.turn.set_exception(self._too_late(waiter, turn_at))
+        if not waiter.future.done():
+            waiter.future.set_exception(self._too_late(waiter, turn_at))
 
     def _too_late(self, waiter: Waiter, turn_at: float) -> RateLimitedError:
-        wait = max(GRACE, turn_at - self.loop.time())
+        wait = max(CLOCK_TOLERANCE, turn_at - self.loop.time())
         return RateLimitedError(
             f"nothing was sent: the rate limit {waiter.bucket.name!r} has no room for another {wait:.1f} s, "
             f"and the allowed wait is {waiter.deadline - waiter.since:g} s",
@@ -380,13 +384,13 @@ class Desk:
     def _leave(self, waiter: Waiter) -> None:
         """Its task was cancelled. A turn that came in the same moment goes to the next."""
         self.line.leave(waiter)
-        granted = waiter.turn.done() and not waiter.turn.cancelled() and waiter.turn.exception() is None
+        granted = waiter.future.done() and not waiter.future.cancelled() and waiter.future.exception() is None
         if granted and not self.loop.is_closed():
-            self.settle(waiter.turn.result(), None, None, sent=False)
-        waiter.turn.cancel()
+            self.release(waiter.future.result(), None, None, sent=False)
+        waiter.future.cancel()
 
 
-class TokenBucket(Limiter):
+class TokenBucket(RateLimiter):
     """The limiter of one process. Clients that share one share its turns.
 
     `limit` and `window` replace the documented ones that default buckets begin with; answers correct both. In another
@@ -397,11 +401,11 @@ class TokenBucket(Limiter):
         _check("TokenBucket", 1 if limit is None else limit, 1.0 if window is None else window)
         self.limit = limit
         self.window = window
-        self._desks: OrderedDict[tuple[str, str], Desk] = OrderedDict()
+        self._desks: OrderedDict[tuple[str, str], BucketQueue] = OrderedDict()
         self._numbers = itertools.count(1)
 
-    async def acquire(self, bucket: Bucket, *, priority: int = 0, max_wait: float | None = None) -> Ticket:
-        """Wait for a turn; see `Limiter.acquire`."""
+    async def acquire(self, bucket: Bucket, *, priority: int = 0, max_wait: float | None = None) -> Permit:
+        """Wait for a turn; see `RateLimiter.acquire`."""
         if max_wait is not None and not max_wait >= 0:
             raise InvalidRequestError(f"max_wait is {max_wait!r}: give seconds from 0 on, or None to wait for any time")
         desk, number = self._desk(bucket), next(self._numbers)
@@ -411,24 +415,24 @@ class TokenBucket(Limiter):
         deadline = inf if max_wait is None else now + max_wait
         return await desk.wait(Waiter(bucket, number, priority, now, deadline, desk.loop.create_future()))
 
-    async def settle(
+    async def release(
         self,
-        ticket: Ticket,
+        permit: Permit,
         limits: Sequence[RateLimit] | None = None,
         *,
-        refused: float | None = None,
+        retry_after: float | None = None,
         sent: bool = True,
     ) -> None:
-        """Tell what became of a request; see `Limiter.settle`. It never suspends, so it is safe in a `finally`."""
-        if refused is not None and not 0 <= refused <= LONGEST_RESET:
-            refused = UNTOLD
-        self._desk(ticket.bucket).settle(ticket, limits and usable(limits), refused, sent=sent)
+        """Tell what became of a request; see `RateLimiter.release`. It never suspends, so it is safe in a `finally`."""
+        if retry_after is not None and not 0 <= retry_after <= MAX_RESET:
+            retry_after = DEFAULT_RETRY_AFTER
+        self._desk(permit.bucket).release(permit, limits and plausible_limits(limits), retry_after, sent=sent)
 
-    def snapshot(self) -> list[BucketStats]:
+    def stats(self) -> list[BucketStats]:
         """How every bucket in use stands now."""
         return [desk.ledger.stats(desk.loop.time(), len(desk.line)) for desk in self._desks.values()]
 
-    def _desk(self, bucket: Bucket) -> Desk:
+    def _desk(self, bucket: Bucket) -> BucketQueue:
         loop, place = asyncio.get_running_loop(), (bucket.key, bucket.name)
         desk = self._desks.get(place)
         if desk is None or desk.loop is not loop:
@@ -438,16 +442,16 @@ class TokenBucket(Limiter):
             self._forget_idle(loop)
         return desk
 
-    def _new_desk(self, ledger: Ledger, loop: asyncio.AbstractEventLoop) -> Desk:
-        return Desk(ledger, loop)
+    def _new_desk(self, ledger: BucketState, loop: asyncio.AbstractEventLoop) -> BucketQueue:
+        return BucketQueue(ledger, loop)
 
-    def _ledger(self, bucket: Bucket, old: Desk | None, now: float) -> Ledger:
+    def _ledger(self, bucket: Bucket, old: BucketQueue | None, now: float) -> BucketState:
         if old is not None and old.ledger.used_at <= now:  # else the other loop had another clock
             old.ledger.lose_all(now)
             return old.ledger
-        if bucket.name != DEFAULT:
-            return Ledger(bucket, bucket.limit, bucket.window, now)
-        return Ledger(bucket, self.limit or bucket.limit, self.window or bucket.window, now)
+        if bucket.name != DEFAULT_LIMIT_NAME:
+            return BucketState(bucket, bucket.limit, bucket.window, now)
+        return BucketState(bucket, self.limit or bucket.limit, self.window or bucket.window, now)
 
     def _forget_idle(self, loop: asyncio.AbstractEventLoop) -> None:
         while len(self._desks) > 1:
@@ -460,5 +464,5 @@ class TokenBucket(Limiter):
 def _check(whose: str, limit: int, window: float) -> None:
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise ConfigError(f"{whose}: limit must be a whole number of at least 1, got {limit!r}")
-    if isinstance(window, bool) or not isinstance(window, int | float) or not 0 < window <= LONGEST_RESET:
-        raise ConfigError(f"{whose}: window must be seconds above 0 and at most {LONGEST_RESET:.0f}, got {window!r}")
+    if isinstance(window, bool) or not isinstance(window, int | float) or not 0 < window <= MAX_RESET:
+        raise ConfigError(f"{whose}: window must be seconds above 0 and at most {MAX_RESET:.0f}, got {window!r}")

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis_server import SIMULATED_IN_REDIS, InRedis, either, heard
-from turns import BUCKET, blocked_for, now, one, opened, taking, told
+from turns import BUCKET, block, now, one, opened, taking, told
 from virtual_time import VirtualTimeLoop, WedgedError, run
 
 from calcom_async.errors import ConfigError, InvalidRequestError, RateLimit, RateLimitedError
-from calcom_async.gauge import GRACE
-from calcom_async.limiter import Bucket, TokenBucket
+from calcom_async.rate_limit_window import CLOCK_TOLERANCE
+from calcom_async.rate_limiter import Bucket, TokenBucket
 
 
 @either
@@ -32,8 +32,8 @@ class TestCancellation:
             first, second = taking(limiter), taking(limiter)
             await asyncio.sleep(1)
             first.cancel()
-            assert (await second).sent_at == pytest.approx(1060 + GRACE)
-            assert limiter.snapshot()[0].waiting == 0
+            assert (await second).sent_at == pytest.approx(1060 + CLOCK_TOLERANCE)
+            assert limiter.stats()[0].waiting == 0
 
         run(main())
 
@@ -45,11 +45,11 @@ class TestCancellation:
             await opened(limiter, remaining=0)
             first, second = taking(limiter), taking(limiter)
             await asyncio.sleep(0)
-            asyncio.get_running_loop().call_at(1060 + GRACE, first.cancel)
+            asyncio.get_running_loop().call_at(1060 + CLOCK_TOLERANCE, first.cancel)
             with pytest.raises(asyncio.CancelledError):
                 await first
-            assert (await second).sent_at == pytest.approx(1060 + GRACE)
-            assert limiter.snapshot()[0].in_flight == 1
+            assert (await second).sent_at == pytest.approx(1060 + CLOCK_TOLERANCE)
+            assert limiter.stats()[0].in_flight == 1
 
         run(main())
 
@@ -63,14 +63,14 @@ class TestCancellation:
             waiting = taking(limiter, max_wait=2)
             await asyncio.sleep(1)
             if kind == "news":
-                await limiter.settle(first, told(0), refused=60)
+                await limiter.release(first, told(0), retry_after=60)
             else:
                 await asyncio.sleep(1)
             waiting.cancel()
             with pytest.raises((asyncio.CancelledError, RateLimitedError)):
                 await waiting
             gc.collect()
-            assert limiter.snapshot()[0].waiting == 0
+            assert limiter.stats()[0].waiting == 0
 
         run(main())
 
@@ -82,13 +82,13 @@ class TestCancellation:
 
         async def user(limiter: TokenBucket, served: list[float]) -> None:
             await asyncio.sleep(dice.choice([0, 0, dice.random() * 5]))
-            ticket = await limiter.acquire(BUCKET, priority=dice.randrange(2), max_wait=dice.choice([None, 500.0]))
+            permit = await limiter.acquire(BUCKET, priority=dice.randrange(2), max_wait=dice.choice([None, 500.0]))
             limits: list[RateLimit] = []
             try:
                 await asyncio.sleep(dice.choice([0, 0.5]))
                 limits = told(dice.randrange(5), reset=dice.randrange(1, 7), limit=5)
             finally:
-                await limiter.settle(ticket, limits)
+                await limiter.release(permit, limits)
             served.append(now())
 
         async def main() -> None:
@@ -96,23 +96,25 @@ class TestCancellation:
             tasks = [asyncio.ensure_future(user(limiter, served)) for _ in range(30)]
             doomed = dice.sample(tasks, 15)
             for task in doomed:
-                asyncio.get_running_loop().call_at(1000 + dice.choice([0, dice.random() * 40, 6 + GRACE]), task.cancel)
+                asyncio.get_running_loop().call_at(
+                    1000 + dice.choice([0, dice.random() * 40, 6 + CLOCK_TOLERANCE]), task.cancel
+                )
             await asyncio.gather(*tasks, return_exceptions=True)
             assert len(served) == sum(not task.cancelled() for task in tasks)
             assert len(served) >= 15
             await heard()
-            stats = limiter.snapshot()[0]
+            stats = limiter.stats()[0]
             assert (stats.waiting, stats.in_flight) == (0, 0)
 
         run(main())
 
     def test_settling_under_cancellation_is_not_interrupted(self, new: type[TokenBucket]) -> None:
-        """`settle` runs to its end without giving way, so a `finally` in a cancelled task may await it."""
+        """`release` runs to its end without giving way, so a `finally` in a cancelled task may await it."""
         limiter = new()
 
         async def main() -> None:
-            ticket = await limiter.acquire(BUCKET)
-            settling = limiter.settle(ticket, told(1))
+            permit = await limiter.acquire(BUCKET)
+            settling = limiter.release(permit, told(1))
             with pytest.raises(StopIteration):
                 settling.send(None)
 
@@ -130,16 +132,16 @@ class TestForgetting:
 
         async def main() -> None:
             limiter = new()
-            await blocked_for(limiter, 3600, Bucket("blocked"))
+            await block(limiter, 3600, Bucket("blocked"))
             for number in range(5000):
                 await one(limiter, bucket=Bucket(f"key {number}"))
                 await asyncio.sleep(1)
-            assert len(limiter.snapshot()) < 1900 + 200
+            assert len(limiter.stats()) < 1900 + 200
             with pytest.raises(RateLimitedError):
                 await blocked_twice(limiter)
 
         async def blocked_twice(limiter: TokenBucket) -> None:
-            await blocked_for(limiter, 3600, Bucket("again"))
+            await block(limiter, 3600, Bucket("again"))
             await asyncio.sleep(1800)
             await limiter.acquire(Bucket("again"), max_wait=1)
 
@@ -154,7 +156,7 @@ class TestForgetting:
                 await one(limiter, bucket=Bucket(f"key {number}"))
                 await one(limiter, remaining=100)
                 await asyncio.sleep(1)
-            assert len(limiter.snapshot()) < 125
+            assert len(limiter.stats()) < 125
 
         run(main())
 
@@ -172,7 +174,7 @@ class TestHousekeeping:
             await blocked_for_all()
 
         async def blocked_for_all() -> None:
-            await limiter.settle(await limiter.acquire(BUCKET), told(0), refused=60)
+            await limiter.release(await limiter.acquire(BUCKET), told(0), retry_after=60)
             asyncio.ensure_future(limiter.acquire(BUCKET))  # noqa: RUF006
             await asyncio.sleep(0)
 
@@ -185,7 +187,7 @@ class TestHousekeeping:
     def test_a_loop_with_another_clock_starts_afresh(self, new: type[TokenBucket]) -> None:
         """Times of a clock that shows less than before mean nothing."""
         limiter = new()
-        run(blocked_for(limiter, 60), start=1000.0)
+        run(block(limiter, 60), start=1000.0)
         assert run(one(limiter), start=5.0) == 5.0
 
     def test_a_thousand_waiters_do_not_hold_up_the_loop(self, new: type[TokenBucket]) -> None:
@@ -220,8 +222,8 @@ class TestHousekeeping:
             await limiter.acquire(BUCKET)
 
         run(main())
-        (row,) = limiter.snapshot()
-        assert (row.key, row.name, row.limit, row.in_flight, row.waiting, row.blocked) == (
+        (row,) = limiter.stats()
+        assert (row.key, row.name, row.limit, row.in_flight, row.waiting, row.blocked_for) == (
             "key",
             "default",
             120,
@@ -237,12 +239,12 @@ class TestHousekeeping:
         async def main() -> None:
             limiter = new()
             await opened(limiter)
-            ticket, other = await limiter.acquire(BUCKET), await limiter.acquire(BUCKET)
-            await limiter.settle(ticket, told(118))
-            await limiter.settle(ticket, told(118))
+            permit, other = await limiter.acquire(BUCKET), await limiter.acquire(BUCKET)
+            await limiter.release(permit, told(118))
+            await limiter.release(permit, told(118))
             await heard()
-            assert limiter.snapshot()[0].in_flight == 1
-            assert other.number != ticket.number
+            assert limiter.stats()[0].in_flight == 1
+            assert other.number != permit.number
 
         run(main())
 

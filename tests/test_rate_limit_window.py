@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from turns import told
 
 from calcom_async.errors import RateLimit
-from calcom_async.gauge import GRACE, LONGEST_RESET, MOST_LIMIT, MOST_NAMES, Gauge, usable
+from calcom_async.rate_limit_window import (
+    CLOCK_TOLERANCE,
+    MAX_LIMIT,
+    MAX_NAMED_LIMITS,
+    MAX_RESET,
+    WindowEstimate,
+    plausible_limits,
+)
 
 
 class TestGauge:
@@ -19,7 +26,7 @@ class TestGauge:
     @given(limit=st.integers(1, 2000), window=st.floats(0.5, 90_000), lost=st.integers(0, 1))
     def test_the_unknown_pace_fits_any_window(self, limit: int, window: float, lost: int) -> None:
         """While nothing is known, no window of that length, wherever it begins, holds more than the limit."""
-        gauge = Gauge(limit, window)
+        gauge = WindowEstimate(limit, window)
         gauge.lose(lost, 0.0)
         now, times = 0.0, []
         for _ in range(2 * limit + 2):
@@ -38,7 +45,7 @@ class TestGauge:
         self, limit: int, latency: float, steps: list[tuple[float, float]]
     ) -> None:
         """Whatever the latencies, the server's window has ended when we say that it has."""
-        gauge, sent = Gauge(limit, 60.0), 1000.0
+        gauge, sent = WindowEstimate(limit, 60.0), 1000.0
         true_end = sent + latency * steps[0][1] + 60
         for hits, (pause, part) in enumerate(steps[:limit], 1):
             counted = sent + latency * part
@@ -51,44 +58,44 @@ class TestGauge:
 
     def test_answers_narrow_the_end_of_the_window(self) -> None:
         """Reset is rounded up, so that later answers tell the end more exactly than the first."""
-        gauge = Gauge(120, 60)
+        gauge = WindowEstimate(120, 60)
         gauge.learn(told(119, 60)[0], 0.0, 0.1, 0, blocked=False)
-        assert gauge.ends == pytest.approx(60.1 + GRACE)
+        assert gauge.ends == pytest.approx(60.1 + CLOCK_TOLERANCE)
         gauge.learn(told(118, 50)[0], 9.9, 10.05, 0, blocked=False)
-        assert gauge.ends == pytest.approx(60.05 + GRACE)
+        assert gauge.ends == pytest.approx(60.05 + CLOCK_TOLERANCE)
 
     def test_a_higher_remaining_is_not_believed(self) -> None:
         """Answers overtake each other; the lowest Remaining of the window is the true one."""
-        gauge = Gauge(120, 60)
+        gauge = WindowEstimate(120, 60)
         gauge.learn(told(100)[0], 0.0, 0.1, 0, blocked=False)
         gauge.learn(told(110)[0], 0.0, 0.2, 0, blocked=False)
         assert gauge.remaining == 100
 
     def test_an_answer_of_the_window_before_is_not_believed(self) -> None:
         """An answer that took nearly a whole window tells nothing of the window in which it arrives."""
-        gauge = Gauge(120, 60)
+        gauge = WindowEstimate(120, 60)
         gauge.learn(told(119, 60)[0], 0.0, 0.1, 0, blocked=False)
         gauge.learn(told(119, 60)[0], 61.0, 61.1, 0, blocked=False)
         gauge.learn(told(3, 50)[0], 10.0, 70.0, 0, blocked=False)
         assert gauge.remaining == 119
-        assert gauge.ends == pytest.approx(121.1 + GRACE)
+        assert gauge.ends == pytest.approx(121.1 + CLOCK_TOLERANCE)
 
     def test_the_end_of_a_block_does_not_shorten_the_window(self) -> None:
         """A limit that is blocked for 2 s in a window of 3 s is over again until the window ends."""
-        gauge = Gauge(4, 3)
+        gauge = WindowEstimate(4, 3)
         gauge.learn(told(3, 3, 4)[0], 0.0, 0.1, 0, blocked=False)
         gauge.learn(told(0, 2, 4)[0], 0.2, 0.3, 0, blocked=True)
-        assert gauge.ready_at(2.5, 0) == pytest.approx(3.1 + GRACE)
+        assert gauge.ready_at(2.5, 0) == pytest.approx(3.1 + CLOCK_TOLERANCE)
 
     def test_foreign_hits_are_counted_at_the_least(self) -> None:
         """Hits beyond ours are others', but a request in flight may be among the hits."""
-        gauge = Gauge(120, 60)
+        gauge = WindowEstimate(120, 60)
         gauge.learn(told(110)[0], 0.0, 0.1, 4, blocked=False)
         assert gauge.foreign == 5
 
     def test_lost_requests_count_until_a_later_answer_has_counted_them(self) -> None:
         """Ten without an answer hold ten places; the answer to a later request tells what they really took."""
-        gauge = Gauge(120, 60)
+        gauge = WindowEstimate(120, 60)
         gauge.learn(told(119)[0], 0.0, 0.1, 0, blocked=False)
         gauge.lose(10, 5.0)
         assert gauge.left(0) == 119 - 10 - 1
@@ -111,12 +118,12 @@ class TestGauge:
     )
     def test_a_wrong_response_has_no_effect_after_the_next_right_one(self, wrong: RateLimit) -> None:
         """A newer response that contradicts what is known replaces it: limit, count and times."""
-        gauge = Gauge(120, 60)
+        gauge = WindowEstimate(120, 60)
         gauge.learn(told(119, 60)[0], 0.0, 0.1, 0, blocked=False)
         gauge.learn(wrong, 10.0, 10.1, 0, blocked=False)
         gauge.learn(told(117, 40)[0], 20.0, 20.1, 0, blocked=False)
         assert (gauge.limit, gauge.remaining) == (120, 117)
-        assert gauge.ends == pytest.approx(60.1 + GRACE)
+        assert gauge.ends == pytest.approx(60.1 + CLOCK_TOLERANCE)
         assert gauge.window <= 60
         assert gauge.ready_at(20.1, 0) == 20.1
         gauge.learn(told(119, 60)[0], 61.0, 61.1, 0, blocked=False)
@@ -124,13 +131,13 @@ class TestGauge:
 
     def test_a_window_of_a_day_is_believed_when_a_second_response_confirms_it(self) -> None:
         """One response cannot silence a client for a day, not even the first one."""
-        gauge = Gauge(120, 60)
+        gauge = WindowEstimate(120, 60)
         gauge.learn(told(119, 60)[0], 0.0, 0.1, 0, blocked=False)
         gauge.learn(told(0, 86_400)[0], 1.0, 1.1, 0, blocked=False)
         assert gauge.ready_at(1.1, 0) == 1.1
         gauge.learn(told(0, 86_400)[0], 2.0, 2.1, 0, blocked=False)
         assert gauge.ready_at(2.1, 0) > 86_000
-        daily = Gauge(120, 60)
+        daily = WindowEstimate(120, 60)
         daily.learn(told(0, 86_400)[0], 0.0, 0.1, 0, blocked=False)
         assert daily.ready_at(0.1, 0) <= 0.1
         daily.learn(told(0, 86_400)[0], 1.0, 1.1, 0, blocked=False)
@@ -138,7 +145,7 @@ class TestGauge:
 
     def test_hits_from_before_we_came_are_no_sign_of_another_client(self) -> None:
         """A client that joins a window uses what is left of it, with a number in flight that doubles."""
-        gauge = Gauge(120, 60)
+        gauge = WindowEstimate(120, 60)
         gauge.learn(told(60, 40)[0], 0.0, 0.1, 0, blocked=False)
         assert not gauge.shared
         assert gauge.unused(0) == gauge.room(0.1, 0) == 60
@@ -148,7 +155,7 @@ class TestGauge:
 
     def test_the_reserve_is_as_large_as_the_number_of_clients(self) -> None:
         """The foreign hits for each of ours, with a margin, are other clients; after a refusal there may be more."""
-        gauge = Gauge(120, 60, before=0.0)
+        gauge = WindowEstimate(120, 60, before=0.0)
         gauge.learn(told(119, 60)[0], 0.0, 0.1, 0, blocked=False)
         gauge.learn(told(109, 59)[0], 0.2, 0.3, 0, blocked=False)
         gauge.learn(told(100, 59)[0], 0.4, 0.5, 0, blocked=False)
@@ -159,7 +166,7 @@ class TestGauge:
 
     def test_half_is_kept_for_others(self) -> None:
         """Beside somebody who took half of the last window, half of this one is ours, and no more."""
-        gauge = Gauge(120, 60, before=60.0)
+        gauge = WindowEstimate(120, 60, before=60.0)
         for sent in range(61):
             gauge.learn(told(119 - sent)[0], 0.001 * sent, 0.001 * sent + 0.0005, 0, blocked=False)
         gauge.answered_at = 59.0
@@ -170,17 +177,17 @@ class TestGauge:
     ("limit", "remaining", "reset", "expected"),
     [
         (120, 119, 60, (120, 119, 60)),
-        (2**53 - 1, 2**53 - 2, 60, (MOST_LIMIT, MOST_LIMIT, 60)),
-        (10**400, 119, 60, (MOST_LIMIT, 119, 60)),
+        (2**53 - 1, 2**53 - 2, 60, (MAX_LIMIT, MAX_LIMIT, 60)),
+        (10**400, 119, 60, (MAX_LIMIT, 119, 60)),
         (120, 500, 60, (120, 120, 60)),
         (120, -3, 60, (120, 0, 60)),
         (120, float("nan"), 60, (120, 0, 60)),
-        (float("inf"), 119.5, 60, (MOST_LIMIT, 119, 60)),
+        (float("inf"), 119.5, 60, (MAX_LIMIT, 119, 60)),
         (float("nan"), 119, 60, None),
         (0, 0, 60, (1, 0, 60)),
         (0, 50, 60, (1, 0, 60)),
-        (120, 119, LONGEST_RESET, (120, 119, LONGEST_RESET)),
-        (120, 119, LONGEST_RESET + 1, None),
+        (120, 119, MAX_RESET, (120, 119, MAX_RESET)),
+        (120, 119, MAX_RESET + 1, None),
         (120, 119, 1_800_000_000, None),
         (120, 119, -1, None),
         (120, 119, float("nan"), None),
@@ -192,10 +199,12 @@ def test_what_cannot_be_true_is_not_used(
     limit: Any, remaining: Any, reset: float, expected: tuple[float, ...] | None
 ) -> None:
     """A limit has a ceiling, a count lies within it, and a window that nobody can wait for is ignored."""
-    assert [one[1:] for one in usable([RateLimit("x", limit, remaining, reset)])] == ([expected] if expected else [])
+    assert [one[1:] for one in plausible_limits([RateLimit("x", limit, remaining, reset)])] == (
+        [expected] if expected else []
+    )
 
 
 def test_names_are_few_and_each_is_used_once() -> None:
     """Dozens of made-up limits in one response do not make the state grow."""
     many = [RateLimit(f"name {number // 2}", 5, number, 60) for number in range(100)]
-    assert [one.name for one in usable(many)] == [f"name {number}" for number in range(MOST_NAMES)]
+    assert [one.name for one in plausible_limits(many)] == [f"name {number}" for number in range(MAX_NAMED_LIMITS)]

@@ -26,15 +26,15 @@ import msgspec
 
 from calcom_async.errors import RateLimit
 
-GRACE = 0.05
+CLOCK_TOLERANCE = 0.05
 """Seconds added to every end that the server names: its clock and ours need not run alike."""
-LONGEST_RESET = 25 * 3600.0
+MAX_RESET = 25 * 3600.0
 """Seconds; the limit of a day is the longest that Cal.com has. A Reset beyond this is an error, such as an epoch."""
-LONGEST_RETRY_AFTER = 3600.0
+MAX_RETRY_AFTER = 3600.0
 """Seconds; a longer Retry-After is an error of a proxy."""
-MOST_LIMIT = 1_000_000
+MAX_LIMIT = 1_000_000
 """A larger limit is counted as this: nobody reaches it."""
-MOST_NAMES = 16
+MAX_NAMED_LIMITS = 16
 """Named limits that one response may have; further ones are not read."""
 MOST_PEERS, PEERS_PART = 40, 1 / 6
 """Bounds of the estimated number of other clients, and so of the reserve; the second is a part of the limit."""
@@ -46,14 +46,14 @@ CALM = 0.8
 """What each window without a refusal leaves of the caution after one."""
 
 
-def usable(limits: Sequence[RateLimit]) -> Sequence[RateLimit]:
+def plausible_limits(limits: Sequence[RateLimit]) -> Sequence[RateLimit]:
     """Return the limits that can be true, within bounds: each name once, and no time that nobody can wait for."""
     if len(limits) == 1 and is_exact(*limits[0]):  # nearly every response
         return limits
     found: dict[str, RateLimit] = {}
     for name, limit, remaining, reset in limits:
-        if len(found) < MOST_NAMES and limit >= 0 and 0 <= reset <= LONGEST_RESET:
-            most = max(1, int(min(limit, MOST_LIMIT)))
+        if len(found) < MAX_NAMED_LIMITS and limit >= 0 and 0 <= reset <= MAX_RESET:
+            most = max(1, int(min(limit, MAX_LIMIT)))
             found.setdefault(name, RateLimit(name, most, int(max(0, min(remaining, limit, most))), reset))
     return tuple(found.values())
 
@@ -61,10 +61,10 @@ def usable(limits: Sequence[RateLimit]) -> Sequence[RateLimit]:
 def is_exact(_: str, limit: int, remaining: int, reset: float) -> bool:
     """Return whether a limit is within bounds as it stands."""
     are_whole = type(limit) is type(remaining) is int
-    return are_whole and 0 <= remaining <= limit <= MOST_LIMIT and limit > 0 and 0 <= reset <= LONGEST_RESET
+    return are_whole and 0 <= remaining <= limit <= MAX_LIMIT and limit > 0 and 0 <= reset <= MAX_RESET
 
 
-class Gauge(msgspec.Struct):
+class WindowEstimate(msgspec.Struct):
     """One named limit, as far as we know it. All times are those of the event loop, in seconds.
 
     The window that the answers tell about ends somewhere in (`earliest`, `ends`]: Reset is rounded up to whole seconds
@@ -201,12 +201,12 @@ class Gauge(msgspec.Struct):
 
     def learn(self, told: RateLimit, sent_at: float, now: float, in_flight: int, *, blocked: bool) -> None:
         """Take in what an answer says. `blocked`: its Reset may be a block's end, which tells nothing of windows."""
-        earliest, ends = sent_at + told.reset - 1, now + told.reset + GRACE
+        earliest, ends = sent_at + told.reset - 1, now + told.reset + CLOCK_TOLERANCE
         of_another_window = earliest < self.ended or ends <= self.earliest
         if of_another_window and (blocked or sent_at < self.answered_at):
             self.lose(1, now)  # so late that it tells of the window before
             return
-        unlikely = not blocked and told.reset > max(LONGEST_RETRY_AFTER, 2 * self.window)
+        unlikely = not blocked and told.reset > max(MAX_RETRY_AFTER, 2 * self.window)
         self.doubted = unlikely and not self.doubted
         if self.doubted:
             self.lose(1, now)  # a second response has to confirm that the window has become so long

@@ -15,7 +15,7 @@ from redis_server import SIMULATED_IN_REDIS, InRedis
 from virtual_time import run
 
 from calcom_async.errors import RateLimit
-from calcom_async.limiter import Bucket, TokenBucket
+from calcom_async.rate_limiter import Bucket, TokenBucket
 
 BUCKET = Bucket("key")
 TEN_MINUTES = 600.0
@@ -91,9 +91,9 @@ class Server:
 
 async def one_call(server: Server, limiter: TokenBucket, tally: Tally) -> bool:
     """What the middleware does: wait, send, tell what the answer said."""
-    ticket = await limiter.acquire(BUCKET)
+    permit = await limiter.acquire(BUCKET)
     refused, told = await server.answer(tally)
-    await limiter.settle(ticket, told, refused=min(t.reset for t in told) if refused else None)
+    await limiter.release(permit, told, retry_after=min(t.reset for t in told) if refused else None)
     return not refused
 
 
@@ -340,7 +340,7 @@ def test_a_client_that_joins_uses_what_is_left(new: type[TokenBucket]) -> None:
             await one_call(server, other, theirs)
         await one_call(server, limiter, ours)
         await asyncio.sleep(0.01)
-        assert limiter.snapshot()[0].available == 116
+        assert limiter.stats()[0].available == 116
         await asyncio.gather(*(one_call(server, limiter, ours) for _ in range(110)))
 
     run(main(), start=0.0)

@@ -7,12 +7,12 @@ import itertools
 
 import pytest
 from redis_server import either, heard
-from turns import BUCKET, blocked_for, now, one, opened, taking, told
+from turns import BUCKET, block, now, one, opened, taking, told
 from virtual_time import VirtualTimeLoop, run
 
 from calcom_async.errors import RateLimit, RateLimitedError
-from calcom_async.gauge import GRACE, MOST_NAMES
-from calcom_async.limiter import Bucket, TokenBucket
+from calcom_async.rate_limit_window import CLOCK_TOLERANCE, MAX_NAMED_LIMITS
+from calcom_async.rate_limiter import Bucket, TokenBucket
 
 
 @either
@@ -28,10 +28,10 @@ class TestWaits:
             others = [taking(limiter) for _ in range(2)]
             await asyncio.sleep(1.5)
             assert not any(task.done() for task in others)
-            await limiter.settle(first, told(100))
-            tickets = await asyncio.gather(*others)
-            assert [ticket.sent_at for ticket in tickets] == [1001.5, 1001.5]
-            assert [ticket.waited for ticket in tickets] == [1.5, 1.5]
+            await limiter.release(first, told(100))
+            permits = await asyncio.gather(*others)
+            assert [permit.sent_at for permit in permits] == [1001.5, 1001.5]
+            assert [permit.waited for permit in permits] == [1.5, 1.5]
 
         run(main())
 
@@ -42,9 +42,9 @@ class TestWaits:
             limiter = new()
             times = []
             for _ in range(400):
-                ticket = await limiter.acquire(BUCKET)
-                times.append(ticket.sent_at)
-                await limiter.settle(ticket, ())
+                permit = await limiter.acquire(BUCKET)
+                times.append(permit.sent_at)
+                await limiter.release(permit, ())
             return times
 
         times = run(main())
@@ -58,20 +58,20 @@ class TestWaits:
         async def main() -> None:
             limiter = new()
             for _ in range(5):
-                ticket = await limiter.acquire(BUCKET)
-                assert ticket.waited == 0
-                await limiter.settle(ticket, sent=False)
+                permit = await limiter.acquire(BUCKET)
+                assert permit.waited == 0
+                await limiter.release(permit, sent=False)
 
         run(main())
 
     def test_the_snapshot_tells_when_the_next_may_go(self, new: type[TokenBucket]) -> None:
-        """`opens_in` counts down to the end of a window that is used up."""
+        """`next_permit_in` counts down to the end of a window that is used up."""
 
         async def main() -> None:
             limiter = new()
             await opened(limiter, remaining=0, reset=17)
             await asyncio.sleep(7)
-            assert limiter.snapshot()[0].opens_in == pytest.approx(10 + GRACE)
+            assert limiter.stats()[0].next_permit_in == pytest.approx(10 + CLOCK_TOLERANCE)
 
         run(main())
 
@@ -82,9 +82,9 @@ class TestWaits:
             limiter = new()
             times = []
             for _ in range(240):
-                ticket = await limiter.acquire(BUCKET)
-                times.append(ticket.sent_at)
-                await limiter.settle(ticket)
+                permit = await limiter.acquire(BUCKET)
+                times.append(permit.sent_at)
+                await limiter.release(permit)
             return times
 
         times = run(main())
@@ -107,20 +107,20 @@ class TestWaits:
         async def main() -> None:
             limiter = new()
             ends = await opened(limiter, remaining=4, limit=5)
-            tickets = [taking(limiter) for _ in range(6)]
+            permits = [taking(limiter) for _ in range(6)]
             await asyncio.sleep(10)
-            assert sum(task.done() for task in tickets) == 2  # the first window feels its way
-            for task, left in zip(list(tickets[:2]), (3, 2), strict=True):
-                await limiter.settle(task.result(), told(left, 50, 5))
+            assert sum(task.done() for task in permits) == 2  # the first window feels its way
+            for task, left in zip(list(permits[:2]), (3, 2), strict=True):
+                await limiter.release(task.result(), told(left, 50, 5))
             await heard()
-            assert sum(task.done() for task in tickets) == 4
-            await limiter.settle(tickets[2].result())
-            await limiter.settle(tickets[3].result())
+            assert sum(task.done() for task in permits) == 4
+            await limiter.release(permits[2].result())
+            await limiter.release(permits[3].result())
             await asyncio.sleep(ends - now() - 1)
-            assert sum(task.done() for task in tickets) == 4
+            assert sum(task.done() for task in permits) == 4
             await asyncio.sleep(1.1)
-            assert sum(task.done() for task in tickets) == 5
-            for task in tickets:
+            assert sum(task.done() for task in permits) == 5
+            for task in permits:
                 task.cancel()
 
         run(main())
@@ -144,7 +144,7 @@ class TestWaits:
             limiter = new(500, window=30)
             await limiter.acquire(BUCKET)
             await limiter.acquire(Bucket("key", "booking_guests_add", 5))
-            return tuple(stats.limit for stats in limiter.snapshot())
+            return tuple(stats.limit for stats in limiter.stats())
 
         assert run(main()) == (500, 5)
 
@@ -156,7 +156,7 @@ class TestWaits:
             limiter = new()
             await opened(limiter, remaining=limit - 1, limit=limit)
             await heard()
-            return [stats.limit for stats in limiter.snapshot()]
+            return [stats.limit for stats in limiter.stats()]
 
         assert run(main()) == [limit]
 
@@ -165,8 +165,8 @@ class TestWaits:
 
         async def main() -> None:
             limiter = new()
-            ticket = await limiter.acquire(BUCKET)
-            await limiter.settle(ticket, [*told(0, 2, 4, "burst"), *told(7, 20, 8, "daily")])
+            permit = await limiter.acquire(BUCKET)
+            await limiter.release(permit, [*told(0, 2, 4, "burst"), *told(7, 20, 8, "daily")])
             await limiter.acquire(BUCKET, max_wait=0)
 
         run(main())
@@ -176,9 +176,9 @@ class TestWaits:
 
         async def main() -> None:
             limiter = new()
-            ticket = await limiter.acquire(BUCKET)
-            await limiter.settle(ticket, [*told(0, 3, 4, "burst"), *told(0, 20, 8, "daily")])
-            assert await one(limiter) == pytest.approx(1003 + GRACE)
+            permit = await limiter.acquire(BUCKET)
+            await limiter.release(permit, [*told(0, 3, 4, "burst"), *told(0, 20, 8, "daily")])
+            assert await one(limiter) == pytest.approx(1003 + CLOCK_TOLERANCE)
 
         run(main())
 
@@ -192,9 +192,9 @@ class TestRefusals:
 
         async def main() -> None:
             limiter = new()
-            await blocked_for(limiter, 60)
+            await block(limiter, 60)
             times = await asyncio.gather(*(one(limiter) for _ in range(50)))
-            assert min(times) == pytest.approx(1060 + GRACE)
+            assert min(times) == pytest.approx(1060 + CLOCK_TOLERANCE)
 
         run(main())
 
@@ -205,10 +205,10 @@ class TestRefusals:
             limiter = new()
             await opened(limiter)
             late = await limiter.acquire(BUCKET)
-            await blocked_for(limiter, 60)
-            await limiter.settle(late, refused=1.0)
+            await block(limiter, 60)
+            await limiter.release(late, retry_after=1.0)
             await heard()
-            assert limiter.snapshot()[0].blocked == pytest.approx(60 + GRACE, abs=0.01)
+            assert limiter.stats()[0].blocked_for == pytest.approx(60 + CLOCK_TOLERANCE, abs=0.01)
             assert await one(limiter) >= 1060
 
         run(main())
@@ -218,7 +218,7 @@ class TestRefusals:
 
         async def main() -> None:
             limiter, guests = new(), Bucket("key", "booking_guests_add", limit=5)
-            await blocked_for(limiter, 60, guests)
+            await block(limiter, 60, guests)
             assert await one(limiter) == 1000
             with pytest.raises(RateLimitedError):
                 await limiter.acquire(guests, max_wait=59)
@@ -232,8 +232,8 @@ class TestRefusals:
         async def main() -> None:
             limiter = new()
             await opened(limiter)
-            await limiter.settle(await limiter.acquire(BUCKET), refused=5.0)
-            assert (await limiter.acquire(BUCKET)).sent_at == pytest.approx(1005 + GRACE)
+            await limiter.release(await limiter.acquire(BUCKET), retry_after=5.0)
+            assert (await limiter.acquire(BUCKET)).sent_at == pytest.approx(1005 + CLOCK_TOLERANCE)
             with pytest.raises(RateLimitedError):
                 await limiter.acquire(BUCKET, max_wait=1)
 
@@ -266,11 +266,11 @@ class TestNonsense:
         async def main() -> None:
             limiter = new()
             await opened(limiter)
-            await limiter.settle(await limiter.acquire(BUCKET, max_wait=1), [wrong])
+            await limiter.release(await limiter.acquire(BUCKET, max_wait=1), [wrong])
             await asyncio.sleep(1)
-            await limiter.settle(await limiter.acquire(BUCKET, max_wait=5), told(117, 58))
+            await limiter.release(await limiter.acquire(BUCKET, max_wait=5), told(117, 58))
             await heard()
-            assert limiter.snapshot()[0].available == 117
+            assert limiter.stats()[0].available == 117
             assert (await limiter.acquire(BUCKET, max_wait=0)).waited == 0
             for _ in range(300):
                 await one(limiter, remaining=100, max_wait=65)
@@ -278,14 +278,14 @@ class TestNonsense:
 
         run(main())
 
-    @pytest.mark.parametrize("refused", [1e12, float("nan"), float("inf"), -1.0])
-    def test_an_impossible_block_is_a_short_one(self, new: type[TokenBucket], refused: float) -> None:
+    @pytest.mark.parametrize("retry_after", [1e12, float("nan"), float("inf"), -1.0])
+    def test_an_impossible_block_is_a_short_one(self, new: type[TokenBucket], retry_after: float) -> None:
         """A 429 that names a time that nobody can wait for holds back for a second."""
 
         async def main() -> None:
             limiter = new()
-            await limiter.settle(await limiter.acquire(BUCKET), told(0, 1e12), refused=refused)
-            assert 1001 + GRACE <= (await limiter.acquire(BUCKET, max_wait=10)).sent_at <= 1003
+            await limiter.release(await limiter.acquire(BUCKET), told(0, 1e12), retry_after=retry_after)
+            assert 1001 + CLOCK_TOLERANCE <= (await limiter.acquire(BUCKET, max_wait=10)).sent_at <= 1003
 
         run(main())
 
@@ -295,11 +295,11 @@ class TestNonsense:
         async def main() -> None:
             limiter = new()
             for turn in range(5):
-                ticket = await limiter.acquire(BUCKET, max_wait=5)
-                await limiter.settle(ticket, [*(told(50, name=f"{turn} {number}")[0] for number in range(40))])
+                permit = await limiter.acquire(BUCKET, max_wait=5)
+                await limiter.release(permit, [*(told(50, name=f"{turn} {number}")[0] for number in range(40))])
                 await heard()
             (desk,) = limiter._desks.values()
-            assert len(desk.ledger.gauges) == MOST_NAMES
+            assert len(desk.ledger.gauges) == MAX_NAMED_LIMITS
 
         run(main())
 
@@ -314,7 +314,7 @@ class TestNonsense:
             assert not caplog.records
             await asyncio.gather(*waiting)
             for task in waiting:
-                await limiter.settle(task.result(), told(0, 3600), refused=3600.0)
+                await limiter.release(task.result(), told(0, 3600), retry_after=3600.0)
             waiting = [taking(limiter) for _ in range(20)]
             await heard()
             for task in waiting:
@@ -339,8 +339,8 @@ class TestMaxWait:
             with pytest.raises(RateLimitedError, match=r"another 60\.\d s, and the allowed wait is 10 s") as caught:
                 await limiter.acquire(BUCKET, max_wait=10)
             assert now() == 1000
-            assert caught.value.retry_after == pytest.approx(60 + GRACE)
-            assert await one(limiter, max_wait=61) == pytest.approx(1060 + GRACE)
+            assert caught.value.retry_after == pytest.approx(60 + CLOCK_TOLERANCE)
+            assert await one(limiter, max_wait=61) == pytest.approx(1060 + CLOCK_TOLERANCE)
 
         run(main())
 
@@ -354,7 +354,7 @@ class TestMaxWait:
             await asyncio.sleep(0)
             with pytest.raises(RateLimitedError) as caught:
                 await limiter.acquire(BUCKET, max_wait=100)
-            assert caught.value.retry_after == pytest.approx(120 + GRACE)
+            assert caught.value.retry_after == pytest.approx(120 + CLOCK_TOLERANCE)
             urgent = taking(limiter, max_wait=100, priority=-1)
             await asyncio.sleep(0)
             assert not urgent.done()
@@ -371,11 +371,11 @@ class TestMaxWait:
             first = await limiter.acquire(BUCKET)
             short, long = taking(limiter, max_wait=20), taking(limiter, max_wait=100)
             await asyncio.sleep(1)
-            await limiter.settle(first, told(0), refused=60)
+            await limiter.release(first, told(0), retry_after=60)
             with pytest.raises(RateLimitedError):
                 await short
             assert now() == 1001
-            assert (await long).sent_at == pytest.approx(1061 + GRACE)
+            assert (await long).sent_at == pytest.approx(1061 + CLOCK_TOLERANCE)
 
         run(main())
 
@@ -399,9 +399,9 @@ class TestMaxWait:
             limiter = new()
 
             async def call() -> None:
-                ticket = await limiter.acquire(BUCKET, max_wait=2)
+                permit = await limiter.acquire(BUCKET, max_wait=2)
                 await asyncio.sleep(0.2)
-                await limiter.settle(ticket, told(119 - next(hits)))
+                await limiter.release(permit, told(119 - next(hits)))
 
             hits = itertools.count()
             await asyncio.gather(*(call() for _ in range(40)))

@@ -1,9 +1,9 @@
--- The books of one bucket: what `Ledger` and `Gauge` are in a process, and why is said there (limiter.py, gauge.py).
+-- The books of one bucket: what `BucketState` and `WindowEstimate` are in a process, and why is said there (limiter.py, gauge.py).
 --
 -- KEYS: the books; the turns on their way by the time they were granted. ARGV: now, or '' for Redis's clock; the call;
 -- the constants of gauge.py.
 local never, const = -math.huge, cjson.decode(ARGV[3])
-local GRACE, LONGEST = const.grace, const.longest_reset
+local CLOCK_TOLERANCE, LONGEST = const.grace, const.longest_reset
 local now, call = tonumber(ARGV[1]), cjson.decode(ARGV[2])
 if not now then
   local time = redis.call('TIME')
@@ -164,8 +164,8 @@ local function count_others(gauge, event, flying)
 end
 
 local function learn(gauge, told, event, flying)
-  local blocked = told.remaining < 1 and (event.refused or #event.limits > 1)
-  local earliest, ends = event.sent_at + told.reset - 1, event.at + told.reset + GRACE
+  local blocked = told.remaining < 1 and (event.retry_after or #event.limits > 1)
+  local earliest, ends = event.sent_at + told.reset - 1, event.at + told.reset + CLOCK_TOLERANCE
   local of_another_window = earliest < gauge.ended or ends <= gauge.earliest
   if of_another_window and (blocked or event.sent_at < gauge.answered_at) then return lose(gauge, event.at) end
   local unlikely = not blocked and told.reset > math.max(const.longest_retry_after, 2 * gauge.window)
@@ -218,8 +218,8 @@ local function settle(event)
       learn(books.gauges[i], told, event, flying)
     end
   end
-  if event.refused then
-    books.blocked_until = math.max(books.blocked_until, event.at + event.refused + GRACE)
+  if event.retry_after then
+    books.blocked_until = math.max(books.blocked_until, event.at + event.retry_after + CLOCK_TOLERANCE)
     if #limits == 0 then doubt(event.at) end
   elseif #limits == 0 then
     for _, gauge in ipairs(books.gauges) do
@@ -297,5 +297,5 @@ end
 local kept = math.ceil((over - now) * 1000)
 redis.call('SET', KEYS[1], cmsgpack.pack(books), 'PX', kept)
 redis.call('PEXPIRE', KEYS[2], kept)
-local blocked = math.max(0, books.blocked_until - now)
-return {exact(now), cjson.encode({granted = granted, in_flight = flying, blocked = blocked, gauges = copies})}
+local blocked_for = math.max(0, books.blocked_until - now)
+return {exact(now), cjson.encode({granted = granted, in_flight = flying, blocked_for = blocked_for, gauges = copies})}

@@ -33,15 +33,15 @@ from redis_server import (
     prefixes,
     session_url,
 )
-from test_limiter_simulation import QUICK, SLOW, USUAL, Range, Server, Tally, crowd, later, simulate, steady
-from turns import BUCKET, blocked_for, now, one, opened, taking, told
+from test_rate_limiter_simulation import QUICK, SLOW, USUAL, Range, Server, Tally, crowd, later, simulate, steady
+from turns import BUCKET, block, now, one, opened, taking, told
 from virtual_time import run
 
 from calcom_async import CalcomError, ConfigError, ConnectionFailedError, RateLimitedError
 from calcom_async.errors import RateLimit
-from calcom_async.gauge import GRACE
-from calcom_async.limiter import Bucket, Ledger, Ticket
-from calcom_async.redis_limiter import RedisLimiter
+from calcom_async.rate_limit_window import CLOCK_TOLERANCE
+from calcom_async.rate_limiter import Bucket, BucketState, Permit
+from calcom_async.redis_rate_limiter import RedisTokenBucket
 from calcom_async.sandbox import Sandbox
 
 pytestmark = needs_redis
@@ -53,7 +53,7 @@ def processes(number: int, *, trip: float = 0.002, **options: Any) -> list[InRed
     return [InRedis(client=BlockingClient(trip), prefix=prefix, **options) for _ in range(number)]
 
 
-def figures(ledger: Ledger) -> dict[str, float]:
+def figures(ledger: BucketState) -> dict[str, float]:
     """All that a ledger says, flat."""
     in_flight = ledger.stats(now(), 0).in_flight
     books = {"in_flight": in_flight, "blocked": max(0.0, ledger.blocked_until - now())}
@@ -101,12 +101,12 @@ class TestManyProcesses:
 
         async def main() -> None:
             first, second = processes(2, trip=0)
-            await blocked_for(first, 60)
+            await block(first, 60)
             await heard()
             with pytest.raises(RateLimitedError):
                 await second.acquire(BUCKET, max_wait=59)
             assert now() < 1000.1
-            assert await one(second) == pytest.approx(1060 + GRACE, abs=0.01)
+            assert await one(second) == pytest.approx(1060 + CLOCK_TOLERANCE, abs=0.01)
 
         run(main())
 
@@ -121,7 +121,7 @@ class TestManyProcesses:
             turns = [taking(second) for _ in range(5)]
             await heard()
             assert sum(turn.done() for turn in turns) == 3
-            assert second.snapshot()[0].limit == 5
+            assert second.stats()[0].limit == 5
             for turn in turns:
                 turn.cancel()
 
@@ -144,7 +144,7 @@ class TestManyProcesses:
 
         async def main() -> None:
             first, second = processes(2, trip=0)
-            await blocked_for(first, 60)
+            await block(first, 60)
             await heard()
             assert await one(second, bucket=Bucket("another key")) == pytest.approx(1000, abs=0.01)
             assert await one(second, bucket=Bucket("key", "guests", 5)) == pytest.approx(1000, abs=0.01)
@@ -186,36 +186,36 @@ class TestScript:
     @settings(max_examples=40)
     @given(seed=st.integers(0, 10**9))
     def test_it_keeps_books_as_the_ledger_does(self, seed: int) -> None:
-        """Whatever happens in whatever order, the script and `Ledger` come to the same figures."""
+        """Whatever happens in whatever order, the script and `BucketState` come to the same figures."""
         dice = random.Random(seed)
 
         async def main() -> None:
-            limiter, ledger = InRedis(limit=10, window=20), Ledger(BUCKET, 10, 20, 1000.0)
-            tickets: list[Ticket] = []
+            limiter, ledger = InRedis(limit=10, window=20), BucketState(BUCKET, 10, 20, 1000.0)
+            permits: list[Permit] = []
             for _ in range(60):
                 await asyncio.sleep(dice.choice([0.01, 0.3, 2.0, 15.0]))
-                if tickets and dice.random() < 0.5:
-                    await end(tickets.pop(dice.randrange(len(tickets))), limiter, ledger)
+                if permits and dice.random() < 0.5:
+                    await end(permits.pop(dice.randrange(len(permits))), limiter, ledger)
                 else:
-                    tickets += await begin(limiter, ledger)
+                    permits += await begin(limiter, ledger)
                 await heard()
                 (desk,) = limiter._desks.values()
                 assert figures(desk.ledger) == pytest.approx(figures(ledger), abs=1e-3, nan_ok=True)
 
-        async def begin(limiter: InRedis, ledger: Ledger) -> list[Ticket]:
+        async def begin(limiter: InRedis, ledger: BucketState) -> list[Permit]:
             may = ledger.ready_at(now()) <= now()
             try:
-                ticket = await limiter.acquire(BUCKET, max_wait=0)
+                permit = await limiter.acquire(BUCKET, max_wait=0)
             except RateLimitedError:
                 assert not may
                 return []
             assert may
-            ledger.admit(ticket.number, now())
-            return [ticket]
+            ledger.admit(permit.number, now())
+            return [permit]
 
-        async def end(ticket: Ticket, limiter: InRedis, ledger: Ledger) -> None:
+        async def end(permit: Permit, limiter: InRedis, ledger: BucketState) -> None:
             kind = dice.choice(["told", "told", "told", "several", "refused", "proxy", "silent", "lost", "unsent"])
-            if kind == "unsent" and ticket.sent_at < now() - 1:
+            if kind == "unsent" and permit.sent_at < now() - 1:
                 kind = "lost"  # when exactly an old one is written off depends on who looked when
             limits: list[RateLimit] | None = told(dice.randrange(10), dice.randrange(1, 21), 10)
             if kind == "several":
@@ -225,11 +225,11 @@ class TestScript:
             elif kind in ("lost", "unsent"):
                 limits = None
             refused = 3.0 if kind in ("refused", "proxy") else None
-            await limiter.settle(ticket, limits, refused=refused, sent=kind != "unsent")
+            await limiter.release(permit, limits, retry_after=refused, sent=kind != "unsent")
             if kind == "unsent":
-                ledger.withdraw(ticket.number, now())
+                ledger.withdraw(permit.number, now())
             else:
-                ledger.settle(ticket, limits, refused, now())
+                ledger.release(permit, limits, refused, now())
 
         run(main())
 
@@ -266,7 +266,7 @@ class TestScript:
                 spoil(redis, books, turns)
             assert await one(limiter, remaining=40, max_wait=10) <= 1010
             await heard()
-            assert limiter.snapshot()[0].available == 40
+            assert limiter.stats()[0].available == 40
             with SyncRedis.from_url(session_url()) as redis:
                 assert all(0 < redis.ttl(key) <= 200_000 for key in keys_of(session_url(), prefix))
 
@@ -300,20 +300,20 @@ class TestScript:
 
     async def test_it_looks_at_the_clock_of_redis(self) -> None:
         """Without a time given the script takes Redis's, and it works in turns of real time."""
-        async with RedisLimiter(session_url(), prefix=next(prefixes), limit=100, window=0.2) as limiter:
-            await limiter.settle(await limiter.acquire(BUCKET), told(0, reset=0.2))
-            ticket = await limiter.acquire(BUCKET)
-            assert 0.2 <= ticket.waited < 1.5
+        async with RedisTokenBucket(session_url(), prefix=next(prefixes), limit=100, window=0.2) as limiter:
+            await limiter.release(await limiter.acquire(BUCKET), told(0, reset=0.2))
+            permit = await limiter.acquire(BUCKET)
+            assert 0.2 <= permit.waited < 1.5
 
     async def test_it_is_loaded_again_after_a_flush(self) -> None:
         """A Redis that has forgotten the script and the books is told both again."""
         async with (
-            RedisLimiter(session_url(), prefix=next(prefixes)) as limiter,
+            RedisTokenBucket(session_url(), prefix=next(prefixes)) as limiter,
             Redis.from_url(session_url()) as redis,
         ):
-            await limiter.settle(await limiter.acquire(BUCKET), told(119))
+            await limiter.release(await limiter.acquire(BUCKET), told(119))
             await redis.script_flush()
-            await limiter.settle(await limiter.acquire(BUCKET), told(118))
+            await limiter.release(await limiter.acquire(BUCKET), told(118))
 
 
 class TestConnection:
@@ -322,18 +322,18 @@ class TestConnection:
     async def test_a_borrowed_client_stays_open(self) -> None:
         """`aclose` leaves a client that is not ours as it was; one that decodes its answers does as well."""
         async with Redis.from_url(session_url(), decode_responses=True) as client:
-            async with RedisLimiter(client, prefix=next(prefixes)) as limiter:
-                await limiter.settle(await limiter.acquire(BUCKET), told(119))
+            async with RedisTokenBucket(client, prefix=next(prefixes)) as limiter:
+                await limiter.release(await limiter.acquire(BUCKET), told(119))
             assert client.connection_pool._available_connections
             assert await client.ping()
 
     def test_it_may_be_used_in_one_loop_after_the_other(self) -> None:
         """A limiter that was closed in one event loop opens again in the next, and knows what it knew."""
-        limiter = RedisLimiter(session_url(), prefix=next(prefixes))
+        limiter = RedisTokenBucket(session_url(), prefix=next(prefixes))
 
         async def first() -> None:
             async with limiter:
-                await limiter.settle(await limiter.acquire(BUCKET), told(0), refused=60)
+                await limiter.release(await limiter.acquire(BUCKET), told(0), retry_after=60)
 
         async def second() -> None:
             async with limiter:
@@ -345,17 +345,17 @@ class TestConnection:
 
     async def test_it_may_be_used_after_it_was_closed(self) -> None:
         """`aclose` ends the connection, and the next call opens another."""
-        limiter = RedisLimiter(session_url(), prefix=next(prefixes))
+        limiter = RedisTokenBucket(session_url(), prefix=next(prefixes))
         for _ in range(2):
             async with limiter:
-                await limiter.settle(await limiter.acquire(BUCKET), told(119))
+                await limiter.release(await limiter.acquire(BUCKET), told(119))
 
     async def test_closing_tells_what_was_not_told_yet(self) -> None:
         """What was settled in the last moment is in Redis when the limiter is closed."""
         prefix = next(prefixes)
-        async with RedisLimiter(session_url(), prefix=prefix) as limiter:
-            await limiter.settle(await limiter.acquire(BUCKET), told(0), refused=60)
-        async with RedisLimiter(session_url(), prefix=prefix) as limiter:
+        async with RedisTokenBucket(session_url(), prefix=prefix) as limiter:
+            await limiter.release(await limiter.acquire(BUCKET), told(0), retry_after=60)
+        async with RedisTokenBucket(session_url(), prefix=prefix) as limiter:
             with pytest.raises(RateLimitedError):
                 await limiter.acquire(BUCKET, max_wait=50)
 
@@ -363,15 +363,15 @@ class TestConnection:
     def test_a_url_that_cannot_be_read_is_refused(self, url: str) -> None:
         """At once, with what would be right, and without a part of the password."""
         with pytest.raises(ConfigError, match="the URL of Redis cannot be read; write redis://") as caught:
-            RedisLimiter(url)
+            RedisTokenBucket(url)
         assert "ter2" not in repr(caught.value)
         assert caught.value.__cause__ is None
 
     @pytest.mark.parametrize("share", ["wait", 0, 1.5, None])
     def test_what_to_do_without_redis_has_to_be_said_right(self, share: Any) -> None:
         """It is "raise" or a share of the limit."""
-        with pytest.raises(ConfigError, match="without_redis is"):
-            RedisLimiter(session_url(), without_redis=share)
+        with pytest.raises(ConfigError, match="fallback is"):
+            RedisTokenBucket(session_url(), fallback=share)
 
 
 @pytest.fixture
@@ -386,7 +386,7 @@ class TestWithoutRedis:
 
     async def test_raising_says_what_where_and_what_next(self) -> None:
         """The error names the place and not the password, says that nothing was sent, and may pass."""
-        async with RedisLimiter("redis://:hunter2@127.0.0.1:9/3") as limiter:
+        async with RedisTokenBucket("redis://:hunter2@127.0.0.1:9/3") as limiter:
             with pytest.raises(
                 ConnectionFailedError, match=r"nothing was sent: Redis at 127\.0\.0\.1:9/3, .*the URL is right"
             ) as caught:
@@ -398,21 +398,21 @@ class TestWithoutRedis:
 
     async def test_a_redis_that_never_answers_is_not_waited_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Something that takes the connection and then says nothing counts as away after a while."""
-        monkeypatch.setattr("calcom_async.redis_limiter.PATIENCE", 0.05)
+        monkeypatch.setattr("calcom_async.redis_rate_limiter.PATIENCE", 0.05)
 
         async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with closing(writer):
                 await reader.read()
 
         silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
-        async with silent, RedisLimiter(f"redis://127.0.0.1:{silent.sockets[0].getsockname()[1]}") as limiter:
+        async with silent, RedisTokenBucket(f"redis://127.0.0.1:{silent.sockets[0].getsockname()[1]}") as limiter:
             with pytest.raises(ConnectionFailedError, match="TimeoutError"):
                 await limiter.acquire(BUCKET)
 
     async def test_a_wrong_password_is_not_shown_and_no_passing_trouble(self) -> None:
         """Redis refuses who we are: the error says so without the password, and trying again is no use."""
         with own_server("--requirepass", "open sesame") as server:
-            async with RedisLimiter(server.url.replace("//", "//:hunter2@")) as limiter:
+            async with RedisTokenBucket(server.url.replace("//", "//:hunter2@")) as limiter:
                 with pytest.raises(ConnectionFailedError, match="AuthenticationError") as caught:
                     await limiter.acquire(BUCKET)
             assert not caught.value.passing
@@ -420,34 +420,34 @@ class TestWithoutRedis:
 
     async def test_dying_in_the_middle_and_coming_back(self, server: RedisServer) -> None:
         """Those who wait are told, what they held does not matter, and a Redis that is back is used again."""
-        async with RedisLimiter(server.url) as limiter:
-            ticket = await limiter.acquire(BUCKET)
+        async with RedisTokenBucket(server.url) as limiter:
+            permit = await limiter.acquire(BUCKET)
             waiting = taking(limiter)
             await asyncio.sleep(0.01)
             server.stop()
-            await limiter.settle(ticket, told(119))
+            await limiter.release(permit, told(119))
             with pytest.raises(ConnectionFailedError):
                 await waiting
             with pytest.raises(ConnectionFailedError):
                 await limiter.acquire(BUCKET)
             server.start()
-            await limiter.settle(await limiter.acquire(BUCKET), told(118))
+            await limiter.release(await limiter.acquire(BUCKET), told(118))
             assert (await limiter.acquire(BUCKET, max_wait=1)).waited < 1
 
     async def test_a_share_goes_on_alone_and_says_so(
         self, server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         """Each switch is one warning in the log, with the place, the share, and no password."""
-        monkeypatch.setattr("calcom_async.redis_limiter.PROBE", 0.05)
+        monkeypatch.setattr("calcom_async.redis_rate_limiter.PROBE", 0.05)
         with caplog.at_level(logging.INFO, logger="calcom_async"):
-            async with RedisLimiter(server.url.replace("//", "//:hunter2@"), without_redis=0.5) as limiter:
+            async with RedisTokenBucket(server.url.replace("//", "//:hunter2@"), fallback=0.5) as limiter:
                 server.stop()
-                await limiter.settle(await limiter.acquire(BUCKET), told(119))
-                assert limiter.snapshot()[0].limit == 60
-                await limiter.settle(await limiter.acquire(Bucket("other")), told(119))
+                await limiter.release(await limiter.acquire(BUCKET), told(119))
+                assert limiter.stats()[0].limit == 60
+                await limiter.release(await limiter.acquire(Bucket("other")), told(119))
                 server.start()
                 await asyncio.sleep(0.06)
-                await limiter.settle(await limiter.acquire(Bucket("third")), sent=False)
+                await limiter.release(await limiter.acquire(Bucket("third")), sent=False)
         away, back = [record.getMessage() for record in caplog.records]
         assert "does not answer (ConnectionError" in away
         assert "going on alone with 0.5 of the rate limit" in away
@@ -460,7 +460,7 @@ class TestWithoutRedis:
         server, tallies, limiters = (
             Server(latency=USUAL, seed=4),
             [Tally() for _ in range(4)],
-            processes(4, without_redis=0.25),
+            processes(4, fallback=0.25),
         )
 
         async def redis_is_away() -> None:
@@ -482,14 +482,14 @@ class TestWithoutRedis:
         """What was known of a block is not forgotten, and one that a process meets alone holds it back too."""
 
         async def main() -> None:
-            limiter = InRedis(client=BlockingClient(), without_redis=0.5)
-            await blocked_for(limiter, 60)
+            limiter = InRedis(client=BlockingClient(), fallback=0.5)
+            await block(limiter, 60)
             await heard()
             client: Any = limiter._link._client
             client.is_down = True
-            ticket = await limiter.acquire(BUCKET)
-            assert ticket.sent_at >= 1060
-            await limiter.settle(ticket, told(0, 30))
+            permit = await limiter.acquire(BUCKET)
+            assert permit.sent_at >= 1060
+            await limiter.release(permit, told(0, 30))
             assert await one(limiter) >= 1090
 
         run(main())

@@ -1,9 +1,9 @@
 """The limiter of many processes: the books of each bucket are in Redis, the lines of those who wait in each process.
 
     redis_limiter.lua  gauges and ledger once more: runs whole, on Redis's own clock
-    Link               the way to the script
-    SharedDesk         one bucket in one process: a line, and one call of the script at a time for all in it
-    RedisLimiter       the desks of all buckets
+    RedisScript               the way to the script
+    RedisBucketQueue         one bucket in one process: a line, and one call of the script at a time for all in it
+    RedisTokenBucket       the desks of all buckets
 
 A call of the script takes what has ended since the last one and asks for as many turns as there are in the line; it
 tells how many there are, and how the limits stand. From that copy of the books a process knows when to ask again, and
@@ -28,20 +28,20 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError
 
 from calcom_async.errors import ConfigError, ConnectionFailedError, RateLimit
-from calcom_async.gauge import (
+from calcom_async.rate_limit_window import (
     CALM,
-    GRACE,
+    CLOCK_TOLERANCE,
     JOINERS,
-    LONGEST_RESET,
-    LONGEST_RETRY_AFTER,
     MARGIN,
-    MOST_LIMIT,
-    MOST_NAMES,
+    MAX_LIMIT,
+    MAX_NAMED_LIMITS,
+    MAX_RESET,
+    MAX_RETRY_AFTER,
     MOST_PEERS,
     PEERS_PART,
-    Gauge,
+    WindowEstimate,
 )
-from calcom_async.limiter import Bucket, Desk, Ledger, Ticket, TokenBucket, Waiter
+from calcom_async.rate_limiter import Bucket, BucketQueue, BucketState, Permit, TokenBucket, Waiter
 from calcom_async.secret import Secret, without_frames
 
 log: logging.Logger = logging.getLogger("calcom_async")
@@ -59,11 +59,11 @@ TIMES = ("earliest", "ends", "ended", "answered_at", "lost_at", "paced_at")
 
 CONSTANTS: bytes = msgspec.json.encode(
     {
-        "grace": GRACE,
-        "longest_reset": LONGEST_RESET,
-        "longest_retry_after": LONGEST_RETRY_AFTER,
-        "most_limit": MOST_LIMIT,
-        "most_names": MOST_NAMES,
+        "grace": CLOCK_TOLERANCE,
+        "longest_reset": MAX_RESET,
+        "longest_retry_after": MAX_RETRY_AFTER,
+        "most_limit": MAX_LIMIT,
+        "most_names": MAX_NAMED_LIMITS,
         "most_peers": MOST_PEERS,
         "peers_part": PEERS_PART,
         "joiners": JOINERS,
@@ -76,18 +76,18 @@ CONSTANTS: bytes = msgspec.json.encode(
 SCRIPT: str = Path(__file__).with_suffix(".lua").read_text("utf-8")
 
 
-class Event(msgspec.Struct, omit_defaults=True):
+class PermitResult(msgspec.Struct, omit_defaults=True):
     """What became of one turn. `sent_at` is no later, `at` no earlier than it was by Redis's clock."""
 
     number: int
     sent_at: float
     at: float
     limits: Sequence[RateLimit] | None = None
-    refused: float | None = None
+    retry_after: float | None = None
     unsent: bool = False
 
 
-class Call(msgspec.Struct):
+class ScriptRequest(msgspec.Struct):
     """What the script is asked: turns numbered from `first` on. `doubt`: some were sent that it never heard of.
 
     `pause`: seconds after which a process that waits looks again, at the latest.
@@ -95,34 +95,34 @@ class Call(msgspec.Struct):
 
     process: str
     known: list[tuple[str, int, float]]
-    events: list[Event]
+    events: list[PermitResult]
     first: int
     wanted: int
     pause: float
     doubt: bool
 
 
-class Reply(msgspec.Struct):
+class ScriptReply(msgspec.Struct):
     """How many turns there are, and how things stand; times are in seconds from now."""
 
     granted: int
     in_flight: int
-    blocked: float
-    gauges: dict[str, Gauge]
+    blocked_for: float
+    gauges: dict[str, WindowEstimate]
 
-    def ledger(self, bucket: Bucket, now: float) -> Ledger:
+    def ledger(self, bucket: Bucket, now: float) -> BucketState:
         """A copy of the books for our clock."""
-        ledger = Ledger(bucket, bucket.limit, bucket.window, now)
+        ledger = BucketState(bucket, bucket.limit, bucket.window, now)
         ledger.gauges = self.gauges
         for gauge in self.gauges.values():
             for field in TIMES:
                 setattr(gauge, field, now + getattr(gauge, field))
-        ledger.blocked_until = now + self.blocked
+        ledger.blocked_until = now + self.blocked_for
         ledger.on_the_way = dict.fromkeys(range(-self.in_flight, 0), now)  # whose they are does not matter here
         return ledger
 
 
-class Link:
+class RedisScript:
     """The way to the script: over a client of our own, made anew in each event loop, or a borrowed one."""
 
     def __init__(self, redis: str | Secret | Redis, prefix: str) -> None:
@@ -139,7 +139,7 @@ class Link:
         where = self._client.connection_pool.connection_kwargs
         return where.get("path") or f"{where.get('host', 'localhost')}:{where.get('port', 6379)}/{where.get('db') or 0}"
 
-    async def run(self, bucket: Bucket, now: str, call: Call) -> tuple[float, Reply]:
+    async def run(self, bucket: Bucket, now: str, call: ScriptRequest) -> tuple[float, ScriptReply]:
         """Call the script; Redis's time, and the reply."""
         loop = asyncio.get_running_loop()
         if self._url and self._loop is not loop:  # connections do not outlive their loop
@@ -150,7 +150,7 @@ class Link:
         script = self._client.register_script(SCRIPT)
         async with asyncio.timeout(PATIENCE):
             clock, told = await script(keys=[books, f"{books}:turns"], args=[now, msgspec.json.encode(call), CONSTANTS])
-        return float(clock), msgspec.json.decode(told, type=Reply)
+        return float(clock), msgspec.json.decode(told, type=ScriptReply)
 
     async def aclose(self) -> None:
         """Close what is ours."""
@@ -199,35 +199,35 @@ def _connect(url: Secret) -> Redis:
         pass
     # Without its cause: what cannot be parsed may be a part of the password.
     raise ConfigError(
-        "RedisLimiter: the URL of Redis cannot be read; write redis://:password@host:6379/0 (rediss:// for TLS, "
+        "RedisTokenBucket: the URL of Redis cannot be read; write redis://:password@host:6379/0 (rediss:// for TLS, "
         "unix:///path for a socket), and percent-encode special characters of the password"
     )
 
 
-class SharedDesk(Desk):
+class RedisBucketQueue(BucketQueue):
     """One bucket in one event loop. `ledger` is a copy of the books in Redis, or what we go by while it is away."""
 
-    ledger: Ledger
+    ledger: BucketState
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: BucketState,
         loop: asyncio.AbstractEventLoop,
         *,
-        link: Link,
+        link: RedisScript,
         numbers: Iterator[int],
-        without_redis: Literal["raise"] | float,
+        fallback: Literal["raise"] | float,
         clock: Callable[[], str],
     ) -> None:
         super().__init__(ledger, loop)
         self.link = link
-        self.without_redis = without_redis
+        self.fallback = fallback
         self.process: str = secrets.token_hex(8)
         self.alone: bool = False
         self._numbers = numbers
         self._now = clock
         self._known = _sizes(ledger)
-        self._events: list[Event] = []
+        self._events: list[PermitResult] = []
         self._ours: set[int] = set()  # turns of this process on their way
         # Redis's clock less ours, at least and at most. Until it has told: sent long ago, and answered now.
         self._ahead: tuple[float, float] = (0.0, 1e12)
@@ -240,7 +240,7 @@ class SharedDesk(Desk):
         """Whether a newcomer may go at once: only Redis can tell, while it is there."""
         return self.alone and super().is_open(now)
 
-    def admit(self, bucket: Bucket, number: int, since: float, now: float) -> Ticket:
+    def admit(self, bucket: Bucket, number: int, since: float, now: float) -> Permit:
         """Let one go while Redis is away."""
         self._probe(now)
         return super().admit(bucket, number, since, now)
@@ -260,18 +260,20 @@ class SharedDesk(Desk):
         elif self.line:
             self.ask()
 
-    def settle(self, ticket: Ticket, limits: Sequence[RateLimit] | None, refused: float | None, *, sent: bool) -> None:
+    def release(
+        self, permit: Permit, limits: Sequence[RateLimit] | None, retry_after: float | None, *, sent: bool
+    ) -> None:
         """One has ended, or was not sent: Redis hears of it at once, and nobody waits for that."""
-        self._ours.discard(ticket.number)
+        self._ours.discard(permit.number)
         if self.alone:
             # The server's figures are not those of our share; they only count when they leave nothing.
-            if refused is None and limits and all(told.remaining < 1 for told in limits):
-                refused = min(told.reset for told in limits)
-            super().settle(ticket, None, refused, sent=sent)
+            if retry_after is None and limits and all(told.remaining < 1 for told in limits):
+                retry_after = min(told.reset for told in limits)
+            super().release(permit, None, retry_after, sent=sent)
             return
         at_least, at_most = self._ahead
-        sent_at, at = ticket.sent_at + at_least, self.loop.time() + at_most
-        self._events.append(Event(ticket.number, sent_at, at, limits, refused, not sent))
+        sent_at, at = permit.sent_at + at_least, self.loop.time() + at_most
+        self._events.append(PermitResult(permit.number, sent_at, at, limits, retry_after, not sent))
         self._pause = SOON
         self.ask()
 
@@ -302,7 +304,9 @@ class SharedDesk(Desk):
     async def _call(self) -> None:
         numbers = list(itertools.islice(self._numbers, len(self.line)))
         first = numbers[0] if numbers else 0
-        call = Call(self.process, self._known, self._events, first, len(numbers), self._longest_pause, doubt=self.alone)
+        call = ScriptRequest(
+            self.process, self._known, self._events, first, len(numbers), self._longest_pause, doubt=self.alone
+        )
         self._events = []
         asked_at = self.loop.time()
         try:
@@ -315,7 +319,7 @@ class SharedDesk(Desk):
         self._ahead = clock - now, clock - asked_at
         self._hear(reply, numbers, now)
 
-    def _hear(self, reply: Reply, numbers: list[int], now: float) -> None:
+    def _hear(self, reply: ScriptReply, numbers: list[int], now: float) -> None:
         self.ledger = reply.ledger(self.ledger.bucket, now)
         self._known = _sizes(self.ledger)
         self.alone = False
@@ -332,13 +336,13 @@ class SharedDesk(Desk):
         self._pause = SOON
         self._ours.add(number)
         head = self.line.head()
-        ticket = Ticket(head.bucket if head else self.ledger.bucket, number, now, now - head.since if head else 0.0)
+        permit = Permit(head.bucket if head else self.ledger.bucket, number, now, now - head.since if head else 0.0)
         if head:
             self.line.leave(head)
-        if head and not head.turn.done():
-            head.turn.set_result(ticket)
+        if head and not head.future.done():
+            head.future.set_result(permit)
         else:
-            self.settle(ticket, None, None, sent=False)
+            self.release(permit, None, None, sent=False)
 
     def _next_call(self, now: float) -> float:
         """When there will be room; sooner where an answer to another process may make room, which only Redis knows."""
@@ -361,12 +365,12 @@ class SharedDesk(Desk):
             self.ask()  # and the review of the reply sends it away
 
     def _do_without(self, error: Exception) -> None:
-        share = self.without_redis
+        share = self.fallback
         if isinstance(share, str):
             for waiter in list(self.line):
                 self.line.leave(waiter)
-                if not waiter.turn.done():
-                    waiter.turn.set_exception(self.link.trouble(error))
+                if not waiter.future.done():
+                    waiter.future.set_exception(self.link.trouble(error))
             return
         self.link.broke(error, share)
         now = self.loop.time()
@@ -378,16 +382,16 @@ class SharedDesk(Desk):
         self._review(now)
 
 
-def _sizes(ledger: Ledger) -> list[tuple[str, int, float]]:
+def _sizes(ledger: BucketState) -> list[tuple[str, int, float]]:
     return [(name, gauge.limit, gauge.window) for name, gauge in ledger.gauges.items()]
 
 
-def _part(whole: Ledger, share: float, now: float) -> Ledger:
+def _part(whole: BucketState, share: float, now: float) -> BucketState:
     """A share of what is left of this window, and of each window to come at a steady pace."""
-    part = Ledger(whole.bucket, whole.bucket.limit, whole.bucket.window, now)
+    part = BucketState(whole.bucket, whole.bucket.limit, whole.bucket.window, now)
     part.blocked_until = whole.blocked_until
     part.gauges = {
-        name: Gauge(
+        name: WindowEstimate(
             limit=max(1, int(gauge.limit * share)),
             window=gauge.window,
             ends=gauge.ends,
@@ -400,16 +404,16 @@ def _part(whole: Ledger, share: float, now: float) -> Ledger:
     return part
 
 
-class RedisLimiter(TokenBucket):
+class RedisTokenBucket(TokenBucket):
     """`TokenBucket` for many processes: all that name the same Redis and `prefix` share the turns of a credential.
 
-        async with RedisLimiter("redis://localhost") as limiter, Calcom(limiter=limiter) as cal:
+        async with RedisTokenBucket("redis://localhost") as limiter, Calcom(limiter=limiter) as cal:
             ...
 
-    `without_redis` says what happens while Redis does not answer: "raise" a `ConnectionFailedError`, or go on alone
+    `fallback` says what happens while Redis does not answer: "raise" a `ConnectionFailedError`, or go on alone
     with a share of the limit, such as 0.25 for each of four processes, and a warning in the log. `redis` is a URL, or a
     client, which is not closed here and has to be of the event loop in use. First come first served holds within a
-    process. `snapshot` tells how things stood when Redis was last asked.
+    process. `stats` tells how things stood when Redis was last asked.
     """
 
     def __init__(
@@ -417,20 +421,20 @@ class RedisLimiter(TokenBucket):
         redis: str | Secret | Redis,
         *,
         prefix: str = "calcom_async",
-        without_redis: Literal["raise"] | float = "raise",
+        fallback: Literal["raise"] | float = "raise",
         limit: int | None = None,
         window: float | None = None,
     ) -> None:
         redis = Secret(redis) if isinstance(redis, str) else redis
         super().__init__(limit, window=window)
-        if without_redis != "raise" and not (isinstance(without_redis, float | int) and 0 < without_redis <= 1):
+        if fallback != "raise" and not (isinstance(fallback, float | int) and 0 < fallback <= 1):
             raise ConfigError(
-                f'RedisLimiter: without_redis is {without_redis!r}; it has to be "raise", or the share of the limit '
+                f'RedisTokenBucket: fallback is {fallback!r}; it has to be "raise", or the share of the limit '
                 "that this process may use alone, above 0 and up to 1"
             )
         self.prefix = prefix
-        self.without_redis = without_redis
-        self._link = Link(redis, prefix)
+        self.fallback = fallback
+        self._link = RedisScript(redis, prefix)
 
     async def __aenter__(self) -> Self:
         return self
@@ -440,19 +444,19 @@ class RedisLimiter(TokenBucket):
 
     def __repr__(self) -> str:
         if not hasattr(self, "_link"):
-            return "<RedisLimiter, not set up>"
-        return f"RedisLimiter({self._link.place!r}, prefix={self.prefix!r}, without_redis={self.without_redis!r})"
+            return "<RedisTokenBucket, not set up>"
+        return f"RedisTokenBucket({self._link.place!r}, prefix={self.prefix!r}, fallback={self.fallback!r})"
 
     async def aclose(self) -> None:
         """Tell Redis what it has not heard yet, and close the connection unless it was borrowed; use opens it again."""
         for desk in self._desks.values():
-            if isinstance(desk, SharedDesk):
+            if isinstance(desk, RedisBucketQueue):
                 await desk.finish()
         await self._link.aclose()
 
-    def _new_desk(self, ledger: Ledger, loop: asyncio.AbstractEventLoop) -> Desk:
-        return SharedDesk(
-            ledger, loop, link=self._link, numbers=self._numbers, without_redis=self.without_redis, clock=self._now
+    def _new_desk(self, ledger: BucketState, loop: asyncio.AbstractEventLoop) -> BucketQueue:
+        return RedisBucketQueue(
+            ledger, loop, link=self._link, numbers=self._numbers, fallback=self.fallback, clock=self._now
         )
 
     def _now(self) -> str:
