@@ -200,6 +200,7 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 async def test_every_slot_of_a_search_can_be_booked(cal, sandbox, settings, zone):
@@ -221,6 +222,7 @@ async def test_every_slot_of_a_search_can_be_booked(cal, sandbox, settings, zone
         await cal.bookings.cancel(booking.uid, reason="Test")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("minute", [5, 20, 45])
 @pytest.mark.parametrize(
     "settings",

@@ -152,6 +152,7 @@ def interrupted(running: subprocess.Popen[str]) -> str:
     return told
 
 
+@pytest.mark.slow
 async def test_watch_prints_a_line_for_each_change_until_ctrl_c() -> None:
     """First the count of what is free, then what closes and opens, in the zone asked for; Ctrl-C is 130."""
     with Sandbox() as world:

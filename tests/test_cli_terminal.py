@@ -204,6 +204,7 @@ def on_a_terminal(*args: str, world: Sandbox) -> str:
     return drawn.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("args", [["api", "GET", "/v2/bookings", "--all"], ["api", "GET", "/v2/bookings"], ["whoami"]])
 def test_on_a_terminal_only_our_own_colors_are_sequences(args: list[str], world: Sandbox) -> None:
     """With colors on, the only escape sequences are those that set them."""
@@ -212,6 +213,7 @@ def test_on_a_terminal_only_our_own_colors_are_sequences(args: list[str], world:
     assert "owned" in drawn
 
 
+@pytest.mark.slow
 def test_an_output_that_cannot_hold_a_character_gets_an_escape(world: Sandbox) -> None:
     """An ASCII terminal shows an escape where a letter is missing; JSON stays JSON."""
     world.store.users[1]["name"] = "Łódź é"
@@ -292,6 +294,7 @@ def test_a_short_wait_is_not_announced(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_commands_announce_waits() -> None:
     """A command that waits for the rate limit says so on stderr, before the wait is over."""
     with Sandbox(rate_limit=1, window=120, block=120) as world:
@@ -340,6 +343,7 @@ def test_an_ignored_signal_stays_ignored() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_told_in_words() -> None:
     """The message of the sandbox has the reason, without the address as Python writes it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

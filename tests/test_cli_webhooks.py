@@ -132,6 +132,7 @@ async def book_first(cal: Calcom) -> str:
     return (await cal.bookings.create(event_type_id=1, start=slot.start, attendee=ADA)).uid
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ENDS)
 async def test_a_sandbox_is_listened_to_and_left_as_it_was(by: signal.Signals) -> None:
     """Against a Cal.com on this machine the webhook is made, events are lines, and any signal deletes the webhook."""
@@ -159,6 +160,7 @@ def test_a_webhook_whose_creation_was_not_confirmed_is_deleted() -> None:
         assert not world.store.webhooks
 
 
+@pytest.mark.slow
 async def test_a_listener_ends_as_soon_as_nobody_reads_it() -> None:
     """The listener need not wait for the next delivery to notice that its output is closed."""
     with Sandbox() as world:
@@ -224,6 +226,7 @@ async def test_what_nobody_signed_is_not_shown() -> None:
         assert "refused" in next(lines(running, "stderr"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("env", [{}, KEPT], ids=["a new one", "of the environment"])
 def test_for_a_distant_server_it_says_what_to_register(env: dict[str, str]) -> None:
     """Without a key: path, triggers, and the secret only when it was made here."""
@@ -238,6 +241,7 @@ def test_for_a_distant_server_it_says_what_to_register(env: dict[str, str]) -> N
         assert re.fullmatch(r"  secret   [0-9a-f]{32}\n", told[2])
 
 
+@pytest.mark.slow
 def test_the_built_in_sandbox_says_how_to_book_in_it() -> None:
     """With --sandbox the command that makes an event is told, and it works."""
     with listening("--sandbox") as (running, _):

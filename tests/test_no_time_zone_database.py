@@ -39,6 +39,7 @@ def without_database(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["Europe/Rome", "Nowhere"])
 def test_a_client_says_what_to_install(zone: str) -> None:
     """Without the database the sandbox and the client work; a search in a time zone names the package."""
@@ -48,6 +49,7 @@ def test_a_client_says_what_to_install(zone: str) -> None:
     assert INSTALL in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code"),
     [

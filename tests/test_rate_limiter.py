@@ -259,6 +259,7 @@ NONSENSE = [
 class TestNonsense:
     """No single response silences a client."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("wrong", NONSENSE, ids=[f"{number}" for number in range(len(NONSENSE))])
     def test_the_next_right_response_restores_the_state(self, new: type[TokenBucket], wrong: RateLimit) -> None:
         """After one wrong response and one right one, calls go at once, and windows are windows again."""

@@ -190,6 +190,7 @@ class TestHousekeeping:
         run(block(limiter, 60), start=1000.0)
         assert run(one(limiter), start=5.0) == 5.0
 
+    @pytest.mark.slow
     def test_a_thousand_waiters_do_not_hold_up_the_loop(self, new: type[TokenBucket]) -> None:
         """The longest turn of the event loop grows with the number of those who wait, not with its square."""
 

@@ -199,6 +199,7 @@ def test_a_wrong_documented_limit_costs_one_refusal_at_most(new: type[TokenBucke
     assert ours.served >= 0.8 * 1500
 
 
+@pytest.mark.slow
 @EVERYWHERE
 @pytest.mark.parametrize(
     ("throttle", "possible"),
@@ -262,6 +263,7 @@ def test_a_window_is_used_whole_again_when_the_stranger_has_gone(new: type[Token
     assert ours.served_between(300, 600) >= 0.95 * 600
 
 
+@pytest.mark.slow
 @EVERYWHERE
 @pytest.mark.parametrize("tasks", [4, 16, 50])
 def test_two_clients_share_evenly(new: type[TokenBucket], latency: Range, tasks: int) -> None:
@@ -290,6 +292,7 @@ LATENCIES = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @NUMBERS
 @LATENCIES
 def test_independent_clients_on_one_key(number: int, latency: Range) -> None:

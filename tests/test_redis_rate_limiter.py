@@ -65,6 +65,7 @@ def figures(ledger: BucketState) -> dict[str, float]:
 class TestManyProcesses:
     """What four processes get together."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("latency", [QUICK, USUAL, SLOW], ids=["quick", "usual", "slow"])
     @pytest.mark.parametrize("tasks", [1, *slow(8, 100)])
     def test_they_use_the_limit_together_and_evenly(self, latency: Range, tasks: int) -> None:
@@ -183,6 +184,7 @@ class TestManyProcesses:
 class TestScript:
     """What is written in Lua."""
 
+    @pytest.mark.slow
     @settings(max_examples=40)
     @given(seed=st.integers(0, 10**9))
     def test_it_keeps_books_as_the_ledger_does(self, seed: int) -> None:
@@ -454,6 +456,7 @@ class TestWithoutRedis:
         assert "answers again" in back
         assert "hunter2" not in away + back
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("gone", [30.0, *slow(0.0, 62.0, 95.0)])
     def test_shares_do_not_add_up_to_more_than_the_limit(self, gone: float) -> None:
         """Four processes without Redis for five minutes: no 429, the limit is used, and again when Redis is back."""

@@ -167,6 +167,7 @@ async def drip(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.005)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "kind"),
     [

@@ -170,6 +170,7 @@ def test_two_hundred_event_types_on_the_stock_limit(latency: tuple[float, float]
     assert_told_exactly(cal.world, changes)
 
 
+@pytest.mark.slow
 def test_what_the_limit_carries_is_done_as_asked() -> None:
     """Ninety event types every 60 s: nothing to warn of, and no look is later than that by more than its answer."""
     cal, changes, watcher = an_hour(90)
@@ -245,6 +246,7 @@ def test_a_key_that_somebody_blocked() -> None:
     assert_told_exactly(cal.world, changes)
 
 
+@pytest.mark.slow
 def test_interactive_calls_are_not_held_up_by_the_watch() -> None:
     """While polls take nine tenths of the limit, a call of the service now and then is sent at once."""
     cal = Cal(World.scripted(200, seed=1), Server(latency=USUAL, seed=1))

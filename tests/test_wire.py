@@ -45,6 +45,7 @@ NAIVE = datetime(2030, 5, 6, 10)  # noqa: DTZ001 - what is refused
 # ------------------------------------------------------------------------------------------- writing a request
 
 
+@pytest.mark.slow
 @given(st.one_of(st.integers(), st.text()))
 def test_an_id_cannot_leave_its_place(value):
     """Whatever the id, the path keeps its parts and gives the id back; what cannot be one is refused."""

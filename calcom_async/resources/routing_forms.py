@@ -65,7 +65,7 @@ def _split(filters: Mapping[str, Any], known: type) -> Any:
     """Separate the query from the paging arguments."""
     allowed = known.__annotations__.keys()
     if unknown := filters.keys() - allowed:
-        raise InvalidRequestError(f"this list has no filter {min(unknown)!r}; it takes {', '.join(sorted(allowed))}")
+        raise InvalidRequestError(f"unknown filter {min(unknown)!r}. This list accepts {', '.join(sorted(allowed))}")
     paging = {name: value for name, value in filters.items() if name not in WIRE_NAMES}
     query = {
         WIRE_NAMES[name]: bound(value, name, is_end=name.startswith("before_"))

@@ -165,6 +165,7 @@ def test_a_number_of_shards_is_at_least_one(sandbox: Sandbox) -> None:
 # --- runs ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_parts_are_the_local_export(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """One behind the other they are its bytes, while more bookings are made; the manifest vouches for each."""
     whole = local(sandbox, tmp_path / "local.jsonl")

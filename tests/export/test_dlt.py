@@ -152,6 +152,7 @@ def change(world: World) -> None:
 # --- loads ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_first_load_is_complete(world: World, warehouse: Warehouse) -> None:
     """Every booking is in the table once, with its people in tables of their own and its times as times."""
     warehouse.load()
@@ -172,6 +173,7 @@ def test_a_row_with_text_that_is_no_unicode_is_loaded() -> None:
     assert row == {"id": 1, "title": "a\ufffdb"}
 
 
+@pytest.mark.slow
 def test_a_later_load_brings_what_has_changed(world: World, warehouse: Warehouse) -> None:
     """New, touched, cancelled and rescheduled bookings take the place of the old rows, for a handful of requests."""
     warehouse.load("bookings")
@@ -408,7 +410,7 @@ def test_settings_that_make_no_sense_are_refused_at_once(sandbox: Sandbox, setti
         ({"organization": 1, "team": 2}, {"bookings", "event_types", "schedules", "memberships"}),
         ({"organization": 1, "user": 1}, {"bookings", "schedules"}),
     ],
-    ids=str,
+    ids=["own", "organization", "team", "team of an organization", "user of an organization"],
 )
 def test_a_scope_has_the_lists_that_it_has(sandbox: Sandbox, scope: Any, names: set[str]) -> None:
     """What a scope does not list is left out, and what is not loaded by default can be selected."""

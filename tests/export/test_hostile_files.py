@@ -123,6 +123,7 @@ EDITS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::calcom_async.IncompleteListWarning")  # rows that the forged values leave out
 @pytest.mark.parametrize(("where", "value"), EDITS, ids=lambda one: str(one)[:40])
 async def test_a_forged_checkpoint_raises_nothing_foreign(world: World, tmp_path: Path, where: str, value: Any) -> None:

@@ -420,6 +420,7 @@ async def test_exports_of_a_stream_share_no_lock_but_their_checkpoint(world: Wor
     assert names(tmp_path) == {"state.json"}
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused(world: World, tmp_path: Path) -> None:
     """Two overlapping runs of cron: the second one ends with code 12, the first one completes the file."""
     world.sandbox.faults.add("GET", "/v2/bookings", after=3, times=1, slow=60)

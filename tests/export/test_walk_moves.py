@@ -221,6 +221,7 @@ IGNORED = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ignored", IGNORED, ids=lambda names: " ".join(sorted(names)))
 @pytest.mark.parametrize("sizes", [[900], [260, 260], [1] * 600, [300, *[1] * 300]], ids=str)
 @pytest.mark.parametrize("starts", [1, 900])

@@ -68,6 +68,7 @@ async def test_everybody_with_that_object_goes_on(cal, calcom_client):
         assert (await other.with_priority(1).me.get()).id == ANA
 
 
+@pytest.mark.slow
 async def test_a_call_that_was_signed_before_is_made_again(cal, calcom_sandbox):
     """A call on its way while the key is swapped is refused by the server and repeated with the new key."""
     await cal.me.get()  # from now on the limiter knows that two calls may be on their way

@@ -134,6 +134,7 @@ def odd(chance: random.Random, value: Any) -> Any:
     return value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_odd_input_fails_no_handler(seed):
     """Whatever stands in the place of a value, the answer is a refusal or a result, and no handler fails."""
