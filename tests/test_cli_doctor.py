@@ -12,7 +12,7 @@ import pytest
 from command_at_hand import SECRET, at, invoke
 from patience import closed_port
 
-from calcom_async.cli.doctor import Report, Stopwatch
+from calcom_async.cli.doctor import Report, ResponseMonitor
 from calcom_async.events import Event
 from calcom_async.rate_limiter import BucketStats
 from calcom_async.sandbox import Sandbox
@@ -117,11 +117,11 @@ def test_an_address_without_the_api_is_a_failure(world: Sandbox) -> None:
 
 
 def report_of(*limits: BucketStats, remaining: int | None) -> list[tuple[str, str]]:
-    report, watch = Report(), Stopwatch()
+    report, watch = Report(), ResponseMonitor()
     watch._seconds.append(0.1)
     watch.on_event(Event(kind="request", method="GET", path="/me", remaining=remaining))
-    watch.tell(report, limits)
-    return [(one.state, one.text) for one in report.findings if one.name == "limit"]
+    watch.add_to(report, limits)
+    return [(one.state, one.text) for one in report.results if one.name == "limit"]
 
 
 BUCKET = BucketStats(

@@ -28,8 +28,8 @@ from patience import PATIENCE, slow
 from virtual_time import run as run_virtually
 
 from calcom_async.cli import terminal
-from calcom_async.cli.connection import run
-from calcom_async.cli.waiting import AnnouncingLimiter
+from calcom_async.cli.rate_limit_notices import AnnouncingLimiter
+from calcom_async.cli.run import run
 from calcom_async.errors import CalcomError, RateLimit
 from calcom_async.pages import IncompleteListWarning
 from calcom_async.rate_limiter import Bucket, TokenBucket
@@ -322,7 +322,7 @@ def test_signals_clean_up(number: signal.Signals, code: int, capsys: pytest.Capt
             done.append("cleaned up")
 
     with pytest.raises(typer.Exit) as ended:
-        run(main(), left_behind=lambda: "a file")
+        run(main(), resume_hint=lambda: "a file")
     assert ended.value.exit_code == code
     assert done == ["cleaned up"]
     assert capsys.readouterr().err == "terminated. a file\n"

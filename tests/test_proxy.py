@@ -16,7 +16,7 @@ import pytest
 from stand_ins import Peer, http
 
 from calcom_async import Calcom, Config, ConfigError, ConnectionFailedError
-from calcom_async.cli.connection import knock
+from calcom_async.cli.connect import check_reachable
 
 ME = http(body=b'{"status":"success","data":{"id":1,"email":"a@b.test"}}')
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir")
@@ -250,7 +250,7 @@ async def test_the_command_line_knocks_at_the_proxy(monkeypatch):
     async with Peer(ME) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         async with Calcom("cal_x", base_url="http://cal.test", allow_http=True) as cal:
-            await knock(cal)
+            await check_reachable(cal)
     async with Calcom("cal_x", base_url="http://127.0.0.1:2", proxy="http://127.0.0.1:1") as cal:
         with pytest.raises(ConnectionFailedError, match=r"the proxy 127\.0\.0\.1:1: .*proxy settings"):
-            await knock(cal)
+            await check_reachable(cal)

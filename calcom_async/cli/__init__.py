@@ -13,22 +13,14 @@ from typer.core import TyperGroup
 from calcom_async import __version__
 from calcom_async.cli.api import api, whoami
 from calcom_async.cli.book import book
-from calcom_async.cli.connection import (
-    EXIT_CODES,
-    OUTPUT_CLOSED,
-    AllowHttpOption,
-    ApiKeyOption,
-    BaseUrlOption,
-    SandboxOption,
-    Where,
-    code_of,
-)
 from calcom_async.cli.doctor import doctor
+from calcom_async.cli.exit_codes import EXIT_CODES_HELP, OUTPUT_CLOSED, exit_code
 from calcom_async.cli.export import export_command
 from calcom_async.cli.ops import ops
+from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, Target
 from calcom_async.cli.sandbox import sandbox
 from calcom_async.cli.slots import slots
-from calcom_async.cli.terminal import discard_output, echo, line, say, tolerate_encodings
+from calcom_async.cli.terminal import discard_output, echo, line, print_status, tolerate_encodings
 from calcom_async.cli.webhooks import webhooks
 from calcom_async.errors import ExportError
 
@@ -63,8 +55,8 @@ def _output_errors() -> Iterator[None]:
     except OSError as error:
         # Commands report what they cannot read; what is left is the output, such as a full disk behind it.
         discard_output()
-        say("[red]error:[/]", f"cannot write the output: {error.strerror or error}")
-        raise typer.Exit(code_of(ExportError())) from None
+        print_status("[red]error:[/]", f"cannot write the output: {error.strerror or error}")
+        raise typer.Exit(exit_code(ExportError())) from None
 
 
 @contextmanager
@@ -82,21 +74,21 @@ def _safe_usage_errors() -> Iterator[None]:
 app: typer.Typer = typer.Typer(
     cls=Commands,
     help="Use Cal.com from the command line. CAL_API_KEY contains the API key, CAL_API_URL the base URL.",
-    epilog=EXIT_CODES,
+    epilog=EXIT_CODES_HELP,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # the tables of rich cut names and defaults on a narrow terminal
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("export", epilog=EXIT_CODES, no_args_is_help=True)(export_command)
+app.command("export", epilog=EXIT_CODES_HELP, no_args_is_help=True)(export_command)
 app.add_typer(slots)
-app.command(epilog=EXIT_CODES, no_args_is_help=True)(book)
+app.command(epilog=EXIT_CODES_HELP, no_args_is_help=True)(book)
 app.add_typer(webhooks)
 app.command()(sandbox)
 app.command()(api)
 app.command()(whoami)
-app.command(epilog=EXIT_CODES)(doctor)
+app.command(epilog=EXIT_CODES_HELP)(doctor)
 app.command()(ops)
 
 
@@ -115,4 +107,4 @@ def _everywhere(
     allow_http: AllowHttpOption = False,
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Show the version."),
 ) -> None:
-    context.obj = Where(base_url, api_key, sandbox, allow_http)
+    context.obj = Target(base_url, api_key, sandbox, allow_http)

@@ -11,18 +11,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from calcom_async.cli.connection import (
-    AllowHttpOption,
-    ApiKeyOption,
-    BaseUrlOption,
-    SandboxOption,
-    Where,
-    connect,
-    fail,
-    knock,
-    run,
-    where,
-)
+from calcom_async.cli.connect import check_reachable, connect
+from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, Target, target_from
+from calcom_async.cli.run import fail, run
 from calcom_async.cli.terminal import line, print_json, stdout
 from calcom_async.errors import InvalidRequestError
 from calcom_async.models.me import Me
@@ -65,29 +56,29 @@ def api(
         fail(InvalidRequestError(f"the method is one of {', '.join(METHODS)}, not {method!r}"))
     if everything and (method.upper() != "GET" or payload is not None):
         fail(InvalidRequestError("--all goes through a list: GET, and no --body"))
-    place = where(context, base_url, api_key, sandbox, allow_http)
+    target = target_from(context, base_url, api_key, sandbox, allow_http)
     if everything:
-        from calcom_async.cli.listing import print_rows
+        from calcom_async.cli.tables import print_rows
 
-        print_rows(run(_rows(place, path, params, version)), json=json)
+        print_rows(run(_rows(target, path, params, version)), json=json)
         return
-    answer = run(_call(place, method, path, params, payload, version))
+    answer = run(_call(target, method, path, params, payload, version))
     print_json(answer)
 
 
 async def _call(
-    place: Where, method: str, path: str, query: dict[str, list[str]], body: Any, version: str | None
+    target: Target, method: str, path: str, query: dict[str, list[str]], body: Any, version: str | None
 ) -> Any:
-    async with connect(place) as cal:
-        await knock(cal)
+    async with connect(target) as cal:
+        await check_reachable(cal)
         return await cal.request(method, path, query=query, body=body, version=version)
 
 
-async def _rows(place: Where, path: str, query: dict[str, list[str]], version: str | None) -> list[Any]:
-    from calcom_async.cli.listing import all_rows
+async def _rows(target: Target, path: str, query: dict[str, list[str]], version: str | None) -> list[Any]:
+    from calcom_async.cli.tables import all_rows
 
-    async with connect(place) as cal:
-        await knock(cal)
+    async with connect(target) as cal:
+        await check_reachable(cal)
         return await all_rows(cal, path, query, version=version)
 
 
@@ -126,7 +117,7 @@ def whoami(
     allow_http: AllowHttpOption = False,
 ) -> None:
     """Show the user of the API key."""
-    me = run(_me(where(context, base_url, api_key, sandbox, allow_http)))
+    me = run(_me(target_from(context, base_url, api_key, sandbox, allow_http)))
     if json:
         print_json(msgspec.to_builtins(me))
         return
@@ -137,7 +128,7 @@ def whoami(
     stdout().print(table)
 
 
-async def _me(place: Where) -> Me:
-    async with connect(place) as cal:
-        await knock(cal)
+async def _me(target: Target) -> Me:
+    async with connect(target) as cal:
+        await check_reachable(cal)
         return await cal.me.get()

@@ -12,17 +12,9 @@ import msgspec
 import typer
 
 from calcom_async.booking import MARK
-from calcom_async.cli.connection import (
-    AllowHttpOption,
-    ApiKeyOption,
-    BaseUrlOption,
-    SandboxOption,
-    connect,
-    fail,
-    knock,
-    run,
-    where,
-)
+from calcom_async.cli.connect import check_reachable, connect
+from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, target_from
+from calcom_async.cli.run import fail, run
 from calcom_async.cli.slots import (
     DurationOption,
     EventArgument,
@@ -98,12 +90,12 @@ def book(
 
     calcom-async book ana/demo --start first --name Bo --phone +390612345678 --answer topic=Trial --answer seats:=2
     """
-    place = where(context, base_url, api_key, sandbox, allow_http)
+    target = target_from(context, base_url, api_key, sandbox, allow_http)
     try:
-        target = event_named(event, team=team, organization=organization)
+        event_type = event_named(event, team=team, organization=organization)
         when = None if start == FIRST else _moment(start)
         zone = None if time_zone is None else zone_named(time_zone)
-        _check(when, target, email or phone, reserve=reserve, once=once)
+        _check(when, event_type, email or phone, reserve=reserve, once=once)
         answers = ({"notes": note} if note else {}) | _answers(answer or [])
     except InvalidRequestError as error:
         fail(error)
@@ -113,14 +105,14 @@ def book(
         "booking_fields_responses": answers,
         "metadata": once and {MARK: once},
     }
-    wish = target | {option: value for option, value in more.items() if value}
+    wish = event_type | {option: value for option, value in more.items() if value}
 
     async def main() -> tuple[Booking, ZoneInfo]:
-        async with connect(place) as cal:
-            await knock(cal)
+        async with connect(target) as cal:
+            await check_reachable(cal)
             shown = zone or await zone_of(cal)
             attendee = Attendee(name=name, email=email or None, phone_number=phone or None, time_zone=shown.key)
-            found = when or await _first(cal, target | {"time_zone": shown.key, "duration": duration})
+            found = when or await _first(cal, event_type | {"time_zone": shown.key, "duration": duration})
             with _advice(found, shown, once):
                 return await cal.book(start=found, attendee=attendee, reserve=reserve, **wish), shown
 
@@ -133,12 +125,12 @@ def book(
 
 
 def _check(
-    when: datetime | None, target: dict[str, Any], contact: str | None, *, reserve: bool, once: str | None
+    when: datetime | None, event_type: dict[str, Any], contact: str | None, *, reserve: bool, once: str | None
 ) -> None:
     """Refuse what does not go together."""
     if not contact:
         raise InvalidRequestError("give --email or --phone, so that the attendee can be reached")
-    if reserve and "event_type_id" not in target:
+    if reserve and "event_type_id" not in event_type:
         raise InvalidRequestError("--reserve wants the id of the event type; a slug will not do")
     if once == "":
         raise InvalidRequestError("--once must not be empty")

@@ -19,19 +19,10 @@ from rich.table import Table
 from rich.text import Text
 
 from calcom_async import __version__
-from calcom_async.cli.connection import (
-    AllowHttpOption,
-    ApiKeyOption,
-    BaseUrlOption,
-    SandboxOption,
-    Where,
-    code_of,
-    connect,
-    knock,
-    run,
-    told,
-    where,
-)
+from calcom_async.cli.connect import check_reachable, connect
+from calcom_async.cli.exit_codes import exit_code
+from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, Target, target_from
+from calcom_async.cli.run import error_lines, run
 from calcom_async.cli.terminal import line, print_json, stdout
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, ForbiddenError, NotFoundError
@@ -59,7 +50,7 @@ PATIENCE: dict[str, Any] = {"max_attempts": 2, "timeout": 15.0, "max_wait": 15.0
 """Settings of the client: trouble shall be told soon."""
 
 
-class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+class CheckResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was looked at, and how it is."""
 
     name: str
@@ -82,29 +73,29 @@ def doctor(
     Also check the clock, the API versions, the rate limit and the latency, and count what the key can access. This
     takes eight requests and changes nothing. The exit code is 0, or that of the first failure. Warnings do not count.
     """
-    findings = run(_examine(where(context, base_url, api_key, sandbox, allow_http)))
+    results = run(_examine(target_from(context, base_url, api_key, sandbox, allow_http)))
     if json:
-        print_json(findings)
+        print_json(results)
     else:
-        _print_lines(findings)
-    raise typer.Exit(next((one.code for one in findings if one.code), 0))
+        _print_lines(results)
+    raise typer.Exit(next((one.code for one in results if one.code), 0))
 
 
-async def _examine(place: Where) -> list[Finding]:
-    report, watch = Report(), Stopwatch()
-    async with connect(place, watch.on_event, trace_configs=[watch.trace()], **PATIENCE) as cal:
+async def _examine(target: Target) -> list[CheckResult]:
+    report, watch = Report(), ResponseMonitor()
+    async with connect(target, watch.on_event, trace_configs=[watch.trace()], **PATIENCE) as cal:
         report.add("package", "ok", f"calcom_async {__version__} on Python {sys.version.split()[0]}")
         await _see(cal, report)
-        watch.tell(report, cal.stats().limits)
-    return report.findings
+        watch.add_to(report, cal.stats().limits)
+    return report.results
 
 
 async def _see(cal: Calcom, report: Report) -> None:
     """Ask for everything once; without a connection, or with a key that is refused, for nothing more."""
-    await report.look("address", knock(cal), lambda _: cal.config.base_url, vital=True)
+    await report.run_check("address", check_reachable(cal), lambda _: cal.config.base_url, vital=True)
     if report.is_bad:
         return
-    me = await report.look("key", cal.me.get(), _whose, vital=True)
+    me = await report.run_check("key", cal.me.get(), _whose, vital=True)
     if me is None:
         return
     lists: list[tuple[str, Resource, Pages[Any]]] = [
@@ -116,12 +107,12 @@ async def _see(cal: Calcom, report: Report) -> None:
     ]
     pages = {}
     for name, resource, rows in lists:
-        page = await report.look(name, rows.first_page(), _total, version=_version(cal, resource))
+        page = await report.run_check(name, rows.first_page(), _total, version=_version(cal, resource))
         pages[name] = page
     await _see_slots(cal, report, pages["event types"])
     if (organization := me.organization_id) is not None:
         bookings = cal.organization(organization).bookings.list(take=1)
-        await report.look(
+        await report.run_check(
             "organisation", bookings.first_page(), lambda page: f"{_total(page)} bookings, id {organization}"
         )
 
@@ -132,7 +123,7 @@ async def _see_slots(cal: Calcom, report: Report, event_types: Page[EventType] |
         return
     today = datetime.now(UTC).date()
     week = cal.slots.search(event_type_id=event_types.items[0].id, start=today, end=today + WEEK)
-    await report.look("slots", week, _free, version=_version(cal, cal.slots))
+    await report.run_check("slots", week, _free, version=_version(cal, cal.slots))
 
 
 def _version(cal: Calcom, resource: Resource) -> str:
@@ -156,18 +147,18 @@ class Report:
     """The findings so far."""
 
     def __init__(self) -> None:
-        self.findings: list[Finding] = []
+        self.results: list[CheckResult] = []
 
     @property
     def is_bad(self) -> bool:
         """Whether anything has failed."""
-        return any(one.state == "fail" for one in self.findings)
+        return any(one.state == "fail" for one in self.results)
 
     def add(self, name: str, state: State, text: str, code: int = 0) -> None:
         """Keep a finding."""
-        self.findings.append(Finding(name, state, text, code))
+        self.results.append(CheckResult(name, state, text, code))
 
-    async def look(
+    async def run_check(
         self, name: str, question: Awaitable[T], summary: Callable[[T], str], *, version: str = "", vital: bool = False
     ) -> T | None:
         """Keep what the answer tells, or what the error means; None after an error.
@@ -178,24 +169,24 @@ class Report:
             answer = await question
         except ForbiddenError as error:
             if vital:
-                self.add(name, "fail", ". ".join(told(error)), code_of(error))
+                self.add(name, "fail", ". ".join(error_lines(error)), exit_code(error))
             else:
                 self.add(name, "warn", "not allowed for this key")
         except NotFoundError as error:
             if version or vital:
                 hint = f". This server may not support cal-api-version {version} of {name}" if version else ""
-                self.add(name, "fail", f"{error}{hint}", code_of(error))
+                self.add(name, "fail", f"{error}{hint}", exit_code(error))
             else:
                 self.add(name, "warn", "not available: this server does not have this route")
         except CalcomError as error:
-            self.add(name, "fail", ". ".join(told(error)), code_of(error))
+            self.add(name, "fail", ". ".join(error_lines(error)), exit_code(error))
         else:
             self.add(name, "ok", summary(answer) + (f", version {version}" if version else ""))
             return answer
         return None
 
 
-class Stopwatch:
+class ResponseMonitor:
     """Looks at every answer: how long it took, what time the server says it is, and what it says of the limit."""
 
     def __init__(self) -> None:
@@ -224,7 +215,7 @@ class Stopwatch:
             date = parsedate_to_datetime(params.response.headers.get("Date", "")).timestamp()
             self._behind.append((request.at + now) / 2 - (date + 0.5))  # half of the second that the header cuts off
 
-    def tell(self, report: Report, limits: Sequence[BucketStats]) -> None:
+    def add_to(self, report: Report, limits: Sequence[BucketStats]) -> None:
         """Add what was seen to the report."""
         if not self._seconds:
             return
@@ -249,8 +240,8 @@ class Stopwatch:
                 report.add("limit", "ok" if left > limit.limit * SCARCE else "warn", text)
 
 
-def _print_lines(findings: Sequence[Finding]) -> None:
+def _print_lines(results: Sequence[CheckResult]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
-    for one in findings:
+    for one in results:
         table.add_row(Text(one.state, STYLES[one.state]), one.name, Text(line(one.text)))
     stdout().print(table)

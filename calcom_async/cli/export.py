@@ -15,22 +15,11 @@ from typing import Annotated, Any
 import typer
 
 from calcom_async.cli.board import Board
-from calcom_async.cli.connection import (
-    SECONDS_TO_CONNECT,
-    AllowHttpOption,
-    ApiKeyOption,
-    BaseUrlOption,
-    SandboxOption,
-    Where,
-    code_of,
-    connect,
-    fail,
-    knock,
-    needed,
-    run,
-    where,
-)
-from calcom_async.cli.terminal import say, stderr
+from calcom_async.cli.connect import CONNECT_TIMEOUT, check_reachable, connect, require_extra
+from calcom_async.cli.exit_codes import exit_code
+from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, Target, target_from
+from calcom_async.cli.run import fail, run
+from calcom_async.cli.terminal import print_status, stderr
 from calcom_async.errors import (
     CalcomError,
     ConfigError,
@@ -160,7 +149,7 @@ def export_command(
 
     In CSV, a text that a spreadsheet would execute as a formula gets an apostrophe in front. Phone numbers do not.
     """
-    place = where(context, base_url, api_key, sandbox, allow_http)
+    target = target_from(context, base_url, api_key, sandbox, allow_http)
     try:
         filters = _filters(status, since, until)
         _check_filters(thing, {"--status": status, "--since": since, "--until": until}, team, since_last=since_last)
@@ -181,11 +170,11 @@ def export_command(
         if accounts and not everybody:
             raise ConfigError(f"{accounts} names no account")
         if dask:
-            _export_on_dask(dask, place, everybody, job, output, options, redis)
+            _export_on_dask(dask, target, everybody, job, output, options, redis)
         elif everybody:
-            _export_accounts(place, everybody, job, str(output), options, redis)
+            _export_accounts(target, everybody, job, str(output), options, redis)
         else:
-            _export_one(context, place, job, output, options, redis)
+            _export_one(context, target, job, output, options, redis)
     except CalcomError as error:
         fail(_in_options(error))
 
@@ -204,7 +193,7 @@ def _option_names(text: str) -> str:
 
 
 def _export_one(
-    context: typer.Context, place: Where, job: Job, output: Path, options: dict[str, Any], redis: str | None
+    context: typer.Context, target: Target, job: Job, output: Path, options: dict[str, Any], redis: str | None
 ) -> None:
     board = Board(job.thing)
     form = {name: options.pop(name) for name in ("format", "escape", "bom")}
@@ -214,11 +203,11 @@ def _export_one(
         nonlocal sink
         async with (
             _limited(redis) as limiter,
-            connect(place, board.on_event, limiter=limiter, announce_waits=False) as cal,
+            connect(target, board.on_event, limiter=limiter, announce_waits=False) as cal,
         ):
             source = job.source(cal)
             sink = open_sink(output, source.model, key=source.key, **form)
-            await knock(cal)
+            await check_reachable(cal)
             async with board.following(cal):
                 try:
                     return await export(cal, job, sink, on_progress=board.on_progress, **options)
@@ -227,7 +216,7 @@ def _export_one(
                         raise error.__cause__ from None  # the reader has gone, as with `| head`
                     raise _in_options(error) from error.__cause__
 
-    report = run(main(), left_behind=lambda: _left_behind(sink, _again(context, place)), words=_option_names)
+    report = run(main(), resume_hint=lambda: _resume_hint(sink, _again(context, target)), rephrase=_option_names)
     stderr.print(f"{_told(report, job.thing, board)}: {output}", markup=False)
 
 
@@ -247,7 +236,7 @@ async def _limited(redis: str | None) -> AsyncIterator[RateLimiter | None]:
     if redis is None:
         yield None
         return
-    with needed("--redis", "redis"):
+    with require_extra("--redis", "redis"):
         from calcom_async.redis_rate_limiter import RedisTokenBucket
 
     async with RedisTokenBucket(redis) as limiter:
@@ -256,7 +245,7 @@ async def _limited(redis: str | None) -> AsyncIterator[RateLimiter | None]:
 
 def _export_on_dask(
     address: str,
-    place: Where,
+    target: Target,
     accounts: list[Account],
     job: Job,
     folder: Path,
@@ -264,7 +253,7 @@ def _export_on_dask(
     redis: str | None,
 ) -> None:
     """A part for each shard, in a folder; the workers have the key in their own environment."""
-    with needed("--dask", "dask"):
+    with require_extra("--dask", "dask"):
         from dask.distributed import Client
 
         from calcom_async.export.distributed import Shard, partition, run_on
@@ -274,7 +263,7 @@ def _export_on_dask(
         raise InvalidRequestError(f"--{given[0].replace('_', '-')} cannot be combined with --dask")
 
     async def shards(most: int) -> list[Shard]:
-        async with connect(place, credentials=accounts[0].credentials if accounts else None) as cal:
+        async with connect(target, credentials=accounts[0].credentials if accounts else None) as cal:
             if not accounts:
                 return await partition(cal, job, shards=most)
             cut: list[Shard] = []
@@ -284,7 +273,7 @@ def _export_on_dask(
             return cut
 
     try:
-        client: Any = Client(address, timeout=SECONDS_TO_CONNECT)  # type: ignore[no-untyped-call]
+        client: Any = Client(address, timeout=CONNECT_TIMEOUT)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ConnectionFailedError(f"cannot connect to Dask at {address}: {error}", sent=False) from error
     with client:
@@ -301,16 +290,16 @@ def _export_on_dask(
         raise IncompleteListError(f"{manifest.gaps} rows were never shown", expected=manifest.rows, seen=manifest.rows)
 
 
-def _left_behind(sink: FileSink | None, again: str) -> str:
+def _resume_hint(sink: FileSink | None, again: str) -> str:
     """What is in the partial file, and the command that gets the rest."""
     if not sink or not sink.rows or not sink.partial.is_file():
         return ""
     return f"{sink.rows:,} rows are in {sink.partial}. {again}"
 
 
-def _again(context: typer.Context, place: Where) -> str:
+def _again(context: typer.Context, target: Target) -> str:
     """How to go on: with the command as it was given, --resume, and no key."""
-    if place.sandbox:
+    if target.sandbox:
         return (
             "Each --sandbox command has a new sandbox, so this export cannot be resumed; --restart discards the rows."
         )
@@ -322,13 +311,13 @@ def _again(context: typer.Context, place: Where) -> str:
         if parameter.name in own or value == parameter.default:
             continue
         words += [str(value)] if not name else [name] if value is True else [name, str(value)]
-    where = ["--base-url", place.base_url] if place.base_url else []
-    where += ["--allow-http"] if place.allow_http else []
-    return f"To continue: {shlex.join([*words, *where, '--resume'])}"
+    server = ["--base-url", target.base_url] if target.base_url else []
+    server += ["--allow-http"] if target.allow_http else []
+    return f"To continue: {shlex.join([*words, *server, '--resume'])}"
 
 
 def _export_accounts(
-    place: Where, accounts: list[Account], job: Job, output: str, options: dict[str, Any], redis: str | None
+    target: Target, accounts: list[Account], job: Job, output: str, options: dict[str, Any], redis: str | None
 ) -> None:
     """One file for each account, and a line that says what became of it."""
     board = Board(job.thing)
@@ -337,30 +326,32 @@ def _export_accounts(
         if outcome.report:
             stderr.print(f"{outcome.account}: {_told(outcome.report, job.thing, board)}", markup=False)
         else:
-            say("[red]error:[/]", f"{outcome.account}: {_option_names(str(outcome.error))}")
+            print_status("[red]error:[/]", f"{outcome.account}: {_option_names(str(outcome.error))}")
 
     async def main() -> list[Outcome]:
         async with (
             _limited(redis) as limiter,
             connect(
-                place,
+                target,
                 board.on_event,
                 limiter=limiter,
                 credentials=accounts[0].credentials,
                 announce_waits=False,
             ) as cal,
         ):
-            await knock(cal)
+            await check_reachable(cal)
             async with board.following(cal):
                 return await export_accounts(
                     cal, accounts, job, output, concurrency=CONCURRENCY, on_outcome=tell, **options
                 )
 
-    outcomes = run(main(), left_behind=lambda: "Run the same command with --resume to continue.", words=_option_names)
+    outcomes = run(
+        main(), resume_hint=lambda: "Run the same command with --resume to continue.", rephrase=_option_names
+    )
     failed = [outcome for outcome in outcomes if outcome.error]
     stderr.print(f"{len(outcomes) - len(failed)} of {len(outcomes)} accounts exported", markup=False)
     if failed:
-        raise typer.Exit(code_of(failed[0].error))
+        raise typer.Exit(exit_code(failed[0].error))
 
 
 def _filters(status: str | None, since: str | None, until: str | None) -> dict[str, Any]:

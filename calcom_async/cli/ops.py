@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from calcom_async.cli.terminal import echo, print_json, say
+from calcom_async.cli.terminal import echo, print_json, print_status
 
 if TYPE_CHECKING:
     from calcom_async.sandbox.catalog import Operation
@@ -28,7 +28,7 @@ def ops(
     """
     wanted = [(one, ways) for one, ways in spellings() if _mentions(word.casefold(), one, ways)]
     if not wanted:
-        say("[red]error:[/]", f"no operation has {word!r} in its path or spelling")
+        print_status("[red]error:[/]", f"no operation has {word!r} in its path or spelling")
         raise typer.Exit(2)
     _print_json(wanted) if json else _print_lines(wanted)
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from calcom_async.cli.terminal import echo, say, stderr
+from calcom_async.cli.terminal import echo, print_status, stderr
 
 
 def sandbox(
@@ -56,7 +56,7 @@ def sandbox(
             threading.Event().wait()
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
-        say("[red]error:[/]", f"cannot listen on port {port}: {why}. Try --port 0")
+        print_status("[red]error:[/]", f"cannot listen on port {port}: {why}. Try --port 0")
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         stderr.print("stopped")

@@ -16,20 +16,11 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from calcom_async.cli.connection import (
-    EXIT_CODES,
-    AllowHttpOption,
-    ApiKeyOption,
-    BaseUrlOption,
-    SandboxOption,
-    Where,
-    connect,
-    fail,
-    knock,
-    run,
-    where,
-)
-from calcom_async.cli.terminal import echo, print_json, say, stdout
+from calcom_async.cli.connect import check_reachable, connect
+from calcom_async.cli.exit_codes import EXIT_CODES_HELP
+from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, Target, target_from
+from calcom_async.cli.run import fail, run
+from calcom_async.cli.terminal import echo, print_json, print_status, stdout
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, InvalidRequestError
 from calcom_async.models.slots import Slot
@@ -61,7 +52,7 @@ DurationOption = Annotated[
 slots: typer.Typer = typer.Typer(name="slots", help="Show or watch free times.", no_args_is_help=True)
 
 
-@slots.command("show", epilog=EXIT_CODES, no_args_is_help=True)
+@slots.command("show", epilog=EXIT_CODES_HELP, no_args_is_help=True)
 def show(
     context: typer.Context,
     event: EventArgument,
@@ -85,14 +76,14 @@ def show(
 
     calcom-async slots show ana/thirty --time-zone Europe/Rome
     """
-    place = where(context, base_url, api_key, sandbox, allow_http)
+    target = target_from(context, base_url, api_key, sandbox, allow_http)
     try:
-        target = event_named(event, team=team, organization=organization) | {"duration": duration}
+        event_type = event_named(event, team=team, organization=organization) | {"duration": duration}
         first = None if start is None else _day(start)
         zone = None if time_zone is None else zone_named(time_zone)
     except InvalidRequestError as error:
         fail(error)
-    found, dates, zone = run(_search(place, target, first, days, zone))
+    found, dates, zone = run(_search(target, event_type, first, days, zone))
     if json:
         print_json(found)
     else:
@@ -100,17 +91,17 @@ def show(
 
 
 async def _search(
-    place: Where, target: dict[str, Any], first: date | None, days: int, zone: ZoneInfo | None
+    target: Target, event_type: dict[str, Any], first: date | None, days: int, zone: ZoneInfo | None
 ) -> tuple[list[Slot], list[date], ZoneInfo]:
     """The slots of whole days in the zone, the days, and the zone."""
-    async with connect(place) as cal:
-        await knock(cal)
+    async with connect(target) as cal:
+        await check_reachable(cal)
         zone = zone or await zone_of(cal)
         begin = first or datetime.now(zone).date()
         dates = [begin + DAY * number for number in range(days)]
         # A day more on either side: the server counts the days of a search in UTC.
         since, until = dates[0] - DAY, dates[-1] + DAY
-        answer = await cal.slots.search(start=since, end=until, time_zone=zone.key, include_end=True, **target)
+        answer = await cal.slots.search(start=since, end=until, time_zone=zone.key, include_end=True, **event_type)
     found = [_moved(slot, zone) for slot in answer.slots()]
     return [slot for slot in found if dates[0] <= slot.start.date() <= dates[-1]], dates, zone
 
@@ -223,7 +214,7 @@ def _folded(minutes: list[int]) -> str:
 # --- as they come and go --------------------------------------------------------------------------------------------
 
 
-@slots.command("watch", epilog=EXIT_CODES, no_args_is_help=True)
+@slots.command("watch", epilog=EXIT_CODES_HELP, no_args_is_help=True)
 def watch(
     context: typer.Context,
     events: Annotated[
@@ -248,7 +239,7 @@ def watch(
 
     calcom-async slots watch ana/thirty ana/sixty --every 30
     """
-    place = where(context, base_url, api_key, sandbox, allow_http)
+    target = target_from(context, base_url, api_key, sandbox, allow_http)
     try:
         targets = {event: event_named(event, team=team, organization=organization) for event in events}
         zone = None if time_zone is None else zone_named(time_zone)
@@ -256,11 +247,12 @@ def watch(
         fail(error)
 
     async def main() -> None:
-        async with connect(place) as cal:
-            await knock(cal)
+        async with connect(target) as cal:
+            await check_reachable(cal)
             shown = zone or await zone_of(cal)
             queries = {
-                event: SlotQuery(**target, duration=duration, time_zone=shown.key) for event, target in targets.items()
+                event: SlotQuery(**event_type, duration=duration, time_zone=shown.key)
+                for event, event_type in targets.items()
             }
             watcher = cal.watch_slots(queries, days=days, every=every, on_error=_miss(queries))
             async with aclosing(aiter(watcher)) as changes:
@@ -274,7 +266,9 @@ def watch(
 def _miss(queries: dict[str, SlotQuery]) -> Callable[[SlotQuery, CalcomError], None]:
     """Tells that a look has failed and will be taken again."""
     names = {query: event for event, query in queries.items()}
-    return lambda query, error: say("[yellow]warning:[/]", f"no look at {names[query]}, will try again: {error}")
+    return lambda query, error: print_status(
+        "[yellow]warning:[/]", f"no look at {names[query]}, will try again: {error}"
+    )
 
 
 def _lines(change: SlotChange, days: int, zone: ZoneInfo) -> Iterator[str]:

@@ -60,7 +60,7 @@ def stdout() -> Console:
     return SafeConsole(highlight=False, emoji=False)
 
 
-def say(label: str, *lines: object) -> None:
+def print_status(label: str, *lines: object) -> None:
     """Print a message on stderr. Brackets in `label` are markup, and none in `lines`."""
     text = "\n".join(map(line, lines))
     stderr.print(label, end=" " if text else "")

@@ -16,22 +16,11 @@ from urllib.parse import urlsplit
 
 import typer
 
-from calcom_async.cli.connection import (
-    EXIT_CODES,
-    SECONDS_TO_CONNECT,
-    AllowHttpOption,
-    ApiKeyOption,
-    BaseUrlOption,
-    SandboxOption,
-    Where,
-    config_of,
-    connect,
-    fail,
-    knock,
-    run,
-    where,
-)
-from calcom_async.cli.terminal import echo, line, print_json, say, stderr
+from calcom_async.cli.connect import CONNECT_TIMEOUT, check_reachable, config_of, connect
+from calcom_async.cli.exit_codes import EXIT_CODES_HELP
+from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, Target, target_from
+from calcom_async.cli.run import fail, run
+from calcom_async.cli.terminal import echo, line, print_json, print_status, stderr
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, ConfigError, InvalidRequestError
 from calcom_async.models.webhooks import WEBHOOK_TRIGGERS
@@ -53,7 +42,7 @@ SecretOption = Annotated[
 webhooks: typer.Typer = typer.Typer(name="webhooks", help="Receive and verify webhooks.", no_args_is_help=True)
 
 
-@webhooks.command("verify", epilog=EXIT_CODES, no_args_is_help=True)
+@webhooks.command("verify", epilog=EXIT_CODES_HELP, no_args_is_help=True)
 def verify_file(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="The body exactly as received. Use - for standard input.")
@@ -93,7 +82,7 @@ def _secret(variable: str) -> str:
 # --- listening ------------------------------------------------------------------------------------------------------
 
 
-@webhooks.command("listen", epilog=EXIT_CODES)
+@webhooks.command("listen", epilog=EXIT_CODES_HELP)
 def listen(
     context: typer.Context,
     port: Annotated[
@@ -125,10 +114,10 @@ def listen(
     at the end. Any other server needs a public URL that leads here. The command prints what to register, and needs no
     API key.
     """
-    place = where(context, base_url, api_key, sandbox, allow_http)
+    target = target_from(context, base_url, api_key, sandbox, allow_http)
     try:
         given = secret_env or (SECRET if os.environ.get(SECRET) else None)
-        ear = Ear(
+        listener = WebhookListener(
             port=port,
             path=_checked_path(path),
             secret=_secret(given) if given else secrets.token_hex(16),
@@ -137,10 +126,10 @@ def listen(
             triggers=[_checked_trigger(one) for one in trigger or OF_BOOKINGS],
             show=_print_json if json else _print_line,
         )
-        is_near = place.sandbox or _is_loopback(config_of(place).base_url)
+        is_local = target.sandbox or _is_loopback(config_of(target).base_url)
     except CalcomError as error:
         fail(error)
-    run(ear.listen_near(place) if is_near else ear.listen_far(), endless=True)
+    run(listener.listen_local(target) if is_local else listener.listen_public(), endless=True)
 
 
 def _is_loopback(url: str) -> bool:
@@ -170,7 +159,7 @@ def _checked_trigger(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Ear:
+class WebhookListener:
     """Where deliveries come in, and what becomes of them."""
 
     port: int
@@ -182,25 +171,25 @@ class Ear:
     show: Callable[[WebhookEvent[Any]], None]
     _failures: asyncio.Queue[OSError] = field(default_factory=asyncio.Queue)
 
-    async def listen_near(self, place: Where) -> None:
+    async def listen_local(self, target: Target) -> None:
         """Listen to a Cal.com that reaches this machine: with a webhook of our own, for as long as we listen."""
-        async with connect(place) as cal, self._open() as url:
-            await knock(cal)
+        async with connect(target) as cal, self._open() as url:
+            await check_reachable(cal)
             webhook = None
             try:
                 webhook = await cal.webhooks.ensure(url, self.triggers, secret=self.secret)
-                say("[green]listening[/]", f"at {url}; Ctrl-C ends it, and deletes the webhook")
-                if place.sandbox:
-                    say("try this", f"in another shell: {_booking_at(cal.config.base_url)}")
+                print_status("[green]listening[/]", f"at {url}; Ctrl-C ends it, and deletes the webhook")
+                if target.sandbox:
+                    print_status("try this", f"in another shell: {_booking_at(cal.config.base_url)}")
                 await self._output_closed()
             finally:
                 await _delete(cal, url, webhook.id if webhook else None)
 
-    async def listen_far(self) -> None:
+    async def listen_public(self) -> None:
         """Listen to a Cal.com that does not: somebody has to lead it here."""
         async with self._open() as url:
-            say("[green]listening[/]", f"at {url}; Ctrl-C ends it")
-            say("next:", "lead a public address here, since Cal.com does not reach this one, and register")
+            print_status("[green]listening[/]", f"at {url}; Ctrl-C ends it")
+            print_status("next:", "lead a public address here, since Cal.com does not reach this one, and register")
             to_register = {
                 "URL": f"https://PUBLIC{self.path}",
                 "secret": f"that of {self.secret_is_from}" if self.secret_is_from else self.secret,
@@ -268,9 +257,9 @@ async def _pass_on(session: ClientSession, url: str, headers: Mapping[str, str],
     kept = {name: headers[name] for name in FORWARDED if name in headers}
     try:
         async with session.post(url, data=body, headers=kept, allow_redirects=False) as response:
-            say("forwarded:", response.status)
+            print_status("forwarded:", response.status)
     except (ClientError, TimeoutError) as error:
-        say("[yellow]not forwarded:[/]", str(error) or f"no answer in {SECONDS_TO_FORWARD:g} s")
+        print_status("[yellow]not forwarded:[/]", str(error) or f"no answer in {SECONDS_TO_FORWARD:g} s")
 
 
 async def _delete(cal: Calcom, url: str, webhook_id: str | None) -> None:
@@ -279,7 +268,7 @@ async def _delete(cal: Calcom, url: str, webhook_id: str | None) -> None:
     Deleting has a time limit, since the command has to end soon.
     """
     try:
-        async with asyncio.timeout(SECONDS_TO_CONNECT):
+        async with asyncio.timeout(CONNECT_TIMEOUT):
             ids = (
                 [webhook_id]
                 if webhook_id
@@ -288,7 +277,9 @@ async def _delete(cal: Calcom, url: str, webhook_id: str | None) -> None:
             for id in ids:
                 await cal.webhooks.delete(id)
     except (CalcomError, TimeoutError) as error:
-        say("[yellow]warning:[/]", f"could not delete webhook {webhook_id or url}: {str(error) or 'no answer'}")
+        print_status(
+            "[yellow]warning:[/]", f"could not delete webhook {webhook_id or url}: {str(error) or 'no answer'}"
+        )
 
 
 def _booking_at(base_url: str) -> str:

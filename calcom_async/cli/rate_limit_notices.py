@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from math import ceil, inf
 
-from calcom_async.cli.terminal import say
+from calcom_async.cli.terminal import print_status
 from calcom_async.errors import RateLimit
 from calcom_async.rate_limiter import Bucket, BucketStats, Permit, RateLimiter
 
@@ -39,7 +39,7 @@ class AnnouncingLimiter:
             ]
             if now >= self._announced_until and (seconds := max(waits, default=0.0)) > 0:
                 self._announced_until = now + seconds
-                say("[yellow]waiting:[/]", f"the rate limit allows the next request in {ceil(seconds)} s")
+                print_status("[yellow]waiting:[/]", f"the rate limit allows the next request in {ceil(seconds)} s")
 
     async def release(
         self,

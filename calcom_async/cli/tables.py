@@ -19,7 +19,7 @@ from calcom_async.wire import WHOLE, Cursor, Listing, Page, page_of
 
 COLUMNS = 8
 """A table shows no more of a row than this."""
-TELLING = (
+KEY_COLUMNS = (
     "id", "uid", "title", "name", "slug", "status", "start", "end", "lengthInMinutes", "email", "subscriberUrl", "role"
 )  # fmt: skip
 """Fields that come first in a table, in this order."""
@@ -94,8 +94,8 @@ def _columns(rows: Sequence[Any]) -> list[str]:
     for row in rows:
         fields = row if isinstance(row, dict) else {"value": row}
         names |= dict.fromkeys(name for name, value in fields.items() if isinstance(value, str | int | float))
-    telling = [name for name in TELLING if name in names]
-    return [*telling, *(name for name in names if name not in TELLING)][:COLUMNS]
+    telling = [name for name in KEY_COLUMNS if name in names]
+    return [*telling, *(name for name in names if name not in KEY_COLUMNS)][:COLUMNS]
 
 
 def _cell(value: Any) -> Text:

@@ -1,0 +1,108 @@
+"""Open a client for a command, and check early that the server can be reached."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from calcom_async.auth import Credentials
+from calcom_async.cli.options import Target
+from calcom_async.cli.rate_limit_notices import AnnouncingLimiter
+from calcom_async.client import Calcom
+from calcom_async.config import BASE_URL, Config, sends_in_clear
+from calcom_async.errors import ConfigError, ConnectionFailedError
+from calcom_async.events import Event
+from calcom_async.rate_limiter import RateLimiter, TokenBucket
+
+SANDBOX_BOOKINGS = 2_000
+CONNECT_TIMEOUT = 4.0
+NEW_KEY = (
+    "You can create an API key in Cal.com under Settings > Developer > API keys: "
+    "https://app.cal.com/settings/developer/api-keys"
+)
+
+
+def config_of(target: Target) -> Config:
+    """Return the settings of the environment with the base URL of the options."""
+    base_url = {"base_url": target.base_url} if target.base_url else {}
+    allow_http = target.allow_http or Config.from_env(base_url=BASE_URL).allow_http
+    config = Config.from_env(**base_url, allow_http=True)
+    if sends_in_clear(config.base_url) and not allow_http:
+        raise ConfigError(
+            f"{config.base_url} would send the API key unencrypted. Use https://, or allow it with --allow-http or "
+            "CAL_ALLOW_HTTP=1"
+        )
+    return config
+
+
+@asynccontextmanager
+async def connect(
+    target: Target,
+    on_event: Callable[[Event], object] | None = None,
+    *,
+    limiter: RateLimiter | None = None,
+    credentials: Credentials | str | None = None,
+    announce_waits: bool = True,
+    **settings: Any,
+) -> AsyncIterator[Calcom]:
+    """Open a client, with --sandbox for a new built-in server. `settings` are those of `Calcom`.
+
+    `announce_waits=False` is for a command that displays the waits for the rate limit itself.
+    """
+    if announce_waits:
+        limiter = AnnouncingLimiter(TokenBucket() if limiter is None else limiter)
+    settings |= {"on_event": on_event, "limiter": limiter}
+    if target.sandbox:
+        if target.base_url:
+            raise ConfigError("--sandbox cannot be combined with --base-url: they select different servers")
+        from calcom_async.sandbox import Sandbox
+
+        with Sandbox(bookings=SANDBOX_BOOKINGS) as server:
+            async with Calcom(credentials or server.api_key, base_url=server.url, **settings) as cal:
+                yield cal
+        return
+    config = config_of(target)
+    credentials = credentials or target.api_key
+    if not (credentials or config.api_key):
+        raise ConfigError(f"no API key: use --api-key, set CAL_API_KEY, or try --sandbox. {NEW_KEY}")
+    async with Calcom(credentials, config=config, **settings) as cal:
+        yield cal
+
+
+@contextmanager
+def require_extra(option: str, extra: str) -> Iterator[None]:
+    """Import the packages of an option; raise `ConfigError` with the pip command if one is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        raise ConfigError(f"{option} needs {missing.name}: pip install 'calcom-async[{extra}]'") from missing
+
+
+async def check_reachable(cal: Calcom) -> None:
+    """Connect to the server, or to the proxy if there is one, and disconnect; raise `ConnectionFailedError`.
+
+    The client itself retries for a minute. That is right during an export, but too long for a wrong URL.
+    """
+    url = urlsplit(cal.proxy or cal.config.base_url)
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            port = url.port or (443 if url.scheme == "https" else 80)
+            _, writer = await asyncio.open_connection(
+                url.hostname, port, ssl=url.scheme == "https", happy_eyeballs_delay=0.25
+            )
+    except (OSError, ValueError) as error:
+        system = os.strerror(error.errno) if isinstance(error, ConnectionError) and error.errno else None
+        reason = system or getattr(error, "strerror", None) or str(error) or f"no response within {CONNECT_TIMEOUT:g} s"
+        server, setting = (
+            ("the proxy ", "the proxy settings (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY)")
+            if cal.proxy
+            else ("", "--base-url or CAL_API_URL")
+        )
+        raise ConnectionFailedError(
+            f"cannot connect to {server}{url.netloc}: {reason}. Check {setting}", sent=False
+        ) from error
+    writer.close()

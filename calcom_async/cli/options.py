@@ -1,0 +1,44 @@
+"""Options of every command that sends requests, and the server and credentials that they select."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+BaseUrlOption = Annotated[
+    str | None, typer.Option("--base-url", metavar="URL", help="Base URL of the API. [default: CAL_API_URL]")
+]
+ApiKeyOption = Annotated[str | None, typer.Option("--api-key", metavar="KEY", help="API key. [default: CAL_API_KEY]")]
+AllowHttpOption = Annotated[
+    bool,
+    typer.Option("--allow-http", help="Allow http:// to other hosts, without encryption, as CAL_ALLOW_HTTP=1 does."),
+]
+SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Use a built-in Cal.com server with sample data.")]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Server and credentials of a command. The environment replaces None."""
+
+    base_url: str | None = None
+    api_key: str | None = None
+    sandbox: bool = False
+    allow_http: bool = False
+
+    def __repr__(self) -> str:
+        return f"Target({self.base_url!r}, '***', {self.sandbox}, {self.allow_http})"
+
+
+def target_from(
+    context: typer.Context, base_url: str | None, api_key: str | None, sandbox: bool, allow_http: bool = False
+) -> Target:
+    """Combine the options of the command with those given before it; the former win."""
+    outer: Target = context.obj or Target()
+    return Target(
+        base_url or outer.base_url,
+        api_key or outer.api_key,
+        sandbox or outer.sandbox,
+        allow_http or outer.allow_http,
+    )
