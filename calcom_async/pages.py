@@ -13,11 +13,11 @@ import msgspec
 from msgspec import Raw
 
 from calcom_async.errors import IncompleteListError, InvalidRequestError, shown
-from calcom_async.wire import Cursor, Listing, Page
+from calcom_async.wire import Page, PageOffset, PaginationSpec
 
 T = TypeVar("T")
 
-Fetch = Callable[[Cursor], Awaitable[Page[T]]]
+Fetch = Callable[[PageOffset], Awaitable[Page[T]]]
 Ahead = deque[asyncio.Future[Page[T]]]
 
 MOST_SKIP = 2**53 - 1
@@ -51,7 +51,7 @@ class Pages(Generic[T]):
     def __init__(
         self,
         fetch: Fetch[T],
-        listing: Listing,
+        spec: PaginationSpec,
         *,
         key: Callable[[T], Hashable],
         take: int | None = None,
@@ -60,19 +60,19 @@ class Pages(Generic[T]):
         strict: bool = False,
         name: str = "list",
         model: Any = None,
-        identity: str = "id",
+        key_field: str = "id",
         raw: Callable[[], Pages[Raw]] | None = None,
     ) -> None:
         self._fetch = fetch
-        self._listing = listing
+        self._spec = spec
         self._key = key
         self._name = name
-        self._first = Cursor(_whole("skip", skip, MOST_SKIP), listing.page_size(take))
+        self._first = PageOffset(_whole("skip", skip, MOST_SKIP), spec.page_size(take))
         self._prefetch = _whole("prefetch", prefetch, MOST_PREFETCH)
         self._strict = strict
         self.model: Any = model
         """What a row is decoded as; None where that is left open."""
-        self.identity: str = identity
+        self.key_field: str = key_field
         """The field that tells a row from the others, in the server's spelling."""
         self._make_raw = raw
         self._latest: _Walk[T] = self._fresh()
@@ -174,7 +174,7 @@ class Pages(Generic[T]):
         return rows
 
     def _fresh(self) -> _Walk[T]:
-        return _Walk(self._listing, self._first, key=self._key, name=self._name)
+        return _Walk(self._spec, self._first, key=self._key, name=self._name)
 
     def _begin(self) -> _Walk[T]:
         walk, self._interrupted = self._interrupted or self._fresh(), None
@@ -200,8 +200,8 @@ class Pages(Generic[T]):
 
     async def _from_ahead(self, walk: _Walk[T], ahead: Ahead[T], limit: int | None) -> Page[T]:
         while len(ahead) < self._prefetch:
-            cursor = walk.cursor.ahead(len(ahead))
-            if ahead and cursor.skip >= self._horizon(walk, limit):
+            cursor = walk.cursor.advance(len(ahead))
+            if ahead and cursor.skip >= self._prefetch_limit(walk, limit):
                 break
             ahead.append(asyncio.ensure_future(self._fetch(cursor)))
         if ahead[0].done():
@@ -210,11 +210,11 @@ class Pages(Generic[T]):
         ahead.popleft()
         return page
 
-    def _horizon(self, walk: _Walk[T], limit: int | None) -> float:
+    def _prefetch_limit(self, walk: _Walk[T], limit: int | None) -> float:
         """Where asking ahead stops: at the last row wanted, and at the total once a list that tells one has told it."""
-        furthest = self._listing.horizon + 1
+        furthest = self._spec.skip_limit + 1
         wanted = furthest if limit is None else min(walk.cursor.skip + limit, furthest)
-        if not walk.cursor.take or (walk.total is None and self._listing.counted):
+        if not walk.cursor.take or (walk.total is None and self._spec.has_total):
             return 0
         return wanted if walk.total is None else min(wanted, walk.total)
 
@@ -222,8 +222,8 @@ class Pages(Generic[T]):
 class _Walk(Generic[T]):
     """One way through a list: its position, the rows seen, and what the server said about their number."""
 
-    def __init__(self, listing: Listing, start: Cursor, *, key: Callable[[T], Hashable], name: str) -> None:
-        self._listing = listing
+    def __init__(self, spec: PaginationSpec, start: PageOffset, *, key: Callable[[T], Hashable], name: str) -> None:
+        self._spec = spec
         self._start = self.cursor = start
         self._key = key
         self._name = name
@@ -247,7 +247,7 @@ class _Walk(Generic[T]):
     def accept(self, page: Page[T], ahead: Ahead[T]) -> Page[T]:
         """Move past a page, and return it with its new rows only."""
         fresh = self._unseen(page.items)
-        self.cursor = self.cursor.ahead(1)
+        self.cursor = self.cursor.advance(1)
         self.total = page.total_items
         if not page.has_next:
             _stop(ahead)
@@ -258,11 +258,11 @@ class _Walk(Generic[T]):
                 f"{self._name}: after {len(self._seen)} rows the same ones came again. The server cuts this list; "
                 "rows beyond cannot be reached by paging"
             )
-        elif self.cursor.skip > self._listing.horizon:
+        elif self.cursor.skip > self._spec.skip_limit:
             self.done = True
             self.verdict = (
                 f"{self._name}: the server lists nothing beyond row {self.cursor.skip}, since it takes no skip over "
-                f"{self._listing.furthest}. There may be more; narrow the list with a filter to reach it"
+                f"{self._spec.max_skip}. There may be more; narrow the list with a filter to reach it"
             )
         self.page = msgspec.structs.replace(page, items=fresh)
         return self.page
@@ -317,18 +317,18 @@ class _Walk(Generic[T]):
         self.cursor = self._another_pass()
 
     def _missing(self) -> int:
-        if not self._listing.orders or self._start.skip or self.total is None:
+        if not self._spec.orders or self._start.skip or self.total is None:
             return 0
         return max(0, self.total - len(self._seen))
 
-    def _another_pass(self) -> Cursor:
+    def _another_pass(self) -> PageOffset:
         """From the start again, in another order and with other page edges, so that other rows lie on them."""
-        order = self._listing.orders[(self._passes - 1) % len(self._listing.orders)]
+        order = self._spec.orders[(self._passes - 1) % len(self._spec.orders)]
         take = max(self._start.take - 13 * self._passes, self._start.take // 2, 1)
         self._passes += 1
         self._fruitless_pages = 0
         self._seen_before_pass = len(self._seen)
-        return Cursor(0, take, order)
+        return PageOffset(0, take, order)
 
 
 def _whole(name: str, value: int, most: int) -> int:

@@ -137,15 +137,15 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
         return self.skip + len(self.items) < told.total_items if told.has_next_page is None else told.has_next_page
 
 
-class Listing(msgspec.Struct, frozen=True):
+class PaginationSpec(msgspec.Struct, frozen=True):
     """How one list of the API is paged: the largest page, its parameter names, what it tells about itself."""
 
     maximum: int = 250
     take: str = "take"
     skip: str = "skip"
-    counted: bool = False
+    has_total: bool = False
     """Whether its answers carry a pagination object."""
-    furthest: int | None = None
+    max_skip: int | None = None
     """The largest skip that the server takes; it refuses a larger one."""
     fragile: bool = False
     """Whether some servers answer 500 to its `take` and `skip`. They are sent only for rows after the first page."""
@@ -153,9 +153,9 @@ class Listing(msgspec.Struct, frozen=True):
     """Other orders to walk in when rows are missing; only where the total can be trusted."""
 
     @property
-    def horizon(self) -> float:
+    def skip_limit(self) -> float:
         """The largest skip, or infinity."""
-        return inf if self.furthest is None else self.furthest
+        return inf if self.max_skip is None else self.max_skip
 
     def page_size(self, take: int | None) -> int:
         """Check a page size, or choose the largest."""
@@ -166,19 +166,19 @@ class Listing(msgspec.Struct, frozen=True):
         return take
 
 
-class Cursor(msgspec.Struct, frozen=True):
+class PageOffset(msgspec.Struct, frozen=True):
     """Where a walk stands: the next page to ask for, and the order that this pass walks in."""
 
     skip: int
     take: int
     order: Mapping[str, str | None] = {}
 
-    def ahead(self, pages: int) -> Cursor:
+    def advance(self, pages: int) -> PageOffset:
         """So many pages further."""
-        return Cursor(self.skip + pages * self.take, self.take, self.order)
+        return PageOffset(self.skip + pages * self.take, self.take, self.order)
 
 
-WHOLE = Listing(maximum=0)
+UNPAGED = PaginationSpec(maximum=0)
 """A list that always comes whole, in one answer."""
 
 

@@ -16,7 +16,7 @@ from calcom_async.events import Observer
 from calcom_async.middleware import RetryBudget, authorized, limited, retrying
 from calcom_async.rate_limiter import Bucket
 from calcom_async.transport import Transport
-from calcom_async.wire import Cursor, Listing, Page, Request, Response
+from calcom_async.wire import Page, PageOffset, PaginationSpec, Request, Response
 
 ONE_A_MINUTE = Bucket("me", limit=2)
 
@@ -161,7 +161,7 @@ def test_with_pages_in_flight():
     """A walk that is cancelled cancels its pages in flight, and goes on later from where it was."""
     running = 0
 
-    async def fetch(cursor: Cursor) -> Page[int]:
+    async def fetch(cursor: PageOffset) -> Page[int]:
         nonlocal running
         running += 1
         try:
@@ -172,7 +172,7 @@ def test_with_pages_in_flight():
         return Page(rows[cursor.skip : cursor.skip + cursor.take], cursor.skip, cursor.take)
 
     async def scene() -> None:
-        pages, rows = Pages(fetch, Listing(maximum=10), key=lambda row: row, prefetch=4), []
+        pages, rows = Pages(fetch, PaginationSpec(maximum=10), key=lambda row: row, prefetch=4), []
 
         async def loop() -> None:
             async for row in pages:

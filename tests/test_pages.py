@@ -17,11 +17,11 @@ from virtual_time import run
 
 from calcom_async import IncompleteListError, IncompleteListWarning, InvalidRequestError, Pages, ServerError
 from calcom_async.models.pagination import Pagination
-from calcom_async.wire import WHOLE, Cursor, Listing, Page
+from calcom_async.wire import UNPAGED, Page, PageOffset, PaginationSpec
 
-PLAIN = Listing(maximum=10)
-COUNTED = Listing(maximum=10, counted=True)
-AUDITED = Listing(maximum=10, counted=True, orders=({"sort": "asc"}, {"sort": "desc"}))
+PLAIN = PaginationSpec(maximum=10)
+COUNTED = PaginationSpec(maximum=10, has_total=True)
+AUDITED = PaginationSpec(maximum=10, has_total=True, orders=({"sort": "asc"}, {"sort": "desc"}))
 
 
 def metadata(total: Any, has_next: Any) -> Pagination:
@@ -40,20 +40,20 @@ def metadata(total: Any, has_next: Any) -> Pagination:
 class Server:
     """A list on a server: `view` may reorder or hide rows for a cursor, `faults` maps a skip to an error told once."""
 
-    def __init__(self, rows: int, *, counted: bool = False, seconds: float = 1.0, **options: Any) -> None:
+    def __init__(self, rows: int, *, has_total: bool = False, seconds: float = 1.0, **options: Any) -> None:
         self.rows = list(range(rows))
-        self.counted = counted
+        self.has_total = has_total
         self.seconds = seconds
-        self.view: Callable[[list[int], Cursor], list[int]] = options.get("view", lambda rows, cursor: rows)
+        self.view: Callable[[list[int], PageOffset], list[int]] = options.get("view", lambda rows, cursor: rows)
         self.faults: dict[int, Exception] = options.get("faults", {})
-        self.asked: list[Cursor] = []
+        self.asked: list[PageOffset] = []
         self.running = self.most = 0
 
     @property
     def skips(self) -> list[int]:
         return [cursor.skip for cursor in self.asked]
 
-    async def __call__(self, cursor: Cursor) -> Page[int]:
+    async def __call__(self, cursor: PageOffset) -> Page[int]:
         self.asked.append(cursor)
         self.running += 1
         self.most = max(self.most, self.running)
@@ -65,12 +65,12 @@ class Server:
             raise fault
         end = cursor.skip + cursor.take if cursor.take else None
         items = self.view(self.rows, cursor)[cursor.skip : end]
-        told = metadata(len(self.rows), cursor.skip + cursor.take < len(self.rows)) if self.counted else None
+        told = metadata(len(self.rows), cursor.skip + cursor.take < len(self.rows)) if self.has_total else None
         return Page(items, cursor.skip, cursor.take, told)
 
 
-def walk(server: Server, listing: Listing | None = None, **options: Any) -> Pages[int]:
-    listing = listing or (COUNTED if server.counted else PLAIN)
+def walk(server: Server, listing: PaginationSpec | None = None, **options: Any) -> Pages[int]:
+    listing = listing or (COUNTED if server.has_total else PLAIN)
     return Pages(server, listing, key=lambda row: row, name="/things", **options)
 
 
@@ -99,7 +99,7 @@ async def settled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "counted", "skips"),
+    ("rows", "has_total", "skips"),
     [
         (0, False, [0]),
         (3, False, [0]),
@@ -111,29 +111,29 @@ async def settled() -> None:
         (23, True, [0, 10, 20]),
     ],
 )
-def test_where_a_walk_stops(rows, counted, skips):
+def test_where_a_walk_stops(rows, has_total, skips):
     """Metadata ends the walk without another request; without it a short page does, and at worst an empty one."""
-    server = Server(rows, counted=counted)
+    server = Server(rows, has_total=has_total)
     assert collected(walk(server)) == server.rows
     assert server.skips == skips
 
 
 def test_an_empty_page_always_ends_the_walk():
     """Metadata that says "more" beside an empty page is not believed: the server counts rows that filters hide."""
-    server = Server(40, counted=True, view=lambda rows, cursor: rows[:15])
+    server = Server(40, has_total=True, view=lambda rows, cursor: rows[:15])
     assert collected(walk(server)) == list(range(15))
     assert server.skips == [0, 10, 20]
 
 
 def test_metadata_decides_over_a_short_page():
     """A page that is short for another reason does not end a walk whose server says that there is more."""
-    server = Server(25, counted=True, view=lambda rows, cursor: [row for row in rows if row != 3] + [24])
+    server = Server(25, has_total=True, view=lambda rows, cursor: [row for row in rows if row != 3] + [24])
     assert collected(walk(server))[-1] == 24
     assert server.skips == [0, 10, 20]
 
 
 def test_missing_metadata():
-    """A list that should be counted and is not is walked by the size of its pages."""
+    """A list that should be has_total and is not is walked by the size of its pages."""
     server = Server(23)
     assert collected(walk(server, COUNTED)) == server.rows
 
@@ -142,18 +142,18 @@ def test_a_list_that_comes_whole_is_one_request():
     """A list without paging is asked for once, however many rows it has and whatever prefetch says."""
     for prefetch in (0, 4):
         server = Server(300)
-        assert collected(walk(server, WHOLE, prefetch=prefetch)) == server.rows
-        assert server.asked == [Cursor(0, 0)]
+        assert collected(walk(server, UNPAGED, prefetch=prefetch)) == server.rows
+        assert server.asked == [PageOffset(0, 0)]
 
 
-@pytest.mark.parametrize("counted", [True, False])
-def test_a_server_that_ignores_skip_is_noticed(counted):
+@pytest.mark.parametrize("has_total", [True, False])
+def test_a_server_that_ignores_skip_is_noticed(has_total):
     """A page that brings nothing new ends the walk, with a warning that rows beyond may be out of reach."""
 
-    async def fetch(cursor: Cursor) -> Page[int]:
-        return Page(list(range(10)), cursor.skip, cursor.take, metadata(30, has_next=True) if counted else None)
+    async def fetch(cursor: PageOffset) -> Page[int]:
+        return Page(list(range(10)), cursor.skip, cursor.take, metadata(30, has_next=True) if has_total else None)
 
-    pages = Pages(fetch, COUNTED if counted else PLAIN, key=lambda row: row, name="/teams")
+    pages = Pages(fetch, COUNTED if has_total else PLAIN, key=lambda row: row, name="/teams")
     with pytest.warns(IncompleteListWarning, match=r"/teams: after 10 rows the same ones came again"):
         assert collected(pages) == list(range(10))
 
@@ -166,7 +166,7 @@ def test_a_list_that_repeats_itself_has_an_end_whatever_its_total(rows, total, l
     """The number of requests is bounded by the rows that came, also when the server claims many more."""
     asked = []
 
-    async def fetch(cursor: Cursor) -> Page[int]:
+    async def fetch(cursor: PageOffset) -> Page[int]:
         asked.append(cursor)
         assert len(asked) <= rows // 10 + 10 + 2 * prefetch
         place = cursor.skip % rows
@@ -181,7 +181,7 @@ def test_later_passes_are_bounded_by_the_rows_too():
     """A search for missing rows ends where the known ones end, however many the server still counts."""
     asked = []
 
-    async def fetch(cursor: Cursor) -> Page[int]:
+    async def fetch(cursor: PageOffset) -> Page[int]:
         asked.append(cursor)
         assert len(asked) < 100
         first = not cursor.order
@@ -195,7 +195,7 @@ def test_later_passes_are_bounded_by_the_rows_too():
 def test_rows_without_a_key_that_repeat_have_an_end():
     """A page of rows whose key is null, sent again and again, is noticed by its content."""
 
-    async def fetch(cursor: Cursor) -> Page[Any]:
+    async def fetch(cursor: PageOffset) -> Page[Any]:
         assert cursor.skip < 100
         return Page(
             [{"uid": None, "n": n} for n in range(10)], cursor.skip, cursor.take, metadata(10**9, has_next=True)
@@ -216,9 +216,9 @@ def test_a_cut_list_is_an_error_when_strict():
 
 def test_the_start_can_be_skipped():
     """`skip` leaves out the first rows, `take` sets the size of pages."""
-    server = Server(23, counted=True)
+    server = Server(23, has_total=True)
     assert collected(walk(server, skip=15, take=4)) == list(range(15, 23))
-    assert server.asked == [Cursor(15, 4), Cursor(19, 4)]
+    assert server.asked == [PageOffset(15, 4), PageOffset(19, 4)]
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_arguments_that_cannot_be_meant(options):
 @pytest.mark.parametrize("prefetch", [0, 1, 3, 20])
 def test_an_error_at_page_seven_leaves_a_walk_that_goes_on_there(prefetch):
     """After an error the same object goes on with the page that failed: nothing twice, nothing lost."""
-    server = Server(95, counted=True, faults={60: ServerError("no", status=503)})
+    server = Server(95, has_total=True, faults={60: ServerError("no", status=503)})
     pages, rows = walk(server, prefetch=prefetch), []
 
     async def scene() -> None:
@@ -257,7 +257,7 @@ def test_an_error_at_page_seven_leaves_a_walk_that_goes_on_there(prefetch):
 @pytest.mark.parametrize("prefetch", [0, 1, 4])
 def test_every_new_loop_starts_from_the_first_row(prefetch):
     """After a break, after `first()` and at the end of the list, the next loop starts again."""
-    server = Server(45, counted=True)
+    server = Server(45, has_total=True)
     pages = walk(server, prefetch=prefetch)
 
     async def scene() -> None:
@@ -281,7 +281,7 @@ def test_every_new_loop_starts_from_the_first_row(prefetch):
 
 def test_one_iterator_gives_rows_in_portions():
     """One iterator keeps its place over several loops; another one is independent of it."""
-    server = Server(35, counted=True)
+    server = Server(35, has_total=True)
     pages = walk(server)
 
     async def scene() -> list[Any]:
@@ -303,7 +303,7 @@ def test_one_iterator_gives_rows_in_portions():
 @pytest.mark.parametrize("how", ["collect", "loop", "pages", "first"])
 def test_what_a_failed_collect_had_is_delivered_by_the_next(how, prefetch):
     """A `collect()` that fails delivers no row, so the next call delivers those too, without new requests for them."""
-    server = Server(35, counted=True, faults={20: ServerError("no", status=503)})
+    server = Server(35, has_total=True, faults={20: ServerError("no", status=503)})
     pages = walk(server, prefetch=prefetch)
 
     async def scene() -> list[int]:
@@ -327,7 +327,7 @@ def test_what_a_failed_collect_had_is_delivered_by_the_next(how, prefetch):
 
 def test_a_cancelled_loop_is_resumed_once():
     """A loop that is cancelled while it waits for a page is resumed by the next one; the one after starts again."""
-    server = Server(45, counted=True)
+    server = Server(45, has_total=True)
     pages, rows = walk(server), []
 
     async def scene() -> None:
@@ -345,7 +345,7 @@ def test_a_cancelled_loop_is_resumed_once():
 
 def test_a_strict_error_at_the_end_is_not_resumed():
     """A list that ended incomplete is read again from the start: an empty rest would look like success."""
-    server = Server(25, counted=True, view=hiding(7))
+    server = Server(25, has_total=True, view=hiding(7))
     pages = walk(server, AUDITED, strict=True)
     for _ in range(2):
         rows: list[int] = []
@@ -395,7 +395,7 @@ def test_a_limit_is_a_number(limit):
 
 def test_first_page_does_not_move_the_walk():
     """The first page is the server's, with total and has_next; the walk starts where it stood."""
-    server = Server(15, counted=True)
+    server = Server(15, has_total=True)
     pages = walk(server)
     page = run(pages.first_page())
     assert (page.items, page.total_items, page.has_next) == (list(range(10)), 15, True)
@@ -411,7 +411,7 @@ def test_first_page_does_not_move_the_walk():
 @pytest.mark.parametrize("prefetch", [0, 3, 9])
 def test_collect_asks_for_no_page_too_many(limit, requests, prefetch):
     """`collect(limit)` asks only for pages that it needs, however far ahead it may look."""
-    server = Server(35, counted=True)
+    server = Server(35, has_total=True)
     pages = walk(server, prefetch=prefetch)
     assert collected(pages, limit) == server.rows[: limit if limit is None else max(0, limit)]
     assert len(server.asked) == requests
@@ -436,7 +436,7 @@ def test_nothing_is_sent_before_the_first_row_is_asked_for():
 
 def test_total_and_repr_follow_the_walk():
     """The server's count and the rows seen are to be had at any time."""
-    pages = walk(Server(15, counted=True))
+    pages = walk(Server(15, has_total=True))
     collected(pages, 1)
     assert pages.total == 15
     assert repr(pages) == "<Pages of /things: 10 of 15 rows seen>"
@@ -454,18 +454,18 @@ def test_raw_starts_from_the_start():
 # ---------------------------------------------------------------------------------------------------- looking ahead
 
 
-@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize("has_total", [True, False])
 @pytest.mark.parametrize("rows", [0, 1, 10, 35, 100])
 @pytest.mark.parametrize("prefetch", [1, 2, 5, 50])
-def test_looking_ahead_keeps_the_order(rows, prefetch, counted):
+def test_looking_ahead_keeps_the_order(rows, prefetch, has_total):
     """With pages in flight the rows still come in order, also when later pages answer first."""
-    server = Server(rows, counted=counted)
+    server = Server(rows, has_total=has_total)
 
-    async def fetch(cursor: Cursor) -> Page[int]:
+    async def fetch(cursor: PageOffset) -> Page[int]:
         await asyncio.sleep(random.Random(cursor.skip).random() * 10)
         return await server(cursor)
 
-    pages = Pages(fetch, COUNTED if counted else PLAIN, key=lambda row: row, prefetch=prefetch)
+    pages = Pages(fetch, COUNTED if has_total else PLAIN, key=lambda row: row, prefetch=prefetch)
     assert collected(pages) == server.rows
     assert server.most <= prefetch
 
@@ -475,7 +475,7 @@ def test_looking_ahead_saves_time():
 
     async def scene(prefetch: int) -> float:
         began = asyncio.get_running_loop().time()
-        await walk(Server(320, counted=True), prefetch=prefetch).collect()
+        await walk(Server(320, has_total=True), prefetch=prefetch).collect()
         return asyncio.get_running_loop().time() - began
 
     assert run(scene(0)) == pytest.approx(32)
@@ -484,7 +484,7 @@ def test_looking_ahead_saves_time():
 
 def test_looking_ahead_stops_at_the_total():
     """Where the server counts, no page beyond the end is asked for, and none before the first has told the total."""
-    server = Server(35, counted=True)
+    server = Server(35, has_total=True)
     assert collected(walk(server, prefetch=20)) == server.rows
     assert server.skips == [0, 10, 20, 30]
 
@@ -493,7 +493,7 @@ def test_looking_ahead_stops_at_the_total():
 @pytest.mark.parametrize("way", [lambda pages: pages, lambda pages: pages.pages()])
 def test_leaving_a_loop_leaves_nothing_running(leave, way):
     """However a loop is left, its pages in flight are cancelled and no task stays behind."""
-    server = Server(200, counted=True)
+    server = Server(200, has_total=True)
 
     async def loop() -> None:
         seen = 0
@@ -523,7 +523,7 @@ def test_leaving_a_loop_leaves_nothing_running(leave, way):
 
 def test_a_loop_that_was_left_does_not_disturb_the_next():
     """A loop left by a break is closed a little later; the pages that the next loop has in flight by then stay."""
-    server = Server(60, counted=True)
+    server = Server(60, has_total=True)
     pages = walk(server, prefetch=4)
 
     async def scene() -> list[int]:
@@ -544,7 +544,7 @@ def test_an_error_behind_the_end_is_not_felt():
 
 def test_an_error_ahead_comes_in_its_turn():
     """The rows before a page that fails are delivered first."""
-    server = Server(100, counted=True, faults={30: ServerError("no", status=500)})
+    server = Server(100, has_total=True, faults={30: ServerError("no", status=500)})
     rows: list[int] = []
     with pytest.raises(ServerError):
         run(into(rows, walk(server, prefetch=8)))
@@ -557,16 +557,16 @@ def test_an_error_ahead_comes_in_its_turn():
 def test_rows_that_come_twice_are_dropped():
     """When rows move between pages, each is given once."""
 
-    def shift(rows: list[int], cursor: Cursor) -> list[int]:
+    def shift(rows: list[int], cursor: PageOffset) -> list[int]:
         return rows if cursor.skip == 0 else [-1, *rows]
 
-    server = Server(25, counted=True, view=shift)
+    server = Server(25, has_total=True, view=shift)
     assert collected(walk(server)) == server.rows
 
 
 def test_pages_hold_only_what_is_new():
     """Walking by pages drops the rows seen before as well, and skips pages of nothing else."""
-    server = Server(30, counted=True, view=lambda rows, cursor: rows[:10] + rows[5:15] + rows[20:])
+    server = Server(30, has_total=True, view=lambda rows, cursor: rows[:10] + rows[5:15] + rows[20:])
 
     async def scene() -> list[list[int]]:
         return [page.items async for page in walk(server).pages()]
@@ -578,7 +578,7 @@ def test_rows_without_a_key_are_not_taken_for_one():
     """Rows whose key is null are all given: they cannot be told apart."""
     rows: list[Mapping[str, Any]] = [{"uid": None, "n": n} for n in range(12)]
 
-    async def fetch(cursor: Cursor) -> Page[Any]:
+    async def fetch(cursor: PageOffset) -> Page[Any]:
         return Page(rows[cursor.skip : cursor.skip + cursor.take], cursor.skip, cursor.take)
 
     pages = Pages(fetch, PLAIN, key=lambda row: row["uid"])
@@ -588,16 +588,16 @@ def test_rows_without_a_key_are_not_taken_for_one():
 # ------------------------------------------------------------------------------------------------------- the audit
 
 
-def tied(seed: int) -> Callable[[list[int], Cursor], list[int]]:
+def tied(seed: int) -> Callable[[list[int], PageOffset], list[int]]:
     """All rows tie: each request sees them in an order of its own."""
     chance = random.Random(seed)
     return lambda rows, cursor: chance.sample(rows, len(rows))
 
 
-def hiding(*hidden: int, unless: Callable[[Cursor], bool] = lambda cursor: False) -> Any:
+def hiding(*hidden: int, unless: Callable[[PageOffset], bool] = lambda cursor: False) -> Any:
     """Some rows are doubled by others and so never shown."""
 
-    def view(rows: list[int], cursor: Cursor) -> list[int]:
+    def view(rows: list[int], cursor: PageOffset) -> list[int]:
         return rows if unless(cursor) else [0 if row in hidden else row for row in rows]
 
     return view
@@ -605,7 +605,7 @@ def hiding(*hidden: int, unless: Callable[[Cursor], bool] = lambda cursor: False
 
 def test_rows_hidden_by_ties_are_found_in_another_order():
     """Where the total says that rows are missing, further passes in other orders and page sizes look for them."""
-    server = Server(25, counted=True, view=hiding(7, unless=lambda cursor: cursor.order == {"sort": "desc"}))
+    server = Server(25, has_total=True, view=hiding(7, unless=lambda cursor: cursor.order == {"sort": "desc"}))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert sorted(collected(walk(server, AUDITED))) == server.rows
@@ -618,21 +618,21 @@ def test_rows_hidden_by_ties_are_found_in_another_order():
 
 def test_a_complete_walk_costs_nothing_more():
     """When all rows came, the audit asks for nothing."""
-    server = Server(25, counted=True)
+    server = Server(25, has_total=True)
     collected(walk(server, AUDITED))
     assert server.skips == [0, 10, 20]
 
 
 def test_rows_that_stay_missing_are_told_after_the_last_row():
     """A gap that no pass can close is a warning with the figures."""
-    server = Server(25, counted=True, view=hiding(7, 8))
+    server = Server(25, has_total=True, view=hiding(7, 8))
     with pytest.warns(IncompleteListWarning, match=r"counts 25 rows but showed 23 in 3 passes; 2 could not be found"):
         assert len(collected(walk(server, AUDITED))) == 23
 
 
 def test_strict_makes_the_gap_an_error_after_the_last_row():
     """With `strict=True` the gap raises, figures in hand, and only after every row that came."""
-    server = Server(25, counted=True, view=hiding(7))
+    server = Server(25, has_total=True, view=hiding(7))
     rows: list[int] = []
     with pytest.raises(IncompleteListError) as caught:
         run(into(rows, walk(server, AUDITED, strict=True)))
@@ -644,17 +644,17 @@ def test_a_pass_that_finds_something_earns_another():
     """Only passes in a row that bring nothing new end the search."""
     hidden = {3: 2, 13: 4, 23: 6}  # the row is shown from that pass on
 
-    def view(rows: list[int], cursor: Cursor) -> list[int]:
+    def view(rows: list[int], cursor: PageOffset) -> list[int]:
         number = sum(asked.skip == 0 for asked in server.asked)
         return [0 if hidden.get(row, 0) > number else row for row in rows]
 
-    server = Server(25, counted=True, view=view)
+    server = Server(25, has_total=True, view=view)
     assert sorted(collected(walk(server, AUDITED))) == server.rows
 
 
 def test_the_search_has_an_end():
     """However much stays missing, there is a last pass."""
-    server = Server(300, counted=True, view=tied(seed=1))
+    server = Server(300, has_total=True, view=tied(seed=1))
     pages = walk(server, AUDITED)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", IncompleteListWarning)
@@ -664,14 +664,14 @@ def test_the_search_has_an_end():
 
 def test_a_walk_that_is_left_says_nothing():
     """Whoever takes only some rows is not warned about the others."""
-    server = Server(25, counted=True, view=hiding(7))
+    server = Server(25, has_total=True, view=hiding(7))
     assert len(collected(walk(server, AUDITED), 24)) == 24
 
 
 @pytest.mark.parametrize("options", [{"skip": 5}, {}])
 def test_no_audit_where_the_total_cannot_be_compared(options):
     """A walk that skipped rows, and a list whose total is not to be trusted, end where they end."""
-    server = Server(25, counted=True, view=hiding(7))
+    server = Server(25, has_total=True, view=hiding(7))
     listing = AUDITED if options else COUNTED
     collected(walk(server, listing, **options))
     assert all(cursor.order == {} for cursor in server.asked)
@@ -679,7 +679,7 @@ def test_no_audit_where_the_total_cannot_be_compared(options):
 
 def test_rows_that_vanish_meanwhile_are_no_gap():
     """A list that shrinks during the walk has shown more than it counts: nothing is missing."""
-    server = Server(25, counted=True)
+    server = Server(25, has_total=True)
 
     async def scene() -> list[int]:
         pages, rows = walk(server, AUDITED), []
@@ -698,15 +698,15 @@ def test_rows_that_vanish_meanwhile_are_no_gap():
     take=st.integers(1, 10),
     prefetch=st.integers(0, 5),
     seed=st.integers(),
-    counted=st.booleans(),
+    has_total=st.booleans(),
     faults=st.lists(st.integers(0, 10), max_size=4),
     collects=st.booleans(),
 )
-def test_nothing_is_lost_in_silence(*, rows, take, prefetch, seed, counted, faults, collects):
+def test_nothing_is_lost_in_silence(*, rows, take, prefetch, seed, has_total, faults, collects):
     """Ties, failed requests and pages in flight in any mixture: each row once, and all of them or a warning."""
-    server = Server(rows, counted=counted, view=tied(seed) if counted else lambda rows, cursor: rows)
+    server = Server(rows, has_total=has_total, view=tied(seed) if has_total else lambda rows, cursor: rows)
     server.faults = {page * take: ServerError("no", status=503) for page in faults}
-    pages = walk(server, AUDITED if counted else PLAIN, take=take, prefetch=prefetch)
+    pages = walk(server, AUDITED if has_total else PLAIN, take=take, prefetch=prefetch)
 
     async def scene() -> list[int]:
         seen: list[int] = []

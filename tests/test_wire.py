@@ -24,9 +24,9 @@ from calcom_async.models import Booking
 from calcom_async.models._base import Model
 from calcom_async.models.pagination import Pagination
 from calcom_async.wire import (
-    Cursor,
-    Listing,
     Page,
+    PageOffset,
+    PaginationSpec,
     Response,
     decode,
     encode,
@@ -534,15 +534,15 @@ def test_the_total_is_the_servers_or_none():
 def test_a_page_size_that_the_list_refuses(take):
     """A page size out of range raises before anything is sent."""
     with pytest.raises(errors.InvalidRequestError, match="take must be from 1 to 250"):
-        Listing().page_size(take)
+        PaginationSpec().page_size(take)
 
 
 def test_the_largest_page_unless_told():
     """Without a size the largest page of the list is asked for."""
-    assert Listing(maximum=100).page_size(None) == 100
-    assert Listing(maximum=100).page_size(1) == 1
+    assert PaginationSpec(maximum=100).page_size(None) == 100
+    assert PaginationSpec(maximum=100).page_size(1) == 1
 
 
 def test_a_cursor_moves_by_pages():
     """A cursor ahead keeps its page size and its order."""
-    assert Cursor(10, 5, {"sort": "asc"}).ahead(3) == Cursor(25, 5, {"sort": "asc"})
+    assert PageOffset(10, 5, {"sort": "asc"}).advance(3) == PageOffset(25, 5, {"sort": "asc"})

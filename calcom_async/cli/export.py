@@ -28,7 +28,7 @@ from calcom_async.errors import (
     IncompleteListError,
     InvalidRequestError,
 )
-from calcom_async.export import THINGS, FileSink, Job, Report, export, open_sink
+from calcom_async.export import EXPORTABLE, FileSink, Job, Report, export, open_sink
 from calcom_async.export.accounts import CONCURRENCY, Account, Outcome, export_accounts, read_accounts
 from calcom_async.export.job import PARALLEL
 from calcom_async.rate_limiter import RateLimiter
@@ -47,7 +47,7 @@ class Format(StrEnum):
 
 def export_command(
     context: typer.Context,
-    thing: Annotated[str, typer.Argument(metavar="WHAT", help=f"What to export: {', '.join(THINGS)}.")],
+    thing: Annotated[str, typer.Argument(metavar="WHAT", help=f"What to export: {', '.join(EXPORTABLE)}.")],
     output: Annotated[
         Path,
         typer.Option(
@@ -366,7 +366,7 @@ def _filters(status: str | None, since: str | None, until: str | None) -> dict[s
 def _check_filters(thing: str, given: dict[str, str | None], team: int | None, *, since_last: bool) -> None:
     """Refuse, by the names of the options, what the library refuses by the names of its keywords."""
     chosen = [option for option, value in given.items() if value is not None]
-    if chosen and thing != "bookings" and thing in THINGS:
+    if chosen and thing != "bookings" and thing in EXPORTABLE:
         raise InvalidRequestError(f"{chosen[0]} works with bookings only, not with {thing}")
     if chosen and since_last:
         raise InvalidRequestError(

@@ -15,7 +15,7 @@ from calcom_async.client import Calcom
 from calcom_async.errors import InvalidRequestError
 from calcom_async.pages import Pages
 from calcom_async.resources import bookings, oauth_clients
-from calcom_async.wire import WHOLE, Cursor, Listing, Page, page_of
+from calcom_async.wire import UNPAGED, Page, PageOffset, PaginationSpec, page_of
 
 COLUMNS = 8
 """A table shows no more of a row than this."""
@@ -31,7 +31,7 @@ async def all_rows(cal: Calcom, path: str, query: Mapping[str, Any], *, version:
     query = dict(query)
     take = _page_size(query.pop(listing.take, None)) if listing.maximum else None
 
-    async def fetch(cursor: Cursor) -> Page[Any]:
+    async def fetch(cursor: PageOffset) -> Page[Any]:
         window = {listing.take: cursor.take, listing.skip: cursor.skip} if cursor.take else {}
         answer = await cal.request("GET", path, query={**query, **cursor.order, **window}, version=version)
         if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
@@ -41,16 +41,16 @@ async def all_rows(cal: Calcom, path: str, query: Mapping[str, Any], *, version:
     return await Pages(fetch, listing, key=_key, take=take, name=path).collect()
 
 
-def listing_of(path: str) -> Listing:
+def listing_of(path: str) -> PaginationSpec:
     """How the list at a path is paged; one that no operation is known for is taken to come whole."""
     operation = operation_of("GET", path if path.startswith("/v2/") else f"/v2{path}")
     if operation is None:
-        return WHOLE
+        return UNPAGED
     if "limit" in operation.query:
-        return oauth_clients.LISTING
+        return oauth_clients.PAGINATION
     if operation.path.endswith("/bookings"):
-        return bookings.LISTING
-    return Listing() if "take" in operation.query else WHOLE
+        return bookings.PAGINATION
+    return PaginationSpec() if "take" in operation.query else UNPAGED
 
 
 def _page_size(given: Any) -> int | None:

@@ -8,8 +8,18 @@ How the data goes: `sources.py` opens a `Job` on a client, `bookings.py` plans t
 
 from calcom_async.export.job import Progress, Report, export
 from calcom_async.export.lock import ExportLockWarning
-from calcom_async.export.plan import Horizons
+from calcom_async.export.plan import Watermarks
 from calcom_async.export.sinks import FileSink, open_sink
-from calcom_async.export.sources import THINGS, Job
+from calcom_async.export.sources import EXPORTABLE, Job
 
-__all__ = ["THINGS", "ExportLockWarning", "FileSink", "Horizons", "Job", "Progress", "Report", "export", "open_sink"]
+__all__ = [
+    "EXPORTABLE",
+    "ExportLockWarning",
+    "FileSink",
+    "Job",
+    "Progress",
+    "Report",
+    "Watermarks",
+    "export",
+    "open_sink",
+]

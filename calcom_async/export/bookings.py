@@ -13,31 +13,31 @@ import msgspec
 
 from calcom_async.client import Calcom
 from calcom_async.errors import InvalidRequestError
-from calcom_async.export.plan import Batch, Horizons, Place, Plan, Stretch
-from calcom_async.export.walk import (
+from calcom_async.export.plan import Batch, ExportPlan, Position, Segment, Watermarks
+from calcom_async.export.windows import Span, Windows, in_order, size
+from calcom_async.keyset import (
     CREATED,
     EARLIEST,
     FIRST,
     LARGEST_PAGE,
     START,
-    TICK,
+    TIME_RESOLUTION,
     UPDATED,
-    Ask,
-    Key,
-    Step,
-    Tally,
-    Walk,
+    Chunk,
+    ExportStats,
+    KeysetReader,
+    ListMethod,
+    SortKey,
     clamped,
     counted,
     recut,
     time_of,
     times_of,
 )
-from calcom_async.export.windows import Span, Windows, in_order, size
 
 By = Literal["created", "updated", "start"]
 
-KEYS: Mapping[By, tuple[Key, ...]] = {
+KEYS: Mapping[By, tuple[SortKey, ...]] = {
     "created": (CREATED, START),
     "updated": (UPDATED, CREATED, START),
     "start": (START,),
@@ -48,21 +48,23 @@ UNCOUNTED = {"after_created_at", "before_created_at", "after_updated_at", "befor
 LEAST_PAGES = 3
 """A window of fewer pages is not worth the one that it reads beyond its end."""
 
-Walked = AsyncGenerator[Step, None]
+Walked = AsyncGenerator[Chunk, None]
 WalkFrom = Callable[[tuple[datetime | None, datetime]], Walked]
 
 
 class BookingSource:
     """A list of bookings, walked exactly; see `walk.py` for how, and `Source` for what the methods do."""
 
-    def __init__(self, cal: Calcom, ask: Ask, filters: Mapping[str, Any], *, by: By, take: int | None) -> None:
+    def __init__(
+        self, cal: Calcom, list_method: ListMethod, filters: Mapping[str, Any], *, by: By, take: int | None
+    ) -> None:
         if own := OWN_ORDER & filters.keys():
             raise InvalidRequestError(f"{min(own)} is not for an export, which has an order of its own; leave it out")
-        blank = ask(take=take, **filters)  # nothing is sent: what cannot be asked is refused here
+        blank = list_method(take=take, **filters)  # nothing is sent: what cannot be asked is refused here
         self.model: Any = blank.model
-        self.key: str = blank.identity
+        self.key: str = blank.key_field
         self._cal = cal
-        self._ask = ask
+        self._list_method = list_method
         self._filters = {name: value for name, value in filters.items() if value is not None}
         self._by = by
         self._take = take or LARGEST_PAGE
@@ -80,32 +82,32 @@ class BookingSource:
                 "the file as they were. Leave it out, and filter what comes out"
             )
 
-    async def plan(self, *, since: Horizons | None, overlap: timedelta, follow: bool) -> Plan:
+    async def plan(self, *, since: Watermarks | None, overlap: timedelta, follow: bool) -> ExportPlan:
         """Costs one request, or two to `follow` changes."""
         if follow:
             self.check_follows()
         latest, counted_now = await self._latest(KEYS[self._by][0])
-        horizons = await self._horizons(latest, since, overlap) if follow else None
-        if since and horizons:
+        watermarks = await self._watermarks(latest, since, overlap) if follow else None
+        if since and watermarks:
             # What was created and never updated has no update time at all, and no filter on that finds it.
-            touched = Stretch("updated", since.updated - overlap, horizons.updated)
-            created = Stretch("created", since.created - overlap, horizons.created, untouched=True)
-            return Plan((touched, created), horizons=horizons, is_full=False, listed=counted_now)
+            touched = Segment("updated", since.updated - overlap, watermarks.updated)
+            created = Segment("created", since.created - overlap, watermarks.created, only_never_updated=True)
+            return ExportPlan((touched, created), watermarks=watermarks, is_full=False, listed=counted_now)
         expected = None if UNCOUNTED & self._filters.keys() else counted_now
-        stretches = (Stretch(self._by, None, latest, rows=expected),) if latest else ()
+        segments = (Segment(self._by, None, latest, rows=expected),) if latest else ()
         # Bookings leave a status while the walk is under way, and are not missing for it.
-        return Plan(stretches, expected, audited="status" not in self._filters, horizons=horizons)
+        return ExportPlan(segments, expected, verify_total="status" not in self._filters, watermarks=watermarks)
 
-    async def _horizons(self, created: datetime | None, since: Horizons | None, overlap: timedelta) -> Horizons:
+    async def _watermarks(self, created: datetime | None, since: Watermarks | None, overlap: timedelta) -> Watermarks:
         # Without a lower bound, rows that have no update time would come first here.
         after = since.updated - overlap if since else EARLIEST
         updated, _ = await self._latest(UPDATED, after_updated_at=after)
-        before = since or Horizons()
-        return Horizons(max(created or EARLIEST, before.created), max(updated or EARLIEST, before.updated))
+        before = since or Watermarks()
+        return Watermarks(max(created or EARLIEST, before.created), max(updated or EARLIEST, before.updated))
 
-    async def _latest(self, key: Key, **more: Any) -> tuple[datetime | None, int | None]:
+    async def _latest(self, key: SortKey, **more: Any) -> tuple[datetime | None, int | None]:
         """The latest of a time in the list, by which a run is bounded so that no clock is trusted; and the count."""
-        page = await self._ask(**{**self._filters, **more, key.sort: "desc"}, take=1).raw().first_page()
+        page = await self._list_method(**{**self._filters, **more, key.sort: "desc"}, take=1).raw().first_page()
         times = times_of(page.items[0]) if page.items else None
         if times is None or (key is UPDATED and times.updated_at is None):
             return None, counted(page)
@@ -113,62 +115,64 @@ class BookingSource:
 
     async def count(self) -> int | None:
         """Costs one request."""
-        return counted(await self._ask(**self._filters, take=1).raw().first_page())
+        return counted(await self._list_method(**self._filters, take=1).raw().first_page())
 
-    async def split(self, plan: Plan, most: int) -> list[Plan]:
+    async def split(self, plan: ExportPlan, most: int) -> list[ExportPlan]:
         """Cut at the times of rows that stand at even distances; costs a request for each cut, and one more."""
-        if not plan.stretches:
+        if not plan.segments:
             return [plan]
-        (whole,) = plan.stretches
+        (whole,) = plan.segments
         _, count = await self._at(whole, 0)
         number = min(most, count // self._take + 1)
         found = await asyncio.gather(*[self._at(whole, count * part // number) for part in range(1, number)])
-        cuts = sorted({time for time, _ in found if time and time < whole.upto})
-        windows = zip([whole.after, *[cut + TICK for cut in cuts]], [*cuts, whole.upto], strict=True)
-        return [msgspec.structs.replace(plan, stretches=(Stretch(whole.by, *window),)) for window in windows]
+        cuts = sorted({time for time, _ in found if time and time < whole.until})
+        windows = zip([whole.after, *[cut + TIME_RESOLUTION for cut in cuts]], [*cuts, whole.until], strict=True)
+        return [msgspec.structs.replace(plan, segments=(Segment(whole.by, *window),)) for window in windows]
 
-    async def _at(self, whole: Stretch, place: int) -> tuple[datetime | None, int]:
+    async def _at(self, whole: Segment, position: int) -> tuple[datetime | None, int]:
         """The time of the row at a place of the list, and how many rows there are."""
         key = KEYS[whole.by][0]
-        page = await self._ask(**{**self._filters, key.sort: "asc"}, skip=place, take=1).raw().first_page()
+        page = await self._list_method(**{**self._filters, key.sort: "asc"}, skip=position, take=1).raw().first_page()
         return time_of(times_of(page.items[0]), key) if page.items else None, counted(page) or 0
 
     async def batches(
-        self, plan: Plan, place: Place | None, *, parallel: int, tally: Tally, least: int = 0
+        self, plan: ExportPlan, position: Position | None, *, parallel: int, stats: ExportStats, least: int = 0
     ) -> AsyncGenerator[Batch, None]:
         """Give whole groups of equal time, in ascending order."""
-        for number, stretch in enumerate(plan.stretches):
-            if place and number < place.stretch:
+        for number, segment in enumerate(plan.segments):
+            if position and number < position.segment:
                 continue
-            here = place if place and number == place.stretch else None
+            here = position if position and number == position.segment else None
             seen = here.rows if here else 0
-            walk = self._walk(stretch, here, parallel, tally)
-            cut = recut(walk, KEYS[stretch.by][0], least) if least else walk
+            walk = self._walk(segment, here, parallel, stats)
+            cut = recut(walk, KEYS[segment.by][0], least) if least else walk
             async with aclosing(walk), aclosing(cut):
                 async for rows, done in cut:
                     seen += len(rows)
-                    kept = [row.raw for row in rows if not (stretch.untouched and row.times.updated_at)]
-                    yield Batch(kept, Place(number, done, seen) if done else None)
+                    kept = [row.raw for row in rows if not (segment.only_never_updated and row.times.updated_at)]
+                    yield Batch(kept, Position(number, done, seen) if done else None)
 
-    def _walk(self, stretch: Stretch, place: Place | None, parallel: int, tally: Tally) -> Walked:
-        after = clamped(place.done) + TICK if place else stretch.after and clamped(stretch.after)
-        keys = KEYS[stretch.by]
-        bound = {keys[0].before: stretch.upto} if keys[0].before else {}
+    def _walk(self, segment: Segment, position: Position | None, parallel: int, stats: ExportStats) -> Walked:
+        after = clamped(position.done) + TIME_RESOLUTION if position else segment.after and clamped(segment.after)
+        keys = KEYS[segment.by]
+        bound = {keys[0].before: segment.until} if keys[0].before else {}
         filters = {**self._filters, **bound}
 
         def walk(span: tuple[datetime | None, datetime]) -> Walked:
-            after, upto = span
-            return Walk(self._ask, keys, filters=filters, after=after, upto=upto, take=self._take, tally=tally).steps()
+            after, until = span
+            return KeysetReader(
+                self._list_method, keys, filters=filters, after=after, until=until, take=self._take, stats=stats
+            ).chunks()
 
-        span = after, stretch.upto
-        rows = (stretch.rows or 0) - (place.rows if place else 0)
+        span = after, segment.until
+        rows = (segment.rows or 0) - (position.rows if position else 0)
         most = min(parallel, rows // (LEAST_PAGES * self._take))
         return walk(span) if most <= 1 else self._in_windows(walk, keys[0], filters, span, rows=rows, most=most)
 
     async def _in_windows(
         self,
         walk: WalkFrom,
-        key: Key,
+        key: SortKey,
         filters: Mapping[str, Any],
         span: tuple[datetime | None, datetime],
         *,
@@ -178,7 +182,7 @@ class BookingSource:
         """Several windows at once, if a first small request shows that this pays off."""
         asked = time.monotonic()
         after = {key.after: span[0]} if span[0] else {}
-        page = await self._ask(**{**filters, **after, key.sort: "asc"}, take=1).raw().first_page()
+        page = await self._list_method(**{**filters, **after, key.sort: "asc"}, take=1).raw().first_page()
         if not page.items:
             return
         whole: Span = time_of(times_of(page.items[0]), key), span[1]
@@ -186,9 +190,9 @@ class BookingSource:
         if whole[0] <= FIRST:
             walks = 1  # there may be rows before it, which no window begins with
         windows = Windows(whole, expected=rows, rows=size(rows, take=self._take, parallel=walks))
-        async with aclosing(walk(span) if walks == 1 else in_order(windows, walk, parallel=walks)) as steps:
-            async for step in steps:
-                yield step
+        async with aclosing(walk(span) if walks == 1 else in_order(windows, walk, parallel=walks)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     def _how_many(self, pages: float, latency: float, most: int) -> int:
         """How many walks at once: all if the limit has room for every page, else as many as it keeps busy."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from calcom_async.errors import ExportError
-from calcom_async.export.plan import Horizons, Place, Plan
+from calcom_async.export.plan import ExportPlan, Position, Watermarks
 from calcom_async.export.sinks import Mark
 
 VERSION = 2
@@ -20,8 +20,8 @@ class Run(msgspec.Struct, frozen=True):
     `is_walked` says that all rows are in the partial file, which is about to be made whole.
     """
 
-    plan: Plan
-    place: Place | None = None
+    plan: ExportPlan
+    position: Position | None = None
     mark: Mark | None = None
     is_walked: bool = False
 
@@ -31,7 +31,7 @@ class State(msgspec.Struct, frozen=True):
 
     job: str
     run: Run | None = None
-    horizons: Horizons | None = None
+    watermarks: Watermarks | None = None
     version: int = VERSION
 
 
@@ -75,12 +75,12 @@ class Checkpoint:
 
     def save(self, run: Run) -> None:
         """Keep how far a run has come."""
-        self._write(State(self.state.job, run, self.state.horizons))
+        self._write(State(self.state.job, run, self.state.watermarks))
 
-    def finish(self, horizons: Horizons | None) -> None:
+    def finish(self, watermarks: Watermarks | None) -> None:
         """The run is done: keep what the next one needs to go on from there, or nothing."""
-        if horizons:
-            self._write(State(self.state.job, horizons=horizons))
+        if watermarks:
+            self._write(State(self.state.job, watermarks=watermarks))
             return
         try:
             self.path.unlink(missing_ok=True)

@@ -41,10 +41,10 @@ from calcom_async.config import Config
 from calcom_async.errors import ConfigError, ExportError, InvalidRequestError
 from calcom_async.export.job import OVERLAP, PARALLEL
 from calcom_async.export.lock import exclusive
-from calcom_async.export.plan import Plan, Stretch
+from calcom_async.export.plan import ExportPlan, Segment
 from calcom_async.export.sinks import open_sink, usable_path
 from calcom_async.export.sources import Job, owner
-from calcom_async.export.walk import Tally
+from calcom_async.keyset import ExportStats
 from calcom_async.pages import IncompleteListWarning
 
 MANIFEST = "_manifest.json"  # readers of data sets pass over names that begin so
@@ -62,7 +62,7 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
 
     job: Job
     owner: str
-    plan: Plan
+    plan: ExportPlan
     config: Config
     account: str | None = None
 
@@ -72,7 +72,7 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
             parts.append(f"account {self.account}")
         if self.window:
             since = f" from {self.window.after.isoformat()}" if self.window.after else ""
-            parts.append(f"{self.window.by}{since} up to {self.window.upto.isoformat()}")
+            parts.append(f"{self.window.by}{since} up to {self.window.until.isoformat()}")
         return ", ".join(parts)
 
     @property
@@ -81,9 +81,9 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.job} of {self.owner}"
 
     @property
-    def window(self) -> Stretch | None:
+    def window(self) -> Segment | None:
         """The time that is walked, both ends included; None for a list that is walked otherwise, or is empty."""
-        return self.plan.stretches[0] if self.plan.stretches else None
+        return self.plan.segments[0] if self.plan.segments else None
 
     @property
     def variable(self) -> str:
@@ -116,7 +116,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     list: str
     account: str | None
-    window: Stretch | None
+    window: Segment | None
     rows: int
     gaps: int
     size: int
@@ -137,7 +137,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     expected: int | None
     gaps: int
-    horizon: datetime | None
+    watermark: datetime | None
     parts: tuple[Part, ...]
     made_by: str = f"calcom_async {__version__}"
     version: int = VERSION
@@ -145,7 +145,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 def _manifest(shards: Sequence[Shard], parts: tuple[Part, ...], format: str) -> Manifest:
     lists, rows = _lists(shards), sum(part.rows for part in parts)
-    counts = {shard.list: shard.plan.expected for shard in shards if shard.plan.audited}
+    counts = {shard.list: shard.plan.expected for shard in shards if shard.plan.verify_total}
     known = [count for count in counts.values() if count is not None]
     expected = sum(known) if len(known) == len(lists) else None
     return Manifest(
@@ -154,7 +154,7 @@ def _manifest(shards: Sequence[Shard], parts: tuple[Part, ...], format: str) -> 
         rows=rows,
         expected=expected,
         gaps=max(sum(part.gaps for part in parts), (expected or 0) - rows),
-        horizon=max((shard.window.upto for shard in shards if shard.window), default=None),
+        watermark=max((shard.window.until for shard in shards if shard.window), default=None),
         parts=parts,
     )
 
@@ -332,7 +332,7 @@ def _write(shard: Shard, name: str, staging: Path, redis: str | None, parallel: 
 
 async def _written(shard: Shard, name: str, staging: Path, redis: str | None, parallel: int) -> tuple[Path, Part]:
     """Walk a shard into a file below a folder of this attempt."""
-    started, tally = time.monotonic(), Tally()
+    started, stats = time.monotonic(), ExportStats()
     path = staging / token_hex(4) / name
     async with _calcom(shard, redis) as cal:
         source = shard.job.source(cal)
@@ -340,7 +340,7 @@ async def _written(shard: Shard, name: str, staging: Path, redis: str | None, pa
         path.parent.mkdir()
         with open_sink(path, source.model, key=source.key) as sink:
             sink.begin()
-            walk = source.batches(shard.plan, None, parallel=parallel, tally=tally, least=sink.least)
+            walk = source.batches(shard.plan, None, parallel=parallel, stats=stats, least=sink.least)
             async with aclosing(walk) as batches:
                 async for batch in batches:
                     _check_under_way(staging)
@@ -355,7 +355,7 @@ async def _written(shard: Shard, name: str, staging: Path, redis: str | None, pa
         account=shard.account,
         window=shard.window,
         rows=sink.rows,
-        gaps=tally.gaps,
+        gaps=stats.missing_rows,
         size=path.stat().st_size,
         sha256=digest,
         requests=requests,

@@ -27,16 +27,16 @@ from msgspec import inspect
 from calcom_async.auth import AccessToken, ApiKey
 from calcom_async.client import Calcom
 from calcom_async.export.job import OVERLAP, PARALLEL
-from calcom_async.export.plan import Horizons
-from calcom_async.export.sources import THINGS, Job, owner
-from calcom_async.export.walk import Tally
+from calcom_async.export.plan import Watermarks
+from calcom_async.export.sources import EXPORTABLE, Job, owner
+from calcom_async.keyset import ExportStats
 from calcom_async.lenient_json import parse
 from calcom_async.pages import IncompleteListWarning
 from calcom_async.rate_limiter import TokenBucket
 from calcom_async.secret import Secret
 
 LOADED = ("bookings", "event-types", "schedules", "webhooks", "teams", "memberships")
-"""What is loaded unless told otherwise; the other `THINGS` of a scope can be selected."""
+"""What is loaded unless told otherwise; the other `EXPORTABLE` of a scope can be selected."""
 
 T = TypeVar("T")
 Rows = list[dict[str, Any]]
@@ -75,7 +75,7 @@ def dlt_source(
 
     scope = {"organization": organization, "team": team, "user": user}
     scope_name = " ".join(name for name, value in scope.items() if value is not None)
-    for thing, (_, scopes) in THINGS.items():
+    for thing, (_, scopes) in EXPORTABLE.items():
         if scope_name in scopes or thing == "bookings":  # every scope has bookings: with them, what is none is refused
             job = Job(thing, organization, team, user, (filters or {}) if thing == "bookings" else {})
             yield _resource(loop, client, job, overlap, parallel, selected=thing in LOADED)
@@ -114,18 +114,18 @@ async def _batches(
         source = job.source(cal)
         secrets = _secrets(source.model)
         memory = await _memory(cal, job, state) if _follows(job) else {}
-        since = msgspec.convert(memory, Horizons) if memory else None
+        since = msgspec.convert(memory, Watermarks) if memory else None
         plan = await source.plan(since=since, overlap=overlap, follow=_follows(job))
-        tally, rows = Tally(), 0
-        async with aclosing(source.batches(plan, None, parallel=parallel, tally=tally)) as batches:
+        stats, rows = ExportStats(), 0
+        async with aclosing(source.batches(plan, None, parallel=parallel, stats=stats)) as batches:
             async for batch in batches:
                 rows += len(batch.rows)
                 yield [_row(raw, secrets) for raw in batch.rows]
-        if missing := plan.missing(rows, tally):
+        if missing := plan.missing(rows, stats):
             told = f"{job}: {missing} rows that the server counts were never shown"
             warnings.warn(told, IncompleteListWarning, stacklevel=2)
         # dlt keeps its state only when all of this was loaded.
-        memory.update(msgspec.to_builtins(plan.horizons) if plan.horizons else {})
+        memory.update(msgspec.to_builtins(plan.watermarks) if plan.watermarks else {})
 
 
 async def _memory(cal: Calcom, job: Job, state: dict[str, Any]) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from calcom_async.client import Calcom
 from calcom_async.errors import ExportError, IncompleteListError, InvalidRequestError
 from calcom_async.export.checkpoint import Checkpoint, Run
 from calcom_async.export.lock import exclusive
-from calcom_async.export.plan import Plan, Source
+from calcom_async.export.plan import ExportPlan, Source
 from calcom_async.export.sinks import FileSink, open_sink, usable_path
 from calcom_async.export.sources import Job, owner
-from calcom_async.export.walk import Tally
+from calcom_async.keyset import ExportStats
 from calcom_async.pages import IncompleteListWarning
 
 LONGEST_OVERLAP = timedelta(days=3650)
@@ -169,7 +169,7 @@ def _checkpoint_path(
 
 
 def _into(sink: FileSink, path: Path) -> str:
-    """Name the file that a checkpoint elsewhere belongs to: a run into another file must not move its horizon."""
+    """Name the file that a checkpoint elsewhere belongs to: a run into another file must not move its watermark."""
     place, whole = Path(os.path.realpath(path)), sink.whole
     if not sink.is_plain or place == whole.with_name(whole.name + ".checkpoint"):
         return ""
@@ -215,7 +215,7 @@ class _Run:
         self._parallel = parallel
         self._strict = strict
         self._on_progress = on_progress
-        self._tally = Tally()
+        self._stats = ExportStats()
         self._stale = 0
         self._rows_before = 0
         self._before = cal.stats()
@@ -231,7 +231,7 @@ class _Run:
             )
         self._rows_before = left.mark.rows if left and left.mark else 0
         if book and left and left.is_walked and self._is_whole():
-            book.finish(left.plan.horizons)
+            book.finish(left.plan.watermarks)
             return self._report(left.plan, self._rows_before, resumed=True)
         run = left or Run(await self._plan(book, since_last=since_last, verify=verify))
         if not left:
@@ -245,7 +245,7 @@ class _Run:
         upsert = not run.plan.is_full and self._sink.is_plain
         await _to_its_end(partial(self._sink.finish, upsert=upsert))
         if book:
-            book.finish(run.plan.horizons)
+            book.finish(run.plan.watermarks)
         if upsert:
             await self._compare(run.plan)
         return self._report(run.plan, self._sink.rows, resumed=left is not None)
@@ -254,22 +254,22 @@ class _Run:
         """Whether an earlier run was killed when there was nothing left to do but to say so."""
         return self._sink.whole.exists() and not self._sink.partial.exists()
 
-    async def _plan(self, book: Checkpoint | None, *, since_last: bool, verify: bool) -> Plan:
-        since = book.state.horizons if book and since_last and not verify else None
+    async def _plan(self, book: Checkpoint | None, *, since_last: bool, verify: bool) -> ExportPlan:
+        since = book.state.watermarks if book and since_last and not verify else None
         if self._sink.is_plain and not self._sink.whole.exists():
             since = None  # there is no file to bring up to date
         return await self._source.plan(since=since, overlap=self._overlap, follow=since_last)
 
     async def _walk(self, run: Run, book: Checkpoint | None) -> Run:
         """Write every batch, and after each one how far that is."""
-        plan, place, mark = run.plan, run.place, run.mark
-        batches = self._source.batches(plan, place, parallel=self._parallel, tally=self._tally, least=self._sink.least)
+        plan, place, mark = run.plan, run.position, run.mark
+        batches = self._source.batches(plan, place, parallel=self._parallel, stats=self._stats, least=self._sink.least)
         async with aclosing(batches):
             async for batch in batches:
                 if batch.rows:
                     mark = self._sink.write(batch.rows)
-                if batch.place:
-                    self._keep(book, Run(plan, batch.place, mark))
+                if batch.position:
+                    self._keep(book, Run(plan, batch.position, mark))
                 if self._on_progress is not None:
                     self._on_progress(Progress(self._sink.rows, plan.expected, self._rows_before))
                 await asyncio.sleep(0)  # batches that are ready would keep other tasks and a cancellation waiting
@@ -279,20 +279,20 @@ class _Run:
         if book and self._sink.is_plain:
             book.save(run)
 
-    def _audit(self, plan: Plan) -> None:
+    def _audit(self, plan: ExportPlan) -> None:
         """Hold the rows against the server's count, where it counts the same ones."""
-        self._tally.gaps = plan.missing(self._sink.rows, self._tally)
-        if not self._tally.gaps:
+        self._stats.missing_rows = plan.missing(self._sink.rows, self._stats)
+        if not self._stats.missing_rows:
             return
         told = (
-            f"{self._sink.path}: {self._tally.gaps} rows that the server counts were never shown, of "
+            f"{self._sink.path}: {self._stats.missing_rows} rows that the server counts were never shown, of "
             f"{plan.expected or 'an unknown number'}. They may have been deleted meanwhile; run the export again to see"
         )
         if self._strict:
-            raise IncompleteListError(told, expected=self._sink.rows + self._tally.gaps, seen=self._sink.rows)
+            raise IncompleteListError(told, expected=self._sink.rows + self._stats.missing_rows, seen=self._sink.rows)
         warnings.warn(told, IncompleteListWarning, stacklevel=4)
 
-    async def _compare(self, plan: Plan) -> None:
+    async def _compare(self, plan: ExportPlan) -> None:
         """Compare a file that was brought up to date with the server's total: no list of changes has deletions.
 
         Bookings are created meanwhile, so every number between the totals at the beginning and now is right.
@@ -302,7 +302,7 @@ class _Run:
         if before is None or now is None:
             return
         lacking = max(0, min(before, now) - rows)
-        self._tally.gaps = max(self._tally.gaps, lacking)
+        self._stats.missing_rows = max(self._stats.missing_rows, lacking)
         self._stale = max(0, rows - max(before, now))
         if not (lacking or self._stale):
             return
@@ -319,14 +319,14 @@ class _Run:
             raise IncompleteListError(told, expected=now, seen=rows)
         warnings.warn(told, IncompleteListWarning, stacklevel=4)
 
-    def _report(self, plan: Plan, rows: int, *, resumed: bool) -> Report:
+    def _report(self, plan: ExportPlan, rows: int, *, resumed: bool) -> Report:
         after = self._cal.stats()
         return Report(
             rows=rows,
             requests=after.requests - self._before.requests,
-            duplicates=self._tally.duplicates,
-            passes=self._tally.passes,
-            gaps=self._tally.gaps,
+            duplicates=self._stats.duplicates,
+            passes=self._stats.max_passes,
+            gaps=self._stats.missing_rows,
             stale=self._stale,
             waited=after.seconds_waited - self._before.seconds_waited,
             seconds=time.monotonic() - self._started,

@@ -9,66 +9,66 @@ from typing import Annotated, Any, Literal, NamedTuple, Protocol
 import msgspec
 from msgspec import Raw
 
-from calcom_async.export.walk import EARLIEST, Moment, Tally
+from calcom_async.keyset import EARLIEST, ExportStats, Moment
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class Horizons(msgspec.Struct, frozen=True):
+class Watermarks(msgspec.Struct, frozen=True):
     """The latest times of creation and of update that a run saw at its beginning: the next one goes on from there."""
 
     created: Moment = EARLIEST
     updated: Moment = EARLIEST
 
 
-class Stretch(msgspec.Struct, frozen=True):
+class Segment(msgspec.Struct, frozen=True):
     """A part of a list by one of its times ("created", "updated", "start"), both ends included.
 
-    `untouched` leaves out rows that have an update time: they come in the stretch that goes by it. `rows` is about how
-    many there are, where the server tells.
+    `only_never_updated` leaves out rows that have an update time: they come in the segment that goes by it. `rows` is
+    their approximate number, if the server returns a total.
     """
 
     by: Literal["created", "updated", "start"]
     after: Moment | None
-    upto: Moment
-    untouched: bool = False
+    until: Moment
+    only_never_updated: bool = False
     rows: int | None = None
 
 
-class Plan(msgspec.Struct, frozen=True):
+class ExportPlan(msgspec.Struct, frozen=True):
     """What a run is to walk, fixed at its beginning: what is made later is for the next run.
 
     `expected` is the number of rows by the server's count, None where it counts others too; `audited` says that the
-    rows can be held against it. `horizons` are remembered for a later run that asks for changes only; `is_full` says
+    rows can be held against it. `watermarks` are remembered for a later run that asks for changes only; `is_full` says
     that this is not such a run itself. `listed` is then the server's count of the whole list.
     """
 
-    stretches: tuple[Stretch, ...] = ()
+    segments: tuple[Segment, ...] = ()
     expected: int | None = None
-    audited: bool = False
-    horizons: Horizons | None = None
+    verify_total: bool = False
+    watermarks: Watermarks | None = None
     is_full: bool = True
     listed: int | None = None
 
-    def missing(self, rows: int, tally: Tally) -> int:
+    def missing(self, rows: int, stats: ExportStats) -> int:
         """How many rows the server counts that never showed, when `rows` have."""
-        uncounted = self.expected - rows if self.audited and self.expected is not None else 0
-        return max(tally.gaps, uncounted)
+        uncounted = self.expected - rows if self.verify_total and self.expected is not None else 0
+        return max(stats.missing_rows, uncounted)
 
 
-class Place(msgspec.Struct, frozen=True):
-    """How far a walk has come: all stretches before this one, and of this one `rows`, those up to a time `done`."""
+class Position(msgspec.Struct, frozen=True):
+    """How far a walk has come: all segments before this one, and of this one `rows`, those up to a time `done`."""
 
-    stretch: Count
+    segment: Count
     done: Moment
     rows: Count = 0
 
 
 class Batch(NamedTuple):
-    """Rows to write, and the place behind them; None where a walk cannot go on from, but only from a place before."""
+    """Rows to write, and the position after them; None where an export cannot resume."""
 
     rows: list[Raw]
-    place: Place | None
+    position: Position | None
 
 
 class Source(Protocol):
@@ -80,22 +80,22 @@ class Source(Protocol):
     def check_follows(self) -> None:
         """Raise `InvalidRequestError` where the server cannot be asked for what has changed."""
 
-    async def plan(self, *, since: Horizons | None, overlap: timedelta, follow: bool) -> Plan:
+    async def plan(self, *, since: Watermarks | None, overlap: timedelta, follow: bool) -> ExportPlan:
         """Fix what is to be walked: everything, or what has changed `since` an earlier run.
 
         `follow` has the plan remember what a later run needs for that, and checks that there can be one.
         """
 
-    async def split(self, plan: Plan, most: int) -> list[Plan]:
+    async def split(self, plan: ExportPlan, most: int) -> list[ExportPlan]:
         """Cut the plan of a full run into up to `most` of about as many rows; one after the other they are the same."""
 
     async def count(self) -> int | None:
         """Return the server's count of the list now, if it counts."""
 
     def batches(
-        self, plan: Plan, place: Place | None, *, parallel: int, tally: Tally, least: int = 0
+        self, plan: ExportPlan, position: Position | None, *, parallel: int, stats: ExportStats, least: int = 0
     ) -> AsyncGenerator[Batch, None]:
-        """Walk the plan, on from `place`, with up to `parallel` requests at once.
+        """Read the plan, on from `position`, with up to `parallel` requests at once.
 
         With `least`, a batch has at least so many rows, and where it ends depends on the rows alone.
         """

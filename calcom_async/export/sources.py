@@ -17,38 +17,38 @@ import msgspec
 from calcom_async.client import Calcom
 from calcom_async.errors import InvalidRequestError
 from calcom_async.export.bookings import BookingSource
-from calcom_async.export.plan import Batch, Horizons, Place, Plan, Source
-from calcom_async.export.walk import Tally
+from calcom_async.export.plan import Batch, ExportPlan, Position, Source, Watermarks
+from calcom_async.keyset import ExportStats
 from calcom_async.models.routing_forms import RoutingFormResponse
 from calcom_async.pages import Pages
 
 Lists = Callable[[], AsyncGenerator[Pages[Any], None]]
 
 
-class Thing(NamedTuple):
+class ExportableList(NamedTuple):
     """A noun that can be exported: its attribute of a scope, and the scopes that list it, by their `Job` fields."""
 
     attribute: str
     scopes: tuple[str, ...]
 
 
-THINGS: Mapping[str, Thing] = {
-    "bookings": Thing("bookings", ("", "team", "organization", "organization team", "organization user")),
-    "event-types": Thing("event_types", ("", "team", "organization team")),
-    "schedules": Thing("schedules", ("", "team", "organization", "organization team", "organization user")),
-    "webhooks": Thing("webhooks", ("", "organization")),
-    "teams": Thing("teams", ("", "organization")),
-    "users": Thing("users", ("organization",)),
-    "memberships": Thing("memberships", ("team", "organization", "organization team")),
-    "out-of-office": Thing("out_of_office", ("organization", "organization user")),
-    "routing-forms": Thing("routing_forms", ("organization", "organization team")),
-    "routing-form-responses": Thing("routing_forms", ("organization", "organization team")),
+EXPORTABLE: Mapping[str, ExportableList] = {
+    "bookings": ExportableList("bookings", ("", "team", "organization", "organization team", "organization user")),
+    "event-types": ExportableList("event_types", ("", "team", "organization team")),
+    "schedules": ExportableList("schedules", ("", "team", "organization", "organization team", "organization user")),
+    "webhooks": ExportableList("webhooks", ("", "organization")),
+    "teams": ExportableList("teams", ("", "organization")),
+    "users": ExportableList("users", ("organization",)),
+    "memberships": ExportableList("memberships", ("team", "organization", "organization team")),
+    "out-of-office": ExportableList("out_of_office", ("organization", "organization user")),
+    "routing-forms": ExportableList("routing_forms", ("organization", "organization team")),
+    "routing-form-responses": ExportableList("routing_forms", ("organization", "organization team")),
 }
 """What can be exported."""
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A list to export: one of `THINGS` below a scope, narrowed by keywords of its `list` method. It pickles.
+    """A list to export: one of `EXPORTABLE` below a scope, narrowed by keywords of its `list` method. It pickles.
 
     `team` alone is a team of one's own, with `organization` a team of that; `user` is a member of the organisation.
     `take` rows a page, the most that the list allows unless given.
@@ -63,7 +63,7 @@ class Job(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if not isinstance(self.thing, str):
-            raise InvalidRequestError(f"there is no {self.thing!r} to export; there are {', '.join(THINGS)}")
+            raise InvalidRequestError(f"there is no {self.thing!r} to export; there are {', '.join(EXPORTABLE)}")
         if not isinstance(self.filters, Mapping) or not all(isinstance(name, str) for name in self.filters):
             raise InvalidRequestError(f"filters must be a mapping of keywords to values, got {self.filters!r}")
 
@@ -88,12 +88,12 @@ class Job(msgspec.Struct, frozen=True):
             pages = noun.list(**self._query())
         except TypeError as error:
             raise InvalidRequestError(f"{self.thing} cannot be listed with {dict(self.filters)}: {error}") from error
-        return ListSource(lambda: _alone(pages), pages.model, pages.identity)
+        return ListSource(lambda: _alone(pages), pages.model, pages.key_field)
 
     def _noun(self, cal: Calcom) -> Any:
-        if self.thing not in THINGS:
-            raise InvalidRequestError(f"there is no {self.thing!r} to export; there are {', '.join(THINGS)}")
-        thing, ids = THINGS[self.thing], self._scope()
+        if self.thing not in EXPORTABLE:
+            raise InvalidRequestError(f"there is no {self.thing!r} to export; there are {', '.join(EXPORTABLE)}")
+        thing, ids = EXPORTABLE[self.thing], self._scope()
         if " ".join(ids) not in thing.scopes:
             known, given = [
                 [" and ".join(scope.split()) or "the account itself" for scope in scopes]
@@ -123,13 +123,13 @@ class ListSource(Source):
         """Refuse."""
         raise InvalidRequestError("only bookings can be asked for what has changed; export this list whole")
 
-    async def plan(self, *, since: Horizons | None, overlap: timedelta, follow: bool) -> Plan:  # noqa: ARG002
+    async def plan(self, *, since: Watermarks | None, overlap: timedelta, follow: bool) -> ExportPlan:  # noqa: ARG002
         """Sends nothing: there is one way to walk such a list."""
         if follow:
             self.check_follows()
-        return Plan()
+        return ExportPlan()
 
-    async def split(self, plan: Plan, most: int) -> list[Plan]:  # noqa: ARG002
+    async def split(self, plan: ExportPlan, most: int) -> list[ExportPlan]:  # noqa: ARG002
         """Such a list is not cut."""
         return [plan]
 
@@ -137,12 +137,12 @@ class ListSource(Source):
         """Sends nothing: a list that comes whole needs no count."""
         return None
 
-    async def batches(self, plan: Plan, place: Place | None, **how: Any) -> AsyncGenerator[Batch, None]:  # noqa: ARG002
+    async def batches(self, plan: ExportPlan, position: Position | None, **how: Any) -> AsyncGenerator[Batch, None]:  # noqa: ARG002
         """Give page after page."""
-        tally: Tally = how["tally"]
+        stats: ExportStats = how["stats"]
         async for pages in self._lists():
             async for page in pages.raw().pages():
-                tally.requests += 1
+                stats.requests += 1
                 yield Batch(page.items, None)
 
 

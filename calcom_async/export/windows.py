@@ -9,11 +9,11 @@ from contextlib import aclosing
 from datetime import datetime, timedelta
 from math import ceil
 
-from calcom_async.export.walk import TICK, Step
+from calcom_async.keyset import TIME_RESOLUTION, Chunk
 
 Span = tuple[datetime, datetime]
-"""A stretch of time, both ends included."""
-WalkSpan = Callable[[Span], AsyncGenerator[Step, None]]
+"""A segment of time, both ends included."""
+WalkSpan = Callable[[Span], AsyncGenerator[Chunk, None]]
 
 PAGES = 4
 """So many pages in a window: longer ones would take more memory, since those behind the first one wait for it."""
@@ -43,7 +43,7 @@ class Windows(Iterator[Span]):
         self._at, self._end = span
         self._rows = rows
         self._seen_rows = float(rows)
-        self._seen_time = (self._end - self._at) * min(1.0, rows / max(1, expected)) + TICK
+        self._seen_time = (self._end - self._at) * min(1.0, rows / max(1, expected)) + TIME_RESOLUTION
 
     @property
     def are_all_cut(self) -> bool:
@@ -56,8 +56,11 @@ class Windows(Iterator[Span]):
         # In seconds: a timedelta could overflow.
         width = self._seen_time.total_seconds() * (self._rows / max(1.0, self._seen_rows))
         left = self._end - self._at
-        window = self._at, self._at + (left if width >= left.total_seconds() else max(TICK, timedelta(seconds=width)))
-        self._at = window[1] + TICK
+        window = (
+            self._at,
+            self._at + (left if width >= left.total_seconds() else max(TIME_RESOLUTION, timedelta(seconds=width))),
+        )
+        self._at = window[1] + TIME_RESOLUTION
         return window
 
     def learn(self, rows: int, time: timedelta) -> None:
@@ -66,10 +69,10 @@ class Windows(Iterator[Span]):
         self._seen_time = self._seen_time * self.MEMORY + time
 
 
-async def in_order(windows: Windows, walk: WalkSpan, *, parallel: int) -> AsyncGenerator[Step, None]:
-    """Walk `parallel` windows at once and give their steps in the order of time.
+async def in_order(windows: Windows, walk: WalkSpan, *, parallel: int) -> AsyncGenerator[Chunk, None]:
+    """Read `parallel` windows at once and give their chunks in the order of time.
 
-    What is ahead of its turn waits in memory, twice `PAGES` steps a window at most, and of a few windows more than are
+    What is ahead of its turn waits in memory, twice `PAGES` chunks a window at most, and of a few windows more than are
     walked: one that has come to its end makes room for the next, though its turn has not come. Leaving the loop ends
     all walks.
     """
@@ -81,8 +84,8 @@ async def in_order(windows: Windows, walk: WalkSpan, *, parallel: int) -> AsyncG
                 walks.append(_Ahead(windows, walk, slots))
             if not walks:
                 return
-            while step := await walks[0].next():
-                yield step
+            while chunk := await walks[0].next():
+                yield chunk
             walks.popleft()
     finally:
         for ahead in walks:
@@ -90,10 +93,10 @@ async def in_order(windows: Windows, walk: WalkSpan, *, parallel: int) -> AsyncG
 
 
 class _Ahead:
-    """Walks the next window in a task of its own, as soon as there is a slot, a few steps ahead of who reads them."""
+    """Walks the next window in a task of its own, as soon as there is a slot, a few chunks ahead of who reads them."""
 
     def __init__(self, windows: Windows, walk: WalkSpan, slots: asyncio.Semaphore) -> None:
-        self._queue: asyncio.Queue[Step | Exception | None] = asyncio.Queue(2 * PAGES)
+        self._queue: asyncio.Queue[Chunk | Exception | None] = asyncio.Queue(2 * PAGES)
         self._task = asyncio.create_task(self._run(windows, walk, slots))
 
     async def _run(self, windows: Windows, walk: WalkSpan, slots: asyncio.Semaphore) -> None:
@@ -102,28 +105,28 @@ class _Ahead:
             async with slots:  # which go in the order of asking, so that windows are cut in the order of their walks
                 if window := next(windows, None):
                     await self._walk(window, windows, walk)
-        except Exception as error:  # noqa: BLE001 - raised again where the steps are read
+        except Exception as error:  # noqa: BLE001 - raised again where the chunks are read
             end = error
         await self._queue.put(end)
 
     async def _walk(self, window: Span, windows: Windows, walk: WalkSpan) -> None:
-        at, upto = window
+        at, until = window
         rows = 0
-        async with aclosing(walk(window)) as steps:
-            async for step in steps:
-                rows += len(step.rows)
-                if step.done:
-                    windows.learn(rows, step.done - at)
-                    at, rows = step.done, 0
-                await self._queue.put(step)
-        windows.learn(0, upto - at)
+        async with aclosing(walk(window)) as chunks:
+            async for chunk in chunks:
+                rows += len(chunk.rows)
+                if chunk.done:
+                    windows.learn(rows, chunk.done - at)
+                    at, rows = chunk.done, 0
+                await self._queue.put(chunk)
+        windows.learn(0, until - at)
 
-    async def next(self) -> Step | None:
-        """The next step, None at the end; the error that the walk ended with."""
-        step = await self._queue.get()
-        if isinstance(step, Exception):
-            raise step
-        return step
+    async def next(self) -> Chunk | None:
+        """The next chunk, None at the end; the error that the walk ended with."""
+        chunk = await self._queue.get()
+        if isinstance(chunk, Exception):
+            raise chunk
+        return chunk
 
     async def stop(self) -> None:
         """End the task, if it has not come to its end."""

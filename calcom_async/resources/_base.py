@@ -14,10 +14,10 @@ from calcom_async.events import Event, Observer
 from calcom_async.pages import Fetch, Pages
 from calcom_async.secret import Secret
 from calcom_async.wire import (
-    WHOLE,
-    Cursor,
-    Listing,
+    UNPAGED,
     Page,
+    PageOffset,
+    PaginationSpec,
     Request,
     Response,
     Throttle,
@@ -203,7 +203,7 @@ class Resource:
         kind: type[T],
         template: str,
         *ids: int | str,
-        listing: Listing = WHOLE,
+        pagination: PaginationSpec = UNPAGED,
         query: Query | None = None,
         key: str = "id",
         **paging: Unpack[Paging],
@@ -213,9 +213,9 @@ class Resource:
         walk: Any = given(**paging)
 
         def fetch(kind: Any) -> Fetch[Any]:
-            async def fetch_page(cursor: Cursor) -> Page[Any]:
-                window = {listing.take: cursor.take, listing.skip: cursor.skip} if cursor.take else {}
-                if not listing.fragile:
+            async def fetch_page(cursor: PageOffset) -> Page[Any]:
+                window = {pagination.take: cursor.take, pagination.skip: cursor.skip} if cursor.take else {}
+                if not pagination.fragile:
                     return await fetch_window(cursor, window)
                 if cursor.skip and blank.template not in self._channel.unpaged:
                     try:
@@ -228,9 +228,9 @@ class Resource:
                 # If there is nothing new, the old rows let `Pages` tell that the server cuts the list.
                 return msgspec.structs.replace(page, items=page.items[cursor.skip :] or page.items)
 
-            async def fetch_window(cursor: Cursor, window: Query) -> Page[Any]:
+            async def fetch_window(cursor: PageOffset, window: Query) -> Page[Any]:
                 asked = query_string({**(query or {}), **cursor.order, **window})
-                final = INTERNAL if listing.fragile and window else 0
+                final = INTERNAL if pagination.fragile and window else 0
                 response = await self._channel.send(msgspec.structs.replace(blank, query=asked, final=final))
                 try:
                     page = read_page(kind, response, skip=cursor.skip, take=cursor.take, request=blank)
@@ -248,15 +248,15 @@ class Resource:
             return fetch_page
 
         def raw() -> Pages[Raw]:
-            return Pages(fetch(Raw), listing, key=raw_key(key), name=blank.template, **walk)
+            return Pages(fetch(Raw), pagination, key=raw_key(key), name=blank.template, **walk)
 
         return Pages(
             fetch(kind),
-            listing,
+            pagination,
             key=attrgetter(key),
             name=blank.template,
             model=kind,
-            identity=key,
+            key_field=key,
             raw=raw,
             **walk,
         )

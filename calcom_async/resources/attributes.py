@@ -21,11 +21,11 @@ from calcom_async.models.attributes import (
 from calcom_async.pages import Pages
 from calcom_async.resources._base import Paging, Resource, listed
 from calcom_async.resources._found import require_found
-from calcom_async.wire import Listing
+from calcom_async.wire import PaginationSpec
 
-LISTING = Listing(maximum=250)
+PAGINATION = PaginationSpec(maximum=250)
 # No maximum is documented. Without `take` the server returns 250 rows at most.
-ASSIGNED = Listing(maximum=1000)
+ASSIGNED = PaginationSpec(maximum=1000)
 MAYBE: Any = Attribute | None
 
 
@@ -34,7 +34,7 @@ class Attributes(Resource):
 
     def list(self, **paging: Unpack[Paging]) -> Pages[Attribute]:
         """List all attributes by id, 250 per page."""
-        return self._pages(Attribute, "/attributes", listing=LISTING, **paging)
+        return self._pages(Attribute, "/attributes", pagination=PAGINATION, **paging)
 
     async def get(self, attribute_id: str) -> Attribute:
         """Fetch one attribute. Raises `NotFoundError`, although the server returns 200 with null for an unknown id."""
@@ -115,7 +115,7 @@ class Attributes(Resource):
         """
         query = {"assignedOptionIds": assigned_option_ids, "teamIds": team_ids}
         template = "/attributes/{}/options/assigned"
-        return self._pages(AssignedOption, template, attribute_id, listing=ASSIGNED, query=query, **paging)
+        return self._pages(AssignedOption, template, attribute_id, pagination=ASSIGNED, query=query, **paging)
 
     def assigned_options_by_slug(
         self,
@@ -128,7 +128,7 @@ class Attributes(Resource):
         """Like `assigned_options`, for the attribute with this slug."""
         query = {"assignedOptionIds": assigned_option_ids, "teamIds": team_ids}
         template = "/attributes/slugs/{}/options/assigned"
-        return self._pages(AssignedOption, template, attribute_slug, listing=ASSIGNED, query=query, **paging)
+        return self._pages(AssignedOption, template, attribute_slug, pagination=ASSIGNED, query=query, **paging)
 
     def list_for_user(self, user_id: int) -> Pages[AttributeOption]:
         """List all options of all attributes that a user has, in one response; empty for an unknown user."""

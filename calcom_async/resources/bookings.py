@@ -32,7 +32,7 @@ from calcom_async.models.bookings import (
 from calcom_async.models.times import bound, parse_datetime
 from calcom_async.pages import Pages
 from calcom_async.resources._base import List, Paging, Resource, given, listed
-from calcom_async.wire import Listing, Throttle
+from calcom_async.wire import PaginationSpec, Throttle
 
 Status = Literal["upcoming", "recurring", "past", "cancelled", "unconfirmed"]
 Order = Literal["asc", "desc"]
@@ -152,9 +152,9 @@ OTHER_ORDERS = (
     ("sortEnd", "asc"),
 )
 # The first sort of a query wins, so an order takes the others out of it.
-LISTING = Listing(
+PAGINATION = PaginationSpec(
     maximum=250,
-    counted=True,
+    has_total=True,
     orders=tuple({**dict.fromkeys(SORTS), sort: direction} for sort, direction in OTHER_ORDERS),
 )
 
@@ -199,12 +199,12 @@ class BookingList(Resource):
 
     def _list(self, filters: Mapping[str, Any], known: type) -> Pages[Booking]:
         query = booking_query(filters, known)
-        listing = LISTING
+        pagination = PAGINATION
         if NOT_IN_TOTAL & query.keys():
             # The total would count rows that the filters leave out: no audit against it.
-            listing = msgspec.structs.replace(LISTING, orders=())
+            pagination = msgspec.structs.replace(PAGINATION, orders=())
         paging: Any = {name: value for name, value in filters.items() if name in Paging.__annotations__}
-        return self._pages(Booking, "/bookings", listing=listing, query=query, key="uid", **paging)
+        return self._pages(Booking, "/bookings", pagination=pagination, query=query, key="uid", **paging)
 
 
 class TeamBookings(BookingList):

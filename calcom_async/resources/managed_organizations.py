@@ -15,9 +15,9 @@ from calcom_async.models.organizations import (
 )
 from calcom_async.pages import Pages
 from calcom_async.resources._base import Paging, Resource
-from calcom_async.wire import Listing
+from calcom_async.wire import PaginationSpec
 
-LISTING = Listing(maximum=250, counted=True)
+PAGINATION = PaginationSpec(maximum=250, has_total=True)
 
 
 class ManagedOrganizations(Resource):
@@ -33,7 +33,7 @@ class ManagedOrganizations(Resource):
     ) -> Pages[ManagedOrganization]:
         """List managed organizations by id, 250 per page; `metadata_key` and `metadata_value` go together."""
         query = {"slug": slug, "metadataKey": metadata_key, "metadataValue": metadata_value}
-        return self._pages(ManagedOrganization, "/organizations", listing=LISTING, query=query, **paging)
+        return self._pages(ManagedOrganization, "/organizations", pagination=PAGINATION, query=query, **paging)
 
     async def get(self, organization_id: int) -> ManagedOrganization:
         """Fetch one organization."""

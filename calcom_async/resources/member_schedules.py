@@ -7,9 +7,9 @@ from typing import Unpack
 from calcom_async.models.schedules import Schedule
 from calcom_async.pages import Pages
 from calcom_async.resources._base import Paging, Resource
-from calcom_async.wire import Listing
+from calcom_async.wire import PaginationSpec
 
-LISTING = Listing(maximum=250)
+PAGINATION = PaginationSpec(maximum=250)
 
 
 class MemberSchedules(Resource):
@@ -17,7 +17,7 @@ class MemberSchedules(Resource):
 
     def list(self, **paging: Unpack[Paging]) -> Pages[Schedule]:
         """List all schedules of all members by id, 250 per page."""
-        return self._pages(Schedule, "/schedules", listing=LISTING, **paging)
+        return self._pages(Schedule, "/schedules", pagination=PAGINATION, **paging)
 
 
 class OrganizationSchedules(MemberSchedules):
@@ -34,7 +34,7 @@ class OrganizationTeamSchedules(Resource):
     def list(self, *, event_type_id: int | None = None, **paging: Unpack[Paging]) -> Pages[Schedule]:
         """List all schedules of all members by id, 250 per page, or those that the hosts of an event type use."""
         query = {"eventTypeId": event_type_id}
-        return self._pages(Schedule, "/schedules", listing=LISTING, query=query, **paging)
+        return self._pages(Schedule, "/schedules", pagination=PAGINATION, query=query, **paging)
 
     def list_for_user(self, user_id: int, *, event_type_id: int | None = None) -> Pages[Schedule]:
         """List all schedules of one member, in one response. A user outside the team raises `ForbiddenError`."""

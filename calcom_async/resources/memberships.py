@@ -14,11 +14,11 @@ from calcom_async.models.memberships import (
 )
 from calcom_async.pages import Pages
 from calcom_async.resources._base import Paging, Resource
-from calcom_async.wire import Listing
+from calcom_async.wire import PaginationSpec
 
 M = TypeVar("M", bound=Membership)
 
-LISTING = Listing(maximum=250)
+PAGINATION = PaginationSpec(maximum=250)
 
 
 class AnyMemberships(Resource, Generic[M]):
@@ -28,7 +28,7 @@ class AnyMemberships(Resource, Generic[M]):
 
     def list(self, **paging: Unpack[Paging]) -> Pages[M]:
         """List all members by id, pending ones included, 250 per page."""
-        return self._pages(self.kind, "/memberships", listing=LISTING, **paging)
+        return self._pages(self.kind, "/memberships", pagination=PAGINATION, **paging)
 
     async def get(self, membership_id: int) -> M:
         """Fetch one membership by its own id, which is not the id of the user. Raises `NotFoundError`."""
@@ -82,7 +82,7 @@ class Memberships(AnyMemberships[Membership]):
 
     def list(self, *, emails: Sequence[str] | None = None, **paging: Unpack[Paging]) -> Pages[Membership]:
         """List all members by id, pending ones included, 250 per page, or those with one of up to 20 `emails`."""
-        return self._pages(Membership, "/memberships", listing=LISTING, query={"emails": emails}, **paging)
+        return self._pages(Membership, "/memberships", pagination=PAGINATION, query={"emails": emails}, **paging)
 
 
 class OrganizationTeamMemberships(AnyMemberships[Membership]):

@@ -20,9 +20,9 @@ from calcom_async.pages import Pages
 from calcom_async.resources._base import Paging, Resource, secret_argument
 from calcom_async.resources.webhooks import BulkDeleteWebhooks
 from calcom_async.secret import Secret
-from calcom_async.wire import Listing
+from calcom_async.wire import PaginationSpec
 
-LISTING = Listing(maximum=250, take="limit", skip="offset", furthest=250)
+PAGINATION = PaginationSpec(maximum=250, take="limit", skip="offset", max_skip=250)
 
 
 class OAuthClients(Resource):
@@ -90,7 +90,7 @@ class ManagedUsers(Resource):
         an `IncompleteListWarning`, or with `strict=True` an `IncompleteListError`. Select the others by `emails`. A
         smaller `take` reaches this limit earlier.
         """
-        return self._pages(ManagedUser, "/users", listing=LISTING, query={"emails": emails}, **paging)
+        return self._pages(ManagedUser, "/users", pagination=PAGINATION, query={"emails": emails}, **paging)
 
     async def get(self, user_id: int) -> ManagedUser:
         """Fetch one managed user. Raises `NotFoundError` if the client does not manage the user."""

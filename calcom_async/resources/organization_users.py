@@ -10,9 +10,9 @@ from calcom_async.errors import ServerError
 from calcom_async.models.organization_users import CreateOrganizationUser, OrganizationUser, UpdateOrganizationUser
 from calcom_async.pages import Pages
 from calcom_async.resources._base import INTERNAL, Paging, Resource, listed
-from calcom_async.wire import Listing, Repeated
+from calcom_async.wire import PaginationSpec, Repeated
 
-LISTING = Listing(maximum=1000)
+PAGINATION = PaginationSpec(maximum=1000)
 NO_WEEKDAY = ". Some servers cannot store weekday: try without it"
 
 
@@ -52,7 +52,7 @@ class OrganizationUsers(Resource):
             "attributeQueryOperator": attribute_query_operator,
             "teamIds": team_ids,
         }
-        return self._pages(OrganizationUser, "/users", listing=LISTING, query=query, **paging)
+        return self._pages(OrganizationUser, "/users", pagination=PAGINATION, query=query, **paging)
 
     async def create(self, user: CreateOrganizationUser) -> OrganizationUser:
         """Create a user as a member of the organization. Cal.com emails the user a link to set a password.

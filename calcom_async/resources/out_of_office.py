@@ -14,10 +14,10 @@ from calcom_async.models.out_of_office import (
 from calcom_async.models.times import bound
 from calcom_async.pages import Pages
 from calcom_async.resources._base import Paging, Resource
-from calcom_async.wire import Listing
+from calcom_async.wire import PaginationSpec
 
 Order = Literal["asc", "desc"]
-LISTING = Listing(maximum=250)
+PAGINATION = PaginationSpec(maximum=250)
 
 
 class OutOfOffice(Resource):
@@ -37,7 +37,7 @@ class OutOfOffice(Resource):
         over several pages may miss some.
         """
         query = {"sortStart": sort_start, "sortEnd": sort_end, "email": email}
-        return self._pages(OutOfOfficeEntry, "/ooo", listing=LISTING, query=query, **paging)
+        return self._pages(OutOfOfficeEntry, "/ooo", pagination=PAGINATION, query=query, **paging)
 
 
 class UserOutOfOffice(Resource):
@@ -52,7 +52,7 @@ class UserOutOfOffice(Resource):
     ) -> Pages[OutOfOfficeEntry]:
         """List all entries of the user by id, 250 per page."""
         query = {"sortStart": sort_start, "sortEnd": sort_end}
-        return self._pages(OutOfOfficeEntry, "/ooo", listing=LISTING, query=query, **paging)
+        return self._pages(OutOfOfficeEntry, "/ooo", pagination=PAGINATION, query=query, **paging)
 
     async def create(
         self,

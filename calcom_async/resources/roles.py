@@ -9,9 +9,9 @@ from typing import Unpack
 from calcom_async.models.roles import CreateRole, Permission, Role, UpdateRole
 from calcom_async.pages import Pages
 from calcom_async.resources._base import List, Paging, Resource, given, listed
-from calcom_async.wire import Listing
+from calcom_async.wire import PaginationSpec
 
-LISTING = Listing(maximum=250)
+PAGINATION = PaginationSpec(maximum=250)
 PERMISSIONS = "/roles/{}/permissions"
 
 
@@ -24,7 +24,7 @@ class Roles(Resource):
 
     def list(self, **paging: Unpack[Paging]) -> Pages[Role]:
         """List all roles, 250 per page: the three system roles first, then custom ones."""
-        return self._pages(Role, "/roles", listing=LISTING, **paging)
+        return self._pages(Role, "/roles", pagination=PAGINATION, **paging)
 
     async def get(self, role_id: str) -> Role:
         """Fetch one custom role. Raises `NotFoundError`."""

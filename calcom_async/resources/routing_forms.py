@@ -11,11 +11,11 @@ from calcom_async.models.routing_forms import RoutedResponse, RoutedSlots, Routi
 from calcom_async.models.times import bound, parse_date_or_datetime
 from calcom_async.pages import Pages
 from calcom_async.resources._base import Paging, Resource, table
-from calcom_async.wire import Listing
+from calcom_async.wire import PaginationSpec
 
 Order = Literal["asc", "desc"]
 # Some servers accept more than 250 rows per page here. The documented limit works on all of them.
-LISTING = Listing(maximum=250)
+PAGINATION = PaginationSpec(maximum=250)
 
 
 class FormSlotOptions(TypedDict, total=False):
@@ -93,7 +93,7 @@ class RoutingForms(Resource):
 
     def list(self, **filters: Unpack[RoutingFormFilters]) -> Pages[RoutingForm]:
         """List the forms, 250 per page. See `RoutingFormFilters`."""
-        return self._pages(RoutingForm, "/routing-forms", listing=LISTING, **_split(filters, RoutingFormFilters))
+        return self._pages(RoutingForm, "/routing-forms", pagination=PAGINATION, **_split(filters, RoutingFormFilters))
 
     def responses(self, form_id: str) -> RoutingFormResponses:
         """Responses to one form. An unknown form or one of another team raises `ForbiddenError`."""
@@ -106,7 +106,7 @@ class OrganizationRoutingForms(RoutingForms):
     def list(self, **filters: Unpack[OrganizationRoutingFormFilters]) -> Pages[RoutingForm]:
         """List the forms, 250 per page. See `OrganizationRoutingFormFilters`."""
         split = _split(filters, OrganizationRoutingFormFilters)
-        return self._pages(RoutingForm, "/routing-forms", listing=LISTING, **split)
+        return self._pages(RoutingForm, "/routing-forms", pagination=PAGINATION, **split)
 
 
 class RoutingFormResponses(Resource):
@@ -114,7 +114,9 @@ class RoutingFormResponses(Resource):
 
     def list(self, **filters: Unpack[RoutingFormFilters]) -> Pages[RoutingFormResponse]:
         """List the responses, 250 per page. See `RoutingFormFilters`."""
-        return self._pages(RoutingFormResponse, "/responses", listing=LISTING, **_split(filters, RoutingFormFilters))
+        return self._pages(
+            RoutingFormResponse, "/responses", pagination=PAGINATION, **_split(filters, RoutingFormFilters)
+        )
 
     async def create(
         self,

@@ -21,9 +21,9 @@ from calcom_async.resources.routing_forms import RoutingForms
 from calcom_async.resources.stripe import Stripe
 from calcom_async.resources.verified_resources import VerifiedResources
 from calcom_async.resources.workflows import Workflows
-from calcom_async.wire import WHOLE, Listing, decode
+from calcom_async.wire import UNPAGED, PaginationSpec, decode
 
-EVENT_TYPES = Listing(maximum=250)
+EVENT_TYPES = PaginationSpec(maximum=250)
 
 
 class BaseTeam(Resource):
@@ -115,7 +115,7 @@ class OrganizationTeam(BaseTeam):
 class Teams(Resource):
     """Teams that the user is a member of."""
 
-    listing: ClassVar[Listing] = WHOLE
+    pagination: ClassVar[PaginationSpec] = UNPAGED
 
     def list(self, **paging: Unpack[Paging]) -> Pages[TeamModel]:
         """List the teams. Includes pending memberships and the organization itself (`is_organization`)."""
@@ -124,7 +124,7 @@ class Teams(Resource):
     def _whole(self, template: str, paging: Paging) -> Pages[TeamModel]:
         # The server ignores `take` and returns everything it can, so request one page of the largest size.
         paging["take"] = None
-        return self._pages(TeamModel, template, listing=self.listing, **paging)
+        return self._pages(TeamModel, template, pagination=self.pagination, **paging)
 
     async def get(self, team_id: int) -> TeamModel:
         """Fetch one team. An unknown id raises `ForbiddenError`, or `NotFoundError` inside an organization."""
@@ -155,12 +155,12 @@ class OrganizationTeams(Teams):
     team cannot be reached, and a warning says so.
     """
 
-    listing: ClassVar[Listing] = Listing(maximum=250, fragile=True)
+    pagination: ClassVar[PaginationSpec] = PaginationSpec(maximum=250, fragile=True)
 
     def event_types(self, *, sort_created_at: Order | None = None, **paging: Unpack[Paging]) -> Pages[EventType]:
         """List event types of all teams, 250 per page. Builds of 2025 return 500 for every request."""
         query = {"sortCreatedAt": sort_created_at}
-        return self._pages(EventType, "/teams/event-types", listing=EVENT_TYPES, query=query, **paging)
+        return self._pages(EventType, "/teams/event-types", pagination=EVENT_TYPES, query=query, **paging)
 
     def list_mine(self, **paging: Unpack[Paging]) -> Pages[TeamModel]:
         """List the teams of the caller, with `role` and `accepted`; for admins of the organization, all teams."""

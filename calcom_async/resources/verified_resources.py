@@ -10,9 +10,9 @@ from calcom_async.pages import Pages
 from calcom_async.resources._base import Paging, Resource, secret_argument
 from calcom_async.resources._found import require_found
 from calcom_async.secret import Secret
-from calcom_async.wire import Listing, Throttle
+from calcom_async.wire import PaginationSpec, Throttle
 
-LISTING = Listing(maximum=250)
+PAGINATION = PaginationSpec(maximum=250)
 EMAIL: Any = VerifiedEmail | None
 PHONE: Any = VerifiedPhone | None
 
@@ -88,7 +88,7 @@ class VerifiedEmails(_Verified):
 
     def list(self, **paging: Unpack[Paging]) -> Pages[VerifiedEmail]:
         """List all addresses, 250 per page. The list of a user includes those verified for teams."""
-        return self._pages(VerifiedEmail, self._path(), listing=LISTING, **paging)
+        return self._pages(VerifiedEmail, self._path(), pagination=PAGINATION, **paging)
 
     async def get(self, id: int) -> VerifiedEmail:
         """Fetch one address by its id. Raises `NotFoundError`, although the server returns null."""
@@ -119,7 +119,7 @@ class VerifiedPhones(_Verified):
 
     def list(self, **paging: Unpack[Paging]) -> Pages[VerifiedPhone]:
         """List all numbers, 250 per page. The list of a user includes those verified for teams."""
-        return self._pages(VerifiedPhone, self._path(), listing=LISTING, **paging)
+        return self._pages(VerifiedPhone, self._path(), pagination=PAGINATION, **paging)
 
     async def get(self, id: int) -> VerifiedPhone:
         """Fetch one number by its id. Raises `NotFoundError`, although the server returns null."""

@@ -10,9 +10,9 @@ from calcom_async.models.webhooks import CreateWebhook, UpdateWebhook, Webhook, 
 from calcom_async.pages import Pages
 from calcom_async.resources._base import List, Paging, Resource, given, listed
 from calcom_async.secret import Secret
-from calcom_async.wire import Listing
+from calcom_async.wire import PaginationSpec
 
-LISTING = Listing(maximum=250)
+PAGINATION = PaginationSpec(maximum=250)
 
 
 class Webhooks(Resource):
@@ -20,7 +20,7 @@ class Webhooks(Resource):
 
     def list(self, **paging: Unpack[Paging]) -> Pages[Webhook]:
         """List all webhooks of the owner, 250 per page."""
-        return self._pages(Webhook, "/webhooks", listing=LISTING, **paging)
+        return self._pages(Webhook, "/webhooks", pagination=PAGINATION, **paging)
 
     async def get(self, webhook_id: str) -> Webhook:
         """Fetch one webhook. Raises `NotFoundError`, or `ForbiddenError` if it belongs to another owner."""

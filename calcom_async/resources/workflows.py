@@ -8,9 +8,9 @@ from typing import ClassVar, Unpack
 from calcom_async.models.workflows import CreateWorkflow, UpdateWorkflow, Workflow
 from calcom_async.pages import Pages
 from calcom_async.resources._base import Paging, Resource
-from calcom_async.wire import Listing
+from calcom_async.wire import PaginationSpec
 
-LISTING = Listing(maximum=250)
+PAGINATION = PaginationSpec(maximum=250)
 
 
 class _Workflows(Resource):
@@ -21,7 +21,7 @@ class _Workflows(Resource):
 
     def list(self, **paging: Unpack[Paging]) -> Pages[Workflow]:
         """List all workflows of this kind, 250 per page."""
-        return self._pages(Workflow, "/workflows" + self.kind, listing=LISTING, **paging)
+        return self._pages(Workflow, "/workflows" + self.kind, pagination=PAGINATION, **paging)
 
     async def get(self, workflow_id: int) -> Workflow:
         """Fetch one workflow. Raises `NotFoundError` if it is unknown or of the other kind."""

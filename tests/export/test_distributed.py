@@ -114,14 +114,14 @@ def edges(sandbox: Sandbox) -> list[datetime]:
 
 
 def test_shards_are_even_and_leave_nothing_out(sandbox: Sandbox) -> None:
-    """Windows of about as many rows follow each other by the millisecond, from the beginning to the horizon."""
+    """Windows of about as many rows follow each other by the millisecond, from the beginning to the watermark."""
     shards = shards_of(sandbox, shards=8)
     windows = [shard.window for shard in shards]
     assert len(windows) > 4
     assert windows[0].after is None
-    assert windows[-1].upto == max(booking.created_at for booking in sandbox.store.bookings.values())
+    assert windows[-1].until == max(booking.created_at for booking in sandbox.store.bookings.values())
     for before, after in pairwise(windows):
-        assert (after.after - before.upto).total_seconds() == 0.001
+        assert (after.after - before.until).total_seconds() == 0.001
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_the_parts_are_the_local_export(cluster: Client, sandbox: Sandbox, tmp_p
     assert b"".join(parts_in(tmp_path / "parts")) == whole
     assert manifest == manifest_in(tmp_path / "parts")
     assert (manifest.rows, manifest.expected, manifest.gaps) == (700, 700, 0)
-    assert manifest.horizon == shards[-1].window.upto
+    assert manifest.watermark == shards[-1].window.until
     assert [part.sha256 for part in manifest.parts] == [
         sha256(data).hexdigest() for data in parts_in(tmp_path / "parts")
     ]
@@ -316,7 +316,7 @@ def test_a_failure_leaves_the_data_set_of_before(cluster: Client, sandbox: Sandb
     with pytest.raises(ExportError, match=r"bookings of user 1 at .*, created .*: ForbiddenError: ") as caught:
         run_on(cluster, shards, tmp_path, retries=0, parallel=1)
     (named,) = [shard for shard in shards if str(caught.value).startswith(f"{shard}: ")]
-    assert named.window.after <= edges(sandbox)[-1] <= named.window.upto < shards[-1].window.upto
+    assert named.window.after <= edges(sandbox)[-1] <= named.window.until < shards[-1].window.until
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     sandbox.faults.clear()
     manifest = run_on(cluster, shards_of(sandbox, shards=2), tmp_path, format="csv.gz")

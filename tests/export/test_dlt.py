@@ -19,7 +19,7 @@ from patience import slow
 from postgres_server import needs_postgres, session_url
 
 from calcom_async import AccessToken, ApiKey, Calcom, ConfigError, InvalidRequestError, PlatformClient
-from calcom_async.export.sources import THINGS
+from calcom_async.export.sources import EXPORTABLE
 from calcom_async.pages import IncompleteListWarning
 from calcom_async.sandbox import Sandbox
 
@@ -259,7 +259,7 @@ def test_what_was_deleted_vanishes(sandbox: Sandbox, warehouse: Warehouse) -> No
 
 
 @pytest.mark.slow
-def test_each_account_has_its_own_horizon(world: World, duckdb: Warehouse) -> None:
+def test_each_account_has_its_own_watermark(world: World, duckdb: Warehouse) -> None:
     """What one account's last load saw says nothing of another's bookings."""
     duckdb.load("bookings", api_key="cal_sandbox_bo")
     duckdb.load("bookings")
@@ -417,7 +417,9 @@ def test_a_scope_has_the_lists_that_it_has(sandbox: Sandbox, scope: Any, names: 
     source = dlt_source(**scope)
     assert set(source.selected_resources) == names
     scope_name = " ".join(scope)
-    assert set(source.resources) == {thing.replace("-", "_") for thing in THINGS if scope_name in THINGS[thing].scopes}
+    assert set(source.resources) == {
+        thing.replace("-", "_") for thing in EXPORTABLE if scope_name in EXPORTABLE[thing].scopes
+    }
 
 
 @pytest.mark.parametrize("scope", [{"organization": 1}, {"team": 2}, {"organization": 1, "team": 2}], ids=str)
@@ -497,4 +499,4 @@ def test_without_a_key_the_way_to_one_is_told() -> None:
 
 def test_what_is_loaded_can_be_listed() -> None:
     """The default selection is of things that there are."""
-    assert set(LOADED) <= set(THINGS)
+    assert set(LOADED) <= set(EXPORTABLE)

@@ -52,16 +52,16 @@ def names(folder: Path) -> set[str]:
 
 def mutated(rng: random.Random, data: bytes) -> bytes:
     """The bytes with a change, a loss or an addition somewhere; text stays text half of the time."""
-    at, upto = sorted(rng.choices(range(len(data) + 1), k=2))
+    at, until = sorted(rng.choices(range(len(data) + 1), k=2))
     match rng.randrange(6):
         case 0:
             return data[:at]
         case 1:
-            return data[:at] + data[upto:]
+            return data[:at] + data[until:]
         case 2:
             return data[:at] + rng.randbytes(rng.randrange(1, 9)) + data[at:]
         case 3:
-            return data[:at] + data[at:upto] * 2 + data[upto:]
+            return data[:at] + data[at:until] * 2 + data[until:]
         case 4:
             digits = [place for place, byte in enumerate(data) if chr(byte).isdigit()]
             place = rng.choice(digits)
@@ -108,18 +108,18 @@ def edited(state: dict[str, Any], where: str, value: Any) -> dict[str, Any]:
 
 
 EDITS = [
-    ("job", 5), ("version", "two"), ("run", []), ("run.plan", None), ("run.plan.stretches", {}),
-    ("run.plan.stretches.0", 1),
-    ("run.plan.stretches.0.by", "sideways"), ("run.plan.stretches.0.upto", "soon"), ("run.plan.stretches.0.rows", "x"),
-    ("run.place", 3), ("run.place.done", None), ("run.place.stretch", "0"), ("run.place.stretch", 99),
-    ("run.place.stretch", -1), ("run.place.rows", -5), ("run.place.done", "9999-12-31T23:59:59.999Z"),
-    ("run.place.done", "0001-01-01T00:00:00+14:00"), ("run.place.done", "2026-01-01T00:00:00"),
+    ("job", 5), ("version", "two"), ("run", []), ("run.plan", None), ("run.plan.segments", {}),
+    ("run.plan.segments.0", 1),
+    ("run.plan.segments.0.by", "sideways"), ("run.plan.segments.0.until", "soon"), ("run.plan.segments.0.rows", "x"),
+    ("run.position", 3), ("run.position.done", None), ("run.position.segment", "0"), ("run.position.segment", 99),
+    ("run.position.segment", -1), ("run.position.rows", -5), ("run.position.done", "9999-12-31T23:59:59.999Z"),
+    ("run.position.done", "0001-01-01T00:00:00+14:00"), ("run.position.done", "2026-01-01T00:00:00"),
     ("run.mark", "x"), ("run.mark.size", -1), ("run.mark.size", 10**30), ("run.mark.rows", -1), ("run.mark.crc", 1),
-    ("run.plan.expected", 10**18), ("run.plan.stretches.0.upto", "9999-12-31T23:59:59.999Z"),
-    ("run.plan.stretches.0.upto", "2026-01-01T00:00:00"), ("run.plan.stretches.0.rows", -(10**18)),
-    ("run.plan.stretches.0.rows", 10**18), ("run.plan.stretches.0.after", "0001-01-01T00:00:00+14:00"),
-    ("run.plan.stretches.0.after", "9999-12-31T23:59:59-14:00"),
-    ("horizons", {"created": "0001-01-01T00:00:00Z", "updated": "0001-01-01T00:00:00+14:00"}), ("horizons", [1]),
+    ("run.plan.expected", 10**18), ("run.plan.segments.0.until", "9999-12-31T23:59:59.999Z"),
+    ("run.plan.segments.0.until", "2026-01-01T00:00:00"), ("run.plan.segments.0.rows", -(10**18)),
+    ("run.plan.segments.0.rows", 10**18), ("run.plan.segments.0.after", "0001-01-01T00:00:00+14:00"),
+    ("run.plan.segments.0.after", "9999-12-31T23:59:59-14:00"),
+    ("watermarks", {"created": "0001-01-01T00:00:00Z", "updated": "0001-01-01T00:00:00+14:00"}), ("watermarks", [1]),
 ]  # fmt: skip
 
 

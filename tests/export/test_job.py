@@ -31,7 +31,7 @@ from calcom_async import (
     IncompleteListWarning,
     InvalidRequestError,
 )
-from calcom_async.export import THINGS, Job, Progress, export, open_sink
+from calcom_async.export import EXPORTABLE, Job, Progress, export, open_sink
 from calcom_async.export.checkpoint import Checkpoint
 from calcom_async.export.lock import exclusive
 from calcom_async.export.rows import BOOKING_COLUMNS
@@ -81,13 +81,13 @@ async def test_every_row_is_in_the_file_once(world: World, tmp_path: Path) -> No
     assert report.seconds > 0
 
 
-@pytest.mark.parametrize("thing", [thing for thing in THINGS if thing != "bookings"])
+@pytest.mark.parametrize("thing", [thing for thing in EXPORTABLE if thing != "bookings"])
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])
 async def test_every_thing_can_be_exported(thing: str, name: str, tmp_path: Path) -> None:
     """Each list that can be exported goes into each format, with as many rows as the server has."""
     if name.endswith("parquet"):
         pytest.importorskip("pyarrow")
-    job = Job(thing, organization=None if "" in THINGS[thing].scopes else 1)
+    job = Job(thing, organization=None if "" in EXPORTABLE[thing].scopes else 1)
     with Sandbox() as sandbox:
         async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
             if thing == "webhooks":
@@ -99,10 +99,10 @@ async def test_every_thing_can_be_exported(thing: str, name: str, tmp_path: Path
 
 
 def batches(cal: Calcom, job: Job) -> Any:
-    from calcom_async.export.plan import Plan
-    from calcom_async.export.walk import Tally
+    from calcom_async.export.plan import ExportPlan
+    from calcom_async.keyset import ExportStats
 
-    return job.source(cal).batches(Plan(), None, parallel=1, tally=Tally())
+    return job.source(cal).batches(ExportPlan(), None, parallel=1, stats=ExportStats())
 
 
 async def test_progress_is_told_when_rows_are_on_the_disk(world: World, tmp_path: Path) -> None:
@@ -462,7 +462,7 @@ async def test_the_checkpoint_of_another_job_is_refused(world: World, tmp_path: 
 
 
 async def test_two_files_cannot_share_a_checkpoint(world: World, tmp_path: Path) -> None:
-    """A run into one file must not move the horizon of another, which would then miss changes."""
+    """A run into one file must not move the watermark of another, which would then miss changes."""
     state = tmp_path / "state"
     async with client(world) as cal:
         await export(cal, Job(), tmp_path / "a.jsonl", since_last=True, checkpoint=state)
@@ -595,7 +595,7 @@ async def test_without_its_file_a_run_is_a_full_one(world: World, tmp_path: Path
         assert len([*csv.DictReader(file)]) == ROWS
 
 
-async def test_a_failed_run_changes_neither_file_nor_horizon(world: World, tmp_path: Path) -> None:
+async def test_a_failed_run_changes_neither_file_nor_watermark(world: World, tmp_path: Path) -> None:
     """Changes that a failed run did not bring come with the next one."""
     async with client(world) as cal:
         await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)

@@ -18,7 +18,18 @@ from msgspec import Raw
 
 from calcom_async import Calcom, DecodeError
 from calcom_async.export.bookings import BookingSource
-from calcom_async.export.walk import CREATED, START, TICK, UPDATED, Key, Step, Tally, Walk, recut, time_of
+from calcom_async.keyset import (
+    CREATED,
+    START,
+    TIME_RESOLUTION,
+    UPDATED,
+    Chunk,
+    ExportStats,
+    KeysetReader,
+    SortKey,
+    recut,
+    time_of,
+)
 from calcom_async.models.bookings import Booking
 from calcom_async.models.pagination import Pagination
 from calcom_async.wire import Page
@@ -35,7 +46,7 @@ class Moving:
     moves: int = 0
     """Rows that move during every page."""
     shift: timedelta = timedelta(hours=50)
-    moving: Key = START
+    moving: SortKey = START
     ignores: frozenset[str] = frozenset()
     """Parameters that the server does not know."""
     broken_order: bool = False
@@ -59,7 +70,7 @@ class Moving:
         server: Moving
         query: dict[str, Any]
         model = Booking
-        identity = "uid"
+        key_field = "uid"
 
         def raw(self) -> Moving.Asked:
             return self
@@ -104,21 +115,21 @@ class Moving:
             if self.moving is UPDATED:
                 row["updated_at"] = self.now
             else:
-                row["start"] += self.rng.uniform(-1, 1) * self.shift // TICK * TICK
+                row["start"] += self.rng.uniform(-1, 1) * self.shift // TIME_RESOLUTION * TIME_RESOLUTION
 
     def raw(self, uid: str) -> Raw:
         names = {"created_at": "createdAt", "start": "start", "updated_at": "updatedAt"}
         return Raw(msgspec.json.encode({"uid": uid} | {names[name]: time for name, time in self.rows[uid].items()}))
 
 
-async def steps(server: Moving, keys: Sequence[Key], **options: Any) -> list[Step]:
-    walk = Walk(server, keys, **{"filters": {}, "tally": Tally(), **options}).steps()  # type: ignore[arg-type]
+async def chunks(server: Moving, keys: Sequence[SortKey], **options: Any) -> list[Chunk]:
+    walk = KeysetReader(server, keys, **{"filters": {}, "stats": ExportStats(), **options}).chunks()  # type: ignore[arg-type]
     async with aclosing(walk):
-        return [step async for step in walk]
+        return [chunk async for chunk in walk]
 
 
-def uids(walked: list[Step]) -> list[str]:
-    return [row.times.uid for step in walked for row in step.rows]
+def uids(walked: list[Chunk]) -> list[str]:
+    return [row.times.uid for chunk in walked for row in chunk.rows]
 
 
 @settings(max_examples=30)
@@ -139,7 +150,7 @@ async def test_rows_whose_start_moves_come_once(  # noqa: PLR0917
     for created, size in enumerate(sizes):
         for _ in range(size):
             server.add(created, rng.randrange(starts), 0)
-    found = uids(await steps(server, (CREATED, START), take=take, upto=BEGIN + timedelta(days=1)))
+    found = uids(await chunks(server, (CREATED, START), take=take, until=BEGIN + timedelta(days=1)))
     assert Counter(found) == Counter(server.rows.keys())
 
 
@@ -159,10 +170,10 @@ async def test_rows_that_are_updated_meanwhile_hide_no_others(
     server = Moving(rng, moves, moving=UPDATED)
     for _ in range(count):
         server.add(rng.randrange(5), rng.randrange(9), rng.randrange(shared))
-    upto = BEGIN + timedelta(days=30)
-    keys, bound = (UPDATED, CREATED, START), {UPDATED.before: upto}
-    found = uids(await steps(server, keys, filters=bound, after=BEGIN, upto=upto, take=take))
-    throughout = {uid for uid, row in server.rows.items() if row["updated_at"] <= upto}
+    until = BEGIN + timedelta(days=30)
+    keys, bound = (UPDATED, CREATED, START), {UPDATED.before: until}
+    found = uids(await chunks(server, keys, filters=bound, after=BEGIN, until=until, take=take))
+    throughout = {uid for uid, row in server.rows.items() if row["updated_at"] <= until}
     assert throughout <= set(found)
 
 
@@ -181,7 +192,7 @@ async def test_a_page_out_of_order_is_read_again() -> None:
         return found
 
     server.ordered = ordered  # type: ignore[method-assign]
-    found = uids(await steps(server, (START,)))
+    found = uids(await chunks(server, (START,)))
     assert sorted(found) == sorted(server.rows)
     assert server.requests == 2
 
@@ -200,17 +211,17 @@ async def test_the_last_row_of_a_page_that_moves_hides_none() -> None:
         return found
 
     server.ordered = ordered  # type: ignore[method-assign]
-    assert Counter(uids(await steps(server, (START,)))) == Counter(server.rows.keys())
+    assert Counter(uids(await chunks(server, (START,)))) == Counter(server.rows.keys())
 
 
 @pytest.mark.parametrize("keys", [(CREATED, START), (START,)], ids=["created", "start"])
-async def test_a_server_without_order_is_an_error(keys: tuple[Key, ...]) -> None:
+async def test_a_server_without_order_is_an_error(keys: tuple[SortKey, ...]) -> None:
     """A page that is out of order however often it is read is told, after a few requests."""
     server = Moving(random.Random(1), broken_order=True)
     for number in range(100):
         server.add(number, number, 0)
     with pytest.raises(DecodeError, match="does not keep to sort_"):
-        await steps(server, keys)
+        await chunks(server, keys)
     assert server.requests == 5
 
 
@@ -234,9 +245,9 @@ async def test_parameters_that_the_server_ignores_never_keep_a_walk_busy(
     for created, size in enumerate(sizes):
         for _ in range(size):
             server.add(created, rng.randrange(starts), 0)
-    upto = BEGIN + timedelta(days=1)
+    until = BEGIN + timedelta(days=1)
     try:
-        walked = await steps(server, (CREATED, START), filters={CREATED.before: upto}, upto=upto)
+        walked = await chunks(server, (CREATED, START), filters={CREATED.before: until}, until=until)
     except DecodeError:
         pass
     else:
@@ -250,7 +261,7 @@ async def test_parameters_that_the_server_ignores_never_keep_a_walk_busy(
 async def batches(server: Moving, *, take: int | None, parallel: int = 8, by: Any = "created") -> list[str]:
     source = BookingSource(Calcom("cal_x"), server, {}, by=by, take=take)  # type: ignore[arg-type]
     plan = await source.plan(since=None, overlap=timedelta(), follow=by == "created")
-    walked = source.batches(plan, None, parallel=parallel, tally=Tally(), least=250)
+    walked = source.batches(plan, None, parallel=parallel, stats=ExportStats(), least=250)
     return [msgspec.json.decode(row)["uid"] async for batch in walked for row in batch.rows]
 
 
@@ -319,23 +330,23 @@ async def test_a_row_that_is_no_booking_is_told(row: bytes) -> None:
     data=st.data(),
 )
 async def test_where_a_batch_ends_depends_on_the_rows_alone(sizes: list[int], least: int, data: st.DataObject) -> None:
-    """However steps come, and from whichever place a walk is resumed, batches end behind the same rows."""
+    """However chunks come, and from whichever position a walk is resumed, batches end behind the same rows."""
     server = Moving(random.Random(1))
     for created, size in enumerate(sizes):
         for _ in range(size):
             server.add(created, 0, 0)
-    rows = [row for step in await steps(server, (CREATED, START)) for row in step.rows]
+    rows = [row for chunk in await chunks(server, (CREATED, START)) for row in chunk.rows]
 
     async def cut_from(first: int) -> list[tuple[list[str], datetime | None]]:
         async def walk() -> Any:
             at = first
             while at < len(rows):
-                upto = data.draw(st.integers(at + 1, len(rows)))
-                ends = upto == len(rows) or time(upto - 1) != time(upto)
-                yield Step(rows[at:upto], time(upto - 1) if ends else None)
-                at = upto
+                until = data.draw(st.integers(at + 1, len(rows)))
+                ends = until == len(rows) or time(until - 1) != time(until)
+                yield Chunk(rows[at:until], time(until - 1) if ends else None)
+                at = until
 
-        return [([row.times.uid for row in step.rows], step.done) async for step in recut(walk(), CREATED, least)]
+        return [([row.times.uid for row in chunk.rows], chunk.done) async for chunk in recut(walk(), CREATED, least)]
 
     def time(number: int) -> datetime:
         return time_of(rows[number].times, CREATED)

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calcom_async import Calcom, DecodeError, ForbiddenError, InvalidRequestError
-from calcom_async.export.plan import Batch, Horizons, Place, Plan
+from calcom_async.export.plan import Batch, ExportPlan, Position, Watermarks
 from calcom_async.export.sources import Job
-from calcom_async.export.walk import TICK, Tally
+from calcom_async.keyset import TIME_RESOLUTION, ExportStats
 from calcom_async.sandbox import Sandbox
 
 QUICK = {"backoff_base": 0.0, "max_attempts": 12, "retry_budget": 1000.0}
@@ -46,13 +46,13 @@ async def walked(
     take: int | None = None,
     parallel: int = 1,
     job: Job | None = None,
-    plan: Plan | None = None,
-    place: Place | None = None,
-    tally: Tally | None = None,
+    plan: ExportPlan | None = None,
+    position: Position | None = None,
+    stats: ExportStats | None = None,
 ) -> list[Batch]:
     source = (job or Job(take=take)).source(cal)
     plan = plan or await source.plan(since=None, overlap=OVERLAP, follow=False)
-    walk = source.batches(plan, place, parallel=parallel, tally=tally or Tally())
+    walk = source.batches(plan, position, parallel=parallel, stats=stats or ExportStats())
     return [batch async for batch in walk]
 
 
@@ -131,11 +131,11 @@ async def test_the_rows_are_the_same_however_they_are_walked(
         plain = uids(await walked(cal))
         batches = await walked(cal, take=take, parallel=parallel)
         behind = batches[: round(cut * len(batches))]
-        while behind and not behind[-1].place:
+        while behind and not behind[-1].position:
             behind.pop()
         plan = await Job().source(cal).plan(since=None, overlap=OVERLAP, follow=False)
-        place = behind[-1].place if behind else None
-        rest = await walked(cal, plan=plan, place=place)
+        position = behind[-1].position if behind else None
+        rest = await walked(cal, plan=plan, position=position)
     assert uids(batches) == plain
     assert uids(behind) + uids(rest) == plain
 
@@ -151,15 +151,15 @@ async def test_following_changes_leads_to_what_is_there(  # noqa: PLR0917
     world.fill(times)
     world.stir(*stir)
     copy: dict[str, Any] = {}
-    horizons: Horizons | None = None
+    watermarks: Watermarks | None = None
     async with client(restless) as cal:
         source = Job(take=take).source(cal)
         for run in range(runs + 1):
             if run == runs:
                 restless.faults.clear()
             there = {name: one.status for name, one in restless.store.bookings.items()}
-            plan = await source.plan(since=horizons, overlap=OVERLAP, follow=True)
-            horizons = plan.horizons
+            plan = await source.plan(since=watermarks, overlap=OVERLAP, follow=True)
+            watermarks = plan.watermarks
             for batch in await walked(cal, plan=plan, take=take):
                 copy |= {uid(row): msgspec.json.decode(row) for row in batch.rows}
     assert {name: row["status"] for name, row in copy.items()} == there
@@ -179,11 +179,11 @@ async def test_a_deep_page_costs_what_the_first_one_does(restless: Sandbox) -> N
 async def test_a_group_beyond_a_page_is_walked_by_the_next_time(restless: Sandbox) -> None:
     """Thousands that were created at one moment cost little more than others, as long as their starts differ."""
     World(restless, random.Random(0)).fill([(7, number, None) for number in range(2000)])
-    tally = Tally()
+    stats = ExportStats()
     async with client(restless) as cal:
-        found = uids(await walked(cal, tally=tally))
+        found = uids(await walked(cal, stats=stats))
     assert len(set(found)) == 2000
-    assert tally.requests <= 2 + 2000 / 249 + 2
+    assert stats.requests <= 2 + 2000 / 249 + 2
 
 
 @pytest.mark.parametrize("job", [Job(), Job(team=2)], ids=str)
@@ -192,7 +192,7 @@ async def test_the_millisecond_after_a_group_is_not_stepped_over(restless: Sandb
     world = World(restless, random.Random(0))
     world.fill([])
     for number in range(264):
-        moment = BEGINNING + max(0, number - 259) * TICK
+        moment = BEGINNING + max(0, number - 259) * TIME_RESOLUTION
         world.add(moment, moment, None).team_id = 2
     restless.store.changed()
     async with client(restless) as cal:
@@ -216,7 +216,7 @@ async def test_windows_leave_nothing_running(restless: Sandbox) -> None:
     async with client(restless) as cal:
         source = Job(take=10).source(cal)
         plan = await source.plan(since=None, overlap=OVERLAP, follow=False)
-        async with aclosing(source.batches(plan, None, parallel=8, tally=Tally())) as batches:
+        async with aclosing(source.batches(plan, None, parallel=8, stats=ExportStats())) as batches:
             async for _ in batches:
                 assert len(asyncio.all_tasks()) > 2
                 break

@@ -6,9 +6,9 @@ includes it; the rows of an answer's last time, which may be cut there, are left
 depends on what lies before, a deep page costs what the first one does, and no row comes twice.
 
     Key         a time that a list can be walked by: how to sort by it, and how to ask for what comes after
-    Walk        from one time to another, by one key; a group too large for a page is walked by the next key
-    _Group      rows that share a time, more than a page of them: what has shown of them, until all were seen
-    recut       steps cut anew, so that where one ends depends on the rows alone
+    KeysetReader        from one time to another, by one key; a group too large for a page is walked by the next key
+    _TieGroup      rows that share a time, more than a page of them: what has shown of them, until all were seen
+    recut       chunks cut anew, so that where one ends depends on the rows alone
 
 The server reads the rows of a page after it has ordered their ids. A row whose time changes in between stands in the
 wrong place, so such a page is read again. Rows of a group are counted at its end, since one that moves while the group
@@ -31,7 +31,7 @@ from calcom_async.pages import Pages
 from calcom_async.wire import Page, decoder
 
 LARGEST_PAGE = 250
-TICK = timedelta(milliseconds=1)
+TIME_RESOLUTION = timedelta(milliseconds=1)
 """The server keeps times in whole milliseconds (its columns are `timestamp(3)`): this much later is the next one."""
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
@@ -42,11 +42,11 @@ REREADS = 4
 MOST_ROWS = 10**10
 """A total beyond it is no count of bookings."""
 
-Ask = Callable[..., Pages[Any]]
+ListMethod = Callable[..., Pages[Any]]
 """`cal.bookings.list`, or the list of another scope."""
 
 
-class Key(NamedTuple):
+class SortKey(NamedTuple):
     """A time that a list can be walked by: a field of `Times`, and its parameters of the list."""
 
     field: str
@@ -55,9 +55,9 @@ class Key(NamedTuple):
     before: str | None
 
 
-CREATED = Key("created_at", "sort_created", "after_created_at", "before_created_at")
-UPDATED = Key("updated_at", "sort_updated_at", "after_updated_at", "before_updated_at")
-START = Key("start", "sort_start", "after_start", None)  # beforeEnd bounds the end, not the start
+CREATED = SortKey("created_at", "sort_created", "after_created_at", "before_created_at")
+UPDATED = SortKey("updated_at", "sort_updated_at", "after_updated_at", "before_updated_at")
+START = SortKey("start", "sort_start", "after_start", None)  # beforeEnd bounds the end, not the start
 
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -87,80 +87,80 @@ class Answer(NamedTuple):
     has_next: bool
 
 
-class Step(NamedTuple):
+class Chunk(NamedTuple):
     """Rows in order, and the time up to which all have come with them; None in the midst of a group."""
 
     rows: list[Row]
     done: datetime | None
 
 
-class Tally:
+class ExportStats:
     """What a walk has cost and met so far."""
 
     def __init__(self) -> None:
         self.requests: int = 0
-        self.passes: int = 1
+        self.max_passes: int = 1
         """How often the walk went over a group of rows before all of them had shown."""
         self.duplicates: int = 0
         """Rows that came again, and were dropped."""
-        self.gaps: int = 0
+        self.missing_rows: int = 0
         """Rows that the server counts and never showed."""
 
 
-class Walk:
-    """The rows of a list whose time lies from `after` to `upto`, both included, in ascending order.
+class KeysetReader:
+    """The rows of a list whose time lies from `after` to `until`, both included, in ascending order.
 
     `keys` are the times to walk by, the first one before the others; a list's own filters stand in `filters`.
     """
 
     def __init__(
         self,
-        ask: Ask,
-        keys: Sequence[Key],
+        list_method: ListMethod,
+        keys: Sequence[SortKey],
         *,
         filters: Mapping[str, Any],
         after: datetime | None = None,
-        upto: datetime = LATEST,
+        until: datetime = LATEST,
         take: int = LARGEST_PAGE,
-        tally: Tally,
+        stats: ExportStats,
     ) -> None:
-        self._ask = ask
+        self._list_method = list_method
         self._keys = keys
         self._key = keys[0]
         self._filters = filters
         self._after = after
-        self._upto = upto
+        self._until = until
         self._take = take
-        self._tally = tally
+        self._stats = stats
 
-    async def steps(self) -> AsyncGenerator[Step, None]:
-        """Walk; no row comes twice."""
+    async def chunks(self) -> AsyncGenerator[Chunk, None]:
+        """Read; no row comes twice."""
         edge = self._after
-        while edge is None or edge <= self._upto:
+        while edge is None or edge <= self._until:
             page = await self._page(edge, self._take)
             if page.is_full and self._take < LARGEST_PAGE and self._all_share_a_time(page.rows):
                 page = await self._page(edge, LARGEST_PAGE)
-            inside = [row for row in page.rows if self._time(row) <= self._upto]
+            inside = [row for row in page.rows if self._time(row) <= self._until]
             if not page.has_next or len(inside) < len(page.rows):
                 if inside:
-                    yield self._step(inside)
+                    yield self._chunk(inside)
                 return
-            torn = self._time(inside[-1])
-            if whole := [row for row in inside if self._time(row) < torn]:
-                self._tally.duplicates += len(inside) - len(whole)
-                yield self._step(whole)
+            boundary = self._time(inside[-1])
+            if whole := [row for row in inside if self._time(row) < boundary]:
+                self._stats.duplicates += len(inside) - len(whole)
+                yield self._chunk(whole)
                 # Not the time of the last row: if that row has just moved there, others lie between.
-                edge = self._time(whole[-1]) + TICK
+                edge = self._time(whole[-1]) + TIME_RESOLUTION
                 continue
             if not page.is_full:
-                yield self._step(inside)
+                yield self._chunk(inside)
             else:
-                self._tally.duplicates += len(inside)
-                async with aclosing(self._group(torn)) as group:
+                self._stats.duplicates += len(inside)
+                async with aclosing(self._group(boundary)) as group:
                     async for rows in group:
-                        yield Step(rows, None)
-                yield Step([], torn)
-            edge = torn + TICK
+                        yield Chunk(rows, None)
+                yield Chunk([], boundary)
+            edge = boundary + TIME_RESOLUTION
 
     async def _page(self, edge: datetime | None, take: int, skip: int = 0) -> Answer:
         """Rows not before `edge`, in the order of their time; read again while rows of the page are moving."""
@@ -169,8 +169,8 @@ class Walk:
             query[self._key.after] = edge
         bound = self._filters.get(self._key.before or "", LATEST)
         for _ in range(REREADS + 1):
-            page = await self._ask(**query).raw().first_page()
-            self._tally.requests += 1
+            page = await self._list_method(**query).raw().first_page()
+            self._stats.requests += 1
             every = [Row(times_of(raw), raw) for raw in page.items]
             # A row beyond the bound has moved there. If all are, the server may not know the bound.
             rows = [row for row in every if self._time(row) <= bound]
@@ -196,7 +196,7 @@ class Walk:
 
     async def _group(self, time: datetime) -> AsyncGenerator[list[Row], None]:
         """Rows that share a time and do not fit on one page: by the next key, then whatever is still missing."""
-        group = _Group()
+        group = _TieGroup()
         if len(self._keys) > 1 and self._key.before is not None:
             async with aclosing(self._by_next_key(time, group)) as fresh:
                 async for rows in fresh:
@@ -205,14 +205,14 @@ class Walk:
                 return
         yield await self._by_passes(time, group)
 
-    async def _by_next_key(self, time: datetime, group: _Group) -> AsyncGenerator[list[Row], None]:
+    async def _by_next_key(self, time: datetime, group: _TieGroup) -> AsyncGenerator[list[Row], None]:
         only = {**self._filters, self._key.after: time, str(self._key.before): time}
-        walk = Walk(self._ask, self._keys[1:], filters=only, tally=self._tally)
+        walk = KeysetReader(self._list_method, self._keys[1:], filters=only, stats=self._stats)
         try:
-            async with aclosing(walk.steps()) as steps:
-                async for step in steps:
-                    same = [row for row in step.rows if self._time(row) == time]
-                    if step.rows and not same:
+            async with aclosing(walk.chunks()) as chunks:
+                async for chunk in chunks:
+                    same = [row for row in chunk.rows if self._time(row) == time]
+                    if chunk.rows and not same:
                         break  # other rows than those asked for
                     yield group.fresh(same)
                 else:
@@ -226,15 +226,15 @@ class Walk:
         page = await self._page(time, 1, skip=count)
         return not any(self._time(row) == time for row in page.rows)
 
-    async def _by_passes(self, time: datetime, group: _Group) -> list[Row]:
+    async def _by_passes(self, time: datetime, group: _TieGroup) -> list[Row]:
         found: list[Row] = []
-        while not group.is_whole and group.passes < _Group.MOST_PASSES:
-            found += await self._pass_over(time, group)
-        self._tally.passes = max(self._tally.passes, group.passes)
-        self._tally.gaps += group.missing
+        while not group.is_whole and group.passes < _TieGroup.MOST_PASSES:
+            found += await self._read_once(time, group)
+        self._stats.max_passes = max(self._stats.max_passes, group.passes)
+        self._stats.missing_rows += group.missing
         return self._in_order(found)
 
-    async def _pass_over(self, time: datetime, group: _Group) -> list[Row]:
+    async def _read_once(self, time: datetime, group: _TieGroup) -> list[Row]:
         """Page through a group with a page size of this pass's own, so that its edges fall between other rows."""
         seen: set[str] = set()
         found: list[Row] = []
@@ -253,7 +253,7 @@ class Walk:
             seen |= uids
             size += len(same)
             fresh = group.fresh(same)
-            self._tally.duplicates += len(same) - len(fresh)
+            self._stats.duplicates += len(same) - len(fresh)
             found += fresh
             if not goes_on:
                 break
@@ -266,9 +266,9 @@ class Walk:
     def _time(self, row: Row) -> datetime:
         return time_of(row.times, self._key)
 
-    def _step(self, rows: list[Row]) -> Step:
+    def _chunk(self, rows: list[Row]) -> Chunk:
         """Rows whose groups are whole."""
-        return Step(self._in_order(rows), self._time(rows[-1]))
+        return Chunk(self._in_order(rows), self._time(rows[-1]))
 
     def _in_order(self, rows: list[Row]) -> list[Row]:
         """By the keys and then by uid: the same however the rows came."""
@@ -282,7 +282,7 @@ class DisorderError(DecodeError):
     """Pages that are not in the order that was asked for."""
 
 
-class _Group:
+class _TieGroup:
     """What has shown of the rows that share a time; only their uids are kept.
 
     Their order changes between pages, so a pass shows some twice and others never. But each pass shows as many as there
@@ -321,10 +321,10 @@ class _Group:
         return self.missing == 0
 
 
-async def recut(steps: AsyncGenerator[Step, None], key: Key, least: int) -> AsyncGenerator[Step, None]:
-    """Cut steps anew: at the first end of a group after `least` rows, or after twice as many in the midst of one.
+async def recut(chunks: AsyncGenerator[Chunk, None], key: SortKey, least: int) -> AsyncGenerator[Chunk, None]:
+    """Cut chunks anew: at the first end of a group after `least` rows, or after twice as many in the midst of one.
 
-    So where a step ends depends on the rows alone, and not on pages, windows, or where a run was resumed.
+    So where a chunk ends depends on the rows alone, and not on pages, windows, or where a run was resumed.
     """
     rows: list[Row] = []
     done: datetime | None = None
@@ -332,17 +332,17 @@ async def recut(steps: AsyncGenerator[Step, None], key: Key, least: int) -> Asyn
     def time(row: Row) -> datetime:
         return time_of(row.times, key)
 
-    async for step in steps:
-        rows += step.rows
-        done = step.done
+    async for chunk in chunks:
+        rows += chunk.rows
+        done = chunk.done
         while cut := _cut(rows, time, least, is_whole=done is not None):
             end, is_whole = cut
-            yield Step(rows[:end], time(rows[end - 1]) if is_whole else None)
+            yield Chunk(rows[:end], time(rows[end - 1]) if is_whole else None)
             rows = rows[end:]
         if done and not rows:
-            yield Step([], done)
+            yield Chunk([], done)
     if rows:
-        yield Step(rows, done)
+        yield Chunk(rows, done)
 
 
 def _cut(
@@ -384,7 +384,7 @@ def _moment(value: Any) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment and not moment.tzinfo else moment
 
 
-def time_of(times: Times, key: Key) -> datetime:
+def time_of(times: Times, key: SortKey) -> datetime:
     """The time that a booking is listed by."""
     time: datetime | None = getattr(times, key.field)
     if time is None:
