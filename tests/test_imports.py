@@ -24,6 +24,7 @@ LAYERS: tuple[str, ...] = (
     "config wire events",
     "rate_limiter redis_rate_limiter auth",
     "middleware transport pages free_request",
+    "keyset",
     "resources",
     "cache booking watch",
     "client",
