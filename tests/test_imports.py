@@ -29,6 +29,7 @@ LAYERS: tuple[str, ...] = (
     "cache booking watch",
     "client",
     "webhooks export",
+    "operations",
     "pytest_plugin cli",
     "__main__",
 )
@@ -175,6 +176,12 @@ def test_the_client_does_not_need_the_sandbox():
     """Only the plugin and the command line start a sandbox."""
     users = {area(one.module) for one in OURS if area(one.target) == "sandbox" and side(one.module) == "client"}
     assert users <= {"pytest_plugin", "cli", "__main__"}
+
+
+def test_only_the_command_line_imports_the_catalog():
+    """Client and sandbox do not import the catalog of operations, so that it can check both."""
+    users = {area(one.module) for one in OURS if area(one.target) == "operations"}
+    assert users <= {"operations", "cli"}
 
 
 @pytest.mark.parametrize("library", HOMES)

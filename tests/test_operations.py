@@ -1,7 +1,7 @@
 """The contract: every operation of the API is a method, and a method says neither less nor more than its operation.
 
 The methods are called with all that they take (`calcom_async.cli.spelling`); what they would send is compared with
-`calcom_async.sandbox.catalog`, which in turn is compared with the official specification in tests/sandbox.
+`calcom_async.operations.catalog`, which in turn is compared with the official specification in tests/sandbox.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, get_origin
 from urllib.parse import parse_qsl
 
 from calcom_async.cli.spelling import APART, Call, calls, operation_of
-from calcom_async.sandbox.catalog import OPERATIONS, Operation
+from calcom_async.operations.catalog import OPERATIONS, Operation
 
 
 class Difference(NamedTuple):
@@ -205,7 +205,7 @@ def test_only_what_is_repeatable_is_repeated():
         (call.method, call.request.repeatable)
         for operation, ways in made().items()
         for call in ways
-        if call.request.repeatable != operation.repeatable
+        if call.request.repeatable != operation.idempotent
     }
     assert wrong == set()
 

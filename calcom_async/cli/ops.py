@@ -9,7 +9,7 @@ import typer
 from calcom_async.cli.terminal import echo, print_json, print_status
 
 if TYPE_CHECKING:
-    from calcom_async.sandbox.catalog import Operation
+    from calcom_async.operations.catalog import Operation
 
 Rows = list[tuple["Operation", list[str]]]
 
@@ -37,7 +37,7 @@ def spellings() -> Rows:
     """Each operation with the calls that make it; most have one."""
     # Both need all resources and the sandbox's routes, which no other command should have to load.
     from calcom_async.cli.spelling import calls, operation_of
-    from calcom_async.sandbox.catalog import OPERATIONS
+    from calcom_async.operations.catalog import OPERATIONS
 
     found: dict[Operation, list[str]] = {one: [] for one in OPERATIONS}
     for call in calls():

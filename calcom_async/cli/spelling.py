@@ -22,9 +22,9 @@ from msgspec import UnsetType
 
 from calcom_async.client import Calcom
 from calcom_async.events import Observer
+from calcom_async.operations.catalog import OPERATIONS, Operation
 from calcom_async.pages import Pages
 from calcom_async.resources._base import Channel, Resource
-from calcom_async.sandbox.catalog import OPERATIONS, Operation
 from calcom_async.sandbox.routes import DEFAULT_VERSION, Route, RouteTable
 from calcom_async.wire import Request, Response
 

@@ -14,8 +14,9 @@ import pytest
 from asking import asking
 
 from calcom_async.cli.spelling import calls, operation_of
-from calcom_async.sandbox.catalog import OPERATIONS, Operation, field_names, main
-from calcom_async.sandbox.catalog_spec import differences, read_specification
+from calcom_async.operations.__main__ import main
+from calcom_async.operations.catalog import OPERATIONS, Operation, field_names
+from calcom_async.operations.specification import differences, read_specification
 from calcom_async.sandbox.routes import DEFAULT_VERSION, ROUTES, VERSIONS, Route
 
 UNSPECIFIED = {("DELETE", "/v2/bookings/{bookingUid}/attendees/{attendeeId}"), ("GET", "/health")}
@@ -108,13 +109,13 @@ def answered(route: Route) -> frozenset[str]:
     return frozenset(version for version in VERSIONS if route.answers(version))
 
 
-def test_reads_are_repeatable_and_creations_are_not():
-    """GETs that change nothing can be repeated; a POST that makes something cannot."""
+def test_reads_are_idempotent_and_creations_are_not():
+    """A GET that changes no state is idempotent; a POST that creates something is not."""
     for one in OPERATIONS:
         if not one.changes or one.verb == "PUT":
-            assert one.repeatable, one
+            assert one.idempotent, one
         if one.verb == "POST" and route_of(one).status == 201:
-            assert not one.repeatable, one
+            assert not one.idempotent, one
     assert [one.path for one in OPERATIONS if one.verb == "POST" and not one.changes] == [
         "/v2/routing-forms/{routingFormId}/calculate-slots"
     ]
@@ -161,18 +162,18 @@ def test_the_specification_has_just_this(shared):
     assert list(differences(specified)) == []
 
 
-def test_a_newer_specification_is_told(tmp_path, capsys):
-    """The script says what was added and what was removed, one line each, and exits with 1."""
+def test_differences_from_a_specification_are_printed(tmp_path, capsys):
+    """The script prints each addition and removal on one line, and exits with 1."""
     schema = {"properties": {"apiKeyDaysValid": {}, "new": {"items": {"properties": {"inner": {}}}}}}
     version = {"name": "cal-api-version", "in": "header", "schema": {"default": "2030-01-01"}}
     parameters = [version, {"name": "soon", "in": "query", "schema": {}}]
     refresh = {
         "parameters": parameters,
-        "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Wish"}}}},
+        "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Body"}}}},
     }
     paths = {"/v2/api-keys/refresh": {"post": refresh}, "/v2/moons": {"get": {}}}
     file = tmp_path / "new.json"
-    file.write_text(json.dumps({"paths": paths, "components": {"schemas": {"Wish": schema}}}))
+    file.write_text(json.dumps({"paths": paths, "components": {"schemas": {"Body": schema}}}))
     assert main([str(file)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "+ GET /v2/moons"
@@ -198,20 +199,20 @@ def test_a_schema_that_holds_itself_ends(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"paths": {"/x": {"get": []}}, "components": {}}'])
-def test_what_is_no_specification_is_told(tmp_path, capsys, content):
-    """A file that is missing or something else is exit code 2 and one line."""
+def test_an_unreadable_specification_is_an_error(tmp_path, capsys, content):
+    """A missing or unrelated file exits with 2 and one line."""
     file = tmp_path / "no.json"
     if content is not None:
         file.write_text(content)
     assert main([str(file)]) == 2
-    assert capsys.readouterr().err.startswith(f"{file} is no OpenAPI document")
+    assert capsys.readouterr().err.startswith(f"cannot read {file} as an OpenAPI document")
     assert main([]) == 2
 
 
 def test_it_is_a_script(shared):
-    """`python -m calcom_async.sandbox.catalog SPEC.json` works and finds nothing new today."""
+    """`python -m calcom_async.operations SPEC.json` runs and finds no difference."""
     specification = str(shared / "reference" / "openapi.json")
-    command = [sys.executable, "-W", "ignore", "-m", "calcom_async.sandbox.catalog", specification]
+    command = [sys.executable, "-W", "ignore", "-m", "calcom_async.operations", specification]
     assert subprocess.run(command, check=False).returncode == 0
 
 

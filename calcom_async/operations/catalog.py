@@ -1,22 +1,28 @@
-"""The operations of Cal.com API v2: what the sandbox answers, and what the client is held to.
+"""The operations of the Cal.com API v2.
 
-`python -m calcom_async.sandbox.catalog SPEC.json` says what an official specification has more, or less, than this.
+The tests compare this catalog with the sandbox's routes, with the methods of the client and with the official OpenAPI
+document (https://cal.com/docs/api-reference/v2). Neither client nor sandbox imports it, so it can check both.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from calcom_async.sandbox.catalog_names import BODIES, QUERIES
+from calcom_async.operations.names import BODIES, QUERIES
 
-# Operations below their path, `.` being the path itself; behind some paths the `cal-api-version` that they need.
-# Words: `list` answers rows; `changes` is a GET that changes state, `computes` a POST that does not; `repeatable` and
-# `once` say whether doing it twice is as good as once, where the verb alone (GET, PUT and PATCH are) would say
-# otherwise; `shape` is answered by the sandbox in the right shape, with nothing behind it. `?` names the query, `=` the
-# body: a list of names, or a name of catalog_names.
+# An unindented line is a base path, followed by the `cal-api-version` that its operations need, if any. An indented
+# line is an operation: HTTP method, rest of the path (`.` for none) and notes.
+#
+#   list            returns rows
+#   changes         a GET that changes state
+#   computes        a POST that changes no state
+#   idempotent      safe to repeat, although POST and DELETE usually are not
+#   not-idempotent  unsafe to repeat, although PUT and PATCH usually are safe
+#   shape           the sandbox returns the right shape with made-up content
+#   ?               query parameters: names separated by commas, or a key of `names.QUERIES`
+#   =               body fields: a key of `names.BODIES`
 _TABLE = """\
 # the user
 /v2/me
@@ -51,8 +57,8 @@ _TABLE = """\
   GET    .                                        ?Slots
   POST   /reservations                            =ReserveSlot
   GET    /reservations/{uid}
-  PATCH  /reservations/{uid}                      once =ReserveSlot
-  DELETE /reservations/{uid}                      repeatable
+  PATCH  /reservations/{uid}                      not-idempotent =ReserveSlot
+  DELETE /reservations/{uid}                      idempotent
 /v2/bookings  2024-08-13
   GET    .                                        list ?BookingFilters
   POST   .                                        =CreateBooking
@@ -62,7 +68,7 @@ _TABLE = """\
   GET    /{bookingUid}/transcripts                list
   POST   /{bookingUid}/reschedule                 =RescheduleBooking
   POST   /{bookingUid}/cancel                     =CancelBooking
-  POST   /{bookingUid}/mark-absent                repeatable =MarkAbsentBooking
+  POST   /{bookingUid}/mark-absent                idempotent =MarkAbsentBooking
   POST   /{bookingUid}/reassign
   POST   /{bookingUid}/reassign/{userId}          =Reason
   POST   /{bookingUid}/confirm
@@ -105,7 +111,7 @@ _TABLE = """\
   POST   /{app}/connect
   GET    /{app}/oauth/auth-url                    ?returnTo,onErrorReturnTo
   GET    /{app}/oauth/callback                    changes ?state,code
-  POST   /{app}/default                           repeatable
+  POST   /{app}/default                           idempotent
   GET    /default
   DELETE /{app}/disconnect
 /v2/stripe
@@ -304,7 +310,7 @@ _TABLE = """\
   GET    .                                        list
   POST   /{app}/connect
   GET    /{app}/oauth/auth-url                    ?returnTo,onErrorReturnTo
-  POST   /{app}/default                           repeatable
+  POST   /{app}/default                           idempotent
   GET    /default
   DELETE /{app}/disconnect
   GET    /{app}/oauth/callback                    changes ?state,code
@@ -359,27 +365,27 @@ class Operation:
 
     verb: str
     path: str
-    """As the official specification writes it, `/v2/bookings/{bookingUid}`."""
+    """The path template of the official specification, such as `/v2/bookings/{bookingUid}`."""
     version: str | None
-    """The `cal-api-version` that it answers; None where any will do, or none has to be sent."""
+    """The `cal-api-version` to send; None if any version works, or none must be sent."""
     is_list: bool
-    """Whether it answers rows."""
+    """Whether it returns rows."""
     changes: bool
     """Whether it changes state."""
-    repeatable: bool
-    """Whether doing it twice is as good as once."""
+    idempotent: bool
+    """Whether a repetition has the same effect as one call."""
     stateful: bool
-    """Whether the sandbox does it; else it only answers in the right shape."""
+    """Whether the sandbox implements it; otherwise it only returns the right shape."""
     query: frozenset[str]
     body: frozenset[str]
-    """The fields, those of objects inside with dots: `attendee.name`."""
+    """Field names; those of nested objects with dots, such as `attendee.name`."""
 
     def __str__(self) -> str:
         return f"{self.verb} {self.path}"
 
 
 def field_names(text: str) -> frozenset[str]:
-    """Names with their braces, `a{b c} d`, as `a`, `a.b`, `a.c` and `d`."""
+    """Expand `a{b c} d` into `a`, `a.b`, `a.c` and `d`."""
     names, outer = set(), [""]
     for name, brace in re.findall(r"(\w*)([{}]?)", text):
         if name:
@@ -406,14 +412,14 @@ def _operation(verb: str, path: str, version: str | None, notes: list[str]) -> O
     query = next((QUERIES.get(note[1:], note[1:].replace(",", " ")) for note in notes if note[0] == "?"), "")
     body = next((BODIES[note[1:]] for note in notes if note[0] == "="), "")
     changes = "computes" not in notes and (verb != "GET" or "changes" in notes)
-    repeatable = "repeatable" in notes or not changes or verb in {"PUT", "PATCH"}
+    idempotent = "idempotent" in notes or not changes or verb in {"PUT", "PATCH"}
     return Operation(
         verb,
         path,
         version,
         is_list="list" in notes,
         changes=changes,
-        repeatable=repeatable and "once" not in notes,
+        idempotent=idempotent and "not-idempotent" not in notes,
         stateful="shape" not in notes,
         query=frozenset(query.split()),
         body=field_names(body),
@@ -421,25 +427,3 @@ def _operation(verb: str, path: str, version: str | None, notes: list[str]) -> O
 
 
 OPERATIONS = tuple(_operations())
-
-
-def main(arguments: list[str]) -> int:
-    """Print how a specification differs from the catalog; 1 if it does, 2 if it cannot be read."""
-    from calcom_async.sandbox.catalog_spec import differences, read_specification  # noqa: PLC0415 - it imports this
-
-    if len(arguments) != 1:
-        sys.stderr.write("usage: python -m calcom_async.sandbox.catalog SPEC.json\n")
-        return 2
-    try:
-        specified = read_specification(arguments[0])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        sys.stderr.write(f"{arguments[0]} is no OpenAPI document that can be read: {error!r}\n")
-        return 2
-    lines = list(differences(specified))
-    sys.stdout.writelines(f"{line}\n" for line in lines)
-    sys.stdout.write(f"{len(specified)} operations specified, {len(OPERATIONS)} known, {len(lines)} differences\n")
-    return 1 if lines else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

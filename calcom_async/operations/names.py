@@ -1,7 +1,7 @@
-"""What the operations are asked with, as the official specification names it: query parameters and body fields.
+"""Query parameters and body fields of the operations, named as in the official OpenAPI document.
 
-A body is written as its fields; those of a nested object stand in braces behind its name, and so do those of the
-objects of a list. Where a field may be one of several objects, the braces hold the fields of all.
+Braces after a field hold the fields of a nested object, or of the objects in a list. If a field accepts several kinds
+of object, the braces hold the fields of all of them.
 """
 
 from __future__ import annotations
