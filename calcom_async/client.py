@@ -245,6 +245,7 @@ class Calcom:
         recurrence_count: int,
         check: bool = ...,
         reserve: bool = ...,
+        idempotency_key: str | None = ...,
         deadline: float | None = ...,
         **fields: Unpack[BookingFields],
     ) -> list[Booking]: ...
@@ -256,6 +257,7 @@ class Calcom:
         attendee: Attendee,
         check: bool = ...,
         reserve: bool = ...,
+        idempotency_key: str | None = ...,
         deadline: float | None = ...,
         **fields: Unpack[BookingFields],
     ) -> Booking: ...
@@ -271,8 +273,8 @@ class Calcom:
         `check=False` saves the search and books times off the raster. Of a series all is booked, or nothing. `deadline`
         is `Config.deadline` unless given.
 
-        With `metadata={"calcom_async_request": "order-7"}` a later call for the same event type and start returns that
-        booking as it is now, unless it was cancelled or rejected. The server alone decides in two cases: different
+        With an `idempotency_key` a later call with the same key, event type and start returns that booking as it is
+        now, unless it was cancelled or rejected. The server alone decides in two cases: different
         attendees may get pending bookings of one slot, and more seats than there are.
         """
         from calcom_async.booking import book
@@ -303,8 +305,8 @@ class Calcom:
         end: date | datetime | str | None = None,
         days: float | None = None,
         time_zone: str | None = None,
-        every: float = 60.0,
-        share: float = 0.9,
+        interval: float = 60.0,
+        rate_limit_share: float = 0.9,
         on_error: Callable[[SlotQuery, CalcomError], object] | None = None,
     ) -> SlotWatcher:
         """Watch event types, and iterate over what opens and closes: `async for change in cal.watch_slots([1, 2])`.
@@ -312,13 +314,13 @@ class Calcom:
         `targets` are ids and `SlotQuery` objects, or a mapping that names them; equal ones cost one search. The range
         is `start` to `end` (a date includes its day), or `days` from `start` on, 14 unless told; without `start` it
         moves with the clock. Dates are days of `time_zone` (UTC without one), which is also the time zone of every
-        target that names none. The first change of a key is all that is free (`change.first`). Slots whose time has
-        come pass in silence; those that a moving range reaches have opened. Whoever reads slowly gets merged changes.
+        target that names none. The first change of a key is all that is free (`change.is_initial`). Slots whose time
+        has come pass in silence; those that a moving range reaches have opened. A slow reader gets merged changes.
 
-        Each is searched `every` so many seconds, with at most `share` of the rate limit, behind all other calls of this
-        client. If that is not enough, a `StalenessWarning` and `.staleness` tell how old the news may be. Errors that
-        may pass go to `on_error`, else to the log; others are raised in the loop. A loop that is left cleans up by
-        itself; to stop at a certain point, `contextlib.aclosing` or `await watcher.aclose()`.
+        Each is searched every `interval` seconds, with at most `rate_limit_share` of the rate limit, behind all
+        other calls of this client. If that is not enough, a `StalenessWarning` and `.staleness` tell how old the news
+        may be. Errors that may pass go to `on_error`, else to the log; others are raised in the loop. A loop that is
+        left cleans up by itself; to stop at a certain point, `contextlib.aclosing` or `await watcher.aclose()`.
         """
         from calcom_async.watch import SlotWatcher
 
@@ -330,8 +332,8 @@ class Calcom:
             end=end,
             days=days,
             time_zone=time_zone,
-            every=every,
-            share=share,
+            interval=interval,
+            rate_limit_share=rate_limit_share,
             rate=self._calls_a_second,
             on_error=on_error,
         )

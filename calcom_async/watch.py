@@ -85,7 +85,7 @@ class SlotChange(msgspec.Struct, frozen=True, kw_only=True):
     """The look that the change before this one came from; it all happened after that and up to `seen_at`."""
 
     @property
-    def first(self) -> bool:
+    def is_initial(self) -> bool:
         """Whether this is the first look at the key: `opened` is all that is free, and may be nothing."""
         return self.since is None
 
@@ -95,7 +95,7 @@ class WatchStats(msgspec.Struct, frozen=True, kw_only=True):
 
     polls: int
     failed: int
-    unread: int
+    pending: int
     """Keys with a change that nobody has read yet."""
     failing: Mapping[SlotQuery, CalcomError]
     """What could not be seen when it was last tried, and why."""
@@ -280,8 +280,8 @@ class SlotWatcher:
         end: date | datetime | str | None = None,
         days: float | None = None,
         time_zone: str | None = None,
-        every: float = 60.0,
-        share: float = 0.9,
+        interval: float = 60.0,
+        rate_limit_share: float = 0.9,
         concurrency: int = 32,
         jitter: float = 0.1,
         rate: Callable[[], float] | None = None,
@@ -289,10 +289,13 @@ class SlotWatcher:
         random: Callable[[], float] = chance,
         clock: Callable[[], datetime] = partial(datetime.now, UTC),  # noqa: B008 - it is a function
     ) -> None:
-        _check(in_range(every, 0, LONGEST_EVERY) and every > 0, f"every is in seconds, above 0, not {shown(every)}")
         _check(
-            in_range(share, 0, 1) and share > 0,
-            f"share must be above 0 and at most 1, not {shown(share)}",
+            in_range(interval, 0, LONGEST_EVERY) and interval > 0,
+            f"interval is in seconds, above 0, not {shown(interval)}",
+        )
+        _check(
+            in_range(rate_limit_share, 0, 1) and rate_limit_share > 0,
+            f"rate_limit_share must be above 0 and at most 1, not {shown(rate_limit_share)}",
         )
         _check(
             in_range(jitter, 0, 1) and jitter < 1,
@@ -302,8 +305,8 @@ class SlotWatcher:
         self._targets = _targets(targets, time_zone)
         self._window = _window(start, end, days, time_zone)
         self._search = search
-        self._every = every
-        self._share = share
+        self._interval = interval
+        self._rate_limit_share = rate_limit_share
         self._concurrency = concurrency
         self._early = lambda: jitter * random()
         self._rate = rate
@@ -313,7 +316,7 @@ class SlotWatcher:
         self._unread: dict[Hashable, Target] = {}
         self._rounds: Rounds | None = None
         self._polled = self._failed = 0
-        self.staleness: float = _promised(every)
+        self.staleness: float = _promised(interval)
         """Seconds within which everything is looked at again, as far as is known now."""
         self._announced = self.staleness
         self._correct()
@@ -321,7 +324,7 @@ class SlotWatcher:
     def __repr__(self) -> str:
         if not hasattr(self, "_announced"):
             return "<SlotWatcher, not set up>"
-        return f"<SlotWatcher of {len(self._targets)} queries every {self._every:g} s>"
+        return f"<SlotWatcher of {len(self._targets)} queries every {self._interval:g} s>"
 
     def snapshot(self) -> dict[Any, tuple[Slot, ...]]:
         """The free slots of each key as last seen; keys that were not seen yet are missing."""
@@ -337,7 +340,7 @@ class SlotWatcher:
         return WatchStats(
             polls=self._polled,
             failed=self._failed,
-            unread=len(self._unread),
+            pending=len(self._unread),
             failing={target.query: target.error for target in self._targets if target.error},
         )
 
@@ -416,7 +419,7 @@ class SlotWatcher:
         target.failures, target.error = 0, None
         for key in target.keys:
             change = self._change(key, target)
-            if change.opened or change.closed or change.first:
+            if change.opened or change.closed or change.is_initial:
                 self._unread.setdefault(key, target)
             else:
                 self._unread.pop(key, None)
@@ -443,11 +446,11 @@ class SlotWatcher:
         """Seconds of the limit that one look takes, which is a search for every month."""
         if not self._rate:
             return 0.0
-        return len(split(self._window.at(self._clock()))) / (self._share * self._rate())
+        return len(split(self._window.at(self._clock()))) / (self._rate_limit_share * self._rate())
 
     def _period(self) -> float:
         """Seconds between two looks at the same query: as asked for, or what the limit carries."""
-        return max(self._every, len(self._targets) * self._cost())
+        return max(self._interval, len(self._targets) * self._cost())
 
     def _correct(self) -> None:
         """Let the staleness follow what the limit carries and what the last round took; small changes are no news."""
@@ -460,8 +463,8 @@ class SlotWatcher:
         before, self._announced = self._announced, self.staleness
         if self.staleness > before:
             warnings.warn(
-                f"{len(self._targets)} slot queries every {self._every:g} s are more than the rate limit or the server "
-                f"carries now; each is looked at within {self.staleness:.0f} s",
+                f"{len(self._targets)} slot queries every {self._interval:g} s are more than the rate limit or the "
+                f"server carries now; each is looked at within {self.staleness:.0f} s",
                 StalenessWarning,
                 stacklevel=2,
             )

@@ -29,10 +29,10 @@ from calcom_async import (
 )
 from calcom_async import booking as safe
 from calcom_async.auth import Send
-from calcom_async.booking import MARK
-from calcom_async.booking.create import _seniority
+from calcom_async.booking import IDEMPOTENCY_KEY
+from calcom_async.booking.create import _precedence
+from calcom_async.booking.key_locks import KeyLocks
 from calcom_async.booking.pursuit import ATTEMPTS, LOOKS, RACES
-from calcom_async.booking.turns import Turns
 from calcom_async.errors import NotFoundError, SlotTakenError, UnknownOutcomeError
 from calcom_async.events import Observer
 from calcom_async.models import Attendee, Availability, Booking
@@ -124,7 +124,7 @@ async def test_a_free_slot_is_booked_in_two_requests(cal, sandbox):
     booking = await book(cal, metadata={"crm": "42"})
     assert (booking.start, booking.status) == (at(9), "accepted")
     assert booking.metadata["crm"] == "42"
-    assert booking.metadata.keys() == {"crm", MARK}
+    assert booking.metadata.keys() == {"crm", IDEMPOTENCY_KEY}
     assert lines(sandbox) == ["GET /slots", "POST /bookings"]
     await book(cal, 10, check=False)
     assert lines(sandbox)[2:] == ["POST /bookings"]
@@ -591,13 +591,13 @@ async def test_bookings_without_a_usable_start_are_passed_over(cal, sandbox):
 
 async def test_a_mark_of_the_callers_outlives_the_call(cal, sandbox):
     """With the caller's own mark a later call, in another process maybe, returns the booking that there is."""
-    mark = {"metadata": {MARK: "order-7"}}
+    mark = {"idempotency_key": "order-7"}
     first = await book(cal, **mark)
     again = await book(cal, **mark)
     unchecked = await book(cal, check=False, **mark)
     assert first.uid == again.uid == unchecked.uid
     with pytest.raises(SlotTakenError):
-        await book(cal, metadata={MARK: "order-8"})
+        await book(cal, idempotency_key="order-8")
 
 
 @pytest.mark.parametrize("kind", ["plain", "seated", "on request", "round robin"])
@@ -609,7 +609,7 @@ async def test_a_key_belongs_to_one_event_type_and_start(cal, sandbox, kind):
         "on request": event_type(sandbox, **ON_REQUEST),
         "round robin": round_robin(sandbox),
     }[kind]
-    wish = {"event_type_id": which, "metadata": {MARK: "order-7"}}
+    wish = {"event_type_id": which, "idempotency_key": "order-7"}
     first, again = [await book(cal, 15, attendee=one, **wish) for one in (ADA, BEA)]
     assert (first.uid, first.seat_uid) == (again.uid, again.seat_uid)
     later = await book(cal, 16, **wish)
@@ -620,7 +620,7 @@ async def test_a_key_belongs_to_one_event_type_and_start(cal, sandbox, kind):
 
 async def test_a_moved_booking_is_returned_as_it_is_now(cal, sandbox):
     """Moved once, moved on, and moved back: the key still finds it, and nothing else is made or cancelled."""
-    wish = {"metadata": {MARK: "order-7"}}
+    wish = {"idempotency_key": "order-7"}
     booking = await book(cal, **wish)
     for hour in (10, 11, 9):
         booking = await move(cal, booking.uid, hour)
@@ -632,7 +632,7 @@ async def test_a_moved_booking_is_returned_as_it_is_now(cal, sandbox):
 @pytest.mark.parametrize("count", [{}, {"recurrence_count": 3}], ids=str)
 async def test_a_series_is_returned_as_it_is_now(cal, sandbox, count):
     """With a moved first occurrence the key finds that occurrence, or with a count the whole series in order."""
-    wish = {"event_type_id": event_type(sandbox, **WEEKLY), "metadata": {MARK: "order-7"}, **count}
+    wish = {"event_type_id": event_type(sandbox, **WEEKLY), "idempotency_key": "order-7", **count}
     made = await book(cal, **wish)
     first, rest = (made[0], [one.uid for one in made[1:]]) if count else (made, [])
     moved = await cal.bookings.reschedule(first.uid, start=at(9, 12))
@@ -647,7 +647,7 @@ async def test_a_series_is_returned_as_it_is_now(cal, sandbox, count):
 @pytest.mark.parametrize("end", ["cancel", "decline", "move and cancel"])
 async def test_a_booking_that_is_gone_counts_as_none(cal, sandbox, end):
     """After it was cancelled or rejected, moved or not, the same key makes a new booking."""
-    wish = {"metadata": {MARK: "order-7"}, "event_type_id": event_type(sandbox, **ON_REQUEST)}
+    wish = {"idempotency_key": "order-7", "event_type_id": event_type(sandbox, **ON_REQUEST)}
     first = last = await book(cal, **wish)
     if end == "move and cancel":
         last = await move(cal, first.uid, 10)
@@ -670,7 +670,7 @@ async def test_calls_with_one_key_wait_for_each_other(kind):
             "on request": event_type(sandbox, **ON_REQUEST),
             "round robin": round_robin(sandbox),
         }[kind]
-        wish = {"event_type_id": which, "metadata": {MARK: "order-7"}}
+        wish = {"event_type_id": which, "idempotency_key": "order-7"}
         async with client(sandbox) as cal:
             found = await asyncio.gather(*[book(cal, 15, attendee=somebody(number), **wish) for number in range(10)])
         assert len({(one.uid, one.seat_uid) for one in found}) == 1
@@ -680,7 +680,7 @@ async def test_calls_with_one_key_wait_for_each_other(kind):
 @pytest.mark.parametrize("kind", ["plain", "seated", "on request", "round robin"])
 async def test_processes_with_one_key_leave_one_booking(kind, monkeypatch):
     """Where the server lets duplicates through, whoever sees them cancels all but the first."""
-    monkeypatch.setattr(Turns, "turn", lambda *_: nullcontext())  # as between processes
+    monkeypatch.setattr(KeyLocks, "hold", lambda *_: nullcontext())  # as between processes
     with world() as sandbox:
         which = {
             "plain": THIRTY,
@@ -688,13 +688,13 @@ async def test_processes_with_one_key_leave_one_booking(kind, monkeypatch):
             "on request": event_type(sandbox, **ON_REQUEST),
             "round robin": round_robin(sandbox),
         }[kind]
-        wish = {"event_type_id": which, "metadata": {MARK: "order-7"}}
+        wish = {"event_type_id": which, "idempotency_key": "order-7"}
         async with client(sandbox) as cal:
             if kind == "seated":  # only those who join a booking in the same instant are not told apart
                 await book(cal, 15, event_type_id=which, attendee=BEA)
             found = await asyncio.gather(*[book(cal, 15, **wish) for _ in range(6)])
             found.append(await book(cal, 15, **wish))
-        assert sum(marks[MARK] == "order-7" for marks in marks_in(sandbox)) == 1
+        assert sum(marks[IDEMPOTENCY_KEY] == "order-7" for marks in marks_in(sandbox)) == 1
         assert len({one.uid for one in found}) == 1
         assert found[-1].uid == min(live(sandbox), key=lambda one: one.id).uid
 
@@ -715,15 +715,15 @@ async def test_a_duplicate_that_cannot_be_cancelled_is_told(cal, sandbox):
 
     sandbox.faults.each("POST", BOOKINGS, twin)
     with pytest.raises(UnknownOutcomeError, match="booking twin has to go, but cannot be cancelled"):
-        await book(cal, event_type_id=which, metadata={MARK: "order-7"})
+        await book(cal, event_type_id=which, idempotency_key="order-7")
 
 
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
         ({"metadata": "crm"}, "metadata must map"),
-        ({"metadata": {MARK: 7}}, "must be a text"),
-        ({"metadata": {MARK: ""}}, "must be a text"),
+        ({"idempotency_key": 7}, "must be a text"),
+        ({"idempotency_key": ""}, "must be a text"),
         ({"start": at(9).replace(year=9999, month=12, day=31)}, "out of range"),
         ({"start": datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))}, "out of range"),
         ({"attendee": None}, "attendee must be an Attendee"),
@@ -875,9 +875,9 @@ async def test_a_refusal_that_stays(cal, sandbox):
 async def test_a_seated_booking_of_others_is_left_alone():
     """Of a seated booking only the metadata of a seat tell whose that is, not those of the booking as a whole."""
     other = {"name": "Bea", "timeZone": "UTC", "seatUid": "s1", "metadata": {}}
-    mine = other | {"seatUid": "s2", "metadata": {MARK: "order-7"}}
+    mine = other | {"seatUid": "s2", "metadata": {IDEMPOTENCY_KEY: "order-7"}}
     row = {"id": 1, "uid": "u", "title": "", "hosts": [], "status": "accepted", "duration": 60, "createdAt": at(8)}
-    row |= {"start": at(9), "end": at(10), "metadata": {MARK: "order-7"}, "attendees": [other]}
+    row |= {"start": at(9), "end": at(10), "metadata": {IDEMPOTENCY_KEY: "order-7"}, "attendees": [other]}
     sent: list[str] = []
 
     async def send(request: Request) -> Response:
@@ -888,7 +888,7 @@ async def test_a_seated_booking_of_others_is_left_alone():
 
     channel = Channel(send, Observer())
     resources = [kind(channel) for kind in (Bookings, Slots, EventTypes)]
-    wish = {"start": at(9), "attendee": ADA, "event_type_id": CLASS, "metadata": {MARK: "order-7"}}
+    wish = {"start": at(9), "attendee": ADA, "event_type_id": CLASS, "idempotency_key": "order-7"}
     assert (await safe.book(*resources, check=False, pause=0, **wish)).seat_uid == "s2"
     assert sent == ["GET", "POST", "GET"]
 
@@ -1036,4 +1036,4 @@ def test_twins_with_unreadable_ids_are_ordered():
     rows = [{"id": one, "uid": str(one), "status": "accepted"} for one in ("x", 7, None, 3)]
     body = json.dumps({"status": "success", "data": rows}).encode()
     found = read_page(Booking, Response(200, {}, body), skip=0, take=9).items
-    assert [one.id for one in sorted(found, key=_seniority)] == [3, 7, None, None]
+    assert [one.id for one in sorted(found, key=_precedence)] == [3, 7, None, None]

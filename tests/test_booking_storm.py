@@ -12,7 +12,7 @@ import pytest
 from witness import MONDAY
 
 from calcom_async import Calcom, TokenBucket
-from calcom_async.booking import MARK, book
+from calcom_async.booking import IDEMPOTENCY_KEY, book
 from calcom_async.models import Attendee, Booking
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.event_types import new_event_type
@@ -90,12 +90,15 @@ def marks(sandbox: Sandbox) -> Counter[str]:
     """How many bookings or seats stand under each mark."""
     live = [one for one in sandbox.store.bookings.values() if one.status in {"accepted", "pending"}]
     return Counter(
-        holder[MARK] for one in live for holder in (one.metadata, *(s["metadata"] for s in one.seats)) if MARK in holder
+        holder[IDEMPOTENCY_KEY]
+        for one in live
+        for holder in (one.metadata, *(s["metadata"] for s in one.seats))
+        if IDEMPOTENCY_KEY in holder
     )
 
 
 def mark_of(booking: Booking) -> str:
-    return booking.metadata[MARK] if booking.metadata else booking.attendees[-1].metadata[MARK]
+    return booking.metadata[IDEMPOTENCY_KEY] if booking.metadata else booking.attendees[-1].metadata[IDEMPOTENCY_KEY]
 
 
 @pytest.mark.slow

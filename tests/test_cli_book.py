@@ -38,15 +38,17 @@ def test_a_booking_is_its_uid_and_its_times(world: Sandbox) -> None:
 
 
 def test_options_reach_the_server(world: Sandbox) -> None:
-    """Zone, guests, notes, reservation and the word of --once are sent as the API takes them."""
+    """Zone, guests, notes, reservation and the idempotency key are sent as the API takes them."""
     options = ["--time-zone", "Asia/Tokyo", "--guest", "bo@x.test", "--guest", "cy@x.test", "--note", "By the door"]
-    result = invoke("book", "1", *NINE, *ADA, *options, "--reserve", "--once", "order-7", "--json", *at(world))
+    result = invoke(
+        "book", "1", *NINE, *ADA, *options, "--reserve", "--idempotency-key", "order-7", "--json", *at(world)
+    )
     assert json.loads(result.stdout)["uid"] in world.store.bookings
     [body] = bodies(world)
     assert body["attendee"] == {"name": "Ada Łódź", "email": "ada@visitors.test", "timeZone": "Asia/Tokyo"}
     assert body["guests"] == ["bo@x.test", "cy@x.test"]
     assert body["bookingFieldsResponses"] == {"notes": "By the door"}
-    assert body["metadata"] == {"calcom_async_request": "order-7"}
+    assert body["metadata"] == {"calcom_async_idempotency_key": "order-7"}
     assert "/v2/slots/reservations" in {seen.path for seen in world.requests}
     assert "/v2/me" not in {seen.path for seen in world.requests}
 
@@ -117,9 +119,9 @@ def test_what_is_shown_can_be_booked(world: Sandbox) -> None:
     assert invoke("book", "2", "--start", start, *ADA, *zone, *at(world)).exit_code == 9
 
 
-def test_once_books_once(world: Sandbox) -> None:
+def test_an_idempotency_key_books_once(world: Sandbox) -> None:
     """The same command with the same word finds the booking of the first run."""
-    first, again = (invoke("book", "1", *NINE, *ADA, "--once", "order-7", *at(world)) for _ in range(2))
+    first, again = (invoke("book", "1", *NINE, *ADA, "--idempotency-key", "order-7", *at(world)) for _ in range(2))
     assert (first.exit_code, again.exit_code) == (0, 0)
     assert first.stdout == again.stdout
     assert len(world.store.bookings) == 1
@@ -150,13 +152,13 @@ def test_an_unknown_outcome_tells_what_to_look_for(world: Sandbox) -> None:
     """An answer that is lost where no look-up helps is code 10, and the mark of the booking is told."""
     world.faults.add("POST", "/v2/bookings", cut="after")
     world.faults.add("GET", "/v2/bookings", times=100, status=403)
-    result = invoke("book", "1", *NINE, *ADA, "--once", "order-7", *at(world))
+    result = invoke("book", "1", *NINE, *ADA, "--idempotency-key", "order-7", *at(world))
     assert result.exit_code == 10
     assert "look for" in result.stderr
     assert "order-7" in result.stderr
-    assert "--once finds the booking" in result.stderr
+    assert "--idempotency-key finds the booking" in result.stderr
     world.faults.clear()
-    assert invoke("book", "1", *NINE, *ADA, "--once", "order-7", *at(world)).exit_code == 0
+    assert invoke("book", "1", *NINE, *ADA, "--idempotency-key", "order-7", *at(world)).exit_code == 0
     assert len(world.store.bookings) == 1
 
 
@@ -164,11 +166,11 @@ WRONG = [
     (["--start", "monday"], "--start wants 2026-12-01T09:00+01:00"),
     (["--start", "9999-12-31T23:00Z"], "--start wants 2026-12-01T09:00+01:00"),
     (["--start", "2026-11-04T09:00"], "has no time zone"),
-    (["--start", "first", "--once", "x"], "--once finds a booking by its time"),
+    (["--start", "first", "--idempotency-key", "x"], "--idempotency-key finds a booking by its time"),
     ([*NINE, "--time-zone", "Nowhere"], "unknown time zone: 'Nowhere'"),
     ([*NINE, "--duration", "0"], "--duration"),
     ([], "--start"),
-    ([*NINE, "--once", ""], "--once must not be empty"),
+    ([*NINE, "--idempotency-key", ""], "--idempotency-key must not be empty"),
     ([*NINE, "--answer", "topic"], "--answer must be KEY=VALUE"),
     ([*NINE, "--answer", "=x"], "--answer must be KEY=VALUE"),
     ([*NINE, "--answer", "people:=many"], "--answer people: the value after := must be JSON"),

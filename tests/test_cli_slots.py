@@ -157,7 +157,7 @@ async def test_watch_prints_a_line_for_each_change_until_ctrl_c() -> None:
     """First the count of what is free, then what closes and opens, in the zone asked for; Ctrl-C is 130."""
     with Sandbox() as world:
         running = start(
-            "slots", "watch", "ana/thirty", "--every", "1", "--time-zone", "Asia/Tokyo", *at(world), **PIPES
+            "slots", "watch", "ana/thirty", "--interval", "1", "--time-zone", "Asia/Tokyo", *at(world), **PIPES
         )
         assert running.stdout
         first = running.stdout.readline()
@@ -179,7 +179,7 @@ async def test_watch_prints_a_line_for_each_change_until_ctrl_c() -> None:
 def test_watch_says_when_the_limit_carries_less() -> None:
     """A limit that cannot carry the interval is a warning with the staleness that it can."""
     with Sandbox(rate_limit=6) as world:
-        running = start("slots", "watch", "1", "--every", "1", *at(world), **PIPES)
+        running = start("slots", "watch", "1", "--interval", "1", *at(world), **PIPES)
         assert running.stderr
         warning = running.stderr.readline()
         interrupted(running)
@@ -204,8 +204,8 @@ def test_watch_ends_with_what_will_not_pass(world: Sandbox) -> None:
     ("args", "message"),
     [
         (["ana"], "EVENT is"),
-        (["1", "--every", "0"], "--every"),
-        (["1", "--every", "inf"], "--every"),
+        (["1", "--interval", "0"], "--interval"),
+        (["1", "--interval", "inf"], "--interval"),
         (["1", "--days", "0"], "--days"),
     ],
 )

@@ -326,7 +326,7 @@ COMPOSED: list[tuple[str, list[Any], dict[str, Any]]] = [
     ("slots.first_available", [], {**SLOTS, "time_zone": "Europe/Lisbon"}),
     ("slots.search_many", [[SLOTS]], {"concurrency": 2}),
     ("webhooks.ensure", [], {"subscriber_url": "https://x.test", "triggers": ["BOOKING_CREATED"], "secret": "s"}),
-    ("watch_slots", [[1]], {"start": START, "days": 7, "every": 60, "share": 0.5}),
+    ("watch_slots", [[1]], {"start": START, "days": 7, "interval": 60, "rate_limit_share": 0.5}),
     ("bookings.list", [], {"take": 5, "skip": 1, "prefetch": 1, "strict": True}),
     ("with_priority", [1], {}),
     ("acting_as", ["cal_y"], {}),

@@ -145,7 +145,7 @@ def _here(block: str, folder: Path) -> Iterator[str]:
     """The block with servers and a folder that the tests have, where it names those of a reader."""
     if ("redis" in block or "dask" in block) and not redis_server.is_available():
         pytest.skip(redis_server.MISSING)
-    block = block.replace("every=60", "every=0.05")
+    block = block.replace("interval=60", "interval=0.05")
     if "redis://localhost" in block:
         block = block.replace("redis://localhost", redis_server.session_url())
     if "dask" not in block:

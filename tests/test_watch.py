@@ -189,8 +189,8 @@ class TestReading:
 
         async def main() -> None:
             one, other = await changes(watching(Shown(9, 10)), 1), await changes(watching(Shown()), 1)
-            assert (one[0].first, hours(one[0].opened), one[0].closed) == (True, [9, 10], ())
-            assert (other[0].first, other[0].opened) == (True, ())
+            assert (one[0].is_initial, hours(one[0].opened), one[0].closed) == (True, [9, 10], ())
+            assert (other[0].is_initial, other[0].opened) == (True, ())
 
         run(main())
 
@@ -199,10 +199,10 @@ class TestReading:
 
         async def main() -> None:
             search = Shown(9, 10)
-            watcher = watching(search, every=60)
+            watcher = watching(search, interval=60)
             asyncio.get_running_loop().call_later(150, setattr, search, "free", [10, 11])
             first, second = await changes(watcher, 2)
-            assert (second.key, second.query, second.first) == (THIRTY, SlotQuery(event_type_id=THIRTY), False)
+            assert (second.key, second.query, second.is_initial) == (THIRTY, SlotQuery(event_type_id=THIRTY), False)
             assert (hours(second.opened), hours(second.closed)) == ([11], [9])
             assert second.seen_at - first.seen_at == timedelta(seconds=180)
             assert second.seen_at - second.since == timedelta(seconds=60)
@@ -221,7 +221,7 @@ class TestReading:
                 await asyncio.sleep(30)  # to be between two looks
                 for search.free in ([9, 10], [10, 11], [11], [11, 12]):
                     await asyncio.sleep(60)
-                assert watcher.stats().unread == 1
+                assert watcher.stats().pending == 1
                 await asyncio.sleep(60)
                 change = await anext(reading)
             assert (hours(change.opened), hours(change.closed)) == ([11, 12], [9])
@@ -241,7 +241,7 @@ class TestReading:
                 for search.free in ([9, 10], [9]):
                     await asyncio.sleep(60)
                 await asyncio.sleep(60)
-                assert watcher.stats().unread == 0
+                assert watcher.stats().pending == 0
                 search.free = []
                 change = await anext(reading)
             assert (change.opened, hours(change.closed)) == ((), [9])
@@ -255,13 +255,13 @@ class TestReading:
             search = Shown(9)
             watcher = watching(search)
             async for change in watcher:
-                assert change.first
+                assert change.is_initial
                 break
             await asyncio.sleep(600)
             assert len(search.times) == 1
             search.free = [10]
             [change] = await read_for(watcher, 100)
-            assert (change.first, hours(change.opened), hours(change.closed)) == (False, [10], [9])
+            assert (change.is_initial, hours(change.opened), hours(change.closed)) == (False, [10], [9])
 
         run(main(), start=0.0)
 
@@ -286,7 +286,7 @@ class TestReading:
         assert run(read_for(watcher, 100), start=0.0) == []
         search.free = [10]
         [change] = run(read_for(watcher, 100), start=9000.0)
-        assert (change.first, hours(change.opened)) == (False, [10])
+        assert (change.is_initial, hours(change.opened)) == (False, [10])
 
     def test_closing_ends_the_loop_that_reads(self) -> None:
         """Also from its own body, and with changes still unread."""
@@ -403,7 +403,7 @@ class TestQueries:
 
         async def main() -> None:
             search = Shown(9)
-            await read_for(watching(search, range(1, 11), rate=lambda: 1.0, share=1), 10)
+            await read_for(watching(search, range(1, 11), rate=lambda: 1.0, rate_limit_share=1), 10)
             assert search.times == [0] * 7 + [1, 2, 3]
             assert [one["event_type_id"] for one in search.asked] == [*range(1, 11)]
 
@@ -424,9 +424,9 @@ class TestQueries:
         [
             ({"targets": []}, "nothing to watch"),
             ({"targets": ["intro"]}, "not 'intro'"),
-            ({"every": 0}, "every"),
-            ({"every": float("inf")}, "every"),
-            ({"share": 1.5}, "share"),
+            ({"interval": 0}, "interval"),
+            ({"interval": float("inf")}, "interval"),
+            ({"rate_limit_share": 1.5}, "rate_limit_share"),
             ({"jitter": 1}, "jitter"),
             ({"concurrency": 0}, "concurrency"),
             ({"days": 0}, "days"),
@@ -523,7 +523,7 @@ class TestTrouble:
             search = Shown(9)
             watcher = watching(search, [7, 8])
             async with aclosing(aiter(watcher)) as reading:
-                assert (await anext(reading)).first
+                assert (await anext(reading)).is_initial
                 search.trouble = [error]
                 assert (await anext(reading)).key == 8
                 with pytest.raises(type(error)) as raised:
@@ -610,7 +610,7 @@ EAGER = {"backoff_base": 0.001, "limiter": TokenBucket(1_000_000, window=0.01)}
 def watch(cal: Calcom, sandbox: Sandbox, targets: Any, **options: Any) -> SlotWatcher:
     search = cal.with_priority(1).slots.search
     day = {"start": date(2026, 11, 4), "end": date(2026, 11, 4)}
-    return SlotWatcher(targets, search, **{"every": 0.01, "clock": sandbox.clock.now, **day} | options)
+    return SlotWatcher(targets, search, **{"interval": 0.01, "clock": sandbox.clock.now, **day} | options)
 
 
 async def test_bookings_close_slots_and_cancelling_opens_them() -> None:
@@ -656,7 +656,7 @@ async def test_faults_of_the_server_are_lived_through() -> None:
             watcher = watch(cal, sandbox, [THIRTY], on_error=lambda _, error: told.append(error))
             async with asyncio.timeout(PATIENCE):
                 [change] = await changes(watcher, 1)
-            assert change.first
+            assert change.is_initial
             cut = [ConnectionFailedError, ServerError, ConnectionFailedError]
             assert [type(one) for one in told] == cut + [DecodeError] * len(bad)
             with pytest.raises(NotFoundError, match="Event Type not found"):

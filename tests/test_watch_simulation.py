@@ -149,9 +149,9 @@ def longest_gap(cal: Cal) -> float:
 
 def assert_told_exactly(world: World, changes: list[SlotChange]) -> None:
     """Each event of the world once and in the order of its event type, between the two looks that the change names."""
-    assert sorted(change.key for change in changes if change.first) == sorted(world.events)
+    assert sorted(change.key for change in changes if change.is_initial) == sorted(world.events)
     for event_type, events in world.events.items():
-        heard = [change for change in changes if change.key == event_type and not change.first]
+        heard = [change for change in changes if change.key == event_type and not change.is_initial]
         assert [one for change in heard for one in told_by(change)] == [(start, opened) for _, start, opened in events]
         for change, (moment, _, _) in zip(heard, events, strict=True):
             assert change.since <= BEGINNING + timedelta(seconds=moment) <= change.seen_at

@@ -12,7 +12,7 @@ recognizes a repeat, unless the first request is still under way. Hence the paus
 after a repeat that cancels what was made twice.
 """
 
-from calcom_async.booking.create import MARK, book
-from calcom_async.booking.move import RescheduleFields, reschedule
+from calcom_async.booking.create import IDEMPOTENCY_KEY, book
+from calcom_async.booking.reschedule import RescheduleFields, reschedule
 
-__all__ = ["MARK", "RescheduleFields", "book", "reschedule"]
+__all__ = ["IDEMPOTENCY_KEY", "RescheduleFields", "book", "reschedule"]

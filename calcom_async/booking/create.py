@@ -11,10 +11,10 @@ from uuid import uuid4
 
 import msgspec
 
+from calcom_async.booking.key_locks import KeyLocks
+from calcom_async.booking.lookup import bookings_at, follow_reschedules
 from calcom_async.booking.pursuit import DAY, PAUSE, Pursuit, says_taken
-from calcom_async.booking.reading import bookings_at, moves
-from calcom_async.booking.searches import other_searches
-from calcom_async.booking.turns import Turns
+from calcom_async.booking.slot_searches import fallback_searches
 from calcom_async.errors import (
     ApiError,
     BadRequestError,
@@ -39,8 +39,8 @@ from calcom_async.resources.bookings import BookingFields, Bookings
 from calcom_async.resources.event_types import EventTypes
 from calcom_async.resources.slots import Slots, has_room
 
-MARK = "calcom_async_request"
-"""The key in a booking's metadata that holds the mark of the call that made it."""
+IDEMPOTENCY_KEY = "calcom_async_idempotency_key"
+"""The key in a booking's metadata under which the idempotency key is stored."""
 
 TAKEN_BACK = "Made twice, or only in part, by a request that was interrupted"
 
@@ -48,7 +48,7 @@ NOT_A_RACE = ("already_signed_up_for_this_booking_error", 'can\'t be booked at t
 """Refusals of a slot that stay the same however often one tries."""
 GONE_ALREADY = ("has been cancelled already", "has already been cancelled")
 
-TURNS = Turns()
+LOCKS = KeyLocks()
 
 
 @overload
@@ -60,6 +60,7 @@ async def book(
     start: datetime | str,
     attendee: Attendee,
     recurrence_count: int,
+    idempotency_key: str | None = ...,
     reserve: bool = ...,
     check: bool = ...,
     deadline: float | None = ...,
@@ -74,6 +75,7 @@ async def book(
     *,
     start: datetime | str,
     attendee: Attendee,
+    idempotency_key: str | None = ...,
     reserve: bool = ...,
     check: bool = ...,
     deadline: float | None = ...,
@@ -88,6 +90,7 @@ async def book(
     start: datetime | str,
     attendee: Attendee,
     recurrence_count: int | None = None,
+    idempotency_key: str | None = None,
     reserve: bool = False,
     check: bool = True,
     deadline: float | None = None,
@@ -105,10 +108,10 @@ async def book(
     Of a series all occurrences are booked, or none. After `deadline` seconds nothing is tried again; a last look is
     taken in any case. `pause` is the first of the growing pauses between looks.
 
-    The key `calcom_async_request` in the metadata identifies the call. Give it a value of your own, such as an order
-    number, and a later call for this start of the event type returns the booking as it is now, moved or not, instead
-    of making another; one that was cancelled or rejected counts as none. Calls with the same value wait for each other
-    in one process; of duplicates made by several processes the lowest id stays.
+    With an `idempotency_key`, such as an order number, a later call with the same key, event type and start returns the
+    booking as it is now, moved or not, instead of making another; one that was cancelled or rejected counts as none.
+    The key is stored in the metadata of the booking. Calls with the same key wait for each other in one process; of
+    duplicates made by several processes the lowest id stays.
 
     The server itself does not guarantee three things: several attendees may hold pending bookings of one slot where a
     host has to confirm (`reserve=True` keeps callers of this function apart), a seated event type can get more
@@ -125,7 +128,9 @@ async def book(
         **fields,
     }
     wish = {name: value for name, value in given.items() if value is not None}
-    booker = _Booker(bookings, slots, event_types, wish, deadline=deadline, pause=pause)
+    booker = _Booker(
+        bookings, slots, event_types, wish, idempotency_key=idempotency_key, deadline=deadline, pause=pause
+    )
     made = await booker.book(check=check, reserve=reserve)
     return made if "recurrence_count" in wish else made[0]
 
@@ -140,6 +145,7 @@ class _Booker(Pursuit):
         event_types: EventTypes,
         wish: dict[str, Any],
         *,
+        idempotency_key: str | None,
         deadline: float | None,
         pause: float,
     ) -> None:
@@ -151,11 +157,13 @@ class _Booker(Pursuit):
         metadata = wish.get("metadata", {})
         if not isinstance(metadata, Mapping):
             raise InvalidRequestError(f"metadata must map texts to texts, got {type(metadata).__name__}")
-        self._is_named = MARK in metadata
-        self._mark = metadata.get(MARK) if self._is_named else uuid4().hex
+        if IDEMPOTENCY_KEY in metadata:
+            raise InvalidRequestError(f"metadata must not contain {IDEMPOTENCY_KEY}: pass idempotency_key instead")
+        self._is_named = idempotency_key is not None
+        self._mark = idempotency_key if idempotency_key is not None else uuid4().hex
         if not isinstance(self._mark, str) or not self._mark:
-            raise InvalidRequestError(f"metadata[{MARK!r}] must be a text that is not empty")
-        self._wish = wish | {"metadata": {**metadata, MARK: self._mark}}
+            raise InvalidRequestError(f"idempotency_key must be a text that is not empty, got {shown(self._mark)}")
+        self._wish = wish | {"metadata": {**metadata, IDEMPOTENCY_KEY: self._mark}}
         self._count: int | None = wish.get("recurrence_count")
         if self._count is not None and not (isinstance(self._count, int) and in_range(self._count, 1, inf)):
             raise InvalidRequestError(f"recurrence_count must be an integer of at least 1, not {shown(self._count)}")
@@ -171,7 +179,7 @@ class _Booker(Pursuit):
         """Whether a booking that had to go could not be cancelled."""
 
     async def book(self, *, check: bool, reserve: bool) -> list[Booking]:
-        async with TURNS.turn((self._mark, self._start)) if self._is_named else nullcontext():
+        async with LOCKS.hold((self._mark, self._start)) if self._is_named else nullcontext():
             if self._is_named and (made := await self._made_before()):
                 return made
             if check and not await self._persistently(self._is_offered):
@@ -202,7 +210,7 @@ class _Booker(Pursuit):
             self._search_that_offers = self._days
             return has_room(slot)
         zone, length = self._wish["attendee"].time_zone, self._wish.get("length_in_minutes")
-        for search in other_searches(self._start, zone, await self._own_event_type(), length):
+        for search in fallback_searches(self._start, zone, await self._own_event_type(), length):
             if slot := await self._slot_of(search):
                 self._search_that_offers = search
                 return has_room(slot)
@@ -253,7 +261,7 @@ class _Booker(Pursuit):
         made = answer if isinstance(answer, list) else [answer]
         if len(made) < (self._count or 1):
             raise DecodeError("the response leaves out occurrences, as it does for the first of a round-robin series")
-        if made[0].metadata is not None and made[0].metadata.get(MARK) != self._mark:
+        if made[0].metadata is not None and made[0].metadata.get(IDEMPOTENCY_KEY) != self._mark:
             # Asked for what the same attendee has already, the server returns that pending or round-robin booking.
             raise SlotTakenError(f"the attendee has booked this time before: {made[0].uid}")
         return await self._without_twins(made) if self._lost or self._is_named else made
@@ -275,7 +283,7 @@ class _Booker(Pursuit):
         rows = await bookings_at(self._bookings, self._start, **self._filters())
         ours = [mine for row in rows for mine in self._ours(row)]
         # The same mark may belong to another start, from which a booking was moved here: it comes last, and is no twin.
-        ours.sort(key=_seniority)
+        ours.sort(key=_precedence)
         standing = [now for one in ours for now in await self._as_it_is_now(one)]
         for twin in standing[1:]:
             if twin.start == self._start and twin.rescheduled_from_uid is None:
@@ -289,15 +297,15 @@ class _Booker(Pursuit):
             return
         seats = [one for one in row.attendees or () if one.seat_uid]
         for one in seats:
-            if (one.metadata or {}).get(MARK) == self._mark:
+            if (one.metadata or {}).get(IDEMPOTENCY_KEY) == self._mark:
                 yield msgspec.structs.replace(row, seat_uid=one.seat_uid)
-        if not seats and (row.metadata or {}).get(MARK) == self._mark:
+        if not seats and (row.metadata or {}).get(IDEMPOTENCY_KEY) == self._mark:
             yield row
 
     async def _as_it_is_now(self, booking: Booking) -> list[Booking]:
         """What has become of a booking; nothing of one that was cancelled or rejected."""
         if booking.rescheduled_to_uid:
-            latest = (await moves(self._bookings, booking))[-1]
+            latest = (await follow_reschedules(self._bookings, booking))[-1]
             booking = next(self._ours(latest), latest)
         return [] if _is_gone(booking) else [booking]
 
@@ -398,13 +406,13 @@ class _Booker(Pursuit):
         return {"event_type_id": self._wish["event_type_id"]} if "event_type_id" in self._wish else {}
 
     def _looks_for(self) -> dict[str, Any]:
-        return self._filters() | {"after_start": self._start, "metadata": {MARK: self._mark}}
+        return self._filters() | {"after_start": self._start, "metadata": {IDEMPOTENCY_KEY: self._mark}}
 
     def _sought(self) -> str:
         owner = self._wish.get("username") or self._wish.get("team_slug")
         target = self._wish.get("event_type_id") or f"{self._wish.get('event_type_slug')} of {owner}"
         when = self._start.isoformat()
-        return f"a booking of event type {target} at {when} whose metadata has {MARK} {self._mark}"
+        return f"a booking of event type {target} at {when} whose metadata has {IDEMPOTENCY_KEY} {self._mark}"
 
     def _search(self) -> dict[str, Any]:
         names = ("event_type_slug", "username", "team_slug", "organization_slug")
@@ -413,7 +421,7 @@ class _Booker(Pursuit):
         return asked | {"duration": self._wish.get("length_in_minutes")}
 
 
-def _seniority(booking: Booking) -> tuple[bool, bool, int, str]:
+def _precedence(booking: Booking) -> tuple[bool, bool, int, str]:
     """Sort key: the booking that stays comes first. An id that could not be read is None and comes last."""
     moved_here = booking.rescheduled_from_uid is not None
     return moved_here, booking.id is None, booking.id or 0, booking.seat_uid or ""

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
-from calcom_async.booking import MARK
 from calcom_async.cli.connect import check_reachable, connect
 from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, target_from
 from calcom_async.cli.run import fail, run
@@ -67,7 +66,7 @@ def book(
     note: Annotated[str | None, typer.Option(metavar="TEXT", help="Additional notes for the host.")] = None,
     duration: DurationOption = None,
     reserve: Annotated[bool, typer.Option("--reserve", help="Reserve the slot while booking.")] = False,
-    once: Annotated[
+    idempotency_key: Annotated[
         str | None,
         typer.Option(
             metavar="KEY",
@@ -95,7 +94,7 @@ def book(
         event_type = event_named(event, team=team, organization=organization)
         when = None if start == FIRST else _moment(start)
         zone = None if time_zone is None else zone_named(time_zone)
-        _check(when, event_type, email or phone, reserve=reserve, once=once)
+        _check(when, event_type, email or phone, reserve=reserve, key=idempotency_key)
         answers = ({"notes": note} if note else {}) | _answers(answer or [])
     except InvalidRequestError as error:
         fail(error)
@@ -103,7 +102,7 @@ def book(
         "guests": guest,
         "length_in_minutes": duration,
         "booking_fields_responses": answers,
-        "metadata": once and {MARK: once},
+        "idempotency_key": idempotency_key,
     }
     wish = event_type | {option: value for option, value in more.items() if value}
 
@@ -113,7 +112,7 @@ def book(
             shown = zone or await zone_of(cal)
             attendee = Attendee(name=name, email=email or None, phone_number=phone or None, time_zone=shown.key)
             found = when or await _first(cal, event_type | {"time_zone": shown.key, "duration": duration})
-            with _advice(found, shown, once):
+            with _advice(found, shown, idempotency_key):
                 return await cal.book(start=found, attendee=attendee, reserve=reserve, **wish), shown
 
     booking, shown = run(main())
@@ -125,17 +124,17 @@ def book(
 
 
 def _check(
-    when: datetime | None, event_type: dict[str, Any], contact: str | None, *, reserve: bool, once: str | None
+    when: datetime | None, event_type: dict[str, Any], contact: str | None, *, reserve: bool, key: str | None
 ) -> None:
     """Refuse what does not go together."""
     if not contact:
         raise InvalidRequestError("give --email or --phone, so that the attendee can be reached")
     if reserve and "event_type_id" not in event_type:
         raise InvalidRequestError("--reserve wants the id of the event type; a slug will not do")
-    if once == "":
-        raise InvalidRequestError("--once must not be empty")
-    if once and when is None:
-        raise InvalidRequestError("--once finds a booking by its time, too: give --start a time, not first")
+    if key == "":
+        raise InvalidRequestError("--idempotency-key must not be empty")
+    if key and when is None:
+        raise InvalidRequestError("--idempotency-key finds a booking by its time, too: give --start a time, not first")
 
 
 def _answers(pairs: list[str]) -> dict[str, Any]:
@@ -155,7 +154,7 @@ def _answers(pairs: list[str]) -> dict[str, Any]:
 
 
 @contextmanager
-def _advice(start: datetime, zone: ZoneInfo, once: str | None) -> Iterator[None]:
+def _advice(start: datetime, zone: ZoneInfo, key: str | None) -> Iterator[None]:
     """Say with the errors of booking what can be done now."""
     try:
         yield
@@ -166,8 +165,8 @@ def _advice(start: datetime, zone: ZoneInfo, once: str | None) -> Iterator[None]
             error.add_note(f"  free: {_written(slot.start, zone)}")
         raise
     except UnknownOutcomeError as error:
-        if once:
-            error.add_note("Or run the same command again: --once finds the booking if there is one.")
+        if key:
+            error.add_note("Or run the same command again: --idempotency-key finds the booking if there is one.")
         raise
 
 

@@ -220,7 +220,7 @@ def watch(
     events: Annotated[
         list[str], typer.Argument(metavar="EVENT...", help="Event types: ids, or USERNAME/SLUG.", show_default=False)
     ],
-    every: Annotated[
+    interval: Annotated[
         float, typer.Option(metavar="SECONDS", min=1, max=86_400, help="Polling interval per event type.")
     ] = 60,
     days: Annotated[int, typer.Option(metavar="N", min=1, max=366, help="Number of days to watch.")] = 14,
@@ -237,7 +237,7 @@ def watch(
 
     The first lines count the free times. Then each line is a time that opens (+) or closes (-), until Ctrl-C.
 
-    calcom-async slots watch ana/thirty ana/sixty --every 30
+    calcom-async slots watch ana/thirty ana/sixty --interval 30
     """
     target = target_from(context, base_url, api_key, sandbox, allow_http)
     try:
@@ -254,7 +254,7 @@ def watch(
                 event: SlotQuery(**event_type, duration=duration, time_zone=shown.key)
                 for event, event_type in targets.items()
             }
-            watcher = cal.watch_slots(queries, days=days, every=every, on_error=_miss(queries))
+            watcher = cal.watch_slots(queries, days=days, interval=interval, on_error=_miss(queries))
             async with aclosing(aiter(watcher)) as changes:
                 async for change in changes:
                     for line in _lines(change, days, shown):
@@ -272,7 +272,7 @@ def _miss(queries: dict[str, SlotQuery]) -> Callable[[SlotQuery, CalcomError], N
 
 
 def _lines(change: SlotChange, days: int, zone: ZoneInfo) -> Iterator[str]:
-    if change.first:
+    if change.is_initial:
         until = (change.seen_at + timedelta(days=days)).astimezone(zone)
         yield f"{change.key}: {len(change.opened)} free until {until:%Y-%m-%d %H:%M}, times in {zone.key}"
         return

@@ -1,4 +1,4 @@
-"""Turns: one call at a time for each key, over all threads and event loops of the process."""
+"""KeyLocks: one call at a time for each key, over all threads and event loops of the process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager
 
 
-class Turns:
+class KeyLocks:
     """A lock for each key, first come, first served; keys that nobody uses take no memory."""
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class Turns:
         self._waiting: dict[Hashable, deque[Future[None]]] = {}
 
     @asynccontextmanager
-    async def turn(self, key: Hashable) -> AsyncIterator[None]:
+    async def hold(self, key: Hashable) -> AsyncIterator[None]:
         """Wait until no other call has the key, and keep it inside the block."""
         place = self._line_up(key)
         try:

@@ -8,8 +8,8 @@ from typing import Any, TypedDict, Unpack
 
 import msgspec
 
+from calcom_async.booking.lookup import bookings_at, follow_reschedules
 from calcom_async.booking.pursuit import PAUSE, Pursuit, says_taken
-from calcom_async.booking.reading import bookings_at, moves
 from calcom_async.errors import BadRequestError, CalcomError, NotFoundError, may_have_acted
 from calcom_async.models.bookings import Booking, BookingAttendee
 from calcom_async.models.times import parse_datetime
@@ -81,7 +81,7 @@ class _Mover(Pursuit):
         return says_taken(refusal) or (isinstance(refusal, BadRequestError) and MOVED_ALREADY in refusal.message)
 
     async def _look(self) -> list[Booking] | None:
-        chain = await moves(self._bookings, await self._bookings.get(self._uid))
+        chain = await follow_reschedules(self._bookings, await self._bookings.get(self._uid))
         self._latest = chain[-1]
         # A move of ours may have been followed by somebody else's; a move to there that is not ours is as good.
         stations = chain[1:] if self._lost else chain[-1:]

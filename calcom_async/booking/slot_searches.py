@@ -25,7 +25,7 @@ STEPS = (60, 30, 20, 15, 10, 5, 1)
 Search = dict[str, Any]
 
 
-def other_searches(
+def fallback_searches(
     start: datetime, time_zone: str, event_type: EventType | None, length: int | None
 ) -> Iterator[Search]:
     """Searches that may offer a start (in UTC) that a search of whole days in UTC does not.

@@ -1,4 +1,4 @@
-"""Turns: one call at a time for each key."""
+"""KeyLocks: one call at a time for each key."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from patience import PATIENCE
 
-from calcom_async.booking.turns import Turns
+from calcom_async.booking.key_locks import KeyLocks
 
 
 class Counter:
     """Counts how many are inside at once, and the most there ever were."""
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: KeyLocks) -> None:
         self.turns = turns
         self.inside = self.most = self.total = 0
 
     async def visit(self, key: str = "k") -> None:
-        async with self.turns.turn(key):
+        async with self.turns.hold(key):
             self.inside += 1
             self.most = max(self.most, self.inside)
             await asyncio.sleep(0)
@@ -30,9 +30,9 @@ class Counter:
 
 async def test_one_at_a_time_for_each_key():
     """Calls with one key follow each other, others do not wait, and no key is kept."""
-    turns = Turns()
+    turns = KeyLocks()
     one, other = Counter(turns), Counter(turns)
-    async with turns.turn("held"):
+    async with turns.hold("held"):
         await asyncio.gather(*[one.visit() for _ in range(20)], *[other.visit("o") for _ in range(20)])
     assert (one.most, one.total, other.total) == (1, 20, 20)
     assert turns._waiting == {}
@@ -41,9 +41,9 @@ async def test_one_at_a_time_for_each_key():
 @pytest.mark.parametrize("turns_of_the_loop", range(4))
 async def test_who_stops_waiting_holds_up_nobody(turns_of_the_loop):
     """A call that is cancelled before, while or after its turn comes passes the turn on."""
-    turns = Turns()
+    turns = KeyLocks()
     counter = Counter(turns)
-    async with turns.turn("k"):
+    async with turns.hold("k"):
         waiting = [asyncio.ensure_future(counter.visit()) for _ in range(3)]
         await asyncio.sleep(0)
         waiting[1].cancel()
@@ -57,16 +57,16 @@ async def test_who_stops_waiting_holds_up_nobody(turns_of_the_loop):
 
 async def test_a_failure_gives_the_turn_back():
     """An error inside the block ends the turn."""
-    turns = Turns()
+    turns = KeyLocks()
     with pytest.raises(KeyError):
-        async with turns.turn("k"):
+        async with turns.hold("k"):
             raise KeyError
     assert turns._waiting == {}
 
 
 def test_threads_wait_for_each_other():
     """Event loops of other threads wait in the same line."""
-    turns, barrier = Turns(), threading.Barrier(4)
+    turns, barrier = KeyLocks(), threading.Barrier(4)
     counter = Counter(turns)
 
     async def visits() -> None:

@@ -32,7 +32,7 @@ async def bookings_at(bookings: Bookings, start: datetime, **filters: Any) -> li
     return found
 
 
-async def moves(bookings: Bookings, booking: Booking) -> list[Booking]:
+async def follow_reschedules(bookings: Bookings, booking: Booking) -> list[Booking]:
     """Fetch what a booking has become: the booking itself, then the one after each move, the latest last."""
     chain = [booking]
     while later := chain[-1].rescheduled_to_uid:
