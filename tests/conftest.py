@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse
 from aioresponses import aioresponses
+from fakes import EventRecorder, FakeSend
 from hypothesis import HealthCheck, settings
-from stand_ins import Diary, Script
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDINGS = Path(os.environ.get("CALCOM_ASYNC_SHARED", ROOT.parent / "shared"))
@@ -85,15 +85,15 @@ def mocked() -> Iterator[Mocked]:
 
 
 @pytest.fixture
-def script() -> Script:
+def fake_send() -> FakeSend:
     """A `Send` that remembers what it was asked and always succeeds; give it other `.steps` to change that."""
-    return Script()
+    return FakeSend()
 
 
 @pytest.fixture
-def diary() -> Diary:
+def recorder() -> EventRecorder:
     """An `on_event` that writes down what it is told."""
-    return Diary()
+    return EventRecorder()
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from patience import free_port
+from timeouts import free_port
 
 ELSEWHERE = "CALCOM_ASYNC_POSTGRES"
 MISSING = f"no PostgreSQL on this machine, and {ELSEWHERE} names none elsewhere"

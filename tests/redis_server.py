@@ -24,7 +24,7 @@ from typing import Any
 
 import pytest
 import redis
-from patience import PATIENCE, free_port
+from timeouts import TIMEOUT, free_port
 
 from calcom_async.rate_limiter import TokenBucket
 from calcom_async.redis_rate_limiter import RedisTokenBucket
@@ -51,7 +51,7 @@ class RedisServer:
         """Return when it answers, if only that it wants a password."""
         command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen([*command, *self.options], cwd=self.folder, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()

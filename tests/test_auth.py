@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from stand_ins import Script, answer, ask, refusal
+from fakes import FakeSend, error_response, make_request, ok_response
 from virtual_time import run
 
 from calcom_async import (
@@ -29,8 +29,8 @@ from calcom_async.secret import Secret
 from calcom_async.wire import Request, Response
 
 SECRETS = ("cal_live_first", "sesame_secret", "old_refresh", "old_access")
-EXPIRED = refusal(498, "TokenExpiredException", "ACCESS_TOKEN_IS_EXPIRED")
-UNAUTHORIZED = refusal(401, "UnauthorizedException")
+EXPIRED = error_response(498, "TokenExpiredException", "ACCESS_TOKEN_IS_EXPIRED")
+UNAUTHORIZED = error_response(401, "UnauthorizedException")
 
 
 def now() -> datetime:
@@ -68,15 +68,15 @@ class Server:
         await asyncio.sleep(1)
         if request.path.endswith(("/refresh", "/token")):
             self.renewals.append(request)
-            return await Script(self.renewal or self.pair(request))(request)
+            return await FakeSend(self.renewal or self.pair(request))(request)
         if request.headers["Authorization"] != f"Bearer {self.good}":
-            return await Script(self.expired)(request)
+            return await FakeSend(self.expired)(request)
         self.served.append(asyncio.get_running_loop().time())
-        return answer()
+        return ok_response()
 
     @staticmethod
     def pair(request: Request) -> Response:
-        return Response(200, {}, json.dumps(OAUTH2_PAIR).encode()) if "oauth2" in request.path else answer(PAIR)
+        return Response(200, {}, json.dumps(OAUTH2_PAIR).encode()) if "oauth2" in request.path else ok_response(PAIR)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_token_is_copied_without_its_renewal():
 
     async def scene() -> AccessToken:
         token = managed()
-        waiter = asyncio.create_task(authorized(Server(), token, "")(ask()))
+        waiter = asyncio.create_task(authorized(Server(), token, "")(make_request()))
         await asyncio.sleep(1.5)
         arrived = copy.deepcopy(token)
         await waiter
@@ -170,7 +170,7 @@ def test_credentials_are_not_pickled(credentials):
 def test_a_managed_users_renewal_asks_as_the_platform_client():
     """498 renews at the client's own address with its secret, and the call goes again with the new token."""
     server, token = Server(), managed()
-    run(authorized(server, token, "")(ask()))
+    run(authorized(server, token, "")(make_request()))
     [renewal] = server.renewals
     assert (renewal.method, renewal.path, renewal.template) == ("POST", "/oauth/client/refresh", "/oauth/{}/refresh")
     assert renewal.headers == {"x-cal-secret-key": "sesame_secret"}
@@ -184,7 +184,7 @@ def test_an_oauth2_renewal_follows_the_rfc():
     """A 401 renews an OAuth2 token once; a public client sends no secret, a confidential one does."""
     for secret in (None, "sesame_secret"):
         server, token = Server(expired=UNAUTHORIZED), oauth2(client_secret=secret)
-        run(authorized(server, token, "")(ask()))
+        run(authorized(server, token, "")(make_request()))
         [renewal] = server.renewals
         body = {"client_id": "client", "grant_type": "refresh_token", "refresh_token": "old_refresh"}
         assert json.loads(renewal.body) == body | ({"client_secret": secret} if secret else {})
@@ -197,7 +197,7 @@ def test_many_refusals_are_one_renewal():
 
     async def scene(server: Server) -> None:
         send = authorized(server, managed(), "")
-        await asyncio.gather(*(send(ask()) for _ in range(100)))
+        await asyncio.gather(*(send(make_request()) for _ in range(100)))
 
     server = Server()
     run(scene(server))
@@ -211,9 +211,9 @@ def test_a_call_that_comes_late_uses_what_others_renewed():
 
     async def scene() -> None:
         send = authorized(server, token, "")
-        early = asyncio.create_task(send(ask()))
+        early = asyncio.create_task(send(make_request()))
         await asyncio.sleep(0.9)
-        late = asyncio.create_task(send(ask()))
+        late = asyncio.create_task(send(make_request()))
         await asyncio.gather(early, late)
 
     run(scene())
@@ -231,10 +231,10 @@ def test_the_new_pair_is_stored_before_anybody_repeats():
 
     async def scene(server: Server) -> None:
         send = authorized(server, managed(on_renewed=store), "")
-        first = asyncio.create_task(send(ask()))
+        first = asyncio.create_task(send(make_request()))
         await asyncio.sleep(1.5)
         # This one is refused with the old token, after the new one has come but before it is stored.
-        second = asyncio.create_task(send(ask()))
+        second = asyncio.create_task(send(make_request()))
         await asyncio.gather(first, second)
 
     server = Server()
@@ -246,7 +246,7 @@ def test_the_new_pair_is_stored_before_anybody_repeats():
 def test_on_renewed_may_be_a_plain_function():
     """`on_renewed` may be sync."""
     kept: list[Tokens] = []
-    run(authorized(Server(), managed(on_renewed=kept.append), "")(ask()))
+    run(authorized(Server(), managed(on_renewed=kept.append), "")(make_request()))
     assert [tokens.access for tokens in kept] == ["new_access"]
 
 
@@ -258,18 +258,18 @@ def test_a_failing_on_renewed_is_told_and_the_pair_is_kept():
 
     token = managed(on_renewed=store)
     with pytest.raises(OSError, match="disk full"):
-        run(authorized(Server(), token, "")(ask()))
+        run(authorized(Server(), token, "")(make_request()))
     assert token.tokens.access == "new_access"
 
 
 @pytest.mark.parametrize(
     ("renewal", "kind"),
     [
-        (refusal(400, "BadRequestException", "Invalid refresh token"), "BadRequestError"),
-        (refusal(503), "ServerError"),
+        (error_response(400, "BadRequestException", "Invalid refresh token"), "BadRequestError"),
+        (error_response(503), "ServerError"),
         (TransportError("lost", sent=True), "TransportError"),
-        (answer(None), "DecodeError"),
-        (answer({}), "DecodeError"),
+        (ok_response(None), "DecodeError"),
+        (ok_response({}), "DecodeError"),
         (Response(200, {}, b"<html>"), "DecodeError"),
     ],
 )
@@ -279,14 +279,14 @@ def test_a_renewal_that_fails_fails_everybody(renewal, kind):
 
     async def scene() -> list[BaseException | Response]:
         send = authorized(server, token, "")
-        return await asyncio.gather(*(send(ask()) for _ in range(5)), return_exceptions=True)
+        return await asyncio.gather(*(send(make_request()) for _ in range(5)), return_exceptions=True)
 
     outcomes = run(scene())
     assert {type(outcome).__name__ for outcome in outcomes} == {kind}
     assert token.tokens.access == "old_access"
     assert len(server.renewals) == 1
     server.renewal = None
-    run(authorized(server, token, "")(ask()))
+    run(authorized(server, token, "")(make_request()))
     assert len(server.served) == 1
 
 
@@ -295,7 +295,7 @@ def test_a_renewal_without_a_new_refresh_token_keeps_the_old_one():
     pair = {"access_token": "new_access", "token_type": "bearer"}
     server = Server(expired=UNAUTHORIZED, renewal=Response(200, {}, json.dumps(pair).encode()))
     token = oauth2()
-    run(authorized(server, token, "")(ask()))
+    run(authorized(server, token, "")(make_request()))
     assert token.tokens == Tokens(access="new_access", refresh="old_refresh", expires_at=None)
 
 
@@ -307,15 +307,15 @@ def test_a_renewal_without_a_new_refresh_token_keeps_the_old_one():
         (PlatformClient("client", "sesame"), UNAUTHORIZED),
         (AccessToken("old_access"), EXPIRED),
         (managed(), UNAUTHORIZED),
-        (oauth2(), refusal(401, None, "booking_limit_reached")),
+        (oauth2(), error_response(401, None, "booking_limit_reached")),
     ],
 )
 def test_what_a_renewal_cannot_help_is_raised(credentials, said):
     """Keys are never renewed, managed users not on 401, and a used-up booking limit is no credential problem."""
-    script = Script(said)
+    fake_send = FakeSend(said)
     with pytest.raises(UnauthorizedError):
-        run(authorized(script, credentials, "")(ask()))
-    assert len(script.sent) == 1
+        run(authorized(fake_send, credentials, "")(make_request()))
+    assert len(fake_send.sent) == 1
 
 
 def test_a_second_refusal_is_final():
@@ -323,7 +323,7 @@ def test_a_second_refusal_is_final():
     server = Server()
     server.good = "another"
     with pytest.raises(UnauthorizedError):
-        run(authorized(server, managed(), "")(ask()))
+        run(authorized(server, managed(), "")(make_request()))
     assert len(server.renewals) == 1
 
 
@@ -332,20 +332,20 @@ def test_an_oauth2_token_is_renewed_shortly_before_its_end():
     for left, renewals in ((20, 1), (60, 0)):
         server = Server(expired=UNAUTHORIZED)
         server.good = "new_access" if renewals else "old_access"
-        run(authorized(server, oauth2(expires_at=now() + timedelta(seconds=left)), "")(ask()))
+        run(authorized(server, oauth2(expires_at=now() + timedelta(seconds=left)), "")(make_request()))
         assert len(server.renewals) == renewals
         assert len(server.served) == 1
 
 
-@pytest.mark.parametrize("trouble", [refusal(503), TransportError("lost", sent=True)])
+@pytest.mark.parametrize("trouble", [error_response(503), TransportError("lost", sent=True)])
 def test_an_early_renewal_that_fails_does_no_harm(trouble):
     """While the old token works, a failed renewal is passed over; once it has ended, it is raised."""
     server = Server(renewal=trouble)
     server.good = "old_access"
-    run(authorized(server, oauth2(expires_at=now() + timedelta(seconds=20)), "")(ask()))
+    run(authorized(server, oauth2(expires_at=now() + timedelta(seconds=20)), "")(make_request()))
     assert len(server.served) == 1
     with pytest.raises((ServerError, TransportError)):
-        run(authorized(server, oauth2(expires_at=now() - timedelta(seconds=1)), "")(ask()))
+        run(authorized(server, oauth2(expires_at=now() - timedelta(seconds=1)), "")(make_request()))
 
 
 def test_a_renewal_in_another_loop_is_not_waited_for():
@@ -354,15 +354,15 @@ def test_a_renewal_in_another_loop_is_not_waited_for():
     async def stuck(request: Request) -> Response:
         if "/oauth/" in request.path:
             await asyncio.Event().wait()
-        return await Script(EXPIRED)(request)
+        return await FakeSend(EXPIRED)(request)
 
     async def leave(token: AccessToken) -> None:
-        asyncio.create_task(authorized(stuck, token, "")(ask()))  # noqa: RUF006 - it is left behind on purpose
+        asyncio.create_task(authorized(stuck, token, "")(make_request()))  # noqa: RUF006 - it is left behind on purpose
         await asyncio.sleep(1)
 
     token, server = managed(), Server()
     run(leave(token))
-    run(authorized(server, token, "")(ask()))
+    run(authorized(server, token, "")(make_request()))
     assert len(server.served) == 1
 
 
@@ -372,7 +372,7 @@ def test_closing_waits_for_a_renewal_in_flight():
 
     async def scene() -> None:
         token = managed(on_renewed=kept.append)
-        call = asyncio.create_task(authorized(Server(), token, "")(ask()))
+        call = asyncio.create_task(authorized(Server(), token, "")(make_request()))
         await asyncio.sleep(1.5)
         call.cancel()
         await token.aclose()
@@ -383,9 +383,9 @@ def test_closing_waits_for_a_renewal_in_flight():
 
 def test_errors_of_a_renewal_hold_no_secret():
     """What a failed renewal says holds neither token nor client secret."""
-    server = Server(renewal=refusal(401, "UnauthorizedException"))
+    server = Server(renewal=error_response(401, "UnauthorizedException"))
     with pytest.raises(UnauthorizedError) as caught:
-        run(authorized(server, managed(), "")(ask()))
+        run(authorized(server, managed(), "")(make_request()))
     error: BaseException | None = caught.value
     while error:
         assert not [secret for secret in SECRETS if secret in f"{error!r}{vars(error)}"]
@@ -396,7 +396,7 @@ def test_an_answer_that_is_no_pair_holds_no_token_in_its_error():
     """Half an answer with a token in it is not quoted."""
     server = Server(renewal=Response(200, {}, b'{"data":{"accessToken":"old_access"'))
     with pytest.raises(DecodeError) as caught:
-        run(authorized(server, managed(), "")(ask()))
+        run(authorized(server, managed(), "")(make_request()))
     assert "old_access" not in str(caught.value)
 
 
@@ -409,7 +409,7 @@ def test_an_odd_expiry_costs_only_the_expiry(make, expiry):
     pair = OAUTH2_PAIR | {"expires_in": expiry} if is_oauth2 else PAIR | {"accessTokenExpiresAt": expiry}
     renewal = Response(200, {}, json.dumps(pair if is_oauth2 else {"data": pair}).encode())
     token = make(on_renewed=kept.append)
-    run(authorized(Server(expired=UNAUTHORIZED if is_oauth2 else EXPIRED, renewal=renewal), token, "")(ask()))
+    run(authorized(Server(expired=UNAUTHORIZED if is_oauth2 else EXPIRED, renewal=renewal), token, "")(make_request()))
     assert kept == [token.tokens]
     assert (token.tokens.access, token.tokens.refresh) == ("new_access", "new_refresh")
     assert token.tokens.expires_at is None or token.tokens.expires_at <= now() + timedelta(seconds=2)
@@ -421,9 +421,9 @@ def test_a_new_access_token_that_cannot_be_sent_costs_no_refresh_token(access):
     kept: list[Tokens] = []
     token = managed(on_renewed=kept.append)
     with pytest.raises(DecodeError, match="no access token that can be sent"):
-        run(authorized(Server(renewal=answer(PAIR | {"accessToken": access})), token, "")(ask()))
+        run(authorized(Server(renewal=ok_response(PAIR | {"accessToken": access})), token, "")(make_request()))
     assert [(one.access, one.refresh) for one in kept] == [("old_access", "new_refresh")]
-    run(authorized(Server(), token, "")(ask()))  # the next call renews with it
+    run(authorized(Server(), token, "")(make_request()))  # the next call renews with it
     assert token.tokens.access == "new_access"
 
 
@@ -431,7 +431,7 @@ def test_a_new_access_token_that_cannot_be_sent_costs_no_refresh_token(access):
 def test_a_new_refresh_token_that_cannot_be_used_leaves_the_old_one(refresh):
     """A pair without a usable refresh token renews the access token alone."""
     token = managed()
-    run(authorized(Server(renewal=answer(PAIR | {"refreshToken": refresh})), token, "")(ask()))
+    run(authorized(Server(renewal=ok_response(PAIR | {"refreshToken": refresh})), token, "")(make_request()))
     assert (token.tokens.access, token.tokens.refresh) == ("new_access", "old_refresh")
 
 
@@ -443,7 +443,11 @@ def test_a_renewal_without_any_token_is_a_decode_error(make, data):
     token = make(on_renewed=kept.append)
     body = Response(200, {}, json.dumps(data if make is oauth2 else {"data": data}).encode())
     with pytest.raises(DecodeError, match="has no token"):
-        run(authorized(Server(expired=UNAUTHORIZED if make is oauth2 else EXPIRED, renewal=body), token, "")(ask()))
+        run(
+            authorized(Server(expired=UNAUTHORIZED if make is oauth2 else EXPIRED, renewal=body), token, "")(
+                make_request()
+            )
+        )
     assert kept == []
     assert token.tokens.refresh == "old_refresh"
 

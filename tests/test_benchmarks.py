@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from patience import PATIENCE
+from timeouts import TIMEOUT
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,7 +25,7 @@ TINY = {
 def test_benchmark_reports(name: str) -> None:
     """Each benchmark, made tiny, prints JSON with its figures, its budgets, and where it ran with what."""
     command = [sys.executable, "-m", f"benchmarks.{name}", "--json", "--repeats", "1", *TINY[name]]
-    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT, check=False)
     assert answer.returncode == 0, answer.stderr
     report = json.loads(answer.stdout)
     assert report["benchmark"] == name

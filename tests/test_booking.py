@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from stand_ins import answer
+from fakes import ok_response
+from sent_requests import ADA, ANA, BEA, BO, CLASS, MONDAY, SALES, SIXTY, THIRTY, at, sent_requests
 from virtual_time import run
-from witness import ADA, ANA, BEA, BO, CLASS, MONDAY, SALES, SIXTY, THIRTY, asked, at
 
 from calcom_async import (
     ApiKey,
@@ -61,7 +61,7 @@ def somebody(number: int) -> Attendee:
 
 
 @contextmanager
-def world(**options: Any) -> Iterator[Sandbox]:
+def running_sandbox(**options: Any) -> Iterator[Sandbox]:
     with Sandbox(now=MONDAY, **{"races": True} | options) as sandbox:
         yield sandbox
         assert sandbox.failures == []
@@ -69,7 +69,7 @@ def world(**options: Any) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         yield sandbox
 
 
@@ -113,7 +113,7 @@ def live(sandbox: Sandbox) -> list[Record]:
 
 
 def lines(sandbox: Sandbox) -> list[str]:
-    return [one.line for one in asked(sandbox)]
+    return [one.endpoint for one in sent_requests(sandbox)]
 
 
 # --- nothing goes wrong
@@ -156,7 +156,7 @@ async def test_a_length_of_choice_is_checked_and_booked(cal, sandbox):
         cal.bookings, cal.slots, cal.event_types, start=at(10.5), attendee=ADA, check=True, **wish
     )
     assert booking.duration == 90
-    query = asked(sandbox)[0].query
+    query = sent_requests(sandbox)[0].query
     assert {"eventTypeSlug": "any", "username": "ana", "duration": "90"}.items() <= query.items()
 
 
@@ -287,7 +287,7 @@ async def test_full_seats_are_not_searched_for_in_other_zones(cal, sandbox):
 async def test_a_reservation_hides_the_slot_while_it_is_booked(cal, sandbox):
     """Reserved, booked, and given back."""
     await book(cal, reserve=True)
-    made = asked(sandbox)[1]
+    made = sent_requests(sandbox)[1]
     assert made.body == {"eventTypeId": THIRTY, "slotStart": "2026-11-04T09:00:00Z"}
     assert [line.split("/reservations/")[0] for line in lines(sandbox)] == [
         "GET /slots",
@@ -663,7 +663,7 @@ async def test_a_booking_that_is_gone_counts_as_none(cal, sandbox, end):
 @pytest.mark.parametrize("kind", ["plain", "seated", "on request", "round robin"])
 async def test_calls_with_one_key_wait_for_each_other(kind):
     """Ten calls at once with one key, whoever attends, make one booking, and all return it."""
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         which = {
             "plain": THIRTY,
             "seated": CLASS,
@@ -681,7 +681,7 @@ async def test_calls_with_one_key_wait_for_each_other(kind):
 async def test_processes_with_one_key_leave_one_booking(kind, monkeypatch):
     """Where the server lets duplicates through, whoever sees them cancels all but the first."""
     monkeypatch.setattr(KeyLocks, "hold", lambda *_: nullcontext())  # as between processes
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         which = {
             "plain": THIRTY,
             "seated": CLASS,
@@ -756,7 +756,7 @@ def test_the_pauses_between_looks_grow():
         heard.append((asyncio.get_running_loop().time() - 1000, f"{request.method} {request.template}"))
         if request.method == "POST":
             raise ConnectionFailedError("broke", sent=True)
-        return answer([]) if request.template == "/bookings" else answer({"id": THIRTY})
+        return ok_response([]) if request.template == "/bookings" else ok_response({"id": THIRTY})
 
     async def lost() -> None:
         channel = Channel(send, Observer())
@@ -777,7 +777,7 @@ def test_the_pauses_between_looks_grow():
 @pytest.mark.parametrize("same", [False, True], ids=["fifty attendees", "one attendee"])
 async def test_fifty_callers_on_one_slot(same):
     """One wins; the others are told so, with other slots, even when all book for the same attendee."""
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         async with client(sandbox) as cal:
             people = [ADA if same else somebody(number) for number in range(50)]
             results = await asyncio.gather(*[book(cal, attendee=one) for one in people], return_exceptions=True)
@@ -791,7 +791,7 @@ async def test_fifty_callers_on_one_slot(same):
 @pytest.mark.parametrize(("callers", "seats"), [(60, 60), (20, 5)])
 async def test_callers_for_seats(callers, seats):
     """While a seat is free nobody is told that the slot is taken; the server may let in more than there are seats."""
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         which = event_type(sandbox, seats=SEATS | {"seatsPerTimeSlot": seats})
         async with client(sandbox) as cal:
             wishes = [book(cal, event_type_id=which, attendee=somebody(number)) for number in range(callers)]
@@ -806,7 +806,7 @@ async def test_callers_for_seats(callers, seats):
 
 async def test_thirty_callers_for_eight_hosts():
     """A round robin with eight free hosts makes eight bookings, one for each host."""
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         hosts = []
         for number in range(100, 108):
             host = new_user(sandbox.store, number, f"host{number}", f"Host {number}", "UTC")
@@ -823,7 +823,7 @@ async def test_thirty_callers_for_eight_hosts():
 
 async def test_a_reservation_keeps_callers_of_a_pending_slot_apart():
     """Where a host has to confirm, the server lets in all who meet; of those who reserve only one books."""
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         which = event_type(sandbox, confirmationPolicy={"type": "always", "blockUnconfirmedBookingsInBooker": True})
         async with client(sandbox) as cal:
             wishes = [book(cal, event_type_id=which, attendee=somebody(number), reserve=True) for number in range(10)]

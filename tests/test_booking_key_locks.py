@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from patience import PATIENCE
+from timeouts import TIMEOUT
 
 from calcom_async.booking.key_locks import KeyLocks
 
@@ -70,11 +70,11 @@ def test_threads_wait_for_each_other():
     counter = Counter(turns)
 
     async def visits() -> None:
-        barrier.wait(PATIENCE)
+        barrier.wait(TIMEOUT)
         await asyncio.gather(*[counter.visit() for _ in range(10)])
 
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(asyncio.run, visits()) for _ in range(4)]:
-            done.result(PATIENCE)
+            done.result(TIMEOUT)
     assert (counter.most, counter.total) == (1, 40)
     assert turns._waiting == {}

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from witness import MONDAY
+from sent_requests import MONDAY
 
 from calcom_async import Calcom, TokenBucket
 from calcom_async.booking import IDEMPOTENCY_KEY, book

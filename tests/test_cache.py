@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from stand_ins import Diary, Script, answer, refusal
+from fakes import EventRecorder, FakeSend, error_response, ok_response
+from sent_requests import ANA, ORGANIZATION, SALES, SIXTY, THIRTY
 from virtual_time import run
-from witness import ANA, ORGANIZATION, SALES, SIXTY, THIRTY
 
 from calcom_async import ApiError, ApiKey, Calcom, ConnectionFailedError, DecodeError, NotFoundError, ServerError
 from calcom_async.auth import Send
@@ -55,7 +55,7 @@ class Desk:
         except asyncio.CancelledError:
             self.given_up += 1
             raise
-        return answer(number, etag=f'W/"{number}"')
+        return ok_response(number, etag=f'W/"{number}"')
 
 
 def number(response: Response) -> int:
@@ -82,10 +82,10 @@ def test_an_answer_serves_for_its_time_and_no_longer():
 
 def test_an_unchanged_answer_is_renewed():
     """After the TTL the tag is sent along; 304 makes the old answer good for another TTL."""
-    script = Script(answer("old", etag='W/"1"'), Response(304, {}, b""), answer("new"))
+    fake_send = FakeSend(ok_response("old", etag='W/"1"'), Response(304, {}, b""), ok_response("new"))
 
     async def scene() -> list[Any]:
-        send = cached(script)
+        send = cached(fake_send)
         told = []
         for pause in (0, TTL, TTL - 1, 1):
             await asyncio.sleep(pause)
@@ -93,27 +93,27 @@ def test_an_unchanged_answer_is_renewed():
         return told
 
     assert run(scene()) == ["old", "old", "old", "new"]
-    assert [request.headers.get("If-None-Match") for request in script.sent] == [None, 'W/"1"', 'W/"1"']
+    assert [request.headers.get("If-None-Match") for request in fake_send.sent] == [None, 'W/"1"', 'W/"1"']
 
 
 def test_without_a_tag_the_whole_is_asked_for():
     """An answer without ETag is asked for anew after its time."""
-    script = Script(answer(1), answer(2))
+    fake_send = FakeSend(ok_response(1), ok_response(2))
 
     async def scene() -> int:
-        send = cached(script)
+        send = cached(fake_send)
         await send(get())
         await asyncio.sleep(TTL)
         return number(await send(get()))
 
     assert run(scene()) == 2
-    assert "If-None-Match" not in script.sent[1].headers
+    assert "If-None-Match" not in fake_send.sent[1].headers
 
 
 def test_a_304_that_nobody_asked_for_is_an_error():
     """Without anything in memory a 304 has no meaning and is raised."""
     with pytest.raises(ApiError, match="304"):
-        run(cached(Script(Response(304, {}, b"")))(get()))
+        run(cached(FakeSend(Response(304, {}, b"")))(get()))
 
 
 def test_with_no_time_at_all_only_those_who_meet_share():
@@ -274,10 +274,10 @@ def test_an_error_that_nobody_is_left_to_hear_is_silent():
 
 def test_an_error_is_everybodys_and_is_not_kept():
     """All who waited get the error; the next caller asks again."""
-    script = Script(refusal(500), answer(2))
+    fake_send = FakeSend(error_response(500), ok_response(2))
 
     async def scene() -> tuple[list[Any], int]:
-        send = cached(script)
+        send = cached(fake_send)
         told = await asyncio.gather(*(send(get()) for _ in range(3)), return_exceptions=True)
         return told, number(await send(get()))
 
@@ -288,10 +288,10 @@ def test_an_error_is_everybodys_and_is_not_kept():
 
 def test_an_error_leaves_what_was_known_to_be_renewed():
     """A failed renewal is an error, never an old answer; the one after it still needs no body."""
-    script = Script(answer(1, etag='W/"1"'), refusal(503), Response(304, {}, b""))
+    fake_send = FakeSend(ok_response(1, etag='W/"1"'), error_response(503), Response(304, {}, b""))
 
     async def scene() -> int:
-        send = cached(script)
+        send = cached(fake_send)
         await send(get())
         await asyncio.sleep(TTL)
         with pytest.raises(ServerError):
@@ -304,10 +304,10 @@ def test_an_error_leaves_what_was_known_to_be_renewed():
 @pytest.mark.parametrize("body", [b"<html>Maintenance</html>", b'{"status":"success"}', b""])
 def test_what_cannot_be_read_is_not_kept(body):
     """A proxy's page is not remembered in the place of an event type."""
-    script = Script(Response(200, {"etag": '"1"'}, body), answer(2))
+    fake_send = FakeSend(Response(200, {"etag": '"1"'}, body), ok_response(2))
 
     async def scene() -> int:
-        send = cached(script)
+        send = cached(fake_send)
         assert (await send(get())).body == body
         return number(await send(get()))
 
@@ -388,10 +388,10 @@ def test_a_write_forgets_everything(method, credentials):
 
 def test_a_write_that_failed_forgets_too():
     """The server may have acted before the answer was lost."""
-    script = Script(answer(1), refusal(500), answer(2))
+    fake_send = FakeSend(ok_response(1), error_response(500), ok_response(2))
 
     async def scene() -> int:
-        send = cached(script)
+        send = cached(fake_send)
         await send(get())
         with pytest.raises(ServerError):
             await send(asking("PATCH", "/event-types/{}"))
@@ -419,7 +419,7 @@ def test_a_read_from_before_a_write_is_not_kept():
 
     async def slow_reads(request: Request) -> Response:
         await asyncio.sleep(10 if request.method == "GET" else 1)
-        return answer(asyncio.get_running_loop().time())
+        return ok_response(asyncio.get_running_loop().time())
 
     async def scene() -> list[int]:
         send = cached(slow_reads)
@@ -484,13 +484,13 @@ async def test_a_stranger_is_refused_what_the_owner_has_in_memory(cal: Calcom, c
 
 async def test_the_server_says_304_and_counts_it(calcom_client: Callable[..., Calcom], calcom_sandbox: Sandbox):
     """A renewal is answered without a body; it is a call like any other, in the events and for the limit."""
-    diary = Diary()
-    async with calcom_client(cache_ttl=0, on_event=diary) as cal:
+    recorder = EventRecorder()
+    async with calcom_client(cache_ttl=0, on_event=recorder) as cal:
         first = await cal.event_types.get(THIRTY)
         assert await cal.event_types.get(THIRTY) == first
         await cal.request("PATCH", f"/v2/event-types/{THIRTY}", body={"title": "New"})
         assert (await cal.event_types.get(THIRTY)).title == "New"
-    told = diary.of("request")
+    told = recorder.of_kind("request")
     assert [event.status for event in told] == [200, 304, 200, 200]
     assert [told[0].remaining - event.remaining for event in told] == [0, 1, 2, 3]
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable
 from typing import Any
 
 import pytest
-from patience import PATIENCE
-from stand_ins import Peer, Script, answer, ask, http, refusal
+from fakes import FakeSend, FakeServer, error_response, http_response, make_request, ok_response
+from timeouts import TIMEOUT
 from virtual_time import run
 
 from calcom_async import AccessToken, ApiKey, Calcom, Config, ConnectionFailedError, Pages, TokenBucket
@@ -33,7 +33,7 @@ async def after(seconds: float, awaitable: Awaitable[Any]) -> None:
 
 async def slow(request: Request) -> Response:
     await asyncio.sleep(10)
-    return answer()
+    return ok_response()
 
 
 def stack(send: Any, limiter: TokenBucket, credentials: Any = None, **settings: Any) -> Any:
@@ -44,18 +44,18 @@ def stack(send: Any, limiter: TokenBucket, credentials: Any = None, **settings: 
 
 def test_in_the_line_of_the_limiter():
     """Whoever is cancelled while waiting for a turn leaves the line, and nothing was sent."""
-    script, limiter = Script(), TokenBucket(limit=2)
+    fake_send, limiter = FakeSend(), TokenBucket(limit=2)
 
     async def scene() -> None:
-        send = stack(script, limiter, rate_limit=2)
-        await send(ask())
-        await after(0.5, send(ask()))
+        send = stack(fake_send, limiter, rate_limit=2)
+        await send(make_request())
+        await after(0.5, send(make_request()))
         [bucket] = limiter.stats()
         assert (bucket.waiting, bucket.in_flight) == (0, 0)
-        await send(ask())
+        await send(make_request())
 
     run(scene())
-    assert len(script.sent) == 2
+    assert len(fake_send.sent) == 2
 
 
 def test_on_the_way():
@@ -63,24 +63,26 @@ def test_on_the_way():
     limiter = TokenBucket()
 
     async def scene() -> None:
-        await after(1, stack(slow, limiter)(ask()))
+        await after(1, stack(slow, limiter)(make_request()))
         [bucket] = limiter.stats()
         assert (bucket.waiting, bucket.in_flight) == (0, 0)
 
     run(scene())
 
 
-@pytest.mark.parametrize("step", [ConnectionFailedError("no", sent=False), refusal(503)])
+@pytest.mark.parametrize("step", [ConnectionFailedError("no", sent=False), error_response(503)])
 def test_in_the_pause_before_a_repeat(step):
     """Whoever is cancelled while backing off holds nothing meanwhile and sends nothing more."""
-    script, limiter = Script(step), TokenBucket()
+    fake_send, limiter = FakeSend(step), TokenBucket()
 
     async def scene() -> None:
         task = asyncio.create_task(
-            stack(script, limiter, backoff_base=1000, backoff_cap=1000, deadline=10_000)(ask(repeatable=True))
+            stack(fake_send, limiter, backoff_base=1000, backoff_cap=1000, deadline=10_000)(
+                make_request(repeatable=True)
+            )
         )
         await asyncio.sleep(0.001)
-        assert len(script.sent) == 1
+        assert len(fake_send.sent) == 1
         [bucket] = limiter.stats()
         assert (bucket.waiting, bucket.in_flight) == (0, 0)
         task.cancel()
@@ -89,7 +91,7 @@ def test_in_the_pause_before_a_repeat(step):
         await asyncio.sleep(5000)
 
     run(scene())
-    assert len(script.sent) == 1
+    assert len(fake_send.sent) == 1
 
 
 class Renewing:
@@ -108,9 +110,9 @@ class Renewing:
         if request.path.endswith("/refresh"):
             self.renewals += 1
             await asyncio.sleep(10)
-            return answer(self.pair)
+            return ok_response(self.pair)
         good = request.headers["Authorization"] == "Bearer new"
-        return await Script(answer("done") if good else refusal(498, "TokenExpiredException"))(request)
+        return await FakeSend(ok_response("done") if good else error_response(498, "TokenExpiredException"))(request)
 
 
 def test_in_a_renewal_that_others_wait_for():
@@ -120,8 +122,8 @@ def test_in_a_renewal_that_others_wait_for():
     async def scene() -> list[Response]:
         token = AccessToken("old", "r", client_id="c", client_secret="s", on_renewed=stored.append)
         send = stack(server, TokenBucket(), token)
-        others = [asyncio.create_task(send(ask())) for _ in range(3)]
-        await after(5, send(ask()))
+        others = [asyncio.create_task(send(make_request())) for _ in range(3)]
+        await after(5, send(make_request()))
         return await asyncio.gather(*others)
 
     assert len(run(scene())) == 3
@@ -135,9 +137,9 @@ def test_the_only_one_who_waits_for_a_renewal():
     async def scene() -> None:
         token = AccessToken("old", "r", client_id="c", client_secret="s", on_renewed=stored.append)
         send = stack(server, TokenBucket(), token)
-        await after(5, send(ask()))
+        await after(5, send(make_request()))
         await asyncio.sleep(60)
-        await send(ask())
+        await send(make_request())
 
     run(scene())
     assert (server.renewals, len(stored)) == (1, 1)
@@ -149,7 +151,7 @@ def test_closing_that_is_cancelled_leaves_the_renewal_running():
 
     async def scene() -> None:
         token = AccessToken("old", "r", client_id="c", client_secret="s", on_renewed=stored.append)
-        await after(1, authorized(Renewing(), token, "")(ask()))
+        await after(1, authorized(Renewing(), token, "")(make_request()))
         await after(1, token.aclose())
         await asyncio.sleep(60)
 
@@ -197,18 +199,18 @@ async def test_in_flight_on_a_real_connection():
         arrived.set()
         await writer.wait_closed()
 
-    async with Peer(hang, http()) as peer:
+    async with FakeServer(hang, http_response()) as peer:
         transport = Transport(Config(base_url=peer.url, max_connections=1), "tests/1")
         await transport.open()
-        call = asyncio.create_task(transport.exchange(ask()))
+        call = asyncio.create_task(transport.exchange(make_request()))
         await arrived.wait()
-        waiting = asyncio.create_task(transport.exchange(ask()))
+        waiting = asyncio.create_task(transport.exchange(make_request()))
         await asyncio.sleep(0)
         call.cancel()
-        assert (await asyncio.wait_for(waiting, PATIENCE)).status == 200
+        assert (await asyncio.wait_for(waiting, TIMEOUT)).status == 200
         assert call.cancelled()
         assert transport.connections == 1
-        assert [heard.connection for heard in peer.heard] == [1, 2]
+        assert [heard.connection for heard in peer.received] == [1, 2]
         await transport.aclose()
 
 
@@ -219,23 +221,23 @@ async def test_while_waiting_for_a_connection():
     async def hold(writer: asyncio.StreamWriter) -> None:
         arrived.set()
         await go.wait()
-        writer.write(http())
+        writer.write(http_response())
 
-    async with Peer(hold, http()) as peer, Calcom("cal_x", base_url=peer.url, max_connections=1) as cal:
+    async with FakeServer(hold, http_response()) as peer, Calcom("cal_x", base_url=peer.url, max_connections=1) as cal:
         first = asyncio.create_task(cal.request("GET", "/v2/me"))
         await arrived.wait()
         second, third = (asyncio.create_task(cal.request("GET", "/v2/me")) for _ in range(2))
         await asyncio.sleep(0.01)
         second.cancel()
         go.set()
-        await asyncio.wait_for(asyncio.gather(first, third), PATIENCE)
+        await asyncio.wait_for(asyncio.gather(first, third), TIMEOUT)
         assert second.cancelled()
-    assert len(peer.heard) == 2
+    assert len(peer.received) == 2
 
 
 async def test_many_cancelled_at_random_leave_nothing_behind():
     """After a hundred calls cancelled at all stages, no place, no connection and no task is missing or too many."""
-    async with Peer(http()) as peer, Calcom("cal_x", base_url=peer.url, max_connections=4) as cal:
+    async with FakeServer(http_response()) as peer, Calcom("cal_x", base_url=peer.url, max_connections=4) as cal:
         await cal.request("GET", "/v2/me")
         calls = [asyncio.create_task(cal.request("GET", "/v2/me")) for _ in range(100)]
         for number, call in enumerate(calls):
@@ -245,5 +247,5 @@ async def test_many_cancelled_at_random_leave_nothing_behind():
         await asyncio.wait(calls)
         assert all(bucket.in_flight == bucket.waiting == 0 for bucket in cal.stats().limits)
         assert cal._transport._places._value == 4
-        await asyncio.wait_for(asyncio.gather(*(cal.request("GET", "/v2/me") for _ in range(8))), PATIENCE)
+        await asyncio.wait_for(asyncio.gather(*(cal.request("GET", "/v2/me") for _ in range(8))), TIMEOUT)
         assert cal.stats().connections <= 4

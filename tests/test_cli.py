@@ -21,9 +21,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from command_at_hand import SECRET, at, invoke
-from command_line import calcom, command, environment, start, until
-from patience import PATIENCE, closed_port
+from cli_process import cli_command, cli_environment, run_cli, start_cli, wait_until
+from cli_runner import SECRET, connection_args, invoke
+from timeouts import TIMEOUT, closed_port
 
 from calcom_async.cli import connect, exit_codes
 from calcom_async.cli.board import Board
@@ -43,7 +43,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def world() -> Iterator[Sandbox]:
+def sandbox() -> Iterator[Sandbox]:
     with Sandbox(bookings=300) as sandbox:
         yield sandbox
 
@@ -131,17 +131,19 @@ def test_without_a_key_three_ways_on_are_named() -> None:
     assert all(way in result.stderr for way in ("--api-key", "CAL_API_KEY", "--sandbox"))
 
 
-def test_the_environment_gives_key_and_address(world: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_gives_key_and_address(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """CAL_API_KEY and CAL_API_URL are used where no option is given."""
-    monkeypatch.setenv("CAL_API_KEY", world.api_key)
-    monkeypatch.setenv("CAL_API_URL", world.url)
+    monkeypatch.setenv("CAL_API_KEY", sandbox.api_key)
+    monkeypatch.setenv("CAL_API_URL", sandbox.url)
     assert json.loads(invoke("whoami", "--json").stdout)["username"] == "ana"
 
 
 def test_a_missing_extra_is_one_sentence() -> None:
     """Without typer the command says what to install, and nothing else."""
     code = "import sys; sys.modules['typer'] = None; from calcom_async.__main__ import main; main()"
-    run = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=cli_environment(), capture_output=True, text=True, check=False
+    )
     assert run.returncode == 1
     assert run.stderr == "The command line needs typer: pip install 'calcom-async[cli]'\n"
 
@@ -185,16 +187,16 @@ BAD_OPTIONS = [
 
 
 @pytest.mark.parametrize(("options", "code", "message"), BAD_OPTIONS)
-def test_bad_options_are_told(options: list[str], code: int, message: str, world: Sandbox, here: Path) -> None:
+def test_bad_options_are_told(options: list[str], code: int, message: str, sandbox: Sandbox, here: Path) -> None:
     """What cannot work is told in one message, before anything is asked or left on the disk."""
-    place = {"CAL_API_KEY": world.api_key, "CAL_API_URL": world.url}
+    place = {"CAL_API_KEY": sandbox.api_key, "CAL_API_URL": sandbox.url}
     result = invoke("export", "bookings", "-o", "out.jsonl", *options, env=place)
     assert result.exit_code == code
     assert message in result.stderr
     assert SECRET not in result.output
     assert list(here.iterdir()) == []
     if code == 2:
-        assert world.requests == []
+        assert sandbox.requests == []
 
 
 BAD_ANSWERS = [
@@ -219,38 +221,38 @@ def test_a_filter_of_bookings_is_for_bookings_only(option: str, here: Path) -> N
 
 
 @pytest.mark.parametrize(("fault", "code", "message"), BAD_ANSWERS)
-def test_bad_answers_are_told(fault: dict[str, Any], code: int, message: str, world: Sandbox, tmp_path: Path) -> None:
+def test_bad_answers_are_told(fault: dict[str, Any], code: int, message: str, sandbox: Sandbox, tmp_path: Path) -> None:
     """Whatever a server answers, it ends with one message and the code of its kind, and no file."""
-    world.faults.add("GET", "/v2/bookings", times=100, **fault)
-    result = invoke("export", "bookings", *at(world), "-o", tmp_path / "out.jsonl")
+    sandbox.faults.add("GET", "/v2/bookings", times=100, **fault)
+    result = invoke("export", "bookings", *connection_args(sandbox), "-o", tmp_path / "out.jsonl")
     assert result.exit_code == code
     assert message in result.stderr
     assert result.stderr.count("error:") == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_wrong_key_is_told_without_repeating_it(world: Sandbox, tmp_path: Path) -> None:
+def test_a_wrong_key_is_told_without_repeating_it(sandbox: Sandbox, tmp_path: Path) -> None:
     """A wrong key is code 4, after one request, and is not printed."""
-    result = invoke("export", "bookings", *at(world, SECRET), "-o", tmp_path / "out.jsonl")
+    result = invoke("export", "bookings", *connection_args(sandbox, SECRET), "-o", tmp_path / "out.jsonl")
     assert result.exit_code == 4
     assert "Invalid API Key" in result.stderr
     assert SECRET not in result.output
-    assert [seen.status for seen in world.requests] == [401]
+    assert [seen.status for seen in sandbox.requests] == [401]
 
 
-def test_a_wrong_key_says_where_to_create_one(world: Sandbox) -> None:
+def test_a_wrong_key_says_where_to_create_one(sandbox: Sandbox) -> None:
     """A refused key, and a missing one, come with the place where Cal.com creates keys."""
-    for result in (invoke("whoami", *at(world, SECRET)), invoke("whoami", "--base-url", world.url)):
+    for result in (invoke("whoami", *connection_args(sandbox, SECRET)), invoke("whoami", "--base-url", sandbox.url)):
         assert "Settings > Developer > API keys" in result.stderr
         assert "https://app.cal.com/settings/developer/api-keys" in result.stderr
-    assert "Settings > Developer" in invoke("doctor", *at(world, SECRET)).stdout
+    assert "Settings > Developer" in invoke("doctor", *connection_args(sandbox, SECRET)).stdout
 
 
-def test_a_used_up_booking_limit_is_no_wrong_key(world: Sandbox) -> None:
+def test_a_used_up_booking_limit_is_no_wrong_key(sandbox: Sandbox) -> None:
     """Cal.com answers 401 for a booking limit as well, which no other key would change."""
     body = json.dumps({"status": "error", "error": {"code": "UNAUTHORIZED", "message": "booking_limit_reached"}})
-    world.faults.add("GET", "/v2/me", status=401, body=body)
-    result = invoke("whoami", *at(world))
+    sandbox.faults.add("GET", "/v2/me", status=401, body=body)
+    result = invoke("whoami", *connection_args(sandbox))
     assert result.exit_code == 4
     assert "API keys" not in result.stderr
 
@@ -277,12 +279,12 @@ def test_plain_http_can_be_allowed_where_it_is_refused(args: list[str], here: Pa
             assert allowed.exit_code == 5
 
 
-def test_a_read_only_folder_is_told(world: Sandbox, tmp_path: Path) -> None:
+def test_a_read_only_folder_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
     """A folder that cannot be written is code 7, before the first request."""
-    result = invoke("export", "bookings", *at(world), "-o", read_only_folder(tmp_path) / "out.jsonl")
+    result = invoke("export", "bookings", *connection_args(sandbox), "-o", read_only_folder(tmp_path) / "out.jsonl")
     assert result.exit_code == 7
     assert re.search("denied|not permitted|[Rr]ead-only", result.stderr)
-    assert world.requests == []
+    assert sandbox.requests == []
 
 
 def test_an_unreachable_host_is_told_at_once(tmp_path: Path) -> None:
@@ -324,11 +326,11 @@ def hiding(total: int) -> str:
     return json.dumps({"status": "success", "data": [row], "pagination": pagination})
 
 
-def test_hidden_bookings_are_a_warning_or_with_strict_an_error(world: Sandbox, tmp_path: Path) -> None:
+def test_hidden_bookings_are_a_warning_or_with_strict_an_error(sandbox: Sandbox, tmp_path: Path) -> None:
     """Bookings that the server counts and never shows are told; with --strict that is code 8."""
-    world.faults.add("GET", "/v2/bookings", times=100, body=hiding(total=3), headers=PLENTY)
-    lax = invoke("export", "bookings", *at(world), "-o", tmp_path / "lax.jsonl")
-    strict = invoke("export", "bookings", *at(world), "-o", tmp_path / "strict.jsonl", "--strict")
+    sandbox.faults.add("GET", "/v2/bookings", times=100, body=hiding(total=3), headers=PLENTY)
+    lax = invoke("export", "bookings", *connection_args(sandbox), "-o", tmp_path / "lax.jsonl")
+    strict = invoke("export", "bookings", *connection_args(sandbox), "-o", tmp_path / "strict.jsonl", "--strict")
     assert (lax.exit_code, strict.exit_code) == (0, 8)
     assert "lax.jsonl: 2 rows that the server counts were never shown, of 3" in lax.stderr
     assert uids(tmp_path / "lax.jsonl") == uids(tmp_path / "strict.jsonl.part") == ["a"]
@@ -342,10 +344,10 @@ def test_an_unexpected_fault_shows_no_secret() -> None:
         "c.Calcom.request = broken\n"
         "from calcom_async.__main__ import main; main()"
     )
-    with Sandbox() as world:
+    with Sandbox() as sandbox:
         run = subprocess.run(
-            [sys.executable, "-c", code, "api", "GET", "/v2/me", *at(world, SECRET)],
-            env=environment(), capture_output=True, text=True, check=False,
+            [sys.executable, "-c", code, "api", "GET", "/v2/me", *connection_args(sandbox, SECRET)],
+            env=cli_environment(), capture_output=True, text=True, check=False,
         )  # fmt: skip
     assert run.returncode == 1
     assert "a bug" in run.stderr
@@ -356,33 +358,35 @@ def test_an_unexpected_fault_shows_no_secret() -> None:
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.ndjson", "out.csv"])
-def test_an_export_holds_every_booking_once(name: str, world: Sandbox, tmp_path: Path) -> None:
+def test_an_export_holds_every_booking_once(name: str, sandbox: Sandbox, tmp_path: Path) -> None:
     """The file has every booking once and bears its own name; the summary names figures and file."""
-    result = invoke("export", "bookings", *at(world), "-o", tmp_path / name, "--take", "70")
+    result = invoke("export", "bookings", *connection_args(sandbox), "-o", tmp_path / name, "--take", "70")
     assert result.exit_code == 0
     assert [file.name for file in tmp_path.iterdir()] == [name]
     with (tmp_path / name).open(encoding="utf-8", newline="") as file:
         found = [row["uid"] for row in csv.DictReader(file)] if name.endswith("csv") else uids(tmp_path / name)
-    assert sorted(found) == sorted(world.store.bookings)
+    assert sorted(found) == sorted(sandbox.store.bookings)
     assert re.search(r"300 bookings in \S+ s \(\S+ a second\), 8 requests, .* s waited.*: .*" + name, result.stderr)
     assert result.stdout == ""
 
 
-def test_filters_reach_the_server(world: Sandbox, tmp_path: Path) -> None:
+def test_filters_reach_the_server(sandbox: Sandbox, tmp_path: Path) -> None:
     """Status and times are sent as the API takes them, times in UTC, and the rows come in order of creation."""
     options = ["--status", "upcoming,past", "--since", "2020-01-31", "--until", "2030-01-31T09:00+01:00"]
-    assert invoke("export", "bookings", *at(world), "-o", tmp_path / "out.jsonl", *options).exit_code == 0
-    sent = dict(world.requests[1].query)
+    assert (
+        invoke("export", "bookings", *connection_args(sandbox), "-o", tmp_path / "out.jsonl", *options).exit_code == 0
+    )
+    sent = dict(sandbox.requests[1].query)
     assert sent["status"] == "upcoming,past"
     assert (sent["afterStart"], sent["beforeEnd"]) == ("2020-01-31T00:00:00Z", "2030-01-31T08:00:00Z")
     made = [json.loads(line)["createdAt"] for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
     assert made == sorted(made)
 
 
-def test_accounts_have_a_line_each(world: Sandbox, here: Path) -> None:
+def test_accounts_have_a_line_each(sandbox: Sandbox, here: Path) -> None:
     """Each account has a file and a line; when one fails the code tells, and the others are exported."""
-    (here / "accounts.csv").write_text(f"name,api_key\nana,{world.api_key}\nbo,cal_sandbox_bo\nwrong,{SECRET}\n")
-    place = ["--base-url", world.url]
+    (here / "accounts.csv").write_text(f"name,api_key\nana,{sandbox.api_key}\nbo,cal_sandbox_bo\nwrong,{SECRET}\n")
+    place = ["--base-url", sandbox.url]
     result = invoke("export", "bookings", *place, "-o", "{account}.jsonl", "--accounts", "accounts.csv")
     assert result.exit_code == 4
     assert "ana: 300 bookings in" in result.stderr
@@ -392,25 +396,25 @@ def test_accounts_have_a_line_each(world: Sandbox, here: Path) -> None:
     assert {file.name for file in here.iterdir()} == {"accounts.csv", "ana.jsonl", "bo.jsonl"}
 
 
-def test_a_nightly_run_brings_the_file_up_to_date(world: Sandbox, here: Path) -> None:
+def test_a_nightly_run_brings_the_file_up_to_date(sandbox: Sandbox, here: Path) -> None:
     """With --since-last the second run asks for changes alone, and the file holds all of it."""
-    nightly = ["export", "bookings", *at(world), "-o", "out.jsonl", "--since-last", "--resume"]
+    nightly = ["export", "bookings", *connection_args(sandbox), "-o", "out.jsonl", "--since-last", "--resume"]
     assert invoke(*nightly).exit_code == 0
-    asked = len(world.requests)
-    next(iter(world.store.bookings.values())).status = "cancelled"
+    asked = len(sandbox.requests)
+    next(iter(sandbox.store.bookings.values())).status = "cancelled"
     second = invoke(*nightly)
     assert second.exit_code == 0
     assert "300 bookings up to date in" in second.stderr
-    assert len(world.requests) - asked <= 7
-    assert sorted(uids(here / "out.jsonl")) == sorted(world.store.bookings)
+    assert len(sandbox.requests) - asked <= 7
+    assert sorted(uids(here / "out.jsonl")) == sorted(sandbox.store.bookings)
 
 
-def test_a_failed_run_keeps_the_files_of_earlier_ones(world: Sandbox, tmp_path: Path) -> None:
+def test_a_failed_run_keeps_the_files_of_earlier_ones(sandbox: Sandbox, tmp_path: Path) -> None:
     """A run that gets no rows touches neither the whole file nor the partial one that are there."""
     whole, partial = tmp_path / "out.jsonl", tmp_path / "out.jsonl.part"
     whole.write_text("whole\n")
     partial.write_text("partial\n")
-    assert invoke("export", "bookings", *at(world, "cal_wrong"), "-o", whole, "--restart").exit_code == 4
+    assert invoke("export", "bookings", *connection_args(sandbox, "cal_wrong"), "-o", whole, "--restart").exit_code == 4
     assert (whole.read_text(), partial.read_text()) == ("whole\n", "partial\n")
 
 
@@ -421,28 +425,28 @@ def advised(told: str) -> list[str]:
     return shlex.split(advice[1])
 
 
-def test_a_break_in_the_middle_tells_how_to_go_on(world: Sandbox, tmp_path: Path) -> None:
+def test_a_break_in_the_middle_tells_how_to_go_on(sandbox: Sandbox, tmp_path: Path) -> None:
     """After a failure in the middle the message tells what is safe, and the command that brings the rest."""
-    world.faults.add("GET", "/v2/bookings", after=3, times=100, garbage=True)
+    sandbox.faults.add("GET", "/v2/bookings", after=3, times=100, garbage=True)
     file = tmp_path / "out.jsonl"
     options = ["--take", "100", "--parallel", "1", "--status", "past,upcoming,cancelled"]
-    result = invoke("export", "bookings", *at(world), "-o", file, *options)
+    result = invoke("export", "bookings", *connection_args(sandbox), "-o", file, *options)
     assert result.exit_code == 6
     saved = len(uids(tmp_path / "out.jsonl.part"))
     assert f"{saved} rows are in {file}.part" in result.stderr
-    assert world.api_key not in result.stderr
-    world.faults.clear()
-    rest = invoke(*advised(result.stderr), env={"CAL_API_KEY": world.api_key})
+    assert sandbox.api_key not in result.stderr
+    sandbox.faults.clear()
+    rest = invoke(*advised(result.stderr), env={"CAL_API_KEY": sandbox.api_key})
     assert rest.exit_code == 0
     assert "--resume" in advised(result.stderr)
-    assert sorted(uids(file)) == sorted(world.store.bookings)
+    assert sorted(uids(file)) == sorted(sandbox.store.bookings)
 
 
-def test_an_interrupted_export_is_not_overwritten(world: Sandbox, tmp_path: Path) -> None:
+def test_an_interrupted_export_is_not_overwritten(sandbox: Sandbox, tmp_path: Path) -> None:
     """Without --resume its rows are an error in the words of the command line; --restart discards them."""
-    world.faults.add("GET", "/v2/bookings", after=3, times=1, status=403)
+    sandbox.faults.add("GET", "/v2/bookings", after=3, times=1, status=403)
     file = tmp_path / "out.jsonl"
-    command = ["export", "bookings", *at(world), "-o", file, "--take", "100", "--parallel", "1"]
+    command = ["export", "bookings", *connection_args(sandbox), "-o", file, "--take", "100", "--parallel", "1"]
     assert invoke(*command).exit_code == 4
     saved = len(uids(tmp_path / "out.jsonl.part"))
     refused = invoke(*command)
@@ -454,16 +458,16 @@ def test_an_interrupted_export_is_not_overwritten(world: Sandbox, tmp_path: Path
     assert both.exit_code == 2
     assert "--resume continues an interrupted run and --restart discards it" in both.stderr
     assert invoke(*command, "--restart").exit_code == 0
-    assert sorted(uids(file)) == sorted(world.store.bookings)
+    assert sorted(uids(file)) == sorted(sandbox.store.bookings)
 
 
-def test_deleted_bookings_are_reported_and_verify_drops_them(world: Sandbox, here: Path) -> None:
+def test_deleted_bookings_are_reported_and_verify_drops_them(sandbox: Sandbox, here: Path) -> None:
     """A nightly run warns with figures and names the option that reads everything again."""
-    nightly = ["export", "bookings", *at(world), "-o", "out.jsonl", "--since-last", "--resume"]
+    nightly = ["export", "bookings", *connection_args(sandbox), "-o", "out.jsonl", "--since-last", "--resume"]
     assert invoke(*nightly).exit_code == 0
-    for uid in [*world.store.bookings][:5]:
-        del world.store.bookings[uid]
-    world.store.changed()
+    for uid in [*sandbox.store.bookings][:5]:
+        del sandbox.store.bookings[uid]
+    sandbox.store.changed()
     stale = invoke(*nightly)
     assert stale.exit_code == 0
     assert "out.jsonl has 300 rows, but the server counts 295: at least 5 of them" in stale.stderr
@@ -473,10 +477,10 @@ def test_deleted_bookings_are_reported_and_verify_drops_them(world: Sandbox, her
     assert len(uids(here / "out.jsonl")) == 295
 
 
-def test_csv_options(world: Sandbox, here: Path) -> None:
+def test_csv_options(sandbox: Sandbox, here: Path) -> None:
     """--bom and --no-escape change how a CSV file is written; other formats refuse them."""
-    next(iter(world.store.bookings.values())).title = "=1+1"
-    place = ["export", "bookings", *at(world)]
+    next(iter(sandbox.store.bookings.values())).title = "=1+1"
+    place = ["export", "bookings", *connection_args(sandbox)]
     for options, begin, cell in (([], b"id,", ",'=1+1,"), (["--bom", "--no-escape"], b"\xef\xbb\xbfid,", ",=1+1,")):
         assert invoke(*place, "-o", "out.csv", *options).exit_code == 0
         assert (here / "out.csv").read_bytes().startswith(begin)
@@ -484,9 +488,11 @@ def test_csv_options(world: Sandbox, here: Path) -> None:
     assert invoke(*place, "-o", "out.jsonl", "--bom").exit_code == 2
 
 
-def test_a_reader_that_ends_early_ends_the_export_quietly(world: Sandbox) -> None:
+def test_a_reader_that_ends_early_ends_the_export_quietly(sandbox: Sandbox) -> None:
     """`export -o - | head -1` prints one line and no error."""
-    with start("export", "bookings", *at(world), "-o", "-", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+    with start_cli(
+        "export", "bookings", *connection_args(sandbox), "-o", "-", stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
         assert running.stdout
         assert running.stderr
         assert running.stdout.readline()
@@ -497,15 +503,15 @@ def test_a_reader_that_ends_early_ends_the_export_quietly(world: Sandbox) -> Non
     assert "Traceback" not in told
 
 
-def test_a_path_with_brackets_is_printed_as_it_is(world: Sandbox, tmp_path: Path) -> None:
+def test_a_path_with_brackets_is_printed_as_it_is(sandbox: Sandbox, tmp_path: Path) -> None:
     """Brackets in a file's name are no markup."""
-    result = invoke("export", "bookings", *at(world), "-o", tmp_path / "[red]out.jsonl")
+    result = invoke("export", "bookings", *connection_args(sandbox), "-o", tmp_path / "[red]out.jsonl")
     assert "[red]out.jsonl" in result.stderr
 
 
 def test_a_pipe_takes_json_lines() -> None:
     """Standard output is written directly, as JSON lines, with everything else on stderr."""
-    run = calcom("--sandbox", "export", "bookings", "-o", "/dev/stdout")
+    run = run_cli("--sandbox", "export", "bookings", "-o", "/dev/stdout")
     assert run.returncode == 0
     assert len({json.loads(line)["uid"] for line in run.stdout.splitlines()}) == connect.SANDBOX_BOOKINGS
 
@@ -514,8 +520,8 @@ def test_standard_output_into_a_file_leaves_the_device_alone(tmp_path: Path) -> 
     """/dev/stdout that leads to a file is followed there; the link itself is not replaced."""
     with (tmp_path / "out.jsonl").open("w") as out:
         run = subprocess.run(
-            command("--sandbox", "export", "bookings", "-o", "/dev/stdout", "--format", "jsonl"),
-            env=environment(), stdout=out, stderr=subprocess.PIPE, check=False,
+            cli_command("--sandbox", "export", "bookings", "-o", "/dev/stdout", "--format", "jsonl"),
+            env=cli_environment(), stdout=out, stderr=subprocess.PIPE, check=False,
         )  # fmt: skip
     assert run.returncode == 0
     assert Path("/dev/stdout").is_symlink()
@@ -528,7 +534,7 @@ def test_a_disk_that_fills_up_leaves_whole_lines(tmp_path: Path) -> None:
     def small_disk() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
 
-    run = calcom("--sandbox", "export", "bookings", "-o", tmp_path / "out.jsonl", preexec_fn=small_disk)
+    run = run_cli("--sandbox", "export", "bookings", "-o", tmp_path / "out.jsonl", preexec_fn=small_disk)
     assert run.returncode == 7
     assert "free some space" in run.stderr
     assert not (tmp_path / "out.jsonl").exists()
@@ -550,46 +556,48 @@ def read_terminal(terminal: int) -> Iterator[bytes]:
 
 def interrupt(process: subprocess.Popen[str]) -> tuple[int, str]:
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=PATIENCE)
+    _, told = process.communicate(timeout=TIMEOUT)
     return process.returncode, told
 
 
-def test_ctrl_c_leaves_a_valid_file_and_the_command_that_goes_on(world: Sandbox, tmp_path: Path) -> None:
+def test_ctrl_c_leaves_a_valid_file_and_the_command_that_goes_on(sandbox: Sandbox, tmp_path: Path) -> None:
     """Interrupted in the middle, the partial file is whole lines, and the command that is told makes it whole."""
-    world.faults.add("GET", "/v2/bookings", after=4, times=1, slow=30)
+    sandbox.faults.add("GET", "/v2/bookings", after=4, times=1, slow=30)
     file, partial = tmp_path / "out.jsonl", tmp_path / "out.jsonl.part"
     options = ["--take", "40", "--parallel", "1"]
-    running = start("export", "bookings", *at(world), "-o", file, *options, stderr=subprocess.PIPE)
-    until(lambda: partial.exists() and partial.read_bytes().count(b"\n") >= 70, "two pages")
+    running = start_cli("export", "bookings", *connection_args(sandbox), "-o", file, *options, stderr=subprocess.PIPE)
+    wait_until(lambda: partial.exists() and partial.read_bytes().count(b"\n") >= 70, "two pages")
     code, told = interrupt(running)
     assert code == 130
     assert "Traceback" not in told
     assert not file.exists()
     assert uids(partial)
-    world.faults.clear()
-    assert invoke(*advised(told), env={"CAL_API_KEY": world.api_key}).exit_code == 0
-    assert sorted(uids(file)) == sorted(world.store.bookings)
+    sandbox.faults.clear()
+    assert invoke(*advised(told), env={"CAL_API_KEY": sandbox.api_key}).exit_code == 0
+    assert sorted(uids(file)) == sorted(sandbox.store.bookings)
 
 
 @pytest.mark.slow
 def test_a_wait_for_the_limit_is_shown_and_can_be_interrupted(tmp_path: Path) -> None:
     """While the rate limit is waited for, stderr says so, and Ctrl-C ends it at once."""
     ours, theirs = pty.openpty()
-    with Sandbox(bookings=300, rate_limit=6, window=60) as world:
-        running = start("export", "bookings", *at(world), "-o", tmp_path / "out.csv", "--take", "10", stderr=theirs)
+    with Sandbox(bookings=300, rate_limit=6, window=60) as sandbox:
+        running = start_cli(
+            "export", "bookings", *connection_args(sandbox), "-o", tmp_path / "out.csv", "--take", "10", stderr=theirs
+        )
         os.close(theirs)
         drawn, screen = b"", read_terminal(ours)
         while b"waiting for the rate limit" not in drawn:
             drawn += next(screen)
         running.send_signal(signal.SIGINT)
         drawn += b"".join(screen)
-        assert running.wait(PATIENCE) == 130
+        assert running.wait(TIMEOUT) == 130
     assert b"interrupted" in drawn
     with (tmp_path / "out.csv.part").open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     assert header == list(BOOKING_COLUMNS)
     assert {len(row) for row in rows} == {len(header)}
-    assert 429 not in {seen.status for seen in world.requests}
+    assert 429 not in {seen.status for seen in sandbox.requests}
 
 
 # --- the board ----------------------------------------------------------------------------------------------------
@@ -719,10 +727,10 @@ def test_rows_of_an_interrupted_run_are_not_in_the_rate(monkeypatch: pytest.Monk
 def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
     """On a terminal the bar is drawn in place, on stderr, with rows and calls left."""
     ours, theirs = pty.openpty()
-    running = start("--sandbox", "export", "bookings", "-o", tmp_path / "out.jsonl", stderr=theirs)
+    running = start_cli("--sandbox", "export", "bookings", "-o", tmp_path / "out.jsonl", stderr=theirs)
     os.close(theirs)
     drawn = b"".join(read_terminal(ours)).decode()
-    assert running.wait(PATIENCE) == 0
+    assert running.wait(TIMEOUT) == 0
     assert "━" in drawn
     assert "2,000 of 2,000 bookings" in drawn
     assert "calls left" in drawn
@@ -731,23 +739,25 @@ def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
 # --- api and whoami -----------------------------------------------------------------------------------------------
 
 
-def test_api_prints_the_answer_as_json(world: Sandbox) -> None:
+def test_api_prints_the_answer_as_json(sandbox: Sandbox) -> None:
     """`api` prints the whole answer; queries are passed on, repeated names as a comma list."""
     query = ["-q", "take=5", "--query", "status=past", "-q", "status=upcoming"]
-    result = invoke("api", "get", "/v2/bookings", *query, *at(world))
+    result = invoke("api", "get", "/v2/bookings", *query, *connection_args(sandbox))
     assert len(json.loads(result.stdout)["data"]) == 5
-    assert dict(world.requests[0].query) == {"take": "5", "status": "past,upcoming"}
+    assert dict(sandbox.requests[0].query) == {"take": "5", "status": "past,upcoming"}
 
 
 @pytest.mark.parametrize("source", ["inline", "file", "stdin"])
-def test_api_takes_a_body(source: str, world: Sandbox, tmp_path: Path) -> None:
+def test_api_takes_a_body(source: str, sandbox: Sandbox, tmp_path: Path) -> None:
     """A body comes from the argument, from @FILE or from @- (standard input)."""
     text = json.dumps({"name": "Ana Łódź"})
     (tmp_path / "body.json").write_text(text, "utf-8")
     body = {"inline": text, "file": f"@{tmp_path / 'body.json'}", "stdin": "@-"}[source]
-    result = invoke("api", "PATCH", "/v2/me", "--body", body, *at(world), input=text if source == "stdin" else None)
+    result = invoke(
+        "api", "PATCH", "/v2/me", "--body", body, *connection_args(sandbox), input=text if source == "stdin" else None
+    )
     assert json.loads(result.stdout)["data"]["name"] == "Ana Łódź"
-    assert world.requests[0].body == {"name": "Ana Łódź"}
+    assert sandbox.requests[0].body == {"name": "Ana Łódź"}
 
 
 @pytest.mark.parametrize(
@@ -762,18 +772,18 @@ def test_api_takes_a_body(source: str, world: Sandbox, tmp_path: Path) -> None:
         (["GET", "/v2/nowhere"], 3, "Cannot GET"),
     ],
 )
-def test_api_tells_what_is_wrong(args: list[str], code: int, message: str, world: Sandbox, here: Path) -> None:
+def test_api_tells_what_is_wrong(args: list[str], code: int, message: str, sandbox: Sandbox, here: Path) -> None:
     """A wrong query, path or body is told before anything is sent, a refusal with what the server said."""
     (here / "latin.json").write_bytes(b'"\xe9"')
-    result = invoke("api", *args, *at(world))
+    result = invoke("api", *args, *connection_args(sandbox))
     assert result.exit_code == code
     assert message in result.stderr
     assert result.stdout == ""
 
 
-def test_whoami_is_a_table_or_json(world: Sandbox) -> None:
+def test_whoami_is_a_table_or_json(sandbox: Sandbox) -> None:
     """`whoami` prints who the key belongs to, for people or for programs."""
-    table, plain = invoke("whoami", *at(world)), invoke("whoami", "--json", *at(world))
+    table, plain = invoke("whoami", *connection_args(sandbox)), invoke("whoami", "--json", *connection_args(sandbox))
     assert re.search(r"email +ana@sandbox\.test", table.stdout)
     assert json.loads(plain.stdout)["email"] == "ana@sandbox.test"
 
@@ -781,27 +791,30 @@ def test_whoami_is_a_table_or_json(world: Sandbox) -> None:
 @pytest.mark.parametrize("name", ["A [/x]", r"A \[/x]", "[red]Ana"])
 def test_text_of_strangers_is_no_markup(name: str) -> None:
     """Brackets in a name or a title are printed as they are, in tables of one thing and of many."""
-    with Sandbox(bookings=1) as world:
-        world.store.users[1]["name"] = name
-        next(iter(world.store.bookings.values())).title = name
-        me, rows = invoke("whoami", *at(world)), invoke("api", "GET", "/v2/bookings", "--all", *at(world))
+    with Sandbox(bookings=1) as sandbox:
+        sandbox.store.users[1]["name"] = name
+        next(iter(sandbox.store.bookings.values())).title = name
+        me, rows = (
+            invoke("whoami", *connection_args(sandbox)),
+            invoke("api", "GET", "/v2/bookings", "--all", *connection_args(sandbox)),
+        )
     assert (me.exit_code, rows.exit_code) == (0, 0)
     assert name in me.stdout
     assert name in rows.stdout
 
 
-def test_a_method_that_is_none_is_not_sent(world: Sandbox) -> None:
+def test_a_method_that_is_none_is_not_sent(sandbox: Sandbox) -> None:
     """A word that is no HTTP method is told before anything is sent."""
-    result = invoke("api", "FOO", "/v2/me", *at(world))
-    assert (result.exit_code, world.requests) == (2, [])
+    result = invoke("api", "FOO", "/v2/me", *connection_args(sandbox))
+    assert (result.exit_code, sandbox.requests) == (2, [])
     assert "the method is one of GET" in result.stderr
 
 
 @pytest.mark.slow
 def test_a_dash_is_the_standard_output() -> None:
     """`-o -` writes JSON lines to standard output and nothing else there."""
-    running = start("export", "bookings", "--sandbox", "-o", "-", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    rows, _ = running.communicate(timeout=PATIENCE)
+    running = start_cli("export", "bookings", "--sandbox", "-o", "-", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    rows, _ = running.communicate(timeout=TIMEOUT)
     assert running.returncode == 0
     assert len({json.loads(row)["uid"] for row in rows.splitlines()}) == 2000
 
@@ -812,11 +825,11 @@ def test_a_dash_is_the_standard_output() -> None:
 @pytest.mark.slow
 def test_the_sandbox_says_how_to_connect_and_frees_its_port() -> None:
     """`sandbox` prints the settings that lead to it, and Ctrl-C gives the port back."""
-    running = start("sandbox", "--port", "0", "--bookings", "5", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    running = start_cli("sandbox", "--port", "0", "--bookings", "5", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert running.stdout
     settings = dict(re.findall(r"(CAL_\w+)=(\S+)", running.stdout.readline()))
     assert settings.keys() == {"CAL_API_URL", "CAL_API_KEY"}
-    me = calcom("whoami", "--json", env=settings)
+    me = run_cli("whoami", "--json", env=settings)
     assert json.loads(me.stdout)["username"] == "ana"
     code, told = interrupt(running)
     assert code == 0
@@ -828,9 +841,9 @@ def test_the_sandbox_says_how_to_connect_and_frees_its_port() -> None:
 
 
 @pytest.mark.parametrize("port", [lambda: None, lambda: 70_000, lambda: -1], ids=["in use", "too high", "negative"])
-def test_a_port_that_cannot_be_had_is_told(port: Callable[[], int | None], world: Sandbox) -> None:
+def test_a_port_that_cannot_be_had_is_told(port: Callable[[], int | None], sandbox: Sandbox) -> None:
     """A port in use or out of range is one message and code 2."""
-    taken = world.url.split(":")[2].split("/")[0]
+    taken = sandbox.url.split(":")[2].split("/")[0]
     result = invoke("sandbox", "--port", str(port() or taken))
     assert result.exit_code == 2
     assert "port" in result.stderr

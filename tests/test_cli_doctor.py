@@ -9,8 +9,8 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from command_at_hand import SECRET, at, invoke
-from patience import closed_port
+from cli_runner import SECRET, connection_args, invoke
+from timeouts import closed_port
 
 from calcom_async.cli.doctor import Report, ResponseMonitor
 from calcom_async.events import Event
@@ -23,14 +23,14 @@ VERSIONS = {
 
 
 @pytest.fixture
-def world() -> Iterator[Sandbox]:
+def sandbox() -> Iterator[Sandbox]:
     with Sandbox(bookings=300) as sandbox:
         yield sandbox
 
 
-def examined(world: Sandbox, key: str | None = None) -> tuple[int, dict[str, dict[str, Any]]]:
+def examined(sandbox: Sandbox, key: str | None = None) -> tuple[int, dict[str, dict[str, Any]]]:
     """The exit code, and the findings by name."""
-    result = invoke("doctor", "--json", *at(world, key))
+    result = invoke("doctor", "--json", *connection_args(sandbox, key))
     assert SECRET not in result.output
     return result.exit_code, {one["name"]: one for one in json.loads(result.stdout)}
 
@@ -39,11 +39,11 @@ def states(found: dict[str, dict[str, Any]], state: str) -> list[str]:
     return [name for name, one in found.items() if one["state"] == state]
 
 
-def test_all_is_well(world: Sandbox) -> None:
+def test_all_is_well(sandbox: Sandbox) -> None:
     """A good key on a good server: every line is ok, counts and versions are told, for eight requests."""
-    code, found = examined(world)
+    code, found = examined(sandbox)
     assert (code, states(found, "ok")) == (0, [*found])
-    assert found["address"]["text"] == world.url
+    assert found["address"]["text"] == sandbox.url
     assert "ana@sandbox.test" in found["key"]["text"]
     assert found["event types"]["text"].startswith("3, ")
     assert found["bookings"]["text"].startswith("300, ")
@@ -51,23 +51,23 @@ def test_all_is_well(world: Sandbox) -> None:
     assert found["organisation"]["text"] == "300 bookings, id 1"
     assert found["clock"]["text"] == "as the server's"
     assert found["latency"]["text"].endswith("the median of 8")
-    assert len(world.requests) == 8
-    assert {seen.method for seen in world.requests} == {"GET"}
+    assert len(sandbox.requests) == 8
+    assert {seen.method for seen in sandbox.requests} == {"GET"}
 
 
-def test_each_area_is_asked_for_in_its_version(world: Sandbox) -> None:
+def test_each_area_is_asked_for_in_its_version(sandbox: Sandbox) -> None:
     """The versions that are told are those that were sent."""
-    _, found = examined(world)
-    sent = {seen.path.split("/")[2].replace("-", " "): seen.headers.get("cal-api-version") for seen in world.requests}
+    _, found = examined(sandbox)
+    sent = {seen.path.split("/")[2].replace("-", " "): seen.headers.get("cal-api-version") for seen in sandbox.requests}
     for area, version in VERSIONS.items():
         assert found[area]["text"].endswith(f"version {version}")
         assert sent[area] == version
 
 
-def test_lines_are_for_people(world: Sandbox) -> None:
+def test_lines_are_for_people(sandbox: Sandbox) -> None:
     """Without --json each finding is a line that begins with its state, brackets of strangers and all."""
-    world.store.users[1]["username"] = "[red]ana"
-    lines = invoke("doctor", *at(world)).stdout.splitlines()
+    sandbox.store.users[1]["username"] = "[red]ana"
+    lines = invoke("doctor", *connection_args(sandbox)).stdout.splitlines()
     assert all(line.startswith("ok ") for line in lines)
     assert any("[red]ana" in line for line in lines)
 
@@ -82,19 +82,21 @@ def test_lines_are_for_people(world: Sandbox) -> None:
         ("/v2/bookings", 503, 3, ["bookings"]),
     ],
 )
-def test_a_failure_is_a_line_and_the_code(path: str, status: int, code: int, failed: list[str], world: Sandbox) -> None:
+def test_a_failure_is_a_line_and_the_code(
+    path: str, status: int, code: int, failed: list[str], sandbox: Sandbox
+) -> None:
     """What fails is a line, and its code is that of the command; the rest is looked at all the same."""
-    world.faults.add("GET", path, times=9, status=status)
-    ended, found = examined(world)
+    sandbox.faults.add("GET", path, times=9, status=status)
+    ended, found = examined(sandbox)
     assert (ended, states(found, "fail")) == (code, failed)
     assert str(status) in found[failed[0]]["text"]
     assert ("teams" in found) == (failed != ["key"])
 
 
-def test_a_route_that_is_not_there_names_the_version(world: Sandbox) -> None:
+def test_a_route_that_is_not_there_names_the_version(sandbox: Sandbox) -> None:
     """A 404 of an area with versions says which one this server may not know."""
-    world.faults.add("GET", "/v2/bookings", status=404)
-    _, found = examined(world)
+    sandbox.faults.add("GET", "/v2/bookings", status=404)
+    _, found = examined(sandbox)
     assert "cal-api-version 2024-08-13" in found["bookings"]["text"]
 
 
@@ -102,18 +104,18 @@ def test_a_route_that_is_not_there_names_the_version(world: Sandbox) -> None:
     ("path", "name"),
     [("/v2/teams", "teams"), ("/v2/webhooks", "webhooks"), ("/v2/organizations/1/bookings", "organisation")],
 )
-def test_a_route_that_some_servers_lack_is_no_failure(path: str, name: str, world: Sandbox) -> None:
+def test_a_route_that_some_servers_lack_is_no_failure(path: str, name: str, sandbox: Sandbox) -> None:
     """A self-hosted server without teams or organizations is a finding, and the exit code stays 0."""
-    world.faults.add("GET", path, status=404)
-    code, found = examined(world)
+    sandbox.faults.add("GET", path, status=404)
+    code, found = examined(sandbox)
     assert (code, states(found, "warn")) == (0, [name])
     assert found[name]["text"] == "not available: this server does not have this route"
 
 
-def test_an_address_without_the_api_is_a_failure(world: Sandbox) -> None:
+def test_an_address_without_the_api_is_a_failure(sandbox: Sandbox) -> None:
     """A 404 for the key's own user means that the address is wrong."""
-    world.faults.add("GET", "/v2/me", status=404)
-    assert examined(world)[0] == 3
+    sandbox.faults.add("GET", "/v2/me", status=404)
+    assert examined(sandbox)[0] == 3
 
 
 def report_of(*limits: BucketStats, remaining: int | None) -> list[tuple[str, str]]:
@@ -136,27 +138,27 @@ def test_the_figure_of_the_limit_is_the_servers() -> None:
     assert report_of(BUCKET, remaining=None) == [("warn", "the server reports none")]
 
 
-def test_what_the_key_may_not_see_is_a_warning(world: Sandbox) -> None:
+def test_what_the_key_may_not_see_is_a_warning(sandbox: Sandbox) -> None:
     """A 403 beside the key's own is "not allowed", and no failure."""
-    world.faults.add("GET", "/v2/organizations/1/bookings", status=403)
-    code, found = examined(world)
+    sandbox.faults.add("GET", "/v2/organizations/1/bookings", status=403)
+    code, found = examined(sandbox)
     assert (code, states(found, "warn")) == (0, ["organisation"])
     assert found["organisation"]["text"] == "not allowed for this key"
 
 
-def test_without_event_types_there_are_no_slots_to_ask_for(world: Sandbox) -> None:
+def test_without_event_types_there_are_no_slots_to_ask_for(sandbox: Sandbox) -> None:
     """An account without event types is a warning."""
-    world.store.event_types.clear()
-    code, found = examined(world)
+    sandbox.store.event_types.clear()
+    code, found = examined(sandbox)
     assert (code, states(found, "warn")) == (0, ["slots"])
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(3600, "behind"), (-90, "ahead of")])
-def test_a_wrong_clock_is_a_warning(seconds: float, told: str, world: Sandbox) -> None:
+def test_a_wrong_clock_is_a_warning(seconds: float, told: str, sandbox: Sandbox) -> None:
     """Our clock is compared with the server's Date."""
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
-    world.faults.add("GET", "*", times=99, headers={"Date": date})
-    code, found = examined(world)
+    sandbox.faults.add("GET", "*", times=99, headers={"Date": date})
+    code, found = examined(sandbox)
     assert (code, states(found, "warn")) == (0, ["clock"])
     off, words = found["clock"]["text"].split(" s ")
     assert words == f"{told} the server's"
@@ -165,17 +167,17 @@ def test_a_wrong_clock_is_a_warning(seconds: float, told: str, world: Sandbox) -
 
 def test_a_limit_that_is_nearly_used_up_is_a_warning() -> None:
     """What is left of the limit is told, and when it is little that is a warning."""
-    with Sandbox(rate_limit=8) as world:
-        code, found = examined(world)
+    with Sandbox(rate_limit=8) as sandbox:
+        code, found = examined(sandbox)
     assert (code, found["limit"]["state"]) == (0, "warn")
     assert "0 of 8 calls left in 60 s" in found["limit"]["text"]
 
 
-def test_a_wrong_key_ends_it(world: Sandbox) -> None:
+def test_a_wrong_key_ends_it(sandbox: Sandbox) -> None:
     """A wrong key is code 4 after one request, and is not printed."""
-    code, found = examined(world, SECRET)
+    code, found = examined(sandbox, SECRET)
     assert (code, found["key"]["state"]) == (4, "fail")
-    assert len(world.requests) == 1
+    assert len(sandbox.requests) == 1
 
 
 def test_nobody_there_is_told() -> None:

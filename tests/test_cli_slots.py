@@ -12,10 +12,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from command_at_hand import at, invoke
-from command_line import start
-from patience import PATIENCE
-from witness import ADA, MONDAY
+from cli_process import start_cli
+from cli_runner import connection_args, invoke
+from sent_requests import ADA, MONDAY
+from timeouts import TIMEOUT
 
 from calcom_async import Calcom, ConnectionFailedError, SlotQuery
 from calcom_async.cli.slots import _miss
@@ -26,7 +26,7 @@ WEEK = ["--start", "2026-11-02"]
 
 
 @pytest.fixture
-def world() -> Iterator[Sandbox]:
+def sandbox() -> Iterator[Sandbox]:
     with Sandbox(now=MONDAY) as sandbox:
         yield sandbox
 
@@ -38,9 +38,9 @@ def rows(text: str) -> list[list[str]]:
 # --- show
 
 
-def test_a_week_is_a_timetable(world: Sandbox) -> None:
+def test_a_week_is_a_timetable(sandbox: Sandbox) -> None:
     """A column for each day and a row for each hour, in the account's zone; a day without slots says none."""
-    title, days, counts, *hours = rows(invoke("slots", "show", "ana/thirty", *at(world), *WEEK).stdout)
+    title, days, counts, *hours = rows(invoke("slots", "show", "ana/thirty", *connection_args(sandbox), *WEEK).stdout)
     assert " ".join(title) == "ana/thirty, Mon 2 Nov to Sun 8 Nov 2026, times in Europe/Lisbon"
     assert " ".join(days) == "Mon 2 Tue 3 Wed 4 Thu 5 Fri 6 Sat 7 Sun 8"
     assert counts == ["12", "free", *["14", "free"] * 4, "none", "none"]
@@ -48,10 +48,10 @@ def test_a_week_is_a_timetable(world: Sandbox) -> None:
     assert [hour[0] for hour in hours] == [f"{hour:02}" for hour in range(9, 17)]
 
 
-def test_times_are_those_of_the_zone_and_whole_days_of_it(world: Sandbox) -> None:
+def test_times_are_those_of_the_zone_and_whole_days_of_it(sandbox: Sandbox) -> None:
     """Days begin at midnight of the zone that was asked for, far from UTC as well."""
-    found = invoke("slots", "show", "1", *at(world), "--start", "2026-11-04", "--days", "1", "--time-zone",
-                   "Pacific/Auckland", "--json")  # fmt: skip
+    found = invoke("slots", "show", "1", *connection_args(sandbox), "--start", "2026-11-04", "--days", "1",
+                   "--time-zone", "Pacific/Auckland", "--json")  # fmt: skip
     starts = [one["start"] for one in json.loads(found.stdout)]
     assert starts[0] == "2026-11-04T00:00:00+13:00"  # 11:00 in Lisbon, the day before
     assert {one[:10] for one in starts} == {"2026-11-04"}
@@ -59,19 +59,19 @@ def test_times_are_those_of_the_zone_and_whole_days_of_it(world: Sandbox) -> Non
 
 
 @pytest.mark.parametrize("duration", [10, 15])
-def test_many_slots_fit_into_80_columns(duration: int, world: Sandbox) -> None:
+def test_many_slots_fit_into_80_columns(duration: int, sandbox: Sandbox) -> None:
     """Four and more starts an hour are folded, and a week is not wider than a screen."""
     fields = {"title": "Short", "slug": "short", "lengthInMinutes": duration, "minimumBookingNotice": 0}
-    new_event_type(world.store, 1, fields)
-    shown = invoke("slots", "show", "ana/short", *at(world), *WEEK, columns=80).stdout
+    new_event_type(sandbox.store, 1, fields)
+    shown = invoke("slots", "show", "ana/short", *connection_args(sandbox), *WEEK, columns=80).stdout
     assert max(map(len, shown.splitlines())) <= 80
     assert rows(shown)[-1] == ["16", *[f"00-{60 - duration}/{duration}"] * 5]
 
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 66, 80])
-def test_a_narrow_terminal_shows_every_day(columns: int, world: Sandbox) -> None:
+def test_a_narrow_terminal_shows_every_day(columns: int, sandbox: Sandbox) -> None:
     """A week that is wider than the terminal is split into several timetables, and no day is cut."""
-    shown = invoke("slots", "show", "1", *at(world), *WEEK, columns=columns).stdout
+    shown = invoke("slots", "show", "1", *connection_args(sandbox), *WEEK, columns=columns).stdout
     assert max(map(len, shown.splitlines())) <= columns
     assert re.findall(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d(?= |$)", shown.partition("Lisbon")[2], re.MULTILINE) == [
         "Mon 2", "Tue 3", "Wed 4", "Thu 5", "Fri 6", "Sat 7", "Sun 8",
@@ -79,21 +79,23 @@ def test_a_narrow_terminal_shows_every_day(columns: int, world: Sandbox) -> None
     assert re.findall(r"\d+ free|none", shown) == ["12 free", *["14 free"] * 4, "none", "none"]
 
 
-def test_more_than_a_week_is_several_timetables(world: Sandbox) -> None:
+def test_more_than_a_week_is_several_timetables(sandbox: Sandbox) -> None:
     """Every week has a timetable of its own."""
-    shown = invoke("slots", "show", "1", *at(world), *WEEK, "--days", "15").stdout
+    shown = invoke("slots", "show", "1", *connection_args(sandbox), *WEEK, "--days", "15").stdout
     assert shown.count("event type 1, ") == 3
     assert "event type 1, Mon 16 Nov to Mon 16 Nov 2026" in shown
 
 
-def test_full_slots_are_not_shown_as_free(world: Sandbox) -> None:
+def test_full_slots_are_not_shown_as_free(sandbox: Sandbox) -> None:
     """A seated slot without seats left is in the JSON, and not among the free ones."""
     seats = {"seatsPerTimeSlot": 2, "showAttendeeInfo": True, "showAvailabilityCount": True}
     fields = {"title": "Duo", "slug": "duo", "lengthInMinutes": 60, "seats": seats, "minimumBookingNotice": 0}
-    event = int(new_event_type(world.store, 1, fields)["id"])
-    options = [*at(world), "--start", "2026-11-04", "--days", "1"]
+    event = int(new_event_type(sandbox.store, 1, fields)["id"])
+    options = [*connection_args(sandbox), "--start", "2026-11-04", "--days", "1"]
     for email in ("a@x.test", "b@x.test"):
-        made = invoke("book", event, "--start", "2026-11-04T09:00Z", "--name", "A", "--email", email, *at(world))
+        made = invoke(
+            "book", event, "--start", "2026-11-04T09:00Z", "--name", "A", "--email", email, *connection_args(sandbox)
+        )
         assert made.exit_code == 0
     assert "6 free" in invoke("slots", "show", event, *options).stdout
     assert len(json.loads(invoke("slots", "show", event, *options, "--json").stdout)) == 7
@@ -116,24 +118,24 @@ def test_full_slots_are_not_shown_as_free(world: Sandbox) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_wrong_arguments_are_told_before_anything_is_sent(args: list[str], message: str, world: Sandbox) -> None:
+def test_wrong_arguments_are_told_before_anything_is_sent(args: list[str], message: str, sandbox: Sandbox) -> None:
     """What cannot be meant is one message and code 2, without a request."""
-    result = invoke("slots", "show", *args, *at(world))
-    assert (result.exit_code, world.requests) == (2, [])
+    result = invoke("slots", "show", *args, *connection_args(sandbox))
+    assert (result.exit_code, sandbox.requests) == (2, [])
     assert message in result.stderr
 
 
-def test_an_unknown_event_type_is_a_refusal(world: Sandbox) -> None:
+def test_an_unknown_event_type_is_a_refusal(sandbox: Sandbox) -> None:
     """An event type that there is not is code 3."""
-    result = invoke("slots", "show", "ana/nothing", *at(world))
+    result = invoke("slots", "show", "ana/nothing", *connection_args(sandbox))
     assert result.exit_code == 3
     assert "404" in result.stderr
 
 
-def test_teams_and_organisations_are_named_by_options(world: Sandbox) -> None:
+def test_teams_and_organisations_are_named_by_options(sandbox: Sandbox) -> None:
     """--team and --organization reach the server as the slugs that they are."""
-    invoke("slots", "show", "sales/demo", "--team", "--organization", "sandbox-org", *at(world))
-    asked = dict(world.requests[-1].query)
+    invoke("slots", "show", "sales/demo", "--team", "--organization", "sandbox-org", *connection_args(sandbox))
+    asked = dict(sandbox.requests[-1].query)
     assert (asked["teamSlug"], asked["eventTypeSlug"], asked["organizationSlug"]) == ("sales", "demo", "sandbox-org")
 
 
@@ -146,7 +148,7 @@ PIPES: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 def interrupted(running: subprocess.Popen[str]) -> str:
     """What it says on stderr when Ctrl-C ends it, which it does as it should."""
     running.send_signal(signal.SIGINT)
-    _, told = running.communicate(timeout=PATIENCE)
+    _, told = running.communicate(timeout=TIMEOUT)
     assert running.returncode == 130
     assert "Traceback" not in told
     return told
@@ -155,13 +157,21 @@ def interrupted(running: subprocess.Popen[str]) -> str:
 @pytest.mark.slow
 async def test_watch_prints_a_line_for_each_change_until_ctrl_c() -> None:
     """First the count of what is free, then what closes and opens, in the zone asked for; Ctrl-C is 130."""
-    with Sandbox() as world:
-        running = start(
-            "slots", "watch", "ana/thirty", "--interval", "1", "--time-zone", "Asia/Tokyo", *at(world), **PIPES
+    with Sandbox() as sandbox:
+        running = start_cli(
+            "slots",
+            "watch",
+            "ana/thirty",
+            "--interval",
+            "1",
+            "--time-zone",
+            "Asia/Tokyo",
+            *connection_args(sandbox),
+            **PIPES,
         )
         assert running.stdout
         first = running.stdout.readline()
-        async with Calcom(world.api_key, base_url=world.url) as cal:
+        async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
             now = datetime.now(UTC)
             slot = await cal.slots.first_available(event_type_id=1, start=now.date(), end=now + timedelta(days=7))
             assert slot
@@ -178,8 +188,8 @@ async def test_watch_prints_a_line_for_each_change_until_ctrl_c() -> None:
 
 def test_watch_says_when_the_limit_carries_less() -> None:
     """A limit that cannot carry the interval is a warning with the staleness that it can."""
-    with Sandbox(rate_limit=6) as world:
-        running = start("slots", "watch", "1", "--interval", "1", *at(world), **PIPES)
+    with Sandbox(rate_limit=6) as sandbox:
+        running = start_cli("slots", "watch", "1", "--interval", "1", *connection_args(sandbox), **PIPES)
         assert running.stderr
         warning = running.stderr.readline()
         interrupted(running)
@@ -193,9 +203,9 @@ def test_a_failed_look_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "warning: no look at my/event, will try again: cut [off]\n"
 
 
-def test_watch_ends_with_what_will_not_pass(world: Sandbox) -> None:
+def test_watch_ends_with_what_will_not_pass(sandbox: Sandbox) -> None:
     """An event type that there is not ends the watch, with code 3."""
-    result = invoke("slots", "watch", "ana/nothing", *at(world), "--time-zone", "UTC")
+    result = invoke("slots", "watch", "ana/nothing", *connection_args(sandbox), "--time-zone", "UTC")
     assert result.exit_code == 3
     assert "ana" in result.stderr
 
@@ -209,8 +219,8 @@ def test_watch_ends_with_what_will_not_pass(world: Sandbox) -> None:
         (["1", "--days", "0"], "--days"),
     ],
 )
-def test_watch_tells_wrong_arguments_first(args: list[str], message: str, world: Sandbox) -> None:
+def test_watch_tells_wrong_arguments_first(args: list[str], message: str, sandbox: Sandbox) -> None:
     """What cannot be meant is told before anything is sent."""
-    result = invoke("slots", "watch", *args, *at(world))
-    assert (result.exit_code, world.requests) == (2, [])
+    result = invoke("slots", "watch", *args, *connection_args(sandbox))
+    assert (result.exit_code, sandbox.requests) == (2, [])
     assert message in result.stderr

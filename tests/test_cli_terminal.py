@@ -22,9 +22,9 @@ from typing import Any
 
 import pytest
 import typer
-from command_at_hand import at, invoke
-from command_line import ROOT, calcom, command, environment, start
-from patience import PATIENCE, slow
+from cli_process import ROOT, cli_command, cli_environment, run_cli, start_cli
+from cli_runner import connection_args, invoke
+from timeouts import TIMEOUT, slow
 from virtual_time import run as run_virtually
 
 from calcom_async.cli import terminal
@@ -41,7 +41,7 @@ EVIL = "\x1b]0;owned\x07\x1b[2Jx\n\rerror: forged\x9b31m\x7f\x85\u202etxt\u2028\
 
 
 @pytest.fixture
-def world() -> Iterator[Sandbox]:
+def sandbox() -> Iterator[Sandbox]:
     """A sandbox with one booking, whose owner and booker chose evil names."""
     with Sandbox(bookings=1) as sandbox:
         sandbox.store.users[1]["name"] = EVIL
@@ -90,9 +90,9 @@ def test_all_output_passes_through_one_file(file: Path) -> None:
     ],
     ids=" ".join,
 )
-def test_texts_of_the_server_cannot_control_the_terminal(args: list[str], world: Sandbox) -> None:
+def test_texts_of_the_server_cannot_control_the_terminal(args: list[str], sandbox: Sandbox) -> None:
     """Tables and JSON contain no control character; JSON still decodes to the same text."""
-    result = invoke(*args, *at(world))
+    result = invoke(*args, *connection_args(sandbox))
     assert result.exit_code == 0
     assert unsafe(result.output) == set()
     if "--json" in args and args[0] != "doctor":
@@ -106,9 +106,9 @@ def str_values(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-def test_a_line_end_in_a_title_is_no_row(world: Sandbox) -> None:
+def test_a_line_end_in_a_title_is_no_row(sandbox: Sandbox) -> None:
     """A table has one line for each row, whatever its texts hold."""
-    lines = invoke("api", "GET", "/v2/bookings", "--all", *at(world)).stdout.splitlines()
+    lines = invoke("api", "GET", "/v2/bookings", "--all", *connection_args(sandbox)).stdout.splitlines()
     assert len(lines) == 3
     assert not any(one.lstrip().startswith("error:") for one in lines)
 
@@ -116,11 +116,11 @@ def test_a_line_end_in_a_title_is_no_row(world: Sandbox) -> None:
 @pytest.mark.parametrize(
     "args", [["whoami"], ["api", "GET", "/v2/me"], ["doctor"], ["slots", "show", "1"]], ids=" ".join
 )
-def test_an_error_of_the_server_is_one_line(args: list[str], world: Sandbox) -> None:
+def test_an_error_of_the_server_is_one_line(args: list[str], sandbox: Sandbox) -> None:
     """The message of a refusal forges neither a line nor a title of the window."""
     body = json.dumps({"status": "error", "error": {"code": "B", "message": EVIL}})
-    world.faults.add("GET", "*", times=9, status=400, body=body)
-    result = invoke(*args, *at(world))
+    sandbox.faults.add("GET", "*", times=9, status=400, body=body)
+    result = invoke(*args, *connection_args(sandbox))
     assert result.exit_code == 3
     assert unsafe(result.output) == set()
     assert not re.search("^error: forged", result.output, re.MULTILINE)
@@ -146,9 +146,9 @@ def test_an_error_of_the_server_is_one_line(args: list[str], world: Sandbox) -> 
     ],
     ids=lambda args: " ".join(word for word in args if word != EVIL)[:40],
 )
-def test_arguments_cannot_control_the_terminal(args: list[str], world: Sandbox, tmp_path: Path) -> None:
+def test_arguments_cannot_control_the_terminal(args: list[str], sandbox: Sandbox, tmp_path: Path) -> None:
     """What a script passes on may come from others as well."""
-    env = {"CAL_API_KEY": world.api_key, "CAL_API_URL": world.url, "CAL_WEBHOOK_SECRET": "x"}
+    env = {"CAL_API_KEY": sandbox.api_key, "CAL_API_URL": sandbox.url, "CAL_WEBHOOK_SECRET": "x"}
     result = invoke(*args, env=env)
     assert result.exit_code != 0
     assert unsafe(result.output) == set()
@@ -188,10 +188,12 @@ def test_an_error_has_a_line_for_each_of_its_notes(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == "error: a b\nnote 1\n"
 
 
-def on_a_terminal(*args: str, world: Sandbox) -> str:
+def on_a_terminal(*args: str, sandbox: Sandbox) -> str:
     """What a command draws on a terminal with colors."""
     ours, theirs = pty.openpty()
-    running = start(*args, *at(world), env={"TERM": "xterm-256color"}, stdin=theirs, stdout=theirs, stderr=theirs)
+    running = start_cli(
+        *args, *connection_args(sandbox), env={"TERM": "xterm-256color"}, stdin=theirs, stdout=theirs, stderr=theirs
+    )
     os.close(theirs)
     drawn = b""
     try:
@@ -200,27 +202,31 @@ def on_a_terminal(*args: str, world: Sandbox) -> str:
     except OSError as error:
         assert error.errno == errno.EIO  # noqa: PT017 - what Linux reports when the other end is closed
     os.close(ours)
-    assert running.wait(PATIENCE) == 0
+    assert running.wait(TIMEOUT) == 0
     return drawn.decode()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("args", [["api", "GET", "/v2/bookings", "--all"], ["api", "GET", "/v2/bookings"], ["whoami"]])
-def test_on_a_terminal_only_our_own_colors_are_sequences(args: list[str], world: Sandbox) -> None:
+def test_on_a_terminal_only_our_own_colors_are_sequences(args: list[str], sandbox: Sandbox) -> None:
     """With colors on, the only escape sequences are those that set them."""
-    drawn = on_a_terminal(*args, world=world)
+    drawn = on_a_terminal(*args, world=sandbox)
     assert unsafe(re.sub(r"\x1b\[[\d;]*m|\r\n", "", drawn)) == set()
     assert "owned" in drawn
 
 
 @pytest.mark.slow
-def test_an_output_that_cannot_hold_a_character_gets_an_escape(world: Sandbox) -> None:
+def test_an_output_that_cannot_hold_a_character_gets_an_escape(sandbox: Sandbox) -> None:
     """An ASCII terminal shows an escape where a letter is missing; JSON stays JSON."""
-    world.store.users[1]["name"] = "Łódź é"
+    sandbox.store.users[1]["name"] = "Łódź é"
     ascii_only = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     for args in (["whoami"], ["whoami", "--json"]):
         done = subprocess.run(
-            command(*args, *at(world)), env=environment(**ascii_only), capture_output=True, text=True, check=True
+            cli_command(*args, *connection_args(sandbox)),
+            env=cli_environment(**ascii_only),
+            capture_output=True,
+            text=True,
+            check=True,
         )
         assert "\\u0141\\u00" in done.stdout or "\\u0141" in done.stdout
         if "--json" in args:
@@ -235,28 +241,28 @@ def test_an_output_that_cannot_hold_a_character_gets_an_escape(world: Sandbox) -
     [["ops"], *slow(["--help"], ["api", "GET", "/v2/bookings"], ["api", "GET", "/v2/bookings", "--all"], ["whoami"])],
     ids=" ".join,
 )
-def test_a_closed_pipe_ends_a_command_quietly(args: list[str], world: Sandbox) -> None:
+def test_a_closed_pipe_ends_a_command_quietly(args: list[str], sandbox: Sandbox) -> None:
     """When the reader is gone, as after `| head -1`, the command ends without a word, with 141."""
     ours, theirs = os.pipe()
     os.close(ours)
     running = (
-        start(*args, *at(world), stdout=theirs, stderr=subprocess.PIPE)
+        start_cli(*args, *connection_args(sandbox), stdout=theirs, stderr=subprocess.PIPE)
         if args not in (["ops"], ["--help"])
-        else start(*args, stdout=theirs, stderr=subprocess.PIPE)
+        else start_cli(*args, stdout=theirs, stderr=subprocess.PIPE)
     )
     os.close(theirs)
-    _, told = running.communicate(timeout=PATIENCE)
+    _, told = running.communicate(timeout=TIMEOUT)
     assert (running.returncode, told) == (141, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.parametrize("args", [["whoami"], *slow(["whoami", "--json"], ["ops"])], ids=" ".join)
-def test_a_full_disk_behind_the_output_is_an_error(args: list[str], world: Sandbox) -> None:
+def test_a_full_disk_behind_the_output_is_an_error(args: list[str], sandbox: Sandbox) -> None:
     """Output that cannot be written is one message and code 7."""
     with Path("/dev/full").open("w") as full:
-        place = at(world) if args != ["ops"] else []
-        running = start(*args, *place, stdout=full, stderr=subprocess.PIPE)
-        _, told = running.communicate(timeout=PATIENCE)
+        place = connection_args(sandbox) if args != ["ops"] else []
+        running = start_cli(*args, *place, stdout=full, stderr=subprocess.PIPE)
+        _, told = running.communicate(timeout=TIMEOUT)
     assert (running.returncode, told) == (7, "error: cannot write the output: No space left on device\n")
 
 
@@ -297,13 +303,15 @@ def test_a_short_wait_is_not_announced(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.slow
 def test_commands_announce_waits() -> None:
     """A command that waits for the rate limit says so on stderr, before the wait is over."""
-    with Sandbox(rate_limit=1, window=120, block=120) as world:
-        assert invoke("whoami", *at(world)).exit_code == 0
-        running = start("slots", "show", "1", *at(world), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    with Sandbox(rate_limit=1, window=120, block=120) as sandbox:
+        assert invoke("whoami", *connection_args(sandbox)).exit_code == 0
+        running = start_cli(
+            "slots", "show", "1", *connection_args(sandbox), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+        )
         assert running.stderr
         told = running.stderr.readline()
         running.send_signal(signal.SIGTERM)
-        _, rest = running.communicate(timeout=PATIENCE)
+        _, rest = running.communicate(timeout=TIMEOUT)
     assert re.fullmatch(r"waiting: the rate limit allows the next request in \d+ s\n", told)
     assert (running.returncode, rest) == (143, "terminated.\n")
 
@@ -348,6 +356,6 @@ def test_a_port_in_use_is_told_in_words() -> None:
     """The message of the sandbox has the reason, without the address as Python writes it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = calcom("sandbox", "--port", str(port))
+        done = run_cli("sandbox", "--port", str(port))
     assert done.returncode == 2
     assert done.stderr == f"error: cannot listen on port {port}: Address already in use. Try --port 0\n"

@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
-from command_at_hand import at, invoke
-from command_line import start
-from delivered import SECRET, body, signed
-from patience import PATIENCE, closed_port
-from witness import ADA
+from cli_process import start_cli
+from cli_runner import connection_args, invoke
+from sent_requests import ADA
+from signed_requests import SECRET, signed_request, webhook_body
+from timeouts import TIMEOUT, closed_port
 
 from calcom_async import Calcom
 from calcom_async.cli.webhooks import _pass_on, _print_line
@@ -44,7 +44,7 @@ def _no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A body, as it came."""
-    (tmp_path / "body.json").write_bytes(body())
+    (tmp_path / "body.json").write_bytes(webhook_body())
     return tmp_path / "body.json"
 
 
@@ -57,14 +57,18 @@ def check(file: Path | str, signature: str, *options: str, env: dict[str, str] |
 @pytest.mark.parametrize("source", ["file", "stdin"])
 def test_a_genuine_delivery_is_its_trigger_and_key(source: str, file: Path) -> None:
     """What verifies is told by trigger and key, from a file or from standard input."""
-    result = check(file if source == "file" else "-", sign(body(), SECRET), input=body() if source == "stdin" else None)
+    result = check(
+        file if source == "file" else "-",
+        sign(webhook_body(), SECRET),
+        input=webhook_body() if source == "stdin" else None,
+    )
     assert result.exit_code == 0
-    assert result.stdout == f"BOOKING_CREATED {parse(body()).key}\n"
+    assert result.stdout == f"BOOKING_CREATED {parse(webhook_body()).key}\n"
 
 
 def test_the_secret_may_have_another_name(file: Path) -> None:
     """--secret-env names the variable that holds the secret."""
-    signature = sign(body(), SECRET)
+    signature = sign(webhook_body(), SECRET)
     assert check(file, signature, "--secret-env", "MINE", env={"MINE": SECRET}).exit_code == 0
     missing = check(file, signature, "--secret-env", "MINE", env={})
     assert missing.exit_code == 2
@@ -112,13 +116,15 @@ def listening(
     *args: str, env: dict[str, str] | None = None, by: signal.Signals = signal.SIGINT
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A listener and where it listens; it ends by a signal, and as it should."""
-    running = start("webhooks", "listen", "--port", "0", *args, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    running = start_cli(
+        "webhooks", "listen", "--port", "0", *args, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     said = next(lines(running, "stderr"))
     try:
         yield running, re.findall(r"http://127\.0\.0\.1:\d+/\w+", said)[0]
     finally:
         running.send_signal(by)
-        _, rest = running.communicate(timeout=PATIENCE)
+        _, rest = running.communicate(timeout=TIMEOUT)
     code, last = ENDS[by]
     assert running.returncode == code
     assert "Traceback" not in rest
@@ -136,9 +142,9 @@ async def book_first(cal: Calcom) -> str:
 @pytest.mark.parametrize("by", ENDS)
 async def test_a_sandbox_is_listened_to_and_left_as_it_was(by: signal.Signals) -> None:
     """Against a Cal.com on this machine the webhook is made, events are lines, and any signal deletes the webhook."""
-    with Sandbox() as world:
-        async with Calcom(world.api_key, base_url=world.url) as cal:
-            with listening(*at(world), by=by) as (running, url):
+    with Sandbox() as sandbox:
+        async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
+            with listening(*connection_args(sandbox), by=by) as (running, url):
                 [made] = await cal.webhooks.list().collect()
                 uid = await book_first(cal)
                 line = next(lines(running))
@@ -151,25 +157,33 @@ async def test_a_sandbox_is_listened_to_and_left_as_it_was(by: signal.Signals) -
 
 def test_a_webhook_whose_creation_was_not_confirmed_is_deleted() -> None:
     """When the server has created the webhook and its response is lost, no webhook is left behind."""
-    with Sandbox() as world:
-        world.faults.add("POST", "/v2/webhooks", cut="after")
-        world.faults.add("GET", "/v2/webhooks", after=1, times=1, status=403)
-        result = invoke("webhooks", "listen", "--port", "0", *at(world))
+    with Sandbox() as sandbox:
+        sandbox.faults.add("POST", "/v2/webhooks", cut="after")
+        sandbox.faults.add("GET", "/v2/webhooks", after=1, times=1, status=403)
+        result = invoke("webhooks", "listen", "--port", "0", *connection_args(sandbox))
         assert result.exit_code == 4
-        assert [seen.method for seen in world.requests if seen.path.startswith("/v2/webhooks/")] == ["DELETE"]
-        assert not world.store.webhooks
+        assert [seen.method for seen in sandbox.requests if seen.path.startswith("/v2/webhooks/")] == ["DELETE"]
+        assert not sandbox.store.webhooks
 
 
 @pytest.mark.slow
 async def test_a_listener_ends_as_soon_as_nobody_reads_it() -> None:
     """The listener need not wait for the next delivery to notice that its output is closed."""
-    with Sandbox() as world:
-        running = start("webhooks", "listen", "--port", "0", *at(world), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with Sandbox() as sandbox:
+        running = start_cli(
+            "webhooks",
+            "listen",
+            "--port",
+            "0",
+            *connection_args(sandbox),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         next(lines(running, "stderr"))
         assert running.stdout
         running.stdout.close()
         assert await asyncio.to_thread(running.wait, 30) == 141
-        assert not world.store.webhooks
+        assert not sandbox.store.webhooks
         assert running.stderr
         assert running.stderr.read() == ""
         running.stderr.close()
@@ -177,14 +191,22 @@ async def test_a_listener_ends_as_soon_as_nobody_reads_it() -> None:
 
 async def test_a_closed_output_ends_the_listener_and_its_webhook() -> None:
     """When the reader of the lines is gone, as after `| head -1`, the listener deletes its webhook and ends."""
-    with Sandbox() as world:
-        running = start("webhooks", "listen", "--port", "0", *at(world), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with Sandbox() as sandbox:
+        running = start_cli(
+            "webhooks",
+            "listen",
+            "--port",
+            "0",
+            *connection_args(sandbox),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         next(lines(running, "stderr"))
         assert running.stdout
         running.stdout.close()
-        async with Calcom(world.api_key, base_url=world.url) as cal:
+        async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
             await book_first(cal)
-            assert await asyncio.to_thread(running.wait, PATIENCE) == 141
+            assert await asyncio.to_thread(running.wait, TIMEOUT) == 141
             assert await cal.webhooks.list().collect() == []
         assert running.stderr
         assert running.stderr.read() == ""
@@ -201,10 +223,10 @@ async def test_deliveries_are_passed_on_unchanged() -> None:
 
     app = web.Application()
     app.router.add_post("/in", take)
-    with Sandbox() as world:
-        async with TestServer(app) as server, Calcom(world.api_key, base_url=world.url) as cal:
+    with Sandbox() as sandbox:
+        async with TestServer(app) as server, Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
             options = ["--json", "--forward", str(server.make_url("/in")), "--trigger", "booking_created"]
-            with listening(*at(world), *options, env=KEPT) as (running, _):
+            with listening(*connection_args(sandbox), *options, env=KEPT) as (running, _):
                 await book_first(cal)
                 printed = await asyncio.to_thread(next, lines(running))
                 told = await asyncio.to_thread(next, lines(running, "stderr"))
@@ -216,10 +238,10 @@ async def test_deliveries_are_passed_on_unchanged() -> None:
 
 async def test_what_nobody_signed_is_not_shown() -> None:
     """A delivery with a wrong signature is answered 401 and told as refused; the next one is shown."""
-    with Sandbox() as world, listening(*at(world), env=KEPT) as (running, url):
+    with Sandbox() as sandbox, listening(*connection_args(sandbox), env=KEPT) as (running, url):
         async with ClientSession() as session:
             for secret, status in (("another", 401), (SECRET, 200)):
-                headers, raw = signed(body(secret), secret)
+                headers, raw = signed_request(webhook_body(secret), secret)
                 async with session.post(url, data=raw, headers=headers) as answer:
                     assert answer.status == status
         assert SECRET in next(lines(running))
@@ -265,19 +287,19 @@ WRONG = [
 @pytest.mark.parametrize(("options", "message"), WRONG)
 def test_wrong_options_are_told_before_anything_is_sent(options: list[str], message: str) -> None:
     """What cannot work is one message and code 2, without a request."""
-    with Sandbox() as world:
-        result = invoke("webhooks", "listen", *at(world), *options)
-        assert (result.exit_code, world.requests) == (2, [])
+    with Sandbox() as sandbox:
+        result = invoke("webhooks", "listen", *connection_args(sandbox), *options)
+        assert (result.exit_code, sandbox.requests) == (2, [])
     assert message in result.stderr
 
 
 def test_a_port_in_use_is_told() -> None:
     """A port that is taken is code 2, and no webhook is made."""
-    with Sandbox() as world, socket.socket() as other:
+    with Sandbox() as sandbox, socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        result = invoke("webhooks", "listen", *at(world), "--port", other.getsockname()[1])
-        assert (result.exit_code, world.requests) == (2, [])
+        result = invoke("webhooks", "listen", *connection_args(sandbox), "--port", other.getsockname()[1])
+        assert (result.exit_code, sandbox.requests) == (2, [])
     assert "Try --port 0" in result.stderr
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from patience import PATIENCE
-from stand_ins import NO_LIMIT, Cut, Diary, Heard, Peer, http
+from fakes import NO_LIMIT, CutResponse, EventRecorder, FakeServer, ReceivedRequest, http_response
+from timeouts import TIMEOUT
 
 from calcom_async import (
     AccessToken,
@@ -33,7 +33,7 @@ from calcom_async.resources.schedules import Schedules
 from calcom_async.resources.slots import Slots
 from calcom_async.sandbox import Sandbox
 
-ME = http(body=b'{"status":"success","data":{"id":1,"email":"a@b.test"}}')
+ME = http_response(body=b'{"status":"success","data":{"id":1,"email":"a@b.test"}}')
 SECRET = "cal_live_verysecret"
 
 
@@ -44,11 +44,11 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-async def asked(*args: Any, lines: tuple[Any, ...] = (ME,), **kwargs: Any) -> Heard:
+async def asked(*args: Any, lines: tuple[Any, ...] = (ME,), **kwargs: Any) -> ReceivedRequest:
     """What one `request()` looks like at the server."""
-    async with Peer(*lines) as peer, Calcom(SECRET, base_url=peer.url, **kwargs.pop("settings", {})) as cal:
+    async with FakeServer(*lines) as peer, Calcom(SECRET, base_url=peer.url, **kwargs.pop("settings", {})) as cal:
         await cal.request(*args, **kwargs)
-        return peer.heard[-1]
+        return peer.received[-1]
 
 
 # ---------------------------------------------------------------------------------------------------- how it is made
@@ -148,12 +148,12 @@ def test_one_event_loop_after_another(sandbox):
 
 async def test_a_borrowed_session_is_used_and_not_closed():
     """A session of yours serves the client and outlives it."""
-    async with Peer(ME) as peer, aiohttp.ClientSession(headers={"X-Mine": "1"}) as session:
+    async with FakeServer(ME) as peer, aiohttp.ClientSession(headers={"X-Mine": "1"}) as session:
         async with Calcom("cal_x", base_url=peer.url, session=session) as cal:
             await cal.me.get()
         assert not session.closed
         assert not cal.is_open
-    assert peer.heard[0].headers["x-mine"] == "1"
+    assert peer.received[0].headers["x-mine"] == "1"
 
 
 async def test_closing_without_opening():
@@ -163,10 +163,10 @@ async def test_closing_without_opening():
 
 async def test_nothing_is_left_running():
     """After closing, no task and no connection is left."""
-    async with Peer(ME) as peer:
+    async with FakeServer(ME) as peer:
         async with Calcom("cal_x", base_url=peer.url) as cal:
             await asyncio.gather(*(cal.me.get() for _ in range(5)))
-        await asyncio.wait_for(peer.quiet(), PATIENCE)
+        await asyncio.wait_for(peer.wait_closed(), TIMEOUT)
     assert len(asyncio.all_tasks()) == 1
 
 
@@ -175,13 +175,13 @@ async def test_nothing_is_left_running():
 
 async def test_acting_as_somebody_else():
     """A second client has its own credentials, limits and counts; connections, events and retry budget are shared."""
-    diary = Diary()
-    async with Peer(ME) as peer, Calcom("cal_a", base_url=peer.url, on_event=diary) as cal:
+    recorder = EventRecorder()
+    async with FakeServer(ME) as peer, Calcom("cal_a", base_url=peer.url, on_event=recorder) as cal:
         twin = cal.acting_as("cal_b")
         await cal.me.get()
         await twin.me.get()
-        assert [heard.headers["authorization"] for heard in peer.heard] == ["Bearer cal_a", "Bearer cal_b"]
-        assert [heard.connection for heard in peer.heard] == [1, 1]
+        assert [heard.headers["authorization"] for heard in peer.received] == ["Bearer cal_a", "Bearer cal_b"]
+        assert [heard.connection for heard in peer.received] == [1, 1]
         assert len({bucket.key for bucket in cal.stats().limits}) == 2
         assert (cal.stats().requests, twin.stats().requests) == (2, 1)
         assert twin._retry_budget is cal._retry_budget
@@ -190,16 +190,16 @@ async def test_acting_as_somebody_else():
         assert cal.is_open
         assert twin.is_open
     assert not twin.is_open
-    assert len(diary.of("request")) == 2
+    assert len(recorder.of_kind("request")) == 2
 
 
 async def test_the_resources_of_a_twin_are_its_own():
     """A resource that was used before the twin was made still acts as the first."""
-    async with Peer(ME) as peer, Calcom("cal_a", base_url=peer.url) as cal:
+    async with FakeServer(ME) as peer, Calcom("cal_a", base_url=peer.url) as cal:
         await cal.me.get()
         await cal.acting_as("cal_b").me.get()
         await cal.me.get()
-    keys = [heard.headers["authorization"][-1] for heard in peer.heard]
+    keys = [heard.headers["authorization"][-1] for heard in peer.received]
     assert keys == ["a", "b", "a"]
 
 
@@ -215,7 +215,7 @@ async def test_a_priority_is_a_place_in_the_same_line():
 
     limiter = Spy()
     limiter.priorities = []
-    async with Peer(ME) as peer, Calcom("cal_a", base_url=peer.url, limiter=limiter) as cal:
+    async with FakeServer(ME) as peer, Calcom("cal_a", base_url=peer.url, limiter=limiter) as cal:
         export = cal.with_priority(3)
         await cal.me.get()
         await export.me.get()
@@ -234,9 +234,9 @@ async def test_closing_waits_for_the_renewals_of_twins():
     async def slowly(writer: asyncio.StreamWriter) -> None:
         began.set()
         await asyncio.sleep(0.03)
-        writer.write(http(body=json.dumps({"status": "success", "data": pair}).encode()))
+        writer.write(http_response(body=json.dumps({"status": "success", "data": pair}).encode()))
 
-    async with Peer(http(498, expired), slowly, ME) as peer:
+    async with FakeServer(http_response(498, expired), slowly, ME) as peer:
         async with Calcom("cal_a", base_url=peer.url) as cal:
             token = AccessToken("old", "r", client_id="c", client_secret="s", on_renewed=stored.append)
             call = asyncio.create_task(cal.acting_as(token).me.get())
@@ -284,7 +284,10 @@ async def test_any_request_is_written_like_the_typed_ones():
     heard = await asked("post", "/slots/reservations", query={"a": [1, 2], "b": None}, body={"start": start})
     assert (heard.method, heard.target) == ("POST", "/v2/slots/reservations?a=1%2C2")
     assert json.loads(heard.body) == {"start": "2030-05-06T10:00:00Z"}
-    async with Peer(http(body=b'{"any":[1]}'), http(204, b"")) as peer, Calcom("cal_x", base_url=peer.url) as cal:
+    async with (
+        FakeServer(http_response(body=b'{"any":[1]}'), http_response(204, b"")) as peer,
+        Calcom("cal_x", base_url=peer.url) as cal,
+    ):
         assert await cal.request("GET", "/v2/me") == {"any": [1]}
         assert await cal.request("DELETE", "/v2/me") is None
 
@@ -297,10 +300,10 @@ async def test_any_request_is_written_like_the_typed_ones():
 )  # fmt: skip
 async def test_a_path_that_leads_elsewhere_is_refused(path):
     """What could leave the API, smuggle a header or hide a query raises before anything is sent."""
-    async with Peer(ME) as peer, Calcom("cal_x", base_url=peer.url) as cal:
+    async with FakeServer(ME) as peer, Calcom("cal_x", base_url=peer.url) as cal:
         with pytest.raises(InvalidRequestError, match="a path must look like"):
             await cal.request("GET", path)
-    assert peer.heard == []
+    assert peer.received == []
 
 
 @pytest.mark.parametrize("path", ["/v2/me", "/me", "/v2/bookings/aZ09-_.~", "/v2/x/a%2Fb", "/v2/x/a@b.test", "/v2/v2"])
@@ -322,20 +325,23 @@ async def test_a_method_is_a_word(method):
 )
 async def test_what_of_anything_is_repeated(method, repeatable, attempts):
     """Reads may be repeated and others not, unless told otherwise."""
-    async with Peer(http(503, b""), ME) as peer, Calcom("cal_x", base_url=peer.url, backoff_base=0) as cal:
+    async with (
+        FakeServer(http_response(503, b""), ME) as peer,
+        Calcom("cal_x", base_url=peer.url, backoff_base=0) as cal,
+    ):
         with suppress(ServerError):
             await cal.request(method, "/v2/things", repeatable=repeatable)
-    assert len(peer.heard) == attempts
+    assert len(peer.received) == attempts
 
 
 async def test_naive_times_are_refused_before_anything_is_sent():
     """A datetime without a zone, in query or body, raises ValueError and nothing goes out."""
     naive = datetime(2030, 5, 6)  # noqa: DTZ001 - what is refused
-    async with Peer(ME) as peer, Calcom("cal_x", base_url=peer.url) as cal:
+    async with FakeServer(ME) as peer, Calcom("cal_x", base_url=peer.url) as cal:
         for arguments in ({"query": {"start": naive}}, {"body": {"a": [naive]}}):
             with pytest.raises(ValueError, match="must have a time zone"):
                 await cal.request("POST", "/v2/slots", **arguments)
-    assert peer.heard == []
+    assert peer.received == []
 
 
 # ------------------------------------------------------------------------------------------------------- it tells
@@ -358,17 +364,17 @@ async def test_stats_count_what_happened(sandbox):
 
 async def test_events_have_templates_and_no_ids(sandbox):
     """Events name the operation, not the thing: neither typed calls nor others put an id into logs."""
-    diary = Diary()
-    async with Calcom(sandbox.api_key, base_url=sandbox.url, on_event=diary) as cal:
+    recorder = EventRecorder()
+    async with Calcom(sandbox.api_key, base_url=sandbox.url, on_event=recorder) as cal:
         uid = (await cal.bookings.list(take=1).collect(1))[0].uid
         await cal.bookings.get(uid)
         await cal.request("GET", f"/v2/bookings/{uid}")
         await cal.request("GET", "/v2/event-types/1")
         await cal.request("GET", "/v2/event-types", query={"username": "ana"})
-    paths = [event.path for event in diary.of("request")]
+    paths = [event.path for event in recorder.of_kind("request")]
     assert paths == ["/bookings", "/bookings/{}", "/bookings/{}", "/event-types/{}", "/event-types"]
-    assert uid not in repr(diary.events)
-    assert [(event.path, event.rows) for event in diary.of("page")] == [("/bookings", 1)]
+    assert uid not in repr(recorder.events)
+    assert [(event.path, event.rows) for event in recorder.of_kind("page")] == [("/bookings", 1)]
 
 
 async def test_a_failing_on_event_is_not_felt(sandbox, caplog):
@@ -381,7 +387,10 @@ async def test_a_failing_on_event_is_not_felt(sandbox, caplog):
 async def test_no_secret_in_logs_or_errors(caplog):
     """The whole chain of a failure, and everything logged, is free of the key."""
     caplog.set_level("DEBUG")
-    async with Peer(http(401, b"{}"), Cut(b"")) as peer, Calcom(SECRET, base_url=peer.url, max_attempts=1) as cal:
+    async with (
+        FakeServer(http_response(401, b"{}"), CutResponse(b"")) as peer,
+        Calcom(SECRET, base_url=peer.url, max_attempts=1) as cal,
+    ):
         for _ in range(2):
             with pytest.raises(Exception) as caught:  # noqa: PT011 - every kind of error is looked at
                 await cal.me.get()
@@ -430,7 +439,7 @@ async def test_a_request_id_of_odd_bytes_is_printable():
     """Control characters, bytes that are no text and five thousand characters do not reach the error."""
     odd = b"\x1b[31m\xff\xfe" + b"i" * 5_000
     line = b"HTTP/1.1 404 X\r\nX-Request-Id: " + odd + b"\r\nContent-Length: 2\r\n\r\n{}"
-    async with Peer(line.replace(b"\x1b", b"")) as peer, Calcom("cal_x", base_url=peer.url) as cal:
+    async with FakeServer(line.replace(b"\x1b", b"")) as peer, Calcom("cal_x", base_url=peer.url) as cal:
         with pytest.raises(NotFoundError) as caught:
             await cal.me.get()
     assert caught.value.request_id is not None
@@ -441,8 +450,8 @@ async def test_a_request_id_of_odd_bytes_is_printable():
 
 async def test_an_etag_of_odd_bytes_is_not_sent_back():
     """What aiohttp could not write is left out; the read is made anew."""
-    tagged = http(200, b'{"status":"success","data":[]}').replace(b"\r\n\r\n", b"\r\nETag: \xff\xfe\r\n\r\n")
-    async with Peer(tagged) as peer, Calcom("cal_x", base_url=peer.url, cache_ttl=0) as cal:
+    tagged = http_response(200, b'{"status":"success","data":[]}').replace(b"\r\n\r\n", b"\r\nETag: \xff\xfe\r\n\r\n")
+    async with FakeServer(tagged) as peer, Calcom("cal_x", base_url=peer.url, cache_ttl=0) as cal:
         for _ in range(2):
             await cal.event_types.list().collect()
-    assert ["if-none-match" in heard.headers for heard in peer.heard] == [False, False]
+    assert ["if-none-match" in heard.headers for heard in peer.received] == [False, False]

@@ -8,19 +8,19 @@ import pickle
 import threading
 
 import pytest
-from stand_ins import Peer, http
+from fakes import FakeServer, http_response
 
 from calcom_async import Calcom, ConfigError, TokenBucket
 from calcom_async.sandbox import Sandbox
 
-ME = http(body=b'{"status":"success","data":{"id":1,"email":"a@b.test"}}')
+ME = http_response(body=b'{"status":"success","data":{"id":1,"email":"a@b.test"}}')
 
 
 async def test_another_thread_gets_an_error_and_does_no_harm():
     """Calls from the loop of another thread are refused before they touch the limiter; the owner's succeed."""
     errors: list[BaseException] = []
     limiter = TokenBucket()
-    async with Peer(ME) as peer, Calcom("cal_x", base_url=peer.url, limiter=limiter) as cal:
+    async with FakeServer(ME) as peer, Calcom("cal_x", base_url=peer.url, limiter=limiter) as cal:
 
         def other() -> None:
             async def go() -> None:
@@ -66,7 +66,7 @@ def test_a_loop_that_is_over_is_told():
 
 async def test_another_process_gets_an_error(monkeypatch):
     """After a fork the child shares the sockets of its parent: it must not use or close them."""
-    async with Peer(ME) as peer, Calcom("cal_x", base_url=peer.url) as cal:
+    async with FakeServer(ME) as peer, Calcom("cal_x", base_url=peer.url) as cal:
         await cal.me.get()
         with monkeypatch.context() as child:
             child.setattr("os.getpid", lambda: -1)
@@ -78,7 +78,7 @@ async def test_another_process_gets_an_error(monkeypatch):
 
 async def test_open_and_aclose_for_notebooks():
     """`open()` returns the open client; opening twice is refused, closing twice is not."""
-    async with Peer(ME) as peer:
+    async with FakeServer(ME) as peer:
         cal = await Calcom("cal_x", base_url=peer.url).open()
         assert (await cal.me.get()).id == 1
         with pytest.raises(ConfigError, match="open already"):

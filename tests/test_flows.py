@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from witness import ADA, ANA, BEA, BO, MONDAY, ORGANIZATION, SALES, THIRTY, asked, at, book
+from sent_requests import ADA, ANA, BEA, BO, MONDAY, ORGANIZATION, SALES, THIRTY, at, book, sent_requests
 
 from calcom_async import (
     BadRequestError,
@@ -45,7 +45,7 @@ WHOLE_WEEK = {"start": date(2026, 11, 2), "end": date(2026, 11, 8)}
 
 
 @contextmanager
-def world(**options: Any) -> Iterator[Sandbox]:
+def running_sandbox(**options: Any) -> Iterator[Sandbox]:
     """A sandbox on the Monday, none of whose handlers may fail."""
     with Sandbox(**{"now": MONDAY} | options) as sandbox:
         yield sandbox
@@ -68,7 +68,7 @@ async def free(cal: Calcom, event_type_id: int = THIRTY) -> set[Any]:
 
 async def test_from_a_slot_to_a_cancelled_booking():
     """A slot that is booked is gone, comes back when the booking moves, and all are back when it is cancelled."""
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         async with client(sandbox) as cal:
             before = await free(cal)
             slot = (await cal.slots.search(event_type_id=THIRTY, **DAY)).first()
@@ -86,7 +86,7 @@ async def test_from_a_slot_to_a_cancelled_booking():
 
 async def test_hours_decide_what_is_free():
     """A new schedule changes the slots of an event type that uses it, and a day off takes them all."""
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         async with client(sandbox) as cal:
             evening = Availability(days=["Wednesday"], start_time="18:00", end_time="19:00")
             made = await cal.schedules.create(name="Evening", time_zone="Europe/Lisbon", availability=[evening])
@@ -100,7 +100,7 @@ async def test_hours_decide_what_is_free():
 
 async def test_a_request_that_is_decided():
     """A booking that needs confirmation is unconfirmed until decided, and declining frees its time."""
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         async with client(sandbox) as cal:
             policy = ConfirmationPolicy(type="always", block_unconfirmed_bookings_in_booker=True)
             body = CreateEventType(title="Ask", slug="ask", length_in_minutes=30, confirmation_policy=policy)
@@ -115,7 +115,7 @@ async def test_a_request_that_is_decided():
 
 async def test_a_reservation_holds_a_slot_while_somebody_types():
     """A reserved slot is hidden from others until it is booked or the reservation is over."""
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         async with client(sandbox) as cal:
             other = cal.acting_as("cal_sandbox_bo")
             await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9))
@@ -126,7 +126,7 @@ async def test_a_reservation_holds_a_slot_while_somebody_types():
 
 async def test_a_round_robin_team():
     """A team's event type is found by slug, booked until every host is busy, and listed with the team."""
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         async with client(sandbox) as cal:
             team = cal.organization(ORGANIZATION).team(SALES)
             demo = await team.event_types.create(
@@ -154,7 +154,7 @@ async def test_a_round_robin_team():
 
 async def test_a_race_for_one_slot():
     """Of eight who book one slot at once one wins, and the others learn that it is gone."""
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         async with client(sandbox) as cal:
             tries = [book(cal, 9) for _ in range(8)]
             results = await asyncio.gather(*tries, return_exceptions=True)
@@ -169,7 +169,7 @@ async def test_a_race_for_one_slot():
 async def test_export_with_ties_is_complete(tmp_path):
     """An export of bookings that share their times writes each exactly once, though a plain walk would lose some."""
     file = tmp_path / "bookings.jsonl"
-    with world(bookings=900, ties=True) as sandbox:
+    with running_sandbox(bookings=900, ties=True) as sandbox:
         async with client(sandbox) as cal:
             report = await export(cal, Job(take=60), file, strict=True)
     uids = [json.loads(line)["uid"] for line in file.read_text("utf-8").splitlines()]
@@ -186,7 +186,7 @@ def newcomer(store: Store) -> None:
 
 async def test_a_walk_while_others_book():
     """Rows that shift while a list is walked come once, and none that was there from the start is missing."""
-    with world(bookings=300) as sandbox:
+    with running_sandbox(bookings=300) as sandbox:
         before = set(sandbox.store.bookings)
         sandbox.faults.each("GET", "/v2/bookings", newcomer)
         async with client(sandbox) as cal:
@@ -204,7 +204,7 @@ async def keep(pages: Pages[Booking], uids: list[str]) -> None:
 
 async def test_a_page_that_cannot_be_read_can_be_asked_again():
     """After a malformed page in the middle the same list goes on with that page."""
-    with world(bookings=300) as sandbox:
+    with running_sandbox(bookings=300) as sandbox:
         sandbox.faults.add("GET", "/v2/bookings", garbage=True, after=2)
         async with client(sandbox) as cal:
             pages, uids = cal.bookings.list(take=50), []
@@ -212,7 +212,7 @@ async def test_a_page_that_cannot_be_read_can_be_asked_again():
                 await keep(pages, uids)
             assert len(uids) == 100
             await keep(pages, uids)
-        assert [one.query["skip"] for one in asked(sandbox)] == ["0", "50", "100", "100", "150", "200", "250"]
+        assert [one.query["skip"] for one in sent_requests(sandbox)] == ["0", "50", "100", "100", "150", "200", "250"]
     assert len(uids) == len(set(uids)) == 300
 
 
@@ -224,12 +224,12 @@ async def test_a_page_that_cannot_be_read_can_be_asked_again():
 )
 async def test_reads_are_repeated(trouble):
     """A read whose answer is lost is asked again, and the caller does not notice."""
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         sandbox.faults.add("GET", "/v2/me", times=2, **trouble)
         async with client(sandbox) as cal:
             assert (await cal.me.get()).username == "ana"
             assert cal.stats().retries == 2
-        assert [one.line for one in asked(sandbox)] == ["GET /me"] * 3
+        assert [one.endpoint for one in sent_requests(sandbox)] == ["GET /me"] * 3
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ async def test_reads_are_repeated(trouble):
 )
 async def test_a_booking_is_never_asked_for_twice(trouble, kind, made):
     """A booking whose answer is lost is not repeated, and the error says that the server may have acted."""
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         sandbox.faults.add("POST", "/v2/bookings", times=5, **trouble)
         async with client(sandbox) as cal:
             with pytest.raises(kind) as caught:
@@ -259,7 +259,7 @@ async def test_a_booking_is_never_asked_for_twice(trouble, kind, made):
 
 async def test_a_booking_whose_answer_was_lost_can_be_found():
     """Who lost the answer finds the booking by its attendee and time, instead of booking again."""
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         sandbox.faults.add("POST", "/v2/bookings", cut="after")
         async with client(sandbox) as cal:
             with pytest.raises(TransportError):
@@ -270,7 +270,7 @@ async def test_a_booking_whose_answer_was_lost_can_be_found():
 
 async def test_a_refusal_is_no_booking():
     """A booking that was refused for the rate limit is asked for again, and made once."""
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         sandbox.faults.add("POST", "/v2/bookings", status=429)
         async with client(sandbox) as cal:
             made = await book(cal, 9)
@@ -280,7 +280,7 @@ async def test_a_refusal_is_no_booking():
 
 async def test_nobody_listens():
     """A server that is not there was never sent anything, and the error says so."""
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         cal = client(sandbox, max_attempts=2)
     with pytest.raises(RuntimeError):
         _ = sandbox.url
@@ -302,7 +302,7 @@ async def test_nobody_listens():
 )
 async def test_trouble_that_stays(trouble, kind, words):
     """Trouble that does not pass becomes the error of its kind, with what came and where."""
-    with world() as sandbox:
+    with running_sandbox() as sandbox:
         sandbox.faults.add("GET", "/v2/me", times=20, **trouble)
         async with client(sandbox) as cal:
             with pytest.raises(kind, match=words):
@@ -316,7 +316,7 @@ async def test_trouble_that_stays(trouble, kind, words):
 @pytest.mark.slow
 async def test_a_storm_meets_a_small_limit():
     """Many calls at once against a limit that nobody told of: all are answered, and one at most is refused."""
-    with world(now=None, rate_limit=5, window=0.3, block=0.3) as sandbox:
+    with running_sandbox(now=None, rate_limit=5, window=0.3, block=0.3) as sandbox:
         async with client(sandbox, limiter=None) as cal:
             users = await asyncio.gather(*(cal.me.get() for _ in range(8)))
         refused = [seen for seen in sandbox.requests if seen.status == 429]
@@ -326,7 +326,7 @@ async def test_a_storm_meets_a_small_limit():
 
 async def test_a_storm_of_those_who_will_not_wait():
     """With `max_wait=0` what the limit has no room for is an error at once, and the server never hears of it."""
-    with world(rate_limit=5) as sandbox:
+    with running_sandbox(rate_limit=5) as sandbox:
         async with client(sandbox, max_wait=0, rate_limit=5, limiter=None) as cal:
             results = await asyncio.gather(*(cal.me.get() for _ in range(12)), return_exceptions=True)
         turned_away = [one for one in results if isinstance(one, RateLimitedError)]
@@ -337,7 +337,7 @@ async def test_a_storm_of_those_who_will_not_wait():
 
 async def test_keys_have_limits_of_their_own():
     """What one key has used up does not slow another."""
-    with world(rate_limit=5) as sandbox:
+    with running_sandbox(rate_limit=5) as sandbox:
         async with client(sandbox, max_wait=0, rate_limit=5, limiter=None) as cal:
             for _ in range(5):
                 await cal.schedules.default()

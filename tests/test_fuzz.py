@@ -20,6 +20,7 @@ from operator import attrgetter
 from typing import Any
 
 import pytest
+from fakes import CutResponse, FakeServer
 from fuzzing import (
     ARGUMENTS,
     CASES,
@@ -36,7 +37,6 @@ from fuzzing import (
     response,
     sample,
 )
-from stand_ins import Cut, Peer
 from virtual_time import run
 
 from calcom_async import AccessToken, Calcom, CalcomError, Pages, webhooks
@@ -378,13 +378,13 @@ def test_bytes_on_a_socket(recorded: Bodies) -> None:
             ]
         )
         whole = b"\r\n".join(lines) + b"\r\n\r\n" + sent
-        return Cut(whole[: chance.randrange(len(whole))] if chance.random() < 0.1 else whole)
+        return CutResponse(whole[: chance.randrange(len(whole))] if chance.random() < 0.1 else whole)
 
     async def scene() -> None:
         chance = random.Random(f"{SEED} socket")
-        async with Peer() as peer:
+        async with FakeServer() as peer:
             for number in share(0.02):
-                peer.lines = [http(chance)]
+                peer.steps = [http(chance)]
                 async with Calcom("cal_x", base_url=peer.url, max_attempts=1, max_wait=0, rate_limit=10**6) as cal:
                     try:
                         examine(await cal.bookings.list(take=5).first())
@@ -392,7 +392,7 @@ def test_bytes_on_a_socket(recorded: Bodies) -> None:
                     except CalcomError as error:
                         examine_error(error)
                     except BaseException as error:
-                        error.add_note(f"case {SEED} socket {number}: {bytes(peer.lines[0])[:300]!r}")
+                        error.add_note(f"case {SEED} socket {number}: {bytes(peer.steps[0])[:300]!r}")
                         raise
 
     asyncio.run(scene())

@@ -10,9 +10,9 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from fakes import EventRecorder, FakeSend, error_response, make_request, ok_response
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stand_ins import Diary, Script, answer, ask, refusal
 from virtual_time import run
 
 from calcom_async import (
@@ -74,9 +74,11 @@ class FreeLimiter:
         return []
 
 
-def through(send: Any, diary: Diary | None = None, budget: RetryBudget | None = None, **settings: Any) -> Any:
+def through(
+    send: Any, recorder: EventRecorder | None = None, budget: RetryBudget | None = None, **settings: Any
+) -> Any:
     config = Config(**settings)
-    return retrying(send, config, budget or RetryBudget(config.retry_budget), Observer(diary))
+    return retrying(send, config, budget or RetryBudget(config.retry_budget), Observer(recorder))
 
 
 def outcome(send: Any, request: Request) -> Response | CalcomError:
@@ -90,24 +92,24 @@ def outcome(send: Any, request: Request) -> Response | CalcomError:
 
 POLICY = {
     # trouble: (repeated if repeatable, repeated if not)
-    "429 with a time to wait": (refusal(429, "ThrottlerException", **LATER), True, True),
-    "429 without": (refusal(429, None), True, True),
+    "429 with a time to wait": (error_response(429, "ThrottlerException", **LATER), True, True),
+    "429 without": (error_response(429, None), True, True),
     "never sent": (NOT_SENT, True, True),
     "connecting took too long": (TimedOutError("slow", sent=False), True, True),
     "answer lost": (LOST, True, False),
     "no answer in time": (TimedOutError("slow", sent=True), True, False),
-    "500": (refusal(500, "INTERNAL_SERVER_ERROR"), True, False),
-    "502 of a proxy": (refusal(502), True, False),
-    "503": (refusal(503), True, False),
-    "400": (refusal(400, "BadRequestException"), False, False),
-    "401": (refusal(401, "UnauthorizedException"), False, False),
-    "403": (refusal(403, "ForbiddenException"), False, False),
-    "404": (refusal(404, "NotFoundException"), False, False),
-    "409": (refusal(409, None), False, False),
-    "418": (refusal(418), False, False),
-    "422": (refusal(422, "UnprocessableEntityException"), False, False),
-    "498": (refusal(498, "TokenExpiredException"), False, False),
-    "301": (refusal(301), False, False),
+    "500": (error_response(500, "INTERNAL_SERVER_ERROR"), True, False),
+    "502 of a proxy": (error_response(502), True, False),
+    "503": (error_response(503), True, False),
+    "400": (error_response(400, "BadRequestException"), False, False),
+    "401": (error_response(401, "UnauthorizedException"), False, False),
+    "403": (error_response(403, "ForbiddenException"), False, False),
+    "404": (error_response(404, "NotFoundException"), False, False),
+    "409": (error_response(409, None), False, False),
+    "418": (error_response(418), False, False),
+    "422": (error_response(422, "UnprocessableEntityException"), False, False),
+    "498": (error_response(498, "TokenExpiredException"), False, False),
+    "301": (error_response(301), False, False),
     "an answer that is too large": (DecodeError("too large"), False, False),
     "an argument that cannot be sent": (InvalidRequestError("naive"), False, False),
     "no room under the limit within max_wait": (RateLimitedError("nothing was sent", retry_after=9.0), False, False),
@@ -119,35 +121,37 @@ POLICY = {
 def test_what_is_repeated(trouble, repeatable):
     """429 and "never sent" always; 5xx and "answer lost" only what may be done twice; nothing else ever."""
     step, if_repeatable, otherwise = POLICY[trouble]
-    script = Script(step, answer("done"))
-    result = outcome(through(script), ask("POST", repeatable=repeatable))
+    fake_send = FakeSend(step, ok_response("done"))
+    result = outcome(through(fake_send), make_request("POST", repeatable=repeatable))
     expected = if_repeatable if repeatable else otherwise
     assert isinstance(result, Response) is expected
-    assert len(script.sent) == (2 if expected else 1)
+    assert len(fake_send.sent) == (2 if expected else 1)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 def test_the_verb_decides_nothing(method):
     """Whether a call may be repeated is a property of the operation, whatever its verb."""
     for repeatable in (True, False):
-        script = Script(LOST, answer())
-        assert isinstance(outcome(through(script), ask(method, repeatable=repeatable)), Response) is repeatable
+        fake_send = FakeSend(LOST, ok_response())
+        assert (
+            isinstance(outcome(through(fake_send), make_request(method, repeatable=repeatable)), Response) is repeatable
+        )
 
 
 def test_attempts_are_counted_in_the_request():
     """Every attempt carries its number, for events."""
-    script = Script(NOT_SENT, NOT_SENT, answer())
-    run(through(script)(ask()))
-    assert [request.attempt for request in script.sent] == [1, 2, 3]
+    fake_send = FakeSend(NOT_SENT, NOT_SENT, ok_response())
+    run(through(fake_send)(make_request()))
+    assert [request.attempt for request in fake_send.sent] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("trouble", ["never sent", "429 without", "503"])
 def test_no_more_attempts_than_allowed(trouble):
     """After `max_attempts` the last error is raised as it came."""
     step = POLICY[trouble][0]
-    script = Script(step)
-    result = outcome(through(script, max_attempts=3), ask(repeatable=True))
-    assert len(script.sent) == 3
+    fake_send = FakeSend(step)
+    result = outcome(through(fake_send, max_attempts=3), make_request(repeatable=True))
+    assert len(fake_send.sent) == 3
     assert not isinstance(result, TimedOutError)
 
 
@@ -155,10 +159,10 @@ def test_pauses_are_full_jitter_over_an_exponential(monkeypatch):
     """The n-th pause is drawn from 0 to base * 2^n, at most to the cap."""
     drawn = []
     monkeypatch.setattr(random, "uniform", lambda low, high: drawn.append((low, high)) or high)
-    diary = Diary()
-    outcome(through(Script(NOT_SENT), diary, max_attempts=6, backoff_base=0.5, backoff_cap=3), ask())
+    recorder = EventRecorder()
+    outcome(through(FakeSend(NOT_SENT), recorder, max_attempts=6, backoff_base=0.5, backoff_cap=3), make_request())
     assert drawn == [(0, 0.5), (0, 1.0), (0, 2.0), (0, 3), (0, 3)]
-    assert [event.seconds for event in diary.of("retry")] == [high for _, high in drawn]
+    assert [event.seconds for event in recorder.of_kind("retry")] == [high for _, high in drawn]
 
 
 def test_the_pause_is_slept():
@@ -166,13 +170,13 @@ def test_the_pause_is_slept():
 
     async def scene() -> tuple[float, float]:
         began = now()
-        await through(Script(NOT_SENT, answer()), diary, backoff_base=20)(ask())
-        return now() - began, diary.events[0].seconds
+        await through(FakeSend(NOT_SENT, ok_response()), recorder, backoff_base=20)(make_request())
+        return now() - began, recorder.events[0].seconds
 
-    diary = Diary()
+    recorder = EventRecorder()
     slept, told = run(scene())
     assert slept == pytest.approx(told)
-    assert [event.kind for event in diary.events] == ["retry"]
+    assert [event.kind for event in recorder.events] == ["retry"]
 
 
 # ---------------------------------------------------------------------------------------------------- the deadline
@@ -193,23 +197,23 @@ def test_the_deadline_bounds_all_attempts_together():
     async def scene() -> float:
         began = now()
         with pytest.raises(TimedOutError, match="gave up after") as caught:
-            await through(script, deadline=100.0, max_attempts=50)(ask(repeatable=True))
+            await through(fake_send, deadline=100.0, max_attempts=50)(make_request(repeatable=True))
         assert isinstance(caught.value.__cause__, TimedOutError)
         assert caught.value.sent
         return now() - began
 
-    script = Script(lasting(60))
+    fake_send = FakeSend(lasting(60))
     assert run(scene()) <= 100.0
-    assert script.sent[1].timeout <= 40.0
+    assert fake_send.sent[1].timeout <= 40.0
 
 
 def test_an_attempt_gets_what_is_left():
     """A first attempt with a deadline shorter than the timeout is bounded by the deadline."""
-    script = Script(answer())
-    run(through(script, deadline=5.0, timeout=60.0)(ask()))
-    assert script.sent[0].timeout == 5.0
-    run(through(script, deadline=300.0, timeout=60.0)(ask()))
-    assert script.sent[1].timeout is None
+    fake_send = FakeSend(ok_response())
+    run(through(fake_send, deadline=5.0, timeout=60.0)(make_request()))
+    assert fake_send.sent[0].timeout == 5.0
+    run(through(fake_send, deadline=300.0, timeout=60.0)(make_request()))
+    assert fake_send.sent[1].timeout is None
 
 
 def test_waiting_for_the_limit_is_no_part_of_the_deadline():
@@ -217,10 +221,10 @@ def test_waiting_for_the_limit_is_no_part_of_the_deadline():
 
     async def turn(request: Request) -> Response:
         await asyncio.sleep(3600)
-        return await script(request)
+        return await fake_send(request)
 
-    script = Script(LOST, answer("done"))
-    assert isinstance(outcome(through(turn, deadline=61.0), ask(repeatable=True)), Response)
+    fake_send = FakeSend(LOST, ok_response("done"))
+    assert isinstance(outcome(through(turn, deadline=61.0), make_request(repeatable=True)), Response)
 
 
 @settings(max_examples=60)
@@ -242,7 +246,7 @@ def test_no_mixture_of_troubles_exceeds_the_bounds(deadline, attempts, lengths, 
         began = now()
         send = through(attempt, RetryBudget(5), deadline=deadline, max_attempts=attempts, backoff_base=base)
         with pytest.raises(TimedOutError):
-            await send(ask(repeatable=True))
+            await send(make_request(repeatable=True))
         return now() - began
 
     def through(send: Any, budget: RetryBudget, **fields: Any) -> Any:
@@ -257,17 +261,17 @@ def test_no_mixture_of_troubles_exceeds_the_bounds(deadline, attempts, lengths, 
 
 def test_the_budget_is_shared_by_all_calls():
     """When everything fails, repeats are a part of the calls, not a multiple."""
-    script = Script(NOT_SENT)
+    fake_send = FakeSend(NOT_SENT)
     budget = RetryBudget(0.2)
-    send = through(script, budget=budget)
+    send = through(fake_send, budget=budget)
 
     async def scene() -> None:
         for _ in range(200):
             with pytest.raises(ConnectionFailedError):
-                await send(ask())
+                await send(make_request())
 
     run(scene())
-    repeats = len(script.sent) - 200
+    repeats = len(fake_send.sent) - 200
     assert 40 <= repeats <= 40 + RetryBudget.FULL
 
 
@@ -275,8 +279,12 @@ def test_a_429_costs_no_budget():
     """The limiter paces what was refused, so an empty budget does not keep it from being repeated."""
     budget = RetryBudget(0.0)
     budget.left = 0.0
-    assert isinstance(outcome(through(Script(refusal(429), answer()), budget=budget), ask()), Response)
-    assert isinstance(outcome(through(Script(NOT_SENT, answer()), budget=budget), ask()), ConnectionFailedError)
+    assert isinstance(
+        outcome(through(FakeSend(error_response(429), ok_response()), budget=budget), make_request()), Response
+    )
+    assert isinstance(
+        outcome(through(FakeSend(NOT_SENT, ok_response()), budget=budget), make_request()), ConnectionFailedError
+    )
 
 
 def test_success_earns_the_budget_back_up_to_full():
@@ -308,13 +316,15 @@ def test_the_servers_waiting_time_is_never_shortened(asked):
 
     async def server(request: Request) -> Response:
         times.append(now())
-        return await Script(refusal(429, "ThrottlerException", **reset) if len(times) == 1 else answer())(request)
+        return await FakeSend(error_response(429, "ThrottlerException", **reset) if len(times) == 1 else ok_response())(
+            request
+        )
 
     async def scene() -> None:
         send = stacked(server, TokenBucket(), deadline=3600.0)
-        first = asyncio.create_task(send(ask()))
+        first = asyncio.create_task(send(make_request()))
         await asyncio.sleep(0.1)
-        await asyncio.gather(first, *(send(ask()) for _ in range(5)))
+        await asyncio.gather(first, *(send(make_request()) for _ in range(5)))
 
     run(scene())
     assert len(times) == 7
@@ -323,11 +333,15 @@ def test_the_servers_waiting_time_is_never_shortened(asked):
 
 def test_a_429_is_repeated_only_through_the_limiter():
     """With a time from the server there is no pause of our own: the repeat waits in the limiter's line."""
-    script, diary, limiter = Script(refusal(429, None, **LATER), answer()), Diary(), FreeLimiter()
-    config, observer = Config(), Observer(diary)
-    send = retrying(limited(script, limiter, config, observer), config, RetryBudget(0.2), observer)
-    run(send(ask()))
-    assert [event.seconds for event in diary.of("retry")] == [0.0]
+    fake_send, recorder, limiter = (
+        FakeSend(error_response(429, None, **LATER), ok_response()),
+        EventRecorder(),
+        FreeLimiter(),
+    )
+    config, observer = Config(), Observer(recorder)
+    send = retrying(limited(fake_send, limiter, config, observer), config, RetryBudget(0.2), observer)
+    run(send(make_request()))
+    assert [event.seconds for event in recorder.of_kind("retry")] == [0.0]
     assert len(limiter.acquired) == 2
     assert limiter.settled[0] == ((RateLimit("default", 120, 0, 40.0),), 40.0, True)
 
@@ -339,60 +353,62 @@ def test_a_wait_longer_than_the_deadline_is_an_error_at_once(headers):
     async def scene() -> float:
         began = now()
         with pytest.raises(RateLimitedError, match="asks to wait 500 s, longer than the 300 s") as caught:
-            await stacked(script, TokenBucket(), deadline=300.0)(ask())
+            await stacked(fake_send, TokenBucket(), deadline=300.0)(make_request())
         assert caught.value.retry_after == 500
         assert caught.value.__cause__ is not None
         return now() - began
 
-    script = Script(refusal(429, **headers), answer())
+    fake_send = FakeSend(error_response(429, **headers), ok_response())
     assert run(scene()) == 0
-    assert len(script.sent) == 1
+    assert len(fake_send.sent) == 1
 
 
 def test_the_wait_that_a_429_demands_counts_towards_the_deadline():
     """Two waits of 40 s do not fit into 60 s; the time in the queue of the limiter does."""
-    script = Script(refusal(429, **LATER), refusal(429, **LATER), answer())
+    fake_send = FakeSend(error_response(429, **LATER), error_response(429, **LATER), ok_response())
 
     async def scene() -> None:
         with pytest.raises(RateLimitedError, match="asks to wait 40 s, longer than the 20 s that are left of the 60 s"):
-            await stacked(script, TokenBucket(), deadline=60.0)(ask())
+            await stacked(fake_send, TokenBucket(), deadline=60.0)(make_request())
 
     run(scene())
-    assert len(script.sent) == 2
+    assert len(fake_send.sent) == 2
 
 
 def test_a_429_without_a_time_backs_off(monkeypatch):
     """A refusal that does not say how long is followed by a pause of our own."""
     monkeypatch.setattr(random, "uniform", lambda low, high: high)
-    diary = Diary()
-    run(through(Script(refusal(429), answer()), diary, backoff_base=7)(ask()))
-    assert [event.seconds for event in diary.of("retry")] == [7]
+    recorder = EventRecorder()
+    run(through(FakeSend(error_response(429), ok_response()), recorder, backoff_base=7)(make_request()))
+    assert [event.seconds for event in recorder.of_kind("retry")] == [7]
 
 
 def test_a_proxys_retry_after_is_kept_with_5xx():
     """A 503 with Retry-After is not repeated sooner, and not at all if that is past the deadline."""
-    diary = Diary()
-    run(through(Script(refusal(503, retry_after="30"), answer()), diary)(ask(repeatable=True)))
-    assert diary.events[0].seconds == 30.0
-    script = Script(refusal(503, retry_after="3000"), answer())
-    result = outcome(through(script), ask(repeatable=True))
+    recorder = EventRecorder()
+    run(
+        through(FakeSend(error_response(503, retry_after="30"), ok_response()), recorder)(make_request(repeatable=True))
+    )
+    assert recorder.events[0].seconds == 30.0
+    fake_send = FakeSend(error_response(503, retry_after="3000"), ok_response())
+    result = outcome(through(fake_send), make_request(repeatable=True))
     assert isinstance(result, TimedOutError)
     assert isinstance(result.__cause__, ServerError)
-    assert len(script.sent) == 1
+    assert len(fake_send.sent) == 1
 
 
 def test_max_wait_turns_a_long_wait_into_an_error_at_once():
     """When the limiter says no, the call ends there: nothing was sent and nothing is repeated."""
-    script = Script(refusal(429, None, **LATER), answer())
+    fake_send = FakeSend(error_response(429, None, **LATER), ok_response())
 
     async def scene() -> float:
         began = now()
         with pytest.raises(RateLimitedError, match="nothing was sent"):
-            await stacked(script, TokenBucket(), max_wait=5.0)(ask())
+            await stacked(fake_send, TokenBucket(), max_wait=5.0)(make_request())
         return now() - began
 
     assert run(scene()) < 1.0
-    assert len(script.sent) == 1
+    assert len(fake_send.sent) == 1
 
 
 # --------------------------------------------------------------------------------------------------- order of layers
@@ -400,10 +416,10 @@ def test_max_wait_turns_a_long_wait_into_an_error_at_once():
 
 def test_every_attempt_pays_and_signs_for_itself():
     """Retry is outermost: each attempt takes its own place under the limit and carries fresh credentials."""
-    script, limiter = Script(NOT_SENT, NOT_SENT, answer()), FreeLimiter()
-    run(stacked(script, limiter)(ask()))
+    fake_send, limiter = FakeSend(NOT_SENT, NOT_SENT, ok_response()), FreeLimiter()
+    run(stacked(fake_send, limiter)(make_request()))
     assert len(limiter.acquired) == len(limiter.settled) == 3
-    assert [request.headers["Authorization"] for request in script.sent] == ["Bearer cal_x"] * 3
+    assert [request.headers["Authorization"] for request in fake_send.sent] == ["Bearer cal_x"] * 3
 
 
 def test_each_layer_is_a_function_of_a_send():
@@ -415,11 +431,11 @@ def test_each_layer_is_a_function_of_a_send():
 @pytest.mark.parametrize(
     ("step", "settled"),
     [
-        (answer(None, 200, **LIMITS), ((RateLimit("default", 120, 7, 30.0),), None, True)),
-        (answer(), ((), None, True)),
-        (refusal(404, "NotFoundException", **LIMITS), ((RateLimit("default", 120, 7, 30.0),), None, True)),
-        (refusal(429, None, **LATER), ((RateLimit("default", 120, 0, 40.0),), 40.0, True)),
-        (refusal(429), ((), DEFAULT_RETRY_AFTER, True)),
+        (ok_response(None, 200, **LIMITS), ((RateLimit("default", 120, 7, 30.0),), None, True)),
+        (ok_response(), ((), None, True)),
+        (error_response(404, "NotFoundException", **LIMITS), ((RateLimit("default", 120, 7, 30.0),), None, True)),
+        (error_response(429, None, **LATER), ((RateLimit("default", 120, 0, 40.0),), 40.0, True)),
+        (error_response(429), ((), DEFAULT_RETRY_AFTER, True)),
         (LOST, (None, None, True)),
         (NOT_SENT, (None, None, False)),
         (ConfigError("not open"), (None, None, False)),
@@ -431,7 +447,7 @@ def test_every_place_is_given_back_with_what_was_learnt(step, settled):
     """However an attempt ends, the limiter hears of it: limits from any answer, the wait from a 429."""
     limiter, observer = FreeLimiter(), Observer()
     with suppress(CalcomError, RuntimeError):
-        run(limited(Script(step), limiter, Config(), observer)(ask()))
+        run(limited(FakeSend(step), limiter, Config(), observer)(make_request()))
     assert limiter.settled == [settled]
 
 
@@ -448,16 +464,16 @@ def test_every_place_is_given_back_with_what_was_learnt(step, settled):
 def test_what_a_request_counts_against(fields, settings, bucket):
     """The caller's own limit, from the settings or the documented one; or the limit of the one operation."""
     limiter = FreeLimiter()
-    run(limited(Script(), limiter, Config(max_wait=3, **settings), Observer())(ask(priority=4, **fields)))
+    run(limited(FakeSend(), limiter, Config(max_wait=3, **settings), Observer())(make_request(priority=4, **fields)))
     assert limiter.acquired == [(bucket, 4, 3)]
 
 
 def test_a_signed_request_says_whose_it_is_and_where():
     """The same key on two servers is counted twice, and the key itself is in no bucket."""
-    script = Script()
-    run(authorized(script, ApiKey("cal_x"), "https://a/v2")(ask(headers={"cal-api-version": "1"})))
-    run(authorized(script, ApiKey("cal_x"), "https://b/v2")(ask()))
-    first, second = script.sent
+    fake_send = FakeSend()
+    run(authorized(fake_send, ApiKey("cal_x"), "https://a/v2")(make_request(headers={"cal-api-version": "1"})))
+    run(authorized(fake_send, ApiKey("cal_x"), "https://b/v2")(make_request()))
+    first, second = fake_send.sent
     assert first.headers == {"cal-api-version": "1", "Authorization": "Bearer cal_x"}
     assert first.caller.startswith("https://a/v2 ")
     assert first.caller != second.caller
@@ -479,18 +495,18 @@ def test_a_signed_request_says_whose_it_is_and_where():
 )
 def test_every_attempt_is_told(step, told):
     """An attempt gives one event, answered or not, by the path's template."""
-    diary = Diary()
-    request = ask(path="/bookings/secret-uid")
+    recorder = EventRecorder()
+    request = make_request(path="/bookings/secret-uid")
     request = Request(method="GET", template="/bookings/{}", path=request.path, attempt=2)
-    outcome(observed(Script(step), Observer(diary)), request)
-    [event] = diary.events
+    outcome(observed(FakeSend(step), Observer(recorder)), request)
+    [event] = recorder.events
     assert (event.status, event.seconds, event.remaining) == told
     assert (event.kind, event.method, event.path, event.attempt) == ("request", "GET", "/bookings/{}", 2)
 
 
 def test_a_wait_for_the_limit_is_told():
     """A call that had to wait says how long; one that did not says nothing."""
-    diary = Diary()
+    recorder = EventRecorder()
     for waited in (0.0, 2.5):
-        run(limited(Script(), FreeLimiter(waited), Config(), Observer(diary))(ask()))
-    assert [(event.kind, event.seconds) for event in diary.events] == [("wait", 2.5)]
+        run(limited(FakeSend(), FreeLimiter(waited), Config(), Observer(recorder))(make_request()))
+    assert [(event.kind, event.seconds) for event in recorder.events] == [("wait", 2.5)]

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from recorded import RECORDED, WALK
+from recorded_models import BOOKING_PAGES, MODELS
 
 from calcom_async import InvalidRequestError, models, wire
 from calcom_async.models import (
@@ -129,14 +129,14 @@ def body_of(shared: Path, name: str) -> Any:
     return exchange["response"]["body"] if "response" in exchange else exchange
 
 
-@pytest.mark.parametrize(("name", "model"), RECORDED.items(), ids=list(RECORDED))
+@pytest.mark.parametrize(("name", "model"), MODELS.items(), ids=list(MODELS))
 def test_recorded_answers_decode_whole(shared, name, model):
     """Every recorded answer of these areas decodes strictly, and no field or value of it is lost."""
     data = body_of(shared, name)["data"]
     assert losses(data, read(data, model)) == []
 
 
-@pytest.mark.parametrize("name", WALK)
+@pytest.mark.parametrize("name", BOOKING_PAGES)
 def test_recorded_walk_decodes_whole(shared, name):
     """All pages of the recorded walk decode strictly, pagination included."""
     body = body_of(shared, name)
@@ -153,7 +153,7 @@ def test_no_recorded_answer_of_these_areas_is_forgotten(shared):
         url = exchange.get("request", {}).get("path", "").partition("?")[0]
         name = str(path.relative_to(folder).with_suffix(""))
         ours = any(area in url for area in AREAS) and not any(word in url for word in ELSEWHERE)
-        if ours and name not in RECORDED and _carries_data(exchange, name):
+        if ours and name not in MODELS and _carries_data(exchange, name):
             forgotten.append(name)
     assert forgotten == []
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import environment
+from cli_process import cli_environment
 
 BLOCKED = "import sys, zoneinfo; zoneinfo.reset_tzpath(to=[]); sys.modules['tzdata'] = None\n"
 SEARCH = """
@@ -35,7 +35,7 @@ INSTALL = "Install one: pip install tzdata"
 def without_database(code: str) -> subprocess.CompletedProcess[str]:
     """Run Python where neither the system nor a package has time zones."""
     return subprocess.run(
-        [sys.executable, "-c", BLOCKED + code], env=environment(), capture_output=True, text=True, check=False
+        [sys.executable, "-c", BLOCKED + code], env=cli_environment(), capture_output=True, text=True, check=False
     )
 
 

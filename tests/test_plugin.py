@@ -7,7 +7,7 @@ import sys
 import tomllib
 
 import pytest
-from command_line import ROOT, environment
+from cli_process import ROOT, cli_environment
 
 pytest_plugins = ["pytester"]
 
@@ -106,7 +106,7 @@ def run_pytest(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, content: str, *options: str
 ) -> pytest.RunResult:
     """Pytest as a user's project has it; other plugins of this machine stay out, warnings are errors."""
-    for name, value in environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1").items():
+    for name, value in cli_environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1").items():
         monkeypatch.setenv(name, value)
     pytester.makepyfile(content)
     return pytester.runpytest_subprocess("-p", "calcom_async.pytest_plugin", "-W", "error", *options)
@@ -120,7 +120,9 @@ def test_the_fixtures_explain_themselves(pytester: pytest.Pytester, monkeypatch:
 
 def loaded_by(statement: str) -> set[str]:
     code = f"import sys; before = set(sys.modules); {statement}; print(*set(sys.modules) - before)"
-    run = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=cli_environment(), capture_output=True, text=True, check=True
+    )
     return set(run.stdout.split())
 
 

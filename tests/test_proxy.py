@@ -13,12 +13,12 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from stand_ins import Peer, http
+from fakes import FakeServer, http_response
 
 from calcom_async import Calcom, Config, ConfigError, ConnectionFailedError
 from calcom_async.cli.connect import check_reachable
 
-ME = http(body=b'{"status":"success","data":{"id":1,"email":"a@b.test"}}')
+ME = http_response(body=b'{"status":"success","data":{"id":1,"email":"a@b.test"}}')
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir")
 BASIC = "Basic " + b64encode(b"user:p@ss").decode()
 
@@ -38,24 +38,24 @@ async def ask_through(url: str = "http://cal.test", **settings) -> None:
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
 async def test_the_proxy_of_the_environment_is_used(monkeypatch, variable):
     """Plain requests go to the proxy with the whole address of the API."""
-    async with Peer(ME) as proxy:
+    async with FakeServer(ME) as proxy:
         monkeypatch.setenv(variable, proxy.url)
         await ask_through()
-    assert [(heard.method, heard.target) for heard in proxy.heard] == [("GET", "http://cal.test/v2/me")]
+    assert [(heard.method, heard.target) for heard in proxy.received] == [("GET", "http://cal.test/v2/me")]
 
 
 async def test_a_proxy_without_a_scheme_is_http(monkeypatch):
     """`proxy.example.com:3128` is how many people write it."""
-    async with Peer(ME) as proxy:
+    async with FakeServer(ME) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url.removeprefix("http://"))
         await ask_through()
-    assert len(proxy.heard) == 1
+    assert len(proxy.received) == 1
 
 
 @pytest.mark.parametrize("excluded", ["cal.test", ".test", "*", "other.test, cal.test"])
 async def test_no_proxy_is_honored(monkeypatch, excluded):
     """Hosts that NO_PROXY names are reached directly."""
-    async with Peer(ME) as proxy:
+    async with FakeServer(ME) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.setenv("no_proxy", excluded)
         async with Calcom("cal_x", base_url="http://cal.test", allow_http=True) as cal:
@@ -65,32 +65,32 @@ async def test_no_proxy_is_honored(monkeypatch, excluded):
 async def test_this_machine_is_reached_directly(monkeypatch):
     """Loopback never goes through the proxy of the environment, only through one of the settings."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    async with Peer(ME) as server:
+    async with FakeServer(ME) as server:
         await ask_through(server.url)
-        async with Peer(ME) as proxy:
+        async with FakeServer(ME) as proxy:
             await ask_through(server.url, proxy=proxy.url)
-        assert [heard.target for heard in server.heard] == ["/v2/me"]
-        assert [heard.target for heard in proxy.heard] == [f"{server.url}/v2/me"]
+        assert [heard.target for heard in server.received] == ["/v2/me"]
+        assert [heard.target for heard in proxy.received] == [f"{server.url}/v2/me"]
 
 
 async def test_credentials_of_a_plain_request_go_to_the_proxy(monkeypatch):
     """User and password of the proxy's URL become a header of the request, unquoted; the client does not show them."""
-    async with Peer(ME) as proxy:
+    async with FakeServer(ME) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//user:p%40ss@"))
         async with Calcom("cal_x", base_url="http://cal.test", allow_http=True) as cal:
             await cal.me.get()
             assert cal.proxy == proxy.url
-    assert proxy.heard[0].headers["proxy-authorization"] == BASIC
+    assert proxy.received[0].headers["proxy-authorization"] == BASIC
     config = Config(proxy="http://user:p%40ss@proxy.test:3128")
     assert "p%40ss" not in repr(config)
 
 
 async def test_credentials_of_a_tunnel_go_with_connect():
     """For https they are sent with CONNECT only; a proxy that rejects them is named, and Cal.com gets nothing."""
-    async with Peer(http(407, b"")) as proxy:
+    async with FakeServer(http_response(407, b"")) as proxy:
         with pytest.raises(ConnectionFailedError, match="the proxy rejected the connection: 407") as caught:
             await ask_through("https://cal.test", proxy=proxy.url.replace("//", "//user:p%40ss@"))
-    [heard] = proxy.heard
+    [heard] = proxy.received
     assert (heard.method, heard.target, heard.headers["proxy-authorization"]) == ("CONNECT", "cal.test:443", BASIC)
     assert "authorization" not in heard.headers
     assert not caught.value.sent
@@ -139,9 +139,9 @@ async def test_a_proxy_of_another_scheme_does_not_matter(monkeypatch):
 async def test_a_borrowed_session_keeps_its_own_settings(monkeypatch):
     """The environment is not read for it, and a proxy of the settings next to it is refused."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    async with Peer(ME) as proxy, aiohttp.ClientSession(proxy=proxy.url) as session:
+    async with FakeServer(ME) as proxy, aiohttp.ClientSession(proxy=proxy.url) as session:
         await ask_through(session=session)
-        assert proxy.heard[0].target == "http://cal.test/v2/me"
+        assert proxy.received[0].target == "http://cal.test/v2/me"
         with pytest.raises(ConfigError, match="a proxy belongs to the session"):
             Calcom("cal_x", session=session, proxy=proxy.url)
 
@@ -151,11 +151,11 @@ async def test_netrc_is_not_read(monkeypatch, tmp_path: Path):
     netrc = tmp_path / "netrc"
     netrc.write_text("default login someone password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    async with Peer(ME) as proxy:
+    async with FakeServer(ME) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         await ask_through()
-    assert proxy.heard[0].headers["authorization"] == "Bearer cal_x"
-    assert "proxy-authorization" not in proxy.heard[0].headers
+    assert proxy.received[0].headers["authorization"] == "Bearer cal_x"
+    assert "proxy-authorization" not in proxy.received[0].headers
 
 
 # ------------------------------------------------------------------------------------------------------ certificates
@@ -247,7 +247,7 @@ async def test_certificates_that_cannot_be_read_are_named(monkeypatch, variable,
 
 async def test_the_command_line_knocks_at_the_proxy(monkeypatch):
     """The check of the address goes where the requests go."""
-    async with Peer(ME) as proxy:
+    async with FakeServer(ME) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         async with Calcom("cal_x", base_url="http://cal.test", allow_http=True) as cal:
             await check_reachable(cal)

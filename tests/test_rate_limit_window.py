@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from turns import told
+from limiter_helpers import rate_limits
 
 from calcom_async.errors import RateLimit
 from calcom_async.rate_limit_window import (
@@ -59,49 +59,49 @@ class TestGauge:
     def test_answers_narrow_the_end_of_the_window(self) -> None:
         """Reset is rounded up, so that later answers tell the end more exactly than the first."""
         gauge = WindowEstimate(120, 60)
-        gauge.learn(told(119, 60)[0], 0.0, 0.1, 0, blocked=False)
+        gauge.learn(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
         assert gauge.ends == pytest.approx(60.1 + CLOCK_TOLERANCE)
-        gauge.learn(told(118, 50)[0], 9.9, 10.05, 0, blocked=False)
+        gauge.learn(rate_limits(118, 50)[0], 9.9, 10.05, 0, blocked=False)
         assert gauge.ends == pytest.approx(60.05 + CLOCK_TOLERANCE)
 
     def test_a_higher_remaining_is_not_believed(self) -> None:
         """Answers overtake each other; the lowest Remaining of the window is the true one."""
         gauge = WindowEstimate(120, 60)
-        gauge.learn(told(100)[0], 0.0, 0.1, 0, blocked=False)
-        gauge.learn(told(110)[0], 0.0, 0.2, 0, blocked=False)
+        gauge.learn(rate_limits(100)[0], 0.0, 0.1, 0, blocked=False)
+        gauge.learn(rate_limits(110)[0], 0.0, 0.2, 0, blocked=False)
         assert gauge.remaining == 100
 
     def test_an_answer_of_the_window_before_is_not_believed(self) -> None:
         """An answer that took nearly a whole window tells nothing of the window in which it arrives."""
         gauge = WindowEstimate(120, 60)
-        gauge.learn(told(119, 60)[0], 0.0, 0.1, 0, blocked=False)
-        gauge.learn(told(119, 60)[0], 61.0, 61.1, 0, blocked=False)
-        gauge.learn(told(3, 50)[0], 10.0, 70.0, 0, blocked=False)
+        gauge.learn(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
+        gauge.learn(rate_limits(119, 60)[0], 61.0, 61.1, 0, blocked=False)
+        gauge.learn(rate_limits(3, 50)[0], 10.0, 70.0, 0, blocked=False)
         assert gauge.remaining == 119
         assert gauge.ends == pytest.approx(121.1 + CLOCK_TOLERANCE)
 
     def test_the_end_of_a_block_does_not_shorten_the_window(self) -> None:
         """A limit that is blocked for 2 s in a window of 3 s is over again until the window ends."""
         gauge = WindowEstimate(4, 3)
-        gauge.learn(told(3, 3, 4)[0], 0.0, 0.1, 0, blocked=False)
-        gauge.learn(told(0, 2, 4)[0], 0.2, 0.3, 0, blocked=True)
+        gauge.learn(rate_limits(3, 3, 4)[0], 0.0, 0.1, 0, blocked=False)
+        gauge.learn(rate_limits(0, 2, 4)[0], 0.2, 0.3, 0, blocked=True)
         assert gauge.ready_at(2.5, 0) == pytest.approx(3.1 + CLOCK_TOLERANCE)
 
     def test_foreign_hits_are_counted_at_the_least(self) -> None:
         """Hits beyond ours are others', but a request in flight may be among the hits."""
         gauge = WindowEstimate(120, 60)
-        gauge.learn(told(110)[0], 0.0, 0.1, 4, blocked=False)
+        gauge.learn(rate_limits(110)[0], 0.0, 0.1, 4, blocked=False)
         assert gauge.foreign == 5
 
     def test_lost_requests_count_until_a_later_answer_has_counted_them(self) -> None:
         """Ten without an answer hold ten places; the answer to a later request tells what they really took."""
         gauge = WindowEstimate(120, 60)
-        gauge.learn(told(119)[0], 0.0, 0.1, 0, blocked=False)
+        gauge.learn(rate_limits(119)[0], 0.0, 0.1, 0, blocked=False)
         gauge.lose(10, 5.0)
         assert gauge.left(0) == 119 - 10 - 1
-        gauge.learn(told(118, 55)[0], 4.9, 5.1, 0, blocked=False)
+        gauge.learn(rate_limits(118, 55)[0], 4.9, 5.1, 0, blocked=False)
         assert gauge.left(0) == 118 - 10 - 1
-        gauge.learn(told(107, 54)[0], 5.5, 5.6, 0, blocked=False)
+        gauge.learn(rate_limits(107, 54)[0], 5.5, 5.6, 0, blocked=False)
         assert gauge.left(0) == 107 - 1
         assert gauge.foreign == 0
 
@@ -119,56 +119,56 @@ class TestGauge:
     def test_a_wrong_response_has_no_effect_after_the_next_right_one(self, wrong: RateLimit) -> None:
         """A newer response that contradicts what is known replaces it: limit, count and times."""
         gauge = WindowEstimate(120, 60)
-        gauge.learn(told(119, 60)[0], 0.0, 0.1, 0, blocked=False)
+        gauge.learn(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
         gauge.learn(wrong, 10.0, 10.1, 0, blocked=False)
-        gauge.learn(told(117, 40)[0], 20.0, 20.1, 0, blocked=False)
+        gauge.learn(rate_limits(117, 40)[0], 20.0, 20.1, 0, blocked=False)
         assert (gauge.limit, gauge.remaining) == (120, 117)
         assert gauge.ends == pytest.approx(60.1 + CLOCK_TOLERANCE)
         assert gauge.window <= 60
         assert gauge.ready_at(20.1, 0) == 20.1
-        gauge.learn(told(119, 60)[0], 61.0, 61.1, 0, blocked=False)
+        gauge.learn(rate_limits(119, 60)[0], 61.0, 61.1, 0, blocked=False)
         assert gauge.ready_at(61.1, 0) == 61.1
 
     def test_a_window_of_a_day_is_believed_when_a_second_response_confirms_it(self) -> None:
         """One response cannot silence a client for a day, not even the first one."""
         gauge = WindowEstimate(120, 60)
-        gauge.learn(told(119, 60)[0], 0.0, 0.1, 0, blocked=False)
-        gauge.learn(told(0, 86_400)[0], 1.0, 1.1, 0, blocked=False)
+        gauge.learn(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
+        gauge.learn(rate_limits(0, 86_400)[0], 1.0, 1.1, 0, blocked=False)
         assert gauge.ready_at(1.1, 0) == 1.1
-        gauge.learn(told(0, 86_400)[0], 2.0, 2.1, 0, blocked=False)
+        gauge.learn(rate_limits(0, 86_400)[0], 2.0, 2.1, 0, blocked=False)
         assert gauge.ready_at(2.1, 0) > 86_000
         daily = WindowEstimate(120, 60)
-        daily.learn(told(0, 86_400)[0], 0.0, 0.1, 0, blocked=False)
+        daily.learn(rate_limits(0, 86_400)[0], 0.0, 0.1, 0, blocked=False)
         assert daily.ready_at(0.1, 0) <= 0.1
-        daily.learn(told(0, 86_400)[0], 1.0, 1.1, 0, blocked=False)
+        daily.learn(rate_limits(0, 86_400)[0], 1.0, 1.1, 0, blocked=False)
         assert daily.ready_at(1.1, 0) > 86_000
 
     def test_hits_from_before_we_came_are_no_sign_of_another_client(self) -> None:
         """A client that joins a window uses what is left of it, with a number in flight that doubles."""
         gauge = WindowEstimate(120, 60)
-        gauge.learn(told(60, 40)[0], 0.0, 0.1, 0, blocked=False)
+        gauge.learn(rate_limits(60, 40)[0], 0.0, 0.1, 0, blocked=False)
         assert not gauge.shared
         assert gauge.unused(0) == gauge.room(0.1, 0) == 60
         assert [gauge.ready_at(0.1, in_flight) <= 0.1 for in_flight in range(4)] == [True, True, False, False]
-        gauge.learn(told(59, 40)[0], 0.1, 0.2, 0, blocked=False)
+        gauge.learn(rate_limits(59, 40)[0], 0.1, 0.2, 0, blocked=False)
         assert [gauge.ready_at(0.2, in_flight) <= 0.2 for in_flight in range(4)] == [True, True, True, False]
 
     def test_the_reserve_is_as_large_as_the_number_of_clients(self) -> None:
         """The foreign hits for each of ours, with a margin, are other clients; after a refusal there may be more."""
         gauge = WindowEstimate(120, 60, before=0.0)
-        gauge.learn(told(119, 60)[0], 0.0, 0.1, 0, blocked=False)
-        gauge.learn(told(109, 59)[0], 0.2, 0.3, 0, blocked=False)
-        gauge.learn(told(100, 59)[0], 0.4, 0.5, 0, blocked=False)
+        gauge.learn(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
+        gauge.learn(rate_limits(109, 59)[0], 0.2, 0.3, 0, blocked=False)
+        gauge.learn(rate_limits(100, 59)[0], 0.4, 0.5, 0, blocked=False)
         assert gauge.foreign / gauge.answered == pytest.approx(17 / 3)
         assert gauge.spare == int(1.5 * 17 / 3 + 1)
-        gauge.learn(told(0, 59)[0], 0.6, 0.7, 0, blocked=True)
+        gauge.learn(rate_limits(0, 59)[0], 0.6, 0.7, 0, blocked=True)
         assert gauge.spare == 20
 
     def test_half_is_kept_for_others(self) -> None:
         """Beside somebody who took half of the last window, half of this one is ours, and no more."""
         gauge = WindowEstimate(120, 60, before=60.0)
         for sent in range(61):
-            gauge.learn(told(119 - sent)[0], 0.001 * sent, 0.001 * sent + 0.0005, 0, blocked=False)
+            gauge.learn(rate_limits(119 - sent)[0], 0.001 * sent, 0.001 * sent + 0.0005, 0, blocked=False)
         gauge.answered_at = 59.0
         assert gauge.ready_at(59.0, 0) == gauge.ends
 

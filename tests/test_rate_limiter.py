@@ -6,8 +6,8 @@ import asyncio
 import itertools
 
 import pytest
+from limiter_helpers import BUCKET, acquire_once, block_for, loop_time, open_window, rate_limits, start_acquire
 from redis_server import either, heard
-from turns import BUCKET, block, now, one, opened, taking, told
 from virtual_time import VirtualTimeLoop, run
 
 from calcom_async.errors import RateLimit, RateLimitedError
@@ -25,10 +25,10 @@ class TestWaits:
         async def main() -> None:
             limiter = new()
             first = await limiter.acquire(BUCKET)
-            others = [taking(limiter) for _ in range(2)]
+            others = [start_acquire(limiter) for _ in range(2)]
             await asyncio.sleep(1.5)
             assert not any(task.done() for task in others)
-            await limiter.release(first, told(100))
+            await limiter.release(first, rate_limits(100))
             permits = await asyncio.gather(*others)
             assert [permit.sent_at for permit in permits] == [1001.5, 1001.5]
             assert [permit.waited for permit in permits] == [1.5, 1.5]
@@ -69,7 +69,7 @@ class TestWaits:
 
         async def main() -> None:
             limiter = new()
-            await opened(limiter, remaining=0, reset=17)
+            await open_window(limiter, remaining=0, reset=17)
             await asyncio.sleep(7)
             assert limiter.stats()[0].next_permit_in == pytest.approx(10 + CLOCK_TOLERANCE)
 
@@ -96,8 +96,8 @@ class TestWaits:
 
         async def main() -> None:
             limiter = new()
-            ends = await opened(limiter, remaining=0, reset=17)
-            assert await one(limiter) == pytest.approx(ends)
+            ends = await open_window(limiter, remaining=0, reset=17)
+            assert await acquire_once(limiter) == pytest.approx(ends)
 
         run(main())
 
@@ -106,17 +106,17 @@ class TestWaits:
 
         async def main() -> None:
             limiter = new()
-            ends = await opened(limiter, remaining=4, limit=5)
-            permits = [taking(limiter) for _ in range(6)]
+            ends = await open_window(limiter, remaining=4, limit=5)
+            permits = [start_acquire(limiter) for _ in range(6)]
             await asyncio.sleep(10)
             assert sum(task.done() for task in permits) == 2  # the first window feels its way
             for task, left in zip(list(permits[:2]), (3, 2), strict=True):
-                await limiter.release(task.result(), told(left, 50, 5))
+                await limiter.release(task.result(), rate_limits(left, 50, 5))
             await heard()
             assert sum(task.done() for task in permits) == 4
             await limiter.release(permits[2].result())
             await limiter.release(permits[3].result())
-            await asyncio.sleep(ends - now() - 1)
+            await asyncio.sleep(ends - loop_time() - 1)
             assert sum(task.done() for task in permits) == 4
             await asyncio.sleep(1.1)
             assert sum(task.done() for task in permits) == 5
@@ -130,8 +130,8 @@ class TestWaits:
 
         async def main() -> None:
             limiter = new()
-            await opened(limiter, remaining=0)
-            await asyncio.wait_for(one(limiter), 100)
+            await open_window(limiter, remaining=0)
+            await asyncio.wait_for(acquire_once(limiter), 100)
 
         loop = VirtualTimeLoop(early=5e-10)
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
@@ -154,7 +154,7 @@ class TestWaits:
 
         async def main() -> list[int]:
             limiter = new()
-            await opened(limiter, remaining=limit - 1, limit=limit)
+            await open_window(limiter, remaining=limit - 1, limit=limit)
             await heard()
             return [stats.limit for stats in limiter.stats()]
 
@@ -166,7 +166,7 @@ class TestWaits:
         async def main() -> None:
             limiter = new()
             permit = await limiter.acquire(BUCKET)
-            await limiter.release(permit, [*told(0, 2, 4, "burst"), *told(7, 20, 8, "daily")])
+            await limiter.release(permit, [*rate_limits(0, 2, 4, "burst"), *rate_limits(7, 20, 8, "daily")])
             await limiter.acquire(BUCKET, max_wait=0)
 
         run(main())
@@ -177,8 +177,8 @@ class TestWaits:
         async def main() -> None:
             limiter = new()
             permit = await limiter.acquire(BUCKET)
-            await limiter.release(permit, [*told(0, 3, 4, "burst"), *told(0, 20, 8, "daily")])
-            assert await one(limiter) == pytest.approx(1003 + CLOCK_TOLERANCE)
+            await limiter.release(permit, [*rate_limits(0, 3, 4, "burst"), *rate_limits(0, 20, 8, "daily")])
+            assert await acquire_once(limiter) == pytest.approx(1003 + CLOCK_TOLERANCE)
 
         run(main())
 
@@ -192,8 +192,8 @@ class TestRefusals:
 
         async def main() -> None:
             limiter = new()
-            await block(limiter, 60)
-            times = await asyncio.gather(*(one(limiter) for _ in range(50)))
+            await block_for(limiter, 60)
+            times = await asyncio.gather(*(acquire_once(limiter) for _ in range(50)))
             assert min(times) == pytest.approx(1060 + CLOCK_TOLERANCE)
 
         run(main())
@@ -203,13 +203,13 @@ class TestRefusals:
 
         async def main() -> None:
             limiter = new()
-            await opened(limiter)
+            await open_window(limiter)
             late = await limiter.acquire(BUCKET)
-            await block(limiter, 60)
+            await block_for(limiter, 60)
             await limiter.release(late, retry_after=1.0)
             await heard()
             assert limiter.stats()[0].blocked_for == pytest.approx(60 + CLOCK_TOLERANCE, abs=0.01)
-            assert await one(limiter) >= 1060
+            assert await acquire_once(limiter) >= 1060
 
         run(main())
 
@@ -218,11 +218,11 @@ class TestRefusals:
 
         async def main() -> None:
             limiter, guests = new(), Bucket("key", "booking_guests_add", limit=5)
-            await block(limiter, 60, guests)
-            assert await one(limiter) == 1000
+            await block_for(limiter, 60, guests)
+            assert await acquire_once(limiter) == 1000
             with pytest.raises(RateLimitedError):
                 await limiter.acquire(guests, max_wait=59)
-            assert await one(limiter, bucket=Bucket("other key", "booking_guests_add", limit=5)) == 1000
+            assert await acquire_once(limiter, bucket=Bucket("other key", "booking_guests_add", limit=5)) == 1000
 
         run(main())
 
@@ -231,7 +231,7 @@ class TestRefusals:
 
         async def main() -> None:
             limiter = new()
-            await opened(limiter)
+            await open_window(limiter)
             await limiter.release(await limiter.acquire(BUCKET), retry_after=5.0)
             assert (await limiter.acquire(BUCKET)).sent_at == pytest.approx(1005 + CLOCK_TOLERANCE)
             with pytest.raises(RateLimitedError):
@@ -266,15 +266,15 @@ class TestNonsense:
 
         async def main() -> None:
             limiter = new()
-            await opened(limiter)
+            await open_window(limiter)
             await limiter.release(await limiter.acquire(BUCKET, max_wait=1), [wrong])
             await asyncio.sleep(1)
-            await limiter.release(await limiter.acquire(BUCKET, max_wait=5), told(117, 58))
+            await limiter.release(await limiter.acquire(BUCKET, max_wait=5), rate_limits(117, 58))
             await heard()
             assert limiter.stats()[0].available == 117
             assert (await limiter.acquire(BUCKET, max_wait=0)).waited == 0
             for _ in range(300):
-                await one(limiter, remaining=100, max_wait=65)
+                await acquire_once(limiter, remaining=100, max_wait=65)
                 await asyncio.sleep(0.5)
 
         run(main())
@@ -285,7 +285,7 @@ class TestNonsense:
 
         async def main() -> None:
             limiter = new()
-            await limiter.release(await limiter.acquire(BUCKET), told(0, 1e12), retry_after=retry_after)
+            await limiter.release(await limiter.acquire(BUCKET), rate_limits(0, 1e12), retry_after=retry_after)
             assert 1001 + CLOCK_TOLERANCE <= (await limiter.acquire(BUCKET, max_wait=10)).sent_at <= 1003
 
         run(main())
@@ -297,7 +297,7 @@ class TestNonsense:
             limiter = new()
             for turn in range(5):
                 permit = await limiter.acquire(BUCKET, max_wait=5)
-                await limiter.release(permit, [*(told(50, name=f"{turn} {number}")[0] for number in range(40))])
+                await limiter.release(permit, [*(rate_limits(50, name=f"{turn} {number}")[0] for number in range(40))])
                 await heard()
             (desk,) = limiter._desks.values()
             assert len(desk.ledger.gauges) == MAX_NAMED_LIMITS
@@ -309,14 +309,14 @@ class TestNonsense:
 
         async def main() -> None:
             limiter = new()
-            await opened(limiter, remaining=0)
-            waiting = [taking(limiter) for _ in range(20)]
+            await open_window(limiter, remaining=0)
+            waiting = [start_acquire(limiter) for _ in range(20)]
             await heard()
             assert not caplog.records
             await asyncio.gather(*waiting)
             for task in waiting:
-                await limiter.release(task.result(), told(0, 3600), retry_after=3600.0)
-            waiting = [taking(limiter) for _ in range(20)]
+                await limiter.release(task.result(), rate_limits(0, 3600), retry_after=3600.0)
+            waiting = [start_acquire(limiter) for _ in range(20)]
             await heard()
             for task in waiting:
                 task.cancel()
@@ -336,12 +336,12 @@ class TestMaxWait:
 
         async def main() -> None:
             limiter = new()
-            await opened(limiter, remaining=0)
+            await open_window(limiter, remaining=0)
             with pytest.raises(RateLimitedError, match=r"another 60\.\d s, and the allowed wait is 10 s") as caught:
                 await limiter.acquire(BUCKET, max_wait=10)
-            assert now() == 1000
+            assert loop_time() == 1000
             assert caught.value.retry_after == pytest.approx(60 + CLOCK_TOLERANCE)
-            assert await one(limiter, max_wait=61) == pytest.approx(1060 + CLOCK_TOLERANCE)
+            assert await acquire_once(limiter, max_wait=61) == pytest.approx(1060 + CLOCK_TOLERANCE)
 
         run(main())
 
@@ -350,13 +350,13 @@ class TestMaxWait:
 
         async def main() -> None:
             limiter = new()
-            await opened(limiter, remaining=0, limit=5)
-            waiting = [taking(limiter) for _ in range(5)]
+            await open_window(limiter, remaining=0, limit=5)
+            waiting = [start_acquire(limiter) for _ in range(5)]
             await asyncio.sleep(0)
             with pytest.raises(RateLimitedError) as caught:
                 await limiter.acquire(BUCKET, max_wait=100)
             assert caught.value.retry_after == pytest.approx(120 + CLOCK_TOLERANCE)
-            urgent = taking(limiter, max_wait=100, priority=-1)
+            urgent = start_acquire(limiter, max_wait=100, priority=-1)
             await asyncio.sleep(0)
             assert not urgent.done()
             for task in [*waiting, urgent]:
@@ -370,12 +370,12 @@ class TestMaxWait:
         async def main() -> None:
             limiter = new()
             first = await limiter.acquire(BUCKET)
-            short, long = taking(limiter, max_wait=20), taking(limiter, max_wait=100)
+            short, long = start_acquire(limiter, max_wait=20), start_acquire(limiter, max_wait=100)
             await asyncio.sleep(1)
-            await limiter.release(first, told(0), retry_after=60)
+            await limiter.release(first, rate_limits(0), retry_after=60)
             with pytest.raises(RateLimitedError):
                 await short
-            assert now() == 1001
+            assert loop_time() == 1001
             assert (await long).sent_at == pytest.approx(1061 + CLOCK_TOLERANCE)
 
         run(main())
@@ -388,7 +388,7 @@ class TestMaxWait:
             await limiter.acquire(BUCKET)
             with pytest.raises(RateLimitedError) as caught:
                 await limiter.acquire(BUCKET, max_wait=2)
-            assert now() == 1002
+            assert loop_time() == 1002
             assert caught.value.retry_after == pytest.approx(1)
 
         run(main())
@@ -402,11 +402,11 @@ class TestMaxWait:
             async def call() -> None:
                 permit = await limiter.acquire(BUCKET, max_wait=2)
                 await asyncio.sleep(0.2)
-                await limiter.release(permit, told(119 - next(hits)))
+                await limiter.release(permit, rate_limits(119 - next(hits)))
 
             hits = itertools.count()
             await asyncio.gather(*(call() for _ in range(40)))
-            assert now() < 1002
+            assert loop_time() < 1002
 
         run(main())
 
@@ -420,10 +420,10 @@ class TestOrder:
 
         async def main() -> list[int]:
             limiter, order = new(), []
-            await opened(limiter, remaining=0)
+            await open_window(limiter, remaining=0)
 
             async def go(number: int) -> None:
-                await one(limiter)
+                await acquire_once(limiter)
                 order.append(number)
 
             await asyncio.gather(*(go(number) for number in range(40)))
@@ -436,10 +436,10 @@ class TestOrder:
 
         async def main() -> list[tuple[int, int]]:
             limiter, order = new(), []
-            await opened(limiter, remaining=0)
+            await open_window(limiter, remaining=0)
 
             async def go(number: int, priority: int) -> None:
-                await one(limiter, priority=priority)
+                await acquire_once(limiter, priority=priority)
                 order.append((priority, number))
 
             await asyncio.gather(*(go(number, priority) for number, priority in enumerate([5, 0, 5, -1, 0, 5])))
@@ -453,9 +453,9 @@ class TestOrder:
 
         async def main() -> None:
             limiter = new()
-            ends = await opened(limiter, remaining=0)
-            waiting = taking(limiter)
-            await asyncio.sleep(ends - now() + 1)
+            ends = await open_window(limiter, remaining=0)
+            waiting = start_acquire(limiter)
+            await asyncio.sleep(ends - loop_time() + 1)
             assert (await limiter.acquire(BUCKET)).sent_at > waiting.result().sent_at
 
         run(main())

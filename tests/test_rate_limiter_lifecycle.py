@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from limiter_helpers import BUCKET, acquire_once, block_for, loop_time, open_window, rate_limits, start_acquire
 from redis_server import SIMULATED_IN_REDIS, InRedis, either, heard
-from turns import BUCKET, block, now, one, opened, taking, told
 from virtual_time import VirtualTimeLoop, WedgedError, run
 
 from calcom_async.errors import ConfigError, InvalidRequestError, RateLimit, RateLimitedError
@@ -28,8 +28,8 @@ class TestCancellation:
 
         async def main() -> None:
             limiter = new()
-            await opened(limiter, remaining=0)
-            first, second = taking(limiter), taking(limiter)
+            await open_window(limiter, remaining=0)
+            first, second = start_acquire(limiter), start_acquire(limiter)
             await asyncio.sleep(1)
             first.cancel()
             assert (await second).sent_at == pytest.approx(1060 + CLOCK_TOLERANCE)
@@ -42,8 +42,8 @@ class TestCancellation:
 
         async def main() -> None:
             limiter = new()
-            await opened(limiter, remaining=0)
-            first, second = taking(limiter), taking(limiter)
+            await open_window(limiter, remaining=0)
+            first, second = start_acquire(limiter), start_acquire(limiter)
             await asyncio.sleep(0)
             asyncio.get_running_loop().call_at(1060 + CLOCK_TOLERANCE, first.cancel)
             with pytest.raises(asyncio.CancelledError):
@@ -60,10 +60,10 @@ class TestCancellation:
         async def main() -> None:
             limiter = new()
             first = await limiter.acquire(BUCKET)
-            waiting = taking(limiter, max_wait=2)
+            waiting = start_acquire(limiter, max_wait=2)
             await asyncio.sleep(1)
             if kind == "news":
-                await limiter.release(first, told(0), retry_after=60)
+                await limiter.release(first, rate_limits(0), retry_after=60)
             else:
                 await asyncio.sleep(1)
             waiting.cancel()
@@ -86,10 +86,10 @@ class TestCancellation:
             limits: list[RateLimit] = []
             try:
                 await asyncio.sleep(dice.choice([0, 0.5]))
-                limits = told(dice.randrange(5), reset=dice.randrange(1, 7), limit=5)
+                limits = rate_limits(dice.randrange(5), reset=dice.randrange(1, 7), limit=5)
             finally:
                 await limiter.release(permit, limits)
-            served.append(now())
+            served.append(loop_time())
 
         async def main() -> None:
             limiter, served = new(limit=5, window=6), []
@@ -114,7 +114,7 @@ class TestCancellation:
 
         async def main() -> None:
             permit = await limiter.acquire(BUCKET)
-            settling = limiter.release(permit, told(1))
+            settling = limiter.release(permit, rate_limits(1))
             with pytest.raises(StopIteration):
                 settling.send(None)
 
@@ -132,16 +132,16 @@ class TestForgetting:
 
         async def main() -> None:
             limiter = new()
-            await block(limiter, 3600, Bucket("blocked"))
+            await block_for(limiter, 3600, Bucket("blocked"))
             for number in range(5000):
-                await one(limiter, bucket=Bucket(f"key {number}"))
+                await acquire_once(limiter, bucket=Bucket(f"key {number}"))
                 await asyncio.sleep(1)
             assert len(limiter.stats()) < 1900 + 200
             with pytest.raises(RateLimitedError):
                 await blocked_twice(limiter)
 
         async def blocked_twice(limiter: TokenBucket) -> None:
-            await block(limiter, 3600, Bucket("again"))
+            await block_for(limiter, 3600, Bucket("again"))
             await asyncio.sleep(1800)
             await limiter.acquire(Bucket("again"), max_wait=1)
 
@@ -153,8 +153,8 @@ class TestForgetting:
         async def main() -> None:
             limiter = new()
             for number in range(1000):
-                await one(limiter, bucket=Bucket(f"key {number}"))
-                await one(limiter, remaining=100)
+                await acquire_once(limiter, bucket=Bucket(f"key {number}"))
+                await acquire_once(limiter, remaining=100)
                 await asyncio.sleep(1)
             assert len(limiter.stats()) < 125
 
@@ -174,12 +174,12 @@ class TestHousekeeping:
             await blocked_for_all()
 
         async def blocked_for_all() -> None:
-            await limiter.release(await limiter.acquire(BUCKET), told(0), retry_after=60)
+            await limiter.release(await limiter.acquire(BUCKET), rate_limits(0), retry_after=60)
             asyncio.ensure_future(limiter.acquire(BUCKET))  # noqa: RUF006
             await asyncio.sleep(0)
 
         async def second() -> None:
-            assert await one(limiter) >= 1060
+            assert await acquire_once(limiter) >= 1060
 
         run(first())
         run(second(), start=1010.0)
@@ -187,8 +187,8 @@ class TestHousekeeping:
     def test_a_loop_with_another_clock_starts_afresh(self, new: type[TokenBucket]) -> None:
         """Times of a clock that shows less than before mean nothing."""
         limiter = new()
-        run(block(limiter, 60), start=1000.0)
-        assert run(one(limiter), start=5.0) == 5.0
+        run(block_for(limiter, 60), start=1000.0)
+        assert run(acquire_once(limiter), start=5.0) == 5.0
 
     @pytest.mark.slow
     def test_a_thousand_waiters_do_not_hold_up_the_loop(self, new: type[TokenBucket]) -> None:
@@ -197,9 +197,9 @@ class TestHousekeeping:
         async def main(number: int) -> None:
             limiter = new()
             waits: list[float | None] = [None, 3600.0]
-            await asyncio.gather(*(one(limiter, remaining=119, max_wait=waits[n % 2]) for n in range(number)))
-            await opened(limiter, remaining=0)
-            waiting = [taking(limiter, max_wait=waits[n % 2]) for n in range(number)]
+            await asyncio.gather(*(acquire_once(limiter, remaining=119, max_wait=waits[n % 2]) for n in range(number)))
+            await open_window(limiter, remaining=0)
+            waiting = [start_acquire(limiter, max_wait=waits[n % 2]) for n in range(number)]
             await asyncio.sleep(600)
             for task in waiting:
                 task.cancel()
@@ -219,7 +219,7 @@ class TestHousekeeping:
         limiter = new()
 
         async def main() -> None:
-            await opened(limiter)
+            await open_window(limiter)
             await limiter.acquire(BUCKET)
 
         run(main())
@@ -239,10 +239,10 @@ class TestHousekeeping:
 
         async def main() -> None:
             limiter = new()
-            await opened(limiter)
+            await open_window(limiter)
             permit, other = await limiter.acquire(BUCKET), await limiter.acquire(BUCKET)
-            await limiter.release(permit, told(118))
-            await limiter.release(permit, told(118))
+            await limiter.release(permit, rate_limits(118))
+            await limiter.release(permit, rate_limits(118))
             await heard()
             assert limiter.stats()[0].in_flight == 1
             assert other.number != permit.number
@@ -289,7 +289,7 @@ def test_virtual_time_tells_a_deadlock() -> None:
 
     async def nothing() -> None:
         await asyncio.sleep(3600)
-        assert now() == 4600
+        assert loop_time() == 4600
         await asyncio.Event().wait()
 
     with pytest.raises(WedgedError):

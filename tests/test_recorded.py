@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from recorded_calls import CALLS
+from recorded_operations import OPERATIONS
 
 from calcom_async import Calcom, errors, wire
 from calcom_async.events import Observer
@@ -56,7 +56,7 @@ class Exchange:
     @cached_property
     def operation(self) -> str | None:
         """The key in the table: the one with the fewest blanks that fits."""
-        fits = (key for key in CALLS if _pattern(key).fullmatch(f"{self.method} {self.path}"))
+        fits = (key for key in OPERATIONS if _pattern(key).fullmatch(f"{self.method} {self.path}"))
         return min(fits, key=lambda key: key.count("{}"), default=None)
 
 
@@ -109,7 +109,7 @@ async def ask(exchange: Exchange) -> Any:
     end = Wire(lambda request: exchange.response)
     ids = _pattern(exchange.operation).fullmatch(f"{exchange.method} {exchange.path}")
     try:
-        return await CALLS[exchange.operation](end.client(), *ids.groups())
+        return await OPERATIONS[exchange.operation](end.client(), *ids.groups())
     finally:
         (request,) = end.asked
         assert (request.method, request.path) == (exchange.method, exchange.path)
@@ -129,7 +129,7 @@ CLASSES = {
 }
 
 
-@pytest.mark.parametrize("operation", CALLS)
+@pytest.mark.parametrize("operation", OPERATIONS)
 async def test_recorded_answers(shared, strict, operation):
     """Each recorded success is decoded, strictly and whole, as what its method promises, each refusal raised."""
     found = [one for one in exchanges(shared) if one.operation == operation and one.name not in NOT_OURS]

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from limiter_helpers import BUCKET, acquire_once, block_for, loop_time, open_window, rate_limits, start_acquire
 from msgspec.structs import asdict
-from patience import slow
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis_processes import together
@@ -34,7 +34,7 @@ from redis_server import (
     session_url,
 )
 from test_rate_limiter_simulation import QUICK, SLOW, USUAL, Range, Server, Tally, crowd, later, simulate, steady
-from turns import BUCKET, block, now, one, opened, taking, told
+from timeouts import slow
 from virtual_time import run
 
 from calcom_async import CalcomError, ConfigError, ConnectionFailedError, RateLimitedError
@@ -55,8 +55,8 @@ def processes(number: int, *, trip: float = 0.002, **options: Any) -> list[InRed
 
 def figures(ledger: BucketState) -> dict[str, float]:
     """All that a ledger says, flat."""
-    in_flight = ledger.stats(now(), 0).in_flight
-    books = {"in_flight": in_flight, "blocked": max(0.0, ledger.blocked_until - now())}
+    in_flight = ledger.stats(loop_time(), 0).in_flight
+    books = {"in_flight": in_flight, "blocked": max(0.0, ledger.blocked_until - loop_time())}
     for name, gauge in ledger.gauges.items():
         books |= {f"{name} {field}": math.nan if value is None else value for field, value in asdict(gauge).items()}
     return books
@@ -102,12 +102,12 @@ class TestManyProcesses:
 
         async def main() -> None:
             first, second = processes(2, trip=0)
-            await block(first, 60)
+            await block_for(first, 60)
             await heard()
             with pytest.raises(RateLimitedError):
                 await second.acquire(BUCKET, max_wait=59)
-            assert now() < 1000.1
-            assert await one(second) == pytest.approx(1060 + CLOCK_TOLERANCE, abs=0.01)
+            assert loop_time() < 1000.1
+            assert await acquire_once(second) == pytest.approx(1060 + CLOCK_TOLERANCE, abs=0.01)
 
         run(main())
 
@@ -116,10 +116,10 @@ class TestManyProcesses:
 
         async def main() -> None:
             first, second = processes(2, trip=0)
-            await opened(first, remaining=4, limit=5)
-            await opened(first, remaining=3, limit=5)
+            await open_window(first, remaining=4, limit=5)
+            await open_window(first, remaining=3, limit=5)
             await heard()
-            turns = [taking(second) for _ in range(5)]
+            turns = [start_acquire(second) for _ in range(5)]
             await heard()
             assert sum(turn.done() for turn in turns) == 3
             assert second.stats()[0].limit == 5
@@ -133,10 +133,10 @@ class TestManyProcesses:
 
         async def main() -> None:
             dead, living = processes(2, trip=0, limit=3, window=5)
-            await opened(dead, remaining=2, limit=3, reset=5)
+            await open_window(dead, remaining=2, limit=3, reset=5)
             await dead.acquire(BUCKET)
             await heard()
-            assert await one(living, remaining=1, max_wait=11) <= 1011
+            assert await acquire_once(living, remaining=1, max_wait=11) <= 1011
 
         run(main())
 
@@ -145,11 +145,11 @@ class TestManyProcesses:
 
         async def main() -> None:
             first, second = processes(2, trip=0)
-            await block(first, 60)
+            await block_for(first, 60)
             await heard()
-            assert await one(second, bucket=Bucket("another key")) == pytest.approx(1000, abs=0.01)
-            assert await one(second, bucket=Bucket("key", "guests", 5)) == pytest.approx(1000, abs=0.01)
-            assert await one(InRedis()) == pytest.approx(1000, abs=0.01)  # another prefix
+            assert await acquire_once(second, bucket=Bucket("another key")) == pytest.approx(1000, abs=0.01)
+            assert await acquire_once(second, bucket=Bucket("key", "guests", 5)) == pytest.approx(1000, abs=0.01)
+            assert await acquire_once(InRedis()) == pytest.approx(1000, abs=0.01)  # another prefix
 
         run(main())
 
@@ -158,12 +158,12 @@ class TestManyProcesses:
 
         async def main() -> None:
             (limiter,) = processes(1, trip=0)
-            await opened(limiter, remaining=60)
-            await opened(limiter, remaining=0)
+            await open_window(limiter, remaining=60)
+            await open_window(limiter, remaining=0)
             await heard()
             client: Any = limiter._link._client
             before = client.calls
-            waiting = [taking(limiter) for _ in range(100)]
+            waiting = [start_acquire(limiter) for _ in range(100)]
             await asyncio.sleep(59)
             assert client.calls - before <= 2
             for task in waiting:
@@ -205,23 +205,26 @@ class TestScript:
                 assert figures(desk.ledger) == pytest.approx(figures(ledger), abs=1e-3, nan_ok=True)
 
         async def begin(limiter: InRedis, ledger: BucketState) -> list[Permit]:
-            may = ledger.ready_at(now()) <= now()
+            may = ledger.ready_at(loop_time()) <= loop_time()
             try:
                 permit = await limiter.acquire(BUCKET, max_wait=0)
             except RateLimitedError:
                 assert not may
                 return []
             assert may
-            ledger.admit(permit.number, now())
+            ledger.admit(permit.number, loop_time())
             return [permit]
 
         async def end(permit: Permit, limiter: InRedis, ledger: BucketState) -> None:
             kind = dice.choice(["told", "told", "told", "several", "refused", "proxy", "silent", "lost", "unsent"])
-            if kind == "unsent" and permit.sent_at < now() - 1:
+            if kind == "unsent" and permit.sent_at < loop_time() - 1:
                 kind = "lost"  # when exactly an old one is written off depends on who looked when
-            limits: list[RateLimit] | None = told(dice.randrange(10), dice.randrange(1, 21), 10)
+            limits: list[RateLimit] | None = rate_limits(dice.randrange(10), dice.randrange(1, 21), 10)
             if kind == "several":
-                limits = [*told(dice.randrange(3), 4, 3, "burst"), *told(dice.randrange(9), 15, 9, "daily")]
+                limits = [
+                    *rate_limits(dice.randrange(3), 4, 3, "burst"),
+                    *rate_limits(dice.randrange(9), 15, 9, "daily"),
+                ]
             elif kind in ("proxy", "silent"):
                 limits = []
             elif kind in ("lost", "unsent"):
@@ -229,9 +232,9 @@ class TestScript:
             refused = 3.0 if kind in ("refused", "proxy") else None
             await limiter.release(permit, limits, retry_after=refused, sent=kind != "unsent")
             if kind == "unsent":
-                ledger.withdraw(permit.number, now())
+                ledger.withdraw(permit.number, loop_time())
             else:
-                ledger.release(permit, limits, refused, now())
+                ledger.release(permit, limits, refused, loop_time())
 
         run(main())
 
@@ -240,7 +243,7 @@ class TestScript:
 
         async def main() -> InRedis:
             limiter = InRedis()
-            await opened(limiter)
+            await open_window(limiter)
             await limiter.acquire(BUCKET)
             return limiter
 
@@ -260,13 +263,13 @@ class TestScript:
         async def main() -> None:
             limiter, prefix = InRedis(prefix=next(prefixes)), ""
             prefix = limiter.prefix
-            await opened(limiter, remaining=50)
+            await open_window(limiter, remaining=50)
             await heard()
             books, turns = keys_of(session_url(), prefix) + [b""] * (2 - len(keys_of(session_url(), prefix)))
             turns = turns or books + b":turns"
             with SyncRedis.from_url(session_url()) as redis:
                 spoil(redis, books, turns)
-            assert await one(limiter, remaining=40, max_wait=10) <= 1010
+            assert await acquire_once(limiter, remaining=40, max_wait=10) <= 1010
             await heard()
             assert limiter.stats()[0].available == 40
             with SyncRedis.from_url(session_url()) as redis:
@@ -303,7 +306,7 @@ class TestScript:
     async def test_it_looks_at_the_clock_of_redis(self) -> None:
         """Without a time given the script takes Redis's, and it works in turns of real time."""
         async with RedisTokenBucket(session_url(), prefix=next(prefixes), limit=100, window=0.2) as limiter:
-            await limiter.release(await limiter.acquire(BUCKET), told(0, reset=0.2))
+            await limiter.release(await limiter.acquire(BUCKET), rate_limits(0, reset=0.2))
             permit = await limiter.acquire(BUCKET)
             assert 0.2 <= permit.waited < 1.5
 
@@ -313,9 +316,9 @@ class TestScript:
             RedisTokenBucket(session_url(), prefix=next(prefixes)) as limiter,
             Redis.from_url(session_url()) as redis,
         ):
-            await limiter.release(await limiter.acquire(BUCKET), told(119))
+            await limiter.release(await limiter.acquire(BUCKET), rate_limits(119))
             await redis.script_flush()
-            await limiter.release(await limiter.acquire(BUCKET), told(118))
+            await limiter.release(await limiter.acquire(BUCKET), rate_limits(118))
 
 
 class TestConnection:
@@ -325,7 +328,7 @@ class TestConnection:
         """`aclose` leaves a client that is not ours as it was; one that decodes its answers does as well."""
         async with Redis.from_url(session_url(), decode_responses=True) as client:
             async with RedisTokenBucket(client, prefix=next(prefixes)) as limiter:
-                await limiter.release(await limiter.acquire(BUCKET), told(119))
+                await limiter.release(await limiter.acquire(BUCKET), rate_limits(119))
             assert client.connection_pool._available_connections
             assert await client.ping()
 
@@ -335,7 +338,7 @@ class TestConnection:
 
         async def first() -> None:
             async with limiter:
-                await limiter.release(await limiter.acquire(BUCKET), told(0), retry_after=60)
+                await limiter.release(await limiter.acquire(BUCKET), rate_limits(0), retry_after=60)
 
         async def second() -> None:
             async with limiter:
@@ -350,13 +353,13 @@ class TestConnection:
         limiter = RedisTokenBucket(session_url(), prefix=next(prefixes))
         for _ in range(2):
             async with limiter:
-                await limiter.release(await limiter.acquire(BUCKET), told(119))
+                await limiter.release(await limiter.acquire(BUCKET), rate_limits(119))
 
     async def test_closing_tells_what_was_not_told_yet(self) -> None:
         """What was settled in the last moment is in Redis when the limiter is closed."""
         prefix = next(prefixes)
         async with RedisTokenBucket(session_url(), prefix=prefix) as limiter:
-            await limiter.release(await limiter.acquire(BUCKET), told(0), retry_after=60)
+            await limiter.release(await limiter.acquire(BUCKET), rate_limits(0), retry_after=60)
         async with RedisTokenBucket(session_url(), prefix=prefix) as limiter:
             with pytest.raises(RateLimitedError):
                 await limiter.acquire(BUCKET, max_wait=50)
@@ -424,16 +427,16 @@ class TestWithoutRedis:
         """Those who wait are told, what they held does not matter, and a Redis that is back is used again."""
         async with RedisTokenBucket(server.url) as limiter:
             permit = await limiter.acquire(BUCKET)
-            waiting = taking(limiter)
+            waiting = start_acquire(limiter)
             await asyncio.sleep(0.01)
             server.stop()
-            await limiter.release(permit, told(119))
+            await limiter.release(permit, rate_limits(119))
             with pytest.raises(ConnectionFailedError):
                 await waiting
             with pytest.raises(ConnectionFailedError):
                 await limiter.acquire(BUCKET)
             server.start()
-            await limiter.release(await limiter.acquire(BUCKET), told(118))
+            await limiter.release(await limiter.acquire(BUCKET), rate_limits(118))
             assert (await limiter.acquire(BUCKET, max_wait=1)).waited < 1
 
     async def test_a_share_goes_on_alone_and_says_so(
@@ -444,9 +447,9 @@ class TestWithoutRedis:
         with caplog.at_level(logging.INFO, logger="calcom_async"):
             async with RedisTokenBucket(server.url.replace("//", "//:hunter2@"), fallback=0.5) as limiter:
                 server.stop()
-                await limiter.release(await limiter.acquire(BUCKET), told(119))
+                await limiter.release(await limiter.acquire(BUCKET), rate_limits(119))
                 assert limiter.stats()[0].limit == 60
-                await limiter.release(await limiter.acquire(Bucket("other")), told(119))
+                await limiter.release(await limiter.acquire(Bucket("other")), rate_limits(119))
                 server.start()
                 await asyncio.sleep(0.06)
                 await limiter.release(await limiter.acquire(Bucket("third")), sent=False)
@@ -486,13 +489,13 @@ class TestWithoutRedis:
 
         async def main() -> None:
             limiter = InRedis(client=BlockingClient(), fallback=0.5)
-            await block(limiter, 60)
+            await block_for(limiter, 60)
             await heard()
             client: Any = limiter._link._client
             client.is_down = True
             permit = await limiter.acquire(BUCKET)
             assert permit.sent_at >= 1060
-            await limiter.release(permit, told(0, 30))
-            assert await one(limiter) >= 1090
+            await limiter.release(permit, rate_limits(0, 30))
+            assert await acquire_once(limiter) >= 1090
 
         run(main())

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from command_line import calcom
-from patience import PATIENCE, free_port
+from cli_process import run_cli
+from timeouts import TIMEOUT, free_port
 
 pytestmark = pytest.mark.slow
 BOOKINGS = 1_254
@@ -41,7 +41,7 @@ def replaying(shared: Path, options: Sequence[str]) -> Iterator[Replay]:
             yield replay
         finally:
             server.terminate()
-            told, _ = server.communicate(timeout=PATIENCE)
+            told, _ = server.communicate(timeout=TIMEOUT)
             replay.summary.update(json.loads(told.splitlines()[-1]))
 
 
@@ -53,7 +53,7 @@ def recorded(shared: Path) -> set[str]:
 
 def exported(replay: Replay, file: Path, *options: str) -> Counter[str]:
     """The uids of the file that an export makes, and how often each is in it."""
-    run = calcom("export", "bookings", "--base-url", replay.url, "--api-key", "cal_x", "-o", file, *options)
+    run = run_cli("export", "bookings", "--base-url", replay.url, "--api-key", "cal_x", "-o", file, *options)
     assert run.returncode == 0, run.stderr
     assert "warning" not in run.stderr
     return Counter(json.loads(line)["uid"] for line in file.read_text("utf-8").splitlines())
@@ -97,7 +97,7 @@ def test_waiting_for_the_limit_is_told(shared: Path, tmp_path: Path) -> None:
     tight = ["--limit", "5", "--window", "2", "--block", "4"]
     with replaying(shared, tight) as replay:
         options = ["--base-url", replay.url, "--api-key", "cal_x", "--take", "60"]
-        run = calcom("export", "bookings", *options, "-o", tmp_path / "out.csv")
+        run = run_cli("export", "bookings", *options, "-o", tmp_path / "out.csv")
     assert run.returncode == 0, run.stderr
     assert "calls left" in run.stderr
     assert "s waited for the rate limit" in run.stderr

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from stand_ins import Cut, Peer, Script, answer, http, refusal
+from fakes import CutResponse, FakeSend, FakeServer, error_response, http_response, ok_response
 
 from calcom_async import AccessToken, ApiKey, Calcom, CalcomError, Config, PlatformClient
 from calcom_async.export.accounts import read_accounts
@@ -81,20 +81,20 @@ SETTINGS: dict[str, Any] = {"max_attempts": 1, "timeout": 5, "rate_limit": 10**6
 @pytest.mark.parametrize(
     "line",
     [
-        Cut(b""),
+        CutResponse(b""),
         b"\0" * 50,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        Cut(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf"),
-        http(401, b"{}"),
-        http(500, b"{}"),
-        http(200, b'{"data":'),
+        CutResponse(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf"),
+        http_response(401, b"{}"),
+        http_response(500, b"{}"),
+        http_response(200, b'{"data":'),
     ],
     ids=["dropped", "garbage", "bad chunk", "half", "401", "500", "no JSON"],
 )
 @pytest.mark.parametrize("credentials", [MARK, ApiKey(MARK), PlatformClient("client", MARK), AccessToken(MARK)])
 async def test_the_key_is_in_no_frame_of_a_failed_call(line, credentials):
     """Whatever the server does: no frame holds the headers, not even one of aiohttp in a cause."""
-    async with Peer(line) as peer, Calcom(credentials, base_url=peer.url, **SETTINGS) as cal:
+    async with FakeServer(line) as peer, Calcom(credentials, base_url=peer.url, **SETTINGS) as cal:
         assert leaks(await caught(cal.me.get())) == []
 
 
@@ -107,17 +107,17 @@ async def test_the_key_is_in_no_frame_without_a_connection():
 
 async def test_the_key_is_in_no_frame_of_a_call_out_of_time():
     """Our own timeout, and one of the caller's that cancels the call deep within aiohttp."""
-    async with Peer(hang) as peer, Calcom(MARK, base_url=peer.url, **SETTINGS | {"timeout": 0.05}) as cal:
+    async with FakeServer(hang) as peer, Calcom(MARK, base_url=peer.url, **SETTINGS | {"timeout": 0.05}) as cal:
         assert leaks(await caught(cal.me.get())) == []
-    async with Peer(hang) as peer, Calcom(MARK, base_url=peer.url, **SETTINGS) as cal:
+    async with FakeServer(hang) as peer, Calcom(MARK, base_url=peer.url, **SETTINGS) as cal:
         call = asyncio.create_task(cal.me.get())
-        while not peer.heard:  # noqa: ASYNC110 - the server has no event for it
+        while not peer.received:  # noqa: ASYNC110 - the server has no event for it
             await asyncio.sleep(0)
         call.cancel()
         assert leaks(await caught(call)) == []
 
 
-REJECTED = http(400, b'{"error":{"code":"B","message":"no"}}')
+REJECTED = http_response(400, b'{"error":{"code":"B","message":"no"}}')
 CALLS: dict[str, Callable[[Calcom], Awaitable[Any]]] = {
     "any body": lambda cal: cal.request("POST", "/v2/webhooks", body={"secret": MARK}),
     "webhook": lambda cal: cal.webhooks.create(subscriber_url="https://x.test/", triggers=[], secret=MARK),
@@ -138,7 +138,7 @@ CALLS: dict[str, Callable[[Calcom], Awaitable[Any]]] = {
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 async def test_secret_arguments_are_in_no_frame(call):
     """A secret given to a method is hidden from its first line on, when the server rejects the call and when we do."""
-    async with Peer(REJECTED) as peer, Calcom("cal_x", base_url=peer.url, **SETTINGS) as cal:
+    async with FakeServer(REJECTED) as peer, Calcom("cal_x", base_url=peer.url, **SETTINGS) as cal:
         assert leaks(await caught(call(cal))) == []
     assert leaks(await caught(call(Calcom("cal_x")))) == []
 
@@ -230,10 +230,10 @@ async def test_an_object_that_could_not_be_made_can_be_printed(make):
 @pytest.mark.parametrize("pair", [{"accessToken": f"{MARK}\n", "refreshToken": MARK}, {"accessToken": 1}, [MARK]])
 async def test_a_renewal_that_fails_shows_no_token(pair):
     """Neither the old pair, nor the new one, nor the client secret is in a frame."""
-    expired = refusal(498, "TokenExpiredException", "ACCESS_TOKEN_IS_EXPIRED")
+    expired = error_response(498, "TokenExpiredException", "ACCESS_TOKEN_IS_EXPIRED")
 
     async def send(request: Request) -> Any:
-        return await Script(answer(pair) if request.path.endswith("refresh") else expired)(request)
+        return await FakeSend(ok_response(pair) if request.path.endswith("refresh") else expired)(request)
 
     token = AccessToken(MARK, MARK, client_id="c", client_secret=MARK)
     request = Request(method="GET", template="/me", path="/me")
@@ -268,7 +268,7 @@ async def test_a_session_of_ones_own_changes_nothing():
     trace = aiohttp.TraceConfig()
     trace.on_request_start.append(fail)
     async with (
-        Peer(http()) as peer,
+        FakeServer(http_response()) as peer,
         aiohttp.ClientSession(trace_configs=[trace]) as session,
         Calcom(MARK, base_url=peer.url, session=session, **SETTINGS) as cal,
     ):

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from patience import PATIENCE
+from sent_requests import MONDAY, SIXTY, THIRTY, at, book
+from timeouts import TIMEOUT
 from virtual_time import run
-from witness import MONDAY, SIXTY, THIRTY, at, book
 
 from calcom_async import (
     ApiError,
@@ -620,7 +620,7 @@ async def test_bookings_close_slots_and_cancelling_opens_them() -> None:
             by_slug = SlotQuery(event_type_slug="thirty", username="ana", time_zone="Asia/Tokyo")
             keys = {THIRTY, SIXTY, by_slug}
             watcher = watch(cal, sandbox, [THIRTY, SIXTY, by_slug])
-            async with asyncio.timeout(PATIENCE), aclosing(aiter(watcher)) as reading:
+            async with asyncio.timeout(TIMEOUT), aclosing(aiter(watcher)) as reading:
                 firsts = {(await anext(reading)).key for _ in keys}
                 booking = await book(cal, 9)
                 taken = {one.key: one for one in [await anext(reading) for _ in keys]}
@@ -654,7 +654,7 @@ async def test_faults_of_the_server_are_lived_through() -> None:
             for trouble in ({"cut": "before"}, {"status": 502}, {"cut": "after"}, *bad):
                 sandbox.faults.add("GET", "/v2/slots", **trouble)
             watcher = watch(cal, sandbox, [THIRTY], on_error=lambda _, error: told.append(error))
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 [change] = await changes(watcher, 1)
             assert change.is_initial
             cut = [ConnectionFailedError, ServerError, ConnectionFailedError]

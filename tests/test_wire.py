@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
+from fakes import make_request, ok_response
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Raw, UnsetType
-from stand_ins import answer, ask
 from yarl import URL
 
 from calcom_async import errors
@@ -150,7 +150,7 @@ def test_dates_and_times_inside_a_body():
 
 def test_requests_and_responses_print_no_secret():
     """Headers and bodies hold credentials, so the reprs show neither, rich's included."""
-    request = ask(headers={"Authorization": SECRET}, body=SECRET.encode())
+    request = make_request(headers={"Authorization": SECRET}, body=SECRET.encode())
     response = Response(200, {"set-cookie": SECRET}, SECRET.encode())
     for value in (request, response):
         assert SECRET not in repr(value) + str(value.__rich_repr__())
@@ -289,12 +289,12 @@ def test_an_empty_answer_is_called_so(body):
 def test_a_table_keeps_the_type_of_its_names():
     """Slots by date stay so beside a day that cannot be read; a table of which nothing can be read is an error."""
     kind = dict[date, list[Host]]
-    assert read(kind, answer({"2030-05-06": [HOST, None], "2030-05-07": None, "soon": [HOST]})) == {
+    assert read(kind, ok_response({"2030-05-06": [HOST, None], "2030-05-07": None, "soon": [HOST]})) == {
         date(2030, 5, 6): [Host(id=1, name="Ana")]
     }
-    assert read(kind, answer({})) == {}
+    assert read(kind, ok_response({})) == {}
     with pytest.raises(errors.DecodeError):
-        read(kind, answer({"error": "none"}))
+        read(kind, ok_response({"error": "none"}))
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'{"data":[{"id":1,"extra":{"a":', b'{"status":"error","error":['])
@@ -325,7 +325,7 @@ def test_deep_json_is_an_error_of_ours(opening, depth):
 )
 def test_a_success_that_says_error_is_one(body):
     """An answer with status 200 and `"status": "error"` raises the server's reason, whatever was asked for."""
-    response, request = Response(200, {"x-request-id": "r1"}, body), ask("DELETE", "/bookings/7")
+    response, request = Response(200, {"x-request-id": "r1"}, body), make_request("DELETE", "/bookings/7")
     reads = [lambda kind=kind: read(kind, response, request) for kind in (Row, Row | None, list[Row], Raw, type(None))]
     reads += [lambda: read_page(Row, response, skip=0, take=9, request=request)]
     reads += [lambda: read_whole(response, request)]
@@ -451,8 +451,8 @@ def test_answers_without_data():
 def test_one_or_many():
     """An operation that answers an object or a list is read as what came, faults included."""
     kind = Row | list[Row]
-    assert read(kind, answer({"id": 1})) == Row(id=1)
-    assert read(kind, answer([{"id": 1}, {"id": None}])) == [Row(id=1), Row(id=None)]
+    assert read(kind, ok_response({"id": 1})) == Row(id=1)
+    assert read(kind, ok_response([{"id": 1}, {"id": None}])) == [Row(id=1), Row(id=None)]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stand_ins import ask, refusal
+from fakes import error_response, make_request
 
 from calcom_async import errors
 from calcom_async.wire import (
@@ -27,14 +27,14 @@ SECRET = "cal_live_verysecret"
 
 def refused(response: Response, request: Request | None = None) -> errors.ApiError:
     with pytest.raises(errors.ApiError) as caught:
-        check(request or ask(), response)
+        check(request or make_request(), response)
     return caught.value
 
 
 @pytest.mark.parametrize("status", [200, 201, 204])
 def test_a_success_is_no_error(status):
     """Any 2xx passes."""
-    assert check(ask(), Response(status, {}, b"")) is None
+    assert check(make_request(), Response(status, {}, b"")) is None
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_success_is_no_error(status):
 )
 def test_each_status_has_its_class(status, kind):
     """The status decides the class, and nothing below 300 is an error."""
-    error = refused(refusal(status, "SomeException"))
+    error = refused(error_response(status, "SomeException"))
     assert type(error) is kind
     assert error.status == status
 
@@ -168,7 +168,7 @@ def test_validation_details_do_not_repeat_what_was_sent():
 )
 def test_sentences_of_the_strict_validation(message, fields):
     """`<property> property is wrong,<texts>` is taken apart, parents without a text of their own left out."""
-    assert refused(refusal(400, "BadRequestException", message)).fields == fields
+    assert refused(error_response(400, "BadRequestException", message)).fields == fields
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_sentences_of_the_strict_validation(message, fields):
 )
 def test_issues_of_the_schema_validation(message, fields):
     """`path - text, ` pairs are taken apart, with the field of a booking's responses in the path."""
-    assert refused(refusal(400, "BAD_REQUEST", message)).fields == fields
+    assert refused(error_response(400, "BAD_REQUEST", message)).fields == fields
 
 
 def test_oauth_errors_have_their_own_shape():
@@ -353,5 +353,5 @@ def test_how_long_the_server_asks_to_wait(headers, seconds):
 def test_a_proxys_wait_is_kept_with_a_server_error():
     """A 503 with Retry-After says how long; a used-up limit beside it does not count."""
     headers = {"retry_after": "30"}
-    assert refused(refusal(503, None, **headers)).retry_after == 30.0
+    assert refused(error_response(503, None, **headers)).retry_after == 30.0
     assert refused(Response(503, limits("default", 120, 0, 42), b"")).retry_after == 0.0

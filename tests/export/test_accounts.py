@@ -21,8 +21,8 @@ SECRET = "cal_live_of_somebody"
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(bookings=60) as world:
-        yield world
+    with Sandbox(bookings=60) as sandbox:
+        yield sandbox
 
 
 def client(sandbox: Sandbox, **settings: Any) -> Calcom:

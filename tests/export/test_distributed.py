@@ -21,10 +21,10 @@ from typing import Any
 import msgspec
 import pytest
 import redis_server
-from booking_world import NOW, World
-from command_line import until
-from patience import PATIENCE
+from booking_factory import NOW, BookingFactory
+from cli_process import wait_until
 from redis_server import needs_redis
+from timeouts import TIMEOUT
 
 pytest.importorskip("distributed")
 
@@ -69,8 +69,8 @@ def shared_sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def sandbox(shared_sandbox: Sandbox) -> Sandbox:
     """Bookings of which every seven were made at one moment, and two hundred in one go."""
-    world = World(shared_sandbox, random.Random(0))
-    world.fill([(max(number, 200) // 7, number % 50, None) for number in range(700)])
+    factory = BookingFactory(shared_sandbox, random.Random(0))
+    factory.fill([(max(number, 200) // 7, number % 50, None) for number in range(700)])
     shared_sandbox.requests.clear()
     return shared_sandbox
 
@@ -169,7 +169,7 @@ def test_a_number_of_shards_is_at_least_one(sandbox: Sandbox) -> None:
 def test_the_parts_are_the_local_export(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """One behind the other they are its bytes, while more bookings are made; the manifest vouches for each."""
     whole = local(sandbox, tmp_path / "local.jsonl")
-    World(sandbox, random.Random(1)).stir(2, 0, 0, 0)
+    BookingFactory(sandbox, random.Random(1)).mutate(2, 0, 0, 0)
     shards = shards_of(sandbox, shards=8)
     manifest = run_on(cluster, shards, tmp_path / "parts", redis=None)
     assert len(sandbox.store.bookings) > 700
@@ -202,12 +202,12 @@ def test_a_worker_that_is_killed_costs_no_row(cluster: Client, sandbox: Sandbox,
     whole = local(sandbox, tmp_path / "local.jsonl")
     shards = shards_of(sandbox, shards=4)
     sandbox.requests.clear()
-    sandbox.faults.clear().add("GET", "/v2/bookings", after=11, slow=PATIENCE)
+    sandbox.faults.clear().add("GET", "/v2/bookings", after=11, slow=TIMEOUT)
     pids = cluster.run(os.getpid)
     killed: list[int] = []
 
     def kill() -> None:
-        until(lambda: sandbox.faults.fired, "the request that is held up")
+        wait_until(lambda: sandbox.faults.fired, "the request that is held up")
         busy = next(worker for worker, tasks in cluster.processing().items() if tasks)
         os.kill(pids[busy], signal.SIGKILL)
         killed.append(pids[busy])
@@ -239,7 +239,7 @@ def test_without_redis_one_shard_of_an_account_runs_at_a_time(
 def test_with_redis_the_workers_share_the_limit(cluster: Client, tmp_path: Path) -> None:
     """Shards of one account run side by side, and the server never has to refuse."""
     with Sandbox(rate_limit=60, window=2, block=5) as sandbox:
-        World(sandbox, random.Random(0)).fill([(number, 0, None) for number in range(1500)])
+        BookingFactory(sandbox, random.Random(0)).fill([(number, 0, None) for number in range(1500)])
         shards = shards_of(sandbox, Job(take=10), shards=6)
         sandbox.requests.clear()
         manifest = run_on(cluster, shards, tmp_path / "parts", redis="$REDIS_URL")

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from booking_world import NOW, World
+from booking_factory import NOW, BookingFactory
 from msgspec import Raw
-from patience import slow
 from postgres_server import needs_postgres, session_url
+from timeouts import slow
 
 from calcom_async import AccessToken, ApiKey, Calcom, ConfigError, InvalidRequestError, PlatformClient
 from calcom_async.export.sources import EXPORTABLE
@@ -131,39 +131,39 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def world(sandbox: Sandbox) -> World:
+def factory(sandbox: Sandbox) -> BookingFactory:
     """Bookings of which many share a time, in an order that changes from request to request."""
-    world = World(sandbox, random.Random(0))
-    world.fill(SAMPLE)
-    return world
+    factory = BookingFactory(sandbox, random.Random(0))
+    factory.fill(SAMPLE)
+    return factory
 
 
-def statuses(world: World) -> dict[str, str]:
-    return {uid: booking.status for uid, booking in world.store.bookings.items()}
+def statuses(factory: BookingFactory) -> dict[str, str]:
+    return {uid: booking.status for uid, booking in factory.store.bookings.items()}
 
 
-def change(world: World) -> None:
+def change(factory: BookingFactory) -> None:
     """Bookings are made, touched, cancelled and rescheduled."""
-    world.stir(created=2, touched=3, moved=4, cancelled=5)
-    world.sandbox.faults.answered("GET", "/v2/bookings", world.store)
-    world.sandbox.faults.clear()
+    factory.mutate(created=2, touched=3, moved=4, cancelled=5)
+    factory.sandbox.faults.answered("GET", "/v2/bookings", factory.store)
+    factory.sandbox.faults.clear()
 
 
 # --- loads ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-def test_the_first_load_is_complete(world: World, warehouse: Warehouse) -> None:
+def test_the_first_load_is_complete(factory: BookingFactory, warehouse: Warehouse) -> None:
     """Every booking is in the table once, with its people in tables of their own and its times as times."""
     warehouse.load()
-    assert warehouse.bookings() == statuses(world)
+    assert warehouse.bookings() == statuses(factory)
     assert warehouse.attendees() == ROWS
     orphans = "SELECT count(*) FROM bookings__attendees WHERE _dlt_parent_id NOT IN (SELECT _dlt_id FROM bookings)"
     assert warehouse.ask(orphans) == [(0,)]
     types = warehouse.types("bookings")
     assert {types[name] for name in ("start", "end", "created_at", "updated_at")} == {"timestamp with time zone"}
     created = dict(warehouse.ask("SELECT uid, extract(epoch FROM created_at) FROM bookings"))
-    assert created == {uid: booking.created_at.timestamp() for uid, booking in world.store.bookings.items()}
+    assert created == {uid: booking.created_at.timestamp() for uid, booking in factory.store.bookings.items()}
     assert {"event_types", "schedules", "teams", "bookings__hosts", "schedules__availability"} <= warehouse.tables()
 
 
@@ -174,48 +174,48 @@ def test_a_row_with_text_that_is_no_unicode_is_loaded() -> None:
 
 
 @pytest.mark.slow
-def test_a_later_load_brings_what_has_changed(world: World, warehouse: Warehouse) -> None:
+def test_a_later_load_brings_what_has_changed(factory: BookingFactory, warehouse: Warehouse) -> None:
     """New, touched, cancelled and rescheduled bookings take the place of the old rows, for a handful of requests."""
     warehouse.load("bookings")
-    change(world)
-    world.sandbox.requests.clear()
+    change(factory)
+    factory.sandbox.requests.clear()
     warehouse.load("bookings")
-    assert warehouse.bookings() == statuses(world)
-    assert warehouse.attendees() == len(world.store.bookings)
-    assert 0 < len(world.sandbox.requests) <= 8
+    assert warehouse.bookings() == statuses(factory)
+    assert warehouse.attendees() == len(factory.store.bookings)
+    assert 0 < len(factory.sandbox.requests) <= 8
     again = warehouse.ask("SELECT count(*) FROM bookings WHERE _dlt_load_id > (SELECT min(_dlt_load_id) FROM bookings)")
     assert 0 < again[0][0] < ROWS / 3
 
 
 @pytest.mark.slow
-def test_the_database_remembers_how_far_it_came(world: World, duckdb: Warehouse) -> None:
+def test_the_database_remembers_how_far_it_came(factory: BookingFactory, duckdb: Warehouse) -> None:
     """Another machine goes on where the last one stopped."""
     duckdb.load("bookings")
-    change(world)
-    world.sandbox.requests.clear()
+    change(factory)
+    factory.sandbox.requests.clear()
     duckdb.on_another_machine().load("bookings")
-    assert duckdb.bookings() == statuses(world)
-    assert any("afterUpdatedAt" in dict(seen.query) for seen in world.sandbox.requests)
+    assert duckdb.bookings() == statuses(factory)
+    assert any("afterUpdatedAt" in dict(seen.query) for seen in factory.sandbox.requests)
 
 
 @pytest.mark.parametrize("at_first", [True, False])
 @pytest.mark.slow
-def test_a_load_that_breaks_off_changes_nothing(world: World, duckdb: Warehouse, *, at_first: bool) -> None:
+def test_a_load_that_breaks_off_changes_nothing(factory: BookingFactory, duckdb: Warehouse, *, at_first: bool) -> None:
     """A failure in the midst of the rows leaves the table as it was, and the next load is right."""
     if not at_first:
         duckdb.load("bookings")
         before = duckdb.bookings()
-        change(world)
-    world.sandbox.faults.add("GET", "/v2/bookings", status=403, after=3)
+        change(factory)
+    factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=3)
     with pytest.raises(PipelineStepFailed, match="403"):
         duckdb.load("bookings")
-    world.sandbox.faults.clear()
+    factory.sandbox.faults.clear()
     if at_first:
         assert "bookings" not in duckdb.tables()
     else:
         assert duckdb.bookings() == before
     duckdb.load("bookings")
-    assert duckdb.bookings() == statuses(world)
+    assert duckdb.bookings() == statuses(factory)
 
 
 @pytest.mark.parametrize(
@@ -227,10 +227,12 @@ def test_a_load_that_breaks_off_changes_nothing(world: World, duckdb: Warehouse,
     ],
 )
 @pytest.mark.slow
-def test_rows_that_were_not_loaded_are_not_taken_for_loaded(world: World, duckdb: Warehouse, then: str) -> None:
+def test_rows_that_were_not_loaded_are_not_taken_for_loaded(
+    factory: BookingFactory, duckdb: Warehouse, then: str
+) -> None:
     """Whether a load that broke off behind the last row is finished, aborted or lost, the changes come in the end."""
     duckdb.load("bookings")
-    change(world)
+    change(factory)
     broken = duckdb.pipeline()
     broken.extract(dlt_source().with_resources("bookings"))
     broken.normalize()
@@ -240,9 +242,9 @@ def test_rows_that_were_not_loaded_are_not_taken_for_loaded(world: World, duckdb
         duckdb.on_another_machine()
     else:
         broken.load()
-    change(world)
+    change(factory)
     duckdb.load("bookings")
-    assert duckdb.bookings() == statuses(world)
+    assert duckdb.bookings() == statuses(factory)
 
 
 @pytest.mark.slow
@@ -259,20 +261,20 @@ def test_what_was_deleted_vanishes(sandbox: Sandbox, warehouse: Warehouse) -> No
 
 
 @pytest.mark.slow
-def test_each_account_has_its_own_watermark(world: World, duckdb: Warehouse) -> None:
+def test_each_account_has_its_own_watermark(factory: BookingFactory, duckdb: Warehouse) -> None:
     """What one account's last load saw says nothing of another's bookings."""
     duckdb.load("bookings", api_key="cal_sandbox_bo")
     duckdb.load("bookings")
-    assert duckdb.bookings() == statuses(world)
+    assert duckdb.bookings() == statuses(factory)
 
 
 # --- columns --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-def test_free_form_objects_are_json(world: World, warehouse: Warehouse) -> None:
+def test_free_form_objects_are_json(factory: BookingFactory, warehouse: Warehouse) -> None:
     """Metadata and answers make no columns, however many keys people choose."""
-    for number, booking in enumerate(world.store.bookings.values()):
+    for number, booking in enumerate(factory.store.bookings.values()):
         booking.metadata = {f"key{number}": "value"}
         booking.responses = {f"question{number}": {"answer": number}}
     warehouse.load("bookings")
@@ -283,13 +285,13 @@ def test_free_form_objects_are_json(world: World, warehouse: Warehouse) -> None:
 
 
 @pytest.mark.slow
-def test_types_do_not_depend_on_the_first_rows(world: World, duckdb: Warehouse) -> None:
+def test_types_do_not_depend_on_the_first_rows(factory: BookingFactory, duckdb: Warehouse) -> None:
     """A title that looks like a time is text, and a column without any value is there nevertheless."""
-    world.fill([(0, 0, None)])
-    next(iter(world.store.bookings.values())).title = "2026-01-05T09:00:00Z"
+    factory.fill([(0, 0, None)])
+    next(iter(factory.store.bookings.values())).title = "2026-01-05T09:00:00Z"
     duckdb.load("bookings")
     first = duckdb.types("bookings")
-    world.fill(SAMPLE)
+    factory.fill(SAMPLE)
     duckdb.load("bookings")
     assert duckdb.types("bookings") == first
     assert duckdb.ask("SELECT count(*) FROM bookings WHERE title = '2026-01-05T09:00:00Z'") == [(1,)]
@@ -297,13 +299,13 @@ def test_types_do_not_depend_on_the_first_rows(world: World, duckdb: Warehouse) 
 
 
 @pytest.mark.slow
-def test_fields_that_no_model_knows_are_loaded(world: World, duckdb: Warehouse) -> None:
+def test_fields_that_no_model_knows_are_loaded(factory: BookingFactory, duckdb: Warehouse) -> None:
     """What Cal.com adds becomes a column by itself."""
     time = "2026-01-05T09:00:00Z"
     hosts = [{"id": "unknown", "mood": "good"}]
     row = {"id": 1, "uid": "u", "createdAt": time, "start": time, "flavour": "sweet", "hosts": hosts}
     page = {"status": "success", "data": [row], "pagination": {"totalItems": 1, "hasNextPage": False}}
-    world.sandbox.faults.add("GET", "/v2/bookings", body=page, times=99)
+    factory.sandbox.faults.add("GET", "/v2/bookings", body=page, times=99)
     duckdb.load("bookings")
     assert duckdb.ask("SELECT uid, flavour FROM bookings") == [("u", "sweet")]
     assert duckdb.ask("SELECT id, id__v_text, mood FROM bookings__hosts") == [(None, "unknown", "good")]
@@ -347,37 +349,37 @@ async def _add_webhook(key: str, url: str) -> None:
 
 
 @pytest.mark.parametrize("failing", ["bookings", *slow("schedules", "teams")])
-def test_an_error_ends_all_lists(world: World, duckdb: Warehouse, failing: str) -> None:
+def test_an_error_ends_all_lists(factory: BookingFactory, duckdb: Warehouse, failing: str) -> None:
     """When one list fails, the others, which are under way, end with it."""
-    world.sandbox.faults.add("GET", f"/v2/{failing}", status=403, after=1 if failing == "bookings" else 0)
-    world.sandbox.faults.add("GET", "/v2/bookings", slow=0.05, times=99)
+    factory.sandbox.faults.add("GET", f"/v2/{failing}", status=403, after=1 if failing == "bookings" else 0)
+    factory.sandbox.faults.add("GET", "/v2/bookings", slow=0.05, times=99)
     with pytest.raises(PipelineStepFailed, match="403"):
         duckdb.load()
     gc.collect()
 
 
-def test_a_source_can_be_limited_and_used_again(world: World) -> None:
+def test_a_source_can_be_limited_and_used_again(factory: BookingFactory) -> None:
     """Rows can be had without a pipeline; a limit of dlt's ends the walk and leaves nothing behind."""
     source = dlt_source().with_resources("bookings")
     assert 0 < len(list(dlt_source().with_resources("bookings").add_limit(1))) < ROWS
     for _ in range(2):
-        assert {row["uid"] for row in source} == set(world.store.bookings)
+        assert {row["uid"] for row in source} == set(factory.store.bookings)
 
 
-def test_it_works_where_a_loop_is_running(world: World, duckdb: Warehouse) -> None:
+def test_it_works_where_a_loop_is_running(factory: BookingFactory, duckdb: Warehouse) -> None:
     """A notebook has an event loop in the thread that loads."""
 
     async def cell() -> None:
         duckdb.load("bookings")
 
     asyncio.run(cell())
-    assert duckdb.bookings() == statuses(world)
+    assert duckdb.bookings() == statuses(factory)
 
 
-def test_rows_that_never_show_are_told(world: World, duckdb: Warehouse) -> None:
+def test_rows_that_never_show_are_told(factory: BookingFactory, duckdb: Warehouse) -> None:
     """When the server counts more bookings than it shows, there is a warning."""
     page = {"status": "success", "data": [], "pagination": {"totalItems": 9, "hasNextPage": False}}
-    world.sandbox.faults.add("GET", "/v2/bookings", body=page, times=99)
+    factory.sandbox.faults.add("GET", "/v2/bookings", body=page, times=99)
     with pytest.warns(IncompleteListWarning, match="9 rows that the server counts were never shown"):
         duckdb.load("bookings")
 
@@ -436,22 +438,22 @@ def test_every_list_of_every_scope_can_be_loaded(sandbox: Sandbox, duckdb: Wareh
 
 
 @pytest.mark.slow
-def test_a_teams_bookings_are_those_that_there_are(world: World, duckdb: Warehouse) -> None:
+def test_a_teams_bookings_are_those_that_there_are(factory: BookingFactory, duckdb: Warehouse) -> None:
     """Its list cannot tell changes, so it is loaded whole each time."""
-    for booking in world.store.bookings.values():
+    for booking in factory.store.bookings.values():
         booking.team_id = 2
     duckdb.load("bookings", team=2)
-    change(world)
+    change(factory)
     duckdb.load("bookings", team=2)
-    assert duckdb.bookings() == {uid: one.status for uid, one in world.store.bookings.items() if one.team_id == 2}
+    assert duckdb.bookings() == {uid: one.status for uid, one in factory.store.bookings.items() if one.team_id == 2}
 
 
 @pytest.mark.slow
-def test_filters_are_those_of_bookings(world: World, duckdb: Warehouse) -> None:
+def test_filters_are_those_of_bookings(factory: BookingFactory, duckdb: Warehouse) -> None:
     """Only bookings that match are loaded; one that following changes excludes is refused."""
-    later = sorted(booking.start for booking in world.store.bookings.values())[ROWS // 2]
+    later = sorted(booking.start for booking in factory.store.bookings.values())[ROWS // 2]
     duckdb.load(filters={"after_start": later})
-    assert set(duckdb.bookings()) == {uid for uid, one in world.store.bookings.items() if one.start >= later}
+    assert set(duckdb.bookings()) == {uid for uid, one in factory.store.bookings.items() if one.start >= later}
     with pytest.raises(InvalidRequestError, match="following changes exclude each other"):
         duckdb.load("bookings", filters={"status": ["past"]})
 

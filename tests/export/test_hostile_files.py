@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from booking_world import NOW, World
-from patience import slow
+from booking_factory import NOW, BookingFactory
+from timeouts import slow
 
 from calcom_async import Calcom, CalcomError, ExportError, ForbiddenError, InvalidRequestError
 from calcom_async.export import Job, export, open_sink
@@ -25,24 +25,24 @@ MUTATIONS = 400
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
+def factory() -> Iterator[BookingFactory]:
     with Sandbox(ties="restless", now=NOW) as sandbox:
-        world = World(sandbox, random.Random(7))
-        world.fill([(number // 3, number, number) for number in range(ROWS)])
-        yield world
+        factory = BookingFactory(sandbox, random.Random(7))
+        factory.fill([(number // 3, number, number) for number in range(ROWS)])
+        yield factory
 
 
-def client(world: World) -> Calcom:
-    return Calcom(world.sandbox.api_key, base_url=world.sandbox.url, backoff_base=0.0)
+def client(factory: BookingFactory) -> Calcom:
+    return Calcom(factory.sandbox.api_key, base_url=factory.sandbox.url, backoff_base=0.0)
 
 
-async def broken_off(world: World, path: Path) -> bytes:
+async def broken_off(factory: BookingFactory, path: Path) -> bytes:
     """An export that fails after some rows; its checkpoint."""
-    world.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
-    async with client(world) as cal:
+    factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
+    async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
             await export(cal, Job(take=50), path, parallel=1)
-    world.sandbox.faults.clear()
+    factory.sandbox.faults.clear()
     return path.with_name(path.name + ".checkpoint").read_bytes()
 
 
@@ -70,10 +70,10 @@ def mutated(rng: random.Random, data: bytes) -> bytes:
             return data[:at] + bytes([data[at % len(data)] ^ 1 << rng.randrange(8)]) + data[at + 1 :]
 
 
-async def test_an_edited_checkpoint_is_refused(world: World, tmp_path: Path) -> None:
+async def test_an_edited_checkpoint_is_refused(factory: BookingFactory, tmp_path: Path) -> None:
     """However a checkpoint was changed, resuming is an error that names it, and neither file is touched."""
     path, state = tmp_path / "a.jsonl", tmp_path / "a.jsonl.checkpoint"
-    intact = await broken_off(world, path)
+    intact = await broken_off(factory, path)
     part = (tmp_path / "a.jsonl.part").read_bytes()
     rng = random.Random(1)
     for _ in range(MUTATIONS):
@@ -84,7 +84,7 @@ async def test_an_edited_checkpoint_is_refused(world: World, tmp_path: Path) -> 
         book = Checkpoint(state, "any")
         with pytest.raises(ExportError, match=r"a\.jsonl\.checkpoint is not a checkpoint, or it was changed"):
             book.load(same_job=True)
-    async with client(world) as cal:
+    async with client(factory) as cal:
         for options in ({"resume": True}, {"restart": True}, {"restart": True, "since_last": True}):
             with pytest.raises(ExportError, match=r"is not a checkpoint, or it was changed\. Move it away"):
                 await export(cal, Job(), path, **options)
@@ -126,12 +126,14 @@ EDITS = [
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::calcom_async.IncompleteListWarning")  # rows that the forged values leave out
 @pytest.mark.parametrize(("where", "value"), EDITS, ids=lambda one: str(one)[:40])
-async def test_a_forged_checkpoint_raises_nothing_foreign(world: World, tmp_path: Path, where: str, value: Any) -> None:
+async def test_a_forged_checkpoint_raises_nothing_foreign(
+    factory: BookingFactory, tmp_path: Path, where: str, value: Any
+) -> None:
     """Values that no run wrote, under a checksum that fits, end in a result or in an error of the package."""
-    intact = await broken_off(world, tmp_path / "a.jsonl")
+    intact = await broken_off(factory, tmp_path / "a.jsonl")
     state = json.loads(intact.splitlines()[0])
     (tmp_path / "a.jsonl.checkpoint").write_bytes(sealed(edited(state, where, value)))
-    async with client(world) as cal:
+    async with client(factory) as cal:
         for options in ({"resume": True}, {"resume": True, "since_last": True}, {"restart": True, "since_last": True}):
             try:
                 await export(cal, Job(), tmp_path / "a.jsonl", **options)
@@ -142,10 +144,10 @@ async def test_a_forged_checkpoint_raises_nothing_foreign(world: World, tmp_path
 @pytest.mark.parametrize(
     "content", [b"", b"{}", b"\xff\xfe", b"[" * 99_999, sealed(b"[" * 99_999), sealed(b"5"), sealed({})]
 )
-async def test_a_foreign_file_is_no_checkpoint(world: World, tmp_path: Path, content: bytes) -> None:
+async def test_a_foreign_file_is_no_checkpoint(factory: BookingFactory, tmp_path: Path, content: bytes) -> None:
     """A file that is named as the checkpoint by mistake is an error, with or without resume, and is kept."""
     (tmp_path / "notes.txt").write_bytes(content)
-    async with client(world) as cal:
+    async with client(factory) as cal:
         for options in ({}, {"resume": True}, {"since_last": True}, {"restart": True}):
             with pytest.raises(ExportError, match=r"notes\.txt"):
                 await export(cal, Job(), tmp_path / "a.jsonl", checkpoint=tmp_path / "notes.txt", **options)
@@ -178,23 +180,23 @@ BAD = ["NUL", "surrogate", "folder", "below a file", "below nothing", "long", "l
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("options", [{}, {"resume": True}, {"since_last": True}, {"restart": True}], ids=str)
 async def test_a_place_that_cannot_be_used_is_told(
-    world: World, tmp_path: Path, bad: str, option: str, options: dict[str, Any]
+    factory: BookingFactory, tmp_path: Path, bad: str, option: str, options: dict[str, Any]
 ) -> None:
     """A path that the file system does not take is an error of the export, before the first booking is read."""
     place = paths(tmp_path)[bad]
     where = {"output": place} if option == "output" else {"output": tmp_path / "a.jsonl", "checkpoint": place}
-    world.sandbox.requests.clear()
-    async with client(world) as cal:
+    factory.sandbox.requests.clear()
+    async with client(factory) as cal:
         with pytest.raises((ExportError, InvalidRequestError)):
             await export(cal, Job(), **where, **options)
-    assert not [seen for seen in world.sandbox.requests if seen.path.endswith("/bookings")]
+    assert not [seen for seen in factory.sandbox.requests if seen.path.endswith("/bookings")]
     assert names(tmp_path) == {"folder.jsonl", "file"}
 
 
 @pytest.mark.parametrize("value", [5, b"a.jsonl", None, [], 1.5])
-async def test_what_is_no_path_is_refused(world: World, value: Any) -> None:
+async def test_what_is_no_path_is_refused(factory: BookingFactory, value: Any) -> None:
     """Another type in the place of a path is an argument that makes no sense."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         with pytest.raises(InvalidRequestError, match="the output must be a path"):
             await export(cal, Job(), value)
         if value is not None:
@@ -203,16 +205,16 @@ async def test_what_is_no_path_is_refused(world: World, value: Any) -> None:
 
 
 @pytest.mark.parametrize("checkpoint", ["a.jsonl", "a.jsonl.part", "./a.jsonl"])
-async def test_a_checkpoint_is_not_the_output(world: World, tmp_path: Path, checkpoint: str) -> None:
+async def test_a_checkpoint_is_not_the_output(factory: BookingFactory, tmp_path: Path, checkpoint: str) -> None:
     """One file cannot be both."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         with pytest.raises(InvalidRequestError, match="is the output itself"):
             await export(cal, Job(), tmp_path / "a.jsonl", checkpoint=tmp_path / checkpoint)
 
 
 @pytest.mark.parametrize("name", ["write_bytes", *slow("replace", "unlink", "open")])
 async def test_a_fault_of_the_disk_at_any_time_is_an_export_error(
-    world: World, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    factory: BookingFactory, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the disk refuses, and whenever it does, is told as such."""
     works = getattr(Path, name)
@@ -228,12 +230,12 @@ async def test_a_fault_of_the_disk_at_any_time_is_an_export_error(
 
         with monkeypatch.context() as patch:
             patch.setattr(Path, name, failing)
-            async with client(world) as cal:
+            async with client(factory) as cal:
                 try:
                     await export(cal, Job(take=60), folder / "a.jsonl", since_last=after % 2 == 0)
                 except CalcomError as error:
                     assert isinstance(error, ExportError)  # noqa: PT017 - or it succeeds
-        async with client(world) as cal:
+        async with client(factory) as cal:
             await export(cal, Job(), folder / "a.jsonl", resume=True)
         assert len((folder / "a.jsonl").read_bytes().splitlines()) == ROWS
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from booking_world import NOW, World
-from command_line import calcom, start, until
-from patience import slow
+from booking_factory import NOW, BookingFactory
+from cli_process import run_cli, start_cli, wait_until
+from timeouts import slow
 
 from calcom_async import (
     Calcom,
@@ -42,15 +42,15 @@ TIES = [(number // 7, number // 3, number // 9) for number in range(ROWS)]
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def factory() -> Iterator[BookingFactory]:
     with Sandbox(ties="restless", now=NOW) as sandbox:
-        world = World(sandbox, random.Random(7))
-        world.fill(TIES)
-        yield world
+        factory = BookingFactory(sandbox, random.Random(7))
+        factory.fill(TIES)
+        yield factory
 
 
-def client(world: World, key: str | None = None) -> Calcom:
-    return Calcom(key or world.sandbox.api_key, base_url=world.sandbox.url, backoff_base=0.0)
+def client(factory: BookingFactory, key: str | None = None) -> Calcom:
+    return Calcom(key or factory.sandbox.api_key, base_url=factory.sandbox.url, backoff_base=0.0)
 
 
 def uids(path: Path) -> list[str]:
@@ -68,15 +68,15 @@ def names(folder: Path) -> set[str]:
 # --- a run ----------------------------------------------------------------------------------------------------------
 
 
-async def test_every_row_is_in_the_file_once(world: World, tmp_path: Path) -> None:
+async def test_every_row_is_in_the_file_once(factory: BookingFactory, tmp_path: Path) -> None:
     """The file holds the list, bears its own name, and nothing else is left."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         report = await export(cal, Job(take=50), tmp_path / "a.jsonl")
     found = uids(tmp_path / "a.jsonl")
-    assert sorted(found) == sorted(world.store.bookings)
+    assert sorted(found) == sorted(factory.store.bookings)
     assert names(tmp_path) == {"a.jsonl"}
     assert (report.rows, report.gaps, report.is_full, report.resumed) == (ROWS, 0, True, False)
-    assert report.requests == len(world.sandbox.requests)
+    assert report.requests == len(factory.sandbox.requests)
     assert report.duplicates > 0
     assert report.seconds > 0
 
@@ -105,7 +105,7 @@ def batches(cal: Calcom, job: Job) -> Any:
     return job.source(cal).batches(ExportPlan(), None, parallel=1, stats=ExportStats())
 
 
-async def test_progress_is_told_when_rows_are_on_the_disk(world: World, tmp_path: Path) -> None:
+async def test_progress_is_told_when_rows_are_on_the_disk(factory: BookingFactory, tmp_path: Path) -> None:
     """The callback learns the rows after each batch, when they can be read from the partial file, and the total."""
     told: list[Progress] = []
 
@@ -113,19 +113,19 @@ async def test_progress_is_told_when_rows_are_on_the_disk(world: World, tmp_path
         told.append(now)
         assert len(uids(tmp_path / "a.jsonl.part")) == now.rows
 
-    async with client(world) as cal:
+    async with client(factory) as cal:
         await export(cal, Job(take=60), tmp_path / "a.jsonl", on_progress=on_progress)
     assert [now.rows for now in told] == sorted(now.rows for now in told)
     assert told[-1] == Progress(ROWS, ROWS)
 
 
 @pytest.mark.parametrize("strict", [False, True])
-async def test_rows_that_never_show_are_told(world: World, tmp_path: Path, *, strict: bool) -> None:
+async def test_rows_that_never_show_are_told(factory: BookingFactory, tmp_path: Path, *, strict: bool) -> None:
     """When the server counts more rows than it showed, that is a warning and in the report, or with strict an error."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         page = await cal.request("GET", "/v2/bookings", query={"take": 1, "sortCreated": "desc"})
         page["pagination"]["totalItems"] += 3
-        world.sandbox.faults.add("GET", "/v2/bookings", body=page)
+        factory.sandbox.faults.add("GET", "/v2/bookings", body=page)
         if strict:
             with pytest.raises(IncompleteListError, match="3 rows that the server counts"):
                 await export(cal, Job(), tmp_path / "a.jsonl", strict=True)
@@ -139,18 +139,18 @@ async def test_rows_that_never_show_are_told(world: World, tmp_path: Path, *, st
 # --- breaking off, and going on ---------------------------------------------------------------------------------------
 
 
-async def whole(world: World, folder: Path, name: str) -> bytes:
+async def whole(factory: BookingFactory, folder: Path, name: str) -> bytes:
     """What an undisturbed run writes."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         await export(cal, Job(), folder / f"whole-{name}")
     return (folder / f"whole-{name}").read_bytes()
 
 
-async def test_after_an_error_the_next_run_goes_on(world: World, tmp_path: Path) -> None:
+async def test_after_an_error_the_next_run_goes_on(factory: BookingFactory, tmp_path: Path) -> None:
     """A failure leaves what came before it; the next run asks only for the rest and ends with the same file."""
-    expected = await whole(world, tmp_path, "a.jsonl")
-    world.sandbox.faults.add("GET", "/v2/bookings", status=403, after=8)
-    async with client(world) as cal:
+    expected = await whole(factory, tmp_path, "a.jsonl")
+    factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=8)
+    async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
             await export(cal, Job(take=50), tmp_path / "a.jsonl", parallel=1)
         saved = len(uids(tmp_path / "a.jsonl.part"))
@@ -162,10 +162,10 @@ async def test_after_an_error_the_next_run_goes_on(world: World, tmp_path: Path)
 
 
 @pytest.mark.parametrize("parallel", [1, 4])
-async def test_a_cancelled_run_goes_on(world: World, tmp_path: Path, parallel: int) -> None:
+async def test_a_cancelled_run_goes_on(factory: BookingFactory, tmp_path: Path, parallel: int) -> None:
     """Cancelled again and again, a run leaves no task, and a file that the next one goes on with."""
-    expected = await whole(world, tmp_path, "a.jsonl")
-    async with client(world) as cal:
+    expected = await whole(factory, tmp_path, "a.jsonl")
+    async with client(factory) as cal:
         for seen in range(40, ROWS - 100, 97):
             await cancelled(cal, tmp_path / "a.jsonl", seen, parallel)
             assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -175,10 +175,12 @@ async def test_a_cancelled_run_goes_on(world: World, tmp_path: Path, parallel: i
 
 
 @pytest.mark.parametrize("name", ["a.jsonl.gz", *slow("a.csv.gz", "a.jsonl.zst")])
-async def test_a_compressed_file_is_the_same_wherever_it_was_resumed(world: World, tmp_path: Path, name: str) -> None:
+async def test_a_compressed_file_is_the_same_wherever_it_was_resumed(
+    factory: BookingFactory, tmp_path: Path, name: str
+) -> None:
     """Pieces end behind the same rows, whatever the page size, the windows and the place of the interruption."""
-    world.fill([(number // 7, number // 3, number // 9) for number in range(1500)])
-    expected = await whole(world, tmp_path, name)
+    factory.fill([(number // 7, number // 3, number // 9) for number in range(1500)])
+    expected = await whole(factory, tmp_path, name)
     for seen, take, parallel in ((1, 250, 1), (300, 100, 8), (700, 37, 4), (1000, 250, 8), (1400, 80, 1)):
         (tmp_path / name).unlink(missing_ok=True)
 
@@ -186,7 +188,7 @@ async def test_a_compressed_file_is_the_same_wherever_it_was_resumed(world: Worl
             if now.rows >= seen:
                 raise Killed
 
-        async with client(world) as cal:
+        async with client(factory) as cal:
             with pytest.raises(Killed):
                 await export(cal, Job(take=take), tmp_path / name, parallel=parallel, on_progress=stop)
             report = await export(cal, Job(), tmp_path / name, resume=True)
@@ -221,21 +223,21 @@ def has_come_to(size: int, part: Path, running: subprocess.Popen[str]) -> bool:
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", *slow("a.csv", "a.jsonl.gz", "a.csv.zst", "a.parquet")])
-async def test_killed_at_any_point_a_run_goes_on(world: World, tmp_path: Path, name: str) -> None:
+async def test_killed_at_any_point_a_run_goes_on(factory: BookingFactory, tmp_path: Path, name: str) -> None:
     """After SIGKILL, again and again, at sizes of the file drawn by chance, it ends as if nothing had happened."""
-    await whole(world, tmp_path, name)
+    await whole(factory, tmp_path, name)
     expected = content(tmp_path / f"whole-{name}")
-    world.sandbox.faults.add("GET", "/v2/bookings", times=10**6, slow=0.01)
+    factory.sandbox.faults.add("GET", "/v2/bookings", times=10**6, slow=0.01)
     part, size, luck = tmp_path / f"{name}.part", 0, random.Random(name)
-    place = ["--base-url", world.sandbox.url, "--api-key", world.sandbox.api_key]
+    place = ["--base-url", factory.sandbox.url, "--api-key", factory.sandbox.api_key]
     for _ in range(4):
         size += luck.randrange(1, 60_000 if name.endswith(("l", "t")) else 9_000)
-        running = start("export", "bookings", *place, "-o", tmp_path / name, "--take", "20", "--resume")
-        until(partial(has_come_to, size, part, running), "some rows")
+        running = start_cli("export", "bookings", *place, "-o", tmp_path / name, "--take", "20", "--resume")
+        wait_until(partial(has_come_to, size, part, running), "some rows")
         running.send_signal(signal.SIGKILL)
         running.wait()
-    world.sandbox.faults.clear()
-    running = start("export", "bookings", *place, "-o", tmp_path / name, "--resume")
+    factory.sandbox.faults.clear()
+    running = start_cli("export", "bookings", *place, "-o", tmp_path / name, "--resume")
     assert running.wait() == 0
     assert content(tmp_path / name) == expected
     assert names(tmp_path) == {name, f"whole-{name}"}
@@ -247,10 +249,10 @@ class Killed(Exception):  # noqa: N818 - it is no error of the export's
 
 @pytest.mark.parametrize("step", ["finish", "unlink"])
 async def test_killed_at_the_very_end_a_run_is_finished_by_the_next(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    factory: BookingFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """Between the last row and the last word of the checkpoint, nothing is written twice and nothing is missing."""
-    expected = await whole(world, tmp_path, "a.jsonl")
+    expected = await whole(factory, tmp_path, "a.jsonl")
 
     def killed(*_: object, **__: object) -> None:
         raise Killed
@@ -260,44 +262,44 @@ async def test_killed_at_the_very_end_a_run_is_finished_by_the_next(
             patch.setattr(Checkpoint, "finish", killed)
         else:
             patch.setattr("calcom_async.export.sinks.FileSink.finish", killed)
-        async with client(world) as cal:
+        async with client(factory) as cal:
             with pytest.raises(Killed):
                 await export(cal, Job(), tmp_path / "a.jsonl")
-    async with client(world) as cal:
+    async with client(factory) as cal:
         report = await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
     assert (report.rows, report.resumed) == (ROWS, True)
     assert (tmp_path / "a.jsonl").read_bytes() == expected
     assert names(tmp_path) == {"a.jsonl", "whole-a.jsonl"}
 
 
-async def test_going_on_where_nothing_is_simply_starts(world: World, tmp_path: Path) -> None:
+async def test_going_on_where_nothing_is_simply_starts(factory: BookingFactory, tmp_path: Path) -> None:
     """A nightly job may always say resume."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         report = await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
         again = await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
     assert (report.resumed, again.resumed) == (False, False)
     assert report.rows == again.rows == ROWS
 
 
-async def test_a_run_that_starts_anew_forgets_the_one_before(world: World, tmp_path: Path) -> None:
+async def test_a_run_that_starts_anew_forgets_the_one_before(factory: BookingFactory, tmp_path: Path) -> None:
     """With restart the old partial file is written over, and its checkpoint does not vouch for the new one."""
     for after in (6, 2):
-        world.sandbox.faults.add("GET", "/v2/bookings", status=403, after=after)
-        async with client(world) as cal:
+        factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=after)
+        async with client(factory) as cal:
             with pytest.raises(ForbiddenError):
                 await export(cal, Job(take=50), tmp_path / "a.jsonl", parallel=1, restart=True)
-    async with client(world) as cal:
+    async with client(factory) as cal:
         await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
-    assert sorted(uids(tmp_path / "a.jsonl")) == sorted(world.store.bookings)
+    assert sorted(uids(tmp_path / "a.jsonl")) == sorted(factory.store.bookings)
 
 
-async def broken_off(world: World, path: Path, *, after: int = 6, **options: Any) -> bytes:
+async def broken_off(factory: BookingFactory, path: Path, *, after: int = 6, **options: Any) -> bytes:
     """An export that fails after some rows; the bytes of its partial file."""
-    world.sandbox.faults.add("GET", "/v2/bookings", status=403, after=after)
-    async with client(world) as cal:
+    factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=after)
+    async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
             await export(cal, Job(take=50), path, parallel=1, **options)
-    world.sandbox.faults.clear()
+    factory.sandbox.faults.clear()
     return path.with_name(path.name + ".part").read_bytes()
 
 
@@ -308,18 +310,18 @@ def files(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.jsonl.gz", "a.parquet"])
 @pytest.mark.parametrize("options", [{}, {"since_last": True}], ids=str)
 async def test_rows_of_an_interrupted_run_are_not_discarded(
-    world: World, tmp_path: Path, name: str, options: dict[str, Any]
+    factory: BookingFactory, tmp_path: Path, name: str, options: dict[str, Any]
 ) -> None:
     """Without resume they are an error that says how many, before a request; with restart they are discarded."""
-    await broken_off(world, tmp_path / name, after=9)
+    await broken_off(factory, tmp_path / name, after=9)
     before = files(tmp_path)
-    world.sandbox.requests.clear()
-    async with client(world) as cal:
+    factory.sandbox.requests.clear()
+    async with client(factory) as cal:
         with pytest.raises(
             ExportError, match=r"has [23]\d\d rows of an interrupted export.* resume=True.* restart=True"
         ):
             await export(cal, Job(), tmp_path / name, **options)
-        assert (world.sandbox.requests, files(tmp_path)) == ([], before)
+        assert (factory.sandbox.requests, files(tmp_path)) == ([], before)
         report = await export(cal, Job(), tmp_path / name, restart=True, **options)
     assert (report.rows, report.resumed) == (ROWS, False)
 
@@ -327,29 +329,29 @@ async def test_rows_of_an_interrupted_run_are_not_discarded(
 @pytest.mark.parametrize("left", [b"\x00\xff", b"half a row", b'{"uid":"x"}\n'])
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.jsonl.gz"])
 async def test_a_partial_file_of_any_kind_is_not_discarded(
-    world: World, tmp_path: Path, name: str, left: bytes
+    factory: BookingFactory, tmp_path: Path, name: str, left: bytes
 ) -> None:
     """What is in it may be worth something, whether it can be read or not, and resuming needs its checkpoint."""
     (tmp_path / f"{name}.part").write_bytes(left)
-    async with client(world) as cal:
+    async with client(factory) as cal:
         for resume in (False, True):
             with pytest.raises(ExportError, match=r"would be lost.* restart=True"):
                 await export(cal, Job(), tmp_path / name, resume=resume)
     assert (tmp_path / f"{name}.part").read_bytes() == left
 
 
-async def test_an_empty_partial_file_is_no_matter(world: World, tmp_path: Path) -> None:
+async def test_an_empty_partial_file_is_no_matter(factory: BookingFactory, tmp_path: Path) -> None:
     """A partial file without rows does not stop a run."""
     header = b",".join(column.encode() for column in BOOKING_COLUMNS) + b"\r\n"
     for name, left in (("a.jsonl", b""), ("a.csv", header)):
         (tmp_path / f"{name}.part").write_bytes(left)
-        async with client(world) as cal:
+        async with client(factory) as cal:
             assert (await export(cal, Job(), tmp_path / name)).rows == ROWS
 
 
-async def test_a_list_without_places_is_read_again_by_resume(world: World, tmp_path: Path) -> None:
+async def test_a_list_without_places_is_read_again_by_resume(factory: BookingFactory, tmp_path: Path) -> None:
     """Lists other than bookings start again, since no time of theirs says how far they came."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         expected = await export(cal, Job("event-types"), tmp_path / "whole.csv")
         with pytest.raises(Killed):
             await export(cal, Job("event-types"), tmp_path / "a.csv", on_progress=kill)
@@ -367,7 +369,7 @@ def kill(_: Progress) -> None:
     "harm", [lambda data: data + b"{}\n", lambda data: data[:-9], lambda data: data[:9] + data[10:]]
 )
 async def test_a_partial_file_that_another_program_changed_is_not_renamed(
-    world: World, tmp_path: Path, name: str, harm: Callable[[bytes], bytes]
+    factory: BookingFactory, tmp_path: Path, name: str, harm: Callable[[bytes], bytes]
 ) -> None:
     """Size and checksum are verified at the very end: a damaged file never gets the name of a complete one."""
     part = tmp_path / f"{name}.part"
@@ -377,22 +379,22 @@ async def test_a_partial_file_that_another_program_changed_is_not_renamed(
             part.write_bytes(harm(part.read_bytes()))
 
     (tmp_path / name).write_bytes(b"earlier")
-    async with client(world) as cal:
+    async with client(factory) as cal:
         with pytest.raises(ExportError, match=rf"cannot finish .*{name}: .* (has|was) .*Another program"):
             await export(cal, Job(), tmp_path / name, on_progress=spoil)
     assert (tmp_path / name).read_bytes() == b"earlier"
 
 
 @pytest.mark.parametrize("start", ["at once", "during the first"])
-async def test_two_exports_of_one_file_exclude_each_other(world: World, tmp_path: Path, start: str) -> None:
+async def test_two_exports_of_one_file_exclude_each_other(factory: BookingFactory, tmp_path: Path, start: str) -> None:
     """The second one fails at once and changes nothing; the first one is complete, and a third one may follow."""
     running = asyncio.Event()
     path = tmp_path / "a.jsonl"
     (tmp_path / "link.jsonl").symlink_to(path)
     if start == "at once":
         running.set()
-    async with client(world) as cal, asyncio.TaskGroup() as group:
-        world.sandbox.faults.add("GET", "/v2/bookings", after=3, times=1, slow=0.5)
+    async with client(factory) as cal, asyncio.TaskGroup() as group:
+        factory.sandbox.faults.add("GET", "/v2/bookings", after=3, times=1, slow=0.5)
         first = group.create_task(export(cal, Job(take=50), path, on_progress=lambda _: running.set(), resume=True))
         await running.wait()
         await asyncio.sleep(0)
@@ -403,16 +405,16 @@ async def test_two_exports_of_one_file_exclude_each_other(world: World, tmp_path
         with pytest.raises(ExportLockedError, match=r"a\.jsonl\.checkpoint"):
             await export(cal, Job(), tmp_path / "b.jsonl", checkpoint=tmp_path / "a.jsonl.checkpoint")
     assert first.result().rows == ROWS
-    assert sorted(uids(path)) == sorted(world.store.bookings)
-    async with client(world) as cal:
+    assert sorted(uids(path)) == sorted(factory.store.bookings)
+    async with client(factory) as cal:
         await export(cal, Job(), path)
     assert names(tmp_path) == {"a.jsonl", "link.jsonl"}
 
 
-async def test_exports_of_a_stream_share_no_lock_but_their_checkpoint(world: World, tmp_path: Path) -> None:
+async def test_exports_of_a_stream_share_no_lock_but_their_checkpoint(factory: BookingFactory, tmp_path: Path) -> None:
     """Devices are not locked; the checkpoint of one is."""
     state = tmp_path / "state.json"
-    async with client(world) as cal:
+    async with client(factory) as cal:
         with exclusive(Path("/dev/null")):
             await export(cal, Job(), "/dev/null", since_last=True, checkpoint=state)
         with exclusive(state), pytest.raises(ExportLockedError):
@@ -421,20 +423,20 @@ async def test_exports_of_a_stream_share_no_lock_but_their_checkpoint(world: Wor
 
 
 @pytest.mark.slow
-def test_a_second_process_is_refused(world: World, tmp_path: Path) -> None:
+def test_a_second_process_is_refused(factory: BookingFactory, tmp_path: Path) -> None:
     """Two overlapping runs of cron: the second one ends with code 12, the first one completes the file."""
-    world.sandbox.faults.add("GET", "/v2/bookings", after=3, times=1, slow=60)
-    place = ["--base-url", world.sandbox.url, "--api-key", world.sandbox.api_key]
+    factory.sandbox.faults.add("GET", "/v2/bookings", after=3, times=1, slow=60)
+    place = ["--base-url", factory.sandbox.url, "--api-key", factory.sandbox.api_key]
     command = ["export", "bookings", *place, "-o", tmp_path / "a.jsonl", "--take", "50", "--parallel", "1", "--resume"]
-    with start(*command) as first:
-        until((tmp_path / "a.jsonl.part").exists, "rows")
-        second = calcom(*command)
+    with start_cli(*command) as first:
+        wait_until((tmp_path / "a.jsonl.part").exists, "rows")
+        second = run_cli(*command)
         first.send_signal(signal.SIGKILL)
     assert second.returncode == 12
     assert "another export is writing" in second.stderr
-    world.sandbox.faults.clear()
-    assert calcom(*command).returncode == 0
-    assert sorted(uids(tmp_path / "a.jsonl")) == sorted(world.store.bookings)
+    factory.sandbox.faults.clear()
+    assert run_cli(*command).returncode == 0
+    assert sorted(uids(tmp_path / "a.jsonl")) == sorted(factory.store.bookings)
     assert names(tmp_path) == {"a.jsonl"}
 
 
@@ -447,24 +449,24 @@ OTHERS: dict[str, tuple[dict[str, Any], str | None]] = {
 
 
 @pytest.mark.parametrize("other", OTHERS)
-async def test_the_checkpoint_of_another_job_is_refused(world: World, tmp_path: Path, other: str) -> None:
+async def test_the_checkpoint_of_another_job_is_refused(factory: BookingFactory, tmp_path: Path, other: str) -> None:
     """Rows of two jobs never meet in one file: the error names both, and nothing is touched."""
-    world.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
-    async with client(world) as cal:
+    factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
+    async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
             await export(cal, Job(take=50), tmp_path / "a.jsonl", parallel=1)
     before = (tmp_path / "a.jsonl.part").read_bytes()
     changed, key = OTHERS[other]
-    async with client(world, key) as cal:
+    async with client(factory, key) as cal:
         with pytest.raises(ExportError, match=r"is of another job: bookings.*This one is: "):
             await export(cal, output=tmp_path / "a.jsonl", resume=True, **{"job": Job(), **changed})
     assert (tmp_path / "a.jsonl.part").read_bytes() == before
 
 
-async def test_two_files_cannot_share_a_checkpoint(world: World, tmp_path: Path) -> None:
+async def test_two_files_cannot_share_a_checkpoint(factory: BookingFactory, tmp_path: Path) -> None:
     """A run into one file must not move the watermark of another, which would then miss changes."""
     state = tmp_path / "state"
-    async with client(world) as cal:
+    async with client(factory) as cal:
         await export(cal, Job(), tmp_path / "a.jsonl", since_last=True, checkpoint=state)
         before = state.read_bytes()
         with pytest.raises(
@@ -475,11 +477,11 @@ async def test_two_files_cannot_share_a_checkpoint(world: World, tmp_path: Path)
         assert not (await export(cal, Job(), tmp_path / "a.jsonl", since_last=True, checkpoint=state)).is_full
 
 
-async def test_an_unfinished_run_keeps_its_checkpoint(world: World, tmp_path: Path) -> None:
+async def test_an_unfinished_run_keeps_its_checkpoint(factory: BookingFactory, tmp_path: Path) -> None:
     """A run into another file does not take the checkpoint of an interrupted one, unless it restarts."""
     state = tmp_path / "state"
-    world.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
-    async with client(world) as cal:
+    factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
+    async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
             await export(cal, Job(take=50), tmp_path / "a.jsonl", parallel=1, checkpoint=state)
         with pytest.raises(ExportError, match=r"is of another job"):
@@ -488,10 +490,10 @@ async def test_an_unfinished_run_keeps_its_checkpoint(world: World, tmp_path: Pa
         await export(cal, Job(), tmp_path / "b.jsonl", checkpoint=state, restart=True)
 
 
-async def test_a_file_and_its_checkpoint_can_be_moved(world: World, tmp_path: Path) -> None:
+async def test_a_file_and_its_checkpoint_can_be_moved(factory: BookingFactory, tmp_path: Path) -> None:
     """A checkpoint belongs to the file next to it by name, or else by the way from one to the other."""
     (old := tmp_path / "old").mkdir()
-    async with client(world) as cal:
+    async with client(factory) as cal:
         await export(cal, Job(), old / "a.jsonl", since_last=True)
         await export(cal, Job(), old / "b.jsonl", since_last=True, checkpoint=old / "state")
         new = old.rename(tmp_path / "new")
@@ -513,11 +515,11 @@ async def test_a_file_and_its_checkpoint_can_be_moved(world: World, tmp_path: Pa
     ],
 )
 async def test_what_does_not_belong_together_is_refused(
-    world: World, tmp_path: Path, spoil: Callable[[Path], object], told: str
+    factory: BookingFactory, tmp_path: Path, spoil: Callable[[Path], object], told: str
 ) -> None:
     """A checkpoint or a partial file that somebody changed is told, and how to start anew."""
-    world.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
-    async with client(world) as cal:
+    factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
+    async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
             await export(cal, Job(take=50), tmp_path / "a.jsonl", parallel=1)
         spoil(tmp_path)
@@ -525,68 +527,68 @@ async def test_what_does_not_belong_together_is_refused(
             await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
 
 
-async def test_a_checkpoint_holds_no_secret(world: World, tmp_path: Path) -> None:
+async def test_a_checkpoint_holds_no_secret(factory: BookingFactory, tmp_path: Path) -> None:
     """What lies beside the file names the job and the user, and not the key."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
     text = (tmp_path / "a.jsonl.checkpoint").read_text()
     assert "bookings" in text
-    assert world.sandbox.api_key not in text
+    assert factory.sandbox.api_key not in text
 
 
 # --- following changes ------------------------------------------------------------------------------------------------
 
 
-def wire(world: World) -> dict[str, str]:
-    return {uid: one.status for uid, one in world.store.bookings.items()}
+def wire(factory: BookingFactory) -> dict[str, str]:
+    return {uid: one.status for uid, one in factory.store.bookings.items()}
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
-async def test_the_file_follows_the_changes(world: World, tmp_path: Path, name: str) -> None:
+async def test_the_file_follows_the_changes(factory: BookingFactory, tmp_path: Path, name: str) -> None:
     """Each run brings the file up to date by uid: new ones come, changed ones change, cancelled ones stay."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         first = await export(cal, Job(), tmp_path / name, since_last=True)
-        world.stir(2, 2, 2, 2)
+        factory.mutate(2, 2, 2, 2)
         for _ in range(3):
             await cal.me.get()
-        world.sandbox.faults.clear()
-        world.store.changed()
+        factory.sandbox.faults.clear()
+        factory.store.changed()
         second = await export(cal, Job(), tmp_path / name, since_last=True)
         third = await export(cal, Job(), tmp_path / name, since_last=True, resume=True)
     data = (tmp_path / name).read_bytes()
     rows = [json.loads(line) for line in (gzip.decompress(data) if name.endswith(".gz") else data).splitlines()]
-    assert {row["uid"]: row["status"] for row in rows} == wire(world)
-    assert len(rows) == len(world.store.bookings)
+    assert {row["uid"]: row["status"] for row in rows} == wire(factory)
+    assert len(rows) == len(factory.store.bookings)
     assert (first.is_full, second.is_full, third.is_full) == (True, False, False)
     assert second.rows == third.rows == len(rows)
     assert second.requests <= 7
 
 
-async def test_rows_without_an_update_time_are_found(world: World, tmp_path: Path) -> None:
+async def test_rows_without_an_update_time_are_found(factory: BookingFactory, tmp_path: Path) -> None:
     """A booking that was made and never updated is not missed, though no filter on updates ever shows it."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
-        made = world.add(NOW, NOW, None)
-        world.store.changed()
+        made = factory.add(NOW, NOW, None)
+        factory.store.changed()
         await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
     assert made.uid in uids(tmp_path / "a.jsonl")
 
 
-async def test_an_update_that_shows_late_is_found(world: World, tmp_path: Path) -> None:
+async def test_an_update_that_shows_late_is_found(factory: BookingFactory, tmp_path: Path) -> None:
     """A run looks back a little, since an update may become visible after later ones have."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
-        latest = max(one.updated_at for one in world.store.bookings.values() if one.updated_at)
-        late = next(one for one in world.store.bookings.values())
+        latest = max(one.updated_at for one in factory.store.bookings.values() if one.updated_at)
+        late = next(one for one in factory.store.bookings.values())
         late.status, late.updated_at = "cancelled", latest - 5 * (latest - latest.replace(minute=latest.minute - 1))
-        world.store.changed()
+        factory.store.changed()
         await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
     assert rows(tmp_path / "a.jsonl")[late.uid]["status"] == "cancelled"
 
 
-async def test_without_its_file_a_run_is_a_full_one(world: World, tmp_path: Path) -> None:
+async def test_without_its_file_a_run_is_a_full_one(factory: BookingFactory, tmp_path: Path) -> None:
     """Who has deleted or moved the file gets all of it again, and not the changes alone."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         await export(cal, Job(), tmp_path / "a.csv", since_last=True)
         (tmp_path / "a.csv").unlink()
         report = await export(cal, Job(), tmp_path / "a.csv", since_last=True)
@@ -595,34 +597,34 @@ async def test_without_its_file_a_run_is_a_full_one(world: World, tmp_path: Path
         assert len([*csv.DictReader(file)]) == ROWS
 
 
-async def test_a_failed_run_changes_neither_file_nor_watermark(world: World, tmp_path: Path) -> None:
+async def test_a_failed_run_changes_neither_file_nor_watermark(factory: BookingFactory, tmp_path: Path) -> None:
     """Changes that a failed run did not bring come with the next one."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
         before = (tmp_path / "a.jsonl").read_bytes()
-        world.stir(3, 3, 0, 0)
+        factory.mutate(3, 3, 0, 0)
         await cal.me.get()
-        world.sandbox.faults.clear()
-        world.store.changed()
-        world.sandbox.faults.add("GET", "/v2/bookings", garbage=True, after=2, times=99)
+        factory.sandbox.faults.clear()
+        factory.store.changed()
+        factory.sandbox.faults.add("GET", "/v2/bookings", garbage=True, after=2, times=99)
         with pytest.raises(DecodeError):
             await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
         assert (tmp_path / "a.jsonl").read_bytes() == before
-        world.sandbox.faults.clear()
+        factory.sandbox.faults.clear()
         await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
-    assert {uid: row["status"] for uid, row in rows(tmp_path / "a.jsonl").items()} == wire(world)
+    assert {uid: row["status"] for uid, row in rows(tmp_path / "a.jsonl").items()} == wire(factory)
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])
 async def test_rows_that_were_deleted_are_reported_and_verify_drops_them(
-    world: World, tmp_path: Path, name: str
+    factory: BookingFactory, tmp_path: Path, name: str
 ) -> None:
     """No list of changes has deletions: the total shows them, and reading everything again removes them."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         await export(cal, Job(), tmp_path / name, since_last=True)
-        for uid in [*world.store.bookings][:40]:
-            del world.store.bookings[uid]
-        world.store.changed()
+        for uid in [*factory.store.bookings][:40]:
+            del factory.store.bookings[uid]
+        factory.store.changed()
         with pytest.warns(IncompleteListWarning, match="has 500 rows, but the server counts 460: at least 40 of them"):
             report = await export(cal, Job(), tmp_path / name, since_last=True)
         assert (report.rows, report.stale, report.gaps) == (ROWS, 40, 0)
@@ -633,9 +635,9 @@ async def test_rows_that_were_deleted_are_reported_and_verify_drops_them(
 
 
 @pytest.mark.parametrize("strict", [False, True])
-async def test_rows_that_the_file_lacks_are_reported(world: World, tmp_path: Path, *, strict: bool) -> None:
+async def test_rows_that_the_file_lacks_are_reported(factory: BookingFactory, tmp_path: Path, *, strict: bool) -> None:
     """A file that lost rows is not called up to date; with strict that is an error."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
         lines = (tmp_path / "a.jsonl").read_bytes().splitlines(keepends=True)
         (tmp_path / "a.jsonl").write_bytes(b"".join(lines[7:]))
@@ -649,25 +651,25 @@ async def test_rows_that_the_file_lacks_are_reported(world: World, tmp_path: Pat
     assert (report.rows, report.gaps, report.stale) == (493, 7, 0)
 
 
-async def test_bookings_that_are_made_meanwhile_are_no_difference(world: World, tmp_path: Path) -> None:
+async def test_bookings_that_are_made_meanwhile_are_no_difference(factory: BookingFactory, tmp_path: Path) -> None:
     """A total that grows during the run explains its difference: there is no warning."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
-        world.stir(3, 1, 1, 1)
+        factory.mutate(3, 1, 1, 1)
         for _ in range(4):
             report = await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
             assert (report.gaps, report.stale) == (0, 0)
 
 
-async def test_an_interrupted_run_of_changes_cannot_verify(world: World, tmp_path: Path) -> None:
+async def test_an_interrupted_run_of_changes_cannot_verify(factory: BookingFactory, tmp_path: Path) -> None:
     """Only a run that began by reading everything can be resumed as one."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
-    world.stir(0, 60, 0, 0)
-    async with client(world) as cal:
+    factory.mutate(0, 60, 0, 0)
+    async with client(factory) as cal:
         await cal.me.get()
-    await broken_off(world, tmp_path / "a.jsonl", after=4, since_last=True)
-    async with client(world) as cal:
+    await broken_off(factory, tmp_path / "a.jsonl", after=4, since_last=True)
+    async with client(factory) as cal:
         with pytest.raises(ExportError, match="has read only what changed"):
             await export(cal, Job(), tmp_path / "a.jsonl", since_last=True, resume=True, verify=True)
         report = await export(cal, Job(), tmp_path / "a.jsonl", since_last=True, restart=True, verify=True)
@@ -699,31 +701,33 @@ async def test_an_interrupted_run_of_changes_cannot_verify(world: World, tmp_pat
     ids=str,
 )
 async def test_what_cannot_work_is_told_before_anything_is_sent(  # noqa: PLR0917
-    world: World, tmp_path: Path, job: Job, output: str, options: dict[str, Any], told: str
+    factory: BookingFactory, tmp_path: Path, job: Job, output: str, options: dict[str, Any], told: str
 ) -> None:
     """Arguments that make no sense are refused without a request and without a file."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         with pytest.raises(InvalidRequestError, match=told):
             await export(cal, job, output if output == "-" else tmp_path / output, **options)
-    assert world.sandbox.requests == []
+    assert factory.sandbox.requests == []
     assert names(tmp_path) == set()
 
 
 @pytest.mark.parametrize(
     ("job", "told"), [(Job("schedules"), "only bookings"), (Job(team=2), "list of a team")], ids=str
 )
-async def test_lists_that_tell_no_changes_are_refused(world: World, tmp_path: Path, job: Job, told: str) -> None:
+async def test_lists_that_tell_no_changes_are_refused(
+    factory: BookingFactory, tmp_path: Path, job: Job, told: str
+) -> None:
     """Where the server cannot be asked for changes, that is said, and what to do instead."""
-    async with client(world) as cal:
+    async with client(factory) as cal:
         with pytest.raises(InvalidRequestError, match=told):
             await export(cal, job, tmp_path / "a.jsonl", since_last=True)
     assert names(tmp_path) == set()
 
 
-async def test_a_sink_of_ones_own(world: World, tmp_path: Path) -> None:
+async def test_a_sink_of_ones_own(factory: BookingFactory, tmp_path: Path) -> None:
     """A sink may be opened beforehand, to see its rows or to choose its model."""
     sink = open_sink(tmp_path / "a.jsonl")
-    async with client(world) as cal:
+    async with client(factory) as cal:
         report = await export(cal, Job(), sink)
     assert report.rows == sink.rows == ROWS
 

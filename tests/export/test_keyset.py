@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from booking_world import BEGINNING, NOW, World
+from booking_factory import EPOCH, NOW, BookingFactory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -93,30 +93,30 @@ async def test_what_exists_throughout_comes_once(  # noqa: PLR0917
     """All bookings of the beginning come, each once, while others are made, touched, moved and cancelled."""
     if len(times) > 100:
         take = max(take, 20)
-    world = World(restless, random.Random(seed))
-    throughout = world.fill(times)
-    world.stir(*stir)
+    factory = BookingFactory(restless, random.Random(seed))
+    throughout = factory.fill(times)
+    factory.mutate(*stir)
     if fault:
         restless.faults.add("GET", "/v2/bookings", probability=0.1, **fault)
     async with client(restless) as cal:
         found = uids(await walked(cal, take=take, parallel=parallel))
     assert len(found) == len(set(found))
-    assert throughout <= set(found) <= world.ever
+    assert throughout <= set(found) <= factory.all_uids
 
 
 @settings(max_examples=25)
 @given(times=worlds(), stir=stirs, seed=st.integers(0, 99), take=pages)
 async def test_a_teams_list_is_walked_by_start(restless: Sandbox, times: Any, stir: Any, seed: int, take: int) -> None:
     """Lists that know no creation time are as exact, since the start of a booking never changes."""
-    world = World(restless, random.Random(seed))
-    throughout = world.fill(times)
+    factory = BookingFactory(restless, random.Random(seed))
+    throughout = factory.fill(times)
     for booking in restless.store.bookings.values():
         booking.team_id = 2
-    world.stir(*stir)
+    factory.mutate(*stir)
     async with client(restless) as cal:
         found = uids(await walked(cal, job=Job(team=2, take=max(take, 20))))
     assert len(found) == len(set(found))
-    assert throughout <= set(found) <= world.ever
+    assert throughout <= set(found) <= factory.all_uids
 
 
 @pytest.mark.slow
@@ -126,7 +126,7 @@ async def test_the_rows_are_the_same_however_they_are_walked(
     restless: Sandbox, times: Any, take: int, parallel: int, cut: float
 ) -> None:
     """Neither page size nor windows nor a new start behind any batch change the rows or their order."""
-    World(restless, random.Random(0)).fill(times)
+    BookingFactory(restless, random.Random(0)).fill(times)
     async with client(restless) as cal:
         plain = uids(await walked(cal))
         batches = await walked(cal, take=take, parallel=parallel)
@@ -147,9 +147,9 @@ async def test_following_changes_leads_to_what_is_there(  # noqa: PLR0917
     restless: Sandbox, times: Any, stir: Any, runs: int, take: int, seed: int
 ) -> None:
     """A full run and runs of changes after it, laid over each other by uid, are the list as the last of them began."""
-    world = World(restless, random.Random(seed))
-    world.fill(times)
-    world.stir(*stir)
+    factory = BookingFactory(restless, random.Random(seed))
+    factory.fill(times)
+    factory.mutate(*stir)
     copy: dict[str, Any] = {}
     watermarks: Watermarks | None = None
     async with client(restless) as cal:
@@ -167,7 +167,7 @@ async def test_following_changes_leads_to_what_is_there(  # noqa: PLR0917
 
 async def test_a_deep_page_costs_what_the_first_one_does(restless: Sandbox) -> None:
     """No request skips rows, so the server has none to count out of sight."""
-    World(restless, random.Random(0)).fill([(number // 3, 0, None) for number in range(600)])
+    BookingFactory(restless, random.Random(0)).fill([(number // 3, 0, None) for number in range(600)])
     restless.requests.clear()
     async with client(restless) as cal:
         await walked(cal, take=50)
@@ -178,7 +178,7 @@ async def test_a_deep_page_costs_what_the_first_one_does(restless: Sandbox) -> N
 
 async def test_a_group_beyond_a_page_is_walked_by_the_next_time(restless: Sandbox) -> None:
     """Thousands that were created at one moment cost little more than others, as long as their starts differ."""
-    World(restless, random.Random(0)).fill([(7, number, None) for number in range(2000)])
+    BookingFactory(restless, random.Random(0)).fill([(7, number, None) for number in range(2000)])
     stats = ExportStats()
     async with client(restless) as cal:
         found = uids(await walked(cal, stats=stats))
@@ -189,11 +189,11 @@ async def test_a_group_beyond_a_page_is_walked_by_the_next_time(restless: Sandbo
 @pytest.mark.parametrize("job", [Job(), Job(team=2)], ids=str)
 async def test_the_millisecond_after_a_group_is_not_stepped_over(restless: Sandbox, job: Job) -> None:
     """What follows a group that fills a page comes too, however close behind it stands."""
-    world = World(restless, random.Random(0))
-    world.fill([])
+    factory = BookingFactory(restless, random.Random(0))
+    factory.fill([])
     for number in range(264):
-        moment = BEGINNING + max(0, number - 259) * TIME_RESOLUTION
-        world.add(moment, moment, None).team_id = 2
+        moment = EPOCH + max(0, number - 259) * TIME_RESOLUTION
+        factory.add(moment, moment, None).team_id = 2
     restless.store.changed()
     async with client(restless) as cal:
         found = uids(await walked(cal, job=job))
@@ -202,9 +202,9 @@ async def test_the_millisecond_after_a_group_is_not_stepped_over(restless: Sandb
 
 async def test_what_comes_later_is_for_the_next_run(restless: Sandbox) -> None:
     """A walk ends although more bookings are made after each answer than a page holds."""
-    world = World(restless, random.Random(0))
-    throughout = world.fill([(number, number, None) for number in range(100)])
-    world.stir(40, 0, 0, 0)
+    factory = BookingFactory(restless, random.Random(0))
+    throughout = factory.fill([(number, number, None) for number in range(100)])
+    factory.mutate(40, 0, 0, 0)
     async with client(restless) as cal:
         found = uids(await walked(cal, take=20))
     assert throughout == set(found)
@@ -212,7 +212,7 @@ async def test_what_comes_later_is_for_the_next_run(restless: Sandbox) -> None:
 
 async def test_windows_leave_nothing_running(restless: Sandbox) -> None:
     """Who leaves a walk of several windows in the middle leaves no task behind."""
-    World(restless, random.Random(0)).fill([(number, 0, None) for number in range(700)])
+    BookingFactory(restless, random.Random(0)).fill([(number, 0, None) for number in range(700)])
     async with client(restless) as cal:
         source = Job(take=10).source(cal)
         plan = await source.plan(since=None, overlap=OVERLAP, follow=False)
@@ -225,7 +225,7 @@ async def test_windows_leave_nothing_running(restless: Sandbox) -> None:
 
 async def test_an_error_in_a_window_ends_the_walk(restless: Sandbox) -> None:
     """What one window meets is told where the rows are read, and the other windows end."""
-    World(restless, random.Random(0)).fill([(number, 0, None) for number in range(700)])
+    BookingFactory(restless, random.Random(0)).fill([(number, 0, None) for number in range(700)])
     restless.faults.add("GET", "/v2/bookings", status=403, after=20)
     async with client(restless) as cal:
         with pytest.raises(ForbiddenError):
@@ -235,7 +235,7 @@ async def test_an_error_in_a_window_ends_the_walk(restless: Sandbox) -> None:
 
 async def test_a_server_that_keeps_to_no_order_is_told(restless: Sandbox) -> None:
     """A walk by key needs the order it asks for; without it nothing is given out as whole."""
-    World(restless, random.Random(0)).fill([(number, 0, None) for number in range(9)])
+    BookingFactory(restless, random.Random(0)).fill([(number, 0, None) for number in range(9)])
     async with client(restless) as cal:
         page = await cal.request("GET", "/v2/bookings", query={"sortCreated": "desc"})
         restless.faults.add("GET", "/v2/bookings", body=page, after=1, times=9)

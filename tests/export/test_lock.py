@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from command_line import PATIENCE, environment
+from cli_process import TIMEOUT, cli_environment
 
 from calcom_async import ExportError, ExportLockedError
 from calcom_async.export import ExportLockWarning, lock
@@ -36,7 +36,7 @@ def holder(here: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
         process = stack.enter_context(
             subprocess.Popen(
                 [sys.executable, "-c", HOLD + program],
-                env=environment(), cwd=here, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                env=cli_environment(), cwd=here, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 start_new_session=True,
             )
         )  # fmt: skip
@@ -105,7 +105,7 @@ def test_another_process_is_excluded(here: Path, holder: Callable[[str], subproc
     process = holder(f"with exclusive(Path('a')): {UNTIL_TOLD}")
     assert is_locked(here / "a")
     assert is_locked(here / "a")
-    process.communicate("end\n", timeout=PATIENCE)
+    process.communicate("end\n", timeout=TIMEOUT)
     assert not is_locked(here / "a")
 
 
@@ -113,7 +113,7 @@ def test_a_killed_process_blocks_nobody(here: Path, holder: Callable[[str], subp
     """The lock of a killed process is gone, and the lock file that it left is used and deleted."""
     process = holder(f"with exclusive(Path('a')): {UNTIL_TOLD}")
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=PATIENCE)
+    process.communicate(timeout=TIMEOUT)
     assert (here / "a.lock").exists()
     assert not is_locked(here / "a")
     assert list(here.iterdir()) == []
@@ -125,7 +125,7 @@ def test_children_do_not_keep_the_lock(child: str, here: Path, holder: Callable[
     program = f"import os, subprocess, time\nwith exclusive(Path('a')):\n    child = {child}\n    {UNTIL_TOLD}"
     process = holder(program.replace("print('locked'", "print('locked' if child else ''"))
     process.send_signal(signal.SIGKILL)
-    process.wait(PATIENCE)
+    process.wait(TIMEOUT)
     assert not is_locked(here / "a")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from witness import MONDAY
+from sent_requests import MONDAY
 
 from calcom_async.sandbox import Sandbox
 

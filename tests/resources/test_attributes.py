@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from witness import ANA, BO, CY, ORGANIZATION, SALES, SUPPORT, Asked, asked, last
+from sent_requests import ANA, BO, CY, ORGANIZATION, SALES, SUPPORT, SentRequest, last_request, sent_requests
 
 from calcom_async import BadRequestError, ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
 from calcom_async.models import Attribute, AttributeOption, CreateAttributeOption, OptionAssignment
@@ -34,17 +34,17 @@ async def test_life_of_an_attribute(attributes, calcom_sandbox):
     """Made, read, changed and deleted; a list of options is always sent."""
     made = await attributes.create(name="Motto", slug="motto", type="TEXT", enabled=False)
     body = {"name": "Motto", "slug": "motto", "type": "TEXT", "options": [], "enabled": False}
-    assert last(calcom_sandbox) == Asked("POST", BASE, {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", BASE, {}, body, None)
     assert isinstance(made, Attribute)
     assert (made.team_id, made.type, made.enabled) == (ORGANIZATION, "TEXT", False)
     assert await attributes.get(made.id) == made
-    assert last(calcom_sandbox) == Asked("GET", f"{BASE}/{made.id}", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"{BASE}/{made.id}", {}, None, None)
     changed = await attributes.update(made.id, name="Creed", slug="creed", type="NUMBER", enabled=True)
     body = {"name": "Creed", "slug": "creed", "type": "NUMBER", "enabled": True}
-    assert last(calcom_sandbox) == Asked("PATCH", f"{BASE}/{made.id}", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"{BASE}/{made.id}", {}, body, None)
     assert (changed.name, changed.slug, changed.type, changed.enabled) == ("Creed", "creed", "NUMBER", True)
     assert await attributes.delete(made.id) == changed
-    assert last(calcom_sandbox) == Asked("DELETE", f"{BASE}/{made.id}", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{BASE}/{made.id}", {}, None, None)
     assert await attributes.list().collect() == []
 
 
@@ -62,7 +62,7 @@ async def test_list_is_paged(attributes, calcom_sandbox):
     """Attributes come by id, in pages of 250 unless told."""
     made = {(await attributes.create(name=f"A{n}", slug=f"a{n}", type="TEXT")).id for n in range(3)}
     assert [one.id async for one in attributes.list()] == sorted(made)
-    assert last(calcom_sandbox) == Asked("GET", BASE, {"take": "250", "skip": "0"}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", BASE, {"take": "250", "skip": "0"}, None, None)
     assert [one.id async for one in attributes.list(take=2)] == sorted(made)
 
 
@@ -70,30 +70,30 @@ async def test_life_of_an_option(attributes, department, calcom_sandbox):
     """Options are added, renamed and deleted; a second one of the same name is a second one."""
     made = await attributes.create_option(department.id, value="Ops", slug="ops")
     path = f"{BASE}/{department.id}/options"
-    assert last(calcom_sandbox) == Asked("POST", path, {}, {"value": "Ops", "slug": "ops"}, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", path, {}, {"value": "Ops", "slug": "ops"}, None)
     assert isinstance(made, AttributeOption)
     assert (await attributes.create_option(department.id, value="Ops", slug="ops")).id != made.id
     changed = await attributes.update_option(department.id, made.id, value="Operations", slug="operations")
     body = {"value": "Operations", "slug": "operations"}
-    assert last(calcom_sandbox) == Asked("PATCH", f"{path}/{made.id}", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"{path}/{made.id}", {}, body, None)
     assert (changed.id, changed.value, changed.slug) == (made.id, "Operations", "operations")
     assert await attributes.delete_option(department.id, made.id) == changed
-    assert last(calcom_sandbox) == Asked("DELETE", f"{path}/{made.id}", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{path}/{made.id}", {}, None, None)
     assert sorted([one.value async for one in attributes.options(department.id)]) == ["Ops", "Sales", "Support"]
-    assert last(calcom_sandbox) == Asked("GET", path, {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", path, {}, None, None)
 
 
 async def test_assigning(attributes, department, ids, calcom_sandbox):
     """A choice is given by its id and taken again."""
     made = await attributes.assign(CY, attribute_id=department.id, option_id=ids["Sales"])
     body = {"attributeId": department.id, "attributeOptionId": ids["Sales"]}
-    assert last(calcom_sandbox) == Asked("POST", f"{BASE}/options/{CY}", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", f"{BASE}/options/{CY}", {}, body, None)
     assert isinstance(made, OptionAssignment)
     assert made.attribute_option_id == ids["Sales"]
     assert [one.value async for one in attributes.list_for_user(CY)] == ["Sales"]
-    assert last(calcom_sandbox) == Asked("GET", f"{BASE}/options/{CY}", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"{BASE}/options/{CY}", {}, None, None)
     assert await attributes.unassign(CY, ids["Sales"]) == made
-    assert last(calcom_sandbox) == Asked("DELETE", f"{BASE}/options/{CY}/{ids['Sales']}", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{BASE}/options/{CY}/{ids['Sales']}", {}, None, None)
     assert await attributes.list_for_user(CY).collect() == []
     with pytest.raises(NotFoundError, match="does not belong to this user"):
         await attributes.unassign(CY, ids["Sales"])
@@ -104,7 +104,7 @@ async def test_values_make_options(cal, attributes, calcom_sandbox):
     for name, type, value in (("Motto", "TEXT", "Ship it"), ("Level", "NUMBER", "7")):
         attribute = await attributes.create(name=name, slug=name.lower(), type=type)
         await attributes.assign(CY, attribute_id=attribute.id, value=value)
-        assert last(calcom_sandbox).body == {"attributeId": attribute.id, "value": value}
+        assert last_request(calcom_sandbox).body == {"attributeId": attribute.id, "value": value}
         assert [one.value async for one in attributes.options(attribute.id)] == [value]
     memberships = cal.organization(ORGANIZATION).memberships
     [membership] = [one async for one in memberships.list() if one.user_id == CY]
@@ -136,10 +136,10 @@ async def test_assigned_options(attributes, department, ids, calcom_sandbox):
         await attributes.assign(user_id, attribute_id=department.id, option_id=ids[value])
     found = {one.value: one.assigned_user_ids async for one in attributes.assigned_options(department.id)}
     path = f"{BASE}/{department.id}/options/assigned"
-    assert last(calcom_sandbox) == Asked("GET", path, {"take": "1000", "skip": "0"}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", path, {"take": "1000", "skip": "0"}, None, None)
     assert found == {"Sales": [ANA, CY], "Support": [BO]}
     by_slug = {one.value: one.assigned_user_ids async for one in attributes.assigned_options_by_slug("department")}
-    assert last(calcom_sandbox).path == f"{BASE}/slugs/department/options/assigned"
+    assert last_request(calcom_sandbox).path == f"{BASE}/slugs/department/options/assigned"
     assert by_slug == found
     assert len(await attributes.assigned_options(department.id, take=1).collect()) == 2
 
@@ -150,10 +150,10 @@ async def test_assigned_options_narrowed(attributes, department, ids, calcom_san
         await attributes.assign(user_id, attribute_id=department.id, option_id=ids[value])
     in_support = attributes.assigned_options(department.id, team_ids=[SUPPORT])
     assert [one.value async for one in in_support] == ["Support"]
-    assert last(calcom_sandbox).query["teamIds"] == "3"
+    assert last_request(calcom_sandbox).query["teamIds"] == "3"
     same = attributes.assigned_options_by_slug("department", assigned_option_ids=[ids["Sales"]], team_ids=[SALES])
     assert [one.value async for one in same] == ["Sales"]
-    assert last(calcom_sandbox).query["assignedOptionIds"] == ids["Sales"]
+    assert last_request(calcom_sandbox).query["assignedOptionIds"] == ids["Sales"]
     assert await attributes.assigned_options(department.id, assigned_option_ids=["nope"]).collect() == []
 
 
@@ -176,10 +176,10 @@ async def test_refusals(cal, attributes, department, ids, calcom_sandbox):
         await attributes.create(name="Other", slug="department", type="TEXT")
     with pytest.raises(BadRequestError, match="does not support value"):
         await attributes.assign(CY, attribute_id=department.id, value="Sales")
-    before = len(asked(calcom_sandbox))
+    before = len(sent_requests(calcom_sandbox))
     with pytest.raises(InvalidRequestError, match="option_id"):
         await attributes.assign(CY, attribute_id=department.id)
-    assert len(asked(calcom_sandbox)) == before
+    assert len(sent_requests(calcom_sandbox)) == before
     cy = cal.acting_as("cal_sandbox_cy").organization(ORGANIZATION).attributes
     assert await cy.get(department.id) == department
     with pytest.raises(ForbiddenError, match="ORG_ADMIN"):

@@ -7,7 +7,7 @@ from itertools import pairwise
 from operator import attrgetter
 
 import pytest
-from witness import MONDAY, SIXTY, THIRTY, Asked, asked, last
+from sent_requests import MONDAY, SIXTY, THIRTY, SentRequest, last_request, sent_requests
 
 from calcom_async import BadRequestError, Calcom, IncompleteListError, InvalidRequestError
 from calcom_async.models import Booking
@@ -108,23 +108,23 @@ async def test_filters(cal, full, everything, case):
     expected = {one.uid for one in everything if holds(one)}
     assert 0 < len(expected) < len(everything)
     assert {one.uid for one in found} == expected
-    first = asked(full)[0]
-    assert first == Asked("GET", "/bookings", query | {"take": "250", "skip": "0"}, None, "2024-08-13")
+    first = sent_requests(full)[0]
+    assert first == SentRequest("GET", "/bookings", query | {"take": "250", "skip": "0"}, None, "2024-08-13")
 
 
 async def test_by_uid(cal, full, everything):
     """One booking may be asked of the list by its uid."""
     uid = everything[42].uid
     assert [one.uid async for one in cal.bookings.list(booking_uid=uid)] == [uid]
-    assert last(full).query["bookingUid"] == uid
+    assert last_request(full).query["bookingUid"] == uid
 
 
 async def test_teams(cal, full):
     """Bookings of teams are asked for in the server's own spelling; without any the list is empty."""
     assert await cal.bookings.list(team_ids=[2, 3]).collect() == []
-    assert last(full).query["teamsIds"] == "2,3"
+    assert last_request(full).query["teamsIds"] == "2,3"
     assert await cal.bookings.list(team_id=2).collect() == []
-    assert last(full).query["teamId"] == "2"
+    assert last_request(full).query["teamId"] == "2"
 
 
 SORTS = {
@@ -141,7 +141,7 @@ async def test_sorts(cal, full, name, direction):
     """Each sort is sent under the server's name, and the walk is in that order over all pages."""
     wire, key = SORTS[name]
     found = await cal.bookings.list(**{name: direction}, take=50).collect()
-    assert {one.query[wire] for one in asked(full)} == {direction}
+    assert {one.query[wire] for one in sent_requests(full)} == {direction}
     keys = [key(one) for one in found]
     assert len(found) == COUNT
     assert keys == sorted(keys, reverse=direction == "desc")
@@ -170,7 +170,7 @@ async def test_default_order(cal, status, backwards):
 async def test_nothing_given_is_nothing_sent(cal, full):
     """Filters that are None are not sent."""
     await cal.bookings.list(status=None, attendee_email=None, sort_start=None, after_start=None).first()
-    assert last(full).query == {"take": "250", "skip": "0"}
+    assert last_request(full).query == {"take": "250", "skip": "0"}
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ async def test_walk(cal, full):
     found = [one async for one in pages]
     assert all(isinstance(one, Booking) for one in found)
     assert len({one.uid for one in found}) == COUNT == pages.total
-    assert [(one.query["take"], one.query["skip"]) for one in asked(full)] == [("250", "0"), ("250", "250")]
+    assert [(one.query["take"], one.query["skip"]) for one in sent_requests(full)] == [("250", "0"), ("250", "250")]
 
 
 async def test_first_page(cal, full):
@@ -241,7 +241,7 @@ async def test_skip_and_limit(cal, full, everything):
     """`skip` leaves the first rows out, `collect(limit)` asks for no page that is not needed."""
     rows = await cal.bookings.list(skip=10, take=20).collect(30)
     assert [one.uid for one in rows] == [one.uid for one in everything[10:40]]
-    assert [one.query["skip"] for one in asked(full)] == ["10", "30"]
+    assert [one.query["skip"] for one in sent_requests(full)] == ["10", "30"]
 
 
 @pytest.mark.parametrize("prefetch", [1, 4])
@@ -334,11 +334,11 @@ async def test_uncounted_filters_are_not_audited(cal, full, everything):
     some = everything[0].created_at
     pages = cal.bookings.list(after_created_at=some, before_created_at=some, strict=True)
     assert [one.uid for one in await pages.collect()] == [everything[0].uid]
-    assert [one.query["skip"] for one in asked(full)] == ["0", "250"]
+    assert [one.query["skip"] for one in sent_requests(full)] == ["0", "250"]
 
 
 async def test_pages_do_not_overlap(cal, full):
     """Skips advance by whole pages."""
     await cal.bookings.list(take=40).collect()
-    skips = [int(one.query["skip"]) for one in asked(full)]
+    skips = [int(one.query["skip"]) for one in sent_requests(full)]
     assert {after - before for before, after in pairwise(skips)} == {40}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from witness import ADA, BEA, Asked, at, book, last
+from sent_requests import ADA, BEA, SentRequest, at, book, last_request
 
 from calcom_async import BadRequestError, ForbiddenError, NotFoundError, RateLimitedError
 from calcom_async.models import Attendee, BookingLocation, Guest
@@ -16,7 +16,7 @@ async def test_attendees(cal, calcom_sandbox):
     made = await book(cal)
     people = cal.bookings
     assert [one.email for one in await people.attendees(made.uid)] == [ADA.email]
-    assert last(calcom_sandbox) == Asked("GET", f"/bookings/{made.uid}/attendees", {}, None, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"/bookings/{made.uid}/attendees", {}, None, VERSION)
     added = await people.add_attendee(made.uid, BEA)
     body = {
         "name": "Bea",
@@ -25,13 +25,13 @@ async def test_attendees(cal, calcom_sandbox):
         "phoneNumber": "+3912345678",
         "language": "it",
     }
-    assert last(calcom_sandbox) == Asked("POST", f"/bookings/{made.uid}/attendees", {}, body, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("POST", f"/bookings/{made.uid}/attendees", {}, body, VERSION)
     assert (added.name, added.email, added.booking_id) == ("Bea", BEA.email, made.id)
     found = await people.attendee(made.uid, added.id)
-    assert last(calcom_sandbox).line == f"GET /bookings/{made.uid}/attendees/{added.id}"
+    assert last_request(calcom_sandbox).endpoint == f"GET /bookings/{made.uid}/attendees/{added.id}"
     assert (found.id, found.email, found.time_zone) == (added.id, BEA.email, "Asia/Tokyo")
     gone = await people.remove_attendee(made.uid, added.id)
-    assert last(calcom_sandbox).line == f"DELETE /bookings/{made.uid}/attendees/{added.id}"
+    assert last_request(calcom_sandbox).endpoint == f"DELETE /bookings/{made.uid}/attendees/{added.id}"
     assert (gone.id, gone.email) == (added.id, BEA.email)
     with pytest.raises(NotFoundError, match=f"Attendee with id {added.id} not found"):
         await people.attendee(made.uid, added.id)
@@ -60,7 +60,7 @@ async def test_guests(cal, calcom_sandbox):
             {"email": "g2@visitors.test", "name": "Gus", "timeZone": "Asia/Tokyo"},
         ]
     }
-    assert last(calcom_sandbox) == Asked("POST", f"/bookings/{made.uid}/guests", {}, body, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("POST", f"/bookings/{made.uid}/guests", {}, body, VERSION)
     assert {one.email for one in after.attendees} >= {"g1@visitors.test", "g2@visitors.test"}
     with pytest.raises(BadRequestError, match="at least 1 elements"):
         await cal.bookings.add_guests(made.uid)
@@ -84,8 +84,8 @@ async def test_location(cal, calcom_sandbox, place):
     made = await book(cal)
     value = place.address or place.link or place.phone or place.location
     after = await cal.bookings.update_location(made.uid, place)
-    sent = last(calcom_sandbox)
-    assert (sent.line, sent.version) == (f"PATCH /bookings/{made.uid}/location", VERSION)
+    sent = last_request(calcom_sandbox)
+    assert (sent.endpoint, sent.version) == (f"PATCH /bookings/{made.uid}/location", VERSION)
     assert sent.body["location"].pop("type") == place.type
     assert list(sent.body["location"].values()) == [value]
     assert after.location == value
@@ -141,12 +141,12 @@ async def test_references_and_links(cal, calcom_sandbox):
     reference = {"type": "daily_video", "eventUid": "room", "destinationCalendarId": None, "id": 5}
     calcom_sandbox.run(lambda: calcom_sandbox.store.bookings[made.uid].references.append(reference))
     found = await cal.bookings.references(made.uid)
-    assert last(calcom_sandbox) == Asked("GET", f"/bookings/{made.uid}/references", {}, None, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"/bookings/{made.uid}/references", {}, None, VERSION)
     assert "daily_video" in {one.type for one in found}
     assert await cal.bookings.references(made.uid, type="zoom_video") == []
-    assert last(calcom_sandbox).query == {"type": "zoom_video"}
+    assert last_request(calcom_sandbox).query == {"type": "zoom_video"}
     links = await cal.bookings.calendar_links(made.uid)
-    assert last(calcom_sandbox) == Asked("GET", f"/bookings/{made.uid}/calendar-links", {}, None, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"/bookings/{made.uid}/calendar-links", {}, None, VERSION)
     assert [one.label for one in links] == ["Google Calendar", "Microsoft Office", "Microsoft Outlook", "ICS"]
 
 
@@ -190,4 +190,4 @@ async def test_video_rooms(cal, calcom_sandbox, name):
     calcom_sandbox.run(lambda: calcom_sandbox.store.extras[name].update({made.uid: [row]}))
     (found,) = await getattr(cal.bookings, name)(made.uid)
     assert holds(found)
-    assert last(calcom_sandbox) == Asked("GET", f"/bookings/{made.uid}/{path}", {}, None, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"/bookings/{made.uid}/{path}", {}, None, VERSION)

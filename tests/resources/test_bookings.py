@@ -5,7 +5,22 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from witness import ADA, ANA, BEA, BO, CLASS, CY, ORGANIZATION, SALES, SIXTY, THIRTY, Asked, at, book, last
+from sent_requests import (
+    ADA,
+    ANA,
+    BEA,
+    BO,
+    CLASS,
+    CY,
+    ORGANIZATION,
+    SALES,
+    SIXTY,
+    THIRTY,
+    SentRequest,
+    at,
+    book,
+    last_request,
+)
 
 from calcom_async import (
     BadRequestError,
@@ -66,7 +81,7 @@ async def test_create(cal, calcom_sandbox):
         "attendee": {"name": "Ada", "timeZone": "Europe/Lisbon", "email": "ada@visitors.test"},
         "eventTypeId": THIRTY,
     }
-    assert last(calcom_sandbox) == Asked("POST", "/bookings", {}, body, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("POST", "/bookings", {}, body, VERSION)
     assert isinstance(made, Booking)
     assert (made.start, made.end, made.duration, made.status) == (at(9), at(9.5), 30, "accepted")
     assert (made.event_type.slug, made.hosts[0].username, made.attendees[0].email) == ("thirty", "ana", ADA.email)
@@ -91,7 +106,7 @@ async def test_create_with_everything(cal, calcom_sandbox):
         booking_fields_responses={"topic": "Trees", "notes": "Bring water"},
         metadata={"source": "test"},
     )
-    body = last(calcom_sandbox).body
+    body = last_request(calcom_sandbox).body
     assert body["attendee"] == {
         "name": "Bea",
         "timeZone": "Asia/Tokyo",
@@ -128,14 +143,14 @@ async def test_create_with_everything(cal, calcom_sandbox):
 async def test_rarer_fields(cal, calcom_sandbox, fields, sent):
     """The rarer fields travel under the server's names, and are taken."""
     await book(cal, **fields)
-    assert sent.items() <= last(calcom_sandbox).body.items()
+    assert sent.items() <= last_request(calcom_sandbox).body.items()
 
 
 async def test_instant_meetings_are_for_teams(cal, calcom_sandbox):
     """`instant` is sent, and refused for the event type of one person."""
     with pytest.raises(BadRequestError, match="Instant bookings are only supported for team event types"):
         await book(cal, instant=True)
-    assert last(calcom_sandbox).body["instant"] is True
+    assert last_request(calcom_sandbox).body["instant"] is True
 
 
 @pytest.mark.parametrize(
@@ -158,7 +173,7 @@ async def test_create_by_slug(cal, calcom_sandbox, fields, sent):
     await round_robin(cal)
     made = await cal.bookings.create(start=at(15), attendee=ADA, **fields)
     assert made.event_type.slug == fields["event_type_slug"]
-    assert sent.items() <= last(calcom_sandbox).body.items()
+    assert sent.items() <= last_request(calcom_sandbox).body.items()
 
 
 @pytest.mark.parametrize("fields", [{}, {"event_type_slug": "thirty"}, {"username": "ana"}, {"team_slug": "sales"}])
@@ -199,7 +214,7 @@ async def weekly(cal):
 async def test_create_series(cal, calcom_sandbox, weekly):
     """With `recurrence_count` the answer is a list of so many occurrences."""
     made = await book(cal, event_type_id=weekly, recurrence_count=2)
-    assert last(calcom_sandbox).body["recurrenceCount"] == 2
+    assert last_request(calcom_sandbox).body["recurrenceCount"] == 2
     assert [one.start for one in made] == [at(9), at(9) + timedelta(weeks=1)]
     assert len({one.recurring_booking_uid for one in made}) == 1
     assert all(one.is_recurring for one in made)
@@ -208,7 +223,7 @@ async def test_create_series(cal, calcom_sandbox, weekly):
 async def test_create_series_without_a_count(cal, calcom_sandbox, weekly):
     """Without it all occurrences are booked, and the answer is the first, which leads to the others."""
     first = await book(cal, event_type_id=weekly)
-    assert "recurrenceCount" not in last(calcom_sandbox).body
+    assert "recurrenceCount" not in last_request(calcom_sandbox).body
     assert (first.start, first.is_recurring) == (at(9), True)
     series = await cal.bookings.get_series(first.recurring_booking_uid)
     assert [one.start for one in series] == [at(9) + timedelta(weeks=week) for week in range(3)]
@@ -251,7 +266,7 @@ async def test_cancel_the_rest_of_a_series(cal, calcom_sandbox, weekly):
     made = await book(cal, event_type_id=weekly, recurrence_count=3)
     after = await cal.bookings.cancel(made[1].uid, reason="Away", subsequent=True)
     body = {"cancellationReason": "Away", "cancelSubsequentBookings": True}
-    assert last(calcom_sandbox) == Asked("POST", f"/bookings/{made[1].uid}/cancel", {}, body, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("POST", f"/bookings/{made[1].uid}/cancel", {}, body, VERSION)
     assert [one.status for one in after] == ["accepted", "cancelled", "cancelled"]
 
 
@@ -259,7 +274,7 @@ async def test_cancel_a_series(cal, calcom_sandbox, weekly):
     """A series is cancelled whole by its own uid."""
     made = await book(cal, event_type_id=weekly, recurrence_count=3)
     after = await cal.bookings.cancel_series(made[0].recurring_booking_uid, reason="Away")
-    assert last(calcom_sandbox).body == {"cancellationReason": "Away"}
+    assert last_request(calcom_sandbox).body == {"cancellationReason": "Away"}
     assert [one.is_cancelled for one in after] == [True] * 3
 
 
@@ -311,7 +326,7 @@ async def test_get(cal, calcom_sandbox):
     """A booking is read by its uid; who has no part in it may read it too."""
     made = await book(cal)
     found = await cal.acting_as("cal_sandbox_cy").bookings.get(made.uid)
-    assert last(calcom_sandbox) == Asked("GET", f"/bookings/{made.uid}", {}, None, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"/bookings/{made.uid}", {}, None, VERSION)
     assert (found.uid, found.start, found.ics_uid) == (made.uid, made.start, made.ics_uid)
     with pytest.raises(NotFoundError, match="uid=nope was not found"):
         await cal.bookings.get("nope")
@@ -322,7 +337,7 @@ async def test_reschedule(cal, calcom_sandbox):
     old = await book(cal)
     new = await cal.bookings.reschedule(old.uid, start=at(11), reason="Later", rescheduled_by="ana@sandbox.test")
     body = {"start": "2026-11-04T11:00:00Z", "reschedulingReason": "Later", "rescheduledBy": "ana@sandbox.test"}
-    assert last(calcom_sandbox) == Asked("POST", f"/bookings/{old.uid}/reschedule", {}, body, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("POST", f"/bookings/{old.uid}/reschedule", {}, body, VERSION)
     assert new.uid != old.uid
     assert (new.start, new.rescheduled_from_uid, new.rescheduling_reason) == (at(11), old.uid, "Later")
     assert new.ics_uid == old.ics_uid
@@ -337,9 +352,9 @@ async def test_cancel(cal, calcom_sandbox):
     made = await book(cal)
     with pytest.raises(BadRequestError, match="Cancellation reason is required") as caught:
         await cal.bookings.cancel(made.uid)
-    assert (last(calcom_sandbox).body, caught.value.code) == ({}, None)
+    assert (last_request(calcom_sandbox).body, caught.value.code) == ({}, None)
     gone = await cal.bookings.cancel(made.uid, reason="Ill")
-    assert last(calcom_sandbox) == Asked(
+    assert last_request(calcom_sandbox) == SentRequest(
         "POST", f"/bookings/{made.uid}/cancel", {}, {"cancellationReason": "Ill"}, VERSION
     )
     assert (gone.status, gone.cancellation_reason, gone.is_cancelled) == ("cancelled", "Ill", True)
@@ -361,7 +376,7 @@ async def test_seats(cal, calcom_sandbox):
     assert first.seat_uid != second.seat_uid
     assert (second.is_seated, len(second.attendees)) == (True, 2)
     found = await cal.bookings.get_by_seat(second.seat_uid)
-    assert last(calcom_sandbox).path == f"/bookings/by-seat/{second.seat_uid}"
+    assert last_request(calcom_sandbox).path == f"/bookings/by-seat/{second.seat_uid}"
     assert found.uid == first.uid
     with pytest.raises(ConflictError, match="already_signed_up"):
         await book(cal, event_type_id=CLASS)
@@ -372,11 +387,11 @@ async def test_move_and_cancel_a_seat(cal, calcom_sandbox):
     first = await book(cal, event_type_id=CLASS)
     second = await book(cal, event_type_id=CLASS, attendee=BEA)
     moved = await cal.bookings.reschedule(second.uid, start=at(14), seat_uid=second.seat_uid)
-    assert last(calcom_sandbox).body == {"start": "2026-11-04T14:00:00Z", "seatUid": second.seat_uid}
+    assert last_request(calcom_sandbox).body == {"start": "2026-11-04T14:00:00Z", "seatUid": second.seat_uid}
     assert moved.seat_uid != second.seat_uid
     assert (moved.start, (await cal.bookings.get(first.uid)).status) == (at(14), "accepted")
     gone = await cal.bookings.cancel(first.uid, seat_uid=first.seat_uid, reason="Ill")
-    assert last(calcom_sandbox).body == {"cancellationReason": "Ill", "seatUid": first.seat_uid}
+    assert last_request(calcom_sandbox).body == {"cancellationReason": "Ill", "seatUid": first.seat_uid}
     assert gone.status == "cancelled", "it was the last seat"
 
 
@@ -447,7 +462,7 @@ async def pending(cal):
 async def test_confirm(cal, calcom_sandbox, pending):
     """Confirming makes it accepted, once."""
     assert (await cal.bookings.confirm(pending.uid)).is_accepted
-    assert last(calcom_sandbox) == Asked("POST", f"/bookings/{pending.uid}/confirm", {}, None, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("POST", f"/bookings/{pending.uid}/confirm", {}, None, VERSION)
     with pytest.raises(BadRequestError, match="already confirmed") as caught:
         await cal.bookings.confirm(pending.uid)
     assert caught.value.code == "TRPCError"
@@ -457,7 +472,7 @@ async def test_confirm(cal, calcom_sandbox, pending):
 async def test_decline(cal, calcom_sandbox, pending, fields, body):
     """Declining takes a reason or none."""
     assert (await cal.bookings.decline(pending.uid, **fields)).is_rejected
-    assert last(calcom_sandbox) == Asked("POST", f"/bookings/{pending.uid}/decline", {}, body, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("POST", f"/bookings/{pending.uid}/decline", {}, body, VERSION)
 
 
 async def test_others_may_not_decide(cal, pending):
@@ -474,10 +489,10 @@ async def test_mark_absent(cal, calcom_sandbox):
     calcom_sandbox.clock.set(at(10))
     after = await cal.bookings.mark_absent(made.uid, host=True, attendees=[AbsentAttendee(email=ADA.email)])
     body = {"host": True, "attendees": [{"email": ADA.email, "absent": True}]}
-    assert last(calcom_sandbox) == Asked("POST", f"/bookings/{made.uid}/mark-absent", {}, body, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("POST", f"/bookings/{made.uid}/mark-absent", {}, body, VERSION)
     assert (after.absent_host, after.attendees[0].absent) == (True, True)
     back = await cal.bookings.mark_absent(made.uid, attendees=[AbsentAttendee(email=ADA.email, absent=False)])
-    assert "host" not in last(calcom_sandbox).body
+    assert "host" not in last_request(calcom_sandbox).body
     assert (back.absent_host, back.attendees[0].absent) == (True, False)
 
 
@@ -488,12 +503,14 @@ async def test_reassign(cal, calcom_sandbox):
     other = ({BO, CY} - {first}).pop()
     given = await cal.bookings.reassign_to(made.uid, other, reason="Swap")
     body = {"reason": "Swap"}
-    assert last(calcom_sandbox) == Asked("POST", f"/bookings/{made.uid}/reassign/{other}", {}, body, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest(
+        "POST", f"/bookings/{made.uid}/reassign/{other}", {}, body, VERSION
+    )
     assert (given.booking_uid, given.reassigned_to.id) == (made.uid, other)
     assert (await cal.bookings.get(made.uid)).hosts[0].id == other
     with pytest.raises(BadRequestError, match="not a valid Round Robin host"):
         await cal.bookings.reassign_to(made.uid, ANA)
-    assert last(calcom_sandbox).body == {}
+    assert last_request(calcom_sandbox).body == {}
     with pytest.raises(NotFoundError, match="User with id=999"):
         await cal.bookings.reassign_to(made.uid, 999)
 
@@ -502,7 +519,7 @@ async def test_reassign_to_anybody(cal, calcom_sandbox):
     """Without a name the server chooses; a person's own booking stays where it is."""
     made = await book(cal)
     given = await cal.bookings.reassign(made.uid)
-    assert last(calcom_sandbox) == Asked("POST", f"/bookings/{made.uid}/reassign", {}, None, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("POST", f"/bookings/{made.uid}/reassign", {}, None, VERSION)
     assert given.reassigned_to.id == ANA
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from witness import ANA, Asked, at, book, last
+from sent_requests import ANA, SentRequest, at, book, last_request
 
 from calcom_async import BadRequestError, NotFoundError
 from calcom_async.models import (
@@ -31,8 +31,8 @@ async def connected(cal):
 async def test_save_tells_where_it_leads(cal, calcom_sandbox):
     """The way back answers a redirect, which is returned and not followed."""
     assert await connected(cal) == "https://app.test/done"
-    assert last(calcom_sandbox).line == "GET /calendars/google/save"
-    assert last(calcom_sandbox).query["code"] == "from-google"
+    assert last_request(calcom_sandbox).endpoint == "GET /calendars/google/save"
+    assert last_request(calcom_sandbox).query["code"] == "from-google"
     await cal.calendars.check("google")
 
 
@@ -47,12 +47,14 @@ async def test_save_is_not_repeated(cal, calcom_sandbox):
 async def test_deselect_and_select(cal, calcom_sandbox):
     """A calendar is left out of conflict checks, and taken in again; the second time there is nothing to do."""
     assert await cal.calendars.deselect(**FEED) == CHOSEN
-    assert last(calcom_sandbox) == Asked("DELETE", "/selected-calendars", WIRE | {"credentialId": "1"}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest(
+        "DELETE", "/selected-calendars", WIRE | {"credentialId": "1"}, None, None
+    )
     assert not (await cal.calendars.list()).connected_calendars[0].calendars[0].is_selected
     with pytest.raises(NotFoundError, match="No SelectedCalendar found"):
         await cal.calendars.deselect(**FEED)
     assert await cal.calendars.select(**FEED) == CHOSEN
-    assert last(calcom_sandbox) == Asked("POST", "/selected-calendars", {}, WIRE, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", "/selected-calendars", {}, WIRE, None)
     assert await cal.calendars.select(**FEED) is None
 
 
@@ -68,7 +70,7 @@ async def test_set_destination(cal, calcom_sandbox):
     mail = "ana@sandbox.test"
     chosen = await cal.calendars.set_destination(integration="google_calendar", external_id=mail)
     body = {"integration": "google_calendar", "externalId": mail}
-    assert last(calcom_sandbox) == Asked("PUT", "/destination-calendars", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("PUT", "/destination-calendars", {}, body, None)
     assert (chosen.user_id, chosen.external_id) == (ANA, mail)
     assert (await cal.calendars.list()).destination_calendar.external_id == mail
     with pytest.raises(NotFoundError, match="Could not find calendar nowhere"):
@@ -84,14 +86,14 @@ async def test_events_of_a_calendar(cal, calcom_sandbox):
     event = await cal.calendars.event("google", "abc/1")
     assert isinstance(event, CalendarEvent)
     assert (event.id, event.source, event.start.time.tzinfo is not None) == ("abc/1", "google", True)
-    assert last(calcom_sandbox).path == "/calendars/google/event/abc%2F1"
+    assert last_request(calcom_sandbox).path == "/calendars/google/event/abc%2F1"
     changes = UpdateCalendarEvent(
         start=CalendarEventTime(time=at(9), time_zone="Europe/Lisbon"),
         description=None,
         attendees=[UpdateCalendarEventAttendee(email="ada@visitors.test", is_self=False)],
     )
     changed = await cal.calendars.update_event("google", "abc", changes)
-    assert last(calcom_sandbox) == Asked(
+    assert last_request(calcom_sandbox) == SentRequest(
         "PATCH",
         "/calendars/google/events/abc",
         {},

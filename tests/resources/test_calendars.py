@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
-from witness import BO, Asked, asked, at, last
+from sent_requests import BO, SentRequest, at, last_request, sent_requests
 
 from calcom_async import (
     BadRequestError,
@@ -29,14 +29,14 @@ async def test_connected(cal, calcom_sandbox):
     ]
     assert [one.external_id for one in found.connected_calendars[0].calendars] == [FEED]
     assert found.destination_calendar.external_id == FEED
-    assert last(calcom_sandbox) == Asked("GET", "/calendars", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", "/calendars", {}, None, None)
 
 
 async def test_busy_times_of_all(cal, calcom_sandbox):
     """Without naming calendars all connected ones are asked for, which costs the request that learns them."""
     busy = await cal.calendars.busy_times(**DAY)
-    assert [one.line for one in asked(calcom_sandbox)] == ["GET /calendars", "GET /calendars/busy-times"]
-    assert last(calcom_sandbox).query == {
+    assert [one.endpoint for one in sent_requests(calcom_sandbox)] == ["GET /calendars", "GET /calendars/busy-times"]
+    assert last_request(calcom_sandbox).query == {
         "timeZone": "UTC",
         "dateFrom": "2026-11-04",
         "dateTo": "2026-11-05",
@@ -53,8 +53,8 @@ async def test_busy_times_of_named_calendars(cal, calcom_sandbox):
     ]
     start, end = datetime(2026, 11, 4, 9, tzinfo=UTC), at(17)
     busy = await cal.calendars.busy_times(start=start, end=end, calendars=calendars, time_zone="Asia/Tokyo")
-    assert [one.line for one in asked(calcom_sandbox)] == ["GET /calendars/busy-times"]
-    query = last(calcom_sandbox).query
+    assert [one.endpoint for one in sent_requests(calcom_sandbox)] == ["GET /calendars/busy-times"]
+    query = last_request(calcom_sandbox).query
     assert (query["dateFrom"], query["dateTo"], query["timeZone"]) == (
         "2026-11-04T09:00:00Z",
         "2026-11-04T17:00:00Z",
@@ -70,7 +70,7 @@ async def test_no_calendars_are_never_busy(cal, calcom_sandbox):
     bo = cal.acting_as("cal_sandbox_bo").calendars
     assert (await bo.list()).destination_calendar is None
     assert await bo.busy_times(**DAY) == []
-    assert [one.line for one in asked(calcom_sandbox)] == ["GET /calendars"] * 2
+    assert [one.endpoint for one in sent_requests(calcom_sandbox)] == ["GET /calendars"] * 2
     assert await bo.busy_times(calendars=[], **DAY) == []
     assert len(calcom_sandbox.requests) == 2
 
@@ -115,7 +115,7 @@ async def test_foreign_calendar(cal):
 async def test_check(cal, calcom_sandbox):
     """A connection that works answers nothing; one that is missing raises."""
     assert await cal.calendars.check("ics-feed") is None
-    assert last(calcom_sandbox).line == "GET /calendars/ics-feed/check"
+    assert last_request(calcom_sandbox).endpoint == "GET /calendars/ics-feed/check"
     with pytest.raises(BadRequestError, match="google_calendar not found"):
         await cal.calendars.check("google")
 
@@ -124,18 +124,18 @@ async def test_connect_url(cal, calcom_sandbox):
     """The URL to connect at is masked in reprs, for it carries the key."""
     answer = await cal.calendars.connect_url("google", redirect_to="https://app.test/done", dry_run=True)
     query = {"redir": "https://app.test/done", "isDryRun": "true"}
-    assert last(calcom_sandbox) == Asked("GET", "/calendars/google/connect", query, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", "/calendars/google/connect", query, None, None)
     assert calcom_sandbox.api_key in answer.auth_url
     assert calcom_sandbox.api_key not in repr(answer)
     await cal.calendars.connect_url("office365")
-    assert last(calcom_sandbox).query == {}
+    assert last_request(calcom_sandbox).query == {}
 
 
 async def test_connect_apple(cal, calcom_sandbox):
     """An Apple calendar is connected by name and password."""
     assert await cal.calendars.connect_apple(username="ana@icloud.test", password="app-pass") is None
-    assert last(calcom_sandbox).line == "POST /calendars/apple/credentials"
-    assert last(calcom_sandbox).body == {"username": "ana@icloud.test", "password": "app-pass"}
+    assert last_request(calcom_sandbox).endpoint == "POST /calendars/apple/credentials"
+    assert last_request(calcom_sandbox).body == {"username": "ana@icloud.test", "password": "app-pass"}
     assert await cal.calendars.check("apple") is None
 
 
@@ -144,11 +144,13 @@ async def test_connect_and_disconnect_feeds(cal, calcom_sandbox):
     bo = cal.acting_as("cal_sandbox_bo").calendars
     made = await bo.connect_ics("https://feeds.test/a.ics", "https://feeds.test/b.ics", read_only=True)
     body = {"urls": ["https://feeds.test/a.ics", "https://feeds.test/b.ics"], "readOnly": True}
-    assert last(calcom_sandbox) == Asked("POST", "/calendars/ics-feed/save", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", "/calendars/ics-feed/save", {}, body, None)
     assert isinstance(made, CalendarCredential)
     assert (made.type, made.user_id) == ("ics-feed_calendar", BO)
     gone = await bo.disconnect("ics-feed", credential_id=made.id)
-    assert last(calcom_sandbox) == Asked("POST", "/calendars/ics-feed/disconnect", {}, {"id": made.id}, None)
+    assert last_request(calcom_sandbox) == SentRequest(
+        "POST", "/calendars/ics-feed/disconnect", {}, {"id": made.id}, None
+    )
     assert gone.id == made.id
     assert (await bo.list()).connected_calendars == []
     with pytest.raises(NotFoundError, match="credentials not found"):

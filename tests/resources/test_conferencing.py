@@ -6,7 +6,7 @@ from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from witness import ANA, ORGANIZATION, SALES, Asked, asked, last
+from sent_requests import ANA, ORGANIZATION, SALES, SentRequest, last_request, sent_requests
 
 from calcom_async import BadRequestError, ForbiddenError, NotFoundError, ServerError
 from calcom_async.models import ConferencingApp, CreateEventType, DefaultConferencingApp, Location
@@ -43,18 +43,18 @@ async def test_google_meet(cal, calcom_sandbox, owner):
     """Google Meet is connected at once, listed, made the default and disconnected."""
     mine, path = apps(cal, owner), f"{PATHS[owner]}/conferencing"
     made = await mine.connect()
-    assert last(calcom_sandbox) == Asked("POST", f"{path}/google-meet/connect", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", f"{path}/google-meet/connect", {}, None, None)
     assert isinstance(made, ConferencingApp)
     ids = (ANA, None) if owner == "user" else (None, SALES)
     assert (made.type, made.app_id, made.user_id, made.team_id) == ("google_video", "google-meet", *ids)
     assert await mine.list().collect() == [made]
-    assert last(calcom_sandbox) == Asked("GET", path, {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", path, {}, None, None)
     assert await mine.set_default("google-meet") is None
-    assert last(calcom_sandbox) == Asked("POST", f"{path}/google-meet/default", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", f"{path}/google-meet/default", {}, None, None)
     assert await mine.default() == DefaultConferencingApp(app_slug="google-meet")
-    assert last(calcom_sandbox) == Asked("GET", f"{path}/default", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"{path}/default", {}, None, None)
     assert await mine.disconnect("google-meet") is None
-    assert last(calcom_sandbox) == Asked("DELETE", f"{path}/google-meet/disconnect", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{path}/google-meet/disconnect", {}, None, None)
     assert await mine.list().collect() == []
 
 
@@ -91,11 +91,13 @@ async def test_zoom_is_connected_over_its_own_page(cal, calcom_sandbox, owner):
     """The address leads out; coming back with its state connects, and answers where to go on, which is not followed."""
     mine, path = apps(cal, owner), f"{PATHS[owner]}/conferencing/zoom/oauth"
     way = await mine.connect_url("zoom", **RETURNS)
-    assert last(calcom_sandbox) == Asked("GET", f"{path}/auth-url", RETURNS_QUERY, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"{path}/auth-url", RETURNS_QUERY, None, None)
     assert way.url.startswith("https://zoom.us/")
     state = state_of(way.url)
     assert await mine.complete_connect("zoom", state=state, code="c") == "https://app.test/ok"
-    assert last(calcom_sandbox) == Asked("GET", f"{path}/callback", {"state": state, "code": "c"}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest(
+        "GET", f"{path}/callback", {"state": state, "code": "c"}, None, None
+    )
     assert [one.type async for one in mine.list()] == ["zoom_video"]
 
 
@@ -104,7 +106,7 @@ async def test_a_refused_consent(cal, calcom_sandbox):
     mine = apps(cal, "user")
     state = state_of((await mine.connect_url("msteams", **RETURNS)).url)
     assert await mine.complete_connect("msteams", state=state, error="access_denied") == "https://app.test/no"
-    assert last(calcom_sandbox).query == {"state": state, "error": "access_denied"}
+    assert last_request(calcom_sandbox).query == {"state": state, "error": "access_denied"}
     assert await mine.list().collect() == []
 
 
@@ -127,7 +129,7 @@ async def test_callbacks_are_not_repeated(cal, calcom_sandbox, path, come_back):
     calcom_sandbox.faults.add("GET", path, status=503, times=2)
     with pytest.raises(ServerError):
         await come_back(cal)(state="{}", code="c")
-    assert [one.path for one in asked(calcom_sandbox)] == [path.removeprefix("/v2")]
+    assert [one.path for one in sent_requests(calcom_sandbox)] == [path.removeprefix("/v2")]
 
 
 async def test_addresses_hold_the_key_and_are_masked(cal):
@@ -163,13 +165,13 @@ async def test_stripe(cal, calcom_sandbox, owner):
     stripe, path = SCOPES[owner](cal).stripe, f"{PATHS[owner]}/stripe"
     with pytest.raises(NotFoundError, match="Credentials for stripe not found"):
         await stripe.check()
-    assert last(calcom_sandbox) == Asked("GET", f"{path}/check", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"{path}/check", {}, None, None)
     way = await stripe.connect_url(**RETURNS)
-    assert last(calcom_sandbox) == Asked("GET", f"{path}/connect", RETURNS_QUERY, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"{path}/connect", RETURNS_QUERY, None, None)
     assert way.auth_url.startswith("https://connect.stripe.com/")
     state = state_of(way.auth_url)
     assert await stripe.complete_connect(state=state, code="c") == "https://app.test/ok"
-    assert last(calcom_sandbox) == Asked("GET", f"{path}/save", {"state": state, "code": "c"}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"{path}/save", {"state": state, "code": "c"}, None, None)
     assert await stripe.check() is None
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from stand_ins import answer
-from witness import ANA, Asked, last
+from fakes import ok_response
+from sent_requests import ANA, SentRequest, last_request
 
 from calcom_async import (
     AccessToken,
@@ -37,7 +37,7 @@ def keys_of(cal):
 async def test_the_client_goes_on_with_the_new_key(cal, calcom_sandbox):
     """The answer holds the new key, the old one is dead, and the client that asked has swapped."""
     refreshed = await keys_of(cal).refresh(days_valid=10)
-    assert last(calcom_sandbox) == Asked("POST", "/api-keys/refresh", {}, {"apiKeyDaysValid": 10}, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", "/api-keys/refresh", {}, {"apiKeyDaysValid": 10}, None)
     assert isinstance(refreshed, ApiKeyRefreshed)
     assert refreshed.api_key.startswith("cal_")
     assert refreshed.api_key not in f"{refreshed!r}{cal.credentials!r}"
@@ -50,7 +50,7 @@ async def test_a_new_key_that_cannot_be_sent_is_given_to_the_caller(caplog):
     """The old key is dead and the response holds the only copy: an odd key is returned, and no error hides it."""
 
     async def send(_: Request) -> Response:
-        return answer({"apiKey": "cal_x\n"})
+        return ok_response({"apiKey": "cal_x\n"})
 
     key = ApiKey("cal_old")
     refreshed = await ApiKeys(Channel(send, Observer(None)), key).refresh()
@@ -130,7 +130,7 @@ async def test_client(oauth2, calcom_sandbox):
     found = await oauth2.client(APP)
     assert isinstance(found, OAuth2Client)
     assert (found.client_id, found.redirect_uris, found.client_type) == (APP, [BACK], "CONFIDENTIAL")
-    assert last(calcom_sandbox) == Asked("GET", f"/auth/oauth2/clients/{APP}", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"/auth/oauth2/clients/{APP}", {}, None, None)
     with pytest.raises(NotFoundError, match="unauthorized_client"):
         await oauth2.client("nobody")
 
@@ -140,7 +140,9 @@ async def test_code_for_tokens_with_a_secret(cal, oauth2, consent, calcom_sandbo
     code = consent(APP)
     tokens = await oauth2.token(APP, code=code, redirect_uri=BACK, client_secret=SECRET)
     body = {"client_id": APP, "grant_type": "authorization_code", "code": code, "redirect_uri": BACK}
-    assert last(calcom_sandbox) == Asked("POST", "/auth/oauth2/token", {}, body | {"client_secret": SECRET}, None)
+    assert last_request(calcom_sandbox) == SentRequest(
+        "POST", "/auth/oauth2/token", {}, body | {"client_secret": SECRET}, None
+    )
     assert isinstance(tokens, OAuth2Tokens)
     assert tokens.access_token not in repr(tokens)
     assert (await cal.acting_as(AccessToken(tokens.access_token)).me.get()).id == ANA
@@ -152,9 +154,15 @@ async def test_code_for_tokens_with_a_secret(cal, oauth2, consent, calcom_sandbo
 async def test_code_for_tokens_with_a_verifier(oauth2, consent, public_app, calcom_sandbox):
     """A public client proves itself by the verifier of its code."""
     tokens = await oauth2.token(public_app, code=consent(public_app), redirect_uri=BACK, code_verifier="verifier")
-    assert last(calcom_sandbox).body.keys() == {"client_id", "grant_type", "code", "redirect_uri", "code_verifier"}
+    assert last_request(calcom_sandbox).body.keys() == {
+        "client_id",
+        "grant_type",
+        "code",
+        "redirect_uri",
+        "code_verifier",
+    }
     again = await oauth2.token(public_app, refresh_token=tokens.refresh_token)
-    assert last(calcom_sandbox).body.keys() == {"client_id", "grant_type", "refresh_token"}
+    assert last_request(calcom_sandbox).body.keys() == {"client_id", "grant_type", "refresh_token"}
     assert again.access_token != tokens.access_token
 
 
@@ -162,7 +170,7 @@ async def test_refresh_with_a_secret(oauth2, calcom_sandbox):
     """A refresh leaves the old refresh token alive."""
     for _ in range(2):
         tokens = await oauth2.token(APP, refresh_token="sandbox-app-refresh", client_secret=SECRET)
-    assert last(calcom_sandbox).body["grant_type"] == "refresh_token"
+    assert last_request(calcom_sandbox).body["grant_type"] == "refresh_token"
     assert (tokens.token_type, tokens.expires_in) == ("bearer", 1800)
 
 

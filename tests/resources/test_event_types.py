@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec import UNSET
-from witness import ANA, CLASS, ORGANIZATION, SALES, SIXTY, THIRTY, Asked, last
+from sent_requests import ANA, CLASS, ORGANIZATION, SALES, SIXTY, THIRTY, SentRequest, last_request
 
 from calcom_async import ApiError, BadRequestError, ForbiddenError, InvalidRequestError, NotFoundError
 from calcom_async.models import (
@@ -41,7 +41,7 @@ async def test_list_own(cal, calcom_sandbox):
         (CLASS, "class", ANA),
     ]
     assert [one.is_seated for one in found] == [False, False, True]
-    assert last(calcom_sandbox) == Asked("GET", "/event-types", {}, None, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("GET", "/event-types", {}, None, VERSION)
     assert len(calcom_sandbox.requests) == 1
 
 
@@ -63,7 +63,7 @@ async def test_list_own(cal, calcom_sandbox):
 async def test_list_filters(cal, calcom_sandbox, filters, query, slugs):
     """Each filter is sent under the server's name and does what it says; an unknown user has none."""
     assert [one.slug async for one in cal.event_types.list(**filters)] == slugs
-    assert last(calcom_sandbox).query == query
+    assert last_request(calcom_sandbox).query == query
 
 
 async def test_get(cal, calcom_sandbox):
@@ -71,7 +71,7 @@ async def test_get(cal, calcom_sandbox):
     found = await cal.event_types.get(THIRTY)
     assert isinstance(found, EventType)
     assert (found.length_in_minutes, found.minimum_booking_notice, found.is_recurring) == (30, 120, False)
-    assert last(calcom_sandbox) == Asked("GET", f"/event-types/{THIRTY}", {}, None, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"/event-types/{THIRTY}", {}, None, VERSION)
 
 
 async def test_create_minimal(cal, calcom_sandbox):
@@ -79,7 +79,7 @@ async def test_create_minimal(cal, calcom_sandbox):
     made = await cal.event_types.create(chat())
     assert (made.title, made.slug, made.length_in_minutes, made.owner_id) == ("Chat", "chat", 15, ANA)
     body = {"title": "Chat", "slug": "chat", "lengthInMinutes": 15}
-    assert last(calcom_sandbox) == Asked("POST", "/event-types", {}, body, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("POST", "/event-types", {}, body, VERSION)
     assert await cal.event_types.get(made.id) == made
 
 
@@ -134,7 +134,7 @@ async def test_switching_off(cal, calcom_sandbox, setting, value, told):
     made = await cal.event_types.create(chat(**{setting: value}))
     assert getattr(made, told)
     changed = await cal.event_types.update(made.id, UpdateEventType(**{setting: DISABLED}))
-    assert last(calcom_sandbox).body == {setting.replace("_p", "P"): {"disabled": True}}
+    assert last_request(calcom_sandbox).body == {setting.replace("_p", "P"): {"disabled": True}}
     assert not getattr(changed, told)
 
 
@@ -162,9 +162,9 @@ async def test_update(cal, calcom_sandbox):
     changed = await cal.event_types.update(THIRTY, UpdateEventType(title="Half an hour", slot_interval=15))
     assert (changed.title, changed.slug, changed.slot_interval) == ("Half an hour", "thirty", 15)
     body = {"title": "Half an hour", "slotInterval": 15}
-    assert last(calcom_sandbox) == Asked("PATCH", f"/event-types/{THIRTY}", {}, body, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"/event-types/{THIRTY}", {}, body, VERSION)
     again = await cal.event_types.update(THIRTY, UpdateEventType(title=UNSET, slot_interval=None))
-    assert last(calcom_sandbox).body == {"slotInterval": None}
+    assert last_request(calcom_sandbox).body == {"slotInterval": None}
     assert (again.title, again.slot_interval) == ("Half an hour", None)
 
 
@@ -172,7 +172,7 @@ async def test_delete(cal, calcom_sandbox):
     """Deleting answers a stub, and the event type is gone."""
     gone = await cal.event_types.delete(SIXTY)
     assert gone == DeletedEventType(id=SIXTY, title="Sixty minutes", slug="sixty", length_in_minutes=60)
-    assert last(calcom_sandbox) == Asked("DELETE", f"/event-types/{SIXTY}", {}, None, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"/event-types/{SIXTY}", {}, None, VERSION)
     with pytest.raises(NotFoundError):
         await cal.event_types.get(SIXTY)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from witness import ORGANIZATION, SALES, Asked, last
+from sent_requests import ORGANIZATION, SALES, SentRequest, last_request
 
 from calcom_async import BadRequestError, ConflictError, ForbiddenError, NotFoundError, UnauthorizedError
 from calcom_async.models import (
@@ -35,14 +35,14 @@ async def test_create(cal, managed, calcom_sandbox):
     """Creating answers a key once; it works, is masked, and no other answer has it."""
     made = await managed.create(CreateManagedOrganization(name="First", metadata={"a": "1"}, api_key_days_valid=30))
     body = {"name": "First", "metadata": {"a": "1"}, "apiKeyDaysValid": 30}
-    assert last(calcom_sandbox) == Asked("POST", PATH, {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", PATH, {}, body, None)
     assert isinstance(made, ManagedOrganization)
     assert (made.name, made.slug, made.metadata) == ("First", "first", {"a": "1"})
     assert made.api_key not in repr(made)
     assert (await cal.acting_as(made.api_key).me.get()).id == 1
     again = await managed.get(made.id)
     assert (again.id, again.api_key) == (made.id, None)
-    assert last(calcom_sandbox) == Asked("GET", f"{PATH}/{made.id}", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"{PATH}/{made.id}", {}, None, None)
 
 
 async def test_refusals_of_create(managed):
@@ -65,13 +65,13 @@ async def test_list(managed, calcom_sandbox):
         await managed.create(CreateManagedOrganization(name=f"N {number}", metadata={"n": str(number)}))
     pages = managed.list(take=2)
     assert [one.name async for one in pages] == [f"N {number}" for number in range(5)]
-    assert last(calcom_sandbox) == Asked("GET", PATH, {"take": "2", "skip": "4"}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", PATH, {"take": "2", "skip": "4"}, None, None)
     page = await managed.list().first_page()
     assert (page.total_items, page.has_next, len(page.items)) == (5, False, 5)
     [found] = await managed.list(slug="n-3", metadata_key="n", metadata_value="3").collect()
     assert found.name == "N 3"
     query = {"slug": "n-3", "metadataKey": "n", "metadataValue": "3", "take": "250", "skip": "0"}
-    assert last(calcom_sandbox).query == query
+    assert last_request(calcom_sandbox).query == query
     assert await managed.list(metadata_key="n", metadata_value="9").collect() == []
 
 
@@ -80,7 +80,7 @@ async def test_update_and_delete(cal, managed, calcom_sandbox):
     made = await managed.create(CreateManagedOrganization(name="First", metadata={"a": "1"}))
     changed = await managed.update(made.id, UpdateManagedOrganization(name="1st", metadata={"b": "2"}))
     body = {"name": "1st", "metadata": {"b": "2"}}
-    assert last(calcom_sandbox) == Asked("PATCH", f"{PATH}/{made.id}", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"{PATH}/{made.id}", {}, body, None)
     assert (changed.name, changed.slug, changed.metadata) == ("1st", "first", {"b": "2"})
     assert await managed.delete(made.id) == changed
     for again in (managed.get, managed.delete):
@@ -103,12 +103,12 @@ async def test_delegation(delegation, calcom_sandbox):
     key = {"private_key": "hush", "client_id": "123", "client_email": "sa@sandbox.test"}
     body = {"workspacePlatformSlug": "google", "domain": "sandbox.test", "serviceAccountKey": key}
     path = "/organizations/1/delegation-credentials"
-    assert last(calcom_sandbox) == Asked("POST", path, {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", path, {}, body, None)
     assert (made.enabled, made.organization_id, made.workspace_platform.name) == (False, ORGANIZATION, "Google")
     assert (await delegation.update(made.id, enabled=True)).enabled
-    assert last(calcom_sandbox) == Asked("PATCH", f"{path}/{made.id}", {}, {"enabled": True}, None)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"{path}/{made.id}", {}, {"enabled": True}, None)
     await delegation.update(made.id, service_account_key=KEY)
-    assert last(calcom_sandbox).body == {"serviceAccountKey": key}
+    assert last_request(calcom_sandbox).body == {"serviceAccountKey": key}
     assert "hush" not in repr(KEY)
 
 
@@ -159,7 +159,7 @@ async def test_phone_calls(cal, calcom_sandbox, place):
         "beginMessage": "Hello",
         "generalPrompt": "Be kind",
     }
-    assert last(calcom_sandbox) == Asked("POST", path, {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", path, {}, body, None)
     wrong = CreatePhoneCall(your_phone_number="+1 555", number_to_call="+15550002222", cal_api_key="x")
     with pytest.raises(BadRequestError) as caught:
         await calls.create_phone_call(event_type.id, wrong)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from witness import ORGANIZATION, Asked, last
+from sent_requests import ORGANIZATION, SentRequest, last_request
 
 from calcom_async import BadRequestError, NotFoundError, UnauthorizedError
 from calcom_async.models import Me, MeOrganization, UpdateMe, Weekday
@@ -15,14 +15,14 @@ async def test_get(cal, calcom_sandbox):
     assert isinstance(me, Me)
     assert (me.id, me.email, me.time_zone, me.week_start) == (1, "ana@sandbox.test", "Europe/Lisbon", "Sunday")
     assert me.organization == MeOrganization(id=ORGANIZATION, is_platform=True)
-    assert last(calcom_sandbox) == Asked("GET", "/me", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", "/me", {}, None, None)
 
 
 async def test_update_sends_what_is_given(cal, calcom_sandbox):
     """Only given fields travel, a weekday by number as its name; the answer is the user without organisation."""
     me = await cal.me.update(UpdateMe(time_format=24, week_start=1, bio="Hello"))
     assert (me.time_format, me.week_start, me.bio, me.organization) == (24, "Monday", "Hello", None)
-    assert last(calcom_sandbox) == Asked(
+    assert last_request(calcom_sandbox) == SentRequest(
         "PATCH", "/me", {}, {"timeFormat": 24, "weekStart": "Monday", "bio": "Hello"}, None
     )
 
@@ -31,7 +31,7 @@ async def test_none_is_not_unset(cal, calcom_sandbox):
     """None is sent as null and clears the field; UNSET is not sent and leaves it."""
     await cal.me.update(UpdateMe(bio="Hello"))
     me = await cal.me.update(UpdateMe(bio=None))
-    assert last(calcom_sandbox).body == {"bio": None}
+    assert last_request(calcom_sandbox).body == {"bio": None}
     assert (me.bio, me.name) == (None, "Ana Sandbox")
 
 
@@ -39,7 +39,7 @@ async def test_update_of_nothing(cal, calcom_sandbox):
     """An update without fields changes nothing and is no error."""
     before = await cal.me.get()
     after = await cal.me.update(UpdateMe())
-    assert last(calcom_sandbox).body == {}
+    assert last_request(calcom_sandbox).body == {}
     assert after.name == before.name
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from witness import ANA, BO, CY, ORGANIZATION, SALES, SUPPORT, Asked, asked, last
+from sent_requests import ANA, BO, CY, ORGANIZATION, SALES, SUPPORT, SentRequest, last_request, sent_requests
 
 from calcom_async import BadRequestError, ForbiddenError
 from calcom_async.models import Availability, CreateTeamEventType, Host
@@ -21,9 +21,9 @@ async def test_lists(cal, calcom_sandbox, scope, path, owners):
     """Everybody's schedules by id, in pages."""
     schedules = scope(cal).schedules
     assert [one.owner_id async for one in schedules.list()] == owners
-    assert last(calcom_sandbox) == Asked("GET", path, {"take": "250", "skip": "0"}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", path, {"take": "250", "skip": "0"}, None, None)
     assert [one.owner_id async for one in schedules.list(take=1)] == owners
-    assert [one.query["skip"] for one in asked(calcom_sandbox)[1:]] == [str(n) for n in range(len(owners) + 1)]
+    assert [one.query["skip"] for one in sent_requests(calcom_sandbox)[1:]] == [str(n) for n in range(len(owners) + 1)]
 
 
 async def test_by_event_type(cal, calcom_sandbox):
@@ -35,18 +35,18 @@ async def test_by_event_type(cal, calcom_sandbox):
     await cal.organization(ORGANIZATION).user(BO).schedules.create(name="x", time_zone="UTC")
     schedules = cal.organization(ORGANIZATION).team(SALES).schedules
     found = [one async for one in schedules.list(event_type_id=event_type.id)]
-    assert last(calcom_sandbox).query["eventTypeId"] == str(event_type.id)
+    assert last_request(calcom_sandbox).query["eventTypeId"] == str(event_type.id)
     assert [(one.owner_id, one.is_default) for one in found] == [(BO, True)]
     assert [one async for one in schedules.list_for_user(BO, event_type_id=event_type.id)] == found
     path = f"/organizations/1/teams/{SALES}/users/{BO}/schedules"
-    assert last(calcom_sandbox) == Asked("GET", path, {"eventTypeId": str(event_type.id)}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", path, {"eventTypeId": str(event_type.id)}, None, None)
 
 
 async def test_of_one_member(cal, calcom_sandbox):
     """One member's schedules come in one answer; somebody from outside the team has none to show."""
     schedules = cal.organization(ORGANIZATION).team(SUPPORT).schedules
     assert [one.owner_id async for one in schedules.list_for_user(BO)] == [BO]
-    assert last(calcom_sandbox).query == {}
+    assert last_request(calcom_sandbox).query == {}
     with pytest.raises(ForbiddenError, match="IsUserInOrgTeam"):
         await schedules.list_for_user(CY).collect()
 
@@ -57,13 +57,16 @@ async def test_an_admin_keeps_the_schedules_of_a_user(cal, calcom_sandbox):
     nights = [Availability(days=["Saturday"], start_time="20:00", end_time="22:00")]
     made = await schedules.create(name="Nights", time_zone="UTC", availability=nights)
     path = f"/organizations/1/users/{CY}/schedules"
-    assert (last(calcom_sandbox).line, last(calcom_sandbox).version) == (f"POST {path}", "2024-06-11")
+    assert (last_request(calcom_sandbox).endpoint, last_request(calcom_sandbox).version) == (
+        f"POST {path}",
+        "2024-06-11",
+    )
     assert (made.owner_id, made.availability, made.is_default) == (CY, nights, False)
     assert await schedules.get(made.id) == made
     assert (await schedules.update(made.id, name="Late nights", is_default=True)).is_default
     assert [one.name async for one in schedules.list()] == ["Working hours", "Late nights"]
     await schedules.delete(made.id)
-    assert last(calcom_sandbox).line == f"DELETE {path}/{made.id}"
+    assert last_request(calcom_sandbox).endpoint == f"DELETE {path}/{made.id}"
     with pytest.raises(BadRequestError, match="does not exist"):
         await schedules.delete(made.id)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from witness import ANA, BO, CY, ORGANIZATION, SALES, SUPPORT, Asked, asked, last
+from sent_requests import ANA, BO, CY, ORGANIZATION, SALES, SUPPORT, SentRequest, last_request, sent_requests
 
 from calcom_async import BadRequestError, ConflictError, ForbiddenError, NotFoundError, UnprocessableError
 from calcom_async.models import CreateTeam, Membership, OrganizationMembership
@@ -54,18 +54,18 @@ async def test_life_of_a_membership(cal, calcom_sandbox, scope, kind, path):
     memberships = members(cal, scope)
     newcomer = MIA if scope == "organization" else CY
     made = await memberships.create(user_id=newcomer)
-    assert last(calcom_sandbox) == Asked("POST", path, {}, {"userId": newcomer, "role": "MEMBER"}, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", path, {}, {"userId": newcomer, "role": "MEMBER"}, None)
     assert isinstance(made, kind)
     assert (made.user_id, made.role, made.accepted, made.disable_impersonation) == (newcomer, "MEMBER", False, False)
     assert await memberships.get(made.id) == made
     one = f"{path}/{made.id}"
-    assert last(calcom_sandbox) == Asked("GET", one, {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", one, {}, None, None)
     changed = await memberships.update(made.id, role="ADMIN", accepted=True, disable_impersonation=True)
     body = {"role": "ADMIN", "accepted": True, "disableImpersonation": True}
-    assert last(calcom_sandbox) == Asked("PATCH", one, {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", one, {}, body, None)
     assert (changed.role, changed.accepted, changed.disable_impersonation) == ("ADMIN", True, True)
     assert await memberships.delete(made.id) == changed
-    assert last(calcom_sandbox) == Asked("DELETE", one, {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", one, {}, None, None)
     with pytest.raises(NotFoundError):
         await memberships.get(made.id)
 
@@ -74,7 +74,7 @@ async def test_all_fields(organization_team, calcom_sandbox):
     """Every field of a new membership is written under its name."""
     await organization_team.create(user_id=CY, role="OWNER", accepted=True, disable_impersonation=True)
     body = {"userId": CY, "role": "OWNER", "accepted": True, "disableImpersonation": True}
-    assert last(calcom_sandbox).body == body
+    assert last_request(calcom_sandbox).body == body
 
 
 @pytest.mark.parametrize("scope", list(SCOPES))
@@ -82,10 +82,10 @@ async def test_lists_are_paged(cal, calcom_sandbox, scope):
     """Every list goes by take and skip, 250 a page unless told."""
     memberships = members(cal, scope)
     whole = [one.id async for one in memberships.list()]
-    assert last(calcom_sandbox).query == {"take": "250", "skip": "0"}
+    assert last_request(calcom_sandbox).query == {"take": "250", "skip": "0"}
     assert len(whole) >= 2
     assert [one.id async for one in memberships.list(take=1)] == whole
-    assert [one.query["skip"] for one in asked(calcom_sandbox)[1:]] == [str(n) for n in range(len(whole) + 1)]
+    assert [one.query["skip"] for one in sent_requests(calcom_sandbox)[1:]] == [str(n) for n in range(len(whole) + 1)]
     assert [one.id async for one in memberships.list(skip=1)] == whole[1:]
 
 
@@ -93,7 +93,7 @@ async def test_a_team_is_searched_by_email(team, calcom_sandbox):
     """Addresses go as a comma list; letter case does not matter."""
     found = await team.list(emails=["BO@sandbox.test", "nobody@sandbox.test"]).collect()
     assert [one.user.email for one in found] == ["bo@sandbox.test"]
-    assert last(calcom_sandbox).query["emails"] == "BO@sandbox.test,nobody@sandbox.test"
+    assert last_request(calcom_sandbox).query["emails"] == "BO@sandbox.test,nobody@sandbox.test"
     with pytest.raises(BadRequestError) as caught:
         await team.list(emails=[f"{n}@sandbox.test" for n in range(21)]).collect()
     assert list(caught.value.fields) == ["emails"]

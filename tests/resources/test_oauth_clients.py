@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 import pytest
-from witness import Asked, asked, last
+from sent_requests import SentRequest, last_request, sent_requests
 
 from calcom_async import (
     AccessToken,
@@ -63,7 +63,7 @@ async def test_the_life_of_a_client(clients, mine, calcom_sandbox):
     """A client is made, listed, changed and deleted; its secret comes back and is in no repr."""
     made = await clients.create(NEW)
     assert isinstance(made, OAuthClientCredentials)
-    assert last(calcom_sandbox) == Asked(
+    assert last_request(calcom_sandbox) == SentRequest(
         "POST",
         "/oauth-clients",
         {},
@@ -76,7 +76,7 @@ async def test_the_life_of_a_client(clients, mine, calcom_sandbox):
     assert made.client_secret not in f"{made!r}{found!r}"
     assert [one.id for one in await clients.list().collect()] == [CLIENT, made.client_id]
     changed = await mine.update(made.client_id, UpdateOAuthClient(name="Third", are_emails_enabled=False))
-    assert last(calcom_sandbox).body == {"name": "Third", "areEmailsEnabled": False}
+    assert last_request(calcom_sandbox).body == {"name": "Third", "areEmailsEnabled": False}
     assert (changed.name, changed.are_emails_enabled, changed.redirect_uris) == ("Third", False, NEW.redirect_uris)
     assert await mine.delete(made.client_id) == changed
     with pytest.raises(NotFoundError, match="OAuth client not found"):
@@ -119,13 +119,13 @@ async def test_the_life_of_a_managed_user(client, calcom_sandbox):
         CreateManagedUser(email="ada@customers.test", name="Ada", time_zone="Europe/Rome", week_start=1)
     )
     assert isinstance(made, ManagedUserCreated)
-    assert last(calcom_sandbox).line == f"POST /oauth-clients/{CLIENT}/users"
-    assert last(calcom_sandbox).body["weekStart"] == "Monday"
+    assert last_request(calcom_sandbox).endpoint == f"POST /oauth-clients/{CLIENT}/users"
+    assert last_request(calcom_sandbox).body["weekStart"] == "Monday"
     assert made.user.email == f"ada+{CLIENT}@customers.test"
     assert made.user.default_schedule_id is not None
     assert made.access_token not in repr(made)
     users = await client.users.list(emails=["ada@customers.test"]).collect()
-    assert last(calcom_sandbox).query == {"emails": "ada@customers.test", "limit": "250", "offset": "0"}
+    assert last_request(calcom_sandbox).query == {"emails": "ada@customers.test", "limit": "250", "offset": "0"}
     assert users == [made.user]
     changed = await client.users.update(made.user.id, UpdateManagedUser(name="Ada L.", metadata={"id": "7"}))
     assert (changed.name, changed.metadata, changed.email) == ("Ada L.", {"id": "7"}, made.user.email)
@@ -160,7 +160,7 @@ async def test_tokens_of_a_managed_user_work(cal, client):
 async def test_refresh_spends_the_refresh_token(cal, platform, calcom_sandbox):
     """A refresh answers a new pair; the old refresh token is spent, the old access token goes on."""
     pair = await platform.oauth_clients.refresh(CLIENT, "sandbox-refresh-token")
-    assert last(calcom_sandbox) == Asked(
+    assert last_request(calcom_sandbox) == SentRequest(
         "POST", f"/oauth/{CLIENT}/refresh", {}, {"refreshToken": "sandbox-refresh-token"}, None
     )
     assert (await cal.acting_as(AccessToken(pair.access_token)).me.get()).id == MIA
@@ -206,7 +206,7 @@ async def test_the_wall_is_told(client, crowd, calcom_sandbox, prefetch):
     with pytest.warns(IncompleteListWarning, match="takes no skip over 250"):
         users = await client.users.list(prefetch=prefetch).collect()
     assert len({user.id for user in users}) == 500
-    assert [one.query["offset"] for one in asked(calcom_sandbox)] == ["0", "250"]
+    assert [one.query["offset"] for one in sent_requests(calcom_sandbox)] == ["0", "250"]
 
 
 async def test_the_wall_as_an_error(client, crowd):

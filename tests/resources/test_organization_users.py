@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from witness import ANA, BO, CY, ORGANIZATION, SALES, SUPPORT, Asked, asked, last
+from sent_requests import ANA, BO, CY, ORGANIZATION, SALES, SUPPORT, SentRequest, last_request, sent_requests
 
 from calcom_async import BadRequestError, ConflictError, ForbiddenError, InvalidRequestError, ServerError
 from calcom_async.models import CreateAttributeOption, CreateOrganizationUser, OrganizationUser, UpdateOrganizationUser
@@ -25,7 +25,9 @@ async def test_list(users, calcom_sandbox):
         (BO, BO, ORGANIZATION),
         (CY, CY, ORGANIZATION),
     ]
-    assert last(calcom_sandbox) == Asked("GET", "/organizations/1/users", {"take": "1000", "skip": "0"}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest(
+        "GET", "/organizations/1/users", {"take": "1000", "skip": "0"}, None, None
+    )
     with pytest.raises(InvalidRequestError, match="1 to 1000"):
         users.list(take=1001)
 
@@ -33,7 +35,7 @@ async def test_list(users, calcom_sandbox):
 async def test_pages(users, calcom_sandbox):
     """A page takes what it is told."""
     assert [one.id async for one in users.list(take=2)] == [ANA, BO, CY]
-    assert [(one.query["take"], one.query["skip"]) for one in asked(calcom_sandbox)] == [("2", "0"), ("2", "2")]
+    assert [(one.query["take"], one.query["skip"]) for one in sent_requests(calcom_sandbox)] == [("2", "0"), ("2", "2")]
 
 
 async def test_emails_are_repeated(users, calcom_sandbox):
@@ -43,7 +45,7 @@ async def test_emails_are_repeated(users, calcom_sandbox):
     for seen in calcom_sandbox.requests:
         assert [value for name, value in seen.query if name == "emails"] == ["ana@sandbox.test", "cy@sandbox.test"]
     assert [one.id async for one in users.list(emails="bo@sandbox.test")] == [BO]
-    assert last(calcom_sandbox).query["emails"] == "bo@sandbox.test"
+    assert last_request(calcom_sandbox).query["emails"] == "bo@sandbox.test"
     with pytest.raises(BadRequestError) as caught:
         await users.list(emails=["ana@sandbox.test,cy@sandbox.test"]).collect()
     assert list(caught.value.fields) == ["emails"]
@@ -53,7 +55,7 @@ async def test_by_team(users, calcom_sandbox):
     """Teams go as a comma list, and one of them is enough."""
     assert [one.id async for one in users.list(team_ids=[SUPPORT])] == [ANA, BO]
     assert [one.id async for one in users.list(team_ids=[SALES, SUPPORT])] == [ANA, BO, CY]
-    assert last(calcom_sandbox).query["teamIds"] == "2,3"
+    assert last_request(calcom_sandbox).query["teamIds"] == "2,3"
 
 
 async def test_by_attribute(cal, users, calcom_sandbox):
@@ -66,17 +68,17 @@ async def test_by_attribute(cal, users, calcom_sandbox):
         await attributes.assign(user_id, attribute_id=skill.id, option_id=ids[value])
     both = [ids["en"], ids["pt"]]
     assert [one.id async for one in users.list(assigned_option_ids=both)] == [ANA]
-    assert last(calcom_sandbox).query["assignedOptionIds"] == ",".join(both)
+    assert last_request(calcom_sandbox).query["assignedOptionIds"] == ",".join(both)
     assert [one.id async for one in users.list(assigned_option_ids=both, attribute_query_operator="OR")] == [ANA, BO]
     other = users.list(assigned_option_ids=[ids["en"]], attribute_query_operator="NONE", team_ids=[SALES])
     assert [one.id async for one in other] == [ANA, BO]
-    assert last(calcom_sandbox).query["attributeQueryOperator"] == "NONE"
+    assert last_request(calcom_sandbox).query["attributeQueryOperator"] == "NONE"
 
 
 async def test_create(users, calcom_sandbox):
     """An address is enough; the username is made of it, and there is no schedule."""
     made = await users.create(CreateOrganizationUser(email=NEWBIE))
-    assert last(calcom_sandbox) == Asked("POST", "/organizations/1/users", {}, {"email": NEWBIE}, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", "/organizations/1/users", {}, {"email": NEWBIE}, None)
     assert isinstance(made, OrganizationUser)
     assert (made.username, made.default_schedule_id, made.invited_to) == ("newbie-acme", None, ANA)
     assert [one.id async for one in users.list(emails=[NEWBIE])] == [made.id]
@@ -128,7 +130,7 @@ async def test_servers_that_cannot_store_the_weekday(users, calcom_sandbox):
 async def test_role_and_acceptance(users, calcom_sandbox):
     """A new user's role, and whether they have to accept first, are told at creation."""
     await users.create(CreateOrganizationUser(email=NEWBIE, organization_role="ADMIN", auto_accept=False))
-    assert last(calcom_sandbox).body == {"email": NEWBIE, "organizationRole": "ADMIN", "autoAccept": False}
+    assert last_request(calcom_sandbox).body == {"email": NEWBIE, "organizationRole": "ADMIN", "autoAccept": False}
     membership = list(calcom_sandbox.store.memberships.values())[-1]
     assert (membership["role"], membership["accepted"]) == ("ADMIN", False)
 
@@ -138,14 +140,14 @@ async def test_update(users, calcom_sandbox):
     await users.update(CY, UpdateOrganizationUser(metadata={"a": "1", "b": "2"}, theme="dark"))
     changed = await users.update(CY, UpdateOrganizationUser(metadata={"a": "3"}, theme=None, weekday=1))
     body = {"metadata": {"a": "3"}, "theme": None, "weekday": "Monday"}
-    assert last(calcom_sandbox) == Asked("PATCH", f"/organizations/1/users/{CY}", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"/organizations/1/users/{CY}", {}, body, None)
     assert (changed.metadata, changed.theme, changed.week_start) == ({"a": "3"}, None, "Monday")
 
 
 async def test_delete(users, calcom_sandbox):
     """Deleting answers the user as they were; what was theirs is gone, and their key no longer works."""
     gone = await users.delete(CY)
-    assert last(calcom_sandbox) == Asked("DELETE", f"/organizations/1/users/{CY}", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"/organizations/1/users/{CY}", {}, None, None)
     assert gone.id == CY
     store = calcom_sandbox.store
     assert CY not in store.users

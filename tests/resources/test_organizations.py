@@ -5,8 +5,21 @@ from __future__ import annotations
 from urllib.parse import parse_qsl
 
 import pytest
-from stand_ins import answer
-from witness import ADA, ANA, BO, CY, ORGANIZATION, SALES, SUPPORT, THIRTY, Asked, asked, at, last
+from fakes import ok_response
+from sent_requests import (
+    ADA,
+    ANA,
+    BO,
+    CY,
+    ORGANIZATION,
+    SALES,
+    SUPPORT,
+    THIRTY,
+    SentRequest,
+    at,
+    last_request,
+    sent_requests,
+)
 
 from calcom_async import (
     ForbiddenError,
@@ -30,14 +43,14 @@ async def test_teams_crud(cal, calcom_sandbox):
     """Teams are made, read, changed and deleted below the organisation."""
     teams = cal.organization(ORGANIZATION).teams
     made = await teams.create(CreateTeam(name="Field"))
-    assert last(calcom_sandbox) == Asked("POST", f"{BASE}/teams", {}, {"name": "Field"}, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", f"{BASE}/teams", {}, {"name": "Field"}, None)
     assert made.parent_id == ORGANIZATION
     assert await teams.get(made.id) == made
     assert (await teams.update(made.id, UpdateTeam(name="Field", bio="Out there"))).bio == "Out there"
     body = {"name": "Field", "bio": "Out there"}
-    assert last(calcom_sandbox) == Asked("PATCH", f"{BASE}/teams/{made.id}", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"{BASE}/teams/{made.id}", {}, body, None)
     assert (await teams.delete(made.id)).id == made.id
-    assert last(calcom_sandbox).line == f"DELETE {BASE}/teams/{made.id}"
+    assert last_request(calcom_sandbox).endpoint == f"DELETE {BASE}/teams/{made.id}"
     with pytest.raises(NotFoundError, match="IsTeamInOrg"):
         await teams.get(made.id)
 
@@ -46,13 +59,13 @@ async def test_teams_list(cal, calcom_sandbox):
     """A short list of teams ends after one request, without `take` and `skip`, to which some servers answer 500."""
     found = await cal.organization(ORGANIZATION).teams.list().collect()
     assert [(one.id, one.name, one.role) for one in found] == [(SALES, "Sales", None), (SUPPORT, "Support", None)]
-    assert [(one.path, one.query) for one in asked(calcom_sandbox)] == [(f"{BASE}/teams", {})]
+    assert [(one.path, one.query) for one in sent_requests(calcom_sandbox)] == [(f"{BASE}/teams", {})]
 
 
 async def test_own_teams(cal, calcom_sandbox):
     """`mine` tells the caller's role; a plain member sees own teams only."""
     mine = await cal.organization(ORGANIZATION).teams.list_mine().collect()
-    assert last(calcom_sandbox).path == f"{BASE}/teams/me"
+    assert last_request(calcom_sandbox).path == f"{BASE}/teams/me"
     assert [(one.name, one.role, one.accepted) for one in mine] == [
         ("Sales", "OWNER", True),
         ("Support", "OWNER", True),
@@ -101,7 +114,7 @@ class Builds:
             assert request.final == 500, "five requests would be spent"
             raise ServerError("no", status=500)
         skip = int(query.get("skip", 0)) if self.build == "reads" else 0
-        return answer(self.rows[skip : skip + 250])
+        return ok_response(self.rows[skip : skip + 250])
 
     def teams(self) -> OrganizationTeams:
         return OrganizationTeams(Channel(self, Observer(None)), "/organizations/{}", 1)
@@ -138,7 +151,7 @@ async def test_another_failure_is_no_reason_to_leave_out_the_query(cal, calcom_s
         calcom_sandbox.faults.add("GET", path, status=status)
         calcom_sandbox.requests.clear()
         assert await cal.organization(ORGANIZATION).teams.list(skip=1).collect()
-        assert [one.query for one in asked(calcom_sandbox)] == queries
+        assert [one.query for one in sent_requests(calcom_sandbox)] == queries
 
 
 async def test_small_pages_of_a_list_that_ignores_them(cal, calcom_sandbox):
@@ -154,13 +167,15 @@ async def test_team_event_types(cal, calcom_sandbox):
         title="Demo", slug="demo", length_in_minutes=30, scheduling_type="collective", hosts=[Host(user_id=BO)]
     )
     made = await types.create(body)
-    assert last(calcom_sandbox).path == f"{BASE}/teams/{SALES}/event-types"
+    assert last_request(calcom_sandbox).path == f"{BASE}/teams/{SALES}/event-types"
     assert isinstance(made, EventType)
     assert [one.id async for one in types.list(event_slug="demo")] == [made.id]
-    assert last(calcom_sandbox) == Asked("GET", f"{BASE}/teams/{SALES}/event-types", {"eventSlug": "demo"}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest(
+        "GET", f"{BASE}/teams/{SALES}/event-types", {"eventSlug": "demo"}, None, None
+    )
     assert (await types.get(made.id)).id == made.id
     assert (await types.delete(made.id)).id == made.id
-    assert last(calcom_sandbox).line == f"DELETE {BASE}/teams/{SALES}/event-types/{made.id}"
+    assert last_request(calcom_sandbox).endpoint == f"DELETE {BASE}/teams/{SALES}/event-types/{made.id}"
 
 
 @pytest.fixture
@@ -184,7 +199,7 @@ async def test_bookings_of_the_organisation(cal, calcom_sandbox, bookings):
     assert [one.uid for one in found] == [own.uid, of_team.uid]
     assert pages.total == 2
     query = {"take": "250", "skip": "0"}
-    assert last(calcom_sandbox) == Asked("GET", f"{BASE}/bookings", query, None, "2024-08-13")
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"{BASE}/bookings", query, None, "2024-08-13")
 
 
 async def test_bookings_of_some_users(cal, calcom_sandbox, bookings):
@@ -192,9 +207,9 @@ async def test_bookings_of_some_users(cal, calcom_sandbox, bookings):
     own, of_team = bookings
     lists = cal.organization(ORGANIZATION).bookings
     assert [one.uid async for one in lists.list(user_ids=[BO])] == [of_team.uid]
-    assert last(calcom_sandbox).query["userIds"] == str(BO)
+    assert last_request(calcom_sandbox).query["userIds"] == str(BO)
     assert [one.uid async for one in lists.list(user_ids=[ANA, CY])] == [own.uid]
-    assert last(calcom_sandbox).query["userIds"] == f"{ANA},{CY}"
+    assert last_request(calcom_sandbox).query["userIds"] == f"{ANA},{CY}"
 
 
 async def test_bookings_of_a_team(cal, calcom_sandbox, bookings):
@@ -202,14 +217,14 @@ async def test_bookings_of_a_team(cal, calcom_sandbox, bookings):
     _, of_team = bookings
     team = cal.organization(ORGANIZATION).team(SALES)
     assert [one.uid async for one in team.bookings.list(attendee_email=ADA.email)] == [of_team.uid]
-    assert last(calcom_sandbox).path == f"{BASE}/teams/{SALES}/bookings"
+    assert last_request(calcom_sandbox).path == f"{BASE}/teams/{SALES}/bookings"
     assert [one.uid async for one in cal.team(SALES).bookings.list()] == [of_team.uid]
-    assert last(calcom_sandbox).path == f"/teams/{SALES}/bookings"
+    assert last_request(calcom_sandbox).path == f"/teams/{SALES}/bookings"
     everything = cal.organization(ORGANIZATION).bookings
     assert [one.uid async for one in everything.list(team_ids=[SALES])] == [of_team.uid]
     assert [one.uid async for one in everything.list(team_id=SALES)] == [of_team.uid]
     assert await team.bookings.references(of_team.uid) == []
-    assert last(calcom_sandbox).path == f"{BASE}/teams/{SALES}/bookings/{of_team.uid}/references"
+    assert last_request(calcom_sandbox).path == f"{BASE}/teams/{SALES}/bookings/{of_team.uid}/references"
 
 
 async def test_bookings_of_a_user(cal, calcom_sandbox, bookings):
@@ -217,7 +232,7 @@ async def test_bookings_of_a_user(cal, calcom_sandbox, bookings):
     own, of_team = bookings
     organization = cal.organization(ORGANIZATION)
     assert [one.uid async for one in organization.user(BO).bookings.list()] == [of_team.uid]
-    assert last(calcom_sandbox).path == f"{BASE}/users/{BO}/bookings"
+    assert last_request(calcom_sandbox).path == f"{BASE}/users/{BO}/bookings"
     assert [one.uid async for one in organization.user(ANA).bookings.list(status="upcoming")] == [own.uid]
 
 

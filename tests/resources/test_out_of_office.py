@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
-from witness import ANA, BO, CY, ORGANIZATION, Asked, last
+from sent_requests import ANA, BO, CY, ORGANIZATION, SentRequest, last_request
 
 from calcom_async import BadRequestError, ConflictError, ForbiddenError
 from calcom_async.models import OutOfOfficeEntry
@@ -36,7 +36,7 @@ async def test_create(bo, calcom_sandbox):
     made = await bo.create(**MARCH, notes="away", to_user_id=CY, reason="vacation")
     body = {"start": "2027-03-02T00:00:00Z", "end": "2027-03-05T00:00:00Z"}
     body |= {"notes": "away", "toUserId": CY, "reason": "vacation"}
-    assert last(calcom_sandbox) == Asked("POST", PATH, {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", PATH, {}, body, None)
     assert isinstance(made, OutOfOfficeEntry)
     assert made.start == datetime(2027, 3, 2, tzinfo=UTC)
     assert made.end == datetime(2027, 3, 6, tzinfo=UTC) - timedelta(milliseconds=1)
@@ -59,7 +59,7 @@ async def test_times_are_of_utc(bo, calcom_sandbox):
     tokyo = timezone(timedelta(hours=9))
     start = datetime(2027, 3, 2, 8, tzinfo=tokyo)
     made = await bo.create(start=start, end=start)
-    assert last(calcom_sandbox).body == {"start": "2027-03-01T23:00:00Z", "end": "2027-03-01T23:00:00Z"}
+    assert last_request(calcom_sandbox).body == {"start": "2027-03-01T23:00:00Z", "end": "2027-03-01T23:00:00Z"}
     assert (made.start.date(), made.end.date(), made.reason) == (date(2027, 3, 1), date(2027, 3, 1), "unspecified")
     with pytest.raises(ValueError, match="must have a time zone"):
         await bo.create(start=datetime(2027, 3, 2), end=date(2027, 3, 3))  # noqa: DTZ001 - on purpose
@@ -71,13 +71,13 @@ async def test_update_and_delete(bo, calcom_sandbox):
     made = await bo.create(**MARCH)
     changed = await bo.update(made.id, notes="changed", reason="sick", to_user_id=CY)
     body = {"notes": "changed", "reason": "sick", "toUserId": CY}
-    assert last(calcom_sandbox) == Asked("PATCH", f"{PATH}/{made.id}", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"{PATH}/{made.id}", {}, body, None)
     assert (changed.notes, changed.reason, changed.to_user_id, changed.start) == ("changed", "sick", CY, made.start)
     moved = await bo.update(made.id, start=date(2027, 4, 1), end=date(2027, 4, 1))
-    assert last(calcom_sandbox).body == {"start": "2027-04-01T00:00:00Z", "end": "2027-04-01T00:00:00Z"}
+    assert last_request(calcom_sandbox).body == {"start": "2027-04-01T00:00:00Z", "end": "2027-04-01T00:00:00Z"}
     assert moved.start == datetime(2027, 4, 1, tzinfo=UTC)
     assert await bo.delete(made.id) == moved
-    assert last(calcom_sandbox) == Asked("DELETE", f"{PATH}/{made.id}", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{PATH}/{made.id}", {}, None, None)
     assert await bo.list().collect() == []
 
 
@@ -87,14 +87,14 @@ async def test_lists(cal, bo, everybody, calcom_sandbox):
     made.append(await of_user(cal, CY).create(start=date(2027, 3, 5), end=date(2027, 3, 8)))
     ids = [one.id for one in made]
     assert [one.id async for one in bo.list()] == ids[:2]
-    assert last(calcom_sandbox) == Asked("GET", PATH, {"take": "250", "skip": "0"}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", PATH, {"take": "250", "skip": "0"}, None, None)
     assert [one.id async for one in bo.list(sort_end="asc", take=1)] == [ids[1], ids[0]]
-    assert last(calcom_sandbox).query == {"sortEnd": "asc", "take": "1", "skip": "2"}
+    assert last_request(calcom_sandbox).query == {"sortEnd": "asc", "take": "1", "skip": "2"}
     assert [one.id async for one in everybody.list()] == ids
     assert [one.id async for one in everybody.list(sort_start="desc")] == [ids[0], ids[2], ids[1]]
-    assert last(calcom_sandbox).query["sortStart"] == "desc"
+    assert last_request(calcom_sandbox).query["sortStart"] == "desc"
     assert [one.id async for one in everybody.list(email="cy@sandbox.test")] == [ids[2]]
-    assert last(calcom_sandbox).line == "GET /organizations/1/ooo"
+    assert last_request(calcom_sandbox).endpoint == "GET /organizations/1/ooo"
     assert [one.id async for one in everybody.list(sort_end="asc")] == [ids[1], ids[2], ids[0]]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from witness import ORGANIZATION, SALES, THIRTY, Asked, last
+from sent_requests import ORGANIZATION, SALES, THIRTY, SentRequest, last_request
 
 from calcom_async import BadRequestError, ForbiddenError, InvalidRequestError, NotFoundError
 from calcom_async.models import CreateTeamEventType, DeletedPrivateLink, PrivateLink
@@ -27,7 +27,7 @@ async def test_create_by_time(links, calcom_sandbox):
     assert (made.max_usage_count, made.usage_count) == (None, None)
     assert made.booking_url.endswith(f"/d/{made.link_id}")
     body = {"expiresAt": "2027-01-01T00:00:00Z"}
-    assert last(calcom_sandbox) == Asked("POST", f"/event-types/{THIRTY}/private-links", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", f"/event-types/{THIRTY}/private-links", {}, body, None)
 
 
 async def test_create_by_count(links):
@@ -61,7 +61,7 @@ async def test_update_changes_the_kind(links, calcom_sandbox):
     changed = await links.update(made.link_id, max_usage_count=9)
     assert (changed.link_id, changed.max_usage_count, changed.expires_at) == (made.link_id, 9, None)
     path = f"/event-types/{THIRTY}/private-links/{made.link_id}"
-    assert last(calcom_sandbox) == Asked("PATCH", path, {}, {"maxUsageCount": 9}, None)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", path, {}, {"maxUsageCount": 9}, None)
     assert (await links.update(made.link_id, max_usage_count=2, expires_at=LATER)).max_usage_count is None
 
 
@@ -69,7 +69,7 @@ async def test_list_and_delete(links, calcom_sandbox):
     """The list comes whole; a deleted link is gone, and deleting it again is a NotFoundError."""
     first, second = await links.create(max_usage_count=1), await links.create(expires_at=LATER)
     assert await links.list().collect() == [first, second]
-    assert last(calcom_sandbox) == Asked("GET", f"/event-types/{THIRTY}/private-links", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"/event-types/{THIRTY}/private-links", {}, None, None)
     gone = await links.delete(first.link_id)
     assert gone == DeletedPrivateLink(link_id=first.link_id, message="Private link deleted successfully")
     assert await links.list().collect() == [second]
@@ -86,7 +86,7 @@ async def test_of_a_team(cal, calcom_sandbox):
     event_type = await team.event_types.create(CreateTeamEventType(**kind))
     links = team.event_types.private_links(event_type.id)
     made = await links.create(max_usage_count=2)
-    assert last(calcom_sandbox).path == f"/organizations/1/teams/2/event-types/{event_type.id}/private-links"
+    assert last_request(calcom_sandbox).path == f"/organizations/1/teams/2/event-types/{event_type.id}/private-links"
     assert [one.link_id async for one in links.list()] == [made.link_id]
     member = cal.acting_as("cal_sandbox_cy").organization(ORGANIZATION).team(SALES)
     with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from recorded_calls import CALLS
+from recorded_operations import OPERATIONS
 from test_models import losses
 from test_recorded import ask, exchanges, strict  # noqa: F401 - the last one is a fixture
 
@@ -11,7 +11,7 @@ from test_recorded import ask, exchanges, strict  # noqa: F401 - the last one is
 # teams outside an organisation.
 AREAS = ("/memberships", "/roles", "/attributes", "/ooo", "/organizations/{}/teams/{}/invite", "/{}/schedules")
 USERS = ("/organizations/{}/users", "/organizations/{}/users/{}")
-OPERATIONS = [key for key in CALLS if any(area in key for area in AREAS) or key.endswith(USERS)]
+OPERATIONS = [key for key in OPERATIONS if any(area in key for area in AREAS) or key.endswith(USERS)]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from witness import ORGANIZATION, SALES, Asked, last
+from sent_requests import ORGANIZATION, SALES, SentRequest, last_request
 
 from calcom_async import BadRequestError, ForbiddenError, NotFoundError
 from calcom_async.models import Role
@@ -37,20 +37,20 @@ async def test_life_of_a_role(roles, scope, path, calcom_sandbox):
     given = {"name": "Booker", "color": "#123456", "description": "may book"}
     made = await roles.create(**given, permissions=["booking.read", "eventType.read"])
     body = given | {"permissions": ["booking.read", "eventType.read"]}
-    assert last(calcom_sandbox) == Asked("POST", path, {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", path, {}, body, None)
     assert isinstance(made, Role)
     owner = (ORGANIZATION, None) if scope == "organization" else (None, SALES)
     assert (made.organization_id, made.team_id, made.type) == (*owner, "CUSTOM")
     assert await roles.get(made.id) == made
-    assert last(calcom_sandbox) == Asked("GET", f"{path}/{made.id}", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"{path}/{made.id}", {}, None, None)
     body = {"name": "Reader", "color": "#abc", "description": "may read", "permissions": ["booking.read"]}
     changed = await roles.update(made.id, **body)
-    assert last(calcom_sandbox) == Asked("PATCH", f"{path}/{made.id}", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"{path}/{made.id}", {}, body, None)
     assert (changed.name, changed.color) == ("Reader", "#abc")
     assert changed.description == "may book", "the server accepts another description and does not store it"
     assert changed.permissions == ["booking.read"]
     assert await roles.delete(made.id) == changed
-    assert last(calcom_sandbox) == Asked("DELETE", f"{path}/{made.id}", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{path}/{made.id}", {}, None, None)
     with pytest.raises(NotFoundError, match="not found"):
         await roles.get(made.id)
 
@@ -61,7 +61,7 @@ async def test_list(roles, path, calcom_sandbox):
     found = await roles.list().collect()
     assert [one.id for one in found] == ["owner_role", "admin_role", "member_role", made.id]
     assert [one.type for one in found] == ["SYSTEM"] * 3 + ["CUSTOM"]
-    assert last(calcom_sandbox) == Asked("GET", path, {"take": "250", "skip": "0"}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", path, {"take": "250", "skip": "0"}, None, None)
     assert await roles.list(take=2).collect() == found
 
 
@@ -70,21 +70,21 @@ async def test_permissions(roles, path, calcom_sandbox):
     role = await roles.create(name="Booker", permissions=["booking.read", "eventType.read"])
     where = f"{path}/{role.id}/permissions"
     assert await roles.permissions(role.id) == ["booking.read", "eventType.read"]
-    assert last(calcom_sandbox) == Asked("GET", where, {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", where, {}, None, None)
     added = await roles.add_permissions(role.id, ["team.read", "booking.read"])
     body = {"permissions": ["team.read", "booking.read"]}
-    assert last(calcom_sandbox) == Asked("POST", where, {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", where, {}, body, None)
     assert added == ["booking.read", "eventType.read", "team.read"]
     replaced = await roles.set_permissions(role.id, ["team.read", "insights.read", "booking.read"])
     body = {"permissions": ["team.read", "insights.read", "booking.read"]}
-    assert last(calcom_sandbox) == Asked("PUT", where, {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("PUT", where, {}, body, None)
     assert replaced == ["booking.read", "team.read", "insights.read"]
     assert await roles.remove_permissions(role.id, ["booking.read", "insights.read"]) is None
     gone = {"permissions": "booking.read,insights.read"}
-    assert last(calcom_sandbox) == Asked("DELETE", where, gone, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", where, gone, None, None)
     assert await roles.permissions(role.id) == ["team.read"]
     assert await roles.remove_permission(role.id, "team.read") is None
-    assert last(calcom_sandbox) == Asked("DELETE", f"{where}/team.read", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{where}/team.read", {}, None, None)
     assert await roles.permissions(role.id) == []
     await roles.remove_permissions(role.id, ["team.read"])
 
@@ -95,7 +95,7 @@ async def test_one_permission_is_no_list_of_letters(roles, calcom_sandbox):
     assert role.permissions == ["booking.read"]
     assert await roles.add_permissions(role.id, "team.read") == ["booking.read", "team.read"]
     await roles.remove_permissions(role.id, "booking.read")
-    assert last(calcom_sandbox).query == {"permissions": "booking.read"}
+    assert last_request(calcom_sandbox).query == {"permissions": "booking.read"}
 
 
 async def test_refusals(cal, roles, scope):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
-from witness import ADA, ORGANIZATION, SALES, SUPPORT, Asked, last
+from sent_requests import ADA, ORGANIZATION, SALES, SUPPORT, SentRequest, last_request
 
 from calcom_async import BadRequestError, ForbiddenError, InvalidRequestError, NotFoundError, TransportError
 from calcom_async.models import CreateTeamEventType, Host, Routing, RoutingForm
@@ -43,9 +43,9 @@ async def test_list(forms, all_forms, calcom_sandbox):
     assert isinstance(form, RoutingForm)
     assert (form.id, form.team_id, form.disabled, form.fields[0]["identifier"]) == (FORM, SALES, False, "topic")
     path = "/organizations/1/teams/2/routing-forms"
-    assert last(calcom_sandbox) == Asked("GET", path, {"take": "250", "skip": "0"}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", path, {"take": "250", "skip": "0"}, None, None)
     assert await all_forms.list().collect() == [form]
-    assert last(calcom_sandbox).path == "/organizations/1/routing-forms"
+    assert last_request(calcom_sandbox).path == "/organizations/1/routing-forms"
 
 
 FILTERS = {
@@ -63,12 +63,12 @@ async def test_filters(forms, all_forms, calcom_sandbox):
     given = {name: value for name, (value, _, _) in FILTERS.items()}
     query = {wire: text for _, wire, text in FILTERS.values()}
     assert len(await forms.list(**given, take=10, skip=0).collect()) == 1
-    assert last(calcom_sandbox).query == query | {"take": "10", "skip": "0"}
+    assert last_request(calcom_sandbox).query == query | {"take": "10", "skip": "0"}
     assert len(await all_forms.list(**given, team_ids=[SALES, SUPPORT]).collect()) == 1
-    assert last(calcom_sandbox).query == query | {"take": "250", "skip": "0", "teamIds": "2,3"}
+    assert last_request(calcom_sandbox).query == query | {"take": "250", "skip": "0", "teamIds": "2,3"}
     assert await all_forms.list(team_ids=[SUPPORT]).collect() == []
     assert await forms.responses(FORM).list(**given, routed_to_booking_uid="x").collect() == []
-    assert last(calcom_sandbox).query == query | {"take": "250", "skip": "0", "routedToBookingUid": "x"}
+    assert last_request(calcom_sandbox).query == query | {"take": "250", "skip": "0", "routedToBookingUid": "x"}
     assert await forms.list(after_created_at=datetime(2027, 1, 1, tzinfo=UTC)).collect() == []
 
 
@@ -81,7 +81,7 @@ def test_unknown_filters_are_refused_here(forms):
 async def test_answers_that_lead_to_an_event_type(cal, forms, calcom_sandbox, intro):
     """The answer has slots and a routing that goes as it is into a booking; the response is kept."""
     routed = await forms.responses(FORM).create(answers=SALES_WANTED, **DAY, time_zone="Europe/Lisbon")
-    assert last(calcom_sandbox) == Asked(
+    assert last_request(calcom_sandbox) == SentRequest(
         "POST", TEAM_PATH, DAY_QUERY | {"timeZone": "Europe/Lisbon"}, SALES_WANTED, None
     )
     assert routed.event_type_id == intro.id
@@ -104,7 +104,7 @@ async def test_every_way_to_show_slots(forms, calcom_sandbox, intro):
         answers=SALES_WANTED, **DAY, include_end=True, duration=30, booking_uid_to_reschedule="x", queue=True
     )
     shown = {"duration": "30", "format": "range", "bookingUidToReschedule": "x", "queueResponse": "true"}
-    assert last(calcom_sandbox).query == DAY_QUERY | shown
+    assert last_request(calcom_sandbox).query == DAY_QUERY | shown
     assert routed.days.first().end is not None
     assert routed.routing.queued_response_id
     assert await forms.responses(FORM).list().collect() == []
@@ -143,7 +143,9 @@ async def test_update_replaces_all_answers(forms, calcom_sandbox):
     answers = {"topic": {"label": "Topic", "value": "changed"}}
     changed = await responses.update(kept.id, response=answers)
     assert (changed.id, changed.response) == (kept.id, answers)
-    assert last(calcom_sandbox) == Asked("PATCH", f"{TEAM_PATH}/{kept.id}", {}, {"response": answers}, None)
+    assert last_request(calcom_sandbox) == SentRequest(
+        "PATCH", f"{TEAM_PATH}/{kept.id}", {}, {"response": answers}, None
+    )
     with pytest.raises(NotFoundError):
         await responses.update(999, response={})
 
@@ -162,7 +164,9 @@ async def test_calculate_slots(cal, calcom_sandbox, intro):
     """Answers lead to slots and nothing is kept; a message or another site is not found."""
     found = await cal.routing_forms.calculate_slots(FORM, answers=SALES_WANTED, **DAY, include_end=True)
     path = f"/routing-forms/{FORM}/calculate-slots"
-    assert last(calcom_sandbox) == Asked("POST", path, DAY_QUERY | {"format": "range"}, SALES_WANTED, None)
+    assert last_request(calcom_sandbox) == SentRequest(
+        "POST", path, DAY_QUERY | {"format": "range"}, SALES_WANTED, None
+    )
     assert found.event_type_id == intro.id
     assert found.days.first().end is not None
     assert calcom_sandbox.store.form_responses == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, time
 
 import pytest
-from witness import ANA, Asked, last
+from sent_requests import ANA, SentRequest, last_request
 
 from calcom_async import BadRequestError, ForbiddenError, InvalidRequestError, NotFoundError
 from calcom_async.models import Availability, Override, Schedule, Weekday
@@ -23,16 +23,16 @@ async def test_list(cal, calcom_sandbox):
     ]
     assert found[0].availability == [OFFICE]
     assert [entry.query for entry in calcom_sandbox.requests] == [[]]
-    assert last(calcom_sandbox) == Asked("GET", "/schedules", {}, None, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("GET", "/schedules", {}, None, VERSION)
 
 
 async def test_get_and_default(cal, calcom_sandbox):
     """The default schedule is the one that a read by its id gives."""
     default = await cal.schedules.default()
-    assert last(calcom_sandbox) == Asked("GET", "/schedules/default", {}, None, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("GET", "/schedules/default", {}, None, VERSION)
     assert isinstance(default, Schedule)
     assert await cal.schedules.get(default.id) == default
-    assert last(calcom_sandbox) == Asked("GET", f"/schedules/{default.id}", {}, None, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"/schedules/{default.id}", {}, None, VERSION)
 
 
 async def test_no_default_is_none(cal):
@@ -47,7 +47,7 @@ async def test_create(cal, calcom_sandbox):
     """`isDefault` is always sent; without hours the server gives Monday to Friday, 9 to 17."""
     made = await cal.schedules.create(name="Plain", time_zone="Europe/Rome")
     body = {"name": "Plain", "timeZone": "Europe/Rome", "isDefault": False}
-    assert last(calcom_sandbox) == Asked("POST", "/schedules", {}, body, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("POST", "/schedules", {}, body, VERSION)
     assert (made.name, made.time_zone, made.is_default, made.availability, made.overrides) == (
         "Plain",
         "Europe/Rome",
@@ -64,7 +64,7 @@ async def test_days_in_any_form(cal, calcom_sandbox, days):
     """Days are numbers from Sunday, members or names, and travel as names."""
     hours = Availability(days=days, start_time=time(8, 30), end_time="12:00")
     made = await cal.schedules.create(name="Short", time_zone="UTC", availability=[hours])
-    assert last(calcom_sandbox).body["availability"] == [
+    assert last_request(calcom_sandbox).body["availability"] == [
         {"days": ["Monday", "Tuesday"], "startTime": "08:30", "endTime": "12:00"}
     ]
     assert made.availability == [hours]
@@ -77,7 +77,7 @@ async def test_overrides(cal, calcom_sandbox):
         Override.day_off("2026-12-25"),
     ]
     made = await cal.schedules.create(name="Feasts", time_zone="UTC", is_default=True, overrides=overrides)
-    assert last(calcom_sandbox).body["overrides"] == [
+    assert last_request(calcom_sandbox).body["overrides"] == [
         {"date": "2026-12-24", "startTime": "09:00", "endTime": "12:00"},
         {"date": "2026-12-25", "startTime": "00:00", "endTime": "00:00"},
     ]
@@ -88,7 +88,7 @@ async def test_overrides(cal, calcom_sandbox):
 async def test_empty_is_not_unset(cal, calcom_sandbox):
     """No hours at all is an empty list, which is sent; UNSET would be the standard week."""
     made = await cal.schedules.create(name="Never", time_zone="UTC", availability=[])
-    assert last(calcom_sandbox).body["availability"] == []
+    assert last_request(calcom_sandbox).body["availability"] == []
     assert made.availability == []
 
 
@@ -98,10 +98,10 @@ async def test_update(cal, calcom_sandbox):
     sunday = Availability(days=[0], start_time="10:00", end_time="11:00")
     changed = await cal.schedules.update(made.id, name="New", availability=[sunday])
     body = {"name": "New", "availability": [{"days": ["Sunday"], "startTime": "10:00", "endTime": "11:00"}]}
-    assert last(calcom_sandbox) == Asked("PATCH", f"/schedules/{made.id}", {}, body, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"/schedules/{made.id}", {}, body, VERSION)
     assert (changed.name, changed.availability, changed.overrides) == ("New", [sunday], made.overrides)
     assert (await cal.schedules.update(made.id)) == changed
-    assert last(calcom_sandbox).body == {}
+    assert last_request(calcom_sandbox).body == {}
 
 
 async def test_default_moves(cal):
@@ -117,7 +117,7 @@ async def test_delete(cal, calcom_sandbox):
     """Deleting answers nothing; a second time it is a BadRequestError, as this server has it."""
     made = await cal.schedules.create(name="Gone", time_zone="UTC")
     assert await cal.schedules.delete(made.id) is None
-    assert last(calcom_sandbox) == Asked("DELETE", f"/schedules/{made.id}", {}, None, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"/schedules/{made.id}", {}, None, VERSION)
     with pytest.raises(BadRequestError, match="does not exist"):
         await cal.schedules.delete(made.id)
 

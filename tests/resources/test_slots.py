@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from witness import ADA, BEA, BO, CLASS, CY, SALES, SIXTY, THIRTY, Asked, at, last
+from sent_requests import ADA, BEA, BO, CLASS, CY, SALES, SIXTY, THIRTY, SentRequest, at, last_request
 
 from calcom_async import (
     BadRequestError,
@@ -48,7 +48,9 @@ async def test_search(cal, calcom_sandbox):
     starts = [slot.start for slot in days.slots()]
     assert starts == [*MORNING, *AFTERNOON]
     assert days.first() == Slot(start=at(9))
-    assert last(calcom_sandbox) == Asked("GET", "/slots", {**DAY_QUERY, "eventTypeId": "1"}, None, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest(
+        "GET", "/slots", {**DAY_QUERY, "eventTypeId": "1"}, None, VERSION
+    )
 
 
 async def test_slots_without_a_usable_time_are_left_out(cal, calcom_sandbox):
@@ -75,7 +77,7 @@ async def test_time_zone(cal, calcom_sandbox):
     span = {"start": at(0), "end": at(23)}
     utc = await cal.slots.search(event_type_id=THIRTY, **span)
     tokyo = await cal.slots.search(event_type_id=THIRTY, time_zone="Asia/Tokyo", **span)
-    assert last(calcom_sandbox).query["timeZone"] == "Asia/Tokyo"
+    assert last_request(calcom_sandbox).query["timeZone"] == "Asia/Tokyo"
     assert list(tokyo) == [WEDNESDAY, WEDNESDAY + timedelta(days=1)]
     assert [slot.start for slot in tokyo.slots()] == [slot.start for slot in utc.slots()]
     assert {slot.start.utcoffset() for slot in tokyo.slots()} == {timedelta(hours=9)}
@@ -92,11 +94,11 @@ LOCAL_DAYS = [
 async def test_a_date_is_that_day_in_the_time_zone(cal, calcom_sandbox, zone, start, end):
     """A bare date next to a time zone means that day there, from its first to its last moment, in both searches."""
     days = await cal.slots.search(event_type_id=THIRTY, time_zone=zone, **DAY)
-    query = last(calcom_sandbox).query
+    query = last_request(calcom_sandbox).query
     assert (query["start"], query["end"], query["timeZone"]) == (start, end, zone)
     assert set(days) <= {WEDNESDAY}
     slot = await cal.slots.first_available(event_type_id=THIRTY, time_zone=zone, **DAY)
-    query = last(calcom_sandbox).query
+    query = last_request(calcom_sandbox).query
     assert (query["start"], query["end"]) == (start, end)
     assert slot == days.first()
 
@@ -170,7 +172,7 @@ async def test_datetimes_are_written_in_utc(cal, calcom_sandbox):
         start=datetime(2026, 11, 4, 11, tzinfo=rome),
         end=datetime(2026, 11, 4, 12, tzinfo=rome),
     )
-    query = last(calcom_sandbox).query
+    query = last_request(calcom_sandbox).query
     assert (query["start"], query["end"]) == ("2026-11-04T10:00:00Z", "2026-11-04T11:00:00Z")
     assert [slot.start for slot in days.slots()] == [at(10), at(10.5)]
 
@@ -178,7 +180,7 @@ async def test_datetimes_are_written_in_utc(cal, calcom_sandbox):
 async def test_duration_and_ranges(cal, calcom_sandbox):
     """`duration` is the length of each slot in minutes, and `ranges` fills in the ends."""
     days = await cal.slots.search(event_type_id=THIRTY, duration=120, include_end=True, **DAY)
-    query = last(calcom_sandbox).query
+    query = last_request(calcom_sandbox).query
     assert (query["duration"], query["format"]) == ("120", "range")
     assert [(slot.start, slot.end) for slot in days.slots()] == [(at(h), at(h + 2)) for h in (9, 13, 15)]
 
@@ -197,7 +199,7 @@ async def test_own_time_of_a_booking_to_move(cal, calcom_sandbox):
     booking = await cal.bookings.create(start=at(9), event_type_id=SIXTY, attendee=ADA)
     plain = await cal.slots.search(event_type_id=SIXTY, **DAY)
     moving = await cal.slots.search(event_type_id=SIXTY, booking_uid_to_reschedule=booking.uid, **DAY)
-    assert last(calcom_sandbox).query["bookingUidToReschedule"] == booking.uid
+    assert last_request(calcom_sandbox).query["bookingUidToReschedule"] == booking.uid
     assert (plain.first().start, moving.first().start) == (at(10), at(9))
 
 
@@ -237,7 +239,7 @@ async def test_ways_to_name_the_event_type(cal, calcom_sandbox, way, query):
     """Each of the four ways is understood by the server."""
     await _demo(cal)
     days = await cal.slots.search(**way, **DAY)
-    assert last(calcom_sandbox).query == DAY_QUERY | query
+    assert last_request(calcom_sandbox).query == DAY_QUERY | query
     assert days.first() is not None
 
 
@@ -246,7 +248,7 @@ async def test_host_subset(cal, calcom_sandbox):
     demo = await _demo(cal)
     everybody = await cal.slots.search(event_type_id=demo.id, **DAY)
     bo = await cal.slots.search(event_type_id=demo.id, host_subset_ids=[BO], **DAY)
-    assert last(calcom_sandbox).query["rrHostSubsetIds"] == str(BO)
+    assert last_request(calcom_sandbox).query["rrHostSubsetIds"] == str(BO)
     assert set(bo.slots()) < set(everybody.slots())
 
 
@@ -319,7 +321,7 @@ async def test_first_available(cal, calcom_sandbox):
     )
     assert (slot.start, slot.end) == (at(10, 3), at(11, 3))
     assert slot.start.utcoffset() == timedelta(hours=9)
-    query = last(calcom_sandbox).query
+    query = last_request(calcom_sandbox).query
     assert (query["start"], query["end"]) == ("2026-11-03T09:00:00Z", "2026-11-10T09:00:00Z")
     assert [seen.path for seen in calcom_sandbox.requests] == ["/v2/bookings", "/v2/slots"]
 
@@ -332,14 +334,14 @@ async def test_first_available_goes_on_by_months(cal, calcom_sandbox):
     start = date(2026, 11, 2)
     slot = await cal.slots.first_available(event_type_id=rare.id, start=start, end=date(2027, 11, 1))
     assert slot.start == datetime(2026, 12, 14, 9, tzinfo=UTC)
-    spans = [(one["start"], one["end"]) for one in (Asked.of(seen).query for seen in calcom_sandbox.requests)]
+    spans = [(one["start"], one["end"]) for one in (SentRequest.of(seen).query for seen in calcom_sandbox.requests)]
     assert spans == [
         ("2026-11-02T00:00:00Z", "2026-11-09T00:00:00Z"),
         ("2026-11-08T00:00:00Z", "2026-12-10T00:00:00Z"),
         ("2026-12-09T00:00:00Z", "2027-01-10T00:00:00Z"),
     ]
     assert await cal.slots.first_available(event_type_id=rare.id, start=start, end=date(2026, 12, 11)) is None
-    assert last(calcom_sandbox).query["end"] == "2026-12-11"
+    assert last_request(calcom_sandbox).query["end"] == "2026-12-11"
 
 
 async def test_first_available_passes_over_full_seats(cal):
@@ -416,7 +418,7 @@ def test_a_search_of_many_takes_what_a_search_takes():
 async def test_reserve(cal, calcom_sandbox):
     """A reservation hides the slot for five minutes, and giving it back shows it again."""
     made = await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9))
-    assert last(calcom_sandbox) == Asked(
+    assert last_request(calcom_sandbox) == SentRequest(
         "POST", "/slots/reservations", {}, {"eventTypeId": THIRTY, "slotStart": "2026-11-04T09:00:00Z"}, VERSION
     )
     assert isinstance(made, Reservation)
@@ -424,16 +426,18 @@ async def test_reserve(cal, calcom_sandbox):
     assert made.reservation_until - calcom_sandbox.clock.now() == timedelta(minutes=5)
     assert (await cal.slots.search(event_type_id=THIRTY, **DAY)).first().start == at(9.5)
     assert await cal.slots.reservations.delete(made.reservation_uid) is None
-    assert last(calcom_sandbox).line == f"DELETE /slots/reservations/{made.reservation_uid}"
+    assert last_request(calcom_sandbox).endpoint == f"DELETE /slots/reservations/{made.reservation_uid}"
     assert (await cal.slots.search(event_type_id=THIRTY, **DAY)).first().start == at(9)
 
 
 async def test_read_a_reservation(cal, calcom_sandbox):
     """A reservation is read by its uid, and is None once it is over or was never there."""
     made = await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9), reservation_duration=2)
-    assert last(calcom_sandbox).body["reservationDuration"] == 2
+    assert last_request(calcom_sandbox).body["reservationDuration"] == 2
     found = await cal.slots.reservations.get(made.reservation_uid)
-    assert last(calcom_sandbox) == Asked("GET", f"/slots/reservations/{made.reservation_uid}", {}, None, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest(
+        "GET", f"/slots/reservations/{made.reservation_uid}", {}, None, VERSION
+    )
     assert (found.reservation_uid, found.slot_start) == (made.reservation_uid, at(9))
     calcom_sandbox.clock.move(minutes=3)
     assert await cal.slots.reservations.get(made.reservation_uid) is None
@@ -448,7 +452,7 @@ async def test_move_a_reservation(cal, calcom_sandbox):
     uid = made.reservation_uid
     moved = await cal.slots.reservations.update(uid, event_type_id=THIRTY, start=at(11))
     body = {"eventTypeId": THIRTY, "slotStart": "2026-11-04T11:00:00Z"}
-    assert last(calcom_sandbox) == Asked("PATCH", f"/slots/reservations/{uid}", {}, body, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"/slots/reservations/{uid}", {}, body, VERSION)
     assert (moved.reservation_uid, moved.slot_start) == (uid, at(11))
     assert moved.reservation_until - made.reservation_until == timedelta(minutes=4)
     with pytest.raises(UnprocessableError, match="already reserved"):
@@ -460,7 +464,7 @@ async def test_slot_duration(cal, calcom_sandbox):
     body = CreateEventType(title="Any", slug="any", length_in_minutes=15, length_in_minutes_options=[15, 45])
     several = await cal.event_types.create(body)
     made = await cal.slots.reservations.create(event_type_id=several.id, start=at(9), slot_duration=45)
-    assert last(calcom_sandbox).body["slotDuration"] == 45
+    assert last_request(calcom_sandbox).body["slotDuration"] == 45
     assert made.slot_end == at(9.75)
     with pytest.raises(BadRequestError, match="not a variable length"):
         await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9), slot_duration=45)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from witness import ANA, BO, CY, ORGANIZATION, Asked, last
+from sent_requests import ANA, BO, CY, ORGANIZATION, SentRequest, last_request
 
 from calcom_async import BadRequestError, ConflictError, ForbiddenError, NotFoundError
 from calcom_async.models import (
@@ -39,7 +39,7 @@ async def test_create(cal, calcom_sandbox):
     """A name makes a team; what was not given is not sent."""
     made = await cal.teams.create(CreateTeam(name="Crew", time_zone="Europe/Rome", week_start=1))
     body = {"name": "Crew", "timeZone": "Europe/Rome", "weekStart": "Monday"}
-    assert last(calcom_sandbox) == Asked("POST", "/teams", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", "/teams", {}, body, None)
     assert isinstance(made, Team)
     assert (made.name, made.slug, made.parent_id, made.is_organization) == ("Crew", "crew", None, False)
     assert (made.time_zone, made.week_start) == ("Europe/Rome", "Monday")
@@ -64,13 +64,13 @@ async def test_list(cal, calcom_sandbox, team):
         ("Support", False),
         ("Crew", False),
     ]
-    assert last(calcom_sandbox) == Asked("GET", "/teams", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", "/teams", {}, None, None)
 
 
 async def test_get(cal, calcom_sandbox, team):
     """A member reads the team."""
     assert await cal.teams.get(team.id) == team
-    assert last(calcom_sandbox) == Asked("GET", f"/teams/{team.id}", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"/teams/{team.id}", {}, None, None)
     assert (await cal.acting_as("cal_sandbox_bo").teams.get(team.id)).id == team.id
 
 
@@ -78,7 +78,7 @@ async def test_update(cal, calcom_sandbox, team):
     """Only what is given is sent and changes; without the name the server refuses, and says so."""
     changed = await cal.teams.update(team.id, UpdateTeam(name="Crew", bio="We sell", is_private=True))
     body = {"name": "Crew", "bio": "We sell", "isPrivate": True}
-    assert last(calcom_sandbox) == Asked("PATCH", f"/teams/{team.id}", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"/teams/{team.id}", {}, body, None)
     with pytest.raises(BadRequestError) as caught:
         await cal.teams.update(team.id, UpdateTeam(bio="Other"))
     assert list(caught.value.fields) == ["name"]
@@ -88,7 +88,7 @@ async def test_update(cal, calcom_sandbox, team):
 async def test_delete(cal, calcom_sandbox, team):
     """Deleting answers the team as it was; then it is forbidden, not unknown."""
     assert (await cal.teams.delete(team.id)).name == "Crew"
-    assert last(calcom_sandbox) == Asked("DELETE", f"/teams/{team.id}", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"/teams/{team.id}", {}, None, None)
     with pytest.raises(ForbiddenError, match="not a member of the team"):
         await cal.teams.get(team.id)
 
@@ -120,7 +120,7 @@ async def test_refusals(cal, team):
 async def test_create_event_type(cal, calcom_sandbox, team, kind, spelling):
     """The kind is accepted in the database's spelling too and written as the API wants it; hosts come back typed."""
     made = await cal.team(team.id).event_types.create(demo(kind, ANA, BO))
-    assert last(calcom_sandbox) == Asked(
+    assert last_request(calcom_sandbox) == SentRequest(
         "POST",
         f"/teams/{team.id}/event-types",
         {},
@@ -142,7 +142,7 @@ async def test_host_settings(cal, calcom_sandbox, team):
     """Weights of round-robin hosts are written and read."""
     hosts = [Host(user_id=ANA, mandatory=True, priority="highest"), Host(user_id=BO)]
     made = await cal.team(team.id).event_types.create(demo("roundRobin", hosts=hosts))
-    assert last(calcom_sandbox).body["hosts"] == [
+    assert last_request(calcom_sandbox).body["hosts"] == [
         {"userId": ANA, "mandatory": True, "priority": "highest"},
         {"userId": BO},
     ]
@@ -172,7 +172,7 @@ async def test_all_members(cal, calcom_sandbox, team):
     """All members can be made hosts without naming them."""
     body = demo("collective", assign_all_team_members=True, hosts=[])
     made = await cal.team(team.id).event_types.create(body)
-    assert last(calcom_sandbox).body["assignAllTeamMembers"] is True
+    assert last_request(calcom_sandbox).body["assignAllTeamMembers"] is True
     assert (made.assign_all_team_members, {host.user_id for host in made.hosts}) == (True, {ANA, BO})
 
 
@@ -192,7 +192,7 @@ async def test_list_event_types(cal, calcom_sandbox, team, filters, expected):
     for slug in ("one", "two"):
         await types.create(demo("collective", ANA, slug=slug))
     assert [one.slug async for one in types.list(**filters)] == slugs
-    assert last(calcom_sandbox) == Asked("GET", f"/teams/{team.id}/event-types", query, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"/teams/{team.id}/event-types", query, None, None)
 
 
 async def test_update_event_type(cal, calcom_sandbox, team):
@@ -202,7 +202,9 @@ async def test_update_event_type(cal, calcom_sandbox, team):
     changes = UpdateTeamEventType(scheduling_type="ROUND_ROBIN", hosts=[Host(user_id=BO, priority="low")])
     changed = await types.update(made.id, changes)
     body = {"schedulingType": "roundRobin", "hosts": [{"userId": BO, "priority": "low"}]}
-    assert last(calcom_sandbox) == Asked("PATCH", f"/teams/{team.id}/event-types/{made.id}", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest(
+        "PATCH", f"/teams/{team.id}/event-types/{made.id}", {}, body, None
+    )
     assert (changed.scheduling_type, [one.user_id for one in changed.hosts], changed.title) == (
         "roundRobin",
         [BO],
@@ -216,7 +218,9 @@ async def test_delete_event_type(cal, calcom_sandbox, team):
     types = cal.team(team.id).event_types
     made = await types.create(demo("collective", ANA))
     assert await types.delete(made.id) == DeletedEventType(id=made.id, title="Demo")
-    assert last(calcom_sandbox) == Asked("DELETE", f"/teams/{team.id}/event-types/{made.id}", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest(
+        "DELETE", f"/teams/{team.id}/event-types/{made.id}", {}, None, None
+    )
     with pytest.raises(NotFoundError, match="not found"):
         await types.get(made.id)
 

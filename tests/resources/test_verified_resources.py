@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from witness import ANA, ORGANIZATION, SALES, Asked, last
+from sent_requests import ANA, ORGANIZATION, SALES, SentRequest, last_request
 
 from calcom_async import BadRequestError, ConflictError, ForbiddenError, NotFoundError
 from calcom_async.models import VerifiedEmail, VerifiedPhone
@@ -30,15 +30,17 @@ async def test_an_address_is_verified_in_two_steps(cal, calcom_sandbox, owner):
     """A code is asked for and read out; the address is then listed, and found by its id."""
     emails, path = at(cal, owner).emails, f"{PATHS[owner]}/verified-resources/emails"
     assert await emails.request_code(EMAIL) is None
-    assert last(calcom_sandbox) == Asked("POST", f"{path}/verification-code/request", {}, {"email": EMAIL}, None)
+    assert last_request(calcom_sandbox) == SentRequest(
+        "POST", f"{path}/verification-code/request", {}, {"email": EMAIL}, None
+    )
     made = await emails.verify(EMAIL, code=CODE)
     body = {"email": EMAIL, "code": CODE}
-    assert last(calcom_sandbox) == Asked("POST", f"{path}/verification-code/verify", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", f"{path}/verification-code/verify", {}, body, None)
     assert made == VerifiedEmail(id=1, email=EMAIL, user_id=ANA, team_id=None if owner == "users" else SALES)
     assert await emails.list().collect() == [made]
-    assert last(calcom_sandbox) == Asked("GET", path, {"take": "250", "skip": "0"}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", path, {"take": "250", "skip": "0"}, None, None)
     assert await emails.get(made.id) == made
-    assert last(calcom_sandbox) == Asked("GET", f"{path}/{made.id}", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"{path}/{made.id}", {}, None, None)
     with pytest.raises(ConflictError, match="already verified"):
         await emails.request_code(EMAIL)
 
@@ -48,10 +50,12 @@ async def test_a_number_is_verified_in_two_steps(cal, calcom_sandbox, owner):
     """The same for phone numbers, with their own field names."""
     phones, path = at(cal, owner).phones, f"{PATHS[owner]}/verified-resources/phones"
     await phones.request_code(PHONE)
-    assert last(calcom_sandbox) == Asked("POST", f"{path}/verification-code/request", {}, {"phone": PHONE}, None)
+    assert last_request(calcom_sandbox) == SentRequest(
+        "POST", f"{path}/verification-code/request", {}, {"phone": PHONE}, None
+    )
     made = await phones.verify(PHONE, code=CODE)
     body = {"phone": PHONE, "code": CODE}
-    assert last(calcom_sandbox) == Asked("POST", f"{path}/verification-code/verify", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", f"{path}/verification-code/verify", {}, body, None)
     assert made == VerifiedPhone(id=1, phone_number=PHONE, user_id=ANA, team_id=None if owner == "users" else SALES)
     assert await phones.list(take=5, skip=0).collect() == [made]
     assert await phones.get(made.id) == made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from witness import ORGANIZATION, SALES, asked, last
+from sent_requests import ORGANIZATION, SALES, last_request, sent_requests
 
 from calcom_async import PlatformClient
 from calcom_async.models import CreateTeamEventType
@@ -45,7 +45,7 @@ async def test_the_life_of_a_webhook(cal, calcom_sandbox, name):
     assert not (await webhooks.update(made.id, active=False)).active
     assert (await webhooks.delete(made.id)).id == made.id
     assert await webhooks.list().collect() == []
-    assert {one.version for one in asked(calcom_sandbox) if "/webhooks" in one.path} == {None}
+    assert {one.version for one in sent_requests(calcom_sandbox) if "/webhooks" in one.path} == {None}
 
 
 @pytest.mark.parametrize("name", ["event type", "team event type", "client"])
@@ -55,6 +55,6 @@ async def test_delete_all(cal, calcom_sandbox, name):
     for number in range(3):
         await webhooks.create(subscriber_url=f"{URL}/{number}", triggers=["BOOKING_CREATED"])
     assert await webhooks.delete_all() == "3 webhooks deleted"
-    assert last(calcom_sandbox).method == "DELETE"
-    assert last(calcom_sandbox).path.endswith("/webhooks")
+    assert last_request(calcom_sandbox).method == "DELETE"
+    assert last_request(calcom_sandbox).path.endswith("/webhooks")
     assert await webhooks.list().collect() == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from witness import ANA, Asked, asked, last
+from sent_requests import ANA, SentRequest, last_request, sent_requests
 
 from calcom_async import (
     BadRequestError,
@@ -31,7 +31,7 @@ async def test_create(cal, calcom_sandbox):
     """`active` is always sent, what was not given is not; the answer is typed and its id a text."""
     made = await new(cal)
     body = {"subscriberUrl": f"{URL}/0", "triggers": ["BOOKING_CREATED"], "active": True}
-    assert last(calcom_sandbox) == Asked("POST", "/webhooks", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", "/webhooks", {}, body, None)
     assert isinstance(made, Webhook)
     assert isinstance(made.id, str)
     assert (made.user_id, made.active, made.secret, made.payload_template) == (ANA, True, None, None)
@@ -47,7 +47,7 @@ async def test_all_fields(cal, calcom_sandbox):
         payload_template='{"what": "{{title}}"}',
         version="2021-10-20",
     )
-    assert last(calcom_sandbox).body == {
+    assert last_request(calcom_sandbox).body == {
         "subscriberUrl": f"{URL}/0",
         "triggers": ["BOOKING_CREATED", "BOOKING_CANCELLED"],
         "active": False,
@@ -78,7 +78,7 @@ async def test_secrets_that_no_delivery_verifies_with(cal, calcom_sandbox, secre
     ):
         with pytest.raises(InvalidRequestError, match=match):
             await call()
-    assert not asked(calcom_sandbox)
+    assert not sent_requests(calcom_sandbox)
 
 
 async def test_no_variable_of_a_traceback_holds_the_secret(cal):
@@ -102,7 +102,7 @@ async def test_get(cal, calcom_sandbox):
     """A read by id tells more than the list does."""
     made = await new(cal)
     found = await cal.webhooks.get(made.id)
-    assert last(calcom_sandbox) == Asked("GET", f"/webhooks/{made.id}", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"/webhooks/{made.id}", {}, None, None)
     assert (found.id, found.subscriber_url, found.triggers) == (made.id, made.subscriber_url, made.triggers)
     assert found.version == "2021-10-20"
 
@@ -111,7 +111,7 @@ async def test_list(cal, calcom_sandbox):
     """The largest page is asked for, and a short one ends the list."""
     made = [await new(cal, number) for number in range(3)]
     assert {one.id async for one in cal.webhooks.list()} == {one.id for one in made}
-    assert [one.query for one in asked(calcom_sandbox)[3:]] == [{"take": "250", "skip": "0"}]
+    assert [one.query for one in sent_requests(calcom_sandbox)[3:]] == [{"take": "250", "skip": "0"}]
 
 
 async def test_list_in_pages(cal, calcom_sandbox):
@@ -121,7 +121,7 @@ async def test_list_in_pages(cal, calcom_sandbox):
     ids = [one.id async for one in pages]
     assert sorted(ids) == sorted(one.id for one in made)
     assert pages.total is None
-    assert [one.query["skip"] for one in asked(calcom_sandbox)[4:]] == ["0", "2", "4"]
+    assert [one.query["skip"] for one in sent_requests(calcom_sandbox)[4:]] == ["0", "2", "4"]
     assert [one.id for one in await cal.webhooks.list(take=3, skip=1).collect(2)] == ids[1:3]
 
 
@@ -138,7 +138,7 @@ async def test_update(cal, calcom_sandbox):
     made = await new(cal, secret="s")
     changed = await cal.webhooks.update(made.id, triggers=["MEETING_ENDED"], active=False)
     body = {"triggers": ["MEETING_ENDED"], "active": False}
-    assert last(calcom_sandbox) == Asked("PATCH", f"/webhooks/{made.id}", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"/webhooks/{made.id}", {}, body, None)
     assert (changed.triggers, changed.active, changed.secret) == (["MEETING_ENDED"], False, "s")
 
 
@@ -146,7 +146,7 @@ async def test_delete(cal, calcom_sandbox):
     """Deleting answers the webhook as it was; afterwards it is not found."""
     made = await new(cal)
     gone = await cal.webhooks.delete(made.id)
-    assert last(calcom_sandbox) == Asked("DELETE", f"/webhooks/{made.id}", {}, None, None)
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"/webhooks/{made.id}", {}, None, None)
     assert (gone.id, gone.subscriber_url) == (made.id, made.subscriber_url)
     with pytest.raises(NotFoundError):
         await cal.webhooks.get(made.id)
@@ -172,7 +172,7 @@ async def ensured(cal, **fields):
 
 
 def verbs(sandbox):
-    return [one.method for one in asked(sandbox)]
+    return [one.method for one in sent_requests(sandbox)]
 
 
 async def test_ensure_makes_what_is_not_there(cal, calcom_sandbox):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from witness import ORGANIZATION, SALES, THIRTY, Asked, last
+from sent_requests import ORGANIZATION, SALES, THIRTY, SentRequest, last_request
 
 from calcom_async import BadRequestError, ForbiddenError, NotFoundError
 from calcom_async.models import (
@@ -69,7 +69,7 @@ async def test_create_sends_what_is_given(workflows, calcom_sandbox):
             {**second, "message": {"subject": "Soon", "text": "Soon"}},
         ],
     }
-    assert last(calcom_sandbox) == Asked("POST", PATH, {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("POST", PATH, {}, body, None)
     assert (made.type, made.name, made.trigger) == ("event-type", "Remind", DAY_BEFORE)
     assert [(one.action, one.include_calendar_event, one.phone_required) for one in made.steps] == [
         ("email_attendee", True, None),
@@ -89,16 +89,20 @@ async def test_the_whole_life(workflows, calcom_sandbox):
     mine = await workflows.create(remind())
     of_forms = await forms.create(remind(activation=WorkflowActivation.routing_forms(), trigger=SUBMITTED))
     assert (of_forms.type, of_forms.activation.is_active_on_all_routing_forms) == ("routing-form", True)
-    assert last(calcom_sandbox).path == f"{PATH}/routing-form"
+    assert last_request(calcom_sandbox).path == f"{PATH}/routing-form"
     for kind, made, suffix in ((workflows, mine, ""), (forms, of_forms, "/routing-form")):
         assert await kind.list().collect() == [made]
-        assert last(calcom_sandbox) == Asked("GET", PATH + suffix, {"take": "250", "skip": "0"}, None, None)
+        assert last_request(calcom_sandbox) == SentRequest(
+            "GET", PATH + suffix, {"take": "250", "skip": "0"}, None, None
+        )
         assert await kind.get(made.id) == made
         changed = await kind.update(made.id, UpdateWorkflow(name="Other"))
-        assert last(calcom_sandbox) == Asked("PATCH", f"{PATH}/{made.id}{suffix}", {}, {"name": "Other"}, None)
+        assert last_request(calcom_sandbox) == SentRequest(
+            "PATCH", f"{PATH}/{made.id}{suffix}", {}, {"name": "Other"}, None
+        )
         assert (changed.name, changed.steps, changed.trigger) == ("Other", made.steps, made.trigger)
         assert await kind.delete(made.id) is None
-        assert last(calcom_sandbox).line == f"DELETE {PATH}/{made.id}{suffix}"
+        assert last_request(calcom_sandbox).endpoint == f"DELETE {PATH}/{made.id}{suffix}"
         with pytest.raises(NotFoundError, match=rf"workflow \({made.id}\) not found"):
             await kind.get(made.id)
 

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 import pytest
-from raw_http import ask
+from http_client import send_request
 
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.query import parse_query
@@ -51,7 +51,7 @@ def serve(sandbox, *routes):
 @pytest.mark.parametrize("path", ["/v2/me", "/V2/Me", "/v2/me/", "/api/v2/me", "/v2/ee/me"])
 def test_spellings_of_a_path(sandbox, path):
     """Case, a trailing slash and the self-hosted prefixes make no difference."""
-    assert ask(sandbox, "GET", path).data["username"] == "ana"
+    assert send_request(sandbox, "GET", path).data["username"] == "ana"
 
 
 @pytest.mark.parametrize(
@@ -59,20 +59,20 @@ def test_spellings_of_a_path(sandbox, path):
 )
 def test_no_route(sandbox, method, path):
     """A doubled slash, an unknown path and a wrong method are all 404 that name the method and the URL."""
-    reply = ask(sandbox, method, path)
+    reply = send_request(sandbox, method, path)
     assert reply.status == 404
-    assert reply.json["error"] == {
+    assert reply.body["error"] == {
         "code": "NotFoundException",
         "message": f"Cannot {method} {path}",
         "details": {"message": f"Cannot {method} {path}", "error": "Not Found", "statusCode": 404},
     }
-    assert reply.json["path"] == path
-    assert reply.rate == {}
+    assert reply.body["path"] == path
+    assert reply.rate_limit == {}
 
 
 def test_head(sandbox):
     """HEAD answers where GET does: same headers, no body."""
-    get, head = ask(sandbox, "GET", "/v2/me"), ask(sandbox, "HEAD", "/v2/me")
+    get, head = send_request(sandbox, "GET", "/v2/me"), send_request(sandbox, "HEAD", "/v2/me")
     assert (head.status, head.content) == (200, b"")
     assert head.headers["Content-Length"] == get.headers["Content-Length"] == str(len(get.content))
     assert head.headers["ETag"] == get.headers["ETag"]
@@ -80,8 +80,8 @@ def test_head(sandbox):
 
 def test_options(sandbox):
     """OPTIONS is 204 on any path, uncounted and without a request id."""
-    reply = ask(sandbox, "OPTIONS", "/v2/nothing/here")
-    assert (reply.status, reply.content, reply.rate) == (204, b"", {})
+    reply = send_request(sandbox, "OPTIONS", "/v2/nothing/here")
+    assert (reply.status, reply.content, reply.rate_limit) == (204, b"", {})
     assert "X-Request-Id" not in reply.headers
     assert reply.headers["Access-Control-Max-Age"] == "86400"
 
@@ -119,12 +119,12 @@ def test_body_limit(sandbox, size, status):
     """102,400 bytes pass and one more is a RAW 413 without a request id, uncounted."""
     body = b'{"unknown": "' + b"x" * (size - 15) + b'"}'
     assert len(body) == size
-    reply = ask(sandbox, "PATCH", "/v2/me", body, headers=JSON_TYPE)
+    reply = send_request(sandbox, "PATCH", "/v2/me", body, headers=JSON_TYPE)
     assert reply.status == status
     if status == 413:
-        assert reply.json == {"statusCode": 413, "message": "request entity too large"}
+        assert reply.body == {"statusCode": 413, "message": "request entity too large"}
         assert "X-Request-Id" not in reply.headers
-        assert reply.rate == {}
+        assert reply.rate_limit == {}
 
 
 def test_compressed_bodies(sandbox):
@@ -134,8 +134,8 @@ def test_compressed_bodies(sandbox):
     bomb = packer.compress(bytes(90 << 20)) + packer.flush()
     assert len(bomb) < 102_400
     for body, status in ((gzip.compress(b'{"bio": "packed"}'), 200), (b"no gzip", 400), (bomb, 413)):
-        assert ask(sandbox, "PATCH", "/v2/me", body, headers=sent).status == status
-    assert ask(sandbox, "GET", "/v2/me").data["bio"] == "packed"
+        assert send_request(sandbox, "PATCH", "/v2/me", body, headers=sent).status == status
+    assert send_request(sandbox, "GET", "/v2/me").data["bio"] == "packed"
     assert not sandbox.failures
 
 
@@ -153,7 +153,7 @@ def test_compressed_bodies(sandbox):
 @pytest.mark.parametrize("path", ["/v2/me", "/v2/webhooks/x", "/v2/event-types/1"])
 def test_odd_json(sandbox, path, body):
     """JSON that is nested deeper than a parser bears, or is no UTF-8, is 400 and no failure of the sandbox."""
-    assert ask(sandbox, "PATCH", path, body, headers=JSON_TYPE).status == 400
+    assert send_request(sandbox, "PATCH", path, body, headers=JSON_TYPE).status == 400
     assert not sandbox.failures
 
 
@@ -168,8 +168,8 @@ def test_odd_json(sandbox, path, body):
 )
 def test_unparsable_json(sandbox, body, message):
     """A body that claims to be JSON and is not: 400 before routing, uncounted, with a literal request id."""
-    reply = ask(sandbox, "POST", "/v2/no/such/route", body, headers=JSON_TYPE)
-    assert (reply.status, reply.rate) == (400, {})
+    reply = send_request(sandbox, "POST", "/v2/no/such/route", body, headers=JSON_TYPE)
+    assert (reply.status, reply.rate_limit) == (400, {})
     assert reply.headers["X-Request-Id"] == "unknown-request-id"
     if "nope" not in message:  # V8 points at the letter, Python's parser at the word
         assert reply.message == message
@@ -178,8 +178,8 @@ def test_unparsable_json(sandbox, body, message):
 def test_other_bodies_count_as_empty(sandbox):
     """A form where JSON is expected is no error: it is an empty body."""
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    before = ask(sandbox, "GET", "/v2/me").data
-    reply = ask(sandbox, "PATCH", "/v2/me", b"name=Other", headers=headers)
+    before = send_request(sandbox, "GET", "/v2/me").data
+    reply = send_request(sandbox, "PATCH", "/v2/me", b"name=Other", headers=headers)
     assert reply.data["name"] == before["name"]
 
 
@@ -188,8 +188,8 @@ def test_other_bodies_count_as_empty(sandbox):
 
 def test_headers_of_every_answer(sandbox):
     """Connections are kept for 5 s, requests have ids of the server's making, content is sniff-proof."""
-    first = ask(sandbox, "GET", "/v2/me", headers={"X-Request-Id": "mine"})
-    second = ask(sandbox, "GET", "/v2/me")
+    first = send_request(sandbox, "GET", "/v2/me", headers={"X-Request-Id": "mine"})
+    second = send_request(sandbox, "GET", "/v2/me")
     assert first.headers["Keep-Alive"] == "timeout=5"
     assert first.headers["X-Content-Type-Options"] == "nosniff"
     assert first.headers["Content-Type"] == "application/json; charset=utf-8"
@@ -200,12 +200,12 @@ def test_headers_of_every_answer(sandbox):
 def test_etag_and_304():
     """The ETag is weak; a client that has the body gets 304 without one, and is counted."""
     with Sandbox(rate_limit=10) as sandbox:
-        tag = ask(sandbox, "GET", "/v2/me").headers["ETag"]
+        tag = send_request(sandbox, "GET", "/v2/me").headers["ETag"]
         assert tag.startswith('W/"')
-        reply = ask(sandbox, "GET", "/v2/me", headers={"If-None-Match": tag})
+        reply = send_request(sandbox, "GET", "/v2/me", headers={"If-None-Match": tag})
         assert (reply.status, reply.content) == (304, b"")
-        assert reply.rate["Remaining-Default"] == 8
-        assert ask(sandbox, "GET", "/v2/me", headers={"If-None-Match": 'W/"other"'}).status == 200
+        assert reply.rate_limit["Remaining-Default"] == 8
+        assert send_request(sandbox, "GET", "/v2/me", headers={"If-None-Match": 'W/"other"'}).status == 200
 
 
 @pytest.mark.parametrize("name", ["me", "me_patch_bad_timezone_400", "body_too_large", "throttle_guests_429"])
@@ -283,7 +283,7 @@ def test_query(query, expected):
 @pytest.mark.parametrize("key", ["a" + "[b]" * 2000, "a[²]", "a[" + "9" * 1900 + "]", "a[٣]", "a[][][]"])
 def test_odd_query_keys(sandbox, key):
     """Deep keys and odd digits in a query string fail no handler."""
-    assert ask(sandbox, "GET", f"/v2/calendars/busy-times?{quote(key)}=1").status == 400
+    assert send_request(sandbox, "GET", f"/v2/calendars/busy-times?{quote(key)}=1").status == 400
     assert not sandbox.failures
 
 
@@ -314,7 +314,7 @@ def test_integer_paths(sandbox, text, status, checked_status):
 
 def test_requests_are_recorded_without_secrets(sandbox):
     """A test can read what was sent, but never the key."""
-    ask(sandbox, "PATCH", "/v2/me?x=1", {"name": "Ann"}, headers={"x-cal-secret-key": "hush"})
+    send_request(sandbox, "PATCH", "/v2/me?x=1", {"name": "Ann"}, headers={"x-cal-secret-key": "hush"})
     (seen,) = sandbox.requests
     assert (seen.method, seen.path, seen.query, seen.body, seen.status) == (
         "PATCH", "/v2/me", [("x", "1")], {"name": "Ann"}, 200,
@@ -326,18 +326,18 @@ def test_requests_are_recorded_without_secrets(sandbox):
 
 def test_reset(sandbox):
     """Reset brings back the first world, and forgets requests and faults."""
-    ask(sandbox, "PATCH", "/v2/me", {"name": "Ann"})
+    send_request(sandbox, "PATCH", "/v2/me", {"name": "Ann"})
     sandbox.faults.add("*", "*", status=500, times=9)
     sandbox.reset()
     assert sandbox.requests == []
-    assert ask(sandbox, "GET", "/v2/me").data["name"] == "Ana Sandbox"
+    assert send_request(sandbox, "GET", "/v2/me").data["name"] == "Ana Sandbox"
 
 
 def test_several_at_once():
     """Sandboxes do not share state."""
     with Sandbox() as one, Sandbox() as two:
-        ask(one, "PATCH", "/v2/me", {"name": "Ann"})
-        assert ask(two, "GET", "/v2/me").data["name"] == "Ana Sandbox"
+        send_request(one, "PATCH", "/v2/me", {"name": "Ann"})
+        assert send_request(two, "GET", "/v2/me").data["name"] == "Ana Sandbox"
         assert one.url != two.url
 
 
@@ -346,7 +346,7 @@ def test_stop_leaves_nothing():
     sandbox = Sandbox()
     for _ in range(3):
         with sandbox:
-            assert ask(sandbox, "GET", "/v2/me").status == 200
+            assert send_request(sandbox, "GET", "/v2/me").status == 200
             port = int(sandbox.url.split(":")[2].split("/")[0])
         assert not [thread for thread in threading.enumerate() if thread.name == "calcom-sandbox"]
         with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
@@ -403,10 +403,10 @@ def test_clock():
     """The clock stands still at `now`, moves when told, and limits and timestamps follow it."""
     moment = datetime(2030, 3, 6, 12, tzinfo=UTC)
     with Sandbox(now=moment, rate_limit=1) as sandbox:
-        assert ask(sandbox, "GET", "/v2/nope").json["timestamp"] == "2030-03-06T12:00:00.000Z"
-        assert [ask(sandbox, "GET", "/v2/me").status for _ in range(2)] == [200, 429]
+        assert send_request(sandbox, "GET", "/v2/nope").body["timestamp"] == "2030-03-06T12:00:00.000Z"
+        assert [send_request(sandbox, "GET", "/v2/me").status for _ in range(2)] == [200, 429]
         sandbox.clock.move(seconds=60)
-        assert ask(sandbox, "GET", "/v2/me").status == 200
+        assert send_request(sandbox, "GET", "/v2/me").status == 200
         assert sandbox.clock.now() == datetime(2030, 3, 6, 12, 1, tzinfo=UTC)
         with pytest.raises(ValueError, match="aware"):
             sandbox.clock.set(datetime(2030, 1, 1))  # noqa: DTZ001

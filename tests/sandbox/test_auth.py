@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import pytest
-from raw_http import ask
+from http_client import send_request
 
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.routes import Route, RouteTable
@@ -132,58 +132,62 @@ def test_origin():
 def test_expired_tokens(sandbox):
     """After an hour a managed user's token is 498 with string details, while a third-party one is 401."""
     sandbox.clock.move(minutes=61)
-    managed = ask(sandbox, "GET", "/v2/me", key="sandbox-access-token")
+    managed = send_request(sandbox, "GET", "/v2/me", key="sandbox-access-token")
     assert (managed.status, managed.reason) == (498, "unknown")
     text = "ACCESS_TOKEN_IS_EXPIRED"
-    assert managed.json["error"] == {"code": "TokenExpiredException", "message": text, "details": text}
-    assert ask(sandbox, "GET", "/v2/me", key="sandbox-app-access").status == 401
+    assert managed.body["error"] == {"code": "TokenExpiredException", "message": text, "details": text}
+    assert send_request(sandbox, "GET", "/v2/me", key="sandbox-app-access").status == 401
 
 
 def test_refresh_rotates(sandbox):
     """A refresh token works once; its access token lives on; expiries are epoch milliseconds."""
     body = {"refreshToken": "sandbox-refresh-token"}
-    pair = ask(sandbox, "POST", REFRESH, body, key=None, headers=ONLY_SECRET).data
-    assert ask(sandbox, "GET", "/v2/me", key=pair["accessToken"]).data["id"] == 4
-    assert ask(sandbox, "GET", "/v2/me", key="sandbox-access-token").status == 200
+    pair = send_request(sandbox, "POST", REFRESH, body, key=None, headers=ONLY_SECRET).data
+    assert send_request(sandbox, "GET", "/v2/me", key=pair["accessToken"]).data["id"] == 4
+    assert send_request(sandbox, "GET", "/v2/me", key="sandbox-access-token").status == 200
     left = pair["accessTokenExpiresAt"] / 1000 - sandbox.clock.monotonic()
     assert 59 * 60 - 1 <= left <= 60 * 60
-    again = ask(sandbox, "POST", REFRESH, body, key=None, headers=ONLY_SECRET)
+    again = send_request(sandbox, "POST", REFRESH, body, key=None, headers=ONLY_SECRET)
     assert (again.status, again.message) == (400, "Invalid refresh token")
-    newer = ask(sandbox, "POST", REFRESH, {"refreshToken": pair["refreshToken"]}, key=None, headers=ONLY_SECRET)
+    newer = send_request(
+        sandbox, "POST", REFRESH, {"refreshToken": pair["refreshToken"]}, key=None, headers=ONLY_SECRET
+    )
     assert newer.status == 200
 
 
 def test_refresh_refused(sandbox):
     """A wrong secret and a missing token are 400, each in its own shape."""
-    wrong = ask(sandbox, "POST", REFRESH, {"refreshToken": "x"}, key=None, headers={"x-cal-secret-key": "no"})
+    wrong = send_request(sandbox, "POST", REFRESH, {"refreshToken": "x"}, key=None, headers={"x-cal-secret-key": "no"})
     assert (wrong.status, wrong.message) == (400, "Invalid OAuthClient credentials.")
-    empty = ask(sandbox, "POST", REFRESH, {}, key=None, headers=ONLY_SECRET)
-    assert empty.json["error"]["details"]["errors"][0]["constraints"] == {"isString": "refreshToken must be a string"}
+    empty = send_request(sandbox, "POST", REFRESH, {}, key=None, headers=ONLY_SECRET)
+    assert empty.body["error"]["details"]["errors"][0]["constraints"] == {"isString": "refreshToken must be a string"}
 
 
 def test_force_refresh(sandbox):
     """Forcing needs the client's credentials and kills the old tokens at once."""
     path = "/v2/oauth-clients/sandbox-client/users/4/force-refresh"
-    pair = ask(sandbox, "POST", path, key=None, headers=ONLY_SECRET).data
-    assert ask(sandbox, "GET", "/v2/me", key="sandbox-access-token").status == 401
-    assert ask(sandbox, "GET", "/v2/me", key=pair["accessToken"]).status == 200
-    assert ask(sandbox, "POST", path.replace("4", "1"), key=None, headers=ONLY_SECRET).status == 404
+    pair = send_request(sandbox, "POST", path, key=None, headers=ONLY_SECRET).data
+    assert send_request(sandbox, "GET", "/v2/me", key="sandbox-access-token").status == 401
+    assert send_request(sandbox, "GET", "/v2/me", key=pair["accessToken"]).status == 200
+    assert send_request(sandbox, "POST", path.replace("4", "1"), key=None, headers=ONLY_SECRET).status == 404
 
 
 def grant(sandbox, **fields):
     body = {"client_id": "sandbox-app", "grant_type": "refresh_token", "client_secret": "sandbox-app-secret"}
-    return ask(sandbox, "POST", TOKEN, body | {"refresh_token": "sandbox-app-refresh"} | fields, key=None)
+    return send_request(sandbox, "POST", TOKEN, body | {"refresh_token": "sandbox-app-refresh"} | fields, key=None)
 
 
 def test_oauth2_refresh(sandbox):
     """The answer has no envelope and is not stored; the old refresh token stays good; forms are read too."""
     first, second = grant(sandbox), grant(sandbox)
-    assert (first.json["token_type"], first.json["expires_in"]) == ("bearer", 1800)
+    assert (first.body["token_type"], first.body["expires_in"]) == ("bearer", 1800)
     assert first.headers["Cache-Control"] == "no-store"
-    assert ask(sandbox, "GET", "/v2/me", key=second.json["access_token"]).data["id"] == 1
+    assert send_request(sandbox, "GET", "/v2/me", key=second.body["access_token"]).data["id"] == 1
     form = b"client_id=sandbox-app&grant_type=refresh_token&client_secret=sandbox-app-secret"
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    reply = ask(sandbox, "POST", TOKEN, form + b"&refresh_token=sandbox-app-refresh", key=None, headers=headers)
+    reply = send_request(
+        sandbox, "POST", TOKEN, form + b"&refresh_token=sandbox-app-refresh", key=None, headers=headers
+    )
     assert reply.status == 200
 
 
@@ -213,9 +217,9 @@ def test_oauth2_refresh(sandbox):
 def test_oauth2_errors(sandbox, fields, status, error, description):
     """OAuth2 errors have a shape of their own and a literal request id, and are counted."""
     reply = grant(sandbox, **fields)
-    assert (reply.status, reply.json) == (status, {"error": error, "error_description": description})
+    assert (reply.status, reply.body) == (status, {"error": error, "error_description": description})
     assert reply.headers["X-Request-Id"] == "unknown-request-id"
-    assert reply.rate["Limit-Default"] == 1_000_000
+    assert reply.rate_limit["Limit-Default"] == 1_000_000
 
 
 def test_oauth2_code(sandbox):
@@ -225,38 +229,38 @@ def test_oauth2_code(sandbox):
     code = {"client_id": "sandbox-app", "grant_type": "authorization_code", "client_secret": "sandbox-app-secret"}
 
     def trade(redirect):
-        return ask(sandbox, "POST", TOKEN, code | {"code": "c", "redirect_uri": redirect}, key=None).json
+        return send_request(sandbox, "POST", TOKEN, code | {"code": "c", "redirect_uri": redirect}, key=None).body
 
     assert trade("https://evil.test")["error_description"] == "redirect_uri_mismatch"
-    assert ask(sandbox, "GET", "/v2/me", key=trade(uri)["access_token"]).data["username"] == "bo"
+    assert send_request(sandbox, "GET", "/v2/me", key=trade(uri)["access_token"]).data["username"] == "bo"
     assert trade(uri)["error_description"] == "code_invalid_or_expired"
 
 
 def test_oauth2_client(sandbox):
     """A third-party app is shown to whoever is signed in; without, its id counts as a lone client header."""
-    assert ask(sandbox, "GET", "/v2/auth/oauth2/clients/sandbox-app").data["client_type"] == "CONFIDENTIAL"
-    unknown = ask(sandbox, "GET", "/v2/auth/oauth2/clients/x")
-    assert (unknown.status, unknown.json["error"]["details"]) == (404, "unauthorized_client")
-    alone = ask(sandbox, "GET", "/v2/auth/oauth2/clients/sandbox-app", key=None)
+    assert send_request(sandbox, "GET", "/v2/auth/oauth2/clients/sandbox-app").data["client_type"] == "CONFIDENTIAL"
+    unknown = send_request(sandbox, "GET", "/v2/auth/oauth2/clients/x")
+    assert (unknown.status, unknown.body["error"]["details"]) == (404, "unauthorized_client")
+    alone = send_request(sandbox, "GET", "/v2/auth/oauth2/clients/sandbox-app", key=None)
     assert (alone.status, alone.message[:50]) == (401, "ApiAuthStrategy - Only 'x-cal-client-id' header pr")
 
 
 def test_refresh_key(sandbox):
     """A refreshed key replaces the old one, which is unknown from then on."""
-    both = ask(sandbox, "POST", "/v2/api-keys/refresh", {"apiKeyDaysValid": 1, "apiKeyNeverExpires": True})
+    both = send_request(sandbox, "POST", "/v2/api-keys/refresh", {"apiKeyDaysValid": 1, "apiKeyNeverExpires": True})
     assert both.message.startswith("ApiKeysService -Cannot set both")
-    assert ask(sandbox, "POST", "/v2/api-keys/refresh", {"apiKeyDaysValid": 0}).status == 400
-    assert ask(sandbox, "POST", "/v2/api-keys/refresh", key="sandbox-access-token").status == 401
-    key = ask(sandbox, "POST", "/v2/api-keys/refresh").data["apiKey"]
-    assert ask(sandbox, "GET", "/v2/me", key=key).data["id"] == 1
-    assert ask(sandbox, "GET", "/v2/me").message == "CustomThrottlerGuard - Invalid API Key"
+    assert send_request(sandbox, "POST", "/v2/api-keys/refresh", {"apiKeyDaysValid": 0}).status == 400
+    assert send_request(sandbox, "POST", "/v2/api-keys/refresh", key="sandbox-access-token").status == 401
+    key = send_request(sandbox, "POST", "/v2/api-keys/refresh").data["apiKey"]
+    assert send_request(sandbox, "GET", "/v2/me", key=key).data["id"] == 1
+    assert send_request(sandbox, "GET", "/v2/me").message == "CustomThrottlerGuard - Invalid API Key"
 
 
 def test_health(sandbox):
     """Health is plain text without a key, and counted by address."""
-    reply = ask(sandbox, "GET", "/health", key=None)
+    reply = send_request(sandbox, "GET", "/health", key=None)
     assert (reply.content, reply.headers["Content-Type"]) == (b"OK", "text/html; charset=utf-8")
-    assert reply.rate["Remaining-Default"] == 999_999
+    assert reply.rate_limit["Remaining-Default"] == 999_999
 
 
 # --- me
@@ -265,16 +269,16 @@ def test_health(sandbox):
 def test_me_has_the_recorded_fields(shared, sandbox):
     """The profile has the recorded fields in the recorded order; reading it also names the organization."""
     recorded = json.loads((shared / "reference/real/me.json").read_text())["response"]["body"]["data"]
-    changed = ask(sandbox, "PATCH", "/v2/me", {}).data
+    changed = send_request(sandbox, "PATCH", "/v2/me", {}).data
     assert list(changed) == list(recorded)
-    assert ask(sandbox, "GET", "/v2/me").data == changed | {"organization": {"isPlatform": True, "id": 1}}
+    assert send_request(sandbox, "GET", "/v2/me").data == changed | {"organization": {"isPlatform": True, "id": 1}}
 
 
 def test_patch_me(sandbox):
     """Fields are stored, zones spelled properly, nulls taken, unknown fields dropped; a new e-mail has to wait."""
     body = {"bio": "Hi", "timeZone": "europe/rome", "name": None, "weekStart": "Monday", "timeFormat": 24}
     body |= {"email": "new@sandbox.test", "locale": "pt", "metadata": {"a": 1}, "unknown": 1, "defaultScheduleId": 99}
-    data = ask(sandbox, "PATCH", "/v2/me", body).data
+    data = send_request(sandbox, "PATCH", "/v2/me", body).data
     assert (data["bio"], data["timeZone"], data["name"], data["weekStart"]) == ("Hi", "Europe/Rome", None, "Monday")
     assert (data["email"], data["defaultScheduleId"], data["timeFormat"]) == ("ana@sandbox.test", 99, 24)
     assert sandbox.store.users[1]["metadata"] == {"a": 1, "emailChangeWaitingForVerification": "new@sandbox.test"}
@@ -294,8 +298,8 @@ def test_patch_me(sandbox):
 )
 def test_patch_me_refused(sandbox, body, rule):
     """Wrong values change nothing."""
-    reply = ask(sandbox, "PATCH", "/v2/me", body)
-    (error,) = reply.json["error"]["details"]["errors"]
+    reply = send_request(sandbox, "PATCH", "/v2/me", body)
+    (error,) = reply.body["error"]["details"]["errors"]
     assert reply.status == 400
     assert rule is None or error["constraints"] == rule
     assert sandbox.store.users[1]["time_format"] == 12

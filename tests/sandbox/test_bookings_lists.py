@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from asking import Api, asking, recorded
-from booking_desk import ANA, BO, CLASS, CY, MONDAY, SALES, Desk, ada, at
+from booking_api import ANA, BO, CLASS, CY, MONDAY, SALES, BookingApi, ada, at
+from http_client import ApiClient, recorded_body, sandbox_client
 
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.store import Store
@@ -15,9 +15,9 @@ TEAM = f"/v2/organizations/1/teams/{SALES}/bookings"
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
+def api() -> Iterator[BookingApi]:
     with Sandbox(now=MONDAY) as sandbox:
-        yield Desk(sandbox)
+        yield BookingApi(sandbox)
         assert sandbox.failures == []
 
 
@@ -26,13 +26,13 @@ def uids(answer) -> list[str]:
 
 
 @pytest.fixture
-def mixed(desk) -> dict[str, str]:
+def mixed(api) -> dict[str, str]:
     """One booking of Ana's, one of Bo's in the team, one of Ana's that Cy attends."""
-    robin = desk.team_event_type("roundRobin", BO)
+    robin = api.team_event_type("roundRobin", BO)
     return {
-        "own": desk.book(at(10))["uid"],
-        "team": desk.book(at(15), robin)["uid"],
-        "attended": desk.book(at(16), attendee=ada(email="cy@sandbox.test"))["uid"],
+        "own": api.book(at(10))["uid"],
+        "team": api.book(at(15), robin)["uid"],
+        "attended": api.book(at(16), attendee=ada(email="cy@sandbox.test"))["uid"],
     }
 
 
@@ -62,15 +62,15 @@ def mixed(desk) -> dict[str, str]:
         ("ana", "/v2/bookings?unknown=1&afterStart=2026-11-04T15:00:00%2B00:00", {"team", "attended"}),
     ],
 )
-def test_scopes_and_filters_show_what_they_should(desk, mixed, who, path, seen):
+def test_scopes_and_filters_show_what_they_should(api, mixed, who, path, seen):
     """Own, attended and led bookings; organization, team and member lists; filters, known and unknown ones."""
-    assert set(uids(getattr(desk, who).get(path))) == {mixed[name] for name in seen}
+    assert set(uids(getattr(api, who).get(path))) == {mixed[name] for name in seen}
 
 
 @pytest.mark.parametrize(
     ("who", "path", "status", "text"),
     [
-        ("nobody", "/v2/bookings", 403, "PermissionsGuard - no authentication provided."),
+        ("anonymous", "/v2/bookings", 403, "PermissionsGuard - no authentication provided."),
         ("cy", "/v2/organizations/1/bookings", 403, "RolesGuard - user with id=3 does not have the minimum required"),
         ("cy", f"/v2/organizations/1/users/{ANA}/bookings", 403, "RolesGuard - user with id=3"),
         ("ana", "/v2/organizations/1/users/4/bookings", 403, "IsUserInOrg - "),
@@ -80,9 +80,9 @@ def test_scopes_and_filters_show_what_they_should(desk, mixed, who, path, seen):
         ("ana", "/v2/bookings?eventTypeIds=98,99", 400, "The requested event-types do not exist."),
     ],
 )
-def test_scopes_are_guarded(desk, who, path, status, text):
+def test_scopes_are_guarded(api, who, path, status, text):
     """Lists of teams and organizations are for their admins; unknown event types are no empty list."""
-    answer = getattr(desk, who).get(path)
+    answer = getattr(api, who).get(path)
     assert (answer.status, answer.message[: len(text)]) == (status, text)
 
 
@@ -104,23 +104,23 @@ def test_scopes_are_guarded(desk, who, path, status, text):
         ("sortUpdatedAt=up", "sortUpdatedAt", 'SortCreated must be either "asc" or "desc".'),
     ],
 )
-def test_bad_queries_are_validation_errors(desk, query, field, text):
+def test_bad_queries_are_validation_errors(api, query, field, text):
     """Values out of range are refused with the texts of the real server, not clamped."""
-    answer = desk.ana.get(f"/v2/bookings?{query}")
+    answer = api.ana.get(f"/v2/bookings?{query}")
     assert (answer.status, answer.message) == (400, "Bad Request Exception")
     assert text in answer.constraints[field].values()
 
 
-def test_validation_errors_echo_the_converted_query(desk, shared):
+def test_validation_errors_echo_the_converted_query(api, shared):
     """The recorded 400s come out word for word."""
     for name, query in (("bookings_list_bad_status_400", "status=nope"), ("bookings_list_take251_400", "take=251")):
-        ours = desk.ana.get(f"/v2/bookings?{query}").body["error"]
-        assert ours == recorded(shared, name)["error"]
+        ours = api.ana.get(f"/v2/bookings?{query}").body["error"]
+        assert ours == recorded_body(shared, name)["error"]
 
 
-def test_fractions_are_cut(desk, mixed):
+def test_fractions_are_cut(api, mixed):
     """take=1.5 is 1 and skip=1.5 is 1."""
-    answer = desk.ana.get("/v2/bookings?take=1.5&skip=1.5")
+    answer = api.ana.get("/v2/bookings?take=1.5&skip=1.5")
     assert uids(answer) == [mixed["team"]]
     assert answer.body["pagination"] == {
         "returnedItems": 1,
@@ -134,25 +134,25 @@ def test_fractions_are_cut(desk, mixed):
     }
 
 
-def test_only_the_first_sort_counts(desk, mixed):
+def test_only_the_first_sort_counts(api, mixed):
     """Of several sorts start wins over end over created over updated."""
     by_start = [mixed[name] for name in ("own", "team", "attended")]
-    assert uids(desk.ana.get("/v2/bookings?sortCreated=asc&sortStart=desc")) == by_start[::-1]
+    assert uids(api.ana.get("/v2/bookings?sortCreated=asc&sortStart=desc")) == by_start[::-1]
 
 
-def test_changes_show_at_once(desk, mixed):
+def test_changes_show_at_once(api, mixed):
     """Kept orders never outlive a change: new rows and moved ones are in the next page."""
-    assert len(uids(desk.ana.get("/v2/bookings"))) == 3
-    desk.cancel(mixed["own"])
-    new = desk.book(at(9))["uid"]
-    assert uids(desk.ana.get("/v2/bookings?sortStart=asc"))[0] == new
-    assert uids(desk.ana.get("/v2/bookings?status=cancelled")) == [mixed["own"]]
+    assert len(uids(api.ana.get("/v2/bookings"))) == 3
+    api.cancel(mixed["own"])
+    new = api.book(at(9))["uid"]
+    assert uids(api.ana.get("/v2/bookings?sortStart=asc"))[0] == new
+    assert uids(api.ana.get("/v2/bookings?status=cancelled")) == [mixed["own"]]
 
 
-def test_plus_signs_survive_a_careless_query(desk):
+def test_plus_signs_survive_a_careless_query(api):
     """An un-encoded plus becomes a blank on the way, and the server makes it a plus again."""
-    uid = desk.book(at(10), attendee=ada(email="ada+x@visitors.test"))["uid"]
-    assert uids(desk.ana.get("/v2/bookings?attendeeEmail=ada+x@visitors.test")) == [uid]
+    uid = api.book(at(10), attendee=ada(email="ada+x@visitors.test"))["uid"]
+    assert uids(api.ana.get("/v2/bookings?attendeeEmail=ada+x@visitors.test")) == [uid]
 
 
 def test_many_bookings_are_sorted_once_for_all_pages(monkeypatch):
@@ -165,7 +165,7 @@ def test_many_bookings_are_sorted_once_for_all_pages(monkeypatch):
     with Sandbox(bookings=5_000, now=MONDAY) as sandbox:
         monkeypatch.setattr(Store, "cached", counted)
         pages = [f"/v2/bookings?take=250&sortCreated=asc&skip={skip}" for skip in range(0, 5_000, 250)]
-        found = {uid for page in pages for uid in uids(Desk(sandbox).ana.get(page))}
+        found = {uid for page in pages for uid in uids(BookingApi(sandbox).ana.get(page))}
     assert len(found) == 5_000
     assert [key[0] for key in sorts] == ["bookings"]
 
@@ -173,20 +173,20 @@ def test_many_bookings_are_sorted_once_for_all_pages(monkeypatch):
 @pytest.mark.parametrize(("ties", "orders"), [(True, 1), ("restless", 3)])
 def test_only_restless_ties_move_within_one_and_the_same_page(ties, orders):
     """The same page asked for three times is the same with plain ties, and three others with restless ones."""
-    with asking("2024-08-13", bookings=300, now=MONDAY, ties=ties) as api:
+    with sandbox_client("2024-08-13", bookings=300, now=MONDAY, ties=ties) as api:
         pages = [api.get("/v2/bookings?take=50&sortCreated=asc").data for _ in range(3)]
     assert len({tuple(one["uid"] for one in page) for page in pages}) == orders
     assert all([one["createdAt"] for one in page] == [one["createdAt"] for one in pages[0]] for page in pages)
 
 
-def test_a_booking_that_was_never_updated_says_null(desk):
+def test_a_booking_that_was_never_updated_says_null(api):
     """The update time of a row may be null, in today's form, in a seated one's and in that of 2024-04-15."""
-    plain, seated = desk.book(at(10))["uid"], desk.book(at(11), CLASS)["uid"]
+    plain, seated = api.book(at(10))["uid"], api.book(at(11), CLASS)["uid"]
     for uid in (plain, seated):
-        desk.record(uid).updated_at = None
-    assert [desk.get(uid)["updatedAt"] for uid in (plain, seated)] == [None, None]
-    listed = desk.ana.get("/v2/bookings?sortUpdatedAt=desc").data
+        api.record(uid).updated_at = None
+    assert [api.get(uid)["updatedAt"] for uid in (plain, seated)] == [None, None]
+    listed = api.ana.get("/v2/bookings?sortUpdatedAt=desc").data
     assert [one["updatedAt"] for one in listed] == [None, None]
-    assert desk.ana.get("/v2/bookings?afterUpdatedAt=2020-01-01").data == []
-    old = Api(desk.sandbox, "2024-04-15").get(f"/v2/bookings/{plain}").data
+    assert api.ana.get("/v2/bookings?afterUpdatedAt=2020-01-01").data == []
+    old = ApiClient(api.sandbox, "2024-04-15").get(f"/v2/bookings/{plain}").data
     assert old["updatedAt"] is None

@@ -6,125 +6,125 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 import pytest
-from booking_desk import MONDAY, SALES, Desk, ada, at
+from booking_api import MONDAY, SALES, BookingApi, ada, at
 
 from calcom_async.sandbox import Sandbox
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
+def api() -> Iterator[BookingApi]:
     with Sandbox(now=MONDAY) as sandbox:
-        yield Desk(sandbox)
+        yield BookingApi(sandbox)
         assert sandbox.failures == []
 
 
 @pytest.fixture
-def uid(desk) -> str:
-    return desk.book(at(10), guests=["guest@visitors.test"])["uid"]
+def uid(api) -> str:
+    return api.book(at(10), guests=["guest@visitors.test"])["uid"]
 
 
-def test_attendees_have_ids_of_their_own(desk, uid):
+def test_attendees_have_ids_of_their_own(api, uid):
     """The attendee routes show ids, by which one attendee is read."""
-    listed = desk.ana.get(f"/v2/bookings/{uid}/attendees").data
+    listed = api.ana.get(f"/v2/bookings/{uid}/attendees").data
     assert [one["email"] for one in listed] == ["ada@visitors.test", "guest@visitors.test"]
     number = listed[1]["id"]
-    assert desk.ana.get(f"/v2/bookings/{uid}/attendees/{number}").data == listed[1]
+    assert api.ana.get(f"/v2/bookings/{uid}/attendees/{number}").data == listed[1]
     missing = (404, f"Attendee with id 999 not found in booking {uid}")
-    assert desk.ana.get(f"/v2/bookings/{uid}/attendees/999").refusal == missing
-    assert desk.ana.get(f"/v2/bookings/{uid}/attendees/x").refusal == (
+    assert api.ana.get(f"/v2/bookings/{uid}/attendees/999").error == missing
+    assert api.ana.get(f"/v2/bookings/{uid}/attendees/x").error == (
         400,
         "Validation failed (numeric string is expected)",
     )
 
 
 @pytest.mark.parametrize("path", ["attendees", "recordings", "transcripts", "conferencing-sessions"])
-def test_what_is_private_is_refused_alike_for_strangers_and_unknown_uids(desk, uid, path):
+def test_what_is_private_is_refused_alike_for_strangers_and_unknown_uids(api, uid, path):
     """Attendees and video material are the hosts'; an unknown uid is no different from somebody else's."""
     text = "BookingPbacGuard - user with id=3 does not have access to booking with uid={}"
     for asked in (uid, "none"):
-        assert desk.cy.get(f"/v2/bookings/{asked}/{path}").refusal == (403, text.format(asked))
-    assert desk.nobody.get(f"/v2/bookings/{uid}/{path}").status == 403
+        assert api.cy.get(f"/v2/bookings/{asked}/{path}").error == (403, text.format(asked))
+    assert api.anonymous.get(f"/v2/bookings/{uid}/{path}").status == 403
 
 
-def test_attending_is_not_enough(desk, uid):
+def test_attending_is_not_enough(api, uid):
     """Who merely attends a booking cannot read its attendees by key."""
-    made = desk.book(at(15), attendee=ada(email="cy@sandbox.test"))
-    assert desk.cy.get(f"/v2/bookings/{made['uid']}/attendees").status == 403
-    assert [one["uid"] for one in desk.cy.get("/v2/bookings").data] == [made["uid"]]
+    made = api.book(at(15), attendee=ada(email="cy@sandbox.test"))
+    assert api.cy.get(f"/v2/bookings/{made['uid']}/attendees").status == 403
+    assert [one["uid"] for one in api.cy.get("/v2/bookings").data] == [made["uid"]]
     assert uid != made["uid"]
 
 
-def test_added_attendees_keep_what_is_said_of_them(desk, uid):
+def test_added_attendees_keep_what_is_said_of_them(api, uid):
     """An added attendee keeps name, zone and language, answers with id and bookingId, and counts as a guest."""
     body = {"name": "Eve", "email": "eve@x.test", "timeZone": "Asia/Tokyo", "language": "ja"}
-    answer = desk.do(uid, "attendees", body)
+    answer = api.act(uid, "attendees", body)
     assert answer.status == 201
-    assert (answer.data["bookingId"], answer.data["timeZone"]) == (desk.record(uid).id, "Asia/Tokyo")
-    assert desk.get(uid)["guests"] == ["guest@visitors.test", "eve@x.test"]
-    again = desk.do(uid, "attendees", body)
-    assert (again.refusal, again.body["error"]["code"]) == ((400, "emails_must_be_unique_valid"), "TRPCError")
+    assert (answer.data["bookingId"], answer.data["timeZone"]) == (api.record(uid).id, "Asia/Tokyo")
+    assert api.get(uid)["guests"] == ["guest@visitors.test", "eve@x.test"]
+    again = api.act(uid, "attendees", body)
+    assert (again.error, again.body["error"]["code"]) == ((400, "emails_must_be_unique_valid"), "TRPCError")
 
 
-def test_added_guests_get_the_hosts_zone(desk, uid):
+def test_added_guests_get_the_hosts_zone(api, uid):
     """Guests without a name or zone get an empty name and the host's zone; guest items must be objects."""
-    desk.do(uid, "guests", {"guests": [{"email": "g@x.test"}]})
-    added = desk.get(uid)["attendees"][-1]
+    api.act(uid, "guests", {"guests": [{"email": "g@x.test"}]})
+    added = api.get(uid)["attendees"][-1]
     assert (added["name"], added["timeZone"], added["language"]) == ("", "Europe/Lisbon", "en")
-    refused = desk.do(uid, "guests", {"guests": ["g@x.test"]})
+    refused = api.act(uid, "guests", {"guests": ["g@x.test"]})
     text = "each value in nested property guests must be either object or array"
     assert refused.constraints["guests"] == {"nestedValidation": text}
 
 
-def test_guests_have_their_own_throttle(desk, uid):
+def test_guests_have_their_own_throttle(api, uid):
     """Five calls a minute, counted under a name of their own, refusals included."""
-    first = desk.do(uid, "guests", {"guests": []})
+    first = api.act(uid, "guests", {"guests": []})
     assert first.constraints["guests"] == {"arrayMinSize": "guests must contain at least 1 elements"}
     assert first.headers["X-RateLimit-Limit-Booking_guests_add"] == "5"
     assert "X-RateLimit-Limit-Default" not in first.headers
     for _ in range(4):
-        assert desk.do("none", "guests", {"guests": [{"email": "g@x.test"}]}).status == 404
-    assert desk.do(uid, "guests", {"guests": [{"email": "g@x.test"}]}).status == 429
+        assert api.act("none", "guests", {"guests": [{"email": "g@x.test"}]}).status == 404
+    assert api.act(uid, "guests", {"guests": [{"email": "g@x.test"}]}).status == 429
 
 
-def test_guests_are_limited_in_number_and_by_the_event_type(desk, uid):
+def test_guests_are_limited_in_number_and_by_the_event_type(api, uid):
     """Ten a call, thirty attendees in all, none where the event type has no guests, none by strangers."""
     many = {"guests": [{"email": f"g{number}@x.test"} for number in range(11)]}
-    assert desk.do(uid, "guests", many).constraints["guests"] == {
+    assert api.act(uid, "guests", many).constraints["guests"] == {
         "arrayMaxSize": "Cannot add more than 10 guests at a time"
     }
-    record = desk.record(uid)
+    record = api.record(uid)
     record.attendees += [record.attendees[1] | {"email": f"x{number}@x.test"} for number in range(25)]
-    assert desk.do(uid, "guests", {"guests": many["guests"][:5]}).message == (
+    assert api.act(uid, "guests", {"guests": many["guests"][:5]}).message == (
         "Cannot add 5 guests. This booking already has 27 attendees. Maximum total guests allowed is 30. You can add "
         "up to 3 more guests."
     )
-    closed = desk.book(at(15), desk.event_type(disableGuests=True))["uid"]
-    assert desk.do(closed, "guests", {"guests": many["guests"][:1]}).message.startswith(
+    closed = api.book(at(15), api.event_type(disableGuests=True))["uid"]
+    assert api.act(closed, "guests", {"guests": many["guests"][:1]}).message.startswith(
         "Cannot add guests to this booking. The guests field is disabled for event type"
     )
-    assert desk.do(uid, "guests", many | {"guests": many["guests"][:1]}, by=desk.cy).refusal == (
+    assert api.act(uid, "guests", many | {"guests": many["guests"][:1]}, by=api.cy).error == (
         403,
         "you_do_not_have_permission",
     )
 
 
-def test_anybody_but_the_booker_can_be_removed(desk, uid):
+def test_anybody_but_the_booker_can_be_removed(api, uid):
     """A removed attendee is answered in short and is no guest any more; the booker stays."""
-    booker, guest = desk.record(uid).attendees
-    gone = desk.ana.delete(f"/v2/bookings/{uid}/attendees/{guest['id']}").data
+    booker, guest = api.record(uid).attendees
+    gone = api.ana.delete(f"/v2/bookings/{uid}/attendees/{guest['id']}").data
     assert gone == {
         "id": guest["id"],
-        "bookingId": desk.record(uid).id,
+        "bookingId": api.record(uid).id,
         "name": "",
         "email": "guest@visitors.test",
         "timeZone": "Europe/Lisbon",
     }
-    assert "guests" not in desk.get(uid)
-    assert desk.ana.delete(f"/v2/bookings/{uid}/attendees/{booker['id']}").refusal == (
+    assert "guests" not in api.get(uid)
+    assert api.ana.delete(f"/v2/bookings/{uid}/attendees/{booker['id']}").error == (
         400,
         "cannot_remove_primary_attendee",
     )
-    assert desk.ana.delete(f"/v2/bookings/{uid}/attendees/999").refusal == (404, "attendee_not_found")
+    assert api.ana.delete(f"/v2/bookings/{uid}/attendees/999").error == (404, "attendee_not_found")
 
 
 @pytest.mark.parametrize(
@@ -137,20 +137,20 @@ def test_anybody_but_the_booker_can_be_removed(desk, uid):
         ({"type": "integration", "integration": "cal-video"}, "integrations:daily"),
     ],
 )
-def test_the_place_can_be_changed(desk, uid, location, stored):
+def test_the_place_can_be_changed(api, uid, location, stored):
     """Every kind of location can be set, whether or not the event type offers it."""
     path = f"/v2/bookings/{uid}/location"
-    assert desk.ana.patch(path, {"location": location}).data["location"] == stored
-    assert desk.ana.patch(path, {}).data["location"] == stored
+    assert api.ana.patch(path, {"location": location}).data["location"] == stored
+    assert api.ana.patch(path, {}).data["location"] == stored
 
 
-def test_a_place_must_be_one(desk, uid):
+def test_a_place_must_be_one(api, uid):
     """Faults of a location are validation errors; unconnected apps and strangers are refused."""
     path = f"/v2/bookings/{uid}/location"
     begin = "UpdateBookingInputLocationValidator_2024_08_13 - "
 
     def fault(location):
-        return desk.ana.patch(path, {"location": location}).constraints["location"]["ValidateUpdateLocation"]
+        return api.ana.patch(path, {"location": location}).constraints["location"]["ValidateUpdateLocation"]
 
     assert (
         fault({"type": "link", "link": "x"})
@@ -158,55 +158,55 @@ def test_a_place_must_be_one(desk, uid):
     )
     assert fault({"type": "foo"}).startswith(begin + "Unsupported booking location type 'foo'.")
     assert fault({}) == begin + "Booking 'location' must have a 'type' property."
-    zoom = desk.ana.patch(path, {"location": {"type": "integration", "integration": "zoom"}})
+    zoom = api.ana.patch(path, {"location": {"type": "integration", "integration": "zoom"}})
     assert zoom.message.startswith('Video integration "zoom" is not connected.')
-    assert desk.cy.patch(path, {}).message.startswith("User is not authorized to update this booking location.")
+    assert api.cy.patch(path, {}).message.startswith("User is not authorized to update this booking location.")
 
 
-def test_calendar_links_are_four_and_open_to_any_key(desk, uid):
+def test_calendar_links_are_four_and_open_to_any_key(api, uid):
     """Any key may read the links; a booking without event type has none."""
-    links = {one["id"]: one["link"] for one in desk.cy.get(f"/v2/bookings/{uid}/calendar-links").data}
+    links = {one["id"]: one["link"] for one in api.cy.get(f"/v2/bookings/{uid}/calendar-links").data}
     assert list(links) == ["googleCalendar", "microsoftOffice", "microsoftOutlook", "ics"]
     assert "dates=20261104T100000Z/20261104T103000Z" in links["googleCalendar"]
     assert "DTSTART:20261104T100000Z\r\n" in unquote(links["ics"])
-    desk.record(uid).event_type_id = None
-    assert desk.ana.get(f"/v2/bookings/{uid}/calendar-links").refusal == (
+    api.record(uid).event_type_id = None
+    assert api.ana.get(f"/v2/bookings/{uid}/calendar-links").error == (
         400,
         f"Booking with uid {uid} has no event type",
     )
 
 
-def test_references_are_the_owners(desk, uid):
+def test_references_are_the_owners(api, uid):
     """References are filtered by type; another's booking is 400, an unknown one 404."""
     zoom, daily = (
         {"type": kind, "eventUid": "e", "destinationCalendarId": None, "id": 1}
         for kind in ("zoom_video", "daily_video")
     )
-    desk.record(uid).references = [zoom, daily]
+    api.record(uid).references = [zoom, daily]
     path = f"/v2/bookings/{uid}/references"
-    assert desk.ana.get(path).data == [zoom, daily]
-    assert desk.ana.get(f"{path}?type=daily_video").data == [daily]
-    assert desk.ana.get(f"{path}?type=fax").constraints["type"]["isIn"].startswith("type must be one of the following")
-    assert desk.bo.get(path).refusal == (400, f"Booking with uid {uid} does not belong to user")
-    assert desk.ana.get("/v2/bookings/none/references").refusal == (404, "Booking with uid none not found")
+    assert api.ana.get(path).data == [zoom, daily]
+    assert api.ana.get(f"{path}?type=daily_video").data == [daily]
+    assert api.ana.get(f"{path}?type=fax").constraints["type"]["isIn"].startswith("type must be one of the following")
+    assert api.bo.get(path).error == (400, f"Booking with uid {uid} does not belong to user")
+    assert api.ana.get("/v2/bookings/none/references").error == (404, "Booking with uid none not found")
 
 
-def test_a_teams_references_are_read_under_the_team(desk):
+def test_a_teams_references_are_read_under_the_team(api):
     """The organization's route answers references of the team's own bookings to its admins."""
-    uid = desk.book(at(15), desk.team_event_type("roundRobin", 1))["uid"]
+    uid = api.book(at(15), api.team_event_type("roundRobin", 1))["uid"]
     path = f"/v2/organizations/1/teams/{SALES}/bookings/{uid}/references"
-    assert desk.ana.get(path).data == []
-    assert desk.ana.get(f"{path}?type=fax").status == 400
-    assert desk.cy.get(path).status == 403
-    assert desk.ana.get(f"/v2/organizations/1/teams/3/bookings/{uid}/references").status == 404
+    assert api.ana.get(path).data == []
+    assert api.ana.get(f"{path}?type=fax").status == 400
+    assert api.cy.get(path).status == 403
+    assert api.ana.get(f"/v2/organizations/1/teams/3/bookings/{uid}/references").status == 404
 
 
 @pytest.mark.parametrize("kind", ["recordings", "transcripts", "conferencing-sessions"])
-def test_video_material_comes_from_the_store(desk, uid, kind):
+def test_video_material_comes_from_the_store(api, uid, kind):
     """What a test puts into the store is answered; a booking without a room is 404."""
     path = f"/v2/bookings/{uid}/{kind}"
-    missing = desk.ana.get(path)
+    missing = api.ana.get(path)
     assert missing.status == 404
     assert missing.message.endswith(f"reference found with booking uid {uid}")
-    desk.sandbox.store.extras[kind.replace("-", "_")][uid] = ["one"]
-    assert desk.ana.get(path).data == ["one"]
+    api.sandbox.store.extras[kind.replace("-", "_")][uid] = ["one"]
+    assert api.ana.get(path).data == ["one"]

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from asking import Api, recorded
-from booking_desk import MONDAY, Desk, ada, at
+from booking_api import MONDAY, BookingApi, ada, at
+from http_client import ApiClient, recorded_body
 
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.booking_view import display_email
@@ -19,9 +19,9 @@ NEWER = {"displayEmail", "displayGuests"}
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
+def api() -> Iterator[BookingApi]:
     with Sandbox(now=MONDAY) as sandbox:
-        yield Desk(sandbox)
+        yield BookingApi(sandbox)
         assert sandbox.failures == []
 
 
@@ -34,19 +34,19 @@ def keys(value, path="") -> set[str]:
     return {key for name, item in value.items() for key in keys(item, f"{path}.{name}")} | {path}
 
 
-def plain(desk: Desk):
-    return desk.book(
+def plain(api: BookingApi):
+    return api.book(
         at(10), guests=["guest@visitors.test"], metadata={"crm": "42"}, bookingFieldsResponses={"notes": "hi"}
     )
 
 
-def pending(desk: Desk):
-    event_type = desk.event_type(
+def pending(api: BookingApi):
+    event_type = api.event_type(
         confirmationPolicy=ALWAYS,
         bookingFields=[{"type": "text", "slug": "company", "label": "Company", "required": True}],
         locations=[{"type": "integration", "integration": "cal-video"}],
     )
-    return desk.book(
+    return api.book(
         at(10),
         event_type,
         attendee=ada(phoneNumber="+351912345678"),
@@ -55,43 +55,43 @@ def pending(desk: Desk):
     )
 
 
-def series(desk: Desk):
-    return desk.book(at(10), desk.event_type(recurrence=REPEAT))
+def series(api: BookingApi):
+    return api.book(at(10), api.event_type(recurrence=REPEAT))
 
 
-def seated(desk: Desk):
-    return desk.book(at(10), 3)
+def seated(api: BookingApi):
+    return api.book(at(10), 3)
 
 
-def moved(desk: Desk, **more):
-    return desk.move(plain(desk)["uid"], at(15), reschedulingReason="later", rescheduledBy="ana@sandbox.test").data
+def moved(api: BookingApi, **more):
+    return api.reschedule(plain(api)["uid"], at(15), reschedulingReason="later", rescheduledBy="ana@sandbox.test").data
 
 
-def cancelled(desk: Desk):
-    return desk.cancel(moved(desk)["uid"], by=desk.ana, cancellationReason="No").data
+def cancelled(api: BookingApi):
+    return api.cancel(moved(api)["uid"], by=api.ana, cancellationReason="No").data
 
 
-def with_guests(desk: Desk):
+def with_guests(api: BookingApi):
     body = {"guests": [{"email": "late@visitors.test", "name": "Late"}]}
-    return desk.do(plain(desk)["uid"], "guests", body).data
+    return api.act(plain(api)["uid"], "guests", body).data
 
 
-def confirmed(desk: Desk):
-    return desk.do(pending(desk)["uid"], "confirm").data
+def confirmed(api: BookingApi):
+    return api.act(pending(api)["uid"], "confirm").data
 
 
-def absent(desk: Desk):
-    uid = desk.book(at(10))["uid"]
-    desk.sandbox.clock.move(days=3)
-    return desk.do(uid, "mark-absent", {"attendees": [{"email": "ada@visitors.test", "absent": True}]}).data
+def absent(api: BookingApi):
+    uid = api.book(at(10))["uid"]
+    api.sandbox.clock.move(days=3)
+    return api.act(uid, "mark-absent", {"attendees": [{"email": "ada@visitors.test", "absent": True}]}).data
 
 
-def attendees(desk: Desk):
-    return desk.ana.get(f"/v2/bookings/{plain(desk)['uid']}/attendees").data
+def attendees(api: BookingApi):
+    return api.ana.get(f"/v2/bookings/{plain(api)['uid']}/attendees").data
 
 
-def links(desk: Desk):
-    return desk.ana.get(f"/v2/bookings/{plain(desk)['uid']}/calendar-links").data
+def links(api: BookingApi):
+    return api.ana.get(f"/v2/bookings/{plain(api)['uid']}/calendar-links").data
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def links(desk: Desk):
         ("bookings_create_pending", pending),
         ("bookings_create_recurring", series),
         ("bookings_create_seated", seated),
-        ("bookings_get", lambda desk: desk.get(plain(desk)["uid"])),
-        ("bookings_get_recurring_series", lambda desk: desk.get(series(desk)[0]["recurringBookingUid"])),
-        ("bookings_get_seated", lambda desk: desk.get(seated(desk)["uid"])),
+        ("bookings_get", lambda api: api.get(plain(api)["uid"])),
+        ("bookings_get_recurring_series", lambda api: api.get(series(api)[0]["recurringBookingUid"])),
+        ("bookings_get_seated", lambda api: api.get(seated(api)["uid"])),
         ("bookings_add_guests", with_guests),
         ("bookings_attendees", attendees),
         ("bookings_calendar_links", links),
@@ -111,26 +111,26 @@ def links(desk: Desk):
         ("bookings_mark_absent", absent),
     ],
 )
-def test_answers_have_the_fields_of_recorded_ones(desk, shared, name, made):
+def test_answers_have_the_fields_of_recorded_ones(api, shared, name, made):
     """An operation answers exactly the fields, nested ones included, of the real server's answer."""
-    real = keys(recorded(shared, name)["data"])
-    assert keys(made(desk)) == real
+    real = keys(recorded_body(shared, name)["data"])
+    assert keys(made(api)) == real
 
 
 @pytest.mark.parametrize(("name", "made"), [("bookings_reschedule", moved), ("bookings_cancel", cancelled)])
-def test_moved_ones_have_the_fields_of_recorded_ones(desk, shared, name, made):
+def test_moved_ones_have_the_fields_of_recorded_ones(api, shared, name, made):
     """Reschedule and cancel too; the recorded booking had had its location changed, which left an answer behind."""
-    real = keys(recorded(shared, name)["data"]) - {".bookingFieldsResponses.location"}
-    assert keys(made(desk)) == real
+    real = keys(recorded_body(shared, name)["data"]) - {".bookingFieldsResponses.location"}
+    assert keys(made(api)) == real
 
 
-def robin(desk: Desk):
-    desk.team_event_type("roundRobin", 1, 2)
-    return desk.book(at(15), eventTypeId=None, eventTypeSlug="demo", teamSlug="sales", organizationSlug="sandbox-org")
+def robin(api: BookingApi):
+    api.team_event_type("roundRobin", 1, 2)
+    return api.book(at(15), eventTypeId=None, eventTypeSlug="demo", teamSlug="sales", organizationSlug="sandbox-org")
 
 
-def together(desk: Desk):
-    return desk.get(desk.book(at(15), desk.team_event_type("collective", 1, 2))["uid"])
+def together(api: BookingApi):
+    return api.get(api.book(at(15), api.team_event_type("collective", 1, 2))["uid"])
 
 
 @pytest.mark.parametrize(
@@ -140,10 +140,10 @@ def together(desk: Desk):
         ("organisations/bookings_get_collective", together, set()),
     ],
 )
-def test_team_bookings_have_the_fields_of_recorded_ones(desk, shared, name, made, newer):
+def test_team_bookings_have_the_fields_of_recorded_ones(api, shared, name, made, newer):
     """Bookings of teams have the same fields, beyond those that are younger than the recorded build."""
-    ours = {key for key in keys(made(desk)) if key.rpartition(".")[2] not in NEWER} - newer
-    assert ours == keys(recorded(shared, name)["data"])
+    ours = {key for key in keys(made(api)) if key.rpartition(".")[2] not in NEWER} - newer
+    assert ours == keys(recorded_body(shared, name)["data"])
 
 
 def test_list_rows_are_of_the_recorded_kinds(shared):
@@ -161,56 +161,58 @@ def _page(shared, skip):
 
 
 def _rows(sandbox, skip):
-    return Desk(sandbox).ana.get(f"/v2/bookings?take=250&skip={skip}").data
+    return BookingApi(sandbox).ana.get(f"/v2/bookings?take=250&skip={skip}").data
 
 
 @pytest.mark.parametrize(
     ("number", "story"),
     [
         ("01_BOOKING_CREATED", plain),
-        ("02_BOOKING_RESCHEDULED", lambda desk: desk.move(plain(desk)["uid"], at(15))),
-        ("03_BOOKING_CANCELLED", lambda desk: desk.cancel(plain(desk)["uid"], cancellationReason="c")),
+        ("02_BOOKING_RESCHEDULED", lambda api: api.reschedule(plain(api)["uid"], at(15))),
+        ("03_BOOKING_CANCELLED", lambda api: api.cancel(plain(api)["uid"], cancellationReason="c")),
     ],
 )
-def test_webhook_payloads_have_the_fields_of_recorded_ones(desk, shared, number, story):
+def test_webhook_payloads_have_the_fields_of_recorded_ones(api, shared, number, story):
     """What webhooks are sent of a booking has the fields of a recorded delivery."""
     delivery = json.loads((shared / f"reference/real/webhook_delivery_{number}.json").read_text())
-    desk.listen()
-    story(desk)
-    trigger, payload = desk.heard()[-1]
+    api.subscribe()
+    story(api)
+    trigger, payload = api.webhook_events()[-1]
     assert number.endswith(trigger)
     assert payload["organizationId"] == 1, "the recorded host was in no organization"
     assert set(payload) ^ set(delivery["json"]["payload"]) <= {"metadata", "organizationId"}
 
 
-def test_webhooks_hear_of_the_recurrence(desk):
+def test_webhooks_hear_of_the_recurrence(api):
     """Deliveries of a series hold its rule, with the number of its frequency."""
-    desk.listen()
+    api.subscribe()
     weekly = {"interval": 2, "occurrences": 3, "frequency": "weekly"}
-    desk.book(at(10), desk.event_type(recurrence=weekly))
-    assert [payload["recurringEvent"] for _, payload in desk.heard()] == [{"freq": 2, "count": 3, "interval": 2}] * 3
+    api.book(at(10), api.event_type(recurrence=weekly))
+    assert [payload["recurringEvent"] for _, payload in api.webhook_events()] == [
+        {"freq": 2, "count": 3, "interval": 2}
+    ] * 3
 
 
-def test_the_old_version_answers_ten_upcoming_in_its_own_shape(desk):
+def test_the_old_version_answers_ten_upcoming_in_its_own_shape(api):
     """Without a version header, or with an older one, the list is the old one: no take, no status, no pagination."""
     for hour in range(9, 12):
         for half in (0, 0.5):
             for day in (4, 5):
-                desk.book(at(hour + half, day))
-    answer = Api(desk.sandbox).get("/v2/bookings?status=past&take=50")
+                api.book(at(hour + half, day))
+    answer = ApiClient(api.sandbox).get("/v2/bookings?status=past&take=50")
     data = answer.data
     assert "pagination" not in answer.body
     assert set(data) == {"bookings", "recurringInfo", "totalCount", "nextCursor"}
     assert (len(data["bookings"]), data["totalCount"], data["nextCursor"]) == (10, 12, 10)
     assert data["bookings"][0]["startTime"] == at(9)
     assert data["bookings"][0]["status"] == "ACCEPTED"
-    rest = Api(desk.sandbox).get("/v2/bookings?limit=10&cursor=10").data
+    rest = ApiClient(api.sandbox).get("/v2/bookings?limit=10&cursor=10").data
     assert (len(rest["bookings"]), rest["nextCursor"]) == (2, None)
 
 
-def test_a_later_version_has_no_bookings(desk):
+def test_a_later_version_has_no_bookings(api):
     """2024-09-04 is a version of slots: bookings are a plain 404 there."""
-    assert Api(desk.sandbox, "2024-09-04").get("/v2/bookings?take=2").refusal == (
+    assert ApiClient(api.sandbox, "2024-09-04").get("/v2/bookings?take=2").error == (
         404,
         "Cannot GET /v2/bookings?take=2",
     )

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
-from asking import Api, asking, recorded
+from http_client import ApiClient, recorded_body, sandbox_client
 
 NOW = datetime(2030, 1, 1, 9, tzinfo=UTC)
 BUSY = "/v2/calendars/busy-times?"
@@ -16,8 +16,8 @@ RANGE = {"dateFrom": "2030-01-02", "dateTo": "2030-01-03", "timeZone": "Europe/R
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    with asking(now=NOW) as api:
+def api() -> Iterator[ApiClient]:
+    with sandbox_client(now=NOW) as api:
         yield api
 
 
@@ -30,11 +30,11 @@ def load(account: Any, **more: str) -> str:
     return BUSY + urlencode(RANGE | wanted | more)
 
 
-def accounts(api: Api) -> list[Any]:
+def accounts(api: ApiClient) -> list[Any]:
     return api.get("/v2/calendars").data["connectedCalendars"]
 
 
-def connect_google(api: Api) -> Any:
+def connect_google(api: ApiClient) -> Any:
     url = api.get("/v2/calendars/google/connect").data["authUrl"]
     [state] = parse_qs(urlsplit(url).query)["state"]
     assert api.as_user(None).get(f"/v2/calendars/google/save?code=x&state={quote(state)}").status == 301
@@ -45,7 +45,7 @@ def test_the_list_has_the_fields_of_a_real_one(api, shared):
     """Accounts, their calendars and the destination have the recorded keys."""
     api.as_user("bo").post("/v2/calendars/ics-feed/save", {"urls": ["https://x.test/a.ics"]})
     ours = api.as_user("bo").get("/v2/calendars").data
-    real = recorded(shared, "calendars_list_connected")["data"]
+    real = recorded_body(shared, "calendars_list_connected")["data"]
     assert ours["destinationCalendar"].keys() == real["destinationCalendar"].keys()
     [mine], [theirs] = ours["connectedCalendars"], real["connectedCalendars"]
     assert mine.keys() == theirs.keys()
@@ -55,7 +55,7 @@ def test_the_list_has_the_fields_of_a_real_one(api, shared):
 
 def test_nothing_connected_is_an_empty_destination(api, shared):
     """Without calendars the destination is an empty object."""
-    assert api.as_user("bo").get("/v2/calendars").body == recorded(shared, "calendars_list")
+    assert api.as_user("bo").get("/v2/calendars").body == recorded_body(shared, "calendars_list")
 
 
 # --- busy times
@@ -72,7 +72,7 @@ def test_a_feed_answers_all_its_events_whatever_is_asked(api, shared):
         "title": "Lunch",
         "source": "ics-feed",
     }
-    assert whole[0].keys() == recorded(shared, "calendars_busy_times")["data"][0].keys()
+    assert whole[0].keys() == recorded_body(shared, "calendars_busy_times")["data"][0].keys()
     assert api.get(load(feed, **{"calendarsToLoad[0][externalId]": "other"})).data == whole
 
 
@@ -93,18 +93,18 @@ def test_other_calendars_answer_their_range(api):
 def test_what_is_missing_is_told_as_really(api, shared):
     """The validation tree of an empty query equals the recorded one."""
     answer = api.get(BUSY)
-    assert answer.body["error"]["details"] == recorded(shared, "calendars_busy_times_400")["error"]["details"]
+    assert answer.body["error"]["details"] == recorded_body(shared, "calendars_busy_times_400")["error"]["details"]
 
 
 def test_refusals_of_busy_times(api):
     """A missing zone comes after the rest, a foreign credential is 401, flat fields do not count."""
     [feed] = accounts(api)
-    assert api.get(load(feed, timeZone="")).refusal == (400, "Either timeZone or loggedInUsersTz must be provided")
+    assert api.get(load(feed, timeZone="")).error == (400, "Either timeZone or loggedInUsersTz must be provided")
     assert api.get(load(feed, timeZone="", loggedInUsersTz="Europe/Rome")).status == 200
     gone = {"urls": ["https://feeds.invalid/a.ics"]}
-    assert api.post("/v2/calendars/ics-feed/save", gone).refusal == (400, "Could not add ICS feeds")
-    assert api.get(load(feed, timeZone="Mars")).refusal == (400, "timeZone must be a valid IANA time-zone")
-    assert api.as_user("bo").get(load(feed)).refusal == (401, "These credentials do not belong to you")
+    assert api.post("/v2/calendars/ics-feed/save", gone).error == (400, "Could not add ICS feeds")
+    assert api.get(load(feed, timeZone="Mars")).error == (400, "timeZone must be a valid IANA time-zone")
+    assert api.as_user("bo").get(load(feed)).error == (401, "These credentials do not belong to you")
     flat = BUSY + urlencode(RANGE | {"credentialId": 1, "externalId": "x"})
     assert list(api.get(flat).constraints) == ["calendarsToLoad"]
     assert list(api.get(load(feed, dateFrom="soon")).constraints) == ["dateFrom"]
@@ -163,14 +163,14 @@ def test_feeds_are_addresses_that_end_in_ics(api):
 )
 def test_checking_what_is_not_connected(api, word, text):
     """Each provider has its name in the refusal; an unknown one gets an empty list."""
-    assert api.as_user("bo").get(f"/v2/calendars/{word}/check").refusal == (400, text)
+    assert api.as_user("bo").get(f"/v2/calendars/{word}/check").error == (400, text)
 
 
 def test_disconnecting_forgets_the_account_and_its_busy_times(api):
     """The credential is answered once, and then unknown; a foreign one was never known."""
     [feed] = accounts(api)
     path, body = "/v2/calendars/ics-feed/disconnect", {"id": feed["credentialId"]}
-    assert api.as_user("bo").post(path, body).refusal == (404, "Calendar credentials not found")
+    assert api.as_user("bo").post(path, body).error == (404, "Calendar credentials not found")
     gone = api.post(path, body)
     assert (gone.status, gone.data["id"], gone.data["type"]) == (200, feed["credentialId"], "ics-feed_calendar")
     assert api.get("/v2/calendars").data == {"connectedCalendars": [], "destinationCalendar": {}}
@@ -181,4 +181,4 @@ def test_disconnecting_forgets_the_account_and_its_busy_times(api):
 @pytest.mark.parametrize(("query", "text"), [("code=x", "state"), ("state=accessToken%3Dx", "code")])
 def test_coming_back_without_state_or_code(api, query, text):
     """Both are needed."""
-    assert api.get(f"/v2/calendars/google/save?{query}").refusal == (400, f"Missing `{text}` query param")
+    assert api.get(f"/v2/calendars/google/save?{query}").error == (400, f"Missing `{text}` query param")

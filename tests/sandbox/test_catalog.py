@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from asking import asking
+from http_client import sandbox_client
 
 from calcom_async.cli.spelling import calls, operation_of
 from calcom_async.operations.__main__ import main
@@ -139,7 +139,7 @@ def test_a_shape_fits(name):
     """What has nothing behind it is answered with all that a caller reads, strictly."""
     call = shapes()[name]
     path = call.path.replace("{organization_id}", "1").replace("{team_id}", "2").replace("{event_type_id}", "{}")
-    with asking(bookings=1) as api:
+    with sandbox_client(bookings=1) as api:
         event_type = {"title": "T", "slug": "t", "lengthInMinutes": 30, "schedulingType": "roundRobin"}
         team = path.partition("/event-types")[0]
         if "{}" in path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from asking import Api, asking, recorded
+from http_client import ApiClient, recorded_body, sandbox_client
 
 from calcom_async.sandbox.calendar_accounts import GOOGLE, connect
 from calcom_async.sandbox.handlers.verified_resources import CODE
@@ -36,8 +36,8 @@ CALL = {"yourPhoneNumber": "+15550001111", "numberToCall": "+15550002222", "calA
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    with asking() as api:
+def api() -> Iterator[ApiClient]:
+    with sandbox_client() as api:
         yield api
 
 
@@ -48,16 +48,16 @@ def shape(value):
     return [shape(value[0])] if isinstance(value, list) and value else type(value).__name__
 
 
-def google(api: Api) -> None:
+def google(api: ApiClient) -> None:
     connect(api.sandbox.store, 1, GOOGLE, ["ana@sandbox.test"], read_only=False)
 
 
-def team_event_type(api: Api) -> int:
+def team_event_type(api: ApiClient) -> int:
     body = {"title": "Demo", "slug": "demo", "lengthInMinutes": 30, "schedulingType": "collective"}
     return api.post(f"{TEAM}/event-types", body).data["id"]
 
 
-def verified(api: Api, path: str, field: str, address: str):
+def verified(api: ApiClient, path: str, field: str, address: str):
     api.post(f"{path}/verification-code/request", {field: address})
     return api.post(f"{path}/verification-code/verify", {field: address, "code": CODE})
 
@@ -89,7 +89,7 @@ def verified(api: Api, path: str, field: str, address: str):
 )
 def test_what_is_made_has_the_shape_of_a_real_one(api, shared, path, body, name):
     """The answer to a creating POST is 201 and has the recorded keys at every depth."""
-    answer, real = api.post(path, body), recorded(shared, f"organisations/{name}")["data"]
+    answer, real = api.post(path, body), recorded_body(shared, f"organisations/{name}")["data"]
     assert answer.status == 201
     assert shape(answer.data) == shape(real)
 
@@ -100,10 +100,10 @@ def test_verified_resources_have_the_shape_of_real_ones(api, shared, place):
     made = verified(api, f"{place}/verified-resources/emails", "email", "a@sandbox.test")
     assert (made.status, made.data.keys()) == (
         200,
-        recorded(shared, "organisations/verified_email_verify")["data"].keys(),
+        recorded_body(shared, "organisations/verified_email_verify")["data"].keys(),
     )
     made = verified(api, f"{place}/verified-resources/phones", "phone", "+351912345678")
-    assert made.data.keys() == recorded(shared, "organisations/verified_phones_get")["data"].keys()
+    assert made.data.keys() == recorded_body(shared, "organisations/verified_phones_get")["data"].keys()
 
 
 def test_apps_have_the_shape_of_real_ones(api, shared):
@@ -112,9 +112,9 @@ def test_apps_have_the_shape_of_real_ones(api, shared):
     assert api.get("/v2/conferencing/default").body == {"status": "success"}
     made = api.post("/v2/conferencing/google-meet/connect")
     assert made.status == 200
-    assert made.data.keys() == recorded(shared, "organisations/conferencing_connect_google_meet")["data"].keys()
+    assert made.data.keys() == recorded_body(shared, "organisations/conferencing_connect_google_meet")["data"].keys()
     api.post("/v2/conferencing/google-meet/default")
-    assert api.get("/v2/conferencing/default").body == recorded(shared, "organisations/conferencing_default_get")
+    assert api.get("/v2/conferencing/default").body == recorded_body(shared, "organisations/conferencing_default_get")
     # Disconnecting takes the default with it.
     assert api.delete("/v2/conferencing/google-meet/disconnect").body == {"status": "success"}
     assert api.get("/v2/conferencing/default").body == {"status": "success"}
@@ -124,7 +124,7 @@ def test_a_page_of_managed_organisations_is_counted(api, shared):
     """The pagination object has the recorded keys."""
     api.post("/v2/organizations/1/organizations", {"name": "Customer"})
     body = api.get("/v2/organizations/1/organizations").body
-    assert body["pagination"] == recorded(shared, "organisations/managed_orgs_list")["pagination"] | {
+    assert body["pagination"] == recorded_body(shared, "organisations/managed_orgs_list")["pagination"] | {
         "returnedItems": 1,
         "totalItems": 1,
     }
@@ -155,7 +155,7 @@ def test_bad_requests_are_refused_as_really(api, shared, request_of, name):
     method, path, body = request_of
     if "{managed}" in path:
         path = path.format(managed=api.post("/v2/organizations/1/organizations", {"name": "x"}).data["id"])
-    real = recorded(shared, f"organisations/{name}")["error"]
+    real = recorded_body(shared, f"organisations/{name}")["error"]
     error = api(method, path, body).body["error"]
     assert (error["message"], error["details"]) == (real["message"], real["details"])
 
@@ -169,7 +169,9 @@ def test_bad_requests_are_refused_as_really(api, shared, request_of, name):
 )
 def test_bad_triggers_are_named_as_really(api, shared, path, body, name):
     """The innermost fault equals the recorded one."""
-    real = recorded(shared, f"organisations/org_team_workflows_{name}")["error"]["details"]["errors"][0]["children"]
+    real = recorded_body(shared, f"organisations/org_team_workflows_{name}")["error"]["details"]["errors"][0][
+        "children"
+    ]
     assert api.post(path, body).body["error"]["details"]["errors"][0]["children"] == real
 
 
@@ -178,9 +180,9 @@ def test_wrong_codes(api):
     emails, phones = "/v2/verified-resources/emails", "/v2/verified-resources/phones"
     given = {"email": "a@sandbox.test", "code": "000000"}
     text = "Bad request: Please check your request data and try again"
-    assert api.post(f"{emails}/verification-code/verify", given).refusal == (400, text)
+    assert api.post(f"{emails}/verification-code/verify", given).error == (400, text)
     given = {"phone": "+351912345678", "code": CODE}
-    assert api.post(f"{phones}/verification-code/verify", given).refusal == (400, "Could not verify phone number.")
+    assert api.post(f"{phones}/verification-code/verify", given).error == (400, "Could not verify phone number.")
     first = verified(api, phones, "phone", "+351912345678").data
     assert api.post(f"{phones}/verification-code/verify", given).status == 400
     assert verified(api, phones, "phone", "+351912345678").data == first
@@ -191,9 +193,9 @@ def test_wrong_codes(api):
 def test_paths_that_know_no_version(api, path):
     """With any version but the oldest they are not there; below an organisation private links take every one."""
     for version, status in (("", 200), ("2024-04-15", 200), ("2024-08-13", 404)):
-        assert Api(api.sandbox, version).get(path).status == status
+        assert ApiClient(api.sandbox, version).get(path).status == status
     links = f"{TEAM}/event-types/{team_event_type(api)}/private-links"
-    assert Api(api.sandbox, "2024-08-13").get(links).status == 200
+    assert ApiClient(api.sandbox, "2024-08-13").get(links).status == 200
 
 
 @pytest.mark.parametrize(
@@ -227,7 +229,7 @@ def test_a_state_with_a_strangers_key_is_refused(api):
     """An unknown credential in the state connects nothing."""
     for token, text in (("cal_nobody", "CustomThrottlerGuard - Invalid API Key"), ("x", "Invalid Access Token.")):
         back = api.get(f"/v2/stripe/save?code=x&state=%7B%22accessToken%22%3A%22{token}%22%7D")
-        assert back.refusal == (401, text)
+        assert back.error == (401, text)
     assert api.get("/v2/stripe/check").status == 404
 
 
@@ -237,7 +239,7 @@ def test_connected_apps_can_be_locations(api):
     body = {"title": "x", "slug": "x", "lengthInMinutes": 30}
     meet = {"locations": [{"type": "integration", "integration": "google-meet"}]}
     assert api.sandbox.store.event_types
-    events = Api(api.sandbox, "2024-06-14")
+    events = ApiClient(api.sandbox, "2024-06-14")
     assert events.post("/v2/event-types", body | meet).status == 400
     api.post("/v2/conferencing/google-meet/connect")
     assert events.post("/v2/event-types", body | meet).status == 201

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from asking import Api, asking, recorded
+from http_client import ApiClient, recorded_body, sandbox_client
 
 from calcom_async.sandbox.event_type_fields import booking_fields, locations
 
@@ -14,8 +14,8 @@ EVENT_TYPES = "/v2/event-types"
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    with asking(version="2024-06-14") as api:
+def api() -> Iterator[ApiClient]:
+    with sandbox_client(version="2024-06-14") as api:
         yield api
 
 
@@ -28,7 +28,7 @@ TEXT = {"type": "text", "slug": "company", "label": "Company", "required": True}
 
 def test_custom_fields_stand_after_the_location(shared):
     """Custom fields are told apart, completed, and put between location and title, as recorded."""
-    real = recorded(shared, "eventtypes_create_confirmation_fields")["data"]["bookingFields"]
+    real = recorded_body(shared, "eventtypes_create_confirmation_fields")["data"]["bookingFields"]
     options = {"options": ["S", "M", "L"], "placeholder": "pick"}
     select = {"type": "select", "slug": "size", "label": "Size", "required": False, **options}
     assert booking_fields([TEXT | {"placeholder": "ACME"}, select]) == real
@@ -86,7 +86,7 @@ def test_a_split_name_replaces_the_name():
 )
 def test_booking_fields_that_cannot_be(api, fields, text):
     """Each fault of the booking fields is a 400 with its sentence."""
-    assert api.post(EVENT_TYPES, body(bookingFields=fields)).refusal == (400, text)
+    assert api.post(EVENT_TYPES, body(bookingFields=fields)).error == (400, text)
 
 
 def test_new_booking_fields_replace_the_old_ones(api):
@@ -130,4 +130,4 @@ def test_locations_are_kept_without_what_is_unknown():
 )
 def test_locations_that_cannot_be(api, given, text):
     """Each fault of a location is a 400 with its sentence."""
-    assert api.post(EVENT_TYPES, body(locations=given)).refusal == (400, text)
+    assert api.post(EVENT_TYPES, body(locations=given)).error == (400, text)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from asking import Api, asking, recorded
+from http_client import ApiClient, recorded_body, sandbox_client
 
 from calcom_async.sandbox.event_type_fields import default_booking_fields
 from calcom_async.sandbox.event_type_settings import SETTERS
@@ -15,8 +15,8 @@ EVENT_TYPES = "/v2/event-types"
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    with asking(version="2024-06-14") as api:
+def api() -> Iterator[ApiClient]:
+    with sandbox_client(version="2024-06-14") as api:
         yield api
 
 
@@ -24,11 +24,11 @@ def body(**more: Any) -> dict[str, Any]:
     return {"title": "Intro", "slug": "intro", "lengthInMinutes": 30, **more}
 
 
-def made(api: Api, **more: Any) -> Any:
+def made(api: ApiClient, **more: Any) -> Any:
     return api.post(EVENT_TYPES, body(**more)).data
 
 
-def visible_slugs(api: Api, query: str = "") -> list[str]:
+def visible_slugs(api: ApiClient, query: str = "") -> list[str]:
     return [one["slug"] for one in api.get(EVENT_TYPES + query).data]
 
 
@@ -56,7 +56,7 @@ def visible_slugs(api: Api, query: str = "") -> list[str]:
 )
 def test_an_event_type_has_the_fields_of_a_real_one(api, shared, name, more):
     """An answer has exactly the keys that a real server sends for the same settings."""
-    real = recorded(shared, name)["data"]
+    real = recorded_body(shared, name)["data"]
     ours = made(api, **more)
     assert ours.keys() == real.keys()
     for part in ("bookingWindow", "confirmationPolicy", "seats", "calVideoSettings", "disableRescheduling"):
@@ -66,7 +66,7 @@ def test_an_event_type_has_the_fields_of_a_real_one(api, shared, name, more):
 
 def test_default_booking_fields_are_those_of_a_real_server(shared):
     """The built-in fields stand in the real order with the real settings."""
-    assert default_booking_fields() == recorded(shared, "eventtypes_create")["data"]["bookingFields"]
+    assert default_booking_fields() == recorded_body(shared, "eventtypes_create")["data"]["bookingFields"]
 
 
 def test_reading_answers_what_creating_did(api):
@@ -185,7 +185,7 @@ def test_slugs_are_kept_as_they_came(api):
 def test_a_body_without_the_required_fields_is_refused_as_really(api, shared):
     """The validation tree equals the recorded one."""
     answer = api.post(EVENT_TYPES, {"title": "Tmp"})
-    assert answer.body["error"]["details"] == recorded(shared, "eventtypes_create_400")["error"]["details"]
+    assert answer.body["error"]["details"] == recorded_body(shared, "eventtypes_create_400")["error"]["details"]
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_body_without_the_required_fields_is_refused_as_really(api, shared):
 def test_bad_values_are_named_in_the_validation_tree(api, field, given, rule, text):
     """A value that breaks a rule is a 400 whose tree says which."""
     answer = api.post(EVENT_TYPES, body(**{field: given}))
-    assert answer.refusal == (400, "Bad Request Exception")
+    assert answer.error == (400, "Bad Request Exception")
     assert answer.constraints[field][rule] == text
 
 
@@ -330,9 +330,9 @@ def test_a_refused_update_changes_nothing(api):
 def test_a_slug_belongs_to_one_event_type_of_a_user(api):
     """The same slug again is refused, in other words on update than on create; another user may have it."""
     first, second = made(api), api.post(EVENT_TYPES, body(slug="second")).data
-    assert api.post(EVENT_TYPES, body()).refusal == (400, "User already has an event type with this slug.")
+    assert api.post(EVENT_TYPES, body()).error == (400, "User already has an event type with this slug.")
     clash = api.patch(f"{EVENT_TYPES}/{second['id']}", {"slug": "intro"})
-    assert (clash.refusal, clash.body["error"]["code"]) == ((400, "error_event_type_url_duplicate"), "TRPCError")
+    assert (clash.error, clash.body["error"]["code"]) == ((400, "error_event_type_url_duplicate"), "TRPCError")
     assert api.patch(f"{EVENT_TYPES}/{first['id']}", {"slug": "intro"}).status == 200
     assert api.as_user("bo").post(EVENT_TYPES, body()).status == 201
 
@@ -340,7 +340,7 @@ def test_a_slug_belongs_to_one_event_type_of_a_user(api):
 def test_null_for_what_cannot_be_null_is_a_database_error(api):
     """Null passes validation, and then the database says no."""
     answer = api.patch(f"{EVENT_TYPES}/{made(api)['id']}", {"title": None})
-    assert answer.refusal == (500, "There was an error, please try again later.")
+    assert answer.error == (500, "There was an error, please try again later.")
 
 
 @pytest.mark.parametrize(
@@ -359,8 +359,8 @@ def test_unknown_and_foreign_event_types_are_refused(api, method, unknown, forei
     """Each operation has words of its own for what is not there and what is not yours."""
     cy = api.as_user("cy")
     event_type_id = made(api)["id"]
-    assert cy(method, f"{EVENT_TYPES}/99", {}).refusal == unknown
-    assert cy(method, f"{EVENT_TYPES}/{event_type_id}", {}).refusal == (foreign[0], foreign[1].format(event_type_id))
+    assert cy(method, f"{EVENT_TYPES}/99", {}).error == unknown
+    assert cy(method, f"{EVENT_TYPES}/{event_type_id}", {}).error == (foreign[0], foreign[1].format(event_type_id))
 
 
 @pytest.mark.parametrize(("method", "status"), [("GET", 500), ("PATCH", 400), ("DELETE", 500)])
@@ -379,7 +379,7 @@ def test_without_a_credential_everything_but_the_list_is_forbidden(api):
 
 def test_only_one_version_answers(api):
     """Another version has other event types, or none."""
-    assert Api(api.sandbox, "2024-08-13").get(f"{EVENT_TYPES}/1").refusal == (404, "Cannot GET /v2/event-types/1")
+    assert ApiClient(api.sandbox, "2024-08-13").get(f"{EVENT_TYPES}/1").error == (404, "Cannot GET /v2/event-types/1")
 
 
 def test_deleting_answers_a_stub_and_lets_bookings_be(api):

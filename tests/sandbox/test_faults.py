@@ -7,7 +7,7 @@ import json
 import time
 
 import pytest
-from raw_http import ask
+from http_client import send_request
 
 from calcom_async.sandbox import Faults, Sandbox
 
@@ -19,11 +19,11 @@ def sandbox():
 
 
 def statuses(sandbox, count, path="/v2/me"):
-    return [ask(sandbox, "GET", path).status for _ in range(count)]
+    return [send_request(sandbox, "GET", path).status for _ in range(count)]
 
 
 def rename(sandbox):
-    return ask(sandbox, "PATCH", "/v2/me", {"name": "Ann"})
+    return send_request(sandbox, "PATCH", "/v2/me", {"name": "Ann"})
 
 
 def name(sandbox):
@@ -35,16 +35,16 @@ def test_status_times(sandbox):
     sandbox.faults.add("PATCH", "/v2/me", status=503, times=2).add("PATCH", "/v2/me", status=500)
     assert [rename(sandbox).status for _ in range(3)] == [503, 503, 500]
     assert name(sandbox) == "Ana Sandbox"
-    assert rename(sandbox).rate["Remaining-Default"] == 99
+    assert rename(sandbox).rate_limit["Remaining-Default"] == 99
     assert (name(sandbox), sandbox.faults.fired) == ("Ann", 3)
 
 
 def test_429_with_headers(sandbox):
     """A scripted 429 looks like the server's, with the headers that the test wants."""
     sandbox.faults.add("*", "*", status=429, headers={"Retry-After": "3"})
-    reply = ask(sandbox, "GET", "/v2/me")
-    assert (reply.status, reply.json["error"]["code"]) == (429, "ThrottlerException")
-    assert (reply.headers["Retry-After"], reply.rate) == ("3", {})
+    reply = send_request(sandbox, "GET", "/v2/me")
+    assert (reply.status, reply.body["error"]["code"]) == (429, "ThrottlerException")
+    assert (reply.headers["Retry-After"], reply.rate_limit) == ("3", {})
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_429_with_headers(sandbox):
 def test_shapes_of_statuses(sandbox, status, code):
     """A scripted status has the body that the server gives it: enveloped below 500, RAW above."""
     sandbox.faults.add("GET", "/v2/me", status=status)
-    body = ask(sandbox, "GET", "/v2/me").json
+    body = send_request(sandbox, "GET", "/v2/me").body
     assert body.get("error", {}).get("code") == code
     assert code or body["statusCode"] == status
 
@@ -103,23 +103,23 @@ def test_cut(sandbox, when, acted):
         rename(sandbox)
     assert name(sandbox) == ("Ann" if acted else "Ana Sandbox")
     assert [seen.status for seen in sandbox.requests] == [200 if acted else 0]
-    assert ask(sandbox, "GET", "/v2/me").status == 200
+    assert send_request(sandbox, "GET", "/v2/me").status == 200
 
 
 def test_garbage_and_truncated(sandbox):
     """Both act; garbage is a 200 that is no JSON, truncated breaks off in the middle."""
     sandbox.faults.add("PATCH", "/v2/me", garbage=True).add("GET", "/v2/me", truncated=True)
     with pytest.raises(ValueError, match=r"invalid start byte|Expecting"):
-        _ = rename(sandbox).json
+        _ = rename(sandbox).body
     assert name(sandbox) == "Ann"
     with pytest.raises(http.client.IncompleteRead):
-        ask(sandbox, "GET", "/v2/me")
+        send_request(sandbox, "GET", "/v2/me")
 
 
 def test_proxy_page_and_own_body(sandbox):
     """A proxy answers in HTML; a test may give any body."""
     sandbox.faults.add("GET", "/v2/me", html=True).add("GET", "/v2/me", status=418, body={"hello": 1})
-    page, own = ask(sandbox, "GET", "/v2/me"), ask(sandbox, "GET", "/v2/me")
+    page, own = send_request(sandbox, "GET", "/v2/me"), send_request(sandbox, "GET", "/v2/me")
     assert (page.status, page.headers["Content-Type"]) == (502, "text/html")
     assert b"<h1>502 Bad Gateway</h1>" in page.content
     assert (own.status, json.loads(own.content)) == (418, {"hello": 1})
@@ -129,16 +129,16 @@ def test_slow(sandbox):
     """A slow answer comes late, and is otherwise right."""
     sandbox.faults.add("GET", "/v2/me", slow=0.05)
     begun = time.perf_counter()
-    assert ask(sandbox, "GET", "/v2/me").status == 200
+    assert send_request(sandbox, "GET", "/v2/me").status == 200
     assert time.perf_counter() - begun >= 0.05
 
 
 def test_each(sandbox):
     """A callback changes the world after every matching answer, until the script is cleared."""
     sandbox.faults.each("GET", "/v2/me", lambda store: store.users[1].update(bio=f"{len(sandbox.requests)}"))
-    assert [ask(sandbox, "GET", "/v2/me").data["bio"] for _ in range(3)] == [None, "1", "2"]
+    assert [send_request(sandbox, "GET", "/v2/me").data["bio"] for _ in range(3)] == [None, "1", "2"]
     sandbox.faults.clear()
-    assert [ask(sandbox, "GET", "/v2/me").data["bio"] for _ in range(2)] == ["3", "3"]
+    assert [send_request(sandbox, "GET", "/v2/me").data["bio"] for _ in range(2)] == ["3", "3"]
 
 
 def test_no_trouble():

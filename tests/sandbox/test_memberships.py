@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from asking import Api, asking, recorded
+from http_client import ApiClient, recorded_body, sandbox_client
 
 ORG = "/v2/organizations/1"
 ORG_TEAM = f"{ORG}/teams/3"
@@ -16,8 +16,8 @@ BOSS = {"role": "BOSS"}
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    with asking() as api:
+def api() -> Iterator[ApiClient]:
+    with sandbox_client() as api:
         yield api
 
 
@@ -27,7 +27,7 @@ def api() -> Iterator[Api]:
 def test_memberships_have_the_fields_of_real_ones(api, shared, scope, name):
     """All five operations answer what a real server answers, key by key."""
     member = {"userId": MIA if scope == ORG else CY, "role": "MEMBER", "accepted": True}
-    real = recorded(shared, f"organisations/{name}_create")["data"]
+    real = recorded_body(shared, f"organisations/{name}_create")["data"]
     made = api.post(f"{scope}/memberships", member).data
     one = f"{scope}/memberships/{made['id']}"
     listed = api.get(f"{scope}/memberships").data[-1]
@@ -50,23 +50,23 @@ def test_memberships_have_the_fields_of_real_ones(api, shared, scope, name):
 )
 def test_bad_requests_are_refused_as_really(api, shared, ask, name):
     """The validation tree equals the recorded one, with the defaults that it echoes."""
-    assert api(*ask).body["error"]["details"] == recorded(shared, f"organisations/{name}")["error"]["details"]
+    assert api(*ask).body["error"]["details"] == recorded_body(shared, f"organisations/{name}")["error"]["details"]
 
 
 def test_unknown_memberships(api):
     """Each route says it in its own words; a membership of elsewhere is unknown too."""
-    assert api.get(f"{TEAM}/memberships/1").refusal == (404, "Organization's Team membership not found")
-    assert api.delete(f"{TEAM}/memberships/1").refusal == (404, "Membership with id 1 not found in team 3")
+    assert api.get(f"{TEAM}/memberships/1").error == (404, "Organization's Team membership not found")
+    assert api.delete(f"{TEAM}/memberships/1").error == (404, "Membership with id 1 not found in team 3")
     text = "Membership with id 1 not found in team 3 of organization 1"
-    assert api.delete(f"{ORG_TEAM}/memberships/1").refusal == (404, text)
-    assert api.get(f"{ORG}/memberships/99").refusal == (404, "IsMembershipInOrg - Membership (99) not found.")
+    assert api.delete(f"{ORG_TEAM}/memberships/1").error == (404, text)
+    assert api.get(f"{ORG}/memberships/99").error == (404, "IsMembershipInOrg - Membership (99) not found.")
 
 
-def hosts(api: Api, path: str) -> list[int]:
+def hosts(api: ApiClient, path: str) -> list[int]:
     return [host["userId"] for host in api.get(path).data["hosts"]]
 
 
-def event_type(api: Api, **more: Any) -> str:
+def event_type(api: ApiClient, **more: Any) -> str:
     body = {"title": "All", "slug": "all", "lengthInMinutes": 30, "schedulingType": "collective", **more}
     return f"{ORG_TEAM}/event-types/{api.post(f'{ORG_TEAM}/event-types', body).data['id']}"
 
@@ -85,7 +85,7 @@ def test_members_host_what_everybody_hosts(api, scope):
     assert hosts(api, path) == [ANA, BO, CY]
 
 
-def children(api: Api) -> list[int]:
+def children(api: ApiClient) -> list[int]:
     return [one["ownerId"] for one in api.sandbox.store.event_types.values() if one.get("parentEventTypeId")]
 
 
@@ -112,7 +112,7 @@ def test_only_named_hosts_leave_an_event_type(api):
 @pytest.mark.parametrize("scope", [ORG_TEAM, TEAM])
 def test_invitations(api, shared, scope):
     """A link for whoever has it, new each time; only for admins of the team."""
-    real = recorded(shared, "organisations/org_team_invite")["data"]
+    real = recorded_body(shared, "organisations/org_team_invite")["data"]
     first, second = (api.post(f"{scope}/invite") for _ in range(2))
     assert first.status == 200
     assert first.data.keys() == real.keys()

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from asking import Answer, Api, asking, recorded
-from raw_http import ask
+from http_client import ApiClient, ApiResponse, recorded_body, sandbox_client, send_request
 
 from calcom_async.sandbox.delivery import matching
 from calcom_async.sandbox.oauth_clients import PERMISSIONS, permission_bits, stored_email, username_of
@@ -21,28 +20,27 @@ ADA = {"email": "ada@customers.test", "name": "Ada", "timeZone": "Europe/Rome"}
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    with asking() as api:
+def api() -> Iterator[ApiClient]:
+    with sandbox_client() as api:
         yield api
 
 
-def platform(api: Api, method: str, path: str, body: Any = None, **more: str) -> Answer:
+def platform(api: ApiClient, method: str, path: str, body: Any = None, **more: str) -> ApiResponse:
     """Ask with the client's own credentials; the id in the path stands in for its header."""
     headers = {"x-cal-secret-key": "sandbox-secret", "x-cal-client-id": "sandbox-client"} | more
-    reply = ask(api.sandbox, method, path, body, key=None, headers=headers)
-    return Answer(reply.status, reply.json, dict(reply.headers))
+    return send_request(api.sandbox, method, path, body, key=None, headers=headers)
 
 
 def test_managed_users_belong_to_the_organisation(api):
     """A managed user's profile names the client's organisation; an address that is none is refused."""
     made = platform(api, "POST", USERS, ADA).data
-    own = Api(api.sandbox, key=made["accessToken"]).get("/v2/me").data
+    own = ApiClient(api.sandbox, key=made["accessToken"]).get("/v2/me").data
     assert (
         own["organizationId"]
         == own["organization"]["id"]
         == api.sandbox.store.oauth_clients["sandbox-client"]["organization_id"]
     )
-    assert platform(api, "POST", USERS, ADA | {"email": "x"}).refusal == (400, "Invalid email x")
+    assert platform(api, "POST", USERS, ADA | {"email": "x"}).error == (400, "Invalid email x")
 
 
 def test_mails_of_a_client_are_off_by_default(api):
@@ -57,19 +55,19 @@ def test_mails_of_a_client_are_off_by_default(api):
 
 def test_clients_look_like_real_ones(api, shared):
     """A client has the fields of a recorded one, by key and by its own credentials."""
-    real = recorded(shared, f"{ORGANISATIONS}/oauth_clients_get")["data"]
+    real = recorded_body(shared, f"{ORGANISATIONS}/oauth_clients_get")["data"]
     assert api.get(ONE).data.keys() == real.keys()
     assert platform(api, "GET", CLIENTS).data == [api.get(ONE).data]
     made = platform(api, "POST", CLIENTS, SECOND)
     assert made.status == 201
-    assert made.data.keys() == recorded(shared, f"{ORGANISATIONS}/oauth_clients_create")["data"].keys()
+    assert made.data.keys() == recorded_body(shared, f"{ORGANISATIONS}/oauth_clients_create")["data"].keys()
     assert api.get(f"{CLIENTS}/{made.data['clientId']}").data.keys() == real.keys()
 
 
 def test_managed_users_look_like_real_ones(api, shared):
     """A managed user and its tokens have the fields of recorded ones; metadata only when it was given."""
     made = platform(api, "POST", USERS, ADA | {"metadata": {"id": "7"}})
-    real = recorded(shared, f"{ORGANISATIONS}/oauth_clients_users_create")["data"]
+    real = recorded_body(shared, f"{ORGANISATIONS}/oauth_clients_users_create")["data"]
     assert made.status == 201
     assert (made.data.keys(), made.data["user"].keys()) == (real.keys(), real["user"].keys())
     plain = platform(api, "POST", USERS, {"email": "bea@customers.test", "name": "Bea"}).data["user"]
@@ -93,7 +91,7 @@ def test_managed_users_look_like_real_ones(api, shared):
 def test_refusals_are_worded_as_recorded(api, shared, name, line, body):
     """Code, message and the tree of constraints are those of the real server."""
     said = platform(api, *line.split(" "), body)
-    assert said.body["error"] == recorded(shared, f"{ORGANISATIONS}/{name}")["error"]
+    assert said.body["error"] == recorded_body(shared, f"{ORGANISATIONS}/{name}")["error"]
 
 
 # --- who may
@@ -101,11 +99,11 @@ def test_refusals_are_worded_as_recorded(api, shared, name, line, body):
 
 def test_a_personal_key_has_no_organisation(api, shared):
     """Listing and making clients want to know the organisation, and a personal key does not tell."""
-    words = recorded(shared, f"{ORGANISATIONS}/oauth_clients_list_401_personal_key")["error"]["message"]
-    assert api.get(CLIENTS).refusal == (401, words)
-    assert api.post(CLIENTS, SECOND).refusal == (401, words)
+    words = recorded_body(shared, f"{ORGANISATIONS}/oauth_clients_list_401_personal_key")["error"]["message"]
+    assert api.get(CLIENTS).error == (401, words)
+    assert api.post(CLIENTS, SECOND).error == (401, words)
     api.sandbox.store.organizations[1]["is_platform"] = False
-    assert api.get(CLIENTS).refusal == (403, "OrganizationRolesGuard - Organization is not a platform (SHP).")
+    assert api.get(CLIENTS).error == (403, "OrganizationRolesGuard - Organization is not a platform (SHP).")
 
 
 def test_members_may_read_and_admins_may_write(api):
@@ -121,16 +119,16 @@ def test_other_organisations(api):
     store = api.sandbox.store
     store.users[2]["organization_id"] = None
     text = "OAuthClientGuard - No organization associated with the user."
-    assert api.as_user("bo").get(ONE).refusal == (403, text)
+    assert api.as_user("bo").get(ONE).error == (403, text)
     store.organizations[1]["is_platform"] = False
     text = "OrganizationRolesGuard - Organization is not a platform (SHP)."
-    assert api.get(ONE).refusal == (403, text)
-    assert api.get(f"{ONE}/webhooks").refusal == (403, text)
+    assert api.get(ONE).error == (403, text)
+    assert api.get(f"{ONE}/webhooks").error == (403, text)
 
 
 def test_unknown_clients(api):
     """A key is told that there is no such client; a secret alone, that the client cannot be."""
-    assert api.get(f"{CLIENTS}/nobody").refusal == (404, "OAuthClientGuard - OAuth client not found.")
+    assert api.get(f"{CLIENTS}/nobody").error == (404, "OAuthClientGuard - OAuth client not found.")
     assert platform(api, "GET", f"{CLIENTS}/nobody").status == 401
 
 
@@ -160,7 +158,7 @@ def test_webhooks_of_a_client_hear_of_its_users(api):
     heard = [matching(api.sandbox.store, "BOOKING_CREATED", {"user_id": user_id}) for user_id in (4, 1)]
     assert [[one["id"] for one in hooks] for hooks in heard] == [[made], []]
     again = platform(api, "POST", f"{ONE}/webhooks", hook)
-    assert again.refusal == (409, "Webhook with this subscriber url already exists for this oAuth client")
+    assert again.error == (409, "Webhook with this subscriber url already exists for this oAuth client")
 
 
 def test_a_new_address_is_applied_at_once(api):
@@ -169,7 +167,7 @@ def test_a_new_address_is_applied_at_once(api):
     assert changed["email"] == "new+sandbox-client@customers.test"
     assert changed["username"] == "new-sandbox-client-customers-test"
     made = platform(api, "POST", USERS, {"email": "new@customers.test", "name": "x"})
-    assert made.refusal == (409, "User with the provided e-mail already exists. Existing user ID=4")
+    assert made.error == (409, "User with the provided e-mail already exists. Existing user ID=4")
 
 
 def test_default_event_types(api):

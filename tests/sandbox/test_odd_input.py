@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from raw_http import ask
+from http_client import send_request
 
 from calcom_async.sandbox import Sandbox
 
@@ -144,10 +144,12 @@ def test_odd_input_fails_no_handler(seed):
             for method, path, body, version in WRITES:
                 place = path.replace("UID", next(iter(sandbox.store.bookings)))
                 sent = json.dumps(odd(chance, body)).encode()
-                ask(sandbox, method, place, sent, version=version, headers={"Content-Type": "application/json"})
+                send_request(
+                    sandbox, method, place, sent, version=version, headers={"Content-Type": "application/json"}
+                )
                 assert sandbox.failures == [], (method, path, sent)
             for path, query, version in READS:
                 text = "&".join(f"{quote(name)}={quote(str(value))}" for name, value in odd(chance, query).items())
-                ask(sandbox, "GET", f"{path}?{text}", version=version)
+                send_request(sandbox, "GET", f"{path}?{text}", version=version)
                 assert sandbox.failures == [], (path, text)
             sandbox.reset()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from asking import Api, asking, recorded
+from http_client import ApiClient, recorded_body, sandbox_client
 
 ORG = "/v2/organizations/1"
 USERS, ATTRIBUTES, ROLES = f"{ORG}/users", f"{ORG}/attributes", f"{ORG}/roles"
@@ -18,13 +18,13 @@ MARCH = {"start": "2027-03-02T00:00:00.000Z", "end": "2027-03-05T23:59:59.000Z"}
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    with asking() as api:
+def api() -> Iterator[ApiClient]:
+    with sandbox_client() as api:
         yield api
 
 
 def real(shared: Any, name: str) -> Any:
-    return recorded(shared, f"organisations/{name}")
+    return recorded_body(shared, f"organisations/{name}")
 
 
 @pytest.mark.parametrize(
@@ -95,9 +95,9 @@ def test_attributes_that_nobody_knows(api):
     """A read is null with a 200; writes are refused in the server's words."""
     assert api.get(f"{ATTRIBUTES}/nope").body == {"status": "success", "data": None}
     gone = (404, "Invalid Query: The requested record was not found.")
-    assert api.patch(f"{ATTRIBUTES}/nope", {"name": "x"}).refusal == gone
-    assert api.patch(f"{ATTRIBUTES}/nope/options/nope", {"value": "x"}).refusal == gone
-    assert api.delete(f"{ATTRIBUTES}/options/3/nope").refusal == (404, "Attribute does not belong to this user")
+    assert api.patch(f"{ATTRIBUTES}/nope", {"name": "x"}).error == gone
+    assert api.patch(f"{ATTRIBUTES}/nope/options/nope", {"value": "x"}).error == gone
+    assert api.delete(f"{ATTRIBUTES}/options/3/nope").error == (404, "Attribute does not belong to this user")
 
 
 def test_an_assignment_of_nothing_breaks_the_server(api):
@@ -122,9 +122,9 @@ def test_pending_members_have_no_attributes(api):
     body = {"attributeId": made["id"], "value": "x"}
     api.post(f"{ORG}/memberships", {"userId": 4, "role": "MEMBER"})
     refusal = (404, "User is not a member of the organization")
-    assert api.post(f"{ATTRIBUTES}/options/4", body).refusal == refusal
+    assert api.post(f"{ATTRIBUTES}/options/4", body).error == refusal
     refusal = (404, "Membership for user with id 99 within organization id 1 not found")
-    assert api.post(f"{ATTRIBUTES}/options/99", body).refusal == refusal
+    assert api.post(f"{ATTRIBUTES}/options/99", body).error == refusal
 
 
 @pytest.mark.parametrize(("path", "name"), [(ROLES, "org_roles"), (TEAM_ROLES, "org_team_roles")])
@@ -148,7 +148,7 @@ def test_removing_permissions_answers_nothing(api):
         assert (answer.status, answer.body) == (204, None)
     assert api.delete(f"{path}/fly.high").status == 400
     text = "Role with id nope within team id 1 not found"
-    assert api.delete(f"{ROLES}/nope/permissions?permissions=booking.read").refusal == (404, text)
+    assert api.delete(f"{ROLES}/nope/permissions?permissions=booking.read").error == (404, text)
 
 
 def test_days_off_have_the_fields_of_real_ones(api, shared):
@@ -165,18 +165,18 @@ def test_days_off_have_the_fields_of_real_ones(api, shared):
 def test_who_stands_in_cannot_be_away(api):
     """An entry on days on which bookings of somebody else come here is refused, redirected or not."""
     api.post(OOO, {**MARCH, "toUserId": CY})
-    assert api.post(f"{USERS}/3/ooo", MARCH).refusal == (400, "Booking redirect infinite not allowed.")
+    assert api.post(f"{USERS}/3/ooo", MARCH).error == (400, "Booking redirect infinite not allowed.")
 
 
 @pytest.mark.parametrize("day", ["2027-03-02", "2027-02-30T00:00:00Z", "2027-03-02T00:00:00+01:00", 5])
 def test_days_off_want_moments_in_utc(api, day):
     """Anything but an existing moment that ends in Z is refused, before other faults are looked for."""
-    assert api.post(OOO, {"start": day, "reason": "bored"}).refusal == (400, "Invalid Date.")
+    assert api.post(OOO, {"start": day, "reason": "bored"}).error == (400, "Invalid Date.")
 
 
 def test_sorted_days_off_that_tie_change_places(api):
     """With `ties`, pages of entries that share a day repeat some and hide others."""
-    with asking(ties=True, now=datetime(2026, 11, 2, tzinfo=UTC)) as tied:
+    with sandbox_client(ties=True, now=datetime(2026, 11, 2, tzinfo=UTC)) as tied:
         for number in range(12):
             day = f"2027-03-{number + 1:02}T00:00:00Z"
             assert tied.post(OOO, {"start": "2027-03-01T00:00:00Z", "end": day}).status == 201

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from asking import Answer, recorded
-from booking_desk import ANA, BO, CLASS, MONDAY, NOT_FREE, SIXTY, THIRTY, Desk, ada, at
-from patience import PATIENCE
+from booking_api import ANA, BO, CLASS, MONDAY, NOT_FREE, SIXTY, THIRTY, BookingApi, ada, at
+from http_client import ApiResponse, recorded_body
+from timeouts import TIMEOUT
 
 from calcom_async.sandbox import Sandbox, booking_create
 
@@ -22,10 +22,10 @@ TAKEN = (400, NOT_FREE)
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
+def api() -> Iterator[BookingApi]:
     """A desk whose creates take a moment between look and insert; all that arrive at once look first."""
     with Sandbox(now=MONDAY, races=True) as sandbox:
-        yield Desk(sandbox)
+        yield BookingApi(sandbox)
         assert sandbox.failures == []
 
 
@@ -33,56 +33,56 @@ def desk() -> Iterator[Desk]:
 def standstill(sandbox: Sandbox) -> Iterator[None]:
     """Let the sandbox read nothing meanwhile, so that all that is sent arrives in one turn of its loop."""
     stands, goes_on = threading.Event(), threading.Event()
-    holder = threading.Thread(target=sandbox.run, args=(lambda: (stands.set(), goes_on.wait(PATIENCE)),))
+    holder = threading.Thread(target=sandbox.run, args=(lambda: (stands.set(), goes_on.wait(TIMEOUT)),))
     holder.start()
     try:
-        assert stands.wait(PATIENCE)
+        assert stands.wait(TIMEOUT)
         yield
     finally:
         goes_on.set()
         holder.join()
 
 
-def at_once(sandbox: Sandbox, *bodies: dict[str, Any]) -> list[Answer]:
+def at_once(sandbox: Sandbox, *bodies: dict[str, Any]) -> list[ApiResponse]:
     """Ask for all these bookings in the same instant."""
     headers = {"Content-Type": "application/json", "cal-api-version": "2024-08-13"}
     with ExitStack() as stack:
         place = urlsplit(sandbox.url).netloc
-        lines = [stack.enter_context(closing(http.client.HTTPConnection(place, timeout=PATIENCE))) for _ in bodies]
+        lines = [stack.enter_context(closing(http.client.HTTPConnection(place, timeout=TIMEOUT))) for _ in bodies]
         with standstill(sandbox):
             for line, body in zip(lines, bodies, strict=True):
                 line.request("POST", "/v2/bookings", json.dumps(body), headers)
         replies = [line.getresponse() for line in lines]
-        return [Answer(reply.status, json.loads(reply.read())) for reply in replies]
+        return [ApiResponse(reply.status, reply.reason, dict(reply.headers), reply.read()) for reply in replies]
 
 
 def wish(start: str = at(10), event_type: int = THIRTY, **more: Any) -> dict[str, Any]:
     return {"eventTypeId": event_type, "start": start, "attendee": ada()} | more
 
 
-def outcome(answers: list[Answer]) -> tuple[int, set[tuple[int, str]]]:
+def outcome(answers: list[ApiResponse]) -> tuple[int, set[tuple[int, str]]]:
     """How many were booked, and what the others were told."""
-    refused = [one.refusal for one in answers if one.status != 201]
+    refused = [one.error for one in answers if one.status != 201]
     return len(answers) - len(refused), set(refused)
 
 
-def starts(desk: Desk) -> list[int]:
-    return [one.start.hour for one in desk.sandbox.store.bookings.values()]
+def starts(api: BookingApi) -> list[int]:
+    return [one.start.hour for one in api.sandbox.store.bookings.values()]
 
 
-def test_of_fifty_identical_creates_one_wins(desk):
+def test_of_fifty_identical_creates_one_wins(api):
     """One booking is made, 49 creates lose the race with 409, and whoever comes later sees a taken time: 400."""
-    answers = at_once(desk.sandbox, *[wish()] * 50)
+    answers = at_once(api.sandbox, *[wish()] * 50)
     assert outcome(answers) == (1, {LOST})
-    assert starts(desk) == [10]
-    assert desk.ask(at(10)).refusal == TAKEN
+    assert starts(api) == [10]
+    assert api.try_book(at(10)).error == TAKEN
 
 
-def test_a_lost_race_reads_as_the_recorded_one(desk, shared):
+def test_a_lost_race_reads_as_the_recorded_one(api, shared):
     """The loser's body is the one that a real server was seen to send."""
-    answers = at_once(desk.sandbox, wish(), wish())
+    answers = at_once(api.sandbox, wish(), wish())
     lost = next(one for one in answers if one.status == 409)
-    assert lost.body == recorded(shared, "bookings_create_race_identical_1")
+    assert lost.body == recorded_body(shared, "bookings_create_race_identical_1")
 
 
 def test_without_a_window_nobody_races():
@@ -92,58 +92,58 @@ def test_without_a_window_nobody_races():
         assert len(sandbox.store.bookings) == 1
 
 
-def test_the_key_is_host_start_and_end(desk):
+def test_the_key_is_host_start_and_end(api):
     """Another booker or event type makes no difference to the key; another time or another host does."""
-    twin = desk.event_type()
-    assert outcome(at_once(desk.sandbox, wish(), wish(event_type=twin, attendee=ada(email="b@x.test")))) == (1, {LOST})
-    assert outcome(at_once(desk.sandbox, wish(at(10.5)), wish(at(11)), wish(at(11.5)))) == (3, set())
-    bos = desk.team_event_type("collective", BO)
-    assert outcome(at_once(desk.sandbox, wish(at(15)), wish(at(15), bos))) == (2, set())
+    twin = api.event_type()
+    assert outcome(at_once(api.sandbox, wish(), wish(event_type=twin, attendee=ada(email="b@x.test")))) == (1, {LOST})
+    assert outcome(at_once(api.sandbox, wish(at(10.5)), wish(at(11)), wish(at(11.5)))) == (3, set())
+    bos = api.team_event_type("collective", BO)
+    assert outcome(at_once(api.sandbox, wish(at(15)), wish(at(15), bos))) == (2, set())
 
 
-def test_overlapping_creates_are_not_stopped(desk):
+def test_overlapping_creates_are_not_stopped(api):
     """The key knows identical times only: a longer booking of the same start is made as well."""
-    assert outcome(at_once(desk.sandbox, wish(), wish(event_type=SIXTY))) == (2, set())
+    assert outcome(at_once(api.sandbox, wish(), wish(event_type=SIXTY))) == (2, set())
 
 
-def test_pending_bookings_race_without_losing(desk):
+def test_pending_bookings_race_without_losing(api):
     """Six at the same moment make six pending bookings; one after another the first would be found again."""
-    asked = desk.event_type(confirmationPolicy={"type": "always", "blockUnconfirmedBookingsInBooker": True})
-    answers = at_once(desk.sandbox, *[wish(event_type=asked)] * 6)
+    asked = api.event_type(confirmationPolicy={"type": "always", "blockUnconfirmedBookingsInBooker": True})
+    answers = at_once(api.sandbox, *[wish(event_type=asked)] * 6)
     assert len({one.data["uid"] for one in answers}) == 6
     assert {one.data["status"] for one in answers} == {"pending"}
 
 
-def test_first_bookers_of_a_seated_time_race(desk):
+def test_first_bookers_of_a_seated_time_race(api):
     """One of six gets a seat, five lose though seats are left; a retry then finds one."""
     bodies = [wish(event_type=CLASS, attendee=ada(email=f"v{number}@x.test")) for number in range(6)]
-    answers = at_once(desk.sandbox, *bodies)
+    answers = at_once(api.sandbox, *bodies)
     assert outcome(answers) == (1, {LOST})
     loser = next(body for body, one in zip(bodies, answers, strict=True) if one.status == 409)
-    assert desk.ask(at(10), CLASS, attendee=loser["attendee"]).status == 201
-    assert starts(desk) == [10]
+    assert api.try_book(at(10), CLASS, attendee=loser["attendee"]).status == 201
+    assert starts(api) == [10]
 
 
-def test_a_later_first_booker_finds_the_host_busy(desk, monkeypatch):
+def test_a_later_first_booker_finds_the_host_busy(api, monkeypatch):
     """Who looked before the booking of a seated time was made, and checks after that, gets the 400 of a taken time."""
     monkeypatch.setattr(booking_create, "RACE_WINDOW", 0.4)
-    desk.sandbox.faults.add("POST", "/v2/bookings", slow=0.6)  # more than one window, less than two
+    api.sandbox.faults.add("POST", "/v2/bookings", slow=0.6)  # more than one window, less than two
     bodies = [wish(event_type=CLASS, attendee=ada(email=f"v{number}@x.test")) for number in range(2)]
-    assert outcome(at_once(desk.sandbox, *bodies)) == (1, {TAKEN})
+    assert outcome(at_once(api.sandbox, *bodies)) == (1, {TAKEN})
 
 
-def test_seats_are_oversold(desk):
+def test_seats_are_oversold(api):
     """Attendees who join in the same instant all get a seat, however few are left."""
-    pair = desk.event_type(seats={"seatsPerTimeSlot": 2, "showAttendeeInfo": True, "showAvailabilityCount": True})
-    desk.book(at(10), pair)
+    pair = api.event_type(seats={"seatsPerTimeSlot": 2, "showAttendeeInfo": True, "showAvailabilityCount": True})
+    api.book(at(10), pair)
     bodies = [wish(event_type=pair, attendee=ada(email=f"v{number}@x.test")) for number in range(3)]
-    assert outcome(at_once(desk.sandbox, *bodies)) == (3, set())
+    assert outcome(at_once(api.sandbox, *bodies)) == (3, set())
     full = (409, "No more seats left at this seated booking.")
-    assert desk.ask(at(10), pair, attendee=ada(email="late@x.test")).refusal == full
+    assert api.try_book(at(10), pair, attendee=ada(email="late@x.test")).error == full
 
 
-def test_a_round_robin_gives_all_who_meet_the_same_host(desk):
+def test_a_round_robin_gives_all_who_meet_the_same_host(api):
     """The host is chosen before the insert, so bookers who meet get the same one, and all but one lose."""
-    robin = desk.team_event_type("roundRobin", ANA, BO)
+    robin = api.team_event_type("roundRobin", ANA, BO)
     guests = [wish(at(15), robin, attendee=ada(email=f"v{number}@x.test")) for number in range(3)]
-    assert outcome(at_once(desk.sandbox, *guests)) == (1, {LOST})
+    assert outcome(at_once(api.sandbox, *guests)) == (1, {LOST})

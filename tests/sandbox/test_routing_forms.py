@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from asking import Api, asking, recorded
+from http_client import ApiClient, recorded_body, sandbox_client
 
 from calcom_async.sandbox.routing_forms import field, keep_response, leads, new_form
 from calcom_async.sandbox.seed import FORM
@@ -16,12 +16,12 @@ DAY = "?start=2030-05-06&end=2030-05-06"
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    with asking() as api:
+def api() -> Iterator[ApiClient]:
+    with sandbox_client() as api:
         yield api
 
 
-def intro(api: Api) -> int:
+def intro(api: ApiClient) -> int:
     body = {"title": "Intro", "slug": "intro", "lengthInMinutes": 30, "schedulingType": "collective"}
     hosts = [{"userId": 1}]
     return api.post("/v2/organizations/1/teams/2/event-types", body | {"hosts": hosts}).data["id"]
@@ -30,7 +30,7 @@ def intro(api: Api) -> int:
 @pytest.mark.parametrize(("path", "name"), [(ORG, "org_routing_forms_list"), (TEAM, "org_team_routing_forms_list")])
 def test_forms_have_the_fields_of_real_ones(api, shared, path, name):
     """Forms, their fields and their routes have the recorded keys."""
-    [ours], theirs = api.get(path).data, recorded(shared, f"organisations/{name}")["data"][0]
+    [ours], theirs = api.get(path).data, recorded_body(shared, f"organisations/{name}")["data"][0]
     assert ours.keys() == theirs.keys()
     assert ours["fields"][0].keys() == theirs["fields"][0].keys()
     assert [one["isFallback"] for one in ours["routes"]] == [False, False, True]
@@ -43,14 +43,14 @@ def test_responses_have_the_fields_of_real_ones(api, shared):
     """A response to an event type, a message, and what is kept have the recorded keys."""
     intro(api)
     made = api.post(f"{TEAM}/{FORM}/responses{DAY}", {"topic": "sales"}).data
-    real = recorded(shared, "organisations/org_team_routing_form_responses_create")["data"]
+    real = recorded_body(shared, "organisations/org_team_routing_form_responses_create")["data"]
     assert made.keys() == real.keys()
     assert made["routing"].keys() == real["routing"].keys()
     message = api.post(f"{ORG}/{FORM}/responses{DAY}", {"topic": "other"}).data
-    real = recorded(shared, "organisations/org_routing_form_responses_create_custom_message")["data"]
+    real = recorded_body(shared, "organisations/org_routing_form_responses_create_custom_message")["data"]
     assert message.keys() == real.keys()
     kept = api.get(f"{ORG}/{FORM}/responses").data
-    assert kept[0].keys() == recorded(shared, "organisations/org_routing_form_responses_list")["data"][0].keys()
+    assert kept[0].keys() == recorded_body(shared, "organisations/org_routing_form_responses_list")["data"][0].keys()
     assert [one["id"] for one in kept] == [1, 2]
 
 
@@ -66,21 +66,21 @@ def test_responses_have_the_fields_of_real_ones(api, shared):
 )
 def test_bad_queries_are_refused_as_really(api, shared, request_of, name):
     """The validation tree equals the recorded one."""
-    real = recorded(shared, f"organisations/{name}")["error"]["details"]
+    real = recorded_body(shared, f"organisations/{name}")["error"]["details"]
     assert api(*request_of).body["error"]["details"] == real
 
 
 def test_refusals(api):
     """A missing answer, another team's form, an unknown response: each in the recorded words."""
-    assert api.post(f"{TEAM}/{FORM}/responses{DAY}", {}).refusal == (400, "Missing required fields Topic")
-    assert api.get(f"{TEAM}/nope/responses").refusal == (
+    assert api.post(f"{TEAM}/{FORM}/responses{DAY}", {}).error == (400, "Missing required fields Topic")
+    assert api.get(f"{TEAM}/nope/responses").error == (
         403,
         "IsRoutingFormInTeam - team with id=(2) does not own routing form with id=(nope).",
     )
     gone = api.patch(f"{TEAM}/{FORM}/responses/99999", {"response": {}})
-    assert gone.refusal == (404, "Invalid Query: The requested record was not found.")
+    assert gone.error == (404, "Invalid Query: The requested record was not found.")
     assert api.as_user("cy").get(ORG).status == 403
-    assert api.get(f"{ORG}/nope/responses").refusal == (404, "Routing form not found.")
+    assert api.get(f"{ORG}/nope/responses").error == (404, "Routing form not found.")
 
 
 def test_a_text_is_kept_as_its_letters(api):
@@ -167,6 +167,6 @@ def test_calculating_works_for_anybody(api, shared):
     found = api.as_user(None).post(f"/v2/routing-forms/{FORM}/calculate-slots{DAY}", {"topic": "sales"})
     assert (found.status, found.data.keys()) == (
         200,
-        recorded(shared, "organisations/routing_forms_calculate_slots_nokey")["data"].keys(),
+        recorded_body(shared, "organisations/routing_forms_calculate_slots_nokey")["data"].keys(),
     )
     assert api.sandbox.store.form_responses == {}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import Api, recorded
+from http_client import ApiClient, recorded_body
 
 from calcom_async.sandbox import Sandbox
 
@@ -24,9 +24,9 @@ NOT_DAYS = (
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
+def api() -> Iterator[ApiClient]:
     with Sandbox() as sandbox:
-        yield Api(sandbox, "2024-06-11")
+        yield ApiClient(sandbox, "2024-06-11")
         assert sandbox.failures == []
 
 
@@ -34,7 +34,7 @@ def body(**more: Any) -> dict[str, Any]:
     return {"name": "Evenings", "timeZone": "Asia/Kolkata", "isDefault": False, **more}
 
 
-def made(api: Api, **more: Any) -> Any:
+def made(api: ApiClient, **more: Any) -> Any:
     return api.post(SCHEDULES, body(**more)).data
 
 
@@ -42,9 +42,9 @@ def path(schedule: Any) -> str:
     return f"{SCHEDULES}/{schedule['id']}"
 
 
-def test_a_schedule_comes_back_as_the_real_server_sends_it(api: Api, shared: Path) -> None:
+def test_a_schedule_comes_back_as_the_real_server_sends_it(api: ApiClient, shared: Path) -> None:
     """Keys, order and rows of the recorded answer, for the same body."""
-    real = recorded(shared, "schedules_create")["data"]
+    real = recorded_body(shared, "schedules_create")["data"]
     answer = made(api, name=real["name"], availability=[WEEKEND], overrides=[NEW_YEAR])
     assert list(answer) == list(real)
     assert answer == real | {"id": answer["id"]}
@@ -52,14 +52,14 @@ def test_a_schedule_comes_back_as_the_real_server_sends_it(api: Api, shared: Pat
     assert answer in api.get(SCHEDULES).data
 
 
-def test_hours_are_the_working_week_only_when_left_out(api: Api) -> None:
+def test_hours_are_the_working_week_only_when_left_out(api: ApiClient) -> None:
     """Absent availability is Monday to Friday, 9 to 5; an empty list stays empty; rows without days vanish."""
     assert made(api)["availability"] == [{"days": WEEK, "startTime": "09:00", "endTime": "17:00"}]
     assert made(api, availability=[])["availability"] == []
     assert made(api, availability=[WEEKEND | {"days": []}, WEEKEND])["availability"] == [WEEKEND]
 
 
-def test_rows_are_kept_as_sent(api: Api) -> None:
+def test_rows_are_kept_as_sent(api: ApiClient) -> None:
     """Inverted and overlapping rows and an odd spelling of the zone pass; a datetime is cut to its date."""
     rows = [WEEKEND, WEEKEND | {"startTime": "23:00", "endTime": "01:00"}]
     answer = made(
@@ -73,11 +73,11 @@ def test_rows_are_kept_as_sent(api: Api) -> None:
     assert answer["overrides"] == [NEW_YEAR]
 
 
-def test_missing_fields_are_the_recorded_400(api: Api, shared: Path) -> None:
+def test_missing_fields_are_the_recorded_400(api: ApiClient, shared: Path) -> None:
     """The global pipe's tree, `isDefault` being required."""
     answer = api.post(SCHEDULES, {"name": "x"})
     assert answer.status == 400
-    assert answer.body["error"] == recorded(shared, "schedules_create_400")["error"]
+    assert answer.body["error"] == recorded_body(shared, "schedules_create_400")["error"]
 
 
 @pytest.mark.parametrize(
@@ -102,29 +102,29 @@ def test_missing_fields_are_the_recorded_400(api: Api, shared: Path) -> None:
         ),
     ],
 )
-def test_bad_rows_are_refused(api: Api, more: Any, name: str, text: str) -> None:
+def test_bad_rows_are_refused(api: ApiClient, more: Any, name: str, text: str) -> None:
     """Each fault is reported at its place in the tree."""
     assert list(api.post(SCHEDULES, body(**more)).constraints[name].values()) == [text]
 
 
-def test_bad_days_are_the_recorded_400(api: Api, shared: Path) -> None:
+def test_bad_days_are_the_recorded_400(api: ApiClient, shared: Path) -> None:
     """The whole tree of a row in which everything is wrong."""
     answer = api.patch(path(made(api)), {"availability": [{"days": ["Funday"], "startTime": "9", "endTime": "10"}]})
-    assert answer.body["error"] == recorded(shared, "organisations/org_user_schedules_update_400")["error"]
+    assert answer.body["error"] == recorded_body(shared, "organisations/org_user_schedules_update_400")["error"]
 
 
-def test_patch_replaces_what_is_sent_and_nothing_else(api: Api, shared: Path) -> None:
+def test_patch_replaces_what_is_sent_and_nothing_else(api: ApiClient, shared: Path) -> None:
     """Lists are replaced wholly; an empty body changes nothing; null for a name is the database's 500."""
     schedule = made(api, availability=[WEEKEND], overrides=[NEW_YEAR])
     changed = api.patch(path(schedule), {"name": "Evenings 2", "overrides": []}).data
-    assert changed == recorded(shared, "schedules_patch")["data"] | {"id": schedule["id"]}
+    assert changed == recorded_body(shared, "schedules_patch")["data"] | {"id": schedule["id"]}
     assert api.patch(path(schedule), {}).data == changed
     assert api.patch(path(schedule), {"name": None}).status == 500
     assert api.patch(path(schedule), {"availability": "x"}).status == 400
     assert api.patch(path(schedule), {"availability": []}).data["availability"] == []
 
 
-def test_the_default_moves_and_can_be_lost(api: Api) -> None:
+def test_the_default_moves_and_can_be_lost(api: ApiClient) -> None:
     """`true` takes it over, `false` leaves it, deleting the default leaves none, and a first schedule is not it."""
     first, second = api.get(f"{SCHEDULES}/default").data, made(api, isDefault=True)
     assert api.get(f"{SCHEDULES}/default").data == second
@@ -136,43 +136,43 @@ def test_the_default_moves_and_can_be_lost(api: Api) -> None:
     assert api.patch(path(first), {"isDefault": True}).data["isDefault"] is True
 
 
-def test_a_host_without_schedule_offers_the_working_week(api: Api) -> None:
+def test_a_host_without_schedule_offers_the_working_week(api: ApiClient) -> None:
     """Monday to Friday, 9 to 5 in the zone of the profile."""
-    event_type = Api(api.sandbox, "2024-06-14").post(
+    event_type = ApiClient(api.sandbox, "2024-06-14").post(
         "/v2/event-types", {"title": "T", "slug": "t", "lengthInMinutes": 240, "minimumBookingNotice": 0}
     )
     for schedule in api.get(SCHEDULES).data:
         api.delete(path(schedule))
     query = f"/v2/slots?eventTypeId={event_type.data['id']}&start=2030-03-08&end=2030-03-10"
-    found = Api(api.sandbox, "2024-09-04").get(query).data
+    found = ApiClient(api.sandbox, "2024-09-04").get(query).data
     assert found == {"2030-03-08": [{"start": f"2030-03-08T{hour}:00:00.000Z"} for hour in ("09", "13")]}
 
 
-def test_foreign_and_unknown_schedules_are_refused(api: Api) -> None:
+def test_foreign_and_unknown_schedules_are_refused(api: ApiClient) -> None:
     """404 for unknown ids, except 400 on DELETE; 403 for other people's; 500 for what is no number."""
     schedule, bo = made(api), api.as_user("bo")
     foreign = (403, f"User with ID=2 does not own schedule with ID={schedule['id']}")
-    assert bo.get(path(schedule)).refusal == foreign
-    assert bo.patch(path(schedule), {}).refusal == foreign
-    assert bo.delete(path(schedule)).refusal == foreign
+    assert bo.get(path(schedule)).error == foreign
+    assert bo.patch(path(schedule), {}).error == foreign
+    assert bo.delete(path(schedule)).error == foreign
     unknown = "Schedule with ID=999 does not exist."
-    assert api.get(f"{SCHEDULES}/999").refusal == (404, unknown)
-    assert api.patch(f"{SCHEDULES}/999", {}).refusal == (404, unknown)
-    assert api.delete(f"{SCHEDULES}/999").refusal == (400, unknown)
+    assert api.get(f"{SCHEDULES}/999").error == (404, unknown)
+    assert api.patch(f"{SCHEDULES}/999", {}).error == (404, unknown)
+    assert api.delete(f"{SCHEDULES}/999").error == (400, unknown)
     for method in ("GET", "PATCH", "DELETE"):
-        assert api(method, f"{SCHEDULES}/abc", {}).refusal == (500, "There was an error, please try again later.")
+        assert api(method, f"{SCHEDULES}/abc", {}).error == (500, "There was an error, please try again later.")
 
 
-def test_only_two_versions_are_answered(api: Api) -> None:
+def test_only_two_versions_are_answered(api: ApiClient) -> None:
     """2024-06-11 and 2024-06-14; the bookings' and slots' versions are 404."""
-    assert Api(api.sandbox, "2024-06-14").get(SCHEDULES).status == 200
+    assert ApiClient(api.sandbox, "2024-06-14").get(SCHEDULES).status == 200
     for version in ("2024-08-13", "2024-09-04"):
-        assert Api(api.sandbox, version).get(SCHEDULES).refusal == (404, "Cannot GET /v2/schedules")
+        assert ApiClient(api.sandbox, version).get(SCHEDULES).error == (404, "Cannot GET /v2/schedules")
     assert api.as_user(None).get(SCHEDULES).status == 401
 
 
 def test_numbers_are_days_in_the_seed_dialect() -> None:
     """0 is Sunday; without the switch numbers are refused."""
     with Sandbox(seed_dialect=True) as sandbox:
-        rows = made(Api(sandbox, "2024-06-11"), availability=[WEEKEND | {"days": [0, 6]}])["availability"]
+        rows = made(ApiClient(sandbox, "2024-06-11"), availability=[WEEKEND | {"days": [0, 6]}])["availability"]
         assert rows == [WEEKEND | {"days": ["Sunday", "Saturday"]}]

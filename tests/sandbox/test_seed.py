@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from raw_http import ask
+from http_client import send_request
 
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.store import Store
@@ -177,7 +177,7 @@ def test_a_request_that_changes_drops_the_views():
     """Anything but GET makes cached views stale, as handlers may change what they were built from."""
     with Sandbox(now=NOW) as sandbox:
         sandbox.store.cached("x", lambda: 1)
-        ask(sandbox, "GET", "/v2/me")
+        send_request(sandbox, "GET", "/v2/me")
         assert sandbox.store.cached("x", lambda: 2) == 1
-        ask(sandbox, "PATCH", "/v2/me", {})
+        send_request(sandbox, "PATCH", "/v2/me", {})
         assert sandbox.store.cached("x", lambda: 2) == 2

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from asking import Api
+from http_client import ApiClient
 
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.availability import DAYS, read_schedule
@@ -201,7 +201,7 @@ def clock_text(at: datetime, name: str | None) -> str:
 def play_http(vector: Vector) -> list[dict[str, list[Any]]]:
     """The whole chain as the vectors were made: schedule, event types, bookings and reservations through the API."""
     with Sandbox(now=vector.clock) as sandbox:
-        host = {name: Api(sandbox, version, "cal_sandbox_bo") for name, version in VERSIONS.items()}
+        host = {name: ApiClient(sandbox, version, "cal_sandbox_bo") for name, version in VERSIONS.items()}
         schedule = {
             "name": vector.name,
             "timeZone": vector.zone,
@@ -245,7 +245,7 @@ def http_event(kind: Wire, number: int, schedule_id: int) -> Wire:
     return body
 
 
-def http_deed(host: dict[str, Api], deed: tuple[str, str, int], number: int, ids: list[int]) -> str:
+def http_deed(host: dict[str, ApiClient], deed: tuple[str, str, int], number: int, ids: list[int]) -> str:
     what, start, other = deed
     if what == "reserve":
         body = {"eventTypeId": ids[other], "slotStart": start}
@@ -258,7 +258,7 @@ def http_deed(host: dict[str, Api], deed: tuple[str, str, int], number: int, ids
     return str(booking["uid"])
 
 
-def http_ask(api: Api, ask: Wire, ids: list[int], booked: list[str]) -> dict[str, list[Any]]:
+def http_ask(api: ApiClient, ask: Wire, ids: list[int], booked: list[str]) -> dict[str, list[Any]]:
     query = {**ask["q"], "eventTypeId": ids[ask.get("type", 0)]}
     if "bookingUidToReschedule" in query:
         query["bookingUidToReschedule"] = booked[0]

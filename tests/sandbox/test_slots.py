@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from asking import Api, recorded
-from effort import effort
+from cpu_time import cpu_time
+from http_client import ApiClient, recorded_body
 
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.availability import DAYS, check_bookable, read_schedule
@@ -226,29 +226,29 @@ def test_a_time_off_the_raster_can_be_free() -> None:
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
+def api() -> Iterator[ApiClient]:
     """Bo's key; he works Monday to Friday 09:00-17:00 in New York, 14:00-22:00 UTC in winter."""
     with Sandbox(now=datetime.fromisoformat(NOW).replace(tzinfo=UTC)) as sandbox:
-        yield Api(sandbox, "2024-09-04", "cal_sandbox_bo")
+        yield ApiClient(sandbox, "2024-09-04", "cal_sandbox_bo")
         assert sandbox.failures == []
 
 
-def event_type(api: Api, **more: Any) -> int:
+def event_type(api: ApiClient, **more: Any) -> int:
     body = {"title": "Talk", "slug": "talk", "lengthInMinutes": 60, "minimumBookingNotice": 0, **more}
-    made = Api(api.sandbox, "2024-06-14", api.key).post("/v2/event-types", body).data["id"]
+    made = ApiClient(api.sandbox, "2024-06-14", api.key).post("/v2/event-types", body).data["id"]
     assert isinstance(made, int)
     return made
 
 
-def slots(api: Api, **query: Any) -> Any:
+def slots(api: ApiClient, **query: Any) -> Any:
     return api.get("/v2/slots?" + urlencode({"start": WEDNESDAY, "end": WEDNESDAY, **query}))
 
 
-def starts(api: Api, **query: Any) -> list[str]:
+def starts(api: ApiClient, **query: Any) -> list[str]:
     return [one["start"] for day in slots(api, **query).data.values() for one in day]
 
 
-def book(api: Api, event_type_id: int, start: str, **more: Any) -> Booking:
+def book(api: ApiClient, event_type_id: int, start: str, **more: Any) -> Booking:
     """A booking put straight into the store."""
     store, begins = api.sandbox.store, datetime.fromisoformat(start).replace(tzinfo=UTC)
     record = store.event_types[event_type_id]
@@ -272,7 +272,7 @@ def book(api: Api, event_type_id: int, start: str, **more: Any) -> Booking:
     return store.add_booking(booking)
 
 
-def test_slots_are_found_by_id_slug_team_and_usernames(api: Api) -> None:
+def test_slots_are_found_by_id_slug_team_and_usernames(api: ApiClient) -> None:
     """The four ways to name what is meant lead to slots, without credentials."""
     made = event_type(api)
     nobody = api.as_user(None)
@@ -285,18 +285,18 @@ def test_slots_are_found_by_id_slug_team_and_usernames(api: Api) -> None:
     assert together == ["2030-03-06T14:00:00.000Z", "2030-03-06T15:30:00.000Z"]
 
 
-def test_teams_of_an_organization_are_found_within_it(api: Api) -> None:
+def test_teams_of_an_organization_are_found_within_it(api: ApiClient) -> None:
     """The slug of a team counts inside the organization that is named; without one, outside of all."""
     made = {"title": "T", "slug": "t", "lengthInMinutes": 60, "schedulingType": "collective", "hosts": [{"userId": 2}]}
     api.post("/v2/organizations/1/teams/2/event-types", made)
     named = {"eventTypeSlug": "t", "teamSlug": "sales"}
     assert starts(api, **named, organizationSlug="sandbox-org")
-    assert slots(api, **named).refusal == (404, "Team with slug sales not found")
+    assert slots(api, **named).error == (404, "Team with slug sales not found")
     api.sandbox.store.teams[2]["parent_id"] = None
     assert starts(api, **named)
 
 
-def test_slots_are_written_in_the_zone_that_is_asked_for(api: Api) -> None:
+def test_slots_are_written_in_the_zone_that_is_asked_for(api: ApiClient) -> None:
     """With `timeZone` keys and offsets are its own, and `format=range` adds ends; UTC keeps its Z."""
     made = event_type(api)
     tokyo = slots(api, eventTypeId=made, timeZone="asia/tokyo", format="RANGE").data
@@ -332,20 +332,20 @@ def test_slots_are_written_in_the_zone_that_is_asked_for(api: Api) -> None:
         ),
     ],
 )
-def test_bad_slot_queries_are_refused_in_a_sentence(api: Api, query: Any, status: int, message: str) -> None:
+def test_bad_slot_queries_are_refused_in_a_sentence(api: ApiClient, query: Any, status: int, message: str) -> None:
     """Unknown fields, fields of another mode and bad values are refused, unknown things are not found."""
-    assert slots(api, **query).refusal == (status, message)
+    assert slots(api, **query).error == (status, message)
 
 
-def test_missing_dates_are_refused_as_by_the_real_server(api: Api, shared: Any) -> None:
+def test_missing_dates_are_refused_as_by_the_real_server(api: ApiClient, shared: Any) -> None:
     """The recorded sentence, and no answer but 404 for another version."""
     answer = api.get("/v2/slots?eventTypeId=3")
-    real = recorded(shared, "slots_no_dates_400")
+    real = recorded_body(shared, "slots_no_dates_400")
     assert answer.body["error"] == real["error"]
-    assert Api(api.sandbox, "2024-08-13").get("/v2/slots?eventTypeId=3").status == 404
+    assert ApiClient(api.sandbox, "2024-08-13").get("/v2/slots?eventTypeId=3").status == 404
 
 
-def test_the_end_of_a_query_reaches_to_the_end_of_its_day(api: Api) -> None:
+def test_the_end_of_a_query_reaches_to_the_end_of_its_day(api: ApiClient) -> None:
     """A bare date and an exact midnight are stretched; an offset that makes it another time is not."""
     made = event_type(api)
     assert len(starts(api, eventTypeId=made, end="2030-03-06T00:00:00Z")) == 8
@@ -356,12 +356,12 @@ def test_the_end_of_a_query_reaches_to_the_end_of_its_day(api: Api) -> None:
 def test_the_seed_dialect_takes_the_older_names() -> None:
     """`startTime` and `endTime`, and a slug beside an id, work only where the sandbox was told so."""
     with Sandbox(seed_dialect=True) as sandbox:
-        api = Api(sandbox, "2024-09-04")
+        api = ApiClient(sandbox, "2024-09-04")
         answer = api.get("/v2/slots?startTime=2030-03-06&endTime=2030-03-06&eventTypeId=1&eventTypeSlug=thirty")
         assert list(answer.data) == [WEDNESDAY]
 
 
-def test_only_live_bookings_of_the_host_take_slots(api: Api) -> None:
+def test_only_live_bookings_of_the_host_take_slots(api: ApiClient) -> None:
     """Accepted ones of all event types do, also co-hosted or attended ones; cancelled and pending ones do not."""
     made, other = event_type(api), event_type(api, slug="other")
     book(api, other, "2030-03-06T14:00")
@@ -374,7 +374,7 @@ def test_only_live_bookings_of_the_host_take_slots(api: Api) -> None:
     assert free == ["15", "16", "19", "20", "21"]
 
 
-def test_a_pending_booking_blocks_its_own_event_type_if_the_policy_says_so(api: Api) -> None:
+def test_a_pending_booking_blocks_its_own_event_type_if_the_policy_says_so(api: ApiClient) -> None:
     """The policy of the queried event type decides, for its own pending bookings only."""
     blocking = event_type(api, confirmationPolicy={"type": "always", "blockUnconfirmedBookingsInBooker": True})
     other = event_type(api, slug="other")
@@ -383,7 +383,7 @@ def test_a_pending_booking_blocks_its_own_event_type_if_the_policy_says_so(api: 
     assert "2030-03-06T14:00:00.000Z" in starts(api, eventTypeId=other)
 
 
-def test_round_robin_hosts_can_be_narrowed(api: Api) -> None:
+def test_round_robin_hosts_can_be_narrowed(api: ApiClient) -> None:
     """`rrHostSubsetIds` without a host of the event type leaves nothing."""
     made = event_type(api)
     assert slots(api, eventTypeId=made, rrHostSubsetIds="1,3").data == {}
@@ -395,11 +395,11 @@ def test_slots_stay_fast_with_many_bookings() -> None:
 
     def looking(bookings: int) -> float:
         with Sandbox(bookings=bookings) as sandbox:
-            api = Api(sandbox, "2024-09-04")
+            api = ApiClient(sandbox, "2024-09-04")
             day = (sandbox.clock.now() + timedelta(days=3650)).date()
             query = {"start": day, "end": day, "eventTypeId": 1}
             assert slots(api, **query).status == 200
-            return effort(lambda: slots(api, **query))
+            return cpu_time(lambda: slots(api, **query))
 
     assert looking(20_000) < 4 * looking(0)
 
@@ -407,7 +407,7 @@ def test_slots_stay_fast_with_many_bookings() -> None:
 # --- what a booking must pass
 
 
-def refusal_of(api: Api, event_type_id: int, start: str, **more: Any) -> tuple[int, str] | None:
+def refusal_of(api: ApiClient, event_type_id: int, start: str, **more: Any) -> tuple[int, str] | None:
     begins = datetime.fromisoformat(start).replace(tzinfo=UTC)
     record = api.sandbox.store.event_types[event_type_id]
     end = begins + timedelta(minutes=record["lengthInMinutes"])
@@ -418,7 +418,7 @@ def refusal_of(api: Api, event_type_id: int, start: str, **more: Any) -> tuple[i
     return None
 
 
-def test_a_booking_is_refused_for_the_first_thing_that_is_wrong(api: Api) -> None:
+def test_a_booking_is_refused_for_the_first_thing_that_is_wrong(api: ApiClient) -> None:
     """Past, then notice and window, then limits, then availability; a free time off the raster passes."""
     window = {"type": "calendarDays", "value": 3000}
     made = event_type(api, minimumBookingNotice=60, bookingWindow=window, bookingLimitsCount={"day": 1})
@@ -435,7 +435,7 @@ def test_a_booking_is_refused_for_the_first_thing_that_is_wrong(api: Api) -> Non
     assert refusal_of(api, made, "2030-03-06T15:30", ignore_uid=booking.uid) is None
 
 
-def test_duration_limits_refuse_what_would_exceed_them(api: Api) -> None:
+def test_duration_limits_refuse_what_would_exceed_them(api: ApiClient) -> None:
     """60 of 90 minutes are used, so another hour is a 401."""
     made = event_type(api, bookingLimitsDuration={"day": 90})
     book(api, made, "2030-03-06T15:00")
@@ -443,7 +443,7 @@ def test_duration_limits_refuse_what_would_exceed_them(api: Api) -> None:
     assert refusal_of(api, made, "2030-03-07T18:00") is None
 
 
-def test_buffers_of_neighbours_refuse_a_booking(api: Api) -> None:
+def test_buffers_of_neighbours_refuse_a_booking(api: ApiClient) -> None:
     """A booking that ends before the new one still blocks by its buffer."""
     buffered = event_type(api, afterEventBuffer=30)
     other = event_type(api, slug="other")
@@ -455,22 +455,22 @@ def test_buffers_of_neighbours_refuse_a_booking(api: Api) -> None:
 # --- reservations
 
 
-def reserve(api: Api, event_type_id: int, start: str = "2030-03-06T15:00:00Z", **more: Any) -> Any:
+def reserve(api: ApiClient, event_type_id: int, start: str = "2030-03-06T15:00:00Z", **more: Any) -> Any:
     return api.post("/v2/slots/reservations", {"eventTypeId": event_type_id, "slotStart": start, **more})
 
 
-def test_a_reservation_has_the_real_shape(api: Api, shared: Any) -> None:
+def test_a_reservation_has_the_real_shape(api: ApiClient, shared: Any) -> None:
     """Keys, their order, and what is computed from the body; reading it leaves the duration out."""
     made = event_type(api, lengthInMinutesOptions=[30, 60])
     answer = reserve(api, made, slotDuration=30, reservationDuration=7).data
-    assert list(answer) == list(recorded(shared, "slots_reserve")["data"])
+    assert list(answer) == list(recorded_body(shared, "slots_reserve")["data"])
     assert answer["slotEnd"] == "2030-03-06T15:30:00.000Z"
     assert answer["reservationUntil"] == "2026-11-22T08:07:00.000Z"
     read = api.get(f"/v2/slots/reservations/{answer['reservationUid']}").data
-    assert set(read) == set(recorded(shared, "slots_reservation_get")["data"])
+    assert set(read) == set(recorded_body(shared, "slots_reservation_get")["data"])
 
 
-def test_a_reservation_hides_its_time_until_it_runs_out_or_goes(api: Api) -> None:
+def test_a_reservation_hides_its_time_until_it_runs_out_or_goes(api: ApiClient) -> None:
     """On all event types of the host, for five minutes, whoever asks; deleting twice is a success twice."""
     made, other = event_type(api), event_type(api, slug="other", lengthInMinutes=30)
     uid = reserve(api.as_user(None), made).data["reservationUid"]
@@ -486,26 +486,26 @@ def test_a_reservation_hides_its_time_until_it_runs_out_or_goes(api: Api) -> Non
     assert hidden in starts(api, eventTypeId=other)
 
 
-def test_reservations_are_refused_for_the_right_reasons(api: Api) -> None:
+def test_reservations_are_refused_for_the_right_reasons(api: ApiClient) -> None:
     """Texts and order of the real server."""
     made, lengths = event_type(api), event_type(api, slug="lengths", lengthInMinutesOptions=[30, 60])
-    anonymous, stranger = api.as_user(None), Api(api.sandbox, api.version, "cal_sandbox_stranger")
+    anonymous, stranger = api.as_user(None), ApiClient(api.sandbox, api.version, "cal_sandbox_stranger")
     api.sandbox.store.users[50] = {**api.sandbox.store.users[1], "id": 50, "username": "stranger"}
     api.sandbox.store.api_keys["cal_sandbox_stranger"] = 50
     assert reserve(anonymous, made, reservationDuration=9).status == 401
     assert reserve(stranger, made, reservationDuration=9).status == 403
-    assert reserve(api, 99).refusal == (404, "Event Type with ID=99 not found")
+    assert reserve(api, 99).error == (404, "Event Type with ID=99 not found")
     assert reserve(api, made, slotDuration=30).message.startswith("You passed 'slotDuration' but")
     assert reserve(api, lengths, slotDuration=45).message.endswith("event type are: 30, 60")
     book(api, made, "2030-03-06T15:30")
-    assert reserve(api, made).refusal == (422, "Can't reserve a slot if the event is already booked.")
+    assert reserve(api, made).error == (422, "Can't reserve a slot if the event is already booked.")
     assert reserve(api, lengths).status == 201
     taken = "This time slot is already reserved by another user. Please choose a different time."
-    assert reserve(api, lengths, "2030-03-06T15:59:00Z").refusal == (422, taken)
+    assert reserve(api, lengths, "2030-03-06T15:59:00Z").error == (422, taken)
     assert api.post("/v2/slots/reservations", {}).constraints.keys() == {"eventTypeId", "slotStart"}
 
 
-def test_a_reservation_can_be_moved_by_anybody_but_not_onto_itself(api: Api) -> None:
+def test_a_reservation_can_be_moved_by_anybody_but_not_onto_itself(api: ApiClient) -> None:
     """Its time starts anew; overlapping its own old time is refused, an unknown uid is 404."""
     made = event_type(api)
     path = f"/v2/slots/reservations/{reserve(api, made).data['reservationUid']}"
@@ -515,10 +515,10 @@ def test_a_reservation_can_be_moved_by_anybody_but_not_onto_itself(api: Api) -> 
     assert anybody.patch(path, moved).data["reservationUntil"] == "2026-11-22T08:31:00.000Z"
     assert anybody.patch(path, moved | {"slotStart": "2030-03-06T17:30:00Z"}).status == 422
     unknown = anybody.patch("/v2/slots/reservations/nope", moved)
-    assert unknown.refusal == (404, "Slot with uid=nope not found")
+    assert unknown.error == (404, "Slot with uid=nope not found")
 
 
-def test_a_full_seated_slot_cannot_be_reserved(api: Api) -> None:
+def test_a_full_seated_slot_cannot_be_reserved(api: ApiClient) -> None:
     """Seats left: yes; none left: 422 with the event type's id in the text."""
     seats = {"seatsPerTimeSlot": 2, "showAttendeeInfo": True, "showAvailabilityCount": True}
     made = event_type(api, seats=seats)
@@ -529,4 +529,4 @@ def test_a_full_seated_slot_cannot_be_reserved(api: Api) -> None:
     api.sandbox.store.reservations.clear()
     booking.seats.append({"seat_uid": "two", "attendee_id": 2})
     full = f"Booking with id={made} at 2030-03-06T15:00:00Z has no more seats left."
-    assert reserve(api, made).refusal == (422, full)
+    assert reserve(api, made).error == (422, full)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from asking import Api, asking, recorded
+from http_client import ApiClient, recorded_body, sandbox_client
 
 from calcom_async.sandbox.team_event_types import assign_member
 
@@ -16,8 +16,8 @@ ANA, BO, CY = 1, 2, 3
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    with asking(version="2024-06-14") as api:
+def api() -> Iterator[ApiClient]:
+    with sandbox_client(version="2024-06-14") as api:
         yield api
 
 
@@ -39,7 +39,7 @@ def test_mails_that_are_left_out(api):
 @pytest.mark.parametrize("path", [SALES, "/v2/teams/2/event-types"])
 def test_team_event_types_have_the_fields_of_real_ones(api, shared, path):
     """Both places answer what a real server answers, and today's newer settings besides."""
-    real = recorded(shared, "organisations/teams_eventtypes_create")["data"]
+    real = recorded_body(shared, "organisations/teams_eventtypes_create")["data"]
     ours = api.post(path, team_body()).data
     assert real.keys() <= ours.keys()
     assert not {"users", "bookingUrl"} & ours.keys()
@@ -51,7 +51,7 @@ def test_team_event_types_have_the_fields_of_real_ones(api, shared, path):
 def test_lists_of_team_event_types_name_the_team_to_anybody(api, shared):
     """The public list shows the team's looks, and narrows by slug."""
     api.post(SALES, team_body())
-    real = recorded(shared, "organisations/org_team_eventtypes_list")["data"][0]
+    real = recorded_body(shared, "organisations/org_team_eventtypes_list")["data"][0]
     [ours] = api.as_user(None).get(f"{SALES}?eventSlug=intro&hostsLimit=1").data
     assert ours["team"].keys() == real["team"].keys()
     assert len(ours["hosts"]) == 2
@@ -84,14 +84,14 @@ def test_a_managed_event_type_is_a_parent_and_a_child_for_each_host(api):
     assert [(one["id"], one["title"]) for one in changed] == [(parent["id"], "New"), (cy["id"], "New")]
     assert api.as_user("cy").get(f"{EVENT_TYPES}/{cy['id']}").data["title"] == "New"
     assert api.get(f"{EVENT_TYPES}/{bo['id']}").status == 404
-    assert api.get(f"{SALES}/{cy['id']}").refusal == (404, f"Event type with id {cy['id']} not found")
+    assert api.get(f"{SALES}/{cy['id']}").error == (404, f"Event type with id {cy['id']} not found")
     assert api.get(f"{SALES}/{parent['id']}").data["id"] == parent["id"]
 
 
 def test_a_child_looks_like_a_real_one(api, shared):
     """The child that its owner reads has the real one's keys."""
     child = api.post(SALES, team_body("managed")).data[1]
-    real = recorded(shared, "organisations/eventtypes_get_managed_child_as_host")["data"]
+    real = recorded_body(shared, "organisations/eventtypes_get_managed_child_as_host")["data"]
     ours = api.as_user("bo").get(f"{EVENT_TYPES}/{child['id']}").data
     assert real.keys() <= ours.keys()
     assert ours["metadata"] == real["metadata"]
@@ -119,14 +119,14 @@ def test_a_pending_member_stops_the_assignment_but_not_the_event_type(api):
 def test_refusals_of_team_event_types(api):
     """Slugs, strangers, unknown ids and low roles each have their words."""
     event_type = api.post(SALES, team_body()).data
-    assert api.post(SALES, team_body()).refusal == (400, "Team event type with this slug already exists")
+    assert api.post(SALES, team_body()).error == (400, "Team event type with this slug already exists")
     assert api.post(SALES, team_body(slug="b") | {"hosts": [{"userId": 4}]}).status == 404
-    assert api.patch(f"{SALES}/99", {"title": "x"}).refusal == (400, "Event type to update not found")
-    assert api.get(f"{SALES}/99").refusal == (404, "Event type with id 99 not found")
-    assert api.delete(f"{SALES}/99").refusal == (404, "Event type with ID=99 does not exist.")
+    assert api.patch(f"{SALES}/99", {"title": "x"}).error == (400, "Event type to update not found")
+    assert api.get(f"{SALES}/99").error == (404, "Event type with id 99 not found")
+    assert api.delete(f"{SALES}/99").error == (404, "Event type with ID=99 does not exist.")
     assert api.as_user("cy").get(f"{SALES}/{event_type['id']}").status == 403
-    assert api.get("/v2/teams/abc/event-types").refusal == (400, "Validation failed (numeric string is expected)")
-    assert api.get("/v2/organizations/1/teams/99/event-types").refusal == (404, "IsTeamInOrg - Team (99) not found.")
+    assert api.get("/v2/teams/abc/event-types").error == (400, "Validation failed (numeric string is expected)")
+    assert api.get("/v2/organizations/1/teams/99/event-types").error == (404, "IsTeamInOrg - Team (99) not found.")
 
 
 def test_changing_the_scheduling_type_without_hosts_leaves_none(api):
@@ -155,4 +155,4 @@ def test_phones_will_do_for_teams_of_organisations_only(api):
 def test_the_list_of_all_teams_event_types_fails_for_everybody(api):
     """The real server's route order hides it, so nobody can have it."""
     answer = api.get("/v2/organizations/1/teams/event-types")
-    assert answer.refusal == (500, "There was an error, please try again later.")
+    assert answer.error == (500, "There was an error, please try again later.")

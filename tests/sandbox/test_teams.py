@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from asking import Api, asking, recorded
+from http_client import ApiClient, recorded_body, sandbox_client
 
 TEAMS = "/v2/teams"
 ORG = "/v2/organizations/1/teams"
@@ -14,19 +14,19 @@ NOBODY = "ApiAuthStrategy - No authentication method provided."
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    with asking() as api:
+def api() -> Iterator[ApiClient]:
+    with sandbox_client() as api:
         yield api
 
 
-def names(api: Api, path: str) -> list[str]:
+def names(api: ApiClient, path: str) -> list[str]:
     return [team["name"] for team in api.get(path).data]
 
 
 @pytest.mark.parametrize(("path", "parent"), [(TEAMS, None), (ORG, 1)])
 def test_a_team_has_the_fields_of_a_real_one(api, shared, path, parent):
     """Create, read, update and delete answer the same shape; `metadata` is there only when it was given."""
-    real = recorded(shared, "organisations/teams_get")["data"]
+    real = recorded_body(shared, "organisations/teams_get")["data"]
     made = api.post(path, {"name": "New team"}).data
     assert made.keys() == real.keys()
     assert (made["slug"], made["parentId"], made["timeZone"]) == ("new-team", parent, "Europe/London")
@@ -49,7 +49,7 @@ def test_a_team_has_the_fields_of_a_real_one(api, shared, path, parent):
 )
 def test_bad_bodies_are_refused_as_really(api, shared, request_of, name):
     """The validation tree equals the recorded one, with the defaults that it echoes."""
-    real = recorded(shared, f"organisations/{name}")["error"]["details"]
+    real = recorded_body(shared, f"organisations/{name}")["error"]["details"]
     assert api(*request_of).body["error"]["details"] == real
 
 
@@ -65,7 +65,7 @@ def test_names_and_slugs_of_teams_clash(api):
     """A second team of one name by one user is 400, a slug that is taken 409."""
     team = {"name": "Mine"}
     assert api.post(TEAMS, team).status == 201
-    assert api.post(TEAMS, team).refusal == (400, "You already have created a team with name=Mine")
+    assert api.post(TEAMS, team).error == (400, "You already have created a team with name=Mine")
     assert api.as_user("bo").post(TEAMS, team).status == 409
     assert api.post("/v2/organizations/1/teams", {"name": "Sales"}).status == 409, "in an organization the slug counts"
     assert api.as_user("bo").post(TEAMS, team | {"slug": "free"}).status == 201
@@ -88,14 +88,14 @@ def test_only_the_organisations_teams_are_below_it(api):
     """A plain team is not listed there, and not found."""
     plain = api.post(TEAMS, {"name": "Plain"}).data["id"]
     assert names(api, ORG) == ["Sales", "Support"]
-    assert api.get(f"{ORG}/{plain}").refusal == (404, f"IsTeamInOrg - Team ({plain}) not found.")
+    assert api.get(f"{ORG}/{plain}").error == (404, f"IsTeamInOrg - Team ({plain}) not found.")
 
 
 def test_my_teams_are_all_for_an_admin_and_ones_own_for_a_member(api, shared):
     """Role and acceptance are told where the caller is a member."""
     assert names(api, f"{ORG}/me") == ["Sales", "Support"]
     [mine] = api.as_user("cy").get(f"{ORG}/me").data
-    assert mine.keys() == recorded(shared, "organisations/org_teams_me_member")["data"][0].keys()
+    assert mine.keys() == recorded_body(shared, "organisations/org_teams_me_member")["data"][0].keys()
     assert (mine["role"], mine["accepted"]) == ("MEMBER", True)
     api.post(ORG, {"name": "Third"})
     assert "role" not in api.as_user("bo").get(f"{ORG}/me").data[-1]
@@ -161,7 +161,7 @@ def test_the_organisations_lists_ignore_paging(api, path):
 )
 def test_who_may_not(api, user, method, path, refusal):
     """Each guard refuses with 403 in its own words."""
-    assert api.as_user(user)(method, path, {}).refusal == (403, refusal)
+    assert api.as_user(user)(method, path, {}).error == (403, refusal)
 
 
 def test_outsiders_of_the_organisation(api):
@@ -203,5 +203,5 @@ def test_an_organisation_is_a_team_to_its_owner(api):
 def test_ids_that_are_no_numbers(api):
     """A team's id is checked, an organisation's breaks the database."""
     assert api.get(f"{TEAMS}/abc").status == 400
-    assert api.get("/v2/organizations/abc/teams").refusal == (500, "There was an error, please try again later.")
+    assert api.get("/v2/organizations/abc/teams").error == (500, "There was an error, please try again later.")
     assert api.as_user(None).get(TEAMS).message.startswith(NOBODY)

@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import pytest
-from raw_http import ask
+from http_client import send_request
 
 from calcom_async.sandbox import Limit, Sandbox
 from calcom_async.sandbox.routes import Route, RouteTable
@@ -89,44 +89,51 @@ def test_callers_are_apart():
 def test_429_over_the_wire():
     """The last allowed answer says Remaining 0; the refusal has string details and no Retry-After."""
     with Sandbox(rate_limit=2) as sandbox:
-        first, last, refused = (ask(sandbox, "GET", "/v2/me") for _ in range(3))
-    assert first.rate == {"Limit-Default": 2, "Remaining-Default": 1, "Reset-Default": 60}
-    assert last.rate["Remaining-Default"] == 0
+        first, last, refused = (send_request(sandbox, "GET", "/v2/me") for _ in range(3))
+    assert first.rate_limit == {"Limit-Default": 2, "Remaining-Default": 1, "Reset-Default": 60}
+    assert last.rate_limit["Remaining-Default"] == 0
     assert refused.status == 429
     text = "CustomThrottlerGuard - Too many requests. Please try again later."
-    assert refused.json["error"] == {"code": "ThrottlerException", "message": text, "details": text}
-    assert refused.rate == {"Limit-Default": 2, "Remaining-Default": 0, "Reset-Default": 60}
+    assert refused.body["error"] == {"code": "ThrottlerException", "message": text, "details": text}
+    assert refused.rate_limit == {"Limit-Default": 2, "Remaining-Default": 0, "Reset-Default": 60}
     assert "Retry-After" not in refused.headers
 
 
 def test_throttled_before_authenticated():
     """Who is not signed in is counted by address, and told 429 rather than 401 when over the limit."""
     with Sandbox(rate_limit=2) as sandbox:
-        assert [ask(sandbox, "GET", "/v2/me", key=None).status for _ in range(3)] == [401, 401, 429]
-        assert ask(sandbox, "GET", "/v2/me").rate["Remaining-Default"] == 1
+        assert [send_request(sandbox, "GET", "/v2/me", key=None).status for _ in range(3)] == [401, 401, 429]
+        assert send_request(sandbox, "GET", "/v2/me").rate_limit["Remaining-Default"] == 1
 
 
 def test_what_is_not_counted():
     """Unknown routes, unknown keys, OPTIONS and unparsable JSON cost nothing."""
     with Sandbox(rate_limit=2) as sandbox:
-        assert ask(sandbox, "GET", "/v2/nope").rate == {}
-        assert ask(sandbox, "OPTIONS", "/v2/me").rate == {}
-        assert ask(sandbox, "PATCH", "/v2/me", b"{", headers={"Content-Type": "application/json"}).rate == {}
-        unknown = ask(sandbox, "GET", "/v2/me", key="cal_unknown")
-        assert (unknown.status, unknown.message, unknown.rate) == (401, "CustomThrottlerGuard - Invalid API Key", {})
-        assert ask(sandbox, "PATCH", "/v2/me", {"timeZone": "Mars"}).rate["Remaining-Default"] == 1
+        assert send_request(sandbox, "GET", "/v2/nope").rate_limit == {}
+        assert send_request(sandbox, "OPTIONS", "/v2/me").rate_limit == {}
+        assert (
+            send_request(sandbox, "PATCH", "/v2/me", b"{", headers={"Content-Type": "application/json"}).rate_limit
+            == {}
+        )
+        unknown = send_request(sandbox, "GET", "/v2/me", key="cal_unknown")
+        assert (unknown.status, unknown.message, unknown.rate_limit) == (
+            401,
+            "CustomThrottlerGuard - Invalid API Key",
+            {},
+        )
+        assert send_request(sandbox, "PATCH", "/v2/me", {"timeZone": "Mars"}).rate_limit["Remaining-Default"] == 1
 
 
 def test_named_limits_of_a_key():
     """A key with limits of its own shows a triple for each, instead of the default one."""
     with Sandbox() as sandbox:
         sandbox.store.limits["cal_sandbox"] = [Limit("short", 3, 4, 2), Limit("long", 6)]
-        reply = ask(sandbox, "GET", "/v2/me")
-        assert reply.rate == {
+        reply = send_request(sandbox, "GET", "/v2/me")
+        assert reply.rate_limit == {
             "Limit-Short": 3, "Remaining-Short": 2, "Reset-Short": 4,
             "Limit-Long": 6, "Remaining-Long": 5, "Reset-Long": 60,
         }  # fmt: skip
-        assert set(ask(sandbox, "GET", "/v2/me", key="cal_sandbox_bo").rate) == {
+        assert set(send_request(sandbox, "GET", "/v2/me", key="cal_sandbox_bo").rate_limit) == {
             "Limit-Default", "Remaining-Default", "Reset-Default",
         }  # fmt: skip
 

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from asking import Api, asking, recorded
+from http_client import ApiClient, recorded_body, sandbox_client
 
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.auth import Caller
@@ -26,8 +26,8 @@ PLACES = [HOOKS, "/v2/event-types/1/webhooks", "/v2/organizations/1/webhooks"]
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    with asking() as api:
+def api() -> Iterator[ApiClient]:
+    with sandbox_client() as api:
         yield api
 
 
@@ -49,7 +49,7 @@ def hook(url: str = "https://hooks.example.com/cal", **more: Any) -> dict[str, A
 def test_a_webhook_has_the_fields_of_a_real_one(api, shared, place, name, owner):
     """Every owner's webhook names just that owner, and template and secret are null unless given."""
     ours = api.post(place, hook()).data
-    assert ours.keys() == recorded(shared, name)["data"].keys()
+    assert ours.keys() == recorded_body(shared, name)["data"].keys()
     assert ours.items() >= owner.items()
     assert (ours["secret"], ours["payloadTemplate"]) == (None, None)
 
@@ -76,7 +76,7 @@ def test_reading_one_of_a_user_tells_every_column(api, shared):
     """A single read shows the whole row, as recorded; the list does not."""
     made = api.post(HOOKS, hook()).data
     whole = api.get(f"{HOOKS}/{made['id']}").data
-    assert whole.keys() == recorded(shared, "webhooks_get")["data"].keys()
+    assert whole.keys() == recorded_body(shared, "webhooks_get")["data"].keys()
     assert whole["version"] == "2021-10-20"
 
 
@@ -98,7 +98,7 @@ def test_deleting_all_of_an_event_type_tells_how_many(api):
 def test_an_empty_body_is_refused_as_really(api, shared):
     """The validation tree names the three required fields; only the list of triggers differs by build."""
     errors = api.post(HOOKS, {}).body["error"]["details"]["errors"]
-    real = recorded(shared, "webhooks_create_400")["error"]["details"]["errors"]
+    real = recorded_body(shared, "webhooks_create_400")["error"]["details"]["errors"]
     assert [(one["property"], set(one["constraints"])) for one in errors] == [
         (one["property"], set(one["constraints"])) for one in real
     ]
@@ -112,7 +112,7 @@ def test_all_documented_triggers_pass_and_the_examples_of_the_specification_do_n
     for name in (*SEED_TRIGGERS, "NOPE"):
         assert "isEnum" in api.post(HOOKS, hook(triggers=[name])).constraints["triggers"]
     with Sandbox(seed_dialect=True) as sandbox:
-        assert Api(sandbox).post(HOOKS, hook(triggers=list(SEED_TRIGGERS))).status == 201
+        assert ApiClient(sandbox).post(HOOKS, hook(triggers=list(SEED_TRIGGERS))).status == 201
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_all_documented_triggers_pass_and_the_examples_of_the_specification_do_n
 )
 def test_webhooks_that_cannot_be(api, place, more, refusal):
     """Each fault has its status and text."""
-    assert api.post(place, hook() | more).refusal == refusal
+    assert api.post(place, hook() | more).error == refusal
 
 
 @pytest.mark.parametrize(("place", "owner"), list(zip(PLACES, ["user", "event type", "organization"], strict=True)))
@@ -148,31 +148,31 @@ def test_one_url_for_one_owner(api, place, owner):
     for each in PLACES:
         assert api.post(each, hook()).status == 201
     text = f"Webhook with this subscriber url already exists for this {owner}"
-    assert api.post(place, hook()).refusal == (409, text)
+    assert api.post(place, hook()).error == (409, text)
 
 
 def test_other_peoples_webhooks(api):
     """Foreign ones are 403, unknown ones 404, whatever the id looks like."""
     bo, webhook_id = api.as_user("bo"), api.post(HOOKS, hook()).data["id"]
     for method in ("GET", "PATCH", "DELETE"):
-        assert bo(method, f"{HOOKS}/{webhook_id}", {}).refusal == (403, FOREIGN.format(webhook_id))
-        assert bo(method, f"{HOOKS}/nope", {}).refusal == (404, "Webhook (nope) not found")
+        assert bo(method, f"{HOOKS}/{webhook_id}", {}).error == (403, FOREIGN.format(webhook_id))
+        assert bo(method, f"{HOOKS}/nope", {}).error == (404, "Webhook (nope) not found")
 
 
 def test_webhooks_of_other_event_types_and_organisations(api):
     """The scopes refuse strangers and what lives elsewhere in their own words."""
     list_for_user, other = api.post(HOOKS, hook()).data["id"], api.post("/v2/event-types/2/webhooks", hook()).data["id"]
     guard = "IsUserEventTypeWebhookGuard"
-    assert api.as_user("bo").get(PLACES[1]).refusal == (403, f"{guard} - User (2) is not the owner of event type (1)")
-    assert api.get(f"{PLACES[1]}/{list_for_user}").refusal == (
+    assert api.as_user("bo").get(PLACES[1]).error == (403, f"{guard} - User (2) is not the owner of event type (1)")
+    assert api.get(f"{PLACES[1]}/{list_for_user}").error == (
         400,
         f"{guard} - Webhook ({list_for_user}) is not associated with an event type",
     )
-    assert api.get(f"{PLACES[1]}/{other}").refusal == (
+    assert api.get(f"{PLACES[1]}/{other}").error == (
         403,
         f"{guard} - Webhook ({other}) is not associated with event type (1)",
     )
-    assert api.get(f"{PLACES[2]}/nope").refusal == (
+    assert api.get(f"{PLACES[2]}/nope").error == (
         403,
         "IsWebhookInOrg - webhook with id=nope is not part of the organization with id=1.",
     )
@@ -216,7 +216,7 @@ def receiver() -> Iterator[Receiver]:
     server.server_close()
 
 
-def emit(api: Api, trigger: str = "BOOKING_CREATED", payload: Any = None, **scope: Any) -> None:
+def emit(api: ApiClient, trigger: str = "BOOKING_CREATED", payload: Any = None, **scope: Any) -> None:
     call = Call(api.sandbox, Caller("none"), "POST", "/", {}, [], {}, "", {})
     api.sandbox.run(lambda: call.emit(trigger, payload or {"title": "Chat"}, **scope))
     api.sandbox.settle()
@@ -359,11 +359,11 @@ def test_meeting_triggers_are_flat():
 def test_a_booking_is_told(api, receiver):
     """Booking over HTTP ends in a delivery to the host's webhook."""
     api.post(HOOKS, hook(receiver.url))
-    slots = Api(api.sandbox, "2024-09-04").get("/v2/slots?eventTypeId=1&start=2090-01-02&end=2090-01-08").data
+    slots = ApiClient(api.sandbox, "2024-09-04").get("/v2/slots?eventTypeId=1&start=2090-01-02&end=2090-01-08").data
     start = next(iter(slots.values()))[0]["start"]
     attendee = {"name": "Zoe", "email": "zoe@example.org", "timeZone": "Europe/Rome"}
     booking = {"start": start, "eventTypeId": 1, "attendee": attendee}
-    uid = Api(api.sandbox, "2024-08-13").post("/v2/bookings", booking).data["uid"]
+    uid = ApiClient(api.sandbox, "2024-08-13").post("/v2/bookings", booking).data["uid"]
     api.sandbox.settle()
     [(_, raw)] = receiver.got
     assert json.loads(raw)["payload"]["uid"] == uid

@@ -8,9 +8,9 @@ import threading
 from typing import Any
 
 import pytest
-from delivered import SECRET, body, signed
 from hypothesis import given
 from hypothesis import strategies as st
+from signed_requests import SECRET, signed_request, webhook_body
 from virtual_time import run
 
 from calcom_async.errors import ConfigError, InvalidRequestError
@@ -69,7 +69,7 @@ async def test_who_hears_of_what():
         heard.append(("paid", event.trigger))
 
     for trigger in ("BOOKING_CREATED", "BOOKING_PAID", "NEW"):
-        await router.dispatch(parse(body(trigger=trigger)))
+        await router.dispatch(parse(webhook_body(trigger=trigger)))
     await router.dispatch(parse(b"text", "text/plain"))
     assert heard == [
         ("booked", "BOOKING_CREATED"),
@@ -99,7 +99,7 @@ async def test_a_failing_handler_keeps_nobody_from_hearing():
 
     router.on_any(heard.append)
     with pytest.raises(ExceptionGroup, match="2 handlers of <WebhookEvent BOOKING_CREATED") as caught:
-        await router.dispatch(parse(body()))
+        await router.dispatch(parse(webhook_body()))
     assert [type(error) for error in caught.value.exceptions] == [ValueError, RuntimeError]
     assert len(heard) == 1
 
@@ -109,7 +109,7 @@ async def test_cancelling_a_dispatch_ends_it():
     heard = Heard(seconds=60)
     after: list[Any] = []
     heard.router.on_any(after.append)
-    task = asyncio.create_task(heard.router.dispatch(parse(body())))
+    task = asyncio.create_task(heard.router.dispatch(parse(webhook_body())))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -130,17 +130,17 @@ def test_on_without_triggers(triggers):
 @pytest.mark.parametrize(
     ("delivery", "status"),
     [
-        (signed(body()), 200),
-        (signed(body(), "older"), 200),
-        (({"x-cal-SIGNATURE-256": sign(body(), SECRET)}, body()), 200),
-        (signed(b"a=b", **{"Content-Type": "application/x-www-form-urlencoded"}), 200),
-        (signed(body(), "stolen"), 401),
-        ((signed(body())[0], body("bK2")), 401),
-        (({}, body()), 401),
-        (({"X-Cal-Signature-256": "no-secret-provided"}, body()), 401),
-        (signed(b"x" * 1001), 413),
-        (signed(b"x" * 1000), 400),
-        (signed(b"{"), 400),
+        (signed_request(webhook_body()), 200),
+        (signed_request(webhook_body(), "older"), 200),
+        (({"x-cal-SIGNATURE-256": sign(webhook_body(), SECRET)}, webhook_body()), 200),
+        (signed_request(b"a=b", **{"Content-Type": "application/x-www-form-urlencoded"}), 200),
+        (signed_request(webhook_body(), "stolen"), 401),
+        ((signed_request(webhook_body())[0], webhook_body("bK2")), 401),
+        (({}, webhook_body()), 401),
+        (({"X-Cal-Signature-256": "no-secret-provided"}, webhook_body()), 401),
+        (signed_request(b"x" * 1001), 413),
+        (signed_request(b"x" * 1000), 400),
+        (signed_request(b"{"), 400),
     ],
 )
 async def test_answers(delivery, status):
@@ -158,9 +158,21 @@ async def test_no_secret_is_told(caplog):
     """No answer, log record or repr holds a secret or the signature that would have been right."""
     caplog.set_level(logging.DEBUG, "calcom_async")
     async with Heard().receiver(secrets=[SECRET, "older"]) as receiver:
-        deliveries = (signed(body("bad")), signed(body(), "stolen"), ({}, body()), signed(b"{"))
+        deliveries = (
+            signed_request(webhook_body("bad")),
+            signed_request(webhook_body(), "stolen"),
+            ({}, webhook_body()),
+            signed_request(b"{"),
+        )
         told = [receiver.receive(*delivery)[1] for delivery in deliveries] + [repr(receiver)]
-    words = (SECRET, "older", "stolen", sign(body("bad"), SECRET), sign(body(), SECRET), sign(body(), "stolen"))
+    words = (
+        SECRET,
+        "older",
+        "stolen",
+        sign(webhook_body("bad"), SECRET),
+        sign(webhook_body(), SECRET),
+        sign(webhook_body(), "stolen"),
+    )
     assert not [word for word in words if word in caplog.text + "".join(told)]
     assert "does not match the body with any of the 2 secrets" in caplog.text
 
@@ -190,16 +202,16 @@ async def test_a_receiver_that_does_not_run(caplog):
     """Before it is started and after it was stopped it answers 503 and says loudly what was lost and why."""
     heard = Heard()
     receiver = heard.receiver()
-    assert receiver.receive(*signed(body())) == (503, "not running")
+    assert receiver.receive(*signed_request(webhook_body())) == (503, "not running")
     async with receiver:
         with pytest.raises(ConfigError, match="running already"):
             await receiver.start()
-        assert receiver.receive(*signed(body("bK2")))[0] == 200
-    assert receiver.receive(*signed(body("bK3"))) == (503, "not running")
+        assert receiver.receive(*signed_request(webhook_body("bK2")))[0] == 200
+    assert receiver.receive(*signed_request(webhook_body("bK3"))) == (503, "not running")
     assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
     assert "bK1" in caplog.text
     async with receiver:
-        receiver.receive(*signed(body("bK4")))
+        receiver.receive(*signed_request(webhook_body("bK4")))
     assert heard.uids == ["bK2", "bK4"]
 
 
@@ -214,7 +226,7 @@ def test_slow_handlers_hold_up_no_answer():
         async with heard.receiver(concurrency=3) as receiver:
             started = now()
             for number in range(9):
-                assert receiver.receive(*signed(body(str(number))))[0] == 200
+                assert receiver.receive(*signed_request(webhook_body(str(number))))[0] == 200
             assert now() == started
             await asyncio.sleep(11)
             assert (sorted(heard.uids), receiver.pending) == (["0", "1", "2"], 6)
@@ -231,10 +243,10 @@ def test_a_full_queue(caplog):
     async def scene() -> None:
         heard = Heard(seconds=10)
         async with heard.receiver(max_pending=3, concurrency=2) as receiver:
-            statuses = [receiver.receive(*signed(body(str(number))))[0] for number in range(5)]
+            statuses = [receiver.receive(*signed_request(webhook_body(str(number))))[0] for number in range(5)]
             assert statuses == [200, 200, 200, 503, 503]
             await asyncio.sleep(11)
-            assert receiver.receive(*signed(body("5")))[0] == 200
+            assert receiver.receive(*signed_request(webhook_body("5")))[0] == 200
         assert heard.begun == ["0", "1", "2", "5"]
         assert sorted(heard.uids) == heard.begun
 
@@ -246,10 +258,10 @@ async def test_a_full_queue_forgets_nothing():
     """What was refused for lack of room is not taken for a repeat when it comes again."""
     heard = Heard()
     async with heard.receiver(max_pending=1, deduplicate=InMemoryDeduplicator()) as receiver:
-        assert receiver.receive(*signed(body("1")))[0] == 200
-        assert receiver.receive(*signed(body("2")))[0] == 503
+        assert receiver.receive(*signed_request(webhook_body("1")))[0] == 200
+        assert receiver.receive(*signed_request(webhook_body("2")))[0] == 503
         await idle(receiver)
-        assert receiver.receive(*signed(body("2")))[0] == 200
+        assert receiver.receive(*signed_request(webhook_body("2")))[0] == 200
     assert heard.uids == ["1", "2"]
 
 
@@ -271,7 +283,7 @@ async def test_failing_handlers(hook, caplog):
     heard = Heard()
     async with heard.receiver(on_error=hooks[hook], concurrency=1) as receiver:
         for uid in ("1", "bad-2", "3", "bad-4", "5"):
-            receiver.receive(*signed(body(uid)))
+            receiver.receive(*signed_request(webhook_body(uid)))
     assert heard.uids == ["1", "3", "5"]
     assert told == ([(("bad-2",), "bad-2"), (("bad-4",), "bad-4")] if hook else [])
     failures = [record for record in caplog.records if "a handler of" in record.getMessage()]
@@ -288,17 +300,17 @@ async def test_deliveries_from_other_threads():
     heard.router.on_any(lambda event: threads.append(threading.current_thread()))
     async with heard.receiver(max_pending=10) as receiver:
         statuses = await asyncio.gather(
-            *(asyncio.to_thread(receiver.receive, *signed(body(str(number)))) for number in range(10))
+            *(asyncio.to_thread(receiver.receive, *signed_request(webhook_body(str(number)))) for number in range(10))
         )
         assert [status for status, _ in statuses] == [200] * 10
         await idle(receiver)
-        handed_over = threading.Thread(target=receiver.receive, args=signed(body("last")))
+        handed_over = threading.Thread(target=receiver.receive, args=signed_request(webhook_body("last")))
         handed_over.start()
         handed_over.join()
         assert receiver.pending == 1, "the thread is done before the loop has had a turn"
     assert sorted(heard.uids) == sorted([*map(str, range(10)), "last"])
     assert {*threads} == {threading.main_thread()}
-    assert (await asyncio.to_thread(receiver.receive, *signed(body())))[0] == 503
+    assert (await asyncio.to_thread(receiver.receive, *signed_request(webhook_body())))[0] == 503
 
 
 async def test_threads_cannot_overfill_the_queue():
@@ -307,7 +319,7 @@ async def test_threads_cannot_overfill_the_queue():
     async with heard.receiver(max_pending=3) as receiver:
 
         def deliver() -> None:
-            statuses.extend(receiver.receive(*signed(body(str(number))))[0] for number in range(5))
+            statuses.extend(receiver.receive(*signed_request(webhook_body(str(number))))[0] for number in range(5))
 
         statuses: list[int] = []
         thread = threading.Thread(target=deliver)
@@ -321,7 +333,7 @@ def test_a_receiver_whose_loop_is_closed_does_not_run():
     """A receiver that was never stopped refuses deliveries after the end of its event loop."""
     receiver = Heard().receiver()
     asyncio.run(receiver.start())
-    assert receiver.receive(*signed(body())) == (503, "not running")
+    assert receiver.receive(*signed_request(webhook_body())) == (503, "not running")
 
 
 # --- repeats
@@ -346,8 +358,8 @@ async def test_repeats_are_handled_once(later):
     async with WebhookReceiver(
         router, secrets=SECRET, concurrency=1, deduplicate=seen_later if later else seen
     ) as receiver:
-        for raw in (body("1"), body("1"), body("2"), b"[]", b"[]", body("1")):
-            assert receiver.receive(*signed(raw))[0] == 200
+        for raw in (webhook_body("1"), webhook_body("1"), webhook_body("2"), b"[]", b"[]", webhook_body("1")):
+            assert receiver.receive(*signed_request(raw))[0] == 200
     assert [event.uid for event in events] == ["1", "2", None, None]
     assert asked == [f"BOOKING_CREATED {uid} 2031-03-03T08:00:00Z" for uid in "1121"]
 
@@ -357,7 +369,7 @@ async def test_recent_deliveries_are_asked_while_empty():
     heard, recent = Heard(), InMemoryDeduplicator()
     async with heard.receiver(deduplicate=recent) as receiver:
         for _ in range(3):
-            receiver.receive(*signed(body()))
+            receiver.receive(*signed_request(webhook_body()))
             await idle(receiver)
     assert (heard.uids, len(recent)) == (["bK1"], 1)
 
@@ -373,7 +385,7 @@ async def test_callbacks_may_be_objects_that_are_falsy():
     called: list[Any] = []
     heard = Heard()
     async with heard.receiver(deduplicate=Empty(), on_error=Empty()) as receiver:
-        receiver.receive(*signed(body("bad")))
+        receiver.receive(*signed_request(webhook_body("bad")))
     assert [len(told) for told in called] == [1, 2]
 
 
@@ -384,7 +396,7 @@ def test_a_delivery_in_progress_counts_as_seen():
         heard, recent = Heard(seconds=5), InMemoryDeduplicator(size=1)
         async with heard.receiver(deduplicate=recent) as receiver:
             for uid in ("1", "2", "1", "2", "1"):
-                receiver.receive(*signed(body(uid)))
+                receiver.receive(*signed_request(webhook_body(uid)))
                 await asyncio.sleep(0.1)
         assert heard.begun == heard.uids == ["1", "2"]
 
@@ -410,7 +422,7 @@ async def test_a_delivery_whose_handler_failed_is_handled_again(store, caplog):
     heard = Heard()
     async with heard.receiver(deduplicate=Store()) as receiver:
         for uid in ("bad", "good", "bad", "good"):
-            receiver.receive(*signed(body(uid)))
+            receiver.receive(*signed_request(webhook_body(uid)))
             await idle(receiver)
     assert heard.begun == (["bad", "good"] if store == "failing" else ["bad", "good", "bad"])
     assert ("store down" in caplog.text) is (store == "failing")
@@ -422,13 +434,13 @@ def test_a_delivery_that_was_cut_short_is_handled_again():
     async def scene() -> None:
         heard, recent = Heard(seconds=5), InMemoryDeduplicator()
         async with heard.receiver(deduplicate=recent, shutdown_timeout=1) as receiver:
-            receiver.receive(*signed(body()))
+            receiver.receive(*signed_request(webhook_body()))
         async with heard.receiver(deduplicate=recent) as receiver:
-            receiver.receive(*signed(body()))
+            receiver.receive(*signed_request(webhook_body()))
         async with heard.receiver(deduplicate=recent.__call__, shutdown_timeout=1) as receiver:
-            receiver.receive(*signed(body("2")))
+            receiver.receive(*signed_request(webhook_body("2")))
         async with heard.receiver(deduplicate=recent) as receiver:
-            receiver.receive(*signed(body("2")))
+            receiver.receive(*signed_request(webhook_body("2")))
         assert (heard.begun, heard.cancelled, heard.uids) == (["bK1", "bK1", "2"], ["bK1", "2"], ["bK1"])
 
     run(scene())
@@ -442,7 +454,7 @@ async def test_a_store_that_fails_loses_nothing(caplog):
 
     heard = Heard()
     async with heard.receiver(deduplicate=seen) as receiver:
-        receiver.receive(*signed(body()))
+        receiver.receive(*signed_request(webhook_body()))
     assert heard.uids == ["bK1"]
     assert "store down" in caplog.text
 
@@ -487,8 +499,10 @@ def test_leaving_lets_handlers_end():
         receiver = heard.receiver(concurrency=1, shutdown_timeout=30)
         async with receiver:
             for uid in "123":
-                receiver.receive(*signed(body(uid)))
-            asyncio.get_running_loop().call_later(1, lambda: late.append(receiver.receive(*signed(body("4")))))
+                receiver.receive(*signed_request(webhook_body(uid)))
+            asyncio.get_running_loop().call_later(
+                1, lambda: late.append(receiver.receive(*signed_request(webhook_body("4"))))
+            )
         assert (heard.uids, heard.cancelled, late) == (["1", "2", "3"], [], [(503, "not running")])
 
     run(scene())
@@ -502,7 +516,7 @@ def test_leaving_takes_no_longer_than_told(drain, done, caplog):
         heard, now = Heard(seconds=5), asyncio.get_running_loop().time
         async with heard.receiver(concurrency=1, shutdown_timeout=drain) as receiver:
             for uid in "123":
-                receiver.receive(*signed(body(uid)))
+                receiver.receive(*signed_request(webhook_body(uid)))
             await asyncio.sleep(0)
             started = now()
         assert now() - started == pytest.approx(drain, abs=0.1)
@@ -521,7 +535,7 @@ def test_stop_that_is_cancelled_leaves_no_task():
         heard = Heard(seconds=60)
         receiver = heard.receiver()
         await receiver.start()
-        receiver.receive(*signed(body()))
+        receiver.receive(*signed_request(webhook_body()))
         stopping = asyncio.create_task(receiver.stop())
         await asyncio.sleep(1)
         stopping.cancel()

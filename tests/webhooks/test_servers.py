@@ -15,9 +15,9 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from delivered import SECRET, body, signed
-from effort import effort
-from witness import MONDAY, THIRTY, book
+from cpu_time import cpu_time
+from sent_requests import MONDAY, THIRTY, book
+from signed_requests import SECRET, signed_request, webhook_body
 
 from calcom_async import Calcom
 from calcom_async.models.webhook_events import BookingPayload
@@ -135,12 +135,12 @@ async def test_forgeries_over_the_wire():
             async with session.request(method, "/cal", headers=headers, data=data) as response:
                 return response.status
 
-        assert await status(*signed(body())) == 200
-        assert await status(*signed(body(), "stolen")) == 401
-        assert await status(signed(body())[0], body("bK2")) == 401
-        assert await status(*signed(b"x" * 2001)) == 413
-        assert await status(*signed(b"x" * 1_000_000)) == 413
-        assert await status(*signed(body()), "GET") == 405
+        assert await status(*signed_request(webhook_body())) == 200
+        assert await status(*signed_request(webhook_body(), "stolen")) == 401
+        assert await status(signed_request(webhook_body())[0], webhook_body("bK2")) == 401
+        assert await status(*signed_request(b"x" * 2001)) == 413
+        assert await status(*signed_request(b"x" * 1_000_000)) == 413
+        assert await status(*signed_request(webhook_body()), "GET") == 405
     assert [event.uid for event in events] == ["bK1"]
 
 
@@ -149,7 +149,7 @@ async def test_compressed_deliveries(caplog):
     events: list[Any] = []
     router = WebhookRouter()
     router.on_any(events.append)
-    headers, raw = signed(body())
+    headers, raw = signed_request(webhook_body())
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(100)) + packer.flush()
     async with served(service(WebhookReceiver(router, secrets=SECRET))) as url, aiohttp.ClientSession(url) as session:
@@ -167,7 +167,7 @@ async def test_compressed_deliveries(caplog):
         begun = time.process_time()
         assert await status(bomb) == 413
         used = time.process_time() - begun
-    assert used < effort(lambda: zlib.decompress(bomb, 31), repeats=1), "less than decompressing all of it"
+    assert used < cpu_time(lambda: zlib.decompress(bomb, 31), repeats=1), "less than decompressing all of it"
     assert {event.uid for event in events} == {"bK1"}
     assert "Unhandled" not in caplog.text
 
@@ -188,7 +188,7 @@ async def test_a_sender_that_hangs_up_is_no_error(caplog):
 
 async def test_asgi_bodies_come_in_parts():
     """A body is put together however it comes; no more of it is read than is allowed; only POST is answered."""
-    headers, raw = signed(body())
+    headers, raw = signed_request(webhook_body())
     events: list[Any] = []
     router = WebhookRouter()
     router.on_any(events.append)
@@ -222,8 +222,8 @@ async def test_lifespan_of_a_framework():
     """`lifespan` runs the receiver for as long as an application of FastAPI or Starlette lives."""
     receiver = WebhookReceiver(WebhookRouter(), secrets=SECRET)
     async with receiver.lifespan(object()):
-        assert receiver.receive(*signed(b"{}"))[0] == 200
-    assert receiver.receive(*signed(b"{}"))[0] == 503
+        assert receiver.receive(*signed_request(b"{}"))[0] == 200
+    assert receiver.receive(*signed_request(b"{}"))[0] == 503
 
 
 def test_no_server_is_imported_until_it_is_needed():

@@ -9,12 +9,12 @@ from calcom_async.webhooks import sign
 SECRET = "tea-and-scones"
 
 
-def body(uid: str = "bK1", trigger: str = "BOOKING_CREATED") -> bytes:
+def webhook_body(uid: str = "bK1", trigger: str = "BOOKING_CREATED") -> bytes:
     """A small event of a booking."""
     sent = {"triggerEvent": trigger, "createdAt": "2031-03-03T08:00:00Z", "payload": {"uid": uid}}
     return json.dumps(sent).encode()
 
 
-def signed(raw: bytes, secret: str = SECRET, **headers: str) -> tuple[dict[str, str], bytes]:
+def signed_request(raw: bytes, secret: str = SECRET, **headers: str) -> tuple[dict[str, str], bytes]:
     """Headers and body of a delivery."""
     return {"Content-Type": "application/json", "X-Cal-Signature-256": sign(raw, secret)} | headers, raw

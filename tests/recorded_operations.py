@@ -39,8 +39,8 @@ from calcom_async.models import (
 )
 from calcom_async.resources.teams import OrganizationTeam
 
-Ask = Callable[..., Awaitable[Any]]
-Kit = dict[str, Ask]
+Operation = Callable[..., Awaitable[Any]]
+Operations = dict[str, Operation]
 
 NOON = datetime(2027, 2, 25, 12, tzinfo=UTC)
 DAY = {"start": date(2027, 2, 25), "end": date(2027, 2, 26)}
@@ -50,16 +50,16 @@ BACK = {"return_to": "https://x.test", "on_error_return_to": "https://x.test"}
 KEY = {"client_email": "x", "client_id": "x", "private_key": "x"}
 
 
-def some(kind: type[Any]) -> Any:
+def minimal(kind: type[Any]) -> Any:
     """A body with a word in every field that is required: what is sent does not matter here."""
     return kind(**{field.name: "x" for field in msgspec.structs.fields(kind) if field.required})
 
 
-def laid(place: str, reach: Callable[..., Any], kit: Kit) -> dict[str, Ask]:
+def mount(place: str, reach: Callable[..., Any], kit: Operations) -> dict[str, Operation]:
     """The calls of a kit at a place; `reach` takes the client and the place's ids, the calls take the others."""
     blanks = place.count("{}")
 
-    def bound(call: Ask) -> Ask:
+    def bound(call: Operation) -> Operation:
         return lambda cal, *ids: call(reach(cal, *ids[:blanks]), *ids[blanks:])
 
     table = {}
@@ -71,23 +71,23 @@ def laid(place: str, reach: Callable[..., Any], kit: Kit) -> dict[str, Ask]:
 
 # --- kits
 
-LIST: Kit = {"GET": lambda noun: noun.list().first_page()}
-READ: Kit = {"GET /{}": lambda noun, one: noun.get(one), "DELETE /{}": lambda noun, one: noun.delete(one)}
+LIST: Operations = {"GET": lambda noun: noun.list().first_page()}
+READ: Operations = {"GET /{}": lambda noun, one: noun.get(one), "DELETE /{}": lambda noun, one: noun.delete(one)}
 
 
-def bodies(create: type[Any], update: type[Any]) -> Kit:
+def bodies(create: type[Any], update: type[Any]) -> Operations:
     """A noun whose bodies are models."""
     return (
         LIST
         | READ
         | {
-            "POST": lambda noun: noun.create(some(create)),
-            "PATCH /{}": lambda noun, one: noun.update(one, some(update)),
+            "POST": lambda noun: noun.create(minimal(create)),
+            "PATCH /{}": lambda noun, one: noun.update(one, minimal(update)),
         }
     )
 
 
-WEBHOOKS: Kit = (
+WEBHOOKS: Operations = (
     LIST
     | READ
     | {
@@ -95,7 +95,7 @@ WEBHOOKS: Kit = (
         "PATCH /{}": lambda noun, one: noun.update(one, active=True),
     }
 )
-SCHEDULES: Kit = (
+SCHEDULES: Operations = (
     LIST
     | READ
     | {
@@ -105,7 +105,7 @@ SCHEDULES: Kit = (
         "PATCH /{}": lambda noun, one: noun.update(one, name="x"),
     }
 )
-MEMBERSHIPS: Kit = (
+MEMBERSHIPS: Operations = (
     LIST
     | READ
     | {
@@ -113,7 +113,7 @@ MEMBERSHIPS: Kit = (
         "PATCH /{}": lambda noun, one: noun.update(one, accepted=True),
     }
 )
-ROLES: Kit = (
+ROLES: Operations = (
     LIST
     | READ
     | {
@@ -126,18 +126,18 @@ ROLES: Kit = (
         "DELETE /{}/permissions/{}": lambda noun, one, permission: noun.remove_permission(one, permission),
     }
 )
-LINKS: Kit = {
+LINKS: Operations = {
     "GET": lambda noun: noun.list().first_page(),
     "POST": lambda noun: noun.create(expires_at=NOON),
     "PATCH /{}": lambda noun, one: noun.update(one, expires_at=NOON),
     "DELETE /{}": lambda noun, one: noun.delete(one),
 }
-FORMS: Kit = LIST | {
+FORMS: Operations = LIST | {
     "GET /{}/responses": lambda noun, form: noun.responses(form).list().first_page(),
     "POST /{}/responses": lambda noun, form: noun.responses(form).create(answers={}, **DAY),
     "PATCH /{}/responses/{}": lambda noun, form, one: noun.responses(form).update(one, response={}),
 }
-CONFERENCING: Kit = LIST | {
+CONFERENCING: Operations = LIST | {
     "GET /default": lambda noun: noun.default(),
     "POST /{}/default": lambda noun, app: noun.set_default(app),
     "POST /{}/connect": lambda noun, app: noun.connect(app),
@@ -145,12 +145,12 @@ CONFERENCING: Kit = LIST | {
     "GET /{}/oauth/auth-url": lambda noun, app: noun.connect_url(app, **BACK),
     "GET /{}/oauth/callback": lambda noun, app: noun.complete_connect(app, state="x", code="x"),
 }
-STRIPE: Kit = {
+STRIPE: Operations = {
     "GET /check": lambda noun: noun.check(),
     "GET /connect": lambda noun: noun.connect_url(**BACK),
     "GET /save": lambda noun: noun.complete_connect(state="x", code="x"),
 }
-VERIFIED: Kit = {
+VERIFIED: Operations = {
     "GET /emails": lambda noun: noun.emails.list().first_page(),
     "GET /emails/{}": lambda noun, one: noun.emails.get(one),
     "POST /emails/verification-code/request": lambda noun: noun.emails.request_code("x@x.test"),
@@ -160,12 +160,12 @@ VERIFIED: Kit = {
     "POST /phones/verification-code/request": lambda noun: noun.phones.request_code("+351210000000"),
     "POST /phones/verification-code/verify": lambda noun: noun.phones.verify("+351210000000", code="1"),
 }
-ATTRIBUTES: Kit = (
+ATTRIBUTES: Operations = (
     LIST
     | READ
     | {
         "POST": lambda noun: noun.create(
-            name="x", slug="x", type="SINGLE_SELECT", options=[some(CreateAttributeOption)]
+            name="x", slug="x", type="SINGLE_SELECT", options=[minimal(CreateAttributeOption)]
         ),
         "PATCH /{}": lambda noun, one: noun.update(one, name="x"),
         "GET /{}/options": lambda noun, one: noun.options(one).first_page(),
@@ -179,10 +179,10 @@ ATTRIBUTES: Kit = (
         "DELETE /options/{}/{}": lambda noun, user, option: noun.unassign(user, option),
     }
 )
-TEAM_EVENT_TYPES: Kit = bodies(CreateTeamEventType, UpdateTeamEventType) | {
-    "POST /{}/create-phone-call": lambda noun, one: noun.create_phone_call(one, some(CreatePhoneCall)),
+TEAM_EVENT_TYPES: Operations = bodies(CreateTeamEventType, UpdateTeamEventType) | {
+    "POST /{}/create-phone-call": lambda noun, one: noun.create_phone_call(one, minimal(CreatePhoneCall)),
 }
-BOOKINGS: Kit = {
+BOOKINGS: Operations = {
     "POST": lambda noun: noun.create(start=NOON, event_type_id=1, attendee=ADA, recurrence_count=2),
     "GET": lambda noun: noun.list().first_page(),
     "GET /{}": lambda noun, uid: noun.get_series(uid),
@@ -197,10 +197,10 @@ BOOKINGS: Kit = {
     "GET /{}/calendar-links": lambda noun, uid: noun.calendar_links(uid),
     "GET /{}/references": lambda noun, uid: noun.references(uid),
 }
-ORGANIZATION: Kit = {
+ORGANIZATION: Operations = {
     "GET /users": lambda org: org.users.list().first_page(),
-    "POST /users": lambda org: org.users.create(some(CreateOrganizationUser)),
-    "PATCH /users/{}": lambda org, user: org.users.update(user, some(UpdateOrganizationUser)),
+    "POST /users": lambda org: org.users.create(minimal(CreateOrganizationUser)),
+    "PATCH /users/{}": lambda org, user: org.users.update(user, minimal(UpdateOrganizationUser)),
     "DELETE /users/{}": lambda org, user: org.users.delete(user),
     "GET /users/{}/bookings": lambda org, user: org.user(user).bookings.list().first_page(),
     "GET /bookings": lambda org: org.bookings.list().first_page(),
@@ -217,7 +217,7 @@ ORGANIZATION: Kit = {
     ),
     "PATCH /delegation-credentials/{}": lambda org, one: org.delegation_credentials.update(one, enabled=True),
 }
-OUT_OF_OFFICE: Kit = {
+OUT_OF_OFFICE: Operations = {
     "GET": lambda noun: noun.list().first_page(),
     "POST": lambda noun: noun.create(**DAY),
     "PATCH /{}": lambda noun, one: noun.update(one, notes="x"),
@@ -228,98 +228,100 @@ OUT_OF_OFFICE: Kit = {
 # --- places
 
 
-def of_any_team(place: str, team: Callable[..., Any]) -> dict[str, Ask]:
+def team_operations(place: str, team: Callable[..., Any]) -> dict[str, Operation]:
     """What a team has, wherever it stands."""
     return {
-        **laid(place, team, {"POST /invite": lambda one: one.invite()}),
-        **laid(f"{place}/event-types", lambda *at: team(*at).event_types, TEAM_EVENT_TYPES),
-        **laid(f"{place}/bookings", lambda *at: team(*at).bookings, LIST),
-        **laid(f"{place}/memberships", lambda *at: team(*at).memberships, MEMBERSHIPS),
-        **laid(f"{place}/schedules", lambda *at: team(*at).schedules, LIST),
-        **laid(f"{place}/verified-resources", lambda *at: team(*at).verified_resources, VERIFIED),
+        **mount(place, team, {"POST /invite": lambda one: one.invite()}),
+        **mount(f"{place}/event-types", lambda *at: team(*at).event_types, TEAM_EVENT_TYPES),
+        **mount(f"{place}/bookings", lambda *at: team(*at).bookings, LIST),
+        **mount(f"{place}/memberships", lambda *at: team(*at).memberships, MEMBERSHIPS),
+        **mount(f"{place}/schedules", lambda *at: team(*at).schedules, LIST),
+        **mount(f"{place}/verified-resources", lambda *at: team(*at).verified_resources, VERIFIED),
     }
 
 
-def of_organization_team(cal: Calcom, org: Any, team: Any) -> OrganizationTeam:
+def organization_team(cal: Calcom, org: Any, team: Any) -> OrganizationTeam:
     return cal.organization(org).team(team)
 
 
-def of_organization(place: str, org: Callable[..., Any]) -> dict[str, Ask]:
+def organization_operations(place: str, org: Callable[..., Any]) -> dict[str, Operation]:
     """What an organisation has, its teams included."""
     team = f"{place}/teams/{{}}"
     return {
-        **laid(place, org, ORGANIZATION),
-        **laid(f"{place}/teams", lambda *at: org(*at).teams, bodies(CreateTeam, UpdateTeam)),
-        **laid(f"{place}/memberships", lambda *at: org(*at).memberships, MEMBERSHIPS),
-        **laid(f"{place}/attributes", lambda *at: org(*at).attributes, ATTRIBUTES),
-        **laid(f"{place}/roles", lambda *at: org(*at).roles, ROLES),
-        **laid(f"{place}/webhooks", lambda *at: org(*at).webhooks, WEBHOOKS),
-        **laid(f"{place}/routing-forms", lambda *at: org(*at).routing_forms, FORMS),
-        **laid(
+        **mount(place, org, ORGANIZATION),
+        **mount(f"{place}/teams", lambda *at: org(*at).teams, bodies(CreateTeam, UpdateTeam)),
+        **mount(f"{place}/memberships", lambda *at: org(*at).memberships, MEMBERSHIPS),
+        **mount(f"{place}/attributes", lambda *at: org(*at).attributes, ATTRIBUTES),
+        **mount(f"{place}/roles", lambda *at: org(*at).roles, ROLES),
+        **mount(f"{place}/webhooks", lambda *at: org(*at).webhooks, WEBHOOKS),
+        **mount(f"{place}/routing-forms", lambda *at: org(*at).routing_forms, FORMS),
+        **mount(
             f"{place}/organizations",
             lambda *at: org(*at).organizations,
             bodies(CreateManagedOrganization, UpdateManagedOrganization),
         ),
-        **laid(f"{place}/users/{{}}/schedules", lambda cal, one, user: org(cal, one).user(user).schedules, SCHEDULES),
-        **laid(f"{place}/users/{{}}/ooo", lambda cal, one, user: org(cal, one).user(user).out_of_office, OUT_OF_OFFICE),
-        **of_any_team(team, of_organization_team),
-        **laid(f"{team}/roles", lambda *at: of_organization_team(*at).roles, ROLES),
-        **laid(f"{team}/routing-forms", lambda *at: of_organization_team(*at).routing_forms, FORMS),
-        **laid(f"{team}/conferencing", lambda *at: of_organization_team(*at).conferencing, CONFERENCING),
-        **laid(f"{team}/stripe", lambda *at: of_organization_team(*at).stripe, STRIPE),
-        **laid(f"{team}/workflows", lambda *at: of_organization_team(*at).workflows, WORKFLOWS),
-        **laid(
+        **mount(f"{place}/users/{{}}/schedules", lambda cal, one, user: org(cal, one).user(user).schedules, SCHEDULES),
+        **mount(
+            f"{place}/users/{{}}/ooo", lambda cal, one, user: org(cal, one).user(user).out_of_office, OUT_OF_OFFICE
+        ),
+        **team_operations(team, organization_team),
+        **mount(f"{team}/roles", lambda *at: organization_team(*at).roles, ROLES),
+        **mount(f"{team}/routing-forms", lambda *at: organization_team(*at).routing_forms, FORMS),
+        **mount(f"{team}/conferencing", lambda *at: organization_team(*at).conferencing, CONFERENCING),
+        **mount(f"{team}/stripe", lambda *at: organization_team(*at).stripe, STRIPE),
+        **mount(f"{team}/workflows", lambda *at: organization_team(*at).workflows, WORKFLOWS),
+        **mount(
             f"{team}/event-types/{{}}/private-links",
-            lambda cal, one, team, kind: of_organization_team(cal, one, team).event_types.private_links(kind),
+            lambda cal, one, team, kind: organization_team(cal, one, team).event_types.private_links(kind),
             LINKS,
         ),
     }
 
 
-WORKFLOWS: Kit = bodies(CreateWorkflow, UpdateWorkflow) | {
+WORKFLOWS: Operations = bodies(CreateWorkflow, UpdateWorkflow) | {
     "GET /routing-form": lambda noun: noun.routing_forms.list().first_page(),
-    "POST /routing-form": lambda noun: noun.routing_forms.create(some(CreateWorkflow)),
+    "POST /routing-form": lambda noun: noun.routing_forms.create(minimal(CreateWorkflow)),
     "GET /{}/routing-form": lambda noun, one: noun.routing_forms.get(one),
-    "PATCH /{}/routing-form": lambda noun, one: noun.routing_forms.update(one, some(UpdateWorkflow)),
+    "PATCH /{}/routing-form": lambda noun, one: noun.routing_forms.update(one, minimal(UpdateWorkflow)),
     "DELETE /{}/routing-form": lambda noun, one: noun.routing_forms.delete(one),
 }
 
-CALLS: dict[str, Ask] = {
+OPERATIONS: dict[str, Operation] = {
     "GET /me": lambda cal: cal.me.get(),
     "PATCH /me": lambda cal: cal.me.update(UpdateMe()),
-    **laid("/event-types", lambda cal: cal.event_types, bodies(CreateEventType, UpdateEventType)),
+    **mount("/event-types", lambda cal: cal.event_types, bodies(CreateEventType, UpdateEventType)),
     "POST /event-types/{}/webhooks": lambda cal, one: cal.event_types.webhooks(one).create(
         subscriber_url="https://x.test", triggers=[]
     ),
-    **laid("/event-types/{}/private-links", lambda cal, one: cal.event_types.private_links(one), LINKS),
-    **laid("/bookings", lambda cal: cal.bookings, BOOKINGS),
-    **laid("/schedules", lambda cal: cal.schedules, SCHEDULES | {"GET /default": lambda noun: noun.default()}),
+    **mount("/event-types/{}/private-links", lambda cal, one: cal.event_types.private_links(one), LINKS),
+    **mount("/bookings", lambda cal: cal.bookings, BOOKINGS),
+    **mount("/schedules", lambda cal: cal.schedules, SCHEDULES | {"GET /default": lambda noun: noun.default()}),
     "GET /slots": lambda cal: cal.slots.search(event_type_id=1, **DAY),
     "POST /slots/reservations": lambda cal: cal.slots.reservations.create(event_type_id=1, start=NOON),
-    **laid("/slots/reservations", lambda cal: cal.slots.reservations, READ),
-    **laid("/webhooks", lambda cal: cal.webhooks, WEBHOOKS),
+    **mount("/slots/reservations", lambda cal: cal.slots.reservations, READ),
+    **mount("/webhooks", lambda cal: cal.webhooks, WEBHOOKS),
     "GET /calendars": lambda cal: cal.calendars.list(),
     "GET /calendars/busy-times": lambda cal: cal.calendars.busy_times(calendars=[FEED], **DAY),
-    **laid("/conferencing", lambda cal: cal.conferencing, CONFERENCING),
-    **laid("/stripe", lambda cal: cal.stripe, STRIPE),
-    **laid("/verified-resources", lambda cal: cal.verified_resources, VERIFIED),
+    **mount("/conferencing", lambda cal: cal.conferencing, CONFERENCING),
+    **mount("/stripe", lambda cal: cal.stripe, STRIPE),
+    **mount("/verified-resources", lambda cal: cal.verified_resources, VERIFIED),
     "POST /routing-forms/{}/calculate-slots": lambda cal, form: cal.routing_forms.calculate_slots(
         form, answers={}, **DAY
     ),
-    **laid("/teams", lambda cal: cal.teams, bodies(CreateTeam, UpdateTeam)),
-    **of_any_team("/teams/{}", lambda cal, team: cal.team(team)),
+    **mount("/teams", lambda cal: cal.teams, bodies(CreateTeam, UpdateTeam)),
+    **team_operations("/teams/{}", lambda cal, team: cal.team(team)),
     "GET /teams/{}/event-types/{}/webhooks": lambda cal, team, one: (
         cal.team(team).event_types.webhooks(one).list().first_page()
     ),
-    **of_organization("/organizations/{}", lambda cal, org: cal.organization(org)),
-    **laid("/oauth-clients", lambda cal: cal.oauth_clients, bodies(CreateOAuthClient, UpdateOAuthClient)),
-    **laid(
+    **organization_operations("/organizations/{}", lambda cal, org: cal.organization(org)),
+    **mount("/oauth-clients", lambda cal: cal.oauth_clients, bodies(CreateOAuthClient, UpdateOAuthClient)),
+    **mount(
         "/oauth-clients/{}/users",
         lambda cal, client: cal.oauth_client(client).users,
         bodies(CreateManagedUser, UpdateManagedUser)
         | {"POST /{}/force-refresh": lambda noun, user: noun.force_refresh(user)},
     ),
-    **laid(
+    **mount(
         "/oauth-clients/{}/webhooks",
         lambda cal, client: cal.oauth_client(client).webhooks,
         WEBHOOKS | {"DELETE": lambda noun: noun.delete_all()},

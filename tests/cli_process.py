@@ -11,31 +11,31 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from patience import PATIENCE
+from timeouts import TIMEOUT
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def environment(**extra: str) -> dict[str, str]:
+def cli_environment(**extra: str) -> dict[str, str]:
     """The environment of this process without settings of Cal.com, with the project on the path."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CAL_", "FORCE_", "NO_COLOR"))}
     return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **extra}
 
 
-def command(*args: str | Path) -> list[str]:
+def cli_command(*args: str | Path) -> list[str]:
     """The words that run calcom-async."""
     return [sys.executable, "-m", "calcom_async", *map(str, args)]
 
 
-def calcom(*args: str | Path, env: Mapping[str, str] | None = None, **more: Any) -> subprocess.CompletedProcess[str]:
+def run_cli(*args: str | Path, env: Mapping[str, str] | None = None, **more: Any) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
     return subprocess.run(
-        command(*args),
-        env=environment(**(env or {})),
+        cli_command(*args),
+        env=cli_environment(**(env or {})),
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         check=False,
         **more,
     )
@@ -45,11 +45,11 @@ def _listen_to_sigint() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def start(*args: str | Path, env: Mapping[str, str] | None = None, **more: Any) -> subprocess.Popen[str]:
+def start_cli(*args: str | Path, env: Mapping[str, str] | None = None, **more: Any) -> subprocess.Popen[str]:
     """Start a command that listens to SIGINT, even when the tests themselves run in the background of a shell."""
     return subprocess.Popen(
-        command(*args),
-        env=environment(**(env or {})),
+        cli_command(*args),
+        env=cli_environment(**(env or {})),
         text=True,
         encoding="utf-8",
         preexec_fn=_listen_to_sigint,  # noqa: PLW1509 - it takes no lock that a thread could hold
@@ -57,9 +57,9 @@ def start(*args: str | Path, env: Mapping[str, str] | None = None, **more: Any) 
     )
 
 
-def until(condition: Callable[[], Any], what: str) -> Any:
+def wait_until(condition: Callable[[], Any], what: str) -> Any:
     """Look again and again until it is so."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not (found := condition()):
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.01)

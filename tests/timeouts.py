@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-PATIENCE = 300.0
+TIMEOUT = 300.0
 """Seconds after which a test that waits fails: long enough for any machine, since it only ends what hangs."""
 
 

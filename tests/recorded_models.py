@@ -99,7 +99,7 @@ _NAMES: dict[Any, str] = {
     ApiKeyRefreshed: "organisations/api_keys_refresh",
 }
 
-RECORDED: dict[str, Any] = {name: model for model, names in _NAMES.items() for name in names.split()}
+MODELS: dict[str, Any] = {name: model for model, names in _NAMES.items() for name in names.split()}
 
 # The raw bodies of a whole walk; their `data` is `list[Booking]`.
-WALK = tuple(f"bookings_walk/skip-{skip}" for skip in range(0, 1251, 250))
+BOOKING_PAGES = tuple(f"bookings_walk/skip-{skip}" for skip in range(0, 1251, 250))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def effort(work: Callable[[], object], repeats: int = 5) -> float:
+def cpu_time(work: Callable[[], object], repeats: int = 5) -> float:
     """The least processor time of this process that `work` took."""
     seconds = []
     for _ in range(repeats):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from asking import Answer, Api
+from http_client import ApiClient, ApiResponse
 
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.delivery import deliveries
@@ -40,36 +40,38 @@ def at(hour: float, day: int = 4) -> str:
 
 
 @dataclass
-class Desk:
+class BookingApi:
     """Ana's key, nobody's key, and the sandbox behind both."""
 
     sandbox: Sandbox
-    ana: Api = field(init=False)
-    nobody: Api = field(init=False)
+    ana: ApiClient = field(init=False)
+    anonymous: ApiClient = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ana = Api(self.sandbox, "2024-08-13")
-        self.nobody = self.ana.as_user(None)
+        self.ana = ApiClient(self.sandbox, "2024-08-13")
+        self.anonymous = self.ana.as_user(None)
         self.bo = self.ana.as_user("bo")
         self.cy = self.ana.as_user("cy")
 
-    def ask(self, start: str, event_type: int = THIRTY, *, by: Api | None = None, **more: Any) -> Answer:
+    def try_book(
+        self, start: str, event_type: int = THIRTY, *, by: ApiClient | None = None, **more: Any
+    ) -> ApiResponse:
         body = {"eventTypeId": event_type, "start": start, "attendee": ada()} | more
-        return (by or self.nobody).post("/v2/bookings", body)
+        return (by or self.anonymous).post("/v2/bookings", body)
 
     def book(self, start: str, event_type: int = THIRTY, **more: Any) -> Any:
-        return self.ask(start, event_type, **more).data
+        return self.try_book(start, event_type, **more).data
 
-    def cancel(self, uid: str, *, by: Api | None = None, **body: Any) -> Answer:
-        return (by or self.nobody).post(f"/v2/bookings/{uid}/cancel", body)
+    def cancel(self, uid: str, *, by: ApiClient | None = None, **body: Any) -> ApiResponse:
+        return (by or self.anonymous).post(f"/v2/bookings/{uid}/cancel", body)
 
-    def move(self, uid: str, start: str, *, by: Api | None = None, **body: Any) -> Answer:
-        return (by or self.nobody).post(f"/v2/bookings/{uid}/reschedule", {"start": start, **body})
+    def reschedule(self, uid: str, start: str, *, by: ApiClient | None = None, **body: Any) -> ApiResponse:
+        return (by or self.anonymous).post(f"/v2/bookings/{uid}/reschedule", {"start": start, **body})
 
     def get(self, uid: str) -> Any:
-        return self.nobody.get(f"/v2/bookings/{uid}").data
+        return self.anonymous.get(f"/v2/bookings/{uid}").data
 
-    def do(self, uid: str, verb: str, body: Any = None, *, by: Api | None = None) -> Answer:
+    def act(self, uid: str, verb: str, body: Any = None, *, by: ApiClient | None = None) -> ApiResponse:
         return (by or self.ana).post(f"/v2/bookings/{uid}/{verb}", body)
 
     def record(self, uid: str) -> Booking:
@@ -87,7 +89,7 @@ class Desk:
         team = {"teamId": SALES, "schedulingType": kind, "hosts": rows}
         return int(new_event_type(self.sandbox.store, None, fields, **team)["id"])
 
-    def listen(self) -> None:
+    def subscribe(self) -> None:
         """Let a webhook of Ana's hear everything; it lies outside this machine, so it is only recorded."""
         self.sandbox.store.webhooks["w"] = {
             "id": "w",
@@ -100,11 +102,11 @@ class Desk:
             "_owner_id": ANA,
         }
 
-    def heard(self) -> list[tuple[str, dict[str, Any]]]:
+    def webhook_events(self) -> list[tuple[str, dict[str, Any]]]:
         """Triggers and payloads of what the webhook heard."""
         self.sandbox.settle()
         bodies = [one.json for one in deliveries(self.sandbox.store)]
         return [(one["triggerEvent"], one["payload"]) for one in bodies]
 
     def triggers(self) -> list[str]:
-        return [trigger for trigger, _ in self.heard()]
+        return [trigger for trigger, _ in self.webhook_events()]

@@ -12,32 +12,32 @@ from calcom_async.rate_limiter import Bucket, Permit, TokenBucket
 BUCKET = Bucket("key")
 
 
-def told(remaining: int, reset: float = 60, limit: int = 120, name: str = "default") -> list[RateLimit]:
+def rate_limits(remaining: int, reset: float = 60, limit: int = 120, name: str = "default") -> list[RateLimit]:
     return [RateLimit(name, limit, remaining, reset)]
 
 
-def now() -> float:
+def loop_time() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def opened(limiter: TokenBucket, remaining: int = 119, reset: float = 60, limit: int = 120) -> float:
+async def open_window(limiter: TokenBucket, remaining: int = 119, reset: float = 60, limit: int = 120) -> float:
     """Have one request answered, so that the window is known; the time at which it ends for sure."""
     permit = await limiter.acquire(BUCKET)
-    await limiter.release(permit, told(remaining, reset, limit))
-    return now() + reset + CLOCK_TOLERANCE
+    await limiter.release(permit, rate_limits(remaining, reset, limit))
+    return loop_time() + reset + CLOCK_TOLERANCE
 
 
-async def one(limiter: TokenBucket, remaining: int = 50, bucket: Bucket = BUCKET, **options: Any) -> float:
+async def acquire_once(limiter: TokenBucket, remaining: int = 50, bucket: Bucket = BUCKET, **options: Any) -> float:
     """One request, answered at once; the time of its turn."""
     permit = await limiter.acquire(bucket, **options)
-    await limiter.release(permit, told(remaining))
+    await limiter.release(permit, rate_limits(remaining))
     return permit.sent_at
 
 
-async def block(limiter: TokenBucket, seconds: float, bucket: Bucket = BUCKET) -> None:
+async def block_for(limiter: TokenBucket, seconds: float, bucket: Bucket = BUCKET) -> None:
     permit = await limiter.acquire(bucket)
-    await limiter.release(permit, told(0, seconds), retry_after=seconds)
+    await limiter.release(permit, rate_limits(0, seconds), retry_after=seconds)
 
 
-def taking(limiter: TokenBucket, **options: Any) -> asyncio.Task[Permit]:
+def start_acquire(limiter: TokenBucket, **options: Any) -> asyncio.Task[Permit]:
     return asyncio.ensure_future(limiter.acquire(BUCKET, **options))

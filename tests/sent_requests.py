@@ -32,7 +32,7 @@ async def book(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SentRequest:
     """One request as the server saw it: its path below /v2, its query and body decoded, its `cal-api-version`."""
 
     method: str
@@ -42,22 +42,22 @@ class Asked:
     version: str | None
 
     @classmethod
-    def of(cls, seen: Seen) -> Asked:
+    def of(cls, seen: Seen) -> SentRequest:
         query = dict(seen.query)
         assert len(query) == len(seen.query), "no query parameter is sent twice"
         return cls(seen.method, seen.path.removeprefix("/v2"), query, seen.body, seen.headers.get("cal-api-version"))
 
     @property
-    def line(self) -> str:
+    def endpoint(self) -> str:
         """`GET /me`."""
         return f"{self.method} {self.path}"
 
 
-def asked(sandbox: Sandbox) -> list[Asked]:
+def sent_requests(sandbox: Sandbox) -> list[SentRequest]:
     """All requests so far."""
-    return [Asked.of(seen) for seen in sandbox.requests]
+    return [SentRequest.of(seen) for seen in sandbox.requests]
 
 
-def last(sandbox: Sandbox) -> Asked:
+def last_request(sandbox: Sandbox) -> SentRequest:
     """The latest request."""
-    return Asked.of(sandbox.requests[-1])
+    return SentRequest.of(sandbox.requests[-1])

@@ -15,13 +15,13 @@ from calcom_async.wire import Request, Response, check
 Step = Response | Exception | Callable[[Request], Awaitable[Response]]
 
 
-def answer(data: Any = None, status: int = 200, **headers: str) -> Response:
+def ok_response(data: Any = None, status: int = 200, **headers: str) -> Response:
     """An answer in Cal.com's envelope; `x_request_id="..."` is the header of that name."""
     body = json.dumps({"status": "success", "data": data}).encode()
     return Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
 
 
-def refusal(status: int, code: str | None = None, message: str = "no", **headers: str) -> Response:
+def error_response(status: int, code: str | None = None, message: str = "no", **headers: str) -> Response:
     """A refusal in the envelope, or without one where there is no code."""
     said = {"statusCode": status, "message": message}
     body = {"status": "error", "error": {"code": code, "message": message}} if code else said
@@ -30,16 +30,16 @@ def refusal(status: int, code: str | None = None, message: str = "no", **headers
     )
 
 
-def ask(method: str = "GET", path: str = "/me", **fields: Any) -> Request:
+def make_request(method: str = "GET", path: str = "/me", **fields: Any) -> Request:
     """A request that a test does not care much about."""
     return Request(method=method, template=path, path=path, **fields)
 
 
-class Script:
+class FakeSend:
     """A `Send` that plays its steps in order, the last one for ever, and remembers what it was asked."""
 
     def __init__(self, *steps: Step) -> None:
-        self.steps = list(steps) or [answer()]
+        self.steps = list(steps) or [ok_response()]
         self.sent: list[Request] = []
 
     async def __call__(self, request: Request) -> Response:
@@ -54,7 +54,7 @@ class Script:
 
 
 @dataclass
-class Diary:
+class EventRecorder:
     """An `on_event` that writes down what it is told."""
 
     events: list[Event] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Diary:
     def __call__(self, event: Event) -> None:
         self.events.append(event)
 
-    def of(self, kind: str) -> list[Event]:
+    def of_kind(self, kind: str) -> list[Event]:
         return [event for event in self.events if event.kind == kind]
 
 
@@ -73,7 +73,7 @@ NO_LIMIT = {
 }
 
 
-def http(status: int = 200, body: bytes = b'{"status":"success","data":null}', **headers: str) -> bytes:
+def http_response(status: int = 200, body: bytes = b'{"status":"success","data":null}', **headers: str) -> bytes:
     """A whole HTTP answer, with a limit that holds nobody up."""
     headers = NO_LIMIT | headers
     lines = [f"HTTP/1.1 {status} X", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
@@ -83,7 +83,7 @@ def http(status: int = 200, body: bytes = b'{"status":"success","data":null}', *
 
 
 @dataclass(frozen=True)
-class Heard:
+class ReceivedRequest:
     """A request as it arrived, and on which connection."""
 
     method: str
@@ -93,21 +93,21 @@ class Heard:
     connection: int
 
 
-class Cut(bytes):
+class CutResponse(bytes):
     """Say this much, then drop the connection."""
 
     __slots__ = ()
 
 
-Said = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
+ServerStep = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
-class Peer:
+class FakeServer:
     """A server on loopback that reads each request whole and says the next of its lines, the last one for ever."""
 
-    def __init__(self, *lines: Said) -> None:
-        self.lines = list(lines) or [http()]
-        self.heard: list[Heard] = []
+    def __init__(self, *lines: ServerStep) -> None:
+        self.steps = list(lines) or [http_response()]
+        self.received: list[ReceivedRequest] = []
         self.open = 0
         self._count = 0
         self._writers: set[asyncio.StreamWriter] = set()
@@ -126,9 +126,9 @@ class Peer:
         for writer in self._writers:
             writer.close()
         await self._server.wait_closed()
-        await self.quiet()
+        await self.wait_closed()
 
-    async def quiet(self) -> None:
+    async def wait_closed(self) -> None:
         """Until every connection is closed."""
         while self.open:  # noqa: ASYNC110 - the closing of sockets has no event to wait for
             await asyncio.sleep(0)
@@ -151,12 +151,12 @@ class Peer:
             method, target, _ = first.split(" ")
             headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in rest)}
             body = await reader.readexactly(int(headers.get("content-length", 0)))
-            self.heard.append(Heard(method, target, headers, body, connection))
-            line = self.lines.pop(0) if len(self.lines) > 1 else self.lines[0]
+            self.received.append(ReceivedRequest(method, target, headers, body, connection))
+            line = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
             if callable(line):
                 await line(writer)
                 continue
             writer.write(line)
             await writer.drain()
-            if isinstance(line, Cut):
+            if isinstance(line, CutResponse):
                 return

@@ -14,7 +14,7 @@ from calcom_async.sandbox import Sandbox
 SECRET = "cal_secret_marker"
 
 
-PYTHON = re.compile(
+PYTHON_NAMES = re.compile(
     r"\b[a-z_]+=['\"\[{(]|\b[a-z]+_[a-z_]+=|\b(Config|Calcom|datetime|msgspec|urllib)\.\w|<\w+ .*>|\{'|\bNone\b|"
     r"\b(base_url|max_wait|event_type_id|event_type_slug|team_ids|after_start)\b"
 )
@@ -27,10 +27,10 @@ def invoke(*args: str | Path, columns: int = 200, **more: Any) -> Any:
     result = CliRunner().invoke(app, list(map(str, args)), env=env, **more)
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
-    assert not (found := PYTHON.search(result.stderr)), f"Python in a message of the command line: {found[0]}"
+    assert not (found := PYTHON_NAMES.search(result.stderr)), f"Python in a message of the command line: {found[0]}"
     return result
 
 
-def at(world: Sandbox, key: str | None = None) -> list[str]:
+def connection_args(sandbox: Sandbox, key: str | None = None) -> list[str]:
     """The options that lead there."""
-    return ["--base-url", world.url, "--api-key", key or world.api_key]
+    return ["--base-url", sandbox.url, "--api-key", key or sandbox.api_key]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.store import Booking, Store
 
-BEGINNING = datetime(2026, 1, 5, 9, tzinfo=UTC)
+EPOCH = datetime(2026, 1, 5, 9, tzinfo=UTC)
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 ADA = {
@@ -24,14 +24,14 @@ ADA = {
 
 
 @dataclass
-class World:
+class BookingFactory:
     """Bookings of the sandbox's host, and what happens to them after every answer of a list."""
 
     sandbox: Sandbox
     rng: random.Random
-    made: int = 0
-    gone_by: int = 0
-    ever: set[str] = field(default_factory=set)
+    created: int = 0
+    ticks: int = 0
+    all_uids: set[str] = field(default_factory=set)
 
     @property
     def store(self) -> Store:
@@ -43,19 +43,19 @@ class World:
         self.store.bookings.clear()
         for created, start, updated in times:
             self.add(
-                BEGINNING + created * MINUTE,
-                BEGINNING + start * MINUTE,
-                None if updated is None else BEGINNING + updated * MINUTE,
+                EPOCH + created * MINUTE,
+                EPOCH + start * MINUTE,
+                None if updated is None else EPOCH + updated * MINUTE,
             )
         self.store.changed()
         return set(self.store.bookings)
 
     def add(self, created: datetime, start: datetime, updated: datetime | None) -> Booking:
-        self.made += 1
+        self.created += 1
         booking = Booking(
             id=self.store.next_id("booking"),
-            uid=f"booking{self.rng.randrange(10**6):06}x{self.made}",
-            title=f"Meeting {self.made}",
+            uid=f"booking{self.rng.randrange(10**6):06}x{self.created}",
+            title=f"Meeting {self.created}",
             user_id=1,
             host_ids=[1],
             start=start,
@@ -63,25 +63,23 @@ class World:
             created_at=created,
             updated_at=updated,
             event_type_id=1,
-            attendees=[{"id": self.made, **ADA}],
+            attendees=[{"id": self.created, **ADA}],
         )
         self.store.bookings[booking.uid] = booking
-        self.ever.add(booking.uid)
+        self.all_uids.add(booking.uid)
         return booking
 
-    def stir(self, created: int, touched: int, moved: int, cancelled: int) -> None:
+    def mutate(self, created: int, touched: int, moved: int, cancelled: int) -> None:
         """After every answer of a list, so many bookings are made, touched, rescheduled and cancelled."""
 
         def happen(_: Store) -> None:
             for _ in range(created):
-                self.add(
-                    self._now(), BEGINNING + self.rng.randrange(200) * MINUTE, self.rng.choice([None, self._now()])
-                )
-            for booking in self._some(touched):
+                self.add(self._now(), EPOCH + self.rng.randrange(200) * MINUTE, self.rng.choice([None, self._now()]))
+            for booking in self._sample(touched):
                 booking.updated_at = self._now()
-            for booking in self._some(cancelled):
+            for booking in self._sample(cancelled):
                 booking.status, booking.updated_at = "cancelled", self._now()
-            for booking in self._some(moved):
+            for booking in self._sample(moved):
                 twin = self.add(self._now(), booking.start + MINUTE, self._now())
                 booking.status, booking.updated_at, booking.to_uid = "cancelled", self._now(), twin.uid
 
@@ -89,9 +87,9 @@ class World:
 
     def _now(self) -> datetime:
         """Later each time, and later than anything in the world before."""
-        self.gone_by += 1
-        return NOW + timedelta(seconds=self.gone_by)
+        self.ticks += 1
+        return NOW + timedelta(seconds=self.ticks)
 
-    def _some(self, number: int) -> list[Booking]:
+    def _sample(self, number: int) -> list[Booking]:
         every = list(self.store.bookings.values())
         return self.rng.sample(every, min(number, len(every)))
