@@ -1,4 +1,4 @@
-"""Exporting a long list of bookings: memory, what a row costs over writing the same rows by hand, and parallel walks.
+"""Exporting a long list of bookings: memory, what a row costs over writing the same rows by hand, and concurrent reads.
 
 Shows: peak memory of an export of 1,000,000 bookings beside one of 10,000; CPU and rows a second, JSON lines and
 Parquet, beside the same rows fetched with aiohttp and written with msgspec or pyarrow; and how long an export takes
@@ -48,12 +48,12 @@ def exporting(name: str, **how: Any) -> Contender:
             import pyarrow as pa  # noqa: F401 - without it, there is nothing to measure
 
         from calcom_async import Calcom
-        from calcom_async.export import Job, export
+        from calcom_async.export import ExportJob, export
 
         async with Calcom("cal_bench", base_url=url) as cal:
 
             async def work() -> int:
-                return (await export(cal, Job(), Path(directory, name), **how)).rows
+                return (await export(cal, ExportJob(), Path(directory, name), **how)).rows
 
             yield work
 
@@ -142,14 +142,14 @@ def plain(booking: Booking) -> dict[str, Any]:
     }
 
 
-AHEAD, SINGLE = "export, JSON lines", "export, JSON lines, parallel=1"
+AHEAD, SINGLE = "export, JSON lines", "export, JSON lines, concurrency=1"
 LINES, EXPORTED, COLUMNS = "aiohttp + msgspec, JSON lines", "export, Parquet", "aiohttp + pyarrow, Parquet"
 BY_HAND = {LINES: LINES, AHEAD: LINES, COLUMNS: COLUMNS, EXPORTED: COLUMNS}
 FILES = {AHEAD: "ahead.jsonl", SINGLE: "single.jsonl", EXPORTED: "export.parquet"}
 CONTENDERS: dict[str, Contender] = {
     LINES: lines,
     AHEAD: exporting(FILES[AHEAD]),
-    SINGLE: exporting(FILES[SINGLE], parallel=1),
+    SINGLE: exporting(FILES[SINGLE], concurrency=1),
     COLUMNS: columns,
     EXPORTED: exporting(FILES[EXPORTED]),
 }

@@ -26,10 +26,10 @@ from cli_runner import SECRET, connection_args, invoke
 from timeouts import TIMEOUT, closed_port
 
 from calcom_async.cli import connect, exit_codes
-from calcom_async.cli.board import Board
+from calcom_async.cli.progress import ProgressDisplay
 from calcom_async.client import Stats
 from calcom_async.events import Event
-from calcom_async.export import Progress
+from calcom_async.export import ExportProgress
 from calcom_async.export.rows import BOOKING_COLUMNS
 from calcom_async.sandbox import Sandbox
 
@@ -165,16 +165,18 @@ BAD_OPTIONS = [
     pytest.param(["--since", "yesterday"], 2, "--since wants 2026-01-31", id="no time"),
     pytest.param(["--until", "0001-01-01T00:00+14:00"], 2, "--until wants", id="before all times"),
     pytest.param(["--since", "2026-02-01", "--until", "2026-01-01"], 2, "is later than", id="since after until"),
-    pytest.param(["--take", "0"], 2, "--take", id="take 0"),
-    pytest.param(["--take", "251"], 2, "--take", id="take 251"),
-    pytest.param(["--take", "many"], 2, "--take", id="take many"),
-    pytest.param(["--parallel", "0"], 2, "--parallel", id="parallel 0"),
+    pytest.param(["--page-size", "0"], 2, "--page-size", id="page size 0"),
+    pytest.param(["--page-size", "251"], 2, "--page-size", id="page size 251"),
+    pytest.param(["--page-size", "many"], 2, "--page-size", id="page size many"),
+    pytest.param(["--concurrency", "0"], 2, "--concurrency", id="concurrency 0"),
     pytest.param(["--accounts", "accounts.csv"], 2, "cannot read accounts from accounts.csv", id="no accounts"),
     pytest.param(["--redis", f"http://:{SECRET}@here"], 2, "the URL of Redis cannot be read", id="no Redis URL"),
     pytest.param(
-        ["--since-last", "--status", "past"], 2, "--status and --since-last exclude", id="changes of a status"
+        ["--incremental", "--status", "past"], 2, "--status and --incremental exclude", id="changes of a status"
     ),
-    pytest.param(["--since-last", "--team", "3"], 2, "--since-last does not work with --team", id="changes of a team"),
+    pytest.param(
+        ["--incremental", "--team", "3"], 2, "--incremental does not work with --team", id="changes of a team"
+    ),
     pytest.param(["--format", "xlsx"], 2, "--format", id="unknown format"),
     pytest.param(["-o", "out.xlsx"], 2, "Name it .jsonl or .csv", id="unknown suffix"),
     pytest.param(["-o", "/dev/full"], 7, "No space left on device; free some space", id="full disk"),
@@ -360,7 +362,7 @@ def test_an_unexpected_fault_shows_no_secret() -> None:
 @pytest.mark.parametrize("name", ["out.jsonl", "out.ndjson", "out.csv"])
 def test_an_export_holds_every_booking_once(name: str, sandbox: Sandbox, tmp_path: Path) -> None:
     """The file has every booking once and bears its own name; the summary names figures and file."""
-    result = invoke("export", "bookings", *connection_args(sandbox), "-o", tmp_path / name, "--take", "70")
+    result = invoke("export", "bookings", *connection_args(sandbox), "-o", tmp_path / name, "--page-size", "70")
     assert result.exit_code == 0
     assert [file.name for file in tmp_path.iterdir()] == [name]
     with (tmp_path / name).open(encoding="utf-8", newline="") as file:
@@ -397,8 +399,8 @@ def test_accounts_have_a_line_each(sandbox: Sandbox, here: Path) -> None:
 
 
 def test_a_nightly_run_brings_the_file_up_to_date(sandbox: Sandbox, here: Path) -> None:
-    """With --since-last the second run asks for changes alone, and the file holds all of it."""
-    nightly = ["export", "bookings", *connection_args(sandbox), "-o", "out.jsonl", "--since-last", "--resume"]
+    """With --incremental the second run asks for changes alone, and the file holds all of it."""
+    nightly = ["export", "bookings", *connection_args(sandbox), "-o", "out.jsonl", "--incremental", "--resume"]
     assert invoke(*nightly).exit_code == 0
     asked = len(sandbox.requests)
     next(iter(sandbox.store.bookings.values())).status = "cancelled"
@@ -429,7 +431,7 @@ def test_a_break_in_the_middle_tells_how_to_go_on(sandbox: Sandbox, tmp_path: Pa
     """After a failure in the middle the message tells what is safe, and the command that brings the rest."""
     sandbox.faults.add("GET", "/v2/bookings", after=3, times=100, garbage=True)
     file = tmp_path / "out.jsonl"
-    options = ["--take", "100", "--parallel", "1", "--status", "past,upcoming,cancelled"]
+    options = ["--page-size", "100", "--concurrency", "1", "--status", "past,upcoming,cancelled"]
     result = invoke("export", "bookings", *connection_args(sandbox), "-o", file, *options)
     assert result.exit_code == 6
     saved = len(uids(tmp_path / "out.jsonl.part"))
@@ -446,7 +448,7 @@ def test_an_interrupted_export_is_not_overwritten(sandbox: Sandbox, tmp_path: Pa
     """Without --resume its rows are an error in the words of the command line; --restart discards them."""
     sandbox.faults.add("GET", "/v2/bookings", after=3, times=1, status=403)
     file = tmp_path / "out.jsonl"
-    command = ["export", "bookings", *connection_args(sandbox), "-o", file, "--take", "100", "--parallel", "1"]
+    command = ["export", "bookings", *connection_args(sandbox), "-o", file, "--page-size", "100", "--concurrency", "1"]
     assert invoke(*command).exit_code == 4
     saved = len(uids(tmp_path / "out.jsonl.part"))
     refused = invoke(*command)
@@ -463,7 +465,7 @@ def test_an_interrupted_export_is_not_overwritten(sandbox: Sandbox, tmp_path: Pa
 
 def test_deleted_bookings_are_reported_and_verify_drops_them(sandbox: Sandbox, here: Path) -> None:
     """A nightly run warns with figures and names the option that reads everything again."""
-    nightly = ["export", "bookings", *connection_args(sandbox), "-o", "out.jsonl", "--since-last", "--resume"]
+    nightly = ["export", "bookings", *connection_args(sandbox), "-o", "out.jsonl", "--incremental", "--resume"]
     assert invoke(*nightly).exit_code == 0
     for uid in [*sandbox.store.bookings][:5]:
         del sandbox.store.bookings[uid]
@@ -564,7 +566,7 @@ def test_ctrl_c_leaves_a_valid_file_and_the_command_that_goes_on(sandbox: Sandbo
     """Interrupted in the middle, the partial file is whole lines, and the command that is told makes it whole."""
     sandbox.faults.add("GET", "/v2/bookings", after=4, times=1, slow=30)
     file, partial = tmp_path / "out.jsonl", tmp_path / "out.jsonl.part"
-    options = ["--take", "40", "--parallel", "1"]
+    options = ["--page-size", "40", "--concurrency", "1"]
     running = start_cli("export", "bookings", *connection_args(sandbox), "-o", file, *options, stderr=subprocess.PIPE)
     wait_until(lambda: partial.exists() and partial.read_bytes().count(b"\n") >= 70, "two pages")
     code, told = interrupt(running)
@@ -583,7 +585,14 @@ def test_a_wait_for_the_limit_is_shown_and_can_be_interrupted(tmp_path: Path) ->
     ours, theirs = pty.openpty()
     with Sandbox(bookings=300, rate_limit=6, window=60) as sandbox:
         running = start_cli(
-            "export", "bookings", *connection_args(sandbox), "-o", tmp_path / "out.csv", "--take", "10", stderr=theirs
+            "export",
+            "bookings",
+            *connection_args(sandbox),
+            "-o",
+            tmp_path / "out.csv",
+            "--page-size",
+            "10",
+            stderr=theirs,
         )
         os.close(theirs)
         drawn, screen = b"", read_terminal(ours)
@@ -600,7 +609,7 @@ def test_a_wait_for_the_limit_is_shown_and_can_be_interrupted(tmp_path: Path) ->
     assert 429 not in {seen.status for seen in sandbox.requests}
 
 
-# --- the board ----------------------------------------------------------------------------------------------------
+# --- the progress display -------------------------------------------------------------------------------------------
 
 
 def standing(**changes: Any) -> Stats:
@@ -632,96 +641,96 @@ def request(**changes: Any) -> Event:
         ({}, "118 calls left"),
     ],
 )
-def test_the_board_tells_what_is_waited_for(stats: dict[str, Any], said: str) -> None:
-    """The board says that the limit is waited for and for how long, or for how long it is blocked."""
-    board = Board("bookings")
-    board.on_event(request(remaining=118))
-    board._look(standing(**stats))
-    assert said in board._text()
+def test_the_progress_display_tells_what_is_waited_for(stats: dict[str, Any], said: str) -> None:
+    """The progress display says that the limit is waited for and for how long, or for how long it is blocked."""
+    display = ProgressDisplay("bookings")
+    display.on_event(request(remaining=118))
+    display._look(standing(**stats))
+    assert said in display._text()
 
 
-def test_the_board_tells_of_trouble_until_it_is_over() -> None:
+def test_the_progress_display_tells_of_trouble_until_it_is_over() -> None:
     """A repeat that is coming is shown until the next answer."""
-    board = Board("bookings")
-    board.on_event(request(kind="retry", status=503))
-    assert "503, trying again" in board._text()
-    board.on_event(request())
-    assert "503" not in board._text()
+    display = ProgressDisplay("bookings")
+    display.on_event(request(kind="retry", status=503))
+    assert "503, trying again" in display._text()
+    display.on_event(request())
+    assert "503" not in display._text()
 
 
 def test_waits_side_by_side_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two pages that wait during the same ten seconds are ten seconds of waiting, not twenty."""
-    board = Board("bookings")
-    begun = board._waited_until
+    display = ProgressDisplay("bookings")
+    begun = display._waited_until
     monkeypatch.setattr(time, "monotonic", lambda: begun + 10)
-    board.on_event(request(kind="wait", seconds=10.0))
-    board.on_event(request(kind="wait", seconds=9.0))
-    assert board.waited == 10.0
+    display.on_event(request(kind="wait", seconds=10.0))
+    display.on_event(request(kind="wait", seconds=9.0))
+    assert display.waited == 10.0
 
 
-def test_the_board_counts_and_reckons(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_progress_display_counts_and_reckons(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows, rate, calls left and time to go come from the count and the clock."""
-    board = Board("bookings")
-    board._started = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: board._started + 10)
-    board.on_event(request(remaining=7))
-    board.on_progress(Progress(1_000, 4_000))
-    assert board._text() == "1,000 of 4,000 bookings, 100/s, 7 calls left, 0:00:30 to go"
+    display = ProgressDisplay("bookings")
+    display._started = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: display._started + 10)
+    display.on_event(request(remaining=7))
+    display.on_progress(ExportProgress(1_000, 4_000))
+    assert display._text() == "1,000 of 4,000 bookings, 100/s, 7 calls left, 0:00:30 to go"
 
 
-def test_the_board_reckons_with_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_progress_display_reckons_with_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A burst of calls says little of the rest: what the limit has no room for now takes minutes more."""
-    board = Board("bookings")
-    board._started = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: board._started + 1)
+    display = ProgressDisplay("bookings")
+    display._started = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: display._started + 1)
     for _ in range(100):
-        board.on_event(request(remaining=20))
-    board._look(standing(limit=120))
-    board.on_progress(Progress(25_000, 100_000))
-    assert board._text().endswith("0:02:20 to go")
+        display.on_event(request(remaining=20))
+    display._look(standing(limit=120))
+    display.on_progress(ExportProgress(25_000, 100_000))
+    assert display._text().endswith("0:02:20 to go")
 
 
 def test_the_time_to_go_includes_the_wait_and_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """During a wait for the limit the time to go is not shorter than the wait, and falls as the wait goes by."""
-    board, told = Board("bookings"), []
-    begun = board._started
+    display, told = ProgressDisplay("bookings"), []
+    begun = display._started
     monkeypatch.setattr(time, "monotonic", lambda: begun + 10)
     for _ in range(10):
-        board.on_event(request(remaining=0))
-    board.on_progress(Progress(1_000, 1_500))
+        display.on_event(request(remaining=0))
+    display.on_progress(ExportProgress(1_000, 1_500))
     for passed in range(45):
         monkeypatch.setattr(time, "monotonic", lambda passed=passed: begun + 10 + passed)
-        board._look(standing(waiting=1, next_permit_in=45.0 - passed))
-        told.append(board._text())
+        display._look(standing(waiting=1, next_permit_in=45.0 - passed))
+        told.append(display._text())
     assert told[0].endswith("waiting for the rate limit, 45 s, 0:00:50 to go")
     assert told[20].endswith("waiting for the rate limit, 25 s, 0:00:30 to go")
     monkeypatch.setattr(time, "monotonic", lambda: begun + 55)
-    board.on_event(request(kind="wait", seconds=45.0))
-    board._look(standing())
-    assert board._text().endswith("0:00:05 to go")
+    display.on_event(request(kind="wait", seconds=45.0))
+    display._look(standing())
+    assert display._text().endswith("0:00:05 to go")
 
 
 def test_a_long_wait_is_followed_by_the_windows_that_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not fit into the window after the wait needs further windows."""
-    board = Board("bookings")
-    begun = board._started
+    display = ProgressDisplay("bookings")
+    begun = display._started
     monkeypatch.setattr(time, "monotonic", lambda: begun + 1)
     for _ in range(100):
-        board.on_event(request(remaining=0))
-    board.on_progress(Progress(25_000, 100_000))
-    board._look(standing(limit=120, waiting=8, next_permit_in=59.0))
-    assert board._text().endswith(
+        display.on_event(request(remaining=0))
+    display.on_progress(ExportProgress(25_000, 100_000))
+    display._look(standing(limit=120, waiting=8, next_permit_in=59.0))
+    assert display._text().endswith(
         "0:02:29 to go"
     )  # 59 s, then 300 requests: 120 at once, 180 in one and a half windows
 
 
 def test_rows_of_an_interrupted_run_are_not_in_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a resume, rate and time to go come from the rows of this run alone."""
-    board = Board("bookings")
-    begun = board._started
+    display = ProgressDisplay("bookings")
+    begun = display._started
     monkeypatch.setattr(time, "monotonic", lambda: begun + 10)
-    board.on_progress(Progress(51_000, 52_000, 50_000))
-    assert board._text() == "51,000 of 52,000 bookings, 100/s, 0:00:10 to go"
+    display.on_progress(ExportProgress(51_000, 52_000, 50_000))
+    assert display._text() == "51,000 of 52,000 bookings, 100/s, 0:00:10 to go"
 
 
 def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:

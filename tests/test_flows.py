@@ -25,7 +25,7 @@ from calcom_async import (
     TokenBucket,
     TransportError,
 )
-from calcom_async.export import Job, export
+from calcom_async.export import ExportJob, export
 from calcom_async.models import (
     Attendee,
     Availability,
@@ -171,7 +171,7 @@ async def test_export_with_ties_is_complete(tmp_path):
     file = tmp_path / "bookings.jsonl"
     with running_sandbox(bookings=900, ties=True) as sandbox:
         async with client(sandbox) as cal:
-            report = await export(cal, Job(take=60), file, strict=True)
+            report = await export(cal, ExportJob(take=60), file, strict=True)
     uids = [json.loads(line)["uid"] for line in file.read_text("utf-8").splitlines()]
     assert len(uids) == report.rows == 900
     assert set(uids) == set(sandbox.store.bookings)

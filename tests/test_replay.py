@@ -68,7 +68,7 @@ TIGHT = ["--limit", "30", "--window", "5", "--block", "10"]
 def test_every_recorded_booking_is_exported(options: list[str], take: str, shared: Path, tmp_path: Path) -> None:
     """What was there throughout is in the file once, though times are shared and others come and change."""
     with replaying(shared, [*UNLIMITED, *options]) as replay:
-        found = exported(replay, tmp_path / "out.jsonl", "--take", take)
+        found = exported(replay, tmp_path / "out.jsonl", "--page-size", take)
     assert recorded(shared) <= found.keys()
     assert set(found.values()) == {1}
     assert replay.summary["alive_throughout"] == BOOKINGS
@@ -78,7 +78,9 @@ def test_ten_times_out_of_ten(shared: Path, tmp_path: Path) -> None:
     """Ties that fall differently with every run never hide a booking."""
     with replaying(shared, [*UNLIMITED, "--ties", "--churn", "5"]) as replay:
         for number in range(10):
-            found = exported(replay, tmp_path / f"{number}.jsonl", "--take", "50", "--parallel", str(1 + number % 4))
+            found = exported(
+                replay, tmp_path / f"{number}.jsonl", "--page-size", "50", "--concurrency", str(1 + number % 4)
+            )
             assert recorded(shared) <= found.keys()
             assert set(found.values()) == {1}
 
@@ -86,7 +88,7 @@ def test_ten_times_out_of_ten(shared: Path, tmp_path: Path) -> None:
 def test_a_tight_limit_is_kept_to(shared: Path, tmp_path: Path) -> None:
     """Under a limit of few calls nothing is lost, and nothing is refused beyond the first window."""
     with replaying(shared, [*TIGHT, "--ties", "--churn", "5"]) as replay:
-        found = exported(replay, tmp_path / "out.jsonl", "--take", "50")
+        found = exported(replay, tmp_path / "out.jsonl", "--page-size", "50")
     assert recorded(shared) <= found.keys()
     assert set(found.values()) == {1}
     assert replay.summary["refused"] == 0
@@ -96,7 +98,7 @@ def test_waiting_for_the_limit_is_told(shared: Path, tmp_path: Path) -> None:
     """Many calls under a tight limit are waited for and told, not refused."""
     tight = ["--limit", "5", "--window", "2", "--block", "4"]
     with replaying(shared, tight) as replay:
-        options = ["--base-url", replay.url, "--api-key", "cal_x", "--take", "60"]
+        options = ["--base-url", replay.url, "--api-key", "cal_x", "--page-size", "60"]
         run = run_cli("export", "bookings", *options, "-o", tmp_path / "out.csv")
     assert run.returncode == 0, run.stderr
     assert "calls left" in run.stderr

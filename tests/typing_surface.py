@@ -33,7 +33,7 @@ from calcom_async import (
     sign,
 )
 from calcom_async.errors import RateLimit
-from calcom_async.export import Job, Report, export
+from calcom_async.export import ExportJob, ExportReport, export
 from calcom_async.models import (
     AbsentAttendee,
     Attendee,
@@ -273,9 +273,9 @@ async def received(cal: Calcom, router: WebhookRouter) -> None:
 
 async def exported(cal: Calcom) -> None:
     """An export is a job, a file and a report."""
-    report = await export(cal, Job("bookings", organization=7), "a.jsonl", resume=True)
-    assert_type(report, Report)
-    assert_type(report.gaps, int)
+    report = await export(cal, ExportJob("bookings", organization=7), "a.jsonl", resume=True)
+    assert_type(report, ExportReport)
+    assert_type(report.missing_rows, int)
 
 
 def failures(error: ApiError, refused: RateLimitedError, lost: TransportError) -> None:

@@ -14,10 +14,10 @@ from typing import Annotated, Any
 
 import typer
 
-from calcom_async.cli.board import Board
 from calcom_async.cli.connect import CONNECT_TIMEOUT, check_reachable, connect, require_extra
 from calcom_async.cli.exit_codes import exit_code
 from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, Target, target_from
+from calcom_async.cli.progress import ProgressDisplay
 from calcom_async.cli.run import fail, run
 from calcom_async.cli.terminal import print_status, stderr
 from calcom_async.errors import (
@@ -28,9 +28,9 @@ from calcom_async.errors import (
     IncompleteListError,
     InvalidRequestError,
 )
-from calcom_async.export import EXPORTABLE, FileSink, Job, Report, export, open_sink
-from calcom_async.export.accounts import CONCURRENCY, Account, Outcome, export_accounts, read_accounts
-from calcom_async.export.job import PARALLEL
+from calcom_async.export import EXPORTABLE, ExportJob, ExportReport, FileSink, export, open_sink
+from calcom_async.export.accounts import CONCURRENT_ACCOUNTS, Account, AccountResult, export_accounts, read_accounts
+from calcom_async.export.job import DEFAULT_CONCURRENCY
 from calcom_async.rate_limiter import RateLimiter
 
 SHARDS_PER_WORKER = 4
@@ -86,11 +86,11 @@ def export_command(
     user: Annotated[
         int | None, typer.Option(metavar="ID", help="With --organization: export from this member.")
     ] = None,
-    since_last: Annotated[
-        bool, typer.Option("--since-last", help="Update the file with the changes since its last --since-last run.")
+    incremental: Annotated[
+        bool, typer.Option("--incremental", help="Update the file with the changes since its last --incremental run.")
     ] = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="With --since-last: read everything again and replace the file.")
+        bool, typer.Option("--verify", help="With --incremental: read everything again and replace the file.")
     ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume an interrupted run, or start a new one if there is none.")
@@ -110,10 +110,10 @@ def export_command(
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail if the server returns fewer rows than its total.")
     ] = False,
-    take: Annotated[int | None, typer.Option(metavar="N", min=1, max=250, help="Rows per page.")] = None,
-    parallel: Annotated[
+    page_size: Annotated[int | None, typer.Option(metavar="N", min=1, max=250, help="Rows per page.")] = None,
+    concurrency: Annotated[
         int, typer.Option(metavar="N", min=1, help="Maximum number of concurrent requests.")
-    ] = PARALLEL,
+    ] = DEFAULT_CONCURRENCY,
     accounts: Annotated[
         Path | None,
         typer.Option(
@@ -152,19 +152,19 @@ def export_command(
     target = target_from(context, base_url, api_key, sandbox, allow_http)
     try:
         filters = _filters(status, since, until)
-        _check_filters(thing, {"--status": status, "--since": since, "--until": until}, team, since_last=since_last)
-        job = Job(thing, organization, team, user, filters, take)
+        _check_filters(thing, {"--status": status, "--since": since, "--until": until}, team, incremental=incremental)
+        job = ExportJob(thing, organization, team, user, filters, page_size)
         options: dict[str, Any] = {
             "format": format and format.value,
             "escape": not no_escape,
             "bom": bom,
             "resume": resume,
             "restart": restart,
-            "since_last": since_last,
+            "incremental": incremental,
             "verify": verify,
             "checkpoint": checkpoint,
             "strict": strict,
-            "parallel": parallel,
+            "concurrency": concurrency,
         }
         everybody = [*read_accounts(accounts)] if accounts else []
         if accounts and not everybody:
@@ -179,7 +179,7 @@ def export_command(
         fail(_in_options(error))
 
 
-PYTHON_KEYWORD = re.compile(r"\b(resume|restart|verify|since_last)=True\b")
+PYTHON_KEYWORD = re.compile(r"\b(resume|restart|verify|incremental)=True\b")
 
 
 def _in_options(error: CalcomError) -> CalcomError:
@@ -193,40 +193,40 @@ def _option_names(text: str) -> str:
 
 
 def _export_one(
-    context: typer.Context, target: Target, job: Job, output: Path, options: dict[str, Any], redis: str | None
+    context: typer.Context, target: Target, job: ExportJob, output: Path, options: dict[str, Any], redis: str | None
 ) -> None:
-    board = Board(job.thing)
+    display = ProgressDisplay(job.thing)
     form = {name: options.pop(name) for name in ("format", "escape", "bom")}
     sink = None
 
-    async def main() -> Report:
+    async def main() -> ExportReport:
         nonlocal sink
         async with (
             _limited(redis) as limiter,
-            connect(target, board.on_event, limiter=limiter, announce_waits=False) as cal,
+            connect(target, display.on_event, limiter=limiter, announce_waits=False) as cal,
         ):
             source = job.source(cal)
             sink = open_sink(output, source.model, key=source.key, **form)
             await check_reachable(cal)
-            async with board.following(cal):
+            async with display.following(cal):
                 try:
-                    return await export(cal, job, sink, on_progress=board.on_progress, **options)
+                    return await export(cal, job, sink, on_progress=display.on_progress, **options)
                 except CalcomError as error:
                     if isinstance(error, ExportError) and isinstance(error.__cause__, BrokenPipeError):
                         raise error.__cause__ from None  # the reader has gone, as with `| head`
                     raise _in_options(error) from error.__cause__
 
     report = run(main(), resume_hint=lambda: _resume_hint(sink, _again(context, target)), rephrase=_option_names)
-    stderr.print(f"{_told(report, job.thing, board)}: {output}", markup=False)
+    stderr.print(f"{_told(report, job.thing, display)}: {output}", markup=False)
 
 
-def _told(report: Report, thing: str, board: Board) -> str:
+def _told(report: ExportReport, thing: str, display: ProgressDisplay) -> str:
     done = f"{report.rows:,} {thing}" if report.is_full else f"{report.rows:,} {thing} up to date"
     new = report.rows - report.rows_before
     rate = f" ({new / report.seconds:,.0f} a second)" if report.is_full and report.seconds else ""
     return (
         f"{done} in {report.seconds:.1f} s{rate}, {report.requests} requests, "
-        f"{board.waited:.1f} s waited for the rate limit"
+        f"{display.waited:.1f} s waited for the rate limit"
     )
 
 
@@ -247,7 +247,7 @@ def _export_on_dask(
     address: str,
     target: Target,
     accounts: list[Account],
-    job: Job,
+    job: ExportJob,
     folder: Path,
     options: dict[str, Any],
     redis: str | None,
@@ -256,9 +256,9 @@ def _export_on_dask(
     with require_extra("--dask", "dask"):
         from dask.distributed import Client
 
-        from calcom_async.export.distributed import Shard, partition, run_on
+        from calcom_async.export.distributed import Shard, export_on_dask, partition
     one_process = {**options, "no_escape": not options["escape"]}
-    unfit = ("resume", "restart", "since_last", "verify", "checkpoint", "no_escape", "bom")
+    unfit = ("resume", "restart", "incremental", "verify", "checkpoint", "no_escape", "bom")
     if given := [name for name in unfit if one_process[name]]:
         raise InvalidRequestError(f"--{given[0].replace('_', '-')} cannot be combined with --dask")
 
@@ -269,7 +269,7 @@ def _export_on_dask(
             cut: list[Shard] = []
             for one in accounts:
                 theirs = cal.acting_as(one.credentials)
-                cut += await partition(theirs, one.version_of(job), shards=most, account=one.name)
+                cut += await partition(theirs, one.for_account(job), shards=most, account=one.name)
             return cut
 
     try:
@@ -282,12 +282,14 @@ def _export_on_dask(
             raise ConfigError(f"Dask at {address} has no workers; start some with CAL_API_KEY in their environment")
         cut = asyncio.run(shards(SHARDS_PER_WORKER * workers))
         stderr.print(f"{len(cut)} shards on {workers} workers", markup=False)
-        manifest = run_on(
-            client, cut, folder, format=options["format"] or "jsonl", redis=redis, parallel=options["parallel"]
+        manifest = export_on_dask(
+            client, cut, folder, format=options["format"] or "jsonl", redis=redis, concurrency=options["concurrency"]
         )
     stderr.print(f"{manifest.rows:,} {job.thing} in {len(manifest.parts)} parts: {folder}", markup=False)
-    if manifest.gaps and options["strict"]:
-        raise IncompleteListError(f"{manifest.gaps} rows were never shown", expected=manifest.rows, seen=manifest.rows)
+    if manifest.missing_rows and options["strict"]:
+        raise IncompleteListError(
+            f"{manifest.missing_rows} rows were never shown", expected=manifest.rows, seen=manifest.rows
+        )
 
 
 def _resume_hint(sink: FileSink | None, again: str) -> str:
@@ -317,39 +319,37 @@ def _again(context: typer.Context, target: Target) -> str:
 
 
 def _export_accounts(
-    target: Target, accounts: list[Account], job: Job, output: str, options: dict[str, Any], redis: str | None
+    target: Target, accounts: list[Account], job: ExportJob, output: str, options: dict[str, Any], redis: str | None
 ) -> None:
     """One file for each account, and a line that says what became of it."""
-    board = Board(job.thing)
+    display = ProgressDisplay(job.thing)
 
-    def tell(outcome: Outcome) -> None:
-        if outcome.report:
-            stderr.print(f"{outcome.account}: {_told(outcome.report, job.thing, board)}", markup=False)
+    def tell(result: AccountResult) -> None:
+        if result.report:
+            stderr.print(f"{result.account}: {_told(result.report, job.thing, display)}", markup=False)
         else:
-            print_status("[red]error:[/]", f"{outcome.account}: {_option_names(str(outcome.error))}")
+            print_status("[red]error:[/]", f"{result.account}: {_option_names(str(result.error))}")
 
-    async def main() -> list[Outcome]:
+    async def main() -> list[AccountResult]:
         async with (
             _limited(redis) as limiter,
             connect(
                 target,
-                board.on_event,
+                display.on_event,
                 limiter=limiter,
                 credentials=accounts[0].credentials,
                 announce_waits=False,
             ) as cal,
         ):
             await check_reachable(cal)
-            async with board.following(cal):
+            async with display.following(cal):
                 return await export_accounts(
-                    cal, accounts, job, output, concurrency=CONCURRENCY, on_outcome=tell, **options
+                    cal, accounts, job, output, concurrent_accounts=CONCURRENT_ACCOUNTS, on_result=tell, **options
                 )
 
-    outcomes = run(
-        main(), resume_hint=lambda: "Run the same command with --resume to continue.", rephrase=_option_names
-    )
-    failed = [outcome for outcome in outcomes if outcome.error]
-    stderr.print(f"{len(outcomes) - len(failed)} of {len(outcomes)} accounts exported", markup=False)
+    results = run(main(), resume_hint=lambda: "Run the same command with --resume to continue.", rephrase=_option_names)
+    failed = [result for result in results if result.error]
+    stderr.print(f"{len(results) - len(failed)} of {len(results)} accounts exported", markup=False)
     if failed:
         raise typer.Exit(exit_code(failed[0].error))
 
@@ -363,18 +363,18 @@ def _filters(status: str | None, since: str | None, until: str | None) -> dict[s
     return {name: value for name, value in chosen.items() if value is not None}
 
 
-def _check_filters(thing: str, given: dict[str, str | None], team: int | None, *, since_last: bool) -> None:
+def _check_filters(thing: str, given: dict[str, str | None], team: int | None, *, incremental: bool) -> None:
     """Refuse, by the names of the options, what the library refuses by the names of its keywords."""
     chosen = [option for option, value in given.items() if value is not None]
     if chosen and thing != "bookings" and thing in EXPORTABLE:
         raise InvalidRequestError(f"{chosen[0]} works with bookings only, not with {thing}")
-    if chosen and since_last:
+    if chosen and incremental:
         raise InvalidRequestError(
-            f"{chosen[0]} and --since-last exclude each other: a booking that stops matching would stay in the file. "
+            f"{chosen[0]} and --incremental exclude each other: a booking that stops matching would stay in the file. "
             f"Leave out {chosen[0]}"
         )
-    if team is not None and since_last and thing == "bookings":
-        raise InvalidRequestError("--since-last does not work with --team: the API does not list its changed bookings")
+    if team is not None and incremental and thing == "bookings":
+        raise InvalidRequestError("--incremental does not work with --team: the API does not list its changed bookings")
 
 
 def _moment(option: str, text: str | None) -> datetime | None:

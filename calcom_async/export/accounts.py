@@ -15,12 +15,12 @@ import msgspec
 from calcom_async.auth import ApiKey, Credentials, PlatformClient
 from calcom_async.client import Calcom
 from calcom_async.errors import ConfigError, InvalidRequestError
-from calcom_async.export.job import Progress, Report, export
+from calcom_async.export.job import ExportProgress, ExportReport, export
 from calcom_async.export.sinks import usable_path
-from calcom_async.export.sources import Job
+from calcom_async.export.sources import ExportJob
 from calcom_async.secret import Secret
 
-CONCURRENCY = 8
+CONCURRENT_ACCOUNTS = 8
 NOTHING = Secret("")
 SECRETS = ("api_key", "client_id", "client_secret")
 
@@ -33,16 +33,16 @@ class Account:
     credentials: Credentials | str = field(repr=False)
     organization: int | None = None
 
-    def version_of(self, job: Job) -> Job:
+    def for_account(self, job: ExportJob) -> ExportJob:
         """The job for this account: about its organisation, if it has one."""
         return job if self.organization is None else msgspec.structs.replace(job, organization=self.organization)
 
 
-class Outcome(NamedTuple):
+class AccountResult(NamedTuple):
     """What became of one account: a report, or the error that ended its export."""
 
     account: str
-    report: Report | None = None
+    report: ExportReport | None = None
     error: Exception | None = None
 
 
@@ -104,15 +104,15 @@ def _organization(text: str, where: str) -> int | None:
 async def export_accounts(
     cal: Calcom,
     accounts: Iterable[Account] | AsyncIterable[Account],
-    job: Job,
+    job: ExportJob,
     output: str | os.PathLike[str],
     *,
-    concurrency: int = CONCURRENCY,
-    on_outcome: Callable[[Outcome], object] | None = None,
-    on_progress: Callable[[Account, Progress], object] | None = None,
+    concurrent_accounts: int = CONCURRENT_ACCOUNTS,
+    on_result: Callable[[AccountResult], object] | None = None,
+    on_progress: Callable[[Account, ExportProgress], object] | None = None,
     **options: Any,
-) -> list[Outcome]:
-    """Do a job for every account, `concurrency` of them at a time; one that fails does not stop the others.
+) -> list[AccountResult]:
+    """Do a job for every account, `concurrent_accounts` at a time; one that fails does not stop the others.
 
     `output` names a file with `{account}` in it, which becomes the account's name; `options` are those of `export`.
     `cal` lends its connections, settings and limiter, under which every account has a limit of its own; its own
@@ -123,15 +123,15 @@ async def export_accounts(
         raise InvalidRequestError(f"{output} would be the file of every account; put {{account}} into its name")
     if options.get("checkpoint") is not None:
         raise InvalidRequestError("one checkpoint cannot serve several accounts; without one, each has its own")
-    if not isinstance(concurrency, int) or concurrency < 1:
-        raise InvalidRequestError(f"concurrency must be a number of accounts, 1 or more, got {concurrency!r}")
-    for name, callback in {"on_outcome": on_outcome, "on_progress": on_progress}.items():
+    if not isinstance(concurrent_accounts, int) or concurrent_accounts < 1:
+        raise InvalidRequestError(f"concurrent_accounts must be 1 or more, got {concurrent_accounts!r}")
+    for name, callback in {"on_result": on_result, "on_progress": on_progress}.items():
         if callback is not None and not callable(callback):
             raise InvalidRequestError(f"{name} must be a function, got {callback!r}")
     if not isinstance(accounts, Iterable | AsyncIterable):
         raise InvalidRequestError(f"accounts must be a list or another iterable, got {type(accounts).__name__}")
-    outcomes: list[Outcome] = []
-    waiting, names = _InTurn(accounts), set[str]()
+    outcomes: list[AccountResult] = []
+    waiting, names = _SharedIterator(accounts), set[str]()
 
     async def work() -> None:
         async for account in waiting:
@@ -139,26 +139,28 @@ async def export_accounts(
                 raise InvalidRequestError(f"accounts must hold Account objects, got {type(account).__name__}")
             try:
                 path = _path(output, account, names)
-                follow = (lambda progress, of=account: on_progress(of, progress)) if on_progress is not None else None
+                report_progress = (
+                    (lambda progress, of=account: on_progress(of, progress)) if on_progress is not None else None
+                )
                 theirs = cal.acting_as(account.credentials)
-                report = await export(theirs, account.version_of(job), path, on_progress=follow, **options)
-                outcome = Outcome(account.name, report)
+                report = await export(theirs, account.for_account(job), path, on_progress=report_progress, **options)
+                outcome = AccountResult(account.name, report)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's
-                outcome = Outcome(account.name, error=error)
+                outcome = AccountResult(account.name, error=error)
             outcomes.append(outcome)
-            if on_outcome is not None:
-                on_outcome(outcome)
+            if on_result is not None:
+                on_result(outcome)
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(concurrency):
+            for _ in range(concurrent_accounts):
                 group.create_task(work())
     except ExceptionGroup as errors:  # of the accounts themselves: a line of their file, or whatever gives them
         raise errors.exceptions[0] from errors
     return outcomes
 
 
-class _InTurn(AsyncIterator[Account]):
+class _SharedIterator(AsyncIterator[Account]):
     """An iterator that several tasks may take from."""
 
     def __init__(self, accounts: Iterable[Account] | AsyncIterable[Account]) -> None:

@@ -69,7 +69,7 @@ class BookingSource:
         self._by = by
         self._take = take or LARGEST_PAGE
 
-    def check_follows(self) -> None:
+    def check_incremental(self) -> None:
         """Refuse the list of a team, and filters that rows leave."""
         if self._by != "created":
             raise InvalidRequestError(
@@ -82,25 +82,25 @@ class BookingSource:
                 "the file as they were. Leave it out, and filter what comes out"
             )
 
-    async def plan(self, *, since: Watermarks | None, overlap: timedelta, follow: bool) -> ExportPlan:
-        """Costs one request, or two to `follow` changes."""
-        if follow:
-            self.check_follows()
+    async def plan(self, *, since: Watermarks | None, lookback: timedelta, incremental: bool) -> ExportPlan:
+        """Costs one request, or two to `incremental` changes."""
+        if incremental:
+            self.check_incremental()
         latest, counted_now = await self._latest(KEYS[self._by][0])
-        watermarks = await self._watermarks(latest, since, overlap) if follow else None
+        watermarks = await self._watermarks(latest, since, lookback) if incremental else None
         if since and watermarks:
             # What was created and never updated has no update time at all, and no filter on that finds it.
-            touched = Segment("updated", since.updated - overlap, watermarks.updated)
-            created = Segment("created", since.created - overlap, watermarks.created, only_never_updated=True)
+            touched = Segment("updated", since.updated - lookback, watermarks.updated)
+            created = Segment("created", since.created - lookback, watermarks.created, only_never_updated=True)
             return ExportPlan((touched, created), watermarks=watermarks, is_full=False, listed=counted_now)
         expected = None if UNCOUNTED & self._filters.keys() else counted_now
         segments = (Segment(self._by, None, latest, rows=expected),) if latest else ()
         # Bookings leave a status while the walk is under way, and are not missing for it.
         return ExportPlan(segments, expected, verify_total="status" not in self._filters, watermarks=watermarks)
 
-    async def _watermarks(self, created: datetime | None, since: Watermarks | None, overlap: timedelta) -> Watermarks:
+    async def _watermarks(self, created: datetime | None, since: Watermarks | None, lookback: timedelta) -> Watermarks:
         # Without a lower bound, rows that have no update time would come first here.
-        after = since.updated - overlap if since else EARLIEST
+        after = since.updated - lookback if since else EARLIEST
         updated, _ = await self._latest(UPDATED, after_updated_at=after)
         before = since or Watermarks()
         return Watermarks(max(created or EARLIEST, before.created), max(updated or EARLIEST, before.updated))
@@ -136,7 +136,7 @@ class BookingSource:
         return time_of(times_of(page.items[0]), key) if page.items else None, counted(page) or 0
 
     async def batches(
-        self, plan: ExportPlan, position: Position | None, *, parallel: int, stats: ExportStats, least: int = 0
+        self, plan: ExportPlan, position: Position | None, *, concurrency: int, stats: ExportStats, least: int = 0
     ) -> AsyncGenerator[Batch, None]:
         """Give whole groups of equal time, in ascending order."""
         for number, segment in enumerate(plan.segments):
@@ -144,7 +144,7 @@ class BookingSource:
                 continue
             here = position if position and number == position.segment else None
             seen = here.rows if here else 0
-            walk = self._walk(segment, here, parallel, stats)
+            walk = self._walk(segment, here, concurrency, stats)
             cut = recut(walk, KEYS[segment.by][0], least) if least else walk
             async with aclosing(walk), aclosing(cut):
                 async for rows, done in cut:
@@ -152,7 +152,7 @@ class BookingSource:
                     kept = [row.raw for row in rows if not (segment.only_never_updated and row.times.updated_at)]
                     yield Batch(kept, Position(number, done, seen) if done else None)
 
-    def _walk(self, segment: Segment, position: Position | None, parallel: int, stats: ExportStats) -> Walked:
+    def _walk(self, segment: Segment, position: Position | None, concurrency: int, stats: ExportStats) -> Walked:
         after = clamped(position.done) + TIME_RESOLUTION if position else segment.after and clamped(segment.after)
         keys = KEYS[segment.by]
         bound = {keys[0].before: segment.until} if keys[0].before else {}
@@ -166,7 +166,7 @@ class BookingSource:
 
         span = after, segment.until
         rows = (segment.rows or 0) - (position.rows if position else 0)
-        most = min(parallel, rows // (LEAST_PAGES * self._take))
+        most = min(concurrency, rows // (LEAST_PAGES * self._take))
         return walk(span) if most <= 1 else self._in_windows(walk, keys[0], filters, span, rows=rows, most=most)
 
     async def _in_windows(
@@ -189,8 +189,8 @@ class BookingSource:
         walks = self._how_many(rows / self._take, time.monotonic() - asked, most)
         if whole[0] <= FIRST:
             walks = 1  # there may be rows before it, which no window begins with
-        windows = Windows(whole, expected=rows, rows=size(rows, take=self._take, parallel=walks))
-        async with aclosing(walk(span) if walks == 1 else in_order(windows, walk, parallel=walks)) as chunks:
+        windows = Windows(whole, expected=rows, rows=size(rows, take=self._take, concurrency=walks))
+        async with aclosing(walk(span) if walks == 1 else in_order(windows, walk, concurrency=walks)) as chunks:
             async for chunk in chunks:
                 yield chunk
 

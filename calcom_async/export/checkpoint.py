@@ -9,12 +9,12 @@ import msgspec
 
 from calcom_async.errors import ExportError
 from calcom_async.export.plan import ExportPlan, Position, Watermarks
-from calcom_async.export.sinks import Mark
+from calcom_async.export.sinks import ValidPrefix
 
 VERSION = 2
 
 
-class Run(msgspec.Struct, frozen=True):
+class RunState(msgspec.Struct, frozen=True):
     """A run that is under way, or broke off: its plan, how far it came, and how much of the partial file counts.
 
     `is_walked` says that all rows are in the partial file, which is about to be made whole.
@@ -22,15 +22,15 @@ class Run(msgspec.Struct, frozen=True):
 
     plan: ExportPlan
     position: Position | None = None
-    mark: Mark | None = None
-    is_walked: bool = False
+    prefix: ValidPrefix | None = None
+    is_read: bool = False
 
 
-class State(msgspec.Struct, frozen=True):
+class CheckpointData(msgspec.Struct, frozen=True):
     """What the file holds: whose it is, the run that is not finished, and how far the last finished one has seen."""
 
     job: str
-    run: Run | None = None
+    run: RunState | None = None
     watermarks: Watermarks | None = None
     version: int = VERSION
 
@@ -44,7 +44,7 @@ class Checkpoint:
 
     def __init__(self, path: Path, job: str) -> None:
         self.path: Path = path
-        self.state: State = State(job)
+        self.state: CheckpointData = CheckpointData(job)
 
     def load(self, *, same_job: bool, restart: bool = False) -> None:
         """Read what an earlier run left, if anything; `ExportError` if the file is no intact checkpoint.
@@ -58,7 +58,7 @@ class Checkpoint:
                 raise ExportError(
                     f"{self.path} is not a checkpoint, or it was changed. Move it away, or choose another checkpoint"
                 )
-            found = msgspec.json.decode(state, type=State)
+            found = msgspec.json.decode(state, type=CheckpointData)
         except FileNotFoundError:
             return
         except (OSError, msgspec.MsgspecError) as error:
@@ -73,21 +73,21 @@ class Checkpoint:
                 "Choose another output, or delete the checkpoint"
             )
 
-    def save(self, run: Run) -> None:
+    def save(self, run: RunState) -> None:
         """Keep how far a run has come."""
-        self._write(State(self.state.job, run, self.state.watermarks))
+        self._write(CheckpointData(self.state.job, run, self.state.watermarks))
 
     def finish(self, watermarks: Watermarks | None) -> None:
         """The run is done: keep what the next one needs to go on from there, or nothing."""
         if watermarks:
-            self._write(State(self.state.job, watermarks=watermarks))
+            self._write(CheckpointData(self.state.job, watermarks=watermarks))
             return
         try:
             self.path.unlink(missing_ok=True)
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def _write(self, state: State) -> None:
+    def _write(self, state: CheckpointData) -> None:
         self.state = state
         data = msgspec.json.encode(state)
         fresh = self.path.with_name(self.path.name + ".new")

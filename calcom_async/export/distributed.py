@@ -1,10 +1,10 @@
 """Exports on a Dask cluster: a list cut by time into shards, each of which a task walks and writes as one part.
 
-    shards = await partition(cal, Job("bookings", organization=7), shards=64)
-    manifest = run_on(dask_client, shards, "/shared/bookings", format="parquet", redis="redis://redis:6379/0")
+    shards = await partition(cal, ExportJob("bookings", organization=7), shards=64)
+    manifest = export_on_dask(dask_client, shards, "/shared/bookings", format="parquet", redis="redis://redis:6379/0")
 
 partition     fixes what is walked, and where it is cut: the parts one behind the other are the rows of a local export
-run_on        hands the shards to Dask, and puts the parts into place when all of them are whole
+export_on_dask        hands the shards to Dask, and puts the parts into place when all of them are whole
 Manifest      what a folder holds
 
 Every attempt writes below a hidden folder of its own. Only the one whose result Dask has taken is put into place, by
@@ -39,11 +39,11 @@ from calcom_async import __version__
 from calcom_async.client import Calcom
 from calcom_async.config import Config
 from calcom_async.errors import ConfigError, ExportError, InvalidRequestError
-from calcom_async.export.job import OVERLAP, PARALLEL
+from calcom_async.export.job import DEFAULT_CONCURRENCY, DEFAULT_LOOKBACK
 from calcom_async.export.lock import exclusive
 from calcom_async.export.plan import ExportPlan, Segment
 from calcom_async.export.sinks import open_sink, usable_path
-from calcom_async.export.sources import Job, owner
+from calcom_async.export.sources import ExportJob, account_id
 from calcom_async.keyset import ExportStats
 from calcom_async.pages import IncompleteListWarning
 
@@ -60,8 +60,8 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
     `owner` is who asked for it, so that no worker takes the list of another user for it.
     """
 
-    job: Job
-    owner: str
+    job: ExportJob
+    account_id: str
     plan: ExportPlan
     config: Config
     account: str | None = None
@@ -78,7 +78,7 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def list(self) -> str:
         """Which list of whom this is a part of."""
-        return f"{self.job} of {self.owner}"
+        return f"{self.job} of {self.account_id}"
 
     @property
     def window(self) -> Segment | None:
@@ -91,7 +91,7 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
         return "CAL_API_KEY" + (re.sub(r"[^A-Z0-9]", "_", f"_{self.account.upper()}") if self.account else "")
 
 
-async def partition(cal: Calcom, job: Job, *, shards: int = 8, account: str | None = None) -> list[Shard]:
+async def partition(cal: Calcom, job: ExportJob, *, shards: int = 8, account: str | None = None) -> list[Shard]:
     """Cut a list of bookings into up to `shards` windows of about as many rows; other lists are one shard.
 
     What is made from now on is for another run. The workers ask with the settings of `cal`, through the proxy of their
@@ -101,10 +101,10 @@ async def partition(cal: Calcom, job: Job, *, shards: int = 8, account: str | No
     if shards < 1:
         raise InvalidRequestError(f"shards is {shards}: it is the number of parts, from 1 on")
     source = job.source(cal)
-    plan = await source.plan(since=None, overlap=OVERLAP, follow=False)
-    config, whose = msgspec.structs.replace(cal.config, api_key=None, proxy=None), await owner(cal)
+    plan = await source.plan(since=None, lookback=DEFAULT_LOOKBACK, incremental=False)
+    config, whose = msgspec.structs.replace(cal.config, api_key=None, proxy=None), await account_id(cal)
     plans = await source.split(plan, shards)
-    return [Shard(job=job, owner=whose, plan=one, config=config, account=account) for one in plans]
+    return [Shard(job=job, account_id=whose, plan=one, config=config, account=account) for one in plans]
 
 
 # ------------------------------------------------------------------------------------------------------- manifest
@@ -118,7 +118,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     account: str | None
     window: Segment | None
     rows: int
-    gaps: int
+    missing_rows: int
     size: int
     sha256: str
     requests: int
@@ -136,7 +136,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     format: str
     rows: int
     expected: int | None
-    gaps: int
+    missing_rows: int
     watermark: datetime | None
     parts: tuple[Part, ...]
     made_by: str = f"calcom_async {__version__}"
@@ -153,7 +153,7 @@ def _manifest(shards: Sequence[Shard], parts: tuple[Part, ...], format: str) -> 
         format=format,
         rows=rows,
         expected=expected,
-        gaps=max(sum(part.gaps for part in parts), (expected or 0) - rows),
+        missing_rows=max(sum(part.missing_rows for part in parts), (expected or 0) - rows),
         watermark=max((shard.window.until for shard in shards if shard.window), default=None),
         parts=parts,
     )
@@ -169,7 +169,7 @@ def _lists(shards: Iterable[Shard]) -> tuple[str, ...]:
 @contextmanager
 def _staging(folder: Path, lists: tuple[str, ...]) -> Iterator[Path]:
     """A hidden folder for one run in the folder of a data set, which has to be empty or of the same lists."""
-    with _disk(folder):
+    with _map_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     # Two runs at once would delete each other's folders.
     with exclusive(folder / MANIFEST), _staged(folder, lists) as staging:
@@ -178,7 +178,7 @@ def _staging(folder: Path, lists: tuple[str, ...]) -> Iterator[Path]:
 
 @contextmanager
 def _staged(folder: Path, lists: tuple[str, ...]) -> Iterator[Path]:
-    with _disk(folder):
+    with _map_os_errors(folder):
         left = list(folder.glob(f"{STAGING}*"))
         _check_whose(folder, lists, is_ours=bool(left))
         for old in left:
@@ -209,7 +209,7 @@ def _check_whose(folder: Path, lists: tuple[str, ...], *, is_ours: bool) -> None
 
 def _publish(manifest: Manifest, attempts: Sequence[Path], folder: Path, staging: Path) -> None:
     """Put the parts in the place of those of an earlier run; while they change, there is no manifest."""
-    with _disk(folder):
+    with _map_os_errors(folder):
         fresh = staging / MANIFEST
         fresh.write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
         (folder / MANIFEST).unlink(missing_ok=True)
@@ -221,7 +221,7 @@ def _publish(manifest: Manifest, attempts: Sequence[Path], folder: Path, staging
 
 
 @contextmanager
-def _disk(folder: Path) -> Iterator[None]:
+def _map_os_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -231,7 +231,7 @@ def _disk(folder: Path) -> Iterator[None]:
 # ------------------------------------------------------------------------------------------------------ a cluster
 
 
-def run_on(
+def export_on_dask(
     dask_client: Client,
     shards: Sequence[Shard],
     folder: str | os.PathLike[str],
@@ -239,7 +239,7 @@ def run_on(
     format: str = "jsonl",
     redis: str | None = None,
     retries: int = 3,
-    parallel: int = PARALLEL,
+    concurrency: int = DEFAULT_CONCURRENCY,
 ) -> Manifest:
     """Export all shards of a list, or of several, on a Dask cluster: a file for each, and `_manifest.json` beside them.
 
@@ -255,7 +255,9 @@ def run_on(
     It blocks, for hours if need be; in a coroutine, call it by `asyncio.to_thread`.
     """
     if dask_client.asynchronous:
-        raise InvalidRequestError("run_on needs a Client that blocks: leave out asynchronous=True, and use a thread")
+        raise InvalidRequestError(
+            "export_on_dask needs a Client that blocks: leave out asynchronous=True, and use a thread"
+        )
     if not shards:
         raise InvalidRequestError("there are no shards to run; partition() gives one even for an empty list")
     names = [f"part-{number:05}.{format}" for number in range(len(shards))]
@@ -264,14 +266,14 @@ def run_on(
         raise ConfigError("the password of Redis would travel in Dask's tasks; write $NAME, a variable of the workers")
     place = usable_path(folder, "the folder").absolute()
     with _staging(place, _lists(shards)) as staging:
-        results = _results(dask_client, shards, names, staging, redis=redis, retries=retries, parallel=parallel)
+        results = _results(dask_client, shards, names, staging, redis=redis, retries=retries, concurrency=concurrency)
         attempts, parts = zip(*results, strict=True)
         manifest = _manifest(shards, parts, format)
         _publish(manifest, attempts, place, staging)
-    if manifest.gaps:
+    if manifest.missing_rows:
         warnings.warn(
-            f"{place}: {manifest.gaps} rows that the server counts were never shown, of {manifest.expected}. They may "
-            "have been deleted meanwhile; run the export again to see",
+            f"{place}: {manifest.missing_rows} rows that the server counts were never shown, of {manifest.expected}. "
+            "They may have been deleted meanwhile; run the export again to see",
             IncompleteListWarning,
             stacklevel=2,
         )
@@ -286,7 +288,7 @@ def _results(
     *,
     redis: str | None,
     retries: int,
-    parallel: int,
+    concurrency: int,
 ) -> list[tuple[Path, Part]]:
     """What a task for each shard has written, in order; after one that failed for good the others are called off.
 
@@ -301,7 +303,7 @@ def _results(
     results: dict[int, tuple[Path, Part]] = {}
 
     def start(line: deque[int]) -> Future[Any]:
-        task = shards[line[0]], names[line[0]], staging, redis, parallel
+        task = shards[line[0]], names[line[0]], staging, redis, concurrency
         key = f"calcom-export-{run}-{line[0]:05}"
         future: Future[Any] = client.submit(_write, *task, key=key, retries=retries)
         under_way[future] = line
@@ -326,11 +328,11 @@ def _results(
 # ------------------------------------------------------------------------------------------------------- a worker
 
 
-def _write(shard: Shard, name: str, staging: Path, redis: str | None, parallel: int) -> tuple[Path, Part]:
-    return asyncio.run(_written(shard, name, staging, redis, parallel))
+def _write(shard: Shard, name: str, staging: Path, redis: str | None, concurrency: int) -> tuple[Path, Part]:
+    return asyncio.run(_written(shard, name, staging, redis, concurrency))
 
 
-async def _written(shard: Shard, name: str, staging: Path, redis: str | None, parallel: int) -> tuple[Path, Part]:
+async def _written(shard: Shard, name: str, staging: Path, redis: str | None, concurrency: int) -> tuple[Path, Part]:
     """Walk a shard into a file below a folder of this attempt."""
     started, stats = time.monotonic(), ExportStats()
     path = staging / token_hex(4) / name
@@ -340,7 +342,7 @@ async def _written(shard: Shard, name: str, staging: Path, redis: str | None, pa
         path.parent.mkdir()
         with open_sink(path, source.model, key=source.key) as sink:
             sink.begin()
-            walk = source.batches(shard.plan, None, parallel=parallel, stats=stats, least=sink.least)
+            walk = source.batches(shard.plan, None, concurrency=concurrency, stats=stats, least=sink.least)
             async with aclosing(walk) as batches:
                 async for batch in batches:
                     _check_under_way(staging)
@@ -355,7 +357,7 @@ async def _written(shard: Shard, name: str, staging: Path, redis: str | None, pa
         account=shard.account,
         window=shard.window,
         rows=sink.rows,
-        gaps=stats.missing_rows,
+        missing_rows=stats.missing_rows,
         size=path.stat().st_size,
         sha256=digest,
         requests=requests,
@@ -376,19 +378,19 @@ def _check_under_way(staging: Path) -> None:
 async def _calcom(shard: Shard, redis: str | None) -> AsyncIterator[Calcom]:
     """A client by the environment of this worker, for the account that the shard is of."""
     async with AsyncExitStack() as stack:
-        key = _filled(f"${shard.variable}")
+        key = _expand_env(f"${shard.variable}")
         limiter = None
         if redis:
             from calcom_async.redis_rate_limiter import RedisTokenBucket  # noqa: PLC0415 - an extra
 
-            limiter = await stack.enter_async_context(RedisTokenBucket(_filled(redis)))
+            limiter = await stack.enter_async_context(RedisTokenBucket(_expand_env(redis)))
         cal = await stack.enter_async_context(Calcom(key, config=shard.config, limiter=limiter))
-        if (found := await owner(cal)) != shard.owner:
-            raise ConfigError(f"{shard.variable} on {socket.gethostname()} is of {found}, not of {shard.owner}")
+        if (found := await account_id(cal)) != shard.account_id:
+            raise ConfigError(f"{shard.variable} on {socket.gethostname()} is of {found}, not of {shard.account_id}")
         yield cal
 
 
-def _filled(text: str) -> str:
+def _expand_env(text: str) -> str:
     """A text with variables of this worker's environment in it."""
     try:
         return Template(text).substitute(os.environ)

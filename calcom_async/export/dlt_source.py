@@ -26,16 +26,16 @@ from msgspec import inspect
 
 from calcom_async.auth import AccessToken, ApiKey
 from calcom_async.client import Calcom
-from calcom_async.export.job import OVERLAP, PARALLEL
+from calcom_async.export.job import DEFAULT_CONCURRENCY, DEFAULT_LOOKBACK
 from calcom_async.export.plan import Watermarks
-from calcom_async.export.sources import EXPORTABLE, Job, owner
+from calcom_async.export.sources import EXPORTABLE, ExportJob, account_id
 from calcom_async.keyset import ExportStats
 from calcom_async.lenient_json import parse
 from calcom_async.pages import IncompleteListWarning
 from calcom_async.rate_limiter import TokenBucket
 from calcom_async.secret import Secret
 
-LOADED = ("bookings", "event-types", "schedules", "webhooks", "teams", "memberships")
+DEFAULT_RESOURCES = ("bookings", "event-types", "schedules", "webhooks", "teams", "memberships")
 """What is loaded unless told otherwise; the other `EXPORTABLE` of a scope can be selected."""
 
 T = TypeVar("T")
@@ -52,21 +52,21 @@ def dlt_source(
     team: int | None = None,
     user: int | None = None,
     filters: Mapping[str, Any] | None = None,
-    overlap: timedelta = OVERLAP,
-    parallel: int = PARALLEL,
+    lookback: timedelta = DEFAULT_LOOKBACK,
+    concurrency: int = DEFAULT_CONCURRENCY,
 ) -> Iterator[DltResource]:
     """Bookings, event types, schedules, webhooks, teams and memberships, as far as the scope lists them.
 
     What is not given comes from dlt's configuration, `[sources.calcom]`, and then from `CAL_API_KEY` and `CAL_API_URL`;
     `api_key` may also be an `ApiKey`, a `PlatformClient` or an `AccessToken`. `organization`, `team` and `user` are the
-    scope as in `Job`, and `filters` are those of bookings.
+    scope as in `ExportJob`, and `filters` are those of bookings.
 
     Bookings are merged by uid: the first load brings all, each later one what was created, changed or cancelled since
     the last that succeeded. Everything else, and the bookings of a team, is replaced by what is there. Further lists
     are there to be selected with `.with_resources(...)`. Secrets of webhooks are left out.
     """
     api_key = Secret(api_key) if isinstance(api_key, str) else api_key
-    loop = _Loop()
+    loop = _BackgroundLoop()
     limiter = TokenBucket()  # all lists are asked for with one key
     settings: dict[str, Any] = {} if base_url is None else {"base_url": base_url}
 
@@ -77,16 +77,16 @@ def dlt_source(
     scope_name = " ".join(name for name, value in scope.items() if value is not None)
     for thing, (_, scopes) in EXPORTABLE.items():
         if scope_name in scopes or thing == "bookings":  # every scope has bookings: with them, what is none is refused
-            job = Job(thing, organization, team, user, (filters or {}) if thing == "bookings" else {})
-            yield _resource(loop, client, job, overlap, parallel, selected=thing in LOADED)
+            job = ExportJob(thing, organization, team, user, (filters or {}) if thing == "bookings" else {})
+            yield _resource(loop, client, job, lookback, concurrency, selected=thing in DEFAULT_RESOURCES)
 
 
 def _resource(
-    loop: _Loop, client: NewClient, job: Job, overlap: timedelta, parallel: int, *, selected: bool
+    loop: _BackgroundLoop, client: NewClient, job: ExportJob, lookback: timedelta, concurrency: int, *, selected: bool
 ) -> DltResource:
     source = job.source(client())  # nothing is sent: what cannot be listed is refused here
-    if _follows(job):
-        source.check_follows()
+    if _is_incremental(job):
+        source.check_incremental()
     columns, lists = _tables(source.model)
     for secret in _secrets(source.model):
         columns.pop(secret)
@@ -94,30 +94,32 @@ def _resource(
         _rows,
         name=_name(job),
         primary_key=source.key,
-        write_disposition="merge" if _follows(job) else "replace",
+        write_disposition="merge" if _is_incremental(job) else "replace",
         columns=columns,
         nested_hints={name: {"columns": hints} for name, hints in lists.items()},
         selected=selected,
     )
-    return resource(loop, client, job, overlap, parallel)
+    return resource(loop, client, job, lookback, concurrency)
 
 
-def _rows(loop: _Loop, client: NewClient, job: Job, overlap: timedelta, parallel: int) -> Iterator[Rows]:
+def _rows(
+    loop: _BackgroundLoop, client: NewClient, job: ExportJob, lookback: timedelta, concurrency: int
+) -> Iterator[Rows]:
     state = dlt.current.resource_state()
-    yield from loop.each(_batches(client, job, state, overlap, parallel))
+    yield from loop.each(_batches(client, job, state, lookback, concurrency))
 
 
 async def _batches(
-    client: NewClient, job: Job, state: dict[str, Any], overlap: timedelta, parallel: int
+    client: NewClient, job: ExportJob, state: dict[str, Any], lookback: timedelta, concurrency: int
 ) -> AsyncGenerator[Rows, None]:
     async with client() as cal:
         source = job.source(cal)
         secrets = _secrets(source.model)
-        memory = await _memory(cal, job, state) if _follows(job) else {}
+        memory = await _memory(cal, job, state) if _is_incremental(job) else {}
         since = msgspec.convert(memory, Watermarks) if memory else None
-        plan = await source.plan(since=since, overlap=overlap, follow=_follows(job))
+        plan = await source.plan(since=since, lookback=lookback, incremental=_is_incremental(job))
         stats, rows = ExportStats(), 0
-        async with aclosing(source.batches(plan, None, parallel=parallel, stats=stats)) as batches:
+        async with aclosing(source.batches(plan, None, concurrency=concurrency, stats=stats)) as batches:
             async for batch in batches:
                 rows += len(batch.rows)
                 yield [_row(raw, secrets) for raw in batch.rows]
@@ -128,18 +130,18 @@ async def _batches(
         memory.update(msgspec.to_builtins(plan.watermarks) if plan.watermarks else {})
 
 
-async def _memory(cal: Calcom, job: Job, state: dict[str, Any]) -> dict[str, Any]:
+async def _memory(cal: Calcom, job: ExportJob, state: dict[str, Any]) -> dict[str, Any]:
     """What the state holds of earlier loads of the same bookings."""
-    memory: dict[str, Any] = state.setdefault(f"{job} of {await owner(cal)}", {})
+    memory: dict[str, Any] = state.setdefault(f"{job} of {await account_id(cal)}", {})
     return memory
 
 
-def _follows(job: Job) -> bool:
+def _is_incremental(job: ExportJob) -> bool:
     """Whether later loads ask for changes only; the list of a team cannot tell them."""
     return job.thing == "bookings" and job.team is None
 
 
-def _name(job: Job) -> str:
+def _name(job: ExportJob) -> str:
     return job.thing.replace("-", "_")
 
 
@@ -149,7 +151,7 @@ def _row(raw: msgspec.Raw, secrets: set[str]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not None and name not in secrets}
 
 
-class _Loop:
+class _BackgroundLoop:
     """An event loop in a thread of its own, while anybody uses it.
 
     dlt runs asynchronous generators itself, but ends its loop without waiting for what they have to clean up.

@@ -1,7 +1,7 @@
 """How rows lie in a file: as JSON lines, as CSV, or, once it is whole, as Parquet.
 
-Lines         a format: a batch as bytes, and the rows of two files joined; JsonLines, Csv and Parquet
-Packing       how the bytes are compressed, in pieces that can be put one behind the other
+FileFormat    a format: a batch as bytes, and the rows of two files joined; JsonLines, Csv and Parquet
+Compression   how the bytes are compressed, in pieces that can be put one behind the other
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BLOCK = 1_000  # rows that are written at a time where files are joined
 # ------------------------------------------------------------------------------------------------------- packing
 
 
-class Unpacker(Protocol):
+class Decompressor(Protocol):
     """Reads one gzip member or one zstd frame."""
 
     @property
@@ -49,19 +49,19 @@ MEMBER = 250
 """Rows of a compressed piece, at least: it ends with the first group of equal times after so many."""
 
 
-class Packing(NamedTuple):
+class Compression(NamedTuple):
     """How bytes are compressed, by pieces that can be put one behind the other."""
 
-    pack: Callable[[bytes], bytes]
-    unpacker: Callable[[], Unpacker] | None
+    compress: Callable[[bytes], bytes]
+    decompressor: Callable[[], Decompressor] | None
     fault: type[Exception]
     """What reading something else raises."""
 
-    def unpacked(self, file: BinaryIO) -> Iterator[bytes]:
+    def decompress(self, file: BinaryIO) -> Iterator[bytes]:
         """What a file holds, of as many pieces as there are; an `EOFError` if the last one is cut off."""
         rest = file.read(CHUNK)
-        while rest and self.unpacker:
-            piece = self.unpacker()
+        while rest and self.decompressor:
+            piece = self.decompressor()
             while not piece.eof:
                 if not rest:
                     raise EOFError("its end is missing")
@@ -72,22 +72,24 @@ class Packing(NamedTuple):
             rest = file.read(CHUNK)
 
 
-def _plain() -> Packing:
-    return Packing(bytes, None, EOFError)
+def _plain() -> Compression:
+    return Compression(bytes, None, EOFError)
 
 
-def _gzip() -> Packing:
-    return Packing(
+def _gzip() -> Compression:
+    return Compression(
         lambda data: gzip.compress(data, compresslevel=6, mtime=0),
         lambda: zlib.decompressobj(wbits=zlib.MAX_WBITS | 16),
         zlib.error,
     )
 
 
-def _zstd() -> Packing:
+def _zstd() -> Compression:
     with _extra("zstd", ".zst files"):
         import zstandard  # noqa: PLC0415 - an extra
-    return Packing(zstandard.ZstdCompressor().compress, zstandard.ZstdDecompressor().decompressobj, zstandard.ZstdError)
+    return Compression(
+        zstandard.ZstdCompressor().compress, zstandard.ZstdDecompressor().decompressobj, zstandard.ZstdError
+    )
 
 
 @contextmanager
@@ -101,7 +103,7 @@ def _extra(name: str, users: str) -> Iterator[None]:
 # ------------------------------------------------------------------------------------------------------- formats
 
 
-class Lines:
+class FileFormat:
     """How rows of a model lie in a file, as pieces of bytes; `key` is the name on the wire of what tells rows apart."""
 
     name: str
@@ -110,37 +112,37 @@ class Lines:
     head: bytes = b""
     """What stands before the first row."""
 
-    def __init__(self, model: type[msgspec.Struct], key: str, packing: Packing) -> None:
+    def __init__(self, model: type[msgspec.Struct], key: str, compression: Compression) -> None:
         self.model = model
-        self.packing = packing
-        self.least: int = MEMBER if packing.unpacker else 0
+        self.compression = compression
+        self.least: int = MEMBER if compression.decompressor else 0
         self.key: str = key
         self.field: str = _field(model, key)
 
     def batch(self, rows: Sequence[Raw], *, first: bool) -> bytes:
         """The bytes of a batch, behind the head if it is the first."""
         data = self.encode(rows)
-        return self.packing.pack(self.head + data if first else data)
+        return self.compression.compress(self.head + data if first else data)
 
-    def last_of_each_key(self, path: Path) -> dict[Any, int]:
+    def last_row_of_each_key(self, path: Path) -> dict[Any, int]:
         """Which row of a partial file is the last of its key."""
         return {key: number for number, (key, _) in enumerate(self.keyed(path))}
 
-    def join(self, target: BinaryIO, old: Path | None, new: Path, last: dict[Any, int]) -> int:
+    def merge(self, target: BinaryIO, old: Path | None, new: Path, last: dict[Any, int]) -> int:
         """Write the rows of `old` under other keys than those in `last`, then those of `new`; how many they are."""
-        rows = chain(self.staying(old, last) if old else (), self.lasting(new, last))
-        target.write(self.packing.pack(self.head))
+        rows = chain(self.unchanged_rows(old, last) if old else (), self.latest_rows(new, last))
+        target.write(self.compression.compress(self.head))
         count = 0
         while block := list(islice(rows, BLOCK)):
-            target.write(self.packing.pack(b"".join(block)))
+            target.write(self.compression.compress(b"".join(block)))
             count += len(block)
         return count
 
-    def staying(self, old: Path, superseded: Collection[Any]) -> Iterator[bytes]:
+    def unchanged_rows(self, old: Path, superseded: Collection[Any]) -> Iterator[bytes]:
         """The rows of an earlier file whose keys do not come again."""
         return (row for key, row in self.keyed(old) if key not in superseded)
 
-    def lasting(self, new: Path, last: dict[Any, int]) -> Iterator[bytes]:
+    def latest_rows(self, new: Path, last: dict[Any, int]) -> Iterator[bytes]:
         """The rows of a partial file, of those with one key the last."""
         return (row for number, (key, row) in enumerate(self.keyed(new)) if last.get(key, number) == number)
 
@@ -157,11 +159,11 @@ class Lines:
         rest = b""
         with path.open("rb") as file:
             try:
-                for data in self.packing.unpacked(file):
+                for data in self.compression.decompress(file):
                     *whole, rest = (rest + data).split(b"\n")
                     yield from [line + b"\n" for line in whole]
-            except (self.packing.fault, EOFError) as error:
-                raise foreign(path, str(error)) from error
+            except (self.compression.fault, EOFError) as error:
+                raise incompatible_file(path, str(error)) from error
         if rest:
             yield rest + b"\n"
 
@@ -185,14 +187,14 @@ def _field(model: type[msgspec.Struct], key: str) -> str:
     return names[key]
 
 
-def foreign(path: Path, why: str) -> ExportError:
+def incompatible_file(path: Path, why: str) -> ExportError:
     """What is said of a file that rows cannot be joined with."""
     return ExportError(
         f"{path} is not what such an export writes: {why}. Move it away, or choose another name and export anew"
     )
 
 
-class JsonLines(Lines):
+class JsonLines(FileFormat):
     """One row a line, as the server sent it: unknown fields are kept."""
 
     name = "JSON lines"
@@ -209,7 +211,7 @@ class JsonLines(Lines):
             try:
                 key = row.decode(line).key
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                raise foreign(path, f"line {number:,} is no row with {self.key} ({error})") from error
+                raise incompatible_file(path, f"line {number:,} is no row with {self.key} ({error})") from error
             yield key, line
 
 
@@ -222,19 +224,19 @@ def _one_line(row: bytes) -> bytes:
         raise DecodeError(f"a row of the list is not JSON: {error}") from error
 
 
-class Csv(Lines):
+class Csv(FileFormat):
     """A table with fixed columns, UTC times, and with `escape` no cell that a spreadsheet takes for a formula."""
 
     name: str = "CSV"
 
     def __init__(
-        self, model: type[msgspec.Struct], key: str, packing: Packing, *, escape: bool = True, bom: bool = False
+        self, model: type[msgspec.Struct], key: str, compression: Compression, *, escape: bool = True, bom: bool = False
     ) -> None:
-        super().__init__(model, key, packing)
+        super().__init__(model, key, compression)
         # Rows of different forms must not meet in one file, so the form is part of the name.
         self.name = ", ".join(["CSV", *(["not escaped"] if not escape else []), *(["with BOM"] if bom else [])])
         self._columns = columns_of(model)
-        self._place = list(self._columns).index(self.field)
+        self._key_column = list(self._columns).index(self.field)
         self._escape = escape
         self.head: bytes = (BOM_UTF8 if bom else b"") + _table([list(self._columns)])
 
@@ -265,11 +267,11 @@ class Csv(Lines):
         """Key, as it is written, and record of each row."""
         records = self.records(self.lines(path))
         if next(records, b"") != self.head:
-            raise foreign(path, "its columns are not those of this table")
+            raise incompatible_file(path, "its columns are not those of this table")
         for number, record in enumerate(records, 2):
-            key = next(islice(CELL.finditer(record), self._place, None), None)
+            key = next(islice(CELL.finditer(record), self._key_column, None), None)
             if not (key and key[1]):
-                raise foreign(path, f"record {number:,} has no {self.field}")
+                raise incompatible_file(path, f"record {number:,} has no {self.field}")
             yield key[1], record
 
 
@@ -295,19 +297,19 @@ class Parquet(JsonLines):
     name = "Parquet"
     is_final = False
 
-    def __init__(self, model: type[msgspec.Struct], key: str, packing: Packing) -> None:
-        super().__init__(model, key, packing)
+    def __init__(self, model: type[msgspec.Struct], key: str, compression: Compression) -> None:
+        super().__init__(model, key, compression)
         with _extra("parquet", ".parquet files"):
             from calcom_async.export import parquet  # noqa: PLC0415 - an extra
         self._typed = parquet
 
-    def join(self, target: BinaryIO, old: Path | None, new: Path, last: dict[Any, int]) -> int:
+    def merge(self, target: BinaryIO, old: Path | None, new: Path, last: dict[Any, int]) -> int:
         """Write the typed rows of both files, in row groups."""
         schema = self._typed.schema_of(self.model)
-        stays = self._typed.kept(old, schema, self.field, last) if old else ()
-        rows = self.lasting(new, last) if last else self.lines(new)
+        stays = self._typed.rows_to_keep(old, schema, self.field, last) if old else ()
+        rows = self.latest_rows(new, last) if last else self.lines(new)
         return self._typed.write(target, schema, chain(stays, self._typed.batches(self.model, rows, new)))
 
 
-FORMATS: dict[str, type[Lines]] = {".jsonl": JsonLines, ".ndjson": JsonLines, ".csv": Csv, ".parquet": Parquet}
-PACKINGS: dict[str, Callable[[], Packing]] = {"": _plain, ".gz": _gzip, ".zst": _zstd}
+FORMATS: dict[str, type[FileFormat]] = {".jsonl": JsonLines, ".ndjson": JsonLines, ".csv": Csv, ".parquet": Parquet}
+COMPRESSIONS: dict[str, Callable[[], Compression]] = {"": _plain, ".gz": _gzip, ".zst": _zstd}

@@ -16,21 +16,21 @@ import msgspec
 
 from calcom_async.client import Calcom
 from calcom_async.errors import ExportError, IncompleteListError, InvalidRequestError
-from calcom_async.export.checkpoint import Checkpoint, Run
+from calcom_async.export.checkpoint import Checkpoint, RunState
 from calcom_async.export.lock import exclusive
 from calcom_async.export.plan import ExportPlan, Source
 from calcom_async.export.sinks import FileSink, open_sink, usable_path
-from calcom_async.export.sources import Job, owner
+from calcom_async.export.sources import ExportJob, account_id
 from calcom_async.keyset import ExportStats
 from calcom_async.pages import IncompleteListWarning
 
-LONGEST_OVERLAP = timedelta(days=3650)
-OVERLAP = timedelta(minutes=10)
+MAX_LOOKBACK = timedelta(days=3650)
+DEFAULT_LOOKBACK = timedelta(minutes=10)
 """An update may become visible after later ones; a run that asks for changes looks back this far."""
-PARALLEL = 8
+DEFAULT_CONCURRENCY = 8
 
 
-class Progress(msgspec.Struct, frozen=True):
+class ExportProgress(msgspec.Struct, frozen=True):
     """How far an export is; `total` is the number of rows that the server counts, None where it does not.
 
     `rows_before` of the rows were written by an interrupted run that this one continues.
@@ -41,7 +41,7 @@ class Progress(msgspec.Struct, frozen=True):
     rows_before: int = 0
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
     """What an export did."""
 
     rows: int
@@ -50,13 +50,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What the client sent meanwhile, repeats included."""
     duplicates: int
     """Rows that the server showed again, and that were dropped."""
-    passes: int
+    max_passes: int
     """How often rows that share every time were paged through before all of them had shown."""
-    gaps: int
+    missing_rows: int
     """Rows that the server counts and never showed; where changes were followed, those that the file lacks."""
     stale: int = 0
     """Rows of the file that the server does not count any more, where changes were followed. Most were deleted."""
-    waited: float
+    rate_limit_wait: float
     """Seconds that calls of the client waited for the rate limit; calls side by side are added up."""
     seconds: float
     is_full: bool
@@ -69,7 +69,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 async def export(
     cal: Calcom,
-    job: Job,
+    job: ExportJob,
     output: str | os.PathLike[str] | FileSink,
     *,
     format: str | None = None,
@@ -77,14 +77,14 @@ async def export(
     bom: bool = False,
     resume: bool = False,
     restart: bool = False,
-    since_last: bool = False,
+    incremental: bool = False,
     verify: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
-    overlap: timedelta = OVERLAP,
-    parallel: int = PARALLEL,
+    lookback: timedelta = DEFAULT_LOOKBACK,
+    concurrency: int = DEFAULT_CONCURRENCY,
     strict: bool = False,
-    on_progress: Callable[[Progress], object] | None = None,
-) -> Report:
+    on_progress: Callable[[ExportProgress], object] | None = None,
+) -> ExportReport:
     """Export a list to a file. Every row that exists for the whole run is written exactly once.
 
     The extension of the file or `format` selects the format; `escape` and `bom` are for CSV; see `open_sink`. The file
@@ -96,74 +96,81 @@ async def export(
     One export at a time writes a file: during the run, `FILE.lock` and `CHECKPOINT.lock` are locked, and a second
     export of the same file raises `ExportLockedError`.
 
-    `since_last=True` brings the file up to date with what was created, changed or cancelled since the last such run, by
-    uid; the first run is a full one. It is for bookings. To stdout, with a `checkpoint`, it writes only the changes.
+    `incremental=True` brings the file up to date with what was created, changed or cancelled since the last such run.
+    Rows are matched by uid. The first run is a full one. Only bookings support it. To stdout, with a `checkpoint`, it
+    writes only the changes.
     The API does not list deletions: after each such run, the rows of the file are compared with the server's total. If
     they differ, an `IncompleteListWarning` has the figures. `verify=True` reads everything again and replaces the file.
 
-    At most `parallel` requests are under way, and only where limit and latency make that worth while. Rows that the
+    At most `concurrency` requests are under way, and only where limit and latency make that worth while. Rows that the
     server counts but does not return are an `IncompleteListWarning` and in the report; with `strict` they are an
     `IncompleteListError`, and a full run does not rename the file. Memory does not grow with the rows.
     """
-    _check_options(resume=resume, restart=restart, since_last=since_last, verify=verify)
+    _check_options(resume=resume, restart=restart, incremental=incremental, verify=verify)
     _check_types(job, on_progress)
-    _check_numbers(parallel, overlap)
+    _check_numbers(concurrency, lookback)
     source = job.source(cal)
-    if since_last:
-        source.check_follows()
+    if incremental:
+        source.check_incremental()
     sink = (
         output
         if isinstance(output, FileSink)
         else open_sink(output, source.model, key=source.key, format=format, escape=escape, bom=bom)
     )
-    path = _checkpoint_path(sink, checkpoint, resume=resume, since_last=since_last)
-    run = _Run(cal, source, sink, overlap=overlap, parallel=parallel, strict=strict, on_progress=on_progress)
-    with exclusive(*([sink.whole] if sink.is_plain else []), *([path] if path else [])), sink:
+    path = _checkpoint_path(sink, checkpoint, resume=resume, incremental=incremental)
+    run = _Exporter(
+        cal, source, sink, lookback=lookback, concurrency=concurrency, strict=strict, on_progress=on_progress
+    )
+    with exclusive(*([sink.whole] if sink.is_regular_file else []), *([path] if path else [])), sink:
         if not resume:
             if not restart:
                 await _check_nothing_is_lost(sink)
             sink.begin()  # what cannot be written is told before anything is sent
-        book = Checkpoint(path, f"{job} as {sink.format}{_into(sink, path)}, of {await owner(cal)}") if path else None
-        if book:
-            book.load(same_job=resume or since_last, restart=restart)
-        if book and resume and not book.state.run:
+        saved = (
+            Checkpoint(path, f"{job} as {sink.format}{_into(sink, path)}, of {await account_id(cal)}") if path else None
+        )
+        if saved:
+            saved.load(same_job=resume or incremental, restart=restart)
+        if saved and resume and not saved.state.run:
             await _check_nothing_is_lost(sink, cannot=f"there is no checkpoint {path} to resume from")
-        return await run.go(book, resume=resume, since_last=since_last, verify=verify)
+        return await run.run(saved, resume=resume, incremental=incremental, verify=verify)
 
 
-def _check_options(*, resume: bool, restart: bool, since_last: bool, verify: bool) -> None:
+def _check_options(*, resume: bool, restart: bool, incremental: bool, verify: bool) -> None:
     if resume and restart:
         raise InvalidRequestError("resume=True continues an interrupted run and restart=True discards it; choose one")
-    if verify and not since_last:
-        raise InvalidRequestError("verify=True needs since_last=True; any other export reads everything anyway")
+    if verify and not incremental:
+        raise InvalidRequestError("verify=True needs incremental=True; any other export reads everything anyway")
 
 
 def _check_types(job: object, on_progress: object) -> None:
-    if not isinstance(job, Job):
-        raise InvalidRequestError(f'the job must be a Job, such as Job("bookings"), got {job!r}')
+    if not isinstance(job, ExportJob):
+        raise InvalidRequestError(f'the job must be an ExportJob, such as ExportJob("bookings"), got {job!r}')
     if on_progress is not None and not callable(on_progress):
         raise InvalidRequestError(f"on_progress must be a function, got {on_progress!r}")
 
 
-def _check_numbers(parallel: int, overlap: timedelta) -> None:
-    if isinstance(parallel, bool) or not isinstance(parallel, int) or parallel < 1:
-        raise InvalidRequestError(f"parallel must be a number of requests, 1 or more, got {parallel!r}")
-    if not isinstance(overlap, timedelta) or not timedelta() <= overlap <= LONGEST_OVERLAP:
-        raise InvalidRequestError(f"overlap must be a timedelta from 0 to {LONGEST_OVERLAP.days} days, got {overlap!r}")
+def _check_numbers(concurrency: int, lookback: timedelta) -> None:
+    if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
+        raise InvalidRequestError(f"concurrency must be a number of requests, 1 or more, got {concurrency!r}")
+    if not isinstance(lookback, timedelta) or not timedelta() <= lookback <= MAX_LOOKBACK:
+        raise InvalidRequestError(f"lookback must be a timedelta from 0 to {MAX_LOOKBACK.days} days, got {lookback!r}")
 
 
 def _checkpoint_path(
-    sink: FileSink, path: str | os.PathLike[str] | None, *, resume: bool, since_last: bool
+    sink: FileSink, path: str | os.PathLike[str] | None, *, resume: bool, incremental: bool
 ) -> Path | None:
     """Where the checkpoint of an export is; a device or a pipe has none unless one is named."""
-    if resume and not sink.is_plain:
+    if resume and not sink.is_regular_file:
         raise InvalidRequestError(f"cannot resume: {sink.path} is not a regular file. Export without resume=True")
-    if since_last and not sink.is_plain and path is None:
+    if incremental and not sink.is_regular_file and path is None:
         raise InvalidRequestError("to follow changes without a file, name a checkpoint that remembers the last run")
     if path is None:
-        return sink.whole.with_name(sink.whole.name + ".checkpoint") if sink.is_plain else None
+        return sink.whole.with_name(sink.whole.name + ".checkpoint") if sink.is_regular_file else None
     found = usable_path(path, "the checkpoint")
-    if sink.is_plain and os.path.realpath(found) in {os.path.realpath(one) for one in (sink.whole, sink.partial)}:
+    if sink.is_regular_file and os.path.realpath(found) in {
+        os.path.realpath(one) for one in (sink.whole, sink.partial)
+    }:
         raise InvalidRequestError(f"the checkpoint {found} is the output itself; choose another checkpoint")
     return found
 
@@ -171,7 +178,7 @@ def _checkpoint_path(
 def _into(sink: FileSink, path: Path) -> str:
     """Name the file that a checkpoint elsewhere belongs to: a run into another file must not move its watermark."""
     place, whole = Path(os.path.realpath(path)), sink.whole
-    if not sink.is_plain or place == whole.with_name(whole.name + ".checkpoint"):
+    if not sink.is_regular_file or place == whole.with_name(whole.name + ".checkpoint"):
         return ""
     # Relative to the checkpoint, so that a folder with both can be moved.
     is_near = place.anchor == whole.anchor
@@ -194,7 +201,7 @@ async def _check_nothing_is_lost(sink: FileSink, cannot: str = "") -> None:
     )
 
 
-class _Run:
+class _Exporter:
     """One run of an export: how the walk, the sink and the checkpoint go together."""
 
     def __init__(
@@ -203,16 +210,16 @@ class _Run:
         source: Source,
         sink: FileSink,
         *,
-        overlap: timedelta,
-        parallel: int,
+        lookback: timedelta,
+        concurrency: int,
         strict: bool,
-        on_progress: Callable[[Progress], object] | None,
+        on_progress: Callable[[ExportProgress], object] | None,
     ) -> None:
         self._cal = cal
         self._source = source
         self._sink = sink
-        self._overlap = overlap
-        self._parallel = parallel
+        self._lookback = lookback
+        self._concurrency = concurrency
         self._strict = strict
         self._on_progress = on_progress
         self._stats = ExportStats()
@@ -221,63 +228,67 @@ class _Run:
         self._before = cal.stats()
         self._started = time.monotonic()
 
-    async def go(self, book: Checkpoint | None, *, resume: bool, since_last: bool, verify: bool) -> Report:
+    async def run(
+        self, checkpoint: Checkpoint | None, *, resume: bool, incremental: bool, verify: bool
+    ) -> ExportReport:
         """From the plan to the whole file."""
-        left = book.state.run if book and resume else None
-        if left and verify and not left.plan.is_full:
+        interrupted = checkpoint.state.run if checkpoint and resume else None
+        if interrupted and verify and not interrupted.plan.is_full:
             raise ExportError(
                 f"{self._sink.whole}: an interrupted run has read only what changed. Complete it without verify=True, "
                 "or discard it with restart=True"
             )
-        self._rows_before = left.mark.rows if left and left.mark else 0
-        if book and left and left.is_walked and self._is_whole():
-            book.finish(left.plan.watermarks)
-            return self._report(left.plan, self._rows_before, resumed=True)
-        run = left or Run(await self._plan(book, since_last=since_last, verify=verify))
-        if not left:
-            self._keep(book, run)  # what an earlier run has left is about to be overwritten
+        self._rows_before = interrupted.prefix.rows if interrupted and interrupted.prefix else 0
+        if checkpoint and interrupted and interrupted.is_read and self._is_whole():
+            checkpoint.finish(interrupted.plan.watermarks)
+            return self._report(interrupted.plan, self._rows_before, resumed=True)
+        run = interrupted or RunState(await self._plan(checkpoint, incremental=incremental, verify=verify))
+        if not interrupted:
+            self._keep(checkpoint, run)  # what an earlier run has left is about to be overwritten
         if resume:
-            await _to_its_end(self._sink.begin, run.mark)
-        if not run.is_walked:
-            run = await self._walk(run, book)
+            await _run_in_thread(self._sink.begin, run.prefix)
+        if not run.is_read:
+            run = await self._read(run, checkpoint)
             self._audit(run.plan)
-            self._keep(book, msgspec.structs.replace(run, is_walked=True))
-        upsert = not run.plan.is_full and self._sink.is_plain
-        await _to_its_end(partial(self._sink.finish, upsert=upsert))
-        if book:
-            book.finish(run.plan.watermarks)
+            self._keep(checkpoint, msgspec.structs.replace(run, is_read=True))
+        upsert = not run.plan.is_full and self._sink.is_regular_file
+        await _run_in_thread(partial(self._sink.finish, upsert=upsert))
+        if checkpoint:
+            checkpoint.finish(run.plan.watermarks)
         if upsert:
             await self._compare(run.plan)
-        return self._report(run.plan, self._sink.rows, resumed=left is not None)
+        return self._report(run.plan, self._sink.rows, resumed=interrupted is not None)
 
     def _is_whole(self) -> bool:
         """Whether an earlier run was killed when there was nothing left to do but to say so."""
         return self._sink.whole.exists() and not self._sink.partial.exists()
 
-    async def _plan(self, book: Checkpoint | None, *, since_last: bool, verify: bool) -> ExportPlan:
-        since = book.state.watermarks if book and since_last and not verify else None
-        if self._sink.is_plain and not self._sink.whole.exists():
+    async def _plan(self, checkpoint: Checkpoint | None, *, incremental: bool, verify: bool) -> ExportPlan:
+        since = checkpoint.state.watermarks if checkpoint and incremental and not verify else None
+        if self._sink.is_regular_file and not self._sink.whole.exists():
             since = None  # there is no file to bring up to date
-        return await self._source.plan(since=since, overlap=self._overlap, follow=since_last)
+        return await self._source.plan(since=since, lookback=self._lookback, incremental=incremental)
 
-    async def _walk(self, run: Run, book: Checkpoint | None) -> Run:
+    async def _read(self, run: RunState, checkpoint: Checkpoint | None) -> RunState:
         """Write every batch, and after each one how far that is."""
-        plan, place, mark = run.plan, run.position, run.mark
-        batches = self._source.batches(plan, place, parallel=self._parallel, stats=self._stats, least=self._sink.least)
+        plan, place, prefix = run.plan, run.position, run.prefix
+        batches = self._source.batches(
+            plan, place, concurrency=self._concurrency, stats=self._stats, least=self._sink.least
+        )
         async with aclosing(batches):
             async for batch in batches:
                 if batch.rows:
-                    mark = self._sink.write(batch.rows)
+                    prefix = self._sink.write(batch.rows)
                 if batch.position:
-                    self._keep(book, Run(plan, batch.position, mark))
+                    self._keep(checkpoint, RunState(plan, batch.position, prefix))
                 if self._on_progress is not None:
-                    self._on_progress(Progress(self._sink.rows, plan.expected, self._rows_before))
+                    self._on_progress(ExportProgress(self._sink.rows, plan.expected, self._rows_before))
                 await asyncio.sleep(0)  # batches that are ready would keep other tasks and a cancellation waiting
-        return Run(plan, None, mark)
+        return RunState(plan, None, prefix)
 
-    def _keep(self, book: Checkpoint | None, run: Run) -> None:
-        if book and self._sink.is_plain:
-            book.save(run)
+    def _keep(self, checkpoint: Checkpoint | None, run: RunState) -> None:
+        if checkpoint and self._sink.is_regular_file:
+            checkpoint.save(run)
 
     def _audit(self, plan: ExportPlan) -> None:
         """Hold the rows against the server's count, where it counts the same ones."""
@@ -319,16 +330,16 @@ class _Run:
             raise IncompleteListError(told, expected=now, seen=rows)
         warnings.warn(told, IncompleteListWarning, stacklevel=4)
 
-    def _report(self, plan: ExportPlan, rows: int, *, resumed: bool) -> Report:
+    def _report(self, plan: ExportPlan, rows: int, *, resumed: bool) -> ExportReport:
         after = self._cal.stats()
-        return Report(
+        return ExportReport(
             rows=rows,
             requests=after.requests - self._before.requests,
             duplicates=self._stats.duplicates,
-            passes=self._stats.max_passes,
-            gaps=self._stats.missing_rows,
+            max_passes=self._stats.max_passes,
+            missing_rows=self._stats.missing_rows,
             stale=self._stale,
-            waited=after.seconds_waited - self._before.seconds_waited,
+            rate_limit_wait=after.seconds_waited - self._before.seconds_waited,
             seconds=time.monotonic() - self._started,
             is_full=plan.is_full,
             resumed=resumed,
@@ -336,7 +347,7 @@ class _Run:
         )
 
 
-async def _to_its_end(work: Callable[..., object], *arguments: object) -> None:
+async def _run_in_thread(work: Callable[..., object], *arguments: object) -> None:
     """Do slow work on a file in a thread; who is cancelled meanwhile waits for its end, since a thread cannot stop."""
     thread = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
     try:

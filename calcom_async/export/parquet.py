@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from msgspec import NODEFAULT, UNSET, inspect
 
 from calcom_async.errors import DecodeError, ExportError
-from calcom_async.export.formats import foreign
+from calcom_async.export.formats import incompatible_file
 from calcom_async.wire import decode
 
 GROUP = 5_000
@@ -30,7 +30,7 @@ GROUP = 5_000
 BATCH = 2_000
 """Rows that are in memory together as objects."""
 
-MISFITS = (DecodeError, ValueError, TypeError, OverflowError)
+CONVERSION_ERRORS = (DecodeError, ValueError, TypeError, OverflowError)
 """What a value raises that its type cannot hold; Arrow's own errors are among them."""
 
 INTEGER, FLOAT, TEXT = pa.int64(), pa.float64(), pa.string()
@@ -63,22 +63,22 @@ def batches(model: type[msgspec.Struct], rows: Iterable[bytes], origin: Path) ->
     while some := list(islice(numbered, BATCH)):
         try:
             yield _batch(model, [decode(model, row) for _, row in some])
-        except MISFITS as error:
-            where = _misfit(model, some) or str(error)
+        except CONVERSION_ERRORS as error:
+            where = _first_error(model, some) or str(error)
             raise ExportError(f"{origin}: {where}. The rows stay there, as JSON lines") from error
 
 
-def kept(path: Path, schema: pa.Schema, key: str, superseded: Collection[Any]) -> Iterator[pa.RecordBatch]:
+def rows_to_keep(path: Path, schema: pa.Schema, key: str, superseded: Collection[Any]) -> Iterator[pa.RecordBatch]:
     """The rows of a file whose `key` is not among the superseded ones; its columns have to be those of `schema`."""
     try:
         with pq.ParquetFile(path) as file:
             if not file.schema_arrow.equals(schema):
-                raise foreign(path, "its columns are not those of this table")
+                raise incompatible_file(path, "its columns are not those of this table")
             for batch in file.iter_batches(BATCH):
                 stays = [value not in superseded for value in batch.column(key).to_pylist()]
                 yield batch.filter(pa.array(stays, pa.bool_()))
     except (pa.ArrowException, OSError) as error:
-        raise foreign(path, str(error)) from error
+        raise incompatible_file(path, str(error)) from error
 
 
 def write(target: BinaryIO, schema: pa.Schema, parts: Iterable[pa.RecordBatch]) -> int:
@@ -107,7 +107,7 @@ def _batch(model: type[msgspec.Struct], rows: Sequence[Any]) -> pa.RecordBatch:
     return pa.RecordBatch.from_struct_array(cast("pa.StructArray", _table(model).array(rows)))
 
 
-def _misfit(model: type[msgspec.Struct], rows: Iterable[tuple[int, bytes]]) -> str:
+def _first_error(model: type[msgspec.Struct], rows: Iterable[tuple[int, bytes]]) -> str:
     """Where the first value is that its column cannot hold, and why."""
     for number, row in rows:
         name = ""
@@ -116,7 +116,7 @@ def _misfit(model: type[msgspec.Struct], rows: Iterable[tuple[int, bytes]]) -> s
             for field in _fields(model):
                 name = field.name
                 _settable(field).array([getattr(typed, name)])
-        except MISFITS as error:
+        except CONVERSION_ERRORS as error:
             return f"row {number:,}, {name and f'column {name}, '}does not fit: {error}"
     return ""
 
@@ -195,7 +195,7 @@ def _struct(fields: Sequence[inspect.Field]) -> Column:
     def array(values: Sequence[Any]) -> pa.Array[Any]:
         whole = [NOTHING if value is None else value for value in values]
         parts = [column.array(list(map(attrgetter(name), whole))) for name, column in columns.items()]
-        return pa.StructArray.from_arrays(parts, fields=layout, mask=_gaps(values))
+        return pa.StructArray.from_arrays(parts, fields=layout, mask=_null_mask(values))
 
     return Column(pa.struct(layout), array)
 
@@ -206,10 +206,10 @@ def _list(item: Column) -> Column:
     def array(values: Sequence[Any]) -> pa.Array[Any]:
         ends = accumulate((len(value or ()) for value in values), initial=0)
         items = item.array(list(chain.from_iterable(value or () for value in values)))
-        return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), items, type=layout, mask=_gaps(values))
+        return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), items, type=layout, mask=_null_mask(values))
 
     return Column(layout, array)
 
 
-def _gaps(values: Sequence[Any]) -> pa.Array[Any]:
+def _null_mask(values: Sequence[Any]) -> pa.Array[Any]:
     return pa.array([value is None for value in values], pa.bool_())

@@ -77,13 +77,13 @@ class Source(Protocol):
     model: Any
     key: str
 
-    def check_follows(self) -> None:
+    def check_incremental(self) -> None:
         """Raise `InvalidRequestError` where the server cannot be asked for what has changed."""
 
-    async def plan(self, *, since: Watermarks | None, overlap: timedelta, follow: bool) -> ExportPlan:
+    async def plan(self, *, since: Watermarks | None, lookback: timedelta, incremental: bool) -> ExportPlan:
         """Fix what is to be walked: everything, or what has changed `since` an earlier run.
 
-        `follow` has the plan remember what a later run needs for that, and checks that there can be one.
+        `incremental` has the plan remember what a later run needs for that, and checks that there can be one.
         """
 
     async def split(self, plan: ExportPlan, most: int) -> list[ExportPlan]:
@@ -93,9 +93,9 @@ class Source(Protocol):
         """Return the server's count of the list now, if it counts."""
 
     def batches(
-        self, plan: ExportPlan, position: Position | None, *, parallel: int, stats: ExportStats, least: int = 0
+        self, plan: ExportPlan, position: Position | None, *, concurrency: int, stats: ExportStats, least: int = 0
     ) -> AsyncGenerator[Batch, None]:
-        """Read the plan, on from `position`, with up to `parallel` requests at once.
+        """Read the plan, on from `position`, with up to `concurrency` requests at once.
 
         With `least`, a batch has at least so many rows, and where it ends depends on the rows alone.
         """

@@ -86,7 +86,7 @@ def _cell(value: Any, *, escape: bool) -> str:
         case datetime():
             return _in_utc(value).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         case str():
-            return harmless(value) if escape else value
+            return escape_formula(value) if escape else value
         case int() | float():
             return str(value)
         case date():
@@ -102,7 +102,7 @@ def _in_utc(moment: datetime) -> datetime:
         return moment
 
 
-def harmless(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Put an apostrophe before a text that a spreadsheet would run as a formula: whoever books writes into cells.
 
     Spreadsheets skip blanks and invisible characters in front, and take full-width signs for the usual ones. Phone

@@ -2,7 +2,7 @@
 
 open_sink     the sink of a path, by the end of its name
 FileSink      a file: its names, its disk, its end
-Mark          how far a partial file is vouched for
+ValidPrefix how far a partial file is vouched for
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Raw
 
 from calcom_async.errors import ExportError, InvalidRequestError
-from calcom_async.export.formats import CHUNK, FORMATS, PACKINGS, Csv, Lines
+from calcom_async.export.formats import CHUNK, COMPRESSIONS, FORMATS, Csv, FileFormat
 from calcom_async.export.plan import Count
 from calcom_async.models.bookings import Booking
 
@@ -31,7 +31,7 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 STDOUT = Path("/dev/stdout")
 
 
-class Mark(msgspec.Struct, frozen=True):
+class ValidPrefix(msgspec.Struct, frozen=True):
     """How far a partial file is vouched for: its first `size` bytes hold `rows` rows and have this CRC-32."""
 
     size: Count = 0
@@ -46,11 +46,11 @@ class FileSink:
     Pipes and devices are written directly. Every fault of the disk is an `ExportError` that says what to do.
     """
 
-    def __init__(self, path: Path, format: Lines, *, private: bool = False) -> None:
+    def __init__(self, path: Path, format: FileFormat, *, private: bool = False) -> None:
         self.path: Path = path
-        self.is_plain: bool = path != STDOUT and stat.S_IFMT(_mode(path)) in {0, stat.S_IFREG}
+        self.is_regular_file: bool = path != STDOUT and stat.S_IFMT(_mode(path)) in {0, stat.S_IFREG}
         # A link keeps pointing to the file that is replaced.
-        self.whole: Path = Path(os.path.realpath(path)) if self.is_plain else path
+        self.whole: Path = Path(os.path.realpath(path)) if self.is_regular_file else path
         self.partial: Path = self._beside(".part")
         self.format: str = format.name
         self.rows: int = 0
@@ -58,7 +58,7 @@ class FileSink:
         """How many rows a batch should have at least, so that its size does not depend on the requests."""
         self._format = format
         self._private = private
-        self._mark = Mark()
+        self._mark = ValidPrefix()
         self._file: FileIO | None = None
         self._made_here = False
 
@@ -78,8 +78,8 @@ class FileSink:
 
         Reads the whole file, so call it in a thread.
         """
-        with self._disk():
-            if not (self.is_plain and self.partial.is_file()):
+        with self._map_os_errors():
+            if not (self.is_regular_file and self.partial.is_file()):
                 return None
             empty = self._format.batch([], first=True)
             with self.partial.open("rb") as file:
@@ -87,21 +87,21 @@ class FileSink:
                     return None
             return self._format.count(self.partial)
 
-    def begin(self, mark: Mark | None = None) -> None:
+    def begin(self, mark: ValidPrefix | None = None) -> None:
         """Open a new partial file, or continue after `mark`: the rest of the file is cut off.
 
         An existing partial file is overwritten by the first rows. If it does not match `mark`, begin() raises
         `ExportError` and does not change it.
         """
-        with self._disk():
+        with self._map_os_errors():
             if mark and mark.size:
-                self._take_up(mark)
-            self._made_here = self.is_plain and not self.partial.exists()
+                self._resume_from(mark)
+            self._made_here = self.is_regular_file and not self.partial.exists()
             self._file = self._opened()
             if self._mark.size:
-                self._cut()
+                self._truncate()
 
-    def write(self, rows: Sequence[Raw]) -> Mark:
+    def write(self, rows: Sequence[Raw]) -> ValidPrefix:
         """Write one batch through to the file; a batch that does not fit leaves no half row behind."""
         if rows:
             self._append(self._format.batch(rows, first=not self._mark.size), len(rows))
@@ -118,12 +118,12 @@ class FileSink:
         """
         if not self._mark.size:
             self._append(self._format.batch([], first=True), 0)
-        with self._disk():
-            if self.is_plain and self._file:
+        with self._map_os_errors():
+            if self.is_regular_file and self._file:
                 os.fsync(self._file.fileno())
             self._close()
-            if self.is_plain:
-                if objection := _objection(self.partial, self._mark, is_complete=True):
+            if self.is_regular_file:
+                if objection := _mismatch(self.partial, self._mark, is_complete=True):
                     raise ExportError(
                         f"cannot finish {self.whole}: {self.partial} {objection}. Another program must have written to "
                         "it. Start a new export"
@@ -132,10 +132,10 @@ class FileSink:
 
     # ---------------------------------------------------------------------------------------------- partial file
 
-    def _take_up(self, mark: Mark) -> None:
-        if not self.is_plain:
+    def _resume_from(self, mark: ValidPrefix) -> None:
+        if not self.is_regular_file:
             raise ExportError(f"{self.path} is no file: what went there before cannot be taken up; start anew")
-        if objection := _objection(self.partial, mark):
+        if objection := _mismatch(self.partial, mark):
             raise ExportError(
                 f"cannot resume {self.whole}: {self.partial} {objection}. Restore that file, or discard it with "
                 "restart=True"
@@ -154,22 +154,22 @@ class FileSink:
     def _append(self, data: bytes, rows: int) -> None:
         if self._file is None:
             raise ExportError(f"{self.path} is not open; begin() comes first, in a `with` block")
-        with self._disk():
+        with self._map_os_errors():
             if not self._mark.size:
-                self._cut()
+                self._truncate()
             try:
                 left = memoryview(data)
                 while left:
                     left = left[self._file.write(left) :]
             except OSError:
                 with suppress(OSError):
-                    self._cut()
+                    self._truncate()
                 raise
         self.rows += rows
-        self._mark = Mark(self._mark.size + len(data), self.rows, zlib.crc32(data, self._mark.crc))
+        self._mark = ValidPrefix(self._mark.size + len(data), self.rows, zlib.crc32(data, self._mark.crc))
 
-    def _cut(self) -> None:
-        if self.is_plain and self._file:
+    def _truncate(self) -> None:
+        if self.is_regular_file and self._file:
             self._file.truncate(self._mark.size)
 
     def _close(self) -> None:
@@ -184,14 +184,14 @@ class FileSink:
     # has them already makes the same file. Where the partial one is gone, all was done: the whole one has the name.
     def _complete(self, *, upsert: bool) -> None:
         old = self.whole if upsert and self.whole.exists() else None
-        last = self._format.last_of_each_key(self.partial) if upsert else {}
+        last = self._format.last_row_of_each_key(self.partial) if upsert else {}
         if self._format.is_final and not old and len(last) in {0, self.rows}:
             self.partial.replace(self.whole)
             return
         new = self._beside(".new")
         try:
             with self._created(new) as target:
-                self.rows = self._format.join(target, old, self.partial, last)
+                self.rows = self._format.merge(target, old, self.partial, last)
                 target.flush()
                 os.fsync(target.fileno())
             new.replace(self.whole)
@@ -205,10 +205,10 @@ class FileSink:
         return path.open("wb")
 
     def _beside(self, suffix: str) -> Path:
-        return self.whole.with_name(self.whole.name + suffix) if self.is_plain else self.whole
+        return self.whole.with_name(self.whole.name + suffix) if self.is_regular_file else self.whole
 
     @contextmanager
-    def _disk(self) -> Iterator[None]:
+    def _map_os_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -217,7 +217,7 @@ class FileSink:
             raise ExportError(f"cannot write {self.partial}: {reason}; {remedy} another place") from error
 
 
-def _objection(path: Path, mark: Mark, *, is_complete: bool = False) -> str:
+def _mismatch(path: Path, mark: ValidPrefix, *, is_complete: bool = False) -> str:
     """Why a file does not match a mark, or an empty text; with `is_complete` it must end where the mark ends."""
     if not path.exists():
         return "is gone"
@@ -274,7 +274,7 @@ def open_sink(
     """
     path = usable_path(path, "the output")
     path = STDOUT if str(path) in {"-", str(STDOUT)} else path
-    packed = path.suffix.lower() if path.suffix.lower() in PACKINGS else ""
+    packed = path.suffix.lower() if path.suffix.lower() in COMPRESSIONS else ""
     suffix = f".{format}" if format else path.with_suffix("").suffix.lower() if packed else path.suffix.lower()
     is_stream = path == STDOUT or stat.S_IFMT(_mode(path)) in {stat.S_IFCHR, stat.S_IFIFO}
     if not suffix and is_stream:
@@ -288,8 +288,10 @@ def open_sink(
         raise InvalidRequestError(f"{path} cannot be Parquet: it is compressed in itself, and needs a file")
     if suffix != ".csv" and (bom or not escape):
         raise InvalidRequestError(f"only CSV has a byte order mark and escaped cells, not {path}")
-    packing = PACKINGS[packed]()
+    compression = COMPRESSIONS[packed]()
     format_ = (
-        Csv(model, key, packing, escape=escape, bom=bom) if suffix == ".csv" else FORMATS[suffix](model, key, packing)
+        Csv(model, key, compression, escape=escape, bom=bom)
+        if suffix == ".csv"
+        else FORMATS[suffix](model, key, compression)
     )
     return FileSink(path, format_, private=bool(getattr(model, "secret_fields", None)))

@@ -1,6 +1,6 @@
-"""What can be exported: a Job names a list of the API, and opens it as a source.
+"""What can be exported: an `ExportJob` names a list of the API, and opens it as a source.
 
-    job = Job("bookings", organization=7, filters={"event_type_id": 12})
+    job = ExportJob("bookings", organization=7, filters={"event_type_id": 12})
 
 Bookings are walked by the key of a time (`bookings.py`). Every other list comes whole or by id, so that paging through
 it loses nothing.
@@ -26,7 +26,7 @@ Lists = Callable[[], AsyncGenerator[Pages[Any], None]]
 
 
 class ExportableList(NamedTuple):
-    """A noun that can be exported: its attribute of a scope, and the scopes that list it, by their `Job` fields."""
+    """A list that can be exported: its attribute of a scope, and the scopes that list it, by `ExportJob` fields."""
 
     attribute: str
     scopes: tuple[str, ...]
@@ -47,7 +47,7 @@ EXPORTABLE: Mapping[str, ExportableList] = {
 """What can be exported."""
 
 
-class Job(msgspec.Struct, frozen=True):
+class ExportJob(msgspec.Struct, frozen=True):
     """A list to export: one of `EXPORTABLE` below a scope, narrowed by keywords of its `list` method. It pickles.
 
     `team` alone is a team of one's own, with `organization` a team of that; `user` is a member of the organisation.
@@ -119,14 +119,14 @@ class ListSource(Source):
         self.key: str = key
         self._lists = lists
 
-    def check_follows(self) -> None:
+    def check_incremental(self) -> None:
         """Refuse."""
         raise InvalidRequestError("only bookings can be asked for what has changed; export this list whole")
 
-    async def plan(self, *, since: Watermarks | None, overlap: timedelta, follow: bool) -> ExportPlan:  # noqa: ARG002
+    async def plan(self, *, since: Watermarks | None, lookback: timedelta, incremental: bool) -> ExportPlan:  # noqa: ARG002
         """Sends nothing: there is one way to walk such a list."""
-        if follow:
-            self.check_follows()
+        if incremental:
+            self.check_incremental()
         return ExportPlan()
 
     async def split(self, plan: ExportPlan, most: int) -> list[ExportPlan]:  # noqa: ARG002
@@ -146,7 +146,7 @@ class ListSource(Source):
                 yield Batch(page.items, None)
 
 
-async def owner(cal: Calcom) -> str:
+async def account_id(cal: Calcom) -> str:
     """Whose lists a client sees, for those who must not take another user's for them; one request."""
     me = await cal.me.get()
     return f"user {me.id} at {cal.config.base_url}"

@@ -23,11 +23,11 @@ FILLED = 0.95
 """How much of a page counts: the end of one comes again on the next, and one row too many costs a window a page."""
 
 
-def size(rows: int, *, take: int, parallel: int) -> int:
+def size(rows: int, *, take: int, concurrency: int) -> int:
     """How many rows a window should have so that all are of the same few whole pages, and end in whole rounds."""
     page = FILLED * take
-    rounds = ceil(rows / (parallel * PAGES * page))
-    return int(page * ceil(rows / (parallel * rounds * page)))
+    rounds = ceil(rows / (concurrency * PAGES * page))
+    return int(page * ceil(rows / (concurrency * rounds * page)))
 
 
 class Windows(Iterator[Span]):
@@ -69,18 +69,18 @@ class Windows(Iterator[Span]):
         self._seen_time = self._seen_time * self.MEMORY + time
 
 
-async def in_order(windows: Windows, walk: WalkSpan, *, parallel: int) -> AsyncGenerator[Chunk, None]:
-    """Read `parallel` windows at once and give their chunks in the order of time.
+async def in_order(windows: Windows, walk: WalkSpan, *, concurrency: int) -> AsyncGenerator[Chunk, None]:
+    """Read `concurrency` windows at once and give their chunks in the order of time.
 
     What is ahead of its turn waits in memory, twice `PAGES` chunks a window at most, and of a few windows more than are
     walked: one that has come to its end makes room for the next, though its turn has not come. Leaving the loop ends
     all walks.
     """
-    slots = asyncio.Semaphore(parallel)
+    slots = asyncio.Semaphore(concurrency)
     walks: deque[_Ahead] = deque()
     try:
         while True:
-            while len(walks) < AHEAD * parallel and not windows.are_all_cut:
+            while len(walks) < AHEAD * concurrency and not windows.are_all_cut:
                 walks.append(_Ahead(windows, walk, slots))
             if not walks:
                 return

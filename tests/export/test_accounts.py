@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from calcom_async import ApiKey, Calcom, ConfigError, InvalidRequestError, PlatformClient, UnauthorizedError
-from calcom_async.export import Job
-from calcom_async.export.accounts import Account, Outcome, export_accounts, read_accounts
+from calcom_async.export import ExportJob
+from calcom_async.export.accounts import Account, AccountResult, export_accounts, read_accounts
 from calcom_async.sandbox import Sandbox
 
 KEYS = {"ana": "cal_sandbox", "bo": "cal_sandbox_bo", "cy": "cal_sandbox_cy"}
@@ -37,14 +37,14 @@ def names(folder: Path) -> set[str]:
     return {file.name for file in folder.iterdir()}
 
 
-def by_name(outcomes: list[Outcome]) -> dict[str, Outcome]:
+def by_name(outcomes: list[AccountResult]) -> dict[str, AccountResult]:
     return {outcome.account: outcome for outcome in outcomes}
 
 
 async def test_every_account_has_its_own_file(sandbox: Sandbox, tmp_path: Path) -> None:
     """Each account's rows are in the file of its name, with a report that counts its own requests alone."""
     async with client(sandbox) as cal:
-        outcomes = by_name(await export_accounts(cal, ACCOUNTS, Job(), f"{tmp_path}/{{account}}.jsonl"))
+        outcomes = by_name(await export_accounts(cal, ACCOUNTS, ExportJob(), f"{tmp_path}/{{account}}.jsonl"))
         assert cal.stats().requests == sum(outcome.report.requests for outcome in outcomes.values() if outcome.report)
     assert names(tmp_path) == {"ana.jsonl", "bo.jsonl", "cy.jsonl"}
     assert sorted(uids(tmp_path / "ana.jsonl")) == sorted(sandbox.store.bookings)
@@ -55,17 +55,22 @@ async def test_every_account_has_its_own_file(sandbox: Sandbox, tmp_path: Path) 
 async def test_each_account_has_a_limit_of_its_own(sandbox: Sandbox, tmp_path: Path) -> None:
     """Accounts do not queue for each other: the limiter knows as many callers as there are keys."""
     async with client(sandbox) as cal:
-        await export_accounts(cal, ACCOUNTS, Job(), f"{tmp_path}/{{account}}.jsonl")
+        await export_accounts(cal, ACCOUNTS, ExportJob(), f"{tmp_path}/{{account}}.jsonl")
         assert len({bucket.key for bucket in cal.limiter.stats()}) == 3
 
 
 async def test_one_that_fails_does_not_stop_the_others(sandbox: Sandbox, tmp_path: Path) -> None:
     """A refused key, a bad one and a name that is no file name are outcomes; the rest is exported."""
     wrong = [Account("wrong", SECRET), Account("torn", "cal_\n"), Account("../up", "cal_x"), Account("bo", "cal_x")]
-    told: list[Outcome] = []
+    told: list[AccountResult] = []
     async with client(sandbox) as cal:
         outcomes = await export_accounts(
-            cal, [*ACCOUNTS, *wrong], Job(), f"{tmp_path}/{{account}}.jsonl", concurrency=2, on_outcome=told.append
+            cal,
+            [*ACCOUNTS, *wrong],
+            ExportJob(),
+            f"{tmp_path}/{{account}}.jsonl",
+            concurrent_accounts=2,
+            on_result=told.append,
         )
     assert told == outcomes
     failed = {outcome.account: outcome.error for outcome in outcomes if outcome.error}
@@ -92,10 +97,10 @@ async def test_accounts_are_taken_as_they_are_needed(sandbox: Sandbox, tmp_path:
         await export_accounts(
             cal,
             accounts(),
-            Job("event-types"),
+            ExportJob("event-types"),
             f"{tmp_path}/{{account}}.csv",
-            concurrency=2,
-            on_outcome=lambda outcome: done.append(outcome.account),
+            concurrent_accounts=2,
+            on_result=lambda outcome: done.append(outcome.account),
         )
     assert taken == [str(number) for number in range(12)]
     assert sorted(done) == sorted(taken)
@@ -105,7 +110,7 @@ async def test_an_account_may_name_its_organisation(sandbox: Sandbox, tmp_path: 
     """The organisation of an account is that of its job."""
     async with client(sandbox) as cal:
         [outcome] = await export_accounts(
-            cal, [Account("sand", "cal_sandbox", 1)], Job("users"), f"{tmp_path}/{{account}}.csv"
+            cal, [Account("sand", "cal_sandbox", 1)], ExportJob("users"), f"{tmp_path}/{{account}}.csv"
         )
     assert outcome.report
     assert outcome.report.rows == 3
@@ -116,8 +121,8 @@ async def test_what_broke_off_goes_on(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.faults.add("GET", "/v2/bookings", status=403, after=3, times=1)
     output = f"{tmp_path}/{{account}}.jsonl"
     async with client(sandbox) as cal:
-        first = await export_accounts(cal, ACCOUNTS[:1], Job(take=20), output)
-        second = await export_accounts(cal, ACCOUNTS[:1], Job(take=20), output, resume=True)
+        first = await export_accounts(cal, ACCOUNTS[:1], ExportJob(take=20), output)
+        second = await export_accounts(cal, ACCOUNTS[:1], ExportJob(take=20), output, resume=True)
     assert first[0].error
     assert second[0].report
     assert second[0].report.resumed
@@ -130,14 +135,14 @@ async def test_what_broke_off_goes_on(sandbox: Sandbox, tmp_path: Path) -> None:
         ({"output": None}, "the output must be a path, got None"),
         ({"accounts": None}, "accounts must be a list or another iterable, got NoneType"),
         ({"accounts": ["key"]}, "accounts must hold Account objects, got str"),
-        ({"concurrency": "8"}, "concurrency must be a number of accounts"),
-        ({"on_outcome": 5}, "on_outcome must be a function"),
+        ({"concurrent_accounts": "8"}, "concurrent_accounts must be 1 or more"),
+        ({"on_result": 5}, "on_result must be a function"),
         ({"on_progress": 5}, "on_progress must be a function"),
     ],
 )
 async def test_odd_arguments_are_refused(sandbox: Sandbox, odd: dict[str, Any], told: str) -> None:
     """An argument of another type is an error that names it, and nothing is sent."""
-    wish: dict[str, Any] = {"accounts": ACCOUNTS, "job": Job(), "output": Path("{account}.csv")} | odd
+    wish: dict[str, Any] = {"accounts": ACCOUNTS, "job": ExportJob(), "output": Path("{account}.csv")} | odd
     async with client(sandbox) as cal:
         with pytest.raises(InvalidRequestError, match=told):
             await export_accounts(cal, **wish)
@@ -148,7 +153,7 @@ async def test_odd_arguments_are_refused(sandbox: Sandbox, odd: dict[str, Any], 
     ("output", "options"),
     [
         ("all.jsonl", {}),
-        ("{account}.csv", {"concurrency": 0}),
+        ("{account}.csv", {"concurrent_accounts": 0}),
         ("{account}.csv", {"checkpoint": "state.json"}),
     ],
 )
@@ -156,7 +161,7 @@ async def test_what_cannot_work_is_told_at_once(sandbox: Sandbox, output: str, o
     """One file for all, or nobody at work, is refused before anything is sent."""
     async with client(sandbox) as cal:
         with pytest.raises(InvalidRequestError):
-            await export_accounts(cal, ACCOUNTS, Job(), output, **options)
+            await export_accounts(cal, ACCOUNTS, ExportJob(), output, **options)
     assert sandbox.requests == []
 
 
@@ -208,5 +213,5 @@ async def test_a_bad_line_ends_the_run(sandbox: Sandbox, tmp_path: Path) -> None
     async with client(sandbox) as cal:
         with pytest.raises(ConfigError, match="line 3"):
             await export_accounts(
-                cal, read_accounts(tmp_path / "accounts.csv"), Job("teams"), f"{tmp_path}/{{account}}.csv"
+                cal, read_accounts(tmp_path / "accounts.csv"), ExportJob("teams"), f"{tmp_path}/{{account}}.csv"
             )

@@ -33,13 +33,13 @@ from typer.testing import CliRunner
 
 from calcom_async import Calcom, ConfigError, ExportError, ExportLockedError, InvalidRequestError
 from calcom_async.cli import app
-from calcom_async.export import Job, export
-from calcom_async.export.distributed import MANIFEST, Manifest, Shard, _write, partition, run_on
+from calcom_async.export import ExportJob, export
+from calcom_async.export.distributed import MANIFEST, Manifest, Shard, _write, export_on_dask, partition
 from calcom_async.export.lock import exclusive
 from calcom_async.pages import IncompleteListWarning
 from calcom_async.sandbox import Sandbox
 
-BOOKINGS = Job(take=20)
+BOOKINGS = ExportJob(take=20)
 SECRET = "cal_sandbox"
 
 
@@ -79,7 +79,7 @@ def client(sandbox: Sandbox, key: str = SECRET) -> Calcom:
     return Calcom(key, base_url=sandbox.url, backoff_base=0.0, retry_budget=1000.0)
 
 
-def shards_of(sandbox: Sandbox, job: Job = BOOKINGS, *, key: str = SECRET, **how: Any) -> list[Shard]:
+def shards_of(sandbox: Sandbox, job: ExportJob = BOOKINGS, *, key: str = SECRET, **how: Any) -> list[Shard]:
     async def cut() -> list[Shard]:
         async with client(sandbox, key) as cal:
             return await partition(cal, job, **how)
@@ -87,7 +87,7 @@ def shards_of(sandbox: Sandbox, job: Job = BOOKINGS, *, key: str = SECRET, **how
     return asyncio.run(cut())
 
 
-def local(sandbox: Sandbox, path: Path, job: Job = BOOKINGS) -> bytes:
+def local(sandbox: Sandbox, path: Path, job: ExportJob = BOOKINGS) -> bytes:
     async def write() -> None:
         async with client(sandbox) as cal:
             await export(cal, job, path)
@@ -126,10 +126,14 @@ def test_shards_are_even_and_leave_nothing_out(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize(
     ("job", "number"),
-    [(Job("event-types"), 1), (Job(take=250), 3), (Job(filters={"attendee_email": "nobody@visitors.test"}), 1)],
+    [
+        (ExportJob("event-types"), 1),
+        (ExportJob(take=250), 3),
+        (ExportJob(filters={"attendee_email": "nobody@visitors.test"}), 1),
+    ],
     ids=str,
 )
-def test_no_shard_is_shorter_than_a_page(sandbox: Sandbox, job: Job, number: int) -> None:
+def test_no_shard_is_shorter_than_a_page(sandbox: Sandbox, job: ExportJob, number: int) -> None:
     """Short lists, and those that are not cut by time, are few shards or one."""
     assert len(shards_of(sandbox, job, shards=50)) == number
 
@@ -140,7 +144,7 @@ def test_shards_hold_no_credentials_of_a_proxy(sandbox: Sandbox) -> None:
     async def cut() -> list[Shard]:
         async with client(sandbox) as cal:
             cal.config = msgspec.structs.replace(cal.config, proxy="http://user:password@proxy.test")
-            return await partition(cal, Job("schedules"), shards=1)
+            return await partition(cal, ExportJob("schedules"), shards=1)
 
     (shard,) = asyncio.run(cut())
     assert pickle.loads(pickle.dumps(shard)) == shard
@@ -149,7 +153,7 @@ def test_shards_hold_no_credentials_of_a_proxy(sandbox: Sandbox) -> None:
 
 def test_shards_hold_no_credentials(sandbox: Sandbox) -> None:
     """What travels through the scheduler has everything that a worker needs but the key."""
-    (shard,) = shards_of(sandbox, Job("schedules"), account="acme")
+    (shard,) = shards_of(sandbox, ExportJob("schedules"), account="acme")
     assert SECRET.encode() not in pickle.dumps(shard)
     assert pickle.loads(pickle.dumps(shard)) == shard
     assert shard.variable == "CAL_API_KEY_ACME"
@@ -171,11 +175,11 @@ def test_the_parts_are_the_local_export(cluster: Client, sandbox: Sandbox, tmp_p
     whole = local(sandbox, tmp_path / "local.jsonl")
     BookingFactory(sandbox, random.Random(1)).mutate(2, 0, 0, 0)
     shards = shards_of(sandbox, shards=8)
-    manifest = run_on(cluster, shards, tmp_path / "parts", redis=None)
+    manifest = export_on_dask(cluster, shards, tmp_path / "parts", redis=None)
     assert len(sandbox.store.bookings) > 700
     assert b"".join(parts_in(tmp_path / "parts")) == whole
     assert manifest == manifest_in(tmp_path / "parts")
-    assert (manifest.rows, manifest.expected, manifest.gaps) == (700, 700, 0)
+    assert (manifest.rows, manifest.expected, manifest.missing_rows) == (700, 700, 0)
     assert manifest.watermark == shards[-1].window.until
     assert [part.sha256 for part in manifest.parts] == [
         sha256(data).hexdigest() for data in parts_in(tmp_path / "parts")
@@ -189,10 +193,10 @@ def test_a_teams_list_is_cut_by_start(cluster: Client, sandbox: Sandbox, tmp_pat
     """Lists that know no creation time make as exact a data set."""
     for booking in sandbox.store.bookings.values():
         booking.team_id = 2
-    job = Job(team=2, take=20)
+    job = ExportJob(team=2, take=20)
     whole = local(sandbox, tmp_path / "local.jsonl", job)
     shards = shards_of(sandbox, job, shards=5)
-    run_on(cluster, shards, tmp_path / "parts")
+    export_on_dask(cluster, shards, tmp_path / "parts")
     assert {shard.window.by for shard in shards} == {"start"}
     assert b"".join(parts_in(tmp_path / "parts")) == whole
 
@@ -214,7 +218,7 @@ def test_a_worker_that_is_killed_costs_no_row(cluster: Client, sandbox: Sandbox,
 
     killer = threading.Thread(target=kill)
     killer.start()
-    run_on(cluster, shards, tmp_path / "parts", parallel=1)
+    export_on_dask(cluster, shards, tmp_path / "parts", concurrency=1)
     killer.join()
     assert killed
     assert [seen.path for seen in sandbox.requests].count("/v2/me") <= len(shards) + 1
@@ -229,7 +233,7 @@ def test_without_redis_one_shard_of_an_account_runs_at_a_time(
     """Workers that know nothing of each other do not spend one limit: all requests come in the order of time."""
     shards = shards_of(sandbox, shards=6)
     sandbox.requests.clear()
-    run_on(cluster, shards, tmp_path / "parts", parallel=1)
+    export_on_dask(cluster, shards, tmp_path / "parts", concurrency=1)
     assert len(edges(sandbox)) > 30
     assert sorted(edges(sandbox)) == edges(sandbox)
 
@@ -240,9 +244,9 @@ def test_with_redis_the_workers_share_the_limit(cluster: Client, tmp_path: Path)
     """Shards of one account run side by side, and the server never has to refuse."""
     with Sandbox(rate_limit=60, window=2, block=5) as sandbox:
         BookingFactory(sandbox, random.Random(0)).fill([(number, 0, None) for number in range(1500)])
-        shards = shards_of(sandbox, Job(take=10), shards=6)
+        shards = shards_of(sandbox, ExportJob(take=10), shards=6)
         sandbox.requests.clear()
-        manifest = run_on(cluster, shards, tmp_path / "parts", redis="$REDIS_URL")
+        manifest = export_on_dask(cluster, shards, tmp_path / "parts", redis="$REDIS_URL")
         assert manifest.rows == 1500
         assert {seen.status for seen in sandbox.requests} == {200}
     assert sorted(edges(sandbox)) != edges(sandbox)
@@ -250,8 +254,8 @@ def test_with_redis_the_workers_share_the_limit(cluster: Client, tmp_path: Path)
 
 def test_accounts_are_told_apart_by_their_variables(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """Shards of several accounts make one data set; each account's key is that of the worker's environment."""
-    theirs = shards_of(sandbox, Job("schedules"), key="cal_sandbox_bo", account="bo & co")
-    manifest = run_on(cluster, [*shards_of(sandbox, shards=2), *theirs], tmp_path)
+    theirs = shards_of(sandbox, ExportJob("schedules"), key="cal_sandbox_bo", account="bo & co")
+    manifest = export_on_dask(cluster, [*shards_of(sandbox, shards=2), *theirs], tmp_path)
     assert [(part.file, part.account) for part in manifest.parts] == [
         ("part-00000.jsonl", None),
         ("part-00001.jsonl", None),
@@ -264,7 +268,7 @@ def test_accounts_are_told_apart_by_their_variables(cluster: Client, sandbox: Sa
 def test_a_data_set_of_parquet_can_be_read_as_one(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """Readers of data sets find the parts, of one schema, and pass over the manifest."""
     dataset = pytest.importorskip("pyarrow.dataset")
-    run_on(cluster, shards_of(sandbox, shards=4), tmp_path, format="parquet")
+    export_on_dask(cluster, shards_of(sandbox, shards=4), tmp_path, format="parquet")
     assert dataset.dataset(tmp_path, format="parquet").count_rows() == 700
     assert len(set(dataset.dataset(tmp_path).to_table(columns=["uid"])["uid"].to_pylist())) == 700
 
@@ -275,8 +279,8 @@ def test_rows_that_never_showed_are_told(cluster: Client, sandbox: Sandbox, tmp_
     sandbox.store.bookings.popitem()
     sandbox.store.changed()
     with pytest.warns(IncompleteListWarning, match="1 rows that the server counts"):
-        manifest = run_on(cluster, shards, tmp_path)
-    assert manifest_in(tmp_path).gaps == manifest.gaps == 1
+        manifest = export_on_dask(cluster, shards, tmp_path)
+    assert manifest_in(tmp_path).missing_rows == manifest.missing_rows == 1
 
 
 # --- failures -----------------------------------------------------------------------------------------------------
@@ -301,7 +305,7 @@ def test_what_a_workers_environment_lacks_is_told(  # noqa: PLR0917
     """The error names the shard and the variable, and there is no manifest."""
     shards = shards_of(sandbox, shards=3, account=account)
     with pytest.raises(ExportError, match=f"^bookings of user 1 at .*{told}") as caught:
-        run_on(cluster, shards, tmp_path, redis=redis, retries=1)
+        export_on_dask(cluster, shards, tmp_path, redis=redis, retries=1)
     assert isinstance(caught.value.__cause__, ConfigError)
     assert list(tmp_path.iterdir()) == []
 
@@ -309,17 +313,17 @@ def test_what_a_workers_environment_lacks_is_told(  # noqa: PLR0917
 def test_a_failure_leaves_the_data_set_of_before(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """The error names the window that failed; what an earlier run made stays whole, and is replaced by the next."""
     shards = shards_of(sandbox, shards=5)
-    run_on(cluster, shards, tmp_path)
+    export_on_dask(cluster, shards, tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     sandbox.faults.add("GET", "/v2/bookings", status=403, after=15, times=9)
     sandbox.requests.clear()
     with pytest.raises(ExportError, match=r"bookings of user 1 at .*, created .*: ForbiddenError: ") as caught:
-        run_on(cluster, shards, tmp_path, retries=0, parallel=1)
+        export_on_dask(cluster, shards, tmp_path, retries=0, concurrency=1)
     (named,) = [shard for shard in shards if str(caught.value).startswith(f"{shard}: ")]
     assert named.window.after <= edges(sandbox)[-1] <= named.window.until < shards[-1].window.until
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     sandbox.faults.clear()
-    manifest = run_on(cluster, shards_of(sandbox, shards=2), tmp_path, format="csv.gz")
+    manifest = export_on_dask(cluster, shards_of(sandbox, shards=2), tmp_path, format="csv.gz")
     assert sorted(path.name for path in tmp_path.iterdir()) == [MANIFEST, "part-00000.csv.gz", "part-00001.csv.gz"]
     assert manifest.format == "csv.gz"
 
@@ -340,24 +344,24 @@ def test_a_task_ends_with_its_run(sandbox: Sandbox, tmp_path: Path, monkeypatch:
 def test_dask_tries_again(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """A shard that failed is done again by Dask, as often as `retries` says."""
     sandbox.faults.add("GET", "/v2/me", status=403, after=1, times=2)
-    manifest = run_on(cluster, shards_of(sandbox, shards=2), tmp_path, retries=2)
+    manifest = export_on_dask(cluster, shards_of(sandbox, shards=2), tmp_path, retries=2)
     assert manifest.rows == 700
 
 
 def test_a_folder_of_something_else_is_refused(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """Neither another export nor files of somebody's are replaced, and nothing runs."""
-    run_on(cluster, shards_of(sandbox, Job("schedules")), tmp_path / "schedules")
+    export_on_dask(cluster, shards_of(sandbox, ExportJob("schedules")), tmp_path / "schedules")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "part-00000.jsonl").write_text("precious")
     shards = shards_of(sandbox)
     sandbox.requests.clear()
     with pytest.raises(ExportError, match=r"holds another export: schedules of user 1 .* This one is: bookings"):
-        run_on(cluster, shards, tmp_path / "schedules")
+        export_on_dask(cluster, shards, tmp_path / "schedules")
     with pytest.raises(ExportError, match="is not empty and has no _manifest"):
-        run_on(cluster, shards, tmp_path / "mine")
+        export_on_dask(cluster, shards, tmp_path / "mine")
     (tmp_path / "schedules" / MANIFEST).write_text("{")
     with pytest.raises(ExportError, match=r"cannot read .*_manifest"):
-        run_on(cluster, shards, tmp_path / "schedules")
+        export_on_dask(cluster, shards, tmp_path / "schedules")
     assert not sandbox.requests
     assert (tmp_path / "mine" / "part-00000.jsonl").read_text() == "precious"
 
@@ -365,10 +369,10 @@ def test_a_folder_of_something_else_is_refused(cluster: Client, sandbox: Sandbox
 def test_two_runs_into_one_folder_exclude_each_other(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """The second run is refused and leaves the folder of the first one alone."""
     shards = shards_of(sandbox, shards=2)
-    run_on(cluster, shards, tmp_path / "out")
+    export_on_dask(cluster, shards, tmp_path / "out")
     before = parts_in(tmp_path / "out")
     with exclusive(tmp_path / "out" / MANIFEST), pytest.raises(ExportLockedError, match="another export is writing"):
-        run_on(cluster, shards, tmp_path / "out")
+        export_on_dask(cluster, shards, tmp_path / "out")
     assert parts_in(tmp_path / "out") == before
     assert not list(tmp_path.rglob("*.lock"))
 
@@ -380,7 +384,7 @@ def test_a_manifest_that_cannot_be_read_is_told(
     """A damaged manifest is an error that names it, and is kept."""
     (tmp_path / MANIFEST).write_bytes(manifest)
     with pytest.raises(ExportError, match=f"cannot read .*{MANIFEST}"):
-        run_on(cluster, shards_of(sandbox, shards=1), tmp_path)
+        export_on_dask(cluster, shards_of(sandbox, shards=1), tmp_path)
     assert (tmp_path / MANIFEST).read_bytes() == manifest
 
 
@@ -388,20 +392,20 @@ def test_what_a_killed_client_left_is_cleared_away(cluster: Client, sandbox: San
     """Parts without a manifest are of a run that was killed as it put them into place: the next one replaces them."""
     (tmp_path / ".run-0123abcd").mkdir()
     (tmp_path / "part-00017.jsonl").write_text("half")
-    run_on(cluster, shards_of(sandbox, shards=1), tmp_path)
+    export_on_dask(cluster, shards_of(sandbox, shards=1), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [MANIFEST, "part-00000.jsonl"]
 
 
 def test_what_cannot_run_is_refused(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """No shards, unknown formats, a client that does not block, a password: told before anything runs."""
     with pytest.raises(InvalidRequestError, match="a Client that blocks"):
-        run_on(SimpleNamespace(asynchronous=True), [], tmp_path)
+        export_on_dask(SimpleNamespace(asynchronous=True), [], tmp_path)
     with pytest.raises(ConfigError, match="the password of Redis would travel"):
-        run_on(cluster, shards_of(sandbox), tmp_path, redis="redis://:secret@localhost")
+        export_on_dask(cluster, shards_of(sandbox), tmp_path, redis="redis://:secret@localhost")
     with pytest.raises(InvalidRequestError, match="there are no shards"):
-        run_on(cluster, [], tmp_path)
+        export_on_dask(cluster, [], tmp_path)
     with pytest.raises(InvalidRequestError, match="unknown output format"):
-        run_on(cluster, shards_of(sandbox), tmp_path, format="xlsx")
+        export_on_dask(cluster, shards_of(sandbox), tmp_path, format="xlsx")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -417,7 +421,7 @@ def test_the_command_line_writes_a_data_set(cluster: Client, sandbox: Sandbox, t
     """With --dask the folder holds the same rows as a local file, and the summary counts rows and parts."""
     place = ["--base-url", sandbox.url, "--api-key", SECRET, "--redis", "$REDIS_URL"]
     address = cluster.scheduler_info()["address"]
-    ran = invoke("bookings", "-o", tmp_path / "set", "--take", "20", "--dask", address, *place)
+    ran = invoke("bookings", "-o", tmp_path / "set", "--page-size", "20", "--dask", address, *place)
     assert ran.exit_code == 0, ran.output
     assert re.search(r"\d+ shards on 3 workers", ran.stderr)
     assert re.search(rf"{len(sandbox.store.bookings):,} bookings in \d+ parts", ran.stderr)
@@ -449,7 +453,7 @@ def test_what_a_cluster_cannot_do_is_told(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, options: Any, code: int, told: str
 ) -> None:
     """No scheduler, or an option that needs one process, is one message and nothing sent."""
-    monkeypatch.setattr("calcom_async.cli.export.SECONDS_TO_CONNECT", 0.5)
+    monkeypatch.setattr("calcom_async.cli.export.CONNECT_TIMEOUT", 0.5)
     ran = invoke("bookings", "-o", tmp_path / "set", "--base-url", sandbox.url, "--api-key", SECRET, *options)
     assert ran.exit_code == code
     assert told in ran.stderr

@@ -28,7 +28,7 @@ pytest.importorskip("duckdb")
 
 from dlt.pipeline.exceptions import PipelineStepFailed  # noqa: E402
 
-from calcom_async.export.dlt_source import LOADED, _row, dlt_source  # noqa: E402
+from calcom_async.export.dlt_source import DEFAULT_RESOURCES, _row, dlt_source  # noqa: E402
 
 ROWS = 300
 SECRET = "whsec_never_loaded"
@@ -501,4 +501,4 @@ def test_without_a_key_the_way_to_one_is_told() -> None:
 
 def test_what_is_loaded_can_be_listed() -> None:
     """The default selection is of things that there are."""
-    assert set(LOADED) <= set(EXPORTABLE)
+    assert set(DEFAULT_RESOURCES) <= set(EXPORTABLE)

@@ -15,7 +15,7 @@ from booking_factory import NOW, BookingFactory
 from timeouts import slow
 
 from calcom_async import Calcom, CalcomError, ExportError, ForbiddenError, InvalidRequestError
-from calcom_async.export import Job, export, open_sink
+from calcom_async.export import ExportJob, export, open_sink
 from calcom_async.export.checkpoint import Checkpoint
 from calcom_async.export.sinks import FileSink
 from calcom_async.sandbox import Sandbox
@@ -41,7 +41,7 @@ async def broken_off(factory: BookingFactory, path: Path) -> bytes:
     factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
     async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
-            await export(cal, Job(take=50), path, parallel=1)
+            await export(cal, ExportJob(take=50), path, concurrency=1)
     factory.sandbox.faults.clear()
     return path.with_name(path.name + ".checkpoint").read_bytes()
 
@@ -81,16 +81,16 @@ async def test_an_edited_checkpoint_is_refused(factory: BookingFactory, tmp_path
         if changed.rstrip(b"\n") == intact.rstrip(b"\n"):
             continue
         state.write_bytes(changed)
-        book = Checkpoint(state, "any")
+        checkpoint = Checkpoint(state, "any")
         with pytest.raises(ExportError, match=r"a\.jsonl\.checkpoint is not a checkpoint, or it was changed"):
-            book.load(same_job=True)
+            checkpoint.load(same_job=True)
     async with client(factory) as cal:
-        for options in ({"resume": True}, {"restart": True}, {"restart": True, "since_last": True}):
+        for options in ({"resume": True}, {"restart": True}, {"restart": True, "incremental": True}):
             with pytest.raises(ExportError, match=r"is not a checkpoint, or it was changed\. Move it away"):
-                await export(cal, Job(), path, **options)
+                await export(cal, ExportJob(), path, **options)
         assert ((tmp_path / "a.jsonl.part").read_bytes(), state.read_bytes()) == (part, changed)
         state.write_bytes(intact)
-        assert (await export(cal, Job(), path, resume=True)).rows == ROWS
+        assert (await export(cal, ExportJob(), path, resume=True)).rows == ROWS
 
 
 def sealed(state: Any) -> bytes:
@@ -134,9 +134,13 @@ async def test_a_forged_checkpoint_raises_nothing_foreign(
     state = json.loads(intact.splitlines()[0])
     (tmp_path / "a.jsonl.checkpoint").write_bytes(sealed(edited(state, where, value)))
     async with client(factory) as cal:
-        for options in ({"resume": True}, {"resume": True, "since_last": True}, {"restart": True, "since_last": True}):
+        for options in (
+            {"resume": True},
+            {"resume": True, "incremental": True},
+            {"restart": True, "incremental": True},
+        ):
             try:
-                await export(cal, Job(), tmp_path / "a.jsonl", **options)
+                await export(cal, ExportJob(), tmp_path / "a.jsonl", **options)
             except CalcomError as error:
                 assert str(error)  # noqa: PT017 - any of the package
 
@@ -148,9 +152,9 @@ async def test_a_foreign_file_is_no_checkpoint(factory: BookingFactory, tmp_path
     """A file that is named as the checkpoint by mistake is an error, with or without resume, and is kept."""
     (tmp_path / "notes.txt").write_bytes(content)
     async with client(factory) as cal:
-        for options in ({}, {"resume": True}, {"since_last": True}, {"restart": True}):
+        for options in ({}, {"resume": True}, {"incremental": True}, {"restart": True}):
             with pytest.raises(ExportError, match=r"notes\.txt"):
-                await export(cal, Job(), tmp_path / "a.jsonl", checkpoint=tmp_path / "notes.txt", **options)
+                await export(cal, ExportJob(), tmp_path / "a.jsonl", checkpoint=tmp_path / "notes.txt", **options)
     assert (tmp_path / "notes.txt").read_bytes() == content
     assert not (tmp_path / "a.jsonl").exists()
 
@@ -178,7 +182,7 @@ BAD = ["NUL", "surrogate", "folder", "below a file", "below nothing", "long", "l
 
 @pytest.mark.parametrize("option", ["output", "checkpoint"])
 @pytest.mark.parametrize("bad", BAD)
-@pytest.mark.parametrize("options", [{}, {"resume": True}, {"since_last": True}, {"restart": True}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"resume": True}, {"incremental": True}, {"restart": True}], ids=str)
 async def test_a_place_that_cannot_be_used_is_told(
     factory: BookingFactory, tmp_path: Path, bad: str, option: str, options: dict[str, Any]
 ) -> None:
@@ -188,7 +192,7 @@ async def test_a_place_that_cannot_be_used_is_told(
     factory.sandbox.requests.clear()
     async with client(factory) as cal:
         with pytest.raises((ExportError, InvalidRequestError)):
-            await export(cal, Job(), **where, **options)
+            await export(cal, ExportJob(), **where, **options)
     assert not [seen for seen in factory.sandbox.requests if seen.path.endswith("/bookings")]
     assert names(tmp_path) == {"folder.jsonl", "file"}
 
@@ -198,10 +202,10 @@ async def test_what_is_no_path_is_refused(factory: BookingFactory, value: Any) -
     """Another type in the place of a path is an argument that makes no sense."""
     async with client(factory) as cal:
         with pytest.raises(InvalidRequestError, match="the output must be a path"):
-            await export(cal, Job(), value)
+            await export(cal, ExportJob(), value)
         if value is not None:
             with pytest.raises(InvalidRequestError, match="the checkpoint must be a path"):
-                await export(cal, Job(), "/dev/null", checkpoint=value)
+                await export(cal, ExportJob(), "/dev/null", checkpoint=value)
 
 
 @pytest.mark.parametrize("checkpoint", ["a.jsonl", "a.jsonl.part", "./a.jsonl"])
@@ -209,7 +213,7 @@ async def test_a_checkpoint_is_not_the_output(factory: BookingFactory, tmp_path:
     """One file cannot be both."""
     async with client(factory) as cal:
         with pytest.raises(InvalidRequestError, match="is the output itself"):
-            await export(cal, Job(), tmp_path / "a.jsonl", checkpoint=tmp_path / checkpoint)
+            await export(cal, ExportJob(), tmp_path / "a.jsonl", checkpoint=tmp_path / checkpoint)
 
 
 @pytest.mark.parametrize("name", ["write_bytes", *slow("replace", "unlink", "open")])
@@ -232,11 +236,11 @@ async def test_a_fault_of_the_disk_at_any_time_is_an_export_error(
             patch.setattr(Path, name, failing)
             async with client(factory) as cal:
                 try:
-                    await export(cal, Job(take=60), folder / "a.jsonl", since_last=after % 2 == 0)
+                    await export(cal, ExportJob(take=60), folder / "a.jsonl", incremental=after % 2 == 0)
                 except CalcomError as error:
                     assert isinstance(error, ExportError)  # noqa: PT017 - or it succeeds
         async with client(factory) as cal:
-            await export(cal, Job(), folder / "a.jsonl", resume=True)
+            await export(cal, ExportJob(), folder / "a.jsonl", resume=True)
         assert len((folder / "a.jsonl").read_bytes().splitlines()) == ROWS
 
 

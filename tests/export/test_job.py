@@ -31,7 +31,7 @@ from calcom_async import (
     IncompleteListWarning,
     InvalidRequestError,
 )
-from calcom_async.export import EXPORTABLE, Job, Progress, export, open_sink
+from calcom_async.export import EXPORTABLE, ExportJob, ExportProgress, export, open_sink
 from calcom_async.export.checkpoint import Checkpoint
 from calcom_async.export.lock import exclusive
 from calcom_async.export.rows import BOOKING_COLUMNS
@@ -71,11 +71,11 @@ def names(folder: Path) -> set[str]:
 async def test_every_row_is_in_the_file_once(factory: BookingFactory, tmp_path: Path) -> None:
     """The file holds the list, bears its own name, and nothing else is left."""
     async with client(factory) as cal:
-        report = await export(cal, Job(take=50), tmp_path / "a.jsonl")
+        report = await export(cal, ExportJob(take=50), tmp_path / "a.jsonl")
     found = uids(tmp_path / "a.jsonl")
     assert sorted(found) == sorted(factory.store.bookings)
     assert names(tmp_path) == {"a.jsonl"}
-    assert (report.rows, report.gaps, report.is_full, report.resumed) == (ROWS, 0, True, False)
+    assert (report.rows, report.missing_rows, report.is_full, report.resumed) == (ROWS, 0, True, False)
     assert report.requests == len(factory.sandbox.requests)
     assert report.duplicates > 0
     assert report.seconds > 0
@@ -87,7 +87,7 @@ async def test_every_thing_can_be_exported(thing: str, name: str, tmp_path: Path
     """Each list that can be exported goes into each format, with as many rows as the server has."""
     if name.endswith("parquet"):
         pytest.importorskip("pyarrow")
-    job = Job(thing, organization=None if "" in EXPORTABLE[thing].scopes else 1)
+    job = ExportJob(thing, organization=None if "" in EXPORTABLE[thing].scopes else 1)
     with Sandbox() as sandbox:
         async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
             if thing == "webhooks":
@@ -98,25 +98,25 @@ async def test_every_thing_can_be_exported(thing: str, name: str, tmp_path: Path
     assert names(tmp_path) == {name}
 
 
-def batches(cal: Calcom, job: Job) -> Any:
+def batches(cal: Calcom, job: ExportJob) -> Any:
     from calcom_async.export.plan import ExportPlan
     from calcom_async.keyset import ExportStats
 
-    return job.source(cal).batches(ExportPlan(), None, parallel=1, stats=ExportStats())
+    return job.source(cal).batches(ExportPlan(), None, concurrency=1, stats=ExportStats())
 
 
 async def test_progress_is_told_when_rows_are_on_the_disk(factory: BookingFactory, tmp_path: Path) -> None:
     """The callback learns the rows after each batch, when they can be read from the partial file, and the total."""
-    told: list[Progress] = []
+    told: list[ExportProgress] = []
 
-    def on_progress(now: Progress) -> None:
+    def on_progress(now: ExportProgress) -> None:
         told.append(now)
         assert len(uids(tmp_path / "a.jsonl.part")) == now.rows
 
     async with client(factory) as cal:
-        await export(cal, Job(take=60), tmp_path / "a.jsonl", on_progress=on_progress)
+        await export(cal, ExportJob(take=60), tmp_path / "a.jsonl", on_progress=on_progress)
     assert [now.rows for now in told] == sorted(now.rows for now in told)
-    assert told[-1] == Progress(ROWS, ROWS)
+    assert told[-1] == ExportProgress(ROWS, ROWS)
 
 
 @pytest.mark.parametrize("strict", [False, True])
@@ -128,12 +128,12 @@ async def test_rows_that_never_show_are_told(factory: BookingFactory, tmp_path: 
         factory.sandbox.faults.add("GET", "/v2/bookings", body=page)
         if strict:
             with pytest.raises(IncompleteListError, match="3 rows that the server counts"):
-                await export(cal, Job(), tmp_path / "a.jsonl", strict=True)
+                await export(cal, ExportJob(), tmp_path / "a.jsonl", strict=True)
             assert names(tmp_path) == {"a.jsonl.part", "a.jsonl.checkpoint"}
             return
         with pytest.warns(IncompleteListWarning, match="3 rows that the server counts"):
-            report = await export(cal, Job(), tmp_path / "a.jsonl")
-    assert (report.rows, report.gaps) == (ROWS, 3)
+            report = await export(cal, ExportJob(), tmp_path / "a.jsonl")
+    assert (report.rows, report.missing_rows) == (ROWS, 3)
 
 
 # --- breaking off, and going on ---------------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ async def test_rows_that_never_show_are_told(factory: BookingFactory, tmp_path: 
 async def whole(factory: BookingFactory, folder: Path, name: str) -> bytes:
     """What an undisturbed run writes."""
     async with client(factory) as cal:
-        await export(cal, Job(), folder / f"whole-{name}")
+        await export(cal, ExportJob(), folder / f"whole-{name}")
     return (folder / f"whole-{name}").read_bytes()
 
 
@@ -152,25 +152,25 @@ async def test_after_an_error_the_next_run_goes_on(factory: BookingFactory, tmp_
     factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=8)
     async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
-            await export(cal, Job(take=50), tmp_path / "a.jsonl", parallel=1)
+            await export(cal, ExportJob(take=50), tmp_path / "a.jsonl", concurrency=1)
         saved = len(uids(tmp_path / "a.jsonl.part"))
-        report = await export(cal, Job(take=50), tmp_path / "a.jsonl", resume=True)
+        report = await export(cal, ExportJob(take=50), tmp_path / "a.jsonl", resume=True)
     assert 0 < saved < ROWS
     assert report.resumed
     assert report.requests <= 4 + (ROWS - saved) / 43
     assert (tmp_path / "a.jsonl").read_bytes() == expected
 
 
-@pytest.mark.parametrize("parallel", [1, 4])
-async def test_a_cancelled_run_goes_on(factory: BookingFactory, tmp_path: Path, parallel: int) -> None:
+@pytest.mark.parametrize("concurrency", [1, 4])
+async def test_a_cancelled_run_goes_on(factory: BookingFactory, tmp_path: Path, concurrency: int) -> None:
     """Cancelled again and again, a run leaves no task, and a file that the next one goes on with."""
     expected = await whole(factory, tmp_path, "a.jsonl")
     async with client(factory) as cal:
         for seen in range(40, ROWS - 100, 97):
-            await cancelled(cal, tmp_path / "a.jsonl", seen, parallel)
+            await cancelled(cal, tmp_path / "a.jsonl", seen, concurrency)
             assert asyncio.all_tasks() == {asyncio.current_task()}
             assert seen <= len(uids(tmp_path / "a.jsonl.part")) < ROWS
-        await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
+        await export(cal, ExportJob(), tmp_path / "a.jsonl", resume=True)
     assert (tmp_path / "a.jsonl").read_bytes() == expected
 
 
@@ -181,30 +181,32 @@ async def test_a_compressed_file_is_the_same_wherever_it_was_resumed(
     """Pieces end behind the same rows, whatever the page size, the windows and the place of the interruption."""
     factory.fill([(number // 7, number // 3, number // 9) for number in range(1500)])
     expected = await whole(factory, tmp_path, name)
-    for seen, take, parallel in ((1, 250, 1), (300, 100, 8), (700, 37, 4), (1000, 250, 8), (1400, 80, 1)):
+    for seen, take, concurrency in ((1, 250, 1), (300, 100, 8), (700, 37, 4), (1000, 250, 8), (1400, 80, 1)):
         (tmp_path / name).unlink(missing_ok=True)
 
-        def stop(now: Progress, seen: int = seen) -> None:
+        def stop(now: ExportProgress, seen: int = seen) -> None:
             if now.rows >= seen:
                 raise Killed
 
         async with client(factory) as cal:
             with pytest.raises(Killed):
-                await export(cal, Job(take=take), tmp_path / name, parallel=parallel, on_progress=stop)
-            report = await export(cal, Job(), tmp_path / name, resume=True)
+                await export(cal, ExportJob(take=take), tmp_path / name, concurrency=concurrency, on_progress=stop)
+            report = await export(cal, ExportJob(), tmp_path / name, resume=True)
         assert (tmp_path / name).read_bytes() == expected
         assert (report.rows, report.resumed) == (1500, True)
         assert report.rows_before >= min(seen, 250)
 
 
-async def cancelled(cal: Calcom, path: Path, seen: int, parallel: int) -> None:
+async def cancelled(cal: Calcom, path: Path, seen: int, concurrency: int) -> None:
     """An export that is cancelled after so many rows."""
 
-    def cancel(now: Progress) -> None:
+    def cancel(now: ExportProgress) -> None:
         if now.rows >= seen:
             task.cancel()
 
-    task = asyncio.create_task(export(cal, Job(take=20), path, resume=True, parallel=parallel, on_progress=cancel))
+    task = asyncio.create_task(
+        export(cal, ExportJob(take=20), path, resume=True, concurrency=concurrency, on_progress=cancel)
+    )
     with pytest.raises(asyncio.CancelledError):
         await task
 
@@ -232,7 +234,7 @@ async def test_killed_at_any_point_a_run_goes_on(factory: BookingFactory, tmp_pa
     place = ["--base-url", factory.sandbox.url, "--api-key", factory.sandbox.api_key]
     for _ in range(4):
         size += luck.randrange(1, 60_000 if name.endswith(("l", "t")) else 9_000)
-        running = start_cli("export", "bookings", *place, "-o", tmp_path / name, "--take", "20", "--resume")
+        running = start_cli("export", "bookings", *place, "-o", tmp_path / name, "--page-size", "20", "--resume")
         wait_until(partial(has_come_to, size, part, running), "some rows")
         running.send_signal(signal.SIGKILL)
         running.wait()
@@ -264,9 +266,9 @@ async def test_killed_at_the_very_end_a_run_is_finished_by_the_next(
             patch.setattr("calcom_async.export.sinks.FileSink.finish", killed)
         async with client(factory) as cal:
             with pytest.raises(Killed):
-                await export(cal, Job(), tmp_path / "a.jsonl")
+                await export(cal, ExportJob(), tmp_path / "a.jsonl")
     async with client(factory) as cal:
-        report = await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
+        report = await export(cal, ExportJob(), tmp_path / "a.jsonl", resume=True)
     assert (report.rows, report.resumed) == (ROWS, True)
     assert (tmp_path / "a.jsonl").read_bytes() == expected
     assert names(tmp_path) == {"a.jsonl", "whole-a.jsonl"}
@@ -275,8 +277,8 @@ async def test_killed_at_the_very_end_a_run_is_finished_by_the_next(
 async def test_going_on_where_nothing_is_simply_starts(factory: BookingFactory, tmp_path: Path) -> None:
     """A nightly job may always say resume."""
     async with client(factory) as cal:
-        report = await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
-        again = await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
+        report = await export(cal, ExportJob(), tmp_path / "a.jsonl", resume=True)
+        again = await export(cal, ExportJob(), tmp_path / "a.jsonl", resume=True)
     assert (report.resumed, again.resumed) == (False, False)
     assert report.rows == again.rows == ROWS
 
@@ -287,9 +289,9 @@ async def test_a_run_that_starts_anew_forgets_the_one_before(factory: BookingFac
         factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=after)
         async with client(factory) as cal:
             with pytest.raises(ForbiddenError):
-                await export(cal, Job(take=50), tmp_path / "a.jsonl", parallel=1, restart=True)
+                await export(cal, ExportJob(take=50), tmp_path / "a.jsonl", concurrency=1, restart=True)
     async with client(factory) as cal:
-        await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
+        await export(cal, ExportJob(), tmp_path / "a.jsonl", resume=True)
     assert sorted(uids(tmp_path / "a.jsonl")) == sorted(factory.store.bookings)
 
 
@@ -298,7 +300,7 @@ async def broken_off(factory: BookingFactory, path: Path, *, after: int = 6, **o
     factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=after)
     async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
-            await export(cal, Job(take=50), path, parallel=1, **options)
+            await export(cal, ExportJob(take=50), path, concurrency=1, **options)
     factory.sandbox.faults.clear()
     return path.with_name(path.name + ".part").read_bytes()
 
@@ -308,7 +310,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.jsonl.gz", "a.parquet"])
-@pytest.mark.parametrize("options", [{}, {"since_last": True}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"incremental": True}], ids=str)
 async def test_rows_of_an_interrupted_run_are_not_discarded(
     factory: BookingFactory, tmp_path: Path, name: str, options: dict[str, Any]
 ) -> None:
@@ -320,9 +322,9 @@ async def test_rows_of_an_interrupted_run_are_not_discarded(
         with pytest.raises(
             ExportError, match=r"has [23]\d\d rows of an interrupted export.* resume=True.* restart=True"
         ):
-            await export(cal, Job(), tmp_path / name, **options)
+            await export(cal, ExportJob(), tmp_path / name, **options)
         assert (factory.sandbox.requests, files(tmp_path)) == ([], before)
-        report = await export(cal, Job(), tmp_path / name, restart=True, **options)
+        report = await export(cal, ExportJob(), tmp_path / name, restart=True, **options)
     assert (report.rows, report.resumed) == (ROWS, False)
 
 
@@ -336,7 +338,7 @@ async def test_a_partial_file_of_any_kind_is_not_discarded(
     async with client(factory) as cal:
         for resume in (False, True):
             with pytest.raises(ExportError, match=r"would be lost.* restart=True"):
-                await export(cal, Job(), tmp_path / name, resume=resume)
+                await export(cal, ExportJob(), tmp_path / name, resume=resume)
     assert (tmp_path / f"{name}.part").read_bytes() == left
 
 
@@ -346,21 +348,21 @@ async def test_an_empty_partial_file_is_no_matter(factory: BookingFactory, tmp_p
     for name, left in (("a.jsonl", b""), ("a.csv", header)):
         (tmp_path / f"{name}.part").write_bytes(left)
         async with client(factory) as cal:
-            assert (await export(cal, Job(), tmp_path / name)).rows == ROWS
+            assert (await export(cal, ExportJob(), tmp_path / name)).rows == ROWS
 
 
 async def test_a_list_without_places_is_read_again_by_resume(factory: BookingFactory, tmp_path: Path) -> None:
     """Lists other than bookings start again, since no time of theirs says how far they came."""
     async with client(factory) as cal:
-        expected = await export(cal, Job("event-types"), tmp_path / "whole.csv")
+        expected = await export(cal, ExportJob("event-types"), tmp_path / "whole.csv")
         with pytest.raises(Killed):
-            await export(cal, Job("event-types"), tmp_path / "a.csv", on_progress=kill)
-        report = await export(cal, Job("event-types"), tmp_path / "a.csv", resume=True)
+            await export(cal, ExportJob("event-types"), tmp_path / "a.csv", on_progress=kill)
+        report = await export(cal, ExportJob("event-types"), tmp_path / "a.csv", resume=True)
     assert report.rows == expected.rows
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
-def kill(_: Progress) -> None:
+def kill(_: ExportProgress) -> None:
     raise Killed
 
 
@@ -374,14 +376,14 @@ async def test_a_partial_file_that_another_program_changed_is_not_renamed(
     """Size and checksum are verified at the very end: a damaged file never gets the name of a complete one."""
     part = tmp_path / f"{name}.part"
 
-    def spoil(now: Progress) -> None:
+    def spoil(now: ExportProgress) -> None:
         if now.rows == ROWS:
             part.write_bytes(harm(part.read_bytes()))
 
     (tmp_path / name).write_bytes(b"earlier")
     async with client(factory) as cal:
         with pytest.raises(ExportError, match=rf"cannot finish .*{name}: .* (has|was) .*Another program"):
-            await export(cal, Job(), tmp_path / name, on_progress=spoil)
+            await export(cal, ExportJob(), tmp_path / name, on_progress=spoil)
     assert (tmp_path / name).read_bytes() == b"earlier"
 
 
@@ -395,19 +397,21 @@ async def test_two_exports_of_one_file_exclude_each_other(factory: BookingFactor
         running.set()
     async with client(factory) as cal, asyncio.TaskGroup() as group:
         factory.sandbox.faults.add("GET", "/v2/bookings", after=3, times=1, slow=0.5)
-        first = group.create_task(export(cal, Job(take=50), path, on_progress=lambda _: running.set(), resume=True))
+        first = group.create_task(
+            export(cal, ExportJob(take=50), path, on_progress=lambda _: running.set(), resume=True)
+        )
         await running.wait()
         await asyncio.sleep(0)
         for other in (path, tmp_path / "link.jsonl", tmp_path / "." / "a.jsonl"):
-            for options in ({}, {"resume": True}, {"restart": True}, {"since_last": True}):
+            for options in ({}, {"resume": True}, {"restart": True}, {"incremental": True}):
                 with pytest.raises(ExportLockedError, match=r"another export is writing .*a\.jsonl"):
-                    await export(cal, Job(), other, **options)
+                    await export(cal, ExportJob(), other, **options)
         with pytest.raises(ExportLockedError, match=r"a\.jsonl\.checkpoint"):
-            await export(cal, Job(), tmp_path / "b.jsonl", checkpoint=tmp_path / "a.jsonl.checkpoint")
+            await export(cal, ExportJob(), tmp_path / "b.jsonl", checkpoint=tmp_path / "a.jsonl.checkpoint")
     assert first.result().rows == ROWS
     assert sorted(uids(path)) == sorted(factory.store.bookings)
     async with client(factory) as cal:
-        await export(cal, Job(), path)
+        await export(cal, ExportJob(), path)
     assert names(tmp_path) == {"a.jsonl", "link.jsonl"}
 
 
@@ -416,9 +420,9 @@ async def test_exports_of_a_stream_share_no_lock_but_their_checkpoint(factory: B
     state = tmp_path / "state.json"
     async with client(factory) as cal:
         with exclusive(Path("/dev/null")):
-            await export(cal, Job(), "/dev/null", since_last=True, checkpoint=state)
+            await export(cal, ExportJob(), "/dev/null", incremental=True, checkpoint=state)
         with exclusive(state), pytest.raises(ExportLockedError):
-            await export(cal, Job(), "/dev/null", since_last=True, checkpoint=state)
+            await export(cal, ExportJob(), "/dev/null", incremental=True, checkpoint=state)
     assert names(tmp_path) == {"state.json"}
 
 
@@ -427,7 +431,18 @@ def test_a_second_process_is_refused(factory: BookingFactory, tmp_path: Path) ->
     """Two overlapping runs of cron: the second one ends with code 12, the first one completes the file."""
     factory.sandbox.faults.add("GET", "/v2/bookings", after=3, times=1, slow=60)
     place = ["--base-url", factory.sandbox.url, "--api-key", factory.sandbox.api_key]
-    command = ["export", "bookings", *place, "-o", tmp_path / "a.jsonl", "--take", "50", "--parallel", "1", "--resume"]
+    command = [
+        "export",
+        "bookings",
+        *place,
+        "-o",
+        tmp_path / "a.jsonl",
+        "--page-size",
+        "50",
+        "--concurrency",
+        "1",
+        "--resume",
+    ]
     with start_cli(*command) as first:
         wait_until((tmp_path / "a.jsonl.part").exists, "rows")
         second = run_cli(*command)
@@ -441,8 +456,8 @@ def test_a_second_process_is_refused(factory: BookingFactory, tmp_path: Path) ->
 
 
 OTHERS: dict[str, tuple[dict[str, Any], str | None]] = {
-    "other list": ({"job": Job("event-types")}, None),
-    "other filter": ({"job": Job(filters={"attendee_email": "ada@visitors.test"})}, None),
+    "other list": ({"job": ExportJob("event-types")}, None),
+    "other filter": ({"job": ExportJob(filters={"attendee_email": "ada@visitors.test"})}, None),
     "other account": ({}, "cal_sandbox_bo"),
     "other format": ({"format": "csv"}, None),
 }
@@ -454,12 +469,12 @@ async def test_the_checkpoint_of_another_job_is_refused(factory: BookingFactory,
     factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
     async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
-            await export(cal, Job(take=50), tmp_path / "a.jsonl", parallel=1)
+            await export(cal, ExportJob(take=50), tmp_path / "a.jsonl", concurrency=1)
     before = (tmp_path / "a.jsonl.part").read_bytes()
     changed, key = OTHERS[other]
     async with client(factory, key) as cal:
         with pytest.raises(ExportError, match=r"is of another job: bookings.*This one is: "):
-            await export(cal, output=tmp_path / "a.jsonl", resume=True, **{"job": Job(), **changed})
+            await export(cal, output=tmp_path / "a.jsonl", resume=True, **{"job": ExportJob(), **changed})
     assert (tmp_path / "a.jsonl.part").read_bytes() == before
 
 
@@ -467,14 +482,14 @@ async def test_two_files_cannot_share_a_checkpoint(factory: BookingFactory, tmp_
     """A run into one file must not move the watermark of another, which would then miss changes."""
     state = tmp_path / "state"
     async with client(factory) as cal:
-        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True, checkpoint=state)
+        await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True, checkpoint=state)
         before = state.read_bytes()
         with pytest.raises(
             ExportError, match=r"is of another job: bookings as JSON lines into a\.jsonl.* into b\.jsonl"
         ):
-            await export(cal, Job(), tmp_path / "b.jsonl", since_last=True, checkpoint=state)
+            await export(cal, ExportJob(), tmp_path / "b.jsonl", incremental=True, checkpoint=state)
         assert state.read_bytes() == before
-        assert not (await export(cal, Job(), tmp_path / "a.jsonl", since_last=True, checkpoint=state)).is_full
+        assert not (await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True, checkpoint=state)).is_full
 
 
 async def test_an_unfinished_run_keeps_its_checkpoint(factory: BookingFactory, tmp_path: Path) -> None:
@@ -483,24 +498,24 @@ async def test_an_unfinished_run_keeps_its_checkpoint(factory: BookingFactory, t
     factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
     async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
-            await export(cal, Job(take=50), tmp_path / "a.jsonl", parallel=1, checkpoint=state)
+            await export(cal, ExportJob(take=50), tmp_path / "a.jsonl", concurrency=1, checkpoint=state)
         with pytest.raises(ExportError, match=r"is of another job"):
-            await export(cal, Job(), tmp_path / "b.jsonl", checkpoint=state)
-        assert (await export(cal, Job(), tmp_path / "a.jsonl", resume=True, checkpoint=state)).resumed
-        await export(cal, Job(), tmp_path / "b.jsonl", checkpoint=state, restart=True)
+            await export(cal, ExportJob(), tmp_path / "b.jsonl", checkpoint=state)
+        assert (await export(cal, ExportJob(), tmp_path / "a.jsonl", resume=True, checkpoint=state)).resumed
+        await export(cal, ExportJob(), tmp_path / "b.jsonl", checkpoint=state, restart=True)
 
 
 async def test_a_file_and_its_checkpoint_can_be_moved(factory: BookingFactory, tmp_path: Path) -> None:
     """A checkpoint belongs to the file next to it by name, or else by the way from one to the other."""
     (old := tmp_path / "old").mkdir()
     async with client(factory) as cal:
-        await export(cal, Job(), old / "a.jsonl", since_last=True)
-        await export(cal, Job(), old / "b.jsonl", since_last=True, checkpoint=old / "state")
+        await export(cal, ExportJob(), old / "a.jsonl", incremental=True)
+        await export(cal, ExportJob(), old / "b.jsonl", incremental=True, checkpoint=old / "state")
         new = old.rename(tmp_path / "new")
         (new / "a.jsonl").rename(new / "c.jsonl")
         (new / "a.jsonl.checkpoint").rename(new / "c.jsonl.checkpoint")
-        assert not (await export(cal, Job(), new / "c.jsonl", since_last=True)).is_full
-        assert not (await export(cal, Job(), new / "b.jsonl", since_last=True, checkpoint=new / "state")).is_full
+        assert not (await export(cal, ExportJob(), new / "c.jsonl", incremental=True)).is_full
+        assert not (await export(cal, ExportJob(), new / "b.jsonl", incremental=True, checkpoint=new / "state")).is_full
 
 
 @pytest.mark.parametrize(
@@ -521,16 +536,16 @@ async def test_what_does_not_belong_together_is_refused(
     factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
     async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
-            await export(cal, Job(take=50), tmp_path / "a.jsonl", parallel=1)
+            await export(cal, ExportJob(take=50), tmp_path / "a.jsonl", concurrency=1)
         spoil(tmp_path)
         with pytest.raises(ExportError, match=told):
-            await export(cal, Job(), tmp_path / "a.jsonl", resume=True)
+            await export(cal, ExportJob(), tmp_path / "a.jsonl", resume=True)
 
 
 async def test_a_checkpoint_holds_no_secret(factory: BookingFactory, tmp_path: Path) -> None:
     """What lies beside the file names the job and the user, and not the key."""
     async with client(factory) as cal:
-        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+        await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True)
     text = (tmp_path / "a.jsonl.checkpoint").read_text()
     assert "bookings" in text
     assert factory.sandbox.api_key not in text
@@ -547,14 +562,14 @@ def wire(factory: BookingFactory) -> dict[str, str]:
 async def test_the_file_follows_the_changes(factory: BookingFactory, tmp_path: Path, name: str) -> None:
     """Each run brings the file up to date by uid: new ones come, changed ones change, cancelled ones stay."""
     async with client(factory) as cal:
-        first = await export(cal, Job(), tmp_path / name, since_last=True)
+        first = await export(cal, ExportJob(), tmp_path / name, incremental=True)
         factory.mutate(2, 2, 2, 2)
         for _ in range(3):
             await cal.me.get()
         factory.sandbox.faults.clear()
         factory.store.changed()
-        second = await export(cal, Job(), tmp_path / name, since_last=True)
-        third = await export(cal, Job(), tmp_path / name, since_last=True, resume=True)
+        second = await export(cal, ExportJob(), tmp_path / name, incremental=True)
+        third = await export(cal, ExportJob(), tmp_path / name, incremental=True, resume=True)
     data = (tmp_path / name).read_bytes()
     rows = [json.loads(line) for line in (gzip.decompress(data) if name.endswith(".gz") else data).splitlines()]
     assert {row["uid"]: row["status"] for row in rows} == wire(factory)
@@ -567,31 +582,31 @@ async def test_the_file_follows_the_changes(factory: BookingFactory, tmp_path: P
 async def test_rows_without_an_update_time_are_found(factory: BookingFactory, tmp_path: Path) -> None:
     """A booking that was made and never updated is not missed, though no filter on updates ever shows it."""
     async with client(factory) as cal:
-        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+        await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True)
         made = factory.add(NOW, NOW, None)
         factory.store.changed()
-        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+        await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True)
     assert made.uid in uids(tmp_path / "a.jsonl")
 
 
 async def test_an_update_that_shows_late_is_found(factory: BookingFactory, tmp_path: Path) -> None:
     """A run looks back a little, since an update may become visible after later ones have."""
     async with client(factory) as cal:
-        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+        await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True)
         latest = max(one.updated_at for one in factory.store.bookings.values() if one.updated_at)
         late = next(one for one in factory.store.bookings.values())
         late.status, late.updated_at = "cancelled", latest - 5 * (latest - latest.replace(minute=latest.minute - 1))
         factory.store.changed()
-        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+        await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True)
     assert rows(tmp_path / "a.jsonl")[late.uid]["status"] == "cancelled"
 
 
 async def test_without_its_file_a_run_is_a_full_one(factory: BookingFactory, tmp_path: Path) -> None:
     """Who has deleted or moved the file gets all of it again, and not the changes alone."""
     async with client(factory) as cal:
-        await export(cal, Job(), tmp_path / "a.csv", since_last=True)
+        await export(cal, ExportJob(), tmp_path / "a.csv", incremental=True)
         (tmp_path / "a.csv").unlink()
-        report = await export(cal, Job(), tmp_path / "a.csv", since_last=True)
+        report = await export(cal, ExportJob(), tmp_path / "a.csv", incremental=True)
     assert report.is_full
     with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
         assert len([*csv.DictReader(file)]) == ROWS
@@ -600,7 +615,7 @@ async def test_without_its_file_a_run_is_a_full_one(factory: BookingFactory, tmp
 async def test_a_failed_run_changes_neither_file_nor_watermark(factory: BookingFactory, tmp_path: Path) -> None:
     """Changes that a failed run did not bring come with the next one."""
     async with client(factory) as cal:
-        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+        await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True)
         before = (tmp_path / "a.jsonl").read_bytes()
         factory.mutate(3, 3, 0, 0)
         await cal.me.get()
@@ -608,10 +623,10 @@ async def test_a_failed_run_changes_neither_file_nor_watermark(factory: BookingF
         factory.store.changed()
         factory.sandbox.faults.add("GET", "/v2/bookings", garbage=True, after=2, times=99)
         with pytest.raises(DecodeError):
-            await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+            await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True)
         assert (tmp_path / "a.jsonl").read_bytes() == before
         factory.sandbox.faults.clear()
-        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+        await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True)
     assert {uid: row["status"] for uid, row in rows(tmp_path / "a.jsonl").items()} == wire(factory)
 
 
@@ -621,16 +636,16 @@ async def test_rows_that_were_deleted_are_reported_and_verify_drops_them(
 ) -> None:
     """No list of changes has deletions: the total shows them, and reading everything again removes them."""
     async with client(factory) as cal:
-        await export(cal, Job(), tmp_path / name, since_last=True)
+        await export(cal, ExportJob(), tmp_path / name, incremental=True)
         for uid in [*factory.store.bookings][:40]:
             del factory.store.bookings[uid]
         factory.store.changed()
         with pytest.warns(IncompleteListWarning, match="has 500 rows, but the server counts 460: at least 40 of them"):
-            report = await export(cal, Job(), tmp_path / name, since_last=True)
-        assert (report.rows, report.stale, report.gaps) == (ROWS, 40, 0)
-        report = await export(cal, Job(), tmp_path / name, since_last=True, verify=True)
+            report = await export(cal, ExportJob(), tmp_path / name, incremental=True)
+        assert (report.rows, report.stale, report.missing_rows) == (ROWS, 40, 0)
+        report = await export(cal, ExportJob(), tmp_path / name, incremental=True, verify=True)
         assert (report.rows, report.stale, report.is_full) == (ROWS - 40, 0, True)
-        report = await export(cal, Job(), tmp_path / name, since_last=True)
+        report = await export(cal, ExportJob(), tmp_path / name, incremental=True)
     assert (report.rows, report.stale, report.is_full) == (ROWS - 40, 0, False)
 
 
@@ -638,41 +653,41 @@ async def test_rows_that_were_deleted_are_reported_and_verify_drops_them(
 async def test_rows_that_the_file_lacks_are_reported(factory: BookingFactory, tmp_path: Path, *, strict: bool) -> None:
     """A file that lost rows is not called up to date; with strict that is an error."""
     async with client(factory) as cal:
-        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+        await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True)
         lines = (tmp_path / "a.jsonl").read_bytes().splitlines(keepends=True)
         (tmp_path / "a.jsonl").write_bytes(b"".join(lines[7:]))
         told = "has 493 rows, but the server counts 500: it lacks 7"
         if strict:
             with pytest.raises(IncompleteListError, match=told):
-                await export(cal, Job(), tmp_path / "a.jsonl", since_last=True, strict=True)
+                await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True, strict=True)
             return
         with pytest.warns(IncompleteListWarning, match=told):
-            report = await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
-    assert (report.rows, report.gaps, report.stale) == (493, 7, 0)
+            report = await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True)
+    assert (report.rows, report.missing_rows, report.stale) == (493, 7, 0)
 
 
 async def test_bookings_that_are_made_meanwhile_are_no_difference(factory: BookingFactory, tmp_path: Path) -> None:
     """A total that grows during the run explains its difference: there is no warning."""
     async with client(factory) as cal:
-        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+        await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True)
         factory.mutate(3, 1, 1, 1)
         for _ in range(4):
-            report = await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
-            assert (report.gaps, report.stale) == (0, 0)
+            report = await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True)
+            assert (report.missing_rows, report.stale) == (0, 0)
 
 
 async def test_an_interrupted_run_of_changes_cannot_verify(factory: BookingFactory, tmp_path: Path) -> None:
     """Only a run that began by reading everything can be resumed as one."""
     async with client(factory) as cal:
-        await export(cal, Job(), tmp_path / "a.jsonl", since_last=True)
+        await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True)
     factory.mutate(0, 60, 0, 0)
     async with client(factory) as cal:
         await cal.me.get()
-    await broken_off(factory, tmp_path / "a.jsonl", after=4, since_last=True)
+    await broken_off(factory, tmp_path / "a.jsonl", after=4, incremental=True)
     async with client(factory) as cal:
         with pytest.raises(ExportError, match="has read only what changed"):
-            await export(cal, Job(), tmp_path / "a.jsonl", since_last=True, resume=True, verify=True)
-        report = await export(cal, Job(), tmp_path / "a.jsonl", since_last=True, restart=True, verify=True)
+            await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True, resume=True, verify=True)
+        report = await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True, restart=True, verify=True)
     assert report.is_full
 
 
@@ -682,26 +697,26 @@ async def test_an_interrupted_run_of_changes_cannot_verify(factory: BookingFacto
 @pytest.mark.parametrize(
     ("job", "output", "options", "told"),
     [
-        (Job(), "-", {"resume": True}, "is not a regular file"),
-        (Job(), "-", {"since_last": True}, "name a checkpoint"),
-        (Job(), "a.jsonl", {"parallel": 0}, "1 or more, got 0"),
-        (Job(), "a.xlsx", {}, "unknown output format"),
-        (Job("lunches"), "a.csv", {}, "no 'lunches' to export"),
-        (Job(), "a.jsonl", {"resume": True, "restart": True}, "choose one"),
-        (Job(), "a.jsonl", {"verify": True}, "verify=True needs since_last=True"),
-        (Job(), "a.jsonl", {"bom": True}, "only CSV"),
-        (Job(), "a.jsonl", {"parallel": "many"}, "1 or more, got 'many'"),
-        (Job(), "a.jsonl", {"parallel": True}, "1 or more, got True"),
-        (Job(), "a.jsonl", {"overlap": timedelta(days=-1)}, "overlap must be a timedelta"),
-        (Job(), "a.jsonl", {"overlap": timedelta.max}, "overlap must be a timedelta"),
-        (Job(), "a.jsonl", {"overlap": 600}, "overlap must be a timedelta"),
-        (Job(), "a.jsonl", {"on_progress": 5}, "on_progress must be a function"),
-        ("bookings", "a.jsonl", {}, "the job must be a Job"),
+        (ExportJob(), "-", {"resume": True}, "is not a regular file"),
+        (ExportJob(), "-", {"incremental": True}, "name a checkpoint"),
+        (ExportJob(), "a.jsonl", {"concurrency": 0}, "1 or more, got 0"),
+        (ExportJob(), "a.xlsx", {}, "unknown output format"),
+        (ExportJob("lunches"), "a.csv", {}, "no 'lunches' to export"),
+        (ExportJob(), "a.jsonl", {"resume": True, "restart": True}, "choose one"),
+        (ExportJob(), "a.jsonl", {"verify": True}, "verify=True needs incremental=True"),
+        (ExportJob(), "a.jsonl", {"bom": True}, "only CSV"),
+        (ExportJob(), "a.jsonl", {"concurrency": "many"}, "1 or more, got 'many'"),
+        (ExportJob(), "a.jsonl", {"concurrency": True}, "1 or more, got True"),
+        (ExportJob(), "a.jsonl", {"lookback": timedelta(days=-1)}, "lookback must be a timedelta"),
+        (ExportJob(), "a.jsonl", {"lookback": timedelta.max}, "lookback must be a timedelta"),
+        (ExportJob(), "a.jsonl", {"lookback": 600}, "lookback must be a timedelta"),
+        (ExportJob(), "a.jsonl", {"on_progress": 5}, "on_progress must be a function"),
+        ("bookings", "a.jsonl", {}, "the job must be an ExportJob"),
     ],
     ids=str,
 )
 async def test_what_cannot_work_is_told_before_anything_is_sent(  # noqa: PLR0917
-    factory: BookingFactory, tmp_path: Path, job: Job, output: str, options: dict[str, Any], told: str
+    factory: BookingFactory, tmp_path: Path, job: ExportJob, output: str, options: dict[str, Any], told: str
 ) -> None:
     """Arguments that make no sense are refused without a request and without a file."""
     async with client(factory) as cal:
@@ -712,15 +727,15 @@ async def test_what_cannot_work_is_told_before_anything_is_sent(  # noqa: PLR091
 
 
 @pytest.mark.parametrize(
-    ("job", "told"), [(Job("schedules"), "only bookings"), (Job(team=2), "list of a team")], ids=str
+    ("job", "told"), [(ExportJob("schedules"), "only bookings"), (ExportJob(team=2), "list of a team")], ids=str
 )
 async def test_lists_that_tell_no_changes_are_refused(
-    factory: BookingFactory, tmp_path: Path, job: Job, told: str
+    factory: BookingFactory, tmp_path: Path, job: ExportJob, told: str
 ) -> None:
     """Where the server cannot be asked for changes, that is said, and what to do instead."""
     async with client(factory) as cal:
         with pytest.raises(InvalidRequestError, match=told):
-            await export(cal, job, tmp_path / "a.jsonl", since_last=True)
+            await export(cal, job, tmp_path / "a.jsonl", incremental=True)
     assert names(tmp_path) == set()
 
 
@@ -728,7 +743,7 @@ async def test_a_sink_of_ones_own(factory: BookingFactory, tmp_path: Path) -> No
     """A sink may be opened beforehand, to see its rows or to choose its model."""
     sink = open_sink(tmp_path / "a.jsonl")
     async with client(factory) as cal:
-        report = await export(cal, Job(), sink)
+        report = await export(cal, ExportJob(), sink)
     assert report.rows == sink.rows == ROWS
 
 
@@ -736,13 +751,13 @@ async def test_a_sink_of_ones_own(factory: BookingFactory, tmp_path: Path) -> No
 def test_filters_are_keywords(filters: Any) -> None:
     """Anything but a mapping of keywords is refused when the job is made."""
     with pytest.raises(InvalidRequestError, match="filters must be a mapping"):
-        Job(filters=filters)
+        ExportJob(filters=filters)
     with pytest.raises(InvalidRequestError, match="to export; there are"):
-        Job(["bookings"])
+        ExportJob(["bookings"])
 
 
 def test_a_job_is_a_value() -> None:
     """A job can be sent to other processes, and says what it is about."""
-    job = Job("bookings", organization=7, filters={"event_type_id": 12, "after_start": NOW})
+    job = ExportJob("bookings", organization=7, filters={"event_type_id": 12, "after_start": NOW})
     assert msgspec.json.decode(msgspec.json.encode(job))["organization"] == 7
     assert str(job) == "bookings, organization 7, after_start=2026-11-02T08:00:00Z, event_type_id=12"

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from calcom_async import Calcom, DecodeError, ForbiddenError, InvalidRequestError
 from calcom_async.export.plan import Batch, ExportPlan, Position, Watermarks
-from calcom_async.export.sources import Job
+from calcom_async.export.sources import ExportJob
 from calcom_async.keyset import TIME_RESOLUTION, ExportStats
 from calcom_async.sandbox import Sandbox
 
 QUICK = {"backoff_base": 0.0, "max_attempts": 12, "retry_budget": 1000.0}
-OVERLAP = timedelta(minutes=10)
+DEFAULT_LOOKBACK = timedelta(minutes=10)
 NOON = "2030-05-06T12:00:00.000Z"
 
 
@@ -44,15 +44,15 @@ async def walked(
     cal: Calcom,
     *,
     take: int | None = None,
-    parallel: int = 1,
-    job: Job | None = None,
+    concurrency: int = 1,
+    job: ExportJob | None = None,
     plan: ExportPlan | None = None,
     position: Position | None = None,
     stats: ExportStats | None = None,
 ) -> list[Batch]:
-    source = (job or Job(take=take)).source(cal)
-    plan = plan or await source.plan(since=None, overlap=OVERLAP, follow=False)
-    walk = source.batches(plan, position, parallel=parallel, stats=stats or ExportStats())
+    source = (job or ExportJob(take=take)).source(cal)
+    plan = plan or await source.plan(since=None, lookback=DEFAULT_LOOKBACK, incremental=False)
+    walk = source.batches(plan, position, concurrency=concurrency, stats=stats or ExportStats())
     return [batch async for batch in walk]
 
 
@@ -86,9 +86,11 @@ faults = st.sampled_from([{}, {"status": 503}, {"cut": "before"}, {"cut": "after
 
 
 @settings(max_examples=30)
-@given(times=worlds(), stir=stirs, take=pages, fault=faults, parallel=st.sampled_from([1, 3]), seed=st.integers(0, 99))
+@given(
+    times=worlds(), stir=stirs, take=pages, fault=faults, concurrency=st.sampled_from([1, 3]), seed=st.integers(0, 99)
+)
 async def test_what_exists_throughout_comes_once(  # noqa: PLR0917
-    restless: Sandbox, times: Any, stir: Any, take: int, fault: Any, parallel: int, seed: int
+    restless: Sandbox, times: Any, stir: Any, take: int, fault: Any, concurrency: int, seed: int
 ) -> None:
     """All bookings of the beginning come, each once, while others are made, touched, moved and cancelled."""
     if len(times) > 100:
@@ -99,7 +101,7 @@ async def test_what_exists_throughout_comes_once(  # noqa: PLR0917
     if fault:
         restless.faults.add("GET", "/v2/bookings", probability=0.1, **fault)
     async with client(restless) as cal:
-        found = uids(await walked(cal, take=take, parallel=parallel))
+        found = uids(await walked(cal, take=take, concurrency=concurrency))
     assert len(found) == len(set(found))
     assert throughout <= set(found) <= factory.all_uids
 
@@ -114,26 +116,26 @@ async def test_a_teams_list_is_walked_by_start(restless: Sandbox, times: Any, st
         booking.team_id = 2
     factory.mutate(*stir)
     async with client(restless) as cal:
-        found = uids(await walked(cal, job=Job(team=2, take=max(take, 20))))
+        found = uids(await walked(cal, job=ExportJob(team=2, take=max(take, 20))))
     assert len(found) == len(set(found))
     assert throughout <= set(found) <= factory.all_uids
 
 
 @pytest.mark.slow
 @settings(max_examples=25)
-@given(times=worlds(), take=pages, parallel=st.sampled_from([1, 2, 8]), cut=st.floats(0, 1))
+@given(times=worlds(), take=pages, concurrency=st.sampled_from([1, 2, 8]), cut=st.floats(0, 1))
 async def test_the_rows_are_the_same_however_they_are_walked(
-    restless: Sandbox, times: Any, take: int, parallel: int, cut: float
+    restless: Sandbox, times: Any, take: int, concurrency: int, cut: float
 ) -> None:
     """Neither page size nor windows nor a new start behind any batch change the rows or their order."""
     BookingFactory(restless, random.Random(0)).fill(times)
     async with client(restless) as cal:
         plain = uids(await walked(cal))
-        batches = await walked(cal, take=take, parallel=parallel)
+        batches = await walked(cal, take=take, concurrency=concurrency)
         behind = batches[: round(cut * len(batches))]
         while behind and not behind[-1].position:
             behind.pop()
-        plan = await Job().source(cal).plan(since=None, overlap=OVERLAP, follow=False)
+        plan = await ExportJob().source(cal).plan(since=None, lookback=DEFAULT_LOOKBACK, incremental=False)
         position = behind[-1].position if behind else None
         rest = await walked(cal, plan=plan, position=position)
     assert uids(batches) == plain
@@ -153,12 +155,12 @@ async def test_following_changes_leads_to_what_is_there(  # noqa: PLR0917
     copy: dict[str, Any] = {}
     watermarks: Watermarks | None = None
     async with client(restless) as cal:
-        source = Job(take=take).source(cal)
+        source = ExportJob(take=take).source(cal)
         for run in range(runs + 1):
             if run == runs:
                 restless.faults.clear()
             there = {name: one.status for name, one in restless.store.bookings.items()}
-            plan = await source.plan(since=watermarks, overlap=OVERLAP, follow=True)
+            plan = await source.plan(since=watermarks, lookback=DEFAULT_LOOKBACK, incremental=True)
             watermarks = plan.watermarks
             for batch in await walked(cal, plan=plan, take=take):
                 copy |= {uid(row): msgspec.json.decode(row) for row in batch.rows}
@@ -186,8 +188,8 @@ async def test_a_group_beyond_a_page_is_walked_by_the_next_time(restless: Sandbo
     assert stats.requests <= 2 + 2000 / 249 + 2
 
 
-@pytest.mark.parametrize("job", [Job(), Job(team=2)], ids=str)
-async def test_the_millisecond_after_a_group_is_not_stepped_over(restless: Sandbox, job: Job) -> None:
+@pytest.mark.parametrize("job", [ExportJob(), ExportJob(team=2)], ids=str)
+async def test_the_millisecond_after_a_group_is_not_stepped_over(restless: Sandbox, job: ExportJob) -> None:
     """What follows a group that fills a page comes too, however close behind it stands."""
     factory = BookingFactory(restless, random.Random(0))
     factory.fill([])
@@ -214,9 +216,9 @@ async def test_windows_leave_nothing_running(restless: Sandbox) -> None:
     """Who leaves a walk of several windows in the middle leaves no task behind."""
     BookingFactory(restless, random.Random(0)).fill([(number, 0, None) for number in range(700)])
     async with client(restless) as cal:
-        source = Job(take=10).source(cal)
-        plan = await source.plan(since=None, overlap=OVERLAP, follow=False)
-        async with aclosing(source.batches(plan, None, parallel=8, stats=ExportStats())) as batches:
+        source = ExportJob(take=10).source(cal)
+        plan = await source.plan(since=None, lookback=DEFAULT_LOOKBACK, incremental=False)
+        async with aclosing(source.batches(plan, None, concurrency=8, stats=ExportStats())) as batches:
             async for _ in batches:
                 assert len(asyncio.all_tasks()) > 2
                 break
@@ -229,7 +231,7 @@ async def test_an_error_in_a_window_ends_the_walk(restless: Sandbox) -> None:
     restless.faults.add("GET", "/v2/bookings", status=403, after=20)
     async with client(restless) as cal:
         with pytest.raises(ForbiddenError):
-            await walked(cal, take=10, parallel=8)
+            await walked(cal, take=10, concurrency=8)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
@@ -257,18 +259,20 @@ async def test_a_server_that_ignores_skip_within_a_group_is_an_error(restless: S
 @pytest.mark.parametrize(
     ("job", "told"),
     [
-        (Job("lunches"), "no 'lunches' to export; there are bookings, "),
-        (Job("users"), "users cannot be exported for the account itself. Choose one of: organization"),
-        (Job("webhooks", team=3), "cannot be exported for team"),
-        (Job(user=5), "cannot be exported for user"),
-        (Job(filters={"sort_start": "asc"}), "sort_start is not for an export"),
-        (Job(filters={"flavour": "sweet"}), "unknown filter 'flavour'"),
-        (Job("schedules", filters={"flavour": "sweet"}), "schedules cannot be listed with"),
-        (Job(take=251), "take"),
+        (ExportJob("lunches"), "no 'lunches' to export; there are bookings, "),
+        (ExportJob("users"), "users cannot be exported for the account itself. Choose one of: organization"),
+        (ExportJob("webhooks", team=3), "cannot be exported for team"),
+        (ExportJob(user=5), "cannot be exported for user"),
+        (ExportJob(filters={"sort_start": "asc"}), "sort_start is not for an export"),
+        (ExportJob(filters={"flavour": "sweet"}), "unknown filter 'flavour'"),
+        (ExportJob("schedules", filters={"flavour": "sweet"}), "schedules cannot be listed with"),
+        (ExportJob(take=251), "take"),
     ],
     ids=str,
 )
-async def test_what_cannot_be_asked_is_refused_before_anything_is_sent(restless: Sandbox, job: Job, told: str) -> None:
+async def test_what_cannot_be_asked_is_refused_before_anything_is_sent(
+    restless: Sandbox, job: ExportJob, told: str
+) -> None:
     """A job that makes no sense says why, without a request."""
     async with client(restless) as cal:
         with pytest.raises(InvalidRequestError, match=told):
@@ -281,4 +285,4 @@ async def test_changes_cannot_be_followed_through_a_filter_that_rows_leave(restl
     """A booking that stops matching would stay in the file as it was, so this is refused."""
     async with client(restless) as cal:
         with pytest.raises(InvalidRequestError, match="following changes exclude"):
-            await Job(filters=filters).source(cal).plan(since=None, overlap=OVERLAP, follow=True)
+            await ExportJob(filters=filters).source(cal).plan(since=None, lookback=DEFAULT_LOOKBACK, incremental=True)

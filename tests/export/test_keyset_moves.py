@@ -258,10 +258,10 @@ async def test_parameters_that_the_server_ignores_never_keep_a_walk_busy(
 # --- odd totals and odd times -----------------------------------------------------------------------------------------
 
 
-async def batches(server: Moving, *, take: int | None, parallel: int = 8, by: Any = "created") -> list[str]:
+async def batches(server: Moving, *, take: int | None, concurrency: int = 8, by: Any = "created") -> list[str]:
     source = BookingSource(Calcom("cal_x"), server, {}, by=by, take=take)  # type: ignore[arg-type]
-    plan = await source.plan(since=None, overlap=timedelta(), follow=by == "created")
-    walked = source.batches(plan, None, parallel=parallel, stats=ExportStats(), least=250)
+    plan = await source.plan(since=None, lookback=timedelta(), incremental=by == "created")
+    walked = source.batches(plan, None, concurrency=concurrency, stats=ExportStats(), least=250)
     return [msgspec.json.decode(row)["uid"] async for batch in walked for row in batch.rows]
 
 
@@ -277,7 +277,7 @@ async def test_an_absurd_total_neither_hides_rows_nor_keeps_a_walk_busy(total: i
 
 
 @pytest.mark.parametrize("by", ["created", "start"])
-@pytest.mark.parametrize("parallel", [1, 8])
+@pytest.mark.parametrize("concurrency", [1, 8])
 @pytest.mark.parametrize(
     "odd",
     [
@@ -285,7 +285,7 @@ async def test_an_absurd_total_neither_hides_rows_nor_keeps_a_walk_busy(total: i
         "2026-01-05T00:00:00", "+012026-01-05T00:00:00Z", None, 7, [], "soon",
     ],
 )  # fmt: skip
-async def test_odd_times_are_read_or_told(by: str, parallel: int, odd: Any) -> None:
+async def test_odd_times_are_read_or_told(by: str, concurrency: int, odd: Any) -> None:
     """A booking with an odd time is exported too; only a list that is sorted by that time may be an error."""
     server = Moving(random.Random(1))
     for number in range(900):
@@ -303,7 +303,7 @@ async def test_odd_times_are_read_or_told(by: str, parallel: int, odd: Any) -> N
 
     server.raw = raw  # type: ignore[method-assign]
     try:
-        found = await batches(server, take=100, parallel=parallel, by=by)
+        found = await batches(server, take=100, concurrency=concurrency, by=by)
     except DecodeError:
         assert by == "start"
     else:

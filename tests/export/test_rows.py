@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from calcom_async import CalcomError, InvalidRequestError, models
-from calcom_async.export.rows import BOOKING_COLUMNS, cells, columns_of, harmless
+from calcom_async.export.rows import BOOKING_COLUMNS, cells, columns_of, escape_formula
 from calcom_async.export.sinks import open_sink
 from calcom_async.models.bookings import Booking
 from calcom_async.wire import decode
@@ -131,20 +131,20 @@ WORDS = ["a=b", "mail@x.test", "1+1", "(=1)", "\tTab", "\nLine", " x", "\ufeff",
 @pytest.mark.parametrize("text", [*PHONES, *WORDS])
 def test_what_is_not_run_is_not_altered(text: str) -> None:
     """Phone numbers, numbers and texts that begin no formula stay as they are."""
-    assert harmless(text) == text
+    assert escape_formula(text) == text
     assert row(location=text)["location"] == text
 
 
 @pytest.mark.parametrize("text", ["+1+A1", "-2+3+cmd|' /C calc'!A0", "+SUM(1)", "-x", "+39 call me", "+" + "1" * 99])
 def test_a_formula_behind_a_sign_is_no_phone_number(text: str) -> None:
     """Whatever names a cell, a function or a program is neutralised, and so is a long row of digits."""
-    assert harmless(text) == "'" + text
+    assert escape_formula(text) == "'" + text
 
 
 @given(st.text(st.sampled_from("=+-@\uff1d\ufeff \t\x001A(x#.")))
 def test_a_text_stays_whole_and_begins_no_formula(text: str) -> None:
     """Any text has at most one apostrophe before it; without one it is no formula, or has digits and marks alone."""
-    safe = harmless(text)
+    safe = escape_formula(text)
     assert safe in {text, "'" + text}
     shown = safe.lstrip(" \t\x00\ufeff")
     assert not shown.startswith(("=", "@", "\uff1d"))
@@ -191,7 +191,7 @@ def test_any_text_survives_a_csv_reader(text: str) -> None:
             sink.finish()
         with sink.path.open(encoding="utf-8", newline="") as lines:
             _, found = csv.reader(lines)
-    assert dict(zip(BOOKING_COLUMNS, found, strict=True))["title"] == harmless(text)
+    assert dict(zip(BOOKING_COLUMNS, found, strict=True))["title"] == escape_formula(text)
 
 
 ODD: list[Any] = [

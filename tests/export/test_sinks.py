@@ -25,7 +25,7 @@ from msgspec import Raw
 from calcom_async.errors import ConfigError, DecodeError, ExportError, InvalidRequestError
 from calcom_async.export.formats import Csv, JsonLines, Parquet
 from calcom_async.export.rows import BOOKING_COLUMNS
-from calcom_async.export.sinks import FileSink, Mark, open_sink
+from calcom_async.export.sinks import FileSink, ValidPrefix, open_sink
 from calcom_async.models.schedules import Schedule
 from calcom_async.models.webhooks import Webhook
 
@@ -75,7 +75,7 @@ def uids(path: Path) -> list[str]:
     return [row["uid"] for row in rows(path)]
 
 
-def fill(sink: FileSink, *batches: Sequence[Raw], upsert: bool = False) -> list[Mark]:
+def fill(sink: FileSink, *batches: Sequence[Raw], upsert: bool = False) -> list[ValidPrefix]:
     with sink:
         sink.begin()
         marks = [sink.write(batch) for batch in batches]
@@ -83,14 +83,14 @@ def fill(sink: FileSink, *batches: Sequence[Raw], upsert: bool = False) -> list[
     return marks
 
 
-def break_off(sink: FileSink, *batches: Sequence[Raw]) -> list[Mark]:
+def break_off(sink: FileSink, *batches: Sequence[Raw]) -> list[ValidPrefix]:
     """The marks of the batches, after which the `with` block was left without an end."""
     with sink:
         sink.begin()
         return [sink.write(batch) for batch in batches]
 
 
-def go_on(sink: FileSink, mark: Mark, *batches: Sequence[Raw], upsert: bool = False) -> None:
+def go_on(sink: FileSink, mark: ValidPrefix, *batches: Sequence[Raw], upsert: bool = False) -> None:
     with sink:
         sink.begin(mark)
         for batch in batches:
@@ -331,7 +331,7 @@ def test_any_cut_gives_the_same_file(name: str, sizes: list[int], data: st.DataO
     with TemporaryDirectory() as folder:
         fill(open_sink(Path(folder, f"whole-{name}")), *batches)
         sink = open_sink(Path(folder, name))
-        marks = [Mark(), *break_off(sink, *batches)]
+        marks = [ValidPrefix(), *break_off(sink, *batches)]
         cut = data.draw(st.integers(0, marks[-1].size))
         os.truncate(sink.partial, cut)
         mark = max((mark for mark in marks if mark.size <= cut), key=lambda mark: mark.size)
@@ -343,7 +343,7 @@ def test_any_cut_gives_the_same_file(name: str, sizes: list[int], data: st.DataO
 def test_nothing_written_is_nothing_to_take_up(name: str, tmp_path: Path) -> None:
     """The mark before the first row is a new beginning, whatever file is there."""
     (tmp_path / f"{name}.part").write_text("something")
-    go_on(open_sink(tmp_path / name), Mark(), bookings(1))
+    go_on(open_sink(tmp_path / name), ValidPrefix(), bookings(1))
     assert uids(tmp_path / name) == ["u1"]
 
 
@@ -372,7 +372,7 @@ def test_a_partial_file_that_is_another_is_refused(
 def test_a_pipe_cannot_be_taken_up() -> None:
     """What went into a device is not there any more."""
     with pytest.raises(ExportError, match=r"/dev/null is no file.*start anew"):
-        go_on(open_sink("/dev/null"), Mark(10, 1, 1))
+        go_on(open_sink("/dev/null"), ValidPrefix(10, 1, 1))
 
 
 # --- upsert -------------------------------------------------------------------------------------------------------
@@ -598,7 +598,7 @@ def test_the_standard_output_is_written_directly(name: str, capfd: pytest.Captur
     fill(open_sink(name), bookings(1))
     os.write(1, b"after\n")
     assert capfd.readouterr().out == f"before\n{bytes(booking(1)).decode()}\nafter\n"
-    assert not open_sink(name).is_plain
+    assert not open_sink(name).is_regular_file
 
 
 def test_a_closed_standard_output_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,11 @@ from rich.progress import BarColumn, Progress, TextColumn
 from calcom_async.cli.terminal import stderr
 from calcom_async.client import Calcom, Stats
 from calcom_async.events import Event
-from calcom_async.export import Progress as Count
+from calcom_async.export import ExportProgress
 from calcom_async.rate_limiter import BucketStats
 
 
-class Board:
+class ProgressDisplay:
     """Rows, rate, calls left, time to go; and what is being waited for, so that a pause does not look like the end."""
 
     LOOK_EVERY = 0.25
@@ -27,7 +27,7 @@ class Board:
         self.requests: int = 0
         self.waited: float = 0.0
         self._noun = noun
-        self._count = Count(0, None)
+        self._count = ExportProgress(0, None)
         self._limit: BucketStats | None = None
         self._left: int | None = None
         self._trouble = ""
@@ -43,7 +43,7 @@ class Board:
 
     @asynccontextmanager
     async def following(self, cal: Calcom) -> AsyncIterator[None]:
-        """Keep the board up to date inside this block, also while no answer comes."""
+        """Keep the display up to date inside this block, also while no answer comes."""
         with self._bar:
             self._started = time.monotonic()
             follower = asyncio.create_task(self._follow(cal))
@@ -77,7 +77,7 @@ class Board:
         """Rows written so far."""
         return self._count.rows
 
-    def on_progress(self, count: Count) -> None:
+    def on_progress(self, count: ExportProgress) -> None:
         """Keep the count."""
         self._count = count
         self._show()
