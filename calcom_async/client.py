@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -27,12 +27,11 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from calcom_async.booking import RescheduleFields
     from calcom_async.cache import Cache
     from calcom_async.errors import CalcomError
     from calcom_async.models.bookings import Attendee, Booking
     from calcom_async.resources.api_keys import ApiKeys
-    from calcom_async.resources.bookings import BookingFields, Bookings
+    from calcom_async.resources.bookings import BookingFields, Bookings, RescheduleFields
     from calcom_async.resources.calendars import Calendars
     from calcom_async.resources.conferencing import Conferencing
     from calcom_async.resources.event_types import EventTypes
@@ -236,66 +235,102 @@ class Calcom:
 
     # What is more than one call: made of the resources below, with the same limits, repeats and errors.
 
-    @overload
     async def book(
+        self,
+        *,
+        start: datetime | str,
+        attendee: Attendee,
+        idempotency_key: str | None = None,
+        check: bool = True,
+        reserve: bool = False,
+        total_timeout: float | None = None,
+        **fields: Unpack[BookingFields],
+    ) -> Booking:
+        """Create one booking, even if responses are lost. Takes the fields of `bookings.create`.
+
+        Books every slot that a search in some time zone offers; `check=False` skips that search, and so allows start
+        times outside the slot grid. `reserve=True` hides the slot from others while it is booked. Of a recurring event
+        type all occurrences are booked or none, and the first is returned. `total_timeout` replaces that of the config.
+
+        With an `idempotency_key`, such as an order number, a later call with the same key, event type and start returns
+        that booking as it is now, rescheduled or not, unless it was cancelled or rejected.
+
+        Raises `SlotTakenError`, with `alternatives`, if the time is not free, and `UnknownOutcomeError`, with what to
+        look for, if no look-up can tell whether a booking was made, as for event types whose bookings you cannot list.
+        Any other error means that nothing was booked. The server does not guarantee three things. Where a host has to
+        confirm, several attendees can hold pending bookings of one slot (`reserve=True` keeps callers of this method
+        apart). A seated event type can get more attendees than seats. A seat that was rescheduled leaves no trace, so
+        its idempotency key finds nothing.
+        """
+        from calcom_async.booking import book
+
+        return await book(
+            self.bookings,
+            self.slots,
+            self.event_types,
+            start=start,
+            attendee=attendee,
+            idempotency_key=idempotency_key,
+            check=check,
+            reserve=reserve,
+            total_timeout=self.config.deadline if total_timeout is None else total_timeout,
+            pause=self.config.backoff_base,
+            **fields,
+        )
+
+    async def book_series(
         self,
         *,
         start: datetime | str,
         attendee: Attendee,
         recurrence_count: int,
-        check: bool = ...,
-        reserve: bool = ...,
-        idempotency_key: str | None = ...,
-        deadline: float | None = ...,
+        idempotency_key: str | None = None,
+        check: bool = True,
+        reserve: bool = False,
+        total_timeout: float | None = None,
         **fields: Unpack[BookingFields],
-    ) -> list[Booking]: ...
-    @overload
-    async def book(
-        self,
-        *,
-        start: datetime | str,
-        attendee: Attendee,
-        check: bool = ...,
-        reserve: bool = ...,
-        idempotency_key: str | None = ...,
-        deadline: float | None = ...,
-        **fields: Unpack[BookingFields],
-    ) -> Booking: ...
-    async def book(
-        self, *, start: datetime | str, attendee: Attendee, deadline: float | None = None, **wish: Any
-    ) -> Any:
-        """Book once and know the outcome: `bookings.create` with the slot checked and a lost response looked for.
+    ) -> list[Booking]:
+        """Create `recurrence_count` occurrences of a recurring event type, or none. Otherwise like `book`.
 
-        Every slot that a search offers, in any time zone, can be booked. A time that is not free is a `SlotTakenError`
-        with `alternatives`; a race lost to others is run again while the slot has free hosts or seats.
-        `UnknownOutcomeError` says what to look for where no look-up helps, as with event types whose bookings you
-        cannot list; any other error means that nothing was booked. `reserve=True` hides the slot meanwhile,
-        `check=False` saves the search and books times off the raster. Of a series all is booked, or nothing. `deadline`
-        is `Config.deadline` unless given.
-
-        With an `idempotency_key` a later call with the same key, event type and start returns that booking as it is
-        now, unless it was cancelled or rejected. The server alone decides in two cases: different
-        attendees may get pending bookings of one slot, and more seats than there are.
+        Returns the occurrences in order of their start. For an event type that does not recur, the server ignores the
+        count, and the list has one booking.
         """
-        from calcom_async.booking import book
+        from calcom_async.booking import book_series
 
-        deadline = self.config.deadline if deadline is None else deadline
-        how = {"deadline": deadline, "pause": self.config.backoff_base, **wish}
-        return await book(self.bookings, self.slots, self.event_types, start=start, attendee=attendee, **how)
+        return await book_series(
+            self.bookings,
+            self.slots,
+            self.event_types,
+            start=start,
+            attendee=attendee,
+            recurrence_count=recurrence_count,
+            idempotency_key=idempotency_key,
+            check=check,
+            reserve=reserve,
+            total_timeout=self.config.deadline if total_timeout is None else total_timeout,
+            pause=self.config.backoff_base,
+            **fields,
+        )
 
     async def reschedule(
-        self, uid: str, *, start: datetime | str, deadline: float | None = None, **fields: Unpack[RescheduleFields]
+        self, uid: str, *, start: datetime | str, total_timeout: float | None = None, **fields: Unpack[RescheduleFields]
     ) -> Booking:
-        """Move a booking, or one seat, once; returns the booking as it is now, under its new `uid`.
+        """Move a booking, or one seat of it, once. Return the booking as it is now, which has a new `uid`.
 
-        A `uid` from before an earlier move stands for what the booking has become. A lost answer is settled by the
-        chain of moves; a time that is not free is a `SlotTakenError`.
+        The `uid` from before an earlier reschedule stands for the booking as it is now. If a response is lost, the
+        chain of reschedules shows whether Cal.com has acted. Raises `SlotTakenError` if the time is not free.
         """
         from calcom_async.booking import reschedule
 
-        deadline = self.config.deadline if deadline is None else deadline
-        pause = self.config.backoff_base
-        return await reschedule(self.bookings, self.slots, uid, start=start, deadline=deadline, pause=pause, **fields)
+        return await reschedule(
+            self.bookings,
+            self.slots,
+            uid,
+            start=start,
+            total_timeout=self.config.deadline if total_timeout is None else total_timeout,
+            pause=self.config.backoff_base,
+            **fields,
+        )
 
     def watch_slots(
         self,

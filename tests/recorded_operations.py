@@ -183,7 +183,7 @@ TEAM_EVENT_TYPES: Operations = bodies(CreateTeamEventType, UpdateTeamEventType) 
     "POST /{}/create-phone-call": lambda noun, one: noun.create_phone_call(one, minimal(CreatePhoneCall)),
 }
 BOOKINGS: Operations = {
-    "POST": lambda noun: noun.create(start=NOON, event_type_id=1, attendee=ADA, recurrence_count=2),
+    "POST": lambda noun: noun.create_series(start=NOON, event_type_id=1, attendee=ADA, recurrence_count=2),
     "GET": lambda noun: noun.list().first_page(),
     "GET /{}": lambda noun, uid: noun.get_series(uid),
     "POST /{}/reschedule": lambda noun, uid: noun.reschedule(uid, start=NOON),

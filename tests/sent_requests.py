@@ -27,8 +27,9 @@ def at(hour: float, day: int = 4) -> datetime:
 async def book(
     cal: Calcom, hour: float = 9, event_type_id: int = THIRTY, attendee: Attendee = ADA, **fields: Any
 ) -> Any:
-    """Book a time on that Wednesday."""
-    return await cal.bookings.create(start=at(hour), event_type_id=event_type_id, attendee=attendee, **fields)
+    """Book a time on that Wednesday; a series if there is a `recurrence_count`."""
+    create: Any = cal.bookings.create_series if "recurrence_count" in fields else cal.bookings.create
+    return await create(start=at(hour), event_type_id=event_type_id, attendee=attendee, **fields)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from calcom_async.auth import Send
 from calcom_async.booking import IDEMPOTENCY_KEY
 from calcom_async.booking.create import _precedence
 from calcom_async.booking.key_locks import KeyLocks
-from calcom_async.booking.pursuit import ATTEMPTS, LOOKS, RACES
+from calcom_async.booking.reconcile import LOOKUP_DELAYS, MAX_LOST_RESPONSES, MAX_REJECTIONS
 from calcom_async.errors import NotFoundError, SlotTakenError, UnknownOutcomeError
 from calcom_async.events import Observer
 from calcom_async.models import Attendee, Availability, Booking
@@ -86,9 +86,10 @@ async def cal(sandbox):
 
 
 async def book(cal: Calcom, hour: float = 9, **fields: Any) -> Any:
-    """Book on Wednesday, without pauses."""
+    """Book on Wednesday, without pauses; a series if there is a `recurrence_count`."""
     wish = {"start": at(hour), "attendee": ADA, "event_type_id": THIRTY, "pause": 0}
-    return await safe.book(cal.bookings, cal.slots, cal.event_types, **wish | fields)
+    make: Any = safe.book_series if "recurrence_count" in fields else safe.book
+    return await make(cal.bookings, cal.slots, cal.event_types, **wish | fields)
 
 
 async def move(cal: Calcom, uid: str, hour: float, **fields: Any) -> Booking:
@@ -265,7 +266,7 @@ async def test_the_last_day_of_a_window_in_the_attendees_zone(cal, sandbox):
 async def test_off_the_grid(cal):
     """A start that no search offers is booked only without the check."""
     start = at(9) + timedelta(minutes=7)
-    with pytest.raises(SlotTakenError, match="not among the slots on offer"):
+    with pytest.raises(SlotTakenError, match="no search offers this start"):
         await book(cal, start=start)
     assert (await book(cal, start=start, check=False)).start == start
 
@@ -386,7 +387,7 @@ async def test_a_lost_answer_to_one_of_several_of_the_same_attendee(cal, sandbox
     which = event_type(sandbox, **ON_REQUEST)
     earlier = await book(cal, event_type_id=which)
     sandbox.faults.add("POST", BOOKINGS, cut="after")
-    with pytest.raises(SlotTakenError, match=f"booked this time before: {earlier.uid}"):
+    with pytest.raises(SlotTakenError, match=f"has another booking at this time: {earlier.uid}"):
         await book(cal, event_type_id=which)
     assert [one.uid for one in live(sandbox)] == [earlier.uid]
 
@@ -403,8 +404,8 @@ async def test_a_server_that_always_fails(cal, sandbox):
     sandbox.faults.add("POST", BOOKINGS, status=500, times=99)
     with pytest.raises(ServerError) as caught:
         await book(cal)
-    assert "none of its making stands" in caught.value.__notes__[0]
-    assert lines(sandbox).count("POST /bookings") == ATTEMPTS
+    assert "this call left no booking" in caught.value.__notes__[0]
+    assert lines(sandbox).count("POST /bookings") == MAX_LOST_RESPONSES
     assert live(sandbox) == []
 
 
@@ -412,16 +413,16 @@ async def test_nothing_is_asked_again_after_the_deadline(cal, sandbox):
     """The deadline ends the repeats; the looks are taken all the same."""
     sandbox.faults.add("POST", BOOKINGS, cut="before", times=9)
     with pytest.raises(ConnectionFailedError):
-        await book(cal, deadline=0)
+        await book(cal, total_timeout=0)
     assert lines(sandbox).count("POST /bookings") == 1
-    assert lines(sandbox).count("GET /bookings") == len(LOOKS)
+    assert lines(sandbox).count("GET /bookings") == len(LOOKUP_DELAYS)
 
 
 async def test_no_question_is_repeated_after_the_deadline(cal, sandbox):
     """A search that fails is left to the client's own attempts once the time is over."""
     sandbox.faults.add("GET", "/v2/slots", status=503, times=99)
     with pytest.raises(ServerError):
-        await book(cal, deadline=0)
+        await book(cal, total_timeout=0)
     assert lines(sandbox) == ["GET /slots"] * cal.config.max_attempts
 
 
@@ -429,7 +430,7 @@ async def test_looks_that_are_never_answered_leave_it_open(cal, sandbox):
     """Without a look-up the outcome is unknown, and the error says what to look for."""
     sandbox.faults.add("POST", BOOKINGS, cut="after").add("GET", BOOKINGS, status=503, times=999)
     with pytest.raises(
-        UnknownOutcomeError, match="Before you try again, look for a booking of event type 1 at 2026"
+        UnknownOutcomeError, match="Before you retry, look for a booking of event type 1 at 2026"
     ) as caught:
         await book(cal)
     sandbox.faults.clear()
@@ -714,7 +715,7 @@ async def test_a_duplicate_that_cannot_be_cancelled_is_told(cal, sandbox):
             store.add_booking(replace(one, id=one.id + 1, uid="twin"))
 
     sandbox.faults.each("POST", BOOKINGS, twin)
-    with pytest.raises(UnknownOutcomeError, match="booking twin has to go, but cannot be cancelled"):
+    with pytest.raises(UnknownOutcomeError, match=r"booking twin is a duplicate .* cannot be cancelled"):
         await book(cal, event_type_id=which, idempotency_key="order-7")
 
 
@@ -722,6 +723,8 @@ async def test_a_duplicate_that_cannot_be_cancelled_is_told(cal, sandbox):
     ("wish", "words"),
     [
         ({"metadata": "crm"}, "metadata must map"),
+        ({"metadata": {IDEMPOTENCY_KEY: "order-7"}}, "pass idempotency_key instead"),
+        ({"recurrence_count": 0}, "recurrence_count must be an integer of at least 1"),
         ({"idempotency_key": 7}, "must be a text"),
         ({"idempotency_key": ""}, "must be a text"),
         ({"start": at(9).replace(year=9999, month=12, day=31)}, "out of range"),
@@ -742,7 +745,7 @@ async def test_odd_arguments(cal, sandbox, wish, words):
 
 async def test_none_means_not_given(cal):
     """None for an optional argument is the same as leaving it out."""
-    absent = dict.fromkeys(("metadata", "guests", "recurrence_count", "location", "length_in_minutes", "username"))
+    absent = dict.fromkeys(("metadata", "guests", "idempotency_key", "location", "length_in_minutes", "username"))
     booking = await book(cal, **absent)
     moved = await move(cal, booking.uid, 10, seat_uid=None, reason=None)
     assert moved.start == at(10)
@@ -762,7 +765,7 @@ def test_the_pauses_between_looks_grow():
         channel = Channel(send, Observer())
         resources = [kind(channel) for kind in (Bookings, Slots, EventTypes)]
         wish = {"start": at(9), "attendee": ADA, "event_type_id": THIRTY}
-        await safe.book(*resources, check=False, deadline=5, pause=0.5, **wish)
+        await safe.book(*resources, check=False, total_timeout=5, pause=0.5, **wish)
 
     with pytest.raises(ConnectionFailedError):
         run(lost())
@@ -869,7 +872,7 @@ async def test_a_refusal_that_stays(cal, sandbox):
     sandbox.faults.add("POST", BOOKINGS, status=400, body=refusal, times=999)
     with pytest.raises(SlotTakenError):
         await book(cal)
-    assert lines(sandbox).count("POST /bookings") == RACES
+    assert lines(sandbox).count("POST /bookings") == MAX_REJECTIONS
 
 
 async def test_a_seated_booking_of_others_is_left_alone():

@@ -88,7 +88,11 @@ def test_operations_as_json(run):
             "path": "/v2/bookings/{bookingUid}/cancel",
             "version": "2024-08-13",
             "list": False,
-            "python": ["cal.bookings.cancel(uid, ...)", "cal.bookings.cancel_series(recurring_uid, ...)"],
+            "python": [
+                "cal.bookings.cancel(uid, ...)",
+                "cal.bookings.cancel_series(recurring_uid, ...)",
+                "cal.bookings.cancel_subsequent(uid, ...)",
+            ],
         }
     ]
 

@@ -191,7 +191,7 @@ async def watched(cal: Calcom) -> Any:
 SCENES: dict[str, Callable[[Calcom], Awaitable[Any]]] = {
     "book": lambda cal: cal.book(start=START, event_type_id=1, attendee=ADA),
     "book off the grid": lambda cal: cal.book(start=START, event_type_id=1, attendee=ADA, check=False, reserve=True),
-    "book a series": lambda cal: cal.book(start=START, event_type_id=1, attendee=ADA, recurrence_count=3),
+    "book a series": lambda cal: cal.book_series(start=START, event_type_id=1, attendee=ADA, recurrence_count=3),
     "reschedule": lambda cal: cal.reschedule("abc", start=START),
     "first_available": lambda cal: cal.slots.first_available(
         event_type_id=1, start=START, end=START + timedelta(days=90)
@@ -317,12 +317,12 @@ def test_arguments(every: Every) -> None:
 
 
 SLOTS = {"event_type_id": 1, "start": START, "end": START + timedelta(days=7)}
-BOOKING = {"start": START, "event_type_id": 1, "attendee": ADA, "deadline": 9}
+BOOKING = {"start": START, "event_type_id": 1, "attendee": ADA, "total_timeout": 9}
 COMPOSED: list[tuple[str, list[Any], dict[str, Any]]] = [
     ("request", ["GET", "/v2/me"], {"query": {"a": 1}, "body": {"a": 1}, "version": "2024-08-13", "repeatable": True}),
     ("book", [], {**BOOKING, "metadata": {"a": "b"}, "guests": ["a@b.test"]}),
-    ("book", [], {**BOOKING, "check": False, "reserve": True, "recurrence_count": 2}),
-    ("reschedule", ["abc"], {"start": START, "reason": "x", "deadline": 9}),
+    ("book_series", [], {**BOOKING, "check": False, "reserve": True, "recurrence_count": 2}),
+    ("reschedule", ["abc"], {"start": START, "reason": "x", "total_timeout": 9}),
     ("slots.first_available", [], {**SLOTS, "time_zone": "Europe/Lisbon"}),
     ("slots.search_many", [[SLOTS]], {"concurrency": 2}),
     ("webhooks.ensure", [], {"subscriber_url": "https://x.test", "triggers": ["BOOKING_CREATED"], "secret": "s"}),

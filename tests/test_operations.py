@@ -65,10 +65,12 @@ SHARED = {
     "GET /v2/bookings/{bookingUid}": {"cal.bookings.get(uid)", "cal.bookings.get_series(recurring_uid)"},
     "POST /v2/bookings/{bookingUid}/cancel": {
         "cal.bookings.cancel(uid, ...)",
+        "cal.bookings.cancel_subsequent(uid, ...)",
         "cal.bookings.cancel_series(recurring_uid, ...)",
     },
+    "POST /v2/bookings": {"cal.bookings.create(...)", "cal.bookings.create_series(...)"},
 }
-"""Operations that answer so differently that they are two methods; every other is one."""
+"""Operations that answer so differently that they are several methods; every other is one."""
 
 OTHER_NAMES = {
     "orgId": {"organization_id"},

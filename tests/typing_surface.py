@@ -107,14 +107,16 @@ async def bookings(cal: Calcom, when: datetime, ada: Attendee) -> None:
         await cal.bookings.create(start=when, event_type_slug="a", username="b", attendee=ada, guests=["x@x.test"]),
         Booking,
     )
-    assert_type(await cal.bookings.create(start=when, event_type_id=1, attendee=ada, recurrence_count=3), list[Booking])
+    assert_type(
+        await cal.bookings.create_series(start=when, event_type_id=1, attendee=ada, recurrence_count=3), list[Booking]
+    )
     assert_type(await cal.bookings.get("uid"), Booking)
     assert_type(await cal.bookings.get_series("uid"), list[Booking])
     assert_type(await cal.bookings.get_by_seat("uid"), Booking)
     assert_type(await cal.bookings.reschedule("uid", start=when, reason="x"), Booking)
     assert_type(await cal.bookings.cancel("uid", reason="x"), Booking)
     assert_type(await cal.bookings.cancel("uid", seat_uid="seat"), Booking)
-    assert_type(await cal.bookings.cancel("uid", subsequent=True), list[Booking])
+    assert_type(await cal.bookings.cancel_subsequent("uid"), list[Booking])
     assert_type(await cal.bookings.cancel_series("uid"), list[Booking])
     assert_type(await cal.bookings.confirm("uid"), Booking)
     assert_type(await cal.bookings.decline("uid", reason="x"), Booking)
@@ -136,9 +138,10 @@ async def bookings(cal: Calcom, when: datetime, ada: Attendee) -> None:
 
 async def wrong_bookings(cal: Calcom, when: datetime, ada: Attendee) -> None:
     """What is misspelled or misplaced is an error before the program runs."""
-    await cal.bookings.create(start=when, attendee=ada, event_type=1)  # type: ignore[call-overload]
-    await cal.bookings.create(start=1_900_000_000, attendee=ada)  # type: ignore[call-overload]
-    await cal.bookings.cancel("uid", seat_uid="seat", subsequent=True)  # type: ignore[call-overload]
+    await cal.bookings.create(start=when, attendee=ada, event_type=1)  # type: ignore[call-arg]
+    await cal.bookings.create(start=1_900_000_000, attendee=ada)  # type: ignore[arg-type]
+    await cal.bookings.create(start=when, attendee=ada, recurrence_count=3)  # type: ignore[call-arg]
+    await cal.bookings.cancel_subsequent("uid", seat_uid="seat")  # type: ignore[call-arg]
     cal.bookings.list(state="past")  # type: ignore[call-arg]
     cal.bookings.list(status="confirmed")  # type: ignore[arg-type]
     cal.bookings.list(sort_start="up")  # type: ignore[arg-type]
@@ -250,9 +253,9 @@ async def teams(cal: Calcom) -> None:
 
 
 async def safely(cal: Calcom, ada: Attendee, when: datetime) -> None:
-    """Booking, moving and looking ahead keep their types, whichever keyword decides them."""
+    """Booking, moving and looking ahead keep their types, one booking or a series."""
     assert_type(await cal.book(start=when, attendee=ada, event_type_id=1, reserve=True), Booking)
-    assert_type(await cal.book(start=when, attendee=ada, event_type_id=1, recurrence_count=3), list[Booking])
+    assert_type(await cal.book_series(start=when, attendee=ada, recurrence_count=3), list[Booking])
     assert_type(await cal.reschedule("uid", start=when, reason="x"), Booking)
     assert_type(await cal.slots.first_available(event_type_id=1, start=when, end=when), Slot | None)
     async for change in cal.watch_slots([1, SlotQuery(event_type_slug="x", username="y")], days=7):

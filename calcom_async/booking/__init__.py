@@ -1,18 +1,17 @@
-"""Book and reschedule so that a lost response is looked for, and never followed by a second booking.
+"""Create and reschedule bookings so that a lost response never leads to a second booking.
 
-    try -> succeeded                     return it
-        -> refused for another reason    raise
-        -> response lost, or slot taken  look -> found: return it
-                                              -> nothing: try again where that is safe, else say why not
+`reconcile.run_safely` runs the operation. After each failure it looks for the booking on the server before it tries
+again; `create` and `reschedule` tell it how. Cal.com has no idempotency keys. Instead, each booking stores a key in its
+metadata. The key distinguishes the booking of this call from another one of the same attendee, and a seat from the
+other seats of its booking.
 
-Cal.com has no idempotency keys. In their place each booking carries a key in its metadata, which tells the booking of
-this call from another one of the same attendee, and a seat from the seats of others in the same booking. A host has one
-accepted booking at a time, so that a repeat can only be refused. Of pending, round-robin and seated bookings the server
-recognizes a repeat, unless the first request is still under way. Hence the pauses between the looks, and a last look
-after a repeat that cancels what was made twice.
+How safe a retry is depends on the event type. A host has one accepted booking at a time, so the server rejects a
+duplicate. It also recognizes duplicates of pending, round-robin and seated bookings, unless the first request is still
+in progress. Therefore look-ups are delayed and repeated, and a successful retry is followed by one more look-up, which
+cancels duplicates.
 """
 
-from calcom_async.booking.create import IDEMPOTENCY_KEY, book
-from calcom_async.booking.reschedule import RescheduleFields, reschedule
+from calcom_async.booking.create import IDEMPOTENCY_KEY, book, book_series
+from calcom_async.booking.reschedule import reschedule
 
-__all__ = ["IDEMPOTENCY_KEY", "RescheduleFields", "book", "reschedule"]
+__all__ = ["IDEMPOTENCY_KEY", "book", "book_series", "reschedule"]

@@ -1,4 +1,4 @@
-"""KeyLocks: one call at a time for each key, over all threads and event loops of the process."""
+"""A lock per key that works across the threads and event loops of a process."""
 
 from __future__ import annotations
 
@@ -11,45 +11,46 @@ from contextlib import asynccontextmanager
 
 
 class KeyLocks:
-    """A lock for each key, first come, first served; keys that nobody uses take no memory."""
+    """One lock per key, first come, first served. A key that nobody holds takes no memory."""
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
         self._waiting: dict[Hashable, deque[Future[None]]] = {}
+        """The waiters of each key that is held."""
 
     @asynccontextmanager
     async def hold(self, key: Hashable) -> AsyncIterator[None]:
-        """Wait until no other call has the key, and keep it inside the block."""
-        place = self._line_up(key)
+        """Wait until nobody holds the key, and hold it inside the block."""
+        acquired = self._enqueue(key)
         try:
-            await asyncio.wrap_future(place)
+            await asyncio.wrap_future(acquired)
         except BaseException:
-            if not place.cancel():  # the turn has come already
-                self._pass_on(key)
+            if not acquired.cancel():  # this call got the lock before it was cancelled
+                self._release(key)
             raise
         try:
             yield
         finally:
-            self._pass_on(key)
+            self._release(key)
 
-    def _line_up(self, key: Hashable) -> Future[None]:
-        place: Future[None] = Future()
+    def _enqueue(self, key: Hashable) -> Future[None]:
+        acquired: Future[None] = Future()
         with self._mutex:
             if key in self._waiting:
-                self._waiting[key].append(place)
+                self._waiting[key].append(acquired)
             else:
                 self._waiting[key] = deque()
-                place.set_result(None)
-        return place
+                acquired.set_result(None)
+        return acquired
 
-    def _pass_on(self, key: Hashable) -> None:
+    def _release(self, key: Hashable) -> None:
         with self._mutex:
             waiting = self._waiting[key]
             while waiting:
-                place = waiting.popleft()
-                if place.set_running_or_notify_cancel():
+                following = waiting.popleft()
+                if following.set_running_or_notify_cancel():
                     break
             else:
                 del self._waiting[key]
                 return
-        place.set_result(None)  # outside of the mutex, as it may call back at once
+        following.set_result(None)  # outside the mutex, because it may run callbacks immediately

@@ -1,31 +1,23 @@
-"""reschedule(): a booking, or a seat in one, moved once; the chain of moves tells whether that was done."""
+"""reschedule(): move a booking, or one seat of it, once. The chain of reschedules shows whether that was done."""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 import msgspec
 
+from calcom_async.booking.availability import is_slot_taken, parse_start, slot_taken_error
 from calcom_async.booking.lookup import bookings_at, follow_reschedules
-from calcom_async.booking.pursuit import PAUSE, Pursuit, says_taken
-from calcom_async.errors import BadRequestError, CalcomError, NotFoundError, may_have_acted
-from calcom_async.models.bookings import Booking, BookingAttendee
-from calcom_async.models.times import parse_datetime
-from calcom_async.resources.bookings import Bookings
+from calcom_async.booking.reconcile import DEFAULT_PAUSE, Retries, run_safely
+from calcom_async.errors import BadRequestError, CalcomError, NotFoundError, UnknownOutcomeError, may_have_acted
+from calcom_async.models.bookings import Booking
+from calcom_async.resources.bookings import Bookings, RescheduleFields
 from calcom_async.resources.slots import Slots
 
-MOVED_ALREADY = "has been cancelled and rescheduled already to"
-
-
-class RescheduleFields(TypedDict, total=False):
-    """What `reschedule` takes beside the new start; see `Bookings.reschedule`."""
-
-    reason: str | None
-    rescheduled_by: str | None
-    seat_uid: str | None
-    email_verification_code: str | None
+ALREADY_RESCHEDULED = "has been cancelled and rescheduled already to"  # error message of Cal.com
 
 
 async def reschedule(
@@ -34,100 +26,110 @@ async def reschedule(
     uid: str,
     *,
     start: datetime | str,
-    deadline: float | None = None,
-    pause: float = PAUSE,
+    total_timeout: float | None = None,
+    pause: float = DEFAULT_PAUSE,
     **fields: Unpack[RescheduleFields],
 ) -> Booking:
-    """Move a booking, or one seat of it, once; returns the booking as it is now, whose `uid` is a new one.
+    """Move a booking, or one seat of it, once. Return the booking as it is now, which has a new `uid`.
 
-    A `uid` from before an earlier move stands for the booking that it has become. When the answer is lost, the chain of
-    moves tells whether Cal.com has acted. A time that is not free is a `SlotTakenError`.
+    The `uid` from before an earlier reschedule stands for the booking as it is now. If a response is lost, the chain of
+    reschedules shows whether Cal.com has acted. Raises `SlotTakenError` if the time is not free.
     """
-    how: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
-    mover = _SeatMover if "seat_uid" in how else _Mover
-    [moved] = await mover(
-        bookings, slots, uid, parse_datetime(start, "start"), how, deadline=deadline, pause=pause
-    ).outcome()
-    return moved
+    params: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
+    call = _RescheduleCall(bookings, uid, parse_start(start), params, Retries.start(total_timeout, pause))
+    if "seat_uid" in params:
+        await call.read_seat()
+    try:
+        return await run_safely(call.attempt, call.find_existing, call.may_retry, call.retries)
+    except CalcomError as error:
+        if not is_slot_taken(error):
+            raise
+        raise await slot_taken_error(slots, call.start, str(error), call.slot_query()) from error
 
 
-class _Mover(Pursuit):
-    """Moves a booking, and knows by the chain of moves whether that was done."""
+@dataclass
+class _RescheduleCall:
+    """Parameters and state of one call of `reschedule`."""
 
-    def __init__(
-        self,
-        bookings: Bookings,
-        slots: Slots,
-        uid: str,
-        start: datetime,
-        fields: dict[str, Any],
-        *,
-        deadline: float | None,
-        pause: float,
-    ) -> None:
-        super().__init__(slots, start, deadline=deadline, pause=pause)
-        self._bookings = bookings
-        self._uid = uid
-        self._fields = fields
-        self._latest: Booking | None = None
-        """What the booking has become, once it was looked at."""
+    bookings: Bookings
+    uid: str
+    start: datetime
+    params: dict[str, Any]
+    """The optional keywords of `Bookings.reschedule`."""
+    retries: Retries
+    latest: Booking | None = None
+    """The booking as the last look-up found it."""
+    seat_email: str | None = None
 
-    async def _ask(self) -> list[Booking]:
-        if self._latest:
-            self._uid = self._latest.uid
-        return [await self._bookings.reschedule(self._uid, start=self._start, **self._fields)]
+    async def read_seat(self) -> None:
+        """Fetch the booking that has the seat, and the email address by which the seat is found after the move."""
+        self.latest = await self.bookings.get_by_seat(self.params["seat_uid"])
+        self.uid = self.latest.uid
+        for seat in self.latest.attendees:
+            if seat.seat_uid == self.params["seat_uid"]:
+                self.seat_email = seat.email
 
-    def _is_to_be_looked_into(self, refusal: CalcomError) -> bool:
-        return says_taken(refusal) or (isinstance(refusal, BadRequestError) and MOVED_ALREADY in refusal.message)
+    # The three functions of run_safely.
 
-    async def _look(self) -> list[Booking] | None:
-        chain = await follow_reschedules(self._bookings, await self._bookings.get(self._uid))
-        self._latest = chain[-1]
-        # A move of ours may have been followed by somebody else's; a move to there that is not ours is as good.
-        stations = chain[1:] if self._lost else chain[-1:]
-        return [chain[-1]] if len(chain) > 1 and any(one.start == self._start for one in stations) else None
+    async def attempt(self) -> Booking:
+        if self.latest:
+            self.uid = self.latest.uid
+        return await self.bookings.reschedule(self.uid, start=self.start, **self.params)
 
-    async def _may_ask_again(self, trouble: CalcomError) -> bool:
-        moved_on = self._latest is not None and self._latest.uid != self._uid
-        return moved_on or may_have_acted(trouble)
-
-    def _looks_for(self) -> dict[str, Any]:
-        return {"uid": self._uid, "start": self._start}
-
-    def _sought(self) -> str:
-        return f"the booking {self._uid}, and whether it has moved to {self._start.isoformat()}"
-
-    def _search(self) -> dict[str, Any]:
-        known = self._latest
-        if known is None:
-            raise CalcomError("the booking could not be read")
-        return {"event_type_id": known.event_type_id, "booking_uid_to_reschedule": known.uid}
-
-
-class _SeatMover(_Mover):
-    """Moves one seat: it leaves the old booking and turns up, under a new uid, in that of the new time."""
-
-    async def outcome(self) -> list[Booking]:
-        self._latest = await self._bookings.get_by_seat(self._fields["seat_uid"])
-        self._uid = self._latest.uid
-        self._sitter = self._seat(self._latest, seat_uid=self._fields["seat_uid"])
-        return await super().outcome()
-
-    @staticmethod
-    def _seat(booking: Booking, **known: str | None) -> BookingAttendee | None:
-        [(name, value)] = known.items()
-        return next((one for one in booking.attendees if getattr(one, name) == value), None)
-
-    async def _look(self) -> list[Booking] | None:
-        with suppress(NotFoundError):
-            await self._bookings.get_by_seat(self._fields["seat_uid"])
+    async def find_existing(self, error: CalcomError) -> Booking | None:
+        """Look up whether the booking was moved to the new start, by this call or by another one."""
+        already_moved = isinstance(error, BadRequestError) and ALREADY_RESCHEDULED in error.message
+        if not (self.retries.lost or is_slot_taken(error) or already_moved):
             return None
-        if self._latest is None or self._sitter is None:
-            raise CalcomError("the attendee of the seat is not shown")
-        email = self._sitter.email
-        filters = {"event_type_id": self._latest.event_type_id, "attendee_email": email}
-        known = {name: value for name, value in filters.items() if value}
-        for row in await bookings_at(self._bookings, self._start, **known):
-            if seat := self._seat(row, email=email):
-                return [msgspec.structs.replace(row, seat_uid=seat.seat_uid)]
+        if "seat_uid" in self.params and not self.seat_email:
+            if self.retries.lost:
+                raise self.unknown_outcome("the email address of the attendee is not visible") from error
+            return None
+        try:
+            return await self.retries.look_up(self.find_seat if "seat_uid" in self.params else self.find_booking)
+        except CalcomError as problem:
+            if self.retries.lost:
+                raise self.unknown_outcome(f"the look-up failed: {problem}") from error
+            return None
+
+    async def may_retry(self, error: CalcomError) -> bool:
+        # A booking that somebody else has moved elsewhere is moved from there.
+        was_moved = self.latest is not None and self.latest.uid != self.uid
+        return was_moved or may_have_acted(error)
+
+    # Look-ups.
+
+    async def find_booking(self) -> Booking | None:
+        """Return the booking as it is now if it was moved to the new start."""
+        chain = await follow_reschedules(self.bookings, await self.bookings.get(self.uid))
+        self.latest = chain[-1]
+        # If a response was lost, this call may have moved the booking, and somebody else may have moved it on since.
+        candidates = chain[1:] if self.retries.lost else chain[-1:]
+        is_moved = len(chain) > 1 and any(booking.start == self.start for booking in candidates)
+        return self.latest if is_moved else None
+
+    async def find_seat(self) -> Booking | None:
+        """Return the booking at the new start that has the seat, which has left its booking and has a new uid now."""
+        with suppress(NotFoundError):
+            await self.bookings.get_by_seat(self.params["seat_uid"])
+            return None
+        event_type_id = self.latest.event_type_id if self.latest else None
+        filters = {"event_type_id": event_type_id} if event_type_id else {}
+        for row in await bookings_at(self.bookings, self.start, attendee_email=self.seat_email, **filters):
+            for seat in row.attendees:
+                if seat.email == self.seat_email:
+                    return msgspec.structs.replace(row, seat_uid=seat.seat_uid)
         return None
+
+    def slot_query(self) -> dict[str, Any] | None:
+        """Return the keywords of `Slots.search` that count the time of the booking itself as free."""
+        if self.latest is None:
+            return None
+        return {"event_type_id": self.latest.event_type_id, "booking_uid_to_reschedule": self.latest.uid}
+
+    def unknown_outcome(self, reason: str) -> UnknownOutcomeError:
+        return UnknownOutcomeError(
+            f"the booking may or may not have been moved: {reason}. Before you retry, check whether booking {self.uid} "
+            f"was moved to {self.start.isoformat()}",
+            look_for={"uid": self.uid, "start": self.start},
+        )

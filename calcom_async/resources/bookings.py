@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Literal, TypedDict, Unpack, overload
+from typing import Any, Literal, TypedDict, Unpack
 
 import msgspec
 
@@ -61,6 +61,18 @@ class BookingFields(TypedDict, total=False):
     routing: Routing | None
     email_verification_code: str | None
     instant: bool | None
+
+
+class RescheduleFields(TypedDict, total=False):
+    """Optional fields of `Bookings.reschedule`.
+
+    `rescheduled_by` is an email address. With `seat_uid` the server accepts no `reason`.
+    """
+
+    reason: str | None
+    rescheduled_by: str | None
+    seat_uid: str | None
+    email_verification_code: str | None
 
 
 CANCELLED_ALREADY = "has been cancelled already"
@@ -266,90 +278,67 @@ class Bookings(BookingList):
         """Fetch the booking that contains a seat. Only the host sees the other attendees."""
         return await self._get(Booking, "/bookings/by-seat/{}", seat_uid)
 
-    @overload
-    async def create(
-        self, *, start: datetime | str, attendee: Attendee, recurrence_count: int, **fields: Unpack[BookingFields]
-    ) -> List[Booking]: ...
-    @overload
-    async def create(
-        self, *, start: datetime | str, attendee: Attendee, **fields: Unpack[BookingFields]
-    ) -> Booking: ...
-    async def create(
-        self,
-        *,
-        start: datetime | str,
-        attendee: Attendee,
-        recurrence_count: int | None = None,
-        **fields: Unpack[BookingFields],
-    ) -> Booking | List[Booking]:
-        """Book; the answer is one booking, or with `recurrence_count` the list of a series' occurrences.
+    async def create(self, *, start: datetime | str, attendee: Attendee, **fields: Unpack[BookingFields]) -> Booking:
+        """Book. See `cal.book` for a call that is safe to retry.
 
         Name the event type by `event_type_id`, or by `event_type_slug` with `username` or `team_slug`; see
-        `BookingFields` for the rest. Without `recurrence_count` a recurring event type books all its occurrences and
-        you get the first; `get_series(booking.recurring_booking_uid)` gives the others. Only the first is checked for
-        availability. Of a round-robin series the server books the first occurrence too, but leaves it out of its
-        answer.
+        `BookingFields` for the rest. A recurring event type books all its occurrences, and you get the first;
+        `get_series(booking.recurring_booking_uid)` returns the others.
 
-        The booking may be `pending`. On a seated event type keep `seat_uid`. A time that is not free is a
-        `BadRequestError`, a race lost a `ConflictError`, a used-up limit of the event type an `UnauthorizedError`.
-        Never repeated when the answer is lost (`TransportError.sent`): look for the booking before asking again.
+        The booking may be `pending`. For a seated event type, store `seat_uid`. Raises `BadRequestError` if the time is
+        not free, `ConflictError` if somebody else books it at the same moment, and `UnauthorizedError` if a limit of
+        the event type is used up. The request is never retried if its response is lost (`TransportError.sent`): look
+        for the booking before you try again.
         """
+        return _first(await self._create(start, attendee, fields))
+
+    async def create_series(
+        self, *, start: datetime | str, attendee: Attendee, recurrence_count: int, **fields: Unpack[BookingFields]
+    ) -> List[Booking]:
+        """Book `recurrence_count` occurrences of a recurring event type.
+
+        The server checks the availability of the first occurrence only, and ignores the count if the event type does
+        not recur. It omits the first occurrence of a round-robin series from its response, although it books it.
+        Otherwise like `create`.
+        """
+        return _many(await self._create(start, attendee, fields, recurrence_count))
+
+    async def _create(
+        self, start: datetime | str, attendee: Attendee, fields: BookingFields, recurrence_count: int | None = None
+    ) -> Any:
         body = CreateBooking(
             start=parse_datetime(start, "start"), attendee=attendee, recurrence_count=recurrence_count, **fields
         )
         _check_event_type(fields)
-        made = await self._post(ONE_OR_MANY, "/bookings", body=body)
-        return _first(made) if recurrence_count is None else _many(made)
+        return await self._post(ONE_OR_MANY, "/bookings", body=body)
 
-    async def reschedule(
-        self,
-        uid: str,
-        *,
-        start: datetime | str,
-        reason: str | None = None,
-        rescheduled_by: str | None = None,
-        seat_uid: str | None = None,
-        email_verification_code: str | None = None,
-    ) -> Booking:
-        """Move a booking, or one seat of it. The answer is a NEW booking with a new `uid`: store that one.
+    async def reschedule(self, uid: str, *, start: datetime | str, **fields: Unpack[RescheduleFields]) -> Booking:
+        """Move a booking, or one seat of it. Returns a NEW booking with a new `uid`: store that one.
 
-        It may be `pending` again. With `seat_uid` no `reason` is taken, and the seat gets a new uid too. A series is
-        moved occurrence by occurrence. `rescheduled_by` is an e-mail address.
+        The new booking may be `pending` again, and a moved seat gets a new uid too. Move a series one occurrence at a
+        time. See `RescheduleFields` for the rest.
         """
-        body = RescheduleBooking(
-            start=parse_datetime(start, "start"),
-            reason=reason,
-            rescheduled_by=rescheduled_by,
-            seat_uid=seat_uid,
-            email_verification_code=email_verification_code,
-        )
+        body = RescheduleBooking(start=parse_datetime(start, "start"), **fields)
         return await self._post(Booking, "/bookings/{}/reschedule", uid, body=body)
 
-    @overload
-    async def cancel(self, uid: str, *, reason: str | None = ..., subsequent: Literal[True]) -> List[Booking]: ...
-    @overload
-    async def cancel(self, uid: str, *, reason: str | None = ..., seat_uid: str | None = ...) -> Booking: ...
-    async def cancel(
-        self,
-        uid: str,
-        *,
-        reason: str | None = None,
-        seat_uid: str | None = None,
-        subsequent: bool | None = None,
-    ) -> Booking | List[Booking]:
-        """Cancel a booking or one seat; with `subsequent=True` an occurrence and all later ones (answers the series).
+    async def cancel(self, uid: str, *, reason: str | None = None, seat_uid: str | None = None) -> Booking:
+        """Cancel a booking or one seat of it. Cancelling the last seat cancels the booking.
 
-        Hosts must give a `reason`, unless the event type says otherwise. The last seat cancels the booking.
+        Hosts must give a `reason`, unless the settings of the event type do not require one.
         """
-        body = CancelBooking(reason=reason, seat_uid=seat_uid, cancel_subsequent=subsequent)
-        cancelled = await self._post(ONE_OR_MANY, "/bookings/{}/cancel", uid, body=body)
-        return _many(cancelled) if subsequent is True else _first(cancelled)
+        body = CancelBooking(reason=reason, seat_uid=seat_uid)
+        return _first(await self._post(ONE_OR_MANY, "/bookings/{}/cancel", uid, body=body))
+
+    async def cancel_subsequent(self, uid: str, *, reason: str | None = None) -> List[Booking]:
+        """Cancel an occurrence of a series and all later ones; return the whole series."""
+        body = CancelBooking(reason=reason, cancel_subsequent=True)
+        return _many(await self._post(ONE_OR_MANY, "/bookings/{}/cancel", uid, body=body))
 
     async def cancel_series(self, recurring_uid: str, *, reason: str | None = None) -> List[Booking]:
-        """Cancel every occurrence of a series that is still to come; returns the whole series.
+        """Cancel all future occurrences of a series; return the whole series.
 
-        The server refuses to cancel a series of which an occurrence was moved. Then the first occurrence that stands is
-        cancelled together with all later ones, which takes more requests.
+        The server refuses to cancel a series if an occurrence of it was rescheduled. Then the first active occurrence
+        is cancelled together with all later ones, which takes more requests.
         """
         body = CancelBooking(reason=reason)
         try:
@@ -361,7 +350,7 @@ class Bookings(BookingList):
                 if occurrence.is_cancelled or occurrence.is_rejected:
                     continue
                 try:
-                    return await self.cancel(occurrence.uid, reason=reason, subsequent=True)
+                    return await self.cancel_subsequent(occurrence.uid, reason=reason)
                 except BadRequestError as past:
                     if OVER not in past.message:
                         raise

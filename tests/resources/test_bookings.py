@@ -262,9 +262,9 @@ async def test_read_a_series(cal, weekly):
 
 
 async def test_cancel_the_rest_of_a_series(cal, calcom_sandbox, weekly):
-    """`subsequent` cancels an occurrence and the later ones, and answers the series."""
+    """`cancel_subsequent` cancels an occurrence and the later ones, and answers the series."""
     made = await book(cal, event_type_id=weekly, recurrence_count=3)
-    after = await cal.bookings.cancel(made[1].uid, reason="Away", subsequent=True)
+    after = await cal.bookings.cancel_subsequent(made[1].uid, reason="Away")
     body = {"cancellationReason": "Away", "cancelSubsequentBookings": True}
     assert last_request(calcom_sandbox) == SentRequest("POST", f"/bookings/{made[1].uid}/cancel", {}, body, VERSION)
     assert [one.status for one in after] == ["accepted", "cancelled", "cancelled"]
@@ -313,10 +313,10 @@ async def test_a_series_that_cannot_be_cancelled(cal, calcom_sandbox, weekly):
 
 
 async def test_subsequent_of_a_plain_booking(cal):
-    """`subsequent` of a booking that is no occurrence is refused."""
+    """`cancel_subsequent` of a booking that is no occurrence is refused."""
     made = await book(cal)
     with pytest.raises(BadRequestError, match="not part of a recurring booking"):
-        await cal.bookings.cancel(made.uid, reason="x", subsequent=True)
+        await cal.bookings.cancel_subsequent(made.uid, reason="x")
 
 
 # --- reading, moving, cancelling
