@@ -64,7 +64,7 @@ async def pages(session: aiohttp.ClientSession, url: str, model: Any) -> AsyncIt
     """Page after page, by hand."""
     import msgspec
 
-    from calcom_async.wire import Envelope
+    from calcom_async.decoding import Envelope
 
     decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Envelope[list[model]])
     skip, more = 0, True

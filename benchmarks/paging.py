@@ -30,8 +30,8 @@ async def bare(url: str, *, frugal: bool = False) -> AsyncIterator[Round]:
     import aiohttp
     import msgspec
 
+    from calcom_async.decoding import Envelope
     from calcom_async.models import Booking
-    from calcom_async.wire import Envelope
 
     decoder = msgspec.json.Decoder(Envelope[list[Booking]])
     async with aiohttp.ClientSession(headers=HEADERS) as session:

@@ -33,8 +33,8 @@ async def bare(url: str, requests: int) -> AsyncIterator[Round]:
     import aiohttp
     import msgspec
 
+    from calcom_async.decoding import Envelope
     from calcom_async.models import Me
-    from calcom_async.wire import Envelope
 
     decoder = msgspec.json.Decoder(Envelope[Me])
     async with aiohttp.ClientSession(headers=HEADERS) as session:
@@ -73,9 +73,10 @@ def layered(stack: Callable[[Calcom], Send]) -> Contender:
     async def contender(url: str, requests: int) -> AsyncIterator[Round]:
         from calcom_async import Calcom
         from calcom_async.models import Me
-        from calcom_async.wire import Request, read
+        from calcom_async.requests import Request
+        from calcom_async.responses import read
 
-        request = Request(method="GET", template="/me", path="/me", repeatable=True, headers=HEADERS)
+        request = Request(method="GET", route="/me", path="/me", idempotent=True, headers=HEADERS)
         async with Calcom("cal_bench", base_url=url) as cal:
             send = stack(cal)
 
@@ -110,9 +111,9 @@ def with_limit(cal: Calcom) -> Send:
 
 def with_credentials(cal: Calcom) -> Send:
     """And signing."""
-    from calcom_async.middleware import authorized
+    from calcom_async.middleware import authenticated
 
-    return authorized(with_limit(cal), cal.credentials, cal.config.base_url)
+    return authenticated(with_limit(cal), cal.credentials, cal.config.base_url)
 
 
 def with_retries(cal: Calcom) -> Send:

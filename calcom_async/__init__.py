@@ -43,13 +43,13 @@ if TYPE_CHECKING:
         UnknownOutcomeError,
         UnprocessableError,
     )
-    from calcom_async.events import Event
+    from calcom_async.events import ClientEvent
     from calcom_async.pages import IncompleteListWarning, Pages
+    from calcom_async.pagination import Page
     from calcom_async.rate_limiter import RateLimiter, TokenBucket
     from calcom_async.secret import Secret
     from calcom_async.watch import SlotChange, SlotQuery, SlotWatcher, StalenessWarning, WatchStats
     from calcom_async.webhooks import InMemoryDeduplicator, WebhookReceiver, WebhookRouter, sign, verify
-    from calcom_async.wire import Page
 
 __version__ = "0.1.0"
 
@@ -83,13 +83,13 @@ _HOMES = {
         "UnknownOutcomeError",
         "UnprocessableError",
     ),
-    "events": ("Event",),
+    "events": ("ClientEvent",),
     "rate_limiter": ("RateLimiter", "TokenBucket"),
     "pages": ("IncompleteListWarning", "Pages"),
     "secret": ("Secret",),
     "watch": ("SlotChange", "SlotQuery", "SlotWatcher", "StalenessWarning", "WatchStats"),
     "webhooks": ("WebhookReceiver", "InMemoryDeduplicator", "WebhookRouter", "sign", "verify"),
-    "wire": ("Page",),
+    "pagination": ("Page",),
 }
 __all__ = [
     "AccessToken",
@@ -98,12 +98,12 @@ __all__ = [
     "BadRequestError",
     "Calcom",
     "CalcomError",
+    "ClientEvent",
     "Config",
     "ConfigError",
     "ConflictError",
     "ConnectionFailedError",
     "DecodeError",
-    "Event",
     "ExportError",
     "ExportLockedError",
     "ForbiddenError",

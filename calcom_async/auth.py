@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, ClassVar, Protocol
 
+from calcom_async.decoding import decode
 from calcom_async.errors import (
     ApiError,
     ConfigError,
@@ -21,8 +22,9 @@ from calcom_async.errors import (
 from calcom_async.events import log
 from calcom_async.models._base import SecretModel
 from calcom_async.models.times import parse_datetime
+from calcom_async.requests import Request, encode, fill
+from calcom_async.responses import Response
 from calcom_async.secret import Hidden, Secret
-from calcom_async.wire import Request, Response, decode, encode, fill
 
 Send = Callable[[Request], Awaitable[Response]]
 
@@ -34,7 +36,7 @@ class Credentials(Protocol):
     """What the client needs of a credential."""
 
     @property
-    def budget(self) -> int:
+    def default_rate_limit(self) -> int:
         """The documented limit, in calls a minute."""
 
     @property
@@ -45,10 +47,10 @@ class Credentials(Protocol):
     def headers(self) -> Mapping[str, str]:
         """The headers that prove it."""
 
-    async def refresh_soon(self, send: Send) -> None:
+    async def refresh_if_expiring(self, send: Send) -> None:
         """Renew ahead of the end, where the end is known and near."""
 
-    async def renewed(self, send: Send, stale: str, refusal: UnauthorizedError) -> bool:
+    async def refresh_after(self, send: Send, stale: str, refusal: UnauthorizedError) -> bool:
         """Renew after a refusal of the credential whose fingerprint was `stale`; False if that cannot help."""
 
     async def aclose(self) -> None:
@@ -62,7 +64,7 @@ def _fingerprint(secret: Secret) -> str:
 class ApiKey:
     """An API key, `cal_...` or `cal_live_...`: acts as its user, 120 calls a minute unless Cal.com says otherwise."""
 
-    budget = 120
+    default_rate_limit = 120
 
     def __init__(self, key: str | Secret) -> None:
         key = Secret(key)
@@ -82,10 +84,10 @@ class ApiKey:
         """The bearer header with the present key."""
         return {"Authorization": "Bearer " + self._key.reveal()}
 
-    async def refresh_soon(self, send: Send) -> None:
+    async def refresh_if_expiring(self, send: Send) -> None:
         """A key is not renewed."""
 
-    async def renewed(self, send: Send, stale: str, refusal: UnauthorizedError) -> bool:  # noqa: ARG002
+    async def refresh_after(self, send: Send, stale: str, refusal: UnauthorizedError) -> bool:  # noqa: ARG002
         """A key is not renewed; but it may have been replaced while the refused call was on its way."""
         return stale != self.fingerprint
 
@@ -96,7 +98,7 @@ class ApiKey:
 class PlatformClient(ApiKey):
     """Id and secret of a platform OAuth client: acts as the owner of its organisation, 500 calls a minute."""
 
-    budget = 500
+    default_rate_limit = 500
 
     def __init__(self, client_id: str | Secret, secret: str | Secret) -> None:
         client_id, secret = Secret(client_id), Secret(secret)  # the two may have been mixed up
@@ -115,7 +117,7 @@ class PlatformClient(ApiKey):
 
 
 class Tokens(SecretModel, frozen=True):
-    """A pair of tokens as `on_renewed` gets it, to be stored at once: the old refresh token may be dead already."""
+    """A pair of tokens as `on_refresh` gets it, to be stored at once: the old refresh token may be dead already."""
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"access", "refresh"})
 
@@ -128,14 +130,14 @@ class AccessToken:
     """An access token, of a managed user or (with `oauth2=True`) of a third-party OAuth2 app; 500 calls a minute.
 
     With `refresh` and `client_id` it renews itself: a managed user's on 498, an OAuth2 one shortly before `expires_at`
-    or once after a 401. Tasks that meet the end together share one renewal. `on_renewed(tokens)`, sync or async, is
+    or once after a 401. Tasks that meet the end together share one renewal. `on_refresh(tokens)`, sync or async, is
     called before the call is repeated; store the new pair there, since the refresh token of a managed user works only
     once.
 
     A managed user's renewal needs `client_secret`; an OAuth2 one only for confidential clients.
     """
 
-    budget = 500
+    default_rate_limit = 500
 
     def __init__(
         self,
@@ -146,7 +148,7 @@ class AccessToken:
         client_secret: str | Secret | None = None,
         oauth2: bool = False,
         expires_at: datetime | str | None = None,
-        on_renewed: Callable[[Tokens], object] | None = None,
+        on_refresh: Callable[[Tokens], object] | None = None,
     ) -> None:
         access, refresh, client_secret = Secret(access), _secret_or_none(refresh), _secret_or_none(client_secret)
         self.oauth2 = oauth2
@@ -161,7 +163,7 @@ class AccessToken:
             raise ConfigError(str(error)) from None
         self.client_id: str = client_id or ""
         self.client_secret: Secret | None = client_secret.checked("the client secret") if client_secret else None
-        self.on_renewed = on_renewed
+        self.on_refresh = on_refresh
         self._access = access.checked("the access token", in_header=True)
         self._refresh: Secret | None = refresh.checked("the refresh token") if refresh else None
         self._renewal: asyncio.Task[None] | None = None
@@ -191,7 +193,7 @@ class AccessToken:
         """The present token's; the server counts each token apart."""
         return _fingerprint(self._access)
 
-    async def refresh_soon(self, send: Send) -> None:
+    async def refresh_if_expiring(self, send: Send) -> None:
         """Renew an OAuth2 token in its last 30 s; if that fails while it still works, go on with it."""
         end = self._expires_at
         if not (self.oauth2 and self._refresh and end) or datetime.now(UTC) < end - SOON:
@@ -202,7 +204,7 @@ class AccessToken:
             if datetime.now(UTC) >= end:
                 raise
 
-    async def renewed(self, send: Send, stale: str, refusal: UnauthorizedError) -> bool:
+    async def refresh_after(self, send: Send, stale: str, refusal: UnauthorizedError) -> bool:
         """Renew if the refusal can mean an expired token; True when there is another token to try with."""
         if stale != self.fingerprint:
             # Another task has renewed it, but perhaps not stored it yet.
@@ -237,8 +239,8 @@ class AccessToken:
         self._access = pair.access or self._access
         self._refresh = pair.refresh or self._refresh
         self._expires_at = pair.expires_at
-        if self.on_renewed is not None:
-            stored = self.on_renewed(self.tokens)
+        if self.on_refresh is not None:
+            stored = self.on_refresh(self.tokens)
             if inspect.isawaitable(stored):
                 await stored
         if not pair.access:
@@ -250,13 +252,13 @@ class AccessToken:
             body = {"client_id": self.client_id, "grant_type": "refresh_token", "refresh_token": self._refresh}
             return Request(
                 method="POST",
-                template="/auth/oauth2/token",
+                route="/auth/oauth2/token",
                 path="/auth/oauth2/token",
                 body=encode(body | ({"client_secret": secret} if secret else {})),
             )
         return Request(
             method="POST",
-            template="/oauth/{}/refresh",
+            route="/oauth/{}/refresh",
             path=fill("/oauth/{}/refresh", [self.client_id]),
             headers={"x-cal-secret-key": secret.reveal() if secret else ""},
             body=encode({"refreshToken": self._refresh}),

@@ -17,7 +17,8 @@ import msgspec
 from calcom_async.auth import Credentials, Send
 from calcom_async.config import is_header_value
 from calcom_async.errors import ApiError, DecodeError
-from calcom_async.wire import Request, Response, read
+from calcom_async.requests import Request
+from calcom_async.responses import Response, read
 
 EVENT_TYPES = ("/event-types", "/event-types/{}")
 """How the templates end of all that reads or writes event types, be it of a user, a team or an organisation."""
@@ -43,7 +44,7 @@ class Cache:
         who = _Who(credentials)
 
         async def answer(request: Request) -> Response:
-            if not request.template.endswith(EVENT_TYPES):
+            if not request.route.endswith(EVENT_TYPES):
                 return await send(request)
             if request.method == "GET":
                 return await self._read(send, request, who)

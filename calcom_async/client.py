@@ -13,14 +13,15 @@ from calcom_async import __version__
 from calcom_async.auth import ApiKey, Credentials
 from calcom_async.config import Config, guarded
 from calcom_async.errors import ConfigError, DecodeError
-from calcom_async.events import Event, Observer
-from calcom_async.free_request import free_request
-from calcom_async.middleware import RetryBudget, authorized, limited, observed, retrying
+from calcom_async.events import ClientEvent, Observer
+from calcom_async.middleware import RetryBudget, authenticated, limited, observed, retrying
 from calcom_async.rate_limiter import DEFAULT_LIMIT_NAME, RateLimiter, TokenBucket
-from calcom_async.resources._base import Channel, named
+from calcom_async.raw_request import build_raw_request
+from calcom_async.requests import Request
+from calcom_async.resources._base import RequestContext, named
+from calcom_async.responses import Response, read_whole
 from calcom_async.secret import Hidden, Secret
 from calcom_async.transport import Transport
-from calcom_async.wire import Request, Response, read_whole
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """What the client did so far, with those made from it by `acting_as` and `with_priority`.
+    """What the client did so far, with those made from it by `with_credentials` and `with_priority`.
 
     `limits` is the limiter's own account, a value for each credential and limit.
     """
@@ -58,7 +59,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     retries: int
     waits: int
-    refused: int
+    rate_limited: int
     """Answers 429; the limiter is there to keep this at 0."""
     pages: int
     seconds_waited: float
@@ -77,7 +78,7 @@ class Calcom:
     `credentials` are an API key, an `ApiKey`, an `AccessToken` or a `PlatformClient`; without them the key comes from
     `config`. Without a `config`, it is `Config.from_env()`: `CAL_API_KEY` and `CAL_API_URL` of the environment.
     Further keywords are fields of `Config`. A `session` of yours is used and never closed. Give several clients one
-    `limiter` and they share its limits. `on_event` gets an `Event` for every attempt, repeat, wait and page;
+    `limiter` and they share its limits. `on_event` gets an `ClientEvent` for every attempt, repeat, wait and page;
     `trace_configs` go to aiohttp.
     """
 
@@ -88,7 +89,7 @@ class Calcom:
         config: Config | None = None,
         session: aiohttp.ClientSession | None = None,
         limiter: RateLimiter | None = None,
-        on_event: Callable[[Event], object] | None = None,
+        on_event: Callable[[ClientEvent], object] | None = None,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         **config_fields: Any,
     ) -> None:
@@ -109,11 +110,11 @@ class Calcom:
     def _stack(self) -> None:
         exchange, observer, config = self._transport.exchange, self._observer, self.config
         limits = limited(observed(exchange, observer), self.limiter, config, observer)
-        signs = authorized(limits, self.credentials, config.base_url)
+        signs = authenticated(limits, self.credentials, config.base_url)
         self._in_use[id(self.credentials)] = self.credentials
         repeats = retrying(signs, config, self._retry_budget, observer)
         self._send = self._at_home(self._cache.over(repeats, self.credentials) if self._cache else repeats)
-        self._channel = Channel(self._send, observer, config.versions, config.priority)
+        self._context = RequestContext(self._send, observer, config.api_versions, config.priority)
 
     def _at_home(self, send: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """Check the event loop before anything that its calls share, such as the limiter, is touched."""
@@ -126,7 +127,7 @@ class Calcom:
         return send_here
 
     def __repr__(self) -> str:
-        if not hasattr(self, "_channel"):
+        if not hasattr(self, "_context"):
             return "<Calcom, not set up>"  # a traceback with local variables shows it when `__init__` has failed
         return f"<Calcom {self.config.base_url} as {self.credentials!r}, {'open' if self.is_open else 'not open'}>"
 
@@ -169,14 +170,14 @@ class Calcom:
         """Address of the proxy that requests go through, without its password; None before the client is open."""
         return self._transport.proxy
 
-    def acting_as(self, credentials: Credentials | Secret | str) -> Calcom:
+    def with_credentials(self, credentials: Credentials | Secret | str) -> Calcom:
         """A second client on the same connections with other credentials and so its own rate limit.
 
         It lives as long as this one and needs no `async with`.
         """
         credentials = _wrapped(credentials)
         if credentials is None:
-            raise ConfigError("acting_as needs credentials: an API key, a PlatformClient or an AccessToken")
+            raise ConfigError("with_credentials needs credentials: an API key, a PlatformClient or an AccessToken")
         return self._twin(credentials=_credentials(credentials, self.config))
 
     def with_priority(self, priority: int) -> Calcom:
@@ -208,22 +209,22 @@ class Calcom:
         query: Mapping[str, Any] | None = None,
         body: Any = None,
         version: str | None = None,
-        repeatable: bool | None = None,
+        idempotent: bool | None = None,
     ) -> Any:
         """Ask for anything, e.g. `request("GET", "/v2/me")`; returns the decoded JSON, envelope and all.
 
-        `version` is the `cal-api-version`; without it, what the path needs. `repeatable` says whether the call may be
+        `version` is the `cal-api-version`; without it, what the path needs. `idempotent` says whether the call may be
         made again when its answer is lost: reads may, unless told otherwise. Errors are those of the typed methods.
         """
         body = Hidden(body)
-        request = free_request(
+        request = build_raw_request(
             method,
             path,
             query=query,
             body=body,
-            versions=self.config.versions,
+            versions=self.config.api_versions,
             version=version,
-            repeatable=repeatable,
+            idempotent=idempotent,
             priority=self.config.priority,
         )
         response = await self._send(request)
@@ -273,7 +274,7 @@ class Calcom:
             idempotency_key=idempotency_key,
             check=check,
             reserve=reserve,
-            total_timeout=self.config.deadline if total_timeout is None else total_timeout,
+            total_timeout=self.config.total_timeout if total_timeout is None else total_timeout,
             pause=self.config.backoff_base,
             **fields,
         )
@@ -307,7 +308,7 @@ class Calcom:
             idempotency_key=idempotency_key,
             check=check,
             reserve=reserve,
-            total_timeout=self.config.deadline if total_timeout is None else total_timeout,
+            total_timeout=self.config.total_timeout if total_timeout is None else total_timeout,
             pause=self.config.backoff_base,
             **fields,
         )
@@ -327,7 +328,7 @@ class Calcom:
             self.slots,
             uid,
             start=start,
-            total_timeout=self.config.deadline if total_timeout is None else total_timeout,
+            total_timeout=self.config.total_timeout if total_timeout is None else total_timeout,
             pause=self.config.backoff_base,
             **fields,
         )
@@ -381,7 +382,7 @@ class Calcom:
             for one in self._limits()
             if (getattr(one, "key", None), getattr(one, "name", None)) == (caller, DEFAULT_LIMIT_NAME)
         ]
-        start = self.config.rate_limit or self.credentials.budget
+        start = self.config.rate_limit or self.credentials.default_rate_limit
         return known[0].limit / known[0].window if known else start / 60
 
     def stats(self) -> Stats:
@@ -391,7 +392,7 @@ class Calcom:
             requests=counts["request"],
             retries=counts["retry"],
             waits=counts["wait"],
-            refused=counts["refused"],
+            rate_limited=counts["rate_limited"],
             pages=counts["page"],
             seconds_waited=self._observer.seconds_waited,
             connections=self._transport.connections,
@@ -409,105 +410,105 @@ class Calcom:
         """The user that the credentials belong to."""
         from calcom_async.resources.me import Me
 
-        return Me(self._channel)
+        return Me(self._context)
 
     @cached_property
     def event_types(self) -> EventTypes:
         """The user's event types."""
         from calcom_async.resources.event_types import EventTypes
 
-        return EventTypes(self._channel)
+        return EventTypes(self._context)
 
     @cached_property
     def bookings(self) -> Bookings:
         """Bookings that the credentials may see."""
         from calcom_async.resources.bookings import Bookings
 
-        return Bookings(self._channel)
+        return Bookings(self._context)
 
     @cached_property
     def schedules(self) -> Schedules:
         """The user's working hours."""
         from calcom_async.resources.schedules import Schedules
 
-        return Schedules(self._channel)
+        return Schedules(self._context)
 
     @cached_property
     def slots(self) -> Slots:
         """Free times, and their reservation."""
         from calcom_async.resources.slots import Slots
 
-        return Slots(self._channel)
+        return Slots(self._context)
 
     @cached_property
     def webhooks(self) -> Webhooks:
         """The user's webhooks."""
         from calcom_async.resources.webhooks import Webhooks
 
-        return Webhooks(self._channel)
+        return Webhooks(self._context)
 
     @cached_property
     def calendars(self) -> Calendars:
         """Connected calendars and their busy times."""
         from calcom_async.resources.calendars import Calendars
 
-        return Calendars(self._channel)
+        return Calendars(self._context)
 
     @cached_property
     def teams(self) -> Teams:
         """Teams that the user is a member of."""
         from calcom_async.resources.teams import Teams
 
-        return Teams(self._channel)
+        return Teams(self._context)
 
     @cached_property
     def verified_resources(self) -> VerifiedResources:
         """The user's verified e-mail addresses and phone numbers."""
         from calcom_async.resources.verified_resources import VerifiedResources
 
-        return VerifiedResources(self._channel)
+        return VerifiedResources(self._context)
 
     @cached_property
     def conferencing(self) -> Conferencing:
         """The user's video apps."""
         from calcom_async.resources.conferencing import Conferencing
 
-        return Conferencing(self._channel)
+        return Conferencing(self._context)
 
     @cached_property
     def stripe(self) -> Stripe:
         """The user's Stripe account."""
         from calcom_async.resources.stripe import Stripe
 
-        return Stripe(self._channel)
+        return Stripe(self._context)
 
     @cached_property
     def routing_forms(self) -> UserRoutingForms:
         """The user's routing forms: slots for their answers."""
         from calcom_async.resources.routing_forms import UserRoutingForms
 
-        return UserRoutingForms(self._channel)
+        return UserRoutingForms(self._context)
 
     @cached_property
     def oauth_clients(self) -> OAuthClients:
         """OAuth clients of a platform."""
         from calcom_async.resources.oauth_clients import OAuthClients
 
-        return OAuthClients(self._channel)
+        return OAuthClients(self._context)
 
     @cached_property
     def oauth2(self) -> OAuth2:
         """Third-party OAuth2: clients and tokens."""
         from calcom_async.resources.oauth2 import OAuth2
 
-        return OAuth2(self._channel)
+        return OAuth2(self._context)
 
     @cached_property
     def api_keys(self) -> ApiKeys:
         """The API key in use, and its renewal."""
         from calcom_async.resources.api_keys import ApiKeys
 
-        return ApiKeys(self._channel, self.credentials)
+        return ApiKeys(self._context, self.credentials)
 
     # The scopes: what belongs to one team, organisation or OAuth client.
 
@@ -515,19 +516,19 @@ class Calcom:
         """What belongs to one team of your own: event types, bookings, memberships and more."""
         from calcom_async.resources.teams import Team
 
-        return Team(self._channel, "/teams/{}", team_id)
+        return Team(self._context, "/teams/{}", team_id)
 
     def organization(self, organization_id: int) -> Organization:
         """What belongs to one organisation: teams, users, bookings and more."""
         from calcom_async.resources.organizations import Organization
 
-        return Organization(self._channel, "/organizations/{}", organization_id)
+        return Organization(self._context, "/organizations/{}", organization_id)
 
     def oauth_client(self, client_id: str) -> OAuthClient:
         """What belongs to one OAuth client: managed users and webhooks."""
         from calcom_async.resources.oauth_clients import OAuthClient
 
-        return OAuthClient(self._channel, "/oauth-clients/{}", client_id)
+        return OAuthClient(self._context, "/oauth-clients/{}", client_id)
 
 
 def _configured(config: Config | None, fields: Mapping[str, Any]) -> Config:

@@ -21,9 +21,9 @@ SECRETS = ("api_key", "proxy", "base_url")
 AREAS = ("bookings", "event_types", "schedules", "slots")
 """Areas of the API whose paths need a `cal-api-version`."""
 
-_POSITIVE = ("timeout", "connect_timeout", "deadline", "keepalive")
+_POSITIVE = ("timeout", "connect_timeout", "total_timeout", "keepalive_expiry")
 _COUNTS = ("max_attempts", "max_connections", "max_response_bytes")
-_NOT_NEGATIVE = ("backoff_base", "backoff_cap", "retry_budget")
+_NOT_NEGATIVE = ("backoff_base", "backoff_max", "retry_budget")
 _NOT_NEGATIVE_OR_NONE = ("max_wait", "cache_ttl")
 
 
@@ -49,7 +49,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 60.0
     """One attempt, from the moment it is sent to the last byte; waiting for the rate limit does not count."""
     connect_timeout: float = 10.0
-    deadline: float = 300.0
+    total_timeout: float = 300.0
     """All attempts of one call together with the pauses between them.
 
     Queueing for the rate limit does not count (see `max_wait`), but a wait that a 429 asks for does: if it is longer
@@ -58,7 +58,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     max_attempts: int = 5
     backoff_base: float = 0.5
     """The first pause before a repeat is drawn from 0 to this, each next one from 0 to twice as much."""
-    backoff_cap: float = 30.0
+    backoff_max: float = 30.0
     retry_budget: float = 0.2
     """Repeats that the client may make per call, on average: trouble must not multiply the load on the server."""
 
@@ -76,10 +76,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     max_connections: int = 100
-    keepalive: float = 4.0
+    keepalive_expiry: float = 4.0
     """Idle connections are dropped after this, before the server does so after its 5 s."""
     max_response_bytes: int = 64 * 2**20
-    versions: Mapping[str, str] = {}
+    api_versions: Mapping[str, str] = {}
     """`cal-api-version` by area ("bookings", "event_types", "schedules", "slots"), where yours differs from ours."""
     user_agent: str = ""
 
@@ -113,12 +113,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigError(f"Config.{name} must be seconds from 0 on, or None, not {shown(value)}")
         if not _is_number(self.priority) or self.priority != self.priority:
             raise ConfigError(f"Config.priority must be a number, not {shown(self.priority)}")
-        if not isinstance(self.versions, Mapping):
-            raise ConfigError(f"Config.versions must be a mapping, not {type(self.versions).__name__}")
-        for area, version in self.versions.items():
+        if not isinstance(self.api_versions, Mapping):
+            raise ConfigError(f"Config.api_versions must be a mapping, not {type(self.api_versions).__name__}")
+        for area, version in self.api_versions.items():
             if area not in AREAS or not is_header_value(version):
                 raise ConfigError(
-                    f"Config.versions holds texts by area ({', '.join(AREAS)}), not {shown(area)}: {shown(version)}"
+                    f"Config.api_versions holds texts by area ({', '.join(AREAS)}), not {shown(area)}: {shown(version)}"
                 )
         if self.user_agent != "" and not is_header_value(self.user_agent):
             raise ConfigError("Config.user_agent must be printable ASCII text without white space around it")

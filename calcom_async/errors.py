@@ -20,7 +20,7 @@
     ├─ SignatureError                        a webhook delivery that no given secret has signed: do not trust it
     ├─ IncompleteListError                   a strict walk ended with rows that the server counts but never showed
     ├─ SlotTakenError                        the time is not free, nothing was booked: .alternatives
-    ├─ UnknownOutcomeError                   an answer was lost and no look-up could tell what became of it: .look_for
+    ├─ UnknownOutcomeError                   an answer was lost and no look-up could tell what became of it: .lookup
     └─ ExportError                           an export could not be written
        └─ ExportLockedError                  another export is writing the same file
 
@@ -97,15 +97,15 @@ class InvalidRequestError(CalcomError, ValueError):
 class TransportError(CalcomError):
     """No usable answer came. `sent` says whether Cal.com may have acted on the request.
 
-    `seconds` is how long the attempt took. `passing` is False where trying again cannot help, as with a certificate
+    `seconds` is how long the attempt took. `retryable` is False where trying again cannot help, as with a certificate
     that is not trusted.
     """
 
-    def __init__(self, message: str, *, sent: bool, seconds: float = 0.0, passing: bool = True) -> None:
+    def __init__(self, message: str, *, sent: bool, seconds: float = 0.0, retryable: bool = True) -> None:
         super().__init__(message)
         self.sent = sent
         self.seconds = seconds
-        self.passing = passing
+        self.retryable = retryable
 
 
 class ConnectionFailedError(TransportError, ConnectionError):
@@ -193,8 +193,8 @@ class RateLimitedError(ApiError):
     `retry_after` is the number of seconds after which the request has a chance.
     """
 
-    def __init__(self, message: str, *, retry_after: float, status: int = 429, **evidence: Any) -> None:
-        super().__init__(message, status=status, **evidence)
+    def __init__(self, message: str, *, retry_after: float, status: int = 429, **parse_error_body: Any) -> None:
+        super().__init__(message, status=status, **parse_error_body)
         self.retry_after = retry_after
 
 
@@ -204,8 +204,8 @@ class ServerError(ApiError):
     `retry_after` is the number of seconds that a proxy asked to wait, or 0.
     """
 
-    def __init__(self, message: str, *, retry_after: float = 0.0, **evidence: Any) -> None:
-        super().__init__(message, **evidence)
+    def __init__(self, message: str, *, retry_after: float = 0.0, **parse_error_body: Any) -> None:
+        super().__init__(message, **parse_error_body)
         self.retry_after = retry_after
 
 
@@ -244,13 +244,13 @@ class SlotTakenError(CalcomError):
 class UnknownOutcomeError(CalcomError):
     """The answer to a call was lost, and no look-up could tell whether Cal.com acted on it; do not just repeat it.
 
-    `look_for` is what identifies the booking: keywords of `bookings.list`, and the `metadata` that only it carries; or
+    `lookup` is what identifies the booking: keywords of `bookings.list`, and the `metadata` that only it carries; or
     the `uid` that was to be moved, and the `start` it was to be moved to.
     """
 
-    def __init__(self, message: str, *, look_for: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, message: str, *, lookup: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
-        self.look_for: dict[str, Any] = dict(look_for or {})
+        self.lookup: dict[str, Any] = dict(lookup or {})
 
 
 class ExportError(CalcomError):
@@ -283,7 +283,7 @@ def is_transient(error: CalcomError) -> bool:
     the server failed, was busy or reported an error with a status of success. Other refusals are final.
     """
     if isinstance(error, TransportError):
-        return error.passing
+        return error.retryable
     if isinstance(error, ApiError):
         return error.status < 300 or error.status >= 500 or error.status in PASSING_STATUSES | {429}
     return isinstance(error, DecodeError)

@@ -12,7 +12,7 @@ import msgspec
 log: logging.Logger = logging.getLogger("calcom_async")
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class ClientEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened; it holds no bodies, no ids and no secrets.
 
     `kind` says what: an attempt was answered or failed (`request`), a repeat is coming (`retry`), the rate limit made
@@ -36,7 +36,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 class Observer:
     """Counts events, logs them and hands them to the callback; one that fails is logged and never felt by the call."""
 
-    def __init__(self, on_event: Callable[[Event], object] | None = None, *, parent: Observer | None = None) -> None:
+    def __init__(
+        self, on_event: Callable[[ClientEvent], object] | None = None, *, parent: Observer | None = None
+    ) -> None:
         self.on_event = on_event
         self._parent = parent
         self.counts: Counter[str] = Counter()
@@ -46,7 +48,7 @@ class Observer:
         """An observer with counts of its own, whose events count here as well."""
         return Observer(self.on_event, parent=self)
 
-    def emit(self, event: Event) -> None:
+    def emit(self, event: ClientEvent) -> None:
         """Pass one event to everybody concerned."""
         self._count(event)
         if log.isEnabledFor(logging.DEBUG):
@@ -66,11 +68,11 @@ class Observer:
             except Exception:
                 log.exception("the on_event callback failed; the call goes on")
 
-    def _count(self, event: Event) -> None:
+    def _count(self, event: ClientEvent) -> None:
         self.counts[event.kind] += 1
         if event.kind == "wait":
             self.seconds_waited += event.seconds
         elif event.kind == "request" and event.status == 429:
-            self.counts["refused"] += 1
+            self.counts["rate_limited"] += 1
         if self._parent:
             self._parent._count(event)  # noqa: SLF001 - one of its own kind

@@ -25,10 +25,11 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from msgspec import Raw
 
+from calcom_async.decoding import decoder
 from calcom_async.errors import DecodeError
 from calcom_async.lenient_json import NotJsonError, parse
 from calcom_async.pages import Pages
-from calcom_async.wire import Page, decoder
+from calcom_async.pagination import Page
 
 LARGEST_PAGE = 250
 TIME_RESOLUTION = timedelta(milliseconds=1)

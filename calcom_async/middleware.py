@@ -1,4 +1,4 @@
-"""retrying(authorized(limited(observed(exchange)))): functions from `Send` to `Send`, one task each.
+"""retrying(authenticated(limited(observed(exchange)))): functions from `Send` to `Send`, one task each.
 
 Retry is outermost, so that each attempt carries fresh credentials and pays its own place under the limit.
 """
@@ -28,13 +28,14 @@ from calcom_async.errors import (
     is_transient,
     may_have_acted,
 )
-from calcom_async.events import Event, Observer
+from calcom_async.events import ClientEvent, Observer
 from calcom_async.rate_limiter import DEFAULT_RETRY_AFTER, Bucket, RateLimiter
-from calcom_async.wire import Request, Response, Throttle
+from calcom_async.requests import EndpointLimit, Request
+from calcom_async.responses import Response
 
-Refusal = ApiError | TransportError
+AttemptError = ApiError | TransportError
 
-A_MOMENT = 0.001
+MIN_REPORTED_WAIT = 0.001
 """Seconds; what is shorter is no wait to tell about."""
 
 
@@ -44,7 +45,7 @@ def observed(send: Send, observer: Observer) -> Send:
     def report(request: Request, status: int | None, seconds: float, limits: tuple[RateLimit, ...]) -> None:
         remaining = max((limit.remaining for limit in limits), default=None)
         observer.emit(
-            Event(kind="request", method=request.method, path=request.template, seconds=seconds, status=status,
+            ClientEvent(kind="request", method=request.method, path=request.route, seconds=seconds, status=status,
                   attempt=request.attempt, remaining=remaining)
         )  # fmt: skip
 
@@ -70,16 +71,16 @@ def limited(send: Send, limiter: RateLimiter, config: Config, observer: Observer
     """Wait for a place under the rate limit, and learn from what the answer says about it."""
 
     @lru_cache(maxsize=64)  # tokens change, and each is a caller of its own
-    def bucket(caller: str, budget: int, throttle: Throttle | None) -> Bucket:
-        if throttle:
-            return Bucket(caller, throttle.name, throttle.limit)
-        return Bucket(caller, limit=config.rate_limit or budget)
+    def bucket(rate_limit_key: str, budget: int, endpoint_limit: EndpointLimit | None) -> Bucket:
+        if endpoint_limit:
+            return Bucket(rate_limit_key, endpoint_limit.name, endpoint_limit.limit)
+        return Bucket(rate_limit_key, limit=config.rate_limit or budget)
 
     async def limit(request: Request) -> Response:
-        place = bucket(request.caller, request.budget, request.throttle)
+        place = bucket(request.rate_limit_key, request.default_limit, request.endpoint_limit)
         permit = await limiter.acquire(place, priority=request.priority, max_wait=config.max_wait)
-        if permit.waited > A_MOMENT:
-            observer.emit(Event(kind="wait", method=request.method, path=request.template, seconds=permit.waited))
+        if permit.waited > MIN_REPORTED_WAIT:
+            observer.emit(ClientEvent(kind="wait", method=request.method, path=request.route, seconds=permit.waited))
         limits: tuple[RateLimit, ...] | None = None
         refused, sent = None, True
         try:
@@ -101,7 +102,7 @@ def limited(send: Send, limiter: RateLimiter, config: Config, observer: Observer
     return limit
 
 
-def authorized(send: Send, credentials: Credentials, place: str) -> Send:
+def authenticated(send: Send, credentials: Credentials, place: str) -> Send:
     """Sign each request; when the token has expired, renew it once and sign again.
 
     `place` is the server's address: the same key on two servers is counted twice. Renewals carry no credentials, so the
@@ -112,20 +113,20 @@ def authorized(send: Send, credentials: Credentials, place: str) -> Send:
         return msgspec.structs.replace(
             request,
             headers={**request.headers, **credentials.headers},
-            caller=f"{place} {credentials.fingerprint}",
-            budget=credentials.budget,
+            rate_limit_key=f"{place} {credentials.fingerprint}",
+            default_limit=credentials.default_rate_limit,
         )
 
     async def renew(request: Request) -> Response:
-        return await send(msgspec.structs.replace(request, caller=place))
+        return await send(msgspec.structs.replace(request, rate_limit_key=place))
 
     async def authorize(request: Request) -> Response:
-        await credentials.refresh_soon(renew)
+        await credentials.refresh_if_expiring(renew)
         tried = credentials.fingerprint
         try:
             return await send(signed(request))
         except UnauthorizedError as refusal:
-            if not await credentials.renewed(renew, tried, refusal):
+            if not await credentials.refresh_after(renew, tried, refusal):
                 raise
         return await send(signed(request))
 
@@ -156,13 +157,13 @@ class RetryBudget:
         return True
 
 
-def may_repeat(error: Refusal, request: Request) -> bool:
+def should_retry(error: AttemptError, request: Request) -> bool:
     """The whole policy: a 429 and a request that was never sent always, a fate unknown only where it does no harm."""
     if isinstance(error, RateLimitedError):
         return error.request_id is not None or error.path != ""
     if isinstance(error, ApiError) and error.status == request.final:
         return False
-    return is_transient(error) and (request.repeatable or not may_have_acted(error))
+    return is_transient(error) and (request.idempotent or not may_have_acted(error))
 
 
 def retrying(send: Send, config: Config, budget: RetryBudget, observer: Observer) -> Send:
@@ -180,7 +181,7 @@ def retrying(send: Send, config: Config, budget: RetryBudget, observer: Observer
                     raise
                 status = getattr(error, "status", None)
                 observer.emit(
-                    Event(kind="retry", method=request.method, path=request.template, seconds=pause, status=status,
+                    ClientEvent(kind="retry", method=request.method, path=request.route, seconds=pause, status=status,
                           attempt=call.attempts)
                 )  # fmt: skip
             # Outside the handler: the answer was read and its connection is free before anybody sleeps.
@@ -196,7 +197,7 @@ class _Call:
         self.config = config
         self.request = request
         self.attempts = 0
-        self.left = config.deadline
+        self.left = config.total_timeout
         self._pauses: Generator[float, Any, None] | None = None
 
     def attempt(self) -> Request:
@@ -205,10 +206,10 @@ class _Call:
             return self.request
         return msgspec.structs.replace(self.request, attempt=self.attempts, timeout=self.left)
 
-    def pause_after(self, error: Refusal, budget: RetryBudget) -> float | None:
+    def pause_after(self, error: AttemptError, budget: RetryBudget) -> float | None:
         """Seconds until the next attempt, or None when the error is final."""
         self.left -= error.seconds
-        if self.attempts >= self.config.max_attempts or not may_repeat(error, self.request):
+        if self.attempts >= self.config.max_attempts or not should_retry(error, self.request):
             return None
         if isinstance(error, RateLimitedError) and error.retry_after:
             # The limiter holds all requests back for that long, so there is no pause here, but it counts.
@@ -220,7 +221,7 @@ class _Call:
         if self.left <= pause:
             raise TimedOutError(
                 f"{self.request.method} {self.request.path}: gave up after {self.attempts} attempts and "
-                f"{self.config.deadline:g} s; the last one said: {error}",
+                f"{self.config.total_timeout:g} s; the last one said: {error}",
                 sent=getattr(error, "sent", True),
             ) from error
         self.left -= pause
@@ -229,7 +230,7 @@ class _Call:
     def _too_long(self, error: RateLimitedError) -> RateLimitedError:
         return RateLimitedError(
             f"{error.message} The server asks to wait {error.retry_after:.0f} s, longer than the "
-            f"{max(0.0, self.left):.0f} s that are left of the {self.config.deadline:g} s for this call",
+            f"{max(0.0, self.left):.0f} s that are left of the {self.config.total_timeout:g} s for this call",
             retry_after=error.retry_after,
             code=error.code,
             details=error.details,
@@ -244,6 +245,6 @@ class _Call:
     def _backoff(self) -> float:
         """Full jitter over an exponential: the first pauses are 0..base, 0..2 base, 0..4 base and so on."""
         if self._pauses is None:
-            self._pauses = backoff.expo(factor=self.config.backoff_base, max_value=self.config.backoff_cap)
+            self._pauses = backoff.expo(factor=self.config.backoff_base, max_value=self.config.backoff_max)
             self._pauses.send(None)
         return backoff.full_jitter(next(self._pauses))

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from calcom_async.errors import IncompleteListError, InvalidRequestError, shown
-from calcom_async.wire import Page, PageOffset, PaginationSpec
+from calcom_async.pagination import Page, PageOffset, PaginationSpec
 
 T = TypeVar("T")
 

@@ -52,7 +52,7 @@ PROBE = 1.0
 """Seconds between attempts to reach Redis while it is away."""
 SOON = 0.01
 """Seconds until a process first looks whether an answer to another one has opened the window; then ever longer."""
-A_MOMENT = 0.001
+MIN_REPORTED_WAIT = 0.001
 """Seconds between two calls at least, when the first came a hair too early."""
 TIMES = ("earliest", "ends", "ended", "answered_at", "lost_at", "paced_at")
 """The fields of a gauge that are times."""
@@ -180,7 +180,7 @@ class RedisScript:
             f"({self._reason(error)}); see that it runs and "
             "that the URL is right",
             sent=False,
-            passing=not refused,
+            retryable=not refused,
         )
         trouble.__cause__ = without_frames(error)  # the frames of redis hold the password
         return trouble
@@ -352,7 +352,7 @@ class RedisBucketQueue(BucketQueue):
         if len(self.ledger.on_the_way) > len(self._ours) and self.ledger.turn_at(now, 0) < opens_at:
             opens_at = min(opens_at, now + self._pause)
             self._pause = min(2 * self._pause, self._longest_pause)
-        return max(opens_at, now + A_MOMENT)
+        return max(opens_at, now + MIN_REPORTED_WAIT)
 
     @property
     def _longest_pause(self) -> float:

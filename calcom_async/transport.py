@@ -24,8 +24,9 @@ from calcom_async.errors import (
     TimedOutError,
     printable,
 )
+from calcom_async.requests import Request
+from calcom_async.responses import Response, check
 from calcom_async.secret import Hidden, Secret, without_frames
-from calcom_async.wire import Request, Response, check
 
 
 class Transport:
@@ -82,7 +83,7 @@ class Transport:
         is_encrypted = any(url.startswith("https:") for url in (self.config.base_url, self.proxy or ""))
         connector = aiohttp.TCPConnector(
             limit=self.config.max_connections,
-            keepalive_timeout=self.config.keepalive,
+            keepalive_timeout=self.config.keepalive_expiry,
             ssl=(_ssl_context() if is_encrypted else None) or True,
         )
         return ClientSession(
@@ -314,7 +315,7 @@ def _failure(error: Exception, what: str, seconds: float) -> Exception:
             f"{what}: the proxy rejected the connection: {error.status} {printable(error.message, 300)}",
             sent=False,
             seconds=seconds,
-            passing=error.status >= 500,
+            retryable=error.status >= 500,
         )
     never_sent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
     if isinstance(error, TimeoutError):
@@ -326,7 +327,7 @@ def _failure(error: Exception, what: str, seconds: float) -> Exception:
         why = getattr(error, "os_error", error)
         trusted = not isinstance(error, aiohttp.ClientConnectorCertificateError)
         return ConnectionFailedError(
-            f"{what}: cannot connect to {where}: {why}", sent=False, seconds=seconds, passing=trusted
+            f"{what}: cannot connect to {where}: {why}", sent=False, seconds=seconds, retryable=trusted
         )
     why = printable(_reason(error), 300) or type(error).__name__
     return ConnectionFailedError(

@@ -268,7 +268,7 @@ class SlotWatcher:
     """Repeats slot searches and yields what opened and closed; made by `Calcom.watch_slots`, which tells the rest.
 
     `search` is `Slots.search` of a client whose calls give way to others; `rate` tells how many calls a second the
-    limit allows, where it is known. `random` (from 0 to 1) and `clock` may be replaced to make a run repeatable.
+    limit allows, where it is known. `random` (from 0 to 1) and `clock` may be replaced to make a run idempotent.
     """
 
     def __init__(

@@ -9,8 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from calcom_async.events import Event
-from calcom_async.wire import Request, Response, check
+from calcom_async.events import ClientEvent
+from calcom_async.requests import Request
+from calcom_async.responses import Response, check
 
 Step = Response | Exception | Callable[[Request], Awaitable[Response]]
 
@@ -32,7 +33,7 @@ def error_response(status: int, code: str | None = None, message: str = "no", **
 
 def make_request(method: str = "GET", path: str = "/me", **fields: Any) -> Request:
     """A request that a test does not care much about."""
-    return Request(method=method, template=path, path=path, **fields)
+    return Request(method=method, route=path, path=path, **fields)
 
 
 class FakeSend:
@@ -57,12 +58,12 @@ class FakeSend:
 class EventRecorder:
     """An `on_event` that writes down what it is told."""
 
-    events: list[Event] = field(default_factory=list)
+    events: list[ClientEvent] = field(default_factory=list)
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: ClientEvent) -> None:
         self.events.append(event)
 
-    def of_kind(self, kind: str) -> list[Event]:
+    def of_kind(self, kind: str) -> list[ClientEvent]:
         return [event for event in self.events if event.kind == kind]
 
 

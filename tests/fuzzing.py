@@ -20,9 +20,10 @@ import pytest
 from calcom_async import Calcom, CalcomError
 from calcom_async.cli import spelling
 from calcom_async.pages import Pages
+from calcom_async.requests import Request, encode
 from calcom_async.resources import _base
 from calcom_async.resources._base import Resource
-from calcom_async.wire import Request, Response, check, encode
+from calcom_async.responses import Response, check
 
 CASES = int(os.environ.get("CALCOM_ASYNC_FUZZ_CASES", "3000"))
 SEED = int(os.environ.get("CALCOM_ASYNC_FUZZ_SEED", "20301"))

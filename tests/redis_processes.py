@@ -13,7 +13,7 @@ from collections import Counter
 from contextlib import suppress
 from typing import NamedTuple
 
-from calcom_async import Calcom, Event
+from calcom_async import Calcom, ClientEvent
 from calcom_async.redis_rate_limiter import RedisTokenBucket
 from calcom_async.sandbox import Sandbox
 
@@ -55,7 +55,7 @@ async def together(number: int, sandbox: Sandbox, redis_url: str, windows: int) 
 async def work(base_url: str, key: str, redis_url: str, prefix: str, *, window: float, seconds: float) -> None:
     statuses: Counter[int | None] = Counter()
 
-    def note(event: Event) -> None:
+    def note(event: ClientEvent) -> None:
         if event.kind == "request":
             statuses[event.status] += 1
 

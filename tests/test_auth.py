@@ -24,9 +24,10 @@ from calcom_async import (
     TransportError,
     UnauthorizedError,
 )
-from calcom_async.middleware import authorized
+from calcom_async.middleware import authenticated
+from calcom_async.requests import Request
+from calcom_async.responses import Response
 from calcom_async.secret import Secret
-from calcom_async.wire import Request, Response
 
 SECRETS = ("cal_live_first", "sesame_secret", "old_refresh", "old_access")
 EXPIRED = error_response(498, "TokenExpiredException", "ACCESS_TOKEN_IS_EXPIRED")
@@ -90,7 +91,7 @@ class Server:
 def test_each_kind_proves_itself_with_its_headers(credentials, headers, budget):
     """Key and token are bearers, a platform client has headers of its own; each begins with its documented limit."""
     assert credentials.headers == headers
-    assert credentials.budget == budget
+    assert credentials.default_rate_limit == budget
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_a_token_is_copied_without_its_renewal():
 
     async def scene() -> AccessToken:
         token = managed()
-        waiter = asyncio.create_task(authorized(Server(), token, "")(make_request()))
+        waiter = asyncio.create_task(authenticated(Server(), token, "")(make_request()))
         await asyncio.sleep(1.5)
         arrived = copy.deepcopy(token)
         await waiter
@@ -170,12 +171,12 @@ def test_credentials_are_not_pickled(credentials):
 def test_a_managed_users_renewal_asks_as_the_platform_client():
     """498 renews at the client's own address with its secret, and the call goes again with the new token."""
     server, token = Server(), managed()
-    run(authorized(server, token, "")(make_request()))
+    run(authenticated(server, token, "")(make_request()))
     [renewal] = server.renewals
-    assert (renewal.method, renewal.path, renewal.template) == ("POST", "/oauth/client/refresh", "/oauth/{}/refresh")
+    assert (renewal.method, renewal.path, renewal.route) == ("POST", "/oauth/client/refresh", "/oauth/{}/refresh")
     assert renewal.headers == {"x-cal-secret-key": "sesame_secret"}
     assert json.loads(renewal.body) == {"refreshToken": "old_refresh"}
-    assert not renewal.repeatable
+    assert not renewal.idempotent
     assert len(server.served) == 1
     assert token.tokens.expires_at == datetime.fromtimestamp(2_000_000_000, UTC)
 
@@ -184,7 +185,7 @@ def test_an_oauth2_renewal_follows_the_rfc():
     """A 401 renews an OAuth2 token once; a public client sends no secret, a confidential one does."""
     for secret in (None, "sesame_secret"):
         server, token = Server(expired=UNAUTHORIZED), oauth2(client_secret=secret)
-        run(authorized(server, token, "")(make_request()))
+        run(authenticated(server, token, "")(make_request()))
         [renewal] = server.renewals
         body = {"client_id": "client", "grant_type": "refresh_token", "refresh_token": "old_refresh"}
         assert json.loads(renewal.body) == body | ({"client_secret": secret} if secret else {})
@@ -196,7 +197,7 @@ def test_many_refusals_are_one_renewal():
     """A hundred calls that meet the end of the token share one renewal, and all succeed."""
 
     async def scene(server: Server) -> None:
-        send = authorized(server, managed(), "")
+        send = authenticated(server, managed(), "")
         await asyncio.gather(*(send(make_request()) for _ in range(100)))
 
     server = Server()
@@ -210,7 +211,7 @@ def test_a_call_that_comes_late_uses_what_others_renewed():
     server, token = Server(), managed()
 
     async def scene() -> None:
-        send = authorized(server, token, "")
+        send = authenticated(server, token, "")
         early = asyncio.create_task(send(make_request()))
         await asyncio.sleep(0.9)
         late = asyncio.create_task(send(make_request()))
@@ -221,7 +222,7 @@ def test_a_call_that_comes_late_uses_what_others_renewed():
 
 
 def test_the_new_pair_is_stored_before_anybody_repeats():
-    """Nobody's call goes again before `on_renewed` has returned: a pair that is not stored may be lost."""
+    """Nobody's call goes again before `on_refresh` has returned: a pair that is not stored may be lost."""
     stored_at: list[float] = []
 
     async def store(tokens: Tokens) -> None:
@@ -230,7 +231,7 @@ def test_the_new_pair_is_stored_before_anybody_repeats():
         stored_at.append(asyncio.get_running_loop().time())
 
     async def scene(server: Server) -> None:
-        send = authorized(server, managed(on_renewed=store), "")
+        send = authenticated(server, managed(on_refresh=store), "")
         first = asyncio.create_task(send(make_request()))
         await asyncio.sleep(1.5)
         # This one is refused with the old token, after the new one has come but before it is stored.
@@ -244,9 +245,9 @@ def test_the_new_pair_is_stored_before_anybody_repeats():
 
 
 def test_on_renewed_may_be_a_plain_function():
-    """`on_renewed` may be sync."""
+    """`on_refresh` may be sync."""
     kept: list[Tokens] = []
-    run(authorized(Server(), managed(on_renewed=kept.append), "")(make_request()))
+    run(authenticated(Server(), managed(on_refresh=kept.append), "")(make_request()))
     assert [tokens.access for tokens in kept] == ["new_access"]
 
 
@@ -256,9 +257,9 @@ def test_a_failing_on_renewed_is_told_and_the_pair_is_kept():
     def store(tokens: Tokens) -> None:
         raise OSError("disk full")
 
-    token = managed(on_renewed=store)
+    token = managed(on_refresh=store)
     with pytest.raises(OSError, match="disk full"):
-        run(authorized(Server(), token, "")(make_request()))
+        run(authenticated(Server(), token, "")(make_request()))
     assert token.tokens.access == "new_access"
 
 
@@ -278,7 +279,7 @@ def test_a_renewal_that_fails_fails_everybody(renewal, kind):
     server, token = Server(renewal=renewal), managed()
 
     async def scene() -> list[BaseException | Response]:
-        send = authorized(server, token, "")
+        send = authenticated(server, token, "")
         return await asyncio.gather(*(send(make_request()) for _ in range(5)), return_exceptions=True)
 
     outcomes = run(scene())
@@ -286,7 +287,7 @@ def test_a_renewal_that_fails_fails_everybody(renewal, kind):
     assert token.tokens.access == "old_access"
     assert len(server.renewals) == 1
     server.renewal = None
-    run(authorized(server, token, "")(make_request()))
+    run(authenticated(server, token, "")(make_request()))
     assert len(server.served) == 1
 
 
@@ -295,7 +296,7 @@ def test_a_renewal_without_a_new_refresh_token_keeps_the_old_one():
     pair = {"access_token": "new_access", "token_type": "bearer"}
     server = Server(expired=UNAUTHORIZED, renewal=Response(200, {}, json.dumps(pair).encode()))
     token = oauth2()
-    run(authorized(server, token, "")(make_request()))
+    run(authenticated(server, token, "")(make_request()))
     assert token.tokens == Tokens(access="new_access", refresh="old_refresh", expires_at=None)
 
 
@@ -314,7 +315,7 @@ def test_what_a_renewal_cannot_help_is_raised(credentials, said):
     """Keys are never renewed, managed users not on 401, and a used-up booking limit is no credential problem."""
     fake_send = FakeSend(said)
     with pytest.raises(UnauthorizedError):
-        run(authorized(fake_send, credentials, "")(make_request()))
+        run(authenticated(fake_send, credentials, "")(make_request()))
     assert len(fake_send.sent) == 1
 
 
@@ -323,7 +324,7 @@ def test_a_second_refusal_is_final():
     server = Server()
     server.good = "another"
     with pytest.raises(UnauthorizedError):
-        run(authorized(server, managed(), "")(make_request()))
+        run(authenticated(server, managed(), "")(make_request()))
     assert len(server.renewals) == 1
 
 
@@ -332,7 +333,7 @@ def test_an_oauth2_token_is_renewed_shortly_before_its_end():
     for left, renewals in ((20, 1), (60, 0)):
         server = Server(expired=UNAUTHORIZED)
         server.good = "new_access" if renewals else "old_access"
-        run(authorized(server, oauth2(expires_at=now() + timedelta(seconds=left)), "")(make_request()))
+        run(authenticated(server, oauth2(expires_at=now() + timedelta(seconds=left)), "")(make_request()))
         assert len(server.renewals) == renewals
         assert len(server.served) == 1
 
@@ -342,10 +343,10 @@ def test_an_early_renewal_that_fails_does_no_harm(trouble):
     """While the old token works, a failed renewal is passed over; once it has ended, it is raised."""
     server = Server(renewal=trouble)
     server.good = "old_access"
-    run(authorized(server, oauth2(expires_at=now() + timedelta(seconds=20)), "")(make_request()))
+    run(authenticated(server, oauth2(expires_at=now() + timedelta(seconds=20)), "")(make_request()))
     assert len(server.served) == 1
     with pytest.raises((ServerError, TransportError)):
-        run(authorized(server, oauth2(expires_at=now() - timedelta(seconds=1)), "")(make_request()))
+        run(authenticated(server, oauth2(expires_at=now() - timedelta(seconds=1)), "")(make_request()))
 
 
 def test_a_renewal_in_another_loop_is_not_waited_for():
@@ -357,12 +358,12 @@ def test_a_renewal_in_another_loop_is_not_waited_for():
         return await FakeSend(EXPIRED)(request)
 
     async def leave(token: AccessToken) -> None:
-        asyncio.create_task(authorized(stuck, token, "")(make_request()))  # noqa: RUF006 - it is left behind on purpose
+        asyncio.create_task(authenticated(stuck, token, "")(make_request()))  # noqa: RUF006 - it is left behind on purpose
         await asyncio.sleep(1)
 
     token, server = managed(), Server()
     run(leave(token))
-    run(authorized(server, token, "")(make_request()))
+    run(authenticated(server, token, "")(make_request()))
     assert len(server.served) == 1
 
 
@@ -371,8 +372,8 @@ def test_closing_waits_for_a_renewal_in_flight():
     kept: list[Tokens] = []
 
     async def scene() -> None:
-        token = managed(on_renewed=kept.append)
-        call = asyncio.create_task(authorized(Server(), token, "")(make_request()))
+        token = managed(on_refresh=kept.append)
+        call = asyncio.create_task(authenticated(Server(), token, "")(make_request()))
         await asyncio.sleep(1.5)
         call.cancel()
         await token.aclose()
@@ -385,7 +386,7 @@ def test_errors_of_a_renewal_hold_no_secret():
     """What a failed renewal says holds neither token nor client secret."""
     server = Server(renewal=error_response(401, "UnauthorizedException"))
     with pytest.raises(UnauthorizedError) as caught:
-        run(authorized(server, managed(), "")(make_request()))
+        run(authenticated(server, managed(), "")(make_request()))
     error: BaseException | None = caught.value
     while error:
         assert not [secret for secret in SECRETS if secret in f"{error!r}{vars(error)}"]
@@ -396,7 +397,7 @@ def test_an_answer_that_is_no_pair_holds_no_token_in_its_error():
     """Half an answer with a token in it is not quoted."""
     server = Server(renewal=Response(200, {}, b'{"data":{"accessToken":"old_access"'))
     with pytest.raises(DecodeError) as caught:
-        run(authorized(server, managed(), "")(make_request()))
+        run(authenticated(server, managed(), "")(make_request()))
     assert "old_access" not in str(caught.value)
 
 
@@ -408,8 +409,12 @@ def test_an_odd_expiry_costs_only_the_expiry(make, expiry):
     is_oauth2 = make is oauth2
     pair = OAUTH2_PAIR | {"expires_in": expiry} if is_oauth2 else PAIR | {"accessTokenExpiresAt": expiry}
     renewal = Response(200, {}, json.dumps(pair if is_oauth2 else {"data": pair}).encode())
-    token = make(on_renewed=kept.append)
-    run(authorized(Server(expired=UNAUTHORIZED if is_oauth2 else EXPIRED, renewal=renewal), token, "")(make_request()))
+    token = make(on_refresh=kept.append)
+    run(
+        authenticated(Server(expired=UNAUTHORIZED if is_oauth2 else EXPIRED, renewal=renewal), token, "")(
+            make_request()
+        )
+    )
     assert kept == [token.tokens]
     assert (token.tokens.access, token.tokens.refresh) == ("new_access", "new_refresh")
     assert token.tokens.expires_at is None or token.tokens.expires_at <= now() + timedelta(seconds=2)
@@ -419,11 +424,11 @@ def test_an_odd_expiry_costs_only_the_expiry(make, expiry):
 def test_a_new_access_token_that_cannot_be_sent_costs_no_refresh_token(access):
     """The new refresh token is kept and reported, since the old one is spent; the call is a DecodeError."""
     kept: list[Tokens] = []
-    token = managed(on_renewed=kept.append)
+    token = managed(on_refresh=kept.append)
     with pytest.raises(DecodeError, match="no access token that can be sent"):
-        run(authorized(Server(renewal=ok_response(PAIR | {"accessToken": access})), token, "")(make_request()))
+        run(authenticated(Server(renewal=ok_response(PAIR | {"accessToken": access})), token, "")(make_request()))
     assert [(one.access, one.refresh) for one in kept] == [("old_access", "new_refresh")]
-    run(authorized(Server(), token, "")(make_request()))  # the next call renews with it
+    run(authenticated(Server(), token, "")(make_request()))  # the next call renews with it
     assert token.tokens.access == "new_access"
 
 
@@ -431,7 +436,7 @@ def test_a_new_access_token_that_cannot_be_sent_costs_no_refresh_token(access):
 def test_a_new_refresh_token_that_cannot_be_used_leaves_the_old_one(refresh):
     """A pair without a usable refresh token renews the access token alone."""
     token = managed()
-    run(authorized(Server(renewal=ok_response(PAIR | {"refreshToken": refresh})), token, "")(make_request()))
+    run(authenticated(Server(renewal=ok_response(PAIR | {"refreshToken": refresh})), token, "")(make_request()))
     assert (token.tokens.access, token.tokens.refresh) == ("new_access", "old_refresh")
 
 
@@ -440,11 +445,11 @@ def test_a_new_refresh_token_that_cannot_be_used_leaves_the_old_one(refresh):
 def test_a_renewal_without_any_token_is_a_decode_error(make, data):
     """What has neither token changes nothing and reports nothing."""
     kept: list[Tokens] = []
-    token = make(on_renewed=kept.append)
+    token = make(on_refresh=kept.append)
     body = Response(200, {}, json.dumps(data if make is oauth2 else {"data": data}).encode())
     with pytest.raises(DecodeError, match="has no token"):
         run(
-            authorized(Server(expired=UNAUTHORIZED if make is oauth2 else EXPIRED, renewal=body), token, "")(
+            authenticated(Server(expired=UNAUTHORIZED if make is oauth2 else EXPIRED, renewal=body), token, "")(
                 make_request()
             )
         )

@@ -36,16 +36,18 @@ from calcom_async.booking.reconcile import LOOKUP_DELAYS, MAX_LOST_RESPONSES, MA
 from calcom_async.errors import NotFoundError, SlotTakenError, UnknownOutcomeError
 from calcom_async.events import Observer
 from calcom_async.models import Attendee, Availability, Booking
-from calcom_async.resources._base import Channel
+from calcom_async.pagination import read_page
+from calcom_async.requests import Request, encode
+from calcom_async.resources._base import RequestContext
 from calcom_async.resources.bookings import Bookings
 from calcom_async.resources.event_types import EventTypes
 from calcom_async.resources.slots import Slots
+from calcom_async.responses import Response
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.event_types import new_event_type
 from calcom_async.sandbox.seed import new_user
 from calcom_async.sandbox.store import Booking as Record
 from calcom_async.sandbox.store import Store
-from calcom_async.wire import Request, Response, encode, read_page
 
 BOOKINGS = "/v2/bookings"
 LOST = [{"cut": "before"}, {"cut": "after"}, {"status": 503}, {"html": True}, {"garbage": True}, {"truncated": True}]
@@ -359,7 +361,7 @@ async def test_a_lost_answer_makes_one_booking(cal, sandbox, fault, kind):
 
 def resources(cal: Calcom, send: Send) -> list[Any]:
     """Bookings, slots and event types of a client, whose requests pass through `send`."""
-    channel = msgspec.structs.replace(cal._channel, send=send)
+    channel = msgspec.structs.replace(cal._context, send=send)
     return [kind(channel) for kind in (Bookings, Slots, EventTypes)]
 
 
@@ -434,7 +436,7 @@ async def test_looks_that_are_never_answered_leave_it_open(cal, sandbox):
     ) as caught:
         await book(cal)
     sandbox.faults.clear()
-    wanted = dict(caught.value.look_for)
+    wanted = dict(caught.value.lookup)
     mark = wanted.pop("metadata")
     [found] = await cal.bookings.list(**wanted).collect()
     assert found.metadata == mark
@@ -564,7 +566,7 @@ async def test_a_list_without_end_is_not_read_to_its_end(sandbox):
         body = {"status": "success", "data": rows, "pagination": {"hasNextPage": True, "totalItems": number + 500}}
         return Response(200, {}, encode(body))
 
-    channel = Channel(send, Observer())
+    channel = RequestContext(send, Observer())
     resources = [kind(channel) for kind in (Bookings, Slots, EventTypes)]
     with pytest.raises(UnknownOutcomeError, match="more than 10000 bookings"):
         await safe.book(*resources, check=False, pause=0, start=at(9), attendee=ADA, event_type_id=THIRTY)
@@ -756,13 +758,13 @@ def test_the_pauses_between_looks_grow():
     heard: list[tuple[float, str]] = []
 
     async def send(request: Request) -> Response:
-        heard.append((asyncio.get_running_loop().time() - 1000, f"{request.method} {request.template}"))
+        heard.append((asyncio.get_running_loop().time() - 1000, f"{request.method} {request.route}"))
         if request.method == "POST":
             raise ConnectionFailedError("broke", sent=True)
-        return ok_response([]) if request.template == "/bookings" else ok_response({"id": THIRTY})
+        return ok_response([]) if request.route == "/bookings" else ok_response({"id": THIRTY})
 
     async def lost() -> None:
-        channel = Channel(send, Observer())
+        channel = RequestContext(send, Observer())
         resources = [kind(channel) for kind in (Bookings, Slots, EventTypes)]
         wish = {"start": at(9), "attendee": ADA, "event_type_id": THIRTY}
         await safe.book(*resources, check=False, total_timeout=5, pause=0.5, **wish)
@@ -889,7 +891,7 @@ async def test_a_seated_booking_of_others_is_left_alone():
         data: Any = joined if request.method == "POST" else [row if "POST" not in sent else joined]
         return Response(200, {}, encode({"status": "success", "data": data}))
 
-    channel = Channel(send, Observer())
+    channel = RequestContext(send, Observer())
     resources = [kind(channel) for kind in (Bookings, Slots, EventTypes)]
     wish = {"start": at(9), "attendee": ADA, "event_type_id": CLASS, "idempotency_key": "order-7"}
     assert (await safe.book(*resources, check=False, pause=0, **wish)).seat_uid == "s2"
@@ -1031,7 +1033,7 @@ async def test_a_move_nobody_can_look_up(cal, sandbox):
     )
     with pytest.raises(UnknownOutcomeError) as caught:
         await move(cal, old.uid, 10)
-    assert caught.value.look_for == {"uid": old.uid, "start": at(10)}
+    assert caught.value.lookup == {"uid": old.uid, "start": at(10)}
 
 
 def test_twins_with_unreadable_ids_are_ordered():

@@ -19,16 +19,17 @@ from calcom_async import ApiError, ApiKey, Calcom, ConnectionFailedError, Decode
 from calcom_async.auth import Send
 from calcom_async.cache import Cache
 from calcom_async.models import CreateEventType, UpdateEventType
+from calcom_async.requests import Request
+from calcom_async.responses import Response
 from calcom_async.sandbox import Sandbox
-from calcom_async.wire import Request, Response
 
 TTL = 60.0
 ME = ApiKey("cal_me")
 
 
-def asking(method: str, template: str, event_type_id: int = 1, **fields: Any) -> Request:
+def asking(method: str, route: str, event_type_id: int = 1, **fields: Any) -> Request:
     """A request to a path, the way a resource makes it."""
-    return Request(method=method, template=template, path=template.replace("{}", str(event_type_id)), **fields)
+    return Request(method=method, route=route, path=route.replace("{}", str(event_type_id)), **fields)
 
 
 def get(event_type_id: int = 1, **fields: Any) -> Request:
@@ -164,15 +165,15 @@ READS = [
 OTHERS = ["/me", "/slots", "/event-types/{}/webhooks", "/event-types/{}/private-links", "/teams/{}", "/bookings/{}"]
 
 
-@pytest.mark.parametrize(("template", "calls"), [*((one, 1) for one in READS), *((one, 2) for one in OTHERS)])
-def test_only_event_types_are_kept(template, calls):
+@pytest.mark.parametrize(("route", "calls"), [*((one, 1) for one in READS), *((one, 2) for one in OTHERS)])
+def test_only_event_types_are_kept(route, calls):
     """Event types of users, teams and organisations come from memory, all else from the server."""
     desk = Desk()
 
     async def scene() -> None:
         send = cached(desk)
-        await send(asking("GET", template))
-        await send(asking("GET", template))
+        await send(asking("GET", route))
+        await send(asking("GET", route))
 
     run(scene())
     assert len(desk.sent) == calls
@@ -476,10 +477,10 @@ async def test_our_own_changes_are_seen_at_once(cal: Calcom):
 
 
 async def test_a_stranger_is_refused_what_the_owner_has_in_memory(cal: Calcom, calcom_sandbox: Sandbox):
-    """`acting_as` somebody else asks the server, which says no."""
+    """`with_credentials` somebody else asks the server, which says no."""
     await cal.event_types.get(SIXTY)
     with pytest.raises(NotFoundError):
-        await cal.acting_as("cal_sandbox_cy").event_types.get(SIXTY)
+        await cal.with_credentials("cal_sandbox_cy").event_types.get(SIXTY)
 
 
 async def test_the_server_says_304_and_counts_it(calcom_client: Callable[..., Calcom], calcom_sandbox: Sandbox):

@@ -13,10 +13,12 @@ from virtual_time import run
 
 from calcom_async import AccessToken, ApiKey, Calcom, Config, ConnectionFailedError, Pages, TokenBucket
 from calcom_async.events import Observer
-from calcom_async.middleware import RetryBudget, authorized, limited, retrying
+from calcom_async.middleware import RetryBudget, authenticated, limited, retrying
+from calcom_async.pagination import Page, PageOffset, PaginationSpec
 from calcom_async.rate_limiter import Bucket
+from calcom_async.requests import Request
+from calcom_async.responses import Response
 from calcom_async.transport import Transport
-from calcom_async.wire import Page, PageOffset, PaginationSpec, Request, Response
 
 ONE_A_MINUTE = Bucket("me", limit=2)
 
@@ -38,7 +40,7 @@ async def slow(request: Request) -> Response:
 
 def stack(send: Any, limiter: TokenBucket, credentials: Any = None, **settings: Any) -> Any:
     config, observer = Config(**settings), Observer()
-    signs = authorized(limited(send, limiter, config, observer), credentials or ApiKey("cal_x"), "here")
+    signs = authenticated(limited(send, limiter, config, observer), credentials or ApiKey("cal_x"), "here")
     return retrying(signs, config, RetryBudget(0.2), observer)
 
 
@@ -77,8 +79,8 @@ def test_in_the_pause_before_a_repeat(step):
 
     async def scene() -> None:
         task = asyncio.create_task(
-            stack(fake_send, limiter, backoff_base=1000, backoff_cap=1000, deadline=10_000)(
-                make_request(repeatable=True)
+            stack(fake_send, limiter, backoff_base=1000, backoff_max=1000, total_timeout=10_000)(
+                make_request(idempotent=True)
             )
         )
         await asyncio.sleep(0.001)
@@ -120,7 +122,7 @@ def test_in_a_renewal_that_others_wait_for():
     server, stored = Renewing(), []
 
     async def scene() -> list[Response]:
-        token = AccessToken("old", "r", client_id="c", client_secret="s", on_renewed=stored.append)
+        token = AccessToken("old", "r", client_id="c", client_secret="s", on_refresh=stored.append)
         send = stack(server, TokenBucket(), token)
         others = [asyncio.create_task(send(make_request())) for _ in range(3)]
         await after(5, send(make_request()))
@@ -135,7 +137,7 @@ def test_the_only_one_who_waits_for_a_renewal():
     server, stored = Renewing(), []
 
     async def scene() -> None:
-        token = AccessToken("old", "r", client_id="c", client_secret="s", on_renewed=stored.append)
+        token = AccessToken("old", "r", client_id="c", client_secret="s", on_refresh=stored.append)
         send = stack(server, TokenBucket(), token)
         await after(5, send(make_request()))
         await asyncio.sleep(60)
@@ -150,8 +152,8 @@ def test_closing_that_is_cancelled_leaves_the_renewal_running():
     stored: list[Any] = []
 
     async def scene() -> None:
-        token = AccessToken("old", "r", client_id="c", client_secret="s", on_renewed=stored.append)
-        await after(1, authorized(Renewing(), token, "")(make_request()))
+        token = AccessToken("old", "r", client_id="c", client_secret="s", on_refresh=stored.append)
+        await after(1, authenticated(Renewing(), token, "")(make_request()))
         await after(1, token.aclose())
         await asyncio.sleep(60)
 

@@ -28,7 +28,7 @@ from timeouts import TIMEOUT, closed_port
 from calcom_async.cli import connect, exit_codes
 from calcom_async.cli.progress import ProgressDisplay
 from calcom_async.client import Stats
-from calcom_async.events import Event
+from calcom_async.events import ClientEvent
 from calcom_async.export import ExportProgress
 from calcom_async.export.rows import BOOKING_COLUMNS
 from calcom_async.sandbox import Sandbox
@@ -625,11 +625,13 @@ def standing(**changes: Any) -> Stats:
             **changes,
         }
     )
-    return Stats(requests=1, retries=0, waits=0, refused=0, pages=0, seconds_waited=0, connections=0, limits=[bucket])
+    return Stats(
+        requests=1, retries=0, waits=0, rate_limited=0, pages=0, seconds_waited=0, connections=0, limits=[bucket]
+    )
 
 
-def request(**changes: Any) -> Event:
-    return Event(**{"kind": "request", "method": "GET", "path": "/bookings", "status": 200, **changes})
+def request(**changes: Any) -> ClientEvent:
+    return ClientEvent(**{"kind": "request", "method": "GET", "path": "/bookings", "status": 200, **changes})
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from cli_runner import SECRET, connection_args, invoke
 from timeouts import closed_port
 
 from calcom_async.cli.doctor import Report, ResponseMonitor
-from calcom_async.events import Event
+from calcom_async.events import ClientEvent
 from calcom_async.rate_limiter import BucketStats
 from calcom_async.sandbox import Sandbox
 
@@ -121,7 +121,7 @@ def test_an_address_without_the_api_is_a_failure(sandbox: Sandbox) -> None:
 def report_of(*limits: BucketStats, remaining: int | None) -> list[tuple[str, str]]:
     report, watch = Report(), ResponseMonitor()
     watch._seconds.append(0.1)
-    watch.on_event(Event(kind="request", method="GET", path="/me", remaining=remaining))
+    watch.on_event(ClientEvent(kind="request", method="GET", path="/me", remaining=remaining))
     watch.add_to(report, limits)
     return [(one.state, one.text) for one in report.results if one.name == "limit"]
 

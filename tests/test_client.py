@@ -26,7 +26,7 @@ from calcom_async import (
     ServerError,
     TokenBucket,
 )
-from calcom_async.free_request import VERSION_BY_PATH
+from calcom_async.raw_request import VERSION_BY_PATH
 from calcom_async.resources.bookings import Bookings
 from calcom_async.resources.event_types import EventTypes
 from calcom_async.resources.schedules import Schedules
@@ -106,7 +106,7 @@ def test_a_setting_that_cannot_work_is_refused_at_once():
 def test_no_secret_is_printed(credentials):
     """Neither the client, nor its resources, nor its stats show a secret."""
     cal = Calcom(credentials, api_key=SECRET)
-    shown = f"{cal!r} {cal.config!r} {cal.stats()!r} {cal.me!r} {cal.organization(7)!r} {cal._channel!r}"
+    shown = f"{cal!r} {cal.config!r} {cal.stats()!r} {cal.me!r} {cal.organization(7)!r} {cal._context!r}"
     assert SECRET not in shown
 
 
@@ -177,7 +177,7 @@ async def test_acting_as_somebody_else():
     """A second client has its own credentials, limits and counts; connections, events and retry budget are shared."""
     recorder = EventRecorder()
     async with FakeServer(ME) as peer, Calcom("cal_a", base_url=peer.url, on_event=recorder) as cal:
-        twin = cal.acting_as("cal_b")
+        twin = cal.with_credentials("cal_b")
         await cal.me.get()
         await twin.me.get()
         assert [heard.headers["authorization"] for heard in peer.received] == ["Bearer cal_a", "Bearer cal_b"]
@@ -197,7 +197,7 @@ async def test_the_resources_of_a_twin_are_its_own():
     """A resource that was used before the twin was made still acts as the first."""
     async with FakeServer(ME) as peer, Calcom("cal_a", base_url=peer.url) as cal:
         await cal.me.get()
-        await cal.acting_as("cal_b").me.get()
+        await cal.with_credentials("cal_b").me.get()
         await cal.me.get()
     keys = [heard.headers["authorization"][-1] for heard in peer.received]
     assert keys == ["a", "b", "a"]
@@ -220,7 +220,7 @@ async def test_a_priority_is_a_place_in_the_same_line():
         await cal.me.get()
         await export.me.get()
         await export.request("GET", "/v2/me")
-        await export.acting_as("cal_b").me.get()
+        await export.with_credentials("cal_b").me.get()
     assert limiter.priorities == [0, 3, 3, 3]
     assert len(limiter.stats()) == 2
 
@@ -238,8 +238,8 @@ async def test_closing_waits_for_the_renewals_of_twins():
 
     async with FakeServer(http_response(498, expired), slowly, ME) as peer:
         async with Calcom("cal_a", base_url=peer.url) as cal:
-            token = AccessToken("old", "r", client_id="c", client_secret="s", on_renewed=stored.append)
-            call = asyncio.create_task(cal.acting_as(token).me.get())
+            token = AccessToken("old", "r", client_id="c", client_secret="s", on_refresh=stored.append)
+            call = asyncio.create_task(cal.with_credentials(token).me.get())
             await began.wait()
             call.cancel()
         assert [tokens.access for tokens in stored] == ["new"]
@@ -264,7 +264,7 @@ def test_the_version_table_is_that_of_the_resources():
         ("/v2/event-types/1/private-links/x", {}, None),
         ("/v2/verified-resources/emails", {}, None),
         ("/v2/organizations/1/teams", {}, None),
-        ("/v2/event-types/1", {"versions": {"event_types": "2030-01-01"}}, "2030-01-01"),
+        ("/v2/event-types/1", {"api_versions": {"event_types": "2030-01-01"}}, "2030-01-01"),
     ],
 )
 async def test_the_version_of_any_request(path, settings, version):
@@ -274,7 +274,7 @@ async def test_the_version_of_any_request(path, settings, version):
 
 async def test_a_version_can_be_asked_for():
     """`version=` wins over everything."""
-    heard = await asked("GET", "/v2/slots", version="1", settings={"versions": {"slots": "2"}})
+    heard = await asked("GET", "/v2/slots", version="1", settings={"api_versions": {"slots": "2"}})
     assert heard.headers["cal-api-version"] == "1"
 
 
@@ -320,17 +320,17 @@ async def test_a_method_is_a_word(method):
 
 
 @pytest.mark.parametrize(
-    ("method", "repeatable", "attempts"),
+    ("method", "idempotent", "attempts"),
     [("GET", None, 2), ("POST", None, 1), ("DELETE", None, 1), ("GET", False, 1), ("POST", True, 2)],
 )
-async def test_what_of_anything_is_repeated(method, repeatable, attempts):
+async def test_what_of_anything_is_repeated(method, idempotent, attempts):
     """Reads may be repeated and others not, unless told otherwise."""
     async with (
         FakeServer(http_response(503, b""), ME) as peer,
         Calcom("cal_x", base_url=peer.url, backoff_base=0) as cal,
     ):
         with suppress(ServerError):
-            await cal.request(method, "/v2/things", repeatable=repeatable)
+            await cal.request(method, "/v2/things", idempotent=idempotent)
     assert len(peer.received) == attempts
 
 
@@ -357,7 +357,7 @@ async def test_stats_count_what_happened(sandbox):
         with pytest.raises(NotFoundError):
             await cal.bookings.get("nope")
         stats = cal.stats()
-    assert (stats.requests, stats.retries, stats.pages, stats.refused) == (6, 1, 3, 0)
+    assert (stats.requests, stats.retries, stats.pages, stats.rate_limited) == (6, 1, 3, 0)
     assert stats.connections >= 1
     assert [bucket.in_flight for bucket in stats.limits] == [0]
 

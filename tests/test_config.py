@@ -78,7 +78,15 @@ def test_a_switch_that_is_neither_on_nor_off_is_an_error(monkeypatch):
         Config.from_env()
 
 
-POSITIVE = ("timeout", "connect_timeout", "deadline", "keepalive", "max_attempts", "max_connections", "rate_limit")
+POSITIVE = (
+    "timeout",
+    "connect_timeout",
+    "total_timeout",
+    "keepalive_expiry",
+    "max_attempts",
+    "max_connections",
+    "rate_limit",
+)
 
 
 @pytest.mark.parametrize("name", [*POSITIVE, "max_response_bytes"])
@@ -89,7 +97,7 @@ def test_a_number_that_must_be_positive(name, value):
         Config(**{name: value})
 
 
-@pytest.mark.parametrize("name", ["backoff_base", "backoff_cap", "retry_budget", "max_wait", "cache_ttl"])
+@pytest.mark.parametrize("name", ["backoff_base", "backoff_max", "retry_budget", "max_wait", "cache_ttl"])
 def test_a_number_that_may_be_zero(name):
     """Zero is a setting like others; less is refused."""
     assert getattr(Config(**{name: 0}), name) == 0
@@ -107,7 +115,7 @@ def test_the_repr_hides_the_key_and_shows_what_differs():
 @pytest.mark.parametrize("travel", [lambda config: pickle.loads(pickle.dumps(config)), copy.deepcopy, copy.copy])
 def test_a_config_travels(travel):
     """A Config without secrets crosses processes with everything in it."""
-    config = Config(base_url="https://cal.example.org/x", versions={"slots": "2030-01-01"})
+    config = Config(base_url="https://cal.example.org/x", api_versions={"slots": "2030-01-01"})
     assert travel(config) == config
 
 
@@ -128,7 +136,7 @@ def test_a_changed_copy_is_checked_too():
 
 def test_the_idle_time_is_shorter_than_the_servers():
     """The server closes idle connections after 5 s; by default ours are gone before."""
-    assert Config().keepalive < 5
+    assert Config().keepalive_expiry < 5
 
 
 def test_from_env_reads_the_variables_of_the_official_command_line(monkeypatch):
@@ -147,7 +155,7 @@ def test_an_empty_variable_is_no_value(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "fields", [{"versions": {"bokings": "x"}}, {"versions": {"bookings": 5}}, {"priority": "high"}]
+    "fields", [{"api_versions": {"bokings": "x"}}, {"api_versions": {"bookings": 5}}, {"priority": "high"}]
 )
 def test_settings_that_would_be_ignored_or_fail_later_are_refused(fields):
     """A misspelt area, a version that is no text and a priority that is no number are told when they are set."""

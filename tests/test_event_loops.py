@@ -70,7 +70,12 @@ async def test_another_process_gets_an_error(monkeypatch):
         await cal.me.get()
         with monkeypatch.context() as child:
             child.setattr("os.getpid", lambda: -1)
-            for call in (cal.me.get(), cal.request("GET", "/v2/me"), cal.acting_as("cal_y").me.get(), cal.aclose()):
+            for call in (
+                cal.me.get(),
+                cal.request("GET", "/v2/me"),
+                cal.with_credentials("cal_y").me.get(),
+                cal.aclose(),
+            ):
                 with pytest.raises(ConfigError, match="another process"):
                     await call
         assert (await cal.me.get()).id == 1

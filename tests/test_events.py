@@ -7,11 +7,11 @@ import logging
 import msgspec
 import pytest
 
-from calcom_async.events import Event, Observer
+from calcom_async.events import ClientEvent, Observer
 
 
 def event(kind="request", **fields):
-    return Event(kind=kind, method="GET", path="/bookings/{}", **fields)
+    return ClientEvent(kind=kind, method="GET", path="/bookings/{}", **fields)
 
 
 def test_an_event_is_frozen():
@@ -23,7 +23,7 @@ def test_an_event_is_frozen():
 def test_an_event_has_no_room_for_bodies_or_headers():
     """What an event can tell is this and nothing else."""
     names = {"kind", "method", "path", "seconds", "status", "attempt", "remaining", "rows"}
-    assert {field.name for field in msgspec.structs.fields(Event)} == names
+    assert {field.name for field in msgspec.structs.fields(ClientEvent)} == names
 
 
 def test_everything_is_counted_by_kind():
@@ -32,7 +32,7 @@ def test_everything_is_counted_by_kind():
     kinds = [event(status=429), event(status=200), event("retry"), event("wait", seconds=2.0), event("wait", seconds=1)]
     for one in [*kinds, event("page", rows=3), event("retry", status=429)]:
         observer.emit(one)
-    assert observer.counts == {"request": 2, "retry": 2, "wait": 2, "page": 1, "refused": 1}
+    assert observer.counts == {"request": 2, "retry": 2, "wait": 2, "page": 1, "rate_limited": 1}
     assert observer.seconds_waited == 3.0
 
 

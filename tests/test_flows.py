@@ -117,7 +117,7 @@ async def test_a_reservation_holds_a_slot_while_somebody_types():
     """A reserved slot is hidden from others until it is booked or the reservation is over."""
     with running_sandbox() as sandbox:
         async with client(sandbox) as cal:
-            other = cal.acting_as("cal_sandbox_bo")
+            other = cal.with_credentials("cal_sandbox_bo")
             await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9))
             assert at(9) not in await free(other)
             sandbox.clock.move(minutes=6)
@@ -343,4 +343,4 @@ async def test_keys_have_limits_of_their_own():
                 await cal.schedules.default()
             with pytest.raises(RateLimitedError):
                 await cal.schedules.default()
-            assert (await cal.acting_as("cal_sandbox_bo").me.get()).username == "bo"
+            assert (await cal.with_credentials("cal_sandbox_bo").me.get()).username == "bo"

@@ -42,8 +42,9 @@ from virtual_time import run
 from calcom_async import AccessToken, Calcom, CalcomError, Pages, webhooks
 from calcom_async.models import Attendee
 from calcom_async.models.webhook_events import PAYLOADS
+from calcom_async.requests import Request
+from calcom_async.responses import Response
 from calcom_async.sandbox import Sandbox
-from calcom_async.wire import Request, Response
 
 START = datetime(2030, 1, 7, 9, tzinfo=UTC)
 ADA = Attendee(name="Ada", email="ada@visitors.test", time_zone="Europe/Lisbon")
@@ -76,7 +77,7 @@ def recorded() -> Bodies:
 
             async def exchange(request: Request) -> Response:
                 found = await send(request)
-                bodies[request.method, request.template] = found.body
+                bodies[request.method, request.route] = found.body
                 return found
 
             cal._transport.exchange = exchange  # type: ignore[method-assign]
@@ -168,7 +169,7 @@ def test_responses(every: Every, recorded: Bodies) -> None:
         kept: list[Response] = []
 
         def answer(request: Request, chance: random.Random = chance, body: bytes = body, kept: Any = kept) -> Response:
-            known = recorded.get((request.method, request.template))
+            known = recorded.get((request.method, request.route))
             if not kept or chance.random() < 0.3:
                 kept[:] = [response(chance, known if known and chance.random() < 0.5 else body)]
             return kept[0]
@@ -216,7 +217,7 @@ def test_composed_calls(recorded: Bodies) -> None:
         faults = chance.choice([0.05, 0.3, 1.0])
 
         def answer(request: Request, chance: random.Random = chance, faults: float = faults) -> Response:
-            body = recorded.get((request.method, request.template), EMPTY)
+            body = recorded.get((request.method, request.route), EMPTY)
             return response(chance, body) if chance.random() < faults else Response(200, {}, body)
 
         cal = client_over(FakeTransport(answer), cache_ttl=chance.choice([None, 60.0]))
@@ -251,7 +252,7 @@ def test_token_responses() -> None:
         def answer(
             request: Request, chance: random.Random = chance, renewed: bytes = renewed, expired: int = expired
         ) -> Response:
-            if request.template != "/me":
+            if request.route != "/me":
                 return response(chance, renewed)
             if chance.random() < 0.6:
                 return Response(expired, {}, json.dumps(REFUSALS[0]).encode())
@@ -319,7 +320,7 @@ def test_arguments(every: Every) -> None:
 SLOTS = {"event_type_id": 1, "start": START, "end": START + timedelta(days=7)}
 BOOKING = {"start": START, "event_type_id": 1, "attendee": ADA, "total_timeout": 9}
 COMPOSED: list[tuple[str, list[Any], dict[str, Any]]] = [
-    ("request", ["GET", "/v2/me"], {"query": {"a": 1}, "body": {"a": 1}, "version": "2024-08-13", "repeatable": True}),
+    ("request", ["GET", "/v2/me"], {"query": {"a": 1}, "body": {"a": 1}, "version": "2024-08-13", "idempotent": True}),
     ("book", [], {**BOOKING, "metadata": {"a": "b"}, "guests": ["a@b.test"]}),
     ("book_series", [], {**BOOKING, "check": False, "reserve": True, "recurrence_count": 2}),
     ("reschedule", ["abc"], {"start": START, "reason": "x", "total_timeout": 9}),
@@ -329,7 +330,7 @@ COMPOSED: list[tuple[str, list[Any], dict[str, Any]]] = [
     ("watch_slots", [[1]], {"start": START, "days": 7, "interval": 60, "rate_limit_share": 0.5}),
     ("bookings.list", [], {"take": 5, "skip": 1, "prefetch": 1, "strict": True}),
     ("with_priority", [1], {}),
-    ("acting_as", ["cal_y"], {}),
+    ("with_credentials", ["cal_y"], {}),
     ("team", [1], {}),
 ]
 """Calls that `methods` does not find, by their name on the client."""
@@ -350,7 +351,7 @@ def test_arguments_of_composed_calls(recorded: Bodies) -> None:
         name, given, fields = COMPOSED[number % len(COMPOSED)]
         arguments, keywords, odd = with_odd_argument(chance, given, fields)
         cal = client_over(
-            FakeTransport(lambda asked: Response(200, {}, recorded.get((asked.method, asked.template), EMPTY)))
+            FakeTransport(lambda asked: Response(200, {}, recorded.get((asked.method, asked.route), EMPTY)))
         )
         call = partial(attrgetter(name)(cal), *arguments, **keywords)
         survives(partial(composed, call), f"{SEED} composed argument {number}: {name} {odd}")

@@ -20,10 +20,10 @@ PACKAGE = Path(__file__).resolve().parent.parent / "calcom_async"
 # From the ground up; a module may import what is below its own layer, or beside it in the same folder.
 LAYERS: tuple[str, ...] = (
     "_lazy errors secret lenient_json",
-    "models rate_limit_window refusals",
-    "config wire events",
+    "models rate_limit_window error_body",
+    "config requests decoding responses pagination events",
     "rate_limiter redis_rate_limiter auth",
-    "middleware transport pages free_request",
+    "middleware transport pages raw_request",
     "keyset",
     "resources",
     "cache booking watch",

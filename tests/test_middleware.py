@@ -30,9 +30,10 @@ from calcom_async import (
 )
 from calcom_async.errors import RateLimit
 from calcom_async.events import Observer
-from calcom_async.middleware import RetryBudget, authorized, limited, observed, retrying
+from calcom_async.middleware import RetryBudget, authenticated, limited, observed, retrying
 from calcom_async.rate_limiter import DEFAULT_RETRY_AFTER, Bucket, Permit
-from calcom_async.wire import Request, Response, Throttle
+from calcom_async.requests import EndpointLimit, Request
+from calcom_async.responses import Response
 
 LIMITS = {"x_ratelimit_limit_default": "120", "x_ratelimit_remaining_default": "7", "x_ratelimit_reset_default": "30"}
 LATER = {"x_ratelimit_limit_default": "120", "x_ratelimit_remaining_default": "0", "x_ratelimit_reset_default": "40"}
@@ -91,7 +92,7 @@ def outcome(send: Any, request: Request) -> Response | CalcomError:
 # ------------------------------------------------------------------------------------------------ what is repeated
 
 POLICY = {
-    # trouble: (repeated if repeatable, repeated if not)
+    # trouble: (repeated if idempotent, repeated if not)
     "429 with a time to wait": (error_response(429, "ThrottlerException", **LATER), True, True),
     "429 without": (error_response(429, None), True, True),
     "never sent": (NOT_SENT, True, True),
@@ -116,14 +117,14 @@ POLICY = {
 }
 
 
-@pytest.mark.parametrize("repeatable", [True, False])
+@pytest.mark.parametrize("idempotent", [True, False])
 @pytest.mark.parametrize("trouble", POLICY)
-def test_what_is_repeated(trouble, repeatable):
+def test_what_is_repeated(trouble, idempotent):
     """429 and "never sent" always; 5xx and "answer lost" only what may be done twice; nothing else ever."""
     step, if_repeatable, otherwise = POLICY[trouble]
     fake_send = FakeSend(step, ok_response("done"))
-    result = outcome(through(fake_send), make_request("POST", repeatable=repeatable))
-    expected = if_repeatable if repeatable else otherwise
+    result = outcome(through(fake_send), make_request("POST", idempotent=idempotent))
+    expected = if_repeatable if idempotent else otherwise
     assert isinstance(result, Response) is expected
     assert len(fake_send.sent) == (2 if expected else 1)
 
@@ -131,10 +132,10 @@ def test_what_is_repeated(trouble, repeatable):
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 def test_the_verb_decides_nothing(method):
     """Whether a call may be repeated is a property of the operation, whatever its verb."""
-    for repeatable in (True, False):
+    for idempotent in (True, False):
         fake_send = FakeSend(LOST, ok_response())
         assert (
-            isinstance(outcome(through(fake_send), make_request(method, repeatable=repeatable)), Response) is repeatable
+            isinstance(outcome(through(fake_send), make_request(method, idempotent=idempotent)), Response) is idempotent
         )
 
 
@@ -150,7 +151,7 @@ def test_no_more_attempts_than_allowed(trouble):
     """After `max_attempts` the last error is raised as it came."""
     step = POLICY[trouble][0]
     fake_send = FakeSend(step)
-    result = outcome(through(fake_send, max_attempts=3), make_request(repeatable=True))
+    result = outcome(through(fake_send, max_attempts=3), make_request(idempotent=True))
     assert len(fake_send.sent) == 3
     assert not isinstance(result, TimedOutError)
 
@@ -160,7 +161,7 @@ def test_pauses_are_full_jitter_over_an_exponential(monkeypatch):
     drawn = []
     monkeypatch.setattr(random, "uniform", lambda low, high: drawn.append((low, high)) or high)
     recorder = EventRecorder()
-    outcome(through(FakeSend(NOT_SENT), recorder, max_attempts=6, backoff_base=0.5, backoff_cap=3), make_request())
+    outcome(through(FakeSend(NOT_SENT), recorder, max_attempts=6, backoff_base=0.5, backoff_max=3), make_request())
     assert drawn == [(0, 0.5), (0, 1.0), (0, 2.0), (0, 3), (0, 3)]
     assert [event.seconds for event in recorder.of_kind("retry")] == [high for _, high in drawn]
 
@@ -197,7 +198,7 @@ def test_the_deadline_bounds_all_attempts_together():
     async def scene() -> float:
         began = now()
         with pytest.raises(TimedOutError, match="gave up after") as caught:
-            await through(fake_send, deadline=100.0, max_attempts=50)(make_request(repeatable=True))
+            await through(fake_send, total_timeout=100.0, max_attempts=50)(make_request(idempotent=True))
         assert isinstance(caught.value.__cause__, TimedOutError)
         assert caught.value.sent
         return now() - began
@@ -210,9 +211,9 @@ def test_the_deadline_bounds_all_attempts_together():
 def test_an_attempt_gets_what_is_left():
     """A first attempt with a deadline shorter than the timeout is bounded by the deadline."""
     fake_send = FakeSend(ok_response())
-    run(through(fake_send, deadline=5.0, timeout=60.0)(make_request()))
+    run(through(fake_send, total_timeout=5.0, timeout=60.0)(make_request()))
     assert fake_send.sent[0].timeout == 5.0
-    run(through(fake_send, deadline=300.0, timeout=60.0)(make_request()))
+    run(through(fake_send, total_timeout=300.0, timeout=60.0)(make_request()))
     assert fake_send.sent[1].timeout is None
 
 
@@ -224,7 +225,7 @@ def test_waiting_for_the_limit_is_no_part_of_the_deadline():
         return await fake_send(request)
 
     fake_send = FakeSend(LOST, ok_response("done"))
-    assert isinstance(outcome(through(turn, deadline=61.0), make_request(repeatable=True)), Response)
+    assert isinstance(outcome(through(turn, total_timeout=61.0), make_request(idempotent=True)), Response)
 
 
 @settings(max_examples=60)
@@ -244,9 +245,9 @@ def test_no_mixture_of_troubles_exceeds_the_bounds(deadline, attempts, lengths, 
 
     async def scene() -> float:
         began = now()
-        send = through(attempt, RetryBudget(5), deadline=deadline, max_attempts=attempts, backoff_base=base)
+        send = through(attempt, RetryBudget(5), total_timeout=deadline, max_attempts=attempts, backoff_base=base)
         with pytest.raises(TimedOutError):
-            await send(make_request(repeatable=True))
+            await send(make_request(idempotent=True))
         return now() - began
 
     def through(send: Any, budget: RetryBudget, **fields: Any) -> Any:
@@ -305,7 +306,7 @@ def test_success_earns_the_budget_back_up_to_full():
 def stacked(send: Any, limiter: Any, **fields: Any) -> Any:
     config, observer = Config(**fields), Observer()
     limits = limited(observed(send, observer), limiter, config, observer)
-    return retrying(authorized(limits, ApiKey("cal_x"), "here"), config, RetryBudget(0.2), observer)
+    return retrying(authenticated(limits, ApiKey("cal_x"), "here"), config, RetryBudget(0.2), observer)
 
 
 @pytest.mark.parametrize("asked", [2, 40, 3000])
@@ -321,7 +322,7 @@ def test_the_servers_waiting_time_is_never_shortened(asked):
         )
 
     async def scene() -> None:
-        send = stacked(server, TokenBucket(), deadline=3600.0)
+        send = stacked(server, TokenBucket(), total_timeout=3600.0)
         first = asyncio.create_task(send(make_request()))
         await asyncio.sleep(0.1)
         await asyncio.gather(first, *(send(make_request()) for _ in range(5)))
@@ -353,7 +354,7 @@ def test_a_wait_longer_than_the_deadline_is_an_error_at_once(headers):
     async def scene() -> float:
         began = now()
         with pytest.raises(RateLimitedError, match="asks to wait 500 s, longer than the 300 s") as caught:
-            await stacked(fake_send, TokenBucket(), deadline=300.0)(make_request())
+            await stacked(fake_send, TokenBucket(), total_timeout=300.0)(make_request())
         assert caught.value.retry_after == 500
         assert caught.value.__cause__ is not None
         return now() - began
@@ -369,7 +370,7 @@ def test_the_wait_that_a_429_demands_counts_towards_the_deadline():
 
     async def scene() -> None:
         with pytest.raises(RateLimitedError, match="asks to wait 40 s, longer than the 20 s that are left of the 60 s"):
-            await stacked(fake_send, TokenBucket(), deadline=60.0)(make_request())
+            await stacked(fake_send, TokenBucket(), total_timeout=60.0)(make_request())
 
     run(scene())
     assert len(fake_send.sent) == 2
@@ -387,11 +388,11 @@ def test_a_proxys_retry_after_is_kept_with_5xx():
     """A 503 with Retry-After is not repeated sooner, and not at all if that is past the deadline."""
     recorder = EventRecorder()
     run(
-        through(FakeSend(error_response(503, retry_after="30"), ok_response()), recorder)(make_request(repeatable=True))
+        through(FakeSend(error_response(503, retry_after="30"), ok_response()), recorder)(make_request(idempotent=True))
     )
     assert recorder.events[0].seconds == 30.0
     fake_send = FakeSend(error_response(503, retry_after="3000"), ok_response())
-    result = outcome(through(fake_send), make_request(repeatable=True))
+    result = outcome(through(fake_send), make_request(idempotent=True))
     assert isinstance(result, TimedOutError)
     assert isinstance(result.__cause__, ServerError)
     assert len(fake_send.sent) == 1
@@ -424,7 +425,7 @@ def test_every_attempt_pays_and_signs_for_itself():
 
 def test_each_layer_is_a_function_of_a_send():
     """Every layer takes a Send first, so that they can be stacked and tested one by one."""
-    for layer in (observed, limited, authorized, retrying):
+    for layer in (observed, limited, authenticated, retrying):
         assert next(iter(inspect.signature(layer).parameters)) == "send"
 
 
@@ -454,10 +455,10 @@ def test_every_place_is_given_back_with_what_was_learnt(step, settled):
 @pytest.mark.parametrize(
     ("fields", "settings", "bucket"),
     [
-        ({"caller": "me"}, {}, Bucket("me", limit=120)),
-        ({"caller": "me", "budget": 500}, {}, Bucket("me", limit=500)),
-        ({"caller": "me", "budget": 500}, {"rate_limit": 9}, Bucket("me", limit=9)),
-        ({"caller": "me", "throttle": Throttle("booking_guests_add", 5)}, {"rate_limit": 9},
+        ({"rate_limit_key": "me"}, {}, Bucket("me", limit=120)),
+        ({"rate_limit_key": "me", "default_limit": 500}, {}, Bucket("me", limit=500)),
+        ({"rate_limit_key": "me", "default_limit": 500}, {"rate_limit": 9}, Bucket("me", limit=9)),
+        ({"rate_limit_key": "me", "endpoint_limit": EndpointLimit("booking_guests_add", 5)}, {"rate_limit": 9},
          Bucket("me", "booking_guests_add", 5)),
     ],
 )  # fmt: skip
@@ -471,13 +472,13 @@ def test_what_a_request_counts_against(fields, settings, bucket):
 def test_a_signed_request_says_whose_it_is_and_where():
     """The same key on two servers is counted twice, and the key itself is in no bucket."""
     fake_send = FakeSend()
-    run(authorized(fake_send, ApiKey("cal_x"), "https://a/v2")(make_request(headers={"cal-api-version": "1"})))
-    run(authorized(fake_send, ApiKey("cal_x"), "https://b/v2")(make_request()))
+    run(authenticated(fake_send, ApiKey("cal_x"), "https://a/v2")(make_request(headers={"cal-api-version": "1"})))
+    run(authenticated(fake_send, ApiKey("cal_x"), "https://b/v2")(make_request()))
     first, second = fake_send.sent
     assert first.headers == {"cal-api-version": "1", "Authorization": "Bearer cal_x"}
-    assert first.caller.startswith("https://a/v2 ")
-    assert first.caller != second.caller
-    assert "cal_x" not in first.caller
+    assert first.rate_limit_key.startswith("https://a/v2 ")
+    assert first.rate_limit_key != second.rate_limit_key
+    assert "cal_x" not in first.rate_limit_key
 
 
 # -------------------------------------------------------------------------------------------------------- the events
@@ -497,7 +498,7 @@ def test_every_attempt_is_told(step, told):
     """An attempt gives one event, answered or not, by the path's template."""
     recorder = EventRecorder()
     request = make_request(path="/bookings/secret-uid")
-    request = Request(method="GET", template="/bookings/{}", path=request.path, attempt=2)
+    request = Request(method="GET", route="/bookings/{}", path=request.path, attempt=2)
     outcome(observed(FakeSend(step), Observer(recorder)), request)
     [event] = recorder.events
     assert (event.status, event.seconds, event.remaining) == told

@@ -19,7 +19,7 @@ import msgspec
 import pytest
 from recorded_models import BOOKING_PAGES, MODELS
 
-from calcom_async import InvalidRequestError, models, wire
+from calcom_async import InvalidRequestError, models, responses
 from calcom_async.models import (
     DISABLED,
     Attendee,
@@ -57,7 +57,7 @@ from calcom_async.models import (
     Webhook,
     Weekday,
 )
-from calcom_async.wire import encode
+from calcom_async.requests import encode
 
 # Areas of the recorded answers that have models, by a part of the path; the rest waits for its own models.
 AREAS = ("bookings", "event-types", "schedules", "slots", "webhooks", "calendars")
@@ -255,7 +255,7 @@ def test_odd_hours_do_not_lose_a_schedule(odd, read_as):
     sent = {"days": ["Monday"], "startTime": "09:00", "endTime": "17:00"}
     row = {"id": 1, "ownerId": 1, "name": "W", "timeZone": "UTC", "isDefault": True, "overrides": [{"date": "x"}, None]}
     body = json.dumps({"data": {**row, "availability": [sent, sent | odd]}}).encode()
-    schedule = wire.read(Schedule, wire.Response(200, {}, body))
+    schedule = responses.read(Schedule, responses.Response(200, {}, body))
     assert schedule.availability == [hours([1]), msgspec.structs.replace(hours([1]), **read_as)]
     assert schedule.overrides == []
 

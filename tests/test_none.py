@@ -21,8 +21,8 @@ from calcom_async.cli import spelling
 from calcom_async.errors import InvalidRequestError
 from calcom_async.models import Model
 from calcom_async.pages import Pages
+from calcom_async.requests import encode
 from calcom_async.resources._base import Resource
-from calcom_async.wire import encode
 
 NULLABLE = {
     "CalVideoSettings": {"redirect_url_on_exit"},

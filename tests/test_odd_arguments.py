@@ -171,7 +171,7 @@ async def test_keywords_are_named_in_python():
 async def test_a_time_may_be_iso_text(text):
     """Text with an offset is a time wherever one is taken."""
     asked = spelling._request_of
-    client = spelling.SimpleNamespace(_channel=spelling.Channel(spelling._note, spelling.Observer(None)))
+    client = spelling.SimpleNamespace(_context=spelling.RequestContext(spelling._note, spelling.Observer(None)))
     bookings, slots = Calcom.bookings.func(client), Calcom.slots.func(client)
     assert b'"start":"2026-11-04T09:00:00Z"' in asked(bookings.reschedule("uid", start=text)).body
     assert b'"slotStart":"2026-11-04T09:00:00Z"' in asked(slots.reservations.create(event_type_id=1, start=text)).body
@@ -182,7 +182,7 @@ async def test_a_time_may_be_iso_text(text):
 
 def test_a_date_in_a_filter_is_a_day_of_utc():
     """A filter that begins a span starts with the day, one that ends it includes the day."""
-    client = spelling.SimpleNamespace(_channel=spelling.Channel(spelling._note, spelling.Observer(None)))
+    client = spelling.SimpleNamespace(_context=spelling.RequestContext(spelling._note, spelling.Observer(None)))
     day = date(2026, 11, 4)
     query = spelling._request_of(Calcom.bookings.func(client).list(after_start=day, before_end=day).first_page()).query
     assert "afterStart=2026-11-04T00%3A00%3A00Z" in query

@@ -204,17 +204,17 @@ def test_versions_are_sent_where_they_are_needed():
 def test_only_what_is_repeatable_is_repeated():
     """Whether a lost answer may be asked for again is a property of the operation."""
     wrong = {
-        (call.method, call.request.repeatable)
+        (call.method, call.request.idempotent)
         for operation, ways in made().items()
         for call in ways
-        if call.request.repeatable != operation.idempotent
+        if call.request.idempotent != operation.idempotent
     }
     assert wrong == set()
 
 
 def test_redirects_are_answers_only_where_they_are_hoped_for():
     """The five GETs that change state answer a redirect, and nothing else may."""
-    redirected = {operation for operation, ways in made().items() if ways[0].request.redirects}
+    redirected = {operation for operation, ways in made().items() if ways[0].request.expects_redirect}
     assert redirected == {one for one in OPERATIONS if one.verb == "GET" and one.changes}
     assert len(redirected) == 5
 

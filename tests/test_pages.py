@@ -17,7 +17,7 @@ from virtual_time import run
 
 from calcom_async import IncompleteListError, IncompleteListWarning, InvalidRequestError, Pages, ServerError
 from calcom_async.models.pagination import Pagination
-from calcom_async.wire import UNPAGED, Page, PageOffset, PaginationSpec
+from calcom_async.pagination import UNPAGED, Page, PageOffset, PaginationSpec
 
 PLAIN = PaginationSpec(maximum=10)
 COUNTED = PaginationSpec(maximum=10, has_total=True)

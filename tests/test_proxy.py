@@ -94,7 +94,7 @@ async def test_credentials_of_a_tunnel_go_with_connect():
     assert (heard.method, heard.target, heard.headers["proxy-authorization"]) == ("CONNECT", "cal.test:443", BASIC)
     assert "authorization" not in heard.headers
     assert not caught.value.sent
-    assert not caught.value.passing
+    assert not caught.value.retryable
 
 
 async def test_a_proxy_that_is_not_there_is_named():

@@ -18,11 +18,12 @@ import msgspec
 import pytest
 from recorded_operations import OPERATIONS
 
-from calcom_async import Calcom, errors, wire
+from calcom_async import Calcom, decoding, errors, responses
 from calcom_async.events import Observer
 from calcom_async.models import Booking
-from calcom_async.resources._base import Channel
-from calcom_async.wire import Request, Response
+from calcom_async.requests import Request
+from calcom_async.resources._base import RequestContext
+from calcom_async.responses import Response
 
 REDIRECTS = {301, 302}
 # Recorded to show what a client must not do.
@@ -82,13 +83,13 @@ class Wire:
     async def send(self, request: Request) -> Response:
         self.asked.append(request)
         response = self._answer(request)
-        wire.check(request, response)
+        responses.check(request, response)
         return response
 
     def client(self) -> Calcom:
         cal = Calcom("cal_recorded")
         cal._send = self.send
-        cal._channel = Channel(self.send, Observer(None))
+        cal._context = RequestContext(self.send, Observer(None))
         return cal
 
 
@@ -100,7 +101,7 @@ def strict(monkeypatch):
         msgspec.convert(value, kind)
         raise AssertionError(f"decoded only by lenience at {where}")
 
-    monkeypatch.setattr(wire, "_answer", refuse)
+    monkeypatch.setattr(decoding, "build", refuse)
 
 
 async def ask(exchange: Exchange) -> Any:

@@ -396,7 +396,7 @@ class TestWithoutRedis:
                 ConnectionFailedError, match=r"nothing was sent: Redis at 127\.0\.0\.1:9/3, .*the URL is right"
             ) as caught:
                 await limiter.acquire(BUCKET)
-            assert caught.value.passing
+            assert caught.value.retryable
             assert not caught.value.sent
             assert isinstance(copy.deepcopy(caught.value), CalcomError)
             assert "hunter2" not in repr(limiter) + repr(caught.value) + str(caught.value.__cause__)
@@ -420,7 +420,7 @@ class TestWithoutRedis:
             async with RedisTokenBucket(server.url.replace("//", "//:hunter2@")) as limiter:
                 with pytest.raises(ConnectionFailedError, match="AuthenticationError") as caught:
                     await limiter.acquire(BUCKET)
-            assert not caught.value.passing
+            assert not caught.value.retryable
             assert "hunter2" not in str(caught.value)
 
     async def test_dying_in_the_middle_and_coming_back(self, server: RedisServer) -> None:

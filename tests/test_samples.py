@@ -14,7 +14,7 @@ import pytest
 from test_models import losses
 from test_recorded import REDIRECTS, Exchange, ask, check_success, strict  # noqa: F401 - the last one is a fixture
 
-from calcom_async.wire import Response
+from calcom_async.responses import Response
 
 SAMPLES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("samples.json").read_text("utf-8"))
 # What a method returns in another form: days are dates, and a booking may be one of a series.

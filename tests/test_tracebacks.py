@@ -15,10 +15,10 @@ from fakes import CutResponse, FakeSend, FakeServer, error_response, http_respon
 
 from calcom_async import AccessToken, ApiKey, Calcom, CalcomError, Config, PlatformClient
 from calcom_async.export.accounts import read_accounts
-from calcom_async.middleware import authorized
+from calcom_async.middleware import authenticated
 from calcom_async.redis_rate_limiter import RedisTokenBucket
+from calcom_async.requests import Request
 from calcom_async.webhooks import WebhookReceiver, WebhookRouter
-from calcom_async.wire import Request
 
 MARK = "MARKEDSECRET"
 
@@ -167,7 +167,7 @@ async def test_secret_arguments_that_cannot_be_sent_are_in_no_frame():
         lambda: Calcom(api_key=f"{MARK}\n"),
         lambda: Calcom(MARK, timeout=-1),
         lambda: Calcom(api_key=MARK, timeout=-1),
-        lambda: Calcom("cal_x").acting_as(f"{MARK}\n"),
+        lambda: Calcom("cal_x").with_credentials(f"{MARK}\n"),
         lambda: Config(api_key=MARK, timeout=-1),
         lambda: Config(api_key=MARK.encode()),
         lambda: Calcom(api_key=MARK.encode()),
@@ -236,8 +236,8 @@ async def test_a_renewal_that_fails_shows_no_token(pair):
         return await FakeSend(ok_response(pair) if request.path.endswith("refresh") else expired)(request)
 
     token = AccessToken(MARK, MARK, client_id="c", client_secret=MARK)
-    request = Request(method="GET", template="/me", path="/me")
-    assert leaks(await caught(authorized(send, token, "")(request))) == []
+    request = Request(method="GET", route="/me", path="/me")
+    assert leaks(await caught(authenticated(send, token, "")(request))) == []
 
 
 @pytest.mark.parametrize(

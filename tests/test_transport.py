@@ -28,8 +28,8 @@ from calcom_async import (
     RateLimitedError,
     TimedOutError,
 )
+from calcom_async.responses import Response
 from calcom_async.transport import Transport, _mapped
-from calcom_async.wire import Response
 
 GOOD = http_response(body=b'{"status":"success","data":1}')
 
@@ -331,7 +331,7 @@ async def test_an_answer_of_exactly_the_bound():
 
 async def test_idle_connections_are_dropped_before_the_server_does():
     """The pool keeps idle connections for less than the server's 5 s, and drops them in time."""
-    async with FakeServer(GOOD) as peer, transport(peer.url, keepalive=0.01) as to:
+    async with FakeServer(GOOD) as peer, transport(peer.url, keepalive_expiry=0.01) as to:
         await to.exchange(make_request())
         await asyncio.sleep(0.03)
         await to.exchange(make_request())

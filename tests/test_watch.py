@@ -511,7 +511,7 @@ class TestTrouble:
             refused(UnauthorizedError, 401),
             refused(ForbiddenError, 403),
             refused(NotFoundError, 404),
-            ConnectionFailedError("untrusted", sent=False, passing=False),
+            ConnectionFailedError("untrusted", sent=False, retryable=False),
             InvalidRequestError("mixed"),
         ],
         ids=lambda error: type(error).__name__,

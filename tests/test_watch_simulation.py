@@ -23,10 +23,11 @@ from calcom_async.events import Observer
 from calcom_async.middleware import limited
 from calcom_async.models.slots import Slot
 from calcom_async.rate_limiter import TokenBucket
-from calcom_async.resources._base import Channel
+from calcom_async.requests import Request, encode
+from calcom_async.resources._base import RequestContext
 from calcom_async.resources.slots import Slots
+from calcom_async.responses import Response
 from calcom_async.watch import SlotChange, SlotWatcher, StalenessWarning
-from calcom_async.wire import Request, Response, encode
 
 BEGINNING = datetime(2026, 11, 2, 8, tzinfo=UTC)
 HOUR = 3600.0
@@ -82,7 +83,7 @@ class Cal:
         self.send = limited(self.exchange, self.limiter, Config(), self.observer)
 
     def slots(self, priority: int) -> Slots:
-        return Slots(Channel(self.send, self.observer, {}, priority))
+        return Slots(RequestContext(self.send, self.observer, {}, priority))
 
     async def exchange(self, request: Request) -> Response:
         refused, told = await self.server.answer(self.tally)

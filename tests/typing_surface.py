@@ -18,8 +18,8 @@ from calcom_async import (
     ApiError,
     ApiKey,
     Calcom,
+    ClientEvent,
     Config,
-    Event,
     Page,
     Pages,
     PlatformClient,
@@ -81,7 +81,7 @@ def clients(session: aiohttp.ClientSession) -> None:
     Calcom("cal_x", max_wait=1.0)
     Calcom(ApiKey("cal_x"), config=Config(timeout=5.0), session=session, limiter=TokenBucket())
     Calcom(AccessToken("token"))
-    Calcom(PlatformClient("id", "secret"), on_event=lambda event: assert_type(event, Event))
+    Calcom(PlatformClient("id", "secret"), on_event=lambda event: assert_type(event, ClientEvent))
     Calcom(1)  # type: ignore[arg-type]
 
 
@@ -89,7 +89,7 @@ async def life() -> None:
     """Opening gives the client itself; what is asked by path is anything."""
     async with Calcom("cal_x") as cal:
         assert_type(cal, Calcom)
-        assert_type(cal.acting_as("cal_y"), Calcom)
+        assert_type(cal.with_credentials("cal_y"), Calcom)
         assert_type(cal.with_priority(1), Calcom)
         assert_type(cal.stats(), Stats)
         assert_type(await cal.request("GET", "/v2/me"), Any)

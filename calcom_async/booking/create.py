@@ -386,7 +386,7 @@ class _BookingCall:
         return UnknownOutcomeError(
             f"the booking may or may not exist: {reason}. Before you retry, look for a booking of event type "
             f"{event_type} at {self.start.isoformat()} with {IDEMPOTENCY_KEY} {self.key} in its metadata",
-            look_for=self.filters | {"after_start": self.start, "metadata": {IDEMPOTENCY_KEY: self.key}},
+            lookup=self.filters | {"after_start": self.start, "metadata": {IDEMPOTENCY_KEY: self.key}},
         )
 
 

@@ -131,5 +131,5 @@ class _RescheduleCall:
         return UnknownOutcomeError(
             f"the booking may or may not have been moved: {reason}. Before you retry, check whether booking {self.uid} "
             f"was moved to {self.start.isoformat()}",
-            look_for={"uid": self.uid, "start": self.start},
+            lookup={"uid": self.uid, "start": self.start},
         )

@@ -26,7 +26,7 @@ def api(
     method: Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST, PATCH, PUT or DELETE.")],
     path: Annotated[str, typer.Argument(metavar="PATH", help="Path, for example /v2/bookings.")],
     query: Annotated[
-        list[str] | None, typer.Option("--query", "-q", metavar="NAME=VALUE", help="Query parameter (repeatable).")
+        list[str] | None, typer.Option("--query", "-q", metavar="NAME=VALUE", help="Query parameter (idempotent).")
     ] = None,
     body: Annotated[
         str | None, typer.Option("--body", "-b", metavar="JSON", help="JSON body, or @FILE, or @- for standard input.")

@@ -15,7 +15,7 @@ from calcom_async.cli.rate_limit_notices import AnnouncingLimiter
 from calcom_async.client import Calcom
 from calcom_async.config import BASE_URL, Config, sends_in_clear
 from calcom_async.errors import ConfigError, ConnectionFailedError
-from calcom_async.events import Event
+from calcom_async.events import ClientEvent
 from calcom_async.rate_limiter import RateLimiter, TokenBucket
 
 SANDBOX_BOOKINGS = 2_000
@@ -42,7 +42,7 @@ def config_of(target: Target) -> Config:
 @asynccontextmanager
 async def connect(
     target: Target,
-    on_event: Callable[[Event], object] | None = None,
+    on_event: Callable[[ClientEvent], object] | None = None,
     *,
     limiter: RateLimiter | None = None,
     credentials: Credentials | str | None = None,

@@ -26,15 +26,15 @@ from calcom_async.cli.run import error_lines, run
 from calcom_async.cli.terminal import line, print_json, stdout
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, ForbiddenError, NotFoundError
-from calcom_async.events import Event
+from calcom_async.events import ClientEvent
 from calcom_async.models.event_types import EventType
 from calcom_async.models.me import Me
 from calcom_async.models.slots import SlotDays
 from calcom_async.pages import Pages
+from calcom_async.pagination import Page
 from calcom_async.rate_limiter import BucketStats
 from calcom_async.resources._base import Resource
 from calcom_async.resources.slots import WEEK
-from calcom_async.wire import Page
 
 T = TypeVar("T")
 
@@ -127,7 +127,7 @@ async def _see_slots(cal: Calcom, report: Report, event_types: Page[EventType] |
 
 
 def _version(cal: Calcom, resource: Resource) -> str:
-    return cal.config.versions.get(resource.area, resource.version)
+    return cal.config.api_versions.get(resource.area, resource.version)
 
 
 def _whose(me: Me) -> str:
@@ -201,7 +201,7 @@ class ResponseMonitor:
         trace.on_request_end.append(self._end)
         return trace
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: ClientEvent) -> None:
         """Keep what the server last reported of its limit."""
         self._remaining = self._remaining if event.remaining is None else event.remaining
 

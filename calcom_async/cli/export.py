@@ -268,7 +268,7 @@ def _export_on_dask(
                 return await partition(cal, job, shards=most)
             cut: list[Shard] = []
             for one in accounts:
-                theirs = cal.acting_as(one.credentials)
+                theirs = cal.with_credentials(one.credentials)
                 cut += await partition(theirs, one.for_account(job), shards=most, account=one.name)
             return cut
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from calcom_async.cli.terminal import stderr
 from calcom_async.client import Calcom, Stats
-from calcom_async.events import Event
+from calcom_async.events import ClientEvent
 from calcom_async.export import ExportProgress
 from calcom_async.rate_limiter import BucketStats
 
@@ -58,7 +58,7 @@ class ProgressDisplay:
             self._show()
             await asyncio.sleep(self.LOOK_EVERY)
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: ClientEvent) -> None:
         """Keep the figures that events bring."""
         if event.kind == "request":
             self.requests += 1

@@ -24,9 +24,10 @@ from calcom_async.client import Calcom
 from calcom_async.events import Observer
 from calcom_async.operations.catalog import OPERATIONS, Operation
 from calcom_async.pages import Pages
-from calcom_async.resources._base import Channel, Resource
+from calcom_async.requests import Request
+from calcom_async.resources._base import RequestContext, Resource
+from calcom_async.responses import Response
 from calcom_async.sandbox.routes import DEFAULT_VERSION, Route, RouteTable
-from calcom_async.wire import Request, Response
 
 WORDS: dict[str, Any] = {
     "start_time": "09:00",
@@ -95,7 +96,7 @@ COMPOSED = {"ensure", "first_available", "search_many"}
 
 def calls() -> Iterator[Call]:
     """Every call that the client can make."""
-    client = SimpleNamespace(_channel=Channel(_note, Observer(None)), credentials=None)
+    client = SimpleNamespace(_context=RequestContext(_note, Observer(None)), credentials=None)
     for name, member in vars(Calcom).items():
         if isinstance(member, cached_property):
             yield from _of_resource(f"cal.{name}", member.func(client))

@@ -14,8 +14,8 @@ from calcom_async.cli.terminal import line, print_json, stdout
 from calcom_async.client import Calcom
 from calcom_async.errors import InvalidRequestError
 from calcom_async.pages import Pages
+from calcom_async.pagination import UNPAGED, Page, PageOffset, PaginationSpec, page_of
 from calcom_async.resources import bookings, oauth_clients
-from calcom_async.wire import UNPAGED, Page, PageOffset, PaginationSpec, page_of
 
 COLUMNS = 8
 """A table shows no more of a row than this."""

@@ -100,7 +100,7 @@ def listen(
     ] = None,
     trigger: Annotated[
         list[str] | None,
-        typer.Option(metavar="TRIGGER", help="Trigger to subscribe to (repeatable). [default: all of bookings]"),
+        typer.Option(metavar="TRIGGER", help="Trigger to subscribe to (idempotent). [default: all of bookings]"),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the complete bodies, one JSON text per line.")] = False,
     base_url: BaseUrlOption = None,

@@ -142,7 +142,7 @@ async def export_accounts(
                 report_progress = (
                     (lambda progress, of=account: on_progress(of, progress)) if on_progress is not None else None
                 )
-                theirs = cal.acting_as(account.credentials)
+                theirs = cal.with_credentials(account.credentials)
                 report = await export(theirs, account.for_account(job), path, on_progress=report_progress, **options)
                 outcome = AccountResult(account.name, report)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's

@@ -20,9 +20,9 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 import msgspec
 from msgspec import Raw
 
+from calcom_async.decoding import decode
 from calcom_async.errors import ConfigError, DecodeError, ExportError, InvalidRequestError
 from calcom_async.export.rows import cells, columns_of
-from calcom_async.wire import decode
 
 CHUNK = 1 << 18  # bytes that are read at a time
 BLOCK = 1_000  # rows that are written at a time where files are joined

@@ -21,9 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import NODEFAULT, UNSET, inspect
 
+from calcom_async.decoding import decode
 from calcom_async.errors import DecodeError, ExportError
 from calcom_async.export.formats import incompatible_file
-from calcom_async.wire import decode
 
 GROUP = 5_000
 """Rows of a row group, which are in memory together as columns."""

@@ -9,25 +9,14 @@ from typing import Any, ClassVar, TypedDict, TypeVar, Unpack
 import msgspec
 from msgspec import Raw
 
+from calcom_async.decoding import raw_field_reader
 from calcom_async.errors import DecodeError, InvalidRequestError, ServerError, shown
-from calcom_async.events import Event, Observer
+from calcom_async.events import ClientEvent, Observer
 from calcom_async.pages import Fetch, Pages
+from calcom_async.pagination import UNPAGED, Page, PageOffset, PaginationSpec, read_page
+from calcom_async.requests import EndpointLimit, Request, encode, fill, query_string
+from calcom_async.responses import Response, read
 from calcom_async.secret import Secret
-from calcom_async.wire import (
-    UNPAGED,
-    Page,
-    PageOffset,
-    PaginationSpec,
-    Request,
-    Response,
-    Throttle,
-    encode,
-    fill,
-    query_string,
-    raw_key,
-    read,
-    read_page,
-)
 
 T = TypeVar("T")
 R = TypeVar("R", bound="Resource")
@@ -66,7 +55,7 @@ def table(name: str, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-class Channel(msgspec.Struct, frozen=True):
+class RequestContext(msgspec.Struct, frozen=True):
     """The way down that a client gives its resources: a function that sends, and what each request carries along."""
 
     send: Callable[[Request], Awaitable[Response]]
@@ -94,12 +83,12 @@ class Resource:
     """One noun of the API, below a scope such as `/organizations/{}`; one class serves every scope it occurs in."""
 
     area: ClassVar[str] = ""
-    """Its name in `Config.versions`."""
+    """Its name in `Config.api_versions`."""
     version: ClassVar[str] = ""
     """The `cal-api-version` that its paths need; empty where any will do."""
 
-    def __init__(self, channel: Channel, scope: str = "", *scope_ids: int | str) -> None:
-        self._channel = channel
+    def __init__(self, context: RequestContext, scope: str = "", *scope_ids: int | str) -> None:
+        self._context = context
         self._scope = scope
         self._scope_ids = scope_ids
         self._prefix: str = scope
@@ -109,36 +98,36 @@ class Resource:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self._prefix or '/'}>"
 
-    def _below(self, resource: type[R], template: str = "", *ids: int | str) -> R:
+    def _below(self, resource: type[R], route: str = "", *ids: int | str) -> R:
         """Another noun below this scope."""
-        return resource(self._channel, self._scope + template, *self._scope_ids, *ids)
+        return resource(self._context, self._scope + route, *self._scope_ids, *ids)
 
     def _request(
         self,
         method: str,
-        template: str,
+        route: str,
         ids: tuple[int | str, ...],
         *,
         query: Query | None = None,
         body: Any = None,
-        repeatable: bool,
-        throttle: Throttle | None = None,
+        idempotent: bool,
+        endpoint_limit: EndpointLimit | None = None,
     ) -> Request:
-        version = self._channel.versions.get(self.area, self.version)
+        version = self._context.versions.get(self.area, self.version)
         return Request(
             method=method,
-            template=self._scope + template,
-            path=self._prefix + fill(template, ids),
+            route=self._scope + route,
+            path=self._prefix + fill(route, ids),
             query=query_string(query) if query else "",
             headers={"cal-api-version": version} if version else {},
             body=None if body is None else encode(body),
-            repeatable=repeatable,
-            throttle=throttle,
-            priority=self._channel.priority,
+            idempotent=idempotent,
+            endpoint_limit=endpoint_limit,
+            priority=self._context.priority,
         )
 
     async def _ask(self, kind: type[T], request: Request) -> T:
-        response = await self._channel.send(request)
+        response = await self._context.send(request)
         try:
             result: T = read(kind, response, request)
         except DecodeError as error:
@@ -148,60 +137,60 @@ class Resource:
         raise problem
 
     async def _get(
-        self, kind: type[T], template: str, *ids: int | str, query: Query | None = None, repeatable: bool = True
+        self, kind: type[T], route: str, *ids: int | str, query: Query | None = None, idempotent: bool = True
     ) -> T:
-        return await self._ask(kind, self._request("GET", template, ids, query=query, repeatable=repeatable))
+        return await self._ask(kind, self._request("GET", route, ids, query=query, idempotent=idempotent))
 
-    async def _location(self, template: str, *ids: int | str, query: Query) -> str:
+    async def _location(self, route: str, *ids: int | str, query: Query) -> str:
         """A GET that changes state and answers a redirect: where it leads to, which may be nowhere."""
-        request = self._request("GET", template, ids, query=query, repeatable=False)
-        response = await self._channel.send(msgspec.structs.replace(request, redirects=True))
+        request = self._request("GET", route, ids, query=query, idempotent=False)
+        response = await self._context.send(msgspec.structs.replace(request, expects_redirect=True))
         return response.headers.get("location", "")
 
     async def _post(
         self,
         kind: type[T],
-        template: str,
+        route: str,
         *ids: int | str,
         body: Any = None,
-        repeatable: bool = False,
-        throttle: Throttle | None = None,
+        idempotent: bool = False,
+        endpoint_limit: EndpointLimit | None = None,
     ) -> T:
-        request = self._request("POST", template, ids, body=body, repeatable=repeatable, throttle=throttle)
+        request = self._request("POST", route, ids, body=body, idempotent=idempotent, endpoint_limit=endpoint_limit)
         return await self._ask(kind, request)
 
     async def _patch(
         self,
         kind: type[T],
-        template: str,
+        route: str,
         *ids: int | str,
         body: Any,
-        repeatable: bool = True,
-        throttle: Throttle | None = None,
+        idempotent: bool = True,
+        endpoint_limit: EndpointLimit | None = None,
         final: int = 0,
     ) -> T:
-        request = self._request("PATCH", template, ids, body=body, repeatable=repeatable, throttle=throttle)
+        request = self._request("PATCH", route, ids, body=body, idempotent=idempotent, endpoint_limit=endpoint_limit)
         return await self._ask(kind, msgspec.structs.replace(request, final=final) if final else request)
 
-    async def _put(self, kind: type[T], template: str, *ids: int | str, body: Any) -> T:
-        return await self._ask(kind, self._request("PUT", template, ids, body=body, repeatable=True))
+    async def _put(self, kind: type[T], route: str, *ids: int | str, body: Any) -> T:
+        return await self._ask(kind, self._request("PUT", route, ids, body=body, idempotent=True))
 
     async def _delete(
         self,
         kind: type[T],
-        template: str,
+        route: str,
         *ids: int | str,
         query: Query | None = None,
-        repeatable: bool = False,
-        throttle: Throttle | None = None,
+        idempotent: bool = False,
+        endpoint_limit: EndpointLimit | None = None,
     ) -> T:
-        request = self._request("DELETE", template, ids, query=query, repeatable=repeatable, throttle=throttle)
+        request = self._request("DELETE", route, ids, query=query, idempotent=idempotent, endpoint_limit=endpoint_limit)
         return await self._ask(kind, request)
 
     def _pages(
         self,
         kind: type[T],
-        template: str,
+        route: str,
         *ids: int | str,
         pagination: PaginationSpec = UNPAGED,
         query: Query | None = None,
@@ -209,7 +198,7 @@ class Resource:
         **paging: Unpack[Paging],
     ) -> Pages[T]:
         """A list, not yet asked for. Arguments that cannot be sent raise here and now."""
-        blank = self._request("GET", template, ids, query=query, repeatable=True)
+        blank = self._request("GET", route, ids, query=query, idempotent=True)
         walk: Any = given(**paging)
 
         def fetch(kind: Any) -> Fetch[Any]:
@@ -217,13 +206,13 @@ class Resource:
                 window = {pagination.take: cursor.take, pagination.skip: cursor.skip} if cursor.take else {}
                 if not pagination.fragile:
                     return await fetch_window(cursor, window)
-                if cursor.skip and blank.template not in self._channel.unpaged:
+                if cursor.skip and blank.route not in self._context.unpaged:
                     try:
                         return await fetch_window(cursor, window)
                     except ServerError as error:
                         if error.status != INTERNAL:
                             raise
-                        self._channel.unpaged.add(blank.template)
+                        self._context.unpaged.add(blank.route)
                 page = await fetch_window(cursor, {})
                 # If there is nothing new, the old rows let `Pages` tell that the server cuts the list.
                 return msgspec.structs.replace(page, items=page.items[cursor.skip :] or page.items)
@@ -231,7 +220,7 @@ class Resource:
             async def fetch_window(cursor: PageOffset, window: Query) -> Page[Any]:
                 asked = query_string({**(query or {}), **cursor.order, **window})
                 final = INTERNAL if pagination.fragile and window else 0
-                response = await self._channel.send(msgspec.structs.replace(blank, query=asked, final=final))
+                response = await self._context.send(msgspec.structs.replace(blank, query=asked, final=final))
                 try:
                     page = read_page(kind, response, skip=cursor.skip, take=cursor.take, request=blank)
                 except DecodeError as error:
@@ -240,21 +229,23 @@ class Resource:
                     problem = None
                 if problem is not None:
                     raise problem
-                self._channel.observer.emit(
-                    Event(kind="page", method="GET", path=blank.template, status=response.status, rows=len(page.items))
+                self._context.observer.emit(
+                    ClientEvent(
+                        kind="page", method="GET", path=blank.route, status=response.status, rows=len(page.items)
+                    )
                 )
                 return page
 
             return fetch_page
 
         def raw() -> Pages[Raw]:
-            return Pages(fetch(Raw), pagination, key=raw_key(key), name=blank.template, **walk)
+            return Pages(fetch(Raw), pagination, key=raw_field_reader(key), name=blank.route, **walk)
 
         return Pages(
             fetch(kind),
             pagination,
             key=attrgetter(key),
-            name=blank.template,
+            name=blank.route,
             model=kind,
             key_field=key,
             raw=raw,

@@ -6,14 +6,14 @@ from calcom_async.auth import ApiKey, Credentials
 from calcom_async.errors import ConfigError
 from calcom_async.events import log
 from calcom_async.models.oauth import ApiKeyRefreshed
-from calcom_async.resources._base import Channel, Resource, given
+from calcom_async.resources._base import RequestContext, Resource, given
 
 
 class ApiKeys(Resource):
     """The API key that the client uses. The API cannot list keys, and needs a key to create one."""
 
-    def __init__(self, channel: Channel, credentials: Credentials) -> None:
-        super().__init__(channel)
+    def __init__(self, context: RequestContext, credentials: Credentials) -> None:
+        super().__init__(context)
         self._credentials = credentials
 
     async def refresh(self, *, days_valid: int | None = None, never_expires: bool | None = None) -> ApiKeyRefreshed:

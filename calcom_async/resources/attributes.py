@@ -19,9 +19,9 @@ from calcom_async.models.attributes import (
     UpdateAttributeOption,
 )
 from calcom_async.pages import Pages
+from calcom_async.pagination import PaginationSpec
 from calcom_async.resources._base import Paging, Resource, listed
 from calcom_async.resources._found import require_found
-from calcom_async.wire import PaginationSpec
 
 PAGINATION = PaginationSpec(maximum=250)
 # No maximum is documented. Without `take` the server returns 250 rows at most.
@@ -114,8 +114,8 @@ class Attributes(Resource):
         `NotFoundError`.
         """
         query = {"assignedOptionIds": assigned_option_ids, "teamIds": team_ids}
-        template = "/attributes/{}/options/assigned"
-        return self._pages(AssignedOption, template, attribute_id, pagination=ASSIGNED, query=query, **paging)
+        route = "/attributes/{}/options/assigned"
+        return self._pages(AssignedOption, route, attribute_id, pagination=ASSIGNED, query=query, **paging)
 
     def assigned_options_by_slug(
         self,
@@ -127,8 +127,8 @@ class Attributes(Resource):
     ) -> Pages[AssignedOption]:
         """Like `assigned_options`, for the attribute with this slug."""
         query = {"assignedOptionIds": assigned_option_ids, "teamIds": team_ids}
-        template = "/attributes/slugs/{}/options/assigned"
-        return self._pages(AssignedOption, template, attribute_slug, pagination=ASSIGNED, query=query, **paging)
+        route = "/attributes/slugs/{}/options/assigned"
+        return self._pages(AssignedOption, route, attribute_slug, pagination=ASSIGNED, query=query, **paging)
 
     def list_for_user(self, user_id: int) -> Pages[AttributeOption]:
         """List all options of all attributes that a user has, in one response; empty for an unknown user."""

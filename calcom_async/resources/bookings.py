@@ -31,8 +31,9 @@ from calcom_async.models.bookings import (
 )
 from calcom_async.models.times import bound, parse_datetime
 from calcom_async.pages import Pages
+from calcom_async.pagination import PaginationSpec
+from calcom_async.requests import EndpointLimit
 from calcom_async.resources._base import List, Paging, Resource, given, listed
-from calcom_async.wire import PaginationSpec, Throttle
 
 Status = Literal["upcoming", "recurring", "past", "cancelled", "unconfirmed"]
 Order = Literal["asc", "desc"]
@@ -79,10 +80,10 @@ CANCELLED_ALREADY = "has been cancelled already"
 OVER = "has already ended"
 STATUSES = ("upcoming", "recurring", "past", "cancelled", "unconfirmed")
 # Own limits, in requests per minute, which replace the general one.
-ADD_ATTENDEE = Throttle("booking_attendees_add", 5)
-REMOVE_ATTENDEE = Throttle("booking_attendees_remove", 5)
-ADD_GUESTS = Throttle("booking_guests_add", 5)
-LOCATION = Throttle("booking_location_update", 5)
+ADD_ATTENDEE = EndpointLimit("booking_attendees_add", 5)
+REMOVE_ATTENDEE = EndpointLimit("booking_attendees_remove", 5)
+ADD_GUESTS = EndpointLimit("booking_guests_add", 5)
+LOCATION = EndpointLimit("booking_location_update", 5)
 
 ONE_OR_MANY: Any = Booking | List[Booking]
 """A booking, or the occurrences of a series, depending on the event type."""
@@ -376,7 +377,7 @@ class Bookings(BookingList):
         An unknown address changes nothing, without an error, or on builds of 2025 with a `ServerError`.
         """
         body = MarkAbsent(host=host, attendees=attendees)
-        return await self._post(Booking, "/bookings/{}/mark-absent", uid, body=body, repeatable=True)
+        return await self._post(Booking, "/bookings/{}/mark-absent", uid, body=body, idempotent=True)
 
     async def reassign(self, uid: str) -> Reassignment:
         """Reassign a round-robin booking to the next free host."""
@@ -389,7 +390,7 @@ class Bookings(BookingList):
     async def update_location(self, uid: str, location: BookingLocation) -> Booking:
         """Change the location; for the host. Limited to five requests per minute."""
         body = UpdateBookingLocation(location=location)
-        return await self._patch(Booking, "/bookings/{}/location", uid, body=body, throttle=LOCATION)
+        return await self._patch(Booking, "/bookings/{}/location", uid, body=body, endpoint_limit=LOCATION)
 
     # Attendees and guests. Where the caller must be a host, an unknown uid raises `ForbiddenError`.
 
@@ -403,18 +404,20 @@ class Bookings(BookingList):
 
     async def add_attendee(self, uid: str, attendee: Attendee) -> BookingAttendee:
         """Add an attendee, who needs an email address. Limited to five requests per minute."""
-        return await self._post(BookingAttendee, "/bookings/{}/attendees", uid, body=attendee, throttle=ADD_ATTENDEE)
+        return await self._post(
+            BookingAttendee, "/bookings/{}/attendees", uid, body=attendee, endpoint_limit=ADD_ATTENDEE
+        )
 
     async def remove_attendee(self, uid: str, attendee_id: int) -> BookingAttendee:
         """Remove an attendee other than the booker. Five requests per minute; not available on all servers."""
         return await self._delete(
-            BookingAttendee, "/bookings/{}/attendees/{}", uid, attendee_id, throttle=REMOVE_ATTENDEE
+            BookingAttendee, "/bookings/{}/attendees/{}", uid, attendee_id, endpoint_limit=REMOVE_ATTENDEE
         )
 
     async def add_guests(self, uid: str, *guests: Guest) -> Booking:
         """Invite up to ten guests, up to a total of thirty attendees. Limited to five requests per minute."""
         body = AddGuests(guests=[*guests])
-        return await self._post(Booking, "/bookings/{}/guests", uid, body=body, throttle=ADD_GUESTS)
+        return await self._post(Booking, "/bookings/{}/guests", uid, body=body, endpoint_limit=ADD_GUESTS)
 
     # Related data in calendars and Cal Video.
 

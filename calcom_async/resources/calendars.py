@@ -24,9 +24,9 @@ from calcom_async.models.calendars import (
     SetDestinationCalendar,
 )
 from calcom_async.pages import IncompleteListWarning
+from calcom_async.requests import timestamp
 from calcom_async.resources._base import List, Resource, listed, secret_argument
 from calcom_async.secret import Hidden, Secret
-from calcom_async.wire import timestamp
 
 Provider = Literal["google", "office365", "apple", "ics-feed"] | str
 """A calendar provider as it appears in paths; elsewhere the API calls it `integration`, such as `google_calendar`."""

@@ -73,7 +73,7 @@ class Conferencing(Resource):
 
         Raises `BadRequestError` if not connected.
         """
-        await self._post(NoneType, "/conferencing/{}/default", app, repeatable=True)
+        await self._post(NoneType, "/conferencing/{}/default", app, idempotent=True)
 
     async def disconnect(self, app: ConferencingAppSlug) -> None:
         """Disconnect `google-meet`, `zoom` or `msteams`. Raises `BadRequestError` if it is not connected.

@@ -14,8 +14,8 @@ from calcom_async.models.organizations import (
     UpdateManagedOrganization,
 )
 from calcom_async.pages import Pages
+from calcom_async.pagination import PaginationSpec
 from calcom_async.resources._base import Paging, Resource
-from calcom_async.wire import PaginationSpec
 
 PAGINATION = PaginationSpec(maximum=250, has_total=True)
 

@@ -6,8 +6,8 @@ from typing import Unpack
 
 from calcom_async.models.schedules import Schedule
 from calcom_async.pages import Pages
+from calcom_async.pagination import PaginationSpec
 from calcom_async.resources._base import Paging, Resource
-from calcom_async.wire import PaginationSpec
 
 PAGINATION = PaginationSpec(maximum=250)
 

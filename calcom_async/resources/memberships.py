@@ -13,8 +13,8 @@ from calcom_async.models.memberships import (
     UpdateMembership,
 )
 from calcom_async.pages import Pages
+from calcom_async.pagination import PaginationSpec
 from calcom_async.resources._base import Paging, Resource
-from calcom_async.wire import PaginationSpec
 
 M = TypeVar("M", bound=Membership)
 

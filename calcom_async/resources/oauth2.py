@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import overload
 
+from calcom_async.decoding import decode
 from calcom_async.errors import DecodeError, InvalidRequestError
 from calcom_async.models.oauth import OAuth2Tokens
 from calcom_async.models.oauth_clients import OAuth2Client
 from calcom_async.resources._base import Resource, named, secret_argument
 from calcom_async.secret import Secret
-from calcom_async.wire import decode
 
 
 class OAuth2(Resource):
@@ -73,8 +73,8 @@ class OAuth2(Resource):
         for name, value in body.items():
             if isinstance(value, Secret):
                 secret_argument(value, name)
-        request = self._request("POST", "/auth/oauth2/token", (), body=body, repeatable=False)
-        response = await self._channel.send(request)
+        request = self._request("POST", "/auth/oauth2/token", (), body=body, idempotent=False)
+        response = await self._context.send(request)
         try:
             # The only response of the API without an envelope.
             tokens: OAuth2Tokens = decode(OAuth2Tokens, response.body)

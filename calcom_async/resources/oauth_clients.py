@@ -17,10 +17,10 @@ from calcom_async.models.oauth_clients import (
     UpdateOAuthClient,
 )
 from calcom_async.pages import Pages
+from calcom_async.pagination import PaginationSpec
 from calcom_async.resources._base import Paging, Resource, secret_argument
 from calcom_async.resources.webhooks import BulkDeleteWebhooks
 from calcom_async.secret import Secret
-from calcom_async.wire import PaginationSpec
 
 PAGINATION = PaginationSpec(maximum=250, take="limit", skip="offset", max_skip=250)
 

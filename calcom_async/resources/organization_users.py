@@ -9,8 +9,9 @@ from typing import Literal, Unpack
 from calcom_async.errors import ServerError
 from calcom_async.models.organization_users import CreateOrganizationUser, OrganizationUser, UpdateOrganizationUser
 from calcom_async.pages import Pages
+from calcom_async.pagination import PaginationSpec
+from calcom_async.requests import RepeatedParam
 from calcom_async.resources._base import INTERNAL, Paging, Resource, listed
-from calcom_async.wire import PaginationSpec, Repeated
 
 PAGINATION = PaginationSpec(maximum=1000)
 NO_WEEKDAY = ". Some servers cannot store weekday: try without it"
@@ -47,7 +48,7 @@ class OrganizationUsers(Resource):
         """
         # This is the only filter for which the server rejects a comma-separated list.
         query = {
-            "emails": Repeated([emails] if isinstance(emails, str) else listed("emails", emails or ())),
+            "emails": RepeatedParam([emails] if isinstance(emails, str) else listed("emails", emails or ())),
             "assignedOptionIds": assigned_option_ids,
             "attributeQueryOperator": attribute_query_operator,
             "teamIds": team_ids,

@@ -13,8 +13,8 @@ from calcom_async.models.out_of_office import (
 )
 from calcom_async.models.times import bound
 from calcom_async.pages import Pages
+from calcom_async.pagination import PaginationSpec
 from calcom_async.resources._base import Paging, Resource
-from calcom_async.wire import PaginationSpec
 
 Order = Literal["asc", "desc"]
 PAGINATION = PaginationSpec(maximum=250)

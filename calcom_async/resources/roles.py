@@ -8,8 +8,8 @@ from typing import Unpack
 
 from calcom_async.models.roles import CreateRole, Permission, Role, UpdateRole
 from calcom_async.pages import Pages
+from calcom_async.pagination import PaginationSpec
 from calcom_async.resources._base import List, Paging, Resource, given, listed
-from calcom_async.wire import PaginationSpec
 
 PAGINATION = PaginationSpec(maximum=250)
 PERMISSIONS = "/roles/{}/permissions"

@@ -10,8 +10,8 @@ from calcom_async.errors import InvalidRequestError
 from calcom_async.models.routing_forms import RoutedResponse, RoutedSlots, RoutingForm, RoutingFormResponse
 from calcom_async.models.times import bound, parse_date_or_datetime
 from calcom_async.pages import Pages
+from calcom_async.pagination import PaginationSpec
 from calcom_async.resources._base import Paging, Resource, table
-from calcom_async.wire import PaginationSpec
 
 Order = Literal["asc", "desc"]
 # Some servers accept more than 250 rows per page here. The documented limit works on all of them.
@@ -135,7 +135,7 @@ class RoutingFormResponses(Resource):
         retried if the response is lost, since every request stores a response.
         """
         query = {**_slot_query(start, end, shown), "queueResponse": queue or None}
-        request = self._request("POST", "/responses", (), query=query, body=table("answers", answers), repeatable=False)
+        request = self._request("POST", "/responses", (), query=query, body=table("answers", answers), idempotent=False)
         return await self._ask(RoutedResponse, request)
 
     async def update(self, response_id: int, *, response: Mapping[str, Any]) -> RoutingFormResponse:
@@ -167,6 +167,6 @@ class UserRoutingForms(Resource):
             (form_id,),
             query=_slot_query(start, end, shown),
             body=table("answers", answers),
-            repeatable=True,
+            idempotent=True,
         )
         return await self._ask(RoutedSlots, request)

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from calcom_async.errors import CalcomError, InvalidRequestError, in_range, shown
 from calcom_async.models.slots import Reservation, ReserveSlot, Slot, SlotDays
 from calcom_async.models.times import parse_date_or_datetime, parse_datetime
+from calcom_async.requests import timestamp
 from calcom_async.resources._base import Resource, listed, table
-from calcom_async.wire import timestamp
 
 MAYBE: Any = Reservation | None
 
@@ -315,11 +315,11 @@ class Reservations(Resource):
     ) -> Reservation:
         """Move a reservation, and start its time anew. A time that overlaps its own present one is refused (422)."""
         body = _reservation(event_type_id, start, slot_duration, reservation_duration)
-        return await self._patch(Reservation, "/slots/reservations/{}", reservation_uid, body=body, repeatable=False)
+        return await self._patch(Reservation, "/slots/reservations/{}", reservation_uid, body=body, idempotent=False)
 
     async def delete(self, reservation_uid: str) -> None:
         """Give a slot back. An unknown reservation is no error."""
-        await self._delete(NoneType, "/slots/reservations/{}", reservation_uid, repeatable=True)
+        await self._delete(NoneType, "/slots/reservations/{}", reservation_uid, idempotent=True)
 
 
 def _reservation(

@@ -6,10 +6,12 @@ from typing import Any, ClassVar, Unpack
 
 from msgspec import Raw
 
+from calcom_async.decoding import decode
 from calcom_async.models.event_types import EventType
 from calcom_async.models.teams import CreateTeam, TeamAwaitingPayment, TeamInvite, UpdateTeam
 from calcom_async.models.teams import Team as TeamModel
 from calcom_async.pages import Pages
+from calcom_async.pagination import UNPAGED, PaginationSpec
 from calcom_async.resources._base import Paging, Resource
 from calcom_async.resources.bookings import OrganizationTeamBookings, TeamBookings
 from calcom_async.resources.conferencing import Conferencing
@@ -21,7 +23,6 @@ from calcom_async.resources.routing_forms import RoutingForms
 from calcom_async.resources.stripe import Stripe
 from calcom_async.resources.verified_resources import VerifiedResources
 from calcom_async.resources.workflows import Workflows
-from calcom_async.wire import UNPAGED, PaginationSpec, decode
 
 EVENT_TYPES = PaginationSpec(maximum=250)
 
@@ -121,10 +122,10 @@ class Teams(Resource):
         """List the teams. Includes pending memberships and the organization itself (`is_organization`)."""
         return self._whole("/teams", paging)
 
-    def _whole(self, template: str, paging: Paging) -> Pages[TeamModel]:
+    def _whole(self, route: str, paging: Paging) -> Pages[TeamModel]:
         # The server ignores `take` and returns everything it can, so request one page of the largest size.
         paging["take"] = None
-        return self._pages(TeamModel, template, pagination=self.pagination, **paging)
+        return self._pages(TeamModel, route, pagination=self.pagination, **paging)
 
     async def get(self, team_id: int) -> TeamModel:
         """Fetch one team. An unknown id raises `ForbiddenError`, or `NotFoundError` inside an organization."""

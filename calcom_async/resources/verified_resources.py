@@ -7,10 +7,11 @@ from typing import Any, ClassVar, Unpack
 
 from calcom_async.models.verified_resources import VerifiedEmail, VerifiedPhone
 from calcom_async.pages import Pages
+from calcom_async.pagination import PaginationSpec
+from calcom_async.requests import EndpointLimit
 from calcom_async.resources._base import Paging, Resource, secret_argument
 from calcom_async.resources._found import require_found
 from calcom_async.secret import Secret
-from calcom_async.wire import PaginationSpec, Throttle
 
 PAGINATION = PaginationSpec(maximum=250)
 EMAIL: Any = VerifiedEmail | None
@@ -63,21 +64,23 @@ class _Verified(Resource):
     field: ClassVar[str]
 
     async def _request_code(self, address: str) -> None:
-        throttle = self._throttle(f"{self.kind}_requests")
-        body, template = {self.field: address}, self._path("/verification-code/request")
-        await self._post(NoneType, template, body=body, throttle=throttle)
+        endpoint_limit = self._endpoint_limit(f"{self.kind}_requests")
+        body, route = {self.field: address}, self._path("/verification-code/request")
+        await self._post(NoneType, route, body=body, endpoint_limit=endpoint_limit)
 
     async def _verify(self, model: type[Any], address: str, code: Secret) -> Any:
-        throttle = self._throttle(VERIFICATIONS.get((OWNERS[self._scope], self.kind)))
+        endpoint_limit = self._endpoint_limit(VERIFICATIONS.get((OWNERS[self._scope], self.kind)))
         body = {self.field: address, "code": secret_argument(code, "code")}
-        return await self._post(model, self._path("/verification-code/verify"), body=body, throttle=throttle)
+        return await self._post(
+            model, self._path("/verification-code/verify"), body=body, endpoint_limit=endpoint_limit
+        )
 
     def _path(self, rest: str = "") -> str:
         return f"/verified-resources/{self.kind}{rest}"
 
-    def _throttle(self, name: str | None) -> Throttle | None:
+    def _endpoint_limit(self, name: str | None) -> EndpointLimit | None:
         owner = OWNERS[self._scope]
-        return Throttle(f"{owner}_verified_resources_{name}", LIMITS[owner, name]) if name else None
+        return EndpointLimit(f"{owner}_verified_resources_{name}", LIMITS[owner, name]) if name else None
 
 
 class VerifiedEmails(_Verified):

@@ -8,9 +8,9 @@ from typing import Unpack
 from calcom_async.errors import CalcomError, ConfigError, ConflictError, InvalidRequestError, is_transient
 from calcom_async.models.webhooks import CreateWebhook, UpdateWebhook, Webhook, WebhookTrigger
 from calcom_async.pages import Pages
+from calcom_async.pagination import PaginationSpec
 from calcom_async.resources._base import List, Paging, Resource, given, listed
 from calcom_async.secret import Secret
-from calcom_async.wire import PaginationSpec
 
 PAGINATION = PaginationSpec(maximum=250)
 

@@ -7,8 +7,8 @@ from typing import ClassVar, Unpack
 
 from calcom_async.models.workflows import CreateWorkflow, UpdateWorkflow, Workflow
 from calcom_async.pages import Pages
+from calcom_async.pagination import PaginationSpec
 from calcom_async.resources._base import Paging, Resource
-from calcom_async.wire import PaginationSpec
 
 PAGINATION = PaginationSpec(maximum=250)
 

@@ -32,7 +32,7 @@ from calcom_async.keyset import (
 )
 from calcom_async.models.bookings import Booking
 from calcom_async.models.pagination import Pagination
-from calcom_async.wire import Page
+from calcom_async.pagination import Page
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 KEYS = {key.sort: key for key in (CREATED, UPDATED, START)}

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from calcom_async import CalcomError, InvalidRequestError, models
+from calcom_async.decoding import decode
 from calcom_async.export.rows import BOOKING_COLUMNS, cells, columns_of, escape_formula
 from calcom_async.export.sinks import open_sink
 from calcom_async.models.bookings import Booking
-from calcom_async.wire import decode
 
 WIRE: dict[str, Any] = {
     "id": 7,

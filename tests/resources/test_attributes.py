@@ -180,7 +180,7 @@ async def test_refusals(cal, attributes, department, ids, calcom_sandbox):
     with pytest.raises(InvalidRequestError, match="option_id"):
         await attributes.assign(CY, attribute_id=department.id)
     assert len(sent_requests(calcom_sandbox)) == before
-    cy = cal.acting_as("cal_sandbox_cy").organization(ORGANIZATION).attributes
+    cy = cal.with_credentials("cal_sandbox_cy").organization(ORGANIZATION).attributes
     assert await cy.get(department.id) == department
     with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
         await cy.delete(department.id)

@@ -98,7 +98,7 @@ async def test_location_refusals(cal):
         await cal.bookings.update_location(made.uid, BookingLocation(type="link"))
     assert list(caught.value.fields) == ["location"]
     with pytest.raises(ForbiddenError, match="not authorized to update this booking location"):
-        await cal.acting_as("cal_sandbox_cy").bookings.update_location(made.uid, PLACES[0])
+        await cal.with_credentials("cal_sandbox_cy").bookings.update_location(made.uid, PLACES[0])
 
 
 async def _remove_nobody(cal, uid, number):

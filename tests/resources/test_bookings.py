@@ -325,7 +325,7 @@ async def test_subsequent_of_a_plain_booking(cal):
 async def test_get(cal, calcom_sandbox):
     """A booking is read by its uid; who has no part in it may read it too."""
     made = await book(cal)
-    found = await cal.acting_as("cal_sandbox_cy").bookings.get(made.uid)
+    found = await cal.with_credentials("cal_sandbox_cy").bookings.get(made.uid)
     assert last_request(calcom_sandbox) == SentRequest("GET", f"/bookings/{made.uid}", {}, None, VERSION)
     assert (found.uid, found.start, found.ics_uid) == (made.uid, made.start, made.ics_uid)
     with pytest.raises(NotFoundError, match="uid=nope was not found"):
@@ -478,7 +478,7 @@ async def test_decline(cal, calcom_sandbox, pending, fields, body):
 async def test_others_may_not_decide(cal, pending):
     """Somebody else may not confirm."""
     with pytest.raises(UnauthorizedError, match="not authorized to confirm"):
-        await cal.acting_as("cal_sandbox_cy").bookings.confirm(pending.uid)
+        await cal.with_credentials("cal_sandbox_cy").bookings.confirm(pending.uid)
 
 
 async def test_mark_absent(cal, calcom_sandbox):

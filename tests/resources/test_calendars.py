@@ -67,7 +67,7 @@ async def test_busy_times_of_named_calendars(cal, calcom_sandbox):
 async def test_no_calendars_are_never_busy(cal, calcom_sandbox):
     """Without calendars there are no busy times, and the server, which would refuse that question, is not asked."""
     calcom_sandbox.store.calendars.pop(BO, None)
-    bo = cal.acting_as("cal_sandbox_bo").calendars
+    bo = cal.with_credentials("cal_sandbox_bo").calendars
     assert (await bo.list()).destination_calendar is None
     assert await bo.busy_times(**DAY) == []
     assert [one.endpoint for one in sent_requests(calcom_sandbox)] == ["GET /calendars"] * 2
@@ -141,7 +141,7 @@ async def test_connect_apple(cal, calcom_sandbox):
 
 async def test_connect_and_disconnect_feeds(cal, calcom_sandbox):
     """Feeds are connected by URL, and disconnected by the id that this answers."""
-    bo = cal.acting_as("cal_sandbox_bo").calendars
+    bo = cal.with_credentials("cal_sandbox_bo").calendars
     made = await bo.connect_ics("https://feeds.test/a.ics", "https://feeds.test/b.ics", read_only=True)
     body = {"urls": ["https://feeds.test/a.ics", "https://feeds.test/b.ics"], "readOnly": True}
     assert last_request(calcom_sandbox) == SentRequest("POST", "/calendars/ics-feed/save", {}, body, None)

@@ -9,10 +9,10 @@ import pytest
 from sent_requests import ANA, ORGANIZATION, SALES, SentRequest, last_request, sent_requests
 
 from calcom_async import BadRequestError, ForbiddenError, NotFoundError, ServerError
+from calcom_async.decoding import Envelope, decoder
 from calcom_async.models import ConferencingApp, CreateEventType, DefaultConferencingApp, Location
 from calcom_async.resources.conferencing import MAYBE
 from calcom_async.sandbox.calendar_accounts import GOOGLE, connect
-from calcom_async.wire import Envelope, decoder
 
 SCOPES = {"user": lambda cal: cal, "team": lambda cal: cal.organization(ORGANIZATION).team(SALES)}
 PATHS = {"user": "", "team": "/organizations/1/teams/2"}
@@ -75,7 +75,7 @@ async def test_what_cannot_be_connected(cal):
     with pytest.raises(BadRequestError, match="Available apps: GOOGLE_MEET"):
         await mine.connect("zoom")
     with pytest.raises(BadRequestError, match="requires a Google Calendar"):
-        await apps(cal.acting_as("cal_sandbox_bo"), "user").connect()
+        await apps(cal.with_credentials("cal_sandbox_bo"), "user").connect()
     with pytest.raises(BadRequestError, match=r"zoom not connected\."):
         await mine.set_default("zoom")
     with pytest.raises(BadRequestError, match="Invalid app"):
@@ -177,7 +177,7 @@ async def test_stripe(cal, calcom_sandbox, owner):
 
 async def test_a_teams_accounts_are_for_its_admins(cal):
     """A plain member is refused."""
-    cy = cal.acting_as("cal_sandbox_cy")
+    cy = cal.with_credentials("cal_sandbox_cy")
     with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):
         await apps(cy, "team").list().collect()
     with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):

@@ -19,16 +19,17 @@ from calcom_async import (
 )
 from calcom_async.events import Observer
 from calcom_async.models import ApiKeyRefreshed, OAuth2Client, OAuth2Tokens
-from calcom_async.resources._base import Channel
+from calcom_async.requests import Request
+from calcom_async.resources._base import RequestContext
 from calcom_async.resources.api_keys import ApiKeys
 from calcom_async.resources.oauth2 import OAuth2
-from calcom_async.wire import Request, Response
+from calcom_async.responses import Response
 
 APP, SECRET, BACK = "sandbox-app", "sandbox-app-secret", "https://app.sandbox.test/callback"
 
 
 def keys_of(cal):
-    return ApiKeys(cal._channel, cal.credentials)
+    return ApiKeys(cal._context, cal.credentials)
 
 
 # --- API keys
@@ -43,7 +44,7 @@ async def test_the_client_goes_on_with_the_new_key(cal, calcom_sandbox):
     assert refreshed.api_key not in f"{refreshed!r}{cal.credentials!r}"
     assert (await cal.me.get()).id == ANA
     with pytest.raises(UnauthorizedError):
-        await cal.acting_as("cal_sandbox").me.get()
+        await cal.with_credentials("cal_sandbox").me.get()
 
 
 async def test_a_new_key_that_cannot_be_sent_is_given_to_the_caller(caplog):
@@ -53,7 +54,7 @@ async def test_a_new_key_that_cannot_be_sent_is_given_to_the_caller(caplog):
         return ok_response({"apiKey": "cal_x\n"})
 
     key = ApiKey("cal_old")
-    refreshed = await ApiKeys(Channel(send, Observer(None)), key).refresh()
+    refreshed = await ApiKeys(RequestContext(send, Observer(None)), key).refresh()
     assert refreshed.api_key == "cal_x\n"
     assert key.headers == {"Authorization": "Bearer cal_old"}
     assert "cannot be sent" in caplog.text
@@ -63,7 +64,7 @@ async def test_everybody_with_that_object_goes_on(cal, calcom_client):
     """Clients that hold the same `ApiKey` swap with it; that is what to share."""
     key = ApiKey("cal_sandbox")
     async with calcom_client(key) as other:
-        await keys_of(cal.acting_as(key)).refresh(never_expires=True)
+        await keys_of(cal.with_credentials(key)).refresh(never_expires=True)
         assert (await other.me.get()).id == ANA
         assert (await other.with_priority(1).me.get()).id == ANA
 
@@ -94,7 +95,7 @@ async def test_nothing_is_swapped_by_a_refusal(cal):
 async def test_only_keys(cal, credentials):
     """Other credentials have no key to refresh."""
     with pytest.raises(UnauthorizedError):
-        await keys_of(cal.acting_as(credentials)).refresh()
+        await keys_of(cal.with_credentials(credentials)).refresh()
 
 
 # --- OAuth2
@@ -102,7 +103,7 @@ async def test_only_keys(cal, credentials):
 
 @pytest.fixture
 def oauth2(cal):
-    return OAuth2(cal._channel)
+    return OAuth2(cal._context)
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ async def test_code_for_tokens_with_a_secret(cal, oauth2, consent, calcom_sandbo
     )
     assert isinstance(tokens, OAuth2Tokens)
     assert tokens.access_token not in repr(tokens)
-    assert (await cal.acting_as(AccessToken(tokens.access_token)).me.get()).id == ANA
+    assert (await cal.with_credentials(AccessToken(tokens.access_token)).me.get()).id == ANA
     with pytest.raises(BadRequestError) as caught:
         await oauth2.token(APP, code=code, redirect_uri=BACK, client_secret=SECRET)
     assert (caught.value.code, "code_invalid_or_expired" in str(caught.value)) == ("invalid_grant", True)

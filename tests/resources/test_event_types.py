@@ -196,7 +196,7 @@ async def test_refusals(cal, call, kind, words):
 
 async def test_event_types_of_others(cal):
     """Somebody else's event type is not found, and deleting it is forbidden."""
-    stranger = cal.acting_as("cal_sandbox_cy").event_types
+    stranger = cal.with_credentials("cal_sandbox_cy").event_types
     with pytest.raises(NotFoundError):
         await stranger.get(THIRTY)
     with pytest.raises(ForbiddenError, match="does not own event type"):

@@ -39,7 +39,7 @@ async def test_create(cal, managed, calcom_sandbox):
     assert isinstance(made, ManagedOrganization)
     assert (made.name, made.slug, made.metadata) == ("First", "first", {"a": "1"})
     assert made.api_key not in repr(made)
-    assert (await cal.acting_as(made.api_key).me.get()).id == 1
+    assert (await cal.with_credentials(made.api_key).me.get()).id == 1
     again = await managed.get(made.id)
     assert (again.id, again.api_key) == (made.id, None)
     assert last_request(calcom_sandbox) == SentRequest("GET", f"{PATH}/{made.id}", {}, None, None)
@@ -87,7 +87,7 @@ async def test_update_and_delete(cal, managed, calcom_sandbox):
         with pytest.raises(ForbiddenError, match="is not owned by manager organization"):
             await again(made.id)
     with pytest.raises(UnauthorizedError):
-        await cal.acting_as(made.api_key).me.get()
+        await cal.with_credentials(made.api_key).me.get()
 
 
 async def test_the_own_organisation_is_not_managed(managed):
@@ -121,7 +121,7 @@ async def test_delegation_refusals(cal, delegation):
     with pytest.raises(NotFoundError):
         await delegation.update("nope", enabled=True)
     with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
-        await cal.acting_as("cal_sandbox_cy").organization(ORGANIZATION).delegation_credentials.create(**given)
+        await cal.with_credentials("cal_sandbox_cy").organization(ORGANIZATION).delegation_credentials.create(**given)
 
 
 @pytest.mark.parametrize("place", ["", "/organizations/1"])

@@ -75,8 +75,8 @@ async def test_unknown_key(calcom_client):
 
 
 async def test_each_key_is_its_own_user(cal):
-    """`acting_as` another key is another user on the same connections."""
-    assert (await cal.acting_as("cal_sandbox_bo").me.get()).username == "bo"
+    """`with_credentials` another key is another user on the same connections."""
+    assert (await cal.with_credentials("cal_sandbox_bo").me.get()).username == "bo"
     assert (await cal.me.get()).username == "ana"
 
 

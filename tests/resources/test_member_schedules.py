@@ -77,6 +77,6 @@ async def test_schedules_of_others(cal):
     [anas] = await cal.schedules.list().collect()
     with pytest.raises(ForbiddenError, match=f"User with ID={CY} does not own schedule"):
         await schedules.get(anas.id)
-    mere = cal.acting_as("cal_sandbox_cy").organization(ORGANIZATION).user(CY).schedules
+    mere = cal.with_credentials("cal_sandbox_cy").organization(ORGANIZATION).user(CY).schedules
     with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
         await mere.list().collect()

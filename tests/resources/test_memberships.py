@@ -127,11 +127,11 @@ async def test_strangers(organization_team, team):
 
 async def test_admins(cal, organization):
     """Members may not; and an organisation's admin is nobody in a plain team below /teams."""
-    cy = cal.acting_as("cal_sandbox_cy")
+    cy = cal.with_credentials("cal_sandbox_cy")
     with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
         await cy.organization(ORGANIZATION).memberships.get(1)
     plain = await cal.teams.create(CreateTeam(name="Plain"))
-    bo = cal.acting_as("cal_sandbox_bo")
+    bo = cal.with_credentials("cal_sandbox_bo")
     with pytest.raises(ForbiddenError, match="not a member of the team"):
         await bo.team(plain.id).memberships.list().collect()
     with pytest.raises(NotFoundError, match="Membership \\(999\\) not found"):
@@ -141,8 +141,8 @@ async def test_admins(cal, organization):
 async def test_who_leaves_the_organisation_leaves_its_teams(cal, organization, calcom_sandbox):
     """A membership above carries those below, and the user is of no organisation afterwards."""
     [membership] = [one async for one in organization.list() if one.user_id == CY]
-    assert (await cal.acting_as("cal_sandbox_cy").me.get()).organization_id == ORGANIZATION
+    assert (await cal.with_credentials("cal_sandbox_cy").me.get()).organization_id == ORGANIZATION
     await organization.delete(membership.id)
     sales = cal.organization(ORGANIZATION).team(SALES).memberships
     assert {one.user_id async for one in sales.list()} == {ANA, BO}
-    assert (await cal.acting_as("cal_sandbox_cy").me.get()).organization_id is None
+    assert (await cal.with_credentials("cal_sandbox_cy").me.get()).organization_id is None

@@ -39,24 +39,24 @@ NEW = CreateOAuthClient(name="Second", redirect_uris=["https://second.test/back"
 @pytest.fixture
 def platform(cal):
     """A client with the platform's own credentials."""
-    return cal.acting_as(PlatformClient(CLIENT, "sandbox-secret"))
+    return cal.with_credentials(PlatformClient(CLIENT, "sandbox-secret"))
 
 
 @pytest.fixture
 def clients(platform):
     """As the platform itself asks, which alone can list and make clients."""
-    return resources.OAuthClients(platform._channel)
+    return resources.OAuthClients(platform._context)
 
 
 @pytest.fixture
 def mine(cal):
     """As an admin of the organisation asks."""
-    return resources.OAuthClients(cal._channel)
+    return resources.OAuthClients(cal._context)
 
 
 @pytest.fixture
 def client(platform):
-    return resources.OAuthClient(platform._channel, "/oauth-clients/{}", CLIENT)
+    return resources.OAuthClient(platform._context, "/oauth-clients/{}", CLIENT)
 
 
 async def test_the_life_of_a_client(clients, mine, calcom_sandbox):
@@ -98,7 +98,7 @@ async def test_whose_credentials_do(cal, clients, mine):
     other = await clients.create(NEW)
     with pytest.raises(UnauthorizedError, match="Invalid client secret"):
         await clients.get(other.client_id)
-    plain = resources.OAuthClients(cal.acting_as("cal_sandbox_cy")._channel)
+    plain = resources.OAuthClients(cal.with_credentials("cal_sandbox_cy")._context)
     with pytest.raises(ForbiddenError):
         await plain.delete(CLIENT)
 
@@ -150,7 +150,7 @@ async def test_an_address_is_taken_once(client):
 async def test_tokens_of_a_managed_user_work(cal, client):
     """What `create` answers is an access token for the new user, until it is deleted."""
     made = await client.users.create(CreateManagedUser(email="ada@customers.test", name="Ada"))
-    ada = cal.acting_as(AccessToken(made.access_token))
+    ada = cal.with_credentials(AccessToken(made.access_token))
     assert (await ada.me.get()).id == made.user.id
     await client.users.delete(made.user.id)
     with pytest.raises(UnauthorizedError):
@@ -163,8 +163,8 @@ async def test_refresh_spends_the_refresh_token(cal, platform, calcom_sandbox):
     assert last_request(calcom_sandbox) == SentRequest(
         "POST", f"/oauth/{CLIENT}/refresh", {}, {"refreshToken": "sandbox-refresh-token"}, None
     )
-    assert (await cal.acting_as(AccessToken(pair.access_token)).me.get()).id == MIA
-    assert (await cal.acting_as(AccessToken("sandbox-access-token")).me.get()).id == MIA
+    assert (await cal.with_credentials(AccessToken(pair.access_token)).me.get()).id == MIA
+    assert (await cal.with_credentials(AccessToken("sandbox-access-token")).me.get()).id == MIA
     with pytest.raises(BadRequestError, match="Invalid refresh token"):
         await platform.oauth_clients.refresh(CLIENT, "sandbox-refresh-token")
 
@@ -172,9 +172,9 @@ async def test_refresh_spends_the_refresh_token(cal, platform, calcom_sandbox):
 async def test_force_refresh_ends_all_others(cal, client):
     """A forced refresh needs no old token, and ends the old ones at once."""
     pair = await client.users.force_refresh(MIA)
-    assert (await cal.acting_as(AccessToken(pair.access_token)).me.get()).id == MIA
+    assert (await cal.with_credentials(AccessToken(pair.access_token)).me.get()).id == MIA
     with pytest.raises(UnauthorizedError):
-        await cal.acting_as(AccessToken("sandbox-access-token")).me.get()
+        await cal.with_credentials(AccessToken("sandbox-access-token")).me.get()
     with pytest.raises(NotFoundError):
         await client.users.force_refresh(1)
 

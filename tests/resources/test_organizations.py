@@ -31,10 +31,11 @@ from calcom_async import (
 )
 from calcom_async.events import Observer
 from calcom_async.models import Booking, CreateTeam, CreateTeamEventType, EventType, Host, UpdateTeam
-from calcom_async.resources._base import Channel
+from calcom_async.requests import Request
+from calcom_async.resources._base import RequestContext
 from calcom_async.resources.teams import OrganizationTeams
+from calcom_async.responses import Response
 from calcom_async.sandbox.teams import new_team
-from calcom_async.wire import Request, Response
 
 BASE = f"/organizations/{ORGANIZATION}"
 
@@ -70,7 +71,7 @@ async def test_own_teams(cal, calcom_sandbox):
         ("Sales", "OWNER", True),
         ("Support", "OWNER", True),
     ]
-    cy = cal.acting_as("cal_sandbox_cy").organization(ORGANIZATION)
+    cy = cal.with_credentials("cal_sandbox_cy").organization(ORGANIZATION)
     assert [(one.name, one.role) async for one in cy.teams.list_mine()] == [("Sales", "MEMBER")]
 
 
@@ -117,7 +118,7 @@ class Builds:
         return ok_response(self.rows[skip : skip + 250])
 
     def teams(self) -> OrganizationTeams:
-        return OrganizationTeams(Channel(self, Observer(None)), "/organizations/{}", 1)
+        return OrganizationTeams(RequestContext(self, Observer(None)), "/organizations/{}", 1)
 
 
 @pytest.mark.parametrize("which", ["list", "list_mine"])
@@ -250,7 +251,7 @@ async def test_filters_that_a_team_list_lacks(cal, calcom_sandbox, unknown):
 
 async def test_roles(cal):
     """What is for admins is forbidden to members, and an unknown organisation is forbidden, not unknown."""
-    cy = cal.acting_as("cal_sandbox_cy").organization(ORGANIZATION)
+    cy = cal.with_credentials("cal_sandbox_cy").organization(ORGANIZATION)
     with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
         await cy.bookings.list().first_page()
     with pytest.raises(ForbiddenError, match="ORG_ADMIN"):

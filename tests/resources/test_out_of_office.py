@@ -137,4 +137,4 @@ async def test_whose_entries(cal, bo):
     with pytest.raises(ForbiddenError, match="IsUserInOrg"):
         await of_user(cal, 4).list().collect()
     with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
-        await of_user(cal.acting_as("cal_sandbox_cy"), CY).list().collect()
+        await of_user(cal.with_credentials("cal_sandbox_cy"), CY).list().collect()

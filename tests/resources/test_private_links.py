@@ -88,7 +88,7 @@ async def test_of_a_team(cal, calcom_sandbox):
     made = await links.create(max_usage_count=2)
     assert last_request(calcom_sandbox).path == f"/organizations/1/teams/2/event-types/{event_type.id}/private-links"
     assert [one.link_id async for one in links.list()] == [made.link_id]
-    member = cal.acting_as("cal_sandbox_cy").organization(ORGANIZATION).team(SALES)
+    member = cal.with_credentials("cal_sandbox_cy").organization(ORGANIZATION).team(SALES)
     with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):
         await member.event_types.private_links(event_type.id).list().collect()
 
@@ -96,6 +96,6 @@ async def test_of_a_team(cal, calcom_sandbox):
 async def test_event_types_of_others(cal):
     """Somebody else's event type is not found, nor is one that there is not."""
     for key, event_type_id in (("cal_sandbox_bo", THIRTY), ("cal_sandbox", 999)):
-        links = cal.acting_as(key).event_types.private_links(event_type_id)
+        links = cal.with_credentials(key).event_types.private_links(event_type_id)
         with pytest.raises(NotFoundError, match=f"Event type with id {event_type_id} not found"):
             await links.list().collect()

@@ -111,7 +111,7 @@ async def test_refusals(cal, roles, scope):
         with pytest.raises(NotFoundError, match="admin_role"):
             await call
     with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
-        await SCOPES[scope](cal.acting_as("cal_sandbox_cy")).list().collect()
+        await SCOPES[scope](cal.with_credentials("cal_sandbox_cy")).list().collect()
 
 
 async def test_roles_of_others_are_not_found(cal):

@@ -152,7 +152,7 @@ async def test_update_replaces_all_answers(forms, calcom_sandbox):
 
 async def test_who_may(cal, forms):
     """Members of the team may answer, only admins may read; the form of another team is forbidden."""
-    cy = cal.acting_as("cal_sandbox_cy").organization(ORGANIZATION).team(SALES).routing_forms
+    cy = cal.with_credentials("cal_sandbox_cy").organization(ORGANIZATION).team(SALES).routing_forms
     assert (await cy.responses(FORM).create(answers={"topic": "x"}, **DAY)).routing_custom_message
     with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):
         await cy.responses(FORM).list().collect()

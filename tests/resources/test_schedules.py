@@ -128,7 +128,7 @@ async def test_refusals(cal):
     with pytest.raises(NotFoundError, match="ID=999 does not exist"):
         await cal.schedules.get(999)
     with pytest.raises(ForbiddenError, match="does not own schedule"):
-        await cal.acting_as("cal_sandbox_bo").schedules.get(mine.id)
+        await cal.with_credentials("cal_sandbox_bo").schedules.get(mine.id)
     with pytest.raises(BadRequestError) as caught:
         await cal.schedules.create(name="x", time_zone="Mars/Base")
     assert list(caught.value.fields) == ["timeZone"]

@@ -488,7 +488,7 @@ async def test_reservation_refusals(cal, calcom_sandbox):
         await cal.slots.reservations.update("never", event_type_id=THIRTY, start=at(9))
     calcom_sandbox.run(calcom_sandbox.store.memberships.clear)
     with pytest.raises(ForbiddenError, match="is not owner of event type"):
-        await cal.acting_as("cal_sandbox_cy").slots.reservations.create(
+        await cal.with_credentials("cal_sandbox_cy").slots.reservations.create(
             event_type_id=THIRTY, start=at(9), reservation_duration=60
         )
 

@@ -71,7 +71,7 @@ async def test_get(cal, calcom_sandbox, team):
     """A member reads the team."""
     assert await cal.teams.get(team.id) == team
     assert last_request(calcom_sandbox) == SentRequest("GET", f"/teams/{team.id}", {}, None, None)
-    assert (await cal.acting_as("cal_sandbox_bo").teams.get(team.id)).id == team.id
+    assert (await cal.with_credentials("cal_sandbox_bo").teams.get(team.id)).id == team.id
 
 
 async def test_update(cal, calcom_sandbox, team):
@@ -98,11 +98,11 @@ async def test_refusals(cal, team):
     with pytest.raises(BadRequestError, match="already have created a team with name=Crew"):
         await cal.teams.create(CreateTeam(name="Crew"))
     with pytest.raises(ConflictError):
-        await cal.acting_as("cal_sandbox_cy").teams.create(CreateTeam(name="Crew"))
+        await cal.with_credentials("cal_sandbox_cy").teams.create(CreateTeam(name="Crew"))
     with pytest.raises(ForbiddenError, match="TEAM_OWNER"):
-        await cal.acting_as("cal_sandbox_bo").teams.update(team.id, UpdateTeam(name="Mine"))
+        await cal.with_credentials("cal_sandbox_bo").teams.update(team.id, UpdateTeam(name="Mine"))
     with pytest.raises(ForbiddenError):
-        await cal.acting_as("cal_sandbox_cy").teams.get(team.id)
+        await cal.with_credentials("cal_sandbox_cy").teams.get(team.id)
 
 
 # --- event types of a team
@@ -234,10 +234,14 @@ async def test_event_type_refusals(cal, team):
     with pytest.raises(NotFoundError, match=f"Invalid hosts: {CY}"):
         await types.create(demo("collective", CY, slug="other"))
     with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):
-        await cal.acting_as("cal_sandbox_bo").team(team.id).event_types.create(demo("collective", BO, slug="other"))
+        await (
+            cal.with_credentials("cal_sandbox_bo")
+            .team(team.id)
+            .event_types.create(demo("collective", BO, slug="other"))
+        )
 
 
 async def test_organisation_is_no_plain_team(cal):
     """Teams of an organisation are reached below it by its admins, whether they are members or not."""
-    bo = cal.acting_as("cal_sandbox_bo")
+    bo = cal.with_credentials("cal_sandbox_bo")
     assert (await bo.organization(ORGANIZATION).teams.get(2)).name == "Sales"

@@ -7,9 +7,9 @@ from sent_requests import ANA, ORGANIZATION, SALES, SentRequest, last_request
 
 from calcom_async import BadRequestError, ConflictError, ForbiddenError, NotFoundError
 from calcom_async.models import VerifiedEmail, VerifiedPhone
-from calcom_async.resources._base import Channel
+from calcom_async.requests import EndpointLimit
+from calcom_async.resources._base import RequestContext
 from calcom_async.sandbox.handlers.verified_resources import CODE
-from calcom_async.wire import Throttle
 
 SCOPES = {
     "users": lambda cal: cal,
@@ -90,7 +90,7 @@ async def test_a_users_list_holds_what_they_verified_for_teams(cal):
     await team.emails.request_code(EMAIL)
     made = await team.emails.verify(EMAIL, code=CODE)
     assert await at(cal, "users").emails.list().collect() == [made]
-    bo = cal.acting_as("cal_sandbox_bo")
+    bo = cal.with_credentials("cal_sandbox_bo")
     assert await at(bo, "users").emails.list().collect() == []
 
 
@@ -98,40 +98,40 @@ async def test_teams_are_for_their_admins(cal):
     """A plain member is refused."""
     for owner in ("teams", "org_teams"):
         with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):
-            await at(cal.acting_as("cal_sandbox_cy"), owner).emails.list().collect()
+            await at(cal.with_credentials("cal_sandbox_cy"), owner).emails.list().collect()
 
 
 THROTTLES = [
-    ("users", "emails", "request_code", Throttle("users_verified_resources_emails_requests", 5)),
-    ("users", "emails", "verify", Throttle("users_verified_resources_phones_verify", 3)),
-    ("users", "phones", "request_code", Throttle("users_verified_resources_phones_requests", 3)),
+    ("users", "emails", "request_code", EndpointLimit("users_verified_resources_emails_requests", 5)),
+    ("users", "emails", "verify", EndpointLimit("users_verified_resources_phones_verify", 3)),
+    ("users", "phones", "request_code", EndpointLimit("users_verified_resources_phones_requests", 3)),
     ("users", "phones", "verify", None),
-    ("teams", "emails", "request_code", Throttle("teams_verified_resources_emails_requests", 5)),
+    ("teams", "emails", "request_code", EndpointLimit("teams_verified_resources_emails_requests", 5)),
     ("teams", "emails", "verify", None),
-    ("teams", "phones", "request_code", Throttle("teams_verified_resources_phones_requests", 3)),
-    ("teams", "phones", "verify", Throttle("teams_verified_resources_phones_verify", 3)),
-    ("org_teams", "emails", "request_code", Throttle("org_teams_verified_resources_emails_requests", 3)),
+    ("teams", "phones", "request_code", EndpointLimit("teams_verified_resources_phones_requests", 3)),
+    ("teams", "phones", "verify", EndpointLimit("teams_verified_resources_phones_verify", 3)),
+    ("org_teams", "emails", "request_code", EndpointLimit("org_teams_verified_resources_emails_requests", 3)),
     ("org_teams", "emails", "verify", None),
-    ("org_teams", "phones", "request_code", Throttle("org_teams_verified_resources_phones_requests", 3)),
-    ("org_teams", "phones", "verify", Throttle("org_teams_verified_resources_phones_verify", 3)),
+    ("org_teams", "phones", "request_code", EndpointLimit("org_teams_verified_resources_phones_requests", 3)),
+    ("org_teams", "phones", "verify", EndpointLimit("org_teams_verified_resources_phones_verify", 3)),
 ]
 
 
-@pytest.mark.parametrize(("owner", "kind", "method", "throttle"), THROTTLES)
-async def test_limits_of_their_own(cal, owner, kind, method, throttle):
+@pytest.mark.parametrize(("owner", "kind", "method", "endpoint_limit"), THROTTLES)
+async def test_limits_of_their_own(cal, owner, kind, method, endpoint_limit):
     """The limit that the client keeps to is the one that the server's headers tell, slip in its name included."""
     asked = []
     resource = getattr(at(cal, owner), kind)
-    resource._channel = overheard(resource._channel, asked)
+    resource._context = overheard(resource._context, asked)
     address = EMAIL if kind == "emails" else PHONE
     await resource.request_code(address)
     if method == "verify":
         await resource.verify(address, code=CODE)
     request, response = asked[-1]
     [told] = response.limits
-    assert request.throttle == throttle
-    assert told.name == (throttle.name if throttle else "default")
-    assert throttle is None or told.limit == throttle.limit
+    assert request.endpoint_limit == endpoint_limit
+    assert told.name == (endpoint_limit.name if endpoint_limit else "default")
+    assert endpoint_limit is None or told.limit == endpoint_limit.limit
 
 
 def overheard(channel, asked):
@@ -141,7 +141,7 @@ def overheard(channel, asked):
         asked.append((request, await channel.send(request)))
         return asked[-1][1]
 
-    return Channel(send, channel.observer)
+    return RequestContext(send, channel.observer)
 
 
 async def test_other_versions_do_not_know_these_paths(cal):

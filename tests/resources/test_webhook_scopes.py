@@ -23,13 +23,13 @@ async def scope(cal, name):
             )
         )
         ids = (SALES, made.id)
-        return BulkDeleteWebhooks(cal._channel, "/teams/{}/event-types/{}", *ids), "event_type_id"
-    platform = cal.acting_as(PlatformClient("sandbox-client", "sandbox-secret"))
+        return BulkDeleteWebhooks(cal._context, "/teams/{}/event-types/{}", *ids), "event_type_id"
+    platform = cal.with_credentials(PlatformClient("sandbox-client", "sandbox-secret"))
     return {
-        "user": (Webhooks(cal._channel), "user_id"),
-        "event type": (BulkDeleteWebhooks(cal._channel, "/event-types/{}", 1), "event_type_id"),
-        "organization": (Webhooks(cal._channel, "/organizations/{}", ORGANIZATION), "team_id"),
-        "client": (BulkDeleteWebhooks(platform._channel, "/oauth-clients/{}", "sandbox-client"), "oauth_client_id"),
+        "user": (Webhooks(cal._context), "user_id"),
+        "event type": (BulkDeleteWebhooks(cal._context, "/event-types/{}", 1), "event_type_id"),
+        "organization": (Webhooks(cal._context, "/organizations/{}", ORGANIZATION), "team_id"),
+        "client": (BulkDeleteWebhooks(platform._context, "/oauth-clients/{}", "sandbox-client"), "oauth_client_id"),
     }[name]
 
 

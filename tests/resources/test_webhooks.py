@@ -158,7 +158,7 @@ async def test_refusals(cal):
     with pytest.raises(ConflictError, match="already exists for this user"):
         await new(cal)
     with pytest.raises(ForbiddenError, match="is not the owner of webhook"):
-        await cal.acting_as("cal_sandbox_bo").webhooks.get(made.id)
+        await cal.with_credentials("cal_sandbox_bo").webhooks.get(made.id)
     with pytest.raises(BadRequestError) as caught:
         await new(cal, 1, triggers=["BOOKING_CONFIRMED"])
     assert list(caught.value.fields) == ["triggers"]

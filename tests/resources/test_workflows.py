@@ -166,6 +166,6 @@ async def test_a_workflow_needs_a_step(workflows):
 
 async def test_workflows_are_for_admins_of_the_team(cal):
     """A plain member is refused."""
-    own = cal.acting_as("cal_sandbox_cy").organization(ORGANIZATION).team(SALES).workflows
+    own = cal.with_credentials("cal_sandbox_cy").organization(ORGANIZATION).team(SALES).workflows
     with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):
         await own.list().collect()

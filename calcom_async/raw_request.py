@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 from calcom_async.config import is_header_value
 from calcom_async.errors import InvalidRequestError, shown
+from calcom_async.requests import Request, encode, query_string
 from calcom_async.secret import Hidden
-from calcom_async.wire import Request, encode, query_string
 
 VERSION_BY_PATH = {
     "bookings": "2024-08-13",
@@ -24,7 +24,7 @@ PATH = re.compile(r"(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})+", re.ASCII)
 WORD = re.compile(r"[a-z][a-z-]*\d{0,3}")
 
 
-def free_request(
+def build_raw_request(
     method: str,
     path: str,
     *,
@@ -32,7 +32,7 @@ def free_request(
     body: Hidden[Any],
     versions: Mapping[str, str],
     version: str | None,
-    repeatable: bool | None,
+    idempotent: bool | None,
     priority: int,
 ) -> Request:
     """A request below the base URL; raises `InvalidRequestError` for a path or a method that is none."""
@@ -47,12 +47,12 @@ def free_request(
     version = version or versions.get(path.split("/")[1].replace("-", "_")) or _version_for(path)
     return Request(
         method=method,
-        template=_template(path),
+        route=_route(path),
         path=path,
         query=query_string(query or {}, "query"),
         headers={"cal-api-version": version} if version else {},
         body=None if body.reveal() is None else encode(body, "body"),
-        repeatable=_is_read(method, path) if repeatable is None else repeatable,
+        idempotent=_is_read(method, path) if idempotent is None else idempotent,
         priority=priority,
     )
 
@@ -69,7 +69,7 @@ def _below_base(path: str) -> str:
     return path
 
 
-def _template(path: str) -> str:
+def _route(path: str) -> str:
     """The path as events show it: what does not look like a word of the API is taken for an id."""
     return re.sub(r"[^/]+", lambda part: part[0] if WORD.fullmatch(part[0]) else "{}", path)
 

@@ -20,24 +20,14 @@ from msgspec import UNSET, Raw, UnsetType
 from yarl import URL
 
 from calcom_async import errors
+from calcom_async.decoding import decode, raw_field_reader
 from calcom_async.models import Booking
 from calcom_async.models._base import Model
 from calcom_async.models.pagination import Pagination
-from calcom_async.wire import (
-    Page,
-    PageOffset,
-    PaginationSpec,
-    Response,
-    decode,
-    encode,
-    fill,
-    query_string,
-    raw_key,
-    read,
-    read_page,
-    read_whole,
-)
-from calcom_async.wire import page_of as plain_page_of
+from calcom_async.pagination import Page, PageOffset, PaginationSpec, read_page
+from calcom_async.pagination import page_of as plain_page_of
+from calcom_async.requests import encode, fill, query_string
+from calcom_async.responses import Response, read, read_whole
 
 SECRET = "cal_live_verysecret"
 NAIVE = datetime(2030, 5, 6, 10)  # noqa: DTZ001 - what is refused
@@ -275,7 +265,7 @@ def test_text_and_numbers_that_json_does_not_hold(value, read_as):
     assert [item.id for item in items] == [1, 2]
     assert items[0].extra == {"a": read_as}
     rows = read_page(Raw, Response(200, {}, body), skip=0, take=9).items
-    assert [raw_key("id")(row) for row in rows] == [1, 2]
+    assert [raw_field_reader("id")(row) for row in rows] == [1, 2]
     assert decode(Any, b'{"a":%b}' % value) == {"a": read_as}
 
 
@@ -411,7 +401,7 @@ def test_what_is_no_list_is_never_an_empty_one(body, kind):
 
     def read_keys() -> list[object]:
         rows = read_page(kind, Response(200, {}, body), skip=0, take=5).items
-        return [raw_key("id")(row) for row in rows]
+        return [raw_field_reader("id")(row) for row in rows]
 
     with pytest.raises(errors.DecodeError):
         read_keys()
@@ -430,9 +420,9 @@ def test_a_raw_row_is_the_text_that_came():
     body = b'{"data": [{"id" : 5, "new": 1e3}], "status":"success"}'
     [row] = read_page(Raw, Response(200, {}, body), skip=0, take=1).items
     assert bytes(row) == b'{"id" : 5, "new": 1e3}'
-    assert raw_key("id")(row) == 5
+    assert raw_field_reader("id")(row) == 5
     with pytest.raises(errors.DecodeError, match="no usable uid"):
-        raw_key("uid")(row)
+        raw_field_reader("uid")(row)
 
 
 def test_answers_without_data():

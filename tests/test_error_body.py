@@ -12,13 +12,8 @@ import pytest
 from fakes import error_response, make_request
 
 from calcom_async import errors
-from calcom_async.wire import (
-    Request,
-    Response,
-    check,
-    rate_limits,
-    retry_after,
-)
+from calcom_async.requests import Request
+from calcom_async.responses import Response, check, rate_limits, retry_after
 
 SECRET = "cal_live_verysecret"
 
@@ -88,7 +83,7 @@ def check_recorded(name: str, request: dict[str, Any], response: dict[str, Any])
     body, status = response.get("body"), response["status"]
     headers = {key.lower(): value for key, value in response["headers"].items()}
     raw = json.dumps(body).encode() if body else b""
-    error = refused(Response(status, headers, raw), Request(method=request["method"], template="/x", path="/x"))
+    error = refused(Response(status, headers, raw), Request(method=request["method"], route="/x", path="/x"))
     fallback = errors.ServerError if status >= 500 else errors.ApiError
     kind = errors.RateLimitedError if status == 429 else errors.BY_STATUS.get(status, fallback)
     told = body.get("error", body) if body else {}

@@ -10,7 +10,7 @@ from fakes import make_request
 from multidict import CIMultiDict
 
 from calcom_async.errors import RateLimitedError, ServerError
-from calcom_async.wire import Response, check, rate_limits
+from calcom_async.responses import Response, check, rate_limits
 
 FAMILY = ("x-ratelimit-limit-default", "x-ratelimit-remaining-default", "x-ratelimit-reset-default")
 

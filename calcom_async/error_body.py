@@ -14,7 +14,7 @@ MOST_DEPTH = 50
 """Levels of `details` that are kept: an error must be printable and picklable."""
 
 
-def evidence(status: int, body: bytes) -> dict[str, Any]:
+def parse_error_body(status: int, body: bytes) -> dict[str, Any]:
     """`message`, `code`, `details` and `fields` for an `ApiError`, whichever shape (or a proxy's page) came."""
     code, message, details = _parts(status, body)
     details = _without_echo(details, MOST_DEPTH)

@@ -1,0 +1,204 @@
+"""Decode JSON into models. A value that does not fit is dropped; it never costs a page or a row. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from calcom_async.errors import DecodeError
+from calcom_async.lenient_json import TOO_DEEP, NotJsonError, parse
+from calcom_async.models.pagination import Pagination
+
+T = TypeVar("T")
+
+
+class Envelope(msgspec.Struct, Generic[T], frozen=True, rename="camel"):
+    """`{"status": "success", "data": ..., "pagination": ...}`, of which some answers have no data."""
+
+    data: T = None  # type: ignore[assignment]  # `_data` refuses it where there must be data
+    status: str | None = None
+    pagination: Pagination | None = None
+    meta: Any = None
+    """Like `next_cursor` and `has_more`, sent by lists that are read with a cursor."""
+    next_cursor: Any = None
+    has_more: Any = None
+
+
+UNKNOWN_PAGING = "this list is paged in a way that this version does not know, so rows would be lost"
+
+
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
+def decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    """The decoder of a type, built once: building costs more than decoding."""
+    try:
+        return _decoders[kind]
+    except KeyError:
+        return _decoders.setdefault(kind, msgspec.json.Decoder(kind))
+
+
+@cache
+def raw_field_reader(name: str) -> Callable[[msgspec.Raw], Any]:
+    """Reads one field of a row that is left as JSON text; a row without it is a `DecodeError`."""
+    key = decoder(msgspec.defstruct("Key", [(name, int | str | None)]))
+
+    def read_key(row: msgspec.Raw) -> Any:
+        try:
+            return getattr(key.decode(row), name)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise DecodeError(f"a row of the list has no usable {name}: {error}") from error
+
+    return read_key
+
+
+def decode(kind: Any, body: bytes) -> Any:
+    """Decode JSON as `kind`; a value that does not fit becomes None, an answer that does not fit a `DecodeError`."""
+    try:
+        return decoder(kind).decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return build(kind, parse(body), "$")
+    except NotJsonError as error:
+        if not body.strip():
+            raise DecodeError(
+                "the answer is empty, but data is due. Is the base URL right, or a proxy in between?"
+            ) from None
+        # Broken JSON is not quoted: what begins like an answer may go on with a token.
+        begins = "" if body.lstrip()[:1] in {b"{", b"["} else f"; it begins {body[:80]!r}"
+        reason = f"the answer is not JSON ({error}){begins}"
+    except RecursionError:
+        reason = f"the answer is JSON that is {TOO_DEEP}"
+    raise DecodeError(f"{reason}. Is the base URL right, or a proxy in between?")
+
+
+# The slow way, for the rare answer that breaks its specification: what does not fit is dropped, piece by piece.
+
+
+def build(kind: Any, value: Any, where: str) -> Any:
+    """Build an answer, or a row of one: parts that do not fit are dropped, but something else is a `DecodeError`."""
+    if value is None:
+        return None
+    if get_origin(kind) is Envelope and isinstance(value, dict):
+        return _build_envelope(get_args(kind)[0], value)
+    if kind is msgspec.Raw:
+        return msgspec.Raw(msgspec.json.encode(value))
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        misfit = error
+    if isinstance(value, list) and (rows := _union_member(kind, list)):
+        if where != DATA or None not in value:
+            return [build(get_args(rows)[0], item, f"{where}[{index}]") for index, item in enumerate(value)]
+    elif isinstance(value, dict) and (struct := _union_member(kind, msgspec.Struct)):
+        fields = _fields(struct, value)
+        if _has_known_field(struct, value, fields):
+            return struct(**fields)
+        if nullable(kind):
+            return None
+    elif isinstance(value, dict) and _union_member(kind, dict) and (table := _build_part(kind, value)):
+        return table
+    raise _unknown_form(misfit, where)
+
+
+DATA = "$.data"
+
+
+def _unknown_form(misfit: Exception, where: str) -> DecodeError:
+    error = DecodeError(f"{misfit} (in {where}). Cal.com answered in a form that this version does not know")
+    error.__cause__ = misfit
+    return error
+
+
+def _build_envelope(kind: Any, value: dict[str, Any]) -> Envelope[Any]:
+    return Envelope(
+        data=build(kind, value.get("data"), DATA),
+        status=_build_part(str, value.get("status")),
+        pagination=_pagination(value.get("pagination")),
+        meta=value.get("meta"),
+        next_cursor=value.get("nextCursor"),
+        has_more=value.get("hasMore"),
+    )
+
+
+def _pagination(value: Any) -> Pagination | None:
+    """Read a pagination object. One that says in another way whether there is more must not be taken for an end."""
+    if value is None:
+        return None
+    told: Pagination | None = _build_part(Pagination, value)
+    if told is None or (told.has_next_page is None and told.total_items is None):
+        known = isinstance(value, dict) and value.keys() <= set(Pagination.__struct_encode_fields__)
+        if not (known and value and value.get("hasNextPage") is None and value.get("totalItems") is None):
+            names = ", ".join(sorted(map(str, value))[:8]) if isinstance(value, dict) else type(value).__name__
+            raise DecodeError(f"{UNKNOWN_PAGING}: its pagination object holds {names[:200] or 'nothing'}")
+    return told
+
+
+def _build_part(kind: Any, value: Any) -> Any:
+    """Build a part of an answer without what does not fit; None if nothing of it does."""
+    if value is None:
+        return None
+    if kind is msgspec.Raw:
+        return msgspec.Raw(msgspec.json.encode(value))
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        pass
+    if isinstance(value, list) and (items := _union_member(kind, list)):
+        return _build_items(get_args(items)[0], value)
+    if isinstance(value, dict) and (struct := _union_member(kind, msgspec.Struct)):
+        fields = _fields(struct, value)
+        return struct(**fields) if _has_known_field(struct, value, fields) else None
+    if isinstance(value, dict) and (table := _union_member(kind, dict)):
+        names, items = get_args(table)
+        parts = ((_build_part(names, name), _build_part(items, item)) for name, item in value.items())
+        return {name: part for name, part in parts if name is not None and part is not None}
+    return None
+
+
+def _build_items(kind: Any, items: list[Any]) -> list[Any]:
+    parts = (_build_part(kind, item) for item in items)
+    return [part for part in parts if part is not None]
+
+
+def nullable(kind: Any) -> bool:
+    """Whether None is a value of a type."""
+    return kind in {Any, NoneType} or NoneType in get_args(kind)
+
+
+def _union_member(kind: Any, base: type) -> Any:
+    """The type itself, or the one of a union, that is made of `base`; None where there is none."""
+    for item in get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,):
+        origin = get_origin(item) or item
+        if isinstance(origin, type) and issubclass(origin, base):
+            return item
+    return None
+
+
+@cache
+def _specification(kind: type[msgspec.Struct]) -> list[tuple[str, str, Any, bool]]:
+    """Name, name on the wire, type and whether it is required, of each field of a model."""
+    hints = get_type_hints(kind)
+    fields = msgspec.structs.fields(kind)
+    return [(field.name, field.encode_name, hints[field.name], field.required) for field in fields]
+
+
+def _fields(kind: type[msgspec.Struct], value: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a model that can be read; None for those that cannot, and for missing ones that it requires."""
+    return {
+        name: _build_part(hint, value.get(sent)) for name, sent, hint, required in _specification(kind)
+        if sent in value or required
+    }  # fmt: skip
+
+
+def _has_known_field(kind: type[msgspec.Struct], value: dict[str, Any], fields: dict[str, Any]) -> bool:
+    """Whether an object is the model with faults, and not something else: a field of it can be read, or is null."""
+    if any(field is not None for field in fields.values()):
+        return True
+    known = value.keys() & set(kind.__struct_encode_fields__)
+    return bool(known) and all(value[name] is None for name in known)

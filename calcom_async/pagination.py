@@ -1,0 +1,117 @@
+"""Page through a list: `PaginationSpec`, `PageOffset` and `Page`. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import inf
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from calcom_async.decoding import UNKNOWN_PAGING, Envelope, build
+from calcom_async.errors import DecodeError, InvalidRequestError, shown
+from calcom_async.models.pagination import Pagination
+from calcom_async.requests import Request
+from calcom_async.responses import Response, data_of, read_envelope
+
+T = TypeVar("T")
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """One page of a list. `total_items` is None where the server gives no total."""
+
+    items: list[T]
+    skip: int
+    take: int
+    pagination: Pagination | None = None
+
+    @property
+    def total_items(self) -> int | None:
+        """How many rows the whole list has, if the server says so."""
+        return self.pagination.total_items if self.pagination else None
+
+    @property
+    def has_next(self) -> bool:
+        """Whether the walk goes on: the server's word if there is one, else a full page; never after an empty one."""
+        if not self.items or not self.take:
+            return False
+        told = self.pagination
+        if told is None or (told.has_next_page is None and told.total_items is None):
+            return len(self.items) >= self.take
+        return self.skip + len(self.items) < told.total_items if told.has_next_page is None else told.has_next_page
+
+
+class PaginationSpec(msgspec.Struct, frozen=True):
+    """How one list of the API is paged: the largest page, its parameter names, what it tells about itself."""
+
+    maximum: int = 250
+    take: str = "take"
+    skip: str = "skip"
+    has_total: bool = False
+    """Whether its answers carry a pagination object."""
+    max_skip: int | None = None
+    """The largest skip that the server takes; it refuses a larger one."""
+    fragile: bool = False
+    """Whether some servers answer 500 to its `take` and `skip`. They are sent only for rows after the first page."""
+    orders: tuple[Mapping[str, str | None], ...] = ()
+    """Other orders to walk in when rows are missing; only where the total can be trusted."""
+
+    @property
+    def skip_limit(self) -> float:
+        """The largest skip, or infinity."""
+        return inf if self.max_skip is None else self.max_skip
+
+    def page_size(self, take: int | None) -> int:
+        """Check a page size, or choose the largest."""
+        if take is None or not self.maximum:
+            return self.maximum
+        if isinstance(take, bool) or not isinstance(take, int) or not 1 <= take <= self.maximum:
+            raise InvalidRequestError(f"take must be from 1 to {self.maximum} for this list, not {shown(take)}")
+        return take
+
+
+class PageOffset(msgspec.Struct, frozen=True):
+    """Where a walk stands: the next page to ask for, and the order that this pass walks in."""
+
+    skip: int
+    take: int
+    order: Mapping[str, str | None] = {}
+
+    def advance(self, pages: int) -> PageOffset:
+        """So many pages further."""
+        return PageOffset(self.skip + pages * self.take, self.take, self.order)
+
+
+UNPAGED = PaginationSpec(maximum=0)
+"""A list that always comes whole, in one answer."""
+
+
+def read_page(kind: Any, response: Response, *, skip: int, take: int, request: Request | None = None) -> Page[Any]:
+    """Decode one page of a list of `kind`."""
+    return _page(read_envelope(list[kind], response, request), list[kind], skip, take)
+
+
+def page_of(answer: Any, *, skip: int, take: int) -> Page[Any]:
+    """Make a page of an answer that is decoded already; its rows stay as they are."""
+    return _page(build(Envelope[list[Any]], answer, "$"), list[Any], skip, take)
+
+
+def _page(envelope: Envelope[Any], kind: Any, skip: int, take: int) -> Page[Any]:
+    """Make a page, unless the answer says in a way that the client cannot follow that the list goes on."""
+    page = Page(data_of(envelope, kind), skip, take, envelope.pagination)
+    if envelope.next_cursor or envelope.has_more or _names_next_page(envelope.meta):
+        raise DecodeError(f"{UNKNOWN_PAGING}: the answer points to a next page by a cursor")
+    if not take and page.pagination and page.pagination.has_next_page:
+        raise DecodeError(f"{UNKNOWN_PAGING}: it came in one answer so far, but the server says that there is more")
+    return page
+
+
+def _names_next_page(meta: Any) -> bool:
+    """Whether the `meta` of an answer, or an object in it, says that the list goes on."""
+    if not isinstance(meta, dict):
+        return False
+    objects = [meta, *(item for item in meta.values() if isinstance(item, dict))]
+    return any(found.get(name) for found in objects for name in NEXT_PAGE)
+
+
+NEXT_PAGE = ("nextCursor", "next_cursor", "hasMore", "has_more", "hasNextPage", "has_next_page")

@@ -1,0 +1,259 @@
+"""Write a request: the `Request` value, and how arguments become its path, query and body. No I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from datetime import UTC, date, datetime
+from functools import cache
+from math import isfinite
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from calcom_async.errors import InvalidRequestError
+from calcom_async.models.times import parse_datetime
+from calcom_async.secret import Hidden, Secret
+
+
+class EndpointLimit(msgspec.Struct, frozen=True):
+    """A limit of its own that Cal.com puts on one operation, instead of the general one; calls a minute."""
+
+    name: str
+    limit: int
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One question to Cal.com, complete but for the proof of who asks."""
+
+    method: str
+    route: str
+    """The path with `{}` for its ids: what logs and events show."""
+    path: str
+    """Below the base URL, ids filled in and quoted."""
+    query: str = ""
+    headers: Mapping[str, str] = {}
+    body: bytes | None = None
+    idempotent: bool = False
+    """Whether asking twice does no more than asking once; the operation decides that, whatever its verb."""
+    final: int = 0
+    """A status of 5xx that is not retried: it would come again."""
+    expects_redirect: bool = False
+    """Whether a redirect is the answer that is hoped for; none is ever followed."""
+    endpoint_limit: EndpointLimit | None = None
+    priority: int = 0
+    timeout: float | None = None
+    """Seconds left for this attempt, where less than the configured ones."""
+    attempt: int = 1
+    rate_limit_key: str = ""
+    """Fingerprint of the credential: whose rate limit it counts against."""
+    default_limit: int = 120
+    """The documented limit of that credential, in calls a minute."""
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # Headers and bodies hold credentials, and a traceback with local variables prints what it meets.
+        return [("method", self.method), ("path", self.path)]
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.path}>"
+
+
+def fill(route: str, ids: Sequence[int | str]) -> str:
+    """Put ids into the `{}` of a path, quoted so that none can leave its place."""
+    return route.format(*map(_path_part, ids)) if ids else route
+
+
+def _path_part(value: int | str) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise InvalidRequestError(f"an id in a path must be a number or a text; this one is {_kind(value)}")
+    if value in {"", ".", ".."}:
+        raise InvalidRequestError(f"an id in a path must be a number or a text, not {value!r}")
+    return quote(_text(value, "an id in a path"), safe="")
+
+
+class RepeatedParam(tuple[Any, ...]):
+    """Values that a query names one by one, where the server takes no comma list."""
+
+    __slots__ = ()
+
+
+def query_string(params: Mapping[str, Any], where: str = "") -> str:
+    """Write query parameters: None is not sent, sequences become comma lists, times are written in UTC.
+
+    Errors name a parameter by its keyword, or with `where` as it is written in that mapping.
+    """
+    pairs = [
+        (_text(name, "a name in the query"), _query_value(one, _keyword(name, where)))
+        for name, value in params.items()
+        if value is not None
+        for one in (value if isinstance(value, RepeatedParam) else [value])
+    ]
+    return urlencode(pairs)
+
+
+def _query_value(value: Any, where: str) -> str:
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | Mapping):
+        return ",".join(_query_item(item, where) for item in value)
+    return _query_item(value, where)
+
+
+def _query_item(value: Any, where: str) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str() | int():
+            return _text(value, where)
+        case float() if isfinite(value):
+            return str(value)
+        case datetime() | date():
+            return timestamp(value, where)
+        case Secret():
+            return _query_item(value.reveal(), where)
+    raise InvalidRequestError(f"{where} cannot be sent in a query: it is {_kind(value)}")
+
+
+def _text(value: str | int, where: str) -> str:
+    """The text of a value, if it can be sent."""
+    try:
+        text = str(value)
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequestError(f"{where} has a character that UTF-8 cannot encode") from None
+    except ValueError:
+        raise InvalidRequestError(f"{where} is a number with too many digits") from None
+    return text
+
+
+def _kind(value: Any) -> str:
+    """How a message calls a value that cannot be sent; the value may be a secret."""
+    return str(value) if isinstance(value, float) else f"of type {type(value).__name__}"
+
+
+def _keyword(name: Any, where: str) -> str:
+    """How a message calls an argument: by its Python keyword, or as an item of the mapping `where`."""
+    if where:
+        return f"{where}.{name}"
+    return re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), str(name))
+
+
+def timestamp(value: datetime | date | str, where: str) -> str:
+    """Write a time in UTC (`2030-05-06T10:00:00Z`) or a date; a naive time raises `InvalidRequestError`."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    try:
+        utc = parse_datetime(value, where).astimezone(UTC)
+    except OverflowError:
+        raise InvalidRequestError(f"{where} is out of range: {value}") from None
+    return utc.isoformat(timespec="milliseconds" if utc.microsecond else "seconds").replace("+00:00", "Z")
+
+
+SERIALIZED_LATER = (datetime, date, bytes, bytearray)
+"""Types that a body keeps until `_serialize_datetimes` writes or refuses them."""
+
+
+def encode(body: Any, where: str = "") -> bytes:
+    """Write a body as JSON: what is not given is not sent, times are written in UTC, naive ones are refused.
+
+    Raises `InvalidRequestError` for everything that JSON cannot hold. It names the place by its keyword, or with
+    `where` as it is written in that mapping. No frame of its traceback holds the body.
+    """
+    body = Hidden(body)
+    try:
+        return msgspec.json.encode(
+            _serialize_datetimes(
+                msgspec.to_builtins(_without_nones(body.reveal()), builtin_types=SERIALIZED_LATER, enc_hook=_reveal), ""
+            )
+        )
+    except RecursionError:
+        problem = "the body is nested too deeply, or contains itself"
+    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
+        problem = f"the body cannot be sent: {error}"
+        try:
+            _locate(body, where)
+        except InvalidRequestError as located:
+            problem = str(located)
+    raise InvalidRequestError(problem)
+
+
+def _without_nones(value: Any) -> Any:
+    """The value, whose models do not send the fields in which None says "not given"."""
+    match value:
+        case msgspec.Struct():
+            optional = _optional_fields(type(value))
+            changes = {}
+            for name in value.__struct_fields__:
+                item = getattr(value, name)
+                slim = msgspec.UNSET if item is None and name in optional else _without_nones(item)
+                if slim is not item:
+                    changes[name] = slim
+            if not changes:
+                return value
+            sent = copy(value)  # which does not check the fields again
+            for name, item in changes.items():
+                msgspec.structs.force_setattr(sent, name, item)
+            return sent
+        case list() | tuple():
+            return [_without_nones(item) for item in value]
+        case dict():
+            return {name: _without_nones(item) for name, item in value.items()}
+    return value
+
+
+@cache
+def _optional_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """Fields whose default is None, which stands for "not given"."""
+    return frozenset(field.name for field in msgspec.structs.fields(kind) if field.default is None)
+
+
+def _reveal(value: Any) -> Any:
+    if isinstance(value, Hidden):
+        return value.reveal()
+    raise TypeError(f"it has a value {_kind(value)}")
+
+
+def _serialize_datetimes(value: Any, where: str) -> Any:
+    match value:
+        case dict():
+            return {name: _serialize_datetimes(item, where) for name, item in value.items()}
+        case list() | tuple():
+            return [_serialize_datetimes(item, where) for item in value]
+        case datetime() | date():
+            return timestamp(value, where)
+        case bytes() | bytearray():
+            raise InvalidRequestError(f"{where or 'the body'} cannot be sent as JSON: it is {_kind(value)}")
+        case float() if not isfinite(value):
+            raise InvalidRequestError(f"{where or 'the body'} cannot be sent as JSON: it is {_kind(value)}")
+    return value
+
+
+def _locate(value: Any, where: str) -> None:
+    """Raise for the first part of a body that cannot be written, with its place in the message."""
+    match value:
+        case Hidden():
+            _locate(value.reveal(), where)
+        case msgspec.Struct():
+            for name in value.__struct_fields__:
+                if (item := getattr(value, name)) is not msgspec.UNSET:
+                    _locate(item, f"{where}.{name}" if where else name)
+        case Mapping():
+            for name, item in value.items():
+                if not isinstance(name, str | int | float):
+                    raise InvalidRequestError(f"{where or 'the body'} has a name {_kind(name)}, not a text (str)")
+                _locate(name, f"a name in {where or 'the body'}")
+                _locate(item, _keyword(name, where))
+        case list() | tuple() | set() | frozenset():
+            for index, item in enumerate(value):
+                _locate(item, f"{where or 'body'}[{index}]")
+        case str() | int():
+            _text(value, where or "the body")
+        case datetime() | date() | bytes() | bytearray() | float():
+            _serialize_datetimes(value, where)
+        case _:
+            try:
+                msgspec.to_builtins(value, enc_hook=_reveal)
+            except TypeError:
+                raise InvalidRequestError(
+                    f"{where or 'the body'} cannot be sent as JSON: it is {_kind(value)}"
+                ) from None

@@ -1,0 +1,226 @@
+"""Read a response: the `Response` value, the error that a status means, rate limit headers and data. No I/O.
+
+No function looks at a clock, except for a `Retry-After` date in a response without a `Date`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from types import NoneType
+from typing import Any
+
+import msgspec
+
+from calcom_async.decoding import Envelope, decode, nullable
+from calcom_async.error_body import parse_error_body
+from calcom_async.errors import BY_STATUS, ApiError, DecodeError, RateLimit, RateLimitedError, ServerError, printable
+from calcom_async.rate_limit_window import MAX_NAMED_LIMITS, MAX_RETRY_AFTER, plausible_limits
+from calcom_async.requests import Request
+
+log: logging.Logger = logging.getLogger("calcom_async")
+
+
+class Response(msgspec.Struct, frozen=True):
+    """One answer, read to its end. Headers are found by their names in lower case; `limits` are read from them."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float = 0.0
+    limits: tuple[RateLimit, ...] = ()
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "limits", rate_limits(self.headers))
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("status", self.status), ("size", len(self.body))]
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}, {len(self.body)} bytes>"
+
+    @property
+    def request_id(self) -> str | None:
+        """The server's id for the request, for a support case."""
+        text = self.headers.get("x-request-id")
+        return text and printable(text, 200)
+
+
+def check(request: Request, response: Response) -> None:
+    """Raise the error that the status means; do nothing for a success."""
+    if response.status < 300 or (request.expects_redirect and response.status < 400):
+        return
+    told = _error_fields(response, request)
+    if response.status == 429:
+        raise RateLimitedError(**told, retry_after=retry_after(response) or 0.0)
+    if response.status >= 500:
+        raise ServerError(**told, retry_after=max(_proxy_asks(response.headers), default=0.0))
+    raise BY_STATUS.get(response.status, ApiError)(**told)
+
+
+def _error_fields(response: Response, request: Request | None) -> dict[str, Any]:
+    """Return the arguments of the `ApiError` that a response means."""
+    return {
+        **parse_error_body(response.status, response.body),
+        "status": response.status,
+        "request_id": response.request_id,
+        "rate_limits": response.limits,
+        "method": request.method if request else "",
+        "path": request.path if request else "",
+        "seconds": response.seconds,
+    }
+
+
+def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
+    """Read every `X-RateLimit-{Limit,Remaining,Reset}-<Name>` family; log and skip those that cannot be true."""
+    found: list[RateLimit] = []
+    # One search over all names at once: an answer has some 25 headers, and every answer is searched.
+    for rest in "\n".join(headers).lower().split("x-ratelimit-limit-")[1 : MAX_NAMED_LIMITS + 1]:
+        name = rest.partition("\n")[0]
+        limit = headers.get(f"x-ratelimit-limit-{name}")
+        remaining = headers.get(f"x-ratelimit-remaining-{name}")
+        reset = headers.get(f"x-ratelimit-reset-{name}")
+        if limit is None or remaining is None or reset is None:
+            continue
+        try:
+            read = plausible_limits([RateLimit(name, _whole(limit), _whole(remaining), float(reset))])
+        except (ValueError, OverflowError):
+            read = []
+        if not read:
+            texts = [limit, remaining, reset]
+            log.warning(
+                "ignored the rate limit %.40a of a response: limit, remaining and reset are %.120a", name, texts
+            )
+        found += read
+    return tuple(found if len(found) < 2 else plausible_limits(found))
+
+
+def _whole(text: str) -> int:
+    """Read a number of calls, also one written as `120.0` or `1e6`."""
+    try:
+        return int(text)
+    except ValueError:
+        return int(float(text))
+
+
+def retry_after(response: Response) -> float | None:
+    """Seconds that the server asks to wait, or None.
+
+    With several limits the smallest Reset counts, since one free limit is enough. `Retry-After` (seconds or an HTTP
+    date) is not Cal.com's own but a proxy's in front of it; the longer of the two is believed.
+    """
+    resets = [limit.reset for limit in response.limits if limit.remaining == 0]
+    asked = [min(resets)] if resets else []
+    return max(asked + _proxy_asks(response.headers), default=None)
+
+
+def _proxy_asks(headers: Mapping[str, str]) -> list[float]:
+    """Read `Retry-After`: one number of seconds, or none if it is missing, unreadable or too long."""
+    text = headers.get("retry-after")
+    if text is None:
+        return []
+    try:
+        seconds = _seconds_until(text, headers.get("date"))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        seconds = -1.0
+    if 0 <= seconds <= MAX_RETRY_AFTER:
+        return [seconds]
+    log.warning("ignored Retry-After: %.60a: it must be seconds or a time, at most an hour ahead", text)
+    return []
+
+
+def _seconds_until(text: str, date_header: str | None) -> float:
+    """Read seconds or an HTTP date. The date counts from the server's own `Date`, so that no two clocks are compared.
+
+    Without a usable `Date` it counts from the local clock.
+    """
+    if "," not in text and ":" not in text:
+        return float(text)
+    end = parsedate_to_datetime(text)
+    try:
+        now = parsedate_to_datetime(date_header or "")
+    except (ValueError, TypeError, IndexError, OverflowError):
+        now = datetime.now(UTC)
+    return max(0.0, (_in_utc(end) - _in_utc(now)).total_seconds())
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Return an HTTP date as an aware time: `-0000` and missing zones mean UTC."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class StatusOnly(msgspec.Struct, frozen=True):
+    """What is read of an answer whose data nobody needs."""
+
+    status: str | None = None
+
+
+FAILURE = "error"
+"""The `status` in the body of an answer that failed."""
+
+
+def read(kind: Any, response: Response, request: Request | None = None) -> Any:
+    """Decode the `data` of an answer as `kind`; None for an answer that has none.
+
+    Raises the `ApiError` that the body holds if the server sent one with a status of success.
+    """
+    if response.status == 204 and nullable(kind):
+        return None
+    if kind is NoneType:
+        if response.body and _is_failure(decode(StatusOnly, response.body)):
+            raise ApiError(**_error_fields(response, request))
+        return None
+    return data_of(read_envelope(kind, response, request), kind)
+
+
+def read_whole(response: Response, request: Request | None = None) -> Any:
+    """Decode an answer as plain objects, envelope included; None for an empty one."""
+    answer = decode(Any, response.body) if response.body else None
+    if isinstance(answer, dict) and answer.get("status") == FAILURE:
+        raise ApiError(**_error_fields(response, request))
+    return answer
+
+
+@cache
+def _enveloped(kind: Any) -> Any:
+    return Envelope[kind]
+
+
+def read_envelope(kind: Any, response: Response, request: Request | None) -> Envelope[Any]:
+    """Decode the envelope of a response; raise the `ApiError` in the body of a failure with a status of success."""
+    try:
+        envelope: Envelope[Any] | None = decode(_enveloped(kind), response.body)
+    except DecodeError:
+        # A failure has no data, or other data than a success.
+        if not _reports_failure(response.body):
+            raise
+    else:
+        if envelope is None:
+            raise DecodeError(NO_DATA)
+        if envelope.status != FAILURE:
+            return envelope
+    raise ApiError(**_error_fields(response, request))
+
+
+def _reports_failure(body: bytes) -> bool:
+    try:
+        return _is_failure(decode(StatusOnly, body))
+    except DecodeError:
+        return False
+
+
+def _is_failure(outcome: StatusOnly | None) -> bool:
+    return outcome is not None and outcome.status == FAILURE
+
+
+NO_DATA = 'the answer holds no data: not {"data": ...} as Cal.com answers. Is the base URL right?'
+
+
+def data_of(envelope: Envelope[Any], kind: Any) -> Any:
+    """What an envelope holds. A null is forgiven deep inside an answer, but not in the place of the answer itself."""
+    if envelope.data is None and not nullable(kind):
+        raise DecodeError(NO_DATA)
+    return envelope.data
