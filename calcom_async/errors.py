@@ -1,30 +1,30 @@
-"""Every exception of the package, one tree, split by what the caller can do about it.
+"""The exceptions of the package: one tree, split by what the caller can do about them.
 
-    CalcomError
-    ├─ ConfigError (ValueError)              we were set up wrong; nothing was sent
-    ├─ InvalidRequestError (ValueError)      an argument that Cal.com could not understand; nothing was sent
-    ├─ TransportError                        no usable answer; .sent says whether Cal.com may have acted
+    CalcomError                              .message says what happened, .hint what to do
+    ├─ ConfigError (ValueError)              invalid setup; no request was sent
+    ├─ InvalidRequestError (ValueError)      invalid argument; no request was sent
+    ├─ TransportError                        no usable response: .sent says whether Cal.com may have acted
     │  ├─ ConnectionFailedError (ConnectionError)
     │  └─ TimedOutError (TimeoutError)
-    ├─ ApiError                              Cal.com refused: .status .code .message .fields .request_id
+    ├─ ApiError                              error response: .status .code .server_message .fields .request_id
     │  ├─ BadRequestError                    400
     │  ├─ UnauthorizedError                  401
-    │  │  └─ TokenExpiredError               498, the expired access token of a managed user
+    │  │  └─ TokenExpiredError               498, expired access token of a managed user
     │  ├─ ForbiddenError                     403
     │  ├─ NotFoundError (LookupError)        404
     │  ├─ ConflictError                      409
     │  ├─ UnprocessableError                 422
     │  ├─ RateLimitedError                   429, or a wait longer than max_wait: .retry_after
     │  └─ ServerError                        500 and above
-    ├─ DecodeError                           the answer does not fit the model; the message holds the path
-    ├─ SignatureError                        a webhook delivery that no given secret has signed: do not trust it
-    ├─ IncompleteListError                   a strict walk ended with rows that the server counts but never showed
+    ├─ DecodeError                           the response does not fit the model; the message holds the path
+    ├─ SignatureError                        webhook delivery without a valid signature: do not trust it
+    ├─ IncompleteListError                   a strict list returned fewer rows than its total
     ├─ SlotTakenError                        the time is not free, nothing was booked: .alternatives
-    ├─ UnknownOutcomeError                   an answer was lost and no look-up could tell what became of it: .lookup
+    ├─ UnknownOutcomeError                   a lost response whose outcome could not be determined: .lookup
     └─ ExportError                           an export could not be written
        └─ ExportLockedError                  another export is writing the same file
 
-All of them pickle and deep-copy, so they cross processes whole. None of them holds a credential.
+All of them can be pickled and deep-copied, so they cross processes. None of them holds a credential.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ if TYPE_CHECKING:
     from calcom_async.models.slots import Slot
 
 
-LONGEST = 1_000
-"""Characters of a server's text that the message of an error quotes."""
+MAX_QUOTED = 1_000
+"""Longest text from the server that an error message quotes, in characters."""
 
 
-def printable(text: object, limit: int = LONGEST) -> str:
-    """A text from the network for the message of an error: bounded, and without control characters."""
+def printable(text: object, limit: int = MAX_QUOTED) -> str:
+    """Return untrusted text for an error message: at most `limit` characters, without control characters."""
     short = str(text)[: limit + 1]
     clean = "".join(letter if letter.isprintable() else " " for letter in short[:limit])
     return clean.strip() + ("..." if len(short) > limit else "")
 
 
 class RateLimit(NamedTuple):
-    """How one named limit stood at an answer: an `X-RateLimit-*-<Name>` triple.
+    """One `X-RateLimit-*-<Name>` triple of a response.
 
-    `reset` is in seconds from the answer until the window, or the block, ends.
+    `reset` is the number of seconds from the response until the window, or the block, ends.
     """
 
     name: str
@@ -60,7 +60,21 @@ class RateLimit(NamedTuple):
 
 
 class CalcomError(Exception):
-    """Base of everything that this package raises on purpose."""
+    """Base class of all exceptions of this package.
+
+    `message` says what happened. `hint` says what to do about it, in terms of Python; it may be empty. `str(error)` is
+    both.
+    """
+
+    def __init__(self, message: str = "", *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        if not self.hint:
+            return self.message
+        return f"{self.message}{' ' if self.message.endswith(('.', '?', '!')) else '. '}{self.hint}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.args, self.__dict__)
@@ -68,13 +82,13 @@ class CalcomError(Exception):
 
 def _restore(cls: type[CalcomError], args: tuple[Any, ...], state: dict[str, Any]) -> CalcomError:
     error = cls.__new__(cls, *args)
-    error.args = args  # an OSError with an __init__ of its own forgets them in __new__
+    error.args = args  # OSError.__new__ drops them for subclasses that define __init__
     error.__dict__.update(state)
     return error
 
 
 def shown(value: object) -> str:
-    """A value as error messages show it: short, and without failing itself, as Python does for very long integers."""
+    """Return a short repr for an error message. It never fails, unlike `repr` of a very long integer."""
     try:
         return f"{value!r:.80}"
     except Exception:  # noqa: BLE001 - the value is of any class
@@ -82,47 +96,49 @@ def shown(value: object) -> str:
 
 
 def in_range(value: object, least: float, most: float) -> bool:
-    """Whether an argument is a number from `least` to `most`; NaN and booleans are none."""
+    """Return whether an argument is a number from `least` to `most`. NaN and booleans are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
 
 
 class ConfigError(CalcomError, ValueError):
-    """The client was set up wrong; nothing was sent."""
+    """Invalid setup of the client; no request was sent."""
 
 
 class InvalidRequestError(CalcomError, ValueError):
-    """An argument that Cal.com could not understand, such as a naive datetime; nothing was sent."""
+    """Invalid argument, such as a naive datetime; no request was sent."""
 
 
 class TransportError(CalcomError):
-    """No usable answer came. `sent` says whether Cal.com may have acted on the request.
+    """No usable response. `sent` says whether Cal.com may have acted on the request.
 
-    `seconds` is how long the attempt took. `retryable` is False where trying again cannot help, as with a certificate
-    that is not trusted.
+    `seconds` is the duration of the attempt. `retryable` is False if a retry cannot help, for example after an
+    untrusted certificate.
     """
 
-    def __init__(self, message: str, *, sent: bool, seconds: float = 0.0, retryable: bool = True) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, sent: bool, seconds: float = 0.0, retryable: bool = True, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
         self.sent = sent
         self.seconds = seconds
         self.retryable = retryable
 
 
 class ConnectionFailedError(TransportError, ConnectionError):
-    """The connection could not be made (`sent` is False) or broke before the answer was whole (`sent` is True)."""
+    """The connection failed (`sent` is False), or was lost before the response was complete (`sent` is True)."""
 
 
 class TimedOutError(TransportError, TimeoutError):
-    """An attempt, or all of them together, took longer than allowed."""
+    """One attempt, or all attempts together, took longer than allowed."""
 
 
 class ApiError(CalcomError):
-    """Cal.com refused the request.
+    """Cal.com returned an error.
 
-    `code` is the server's class name for the fault ("NotFoundException") or None where the body had none. `fields`
-    maps the path of each rejected field to the reasons ("attendee.timeZone": ["must be a valid IANA time-zone"]); it
-    is empty where the server did not say. `details` is what the server sent beside the message; it may echo what you
-    sent.
+    `server_message` is the server's own text. `code` is the server's class name for the error
+    ("NotFoundException"), or None if the response has none. `fields` maps the path of each rejected field to the
+    reasons ("attendee.timeZone": ["must be a valid IANA time-zone"]). It is empty if the server named no fields.
+    `details` is what the server sent next to its message; it may repeat what you sent.
     """
 
     def __init__(
@@ -138,12 +154,13 @@ class ApiError(CalcomError):
         method: str = "",
         path: str = "",
         seconds: float = 0.0,
+        hint: str = "",
     ) -> None:
         where = f"{method} {path}: " if path else ""
         because = printable("; ".join(f"{name}: {', '.join(reasons)}" for name, reasons in (fields or {}).items()))
         text = f"{where}{status} {printable(message)}" + (f" ({because})" if because else "")
-        super().__init__(text + (f" [request {printable(request_id, 100)}]" if request_id else ""))
-        self.message = message
+        super().__init__(text + (f" [request {printable(request_id, 100)}]" if request_id else ""), hint=hint)
+        self.server_message = message
         self.status = status
         self.code = code
         self.details = details
@@ -156,41 +173,42 @@ class ApiError(CalcomError):
 
 
 class BadRequestError(ApiError):
-    """400: the request was understood and refused; `fields` may say which part of it is wrong."""
+    """400: the request is invalid; `fields` may name the rejected fields."""
 
 
 class UnauthorizedError(ApiError):
     """401: missing, unknown or expired credentials.
 
-    Two 401s are no credential problem: a used-up booking limit of an event type (message `booking_limit_reached` or
-    `duration_limit_reached`), and busy times of somebody else's calendar.
+    Cal.com also answers 401 in two cases that are not about credentials: the booking limit of an event type is used
+    up (`server_message` is `booking_limit_reached` or `duration_limit_reached`), or the busy times of another user's
+    calendar were requested.
     """
 
 
 class TokenExpiredError(UnauthorizedError):
-    """498: the access token of a managed user has expired. `AccessToken` renews it and you do not see this."""
+    """498: the access token of a managed user has expired. `AccessToken` refreshes it, so callers rarely see this."""
 
 
 class ForbiddenError(ApiError):
-    """403: the credentials are good but not for this."""
+    """403: the credentials are valid, but do not permit this."""
 
 
 class NotFoundError(ApiError, LookupError):
-    """404: no such thing, or not yours, or the route does not exist for the `cal-api-version` sent."""
+    """404: it does not exist, is not visible to you, or the route does not exist for the `cal-api-version` sent."""
 
 
 class ConflictError(ApiError):
-    """409: it exists already, the seats are gone, or another booking won the race for the slot."""
+    """409: it exists already, no seats are left, or another booking took the slot."""
 
 
 class UnprocessableError(ApiError):
-    """422: a slot that is reserved or booked, or a team event type without hosts."""
+    """422: the slot is reserved or booked, or a team event type has no hosts."""
 
 
 class RateLimitedError(ApiError):
-    """429, or a wait for the limit that would be longer than `max_wait` (then nothing was sent).
+    """429, or a wait for the rate limit that would exceed `max_wait` (then no request was sent).
 
-    `retry_after` is the number of seconds after which the request has a chance.
+    `retry_after` is the number of seconds to wait before the next attempt.
     """
 
     def __init__(self, message: str, *, retry_after: float, status: int = 429, **parse_error_body: Any) -> None:
@@ -199,9 +217,9 @@ class RateLimitedError(ApiError):
 
 
 class ServerError(ApiError):
-    """5xx: the server, or a proxy in front of it, failed. What was asked may have been done all the same.
+    """5xx: the server, or a proxy in front of it, failed. The request may still have taken effect.
 
-    `retry_after` is the number of seconds that a proxy asked to wait, or 0.
+    `retry_after` is the number of seconds from the `Retry-After` header, or 0.
     """
 
     def __init__(self, message: str, *, retry_after: float = 0.0, **parse_error_body: Any) -> None:
@@ -210,55 +228,56 @@ class ServerError(ApiError):
 
 
 class DecodeError(CalcomError):
-    """The answer does not fit the model. The message names the place, e.g. `$.data[3].start`."""
+    """The response does not fit the model. The message names the place, e.g. `$.data[3].start`."""
 
 
 class SignatureError(CalcomError):
-    """A webhook delivery without a signature, or signed with none of the given secrets: do not trust its body."""
+    """A webhook delivery without a signature, or not signed with a given secret: do not trust its body."""
 
 
 class IncompleteListError(CalcomError):
-    """A strict walk ended, yet the server counts more rows than it showed.
+    """A list with `strict=True` returned fewer rows than the server's total.
 
-    `expected` is the server's total, `seen` the number of distinct rows it gave in all passes. For busy times they
-    count the calendar connections: all, and those that work.
+    `expected` is the server's total, `seen` the number of distinct rows received. For busy times they are the number
+    of connected calendars, and of those that work.
     """
 
-    def __init__(self, message: str, *, expected: int, seen: int) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, expected: int, seen: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
         self.expected = expected
         self.seen = seen
 
 
 class SlotTakenError(CalcomError):
-    """The time is not free, and the call has booked nothing.
+    """The time is not free; the call has booked nothing.
 
-    `alternatives` are free slots around that time, the nearest first; empty when Cal.com knows none, or could not say.
+    `alternatives` are free slots around that time, the nearest first. It is empty if there are none, or if the search
+    for them failed.
     """
 
-    def __init__(self, message: str, *, alternatives: Sequence[Slot] = ()) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, alternatives: Sequence[Slot] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
         self.alternatives: tuple[Slot, ...] = tuple(alternatives)
 
 
 class UnknownOutcomeError(CalcomError):
-    """The answer to a call was lost, and no look-up could tell whether Cal.com acted on it; do not just repeat it.
+    """The response was lost and the outcome could not be determined. Do not retry blindly.
 
-    `lookup` is what identifies the booking: keywords of `bookings.list`, and the `metadata` that only it carries; or
-    the `uid` that was to be moved, and the `start` it was to be moved to.
+    `lookup` identifies the booking: keyword arguments of `bookings.list` and its `metadata`, or the `uid` of the
+    booking to be rescheduled and its new `start`.
     """
 
-    def __init__(self, message: str, *, lookup: Mapping[str, Any] | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, lookup: Mapping[str, Any] | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
         self.lookup: dict[str, Any] = dict(lookup or {})
 
 
 class ExportError(CalcomError):
-    """An export could not be written. What was written before it is valid as far as it goes."""
+    """An export could not be written. The part written before the error is valid."""
 
 
 class ExportLockedError(ExportError):
-    """Another export, of this process or another one, is writing the same file or checkpoint; nothing was changed."""
+    """Another export, in this or another process, is writing the same file or checkpoint; nothing was changed."""
 
 
 BY_STATUS: Mapping[int, type[ApiError]] = {
@@ -270,29 +289,29 @@ BY_STATUS: Mapping[int, type[ApiError]] = {
     422: UnprocessableError,
     498: TokenExpiredError,
 }
-"""Which class a status becomes; 429 and 5xx are built apart, anything else is a plain `ApiError`."""
+"""Error class by status. 429 and 5xx are handled separately; any other status is a plain `ApiError`."""
 
-PASSING_STATUSES = frozenset({408, 425})
-"""Refusals below 500 that say nothing about the request: it timed out, or came too early."""
+TRANSIENT_STATUSES = frozenset({408, 425})
+"""Statuses below 500 that do not depend on the request: Request Timeout and Too Early."""
 
 
 def is_transient(error: CalcomError) -> bool:
-    """Return whether the same call may succeed later: the one rule for retries, look-ups and watchers.
+    """Return whether the same call may succeed later. Retries, look-ups and watchers share this rule.
 
-    That is so if no response came, if it was not one that Cal.com gives (a proxy's HTML page, half a JSON text), and if
-    the server failed, was busy or reported an error with a status of success. Other refusals are final.
+    It may if there was no response, if the response was not from Cal.com (a proxy's HTML page, truncated JSON), or if
+    the server failed, was busy, or reported an error with a success status. Other errors are final.
     """
     if isinstance(error, TransportError):
         return error.retryable
     if isinstance(error, ApiError):
-        return error.status < 300 or error.status >= 500 or error.status in PASSING_STATUSES | {429}
+        return error.status < 300 or error.status >= 500 or error.status in TRANSIENT_STATUSES | {429}
     return isinstance(error, DecodeError)
 
 
 def may_have_acted(error: CalcomError) -> bool:
-    """Return whether Cal.com may have done what the call asked for, although the call failed."""
+    """Return whether a failed call may have taken effect."""
     if isinstance(error, TransportError):
         return error.sent
     if isinstance(error, ApiError):
-        return error.status >= 500 or error.status in PASSING_STATUSES
+        return error.status >= 500 or error.status in TRANSIENT_STATUSES
     return isinstance(error, DecodeError)

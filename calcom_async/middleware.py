@@ -229,7 +229,7 @@ class _Call:
 
     def _too_long(self, error: RateLimitedError) -> RateLimitedError:
         return RateLimitedError(
-            f"{error.message} The server asks to wait {error.retry_after:.0f} s, longer than the "
+            f"{error.server_message} The server asks to wait {error.retry_after:.0f} s, longer than the "
             f"{max(0.0, self.left):.0f} s that are left of the {self.config.total_timeout:g} s for this call",
             retry_after=error.retry_after,
             code=error.code,

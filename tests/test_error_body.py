@@ -90,14 +90,14 @@ def check_recorded(name: str, request: dict[str, Any], response: dict[str, Any])
     assert type(error) is kind, name
     assert error.status == status, name
     assert error.code == told.get("code"), name
-    assert not body or error.message == told["message"], name
+    assert not body or error.server_message == told["message"], name
     assert error.request_id == headers.get("x-request-id"), name
     named = [header for header in headers if header.startswith("x-ratelimit-limit-")]
     assert [limit.name for limit in error.rate_limits] == [header[18:] for header in named], name
     if shape_of(body) == "errors":
         assert {path.split(".")[0] for path in error.fields} == {one["property"] for one in told["details"]["errors"]}
         assert all(error.fields.values()), name
-    if " property is wrong," in error.message:
+    if " property is wrong," in error.server_message:
         assert error.fields, name
     assert not echoes(error.details), name
     assert status != 429 or error.retry_after == min(limit.reset for limit in error.rate_limits), name
@@ -186,13 +186,13 @@ def test_oauth_errors_have_their_own_shape():
     """The OAuth2 endpoint answers `error` and `error_description`; they are code and message."""
     body = b'{"error":"invalid_grant","error_description":"code_invalid_or_expired"}'
     error = refused(Response(400, {}, body))
-    assert (error.code, error.message) == ("invalid_grant", "code_invalid_or_expired")
+    assert (error.code, error.server_message) == ("invalid_grant", "code_invalid_or_expired")
 
 
 def test_a_bare_body_with_a_list_of_messages():
     """NestJS's own form may hold a list; it is read as one text."""
     error = refused(Response(400, {}, b'{"statusCode":400,"message":["a is bad","b is bad"],"error":"Bad Request"}'))
-    assert (error.code, error.message) == ("Bad Request", "a is bad, b is bad")
+    assert (error.code, error.server_message) == ("Bad Request", "a is bad, b is bad")
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_a_bare_body_with_a_list_of_messages():
 )
 def test_what_a_proxy_says_is_summarised(body, message):
     """A body that is none of Cal.com's shapes is named for what it is, in one short line."""
-    assert refused(Response(502, {}, body)).message == message
+    assert refused(Response(502, {}, body)).server_message == message
 
 
 ODD_DETAILS = [
@@ -225,7 +225,7 @@ def test_odd_parts_of_a_refusal_are_read_as_far_as_they_go(code, message, detail
     """Whatever stands in code, message and details, the error has texts, prints, and pickles."""
     body = json.dumps({"status": "error", "error": {"code": code, "message": message, "details": details}}).encode()
     error = refused(Response(400, {}, body))
-    assert isinstance(error.message, str)
+    assert isinstance(error.server_message, str)
     assert error.code is None or isinstance(error.code, str)
     assert all(isinstance(reason, str) for reasons in error.fields.values() for reason in reasons)
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
@@ -275,12 +275,12 @@ def test_long_bodies_take_no_longer_than_reading_them(body):
 )
 def test_titles_of_pages(body, message):
     """The title names a foreign page, whatever its case and attributes; without one it is the beginning."""
-    assert refused(Response(502, {}, body)).message == f"no answer of Cal.com but: {message}"
+    assert refused(Response(502, {}, body)).server_message == f"no answer of Cal.com but: {message}"
 
 
 def test_a_redirect_points_to_the_base_url():
     """Redirects are not followed, and the error says what to look at."""
-    assert "is the base URL right?" in refused(Response(302, {}, b"")).message
+    assert "is the base URL right?" in refused(Response(302, {}, b"")).server_message
 
 
 # --------------------------------------------------------------------------------------------- limits and waits

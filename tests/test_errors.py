@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from calcom_async import errors
-from calcom_async.errors import ApiError, CalcomError, RateLimit
+from calcom_async.errors import ApiError, CalcomError, ConfigError, RateLimit
 
 EVIDENCE: dict[str, Any] = {
     "code": "Whatever",
@@ -84,6 +84,16 @@ def test_the_text_of_a_refusal_says_where_what_why_and_which():
     assert str(error) == "GET /me: 400 Bad (a.b: x, y) [request r-1]"
 
 
+def test_an_error_shows_its_message_and_its_hint():
+    """`str(error)` is the message and the hint, and both survive pickling apart from each other."""
+    error = pickle.loads(pickle.dumps(ConfigError("the client is closed", hint="Open it again")))
+    assert (error.message, error.hint, str(error)) == (
+        "the client is closed", "Open it again", "the client is closed. Open it again"
+    )  # fmt: skip
+    assert str(ConfigError("is it closed?", hint="Open it")) == "is it closed? Open it"
+    assert str(ConfigError("the client is closed")) == "the client is closed"
+
+
 def test_a_refusal_without_evidence_is_short():
     """Nothing is made up for what the server did not say."""
     assert str(ApiError("Bad", status=418)) == "418 Bad"
@@ -102,7 +112,7 @@ def test_text_of_the_server_is_bounded_in_messages():
     long = "x" * 5_000_000
     error = ApiError(long, status=400, fields={"a": [long], long: ["b"]}, request_id=long)
     assert len(str(error)) < 2_500
-    assert error.message == long
+    assert error.server_message == long
 
 
 def test_control_characters_of_the_server_are_not_in_messages():

@@ -162,7 +162,7 @@ async def check_refusal(exchange: Exchange) -> None:
     error, response = caught.value, exchange.response
     inner = exchange.body.get("error", exchange.body)
     assert type(error) is CLASSES[response.status], exchange.name
-    assert (error.status, error.message, error.code) == (response.status, inner["message"], inner.get("code"))
+    assert (error.status, error.server_message, error.code) == (response.status, inner["message"], inner.get("code"))
     assert error.request_id == response.headers.get("x-request-id")
     assert [limit.name for limit in error.rate_limits] == _limits(response.headers)
     assert bool(error.fields) == _names_fields(inner), exchange.name

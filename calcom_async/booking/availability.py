@@ -36,7 +36,7 @@ TAKEN = ("already has booking at this time or is not available", 'can\'t be book
 def is_slot_taken(error: CalcomError) -> bool:
     """Return whether Cal.com rejected the request because the time is not free."""
     if isinstance(error, BadRequestError):
-        return any(text in error.message for text in TAKEN)
+        return any(text in error.server_message for text in TAKEN)
     return isinstance(error, ConflictError | SlotTakenError)
 
 

@@ -369,7 +369,7 @@ class _BookingCall:
         except CalcomError as error:
             if is_transient(error):
                 raise
-            if isinstance(error, BadRequestError) and any(text in error.message for text in ALREADY_CANCELLED):
+            if isinstance(error, BadRequestError) and any(text in error.server_message for text in ALREADY_CANCELLED):
                 return
             raise self.unknown_outcome(
                 f"booking {booking.uid} is a duplicate or an incomplete series, and cannot be cancelled: {error}"

@@ -78,7 +78,7 @@ class _RescheduleCall:
 
     async def find_existing(self, error: CalcomError) -> Booking | None:
         """Look up whether the booking was moved to the new start, by this call or by another one."""
-        already_moved = isinstance(error, BadRequestError) and ALREADY_RESCHEDULED in error.message
+        already_moved = isinstance(error, BadRequestError) and ALREADY_RESCHEDULED in error.server_message
         if not (self.retries.lost or is_slot_taken(error) or already_moved):
             return None
         if "seat_uid" in self.params and not self.seat_email:

@@ -184,7 +184,7 @@ PYTHON_KEYWORD = re.compile(r"\b(resume|restart|verify|incremental)=True\b")
 
 def _in_options(error: CalcomError) -> CalcomError:
     """The error with the options of the command line in its text, instead of the keywords of Python."""
-    error.args = (_option_names(str(error)), *error.args[1:])
+    error.message, error.hint = _option_names(error.message), _option_names(error.hint)
     return error
 
 

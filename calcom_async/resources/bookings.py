@@ -345,7 +345,7 @@ class Bookings(BookingList):
         try:
             return _many(await self._post(ONE_OR_MANY, "/bookings/{}/cancel", recurring_uid, body=body))
         except BadRequestError as refusal:
-            if CANCELLED_ALREADY not in refusal.message:
+            if CANCELLED_ALREADY not in refusal.server_message:
                 raise
             for occurrence in await self.get_series(recurring_uid):
                 if occurrence.is_cancelled or occurrence.is_rejected:
@@ -353,7 +353,7 @@ class Bookings(BookingList):
                 try:
                     return await self.cancel_subsequent(occurrence.uid, reason=reason)
                 except BadRequestError as past:
-                    if OVER not in past.message:
+                    if OVER not in past.server_message:
                         raise
             raise
 

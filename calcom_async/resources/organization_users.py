@@ -14,7 +14,7 @@ from calcom_async.requests import RepeatedParam
 from calcom_async.resources._base import INTERNAL, Paging, Resource, listed
 
 PAGINATION = PaginationSpec(maximum=1000)
-NO_WEEKDAY = ". Some servers cannot store weekday: try without it"
+NO_WEEKDAY = "Some servers cannot store weekday: try without it"
 
 
 @contextmanager
@@ -24,8 +24,7 @@ def _explained(body: CreateOrganizationUser | UpdateOrganizationUser) -> Iterato
         yield
     except ServerError as error:
         if error.status == INTERNAL and body.weekday is not None:
-            error.message += NO_WEEKDAY
-            error.args = (f"{error}{NO_WEEKDAY}",)
+            error.hint = NO_WEEKDAY
         raise
 
 
