@@ -774,11 +774,11 @@ def test_api_takes_a_body(source: str, sandbox: Sandbox, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (["GET", "/v2/bookings", "-q", "take"], 2, "--query wants NAME=VALUE, not 'take'"),
+        (["GET", "/v2/bookings", "-q", "take"], 2, "--query must be NAME=VALUE, got take"),
         (["GET", "bookings?take=1"], 2, "a path must look like /v2/bookings"),
-        (["PATCH", "/v2/me", "-b", "{name: 1}"], 2, "--body is not JSON"),
+        (["PATCH", "/v2/me", "-b", "{name: 1}"], 2, "--body must be JSON"),
         (["PATCH", "/v2/me", "-b", "@nowhere.json"], 2, "cannot read nowhere.json: No such file"),
-        (["PATCH", "/v2/me", "-b", "@latin.json"], 2, "--body is not JSON"),
+        (["PATCH", "/v2/me", "-b", "@latin.json"], 2, "--body must be JSON"),
         (["GET", "/v2/bookings/nobody"], 3, "404"),
         (["GET", "/v2/nowhere"], 3, "Cannot GET"),
     ],
@@ -818,7 +818,7 @@ def test_a_method_that_is_none_is_not_sent(sandbox: Sandbox) -> None:
     """A word that is no HTTP method is told before anything is sent."""
     result = invoke("api", "FOO", "/v2/me", *connection_args(sandbox))
     assert (result.exit_code, sandbox.requests) == (2, [])
-    assert "the method is one of GET" in result.stderr
+    assert "must be one of GET" in result.stderr
 
 
 @pytest.mark.slow

@@ -139,9 +139,9 @@ def test_rows_with_odd_ids_are_kept(run, account):
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("GET", "/v2/me", "--all"), 2, "answers no list"),
-        (("POST", "/v2/bookings", "--all"), 2, "GET, and no --body"),
-        (("GET", "/v2/bookings", "--all", "-q", "take=many"), 2, "take is a number"),
+        (("GET", "/v2/me", "--all"), 2, "does not return a list"),
+        (("POST", "/v2/bookings", "--all"), 2, "only with GET and without --body"),
+        (("GET", "/v2/bookings", "--all", "-q", "take=many"), 2, "take must be a number"),
         (("GET", "/v2/bookings", "--all", "-q", "take=251"), 2, "from 1 to 250"),
         (("GET", "/v2/nowhere", "--all"), 3, "Cannot GET"),
     ],

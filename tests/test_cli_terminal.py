@@ -59,9 +59,9 @@ def unsafe(text: str) -> set[str]:
 
 def test_every_control_character_is_removed() -> None:
     """C0, C1, DEL, separators, bidi overrides and lone surrogates leave nothing in a line."""
-    assert unsafe(terminal.line("".join([*CONTROLS, *BIDI]))) == set()
-    assert "\n" not in terminal.line("a\nb\r\nc\u2028d\x85e")
-    assert terminal.line("Łódź 👩‍💻 می‌خواهم") == "Łódź 👩‍💻 می‌خواهم"
+    assert unsafe(terminal.one_line("".join([*CONTROLS, *BIDI]))) == set()
+    assert "\n" not in terminal.one_line("a\nb\r\nc\u2028d\x85e")
+    assert terminal.one_line("Łódź 👩‍💻 می‌خواهم") == "Łódź 👩‍💻 می‌خواهم"
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "calcom_async/cli").glob("*.py")), ids=lambda file: file.stem)

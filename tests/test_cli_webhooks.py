@@ -25,7 +25,7 @@ from signed_requests import SECRET, signed_request, webhook_body
 from timeouts import TIMEOUT, closed_port
 
 from calcom_async import Calcom
-from calcom_async.cli.webhooks import _pass_on, _print_line
+from calcom_async.cli.webhooks import _forward, _print_line
 from calcom_async.sandbox import Sandbox
 from calcom_async.webhooks import parse, sign, verify
 
@@ -258,7 +258,7 @@ def test_for_a_distant_server_it_says_what_to_register(env: dict[str, str]) -> N
     assert told[1].split() == ["URL", "https://PUBLIC/hook"]
     assert told[3].split() == ["triggers", "BOOKING_PAID"]
     if env:
-        assert told[2] == "  secret   that of CAL_WEBHOOK_SECRET\n"
+        assert told[2] == "  secret   the value of CAL_WEBHOOK_SECRET\n"
     else:
         assert re.fullmatch(r"  secret   [0-9a-f]{32}\n", told[2])
 
@@ -273,12 +273,12 @@ def test_the_built_in_sandbox_says_how_to_book_in_it() -> None:
 
 
 WRONG = [
-    (["--path", "cal"], "--path looks like /cal"),
-    (["--path", "/{x}"], "--path looks like /cal"),
-    (["--forward", "http://example.com/in"], "--forward wants a URL with https"),
-    (["--forward", "ftp://127.0.0.1/"], "--forward wants a URL with https"),
-    (["--forward", "http://[1"], "--forward wants a URL with https"),
-    (["--trigger", "BOOKING_CONFIRMED"], "there is no trigger 'BOOKING_CONFIRMED'; there are BOOKING_CREATED"),
+    (["--path", "cal"], "--path must start with a slash"),
+    (["--path", "/{x}"], "--path must start with a slash"),
+    (["--forward", "http://example.com/in"], "--forward must be an https:// URL"),
+    (["--forward", "ftp://127.0.0.1/"], "--forward must be an https:// URL"),
+    (["--forward", "http://[1"], "--forward must be an https:// URL"),
+    (["--trigger", "BOOKING_CONFIRMED"], "must be one of BOOKING_CREATED"),
     (["--secret-env", "NOT_SET_AT_ALL"], "NOT_SET_AT_ALL is not set"),
     (["--port", "70000"], "--port"),
 ]
@@ -314,5 +314,5 @@ async def test_a_target_that_is_down_is_told(capsys: pytest.CaptureFixture[str])
     """What could not be passed on is told, and is no failure of the listener."""
     with closed_port() as port:
         async with ClientSession() as session:
-            await _pass_on(session, f"http://127.0.0.1:{port}/", {}, b"{}")
+            await _forward(session, f"http://127.0.0.1:{port}/", {}, b"{}")
     assert capsys.readouterr().err.startswith("not forwarded: Cannot connect")

@@ -1,4 +1,4 @@
-"""The command line: each command calls the library and formats its answer."""
+"""The command line. Each command calls the library and prints the result."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from calcom_async.cli.ops import ops
 from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, Target
 from calcom_async.cli.sandbox import sandbox
 from calcom_async.cli.slots import slots
-from calcom_async.cli.terminal import discard_output, echo, line, print_status, tolerate_encodings
+from calcom_async.cli.terminal import discard_output, echo, one_line, print_status, tolerate_encodings
 from calcom_async.cli.webhooks import webhooks
 from calcom_async.errors import ExportError
 
 
 class Commands(TyperGroup):
-    """All commands, with what holds for the output of each of them."""
+    """All commands, with the handling of output errors and usage errors that they share."""
 
     def make_context(self, *args: Any, **more: Any) -> Any:
         """Parse the command line, or print the help."""
@@ -35,7 +35,7 @@ class Commands(TyperGroup):
             return super().make_context(*args, **more)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was named."""
+        """Run the command."""
         with _output_errors():
             with _safe_usage_errors():
                 result = super().invoke(ctx)
@@ -46,14 +46,14 @@ class Commands(TyperGroup):
 
 @contextmanager
 def _output_errors() -> Iterator[None]:
-    """End with an exit code, and at most one message, where the output cannot be written."""
+    """Turn an error while writing the output into an exit code and at most one message."""
     try:
         yield
     except BrokenPipeError:
         discard_output()
         raise typer.Exit(OUTPUT_CLOSED) from None
     except OSError as error:
-        # Commands report what they cannot read; what is left is the output, such as a full disk behind it.
+        # Commands report input that they cannot read. What is left is the output, for example a full disk.
         discard_output()
         print_status("[red]error:[/]", f"cannot write the output: {error.strerror or error}")
         raise typer.Exit(exit_code(ExportError())) from None
@@ -61,13 +61,13 @@ def _output_errors() -> Iterator[None]:
 
 @contextmanager
 def _safe_usage_errors() -> Iterator[None]:
-    """Messages about wrong arguments quote them."""
+    """Remove control characters from messages about arguments, which quote the arguments."""
     try:
         yield
     except Exception as error:
-        # Without arguments, the message is the help text, whose line ends are needed and which quotes nothing.
+        # Without arguments, the message is the help text: it needs its line breaks, and quotes nothing.
         if isinstance(message := getattr(error, "message", None), str) and type(error).__name__ != "NoArgsIsHelpError":
-            error.message = line(message)  # type: ignore[attr-defined]
+            error.message = one_line(message)  # type: ignore[attr-defined]
         raise
 
 
@@ -77,7 +77,7 @@ app: typer.Typer = typer.Typer(
     epilog=EXIT_CODES_HELP,
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode=None,  # the tables of rich cut names and defaults on a narrow terminal
+    rich_markup_mode=None,  # the tables of rich truncate names and defaults on a narrow terminal
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

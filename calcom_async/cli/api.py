@@ -1,4 +1,4 @@
-"""`api` and `whoami`: one call, its answer printed."""
+"""`api` and `whoami`: send one request and print the response."""
 
 from __future__ import annotations
 
@@ -12,9 +12,17 @@ from rich.table import Table
 from rich.text import Text
 
 from calcom_async.cli.connect import check_reachable, connect
-from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, Target, target_from
+from calcom_async.cli.options import (
+    AllowHttpOption,
+    ApiKeyOption,
+    BaseUrlOption,
+    SandboxOption,
+    Target,
+    one_of,
+    target_from,
+)
 from calcom_async.cli.run import fail, run
-from calcom_async.cli.terminal import line, print_json, stdout
+from calcom_async.cli.terminal import one_line, print_json, stdout
 from calcom_async.errors import InvalidRequestError
 from calcom_async.models.me import Me
 
@@ -23,19 +31,27 @@ METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE", "HEAD")
 
 def api(
     context: typer.Context,
-    method: Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST, PATCH, PUT or DELETE.")],
+    method: Annotated[
+        str,
+        typer.Argument(
+            metavar="METHOD",
+            parser=one_of(METHODS),
+            help="GET, POST, PATCH, PUT, DELETE or HEAD.",
+        ),
+    ],
     path: Annotated[str, typer.Argument(metavar="PATH", help="Path, for example /v2/bookings.")],
     query: Annotated[
         list[str] | None, typer.Option("--query", "-q", metavar="NAME=VALUE", help="Query parameter (idempotent).")
     ] = None,
     body: Annotated[
-        str | None, typer.Option("--body", "-b", metavar="JSON", help="JSON body, or @FILE, or @- for standard input.")
+        str | None,
+        typer.Option("--body", "-b", metavar="JSON", help="JSON body. @FILE reads a file, @- standard input."),
     ] = None,
     version: Annotated[
         str | None,
-        typer.Option("--api-version", metavar="DATE", help="cal-api-version header. [default: what PATH needs]"),
+        typer.Option("--api-version", metavar="DATE", help="cal-api-version header. [default: the version of PATH]"),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Fetch all pages of a list and print the rows.")] = False,
+    all_pages: Annotated[bool, typer.Option("--all", help="Fetch all pages of a list and print the rows.")] = False,
     json: Annotated[bool, typer.Option("--json", help="With --all: print JSON instead of a table.")] = False,
     base_url: BaseUrlOption = None,
     api_key: ApiKeyOption = None,
@@ -52,18 +68,15 @@ def api(
         params, payload = _params(query or []), _body(body)
     except InvalidRequestError as error:
         fail(error)
-    if method.upper() not in METHODS:
-        fail(InvalidRequestError(f"the method is one of {', '.join(METHODS)}, not {method!r}"))
-    if everything and (method.upper() != "GET" or payload is not None):
-        fail(InvalidRequestError("--all goes through a list: GET, and no --body"))
+    if all_pages and (method != "GET" or payload is not None):
+        fail(InvalidRequestError("--all works only with GET and without --body"))
     target = target_from(context, base_url, api_key, sandbox, allow_http)
-    if everything:
+    if all_pages:
         from calcom_async.cli.tables import print_rows
 
         print_rows(run(_rows(target, path, params, version)), json=json)
         return
-    answer = run(_call(target, method, path, params, payload, version))
-    print_json(answer)
+    print_json(run(_call(target, method, path, params, payload, version)))
 
 
 async def _call(
@@ -83,12 +96,12 @@ async def _rows(target: Target, path: str, query: dict[str, list[str]], version:
 
 
 def _params(pairs: list[str]) -> dict[str, list[str]]:
-    """Values by name; several of one name go as a comma list, as Cal.com takes them."""
+    """Return the values by name. Cal.com takes several values of one name as a comma-separated list."""
     params: dict[str, list[str]] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not (name and equals):
-            raise InvalidRequestError(f"--query wants NAME=VALUE, not {pair!r}")
+            raise InvalidRequestError(f"--query must be NAME=VALUE, got {pair}")
         params.setdefault(name, []).append(value)
     return params
 
@@ -101,7 +114,7 @@ def _body(text: str | None) -> Any:
     except OSError as error:
         raise InvalidRequestError(f"--body: cannot read {text[1:]}: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise InvalidRequestError(f"--body is not JSON: {error}") from error
+        raise InvalidRequestError(f"--body must be JSON: {error}") from error
 
 
 def _content(file: str) -> bytes:
@@ -124,7 +137,7 @@ def whoami(
     table = Table(show_header=False, box=None)
     for name, value in msgspec.structs.asdict(me).items():
         if value is not None and not isinstance(value, msgspec.Struct):
-            table.add_row(name, Text(line(value)))
+            table.add_row(name, Text(one_line(value)))
     stdout().print(table)
 
 

@@ -23,7 +23,7 @@ from calcom_async.cli.connect import check_reachable, connect
 from calcom_async.cli.exit_codes import exit_code
 from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, Target, target_from
 from calcom_async.cli.run import error_lines, run
-from calcom_async.cli.terminal import line, print_json, stdout
+from calcom_async.cli.terminal import one_line, print_json, stdout
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, ForbiddenError, NotFoundError
 from calcom_async.events import ClientEvent
@@ -243,5 +243,5 @@ class ResponseMonitor:
 def _print_lines(results: Sequence[CheckResult]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     for one in results:
-        table.add_row(Text(one.state, STYLES[one.state]), one.name, Text(line(one.text)))
+        table.add_row(Text(one.state, STYLES[one.state]), one.name, Text(one_line(one.text)))
     stdout().print(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -16,6 +17,18 @@ AllowHttpOption = Annotated[
     typer.Option("--allow-http", help="Allow http:// to other hosts, without encryption, as CAL_ALLOW_HTTP=1 does."),
 ]
 SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Use a built-in Cal.com server with sample data.")]
+
+
+def one_of(words: Iterable[str]) -> Callable[[str], str]:
+    """Return a parser that accepts these words in any case."""
+    known = {word.casefold(): word for word in words}
+
+    def parse(text: str) -> str:
+        if text.casefold() in known:
+            return known[text.casefold()]
+        raise typer.BadParameter(f"must be one of {', '.join(known.values())}, got {text}")
+
+    return parse
 
 
 @dataclass(frozen=True)

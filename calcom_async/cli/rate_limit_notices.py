@@ -1,4 +1,4 @@
-"""Waits for the rate limit, announced."""
+"""Announce long waits for the rate limit."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from calcom_async.cli.terminal import print_status
 from calcom_async.errors import RateLimit
 from calcom_async.rate_limiter import Bucket, BucketStats, Permit, RateLimiter
 
-PATIENCE = 2.0
-"""Seconds of a wait after which it is announced."""
+ANNOUNCE_AFTER = 2.0
+"""Seconds after which a wait is announced."""
 
 
 class AnnouncingLimiter:
-    """A limiter that says on stderr when a request waits for longer than `PATIENCE`, and for how long it will."""
+    """A rate limiter that prints on stderr when a request waits longer than `ANNOUNCE_AFTER`, and for how long."""
 
     def __init__(self, limiter: RateLimiter) -> None:
         self._limiter = limiter
         self._announced_until = -inf
 
     async def acquire(self, bucket: Bucket, *, priority: int = 0, max_wait: float | None = None) -> Permit:
-        """Wait for a turn; see `RateLimiter.acquire`."""
+        """Wait for a permit; see `RateLimiter.acquire`."""
         notice = asyncio.create_task(self._announce())
         try:
             return await self._limiter.acquire(bucket, priority=priority, max_wait=max_wait)
@@ -30,9 +30,9 @@ class AnnouncingLimiter:
             notice.cancel()
 
     async def _announce(self) -> None:
-        """Announce the wait, once for all requests that wait for the same time."""
+        """Announce the wait, once for all requests that wait until the same time."""
         while True:
-            await asyncio.sleep(PATIENCE)
+            await asyncio.sleep(ANNOUNCE_AFTER)
             now = asyncio.get_running_loop().time()
             waits = [
                 max(one.blocked_for, one.next_permit_in) for one in self.stats() if one.blocked_for or not one.in_flight
@@ -49,9 +49,9 @@ class AnnouncingLimiter:
         retry_after: float | None = None,
         sent: bool = True,
     ) -> None:
-        """Report what became of a request; see `RateLimiter.release`."""
+        """Return a permit; see `RateLimiter.release`."""
         await self._limiter.release(permit, limits, retry_after=retry_after, sent=sent)
 
     def stats(self) -> list[BucketStats]:
-        """How every bucket in use stands now."""
+        """Return the state of every bucket in use."""
         return self._limiter.stats()

@@ -1,4 +1,4 @@
-"""`sandbox`: a Cal.com on this machine."""
+"""`sandbox`: run a local Cal.com server with sample data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def sandbox(
     seed: Annotated[
         int, typer.Option(metavar="N", help="Seed of the sample data. The same seed creates the same data.")
     ] = 0,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Rate limit: requests per window.")] = 120,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Rate limit, in requests per window.")] = 120,
     window: Annotated[float, typer.Option(metavar="SECONDS", min=0.001, help="Length of the rate limit window.")] = 60,
     block: Annotated[
         float,
@@ -32,9 +32,10 @@ def sandbox(
         typer.Option("--seed-dialect", help="Also accept the forms of older documentation."),
     ] = False,
 ) -> None:
-    """Run a local Cal.com with sample data.
+    """Run a local Cal.com server with sample data.
 
-    It runs until Ctrl-C and sends nothing to other machines.
+    The first line sets the variables that the other commands and the Python client read. The server runs until Ctrl-C
+    and sends nothing to other machines.
     """
     from calcom_async.sandbox import Sandbox
 
@@ -52,11 +53,11 @@ def sandbox(
     try:
         with server:
             echo(f"export CAL_API_URL={server.url} CAL_API_KEY={server.api_key}")
-            stderr.print(f"{bookings:,} bookings, {limit} calls in {window:g} s; Ctrl-C ends it.")
+            stderr.print(f"{bookings:,} bookings, rate limit {limit} requests per {window:g} s. Press Ctrl-C to stop.")
             threading.Event().wait()
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno else str(error)
-        print_status("[red]error:[/]", f"cannot listen on port {port}: {why}. Try --port 0")
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        print_status("[red]error:[/]", f"cannot listen on port {port}: {reason}. Try --port 0")
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         stderr.print("stopped")

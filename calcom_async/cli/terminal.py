@@ -1,8 +1,8 @@
 """Output of the command line. Everything that a command prints passes through this file.
 
-Texts of the server, of webhook deliveries and of files are untrusted: they could move the cursor, rename the window or
-forge a line. `SafeConsole` and `echo` remove what a terminal would obey, and `print_json` escapes it. Print with
-`echo`, `say`, `stdout()` and `stderr`, also in `export` and its progress; `tests/test_cli_terminal.py` holds the rule.
+Texts of the server, of webhook deliveries and of files are untrusted: a control character in them could move the
+cursor, rename the window or forge a line. `SafeConsole` and `echo` remove control characters, and `print_json` escapes
+them. Commands print only with `echo`, `print_json`, `print_status`, `stdout()` and `stderr`.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ _INVISIBLE = (
     "\U000e0000-\U000e007f\ud800-\udfff"  # tags, lone surrogates
 )
 UNSAFE: re.Pattern[str] = re.compile(f"[{_INVISIBLE}]")
-"""Characters that no output contains. Joiners stay, since emoji and several scripts need them."""
+"""Characters that no output contains. Zero-width joiners are kept: emoji and several scripts need them."""
 _BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
 
 
-def line(text: object) -> str:
-    """Text as one line without control characters."""
+def one_line(text: object) -> str:
+    """Return text as one line, without control characters."""
     return UNSAFE.sub("", _BREAKS.sub(" ", str(text)))
 
 
 class SafeConsole(Console):
-    """A console that removes control characters from every text; those of rich itself stay."""
+    """A console that removes control characters from every text, except those that rich itself adds."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render to segments, whose texts are safe."""
+        """Render to segments without control characters."""
         for segment in super().render(renderable, options):
             if segment.control or not UNSAFE.search(segment.text):
                 yield segment
@@ -48,7 +48,7 @@ class SafeConsole(Console):
                 yield Segment(UNSAFE.sub("", segment.text), segment.style)
 
     def on_broken_pipe(self) -> None:
-        """Let `output_closed` end the command, as for every other output."""
+        """Raise, so that the command ends as it does for other output. rich would exit with code 1."""
         raise BrokenPipeError
 
 
@@ -56,24 +56,24 @@ stderr: Console = SafeConsole(stderr=True, highlight=False, emoji=False, soft_wr
 
 
 def stdout() -> Console:
-    """A console for standard output, as wide as the terminal is now."""
+    """Return a console for standard output, as wide as the terminal is now."""
     return SafeConsole(highlight=False, emoji=False)
 
 
 def print_status(label: str, *lines: object) -> None:
-    """Print a message on stderr. Brackets in `label` are markup, and none in `lines`."""
-    text = "\n".join(map(line, lines))
+    """Print a message on stderr. Brackets are markup in `label`, and plain text in `lines`."""
+    text = "\n".join(map(one_line, lines))
     stderr.print(label, end=" " if text else "")
     stderr.print(text, markup=False)
 
 
 def echo(text: object) -> None:
     """Print one line on stdout."""
-    typer.echo(line(text))
+    typer.echo(one_line(text))
 
 
 def print_json(value: object, *, compact: bool = False) -> None:
-    """Print a value as JSON on stdout, in color on a terminal. What a terminal would obey is escaped."""
+    """Print a value as JSON on stdout, in color on a terminal. Control characters are escaped."""
     encoded = msgspec.json.encode(value)
     text = UNSAFE.sub(_escaped, (encoded if compact else msgspec.json.format(encoded, indent=2)).decode())
     if "utf" not in str(getattr(sys.stdout, "encoding", "")).lower():
@@ -91,7 +91,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def tolerate_encodings() -> None:
-    """Print a character that the encoding of the output lacks as an escape instead of failing."""
+    """Make the output print an escape for a character that its encoding lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure: Any = getattr(stream, "reconfigure", None)
         if reconfigure:
@@ -103,12 +103,12 @@ def stdout_pipe() -> int | None:
     try:
         number = sys.stdout.fileno()
         return number if stat.S_ISFIFO(os.fstat(number).st_mode) else None
-    except (OSError, AttributeError):  # no descriptor behind it, or no output at all
+    except (OSError, AttributeError):  # no file descriptor, or no output at all
         return None
 
 
 def discard_output() -> None:
-    """Send what is still in the buffers nowhere, so that the interpreter can exit without an error."""
+    """Send what is still buffered to the null device, so that the interpreter can exit without an error."""
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a file descriptor is needed
         for stream in filter(None, (sys.stdout, sys.stderr)):
             try:

@@ -1,4 +1,4 @@
-"""`webhooks`: deliveries shown as they come, and one that is verified from a file."""
+"""`webhooks`: print deliveries as they arrive, and verify one in a file."""
 
 from __future__ import annotations
 
@@ -18,9 +18,17 @@ import typer
 
 from calcom_async.cli.connect import CONNECT_TIMEOUT, check_reachable, config_of, connect
 from calcom_async.cli.exit_codes import EXIT_CODES_HELP
-from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, Target, target_from
+from calcom_async.cli.options import (
+    AllowHttpOption,
+    ApiKeyOption,
+    BaseUrlOption,
+    SandboxOption,
+    Target,
+    one_of,
+    target_from,
+)
 from calcom_async.cli.run import fail, run
-from calcom_async.cli.terminal import echo, line, print_json, print_status, stderr
+from calcom_async.cli.terminal import echo, one_line, print_json, print_status, stderr
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, ConfigError, InvalidRequestError
 from calcom_async.models.webhooks import WEBHOOK_TRIGGERS
@@ -31,9 +39,9 @@ if TYPE_CHECKING:
     from aiohttp import ClientSession, web
 
 SECRET = "CAL_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable
-OF_BOOKINGS = [trigger for trigger in WEBHOOK_TRIGGERS if trigger.startswith("BOOKING_")]
-FORWARDED = ("Content-Type", SIGNATURE, "X-Cal-Webhook-Version")
-SECONDS_TO_FORWARD = 10.0
+BOOKING_TRIGGERS = [trigger for trigger in WEBHOOK_TRIGGERS if trigger.startswith("BOOKING_")]
+FORWARDED_HEADERS = ("Content-Type", SIGNATURE, "X-Cal-Webhook-Version")
+FORWARD_TIMEOUT = 10.0
 
 SecretOption = Annotated[
     str, typer.Option("--secret-env", metavar="NAME", help="Environment variable that contains the secret.")
@@ -53,7 +61,7 @@ def verify_file(
 ) -> None:
     """Verify the signature of a delivery.
 
-    If it is valid, print the trigger and the key of the delivery.
+    If it is valid, print the trigger and the deduplication key of the delivery. Retries have the same key.
 
     calcom-async webhooks verify body.json --signature 5d9c...
     """
@@ -63,7 +71,7 @@ def verify_file(
         event = parse(body, content_type)
     except CalcomError as error:
         fail(error)
-    echo(f"{event.trigger or 'no trigger'} {event.key or 'no key: a repeat cannot be told from another event'}")
+    echo(f"{event.trigger or 'no trigger'} {event.key or 'no key: duplicates cannot be detected'}")
 
 
 def _content(file: Path) -> bytes:
@@ -76,7 +84,9 @@ def _content(file: Path) -> bytes:
 def _secret(variable: str) -> str:
     if secret := os.environ.get(variable):
         return secret
-    raise ConfigError(f"{variable} is not set: put the webhook's secret there, or name its variable with --secret-env")
+    raise ConfigError(
+        f"{variable} is not set. Set it to the secret of the webhook, or name another variable with --secret-env"
+    )
 
 
 # --- listening ------------------------------------------------------------------------------------------------------
@@ -100,7 +110,11 @@ def listen(
     ] = None,
     trigger: Annotated[
         list[str] | None,
-        typer.Option(metavar="TRIGGER", help="Trigger to subscribe to (idempotent). [default: all of bookings]"),
+        typer.Option(
+            metavar="TRIGGER",
+            parser=one_of(WEBHOOK_TRIGGERS),
+            help="Trigger to subscribe to (repeatable). [default: all BOOKING_* triggers]",
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the complete bodies, one JSON text per line.")] = False,
     base_url: BaseUrlOption = None,
@@ -111,19 +125,19 @@ def listen(
     """Print webhook deliveries until Ctrl-C.
 
     If the Cal.com server runs on this machine, for example a sandbox, the command creates the webhook and deletes it
-    at the end. Any other server needs a public URL that leads here. The command prints what to register, and needs no
-    API key.
+    at the end. Any other server needs a public URL that forwards to this port. The command then prints what to
+    register in Cal.com, and needs no API key.
     """
     target = target_from(context, base_url, api_key, sandbox, allow_http)
     try:
-        given = secret_env or (SECRET if os.environ.get(SECRET) else None)
+        variable = secret_env or (SECRET if os.environ.get(SECRET) else None)
         listener = WebhookListener(
             port=port,
-            path=_checked_path(path),
-            secret=_secret(given) if given else secrets.token_hex(16),
-            secret_is_from=given,
-            forward=forward and _checked_target(forward),
-            triggers=[_checked_trigger(one) for one in trigger or OF_BOOKINGS],
+            path=_require_path(path),
+            secret=_secret(variable) if variable else secrets.token_hex(16),
+            secret_variable=variable,
+            forward=forward and _require_forward_url(forward),
+            triggers=trigger or BOOKING_TRIGGERS,
             show=_print_json if json else _print_line,
         )
         is_local = target.sandbox or _is_loopback(config_of(target).base_url)
@@ -138,61 +152,55 @@ def _is_loopback(url: str) -> bool:
     return is_loopback(url)
 
 
-def _checked_path(path: str) -> str:
+def _require_path(path: str) -> str:
     if path.startswith("/") and not set(path) & set("{}?# "):
         return path
-    raise InvalidRequestError(f"--path looks like /cal, not {path!r}")
+    raise InvalidRequestError(f"--path must start with a slash, for example /cal, got {path}")
 
 
-def _checked_target(url: str) -> str:
+def _require_forward_url(url: str) -> str:
     with suppress(ValueError):
         scheme = urlsplit(url).scheme
         if urlsplit(url).hostname and (scheme == "https" or (scheme == "http" and _is_loopback(url))):
             return url
-    raise InvalidRequestError("--forward wants a URL with https, or with http on this machine")
-
-
-def _checked_trigger(name: str) -> str:
-    if name.upper() in WEBHOOK_TRIGGERS:
-        return name.upper()
-    raise InvalidRequestError(f"there is no trigger {name!r}; there are {', '.join(WEBHOOK_TRIGGERS)}")
+    raise InvalidRequestError("--forward must be an https:// URL, or an http:// URL of this machine")
 
 
 @dataclass(frozen=True)
 class WebhookListener:
-    """Where deliveries come in, and what becomes of them."""
+    """Receives deliveries, prints them and forwards them."""
 
     port: int
     path: str
     secret: str = field(repr=False)
-    secret_is_from: str | None
+    secret_variable: str | None
     forward: str | None
     triggers: list[str]
     show: Callable[[WebhookEvent[Any]], None]
     _failures: asyncio.Queue[OSError] = field(default_factory=asyncio.Queue)
 
     async def listen_local(self, target: Target) -> None:
-        """Listen to a Cal.com that reaches this machine: with a webhook of our own, for as long as we listen."""
+        """Create a webhook on a Cal.com server of this machine, listen, and delete the webhook at the end."""
         async with connect(target) as cal, self._open() as url:
             await check_reachable(cal)
             webhook = None
             try:
                 webhook = await cal.webhooks.ensure(url, self.triggers, secret=self.secret)
-                print_status("[green]listening[/]", f"at {url}; Ctrl-C ends it, and deletes the webhook")
+                print_status("[green]listening[/]", f"at {url}. Press Ctrl-C to stop and to delete the webhook")
                 if target.sandbox:
-                    print_status("try this", f"in another shell: {_booking_at(cal.config.base_url)}")
+                    print_status("try:", f"in another shell: {_book_command(cal.config.base_url)}")
                 await self._output_closed()
             finally:
                 await _delete(cal, url, webhook.id if webhook else None)
 
     async def listen_public(self) -> None:
-        """Listen to a Cal.com that does not: somebody has to lead it here."""
+        """Listen to a server that cannot reach this machine: the user forwards a public URL to this port."""
         async with self._open() as url:
-            print_status("[green]listening[/]", f"at {url}; Ctrl-C ends it")
-            print_status("next:", "lead a public address here, since Cal.com does not reach this one, and register")
+            print_status("[green]listening[/]", f"at {url}. Press Ctrl-C to stop")
+            print_status("next:", "forward a public URL to this port, and register this webhook in Cal.com")
             to_register = {
                 "URL": f"https://PUBLIC{self.path}",
-                "secret": f"that of {self.secret_is_from}" if self.secret_is_from else self.secret,
+                "secret": f"the value of {self.secret_variable}" if self.secret_variable else self.secret,
                 "triggers": ", ".join(self.triggers),
             }
             for name, value in to_register.items():
@@ -200,7 +208,7 @@ class WebhookListener:
             await self._output_closed()
 
     async def _output_closed(self) -> NoReturn:
-        """Wait until a line could not be printed; a handler that raises does not end the receiver."""
+        """Wait until a line cannot be printed, and raise. An exception in a handler does not end the receiver."""
         raise await self._failures.get()
 
     def _show(self, event: WebhookEvent[Any]) -> None:
@@ -211,61 +219,61 @@ class WebhookListener:
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[str]:
-        """Answer deliveries inside this block; the address is what they are posted to."""
+        """Receive deliveries inside this block, which gets the URL that they are posted to."""
         from aiohttp import ClientSession, ClientTimeout, web
 
         router = WebhookRouter()
         router.on_any(self._show)
         receiver = WebhookReceiver(router, secrets=self.secret)
-        async with ClientSession(timeout=ClientTimeout(total=SECONDS_TO_FORWARD)) as session:
+        async with ClientSession(timeout=ClientTimeout(total=FORWARD_TIMEOUT)) as session:
 
-            async def answer(request: web.Request) -> web.Response:
+            async def respond(request: web.Request) -> web.Response:
                 body = await request.read()
                 status, text = receiver.receive(request.headers, body)
                 if status == 200 and self.forward:
-                    await _pass_on(session, self.forward, request.headers, body)
+                    await _forward(session, self.forward, request.headers, body)
                 return web.Response(status=status, text=text)
 
             app = web.Application()
-            app.router.add_post(self.path, answer)
+            app.router.add_post(self.path, respond)
             receiver.setup(app)
             runner = web.AppRunner(app, access_log=None)
             await runner.setup()
             try:
-                yield f"http://127.0.0.1:{await _bound(runner, self.port)}{self.path}"
+                yield f"http://127.0.0.1:{await _start_site(runner, self.port)}{self.path}"
             finally:
                 await runner.cleanup()
 
 
-async def _bound(runner: web.AppRunner, port: int) -> int:
-    """Listen; returns the port."""
+async def _start_site(runner: web.AppRunner, port: int) -> int:
+    """Start to listen, and return the port."""
     from aiohttp import web
 
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno else error
-        raise ConfigError(f"cannot listen on port {port}: {why}. Try --port 0") from error
+        reason = os.strerror(error.errno) if error.errno else error
+        raise ConfigError(f"cannot listen on port {port}: {reason}. Try --port 0") from error
     bound: int = runner.addresses[0][1]
     return bound
 
 
-async def _pass_on(session: ClientSession, url: str, headers: Mapping[str, str], body: bytes) -> None:
-    """Post a delivery as it came, and tell how that was answered."""
+async def _forward(session: ClientSession, url: str, headers: Mapping[str, str], body: bytes) -> None:
+    """Post a delivery unchanged, and print the status of the response."""
     from aiohttp import ClientError
 
-    kept = {name: headers[name] for name in FORWARDED if name in headers}
+    kept = {name: headers[name] for name in FORWARDED_HEADERS if name in headers}
     try:
         async with session.post(url, data=body, headers=kept, allow_redirects=False) as response:
             print_status("forwarded:", response.status)
     except (ClientError, TimeoutError) as error:
-        print_status("[yellow]not forwarded:[/]", str(error) or f"no answer in {SECONDS_TO_FORWARD:g} s")
+        print_status("[yellow]not forwarded:[/]", str(error) or f"no response within {FORWARD_TIMEOUT:g} s")
 
 
 async def _delete(cal: Calcom, url: str, webhook_id: str | None) -> None:
-    """Delete the webhook; without its id, because its creation was interrupted, the one with our URL.
+    """Delete the webhook, or all with this URL if the id is unknown because creating it was interrupted.
 
-    Deleting has a time limit, since the command has to end soon.
+    Deleting has a time limit, so that the command ends soon.
     """
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
@@ -278,21 +286,21 @@ async def _delete(cal: Calcom, url: str, webhook_id: str | None) -> None:
                 await cal.webhooks.delete(id)
     except (CalcomError, TimeoutError) as error:
         print_status(
-            "[yellow]warning:[/]", f"could not delete webhook {webhook_id or url}: {str(error) or 'no answer'}"
+            "[yellow]warning:[/]", f"could not delete webhook {webhook_id or url}: {str(error) or 'no response'}"
         )
 
 
-def _booking_at(base_url: str) -> str:
+def _book_command(base_url: str) -> str:
     from calcom_async.sandbox.seed import API_KEY
 
-    who = "--name Ada --email ada@example.com"
-    return f"calcom-async book ana/thirty --start first {who} --base-url {base_url} --api-key {API_KEY}"
+    attendee = "--name Ada --email ada@example.com"
+    return f"calcom-async book ana/thirty --start first {attendee} --base-url {base_url} --api-key {API_KEY}"
 
 
 def _print_line(event: WebhookEvent[Any]) -> None:
     title = getattr(event.payload, "title", None)
-    told = [f"{datetime.now().astimezone():%H:%M:%S}", event.trigger or "no trigger", title, event.uid]
-    echo("  ".join(line(part) for part in told if part))
+    fields = [f"{datetime.now().astimezone():%H:%M:%S}", event.trigger or "no trigger", title, event.uid]
+    echo("  ".join(one_line(part) for part in fields if part))
 
 
 def _print_json(event: WebhookEvent[Any]) -> None:
