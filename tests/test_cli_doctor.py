@@ -48,8 +48,8 @@ def test_all_is_well(sandbox: Sandbox) -> None:
     assert found["event types"]["text"].startswith("3, ")
     assert found["bookings"]["text"].startswith("300, ")
     assert found["teams"]["text"] == "3"
-    assert found["organisation"]["text"] == "300 bookings, id 1"
-    assert found["clock"]["text"] == "as the server's"
+    assert found["organization"]["text"] == "300 bookings, id 1"
+    assert found["clock"]["text"] == "as the server"
     assert found["latency"]["text"].endswith("the median of 8")
     assert len(sandbox.requests) == 8
     assert {seen.method for seen in sandbox.requests} == {"GET"}
@@ -102,7 +102,7 @@ def test_a_route_that_is_not_there_names_the_version(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize(
     ("path", "name"),
-    [("/v2/teams", "teams"), ("/v2/webhooks", "webhooks"), ("/v2/organizations/1/bookings", "organisation")],
+    [("/v2/teams", "teams"), ("/v2/webhooks", "webhooks"), ("/v2/organizations/1/bookings", "organization")],
 )
 def test_a_route_that_some_servers_lack_is_no_failure(path: str, name: str, sandbox: Sandbox) -> None:
     """A self-hosted server without teams or organizations is a finding, and the exit code stays 0."""
@@ -133,8 +133,8 @@ BUCKET = BucketStats(
 
 def test_the_figure_of_the_limit_is_the_servers() -> None:
     """What is left is what the server reported, whatever the limiter of this process knows of it."""
-    assert report_of(BUCKET, remaining=117) == [("ok", "117 of 120 calls left in 60 s")]
-    assert report_of(remaining=117) == [("ok", "117 calls left")]
+    assert report_of(BUCKET, remaining=117) == [("ok", "117 of 120 requests left in 60 s")]
+    assert report_of(remaining=117) == [("ok", "117 requests left")]
     assert report_of(BUCKET, remaining=None) == [("warn", "the server reports none")]
 
 
@@ -142,8 +142,8 @@ def test_what_the_key_may_not_see_is_a_warning(sandbox: Sandbox) -> None:
     """A 403 beside the key's own is "not allowed", and no failure."""
     sandbox.faults.add("GET", "/v2/organizations/1/bookings", status=403)
     code, found = examined(sandbox)
-    assert (code, states(found, "warn")) == (0, ["organisation"])
-    assert found["organisation"]["text"] == "not allowed for this key"
+    assert (code, states(found, "warn")) == (0, ["organization"])
+    assert found["organization"]["text"] == "this key has no access"
 
 
 def test_without_event_types_there_are_no_slots_to_ask_for(sandbox: Sandbox) -> None:
@@ -161,7 +161,7 @@ def test_a_wrong_clock_is_a_warning(seconds: float, told: str, sandbox: Sandbox)
     code, found = examined(sandbox)
     assert (code, states(found, "warn")) == (0, ["clock"])
     off, words = found["clock"]["text"].split(" s ")
-    assert words == f"{told} the server's"
+    assert words == f"{told} the server"
     assert abs(int(off) - abs(seconds)) <= 2
 
 
@@ -170,7 +170,7 @@ def test_a_limit_that_is_nearly_used_up_is_a_warning() -> None:
     with Sandbox(rate_limit=8) as sandbox:
         code, found = examined(sandbox)
     assert (code, found["limit"]["state"]) == (0, "warn")
-    assert "0 of 8 calls left in 60 s" in found["limit"]["text"]
+    assert "0 of 8 requests left in 60 s" in found["limit"]["text"]
 
 
 def test_a_wrong_key_ends_it(sandbox: Sandbox) -> None:

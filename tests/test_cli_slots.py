@@ -18,7 +18,7 @@ from sent_requests import ADA, MONDAY
 from timeouts import TIMEOUT
 
 from calcom_async import Calcom, ConnectionFailedError, SlotQuery
-from calcom_async.cli.slots import _miss
+from calcom_async.cli.slots import _warn_on_error
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.event_types import new_event_type
 
@@ -104,15 +104,15 @@ def test_full_slots_are_not_shown_as_free(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["ana"], "EVENT is an id or USERNAME/SLUG"),
-        (["ana/"], "EVENT is an id or USERNAME/SLUG"),
-        (["org/ana/thirty"], "EVENT is an id or USERNAME/SLUG"),
-        (["1", "--team"], "an id says it all"),
+        (["ana"], "EVENT must be an id or USERNAME/SLUG"),
+        (["ana/"], "EVENT must be an id or USERNAME/SLUG"),
+        (["org/ana/thirty"], "EVENT must be an id or USERNAME/SLUG"),
+        (["1", "--team"], "--team and --organization work only with NAME/SLUG"),
         (["1", "--time-zone", "Mars/Crater"], "unknown time zone: 'Mars/Crater'"),
         (["1", "--time-zone", "../etc"], "unknown time zone: '../etc'"),
         (["1", "--time-zone", ""], "unknown time zone: ''"),
-        (["1", "--start", "tomorrow"], "--start wants a day"),
-        (["1", "--start", "0001-01-01"], "--start wants a day"),
+        (["1", "--start", "tomorrow"], "--start must be a date"),
+        (["1", "--start", "0001-01-01"], "--start must be a date"),
         (["1", "--days", "0"], "--days"),
         (["1", "--duration", "0"], "--duration"),
     ],
@@ -199,8 +199,8 @@ def test_watch_says_when_the_limit_carries_less() -> None:
 def test_a_failed_look_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
     """A look that failed is told under the name that the event type was given."""
     query = SlotQuery(event_type_id=1)
-    _miss({"my/event": query})(query, ConnectionFailedError("cut [off]", sent=True))
-    assert capsys.readouterr().err == "warning: no look at my/event, will try again: cut [off]\n"
+    _warn_on_error({"my/event": query})(query, ConnectionFailedError("cut [off]", sent=True))
+    assert capsys.readouterr().err == "warning: cannot read the free times of my/event, will try again: cut [off]\n"
 
 
 def test_watch_ends_with_what_will_not_pass(sandbox: Sandbox) -> None:
@@ -213,7 +213,7 @@ def test_watch_ends_with_what_will_not_pass(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["ana"], "EVENT is"),
+        (["ana"], "EVENT must be"),
         (["1", "--interval", "0"], "--interval"),
         (["1", "--interval", "inf"], "--interval"),
         (["1", "--days", "0"], "--days"),

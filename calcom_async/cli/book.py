@@ -1,4 +1,4 @@
-"""`book`: one booking, made once."""
+"""`book`: book a time, at most once."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from calcom_async.cli.slots import (
     TeamOption,
     TimeZoneOption,
     check_year,
-    event_named,
-    zone_named,
+    parse_event_type,
+    parse_zone,
     zone_of,
 )
 from calcom_async.cli.terminal import echo, print_json
@@ -31,8 +31,8 @@ from calcom_async.errors import BadRequestError, InvalidRequestError, SlotTakenE
 from calcom_async.models.bookings import Attendee, Booking
 
 FIRST = "first"
-AHEAD = timedelta(days=60)
-"""How far the first free time is looked for."""
+SEARCH_AHEAD = timedelta(days=60)
+"""How far ahead `--start first` searches."""
 
 
 def book(
@@ -83,7 +83,7 @@ def book(
 ) -> None:
     """Book a free time.
 
-    If the response is lost, the command looks for the booking instead of making a second one.
+    The command never makes two bookings: if the response is lost, it looks for the booking before it tries again.
 
     calcom-async book ana/thirty --start first --name Ada --email ada@example.com
 
@@ -91,55 +91,60 @@ def book(
     """
     target = target_from(context, base_url, api_key, sandbox, allow_http)
     try:
-        event_type = event_named(event, team=team, organization=organization)
-        when = None if start == FIRST else _moment(start)
-        zone = None if time_zone is None else zone_named(time_zone)
+        event_type = parse_event_type(event, team=team, organization=organization)
+        when = None if start == FIRST else _parse_start(start)
+        zone = None if time_zone is None else parse_zone(time_zone)
         _check(when, event_type, email or phone, reserve=reserve, key=idempotency_key)
         answers = ({"notes": note} if note else {}) | _answers(answer or [])
     except InvalidRequestError as error:
         fail(error)
-    more = {
+    options = {
         "guests": guest,
         "length_in_minutes": duration,
         "booking_fields_responses": answers,
         "idempotency_key": idempotency_key,
     }
-    wish = event_type | {option: value for option, value in more.items() if value}
+    request = event_type | {name: value for name, value in options.items() if value}
 
     async def main() -> tuple[Booking, ZoneInfo]:
         async with connect(target) as cal:
             await check_reachable(cal)
-            shown = zone or await zone_of(cal)
-            attendee = Attendee(name=name, email=email or None, phone_number=phone or None, time_zone=shown.key)
-            found = when or await _first(cal, event_type | {"time_zone": shown.key, "duration": duration})
-            with _advice(found, shown, idempotency_key):
-                return await cal.book(start=found, attendee=attendee, reserve=reserve, **wish), shown
+            display_zone = zone or await zone_of(cal)
+            attendee = Attendee(name=name, email=email or None, phone_number=phone or None, time_zone=display_zone.key)
+            slot_start = when or await _first_free(
+                cal, event_type | {"time_zone": display_zone.key, "duration": duration}
+            )
+            with _hints(slot_start, display_zone, idempotency_key):
+                return await cal.book(start=slot_start, attendee=attendee, reserve=reserve, **request), display_zone
 
-    booking, shown = run(main())
+    booking, display_zone = run(main())
     if json:
         print_json(booking)
         return
     echo(booking.uid)
-    echo(f"{_written(booking.start, shown)} to {_written(booking.end, shown)} ({shown.key}), {booking.status}")
+    times = f"{_format(booking.start, display_zone)} to {_format(booking.end, display_zone)}"
+    echo(f"{times} ({display_zone.key}), {booking.status}")
 
 
 def _check(
     when: datetime | None, event_type: dict[str, Any], contact: str | None, *, reserve: bool, key: str | None
 ) -> None:
-    """Refuse what does not go together."""
+    """Raise if the options contradict each other."""
     if not contact:
-        raise InvalidRequestError("give --email or --phone, so that the attendee can be reached")
+        raise InvalidRequestError("--email or --phone is required, so that the attendee can be reached")
     if reserve and "event_type_id" not in event_type:
-        raise InvalidRequestError("--reserve wants the id of the event type; a slug will not do")
+        raise InvalidRequestError("--reserve works only with the id of the event type, not with a slug")
     if key == "":
         raise InvalidRequestError("--idempotency-key must not be empty")
     if key and when is None:
-        raise InvalidRequestError("--idempotency-key finds a booking by its time, too: give --start a time, not first")
+        raise InvalidRequestError(
+            "--idempotency-key needs a time in --start instead of first, because the key belongs to one start time"
+        )
 
 
 def _answers(pairs: list[str]) -> dict[str, Any]:
-    """Answers by the slug of their question."""
-    given: dict[str, list[Any]] = {}
+    """Return the answers by the slug of the question."""
+    answers: dict[str, list[Any]] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         slug = key.removesuffix(":")
@@ -149,45 +154,49 @@ def _answers(pairs: list[str]) -> dict[str, Any]:
             value = msgspec.json.decode(text) if key.endswith(":") else text
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise InvalidRequestError(f"--answer {slug}: the value after := must be JSON, got {text}") from error
-        given.setdefault(slug, []).append(value)
-    return {slug: values if len(values) > 1 else values[0] for slug, values in given.items()}
+        answers.setdefault(slug, []).append(value)
+    return {slug: values if len(values) > 1 else values[0] for slug, values in answers.items()}
 
 
 @contextmanager
-def _advice(start: datetime, zone: ZoneInfo, key: str | None) -> Iterator[None]:
-    """Say with the errors of booking what can be done now."""
+def _hints(start: datetime, zone: ZoneInfo, key: str | None) -> Iterator[None]:
+    """Add to the errors of booking what the user can do next."""
     try:
         yield
     except (SlotTakenError, BadRequestError) as error:
         if start < datetime.now(UTC):
-            error.add_note(f"--start {_written(start, zone)} is in the past: choose a later time.")
+            error.add_note(f"--start {_format(start, zone)} is in the past. Choose a later time.")
         for slot in getattr(error, "alternatives", ()):
-            error.add_note(f"  free: {_written(slot.start, zone)}")
+            error.add_note(f"  free: {_format(slot.start, zone)}")
         raise
     except UnknownOutcomeError as error:
         if key:
-            error.add_note("Or run the same command again: --idempotency-key finds the booking if there is one.")
+            error.add_note(
+                "Or run the same command again: with the same --idempotency-key it finds the booking if there is one."
+            )
         raise
 
 
-async def _first(cal: Calcom, search: dict[str, Any]) -> datetime:
+async def _first_free(cal: Calcom, search: dict[str, Any]) -> datetime:
     today = datetime.now(UTC).date()
-    slot = await cal.slots.first_available(start=today, end=today + AHEAD, **search)
+    slot = await cal.slots.first_available(start=today, end=today + SEARCH_AHEAD, **search)
     if slot is None:
-        raise SlotTakenError(f"nothing is free in the next {AHEAD.days} days")
+        raise SlotTakenError(f"no free time in the next {SEARCH_AHEAD.days} days")
     return slot.start
 
 
-def _moment(text: str) -> datetime:
+def _parse_start(text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
-        check_year(moment)
+        start = datetime.fromisoformat(text)
+        check_year(start)
     except ValueError:
-        raise InvalidRequestError(f"--start wants 2026-12-01T09:00+01:00, or first, not {text!r}") from None
-    if moment.tzinfo is None:
-        raise InvalidRequestError(f"--start {text} has no time zone: add Z for UTC, or an offset such as +01:00")
-    return moment
+        raise InvalidRequestError(
+            f"--start must be a time such as 2026-12-01T09:00+01:00, or first, got {text}"
+        ) from None
+    if start.tzinfo is None:
+        raise InvalidRequestError(f"--start {text} has no UTC offset. Add Z for UTC, or an offset such as +01:00")
+    return start
 
 
-def _written(moment: datetime, zone: ZoneInfo) -> str:
-    return moment.astimezone(zone).isoformat(timespec="minutes")
+def _format(time: datetime, zone: ZoneInfo) -> str:
+    return time.astimezone(zone).isoformat(timespec="minutes")

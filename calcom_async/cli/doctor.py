@@ -1,4 +1,4 @@
-"""`doctor`: whether all is well between here and Cal.com."""
+"""`doctor`: check the API key, the connection and what the key can access."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ T = TypeVar("T")
 State = Literal["ok", "warn", "fail"]
 STYLES: dict[State, str] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
-SKEW = 5.0
-"""Seconds that the clocks may differ; the server tells its own in whole ones."""
-SLOW = 2.0
-SCARCE = 0.1
-"""Part of the limit below which what is left of it is worth a warning."""
-PATIENCE: dict[str, Any] = {"max_attempts": 2, "timeout": 15.0, "max_wait": 15.0}
-"""Settings of the client: trouble shall be told soon."""
+MAX_CLOCK_SKEW = 5.0
+"""Allowed difference of the clocks in seconds. The server reports its time in whole seconds."""
+MAX_LATENCY = 2.0
+MIN_REMAINING = 0.1
+"""Share of the rate limit; less remaining requests are a warning."""
+IMPATIENT: dict[str, Any] = {"max_attempts": 2, "timeout": 15.0, "max_wait": 15.0}
+"""Settings of the client: report problems soon."""
 
 
 class CheckResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was looked at, and how it is."""
+    """Result of one check."""
 
     name: str
     state: State
     text: str
     code: int = 0
-    """The exit code that it means."""
+    """Exit code of the command if this is the first failure."""
 
 
 def doctor(
@@ -71,9 +71,10 @@ def doctor(
     """Check the API key and the connection.
 
     Also check the clock, the API versions, the rate limit and the latency, and count what the key can access. This
-    takes eight requests and changes nothing. The exit code is 0, or that of the first failure. Warnings do not count.
+    takes eight requests and changes nothing. The exit code is 0, or that of the first failed check. A warning is not a
+    failure.
     """
-    results = run(_examine(target_from(context, base_url, api_key, sandbox, allow_http)))
+    results = run(_run_checks(target_from(context, base_url, api_key, sandbox, allow_http)))
     if json:
         print_json(results)
     else:
@@ -81,21 +82,21 @@ def doctor(
     raise typer.Exit(next((one.code for one in results if one.code), 0))
 
 
-async def _examine(target: Target) -> list[CheckResult]:
-    report, watch = Report(), ResponseMonitor()
-    async with connect(target, watch.on_event, trace_configs=[watch.trace()], **PATIENCE) as cal:
+async def _run_checks(target: Target) -> list[CheckResult]:
+    report, monitor = Report(), ResponseMonitor()
+    async with connect(target, monitor.on_event, trace_configs=[monitor.trace()], **IMPATIENT) as cal:
         report.add("package", "ok", f"calcom_async {__version__} on Python {sys.version.split()[0]}")
-        await _see(cal, report)
-        watch.add_to(report, cal.stats().limits)
+        await _check_account(cal, report)
+        monitor.add_to(report, cal.stats().limits)
     return report.results
 
 
-async def _see(cal: Calcom, report: Report) -> None:
-    """Ask for everything once; without a connection, or with a key that is refused, for nothing more."""
-    await report.run_check("address", check_reachable(cal), lambda _: cal.config.base_url, vital=True)
-    if report.is_bad:
+async def _check_account(cal: Calcom, report: Report) -> None:
+    """Run each check once. Stop if there is no connection, or if the key is invalid."""
+    await report.run_check("address", check_reachable(cal), lambda _: cal.config.base_url, required=True)
+    if report.has_failed:
         return
-    me = await report.run_check("key", cal.me.get(), _whose, vital=True)
+    me = await report.run_check("key", cal.me.get(), _describe_user, required=True)
     if me is None:
         return
     lists: list[tuple[str, Resource, Pages[Any]]] = [
@@ -109,29 +110,29 @@ async def _see(cal: Calcom, report: Report) -> None:
     for name, resource, rows in lists:
         page = await report.run_check(name, rows.first_page(), _total, version=_version(cal, resource))
         pages[name] = page
-    await _see_slots(cal, report, pages["event types"])
+    await _check_slots(cal, report, pages["event types"])
     if (organization := me.organization_id) is not None:
         bookings = cal.organization(organization).bookings.list(take=1)
         await report.run_check(
-            "organisation", bookings.first_page(), lambda page: f"{_total(page)} bookings, id {organization}"
+            "organization", bookings.first_page(), lambda page: f"{_total(page)} bookings, id {organization}"
         )
 
 
-async def _see_slots(cal: Calcom, report: Report, event_types: Page[EventType] | None) -> None:
+async def _check_slots(cal: Calcom, report: Report, event_types: Page[EventType] | None) -> None:
     if not (event_types and event_types.items):
-        report.add("slots", "warn", "not asked for: no event type is known")
+        report.add("slots", "warn", "not checked: there is no event type")
         return
     today = datetime.now(UTC).date()
     week = cal.slots.search(event_type_id=event_types.items[0].id, start=today, end=today + WEEK)
-    await report.run_check("slots", week, _free, version=_version(cal, cal.slots))
+    await report.run_check("slots", week, _count_free, version=_version(cal, cal.slots))
 
 
 def _version(cal: Calcom, resource: Resource) -> str:
     return cal.config.api_versions.get(resource.area, resource.version)
 
 
-def _whose(me: Me) -> str:
-    return f"of {me.username or me.name} ({me.email}, id {me.id}), {me.time_zone}"
+def _describe_user(me: Me) -> str:
+    return f"{me.username or me.name} ({me.email}, id {me.id}), {me.time_zone}"
 
 
 def _total(page: Page[Any]) -> str:
@@ -139,70 +140,76 @@ def _total(page: Page[Any]) -> str:
     return f"{len(page.items):,}{more}" if page.total_items is None else f"{page.total_items:,}"
 
 
-def _free(days: SlotDays) -> str:
-    return f"{sum(map(len, days.values()))} free within a week"
+def _count_free(days: SlotDays) -> str:
+    return f"{sum(map(len, days.values()))} free times in the next week"
 
 
 class Report:
-    """The findings so far."""
+    """Results of the checks so far."""
 
     def __init__(self) -> None:
         self.results: list[CheckResult] = []
 
     @property
-    def is_bad(self) -> bool:
-        """Whether anything has failed."""
+    def has_failed(self) -> bool:
+        """Whether a check has failed."""
         return any(one.state == "fail" for one in self.results)
 
     def add(self, name: str, state: State, text: str, code: int = 0) -> None:
-        """Keep a finding."""
+        """Add a result."""
         self.results.append(CheckResult(name, state, text, code))
 
     async def run_check(
-        self, name: str, question: Awaitable[T], summary: Callable[[T], str], *, version: str = "", vital: bool = False
+        self,
+        name: str,
+        request: Awaitable[T],
+        summary: Callable[[T], str],
+        *,
+        version: str = "",
+        required: bool = False,
     ) -> T | None:
-        """Keep what the answer tells, or what the error means; None after an error.
+        """Add the summary of a response, or the error; return None after an error.
 
-        A route without a `version` is one that some servers lack, which is no failure.
+        Without a `version`, a 404 is only a warning: some servers do not have the route.
         """
         try:
-            answer = await question
+            response = await request
         except ForbiddenError as error:
-            if vital:
+            if required:
                 self.add(name, "fail", ". ".join(error_lines(error)), exit_code(error))
             else:
-                self.add(name, "warn", "not allowed for this key")
+                self.add(name, "warn", "this key has no access")
         except NotFoundError as error:
-            if version or vital:
-                hint = f". This server may not support cal-api-version {version} of {name}" if version else ""
+            if version or required:
+                hint = f". This server may not support cal-api-version {version} for {name}" if version else ""
                 self.add(name, "fail", f"{error}{hint}", exit_code(error))
             else:
                 self.add(name, "warn", "not available: this server does not have this route")
         except CalcomError as error:
             self.add(name, "fail", ". ".join(error_lines(error)), exit_code(error))
         else:
-            self.add(name, "ok", summary(answer) + (f", version {version}" if version else ""))
-            return answer
+            self.add(name, "ok", summary(response) + (f", version {version}" if version else ""))
+            return response
         return None
 
 
 class ResponseMonitor:
-    """Looks at every answer: how long it took, what time the server says it is, and what it says of the limit."""
+    """Records the latency, the clock and the rate limit of every response."""
 
     def __init__(self) -> None:
         self._seconds: list[float] = []
-        self._behind: list[float] = []
+        self._offsets: list[float] = []
         self._remaining: int | None = None
 
     def trace(self) -> TraceConfig:
-        """What the session has to call."""
+        """Return the hooks for the HTTP session."""
         trace = TraceConfig()
         trace.on_request_start.append(self._start)
         trace.on_request_end.append(self._end)
         return trace
 
     def on_event(self, event: ClientEvent) -> None:
-        """Keep what the server last reported of its limit."""
+        """Keep the remaining requests that the server reported last."""
         self._remaining = self._remaining if event.remaining is None else event.remaining
 
     async def _start(self, _session: ClientSession, request: SimpleNamespace, _: TraceRequestStartParams) -> None:
@@ -213,31 +220,33 @@ class ResponseMonitor:
         self._seconds.append(now - request.at)
         with suppress(ValueError, TypeError):
             date = parsedate_to_datetime(params.response.headers.get("Date", "")).timestamp()
-            self._behind.append((request.at + now) / 2 - (date + 0.5))  # half of the second that the header cuts off
+            self._offsets.append((request.at + now) / 2 - (date + 0.5))  # the header has whole seconds: add half of one
 
     def add_to(self, report: Report, limits: Sequence[BucketStats]) -> None:
-        """Add what was seen to the report."""
+        """Add the results to the report."""
         if not self._seconds:
             return
         latency = median(self._seconds)
         report.add(
             "latency",
-            "warn" if latency > SLOW else "ok",
-            f"{1000 * latency:.0f} ms, the median of {len(self._seconds)}",
+            "warn" if latency > MAX_LATENCY else "ok",
+            f"{1000 * latency:.0f} ms, median of {len(self._seconds)} requests",
         )
-        if self._behind:
-            skew = median(self._behind)
-            text = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the server's"
-            report.add("clock", "warn" if abs(skew) > SKEW else "ok", text if abs(skew) > 1 else "as the server's")
+        if self._offsets:
+            skew = median(self._offsets)
+            text = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the server"
+            report.add(
+                "clock", "warn" if abs(skew) > MAX_CLOCK_SKEW else "ok", text if abs(skew) > 1 else "same as the server"
+            )
         if self._remaining is None:
-            report.add("limit", "warn", "the server reports none")
+            report.add("limit", "warn", "the server reports no rate limit")
         elif not limits:
-            report.add("limit", "ok" if self._remaining else "warn", f"{self._remaining:,} calls left")
+            report.add("limit", "ok" if self._remaining else "warn", f"{self._remaining:,} requests left")
         else:
             for limit in limits:
                 left = self._remaining if len(limits) == 1 else limit.available
-                text = f"{left:,} of {limit.limit:,} calls left in {limit.window:.0f} s"
-                report.add("limit", "ok" if left > limit.limit * SCARCE else "warn", text)
+                text = f"{left:,} of {limit.limit:,} requests left in {limit.window:.0f} s"
+                report.add("limit", "ok" if left > limit.limit * MIN_REMAINING else "warn", text)
 
 
 def _print_lines(results: Sequence[CheckResult]) -> None:

@@ -1,4 +1,4 @@
-"""`slots`: free times, as a timetable of a week and as they come and go."""
+"""`slots`: show free times as a timetable, or watch them open and close."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from calcom_async.cli.terminal import echo, print_json, print_status, stdout
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, InvalidRequestError
 from calcom_async.models.slots import Slot
-from calcom_async.resources import slots as time_zones
+from calcom_async.resources import slots as slot_times
 from calcom_async.resources.slots import DAY, WEEK, has_room
 from calcom_async.watch import SlotChange, SlotQuery
 
 YEARS = range(2000, 2200)
-LISTED = 3
-"""An hour of the timetable names no more starts than this one by one, if they are evenly spaced."""
+MAX_LISTED = 3
+"""A timetable cell lists at most this many evenly spaced minutes one by one; more are shown as a range."""
 
 EventArgument = Annotated[
     str, typer.Argument(metavar="EVENT", help="Event type: its id, or USERNAME/SLUG.", show_default=False)
@@ -42,7 +42,9 @@ OrganizationOption = Annotated[
 TimeZoneOption = Annotated[
     str | None,
     typer.Option(
-        "--time-zone", metavar="ZONE", help="Time zone, for example Europe/Rome. [default: that of the account]"
+        "--time-zone",
+        metavar="ZONE",
+        help="Time zone, for example Europe/Rome. [default: the time zone of the account]",
     ),
 ]
 DurationOption = Annotated[
@@ -72,85 +74,86 @@ def show(
 ) -> None:
     """Show the free times of a week.
 
-    The table has a column per day and a row per hour. The cells contain the minutes.
+    The table has a column per day and a row per hour. The cells contain the minutes; 00-45/15 means every 15 minutes
+    from 00 to 45.
 
     calcom-async slots show ana/thirty --time-zone Europe/Rome
     """
     target = target_from(context, base_url, api_key, sandbox, allow_http)
     try:
-        event_type = event_named(event, team=team, organization=organization) | {"duration": duration}
-        first = None if start is None else _day(start)
-        zone = None if time_zone is None else zone_named(time_zone)
+        event_type = parse_event_type(event, team=team, organization=organization) | {"duration": duration}
+        first = None if start is None else _parse_day(start)
+        zone = None if time_zone is None else parse_zone(time_zone)
     except InvalidRequestError as error:
         fail(error)
-    found, dates, zone = run(_search(target, event_type, first, days, zone))
+    free, dates, zone = run(_search(target, event_type, first, days, zone))
     if json:
-        print_json(found)
+        print_json(free)
     else:
-        _print_weeks(event, found, dates, zone)
+        _print_weeks(event, free, dates, zone)
 
 
 async def _search(
     target: Target, event_type: dict[str, Any], first: date | None, days: int, zone: ZoneInfo | None
 ) -> tuple[list[Slot], list[date], ZoneInfo]:
-    """The slots of whole days in the zone, the days, and the zone."""
+    """Return the slots of whole days in the time zone, the days, and the time zone."""
     async with connect(target) as cal:
         await check_reachable(cal)
         zone = zone or await zone_of(cal)
         begin = first or datetime.now(zone).date()
         dates = [begin + DAY * number for number in range(days)]
-        # A day more on either side: the server counts the days of a search in UTC.
-        since, until = dates[0] - DAY, dates[-1] + DAY
-        answer = await cal.slots.search(start=since, end=until, time_zone=zone.key, include_end=True, **event_type)
-    found = [_moved(slot, zone) for slot in answer.slots()]
-    return [slot for slot in found if dates[0] <= slot.start.date() <= dates[-1]], dates, zone
+        # The server reads the dates of a search in UTC, so the search is one day longer at each end.
+        start, end = dates[0] - DAY, dates[-1] + DAY
+        days_of_slots = await cal.slots.search(start=start, end=end, time_zone=zone.key, include_end=True, **event_type)
+    slots = [_in_zone(slot, zone) for slot in days_of_slots.slots()]
+    return [slot for slot in slots if dates[0] <= slot.start.date() <= dates[-1]], dates, zone
 
 
-def _moved(slot: Slot, zone: ZoneInfo) -> Slot:
+def _in_zone(slot: Slot, zone: ZoneInfo) -> Slot:
     end = slot.end and slot.end.astimezone(zone)
     return msgspec.structs.replace(slot, start=slot.start.astimezone(zone), end=end)
 
 
-# --- how the command line names things ------------------------------------------------------------------------------
+# --- arguments ------------------------------------------------------------------------------------------------------
 
 
-def event_named(text: str, *, team: bool, organization: str | None) -> dict[str, Any]:
-    """The event type as the API's calls take it: `7`, or `ana/thirty`."""
+def parse_event_type(text: str, *, team: bool, organization: str | None) -> dict[str, Any]:
+    """Return `7`, or `ana/thirty`, as the parameters by which the API selects an event type."""
     if text.isdecimal() and text.isascii():
         if team or organization:
-            raise InvalidRequestError("an id says it all: --team and --organization go with NAME/SLUG")
+            raise InvalidRequestError("--team and --organization work only with NAME/SLUG, not with an id")
         return {"event_type_id": int(text)}
     owner, slash, slug = text.partition("/")
     if not (owner and slash and slug) or "/" in slug:
-        raise InvalidRequestError(f"EVENT is an id or USERNAME/SLUG, such as 7 or ana/thirty, not {text!r}")
-    named = {"team_slug" if team else "username": owner, "event_type_slug": slug}
-    return named | ({"organization_slug": organization} if organization else {})
+        raise InvalidRequestError(f"EVENT must be an id or USERNAME/SLUG, for example 7 or ana/thirty, got {text}")
+    params = {"team_slug" if team else "username": owner, "event_type_slug": slug}
+    return params | ({"organization_slug": organization} if organization else {})
 
 
-def zone_named(name: str) -> ZoneInfo:
+def parse_zone(name: str) -> ZoneInfo:
     """Return the time zone of an IANA name."""
-    zone = time_zones.zone_named(name)
+    zone = slot_times.zone_named(name)
     if not isinstance(zone, ZoneInfo):
-        raise InvalidRequestError("this machine has no time zone database. Install one: pip install tzdata")
+        raise InvalidRequestError("this machine has no time zone database. Install it: pip install tzdata")
     return zone
 
 
 async def zone_of(cal: Calcom) -> ZoneInfo:
-    """The time zone of the account."""
-    return zone_named((await cal.me.get()).time_zone)
+    """Return the time zone of the account."""
+    return parse_zone((await cal.me.get()).time_zone)
 
 
-def _day(text: str) -> date:
+def _parse_day(text: str) -> date:
     try:
         day = date.fromisoformat(text)
         check_year(day)
     except ValueError:
-        raise InvalidRequestError(f"--start wants a day such as 2026-12-01, not {text!r}") from None
+        raise InvalidRequestError(f"--start must be a date such as 2026-12-01, got {text}") from None
     return day
 
 
 def check_year(day: date) -> None:
-    """A ValueError for a time so far off that nobody means it, and calendars end."""
+    """Raise ValueError for a year that nobody means and that calendar arithmetic may not reach."""
     if day.year not in YEARS:
         raise ValueError(day)
 
@@ -158,21 +161,21 @@ def check_year(day: date) -> None:
 # --- the timetable --------------------------------------------------------------------------------------------------
 
 
-def _print_weeks(event: str, found: list[Slot], dates: list[date], zone: ZoneInfo) -> None:
+def _print_weeks(event: str, slots: list[Slot], dates: list[date], zone: ZoneInfo) -> None:
     console = stdout()
     name = f"event type {event}" if event.isdecimal() else event
-    free = [slot.start for slot in found if has_room(slot)]
+    free = [slot.start for slot in slots if has_room(slot)]
     for begin in range(0, len(dates), WEEK.days):
         week = dates[begin : begin + WEEK.days]
         console.print(f"\n{name}, {_span(week)}, times in {zone.key}", markup=False, highlight=False, style="bold")
-        for number, table in enumerate(_fitting(console, free, week)):
+        for number, table in enumerate(_split_to_fit(console, free, week)):
             if number:
                 console.print()
             console.print(table)
 
 
-def _fitting(console: Console, free: list[datetime], week: list[date]) -> list[Table]:
-    """The timetable of a week, in as many parts as the terminal needs to show every day."""
+def _split_to_fit(console: Console, free: list[datetime], week: list[date]) -> list[Table]:
+    """Return the timetable of a week in as many parts as the width of the terminal needs."""
     unlimited = console.options.update(max_width=10_000)
     for most in range(len(week), 0, -1):
         parts = [week[begin : begin + most] for begin in range(0, len(week), most)]
@@ -187,7 +190,7 @@ def _span(week: list[date]) -> str:
 
 
 def _timetable(free: list[datetime], week: list[date]) -> Table:
-    """A column for each day and a row for each hour; what stands in it are minutes."""
+    """Return a table with a column per day and a row per hour. The cells contain minutes."""
     minutes: dict[tuple[date, int], list[int]] = {}
     for start in free:
         minutes.setdefault((start.date(), start.hour), []).append(start.minute)
@@ -196,22 +199,22 @@ def _timetable(free: list[datetime], week: list[date]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="")
     table.add_column("", justify="right", style="dim")
     for day in week:
-        told = f"{counts[day]} free" if counts[day] else "[dim]none[/]"
-        table.add_column(f"[bold]{day:%a} {day.day}[/]\n{told}", min_width=7)
+        count = f"{counts[day]} free" if counts[day] else "[dim]none[/]"
+        table.add_column(f"[bold]{day:%a} {day.day}[/]\n{count}", min_width=7)
     for hour in range(hours[0], hours[-1] + 1) if hours else ():
-        table.add_row(f"{hour:02}", *(_folded(minutes.get((day, hour), [])) for day in week))
+        table.add_row(f"{hour:02}", *(_minutes_cell(minutes.get((day, hour), [])) for day in week))
     return table
 
 
-def _folded(minutes: list[int]) -> str:
-    """The minutes of an hour, many at even distances as `00-45/15`."""
+def _minutes_cell(minutes: list[int]) -> str:
+    """Return the minutes of an hour. Many at equal distances become `00-45/15`."""
     steps = {later - sooner for sooner, later in pairwise(minutes)}
-    if len(minutes) > LISTED and len(steps) == 1:
+    if len(minutes) > MAX_LISTED and len(steps) == 1:
         return f"{minutes[0]:02}-{minutes[-1]:02}/{steps.pop()}"
     return " ".join(f"{minute:02}" for minute in minutes)
 
 
-# --- as they come and go --------------------------------------------------------------------------------------------
+# --- watch ----------------------------------------------------------------------------------------------------------
 
 
 @slots.command("watch", epilog=EXIT_CODES_HELP, no_args_is_help=True)
@@ -235,14 +238,14 @@ def watch(
 ) -> None:
     """Print free times that open or close.
 
-    The first lines count the free times. Then each line is a time that opens (+) or closes (-), until Ctrl-C.
+    The first lines show the number of free times. Then each line is a time that opened (+) or closed (-), until Ctrl-C.
 
     calcom-async slots watch ana/thirty ana/sixty --interval 30
     """
     target = target_from(context, base_url, api_key, sandbox, allow_http)
     try:
-        targets = {event: event_named(event, team=team, organization=organization) for event in events}
-        zone = None if time_zone is None else zone_named(time_zone)
+        targets = {event: parse_event_type(event, team=team, organization=organization) for event in events}
+        zone = None if time_zone is None else parse_zone(time_zone)
     except InvalidRequestError as error:
         fail(error)
 
@@ -254,7 +257,7 @@ def watch(
                 event: SlotQuery(**event_type, duration=duration, time_zone=shown.key)
                 for event, event_type in targets.items()
             }
-            watcher = cal.watch_slots(queries, days=days, interval=interval, on_error=_miss(queries))
+            watcher = cal.watch_slots(queries, days=days, interval=interval, on_error=_warn_on_error(queries))
             async with aclosing(aiter(watcher)) as changes:
                 async for change in changes:
                     for line in _lines(change, days, shown):
@@ -263,11 +266,11 @@ def watch(
     run(main(), endless=True)
 
 
-def _miss(queries: dict[str, SlotQuery]) -> Callable[[SlotQuery, CalcomError], None]:
-    """Tells that a look has failed and will be taken again."""
+def _warn_on_error(queries: dict[str, SlotQuery]) -> Callable[[SlotQuery, CalcomError], None]:
+    """Return a handler that prints a warning when a poll has failed. The watcher polls again."""
     names = {query: event for event, query in queries.items()}
     return lambda query, error: print_status(
-        "[yellow]warning:[/]", f"no look at {names[query]}, will try again: {error}"
+        "[yellow]warning:[/]", f"cannot read the free times of {names[query]}, will try again: {error}"
     )
 
 
@@ -276,6 +279,6 @@ def _lines(change: SlotChange, days: int, zone: ZoneInfo) -> Iterator[str]:
         until = (change.seen_at + timedelta(days=days)).astimezone(zone)
         yield f"{change.key}: {len(change.opened)} free until {until:%Y-%m-%d %H:%M}, times in {zone.key}"
         return
-    news = [("+", slot.start) for slot in change.opened] + [("-", slot.start) for slot in change.closed]
-    for sign, start in sorted(news, key=itemgetter(1)):
+    changes = [("+", slot.start) for slot in change.opened] + [("-", slot.start) for slot in change.closed]
+    for sign, start in sorted(changes, key=itemgetter(1)):
         yield f"{sign} {start.astimezone(zone):%Y-%m-%d %H:%M} {change.key}"
