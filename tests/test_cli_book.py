@@ -169,7 +169,7 @@ def test_an_unknown_outcome_tells_what_to_look_for(sandbox: Sandbox) -> None:
     assert result.exit_code == 10
     assert "look for" in result.stderr
     assert "order-7" in result.stderr
-    assert "--idempotency-key finds the booking" in result.stderr
+    assert "--idempotency-key it finds the booking" in result.stderr
     sandbox.faults.clear()
     assert invoke("book", "1", *NINE, *ADA, "--idempotency-key", "order-7", *connection_args(sandbox)).exit_code == 0
     assert len(sandbox.store.bookings) == 1
@@ -202,7 +202,7 @@ def test_a_reservation_wants_an_id(sandbox: Sandbox) -> None:
     """--reserve with a slug is told before anything is sent."""
     result = invoke("book", "ana/thirty", *NINE, *ADA, "--reserve", *connection_args(sandbox))
     assert (result.exit_code, sandbox.requests) == (2, [])
-    assert "--reserve wants the id" in result.stderr
+    assert "--reserve works only with the id" in result.stderr
 
 
 def test_a_wrong_key_is_not_repeated(sandbox: Sandbox) -> None:

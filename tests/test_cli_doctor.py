@@ -49,8 +49,8 @@ def test_all_is_well(sandbox: Sandbox) -> None:
     assert found["bookings"]["text"].startswith("300, ")
     assert found["teams"]["text"] == "3"
     assert found["organization"]["text"] == "300 bookings, id 1"
-    assert found["clock"]["text"] == "as the server"
-    assert found["latency"]["text"].endswith("the median of 8")
+    assert found["clock"]["text"] == "same as the server"
+    assert found["latency"]["text"].endswith("median of 8 requests")
     assert len(sandbox.requests) == 8
     assert {seen.method for seen in sandbox.requests} == {"GET"}
 
@@ -135,7 +135,7 @@ def test_the_figure_of_the_limit_is_the_servers() -> None:
     """What is left is what the server reported, whatever the limiter of this process knows of it."""
     assert report_of(BUCKET, remaining=117) == [("ok", "117 of 120 requests left in 60 s")]
     assert report_of(remaining=117) == [("ok", "117 requests left")]
-    assert report_of(BUCKET, remaining=None) == [("warn", "the server reports none")]
+    assert report_of(BUCKET, remaining=None) == [("warn", "the server reports no rate limit")]
 
 
 def test_what_the_key_may_not_see_is_a_warning(sandbox: Sandbox) -> None:
