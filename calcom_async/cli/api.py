@@ -41,7 +41,7 @@ def api(
     ],
     path: Annotated[str, typer.Argument(metavar="PATH", help="Path, for example /v2/bookings.")],
     query: Annotated[
-        list[str] | None, typer.Option("--query", "-q", metavar="NAME=VALUE", help="Query parameter (idempotent).")
+        list[str] | None, typer.Option("--query", "-q", metavar="NAME=VALUE", help="Query parameter (repeatable).")
     ] = None,
     body: Annotated[
         str | None,

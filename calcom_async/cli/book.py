@@ -55,13 +55,13 @@ def book(
         list[str] | None,
         typer.Option(
             metavar="KEY=VALUE",
-            help="Answer to a question of the event type, by its slug (idempotent). VALUE is text. With KEY:=VALUE it "
+            help="Answer to a question of the event type, by its slug (repeatable). VALUE is text. With KEY:=VALUE it "
             "is JSON, for example guests:=2. If a KEY is repeated, its values become a list.",
         ),
     ] = None,
     time_zone: TimeZoneOption = None,
     guest: Annotated[
-        list[str] | None, typer.Option(metavar="EMAIL", help="Email address of a guest (idempotent).")
+        list[str] | None, typer.Option(metavar="EMAIL", help="Email address of a guest (repeatable).")
     ] = None,
     note: Annotated[str | None, typer.Option(metavar="TEXT", help="Additional notes for the host.")] = None,
     duration: DurationOption = None,
