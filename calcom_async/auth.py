@@ -1,4 +1,4 @@
-"""Who asks: the three kinds of credentials, the headers that prove them, and the renewal of access tokens."""
+"""Credentials: API keys, platform clients and access tokens, their headers, and refreshing tokens."""
 
 from __future__ import annotations
 
@@ -28,33 +28,33 @@ from calcom_async.secret import Hidden, Secret
 
 Send = Callable[[Request], Awaitable[Response]]
 
-SOON = timedelta(seconds=30)
+REFRESH_MARGIN = timedelta(seconds=30)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Credentials(Protocol):
-    """What the client needs of a credential."""
+    """Interface of credentials."""
 
     @property
     def default_rate_limit(self) -> int:
-        """The documented limit, in calls a minute."""
+        """The documented rate limit, in requests per minute."""
 
     @property
     def fingerprint(self) -> str:
-        """Whose rate limit it is, without giving the secret away."""
+        """Rate limit key: identifies the credentials without revealing the secret."""
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers that prove it."""
+        """The authentication headers."""
 
     async def refresh_if_expiring(self, send: Send) -> None:
-        """Renew ahead of the end, where the end is known and near."""
+        """Refresh the token if it is about to expire."""
 
-    async def refresh_after(self, send: Send, stale: str, refusal: UnauthorizedError) -> bool:
-        """Renew after a refusal of the credential whose fingerprint was `stale`; False if that cannot help."""
+    async def refresh_after(self, send: Send, stale: str, error: UnauthorizedError) -> bool:
+        """Refresh the token with the fingerprint `stale` after a 401; return False if that cannot help."""
 
     async def aclose(self) -> None:
-        """Wait for a renewal in flight: a token that was paid for must be stored."""
+        """Wait for a refresh in progress, since the new token must be stored."""
 
 
 def _fingerprint(secret: Secret) -> str:
@@ -62,7 +62,7 @@ def _fingerprint(secret: Secret) -> str:
 
 
 class ApiKey:
-    """An API key, `cal_...` or `cal_live_...`: acts as its user, 120 calls a minute unless Cal.com says otherwise."""
+    """An API key, `cal_...` or `cal_live_...`. Acts as its user, by default with 120 requests per minute."""
 
     default_rate_limit = 120
 
@@ -74,34 +74,34 @@ class ApiKey:
         return "ApiKey('***')"
 
     def replace(self, key: str | Secret) -> None:
-        """Go on with another key, for all clients that hold this object: the old one was refreshed."""
+        """Use another key from now on, in all clients that share this object, after the old one was refreshed."""
         key = Secret(key)
         self._key = key.checked("the API key", in_header=True)
         self.fingerprint: str = _fingerprint(key)
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The bearer header with the present key."""
+        """The bearer header with the current key."""
         return {"Authorization": "Bearer " + self._key.reveal()}
 
     async def refresh_if_expiring(self, send: Send) -> None:
-        """A key is not renewed."""
+        """Do nothing: keys are not refreshed automatically."""
 
-    async def refresh_after(self, send: Send, stale: str, refusal: UnauthorizedError) -> bool:  # noqa: ARG002
-        """A key is not renewed; but it may have been replaced while the refused call was on its way."""
+    async def refresh_after(self, send: Send, stale: str, error: UnauthorizedError) -> bool:  # noqa: ARG002
+        """Return whether the key was replaced after the rejected request was sent."""
         return stale != self.fingerprint
 
     async def aclose(self) -> None:
-        """Nothing is in flight."""
+        """Do nothing: there is never a refresh in progress."""
 
 
 class PlatformClient(ApiKey):
-    """Id and secret of a platform OAuth client: acts as the owner of its organisation, 500 calls a minute."""
+    """Id and secret of a platform OAuth client. Acts as the owner of its organization, with 500 requests per minute."""
 
     default_rate_limit = 500
 
     def __init__(self, client_id: str | Secret, secret: str | Secret) -> None:
-        client_id, secret = Secret(client_id), Secret(secret)  # the two may have been mixed up
+        client_id, secret = Secret(client_id), Secret(secret)  # wrap both: the caller may have swapped them
         self.client_id: str = ""
         self._key = secret.checked("the client secret", in_header=True)
         self.client_id = client_id.checked("the client id", in_header=True).reveal()
@@ -117,7 +117,7 @@ class PlatformClient(ApiKey):
 
 
 class Tokens(SecretModel, frozen=True):
-    """A pair of tokens as `on_refresh` gets it, to be stored at once: the old refresh token may be dead already."""
+    """The pair of tokens passed to `on_refresh`. Store it at once: the old refresh token may be revoked already."""
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"access", "refresh"})
 
@@ -127,14 +127,14 @@ class Tokens(SecretModel, frozen=True):
 
 
 class AccessToken:
-    """An access token, of a managed user or (with `oauth2=True`) of a third-party OAuth2 app; 500 calls a minute.
+    """An access token of a managed user, or with `oauth2=True` of a third-party OAuth2 app; 500 requests per minute.
 
-    With `refresh` and `client_id` it renews itself: a managed user's on 498, an OAuth2 one shortly before `expires_at`
-    or once after a 401. Tasks that meet the end together share one renewal. `on_refresh(tokens)`, sync or async, is
-    called before the call is repeated; store the new pair there, since the refresh token of a managed user works only
-    once.
+    With `refresh` and `client_id` it refreshes itself: for a managed user after a 498, for OAuth2 shortly before
+    `expires_at` or once after a 401. Concurrent requests share one refresh. `on_refresh(tokens)`, sync or async, is
+    called before the request is retried. Store the new pair there, because the refresh token of a managed user works
+    only once.
 
-    A managed user's renewal needs `client_secret`; an OAuth2 one only for confidential clients.
+    Refreshing needs `client_secret` for managed users and for confidential OAuth2 clients.
     """
 
     default_rate_limit = 500
@@ -154,9 +154,9 @@ class AccessToken:
         self.oauth2 = oauth2
         self._expires_at: datetime | None = None
         if refresh and not (client_id and (client_secret or oauth2)):
-            raise ConfigError("to renew an access token, give client_id and client_secret beside the refresh token")
+            raise ConfigError("refreshing an access token needs client_id and client_secret as well")
         if not isinstance(client_id, str | None):
-            raise ConfigError(f"client_id must be a text (str), not {type(client_id).__name__}")
+            raise ConfigError(f"client_id must be a string, got {type(client_id).__name__}")
         try:
             self._expires_at = None if expires_at is None else parse_datetime(expires_at, "expires_at")
         except InvalidRequestError as error:
@@ -166,17 +166,17 @@ class AccessToken:
         self.on_refresh = on_refresh
         self._access = access.checked("the access token", in_header=True)
         self._refresh: Secret | None = refresh.checked("the refresh token") if refresh else None
-        self._renewal: asyncio.Task[None] | None = None
+        self._refresh_task: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"AccessToken('***', oauth2={self.oauth2}, expires_at={self._expires_at})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_renewal": None}
+        return self.__dict__ | {"_refresh_task": None}
 
     @property
     def tokens(self) -> Tokens:
-        """The present pair of tokens."""
+        """The current pair of tokens."""
         return Tokens(
             access=self._access.reveal(),
             refresh=self._refresh.reveal() if self._refresh else None,
@@ -185,57 +185,57 @@ class AccessToken:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The bearer header with the present token."""
+        """The bearer header with the current token."""
         return {"Authorization": "Bearer " + self._access.reveal()}
 
     @property
     def fingerprint(self) -> str:
-        """The present token's; the server counts each token apart."""
+        """Fingerprint of the current token; the server counts requests per token."""
         return _fingerprint(self._access)
 
     async def refresh_if_expiring(self, send: Send) -> None:
-        """Renew an OAuth2 token in its last 30 s; if that fails while it still works, go on with it."""
+        """Refresh an OAuth2 token in its last 30 s. If that fails, use the old one as long as it is valid."""
         end = self._expires_at
-        if not (self.oauth2 and self._refresh and end) or datetime.now(UTC) < end - SOON:
+        if not (self.oauth2 and self._refresh and end) or datetime.now(UTC) < end - REFRESH_MARGIN:
             return
         try:
-            await self._renew_once(send)
+            await self._refresh_once(send)
         except (ApiError, TransportError):
             if datetime.now(UTC) >= end:
                 raise
 
-    async def refresh_after(self, send: Send, stale: str, refusal: UnauthorizedError) -> bool:
-        """Renew if the refusal can mean an expired token; True when there is another token to try with."""
+    async def refresh_after(self, send: Send, stale: str, error: UnauthorizedError) -> bool:
+        """Refresh after an error that may mean an expired token; return True if there is a new token to try."""
         if stale != self.fingerprint:
-            # Another task has renewed it, but perhaps not stored it yet.
-            if self._renewal and not self._renewal.done():
-                await self._renew_once(send)
+            # Another task has refreshed the token, but may not have stored it yet.
+            if self._refresh_task and not self._refresh_task.done():
+                await self._refresh_once(send)
             return True
-        expired = isinstance(refusal, TokenExpiredError) or (self.oauth2 and refusal.code is not None)
+        expired = isinstance(error, TokenExpiredError) or (self.oauth2 and error.code is not None)
         if not expired or not self._refresh:
             return False
-        await self._renew_once(send)
+        await self._refresh_once(send)
         return True
 
     async def aclose(self) -> None:
-        """Wait for a renewal in flight; how it ended was told to those who asked for it."""
-        task, self._renewal = self._renewal, None
+        """Wait for a refresh in progress. Its errors were raised in the calls that waited for it."""
+        task, self._refresh_task = self._refresh_task, None
         if task and task.get_loop() is asyncio.get_running_loop():
             await asyncio.wait([task])
 
-    async def _renew_once(self, send: Send) -> None:
-        """One renewal in flight; a caller that is cancelled leaves it running for the others."""
-        task = self._renewal
+    async def _refresh_once(self, send: Send) -> None:
+        """Start a refresh, or join the one in progress. Cancelling a caller does not cancel it for the others."""
+        task = self._refresh_task
         if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
-            task = self._renewal = asyncio.create_task(self._renew(send))
+            task = self._refresh_task = asyncio.create_task(self._do_refresh(send))
         await asyncio.shield(task)
 
-    async def _renew(self, send: Send) -> None:
-        """Renew the pair. What the response holds of it is kept and reported before anything about it can fail."""
-        response = await send(self._renewal_request())
-        pair = _Pair(response, oauth2=self.oauth2)
+    async def _do_refresh(self, send: Send) -> None:
+        """Refresh the pair. Store and report new tokens before anything about them can fail."""
+        response = await send(self._refresh_request())
+        pair = _TokenPair(response, oauth2=self.oauth2)
         if not (pair.access or pair.refresh):
-            raise DecodeError("the response to the renewal of the access token has no token. Check the base URL")
+            raise DecodeError("the response to the token refresh contains no token. Check the base URL")
         self._access = pair.access or self._access
         self._refresh = pair.refresh or self._refresh
         self._expires_at = pair.expires_at
@@ -244,9 +244,9 @@ class AccessToken:
             if inspect.isawaitable(stored):
                 await stored
         if not pair.access:
-            raise DecodeError("the response to the renewal has no access token that can be sent in a header")
+            raise DecodeError("the response to the token refresh contains no valid access token")
 
-    def _renewal_request(self) -> Request:
+    def _refresh_request(self) -> Request:
         secret = self.client_secret
         if self.oauth2:
             body = {"client_id": self.client_id, "grant_type": "refresh_token", "refresh_token": self._refresh}
@@ -265,8 +265,8 @@ class AccessToken:
         )
 
 
-class _Pair:
-    """The tokens in a response to a renewal; what is no token or no time is None, and costs the others nothing."""
+class _TokenPair:
+    """Tokens in a refresh response. Invalid ones become None, without affecting the others."""
 
     def __init__(self, response: Response, *, oauth2: bool) -> None:
         found = Hidden(_fields(response, oauth2=oauth2))
@@ -286,7 +286,7 @@ def _fields(response: Response, *, oauth2: bool) -> Any:
         if not oauth2:
             found = Hidden(found.reveal().get("data") if isinstance(found.reveal(), dict) else None)
         return found.reveal() if isinstance(found.reveal(), dict) else {}
-    raise DecodeError(f"renewal of the access token: {problem}")
+    raise DecodeError(f"token refresh: {problem}")
 
 
 def _usable(token: Secret, *, in_header: bool = False) -> Secret | None:
@@ -297,13 +297,13 @@ def _usable(token: Secret, *, in_header: bool = False) -> Secret | None:
 
 
 def _after(start: datetime, units: Any, per_second: int = 1) -> datetime | None:
-    """The time so many units after the start; None for what is no time."""
+    """Return the time `units` after the start; None for an invalid value."""
     if not isinstance(units, int | float) or units <= 0:
         return None
     try:
         return start + timedelta(seconds=units / per_second)
     except (OverflowError, ValueError):
-        log.warning("the renewed access token has an unreadable expiry; it is renewed when the server rejects it")
+        log.warning("the new access token has an unreadable expiry; it is refreshed once the server rejects it")
         return None
 
 

@@ -1,4 +1,4 @@
-"""Config: everything about the client that is not a credential object, with the defaults in one place."""
+"""Config: all settings of a client other than its credentials, with their defaults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from calcom_async.secret import Hidden, Secret
 BASE_URL = "https://api.cal.com/v2"
 
 SECRETS = ("api_key", "proxy", "base_url")
-"""Settings that may hold a secret; an address does where somebody writes a password into it."""
+"""Settings that may contain a secret. A URL does if it contains a password."""
 
 AREAS = ("bookings", "event_types", "schedules", "slots")
 """Areas of the API whose paths need a `cal-api-version`."""
@@ -28,17 +28,17 @@ _NOT_NEGATIVE_OR_NONE = ("max_wait", "cache_ttl")
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings of a client: frozen, picklable, checked when made; its repr hides the key.
+    """Settings of a client: frozen, picklable, and validated on creation. The repr hides the key.
 
-    All times are seconds. Raises `ConfigError` for a value that cannot work.
+    All times are in seconds. Raises `ConfigError` for an invalid value.
     """
 
     base_url: str = BASE_URL
-    """Where the API lives, with or without `/v2`, with a path prefix if there is one. Plain http only to loopback."""
+    """Base URL of the API, with or without `/v2`, optionally with a path prefix. Plain HTTP only to loopback."""
     api_key: str | Secret | None = None
-    """The key to use when the client is given no credentials; held as a `Secret`."""
+    """Key to use if the client is given no credentials; stored as a `Secret`."""
     allow_http: bool = False
-    """Permit plain http to other hosts than this machine. The key then travels in clear."""
+    """Allow plain HTTP to other hosts than this machine. The key is then sent unencrypted."""
     proxy: str | Secret | None = None
     """URL of an HTTP proxy for all requests, `http://user:password@proxy.example.com:3128`; held as a `Secret`.
 
@@ -47,40 +47,41 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     timeout: float = 60.0
-    """One attempt, from the moment it is sent to the last byte; waiting for the rate limit does not count."""
+    """Timeout of one attempt, from sending to the last byte; waiting for the rate limit does not count."""
     connect_timeout: float = 10.0
     total_timeout: float = 300.0
-    """All attempts of one call together with the pauses between them.
+    """Timeout of a call: all attempts and the pauses between them.
 
-    Queueing for the rate limit does not count (see `max_wait`), but a wait that a 429 asks for does: if it is longer
-    than what is left, the call raises `RateLimitedError` at once.
+    Waiting in the queue for the rate limit does not count (see `max_wait`). The pause that a 429 demands does: if it is
+    longer than the time left, the call raises `RateLimitedError` immediately.
     """
     max_attempts: int = 5
     backoff_base: float = 0.5
-    """The first pause before a repeat is drawn from 0 to this, each next one from 0 to twice as much."""
+    """The pause before the first retry is random between 0 and this value; the maximum doubles each time."""
     backoff_max: float = 30.0
     retry_budget: float = 0.2
-    """Repeats that the client may make per call, on average: trouble must not multiply the load on the server."""
+    """Average number of retries per call over all calls, so that an outage does not multiply the load on the server."""
 
     rate_limit: int | None = None
-    """Calls a minute to start from, instead of the documented limit; the figure of the first answer replaces it."""
+    """Initial limit in requests per minute, instead of the documented one. The first response replaces it."""
     max_wait: float | None = None
-    """Longest wait for the rate limit before `RateLimitedError` is raised at once; None waits as long as it takes."""
+    """Longest wait for the rate limit. A longer one raises `RateLimitedError` immediately. None: no maximum."""
     priority: int = 0
-    """Place in the queue for the rate limit; lower goes first among the waiting calls of one credential."""
+    """Position in the queue for the rate limit; among the requests of one credential, lower numbers go first."""
     cache_ttl: float | None = None
-    """Seconds for which event types that were read are answered from memory; None asks each time.
+    """Seconds for which event types are returned from memory; None disables the cache.
 
-    Later the server is asked whether they changed, which is a call like any other; 0 does so each time. Equal reads
-    that meet are one call. Event types that this client, or one made from it, writes are read anew at once.
+    After that time, the server is asked whether they changed, which costs a request; with 0 every time. Concurrent
+    identical reads share one request. After this client, or one made from it, writes an event type, the next read goes
+    to the server.
     """
 
     max_connections: int = 100
     keepalive_expiry: float = 4.0
-    """Idle connections are dropped after this, before the server does so after its 5 s."""
+    """Close idle connections after this time, before the server does so after 5 s."""
     max_response_bytes: int = 64 * 2**20
     api_versions: Mapping[str, str] = {}
-    """`cal-api-version` by area ("bookings", "event_types", "schedules", "slots"), where yours differs from ours."""
+    """`cal-api-version` by area ("bookings", "event_types", "schedules", "slots") to send instead of the default."""
     user_agent: str = ""
 
     def __post_init__(self) -> None:
@@ -90,38 +91,39 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         for name in SECRETS:
             value = getattr(self, name)
             if not (isinstance(value, Secret) and value.holds_text()) and (value is not None or name == "base_url"):
-                raise ConfigError(f"Config.{name} must be a text (str)")
+                raise ConfigError(f"Config.{name} must be a string")
         if isinstance(self.proxy, Secret):
             proxy_parts(self.proxy, "Config.proxy")
         if not isinstance(self.allow_http, bool):
-            raise ConfigError(f"Config.allow_http must be True or False, not {shown(self.allow_http)}")
+            raise ConfigError(f"Config.allow_http must be True or False, got {shown(self.allow_http)}")
         msgspec.structs.force_setattr(self, "base_url", _checked_url(Secret(self.base_url), allow_http=self.allow_http))
         for name in _POSITIVE:
             if not (_is_number(getattr(self, name)) and getattr(self, name) > 0):
-                raise ConfigError(f"Config.{name} must be a number above 0, not {shown(getattr(self, name))}")
+                raise ConfigError(f"Config.{name} must be a number > 0, got {shown(getattr(self, name))}")
         for name in _COUNTS:
             if not (_is_count(getattr(self, name)) and getattr(self, name) > 0):
-                raise ConfigError(f"Config.{name} must be a whole number above 0, not {shown(getattr(self, name))}")
+                raise ConfigError(f"Config.{name} must be an integer >= 1, got {shown(getattr(self, name))}")
         for name in _NOT_NEGATIVE:
             if not (_is_number(getattr(self, name)) and getattr(self, name) >= 0):
-                raise ConfigError(f"Config.{name} must be a number from 0 on, not {shown(getattr(self, name))}")
+                raise ConfigError(f"Config.{name} must be a number >= 0, got {shown(getattr(self, name))}")
         if self.rate_limit is not None and not (_is_count(self.rate_limit) and self.rate_limit >= 1):
-            raise ConfigError(f"Config.rate_limit must be a whole number above 0, not {shown(self.rate_limit)}")
+            raise ConfigError(f"Config.rate_limit must be an integer >= 1, got {shown(self.rate_limit)}")
         for name in _NOT_NEGATIVE_OR_NONE:
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and value >= 0):
-                raise ConfigError(f"Config.{name} must be seconds from 0 on, or None, not {shown(value)}")
+                raise ConfigError(f"Config.{name} must be a number of seconds >= 0, or None, got {shown(value)}")
         if not _is_number(self.priority) or self.priority != self.priority:
-            raise ConfigError(f"Config.priority must be a number, not {shown(self.priority)}")
+            raise ConfigError(f"Config.priority must be a number, got {shown(self.priority)}")
         if not isinstance(self.api_versions, Mapping):
-            raise ConfigError(f"Config.api_versions must be a mapping, not {type(self.api_versions).__name__}")
+            raise ConfigError(f"Config.api_versions must be a mapping, got {type(self.api_versions).__name__}")
         for area, version in self.api_versions.items():
             if area not in AREAS or not is_header_value(version):
                 raise ConfigError(
-                    f"Config.api_versions holds texts by area ({', '.join(AREAS)}), not {shown(area)}: {shown(version)}"
+                    f"Config.api_versions must map areas ({', '.join(AREAS)}) to strings, "
+                    f"got {shown(area)}: {shown(version)}"
                 )
         if self.user_agent != "" and not is_header_value(self.user_agent):
-            raise ConfigError("Config.user_agent must be printable ASCII text without white space around it")
+            raise ConfigError("Config.user_agent must be printable ASCII without surrounding white space")
 
     def __rich_repr__(self) -> Any:
         for name, default in zip(self.__struct_fields__, self.__struct_defaults__, strict=True):
@@ -134,7 +136,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_env(cls, **overrides: Any) -> Config:
-        """Read `CAL_API_KEY` and `CAL_API_URL`, the variables of the official command line; overrides win.
+        """Read `CAL_API_KEY` and `CAL_API_URL`, the variables of the official command line. Overrides take precedence.
 
         `CAL_ALLOW_HTTP=1` sets `allow_http`.
         """
@@ -148,12 +150,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def guarded(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields with those that are secrets wrapped, for a function whose variables a traceback may show."""
+    """Return the fields with secrets wrapped, for a function whose variables a traceback may show."""
     return {name: Secret(value) if name in SECRETS and value is not None else value for name, value in fields.items()}
 
 
 def _switch(variable: str) -> bool:
-    """The value of a variable that is on or off."""
+    """Read a boolean environment variable."""
     text = os.environ.get(variable, "").strip().lower()
     if text in {"1", "true", "yes", "on"}:
         return True
@@ -178,10 +180,10 @@ def _is_count(value: object) -> bool:
 def _checked_url(url: Secret, *, allow_http: bool) -> str:
     try:
         parts = Hidden(urlsplit(url.reveal()))
-        parts.reveal().port  # noqa: B018 - it is read for its ValueError
+        parts.reveal().port  # noqa: B018 - raises ValueError for an invalid port
     except ValueError:
         parts = Hidden(urlsplit(""))
-    # What may hold a secret is refused before anything is quoted in a message.
+    # Reject URLs that may contain a secret before any message quotes the URL.
     if "@" in parts.reveal().netloc:
         raise ConfigError("the base URL must not contain a user name or password")
     if parts.reveal().query or parts.reveal().fragment:
@@ -196,7 +198,9 @@ def _checked_url(url: Secret, *, allow_http: bool) -> str:
             f"the base URL must be printable ASCII, got {plain!r:.200}. Write an international host as xn--..."
         )
     if sends_in_clear(plain) and not allow_http:
-        raise ConfigError(f"{plain} would send the API key unencrypted: use https, or pass allow_http=True")
+        raise ConfigError(
+            f"refusing to send the API key over plain HTTP to {plain}", hint="Use https, or pass allow_http=True"
+        )
     path = place.path.rstrip("/")
     return f"{place.scheme}://{place.netloc}{path if path.lower().endswith('/v2') else path + '/v2'}"
 
@@ -208,7 +212,7 @@ def sends_in_clear(url: str) -> bool:
 
 
 def proxy_parts(url: Secret, what: str) -> SplitResult:
-    """Take the URL of a proxy apart; `what` says in errors where it comes from. Never bind the result to a variable."""
+    """Split the URL of a proxy; `what` names its source in errors. Never assign the result to a variable."""
     url = url.checked(what)
     shape = "it must look like http://proxy.example.com:3128"
     try:
