@@ -345,18 +345,21 @@ class Calcom:
         rate_limit_share: float = 0.9,
         on_error: Callable[[SlotQuery, CalcomError], object] | None = None,
     ) -> SlotWatcher:
-        """Watch event types, and iterate over what opens and closes: `async for change in cal.watch_slots([1, 2])`.
+        """Poll the slots of event types: `async for change in cal.watch_slots([1, 2])` yields what opens and closes.
 
-        `targets` are ids and `SlotQuery` objects, or a mapping that names them; equal ones cost one search. The range
-        is `start` to `end` (a date includes its day), or `days` from `start` on, 14 unless told; without `start` it
-        moves with the clock. Dates are days of `time_zone` (UTC without one), which is also the time zone of every
-        target that names none. The first change of a key is all that is free (`change.is_initial`). Slots whose time
-        has come pass in silence; those that a moving range reaches have opened. A slow reader gets merged changes.
+        `targets` are ids and `SlotQuery` objects, or a mapping that gives them names; equal ones cost one search. The
+        range is `start` to `end` (a date includes its day), or `days` from `start`, 14 by default. Without `start` it
+        begins now and moves with the clock. Dates are days of `time_zone` (UTC without one), which is also the time
+        zone of every target that has none.
 
-        Each is searched every `interval` seconds, with at most `rate_limit_share` of the rate limit, behind all
-        other calls of this client. If that is not enough, a `StalenessWarning` and `.staleness` tell how old the news
-        may be. Errors that may pass go to `on_error`, else to the log; others are raised in the loop. A loop that is
-        left cleans up by itself; to stop at a certain point, `contextlib.aclosing` or `await watcher.aclose()`.
+        The first change of a key holds all free slots (`change.is_initial`). Slots whose start has passed are not
+        reported as closed; slots that a moving range reaches are reported as opened. A slow reader gets merged changes.
+
+        Each target is polled every `interval` seconds, with at most `rate_limit_share` of the rate limit and a lower
+        priority than the other calls of this client. If that is not enough, a `StalenessWarning` is issued, and
+        `watcher.staleness` is the longest time between two polls. Transient errors go to `on_error`, or else to the
+        log; other errors are raised in the loop. Leaving the loop ends the polls; to end them at a defined point, use
+        `contextlib.aclosing` or `await watcher.aclose()`.
         """
         from calcom_async.watch import SlotWatcher
 

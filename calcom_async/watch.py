@@ -1,13 +1,13 @@
-"""SlotWatcher: many slot searches repeated inside the rate limit, and what opened and closed between them.
+"""Watch the slots of many event types within the rate limit, and report which opened and closed.
 
-    SlotQuery               what a search is about, as a value that can be a key
-    split, free_in, diff    a range as searches of a month, their answers as one, and what is new in it
-    Rounds                  whose turn it is, and when there is room for it
-    SlotWatcher             what is known of every key, and what its reader was told of it
+    SlotQuery                           an event type and how to search it: a value that can be a dictionary key
+    WatchedRange, bookable_slots, diff  the range watched now, the slots in it, and what changed between two polls
+    PollScheduler                       decides which query is polled when, within a share of the rate limit
+    SlotWatcher                         keeps the last known slots of each key and what was delivered to the reader
 
-Changes are not queued: what waits to be read is the difference between what was told of a key and what is known of it
-now. So whoever reads slowly gets fewer and larger changes, a slot that opened and closed meanwhile is none, and what is
-kept never grows.
+Changes are not queued. The next change of a key is the difference between the slots that were delivered last and the
+slots known now. So a slow reader gets fewer and larger changes, a slot that opened and closed in between is not
+reported, and memory does not grow.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Itera
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from heapq import heappop, heappush
-from itertools import count, pairwise
-from math import ceil, inf
+from itertools import count
+from math import inf
 from random import random as chance
 from typing import Any, NamedTuple
 
@@ -29,26 +29,31 @@ from calcom_async.errors import CalcomError, InvalidRequestError, in_range, is_t
 from calcom_async.events import log
 from calcom_async.models.slots import Slot, SlotDays
 from calcom_async.models.times import parse_date_or_datetime
-from calcom_async.resources.slots import day_before, first_moment, has_room, last_moment
-
-NOTHING = timedelta()
-SECOND = timedelta(seconds=1)
-DAY = timedelta(days=1)
-MONTH = timedelta(days=31)  # a search of more is slow
+from calcom_async.resources.slots import has_room
+from calcom_async.time_ranges import (
+    SECOND,
+    TimeRange,
+    first_instant,
+    last_instant,
+    query_range,
+    search_start,
+    split_by_month,
+)
 
 BURST = 6.0
-"""Seconds of the pace that may be used at once after a pause: what nine tenths of a minute's limit leave of it."""
-MARGIN, SLACK = 1.1, 1.0
-"""What is promised beyond what is planned, as a factor and in seconds: answers take time, and other calls go first."""
-LONGEST_RANGE = 3660  # days
-LONGEST_EVERY = 366 * 86_400.0  # seconds
-LONGEST_PAUSE = 300.0  # seconds between polls of what goes on failing, unless all are rarer anyway
+"""Seconds of pace that polls may use at once after a pause: the tenth of a minute that the default share leaves."""
+STALENESS_FACTOR, STALENESS_SLACK = 1.1, 1.0
+"""What `staleness` allows beyond the planned interval, since responses take time: a factor, and seconds."""
+MAX_DAYS = 3660
+MAX_INTERVAL = 366 * 86_400.0  # seconds
+MAX_RETRY_INTERVAL = 300.0
+"""Seconds between polls of a query that keeps failing, unless `interval` is longer."""
 
-Free = dict[datetime, Slot]  # by start: datetimes compare by instant, whatever their time zones
+SlotsByStart = dict[datetime, Slot]  # datetimes compare by instant, whatever their time zones
 
 
 class SlotQuery(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
-    """Whose slots: an event type named in one of the ways of `Slots.search`, and how to look at it."""
+    """An event type, selected in one of the ways of `Slots.search`, and the options of its search."""
 
     event_type_id: int | None = None
     event_type_slug: str | None = None
@@ -58,94 +63,69 @@ class SlotQuery(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=Tr
     organization_slug: str | None = None
     time_zone: str | None = None
     duration: int | None = None
-    """Minutes."""
+    """In minutes."""
     booking_uid_to_reschedule: str | None = None
     host_subset_ids: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("usernames", "host_subset_ids"):  # a list would not make a key
+        for name in ("usernames", "host_subset_ids"):  # a list is not hashable
             if isinstance(value := getattr(self, name), list):
                 msgspec.structs.force_setattr(self, name, tuple(value))
 
     def options(self) -> dict[str, Any]:
-        """What is given, as keywords of `Slots.search`."""
+        """Return the options that are set, as keywords of `Slots.search`."""
         return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
 
 
 class SlotChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What became free and what stopped being free between two looks at one key."""
+    """Slots of one key that opened or closed since the previous change."""
 
     key: Hashable
-    """The query as it was given to the watcher, or its name where names were given."""
+    """The target as it was given to the watcher, or its name if the targets are a mapping."""
     query: SlotQuery
     opened: tuple[Slot, ...]
     closed: tuple[Slot, ...]
     seen_at: datetime
     since: datetime | None
-    """The look that the change before this one came from; it all happened after that and up to `seen_at`."""
+    """Time of the poll of the previous change of this key. The slots opened and closed after that, up to `seen_at`."""
 
     @property
     def is_initial(self) -> bool:
-        """Whether this is the first look at the key: `opened` is all that is free, and may be nothing."""
+        """Whether this is the first change of the key: `opened` holds all free slots, and may be empty."""
         return self.since is None
 
 
 class WatchStats(msgspec.Struct, frozen=True, kw_only=True):
-    """What a watcher did so far, and how it stands."""
+    """Counts and current state of a watcher."""
 
     polls: int
     failed: int
     pending: int
-    """Keys with a change that nobody has read yet."""
+    """Keys with a change that has not been read yet."""
     failing: Mapping[SlotQuery, CalcomError]
-    """What could not be seen when it was last tried, and why."""
+    """Queries whose last poll failed, with the error."""
 
 
 class StalenessWarning(UserWarning):
-    """Slots are looked at less often than asked for, since the rate limit or the server carries no more."""
+    """Slots are polled less often than `interval`, because of the rate limit or slow responses."""
 
 
-class Span(NamedTuple):
-    """From one moment up to another."""
-
-    start: datetime
-    end: datetime
-
-
-class Window(NamedTuple):
-    """The range watched; an open start is the present, and an open end so much later than the start."""
+class WatchedRange(NamedTuple):
+    """The range that is watched. Without a start it begins now; without an end it has a fixed length."""
 
     start: datetime | None
     end: datetime | None
     length: timedelta
 
-    def at(self, now: datetime) -> Span:
-        """The range as it is now: what has passed is no part of it."""
+    def at(self, now: datetime) -> TimeRange:
+        """Return the part of the range that has not passed yet."""
         minute = now.astimezone(UTC).replace(second=0, microsecond=0)
         start = max(self.start or minute, minute)
-        return Span(start, self.end or start + self.length)
+        return TimeRange(start, self.end or start + self.length)
 
 
-def split(span: Span) -> list[Span]:
-    """The span in parts of about a month, cut at midnights: a cut that moved by the minute would move slots with it."""
-    parts = ceil((span.end - span.start) / MONTH)
-    cuts = [span.start + (span.end - span.start) / parts * number for number in range(1, parts)]
-    midnights = [cut.replace(hour=0, minute=0, second=0, microsecond=0) for cut in cuts]
-    return [Span(*borders) for borders in pairwise([span.start, *midnights, span.end])]
-
-
-def asked(part: Span, whole: Span) -> Span:
-    """What to ask the server for one part.
-
-    It answers only slots that lie wholly inside, begins its raster anew at the start of what is asked, and may leave
-    out the last day. So a day more is asked on every side; only the start of the whole is the watcher's own.
-    """
-    start = part.start if part.start == whole.start else part.start - DAY
-    return Span(start, part.end + DAY - SECOND)  # for midnight would mean the end of that day
-
-
-def free_in(slots: Iterable[Slot], part: Span, whole: Span) -> Free:
-    """The slots that can be booked, start in the part and end in the whole."""
+def bookable_slots(slots: Iterable[Slot], part: TimeRange, whole: TimeRange) -> SlotsByStart:
+    """Return the slots that can be booked, start in the part and end in the whole range."""
     return {
         slot.start: slot
         for slot in slots
@@ -153,122 +133,123 @@ def free_in(slots: Iterable[Slot], part: Span, whole: Span) -> Free:
     }
 
 
-def diff(before: Free, after: Free, now: datetime) -> tuple[tuple[Slot, ...], tuple[Slot, ...]]:
-    """What opened and what closed, each by start; a slot whose time has come is gone without having closed."""
+def diff(before: SlotsByStart, after: SlotsByStart, now: datetime) -> tuple[tuple[Slot, ...], tuple[Slot, ...]]:
+    """Return which slots opened and which closed, by start. A slot whose start has passed did not close."""
     opened = sorted(after.keys() - before.keys())
     closed = sorted(start for start in before.keys() - after.keys() if start > now)
     return tuple(after[start] for start in opened), tuple(before[start] for start in closed)
 
 
-class Target(msgspec.Struct, eq=False):
-    """One query, whoever asked for it, and what is known of it."""
+class WatchedQuery(msgspec.Struct, eq=False):
+    """A query, the keys that it belongs to, and the result of its last poll."""
 
     query: SlotQuery
     keys: list[Hashable] = []
-    free: Free = {}
+    free: SlotsByStart = {}
     seen_at: datetime | None = None
     answered_at: float | None = None
+    """Time of the event loop."""
     interval: float = 0.0
-    """Seconds between its last two answers."""
+    """Seconds between its last two responses."""
     failures: int = 0
     error: CalcomError | None = None
 
 
-class Turn(NamedTuple):
-    """A target in the line: it is polled from `release` on, by `deadline` if at all possible."""
+class ScheduledPoll(NamedTuple):
+    """The next poll of a query: not before `not_before`, and by `deadline` if possible. Ordered by deadline."""
 
     deadline: float
     number: int
-    release: float
-    target: Target
+    not_before: float
+    query: WatchedQuery
 
 
-class Rounds:
-    """Polls one target after the other, by deadline, at a pace; one timer, and a task for each poll under way.
+class PollScheduler:
+    """Polls queries in the order of their deadlines, at a limited pace, with one timer and one task per poll.
 
-    `poll` says how many seconds later the next is due, or None for never; `cost`, for how many seconds it uses up the
-    pace; `early`, by which part of its pause it comes early, for the jitter. Going by deadlines makes turns fair, and
-    what is early never makes another one late.
+    `poll` returns the seconds until the next poll of the query, or None for no further poll. `cost` returns the seconds
+    for which one poll uses up the pace. `jitter` returns the fraction of its interval by which a poll may be early.
+    Ordering by deadline is fair, and an early poll never delays one that is due.
     """
 
     def __init__(
         self,
-        targets: Iterable[Target],
-        poll: Callable[[Target], Awaitable[float | None]],
+        queries: Iterable[WatchedQuery],
+        poll: Callable[[WatchedQuery], Awaitable[float | None]],
         cost: Callable[[], float],
-        early: Callable[[], float],
+        jitter: Callable[[], float],
         concurrency: int,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._poll = poll
         self._cost = cost
-        self._early = early
+        self._jitter = jitter
         self._concurrency = concurrency
-        self._paid_until = -inf
+        self._paced_until = -inf
         self._numbers = count()
         now = self._loop.time()
-        self._line = [Turn(now, next(self._numbers), now, target) for target in targets]
+        self._queue = [ScheduledPoll(now, next(self._numbers), now, query) for query in queries]
         self._polls: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._polled = asyncio.Event()
-        self._failure: BaseException | None = None
-        self._serve()
+        self._poll_ended = asyncio.Event()
+        self._error: BaseException | None = None
+        self._start_due_polls()
 
-    async def more(self) -> bool:
-        """Wait for the end of a poll; False when there will be none. What ended a poll for good is raised here."""
-        if self._failure:
-            raise self._failure
-        if self._line or self._polls:
-            await self._polled.wait()
-        self._polled.clear()
-        return bool(self._line or self._polls or self._failure)
+    async def wait_for_poll(self) -> bool:
+        """Wait until a poll ends; return False if there will be no more. Raise the error that ended a query."""
+        if self._error:
+            raise self._error
+        if self._queue or self._polls:
+            await self._poll_ended.wait()
+        self._poll_ended.clear()
+        return bool(self._queue or self._polls or self._error)
 
     def stop(self) -> Awaitable[object]:
-        """Begin nothing any more, and cancel what is under way; wait for the result to see it gone."""
-        self._line.clear()
+        """Start no more polls and cancel those in progress. Await the result until they have ended."""
+        self._queue.clear()
         self._concurrency = 0
-        self._polled.set()
+        self._poll_ended.set()
         if self._timer:
             self._timer.cancel()
         for poll in self._polls:
             poll.cancel()
         return asyncio.gather(*self._polls, return_exceptions=True)
 
-    def _serve(self) -> None:
-        """Begin every poll whose time has come, and come back for the next one."""
+    def _start_due_polls(self) -> None:
+        """Start every poll that is due, and set the timer for the next one."""
         if self._timer:
             self._timer.cancel()
         now = self._loop.time()
-        while self._line and len(self._polls) < self._concurrency:
-            at = max(self._line[0].release, self._paid_until - BURST)
+        while self._queue and len(self._polls) < self._concurrency:
+            at = max(self._queue[0].not_before, self._paced_until - BURST)
             if at > now:
-                self._timer = self._loop.call_at(at, self._serve)
+                self._timer = self._loop.call_at(at, self._start_due_polls)
                 break
-            self._paid_until = max(self._paid_until, now) + self._cost()
-            poll = self._loop.create_task(self._run(heappop(self._line).target))
+            self._paced_until = max(self._paced_until, now) + self._cost()
+            poll = self._loop.create_task(self._run(heappop(self._queue).query))
             self._polls.add(poll)
-            poll.add_done_callback(self._end)
+            poll.add_done_callback(self._on_poll_end)
 
-    async def _run(self, target: Target) -> None:
-        begun = self._loop.time()
-        pause = await self._poll(target)
-        if pause is not None:
-            release = begun + pause * (1 - self._early())
-            heappush(self._line, Turn(begun + pause, next(self._numbers), release, target))
+    async def _run(self, query: WatchedQuery) -> None:
+        started = self._loop.time()
+        interval = await self._poll(query)
+        if interval is not None:
+            not_before = started + interval * (1 - self._jitter())
+            heappush(self._queue, ScheduledPoll(started + interval, next(self._numbers), not_before, query))
 
-    def _end(self, poll: asyncio.Task[None]) -> None:
+    def _on_poll_end(self, poll: asyncio.Task[None]) -> None:
         self._polls.discard(poll)
         if not poll.cancelled():
-            self._failure = self._failure or poll.exception()
-        self._polled.set()
-        self._serve()
+            self._error = self._error or poll.exception()
+        self._poll_ended.set()
+        self._start_due_polls()
 
 
 class SlotWatcher:
-    """Repeats slot searches and yields what opened and closed; made by `Calcom.watch_slots`, which tells the rest.
+    """Polls slots and yields what opened and closed. Created by `Calcom.watch_slots`, which documents the parameters.
 
-    `search` is `Slots.search` of a client whose calls give way to others; `rate` tells how many calls a second the
-    limit allows, where it is known. `random` (from 0 to 1) and `clock` may be replaced to make a run idempotent.
+    `search` is `Slots.search` of a client with a low priority; `rate` returns how many requests per second the rate
+    limit allows. `random` (from 0 to 1) and `clock` can be replaced to make a run reproducible.
     """
 
     def __init__(
@@ -289,231 +270,232 @@ class SlotWatcher:
         random: Callable[[], float] = chance,
         clock: Callable[[], datetime] = partial(datetime.now, UTC),  # noqa: B008 - it is a function
     ) -> None:
-        _check(
-            in_range(interval, 0, LONGEST_EVERY) and interval > 0,
-            f"interval is in seconds, above 0, not {shown(interval)}",
-        )
-        _check(
-            in_range(rate_limit_share, 0, 1) and rate_limit_share > 0,
-            f"rate_limit_share must be above 0 and at most 1, not {shown(rate_limit_share)}",
-        )
-        _check(
-            in_range(jitter, 0, 1) and jitter < 1,
-            f"jitter must be from 0 to below 1, not {shown(jitter)}",
-        )
-        _check(in_range(concurrency, 1, inf), f"concurrency must be at least 1, not {shown(concurrency)}")
-        self._targets = _targets(targets, time_zone)
-        self._window = _window(start, end, days, time_zone)
+        if not (in_range(interval, 0, MAX_INTERVAL) and interval > 0):
+            raise InvalidRequestError(f"interval must be above 0 and at most a year of seconds, got {shown(interval)}")
+        if not (in_range(rate_limit_share, 0, 1) and rate_limit_share > 0):
+            raise InvalidRequestError(f"rate_limit_share must be above 0 and at most 1, got {shown(rate_limit_share)}")
+        if not (in_range(jitter, 0, 1) and jitter < 1):
+            raise InvalidRequestError(f"jitter must be at least 0 and below 1, got {shown(jitter)}")
+        if not in_range(concurrency, 1, inf):
+            raise InvalidRequestError(f"concurrency must be at least 1, got {shown(concurrency)}")
+        self._queries = _watched_queries(targets, time_zone)
+        self._range = _watched_range(start, end, days, time_zone)
         self._search = search
         self._interval = interval
         self._rate_limit_share = rate_limit_share
         self._concurrency = concurrency
-        self._early = lambda: jitter * random()
+        self._jitter = lambda: jitter * random()
         self._rate = rate
         self._on_error = on_error
         self._clock = clock
-        self._told: dict[Hashable, tuple[datetime, Free]] = {}
-        self._unread: dict[Hashable, Target] = {}
-        self._rounds: Rounds | None = None
-        self._polled = self._failed = 0
-        self.staleness: float = _promised(interval)
-        """Seconds within which everything is looked at again, as far as is known now."""
-        self._announced = self.staleness
-        self._correct()
+        self._delivered: dict[Hashable, tuple[datetime, SlotsByStart]] = {}
+        self._pending: dict[Hashable, WatchedQuery] = {}
+        """The keys with a change that has not been delivered, the oldest first."""
+        self._scheduler: PollScheduler | None = None
+        self._polls = self._failed = 0
+        self.staleness: float = _staleness_for(interval)
+        """Seconds within which each query is polled, as expected now."""
+        self._announced_staleness = self.staleness
+        self._update_staleness()
 
     def __repr__(self) -> str:
-        if not hasattr(self, "_announced"):
-            return "<SlotWatcher, not set up>"
-        return f"<SlotWatcher of {len(self._targets)} queries every {self._interval:g} s>"
+        if not hasattr(self, "_announced_staleness"):
+            return "<SlotWatcher, not initialized>"
+        return f"<SlotWatcher of {len(self._queries)} queries every {self._interval:g} s>"
 
     def snapshot(self) -> dict[Any, tuple[Slot, ...]]:
-        """The free slots of each key as last seen; keys that were not seen yet are missing."""
+        """Return the free slots of each key as of its last poll. Keys that were not polled yet are missing."""
         return {
-            key: tuple(target.free[start] for start in sorted(target.free))
-            for target in self._targets
-            if target.seen_at
-            for key in target.keys
+            key: tuple(query.free[start] for start in sorted(query.free))
+            for query in self._queries
+            if query.seen_at
+            for key in query.keys
         }
 
     def stats(self) -> WatchStats:
-        """A snapshot of the counts."""
+        """Return the counts so far and the current state."""
         return WatchStats(
-            polls=self._polled,
+            polls=self._polls,
             failed=self._failed,
-            pending=len(self._unread),
-            failing={target.query: target.error for target in self._targets if target.error},
+            pending=len(self._pending),
+            failing={query.query: query.error for query in self._queries if query.error},
         )
 
-    # Reading: polls are made only while a loop reads.
+    # Reading. Queries are polled only while a loop reads.
 
     async def __aiter__(self) -> AsyncGenerator[SlotChange, None]:
-        """Poll, and yield changes until the range is over. A second loop ends the first, and hears what it did not."""
-        if self._rounds:
-            self._rounds.stop()
-        for target in self._targets:
-            target.answered_at = None  # the time since the last loop is no interval
-        rounds = self._rounds = Rounds(self._targets, self._poll, self._cost, self._early, self._concurrency)
+        """Poll, and yield changes until the range has passed. A second loop ends the first and continues after it."""
+        if self._scheduler:
+            self._scheduler.stop()
+        for query in self._queries:
+            query.answered_at = None  # the time since the last loop is not an interval between polls
+        scheduler = self._scheduler = PollScheduler(
+            self._queries, self._poll, self._poll_cost, self._jitter, self._concurrency
+        )
         try:
-            while rounds is self._rounds:
-                if self._unread:
-                    yield self._tell(next(iter(self._unread)))
-                elif not await rounds.more() and not self._unread:
+            while scheduler is self._scheduler:
+                if self._pending:
+                    yield self._deliver(next(iter(self._pending)))
+                elif not await scheduler.wait_for_poll() and not self._pending:
                     break
         finally:
-            await rounds.stop()
+            await scheduler.stop()
 
     async def aclose(self) -> None:
-        """End the loop that reads, and the polls with it."""
-        rounds, self._rounds = self._rounds, None
-        if rounds:
-            await rounds.stop()
+        """End the reading loop and its polls."""
+        scheduler, self._scheduler = self._scheduler, None
+        if scheduler:
+            await scheduler.stop()
 
-    def _tell(self, key: Hashable) -> SlotChange:
-        """What is unread of a key, which is read now."""
-        target = self._unread.pop(key)
-        change = self._change(key, target)
-        self._told[key] = change.seen_at, target.free
+    def _deliver(self, key: Hashable) -> SlotChange:
+        query = self._pending.pop(key)
+        change = self._change(key, query)
+        self._delivered[key] = change.seen_at, query.free
         return change
 
-    def _change(self, key: Hashable, target: Target) -> SlotChange:
-        assert target.seen_at
-        since, before = self._told.get(key, (None, {}))
-        opened, closed = diff(before, target.free, target.seen_at)
-        return SlotChange(
-            key=key, query=target.query, opened=opened, closed=closed, seen_at=target.seen_at, since=since
-        )
+    def _change(self, key: Hashable, query: WatchedQuery) -> SlotChange:
+        """Return the difference between what was delivered for a key and what is known now."""
+        assert query.seen_at
+        since, before = self._delivered.get(key, (None, {}))
+        opened, closed = diff(before, query.free, query.seen_at)
+        return SlotChange(key=key, query=query.query, opened=opened, closed=closed, seen_at=query.seen_at, since=since)
 
-    # Looking.
+    # Polling.
 
-    async def _poll(self, target: Target) -> float | None:
-        """Look once; the seconds until the next look, or None when the range is over."""
-        whole = self._window.at(self._clock())
+    async def _poll(self, query: WatchedQuery) -> float | None:
+        """Poll a query once; return the seconds until its next poll, or None if the range has passed."""
+        whole = self._range.at(self._clock())
         if whole.end <= whole.start:
             return None
-        self._polled += 1
+        self._polls += 1
         try:
-            free = await self._look(target.query, whole)
+            free = await self._fetch(query.query, whole)
         except CalcomError as error:
             if not is_transient(error):
-                error.add_note(f"while watching {', '.join(map(str, target.keys))}")
+                error.add_note(f"while watching {', '.join(map(str, query.keys))}")
                 raise
-            return self._miss(target, error)
-        self._learn(target, free)
-        return self._period()
+            return self._on_failure(query, error)
+        self._on_success(query, free)
+        return self._poll_interval()
 
-    async def _look(self, query: SlotQuery, whole: Span) -> Free:
-        free: Free = {}
-        for part in split(whole):
-            start, end = asked(part, whole)
+    async def _fetch(self, query: SlotQuery, whole: TimeRange) -> SlotsByStart:
+        free: SlotsByStart = {}
+        for part in split_by_month(whole):
+            start, end = query_range(part, whole)
             if query.time_zone is not None:
-                start = day_before(start, query.time_zone)
+                start = search_start(start, query.time_zone)
             days = await self._search(start=start, end=end, include_end=True, **query.options())
-            free |= free_in(days.slots(), part, whole)
+            free |= bookable_slots(days.slots(), part, whole)
         return free
 
-    def _learn(self, target: Target, free: Free) -> None:
+    def _on_success(self, query: WatchedQuery, free: SlotsByStart) -> None:
         now = asyncio.get_running_loop().time()
-        if target.answered_at is not None:
-            target.interval = now - target.answered_at
-        target.answered_at, target.seen_at, target.free = now, self._clock(), free
-        target.failures, target.error = 0, None
-        for key in target.keys:
-            change = self._change(key, target)
+        if query.answered_at is not None:
+            query.interval = now - query.answered_at
+        query.answered_at, query.seen_at, query.free = now, self._clock(), free
+        query.failures, query.error = 0, None
+        for key in query.keys:
+            change = self._change(key, query)
             if change.opened or change.closed or change.is_initial:
-                self._unread.setdefault(key, target)
+                self._pending.setdefault(key, query)
             else:
-                self._unread.pop(key, None)
-                self._told[key] = target.seen_at, free
-        self._correct()
-        self._announce()
+                # What was pending has been undone: the next change starts from this poll.
+                self._pending.pop(key, None)
+                self._delivered[key] = query.seen_at, free
+        self._update_staleness()
+        self._announce_staleness()
 
-    def _miss(self, target: Target, error: CalcomError) -> float:
-        """Tell of an error that may pass; the pauses double while it does not."""
+    def _on_failure(self, query: WatchedQuery, error: CalcomError) -> float:
+        """Report a transient error; return the seconds until the next poll, which double with each failure."""
         self._failed += 1
-        target.failures += 1
-        target.error = error
+        query.failures += 1
+        query.error = error
         if self._on_error is not None:
-            self._on_error(target.query, error)
+            self._on_error(query.query, error)
         else:
-            log.warning("no slots of %s, will try again: %s", target.query, error)
-        period = self._period()
-        pause = min(period * 2.0 ** min(target.failures - 1, 10), max(period, LONGEST_PAUSE))
-        return max(pause, float(getattr(error, "retry_after", 0.0)))
+            log.warning("polling the slots of %s failed, will retry: %s", query.query, error)
+        interval = self._poll_interval()
+        delay = min(interval * 2.0 ** min(query.failures - 1, 10), max(interval, MAX_RETRY_INTERVAL))
+        return max(delay, float(getattr(error, "retry_after", 0.0)))
 
     # How often.
 
-    def _cost(self) -> float:
-        """Seconds of the limit that one look takes, which is a search for every month."""
+    def _poll_cost(self) -> float:
+        """Return for how many seconds one poll uses up the share of the rate limit: one search per month."""
         if not self._rate:
             return 0.0
-        return len(split(self._window.at(self._clock()))) / (self._rate_limit_share * self._rate())
+        return len(split_by_month(self._range.at(self._clock()))) / (self._rate_limit_share * self._rate())
 
-    def _period(self) -> float:
-        """Seconds between two looks at the same query: as asked for, or what the limit carries."""
-        return max(self._interval, len(self._targets) * self._cost())
+    def _poll_interval(self) -> float:
+        """Return the seconds between two polls of a query: `interval`, or more if the rate limit requires it."""
+        return max(self._interval, len(self._queries) * self._poll_cost())
 
-    def _correct(self) -> None:
-        """Let the staleness follow what the limit carries and what the last round took; small changes are no news."""
-        held = max(self._period(), *(target.interval for target in self._targets))
-        if held > self.staleness or _promised(held) < 0.8 * self.staleness:
-            self.staleness = _promised(held)
+    def _update_staleness(self) -> None:
+        """Follow the planned and the measured intervals. Improvements below a fifth are ignored."""
+        longest = max(self._poll_interval(), *(query.interval for query in self._queries))
+        if longest > self.staleness or _staleness_for(longest) < 0.8 * self.staleness:
+            self.staleness = _staleness_for(longest)
 
-    def _announce(self) -> None:
-        """Say so when the staleness has changed."""
-        before, self._announced = self._announced, self.staleness
+    def _announce_staleness(self) -> None:
+        """Warn if the staleness has grown, and log if it has shrunk."""
+        before, self._announced_staleness = self._announced_staleness, self.staleness
         if self.staleness > before:
+            queries = "query" if len(self._queries) == 1 else "queries"
             warnings.warn(
-                f"{len(self._targets)} slot queries every {self._interval:g} s are more than the rate limit or the "
-                f"server carries now; each is looked at within {self.staleness:.0f} s",
+                f"{len(self._queries)} slot {queries} cannot be polled every {self._interval:g} s, because of the rate "
+                f"limit or slow responses; each is polled within {self.staleness:.0f} s",
                 StalenessWarning,
                 stacklevel=2,
             )
         elif self.staleness < before:
-            log.info("%r: each is looked at within %.0f s again", self, self.staleness)
+            log.info("%r: each is polled within %.0f s again", self, self.staleness)
 
 
-def _promised(held: float) -> float:
-    return MARGIN * held + SLACK
+def _staleness_for(interval: float) -> float:
+    return STALENESS_FACTOR * interval + STALENESS_SLACK
 
 
-def _targets(given: Iterable[int | SlotQuery] | Mapping[Any, int | SlotQuery], time_zone: str | None) -> list[Target]:
-    """One target for each query, with all the keys that want it."""
-    _check(isinstance(given, Iterable), f"watch a list or a mapping of event types, not {shown(given)}")
-    named = given.items() if isinstance(given, Mapping) else [(key, key) for key in given]
-    found: dict[SlotQuery, Target] = {}
-    for key, wish in dict(named).items():
-        query = SlotQuery(event_type_id=wish) if isinstance(wish, int) else wish
-        _check(isinstance(query, SlotQuery), f"watch ids of event types and SlotQuery objects, not {shown(wish)}")
+def _watched_queries(
+    targets: Iterable[int | SlotQuery] | Mapping[Any, int | SlotQuery], time_zone: str | None
+) -> list[WatchedQuery]:
+    """Return one query for all keys that have equal targets."""
+    if not isinstance(targets, Iterable):
+        raise InvalidRequestError(f"targets must be a list or a mapping of event types, got {shown(targets)}")
+    by_key = targets.items() if isinstance(targets, Mapping) else [(target, target) for target in targets]
+    watched: dict[SlotQuery, WatchedQuery] = {}
+    for key, target in dict(by_key).items():
+        query = SlotQuery(event_type_id=target) if isinstance(target, int) else target
+        if not isinstance(query, SlotQuery):
+            raise InvalidRequestError(
+                f"each target must be the id of an event type or a SlotQuery, got {shown(target)}"
+            )
         if query.time_zone is None:
             query = msgspec.structs.replace(query, time_zone=time_zone)
-        found.setdefault(query, Target(query)).keys.append(key)
-    _check(bool(found), "there is nothing to watch: give at least one event type")
-    return [*found.values()]
+        watched.setdefault(query, WatchedQuery(query)).keys.append(key)
+    if not watched:
+        raise InvalidRequestError("targets must contain at least one event type")
+    return [*watched.values()]
 
 
-def _window(
+def _watched_range(
     start: date | datetime | str | None, end: date | datetime | str | None, days: float | None, time_zone: str | None
-) -> Window:
+) -> WatchedRange:
     start = None if start is None else parse_date_or_datetime(start, "start")
     end = None if end is None else parse_date_or_datetime(end, "end")
-    _check(end is None or days is None, "give `end` or `days`, not both")
-    _check(
-        days is None or (in_range(days, 0, LONGEST_RANGE) and days > 0),
-        f"days must be above 0 and up to {LONGEST_RANGE}, not {shown(days)}",
-    )
+    if end is not None and days is not None:
+        raise InvalidRequestError("pass either end or days, not both")
+    if days is not None and not (in_range(days, 0, MAX_DAYS) and days > 0):
+        raise InvalidRequestError(f"days must be above 0 and at most {MAX_DAYS}, got {shown(days)}")
     length = timedelta(days=14 if days is None else days)
     try:
-        begins = None if start is None else first_moment(start, "start", time_zone).astimezone(UTC)
-        ends = begins + length if begins and end is None else None
+        first = None if start is None else first_instant(start, "start", time_zone).astimezone(UTC)
+        last = first + length if first and end is None else None
         if end is not None:
-            margin = NOTHING if isinstance(end, datetime) else SECOND
-            ends = last_moment(end, "end", time_zone).astimezone(UTC) + margin
+            last = last_instant(end, "end", time_zone).astimezone(UTC)
+            if not isinstance(end, datetime):
+                last += SECOND
     except OverflowError:
         raise InvalidRequestError(f"start or end is out of range: {start} to {end}") from None
-    _check(not begins or not ends or begins < ends, f"the range ends before it starts: {start} to {end}")
-    return Window(begins, ends, length)
-
-
-def _check(fine: bool, complaint: str) -> None:  # noqa: FBT001 - it reads as an assertion
-    if not fine:
-        raise InvalidRequestError(complaint)
+    if first and last and first >= last:
+        raise InvalidRequestError(f"end must be after start, got {start} to {end}")
+    return WatchedRange(first, last, length)

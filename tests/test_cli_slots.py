@@ -193,7 +193,7 @@ def test_watch_says_when_the_limit_carries_less() -> None:
         assert running.stderr
         warning = running.stderr.readline()
         interrupted(running)
-    assert re.search(r"warning: 1 slot queries every 1 s are more than .* within \d+ s", warning)
+    assert re.search(r"warning: 1 slot query cannot be polled every 1 s, .* within \d+ s", warning)
 
 
 def test_a_failed_look_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:

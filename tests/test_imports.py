@@ -21,6 +21,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "calcom_async"
 LAYERS: tuple[str, ...] = (
     "_lazy errors secret lenient_json",
     "models rate_limit_window error_body",
+    "time_ranges",
     "config requests decoding responses pagination events",
     "rate_limiter redis_rate_limiter auth",
     "middleware transport pages raw_request",

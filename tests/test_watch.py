@@ -35,21 +35,15 @@ from calcom_async import (
 )
 from calcom_async.models.slots import Slot, SlotDays
 from calcom_async.sandbox import Sandbox
+from calcom_async.time_ranges import DAY, MONTH, SECOND, TimeRange, query_range, split_by_month
 from calcom_async.watch import (
-    DAY,
-    MONTH,
     SlotChange,
     SlotQuery,
     SlotWatcher,
-    Span,
-    Window,
-    asked,
+    WatchedRange,
+    bookable_slots,
     diff,
-    free_in,
-    split,
 )
-
-SECOND = timedelta(seconds=1)
 
 
 def free(*hours: float, **fields: Any) -> dict[datetime, Slot]:
@@ -117,7 +111,7 @@ class TestRanges:
     def test_parts_cover_the_whole(self, length: timedelta, now: int) -> None:
         """Parts follow each other without gap or overlap, none is over a month by a day, and none could be saved."""
         start = MONDAY + timedelta(seconds=now)
-        parts = split(Span(start, start + length))
+        parts = split_by_month(TimeRange(start, start + length))
         assert parts[0].start == start
         assert parts[-1].end == start + length
         assert all(one.end == other.start for one, other in pairwise(parts))
@@ -126,39 +120,39 @@ class TestRanges:
 
     def test_a_day_more_is_asked_than_wanted(self) -> None:
         """On every border but the start of the whole: the server cuts slots that lie across, and its last day."""
-        whole = Span(at(0, 4), at(0, 4) + 40 * DAY)
-        first, second = split(whole)
-        assert asked(first, whole) == (whole.start, first.end + DAY - SECOND)
-        assert asked(second, whole) == (second.start - DAY, whole.end + DAY - SECOND)
+        whole = TimeRange(at(0, 4), at(0, 4) + 40 * DAY)
+        first, second = split_by_month(whole)
+        assert query_range(first, whole) == (whole.start, first.end + DAY - SECOND)
+        assert query_range(second, whole) == (second.start - DAY, whole.end + DAY - SECOND)
 
     @given(seed=st.randoms(), days=st.integers(1, 100))
     def test_the_merged_parts_are_the_whole(self, seed: Any, days: int) -> None:
         """Each slot wholly inside the range comes from exactly one part, wherever the borders are."""
-        whole = Span(at(9), at(9) + days * DAY)
+        whole = TimeRange(at(9), at(9) + days * DAY)
         every = timedelta(minutes=seed.choice([7, 45, 300]))
         slots = [Slot(start=at(0, 2) + n * every, end=at(0, 2) + (n + 1) * every) for n in range(2000)]
         merged: list[datetime] = []
-        for part in split(whole):
-            start, end = asked(part, whole)
-            merged += free_in([one for one in slots if start <= one.start and one.end <= end], part, whole)
+        for part in split_by_month(whole):
+            start, end = query_range(part, whole)
+            merged += bookable_slots([one for one in slots if start <= one.start and one.end <= end], part, whole)
         assert merged == [one.start for one in slots if whole.start <= one.start and one.end <= whole.end]
 
     def test_an_open_range_moves_with_the_clock(self) -> None:
         """Without a start it begins in the present minute; what has passed of a fixed one is not asked for again."""
-        assert Window(None, None, 7 * DAY).at(at(9) + 59 * SECOND) == (at(9), at(9, 11))
-        assert Window(at(9), at(9, 20), DAY).at(at(0, 2)) == (at(9), at(9, 20))
-        assert Window(at(9), at(9, 20), DAY).at(at(9, 10)) == (at(9, 10), at(9, 20))
+        assert WatchedRange(None, None, 7 * DAY).at(at(9) + 59 * SECOND) == (at(9), at(9, 11))
+        assert WatchedRange(at(9), at(9, 20), DAY).at(at(0, 2)) == (at(9), at(9, 20))
+        assert WatchedRange(at(9), at(9, 20), DAY).at(at(9, 10)) == (at(9, 10), at(9, 20))
 
     def test_full_seats_are_not_free(self) -> None:
         """A seated slot without seats, or oversold, stays in the server's list, and is none of ours."""
-        span = Span(at(8), at(18))
+        span = TimeRange(at(8), at(18))
         slots = [
             Slot(start=at(8), seats_remaining=-2),
             Slot(start=at(9), seats_remaining=0),
             Slot(start=at(10), seats_remaining=1),
             Slot(start=at(11)),
         ]
-        assert hours(free_in(slots, span, span).values()) == [10, 11]
+        assert hours(bookable_slots(slots, span, span).values()) == [10, 11]
 
 
 class TestDifferences:
@@ -395,7 +389,7 @@ class TestQueries:
             assert search.times == [0, 100, 200, 300, 400]
             assert watcher.staleness == pytest.approx(111)
 
-        with pytest.warns(UserWarning, match="each is looked at within 111 s"):
+        with pytest.warns(UserWarning, match="each is polled within 111 s"):
             run(main(), start=0.0)
 
     def test_a_few_go_at_once_and_the_others_at_the_pace_of_the_limit(self) -> None:
@@ -422,8 +416,8 @@ class TestQueries:
     @pytest.mark.parametrize(
         ("options", "complaint"),
         [
-            ({"targets": []}, "nothing to watch"),
-            ({"targets": ["intro"]}, "not 'intro'"),
+            ({"targets": []}, "at least one event type"),
+            ({"targets": ["intro"]}, "got 'intro'"),
             ({"interval": 0}, "interval"),
             ({"interval": float("inf")}, "interval"),
             ({"rate_limit_share": 1.5}, "rate_limit_share"),
@@ -434,7 +428,7 @@ class TestQueries:
             ({"time_zone": "Mars/Base", "start": date(2026, 11, 5)}, "unknown time zone"),
             ({"end": date(2026, 11, 5)}, "not both"),
             ({"start": datetime(2026, 11, 5), "days": None}, "start must have a time zone"),  # noqa: DTZ001
-            ({"start": date(2026, 11, 5), "end": date(2026, 11, 4), "days": None}, "ends before it starts"),
+            ({"start": date(2026, 11, 5), "end": date(2026, 11, 4), "days": None}, "end must be after start"),
         ],
     )
     def test_what_cannot_be_watched(self, options: dict[str, Any], complaint: str) -> None:
@@ -502,7 +496,7 @@ class TestTrouble:
         looks = {1: 0, 2: 0}
         run(read_for(watching(search, [1, 2]), 1805), start=0.0)
         assert looks == {1: 8, 2: 31}
-        assert "no slots of SlotQuery(event_type_id=1), will try again: 500 no" in caplog.text
+        assert "polling the slots of SlotQuery(event_type_id=1) failed, will retry: 500 no" in caplog.text
 
     @pytest.mark.parametrize(
         "error",

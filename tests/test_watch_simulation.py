@@ -162,7 +162,7 @@ def assert_told_exactly(world: World, changes: list[SlotChange]) -> None:
 @pytest.mark.slow
 def test_two_hundred_event_types_on_the_stock_limit(latency: tuple[float, float]) -> None:
     """An hour: no 429, each looked at within the staleness that is announced, each change told once and in order."""
-    with pytest.warns(StalenessWarning, match="each is looked at within 123 s") as told:
+    with pytest.warns(StalenessWarning, match="each is polled within 123 s") as told:
         cal, changes, watcher = an_hour(200, latency=latency)
     assert len(told) == 1
     assert cal.tally.refused == []
@@ -218,7 +218,7 @@ def test_a_limit_that_others_use_up_is_told(caplog: pytest.LogCaptureFixture) ->
     with caplog.at_level("INFO", "calcom_async"), pytest.warns(StalenessWarning) as told:
         assert run(main(), start=0.0) == pytest.approx(67, rel=0.02)
     assert len(told) < 10
-    assert "each is looked at within 67 s again" in caplog.text
+    assert "each is polled within 67 s again" in caplog.text
     assert cal.tally.refused == []
     assert len(cal.looks[1000]) == 1000
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from calcom_async.booking.slot_searches import DAY, Search, fallback_searches
+from calcom_async.booking.slot_searches import Search, fallback_searches
 from calcom_async.errors import (
     ApiError,
     BadRequestError,
@@ -26,6 +26,7 @@ from calcom_async.models.slots import Slot
 from calcom_async.models.times import parse_datetime
 from calcom_async.resources.event_types import EventTypes
 from calcom_async.resources.slots import Slots, has_room
+from calcom_async.time_ranges import DAY, SECOND
 
 MAX_ALTERNATIVES = 10
 
@@ -132,7 +133,7 @@ class SlotCheck:
             self._repeats += 1
             end = self._offering["end"] if "time_zone" in self._offering else self.start + 2 * DAY
             # The server may cache equal searches: each gets another end.
-            slot = await self._slot_in(self._offering | {"end": end + timedelta(seconds=self._repeats)})
+            slot = await self._slot_in(self._offering | {"end": end + self._repeats * SECOND})
             return slot is not None and has_room(slot)
         if slot := await self._slot_in(days_around(self.start)):
             self._offering = days_around(self.start)

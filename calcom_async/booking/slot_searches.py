@@ -14,9 +14,8 @@ from typing import Any
 
 from calcom_async.errors import InvalidRequestError
 from calcom_async.models.event_types import EventType
-from calcom_async.resources.slots import zone_named
+from calcom_async.time_ranges import DAY, get_time_zone
 
-DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 RASTERS = {"UTC": 0, "Asia/Kolkata": 30, "Asia/Kathmandu": 45}
 """A time zone for each offset within the hour, in minutes."""
@@ -70,7 +69,7 @@ def _minute(start: datetime, zone: str) -> int | None:
     if zone in RASTERS:
         return (start.minute + RASTERS[zone]) % 60
     try:
-        local: datetime = start.astimezone(zone_named(zone))
+        local: datetime = start.astimezone(get_time_zone(zone))
     except InvalidRequestError:
         return None
     return local.minute

@@ -34,7 +34,7 @@ from calcom_async.pages import Pages
 from calcom_async.pagination import Page
 from calcom_async.rate_limiter import BucketStats
 from calcom_async.resources._base import Resource
-from calcom_async.resources.slots import WEEK
+from calcom_async.time_ranges import WEEK
 
 T = TypeVar("T")
 

@@ -24,8 +24,8 @@ from calcom_async.cli.terminal import echo, print_json, print_status, stdout
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, InvalidRequestError
 from calcom_async.models.slots import Slot
-from calcom_async.resources import slots as slot_times
-from calcom_async.resources.slots import DAY, WEEK, has_room
+from calcom_async.resources.slots import has_room
+from calcom_async.time_ranges import DAY, WEEK, get_time_zone
 from calcom_async.watch import SlotChange, SlotQuery
 
 YEARS = range(2000, 2200)
@@ -132,7 +132,7 @@ def parse_event_type(text: str, *, team: bool, organization: str | None) -> dict
 
 def parse_zone(name: str) -> ZoneInfo:
     """Return the time zone of an IANA name."""
-    zone = slot_times.zone_named(name)
+    zone = get_time_zone(name)
     if not isinstance(zone, ZoneInfo):
         raise InvalidRequestError("this machine has no time zone database. Install it: pip install tzdata")
     return zone

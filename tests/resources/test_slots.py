@@ -367,7 +367,7 @@ async def test_first_available_checks_before_it_asks(cal, calcom_sandbox):
             start=datetime(2026, 11, 4, 9),  # noqa: DTZ001 - naive on purpose
             end=WEDNESDAY,
         )
-    with pytest.raises(InvalidRequestError, match="name the event type"):
+    with pytest.raises(InvalidRequestError, match="select the event type"):
         await cal.slots.first_available(**DAY)
     assert calcom_sandbox.requests == []
 
