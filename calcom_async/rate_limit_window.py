@@ -1,20 +1,38 @@
-"""What is known of one rate limit, and what follows from it: plain arithmetic on times, without an event loop.
+"""Estimate of one rate limit window of the server. Pure arithmetic on times, without an event loop.
 
-Cal.com counts the calls of a credential in a window that begins with the first of them, and tells in every answer how
-the count stands. Until an answer has told about the present window, requests go at a steady pace, one at a time, which
-no window of that length can refuse, fixed or sliding: 1 + window / pace <= limit. The first answer opens the window:
-from then on what is left of it may go at once, less what is on its way.
+Cal.com counts the requests of a credential in a fixed window that starts with the first of them, and reports the count
+in the headers of every response. Until a response has reported the current window, requests are sent one at a time at
+a steady pace. No window of that length, fixed or sliding, can reject that pace: 1 + window / pace <= limit. The first
+response opens the window: all that is left of it may be used at once, less the requests in flight.
 
-When responses show hits that are not ours, other clients use the key too. Then this client
+If the headers show hits that are not ours, other clients use the same key. Then this client
 
-* leaves them what they used in the window before, but at most half of the limit;
-* keeps its requests in flight below a share of what is left. If every client does so, the requests in flight of all
-  clients together are fewer than what is left, although each client knows only its own;
-* never uses the last few. At the edge every client has at most one request in flight, so at most one request of each
-  client arrives after the last few have begun. The reserve covers them if it is as large as the number of clients.
+* leaves them what they used in the previous window, but at most half of the limit;
+* keeps its requests in flight below a share of what is left. If every client does so, all requests in flight together
+  are fewer than what is left, although each client knows only its own;
+* never uses the last few requests of a window, the reserve. When little is left, every client has at most one request
+  in flight, so at most one request per client arrives after the reserve is reached. A reserve as large as the number of
+  clients covers them.
 
-Nobody knows the number of clients. Clients that always have work share evenly, so it is estimated from the foreign
-hits for each of ours. The estimate starts high, and again after a refusal, because then it was too low.
+The number of clients is unknown. Clients that always have work share evenly, so it is estimated as the ratio of other
+hits to our own. The estimate starts high, and is high again after a 429, because then it was too low.
+
+Each constant was chosen with `tests/test_rate_limiter_simulation.py`, ten minutes of traffic per test. With other
+values, these tests fail:
+
+    constant                 value  other value  tests that fail
+    NEWCOMER_RESERVE         1/100  0            a_client_that_comes_later_gets_its_half
+    PROBE_AT                 1/10   0            a_client_that_comes_later_gets_its_half
+                                    1/20         clients_at_different_distances
+    FIRST_PACE               1/20   0 or 1/10    beside_a_reckless_stranger
+    MAX_OTHER_CLIENTS        40     none         two_clients_on_a_large_limit
+    MAX_OTHER_CLIENTS_SHARE  1/6    1/8          clients_at_different_distances
+                                    1/4          independent_clients_on_one_key
+    CLIENTS_MARGIN           1.5    1            clients_at_different_distances
+    CAUTION_DECAY            0.8    0.5          clients_at_different_distances
+    WITHHELD                 0.6    0.5          beside_a_steady_stranger, two_clients_share_evenly
+                                    1            beside_a_reckless_stranger
+    OBSERVED                 1/4    1/2          beside_a_steady_stranger
 """
 
 from __future__ import annotations
@@ -27,233 +45,240 @@ import msgspec
 from calcom_async.errors import RateLimit
 
 CLOCK_TOLERANCE = 0.05
-"""Seconds added to every end that the server names: its clock and ours need not run alike."""
+"""Seconds added to every end of a window that the server reports, because clocks do not run alike."""
 MAX_RESET = 25 * 3600.0
-"""Seconds; the limit of a day is the longest that Cal.com has. A Reset beyond this is an error, such as an epoch."""
+"""Seconds. Cal.com has daily limits, but none longer; a Reset beyond this is an error, for example a Unix time."""
 MAX_RETRY_AFTER = 3600.0
-"""Seconds; a longer Retry-After is an error of a proxy."""
+"""Seconds. A longer Retry-After is an error, for example of a proxy."""
 MAX_LIMIT = 1_000_000
-"""A larger limit is counted as this: nobody reaches it."""
+"""A larger limit is reduced to this, which no client reaches."""
 MAX_NAMED_LIMITS = 16
-"""Named limits that one response may have; further ones are not read."""
-MOST_PEERS, PEERS_PART = 40, 1 / 6
-"""Bounds of the estimated number of other clients, and so of the reserve; the second is a part of the limit."""
-JOINERS = 10
-"""Most requests that a client leaves unused while it is alone."""
-MARGIN = 1.5
-"""The estimated number of other clients is multiplied by this: a client with more than its share underestimates it."""
-CALM = 0.8
-"""What each window without a refusal leaves of the caution after one."""
+"""Named limits read from one response."""
+
+NEWCOMER_RESERVE = 1 / 100
+"""Reserve of a client that is alone, as a share of the limit."""
+PROBE_AT = 1 / 10
+"""The last requests before that reserve wait until this part of the window is left, to detect a client that joined."""
+FIRST_PACE = 1 / 20
+"""Part of the window between two requests, at least, while the first response of a window is due."""
+MAX_OTHER_CLIENTS, MAX_OTHER_CLIENTS_SHARE = 40, 1 / 6
+"""Bounds of the estimated number of other clients, and so of the reserve. The second is a share of the limit."""
+CLIENTS_MARGIN = 1.5
+"""Factor on the estimated number of other clients: a client with more than its share sees fewer than there are."""
+CAUTION_DECAY = 0.8
+"""Part of the caution after a 429 that remains after each window without one."""
+WITHHELD = 0.6
+"""Share of the limit withheld for other clients at the start of a window, of which less remains as time passes."""
+OBSERVED = 1 / 4
+"""Hits of other clients are extrapolated from this part of a window, at least."""
 
 
 def plausible_limits(limits: Sequence[RateLimit]) -> Sequence[RateLimit]:
-    """Return the limits that can be true, within bounds: each name once, and no time that nobody can wait for."""
-    if len(limits) == 1 and is_exact(*limits[0]):  # nearly every response
+    """Return the limits within bounds, each name once, without those whose Reset is impossible."""
+    if len(limits) == 1 and _is_within_bounds(*limits[0]):  # nearly every response
         return limits
-    found: dict[str, RateLimit] = {}
+    plausible: dict[str, RateLimit] = {}
     for name, limit, remaining, reset in limits:
-        if len(found) < MAX_NAMED_LIMITS and limit >= 0 and 0 <= reset <= MAX_RESET:
-            most = max(1, int(min(limit, MAX_LIMIT)))
-            found.setdefault(name, RateLimit(name, most, int(max(0, min(remaining, limit, most))), reset))
-    return tuple(found.values())
+        if len(plausible) < MAX_NAMED_LIMITS and limit >= 0 and 0 <= reset <= MAX_RESET:
+            bounded = max(1, int(min(limit, MAX_LIMIT)))
+            plausible.setdefault(name, RateLimit(name, bounded, int(max(0, min(remaining, limit, bounded))), reset))
+    return tuple(plausible.values())
 
 
-def is_exact(_: str, limit: int, remaining: int, reset: float) -> bool:
-    """Return whether a limit is within bounds as it stands."""
-    are_whole = type(limit) is type(remaining) is int
-    return are_whole and 0 <= remaining <= limit <= MAX_LIMIT and limit > 0 and 0 <= reset <= MAX_RESET
+def _is_within_bounds(_: str, limit: int, remaining: int, reset: float) -> bool:
+    are_integers = type(limit) is type(remaining) is int
+    return are_integers and 0 <= remaining <= limit <= MAX_LIMIT and limit > 0 and 0 <= reset <= MAX_RESET
 
 
 class WindowEstimate(msgspec.Struct):
-    """One named limit, as far as we know it. All times are those of the event loop, in seconds.
+    """What is known about one named limit. All times are those of the event loop, in seconds.
 
-    The window that the answers tell about ends somewhere in (`earliest`, `ends`]: Reset is rounded up to whole seconds
-    and the answer took time. After `ends` nothing is known, except that whatever is sent then counts in a new window.
+    The reported window ends in (`ends_after`, `ends_by`]: Reset is rounded up to whole seconds, and the response took
+    time to arrive. After `ends_by` nothing is known, except that the next request counts in a new window.
     """
 
     limit: int
     window: float
-    earliest: float = -inf
-    ends: float = -inf
-    ended: float = -inf  # the same of the window before
-    remaining: int = 0  # the lowest that an answer of this window said
-    answered: int = 0  # ours that are among its hits
-    answered_at: float = -inf
-    lost: int = 0  # ours that have ended, but perhaps not yet among its hits
-    lost_at: float = -inf
-    foreign: int = 0  # hits that cannot be ours
-    found: int = 0  # how many of them were there when we came
-    others: float = 0.0  # foreign hits of the last window, for each of ours
-    caution: float = 0.0  # 1 after a refusal, then less with each window
-    before: float | None = None  # foreign hits of a whole window, by what the last one showed
-    expected: float = 0.0  # the same for this window, never more than half the limit
-    paced_at: float = -inf  # while nothing is known: when the next may go
-    doubted: bool = False  # whether the last response told of a much longer window, which may be an error
-    untold: bool = False  # whether answers name no limits, so that nothing will ever be known
+    ends_after: float = -inf
+    ends_by: float = -inf
+    previous_end: float = -inf  # `ends_by` of the previous window
+    remaining: int = 0  # the lowest that a response of this window reported
+    confirmed: int = 0  # our requests that the server's count includes
+    confirmed_at: float = -inf  # when the last of their responses arrived
+    unconfirmed: int = 0  # our requests that have ended, but which the server's count may not include yet
+    unconfirmed_at: float = -inf
+    other_hits: int = 0  # hits of other clients, at least
+    initial_hits: int = 0  # those that were there before our first response: they do not show an active client
+    other_hits_per_own: float = 0.0  # in the previous window
+    caution: float = 0.0  # 1 after a 429, then less with each window
+    previous_other_hits: float | None = None  # hits of other clients in a whole window, extrapolated from the last one
+    expected_other_hits: float = 0.0  # the same for this window, at most half of the limit
+    next_paced_at: float = -inf  # time of the next request while the window is unknown
+    is_suspect: bool = False  # the last response reported a much longer window, which may be an error
+    no_headers: bool = False  # responses carry no headers, so no window will ever be known
 
     @property
-    def shared(self) -> bool:
-        """Whether others use this limit too; hits from before we came are no sign that somebody still does."""
-        return self.foreign - self.found >= 1 or (self.before or 0) >= 1
+    def is_shared(self) -> bool:
+        """Whether other clients use this limit now."""
+        return self.other_hits - self.initial_hits >= 1 or (self.previous_other_hits or 0) >= 1
 
     @property
-    def peers(self) -> float:
-        """An upper estimate of how many other clients use this limit."""
-        caution = 1.0 if self.before is None else self.caution
-        others = max(self.others, (self.foreign - self.found) / max(1, self.answered))
-        return max(min(MARGIN * others, self._most_peers), caution * self._most_peers)
+    def other_clients(self) -> float:
+        """An upper estimate of the number of other clients."""
+        caution = 1.0 if self.previous_other_hits is None else self.caution
+        per_own = max(self.other_hits_per_own, (self.other_hits - self.initial_hits) / max(1, self.confirmed))
+        return max(min(CLIENTS_MARGIN * per_own, self._max_other_clients), caution * self._max_other_clients)
 
     @property
-    def _most_peers(self) -> float:
-        return min(MOST_PEERS, self.limit * PEERS_PART)
+    def _max_other_clients(self) -> float:
+        return min(MAX_OTHER_CLIENTS, self.limit * MAX_OTHER_CLIENTS_SHARE)
 
     @property
-    def spare(self) -> int:
-        """How many at the end of a window stay unused: they let others join or finish without a refusal."""
-        if not self.shared:
-            return min(JOINERS, self.limit // 100)
-        return int(min(self._most_peers, max(self.limit // 40, self.peers + 1)))
+    def reserve(self) -> int:
+        """Requests at the end of a window that stay unused, so that other clients can join or finish without a 429."""
+        if not self.is_shared:
+            return int(self.limit * NEWCOMER_RESERVE)
+        return int(min(self._max_other_clients, self.other_clients + 1))
 
     def unused(self, in_flight: int) -> int:
-        """How many of this window nobody has used, as far as we know."""
-        return max(0, self.remaining - in_flight - self.lost)
+        """Return how many requests of this window no client has used, as far as known."""
+        return max(0, self.remaining - in_flight - self.unconfirmed)
 
-    def left(self, in_flight: int) -> int:
-        """How many of them we may use."""
-        return self.remaining - in_flight - self.lost - self.spare
+    def usable(self, in_flight: int) -> int:
+        """Return how many of them this client may use; below zero inside the reserve."""
+        return self.remaining - in_flight - self.unconfirmed - self.reserve
 
     def ready_at(self, now: float, in_flight: int) -> float:
-        """When one more request may go, if no answer comes before."""
-        if now >= self.ends:
+        """Return when one more request may be sent, if no response arrives before."""
+        if now >= self.ends_by:
             if in_flight >= self.limit:
                 return now + self._pace(now)
-            return self.paced_at - (self._burst() - 1) * self._pace(now) if self.untold else self.paced_at
-        spare = self.spare
-        left = self.remaining - in_flight - self.lost - spare
-        # In the very first window the number in flight doubles with each round of responses.
-        if left < 1 or (self.before is None and in_flight > self.answered):
-            return self.ends
-        if self.shared:
-            return (
-                self._ready_beside_others(now, left) if in_flight < self._most_beside_others(now, left) else self.ends
-            )
-        # The last few only go when the window is nearly over, to see whether somebody has come.
-        return now if left > spare else max(now, self.ends - self.window / 10)
+            return self.next_paced_at - (self._burst - 1) * self._pace(now) if self.no_headers else self.next_paced_at
+        reserve = self.reserve
+        usable = self.remaining - in_flight - self.unconfirmed - reserve
+        # In the first window the number in flight doubles with each round of responses, because other clients may have
+        # started at the same time.
+        if usable < 1 or (self.previous_other_hits is None and in_flight > self.confirmed):
+            return self.ends_by
+        if self.is_shared:
+            max_in_flight = max(1, usable // int(2 + 2 * self.other_clients))
+            return self._ready_when_shared(now, usable) if in_flight < max_in_flight else self.ends_by
+        # The last few are sent only when the window is nearly over, to detect a client that has joined.
+        return now if usable > reserve else max(now, self.ends_by - self.window * PROBE_AT)
 
-    def _most_beside_others(self, now: float, left: int) -> int:
-        """How many requests may be in flight: few near the edge, one if others may have used up what is left."""
-        if now - self.answered_at > self.window / 20:
-            return 1
-        return max(1, left // int(max(8, 2 + 2 * self.peers)))
+    def _ready_when_shared(self, now: float, usable: int) -> float:
+        """Half of the limit is for the others, and what they leave of it becomes ours as time passes.
 
-    def _ready_beside_others(self, now: float, left: int) -> float:
-        """Half is for the others, and what they leave of it is ours as time runs out.
-
-        Kept back is what we expect of them, plus a part that melts as the window passes, less what they have used.
+        Withheld is what they are expected to use plus a part that shrinks during the window, less what they have used.
         """
-        melting = 0.6 * self.limit - self.expected
-        melted_to = (left - 1 + self.spare + self.foreign - self.expected) / melting
-        return max(now, self.ends - melted_to * self.window) if melted_to >= 0 else self.ends
+        shrinking = WITHHELD * self.limit - self.expected_other_hits
+        shrunk_to = (usable - 1 + self.reserve + self.other_hits - self.expected_other_hits) / shrinking
+        return max(now, self.ends_by - shrunk_to * self.window) if shrunk_to >= 0 else self.ends_by
 
-    def room(self, now: float, in_flight: int) -> int:
-        """How many calls the server has left for us: its own figure, if one is known for this window."""
-        if now < self.ends:
+    def available(self, now: float, in_flight: int) -> int:
+        """Return how many requests the server would still accept: its own figure, if it is known for this window."""
+        if now < self.ends_by:
             return self.unused(in_flight)
         return 1 if self.ready_at(now, in_flight) <= now else 0
 
-    def turn_at(self, now: float, in_flight: int, ahead: int) -> float:
-        """The earliest time for a request with so many others before it: while an answer is due, perhaps at once."""
+    def estimate_grant_time(self, now: float, in_flight: int, ahead: int) -> float:
+        """Return the earliest time for a request with `ahead` others before it: with a response due, perhaps now."""
         first = now if in_flight else self.ready_at(now, in_flight)
-        if now >= self.ends:
+        if now >= self.ends_by:
             return first + ahead // self.limit * self.window
-        left = max(0, self.left(in_flight))
-        return first if ahead < left else self.ends + (ahead - left) // self.limit * self.window
+        usable = max(0, self.usable(in_flight))
+        return first if ahead < usable else self.ends_by + (ahead - usable) // self.limit * self.window
 
     def _pace(self, now: float) -> float:
-        """Seconds between requests while nothing is known; longer as long as an answer that opens the window is due."""
-        if self.untold:
-            return self.window / max(1, self.limit - self._burst())
-        unhurried = self.window / max(1, self.limit - 1)
-        first = self.ends == -inf and not self.lost
-        return max(unhurried, self.window / 20) if first or now < self.ends + self.window else unhurried
+        """Return the seconds between requests while the window is unknown: longer while the first response is due."""
+        if self.no_headers:
+            return self.window / max(1, self.limit - self._burst)
+        steady = self.window / max(1, self.limit - 1)
+        is_first = self.ends_by == -inf and not self.unconfirmed
+        return max(steady, self.window * FIRST_PACE) if is_first or now < self.ends_by + self.window else steady
 
+    @property
     def _burst(self) -> int:
-        """How many may go at once where no answer names limits: with what follows in a window, never over the limit."""
+        """How many may be sent at once if responses carry no headers; with the pace after it, at most the limit."""
         return max(1, self.limit // 2)
 
-    def sent(self, now: float) -> None:
-        """A request goes."""
-        if now >= self.ends:
-            self.paced_at = max(self.paced_at, now) + self._pace(now)
+    def record_sent(self, now: float) -> None:
+        """Count a request that is sent now."""
+        if now >= self.ends_by:
+            self.next_paced_at = max(self.next_paced_at, now) + self._pace(now)
 
-    def withdrawn(self, now: float) -> None:
-        """It was not sent after all."""
-        if now >= self.ends:
-            self.paced_at -= self._pace(now)
+    def record_unsent(self, now: float) -> None:
+        """Take back a request that was counted but not sent."""
+        if now >= self.ends_by:
+            self.next_paced_at -= self._pace(now)
 
-    def lose(self, number: int, now: float) -> None:
-        """So many requests of ours ended, and whether the window's hits include them is not known."""
-        self.lost += number
-        self.lost_at = now
-        if now >= self.ends and not self.untold:
-            # No answer will open a window now: do not go on waiting for it.
-            self.paced_at = min(self.paced_at, now + self.window / max(1, self.limit - 1))
+    def mark_unconfirmed(self, number: int, now: float) -> None:
+        """Note that so many requests ended without telling whether the server has counted them."""
+        self.unconfirmed += number
+        self.unconfirmed_at = now
+        if now >= self.ends_by and not self.no_headers:
+            # No response will open a window now, so do not wait for one.
+            self.next_paced_at = min(self.next_paced_at, now + self.window / max(1, self.limit - 1))
 
-    def learn(self, told: RateLimit, sent_at: float, now: float, in_flight: int, *, blocked: bool) -> None:
-        """Take in what an answer says. `blocked`: its Reset may be a block's end, which tells nothing of windows."""
-        earliest, ends = sent_at + told.reset - 1, now + told.reset + CLOCK_TOLERANCE
-        of_another_window = earliest < self.ended or ends <= self.earliest
-        if of_another_window and (blocked or sent_at < self.answered_at):
-            self.lose(1, now)  # so late that it tells of the window before
+    def update(self, reported: RateLimit, sent_at: float, now: float, in_flight: int, *, blocked: bool) -> None:
+        """Update from the headers of a response. If `blocked`, Reset may be the end of a block, not of the window."""
+        ends_after, ends_by = sent_at + reported.reset - 1, now + reported.reset + CLOCK_TOLERANCE
+        of_another_window = ends_after < self.previous_end or ends_by <= self.ends_after
+        if of_another_window and (blocked or sent_at < self.confirmed_at):
+            self.mark_unconfirmed(1, now)  # a late response, of the previous window
             return
-        unlikely = not blocked and told.reset > max(MAX_RETRY_AFTER, 2 * self.window)
-        self.doubted = unlikely and not self.doubted
-        if self.doubted:
-            self.lose(1, now)  # a second response has to confirm that the window has become so long
+        is_unlikely = not blocked and reported.reset > max(MAX_RETRY_AFTER, 2 * self.window)
+        self.is_suspect = is_unlikely and not self.is_suspect
+        if self.is_suspect:
+            self.mark_unconfirmed(1, now)  # a second response has to confirm that the window is that long
             return
-        begins = not blocked and (of_another_window or told.limit != self.limit or self.ends == -inf)
-        self.untold = False
+        restarts = not blocked and (of_another_window or reported.limit != self.limit or self.ends_by == -inf)
+        self.no_headers = False
         if blocked:
-            self.limit = told.limit
-            self.remaining, self.ends, self.caution = 0, max(self.ends, ends), 1.0
-        elif begins:
-            self._begin(told, earliest, ends)
-        elif earliest >= self.ends:
-            self._open(told, earliest, ends)
+            self.limit = reported.limit
+            self.remaining, self.ends_by, self.caution = 0, max(self.ends_by, ends_by), 1.0
+        elif restarts:
+            self._restart(reported, ends_after, ends_by)
+        elif ends_after >= self.ends_by:
+            self._open(reported, ends_after, ends_by)
         else:
-            self.remaining = min(self.remaining, told.remaining)
-            self.earliest, self.ends = max(self.earliest, earliest), min(self.ends, ends)
-        if not blocked and (told.remaining == told.limit - 1 or told.reset > self.window):
-            self.window = max(1.0, told.reset)
-        self._count_others(sent_at, now, in_flight)
-        if begins:
-            self.found = self.foreign
+            self.remaining = min(self.remaining, reported.remaining)
+            self.ends_after, self.ends_by = max(self.ends_after, ends_after), min(self.ends_by, ends_by)
+        if not blocked and (reported.remaining == reported.limit - 1 or reported.reset > self.window):
+            self.window = max(1.0, reported.reset)
+        self._count_other_hits(sent_at, now, in_flight)
+        if restarts:
+            self.initial_hits = self.other_hits
 
-    def _begin(self, told: RateLimit, earliest: float, ends: float) -> None:
-        """Start from this response alone: it is the first, or newer than all that it contradicts.
+    def _restart(self, reported: RateLimit, ends_after: float, ends_by: float) -> None:
+        """Start from this response alone: it is the first, or newer than everything that it contradicts.
 
         So a wrong response has no effect after the next right one.
         """
-        self.limit, self.window = told.limit, max(1.0, told.reset)
-        self.ended, self.earliest, self.ends, self.remaining = -inf, earliest, ends, told.remaining
-        self.answered = self.lost = self.foreign = 0
+        self.limit, self.window = reported.limit, max(1.0, reported.reset)
+        self.previous_end, self.ends_after, self.ends_by = -inf, ends_after, ends_by
+        self.remaining = reported.remaining
+        self.confirmed = self.unconfirmed = self.other_hits = 0
 
-    def _open(self, told: RateLimit, earliest: float, ends: float) -> None:
-        """A new window: what the last one showed of others is what we expect of them now."""
-        unseen = min(1.0, max(0.0, self.ends - self.answered_at) / self.window)
-        self.before = self.foreign + unseen * (self.before or 0)
-        self.others = (self.before - self.found) / max(1, self.answered + self.lost)
-        self.caution *= CALM
-        self.ended, self.earliest, self.ends, self.remaining = self.ends, earliest, ends, told.remaining
-        self.answered = self.lost = self.foreign = self.found = 0
+    def _open(self, reported: RateLimit, ends_after: float, ends_by: float) -> None:
+        """Start a new window. Expect of the others what they did in the last one."""
+        unobserved = min(1.0, max(0.0, self.ends_by - self.confirmed_at) / self.window)
+        self.previous_other_hits = self.other_hits + unobserved * (self.previous_other_hits or 0)
+        own = max(1, self.confirmed + self.unconfirmed)
+        self.other_hits_per_own = (self.previous_other_hits - self.initial_hits) / own
+        self.caution *= CAUTION_DECAY
+        self.previous_end, self.ends_after, self.ends_by = self.ends_by, ends_after, ends_by
+        self.remaining = reported.remaining
+        self.confirmed = self.unconfirmed = self.other_hits = self.initial_hits = 0
 
-    def _count_others(self, sent_at: float, now: float, in_flight: int) -> None:
-        """Count the hits that are not ours, at the least: any in flight may be among the server's hits already."""
-        if sent_at >= self.lost_at:
-            self.answered, self.lost = self.answered + self.lost, 0
-        self.answered += 1
-        self.answered_at = now
+    def _count_other_hits(self, sent_at: float, now: float, in_flight: int) -> None:
+        """Count the hits of other clients, at least: the server may have counted our requests in flight already."""
+        if sent_at >= self.unconfirmed_at:
+            self.confirmed, self.unconfirmed = self.confirmed + self.unconfirmed, 0
+        self.confirmed += 1
+        self.confirmed_at = now
         hits = self.limit - self.remaining
-        self.foreign = max(self.foreign, hits - self.answered - self.lost - in_flight)
-        passed = 1 - max(0.0, self.ends - now) / self.window
-        self.expected = min(self.limit / 2, max(self.before or 0, self.foreign / max(0.25, passed)))
+        self.other_hits = max(self.other_hits, hits - self.confirmed - self.unconfirmed - in_flight)
+        passed = 1 - max(0.0, self.ends_by - now) / self.window
+        extrapolated = self.other_hits / max(OBSERVED, passed)
+        self.expected_other_hits = min(self.limit / 2, max(self.previous_other_hits or 0, extrapolated))

@@ -1,13 +1,13 @@
-"""Waiting for a turn, so that the server never has to refuse.
+"""Client-side rate limiter: delays requests so that the server does not answer 429.
 
-    WindowEstimate        what is known of one named limit, and when it lets a request go (`gauge.py`; read it first)
-    BucketState       one bucket: its gauges, the requests on their way, and the block after a 429
-    WaitQueue         who waits: by priority, then first come first served
-    BucketQueue         grants turns from the ledger to the line; one timer, and nothing is held while anybody sleeps
-    TokenBucket  the desks of all buckets
+    WindowEstimate  one named limit: what is left of it, and when the next request may be sent (rate_limit_window.py)
+    BucketState     one bucket: its windows, the requests in flight, and the block after a 429
+    WaitQueue       requests that wait: by priority, then first come, first served
+    BucketQueue     grants permits from a state to a queue, with one timer for the first waiter
+    TokenBucket     all buckets of a process
 
-A credential may have several named limits, and the server refuses only when all of them are used up. All times are
-those of the running event loop, in seconds.
+Credentials may have several named limits. The server sends a 429 only when all of them are used up. All times are those
+of the running event loop, in seconds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from math import inf, isfinite
-from typing import Protocol
+from typing import Protocol, Self
 
 import msgspec
 
@@ -28,17 +28,19 @@ from calcom_async.rate_limit_window import CLOCK_TOLERANCE, MAX_LIMIT, MAX_RESET
 log: logging.Logger = logging.getLogger("calcom_async")
 
 DEFAULT_RETRY_AFTER = 1.0
-"""Seconds that a 429 holds all requests back when it names no usable time; the call itself backs off in addition."""
+"""Seconds that a 429 without a usable time delays all requests. The call itself backs off in addition."""
 LONG_WAIT = 65.0
-"""Seconds; a longer wait is logged as a warning. Waiting for the next minute is normal, and Reset is rounded up."""
+"""Seconds. Longer waits are logged. A wait for the next minute is normal, and Reset is rounded up."""
+BATCH = 100
+"""Waiters served in one iteration of the event loop, so that a thousand of them do not delay other tasks."""
 DEFAULT_LIMIT_NAME = "default"
-"""What the server calls the limit of endpoints that have none of their own."""
+"""The server's name for the limit of endpoints without a limit of their own."""
 
 
 class Bucket(msgspec.Struct, frozen=True):
-    """What is counted together: a caller, and a limit to begin with until answers tell the real one.
+    """Requests that count together, with the limit to assume until the server has reported the real one.
 
-    `key` says whose calls are counted and where: a fingerprint of the credential and the address of the server.
+    `key` identifies the credentials and the server: a fingerprint and a base URL.
     """
 
     key: str
@@ -47,11 +49,11 @@ class Bucket(msgspec.Struct, frozen=True):
     window: float = 60.0
 
     def __post_init__(self) -> None:
-        _check(f"Bucket {self.name!r}", self.limit, self.window)
+        _check_limit(f"Bucket {self.name!r}", self.limit, self.window)
 
 
 class Permit(msgspec.Struct, frozen=True):
-    """One request that may go now. Give it back with `release` when its answer came, or when none will come."""
+    """Permission to send one request now. Pass it to `release` when the response has arrived, or when none will."""
 
     bucket: Bucket
     number: int
@@ -60,9 +62,9 @@ class Permit(msgspec.Struct, frozen=True):
 
 
 class BucketStats(msgspec.Struct, frozen=True):
-    """One bucket at one moment; of several named limits, the one that leaves most room. `blocked_for` is in seconds.
+    """State of one bucket; of several named limits, the one with the most requests left.
 
-    `available` is the server's figure, less the requests in flight. The limiter may hold some of it back for other
+    `available` is the server's figure, less the requests in flight. The limiter may withhold some of it for other
     clients on the same key: see `next_permit_in`.
     """
 
@@ -73,20 +75,20 @@ class BucketStats(msgspec.Struct, frozen=True):
     in_flight: int
     waiting: int
     blocked_for: float
+    """Seconds until the block after a 429 ends."""
     next_permit_in: float
-    """Seconds until the next one may go, if no answer comes before."""
+    """Seconds until the next request may be sent, if no response arrives before."""
     window: float = 60.0
-    """Seconds in which the limit counts."""
+    """Length of the rate limit window, in seconds."""
 
 
 class RateLimiter(Protocol):
-    """Who may send when. The state changes through these calls only, so that it may live in another process."""
+    """Interface of a rate limiter. All state changes go through these methods, so the state can be elsewhere."""
 
     async def acquire(self, bucket: Bucket, *, priority: int = 0, max_wait: float | None = None) -> Permit:
-        """Wait for a turn; lower `priority` numbers go first, equals in order of arrival.
+        """Wait for a permit. Lower `priority` numbers go first; equal ones in order of arrival.
 
-        Raises `RateLimitedError` at once when the wait would be longer than `max_wait` seconds, also when only later
-        news make it so.
+        Raises `RateLimitedError` as soon as it is known that the wait would exceed `max_wait` seconds.
         """
 
     async def release(
@@ -97,130 +99,134 @@ class RateLimiter(Protocol):
         retry_after: float | None = None,
         sent: bool = True,
     ) -> None:
-        """Tell what became of a request: the limits that its answer named, and after a 429 the seconds to wait.
+        """Report the result of a request: the limits in its response, and the seconds to wait after a 429.
 
-        Without an answer `limits` is None: the request counts as one that the server has seen, unless it was never
-        `sent`. Limits and times that cannot be true are ignored.
+        Without a response `limits` is None, and the request counts as received unless `sent` is false. Impossible
+        limits and times are ignored.
         """
 
     def stats(self) -> list[BucketStats]:
-        """How every bucket in use stands now."""
+        """Return the state of every bucket in use."""
 
 
-class BucketState:
-    """One bucket's books: how its limits stand, what is on its way, and until when everything is refused."""
+class BucketState(msgspec.Struct):
+    """State of one bucket: its named limits, the requests in flight, and the time until which all are blocked."""
 
-    def __init__(self, bucket: Bucket, limit: int, window: float, now: float) -> None:
-        self.bucket = bucket
-        self.gauges: dict[str, WindowEstimate] = {bucket.name: WindowEstimate(min(limit, MAX_LIMIT), window)}
-        self.on_the_way: dict[int, float] = {}
-        self.blocked_until: float = -inf
-        self.used_at: float = now
+    windows: dict[str, WindowEstimate]
+    used_at: float
+    in_flight_since: dict[str | int, float] = {}
+    blocked_until: float = -inf
+
+    @classmethod
+    def initial(cls, name: str, limit: int, window: float, now: float) -> Self:
+        """Return the state before the first request."""
+        return cls({name: WindowEstimate(min(limit, MAX_LIMIT), window)}, now)
 
     def ready_at(self, now: float) -> float:
-        """When the next request may go: any one limit with room is enough."""
-        in_flight = self._in_flight(now)
-        return max(self.blocked_until, min([gauge.ready_at(now, in_flight) for gauge in self.gauges.values()]))
+        """Return when the next request may be sent: one named limit that permits it is enough."""
+        in_flight = self.in_flight(now)
+        ready_at = min([window.ready_at(now, in_flight) for window in self.windows.values()])
+        return max(self.blocked_until, ready_at)
 
-    def turn_at(self, now: float, ahead: int) -> float:
-        """The earliest time for a request with so many others before it."""
-        in_flight = self._in_flight(now)
-        return max(self.blocked_until, min(gauge.turn_at(now, in_flight, ahead) for gauge in self.gauges.values()))
+    def estimate_grant_time(self, now: float, ahead: int) -> float:
+        """Return the earliest time for a request with `ahead` others before it."""
+        in_flight = self.in_flight(now)
+        times = [window.estimate_grant_time(now, in_flight, ahead) for window in self.windows.values()]
+        return max(self.blocked_until, min(times))
 
-    def admit(self, number: int, now: float) -> None:
-        """A request goes."""
-        self.on_the_way[number] = self.used_at = now
-        for gauge in self.gauges.values():
-            gauge.sent(now)
+    def grant(self, request: str | int, now: float) -> None:
+        """Count a request that is sent now."""
+        self.in_flight_since[request] = self.used_at = now
+        for window in self.windows.values():
+            window.record_sent(now)
 
-    def withdraw(self, number: int, now: float) -> None:
-        """A request that was admitted was not sent."""
-        if self.on_the_way.pop(number, None) is not None:
-            for gauge in self.gauges.values():
-                gauge.withdrawn(now)
+    def cancel(self, request: str | int, now: float) -> None:
+        """Take back a request that was granted but not sent."""
+        if self.in_flight_since.pop(request, None) is not None:
+            for window in self.windows.values():
+                window.record_unsent(now)
 
     def release(
-        self, permit: Permit, limits: Sequence[RateLimit] | None, retry_after: float | None, now: float
+        self,
+        request: str | int,
+        sent_at: float,
+        limits: Sequence[RateLimit] | None,
+        retry_after: float | None,
+        now: float,
     ) -> None:
-        """A request has ended."""
-        self.on_the_way.pop(permit.number, None)
+        """Update from the result of a request; see `RateLimiter.release`."""
+        self.in_flight_since.pop(request, None)
         self.used_at = now
         if limits:
-            self._learn(permit, limits, now, refused=retry_after is not None)
+            self._update_from_headers(sent_at, limits, now, rejected=retry_after is not None)
         if retry_after is not None:
-            self._refuse(now, retry_after, told=bool(limits))
+            self.blocked_until = max(self.blocked_until, now + retry_after + CLOCK_TOLERANCE)
+            if not limits:
+                self.forget_windows(now)
         elif not limits:
-            self._lose(1, now)
-            if limits is not None:
-                self._hear_nothing()
+            for window in self.windows.values():
+                window.mark_unconfirmed(1, now)
+                window.no_headers = window.no_headers or limits is not None
 
-    def _hear_nothing(self) -> None:
-        """An answer that names no limits: its server may not tell them at all."""
-        for gauge in self.gauges.values():
-            gauge.untold = True
+    def forget_windows(self, now: float) -> None:
+        """Treat the windows as unknown: what is known about them is wrong or out of date."""
+        for window in self.windows.values():
+            window.ends_by = min(window.ends_by, now)
 
-    def _refuse(self, now: float, retry_after: float, *, told: bool) -> None:
-        """A 429: everybody waits. One that names no limits says no more than that what we knew was wrong."""
-        self.blocked_until = max(self.blocked_until, now + retry_after + CLOCK_TOLERANCE)
-        for gauge in () if told else self.gauges.values():
-            gauge.ends = min(gauge.ends, now)
+    def _update_from_headers(self, sent_at: float, limits: Sequence[RateLimit], now: float, *, rejected: bool) -> None:
+        in_flight = self.in_flight(now)
+        if [limit.name for limit in limits] != [*self.windows]:
+            known, self.windows = self.windows, {}
+            for limit in limits:
+                new = WindowEstimate(limit.limit, max(1.0, limit.reset))
+                self.windows[limit.name] = known.get(limit.name, new)
+        for limit in limits:
+            blocked = limit.remaining < 1 and (rejected or len(limits) > 1)
+            self.windows[limit.name].update(limit, sent_at, now, in_flight, blocked=blocked)
 
-    def _learn(self, permit: Permit, limits: Sequence[RateLimit], now: float, *, refused: bool) -> None:
-        in_flight = self._in_flight(now)
-        if [told.name for told in limits] != [*self.gauges]:
-            known, self.gauges = self.gauges, {}
-            for told in limits:
-                self.gauges[told.name] = known.get(told.name) or WindowEstimate(told.limit, max(1.0, told.reset))
-        for told in limits:
-            blocked = told.remaining < 1 and (refused or len(limits) > 1)
-            self.gauges[told.name].learn(told, permit.sent_at, now, in_flight, blocked=blocked)
-
-    def _in_flight(self, now: float) -> int:
-        """How many requests the server may not have counted yet: not those sent a whole window ago."""
-        if not self.on_the_way:
+    def in_flight(self, now: float) -> int:
+        """Return how many requests the server may not have counted yet, which excludes those older than a window."""
+        if not self.in_flight_since:
             return 0
-        longest = max([gauge.window for gauge in self.gauges.values()])
-        while self.on_the_way:
-            oldest = next(iter(self.on_the_way))
-            if self.on_the_way[oldest] > now - longest:
+        expired = now - max([window.window for window in self.windows.values()])
+        while self.in_flight_since:
+            oldest = next(iter(self.in_flight_since))
+            if self.in_flight_since[oldest] > expired:
                 break
-            del self.on_the_way[oldest]
-        return len(self.on_the_way)
+            del self.in_flight_since[oldest]
+        return len(self.in_flight_since)
 
-    def lose_all(self, now: float) -> None:
-        """The event loop that the requests were sent from is gone, and their answers with it."""
-        self._lose(len(self.on_the_way), now)
-        self.on_the_way.clear()
+    def mark_all_unconfirmed(self, now: float) -> None:
+        """Give up the responses of all requests in flight, because their event loop has ended."""
+        for window in self.windows.values():
+            window.mark_unconfirmed(len(self.in_flight_since), now)
+        self.in_flight_since.clear()
 
-    def _lose(self, number: int, now: float) -> None:
-        for gauge in self.gauges.values():
-            gauge.lose(number, now)
+    def expires_at(self) -> float:
+        """Return when the state is worth no more than a new one, if no request is in flight."""
+        unused = max(max(window.ends_by, self.used_at + 2 * window.window) for window in self.windows.values())
+        return max(unused, self.blocked_until)
 
-    def is_idle(self, now: float) -> bool:
-        """Whether a new ledger would do as well."""
-        over = max(max(gauge.ends, self.used_at + 2 * gauge.window) for gauge in self.gauges.values())
-        return not self._in_flight(now) and now > max(over, self.blocked_until)
-
-    def stats(self, now: float, waiting: int) -> BucketStats:
-        """How the bucket stands."""
-        in_flight = self._in_flight(now)
-        room = {name: gauge.room(now, in_flight) for name, gauge in self.gauges.items()}
-        roomiest = max(room, key=room.__getitem__)
+    def stats(self, bucket: Bucket, now: float, waiting: int) -> BucketStats:
+        """Return the state in figures."""
+        in_flight = self.in_flight(now)
+        available = {name: window.available(now, in_flight) for name, window in self.windows.items()}
+        widest = max(available, key=available.__getitem__)
         return BucketStats(
-            key=self.bucket.key,
-            name=self.bucket.name,
-            limit=self.gauges[roomiest].limit,
-            available=room[roomiest] if now >= self.blocked_until else 0,
+            key=bucket.key,
+            name=bucket.name,
+            limit=self.windows[widest].limit,
+            available=available[widest] if now >= self.blocked_until else 0,
             in_flight=in_flight,
             waiting=waiting,
             blocked_for=max(0.0, self.blocked_until - now),
             next_permit_in=max(0.0, self.ready_at(now) - now),
-            window=self.gauges[roomiest].window,
+            window=self.windows[widest].window,
         )
 
 
 class Waiter(msgspec.Struct, eq=False):
-    """One request in the line; after `deadline` it does not want its turn any more."""
+    """A queued request. It fails at `deadline`."""
 
     bucket: Bucket
     number: int
@@ -231,189 +237,219 @@ class Waiter(msgspec.Struct, eq=False):
 
 
 class WaitQueue:
-    """Who waits: lower priority numbers first, then in order of arrival. Anybody may leave at any time."""
+    """Waiters by priority, lower numbers first, then in order of arrival. Each can be removed at any time."""
 
     def __init__(self) -> None:
-        self._lanes: dict[int, OrderedDict[int, Waiter]] = {}
+        self._by_priority: dict[int, OrderedDict[int, Waiter]] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._lanes)
+        return bool(self._by_priority)
 
     def __len__(self) -> int:
-        return sum(len(lane) for lane in self._lanes.values())
+        return sum(len(waiters) for waiters in self._by_priority.values())
 
     def __iter__(self) -> Iterator[Waiter]:
-        for priority in sorted(self._lanes):
-            yield from self._lanes[priority].values()
+        for priority in sorted(self._by_priority):
+            yield from self._by_priority[priority].values()
 
-    def head(self) -> Waiter | None:
-        """Who is next."""
+    def first(self) -> Waiter | None:
+        """Return the next waiter, if there is any."""
         return next(iter(self), None)
 
     def ahead_of(self, priority: int) -> int:
-        """How many would go before a newcomer."""
-        return sum(len(lane) for other, lane in self._lanes.items() if other <= priority)
+        """Return how many waiters a new one would have before it."""
+        return sum(len(waiters) for other, waiters in self._by_priority.items() if other <= priority)
 
-    def join(self, waiter: Waiter) -> None:
-        """Stand at the end of one's lane."""
-        self._lanes.setdefault(waiter.priority, OrderedDict())[waiter.number] = waiter
+    def append(self, waiter: Waiter) -> None:
+        """Add a waiter after the others of its priority."""
+        self._by_priority.setdefault(waiter.priority, OrderedDict())[waiter.number] = waiter
 
-    def leave(self, waiter: Waiter) -> None:
-        """Go, from whatever place, if still there."""
-        lane = self._lanes.get(waiter.priority, OrderedDict())
-        lane.pop(waiter.number, None)
-        if not lane:
-            self._lanes.pop(waiter.priority, None)
+    def remove(self, waiter: Waiter) -> None:
+        """Remove a waiter if it is still queued."""
+        waiters = self._by_priority.get(waiter.priority, OrderedDict())
+        waiters.pop(waiter.number, None)
+        if not waiters:
+            self._by_priority.pop(waiter.priority, None)
 
 
 class BucketQueue:
-    """One bucket in one event loop: a line before a ledger, and one timer for the head of the line."""
+    """Queue and state of one bucket in one event loop, with one timer for the first waiter.
 
-    def __init__(self, ledger: BucketState, loop: asyncio.AbstractEventLoop) -> None:
-        self.ledger = ledger
+    `clock_offset` is the clock of the state less that of the event loop.
+    """
+
+    def __init__(self, bucket: Bucket, state: BucketState, loop: asyncio.AbstractEventLoop) -> None:
+        self.bucket = bucket
+        self.state = state
         self.loop = loop
-        self.line: WaitQueue = WaitQueue()
-        self._opens_at = -inf
+        self.clock_offset: float = 0.0
+        self.waiters: WaitQueue = WaitQueue()
+        self._ready_at = -inf
         self._logged_until = -inf
         self._timer: asyncio.TimerHandle | None = None
+        self._has_next_batch: bool = False
 
-    def is_open(self, now: float) -> bool:
-        """Whether a newcomer may go at once."""
-        return not self.line and self.ledger.ready_at(now) <= now
+    def now(self) -> float:
+        """Return the time by the clock of the state."""
+        return self.loop.time() + self.clock_offset
 
-    def admit(self, bucket: Bucket, number: int, since: float, now: float) -> Permit:
-        """Let one go."""
-        self.ledger.admit(number, now)
-        return Permit(bucket, number, now, now - since)
+    def stats(self) -> BucketStats:
+        """Return the state in figures."""
+        return self.state.stats(self.bucket, self.now(), len(self.waiters))
+
+    def can_acquire_now(self, now: float) -> bool:
+        """Return whether a new request may be sent at once."""
+        return not self.waiters and self.state.ready_at(now) <= now
+
+    def grant(self, number: int, now: float, waited: float = 0.0) -> Permit:
+        """Permit one request."""
+        self.state.grant(number, now)
+        return Permit(self.bucket, number, now - self.clock_offset, waited)
 
     async def wait(self, waiter: Waiter) -> Permit:
-        """Stand in the line until the turn comes."""
-        self._join(waiter)
+        """Queue a request until it is granted."""
+        self._enqueue(waiter)
         expiry = self.loop.call_at(waiter.deadline, self._expire, waiter) if isfinite(waiter.deadline) else None
         try:
             return await waiter.future
         except (asyncio.CancelledError, GeneratorExit):
-            self._leave(waiter)
+            self._abandon(waiter)
             raise
         finally:
             if expiry:
                 expiry.cancel()
 
-    def _join(self, waiter: Waiter) -> None:
-        turn_at = self.ledger.turn_at(self.loop.time(), self.line.ahead_of(waiter.priority))
-        if turn_at > waiter.deadline:
-            raise self._too_late(waiter, turn_at)
-        self.line.join(waiter)
-        if len(self.line) == 1:
-            self.serve()
-        self._log_long_wait(turn_at)
+    def _enqueue(self, waiter: Waiter) -> None:
+        grant_time = self.state.estimate_grant_time(self.now(), self.waiters.ahead_of(waiter.priority))
+        if grant_time - self.clock_offset > waiter.deadline:
+            raise self._wait_too_long(waiter, grant_time)
+        self.waiters.append(waiter)
+        if len(self.waiters) == 1:
+            self.grant_permits()
+        self._log_long_wait(grant_time)
 
-    def serve(self) -> None:
-        """Let go whoever may, and set the timer for the next one."""
-        now = self.loop.time()
-        while (head := self.line.head()) and (opens_at := self.ledger.ready_at(now)) <= now:
-            self.line.leave(head)
-            if not head.future.done():
-                head.future.set_result(self.admit(head.bucket, head.number, head.since, now))
-        if head:
-            self._open_at(opens_at, now)
+    def grant_permits(self) -> None:
+        """Grant what the state permits, up to a batch, and schedule the next call."""
+        self._has_next_batch = False
+        now = self.now()
+        for _ in range(BATCH):
+            first = self.waiters.first()
+            if first is None:
+                return
+            ready_at = self.state.ready_at(now)
+            if ready_at > now:
+                self._schedule(ready_at)
+                return
+            self.waiters.remove(first)
+            if not first.future.done():
+                first.future.set_result(self.grant(first.number, now, self.loop.time() - first.since))
+        self._has_next_batch = True
+        self.loop.call_soon(self.grant_permits)
 
     def release(
         self, permit: Permit, limits: Sequence[RateLimit] | None, retry_after: float | None, *, sent: bool
     ) -> None:
-        """One that was let go has ended, or was not sent; others may go now."""
-        now = self.loop.time()
+        """Update the state from the result of a request, and grant what it makes possible."""
+        now = self.now()
         if sent:
-            self.ledger.release(permit, limits, retry_after, now)
+            self.state.release(permit.number, permit.sent_at + self.clock_offset, limits, retry_after, now)
         else:
-            self.ledger.withdraw(permit.number, now)
-        if self.line:
-            self.serve()
+            self.state.cancel(permit.number, now)
+        if self.waiters and not self._has_next_batch:
+            self.grant_permits()
 
-    def _open_at(self, opens_at: float, now: float) -> None:
-        """Come back then. When that is later than it seemed, send away at once those for whom it is too late."""
-        self._wake_at(opens_at)
-        if opens_at > self._opens_at:
-            self._review(now)
-            self._log_long_wait(opens_at)
-        self._opens_at = opens_at
+    def _schedule(self, ready_at: float) -> None:
+        """Set the timer. If that is later than before, reject the waiters that can no longer meet their deadline."""
+        self._set_timer(ready_at)
+        if ready_at > self._ready_at:
+            self._reject_unreachable()
+            self._log_long_wait(ready_at)
+        self._ready_at = ready_at
+
+    def _set_timer(self, when: float) -> None:
+        if self._timer:
+            self._timer.cancel()
+        # Rounding of the offset may put `when` a hair too early, at which time nothing would be ready.
+        self._timer = self.loop.call_at(max(when - self.clock_offset, self.loop.time() + 1e-6), self.grant_permits)
 
     def _log_long_wait(self, until: float) -> None:
-        """Warn about a long wait: once, and again when it has become a minute longer."""
-        wait = until - self.loop.time()
+        """Log a long wait: once, and again when it has become a minute longer."""
+        wait = until - self.now()
         if wait > LONG_WAIT and until > self._logged_until + LONG_WAIT:
             self._logged_until = until
             log.warning(
-                "rate limit %.40a: %d request(s) wait for at least %.0f s",
-                self.ledger.bucket.name,
-                len(self.line),
-                wait,
+                "rate limit %.40a: %d request(s) wait at least %.0f s", self.bucket.name, len(self.waiters), wait
             )
 
-    def _wake_at(self, when: float) -> None:
-        if self._timer:
-            self._timer.cancel()
-        self._timer = self.loop.call_at(when, self.serve)
-
-    def _review(self, now: float, until: float = inf) -> None:
-        """Send away those with numbers below `until` whose turn would come too late."""
-        for place, waiter in enumerate(list(self.line)):
-            if isfinite(waiter.deadline) and waiter.number < until:
-                turn_at = self.ledger.turn_at(now, place)
-                if turn_at > waiter.deadline or now >= waiter.deadline:
-                    self._send_away(waiter, max(turn_at, self.ledger.ready_at(now)))
+    def _reject_unreachable(self, before: float = inf) -> None:
+        """Reject waiters that would be granted after their deadline, up to a batch; only numbers below `before`."""
+        now, local_now, rejected = self.now(), self.loop.time(), 0
+        for ahead, waiter in enumerate(list(self.waiters)):
+            if not isfinite(waiter.deadline) or waiter.number >= before:
+                continue
+            grant_time = self.state.estimate_grant_time(now, ahead)
+            if grant_time - self.clock_offset > waiter.deadline or local_now >= waiter.deadline:
+                self._reject(waiter, max(grant_time, self.state.ready_at(now)))
+                rejected += 1
+                if rejected == BATCH:
+                    self.loop.call_soon(self._reject_unreachable, before)
+                    return
 
     def _expire(self, waiter: Waiter) -> None:
-        self.serve()
+        if not self._has_next_batch:
+            self.grant_permits()
         if not waiter.future.done():
-            self._send_away(waiter, self.ledger.ready_at(self.loop.time()))
+            self._reject(waiter, self.state.ready_at(self.now()))
 
-    def _send_away(self, waiter: Waiter, turn_at: float) -> None:
-        self.line.leave(waiter)
+    def _reject(self, waiter: Waiter, grant_time: float) -> None:
+        self.waiters.remove(waiter)
         if not waiter.future.done():
-            waiter.future.set_exception(self._too_late(waiter, turn_at))
+            waiter.future.set_exception(self._wait_too_long(waiter, grant_time))
 
-    def _too_late(self, waiter: Waiter, turn_at: float) -> RateLimitedError:
-        wait = max(CLOCK_TOLERANCE, turn_at - self.loop.time())
+    def _wait_too_long(self, waiter: Waiter, grant_time: float) -> RateLimitedError:
+        wait = max(CLOCK_TOLERANCE, grant_time - self.now())
         return RateLimitedError(
-            f"nothing was sent: the rate limit {waiter.bucket.name!r} has no room for another {wait:.1f} s, "
-            f"and the allowed wait is {waiter.deadline - waiter.since:g} s",
+            f"rate limit {self.bucket.name!r} reached: the next request is possible in {wait:.1f} s, and the allowed "
+            f"wait is {waiter.deadline - waiter.since:g} s. No request was sent",
             retry_after=wait,
         )
 
-    def _leave(self, waiter: Waiter) -> None:
-        """Its task was cancelled. A turn that came in the same moment goes to the next."""
-        self.line.leave(waiter)
-        granted = waiter.future.done() and not waiter.future.cancelled() and waiter.future.exception() is None
+    def _abandon(self, waiter: Waiter) -> None:
+        """Remove a cancelled waiter. If it was granted at the same moment, the permit goes to the next one."""
+        self.waiters.remove(waiter)
+        future = waiter.future
+        granted = future.done() and not future.cancelled() and future.exception() is None
         if granted and not self.loop.is_closed():
-            self.release(waiter.future.result(), None, None, sent=False)
-        waiter.future.cancel()
+            self.release(future.result(), None, None, sent=False)
+        future.cancel()
 
 
 class TokenBucket(RateLimiter):
-    """The limiter of one process. Clients that share one share its turns.
+    """Rate limiter of one process, shared by the clients that are given it.
 
-    `limit` and `window` replace the documented ones that default buckets begin with; answers correct both. In another
-    event loop, after the first one ended, it goes on with what it knows. Buckets that nobody uses are forgotten.
+    It is not a plain token bucket: it follows the windows that the server reports in the headers of its responses.
+    `limit` and `window` replace the documented limit that default buckets start from; responses correct both. It can be
+    used in one event loop after another, and keeps what it knows. Buckets that are no longer used are dropped.
     """
 
     def __init__(self, limit: int | None = None, *, window: float | None = None) -> None:
-        _check("TokenBucket", 1 if limit is None else limit, 1.0 if window is None else window)
+        _check_limit("TokenBucket", 1 if limit is None else limit, 1.0 if window is None else window)
         self.limit = limit
         self.window = window
-        self._desks: OrderedDict[tuple[str, str], BucketQueue] = OrderedDict()
+        self._queues: OrderedDict[tuple[str, str], BucketQueue] = OrderedDict()
         self._numbers = itertools.count(1)
 
     async def acquire(self, bucket: Bucket, *, priority: int = 0, max_wait: float | None = None) -> Permit:
-        """Wait for a turn; see `RateLimiter.acquire`."""
+        """Wait for a permit; see `RateLimiter.acquire`."""
         if max_wait is not None and not max_wait >= 0:
-            raise InvalidRequestError(f"max_wait is {max_wait!r}: give seconds from 0 on, or None to wait for any time")
-        desk, number = self._desk(bucket), next(self._numbers)
-        now = desk.loop.time()
-        if desk.is_open(now):
-            return desk.admit(bucket, number, now, now)
-        deadline = inf if max_wait is None else now + max_wait
-        return await desk.wait(Waiter(bucket, number, priority, now, deadline, desk.loop.create_future()))
+            raise InvalidRequestError(f"max_wait must be at least 0 seconds, or None for no bound, got {max_wait!r}")
+        queue, number = self._queue(bucket), next(self._numbers)
+        now = queue.now()
+        if queue.can_acquire_now(now):
+            return queue.grant(number, now)
+        since = queue.loop.time()
+        deadline = inf if max_wait is None else since + max_wait
+        return await queue.wait(Waiter(bucket, number, priority, since, deadline, queue.loop.create_future()))
 
     async def release(
         self,
@@ -423,46 +459,50 @@ class TokenBucket(RateLimiter):
         retry_after: float | None = None,
         sent: bool = True,
     ) -> None:
-        """Tell what became of a request; see `RateLimiter.release`. It never suspends, so it is safe in a `finally`."""
+        """Report the result of a request; see `RateLimiter.release`. It never suspends: a `finally` may await it."""
         if retry_after is not None and not 0 <= retry_after <= MAX_RESET:
             retry_after = DEFAULT_RETRY_AFTER
-        self._desk(permit.bucket).release(permit, limits and plausible_limits(limits), retry_after, sent=sent)
+        self._queue(permit.bucket).release(permit, limits and plausible_limits(limits), retry_after, sent=sent)
 
     def stats(self) -> list[BucketStats]:
-        """How every bucket in use stands now."""
-        return [desk.ledger.stats(desk.loop.time(), len(desk.line)) for desk in self._desks.values()]
+        """Return the state of every bucket in use."""
+        return [queue.stats() for queue in self._queues.values()]
 
-    def _desk(self, bucket: Bucket) -> BucketQueue:
-        loop, place = asyncio.get_running_loop(), (bucket.key, bucket.name)
-        desk = self._desks.get(place)
-        if desk is None or desk.loop is not loop:
-            desk = self._desks[place] = self._new_desk(self._ledger(bucket, desk, loop.time()), loop)
-        if len(self._desks) > 1:
-            self._desks.move_to_end(place)
-            self._forget_idle(loop)
-        return desk
+    def _queue(self, bucket: Bucket) -> BucketQueue:
+        loop, key = asyncio.get_running_loop(), (bucket.key, bucket.name)
+        queue = self._queues.get(key)
+        if queue is None or queue.loop is not loop:
+            state = self._initial_state(bucket, queue, loop.time())
+            queue = self._queues[key] = self._new_queue(bucket, state, loop)
+        if len(self._queues) > 1:
+            self._queues.move_to_end(key)
+            self._drop_unused(loop)
+        return queue
 
-    def _new_desk(self, ledger: BucketState, loop: asyncio.AbstractEventLoop) -> BucketQueue:
-        return BucketQueue(ledger, loop)
+    def _new_queue(self, bucket: Bucket, state: BucketState, loop: asyncio.AbstractEventLoop) -> BucketQueue:
+        return BucketQueue(bucket, state, loop)
 
-    def _ledger(self, bucket: Bucket, old: BucketQueue | None, now: float) -> BucketState:
-        if old is not None and old.ledger.used_at <= now:  # else the other loop had another clock
-            old.ledger.lose_all(now)
-            return old.ledger
-        if bucket.name != DEFAULT_LIMIT_NAME:
-            return BucketState(bucket, bucket.limit, bucket.window, now)
-        return BucketState(bucket, self.limit or bucket.limit, self.window or bucket.window, now)
+    def _initial_state(self, bucket: Bucket, old: BucketQueue | None, now: float) -> BucketState:
+        if old is not None and old.state.used_at <= now:  # otherwise the other event loop had another clock
+            old.state.mark_all_unconfirmed(now)
+            return old.state
+        limit, window = bucket.limit, bucket.window
+        if bucket.name == DEFAULT_LIMIT_NAME:
+            limit, window = self.limit or limit, self.window or window
+        return BucketState.initial(bucket.name, limit, window, now)
 
-    def _forget_idle(self, loop: asyncio.AbstractEventLoop) -> None:
-        while len(self._desks) > 1:
-            place, oldest = next(iter(self._desks.items()))
-            if (oldest.line and oldest.loop is loop) or not oldest.ledger.is_idle(loop.time()):
+    def _drop_unused(self, loop: asyncio.AbstractEventLoop) -> None:
+        while len(self._queues) > 1:
+            key, oldest = next(iter(self._queues.items()))
+            is_waited_for = oldest.waiters and oldest.loop is loop
+            now = oldest.now()
+            if is_waited_for or oldest.state.in_flight(now) or now <= oldest.state.expires_at():
                 break
-            del self._desks[place]
+            del self._queues[key]
 
 
-def _check(whose: str, limit: int, window: float) -> None:
+def _check_limit(owner: str, limit: int, window: float) -> None:
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise ConfigError(f"{whose}: limit must be a whole number of at least 1, got {limit!r}")
+        raise ConfigError(f"{owner}: limit must be an integer of at least 1, got {limit!r}")
     if isinstance(window, bool) or not isinstance(window, int | float) or not 0 < window <= MAX_RESET:
-        raise ConfigError(f"{whose}: window must be seconds above 0 and at most {MAX_RESET:.0f}, got {window!r}")
+        raise ConfigError(f"{owner}: window must be above 0 and at most {MAX_RESET:.0f} seconds, got {window!r}")

@@ -1,25 +1,29 @@
-"""The limiter of many processes: the books of each bucket are in Redis, the lines of those who wait in each process.
+"""Rate limiter shared by many processes: the state of each bucket is in Redis, the waiters are in their process.
 
-    redis_limiter.lua  gauges and ledger once more: runs whole, on Redis's own clock
-    RedisScript               the way to the script
-    RedisBucketQueue         one bucket in one process: a line, and one call of the script at a time for all in it
-    RedisTokenBucket       the desks of all buckets
+    RedisScript       compare-and-set of a state (redis_rate_limiter.lua)
+    SharedState       a `BucketState` in Redis's clock, and how processes that wait divide what is left
+    RedisBucketQueue  one bucket in one process: a queue, and one transaction at a time for all its waiters
+    RedisTokenBucket  all buckets of a process
 
-A call of the script takes what has ended since the last one and asks for as many turns as there are in the line; it
-tells how many there are, and how the limits stand. From that copy of the books a process knows when to ask again, and
-who would wait too long. What a process holds when it dies is written off a window later.
+A transaction adds the results since the last one to the state, and grants permits to as many waiters as it allows. It
+is computed in Python, by the code of the local limiter. It is stored if no other process has changed the state since it
+was read; otherwise it is computed again from the new state. From its copy of the state, a process knows when to try
+again, and which waiters would wait too long. Requests in flight of a process that dies are dropped after one window.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import itertools
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from math import ceil, inf
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 import msgspec
 from redis.asyncio import Redis
@@ -28,102 +32,112 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError
 
 from calcom_async.errors import ConfigError, ConnectionFailedError, RateLimit
-from calcom_async.rate_limit_window import (
-    CALM,
-    CLOCK_TOLERANCE,
-    JOINERS,
-    MARGIN,
-    MAX_LIMIT,
-    MAX_NAMED_LIMITS,
-    MAX_RESET,
-    MAX_RETRY_AFTER,
-    MOST_PEERS,
-    PEERS_PART,
-    WindowEstimate,
-)
-from calcom_async.rate_limiter import Bucket, BucketQueue, BucketState, Permit, TokenBucket, Waiter
+from calcom_async.rate_limit_window import MAX_LIMIT, MAX_NAMED_LIMITS, MAX_RESET, WindowEstimate
+from calcom_async.rate_limiter import BATCH, Bucket, BucketQueue, BucketState, Permit, TokenBucket, Waiter
 from calcom_async.secret import Secret, without_frames
 
 log: logging.Logger = logging.getLogger("calcom_async")
 
-PATIENCE = 5.0
+SCRIPT_TIMEOUT = 5.0
 """Seconds after which a call of the script counts as unanswered."""
-PROBE = 1.0
-"""Seconds between attempts to reach Redis while it is away."""
-SOON = 0.01
-"""Seconds until a process first looks whether an answer to another one has opened the window; then ever longer."""
-MIN_REPORTED_WAIT = 0.001
-"""Seconds between two calls at least, when the first came a hair too early."""
-TIMES = ("earliest", "ends", "ended", "answered_at", "lost_at", "paced_at")
-"""The fields of a gauge that are times."""
-
-CONSTANTS: bytes = msgspec.json.encode(
-    {
-        "grace": CLOCK_TOLERANCE,
-        "longest_reset": MAX_RESET,
-        "longest_retry_after": MAX_RETRY_AFTER,
-        "most_limit": MAX_LIMIT,
-        "most_names": MAX_NAMED_LIMITS,
-        "most_peers": MOST_PEERS,
-        "peers_part": PEERS_PART,
-        "joiners": JOINERS,
-        "margin": MARGIN,
-        "calm": CALM,
-    }
-)
-"""The constants of gauge.py, for the script."""
+RECONNECT_INTERVAL = 1.0
+"""Seconds between attempts to reach Redis while it is unavailable."""
+MIN_POLL_INTERVAL = 0.01
+"""Seconds until a process first checks whether a response to another one has opened the window; then ever longer."""
+MIN_DELAY = 0.001
+"""Seconds between two transactions, at least, if the first was a little too early."""
 
 SCRIPT: str = Path(__file__).with_suffix(".lua").read_text("utf-8")
 
 
-class PermitResult(msgspec.Struct, omit_defaults=True):
-    """What became of one turn. `sent_at` is no later, `at` no earlier than it was by Redis's clock."""
+class PermitResult(NamedTuple):
+    """Result of one permit. `sent_at` is at most, `ended_at` at least the time by Redis's clock."""
 
-    number: int
+    request: str
     sent_at: float
-    at: float
-    limits: Sequence[RateLimit] | None = None
-    retry_after: float | None = None
-    unsent: bool = False
+    ended_at: float
+    limits: Sequence[RateLimit] | None
+    retry_after: float | None
+    sent: bool
 
 
-class ScriptRequest(msgspec.Struct):
-    """What the script is asked: turns numbered from `first` on. `doubt`: some were sent that it never heard of.
+class WaitingProcess(msgspec.Struct):
+    """Process with waiters: when it last had to wait, and its part of what is left for one poll interval."""
 
-    `pause`: seconds after which a process that waits looks again, at the latest.
-    """
-
-    process: str
-    known: list[tuple[str, int, float]]
-    events: list[PermitResult]
-    first: int
-    wanted: int
-    pause: float
-    doubt: bool
+    waiting_at: float = -inf
+    part_since: float = -inf
+    part: int = 0
 
 
-class ScriptReply(msgspec.Struct):
-    """How many turns there are, and how things stand; times are in seconds from now."""
+class SharedState(BucketState):
+    """State of a bucket in Redis."""
 
-    granted: int
-    in_flight: int
-    blocked_for: float
-    gauges: dict[str, WindowEstimate]
+    processes: dict[str, WaitingProcess] = msgspec.field(default_factory=dict)
 
-    def ledger(self, bucket: Bucket, now: float) -> BucketState:
-        """A copy of the books for our clock."""
-        ledger = BucketState(bucket, bucket.limit, bucket.window, now)
-        ledger.gauges = self.gauges
-        for gauge in self.gauges.values():
-            for field in TIMES:
-                setattr(gauge, field, now + getattr(gauge, field))
-        ledger.blocked_until = now + self.blocked_for
-        ledger.on_the_way = dict.fromkeys(range(-self.in_flight, 0), now)  # whose they are does not matter here
-        return ledger
+    def apply(self, result: PermitResult, now: float) -> None:
+        """Update from the result of a permit."""
+        if result.sent:
+            ended_at = min(result.ended_at, now)
+            self.release(result.request, result.sent_at, result.limits, result.retry_after, ended_at)
+        else:
+            self.cancel(result.request, now)
+
+    def grant_up_to(self, requests: Sequence[str], process: str, poll_interval: float, now: float) -> int:
+        """Grant as many of the requests as the state permits, and return the number."""
+        own = self.processes.get(process) or WaitingProcess()
+        most = min(len(requests), self._part_of(process, own, poll_interval, now))
+        granted = 0
+        while granted < most and self.ready_at(now) <= now:
+            self.grant(requests[granted], now)
+            granted += 1
+        own.part -= granted
+        own.waiting_at = now if granted < len(requests) else -inf
+        if requests:
+            self.processes[process] = own
+        return granted
+
+    def _part_of(self, process: str, own: WaitingProcess, poll_interval: float, now: float) -> int:
+        """While other processes wait too, each takes an equal part, and then lets the others take theirs."""
+        in_flight = self.in_flight(now)
+        usable = max((w.usable(in_flight) for w in self.windows.values() if now < w.ends_by), default=0)
+        others = 0
+        for name, other in list(self.processes.items()):
+            if name == process:
+                continue
+            if now - other.waiting_at < 2 * poll_interval:
+                others += 1
+            elif now - other.part_since > poll_interval:
+                del self.processes[name]
+        if not others or usable < 1:
+            return MAX_LIMIT
+        if now - own.part_since >= poll_interval:
+            own.part_since, own.part = now, ceil(usable / (others + 1))
+        return own.part
+
+    def is_plausible(self, now: float) -> bool:
+        """Return whether all values are possible: the state may be damaged, or the clock may have been set back."""
+        latest = now + 2 * MAX_RESET
+        times = [self.blocked_until]
+        counts = [0.0]
+        for window in self.windows.values():
+            times += [window.ends_after, window.ends_by, window.previous_end, window.confirmed_at]
+            times += [window.unconfirmed_at, window.next_paced_at]
+            counts += [window.remaining, window.confirmed, window.unconfirmed, window.other_hits, window.initial_hits]
+            counts += [window.expected_other_hits, window.other_hits_per_own, window.caution]
+            counts += [window.previous_other_hits or 0]
+        # Written so that NaN fails.
+        return (
+            1 <= len(self.windows) <= MAX_NAMED_LIMITS
+            and 0 <= self.used_at <= now
+            and all(time <= latest for time in times)
+            and all(0 <= count <= 1e9 for count in counts)
+            and all(1 <= w.limit <= MAX_LIMIT and 0 < w.window <= MAX_RESET for w in self.windows.values())
+            and all(since <= now for since in self.in_flight_since.values())
+        )
 
 
 class RedisScript:
-    """The way to the script: over a client of our own, made anew in each event loop, or a borrowed one."""
+    """Compare-and-set in Redis, over a client of our own, which is made anew in each event loop, or a borrowed one."""
 
     def __init__(self, redis: str | Secret | Redis, prefix: str) -> None:
         self.prefix = prefix
@@ -131,59 +145,67 @@ class RedisScript:
         self._url = redis if isinstance(redis, Secret) else None
         self._client: Redis = _connect(redis) if isinstance(redis, Secret) else redis
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._broken: bool = False
+        self._is_disconnected: bool = False
 
     @property
-    def place(self) -> str:
-        """Where Redis is; without the password."""
-        where = self._client.connection_pool.connection_kwargs
-        return where.get("path") or f"{where.get('host', 'localhost')}:{where.get('port', 6379)}/{where.get('db') or 0}"
+    def server(self) -> str:
+        """Address of Redis, without the password."""
+        place = self._client.connection_pool.connection_kwargs
+        return place.get("path") or f"{place.get('host', 'localhost')}:{place.get('port', 6379)}/{place.get('db') or 0}"
 
-    async def run(self, bucket: Bucket, now: str, call: ScriptRequest) -> tuple[float, ScriptReply]:
-        """Call the script; Redis's time, and the reply."""
+    async def compare_and_set(
+        self, bucket: Bucket, expected: bytes | None, new: bytes, seconds: float, now: str
+    ) -> tuple[bool, float, bytes]:
+        """Replace the state if it is the expected one; None never is. Return whether it was, the time, and the state.
+
+        States are encoded as ASCII: a borrowed client may decode what it reads.
+        """
         loop = asyncio.get_running_loop()
-        if self._url and self._loop is not loop:  # connections do not outlive their loop
+        if self._url and self._loop is not loop:  # connections belong to the event loop that opened them
             self._client = _connect(self._url)
             self._loop = loop
-        whose = hashlib.sha256(bucket.key.encode(errors="surrogatepass")).hexdigest()[:32]
-        books = f"{self.prefix}:{{{whose}:{bucket.name}}}"
+        owner = hashlib.sha256(bucket.key.encode(errors="surrogatepass")).hexdigest()[:32]
+        digest = "" if expected is None else hashlib.sha1(expected, usedforsecurity=False).hexdigest()
         script = self._client.register_script(SCRIPT)
-        async with asyncio.timeout(PATIENCE):
-            clock, told = await script(keys=[books, f"{books}:turns"], args=[now, msgspec.json.encode(call), CONSTANTS])
-        return float(clock), msgspec.json.decode(told, type=ScriptReply)
+        async with asyncio.timeout(SCRIPT_TIMEOUT):
+            stored, clock, found = await script(
+                keys=[f"{self.prefix}:{{{owner}:{bucket.name}}}"], args=[digest, new, ceil(seconds * 1000), now]
+            )
+        return bool(stored), float(clock), found.encode() if isinstance(found, str) else found
 
     async def aclose(self) -> None:
-        """Close what is ours."""
+        """Close the client unless it is borrowed."""
         if self._url:
             await self._client.aclose()
 
-    def broke(self, error: Exception, share: float) -> None:
-        """Say that we go on alone, once."""
-        if not self._broken:
+    def on_disconnect(self, error: Exception, share: float) -> None:
+        """Log once that this process continues without Redis."""
+        if not self._is_disconnected:
             log.warning(
-                "Redis at %s does not answer (%s): going on alone with %g of the rate limit until it does",
-                self.place, self._reason(error), share,
-            )  # fmt: skip
-        self._broken = True
+                "Redis at %s is unavailable (%s): using %g of the rate limit until it is back",
+                self.server,
+                self._reason(error),
+                share,
+            )
+        self._is_disconnected = True
 
-    def works(self) -> None:
-        """Say that we are not alone any more, if we were."""
-        if self._broken:
-            log.warning("Redis at %s answers again: the rate limit is shared with other processes again", self.place)
-        self._broken = False
+    def on_reconnect(self) -> None:
+        """Log once that Redis is back, if it was unavailable."""
+        if self._is_disconnected:
+            log.warning("Redis at %s is back: sharing the rate limit with other processes again", self.server)
+        self._is_disconnected = False
 
-    def trouble(self, error: Exception) -> ConnectionFailedError:
-        """What to raise without Redis."""
-        refused = isinstance(error, AuthenticationError | NoPermissionError)
-        trouble = ConnectionFailedError(
-            f"nothing was sent: Redis at {self.place}, which holds the rate limit, does not answer "
-            f"({self._reason(error)}); see that it runs and "
-            "that the URL is right",
+    def unavailable_error(self, error: Exception) -> ConnectionFailedError:
+        """Return the error to raise while Redis is unavailable."""
+        is_rejected = isinstance(error, AuthenticationError | NoPermissionError)
+        unavailable = ConnectionFailedError(
+            f"Redis at {self.server}, which holds the rate limit, is unavailable ({self._reason(error)}). "
+            "Check that it is running and that the URL is correct. No request was sent",
             sent=False,
-            retryable=not refused,
+            retryable=not is_rejected,
         )
-        trouble.__cause__ = without_frames(error)  # the frames of redis hold the password
-        return trouble
+        unavailable.__cause__ = without_frames(error)  # the frames of redis hold the password
+        return unavailable
 
     def _reason(self, error: Exception) -> str:
         password = Secret(self._client.connection_pool.connection_kwargs.get("password") or "")
@@ -193,227 +215,251 @@ class RedisScript:
 
 def _connect(url: Secret) -> Redis:
     try:
-        # Without retries: a repeated call of the script would take its turns twice.
+        # No retries: a transaction that was stored although its reply was lost would be stored twice.
         return Redis.from_url(url.reveal(), retry=Retry(NoBackoff(), 0))
     except (ValueError, TypeError):
         pass
-    # Without its cause: what cannot be parsed may be a part of the password.
+    # Raised without its cause: what cannot be parsed may be a part of the password.
     raise ConfigError(
-        "RedisTokenBucket: the URL of Redis cannot be read; write redis://:password@host:6379/0 (rediss:// for TLS, "
-        "unix:///path for a socket), and percent-encode special characters of the password"
+        "RedisTokenBucket: invalid Redis URL. It must look like redis://:password@host:6379/0 (rediss:// for TLS, "
+        "unix:///path for a socket), with special characters of the password percent-encoded"
     )
 
 
 class RedisBucketQueue(BucketQueue):
-    """One bucket in one event loop. `ledger` is a copy of the books in Redis, or what we go by while it is away."""
-
-    ledger: BucketState
+    """One bucket in one event loop. `state` is a copy of the one in Redis, or the fallback while Redis is away."""
 
     def __init__(
         self,
-        ledger: BucketState,
+        bucket: Bucket,
+        state: BucketState,
         loop: asyncio.AbstractEventLoop,
         *,
-        link: RedisScript,
+        script: RedisScript,
         numbers: Iterator[int],
         fallback: Literal["raise"] | float,
         clock: Callable[[], str],
     ) -> None:
-        super().__init__(ledger, loop)
-        self.link = link
+        super().__init__(bucket, state, loop)
+        self.script = script
         self.fallback = fallback
         self.process: str = secrets.token_hex(8)
-        self.alone: bool = False
+        self.degraded: bool = False
         self._numbers = numbers
-        self._now = clock
-        self._known = _sizes(ledger)
-        self._events: list[PermitResult] = []
-        self._ours: set[int] = set()  # turns of this process on their way
-        # Redis's clock less ours, at least and at most. Until it has told: sent long ago, and answered now.
-        self._ahead: tuple[float, float] = (0.0, 1e12)
-        self._talk: asyncio.Task[None] | None = None
-        self._more: bool = False
-        self._pause: float = SOON
-        self._probe_at: float = 0.0
+        self._clock = clock
+        self._known = _sizes(state)
+        self._stored: bytes | None = None  # the state in Redis, as last seen
+        self._max_clock_offset = 0.0  # `clock_offset` is the lower bound of Redis's clock less ours, this the upper one
+        self._results: list[PermitResult] = []
+        self._own: set[int] = set()  # permits of this process that are in flight
+        self._task: asyncio.Task[None] | None = None
+        self._is_requested: bool = False
+        self._poll_interval: float = MIN_POLL_INTERVAL
+        self._reconnect_at: float = 0.0
 
-    def is_open(self, now: float) -> bool:
-        """Whether a newcomer may go at once: only Redis can tell, while it is there."""
-        return self.alone and super().is_open(now)
+    def can_acquire_now(self, now: float) -> bool:
+        """Return whether a new request may be sent at once, which only Redis knows while it is available."""
+        return self.degraded and super().can_acquire_now(now)
 
-    def admit(self, bucket: Bucket, number: int, since: float, now: float) -> Permit:
-        """Let one go while Redis is away."""
-        self._probe(now)
-        return super().admit(bucket, number, since, now)
+    def grant(self, number: int, now: float, waited: float = 0.0) -> Permit:
+        """Permit one request while Redis is unavailable."""
+        self._try_to_reconnect()
+        return super().grant(number, now, waited)
 
-    def _join(self, waiter: Waiter) -> None:
-        if self.alone:
-            super()._join(waiter)
+    def _enqueue(self, waiter: Waiter) -> None:
+        if self.degraded:
+            super()._enqueue(waiter)
         else:
-            self.line.join(waiter)
-            self.ask()
+            self.waiters.append(waiter)
+            self.transact_soon()
 
-    def serve(self) -> None:
-        """Ask for the turns of all who wait."""
-        if self.alone:
-            super().serve()
-            self._probe(self.loop.time())
-        elif self.line:
-            self.ask()
+    def grant_permits(self) -> None:
+        """Request permits for the waiters."""
+        if self.degraded:
+            super().grant_permits()
+            self._try_to_reconnect()
+        elif self.waiters:
+            self.transact_soon()
 
     def release(
         self, permit: Permit, limits: Sequence[RateLimit] | None, retry_after: float | None, *, sent: bool
     ) -> None:
-        """One has ended, or was not sent: Redis hears of it at once, and nobody waits for that."""
-        self._ours.discard(permit.number)
-        if self.alone:
-            # The server's figures are not those of our share; they only count when they leave nothing.
-            if retry_after is None and limits and all(told.remaining < 1 for told in limits):
-                retry_after = min(told.reset for told in limits)
+        """Report a result to Redis, without waiting for that."""
+        self._own.discard(permit.number)
+        if self.degraded:
+            # The server's figures are not those of our share. They matter only if nothing is left.
+            if retry_after is None and limits and all(limit.remaining < 1 for limit in limits):
+                retry_after = min(limit.reset for limit in limits)
             super().release(permit, None, retry_after, sent=sent)
             return
-        at_least, at_most = self._ahead
-        sent_at, at = permit.sent_at + at_least, self.loop.time() + at_most
-        self._events.append(PermitResult(permit.number, sent_at, at, limits, retry_after, not sent))
-        self._pause = SOON
-        self.ask()
+        sent_at, ended_at = permit.sent_at + self.clock_offset, self.loop.time() + self._max_clock_offset
+        self._results.append(PermitResult(self._request(permit.number), sent_at, ended_at, limits, retry_after, sent))
+        self._poll_interval = MIN_POLL_INTERVAL
+        self.transact_soon()
 
-    def ask(self) -> None:
-        """Call the script now, or again as soon as the present call has come back."""
-        self._more = True
-        if self._talk is None:
-            self._talk = self.loop.create_task(self._converse())
+    def transact_soon(self) -> None:
+        """Start a transaction now, or after the one in progress."""
+        self._is_requested = True
+        if self._task is None:
+            self._task = self.loop.create_task(self._transact_while_requested())
 
     async def finish(self) -> None:
-        """Wait until Redis knows all that we know."""
-        if self._talk and self.loop is asyncio.get_running_loop():
-            await asyncio.wait([self._talk])
+        """Wait until Redis has all results."""
+        if self._task and self.loop is asyncio.get_running_loop():
+            await asyncio.wait([self._task])
 
-    def _probe(self, now: float) -> None:
-        if self.alone and now >= self._probe_at:
-            self._probe_at = now + PROBE
-            self.ask()
+    def _request(self, number: int) -> str:
+        return f"{self.process}:{number}"
 
-    async def _converse(self) -> None:
+    def _try_to_reconnect(self) -> None:
+        if self.degraded and self.loop.time() >= self._reconnect_at:
+            self._reconnect_at = self.loop.time() + RECONNECT_INTERVAL
+            self.transact_soon()
+
+    async def _transact_while_requested(self) -> None:
         try:
-            while self._more:
-                self._more = False
-                await self._call()
+            while self._is_requested:
+                self._is_requested = False
+                await self._transact()
         finally:
-            self._talk = None
+            self._task = None
 
-    async def _call(self) -> None:
-        numbers = list(itertools.islice(self._numbers, len(self.line)))
-        first = numbers[0] if numbers else 0
-        call = ScriptRequest(
-            self.process, self._known, self._events, first, len(numbers), self._longest_pause, doubt=self.alone
-        )
-        self._events = []
-        asked_at = self.loop.time()
+    async def _transact(self) -> None:
+        numbers = list(itertools.islice(self._numbers, min(len(self.waiters), BATCH)))
+        results, self._results = self._results, []
         try:
-            clock, reply = await self.link.run(self.ledger.bucket, self._now(), call)
-        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may be left standing in the line
-            self._events = call.events + self._events
-            self._do_without(error)
+            self.state, granted = await self._store(results, [self._request(number) for number in numbers])
+        except Exception as error:  # noqa: BLE001 - whatever it is, no waiter may be left without an answer
+            self._results = results + self._results
+            self._use_fallback(error)
             return
-        now = self.loop.time()
-        self._ahead = clock - now, clock - asked_at
-        self._hear(reply, numbers, now)
+        self._known = _sizes(self.state)
+        self.degraded = False
+        self.script.on_reconnect()
+        for number in numbers[:granted]:
+            self._hand_out(number)
+        if granted == BATCH:
+            self._is_requested = True
+        elif self.waiters:
+            self._set_timer(self._next_transaction_at())
+            self._reject_unreachable(before=numbers[0] if numbers else 0)  # later ones were not part of this
+            self._log_long_wait(self.state.ready_at(self.now()))
 
-    def _hear(self, reply: ScriptReply, numbers: list[int], now: float) -> None:
-        self.ledger = reply.ledger(self.ledger.bucket, now)
-        self._known = _sizes(self.ledger)
-        self.alone = False
-        self.link.works()
-        for number in numbers[: reply.granted]:
-            self._hand_out(number, now)
-        if self.line:
-            self._wake_at(self._next_call(now))
-            self._review(now, until=numbers[0] if numbers else 0)  # who came meanwhile has not been asked for
-            self._log_long_wait(self.ledger.ready_at(now))
+    async def _store(self, results: list[PermitResult], requests: list[str]) -> tuple[SharedState, int]:
+        """Apply the results, grant the requests, and store the state. Return it and the number granted."""
+        if self._stored is None:
+            await self._compare_and_set(b"", 1.0)  # only reads: nothing can be computed without Redis's clock
+        while True:
+            now = self.now()
+            state = self._stored_state(now)
+            for result in results:
+                state.apply(result, now)
+            if self.degraded:  # requests were sent that Redis does not know of
+                state.forget_windows(now)
+            granted = state.grant_up_to(requests, self.process, self._max_poll_interval, now)
+            state.used_at = now
+            if await self._compare_and_set(base64.b64encode(msgspec.msgpack.encode(state)), state.expires_at() - now):
+                return state, granted
 
-    def _hand_out(self, number: int, now: float) -> None:
-        """A turn for the head of the line; back to Redis when everybody has left."""
-        self._pause = SOON
-        self._ours.add(number)
-        head = self.line.head()
-        permit = Permit(head.bucket if head else self.ledger.bucket, number, now, now - head.since if head else 0.0)
-        if head:
-            self.line.leave(head)
-        if head and not head.future.done():
-            head.future.set_result(permit)
+    async def _compare_and_set(self, new: bytes, seconds: float) -> bool:
+        sent_at = self.loop.time()
+        is_stored, clock, found = await self.script.compare_and_set(
+            self.bucket, self._stored, new, seconds, self._clock()
+        )
+        self.clock_offset, self._max_clock_offset = clock - self.loop.time(), clock - sent_at
+        self._stored = new if is_stored else found
+        return is_stored
+
+    def _stored_state(self, now: float) -> SharedState:
+        """Return the state in Redis, or a new one if there is none, or none that can be used."""
+        with suppress(ValueError):  # that includes all errors of base64 and msgspec
+            state = msgspec.msgpack.decode(base64.b64decode(self._stored or b""), type=SharedState)
+            if state.is_plausible(now + self._max_clock_offset - self.clock_offset):
+                return state
+        return SharedState({name: WindowEstimate(limit, window) for name, limit, window in self._known}, now)
+
+    def _hand_out(self, number: int) -> None:
+        """Give a permit to the first waiter, or back to Redis if none is left."""
+        self._poll_interval = MIN_POLL_INTERVAL
+        self._own.add(number)
+        now, first = self.loop.time(), self.waiters.first()
+        permit = Permit(self.bucket, number, now, now - first.since if first else 0.0)
+        if first:
+            self.waiters.remove(first)
+        if first and not first.future.done():
+            first.future.set_result(permit)
         else:
             self.release(permit, None, None, sent=False)
 
-    def _next_call(self, now: float) -> float:
-        """When there will be room; sooner where an answer to another process may make room, which only Redis knows."""
-        opens_at = self.ledger.ready_at(now)
-        if opens_at <= now:  # there is room, but others wait too
-            return now + self._longest_pause
-        if len(self.ledger.on_the_way) > len(self._ours) and self.ledger.turn_at(now, 0) < opens_at:
-            opens_at = min(opens_at, now + self._pause)
-            self._pause = min(2 * self._pause, self._longest_pause)
-        return max(opens_at, now + MIN_REPORTED_WAIT)
+    def _next_transaction_at(self) -> float:
+        """Return when there will be a permit, or earlier if a response to another process may open the window."""
+        now = self.now()
+        ready_at = self.state.ready_at(now)
+        if ready_at <= now:  # other processes wait too, and it is their turn
+            return now + self._max_poll_interval
+        if self.state.in_flight(now) > len(self._own) and self.state.estimate_grant_time(now, 0) < ready_at:
+            ready_at = min(ready_at, now + self._poll_interval)
+            self._poll_interval = min(2 * self._poll_interval, self._max_poll_interval)
+        return max(ready_at, now + MIN_DELAY)
 
     @property
-    def _longest_pause(self) -> float:
-        return max(SOON, max(window for _, _, window in self._known) / 100)
+    def _max_poll_interval(self) -> float:
+        return max(MIN_POLL_INTERVAL, max(window for _, _, window in self._known) / 100)
 
     def _expire(self, waiter: Waiter) -> None:
-        if self.alone:
+        if self.degraded:
             super()._expire(waiter)
         else:
-            self.ask()  # and the review of the reply sends it away
+            self.transact_soon()  # after which the waiter is rejected, unless it was granted
 
-    def _do_without(self, error: Exception) -> None:
+    def _use_fallback(self, error: Exception) -> None:
         share = self.fallback
         if isinstance(share, str):
-            for waiter in list(self.line):
-                self.line.leave(waiter)
+            for waiter in list(self.waiters):
+                self.waiters.remove(waiter)
                 if not waiter.future.done():
-                    waiter.future.set_exception(self.link.trouble(error))
+                    waiter.future.set_exception(self.script.unavailable_error(error))
             return
-        self.link.broke(error, share)
-        now = self.loop.time()
-        self._probe_at = now + PROBE
-        if not self.alone:
-            self.alone = True
-            self.ledger = _part(self.ledger, share, now)
-        super().serve()
-        self._review(now)
+        self.script.on_disconnect(error, share)
+        self._reconnect_at = self.loop.time() + RECONNECT_INTERVAL
+        if not self.degraded:
+            self.degraded = True
+            self.state = _share_of(self.state, share, self.now())
+        super().grant_permits()
+        self._reject_unreachable()
 
 
-def _sizes(ledger: BucketState) -> list[tuple[str, int, float]]:
-    return [(name, gauge.limit, gauge.window) for name, gauge in ledger.gauges.items()]
+def _sizes(state: BucketState) -> list[tuple[str, int, float]]:
+    return [(name, window.limit, window.window) for name, window in state.windows.items()]
 
 
-def _part(whole: BucketState, share: float, now: float) -> BucketState:
-    """A share of what is left of this window, and of each window to come at a steady pace."""
-    part = BucketState(whole.bucket, whole.bucket.limit, whole.bucket.window, now)
-    part.blocked_until = whole.blocked_until
-    part.gauges = {
+def _share_of(whole: BucketState, share: float, now: float) -> BucketState:
+    """Return a share of what is left of this window, and of each later window at a steady pace."""
+    in_flight = whole.in_flight(now)
+    windows = {
         name: WindowEstimate(
-            limit=max(1, int(gauge.limit * share)),
-            window=gauge.window,
-            ends=gauge.ends,
-            remaining=int(max(0, gauge.left(len(whole.on_the_way))) * share),
-            before=0.0,
-            paced_at=gauge.paced_at,
+            limit=max(1, int(window.limit * share)),
+            window=window.window,
+            ends_by=window.ends_by,
+            remaining=int(max(0, window.usable(in_flight)) * share),
+            previous_other_hits=0.0,
+            next_paced_at=window.next_paced_at,
         )
-        for name, gauge in whole.gauges.items()
+        for name, window in whole.windows.items()
     }
-    return part
+    return BucketState(windows, now, blocked_until=whole.blocked_until)
 
 
 class RedisTokenBucket(TokenBucket):
-    """`TokenBucket` for many processes: all that name the same Redis and `prefix` share the turns of a credential.
+    """`TokenBucket` for many processes: all that use the same Redis and `prefix` share the limits of credentials.
 
         async with RedisTokenBucket("redis://localhost") as limiter, Calcom(limiter=limiter) as cal:
             ...
 
-    `fallback` says what happens while Redis does not answer: "raise" a `ConnectionFailedError`, or go on alone
-    with a share of the limit, such as 0.25 for each of four processes, and a warning in the log. `redis` is a URL, or a
-    client, which is not closed here and has to be of the event loop in use. First come first served holds within a
-    process. `stats` tells how things stood when Redis was last asked.
+    `fallback` applies while Redis is unavailable: "raise" raises a `ConnectionFailedError`. A number continues with
+    that share of the limit and logs a warning: 0.25 for each of four processes. `redis` is a URL, or a client, which
+    must belong to the running event loop and is not closed here. Requests are served in order of arrival within a
+    process, and processes that wait get equal shares. `stats` returns the state of the last transaction.
     """
 
     def __init__(
@@ -429,12 +475,12 @@ class RedisTokenBucket(TokenBucket):
         super().__init__(limit, window=window)
         if fallback != "raise" and not (isinstance(fallback, float | int) and 0 < fallback <= 1):
             raise ConfigError(
-                f'RedisTokenBucket: fallback is {fallback!r}; it has to be "raise", or the share of the limit '
-                "that this process may use alone, above 0 and up to 1"
+                'RedisTokenBucket: fallback must be "raise", or the share of the limit to use without Redis, '
+                f"above 0 and at most 1, got {fallback!r}"
             )
         self.prefix = prefix
         self.fallback = fallback
-        self._link = RedisScript(redis, prefix)
+        self._script = RedisScript(redis, prefix)
 
     async def __aenter__(self) -> Self:
         return self
@@ -443,22 +489,22 @@ class RedisTokenBucket(TokenBucket):
         await self.aclose()
 
     def __repr__(self) -> str:
-        if not hasattr(self, "_link"):
-            return "<RedisTokenBucket, not set up>"
-        return f"RedisTokenBucket({self._link.place!r}, prefix={self.prefix!r}, fallback={self.fallback!r})"
+        if not hasattr(self, "_script"):
+            return "<RedisTokenBucket, not initialized>"
+        return f"RedisTokenBucket({self._script.server!r}, prefix={self.prefix!r}, fallback={self.fallback!r})"
 
     async def aclose(self) -> None:
-        """Tell Redis what it has not heard yet, and close the connection unless it was borrowed; use opens it again."""
-        for desk in self._desks.values():
-            if isinstance(desk, RedisBucketQueue):
-                await desk.finish()
-        await self._link.aclose()
+        """Send outstanding results to Redis, and close the client unless it is borrowed. Later use opens it again."""
+        for queue in self._queues.values():
+            if isinstance(queue, RedisBucketQueue):
+                await queue.finish()
+        await self._script.aclose()
 
-    def _new_desk(self, ledger: BucketState, loop: asyncio.AbstractEventLoop) -> BucketQueue:
+    def _new_queue(self, bucket: Bucket, state: BucketState, loop: asyncio.AbstractEventLoop) -> BucketQueue:
         return RedisBucketQueue(
-            ledger, loop, link=self._link, numbers=self._numbers, fallback=self.fallback, clock=self._now
+            bucket, state, loop, script=self._script, numbers=self._numbers, fallback=self.fallback, clock=self._now
         )
 
     def _now(self) -> str:
-        """Nothing: the script looks at Redis's clock. Tests that run in virtual time say here how late it is."""
+        """Return nothing: the script uses Redis's clock. Tests in virtual time override this."""
         return ""

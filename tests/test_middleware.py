@@ -404,7 +404,7 @@ def test_max_wait_turns_a_long_wait_into_an_error_at_once():
 
     async def scene() -> float:
         began = now()
-        with pytest.raises(RateLimitedError, match="nothing was sent"):
+        with pytest.raises(RateLimitedError, match="No request was sent"):
             await stacked(fake_send, TokenBucket(), max_wait=5.0)(make_request())
         return now() - began
 

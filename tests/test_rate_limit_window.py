@@ -20,20 +20,20 @@ from calcom_async.rate_limit_window import (
 )
 
 
-class TestGauge:
+class TestWindowEstimate:
     """One named limit."""
 
-    @given(limit=st.integers(1, 2000), window=st.floats(0.5, 90_000), lost=st.integers(0, 1))
-    def test_the_unknown_pace_fits_any_window(self, limit: int, window: float, lost: int) -> None:
+    @given(limit=st.integers(1, 2000), seconds=st.floats(0.5, 90_000), unconfirmed=st.integers(0, 1))
+    def test_the_pace_of_an_unknown_window_fits_any_window(self, limit: int, seconds: float, unconfirmed: int) -> None:
         """While nothing is known, no window of that length, wherever it begins, holds more than the limit."""
-        gauge = WindowEstimate(limit, window)
-        gauge.lose(lost, 0.0)
+        window = WindowEstimate(limit, seconds)
+        window.mark_unconfirmed(unconfirmed, 0.0)
         now, times = 0.0, []
         for _ in range(2 * limit + 2):
-            now = max(now, gauge.ready_at(now, 0))
-            gauge.sent(now)
+            now = max(now, window.ready_at(now, 0))
+            window.record_sent(now)
             times.append(now)
-        inside = window * (1 - 1e-9)
+        inside = seconds * (1 - 1e-9)
         assert all(later - first >= inside for first, later in zip(times, times[limit:], strict=False))
 
     @given(
@@ -45,65 +45,65 @@ class TestGauge:
         self, limit: int, latency: float, steps: list[tuple[float, float]]
     ) -> None:
         """Whatever the latencies, the server's window has ended when we say that it has."""
-        gauge, sent = WindowEstimate(limit, 60.0), 1000.0
+        window, sent = WindowEstimate(limit, 60.0), 1000.0
         true_end = sent + latency * steps[0][1] + 60
         for hits, (pause, part) in enumerate(steps[:limit], 1):
             counted = sent + latency * part
             if counted >= true_end:
                 break
             reset = -(-(true_end - counted) // 1)
-            gauge.learn(RateLimit("x", limit, limit - hits, reset), sent, sent + latency, 0, blocked=False)
-            assert gauge.ends >= true_end
+            window.update(RateLimit("x", limit, limit - hits, reset), sent, sent + latency, 0, blocked=False)
+            assert window.ends_by >= true_end
             sent += latency + pause
 
     def test_answers_narrow_the_end_of_the_window(self) -> None:
         """Reset is rounded up, so that later answers tell the end more exactly than the first."""
-        gauge = WindowEstimate(120, 60)
-        gauge.learn(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
-        assert gauge.ends == pytest.approx(60.1 + CLOCK_TOLERANCE)
-        gauge.learn(rate_limits(118, 50)[0], 9.9, 10.05, 0, blocked=False)
-        assert gauge.ends == pytest.approx(60.05 + CLOCK_TOLERANCE)
+        window = WindowEstimate(120, 60)
+        window.update(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
+        assert window.ends_by == pytest.approx(60.1 + CLOCK_TOLERANCE)
+        window.update(rate_limits(118, 50)[0], 9.9, 10.05, 0, blocked=False)
+        assert window.ends_by == pytest.approx(60.05 + CLOCK_TOLERANCE)
 
     def test_a_higher_remaining_is_not_believed(self) -> None:
         """Answers overtake each other; the lowest Remaining of the window is the true one."""
-        gauge = WindowEstimate(120, 60)
-        gauge.learn(rate_limits(100)[0], 0.0, 0.1, 0, blocked=False)
-        gauge.learn(rate_limits(110)[0], 0.0, 0.2, 0, blocked=False)
-        assert gauge.remaining == 100
+        window = WindowEstimate(120, 60)
+        window.update(rate_limits(100)[0], 0.0, 0.1, 0, blocked=False)
+        window.update(rate_limits(110)[0], 0.0, 0.2, 0, blocked=False)
+        assert window.remaining == 100
 
     def test_an_answer_of_the_window_before_is_not_believed(self) -> None:
         """An answer that took nearly a whole window tells nothing of the window in which it arrives."""
-        gauge = WindowEstimate(120, 60)
-        gauge.learn(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
-        gauge.learn(rate_limits(119, 60)[0], 61.0, 61.1, 0, blocked=False)
-        gauge.learn(rate_limits(3, 50)[0], 10.0, 70.0, 0, blocked=False)
-        assert gauge.remaining == 119
-        assert gauge.ends == pytest.approx(121.1 + CLOCK_TOLERANCE)
+        window = WindowEstimate(120, 60)
+        window.update(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
+        window.update(rate_limits(119, 60)[0], 61.0, 61.1, 0, blocked=False)
+        window.update(rate_limits(3, 50)[0], 10.0, 70.0, 0, blocked=False)
+        assert window.remaining == 119
+        assert window.ends_by == pytest.approx(121.1 + CLOCK_TOLERANCE)
 
     def test_the_end_of_a_block_does_not_shorten_the_window(self) -> None:
         """A limit that is blocked for 2 s in a window of 3 s is over again until the window ends."""
-        gauge = WindowEstimate(4, 3)
-        gauge.learn(rate_limits(3, 3, 4)[0], 0.0, 0.1, 0, blocked=False)
-        gauge.learn(rate_limits(0, 2, 4)[0], 0.2, 0.3, 0, blocked=True)
-        assert gauge.ready_at(2.5, 0) == pytest.approx(3.1 + CLOCK_TOLERANCE)
+        window = WindowEstimate(4, 3)
+        window.update(rate_limits(3, 3, 4)[0], 0.0, 0.1, 0, blocked=False)
+        window.update(rate_limits(0, 2, 4)[0], 0.2, 0.3, 0, blocked=True)
+        assert window.ready_at(2.5, 0) == pytest.approx(3.1 + CLOCK_TOLERANCE)
 
     def test_foreign_hits_are_counted_at_the_least(self) -> None:
         """Hits beyond ours are others', but a request in flight may be among the hits."""
-        gauge = WindowEstimate(120, 60)
-        gauge.learn(rate_limits(110)[0], 0.0, 0.1, 4, blocked=False)
-        assert gauge.foreign == 5
+        window = WindowEstimate(120, 60)
+        window.update(rate_limits(110)[0], 0.0, 0.1, 4, blocked=False)
+        assert window.other_hits == 5
 
     def test_lost_requests_count_until_a_later_answer_has_counted_them(self) -> None:
         """Ten without an answer hold ten places; the answer to a later request tells what they really took."""
-        gauge = WindowEstimate(120, 60)
-        gauge.learn(rate_limits(119)[0], 0.0, 0.1, 0, blocked=False)
-        gauge.lose(10, 5.0)
-        assert gauge.left(0) == 119 - 10 - 1
-        gauge.learn(rate_limits(118, 55)[0], 4.9, 5.1, 0, blocked=False)
-        assert gauge.left(0) == 118 - 10 - 1
-        gauge.learn(rate_limits(107, 54)[0], 5.5, 5.6, 0, blocked=False)
-        assert gauge.left(0) == 107 - 1
-        assert gauge.foreign == 0
+        window = WindowEstimate(120, 60)
+        window.update(rate_limits(119)[0], 0.0, 0.1, 0, blocked=False)
+        window.mark_unconfirmed(10, 5.0)
+        assert window.usable(0) == 119 - 10 - 1
+        window.update(rate_limits(118, 55)[0], 4.9, 5.1, 0, blocked=False)
+        assert window.usable(0) == 118 - 10 - 1
+        window.update(rate_limits(107, 54)[0], 5.5, 5.6, 0, blocked=False)
+        assert window.usable(0) == 107 - 1
+        assert window.other_hits == 0
 
     @pytest.mark.parametrize(
         "wrong",
@@ -118,59 +118,59 @@ class TestGauge:
     )
     def test_a_wrong_response_has_no_effect_after_the_next_right_one(self, wrong: RateLimit) -> None:
         """A newer response that contradicts what is known replaces it: limit, count and times."""
-        gauge = WindowEstimate(120, 60)
-        gauge.learn(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
-        gauge.learn(wrong, 10.0, 10.1, 0, blocked=False)
-        gauge.learn(rate_limits(117, 40)[0], 20.0, 20.1, 0, blocked=False)
-        assert (gauge.limit, gauge.remaining) == (120, 117)
-        assert gauge.ends == pytest.approx(60.1 + CLOCK_TOLERANCE)
-        assert gauge.window <= 60
-        assert gauge.ready_at(20.1, 0) == 20.1
-        gauge.learn(rate_limits(119, 60)[0], 61.0, 61.1, 0, blocked=False)
-        assert gauge.ready_at(61.1, 0) == 61.1
+        window = WindowEstimate(120, 60)
+        window.update(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
+        window.update(wrong, 10.0, 10.1, 0, blocked=False)
+        window.update(rate_limits(117, 40)[0], 20.0, 20.1, 0, blocked=False)
+        assert (window.limit, window.remaining) == (120, 117)
+        assert window.ends_by == pytest.approx(60.1 + CLOCK_TOLERANCE)
+        assert window.window <= 60
+        assert window.ready_at(20.1, 0) == 20.1
+        window.update(rate_limits(119, 60)[0], 61.0, 61.1, 0, blocked=False)
+        assert window.ready_at(61.1, 0) == 61.1
 
     def test_a_window_of_a_day_is_believed_when_a_second_response_confirms_it(self) -> None:
         """One response cannot silence a client for a day, not even the first one."""
-        gauge = WindowEstimate(120, 60)
-        gauge.learn(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
-        gauge.learn(rate_limits(0, 86_400)[0], 1.0, 1.1, 0, blocked=False)
-        assert gauge.ready_at(1.1, 0) == 1.1
-        gauge.learn(rate_limits(0, 86_400)[0], 2.0, 2.1, 0, blocked=False)
-        assert gauge.ready_at(2.1, 0) > 86_000
+        window = WindowEstimate(120, 60)
+        window.update(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
+        window.update(rate_limits(0, 86_400)[0], 1.0, 1.1, 0, blocked=False)
+        assert window.ready_at(1.1, 0) == 1.1
+        window.update(rate_limits(0, 86_400)[0], 2.0, 2.1, 0, blocked=False)
+        assert window.ready_at(2.1, 0) > 86_000
         daily = WindowEstimate(120, 60)
-        daily.learn(rate_limits(0, 86_400)[0], 0.0, 0.1, 0, blocked=False)
+        daily.update(rate_limits(0, 86_400)[0], 0.0, 0.1, 0, blocked=False)
         assert daily.ready_at(0.1, 0) <= 0.1
-        daily.learn(rate_limits(0, 86_400)[0], 1.0, 1.1, 0, blocked=False)
+        daily.update(rate_limits(0, 86_400)[0], 1.0, 1.1, 0, blocked=False)
         assert daily.ready_at(1.1, 0) > 86_000
 
     def test_hits_from_before_we_came_are_no_sign_of_another_client(self) -> None:
         """A client that joins a window uses what is left of it, with a number in flight that doubles."""
-        gauge = WindowEstimate(120, 60)
-        gauge.learn(rate_limits(60, 40)[0], 0.0, 0.1, 0, blocked=False)
-        assert not gauge.shared
-        assert gauge.unused(0) == gauge.room(0.1, 0) == 60
-        assert [gauge.ready_at(0.1, in_flight) <= 0.1 for in_flight in range(4)] == [True, True, False, False]
-        gauge.learn(rate_limits(59, 40)[0], 0.1, 0.2, 0, blocked=False)
-        assert [gauge.ready_at(0.2, in_flight) <= 0.2 for in_flight in range(4)] == [True, True, True, False]
+        window = WindowEstimate(120, 60)
+        window.update(rate_limits(60, 40)[0], 0.0, 0.1, 0, blocked=False)
+        assert not window.is_shared
+        assert window.unused(0) == window.available(0.1, 0) == 60
+        assert [window.ready_at(0.1, in_flight) <= 0.1 for in_flight in range(4)] == [True, True, False, False]
+        window.update(rate_limits(59, 40)[0], 0.1, 0.2, 0, blocked=False)
+        assert [window.ready_at(0.2, in_flight) <= 0.2 for in_flight in range(4)] == [True, True, True, False]
 
     def test_the_reserve_is_as_large_as_the_number_of_clients(self) -> None:
         """The foreign hits for each of ours, with a margin, are other clients; after a refusal there may be more."""
-        gauge = WindowEstimate(120, 60, before=0.0)
-        gauge.learn(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
-        gauge.learn(rate_limits(109, 59)[0], 0.2, 0.3, 0, blocked=False)
-        gauge.learn(rate_limits(100, 59)[0], 0.4, 0.5, 0, blocked=False)
-        assert gauge.foreign / gauge.answered == pytest.approx(17 / 3)
-        assert gauge.spare == int(1.5 * 17 / 3 + 1)
-        gauge.learn(rate_limits(0, 59)[0], 0.6, 0.7, 0, blocked=True)
-        assert gauge.spare == 20
+        window = WindowEstimate(120, 60, previous_other_hits=0.0)
+        window.update(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
+        window.update(rate_limits(109, 59)[0], 0.2, 0.3, 0, blocked=False)
+        window.update(rate_limits(100, 59)[0], 0.4, 0.5, 0, blocked=False)
+        assert window.other_hits / window.confirmed == pytest.approx(17 / 3)
+        assert window.reserve == int(1.5 * 17 / 3 + 1)
+        window.update(rate_limits(0, 59)[0], 0.6, 0.7, 0, blocked=True)
+        assert window.reserve == 20
 
     def test_half_is_kept_for_others(self) -> None:
         """Beside somebody who took half of the last window, half of this one is ours, and no more."""
-        gauge = WindowEstimate(120, 60, before=60.0)
+        window = WindowEstimate(120, 60, previous_other_hits=60.0)
         for sent in range(61):
-            gauge.learn(rate_limits(119 - sent)[0], 0.001 * sent, 0.001 * sent + 0.0005, 0, blocked=False)
-        gauge.answered_at = 59.0
-        assert gauge.ready_at(59.0, 0) == gauge.ends
+            window.update(rate_limits(119 - sent)[0], 0.001 * sent, 0.001 * sent + 0.0005, 0, blocked=False)
+        window.confirmed_at = 59.0
+        assert window.ready_at(59.0, 0) == window.ends_by
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -161,6 +163,16 @@ class TestForgetting:
         run(main())
 
 
+class CountingLoop(VirtualTimeLoop):
+    """Counts its iterations."""
+
+    iterations = 0
+
+    def _run_once(self) -> None:
+        self.iterations += 1
+        super()._run_once()
+
+
 @either
 class TestHousekeeping:
     """What it costs to keep."""
@@ -214,6 +226,36 @@ class TestHousekeeping:
 
         assert longest_turn(1000) < 40 * longest_turn(100)
 
+    @pytest.mark.parametrize("kind", ["granted", "rejected"])
+    def test_one_iteration_of_the_loop_serves_a_batch_of_waiters(self, new: type[TokenBucket], kind: str) -> None:
+        """Of a thousand waiters, at most a hundred are granted or rejected in one iteration of the event loop."""
+        served: Counter[int] = Counter()
+
+        async def wait(limiter: TokenBucket) -> None:
+            permit = None
+            with suppress(RateLimitedError):
+                permit = await limiter.acquire(BUCKET, max_wait=40)
+            served[loop.iterations] += 1
+            if permit:
+                await limiter.release(permit, rate_limits(1999, 60, 2000))
+
+        async def main() -> None:
+            limiter = new()
+            first = await limiter.acquire(BUCKET)
+            await limiter.release(first, rate_limits(0, 20, 2000))
+            async with asyncio.TaskGroup() as group:
+                for _ in range(1000):
+                    group.create_task(wait(limiter))
+                await asyncio.sleep(1)
+                if kind == "rejected":
+                    await limiter.release(first, rate_limits(0, 60, 2000), retry_after=60.0)
+
+        loop = CountingLoop()
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(main())
+        assert served.total() == 1000
+        assert max(served.values()) <= 100
+
     def test_the_snapshot_tells_how_things_stand(self, new: type[TokenBucket]) -> None:
         """One row per bucket, readable without an event loop too."""
         limiter = new()
@@ -263,19 +305,23 @@ class TestHousekeeping:
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
-        (lambda: TokenBucket(0), ConfigError, "TokenBucket: limit must be a whole number of at least 1, got 0"),
+        (lambda: TokenBucket(0), ConfigError, "TokenBucket: limit must be an integer of at least 1, got 0"),
         (
             lambda: TokenBucket(window=0),
             ConfigError,
-            "TokenBucket: window must be seconds above 0 and at most 90000, got 0",
+            "TokenBucket: window must be above 0 and at most 90000 seconds, got 0",
         ),
-        (lambda: TokenBucket(window=float("inf")), ConfigError, "at most 90000, got inf"),
+        (lambda: TokenBucket(window=float("inf")), ConfigError, "at most 90000 seconds, got inf"),
         (lambda: TokenBucket(1.5), ConfigError, "at least 1, got 1.5"),  # type: ignore[arg-type]
-        (lambda: TokenBucket(window="60"), ConfigError, "at most 90000, got '60'"),  # type: ignore[arg-type]
+        (lambda: TokenBucket(window="60"), ConfigError, "at most 90000 seconds, got '60'"),  # type: ignore[arg-type]
         (lambda: Bucket("key", "x", limit=-3), ConfigError, "Bucket 'x': limit must be .* got -3"),
         (lambda: Bucket("key", window=float("nan")), ConfigError, "Bucket 'default': window must be .* got nan"),
-        (lambda: run(TokenBucket().acquire(BUCKET, max_wait=-1)), InvalidRequestError, "max_wait is -1"),
-        (lambda: run(TokenBucket().acquire(BUCKET, max_wait=float("nan"))), InvalidRequestError, "max_wait is nan"),
+        (lambda: run(TokenBucket().acquire(BUCKET, max_wait=-1)), InvalidRequestError, "max_wait must be .* got -1"),
+        (
+            lambda: run(TokenBucket().acquire(BUCKET, max_wait=float("nan"))),
+            InvalidRequestError,
+            "max_wait must be .* got nan",
+        ),
     ],
 )
 def test_impossible_arguments_are_refused(make: Callable[[], object], error: type[Exception], words: str) -> None:

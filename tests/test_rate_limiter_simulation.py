@@ -275,6 +275,14 @@ def test_two_clients_share_evenly(new: type[TokenBucket], latency: Range, tasks:
     assert min(ours.served, theirs.served) >= 0.45 * 1200
 
 
+def test_two_clients_on_a_large_limit() -> None:
+    """Of 1,000 requests per minute, two clients use 90 % in the first minute already, and no request is rejected."""
+    server, ours, theirs = Server(Throttle(limit=1000), latency=USUAL, seed=2), Tally(), Tally()
+    simulate(*crowd(12, server, ours, TokenBucket()), *crowd(12, server, theirs, TokenBucket()), seconds=59)
+    assert ours.refused + theirs.refused == []
+    assert ours.served + theirs.served >= 900
+
+
 @EVERYWHERE
 @pytest.mark.parametrize("tasks", [4, 100])
 def test_a_client_that_comes_later_gets_its_half(new: type[TokenBucket], latency: Range, tasks: int) -> None:
