@@ -90,7 +90,7 @@ async def lines(url: str, directory: str) -> AsyncIterator[Round]:
             rows = 0
             with Path(directory, "hand.jsonl").open("wb") as file:  # noqa: ASYNC230 - as is done by hand
                 async for page in pages(session, url, msgspec.Raw):
-                    file.write(b"".join([bytes(row) + b"\n" for row in page]))
+                    file.write(b"\n".join([*page, b""]))
                     rows += len(page)
             return rows
 

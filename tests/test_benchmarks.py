@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,17 +12,21 @@ import pytest
 from timeouts import TIMEOUT
 
 pytestmark = pytest.mark.slow
+needs_valgrind = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
 ROOT = Path(__file__).resolve().parent.parent
 TINY = {
     "paging": ["--bookings", "300", "--latency", "1"],
     "requests": ["--requests", "5"],
     "limiter": ["--waiters", "20", "--callers", "2", "--windows", "1"],
     "startup": [],
+    "instructions": ["--bookings", "300", "--requests", "5", "--only", "request"],
     "export": ["--bookings", "500", "--many", "1000", "--slow", "1600", "--latency", "1"],
 }
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=needs_valgrind) if name == "instructions" else name for name in TINY]
+)
 def test_benchmark_reports(name: str) -> None:
     """Each benchmark, made tiny, prints JSON with its figures, its budgets, and where it ran with what."""
     command = [sys.executable, "-m", f"benchmarks.{name}", "--json", "--repeats", "1", *TINY[name]]
