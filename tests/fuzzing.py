@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from calcom_async import Calcom, CalcomError
-from calcom_async.cli import spelling
+from calcom_async.operations import python_calls
 from calcom_async.pages import Pages
 from calcom_async.requests import Request, encode
 from calcom_async.resources import _base
@@ -235,19 +235,19 @@ def methods(client: Any, send: Callable[[Request], Awaitable[Response]]) -> list
 
     def remember(path: str, method: Any, function: Any) -> Iterator[Any]:
         name = f"{type(method.__self__).__name__}.{function.__name__}"
-        for arguments, keywords in spelling._fillings(function, name):
+        for arguments, keywords in python_calls.sample_arguments(function, name):
             result = method(*arguments, **keywords)
             if isinstance(result, Resource):
-                yield from spelling._of_resource(path, result)
+                yield from python_calls.calls_of_resource(path, result)
                 return
             if inspect.iscoroutine(result):
                 result.close()
             found.append(Method(f"{path}.{name}", method, arguments, keywords))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spelling, "_note", send)
-        patch.setattr(spelling, "_of_method", remember)
-        assert list(spelling.calls()) == []
+        patch.setattr(python_calls, "record_request", send)
+        patch.setattr(python_calls, "_calls_of_method", remember)
+        assert list(python_calls.python_calls()) == []
     return found
 
 
@@ -289,7 +289,7 @@ def full(kind: Any) -> Any:
         return {"2030-01-01" if name is date else "a": full(item)}
     if get_origin(kind) is list:
         return [full(get_args(kind)[0])] * 2
-    return msgspec.to_builtins(spelling.value(kind, "x"))
+    return msgspec.to_builtins(python_calls.sample_value(kind, "x"))
 
 
 # --------------------------------------------------------------------------------------------------- what comes out

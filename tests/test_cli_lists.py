@@ -11,7 +11,8 @@ import typer
 from typer.testing import CliRunner
 
 from calcom_async.cli.api import api
-from calcom_async.cli.ops import ops, spellings
+from calcom_async.cli.ops import ops
+from calcom_async.operations.catalog import read_python_calls
 from calcom_async.sandbox import Sandbox
 
 SHORT = 37
@@ -40,8 +41,8 @@ def account(monkeypatch: pytest.MonkeyPatch):
 # --- ops
 
 
-def test_all_operations_are_spelled(run):
-    """Every operation is a line with its spelling in Python; the longest is not folded."""
+def test_ops_lists_every_operation(run):
+    """Every operation is a line with its Python call; the longest is not wrapped."""
     told = run("ops", COLUMNS="40")
     assert told.exit_code == 0
     lines = told.stdout.splitlines()
@@ -50,11 +51,11 @@ def test_all_operations_are_spelled(run):
     assert any(line.startswith("GET    /v2/me ") and line.endswith("cal.me.get()") for line in lines)
 
 
-def test_every_spelling_is_python():
-    """A spelling compiles once its dots for more are taken out."""
-    for _, ways in spellings():
-        for way in ways:
-            compile(way.replace("...", "**more"), way, "eval")
+def test_every_python_call_is_valid_syntax():
+    """A call compiles once its ellipsis is replaced."""
+    for calls in read_python_calls().values():
+        for call in calls:
+            compile(call.replace("...", "**options"), call, "eval")
 
 
 @pytest.mark.parametrize("word", ["selected", "SELECTED", "deselect"])

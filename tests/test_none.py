@@ -17,9 +17,9 @@ import pytest
 from msgspec import UNSET, UnsetType
 
 from calcom_async import models
-from calcom_async.cli import spelling
 from calcom_async.errors import InvalidRequestError
 from calcom_async.models import Model
+from calcom_async.operations import python_calls
 from calcom_async.pages import Pages
 from calcom_async.requests import encode
 from calcom_async.resources._base import Resource
@@ -55,21 +55,21 @@ def methods() -> list[tuple[str, Any, Any, list[Any], dict[str, Any]]]:
     """Every method of every resource, with arguments and keywords for each way to call it."""
     found = []
 
-    def note(name: str, method: Any, function: Any) -> Iterator[spelling.Call]:
-        for arguments, keywords in spelling._fillings(
+    def note(name: str, method: Any, function: Any) -> Iterator[python_calls.PythonCall]:
+        for arguments, keywords in python_calls.sample_arguments(
             function, f"{type(method.__self__).__name__}.{function.__name__}"
         ):
             result = method(*arguments, **keywords)
             if isinstance(result, Resource):
-                yield from spelling._of_resource(f"{name}(...)", result)
+                yield from python_calls.calls_of_resource(f"{name}(...)", result)
                 return
             if inspect.iscoroutine(result):
                 result.close()
             found.append((name, method, function, arguments, keywords))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spelling, "_of_method", note)
-        assert list(spelling.calls()) == []
+        patch.setattr(python_calls, "_calls_of_method", note)
+        assert list(python_calls.python_calls()) == []
     return found
 
 
@@ -77,7 +77,7 @@ def outcome(method: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
     """The request of a call, or the error that it raises."""
     try:
         result = method(*arguments, **keywords)
-        request = spelling._request_of(result.first_page() if isinstance(result, Pages) else result)
+        request = python_calls.request_of(result.first_page() if isinstance(result, Pages) else result)
     except InvalidRequestError as error:
         return str(error)
     return request.method, request.path, request.query, request.headers, request.body
@@ -127,7 +127,7 @@ def test_what_none_means_in_a_model(kind):
     assert all(NoneType in get_args(hints[name]) and UnsetType in get_args(hints[name]) for name in nullable)
     assert {name for name in fields if UnsetType in get_args(hints[name])} == nullable
     try:
-        full = spelling.value(kind, kind.__name__)
+        full = python_calls.sample_value(kind, kind.__name__)
     except InvalidRequestError:
         pytest.skip("the model wants words of a certain form")
     for name, field in fields.items():
@@ -152,7 +152,7 @@ def test_none_is_not_given_at_any_depth():
 def test_a_repr_shows_what_is_set(kind):
     """None and UNSET are not printed."""
     try:
-        empty = spelling.value(kind, kind.__name__)
+        empty = python_calls.sample_value(kind, kind.__name__)
     except InvalidRequestError:
         pytest.skip("the model wants words of a certain form")
     for field in msgspec.structs.fields(kind):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from calcom_async import Calcom, CalcomError, Config, ConfigError, InvalidRequestError
-from calcom_async.cli import spelling
+from calcom_async.operations import python_calls
 from calcom_async.pages import Pages
 from calcom_async.resources._base import Resource
 
@@ -64,7 +64,7 @@ def test_every_argument_of_every_method_may_be_odd():
         try:
             result = call()
             if not isinstance(result, Resource):
-                spelling._request_of(result.first_page() if isinstance(result, Pages) else result)
+                python_calls.request_of(result.first_page() if isinstance(result, Pages) else result)
         except CalcomError as error:
             if len(str(error)) > 1_500:
                 wrong.append(f"{name}({place}): long message")
@@ -73,16 +73,16 @@ def test_every_argument_of_every_method_may_be_odd():
         except Exception as error:  # noqa: BLE001 - what is looked for
             wrong.append(f"{name}({place}): {type(error).__name__}: {error!s:.80}")
 
-    def every(name: str, method: Any, function: Any) -> Iterator[spelling.Call]:
+    def every(name: str, method: Any, function: Any) -> Iterator[python_calls.PythonCall]:
         known_as = f"{type(method.__self__).__name__}.{function.__name__}"
-        arguments, keywords = next(spelling._fillings(function, known_as))
+        arguments, keywords = next(python_calls.sample_arguments(function, known_as))
         for index in range(len(arguments)):
             for odd in ODD:
                 changed = [*arguments[:index], odd, *arguments[index + 1 :]]
                 ask(name, str(index), lambda changed=changed: method(*changed, **keywords))
         result = method(*arguments, **keywords)
         if isinstance(result, Resource):
-            yield from spelling._of_resource(f"{name}(...)", result)
+            yield from python_calls.calls_of_resource(f"{name}(...)", result)
             return
         if inspect.iscoroutine(result):
             result.close()
@@ -91,8 +91,8 @@ def test_every_argument_of_every_method_may_be_odd():
                 ask(name, keyword, lambda odd=odd, keyword=keyword: method(*arguments, **keywords | {keyword: odd}))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spelling, "_of_method", every)
-        assert list(spelling.calls()) == []
+        patch.setattr(python_calls, "_calls_of_method", every)
+        assert list(python_calls.python_calls()) == []
     assert not wrong, "\n".join(wrong[:300])
     assert count > 10_000
 
@@ -170,8 +170,10 @@ async def test_keywords_are_named_in_python():
 @pytest.mark.parametrize("text", ["2026-11-04T09:00:00Z", "2026-11-04T10:00:00+01:00", "20261104T090000Z"])
 async def test_a_time_may_be_iso_text(text):
     """Text with an offset is a time wherever one is taken."""
-    asked = spelling._request_of
-    client = spelling.SimpleNamespace(_context=spelling.RequestContext(spelling._note, spelling.Observer(None)))
+    asked = python_calls.request_of
+    client = python_calls.SimpleNamespace(
+        _context=python_calls.RequestContext(python_calls.record_request, python_calls.Observer(None))
+    )
     bookings, slots = Calcom.bookings.func(client), Calcom.slots.func(client)
     assert b'"start":"2026-11-04T09:00:00Z"' in asked(bookings.reschedule("uid", start=text)).body
     assert b'"slotStart":"2026-11-04T09:00:00Z"' in asked(slots.reservations.create(event_type_id=1, start=text)).body
@@ -182,8 +184,12 @@ async def test_a_time_may_be_iso_text(text):
 
 def test_a_date_in_a_filter_is_a_day_of_utc():
     """A filter that begins a span starts with the day, one that ends it includes the day."""
-    client = spelling.SimpleNamespace(_context=spelling.RequestContext(spelling._note, spelling.Observer(None)))
+    client = python_calls.SimpleNamespace(
+        _context=python_calls.RequestContext(python_calls.record_request, python_calls.Observer(None))
+    )
     day = date(2026, 11, 4)
-    query = spelling._request_of(Calcom.bookings.func(client).list(after_start=day, before_end=day).first_page()).query
+    query = python_calls.request_of(
+        Calcom.bookings.func(client).list(after_start=day, before_end=day).first_page()
+    ).query
     assert "afterStart=2026-11-04T00%3A00%3A00Z" in query
     assert "beforeEnd=2026-11-04T23%3A59%3A59.999Z" in query

@@ -1,7 +1,7 @@
-"""The contract: every operation of the API is a method, and a method says neither less nor more than its operation.
+"""The contract: every operation of the API has a method, with exactly the parameters of the operation.
 
-The methods are called with all that they take (`calcom_async.cli.spelling`); what they would send is compared with
-`calcom_async.operations.catalog`, which in turn is compared with the official specification in tests/sandbox.
+`calcom_async.operations.python_calls` calls each method with all parameters. The request is compared with
+`calcom_async.operations.catalog`, which the tests in tests/sandbox compare with the official specification.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from functools import cache
 from typing import Any, NamedTuple, get_origin
 from urllib.parse import parse_qsl
 
-from calcom_async.cli.spelling import APART, Call, calls, operation_of
-from calcom_async.operations.catalog import OPERATIONS, Operation
+from calcom_async.operations.catalog import OPERATIONS, Operation, find_operation, read_python_calls
+from calcom_async.operations.python_calls import EXCLUSIVE_KEYWORDS, PythonCall, expressions, python_calls
 
 
 class Difference(NamedTuple):
@@ -85,11 +85,11 @@ OTHER_NAMES = {
 
 
 @cache
-def made() -> dict[Operation, list[Call]]:
+def made() -> dict[Operation, list[PythonCall]]:
     """The calls of every operation; what is no operation is left to a test of its own."""
-    found: dict[Operation, list[Call]] = {}
-    for call in calls():
-        if (operation := operation_of(call.request.method, call.path)) is not None:
+    found: dict[Operation, list[PythonCall]] = {}
+    for call in python_calls():
+        if (operation := find_operation(call.request.method, call.path)) is not None:
             found.setdefault(operation, []).append(call)
     return found
 
@@ -105,13 +105,13 @@ def names_in(value: Any, prefix: str = "") -> Iterator[str]:
             yield from names_in(item, f"{prefix}{name}.")
 
 
-def query_names(call: Call) -> set[str]:
+def query_names(call: PythonCall) -> set[str]:
     """The query of a call, `a[0][b]` as `a.b`."""
     sent = parse_qsl(call.request.query, keep_blank_values=True)
     return {re.sub(r"\[\d+\]", "", name).replace("[", ".").replace("]", "") for name, _ in sent}
 
 
-def body_names(call: Call) -> set[str]:
+def body_names(call: PythonCall) -> set[str]:
     return set(names_in(json.loads(call.request.body))) if call.request.body else set()
 
 
@@ -127,7 +127,7 @@ def differences() -> dict[tuple[str, str, str], Difference | None]:
     return found
 
 
-def _of_operation(operation: Operation, ways: list[Call]) -> Iterator[tuple[str, str]]:
+def _of_operation(operation: Operation, ways: list[PythonCall]) -> Iterator[tuple[str, str]]:
     for what, read, specified in (("query", query_names, operation.query), ("body", body_names, operation.body)):
         said = set().union(*map(read, ways))
         yield from (("+", f"{what} {name}") for name in said - specified)
@@ -151,15 +151,22 @@ def test_every_operation_has_a_method():
 def test_every_method_is_an_operation():
     """No method asks for what the API has not got."""
     unknown = {
-        f"{call.request.method} {call.path}" for call in calls() if operation_of(call.request.method, call.path) is None
+        f"{call.request.method} {call.path}"
+        for call in python_calls()
+        if find_operation(call.request.method, call.path) is None
     }
     assert unknown == UNSPECIFIED
 
 
 def test_nothing_is_reachable_under_two_names():
     """An operation is spelled in one way, so removing any method leaves an operation without one."""
-    spelled = {str(operation): {call.spelling for call in ways} for operation, ways in made().items()}
+    spelled = {str(operation): {call.expression for call in ways} for operation, ways in made().items()}
     assert {operation: ways for operation, ways in spelled.items() if len(ways) > 1} == SHARED
+
+
+def test_the_python_calls_are_up_to_date():
+    """`python_calls.json` is what `python -m calcom_async.operations.python_calls` writes."""
+    assert read_python_calls() == expressions()
 
 
 def test_a_method_that_goes_is_missed():
@@ -168,14 +175,14 @@ def test_a_method_that_goes_is_missed():
     assert len(methods) > 200
     for gone in methods:
         for operation, ways in made().items():
-            left = {call.spelling for call in ways if call.method != gone}
-            if len(left) < len({call.spelling for call in ways}):
+            left = {call.expression for call in ways if call.method != gone}
+            if len(left) < len({call.expression for call in ways}):
                 assert not left or str(operation) in SHARED, f"{operation} is still made by {left} without {gone}"
 
 
-def test_what_cannot_be_said_together_is_still_there():
+def test_exclusive_keywords_belong_to_methods_that_exist():
     """The exceptions of the calls are those of methods that exist."""
-    assert APART.keys() <= {call.method for ways in made().values() for call in ways}
+    assert EXCLUSIVE_KEYWORDS.keys() <= {call.method for ways in made().values() for call in ways}
 
 
 def test_query_body_and_version_are_the_specified_ones():
@@ -193,7 +200,7 @@ def test_no_difference_is_listed_in_vain():
 def test_versions_are_sent_where_they_are_needed():
     """An operation that needs a version gets it."""
     wrong = [
-        (call.spelling, call.request.headers.get("cal-api-version"), operation.version)
+        (call.expression, call.request.headers.get("cal-api-version"), operation.version)
         for operation, ways in made().items()
         for call in ways
         if operation.version and call.request.headers.get("cal-api-version") != operation.version
@@ -230,10 +237,10 @@ def test_ids_are_in_their_places():
             ]
             for place, name in places:
                 snake = re.sub(r"(?=[A-Z])", "_", place).lower()
-                assert name in OTHER_NAMES.get(place, {snake}), f"{call.spelling}: {{{place}}} is filled with {name}"
-            spelled = re.findall(r"\w+(?=[,)])", call.spelling)
+                assert name in OTHER_NAMES.get(place, {snake}), f"{call.expression}: {{{place}}} is filled with {name}"
+            spelled = re.findall(r"\w+(?=[,)])", call.expression)
             named = [name for _, name in places]
-            assert [word for word in spelled if word in named] == named, call.spelling
+            assert [word for word in spelled if word in named] == named, call.expression
 
 
 def test_lists():
@@ -241,9 +248,9 @@ def test_lists():
     for operation, ways in made().items():
         for call in ways:
             if operation.verb == "GET" and str(operation) not in SHARED:
-                assert (call.walks or get_origin(call.answers) is list) == operation.is_list, call.spelling
+                assert (call.is_list or get_origin(call.return_type) is list) == operation.is_list, call.expression
             if {"take", "limit"} & operation.query:
-                assert call.walks, call.spelling
+                assert call.is_list, call.expression
 
 
 def test_catalogued_lists_take_what_they_page_by():

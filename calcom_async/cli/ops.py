@@ -1,17 +1,15 @@
-"""`ops`: the operations of the API, and how each is spelled in Python."""
+"""`ops`: list the operations of the API and the Python calls for them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from calcom_async.cli.terminal import echo, print_json, print_status
+from calcom_async.operations.catalog import OPERATIONS, Operation, read_python_calls
 
-if TYPE_CHECKING:
-    from calcom_async.operations.catalog import Operation
-
-Rows = list[tuple["Operation", list[str]]]
+Rows = list[tuple[Operation, list[str]]]
 
 
 def ops(
@@ -26,42 +24,37 @@ def ops(
 
     calcom-async ops webhooks
     """
-    wanted = [(one, ways) for one, ways in spellings() if _mentions(word.casefold(), one, ways)]
-    if not wanted:
-        print_status("[red]error:[/]", f"no operation has {word!r} in its path or spelling")
+    calls = read_python_calls()
+    rows = [(operation, calls[str(operation)]) for operation in OPERATIONS]
+    rows = [(operation, python) for operation, python in rows if _mentions(word.casefold(), operation, python)]
+    if not rows:
+        print_status("[red]error:[/]", f"no operation has {word} in its path or Python call")
         raise typer.Exit(2)
-    _print_json(wanted) if json else _print_lines(wanted)
+    _print_json(rows) if json else _print_lines(rows)
 
 
-def spellings() -> Rows:
-    """Each operation with the calls that make it; most have one."""
-    # Both need all resources and the sandbox's routes, which no other command should have to load.
-    from calcom_async.cli.spelling import calls, operation_of
-    from calcom_async.operations.catalog import OPERATIONS
-
-    found: dict[Operation, list[str]] = {one: [] for one in OPERATIONS}
-    for call in calls():
-        operation = operation_of(call.request.method, call.path)
-        if operation is not None and call.spelling not in found[operation]:
-            found[operation].append(call.spelling)
-    return [*found.items()]
-
-
-def _mentions(word: str, operation: Operation, ways: list[str]) -> bool:
-    return any(word in text.casefold() for text in (str(operation), *ways))
+def _mentions(word: str, operation: Operation, calls: list[str]) -> bool:
+    return any(word in text.casefold() for text in (str(operation), *calls))
 
 
 def _print_json(rows: Rows) -> None:
-    told = [
-        {"method": one.verb, "path": one.path, "version": one.version, "list": one.is_list, "python": ways}
-        for one, ways in rows
-    ]
-    print_json(told)
+    print_json(
+        [
+            {
+                "method": operation.verb,
+                "path": operation.path,
+                "version": operation.version,
+                "list": operation.is_list,
+                "python": calls,
+            }
+            for operation, calls in rows
+        ]
+    )
 
 
 def _print_lines(rows: Rows) -> None:
-    """One line each, however narrow the screen: this is for `grep`, too."""
-    width = max(len(one.path) for one, _ in rows)
-    for one, ways in rows:
-        for way in ways or [f'cal.request("{one.verb}", ...)']:
-            echo(f"{one.verb:<6} {one.path:<{width}}  {way}")
+    """Print one line per call, however narrow the terminal, so that `grep` finds it."""
+    width = max(len(operation.path) for operation, _ in rows)
+    for operation, calls in rows:
+        for call in calls or [f'cal.request("{operation.verb}", ...)']:
+            echo(f"{operation.verb:<6} {operation.path:<{width}}  {call}")

@@ -9,10 +9,10 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from calcom_async.cli.spelling import operation_of
 from calcom_async.cli.terminal import one_line, print_json, stdout
 from calcom_async.client import Calcom
 from calcom_async.errors import InvalidRequestError
+from calcom_async.operations.catalog import find_operation
 from calcom_async.pages import Pages
 from calcom_async.pagination import UNPAGED, Page, PageOffset, PaginationSpec, page_of
 from calcom_async.resources import bookings, oauth_clients
@@ -42,7 +42,7 @@ async def all_rows(cal: Calcom, path: str, query: Mapping[str, Any], *, version:
 
 def listing_of(path: str) -> PaginationSpec:
     """Return how the list at a path is paginated. A path of no known operation is read as one page."""
-    operation = operation_of("GET", path if path.startswith("/v2/") else f"/v2{path}")
+    operation = find_operation("GET", path if path.startswith("/v2/") else f"/v2{path}")
     if operation is None:
         return UNPAGED
     if "limit" in operation.query:

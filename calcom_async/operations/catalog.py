@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
 
 from calcom_async.operations.names import BODIES, QUERIES
 
@@ -427,3 +430,25 @@ def _operation(verb: str, path: str, version: str | None, notes: list[str]) -> O
 
 
 OPERATIONS = tuple(_operations())
+
+PYTHON_CALLS = Path(__file__).with_name("python_calls.json")
+"""The Python calls of each operation, written by `python -m calcom_async.operations.python_calls`."""
+
+
+def read_python_calls() -> dict[str, list[str]]:
+    """Return the Python calls of each operation, by `str(operation)`. `cal` is an open client."""
+    return msgspec.json.decode(PYTHON_CALLS.read_bytes(), type=dict[str, list[str]])
+
+
+def find_operation(verb: str, path: str) -> Operation | None:
+    """Return the operation that a server selects for a request: literal parts take precedence over placeholders."""
+    parts = path.lower().removesuffix("/").split("/")
+    found = [operation for operation in OPERATIONS if operation.verb == verb and _matches(operation.path, parts)]
+    return min(found, key=lambda operation: [part[:1] == "{" for part in operation.path.split("/")], default=None)
+
+
+def _matches(template: str, parts: list[str]) -> bool:
+    names = template.lower().split("/")
+    return len(names) == len(parts) and all(
+        name == part or name[:1] == "{" for name, part in zip(names, parts, strict=True)
+    )

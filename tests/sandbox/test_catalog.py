@@ -13,9 +13,9 @@ import msgspec
 import pytest
 from http_client import sandbox_client
 
-from calcom_async.cli.spelling import calls, operation_of
 from calcom_async.operations.__main__ import main
-from calcom_async.operations.catalog import OPERATIONS, Operation, field_names
+from calcom_async.operations.catalog import OPERATIONS, Operation, field_names, find_operation
+from calcom_async.operations.python_calls import python_calls
 from calcom_async.operations.specification import differences, read_specification
 from calcom_async.sandbox.routes import DEFAULT_VERSION, ROUTES, VERSIONS, Route
 
@@ -127,8 +127,8 @@ def test_reads_are_idempotent_and_creations_are_not():
 def shapes() -> dict[str, Any]:
     """The request that makes each shape-only operation, and what its method reads the answer as."""
     found = {}
-    for call in calls():
-        operation = operation_of(call.request.method, call.path)
+    for call in python_calls():
+        operation = find_operation(call.request.method, call.path)
         if operation is not None and not operation.stateful:
             found[str(operation)] = call
     return found
@@ -147,7 +147,7 @@ def test_a_shape_fits(name):
         booking = next(iter(api.sandbox.store.bookings.values()))
         booking.references.append({"type": "google_calendar", "eventUid": "uid"})
         answer = api(call.request.method, path.replace("{event_uid}", "uid"), json.loads(call.request.body or "null"))
-    decoded = msgspec.convert(answer.data, call.answers)
+    decoded = msgspec.convert(answer.data, call.return_type)
     missing = [name for name in decoded.__struct_encode_fields__ if name not in answer.data]
     assert missing == []
 

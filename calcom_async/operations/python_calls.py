@@ -1,7 +1,8 @@
-"""Which method makes which request: learned by calling each one, with a way down that only takes notes.
+"""Which Python call sends which request, found by calling every method with a sender that only records.
 
-Nothing here is kept by hand but what cannot be said together, so it cannot be out of date. Every parameter is filled:
-ids with their own name in braces, the others with a value of their type, models with all of their fields.
+`python -m calcom_async.operations.python_calls` writes the calls into `python_calls.json`, which `calcom-async ops`
+prints. Every parameter gets a value: ids their own name in braces, models all of their fields, others a value of their
+type.
 """
 
 from __future__ import annotations
@@ -22,25 +23,24 @@ from msgspec import UnsetType
 
 from calcom_async.client import Calcom
 from calcom_async.events import Observer
-from calcom_async.operations.catalog import OPERATIONS, Operation
+from calcom_async.operations.catalog import OPERATIONS, PYTHON_CALLS, find_operation
 from calcom_async.pages import Pages
 from calcom_async.requests import Request
 from calcom_async.resources._base import RequestContext, Resource
 from calcom_async.responses import Response
-from calcom_async.sandbox.routes import DEFAULT_VERSION, Route, RouteTable
 
-WORDS: dict[str, Any] = {
+SAMPLE_VALUES: dict[str, Any] = {
     "start_time": "09:00",
     "end_time": "10:00",
     "your_phone_number": "+351912345678",
     "number_to_call": "+351912345679",
     "guest_email": "ada@example.com",
 }
-"""Texts that have to have a form, by the name of their field."""
+"""Texts that must have a certain format, by the name of their field."""
 
 SORTS = ("sort_start", "sort_end", "sort_created", "sort_updated_at")
 ONE_SORT = [[other for other in SORTS if other != sort] for sort in SORTS]
-APART: dict[str, Sequence[Sequence[str]]] = {
+EXCLUSIVE_KEYWORDS: dict[str, Sequence[Sequence[str]]] = {
     "Bookings.list": ONE_SORT,
     "OrganizationBookings.list": ONE_SORT,
     "OrganizationTeamBookings.list": ONE_SORT,
@@ -58,51 +58,51 @@ APART: dict[str, Sequence[Sequence[str]]] = {
         ["code", "redirect_uri", "code_verifier"],
     ],
 }
-"""Keywords that cannot be said together: for each call of the method, those that it leaves out."""
+"""Methods whose keywords exclude each other: for each sample call, the keywords that it omits."""
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a method, and the request that came of it."""
+class PythonCall:
+    """A call of a method, and the request that it sends."""
 
-    spelling: str
+    expression: str
     """`cal.team(team_id).memberships.update(membership_id, ...)`."""
     method: str
     """Class and name: `Memberships.update`."""
     request: Request
-    answers: Any
-    """The type that the method says it answers."""
-    walks: bool
-    """Whether that is `Pages`."""
+    return_type: Any
+    is_list: bool
+    """Whether the method returns `Pages`."""
 
     @property
     def path(self) -> str:
-        """The path as the server reads it, placeholders in braces."""
+        """The path that the server receives, with placeholders in braces."""
         return "/v2" + unquote(self.request.path)
 
 
-class _Noted(Exception):  # noqa: N818 - a message from the far end of a call, not a failure
+class _Recorded(Exception):  # noqa: N818 - carries the request out of the call; it is no error
     def __init__(self, request: Request) -> None:
         self.request = request
 
 
-async def _note(request: Request) -> Response:
-    raise _Noted(request)
+async def record_request(request: Request) -> Response:
+    """Raise an exception with the request, instead of sending it."""
+    raise _Recorded(request)
 
 
 COMPOSED = {"ensure", "first_available", "search_many"}
-"""Methods that are made of others: they are no operation of their own."""
+"""Methods that call other methods, and are not an operation themselves."""
 
 
-def calls() -> Iterator[Call]:
-    """Every call that the client can make."""
-    client = SimpleNamespace(_context=RequestContext(_note, Observer(None)), credentials=None)
+def python_calls() -> Iterator[PythonCall]:
+    """Yield every call that the client offers."""
+    client = SimpleNamespace(_context=RequestContext(record_request, Observer(None)), credentials=None)
     for name, member in vars(Calcom).items():
         if isinstance(member, cached_property):
-            yield from _of_resource(f"cal.{name}", member.func(client))
+            yield from calls_of_resource(f"cal.{name}", member.func(client))
         elif not name.startswith("_") and inspect.isfunction(member) and _takes_ids(member):
             resource = member(client, *(f"{{{one}}}" for one in _ids(member)))
-            yield from _of_resource(f"cal.{name}({', '.join(_ids(member))})", resource)
+            yield from calls_of_resource(f"cal.{name}({', '.join(_ids(member))})", resource)
 
 
 def _takes_ids(function: Callable[..., Any]) -> bool:
@@ -115,96 +115,98 @@ def _ids(function: Callable[..., Any]) -> list[str]:
     return [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
 
 
-def _of_resource(spelling: str, resource: Resource) -> Iterator[Call]:
+def calls_of_resource(path: str, resource: Resource) -> Iterator[PythonCall]:
+    """Yield the calls of a resource and of those below it; `path` is the expression that returns it."""
     for name in dir(type(resource)):
         member = inspect.getattr_static(resource, name)
         if name.startswith("_"):
             continue
         if isinstance(member, property):
-            yield from _of_resource(f"{spelling}.{name}", getattr(resource, name))
+            yield from calls_of_resource(f"{path}.{name}", getattr(resource, name))
         elif inspect.isfunction(member) and name not in COMPOSED:
-            yield from _of_method(f"{spelling}.{name}", getattr(resource, name), member)
+            yield from _calls_of_method(f"{path}.{name}", getattr(resource, name), member)
 
 
-def _of_method(spelling: str, method: Callable[..., Any], function: Callable[..., Any]) -> Iterator[Call]:
+def _calls_of_method(path: str, method: Callable[..., Any], function: Callable[..., Any]) -> Iterator[PythonCall]:
     owner = type(method.__self__).__name__  # type: ignore[attr-defined]
-    for arguments, keywords in _fillings(function, f"{owner}.{function.__name__}"):
+    for arguments, keywords in sample_arguments(function, f"{owner}.{function.__name__}"):
         result = method(*arguments, **keywords)
         if isinstance(result, Resource):
-            yield from _of_resource(f"{spelling}({', '.join(_ids(function))})", result)
+            yield from calls_of_resource(f"{path}({', '.join(_ids(function))})", result)
             return
-        walks = isinstance(result, Pages)
-        request = _request_of(result.first_page() if walks else result)
-        answers = get_type_hints(function)["return"]
-        yield Call(_spelled(spelling, function), f"{owner}.{function.__name__}", request, answers, walks)
+        is_list = isinstance(result, Pages)
+        request = request_of(result.first_page() if is_list else result)
+        return_type = get_type_hints(function)["return"]
+        yield PythonCall(_expression(path, function), f"{owner}.{function.__name__}", request, return_type, is_list)
 
 
-def _request_of(coroutine: Any) -> Request:
-    """Run as far as the first request; no event loop is needed, since nothing waits on the way there."""
+def request_of(coroutine: Any) -> Request:
+    """Run a call up to its first request. It needs no event loop, because nothing waits before that."""
     try:
         coroutine.send(None)
-    except _Noted as note:
-        return note.request
-    raise AssertionError(f"{coroutine} came back without a request")
+    except _Recorded as recorded:
+        return recorded.request
+    raise AssertionError(f"{coroutine} returned without a request")
 
 
-def _spelled(spelling: str, function: Callable[..., Any]) -> str:
+def _expression(path: str, function: Callable[..., Any]) -> str:
     parameters = [*inspect.signature(function).parameters.values()][1:]
     words = [
         f"*{one.name}" if one.kind is one.VAR_POSITIONAL else one.name
         for one in parameters
         if one.kind in {one.POSITIONAL_OR_KEYWORD, one.VAR_POSITIONAL}
     ]
-    return f"{spelling}({', '.join([*words, '...'] if len(words) < len(parameters) else words)})"
+    return f"{path}({', '.join([*words, '...'] if len(words) < len(parameters) else words)})"
 
 
 # --- values for every parameter -------------------------------------------------------------------------------------
 
 
-def _fillings(function: Callable[..., Any], method: str) -> Iterator[tuple[list[Any], dict[str, Any]]]:
-    """The arguments of each call: one for each value that a path part is known to have, and each way of speaking."""
+def sample_arguments(function: Callable[..., Any], method: str) -> Iterator[tuple[list[Any], dict[str, Any]]]:
+    """Yield the arguments of each sample call: one call per known value of a path part and per keyword set."""
     hints = get_type_hints(function)
     parameters = [*inspect.signature(function).parameters.values()][1:]
     places = [one for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
-    rest = [value(hints[one.name], one.name) for one in parameters if one.kind is one.VAR_POSITIONAL]
+    rest = [sample_value(hints[one.name], one.name) for one in parameters if one.kind is one.VAR_POSITIONAL]
     keywords = _keywords(parameters, hints)
     for arguments in product(*(_values(hints[one.name], one.name) for one in places)):
-        for silent in APART.get(method, ((),)):
-            yield [*arguments, *rest], {name: hint for name, hint in keywords.items() if name not in silent}
+        for omitted in EXCLUSIVE_KEYWORDS.get(method, ((),)):
+            yield [*arguments, *rest], {name: hint for name, hint in keywords.items() if name not in omitted}
 
 
 def _values(hint: Any, name: str) -> Sequence[Any]:
-    known = _literal(hint)
-    if known:
-        return known
+    if literals := _literal(hint):
+        return literals
     model = _best(hint)
-    return [value(hint, name)] if isinstance(model, type) and issubclass(model, msgspec.Struct) else [f"{{{name}}}"]
+    return (
+        [sample_value(hint, name)] if isinstance(model, type) and issubclass(model, msgspec.Struct) else [f"{{{name}}}"]
+    )
 
 
 def _keywords(parameters: Sequence[inspect.Parameter], hints: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    keywords: dict[str, Any] = {}
     for one in parameters:
         if one.kind is one.KEYWORD_ONLY:
-            found[one.name] = value(hints[one.name], one.name)
+            keywords[one.name] = sample_value(hints[one.name], one.name)
         elif one.kind is one.VAR_KEYWORD:
             table = get_args(hints[one.name])[0]
-            found |= {name: value(hint, name) for name, hint in get_type_hints(table).items()}
-    return found
+            keywords |= {name: sample_value(hint, name) for name, hint in get_type_hints(table).items()}
+    return keywords
 
 
-def value(hint: Any, name: str) -> Any:
-    """A value of a type, as full as it can be."""
+def sample_value(hint: Any, name: str) -> Any:
+    """Return a value of a type, with as many fields as possible."""
     hint = _best(hint)
-    if name in WORDS:
-        return WORDS[name]
+    if name in SAMPLE_VALUES:
+        return SAMPLE_VALUES[name]
     if known := _literal(hint):
         return known[0]
     if get_origin(hint) in {list, Sequence, frozenset, tuple} or getattr(hint, "__name__", "") == "Sequence":
-        return [value(get_args(hint)[0], name)] * 2
+        return [sample_value(get_args(hint)[0], name)] * 2
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        return hint(**{field: value(inner, field) for field, inner in _fields(hint).items()})
+        return hint(**{field: sample_value(inner, field) for field, inner in _fields(hint).items()})
     if is_typeddict(hint):
-        return {field: value(inner, field) for field, inner in get_type_hints(hint).items()}
+        return {field: sample_value(inner, field) for field, inner in get_type_hints(hint).items()}
     if isinstance(hint, type) and issubclass(hint, Enum):
         return next(iter(hint))
     return _PLAIN.get(get_origin(hint) or hint, name)
@@ -229,7 +231,7 @@ def _fields(model: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def _best(hint: Any) -> Any:
-    """Of a union the part that says most: a model, words, a list, and only then a plain value."""
+    """Return the richest member of a union: a model, then literals, a list, and last a plain value."""
     if get_origin(hint) not in {Union, UnionType}:
         return hint
     parts = [part for part in get_args(hint) if part not in {NoneType, UnsetType}]
@@ -250,13 +252,18 @@ def _literal(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) is Literal else ()
 
 
-# --- which operation a request is -----------------------------------------------------------------------------------
-
-_BY_NAME = {(one.verb, one.path): one for one in OPERATIONS}
-_TABLE = RouteTable([Route(one.verb, one.path, lambda call: call) for one in OPERATIONS])
+# --- the data -------------------------------------------------------------------------------------------------------
 
 
-def operation_of(verb: str, path: str) -> Operation | None:
-    """The operation that the server would take a request for; None when there is none."""
-    found = _TABLE.find(verb, path, DEFAULT_VERSION)
-    return found and _BY_NAME[found[0].method, found[0].path]
+def expressions() -> dict[str, list[str]]:
+    """Return the Python calls of each operation; most have one."""
+    found: dict[str, list[str]] = {str(operation): [] for operation in OPERATIONS}
+    for call in python_calls():
+        operation = find_operation(call.request.method, call.path)
+        if operation is not None and call.expression not in found[str(operation)]:
+            found[str(operation)].append(call.expression)
+    return found
+
+
+if __name__ == "__main__":
+    PYTHON_CALLS.write_bytes(msgspec.json.format(msgspec.json.encode(expressions())) + b"\n")
