@@ -117,11 +117,12 @@ async def ten_minutes(callers: int, clients: int = 1) -> dict[str, float]:
     """Callers that never rest, of independent clients, against the sandbox's throttler in virtual time."""
     from calcom_async.errors import RateLimit
     from calcom_async.rate_limiter import Bucket, TokenBucket
-    from calcom_async.sandbox.throttle import Limit, Throttler
+    from calcom_async.sandbox.http.rate_limiter import RateLimiter as ServerRateLimiter
+    from calcom_async.sandbox.state.store import Limit
 
     loop, dice = asyncio.get_running_loop(), random.Random(7)
     limiters, bucket = [TokenBucket() for _ in range(clients)], Bucket("key")
-    throttler, limits = Throttler(), (Limit("default", LIMIT, WINDOW),)
+    throttler, limits = ServerRateLimiter(), (Limit("default", LIMIT, WINDOW),)
     ends = loop.time() + WINDOW * MINUTES
     counts = {"served": 0, "refused": 0}
 

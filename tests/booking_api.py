@@ -9,9 +9,9 @@ from typing import Any
 from http_client import ApiClient, ApiResponse
 
 from calcom_async.sandbox import Sandbox
-from calcom_async.sandbox.delivery import deliveries
-from calcom_async.sandbox.event_types import new_event_type
-from calcom_async.sandbox.store import Booking
+from calcom_async.sandbox.event_types.records import new_event_type
+from calcom_async.sandbox.state.booking import Booking
+from calcom_async.sandbox.webhooks.delivery import deliveries
 
 MONDAY = datetime(2026, 11, 2, 8, tzinfo=UTC)
 ANA, BO, CY = 1, 2, 3
@@ -104,7 +104,7 @@ class BookingApi:
 
     def webhook_events(self) -> list[tuple[str, dict[str, Any]]]:
         """Triggers and payloads of what the webhook heard."""
-        self.sandbox.settle()
+        self.sandbox.wait_idle()
         bodies = [one.json for one in deliveries(self.sandbox.store)]
         return [(one["triggerEvent"], one["payload"]) for one in bodies]
 

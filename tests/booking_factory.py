@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from calcom_async.sandbox import Sandbox
-from calcom_async.sandbox.store import Booking, Store
+from calcom_async.sandbox.state.booking import Booking
+from calcom_async.sandbox.state.store import Store
 
 EPOCH = datetime(2026, 1, 5, 9, tzinfo=UTC)
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
@@ -83,7 +84,7 @@ class BookingFactory:
                 twin = self.add(self._now(), booking.start + MINUTE, self._now())
                 booking.status, booking.updated_at, booking.to_uid = "cancelled", self._now(), twin.uid
 
-        self.sandbox.faults.each("GET", "/v2/*", happen)
+        self.sandbox.faults.after_each("GET", "/v2/*", happen)
 
     def _now(self) -> datetime:
         """Later each time, and later than anything in the world before."""

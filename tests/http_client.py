@@ -128,7 +128,7 @@ def sandbox_client(version: str = "", **options: Any) -> Iterator[ApiClient]:
     """Run a fresh sandbox and yield a client for it. Fail if a handler of the sandbox failed."""
     with Sandbox(**options) as sandbox:
         yield ApiClient(sandbox, version)
-        assert sandbox.failures == []
+        assert sandbox.handler_errors == []
 
 
 def recorded_body(shared: Path, name: str) -> Any:

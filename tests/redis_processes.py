@@ -35,8 +35,15 @@ async def together(number: int, sandbox: Sandbox, redis_url: str, windows: int) 
 
     In that moment the calls of one more window can be made by those who lost no more than 5 % of each before it.
     """
-    seconds = 1.05 * windows * sandbox.window + MOMENT
-    arguments = [sandbox.url, sandbox.api_key, redis_url, secrets.token_hex(8), str(sandbox.window), str(seconds)]
+    seconds = 1.05 * windows * sandbox.settings.window + MOMENT
+    arguments = [
+        sandbox.url,
+        sandbox.api_key,
+        redis_url,
+        secrets.token_hex(8),
+        str(sandbox.settings.window),
+        str(seconds),
+    ]
     pipe = asyncio.subprocess.PIPE
     workers = [
         await asyncio.create_subprocess_exec(sys.executable, __file__, *arguments, stdin=pipe, stdout=pipe)
@@ -48,7 +55,7 @@ async def together(number: int, sandbox: Sandbox, redis_url: str, windows: int) 
     answers = await asyncio.gather(*(worker.communicate(b"go\n") for worker in workers))
     counts = [[int(number) for number in out.split()] for out, _ in answers]
     served = [served for served, _ in counts]
-    allowed = (windows + 1) * sandbox.rate_limit
+    allowed = (windows + 1) * sandbox.settings.rate_limit
     return Outcome(served, sum(refused for _, refused in counts), sum(served) / allowed)
 
 

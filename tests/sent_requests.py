@@ -8,7 +8,7 @@ from typing import Any
 
 from calcom_async import Calcom
 from calcom_async.models import Attendee
-from calcom_async.sandbox import Sandbox, Seen
+from calcom_async.sandbox import RecordedRequest, Sandbox
 
 MONDAY = datetime(2026, 11, 2, 8, tzinfo=UTC)
 """A working morning before office hours; Lisbon, where the sandbox's host lives, is on UTC then."""
@@ -43,7 +43,7 @@ class SentRequest:
     version: str | None
 
     @classmethod
-    def of(cls, seen: Seen) -> SentRequest:
+    def of(cls, seen: RecordedRequest) -> SentRequest:
         query = dict(seen.query)
         assert len(query) == len(seen.query), "no query parameter is sent twice"
         return cls(seen.method, seen.path.removeprefix("/v2"), query, seen.body, seen.headers.get("cal-api-version"))

@@ -44,14 +44,21 @@ from calcom_async.resources.event_types import EventTypes
 from calcom_async.resources.slots import Slots
 from calcom_async.responses import Response
 from calcom_async.sandbox import Sandbox
-from calcom_async.sandbox.event_types import new_event_type
-from calcom_async.sandbox.seed import new_user
-from calcom_async.sandbox.store import Booking as Record
-from calcom_async.sandbox.store import Store
+from calcom_async.sandbox.accounts.users import new_user
+from calcom_async.sandbox.event_types.records import new_event_type
+from calcom_async.sandbox.state.booking import Booking as Record
+from calcom_async.sandbox.state.store import Store
 
 BOOKINGS = "/v2/bookings"
-LOST = [{"cut": "before"}, {"cut": "after"}, {"status": 503}, {"html": True}, {"garbage": True}, {"truncated": True}]
-ACTED = [{"cut": "after"}, {"garbage": True}, {"truncated": True}]
+LOST = [
+    {"cut": "before"},
+    {"cut": "after"},
+    {"status": 503},
+    {"html": True},
+    {"invalid_body": True},
+    {"truncated": True},
+]
+ACTED = [{"cut": "after"}, {"invalid_body": True}, {"truncated": True}]
 WEEKLY = {"recurrence": {"interval": 1, "occurrences": 3, "frequency": "weekly"}}
 ON_REQUEST = {"confirmationPolicy": {"type": "always", "blockUnconfirmedBookingsInBooker": False}}
 
@@ -66,7 +73,7 @@ def somebody(number: int) -> Attendee:
 def running_sandbox(**options: Any) -> Iterator[Sandbox]:
     with Sandbox(now=MONDAY, **{"races": True} | options) as sandbox:
         yield sandbox
-        assert sandbox.failures == []
+        assert sandbox.handler_errors == []
 
 
 @pytest.fixture
@@ -483,7 +490,7 @@ async def test_taken_by_others_while_the_answer_was_lost(cal, sandbox, named):
         if not store.bookings:
             store.add_booking(_record(store, at(9), attendee=BEA))
 
-    sandbox.faults.add("POST", BOOKINGS, cut="before").each("POST", BOOKINGS, other)
+    sandbox.faults.add("POST", BOOKINGS, cut="before").after_each("POST", BOOKINGS, other)
     wish = {"start": at(9), "attendee": ADA, "pause": 0, **named}
     with pytest.raises(SlotTakenError) as caught:
         await safe.book(cal.bookings, cal.slots, cal.event_types, **wish)
@@ -522,7 +529,7 @@ async def test_what_was_made_twice_all_the_same_is_taken_back(cal, sandbox):
             [one] = store.bookings.values()
             store.add_booking(replace(one, id=one.id + 1, uid="twin"))
 
-    sandbox.faults.add("POST", BOOKINGS, cut="before").each("POST", BOOKINGS, first_request_acts_late)
+    sandbox.faults.add("POST", BOOKINGS, cut="before").after_each("POST", BOOKINGS, first_request_acts_late)
     booking = await book(cal, event_type_id=which)
     assert [one.uid for one in live(sandbox)] == [booking.uid]
     assert sandbox.store.bookings["twin"].status == "cancelled"
@@ -542,7 +549,7 @@ async def test_the_booking_is_known_by_its_key_alone(cal, sandbox, kind):
             for _ in range(230):
                 store.add_booking(_record(store, at(9), attendee=BEA, status="rejected"))
 
-    sandbox.faults.each("POST", BOOKINGS, crowd).each("GET", BOOKINGS, stored)
+    sandbox.faults.after_each("POST", BOOKINGS, crowd).after_each("GET", BOOKINGS, stored)
     sandbox.faults.add("POST", BOOKINGS, cut="after")
     booking = await book(cal, event_type_id={"plain": THIRTY, "seated": CLASS}[kind])
     assert [one.uid for one in live(sandbox)] == [booking.uid]
@@ -716,7 +723,7 @@ async def test_a_duplicate_that_cannot_be_cancelled_is_told(cal, sandbox):
             [one] = store.bookings.values()
             store.add_booking(replace(one, id=one.id + 1, uid="twin"))
 
-    sandbox.faults.each("POST", BOOKINGS, twin)
+    sandbox.faults.after_each("POST", BOOKINGS, twin)
     with pytest.raises(UnknownOutcomeError, match=r"booking twin is a duplicate .* cannot be cancelled"):
         await book(cal, event_type_id=which, idempotency_key="order-7")
 

@@ -15,8 +15,8 @@ from calcom_async import Calcom, TokenBucket
 from calcom_async.booking import IDEMPOTENCY_KEY, book
 from calcom_async.models import Attendee, Booking
 from calcom_async.sandbox import Sandbox
-from calcom_async.sandbox.event_types import new_event_type
-from calcom_async.sandbox.seed import new_user
+from calcom_async.sandbox.accounts.users import new_user
+from calcom_async.sandbox.event_types.records import new_event_type
 
 CALLS = int(os.environ.get("CALCOM_ASYNC_STORM", "500"))
 AT_ONCE = 50
@@ -117,4 +117,4 @@ async def test_a_storm():
         }
         assert failed["SlotTakenError"] <= CALLS // RIVALS
         assert sandbox.faults.fired > CALLS / 50
-        assert sandbox.failures == []
+        assert sandbox.handler_errors == []

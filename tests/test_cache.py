@@ -498,7 +498,7 @@ async def test_the_server_says_304_and_counts_it(calcom_client: Callable[..., Ca
 
 async def test_garbage_is_told_once(cal: Calcom, calcom_sandbox: Sandbox):
     """An answer that is no JSON is an error for its caller and gone for the next."""
-    calcom_sandbox.faults.add("GET", "/v2/event-types/{id}", garbage=True)
+    calcom_sandbox.faults.add("GET", "/v2/event-types/{id}", invalid_body=True)
     with pytest.raises(DecodeError):
         await cal.event_types.get(THIRTY)
     assert (await cal.event_types.get(THIRTY)).id == THIRTY

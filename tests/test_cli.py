@@ -206,7 +206,7 @@ BAD_ANSWERS = [
     pytest.param({"status": 403}, 4, "403", id="403"),
     pytest.param({"status": 404}, 3, "404", id="404"),
     pytest.param({"html": True, "status": 400}, 3, "no answer of Cal.com but: 400 Bad Request", id="a proxy's page"),
-    pytest.param({"garbage": True}, 6, "not JSON", id="bytes"),
+    pytest.param({"invalid_body": True}, 6, "not JSON", id="bytes"),
     pytest.param({"body": b""}, 6, "the answer is empty", id="nothing"),
     pytest.param({"body": "[]"}, 6, "Expected `object`", id="a list"),
     pytest.param({"body": '{"data": 5}'}, 6, "Expected `array`", id="a number"),
@@ -429,7 +429,7 @@ def advised(told: str) -> list[str]:
 
 def test_a_break_in_the_middle_tells_how_to_go_on(sandbox: Sandbox, tmp_path: Path) -> None:
     """After a failure in the middle the message tells what is safe, and the command that brings the rest."""
-    sandbox.faults.add("GET", "/v2/bookings", after=3, times=100, garbage=True)
+    sandbox.faults.add("GET", "/v2/bookings", after=3, times=100, invalid_body=True)
     file = tmp_path / "out.jsonl"
     options = ["--page-size", "100", "--concurrency", "1", "--status", "past,upcoming,cancelled"]
     result = invoke("export", "bookings", *connection_args(sandbox), "-o", file, *options)

@@ -11,7 +11,7 @@ from cli_runner import SECRET, connection_args, invoke
 from sent_requests import MONDAY
 
 from calcom_async.sandbox import Sandbox
-from calcom_async.sandbox.event_types import new_event_type
+from calcom_async.sandbox.event_types.records import new_event_type
 
 ADA = ["--name", "Ada Łódź", "--email", "ada@visitors.test"]
 NINE = ["--start", "2026-11-04T09:00Z"]

@@ -20,7 +20,7 @@ from timeouts import TIMEOUT
 from calcom_async import Calcom, ConnectionFailedError, SlotQuery
 from calcom_async.cli.slots import _warn_on_error
 from calcom_async.sandbox import Sandbox
-from calcom_async.sandbox.event_types import new_event_type
+from calcom_async.sandbox.event_types.records import new_event_type
 
 WEEK = ["--start", "2026-11-02"]
 

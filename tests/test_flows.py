@@ -37,7 +37,7 @@ from calcom_async.models import (
     Override,
 )
 from calcom_async.sandbox import Sandbox
-from calcom_async.sandbox.store import Store
+from calcom_async.sandbox.state.store import Store
 
 EVE = Attendee(name="Eve", email="eve@visitors.test", time_zone="UTC")
 DAY = {"start": date(2026, 11, 4), "end": date(2026, 11, 4)}
@@ -49,7 +49,7 @@ def running_sandbox(**options: Any) -> Iterator[Sandbox]:
     """A sandbox on the Monday, none of whose handlers may fail."""
     with Sandbox(**{"now": MONDAY} | options) as sandbox:
         yield sandbox
-        assert sandbox.failures == []
+        assert sandbox.handler_errors == []
 
 
 def client(sandbox: Sandbox, **options: Any) -> Calcom:
@@ -188,7 +188,7 @@ async def test_a_walk_while_others_book():
     """Rows that shift while a list is walked come once, and none that was there from the start is missing."""
     with running_sandbox(bookings=300) as sandbox:
         before = set(sandbox.store.bookings)
-        sandbox.faults.each("GET", "/v2/bookings", newcomer)
+        sandbox.faults.after_each("GET", "/v2/bookings", newcomer)
         async with client(sandbox) as cal:
             uids = [one.uid async for one in cal.bookings.list(sort_created="desc", take=50)]
         assert len(sandbox.store.bookings) > 300
@@ -205,7 +205,7 @@ async def keep(pages: Pages[Booking], uids: list[str]) -> None:
 async def test_a_page_that_cannot_be_read_can_be_asked_again():
     """After a malformed page in the middle the same list goes on with that page."""
     with running_sandbox(bookings=300) as sandbox:
-        sandbox.faults.add("GET", "/v2/bookings", garbage=True, after=2)
+        sandbox.faults.add("GET", "/v2/bookings", invalid_body=True, after=2)
         async with client(sandbox) as cal:
             pages, uids = cal.bookings.list(take=50), []
             with pytest.raises(DecodeError, match="not JSON"):
@@ -238,7 +238,7 @@ async def test_reads_are_repeated(trouble):
         ({"cut": "before"}, ConnectionFailedError, 0),
         ({"cut": "after"}, ConnectionFailedError, 1),
         ({"truncated": True}, ConnectionFailedError, 1),
-        ({"garbage": True}, DecodeError, 1),
+        ({"invalid_body": True}, DecodeError, 1),
         ({"status": 502, "html": True}, ServerError, 0),
         ({"status": 500}, ServerError, 0),
     ],
@@ -293,7 +293,7 @@ async def test_nobody_listens():
 @pytest.mark.parametrize(
     ("trouble", "kind", "words"),
     [
-        ({"garbage": True}, DecodeError, "not JSON"),
+        ({"invalid_body": True}, DecodeError, "not JSON"),
         ({"truncated": True}, ConnectionFailedError, "broke before the answer was whole"),
         ({"html": True}, ServerError, "no answer of Cal.com but: 502 Bad Gateway"),
         ({"status": 200, "body": {"status": "success", "data": ["x"]}}, DecodeError, r"\$\.data"),

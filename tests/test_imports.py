@@ -55,6 +55,11 @@ HOMES = {
     "dlt": {"export"},
     "uvloop": {"cli"},
 }
+# The folders of the sandbox from the ground up; the top modules build the whole from them.
+SANDBOX_ROWS = [
+    *("state", "http", "accounts", "event_types", "calendars", "slots", "bookings"),
+    *("organizations", "schedules", "routing", "platform", "webhooks", "seed"),
+]
 SANDBOX_MAY_IMPORT = {"aiohttp", "msgspec", "multidict", "yarl"}
 
 
@@ -171,6 +176,38 @@ def test_the_sandbox_stands_alone():
     assert {target for target in ours if not target.startswith("calcom_async.sandbox")} == set()
     foreign = {one.target.split(".")[0] for one in IMPORTS if side(one.module) == "sandbox"}
     assert foreign - set(sys.stdlib_module_names) - {"calcom_async"} <= SANDBOX_MAY_IMPORT
+
+
+def test_a_folder_of_the_sandbox_imports_only_lower_ones():
+    """A folder of the sandbox imports only itself and folders below, for annotations too."""
+    wrong = [
+        f"{one.module} imports {one.target}"
+        for one in OURS
+        if (own := sandbox_folder(one.module)) in SANDBOX_ROWS
+        and sandbox_folder(one.target.removeprefix("calcom_async.")) not in SANDBOX_ROWS[: SANDBOX_ROWS.index(own) + 1]
+    ]
+    assert wrong == []
+
+
+def test_the_top_of_the_sandbox_is_small():
+    """Outside its folders the sandbox has at most six modules, and every folder has its row."""
+    names = {name.split(".")[1] for name in MODULES if name.startswith("sandbox.")}
+    assert len(names - set(SANDBOX_ROWS)) <= 6
+    assert names >= set(SANDBOX_ROWS)
+
+
+def sandbox_folder(module: str) -> str:
+    return module.split(".")[1] if module.startswith("sandbox.") else ""
+
+
+def test_the_sandbox_has_no_cycles():
+    """The modules of the sandbox can be ordered so that each imports only earlier ones, for annotations too."""
+    graph = {name: set() for name in MODULES if name.startswith("sandbox")}
+    for one in OURS:
+        target = one.target.removeprefix("calcom_async.")
+        if one.module in graph and target in graph:
+            graph[one.module].add(target)
+    assert len(tuple(TopologicalSorter(graph).static_order())) == len(graph)
 
 
 def test_the_client_does_not_need_the_sandbox():

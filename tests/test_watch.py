@@ -625,7 +625,7 @@ async def test_bookings_close_slots_and_cancelling_opens_them() -> None:
         assert (closed.opened, opened.closed) == ((), ())
         assert closed.closed[0].start == opened.opened[0].start == at(9)
         assert len(closed.closed) == len(opened.opened) == 1
-    assert sandbox.failures == []
+    assert sandbox.handler_errors == []
 
 
 async def test_it_sees_what_a_search_shows() -> None:
@@ -644,7 +644,7 @@ async def test_faults_of_the_server_are_lived_through() -> None:
     told: list[CalcomError] = []
     with Sandbox(now=MONDAY) as sandbox:
         async with Calcom(sandbox.api_key, base_url=sandbox.url, max_attempts=1, **EAGER) as cal:
-            bad = ({"html": True, "status": 200}, {"garbage": True}, {"body": []}, {"body": {}})
+            bad = ({"html": True, "status": 200}, {"invalid_body": True}, {"body": []}, {"body": {}})
             for trouble in ({"cut": "before"}, {"status": 502}, {"cut": "after"}, *bad):
                 sandbox.faults.add("GET", "/v2/slots", **trouble)
             watcher = watch(cal, sandbox, [THIRTY], on_error=lambda _, error: told.append(error))

@@ -27,9 +27,9 @@ def sandbox(
         typer.Option(metavar="SECONDS", min=0, help="How long requests are rejected after the limit is exceeded."),
     ] = 60,
     ties: Annotated[bool, typer.Option("--ties", help="Create many bookings with equal times.")] = False,
-    seed_dialect: Annotated[
+    legacy_formats: Annotated[
         bool,
-        typer.Option("--seed-dialect", help="Also accept the forms of older documentation."),
+        typer.Option("--legacy-formats", help="Also accept the forms of older documentation."),
     ] = False,
 ) -> None:
     """Run a local Cal.com server with sample data.
@@ -46,7 +46,7 @@ def sandbox(
         window=window,
         block=block,
         ties=ties,
-        seed_dialect=seed_dialect,
+        legacy_formats=legacy_formats,
         port=port,
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)

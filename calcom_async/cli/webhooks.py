@@ -147,7 +147,7 @@ def listen(
 
 
 def _is_loopback(url: str) -> bool:
-    from calcom_async.sandbox.delivery import is_loopback
+    from calcom_async.sandbox.webhooks.delivery import is_loopback
 
     return is_loopback(url)
 
@@ -291,7 +291,7 @@ async def _delete(cal: Calcom, url: str, webhook_id: str | None) -> None:
 
 
 def _book_command(base_url: str) -> str:
-    from calcom_async.sandbox.seed import API_KEY
+    from calcom_async.sandbox.seed.world import API_KEY
 
     attendee = "--name Ada --email ada@example.com"
     return f"calcom-async book ana/thirty --start first {attendee} --base-url {base_url} --api-key {API_KEY}"

@@ -62,7 +62,7 @@ def cluster() -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def shared_sandbox() -> Iterator[Sandbox]:
-    with Sandbox(ties="restless", now=NOW) as sandbox:
+    with Sandbox(ties=True, unstable_order=True, now=NOW) as sandbox:
         yield sandbox
 
 
@@ -335,7 +335,7 @@ def test_a_task_ends_with_its_run(sandbox: Sandbox, tmp_path: Path, monkeypatch:
     staging = tmp_path / ".run-0123abcd"
     staging.mkdir()
     sandbox.requests.clear()
-    sandbox.faults.each("GET", "/v2/bookings", lambda _: shutil.rmtree(staging, ignore_errors=True))
+    sandbox.faults.after_each("GET", "/v2/bookings", lambda _: shutil.rmtree(staging, ignore_errors=True))
     with pytest.raises(ExportError, match="its run has ended, or the folder is not one that the workers share"):
         _write(shard, "part-00000.jsonl", staging, None, 1)
     assert len(edges(sandbox)) <= 2

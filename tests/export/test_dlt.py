@@ -126,7 +126,7 @@ def account(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Iterator[Sandbo
 
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    with account(monkeypatch, ties="restless") as sandbox:
+    with account(monkeypatch, ties=True, unstable_order=True) as sandbox:
         yield sandbox
 
 

@@ -26,7 +26,7 @@ MUTATIONS = 400
 
 @pytest.fixture(scope="module")
 def factory() -> Iterator[BookingFactory]:
-    with Sandbox(ties="restless", now=NOW) as sandbox:
+    with Sandbox(ties=True, unstable_order=True, now=NOW) as sandbox:
         factory = BookingFactory(sandbox, random.Random(7))
         factory.fill([(number // 3, number, number) for number in range(ROWS)])
         yield factory

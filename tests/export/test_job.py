@@ -43,7 +43,7 @@ TIES = [(number // 7, number // 3, number // 9) for number in range(ROWS)]
 
 @pytest.fixture
 def factory() -> Iterator[BookingFactory]:
-    with Sandbox(ties="restless", now=NOW) as sandbox:
+    with Sandbox(ties=True, unstable_order=True, now=NOW) as sandbox:
         factory = BookingFactory(sandbox, random.Random(7))
         factory.fill(TIES)
         yield factory
@@ -621,7 +621,7 @@ async def test_a_failed_run_changes_neither_file_nor_watermark(factory: BookingF
         await cal.me.get()
         factory.sandbox.faults.clear()
         factory.store.changed()
-        factory.sandbox.faults.add("GET", "/v2/bookings", garbage=True, after=2, times=99)
+        factory.sandbox.faults.add("GET", "/v2/bookings", invalid_body=True, after=2, times=99)
         with pytest.raises(DecodeError):
             await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True)
         assert (tmp_path / "a.jsonl").read_bytes() == before

@@ -28,7 +28,7 @@ NOON = "2030-05-06T12:00:00.000Z"
 
 @pytest.fixture(scope="module")
 def restless() -> Iterator[Sandbox]:
-    with Sandbox(ties="restless", now=NOW) as sandbox:
+    with Sandbox(ties=True, unstable_order=True, now=NOW) as sandbox:
         yield sandbox
 
 

@@ -13,7 +13,7 @@ def calcom_sandbox():
     """The plugin's sandbox at a fixed time; no handler of it may fail."""
     with Sandbox(now=MONDAY) as sandbox:
         yield sandbox
-    assert sandbox.failures == []
+    assert sandbox.handler_errors == []
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def full():
     """A sandbox with bookings of every status; the tests of this file only read."""
     with Sandbox(now=MONDAY, bookings=COUNT) as sandbox:
         yield sandbox
-        assert sandbox.failures == []
+        assert sandbox.handler_errors == []
 
 
 @pytest.fixture

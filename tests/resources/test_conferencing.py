@@ -12,7 +12,7 @@ from calcom_async import BadRequestError, ForbiddenError, NotFoundError, ServerE
 from calcom_async.decoding import Envelope, decoder
 from calcom_async.models import ConferencingApp, CreateEventType, DefaultConferencingApp, Location
 from calcom_async.resources.conferencing import MAYBE
-from calcom_async.sandbox.calendar_accounts import GOOGLE, connect
+from calcom_async.sandbox.calendars.accounts import GOOGLE, connect
 
 SCOPES = {"user": lambda cal: cal, "team": lambda cal: cal.organization(ORGANIZATION).team(SALES)}
 PATHS = {"user": "", "team": "/organizations/1/teams/2"}

@@ -35,7 +35,7 @@ from calcom_async.requests import Request
 from calcom_async.resources._base import RequestContext
 from calcom_async.resources.teams import OrganizationTeams
 from calcom_async.responses import Response
-from calcom_async.sandbox.teams import new_team
+from calcom_async.sandbox.accounts.teams import new_team
 
 BASE = f"/organizations/{ORGANIZATION}"
 

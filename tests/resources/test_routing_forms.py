@@ -9,7 +9,7 @@ from sent_requests import ADA, ORGANIZATION, SALES, SUPPORT, SentRequest, last_r
 
 from calcom_async import BadRequestError, ForbiddenError, InvalidRequestError, NotFoundError, TransportError
 from calcom_async.models import CreateTeamEventType, Host, Routing, RoutingForm
-from calcom_async.sandbox.seed import FORM
+from calcom_async.sandbox.seed.world import FORM
 
 TEAM_PATH = f"/organizations/1/teams/2/routing-forms/{FORM}/responses"
 DAY = {"start": date(2026, 11, 4), "end": date(2026, 11, 4)}

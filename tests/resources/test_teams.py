@@ -17,7 +17,7 @@ from calcom_async.models import (
     UpdateTeam,
     UpdateTeamEventType,
 )
-from calcom_async.sandbox.teams import add_member
+from calcom_async.sandbox.accounts.teams import add_member
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from calcom_async import BadRequestError, ConflictError, ForbiddenError, NotFoun
 from calcom_async.models import VerifiedEmail, VerifiedPhone
 from calcom_async.requests import EndpointLimit
 from calcom_async.resources._base import RequestContext
-from calcom_async.sandbox.handlers.verified_resources import CODE
+from calcom_async.sandbox.accounts.verified_handlers import CODE
 
 SCOPES = {
     "users": lambda cal: cal,

@@ -16,7 +16,7 @@ from calcom_async.models import (
     WorkflowOffset,
     WorkflowTrigger,
 )
-from calcom_async.sandbox.handlers.verified_resources import CODE
+from calcom_async.sandbox.accounts.verified_handlers import CODE
 
 PATH = "/organizations/1/teams/2/workflows"
 DAY_BEFORE = WorkflowTrigger(type="beforeEvent", offset=WorkflowOffset(value=1, unit="day"))

@@ -20,9 +20,10 @@ import pytest
 from http_client import send_request
 
 from calcom_async.sandbox import Sandbox
-from calcom_async.sandbox.query import parse_query
-from calcom_async.sandbox.routes import Bare, Page, Route, RouteTable, Status, pagination
-from calcom_async.sandbox.server import Incoming, Server, etag
+from calcom_async.sandbox.http.messages import HttpRequest, etag
+from calcom_async.sandbox.http.query_string import parse_query
+from calcom_async.sandbox.http.results import Page, RawResponse, Status, pagination
+from calcom_async.sandbox.http.routing import Route
 
 JSON_TYPE = {"Content-Type": "application/json"}
 
@@ -35,12 +36,12 @@ def sandbox():
 
 def serve(sandbox, *routes):
     """Answer requests from these routes alone, without a socket."""
-    server = Server(sandbox, RouteTable(list(routes)))
+    server = sandbox.server(routes)
 
     def answer(method, path, **headers):
         url, _, query = path.partition("?")
-        incoming = Incoming(method, url, query, {"Authorization": "cal_sandbox"} | headers, b"", "ip")
-        return asyncio.run(server.answer(incoming))
+        incoming = HttpRequest(method, url, query, {"Authorization": "cal_sandbox"} | headers, b"", "ip")
+        return asyncio.run(server.handle(incoming))
 
     return answer
 
@@ -136,7 +137,7 @@ def test_compressed_bodies(sandbox):
     for body, status in ((gzip.compress(b'{"bio": "packed"}'), 200), (b"no gzip", 400), (bomb, 413)):
         assert send_request(sandbox, "PATCH", "/v2/me", body, headers=sent).status == status
     assert send_request(sandbox, "GET", "/v2/me").data["bio"] == "packed"
-    assert not sandbox.failures
+    assert not sandbox.handler_errors
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,7 @@ def test_compressed_bodies(sandbox):
 def test_odd_json(sandbox, path, body):
     """JSON that is nested deeper than a parser bears, or is no UTF-8, is 400 and no failure of the sandbox."""
     assert send_request(sandbox, "PATCH", path, body, headers=JSON_TYPE).status == 400
-    assert not sandbox.failures
+    assert not sandbox.handler_errors
 
 
 @pytest.mark.parametrize(
@@ -225,8 +226,8 @@ def test_shapes_of_answers(sandbox):
         Route("GET", "/v2/none", lambda call: None),
         Route("POST", "/v2/status", lambda call: Status(), status=201),
         Route("GET", "/v2/page", lambda call: Page.of([1, 2], total=5, take=2, skip=2)),
-        Route("GET", "/v2/bare", lambda call: Bare("text", 418, content_type="text/plain")),
-        Route("DELETE", "/v2/gone", lambda call: Bare(None, 204)),
+        Route("GET", "/v2/bare", lambda call: RawResponse("text", 418, content_type="text/plain")),
+        Route("DELETE", "/v2/gone", lambda call: RawResponse(None, 204)),
     )
     assert json.loads(answer("GET", "/v2/none").body) == {"status": "success", "data": None}
     assert (answer("POST", "/v2/status").status, answer("POST", "/v2/status").body) == (201, b'{"status":"success"}')
@@ -261,7 +262,7 @@ def test_bug_in_a_handler(sandbox, caplog):
     with caplog.at_level(logging.ERROR, "calcom_async.sandbox"):
         answer = serve(sandbox, Route("GET", "/v2/x", broken))("GET", "/v2/x")
     assert json.loads(answer.body) == {"statusCode": 500, "message": "Internal server error"}
-    assert [type(error) for error in sandbox.failures] == [KeyError]
+    assert [type(error) for error in sandbox.handler_errors] == [KeyError]
     assert "GET /v2/x" in caplog.text
 
 
@@ -277,14 +278,14 @@ def test_bug_in_a_handler(sandbox, caplog):
 )
 def test_query(query, expected):
     """Query strings nest and repeat as qs reads them."""
-    assert parse_query(Incoming("GET", "/", query, {}, b"", "ip").query) == expected
+    assert parse_query(HttpRequest("GET", "/", query, {}, b"", "ip").query) == expected
 
 
 @pytest.mark.parametrize("key", ["a" + "[b]" * 2000, "a[²]", "a[" + "9" * 1900 + "]", "a[٣]", "a[][][]"])
 def test_odd_query_keys(sandbox, key):
     """Deep keys and odd digits in a query string fail no handler."""
     assert send_request(sandbox, "GET", f"/v2/calendars/busy-times?{quote(key)}=1").status == 400
-    assert not sandbox.failures
+    assert not sandbox.handler_errors
 
 
 @pytest.mark.parametrize("query", ["s=a,b", "s=a, b", "s=a&s=b", "s[]=a&s[]=b", "s[0]=a&s[1]=b"])
@@ -390,11 +391,11 @@ def test_spawned_work(sandbox):
             cancelled.append(True)
 
     sandbox.run(lambda: sandbox.spawn(short()))
-    sandbox.settle()
+    sandbox.wait_idle()
     assert done == [True]
     sandbox.run(lambda: sandbox.spawn(endless()))
     with pytest.raises(TimeoutError):
-        sandbox.settle(timeout=0.01)
+        sandbox.wait_idle(timeout=0.01)
     sandbox.stop()
     assert cancelled == [True]
 

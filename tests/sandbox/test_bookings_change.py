@@ -18,7 +18,7 @@ SEATS = {"seatsPerTimeSlot": 2, "showAttendeeInfo": True, "showAvailabilityCount
 def api() -> Iterator[BookingApi]:
     with Sandbox(now=MONDAY) as sandbox:
         yield BookingApi(sandbox)
-        assert sandbox.failures == []
+        assert sandbox.handler_errors == []
 
 
 # --- reschedule

@@ -20,7 +20,7 @@ NO_EVENT_TYPE = (
 def api() -> Iterator[BookingApi]:
     with Sandbox(now=MONDAY) as sandbox:
         yield BookingApi(sandbox)
-        assert sandbox.failures == []
+        assert sandbox.handler_errors == []
 
 
 # --- what a plain booking is

@@ -15,7 +15,7 @@ from calcom_async.sandbox import Sandbox
 def api() -> Iterator[BookingApi]:
     with Sandbox(now=MONDAY) as sandbox:
         yield BookingApi(sandbox)
-        assert sandbox.failures == []
+        assert sandbox.handler_errors == []
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from calcom_async.sandbox.booking_query import KEYS, STATUSES, BookingQuery, Order, select
-from calcom_async.sandbox.store import Booking, Store
+from calcom_async.sandbox.bookings.filters import KEYS, STATUSES, BookingQuery, Order, select
+from calcom_async.sandbox.state.booking import Booking
+from calcom_async.sandbox.state.store import Store
 
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)

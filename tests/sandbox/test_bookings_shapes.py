@@ -10,7 +10,7 @@ from booking_api import MONDAY, BookingApi, ada, at
 from http_client import ApiClient, recorded_body
 
 from calcom_async.sandbox import Sandbox
-from calcom_async.sandbox.booking_view import display_email
+from calcom_async.sandbox.bookings.views import display_email
 
 REPEAT = {"interval": 1, "occurrences": 3, "frequency": "weekly"}
 ALWAYS = {"type": "always", "blockUnconfirmedBookingsInBooker": False}
@@ -22,7 +22,7 @@ NEWER = {"displayEmail", "displayGuests"}
 def api() -> Iterator[BookingApi]:
     with Sandbox(now=MONDAY) as sandbox:
         yield BookingApi(sandbox)
-        assert sandbox.failures == []
+        assert sandbox.handler_errors == []
 
 
 def keys(value, path="") -> set[str]:

@@ -17,7 +17,9 @@ from calcom_async.operations.__main__ import main
 from calcom_async.operations.catalog import OPERATIONS, Operation, field_names, find_operation
 from calcom_async.operations.python_calls import python_calls
 from calcom_async.operations.specification import differences, read_specification
-from calcom_async.sandbox.routes import DEFAULT_VERSION, ROUTES, VERSIONS, Route
+from calcom_async.sandbox.http.messages import DEFAULT_VERSION, VERSIONS
+from calcom_async.sandbox.http.routing import Route
+from calcom_async.sandbox.sandbox import ROUTES
 
 UNSPECIFIED = {("DELETE", "/v2/bookings/{bookingUid}/attendees/{attendeeId}"), ("GET", "/health")}
 """What servers answer and the specification does not name."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from http_client import ApiClient, recorded_body, sandbox_client
 
-from calcom_async.sandbox.calendar_accounts import GOOGLE, connect
-from calcom_async.sandbox.handlers.verified_resources import CODE
+from calcom_async.sandbox.accounts.verified_handlers import CODE
+from calcom_async.sandbox.calendars.accounts import GOOGLE, connect
 
 TEAM = "/v2/organizations/1/teams/2"
 WORKFLOWS = f"{TEAM}/workflows"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from http_client import ApiClient, recorded_body, sandbox_client
 
-from calcom_async.sandbox.event_type_fields import booking_fields, locations
+from calcom_async.sandbox.event_types.fields import booking_fields, locations
 
 EVENT_TYPES = "/v2/event-types"
 

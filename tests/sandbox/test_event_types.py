@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from http_client import ApiClient, recorded_body, sandbox_client
 
-from calcom_async.sandbox.event_type_fields import default_booking_fields
-from calcom_async.sandbox.event_type_settings import SETTERS
+from calcom_async.sandbox.event_types.fields import default_booking_fields
+from calcom_async.sandbox.event_types.settings import SETTERS
 
 EVENT_TYPES = "/v2/event-types"
 

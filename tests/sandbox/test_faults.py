@@ -91,7 +91,7 @@ def test_after_and_probability(sandbox):
 )
 def test_matching(method, path, hit):
     """Methods and paths match whole, `*` and placeholders stand for anything."""
-    fault = Faults().add(method, path, status=500).strike("GET", "/v2/me")
+    fault = Faults().add(method, path, status=500).match("GET", "/v2/me")
     assert (fault is not None) is hit
 
 
@@ -106,9 +106,9 @@ def test_cut(sandbox, when, acted):
     assert send_request(sandbox, "GET", "/v2/me").status == 200
 
 
-def test_garbage_and_truncated(sandbox):
-    """Both act; garbage is a 200 that is no JSON, truncated breaks off in the middle."""
-    sandbox.faults.add("PATCH", "/v2/me", garbage=True).add("GET", "/v2/me", truncated=True)
+def test_invalid_and_truncated_bodies(sandbox):
+    """Both act; an invalid body is a 200 that is not JSON, a truncated one ends in the middle."""
+    sandbox.faults.add("PATCH", "/v2/me", invalid_body=True).add("GET", "/v2/me", truncated=True)
     with pytest.raises(ValueError, match=r"invalid start byte|Expecting"):
         _ = rename(sandbox).body
     assert name(sandbox) == "Ann"
@@ -135,7 +135,7 @@ def test_slow(sandbox):
 
 def test_each(sandbox):
     """A callback changes the world after every matching answer, until the script is cleared."""
-    sandbox.faults.each("GET", "/v2/me", lambda store: store.users[1].update(bio=f"{len(sandbox.requests)}"))
+    sandbox.faults.after_each("GET", "/v2/me", lambda store: store.users[1].update(bio=f"{len(sandbox.requests)}"))
     assert [send_request(sandbox, "GET", "/v2/me").data["bio"] for _ in range(3)] == [None, "1", "2"]
     sandbox.faults.clear()
     assert [send_request(sandbox, "GET", "/v2/me").data["bio"] for _ in range(2)] == ["3", "3"]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from http_client import ApiClient, ApiResponse, recorded_body, sandbox_client, send_request
 
-from calcom_async.sandbox.delivery import matching
-from calcom_async.sandbox.oauth_clients import PERMISSIONS, permission_bits, stored_email, username_of
+from calcom_async.sandbox.platform.clients import PERMISSIONS, permission_bits, stored_email, username_of
+from calcom_async.sandbox.webhooks.delivery import matching
 
 CLIENTS = "/v2/oauth-clients"
 ONE = f"{CLIENTS}/sandbox-client"

@@ -147,9 +147,9 @@ def test_odd_input_fails_no_handler(seed):
                 send_request(
                     sandbox, method, place, sent, version=version, headers={"Content-Type": "application/json"}
                 )
-                assert sandbox.failures == [], (method, path, sent)
+                assert sandbox.handler_errors == [], (method, path, sent)
             for path, query, version in READS:
                 text = "&".join(f"{quote(name)}={quote(str(value))}" for name, value in odd(chance, query).items())
                 send_request(sandbox, "GET", f"{path}?{text}", version=version)
-                assert sandbox.failures == [], (path, text)
+                assert sandbox.handler_errors == [], (path, text)
             sandbox.reset()

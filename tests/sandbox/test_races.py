@@ -15,7 +15,8 @@ from booking_api import ANA, BO, CLASS, MONDAY, NOT_FREE, SIXTY, THIRTY, Booking
 from http_client import ApiResponse, recorded_body
 from timeouts import TIMEOUT
 
-from calcom_async.sandbox import Sandbox, booking_create
+from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox.bookings import create as booking_create
 
 LOST = (409, "booking_conflict_error")
 TAKEN = (400, NOT_FREE)
@@ -26,7 +27,7 @@ def api() -> Iterator[BookingApi]:
     """A desk whose creates take a moment between look and insert; all that arrive at once look first."""
     with Sandbox(now=MONDAY, races=True) as sandbox:
         yield BookingApi(sandbox)
-        assert sandbox.failures == []
+        assert sandbox.handler_errors == []
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from http_client import ApiClient, recorded_body, sandbox_client
 
-from calcom_async.sandbox.routing_forms import field, keep_response, leads, new_form
-from calcom_async.sandbox.seed import FORM
+from calcom_async.sandbox.routing.forms import field, new_form, route_to, store_response
+from calcom_async.sandbox.seed.world import FORM
 
 ORG = "/v2/organizations/1/routing-forms"
 TEAM = "/v2/organizations/1/teams/2/routing-forms"
@@ -96,7 +96,7 @@ def test_responses_are_filtered_and_sorted(api):
     clock.freeze()
     for number in range(4):
         clock.move(minutes=1)
-        kept = keep_response(store, form, {}, clock.now())
+        kept = store_response(store, form, {}, clock.now())
         kept["routedToBookingUid"] = f"u{number}"
     path = f"{ORG}/{FORM}/responses"
     ids = lambda query: [one["id"] for one in api.get(f"{path}?{query}").data]  # noqa: E731 - it reads best
@@ -114,11 +114,11 @@ def test_responses_are_filtered_and_sorted(api):
 def test_forms_of_ones_own_making(api):
     """Routes match from the first, by any of their rules' operators, and name an event type by id as well."""
     event_type_id, store = intro(api), api.sandbox.store
-    to_event = leads("a", "eventTypeRedirectUrl", "ignored", size="small")
+    to_event = route_to("a", "eventTypeRedirectUrl", "ignored", size="small")
     to_event["action"]["eventTypeId"] = event_type_id
     unlike, like = (
-        leads("b", "customPageMessage", "large", size="tiny"),
-        leads("c", "customPageMessage", "huge", size="hu"),
+        route_to("b", "customPageMessage", "large", size="tiny"),
+        route_to("c", "customPageMessage", "huge", size="hu"),
     )
     for route, operator in ((unlike, "not_equal"), (like, "like")):
         next(iter(route["queryValue"]["children1"].values()))["properties"]["operator"] = operator
@@ -134,7 +134,7 @@ def test_forms_of_ones_own_making(api):
 def test_answers_go_along_to_another_site(api):
     """An external URL comes with the answers, the form and the action appended."""
     about = {"name": "Own", "team_id": 3, "user_id": 1, "fields": [field("topic", "Topic")]}
-    away = leads("a", "externalRedirectUrl", "https://else.test/go")
+    away = route_to("a", "externalRedirectUrl", "https://else.test/go")
     form = new_form(api.sandbox.store, api.sandbox.clock.now(), **about, routes=[away], form_id="f")
     path = f"/v2/organizations/1/teams/3/routing-forms/{form['id']}/responses{DAY}"
     assert api.post(path, {"topic": "a & b"}).data == {
@@ -147,10 +147,10 @@ def test_webhooks_hear_of_responses(api):
     webhook = {"subscriberUrl": "https://hooks.test/", "triggers": ["FORM_SUBMITTED"], "active": True}
     api.post("/v2/organizations/1/webhooks", webhook)
     about = {"name": "Own", "team_id": 3, "user_id": 1, "fields": [field("topic", "Topic")]}
-    told = leads("a", "customPageMessage", "thanks")
+    told = route_to("a", "customPageMessage", "thanks")
     new_form(api.sandbox.store, api.sandbox.clock.now(), **about, routes=[told], form_id="f")
     api.post(f"/v2/organizations/1/teams/3/routing-forms/f/responses{DAY}", {"topic": "tea"})
-    api.sandbox.settle()
+    api.sandbox.wait_idle()
     [sent] = api.sandbox.deliveries
     assert (sent.json["triggerEvent"], sent.json["topic"]) == ("FORM_SUBMITTED", "tea")
     assert sent.json["payload"] == {

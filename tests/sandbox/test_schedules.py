@@ -27,7 +27,7 @@ NOT_DAYS = (
 def api() -> Iterator[ApiClient]:
     with Sandbox() as sandbox:
         yield ApiClient(sandbox, "2024-06-11")
-        assert sandbox.failures == []
+        assert sandbox.handler_errors == []
 
 
 def body(**more: Any) -> dict[str, Any]:
@@ -171,8 +171,8 @@ def test_only_two_versions_are_answered(api: ApiClient) -> None:
     assert api.as_user(None).get(SCHEDULES).status == 401
 
 
-def test_numbers_are_days_in_the_seed_dialect() -> None:
+def test_numbers_are_days_in_legacy_formats() -> None:
     """0 is Sunday; without the switch numbers are refused."""
-    with Sandbox(seed_dialect=True) as sandbox:
+    with Sandbox(legacy_formats=True) as sandbox:
         rows = made(ApiClient(sandbox, "2024-06-11"), availability=[WEEKEND | {"days": [0, 6]}])["availability"]
         assert rows == [WEEKEND | {"days": ["Sunday", "Saturday"]}]

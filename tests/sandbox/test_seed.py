@@ -10,7 +10,7 @@ import pytest
 from http_client import send_request
 
 from calcom_async.sandbox import Sandbox
-from calcom_async.sandbox.store import Store
+from calcom_async.sandbox.state.store import Store
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -133,9 +133,9 @@ def test_order_with_ties_depends_on_the_query():
     assert store.order(store.bookings.values(), start, salt="a") != ordered
 
 
-def test_restless_ties_change_with_every_request():
-    """With `ties="restless"` the same page asked twice differs, though sorted; a reset starts the changes anew."""
-    sandbox = Sandbox(bookings=1000, now=NOW, ties="restless")
+def test_unstable_order_changes_with_every_request():
+    """With `unstable_order` the same page differs at each request, though sorted; a reset repeats the changes."""
+    sandbox = Sandbox(bookings=1000, now=NOW, ties=True, unstable_order=True)
     ordered = sandbox.store.order(sandbox.store.bookings.values(), start)
     pages = [sandbox.store.cut(ordered, start, 100, 100) for _ in range(5)]
     assert len({tuple(one.id for one in page) for page in pages}) == 5

@@ -15,10 +15,10 @@ import pytest
 from http_client import ApiClient
 
 from calcom_async.sandbox import Sandbox
-from calcom_async.sandbox.availability import DAYS, read_schedule
-from calcom_async.sandbox.slot_hours import MINUTE, milliseconds, moment, zone
-from calcom_async.sandbox.slot_limits import Counted, Limits, Window
-from calcom_async.sandbox.slots import Event, Held, Host, Query, Reserved, offered
+from calcom_async.sandbox.slots.availability import DAYS, read_schedule
+from calcom_async.sandbox.slots.grid import BusyBooking, Event, Host, Query, Reserved, offered
+from calcom_async.sandbox.slots.limits import Counted, Limits, Window
+from calcom_async.sandbox.slots.working_hours import MINUTE, milliseconds, moment, zone
 
 Wire = dict[str, Any]
 Player = Callable[["Vector", Wire], dict[str, list[Any]]]
@@ -154,7 +154,7 @@ def pure_host(vector: Vector, at: int, query: Wire) -> Host:
         policy = booked.get("confirmationPolicy")
         if deed == "book" and (policy is None or (other == at and "block true" in policy)):
             held.append(
-                Held(
+                BusyBooking(
                     *stretch(vector, start, other),
                     booked.get("beforeEventBuffer", 0),
                     booked.get("afterEventBuffer", 0),
@@ -215,7 +215,7 @@ def play_http(vector: Vector) -> list[dict[str, list[Any]]]:
         ]
         booked = [http_deed(host, deed, number, ids) for number, deed in enumerate(vector.deeds)]
         answers = [http_ask(host["slots"].as_user(None), ask, ids, booked) for ask in vector.ask]
-        assert sandbox.failures == []
+        assert sandbox.handler_errors == []
         return answers
 
 

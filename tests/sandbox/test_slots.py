@@ -12,12 +12,12 @@ from cpu_time import cpu_time
 from http_client import ApiClient, recorded_body
 
 from calcom_async.sandbox import Sandbox
-from calcom_async.sandbox.availability import DAYS, check_bookable, read_schedule
-from calcom_async.sandbox.errors import Refusal
-from calcom_async.sandbox.slot_hours import DAY, MINUTE, Range, intersect, milliseconds, moment, subtract, zone
-from calcom_async.sandbox.slot_limits import Counted, Limits, Window, month_before
-from calcom_async.sandbox.slots import Event, Held, Host, Query, Reserved, is_free, offered
-from calcom_async.sandbox.store import Booking
+from calcom_async.sandbox.http.errors import HttpError
+from calcom_async.sandbox.slots.availability import DAYS, check_bookable, read_schedule
+from calcom_async.sandbox.slots.grid import BusyBooking, Event, Host, Query, Reserved, is_free, offered
+from calcom_async.sandbox.slots.limits import Counted, Limits, Window, month_before
+from calcom_async.sandbox.slots.working_hours import DAY, MINUTE, Range, intersect, milliseconds, moment, subtract, zone
+from calcom_async.sandbox.state.booking import Booking
 
 NOW = "2026-11-22T08:00"
 WEDNESDAY = "2030-03-06"
@@ -43,8 +43,8 @@ def host(*hours: str, zone: str = "UTC", overrides: tuple[str, ...] = (), **more
     return Host(read_schedule(zone, [{"days": DAYS, **row} for row in rows], dates), **more)
 
 
-def held(start: str, minutes: int, **more: Any) -> Held:
-    return Held(at(start), at(start) + minutes * MINUTE, **more)
+def held(start: str, minutes: int, **more: Any) -> BusyBooking:
+    return BusyBooking(at(start), at(start) + minutes * MINUTE, **more)
 
 
 def times(found: dict[str, list[int]]) -> dict[str, str]:
@@ -62,13 +62,13 @@ def test_an_interval_longer_than_the_event_is_kept_over_a_short_gap() -> None:
 
 
 def test_the_raster_restarts_after_a_gap() -> None:
-    """After a busy time the raster begins anew at the rounded end."""
+    """After a busy time the slot grid begins anew at the rounded end."""
     busy = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 20)])
     assert on_wednesday(Event(45), busy) == "09:00 10:30 11:15"
 
 
 def test_a_reservation_hides_slots_without_moving_the_others() -> None:
-    """What overlaps a reservation goes; the raster is laid before, so a 09:00-09:30 hold leaves 09:45 and 10:30."""
+    """What overlaps a reservation goes; the slot grid is laid before, so a 09:00-09:30 hold leaves 09:45 and 10:30."""
     reserved = Reserved([(at("2030-03-06T09:00"), at("2030-03-06T09:30"))])
     assert on_wednesday(Event(45), host("09:00-12:00"), reserved=reserved) == "09:45 10:30 11:15"
 
@@ -190,7 +190,7 @@ def test_a_window_of_business_days_steps_over_the_weekend() -> None:
 
 
 def test_the_minimum_notice_is_exact() -> None:
-    """At 08:50:11 with an hour's notice the raster begins at 09:50, which is then 11 seconds too soon."""
+    """At 08:50:11 with an hour's notice the slot grid begins at 09:50, which is then 11 seconds too soon."""
     query = asked("2026-11-23", now="2026-11-23T08:50:11")
     assert times(offered(query, Event(25, notice=60), [host("09:00-11:00")])) == {"2026-11-23": "10:15"}
 
@@ -230,7 +230,7 @@ def api() -> Iterator[ApiClient]:
     """Bo's key; he works Monday to Friday 09:00-17:00 in New York, 14:00-22:00 UTC in winter."""
     with Sandbox(now=datetime.fromisoformat(NOW).replace(tzinfo=UTC)) as sandbox:
         yield ApiClient(sandbox, "2024-09-04", "cal_sandbox_bo")
-        assert sandbox.failures == []
+        assert sandbox.handler_errors == []
 
 
 def event_type(api: ApiClient, **more: Any) -> int:
@@ -353,9 +353,9 @@ def test_the_end_of_a_query_reaches_to_the_end_of_its_day(api: ApiClient) -> Non
     assert slots(api, eventTypeId=made, end="2030-03-01").data == {}
 
 
-def test_the_seed_dialect_takes_the_older_names() -> None:
+def test_legacy_formats_accept_the_older_names() -> None:
     """`startTime` and `endTime`, and a slug beside an id, work only where the sandbox was told so."""
-    with Sandbox(seed_dialect=True) as sandbox:
+    with Sandbox(legacy_formats=True) as sandbox:
         api = ApiClient(sandbox, "2024-09-04")
         answer = api.get("/v2/slots?startTime=2030-03-06&endTime=2030-03-06&eventTypeId=1&eventTypeSlug=thirty")
         assert list(answer.data) == [WEDNESDAY]
@@ -413,13 +413,13 @@ def refusal_of(api: ApiClient, event_type_id: int, start: str, **more: Any) -> t
     end = begins + timedelta(minutes=record["lengthInMinutes"])
     try:
         check_bookable(api.sandbox.store, api.sandbox.clock, record, begins, end, **more)
-    except Refusal as refusal:
+    except HttpError as refusal:
         return refusal.status, refusal.message
     return None
 
 
 def test_a_booking_is_refused_for_the_first_thing_that_is_wrong(api: ApiClient) -> None:
-    """Past, then notice and window, then limits, then availability; a free time off the raster passes."""
+    """Past, then notice and window, then limits, then availability; a free time off the slot grid passes."""
     window = {"type": "calendarDays", "value": 3000}
     made = event_type(api, minimumBookingNotice=60, bookingWindow=window, bookingLimitsCount={"day": 1})
     too_soon = 'The event type can\'t be booked at the "start" time provided.'

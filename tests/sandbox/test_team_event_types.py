@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from http_client import ApiClient, recorded_body, sandbox_client
 
-from calcom_async.sandbox.team_event_types import assign_member
+from calcom_async.sandbox.event_types.team_event_types import assign_member
 
 EVENT_TYPES = "/v2/event-types"
 SALES = "/v2/organizations/1/teams/2/event-types"

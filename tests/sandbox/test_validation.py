@@ -6,10 +6,20 @@ import json
 
 import pytest
 
-from calcom_async.sandbox import rules
-from calcom_async.sandbox.errors import Refusal
-from calcom_async.sandbox.rules import array, boolean, date_string, defined, each, integer, minimum, one_of, string
-from calcom_async.sandbox.validation import Check, Field, Form, take_and_skip, to_bool, to_ints, to_list
+from calcom_async.sandbox.http import constraints as rules
+from calcom_async.sandbox.http.constraints import (
+    array,
+    boolean,
+    date_string,
+    defined,
+    each,
+    integer,
+    minimum,
+    one_of,
+    string,
+)
+from calcom_async.sandbox.http.errors import HttpError
+from calcom_async.sandbox.http.forms import Check, Field, Form, take_and_skip, to_bool, to_ints, to_list
 
 STATUSES = ("upcoming", "recurring", "past", "cancelled", "unconfirmed")
 status = each(one_of(STATUSES)).saying(f"Invalid status. Allowed are {', '.join(STATUSES)}")
@@ -51,7 +61,7 @@ GLOBAL = {
 
 
 def refusal(read, data):
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(HttpError) as caught:
         read(data)
     return caught.value
 

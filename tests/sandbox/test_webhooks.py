@@ -15,10 +15,10 @@ import pytest
 from http_client import ApiClient, recorded_body, sandbox_client
 
 from calcom_async.sandbox import Sandbox
-from calcom_async.sandbox.auth import Caller
-from calcom_async.sandbox.delivery import deliveries, fill, is_loopback, render, sign
-from calcom_async.sandbox.routes import Call
-from calcom_async.sandbox.webhooks import SEED_TRIGGERS, TRIGGERS
+from calcom_async.sandbox.http.auth import Caller
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.webhooks.delivery import deliveries, fill, is_loopback, render, sign
+from calcom_async.sandbox.webhooks.subscriptions import LEGACY_TRIGGERS, TRIGGERS
 
 HOOKS = "/v2/webhooks"
 FOREIGN = "IsUserWebhookGuard - user with id=(2) is not the owner of webhook with id=({})"
@@ -105,14 +105,14 @@ def test_an_empty_body_is_refused_as_really(api, shared):
 
 
 def test_all_documented_triggers_pass_and_the_examples_of_the_specification_do_not(api):
-    """Twenty-one names are valid; four that circulate are only known in the seed dialect."""
+    """Twenty-one names are valid; four that circulate are only known in the legacy formats."""
     organization = PLACES[2]
     assert len(TRIGGERS) == 21
     assert api.post(organization, hook(triggers=list(TRIGGERS))).data["triggers"] == list(TRIGGERS)
-    for name in (*SEED_TRIGGERS, "NOPE"):
+    for name in (*LEGACY_TRIGGERS, "NOPE"):
         assert "isEnum" in api.post(HOOKS, hook(triggers=[name])).constraints["triggers"]
-    with Sandbox(seed_dialect=True) as sandbox:
-        assert ApiClient(sandbox).post(HOOKS, hook(triggers=list(SEED_TRIGGERS))).status == 201
+    with Sandbox(legacy_formats=True) as sandbox:
+        assert ApiClient(sandbox).post(HOOKS, hook(triggers=list(LEGACY_TRIGGERS))).status == 201
 
 
 @pytest.mark.parametrize(
@@ -217,9 +217,9 @@ def receiver() -> Iterator[Receiver]:
 
 
 def emit(api: ApiClient, trigger: str = "BOOKING_CREATED", payload: Any = None, **scope: Any) -> None:
-    call = Call(api.sandbox, Caller("none"), "POST", "/", {}, [], {}, "", {})
+    call = Call(api.sandbox.context, Caller("none"), "POST", "/", {}, [], {}, "", {})
     api.sandbox.run(lambda: call.emit(trigger, payload or {"title": "Chat"}, **scope))
-    api.sandbox.settle()
+    api.sandbox.wait_idle()
 
 
 def test_a_delivery_arrives_signed(api, receiver):
@@ -364,6 +364,6 @@ def test_a_booking_is_told(api, receiver):
     attendee = {"name": "Zoe", "email": "zoe@example.org", "timeZone": "Europe/Rome"}
     booking = {"start": start, "eventTypeId": 1, "attendee": attendee}
     uid = ApiClient(api.sandbox, "2024-08-13").post("/v2/bookings", booking).data["uid"]
-    api.sandbox.settle()
+    api.sandbox.wait_idle()
     [(_, raw)] = receiver.got
     assert json.loads(raw)["payload"]["uid"] == uid

@@ -32,7 +32,7 @@ from calcom_async.models.webhook_events import (
     WebhookPerson,
 )
 from calcom_async.models.webhooks import WEBHOOK_TRIGGERS
-from calcom_async.sandbox.delivery import sign as sandbox_sign
+from calcom_async.sandbox.webhooks.delivery import sign as sandbox_sign
 from calcom_async.webhooks import WebhookEvent, WebhookReceiver, WebhookRouter, parse, sign, verify
 
 SECRET = "tea-and-scones"

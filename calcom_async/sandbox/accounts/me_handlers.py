@@ -1,0 +1,20 @@
+"""Handlers of `/v2/me`, the user of the credentials."""
+
+from __future__ import annotations
+
+from calcom_async.sandbox.accounts.users import PROFILE, change_profile, me_view
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.routing import Routes
+
+ROUTES = Routes()
+
+
+@ROUTES.add("GET", "/v2/me")
+def get_me(call: Call) -> object:
+    return me_view(call, organization=True)
+
+
+@ROUTES.add("PATCH", "/v2/me")
+def patch_me(call: Call) -> object:
+    change_profile(call.user, PROFILE.read(call.body))
+    return me_view(call, organization=False)

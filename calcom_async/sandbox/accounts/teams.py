@@ -1,0 +1,159 @@
+"""Teams: how one is made and shown, and what its memberships say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.state.store import Store
+
+Team = dict[str, Any]
+
+# The wire's names in the order of the answer, and ours.
+_WIRE = {
+    "hideBookATeamMember": "hide_book_a_team_member",
+    "timeZone": "time_zone",
+    "weekStart": "week_start",
+    "id": "id",
+    "parentId": "parent_id",
+    "name": "name",
+    "slug": "slug",
+    "logoUrl": "logo_url",
+    "calVideoLogo": "cal_video_logo",
+    "appLogo": "app_logo",
+    "appIconLogo": "app_icon_logo",
+    "bio": "bio",
+    "hideBranding": "hide_branding",
+    "isOrganization": "is_organization",
+    "isPrivate": "is_private",
+    "metadata": "metadata",
+    "theme": "theme",
+    "brandColor": "brand_color",
+    "darkBrandColor": "dark_brand_color",
+    "bannerUrl": "banner_url",
+    "timeFormat": "time_format",
+}
+_DEFAULTS = {
+    "hide_book_a_team_member": False,
+    "time_zone": "Europe/London",
+    "week_start": "Sunday",
+    "hide_branding": False,
+    "is_organization": False,
+    "is_private": False,
+}
+
+
+def team_view(team: Mapping[str, Any]) -> dict[str, Any]:
+    """Show a team or an organisation; `metadata` is there only when it was given."""
+    record = {**_DEFAULTS, **team}
+    return {wire: record.get(ours) for wire, ours in _WIRE.items() if wire != "metadata" or record.get("metadata")}
+
+
+def new_team(store: Store, body: Mapping[str, Any], *, creator_id: int, parent_id: int | None = None) -> Team:
+    """Make a team from a create body and keep it; its creator becomes the owner."""
+    slug = body.get("slug") or slugify(body["name"])
+    if parent_id is not None:
+        _check_slug(store, slug, parent_id)
+    _check_name(store, body["name"], creator_id)
+    _check_slug(store, slug, parent_id)
+    team: Team = {"id": _free_id(store), **_DEFAULTS, "parent_id": parent_id, "slug": slug}
+    team.update(_settings(body))
+    store.teams[team["id"]] = team
+    accepted = body.get("autoAcceptCreator") is not False
+    add_member(store, team["id"], creator_id, role="OWNER", accepted=accepted)
+    return team
+
+
+def change_team(store: Store, team: Team, body: Mapping[str, Any]) -> None:
+    """Change a team by an update body."""
+    if (slug := body.get("slug")) is not None and slug != team["slug"]:
+        _check_slug(store, slug, team["parent_id"])
+    team.update(_settings(body))
+
+
+def remove_team(store: Store, team: Team) -> None:
+    """Drop a team, or an organisation, with its memberships; its event types are the caller's business."""
+    (store.organizations if team.get("is_organization") else store.teams).pop(team["id"])
+    for membership in list(memberships_of(store, team["id"])):
+        del store.memberships[membership["id"]]
+    for user in store.users.values():
+        if user["organization_id"] == team["id"]:
+            user["organization_id"] = None
+
+
+def _settings(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {ours: body[wire] for wire, ours in _WIRE.items() if body.get(wire) is not None and wire != "id"}
+
+
+def _free_id(store: Store) -> int:
+    """Take the next id: organisations are teams to the server, so the two share one row of numbers."""
+    for taken in (*store.teams, *store.organizations):
+        store.reserve_id("team", taken)
+    return store.next_id("team")
+
+
+def slugify(name: str) -> str:
+    """Make a slug as the server does: lower case, words joined by hyphens."""
+    return re.sub(r"[^\w.]+", "-", name.lower()).strip("-")
+
+
+def _check_name(store: Store, name: str, creator_id: int) -> None:
+    for team in teams_of(store, creator_id):
+        if team["name"] == name and role_in(store, team["id"], creator_id) == "OWNER":
+            raise errors.bad_request(f"You already have created a team with name={name}")
+
+
+def _check_slug(store: Store, slug: str, parent_id: int | None) -> None:
+    if any(team["slug"] == slug and team["parent_id"] == parent_id for team in store.teams.values()):
+        raise errors.database(409)
+
+
+# --- members --------------------------------------------------------------------------------------------------------
+
+
+def add_member(store: Store, team_id: int, user_id: int, *, role: str = "MEMBER", accepted: bool = True) -> Team:
+    """Make a user a member of a team or an organisation, and return the membership."""
+    membership: Team = {
+        "id": store.next_id("membership"),
+        "team_id": team_id,
+        "user_id": user_id,
+        "role": role,
+        "accepted": accepted,
+        "disable_impersonation": False,
+    }
+    store.memberships[membership["id"]] = membership
+    return membership
+
+
+def memberships_of(store: Store, team_id: int) -> Iterator[dict[str, Any]]:
+    """Iterate over the memberships of a team or an organisation, pending ones included."""
+    return (one for one in store.memberships.values() if one["team_id"] == team_id)
+
+
+def membership_of(store: Store, team_id: int, user_id: int) -> dict[str, Any] | None:
+    """Find a user's membership of a team or an organisation."""
+    return next((one for one in memberships_of(store, team_id) if one["user_id"] == user_id), None)
+
+
+def role_in(store: Store, team_id: int, user_id: int) -> str | None:
+    """Name a user's role (MEMBER, ADMIN, OWNER) in a team or an organisation."""
+    membership = membership_of(store, team_id, user_id)
+    return membership["role"] if membership else None
+
+
+def teams_of(store: Store, user_id: int) -> list[Team]:
+    """List what a user is a member of, pending included; organisations are among them, as the server has it."""
+    ids = sorted(one["team_id"] for one in store.memberships.values() if one["user_id"] == user_id)
+    found = (find_team(store, team_id) for team_id in ids)
+    return [team for team in found if team is not None]
+
+
+def find_team(store: Store, team_id: int) -> Team | None:
+    """Find a team, or an organisation in the form of one."""
+    if (team := store.teams.get(team_id)) is not None:
+        return team
+    if (organization := store.organizations.get(team_id)) is not None:
+        organization |= {"parent_id": None, "is_organization": True}
+    return organization

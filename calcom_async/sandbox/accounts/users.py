@@ -1,0 +1,141 @@
+"""Users: how one is created, changed and shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.constraints import (
+    Rule,
+    canonical_zone,
+    check,
+    integer,
+    locale,
+    number,
+    one_of,
+    string,
+    time_zone,
+    url,
+)
+from calcom_async.sandbox.http.forms import Field, Form
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.state.store import Store
+
+ROUTES = Routes()
+
+
+WEEK_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def is_metadata(value: Any) -> bool:
+    """Whether user or booking metadata is small and flat enough."""
+    if not isinstance(value, dict) or len(value) > 50:
+        return False
+    return all(
+        len(key) <= 40 and isinstance(item, (str, int, float)) and (not isinstance(item, str) or len(item) <= 500)
+        for key, item in value.items()
+    )
+
+
+metadata: Rule = check(
+    "isValidMetadata",
+    "Metadata must have at most 50 keys, each key up to 40 characters, and values up to 500 characters.",
+    is_metadata,
+)
+
+hours: Rule = one_of((12, 24), name="isIn").saying("$property must be a number either 12 or 24")
+
+PROFILE = Form(
+    Field("email", string, optional=True),
+    Field("name", string, optional=True),
+    Field("timeFormat", hours, optional=True),
+    Field("defaultScheduleId", integer, number, optional=True),
+    Field("weekStart", one_of(WEEK_DAYS, name="isIn"), optional=True),
+    Field("timeZone", time_zone, optional=True),
+    Field("locale", locale, optional=True),
+    Field("avatarUrl", url, optional=True),
+    Field("bio", string, optional=True),
+    Field("metadata", metadata, optional=True),
+)
+
+#: The wire's names and ours, in the order of the answer.
+_WIRE = {
+    "id": "id",
+    "email": "email",
+    "name": "name",
+    "avatarUrl": "avatar_url",
+    "bio": "bio",
+    "timeFormat": "time_format",
+    "defaultScheduleId": "default_schedule_id",
+    "weekStart": "week_start",
+    "timeZone": "time_zone",
+    "username": "username",
+    "organizationId": "organization_id",
+}
+_SETTABLE = {wire: ours for wire, ours in _WIRE.items() if wire in PROFILE.fields} | {"locale": "locale"}
+_NULLABLE = {"name", "bio", "avatarUrl", "defaultScheduleId"}
+
+
+def change_profile(user: dict[str, Any], values: dict[str, Any]) -> None:
+    """Write a profile's valid values. A new e-mail waits for verification, so the old one stays."""
+    for wire, value in values.items():
+        if wire == "email" or (value is None and wire not in _NULLABLE):
+            continue
+        if wire == "metadata":
+            user["metadata"] = value
+        else:
+            user[_SETTABLE[wire]] = canonical_zone(value) if wire == "timeZone" else value
+    if values.get("email") not in {None, user["email"]}:
+        user["metadata"] = user["metadata"] | {"emailChangeWaitingForVerification": values["email"]}
+
+
+def me_view(call: Call, *, organization: bool) -> dict[str, Any]:
+    """The profile; reading it also tells of the organization, changing it does not."""
+    user = call.user
+    shown = {wire: user[ours] for wire, ours in _WIRE.items()}
+    if organization and user["organization_id"] is not None:
+        record = call.store.organizations[user["organization_id"]]
+        shown["organization"] = {"isPlatform": record["is_platform"], "id": record["id"]}
+    return shown
+
+
+_WEEK = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"]
+
+
+def new_user(
+    store: Store, user_id: int, username: str, name: str | None, zone: str, *, scheduled: bool = True, **more: Any
+) -> dict[str, Any]:
+    """Keep a user; with a default schedule, Mon-Fri 09:00-17:00 in their zone, unless `scheduled` is False."""
+    user: dict[str, Any] = {
+        "id": user_id,
+        "username": username,
+        "email": f"{username}@sandbox.test",
+        "name": name,
+        "time_zone": zone,
+        "week_start": "Sunday",
+        "time_format": 12,
+        "default_schedule_id": _new_schedule(store, user_id, zone) if scheduled else None,
+        "avatar_url": None,
+        "bio": None,
+        "brand_color": None,
+        "dark_brand_color": None,
+        "locale": "en",
+        "metadata": {},
+        "organization_id": None,
+    }
+    store.users[user_id] = user | more
+    store.reserve_id("user", user_id)
+    return store.users[user_id]
+
+
+def _new_schedule(store: Store, user_id: int, zone: str) -> int:
+    schedule_id = store.next_id("schedule")
+    store.schedules[schedule_id] = {
+        "id": schedule_id,
+        "owner_id": user_id,
+        "name": "Working hours",
+        "time_zone": zone,
+        "availability": [{"days": list(_WEEK), "startTime": "09:00", "endTime": "17:00"}],
+        "overrides": [],
+    }
+    return schedule_id

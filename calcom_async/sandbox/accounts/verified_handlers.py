@@ -1,0 +1,155 @@
+"""Operations: verified e-mail addresses and phone numbers of users, teams and organisations' teams.
+
+No mail and no message is sent: the code is always `CODE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from calcom_async.sandbox.accounts.guards import guarded_team
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.constraints import Rule, email, matches, string
+from calcom_async.sandbox.http.forms import Field, Form, take_and_skip
+from calcom_async.sandbox.http.messages import DEFAULT_VERSION
+from calcom_async.sandbox.http.results import Status
+from calcom_async.sandbox.http.routing import Routes
+
+ROUTES = Routes()
+
+
+CODE = "123456"
+_VERSION = (DEFAULT_VERSION,)
+_LIST = Form(*take_and_skip())
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is verified: its word in paths and bodies, its name in answers, its rule, and what a wrong code hears."""
+
+    word: str
+    field: str
+    shown: str
+    rule: Rule
+    wrong_code: Callable[[], errors.HttpError]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose resources live below a path, and the limits of its own that each operation has."""
+
+    path: str
+    owner: Callable[[Call], dict[str, int | None]]
+    limits: Mapping[str, tuple[str, int]]
+
+
+EMAILS = Kind(
+    "emails",
+    "email",
+    "email",
+    email,
+    lambda: errors.no_details(400, "TRPCError", "Bad request: Please check your request data and try again"),
+)
+PHONES = Kind(
+    "phones",
+    "phone",
+    "phoneNumber",
+    matches(r"^\+[1-9]\d{6,14}$", "$property must be a valid phone number").named("isPhoneNumber"),
+    lambda: errors.bad_request("Could not verify phone number."),
+)
+
+
+def _user(call: Call) -> dict[str, int | None]:
+    return {"userId": call.user["id"]}
+
+
+def _team(call: Call) -> dict[str, int | None]:
+    return {"teamId": guarded_team(call, "TEAM_ADMIN")["id"]}
+
+
+def _limits(owner: str, verify: str, emails: int) -> dict[str, tuple[str, int]]:
+    """Give the limits of a scope by operation; the names are the server's, its slip with the user's e-mail included."""
+    name = f"{owner}_verified_resources"
+    return {
+        "emails/request": (f"{name}_emails_requests", emails),
+        "phones/request": (f"{name}_phones_requests", 3),
+        f"{verify}/verify": (f"{name}_phones_verify", 3),
+    }
+
+
+SCOPES = (
+    Scope("/v2", _user, _limits("users", "emails", 5)),
+    Scope("/v2/teams/{teamId}", _team, _limits("teams", "phones", 5)),
+    Scope("/v2/organizations/{orgId}/teams/{teamId}", _team, _limits("org_teams", "phones", 3)),
+)
+
+
+def _add_routes(scope: Scope, kind: Kind) -> None:
+    """Make the operations of a kind in a scope."""
+    path = f"{scope.path}/verified-resources/{kind.word}"
+    asking = Form(Field(kind.field, kind.rule))
+    telling = asking.extended(Field("code", string))
+
+    limit = scope.limits.get(f"{kind.word}/request")
+
+    @ROUTES.add("POST", path + "/verification-code/request", version=_VERSION, limit=limit)
+    def request_code(call: Call) -> object:
+        owner, address = scope.owner(call), asking.read(call.body)[kind.field]
+        if kind is EMAILS and any(one[kind.shown] == address for one in _owned(call, kind, owner)):
+            raise errors.conflict("Email is already verified.")
+        call.store.verification_codes[_key(kind, owner, address)] = CODE
+        return Status()
+
+    limit = scope.limits.get(f"{kind.word}/verify")
+
+    @ROUTES.add("POST", path + "/verification-code/verify", version=_VERSION, limit=limit)
+    def verify(call: Call) -> object:
+        owner, given = scope.owner(call), telling.read(call.body)
+        key = _key(kind, owner, given[kind.field])
+        if call.store.verification_codes.get(key) != given["code"]:
+            raise kind.wrong_code()
+        del call.store.verification_codes[key]
+        return _verified(call, kind, owner, given[kind.field])
+
+    @ROUTES.add("GET", path, version=_VERSION)
+    def list_all(call: Call) -> object:
+        owner, page = scope.owner(call), _LIST.read(call.fields)
+        return _owned(call, kind, owner)[page["skip"] : page["skip"] + page["take"]]
+
+    @ROUTES.add("GET", path + "/{id}", version=_VERSION)
+    def get(call: Call) -> object:
+        owner, wanted = scope.owner(call), call.int_path("id")
+        return next((one for one in _owned(call, kind, owner) if one["id"] == wanted), None)
+
+
+def _key(kind: Kind, owner: Mapping[str, Any], address: str) -> tuple[Any, ...]:
+    return (kind.word, *owner.items(), address)
+
+
+def _rows(call: Call, kind: Kind) -> dict[int, dict[str, Any]]:
+    return call.store.verified_emails if kind is EMAILS else call.store.verified_phones
+
+
+def _owned(call: Call, kind: Kind, owner: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List what an owner has; a user also has what they verified for teams."""
+    [(column, owner_id)] = owner.items()
+    return [one for one in _rows(call, kind).values() if one[column] == owner_id]
+
+
+def _verified(call: Call, kind: Kind, owner: Mapping[str, Any], address: str) -> dict[str, Any]:
+    """Keep a verified address, or find the one that is there."""
+    known = next((one for one in _owned(call, kind, owner) if one[kind.shown] == address), None)
+    if known is not None:
+        return known
+    columns = {"userId": call.user["id"], "teamId": None, **owner}
+    record = {"id": call.store.next_id("verified_" + kind.field), **columns, kind.shown: address}
+    _rows(call, kind)[record["id"]] = record
+    return record
+
+
+for _scope in SCOPES:
+    for _kind in (EMAILS, PHONES):
+        _add_routes(_scope, _kind)

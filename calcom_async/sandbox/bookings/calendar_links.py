@@ -1,0 +1,73 @@
+"""Links that put a booking into somebody's calendar."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import quote
+
+from calcom_async.sandbox.state.booking import Booking
+
+ICS_LINES = (
+    "BEGIN:VCALENDAR",
+    "VERSION:2.0",
+    "CALSCALE:GREGORIAN",
+    "METHOD:PUBLISH",
+    "BEGIN:VEVENT",
+    "UID:{uid}",
+    "SUMMARY:{title}",
+    "DTSTAMP:{created}",
+    "DTSTART:{start}",
+    "LOCATION:{location}",
+    "DURATION:PT{minutes}M",
+    "END:VEVENT",
+    "END:VCALENDAR",
+    "",
+)
+
+
+def calendar_links(booking: Booking) -> list[dict[str, str]]:
+    """Four links: Google, the two Outlooks (of which one is encoded twice, as on the server), and a data: link."""
+    place = quote(booking.location or "", safe="")
+    times = f"{_compact(booking.start)}/{_compact(booking.end)}"
+    begin, end = _full(booking.start), _full(booking.end)
+    return [
+        {
+            "label": "Google Calendar",
+            "id": "googleCalendar",
+            "link": f"https://calendar.google.com/calendar/r/eventedit?dates={times}&text={booking.title}&details="
+            f"&location={place}",
+        },
+        {
+            "label": "Microsoft Office",
+            "id": "microsoftOffice",
+            "link": f"https://outlook.office.com/calendar/0/deeplink/compose?body=&enddt={end}"
+            f"&path=%2Fcalendar%2Faction%2Fcompose&rru=addevent&startdt={begin}&subject={booking.title}&location={place}",
+        },
+        {
+            "label": "Microsoft Outlook",
+            "id": "microsoftOutlook",
+            "link": f"https://outlook.live.com/calendar/0/deeplink/compose?body=&enddt={end}"
+            f"&path=%252Fcalendar%252Faction%252Fcompose&rru=addevent&startdt={begin}&subject={quote(booking.title)}"
+            f"&location={place}",
+        },
+        {"label": "ICS", "id": "ics", "link": f"data:text/calendar,{quote(_ics(booking), safe='')}"},
+    ]
+
+
+def _ics(booking: Booking) -> str:
+    return "\r\n".join(ICS_LINES).format(
+        uid=booking.uid,
+        title=booking.title,
+        created=_compact(booking.created_at),
+        start=_compact(booking.start),
+        location=booking.location or "",
+        minutes=int((booking.end - booking.start).total_seconds() // 60),
+    )
+
+
+def _compact(moment: datetime) -> str:
+    return moment.strftime("%Y%m%dT%H%M%SZ")
+
+
+def _full(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,107 @@
+"""Cancelling: one booking, one seat, a series or the rest of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from calcom_async.sandbox.bookings.create import tell
+from calcom_async.sandbox.bookings.lookup import find_booking, series_of
+from calcom_async.sandbox.bookings.permissions import is_host
+from calcom_async.sandbox.bookings.reschedule import leave
+from calcom_async.sandbox.bookings.views import GONE, Wire, is_seated
+from calcom_async.sandbox.bookings.webhook_payloads import cancelled_payload
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.state.booking import Booking
+
+
+def cancel(call: Call, uid: str, body: Wire) -> list[Booking] | Booking:
+    """Cancel what the uid names, and answer it as it is afterwards; a series is answered whole."""
+    later = bool(body.get("cancelSubsequentBookings"))
+    series = series_of(call.store, uid)
+    if series:
+        return _cancel_series(call, series, body, later=later)
+    booking = find_booking(call.store, uid, "Booking with uid={} not found")
+    if later:
+        return _cancel_later(call, booking, body)
+    if "seatUid" in body:
+        return _cancel_seat(call, booking, body)
+    _check(call, booking, body)
+    if is_seated(call.store, booking) and booking.seats and not is_host(booking, call.caller.user_id):
+        raise errors.no_envelope(401, "User not a host of this event")
+    _cancel_all(call, [booking], body)
+    return booking
+
+
+def _cancel_series(call: Call, series: list[Booking], body: Wire, *, later: bool) -> list[Booking]:
+    if later:
+        raise errors.bad_request(
+            "Cannot cancel subsequent bookings for recurring event - you have to provide uid of one of the individual "
+            "bookings of a recurring booking."
+        )
+    # The server looks at one occurrence to judge the series, and takes a moved one for a cancelled series.
+    if (moved := next((one for one in series if one.to_uid), None)) is not None:
+        _check(call, moved, body)
+    now = call.clock.now()
+    remaining = [one for one in series if one.start >= now and one.status not in GONE]
+    _check(call, remaining[0] if remaining else series[-1], body)
+    _cancel_all(call, remaining, body)
+    return series
+
+
+def _cancel_later(call: Call, booking: Booking, body: Wire) -> list[Booking]:
+    if booking.recurring_uid is None:
+        raise errors.bad_request(f"Booking with bookingUid={booking.uid} is not part of a recurring booking.")
+    _check(call, booking, body)
+    series = series_of(call.store, booking.recurring_uid)
+    _cancel_all(call, [one for one in series if one.start >= booking.start and one.status not in GONE], body)
+    return series
+
+
+def _cancel_seat(call: Call, booking: Booking, body: Wire) -> Booking:
+    uid = body["seatUid"]
+    seat = next((one for one in booking.seats if one["seat_uid"] == uid), None)
+    if seat is None:
+        elsewhere = any(one["seat_uid"] == uid for other in call.store.bookings.values() for one in other.seats)
+        raise errors.bad_request(
+            "Invalid seatUid: this seat does not belong to this booking."
+            if elsewhere
+            else "Invalid seatUid: this seat does not exist or has already been cancelled."
+        )
+    _check(call, booking, body)
+    reason = body.get("cancellationReason")
+    payload = cancelled_payload(call.store, booking, reason, seat_uid=uid)
+    leave(call, booking, seat)
+    if not booking.seats:
+        booking.cancellation_reason = reason
+    tell(call, "BOOKING_CANCELLED", booking, payload)
+    return booking
+
+
+def _check(call: Call, booking: Booking, body: Wire) -> None:
+    """The server's checks, in its order."""
+    if booking.status == "cancelled":
+        raise errors.bad_request(
+            f"Can't cancel booking with uid={booking.uid} because it has been cancelled already. Please provide uid of "
+            "a booking that is not cancelled."
+        )
+    event_type = call.store.event_types.get(booking.event_type_id or 0) or {}
+    if (event_type.get("disableCancelling") or {}).get("disabled"):
+        raise errors.no_envelope(400, "This event type does not allow cancellations")
+    if booking.end < call.clock.now():
+        raise errors.no_envelope(400, "Cannot cancel a booking that has already ended")
+    reason = (body.get("cancellationReason") or "").strip()
+    if not reason and is_host(booking, call.caller.user_id):
+        raise errors.no_envelope(400, "Cancellation reason is required")
+
+
+def _cancel_all(call: Call, bookings: Sequence[Booking], body: Wire) -> None:
+    """Cancel them all; however many they are, webhooks hear of it once."""
+    reason = body.get("cancellationReason")
+    for booking in bookings:
+        booking.status = "cancelled"
+        booking.cancellation_reason = reason
+        booking.updated_at = call.clock.now()
+    if bookings:
+        first = bookings[0]
+        tell(call, "BOOKING_CANCELLED", first, cancelled_payload(call.store, first, reason))

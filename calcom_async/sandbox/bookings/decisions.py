@@ -1,0 +1,110 @@
+"""What hosts do with a booking: confirm, decline, mark as absent, hand over to another host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from calcom_async.sandbox.bookings.create import tell
+from calcom_async.sandbox.bookings.hosts import free_host, hand_over
+from calcom_async.sandbox.bookings.permissions import may_manage
+from calcom_async.sandbox.bookings.views import GONE, Wire, display_email
+from calcom_async.sandbox.bookings.webhook_payloads import created_payload, no_show_payload, rejected_payload
+from calcom_async.sandbox.event_types.records import host_ids
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.state.booking import Booking
+from calcom_async.sandbox.state.clock import iso
+
+HOST_FIELDS = ("id", "name", "email")
+DOCS = "https://cal.com/docs/api-reference/v2/bookings/get-a-booking"
+
+
+def confirm(call: Call, booking: Booking) -> None:
+    """Accept; also what was cancelled or declined, and whatever else is on that time, as the server does."""
+    _check_decision(call, booking)
+    booking.status = "accepted"
+    booking.updated_at = call.clock.now()
+    tell(call, "BOOKING_CREATED", booking, created_payload(call.store, booking))
+
+
+def decline(call: Call, booking: Booking, reason: str | None) -> None:
+    """Reject; the reason is told to webhooks only."""
+    _check_decision(call, booking)
+    booking.status = "rejected"
+    booking.updated_at = call.clock.now()
+    tell(call, "BOOKING_REJECTED", booking, rejected_payload(call.store, booking, reason))
+
+
+def _check_decision(call: Call, booking: Booking) -> None:
+    if not may_manage(call.store, booking, call.caller.user_id):
+        raise errors.no_details(401, "TRPCError", "User is not authorized to confirm this booking")
+    if booking.status == "accepted":
+        raise errors.no_details(400, "TRPCError", "Booking already confirmed")
+
+
+def mark_absent(call: Call, booking: Booking, body: Wire) -> None:
+    """Note who did not come; addresses of nobody change nothing, and any key may do it."""
+    now = call.clock.now()
+    if now < booking.start:
+        raise errors.bad_request(
+            "Bookings can only be marked as absent after their scheduled start time. Current time in UTC+0: "
+            f"{iso(now)}, Booking start time in UTC+0: {iso(booking.start)}"
+        )
+    if body.get("host") is not None:
+        booking.absent_host = body["host"]
+    said = {one["email"]: one["absent"] for one in body.get("attendees") or []}
+    known = [one for one in booking.attendees if one["email"] in said]
+    for attendee in known:
+        attendee["absent"] = said[attendee["email"]]
+    if known:
+        marked = [{"email": one["email"], "noShow": one["absent"]} for one in known]
+        tell(call, "BOOKING_NO_SHOW_UPDATED", booking, no_show_payload(booking, marked))
+    if known or body.get("host") is not None:
+        booking.updated_at = now
+
+
+def reassign(call: Call, booking: Booking) -> Wire:
+    """Hand a booking to whoever of the round robin is next; a person's own one stays where it is."""
+    _check_reassigner(call, booking)
+    event_type = call.store.event_types.get(booking.event_type_id or 0)
+    if event_type is None or event_type.get("schedulingType") is None:
+        return _handed_to(call, booking, booking.user_id)
+    chosen = None
+    if event_type["schedulingType"] == "roundRobin":
+        taken = {booking.user_id, *booking.host_ids}
+        chosen = free_host(call, event_type, booking.start, booking.end, but=taken, ignore_uid=booking.uid)
+    if chosen is None:
+        raise errors.bad_request("Can't reassign the booking because no other host is available at that time.")
+    return _handed_to(call, booking, chosen)
+
+
+def reassign_to(call: Call, booking: Booking, user_id: int, reason: str | None) -> Wire:
+    """Hand a booking to one host, free or not: the server warns people of clashes, not programs."""
+    if user_id not in call.store.users:
+        raise errors.not_found(f"User with id={user_id} was not found in the database")
+    _check_reassigner(call, booking)
+    event_type = call.store.event_types.get(booking.event_type_id or 0)
+    if event_type is None or user_id not in host_ids(event_type):
+        raise errors.bad_request(
+            f"User with id={user_id} is not a valid Round Robin host - the user to which you reassign this booking "
+            "must be one of the booking hosts. Fetch the booking using following endpoint and select id of one of the "
+            f"hosts: {DOCS}"
+        )
+    booking.reassign_reason = reason
+    return _handed_to(call, booking, user_id)
+
+
+def _check_reassigner(call: Call, booking: Booking) -> None:
+    if not may_manage(call.store, booking, call.caller.user_id):
+        raise errors.forbidden("You do not have permission to reassign this booking")
+    if booking.status in GONE:
+        raise errors.bad_request(f"Booking with uid={booking.uid} is cancelled and can't be reassigned.")
+
+
+def _handed_to(call: Call, booking: Booking, user_id: int) -> Wire:
+    hand_over(call.store, booking, user_id)
+    new = call.store.users[user_id]
+    booking.reassigned_by = call.caller.user_id
+    booking.updated_at = call.clock.now()
+    shown: dict[str, Any] = {name: new[name] for name in HOST_FIELDS}
+    return {"bookingUid": booking.uid, "reassignedTo": shown | {"displayEmail": display_email(new["email"])}}

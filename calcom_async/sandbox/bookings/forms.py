@@ -1,0 +1,169 @@
+"""Bodies and queries of booking operations, as tables of fields and rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from calcom_async.sandbox.bookings.location import FROM_ATTENDEE, FROM_EVENT_TYPE, new_location_error
+from calcom_async.sandbox.http.constraints import (
+    Rule,
+    array,
+    boolean,
+    check,
+    date_string,
+    defined,
+    each,
+    email,
+    equals,
+    integer,
+    locale,
+    max_size,
+    min_size,
+    minimum,
+    object_,
+    one_of,
+    string,
+    time_zone,
+    url,
+)
+from calcom_async.sandbox.http.forms import Check, Field, Form
+
+LOCATION_TYPES = (*FROM_EVENT_TYPE, *FROM_ATTENDEE, "integration", "organizersDefaultApp")
+REFERENCE_TYPES = (
+    "google_calendar",
+    "office365_calendar",
+    "daily_video",
+    "google_video",
+    "office365_video",
+    "zoom_video",
+)
+
+
+def _names_event_type(body: Mapping[str, Any]) -> bool:
+    if body.get("eventTypeId") is not None:
+        return True
+    return bool(body.get("eventTypeSlug") and (body.get("username") or body.get("teamSlug")))
+
+
+def _metadata_fits(value: Any) -> bool:
+    if not isinstance(value, dict) or len(value) > 50:
+        return False
+    return all(len(key) <= 40 and (not isinstance(one, str) or len(one) <= 500) for key, one in value.items())
+
+
+metadata_rule: Rule = check(
+    "validateMetadata",
+    "Metadata must have at most 50 keys, each key up to 40 characters, and string values up to 500 characters.",
+    _metadata_fits,
+)
+location_rule: Rule = check(
+    "validateLocation",
+    f"location must be a string or an object whose type is one of: {', '.join(LOCATION_TYPES)}",
+    lambda value: isinstance(value, str) or (isinstance(value, dict) and value.get("type") in LOCATION_TYPES),
+)
+
+ATTENDEE = Form(
+    Field("name", string),
+    Field("timeZone", time_zone),
+    Field("email", string, optional=True),
+    Field("phoneNumber", string, optional=True),
+    Field("language", locale, optional=True),
+    Check(
+        "attendee email or phone",
+        "attendeeContact",
+        "Attendee must have at least one contact method (email or phone number)",
+        lambda attendee: bool(attendee.get("email") or attendee.get("phoneNumber")),
+    ),
+)
+
+CREATE = Form(
+    Field("start", date_string),
+    Field("attendee", defined, nested=ATTENDEE),
+    Field("bookingFieldsResponses", object_, optional=True),
+    Field("eventTypeId", integer, optional=True),
+    Field("eventTypeSlug", string, optional=True),
+    Field("username", string, optional=True),
+    Field("teamSlug", string, optional=True),
+    Field("organizationSlug", string, optional=True),
+    Field("guests", each(string), array, optional=True),
+    Field("meetingUrl", url, optional=True),
+    Field("location", location_rule, optional=True),
+    Field("metadata", metadata_rule, object_, optional=True),
+    Field("lengthInMinutes", minimum(1), integer, optional=True),
+    Field("routing", object_, optional=True),
+    Field("emailVerificationCode", string, optional=True),
+    Field("recurrenceCount", minimum(1), integer, optional=True),
+    Field("instant", equals(True), optional=True),  # noqa: FBT003 - the API's only value
+    Check(
+        "eventTypeId or eventTypeSlug + username",
+        "eventTypeIdentification",
+        "Either eventTypeId or eventTypeSlug + username or eventTypeSlug + teamSlug must be provided",
+        _names_event_type,
+    ),
+)
+
+RESCHEDULE = Form(
+    Field("start", date_string),
+    Field("rescheduledBy", string, optional=True),
+    Field("reschedulingReason", string, optional=True),
+    Field("emailVerificationCode", string, optional=True),
+)
+RESCHEDULE_SEAT = Form(
+    Field("start", date_string),
+    Field("seatUid", string),
+    Field("rescheduledBy", string, optional=True),
+    Field("emailVerificationCode", string, optional=True),
+)
+
+CANCEL = Form(
+    Field("cancellationReason", string, optional=True),
+    Field("cancelSubsequentBookings", boolean, optional=True),
+)
+CANCEL_SEAT = Form(Field("seatUid", string), Field("cancellationReason", string, optional=True))
+
+ABSENT = Form(
+    Field("host", boolean, optional=True),
+    Field("attendees", array, optional=True, nested=Form(Field("email", email), Field("absent", boolean))),
+)
+DECLINE = Form(Field("reason", string, optional=True))
+
+NEW_ATTENDEE = Form(
+    Field("name", string),
+    Field("timeZone", time_zone),
+    Field("email", email),
+    Field("phoneNumber", string, optional=True),
+    Field("language", locale, optional=True),
+)
+GUEST = Form(
+    Field("email", email),
+    Field("name", string, optional=True),
+    Field("timeZone", time_zone, optional=True),
+    Field("phoneNumber", string, optional=True),
+    Field("language", locale, optional=True),
+)
+objects: Rule = check(
+    "nestedValidation",
+    "each value in nested property $property must be either object or array",
+    lambda value: not isinstance(value, list) or all(isinstance(one, (dict, list)) for one in value),
+)
+GUESTS = Form(
+    Field(
+        "guests",
+        max_size(10).saying("Cannot add more than 10 guests at a time"),
+        min_size(1),
+        array,
+        objects,
+        nested=GUEST,
+    )
+)
+
+
+def location_form(location: Any) -> Form:
+    """The form of a PATCH of the location; its one rule says what is wrong with the location at hand."""
+    fault = new_location_error(location)
+    rule = Rule("ValidateUpdateLocation", fault or "", lambda _: fault is None)
+    return Form(Field("location", rule, optional=True))
+
+
+REFERENCES = Form(Field("type", one_of(REFERENCE_TYPES, name="isIn"), optional=True))

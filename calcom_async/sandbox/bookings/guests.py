@@ -1,0 +1,85 @@
+"""People of a booking beyond its booker: attendees and guests that come later, and go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from calcom_async.sandbox.bookings.create import new_attendee
+from calcom_async.sandbox.bookings.lookup import attendee_of
+from calcom_async.sandbox.bookings.permissions import may_manage
+from calcom_async.sandbox.bookings.views import Wire
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.state.booking import Booking
+
+MOST_ATTENDEES = 30
+
+
+def check_access(call: Call, uid: str) -> Booking:
+    """The booking, for its hosts and those above them; an unknown uid is refused in the same words."""
+    booking = call.store.bookings.get(uid)
+    if booking is None or not may_manage(call.store, booking, call.caller.user_id):
+        raise errors.forbidden(
+            f"BookingPbacGuard - user with id={call.caller.user_id} does not have access to booking with uid={uid}"
+        )
+    return booking
+
+
+def check_permission(call: Call, booking: Booking) -> None:
+    """The same rule where it is the inner router that refuses."""
+    if not may_manage(call.store, booking, call.caller.user_id):
+        raise errors.no_details(403, "TRPCError", "you_do_not_have_permission")
+
+
+def add_people(call: Call, booking: Booking, people: Sequence[Wire]) -> list[Wire]:
+    """Add those whose addresses are new; they count as guests of the booking too."""
+    _check_allowed(call, booking)
+    present = {one["email"] for one in booking.attendees}
+    fresh = {one["email"]: one for one in people if one["email"] not in present}
+    if not fresh:
+        raise errors.no_details(400, "TRPCError", "emails_must_be_unique_valid")
+    host = call.store.users[booking.user_id]
+    added = [new_attendee(call.store, {"name": "", "timeZone": host["time_zone"]} | one) for one in fresh.values()]
+    booking.attendees += added
+    booking.guests = [*booking.guests, *fresh]
+    booking.responses["guests"] = list(booking.guests)
+    booking.updated_at = call.clock.now()
+    return added
+
+
+def _check_allowed(call: Call, booking: Booking) -> None:
+    event_type = call.store.event_types.get(booking.event_type_id or 0) or {}
+    if event_type.get("disableGuests"):
+        raise errors.no_details(
+            400,
+            "TRPCError",
+            "Cannot add guests to this booking. The guests field is disabled for event type "
+            f'"{event_type["title"]}" (ID: {event_type["id"]}). Please enable the guests field in the event type '
+            "settings to add guests.",
+        )
+
+
+def check_room(booking: Booking, count: int) -> None:
+    """Thirty attendees are the most."""
+    present = len(booking.attendees)
+    if present + count > MOST_ATTENDEES:
+        raise errors.bad_request(
+            f"Cannot add {count} guests. This booking already has {present} attendees. Maximum total guests allowed is "
+            f"{MOST_ATTENDEES}. You can add up to {max(0, MOST_ATTENDEES - present)} more guests."
+        )
+
+
+def remove_person(call: Call, booking: Booking, attendee_id: int) -> Wire:
+    """Take an attendee out, but never the booker."""
+    attendee = attendee_of(booking, attendee_id)
+    if attendee is None:
+        raise errors.no_details(404, "TRPCError", "attendee_not_found")
+    if attendee is booking.attendees[0]:
+        raise errors.no_details(400, "TRPCError", "cannot_remove_primary_attendee")
+    booking.attendees.remove(attendee)
+    booking.guests = [one for one in booking.guests if one != attendee["email"]]
+    if "guests" in booking.responses:
+        booking.responses["guests"] = list(booking.guests)
+    booking.updated_at = call.clock.now()
+    shown = {name: attendee[name] for name in ("name", "email", "timeZone")}
+    return {"id": attendee["id"], "bookingId": booking.id} | shown

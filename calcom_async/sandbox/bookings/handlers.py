@@ -1,0 +1,129 @@
+"""Operations: bookings — making, reading, moving, cancelling, deciding."""
+
+from __future__ import annotations
+
+from calcom_async.sandbox.bookings.cancel import cancel
+from calcom_async.sandbox.bookings.create import book, is_shared, take_seat
+from calcom_async.sandbox.bookings.decisions import confirm, decline, mark_absent, reassign, reassign_to
+from calcom_async.sandbox.bookings.forms import (
+    ABSENT,
+    CANCEL,
+    CANCEL_SEAT,
+    CREATE,
+    DECLINE,
+    RESCHEDULE,
+    RESCHEDULE_SEAT,
+)
+from calcom_async.sandbox.bookings.lookup import find_booking, find_seat, series_of
+from calcom_async.sandbox.bookings.permissions import may_manage
+from calcom_async.sandbox.bookings.request import parse_request
+from calcom_async.sandbox.bookings.reschedule import check_movable, move, move_seat
+from calcom_async.sandbox.bookings.views import (
+    Wire,
+    booking_view,
+    is_seated,
+    seat_only_view,
+    series_view,
+    shows_attendees,
+)
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.errors import not_found
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.state.booking import Booking
+
+ROUTES = Routes()
+
+
+VERSION = ("2024-08-13",)
+# Answers to a create and a reschedule say this besides; nothing here is booked for a managed user.
+NOT_MANAGED: Wire = {"isPlatformManagedUserBooking": False}
+
+
+def shown(call: Call, booking: Booking) -> Wire:
+    """A booking as this caller may see it: who has which seat is for its hosts, unless the event type shows it."""
+    public = not is_seated(call.store, booking) or shows_attendees(call.store, booking)
+    trusted = public or may_manage(call.store, booking, call.caller.user_id)
+    return booking_view(call.store, booking, attendees_shown=trusted)
+
+
+@ROUTES.add("POST", "/v2/bookings", version=VERSION, auth="optional", status=201)
+async def create_booking(call: Call) -> object:
+    wish = parse_request(call, CREATE.read_strict(call.body))
+    if is_shared(wish.event_type) and not wish.instant:
+        booking, seat_uid = await take_seat(call, wish)
+        return shown(call, booking) | {"seatUid": seat_uid} | NOT_MANAGED
+    made = [shown(call, one) | NOT_MANAGED for one in await book(call, wish)]
+    if not wish.event_type.get("recurrence") or wish.instant:
+        return made[0]
+    # A round-robin series is made whole and answered without its first occurrence.
+    return made[1:] if wish.event_type.get("schedulingType") == "roundRobin" else made
+
+
+@ROUTES.add("GET", "/v2/bookings/{bookingUid}", version=VERSION, auth="optional")
+def get_booking(call: Call) -> object:
+    uid = call.path["bookingUid"]
+    series = series_of(call.store, uid) if uid not in call.store.bookings else []
+    return series_view(call.store, series) if series else shown(call, find_booking(call.store, uid))
+
+
+@ROUTES.add("GET", "/v2/bookings/by-seat/{seatUid}", version=VERSION, auth="optional")
+def get_booking_by_seat(call: Call) -> object:
+    uid = call.path["seatUid"]
+    missing = not_found(f"Booking with seatUid={uid} was not found in the database")
+    booking, _ = find_seat(call.store, uid, missing)
+    everybody = shows_attendees(call.store, booking) or may_manage(call.store, booking, call.caller.user_id)
+    return seat_only_view(call.store, booking, uid, everybody=everybody)
+
+
+@ROUTES.add("POST", "/v2/bookings/{bookingUid}/reschedule", version=VERSION, auth="optional", status=201)
+def reschedule_booking(call: Call) -> object:
+    form = RESCHEDULE_SEAT if "seatUid" in call.body else RESCHEDULE
+    body = form.read_strict(call.body)
+    booking = find_booking(call.store, call.path["bookingUid"])
+    check_movable(call, booking, body)
+    if "seatUid" in body and booking.seats:
+        moved, seat_uid = move_seat(call, body)
+        return shown(call, moved) | {"seatUid": seat_uid} | NOT_MANAGED
+    return shown(call, move(call, booking, body)) | NOT_MANAGED
+
+
+@ROUTES.add("POST", "/v2/bookings/{bookingUid}/cancel", version=VERSION, auth="optional")
+def cancel_booking(call: Call) -> object:
+    form = CANCEL_SEAT if "seatUid" in call.body else CANCEL
+    result = cancel(call, call.path["bookingUid"], form.read_strict(call.body))
+    return series_view(call.store, result) if isinstance(result, list) else shown(call, result)
+
+
+@ROUTES.add("POST", "/v2/bookings/{bookingUid}/mark-absent", version=VERSION, auth="guarded")
+def mark_booking_absent(call: Call) -> object:
+    body = ABSENT.read(call.body)
+    booking = find_booking(call.store, call.path["bookingUid"], "Booking with uid={} not found.")
+    mark_absent(call, booking, body)
+    return booking_view(call.store, booking)
+
+
+@ROUTES.add("POST", "/v2/bookings/{bookingUid}/reassign", version=VERSION, auth="guarded")
+def reassign_booking(call: Call) -> object:
+    return reassign(call, find_booking(call.store, call.path["bookingUid"]))
+
+
+@ROUTES.add("POST", "/v2/bookings/{bookingUid}/reassign/{userId}", version=VERSION, auth="guarded")
+def reassign_booking_to_user(call: Call) -> object:
+    body = DECLINE.read(call.body)
+    booking = find_booking(call.store, call.path["bookingUid"])
+    return reassign_to(call, booking, call.int_path("userId"), body.get("reason"))
+
+
+@ROUTES.add("POST", "/v2/bookings/{bookingUid}/confirm", version=VERSION, auth="guarded")
+def confirm_booking(call: Call) -> object:
+    booking = find_booking(call.store, call.path["bookingUid"])
+    confirm(call, booking)
+    return booking_view(call.store, booking)
+
+
+@ROUTES.add("POST", "/v2/bookings/{bookingUid}/decline", version=VERSION, auth="guarded")
+def decline_booking(call: Call) -> object:
+    body = DECLINE.read(call.body)
+    booking = find_booking(call.store, call.path["bookingUid"])
+    decline(call, booking, body.get("reason"))
+    return booking_view(call.store, booking)

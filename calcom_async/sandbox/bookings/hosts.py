@@ -1,0 +1,84 @@
+"""Who hosts a booking: the owner, all hosts of a collective event type, or the round robin's next one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from calcom_async.sandbox.event_types.records import host_ids, is_of_team
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.slots.availability import host_is_free
+from calcom_async.sandbox.state.booking import Booking
+from calcom_async.sandbox.state.store import Store
+
+PRIORITIES = ("lowest", "low", "medium", "high", "highest")
+
+
+@dataclass(frozen=True, slots=True)
+class HostAssignment:
+    """The hosts of one booking: its organizer, and those who are kept among the attendees."""
+
+    organizer: int
+    others: list[int] = field(default_factory=list)
+
+    @property
+    def everybody(self) -> list[int]:
+        return [self.organizer, *self.others]
+
+
+def assign_hosts(call: Call, event_type: dict[str, Any], start: datetime, end: datetime) -> HostAssignment:
+    """Choose the hosts for a time that has been found bookable."""
+    if not is_of_team(event_type):
+        return HostAssignment(event_type["ownerId"])
+    if event_type["schedulingType"] == "collective":
+        organizer, *others = host_ids(event_type)
+        return HostAssignment(organizer, others)
+    return _next_in_turn(call, event_type, start, end)
+
+
+def _next_in_turn(call: Call, event_type: dict[str, Any], start: datetime, end: datetime) -> HostAssignment:
+    fixed = [one["userId"] for one in event_type["hosts"] if one.get("mandatory")]
+    chosen = free_host(call, event_type, start, end, but=fixed)
+    if chosen is None:
+        if not fixed:
+            raise errors.no_envelope(500, "Internal server error")
+        return HostAssignment(fixed[0], fixed[1:])
+    return HostAssignment(chosen, fixed)
+
+
+def free_host(
+    call: Call,
+    event_type: dict[str, Any],
+    start: datetime,
+    end: datetime,
+    *,
+    but: Collection[int] = (),
+    ignore_uid: str | None = None,
+) -> int | None:
+    """The free host of highest priority, and among those the one who was booked least recently."""
+    hosts = [one for one in event_type["hosts"] if one["userId"] not in but]
+    latest = _last_booked(call.store, event_type["id"])
+
+    def turn(host: dict[str, Any]) -> tuple[int, int]:
+        return (-PRIORITIES.index(host.get("priority", "medium")), latest.get(host["userId"], 0))
+
+    for host in sorted(hosts, key=turn):
+        if host_is_free(call.store, call.clock, event_type, host["userId"], start, end, ignore_uid=ignore_uid):
+            return int(host["userId"])
+    return None
+
+
+def hand_over(store: Store, booking: Booking, user_id: int) -> None:
+    """Make somebody else the organizer, in the title too."""
+    old, new = store.users[booking.user_id], store.users[user_id]
+    booking.host_ids = [user_id, *(one for one in booking.host_ids if one not in (booking.user_id, user_id))]
+    booking.title = booking.title.replace(str(old["name"]), str(new["name"]), 1)
+    booking.user_id = user_id
+
+
+def _last_booked(store: Store, event_type_id: int) -> dict[int, int]:
+    """By host: the id of the newest booking of this event type."""
+    return {one.user_id: one.id for one in store.bookings.values() if one.event_type_id == event_type_id}

@@ -1,0 +1,99 @@
+"""Operations: lists of bookings, of a user, an organization, a team, and a member; and the list of 2024-04-15."""
+
+from __future__ import annotations
+
+from calcom_async.sandbox.accounts.guards import guarded_organization, guarded_team
+from calcom_async.sandbox.bookings.filters import BookingQuery, select
+from calcom_async.sandbox.bookings.list_query import ORGANIZATION_LIST, TEAM_LIST, USER_LIST, list_bookings, ordered
+from calcom_async.sandbox.bookings.lookup import find_booking
+from calcom_async.sandbox.bookings.permissions import BookingScope, booking_scope, members
+from calcom_async.sandbox.bookings.views import old_view
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.errors import forbidden
+from calcom_async.sandbox.http.forms import Field, Form, to_int
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.state.booking import Booking
+from calcom_async.sandbox.state.store import Store
+
+ROUTES = Routes()
+
+
+OLD = ("2024-04-15", "2024-06-11", "2024-06-14")
+
+
+@ROUTES.add("GET", "/v2/bookings", version=("2024-08-13",), auth="guarded")
+def get_bookings(call: Call) -> object:
+    return list_bookings(call, USER_LIST, booking_scope(call.store, call.user["id"]))
+
+
+@ROUTES.add("GET", "/v2/organizations/{orgId}/bookings")
+def get_organization_bookings(call: Call) -> object:
+    organization = guarded_organization(call, "ORG_ADMIN")
+    return list_bookings(call, ORGANIZATION_LIST, _organization_reach(call.store, organization["id"]))
+
+
+@ROUTES.add("GET", "/v2/organizations/{orgId}/users/{userId}/bookings")
+def get_organization_user_bookings(call: Call) -> object:
+    organization = guarded_organization(call, "ORG_ADMIN")
+    user_id = call.int_path("userId")
+    if user_id not in members(call.store, frozenset({organization["id"]})):
+        raise forbidden(
+            f"IsUserInOrg - user with id={user_id} is not part of the organization with id={organization['id']}."
+        )
+    return list_bookings(call, USER_LIST, BookingScope(frozenset({user_id}), email=call.store.users[user_id]["email"]))
+
+
+@ROUTES.add("GET", "/v2/teams/{teamId}/bookings")
+@ROUTES.add("GET", "/v2/organizations/{orgId}/teams/{teamId}/bookings")
+def get_team_bookings(call: Call) -> object:
+    team = guarded_team(call, "TEAM_ADMIN")
+    return list_bookings(call, TEAM_LIST, BookingScope(frozenset(), frozenset({team["id"]})))
+
+
+def _organization_reach(store: Store, organization_id: int) -> BookingScope:
+    teams = frozenset(one["id"] for one in store.teams.values() if one.get("parent_id") == organization_id)
+    return BookingScope(members(store, frozenset({organization_id})), teams | {organization_id})
+
+
+# --- 2024-04-15
+
+OLD_LIST = Form(
+    Field("limit", optional=True, convert=to_int, default=10),
+    Field("cursor", optional=True, convert=to_int, default=0),
+)
+
+
+@ROUTES.add("GET", "/v2/bookings", version=OLD, auth="guarded")
+def get_old_bookings(call: Call) -> object:
+    """Ten upcoming ones: this version knows neither status nor take nor skip, and drops them."""
+    values = OLD_LIST.read({name: value for name, value in call.fields.items() if name in OLD_LIST.fields})
+    filters = call.fields.get("filters")
+    status = filters.get("status") if isinstance(filters, dict) else None
+    query = BookingQuery(statuses=(status or "upcoming",), take=values["limit"], skip=values["cursor"])
+    rows = ordered(call.store, booking_scope(call.store, call.user["id"]), query.order)
+    selection = select(call.store, rows, query, call.clock.now())
+    reached = query.skip + len(selection.rows)
+    return {
+        "bookings": [old_view(call.store, one) for one in selection.rows],
+        "recurringInfo": _recurring_info(selection.rows),
+        "totalCount": selection.total,
+        "nextCursor": reached if reached < selection.total else None,
+    }
+
+
+@ROUTES.add("GET", "/v2/bookings/{bookingUid}", version=OLD, auth="public")
+def get_old_booking(call: Call) -> object:
+    return old_view(call.store, find_booking(call.store, call.path["bookingUid"]))
+
+
+def _recurring_info(rows: list[Booking]) -> list[dict[str, object]]:
+    uids = dict.fromkeys(one.recurring_uid for one in rows if one.recurring_uid)
+    return [
+        {
+            "recurringEventId": uid,
+            "count": sum(one.recurring_uid == uid for one in rows),
+            "firstDate": None,
+            "bookings": {},
+        }
+        for uid in uids
+    ]

@@ -1,0 +1,164 @@
+"""The bookings lists of all scopes: reading the query, and the page that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from calcom_async.sandbox.bookings.filters import BookingQuery, Bounds, Order, select
+from calcom_async.sandbox.bookings.permissions import BookingScope
+from calcom_async.sandbox.bookings.times import read_time
+from calcom_async.sandbox.bookings.views import booking_view
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.constraints import array_not_empty, each, number, one_of, strict_iso8601, string
+from calcom_async.sandbox.http.forms import Field, Form, take_and_skip, to_int, to_ints, to_list
+from calcom_async.sandbox.http.results import Page
+from calcom_async.sandbox.state.booking import Booking
+from calcom_async.sandbox.state.store import Store
+
+STATUSES = ("upcoming", "recurring", "past", "cancelled", "unconfirmed")
+# By query field: the sort key it names, and the word that its error text uses (sortUpdatedAt speaks of SortCreated).
+SORTS = {
+    "sortStart": ("start", "SortStart"),
+    "sortEnd": ("end", "SortEnd"),
+    "sortCreated": ("created", "SortCreated"),
+    "sortUpdatedAt": ("updated", "SortCreated"),
+}
+# By query field: the time it bounds, and whether it is the lower bound.
+BOUNDS = {
+    "afterStart": ("start", True),
+    "beforeEnd": ("end", False),
+    "afterCreatedAt": ("created", True),
+    "beforeCreatedAt": ("created", False),
+    "afterUpdatedAt": ("updated", True),
+    "beforeUpdatedAt": ("updated", False),
+}
+
+
+def _blank(value: Any) -> Any:
+    return value or None
+
+
+def _email(value: Any) -> Any:
+    """Un-encoded plus signs have become blanks on the way; the server turns them back."""
+    return value.replace(" ", "+") or None if isinstance(value, str) else value
+
+
+def _id(value: Any) -> Any:
+    return (to_int(value) or None) if value else None
+
+
+def _ids(name: str) -> Field:
+    return Field(name, each(number), array_not_empty, optional=True, convert=to_ints)
+
+
+def _sort(name: str) -> Field:
+    text = f'{SORTS[name][1]} must be either "asc" or "desc".'
+    return Field(name, one_of(("asc", "desc")).saying(text), optional=True)
+
+
+def _bound(name: str) -> Field:
+    word = "fromDate" if BOUNDS[name][1] else "toDate"
+    return Field(name, strict_iso8601.saying(f"{word} must be a valid ISO 8601 date."), optional=True)
+
+
+_status = each(one_of(STATUSES)).saying(f"Invalid status. Allowed are {', '.join(STATUSES)}")
+
+# What the lists of one team take; those of a user and of an organization take more.
+TEAM_LIST = Form(
+    Field("status", _status, optional=True, convert=to_list),
+    Field("attendeeEmail", string, optional=True, convert=_email),
+    Field("attendeeName", string, optional=True, convert=_blank),
+    Field("bookingUid", string, optional=True, convert=_blank),
+    _ids("eventTypeIds"),
+    Field("eventTypeId", number, optional=True, convert=_id),
+    _bound("afterStart"),
+    _bound("beforeEnd"),
+    _sort("sortStart"),
+    _sort("sortEnd"),
+    _sort("sortCreated"),
+    *take_and_skip(take=100, blank_ok=False),
+)
+USER_LIST = TEAM_LIST.extended(
+    _ids("teamsIds"),
+    Field("teamId", number, optional=True, convert=_id),
+    *(_bound(name) for name in BOUNDS if name not in ("afterStart", "beforeEnd")),
+    _sort("sortUpdatedAt"),
+)
+ORGANIZATION_LIST = USER_LIST.extended(_ids("userIds"))
+
+
+def list_bookings(call: Call, form: Form, reach: BookingScope) -> Page:
+    """The page that the call's query asks for, of the bookings within reach."""
+    values = form.read({name: value for name, value in call.fields.items() if name in form.fields})
+    query = read_query(call.store, values)
+    rows = ordered(call.store, reach, query.order)
+    selection = select(call.store, rows, query, call.clock.now())
+    items = [booking_view(call.store, one) for one in selection.rows]
+    return Page.of(items, total=selection.total, take=query.take, skip=query.skip)
+
+
+def ordered(store: Store, reach: BookingScope, order: Order) -> list[Booking]:
+    """All bookings within reach, sorted; kept until something changes, as a walk asks for it page after page."""
+
+    def build() -> list[Booking]:
+        within = filter(reach.covers, store.bookings.values())
+        return sorted(within, key=order.key)
+
+    return store.cached(("bookings", reach, order), build)
+
+
+def read_query(store: Store, values: Mapping[str, Any]) -> BookingQuery:
+    """The query of validated values."""
+    return BookingQuery(
+        statuses=tuple(values.get("status") or ()),
+        attendee_email=values.get("attendeeEmail"),
+        attendee_name=values.get("attendeeName"),
+        uid=values.get("bookingUid"),
+        event_type_ids=_event_types(store, values),
+        team_ids=_teams(store, values),
+        user_ids=frozenset(values.get("userIds") or ()),
+        bounds=_bounds(values),
+        sort=_order(values),
+        take=values["take"],
+        skip=values["skip"],
+    )
+
+
+def _event_types(store: Store, values: Mapping[str, Any]) -> frozenset[int]:
+    """The list wins over the single id; one id that exists is enough to be answered."""
+    single = values.get("eventTypeId")
+    wanted = frozenset(values.get("eventTypeIds") or ([single] if single else []))
+    if wanted and wanted.isdisjoint(store.event_types):
+        raise errors.no_details(400, "TRPCError", "The requested event-types do not exist.")
+    return wanted
+
+
+def _teams(store: Store, values: Mapping[str, Any]) -> frozenset[int]:
+    """Ids of no team at all do not filter."""
+    single = values.get("teamId")
+    wanted = frozenset(values.get("teamsIds") or ([single] if single else []))
+    return frozenset() if wanted.isdisjoint(store.teams) else wanted
+
+
+def _order(values: Mapping[str, Any]) -> Order | None:
+    for name, (field, _) in SORTS.items():
+        if values.get(name):
+            return Order(field, descending=values[name] == "desc")
+    return None
+
+
+def _bounds(values: Mapping[str, Any]) -> dict[str, Bounds]:
+    bounds: dict[str, Bounds] = {}
+    for name, (field, lower) in BOUNDS.items():
+        moment = read_time(values.get(name))
+        if moment:
+            bounds[field] = _with(bounds.get(field, (None, None)), moment, lower=lower)
+    return bounds
+
+
+def _with(bounds: Bounds, moment: datetime, *, lower: bool) -> Bounds:
+    low, high = bounds
+    return (moment, high) if lower else (low, moment)

@@ -1,0 +1,170 @@
+"""Where a booking takes place: what a request may say, and what is stored of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from calcom_async.sandbox.bookings.views import Wire
+from calcom_async.sandbox.event_types.fields import INTEGRATIONS, is_phone
+from calcom_async.sandbox.http.constraints import is_url
+from calcom_async.sandbox.http.errors import bad_request, zod
+
+CAL_VIDEO = "integrations:daily"
+
+# Names of integrations inside Cal.com, where they are not simply the slug with underscores.
+INTERNAL = {"cal-video": "daily", "google-meet": "google:meet", "zoom": "zoom", "jitsi": "jitsi", "tandem": "tandem"}
+
+# By type: the field that holds the place, and the name under which bookingFieldsResponses files it.
+# The first group takes its place from the event type, the second from the request.
+FROM_EVENT_TYPE = {"address": ("address", "inPerson"), "link": ("link", "link"), "phone": ("phone", "userPhone")}
+FROM_ATTENDEE = {
+    "attendeeAddress": ("address", "attendeeInPerson"),
+    "attendeePhone": ("phone", "phone"),
+    "attendeeDefined": ("location", "somewhereElse"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedLocation:
+    """The booking's location, and the answer filed under `location`, if the request named one."""
+
+    location: str
+    response: Wire | None = None
+
+
+def internal_name(integration: str) -> str:
+    """The stored location of an integration before its room exists: `integrations:daily` for cal-video."""
+    return f"integrations:{INTERNAL.get(integration, integration.replace('-', '_'))}"
+
+
+def resolve_location(event_type: Wire, wanted: Any) -> ResolvedLocation:
+    """Where a new booking takes place; objects have to be among the event type's locations, strings need not."""
+    if wanted is None:
+        return ResolvedLocation(default_location(event_type))
+    if isinstance(wanted, str):
+        return _from_text(wanted)
+    _check_offered(event_type, wanted)
+    return _from_object(event_type, wanted)
+
+
+def default_location(event_type: Wire) -> str:
+    """The event type's first location, else Cal Video."""
+    offered = event_type.get("locations") or []
+    return _offered_place(offered[0]) if offered else CAL_VIDEO
+
+
+def _offered_place(location: Wire) -> str:
+    kind = location["type"]
+    if kind == "integration":
+        return internal_name(location["integration"])
+    if kind in FROM_EVENT_TYPE:
+        return str(location.get(FROM_EVENT_TYPE[kind][0], ""))
+    # Nobody said which phone or address: the bare word for it is what the server stores.
+    return FROM_ATTENDEE[kind][1] if kind in FROM_ATTENDEE else CAL_VIDEO
+
+
+def _from_text(text: str) -> ResolvedLocation:
+    kind = "link" if is_url(text) and "://" in text else "phone" if is_phone(text) else "somewhereElse"
+    return ResolvedLocation(text, {"value": kind, "optionValue": text})
+
+
+def _from_object(event_type: Wire, wanted: Wire) -> ResolvedLocation:
+    kind = wanted["type"]
+    if kind == "integration":
+        name = internal_name(wanted["integration"])
+        return ResolvedLocation(name, {"value": name, "optionValue": ""})
+    if kind in FROM_ATTENDEE:
+        return _from_attendee(wanted)
+    offered = next(one for one in event_type["locations"] if one["type"] == kind)
+    filed = FROM_EVENT_TYPE.get(kind, ("", "conferencing"))[1]
+    return ResolvedLocation(_offered_place(offered), {"value": filed, "optionValue": ""})
+
+
+def _from_attendee(wanted: Wire) -> ResolvedLocation:
+    field, value = FROM_ATTENDEE[wanted["type"]]
+    given = wanted.get(field)
+    if not given:
+        raise zod(("responses.location.optionValue", "Required"))
+    return ResolvedLocation(given, {"value": value, "optionValue": given})
+
+
+def _check_offered(event_type: Wire, wanted: Wire) -> None:
+    offered = event_type.get("locations") or [{"type": "integration", "integration": "cal-video"}]
+    if wanted["type"] not in [one["type"] for one in offered]:
+        raise bad_request(
+            f"Booking location with type {wanted['type']} not valid for event type with id={event_type['id']}. The "
+            f"event type has following location types: {', '.join(one['type'] for one in offered)}, and only these "
+            "types are allowed for booking location."
+        )
+    if wanted["type"] == "integration":
+        _check_integration(event_type, offered, wanted.get("integration"))
+
+
+def _check_integration(event_type: Wire, offered: list[Wire], wanted: str | None) -> None:
+    if wanted not in INTEGRATIONS:
+        raise bad_request(f"Invalid integration: {'undefined' if wanted is None else wanted}")
+    integrations = [one["integration"] for one in offered if one["type"] == "integration"]
+    if wanted not in integrations:
+        raise bad_request(
+            f"Booking location with integration {wanted} not valid for event type with id={event_type['id']}. The "
+            f"event type has following integrations: {', '.join(integrations)}, and only these integrations are "
+            "allowed for booking location."
+        )
+
+
+# --- changing the place of a booking
+
+# By type: the field of the body that holds the new place.
+NEW_PLACE = {
+    "address": "address",
+    "link": "link",
+    "phone": "phone",
+    "attendeeAddress": "address",
+    "attendeePhone": "phone",
+    "attendeeDefined": "location",
+    "integration": "integration",
+}
+VALIDATOR = "UpdateBookingInputLocationValidator_2024_08_13"
+
+
+def new_location_error(location: Any) -> str | None:
+    """What is wrong with the location of a PATCH, in the validator's words."""
+    if not isinstance(location, dict) or "type" not in location:
+        return f"{VALIDATOR} - Booking 'location' must have a 'type' property."
+    kind = location["type"]
+    if not isinstance(kind, str) or kind not in NEW_PLACE:
+        known = ", ".join(NEW_PLACE)
+        return f"{VALIDATOR} - Unsupported booking location type '{kind}'. Valid types are: {known}"
+    field = NEW_PLACE[kind]
+    fault = _field_fault(field, location.get(field))
+    return f"{VALIDATOR} - Validation failed for {kind} location: {fault}" if fault else None
+
+
+def _field_fault(field: str, value: Any) -> str | None:
+    if not isinstance(value, str):
+        return f"{field} must be a string"
+    if field == "link" and not is_url(value):
+        return "link must be a URL address"
+    if field == "phone" and not is_phone(value):
+        return "phone must be a valid phone number"
+    if field == "integration" and value not in INTEGRATIONS:
+        return f"integration must be one of the following values: {', '.join(INTEGRATIONS)}"
+    return None
+
+
+def resolve_new_location(location: Wire, connected: set[str]) -> ResolvedLocation:
+    """The place that a checked PATCH asks for."""
+    kind = location["type"]
+    if kind == "integration":
+        integration = location["integration"]
+        if integration not in connected:
+            raise bad_request(
+                f'Video integration "{integration}" is not connected. Please connect the integration in your '
+                "settings first."
+            )
+        name = internal_name(integration)
+        return ResolvedLocation(name, {"value": name, "optionValue": ""})
+    given = location[NEW_PLACE[kind]]
+    filed = (FROM_EVENT_TYPE | FROM_ATTENDEE)[kind][1]
+    return ResolvedLocation(given, {"value": filed, "optionValue": "" if kind in FROM_EVENT_TYPE else given})

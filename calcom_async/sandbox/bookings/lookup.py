@@ -1,0 +1,37 @@
+"""Finding bookings by the uids that paths and bodies carry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from calcom_async.sandbox.http.errors import HttpError, not_found
+from calcom_async.sandbox.state.booking import Booking
+from calcom_async.sandbox.state.store import Store
+
+
+def find_booking(store: Store, uid: str, text: str = "Booking with uid={} was not found in the database") -> Booking:
+    """The booking of a uid; 404 with `text`, as the operations word it differently."""
+    booking = store.bookings.get(uid)
+    if booking is None:
+        raise not_found(text.format(uid))
+    return booking
+
+
+def series_of(store: Store, uid: str) -> list[Booking]:
+    """The occurrences of a series, by start; empty when no series has that uid."""
+    found = [one for one in store.bookings.values() if one.recurring_uid == uid]
+    return sorted(found, key=lambda one: one.start)
+
+
+def find_seat(store: Store, seat_uid: str, refusal: HttpError) -> tuple[Booking, dict[str, Any]]:
+    """The booking and the seat of a seat's uid, else the refusal."""
+    for booking in store.bookings.values():
+        for seat in booking.seats:
+            if seat["seat_uid"] == seat_uid:
+                return booking, seat
+    raise refusal
+
+
+def attendee_of(booking: Booking, attendee_id: int) -> dict[str, Any] | None:
+    """The attendee with that id."""
+    return next((one for one in booking.attendees if one["id"] == attendee_id), None)

@@ -1,0 +1,76 @@
+"""Who may see and change which bookings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from calcom_async.sandbox.state.booking import Booking
+from calcom_async.sandbox.state.store import Store
+
+LEADERS = frozenset({"ADMIN", "OWNER"})
+
+
+@dataclass(frozen=True, slots=True)
+class BookingScope:
+    """The users and teams whose bookings somebody answers for, and the address under which they attend."""
+
+    users: frozenset[int]
+    teams: frozenset[int] = frozenset()
+    email: str | None = None
+
+    def covers(self, one: Booking) -> bool:
+        """Whether the booking is theirs to see."""
+        if one.user_id in self.users or (one.team_id is not None and one.team_id in self.teams):
+            return True
+        if len(one.host_ids) > 1 and not self.users.isdisjoint(one.host_ids):
+            return True
+        return self.email is not None and any(attendee["email"] == self.email for attendee in one.attendees)
+
+
+def led_teams(store: Store, user_id: int) -> frozenset[int]:
+    """Ids of the teams and organizations that the user owns or administrates, an organization's teams included."""
+    led = {
+        row["team_id"]
+        for row in store.memberships.values()
+        if row["user_id"] == user_id and row["accepted"] and row["role"] in LEADERS
+    }
+    return frozenset(led | {team["id"] for team in store.teams.values() if team.get("parent_id") in led})
+
+
+def members(store: Store, team_ids: frozenset[int]) -> frozenset[int]:
+    """Ids of the accepted members of any of the teams."""
+    rows = store.memberships.values()
+    return frozenset(row["user_id"] for row in rows if row["team_id"] in team_ids and row["accepted"])
+
+
+def booking_scope(store: Store, user_id: int) -> BookingScope:
+    """What a user's own list shows: own bookings, attended ones, and all of the teams that the user leads."""
+    teams = led_teams(store, user_id)
+    return BookingScope(members(store, teams) | {user_id}, teams, store.users[user_id]["email"])
+
+
+def may_manage(store: Store, booking: Booking, user_id: int | None) -> bool:
+    """Whether the user hosts the booking or leads a team or organization of the host; attending is not enough."""
+    if user_id is None or user_id not in store.users:
+        return False
+    teams = led_teams(store, user_id)
+    return is_host(booking, user_id) or BookingScope(members(store, teams), teams).covers(booking)
+
+
+def is_host(booking: Booking, user_id: int | None) -> bool:
+    """Whether the user is the organizer or one of the hosts."""
+    return user_id is not None and (user_id == booking.user_id or user_id in booking.host_ids)
+
+
+def event_type_hosts(event_type: dict[str, Any]) -> list[int]:
+    """User ids of those who host an event type: a team's hosts, else its owner."""
+    hosts = [host["userId"] for host in event_type.get("hosts") or []]
+    return hosts if event_type.get("schedulingType") else [event_type["ownerId"]]
+
+
+def may_book_protected(store: Store, event_type: dict[str, Any], user_id: int) -> bool:
+    """Whether the user is among those for whom an event type that requires authentication can be booked."""
+    hosts = frozenset(event_type_hosts(event_type))
+    teams = led_teams(store, user_id)
+    return user_id in hosts or event_type.get("teamId") in teams or not hosts.isdisjoint(members(store, teams))

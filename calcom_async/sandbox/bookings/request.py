@@ -1,0 +1,204 @@
+"""What a create body asks for: the event type it names, checked in the order in which the server checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from calcom_async.sandbox.bookings.answers import check_answers
+from calcom_async.sandbox.bookings.location import ResolvedLocation, resolve_location
+from calcom_async.sandbox.bookings.permissions import may_book_protected
+from calcom_async.sandbox.bookings.times import find_zone, read_start
+from calcom_async.sandbox.bookings.views import Wire
+from calcom_async.sandbox.event_types.records import host_ids, is_of_team
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.time_zones import zone_named
+from calcom_async.sandbox.state.store import Store
+
+# The code that the sandbox takes for the one mailed to the booker.
+EMAIL_CODE = "123456"
+AUTHENTICATION = "checkBookingRequiresAuthentication - "
+
+
+@dataclass(slots=True, kw_only=True)
+class BookingRequest:
+    """A booking that somebody asks for, found fit for its event type but not yet for its time."""
+
+    event_type: Wire
+    start: datetime
+    end: datetime
+    attendee: Wire
+    place: ResolvedLocation
+    guests: list[str] = field(default_factory=list)
+    answers: Wire = field(default_factory=dict)
+    metadata: Wire = field(default_factory=dict)
+    count: int = 1
+    instant: bool = False
+
+    @property
+    def email(self) -> str:
+        """Under which address the attendee is kept: the phone number stands in for a missing one."""
+        return self.attendee.get("email") or f"{self.attendee.get('phoneNumber', '')}@sms.cal.com"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone whose clock a series keeps."""
+        return find_zone(self.attendee["timeZone"]) or zone_named("UTC")
+
+
+def parse_request(call: Call, body: Wire) -> BookingRequest:
+    """Rows 2 to 13 of the server's checks; the body itself has been checked already."""
+    event_type = find_event_type(call.store, body)
+    _check_bookable_by(call, event_type)
+    _check_kind(event_type, instant=bool(body.get("instant")))
+    given = body.get("bookingFieldsResponses") or {}
+    guests = body.get("guests") or []
+    check_answers(event_type, body["attendee"], given, guests)
+    _check_email_code(event_type, body.get("emailVerificationCode"))
+    start = read_start(body["start"])
+    length = _length(event_type, body.get("lengthInMinutes"))
+    return BookingRequest(
+        event_type=event_type,
+        start=start,
+        end=start + timedelta(minutes=length),
+        attendee=body["attendee"],
+        place=resolve_location(event_type, body.get("location") or body.get("meetingUrl")),
+        guests=[guest for guest in guests if guest != body["attendee"].get("email")],
+        answers={slug: "" if value is None else value for slug, value in given.items()},
+        metadata=_metadata(body.get("metadata") or {}),
+        count=_count(event_type, body.get("recurrenceCount")),
+        instant=bool(body.get("instant")),
+    )
+
+
+def _check_email_code(event_type: Wire, code: str | None) -> None:
+    if event_type.get("requiresBookerEmailVerification") and code != EMAIL_CODE:
+        raise errors.no_envelope(400, "email_verification_required" if code is None else "invalid_verification_code")
+
+
+# --- which event type
+
+
+def find_event_type(store: Store, body: Wire) -> Wire:
+    """The event type that a body names by id, or by slug and user, or by slug and team."""
+    if body.get("eventTypeId") is not None:
+        found = store.event_types.get(body["eventTypeId"])
+        if found is None:
+            raise errors.not_found(f"Event type with id {body['eventTypeId']} not found.")
+        return found
+    if body.get("username") is not None:
+        return _of_user(store, body)
+    return _of_team(store, body)
+
+
+def _of_user(store: Store, body: Wire) -> Wire:
+    name = body["username"]
+    user = next((one for one in store.users.values() if one["username"] == name), None)
+    if user is None:
+        raise errors.not_found(f"User with username {name} not found")
+    return _by_slug(store, body, f"user {name}", lambda one: not is_of_team(one) and one["ownerId"] == user["id"])
+
+
+def _of_team(store: Store, body: Wire) -> Wire:
+    slug = body["teamSlug"]
+    homes = {None: "", **{one["id"]: one["slug"] for one in store.organizations.values()}}
+    wanted = body.get("organizationSlug")
+    team = next(
+        (
+            one
+            for one in store.teams.values()
+            if one.get("slug") == slug and (wanted is None or homes.get(one.get("parent_id")) == wanted)
+        ),
+        None,
+    )
+    if team is None:
+        raise errors.not_found(f"Team with slug {slug} not found")
+    return _by_slug(store, body, f"team {slug}", lambda one: one.get("teamId") == team["id"])
+
+
+def _by_slug(store: Store, body: Wire, owner: str, belongs: Any) -> Wire:
+    slug = body["eventTypeSlug"]
+    found = next((one for one in store.event_types.values() if one["slug"] == slug and belongs(one)), None)
+    if found is None:
+        within = f" within organization {body['organizationSlug']}" if body.get("organizationSlug") else ""
+        raise errors.not_found(f"Event type with slug {slug} belonging to {owner}{within} not found.")
+    return found
+
+
+def _check_bookable_by(call: Call, event_type: Wire) -> None:
+    if not event_type.get("bookingRequiresAuthentication"):
+        return
+    if call.caller.user_id is None:
+        raise errors.unauthorized(
+            AUTHENTICATION + "request must be authenticated by passing credentials belonging to event type owner, "
+            "host or team or org admin or owner."
+        )
+    if not may_book_protected(call.store, event_type, call.caller.user_id):
+        raise errors.forbidden(
+            AUTHENTICATION + "user is not authorized to access this event type. User has to be either event type "
+            "owner, host, team admin or owner or org admin or owner."
+        )
+
+
+def _check_kind(event_type: Wire, *, instant: bool) -> None:
+    """Refuse what nobody can book: managed parents, teams without hosts, one person at once."""
+    if event_type.get("schedulingType") == "managed" and is_of_team(event_type):
+        raise errors.bad_request(
+            f"Event type with id={event_type['id']} is the parent managed event type that can't be booked. You have "
+            "to provide the child event type id aka id of event type that has been assigned to one of the users."
+        )
+    if not host_ids(event_type):
+        raise errors.unprocessable(
+            "Can't book this team event type because it has no hosts. Please, add at least 1 host (User) to the team "
+            "event type."
+        )
+    if instant and not is_of_team(event_type):
+        raise errors.bad_request(
+            "Instant bookings are only supported for team event types, not individual user event types."
+        )
+
+
+# --- what of it
+
+
+def _length(event_type: Wire, wanted: int | None) -> int:
+    options = event_type.get("lengthInMinutesOptions")
+    if wanted is None:
+        return int(event_type["lengthInMinutes"])
+    if not options:
+        raise errors.bad_request(
+            "Can't specify 'lengthInMinutes' because event type does not have multiple possible lengths. Please, "
+            "remove the 'lengthInMinutes' field from the request."
+        )
+    if wanted not in options:
+        raise errors.bad_request(
+            "Provided 'lengthInMinutes' is not one of the possible lengths for the event type. The possible lengths "
+            f"are: {', '.join(map(str, options))}"
+        )
+    return wanted
+
+
+def _count(event_type: Wire, wanted: int | None) -> int:
+    """How many occurrences: all of them unless told; 1 where nothing recurs."""
+    recurrence = event_type.get("recurrence")
+    if not recurrence:
+        return 1
+    most = int(recurrence["occurrences"])
+    if wanted is not None and wanted > most:
+        raise errors.bad_request("Provided recurrence count is higher than the event type's recurring event count.")
+    return most if wanted is None else wanted
+
+
+def _metadata(metadata: Wire) -> Wire:
+    kinds = {bool: "boolean", int: "number", float: "number", list: "array", dict: "object", type(None): "null"}
+    wrong = [
+        (f"metadata.{key}", f"Expected string, received {kinds[type(value)]}")
+        for key, value in metadata.items()
+        if not isinstance(value, str)
+    ]
+    if wrong:
+        raise errors.zod(*wrong)
+    return metadata

@@ -1,0 +1,221 @@
+"""Booking records as they go over the wire: today's form, the seated form, and the form of 2024-04-15."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from calcom_async.sandbox.state.booking import Booking
+from calcom_async.sandbox.state.clock import iso
+from calcom_async.sandbox.state.store import Store
+
+Wire = dict[str, Any]
+
+# A platform's managed users carry their client's id in the address: ada+<25 characters>@example.com.
+PLATFORM_SUFFIX = re.compile(r"\+[a-z0-9]{25}(?=@)")
+# Responses that a seated booking keeps out of its attendees' answers, as the seat's own e-mail stands beside them.
+PRIVATE_RESPONSES = ("email", "displayEmail", "displayGuests")
+# A booking with one of these is in the list of the cancelled.
+GONE = frozenset({"cancelled", "rejected"})
+NOBODY: Wire = {"id": "unknown", "name": "", "email": "unknown", "username": "unknown", "time_zone": "unknown"}
+
+
+def display_email(address: str) -> str:
+    """The address without a platform client's suffix."""
+    return PLATFORM_SUFFIX.sub("", address) if "+" in address else address
+
+
+def is_seated(store: Store, booking: Booking) -> bool:
+    """Whether the booking is shared by people who hold a seat each."""
+    if booking.seats:
+        return True
+    return seats_of(store.event_types.get(booking.event_type_id or 0)) is not None
+
+
+def seats_of(event_type: Wire | None) -> Wire | None:
+    """The seat settings of an event type, None when it has none or they are switched off."""
+    seats = (event_type or {}).get("seats") or {"disabled": True}
+    return None if seats.get("disabled") else seats
+
+
+def shows_attendees(store: Store, booking: Booking) -> bool:
+    """Whether anybody may read who sits in a seated booking."""
+    seats = seats_of(store.event_types.get(booking.event_type_id or 0))
+    return seats is None or bool(seats.get("showAttendeeInfo"))
+
+
+def booking_view(store: Store, booking: Booking, *, attendees_shown: bool = True) -> Wire:
+    """One booking in the form of 2024-08-13; `attendees_shown=False` empties the people of a seated one."""
+    if is_seated(store, booking):
+        return _seated(store, booking, attendees_shown=attendees_shown)
+    return _plain(store, booking)
+
+
+def series_view(store: Store, bookings: list[Booking], *, attendees_shown: bool = True) -> list[Wire]:
+    """The occurrences of a series, by start."""
+    ordered = sorted(bookings, key=lambda one: one.start)
+    return [booking_view(store, one, attendees_shown=attendees_shown) for one in ordered]
+
+
+def _plain(store: Store, booking: Booking) -> Wire:
+    row = _common(store, booking)
+    row["cancelledByEmail"] = booking.cancelled_by or ""
+    row["metadata"] = booking.metadata
+    row["attendees"] = [attendee_view(one) for one in booking.attendees]
+    row["bookingFieldsResponses"] = responses_view(booking)
+    if booking.guests:
+        row["guests"] = booking.guests
+    return row
+
+
+def _seated(store: Store, booking: Booking, *, attendees_shown: bool) -> Wire:
+    row = _common(store, booking)
+    row["attendees"] = [_seat_view(booking, seat) for seat in booking.seats] if attendees_shown else []
+    return row
+
+
+def _common(store: Store, booking: Booking) -> Wire:
+    """What every form has; made in one expression, as lists render 250 of these a page."""
+    event_type = store.event_types.get(booking.event_type_id or 0)
+    location = booking.location
+    row = {
+        "id": booking.id,
+        "uid": booking.uid,
+        "title": booking.title,
+        "description": booking.description,
+        "hosts": [host_view(store.users.get(booking.user_id, NOBODY))],
+        "status": booking.status,
+        "cancellationReason": booking.cancellation_reason or "",
+        "start": iso(booking.start),
+        "end": iso(booking.end),
+        "duration": int((booking.end - booking.start).total_seconds() // 60),
+        "eventTypeId": booking.event_type_id if event_type else None,
+        "eventType": {"id": booking.event_type_id, "slug": event_type["slug"]} if event_type else None,
+        "meetingUrl": location,
+        "location": location,
+        "absentHost": booking.absent_host,
+        "createdAt": iso(booking.created_at),
+        "updatedAt": iso(booking.updated_at) if booking.updated_at else None,
+        "rating": booking.rating,
+        "icsUid": booking.ics_uid,
+    }
+    if booking.recurring_uid:
+        row["recurringBookingUid"] = booking.recurring_uid
+    else:
+        row["rescheduledByEmail"] = booking.rescheduled_by
+    if booking.from_uid or booking.to_uid or booking.rescheduling_reason:
+        row |= _chain(booking)
+    return row
+
+
+def _chain(booking: Booking) -> Wire:
+    links = {
+        "reschedulingReason": booking.rescheduling_reason,
+        "rescheduledFromUid": booking.from_uid,
+        "rescheduledToUid": booking.to_uid,
+    }
+    return {name: value for name, value in links.items() if value}
+
+
+def host_view(user: Wire) -> Wire:
+    """A user as the host of a booking."""
+    return {
+        "id": user["id"],
+        "name": user["name"],
+        "email": user["email"],
+        "displayEmail": display_email(user["email"]),
+        "username": user["username"],
+        "timeZone": user["time_zone"],
+    }
+
+
+def attendee_view(attendee: Wire) -> Wire:
+    """An attendee as bookings list it: without the id that the attendee routes show."""
+    row = attendee.copy()
+    row.pop("id", None)
+    return row
+
+
+def _seat_view(booking: Booking, seat: Wire) -> Wire:
+    """One seat: its attendee, and what that attendee answered."""
+    attendee = next((one for one in booking.attendees if one["id"] == seat["attendee_id"]), {})
+    answers = {name: value for name, value in seat["responses"].items() if name not in PRIVATE_RESPONSES}
+    return attendee_view(attendee) | {
+        "seatUid": seat["seat_uid"],
+        "bookingFieldsResponses": answers,
+        "metadata": seat.get("metadata") or {},
+    }
+
+
+def responses_view(booking: Booking) -> Wire:
+    """The answers to the booking fields; the booker's name and address stand first though they are no custom fields."""
+    booker = booking.attendees[0] if booking.attendees else {"email": "", "name": ""}
+    responses = {"email": booker["email"], "name": booker["name"], **booking.responses}
+    responses["displayEmail"] = display_email(responses["email"])
+    if booking.guests:
+        responses["guests"] = booking.guests
+        responses["displayGuests"] = [display_email(one) for one in booking.guests]
+    return responses
+
+
+def seat_only_view(store: Store, booking: Booking, seat_uid: str, *, everybody: bool) -> Wire:
+    """A seated booking read by a seat's uid: hosts without a zone, and only that seat unless `everybody`."""
+    row = _seated(store, booking, attendees_shown=True)
+    for host in row["hosts"]:
+        host.pop("timeZone")
+    if not everybody:
+        row["attendees"] = [one for one in row["attendees"] if one["seatUid"] == seat_uid]
+    return row
+
+
+def old_view(store: Store, booking: Booking) -> Wire:
+    """One booking as 2024-04-15 lists it: times called startTime and endTime, the status in capitals."""
+    user = store.users.get(booking.user_id, NOBODY)
+    event_type = store.event_types.get(booking.event_type_id or 0)
+    return {
+        "id": booking.id,
+        "uid": booking.uid,
+        "title": booking.title,
+        "description": booking.description,
+        "userPrimaryEmail": user["email"],
+        "customInputs": {},
+        "startTime": iso(booking.start),
+        "endTime": iso(booking.end),
+        "createdAt": iso(booking.created_at),
+        "updatedAt": iso(booking.updated_at) if booking.updated_at else None,
+        "metadata": booking.metadata,
+        "responses": booking.responses,
+        "eventTypeId": booking.event_type_id,
+        "eventType": _old_event_type(event_type),
+        "attendees": [_old_attendee(booking, one) for one in booking.attendees],
+        "references": booking.references,
+        "payment": [],
+        "paid": False,
+        "recurringEventId": booking.recurring_uid,
+        "fromReschedule": booking.from_uid,
+        "rescheduled": bool(booking.to_uid),
+        "location": booking.location,
+        "status": booking.status.upper(),
+        "rescheduler": booking.rescheduled_by,
+        "isRecorded": False,
+        "seatsReferences": [{"referenceUid": seat["seat_uid"]} for seat in booking.seats],
+        "user": {"id": user["id"], "name": user["name"], "email": user["email"]},
+    }
+
+
+def _old_event_type(event_type: Wire | None) -> Wire:
+    names = ("id", "slug", "title", "price", "currency")
+    return {name: event_type.get(name) for name in names} if event_type else {}
+
+
+def _old_attendee(booking: Booking, attendee: Wire) -> Wire:
+    return {
+        "id": attendee["id"],
+        "email": attendee["email"],
+        "name": attendee["name"],
+        "timeZone": attendee["timeZone"],
+        "locale": attendee.get("language", "en"),
+        "phoneNumber": attendee.get("phoneNumber"),
+        "bookingId": booking.id,
+        "noShow": attendee["absent"],
+    }

@@ -1,0 +1,66 @@
+"""Operations: events in a connected Google calendar, found by the references of bookings.
+
+A sandbox has no such calendar, so the answers are shapes only; put a reference into `Booking.references` to have one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.constraints import object_, string
+from calcom_async.sandbox.http.forms import Field, Form
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.state.clock import iso
+
+ROUTES = Routes()
+
+
+_CHANGES = Form(
+    Field("start", object_, optional=True),
+    Field("end", object_, optional=True),
+    Field("title", string, optional=True),
+)
+
+
+@ROUTES.add("GET", "/v2/calendars/{calendar}/event/{eventUid}", stateful=False)
+def get_calendar_event(call: Call) -> object:
+    return _event(call)
+
+
+@ROUTES.add("PATCH", "/v2/calendars/{calendar}/events/{eventUid}", stateful=False)
+def update_calendar_event(call: Call) -> object:
+    """The event with the changes in it, this once."""
+    _CHANGES.read(call.body)
+    event = _event(call)
+    return event | {name: value for name, value in call.body.items() if name in event}
+
+
+def _event(call: Call) -> dict[str, Any]:
+    if call.path["calendar"] != "google":
+        raise errors.bad_request("Calendar event operations are only available for Google Calendar")
+    uid = call.path["eventUid"]
+    references = (one for booking in call.store.bookings.values() for one in booking.references)
+    if all(one.get("eventUid") != uid for one in references):
+        raise errors.not_found("Booking reference not found")
+    noon = call.clock.now().replace(hour=12, minute=0, second=0, microsecond=0)
+    owner = {"email": call.user["email"], "name": call.user["name"]}
+    return {
+        "start": _moment(call, noon),
+        "end": _moment(call, noon + timedelta(minutes=30)),
+        "id": uid,
+        "title": "A meeting",
+        "description": None,
+        "locations": [{"type": "video", "url": "https://video.sandbox.test/room", "label": None}],
+        "attendees": [{**owner, "responseStatus": "accepted", "self": True, "optional": False, "host": True}],
+        "status": "accepted",
+        "hosts": [{**owner, "responseStatus": "accepted"}],
+        "calendarEventOwner": owner,
+        "source": "google",
+    }
+
+
+def _moment(call: Call, moment: datetime) -> dict[str, str]:
+    return {"time": iso(moment), "timeZone": call.user["time_zone"]}

@@ -1,0 +1,241 @@
+"""Operations: connected calendars, their busy times, and how they come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+from zoneinfo import ZoneInfo
+
+from calcom_async.sandbox.calendars.accounts import (
+    APPLE,
+    GOOGLE,
+    ICS,
+    OFFICE,
+    account_of,
+    connect,
+    credential_view,
+    destination,
+    disconnect,
+    provider,
+)
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.constraints import (
+    array,
+    boolean,
+    canonical_zone,
+    check,
+    date_string,
+    each,
+    integer,
+    number,
+    string,
+)
+from calcom_async.sandbox.http.forms import Field, Form, to_bool, to_int
+from calcom_async.sandbox.http.results import RawResponse, Status
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.http.time_zones import zone_named
+from calcom_async.sandbox.state.clock import iso
+from calcom_async.sandbox.state.store import Store
+
+ROUTES = Routes()
+
+
+_OAUTH = (GOOGLE, OFFICE)
+
+
+@ROUTES.add("GET", "/v2/calendars")
+def list_calendars(call: Call) -> object:
+    user_id = call.user["id"]
+    accounts = call.store.calendars.get(user_id, [])
+    return {
+        "connectedCalendars": accounts,
+        "destinationCalendar": destination(call.store, user_id, iso(call.clock.now())),
+    }
+
+
+# --- busy times -----------------------------------------------------------------------------------------------------
+
+_BUSY = Form(
+    Field("loggedInUsersTz", string, optional=True),
+    Field("timeZone", string, optional=True),
+    Field("dateFrom", date_string, string),
+    Field("dateTo", date_string, string),
+    Field(
+        "calendarsToLoad",
+        array,
+        nested=Form(Field("credentialId", number, convert=to_int), Field("externalId", string)),
+    ),
+)
+
+
+@ROUTES.add("GET", "/v2/calendars/busy-times")
+def get_busy_times(call: Call) -> object:
+    query = _BUSY.read(call.fields)
+    name = query.get("timeZone") or query.get("loggedInUsersTz")
+    if not name:
+        raise errors.bad_request("Either timeZone or loggedInUsersTz must be provided")
+    if (known := canonical_zone(name)) is None:
+        raise errors.bad_request("timeZone must be a valid IANA time-zone")
+    zone = zone_named(known)
+    window = _moment(query["dateFrom"], zone), _moment(query["dateTo"], zone, last=True)
+    wanted = query["calendarsToLoad"]
+    for calendar in wanted:
+        if account_of(call.store, call.user["id"], calendar["credentialId"]) is None:
+            raise errors.unauthorized("These credentials do not belong to you")
+    return [_busy(row, call) for row in call.store.busy if any(_is_in(row, one, window, call) for one in wanted)]
+
+
+def _moment(text: str, zone: ZoneInfo, *, last: bool = False) -> datetime:
+    """Read the edge of a range; a bare date stands for its first moment, or as the end for its last."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise errors.bad_request("Invalid Date.") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone)
+    return moment + timedelta(days=1) if last and len(text) == 10 else moment
+
+
+def _is_in(row: Mapping[str, Any], wanted: Mapping[str, Any], window: tuple[datetime, datetime], call: Call) -> bool:
+    """Say whether a busy time is asked for. A feed answers all it has, whatever calendar and dates are named."""
+    if row.get("user_id") != call.user["id"] or row.get("credential_id") != wanted["credentialId"]:
+        return False
+    if _type(row, call) == ICS.type:
+        return True
+    return bool(row["calendar_id"] == wanted["externalId"] and row["start"] < window[1] and row["end"] > window[0])
+
+
+def _type(row: Mapping[str, Any], call: Call) -> str:
+    account = account_of(call.store, row["user_id"], row["credential_id"])
+    return str(account["integration"]["type"]) if account else ""
+
+
+def _busy(row: Mapping[str, Any], call: Call) -> dict[str, Any]:
+    account = account_of(call.store, row["user_id"], row["credential_id"])
+    title = {"title": row["title"]} if row.get("title") else {}
+    times = {edge: iso(row[edge].astimezone(UTC)) for edge in ("start", "end")}
+    return {**times, **title, "source": account and account["integration"]["slug"]}
+
+
+# --- connecting -----------------------------------------------------------------------------------------------------
+
+_CONNECT = Form(Field("redir", string, optional=True), Field("isDryRun", boolean, optional=True, convert=to_bool))
+
+
+@ROUTES.add("GET", "/v2/calendars/{calendar}/connect", kinds=("key", "token"))
+def connect_calendar(call: Call) -> object:
+    kind = provider(call.path["calendar"], _OAUTH)
+    query = _CONNECT.read(call.fields)
+    state = {
+        # The real server writes the caller's own credential here as well; whoever logs this URL leaks it.
+        "accessToken": call.headers.get("Authorization", "").replace("Bearer ", ""),
+        "origin": call.headers.get("Origin", ""),
+        "redir": query.get("redir") or "",
+        "isDryRun": str(query.get("isDryRun") or False).lower(),
+    }
+    asked = {
+        "response_type": "code",
+        "client_id": "sandbox",
+        "redirect_uri": _save_url(call),
+        "state": urlencode(state),
+    }
+    return {"authUrl": f"{kind.authorize}?{urlencode(asked)}"}
+
+
+def _save_url(call: Call) -> str:
+    return f"{call.base_url}/calendars/{call.path['calendar']}/save"
+
+
+@ROUTES.add("GET", "/v2/calendars/{calendar}/save", auth="public")
+def save_calendar(call: Call) -> object:
+    """Finish what `connect` began: whoever comes back with a code and the state has the account connected."""
+    kind = provider(call.path["calendar"], _OAUTH)
+    for name in ("state", "code"):
+        if not call.param(name):
+            raise errors.bad_request(f"Missing `{name}` query param")
+    state = {name: values[-1] for name, values in parse_qs(call.param("state") or "").items()}
+    user_id = _bearer(call, state.get("accessToken", ""))
+    if state.get("isDryRun") != "true":
+        connect(call.store, user_id, kind, [call.store.users[user_id]["email"]], read_only=False)
+    return RawResponse(None, 301, {"Location": state.get("redir") or state.get("origin") or ""})
+
+
+def _bearer(call: Call, token: str) -> int:
+    """Say whose credential a state carries."""
+    if token in call.store.api_keys:
+        return call.store.api_keys[token]
+    known = call.store.access_tokens.get(token)
+    if known is None or known["expires"] <= call.clock.now():
+        raise errors.unauthorized("Invalid Access Token.")
+    user_id: int = known["user_id"]
+    return user_id
+
+
+_CREDENTIALS = Form(Field("username", string), Field("password", string))
+
+
+@ROUTES.add("POST", "/v2/calendars/{calendar}/credentials", status=201)
+def save_credentials(call: Call) -> object:
+    kind = provider(call.path["calendar"], (APPLE,))
+    given = _CREDENTIALS.read(call.body)
+    connect(call.store, call.user["id"], kind, [given["username"]], read_only=False)
+    return Status()
+
+
+_ICS_URL = check(
+    "IsICSUrl",
+    "The URL must be a valid ICS URL (ending with .ics)",
+    lambda value: isinstance(value, str) and "://" in value and value.partition("?")[0].endswith(".ics"),
+)
+_FEED = Form(
+    Field(
+        "urls",
+        each(_ICS_URL).saying(_ICS_URL.text),
+        check("arrayNotEmpty", "urls should not be empty", lambda value: isinstance(value, list) and bool(value)),
+        array,
+    ),
+    Field("readOnly", boolean, optional=True, default=True),
+)
+
+
+@ROUTES.add("POST", "/v2/calendars/ics-feed/save", status=201)
+def save_feed(call: Call) -> object:
+    given = _FEED.read(call.body)
+    # Nothing is fetched from the world outside; `.invalid` is reserved for hosts that do not exist.
+    if any((urlsplit(one).hostname or "").endswith(".invalid") for one in given["urls"]):
+        raise errors.bad_request("Could not add ICS feeds")
+    account = connect(call.store, call.user["id"], ICS, given["urls"], read_only=given["readOnly"])
+    return credential_view(account, call.user["id"])
+
+
+@ROUTES.add("GET", "/v2/calendars/ics-feed/check")
+def check_feed(call: Call) -> object:
+    return _checked(call.store, call.user["id"], ICS.word)
+
+
+@ROUTES.add("GET", "/v2/calendars/{calendar}/check")
+def check_calendar(call: Call) -> object:
+    return _checked(call.store, call.user["id"], call.path["calendar"])
+
+
+def _checked(store: Store, user_id: int, word: str) -> Status:
+    kind = provider(word)
+    if not any(one["integration"]["type"] == kind.type for one in store.calendars.get(user_id, [])):
+        raise errors.bad_request(f"Credentials for {kind.label} not found.")
+    return Status()
+
+
+_DISCONNECT = Form(Field("id", integer))
+
+
+@ROUTES.add("POST", "/v2/calendars/{calendar}/disconnect")
+def disconnect_calendar(call: Call) -> object:
+    kind, user_id = provider(call.path["calendar"]), call.user["id"]
+    account = account_of(call.store, user_id, _DISCONNECT.read(call.body)["id"])
+    if account is None or account["integration"]["type"] != kind.type:
+        raise errors.not_found("Calendar credentials not found")
+    disconnect(call.store, user_id, account)
+    return credential_view(account, user_id)

@@ -1,0 +1,92 @@
+"""Ways out to a provider and back: the address that somebody is sent to, and what its state says on return."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from calcom_async.sandbox.accounts.guards import guarded_team
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.auth import Credentials, authenticate, check_key_exists
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.results import RawResponse
+from calcom_async.sandbox.http.routing import Routes
+
+ROUTES = Routes()
+
+
+Owner = tuple[str, int]
+"""Whose account is connected: ("user", id) or ("team", id)."""
+OwnerOf = Callable[[Call], Owner]
+
+
+def user_owner(call: Call) -> Owner:
+    return "user", call.user["id"]
+
+
+def team_owner(call: Call) -> Owner:
+    return "team", guarded_team(call, "TEAM_ADMIN")["id"]
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Somebody who came back: whose account it is to be (nobody, if the way was not gone to its end), and where to."""
+
+    owner: Owner | None
+    location: str
+
+    @property
+    def answer(self) -> RawResponse:
+        """The redirect; its address is empty when the state names none."""
+        return RawResponse(None, 301, {"Location": self.location})
+
+
+def authorization_url(call: Call, address: str, redirect_uri: str, **fields: str) -> str:
+    """Write the address to send somebody to.
+
+    The real server writes the caller's own credential into the state; whoever logs this URL leaks it.
+    """
+    state: dict[str, Any] = {
+        "returnTo": call.param("returnTo") or call.headers.get("Origin", ""),
+        "onErrorReturnTo": call.param("onErrorReturnTo") or call.headers.get("Origin", ""),
+        "fromApp": False,
+        "accessToken": call.headers.get("Authorization", "").replace("Bearer ", ""),
+        **{name: call.path[name] for name in ("teamId", "orgId") if name in call.path},
+    }
+    asked = {"response_type": "code", **fields, "redirect_uri": redirect_uri, "state": json.dumps(state)}
+    return f"{address}?{urlencode(asked, quote_via=quote)}"
+
+
+def parse_callback(call: Call) -> Return:
+    """Read the state that somebody brings back; without a code they have refused."""
+    text = call.param("state")
+    if not text:
+        raise errors.bad_request("Missing `state` query param")
+    state = _decoded(text)
+    if not state.get("accessToken"):
+        return Return(None, str(state.get("onErrorReturnTo") or ""))
+    if call.param("error") or not call.param("code"):
+        return Return(None, str(state.get("onErrorReturnTo") or ""))
+    return Return(_owner(call, state), str(state.get("returnTo") or ""))
+
+
+def _decoded(text: str) -> Mapping[str, Any]:
+    try:
+        state = json.loads(text)
+    except json.JSONDecodeError:
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def _owner(call: Call, state: Mapping[str, Any]) -> Owner:
+    """Say for whom the state asks: for a team that it names, else for whoever its credential belongs to."""
+    sent = Credentials(str(state["accessToken"]), None, None, None)
+    check_key_exists(call.store, sent)
+    caller = authenticate(call.store, sent, call.clock.now())
+    if state.get("teamId"):
+        return "team", int(state["teamId"])
+    assert caller.user_id is not None, "a bearer is somebody"
+    return "user", caller.user_id

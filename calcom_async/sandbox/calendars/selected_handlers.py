@@ -1,0 +1,96 @@
+"""Operations: which calendars are looked at for conflicts, and which one bookings are written to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from calcom_async.sandbox.calendars.accounts import Account, account_of, destination
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.constraints import integer, one_of, string
+from calcom_async.sandbox.http.forms import Field, Form, to_int
+from calcom_async.sandbox.http.results import Status
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.state.clock import iso
+
+ROUTES = Routes()
+
+
+WRITABLE = ("apple_calendar", "google_calendar", "office365_calendar")
+
+_SELECT = Form(
+    Field("integration", string),
+    Field("externalId", string),
+    Field("credentialId", integer),
+    Field("delegationCredentialId", string, optional=True),
+)
+_DESELECT = Form(
+    Field("integration", string),
+    Field("externalId", string),
+    Field("credentialId", integer, convert=to_int),
+    Field("delegationCredentialId", string, optional=True),
+)
+_DESTINATION = Form(
+    Field("integration", one_of(WRITABLE), string),
+    Field("externalId", string),
+    Field("delegationCredentialId", string, optional=True),
+)
+
+
+@ROUTES.add("POST", "/v2/selected-calendars", status=201)
+def select_calendar(call: Call) -> object:
+    """A calendar that is selected already is answered without data."""
+    given = _SELECT.read(call.body)
+    calendar = _calendar(_account(call, given), given)
+    if calendar["isSelected"]:
+        return Status()
+    calendar["isSelected"] = True
+    return _view(call, given, given["credentialId"])
+
+
+@ROUTES.add("DELETE", "/v2/selected-calendars")
+def deselect_calendar(call: Call) -> object:
+    given = _DESELECT.read(call.fields)
+    calendar = _calendar(_account(call, given), given)
+    if not calendar["isSelected"]:
+        raise errors.not_found("No SelectedCalendar found.")
+    calendar["isSelected"] = False
+    return _view(call, given, given["credentialId"])
+
+
+@ROUTES.add("PUT", "/v2/destination-calendars")
+def set_destination(call: Call) -> object:
+    given, user_id, now = _DESTINATION.read(call.body), call.user["id"], iso(call.clock.now())
+    for account in call.store.calendars.get(user_id, []):
+        for calendar in account["calendars"]:
+            if _is(calendar, given) and not calendar["readOnly"]:
+                chosen = destination(call.store, user_id, now)
+                chosen.update({name: calendar[name] for name in ("integration", "externalId", "credentialId")})
+                chosen["updatedAt"] = now
+                return _view(call, given, account["credentialId"])
+    raise errors.not_found(f"Could not find calendar {given['externalId']}")
+
+
+def _account(call: Call, given: dict[str, Any]) -> Account:
+    account = account_of(call.store, call.user["id"], given["credentialId"])
+    if account is None:
+        raise errors.not_found("Calendar credentials not found")
+    return account
+
+
+def _calendar(account: Account, given: dict[str, Any]) -> dict[str, Any]:
+    """The calendar that is meant, one of those that the account has told about."""
+    for calendar in account["calendars"]:
+        if _is(calendar, given):
+            found: dict[str, Any] = calendar
+            return found
+    raise errors.not_found("No SelectedCalendar found.")
+
+
+def _is(calendar: dict[str, Any], given: dict[str, Any]) -> bool:
+    return bool(calendar["integration"] == given["integration"] and calendar["externalId"] == given["externalId"])
+
+
+def _view(call: Call, given: dict[str, Any], credential_id: int) -> dict[str, Any]:
+    chosen = {"integration": given["integration"], "externalId": given["externalId"]}
+    return {"userId": call.user["id"], **chosen, "credentialId": credential_id}

@@ -1,0 +1,281 @@
+"""Booking fields and locations of an event type: what a body may say, and what the server makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.constraints import array, boolean, check, one_of, string, url
+
+Field = dict[str, Any]
+
+INTEGRATIONS = (
+    "cal-video", "google-meet", "zoom", "whereby-video", "whatsapp-video", "webex-video", "telegram-video", "tandem",
+    "sylaps-video", "skype-video", "sirius-video", "signal-video", "shimmer-video", "salesroom-video", "roam-video",
+    "riverside-video", "ping-video", "office365-video", "mirotalk-video", "jitsi", "jelly-video", "jelly-conferencing",
+    "huddle", "facetime-video", "element-call-video", "eightxeight-video", "discord-video", "demodesk-video",
+    "campfire-video",
+)  # fmt: skip
+
+
+def is_phone(value: object) -> bool:
+    """Say whether a value passes for an international telephone number."""
+    if not isinstance(value, str) or not value.startswith("+"):
+        return False
+    digits = value[1:].replace(" ", "").replace("-", "")
+    return digits.isdigit() and 8 <= len(digits) <= 15
+
+
+_RULES = {
+    "text": string,
+    "flag": boolean,
+    "list": array,
+    "url": url,
+    "phone": check("isPhoneNumber", "$property must be a valid phone number", is_phone),
+    "app": one_of(INTEGRATIONS, name="isIn"),
+}
+
+# The app behind an integration, where its slug is another word.
+_APP_SLUGS = {"office365-video": "msteams", "facetime-video": "facetime", "webex-video": "webex", "huddle": "huddle01"}
+
+# A trailing "?" marks what may be left out.
+_SHOWN = {"required": "flag?", "hidden": "flag?", "label": "text?", "placeholder": "text?", "disableOnPrefill": "flag?"}
+_SYSTEM_INPUTS: dict[str, dict[str, str]] = {
+    "name": {"label": "text?", "placeholder": "text?", "disableOnPrefill": "flag?"},
+    "splitName": {
+        "firstNameLabel": "text?",
+        "firstNamePlaceholder": "text?",
+        "lastNameLabel": "text?",
+        "lastNamePlaceholder": "text?",
+        "lastNameRequired": "flag?",
+        "disableOnPrefill": "flag?",
+    },
+    "email": _SHOWN,
+    "location": {"label": "text?"},
+    "title": _SHOWN,
+    "notes": _SHOWN,
+    "guests": _SHOWN,
+    "rescheduleReason": _SHOWN,
+}
+_BY_TYPE = ("name", "splitName", "email")
+_BY_SLUG = ("title", "notes", "guests", "rescheduleReason", "location")
+_CUSTOM = {"slug": "text", "label": "text", "required": "flag"}
+_EXTRAS = {"disableOnPrefill": "flag?", "hidden": "flag?"}
+_PLACEHOLDER = {"placeholder": "text?"}
+_OPTIONS = {"options": "list"}
+_TYPED = {**_CUSTOM, **_PLACEHOLDER, **_EXTRAS}
+_CHOSEN = {**_CUSTOM, **_OPTIONS, **_EXTRAS}
+_CUSTOM_INPUTS: dict[str, dict[str, str]] = {
+    **{kind: dict(_TYPED) for kind in ("phone", "address", "text", "number", "textarea", "multiemail", "url")},
+    **{kind: dict(_CHOSEN) for kind in ("multiselect", "checkbox", "radio")},
+    "select": {**_CHOSEN, **_PLACEHOLDER},
+    "boolean": {**_CUSTOM, **_EXTRAS},
+}
+
+_LOCATION_INPUTS: dict[str, dict[str, str]] = {
+    "address": {"address": "text", "public": "flag"},
+    "link": {"link": "url", "public": "flag"},
+    "phone": {"phone": "phone", "public": "flag"},
+    "integration": {"integration": "app"},
+    "attendeeAddress": {},
+    "attendeePhone": {},
+    "attendeeDefined": {},
+    "organizersDefaultApp": {},
+}
+
+
+def _faults(given: Field, rules: dict[str, str]) -> list[str]:
+    """List what is wrong with an object, in the server's words."""
+    faults = []
+    for name, kind in rules.items():
+        if kind.endswith("?") and given.get(name) is None:
+            continue
+        rule = _RULES[kind.removesuffix("?")]
+        if not rule.test(given.get(name)):
+            faults.append(rule.text.replace("$property", name))
+    return faults
+
+
+# --- booking fields -------------------------------------------------------------------------------------------------
+
+
+def default_booking_fields() -> list[Field]:
+    """Build the fields that every event type has; custom ones stand after `location`."""
+    return [
+        {**_system("name", "name", required=True), "label": "your_name", "disableOnPrefill": False},
+        {**_system("email", "email", required=True), "disableOnPrefill": False, "hidden": False},
+        {**_system("radioInput", "location", required=False), "hidden": False},
+        {**_system("text", "title", required=True), "disableOnPrefill": False, "hidden": True},
+        {**_system("textarea", "notes", required=False), "disableOnPrefill": False, "hidden": False},
+        {**_system("multiemail", "guests", required=False), "disableOnPrefill": False, "hidden": False},
+        {**_system("textarea", "rescheduleReason", required=False), "disableOnPrefill": False, "hidden": False},
+    ]
+
+
+def _system(kind: str, slug: str, *, required: bool) -> Field:
+    return {"isDefault": True, "type": kind, "slug": slug, "required": required}
+
+
+def booking_fields(given: object, *, phone_will_do: bool = False) -> list[Field]:
+    """Turn the fields of a body into the whole set as the server answers it, or refuse with the server's words.
+
+    `phone_will_do`: a required `attendeePhoneNumber` may stand for the e-mail, as on organisations' teams.
+    """
+    fields = _checked_fields(given)
+    custom = [_custom_field(field) for field in fields if not _system_name(field)]
+    system = {name: field for field in fields if (name := _system_name(field))}
+    result = []
+    for default in default_booking_fields():
+        result.append(_with_settings(default, system))
+        if default["slug"] == "location":
+            result.extend(custom)
+    _require_a_contact(result, phone_will_do=phone_will_do)
+    return result
+
+
+def _system_name(field: Field) -> str | None:
+    """Name the built-in field that an input sets: three go by their type, five by their slug."""
+    kind, slug = field.get("type"), field.get("slug")
+    if slug in _BY_SLUG:
+        return str(slug)
+    return str(kind) if kind in _BY_TYPE else None
+
+
+def _with_settings(default: Field, settings: dict[str, Field]) -> Field:
+    if default["slug"] == "name" and "splitName" in settings:
+        return _split_name(settings["splitName"])
+    given = settings.get(default["slug"], {})
+    return {**default, **{key: given[key] for key in _SYSTEM_INPUTS[default["slug"]] if given.get(key) is not None}}
+
+
+def _split_name(given: Field) -> Field:
+    texts = {key: given[key] for key in _SYSTEM_INPUTS["splitName"] if isinstance(given.get(key), str)}
+    return {
+        "isDefault": True,
+        "type": "splitName",
+        "slug": "splitName",
+        "firstNamePlaceholder": "",
+        "lastNamePlaceholder": "",
+        **texts,
+        "lastNameRequired": bool(given.get("lastNameRequired")),
+        "disableOnPrefill": bool(given.get("disableOnPrefill")),
+    }
+
+
+def _custom_field(given: Field) -> Field:
+    rules = _CUSTOM_INPUTS[given["type"]]
+    settings = {key: given[key] for key in rules if given.get(key) is not None}
+    return {"isDefault": False, "type": given["type"], "disableOnPrefill": False, "hidden": False, **settings}
+
+
+def _checked_fields(given: object) -> list[Field]:
+    if not isinstance(given, list):
+        raise errors.bad_request("'bookingFields' must be an array.")
+    if not given:
+        raise errors.bad_request("'bookingFields' must contain at least 1 booking field.")
+    slugs: set[str] = set()
+    for field in given:
+        _check_field(field if isinstance(field, dict) else {}, slugs)
+    return given
+
+
+def _check_field(field: Field, slugs: set[str]) -> None:
+    """Check one field; `slugs` are those of the fields before it."""
+    kind, slug = field.get("type"), field.get("slug")
+    if slug not in _BY_SLUG and not kind:
+        raise errors.bad_request(
+            "All booking fields except ones with slug equal to title, notes, guests, rescheduleReason and location "
+            "must have a 'type' property."
+        )
+    if kind not in _BY_TYPE:
+        _claim_slug(slug, slugs)
+    rules = _field_rules(field)
+    if rules is None:
+        raise errors.bad_request(f"Unsupported booking field type '{kind}'.")
+    if faults := _faults(field, rules):
+        raise errors.bad_request(f"Validation failed for {kind or slug} booking field: {', '.join(faults)}")
+    if rules is _CUSTOM_INPUTS.get(str(kind)) and slug in ("name", "email"):
+        raise errors.no_details(400, "TRPCError", f"Duplicate booking field name: {slug}")
+
+
+def _field_rules(field: Field) -> dict[str, str] | None:
+    name = _system_name(field)
+    return _SYSTEM_INPUTS[name] if name else _CUSTOM_INPUTS.get(str(field.get("type")))
+
+
+def _claim_slug(slug: object, taken: set[str]) -> None:
+    if not slug:
+        raise errors.bad_request(
+            "Each booking field except ones with type equal to name, splitName, email must have a 'slug' property."
+        )
+    if str(slug) in taken:
+        raise errors.bad_request(
+            f"Duplicate bookingFields slug '{slug}' found. All bookingFields slugs must be unique."
+        )
+    taken.add(str(slug))
+
+
+def _require_a_contact(fields: list[Field], *, phone_will_do: bool) -> None:
+    """Refuse a set in which nobody would have to leave an address."""
+    if _must_be_filled(fields, "email"):
+        return
+    if not _must_be_filled(fields, "attendeePhoneNumber"):
+        raise errors.bad_request(
+            "Booking fields validation failed: visible and required email or visible and required attendee phone "
+            "field is needed."
+        )
+    if not phone_will_do:
+        raise errors.bad_request("checkIsEmailUserAccessible - Email booking field must be required and visible")
+
+
+def _must_be_filled(fields: list[Field], slug: str) -> bool:
+    return any(field["slug"] == slug and field["required"] and not field.get("hidden") for field in fields)
+
+
+def split_name(fields: Iterable[Field], name: str) -> Field | None:
+    """First and last name, where the fields ask for both; what follows the first word is the last name."""
+    if all(field.get("type") != "splitName" for field in fields):
+        return None
+    first, _, last = name.strip().partition(" ")
+    return {"firstName": first, "lastName": last.strip()}
+
+
+def visible_fields(fields: Iterable[Field]) -> list[Field]:
+    """Leave out what the booking page hides, as every list of event types does."""
+    return [field for field in fields if not field.get("hidden")]
+
+
+# --- locations ------------------------------------------------------------------------------------------------------
+
+
+def locations(given: object, *, of_team: bool = False) -> list[Field]:
+    """Turn the locations of a body into what the server answers, or refuse with the server's words."""
+    if not isinstance(given, list):
+        raise errors.bad_request("'locations' must be an array.")
+    if not given:
+        raise errors.bad_request("'locations' must contain at least 1 location.")
+    return [_location(item if isinstance(item, dict) else {}, of_team=of_team) for item in given]
+
+
+def _location(given: Field, *, of_team: bool) -> Field:
+    kind = given.get("type")
+    if not kind:
+        raise errors.bad_request("Each object in 'locations' must have a 'type' property.")
+    rules = _LOCATION_INPUTS.get(str(kind))
+    if rules is None or (kind == "organizersDefaultApp" and not of_team):
+        raise errors.bad_request(
+            f"Unsupported location type '{kind}'. Valid types are address, link, integration, and phone."
+        )
+    if faults := _faults(given, rules):
+        raise errors.bad_request(f"Validation failed for {kind} location: {', '.join(faults)}")
+    return {"type": kind, **{key: given[key] for key in rules}}
+
+
+def check_connected(given: Iterable[Field], connected: Iterable[str]) -> None:
+    """Refuse a conferencing app that is not connected; Cal Video never needs to be."""
+    for location in given:
+        app = str(location.get("integration", "cal-video"))
+        slug = _APP_SLUGS.get(app, app)
+        if app != "cal-video" and slug not in connected:
+            raise errors.bad_request(f"{slug} not connected.")

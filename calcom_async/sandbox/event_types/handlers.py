@@ -1,0 +1,213 @@
+"""Operations: event types of users (version 2024-06-14) and of teams, below /v2/teams and below an organisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from calcom_async.sandbox.accounts.guards import guarded_team, team_of
+from calcom_async.sandbox.accounts.teams import role_in
+from calcom_async.sandbox.event_types import team_event_types as teams
+from calcom_async.sandbox.event_types.forms import CREATE, SORTED, TEAM_CREATE, TEAM_UPDATE, UPDATE, scheduling_type
+from calcom_async.sandbox.event_types.records import EventType, change_event_type, is_of_team, new_event_type
+from calcom_async.sandbox.event_types.views import dynamic_view, team_view, user_view
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.constraints import integer, one_of, string
+from calcom_async.sandbox.http.forms import Field, Form, to_int, to_list
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.state.store import Store
+
+ROUTES = Routes()
+
+
+VERSION = ("2024-06-14",)
+_LIST = Form(
+    Field("username", string, optional=True),
+    Field("eventSlug", string, optional=True),
+    Field("usernames", optional=True, convert=to_list),
+    Field("orgSlug", string, optional=True),
+    Field("orgId", integer, optional=True, convert=to_int),
+    Field("sortCreatedAt", one_of(("asc", "desc"), name="isIn"), optional=True),
+)
+
+# --- of users -------------------------------------------------------------------------------------------------------
+
+
+@ROUTES.add("POST", "/v2/event-types", version=VERSION, auth="guarded", status=201)
+def create_event_type(call: Call) -> object:
+    body = CREATE.read(call.body)
+    if _by_slug(call.store, call.user["id"], body["slug"]):
+        raise errors.bad_request("User already has an event type with this slug.")
+    return user_view(call.store, new_event_type(call.store, call.user["id"], body, now=call.clock.now()))
+
+
+@ROUTES.add("GET", "/v2/event-types", version=VERSION, auth="optional")
+def list_event_types(call: Call) -> object:
+    query = _LIST.read(call.fields)
+    if query.get("usernames") and not query.get("username"):
+        users = [user for name in query["usernames"] for user in _named(call.store, name, query)]
+        return [dynamic_view(users)] if users else []
+    records = teams.by_creation(_listed(call, query), query.get("sortCreatedAt"))
+    return [user_view(call.store, record, listed=True) for record in records]
+
+
+def _listed(call: Call, query: Mapping[str, Any]) -> Iterable[EventType]:
+    """Choose what a list shows: hidden event types only to their owner."""
+    asking = call.caller.user_id
+    if query.get("username") is None:
+        return _owned(call.store, asking)
+    owners = [user["id"] for user in _named(call.store, query["username"], query)]
+    records = [
+        record for owner in owners for record in _owned(call.store, owner) if not record["hidden"] or owner == asking
+    ]
+    slug = query.get("eventSlug")
+    return [record for record in records if slug is None or record["slug"] == slug]
+
+
+def _named(store: Store, username: str, query: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Find the user of a name (none or one), within an organisation if the query names one."""
+    users = [user for user in store.users.values() if user["username"] == username]
+    if query.get("orgId") is None and query.get("orgSlug") is None:
+        return users
+    wanted = {
+        one["id"]
+        for one in store.organizations.values()
+        if one["id"] == query.get("orgId") or one.get("slug") == query.get("orgSlug")
+    }
+    return [user for user in users if user.get("organization_id") in wanted]
+
+
+def _owned(store: Store, user_id: int | None) -> list[EventType]:
+    """List a user's own event types, managed children included."""
+    return [one for one in store.event_types.values() if user_id is not None and one["ownerId"] == user_id]
+
+
+def _by_slug(store: Store, user_id: int, slug: str) -> list[EventType]:
+    return [record for record in _owned(store, user_id) if record["slug"] == slug]
+
+
+@ROUTES.add("GET", "/v2/event-types/{eventTypeId}", version=VERSION, auth="guarded")
+def get_event_type(call: Call) -> object:
+    record = _readable(call, call.int_path("eventTypeId"))
+    return team_view(call.store, record) if is_of_team(record) else user_view(call.store, record)
+
+
+def _readable(call: Call, event_type_id: int) -> EventType:
+    """Find an event type that the caller may read: their own, one they host, or one of a team that they administer."""
+    record = call.store.event_types.get(event_type_id)
+    if record is None or not _may_read(call.store, record, call.user):
+        raise errors.not_found(f"Event type with id {event_type_id} not found")
+    return record
+
+
+def _may_read(store: Store, record: EventType, user: Mapping[str, Any]) -> bool:
+    if record["ownerId"] == user["id"] or any(host["userId"] == user["id"] for host in record.get("hosts", ())):
+        return True
+    owner = store.users.get(record["ownerId"] or 0, {})
+    team = store.teams.get(record.get("teamId") or 0, {})
+    above = (team.get("id"), team.get("parent_id"), owner.get("organization_id"))
+    return any(role_in(store, one, user["id"]) in ("ADMIN", "OWNER") for one in above if one is not None)
+
+
+@ROUTES.add("PATCH", "/v2/event-types/{eventTypeId}", version=VERSION, auth="guarded")
+def update_event_type(call: Call) -> object:
+    event_type_id = call.int_path("eventTypeId", checked=True)
+    body = UPDATE.read(call.body)
+    record = call.store.event_types.get(event_type_id)
+    if record is None or record["ownerId"] != call.user["id"]:
+        raise errors.not_found(f"Event type with id {event_type_id} not found")
+    if "slug" in body and _by_slug(call.store, call.user["id"], body["slug"]) not in ([], [record]):
+        raise errors.no_details(400, "TRPCError", "error_event_type_url_duplicate")
+    change_event_type(call.store, record, body, now=call.clock.now())
+    return user_view(call.store, record)
+
+
+@ROUTES.add("DELETE", "/v2/event-types/{eventTypeId}", version=VERSION, auth="guarded")
+def delete_event_type(call: Call) -> object:
+    record = _existing(call, call.store.event_types.get(call.int_path("eventTypeId")))
+    if record["ownerId"] != call.user["id"]:
+        raise errors.forbidden(f"User with ID={call.user['id']} does not own event type with ID={record['id']}")
+    teams.remove_event_type(call.store, record)
+    return {name: record[name] for name in ("id", "lengthInMinutes", "slug", "title")}
+
+
+def _existing(call: Call, record: EventType | None) -> EventType:
+    if record is None:
+        raise errors.not_found(f"Event type with ID={call.int_path('eventTypeId')} does not exist.")
+    return record
+
+
+# --- of teams: the same operations at two places --------------------------------------------------------------------
+
+
+@ROUTES.add("POST", "/v2/teams/{teamId}/event-types", status=201)
+@ROUTES.add("POST", "/v2/organizations/{orgId}/teams/{teamId}/event-types", status=201)
+def create_team_event_type(call: Call) -> object:
+    team = guarded_team(call, "TEAM_ADMIN")
+    body = _team_body(TEAM_CREATE, call)
+    return _one_or_all(call.store, teams.create(call.store, team, body, call.clock.now()))
+
+
+def _team_body(form: Form, call: Call) -> dict[str, Any]:
+    body = form.read(call.body)
+    if "schedulingType" in body:
+        body["schedulingType"] = scheduling_type(body["schedulingType"])
+    return body
+
+
+def _one_or_all(store: Store, records: list[EventType]) -> object:
+    """Show an event type; a managed one as a list, the parent before its children."""
+    views = [team_view(store, record) for record in records]
+    return views if records[0]["schedulingType"] == "managed" else views[0]
+
+
+@ROUTES.add("GET", "/v2/teams/{teamId}/event-types", auth="optional")
+@ROUTES.add("GET", "/v2/organizations/{orgId}/teams/{teamId}/event-types", auth="optional")
+def list_team_event_types(call: Call) -> object:
+    """List a team's event types, for anybody. `hostsLimit` is accepted and does nothing, as on the real server."""
+    team_id = team_of(call)["id"] if "orgId" in call.path else call.int_path("teamId", checked=True)
+    query = SORTED.read(call.fields)
+    records = teams.by_creation(teams.of_team(call.store, team_id), query.get("sortCreatedAt"))
+    slug = call.param("eventSlug")
+    return [team_view(call.store, one, listed=True) for one in records if slug is None or one["slug"] == slug]
+
+
+@ROUTES.add("GET", "/v2/teams/{teamId}/event-types/{eventTypeId}")
+@ROUTES.add("GET", "/v2/organizations/{orgId}/teams/{teamId}/event-types/{eventTypeId}")
+def get_team_event_type(call: Call) -> object:
+    record = _of_team(call)
+    if record is None:
+        raise errors.not_found(f"Event type with id {call.int_path('eventTypeId', checked=True)} not found")
+    return team_view(call.store, record)
+
+
+def _of_team(call: Call) -> EventType | None:
+    """Find the event type of the path for an admin of its team."""
+    team, event_type_id = guarded_team(call, "TEAM_ADMIN"), call.int_path("eventTypeId", checked=True)
+    record = call.store.event_types.get(event_type_id)
+    return record if record is not None and record.get("teamId") == team["id"] else None
+
+
+@ROUTES.add("PATCH", "/v2/teams/{teamId}/event-types/{eventTypeId}")
+@ROUTES.add("PATCH", "/v2/organizations/{orgId}/teams/{teamId}/event-types/{eventTypeId}")
+def update_team_event_type(call: Call) -> object:
+    record, team = _of_team(call), team_of(call)
+    body = _team_body(TEAM_UPDATE, call)
+    if record is None:
+        raise errors.bad_request("Event type to update not found")
+    return _one_or_all(call.store, teams.change(call.store, team, record, body, call.clock.now()))
+
+
+@ROUTES.add("DELETE", "/v2/teams/{teamId}/event-types/{eventTypeId}")
+@ROUTES.add("DELETE", "/v2/organizations/{orgId}/teams/{teamId}/event-types/{eventTypeId}")
+def delete_team_event_type(call: Call) -> object:
+    record = _existing(call, _of_team(call))
+    teams.remove_event_type(call.store, record)
+    return {"id": record["id"], "title": record["title"]}
+
+
+@ROUTES.add("GET", "/v2/organizations/{orgId}/teams/event-types")
+def list_organization_event_types(call: Call) -> object:  # noqa: ARG001
+    """Fail for everybody, as the real server does: its route of one team comes first, and takes the word for an id."""
+    raise errors.database(500)

@@ -1,0 +1,49 @@
+"""Operations: phone calls for event types of teams. Nobody is called."""
+
+from __future__ import annotations
+
+from calcom_async.sandbox.accounts.guards import guarded_team
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.constraints import boolean, email, matches, one_of, string
+from calcom_async.sandbox.http.forms import Field, Form
+from calcom_async.sandbox.http.routing import Routes
+
+ROUTES = Routes()
+
+
+_NUMBER = matches(
+    r"^\+[1-9]\d{1,14}$",
+    "Invalid phone number format. Expected format: +<CountryCode><PhoneNumber> with no spaces or separators.",
+)
+_AS_SENT = {"enabled": True, "templateType": "CUSTOM_TEMPLATE"}
+_FORM = Form(
+    Field("yourPhoneNumber", _NUMBER, string),
+    Field("numberToCall", _NUMBER, string),
+    Field("calApiKey", string),
+    Field("enabled", boolean),
+    Field("templateType", one_of(("CHECK_IN_APPOINTMENT", "CUSTOM_TEMPLATE"))),
+    Field("schedulerName", string, optional=True),
+    Field("guestName", string, optional=True),
+    Field("guestEmail", email, optional=True),
+    Field("guestCompany", string, optional=True),
+    Field("beginMessage", string, optional=True),
+    Field("generalPrompt", string, optional=True),
+)
+
+
+# The server whose answers are on record refuses the first path with 400, for want of an organisation's id in it.
+@ROUTES.add("POST", "/v2/teams/{teamId}/event-types/{eventTypeId}/create-phone-call", status=201, stateful=False)
+@ROUTES.add(
+    "POST",
+    "/v2/organizations/{orgId}/teams/{teamId}/event-types/{eventTypeId}/create-phone-call",
+    status=201,
+    stateful=False,
+)
+def create_phone_call(call: Call) -> object:
+    team = guarded_team(call, "TEAM_ADMIN")
+    _FORM.read(_AS_SENT | call.body)
+    event_type_id = call.int_path("eventTypeId", checked=True)
+    if call.store.event_types.get(event_type_id, {}).get("teamId") != team["id"]:
+        raise errors.not_found(f"Event type with id {event_type_id} not found")
+    return {"callId": f"call_{call.store.uid()}", "agentId": f"agent_{call.store.uid()}"}

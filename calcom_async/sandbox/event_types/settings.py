@@ -1,0 +1,138 @@
+"""Settings of an event type that are objects: how a body gives them, and how the server answers them.
+
+Each function takes the value of the body, which has passed validation, and returns the value of the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from calcom_async.sandbox.http.errors import bad_request
+
+OFF: dict[str, Any] = {"disabled": True}
+_PERIODS = ("day", "week", "month", "year")
+_VIDEO_FLAGS = (
+    "disableRecordingForOrganizer",
+    "disableRecordingForGuests",
+    "enableAutomaticRecordingForOrganizer",
+    "enableAutomaticTranscription",
+    "disableTranscriptionForGuests",
+    "disableTranscriptionForOrganizer",
+)
+
+
+def _or_off(build: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    """Answer `{"disabled": true}` where a setting is switched off, else what `build` makes of it."""
+    return lambda given: dict(OFF) if given is None or given.get("disabled") else build(given)
+
+
+def limits(given: dict[str, Any] | None) -> dict[str, Any]:
+    """Keep the known periods; a switched-off limit is answered as `{}`, not as disabled."""
+    if given is None or given.get("disabled"):
+        return {}
+    return {period: given[period] for period in _PERIODS if given.get(period) is not None}
+
+
+@_or_off
+def window(given: dict[str, Any]) -> dict[str, Any]:
+    if given["type"] == "range":
+        return {"type": "range", "value": [_date(moment) for moment in given["value"]]}
+    return {"type": given["type"], "value": given["value"], "rolling": bool(given.get("rolling"))}
+
+
+def _date(moment: str) -> str:
+    """Cut a moment to its date in UTC; refuse a day that does not exist."""
+    try:
+        when = datetime.fromisoformat(moment)
+    except ValueError:
+        raise bad_request("Invalid Date.") from None
+    return (when.astimezone(UTC) if when.tzinfo else when).date().isoformat()
+
+
+@_or_off
+def confirmation_policy(given: dict[str, Any]) -> dict[str, Any]:
+    threshold = {"noticeThreshold": given["noticeThreshold"]} if given["type"] == "time" else {}
+    blocks = bool(given.get("blockUnconfirmedBookingsInBooker"))
+    return {"type": given["type"], **threshold, "blockUnconfirmedBookingsInBooker": blocks}
+
+
+@_or_off
+def seats(given: dict[str, Any]) -> dict[str, Any]:
+    return {"disabled": False, **{key: given[key] for key in _SEATS}}
+
+
+_SEATS = ("seatsPerTimeSlot", "showAttendeeInfo", "showAvailabilityCount")
+
+
+@_or_off
+def active_bookings_limit(given: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "maximumActiveBookings": given["maximumActiveBookings"],
+        "offerReschedule": bool(given.get("offerReschedule")),
+    }
+
+
+def recurrence(given: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Build the rule; one that is off is null."""
+    if given is None or given.get("disabled") or "interval" not in given:
+        return None
+    return {"disabled": False, **{key: given[key] for key in ("interval", "occurrences", "frequency")}}
+
+
+def disable_cancelling(given: dict[str, Any] | None) -> dict[str, Any]:
+    return {"disabled": bool((given or {}).get("disabled"))}
+
+
+def disable_rescheduling(given: dict[str, Any] | None) -> dict[str, Any]:
+    """Build the rule: always (then the minutes are dropped), or only inside the last minutes before the start."""
+    given = given or {}
+    if given.get("disabled") or not given.get("minutesBefore"):
+        return {"disabled": bool(given.get("disabled"))}
+    return {"disabled": False, "minutesBefore": given["minutesBefore"]}
+
+
+def color(given: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Keep the pair of colours; with one of them missing there is none."""
+    if not isinstance(given, dict):
+        return None
+    pair = {key: given.get(key) for key in ("darkThemeHex", "lightThemeHex")}
+    return pair if all(pair.values()) else None
+
+
+def booker_layouts(given: dict[str, Any] | None) -> dict[str, Any] | None:
+    return given and {key: given[key] for key in ("defaultLayout", "enabledLayouts")}
+
+
+def video_settings(given: dict[str, Any] | None, event_type_id: int, now: str) -> dict[str, Any]:
+    """Spell out every video setting once one is given; a transcription choice alone stays alone."""
+    given = given or {}
+    emails = {"sendTranscriptionEmails": given.get("sendTranscriptionEmails", True)}
+    if not given.keys() - emails.keys():
+        return emails
+    return {
+        "eventTypeId": event_type_id,
+        **{flag: bool(given.get(flag)) for flag in _VIDEO_FLAGS},
+        "redirectUrlOnExit": given.get("redirectUrlOnExit"),
+        "requireEmailForGuests": False,
+        "createdAt": now,
+        "updatedAt": now,
+        **emails,
+    }
+
+
+SETTERS: dict[str, Callable[[Any], Any]] = {
+    "bookingLimitsCount": limits,
+    "bookingLimitsDuration": limits,
+    "bookerActiveBookingsLimit": active_bookings_limit,
+    "bookingWindow": window,
+    "confirmationPolicy": confirmation_policy,
+    "recurrence": recurrence,
+    "seats": seats,
+    "color": color,
+    "bookerLayouts": booker_layouts,
+    "disableCancelling": disable_cancelling,
+    "disableRescheduling": disable_rescheduling,
+}
+"""The objects that are rebuilt; every other field of a body is kept as it came."""

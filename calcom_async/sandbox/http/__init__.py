@@ -1,0 +1,1 @@
+"""The HTTP machinery of the sandbox, which knows nothing of bookings."""

@@ -1,0 +1,162 @@
+"""Who asks: reads credentials from headers, and refuses in the words of the real server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from calcom_async.sandbox.http.errors import HttpError, forbidden, string_details, unauthorized
+from calcom_async.sandbox.state.store import Store
+
+KEY_PREFIX = "cal_"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who a request acts for; `user_id` is None only for anonymous callers of optional and public routes."""
+
+    kind: Literal["key", "token", "client", "none"]
+    user_id: int | None = None
+    client_id: str | None = None
+    key: str | None = None
+
+
+ANONYMOUS = Caller("none")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request brought along, unchecked."""
+
+    bearer: str | None
+    client_id: str | None
+    secret: str | None
+    origin: str | None
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str], path: Mapping[str, str]) -> Credentials:
+        """Read the headers; a `{clientId}` in the path stands in for the client id header."""
+        sent = headers.get("Authorization")
+        # Only the literal scheme is stripped, so a bare key works while "bearer cal_..." is taken for a token.
+        bearer = sent.replace("Bearer ", "").strip() if sent else None
+        client_id = path.get("clientId") or headers.get("x-cal-client-id")
+        return cls(bearer or None, client_id or None, headers.get("x-cal-secret-key") or None, headers.get("Origin"))
+
+    @property
+    def key(self) -> str | None:
+        """The API key, when that is what was sent."""
+        return self.bearer if self.bearer and self.bearer.startswith(KEY_PREFIX) else None
+
+    def tracker(self, ip: str) -> str:
+        """Whose requests the rate limiter counts."""
+        if self.bearer:
+            return f"{'key' if self.key else 'token'}:{self.bearer}"
+        return f"client:{self.client_id}" if self.client_id else f"ip:{ip}"
+
+
+def check_key_exists(store: Store, sent: Credentials) -> None:
+    """The limiter looks keys up before anything else, on public routes too."""
+    if sent.key is not None and sent.key not in store.api_keys and sent.key not in store.expired_keys:
+        raise unauthorized("CustomThrottlerGuard - Invalid API Key")
+
+
+def authenticate(
+    store: Store, sent: Credentials, now: datetime, auth: Auth = "required", kinds: Sequence[Kind] = ()
+) -> Caller:
+    """Return the caller of a route that needs `auth` and accepts these kinds of credentials (all if empty)."""
+    if auth == "public":
+        return ANONYMOUS
+    if auth == "guarded" and not sent.bearer and not sent.client_id:
+        raise forbidden(
+            "PermissionsGuard - no authentication provided. Provide either authorization bearer token containing "
+            "managed user access token or oAuth client id in 'x-cal-client-id' header."
+        )
+    caller = _identify(store, sent, now)
+    if caller is ANONYMOUS and auth != "optional":
+        raise _missing(sent)
+    if kinds and caller.kind not in kinds:
+        raise _not_allowed(kinds)
+    return caller
+
+
+def _identify(store: Store, sent: Credentials, now: datetime) -> Caller:
+    """The first kind whose inputs are present decides; a bad one does not fall through to the next."""
+    if sent.client_id and sent.secret:
+        return _client(store, sent.client_id, sent.secret)
+    if sent.key:
+        return _key(store, sent.key)
+    if sent.bearer:
+        return _token(store, sent.bearer, sent.origin, now)
+    return ANONYMOUS
+
+
+def _key(store: Store, key: str) -> Caller:
+    if key in store.expired_keys:
+        raise unauthorized("ApiAuthStrategy - api key - Your api key is expired")
+    return Caller("key", store.api_keys[key], key=key)
+
+
+def check_client(store: Store, client_id: str, secret: str) -> dict[str, Any]:
+    """The OAuth client's record, if the secret is its own."""
+    client = store.oauth_clients.get(client_id)
+    if client is None:
+        raise unauthorized(f"ApiAuthStrategy - oAuth client - Client with ID {client_id} not found")
+    if client["secret"] != secret:
+        raise unauthorized("ApiAuthStrategy - oAuth client - Invalid client secret")
+    return client
+
+
+def _client(store: Store, client_id: str, secret: str) -> Caller:
+    client = check_client(store, client_id, secret)
+    return Caller("client", client["user_id"], client_id=client_id)
+
+
+def _token(store: Store, token: str, origin: str | None, now: datetime) -> Caller:
+    known = store.access_tokens.get(token)
+    managed = known is not None and known["kind"] == "managed"
+    if known is None or (known["expires"] <= now and not managed):
+        raise unauthorized("Invalid Access Token.")
+    if known["expires"] <= now:
+        raise string_details(498, "TokenExpiredException", "ACCESS_TOKEN_IS_EXPIRED")
+    if managed and origin:
+        _check_origin(store, known["client_id"], origin)
+    return Caller("token", known["user_id"], client_id=known["client_id"])
+
+
+def _check_origin(store: Store, client_id: str, origin: str) -> None:
+    allowed = [urlsplit(uri) for uri in store.oauth_clients[client_id]["redirect_uris"]]
+    if origin not in {f"{uri.scheme}://{uri.netloc}" for uri in allowed}:
+        raise unauthorized(f"ApiAuthStrategy - access token - Invalid request origin - {origin}")
+
+
+def _missing(sent: Credentials) -> HttpError:
+    if sent.client_id:
+        return unauthorized(_lone("x-cal-client-id", "x-cal-secret-key"))
+    if sent.secret:
+        return unauthorized(_lone("x-cal-secret-key", "x-cal-client-id"))
+    return unauthorized(
+        "ApiAuthStrategy - No authentication method provided. Either pass an API key as 'Bearer' header or OAuth "
+        "client credentials as 'x-cal-secret-key' and 'x-cal-client-id' headers"
+    )
+
+
+def _lone(given: str, other: str) -> str:
+    return (
+        f"ApiAuthStrategy - Only '{given}' header provided. Please also provide '{other}' header or Auth bearer "
+        "token as 'Authentication' header"
+    )
+
+
+def _not_allowed(kinds: Sequence[Kind]) -> HttpError:
+    words = {"key": "API_KEY", "token": "ACCESS_TOKEN", "client": "OAUTH_CLIENT_CREDENTIALS"}
+    allowed = ", ".join(words[kind] for kind in kinds)
+    return unauthorized(
+        "ApiAuthStrategy - Invalid authentication method. Please provide one of the allowed methods: " + allowed
+    )
+
+
+Auth = Literal["required", "optional", "public", "guarded"]
+Kind = Literal["key", "token", "client"]

@@ -1,0 +1,84 @@
+"""Request bodies as Express reads them, with the complaints of its JSON parser."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from calcom_async.sandbox.http.query_string import parse_query
+
+_NAMELESS = "Expecting property name enclosed in double quotes"
+
+#: Python's JSON complaints and how V8 words them; `{at}` is the position.
+_V8 = {
+    _NAMELESS: "Expected double-quoted property name in JSON at position {at}",
+    "Expecting ',' delimiter": "Expected ',' or '}}' after property value in JSON at position {at}",
+    "Expecting ':' delimiter": "Expected ':' after property name in JSON at position {at}",
+    "Extra data": "Unexpected non-whitespace character after JSON at position {at}",
+    "Unterminated string starting at": "Unterminated string in JSON at position {end}",
+}
+
+
+#: Levels of nesting that a body may have; handlers, and the encoder of the response, recurse through it.
+DEEPEST = 100
+TOO_DEEP = f"JSON is nested deeper than {DEEPEST} levels"
+
+
+class BodyError(ValueError):
+    """The body claims to be JSON and is not, or is nested too deeply."""
+
+
+def parse_body(raw: bytes, content_type: str) -> dict[str, Any]:
+    """The JSON object of a body; empty for no body, another content type or an array."""
+    if not raw or not content_type.endswith(("/json", "+json")):
+        return {}
+    try:
+        body = msgspec.json.decode(raw)
+    except RecursionError:
+        raise BodyError(TOO_DEEP) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BodyError(_complaint(raw)) from None
+    if _is_deep(body):
+        raise BodyError(TOO_DEEP)
+    if isinstance(body, (dict, list)):
+        return body if isinstance(body, dict) else {}
+    text = raw.decode(errors="replace").lstrip()
+    raise BodyError(_unexpected(text, 0))
+
+
+def parse_form(raw: bytes) -> dict[str, Any]:
+    """A form-encoded body; only the OAuth2 token endpoint reads one."""
+    return parse_query(parse_qsl(raw.decode(errors="replace"), keep_blank_values=True))
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        parts = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list))]
+        level = [item for part in parts for item in part]
+        if not level:
+            return False
+    return True
+
+
+def _complaint(raw: bytes) -> str:
+    text = raw.decode(errors="replace")
+    try:
+        json.loads(text)
+    except RecursionError:
+        return TOO_DEEP
+    except json.JSONDecodeError as error:
+        if error.msg in _V8 and (error.pos < len(text) or error.msg == _NAMELESS):
+            return _V8[error.msg].format(at=error.pos, end=len(text))
+        return _unexpected(text, error.pos)
+    return "Bad control character in string literal in JSON"
+
+
+def _unexpected(text: str, at: int) -> str:
+    if at >= len(text):
+        return "Unexpected end of JSON input"
+    around = text if len(text) <= 20 else f"...{text[max(0, at - 10) : at + 10]}..."
+    return f"Unexpected token '{text[at]}', \"{around}\" is not valid JSON"

@@ -1,0 +1,132 @@
+"""Refusals: exceptions that become the API's error answers, in the shapes of the real server.
+
+    HttpError                     one answer: status, body, headers
+      bad_request() ...         envelope with details {message, error, statusCode}    400 401 403 404 409 422 500
+      validation()              envelope with details {errors: [...]}                 400 of the global pipe
+      string_details()                    envelope with details as a plain string               429, 498
+      no_details(), zod()            envelope without details                              TRPCError, zod, calendar apps
+      database()                envelope without details, the four database texts
+      no_envelope()                     no envelope at all: {statusCode, message}
+
+The texts are the server's own, because clients are tempted to read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from calcom_async.sandbox.state.clock import iso
+
+#: Exception class and reason phrase of each status, as NestJS names them.
+_NEST = {
+    400: ("BadRequestException", "Bad Request"),
+    401: ("UnauthorizedException", "Unauthorized"),
+    403: ("ForbiddenException", "Forbidden"),
+    404: ("NotFoundException", "Not Found"),
+    409: ("ConflictException", "Conflict"),
+    422: ("UnprocessableEntityException", "Unprocessable Entity"),
+    500: ("InternalServerErrorException", "Internal Server Error"),
+}
+
+_DATABASE = {
+    400: ("BAD_REQUEST", "Invalid input: The referenced data does not exist."),
+    404: ("NOT_FOUND", "Invalid Query: The requested record was not found."),
+    409: ("CONFLICT", "Invalid Input: Trying to create a record that already exists."),
+    500: ("INTERNAL_SERVER_ERROR", "There was an error, please try again later."),
+}
+
+
+class HttpError(Exception):
+    """An error answer. `details=None` leaves the field out; `code=None` means RAW, without the envelope."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str | None,
+        message: str,
+        *,
+        details: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{status} {code or 'RAW'}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = details
+        self.headers: dict[str, str] = dict(headers or {})
+
+    def body(self, path: str, now: datetime) -> dict[str, Any]:
+        """The JSON of the answer; `path` is the request's path with its query string."""
+        if self.code is None:
+            return {"statusCode": self.status, "message": self.message}
+        error: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.details is not None:
+            error["details"] = self.details
+        return {"status": "error", "timestamp": iso(now), "path": path, "error": error}
+
+
+def by_status(status: int, message: str) -> HttpError:
+    """The usual refusal of a status; the named functions below read better where the status is known."""
+    code, reason = _NEST[status]
+    return HttpError(status, code, message, details={"message": message, "error": reason, "statusCode": status})
+
+
+def bad_request(message: str) -> HttpError:
+    return by_status(400, message)
+
+
+def unauthorized(message: str) -> HttpError:
+    return by_status(401, message)
+
+
+def forbidden(message: str) -> HttpError:
+    return by_status(403, message)
+
+
+def not_found(message: str) -> HttpError:
+    return by_status(404, message)
+
+
+def conflict(message: str) -> HttpError:
+    return by_status(409, message)
+
+
+def unprocessable(message: str) -> HttpError:
+    return by_status(422, message)
+
+
+def internal(message: str) -> HttpError:
+    """A 500 that the server threw on purpose; `no_envelope(500, ...)` is the unplanned kind."""
+    return by_status(500, message)
+
+
+def validation(errors: Sequence[Mapping[str, Any]]) -> HttpError:
+    """The global pipe's 400: the texts are only in the tree of `details.errors`."""
+    return HttpError(400, "BadRequestException", "Bad Request Exception", details={"errors": list(errors)})
+
+
+def string_details(status: int, code: str, message: str) -> HttpError:
+    """An envelope whose `details` repeat the message as a plain string."""
+    return HttpError(status, code, message, details=message)
+
+
+def no_details(status: int, code: str, message: str) -> HttpError:
+    """An envelope without `details`: code `TRPCError`, `BAD_REQUEST` (zod) or a calendar app's error class."""
+    return HttpError(status, code, message)
+
+
+def zod(*issues: tuple[str, str]) -> HttpError:
+    """A zod failure from (path, text) pairs; its message really ends in a comma and a space."""
+    return no_details(400, "BAD_REQUEST", "".join(f"{path} - {text}, " for path, text in issues))
+
+
+def database(status: Literal[400, 404, 409, 500] = 500) -> HttpError:
+    """What comes out when the database complains, for instance about a non-numeric id (500)."""
+    return no_details(status, *_DATABASE[status])
+
+
+def no_envelope(status: int, message: str) -> HttpError:
+    """An error without envelope: `{"statusCode": 409, "message": "booking_conflict_error"}`."""
+    return HttpError(status, None, message)

@@ -1,0 +1,189 @@
+"""Scripted trouble: what a test tells the sandbox to do wrong, and when.
+
+    sandbox.faults.add("GET", "/v2/bookings", status=503, times=2).add("POST", "/v2/bookings", cut="after")
+
+Scripted refusals come from in front of the server: its rate limiter does not count them.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Literal
+
+from calcom_async.sandbox.http.errors import HttpError, by_status, no_envelope, string_details
+from calcom_async.sandbox.state.store import Store
+
+Cut = Literal["before", "after"]
+_PROXY_PAGE = "<html>\n<head><title>{0}</title></head>\n<body><center><h1>{0}</h1></center></body>\n</html>\n"
+
+
+@dataclass(slots=True)
+class Fault:
+    """One kind of trouble on one route; `times` and `after` count down as requests match."""
+
+    method: str
+    path: re.Pattern[str]
+    times: int | None
+    after: int = 0
+    probability: float | None = None
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    cut: Cut | None = None
+    slow: float = 0
+    invalid_body: bool = False
+    truncated: bool = False
+    html: bool = False
+
+    def matches(self, method: str, path: str) -> bool:
+        return self.method in {"*", method} and self.path.fullmatch(path) is not None
+
+    @property
+    def replaces_response(self) -> bool:
+        """Whether the server does not get to act at all."""
+        return self.cut == "before" or self.status is not None or self.html or self.body is not None
+
+    def replacement(self) -> tuple[int, Any, str]:
+        """Status, body and content type of the answer that is sent instead of acting."""
+        if self.html:
+            status = self.status or 502
+            return status, _PROXY_PAGE.format(f"{status} {_phrase(status)}"), "text/html"
+        return self.status or 200, self.body, "application/json; charset=utf-8"
+
+    def error(self) -> HttpError | None:
+        """The error that a bare `status` stands for, in the shape that the server gives it."""
+        if self.status is None or self.html or self.body is not None:
+            return None
+        return _error(self.status)
+
+
+class Faults:
+    """The script. Every method may be called from the test's thread while the server runs."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+        self._lock = threading.Lock()
+        self.clear()
+
+    def clear(self) -> Faults:
+        """Forget all faults and callbacks, and count from 0 again."""
+        self._rng = random.Random(self._seed)
+        self._faults: list[Fault] = []
+        self._callbacks: list[tuple[str, re.Pattern[str], Callable[[Store], object]]] = []
+        self.fired: int = 0
+        return self
+
+    def add(
+        self,
+        method: str,
+        path: str,
+        *,
+        times: int | None = None,
+        after: int = 0,
+        probability: float | None = None,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Any = None,
+        cut: Cut | None = None,
+        slow: float = 0,
+        invalid_body: bool = False,
+        truncated: bool = False,
+        html: bool = False,
+    ) -> Faults:
+        """Add a fault for requests whose method and path match; `*` and `{placeholders}` match anything.
+
+        - `slow`: wait this many seconds first.
+        - `status`, `html` (the error page of a proxy), `body`: respond without acting.
+        - `cut`: drop the connection, "before" or "after" acting.
+        - `invalid_body`, `truncated`: act, and send a body that is not JSON, or half of it.
+        - `times`, `after`, `probability`: the fault occurs once after the first `after` matches, `times` times, or with
+          this probability at each match.
+
+        If several faults are due, the one that was added first occurs.
+        """
+        fault = Fault(
+            method.upper(),
+            _pattern(path),
+            1 if times is None and probability is None else times,
+            after,
+            probability,
+            status=status,
+            headers=headers or {},
+            body=body,
+            cut=cut,
+            slow=slow,
+            invalid_body=invalid_body,
+            truncated=truncated,
+            html=html,
+        )
+        if not (
+            fault.replaces_response or fault.cut or fault.slow or fault.invalid_body or fault.truncated or fault.headers
+        ):
+            raise ValueError(
+                "a fault needs trouble: one of status, headers, body, cut, slow, invalid_body, truncated, html"
+            )
+        with self._lock:
+            self._faults.append(fault)
+        return self
+
+    def after_each(self, method: str, path: str, callback: Callable[[Store], object]) -> Faults:
+        """Run `callback(store)` in the server's thread after every matching answer; rows move between pages so."""
+        with self._lock:
+            self._callbacks.append((method.upper(), _pattern(path), callback))
+        return self
+
+    def match(self, method: str, path: str) -> Fault | None:
+        """The fault that is due for this request, counted as fired."""
+        if not self._faults:
+            return None
+        with self._lock:
+            due = next((fault for fault in self._faults if fault.matches(method, path) and self._is_due(fault)), None)
+            if due is not None:
+                self.fired += 1
+            return due
+
+    def run_callbacks(self, method: str, path: str, store: Store) -> None:
+        """Run the callbacks of `after_each`."""
+        for verb, pattern, callback in tuple(self._callbacks):
+            if verb in {"*", method} and pattern.fullmatch(path):
+                callback(store)
+                store.changed()
+
+    def _is_due(self, fault: Fault) -> bool:
+        if fault.after > 0:
+            fault.after -= 1
+            return False
+        if fault.times == 0 or (fault.probability is not None and self._rng.random() >= fault.probability):
+            return False
+        if fault.times is not None:
+            fault.times -= 1
+        return True
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """A path with `*` for anything and `{name}` for one part; a trailing slash and case make no difference."""
+    parts = re.split(r"(\*|\{\w+\})", path.rstrip("/"))
+    wild = {"*": ".*"}
+    source = "".join(wild.get(p, "[^/]+") if p.startswith(("*", "{")) else re.escape(p) for p in parts)
+    return re.compile(source + "/?", re.IGNORECASE)
+
+
+def _error(status: int) -> HttpError:
+    if status == 429:
+        return string_details(
+            429, "ThrottlerException", "CustomThrottlerGuard - Too many requests. Please try again later."
+        )
+    if status == 498:
+        return string_details(498, "TokenExpiredException", "ACCESS_TOKEN_IS_EXPIRED")
+    if status in {400, 401, 403, 404, 409, 422}:
+        return by_status(status, f"scripted fault {status}")
+    return no_envelope(status, "Internal server error" if status == 500 else _phrase(status))
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Error"

@@ -1,0 +1,235 @@
+"""Request validation as tables: handlers list fields and rules, this module makes the server's two kinds of 400.
+
+    CREATE = Form(
+        Field("name", string),
+        Field("timeZone", time_zone),
+        Field("availability", array, optional=True, nested=Form(Field("days", array), ...)),
+    )
+    values = CREATE.read(call.body)            # global pipe: unknown fields dropped, tree of errors in details
+    values = CREATE.read_strict(call.body)     # strict pipe: unknown fields refused, one sentence as message
+
+Rules stand in the order in which the server lists the constraints (the reverse of the source's decorators).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from calcom_async.sandbox.http.constraints import Rule, maximum, minimum, number
+from calcom_async.sandbox.http.errors import bad_request, validation
+
+Convert = Callable[[Any], Any]
+Problem = dict[str, Any]
+
+
+class Field:
+    """One property of a `Form`.
+
+    An `optional` one may be absent or null. `nested` checks an object, or each object of a list, by another form
+    (absent and null pass unless a rule says otherwise). `convert` runs before the rules, and is what errors echo.
+    `default` stands in for an absent value once everything is valid. `when(target)` says whether to look at all.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *rules: Rule,
+        optional: bool = False,
+        nested: Form | None = None,
+        convert: Convert | None = None,
+        default: Any = None,
+        when: Callable[[Mapping[str, Any]], bool] | None = None,
+    ) -> None:
+        self.name = name
+        self.rules = rules
+        self.optional = optional
+        self.nested = nested
+        self.convert = convert
+        self.default = default
+        self.when = when
+
+    def transform(self, value: Any, *, keep_unknown: bool) -> Any:
+        if self.convert is not None:
+            value = self.convert(value)
+        if self.nested is None:
+            return value
+        if isinstance(value, list):
+            return [self.nested.transform(item, keep_unknown=keep_unknown) for item in value]
+        return self.nested.transform(value, keep_unknown=keep_unknown)
+
+    def problems(self, target: Mapping[str, Any], *, strict: bool) -> list[Problem]:
+        value = target.get(self.name)
+        if (self.optional and value is None) or (self.when is not None and not self.when(target)):
+            return []
+        constraints = {
+            rule.name: rule.text.replace("$property", self.name) for rule in self.rules if not rule.test(value)
+        }
+        children: list[Problem] = []
+        if self.nested is not None and value is not None:
+            if isinstance(value, list) and all(rule.name != "isArray" for rule in self.rules):
+                # The server goes through such a list, and fails on it later.
+                value = None
+            children, broken = _nested(self.nested, value, self.name, strict=strict)
+            constraints |= broken
+        return [_problem(target, self.name, constraints, children)] if constraints or children else []
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A rule on the whole object, reported under a property name of its own."""
+
+    name: str
+    rule: str
+    text: str
+    test: Callable[[Mapping[str, Any]], bool]
+
+    def problems(self, target: Mapping[str, Any], *, strict: bool) -> list[Problem]:  # noqa: ARG002
+        if self.test(target):
+            return []
+        return [_problem(target, self.name, {self.rule: self.text.replace("$property", self.name)}, [])]
+
+
+class Form:
+    """What an endpoint accepts, field by field, in the order in which the server reports faults."""
+
+    def __init__(self, *parts: Field | Check) -> None:
+        self.parts = parts
+        self.fields: dict[str, Field] = {part.name: part for part in parts if isinstance(part, Field)}
+
+    def extended(self, *parts: Field | Check) -> Form:
+        """The form with more parts behind its own."""
+        return Form(*self.parts, *parts)
+
+    def partial(self) -> Form:
+        """The same fields, all optional: the form of an update."""
+        return Form(*(_optional(part) if isinstance(part, Field) else part for part in self.parts))
+
+    def read(self, data: Any) -> dict[str, Any]:
+        """The known, converted values, or the global pipe's 400."""
+        target = self.transform(data if isinstance(data, dict) else {}, keep_unknown=False)
+        problems = self.problems(target, strict=False)
+        if problems:
+            raise validation(problems)
+        return self._defaults(target)
+
+    def read_strict(self, data: Any) -> dict[str, Any]:
+        """The same, refusing unknown fields, with the strict pipe's sentence as message."""
+        target = self.transform(data if isinstance(data, dict) else {}, keep_unknown=True)
+        problems = self.problems(target, strict=True)
+        if problems:
+            raise bad_request(sentence(problems))
+        return self._defaults(target)
+
+    def transform(self, data: Any, *, keep_unknown: bool) -> Any:
+        """The object with its known fields converted, at every depth."""
+        if not isinstance(data, dict):
+            return data
+        return {
+            key: self.fields[key].transform(value, keep_unknown=keep_unknown) if key in self.fields else value
+            for key, value in data.items()
+            if keep_unknown or key in self.fields
+        }
+
+    def problems(self, target: Mapping[str, Any], *, strict: bool) -> list[Problem]:
+        """Every fault of an already transformed object; unknown fields come first, as in class-validator."""
+        found: list[Problem] = []
+        if strict:
+            found = [_unknown(target, key) for key in target if key not in self.fields]
+        for part in self.parts:
+            found += part.problems(target, strict=strict)
+        return found
+
+    def _defaults(self, target: dict[str, Any]) -> dict[str, Any]:
+        missing = {name: part.default for name, part in self.fields.items() if part.default is not None}
+        return missing | {key: value for key, value in target.items() if value is not None or key not in missing}
+
+
+def sentence(problems: Sequence[Problem]) -> str:
+    """The strict pipes' wording: `start property is wrong,start must be ... , end property is wrong,...`."""
+    return ", ".join(
+        f"{problem['property']} property is wrong,{','.join(problem.get('constraints', {}).values())} "
+        f"{sentence(problem['children'])}"
+        for problem in problems
+    )
+
+
+def _problem(target: Any, name: str, constraints: Mapping[str, str], children: list[Problem]) -> Problem:
+    problem: Problem = {"target": target}
+    if isinstance(target, list):
+        problem["value"] = target[int(name)]
+    elif name in target:
+        problem["value"] = target[name]
+    problem |= {"property": name, "children": children}
+    if constraints:
+        problem["constraints"] = dict(constraints)
+    return problem
+
+
+def _unknown(target: Mapping[str, Any], name: str) -> Problem:
+    return _problem(target, name, {"whitelistValidation": f"property {name} should not exist"}, [])
+
+
+def _nested(form: Form, value: Any, name: str, *, strict: bool) -> tuple[list[Problem], dict[str, str]]:
+    """Faults inside a nested value, and the constraint that it breaks when it is neither object nor list."""
+    if isinstance(value, dict):
+        return form.problems(value, strict=strict), {}
+    if not isinstance(value, list):
+        return [], {"nestedValidation": f"nested property {name} must be either object or array"}
+    children: list[Problem] = []
+    for index, item in enumerate(value):
+        inner, broken = _nested(form, None if isinstance(item, list) else item, str(index), strict=strict)
+        if inner or broken:
+            children.append(_problem(value, str(index), broken, inner))
+    return children, {}
+
+
+def _optional(field: Field) -> Field:
+    return Field(
+        field.name,
+        *field.rules,
+        optional=True,
+        nested=field.nested,
+        convert=field.convert,
+        when=field.when,
+    )
+
+
+# --- conversions of query strings ----------------------------------------------------------------------------------
+
+
+def to_int(value: Any) -> Any:
+    """JavaScript's parseInt: digits at the front count, a fraction is cut, anything else is NaN (sent as null)."""
+    found = re.match(r"\s*[+-]?\d+", str(value))
+    return int(found[0]) if found else math.nan
+
+
+def to_list(value: Any) -> list[Any]:
+    """A comma list, a repeated key or `a[]=`, as a list of trimmed strings."""
+    parts = value if isinstance(value, list) else [value]
+    return [piece.strip() if isinstance(piece, str) else piece for part in parts for piece in str(part).split(",")]
+
+
+def to_ints(value: Any) -> list[Any]:
+    """`to_list` and `to_int`."""
+    return [to_int(part) for part in to_list(value)]
+
+
+def to_bool(value: Any) -> Any:
+    """The words true and false; anything else stays as it is."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+def take_and_skip(*, take: int = 250, most: int = 250, blank_ok: bool = True) -> tuple[Field, Field]:
+    """The two paging fields; an empty string counts as not sent unless `blank_ok` is False (bookings lists)."""
+
+    def convert(value: Any) -> Any:
+        return None if value == "" and blank_ok else to_int(value)
+
+    return (
+        Field("take", maximum(most), minimum(1), number, optional=True, convert=convert, default=take),
+        Field("skip", minimum(0), number, optional=True, convert=convert, default=0),
+    )

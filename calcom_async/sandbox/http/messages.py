@@ -1,0 +1,195 @@
+"""HTTP requests and responses as values: reading them from aiohttp, and writing them."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha1
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from aiohttp import web
+
+from calcom_async.sandbox.http.faults import Fault
+
+DEFAULT_VERSION = "2024-04-15"
+VERSIONS = frozenset({DEFAULT_VERSION, "2024-06-11", "2024-06-14", "2024-08-13", "2024-09-04"})
+
+BODY_LIMIT = 102_400
+JSON = "application/json; charset=utf-8"
+
+#: What helmet and the CORS layer put on every answer.
+STANDARD_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Content-Security-Policy": "default-src 'self'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Origin-Agent-Cluster": "?1",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+    "X-DNS-Prefetch-Control": "off",
+    "X-Download-Options": "noopen",
+    "X-Frame-Options": "SAMEORIGIN",
+    "X-Permitted-Cross-Domain-Policies": "none",
+    "X-XSS-Protection": "0",
+}
+PREFLIGHT_HEADERS = {
+    "Access-Control-Allow-Methods": "GET,PATCH,DELETE,HEAD,POST,PUT,OPTIONS",
+    "Access-Control-Allow-Headers": "x-cal-client-id,x-cal-secret-key,x-cal-platform-embed,cal-api-version,Accept,"
+    "Authorization,Content-Type,Origin",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRequest:
+    """One request as the sandbox saw it: secrets in `headers` are `***`, `status` is 0 if it was cut before acting."""
+
+    method: str
+    path: str
+    query: list[tuple[str, str]]
+    headers: dict[str, str]
+    body: Any
+    status: int
+
+
+@dataclass(slots=True)
+class HttpRequest:
+    """A request as it arrived, its body read; `raw` is None when it was too large, or `fault` says what is wrong."""
+
+    method: str
+    path: str
+    query_string: str
+    headers: Mapping[str, str]
+    raw: bytes | None
+    ip: str
+    fault: str = ""
+
+    @property
+    def url(self) -> str:
+        return f"{self.path}?{self.query_string}" if self.query_string else self.path
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        return parse_qsl(self.query_string, keep_blank_values=True)
+
+    @property
+    def content_type(self) -> str:
+        """The media type alone, in lower case."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    @property
+    def version(self) -> str:
+        sent = self.headers.get("cal-api-version")
+        return sent if sent in VERSIONS else DEFAULT_VERSION
+
+
+@dataclass(slots=True)
+class HttpResponse:
+    """An answer as a value, before it touches a socket."""
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    content_type: str = JSON
+
+
+# --- reading and writing -------------------------------------------------------------------------------------------
+
+
+async def read_request(request: web.BaseRequest) -> HttpRequest:
+    raw_path, _, query = request.raw_path.partition("?")
+    body, fault = await _body(request)
+    return HttpRequest(
+        request.method, _rewritten(raw_path), query, request.headers, body, request.remote or "local", fault
+    )
+
+
+async def _body(request: web.BaseRequest) -> tuple[bytes | None, str]:
+    """The body, or None if it is too large, and what is wrong with it; no more is decompressed than is allowed."""
+    if (request.content_length or 0) > BODY_LIMIT:
+        return None, ""
+    body = bytearray()
+    try:
+        while len(body) <= BODY_LIMIT and (part := await request.content.readany()):
+            body += part
+    except web.RequestPayloadError:
+        return b"", "incorrect header check"
+    return (bytes(body), "") if len(body) <= BODY_LIMIT else (None, "")
+
+
+def _rewritten(path: str) -> str:
+    """The spellings that self-hosted builds forgive."""
+    for wrong, right in (("/api/v2/", "/v2/"), ("/v2/ee/", "/v2/")):
+        if path.startswith(wrong):
+            path = right + path.removeprefix(wrong)
+    return path.replace("reccuring", "recurring")
+
+
+def json_response(status: int, body: object) -> HttpResponse:
+    return HttpResponse(status, msgspec.json.encode(body))
+
+
+def encode_body(body: object) -> bytes:
+    if body is None:
+        return b""
+    if isinstance(body, bytes):
+        return body
+    return body.encode() if isinstance(body, str) else msgspec.json.encode(body)
+
+
+def decode_body(body: bytes | None) -> Any:
+    """The body as JSON if it is, as text if it is not, None when there was none."""
+    if not body:
+        return None
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return body.decode(errors="replace")
+
+
+def etag(body: bytes) -> str:
+    """Express's weak tag: the length in hex and a SHA-1."""
+    digest = b64encode(sha1(body, usedforsecurity=False).digest()).decode().rstrip("=")
+    return f'W/"{len(body):x}-{digest}"'
+
+
+async def send_response(request: web.BaseRequest, answer: HttpResponse, fault: Fault | None) -> web.StreamResponse:
+    headers = STANDARD_HEADERS | answer.headers
+    if answer.body:
+        headers["Content-Type"] = answer.content_type
+    if request.keep_alive:
+        headers |= {"Connection": "keep-alive", "Keep-Alive": "timeout=5"}
+    if fault is not None and fault.cut is not None:
+        _hang_up(request)
+        return web.Response(status=500)
+    # aiohttp knows no phrase for 498; the real server says "unknown".
+    reason = "unknown" if answer.status == 498 else None
+    if fault is not None and fault.truncated:
+        return await _send_half(request, answer, headers)
+    response = web.Response(status=answer.status, body=answer.body, headers=headers, reason=reason)
+    if answer.status >= 400 and "Content-Encoding" in request.headers:
+        # Otherwise aiohttp decompresses and drops the rest of the body, which may be a million times its size.
+        response.headers["Connection"] = "close"
+        await response.prepare(request)
+        await response.write_eof()
+        request.protocol.force_close()
+    return response
+
+
+async def _send_half(request: web.BaseRequest, answer: HttpResponse, headers: dict[str, str]) -> web.StreamResponse:
+    """Promise the whole body, deliver half of it, hang up."""
+    response = web.StreamResponse(status=answer.status, headers=headers)
+    response.content_length = len(answer.body)
+    await response.prepare(request)
+    await response.write(answer.body[: len(answer.body) // 2])
+    _hang_up(request, politely=True)
+    return response
+
+
+def _hang_up(request: web.BaseRequest, *, politely: bool = False) -> None:
+    if request.transport is not None:
+        request.transport.close() if politely else request.transport.abort()

@@ -1,0 +1,224 @@
+"""From an HTTP request to an HTTP response, in the order of the real server's layers.
+
+OPTIONS, body size, JSON, request id, route, rate limit, credentials, handler, ETag: each layer can end the request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from inspect import isawaitable
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from aiohttp import web
+
+from calcom_async.sandbox.http.auth import Credentials, authenticate, check_key_exists
+from calcom_async.sandbox.http.bodies import BodyError, parse_body, parse_form
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.context import Context
+from calcom_async.sandbox.http.errors import HttpError, bad_request, no_envelope, not_found
+from calcom_async.sandbox.http.faults import Fault, Faults
+from calcom_async.sandbox.http.messages import (
+    PREFLIGHT_HEADERS,
+    HttpRequest,
+    HttpResponse,
+    RecordedRequest,
+    decode_body,
+    encode_body,
+    etag,
+    json_response,
+    read_request,
+    send_response,
+)
+from calcom_async.sandbox.http.rate_limiter import LimitResult, RateLimiter, rate_limit_error, rate_limit_headers
+from calcom_async.sandbox.http.results import Data, Page, RawResponse, Status
+from calcom_async.sandbox.http.routing import Route, RouteTable
+from calcom_async.sandbox.state.store import Limit
+
+log: logging.Logger = logging.getLogger("calcom_async.sandbox")
+#: `Sandbox.requests` keeps at least this many of the latest requests. A sandbox may run for days.
+MIN_RECORDED = 10_000
+_SECRET_HEADERS = {"authorization", "x-cal-secret-key", "cookie"}
+
+
+class Server:
+    """Handles requests on the state of a sandbox; runs only in the thread of that sandbox."""
+
+    def __init__(
+        self,
+        context: Context,
+        routes: RouteTable,
+        faults: Faults,
+        rate_limiter: RateLimiter,
+        requests: list[RecordedRequest],
+    ) -> None:
+        self._context = context
+        self._routes = routes
+        self._faults = faults
+        self._rate_limiter = rate_limiter
+        self._requests = requests
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Read a request, apply the scripted fault if one is due, and respond."""
+        incoming = await read_request(request)
+        fault = self._faults.match(incoming.method, incoming.path)
+        if fault is not None and fault.slow:
+            await asyncio.sleep(fault.slow)
+        if fault is not None and fault.replaces_response:
+            response = self._replaced(fault, incoming)
+        else:
+            response = await self.handle(incoming)
+        self._record(incoming, response.status)
+        self._faults.run_callbacks(incoming.method, incoming.path, self._context.store)
+        return await send_response(request, _corrupt(response, fault), fault)
+
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        """Return the response to a request: the whole server without a socket."""
+        if request.method == "OPTIONS":
+            return HttpResponse(204, headers=dict(PREFLIGHT_HEADERS))
+        if request.raw is None:
+            return self._error(no_envelope(413, "request entity too large"), request)
+        if request.fault:
+            return self._unreadable(request.fault, request)
+        try:
+            body = parse_body(request.raw, request.content_type)
+        except BodyError as error:
+            return self._unreadable(str(error), request)
+        response = await self._route(request, body)
+        response.headers.setdefault("X-Request-Id", str(uuid4()))
+        return _conditional(request, response)
+
+    async def _route(self, request: HttpRequest, body: dict[str, Any]) -> HttpResponse:
+        match = self._routes.find(request.method, request.path, request.version)
+        if match is None:
+            return self._error(not_found(f"Cannot {request.method} {request.url}"), request)
+        route, path = match
+        if route.form and request.content_type == "application/x-www-form-urlencoded":
+            body = parse_form(request.raw or b"")
+        credentials = Credentials.of(request.headers, path)
+        rate_headers: dict[str, str] = {}
+        try:
+            # The real server looks the key up before it counts, and counts before it authenticates: an unknown key
+            # gets no rate limit headers, a revoked token does.
+            check_key_exists(self._context.store, credentials)
+            results = self._count(route, credentials, request.ip)
+            rate_headers = rate_limit_headers(results)
+            if (too_many := rate_limit_error(results)) is not None:
+                raise too_many
+            response = await self._handle(route, path, credentials, request, body)
+        except HttpError as error:
+            response = self._error(error, request)
+        response.headers = rate_headers | response.headers
+        return response
+
+    def _count(self, route: Route, credentials: Credentials, ip: str) -> list[LimitResult]:
+        """Count the request against the limit of the endpoint, of the key, or the default one."""
+        settings = self._context.settings
+        if route.limit is not None:
+            limits = [Limit(*route.limit, settings.window, settings.block)]
+        else:
+            default = Limit("default", settings.rate_limit, settings.window, settings.block)
+            limits = self._context.store.limits.get(credentials.key or "") or [default]
+        return self._rate_limiter.hit(credentials.tracker(ip), limits, self._context.clock.monotonic())
+
+    async def _handle(
+        self, route: Route, path: dict[str, str], credentials: Credentials, request: HttpRequest, body: dict[str, Any]
+    ) -> HttpResponse:
+        store = self._context.store
+        caller = authenticate(store, credentials, self._context.clock.now(), route.auth, route.kinds)
+        call = Call(
+            self._context,
+            caller,
+            request.method,
+            request.url,
+            path,
+            request.query,
+            body,
+            request.version,
+            request.headers,
+        )
+        try:
+            result = route.handler(call)
+            return _render(route, await result if isawaitable(result) else result)
+        except HttpError:
+            raise
+        except OverflowError:
+            # A date, or a number of minutes, outside the range of Python's datetime.
+            raise bad_request("Invalid Date.") from None
+        except Exception as error:
+            log.exception("the handler of %s %s failed; the client receives a 500", route.method, route.path)
+            self._context.on_error(error)
+            raise no_envelope(500, "Internal server error") from error
+        finally:
+            if request.method not in {"GET", "HEAD"}:
+                store.changed()
+
+    def _unreadable(self, message: str, request: HttpRequest) -> HttpResponse:
+        response = self._error(bad_request(message), request)
+        # The body parser runs before the middleware that assigns request ids.
+        response.headers["X-Request-Id"] = "unknown-request-id"
+        return response
+
+    def _error(self, error: HttpError, request: HttpRequest) -> HttpResponse:
+        body = msgspec.json.encode(error.body(request.url, self._context.clock.now()))
+        response = HttpResponse(error.status, body, dict(error.headers))
+        response.headers["ETag"] = etag(body)
+        return response
+
+    def _replaced(self, fault: Fault, request: HttpRequest) -> HttpResponse:
+        """Return the response of a gateway, or of a broken server, that did not act and did not count."""
+        if (error := fault.error()) is not None:
+            return self._error(error, request)
+        if fault.cut == "before":
+            return HttpResponse(0)
+        status, body, content_type = fault.replacement()
+        return HttpResponse(status, encode_body(body), content_type=content_type)
+
+    def _record(self, request: HttpRequest, status: int) -> None:
+        headers = {name: "***" if name.lower() in _SECRET_HEADERS else value for name, value in request.headers.items()}
+        body = decode_body(request.raw)
+        self._requests.append(RecordedRequest(request.method, request.path, request.query, headers, body, status))
+        if len(self._requests) > 2 * MIN_RECORDED:
+            del self._requests[:-MIN_RECORDED]
+
+
+def _render(route: Route, result: object) -> HttpResponse:
+    """What a handler returned, as an answer."""
+    match result:
+        case RawResponse():
+            return HttpResponse(result.status, encode_body(result.body), dict(result.headers), result.content_type)
+        case Page():
+            return json_response(
+                route.status, {"status": "success", "data": result.items, "pagination": result.pagination}
+            )
+        case Status():
+            return json_response(result.status or route.status, {"status": "success"})
+        case Data():
+            return json_response(
+                result.status or route.status, {"status": "success", "data": result.data, **result.beside}
+            )
+        case _:
+            return json_response(route.status, {"status": "success", "data": result})
+
+
+def _conditional(incoming: HttpRequest, answer: HttpResponse) -> HttpResponse:
+    """Tag an answer that has a body, and turn it into 304 when the client has that very one."""
+    if not answer.body:
+        return answer
+    tag = answer.headers.setdefault("ETag", etag(answer.body))
+    known = [part.strip().removeprefix("W/") for part in incoming.headers.get("If-None-Match", "").split(",")]
+    fresh = "*" in known or tag.removeprefix("W/") in known
+    if fresh and incoming.method in {"GET", "HEAD"} and 200 <= answer.status < 300:
+        return HttpResponse(304, headers=answer.headers)
+    return answer
+
+
+def _corrupt(answer: HttpResponse, fault: Fault | None) -> HttpResponse:
+    if fault is None:
+        return answer
+    answer.headers |= fault.headers
+    if fault.invalid_body:
+        return HttpResponse(200, b"\x1f\x8b this is not JSON", answer.headers)
+    return answer

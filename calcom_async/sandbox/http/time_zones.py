@@ -1,0 +1,34 @@
+"""Time zones by IANA name, also where the machine has no time zone database."""
+
+from __future__ import annotations
+
+import struct
+from io import BytesIO
+from zoneinfo import ZoneInfo
+
+from calcom_async.sandbox.http.errors import bad_request
+
+MISSING = "The sandbox runs on a machine without a time zone database. Install one: pip install tzdata"
+
+# A file of RFC 8536 with one local time type and no transitions.
+_UTC_FILE = b"TZif" + bytes(16) + struct.pack(">6L", 0, 0, 0, 0, 1, 4) + struct.pack(">lBB", 0, 0, 0) + b"UTC\0"
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """Return a time zone that exists. UTC needs no database; without one any other is refused."""
+    try:
+        return ZoneInfo(name)
+    except LookupError:
+        require_database(name)
+        if name != "UTC":
+            raise
+        return ZoneInfo.from_file(BytesIO(_UTC_FILE), key="UTC")
+
+
+def require_database(name: str) -> None:
+    """Refuse a time zone that could not be found because there is no database; `UTC` passes."""
+    try:
+        ZoneInfo("UTC")
+    except LookupError:
+        if name != "UTC":
+            raise bad_request(MISSING) from None

@@ -1,0 +1,21 @@
+"""Organizations and teams: members, attributes, roles, out-of-office entries and managed organizations."""
+
+from calcom_async.sandbox.organizations import (
+    attribute_handlers,
+    managed_handlers,
+    membership_handlers,
+    out_of_office_handlers,
+    role_handlers,
+    team_handlers,
+    user_handlers,
+)
+
+ROUTES = (
+    *attribute_handlers.ROUTES,
+    *managed_handlers.ROUTES,
+    *membership_handlers.ROUTES,
+    *out_of_office_handlers.ROUTES,
+    *role_handlers.ROUTES,
+    *team_handlers.ROUTES,
+    *user_handlers.ROUTES,
+)

@@ -1,0 +1,160 @@
+"""Operations: attributes of an organisation's members. Members read, admins write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from calcom_async.sandbox.accounts.guards import guarded_organization
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.paging import page, read_query
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.organizations import attributes
+from calcom_async.sandbox.organizations.attributes import (
+    ASSIGN,
+    ASSIGNED,
+    CREATE,
+    CREATE_OPTION,
+    UPDATE,
+    UPDATE_OPTION,
+    Wire,
+)
+
+ROUTES = Routes()
+
+
+ALL = "/v2/organizations/{orgId}/attributes"
+ONE = ALL + "/{attributeId}"
+OPTIONS = ONE + "/options"
+
+
+def _reads(call: Call) -> int:
+    organization: dict[str, int] = guarded_organization(call, "ORG_MEMBER")
+    return organization["id"]
+
+
+def _writes(call: Call) -> int:
+    organization: dict[str, int] = guarded_organization(call, "ORG_ADMIN")
+    return organization["id"]
+
+
+@ROUTES.add("GET", ALL)
+def list_attributes(call: Call) -> object:
+    org_id = _reads(call)
+    return page(attributes.attributes_of(call.store, org_id), read_query(call))
+
+
+@ROUTES.add("GET", ONE)
+def get_attribute(call: Call) -> object:
+    """Answer the attribute; null for an unknown one, as the real server does."""
+    return _find(call, _reads(call))
+
+
+@ROUTES.add("POST", ALL, status=201)
+def create_attribute(call: Call) -> object:
+    org_id = _writes(call)
+    return attributes.new_attribute(call.store, org_id, CREATE.read(call.body), call.clock.now())
+
+
+@ROUTES.add("PATCH", ONE)
+def update_attribute(call: Call) -> object:
+    org_id, body = _writes(call), UPDATE.read(call.body)
+    attribute = _existing(_find(call, org_id))
+    attributes.change_attribute(call.store, attribute, body, call.clock.now())
+    return attribute
+
+
+@ROUTES.add("DELETE", ONE)
+def delete_attribute(call: Call) -> object:
+    attribute = _existing(_find(call, _writes(call)))
+    attributes.remove_attribute(call.store, attribute)
+    return attribute
+
+
+def _find(call: Call, org_id: int) -> Wire | None:
+    attribute = call.store.attributes.get(call.path["attributeId"])
+    return attribute if attribute is not None and attribute["teamId"] == org_id else None
+
+
+def _existing(row: Wire | None) -> Wire:
+    if row is None:
+        raise errors.database(404)
+    return row
+
+
+# --- options --------------------------------------------------------------------------------------------------------
+
+
+@ROUTES.add("GET", OPTIONS)
+def list_options(call: Call) -> object:
+    _reads(call)
+    return attributes.options_of(call.store, call.path["attributeId"])
+
+
+@ROUTES.add("POST", OPTIONS, status=201)
+def create_option(call: Call) -> object:
+    org_id, body = _writes(call), CREATE_OPTION.read(call.body)
+    if (attribute := _find(call, org_id)) is None:
+        raise errors.database(400)
+    return attributes.new_option(call.store, attribute["id"], body)
+
+
+@ROUTES.add("PATCH", OPTIONS + "/{optionId}")
+def update_option(call: Call) -> object:
+    _writes(call)
+    body = UPDATE_OPTION.read(call.body)
+    option = _existing(_option(call))
+    option |= {name: value for name, value in body.items() if value is not None}
+    return option
+
+
+@ROUTES.add("DELETE", OPTIONS + "/{optionId}")
+def delete_option(call: Call) -> object:
+    _writes(call)
+    if (option := _option(call)) is None:
+        raise errors.not_found("Attribute option not found")
+    attributes.remove_option(call.store, option)
+    return option
+
+
+def _option(call: Call) -> Wire | None:
+    option = call.store.attribute_options.get(call.path["optionId"])
+    return option if option is not None and option["attributeId"] == call.path["attributeId"] else None
+
+
+# --- who has which --------------------------------------------------------------------------------------------------
+
+
+@ROUTES.add("GET", OPTIONS + "/assigned")
+def list_assigned_options(call: Call) -> object:
+    return _assigned(call, [one for one in [_find(call, _reads(call))] if one])
+
+
+@ROUTES.add("GET", ALL + "/slugs/{attributeSlug}/options/assigned")
+def list_assigned_options_by_slug(call: Call) -> object:
+    mine = attributes.attributes_of(call.store, _reads(call))
+    return _assigned(call, [one for one in mine if one["slug"] == call.path["attributeSlug"]])
+
+
+def _assigned(call: Call, among: Iterable[Wire]) -> object:
+    query = ASSIGNED.read(call.fields)
+    options = [option for attribute in among for option in attributes.options_of(call.store, attribute["id"])]
+    return page(attributes.assigned_options(call.store, options, query), query)
+
+
+@ROUTES.add("GET", ALL + "/options/{userId}")
+def list_options_of_user(call: Call) -> object:
+    return attributes.options_of_user(call.store, _reads(call), call.int_path("userId", checked=True))
+
+
+@ROUTES.add("POST", ALL + "/options/{userId}", status=201)
+def assign_option(call: Call) -> object:
+    org_id, user_id = _writes(call), call.int_path("userId", checked=True)
+    return attributes.assign(call.store, org_id, user_id, ASSIGN.read(call.body), call.clock.now())
+
+
+@ROUTES.add("DELETE", ALL + "/options/{userId}/{attributeOptionId}")
+def unassign_option(call: Call) -> object:
+    """Take an option from a user; the real server lets every member do this."""
+    org_id, user_id = _reads(call), call.int_path("userId", checked=True)
+    return attributes.unassign(call.store, org_id, user_id, call.path["attributeOptionId"])

@@ -1,0 +1,249 @@
+"""Attributes, their options and who has which, all kept in wire form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from calcom_async.sandbox.accounts.teams import membership_of, slugify
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.constraints import array, boolean, min_size, not_empty, one_of, string
+from calcom_async.sandbox.http.forms import Field, Form, to_int, to_ints, to_list
+from calcom_async.sandbox.state.clock import iso
+from calcom_async.sandbox.state.store import Store
+
+Wire = dict[str, Any]
+
+SELECTS = ("SINGLE_SELECT", "MULTI_SELECT")
+# The types as memberships spell them.
+_SHOWN_AS = {"TEXT": "text", "NUMBER": "number", "SINGLE_SELECT": "singleSelect", "MULTI_SELECT": "multiSelect"}
+
+CREATE_OPTION = Form(Field("value", not_empty, string), Field("slug", string))
+UPDATE_OPTION = CREATE_OPTION.partial()
+CREATE = Form(
+    Field("name", not_empty, string),
+    Field("slug", not_empty, string),
+    Field("type", not_empty, one_of(_SHOWN_AS)),
+    Field("options", array, nested=CREATE_OPTION),
+    Field("enabled", boolean, optional=True),
+)
+UPDATE = Form(*(CREATE.partial().fields[name] for name in ("name", "slug", "type", "enabled")))
+ASSIGN = Form(
+    Field("value", string, optional=True),
+    Field("attributeOptionId", string, optional=True),
+    Field("attributeId", string),
+)
+FILTERS = (
+    Field(
+        "assignedOptionIds",
+        min_size(1).saying("assignedOptionIds must contain at least 1 attribute option id"),
+        optional=True,
+        convert=to_list,
+    ),
+    Field("teamIds", min_size(1).saying("teamIds must contain at least 1 team id"), optional=True, convert=to_ints),
+)
+ASSIGNED = Form(
+    Field("skip", optional=True, convert=to_int, default=0),
+    Field("take", optional=True, convert=to_int, default=250),
+    *FILTERS,
+)
+
+
+# --- attributes -----------------------------------------------------------------------------------------------------
+
+
+def new_attribute(store: Store, org_id: int, body: Mapping[str, Any], now: datetime) -> Wire:
+    """Keep an attribute; options are kept for the two select types alone."""
+    _check_slug(store, org_id, body["slug"])
+    attribute: Wire = {
+        "id": store.uuid(),
+        "teamId": org_id,
+        "type": body["type"],
+        "name": body["name"],
+        "slug": body["slug"],
+        "enabled": body.get("enabled") is not False,
+        "usersCanEditRelation": False,
+        "createdAt": iso(now),
+        "updatedAt": iso(now),
+        "isWeightsEnabled": False,
+        "isLocked": False,
+    }
+    store.attributes[attribute["id"]] = attribute
+    for option in body["options"] if body["type"] in SELECTS else ():
+        new_option(store, attribute["id"], option)
+    return attribute
+
+
+def change_attribute(store: Store, attribute: Wire, body: Mapping[str, Any], now: datetime) -> None:
+    if body.get("slug") not in (None, attribute["slug"]):
+        _check_slug(store, attribute["teamId"], body["slug"])
+    attribute |= {name: value for name, value in body.items() if value is not None} | {"updatedAt": iso(now)}
+
+
+def remove_attribute(store: Store, attribute: Wire) -> None:
+    """Drop an attribute with its options, whoever has them."""
+    for option in options_of(store, attribute["id"]):
+        remove_option(store, option)
+    del store.attributes[attribute["id"]]
+
+
+def attributes_of(store: Store, org_id: int) -> list[Wire]:
+    """List an organisation's attributes by id, which for uuids is no order of creation."""
+    return _by_id(one for one in store.attributes.values() if one["teamId"] == org_id)
+
+
+def _check_slug(store: Store, org_id: int, slug: str) -> None:
+    if any(one["slug"] == slug for one in attributes_of(store, org_id)):
+        raise errors.database(409)
+
+
+def _by_id(rows: Iterable[Wire]) -> list[Wire]:
+    return sorted(rows, key=lambda one: str(one["id"]))
+
+
+# --- options --------------------------------------------------------------------------------------------------------
+
+
+def new_option(store: Store, attribute_id: str, body: Mapping[str, Any]) -> Wire:
+    """Keep an option; the same one twice makes two."""
+    option = {"id": store.uuid(), "attributeId": attribute_id, "value": body["value"], "slug": body["slug"]}
+    option |= {"isGroup": False, "contains": []}
+    store.attribute_options[option["id"]] = option
+    return option
+
+
+def remove_option(store: Store, option: Wire) -> None:
+    """Drop an option, whoever has it."""
+    del store.attribute_options[option["id"]]
+    for key, row in list(store.attribute_assignments.items()):
+        if row["attributeOptionId"] == option["id"]:
+            del store.attribute_assignments[key]
+
+
+def options_of(store: Store, attribute_id: str) -> list[Wire]:
+    """List an attribute's options by id."""
+    return _by_id(one for one in store.attribute_options.values() if one["attributeId"] == attribute_id)
+
+
+# --- who has which --------------------------------------------------------------------------------------------------
+
+
+def assign(store: Store, org_id: int, user_id: int, body: Mapping[str, Any], now: datetime) -> Wire:
+    """Give a member an option: the one that the body names, or a new one made of its value."""
+    attribute = store.attributes.get(body["attributeId"])
+    if attribute is None or attribute["teamId"] != org_id:
+        raise errors.not_found("Attribute not found")
+    membership = _membership(store, org_id, user_id)
+    if not membership["accepted"]:
+        raise errors.not_found("User is not a member of the organization")
+    if body.get("value") and attribute["type"] in SELECTS:
+        raise errors.bad_request("Attribute type does not support value")
+    return _keep(store, membership["id"], _chosen(store, attribute, body), now)
+
+
+def _membership(store: Store, org_id: int, user_id: int) -> Wire:
+    membership = membership_of(store, org_id, user_id)
+    if membership is None:
+        raise errors.not_found(f"Membership for user with id {user_id} within organization id {org_id} not found")
+    return membership
+
+
+def _chosen(store: Store, attribute: Wire, body: Mapping[str, Any]) -> str:
+    if option_id := body.get("attributeOptionId"):
+        if option_id not in store.attribute_options:
+            raise errors.database(400)
+        return str(option_id)
+    if not (value := body.get("value")):
+        raise errors.no_envelope(500, "Internal server error")
+    return str(new_option(store, attribute["id"], {"value": value, "slug": slugify(value)})["id"])
+
+
+def _keep(store: Store, member_id: int, option_id: str, now: datetime) -> Wire:
+    if any(one["attributeOptionId"] == option_id for one in _assignments(store, member_id)):
+        raise errors.database(409)
+    row: Wire = {"id": store.uuid(), "memberId": member_id, "attributeOptionId": option_id, "weight": None}
+    row |= {"createdAt": iso(now), "createdById": None, "createdByDSyncId": None}
+    row |= {"updatedAt": iso(now), "updatedById": None, "updatedByDSyncId": None}
+    store.attribute_assignments[row["id"]] = row
+    return row
+
+
+def unassign(store: Store, org_id: int, user_id: int, option_id: str) -> Wire:
+    """Take an option from a member."""
+    member_id = _membership(store, org_id, user_id)["id"]
+    row = next((one for one in _assignments(store, member_id) if one["attributeOptionId"] == option_id), None)
+    if row is None:
+        raise errors.not_found("Attribute does not belong to this user")
+    return store.attribute_assignments.pop(row["id"])
+
+
+def options_of_user(store: Store, org_id: int, user_id: int) -> list[Wire]:
+    """List the options that a user has, of all attributes; none for whoever is not a member."""
+    membership = membership_of(store, org_id, user_id)
+    return list(_options(store, membership["id"])) if membership else []
+
+
+def _assignments(store: Store, member_id: int) -> Iterator[Wire]:
+    return (one for one in store.attribute_assignments.values() if one["memberId"] == member_id)
+
+
+def _options(store: Store, member_id: int) -> Iterator[Wire]:
+    return (store.attribute_options[one["attributeOptionId"]] for one in _assignments(store, member_id))
+
+
+def member_attributes(store: Store, member_id: int) -> list[Wire]:
+    """Show what a membership has, grouped by attribute; of an attribute of one choice the first counts."""
+    groups: dict[str, list[Wire]] = {}
+    for option in _options(store, member_id):
+        groups.setdefault(option["attributeId"], []).append(option)
+    return [_group_view(store.attributes[attribute_id], options) for attribute_id, options in groups.items()]
+
+
+def _group_view(attribute: Wire, options: list[Wire]) -> Wire:
+    shown = [{"optionId": option["id"], "option": option["value"]} for option in options]
+    values: Wire = {"options": shown} if attribute["type"] == "MULTI_SELECT" else dict(shown[0])
+    if attribute["type"] == "NUMBER":
+        values["option"] = _number(values["option"])
+    return {"id": attribute["id"], "name": attribute["name"], **values, "type": _SHOWN_AS[attribute["type"]]}
+
+
+def _number(text: str) -> float | None:
+    """JavaScript's unary plus; NaN is sent as null."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else number
+
+
+def assigned_options(store: Store, options: Iterable[Wire], query: Mapping[str, Any]) -> list[Wire]:
+    """Show the options of an attribute that somebody has, with their users, as far as the filters let them pass."""
+    rows = [option | {"assignedUserIds": _users_with(store, option["id"])} for option in options]
+    keep = _keeping(store, query)
+    shown = ("id", "attributeId", "value", "slug", "assignedUserIds")
+    return [{name: row[name] for name in shown} for row in rows if row["assignedUserIds"] and keep(row)]
+
+
+def _keeping(store: Store, query: Mapping[str, Any]) -> Callable[[Wire], bool]:
+    teams = query.get("teamIds")
+    in_teams = _members(store, teams) if teams else None
+    matching = None
+    if wanted := query.get("assignedOptionIds"):
+        matching = {user for option_id in wanted for user in _users_with(store, option_id)}
+    return lambda row: all(who is None or not who.isdisjoint(row["assignedUserIds"]) for who in (in_teams, matching))
+
+
+def _users_with(store: Store, option_id: str) -> list[int]:
+    rows = (one for one in store.attribute_assignments.values() if one["attributeOptionId"] == option_id)
+    return [store.memberships[one["memberId"]]["user_id"] for one in rows]
+
+
+def _members(store: Store, team_ids: Iterable[int]) -> set[int]:
+    teams = set(team_ids)
+    return {one["user_id"] for one in store.memberships.values() if one["team_id"] in teams}
+
+
+def option_ids_of(store: Store, org_id: int, user_id: int) -> set[str]:
+    """Name the options that a user of an organisation has."""
+    return {option["id"] for option in options_of_user(store, org_id, user_id)}

@@ -1,0 +1,204 @@
+"""Operations: organisations that an organisation manages, and its delegation credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from calcom_async.sandbox.accounts.guards import guarded_organization
+from calcom_async.sandbox.accounts.teams import add_member, remove_team, slugify
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.constraints import boolean, check, min_length, minimum, number, object_, string
+from calcom_async.sandbox.http.forms import Field, Form, take_and_skip
+from calcom_async.sandbox.http.results import Page
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.state.clock import iso
+from calcom_async.sandbox.state.store import Store
+
+ROUTES = Routes()
+
+
+Record = dict[str, Any]
+
+MANAGED = "/v2/organizations/{orgId}/organizations"
+ONE = MANAGED + "/{managedOrganizationId}"
+DELEGATION = "/v2/organizations/{orgId}/delegation-credentials"
+
+
+def _is_metadata(value: Any) -> bool:
+    if not isinstance(value, dict) or len(value) > 50 or any(len(key) > 40 for key in value):
+        return False
+    return all(not isinstance(text, str) or len(text) <= 500 for text in value.values())
+
+
+_METADATA = check(
+    "ValidateMetadata",
+    "$property must be an object with up to 50 keys, each key name up to 40 characters, and values with a maximum "
+    "length of 500 characters.",
+    _is_metadata,
+)
+_CREATE = Form(
+    Field("name", min_length(1).named("isLength"), string),
+    Field("slug", string, optional=True),
+    Field("metadata", _METADATA, object_, optional=True),
+    Field("apiKeyDaysValid", minimum(1), number, optional=True),
+    Field("apiKeyNeverExpires", boolean, optional=True),
+)
+_UPDATE = _CREATE.partial()
+_LIST = Form(
+    *take_and_skip(),
+    Field("slug", string, optional=True),
+    Field("metadataKey", string, optional=True),
+    Field("metadataValue", string, optional=True),
+)
+
+
+@ROUTES.add("POST", MANAGED, status=201)
+def create_managed_organization(call: Call) -> object:
+    """Make an organisation with a key of its own. Both key settings are refused when it is there already."""
+    manager = guarded_organization(call, "ORG_ADMIN")
+    given = _CREATE.read(call.body)
+    record = _new(call.store, manager["id"], given)
+    add_member(call.store, record["id"], call.user["id"], role="OWNER")
+    if given.get("apiKeyDaysValid") is not None and given.get("apiKeyNeverExpires"):
+        raise errors.bad_request(
+            "ApiKeysService -Cannot set both apiKeyDaysValid and apiKeyNeverExpires. It has to be either or none of "
+            "them."
+        )
+    key = record["api_key"] = f"cal_{call.store.rng.getrandbits(128):032x}"
+    call.store.api_keys[key] = call.user["id"]
+    return _view(record) | {"apiKey": key}
+
+
+def _new(store: Store, manager_id: int, given: Mapping[str, Any]) -> Record:
+    slug = given.get("slug") or slugify(given["name"])
+    _check_slug(store, slug)
+    # Organisations are teams to the server: the two share one row of numbers.
+    store.reserve_id("team", max((*store.teams, *store.organizations)))
+    record: Record = {
+        "id": store.next_id("team"),
+        "name": given["name"],
+        "slug": slug,
+        "metadata": given.get("metadata"),
+        "is_platform": False,
+        "managed_by": manager_id,
+    }
+    store.organizations[record["id"]] = record
+    return record
+
+
+def _check_slug(store: Store, slug: str) -> None:
+    if any(one["slug"] == slug for one in store.organizations.values()):
+        raise errors.conflict(f"Organization with slug '{slug}' already exists")
+
+
+@ROUTES.add("GET", MANAGED)
+def list_managed_organizations(call: Call) -> object:
+    manager = guarded_organization(call, "ORG_ADMIN")
+    query = _LIST.read(call.fields)
+    found = [one for one in call.store.organizations.values() if _is_asked_for(one, manager["id"], query)]
+    take, skip = query["take"], query["skip"]
+    rows = sorted(found, key=lambda one: one["id"])[skip : skip + take]
+    return Page.of([_view(one) for one in rows], total=len(found), take=take, skip=skip)
+
+
+def _is_asked_for(record: Record, manager_id: int, query: Mapping[str, Any]) -> bool:
+    if record.get("managed_by") != manager_id or query.get("slug") not in (None, record["slug"]):
+        return False
+    key, value = query.get("metadataKey"), query.get("metadataValue")
+    metadata = record["metadata"] or {}
+    return key is None or (key in metadata and value in (None, str(metadata[key])))
+
+
+@ROUTES.add("GET", ONE)
+def get_managed_organization(call: Call) -> object:
+    return _view(_managed(call))
+
+
+@ROUTES.add("PATCH", ONE)
+def update_managed_organization(call: Call) -> object:
+    record, given = _managed(call), _UPDATE.read(call.body)
+    if given.get("slug") not in (None, record["slug"]):
+        _check_slug(call.store, given["slug"])
+    names = ("name", "slug", "metadata")
+    record.update({name: given[name] for name in names if given.get(name) is not None})
+    return _view(record)
+
+
+@ROUTES.add("DELETE", ONE)
+def delete_managed_organization(call: Call) -> object:
+    record = _managed(call)
+    call.store.api_keys.pop(record.get("api_key", ""), None)
+    remove_team(call.store, record | {"is_organization": True})
+    return _view(record)
+
+
+def _managed(call: Call) -> Record:
+    manager, managed_id = guarded_organization(call, "ORG_ADMIN"), call.int_path("managedOrganizationId")
+    record = call.store.organizations.get(managed_id)
+    if record is None or record.get("managed_by") != manager["id"]:
+        raise errors.forbidden(
+            f"IsManagedOrgInManagerOrg - Managed organization with id={managed_id} is not owned by manager "
+            f"organization with id={manager['id']}."
+        )
+    return record
+
+
+def _view(record: Mapping[str, Any]) -> Record:
+    """Show an organisation; `metadata` is there only when it was given."""
+    shown = {name: record[name] for name in ("id", "name", "slug")}
+    return shown | ({"metadata": record["metadata"]} if record["metadata"] else {})
+
+
+# --- delegation credentials -----------------------------------------------------------------------------------------
+
+_PLATFORMS = {"google": "Google", "office365": "Microsoft 365"}
+_KEY = Form(Field("private_key", string), Field("client_id", string))
+_DELEGATE = Form(
+    Field("workspacePlatformSlug", string),
+    Field("domain", string),
+    Field("serviceAccountKey", object_, nested=_KEY),
+)
+_REDELEGATE = Form(
+    Field("enabled", boolean, optional=True), Field("serviceAccountKey", object_, optional=True, nested=_KEY)
+)
+
+
+def _credentials(call: Call) -> dict[str, Record]:
+    credentials: dict[str, Record] = call.store.extras["delegation_credentials"]
+    return credentials
+
+
+@ROUTES.add("POST", DELEGATION, status=201)
+def create_delegation_credential(call: Call) -> object:
+    """Keep a credential; a domain has one only, and the key is not kept at all."""
+    organization, given = guarded_organization(call, "ORG_ADMIN"), _DELEGATE.read(call.body)
+    slug, domain = given["workspacePlatformSlug"], given["domain"]
+    if slug not in _PLATFORMS or any(one["domain"] == domain for one in _credentials(call).values()):
+        raise errors.no_details(400, "TRPCError", "Bad request: Please check your request data and try again")
+    now = iso(call.clock.now())
+    record = {
+        "id": call.store.uuid(),
+        "enabled": False,
+        "domain": domain,
+        "organizationId": organization["id"],
+        "workspacePlatform": {"name": _PLATFORMS[slug], "slug": slug},
+        "createdAt": now,
+        "updatedAt": now,
+    }
+    _credentials(call)[record["id"]] = record
+    return record
+
+
+@ROUTES.add("PATCH", DELEGATION + "/{credentialId}")
+def update_delegation_credential(call: Call) -> object:
+    """Change a credential. Every key works here; the real server tries it out, and fails with 500 if it does not."""
+    organization, given = guarded_organization(call, "ORG_ADMIN"), _REDELEGATE.read(call.body)
+    record = _credentials(call).get(call.path["credentialId"])
+    if record is None or record["organizationId"] != organization["id"]:
+        raise errors.not_found(f"DelegationCredential with id {call.path['credentialId']} not found")
+    if given.get("enabled") is not None:
+        record["enabled"] = given["enabled"]
+    record["updatedAt"] = iso(call.clock.now())
+    return record

@@ -1,0 +1,166 @@
+"""Operations: memberships of teams, at two places, and of organisations; invitations to teams."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from calcom_async.sandbox.accounts.guards import guarded_organization, guarded_team
+from calcom_async.sandbox.accounts.teams import membership_of
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.constraints import each, email, max_size
+from calcom_async.sandbox.http.forms import Field, to_list
+from calcom_async.sandbox.http.paging import PAGING, page, paged_form, read_query
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.organizations import memberships
+from calcom_async.sandbox.organizations.memberships import CREATE, CREATED_AS, UPDATE, Membership
+from calcom_async.sandbox.organizations.memberships import organization_membership_view as organization_view
+from calcom_async.sandbox.organizations.memberships import team_membership_view as team_view
+
+ROUTES = Routes()
+
+
+TEAM = "/v2/teams/{teamId}/memberships"
+ORG_TEAM = "/v2/organizations/{orgId}/teams/{teamId}/memberships"
+ORGANIZATION = "/v2/organizations/{orgId}/memberships"
+ONE = "/{membershipId}"
+
+_EMAILS = paged_form(
+    Field(
+        "emails",
+        each(email).saying("Each email must be a valid email address"),
+        max_size(20).saying("emails array cannot contain more than 20 email addresses for team membership filtering"),
+        optional=True,
+        convert=lambda value: list(dict.fromkeys(one.lower() for one in to_list(value) if one)) or None,
+    )
+)
+
+# --- of teams -------------------------------------------------------------------------------------------------------
+
+
+@ROUTES.add("GET", TEAM)
+@ROUTES.add("GET", ORG_TEAM)
+def list_team_memberships(call: Call) -> object:
+    """List a team's members; those of an organisation's team cannot be narrowed by e-mail."""
+    team = guarded_team(call, "TEAM_ADMIN")
+    query = read_query(call, PAGING if "orgId" in call.path else _EMAILS)
+    rows = [team_view(call.store, one) for one in memberships.by_id(call.store, team["id"])]
+    wanted = query.get("emails")
+    return page([row for row in rows if wanted is None or row["user"]["email"].lower() in wanted], query)
+
+
+@ROUTES.add("POST", TEAM, status=201)
+@ROUTES.add("POST", ORG_TEAM, status=201)
+def create_team_membership(call: Call) -> object:
+    team = guarded_team(call, "TEAM_ADMIN")
+    body = CREATE.read({**CREATED_AS, **call.body})
+    if "orgId" in call.path and membership_of(call.store, call.int_path("orgId"), body["userId"]) is None:
+        raise errors.unprocessable("User is not part of the Organization")
+    if membership_of(call.store, team["id"], body["userId"]) is not None:
+        raise errors.database(409)
+    return team_view(call.store, memberships.join(call.store, team["id"], body, call.clock.now()))
+
+
+@ROUTES.add("GET", TEAM + ONE)
+@ROUTES.add("GET", ORG_TEAM + ONE)
+def get_team_membership(call: Call) -> object:
+    return team_view(call.store, _of_team(call))
+
+
+@ROUTES.add("PATCH", TEAM + ONE)
+@ROUTES.add("PATCH", ORG_TEAM + ONE)
+def update_team_membership(call: Call) -> object:
+    membership = _of_team(call, UPDATE.read(call.body))
+    return team_view(call.store, membership)
+
+
+@ROUTES.add("DELETE", TEAM + ONE)
+@ROUTES.add("DELETE", ORG_TEAM + ONE)
+def delete_team_membership(call: Call) -> object:
+    team, membership_id = guarded_team(call, "TEAM_ADMIN"), call.int_path("membershipId", checked=True)
+    membership = memberships.find(call.store, team["id"], membership_id)
+    if membership is None:
+        above = f" of organization {team['parent_id']}" if "orgId" in call.path else ""
+        raise errors.not_found(f"Membership with id {membership_id} not found in team {team['id']}{above}")
+    gone = team_view(call.store, membership)
+    memberships.leave(call.store, membership, call.clock.now())
+    return gone
+
+
+def _of_team(call: Call, changes: dict[str, Any] | None = None) -> Membership:
+    """Find the membership of the path for an admin of its team, and change it if there are changes."""
+    team, membership_id = guarded_team(call, "TEAM_ADMIN"), call.int_path("membershipId", checked=True)
+    membership = memberships.find(call.store, team["id"], membership_id)
+    if membership is None:
+        raise errors.not_found("Organization's Team membership not found")
+    if changes is not None:
+        memberships.change(call.store, membership, changes, call.clock.now())
+    return membership
+
+
+# --- of organisations -----------------------------------------------------------------------------------------------
+
+
+@ROUTES.add("GET", ORGANIZATION)
+def list_organization_memberships(call: Call) -> object:
+    organization = guarded_organization(call, "ORG_ADMIN")
+    rows = page(memberships.by_id(call.store, organization["id"]), read_query(call))
+    return [organization_view(call.store, one) for one in rows]
+
+
+@ROUTES.add("POST", ORGANIZATION, status=201)
+def create_organization_membership(call: Call) -> object:
+    """Make a user a member, or overwrite the membership of who is one, as the real server does."""
+    organization, now = guarded_organization(call, "ORG_ADMIN"), call.clock.now()
+    body = CREATE.read({**CREATED_AS, **call.body})
+    membership = membership_of(call.store, organization["id"], body["userId"])
+    if membership is None:
+        membership = memberships.join(call.store, organization["id"], body, now)
+        user = call.store.users[body["userId"]]
+        user["organization_id"] = user["organization_id"] or organization["id"]
+    else:
+        memberships.change(call.store, membership, body, now)
+    return organization_view(call.store, membership)
+
+
+@ROUTES.add("GET", ORGANIZATION + ONE)
+def get_organization_membership(call: Call) -> object:
+    return organization_view(call.store, _of_organization(call))
+
+
+@ROUTES.add("PATCH", ORGANIZATION + ONE)
+def update_organization_membership(call: Call) -> object:
+    membership = _of_organization(call)
+    memberships.change(call.store, membership, UPDATE.read(call.body), call.clock.now())
+    return organization_view(call.store, membership)
+
+
+@ROUTES.add("DELETE", ORGANIZATION + ONE)
+def delete_organization_membership(call: Call) -> object:
+    membership = _of_organization(call)
+    gone = organization_view(call.store, membership)
+    memberships.leave_organization(call.store, membership, call.clock.now())
+    return gone
+
+
+def _of_organization(call: Call) -> Membership:
+    """Find the membership of the path for an admin of its organisation."""
+    organization, membership_id = guarded_organization(call, "ORG_ADMIN"), call.int_path("membershipId")
+    membership = memberships.find(call.store, organization["id"], membership_id)
+    if membership is None:
+        raise errors.not_found(f"IsMembershipInOrg - Membership ({membership_id}) not found.")
+    return membership
+
+
+# --- invitations ----------------------------------------------------------------------------------------------------
+
+
+@ROUTES.add("POST", "/v2/teams/{teamId}/invite")
+@ROUTES.add("POST", "/v2/organizations/{orgId}/teams/{teamId}/invite")
+def invite(call: Call) -> object:
+    """Make a link that lets whoever has it join the team."""
+    team = guarded_team(call, "TEAM_ADMIN")
+    token = f"{call.store.rng.getrandbits(256):064x}"
+    call.store.invites[token] = team["id"]
+    link = f"https://app.sandbox.test/signup?token={token}&callbackUrl=/getting-started"
+    return {"token": token, "inviteLink": link}

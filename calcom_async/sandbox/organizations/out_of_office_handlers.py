@@ -1,0 +1,61 @@
+"""Operations: days off of an organisation's users."""
+
+from __future__ import annotations
+
+from calcom_async.sandbox.accounts.guards import guarded_organization
+from calcom_async.sandbox.accounts.teams import memberships_of
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.paging import read_query
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.organizations import out_of_office as ooo
+from calcom_async.sandbox.organizations.out_of_office import CREATE, LIST, LIST_OF_ALL, UPDATE, Entry
+from calcom_async.sandbox.organizations.users import guarded_user
+
+ROUTES = Routes()
+
+
+ALL = "/v2/organizations/{orgId}/ooo"
+OF_USER = "/v2/organizations/{orgId}/users/{userId}/ooo"
+
+
+@ROUTES.add("GET", ALL)
+def list_out_of_office(call: Call) -> object:
+    organization, query = guarded_organization(call, "ORG_ADMIN"), read_query(call, LIST_OF_ALL)
+    users = [call.store.users[one["user_id"]] for one in memberships_of(call.store, organization["id"])]
+    wanted = {user["id"] for user in users if query.get("email") in (None, user["email"])}
+    rows = [one for one in call.store.out_of_office.values() if one["userId"] in wanted]
+    return ooo.sorted_page(call.store, rows, query)
+
+
+@ROUTES.add("GET", OF_USER)
+def list_out_of_office_of_user(call: Call) -> object:
+    (_, user), query = guarded_user(call), read_query(call, LIST)
+    return ooo.sorted_page(call.store, list(ooo.entries_of(call.store, user["id"])), query)
+
+
+@ROUTES.add("POST", OF_USER, status=201)
+def create_out_of_office(call: Call) -> object:
+    _, user = guarded_user(call)
+    return ooo.new_entry(call.store, user["id"], CREATE.read(call.body))
+
+
+@ROUTES.add("PATCH", OF_USER + "/{oooId}")
+def update_out_of_office(call: Call) -> object:
+    entry, body = _entry(call), UPDATE.read(call.body)
+    ooo.check_entry(call.store, entry["userId"], body)
+    ooo.change_entry(entry, body)
+    return entry
+
+
+@ROUTES.add("DELETE", OF_USER + "/{oooId}")
+def delete_out_of_office(call: Call) -> object:
+    return call.store.out_of_office.pop(_entry(call)["id"])
+
+
+def _entry(call: Call) -> Entry:
+    _, user = guarded_user(call)
+    entry = call.store.out_of_office.get(call.int_path("oooId", checked=True))
+    if entry is None or entry["userId"] != user["id"]:
+        raise errors.forbidden("This OOO entry does not belong to this user.")
+    return entry

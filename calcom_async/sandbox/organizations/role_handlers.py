@@ -1,0 +1,123 @@
+"""Operations: roles and their permissions, of an organisation and of its teams."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from calcom_async.sandbox.accounts.guards import guarded_organization, guarded_team
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.paging import page, read_query
+from calcom_async.sandbox.http.results import RawResponse
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.organizations import roles
+from calcom_async.sandbox.organizations.roles import CREATE, REMOVE, SET, UPDATE, Role, check_permissions
+
+ROUTES = Routes()
+
+
+ORG = "/v2/organizations/{orgId}/roles"
+TEAM = "/v2/organizations/{orgId}/teams/{teamId}/roles"
+ONE = "/{roleId}"
+PERMISSIONS = ONE + "/permissions"
+
+
+def _owner(call: Call) -> int:
+    """Find whose roles the path names, for an admin of the organisation: reading takes no less than writing."""
+    owner = guarded_team(call, "ORG_ADMIN") if "teamId" in call.path else guarded_organization(call, "ORG_ADMIN")
+    owner_id: int = owner["id"]
+    return owner_id
+
+
+def _role(call: Call) -> Role:
+    return roles.find_role(call.store, _owner(call), call.path["roleId"])
+
+
+def _view(call: Call, role: Role) -> dict[str, Any]:
+    return roles.role_view(role, "teamId" if "teamId" in call.path else "organizationId")
+
+
+@ROUTES.add("GET", ORG)
+@ROUTES.add("GET", TEAM)
+def list_roles(call: Call) -> object:
+    owner_id, query = _owner(call), read_query(call)
+    return [_view(call, role) for role in page(list(roles.roles_of(call.store, owner_id)), query)]
+
+
+@ROUTES.add("POST", ORG, status=201)
+@ROUTES.add("POST", TEAM, status=201)
+def create_role(call: Call) -> object:
+    owner_id = _owner(call)
+    return _view(call, roles.new_role(call.store, owner_id, CREATE.read(call.body), call.clock.now()))
+
+
+@ROUTES.add("GET", ORG + ONE)
+@ROUTES.add("GET", TEAM + ONE)
+def get_role(call: Call) -> object:
+    return _view(call, _role(call))
+
+
+@ROUTES.add("PATCH", ORG + ONE)
+@ROUTES.add("PATCH", TEAM + ONE)
+def update_role(call: Call) -> object:
+    role = _role(call)
+    roles.change_role(role, UPDATE.read(call.body), call.clock.now())
+    return _view(call, role)
+
+
+@ROUTES.add("DELETE", ORG + ONE)
+@ROUTES.add("DELETE", TEAM + ONE)
+def delete_role(call: Call) -> object:
+    return _view(call, call.store.roles.pop(_role(call)["id"]))
+
+
+# --- permissions ----------------------------------------------------------------------------------------------------
+
+
+@ROUTES.add("GET", ORG + PERMISSIONS)
+@ROUTES.add("GET", TEAM + PERMISSIONS)
+def list_permissions(call: Call) -> object:
+    return _role(call)["permissions"]
+
+
+@ROUTES.add("POST", ORG + PERMISSIONS)
+@ROUTES.add("POST", TEAM + PERMISSIONS)
+def add_permissions(call: Call) -> object:
+    role = _role(call)
+    return _set(role, [*role["permissions"], *_asked(call)])
+
+
+@ROUTES.add("PUT", ORG + PERMISSIONS)
+@ROUTES.add("PUT", TEAM + PERMISSIONS)
+def replace_permissions(call: Call) -> object:
+    return _set(_role(call), _asked(call))
+
+
+def _asked(call: Call) -> list[str]:
+    asked: list[str] = SET.read(call.body)["permissions"]
+    check_permissions(asked)
+    return asked
+
+
+def _set(role: Role, wanted: list[str]) -> object:
+    roles.set_permissions(role, wanted)
+    return role["permissions"]
+
+
+@ROUTES.add("DELETE", ORG + PERMISSIONS, status=204)
+@ROUTES.add("DELETE", TEAM + PERMISSIONS, status=204)
+def remove_permissions(call: Call) -> object:
+    return _removed(call, REMOVE.read(call.fields).get("permissions") or [])
+
+
+@ROUTES.add("DELETE", ORG + PERMISSIONS + "/{permission}", status=204)
+@ROUTES.add("DELETE", TEAM + PERMISSIONS + "/{permission}", status=204)
+def remove_permission(call: Call) -> object:
+    return _removed(call, [call.path["permission"]])
+
+
+def _removed(call: Call, gone: list[str]) -> RawResponse:
+    _owner(call)
+    check_permissions(gone)
+    role = _role(call)
+    roles.set_permissions(role, [one for one in role["permissions"] if one not in gone])
+    return RawResponse(None, 204)

@@ -1,0 +1,167 @@
+"""Roles: the three of the system, and custom ones of organisations and teams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.constraints import array, min_length, string
+from calcom_async.sandbox.http.forms import Field, Form, to_list
+from calcom_async.sandbox.state.clock import iso
+from calcom_async.sandbox.state.store import Store
+
+Role = dict[str, Any]
+
+_CRUD = ("create", "read", "update", "delete")
+
+
+def _named(**actions: Iterable[str]) -> list[str]:
+    """Spell out permissions from resources and their actions; `_` stands for the dot in a resource's name."""
+    return [f"{resource.replace('_', '.')}.{action}" for resource, names in actions.items() for action in names]
+
+
+_ADMIN = [
+    *_named(
+        eventType=_CRUD,
+        role=_CRUD,
+        team=("create", "read", "update", "invite", "remove", "changeMemberRole", "listMembers", "listMembersPrivate"),
+        organization=("read", "update", "listMembers", "listMembersPrivate", "invite", "remove", "manageBilling"),
+        booking=("read", "update", "readTeamBookings", "readOrgBookings", "readRecordings"),
+        insights=("read",),
+        availability=(*_CRUD, "override"),
+        workflow=_CRUD,
+        routingForm=(*_CRUD, "manage"),
+        apiKey=("create", "read", "delete", "findKeyOfType"),
+        organization_attributes=(*_CRUD, "editUsers"),
+        webhook=_CRUD,
+        ooo=_CRUD,
+        watchlist=_CRUD,
+    ),
+    "organization.changeMemberRole",
+    "organization.impersonate",
+    "team.impersonate",
+    "team.manageBilling",
+]
+_MEMBER = _named(
+    eventType=("read",),
+    team=("read", "listMembers"),
+    role=("read",),
+    organization=("read", "listMembers"),
+    booking=("update",),
+    availability=("read", "update"),
+    workflow=("read",),
+    routingForm=("read",),
+    organization_attributes=("read",),
+    webhook=("read",),
+    ooo=("read",),
+)
+_ONLY_CUSTOM = _named(
+    team=("delete",),
+    organization=("create", "passwordReset"),
+    booking=("readTeamAuditLogs", "readOrgAuditLogs"),
+    featureOptIn=("read", "update"),
+)
+PERMISSIONS = frozenset({"*.*", *_ADMIN, *_MEMBER, *_ONLY_CUSTOM})
+
+_SYSTEM = (
+    ("owner_role", "Owner", "#1BA774", "Full access to all resources", ["*.*"]),
+    ("admin_role", "Admin", "#6633EE", "Administrative access to most resources", _ADMIN),
+    ("member_role", "Member", "#EAB308", "Basic member access", _MEMBER),
+)
+_MADE = "2026-01-01T00:00:00.000Z"
+
+
+def check_permissions(permissions: Iterable[str]) -> None:
+    for permission in permissions:
+        if not isinstance(permission, str) or permission not in PERMISSIONS:
+            raise errors.bad_request(
+                f"Permission '{permission}' must be a valid permission string in format 'resource.action' "
+                "(e.g., 'eventType.read', 'booking.create')"
+            )
+
+
+_COMMON = (
+    Field("color", string, optional=True),
+    Field("description", string, optional=True),
+    Field("permissions", array, optional=True),
+)
+CREATE = Form(*_COMMON, Field("name", min_length(1), string))
+UPDATE = CREATE.partial()
+SET = Form(Field("permissions", array))
+REMOVE = Form(Field("permissions", optional=True, convert=to_list))
+
+
+def role_view(role: Mapping[str, Any], owner_column: str) -> dict[str, Any]:
+    """Show a role; the owner's column is named after what owns it."""
+    return {
+        "id": role["id"],
+        "name": role["name"],
+        "color": role["color"],
+        "description": role["description"],
+        owner_column: role["owner_id"],
+        "type": "CUSTOM" if role["owner_id"] else "SYSTEM",
+        "permissions": list(role["permissions"]),
+        "createdAt": role["created_at"],
+        "updatedAt": role["updated_at"],
+    }
+
+
+def roles_of(store: Store, owner_id: int) -> Iterator[Role]:
+    """Iterate over the roles that an owner sees: the system's, then its own."""
+    for role_id, name, color, description, permissions in _SYSTEM:
+        yield {
+            "id": role_id,
+            "name": name,
+            "color": color,
+            "description": description,
+            "owner_id": None,
+            "permissions": permissions,
+            "created_at": _MADE,
+            "updated_at": _MADE,
+        }
+    yield from (one for one in store.roles.values() if one["owner_id"] == owner_id)
+
+
+def find_role(store: Store, owner_id: int, role_id: str) -> Role:
+    """Find a custom role; the system's are not found."""
+    role = store.roles.get(role_id)
+    if role is None or role["owner_id"] != owner_id:
+        # The server calls an organisation a team here.
+        raise errors.not_found(f"Role with id {role_id} within team id {owner_id} not found")
+    return role
+
+
+def new_role(store: Store, owner_id: int, body: Mapping[str, Any], now: datetime) -> Role:
+    check_permissions(body.get("permissions") or ())
+    if any(role["name"] == body["name"] for role in roles_of(store, owner_id)):
+        raise errors.bad_request(f'Role with name "{body["name"]}" already exists')
+    role: Role = {
+        "id": store.uuid(),
+        "owner_id": owner_id,
+        "name": body["name"],
+        "color": body.get("color"),
+        "description": body.get("description"),
+        "permissions": list(dict.fromkeys(body.get("permissions") or ())),
+        "created_at": iso(now),
+        "updated_at": iso(now),
+    }
+    store.roles[role["id"]] = role
+    return role
+
+
+def change_role(role: Role, body: Mapping[str, Any], now: datetime) -> None:
+    """Change a role. The server accepts a description and does not store it."""
+    check_permissions(body.get("permissions") or ())
+    role |= {name: body[name] for name in ("name", "color") if body.get(name) is not None}
+    role["updated_at"] = iso(now)
+    if body.get("permissions") is not None:
+        set_permissions(role, body["permissions"])
+
+
+def set_permissions(role: Role, wanted: Iterable[str]) -> None:
+    """Replace a role's permissions: those that stay keep their place, new ones come behind."""
+    asked = list(dict.fromkeys(wanted))
+    kept = [one for one in role["permissions"] if one in asked]
+    role["permissions"] = kept + [one for one in asked if one not in kept]

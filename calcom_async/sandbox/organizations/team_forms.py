@@ -1,0 +1,53 @@
+"""What the bodies of team operations may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.constraints import boolean, min_length, object_, string, time_zone, url
+from calcom_async.sandbox.http.forms import Field, Form
+
+CREATED_AS: dict[str, str | bool] = {
+    "hideBranding": False,
+    "timeZone": "Europe/London",
+    "weekStart": "Sunday",
+    "autoAcceptCreator": True,
+}
+"""What a create body starts from; validation errors echo these as if they had been sent."""
+
+_COMMON = (
+    # An update has to name the team as well, whatever the documentation says.
+    Field("name", min_length(1).named("isLength"), string),
+    Field("slug", string, optional=True),
+    Field("logoUrl", url, optional=True),
+    Field("calVideoLogo", url, optional=True),
+    Field("appLogo", url, optional=True),
+    Field("appIconLogo", url, optional=True),
+    Field("bio", string, optional=True),
+    Field("hideBranding", boolean, optional=True),
+    Field("isPrivate", boolean, optional=True),
+    Field("hideBookATeamMember", boolean, optional=True),
+    Field("metadata", object_, optional=True),
+    Field("theme", string, optional=True),
+    Field("brandColor", string, optional=True),
+    Field("darkBrandColor", string, optional=True),
+    Field("bannerUrl", url, optional=True),
+    Field("timeFormat", string, optional=True),
+    Field("timeZone", time_zone, optional=True),
+    Field("weekStart", string, optional=True),
+)
+
+TEAM_CREATE = Form(*_COMMON, Field("autoAcceptCreator", boolean, optional=True))
+TEAM_UPDATE = Form(
+    *_COMMON,
+    Field("bookingLimits", string, optional=True),
+    Field("includeManagedEventsInLimits", boolean, optional=True),
+)
+
+
+def check_time_format(body: Mapping[str, Any]) -> None:
+    """Fail on a time format: validation wants a text, the database a number, so no value ever gets through."""
+    if body.get("timeFormat") is not None:
+        raise errors.database(500)

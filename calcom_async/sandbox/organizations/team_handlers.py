@@ -1,0 +1,123 @@
+"""Handlers of teams, below `/v2/teams` and below an organization."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from calcom_async.sandbox.accounts.guards import guarded_organization, guarded_team
+from calcom_async.sandbox.accounts.teams import (
+    Team,
+    change_team,
+    membership_of,
+    new_team,
+    remove_team,
+    team_view,
+    teams_of,
+)
+from calcom_async.sandbox.event_types.team_event_types import of_team, remove_event_type
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.organizations.team_forms import CREATED_AS, TEAM_CREATE, TEAM_UPDATE, check_time_format
+
+ROUTES = Routes()
+
+
+# The two lists ignore take and skip, and always answer the beginning.
+_MOST = 250
+
+
+def _teams(call: Call, org_id: int) -> list[Team]:
+    return sorted(
+        (team for team in call.store.teams.values() if team["parent_id"] == org_id), key=lambda one: one["id"]
+    )
+
+
+@ROUTES.add("GET", "/v2/organizations/{orgId}/teams")
+def list_organization_teams(call: Call) -> object:
+    organization = guarded_organization(call, "ORG_ADMIN")
+    return [team_view(team) for team in _teams(call, organization["id"])[:_MOST]]
+
+
+@ROUTES.add("GET", "/v2/organizations/{orgId}/teams/me")
+def list_my_organization_teams(call: Call) -> object:
+    organization = guarded_organization(call, "ORG_MEMBER")
+    above = membership_of(call.store, organization["id"], call.user["id"])
+    sees_all = above is not None and above["role"] in ("ADMIN", "OWNER")
+    views = [_with_role(call, team) for team in _teams(call, organization["id"])]
+    return [view for view in views if sees_all or "role" in view][:_MOST]
+
+
+def _with_role(call: Call, team: Team) -> dict[str, Any]:
+    membership = membership_of(call.store, team["id"], call.user["id"])
+    return team_view(team) | (
+        {"accepted": membership["accepted"], "role": membership["role"]} if membership is not None else {}
+    )
+
+
+@ROUTES.add("POST", "/v2/organizations/{orgId}/teams", status=201)
+def create_organization_team(call: Call) -> object:
+    organization = guarded_organization(call, "ORG_ADMIN")
+    return team_view(made(call, parent_id=organization["id"]))
+
+
+@ROUTES.add("GET", "/v2/organizations/{orgId}/teams/{teamId}")
+def get_organization_team(call: Call) -> object:
+    return team_view(guarded_team(call, "TEAM_ADMIN"))
+
+
+@ROUTES.add("PATCH", "/v2/organizations/{orgId}/teams/{teamId}")
+def update_organization_team(call: Call) -> object:
+    return team_view(changed(call, guarded_team(call, "ORG_ADMIN")))
+
+
+@ROUTES.add("DELETE", "/v2/organizations/{orgId}/teams/{teamId}")
+def delete_organization_team(call: Call) -> object:
+    return team_view(removed(call, guarded_team(call, "ORG_ADMIN")))
+
+
+@ROUTES.add("POST", "/v2/teams", status=201)
+def create_team(call: Call) -> object:
+    return team_view(made(call, parent_id=None))
+
+
+def made(call: Call, *, parent_id: int | None) -> Team:
+    """Make the team that a request describes, the caller its owner."""
+    body = TEAM_CREATE.read({**CREATED_AS, **call.body})
+    check_time_format(body)
+    return new_team(call.store, body, creator_id=call.user["id"], parent_id=parent_id)
+
+
+@ROUTES.add("GET", "/v2/teams")
+def list_teams(call: Call) -> object:
+    return [team_view(team) for team in teams_of(call.store, call.user["id"])]
+
+
+@ROUTES.add("GET", "/v2/teams/{teamId}")
+def get_team(call: Call) -> object:
+    return team_view(guarded_team(call, "TEAM_MEMBER"))
+
+
+@ROUTES.add("PATCH", "/v2/teams/{teamId}")
+def update_team(call: Call) -> object:
+    return team_view(changed(call, guarded_team(call, "TEAM_OWNER")))
+
+
+def changed(call: Call, team: Team) -> Team:
+    """Change a team as a request says."""
+    body = TEAM_UPDATE.read(call.body)
+    check_time_format(body)
+    change_team(call.store, team, body)
+    return team
+
+
+@ROUTES.add("DELETE", "/v2/teams/{teamId}")
+def delete_team(call: Call) -> object:
+    return team_view(removed(call, guarded_team(call, "TEAM_OWNER")))
+
+
+def removed(call: Call, team: Team) -> Team:
+    """Drop a team with its members and event types."""
+    for record in of_team(call.store, team["id"]):
+        remove_event_type(call.store, record)
+    remove_team(call.store, team)
+    return team

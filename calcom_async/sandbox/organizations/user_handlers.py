@@ -1,0 +1,49 @@
+"""Operations: users of an organisation."""
+
+from __future__ import annotations
+
+from calcom_async.sandbox.accounts.guards import guarded_organization
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.paging import page
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.organizations import users
+from calcom_async.sandbox.organizations.users import CREATE, CREATED_AS, LIST, UPDATE, guarded_user, user_view
+
+ROUTES = Routes()
+
+
+ALL = "/v2/organizations/{orgId}/users"
+ONE = ALL + "/{userId}"
+
+
+@ROUTES.add("GET", ALL)
+def list_organization_users(call: Call) -> object:
+    org_id = guarded_organization(call, "ORG_ADMIN")["id"]
+    query = LIST.read({"attributeQueryOperator": "AND", **call.fields})
+    rows = page(users.users_of(call.store, org_id, query), query)
+    return [user_view(call.store, org_id, user) for user in rows]
+
+
+@ROUTES.add("POST", ALL, status=201)
+def create_organization_user(call: Call) -> object:
+    org_id = guarded_organization(call, "ORG_ADMIN")["id"]
+    body = CREATE.read({**CREATED_AS, **call.body})
+    user = users.invite(call.store, org_id, body, inviter_id=call.user["id"], now=call.clock.now())
+    return user_view(call.store, org_id, user)
+
+
+@ROUTES.add("PATCH", ONE)
+def update_organization_user(call: Call) -> object:
+    org_id, user = guarded_user(call)
+    body = UPDATE.read(call.body)
+    users.check_username(call.store, org_id, user, body.get("username"))
+    users.change(user, body)
+    return user_view(call.store, org_id, user)
+
+
+@ROUTES.add("DELETE", ONE)
+def delete_organization_user(call: Call) -> object:
+    org_id, user = guarded_user(call)
+    gone = user_view(call.store, org_id, user)
+    users.delete_user(call.store, user, call.clock.now())
+    return gone

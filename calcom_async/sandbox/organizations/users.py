@@ -1,0 +1,225 @@
+"""Users of an organisation: how they are shown, found, made and deleted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from calcom_async.sandbox.accounts.guards import guarded_organization
+from calcom_async.sandbox.accounts.teams import membership_of, memberships_of
+from calcom_async.sandbox.accounts.users import WEEK_DAYS, metadata, new_user
+from calcom_async.sandbox.event_types.team_event_types import remove_event_type
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.constraints import (
+    LOCALES,
+    boolean,
+    canonical_zone,
+    check,
+    email,
+    is_email,
+    is_url,
+    minimum,
+    number,
+    object_,
+    one_of,
+    string,
+)
+from calcom_async.sandbox.http.forms import Field, Form, take_and_skip
+from calcom_async.sandbox.organizations import memberships
+from calcom_async.sandbox.organizations.attributes import FILTERS, option_ids_of
+from calcom_async.sandbox.state.clock import iso
+from calcom_async.sandbox.state.store import Store
+
+User = dict[str, Any]
+
+CREATED_AS: dict[str, str | bool] = {"organizationRole": "MEMBER", "autoAccept": True}
+"""What a create body starts from; validation errors echo these as if they had been sent."""
+
+_hex_color = check(
+    "isHexColor",
+    "$property must be a hexadecimal color",
+    lambda v: isinstance(v, str) and re.fullmatch(r"#?([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})", v) is not None,
+)
+_zone = check(
+    "timezoneValidator",
+    "Please include a valid time zone",
+    lambda v: isinstance(v, str) and canonical_zone(v) is not None,
+)
+_avatar = check("avatarValidator", "Please include a valid avatar url", is_url)
+
+
+def _word(name: str, what: str, allowed: tuple[Any, ...]) -> Any:
+    return one_of(allowed).named(name).saying(f"Please include a valid {what}")
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+UPDATE = Form(
+    Field("email", email, optional=True, convert=_lower),
+    Field("username", string, optional=True, convert=_lower),
+    Field("weekday", _word("weekdayValidator", "weekday", WEEK_DAYS), string, optional=True),
+    Field("brandColor", _hex_color, optional=True),
+    Field("bio", string, optional=True),
+    Field("metadata", metadata, object_, optional=True),
+    Field("darkBrandColor", _hex_color, optional=True),
+    Field("hideBranding", boolean, optional=True),
+    Field("timeZone", _zone, string, optional=True),
+    Field("theme", _word("themeValidator", "theme", ("dark", "light")), string, optional=True),
+    Field("appTheme", _word("themeValidator", "theme", ("dark", "light")), string, optional=True),
+    Field("timeFormat", _word("timeFormatValidator", "time format", (12, 24)), number, optional=True),
+    Field("defaultScheduleId", minimum(0), number, optional=True),
+    Field("locale", _word("localeValidator", "locale", LOCALES), string, optional=True),
+    Field("avatarUrl", _avatar, string, optional=True),
+)
+CREATE = Form(
+    Field("email", email, convert=_lower),
+    *UPDATE.parts[1:],
+    Field("organizationRole", one_of(("MEMBER", "ADMIN", "OWNER")), string, optional=True),
+    Field("autoAccept", boolean, optional=True),
+)
+LIST = Form(
+    *take_and_skip(most=1000),
+    Field(
+        "emails",
+        check(
+            "IsEmailStringOrArray",
+            "Please submit only valid email addresses",
+            lambda v: isinstance(v, list) and all(map(is_email, v)),
+        ),
+        optional=True,
+        convert=lambda value: [value] if isinstance(value, str) else value,
+    ),
+    *FILTERS,
+    Field("attributeQueryOperator", one_of(("OR", "AND", "NONE"), name="isIn"), string, optional=True),
+)
+
+# The wire's names in the order of the answer, ours, and what stands in for a gap.
+_WIRE: tuple[tuple[str, str, Any], ...] = (
+    ("id", "id", None),
+    ("username", "username", None),
+    ("name", "name", None),
+    ("email", "email", None),
+    ("emailVerified", "email_verified", None),
+    ("bio", "bio", None),
+    ("avatarUrl", "avatar_url", None),
+    ("timeZone", "time_zone", None),
+    ("weekStart", "week_start", None),
+    ("appTheme", "app_theme", None),
+    ("theme", "theme", None),
+    ("defaultScheduleId", "default_schedule_id", None),
+    ("locale", "locale", None),
+    ("timeFormat", "time_format", None),
+    ("hideBranding", "hide_branding", False),
+    ("brandColor", "brand_color", None),
+    ("darkBrandColor", "dark_brand_color", None),
+    ("allowDynamicBooking", "allow_dynamic_booking", True),
+    ("createdDate", "created_date", memberships.LONG_AGO),
+    ("verified", "verified", True),
+    ("invitedTo", "invited_to", None),
+)
+_OURS = {wire: ours for wire, ours, _ in _WIRE} | {"weekday": "week_start", "metadata": "metadata"}
+_NULLABLE = {"theme", "appTheme", "locale"}
+
+
+def user_view(store: Store, org_id: int, user: Mapping[str, Any]) -> dict[str, Any]:
+    """Show a user to an organisation's admin; `metadata` is there only when there is some."""
+    shown = {wire: user.get(ours, gap) for wire, ours, gap in _WIRE}
+    if user["metadata"]:
+        shown["metadata"] = user["metadata"]
+    membership = membership_of(store, org_id, user["id"]) or {}
+    profile = {"id": membership.get("id"), "organizationId": org_id, "userId": user["id"]}
+    return shown | {"profile": profile | {"username": user["username"]}}
+
+
+def users_of(store: Store, org_id: int, query: Mapping[str, Any]) -> list[User]:
+    """List an organisation's users by id, as far as the filters let them pass."""
+    ids = sorted(one["user_id"] for one in memberships_of(store, org_id))
+    return [store.users[user_id] for user_id in ids if _passes(store, org_id, store.users[user_id], query)]
+
+
+def _passes(store: Store, org_id: int, user: User, query: Mapping[str, Any]) -> bool:
+    if query.get("emails") and user["email"] not in query["emails"]:
+        return False
+    if query.get("teamIds") and all(membership_of(store, one, user["id"]) is None for one in query["teamIds"]):
+        return False
+    if not (wanted := set(query.get("assignedOptionIds") or ())):
+        return True
+    has = option_ids_of(store, org_id, user["id"])
+    # NONE looks at single assignments: whoever has some other option as well passes.
+    tests = {"AND": wanted <= has, "OR": bool(wanted & has), "NONE": bool(has - wanted)}
+    return tests[query.get("attributeQueryOperator") or "AND"]
+
+
+def invite(store: Store, org_id: int, body: Mapping[str, Any], *, inviter_id: int, now: datetime) -> User:
+    """Make a user and a member; the username comes from the address, for no other is ever accepted."""
+    if any(user["email"] == body["email"] for user in users_of(store, org_id, {})):
+        raise errors.conflict("A user already exists with that email")
+    if body.get("username"):
+        raise errors.bad_request("Bad request: Please check your request data and try again")
+    local, _, domain = body["email"].partition("@")
+    user = new_user(
+        store,
+        store.next_id("user"),
+        f"{local}-{domain.partition('.')[0]}",
+        None,
+        "Europe/London",
+        scheduled=False,
+        email=body["email"],
+        organization_id=org_id,
+        invited_to=inviter_id,
+        created_date=iso(now),
+    )
+    change(user, {name: value for name, value in body.items() if name != "email"})
+    joining = {"userId": user["id"], "role": body["organizationRole"], "accepted": body["autoAccept"]}
+    memberships.join(store, org_id, joining, now)
+    return user
+
+
+def change(user: User, body: Mapping[str, Any]) -> None:
+    """Write what a valid body says; `metadata` is replaced as a whole."""
+    settable = {name: value for name, value in body.items() if name in _OURS}
+    user |= {_OURS[name]: value for name, value in settable.items() if value is not None or name in _NULLABLE}
+
+
+def check_username(store: Store, org_id: int, user: User, username: str | None) -> None:
+    """Refuse a name that somebody else in the organisation has."""
+    if username and any(one["username"] == username and one is not user for one in users_of(store, org_id, {})):
+        raise errors.conflict("Username is already taken")
+
+
+def delete_user(store: Store, user: User, now: datetime) -> None:
+    """Delete a user with all that is theirs."""
+    for membership in [one for one in store.memberships.values() if one["user_id"] == user["id"]]:
+        memberships.leave(store, membership, now)
+    for record in [one for one in store.event_types.values() if one["ownerId"] == user["id"]]:
+        remove_event_type(store, record)
+    for uid in [uid for uid, booking in store.bookings.items() if booking.user_id == user["id"]]:
+        del store.bookings[uid]
+    for table, owner in ((store.schedules, "owner_id"), (store.out_of_office, "userId"), (store.webhooks, "userId")):
+        _drop(table, owner, user["id"])
+    for key in [key for key, owner in store.api_keys.items() if owner == user["id"]]:
+        del store.api_keys[key]
+    del store.users[user["id"]]
+
+
+def _drop(table: dict[Any, dict[str, Any]], column: str, value: int) -> None:
+    for key in [key for key, row in table.items() if row[column] == value]:
+        del table[key]
+
+
+# --- guards ---------------------------------------------------------------------------------------------------------
+
+
+def guarded_user(call: Call) -> tuple[int, User]:
+    """Find the user of the path for an admin of their organisation, and that organisation's id."""
+    org_id, user_id = guarded_organization(call, "ORG_ADMIN")["id"], call.int_path("userId", checked=True)
+    if membership_of(call.store, org_id, user_id) is None:
+        raise errors.forbidden(
+            f"IsUserInOrg - user with id={user_id} is not part of the organization with id={org_id}."
+        )
+    return org_id, call.store.users[user_id]

@@ -1,0 +1,214 @@
+"""Operations: a platform's OAuth clients, and the users that they manage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from calcom_async.sandbox.accounts.users import PROFILE, change_profile, new_user
+from calcom_async.sandbox.event_types.records import new_event_type
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.constraints import (
+    array,
+    boolean,
+    check,
+    each,
+    is_email,
+    maximum,
+    minimum,
+    number,
+    string,
+)
+from calcom_async.sandbox.http.forms import Field, Form, to_int, to_list
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.platform.clients import (
+    PERMISSIONS,
+    Client,
+    User,
+    client_view,
+    guarded_client,
+    managed_user,
+    own_organization,
+    permission_bits,
+    remove_client,
+    remove_user,
+    settings,
+    stored_email,
+    user_view,
+    username_of,
+)
+from calcom_async.sandbox.platform.tokens import store_tokens
+
+ROUTES = Routes()
+
+
+CLIENTS = "/v2/oauth-clients"
+ONE = "/v2/oauth-clients/{clientId}"
+USERS = "/v2/oauth-clients/{clientId}/users"
+ONE_USER = "/v2/oauth-clients/{clientId}/users/{userId}"
+
+# --- clients
+
+_SETTINGS = (
+    Field("logo", string, optional=True),
+    Field("name", string),
+    Field("redirectUris", each(string), array),
+    Field("bookingRedirectUri", string, optional=True),
+    Field("bookingCancelRedirectUri", string, optional=True),
+    Field("bookingRescheduleRedirectUri", string, optional=True),
+    Field("areEmailsEnabled", boolean, optional=True),
+    Field("areDefaultEventTypesEnabled", boolean, optional=True),
+    Field("areCalendarEventsEnabled", boolean, optional=True),
+)
+# The list of names is empty on the real server, too.
+_PERMISSION = check(
+    "isEnum",
+    "$property must be one of the following values: ",
+    lambda value: isinstance(value, str) and value in (*PERMISSIONS, "*"),
+)
+_CREATED_AS = {"areDefaultEventTypesEnabled": False, "areCalendarEventsEnabled": True}
+_CREATE = Form(*_SETTINGS, Field("permissions", each(_PERMISSION), array))
+_UPDATE = Form(*_SETTINGS).partial()
+
+
+@ROUTES.add("GET", CLIENTS)
+def list_clients(call: Call) -> object:
+    organization_id = own_organization(call)
+    return [client_view(one) for one in call.store.oauth_clients.values() if one["organization_id"] == organization_id]
+
+
+@ROUTES.add("POST", CLIENTS, status=201)
+def create_client(call: Call) -> object:
+    organization_id = own_organization(call)
+    given = _CREATE.read({**_CREATED_AS, **call.body})
+    client_id = f"c{call.store.uuid().replace('-', '')[:24]}"
+    call.store.oauth_clients[client_id] = {
+        "id": client_id,
+        "secret": f"secret-{call.store.uid()}",
+        "user_id": call.user["id"],
+        "organization_id": organization_id,
+        "permissions": permission_bits(given["permissions"]),
+        "managed": [],
+        "created_at": call.clock.now(),
+        **settings(given),
+    }
+    return {"clientId": client_id, "clientSecret": call.store.oauth_clients[client_id]["secret"]}
+
+
+@ROUTES.add("GET", ONE)
+def get_client(call: Call) -> object:
+    return client_view(guarded_client(call, "ORG_MEMBER"))
+
+
+@ROUTES.add("PATCH", ONE)
+def update_client(call: Call) -> object:
+    client = guarded_client(call, "ORG_ADMIN")
+    client.update(settings(_UPDATE.read(call.body)))
+    return client_view(client)
+
+
+@ROUTES.add("DELETE", ONE)
+def delete_client(call: Call) -> object:
+    client = guarded_client(call, "ORG_ADMIN")
+    remove_client(call.store, client, call.clock.now())
+    return client_view(client)
+
+
+# --- managed users
+
+_PAGE = Form(
+    Field("limit", maximum(250), minimum(1), number, optional=True, convert=to_int, default=50),
+    Field("offset", maximum(250), minimum(0), number, optional=True, convert=to_int, default=0),
+    Field("emails", array, optional=True, convert=to_list),
+)
+_NEW_USER = Form(
+    Field("email", string),
+    Field("name", string),
+    *(PROFILE.fields[name] for name in ("timeFormat", "weekStart", "timeZone", "locale", "avatarUrl", "bio")),
+    PROFILE.fields["metadata"],
+)
+_MEETINGS = (("Thirty Minutes", 30), ("Sixty Minutes", 60))
+
+
+@ROUTES.add("GET", USERS, kinds=("client",))
+def list_managed_users(call: Call) -> object:
+    page, client = _PAGE.read(call.fields), _client(call)
+    users = [call.store.users[user_id] for user_id in sorted(client["managed"])]
+    if wanted := page.get("emails"):
+        stored = {stored_email(email, client["id"]) for email in wanted}
+        users = [user for user in users if user["email"] in stored]
+    return [user_view(client, user) for user in users[page["offset"] : page["offset"] + page["limit"]]]
+
+
+@ROUTES.add("POST", USERS, status=201, kinds=("client",))
+def create_managed_user(call: Call) -> object:
+    client = _client(call)
+    given = _NEW_USER.read(call.body)
+    if not is_email(given["email"]):
+        raise errors.bad_request(f"Invalid email {given['email']}")
+    email = stored_email(given["email"], client["id"])
+    _check_new(call, email)
+    user = _made(call, client, given, email)
+    pair = store_tokens(call.store, call.clock.now(), kind="managed", user_id=user["id"], client_id=client["id"])
+    return {"user": user_view(client, user), **pair.managed()}
+
+
+@ROUTES.add("GET", ONE_USER, kinds=("client",))
+def get_managed_user(call: Call) -> object:
+    client = _client(call)
+    return user_view(client, managed_user(call, client))
+
+
+@ROUTES.add("PATCH", ONE_USER, kinds=("client",))
+def update_managed_user(call: Call) -> object:
+    client = _client(call)
+    user, given = managed_user(call, client), PROFILE.read(call.body)
+    if (email := given.pop("email", None)) is not None:
+        stored = stored_email(email, client["id"])
+        _check_new(call, stored, but=user)
+        user.update(email=stored, username=username_of(stored))
+    change_profile(user, given)
+    return user_view(client, user)
+
+
+@ROUTES.add("DELETE", ONE_USER, kinds=("client",))
+def delete_managed_user(call: Call) -> object:
+    client = _client(call)
+    user = managed_user(call, client)
+    remove_user(call.store, client, user["id"], call.clock.now())
+    return user_view(client, user)
+
+
+def _client(call: Call) -> Client:
+    """The client that asks, which is the one of the path."""
+    client: Client = call.store.oauth_clients[call.path["clientId"]]
+    return client
+
+
+def _check_new(call: Call, email: str, but: User | None = None) -> None:
+    for user in call.store.users.values():
+        if user["email"] == email and user is not but:
+            raise errors.conflict(f"User with the provided e-mail already exists. Existing user ID={user['id']}")
+
+
+def _made(call: Call, client: Client, given: dict[str, Any], email: str) -> User:
+    """A new user; without a time zone there is no schedule."""
+    store, now, zone = call.store, call.clock.now(), given.get("timeZone")
+    made = new_user(store, store.next_id("user"), username_of(email), given["name"], zone or "Europe/London")
+    made.update(email=email, created_date=now, locale=None, organization_id=client["organization_id"])
+    change_profile(made, {name: value for name, value in given.items() if name != "email"})
+    if zone is None:
+        del store.schedules[made["default_schedule_id"]]
+        made["default_schedule_id"] = None
+    client["managed"].append(made["id"])
+    if client.get("are_default_event_types_enabled"):
+        _give_event_types(call, made)
+    return made
+
+
+def _give_event_types(call: Call, user: User) -> None:
+    for title, minutes in _MEETINGS:
+        for more in ("", " Video"):
+            slug = (title + more).lower().replace(" ", "-")
+            body = {"title": title + more, "slug": slug, "lengthInMinutes": minutes}
+            new_event_type(call.store, user["id"], body, now=call.clock.now())

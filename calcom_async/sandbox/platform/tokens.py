@@ -1,0 +1,86 @@
+"""Access and refresh tokens: of managed users (60 minutes) and of third-party apps (30 minutes)."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from calcom_async.sandbox.state.clock import epoch_ms
+from calcom_async.sandbox.state.store import Store
+
+Kind = Literal["managed", "oauth2"]
+
+_LIFETIMES: dict[Kind, tuple[timedelta, timedelta]] = {
+    "managed": (timedelta(minutes=60), timedelta(days=365)),
+    "oauth2": (timedelta(minutes=30), timedelta(days=30)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What a token endpoint hands out."""
+
+    access: str
+    refresh: str
+    access_expires: datetime
+    refresh_expires: datetime
+
+    def managed(self) -> dict[str, Any]:
+        """The wire form for managed users; the times are epoch milliseconds."""
+        return {
+            "accessToken": self.access,
+            "refreshToken": self.refresh,
+            "accessTokenExpiresAt": epoch_ms(self.access_expires),
+            "refreshTokenExpiresAt": epoch_ms(self.refresh_expires),
+        }
+
+    def oauth2(self) -> dict[str, Any]:
+        """The wire form for third-party apps, which is not enveloped."""
+        return {
+            "access_token": self.access,
+            "token_type": "bearer",
+            "refresh_token": self.refresh,
+            "expires_in": int(_LIFETIMES["oauth2"][0].total_seconds()),
+        }
+
+
+def store_tokens(
+    store: Store,
+    now: datetime,
+    *,
+    kind: Kind,
+    user_id: int,
+    client_id: str,
+    pair: tuple[str, str] | None = None,
+) -> Pair:
+    """Make a pair for a user, or keep the given one."""
+    short, long = _LIFETIMES[kind]
+    # The real server floors the expiry of an access token to the minute.
+    expires = (now + short).replace(second=0, microsecond=0) if kind == "managed" else now + short
+    owner = {"kind": kind, "user_id": user_id, "client_id": client_id}
+    access, refresh = pair or (_jwt(store, "access_token", owner), _jwt(store, "refresh_token", owner))
+    store.access_tokens[access] = owner | {"expires": expires}
+    store.refresh_tokens[refresh] = owner | {"expires": now + long, "access_token": access}
+    return Pair(access, refresh, expires, now + long)
+
+
+def drop_tokens(store: Store, user_id: int, client_id: str) -> None:
+    """Forget all tokens that a client holds for a user; old ones are 401 at once."""
+    for tokens in (store.access_tokens, store.refresh_tokens):
+        for token, owner in list(tokens.items()):
+            if (owner["user_id"], owner["client_id"]) == (user_id, client_id):
+                del tokens[token]
+
+
+def _jwt(store: Store, kind: str, owner: dict[str, Any]) -> str:
+    """A token that looks like a JWT; its signature is random, as nobody checks it."""
+    payload = {"type": kind, "clientId": owner["client_id"], "ownerId": owner["user_id"], "jti": store.uuid()}
+    return ".".join((_part({"alg": "HS256", "typ": "JWT"}), _part(payload), _part(store.uid())))
+
+
+def _part(value: Any) -> str:
+    return urlsafe_b64encode(msgspec.json.encode(value)).decode().rstrip("=")

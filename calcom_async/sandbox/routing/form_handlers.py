@@ -1,0 +1,216 @@
+"""Operations: routing forms of an organisation and of its teams, the responses to them, and where answers lead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from calcom_async.sandbox.accounts.guards import TeamRole, guarded_organization, guarded_team
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.constraints import array, boolean, date_string, each, number, one_of, string, time_zone
+from calcom_async.sandbox.http.forms import Field, Form, take_and_skip, to_bool, to_int, to_ints
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.routing.forms import (
+    Response,
+    RoutingForm,
+    answered,
+    by_identifier,
+    destination,
+    event_type_of,
+    find_form,
+    forms_of,
+    response_view,
+    responses_of,
+    store_response,
+    with_answers,
+)
+from calcom_async.sandbox.slots.handlers import get_slots
+from calcom_async.sandbox.state.clock import iso
+
+ROUTES = Routes()
+
+
+_ORGANIZATION = "/v2/organizations/{orgId}/routing-forms"
+_TEAM = "/v2/organizations/{orgId}/teams/{teamId}/routing-forms"
+_RESPONSES = "/{routingFormId}/responses"
+_ONE_RESPONSE = _RESPONSES + "/{responseId}"
+
+_ORDER = one_of(("asc", "desc"))
+# Unlike other lists these take more than 250 and more than 1000 rows a page.
+_LIST = Form(
+    *take_and_skip(most=1_000_000),
+    Field("sortCreatedAt", _ORDER, optional=True),
+    Field("sortUpdatedAt", _ORDER, optional=True),
+    Field("afterCreatedAt", date_string, optional=True),
+    Field("beforeCreatedAt", date_string, optional=True),
+    Field("afterUpdatedAt", date_string, optional=True),
+    Field("beforeUpdatedAt", date_string, optional=True),
+    Field("routedToBookingUid", string, optional=True),
+)
+_LIST_OF_ORGANIZATION = _LIST.extended(Field("teamIds", each(number), array, optional=True, convert=to_ints))
+_SLOTS = Form(
+    Field("start", date_string),
+    Field("end", date_string),
+    Field("timeZone", time_zone, optional=True),
+    Field("duration", number, optional=True, convert=to_int),
+    Field("format", one_of(("range", "time")), optional=True),
+    Field("bookingUidToReschedule", string, optional=True),
+    Field("queueResponse", boolean, optional=True, convert=to_bool),
+)
+_ELSEWHERE = {"customPageMessage": "routingCustomMessage", "externalRedirectUrl": "routingExternalRedirectUrl"}
+_FOR_SLOTS = ("start", "end", "timeZone", "duration", "format", "bookingUidToReschedule")
+
+
+# --- forms ----------------------------------------------------------------------------------------------------------
+
+
+@ROUTES.add("GET", _ORGANIZATION)
+def list_organization_forms(call: Call) -> object:
+    organization, query = guarded_organization(call, "ORG_ADMIN"), _LIST_OF_ORGANIZATION.read(call.fields)
+    teams = {team["id"] for team in call.store.teams.values() if team["parent_id"] == organization["id"]}
+    wanted = teams & set(query["teamIds"]) if query.get("teamIds") else teams
+    return _forms(call, wanted, query)
+
+
+@ROUTES.add("GET", _TEAM)
+def list_team_forms(call: Call) -> object:
+    return _forms(call, {guarded_team(call, "TEAM_ADMIN")["id"]}, _LIST.read(call.fields))
+
+
+def _forms(call: Call, team_ids: set[int], query: Mapping[str, Any]) -> list[RoutingForm]:
+    found = forms_of(call.store, team_ids)
+    if uid := query.get("routedToBookingUid"):
+        found = [form for form in found if _has_led_to(call, form, uid)]
+    return _page(found, query, updated="updatedAt")
+
+
+def _has_led_to(call: Call, form: RoutingForm, uid: str) -> bool:
+    return any(one["routedToBookingUid"] == uid for one in responses_of(call.store, form["id"]))
+
+
+def _page(rows: list[dict[str, Any]], query: Mapping[str, Any], *, updated: str) -> list[dict[str, Any]]:
+    """Filter rows by their times, sort them if that is asked for, and cut a page."""
+    for column, name in (("createdAt", "CreatedAt"), (updated, "UpdatedAt")):
+        after, before = _time(query.get("after" + name)), _time(query.get("before" + name))
+        rows = [one for one in rows if (not after or one[column] >= after) and (not before or one[column] <= before)]
+        if direction := query.get("sort" + name):
+            rows = sorted(rows, key=lambda one: str(one[column]), reverse=direction == "desc")
+    return rows[query["skip"] : query["skip"] + query["take"]]
+
+
+def _time(text: str | None) -> str | None:
+    """Write a time of a query as the rows have it; as texts they then compare as times."""
+    return iso(_moment(text)) if text else None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise errors.bad_request("Invalid Date.") from None
+    return moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
+# --- responses ------------------------------------------------------------------------------------------------------
+
+
+def _form(call: Call, role: TeamRole = "TEAM_ADMIN") -> RoutingForm:
+    """Find the form of the path for a caller who may see it."""
+    if "teamId" not in call.path:
+        guarded_organization(call, "ORG_ADMIN")
+        return find_form(call.store, call.path["routingFormId"])
+    team, form_id = guarded_team(call, role), call.path["routingFormId"]
+    form = call.store.routing_forms.get(form_id)
+    if form is None or form["teamId"] != team["id"]:
+        raise errors.forbidden(
+            f"IsRoutingFormInTeam - team with id=({team['id']}) does not own routing form with id=({form_id})."
+        )
+    return form
+
+
+@ROUTES.add("GET", _ORGANIZATION + _RESPONSES)
+@ROUTES.add("GET", _TEAM + _RESPONSES)
+def list_responses(call: Call) -> object:
+    form, query = _form(call), _LIST.read(call.fields)
+    uid = query.get("routedToBookingUid")
+    found = [one for one in responses_of(call.store, form["id"]) if uid in (None, one["routedToBookingUid"])]
+    return [response_view(one) for one in _page(found, query, updated="_updatedAt")]
+
+
+@ROUTES.add("POST", _ORGANIZATION + _RESPONSES, status=201)
+@ROUTES.add("POST", _TEAM + _RESPONSES, status=201)
+def create_response(call: Call) -> object:
+    """Keep the answers of the body, and say where they lead: slots, a message or another site."""
+    form, query = _form(call, "TEAM_MEMBER"), _SLOTS.read(call.fields)
+    _check_order(query)
+    response = answered(form, call.body)
+    action = destination(form, response)
+    if (name := _ELSEWHERE.get(action["type"])) is not None:
+        _keep(call, form, response)
+        return {name: with_answers(form, response, action)}
+    outcome = _slots(call, action, query)
+    # A queued response waits for a booking; the sandbox books without asking, so it never becomes one.
+    if query.get("queueResponse"):
+        known: dict[str, Any] = {"queuedResponseId": call.store.uuid()}
+    else:
+        known = {"responseId": _keep(call, form, response)["id"]}
+    return {"routing": {**known, "teamMemberIds": [], "skipContactOwner": False}, **outcome}
+
+
+def _keep(call: Call, form: RoutingForm, response: Mapping[str, Any]) -> Response:
+    """Keep a response and tell webhooks of it; they get the answers twice."""
+    answers = by_identifier(form, response)
+    payload = {
+        "formId": form["id"],
+        "formName": form["name"],
+        "teamId": form["teamId"],
+        "responses": {name: {"value": value, "response": value} for name, value in answers.items()},
+    }
+    call.emit("FORM_SUBMITTED", payload, user_id=form["userId"], team_id=form["teamId"], root=answers)
+    return store_response(call.store, form, response, call.clock.now())
+
+
+def _check_order(query: Mapping[str, Any]) -> None:
+    if _moment(query["end"]) < _moment(query["start"]):
+        raise errors.bad_request("End date cannot be before start date.")
+
+
+def _slots(call: Call, action: Mapping[str, Any], query: Mapping[str, Any]) -> dict[str, Any]:
+    """Ask for the slots as anybody else would."""
+    event_type = event_type_of(call.store, action)
+    asked = [(name, str(query[name])) for name in _FOR_SLOTS if query.get(name) is not None]
+    slots = get_slots(replace(call, query=[("eventTypeId", str(event_type["id"])), *asked]))
+    return {"eventTypeId": event_type["id"], "slots": slots}
+
+
+@ROUTES.add("PATCH", _ORGANIZATION + _ONE_RESPONSE)
+@ROUTES.add("PATCH", _TEAM + _ONE_RESPONSE)
+def update_response(call: Call) -> object:
+    """Replace the answers, whatever they are: a text is kept as its letters by number, as the real server does."""
+    form, response_id = _form(call), call.int_path("responseId", checked=True)
+    kept = call.store.form_responses.get(response_id)
+    if kept is None or kept["formId"] != form["id"]:
+        raise errors.database(404)
+    given = call.body.get("response")
+    if given is not None:
+        kept["response"] = given if isinstance(given, dict) else {str(at): one for at, one in enumerate(str(given))}
+        kept["_updatedAt"] = iso(call.clock.now())
+    return response_view(kept)
+
+
+# --- for anybody ----------------------------------------------------------------------------------------------------
+
+
+@ROUTES.add("POST", "/v2/routing-forms/{routingFormId}/calculate-slots", auth="optional")
+def calculate_slots(call: Call) -> object:
+    """Say where answers lead without keeping them; only routes to event types of teams are known here."""
+    query = _SLOTS.read(call.fields)
+    form = find_form(call.store, call.path["routingFormId"])
+    _check_order(query)
+    action = destination(form, answered(form, call.body))
+    if action["type"] != "eventTypeRedirectUrl":
+        raise errors.not_found("Event type not found.")
+    return _slots(call, action, query)

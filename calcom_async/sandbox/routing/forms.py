@@ -1,0 +1,181 @@
+"""Routing forms: how one is kept, what its answers lead to, and the responses to it.
+
+    new_form(store, clock.now(), name="Contact", team_id=2, user_id=1, fields=[...], routes=[...])
+
+There is no operation that makes forms, so tests and demonstrations make them with `new_form`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.state.clock import iso
+from calcom_async.sandbox.state.store import Store
+
+RoutingForm = dict[str, Any]
+Response = dict[str, Any]
+Rule = Mapping[str, Any]
+
+
+def new_form(
+    store: Store,
+    now: datetime,
+    *,
+    name: str,
+    team_id: int | None,
+    user_id: int,
+    fields: Sequence[Mapping[str, Any]],
+    routes: Sequence[Mapping[str, Any]],
+    form_id: str | None = None,
+) -> RoutingForm:
+    """Make a form and keep it, in the wire form of the list."""
+    form: RoutingForm = {
+        "id": form_id or store.uuid(),
+        "description": None,
+        "position": 0,
+        "routes": list(routes),
+        "createdAt": iso(now),
+        "updatedAt": iso(now),
+        "name": name,
+        "fields": list(fields),
+        "updatedById": None,
+        "userId": user_id,
+        "teamId": team_id,
+        "disabled": False,
+        "settings": {"emailOwnerOnSubmission": False},
+    }
+    store.routing_forms[form["id"]] = form
+    return form
+
+
+def field(identifier: str, label: str, *, required: bool = False) -> dict[str, Any]:
+    """Describe a question that is answered in text."""
+    return {"id": identifier, "type": "text", "label": label, "required": required, "identifier": identifier}
+
+
+def route_to(route_id: str, action: str, value: str, **when: str) -> dict[str, Any]:
+    """Describe a route: its action, and the answers that it wants; without any it is the fallback."""
+    rules = {
+        f"rule-{route_id}-{name}": {
+            "type": "rule",
+            "properties": {
+                "field": name,
+                "value": [wanted],
+                "operator": "equal",
+                "valueSrc": ["value"],
+                "valueType": ["text"],
+            },
+        }
+        for name, wanted in when.items()
+    }
+    query = {"id": route_id, "type": "group", **({"children1": rules} if rules else {})}
+    return {"id": route_id, "action": {"type": action, "value": value}, "isFallback": not rules, "queryValue": query}
+
+
+def forms_of(store: Store, team_ids: set[int]) -> list[RoutingForm]:
+    """List the forms of some teams by id."""
+    forms = store.routing_forms.values()
+    return sorted((form for form in forms if form["teamId"] in team_ids), key=lambda form: str(form["id"]))
+
+
+def find_form(store: Store, form_id: str) -> RoutingForm:
+    """Find a form of whatever team."""
+    form = store.routing_forms.get(form_id)
+    if form is None:
+        raise errors.not_found("Routing form not found.")
+    return form
+
+
+# --- answering ------------------------------------------------------------------------------------------------------
+
+
+def answered(form: RoutingForm, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the answers by identifier as the form keeps them, or refuse for what is missing."""
+    if missing := [one["label"] for one in form["fields"] if one["required"] and not body.get(_name(one))]:
+        raise errors.bad_request(f"Missing required fields {', '.join(missing)}")
+    asked = [one for one in form["fields"] if _name(one) in body]
+    return {one["id"]: {"label": one["label"], "value": body[_name(one)]} for one in asked}
+
+
+def _name(one: Mapping[str, Any]) -> str:
+    return str(one.get("identifier") or one["id"])
+
+
+def destination(form: RoutingForm, response: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Find the action of the first route that the answers match."""
+    for route in sorted(form["routes"], key=lambda one: bool(one["isFallback"])):
+        rules = route["queryValue"].get("children1", {}).values()
+        if all(_holds(rule["properties"], response) for rule in rules):
+            action: Mapping[str, Any] = route["action"]
+            return action
+    raise errors.not_found("No route found for the response.")
+
+
+def _holds(rule: Rule, response: Mapping[str, Any]) -> bool:
+    given = str(response.get(rule["field"], {}).get("value", "")).lower()
+    wanted = [str(value).lower() for value in rule["value"]]
+    match rule["operator"]:
+        case "equal":
+            return given in wanted
+        case "not_equal":
+            return given not in wanted
+        case "like":
+            return any(text in given for text in wanted)
+    return False
+
+
+def by_identifier(form: RoutingForm, response: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers as they were given, by the identifier of their question."""
+    return {_name(one): response[one["id"]]["value"] for one in form["fields"] if one["id"] in response}
+
+
+def with_answers(form: RoutingForm, response: Mapping[str, Any], action: Mapping[str, Any]) -> str:
+    """What an action says; an external URL gets the answers appended."""
+    value = str(action["value"])
+    if action["type"] != "externalRedirectUrl":
+        return value
+    told = {**by_identifier(form, response), "form": form["id"], "cal.action": action["type"]}
+    return f"{value}?{urlencode(told, doseq=True)}"
+
+
+def event_type_of(store: Store, action: Mapping[str, Any]) -> dict[str, Any]:
+    """Find the team's event type that a route names, by its id or as `team/SLUG/EVENT-TYPE`."""
+    for record in store.event_types.values():
+        team = store.teams.get(record.get("teamId") or 0)
+        if team is None:
+            continue
+        if action.get("eventTypeId") == record["id"] or action["value"] == f"team/{team['slug']}/{record['slug']}":
+            return record
+    raise errors.not_found("Event type not found.")
+
+
+# --- responses ------------------------------------------------------------------------------------------------------
+
+
+def store_response(store: Store, form: RoutingForm, response: Mapping[str, Any], now: datetime) -> Response:
+    """Keep a response, in the wire form of the list."""
+    kept: Response = {
+        "id": store.next_id("form_response"),
+        "formId": form["id"],
+        "formFillerId": store.uid(),
+        "routedToBookingUid": None,
+        "response": dict(response),
+        "createdAt": iso(now),
+        "_updatedAt": iso(now),
+    }
+    store.form_responses[kept["id"]] = kept
+    return kept
+
+
+def responses_of(store: Store, form_id: str) -> list[Response]:
+    """List the responses to a form by id."""
+    return [one for one in store.form_responses.values() if one["formId"] == form_id]
+
+
+def response_view(response: Response) -> Response:
+    """Show a response."""
+    return {name: value for name, value in response.items() if not name.startswith("_")}

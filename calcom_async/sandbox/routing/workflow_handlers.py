@@ -1,0 +1,59 @@
+"""Operations: workflows of a team of an organisation, for event types and for routing forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from calcom_async.sandbox.accounts.guards import guarded_team
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.forms import Form, take_and_skip
+from calcom_async.sandbox.http.results import Status
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.routing.workflows import EVENT_TYPES, ROUTING_FORMS, Kind, change, find, make, of_team, view
+
+ROUTES = Routes()
+
+
+_PATH = "/v2/organizations/{orgId}/teams/{teamId}/workflows"
+_LIST = Form(*take_and_skip())
+
+
+def _add_routes(kind: Kind, suffix: str) -> None:
+    """Make the operations of a kind; nothing is ever sent."""
+    many, one = _PATH + suffix, _PATH + "/{workflowId}" + suffix
+
+    @ROUTES.add("GET", many)
+    def list_all(call: Call) -> object:
+        team, page = guarded_team(call, "TEAM_ADMIN"), _LIST.read(call.fields)
+        found = of_team(call.store, kind, team["id"])
+        return [view(workflow) for workflow in found[page["skip"] : page["skip"] + page["take"]]]
+
+    @ROUTES.add("POST", many, status=201)
+    def create(call: Call) -> object:
+        team = guarded_team(call, "TEAM_ADMIN")
+        return view(make(call.store, kind, team["id"], kind.create.read(call.body)))
+
+    @ROUTES.add("GET", one)
+    def get(call: Call) -> object:
+        return view(_found(call, kind))
+
+    @ROUTES.add("PATCH", one)
+    def update(call: Call) -> object:
+        workflow = _found(call, kind)
+        change(call.store, workflow, kind.update.read(call.body))
+        return view(workflow)
+
+    @ROUTES.add("DELETE", one)
+    def delete(call: Call) -> object:
+        del call.store.workflows[_found(call, kind)["id"]]
+        return Status()
+
+
+def _found(call: Call, kind: Kind) -> dict[str, Any]:
+    team = guarded_team(call, "TEAM_ADMIN")
+    return find(call.store, kind, team["id"], call.int_path("workflowId", checked=True))
+
+
+# The literal path of the second kind's list comes before the placeholder of the first kind's.
+_add_routes(ROUTING_FORMS, "/routing-form")
+_add_routes(EVENT_TYPES, "")

@@ -1,0 +1,178 @@
+"""Workflows as the sandbox keeps them: checked, stored and shown, but never run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.constraints import Rule, array, boolean, each, min_size, number, object_, one_of, string
+from calcom_async.sandbox.http.forms import Field, Form
+from calcom_async.sandbox.state.store import Store
+
+Workflow = dict[str, Any]
+
+_ALL_ACTIONS = (
+    "email_host",
+    "email_attendee",
+    "email_address",
+    "sms_attendee",
+    "sms_number",
+    "whatsapp_attendee",
+    "whatsapp_number",
+    "cal_ai_phone_call",
+)
+_FORM_ACTIONS = ("email_attendee", "email_address", "sms_attendee", "sms_number")
+_RECIPIENTS = ("const", "attendee", "email", "phone_number")
+_TEMPLATES = ("reminder", "custom", "rescheduled", "completed", "rating", "cancelled")
+_EVENT_TRIGGERS = (
+    "beforeEvent",
+    "eventCancelled",
+    "newEvent",
+    "afterEvent",
+    "rescheduleEvent",
+    "afterHostsCalVideoNoShow",
+    "afterGuestsCalVideoNoShow",
+    "bookingRejected",
+    "bookingRequested",
+    "bookingPaymentInitiated",
+    "bookingPaid",
+    "bookingNoShowUpdated",
+)
+_FORM_TRIGGERS = ("formSubmitted", "formSubmittedNoEvent")
+_TIMED = {
+    "beforeEvent",
+    "afterEvent",
+    "afterHostsCalVideoNoShow",
+    "afterGuestsCalVideoNoShow",
+    "formSubmittedNoEvent",
+}
+_OFFSET = Form(Field("value", number), Field("unit", one_of(("hour", "minute", "day"), name="isIn")))
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One of the two kinds: its name in answers and in refusals, what its activation is made of, its forms."""
+
+    name: str
+    label: str
+    everywhere: str
+    somewhere: str
+    create: Form
+    update: Form
+
+
+def _kind(name: str, label: str, noun: str, *, ids: Rule, triggers: tuple[str, ...], actions: tuple[str, ...]) -> Kind:
+    everywhere, somewhere = f"isActiveOnAll{noun}s", f"activeOn{noun}Ids"
+    activation = Form(Field(everywhere, boolean), Field(somewhere, each(ids), array, optional=True))
+    trigger = Form(
+        Field("type", one_of(triggers, name="isIn")),
+        # Without an offset the trigger is accepted, and nothing is known of what becomes of it.
+        Field("offset", object_, nested=_OFFSET, optional=True, when=lambda target: target.get("type") in [*_TIMED]),
+    )
+
+    def form(*, kept: bool) -> Form:
+        return Form(
+            Field("name", string),
+            Field("activation", object_, nested=activation),
+            Field("trigger", object_, nested=trigger),
+            Field("steps", min_size(1), array, nested=_step_form(actions, kept=kept)),
+        )
+
+    return Kind(name, label, everywhere, somewhere, form(kept=False), form(kept=True).partial())
+
+
+def _step_form(actions: tuple[str, ...], *, kept: bool) -> Form:
+    """The form of a step; in an update each one has to name the step that it was."""
+    message = Form(Field("subject", string), Field("html", string, optional=True), Field("text", string, optional=True))
+    return Form(
+        Field("id", number, optional=not kept),
+        Field("action", one_of(actions, name="isIn")),
+        Field("stepNumber", number),
+        Field("recipient", one_of(_RECIPIENTS, name="isIn")),
+        Field("template", one_of(_TEMPLATES, name="isIn")),
+        Field("sender", string),
+        Field("includeCalendarEvent", boolean, optional=True),
+        Field("phoneRequired", boolean, optional=True),
+        Field("verifiedEmailId", number, when=lambda target: target.get("action") == "email_address"),
+        Field("verifiedPhoneId", number, when=lambda target: str(target.get("action")).endswith("_number")),
+        Field("message", object_, nested=message),
+    )
+
+
+EVENT_TYPES = _kind("event-type", "event-type", "EventType", ids=number, triggers=_EVENT_TRIGGERS, actions=_ALL_ACTIONS)
+ROUTING_FORMS = _kind(
+    "routing-form", "routing form", "RoutingForm", ids=string, triggers=_FORM_TRIGGERS, actions=_FORM_ACTIONS
+)
+
+
+def of_team(store: Store, kind: Kind, team_id: int) -> list[Workflow]:
+    """List a team's workflows of a kind by id."""
+    rows = store.workflows.values()
+    return [one for one in rows if (one["_team_id"], one["type"]) == (team_id, kind.name)]
+
+
+def find(store: Store, kind: Kind, team_id: int, workflow_id: int) -> Workflow:
+    """Find a team's workflow of a kind, or refuse."""
+    found = next((one for one in of_team(store, kind, team_id) if one["id"] == workflow_id), None)
+    if found is None:
+        raise errors.not_found(f"IsWorkflowInTeam - {kind.label} workflow ({workflow_id}) not found.")
+    return found
+
+
+def make(store: Store, kind: Kind, team_id: int, body: Mapping[str, Any]) -> Workflow:
+    """Make a workflow and keep it."""
+    workflow: Workflow = {"id": 0, "type": kind.name, "_team_id": team_id, "_kind": kind}
+    change(store, workflow, body)
+    workflow["id"] = store.next_id("workflow")
+    store.workflows[workflow["id"]] = workflow
+    return workflow
+
+
+def change(store: Store, workflow: Workflow, body: Mapping[str, Any]) -> None:
+    """Change what the body names; steps are replaced, and keep the ids that they bring along."""
+    changes = {name: body[name] for name in ("name", "trigger") if body.get(name) is not None}
+    if (activation := body.get("activation")) is not None:
+        kind: Kind = workflow["_kind"]
+        # Null and missing are the same to the server: no event types, or no forms.
+        changes["activation"] = activation | {kind.somewhere: activation.get(kind.somewhere) or []}
+    if body.get("steps") is not None:
+        kept = {step["id"] for step in workflow.get("steps", ())}
+        changes["steps"] = [_step(store, workflow["_team_id"], kept, step) for step in body["steps"]]
+    workflow.update(changes)
+
+
+def view(workflow: Workflow) -> Workflow:
+    """Show a workflow."""
+    return {name: value for name, value in workflow.items() if not name.startswith("_")}
+
+
+def _step(store: Store, team_id: int, kept: set[int], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Show a step as the server does: addresses in clear, the text of messages to phones lost."""
+    is_mail = given["action"].startswith("email")
+    text = {"html": given["message"].get("html")} if is_mail else {"text": ""}
+    phone_required = {"phoneRequired": given["phoneRequired"]} if given.get("phoneRequired") is not None else {}
+    return {
+        "id": given["id"] if given.get("id") in kept else store.next_id("workflow_step"),
+        "stepNumber": given["stepNumber"],
+        "template": given["template"],
+        "recipient": given["recipient"],
+        "sender": given["sender"],
+        "includeCalendarEvent": bool(given.get("includeCalendarEvent")),
+        **phone_required,
+        "email": _address(store, team_id, "email", given.get("verifiedEmailId")),
+        "phone": _address(store, team_id, "phone", given.get("verifiedPhoneId")),
+        "message": {"subject": given["message"]["subject"], **text},
+        "action": given["action"],
+    }
+
+
+def _address(store: Store, team_id: int, word: str, wanted: int | None) -> str:
+    """Look up a verified resource of the team."""
+    if wanted is None:
+        return ""
+    found = (store.verified_emails if word == "email" else store.verified_phones).get(wanted)
+    if found is None or found["teamId"] != team_id:
+        raise errors.bad_request(f"Invalid Verified {word.title()} Id.")
+    return str(found["email" if word == "email" else "phoneNumber"])

@@ -1,0 +1,96 @@
+"""The thread, the event loop and the listening socket of a sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from calcom_async.sandbox.http.server import Server
+
+T = TypeVar("T")
+
+
+class Runtime:
+    """A running server; it runs from construction until `stop()`."""
+
+    def __init__(self, server: Server, port: int) -> None:
+        self.port = port
+        self._server = server
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._main, name="calcom-sandbox", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+
+    def stop(self) -> None:
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+
+    def call(self, function: Callable[[], T]) -> T:
+        if threading.current_thread() is self._thread:
+            return function()
+        return asyncio.run_coroutine_threadsafe(_calling(function), self._loop).result()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def wait_idle(self, timeout: float) -> None:
+        asyncio.run_coroutine_threadsafe(self._drain(), self._loop).result(timeout)
+
+    async def _drain(self) -> None:
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that called start()
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        # The default of Node.js, which the real server sends in its Keep-Alive header.
+        server = web.Server(self._server, keepalive_timeout=5.0, access_log=None)
+        listener = await self._loop.create_server(server, "127.0.0.1", self.port)
+        self.port = listener.sockets[0].getsockname()[1]
+        self._ready.set()
+        try:
+            await self._stopping.wait()
+        finally:
+            await self._close(listener, server)
+
+    async def _close(self, listener: asyncio.Server, server: web.Server) -> None:
+        # asyncio leaks a socket if a listener is closed while it accepts one: stop accepting, let the loop finish
+        # what it accepted, then close.
+        for listening in listener.sockets:
+            self._loop.remove_reader(listening.fileno())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        listener.close()
+        for task in set(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        transports = [connection.transport for connection in server.connections]
+        server.pre_shutdown()
+        await server.shutdown(0.05)
+        for transport in filter(None, transports):
+            transport.abort()  # a client that stopped reading would keep it open
+        await asyncio.sleep(0)
+
+
+async def _calling(function: Callable[[], T]) -> T:
+    return function()

@@ -1,0 +1,172 @@
+"""A Cal.com API v2 on loopback, in a thread with an event loop of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime
+from functools import partial
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from calcom_async.sandbox import (
+    accounts,
+    bookings,
+    calendars,
+    event_types,
+    organizations,
+    platform,
+    routing,
+    schedules,
+    slots,
+    webhooks,
+)
+from calcom_async.sandbox.http.context import Context, Settings
+from calcom_async.sandbox.http.events import EventBus
+from calcom_async.sandbox.http.faults import Faults
+from calcom_async.sandbox.http.messages import RecordedRequest
+from calcom_async.sandbox.http.rate_limiter import RateLimiter
+from calcom_async.sandbox.http.routing import Route, RouteTable
+from calcom_async.sandbox.http.server import Server
+from calcom_async.sandbox.runtime import Runtime
+from calcom_async.sandbox.seed.world import API_KEY, seed_store
+from calcom_async.sandbox.state.clock import Clock
+from calcom_async.sandbox.state.store import Store
+from calcom_async.sandbox.webhooks.delivery import Delivery, deliver, deliveries
+
+T = TypeVar("T")
+
+ROUTES: tuple[Route, ...] = (
+    *accounts.ROUTES,
+    *event_types.ROUTES,
+    *calendars.ROUTES,
+    *slots.ROUTES,
+    *bookings.ROUTES,
+    *organizations.ROUTES,
+    *schedules.ROUTES,
+    *routing.ROUTES,
+    *platform.ROUTES,
+    *webhooks.ROUTES,
+)
+
+#: Without a limit the headers are still sent, as by a generous deployment.
+UNLIMITED = 1_000_000
+
+
+class Sandbox:
+    """A local Cal.com server; a context manager, or use `start()` and `stop()`.
+
+    - `bookings`: number of sample bookings, created from `seed`.
+    - `now`: freezes the clock at this aware datetime.
+    - `rate_limit`: requests per `window` seconds and caller (None: a million). One more request blocks the caller for
+      `block` seconds.
+    - `ties`: many bookings share their times, and the order of equal rows differs from page to page. With
+      `unstable_order` it also differs from request to request, so the same page can return other rows.
+    - `races`: creations interleave as on the real server, each with a pause between its checks and the insert. Of
+      accepted bookings with the same host, start and end only one is created. The others get a 409
+      `booking_conflict_error`, or the 400 of a time that is taken. Pending or overlapping bookings, and more attendees
+      than seats, are not prevented. Without `races`, creations run one after another.
+    - `legacy_formats`: also accept the parameter names and values of older documentation.
+    - `port`: 0 selects a free port.
+    """
+
+    def __init__(
+        self,
+        *,
+        bookings: int = 0,
+        seed: int = 0,
+        now: datetime | None = None,
+        rate_limit: int | None = None,
+        window: float = 60,
+        block: float = 60,
+        ties: bool = False,
+        unstable_order: bool = False,
+        races: bool = False,
+        legacy_formats: bool = False,
+        port: int = 0,
+    ) -> None:
+        self.api_key = API_KEY
+        self.settings = Settings(UNLIMITED if rate_limit is None else rate_limit, window, block, races, legacy_formats)
+        self.clock: Clock = Clock(now)
+        self.store: Store = Store(seed=seed, ties=ties, unstable_order=unstable_order)
+        self.faults: Faults = Faults(seed)
+        self.rate_limiter: RateLimiter = RateLimiter()
+        self.requests: list[RecordedRequest] = []
+        self.handler_errors: list[Exception] = []
+        """Unplanned errors of handlers. Each was also logged, and the client received a 500."""
+        self.context: Context = Context(
+            self.store,
+            self.clock,
+            self.settings,
+            EventBus(),
+            base_url=lambda: self.url,
+            spawn=self.spawn,
+            on_error=self.handler_errors.append,
+        )
+        self.context.events.subscribe(partial(deliver, self.context))
+        self._bookings = bookings
+        self._seed = seed
+        self._port = port
+        self._runtime: Runtime | None = None
+        seed_store(self.store, self.clock, bookings=bookings, ties=ties)
+
+    def start(self) -> Self:
+        """Start to listen, and return when requests are accepted. Raises OSError if the port is in use."""
+        if self._runtime is None:
+            self._runtime = Runtime(self.server(ROUTES), self._port)
+        return self
+
+    def stop(self) -> None:
+        """Close the socket and all connections, cancel the background tasks and end the thread."""
+        runtime, self._runtime = self._runtime, None
+        if runtime is not None:
+            runtime.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def server(self, routes: Sequence[Route]) -> Server:
+        """Build a server for these routes on the state of this sandbox, without a socket."""
+        return Server(self.context, RouteTable(routes), self.faults, self.rate_limiter, self.requests)
+
+    @property
+    def url(self) -> str:
+        """The base URL for a client, `http://127.0.0.1:PORT/v2`."""
+        return f"http://127.0.0.1:{self._running.port}/v2"
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """The completed webhook deliveries in order of completion; call `wait_idle()` first."""
+        return self.run(lambda: deliveries(self.store))
+
+    def reset(self) -> None:
+        """Restore the initial data and clear faults, rate limits and recordings; the clock and the settings stay."""
+        self.run(self._reset)
+
+    def _reset(self) -> None:
+        self.store.reset(self._seed)
+        self.faults.clear()
+        self.rate_limiter.clear()
+        self.requests.clear()
+        self.handler_errors.clear()
+        seed_store(self.store, self.clock, bookings=self._bookings, ties=self.store.ties)
+
+    def run(self, function: Callable[[], T]) -> T:
+        """Call `function` in the sandbox's thread, between two requests, and return its result."""
+        return function() if self._runtime is None else self._runtime.call(function)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine in the background. Call this only in the sandbox's thread."""
+        self._running.spawn(work)
+
+    def wait_idle(self, timeout: float = 5) -> None:
+        """Wait until all background tasks (webhook deliveries) are done. Raises TimeoutError."""
+        self._running.wait_idle(timeout)
+
+    @property
+    def _running(self) -> Runtime:
+        if self._runtime is None:
+            raise RuntimeError("the sandbox is not running; call start(), or use it in a with statement")
+        return self._runtime

@@ -1,0 +1,135 @@
+"""Schedules: how one is created, changed, deleted and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.constraints import (
+    array,
+    boolean,
+    each,
+    matches,
+    one_of,
+    strict_iso8601,
+    string,
+    time_zone,
+)
+from calcom_async.sandbox.http.forms import Field, Form
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.slots.availability import DAYS, WORKING_WEEK
+from calcom_async.sandbox.state.store import Store
+
+ROUTES = Routes()
+
+
+Wire = dict[str, Any]
+
+_TIME = r"^([01]\d|2[0-3]):([0-5]\d)$"
+
+
+def _time(name: str) -> Field:
+    return Field(name, matches(_TIME, "$property must be a valid time format HH:MM"))
+
+
+_AVAILABILITY = Form(
+    Field("days", each(one_of(DAYS[1:] + DAYS[:1], name="isIn")), array), _time("startTime"), _time("endTime")
+)
+_OVERRIDE = Form(Field("date", strict_iso8601), _time("startTime"), _time("endTime"))
+
+CREATE = Form(
+    Field("name", string),
+    Field("timeZone", time_zone),
+    Field("availability", array, optional=True, nested=_AVAILABILITY),
+    Field("isDefault", boolean),
+    Field("overrides", array, optional=True, nested=_OVERRIDE),
+)
+UPDATE = CREATE.partial()
+
+
+# --- what schedules are, whoever asks
+
+
+def show_schedule(store: Store, schedule: Wire) -> Wire:
+    """A schedule as it is sent; rows without days are not."""
+    owner = store.users.get(schedule["owner_id"], {})
+    return {
+        "id": schedule["id"],
+        "ownerId": schedule["owner_id"],
+        "name": schedule["name"],
+        "timeZone": schedule["time_zone"],
+        "availability": [dict(row) for row in schedule["availability"] if row["days"]],
+        "isDefault": owner.get("default_schedule_id") == schedule["id"],
+        "overrides": [dict(row) for row in schedule["overrides"]],
+    }
+
+
+def schedules_of(store: Store, user_id: int) -> list[Wire]:
+    """A user's schedules as they are sent."""
+    return [show_schedule(store, one) for one in store.schedules.values() if one["owner_id"] == user_id]
+
+
+def create_schedule(store: Store, user_id: int, body: Wire) -> Wire:
+    """Make a schedule from a validated body; without `availability` it is Monday to Friday, 9 to 5."""
+    schedule_id = store.next_id("schedule")
+    availability = body.get("availability")
+    schedule = {
+        "id": schedule_id,
+        "owner_id": user_id,
+        "name": body["name"],
+        "time_zone": body["timeZone"],
+        "availability": _rows(WORKING_WEEK if availability is None else availability),
+        "overrides": _dates(body.get("overrides") or []),
+    }
+    store.schedules[schedule_id] = schedule
+    if body["isDefault"]:
+        store.users[user_id]["default_schedule_id"] = schedule_id
+    return schedule
+
+
+def update_schedule(store: Store, schedule: Wire, body: Wire) -> None:
+    """Replace what was sent. `isDefault: false` takes nothing away; null is too much for the database."""
+    if any(name in body and body[name] is None for name in ("name", "timeZone")):
+        raise errors.database(500)
+    _set(schedule, "name", body.get("name"))
+    _set(schedule, "time_zone", body.get("timeZone"))
+    _set(schedule, "availability", body.get("availability"), _rows)
+    _set(schedule, "overrides", body.get("overrides"), _dates)
+    if body.get("isDefault"):
+        store.users[schedule["owner_id"]]["default_schedule_id"] = schedule["id"]
+
+
+def delete_schedule(store: Store, schedule: Wire) -> None:
+    """Remove a schedule; whoever had it as default has none then, and event types fall back to the default."""
+    del store.schedules[schedule["id"]]
+    owner = store.users[schedule["owner_id"]]
+    if owner.get("default_schedule_id") == schedule["id"]:
+        owner["default_schedule_id"] = None
+    for event_type in store.event_types.values():
+        if event_type.get("scheduleId") == schedule["id"]:
+            event_type["scheduleId"] = None
+
+
+def find_schedule(store: Store, schedule_id: int, user_id: int) -> Wire:
+    """The user's schedule, or why not: 404 for unknown ids, 403 for other people's."""
+    schedule = store.schedules.get(schedule_id)
+    if schedule is None:
+        raise errors.not_found(f"Schedule with ID={schedule_id} does not exist.")
+    if schedule["owner_id"] != user_id:
+        raise errors.forbidden(f"User with ID={user_id} does not own schedule with ID={schedule_id}")
+    return schedule
+
+
+def _set(schedule: Wire, name: str, value: Any, build: Callable[[Any], Any] = lambda value: value) -> None:
+    if value is not None:
+        schedule[name] = build(value)
+
+
+def _rows(rows: list[Wire]) -> list[Wire]:
+    return [{"days": list(row["days"]), "startTime": row["startTime"], "endTime": row["endTime"]} for row in rows]
+
+
+def _dates(rows: list[Wire]) -> list[Wire]:
+    """Overrides, with a datetime cut to its date."""
+    return [{"date": row["date"][:10], "startTime": row["startTime"], "endTime": row["endTime"]} for row in rows]

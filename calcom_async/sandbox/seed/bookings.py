@@ -1,0 +1,204 @@
+"""Made-up bookings, many and quickly: a hundred thousand in a second or two."""
+
+from __future__ import annotations
+
+import gc
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from calcom_async.sandbox.state.booking import Booking
+from calcom_async.sandbox.state.store import Store
+
+YEAR = timedelta(days=365)
+#: How many bookings share a creation time and a start, roughly; primes, so that runs and pages do not line up.
+_TIED_CREATIONS, _TIED_STARTS = 89, 41
+_VISITORS = 600
+_SEATED_EVERY = 20
+_MANY = 50_000
+
+#: Visitors whose names try what exports get wrong: quotes, commas, formulas, other scripts.
+_NAMES = (
+    "Åsa Öberg",
+    "Nguyễn Thị Hoa",
+    'Dana "Dee" Cole, MD',
+    "=Total+1 Ltd",
+    "Łukasz Żak",
+    "陳大文",
+    "مريم حداد",
+    "Tom Fisher",
+    "Grace O'Hara",
+    "@home Repairs",
+)
+_ZONES = ("Europe/Stockholm", "Asia/Ho_Chi_Minh", "America/Chicago", "Europe/London", "Europe/Warsaw", "Asia/Taipei")
+_NOTES = ("", "", "", "Please call first.", "Two topics:\nbudget\nhiring", "Café, 2nd floor; ring twice")
+_REASONS = ("Something came up", "Conflict", 'Moved to "next week"')
+
+_PAST = (["accepted"] * 16) + (["cancelled"] * 3) + ["rejected"]
+_AHEAD = (["accepted"] * 14) + (["pending"] * 3) + (["cancelled"] * 3)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """An event type, and the titles of its bookings by visitor."""
+
+    id: int
+    length: timedelta
+    titles: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """What every made-up booking refers to."""
+
+    host_id: int
+    plain: list[_Kind]
+    seated: _Kind
+    #: attendees without ids; sharing their strings is what keeps a million bookings small
+    visitors: list[dict[str, Any]]
+
+
+def add_bookings(store: Store, now: datetime, *, count: int, host_id: int, ties: bool) -> None:
+    """Add `count` bookings of one host: starts within a year of now, creation times over the last two years.
+
+    Ids follow creation. Without `ties` no two share a start or a creation time; with them most do.
+    """
+    if not count:
+        return
+    rng = random.Random(store.rng.random())
+    world = _world(store, host_id)
+    created = _creations(now, count, ties=ties)
+    starts = _starts(now, count, rng, ties=ties)
+    with _no_collection(settle=count >= _MANY):
+        times = zip(starts, created, strict=True)
+        made = [_booking(store, world, rng, now=now, start=start, created=at) for start, at in times]
+        _chain_series(store, made)
+        dict.update(store.bookings, {booking.uid: booking for booking in made})
+    store.changed()
+
+
+def _world(store: Store, host_id: int) -> _World:
+    own = [one for one in store.event_types.values() if one["ownerId"] == host_id]
+    visitors = [_visitor(number) for number in range(_VISITORS)]
+    plain = [_kind(one, store.users[host_id]["name"], visitors) for one in own if one["seats"].get("disabled")]
+    seated = [_kind(one, store.users[host_id]["name"], visitors) for one in own if not one["seats"].get("disabled")]
+    return _World(host_id, plain, seated[0], visitors)
+
+
+def _kind(event_type: dict[str, Any], host: str, visitors: list[dict[str, Any]]) -> _Kind:
+    titles = [f"{event_type['title']} between {host} and {visitor['name']}" for visitor in visitors]
+    return _Kind(event_type["id"], timedelta(minutes=event_type["lengthInMinutes"]), titles)
+
+
+def _visitor(number: int) -> dict[str, Any]:
+    email = f"visitor{number}@visitors.test"
+    return {
+        "name": _NAMES[number % len(_NAMES)],
+        "email": email,
+        "displayEmail": email,
+        "timeZone": _ZONES[number % len(_ZONES)],
+        "language": "en",
+        "absent": False,
+    }
+
+
+def _creations(now: datetime, count: int, *, ties: bool) -> Iterator[datetime]:
+    """Moments of the last two years in ascending order, the last one a minute ago."""
+    first, span = now - 2 * YEAR, 2 * YEAR - timedelta(minutes=1)
+    distinct = _distinct(count, _TIED_CREATIONS) if ties else count
+    step = int(span / timedelta(milliseconds=1)) / max(1, distinct - 1)
+    for index in range(count):
+        yield first + timedelta(milliseconds=int(index * distinct // count * step))
+
+
+def _distinct(count: int, shared: int) -> int:
+    return min(count, max(7, count // shared))
+
+
+def _starts(now: datetime, count: int, rng: random.Random, *, ties: bool) -> list[datetime]:
+    """Starts on the widest spacing that has room for all, later ones tending to be booked later."""
+    distinct = _distinct(count, _TIED_STARTS) if ties else count
+    minutes = next((step for step in (30, 15, 5, 1) if 2 * YEAR / timedelta(minutes=step) >= distinct), None)
+    spacing = timedelta(minutes=minutes) if minutes else 2 * YEAR / distinct
+    base = now.replace(minute=0, second=0, microsecond=0) - YEAR
+    room = int(2 * YEAR / spacing)
+    places = [index * distinct // count * room // distinct for index in range(count)]
+    reach = max(2, count // 10)
+    order = sorted(range(count), key=lambda index: index + rng.random() * reach)
+    return [base + spacing * places[index] for index in order]
+
+
+def _booking(
+    store: Store, world: _World, rng: random.Random, *, now: datetime, start: datetime, created: datetime
+) -> Booking:
+    number, uid = store.next_id("booking"), store.uid()
+    seated = number % _SEATED_EVERY == 0
+    kind = world.seated if seated else world.plain[number % len(world.plain)]
+    end = start + kind.length
+    who = rng.randrange(_VISITORS - 3)
+    booking = Booking(
+        id=number,
+        uid=uid,
+        title=kind.titles[who],
+        user_id=world.host_id,
+        start=start,
+        end=end,
+        created_at=created,
+        updated_at=created,
+        status="accepted" if seated else rng.choice(_PAST if end <= now else _AHEAD),
+        description=rng.choice(_NOTES),
+        event_type_id=kind.id,
+        location="integrations:daily",
+        attendees=[_attendee(store, visitor) for visitor in world.visitors[who : who + (3 if seated else 1)]],
+        host_ids=[world.host_id],
+        ics_uid=f"{uid}@Cal.com",
+    )
+    if seated:
+        booking.seats = [_seat(store, attendee) for attendee in booking.attendees]
+    elif booking.status == "cancelled":
+        _cancel(booking, rng, now)
+    return booking
+
+
+def _attendee(store: Store, visitor: dict[str, Any]) -> dict[str, Any]:
+    return {"id": store.next_id("attendee"), **visitor}
+
+
+def _seat(store: Store, attendee: dict[str, Any]) -> dict[str, Any]:
+    answers = {"name": attendee["name"], "email": attendee["email"]}
+    return {"seat_uid": store.uuid(), "attendee_id": attendee["id"], "responses": answers, "metadata": {}}
+
+
+def _cancel(booking: Booking, rng: random.Random, now: datetime) -> None:
+    booking.cancellation_reason = rng.choice(_REASONS)
+    booking.cancelled_by = booking.attendees[0]["email"]
+    booking.updated_at = min(booking.created_at + timedelta(minutes=rng.randrange(1, 20_000)), now)
+
+
+def _chain_series(store: Store, made: list[Booking]) -> None:
+    """Turn four plain bookings in a row, of each sixty, into the occurrences of one series."""
+    for first in range(30, len(made) - 3, 60):
+        uid = store.uuid()
+        for booking in made[first : first + 4]:
+            if not booking.seats:
+                booking.recurring_uid = uid
+
+
+@contextmanager
+def _no_collection(*, settle: bool) -> Iterator[None]:
+    """Keep the garbage collector from walking a growing heap again and again; nothing here is garbage.
+
+    `settle` lets it walk the new rows once, at the end, rather than in the middle of some later request.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+    if settle and was_on:
+        gc.collect()

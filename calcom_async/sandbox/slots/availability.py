@@ -1,0 +1,417 @@
+"""Who is free when, out of the store: what `GET /v2/slots` offers and what `POST /v2/bookings` accepts."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from calcom_async.sandbox.event_types.records import host_ids, is_of_team
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.constraints import canonical_zone
+from calcom_async.sandbox.slots.grid import BusyBooking, Event, Host, Query, Reserved, is_free, offered
+from calcom_async.sandbox.slots.limits import NO_LIMITS, UNITS, Counted, Limits, Period, Window, periods
+from calcom_async.sandbox.slots.working_hours import MINUTE, Hours, Override, Schedule, Zone, milliseconds, moment, zone
+from calcom_async.sandbox.state.booking import Booking
+from calcom_async.sandbox.state.clock import Clock
+from calcom_async.sandbox.state.store import Store
+
+Wire = dict[str, Any]
+
+DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+WORKING_WEEK: list[Wire] = [{"days": list(DAYS[1:6]), "startTime": "09:00", "endTime": "17:00"}]
+DEFAULT_ZONE = "Europe/London"
+
+#: The longest buffer that can be set in the web app; a check looks this far for bookings with buffers.
+LONGEST_BUFFER = 120 * MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One offered time; `seats_total` is None unless the event type has seats."""
+
+    start: datetime
+    end: datetime
+    seats_total: int | None = None
+    seats_booked: int = 0
+    booking_uid: str | None = None
+
+
+def free_slots(
+    store: Store,
+    clock: Clock,
+    event_type: Wire,
+    start: datetime,
+    end: datetime,
+    *,
+    zone: str | None = None,
+    duration: int | None = None,
+    reschedule_uid: str | None = None,
+    hosts: Collection[int] | None = None,
+) -> dict[str, list[Slot]]:
+    """Slots by local date in `zone`, UTC without. `hosts` narrows the event type's, or names a dynamic one's."""
+    people = _people(event_type, hosts)
+    if not people:
+        return {}
+    margin = (duration or 0) * MINUTE if reschedule_uid else 0
+    query = Query(
+        milliseconds(start), milliseconds(end), milliseconds(clock.now()), _zone(zone), duration or None, margin
+    )
+    event = _event(store, event_type)
+    reach = timedelta(days=33 if event.window.rolling else 1)
+    bookings = bookings_between(store, start - reach, end + reach)
+    built = [_host(store, event_type, one, bookings, reschedule_uid) for one in people]
+    if event.limits:
+        counted = _counted_around(store, event_type, start, end, reschedule_uid)
+        built = [replace(host, counted=counted.get(user_id, ())) for host, user_id in zip(built, people, strict=True)]
+    seats = _Seats.taken(store, clock, event_type, bookings)
+    reserved = Reserved(_reserved_times(store, clock, people), frozenset(seats.booked))
+    days = offered(query, event, built, reserved)
+    length = timedelta(minutes=event.length if duration is None else duration)
+    return {day: [seats.slot(one, length) for one in starts] for day, starts in days.items()}
+
+
+# --- what a booking must pass
+
+
+def check_bookable(
+    store: Store,
+    clock: Clock,
+    event_type: Wire,
+    start: datetime,
+    end: datetime,
+    *,
+    ignore_uid: str | None = None,
+    zone: str | None = None,
+) -> None:
+    """Refuse a time that is past, too soon, too far, over a limit or not free, in the server's order.
+
+    `ignore_uid` is the booking that is being moved; `zone` the attendee's, in which booking windows are counted.
+    A further seat of a running booking needs no free time.
+    """
+    _check_in_time(store, clock, event_type, start, zone)
+    if _seats_of(event_type) and _accepted_at(store, event_type, start):
+        return
+    limit_reached(store, event_type, start, end, ignore_uid=ignore_uid)
+    free = {
+        one: host_is_free(store, clock, event_type, one, start, end, ignore_uid=ignore_uid)
+        for one in host_ids(event_type)
+    }
+    if _enough(event_type, free):
+        return
+    of_team = is_of_team(event_type) and ignore_uid is None
+    raise errors.bad_request(
+        f"{'One of the hosts' if of_team else 'User'} either already has booking at this time or is not available"
+    )
+
+
+def host_is_free(  # noqa: PLR0917 - who, what and when, as check_bookable
+    store: Store,
+    clock: Clock,
+    event_type: Wire,
+    host_id: int,
+    start: datetime,
+    end: datetime,
+    *,
+    ignore_uid: str | None = None,
+) -> bool:
+    """Whether one host works then and has nothing else, buffers included; the start need not be an offered slot."""
+    margin = timedelta(milliseconds=LONGEST_BUFFER)
+    bookings = bookings_between(store, start - margin, end + margin)
+    host = _host(store, event_type, host_id, bookings, ignore_uid)
+    query = Query(milliseconds(start), milliseconds(end), milliseconds(clock.now()), margin=LONGEST_BUFFER)
+    return is_free(query, replace(_event(store, event_type), limits=NO_LIMITS), host)
+
+
+def limit_reached(
+    store: Store, event_type: Wire, start: datetime, end: datetime, *, ignore_uid: str | None = None
+) -> None:
+    """Refuse a booking whose day, week, month or year is used up for this event type: 401, without envelope."""
+    limits = _limits(event_type)
+    host = _limit_zone(store, event_type)
+    for unit in UNITS if limits else ():
+        period = next(periods(unit, host, milliseconds(start), milliseconds(start) + 1))
+        booked = list(_own_bookings(store, event_type, period, ignore_uid))
+        most, minutes = limits.count.get(unit), limits.duration.get(unit)
+        if most and len(booked) >= most:
+            raise errors.no_envelope(401, "booking_limit_reached")
+        wanted = sum((one.end - one.start for one in booked), end - start)
+        if minutes and wanted > timedelta(minutes=minutes):
+            raise errors.no_envelope(401, "duration_limit_reached")
+
+
+def _check_in_time(store: Store, clock: Clock, event_type: Wire, start: datetime, zone_name: str | None) -> None:
+    if start < clock.now():
+        raise errors.bad_request("Attempting to book a meeting in the past.")
+    event = _event(store, event_type)
+    host = next((_schedule(store, event_type, one).zone for one in host_ids(event_type)), zone("UTC"))
+    now, wanted = milliseconds(clock.now()), milliseconds(start)
+    first, last = event.window.bounds(now, host, _zone(zone_name) or zone("UTC"), None)
+    too_soon = wanted < now + event.notice * MINUTE or (first is not None and wanted < first)
+    if too_soon or (last is not None and wanted > last):
+        raise errors.bad_request(
+            "The event type can't be booked at the \"start\" time provided. This could be because it's too soon "
+            "(violating the minimum booking notice) or too far in the future (outside the event's scheduling window). "
+            "Try fetching available slots first using the GET /v2/slots endpoint and then make a booking with "
+            '"start" time equal to one of the available slots.'
+        )
+
+
+def _enough(event_type: Wire, free: Mapping[int, bool]) -> bool:
+    """Whether all fixed hosts, and of the others at least one, are free."""
+    fixed = {one for one in free if _is_fixed(event_type, one)}
+    others = free.keys() - fixed
+    return bool(free) and all(free[one] for one in fixed) and (not others or any(free[one] for one in others))
+
+
+# --- bookings by time
+
+
+@dataclass(frozen=True, slots=True)
+class _Timeline:
+    """All bookings in order of their start, whatever their status, so that a stretch of time is found by bisection."""
+
+    starts: Sequence[datetime]
+    bookings: Sequence[Booking]
+    longest: timedelta
+
+    @classmethod
+    def of(cls, bookings: Iterable[Booking]) -> _Timeline:
+        ordered = sorted(bookings, key=lambda one: one.start)
+        longest = max((one.end - one.start for one in ordered), default=timedelta())
+        return cls([one.start for one in ordered], ordered, longest)
+
+
+def bookings_between(store: Store, start: datetime, end: datetime) -> list[Booking]:
+    """Bookings of any status and host that touch a stretch of time, by start."""
+    timeline = store.cached("bookings by start", lambda: _Timeline.of(store.bookings.values()))
+    first = bisect_left(timeline.starts, start - timeline.longest)
+    last = bisect_right(timeline.starts, end)
+    return [one for one in timeline.bookings[first:last] if one.end >= start]
+
+
+def _accepted_at(store: Store, event_type: Wire, start: datetime) -> bool:
+    return any(
+        one.start == start and one.event_type_id == event_type["id"] and one.status == "accepted"
+        for one in bookings_between(store, start, start)
+    )
+
+
+def _counted_around(
+    store: Store, event_type: Wire, start: datetime, end: datetime, but: str | None
+) -> dict[int, list[Counted]]:
+    """By host: the bookings that may count towards a limit of a period which touches the stretch."""
+    limits = _limits(event_type)
+    yearly = limits.count.get("year") or limits.duration.get("year")
+    reach = timedelta(days=367 if yearly else 33)
+    counted: dict[int, list[Counted]] = {}
+    for one in bookings_between(store, start - reach, end + reach):
+        if _counts(event_type, one, but):
+            counted.setdefault(one.user_id, []).append(Counted(milliseconds(one.start), milliseconds(one.end)))
+    return counted
+
+
+def _own_bookings(store: Store, event_type: Wire, period: Period, but: str | None) -> Iterable[Booking]:
+    first, last = moment(period.start), moment(period.end)
+    for one in bookings_between(store, first, last):
+        inside = one.start >= first and one.end <= last
+        if inside and _counts(event_type, one, but):
+            yield one
+
+
+def _counts(event_type: Wire, booking: Booking, but: str | None) -> bool:
+    """Whether a booking counts towards the event type's limits."""
+    return booking.event_type_id == event_type["id"] and booking.status == "accepted" and booking.uid != but
+
+
+# --- hosts
+
+
+def _people(event_type: Wire, chosen: Collection[int] | None) -> list[int]:
+    """The hosts; `chosen` names those of a dynamic event type (id 0), and narrows a round robin or a person's."""
+    if chosen is None:
+        return host_ids(event_type)
+    return list(chosen) if event_type["id"] == 0 else [one for one in host_ids(event_type) if one in chosen]
+
+
+def _is_fixed(event_type: Wire, host_id: int) -> bool:
+    """Whether the event type cannot do without this host."""
+    if event_type.get("schedulingType") != "roundRobin":
+        return True
+    return any(one["userId"] == host_id and one.get("mandatory") for one in event_type["hosts"])
+
+
+def _host(store: Store, event_type: Wire, host_id: int, bookings: Iterable[Booking], moved: str | None) -> Host:
+    email = store.users[host_id]["email"]
+    return Host(
+        _schedule(store, event_type, host_id),
+        [_held(store, event_type, one, moved) for one in bookings if _blocks(event_type, one, host_id, email)],
+        [(milliseconds(one["start"]), milliseconds(one["end"])) for one in store.busy if one["user_id"] == host_id],
+        away=[
+            (milliseconds(datetime.fromisoformat(one["start"])), milliseconds(datetime.fromisoformat(one["end"])))
+            for one in store.out_of_office.values()
+            if one["userId"] == host_id
+        ],
+        fixed=_is_fixed(event_type, host_id),
+    )
+
+
+def _blocks(event_type: Wire, booking: Booking, host_id: int, email: str) -> bool:
+    """Whether a booking takes the host's time: theirs, co-hosted or attended; a pending one by the policy."""
+    if booking.status == "pending":
+        policy = event_type.get("confirmationPolicy") or {}
+        if booking.event_type_id != event_type["id"] or not policy.get("blockUnconfirmedBookingsInBooker"):
+            return False
+    elif booking.status != "accepted":
+        return False
+    if booking.user_id == host_id or host_id in booking.host_ids:
+        return True
+    return any(attendee["email"] == email for attendee in booking.attendees)
+
+
+def _held(store: Store, event_type: Wire, booking: Booking, moved: str | None) -> BusyBooking:
+    booked = store.event_types.get(booking.event_type_id or 0, {})
+    seats = _seats_of(event_type) if booking.event_type_id == event_type["id"] else 0
+    return BusyBooking(
+        milliseconds(booking.start),
+        milliseconds(booking.end),
+        booked.get("beforeEventBuffer") or 0,
+        booked.get("afterEventBuffer") or 0,
+        # The server counts bookings here, not people: one booking stays open however full, unless seats are single.
+        open_seat=bool(booking.seats) and seats > 1,
+        moving=booking.uid == moved,
+    )
+
+
+def _schedule(store: Store, event_type: Wire, host_id: int) -> Schedule:
+    """The event type's schedule, else the host's default, else Monday to Friday, 9 to 5."""
+    user = store.users[host_id]
+    schedule_id = event_type.get("scheduleId") or user.get("default_schedule_id")
+    record = store.schedules.get(schedule_id or 0)
+    if record is None:
+        return read_schedule(user["time_zone"], WORKING_WEEK, [])
+    return read_schedule(record["time_zone"], record["availability"], record["overrides"])
+
+
+def read_schedule(zone_name: str | None, availability: Iterable[Wire], overrides: Iterable[Wire]) -> Schedule:
+    """A schedule's rows as the arithmetic takes them."""
+    weekly = [
+        Hours(frozenset(map(DAYS.index, row["days"])), _time(row["startTime"]), _time(row["endTime"]))
+        for row in availability
+    ]
+    dates = [
+        Override(date.fromisoformat(row["date"]), _time(row["startTime"]), _time(row["endTime"])) for row in overrides
+    ]
+    return Schedule(_zone(zone_name) or zone(DEFAULT_ZONE), weekly, dates)
+
+
+def _time(text: str) -> int:
+    hours, minutes = text.split(":")
+    return (int(hours) * 60 + int(minutes)) * MINUTE
+
+
+def _zone(name: str | None) -> Zone | None:
+    known = canonical_zone(name) if name else None
+    return zone(known) if known else None
+
+
+# --- the event type
+
+
+def _event(store: Store, event_type: Wire) -> Event:
+    scheduling = event_type.get("schedulingType")
+    return Event(
+        event_type["lengthInMinutes"],
+        event_type.get("slotInterval"),
+        event_type.get("offsetStart") or 0,
+        event_type.get("minimumBookingNotice") or 0,
+        event_type.get("beforeEventBuffer") or 0,
+        event_type.get("afterEventBuffer") or 0,
+        first_only=bool(event_type.get("onlyShowFirstAvailableSlot")),
+        optimized=bool(event_type.get("showOptimizedSlots")),
+        limits=_limits(event_type),
+        limit_zone=_limit_zone(store, event_type),
+        window=_window(event_type.get("bookingWindow")),
+        scheduling=scheduling if scheduling in {"collective", "roundRobin"} else None,
+    )
+
+
+def _limits(event_type: Wire) -> Limits:
+    return Limits(event_type.get("bookingLimitsCount") or {}, event_type.get("bookingLimitsDuration") or {})
+
+
+def _limit_zone(store: Store, event_type: Wire) -> Zone:
+    """Limits go by the event type's own schedule, or by the zone in its first host's profile."""
+    record = store.schedules.get(event_type.get("scheduleId") or 0)
+    people = host_ids(event_type) if event_type["id"] else []
+    name = record["time_zone"] if record else store.users[people[0]]["time_zone"] if people else None
+    return _zone(name) or zone("UTC")
+
+
+def _window(setting: Wire | None) -> Window:
+    if not setting or setting.get("disabled"):
+        return Window()
+    if setting["type"] == "range":
+        first, last = (date.fromisoformat(one[:10]) for one in setting["value"])
+        return Window(dates=(first, last))
+    return Window(setting["value"], setting["type"] == "businessDays", bool(setting.get("rolling")))
+
+
+# --- seats and reservations
+
+
+def _seats_of(event_type: Wire) -> int:
+    seats = event_type.get("seats") or {}
+    return 0 if seats.get("disabled") else seats.get("seatsPerTimeSlot") or 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Seats:
+    """Seats of an event type: how many there are, and by start how many are taken and in which booking."""
+
+    total: int
+    booked: dict[int, int]
+    uids: dict[int, str]
+
+    @classmethod
+    def taken(cls, store: Store, clock: Clock, event_type: Wire, bookings: Iterable[Booking]) -> _Seats:
+        """Seats in accepted bookings and in live reservations."""
+        total = _seats_of(event_type)
+        booked: Counter[int] = Counter()
+        uids: dict[int, str] = {}
+        for one in bookings if total else ():
+            if one.event_type_id == event_type["id"] and one.status == "accepted":
+                booked[milliseconds(one.start)] += len(one.seats or one.attendees)
+                uids[milliseconds(one.start)] = one.uid
+        for reservation in live_reservations(store, clock) if total else ():
+            if reservation["event_type_id"] == event_type["id"]:
+                booked[milliseconds(reservation["start"])] += 1
+                uids.setdefault(milliseconds(reservation["start"]), reservation["uid"])
+        return cls(total, dict(booked), uids)
+
+    def slot(self, start: int, length: timedelta) -> Slot:
+        begins = moment(start)
+        total = self.total or None
+        return Slot(begins, begins + length, total, self.booked.get(start, 0), self.uids.get(start))
+
+
+def live_reservations(store: Store, clock: Clock) -> list[Wire]:
+    """Reservations that have not run out."""
+    now = clock.now()
+    return [one for one in store.reservations.values() if one["until"] > now]
+
+
+def _reserved_times(store: Store, clock: Clock, people: Collection[int]) -> list[tuple[int, int]]:
+    """What reservations of these hosts hide; reserved seats hide nothing."""
+    return [
+        (milliseconds(one["start"]), milliseconds(one["end"]))
+        for one in live_reservations(store, clock)
+        if one["user_id"] in people and not _is_seat(store, one)
+    ]
+
+
+def _is_seat(store: Store, reservation: Wire) -> bool:
+    return bool(_seats_of(store.event_types.get(reservation["event_type_id"], {})))

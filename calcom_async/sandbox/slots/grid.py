@@ -1,0 +1,304 @@
+"""Which slots are offered: the arithmetic alone, as pure functions on milliseconds since 1970.
+
+    offered(Query, Event, hosts)  ->  {"2030-03-06": [start, start ...]}
+
+Working ranges (slot_hours) minus busy times and used-up limits (slot_limits) give free ranges; a slot grid is laid over
+each; what is reserved, too soon, or outside the window is taken off.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from calcom_async.sandbox.slots.limits import (
+    ALWAYS,
+    NO_LIMITS,
+    Counted,
+    Limits,
+    LimitUsage,
+    Window,
+    limit_busy,
+    month_before,
+)
+from calcom_async.sandbox.slots.working_hours import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Range,
+    Schedule,
+    Span,
+    Zone,
+    day_label,
+    intersect,
+    merge,
+    start_of_day,
+    subtract,
+    without_contained,
+    working_ranges,
+    zone,
+)
+
+#: First starts are rounded to a multiple of the largest of these that divides the step.
+_INTERVALS = (60, 30, 20, 15, 10, 5)
+UTC_ZONE = zone("UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked; `zone` is None when none was given, which is not quite the same as UTC.
+
+    Bookings are looked for `margin` milliseconds beyond the asked stretch, so that their buffers reach into it.
+    """
+
+    start: int
+    end: int
+    now: int
+    zone: Zone | None = None
+    duration: int | None = None
+    margin: int = 0
+
+    @property
+    def booker(self) -> Zone:
+        return self.zone or UTC_ZONE
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The settings of an event type that decide its slots; minutes throughout."""
+
+    length: int
+    interval: int | None = None
+    offset_start: int = 0
+    notice: int = 0
+    before: int = 0
+    after: int = 0
+    first_only: bool = False
+    optimized: bool = False
+    limits: Limits = NO_LIMITS
+    limit_zone: Zone = UTC_ZONE
+    window: Window = ALWAYS
+    scheduling: Literal["collective", "roundRobin"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BusyBooking:
+    """An accepted booking (or a pending one that blocks), with the buffers of its own event type.
+
+    `open_seat`: it is a seated booking of the queried event type, which blocks only its surroundings.
+    `moving`: it is the booking that is being rescheduled, which does not block at all.
+    """
+
+    start: int
+    end: int
+    before: int = 0
+    after: int = 0
+    open_seat: bool = False
+    moving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One person who can be booked: hours, bookings, busy times of calendars, absences, and what limits count."""
+
+    schedule: Schedule
+    bookings: Sequence[BusyBooking] = ()
+    calendar: Sequence[tuple[int, int]] = ()
+    away: Sequence[tuple[int, int]] = ()
+    counted: Sequence[Counted] = ()
+    fixed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """Live reservations: stretches that hide slots, and starts of the seated event type that have seats taken."""
+
+    busy: Sequence[tuple[int, int]] = ()
+    seated: frozenset[int] = field(default_factory=frozenset)
+
+
+def offered(query: Query, event: Event, hosts: Sequence[Host], reserved: Reserved = Reserved()) -> dict[str, list[int]]:
+    """The starts of all slots by local date, dates and starts ascending."""
+    span = _span(query, event)
+    free = free_ranges(query, event, hosts, span)
+    length = (query.duration or event.length) * MINUTE
+    starts = [start for start in _slot_grid(query, event, free) if not _hidden(start, length, reserved)]
+    days = _by_day(starts, query.booker, first_only=event.first_only)
+    days = _in_window(query, event, hosts[0].schedule.zone, days)
+    return _asked_for(query, days)
+
+
+def is_free(query: Query, event: Event, host: Host) -> bool:
+    """Whether the host can take a meeting from `query.start` to `query.end`, wherever the slot grid lies."""
+    free = _free(query, event, host, (), Span(query.start, query.end, UTC_ZONE))
+    return any(one.start <= query.start and query.end <= one.end for one in free)
+
+
+def _span(query: Query, event: Event) -> Span:
+    """From the query's start, or from the first time that may still be booked; rolling windows begin a month before."""
+    start = query.start
+    yesterday = start_of_day(query.now - DAY)
+    if event.window.rolling and start >= yesterday:
+        start = month_before(start)
+    # No notice at all counts as one minute: the server takes 0 for "not set".
+    soonest = query.now + (event.notice or 1) * MINUTE
+    start = max(start, soonest)
+    return Span(start - start % SECOND, query.end, query.booker)
+
+
+# --- free ranges
+
+
+def free_ranges(query: Query, event: Event, hosts: Sequence[Host], span: Span) -> list[Range]:
+    """When the event type's hosts, together, are free."""
+    shared = [one for host in hosts for one in host.counted]
+    ranges = [_free(query, event, host, shared, span) for host in hosts]
+    if event.scheduling is None and len(hosts) == 1:
+        return without_contained(merge(ranges[0]))
+    return _together(hosts, ranges)
+
+
+def _together(hosts: Sequence[Host], ranges: Sequence[list[Range]]) -> list[Range]:
+    """Fixed hosts must all be free, and of the others any one."""
+    fixed = merge(intersect([own for host, own in zip(hosts, ranges, strict=True) if host.fixed]))
+    others = [own for host, own in zip(hosts, ranges, strict=True) if not host.fixed]
+    sides = [fixed] if fixed else []
+    if others:
+        sides.append([one for own in others for one in own])
+    return without_contained(intersect(sides))
+
+
+def _free(query: Query, event: Event, host: Host, shared: Sequence[Counted], span: Span) -> list[Range]:
+    busy = [*_booked(query, event, host, span), *_calendar(event, host), *host.away]
+    if event.limits:
+        use = LimitUsage(host.counted, shared, query.duration or event.length)
+        busy += limit_busy(event.limits, use, event.limit_zone, span)
+    return subtract(working_ranges(host.schedule, span), busy)
+
+
+def _booked(query: Query, event: Event, host: Host, span: Span) -> Iterator[tuple[int, int]]:
+    """Bookings with the buffers of both event types; those that lie outside are not seen, buffers or not."""
+    for one in host.bookings:
+        if one.start > span.end + query.margin or one.end < span.start - query.margin:
+            continue
+        before = (one.before + event.after) * MINUTE
+        after = (one.after + event.before) * MINUTE
+        if one.open_seat:
+            yield one.start - before, one.start
+            yield one.end, one.end + after
+        elif not one.moving:
+            yield one.start - before, one.end + after
+
+
+def _calendar(event: Event, host: Host) -> Iterator[tuple[int, int]]:
+    """Calendar entries, widened by the queried type's buffers; the entry of a moved booking does not count."""
+    moved = [(one.start, one.end) for one in host.bookings if one.moving]
+    for start, end, _ in subtract((Range(*entry) for entry in host.calendar), moved):
+        yield start - event.after * MINUTE, end + event.before * MINUTE
+
+
+# --- the slot grid
+
+
+def _slot_grid(query: Query, event: Event, free: Iterable[Range]) -> list[int]:
+    """Starts over all free ranges, one per time.
+
+    A range that begins inside the step of an earlier slot goes on from the end of that step: so an interval longer
+    than the event is kept over a short gap.
+    """
+    length = max(1, query.duration or event.length) * MINUTE
+    offset = max(1, event.offset_start) if event.offset_start else 0
+    frequency = max(1, event.interval or query.duration or event.length)
+    step = (frequency + offset) * MINUTE
+    soonest = query.now + event.notice * MINUTE
+    starts: list[int] = []
+    for one in sorted(free):
+        start = _first_start(one, soonest, frequency, query.booker, optimized=event.optimized) + offset * MINUTE
+        start = _after_earlier(start, one, starts, step)
+        while start + length - SECOND <= one.end:
+            _keep(starts, start)
+            start += step
+    return starts
+
+
+def _keep(starts: list[int], start: int) -> None:
+    at = bisect_left(starts, start)
+    if starts[at : at + 1] != [start]:
+        starts.insert(at, start)
+
+
+def _first_start(one: Range, soonest: int, frequency: int, booker: Zone, *, optimized: bool) -> int:
+    """The range's start, or the soonest bookable minute, rounded up on the booker's clock."""
+    start = max(one.start, soonest)
+    start -= start % MINUTE
+    interval = next((each for each in _INTERVALS if frequency % each == 0), 1)
+    minute = booker.wall(start) % HOUR // MINUTE
+    if minute % interval == 0:
+        return start
+    if optimized:
+        return start + _worthwhile_shift(minute, (one.end - start) // MINUTE, interval) * MINUTE
+    hour = booker.wall(start) - minute * MINUTE
+    return booker.at(hour) + -(-minute // interval) * interval * MINUTE
+
+
+def _worthwhile_shift(minute: int, available: int, interval: int) -> int:
+    """Minutes to a rounder start, as long as they would be left over anyway."""
+    extra = available % interval
+    return next((shift for round_to in (interval, 15, 5) if (shift := round_to - minute % round_to) <= extra), 0)
+
+
+def _after_earlier(start: int, one: Range, starts: list[int], step: int) -> int:
+    at = bisect_left(starts, start)
+    if at == 0 or starts[at - 1] + step <= start:
+        return start
+    earlier = starts[at - 1]
+    return earlier if earlier >= one.start else earlier + step
+
+
+# --- what is taken off
+
+
+def _hidden(start: int, length: int, reserved: Reserved) -> bool:
+    if start in reserved.seated:
+        return False
+    return any(busy_start < start + length and busy_end > start for busy_start, busy_end in reserved.busy)
+
+
+def _by_day(starts: Iterable[int], booker: Zone, *, first_only: bool) -> dict[str, list[int]]:
+    days: dict[str, list[int]] = {}
+    for start in starts:
+        day = days.setdefault(day_label(booker.wall(start)), [])
+        if not (first_only and day):
+            day.append(start)
+    return days
+
+
+def _in_window(query: Query, event: Event, host: Zone, days: Mapping[str, list[int]]) -> dict[str, list[int]]:
+    first, last = event.window.bounds(query.now, host, query.booker, days)
+    soonest = query.now + event.notice * MINUTE
+
+    def fits(start: int) -> bool:
+        return start >= soonest and (first is None or start >= first) and (last is None or start <= last)
+
+    kept = {day: [start for start in starts if fits(start)] for day, starts in days.items()}
+    return {day: starts for day, starts in kept.items() if starts}
+
+
+def _asked_for(query: Query, days: dict[str, list[int]]) -> dict[str, list[int]]:
+    """Only dates of the query, which the server checks when a zone was given.
+
+    It counts them in steps of 24 hours from the first midnight, so a span that leaves summer time loses its last.
+    """
+    if query.zone is None:
+        return days
+    wall = start_of_day(query.zone.wall(query.start))
+    midnight = query.zone.at(wall)
+    dates: set[str] = set()
+    while query.end >= query.zone.at(wall):
+        dates.add(day_label(query.zone.wall(midnight)))
+        wall += DAY
+        midnight += DAY
+    return {day: starts for day, starts in days.items() if day in dates}

@@ -1,0 +1,218 @@
+"""Handler of `GET /v2/slots`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from calcom_async.sandbox.event_types.records import is_of_team
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.constraints import (
+    array,
+    canonical_zone,
+    each,
+    min_size,
+    number,
+    one_of,
+    strict_iso8601,
+    string,
+    time_zone,
+)
+from calcom_async.sandbox.http.forms import Field, Form, to_int, to_ints, to_list
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.http.time_zones import zone_named
+from calcom_async.sandbox.slots.availability import Slot, free_slots
+from calcom_async.sandbox.state.clock import iso
+from calcom_async.sandbox.state.store import Store
+
+ROUTES = Routes()
+
+
+Wire = dict[str, Any]
+
+VERSION = ("2024-09-04",)
+
+# --- GET /v2/slots
+
+_COMMON = (
+    Field("start", strict_iso8601.named("isDateString")),
+    Field("end", strict_iso8601.named("isDateString")),
+    Field("timeZone", time_zone, optional=True),
+    Field("duration", number, optional=True, convert=to_int),
+    Field(
+        "format",
+        one_of(["range", "time"]).saying("slotFormat must be either 'range' or 'time'"),
+        optional=True,
+        convert=lambda value: str(value).lower() if value else None,
+    ),
+    Field("bookingUidToReschedule", string, optional=True),
+    Field("rrHostSubsetIds", each(number), array, optional=True, convert=to_ints),
+)
+_SLUG = Field("eventTypeSlug", string)
+_ORGANIZATION = Field("organizationSlug", string, optional=True)
+
+_BY_ID = Form(Field("eventTypeId", number, convert=to_int), *_COMMON)
+_BY_USERNAME = Form(_SLUG, Field("username", string), _ORGANIZATION, *_COMMON)
+_BY_TEAM = Form(_SLUG, Field("teamSlug", string), _ORGANIZATION, *_COMMON)
+_BY_USERNAMES = Form(
+    Field(
+        "usernames",
+        each(string),
+        min_size(2).saying("The array must contain at least 2 elements."),
+        array,
+        convert=to_list,
+    ),
+    Field("organizationSlug", string),
+    *_COMMON,
+)
+
+#: What the seed text calls the range, and what the server calls it.
+_LEGACY_NAMES = {"startTime": "start", "endTime": "end"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Whose slots are meant: an event type, and its hosts when they are not all of its own."""
+
+    event_type: Wire
+    hosts: list[int] | None = None
+
+
+@ROUTES.add("GET", "/v2/slots", version=VERSION, auth="public")
+def get_slots(call: Call) -> object:
+    """Free times by local date. The fields that are sent decide how the event type is named."""
+    fields = _legacy_names(call.fields) if call.settings.legacy_formats else call.fields
+    query = _form(fields).read_strict(fields)
+    target = _target(call.store, query)
+    days = free_slots(
+        call.store,
+        call.clock,
+        target.event_type,
+        _moment(query["start"], "start"),
+        _end(query["end"]),
+        zone=query.get("timeZone"),
+        duration=query.get("duration"),
+        reschedule_uid=query.get("bookingUidToReschedule"),
+        hosts=query.get("rrHostSubsetIds") if target.hosts is None else target.hosts,
+    )
+    shown = _Shown(query.get("timeZone"), ranges=query.get("format") == "range")
+    return {day: [shown.slot(slot) for slot in slots] for day, slots in days.items()}
+
+
+def _legacy_names(fields: Wire) -> Wire:
+    """The seed dialect: `startTime` and `endTime`, and a slug that is ignored beside an id."""
+    renamed = {_LEGACY_NAMES.get(name, name): value for name, value in fields.items()}
+    if renamed.get("eventTypeId"):
+        renamed.pop("eventTypeSlug", None)
+    return renamed
+
+
+def _form(fields: Mapping[str, Any]) -> Form:
+    if fields.get("eventTypeId"):
+        return _BY_ID
+    if fields.get("eventTypeSlug") and fields.get("username"):
+        return _BY_USERNAME
+    if fields.get("eventTypeSlug") and fields.get("teamSlug"):
+        return _BY_TEAM
+    return _BY_USERNAMES
+
+
+def _target(store: Store, query: Wire) -> _Target:
+    if "usernames" in query:
+        return _Target(_dynamic(query), _ids(store, query["usernames"]))
+    if "eventTypeId" in query:
+        found = store.event_types.get(query["eventTypeId"])
+    elif "username" in query:
+        found = _of_user(store, query["username"], query["eventTypeSlug"])
+    else:
+        found = _of_team(store, query["teamSlug"], query.get("organizationSlug"), query["eventTypeSlug"])
+    if found is None:
+        raise errors.not_found("Event Type not found")
+    return _Target(found)
+
+
+def _of_user(store: Store, username: str, slug: str) -> Wire | None:
+    user = next((one for one in store.users.values() if one["username"] == username), None)
+    if user is None:
+        raise errors.not_found(f"User with username {username} not found")
+    own = (one for one in store.event_types.values() if one["ownerId"] == user["id"] and not is_of_team(one))
+    return next((one for one in own if one["slug"] == slug), None)
+
+
+def _of_team(store: Store, team_slug: str, organization_slug: str | None, slug: str) -> Wire | None:
+    inside: set[int | None] = {None}
+    if organization_slug is not None:
+        inside = {one["id"] for one in store.organizations.values() if one["slug"] == organization_slug}
+    teams = [one for one in store.teams.values() if one["slug"] == team_slug and one["parent_id"] in inside]
+    if not teams:
+        raise errors.not_found(f"Team with slug {team_slug} not found")
+    team_id = teams[0]["id"]
+    return next(
+        (one for one in store.event_types.values() if one.get("teamId") == team_id and one["slug"] == slug), None
+    )
+
+
+def _ids(store: Store, usernames: list[str]) -> list[int]:
+    return [one["id"] for one in store.users.values() if one["username"] in usernames]
+
+
+def _dynamic(query: Wire) -> Wire:
+    """The event type that stands for several people at once; all of them must be free."""
+    return {
+        "id": 0,
+        "lengthInMinutes": query.get("duration") or 30,
+        "minimumBookingNotice": 120,
+        "schedulingType": "collective",
+    }
+
+
+def _moment(text: str, name: str) -> datetime:
+    """A date or time of the query; no zone means UTC."""
+    padded = text + "-01" * (2 - text.count("-")) if len(text) < len("2030-03-06") else text
+    try:
+        moment = datetime.fromisoformat(padded) if " " not in padded else None
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise errors.bad_request(f"Invalid {name} date")
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _end(text: str) -> datetime:
+    """The query's end, which reaches to the end of its day when it falls on midnight."""
+    end = _moment(text, "end")
+    if (end.hour, end.minute, end.second) == (0, 0, 0):
+        return end.replace(hour=23, minute=59, second=59)
+    return end
+
+
+class _Shown:
+    """How slots are written: in UTC with `Z`, or with the offset of the zone that was asked for."""
+
+    def __init__(self, zone: str | None, *, ranges: bool) -> None:
+        self._zone = (
+            None if zone is None or zone.lower() in {"utc", "gmt"} else zone_named(canonical_zone(zone) or "UTC")
+        )
+        self._ranges = ranges
+
+    def slot(self, slot: Slot) -> Wire:
+        shown: Wire = {"start": self._time(slot.start)}
+        if self._ranges:
+            shown["end"] = self._time(slot.end)
+        if slot.seats_total is not None:
+            shown |= {
+                "seatsBooked": slot.seats_booked,
+                "seatsRemaining": slot.seats_total - slot.seats_booked,
+                "seatsTotal": slot.seats_total,
+            }
+            if slot.booking_uid is not None:
+                shown["bookingUid"] = slot.booking_uid
+        return shown
+
+    def _time(self, moment: datetime) -> str:
+        if self._zone is None:
+            return iso(moment)
+        return moment.astimezone(self._zone).isoformat(timespec="milliseconds")

@@ -1,0 +1,205 @@
+"""What takes whole days away: booking limits of a period, and the window in which one may book."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal, NamedTuple
+
+from calcom_async.sandbox.slots.working_hours import DAY, MINUTE, Span, Zone, day_label, start_of_day
+
+Unit = Literal["year", "month", "week", "day"]
+UNITS: tuple[Unit, ...] = ("year", "month", "week", "day")
+
+#: How many days the server looks through for days with availability.
+ROLLING_DAYS = 61
+
+
+# --- periods
+
+
+class Period(NamedTuple):
+    """A day, week, month or year of the host: its first and last date, and the time that a used-up limit blocks."""
+
+    first: str
+    last: str
+    start: int
+    end: int
+
+
+def floor_unit(wall: int, unit: Unit) -> int:
+    """Where the calendar period of a clock reading begins; weeks begin on Sunday."""
+    day = start_of_day(wall)
+    if unit == "day":
+        return day
+    if unit == "week":
+        return day - (day // DAY + 4) % 7 * DAY
+    local = datetime.fromtimestamp(day // 1000, UTC)
+    return _wall(local.replace(day=1, month=1 if unit == "year" else local.month))
+
+
+def next_unit(wall: int, unit: Unit) -> int:
+    """Where the period after the one of `wall` begins."""
+    first = floor_unit(wall, unit)
+    return floor_unit(first + {"day": 1, "week": 7, "month": 31, "year": 366}[unit] * DAY, unit)
+
+
+def _wall(local: datetime) -> int:
+    return int(local.timestamp()) * 1000
+
+
+def periods(unit: Unit, host: Zone, start: int, end: int) -> Iterator[Period]:
+    """The host's periods that touch a span.
+
+    Their starts keep the offset of the first one, so that after a clock change they miss midnight by the change;
+    what a used-up limit blocks ends with the calendar period of that start.
+    """
+    wall = floor_unit(host.wall(start), unit)
+    offset = wall - host.at(wall)
+    stop = host.at(next_unit(host.wall(end), unit) - 1)
+    while host.at(wall) < stop:
+        following = next_unit(wall, unit)
+        begins = wall - offset
+        ends = host.at(next_unit(host.wall(begins), unit) - 1)
+        yield Period(day_label(wall), day_label(following - 1), begins, ends)
+        wall = following
+
+
+# --- limits
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many bookings, and how many minutes, of one event type a period takes; nothing and 0 mean no limit."""
+
+    count: Mapping[str, int]
+    duration: Mapping[str, int]
+
+    def __bool__(self) -> bool:
+        return bool(self.count or self.duration)
+
+
+NO_LIMITS = Limits({}, {})
+
+
+class Counted(NamedTuple):
+    """An accepted booking of the event type, as far as limits care."""
+
+    start: int
+    end: int
+
+
+class LimitUsage(NamedTuple):
+    """What counts towards limits: one host's bookings, those of all hosts, and the minutes of one more."""
+
+    own: Sequence[Counted]
+    shared: Sequence[Counted]
+    length: int
+
+
+def limit_busy(limits: Limits, use: LimitUsage, host: Zone, span: Span) -> list[tuple[int, int]]:
+    """Busy times of one host from used-up limits: bookings are counted over all hosts, minutes for each."""
+    busy: list[tuple[int, int]] = []
+    for unit in UNITS:
+        most, minutes = limits.count.get(unit), limits.duration.get(unit)
+        if not most and not minutes:
+            continue
+        mine, everybodys = (_counting(bookings, limits, unit, span) for bookings in (use.own, use.shared))
+        for period in periods(unit, host, span.start, span.end):
+            full = most and len(_within(everybodys, period, host)) >= most
+            long = minutes and _minutes(_within(mine, period, host)) + use.length > minutes
+            if full or long:
+                busy.append((period.start, period.end))
+    return busy
+
+
+def _counting(bookings: Sequence[Counted], limits: Limits, unit: Unit, span: Span) -> list[Counted]:
+    """The bookings that the server has at hand: all for a year, else those of the UTC periods around the span."""
+    if unit == "year":
+        return list(bookings)
+    set_units = [one for one in UNITS[1:] if limits.count.get(one) or limits.duration.get(one)]
+    first = min(floor_unit(span.start, one) for one in set_units)
+    last = max(next_unit(span.end, one) for one in set_units) - 1
+    return [one for one in bookings if one.start >= first and one.end <= last]
+
+
+def _within(bookings: Iterable[Counted], period: Period, host: Zone) -> list[Counted]:
+    return [one for one in bookings if period.first <= day_label(host.wall(one.start)) <= period.last]
+
+
+def _minutes(bookings: Iterable[Counted]) -> int:
+    return sum((one.end - one.start) // MINUTE for one in bookings)
+
+
+# --- booking windows
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When one may book: `days` ahead (calendar or business days, `rolling` over days with slots), or two dates."""
+
+    days: int | None = None
+    business: bool = False
+    rolling: bool = False
+    dates: tuple[date, date] | None = None
+
+    def bounds(
+        self, now: int, host: Zone, booker: Zone, available: Iterable[str] | None
+    ) -> tuple[int | None, int | None]:
+        """The first and last instant; `available` are the local dates with slots (None: a rolling window is open).
+
+        The offsets of today are used for all days, also beyond a clock change.
+        """
+        if self.dates is not None:
+            offset = host.offset(now)
+            first, last = (_midnight(day) for day in self.dates)
+            return first - offset, last - offset + DAY - 1
+        if self.days is None or (self.rolling and available is None):
+            return None, None
+        offset = booker.offset(now)
+        today = start_of_day(now + offset)
+        last = self._rolling_end(today, frozenset(available or ())) if self.rolling else self._ahead(today, self.days)
+        return None, last - offset + DAY - 1
+
+    def _ahead(self, day: int, days: int) -> int:
+        if not self.business:
+            return day + days * DAY
+        for _ in range(days):
+            day = _next_business_day(day)
+        return day
+
+    def _rolling_end(self, day: int, available: frozenset[str]) -> int:
+        """The day on which the wanted number of days with slots is reached, or the last such day at all."""
+        found = 0
+        end: int | None = None
+        for _ in range(ROLLING_DAYS):
+            if found >= (self.days or 0):
+                break
+            if day_label(day) in available:
+                found += 1
+                end = day
+            day = self._ahead(day, 1)
+        return day if end is None else end
+
+
+ALWAYS = Window()
+
+
+def _next_business_day(day: int) -> int:
+    day += DAY
+    while (day // DAY + 4) % 7 in {0, 6}:
+        day += DAY
+    return day
+
+
+def _midnight(day: date) -> int:
+    return _wall(datetime(day.year, day.month, day.day, tzinfo=UTC))
+
+
+def month_before(instant: int) -> int:
+    """The same day and time a month earlier, or that month's last day."""
+    local = datetime.fromtimestamp(instant // 1000, UTC)
+    last_of_month_before = local.replace(day=1) - timedelta(days=1)
+    day = min(local.day, last_of_month_before.day)
+    return _wall(last_of_month_before.replace(day=day)) + instant % 1000

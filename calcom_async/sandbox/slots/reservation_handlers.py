@@ -1,0 +1,194 @@
+"""Handlers of slot reservations."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from calcom_async.sandbox.event_types.records import host_ids, is_of_team
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.constraints import date_string, integer
+from calcom_async.sandbox.http.forms import Field, Form
+from calcom_async.sandbox.http.results import Status
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.slots.availability import bookings_between, live_reservations
+from calcom_async.sandbox.slots.handlers import VERSION, Wire, _moment
+from calcom_async.sandbox.state.booking import Booking
+from calcom_async.sandbox.state.clock import iso
+from calcom_async.sandbox.state.store import Store
+
+ROUTES = Routes()
+
+RESERVATION_MINUTES = 5
+
+
+# --- reservations
+
+_RESERVATION = Form(
+    Field("eventTypeId", integer),
+    Field("slotStart", date_string),
+    Field("slotDuration", integer, optional=True),
+    Field("reservationDuration", integer, optional=True),
+)
+
+
+@ROUTES.add("POST", "/v2/slots/reservations", version=VERSION, auth="optional", status=201)
+def reserve_slot(call: Call) -> object:
+    """Hide a time from the slots for some minutes. That it is an offered slot is not checked."""
+    body = _RESERVATION.read(call.body)
+    if body.get("reservationDuration") and call.caller.user_id is None:
+        raise errors.unauthorized(
+            "reservationDuration can only be used for authenticated requests - use access token, api key or OAuth "
+            "credentials"
+        )
+    event_type = _event_type(call.store, body["eventTypeId"])
+    if body.get("reservationDuration"):
+        _check_related(call.store, call.caller.user_id, event_type)
+    wanted = _wanted(call, event_type, body)
+    people = host_ids(event_type)
+    if not people:
+        raise errors.bad_request("Cannot reserve a slot for a team event without any hosts")
+    reservation = {"uid": call.store.uuid(), "user_id": people[0], **wanted}
+    call.store.reservations[reservation["uid"]] = reservation
+    return _shown_reservation(reservation, body)
+
+
+@ROUTES.add("GET", "/v2/slots/reservations/{uid}", version=VERSION, auth="public")
+def get_reservation(call: Call) -> object:
+    """The reservation while it is live, else null."""
+    found = _live(call)
+    return found and _shown_reservation(found)
+
+
+@ROUTES.add("PATCH", "/v2/slots/reservations/{uid}", version=VERSION, auth="public")
+def change_reservation(call: Call) -> object:
+    """Move a reservation and start its time anew. It stands in its own way where old and new time overlap."""
+    body = _RESERVATION.read(call.body)
+    found = _live(call)
+    if found is None:
+        raise errors.not_found(f"Slot with uid={call.path['uid']} not found")
+    found |= _wanted(call, _event_type(call.store, body["eventTypeId"]), body)
+    return _shown_reservation(found, body)
+
+
+@ROUTES.add("DELETE", "/v2/slots/reservations/{uid}", version=VERSION, auth="public")
+def delete_reservation(call: Call) -> object:
+    """Success, known or not."""
+    call.store.reservations.pop(call.path["uid"], None)
+    return Status()
+
+
+def _live(call: Call) -> Wire | None:
+    return next((one for one in live_reservations(call.store, call.clock) if one["uid"] == call.path["uid"]), None)
+
+
+def _event_type(store: Store, event_type_id: int) -> Wire:
+    found = store.event_types.get(event_type_id)
+    if found is None:
+        raise errors.not_found(f"Event Type with ID={event_type_id} not found")
+    return found
+
+
+def _wanted(call: Call, event_type: Wire, body: Wire) -> Wire:
+    """What a body asks to be kept, after all refusals that the time itself can meet."""
+    start = _moment(body["slotStart"], "start")
+    end = start + timedelta(minutes=_slot_minutes(event_type, body.get("slotDuration")))
+    _check_not_booked(call.store, event_type, start, end, body["slotStart"])
+    _check_not_reserved(call, event_type, start, end)
+    minutes = body.get("reservationDuration")
+    until = call.clock.now() + timedelta(minutes=RESERVATION_MINUTES if minutes is None else minutes)
+    return {"event_type_id": event_type["id"], "start": start, "end": end, "until": until}
+
+
+def _slot_minutes(event_type: Wire, wanted: int | None) -> int:
+    if not wanted:
+        length: int = event_type["lengthInMinutes"] if wanted is None else 0
+        return length
+    options = event_type.get("lengthInMinutesOptions")
+    if not options:
+        raise errors.bad_request("You passed 'slotDuration' but this event type is not a variable length event type.")
+    if wanted not in options:
+        raise errors.bad_request(
+            "Provided 'slotDuration' is not one of the possible lengths for the event type. The possible lengths for "
+            f"this variable length event type are: {', '.join(map(str, options))}"
+        )
+    return wanted
+
+
+def _check_not_booked(store: Store, event_type: Wire, start: datetime, end: datetime, sent: str) -> None:
+    """Only bookings of this very event type stand in the way; a round robin may have a free host left."""
+    booked = [
+        one
+        for one in bookings_between(store, start, end)
+        if one.event_type_id == event_type["id"]
+        and one.status in {"accepted", "pending", "awaiting_host"}
+        and one.start < end
+        and one.end > start
+    ]
+    if not (seats := _seats(event_type)):
+        if len(booked) >= _room(event_type):
+            raise errors.unprocessable("Can't reserve a slot if the event is already booked.")
+    elif booked and _people_in(booked[0]) >= seats:
+        raise errors.unprocessable(f"Booking with id={event_type['id']} at {sent} has no more seats left.")
+
+
+def _check_not_reserved(call: Call, event_type: Wire, start: datetime, end: datetime) -> None:
+    overlapping = [
+        one
+        for one in live_reservations(call.store, call.clock)
+        if one["event_type_id"] == event_type["id"] and one["start"] < end and one["end"] > start
+    ]
+    if len(overlapping) >= _room(event_type):
+        raise errors.unprocessable(
+            "This time slot is already reserved by another user. Please choose a different time."
+        )
+
+
+def _room(event_type: Wire) -> int:
+    """How many things may happen at once."""
+    return max(1, len(host_ids(event_type))) if event_type.get("schedulingType") == "roundRobin" else 1
+
+
+def _seats(event_type: Wire) -> int:
+    return int((event_type.get("seats") or {}).get("seatsPerTimeSlot") or 0)
+
+
+def _people_in(booking: Booking) -> int:
+    return len(booking.seats or booking.attendees)
+
+
+def _check_related(store: Store, user_id: int | None, event_type: Wire) -> None:
+    """Whoever sets how long a reservation lasts must have to do with the event type."""
+    if user_id != event_type["ownerId"] and not _teams_of(store, user_id) & _related_teams(store, event_type):
+        raise errors.forbidden(
+            "authenticated user is not owner of event type, does not have memberships in common with owner of the "
+            "event type, nor does belong to event type's team or org."
+        )
+
+
+def _related_teams(store: Store, event_type: Wire) -> set[int]:
+    """Teams whose members belong to the event type: its own and the organization above, or those of its owner."""
+    if not is_of_team(event_type):
+        return _teams_of(store, event_type["ownerId"])
+    team = store.teams.get(event_type["teamId"], {})
+    return {event_type["teamId"], team.get("parent_id")} - {None}
+
+
+def _teams_of(store: Store, user_id: int | None) -> set[int]:
+    return {one["team_id"] for one in store.memberships.values() if one["user_id"] == user_id and one["accepted"]}
+
+
+def _shown_reservation(reservation: Wire, body: Wire | None = None) -> Wire:
+    """The reservation; `reservationDuration` is told only to whoever made or changed it."""
+    start, end = reservation["start"], reservation["end"]
+    shown: Wire = {
+        "eventTypeId": reservation["event_type_id"],
+        "slotStart": iso(start),
+        "slotEnd": iso(end),
+        "slotDuration": (end - start) // timedelta(minutes=1),
+        "reservationUid": reservation["uid"],
+    }
+    if body is not None:
+        minutes = body.get("reservationDuration")
+        shown["reservationDuration"] = RESERVATION_MINUTES if minutes is None else minutes
+    return shown | {"reservationUntil": iso(reservation["until"])}

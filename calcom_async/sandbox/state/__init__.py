@@ -1,0 +1,1 @@
+"""The state of a sandbox: the store, its bookings and the clock."""

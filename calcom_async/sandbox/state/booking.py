@@ -1,0 +1,76 @@
+"""The booking record, and the table of bookings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Booking:
+    """One booking; times are aware and in UTC, containers belong to this booking alone.
+
+    `attendees` are wire dicts plus "id" (name, email, displayEmail, timeZone, language, absent, phoneNumber?);
+    `responses` are the booking field answers as stored, and may lack name and email, which the first attendee has;
+    `seats` are dicts {seat_uid, attendee_id, responses, metadata}; `references` {type, eventUid, ...} wire dicts.
+    `updated_at` may be None, as in the real table: no filter on it finds such a row.
+    """
+
+    id: int
+    uid: str
+    title: str
+    user_id: int
+    start: datetime
+    end: datetime
+    created_at: datetime
+    updated_at: datetime | None
+    status: str = "accepted"
+    description: str | None = ""
+    event_type_id: int | None = None
+    location: str | None = None
+    attendees: list[dict[str, Any]] = field(default_factory=list)
+    host_ids: list[int] = field(default_factory=list)
+    guests: list[str] = field(default_factory=list)
+    responses: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    seats: list[dict[str, Any]] = field(default_factory=list)
+    references: list[dict[str, Any]] = field(default_factory=list)
+    cancellation_reason: str | None = None
+    cancelled_by: str | None = None
+    rescheduling_reason: str | None = None
+    rescheduled_by: str | None = None
+    from_uid: str | None = None
+    to_uid: str | None = None
+    recurring_uid: str | None = None
+    absent_host: bool = False
+    ics_uid: str | None = None
+    reassign_reason: str | None = None
+    reassigned_by: int | None = None
+    rating: int | None = None
+    team_id: int | None = None
+
+
+class Bookings(dict[str, Booking]):
+    """Bookings by uid; adding and removing tells the store that its cached views are stale."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        super().__init__()
+        self._changed = changed
+
+    def __setitem__(self, uid: str, booking: Booking) -> None:
+        super().__setitem__(uid, booking)
+        self._changed()
+
+    def __delitem__(self, uid: str) -> None:
+        super().__delitem__(uid)
+        self._changed()
+
+    def pop(self, uid: str, *default: Any) -> Any:
+        self._changed()
+        return super().pop(uid, *default)
+
+    def clear(self) -> None:
+        super().clear()
+        self._changed()

@@ -1,0 +1,162 @@
+"""The sandbox's state: plain dictionaries in insertion order, which tests may read and change.
+
+Records are dicts with snake_case keys unless noted; event types, schedules' rows, attendees and calendars keep
+the wire's camelCase because they are sent as they are. Bookings, of which there may be a million, are slotted.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, TypeVar
+
+from calcom_async.sandbox.state.booking import Booking, Bookings
+from calcom_async.sandbox.state.ordering import Key, R, shuffled_page
+
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+T = TypeVar("T")
+
+
+class Store:
+    """Everything that the sandbox knows, and the few questions that several handlers ask about it."""
+
+    def __init__(self, *, seed: int = 0, ties: bool = False, unstable_order: bool = False) -> None:
+        self.ties = ties
+        self.unstable_order = unstable_order
+        self.reset(seed)
+
+    def reset(self, seed: int) -> None:
+        """Forget everything, and start ids and random names anew from `seed`."""
+        self.rng: random.Random = random.Random(seed)
+        self._counters: defaultdict[str, int] = defaultdict(int)
+        self._views: dict[Hashable, Any] = {}
+        self._requests = count()
+        #: id, username, email, name, time_zone, week_start, time_format, default_schedule_id, avatar_url, bio,
+        #: brand_color, dark_brand_color, locale, metadata, organization_id
+        self.users: dict[int, dict[str, Any]] = {}
+        self.api_keys: dict[str, int] = {}
+        self.expired_keys: set[str] = set()
+        #: named limits of a key; a key that is not here has the default limit
+        self.limits: dict[str, list[Limit]] = {}
+        #: token -> {kind: "managed" | "oauth2", user_id, client_id, expires: aware datetime}
+        self.access_tokens: dict[str, dict[str, Any]] = {}
+        #: the same keys as access tokens, plus access_token (the one it was given out with)
+        self.refresh_tokens: dict[str, dict[str, Any]] = {}
+        #: id -> {id, secret, name, user_id (owner), organization_id, permissions (bits), redirect_uris, managed (ids),
+        #: created_at, and what else `sandbox.oauth_clients` lets be set}
+        self.oauth_clients: dict[str, dict[str, Any]] = {}
+        #: third-party OAuth2 apps: id -> {id, secret (None when public), name, redirect_uris}
+        self.oauth2_apps: dict[str, dict[str, Any]] = {}
+        #: {id, owner_id, name, time_zone, availability: [{days, startTime, endTime}],
+        #: overrides: [{date, startTime, endTime}]}
+        self.schedules: dict[int, dict[str, Any]] = {}
+        #: made by event_types.new_event_type: the wire form of GET, keys that start with "_" are never shown
+        self.event_types: dict[int, dict[str, Any]] = {}
+        self.bookings: Bookings = Bookings(self.changed)
+        #: uid -> {uid, event_type_id, start, end, until, user_id}
+        self.reservations: dict[str, dict[str, Any]] = {}
+        #: id -> the wire form of GET, plus _kind ("user", "event_type", "team", "organization", "client") and _owner_id
+        self.webhooks: dict[str, dict[str, Any]] = {}
+        #: connected calendars per user id, as GET /v2/calendars sends them
+        self.calendars: dict[int, list[dict[str, Any]]] = {}
+        #: {user_id, calendar_id, credential_id, start, end, title}; times are aware
+        self.busy: list[dict[str, Any]] = []
+        #: {id, name, slug, parent_id (organization or None), ... wire fields in snake_case}
+        self.teams: dict[int, dict[str, Any]] = {}
+        #: {id, team_id (a team's or an organization's id), user_id, role, accepted, disable_impersonation}
+        self.memberships: dict[int, dict[str, Any]] = {}
+        #: {id, name, slug, owner_id, is_platform}
+        self.organizations: dict[int, dict[str, Any]] = {}
+        #: wire form of attributes, their options and who has which, by uuid; an assignment's memberId is a membership's
+        self.attributes: dict[str, dict[str, Any]] = {}
+        self.attribute_options: dict[str, dict[str, Any]] = {}
+        self.attribute_assignments: dict[str, dict[str, Any]] = {}
+        #: custom roles by uuid: {id, owner_id (a team's or an organization's id), name, ... permissions}
+        self.roles: dict[str, dict[str, Any]] = {}
+        #: days off, in wire form
+        self.out_of_office: dict[int, dict[str, Any]] = {}
+        #: token -> id of the team that it invites to
+        self.invites: dict[str, int] = {}
+        #: {id, event_type_id, until: aware datetime or None, uses (None: any number until then), used}
+        self.private_links: dict[str, dict[str, Any]] = {}
+        #: wire form of verified resources
+        self.verified_emails: dict[int, dict[str, Any]] = {}
+        self.verified_phones: dict[int, dict[str, Any]] = {}
+        #: codes sent and not yet used, by what, for whom and where to
+        self.verification_codes: dict[tuple[Any, ...], str] = {}
+        #: wire form of routing forms; of the responses to them, plus _updatedAt
+        self.routing_forms: dict[str, dict[str, Any]] = {}
+        self.form_responses: dict[int, dict[str, Any]] = {}
+        #: wire form of workflows, plus _team_id and _kind
+        self.workflows: dict[int, dict[str, Any]] = {}
+        #: room for areas without a table of their own: extras["attributes"][7]
+        self.extras: defaultdict[str, dict[Any, Any]] = defaultdict(dict)
+
+    # --- names for new things
+
+    def next_id(self, kind: str) -> int:
+        """The next id of a kind (a singular or its plural), counted from 1 and beyond what `reserve_id` has seen."""
+        kind = kind.removesuffix("s")
+        self._counters[kind] += 1
+        return self._counters[kind]
+
+    def reserve_id(self, kind: str, taken: int) -> None:
+        """Make `next_id` go on after `taken`."""
+        kind = kind.removesuffix("s")
+        self._counters[kind] = max(self._counters[kind], taken)
+
+    def uid(self) -> str:
+        """A seeded booking uid: 22 characters."""
+        return "".join(self.rng.choices(_BASE58, k=22))
+
+    def uuid(self) -> str:
+        """A seeded uuid, version 4."""
+        return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
+
+    # --- bookings
+
+    def add_booking(self, booking: Booking) -> Booking:
+        """Keep a booking under its uid."""
+        self.bookings[booking.uid] = booking
+        return booking
+
+    def changed(self) -> None:
+        """Drop the cached views; the server calls this after every request that is not a GET."""
+        self._views.clear()
+
+    def cached(self, key: Hashable, build: Callable[[], T]) -> T:
+        """`build()`, remembered under `key` until something changes; what makes paging a large list quick."""
+        if key not in self._views:
+            self._views[key] = build()
+        view: T = self._views[key]
+        return view
+
+    def order(self, rows: Iterable[R], key: Key, descending: bool = False, salt: object = None) -> list[R]:  # noqa: FBT001, FBT002
+        """Sort rows; with `ties` and a `salt` (take, skip, filters) equal keys come in an order of that salt's own."""
+        ordered = sorted(rows, key=key, reverse=descending)
+        return ordered if salt is None else self.cut(ordered, key, 0, len(ordered), salt)
+
+    def cut(self, ordered: Sequence[R], key: Key, skip: int, take: int, salt: object = None) -> list[R]:
+        """Return a page of sorted rows; with `ties`, the order of rows with equal keys depends on salt and page.
+
+        PostgreSQL guarantees no order among equal keys, so two pages may both contain a row, or neither of them. With
+        `unstable_order` even the same page differs from request to request.
+        """
+        if not (self.ties or self.unstable_order):
+            return list(ordered[skip : skip + take])
+        request = (next(self._requests),) if self.unstable_order else ()
+        return shuffled_page(ordered, key, skip, take, (salt, skip, take, *request))
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many requests in `window` seconds; one more blocks for `block` seconds."""
+
+    name: str
+    limit: int
+    window: float = 60
+    block: float = 60

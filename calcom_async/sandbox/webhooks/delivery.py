@@ -1,0 +1,217 @@
+"""Webhooks really delivered: who wants to hear of something, what they are sent, and how it went.
+
+The request is the real server's: one attempt, redirects not followed, the signature over the exact bytes. Only
+loopback addresses are called, so that a sandbox never reaches out into the world; others are only recorded.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from calcom_async.sandbox.http.context import Context
+from calcom_async.sandbox.state.clock import iso
+from calcom_async.sandbox.state.store import Store
+
+VERSION = "2021-10-20"
+NO_SECRET = "no-secret-provided"  # noqa: S105 - what the server writes where there is none
+# These two are sent by a job that adds the trigger to the booking row, without an envelope and without templates.
+FLAT = frozenset({"MEETING_STARTED", "MEETING_ENDED"})
+_TIMEOUT = aiohttp.ClientTimeout(total=10)
+_VARIABLE = re.compile(r"\{\{\{?\s*([^{}\s]+)\s*\}?\}\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One delivery: what was sent to whom, and the status that came back.
+
+    `status` is None when nothing came back; `error` then says why, also for addresses that the sandbox never calls.
+    """
+
+    webhook_id: str
+    url: str
+    trigger: str
+    headers: dict[str, str]
+    body: bytes
+    status: int | None
+    error: str | None = None
+
+    @property
+    def json(self) -> Any:
+        """The body, decoded."""
+        return msgspec.json.decode(self.body)
+
+
+def deliveries(store: Store) -> list[Delivery]:
+    """List the deliveries so far, in the order in which they ended."""
+    return list(store.extras["deliveries"].values())
+
+
+def deliver(context: Context, trigger: str, payload: Mapping[str, Any], scope: Mapping[str, Any]) -> None:
+    """Send an event to every webhook that listens for it, beside the answer to the request that caused it.
+
+    `scope` may name `user_id` (one or several hosts), `event_type_id` and `team_id`; the managed parent's, the
+    organisation's and the OAuth client's webhooks follow from these. What it names `root` stands beside the payload.
+    """
+    for webhook in matching(context.store, trigger, scope):
+        context.spawn(_send(context, dict(webhook), trigger, payload, scope.get("root")))
+
+
+# --- who wants to hear of it ----------------------------------------------------------------------------------------
+
+
+def matching(store: Store, trigger: str, scope: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List the active webhooks that listen for a trigger within a scope."""
+    owners = set(_owners(store, scope))
+    return [
+        webhook
+        for webhook in store.webhooks.values()
+        if webhook["active"] and trigger in webhook["triggers"] and (webhook["_kind"], webhook["_owner_id"]) in owners
+    ]
+
+
+def _owners(store: Store, scope: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Name everybody whose webhooks an event concerns, as (kind, id)."""
+    event_type = store.event_types.get(scope.get("event_type_id") or 0, {})
+    parent = store.event_types.get(event_type.get("parentEventTypeId") or 0, {})
+    for one in (event_type, parent):
+        yield "event_type", one.get("id")
+        yield from _team_and_organization(store, one.get("teamId"))
+    yield from _team_and_organization(store, scope.get("team_id"))
+    for user_id in _each(scope.get("user_id")):
+        yield "user", user_id
+        yield "organization", store.users.get(user_id, {}).get("organization_id")
+        yield from _clients(store, user_id)
+
+
+def _each(given: int | Iterable[int] | None) -> Iterable[int]:
+    if given is None:
+        return ()
+    return (given,) if isinstance(given, int) else given
+
+
+def _team_and_organization(store: Store, team_id: int | None) -> Iterator[tuple[str, Any]]:
+    team = store.teams.get(team_id or 0)
+    if team is not None:
+        yield "team", team["id"]
+        yield "organization", team["parent_id"]
+
+
+def _clients(store: Store, user_id: int) -> Iterator[tuple[str, Any]]:
+    for client_id, client in store.oauth_clients.items():
+        if user_id in client.get("managed", ()):
+            yield "client", client_id
+
+
+# --- what they are sent ---------------------------------------------------------------------------------------------
+
+
+def render(
+    webhook: Mapping[str, Any],
+    trigger: str,
+    payload: Mapping[str, Any],
+    now: str,
+    root: Mapping[str, Any] | None = None,
+) -> tuple[bytes, str]:
+    """Build the body of a delivery and its content type; `root` stands beside the payload."""
+    template = webhook.get("payloadTemplate")
+    if trigger in FLAT:
+        return msgspec.json.encode({"triggerEvent": trigger, **payload}), "application/json"
+    if not template:
+        body = {**(root or {}), "triggerEvent": trigger, "createdAt": now, "payload": payload}
+        return msgspec.json.encode(body), "application/json"
+    text = fill(template, {**payload, "triggerEvent": trigger, "createdAt": now})
+    return text.encode(), "application/json" if _is_json(template) else "application/x-www-form-urlencoded"
+
+
+def fill(template: str, variables: Mapping[str, Any]) -> str:
+    """Replace `{{a.b.0}}` by what the variables hold there, and by nothing where they hold nothing."""
+    return _VARIABLE.sub(lambda found: _text(_look_up(variables, found[1])), template)
+
+
+def _look_up(value: Any, path: str) -> Any:
+    for step in path.split("."):
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
+def _text(value: Any) -> str:
+    """Write a value as JavaScript would."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "[object Object]"
+    return ",".join(map(_text, value)) if isinstance(value, list) else str(value)
+
+
+def _is_json(template: str) -> bool:
+    try:
+        json.loads(template)
+    except ValueError:
+        return False
+    return True
+
+
+def sign(body: bytes, secret: str | None) -> str:
+    """Sign the exact bytes of a body: lower-case hex of HMAC-SHA256, without a prefix."""
+    return hmac.digest(secret.encode(), body, "sha256").hex() if secret else NO_SECRET
+
+
+# --- how it goes ----------------------------------------------------------------------------------------------------
+
+
+async def _send(
+    context: Context, webhook: dict[str, Any], trigger: str, payload: Mapping[str, Any], root: Mapping[str, Any] | None
+) -> None:
+    """Make the one attempt and record it; whatever goes wrong stays here."""
+    url = webhook["subscriberUrl"]
+    body, content_type = render(webhook, trigger, payload, iso(context.clock.now()), root)
+    headers = {
+        "Content-Type": content_type,
+        "X-Cal-Signature-256": sign(body, webhook["secret"]),
+        "X-Cal-Webhook-Version": webhook.get("version") or VERSION,
+        "User-Agent": "node",
+    }
+    status, error = await _post(url, headers, body)
+    kept = context.store.extras["deliveries"]
+    kept[len(kept)] = Delivery(webhook["id"], url, trigger, headers, body, status, error)
+
+
+async def _post(url: str, headers: dict[str, str], body: bytes) -> tuple[int | None, str | None]:
+    try:
+        if not is_loopback(url):
+            return None, "not a loopback address; the sandbox calls nobody else"
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+            session.post(url, data=body, headers=headers, allow_redirects=False) as response,
+        ):
+            return response.status, None
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        return None, f"{type(error).__name__}: {error}"
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether a URL leads to this machine, and to nowhere else."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,232 @@
+"""Webhook subscriptions: one mechanism for every kind of owner.
+
+A record is the database row as `GET /v2/webhooks/{id}` answers it, plus `_kind` and `_owner_id`. A `WebhookScope`
+says whose webhooks live below a path; `webhook_routes` returns its operations:
+
+    webhook_routes(WebhookScope("organization", "/v2/organizations/{orgId}/webhooks", "teamId", owner, member))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from calcom_async.sandbox.http import errors
+from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.constraints import array, boolean, each, one_of, string
+from calcom_async.sandbox.http.forms import Field, Form, take_and_skip
+from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.state.clock import iso
+from calcom_async.sandbox.webhooks.delivery import VERSION
+
+Webhook = dict[str, Any]
+
+TRIGGERS = (
+    "BOOKING_CREATED",
+    "BOOKING_PAYMENT_INITIATED",
+    "BOOKING_PAID",
+    "BOOKING_RESCHEDULED",
+    "BOOKING_REQUESTED",
+    "BOOKING_CANCELLED",
+    "BOOKING_REJECTED",
+    "BOOKING_NO_SHOW_UPDATED",
+    "FORM_SUBMITTED",
+    "MEETING_ENDED",
+    "MEETING_STARTED",
+    "RECORDING_READY",
+    "INSTANT_MEETING",
+    "RECORDING_TRANSCRIPTION_GENERATED",
+    "OOO_CREATED",
+    "AFTER_HOSTS_CAL_VIDEO_NO_SHOW",
+    "AFTER_GUESTS_CAL_VIDEO_NO_SHOW",
+    "FORM_SUBMITTED_NO_EVENT",
+    "ROUTING_FORM_FALLBACK_HIT",
+    "DELEGATION_CREDENTIAL_ERROR",
+    "WRONG_ASSIGNMENT_REPORT",
+)
+# Named in the official examples, refused by the server.
+LEGACY_TRIGGERS = ("BOOKING_CONFIRMED", "BOOKING_COMPLETED", "BOOKING_NO_SHOW", "BOOKING_REOPENED")
+_FOR_ORGANIZATIONS = "DELEGATION_CREDENTIAL_ERROR"
+_SHOWN = ("id", "payloadTemplate", "triggers", "subscriberUrl", "active", "secret")
+_CHANGEABLE = ("active", "subscriberUrl", "triggers", "payloadTemplate", "secret", "version")
+_BLANK: Webhook = {
+    "id": "",
+    "userId": None,
+    "teamId": None,
+    "eventTypeId": None,
+    "subscriberUrl": "",
+    "payloadTemplate": None,
+    "createdAt": "",
+    "active": True,
+    "appId": None,
+    "secret": None,
+    "platform": False,
+    "time": None,
+    "timeUnit": None,
+    "version": VERSION,
+    "triggers": [],
+    "oAuthClientId": None,
+}
+_LIST = Form(*take_and_skip())
+
+
+def _form(triggers: tuple[str, ...]) -> Form:
+    return Form(
+        Field("payloadTemplate", string, optional=True),
+        Field("active", boolean),
+        Field("subscriberUrl", string),
+        Field("triggers", each(one_of(triggers)), array),
+        Field("secret", string, optional=True),
+        Field("version", one_of((VERSION,)), optional=True),
+    )
+
+
+_CREATE = {False: _form(TRIGGERS), True: _form((*TRIGGERS, *LEGACY_TRIGGERS))}
+_UPDATE = {legacy_formats: form.partial() for legacy_formats, form in _CREATE.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookScope:
+    """Whose webhooks a path holds.
+
+    `column` is the owner's name in the answer. `owner(call)` guards the route and returns the owner's id.
+    `member(call, owner_id, webhook_id)` finds one webhook or refuses in the scope's own words. `whole_row` answers
+    a single read with every column, `delete_all` adds DELETE on the path itself.
+    """
+
+    kind: str
+    path: str
+    column: str
+    owner: Callable[[Call], Any]
+    member: Callable[[Call, Any, str], Webhook]
+    whole_row: bool = False
+    delete_all: bool = False
+
+    @property
+    def label(self) -> str:
+        """The kind, as refusals say it."""
+        return "oAuth client" if self.kind == "client" else self.kind.replace("_", " ")
+
+    def owned(self, call: Call, owner_id: Any) -> list[Webhook]:
+        """List an owner's webhooks by id, which for uuids is no order of creation."""
+        mine = (
+            one for one in call.store.webhooks.values() if (one["_kind"], one["_owner_id"]) == (self.kind, owner_id)
+        )
+        return sorted(mine, key=lambda one: str(one["id"]))
+
+    def view(self, webhook: Webhook) -> Webhook:
+        """Show a webhook with the one owner that matters here."""
+        return {name: webhook[name] for name in (*_SHOWN, self.column)}
+
+
+def webhook_routes(scope: WebhookScope) -> Routes:
+    """Return the operations of a scope."""
+    routes = Routes()
+    one = scope.path + "/{webhookId}"
+
+    @routes.add("POST", scope.path, status=201)
+    def create(call: Call) -> object:
+        return scope.view(_create(call, scope, scope.owner(call)))
+
+    @routes.add("GET", scope.path)
+    def list_all(call: Call) -> object:
+        page = _LIST.read(call.fields)
+        owned = scope.owned(call, scope.owner(call))
+        return [scope.view(webhook) for webhook in owned[page["skip"] : page["skip"] + page["take"]]]
+
+    @routes.add("GET", one)
+    def get(call: Call) -> object:
+        webhook = _find(call, scope)
+        return _row(webhook) if scope.whole_row else scope.view(webhook)
+
+    @routes.add("PATCH", one)
+    def update(call: Call) -> object:
+        webhook = _find(call, scope)
+        webhook.update(_changes(call, scope, _UPDATE))
+        return scope.view(webhook)
+
+    @routes.add("DELETE", one)
+    def delete(call: Call) -> object:
+        webhook = _find(call, scope)
+        return scope.view(call.store.webhooks.pop(webhook["id"]))
+
+    if scope.delete_all:
+        routes.add("DELETE", scope.path)(lambda call: _delete_all(call, scope))
+    return routes
+
+
+def _find(call: Call, scope: WebhookScope) -> Webhook:
+    return scope.member(call, scope.owner(call), call.path["webhookId"])
+
+
+def _delete_all(call: Call, scope: WebhookScope) -> str:
+    owned = scope.owned(call, scope.owner(call))
+    for webhook in owned:
+        del call.store.webhooks[webhook["id"]]
+    return f"{len(owned)} webhooks deleted"
+
+
+def _row(webhook: Webhook) -> Webhook:
+    return {name: value for name, value in webhook.items() if not name.startswith("_")}
+
+
+def _create(call: Call, scope: WebhookScope, owner_id: Any) -> Webhook:
+    given = _changes(call, scope, _CREATE)
+    if any(one["subscriberUrl"] == given["subscriberUrl"] for one in scope.owned(call, owner_id)):
+        raise errors.conflict(f"Webhook with this subscriber url already exists for this {scope.label}")
+    webhook = {**_BLANK, "id": call.store.uuid(), "createdAt": iso(call.clock.now()), **given}
+    webhook.update({"_kind": scope.kind, "_owner_id": owner_id, scope.column: owner_id})
+    call.store.webhooks[webhook["id"]] = webhook
+    return webhook
+
+
+def _changes(call: Call, scope: WebhookScope, forms: dict[bool, Form]) -> dict[str, Any]:
+    """Read a body for what it changes."""
+    given = forms[call.settings.legacy_formats].read(call.body)
+    changes = {name: given[name] for name in _CHANGEABLE if name in given and _may_be(name, given[name])}
+    if scope.kind != "organization" and _FOR_ORGANIZATIONS in changes.get("triggers", ()):
+        raise errors.bad_request(f"{_FOR_ORGANIZATIONS} trigger is only available for organization webhooks")
+    if "subscriberUrl" in changes:
+        _check_url(changes["subscriberUrl"])
+    return changes
+
+
+def _may_be(name: str, value: Any) -> bool:
+    """Say whether a value is kept: null is one only for what can be unset."""
+    return value is not None or name in ("payloadTemplate", "secret")
+
+
+def _check_url(url: str) -> None:
+    """Refuse what is no web address; private ones pass, as on a self-hosted server."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if not parts.scheme or not (parts.netloc or parts.path):
+        raise errors.bad_request("Webhook URL is not allowed: Invalid URL format")
+    if parts.scheme not in ("http", "https"):
+        raise errors.bad_request("Webhook URL is not allowed: Only HTTP and HTTPS protocols are allowed")
+    if not parts.hostname:
+        raise errors.bad_request("Webhook URL is not allowed: Invalid URL format")
+
+
+def known(call: Call, webhook_id: str) -> Webhook:
+    """Find a webhook of whatever owner, or refuse with 404."""
+    webhook = call.store.webhooks.get(webhook_id)
+    if webhook is None:
+        raise errors.not_found(f"Webhook ({webhook_id}) not found")
+    return webhook
+
+
+def member_or_404(scope_kind: str) -> Callable[[Call, Any, str], Webhook]:
+    """Make a `member` for scopes that answer 404 for foreign webhooks as for unknown ones."""
+
+    def member(call: Call, owner_id: Any, webhook_id: str) -> Webhook:
+        webhook = known(call, webhook_id)
+        if (webhook["_kind"], webhook["_owner_id"]) != (scope_kind, owner_id):
+            raise errors.not_found(f"Webhook ({webhook_id}) not found")
+        return webhook
+
+    return member
