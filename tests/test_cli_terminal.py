@@ -176,10 +176,10 @@ def test_warnings_and_logs_cannot_control_the_terminal(tell: Any, capsys: pytest
 
 
 def test_an_error_has_a_line_for_each_of_its_notes(capsys: pytest.CaptureFixture[str]) -> None:
-    """Notes are lines of their own, and no line end inside one adds another."""
+    """Notes are separate lines, a line break inside one adds none, and the hint for Python programs is left out."""
 
     async def main() -> None:
-        error = CalcomError("a\nb")
+        error = CalcomError("a\nb", hint="Pass x=1")
         error.add_note("note\n1")
         raise error
 

@@ -182,7 +182,7 @@ class Report:
         except NotFoundError as error:
             if version or required:
                 hint = f". This server may not support cal-api-version {version} for {name}" if version else ""
-                self.add(name, "fail", f"{error}{hint}", exit_code(error))
+                self.add(name, "fail", f"{error.message}{hint}", exit_code(error))
             else:
                 self.add(name, "warn", "not available: this server does not have this route")
         except CalcomError as error:

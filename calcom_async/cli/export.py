@@ -183,8 +183,10 @@ PYTHON_KEYWORD = re.compile(r"\b(resume|restart|verify|incremental)=True\b")
 
 
 def _in_options(error: CalcomError) -> CalcomError:
-    """The error with the options of the command line in its text, instead of the keywords of Python."""
-    error.message, error.hint = _option_names(error.message), _option_names(error.hint)
+    """Replace the keywords of Python by the options of the command line in an error. Its hint becomes a note."""
+    error.message = _option_names(error.message)
+    if error.hint:
+        error.add_note(_option_names(error.hint))
     return error
 
 

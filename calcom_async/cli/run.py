@@ -118,8 +118,11 @@ def fail(error: CalcomError, resume_hint: str = "") -> NoReturn:
 
 
 def error_lines(error: CalcomError) -> list[str]:
-    """Return the message of an error, its notes, and what to do about an invalid API key."""
-    lines = [str(error), *getattr(error, "__notes__", ())]
+    """Return the message of an error, the notes that the command added, and what to do about an invalid API key.
+
+    The hint of the error is for Python programs, so it is left out.
+    """
+    lines = [error.message, *getattr(error, "__notes__", ())]
     # Cal.com also answers 401 when the booking limit of an event type is reached.
     if isinstance(error, UnauthorizedError) and not error.server_message.endswith("_limit_reached"):
         lines.append(f"Check the API key (--api-key or CAL_API_KEY). {NEW_KEY}")
