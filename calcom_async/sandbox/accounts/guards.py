@@ -1,4 +1,4 @@
-"""Who may call the routes of teams and organisations: the server's guards, in its order and its words."""
+"""Guards of the routes of teams and organizations, in the order and with the messages of the real server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LADDER = ("MEMBER", "ADMIN", "OWNER")
 
 
 def organization_of(call: Call) -> dict[str, Any]:
-    """Find the organisation that the path names, whoever asks."""
+    """Return the organization of the path, without a permission check."""
     org_id = call.int_path("orgId")
     organization = call.store.organizations.get(org_id)
     if organization is None:
@@ -25,7 +25,7 @@ def organization_of(call: Call) -> dict[str, Any]:
 
 
 def team_of(call: Call) -> dict[str, Any]:
-    """Find the team that the path names, whoever asks; below an organisation it must be one of its teams."""
+    """Return the team of the path, without a permission check. Below an organization it must be one of its teams."""
     team_id = call.int_path("teamId", checked=True)
     team = find_team(call.store, team_id)
     if "orgId" not in call.path:
@@ -33,13 +33,13 @@ def team_of(call: Call) -> dict[str, Any]:
             raise errors.not_found(f"Team with id {team_id} not found")
         return team
     if team is None or team["parent_id"] != organization_of(call)["id"]:
-        # The server has two texts for this; an unknown team and a foreign one both get the first.
+        # The real server has two messages for this; unknown and foreign teams both get the first.
         raise errors.not_found(f"IsTeamInOrg - Team ({team_id}) not found.")
     return team
 
 
 def guarded_organization(call: Call, minimum: OrgRole) -> dict[str, Any]:
-    """Find the organisation of the path for a caller who has at least this role in it."""
+    """Return the organization of the path if the caller has at least this role in it."""
     organization = organization_of(call)
     user_id, org_id = call.user["id"], organization["id"]
     role = role_in(call.store, org_id, user_id)
@@ -51,7 +51,7 @@ def guarded_organization(call: Call, minimum: OrgRole) -> dict[str, Any]:
 
 
 def guarded_team(call: Call, minimum: TeamRole | OrgRole) -> dict[str, Any]:
-    """Find the team of the path for a caller with this role: in the team, or above it in the organisation."""
+    """Return the team of the path if the caller has this role in the team, or in its organization."""
     if "orgId" in call.path:
         _check_role_in_organization(call, minimum)
     else:

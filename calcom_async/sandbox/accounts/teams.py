@@ -1,4 +1,4 @@
-"""Teams: how one is made and shown, and what its memberships say."""
+"""Teams: creation, views and memberships."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from calcom_async.sandbox.state.store import Store
 
 Team = dict[str, Any]
 
-# The wire's names in the order of the answer, and ours.
+# JSON names in the order of the response, and the names of the record.
 _WIRE = {
     "hideBookATeamMember": "hide_book_a_team_member",
     "timeZone": "time_zone",
@@ -46,13 +46,13 @@ _DEFAULTS = {
 
 
 def team_view(team: Mapping[str, Any]) -> dict[str, Any]:
-    """Show a team or an organisation; `metadata` is there only when it was given."""
+    """Return a team or an organization as JSON; `metadata` only if it was given."""
     record = {**_DEFAULTS, **team}
     return {wire: record.get(ours) for wire, ours in _WIRE.items() if wire != "metadata" or record.get("metadata")}
 
 
 def new_team(store: Store, body: Mapping[str, Any], *, creator_id: int, parent_id: int | None = None) -> Team:
-    """Make a team from a create body and keep it; its creator becomes the owner."""
+    """Create a team from a validated body; its creator becomes the owner."""
     slug = body.get("slug") or slugify(body["name"])
     if parent_id is not None:
         _check_slug(store, slug, parent_id)
@@ -67,14 +67,14 @@ def new_team(store: Store, body: Mapping[str, Any], *, creator_id: int, parent_i
 
 
 def change_team(store: Store, team: Team, body: Mapping[str, Any]) -> None:
-    """Change a team by an update body."""
+    """Apply a validated update to a team."""
     if (slug := body.get("slug")) is not None and slug != team["slug"]:
         _check_slug(store, slug, team["parent_id"])
     team.update(_settings(body))
 
 
 def remove_team(store: Store, team: Team) -> None:
-    """Drop a team, or an organisation, with its memberships; its event types are the caller's business."""
+    """Delete a team or an organization with its memberships. The caller deletes its event types."""
     (store.organizations if team.get("is_organization") else store.teams).pop(team["id"])
     for membership in list(memberships_of(store, team["id"])):
         del store.memberships[membership["id"]]
@@ -88,14 +88,14 @@ def _settings(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _free_id(store: Store) -> int:
-    """Take the next id: organisations are teams to the server, so the two share one row of numbers."""
+    """Return the next id. Teams and organizations share one table, and so one sequence."""
     for taken in (*store.teams, *store.organizations):
         store.reserve_id("team", taken)
     return store.next_id("team")
 
 
 def slugify(name: str) -> str:
-    """Make a slug as the server does: lower case, words joined by hyphens."""
+    """Return a slug in lower case, with words joined by hyphens."""
     return re.sub(r"[^\w.]+", "-", name.lower()).strip("-")
 
 
@@ -114,7 +114,7 @@ def _check_slug(store: Store, slug: str, parent_id: int | None) -> None:
 
 
 def add_member(store: Store, team_id: int, user_id: int, *, role: str = "MEMBER", accepted: bool = True) -> Team:
-    """Make a user a member of a team or an organisation, and return the membership."""
+    """Create a membership of a team or an organization and return it."""
     membership: Team = {
         "id": store.next_id("membership"),
         "team_id": team_id,
@@ -128,30 +128,30 @@ def add_member(store: Store, team_id: int, user_id: int, *, role: str = "MEMBER"
 
 
 def memberships_of(store: Store, team_id: int) -> Iterator[dict[str, Any]]:
-    """Iterate over the memberships of a team or an organisation, pending ones included."""
+    """Yield the memberships of a team or an organization, pending ones included."""
     return (one for one in store.memberships.values() if one["team_id"] == team_id)
 
 
 def membership_of(store: Store, team_id: int, user_id: int) -> dict[str, Any] | None:
-    """Find a user's membership of a team or an organisation."""
+    """Return a user's membership of a team or an organization, or None."""
     return next((one for one in memberships_of(store, team_id) if one["user_id"] == user_id), None)
 
 
 def role_in(store: Store, team_id: int, user_id: int) -> str | None:
-    """Name a user's role (MEMBER, ADMIN, OWNER) in a team or an organisation."""
+    """Return a user's role (MEMBER, ADMIN, OWNER) in a team or an organization, or None."""
     membership = membership_of(store, team_id, user_id)
     return membership["role"] if membership else None
 
 
 def teams_of(store: Store, user_id: int) -> list[Team]:
-    """List what a user is a member of, pending included; organisations are among them, as the server has it."""
+    """List the memberships of a user in teams and organizations, pending ones included."""
     ids = sorted(one["team_id"] for one in store.memberships.values() if one["user_id"] == user_id)
     found = (find_team(store, team_id) for team_id in ids)
     return [team for team in found if team is not None]
 
 
 def find_team(store: Store, team_id: int) -> Team | None:
-    """Find a team, or an organisation in the form of one."""
+    """Return a team, or an organization in the form of a team."""
     if (team := store.teams.get(team_id)) is not None:
         return team
     if (organization := store.organizations.get(team_id)) is not None:

@@ -1,4 +1,4 @@
-"""Users: how one is created, changed and shown."""
+"""Users: creation, changes and views."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WEEK_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
 
 
 def is_metadata(value: Any) -> bool:
-    """Whether user or booking metadata is small and flat enough."""
+    """Return whether metadata of a user or booking is within the size limits and flat."""
     if not isinstance(value, dict) or len(value) > 50:
         return False
     return all(
@@ -58,7 +58,7 @@ PROFILE = Form(
     Field("metadata", metadata, optional=True),
 )
 
-#: The wire's names and ours, in the order of the answer.
+#: JSON names and the names of the record, in the order of the response.
 _WIRE = {
     "id": "id",
     "email": "email",
@@ -77,7 +77,7 @@ _NULLABLE = {"name", "bio", "avatarUrl", "defaultScheduleId"}
 
 
 def change_profile(user: dict[str, Any], values: dict[str, Any]) -> None:
-    """Write a profile's valid values. A new e-mail waits for verification, so the old one stays."""
+    """Apply validated changes to a profile. A new email address waits for verification, so the old one stays."""
     for wire, value in values.items():
         if wire == "email" or (value is None and wire not in _NULLABLE):
             continue
@@ -90,7 +90,7 @@ def change_profile(user: dict[str, Any], values: dict[str, Any]) -> None:
 
 
 def me_view(call: Call, *, organization: bool) -> dict[str, Any]:
-    """The profile; reading it also tells of the organization, changing it does not."""
+    """Return the profile as JSON; the response to a GET also has the organization."""
     user = call.user
     shown = {wire: user[ours] for wire, ours in _WIRE.items()}
     if organization and user["organization_id"] is not None:
@@ -105,7 +105,7 @@ _WEEK = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"]
 def new_user(
     store: Store, user_id: int, username: str, name: str | None, zone: str, *, scheduled: bool = True, **more: Any
 ) -> dict[str, Any]:
-    """Keep a user; with a default schedule, Mon-Fri 09:00-17:00 in their zone, unless `scheduled` is False."""
+    """Create a user. Unless `scheduled` is False, the default schedule is Mon-Fri 09:00-17:00 in their time zone."""
     user: dict[str, Any] = {
         "id": user_id,
         "username": username,

@@ -1,6 +1,6 @@
-"""Operations: verified e-mail addresses and phone numbers of users, teams and organisations' teams.
+"""Handlers of verified email addresses and phone numbers of users and teams.
 
-No mail and no message is sent: the code is always `CODE`.
+The sandbox sends no emails and no messages: the code is always `CODE`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LIST = Form(*take_and_skip())
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What is verified: its word in paths and bodies, its name in answers, its rule, and what a wrong code hears."""
+    """A kind of contact: its name in paths, bodies and responses, its rule, and its error for a wrong code."""
 
     word: str
     field: str
@@ -39,7 +39,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose resources live below a path, and the limits of its own that each operation has."""
+    """The owners of the resources below a path, and the rate limits of its endpoints."""
 
     path: str
     owner: Callable[[Call], dict[str, int | None]]
@@ -71,7 +71,7 @@ def _team(call: Call) -> dict[str, int | None]:
 
 
 def _limits(owner: str, verify: str, emails: int) -> dict[str, tuple[str, int]]:
-    """Give the limits of a scope by operation; the names are the server's, its slip with the user's e-mail included."""
+    """Return the rate limits of a scope by operation. The real server counts email verification of users as phones."""
     name = f"{owner}_verified_resources"
     return {
         "emails/request": (f"{name}_emails_requests", emails),
@@ -88,7 +88,7 @@ SCOPES = (
 
 
 def _add_routes(scope: Scope, kind: Kind) -> None:
-    """Make the operations of a kind in a scope."""
+    """Declare the routes of a kind in a scope."""
     path = f"{scope.path}/verified-resources/{kind.word}"
     asking = Form(Field(kind.field, kind.rule))
     telling = asking.extended(Field("code", string))
@@ -134,13 +134,13 @@ def _rows(call: Call, kind: Kind) -> dict[int, dict[str, Any]]:
 
 
 def _owned(call: Call, kind: Kind, owner: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """List what an owner has; a user also has what they verified for teams."""
+    """List the verified contacts of an owner; a user also has those they verified for teams."""
     [(column, owner_id)] = owner.items()
     return [one for one in _rows(call, kind).values() if one[column] == owner_id]
 
 
 def _verified(call: Call, kind: Kind, owner: Mapping[str, Any], address: str) -> dict[str, Any]:
-    """Keep a verified address, or find the one that is there."""
+    """Store a verified contact, or return the existing one."""
     known = next((one for one in _owned(call, kind, owner) if one[kind.shown] == address), None)
     if known is not None:
         return known

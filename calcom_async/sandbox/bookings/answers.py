@@ -1,4 +1,4 @@
-"""Answers to an event type's booking fields: which are missing, which are of a wrong type, which are no choice."""
+"""Validation of the answers to an event type's booking fields."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from calcom_async.sandbox.event_types.fields import is_phone, split_name
 from calcom_async.sandbox.http.constraints import is_email, is_url
 from calcom_async.sandbox.http.errors import bad_request, zod
 
-# The type of answer that each type of field takes.
+# The JSON type of the answer to each type of field.
 EXPECTED = {
     "phone": "string",
     "address": "string",
@@ -30,7 +30,7 @@ ZOD_TEXTS = {"url": "url_validation_error", "phone": "invalid_number", "multiema
 
 
 def check_answers(event_type: Wire, attendee: Wire, answers: Wire, guests: list[str]) -> None:
-    """Raise the first fault that the server would find in what the booker answered."""
+    """Raise the first error that the real server reports for these answers."""
     custom = [one for one in event_type.get("bookingFields", []) if not one.get("isDefault")]
     _check_given(event_type, custom, attendee, answers)
     _check_booker(event_type, attendee)
@@ -100,7 +100,7 @@ def _check_type(field: Wire, value: Any) -> None:
 
 
 def _type_name(value: Any) -> str:
-    """What JavaScript calls the type of a JSON value, with lists told apart."""
+    """Return the JavaScript type of a JSON value, or "array"."""
     if isinstance(value, bool):
         return "boolean"
     names = {str: "string", int: "number", float: "number", list: "array"}

@@ -1,4 +1,4 @@
-"""Operations: what belongs to a booking — attendees, guests, its place, links, references, video rooms."""
+"""Handlers of attendees, guests, location, calendar links, references and video sessions of a booking."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def update_booking_location(call: Call) -> object:
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}/calendar-links", version=VERSION, auth="guarded")
 def get_calendar_links(call: Call) -> object:
-    """Any key may read any booking's."""
+    """Return the calendar links. As on the real server, any key may read those of any booking."""
     booking = find_booking(call.store, call.path["bookingUid"], UNKNOWN)
     if booking.event_type_id not in call.store.event_types:
         raise bad_request(f"Booking with uid {booking.uid} has no event type")
@@ -149,7 +149,7 @@ def _references(booking: Booking, kind: str | None) -> list[dict[str, Any]]:
 
 
 def _of_room(call: Call, extras: str, noun: str) -> list[Any]:
-    """What is kept of the booking's video room under `extras`, a list by booking uid; 404 where there is no room."""
+    """Return the data of the booking's video room, which tests put into `extras`; 404 if it has no room."""
     booking = check_access(call, call.path["bookingUid"])
     kept = call.store.extras[extras].get(booking.uid)
     if kept is None:

@@ -1,4 +1,4 @@
-"""Links that put a booking into somebody's calendar."""
+"""Links that add a booking to a calendar."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ICS_LINES = (
 
 
 def calendar_links(booking: Booking) -> list[dict[str, str]]:
-    """Four links: Google, the two Outlooks (of which one is encoded twice, as on the server), and a data: link."""
+    """Return links for Google, Outlook and Office 365, and a data: link. As on the server, one is encoded twice."""
     place = quote(booking.location or "", safe="")
     times = f"{_compact(booking.start)}/{_compact(booking.end)}"
     begin, end = _full(booking.start), _full(booking.end)

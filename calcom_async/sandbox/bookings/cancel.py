@@ -1,4 +1,4 @@
-"""Cancelling: one booking, one seat, a series or the rest of it."""
+"""Cancellation of a booking, a seat, a series or the rest of a series."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from calcom_async.sandbox.state.booking import Booking
 
 
 def cancel(call: Call, uid: str, body: Wire) -> list[Booking] | Booking:
-    """Cancel what the uid names, and answer it as it is afterwards; a series is answered whole."""
+    """Cancel the bookings of a uid and return them afterwards; of a series all of them."""
     later = bool(body.get("cancelSubsequentBookings"))
     series = series_of(call.store, uid)
     if series:
@@ -39,7 +39,7 @@ def _cancel_series(call: Call, series: list[Booking], body: Wire, *, later: bool
             "Cannot cancel subsequent bookings for recurring event - you have to provide uid of one of the individual "
             "bookings of a recurring booking."
         )
-    # The server looks at one occurrence to judge the series, and takes a moved one for a cancelled series.
+    # The real server checks one occurrence of the series, and treats a rescheduled one as a cancelled series.
     if (moved := next((one for one in series if one.to_uid), None)) is not None:
         _check(call, moved, body)
     now = call.clock.now()
@@ -79,7 +79,7 @@ def _cancel_seat(call: Call, booking: Booking, body: Wire) -> Booking:
 
 
 def _check(call: Call, booking: Booking, body: Wire) -> None:
-    """The server's checks, in its order."""
+    """Raise the first error of the real server's checks."""
     if booking.status == "cancelled":
         raise errors.bad_request(
             f"Can't cancel booking with uid={booking.uid} because it has been cancelled already. Please provide uid of "
@@ -96,7 +96,7 @@ def _check(call: Call, booking: Booking, body: Wire) -> None:
 
 
 def _cancel_all(call: Call, bookings: Sequence[Booking], body: Wire) -> None:
-    """Cancel them all; however many they are, webhooks hear of it once."""
+    """Cancel all bookings, with a single webhook event."""
     reason = body.get("cancellationReason")
     for booking in bookings:
         booking.status = "cancelled"

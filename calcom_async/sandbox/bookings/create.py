@@ -1,7 +1,7 @@
-"""Making bookings: plain ones, series, seats, instant ones.
+"""Creation of bookings: single ones, series, seats and instant bookings.
 
-Looking whether a time is free and keeping the booking are two steps, as on the server. In a sandbox with races other
-requests come in between, and only the database's unique key notices what they do there.
+As on the real server, checking that a time is free and inserting the booking are two steps. In a sandbox with races
+other requests run in between, and only the unique key of the database prevents a duplicate.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from calcom_async.sandbox.state.booking import Booking
 from calcom_async.sandbox.state.store import Store
 
 RACE_WINDOW = 0.01
-"""Seconds between a check and what relies on it, in a sandbox with races."""
+"""Seconds between a check and the insert, in a sandbox with races."""
 
 
 async def book(call: Call, request: BookingRequest) -> list[Booking]:
-    """Make what was asked for, or raise why not; one booking, or the occurrences of a series."""
+    """Create the booking, or the occurrences of a series. Raises an `HttpError` if the time cannot be booked."""
     repeated = _already_made(call.store, request)
     if repeated:
         return series_of(call.store, repeated.recurring_uid) if repeated.recurring_uid else [repeated]
@@ -51,7 +51,7 @@ async def book(call: Call, request: BookingRequest) -> list[Booking]:
 
 
 def _already_made(store: Store, request: BookingRequest) -> Booking | None:
-    """Asking again for a pending or round-robin booking gives the one that there is."""
+    """Return the existing booking for a repeated request, if it is pending or of a round robin."""
     robin = request.event_type.get("schedulingType") == "roundRobin"
     for one in store.bookings.values():
         if one.start == request.start and one.event_type_id == request.event_type["id"]:
@@ -85,13 +85,13 @@ def _check_active_bookings(call: Call, request: BookingRequest) -> None:
 
 
 async def _race_window(call: Call) -> None:
-    """Let other requests in between a check and what relies on it, if the sandbox has races."""
+    """Let other requests run between a check and the insert, if the sandbox has races."""
     if call.settings.races:
         await asyncio.sleep(RACE_WINDOW)
 
 
 def _insert(store: Store, booking: Booking) -> Booking:
-    """Keep a booking, unless the unique key forbids: one accepted booking for each host, start and end."""
+    """Insert a booking. The unique key allows one accepted booking per host, start and end."""
     clash = booking.status == "accepted" and any(
         one.start == booking.start and one.end == booking.end and one.user_id == booking.user_id
         for one in store.bookings.values()
@@ -103,7 +103,7 @@ def _insert(store: Store, booking: Booking) -> Booking:
 
 
 def _make_series(call: Call, request: BookingRequest, hosts_of_booking: HostAssignment) -> list[Booking]:
-    """One after another and without rollback: a clash leaves the earlier ones booked, as on the server."""
+    """Create the occurrences one by one without rollback, as the server does: a conflict leaves the earlier ones."""
     uid = call.store.uuid()
     starts = occurrences(request.start, request.event_type["recurrence"], request.count, request.zone)
     return [_make(call, request, hosts_of_booking, start=start, recurring_uid=uid) for start in starts]
@@ -151,13 +151,13 @@ def _make(
 
 
 def first_status(event_type: Wire, start: datetime, now: datetime) -> str:
-    """Accepted, unless somebody has to confirm or pay first."""
+    """Return "accepted", unless the booking needs confirmation or payment."""
     waits = needs_confirmation(event_type, start, now) or event_type.get("price", 0) > 0
     return "pending" if waits else "accepted"
 
 
 def needs_confirmation(event_type: Wire, start: datetime, now: datetime) -> bool:
-    """Whether the policy asks the host; a policy of type time asks only when the start is near."""
+    """Return whether the host must confirm; a policy of type "time" applies only if the start is near."""
     policy = event_type.get("confirmationPolicy") or {"disabled": True}
     if policy.get("disabled"):
         return False
@@ -168,7 +168,7 @@ def needs_confirmation(event_type: Wire, start: datetime, now: datetime) -> bool
 
 
 def announce(call: Call, booking: Booking, *, seat_uid: str | None = None) -> None:
-    """Tell webhooks of a new booking, in the way that its status asks for."""
+    """Emit the event of a new booking that fits its status."""
     if booking.status == "pending":
         tell(call, "BOOKING_REQUESTED", booking, requested_payload(call.store, booking))
     else:
@@ -177,12 +177,12 @@ def announce(call: Call, booking: Booking, *, seat_uid: str | None = None) -> No
 
 
 def tell(call: Call, trigger: str, booking: Booking, payload: Wire) -> None:
-    """Emit a webhook event to those who listen for this booking's host, event type or team."""
+    """Emit an event to the webhooks of the booking's host, event type and team."""
     call.emit(trigger, payload, user_id=booking.user_id, event_type_id=booking.event_type_id, team_id=booking.team_id)
 
 
 def title_of(store: Store, event_type: Wire, hosts_of_booking: HostAssignment, booker: str) -> str:
-    """Intro between Ana and Bo; a collective one is between the team and the booker."""
+    """Return the title, such as "Intro between Ana and Bo"; a collective event names the team as host."""
     team = store.teams.get(event_type.get("teamId") or 0)
     together = team is not None and event_type.get("schedulingType") == "collective"
     host = str(team["name"] if team and together else store.users[hosts_of_booking.organizer]["name"])
@@ -206,7 +206,7 @@ def _title_parts(event_type: Wire, host: str, booker: str) -> dict[str, str]:
 
 
 def new_attendee(store: Store, given: Wire) -> Wire:
-    """An attendee's wire form with a new id; the zone is kept as sent."""
+    """Return an attendee in JSON form with a new id; the time zone is stored as sent."""
     attendee = {
         "id": store.next_id("attendee"),
         "name": given["name"],
@@ -220,7 +220,7 @@ def new_attendee(store: Store, given: Wire) -> Wire:
 
 
 def _others(store: Store, request: BookingRequest, hosts_of_booking: HostAssignment) -> list[Wire]:
-    """The other hosts, whom the server keeps among the attendees, and the guests, who have no name of their own."""
+    """Return the other hosts, which the server stores as attendees, and the guests, whose names are empty."""
     hosts = [store.users[one] for one in hosts_of_booking.others]
     people = [{"name": one["name"], "email": one["email"], "timeZone": one["time_zone"]} for one in hosts]
     people += [{"name": "", "email": one, "timeZone": request.attendee["timeZone"]} for one in request.guests]
@@ -245,12 +245,12 @@ def _responses(request: BookingRequest) -> Wire:
 
 
 def is_shared(event_type: Wire) -> bool:
-    """Whether bookers of the same start sit in one booking."""
+    """Return whether the event type has seats."""
     return seats_of(event_type) is not None
 
 
 async def take_seat(call: Call, request: BookingRequest) -> tuple[Booking, str]:
-    """Join the booking of that start, or make it; answers the booking and the new seat's uid."""
+    """Add a seat to the booking of this start, or create it. Returns the booking and the uid of the seat."""
     booking = seated_at(call.store, request.event_type, request.start)
     if booking is None:
         booking = await _first_at(call, request)
@@ -265,7 +265,7 @@ async def take_seat(call: Call, request: BookingRequest) -> tuple[Booking, str]:
 
 
 async def _first_at(call: Call, request: BookingRequest) -> Booking:
-    """Make the seated booking of a start that had none; one that appears meanwhile makes the host busy."""
+    """Create the seated booking of a start. If another request creates it first, the host is busy."""
     await _race_window(call)
     if seated_at(call.store, request.event_type, request.start):
         raise errors.bad_request("User either already has booking at this time or is not available")
@@ -276,7 +276,7 @@ async def _first_at(call: Call, request: BookingRequest) -> Booking:
 
 
 def seated_at(store: Store, event_type: Wire, start: datetime) -> Booking | None:
-    """The running booking of a seated event type at that start."""
+    """Return the active booking of a seated event type at this start."""
     for one in store.bookings.values():
         if one.start == start and one.event_type_id == event_type["id"] and one.status in ("accepted", "pending"):
             return one
@@ -284,7 +284,7 @@ def seated_at(store: Store, event_type: Wire, start: datetime) -> Booking | None
 
 
 def check_seat(booking: Booking, event_type: Wire, email: str) -> None:
-    """Refuse who sits here already, and whoever comes when all seats are taken."""
+    """Raise an error if the attendee already has a seat, or if all seats are taken."""
     if any(one["email"] == email for one in booking.attendees):
         raise errors.no_envelope(409, "already_signed_up_for_this_booking_error")
     seats = seats_of(event_type) or {"seatsPerTimeSlot": 1}
@@ -293,7 +293,7 @@ def check_seat(booking: Booking, event_type: Wire, email: str) -> None:
 
 
 def _make_shared(call: Call, request: BookingRequest, hosts_of_booking: HostAssignment) -> Booking:
-    """A seated booking in which nobody sits yet."""
+    """Create a seated booking without attendees."""
     store, now = call.store, call.clock.now()
     booking = Booking(
         id=store.next_id("booking"),
@@ -315,7 +315,7 @@ def _make_shared(call: Call, request: BookingRequest, hosts_of_booking: HostAssi
 
 
 def seat(call: Call, booking: Booking, attendee: Wire, request: BookingRequest) -> str:
-    """Put an attendee into a seat of a booking, with what they answered."""
+    """Add an attendee and their answers to a seated booking. Returns the uid of the seat."""
     uid = call.store.uuid()
     booking.attendees.append(attendee)
     answers = {"name": attendee["name"], "guests": list(request.guests), **request.answers}

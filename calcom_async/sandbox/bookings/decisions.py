@@ -1,4 +1,4 @@
-"""What hosts do with a booking: confirm, decline, mark as absent, hand over to another host."""
+"""Decisions of hosts: confirm, decline, mark as absent, reassign."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DOCS = "https://cal.com/docs/api-reference/v2/bookings/get-a-booking"
 
 
 def confirm(call: Call, booking: Booking) -> None:
-    """Accept; also what was cancelled or declined, and whatever else is on that time, as the server does."""
+    """Accept a booking. Like the server, accept cancelled and declined ones too, and ignore conflicts."""
     _check_decision(call, booking)
     booking.status = "accepted"
     booking.updated_at = call.clock.now()
@@ -28,7 +28,7 @@ def confirm(call: Call, booking: Booking) -> None:
 
 
 def decline(call: Call, booking: Booking, reason: str | None) -> None:
-    """Reject; the reason is told to webhooks only."""
+    """Decline a booking; only webhooks receive the reason."""
     _check_decision(call, booking)
     booking.status = "rejected"
     booking.updated_at = call.clock.now()
@@ -43,7 +43,7 @@ def _check_decision(call: Call, booking: Booking) -> None:
 
 
 def mark_absent(call: Call, booking: Booking, body: Wire) -> None:
-    """Note who did not come; addresses of nobody change nothing, and any key may do it."""
+    """Mark people as absent. Unknown addresses are ignored, and any key may do this."""
     now = call.clock.now()
     if now < booking.start:
         raise errors.bad_request(
@@ -64,7 +64,7 @@ def mark_absent(call: Call, booking: Booking, body: Wire) -> None:
 
 
 def reassign(call: Call, booking: Booking) -> Wire:
-    """Hand a booking to whoever of the round robin is next; a person's own one stays where it is."""
+    """Reassign a booking to the next host of the round robin; a booking of one person stays unchanged."""
     _check_reassigner(call, booking)
     event_type = call.store.event_types.get(booking.event_type_id or 0)
     if event_type is None or event_type.get("schedulingType") is None:
@@ -79,7 +79,7 @@ def reassign(call: Call, booking: Booking) -> Wire:
 
 
 def reassign_to(call: Call, booking: Booking, user_id: int, reason: str | None) -> Wire:
-    """Hand a booking to one host, free or not: the server warns people of clashes, not programs."""
+    """Reassign a booking to a host, free or not: the server warns about conflicts only in its web app."""
     if user_id not in call.store.users:
         raise errors.not_found(f"User with id={user_id} was not found in the database")
     _check_reassigner(call, booking)

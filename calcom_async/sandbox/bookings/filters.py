@@ -1,7 +1,7 @@
-"""Filters, orders and pages of booking lists, over records in memory.
+"""Filters, sort orders and pages of booking lists, over records in memory.
 
-A walk of 100,000 bookings asks for 400 pages, so a page that filters only on the key it is sorted by
-is found by bisection; everything else is one pass over the rows.
+Reading 100,000 bookings takes 400 pages. A page that filters only on its sort key is therefore found by bisection; all
+other pages take one pass over the rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from calcom_async.sandbox.bookings.views import GONE
 from calcom_async.sandbox.state.booking import Booking
 from calcom_async.sandbox.state.store import Store
 
-# With exactly one status asked for and no order given, these two come latest first; all else comes earliest first.
+# With exactly one status and no sort order, these two are sorted latest first, all others earliest first.
 LATEST_FIRST = frozenset({"past", "cancelled"})
 
 Keep = Callable[[Booking], bool]
@@ -28,29 +28,29 @@ KEYS: dict[str, Key] = {
     "start": lambda one: one.start.timestamp(),
     "end": lambda one: one.end.timestamp(),
     "created": lambda one: one.created_at.timestamp(),
-    # A null is above every figure, as in PostgreSQL: last ascending, first descending, within no bounds.
+    # As in PostgreSQL, null is greater than any value: last ascending, first descending, outside every bound.
     "updated": lambda one: one.updated_at.timestamp() if one.updated_at else inf,
 }
 EVER = float_info.max
-# The server leaves these two out of the count that it gives as totalItems.
+# The real server does not count these two statuses in totalItems.
 UNCOUNTED = ("created", "updated")
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One sort key and its direction; ties have no order of their own on the real server."""
+    """A sort key and its direction; equal keys have no defined order on the real server."""
 
     field: str = "start"
     descending: bool = False
 
     @property
     def key(self) -> Key:
-        """A figure that ascends in this order."""
+        """Return a number that ascends in this order."""
         key = KEYS[self.field]
         return (lambda one: -key(one)) if self.descending else key
 
     def window(self, rows: list[Booking], low: float, high: float) -> list[Booking]:
-        """The rows, already in this order, whose sort field lies in [low, high]."""
+        """Return the rows in this order whose sort field is in [low, high]."""
         if self.descending:
             low, high = -high, -low
         return rows[bisect_left(rows, low, key=self.key) : bisect_right(rows, high, key=self.key)]
@@ -58,7 +58,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingQuery:
-    """What a list was asked for; bounds are inclusive."""
+    """The query of a list; bounds are inclusive."""
 
     statuses: tuple[str, ...] = ()
     attendee_email: str | None = None
@@ -74,7 +74,7 @@ class BookingQuery:
 
     @property
     def order(self) -> Order:
-        """The order asked for, else the one that goes with a single status, else by start."""
+        """The requested order, or the default of a single status, or by start."""
         if self.sort:
             return self.sort
         return Order("start", descending=len(self.statuses) == 1 and self.statuses[0] in LATEST_FIRST)
@@ -82,14 +82,14 @@ class BookingQuery:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """One page of rows, and the count that the server would state."""
+    """A page of rows, and the total that the server reports."""
 
     rows: list[Booking]
     total: int
 
 
 def select(store: Store, rows: list[Booking], query: BookingQuery, now: datetime) -> Selection:
-    """Take one page from rows that already stand in the query's order."""
+    """Return a page of rows that are already sorted."""
     counted = _within(rows, query, [name for name in query.bounds if name not in UNCOUNTED])
     for keep in _filters(query, now):
         counted = list(filter(keep, counted))

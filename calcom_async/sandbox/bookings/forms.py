@@ -1,4 +1,4 @@
-"""Bodies and queries of booking operations, as tables of fields and rules."""
+"""Forms of the bodies and queries of bookings."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ GUESTS = Form(
 
 
 def location_form(location: Any) -> Form:
-    """The form of a PATCH of the location; its one rule says what is wrong with the location at hand."""
+    """Return the form of a location update; its only rule reports what is wrong with this location."""
     fault = new_location_error(location)
     rule = Rule("ValidateUpdateLocation", fault or "", lambda _: fault is None)
     return Form(Field("location", rule, optional=True))

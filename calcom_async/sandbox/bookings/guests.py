@@ -1,4 +1,4 @@
-"""People of a booking beyond its booker: attendees and guests that come later, and go."""
+"""Attendees and guests that are added or removed later."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_ATTENDEES = 30
 
 
 def check_access(call: Call, uid: str) -> Booking:
-    """The booking, for its hosts and those above them; an unknown uid is refused in the same words."""
+    """Return the booking if the caller hosts it or manages a host; unknown uids get the same error."""
     booking = call.store.bookings.get(uid)
     if booking is None or not may_manage(call.store, booking, call.caller.user_id):
         raise errors.forbidden(
@@ -26,13 +26,13 @@ def check_access(call: Call, uid: str) -> Booking:
 
 
 def check_permission(call: Call, booking: Booking) -> None:
-    """The same rule where it is the inner router that refuses."""
+    """Apply the same rule in endpoints where an inner guard of the server raises the error."""
     if not may_manage(call.store, booking, call.caller.user_id):
         raise errors.no_details(403, "TRPCError", "you_do_not_have_permission")
 
 
 def add_people(call: Call, booking: Booking, people: Sequence[Wire]) -> list[Wire]:
-    """Add those whose addresses are new; they count as guests of the booking too."""
+    """Add the people whose addresses are new; they also become guests of the booking."""
     _check_allowed(call, booking)
     present = {one["email"] for one in booking.attendees}
     fresh = {one["email"]: one for one in people if one["email"] not in present}
@@ -60,7 +60,7 @@ def _check_allowed(call: Call, booking: Booking) -> None:
 
 
 def check_room(booking: Booking, count: int) -> None:
-    """Thirty attendees are the most."""
+    """Raise an error above 30 attendees."""
     present = len(booking.attendees)
     if present + count > MOST_ATTENDEES:
         raise errors.bad_request(
@@ -70,7 +70,7 @@ def check_room(booking: Booking, count: int) -> None:
 
 
 def remove_person(call: Call, booking: Booking, attendee_id: int) -> Wire:
-    """Take an attendee out, but never the booker."""
+    """Remove an attendee. The first attendee cannot be removed."""
     attendee = attendee_of(booking, attendee_id)
     if attendee is None:
         raise errors.no_details(404, "TRPCError", "attendee_not_found")

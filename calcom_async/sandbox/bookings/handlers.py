@@ -1,4 +1,4 @@
-"""Operations: bookings — making, reading, moving, cancelling, deciding."""
+"""Handlers of bookings: create, get, reschedule, cancel, confirm, decline, reassign."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ ROUTES = Routes()
 
 
 VERSION = ("2024-08-13",)
-# Answers to a create and a reschedule say this besides; nothing here is booked for a managed user.
+# Create and reschedule return these fields too; null, as the sandbox has no managed users here.
 NOT_MANAGED: Wire = {"isPlatformManagedUserBooking": False}
 
 
 def shown(call: Call, booking: Booking) -> Wire:
-    """A booking as this caller may see it: who has which seat is for its hosts, unless the event type shows it."""
+    """Return a booking as this caller may see it; only hosts see seats, unless the event type shows them."""
     public = not is_seated(call.store, booking) or shows_attendees(call.store, booking)
     trusted = public or may_manage(call.store, booking, call.caller.user_id)
     return booking_view(call.store, booking, attendees_shown=trusted)
@@ -55,7 +55,7 @@ async def create_booking(call: Call) -> object:
     made = [shown(call, one) | NOT_MANAGED for one in await book(call, wish)]
     if not wish.event_type.get("recurrence") or wish.instant:
         return made[0]
-    # A round-robin series is made whole and answered without its first occurrence.
+    # The server creates a round-robin series completely, but returns it without the first occurrence.
     return made[1:] if wish.event_type.get("schedulingType") == "roundRobin" else made
 
 

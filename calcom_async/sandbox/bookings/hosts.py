@@ -1,4 +1,4 @@
-"""Who hosts a booking: the owner, all hosts of a collective event type, or the round robin's next one."""
+"""The hosts of a booking: the owner, all hosts of a collective event type, or the next of a round robin."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRIORITIES = ("lowest", "low", "medium", "high", "highest")
 
 @dataclass(frozen=True, slots=True)
 class HostAssignment:
-    """The hosts of one booking: its organizer, and those who are kept among the attendees."""
+    """The organizer of a booking, and the hosts that are stored as attendees."""
 
     organizer: int
     others: list[int] = field(default_factory=list)
@@ -30,7 +30,7 @@ class HostAssignment:
 
 
 def assign_hosts(call: Call, event_type: dict[str, Any], start: datetime, end: datetime) -> HostAssignment:
-    """Choose the hosts for a time that has been found bookable."""
+    """Choose the hosts for a time that was found bookable."""
     if not is_of_team(event_type):
         return HostAssignment(event_type["ownerId"])
     if event_type["schedulingType"] == "collective":
@@ -58,7 +58,7 @@ def free_host(
     but: Collection[int] = (),
     ignore_uid: str | None = None,
 ) -> int | None:
-    """The free host of highest priority, and among those the one who was booked least recently."""
+    """Return the free host of the highest priority who was booked least recently."""
     hosts = [one for one in event_type["hosts"] if one["userId"] not in but]
     latest = _last_booked(call.store, event_type["id"])
 
@@ -72,7 +72,7 @@ def free_host(
 
 
 def hand_over(store: Store, booking: Booking, user_id: int) -> None:
-    """Make somebody else the organizer, in the title too."""
+    """Replace the organizer, in the title too."""
     old, new = store.users[booking.user_id], store.users[user_id]
     booking.host_ids = [user_id, *(one for one in booking.host_ids if one not in (booking.user_id, user_id))]
     booking.title = booking.title.replace(str(old["name"]), str(new["name"]), 1)
@@ -80,5 +80,5 @@ def hand_over(store: Store, booking: Booking, user_id: int) -> None:
 
 
 def _last_booked(store: Store, event_type_id: int) -> dict[int, int]:
-    """By host: the id of the newest booking of this event type."""
+    """Return the id of the newest booking of this event type, by host."""
     return {one.user_id: one.id for one in store.bookings.values() if one.event_type_id == event_type_id}

@@ -1,4 +1,4 @@
-"""Operations: lists of bookings, of a user, an organization, a team, and a member; and the list of 2024-04-15."""
+"""Handlers of the lists of bookings of a user, an organization, a team and a member; also the list of 2024-04-15."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ OLD_LIST = Form(
 
 @ROUTES.add("GET", "/v2/bookings", version=OLD, auth="guarded")
 def get_old_bookings(call: Call) -> object:
-    """Ten upcoming ones: this version knows neither status nor take nor skip, and drops them."""
+    """List ten upcoming bookings. This version ignores status, take and skip."""
     values = OLD_LIST.read({name: value for name, value in call.fields.items() if name in OLD_LIST.fields})
     filters = call.fields.get("filters")
     status = filters.get("status") if isinstance(filters, dict) else None

@@ -1,4 +1,4 @@
-"""The bookings lists of all scopes: reading the query, and the page that answers it."""
+"""Lists of bookings: the query, and the page for it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from calcom_async.sandbox.state.booking import Booking
 from calcom_async.sandbox.state.store import Store
 
 STATUSES = ("upcoming", "recurring", "past", "cancelled", "unconfirmed")
-# By query field: the sort key it names, and the word that its error text uses (sortUpdatedAt speaks of SortCreated).
+# Sort key by query field, and its name in error messages (sortUpdatedAt is called SortCreated).
 SORTS = {
     "sortStart": ("start", "SortStart"),
     "sortEnd": ("end", "SortEnd"),
     "sortCreated": ("created", "SortCreated"),
     "sortUpdatedAt": ("updated", "SortCreated"),
 }
-# By query field: the time it bounds, and whether it is the lower bound.
+# Filtered time by query field, and whether the field is the lower bound.
 BOUNDS = {
     "afterStart": ("start", True),
     "beforeEnd": ("end", False),
@@ -42,7 +42,7 @@ def _blank(value: Any) -> Any:
 
 
 def _email(value: Any) -> Any:
-    """Un-encoded plus signs have become blanks on the way; the server turns them back."""
+    """Restore plus signs: unencoded ones arrive as blanks, and the server replaces them."""
     return value.replace(" ", "+") or None if isinstance(value, str) else value
 
 
@@ -66,7 +66,7 @@ def _bound(name: str) -> Field:
 
 _status = each(one_of(STATUSES)).saying(f"Invalid status. Allowed are {', '.join(STATUSES)}")
 
-# What the lists of one team take; those of a user and of an organization take more.
+# Parameters of team lists; those of users and organizations accept more.
 TEAM_LIST = Form(
     Field("status", _status, optional=True, convert=to_list),
     Field("attendeeEmail", string, optional=True, convert=_email),
@@ -91,7 +91,7 @@ ORGANIZATION_LIST = USER_LIST.extended(_ids("userIds"))
 
 
 def list_bookings(call: Call, form: Form, reach: BookingScope) -> Page:
-    """The page that the call's query asks for, of the bookings within reach."""
+    """Return the requested page of the bookings within a scope."""
     values = form.read({name: value for name, value in call.fields.items() if name in form.fields})
     query = read_query(call.store, values)
     rows = ordered(call.store, reach, query.order)
@@ -101,7 +101,7 @@ def list_bookings(call: Call, form: Form, reach: BookingScope) -> Page:
 
 
 def ordered(store: Store, reach: BookingScope, order: Order) -> list[Booking]:
-    """All bookings within reach, sorted; kept until something changes, as a walk asks for it page after page."""
+    """Return all bookings within a scope, sorted. Cached until a change, as a client requests page after page."""
 
     def build() -> list[Booking]:
         within = filter(reach.covers, store.bookings.values())
@@ -111,7 +111,7 @@ def ordered(store: Store, reach: BookingScope, order: Order) -> list[Booking]:
 
 
 def read_query(store: Store, values: Mapping[str, Any]) -> BookingQuery:
-    """The query of validated values."""
+    """Return the query for validated values."""
     return BookingQuery(
         statuses=tuple(values.get("status") or ()),
         attendee_email=values.get("attendeeEmail"),
@@ -128,7 +128,7 @@ def read_query(store: Store, values: Mapping[str, Any]) -> BookingQuery:
 
 
 def _event_types(store: Store, values: Mapping[str, Any]) -> frozenset[int]:
-    """The list wins over the single id; one id that exists is enough to be answered."""
+    """Return the event type ids. The list wins over the single id, and one existing id is enough."""
     single = values.get("eventTypeId")
     wanted = frozenset(values.get("eventTypeIds") or ([single] if single else []))
     if wanted and wanted.isdisjoint(store.event_types):
@@ -137,7 +137,7 @@ def _event_types(store: Store, values: Mapping[str, Any]) -> frozenset[int]:
 
 
 def _teams(store: Store, values: Mapping[str, Any]) -> frozenset[int]:
-    """Ids of no team at all do not filter."""
+    """Return the team ids; unknown ids do not filter."""
     single = values.get("teamId")
     wanted = frozenset(values.get("teamsIds") or ([single] if single else []))
     return frozenset() if wanted.isdisjoint(store.teams) else wanted

@@ -1,4 +1,4 @@
-"""Where a booking takes place: what a request may say, and what is stored of it."""
+"""Locations of bookings: what a request may contain, and what is stored."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from calcom_async.sandbox.http.errors import bad_request, zod
 
 CAL_VIDEO = "integrations:daily"
 
-# Names of integrations inside Cal.com, where they are not simply the slug with underscores.
+# Internal names of integrations that are not the slug with underscores.
 INTERNAL = {"cal-video": "daily", "google-meet": "google:meet", "zoom": "zoom", "jitsi": "jitsi", "tandem": "tandem"}
 
-# By type: the field that holds the place, and the name under which bookingFieldsResponses files it.
-# The first group takes its place from the event type, the second from the request.
+# By type: the field with the value, and the key that bookingFieldsResponses uses for it.
+# The value of the first group comes from the event type, that of the second from the request.
 FROM_EVENT_TYPE = {"address": ("address", "inPerson"), "link": ("link", "link"), "phone": ("phone", "userPhone")}
 FROM_ATTENDEE = {
     "attendeeAddress": ("address", "attendeeInPerson"),
@@ -27,19 +27,19 @@ FROM_ATTENDEE = {
 
 @dataclass(frozen=True, slots=True)
 class ResolvedLocation:
-    """The booking's location, and the answer filed under `location`, if the request named one."""
+    """The location of a booking, and the response stored under `location` if the request had one."""
 
     location: str
     response: Wire | None = None
 
 
 def internal_name(integration: str) -> str:
-    """The stored location of an integration before its room exists: `integrations:daily` for cal-video."""
+    """Return the stored location of an integration without a room yet: `integrations:daily` for cal-video."""
     return f"integrations:{INTERNAL.get(integration, integration.replace('-', '_'))}"
 
 
 def resolve_location(event_type: Wire, wanted: Any) -> ResolvedLocation:
-    """Where a new booking takes place; objects have to be among the event type's locations, strings need not."""
+    """Return the location of a new booking. Objects must match a location of the event type, text may be anything."""
     if wanted is None:
         return ResolvedLocation(default_location(event_type))
     if isinstance(wanted, str):
@@ -49,7 +49,7 @@ def resolve_location(event_type: Wire, wanted: Any) -> ResolvedLocation:
 
 
 def default_location(event_type: Wire) -> str:
-    """The event type's first location, else Cal Video."""
+    """Return the first location of the event type, or Cal Video."""
     offered = event_type.get("locations") or []
     return _offered_place(offered[0]) if offered else CAL_VIDEO
 
@@ -60,7 +60,7 @@ def _offered_place(location: Wire) -> str:
         return internal_name(location["integration"])
     if kind in FROM_EVENT_TYPE:
         return str(location.get(FROM_EVENT_TYPE[kind][0], ""))
-    # Nobody said which phone or address: the bare word for it is what the server stores.
+    # Without a phone number or address the server stores the name of the location type.
     return FROM_ATTENDEE[kind][1] if kind in FROM_ATTENDEE else CAL_VIDEO
 
 
@@ -115,7 +115,7 @@ def _check_integration(event_type: Wire, offered: list[Wire], wanted: str | None
 
 # --- changing the place of a booking
 
-# By type: the field of the body that holds the new place.
+# By type: the field of the body with the new value.
 NEW_PLACE = {
     "address": "address",
     "link": "link",
@@ -129,7 +129,7 @@ VALIDATOR = "UpdateBookingInputLocationValidator_2024_08_13"
 
 
 def new_location_error(location: Any) -> str | None:
-    """What is wrong with the location of a PATCH, in the validator's words."""
+    """Return the validation error of a location update, or None."""
     if not isinstance(location, dict) or "type" not in location:
         return f"{VALIDATOR} - Booking 'location' must have a 'type' property."
     kind = location["type"]
@@ -154,7 +154,7 @@ def _field_fault(field: str, value: Any) -> str | None:
 
 
 def resolve_new_location(location: Wire, connected: set[str]) -> ResolvedLocation:
-    """The place that a checked PATCH asks for."""
+    """Return the location for a validated update."""
     kind = location["type"]
     if kind == "integration":
         integration = location["integration"]

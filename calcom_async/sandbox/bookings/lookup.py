@@ -1,4 +1,4 @@
-"""Finding bookings by the uids that paths and bodies carry."""
+"""Lookup of bookings by the uids in paths and bodies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from calcom_async.sandbox.state.store import Store
 
 
 def find_booking(store: Store, uid: str, text: str = "Booking with uid={} was not found in the database") -> Booking:
-    """The booking of a uid; 404 with `text`, as the operations word it differently."""
+    """Return the booking with this uid. Raises a 404 with `text`, which differs between endpoints."""
     booking = store.bookings.get(uid)
     if booking is None:
         raise not_found(text.format(uid))
@@ -18,13 +18,13 @@ def find_booking(store: Store, uid: str, text: str = "Booking with uid={} was no
 
 
 def series_of(store: Store, uid: str) -> list[Booking]:
-    """The occurrences of a series, by start; empty when no series has that uid."""
+    """Return the occurrences of a series by start; empty if no series has this uid."""
     found = [one for one in store.bookings.values() if one.recurring_uid == uid]
     return sorted(found, key=lambda one: one.start)
 
 
 def find_seat(store: Store, seat_uid: str, refusal: HttpError) -> tuple[Booking, dict[str, Any]]:
-    """The booking and the seat of a seat's uid, else the refusal."""
+    """Return the booking and the seat of a seat uid, or raise an error."""
     for booking in store.bookings.values():
         for seat in booking.seats:
             if seat["seat_uid"] == seat_uid:
@@ -33,5 +33,5 @@ def find_seat(store: Store, seat_uid: str, refusal: HttpError) -> tuple[Booking,
 
 
 def attendee_of(booking: Booking, attendee_id: int) -> dict[str, Any] | None:
-    """The attendee with that id."""
+    """Return the attendee with this id."""
     return next((one for one in booking.attendees if one["id"] == attendee_id), None)

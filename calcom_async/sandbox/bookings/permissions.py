@@ -1,4 +1,4 @@
-"""Who may see and change which bookings."""
+"""Permissions to see and change bookings."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ LEADERS = frozenset({"ADMIN", "OWNER"})
 
 @dataclass(frozen=True, slots=True)
 class BookingScope:
-    """The users and teams whose bookings somebody answers for, and the address under which they attend."""
+    """The users and teams whose bookings somebody manages, and the address under which they attend."""
 
     users: frozenset[int]
     teams: frozenset[int] = frozenset()
     email: str | None = None
 
     def covers(self, one: Booking) -> bool:
-        """Whether the booking is theirs to see."""
+        """Return whether the scope contains the booking."""
         if one.user_id in self.users or (one.team_id is not None and one.team_id in self.teams):
             return True
         if len(one.host_ids) > 1 and not self.users.isdisjoint(one.host_ids):
@@ -29,7 +29,7 @@ class BookingScope:
 
 
 def led_teams(store: Store, user_id: int) -> frozenset[int]:
-    """Ids of the teams and organizations that the user owns or administrates, an organization's teams included."""
+    """Return the ids of the teams and organizations that the user manages, teams of organizations included."""
     led = {
         row["team_id"]
         for row in store.memberships.values()
@@ -39,19 +39,19 @@ def led_teams(store: Store, user_id: int) -> frozenset[int]:
 
 
 def members(store: Store, team_ids: frozenset[int]) -> frozenset[int]:
-    """Ids of the accepted members of any of the teams."""
+    """Return the user ids of the accepted members of these teams."""
     rows = store.memberships.values()
     return frozenset(row["user_id"] for row in rows if row["team_id"] in team_ids and row["accepted"])
 
 
 def booking_scope(store: Store, user_id: int) -> BookingScope:
-    """What a user's own list shows: own bookings, attended ones, and all of the teams that the user leads."""
+    """Return the scope of a user's list: own bookings, attended ones, and those of teams that they manage."""
     teams = led_teams(store, user_id)
     return BookingScope(members(store, teams) | {user_id}, teams, store.users[user_id]["email"])
 
 
 def may_manage(store: Store, booking: Booking, user_id: int | None) -> bool:
-    """Whether the user hosts the booking or leads a team or organization of the host; attending is not enough."""
+    """Return whether the user hosts the booking or manages a host's team; attending is not enough."""
     if user_id is None or user_id not in store.users:
         return False
     teams = led_teams(store, user_id)
@@ -59,18 +59,18 @@ def may_manage(store: Store, booking: Booking, user_id: int | None) -> bool:
 
 
 def is_host(booking: Booking, user_id: int | None) -> bool:
-    """Whether the user is the organizer or one of the hosts."""
+    """Return whether the user is the organizer or one of the hosts."""
     return user_id is not None and (user_id == booking.user_id or user_id in booking.host_ids)
 
 
 def event_type_hosts(event_type: dict[str, Any]) -> list[int]:
-    """User ids of those who host an event type: a team's hosts, else its owner."""
+    """Return the user ids of the hosts of an event type: a team's hosts, or its owner."""
     hosts = [host["userId"] for host in event_type.get("hosts") or []]
     return hosts if event_type.get("schedulingType") else [event_type["ownerId"]]
 
 
 def may_book_protected(store: Store, event_type: dict[str, Any], user_id: int) -> bool:
-    """Whether the user is among those for whom an event type that requires authentication can be booked."""
+    """Return whether the user may book an event type that requires authentication."""
     hosts = frozenset(event_type_hosts(event_type))
     teams = led_teams(store, user_id)
     return user_id in hosts or event_type.get("teamId") in teams or not hosts.isdisjoint(members(store, teams))

@@ -1,4 +1,4 @@
-"""What a create body asks for: the event type it names, checked in the order in which the server checks."""
+"""The body of a booking creation, checked in the order of the real server."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.time_zones import zone_named
 from calcom_async.sandbox.state.store import Store
 
-# The code that the sandbox takes for the one mailed to the booker.
+# The email verification code that the sandbox accepts.
 EMAIL_CODE = "123456"
 AUTHENTICATION = "checkBookingRequiresAuthentication - "
 
 
 @dataclass(slots=True, kw_only=True)
 class BookingRequest:
-    """A booking that somebody asks for, found fit for its event type but not yet for its time."""
+    """A requested booking that fits its event type; its time is not checked yet."""
 
     event_type: Wire
     start: datetime
@@ -40,17 +40,17 @@ class BookingRequest:
 
     @property
     def email(self) -> str:
-        """Under which address the attendee is kept: the phone number stands in for a missing one."""
+        """The address of the attendee; made from the phone number if there is none."""
         return self.attendee.get("email") or f"{self.attendee.get('phoneNumber', '')}@sms.cal.com"
 
     @property
     def zone(self) -> ZoneInfo:
-        """The zone whose clock a series keeps."""
+        """The time zone in which a series keeps its time of day."""
         return find_zone(self.attendee["timeZone"]) or zone_named("UTC")
 
 
 def parse_request(call: Call, body: Wire) -> BookingRequest:
-    """Rows 2 to 13 of the server's checks; the body itself has been checked already."""
+    """Check the request against its event type; the body itself is already validated."""
     event_type = find_event_type(call.store, body)
     _check_bookable_by(call, event_type)
     _check_kind(event_type, instant=bool(body.get("instant")))
@@ -83,7 +83,7 @@ def _check_email_code(event_type: Wire, code: str | None) -> None:
 
 
 def find_event_type(store: Store, body: Wire) -> Wire:
-    """The event type that a body names by id, or by slug and user, or by slug and team."""
+    """Return the event type that a body names by id, by slug and user, or by slug and team."""
     if body.get("eventTypeId") is not None:
         found = store.event_types.get(body["eventTypeId"])
         if found is None:
@@ -144,7 +144,7 @@ def _check_bookable_by(call: Call, event_type: Wire) -> None:
 
 
 def _check_kind(event_type: Wire, *, instant: bool) -> None:
-    """Refuse what nobody can book: managed parents, teams without hosts, one person at once."""
+    """Raise an error for managed parents and for teams without hosts, which cannot be booked."""
     if event_type.get("schedulingType") == "managed" and is_of_team(event_type):
         raise errors.bad_request(
             f"Event type with id={event_type['id']} is the parent managed event type that can't be booked. You have "
@@ -182,7 +182,7 @@ def _length(event_type: Wire, wanted: int | None) -> int:
 
 
 def _count(event_type: Wire, wanted: int | None) -> int:
-    """How many occurrences: all of them unless told; 1 where nothing recurs."""
+    """Return the number of occurrences: by default all of a series, and 1 without recurrence."""
     recurrence = event_type.get("recurrence")
     if not recurrence:
         return 1

@@ -1,4 +1,4 @@
-"""Moving bookings: a new one is made, and the old one cancelled and pointed to it; a seat moves alone."""
+"""Rescheduling: a new booking replaces the old one, which is cancelled; a seat is moved alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TEAM_NOT_FREE = "One of the hosts either already has booking at this time or is 
 
 
 def check_movable(call: Call, booking: Booking, body: Wire) -> None:
-    """Refuse what cannot be moved, whatever the new time is."""
+    """Raise an error if a booking cannot be rescheduled, whatever the new time."""
     _check_live(booking)
     if body.get("rescheduledBy") is not None and not is_email(body["rescheduledBy"]):
         raise errors.zod(("rescheduledBy", "Invalid email"))
@@ -50,7 +50,7 @@ def _check_live(booking: Booking) -> None:
 
 
 def _check_whole_booking(call: Call, booking: Booking) -> None:
-    """Only an organization's admin may move a seated booking with everybody in it, and not their own."""
+    """Allow only admins of an organization to move a seated booking with all attendees, except their own."""
     user_id = call.caller.user_id
     if user_id is None:
         raise errors.no_envelope(500, "Internal server error")
@@ -64,7 +64,7 @@ def _check_whole_booking(call: Call, booking: Booking) -> None:
 
 
 def _check_notice(call: Call, booking: Booking) -> None:
-    """Inside the last `minutesBefore` only the host may move; `disabled` is not enforced by the API."""
+    """Raise an error within `minutesBefore` of the start, except for hosts. The API ignores `disabled`."""
     event_type = call.store.event_types.get(booking.event_type_id or 0) or {}
     minutes = (event_type.get("disableRescheduling") or {}).get("minutesBefore")
     if minutes and not is_host(booking, call.caller.user_id):
@@ -76,7 +76,7 @@ def _check_notice(call: Call, booking: Booking) -> None:
 
 
 def move(call: Call, old: Booking, body: Wire) -> Booking:
-    """Make the new booking of a whole one; its length, people and answers are the old one's."""
+    """Create the new booking with the length, people and answers of the old one."""
     start = read_start(body["start"])
     end = start + (old.end - old.start)
     _check_free(call, old, start, end)
@@ -101,12 +101,12 @@ def _check_free(call: Call, old: Booking, start: datetime, end: datetime) -> Non
     try:
         check_bookable(call.store, call.clock, event_type, start, end, ignore_uid=old.uid)
     except errors.HttpError as refusal:
-        # A reschedule speaks of "User" for team events too.
+        # The server's message says "User" for team events too.
         raise errors.bad_request(NOT_FREE) if refusal.message == TEAM_NOT_FREE else refusal from None
 
 
 def _host_then(call: Call, old: Booking, start: datetime, end: datetime) -> int:
-    """Who hosts at the new time: the same person, unless a round robin has to find another one."""
+    """Return the hosts at the new time: the same person, unless a round robin must choose another."""
     store, event_type = call.store, call.store.event_types.get(old.event_type_id or 0) or {}
     if event_type.get("schedulingType") != "roundRobin":
         return old.user_id
@@ -148,7 +148,7 @@ def _moved(call: Call, old: Booking, start: datetime, end: datetime, body: Wire)
 
 
 def _answers(old: Booking, body: Wire) -> Wire:
-    """The old answers with the new reason. Without one, naming who moves the booking drops the old reason."""
+    """Return the old answers with the new reason. `rescheduledBy` without a reason removes the old reason."""
     reason = body.get("reschedulingReason")
     if reason:
         return old.responses | {"rescheduledReason": reason}
@@ -157,7 +157,7 @@ def _answers(old: Booking, body: Wire) -> Wire:
 
 
 def _status_after(call: Call, old: Booking, start: datetime, body: Wire) -> str:
-    """Pending again where somebody has to confirm, unless it is the organizer who moves."""
+    """Return "pending" if the booking needs confirmation, unless the organizer reschedules it."""
     event_type = call.store.event_types.get(old.event_type_id or 0) or {}
     if not needs_confirmation(event_type, start, call.clock.now()):
         return "accepted"
@@ -169,7 +169,7 @@ def _status_after(call: Call, old: Booking, start: datetime, body: Wire) -> str:
 
 
 def _carried(store: Store, old: Booking) -> list[Wire]:
-    """The people of the old booking; guests lose their names and get the booker's zone."""
+    """Return the attendees of the old booking; guests lose their names and get the first attendee's time zone."""
     zone = old.attendees[0]["timeZone"] if old.attendees else "UTC"
     return [
         new_attendee(store, one | ({"name": "", "timeZone": zone} if one["email"] in old.guests else {}))
@@ -178,7 +178,7 @@ def _carried(store: Store, old: Booking) -> list[Wire]:
 
 
 def _seats_with(store: Store, old: Booking, attendees: list[Wire]) -> list[Wire]:
-    """The seats of a booking that moves with everybody in it; they get new uids."""
+    """Return the seats of a booking that moves with all attendees; they get new uids."""
     arrived = {was["id"]: now["id"] for was, now in zip(old.attendees, attendees, strict=True)}
     return [one | {"seat_uid": store.uuid(), "attendee_id": arrived[one["attendee_id"]]} for one in old.seats]
 
@@ -187,7 +187,7 @@ def _seats_with(store: Store, old: Booking, attendees: list[Wire]) -> list[Wire]
 
 
 def move_seat(call: Call, body: Wire) -> tuple[Booking, str]:
-    """Move one seat to the booking of another start, made if need be; answers it and the new seat's uid."""
+    """Move a seat to the booking of another start, created if needed. Returns it and the uid of the new seat."""
     seat_uid = body["seatUid"]
     old, seat = find_seat(call.store, seat_uid, errors.not_found(f"Seat with uid={seat_uid} does not exist."))
     start = read_start(body["start"])
@@ -209,7 +209,7 @@ def move_seat(call: Call, body: Wire) -> tuple[Booking, str]:
 
 
 def _empty_at(call: Call, old: Booking, start: datetime) -> Booking:
-    """A seated booking like the old one, in which nobody sits yet."""
+    """Create a seated booking like the old one, without attendees."""
     now = call.clock.now()
     uid = call.store.uid()
     fresh: dict[str, Any] = {name: [] for name in ("attendees", "seats", "references", "guests")}
@@ -240,7 +240,7 @@ def _sit(call: Call, booking: Booking, attendee: Wire, seat: Wire) -> str:
 
 
 def leave(call: Call, booking: Booking, seat: Wire) -> None:
-    """Free a seat; the last one to leave takes the booking along."""
+    """Remove a seat; removing the last one cancels the booking."""
     booking.seats.remove(seat)
     booking.attendees = [one for one in booking.attendees if one["id"] != seat["attendee_id"]]
     booking.updated_at = call.clock.now()

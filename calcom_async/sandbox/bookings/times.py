@@ -1,4 +1,4 @@
-"""Times of bookings: reading a start, naming a zone, and the starts of a series."""
+"""Times of bookings: parsing, time zones, and the starts of a series."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MONTHS = {"monthly": 1, "yearly": 12}
 
 
 def read_time(text: object) -> datetime | None:
-    """Read an ISO 8601 time: offsets are honoured, no zone means UTC, a bare date midnight; None when it is no time."""
+    """Parse an ISO 8601 time; no offset means UTC, and a bare date midnight. Returns None for other text."""
     if not isinstance(text, str):
         return None
     try:
@@ -26,7 +26,7 @@ def read_time(text: object) -> datetime | None:
 
 
 def read_start(text: object) -> datetime:
-    """Read a booking's start, which keeps its seconds and loses what is smaller; refuse a day that does not exist."""
+    """Parse a booking's start and drop fractions of seconds. Raises an error for days that do not exist."""
     moment = read_time(text)
     if moment is None:
         raise bad_request("Invalid Date.")
@@ -34,20 +34,20 @@ def read_start(text: object) -> datetime:
 
 
 def find_zone(name: object) -> ZoneInfo | None:
-    """The IANA zone of a name, whose case does not matter."""
+    """Return the IANA time zone of a name in any case."""
     known = canonical_zone(name) if isinstance(name, str) else None
     return zone_named(known) if known else None
 
 
 def occurrences(start: datetime, recurrence: dict[str, Any], count: int, zone: ZoneInfo) -> list[datetime]:
-    """Starts of a series, in UTC: every one at the same time of day in `zone`, whatever the clocks do there."""
+    """Return the starts of a series in UTC, all at the same time of day in `zone`."""
     local = start.astimezone(zone).replace(tzinfo=None)
     steps = _steps(local, recurrence["frequency"], max(1, recurrence["interval"]))
     return [next(steps).replace(tzinfo=zone).astimezone(UTC) for _ in range(count)]
 
 
 def _steps(local: datetime, frequency: str, interval: int) -> Iterator[datetime]:
-    """Wall-clock times; a month without that day is left out, as recurrence rules do."""
+    """Yield wall-clock times. As in iCalendar recurrence rules (RFC 5545), a month without that day is skipped."""
     months = MONTHS.get(frequency)
     at = 0
     while True:

@@ -1,4 +1,4 @@
-"""Booking records as they go over the wire: today's form, the seated form, and the form of 2024-04-15."""
+"""JSON forms of bookings: the form of 2024-08-13, the seated form, and that of 2024-04-15."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ from calcom_async.sandbox.state.store import Store
 
 Wire = dict[str, Any]
 
-# A platform's managed users carry their client's id in the address: ada+<25 characters>@example.com.
+# The addresses of managed users contain the id of their client: ada+<25 characters>@example.com.
 PLATFORM_SUFFIX = re.compile(r"\+[a-z0-9]{25}(?=@)")
-# Responses that a seated booking keeps out of its attendees' answers, as the seat's own e-mail stands beside them.
+# Responses that are not repeated in the attendees of a seated booking.
 PRIVATE_RESPONSES = ("email", "displayEmail", "displayGuests")
-# A booking with one of these is in the list of the cancelled.
+# Statuses in the list of cancelled bookings.
 GONE = frozenset({"cancelled", "rejected"})
 NOBODY: Wire = {"id": "unknown", "name": "", "email": "unknown", "username": "unknown", "time_zone": "unknown"}
 
 
 def display_email(address: str) -> str:
-    """The address without a platform client's suffix."""
+    """Return the address without the suffix of a platform client."""
     return PLATFORM_SUFFIX.sub("", address) if "+" in address else address
 
 
 def is_seated(store: Store, booking: Booking) -> bool:
-    """Whether the booking is shared by people who hold a seat each."""
+    """Return whether the attendees of the booking have seats."""
     if booking.seats:
         return True
     return seats_of(store.event_types.get(booking.event_type_id or 0)) is not None
 
 
 def seats_of(event_type: Wire | None) -> Wire | None:
-    """The seat settings of an event type, None when it has none or they are switched off."""
+    """Return the seat settings of an event type, or None if seats are off."""
     seats = (event_type or {}).get("seats") or {"disabled": True}
     return None if seats.get("disabled") else seats
 
 
 def shows_attendees(store: Store, booking: Booking) -> bool:
-    """Whether anybody may read who sits in a seated booking."""
+    """Return whether everybody may see the attendees of a seated booking."""
     seats = seats_of(store.event_types.get(booking.event_type_id or 0))
     return seats is None or bool(seats.get("showAttendeeInfo"))
 
 
 def booking_view(store: Store, booking: Booking, *, attendees_shown: bool = True) -> Wire:
-    """One booking in the form of 2024-08-13; `attendees_shown=False` empties the people of a seated one."""
+    """Return a booking in the form of 2024-08-13; `attendees_shown=False` hides the attendees of a seated one."""
     if is_seated(store, booking):
         return _seated(store, booking, attendees_shown=attendees_shown)
     return _plain(store, booking)
 
 
 def series_view(store: Store, bookings: list[Booking], *, attendees_shown: bool = True) -> list[Wire]:
-    """The occurrences of a series, by start."""
+    """Return the occurrences of a series, by start."""
     ordered = sorted(bookings, key=lambda one: one.start)
     return [booking_view(store, one, attendees_shown=attendees_shown) for one in ordered]
 
@@ -75,7 +75,7 @@ def _seated(store: Store, booking: Booking, *, attendees_shown: bool) -> Wire:
 
 
 def _common(store: Store, booking: Booking) -> Wire:
-    """What every form has; made in one expression, as lists render 250 of these a page."""
+    """Return the fields that all forms share, in one expression: lists render 250 bookings per page."""
     event_type = store.event_types.get(booking.event_type_id or 0)
     location = booking.location
     row = {
@@ -118,7 +118,7 @@ def _chain(booking: Booking) -> Wire:
 
 
 def host_view(user: Wire) -> Wire:
-    """A user as the host of a booking."""
+    """Return a user as host of a booking."""
     return {
         "id": user["id"],
         "name": user["name"],
@@ -130,14 +130,14 @@ def host_view(user: Wire) -> Wire:
 
 
 def attendee_view(attendee: Wire) -> Wire:
-    """An attendee as bookings list it: without the id that the attendee routes show."""
+    """Return an attendee as in lists of bookings, without the id of the attendee endpoints."""
     row = attendee.copy()
     row.pop("id", None)
     return row
 
 
 def _seat_view(booking: Booking, seat: Wire) -> Wire:
-    """One seat: its attendee, and what that attendee answered."""
+    """Return a seat: its attendee and their answers."""
     attendee = next((one for one in booking.attendees if one["id"] == seat["attendee_id"]), {})
     answers = {name: value for name, value in seat["responses"].items() if name not in PRIVATE_RESPONSES}
     return attendee_view(attendee) | {
@@ -148,7 +148,7 @@ def _seat_view(booking: Booking, seat: Wire) -> Wire:
 
 
 def responses_view(booking: Booking) -> Wire:
-    """The answers to the booking fields; the booker's name and address stand first though they are no custom fields."""
+    """Return the responses to the booking fields; name and email come first."""
     booker = booking.attendees[0] if booking.attendees else {"email": "", "name": ""}
     responses = {"email": booker["email"], "name": booker["name"], **booking.responses}
     responses["displayEmail"] = display_email(responses["email"])
@@ -159,7 +159,7 @@ def responses_view(booking: Booking) -> Wire:
 
 
 def seat_only_view(store: Store, booking: Booking, seat_uid: str, *, everybody: bool) -> Wire:
-    """A seated booking read by a seat's uid: hosts without a zone, and only that seat unless `everybody`."""
+    """Return a seated booking found by a seat uid: hosts have no time zone, and other seats are hidden by default."""
     row = _seated(store, booking, attendees_shown=True)
     for host in row["hosts"]:
         host.pop("timeZone")
@@ -169,7 +169,7 @@ def seat_only_view(store: Store, booking: Booking, seat_uid: str, *, everybody: 
 
 
 def old_view(store: Store, booking: Booking) -> Wire:
-    """One booking as 2024-04-15 lists it: times called startTime and endTime, the status in capitals."""
+    """Return a booking in the form of 2024-04-15: startTime, endTime, and the status in capitals."""
     user = store.users.get(booking.user_id, NOBODY)
     event_type = store.event_types.get(booking.event_type_id or 0)
     return {

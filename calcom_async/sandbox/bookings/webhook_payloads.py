@@ -1,4 +1,4 @@
-"""What webhook deliveries say about a booking: the server's internal calendar event and its extras by trigger."""
+"""Webhook payloads of bookings: the server's internal calendar event, with fields that depend on the trigger."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from calcom_async.sandbox.state.store import Store
 
 Payload = dict[str, Any]
 
-# The numbers that a recurrence rule has for its frequencies.
+# Frequencies of a recurrence rule, as rrule.js numbers them.
 FREQUENCIES = {"yearly": 0, "monthly": 1, "weekly": 2}
-# Built-in booking fields in the order of the payload, with their labels, and whether they are hidden.
+# Built-in booking fields in the order of the payload: label, and whether it is hidden.
 BUILT_IN: tuple[tuple[str, str, bool], ...] = (
     ("attendeePhoneNumber", "phone_number", True),
     ("name", "your_name", False),
@@ -30,7 +30,7 @@ BUILT_IN: tuple[tuple[str, str, bool], ...] = (
 
 
 def created_payload(store: Store, booking: Booking, *, seat_uid: str | None = None) -> Payload:
-    """BOOKING_CREATED and INSTANT_MEETING; with a seat it tells only of that seat's attendee."""
+    """Return the payload of BOOKING_CREATED and INSTANT_MEETING; for a seat, only with its attendee."""
     event_type = store.event_types.get(booking.event_type_id or 0) or {}
     seat = {"attendeeSeatId": seat_uid} if seat_uid else {}
     return (
@@ -49,7 +49,7 @@ def created_payload(store: Store, booking: Booking, *, seat_uid: str | None = No
 
 
 def requested_payload(store: Store, booking: Booking) -> Payload:
-    """BOOKING_REQUESTED: as created, with what platform clients are told besides."""
+    """Return the payload of BOOKING_REQUESTED: as created, with the fields for platform clients."""
     extras = dict.fromkeys(
         ("assignmentReason", "platformClientId", "platformBookingUrl", "platformCancelUrl", "platformRescheduleUrl")
     )
@@ -57,12 +57,12 @@ def requested_payload(store: Store, booking: Booking) -> Payload:
 
 
 def rejected_payload(store: Store, booking: Booking, reason: str | None) -> Payload:
-    """BOOKING_REJECTED."""
+    """Return the payload of BOOKING_REJECTED."""
     return created_payload(store, booking) | ({"rejectionReason": reason} if reason is not None else {})
 
 
 def rescheduled_payload(store: Store, booking: Booking, old: Booking, *, seat_uid: str | None = None) -> Payload:
-    """BOOKING_RESCHEDULED: the new booking, and the uid of the old one; unless a seat was moved, its id and times."""
+    """Return the payload of BOOKING_RESCHEDULED: the new booking, with uid, id and times of the old one."""
     moved: Payload = {"iCalSequence": 1, "appsStatus": [], "rescheduleUid": old.uid}
     if seat_uid is None:
         moved["rescheduleId"] = old.id
@@ -74,7 +74,10 @@ def rescheduled_payload(store: Store, booking: Booking, old: Booking, *, seat_ui
 
 
 def cancelled_payload(store: Store, booking: Booking, reason: str | None, *, seat_uid: str | None = None) -> Payload:
-    """BOOKING_CANCELLED: fewer fields, times with +00:00, and CANCELLED also when only a seat went, which has no id."""
+    """Return the payload of BOOKING_CANCELLED: fewer fields, times with +00:00.
+
+    A removed seat is CANCELLED too, without id.
+    """
     payload = _event(store, booking, seat_uid) | {
         "startTime": booking.start.isoformat(timespec="seconds"),
         "endTime": booking.end.isoformat(timespec="seconds"),
@@ -92,14 +95,14 @@ def cancelled_payload(store: Store, booking: Booking, reason: str | None, *, sea
 
 
 def no_show_payload(booking: Booking, marked: list[Payload]) -> Payload:
-    """BOOKING_NO_SHOW_UPDATED; `marked` are attendees as {email, noShow}."""
+    """Return the payload of BOOKING_NO_SHOW_UPDATED; `marked` are attendees as {email, noShow}."""
     shown = ", ".join(one["email"] for one in marked)
     message = f"{shown} {'marked' if marked[0]['noShow'] else 'unmarked'} as no-show"
     return {"message": message, "bookingUid": booking.uid, "bookingId": booking.id, "attendees": marked}
 
 
 def _event(store: Store, booking: Booking, seat_uid: str | None) -> Payload:
-    """What every booking payload holds."""
+    """Return the fields that all payloads share."""
     event_type = store.event_types.get(booking.event_type_id or 0) or {}
     seats = seats_of(event_type) or {}
     payload = {
@@ -226,7 +229,7 @@ def _short(moment: datetime) -> str:
 
 
 def _offset(zone: str, moment: datetime) -> int:
-    """Minutes east of UTC; zones that nobody knows (a deleted user's) count as UTC."""
+    """Return the UTC offset in minutes; unknown time zones (of a deleted user) count as UTC."""
     known = find_zone(zone)
     offset = moment.astimezone(known).utcoffset() if known else None
     return int(offset.total_seconds() // 60) if offset else 0

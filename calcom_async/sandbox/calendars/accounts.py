@@ -1,4 +1,4 @@
-"""Connected calendars: what each provider is called at each place, and how an account is kept."""
+"""Connected calendars: the providers and their accounts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Account = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A kind of calendar: its name in paths, its type on the wire, its app, and its name in refusals."""
+    """A calendar provider: its name in paths, its type in JSON, its app, and its name in error messages."""
 
     word: str
     type: str
@@ -25,7 +25,7 @@ class Provider:
 
     @property
     def integration(self) -> dict[str, Any]:
-        """The app as `GET /v2/calendars` describes it."""
+        """Return the app as `GET /v2/calendars` describes it."""
         return {
             "appData": None,
             "dirName": self.slug.replace("-", ""),
@@ -67,16 +67,16 @@ PROVIDERS = (GOOGLE, OFFICE, APPLE, ICS)
 
 
 def provider(word: str, among: Sequence[Provider] = PROVIDERS) -> Provider:
-    """Find a provider by its name in paths."""
+    """Return a provider by its name in paths."""
     for one in among:
         if one.word == word:
             return one
-    # The list is empty on the real server, too.
+    # The list of names is empty on the real server too.
     raise errors.bad_request("Invalid calendar type, available calendars are: ")
 
 
 def connect(store: Store, user_id: int, kind: Provider, addresses: Sequence[str], *, read_only: bool) -> Account:
-    """Connect an account with one calendar for each address, and return it as `GET /v2/calendars` answers it."""
+    """Connect an account with a calendar for each address. Returns it as `GET /v2/calendars` does."""
     credential_id = store.next_id("credential")
     calendars = [_calendar(kind, address, credential_id, read_only=read_only) for address in addresses]
     account = {
@@ -104,7 +104,7 @@ def _calendar(kind: Provider, address: str, credential_id: int, *, read_only: bo
 
 
 def credential_view(account: Account, user_id: int) -> dict[str, Any]:
-    """Show the credential behind an account."""
+    """Return the credential of an account as JSON."""
     return {
         "id": account["credentialId"],
         "type": account["integration"]["type"],
@@ -116,13 +116,13 @@ def credential_view(account: Account, user_id: int) -> dict[str, Any]:
 
 
 def account_of(store: Store, user_id: int, credential_id: object) -> Account | None:
-    """Find a user's account by its credential."""
+    """Return a user's account by credential id."""
     accounts = store.calendars.get(user_id, [])
     return next((one for one in accounts if one["credentialId"] == credential_id), None)
 
 
 def disconnect(store: Store, user_id: int, account: Account) -> None:
-    """Forget an account, what it was busy with, and that bookings were written to it."""
+    """Delete an account with its busy times; bookings are no longer written to it."""
     store.calendars[user_id].remove(account)
     store.busy[:] = [one for one in store.busy if one.get("credential_id") != account["credentialId"]]
     destinations: dict[int, Any] = store.extras["destination_calendars"]
@@ -131,7 +131,7 @@ def disconnect(store: Store, user_id: int, account: Account) -> None:
 
 
 def destination(store: Store, user_id: int, now: str) -> dict[str, Any]:
-    """Show the calendar that bookings are written to; the first one connected is taken when this is first asked."""
+    """Return the calendar that bookings are written to. By default it is the first connected one."""
     destinations: dict[int, dict[str, Any]] = store.extras["destination_calendars"]
     accounts = store.calendars.get(user_id, [])
     if user_id not in destinations and accounts:

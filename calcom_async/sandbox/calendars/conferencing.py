@@ -1,4 +1,4 @@
-"""Conferencing apps: what each is called at each place, and which ones a user or a team has connected."""
+"""Conferencing apps, and the connections of users and teams."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from calcom_async.sandbox.state.store import Store
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A conferencing app: its name in paths, its type and app id on the wire, its integration, its consent page."""
+    """A conferencing app: its name in paths, type and app id in JSON, integration and consent page."""
 
     slug: str
     type: str
@@ -36,7 +36,7 @@ CAL_VIDEO = "daily-video"
 
 
 def with_consent(slug: str) -> App:
-    """Find an app that is connected over a consent page."""
+    """Return an app that is connected on a consent page."""
     app = APPS.get(slug)
     if app is None or app.authorize is None:
         raise _unknown("conferencing app", (ZOOM.slug, TEAMS.slug))
@@ -44,20 +44,20 @@ def with_consent(slug: str) -> App:
 
 
 def _unknown(noun: str, available: tuple[str, ...]) -> errors.HttpError:
-    # The apps stand where the reason phrase belongs, and the message ends in nothing: so it is on the real server.
+    # The real server puts the apps where the reason phrase belongs, and ends the message after the colon.
     message = f"Invalid {noun}, available apps are: "
     details = {"message": message, "error": ", ".join(available), "statusCode": 400}
     return errors.HttpError(400, "BadRequestException", message, details=details)
 
 
 def connected(store: Store, owner: Owner) -> dict[str, dict[str, Any]]:
-    """The connections of an owner by the app's name in paths."""
+    """Return the connections of an owner by app name."""
     everybody: dict[Owner, dict[str, dict[str, Any]]] = store.extras["conferencing"]
     return everybody.setdefault(owner, {})
 
 
 def connect(store: Store, owner: Owner, app: App) -> dict[str, Any]:
-    """Connect an app, or answer the connection that there is."""
+    """Connect an app, or return the existing connection."""
     mine = connected(store, owner)
     if app.slug not in mine:
         kind, owner_id = owner
@@ -79,7 +79,7 @@ def connect(store: Store, owner: Owner, app: App) -> dict[str, Any]:
 
 
 def disconnect(store: Store, owner: Owner, slug: str) -> None:
-    """Disconnect an app, and do the damage to the owner's locations that the real server does."""
+    """Disconnect an app. Like the real server, damage the owner's locations."""
     if slug not in connected(store, owner):
         raise errors.bad_request(f"{slug} not connected.")
     del connected(store, owner)[slug]
@@ -93,14 +93,14 @@ def disconnect(store: Store, owner: Owner, slug: str) -> None:
 
 
 def _wiped(location: dict[str, Any]) -> dict[str, Any]:
-    """Forget a location's link or address; the rest of it is then read as a location of no known type."""
+    """Remove a location's link or address; the rest is a location of unknown type."""
     if location["type"] not in ("link", "address"):
         return location
     return {"type": "unknown", "location": json.dumps({"type": location["type"]}, separators=(",", ":"))}
 
 
 def _tell_event_types(store: Store, owner: Owner) -> None:
-    """Let the user's event types offer what is connected."""
+    """Update the apps that the user's event types may use."""
     kind, owner_id = owner
     if kind == "user":
         apps = {APPS[slug].integration for slug in connected(store, owner)}
@@ -108,7 +108,7 @@ def _tell_event_types(store: Store, owner: Owner) -> None:
 
 
 def set_default(store: Store, owner: Owner, slug: str) -> None:
-    """Make a connected app, or Cal Video, the owner's default."""
+    """Set a connected app, or Cal Video, as the owner's default."""
     if slug not in (*APPS, CAL_VIDEO):
         raise _unknown("app", tuple(APPS))
     if slug != CAL_VIDEO and slug not in connected(store, owner):

@@ -49,7 +49,7 @@ def _add_conferencing_routes(path: str, owner_of: OwnerOf) -> None:
 
     @ROUTES.add("GET", path + "/{app}/oauth/callback", auth="public")
     def callback(call: Call) -> object:
-        """Finish what `auth_url` began: whoever comes back with a code and the state has the app connected."""
+        """Connect the app of the owner in the state, if the provider returned a code."""
         back = parse_callback(call)
         if back.owner is not None:
             connect(call.store, back.owner, with_consent(call.path["app"]))

@@ -1,4 +1,4 @@
-"""Operations: events in a connected Google calendar, found by the references of bookings.
+"""Handlers of events in a connected Google calendar, found by the references of bookings.
 
 A sandbox has no such calendar, so the answers are shapes only; put a reference into `Booking.references` to have one.
 """
@@ -32,7 +32,7 @@ def get_calendar_event(call: Call) -> object:
 
 @ROUTES.add("PATCH", "/v2/calendars/{calendar}/events/{eventUid}", stateful=False)
 def update_calendar_event(call: Call) -> object:
-    """The event with the changes in it, this once."""
+    """Return the event with the changes, which are not stored."""
     _CHANGES.read(call.body)
     event = _event(call)
     return event | {name: value for name, value in call.body.items() if name in event}

@@ -1,4 +1,4 @@
-"""Operations: connected calendars, their busy times, and how they come and go."""
+"""Handlers of connected calendars and their busy times."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def get_busy_times(call: Call) -> object:
 
 
 def _moment(text: str, zone: ZoneInfo, *, last: bool = False) -> datetime:
-    """Read the edge of a range; a bare date stands for its first moment, or as the end for its last."""
+    """Parse the edge of a range; a bare date means its first moment, or as the end its last."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -100,7 +100,7 @@ def _moment(text: str, zone: ZoneInfo, *, last: bool = False) -> datetime:
 
 
 def _is_in(row: Mapping[str, Any], wanted: Mapping[str, Any], window: tuple[datetime, datetime], call: Call) -> bool:
-    """Say whether a busy time is asked for. A feed answers all it has, whatever calendar and dates are named."""
+    """Return whether a busy time matches. ICS feeds ignore the requested calendar and dates."""
     if row.get("user_id") != call.user["id"] or row.get("credential_id") != wanted["credentialId"]:
         return False
     if _type(row, call) == ICS.type:
@@ -130,7 +130,7 @@ def connect_calendar(call: Call) -> object:
     kind = provider(call.path["calendar"], _OAUTH)
     query = _CONNECT.read(call.fields)
     state = {
-        # The real server writes the caller's own credential here as well; whoever logs this URL leaks it.
+        # Like the real server, put the caller's credential into the state. Logging this URL leaks it.
         "accessToken": call.headers.get("Authorization", "").replace("Bearer ", ""),
         "origin": call.headers.get("Origin", ""),
         "redir": query.get("redir") or "",
@@ -151,7 +151,7 @@ def _save_url(call: Call) -> str:
 
 @ROUTES.add("GET", "/v2/calendars/{calendar}/save", auth="public")
 def save_calendar(call: Call) -> object:
-    """Finish what `connect` began: whoever comes back with a code and the state has the account connected."""
+    """Connect the account of the owner in the state, if the provider returned a code."""
     kind = provider(call.path["calendar"], _OAUTH)
     for name in ("state", "code"):
         if not call.param(name):
@@ -164,7 +164,7 @@ def save_calendar(call: Call) -> object:
 
 
 def _bearer(call: Call, token: str) -> int:
-    """Say whose credential a state carries."""
+    """Return the user of the credential in a state."""
     if token in call.store.api_keys:
         return call.store.api_keys[token]
     known = call.store.access_tokens.get(token)
@@ -204,7 +204,7 @@ _FEED = Form(
 @ROUTES.add("POST", "/v2/calendars/ics-feed/save", status=201)
 def save_feed(call: Call) -> object:
     given = _FEED.read(call.body)
-    # Nothing is fetched from the world outside; `.invalid` is reserved for hosts that do not exist.
+    # The sandbox fetches no feeds. RFC 2606 reserves `.invalid` for hosts that do not exist.
     if any((urlsplit(one).hostname or "").endswith(".invalid") for one in given["urls"]):
         raise errors.bad_request("Could not add ICS feeds")
     account = connect(call.store, call.user["id"], ICS, given["urls"], read_only=given["readOnly"])

@@ -1,4 +1,4 @@
-"""Ways out to a provider and back: the address that somebody is sent to, and what its state says on return."""
+"""OAuth redirects: the authorization URL of a provider, and its callback."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROUTES = Routes()
 
 
 Owner = tuple[str, int]
-"""Whose account is connected: ("user", id) or ("team", id)."""
+"""The owner of a connected account: ("user", id) or ("team", id)."""
 OwnerOf = Callable[[Call], Owner]
 
 
@@ -33,21 +33,21 @@ def team_owner(call: Call) -> Owner:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """Somebody who came back: whose account it is to be (nobody, if the way was not gone to its end), and where to."""
+    """A parsed callback: the owner of the new account (None if authorization failed), and the redirect target."""
 
     owner: Owner | None
     location: str
 
     @property
     def answer(self) -> RawResponse:
-        """The redirect; its address is empty when the state names none."""
+        """The redirect response; its address is empty if the state has none."""
         return RawResponse(None, 301, {"Location": self.location})
 
 
 def authorization_url(call: Call, address: str, redirect_uri: str, **fields: str) -> str:
-    """Write the address to send somebody to.
+    """Return the URL of the provider's consent page.
 
-    The real server writes the caller's own credential into the state; whoever logs this URL leaks it.
+    Like the real server, put the caller's credential into the state. Logging this URL leaks it.
     """
     state: dict[str, Any] = {
         "returnTo": call.param("returnTo") or call.headers.get("Origin", ""),
@@ -61,7 +61,7 @@ def authorization_url(call: Call, address: str, redirect_uri: str, **fields: str
 
 
 def parse_callback(call: Call) -> Return:
-    """Read the state that somebody brings back; without a code they have refused."""
+    """Parse the state of a callback; without a code the user declined."""
     text = call.param("state")
     if not text:
         raise errors.bad_request("Missing `state` query param")
@@ -82,7 +82,7 @@ def _decoded(text: str) -> Mapping[str, Any]:
 
 
 def _owner(call: Call, state: Mapping[str, Any]) -> Owner:
-    """Say for whom the state asks: for a team that it names, else for whoever its credential belongs to."""
+    """Return the owner: the team in the state, or the user of its credential."""
     sent = Credentials(str(state["accessToken"]), None, None, None)
     check_key_exists(call.store, sent)
     caller = authenticate(call.store, sent, call.clock.now())

@@ -1,4 +1,4 @@
-"""Operations: which calendars are looked at for conflicts, and which one bookings are written to."""
+"""Handlers of the calendars that are checked for conflicts, and of the one that bookings are written to."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _DESTINATION = Form(
 
 @ROUTES.add("POST", "/v2/selected-calendars", status=201)
 def select_calendar(call: Call) -> object:
-    """A calendar that is selected already is answered without data."""
+    """Select a calendar; if it is already selected, the response has no data."""
     given = _SELECT.read(call.body)
     calendar = _calendar(_account(call, given), given)
     if calendar["isSelected"]:
@@ -79,7 +79,7 @@ def _account(call: Call, given: dict[str, Any]) -> Account:
 
 
 def _calendar(account: Account, given: dict[str, Any]) -> dict[str, Any]:
-    """The calendar that is meant, one of those that the account has told about."""
+    """Return the calendar of the account that the request names."""
     for calendar in account["calendars"]:
         if _is(calendar, given):
             found: dict[str, Any] = calendar

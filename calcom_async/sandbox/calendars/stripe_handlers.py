@@ -24,7 +24,7 @@ def _add_stripe_routes(path: str, owner_of: OwnerOf, *, save_auth: Auth) -> None
     def auth_url(call: Call) -> object:
         owner_of(call)
         about = {"stripe_user[email]": call.user["email"], "stripe_user[first_name]": call.user["name"]}
-        # A team's account comes back to the user's path as well; the state says that it is a team's.
+        # The callback of a team is the user's path too; the state names the team.
         back = f"{call.base_url}/stripe/save"
         address = "https://connect.stripe.com/oauth/authorize"
         return {"authUrl": authorization_url(call, address, back, client_id="ca_sandbox", scope="read_write", **about)}

@@ -120,7 +120,7 @@ def _system(kind: str, slug: str, *, required: bool) -> Field:
 def booking_fields(given: object, *, phone_will_do: bool = False) -> list[Field]:
     """Turn the fields of a body into the whole set as the server answers it, or refuse with the server's words.
 
-    `phone_will_do`: a required `attendeePhoneNumber` may stand for the e-mail, as on organisations' teams.
+    `phone_will_do`: a required `attendeePhoneNumber` may stand for the email, as on organizations' teams.
     """
     fields = _checked_fields(given)
     custom = [_custom_field(field) for field in fields if not _system_name(field)]

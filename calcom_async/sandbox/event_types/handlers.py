@@ -1,4 +1,4 @@
-"""Operations: event types of users (version 2024-06-14) and of teams, below /v2/teams and below an organisation."""
+"""Handlers of event types of users (version 2024-06-14) and of teams, below /v2/teams and below an organization."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _listed(call: Call, query: Mapping[str, Any]) -> Iterable[EventType]:
 
 
 def _named(store: Store, username: str, query: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Find the user of a name (none or one), within an organisation if the query names one."""
+    """Find the user of a name (none or one), within an organization if the query names one."""
     users = [user for user in store.users.values() if user["username"] == username]
     if query.get("orgId") is None and query.get("orgSlug") is None:
         return users

@@ -1,4 +1,4 @@
-"""Operations: phone calls for event types of teams. Nobody is called."""
+"""Handlers of phone calls for event types of teams. Nobody is called."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FORM = Form(
 )
 
 
-# The server whose answers are on record refuses the first path with 400, for want of an organisation's id in it.
+# The server whose answers are on record refuses the first path with 400, for want of an organization's id in it.
 @ROUTES.add("POST", "/v2/teams/{teamId}/event-types/{eventTypeId}/create-phone-call", status=201, stateful=False)
 @ROUTES.add(
     "POST",

@@ -1,4 +1,4 @@
-"""Operations: private links of users' event types and of those of an organisation's teams."""
+"""Handlers of private links of users' event types and of those of an organization's teams."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def disable_rescheduling(given: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def color(given: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Keep the pair of colours; with one of them missing there is none."""
+    """Keep the pair of colors; with one of them missing there is none."""
     if not isinstance(given, dict):
         return None
     pair = {key: given.get(key) for key in ("darkThemeHex", "lightThemeHex")}

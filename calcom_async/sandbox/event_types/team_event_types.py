@@ -58,7 +58,7 @@ def change(
 
 
 def _allowed(body: Mapping[str, Any], team: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out e-mail settings, which only teams of organisations have."""
+    """Leave out email settings, which only teams of organizations have."""
     return {name: value for name, value in body.items() if name != "emailSettings" or team["parent_id"] is not None}
 
 

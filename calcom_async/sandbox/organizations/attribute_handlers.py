@@ -1,4 +1,4 @@
-"""Operations: attributes of an organisation's members. Members read, admins write."""
+"""Handlers of attributes of an organization's members. Members read, admins write."""
 
 from __future__ import annotations
 

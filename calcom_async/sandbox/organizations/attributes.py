@@ -89,7 +89,7 @@ def remove_attribute(store: Store, attribute: Wire) -> None:
 
 
 def attributes_of(store: Store, org_id: int) -> list[Wire]:
-    """List an organisation's attributes by id, which for uuids is no order of creation."""
+    """List an organization's attributes by id, which for uuids is no order of creation."""
     return _by_id(one for one in store.attributes.values() if one["teamId"] == org_id)
 
 
@@ -245,5 +245,5 @@ def _members(store: Store, team_ids: Iterable[int]) -> set[int]:
 
 
 def option_ids_of(store: Store, org_id: int, user_id: int) -> set[str]:
-    """Name the options that a user of an organisation has."""
+    """Name the options that a user of an organization has."""
     return {option["id"] for option in options_of_user(store, org_id, user_id)}

@@ -1,4 +1,4 @@
-"""Operations: organisations that an organisation manages, and its delegation credentials."""
+"""Handlers of organizations that an organization manages, and its delegation credentials."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _LIST = Form(
 
 @ROUTES.add("POST", MANAGED, status=201)
 def create_managed_organization(call: Call) -> object:
-    """Make an organisation with a key of its own. Both key settings are refused when it is there already."""
+    """Make an organization with a key of its own. Both key settings are refused when it is there already."""
     manager = guarded_organization(call, "ORG_ADMIN")
     given = _CREATE.read(call.body)
     record = _new(call.store, manager["id"], given)
@@ -74,7 +74,7 @@ def create_managed_organization(call: Call) -> object:
 def _new(store: Store, manager_id: int, given: Mapping[str, Any]) -> Record:
     slug = given.get("slug") or slugify(given["name"])
     _check_slug(store, slug)
-    # Organisations are teams to the server: the two share one row of numbers.
+    # Organizations are teams to the server: the two share one row of numbers.
     store.reserve_id("team", max((*store.teams, *store.organizations)))
     record: Record = {
         "id": store.next_id("team"),
@@ -146,7 +146,7 @@ def _managed(call: Call) -> Record:
 
 
 def _view(record: Mapping[str, Any]) -> Record:
-    """Show an organisation; `metadata` is there only when it was given."""
+    """Show an organization; `metadata` is there only when it was given."""
     shown = {name: record[name] for name in ("id", "name", "slug")}
     return shown | ({"metadata": record["metadata"]} if record["metadata"] else {})
 

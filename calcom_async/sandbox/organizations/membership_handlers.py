@@ -1,4 +1,4 @@
-"""Operations: memberships of teams, at two places, and of organisations; invitations to teams."""
+"""Handlers of memberships of teams, at two places, and of organizations; invitations to teams."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _EMAILS = paged_form(
 @ROUTES.add("GET", TEAM)
 @ROUTES.add("GET", ORG_TEAM)
 def list_team_memberships(call: Call) -> object:
-    """List a team's members; those of an organisation's team cannot be narrowed by e-mail."""
+    """List a team's members; those of an organization's team cannot be narrowed by email."""
     team = guarded_team(call, "TEAM_ADMIN")
     query = read_query(call, PAGING if "orgId" in call.path else _EMAILS)
     rows = [team_view(call.store, one) for one in memberships.by_id(call.store, team["id"])]
@@ -98,7 +98,7 @@ def _of_team(call: Call, changes: dict[str, Any] | None = None) -> Membership:
     return membership
 
 
-# --- of organisations -----------------------------------------------------------------------------------------------
+# --- of organizations -----------------------------------------------------------------------------------------------
 
 
 @ROUTES.add("GET", ORGANIZATION)
@@ -144,7 +144,7 @@ def delete_organization_membership(call: Call) -> object:
 
 
 def _of_organization(call: Call) -> Membership:
-    """Find the membership of the path for an admin of its organisation."""
+    """Find the membership of the path for an admin of its organization."""
     organization, membership_id = guarded_organization(call, "ORG_ADMIN"), call.int_path("membershipId")
     membership = memberships.find(call.store, organization["id"], membership_id)
     if membership is None:

@@ -45,7 +45,7 @@ def team_membership_view(store: Store, membership: Membership) -> dict[str, Any]
 
 
 def organization_membership_view(store: Store, membership: Membership) -> dict[str, Any]:
-    """Show a membership of an organisation, which tells more."""
+    """Show a membership of an organization, which tells more."""
     return team_membership_view(store, membership) | {
         "customRoleId": f"{membership['role'].lower()}_role",
         "createdAt": membership.get("created_at", LONG_AGO),
@@ -91,7 +91,7 @@ def leave(store: Store, membership: Membership, now: datetime) -> None:
 
 
 def leave_organization(store: Store, membership: Membership, now: datetime) -> None:
-    """End a membership of an organisation, and with it those of its teams."""
+    """End a membership of an organization, and with it those of its teams."""
     org_id, user_id = membership["team_id"], membership["user_id"]
     for team in [team for team in store.teams.values() if team["parent_id"] == org_id]:
         if (within := membership_of(store, team["id"], user_id)) is not None:
@@ -102,11 +102,11 @@ def leave_organization(store: Store, membership: Membership, now: datetime) -> N
 
 
 def by_id(store: Store, team_id: int) -> list[Membership]:
-    """List the memberships of a team or an organisation in the order of their ids."""
+    """List the memberships of a team or an organization in the order of their ids."""
     return sorted(memberships_of(store, team_id), key=lambda one: one["id"])
 
 
 def find(store: Store, team_id: int, membership_id: int) -> Membership | None:
-    """Find a membership of a team or an organisation by its own id."""
+    """Find a membership of a team or an organization by its own id."""
     membership = store.memberships.get(membership_id)
     return membership if membership is not None and membership["team_id"] == team_id else None

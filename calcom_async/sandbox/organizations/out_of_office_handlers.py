@@ -1,4 +1,4 @@
-"""Operations: days off of an organisation's users."""
+"""Handlers of days off of an organization's users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operations: roles and their permissions, of an organisation and of its teams."""
+"""Handlers of roles and their permissions, of an organization and of its teams."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PERMISSIONS = ONE + "/permissions"
 
 
 def _owner(call: Call) -> int:
-    """Find whose roles the path names, for an admin of the organisation: reading takes no less than writing."""
+    """Find whose roles the path names, for an admin of the organization: reading takes no less than writing."""
     owner = guarded_team(call, "ORG_ADMIN") if "teamId" in call.path else guarded_organization(call, "ORG_ADMIN")
     owner_id: int = owner["id"]
     return owner_id

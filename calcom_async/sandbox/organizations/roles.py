@@ -1,4 +1,4 @@
-"""Roles: the three of the system, and custom ones of organisations and teams."""
+"""Roles: the three of the system, and custom ones of organizations and teams."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def find_role(store: Store, owner_id: int, role_id: str) -> Role:
     """Find a custom role; the system's are not found."""
     role = store.roles.get(role_id)
     if role is None or role["owner_id"] != owner_id:
-        # The server calls an organisation a team here.
+        # The server calls an organization a team here.
         raise errors.not_found(f"Role with id {role_id} within team id {owner_id} not found")
     return role
 

@@ -1,4 +1,4 @@
-"""Operations: users of an organisation."""
+"""Handlers of users of an organization."""
 
 from __future__ import annotations
 

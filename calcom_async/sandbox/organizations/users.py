@@ -1,4 +1,4 @@
-"""Users of an organisation: how they are shown, found, made and deleted."""
+"""Users of an organization: how they are shown, found, made and deleted."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ _NULLABLE = {"theme", "appTheme", "locale"}
 
 
 def user_view(store: Store, org_id: int, user: Mapping[str, Any]) -> dict[str, Any]:
-    """Show a user to an organisation's admin; `metadata` is there only when there is some."""
+    """Show a user to an organization's admin; `metadata` is there only when there is some."""
     shown = {wire: user.get(ours, gap) for wire, ours, gap in _WIRE}
     if user["metadata"]:
         shown["metadata"] = user["metadata"]
@@ -137,7 +137,7 @@ def user_view(store: Store, org_id: int, user: Mapping[str, Any]) -> dict[str, A
 
 
 def users_of(store: Store, org_id: int, query: Mapping[str, Any]) -> list[User]:
-    """List an organisation's users by id, as far as the filters let them pass."""
+    """List an organization's users by id, as far as the filters let them pass."""
     ids = sorted(one["user_id"] for one in memberships_of(store, org_id))
     return [store.users[user_id] for user_id in ids if _passes(store, org_id, store.users[user_id], query)]
 
@@ -187,7 +187,7 @@ def change(user: User, body: Mapping[str, Any]) -> None:
 
 
 def check_username(store: Store, org_id: int, user: User, username: str | None) -> None:
-    """Refuse a name that somebody else in the organisation has."""
+    """Refuse a name that somebody else in the organization has."""
     if username and any(one["username"] == username and one is not user for one in users_of(store, org_id, {})):
         raise errors.conflict("Username is already taken")
 
@@ -216,7 +216,7 @@ def _drop(table: dict[Any, dict[str, Any]], column: str, value: int) -> None:
 
 
 def guarded_user(call: Call) -> tuple[int, User]:
-    """Find the user of the path for an admin of their organisation, and that organisation's id."""
+    """Find the user of the path for an admin of their organization, and that organization's id."""
     org_id, user_id = guarded_organization(call, "ORG_ADMIN")["id"], call.int_path("userId", checked=True)
     if membership_of(call.store, org_id, user_id) is None:
         raise errors.forbidden(

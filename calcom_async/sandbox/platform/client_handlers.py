@@ -1,4 +1,4 @@
-"""Operations: a platform's OAuth clients, and the users that they manage."""
+"""Handlers of a platform's OAuth clients, and the users that they manage."""
 
 from __future__ import annotations
 

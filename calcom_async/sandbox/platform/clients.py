@@ -50,7 +50,7 @@ _UNSET = {"are_emails_enabled": False, "are_default_event_types_enabled": False,
 
 
 def own_organization(call: Call) -> int:
-    """The organisation of who asks, which only a client's own credentials tell; keys here are all personal."""
+    """The organization of who asks, which only a client's own credentials tell; keys here are all personal."""
     if call.caller.kind != "client":
         organization = call.store.organizations.get(call.user["organization_id"] or 0)
         if organization is not None and not organization["is_platform"]:
@@ -61,7 +61,7 @@ def own_organization(call: Call) -> int:
 
 
 def guarded_client(call: Call, minimum: OrgRole) -> Client:
-    """Find the client of the path, for itself or for somebody with this role in its organisation."""
+    """Find the client of the path, for itself or for somebody with this role in its organization."""
     client = call.store.oauth_clients.get(call.path["clientId"])
     organization = call.store.organizations.get(call.user["organization_id"] or 0)
     if organization is None:

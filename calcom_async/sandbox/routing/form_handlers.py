@@ -1,4 +1,4 @@
-"""Operations: routing forms of an organisation and of its teams, the responses to them, and where answers lead."""
+"""Handlers of routing forms of an organization and of its teams, the responses to them, and where answers lead."""
 
 from __future__ import annotations
 

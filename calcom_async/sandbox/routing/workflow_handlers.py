@@ -1,4 +1,4 @@
-"""Operations: workflows of a team of an organisation, for event types and for routing forms."""
+"""Handlers of workflows of a team of an organization, for event types and for routing forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operations: schedules that an organisation and its teams see of their members', in any version."""
+"""Handlers of schedules that an organization and its teams see of their members', in any version."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LIST = paged_form(Field("eventTypeId", optional=True, convert=to_int))
 
 
 def _of_members(store: Store, team_id: int) -> list[dict[str, Any]]:
-    """List the schedules of all members of a team or an organisation by id."""
+    """List the schedules of all members of a team or an organization by id."""
     rows = [row for one in memberships_of(store, team_id) for row in schedules_of(store, one["user_id"])]
     return sorted(rows, key=lambda row: row["id"])
 
@@ -57,7 +57,7 @@ def list_organization_schedules(call: Call) -> object:
 @ROUTES.add("GET", "/v2/teams/{teamId}/schedules")
 @ROUTES.add("GET", "/v2/organizations/{orgId}/teams/{teamId}/schedules")
 def list_team_schedules(call: Call) -> object:
-    """List the members' schedules; only those of an organisation's team can be narrowed to an event type."""
+    """List the members' schedules; only those of an organization's team can be narrowed to an event type."""
     team, query = guarded_team(call, "TEAM_ADMIN"), read_query(call, _LIST if "orgId" in call.path else PAGING)
     rows = _of_members(call.store, team["id"])
     return page(_for_event_type(call.store, rows, query.get("eventTypeId")), query)
@@ -75,7 +75,7 @@ def list_team_user_schedules(call: Call) -> object:
     return _for_event_type(call.store, schedules_of(call.store, user_id), query.get("eventTypeId"))
 
 
-# --- of one user of an organisation ---------------------------------------------------------------------------------
+# --- of one user of an organization ---------------------------------------------------------------------------------
 
 
 @ROUTES.add("GET", OF_USER)

@@ -60,7 +60,7 @@ def deliver(context: Context, trigger: str, payload: Mapping[str, Any], scope: M
     """Send an event to every webhook that listens for it, beside the answer to the request that caused it.
 
     `scope` may name `user_id` (one or several hosts), `event_type_id` and `team_id`; the managed parent's, the
-    organisation's and the OAuth client's webhooks follow from these. What it names `root` stands beside the payload.
+    organization's and the OAuth client's webhooks follow from these. What it names `root` stands beside the payload.
     """
     for webhook in matching(context.store, trigger, scope):
         context.spawn(_send(context, dict(webhook), trigger, payload, scope.get("root")))
