@@ -639,6 +639,29 @@ async def test_a_moved_booking_is_returned_as_it_is_now(cal, sandbox):
     assert [one.uid for one in live(sandbox)] == [booking.uid]
 
 
+async def test_a_key_of_another_start_does_not_find_a_booking_that_was_moved_here(cal, sandbox):
+    """The key identifies the start that was booked: a booking moved to another start is none of that start."""
+    wish = {"event_type_id": round_robin(sandbox), "idempotency_key": "order-7"}
+    moved = await move(cal, (await book(cal, 15, **wish)).uid, 16)
+    other = await book(cal, 16, attendee=BEA, **wish)
+    assert other.uid != moved.uid
+    assert {one.uid for one in live(sandbox)} == {moved.uid, other.uid}
+    assert (await book(cal, 15, **wish)).uid == moved.uid
+
+
+async def test_a_key_tells_equal_slugs_of_two_users_apart(cal, sandbox):
+    """Event types of two users with the same slug are two event types, even if one account lists both bookings."""
+    for owner in (ANA, BO):
+        new_event_type(sandbox.store, owner, {"title": "Chat", "slug": "chat", "lengthInMinutes": 30} | ON_REQUEST)
+    wish = {"event_type_id": None, "event_type_slug": "chat", "idempotency_key": "order-7", "check": False}
+    first = await book(cal, 15, username="ana", **wish)
+    sandbox.store.bookings[first.uid].host_ids.append(BO)  # so that both are in the list of each host
+    async with client(sandbox, "cal_sandbox_bo") as bo:
+        second = await book(bo, 15, username="bo", attendee=BEA, **wish)
+        assert second.uid != first.uid
+        assert (await book(bo, 15, username="bo", **wish)).uid == second.uid
+
+
 @pytest.mark.parametrize("count", [{}, {"recurrence_count": 3}], ids=str)
 async def test_a_series_is_returned_as_it_is_now(cal, sandbox, count):
     """With a moved first occurrence the key finds that occurrence, or with a count the whole series in order."""
@@ -941,6 +964,25 @@ async def test_half_a_series_is_taken_back_by_occurrence(cal, sandbox):
     [series] = {one.recurring_uid for one in sandbox.store.bookings.values() if one.recurring_uid}
     assert f"POST /bookings/{series}/cancel" not in lines(sandbox)
     assert [one.attendees[0]["email"] for one in live(sandbox)] == [BEA.email]
+
+
+async def test_a_rejected_series_that_nobody_can_look_up(cal, sandbox):
+    """The occurrences before the conflict may stand, so without a look-up the outcome is unknown."""
+    which = event_type(sandbox, **WEEKLY)
+    await cal.bookings.create(start=at(9, 18), event_type_id=THIRTY, attendee=BEA)
+    sandbox.faults.add("GET", BOOKINGS, status=503, times=99)
+    with pytest.raises(UnknownOutcomeError):
+        await book(cal, event_type_id=which)
+
+
+async def test_a_rejected_series_of_a_stranger(sandbox):
+    """Where the bookings of the event type cannot be listed, a series may have been created in part."""
+    which = event_type(sandbox, **WEEKLY)
+    async with client(sandbox) as cal:
+        await cal.bookings.create(start=at(9, 18), event_type_id=THIRTY, attendee=BEA)
+    async with client(sandbox, "cal_sandbox_cy") as stranger:
+        with pytest.raises(UnknownOutcomeError, match="cannot list the bookings"):
+            await book(stranger, event_type_id=which, recurrence_count=3)
 
 
 async def test_a_count_where_nothing_recurs(cal, sandbox):

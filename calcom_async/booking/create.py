@@ -25,6 +25,7 @@ from calcom_async.booking.reconcile import DEFAULT_PAUSE, Retries, run_safely
 from calcom_async.errors import (
     BadRequestError,
     CalcomError,
+    ConflictError,
     DecodeError,
     ForbiddenError,
     InvalidRequestError,
@@ -232,6 +233,8 @@ class _BookingCall:
         """Look the booking up after a failed attempt, and cancel a series that was created only in part."""
         if not self.may_have_left_something(error):
             return None
+        # The server rejects a series with a conflict although it has created the occurrences before it.
+        is_uncertain = self.retries.lost or (self.count is not None and isinstance(error, ConflictError))
         try:
             found = await self.retries.look_up(self.find)
             if found is None and (part := self.partial):
@@ -239,10 +242,10 @@ class _BookingCall:
         except UnknownOutcomeError:
             raise
         except CalcomError as problem:
-            if self.retries.lost or self.count is not None or self.partial:
+            if self.retries.lost or self.count is not None or self.partial or is_transient(problem):
                 raise self.unknown_outcome(f"the look-up failed: {problem}") from error
-            return None
-        if found is None and self.retries.lost and not await self.can_list_bookings():
+            return None  # a single booking that was rejected does not exist, even if nobody may list it
+        if found is None and is_uncertain and not await self.can_list_bookings():
             raise self.unknown_outcome("these credentials cannot list the bookings of this event type") from error
         return found
 
@@ -302,7 +305,7 @@ class _BookingCall:
         """Return the booking with this key, or all occurrences of the series; cancel duplicates of it."""
         active = await self.list_active()
         for duplicate in active[1:]:
-            # One that was moved here has the key from a call for another start.
+            # One that was rescheduled is in use: somebody has acted on it since.
             if duplicate.start == self.start and duplicate.rescheduled_from_uid is None:
                 await self.cancel(duplicate)
         return await self.complete_series(active[0]) if active else None
@@ -316,11 +319,18 @@ class _BookingCall:
         """Fetch the bookings and seats that carry the key, as they are now. The one that stays comes first."""
         rows = await bookings_at(self.bookings, self.start, **self.filters)
         own = sorted((booking for row in rows for booking in self.with_key(row)), key=_precedence)
+        if own and "event_type_id" not in self.params and (event_type := await self.settings.read()):
+            # Two users may have event types with the same slug.
+            own = [booking for booking in own if booking.event_type_id in {None, event_type.id}]
         latest = [await self.latest(booking) for booking in own]
         return [booking for booking in latest if not (booking.is_cancelled or booking.is_rejected)]
 
     def with_key(self, row: Booking) -> Iterator[Booking]:
-        """Yield the booking if it carries the key, or each of its seats that does."""
+        """Yield the booking if it carries the key, or each of its seats that does.
+
+        A booking that was rescheduled to this start carries the key of another start. If it was rescheduled from here
+        and back, the original booking leads to it. A seat may have been added after that, so seats are not skipped.
+        """
         slug, event_type = self.params.get("event_type_slug"), row.event_type
         if "event_type_id" not in self.params and event_type is not None and event_type.slug not in {None, slug}:
             return
@@ -328,7 +338,7 @@ class _BookingCall:
         for seat in seats:
             if (seat.metadata or {}).get(IDEMPOTENCY_KEY) == self.key:
                 yield msgspec.structs.replace(row, seat_uid=seat.seat_uid)
-        if not seats and (row.metadata or {}).get(IDEMPOTENCY_KEY) == self.key:
+        if not seats and not row.rescheduled_from_uid and (row.metadata or {}).get(IDEMPOTENCY_KEY) == self.key:
             yield row
 
     async def latest(self, booking: Booking) -> Booking:
@@ -400,5 +410,5 @@ def _slot_query(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _precedence(booking: Booking) -> tuple[bool, bool, int, str]:
     """Sort key: of duplicates the lowest id stays, which comes first. An id that could not be read comes last."""
-    was_moved_here = booking.rescheduled_from_uid is not None
+    was_moved_here = booking.rescheduled_from_uid is not None  # a booking whose seats may belong to another start
     return was_moved_here, booking.id is None, booking.id or 0, booking.seat_uid or ""
