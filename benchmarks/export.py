@@ -1,22 +1,17 @@
-"""Exporting a long list of bookings: memory, what a row costs over writing the same rows by hand, and concurrent reads.
+"""Export a long list of bookings: memory, and the cost of a row over writing the same rows by hand.
 
-Shows: peak memory of an export of 1,000,000 bookings beside one of 10,000; CPU and rows a second, JSON lines and
-Parquet, beside the same rows fetched with aiohttp and written with msgspec or pyarrow; and how long an export takes
-when every answer takes 100 ms, one page at a time and as it comes, with up to 8 at once, and whether both files have
-the same bytes.
+Shows: peak memory of an export of 1,000,000 bookings and of one of 10,000; CPU and rows per second for JSON lines and
+Parquet, and for the same rows fetched with aiohttp and written with msgspec or pyarrow.
 
 Does not show: the Internet, TLS, a slow disk, or the rate limit, which is what a real export of a long list waits for.
 
-Bias: by hand, pages are asked for one after the other by `skip`, which on the real server loses rows that move or share
-a time, and nothing is checked, remembered or synced to the disk. Ours reads the times of every row, sorts, writes a
-checkpoint after every page, and makes Parquet of a file of JSON lines that is there for a restart. The CPU is of all
-threads. Bookings are made evenly in time and hardly two at once, so that windows hold what they are cut for, and every
-answer takes equally long; where either varies, walks side by side wait for each other.
+Bias: by hand, pages are requested one after the other by `skip`, which on the real server loses rows that move or share
+a time, and nothing is checked or synced to the disk. Ours reads the times of every row, sorts, writes a checkpoint
+after every page, and makes Parquet from a file of JSON lines that a restart can use. The CPU is of all threads.
 """
 
 from __future__ import annotations
 
-import filecmp
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -142,23 +137,22 @@ def plain(booking: Booking) -> dict[str, Any]:
     }
 
 
-AHEAD, SINGLE = "export, JSON lines", "export, JSON lines, concurrency=1"
+JSON_LINES = "export, JSON lines"
 LINES, EXPORTED, COLUMNS = "aiohttp + msgspec, JSON lines", "export, Parquet", "aiohttp + pyarrow, Parquet"
-BY_HAND = {LINES: LINES, AHEAD: LINES, COLUMNS: COLUMNS, EXPORTED: COLUMNS}
-FILES = {AHEAD: "ahead.jsonl", SINGLE: "single.jsonl", EXPORTED: "export.parquet"}
+BY_HAND = {LINES: LINES, JSON_LINES: LINES, COLUMNS: COLUMNS, EXPORTED: COLUMNS}
+FILES = {JSON_LINES: "export.jsonl", EXPORTED: "export.parquet"}
 CONTENDERS: dict[str, Contender] = {
     LINES: lines,
-    AHEAD: exporting(FILES[AHEAD]),
-    SINGLE: exporting(FILES[SINGLE], concurrency=1),
+    JSON_LINES: exporting(FILES[JSON_LINES]),
     COLUMNS: columns,
     EXPORTED: exporting(FILES[EXPORTED]),
 }
 
 
 @contextmanager
-def bench(bookings: int, latency: float = 0) -> Iterator[dict[str, Any]]:
+def bench(bookings: int) -> Iterator[dict[str, Any]]:
     """A server of so many bookings, and a place for their files, which goes with what is in it."""
-    with tempfile.TemporaryDirectory() as directory, canned_server(bookings, latency) as url:
+    with tempfile.TemporaryDirectory() as directory, canned_server(bookings) as url:
         if shutil.disk_usage(directory).free < len(FILES) * ROW * bookings:
             raise SystemExit(f"{directory} has no room for {bookings:,} bookings; name another disk in TMPDIR")
         yield {"url": url, "directory": directory}
@@ -167,24 +161,18 @@ def bench(bookings: int, latency: float = 0) -> Iterator[dict[str, Any]]:
 def main(arguments: list[str] | None = None) -> None:
     """Measure and report."""
     parser = report.parser(__doc__, repeats=5)
-    parser.add_argument("--quick", action="store_true", help="one repeat, --many a tenth, --slow half")
+    parser.add_argument("--quick", action="store_true", help="one repeat, --many a tenth")
     parser.add_argument("--bookings", type=int, default=10_000, help="length of the list (%(default)s)")
     parser.add_argument("--many", type=int, default=1_000_000, help="of the long list, for the memory (%(default)s)")
-    parser.add_argument("--slow", type=int, default=100_000, help="of the list that answers slowly (%(default)s)")
-    parser.add_argument("--latency", type=float, default=100, help="milliseconds, for that list (%(default)g)")
     options = parser.parse_args(arguments)
     if options.quick:
-        options.repeats, options.many, options.slow = 1, options.many // 10, options.slow // 2
+        options.repeats, options.many = 1, options.many // 10
 
     with bench(options.bookings) as place:
-        cost = compare(MODULE, [LINES, AHEAD, COLUMNS, EXPORTED], options.repeats, **place)
-        few = compare(MODULE, [AHEAD, EXPORTED], options.repeats, rounds=1, cold=True, **place)
+        cost = compare(MODULE, [LINES, JSON_LINES, COLUMNS, EXPORTED], options.repeats, **place)
+        few = compare(MODULE, [JSON_LINES, EXPORTED], options.repeats, rounds=1, cold=True, **place)
     with bench(options.many) as place:
-        many = compare(MODULE, [AHEAD, EXPORTED], 1, rounds=1, cold=True, **place)
-    with bench(options.slow, options.latency) as place:
-        slow = compare(MODULE, [AHEAD, SINGLE], 1, rounds=1, cold=True, **place)
-        ahead, single = (Path(place["directory"], FILES[name]) for name in (AHEAD, SINGLE))
-        differ = int(not filecmp.cmp(ahead, single, shallow=False))
+        many = compare(MODULE, [JSON_LINES, EXPORTED], 1, rounds=1, cold=True, **place)
 
     rows = [
         {
@@ -194,9 +182,6 @@ def main(arguments: list[str] | None = None) -> None:
             "CPU / by hand": cell(cost, name, lambda one: one.over(cost[BY_HAND[one.name]]), 2),
             f"MiB, {options.bookings:,}": cell(few, name, lambda one: one.peak() / 2**20),
             f"MiB, {options.many:,}": cell(many, name, lambda one: one.peak() / 2**20),
-            f"s, {options.slow:,} at {options.latency:g} ms": cell(
-                slow, name, lambda one: one.median("wall") * options.slow
-            ),
         }
         for name in CONTENDERS
     ]
@@ -207,10 +192,6 @@ def main(arguments: list[str] | None = None) -> None:
             1.2,
         )
         for name in few
-    ]
-    budgets += [
-        report.Budget("wall as it comes over one page at a time", slow[AHEAD].over(slow[SINGLE], "wall"), 1 / 6),
-        report.Budget("files of these two with other bytes", differ, 0, "files"),
     ]
     report.Report("export", vars(options), rows, budgets, report.skips(cost)).show(as_json=options.json)
 

@@ -1,25 +1,27 @@
-"""The exact walk: a list of bookings by the key of a time, in whole groups of equal time, whatever moves meanwhile.
+"""Keyset pagination over bookings, ordered by a time.
 
-The server orders by one time and breaks no ties, so pages of a growing skip lose rows that share it, and rows that
-move shift others out of sight. Here each request begins at the time where the last answer ended, with the filter that
-includes it; the rows of an answer's last time, which may be cut there, are left for that next request. So nothing
-depends on what lies before, a deep page costs what the first one does, and no row comes twice.
+The server orders by one time only, and rows that share it change places between pages. So offset pagination loses such
+rows, and rows that move push others out of sight. Here each request starts at the time where the last response ended,
+with a filter that includes it. The rows of the last time of a full page may be cut off there, so they are left for that
+next request. Nothing depends on the rows before, a deep page costs what the first one does, and no row comes twice.
 
-    Key         a time that a list can be walked by: how to sort by it, and how to ask for what comes after
-    KeysetReader        from one time to another, by one key; a group too large for a page is walked by the next key
-    _TieGroup      rows that share a time, more than a page of them: what has shown of them, until all were seen
-    recut       chunks cut anew, so that where one ends depends on the rows alone
+    SortKey       a time that a list can be sorted and filtered by
+    KeysetReader  the rows from one time to another; a tie group too large for a page is read by the next key
+    _TieGroup     the rows that share a time and do not fit on one page: those seen so far, and whether all were
+    recut         chunks cut again, so that the end of a chunk depends on the rows alone
 
-The server reads the rows of a page after it has ordered their ids. A row whose time changes in between stands in the
-wrong place, so such a page is read again. Rows of a group are counted at its end, since one that moves while the group
-is walked by its next key is easily missed.
+The server first orders the ids of a page and then reads their rows. A row whose time changes in between stands in the
+wrong place, so such a page is read again. The rows of a tie group are counted at its end, because one that moves while
+the group is read by its next key is easily missed.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -28,27 +30,27 @@ from msgspec import Raw
 from calcom_async.decoding import decoder
 from calcom_async.errors import DecodeError
 from calcom_async.lenient_json import NotJsonError, parse
-from calcom_async.pages import Pages
-from calcom_async.pagination import Page
+from calcom_async.pagination import Page, PageOffset
 
-LARGEST_PAGE = 250
+MAX_PAGE = 250
 TIME_RESOLUTION = timedelta(milliseconds=1)
-"""The server keeps times in whole milliseconds (its columns are `timestamp(3)`): this much later is the next one."""
+"""The server stores times in whole milliseconds (its columns are `timestamp(3)`): the next time is this much later."""
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-LATEST = datetime(9999, 1, 1, tzinfo=UTC)
-FIRST = datetime(1, 1, 2, tzinfo=UTC)
-"""Times before it or after `LATEST` count as these: others could not be calculated with in every time zone."""
+MIN_TIME = datetime(1, 1, 2, tzinfo=UTC)
+MAX_TIME = datetime(9999, 1, 1, tzinfo=UTC)
+"""Times outside these two count as them: arithmetic with others overflows in some time zones."""
 REREADS = 4
-"""How often a page out of order is read again before the server is at fault."""
-MOST_ROWS = 10**10
-"""A total beyond it is no count of bookings."""
+"""How often a page out of order is read again before the reader gives up."""
+MAX_TOTAL = 10**10
+"""A larger total is no count of bookings."""
+SORTS = ("sortStart", "sortEnd", "sortCreated", "sortUpdatedAt")
 
-ListMethod = Callable[..., Pages[Any]]
-"""`cal.bookings.list`, or the list of another scope."""
+FetchPage = Callable[[PageOffset, Mapping[str, Any]], Awaitable[Page[Raw]]]
+"""Fetches a page of a list, with these parameters instead of its own; `ListCall.fetch_page`."""
 
 
 class SortKey(NamedTuple):
-    """A time that a list can be walked by: a field of `Times`, and its parameters of the list."""
+    """A time that a list can be sorted and filtered by: a field of `Times`, and the query parameters for it."""
 
     field: str
     sort: str
@@ -56,328 +58,368 @@ class SortKey(NamedTuple):
     before: str | None
 
 
-CREATED = SortKey("created_at", "sort_created", "after_created_at", "before_created_at")
-UPDATED = SortKey("updated_at", "sort_updated_at", "after_updated_at", "before_updated_at")
-START = SortKey("start", "sort_start", "after_start", None)  # beforeEnd bounds the end, not the start
+CREATED = SortKey("created_at", "sortCreated", "afterCreatedAt", "beforeCreatedAt")
+UPDATED = SortKey("updated_at", "sortUpdatedAt", "afterUpdatedAt", "beforeUpdatedAt")
+START = SortKey("start", "sortStart", "afterStart", None)  # beforeEnd bounds the end, not the start
 
 
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Times(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """What a walk reads of a booking; a time that cannot be read is None."""
+    """The fields of a booking that the reader needs; a time that cannot be read is None."""
 
     uid: str
-    created_at: Moment | None = None
-    start: Moment | None = None
-    updated_at: Moment | None = None
-
-
-class Row(NamedTuple):
-    """A booking as the server sent it, and its times."""
-
-    times: Times
-    raw: Raw
-
-
-class Answer(NamedTuple):
-    """Rows of a page in order, whether the server sent as many as were asked for, and whether there are more."""
-
-    rows: list[Row]
-    is_full: bool
-    has_next: bool
+    created_at: AwareDatetime | None = None
+    start: AwareDatetime | None = None
+    updated_at: AwareDatetime | None = None
 
 
 class Chunk(NamedTuple):
-    """Rows in order, and the time up to which all have come with them; None in the midst of a group."""
+    """Rows in order with their times, and the time up to which all rows have come; None within a tie group."""
 
-    rows: list[Row]
+    rows: list[Raw]
+    times: list[Times]
     done: datetime | None
 
 
-class ExportStats:
-    """What a walk has cost and met so far."""
+class ReadStats:
+    """What reading a list has cost so far."""
 
     def __init__(self) -> None:
         self.requests: int = 0
         self.max_passes: int = 1
-        """How often the walk went over a group of rows before all of them had shown."""
+        """How often the largest tie group was read until all of its rows had come."""
         self.duplicates: int = 0
         """Rows that came again, and were dropped."""
         self.missing_rows: int = 0
-        """Rows that the server counts and never showed."""
+        """Rows that the server counts but did not return."""
+
+
+class KeysetError(DecodeError):
+    """The list cannot be read by a time: the server returns other rows than requested."""
+
+
+class DisorderError(KeysetError):
+    """Pages that are not in the requested order."""
+
+
+class _OrderedPage(NamedTuple):
+    """Rows of a page in order, whether the server returned as many as requested, and whether there are more."""
+
+    rows: list[Raw]
+    times: list[Times]
+    moments: list[datetime]
+    """The time of each row that the list is sorted by."""
+    is_full: bool
+    has_next: bool
+
+    def at(self, moment: datetime) -> list[_Row]:
+        """Return the rows of one time."""
+        start, end = bisect_left(self.moments, moment), bisect_right(self.moments, moment)
+        return [_Row(*pair) for pair in zip(self.times[start:end], self.rows[start:end], strict=True)]
+
+
+class _Row(NamedTuple):
+    times: Times
+    raw: Raw
 
 
 class KeysetReader:
     """The rows of a list whose time lies from `after` to `until`, both included, in ascending order.
 
-    `keys` are the times to walk by, the first one before the others; a list's own filters stand in `filters`.
+    The list is read by the first of `keys`; the others are for rows that share its time. `bounds` are filters on times
+    that are sent with every request.
     """
 
     def __init__(
         self,
-        list_method: ListMethod,
+        fetch_page: FetchPage,
         keys: Sequence[SortKey],
         *,
-        filters: Mapping[str, Any],
+        bounds: Mapping[str, datetime] | None = None,
         after: datetime | None = None,
-        until: datetime = LATEST,
-        take: int = LARGEST_PAGE,
-        stats: ExportStats,
+        until: datetime = MAX_TIME,
+        take: int = MAX_PAGE,
+        stats: ReadStats,
     ) -> None:
-        self._list_method = list_method
+        self._fetch_page = fetch_page
         self._keys = keys
         self._key = keys[0]
-        self._filters = filters
+        self._bounds = bounds or {}
         self._after = after
         self._until = until
         self._take = take
         self._stats = stats
 
     async def chunks(self) -> AsyncGenerator[Chunk, None]:
-        """Read; no row comes twice."""
-        edge = self._after
-        while edge is None or edge <= self._until:
-            page = await self._page(edge, self._take)
-            if page.is_full and self._take < LARGEST_PAGE and self._all_share_a_time(page.rows):
-                page = await self._page(edge, LARGEST_PAGE)
-            inside = [row for row in page.rows if self._time(row) <= self._until]
-            if not page.has_next or len(inside) < len(page.rows):
+        """Read the rows; none comes twice. Raises `KeysetError`."""
+        start = self._after
+        while start is None or start <= self._until:
+            page = await self._read_page(start, self._take)
+            if page.is_full and self._take < MAX_PAGE and page.moments and page.moments[0] == page.moments[-1]:
+                page = await self._read_page(start, MAX_PAGE)
+            size = len(page.rows)
+            inside = bisect_right(page.moments, self._until)
+            if not page.has_next or inside < size:
                 if inside:
-                    yield self._chunk(inside)
+                    yield self._chunk(page, inside)
                 return
-            boundary = self._time(inside[-1])
-            if whole := [row for row in inside if self._time(row) < boundary]:
-                self._stats.duplicates += len(inside) - len(whole)
-                yield self._chunk(whole)
-                # Not the time of the last row: if that row has just moved there, others lie between.
-                edge = self._time(whole[-1]) + TIME_RESOLUTION
+            boundary = page.moments[-1]
+            if complete := bisect_left(page.moments, boundary):
+                self._stats.duplicates += size - complete
+                yield self._chunk(page, complete)
+                # Not `boundary`: if the last row has just moved there, other rows lie between.
+                start = page.moments[complete - 1] + TIME_RESOLUTION
                 continue
             if not page.is_full:
-                yield self._chunk(inside)
+                yield self._chunk(page, size)
             else:
-                self._stats.duplicates += len(inside)
-                async with aclosing(self._group(boundary)) as group:
-                    async for rows in group:
-                        yield Chunk(rows, None)
-                yield Chunk([], boundary)
-            edge = boundary + TIME_RESOLUTION
+                self._stats.duplicates += size
+                async with aclosing(self._tie_group(boundary)) as parts:
+                    async for rows in parts:
+                        yield self._chunk_of(rows, done=None)
+                yield Chunk([], [], boundary)
+            start = boundary + TIME_RESOLUTION
 
-    async def _page(self, edge: datetime | None, take: int, skip: int = 0) -> Answer:
-        """Rows not before `edge`, in the order of their time; read again while rows of the page are moving."""
-        query = {**self._filters, self._key.sort: "asc", "take": take, "skip": skip}
-        if edge is not None:
-            query[self._key.after] = edge
-        bound = self._filters.get(self._key.before or "", LATEST)
+    async def _read_page(self, start: datetime | None, take: int, skip: int = 0) -> _OrderedPage:
+        """Read rows from `start` on in the order of their time; again while rows of the page move."""
+        query: dict[str, Any] = {**dict.fromkeys(SORTS), **self._bounds, self._key.sort: "asc"}
+        if start is not None:
+            query[self._key.after] = start
+        earliest, latest = start or MIN_TIME, self._bounds.get(self._key.before or "", MAX_TIME)
+        misplaced: int | None = None
         for _ in range(REREADS + 1):
-            page = await self._list_method(**query).raw().first_page()
+            page = await self._fetch_page(PageOffset(skip, take), query)
             self._stats.requests += 1
-            every = [Row(times_of(raw), raw) for raw in page.items]
-            # A row beyond the bound has moved there. If all are, the server may not know the bound.
-            rows = [row for row in every if self._time(row) <= bound]
-            misplaced = self._misplaced(rows, edge or FIRST)
-            if not misplaced and (rows or not every):
-                return Answer(rows, len(every) >= take, page.has_next)
-        if not misplaced:
-            return Answer([], is_full=False, has_next=False)
+            rows, times = page.items, read_times(page.items)
+            moments, ordered = self._moments(times)
+            is_full = len(rows) >= take
+            if moments == ordered and (not rows or (earliest <= moments[0] and moments[-1] <= latest)):
+                return _OrderedPage(rows, times, moments, is_full, page.has_next)
+            # A row after the bound has moved there. If all are, the server may not know the bound.
+            kept = [index for index, moment in enumerate(moments) if moment <= latest]
+            rows, times = [rows[index] for index in kept], [times[index] for index in kept]
+            moments = [moments[index] for index in kept]
+            misplaced = _first_misplaced(moments, earliest)
+            if misplaced is None and rows:
+                return _OrderedPage(rows, times, moments, is_full, page.has_next)
+        if misplaced is None:
+            return _OrderedPage([], [], [], is_full=False, has_next=False)
         raise DisorderError(
             f"the server does not keep to {self._key.sort} and {self._key.after}: it returned booking "
-            f"{misplaced.times.uid} of {self._time(misplaced).isoformat()} after later ones, or before the time asked "
-            f"for, in {REREADS + 1} attempts. The list cannot be read by that time"
+            f"{times[misplaced].uid} of {moments[misplaced].isoformat()} after later ones, or before the time "
+            f"requested, in {REREADS + 1} attempts. The list cannot be read by that time"
         )
 
-    def _misplaced(self, rows: Sequence[Row], earliest: datetime) -> Row | None:
-        """The first row that stands behind a later one or lies before the time that was asked for."""
-        for row in rows:
-            time = self._time(row)
-            if time < earliest:
-                return row
-            earliest = time
-        return None
+    def _moments(self, times: list[Times]) -> tuple[list[datetime], list[datetime]]:
+        """Return the times that the list is sorted by, as they came and in order."""
+        moments: list[datetime] = list(map(attrgetter(self._key.field), times))
+        try:
+            ordered = sorted(moments)
+            is_plain = not ordered or (ordered[0] >= MIN_TIME and ordered[-1] <= MAX_TIME)
+        except TypeError:  # one of them is None
+            is_plain = False
+        if not is_plain:
+            moments = [time_of(row, self._key) for row in times]
+            ordered = sorted(moments)
+        return moments, ordered
 
-    async def _group(self, time: datetime) -> AsyncGenerator[list[Row], None]:
-        """Rows that share a time and do not fit on one page: by the next key, then whatever is still missing."""
+    async def _tie_group(self, moment: datetime) -> AsyncGenerator[list[_Row], None]:
+        """Read rows that share a time and do not fit on one page: by the next key, then whatever is still missing."""
         group = _TieGroup()
         if len(self._keys) > 1 and self._key.before is not None:
-            async with aclosing(self._by_next_key(time, group)) as fresh:
-                async for rows in fresh:
+            async with aclosing(self._by_next_key(moment, group)) as parts:
+                async for rows in parts:
                     yield rows
-            if not group.is_disordered and await self._ends_at(time, len(group.uids)):
+            if not group.is_disordered and await self._ends_at(moment, len(group.uids)):
                 return
-        yield await self._by_passes(time, group)
+        yield await self._by_passes(moment, group)
 
-    async def _by_next_key(self, time: datetime, group: _TieGroup) -> AsyncGenerator[list[Row], None]:
-        only = {**self._filters, self._key.after: time, str(self._key.before): time}
-        walk = KeysetReader(self._list_method, self._keys[1:], filters=only, stats=self._stats)
+    async def _by_next_key(self, moment: datetime, group: _TieGroup) -> AsyncGenerator[list[_Row], None]:
+        bounds = {**self._bounds, self._key.after: moment, str(self._key.before): moment}
+        reader = KeysetReader(self._fetch_page, self._keys[1:], bounds=bounds, stats=self._stats)
         try:
-            async with aclosing(walk.chunks()) as chunks:
+            async with aclosing(reader.chunks()) as chunks:
                 async for chunk in chunks:
-                    same = [row for row in chunk.rows if self._time(row) == time]
+                    pairs = zip(chunk.times, chunk.rows, strict=True)
+                    same = [_Row(times, raw) for times, raw in pairs if time_of(times, self._key) == moment]
                     if chunk.rows and not same:
-                        break  # other rows than those asked for
-                    yield group.fresh(same)
+                        break  # other rows than requested
+                    yield group.new(same)
                 else:
                     return
         except DisorderError:
             pass  # rows move faster than pages come
         group.is_disordered = True
 
-    async def _ends_at(self, time: datetime, count: int) -> bool:
-        """Whether a group has no more rows than so many."""
-        page = await self._page(time, 1, skip=count)
-        return not any(self._time(row) == time for row in page.rows)
+    async def _ends_at(self, moment: datetime, count: int) -> bool:
+        """Whether a tie group has no more rows than `count`."""
+        page = await self._read_page(moment, 1, skip=count)
+        return moment not in page.moments
 
-    async def _by_passes(self, time: datetime, group: _TieGroup) -> list[Row]:
-        found: list[Row] = []
-        while not group.is_whole and group.passes < _TieGroup.MOST_PASSES:
-            found += await self._read_once(time, group)
+    async def _by_passes(self, moment: datetime, group: _TieGroup) -> list[_Row]:
+        found: list[_Row] = []
+        while not group.is_complete and group.passes < _TieGroup.MAX_PASSES:
+            found += await self._read_once(moment, group)
         self._stats.max_passes = max(self._stats.max_passes, group.passes)
         self._stats.missing_rows += group.missing
-        return self._in_order(found)
+        return found
 
-    async def _read_once(self, time: datetime, group: _TieGroup) -> list[Row]:
-        """Page through a group with a page size of this pass's own, so that its edges fall between other rows."""
+    async def _read_once(self, moment: datetime, group: _TieGroup) -> list[_Row]:
+        """Page through a tie group with a page size of this pass, so that its pages end between other rows."""
         seen: set[str] = set()
-        found: list[Row] = []
+        found: list[_Row] = []
         size = 0
-        take = max(LARGEST_PAGE - 7 * group.passes, LARGEST_PAGE // 2)
+        take = max(MAX_PAGE - 7 * group.passes, MAX_PAGE // 2)
         while True:
-            page = await self._page(time, take, skip=size)
-            same = [row for row in page.rows if self._time(row) == time]
+            page = await self._read_page(moment, take, skip=size)
+            same = page.at(moment)
             uids = {row.times.uid for row in same}
-            goes_on = page.is_full and self._time(page.rows[-1]) == time
-            if goes_on and uids <= seen:
-                raise DecodeError(
+            has_next = page.is_full and page.moments[-1] == moment
+            if has_next and uids <= seen:
+                raise KeysetError(
                     f"the server returns the same {take} bookings whatever is skipped; more than that share "
-                    f"{self._key.field} {time.isoformat()}, so the list cannot be read"
+                    f"{self._key.field} {moment.isoformat()}, so the list cannot be read"
                 )
             seen |= uids
             size += len(same)
-            fresh = group.fresh(same)
-            self._stats.duplicates += len(same) - len(fresh)
-            found += fresh
-            if not goes_on:
+            new = group.new(same)
+            self._stats.duplicates += len(same) - len(new)
+            found += new
+            if not has_next:
                 break
-        group.passed(size, seen)
+        group.note_pass(size, seen)
         return found
 
-    def _all_share_a_time(self, rows: Sequence[Row]) -> bool:
-        return bool(rows) and self._time(rows[0]) == self._time(rows[-1])
+    def _chunk(self, page: _OrderedPage, end: int) -> Chunk:
+        """Return the first rows of a page, whose tie groups are complete."""
+        rows, times, moments = page.rows[:end], page.times[:end], page.moments[:end]
+        if len(set(moments)) == end:
+            return Chunk(rows, times, moments[-1])
+        return self._chunk_of([_Row(*pair) for pair in zip(times, rows, strict=True)], done=moments[-1])
 
-    def _time(self, row: Row) -> datetime:
-        return time_of(row.times, self._key)
-
-    def _chunk(self, rows: list[Row]) -> Chunk:
-        """Rows whose groups are whole."""
-        return Chunk(self._in_order(rows), self._time(rows[-1]))
-
-    def _in_order(self, rows: list[Row]) -> list[Row]:
-        """By the keys and then by uid: the same however the rows came."""
+    def _chunk_of(self, rows: list[_Row], done: datetime | None) -> Chunk:
+        """Order rows by the keys and then by uid: the same however they came."""
         fields = [key.field for key in self._keys]
-        return sorted(
-            rows, key=lambda row: (*[getattr(row.times, field) or EARLIEST for field in fields], row.times.uid)
-        )
+        rows.sort(key=lambda row: (*[getattr(row.times, field) or EARLIEST for field in fields], row.times.uid))
+        return Chunk([row.raw for row in rows], [row.times for row in rows], done)
 
 
-class DisorderError(DecodeError):
-    """Pages that are not in the order that was asked for."""
+def _first_misplaced(moments: Sequence[datetime], earliest: datetime) -> int | None:
+    """Return the index of the first row that stands after a later one, or lies before the time requested."""
+    for index, moment in enumerate(moments):
+        if moment < earliest:
+            return index
+        earliest = moment
+    return None
 
 
 class _TieGroup:
-    """What has shown of the rows that share a time; only their uids are kept.
+    """The rows that share a time, as far as seen; only their uids are kept.
 
-    Their order changes between pages, so a pass shows some twice and others never. But each pass shows as many as there
-    are. The group is whole when so many different ones have been seen since its size last changed: rows that leave or
-    join meanwhile cannot stand in for one that was never shown.
+    Their order changes between pages, so a pass returns some of them twice and others never. But each pass returns as
+    many as there are. The group is complete when that many different ones have been seen since its size last changed:
+    rows that leave or join in between cannot stand in for one that was never returned.
     """
 
-    MOST_PASSES = 80
+    MAX_PASSES = 80
 
     def __init__(self) -> None:
         self.uids: set[str] = set()
         self.is_disordered = False
         self.passes = 0
         self._size = -1
-        self._standing: set[str] = set()
+        self._seen_at_size: set[str] = set()
 
-    def fresh(self, rows: Sequence[Row]) -> list[Row]:
-        """Those of the rows that have not been seen, which are seen now."""
+    def new(self, rows: Sequence[_Row]) -> list[_Row]:
+        """Return the rows that have not been seen, and note them as seen."""
         found = {row.times.uid: row for row in rows if row.times.uid not in self.uids}
         self.uids |= found.keys()
         return list(found.values())
 
-    def passed(self, size: int, seen: set[str]) -> None:
-        """Note that one pass has shown so many rows, and which ones."""
+    def note_pass(self, size: int, seen: set[str]) -> None:
+        """Note how many rows one pass returned, and which."""
         self.passes += 1
         if size != self._size:
-            self._size, self._standing = size, set()
-        self._standing |= seen
+            self._size, self._seen_at_size = size, set()
+        self._seen_at_size |= seen
 
     @property
     def missing(self) -> int:
-        return self._size - len(self._standing)
+        return self._size - len(self._seen_at_size)
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         return self.missing == 0
 
 
-async def recut(chunks: AsyncGenerator[Chunk, None], key: SortKey, least: int) -> AsyncGenerator[Chunk, None]:
-    """Cut chunks anew: at the first end of a group after `least` rows, or after twice as many in the midst of one.
+async def fetch_latest(
+    fetch_page: FetchPage, key: SortKey, filters: Mapping[str, Any] | None = None
+) -> tuple[datetime | None, int | None]:
+    """Fetch the latest time in a list, None if it has none, and the total. As a bound it trusts no clock."""
+    query = {**dict.fromkeys(SORTS), **(filters or {}), key.sort: "desc"}
+    page = await fetch_page(PageOffset(0, 1), query)
+    times = read_times(page.items[:1])
+    if not times or (key is UPDATED and times[0].updated_at is None):
+        return None, page.total_items
+    return time_of(times[0], key), page.total_items
 
-    So where a chunk ends depends on the rows alone, and not on pages, windows, or where a run was resumed.
+
+async def recut(chunks: AsyncGenerator[Chunk, None], key: SortKey, minimum: int) -> AsyncGenerator[Chunk, None]:
+    """Cut chunks at the first end of a tie group after `minimum` rows, or within a group after twice as many.
+
+    So the end of a chunk depends on the rows alone, and not on the page size or where a run was resumed.
     """
-    rows: list[Row] = []
+    rows: list[Raw] = []
+    times: list[Times] = []
     done: datetime | None = None
-
-    def time(row: Row) -> datetime:
-        return time_of(row.times, key)
-
     async for chunk in chunks:
         rows += chunk.rows
+        times += chunk.times
         done = chunk.done
-        while cut := _cut(rows, time, least, is_whole=done is not None):
-            end, is_whole = cut
-            yield Chunk(rows[:end], time(rows[end - 1]) if is_whole else None)
-            rows = rows[end:]
+        while cut := _cut(times, key, minimum, is_complete=done is not None):
+            end, is_complete = cut
+            yield Chunk(rows[:end], times[:end], time_of(times[end - 1], key) if is_complete else None)
+            rows, times = rows[end:], times[end:]
         if done and not rows:
-            yield Chunk([], done)
+            yield Chunk([], [], done)
     if rows:
-        yield Chunk(rows, done)
+        yield Chunk(rows, times, done)
 
 
-def _cut(
-    rows: Sequence[Row], time: Callable[[Row], datetime], least: int, *, is_whole: bool
-) -> tuple[int, bool] | None:
-    """Where to cut, and whether that is the end of a group; None where more rows have to come first."""
-    for end in range(least, min(len(rows), 2 * least) + 1):
-        if time(rows[end - 1]) != time(rows[end]) if end < len(rows) else is_whole:
+def _cut(times: Sequence[Times], key: SortKey, minimum: int, *, is_complete: bool) -> tuple[int, bool] | None:
+    """Return where to cut, and whether a tie group ends there; None if more rows have to come first."""
+    for end in range(minimum, min(len(times), 2 * minimum) + 1):
+        ends_group = time_of(times[end - 1], key) != time_of(times[end], key) if end < len(times) else is_complete
+        if ends_group:
             return end, True
-    return (2 * least, False) if len(rows) >= 2 * least else None
+    return (2 * minimum, False) if len(times) >= 2 * minimum else None
 
 
-def times_of(raw: Raw) -> Times:
-    """Read the times of a booking: one that is no time is None, and one without a zone is UTC."""
+def read_times(rows: Sequence[Raw]) -> list[Times]:
+    """Read the times of all rows of a page, in one call of the decoder unless one of them is odd."""
     try:
-        times: Times = decoder(Times).decode(raw)
+        times: list[Times] = decoder(list[Times]).decode(b"[" + b",".join(rows) + b"]")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        times = _leniently(raw)
-    return times
+        return [_times_of(row) for row in rows]
+    return times if len(times) == len(rows) else [_times_of(row) for row in rows]
 
 
-def _leniently(raw: Raw) -> Times:
+def _times_of(row: Raw) -> Times:
+    """Read the times of one booking: an unreadable one is None, and one without an offset is in UTC."""
     try:
-        row = parse(bytes(raw))
-        found = {field: _moment(row.get(name)) for field, name in TIMES.items()}
-        return Times(msgspec.convert(row["uid"], str), **found)
+        booking = parse(bytes(row))
+        found = {field: _parse_time(booking.get(name)) for field, name in FIELDS.items()}
+        return Times(msgspec.convert(booking["uid"], str), **found)
     except (NotJsonError, msgspec.ValidationError, AttributeError, KeyError) as error:
-        raise DecodeError(f"a row of the list is no booking with a uid: {error}") from error
+        raise KeysetError(f"a row of the list is no booking with a uid: {error}") from error
 
 
-TIMES = {"created_at": "createdAt", "start": "start", "updated_at": "updatedAt"}
+FIELDS = {"created_at": "createdAt", "start": "start", "updated_at": "updatedAt"}
 
 
-def _moment(value: Any) -> datetime | None:
+def _parse_time(value: Any) -> datetime | None:
     try:
         moment = msgspec.convert(value, datetime | None)
     except msgspec.ValidationError:
@@ -386,19 +428,18 @@ def _moment(value: Any) -> datetime | None:
 
 
 def time_of(times: Times, key: SortKey) -> datetime:
-    """The time that a booking is listed by."""
+    """Return the time that a booking is listed by, clamped."""
     time: datetime | None = getattr(times, key.field)
     if time is None:
-        raise DecodeError(f"booking {times.uid} has no readable {key.field}, although the list is sorted by it")
+        raise KeysetError(f"booking {times.uid} has no readable {key.field}, although the list is sorted by it")
     return clamped(time)
 
 
 def clamped(time: datetime) -> datetime:
-    """The time, or the nearest one that can be calculated with in every time zone."""
-    return time if FIRST <= time <= LATEST else FIRST if time < FIRST else LATEST
+    """Return the time, or the nearest one that arithmetic in every time zone is possible with."""
+    return min(max(time, MIN_TIME), MAX_TIME)
 
 
-def counted(page: Page[Any]) -> int | None:
-    """The server's count of a list, if it is one."""
-    total = page.total_items
-    return total if total is not None and 0 <= total <= MOST_ROWS else None
+def plausible_total(total: int | None) -> int | None:
+    """Return the server's total of a list, if it can be true."""
+    return total if total is not None and 0 <= total <= MAX_TOTAL else None

@@ -1,97 +1,232 @@
-"""Pages[T]: a list of the API to iterate over, and an audit of its rows at the end."""
+"""Pages[T]: iterate over a list of the API, and check at the end that no row is missing.
+
+ListCall    one list of the API: fetches a page of it
+Pages       iterates over the rows or the pages of a list call
+_Reading    one pass over a list: its position, the rows seen, and what is wrong with the list
+"""
 
 from __future__ import annotations
 
 import asyncio
 import warnings
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from datetime import datetime
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
 
 import msgspec
 from msgspec import Raw
 
-from calcom_async.errors import IncompleteListError, InvalidRequestError, shown
-from calcom_async.pagination import Page, PageOffset, PaginationSpec
+from calcom_async.decoding import decode, raw_field_reader
+from calcom_async.errors import (
+    BadRequestError,
+    DecodeError,
+    IncompleteListError,
+    InvalidRequestError,
+    ServerError,
+    shown,
+)
+from calcom_async.events import ClientEvent, Observer
+from calcom_async.keyset import (
+    CREATED,
+    START,
+    TIME_RESOLUTION,
+    Chunk,
+    KeysetError,
+    KeysetReader,
+    ReadStats,
+    SortKey,
+    fetch_latest,
+)
+from calcom_async.pagination import Page, PageOffset, PaginationSpec, read_page
+from calcom_async.requests import Request, query_string
+from calcom_async.responses import Response
 
 T = TypeVar("T")
 
-Fetch = Callable[[PageOffset], Awaitable[Page[T]]]
-Ahead = deque[asyncio.Future[Page[T]]]
+Prefetched = deque[asyncio.Future[Page[T]]]
 
-MOST_SKIP = 2**53 - 1
-MOST_PREFETCH = 1_000
+MAX_SKIP = 2**53 - 1
+MAX_PREFETCH = 1_000
+INTERNAL = 500
+KEYSETS: tuple[tuple[SortKey, ...], ...] = ((CREATED, START), (START,))
+"""Times to read missing bookings by. Servers of 2025 ignore filters on the creation of a team's bookings."""
+EXTRA_KEYSET_REQUESTS = 100
+"""The search for missing rows sends at most this many requests more than there are rows."""
 
 
 class IncompleteListWarning(UserWarning):
     """The server returned fewer rows of a list than its own total."""
 
 
-class Pages(Generic[T]):
-    """The rows of a list, fetched page by page; no request is sent before the first row is needed.
-
-    `async for row in pages` goes through the rows, `pages.pages()` through the pages. Every new loop, `first()` and
-    `collect()` starts from the first row. Only after a request failed or was cancelled does the next one resume after
-    the last row delivered. To take rows in portions use one iterator (`rows = aiter(pages)`), or `pages()`. Leaving a
-    loop leaves no task behind.
-
-    Rows that come twice, since the list changed or the server orders equal ones differently from page to page, are
-    dropped. Where the server gives a total, rows that hid that way are looked for in other orders (more requests, only
-    when rows are missing); if some stay missing, `IncompleteListWarning` tells how many, or `IncompleteListError` with
-    `strict=True`. The keys of all rows seen are kept for this: about 100 bytes a row.
-    """
-
-    MOST_PASSES = 10
-    FRUITLESS_PASSES = 2
-    """So many passes in a row that bring nothing new end the search."""
-    FRUITLESS_PAGES = 3
-    """So many pages in a row that repeat rows, past the place where they are expected, end the list."""
+class PagedList(Generic[T]):
+    """What `Pages` iterates over: the name, pagination, row type and query of a list, and a way to fetch a page."""
 
     def __init__(
         self,
-        fetch: Fetch[T],
+        name: str,
         spec: PaginationSpec,
+        row_type: Any,
         *,
-        key: Callable[[T], Hashable],
+        key_field: str = "id",
+        query: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name: str = name
+        self.spec: PaginationSpec = spec
+        self.row_type: Any = row_type
+        self.key_field: str = key_field
+        """The field that identifies a row, in the server's spelling."""
+        self.query: Mapping[str, Any] = query or {}
+
+    async def fetch_page(self, offset: PageOffset, query: Mapping[str, Any] | None = None) -> Page[T]:
+        """Fetch one page; parameters in `query` replace those of the list."""
+        raise NotImplementedError
+
+    def raw(self) -> PagedList[Raw]:
+        """Return the same list with rows as JSON text."""
+        raise NotImplementedError
+
+    @property
+    def has_reliable_total(self) -> bool:
+        """Whether the server's total counts exactly the rows of this list."""
+        return self.spec.has_total and self.spec.total_ignores.isdisjoint(self.query)
+
+    def key(self) -> Callable[[Any], Hashable]:
+        """Return the function that reads the key of a row."""
+        return raw_field_reader(self.key_field) if self.row_type is Raw else attrgetter(self.key_field)
+
+    def decode_row(self, row: Raw) -> T:
+        """Decode one raw row as a row of this list."""
+        decoded: Any = row if self.row_type is Raw else decode(self.row_type, bytes(row))
+        return cast("T", decoded)
+
+
+class ListCall(PagedList[T]):
+    """One list of the API: its request, its pagination, and the type of its rows."""
+
+    def __init__(
+        self,
+        request: Request,
+        spec: PaginationSpec,
+        row_type: Any,
+        *,
+        key_field: str = "id",
+        query: Mapping[str, Any] | None = None,
+        send: Callable[[Request], Awaitable[Response]],
+        observer: Observer,
+        rejects_paging: set[str],
+    ) -> None:
+        super().__init__(request.route, spec, row_type, key_field=key_field, query=query)
+        self._request = request
+        self._send = send
+        self._observer = observer
+        self._rejects_paging = rejects_paging
+
+    def raw(self) -> ListCall[Raw]:
+        """Return the same list with rows as JSON text."""
+        return ListCall(
+            self._request,
+            self.spec,
+            Raw,
+            key_field=self.key_field,
+            query=self.query,
+            send=self._send,
+            observer=self._observer,
+            rejects_paging=self._rejects_paging,
+        )
+
+    async def fetch_page(self, offset: PageOffset, query: Mapping[str, Any] | None = None) -> Page[T]:
+        """Fetch one page; parameters in `query` replace those of the list."""
+        spec, paging = self.spec, {}
+        if offset.take:
+            paging = {spec.take: offset.take, spec.skip: offset.skip}
+        if not spec.fragile:
+            return await self._fetch(offset, paging, query)
+        if offset.skip and self.name not in self._rejects_paging:
+            try:
+                return await self._fetch(offset, paging, query)
+            except ServerError as error:
+                if error.status != INTERNAL:
+                    raise
+                self._rejects_paging.add(self.name)
+        page = await self._fetch(offset, {}, query)
+        # If there is nothing new, the rows of the first page let `Pages` notice that the server cuts the list.
+        return msgspec.structs.replace(page, items=page.items[offset.skip :] or page.items)
+
+    async def _fetch(self, offset: PageOffset, paging: Mapping[str, Any], query: Mapping[str, Any] | None) -> Page[T]:
+        text = query_string({**self.query, **(query or {}), **paging})
+        final = INTERNAL if self.spec.fragile and paging else 0
+        response = await self._send(msgspec.structs.replace(self._request, query=text, final=final))
+        try:
+            page: Page[T] = read_page(
+                self.row_type, response, skip=offset.skip, take=offset.take, request=self._request
+            )
+        except DecodeError as error:
+            # The frames of the decoder hold the body, so the error is raised again without them.
+            problem = DecodeError(f"{self._request.method} {self._request.path}: {error}")
+        else:
+            self._observer.emit(
+                ClientEvent(kind="page", method="GET", path=self.name, status=response.status, rows=len(page.items))
+            )
+            return page
+        raise problem
+
+
+class Pages(Generic[T]):
+    """The rows of a list, fetched page by page; no request is sent before the first row is needed.
+
+    `async for row in pages` iterates over the rows, `pages.pages()` over the pages. Every new loop, `first()` and
+    `collect()` starts from the first row. Only after a request failed or was cancelled does the next one resume after
+    the last row delivered. To take rows in portions, use one iterator (`rows = aiter(pages)`), or `pages()`. Leaving a
+    loop leaves no task behind.
+
+    Each row is delivered once: duplicates, from a list that changes or an unstable sort order, are dropped. The keys of
+    all rows are kept for this, about 100 bytes per row.
+
+    Lists of bookings are checked at the end. If rows came twice, or fewer than the server's total, the list is read
+    again by creation time, with the same filters and 250 rows per request, and the missing rows are delivered last, in
+    order of creation. Lists of teams on servers that cannot filter by creation are read by start. The total is not used
+    with filters on creation or update, which the server leaves out of it, and nothing is checked with `skip`. Rows that
+    are still missing are an `IncompleteListWarning`, or an `IncompleteListError` with `strict=True`.
+    """
+
+    MAX_EMPTY_PAGES = 3
+    """After this many pages in a row without a new row, beyond the position of the last known row, the list ends."""
+
+    def __init__(
+        self,
+        list_call: PagedList[T],
+        *,
         take: int | None = None,
         skip: int = 0,
         prefetch: int = 0,
         strict: bool = False,
-        name: str = "list",
-        model: Any = None,
-        key_field: str = "id",
-        raw: Callable[[], Pages[Raw]] | None = None,
     ) -> None:
-        self._fetch = fetch
-        self._spec = spec
-        self._key = key
-        self._name = name
-        self._first = PageOffset(_whole("skip", skip, MOST_SKIP), spec.page_size(take))
-        self._prefetch = _whole("prefetch", prefetch, MOST_PREFETCH)
+        self.list_call: PagedList[T] = list_call
+        self._first = PageOffset(_integer("skip", skip, MAX_SKIP), list_call.spec.page_size(take))
+        self._prefetch = _integer("prefetch", prefetch, MAX_PREFETCH)
         self._strict = strict
-        self.model: Any = model
-        """What a row is decoded as; None where that is left open."""
-        self.key_field: str = key_field
-        """The field that tells a row from the others, in the server's spelling."""
-        self._make_raw = raw
-        self._latest: _Walk[T] = self._fresh()
-        self._interrupted: _Walk[T] | None = None
+        self._latest: _Reading[T] = self._new_reading()
+        self._interrupted: _Reading[T] | None = None
 
     def __repr__(self) -> str:
         if not hasattr(self, "_latest"):
-            return f"<Pages of {self._name}, not set up>"
-        return f"<Pages of {self._name}: {self._latest.count} of {'?' if self.total is None else self.total} rows seen>"
+            return "<Pages, not set up>"
+        seen, total = len(self._latest.seen), self.total
+        return f"<Pages of {self.list_call.name}: {seen} of {'?' if total is None else total} rows seen>"
 
     @property
     def total(self) -> int | None:
-        """The server's latest count of the list; None before the first page, or where it does not count."""
+        """The server's latest total; None before the first page, or if the server sends none."""
         return self._latest.total
 
     def __aiter__(self) -> AsyncGenerator[T, None]:  # noqa: PYI058 - it can be closed
         return self._rows(None, None)
 
-    if not TYPE_CHECKING:  # a type checker is to report these uses, not to follow them
+    if not TYPE_CHECKING:  # a type checker must report these uses, not accept them
 
         def __iter__(self) -> NoReturn:
             raise TypeError(
@@ -100,251 +235,327 @@ class Pages(Generic[T]):
 
         def __await__(self) -> NoReturn:
             raise TypeError(
-                f"{self!r} cannot be awaited itself: write `await (...).collect()` for all rows, `.first()` for one, "
+                f"{self!r} cannot be awaited: write `await (...).collect()` for all rows, `.first()` for one, "
                 "or `async for row in ...`"
             )
 
-    async def _rows(self, walk: _Walk[T] | None, limit: int | None) -> AsyncGenerator[T, None]:
-        walk = walk or self._begin()
-        # Prefetched pages belong to this iterator: an abandoned one may be closed after a new one has started.
-        ahead: Ahead[T] = deque()
-        try:
-            while True:
-                rows = walk.rows
-                if limit is not None:
-                    limit -= len(rows)
-                while rows:
-                    yield rows.pop()
-                if walk.done:
-                    break
-                walk.rows = (await self._turn(walk, ahead, limit)).items[::-1]
-        finally:
-            _stop(ahead)
-        self._conclude(walk)
+    async def _rows(self, reading: _Reading[T] | None, limit: int | None) -> AsyncGenerator[T, None]:
+        reading = reading or self._begin()
+        undelivered = reading.undelivered
+        while undelivered:
+            yield undelivered.popleft()
+        async with aclosing(self._read(reading, limit)) as pages:
+            async for page in pages:
+                rows = page.items
+                del page
+                for row in rows:
+                    yield row
+                # Free the page before the next one is fetched: half the memory, and faster.
+                del row, rows
+        self._report_problem(reading)
 
     async def pages(self) -> AsyncGenerator[Page[T], None]:
-        """Iterate page by page; each holds only rows not seen before, so it may be shorter than `take`."""
-        walk = self._begin()
-        ahead: Ahead[T] = deque()
-        try:
-            if walk.page and walk.rows:
-                rest, walk.rows = walk.rows[::-1], []
-                yield msgspec.structs.replace(walk.page, items=rest)
-            while not walk.done:
-                page = await self._turn(walk, ahead, None)
-                if page.items:
-                    yield page
-        finally:
-            _stop(ahead)
-        self._conclude(walk)
+        """Iterate page by page; each holds only new rows, so it may be shorter than `take`."""
+        reading = self._begin()
+        if reading.undelivered:
+            rows = [*reading.undelivered]
+            reading.undelivered.clear()
+            yield reading.page_of(rows)
+        async with aclosing(self._read(reading, None)) as pages:
+            async for page in pages:
+                yield page
+        self._report_problem(reading)
 
     def raw(self) -> Pages[Raw]:
-        """The same list from its start, each row as the JSON text that the server sent, unknown fields and all."""
-        if self._make_raw is None:
+        """Return the same list from its start, each row as the JSON text that the server sent."""
+        if self.list_call.row_type is Raw:
             raise InvalidRequestError("these rows are raw already")
-        return self._make_raw()
+        return Pages(
+            self.list_call.raw(),
+            take=self._first.take or None,
+            skip=self._first.skip,
+            prefetch=self._prefetch,
+            strict=self._strict,
+        )
 
     async def first(self) -> T | None:
-        """The first row, or None for an empty list; one request."""
+        """Return the first row, or None for an empty list; one request."""
         rows = await self.collect(limit=1)
         return rows[0] if rows else None
 
     async def first_page(self) -> Page[T]:
-        """The first page as the server gives it: `items`, `total_items`, `has_next`."""
-        return await self._fetch(self._first)
+        """Fetch the first page as the server returns it: `items`, `total_items`, `has_next`."""
+        return await self.list_call.fetch_page(self._first)
 
     async def collect(self, limit: int | None = None) -> list[T]:
-        """All rows as a list, or the first `limit` of them; no page is asked for that is not needed."""
+        """Return all rows as a list, or the first `limit` of them; fetches only the pages needed."""
         rows: list[T] = []
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
             raise InvalidRequestError(f"limit must be an integer, got {shown(limit)}")
         if limit is not None and limit <= 0:
             return rows
-        walk = self._begin()
+        reading = self._begin()
         try:
-            async with aclosing(self._rows(walk, limit)) as iterator:
+            async with aclosing(self._rows(reading, limit)) as iterator:
                 async for row in iterator:
                     rows.append(row)
                     if len(rows) == limit:
                         break
         except BaseException:
             # The caller gets none of these rows, so the next call has to deliver them.
-            walk.rows += rows[::-1]
+            reading.undelivered.extendleft(reversed(rows))
             raise
         return rows
 
-    def _fresh(self) -> _Walk[T]:
-        return _Walk(self._spec, self._first, key=self._key, name=self._name)
+    def _new_reading(self) -> _Reading[T]:
+        return _Reading(self.list_call, self._first)
 
-    def _begin(self) -> _Walk[T]:
-        walk, self._interrupted = self._interrupted or self._fresh(), None
-        self._latest = walk
-        return walk
+    def _begin(self) -> _Reading[T]:
+        reading, self._interrupted = self._interrupted or self._new_reading(), None
+        self._latest = reading
+        return reading
 
-    async def _turn(self, walk: _Walk[T], ahead: Ahead[T], limit: int | None) -> Page[T]:
+    async def _read(self, reading: _Reading[T], limit: int | None) -> AsyncGenerator[Page[T], None]:
+        """Yield pages of new rows: first page by page, then the missing rows by keyset."""
+        # Prefetched pages belong to this iterator: an abandoned one may be closed after a new one has started.
+        prefetched: Prefetched[T] = deque()
+        wanted = None if limit is None else len(reading.seen) + limit
         try:
-            page = await (self._from_ahead(walk, ahead, limit) if self._prefetch else self._fetch(walk.cursor))
-            return walk.accept(page, ahead)
-        except BaseException:
-            self._interrupted = walk
-            raise
+            while not reading.reached_end:
+                try:
+                    page = reading.accept(await self._next_page(reading, prefetched, wanted))
+                except BaseException:
+                    self._interrupted = reading
+                    raise
+                if page.items:
+                    yield page
+                del page
+        finally:
+            _cancel(prefetched)
+        while reading.is_incomplete:
+            async with aclosing(reading.missing_chunks()) as chunks:
+                while True:
+                    try:
+                        missing = await reading.next_missing(chunks)
+                    except BaseException:
+                        self._interrupted = reading
+                        raise
+                    if missing is None:
+                        break
+                    if missing.items:
+                        yield missing
 
-    def _conclude(self, walk: _Walk[T]) -> None:
-        """Tell, after the last row, what is wrong with the list."""
-        if walk.verdict and self._strict:
-            raise IncompleteListError(walk.verdict, expected=walk.total or walk.count, seen=walk.count)
-        if walk.verdict:
-            warnings.warn(walk.verdict, IncompleteListWarning, stacklevel=3)
+    def _report_problem(self, reading: _Reading[T]) -> None:
+        """Warn or raise after the last row if rows may be missing."""
+        problem = reading.problem()
+        if problem and self._strict:
+            raise IncompleteListError(problem, expected=reading.total or len(reading.seen), seen=len(reading.seen))
+        if problem:
+            warnings.warn(problem, IncompleteListWarning, stacklevel=3)
 
-    # Prefetch: the next pages in flight, answered in order.
+    # Prefetch: the next pages in flight, used in order.
 
-    async def _from_ahead(self, walk: _Walk[T], ahead: Ahead[T], limit: int | None) -> Page[T]:
-        while len(ahead) < self._prefetch:
-            cursor = walk.cursor.advance(len(ahead))
-            if ahead and cursor.skip >= self._prefetch_limit(walk, limit):
+    async def _next_page(self, reading: _Reading[T], prefetched: Prefetched[T], wanted: int | None) -> Page[T]:
+        fetch = self.list_call.fetch_page
+        if not self._prefetch:
+            return await fetch(reading.offset)
+        while len(prefetched) < self._prefetch:
+            offset = reading.offset.advance(len(prefetched))
+            if prefetched and offset.skip >= self._prefetch_limit(reading, wanted):
                 break
-            ahead.append(asyncio.ensure_future(self._fetch(cursor)))
-        if ahead[0].done():
-            await asyncio.sleep(0)  # let the requests just made be sent before the rows of this page are used
-        page = await ahead[0]
-        ahead.popleft()
+            prefetched.append(asyncio.ensure_future(fetch(offset)))
+        if prefetched[0].done():
+            await asyncio.sleep(0)  # let the new requests be sent before the rows of this page are used
+        page = await prefetched[0]
+        prefetched.popleft()
         return page
 
-    def _prefetch_limit(self, walk: _Walk[T], limit: int | None) -> float:
-        """Where asking ahead stops: at the last row wanted, and at the total once a list that tells one has told it."""
-        furthest = self._spec.skip_limit + 1
-        wanted = furthest if limit is None else min(walk.cursor.skip + limit, furthest)
-        if not walk.cursor.take or (walk.total is None and self._spec.has_total):
+    def _prefetch_limit(self, reading: _Reading[T], wanted: int | None) -> float:
+        """Return the first `skip` not worth prefetching: after the last row wanted, and after the total once known."""
+        spec, offset = self.list_call.spec, reading.offset
+        end = spec.skip_limit + 1
+        if not offset.take or (reading.total is None and spec.has_total):
             return 0
-        return wanted if walk.total is None else min(wanted, walk.total)
+        if wanted is not None:
+            end = min(end, offset.skip + wanted - len(reading.seen))
+        return end if reading.total is None else min(end, reading.total)
 
 
-class _Walk(Generic[T]):
-    """One way through a list: its position, the rows seen, and what the server said about their number."""
+class _Reading(Generic[T]):
+    """One pass over a list: its position, the rows seen, and the rows that may be missing."""
 
-    def __init__(self, spec: PaginationSpec, start: PageOffset, *, key: Callable[[T], Hashable], name: str) -> None:
-        self._spec = spec
-        self._start = self.cursor = start
-        self._key = key
-        self._name = name
-        self.page: Page[T] | None = None
-        self.rows: list[T] = []
-        """Rows not delivered yet, the next one last."""
+    def __init__(self, list_call: PagedList[T], start: PageOffset) -> None:
+        self._call = list_call
+        self._key = list_call.key()
+        self._start = self.offset = start
+        self._pagination: Any = None
+        self.undelivered: deque[T] = deque()
+        """Rows of a `collect()` that failed."""
         self.total: int | None = None
-        self.done = False
-        self.verdict: str | None = None
-        self._seen: set[Hashable] = set()
-        self._fruitless_pages = 0
-        self._passes = 1
-        self._fruitless_passes = 0
-        self._seen_before_pass = 0
+        self.reached_end = False
+        self.seen: set[Hashable] = set()
+        self._largest_total = 0
+        self._has_duplicates = False
+        self._empty_pages = 0
+        self._cut: str | None = None
+        # The missing rows: the keysets left to try, the times left to read by the first one, and the requests sent.
+        self._keysets: tuple[tuple[SortKey, ...], ...] = ()
+        self._after: datetime | None = None
+        self._until: datetime | None = None
+        self._keyset_requests = 0
+        self._keyset_error: str | None = None
+
+    def accept(self, page: Page[T]) -> Page[T]:
+        """Move past a page, and return it with its new rows only."""
+        new = self._new_rows(page.items)
+        self.offset = self.offset.advance(1)
+        self.total = page.total_items
+        self._largest_total = max(self._largest_total, self.total or 0)
+        self._pagination = page.pagination
+        name, spec = self._call.name, self._call.spec
+        if not page.has_next:
+            self._end()
+        elif self._repeats(new):
+            self._end(
+                f"{name}: after {len(self.seen)} rows the server returned the same rows again, so it does not return "
+                "the rest of this list"
+            )
+        elif self.offset.skip > spec.skip_limit:
+            self._end(
+                f"{name}: the server accepts no skip over {spec.max_skip}, so rows after row {self.offset.skip} cannot "
+                "be read. Narrow the list with a filter"
+            )
+        return page if new is page.items else msgspec.structs.replace(page, items=new)
+
+    def page_of(self, rows: list[T]) -> Page[T]:
+        """Return rows as a page."""
+        return Page(rows, self.offset.skip, self.offset.take, self._pagination)
+
+    def _new_rows(self, rows: list[T]) -> list[T]:
+        keys = set(map(self._key, rows))
+        if len(keys) == len(rows) and None not in keys and self.seen.isdisjoint(keys):
+            self.seen |= keys
+            return rows
+        new = []
+        for row in rows:
+            # A row without a key is identified by its content, so that a repeated page is noticed.
+            key = self._key(row)
+            key = msgspec.json.encode(row) if key is None else key
+            if key in self.seen:
+                self._has_duplicates = True
+            else:
+                self.seen.add(key)
+                new.append(row)
+        return new
+
+    def _repeats(self, new: list[T]) -> bool:
+        """Whether the server repeats rows although it reports more.
+
+        The number of requests is bounded by the rows seen, whatever total the server reports.
+        """
+        if new:
+            self._empty_pages = 0
+            return False
+        if self.offset.skip >= (self.total or 0):
+            return True
+        if self.offset.skip - self._start.skip > len(self.seen):
+            self._empty_pages += 1
+        return self._empty_pages >= Pages.MAX_EMPTY_PAGES
+
+    def _end(self, cut: str | None = None) -> None:
+        """End the reading page by page, and find out whether rows are missing."""
+        self.reached_end = True
+        self._cut = cut
+        # The largest total counts: if a row was deleted while the list was read, another one may have been skipped.
+        is_short = self._call.has_reliable_total and len(self.seen) < self._largest_total
+        if self._call.spec.reads_by_time and not self._start.skip and (is_short or self._has_duplicates):
+            self._keysets = KEYSETS
+
+    # The missing rows, read by keyset.
 
     @property
-    def count(self) -> int:
-        """How many rows were seen."""
-        return len(self._seen)
+    def is_incomplete(self) -> bool:
+        """Whether rows may be missing that can still be read by keyset."""
+        return bool(self._keysets)
 
-    def accept(self, page: Page[T], ahead: Ahead[T]) -> Page[T]:
-        """Move past a page, and return it with its new rows only."""
-        fresh = self._unseen(page.items)
-        self.cursor = self.cursor.advance(1)
-        self.total = page.total_items
-        if not page.has_next:
-            _stop(ahead)
-            self._finish_pass()
-        elif self._repeats(fresh):
-            self.done = True
-            self.verdict = (
-                f"{self._name}: after {len(self._seen)} rows the same ones came again. The server cuts this list; "
-                "rows beyond cannot be reached by paging"
-            )
-        elif self.cursor.skip > self._spec.skip_limit:
-            self.done = True
-            self.verdict = (
-                f"{self._name}: the server lists nothing beyond row {self.cursor.skip}, since it takes no skip over "
-                f"{self._spec.max_skip}. There may be more; narrow the list with a filter to reach it"
-            )
-        self.page = msgspec.structs.replace(page, items=fresh)
-        return self.page
-
-    def _unseen(self, rows: list[T]) -> list[T]:
-        keys = list(map(self._key, rows))
-        if None in keys:
-            # Rows without a key are told apart by their content, so that a repeated page is noticed.
-            keys = [msgspec.json.encode(row) if key is None else key for key, row in zip(keys, rows, strict=True)]
-        if self._seen.isdisjoint(keys):
-            before = len(self._seen)
-            self._seen.update(keys)
-            if len(self._seen) - before == len(rows):
-                return rows
-            self._seen.difference_update(keys)  # one of them stands twice on this very page
-        fresh = []
-        for key, row in zip(keys, rows, strict=True):
-            if key not in self._seen:
-                self._seen.add(key)
-                fresh.append(row)
-        return fresh
-
-    def _repeats(self, fresh: list[T]) -> bool:
-        """Whether the server repeats itself although it says that there is more.
-
-        The number of requests is bounded by the rows seen, whatever total the server claims.
-        """
-        if fresh:
-            self._fruitless_pages = 0
-            return False
-        if self.cursor.skip >= (self.total or 0):
-            return True
-        # A later pass shows the rows of the earlier ones again, but no more places than there are rows.
-        if self.cursor.skip - self._start.skip > len(self._seen):
-            self._fruitless_pages += 1
-        return self._fruitless_pages >= Pages.FRUITLESS_PAGES
-
-    # The audit: the server's total against the rows that came.
-
-    def _finish_pass(self) -> None:
-        missing = self._missing()
-        self._fruitless_passes = self._fruitless_passes + 1 if len(self._seen) == self._seen_before_pass else 0
-        if not missing or self._passes >= Pages.MOST_PASSES or self._fruitless_passes >= Pages.FRUITLESS_PASSES:
-            self.done = True
-            if missing:
-                self.verdict = (
-                    f"{self._name}: the server counts {self.total} rows but showed {len(self._seen)} in "
-                    f"{self._passes} passes; {missing} could not be found. Rows that share a time change places "
-                    "between pages: narrow the list with filters, or sort by another time"
-                )
+    async def missing_chunks(self) -> AsyncGenerator[Chunk, None]:
+        """Read the list by keyset, on from where the last reader stopped, up to the latest row of now."""
+        fetch = partial(self._fetch_bounded, self._call.raw())
+        keys = self._keysets[0]
+        if self._until is None:
+            # Without this bound, a list that grows faster than it is read would have no end.
+            self._until, self.total = await fetch_latest(fetch, keys[0])
+        if self._until is None:
             return
-        self.cursor = self._another_pass()
+        reader = KeysetReader(fetch, keys, after=self._after, until=self._until, stats=ReadStats())
+        async with aclosing(reader.chunks()) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
-    def _missing(self) -> int:
-        if not self._spec.orders or self._start.skip or self.total is None:
-            return 0
-        return max(0, self.total - len(self._seen))
+    async def next_missing(self, chunks: AsyncGenerator[Chunk, None]) -> Page[T] | None:
+        """Return the missing rows of the next chunk; None at the end, or if the list cannot be read by this keyset."""
+        try:
+            chunk = await anext(chunks)
+        except StopAsyncIteration:
+            self._keysets, self._cut = (), None
+            return None
+        except (KeysetError, BadRequestError) as error:
+            self._keysets, self._after, self._until = self._keysets[1:], None, None
+            self._keyset_error = None if self._keysets else str(error)
+            return None
+        if chunk.done:
+            self._after = chunk.done + TIME_RESOLUTION
+        rows = []
+        for times, row in zip(chunk.times, chunk.rows, strict=True):
+            if times.uid not in self.seen:
+                rows.append(self._call.decode_row(row))
+                self.seen.add(times.uid)
+        return self.page_of(rows)
 
-    def _another_pass(self) -> PageOffset:
-        """From the start again, in another order and with other page edges, so that other rows lie on them."""
-        order = self._spec.orders[(self._passes - 1) % len(self._spec.orders)]
-        take = max(self._start.take - 13 * self._passes, self._start.take // 2, 1)
-        self._passes += 1
-        self._fruitless_pages = 0
-        self._seen_before_pass = len(self._seen)
-        return PageOffset(0, take, order)
+    async def _fetch_bounded(
+        self, list_call: PagedList[Raw], offset: PageOffset, query: Mapping[str, Any]
+    ) -> Page[Raw]:
+        """Fetch a page for the keyset reader; their number is bounded by the rows seen, whatever the server sends."""
+        self._keyset_requests += 1
+        if self._keyset_requests > len(self.seen) + EXTRA_KEYSET_REQUESTS:
+            raise KeysetError(f"the server sent no new rows in {self._keyset_requests - 1} requests")
+        page = await list_call.fetch_page(offset, query)
+        # Rows that were created since the reading began are not missing, nor are those that have left.
+        if self.total is not None and page.total_items is not None:
+            self.total = min(self.total, page.total_items)
+        return page
+
+    def problem(self) -> str | None:
+        """Say why rows may be missing, or None if none are."""
+        if not self._call.spec.reads_by_time or self._start.skip:
+            return self._cut
+        name, seen, total = self._call.name, len(self.seen), self.total
+        if total is not None and self._call.has_reliable_total:
+            if total <= seen:
+                return None
+            return self._cut or (
+                f"{name}: the server reported {shown(total)} rows but returned {seen}; {shown(total - seen)} may be "
+                "missing. Narrow the list with a filter"
+            )
+        if self._keyset_error:
+            return f"{name}: rows came twice, so others may be missing, and could not be found: {self._keyset_error}"
+        return self._cut
 
 
-def _whole(name: str, value: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
-        raise InvalidRequestError(f"{name} must be an integer from 0 to {most}, got {shown(value)}")
+def _integer(name: str, value: int, maximum: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= maximum:
+        raise InvalidRequestError(f"{name} must be an integer from 0 to {maximum}, got {shown(value)}")
     return value
 
 
-def _stop(ahead: Ahead[Any]) -> None:
-    while ahead:
-        task = ahead.pop()
+def _cancel(prefetched: Prefetched[Any]) -> None:
+    while prefetched:
+        task = prefetched.pop()
         task.cancel()
-        task.add_done_callback(_forget)
+        task.add_done_callback(_ignore_error)
 
 
-def _forget(task: asyncio.Future[Any]) -> None:
-    """Take the exception of a page that nobody waits for any more, so that asyncio does not report it as lost."""
+def _ignore_error(task: asyncio.Future[Any]) -> None:
+    """Retrieve the exception of a page that is no longer needed, so that asyncio does not log it."""
     if not task.cancelled():
         task.exception()

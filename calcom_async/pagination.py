@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import inf
 from typing import Any, Generic, TypeVar
 
@@ -42,19 +41,21 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 
 
 class PaginationSpec(msgspec.Struct, frozen=True):
-    """How one list of the API is paged: the largest page, its parameter names, what it tells about itself."""
+    """How one list of the API is paged: the largest page, the names of its parameters, and what its total counts."""
 
     maximum: int = 250
     take: str = "take"
     skip: str = "skip"
     has_total: bool = False
-    """Whether its answers carry a pagination object."""
+    """Whether its responses carry a pagination object."""
+    total_ignores: frozenset[str] = frozenset()
+    """Filters that the server leaves out of the total."""
     max_skip: int | None = None
-    """The largest skip that the server takes; it refuses a larger one."""
+    """The largest skip that the server accepts."""
     fragile: bool = False
     """Whether some servers answer 500 to its `take` and `skip`. They are sent only for rows after the first page."""
-    orders: tuple[Mapping[str, str | None], ...] = ()
-    """Other orders to walk in when rows are missing; only where the total can be trusted."""
+    reads_by_time: bool = False
+    """Whether its rows are bookings, which `keyset.py` can read by time when rows are missing."""
 
     @property
     def skip_limit(self) -> float:
@@ -62,28 +63,27 @@ class PaginationSpec(msgspec.Struct, frozen=True):
         return inf if self.max_skip is None else self.max_skip
 
     def page_size(self, take: int | None) -> int:
-        """Check a page size, or choose the largest."""
+        """Check a page size, or return the largest."""
         if take is None or not self.maximum:
             return self.maximum
         if isinstance(take, bool) or not isinstance(take, int) or not 1 <= take <= self.maximum:
-            raise InvalidRequestError(f"take must be from 1 to {self.maximum} for this list, not {shown(take)}")
+            raise InvalidRequestError(f"take must be an integer from 1 to {self.maximum}, got {shown(take)}")
         return take
 
 
 class PageOffset(msgspec.Struct, frozen=True):
-    """Where a walk stands: the next page to ask for, and the order that this pass walks in."""
+    """Position in a list: the rows to skip, and the size of the page after them."""
 
     skip: int
     take: int
-    order: Mapping[str, str | None] = {}
 
     def advance(self, pages: int) -> PageOffset:
-        """So many pages further."""
-        return PageOffset(self.skip + pages * self.take, self.take, self.order)
+        """Return the offset so many pages further."""
+        return PageOffset(self.skip + pages * self.take, self.take)
 
 
 UNPAGED = PaginationSpec(maximum=0)
-"""A list that always comes whole, in one answer."""
+"""A list that comes whole, in one response."""
 
 
 def read_page(kind: Any, response: Response, *, skip: int, take: int, request: Request | None = None) -> Page[Any]:

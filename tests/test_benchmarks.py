@@ -20,7 +20,7 @@ TINY = {
     "limiter": ["--waiters", "20", "--callers", "2", "--windows", "1"],
     "startup": [],
     "instructions": ["--bookings", "300", "--requests", "5", "--only", "request"],
-    "export": ["--bookings", "500", "--many", "1000", "--slow", "1600", "--latency", "1"],
+    "export": ["--bookings", "500", "--many", "1000"],
 }
 
 

@@ -14,6 +14,7 @@ from virtual_time import run
 from calcom_async import AccessToken, ApiKey, Calcom, Config, ConnectionFailedError, Pages, TokenBucket
 from calcom_async.events import Observer
 from calcom_async.middleware import RetryBudget, authenticated, limited, retrying
+from calcom_async.pages import PagedList
 from calcom_async.pagination import Page, PageOffset, PaginationSpec
 from calcom_async.rate_limiter import Bucket
 from calcom_async.requests import Request
@@ -165,18 +166,21 @@ def test_with_pages_in_flight():
     """A walk that is cancelled cancels its pages in flight, and goes on later from where it was."""
     running = 0
 
-    async def fetch(cursor: PageOffset) -> Page[int]:
-        nonlocal running
-        running += 1
-        try:
-            await asyncio.sleep(10)
-        finally:
-            running -= 1
-        rows = list(range(100))
-        return Page(rows[cursor.skip : cursor.skip + cursor.take], cursor.skip, cursor.take)
+    class Numbers(PagedList[int]):
+        def key(self) -> Any:
+            return int
+
+        async def fetch_page(self, offset: PageOffset, query: Any = None) -> Page[int]:
+            nonlocal running
+            running += 1
+            try:
+                await asyncio.sleep(10)
+            finally:
+                running -= 1
+            return Page(list(range(100))[offset.skip : offset.skip + offset.take], offset.skip, offset.take)
 
     async def scene() -> None:
-        pages, rows = Pages(fetch, PaginationSpec(maximum=10), key=lambda row: row, prefetch=4), []
+        pages, rows = Pages(Numbers("/numbers", PaginationSpec(maximum=10), int), prefetch=4), []
 
         async def loop() -> None:
             async for row in pages:

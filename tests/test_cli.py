@@ -168,7 +168,6 @@ BAD_OPTIONS = [
     pytest.param(["--page-size", "0"], 2, "--page-size", id="page size 0"),
     pytest.param(["--page-size", "251"], 2, "--page-size", id="page size 251"),
     pytest.param(["--page-size", "many"], 2, "--page-size", id="page size many"),
-    pytest.param(["--concurrency", "0"], 2, "--concurrency", id="concurrency 0"),
     pytest.param(["--accounts", "accounts.csv"], 2, "cannot read accounts from accounts.csv", id="no accounts"),
     pytest.param(["--redis", f"http://:{SECRET}@here"], 2, "the URL of Redis cannot be read", id="no Redis URL"),
     pytest.param(
@@ -431,7 +430,7 @@ def test_a_break_in_the_middle_tells_how_to_go_on(sandbox: Sandbox, tmp_path: Pa
     """After a failure in the middle the message tells what is safe, and the command that brings the rest."""
     sandbox.faults.add("GET", "/v2/bookings", after=3, times=100, invalid_body=True)
     file = tmp_path / "out.jsonl"
-    options = ["--page-size", "100", "--concurrency", "1", "--status", "past,upcoming,cancelled"]
+    options = ["--page-size", "100", "--status", "past,upcoming,cancelled"]
     result = invoke("export", "bookings", *connection_args(sandbox), "-o", file, *options)
     assert result.exit_code == 6
     saved = len(uids(tmp_path / "out.jsonl.part"))
@@ -448,7 +447,7 @@ def test_an_interrupted_export_is_not_overwritten(sandbox: Sandbox, tmp_path: Pa
     """Without --resume its rows are an error in the words of the command line; --restart discards them."""
     sandbox.faults.add("GET", "/v2/bookings", after=3, times=1, status=403)
     file = tmp_path / "out.jsonl"
-    command = ["export", "bookings", *connection_args(sandbox), "-o", file, "--page-size", "100", "--concurrency", "1"]
+    command = ["export", "bookings", *connection_args(sandbox), "-o", file, "--page-size", "100"]
     assert invoke(*command).exit_code == 4
     saved = len(uids(tmp_path / "out.jsonl.part"))
     refused = invoke(*command)
@@ -566,7 +565,7 @@ def test_ctrl_c_leaves_a_valid_file_and_the_command_that_goes_on(sandbox: Sandbo
     """Interrupted in the middle, the partial file is whole lines, and the command that is told makes it whole."""
     sandbox.faults.add("GET", "/v2/bookings", after=4, times=1, slow=30)
     file, partial = tmp_path / "out.jsonl", tmp_path / "out.jsonl.part"
-    options = ["--page-size", "40", "--concurrency", "1"]
+    options = ["--page-size", "40"]
     running = start_cli("export", "bookings", *connection_args(sandbox), "-o", file, *options, stderr=subprocess.PIPE)
     wait_until(lambda: partial.exists() and partial.read_bytes().count(b"\n") >= 70, "two pages")
     code, told = interrupt(running)

@@ -1,4 +1,4 @@
-"""Walking a list: where it stops, where it goes on, what it drops, and what it says about rows that never came."""
+"""Reading a list: where it ends, where it resumes, what it drops, and how it finds missing rows."""
 
 from __future__ import annotations
 
@@ -6,22 +6,33 @@ import asyncio
 import gc
 import random
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
+from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from moving_bookings import BEGIN, MovingBookings
+from msgspec import Raw
 from virtual_time import run
 
-from calcom_async import IncompleteListError, IncompleteListWarning, InvalidRequestError, Pages, ServerError
+from calcom_async import (
+    BadRequestError,
+    IncompleteListError,
+    IncompleteListWarning,
+    InvalidRequestError,
+    Pages,
+    ServerError,
+)
 from calcom_async.models.pagination import Pagination
+from calcom_async.pages import PagedList
 from calcom_async.pagination import UNPAGED, Page, PageOffset, PaginationSpec
 
 PLAIN = PaginationSpec(maximum=10)
 COUNTED = PaginationSpec(maximum=10, has_total=True)
-AUDITED = PaginationSpec(maximum=10, has_total=True, orders=({"sort": "asc"}, {"sort": "desc"}))
 
 
 def metadata(total: Any, has_next: Any) -> Pagination:
@@ -37,41 +48,66 @@ def metadata(total: Any, has_next: Any) -> Pagination:
     )
 
 
-class Server:
-    """A list on a server: `view` may reorder or hide rows for a cursor, `faults` maps a skip to an error told once."""
+class Server(PagedList[Any]):
+    """A list of numbers. `view` may reorder or hide rows for an offset; `faults` maps a skip to an error sent once."""
 
     def __init__(self, rows: int, *, has_total: bool = False, seconds: float = 1.0, **options: Any) -> None:
+        super().__init__("/things", COUNTED if has_total else PLAIN, int)
         self.rows = list(range(rows))
         self.has_total = has_total
         self.seconds = seconds
-        self.view: Callable[[list[int], PageOffset], list[int]] = options.get("view", lambda rows, cursor: rows)
+        self.view: Callable[[list[int], PageOffset], list[int]] = options.get("view", lambda rows, offset: rows)
         self.faults: dict[int, Exception] = options.get("faults", {})
         self.asked: list[PageOffset] = []
         self.running = self.most = 0
 
     @property
     def skips(self) -> list[int]:
-        return [cursor.skip for cursor in self.asked]
+        return [offset.skip for offset in self.asked]
 
-    async def __call__(self, cursor: PageOffset) -> Page[int]:
-        self.asked.append(cursor)
+    def key(self) -> Callable[[Any], Any]:
+        return lambda row: row
+
+    async def fetch_page(self, offset: PageOffset, query: Mapping[str, Any] | None = None) -> Page[Any]:
+        assert not query
+        self.asked.append(offset)
         self.running += 1
         self.most = max(self.most, self.running)
         try:
             await asyncio.sleep(self.seconds)
         finally:
             self.running -= 1
-        if fault := self.faults.pop(cursor.skip, None):
+        if fault := self.faults.pop(offset.skip, None):
             raise fault
-        end = cursor.skip + cursor.take if cursor.take else None
-        items = self.view(self.rows, cursor)[cursor.skip : end]
-        told = metadata(len(self.rows), cursor.skip + cursor.take < len(self.rows)) if self.has_total else None
-        return Page(items, cursor.skip, cursor.take, told)
+        end = offset.skip + offset.take if offset.take else None
+        items = self.view(self.rows, offset)[offset.skip : end]
+        pagination = metadata(len(self.rows), offset.skip + offset.take < len(self.rows)) if self.has_total else None
+        return Page(items, offset.skip, offset.take, pagination)
 
 
-def walk(server: Server, listing: PaginationSpec | None = None, **options: Any) -> Pages[int]:
-    listing = listing or (COUNTED if server.has_total else PLAIN)
-    return Pages(server, listing, key=lambda row: row, name="/things", **options)
+class Fetching(PagedList[Any]):
+    """A list that a function returns the pages of."""
+
+    def __init__(
+        self,
+        fetch: Callable[[PageOffset], Awaitable[Page[Any]]],
+        spec: PaginationSpec,
+        key: Callable[[Any], Any] = lambda row: row,
+    ) -> None:
+        super().__init__("/things", spec, int)
+        self._fetch, self._key = fetch, key
+
+    def key(self) -> Callable[[Any], Any]:
+        return self._key
+
+    async def fetch_page(self, offset: PageOffset, query: Mapping[str, Any] | None = None) -> Page[Any]:
+        assert not query
+        return await self._fetch(offset)
+
+
+def walk(server: Server, spec: PaginationSpec | None = None, **options: Any) -> Pages[int]:
+    server.spec = spec or server.spec
+    return Pages(server, **options)
 
 
 def collected(pages: Pages[int], limit: int | None = None) -> list[int]:
@@ -120,14 +156,14 @@ def test_where_a_walk_stops(rows, has_total, skips):
 
 def test_an_empty_page_always_ends_the_walk():
     """Metadata that says "more" beside an empty page is not believed: the server counts rows that filters hide."""
-    server = Server(40, has_total=True, view=lambda rows, cursor: rows[:15])
+    server = Server(40, has_total=True, view=lambda rows, offset: rows[:15])
     assert collected(walk(server)) == list(range(15))
     assert server.skips == [0, 10, 20]
 
 
 def test_metadata_decides_over_a_short_page():
     """A page that is short for another reason does not end a walk whose server says that there is more."""
-    server = Server(25, has_total=True, view=lambda rows, cursor: [row for row in rows if row != 3] + [24])
+    server = Server(25, has_total=True, view=lambda rows, offset: [row for row in rows if row != 3] + [24])
     assert collected(walk(server))[-1] == 24
     assert server.skips == [0, 10, 20]
 
@@ -150,66 +186,50 @@ def test_a_list_that_comes_whole_is_one_request():
 def test_a_server_that_ignores_skip_is_noticed(has_total):
     """A page that brings nothing new ends the walk, with a warning that rows beyond may be out of reach."""
 
-    async def fetch(cursor: PageOffset) -> Page[int]:
-        return Page(list(range(10)), cursor.skip, cursor.take, metadata(30, has_next=True) if has_total else None)
+    async def fetch(offset: PageOffset) -> Page[int]:
+        return Page(list(range(10)), offset.skip, offset.take, metadata(30, has_next=True) if has_total else None)
 
-    pages = Pages(fetch, COUNTED if has_total else PLAIN, key=lambda row: row, name="/teams")
-    with pytest.warns(IncompleteListWarning, match=r"/teams: after 10 rows the same ones came again"):
+    pages = Pages(Fetching(fetch, COUNTED if has_total else PLAIN))
+    with pytest.warns(IncompleteListWarning, match=r"/things: after 10 rows the server returned the same rows again"):
         assert collected(pages) == list(range(10))
 
 
 @pytest.mark.parametrize("prefetch", [0, 5])
-@pytest.mark.parametrize("listing", [COUNTED, AUDITED])
 @pytest.mark.parametrize("total", [10**6, 10**400])
 @pytest.mark.parametrize("rows", [10, 95])
-def test_a_list_that_repeats_itself_has_an_end_whatever_its_total(rows, total, listing, prefetch):
+def test_a_list_that_repeats_itself_has_an_end_whatever_its_total(rows, total, prefetch):
     """The number of requests is bounded by the rows that came, also when the server claims many more."""
     asked = []
 
-    async def fetch(cursor: PageOffset) -> Page[int]:
-        asked.append(cursor)
+    async def fetch(offset: PageOffset) -> Page[int]:
+        asked.append(offset)
         assert len(asked) <= rows // 10 + 10 + 2 * prefetch
-        place = cursor.skip % rows
-        return Page(list(range(place, min(place + 10, rows))), cursor.skip, cursor.take, metadata(total, has_next=True))
+        place = offset.skip % rows
+        return Page(list(range(place, min(place + 10, rows))), offset.skip, offset.take, metadata(total, has_next=True))
 
-    pages = Pages(fetch, listing, key=lambda row: row, name="/things", prefetch=prefetch)
-    with pytest.warns(IncompleteListWarning, match=f"after {rows} rows the same ones came again"):
+    pages = Pages(Fetching(fetch, COUNTED), prefetch=prefetch)
+    with pytest.warns(IncompleteListWarning, match=f"after {rows} rows the server returned the same rows again"):
         assert sorted(collected(pages)) == list(range(rows))
-
-
-def test_later_passes_are_bounded_by_the_rows_too():
-    """A search for missing rows ends where the known ones end, however many the server still counts."""
-    asked = []
-
-    async def fetch(cursor: PageOffset) -> Page[int]:
-        asked.append(cursor)
-        assert len(asked) < 100
-        first = not cursor.order
-        items = list(range(10)) if not first else list(range(cursor.skip, min(cursor.skip + 10, 55)))
-        return Page(items, cursor.skip, cursor.take, metadata(10**9, has_next=not first or cursor.skip < 50))
-
-    with pytest.warns(IncompleteListWarning):
-        assert collected(Pages(fetch, AUDITED, key=lambda row: row)) == list(range(55))
 
 
 def test_rows_without_a_key_that_repeat_have_an_end():
     """A page of rows whose key is null, sent again and again, is noticed by its content."""
 
-    async def fetch(cursor: PageOffset) -> Page[Any]:
-        assert cursor.skip < 100
+    async def fetch(offset: PageOffset) -> Page[Any]:
+        assert offset.skip < 100
         return Page(
-            [{"uid": None, "n": n} for n in range(10)], cursor.skip, cursor.take, metadata(10**9, has_next=True)
+            [{"uid": None, "n": n} for n in range(10)], offset.skip, offset.take, metadata(10**9, has_next=True)
         )
 
-    with pytest.warns(IncompleteListWarning, match="the same ones came again"):
-        assert len(run(Pages(fetch, COUNTED, key=lambda row: row["uid"]).collect())) == 10
+    with pytest.warns(IncompleteListWarning, match="returned the same rows again"):
+        assert len(run(Pages(Fetching(fetch, COUNTED, lambda row: row["uid"])).collect())) == 10
 
 
 def test_a_cut_list_is_an_error_when_strict():
     """With `strict=True` a list that the server cuts raises, after the rows that came."""
-    server = Server(30, view=lambda rows, cursor: rows[:10] * 9)
+    server = Server(30, view=lambda rows, offset: rows[:10] * 9)
     rows: list[int] = []
-    with pytest.raises(IncompleteListError, match="The server cuts this list"):
+    with pytest.raises(IncompleteListError, match="does not return the rest of this list"):
         run(into(rows, walk(server, strict=True)))
     assert rows == list(range(10))
 
@@ -343,19 +363,6 @@ def test_a_cancelled_loop_is_resumed_once():
     run(scene())
 
 
-def test_a_strict_error_at_the_end_is_not_resumed():
-    """A list that ended incomplete is read again from the start: an empty rest would look like success."""
-    server = Server(25, has_total=True, view=hiding(7))
-    pages = walk(server, AUDITED, strict=True)
-    for _ in range(2):
-        rows: list[int] = []
-        with pytest.raises(IncompleteListError):
-            run(into(rows, pages))
-        assert len(rows) == 24
-        with pytest.raises(IncompleteListError):
-            collected(pages)
-
-
 def test_two_tasks_may_read_one_list():
     """Two loops at once over one object are independent of each other."""
     server = Server(30)
@@ -443,10 +450,12 @@ def test_total_and_repr_follow_the_walk():
 
 
 def test_raw_starts_from_the_start():
-    """`raw()` is a walk of its own over the same list; raw rows have no further rawness."""
-    raw = walk(Server(3))
-    pages = walk(Server(5), raw=lambda: raw)
-    assert pages.raw() is raw
+    """`raw()` is the same list from its start, with the same options; raw rows cannot be made raw again."""
+    server = bookings(30)
+    pages = Pages(server.list(), take=7, skip=3)
+    raw = pages.raw()
+    first, rows = run(pages.collect(5)), run(raw.collect(5))
+    assert [msgspec.json.decode(row)["uid"] for row in rows] == [row.uid for row in first]
     with pytest.raises(InvalidRequestError, match="raw already"):
         raw.raw()
 
@@ -461,11 +470,11 @@ def test_looking_ahead_keeps_the_order(rows, prefetch, has_total):
     """With pages in flight the rows still come in order, also when later pages answer first."""
     server = Server(rows, has_total=has_total)
 
-    async def fetch(cursor: PageOffset) -> Page[int]:
-        await asyncio.sleep(random.Random(cursor.skip).random() * 10)
-        return await server(cursor)
+    async def fetch(offset: PageOffset) -> Page[int]:
+        await asyncio.sleep(random.Random(offset.skip).random() * 10)
+        return await server.fetch_page(offset)
 
-    pages = Pages(fetch, COUNTED if has_total else PLAIN, key=lambda row: row, prefetch=prefetch)
+    pages = Pages(Fetching(fetch, COUNTED if has_total else PLAIN), prefetch=prefetch)
     assert collected(pages) == server.rows
     assert server.most <= prefetch
 
@@ -557,8 +566,8 @@ def test_an_error_ahead_comes_in_its_turn():
 def test_rows_that_come_twice_are_dropped():
     """When rows move between pages, each is given once."""
 
-    def shift(rows: list[int], cursor: PageOffset) -> list[int]:
-        return rows if cursor.skip == 0 else [-1, *rows]
+    def shift(rows: list[int], offset: PageOffset) -> list[int]:
+        return rows if offset.skip == 0 else [-1, *rows]
 
     server = Server(25, has_total=True, view=shift)
     assert collected(walk(server)) == server.rows
@@ -566,7 +575,7 @@ def test_rows_that_come_twice_are_dropped():
 
 def test_pages_hold_only_what_is_new():
     """Walking by pages drops the rows seen before as well, and skips pages of nothing else."""
-    server = Server(30, has_total=True, view=lambda rows, cursor: rows[:10] + rows[5:15] + rows[20:])
+    server = Server(30, has_total=True, view=lambda rows, offset: rows[:10] + rows[5:15] + rows[20:])
 
     async def scene() -> list[list[int]]:
         return [page.items async for page in walk(server).pages()]
@@ -578,138 +587,279 @@ def test_rows_without_a_key_are_not_taken_for_one():
     """Rows whose key is null are all given: they cannot be told apart."""
     rows: list[Mapping[str, Any]] = [{"uid": None, "n": n} for n in range(12)]
 
-    async def fetch(cursor: PageOffset) -> Page[Any]:
-        return Page(rows[cursor.skip : cursor.skip + cursor.take], cursor.skip, cursor.take)
+    async def fetch(offset: PageOffset) -> Page[Any]:
+        return Page(rows[offset.skip : offset.skip + offset.take], offset.skip, offset.take)
 
-    pages = Pages(fetch, PLAIN, key=lambda row: row["uid"])
+    pages = Pages(Fetching(fetch, PLAIN, lambda row: row["uid"]))
     assert run(pages.collect()) == rows
 
 
-# ------------------------------------------------------------------------------------------------------- the audit
+# -------------------------------------------------------------------------------------------------- the missing rows
 
 
-def tied(seed: int) -> Callable[[list[int], PageOffset], list[int]]:
-    """All rows tie: each request sees them in an order of its own."""
-    chance = random.Random(seed)
-    return lambda rows, cursor: chance.sample(rows, len(rows))
+def bookings(count: int, *, per_minute: int = 1, seed: int = 1, **options: Any) -> MovingBookings:
+    """Bookings of which several share a creation time and a start; equal ones come in another order on every page."""
+    server = MovingBookings(random.Random(seed), **options)
+    for number in range(count):
+        server.add(number // per_minute, number // per_minute, number)
+    return server
 
 
-def hiding(*hidden: int, unless: Callable[[PageOffset], bool] = lambda cursor: False) -> Any:
-    """Some rows are doubled by others and so never shown."""
-
-    def view(rows: list[int], cursor: PageOffset) -> list[int]:
-        return rows if unless(cursor) else [0 if row in hidden else row for row in rows]
-
-    return view
+def uids(pages: Pages[Any]) -> list[str]:
+    return [row.uid for row in run(pages.collect())]
 
 
-def test_rows_hidden_by_ties_are_found_in_another_order():
-    """Where the total says that rows are missing, further passes in other orders and page sizes look for them."""
-    server = Server(25, has_total=True, view=hiding(7, unless=lambda cursor: cursor.order == {"sort": "desc"}))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert sorted(collected(walk(server, AUDITED))) == server.rows
-    orders = [cursor.order for cursor in server.asked]
-    assert orders[:3] == [{}] * 3
-    assert {"sort": "asc"} in orders
-    assert orders[-1] == {"sort": "desc"}
-    assert len({cursor.take for cursor in server.asked}) > 1
+@pytest.mark.parametrize("prefetch", [0, 3])
+@pytest.mark.parametrize(("count", "per_minute"), [(200, 40), (900, 300), (600, 600)])
+def test_rows_hidden_by_ties_are_read_by_keyset(count, per_minute, prefetch):
+    """Rows that offset pages never return, since they share a time, are delivered last and once."""
+    server = bookings(count, per_minute=per_minute)
+    found = uids(Pages(server.list(), take=15, prefetch=prefetch))
+    assert len(found) == len(set(found))
+    assert set(found) == server.rows.keys()
+    assert server.requests > -(-count // 15)
 
 
-def test_a_complete_walk_costs_nothing_more():
-    """When all rows came, the audit asks for nothing."""
-    server = Server(25, has_total=True)
-    collected(walk(server, AUDITED))
-    assert server.skips == [0, 10, 20]
+def test_a_complete_list_costs_no_more_requests():
+    """When all rows came, each once, nothing more is sent."""
+    server = bookings(200)
+    assert len(uids(Pages(server.list(), take=15))) == 200
+    assert server.requests == 14
 
 
-def test_rows_that_stay_missing_are_told_after_the_last_row():
-    """A gap that no pass can close is a warning with the figures."""
-    server = Server(25, has_total=True, view=hiding(7, 8))
-    with pytest.warns(IncompleteListWarning, match=r"counts 25 rows but showed 23 in 3 passes; 2 could not be found"):
-        assert len(collected(walk(server, AUDITED))) == 23
+def test_missing_rows_are_read_with_the_filters_of_the_list():
+    """The requests for missing rows keep the caller's filters, replace the sort, and read 250 rows."""
+    server = bookings(200, per_minute=200)
+    listed = server.list(eventTypeId=7, sortStart="desc")
+    queries = []
+    page = server.page
+    server.page = lambda query: (queries.append(query), page(query))[1]  # type: ignore[method-assign]
+    assert len(uids(Pages(listed, take=15))) == 200
+    last = queries[-1]
+    assert (last["eventTypeId"], last["sortStart"], last["sortCreated"], last["take"]) == (7, None, "asc", 250)
 
 
-def test_strict_makes_the_gap_an_error_after_the_last_row():
-    """With `strict=True` the gap raises, figures in hand, and only after every row that came."""
-    server = Server(25, has_total=True, view=hiding(7))
-    rows: list[int] = []
-    with pytest.raises(IncompleteListError) as caught:
-        run(into(rows, walk(server, AUDITED, strict=True)))
-    assert (caught.value.expected, caught.value.seen) == (25, 24)
-    assert len(rows) == 24
+def test_a_row_that_came_twice_is_a_reason_to_read_by_keyset():
+    """With a filter on creation the total counts other rows, so duplicates alone tell that rows may be missing."""
+    for per_minute in (40, 1):
+        server = bookings(200, per_minute=per_minute, total=10**6)
+        found = uids(Pages(server.list(afterCreatedAt=BEGIN), take=15))
+        assert set(found) == server.rows.keys()
+        assert (server.requests > 14) == (per_minute > 1)
 
 
-def test_a_pass_that_finds_something_earns_another():
-    """Only passes in a row that bring nothing new end the search."""
-    hidden = {3: 2, 13: 4, 23: 6}  # the row is shown from that pass on
-
-    def view(rows: list[int], cursor: PageOffset) -> list[int]:
-        number = sum(asked.skip == 0 for asked in server.asked)
-        return [0 if hidden.get(row, 0) > number else row for row in rows]
-
-    server = Server(25, has_total=True, view=view)
-    assert sorted(collected(walk(server, AUDITED))) == server.rows
+def test_a_list_of_a_team_is_read_by_start_if_the_server_ignores_creation():
+    """A server that ignores the filter on creation is noticed, and the list is read by start."""
+    server = bookings(900, per_minute=90, ignores=frozenset({"afterCreatedAt", "beforeCreatedAt"}))
+    assert set(uids(Pages(server.list(), take=15))) == server.rows.keys()
 
 
-def test_the_search_has_an_end():
-    """However much stays missing, there is a last pass."""
-    server = Server(300, has_total=True, view=tied(seed=1))
-    pages = walk(server, AUDITED)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", IncompleteListWarning)
-        collected(pages)
-    assert sum(cursor.skip == 0 for cursor in server.asked) <= Pages.MOST_PASSES
+def test_a_list_of_a_team_is_read_by_start_if_the_server_rejects_creation():
+    """A server that answers 400 to the filter on creation is asked by start."""
+    server = bookings(900, per_minute=90)
+    page = server.page
+
+    def rejecting(query: dict[str, Any]) -> Any:
+        if query.get("afterCreatedAt"):
+            raise BadRequestError("property afterCreatedAt should not exist", status=400)
+        return page(query)
+
+    server.page = rejecting  # type: ignore[method-assign]
+    assert set(uids(Pages(server.list(), take=15))) == server.rows.keys()
 
 
-def test_a_walk_that_is_left_says_nothing():
-    """Whoever takes only some rows is not warned about the others."""
-    server = Server(25, has_total=True, view=hiding(7))
-    assert len(collected(walk(server, AUDITED), 24)) == 24
+@pytest.mark.parametrize("how", ["collect", "loop", "pages"])
+@pytest.mark.parametrize("request_number", [15, 16, 17, 19])
+def test_an_error_in_the_search_for_missing_rows_is_resumed(request_number, how):
+    """After an error the next loop resumes there: nothing twice, nothing lost, and no page is fetched again."""
+    server = bookings(900, per_minute=30)
+    server.faults = {request_number + 46: ServerError("no", status=503)}
+    pages, rows = Pages(server.list(), take=15), []
+
+    async def scene() -> None:
+        with pytest.raises(ServerError):
+            await into(rows, pages)
+        match how:
+            case "collect":
+                rows.extend(await pages.collect())
+            case "loop":
+                await into(rows, pages)
+            case _:
+                rows.extend([row async for page in pages.pages() for row in page.items])
+
+    run(scene())
+    found = [row.uid for row in rows]
+    assert len(found) == len(set(found))
+    assert set(found) == server.rows.keys()
+    assert server.requests < 2 * 60
 
 
-@pytest.mark.parametrize("options", [{"skip": 5}, {}])
-def test_no_audit_where_the_total_cannot_be_compared(options):
-    """A walk that skipped rows, and a list whose total is not to be trusted, end where they end."""
-    server = Server(25, has_total=True, view=hiding(7))
-    listing = AUDITED if options else COUNTED
-    collected(walk(server, listing, **options))
-    assert all(cursor.order == {} for cursor in server.asked)
+def test_a_failed_collect_delivers_the_missing_rows_later():
+    """A `collect()` that fails during the search delivers no row, so the next one delivers all."""
+    server = bookings(300, per_minute=30)
+    server.faults = {22: ServerError("no", status=503)}
+    pages = Pages(server.list(), take=15)
+
+    async def scene() -> list[Any]:
+        with pytest.raises(ServerError):
+            await pages.collect()
+        return await pages.collect()
+
+    found = [row.uid for row in run(scene())]
+    assert sorted(found) == sorted(server.rows)
 
 
-def test_rows_that_vanish_meanwhile_are_no_gap():
-    """A list that shrinks during the walk has shown more than it counts: nothing is missing."""
-    server = Server(25, has_total=True)
+def test_rows_that_move_while_missing_ones_are_read():
+    """Rows whose start changes during the reading hide none of the others."""
+    server = bookings(900, per_minute=60, moves=2)
+    found = uids(Pages(server.list(sortStart="asc"), take=50))
+    assert len(found) == len(set(found))
+    assert set(found) == server.rows.keys()
 
-    async def scene() -> list[int]:
-        pages, rows = walk(server, AUDITED), []
-        async for row in pages:
-            rows.append(row)
-            if row == 9:
-                del server.rows[20:]
-        return rows
 
-    assert run(scene()) == list(range(20))
+def test_a_deleted_row_hides_no_other():
+    """After a deletion the next page starts one row too late; the smaller total does not hide that."""
+    server = bookings(100)
+    kept = sorted(server.rows)[1:]
+
+    async def scene() -> list[str]:
+        found = []
+        async for row in Pages(server.list(), take=10):
+            found.append(row.uid)
+            server.rows.pop("u00000", None)
+        return found
+
+    assert set(kept) <= set(run(scene()))
+
+
+def test_rows_that_leave_the_list_are_no_gap():
+    """A list that shrinks while it is read ends without a warning."""
+    server = bookings(100)
+
+    async def scene() -> int:
+        count = 0
+        async for _ in Pages(server.list(), take=10):
+            count += 1
+            for uid in sorted(server.rows)[50:]:
+                del server.rows[uid]
+        return count
+
+    assert run(scene()) == 50
+
+
+@pytest.mark.parametrize("by", ["sortCreated", "sortStart"])
+def test_a_list_that_grows_while_missing_rows_are_read_has_an_end(by):
+    """Rows that are created during the search do not prolong it, and are not reported as missing."""
+    server = bookings(200, per_minute=50)
+    page = server.page
+
+    def growing(query: dict[str, Any]) -> Any:
+        if query.get(by) == "asc":
+            server.add(10**4 + server.requests, 10**4 + server.requests, 0)
+        return page(query)
+
+    server.page = growing  # type: ignore[method-assign]
+    before = set(server.rows)
+    ignores = frozenset({"afterCreatedAt"} if by == "sortStart" else ())
+    server.ignores = ignores
+    assert before <= set(uids(Pages(server.list(), take=15)))
+    assert server.requests < 60
+
+
+@pytest.mark.parametrize("total", [103, 10**6, 10**400], ids=["103", "10**6", "10**400"])
+def test_rows_that_stay_missing_are_a_warning(total):
+    """Rows that the server counts but never returns are a warning after the last row, with the figures."""
+    server = bookings(100, total=total)
+    with pytest.warns(IncompleteListWarning, match=r"/bookings: the server reported 10.* rows but returned 100; "):
+        assert len(uids(Pages(server.list(), take=10))) == 100
+    assert server.requests <= 20
+
+
+def test_rows_that_stay_missing_are_an_error_when_strict():
+    """With `strict=True` they raise, figures in hand, after every row that came; the next loop starts again."""
+    server = bookings(100, total=101)
+    pages = Pages(server.list(), take=10, strict=True)
+    for _ in range(2):
+        rows: list[Any] = []
+        with pytest.raises(IncompleteListError) as caught:
+            run(into(rows, pages))
+        assert (caught.value.expected, caught.value.seen, len(rows)) == (101, 100, 100)
+        with pytest.raises(IncompleteListError):
+            collected(pages)
+
+
+def test_a_list_that_is_left_warns_of_nothing():
+    """A loop that takes only some rows is not warned about the others, and searches for none."""
+    server = bookings(100, total=200)
+    assert len(collected(Pages(server.list(), take=10), 100)) == 100
+    assert server.requests == 10
+
+
+def test_nothing_is_checked_with_skip():
+    """A list that skips rows ends where it ends: the total cannot be compared."""
+    server = bookings(100, total=200)
+    assert len(uids(Pages(server.list(), take=10, skip=5))) == 95
+    assert server.requests == 10
+
+
+@pytest.mark.parametrize("total", [None, 10**9])
+@pytest.mark.parametrize(
+    "ignores",
+    [
+        {"sortCreated", "sortStart"}, {"afterCreatedAt", "afterStart"}, {"skip"},
+        {"skip", "afterCreatedAt", "afterStart"},
+        {"afterCreatedAt", "beforeCreatedAt", "afterStart", "skip"}, {"take"},
+    ],
+    ids=lambda names: " ".join(sorted(names)),
+)  # fmt: skip
+def test_the_work_is_bounded_by_the_rows(ignores, total):
+    """Whatever the server ignores: each row comes once, all of them or a warning, in a bounded number of requests."""
+    server = bookings(600, per_minute=300, total=total, ignores=frozenset(ignores - {"take"}))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = uids(Pages(server.list(), take=20))
+    assert len(found) == len(set(found))
+    assert set(found) == server.rows.keys() or len(caught) == 1
+    assert server.requests <= 30 + 600 + 100
+
+
+def test_known_rows_that_come_for_ever_have_an_end():
+    """A server that returns known rows with ever later times ends the search, after requests bounded by the rows."""
+    server = bookings(100, total=10**9)
+    page = server.page
+
+    def endless(query: dict[str, Any]) -> Any:
+        if not query.get("sortCreated"):
+            return page(query)
+        server.requests += 1
+        later = (query.get("afterCreatedAt") or BEGIN) + timedelta(milliseconds=1)
+        row = {"uid": "u00001", "createdAt": later, "start": later}
+        return Page([Raw(msgspec.json.encode(row))], 0, 250, metadata(10**9, has_next=True))
+
+    server.page = endless  # type: ignore[method-assign]
+    with pytest.warns(IncompleteListWarning, match="reported 1000000000 rows"):
+        assert len(uids(Pages(server.list(), take=10))) == 100
+    assert server.requests <= 10 + 100 + 101
 
 
 @settings(max_examples=40)
 @given(
-    rows=st.integers(0, 80),
-    take=st.integers(1, 10),
+    count=st.integers(0, 400),
+    per_minute=st.sampled_from([1, 3, 50, 400]),
+    take=st.integers(5, 60),
     prefetch=st.integers(0, 5),
-    seed=st.integers(),
-    has_total=st.booleans(),
-    faults=st.lists(st.integers(0, 10), max_size=4),
+    seed=st.integers(0, 10**6),
+    faults=st.lists(st.integers(1, 60), max_size=4),
     collects=st.booleans(),
 )
-def test_nothing_is_lost_in_silence(*, rows, take, prefetch, seed, has_total, faults, collects):
-    """Ties, failed requests and pages in flight in any mixture: each row once, and all of them or a warning."""
-    server = Server(rows, has_total=has_total, view=tied(seed) if has_total else lambda rows, cursor: rows)
-    server.faults = {page * take: ServerError("no", status=503) for page in faults}
-    pages = walk(server, AUDITED if has_total else PLAIN, take=take, prefetch=prefetch)
+def test_nothing_is_lost_in_silence(*, count, per_minute, take, prefetch, seed, faults, collects):
+    """Ties, failed requests and pages in flight in any mixture: each row comes once, and all of them do."""
+    server = bookings(count, per_minute=per_minute, seed=seed)
+    server.faults = {number: ServerError("no", status=503) for number in faults}
+    pages = Pages(server.list(), take=take, prefetch=prefetch)
 
-    async def scene() -> list[int]:
-        seen: list[int] = []
+    async def scene() -> list[Any]:
+        seen: list[Any] = []
         while True:
             try:
                 if collects:
@@ -719,8 +869,5 @@ def test_nothing_is_lost_in_silence(*, rows, take, prefetch, seed, has_total, fa
                 continue
             return seen
 
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        seen = run(scene())
-    assert len(seen) == len(set(seen))
-    assert set(seen) == set(server.rows) or len(told) == 1
+    seen = [row.uid for row in run(scene())]
+    assert sorted(seen) == sorted(server.rows)

@@ -30,7 +30,6 @@ from calcom_async.errors import (
 )
 from calcom_async.export import EXPORTABLE, ExportJob, ExportReport, FileSink, export, open_sink
 from calcom_async.export.accounts import CONCURRENT_ACCOUNTS, Account, AccountResult, export_accounts, read_accounts
-from calcom_async.export.job import DEFAULT_CONCURRENCY
 from calcom_async.rate_limiter import RateLimiter
 
 SHARDS_PER_WORKER = 4
@@ -111,9 +110,6 @@ def export_command(
         bool, typer.Option("--strict", help="Fail if the server returns fewer rows than its total.")
     ] = False,
     page_size: Annotated[int | None, typer.Option(metavar="N", min=1, max=250, help="Rows per page.")] = None,
-    concurrency: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Maximum number of concurrent requests.")
-    ] = DEFAULT_CONCURRENCY,
     accounts: Annotated[
         Path | None,
         typer.Option(
@@ -164,7 +160,6 @@ def export_command(
             "verify": verify,
             "checkpoint": checkpoint,
             "strict": strict,
-            "concurrency": concurrency,
         }
         everybody = [*read_accounts(accounts)] if accounts else []
         if accounts and not everybody:
@@ -284,9 +279,7 @@ def _export_on_dask(
             raise ConfigError(f"Dask at {address} has no workers; start some with CAL_API_KEY in their environment")
         cut = asyncio.run(shards(SHARDS_PER_WORKER * workers))
         stderr.print(f"{len(cut)} shards on {workers} workers", markup=False)
-        manifest = export_on_dask(
-            client, cut, folder, format=options["format"] or "jsonl", redis=redis, concurrency=options["concurrency"]
-        )
+        manifest = export_on_dask(client, cut, folder, format=options["format"] or "jsonl", redis=redis)
     stderr.print(f"{manifest.rows:,} {job.thing} in {len(manifest.parts)} parts: {folder}", markup=False)
     if manifest.missing_rows and options["strict"]:
         raise IncompleteListError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +13,7 @@ from calcom_async.cli.terminal import one_line, print_json, stdout
 from calcom_async.client import Calcom
 from calcom_async.errors import InvalidRequestError
 from calcom_async.operations.catalog import find_operation
-from calcom_async.pages import Pages
+from calcom_async.pages import PagedList, Pages
 from calcom_async.pagination import UNPAGED, Page, PageOffset, PaginationSpec, page_of
 from calcom_async.resources import bookings, oauth_clients
 
@@ -25,19 +25,45 @@ KEY_COLUMNS = (
 
 
 async def all_rows(cal: Calcom, path: str, query: Mapping[str, Any], *, version: str | None = None) -> list[Any]:
-    """Return all rows of a list. A `take` in the query is the page size."""
-    listing = listing_of(path)
-    query = dict(query)
-    take = _page_size(query.pop(listing.take, None)) if listing.maximum else None
+    """Fetch all rows of a list; a `take` in the query is the page size."""
+    spec, query = listing_of(path), dict(query)
+    take = _page_size(query.pop(spec.take, None)) if spec.maximum else None
+    return await Pages(_AnyList(cal, path, spec, Any, query=query, version=version), take=take).collect()
 
-    async def fetch(cursor: PageOffset) -> Page[Any]:
-        window = {listing.take: cursor.take, listing.skip: cursor.skip} if cursor.take else {}
-        answer = await cal.request("GET", path, query={**query, **cursor.order, **window}, version=version)
-        if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
-            raise InvalidRequestError(f"{path} does not return a list. Run the command without --all")
-        return page_of(answer, skip=cursor.skip, take=cursor.take)
 
-    return await Pages(fetch, listing, key=_key, take=take, name=path).collect()
+class _AnyList(PagedList[Any]):
+    """A list at any path, with rows as plain objects."""
+
+    def __init__(
+        self,
+        cal: Calcom,
+        path: str,
+        spec: PaginationSpec,
+        row_type: Any,
+        *,
+        query: Mapping[str, Any],
+        version: str | None,
+    ) -> None:
+        super().__init__(path, spec, row_type, query=query)
+        self._cal = cal
+        self._version = version
+
+    async def fetch_page(self, offset: PageOffset, query: Mapping[str, Any] | None = None) -> Page[Any]:
+        paging = {self.spec.take: offset.take, self.spec.skip: offset.skip} if offset.take else {}
+        query = {**self.query, **(query or {}), **paging}
+        body = await self._cal.request("GET", self.name, query=query, version=self._version)
+        if not isinstance(body, dict) or not isinstance(body.get("data"), list):
+            raise InvalidRequestError(f"{self.name} does not return a list. Run the command without --all")
+        page = page_of(body, skip=offset.skip, take=offset.take)
+        if self.row_type is msgspec.Raw:
+            return msgspec.structs.replace(page, items=[msgspec.Raw(msgspec.json.encode(row)) for row in page.items])
+        return page
+
+    def raw(self) -> PagedList[msgspec.Raw]:
+        return _AnyList(self._cal, self.name, self.spec, msgspec.Raw, query=self.query, version=self._version)
+
+    def key(self) -> Callable[[Any], Any]:
+        return _key
 
 
 def listing_of(path: str) -> PaginationSpec:

@@ -39,12 +39,12 @@ from calcom_async import __version__
 from calcom_async.client import Calcom
 from calcom_async.config import Config
 from calcom_async.errors import ConfigError, ExportError, InvalidRequestError
-from calcom_async.export.job import DEFAULT_CONCURRENCY, DEFAULT_LOOKBACK
+from calcom_async.export.job import DEFAULT_LOOKBACK
 from calcom_async.export.lock import exclusive
 from calcom_async.export.plan import ExportPlan, Segment
 from calcom_async.export.sinks import open_sink, usable_path
 from calcom_async.export.sources import ExportJob, account_id
-from calcom_async.keyset import ExportStats
+from calcom_async.keyset import ReadStats
 from calcom_async.pages import IncompleteListWarning
 
 MANIFEST = "_manifest.json"  # readers of data sets pass over names that begin so
@@ -239,7 +239,6 @@ def export_on_dask(
     format: str = "jsonl",
     redis: str | None = None,
     retries: int = 3,
-    concurrency: int = DEFAULT_CONCURRENCY,
 ) -> Manifest:
     """Export all shards of a list, or of several, on a Dask cluster: a file for each, and `_manifest.json` beside them.
 
@@ -266,7 +265,7 @@ def export_on_dask(
         raise ConfigError("the password of Redis would travel in Dask's tasks; write $NAME, a variable of the workers")
     place = usable_path(folder, "the folder").absolute()
     with _staging(place, _lists(shards)) as staging:
-        results = _results(dask_client, shards, names, staging, redis=redis, retries=retries, concurrency=concurrency)
+        results = _results(dask_client, shards, names, staging, redis=redis, retries=retries)
         attempts, parts = zip(*results, strict=True)
         manifest = _manifest(shards, parts, format)
         _publish(manifest, attempts, place, staging)
@@ -288,7 +287,6 @@ def _results(
     *,
     redis: str | None,
     retries: int,
-    concurrency: int,
 ) -> list[tuple[Path, Part]]:
     """What a task for each shard has written, in order; after one that failed for good the others are called off.
 
@@ -303,7 +301,7 @@ def _results(
     results: dict[int, tuple[Path, Part]] = {}
 
     def start(line: deque[int]) -> Future[Any]:
-        task = shards[line[0]], names[line[0]], staging, redis, concurrency
+        task = shards[line[0]], names[line[0]], staging, redis
         key = f"calcom-export-{run}-{line[0]:05}"
         future: Future[Any] = client.submit(_write, *task, key=key, retries=retries)
         under_way[future] = line
@@ -328,13 +326,13 @@ def _results(
 # ------------------------------------------------------------------------------------------------------- a worker
 
 
-def _write(shard: Shard, name: str, staging: Path, redis: str | None, concurrency: int) -> tuple[Path, Part]:
-    return asyncio.run(_written(shard, name, staging, redis, concurrency))
+def _write(shard: Shard, name: str, staging: Path, redis: str | None) -> tuple[Path, Part]:
+    return asyncio.run(_written(shard, name, staging, redis))
 
 
-async def _written(shard: Shard, name: str, staging: Path, redis: str | None, concurrency: int) -> tuple[Path, Part]:
+async def _written(shard: Shard, name: str, staging: Path, redis: str | None) -> tuple[Path, Part]:
     """Walk a shard into a file below a folder of this attempt."""
-    started, stats = time.monotonic(), ExportStats()
+    started, stats = time.monotonic(), ReadStats()
     path = staging / token_hex(4) / name
     async with _calcom(shard, redis) as cal:
         source = shard.job.source(cal)
@@ -342,7 +340,7 @@ async def _written(shard: Shard, name: str, staging: Path, redis: str | None, co
         path.parent.mkdir()
         with open_sink(path, source.model, key=source.key) as sink:
             sink.begin()
-            walk = source.batches(shard.plan, None, concurrency=concurrency, stats=stats, least=sink.least)
+            walk = source.batches(shard.plan, None, stats=stats, minimum=sink.least)
             async with aclosing(walk) as batches:
                 async for batch in batches:
                     _check_under_way(staging)

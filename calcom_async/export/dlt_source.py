@@ -26,10 +26,10 @@ from msgspec import inspect
 
 from calcom_async.auth import AccessToken, ApiKey
 from calcom_async.client import Calcom
-from calcom_async.export.job import DEFAULT_CONCURRENCY, DEFAULT_LOOKBACK
+from calcom_async.export.job import DEFAULT_LOOKBACK
 from calcom_async.export.plan import Watermarks
 from calcom_async.export.sources import EXPORTABLE, ExportJob, account_id
-from calcom_async.keyset import ExportStats
+from calcom_async.keyset import ReadStats
 from calcom_async.lenient_json import parse
 from calcom_async.pages import IncompleteListWarning
 from calcom_async.rate_limiter import TokenBucket
@@ -53,7 +53,6 @@ def dlt_source(
     user: int | None = None,
     filters: Mapping[str, Any] | None = None,
     lookback: timedelta = DEFAULT_LOOKBACK,
-    concurrency: int = DEFAULT_CONCURRENCY,
 ) -> Iterator[DltResource]:
     """Bookings, event types, schedules, webhooks, teams and memberships, as far as the scope lists them.
 
@@ -78,11 +77,11 @@ def dlt_source(
     for thing, (_, scopes) in EXPORTABLE.items():
         if scope_name in scopes or thing == "bookings":  # every scope has bookings: with them, what is none is refused
             job = ExportJob(thing, organization, team, user, (filters or {}) if thing == "bookings" else {})
-            yield _resource(loop, client, job, lookback, concurrency, selected=thing in DEFAULT_RESOURCES)
+            yield _resource(loop, client, job, lookback, selected=thing in DEFAULT_RESOURCES)
 
 
 def _resource(
-    loop: _BackgroundLoop, client: NewClient, job: ExportJob, lookback: timedelta, concurrency: int, *, selected: bool
+    loop: _BackgroundLoop, client: NewClient, job: ExportJob, lookback: timedelta, *, selected: bool
 ) -> DltResource:
     source = job.source(client())  # nothing is sent: what cannot be listed is refused here
     if _is_incremental(job):
@@ -99,18 +98,16 @@ def _resource(
         nested_hints={name: {"columns": hints} for name, hints in lists.items()},
         selected=selected,
     )
-    return resource(loop, client, job, lookback, concurrency)
+    return resource(loop, client, job, lookback)
 
 
-def _rows(
-    loop: _BackgroundLoop, client: NewClient, job: ExportJob, lookback: timedelta, concurrency: int
-) -> Iterator[Rows]:
+def _rows(loop: _BackgroundLoop, client: NewClient, job: ExportJob, lookback: timedelta) -> Iterator[Rows]:
     state = dlt.current.resource_state()
-    yield from loop.each(_batches(client, job, state, lookback, concurrency))
+    yield from loop.each(_batches(client, job, state, lookback))
 
 
 async def _batches(
-    client: NewClient, job: ExportJob, state: dict[str, Any], lookback: timedelta, concurrency: int
+    client: NewClient, job: ExportJob, state: dict[str, Any], lookback: timedelta
 ) -> AsyncGenerator[Rows, None]:
     async with client() as cal:
         source = job.source(cal)
@@ -118,8 +115,8 @@ async def _batches(
         memory = await _memory(cal, job, state) if _is_incremental(job) else {}
         since = msgspec.convert(memory, Watermarks) if memory else None
         plan = await source.plan(since=since, lookback=lookback, incremental=_is_incremental(job))
-        stats, rows = ExportStats(), 0
-        async with aclosing(source.batches(plan, None, concurrency=concurrency, stats=stats)) as batches:
+        stats, rows = ReadStats(), 0
+        async with aclosing(source.batches(plan, None, stats=stats)) as batches:
             async for batch in batches:
                 rows += len(batch.rows)
                 yield [_row(raw, secrets) for raw in batch.rows]

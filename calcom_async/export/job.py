@@ -21,13 +21,12 @@ from calcom_async.export.lock import exclusive
 from calcom_async.export.plan import ExportPlan, Source
 from calcom_async.export.sinks import FileSink, open_sink, usable_path
 from calcom_async.export.sources import ExportJob, account_id
-from calcom_async.keyset import ExportStats
+from calcom_async.keyset import ReadStats
 from calcom_async.pages import IncompleteListWarning
 
 MAX_LOOKBACK = timedelta(days=3650)
 DEFAULT_LOOKBACK = timedelta(minutes=10)
 """An update may become visible after later ones; a run that asks for changes looks back this far."""
-DEFAULT_CONCURRENCY = 8
 
 
 class ExportProgress(msgspec.Struct, frozen=True):
@@ -81,7 +80,6 @@ async def export(
     verify: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
     lookback: timedelta = DEFAULT_LOOKBACK,
-    concurrency: int = DEFAULT_CONCURRENCY,
     strict: bool = False,
     on_progress: Callable[[ExportProgress], object] | None = None,
 ) -> ExportReport:
@@ -102,13 +100,12 @@ async def export(
     The API does not list deletions: after each such run, the rows of the file are compared with the server's total. If
     they differ, an `IncompleteListWarning` has the figures. `verify=True` reads everything again and replaces the file.
 
-    At most `concurrency` requests are under way, and only where limit and latency make that worth while. Rows that the
-    server counts but does not return are an `IncompleteListWarning` and in the report; with `strict` they are an
-    `IncompleteListError`, and a full run does not rename the file. Memory does not grow with the rows.
+    Rows that the server counts but does not return are an `IncompleteListWarning` and in the report; with `strict` they
+    are an `IncompleteListError`, and a full run does not rename the file. Memory does not grow with the rows.
     """
     _check_options(resume=resume, restart=restart, incremental=incremental, verify=verify)
     _check_types(job, on_progress)
-    _check_numbers(concurrency, lookback)
+    _check_lookback(lookback)
     source = job.source(cal)
     if incremental:
         source.check_incremental()
@@ -118,9 +115,7 @@ async def export(
         else open_sink(output, source.model, key=source.key, format=format, escape=escape, bom=bom)
     )
     path = _checkpoint_path(sink, checkpoint, resume=resume, incremental=incremental)
-    run = _Exporter(
-        cal, source, sink, lookback=lookback, concurrency=concurrency, strict=strict, on_progress=on_progress
-    )
+    run = _Exporter(cal, source, sink, lookback=lookback, strict=strict, on_progress=on_progress)
     with exclusive(*([sink.whole] if sink.is_regular_file else []), *([path] if path else [])), sink:
         if not resume:
             if not restart:
@@ -150,9 +145,7 @@ def _check_types(job: object, on_progress: object) -> None:
         raise InvalidRequestError(f"on_progress must be a function, got {on_progress!r}")
 
 
-def _check_numbers(concurrency: int, lookback: timedelta) -> None:
-    if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
-        raise InvalidRequestError(f"concurrency must be a number of requests, 1 or more, got {concurrency!r}")
+def _check_lookback(lookback: timedelta) -> None:
     if not isinstance(lookback, timedelta) or not timedelta() <= lookback <= MAX_LOOKBACK:
         raise InvalidRequestError(f"lookback must be a timedelta from 0 to {MAX_LOOKBACK.days} days, got {lookback!r}")
 
@@ -211,7 +204,6 @@ class _Exporter:
         sink: FileSink,
         *,
         lookback: timedelta,
-        concurrency: int,
         strict: bool,
         on_progress: Callable[[ExportProgress], object] | None,
     ) -> None:
@@ -219,10 +211,9 @@ class _Exporter:
         self._source = source
         self._sink = sink
         self._lookback = lookback
-        self._concurrency = concurrency
         self._strict = strict
         self._on_progress = on_progress
-        self._stats = ExportStats()
+        self._stats = ReadStats()
         self._stale = 0
         self._rows_before = 0
         self._before = cal.stats()
@@ -272,9 +263,7 @@ class _Exporter:
     async def _read(self, run: RunState, checkpoint: Checkpoint | None) -> RunState:
         """Write every batch, and after each one how far that is."""
         plan, place, prefix = run.plan, run.position, run.prefix
-        batches = self._source.batches(
-            plan, place, concurrency=self._concurrency, stats=self._stats, least=self._sink.least
-        )
+        batches = self._source.batches(plan, place, stats=self._stats, minimum=self._sink.least)
         async with aclosing(batches):
             async for batch in batches:
                 if batch.rows:

@@ -1,4 +1,11 @@
-"""What a run is to walk, and how far it has come; plain values, which a checkpoint keeps."""
+"""What an export reads, and how far it has come: plain values, which a checkpoint keeps, and the `Source` protocol.
+
+The export is one chain:
+
+    segments of the plan -> `Source.batches()` -> `FileSink.write()` -> `Checkpoint.save(batch.position)`
+
+A source knows the API and nothing of files; the exporter in `job.py` knows files and nothing of the API.
+"""
 
 from __future__ import annotations
 
@@ -9,38 +16,36 @@ from typing import Annotated, Any, Literal, NamedTuple, Protocol
 import msgspec
 from msgspec import Raw
 
-from calcom_async.keyset import EARLIEST, ExportStats, Moment
+from calcom_async.keyset import EARLIEST, AwareDatetime, ReadStats
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Watermarks(msgspec.Struct, frozen=True):
-    """The latest times of creation and of update that a run saw at its beginning: the next one goes on from there."""
+    """The latest times of creation and update when an export began: the next one reads what changed since."""
 
-    created: Moment = EARLIEST
-    updated: Moment = EARLIEST
+    created: AwareDatetime = EARLIEST
+    updated: AwareDatetime = EARLIEST
 
 
 class Segment(msgspec.Struct, frozen=True):
     """A part of a list by one of its times ("created", "updated", "start"), both ends included.
 
-    `only_never_updated` leaves out rows that have an update time: they come in the segment that goes by it. `rows` is
-    their approximate number, if the server returns a total.
+    `only_never_updated` leaves out rows that have an update time: they come in the segment by that time.
     """
 
     by: Literal["created", "updated", "start"]
-    after: Moment | None
-    until: Moment
+    after: AwareDatetime | None
+    until: AwareDatetime
     only_never_updated: bool = False
-    rows: int | None = None
 
 
 class ExportPlan(msgspec.Struct, frozen=True):
-    """What a run is to walk, fixed at its beginning: what is made later is for the next run.
+    """What an export reads, fixed when it begins: rows created later are for the next one.
 
-    `expected` is the number of rows by the server's count, None where it counts others too; `audited` says that the
-    rows can be held against it. `watermarks` are remembered for a later run that asks for changes only; `is_full` says
-    that this is not such a run itself. `listed` is then the server's count of the whole list.
+    `expected` is the server's total, None if it counts other rows too; with `verify_total` the exported rows are
+    compared with it. The next incremental export starts at `watermarks`. `is_full` is False for an export of changes;
+    `listed` is then the server's total of the whole list.
     """
 
     segments: tuple[Segment, ...] = ()
@@ -50,52 +55,52 @@ class ExportPlan(msgspec.Struct, frozen=True):
     is_full: bool = True
     listed: int | None = None
 
-    def missing(self, rows: int, stats: ExportStats) -> int:
-        """How many rows the server counts that never showed, when `rows` have."""
+    def missing(self, rows: int, stats: ReadStats) -> int:
+        """Return how many rows the server counts but did not return, when `rows` were exported."""
         uncounted = self.expected - rows if self.verify_total and self.expected is not None else 0
         return max(stats.missing_rows, uncounted)
 
 
 class Position(msgspec.Struct, frozen=True):
-    """How far a walk has come: all segments before this one, and of this one `rows`, those up to a time `done`."""
+    """Position of an export: index of the current segment, and the time up to which it was read."""
 
     segment: Count
-    done: Moment
-    rows: Count = 0
+    done: AwareDatetime
 
 
 class Batch(NamedTuple):
-    """Rows to write, and the position after them; None where an export cannot resume."""
+    """Rows to write, and the position after them; None if the export cannot resume there, only from an earlier one."""
 
     rows: list[Raw]
     position: Position | None
 
 
 class Source(Protocol):
-    """One list of one account, about to be exported: rows of a `model`, told apart by their field `key`."""
+    """A list of one account to be exported: rows of a `model`, identified by their field `key`."""
 
     model: Any
     key: str
 
     def check_incremental(self) -> None:
-        """Raise `InvalidRequestError` where the server cannot be asked for what has changed."""
+        """Raise `InvalidRequestError` if the server cannot list what has changed."""
 
     async def plan(self, *, since: Watermarks | None, lookback: timedelta, incremental: bool) -> ExportPlan:
-        """Fix what is to be walked: everything, or what has changed `since` an earlier run.
+        """Fix what to read: everything, or what has changed `since` an earlier export.
 
-        `incremental` has the plan remember what a later run needs for that, and checks that there can be one.
+        With `incremental`, the plan has the watermarks that the next export needs for that, or raises as
+        `check_incremental` does.
         """
 
     async def split(self, plan: ExportPlan, most: int) -> list[ExportPlan]:
-        """Cut the plan of a full run into up to `most` of about as many rows; one after the other they are the same."""
+        """Cut the plan of a full export into up to `most` of about equal size, which follow one another."""
 
     async def count(self) -> int | None:
-        """Return the server's count of the list now, if it counts."""
+        """Fetch the server's total of the list, if it sends one."""
 
     def batches(
-        self, plan: ExportPlan, position: Position | None, *, concurrency: int, stats: ExportStats, least: int = 0
+        self, plan: ExportPlan, position: Position | None, *, stats: ReadStats, minimum: int = 0
     ) -> AsyncGenerator[Batch, None]:
-        """Read the plan, on from `position`, with up to `concurrency` requests at once.
+        """Read the segments of the plan in order, from `position` on.
 
-        With `least`, a batch has at least so many rows, and where it ends depends on the rows alone.
+        With `minimum`, a batch has at least that many rows, and its end depends on the rows alone.
         """

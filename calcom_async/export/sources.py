@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -18,7 +18,7 @@ from calcom_async.client import Calcom
 from calcom_async.errors import InvalidRequestError
 from calcom_async.export.bookings import BookingSource
 from calcom_async.export.plan import Batch, ExportPlan, Position, Source, Watermarks
-from calcom_async.keyset import ExportStats
+from calcom_async.keyset import ReadStats
 from calcom_async.models.routing_forms import RoutingFormResponse
 from calcom_async.pages import Pages
 
@@ -80,15 +80,14 @@ class ExportJob(msgspec.Struct, frozen=True):
         noun = self._noun(cal)
         try:
             if self.thing == "bookings":
-                return BookingSource(
-                    cal, noun.list, self.filters, by="created" if self.team is None else "start", take=self.take
-                )
+                by: Literal["created", "start"] = "created" if self.team is None else "start"
+                return BookingSource(noun.list, self.filters, by=by, take=self.take)
             if self.thing == "routing-form-responses":
                 return ListSource(lambda: _responses(noun, self._query()), RoutingFormResponse, "id")
             pages = noun.list(**self._query())
         except TypeError as error:
             raise InvalidRequestError(f"{self.thing} cannot be listed with {dict(self.filters)}: {error}") from error
-        return ListSource(lambda: _alone(pages), pages.model, pages.key_field)
+        return ListSource(lambda: _alone(pages), pages.list_call.row_type, pages.list_call.key_field)
 
     def _noun(self, cal: Calcom) -> Any:
         if self.thing not in EXPORTABLE:
@@ -112,7 +111,7 @@ class ExportJob(msgspec.Struct, frozen=True):
 
 
 class ListSource(Source):
-    """A list that paging does not lose rows of; a run that broke off starts anew."""
+    """A list that loses no rows to paging; an interrupted export of it starts again."""
 
     def __init__(self, lists: Lists, model: Any, key: str) -> None:
         self.model: Any = model
@@ -120,26 +119,32 @@ class ListSource(Source):
         self._lists = lists
 
     def check_incremental(self) -> None:
-        """Refuse."""
-        raise InvalidRequestError("only bookings can be asked for what has changed; export this list whole")
+        """Reject."""
+        raise InvalidRequestError("the API can list changes of bookings only; export this list in full")
 
     async def plan(self, *, since: Watermarks | None, lookback: timedelta, incremental: bool) -> ExportPlan:  # noqa: ARG002
-        """Sends nothing: there is one way to walk such a list."""
+        """Sends no request."""
         if incremental:
             self.check_incremental()
         return ExportPlan()
 
     async def split(self, plan: ExportPlan, most: int) -> list[ExportPlan]:  # noqa: ARG002
-        """Such a list is not cut."""
+        """Return the plan: such a list is not cut."""
         return [plan]
 
     async def count(self) -> int | None:
-        """Sends nothing: a list that comes whole needs no count."""
+        """Return None: a list that comes whole needs no total."""
         return None
 
-    async def batches(self, plan: ExportPlan, position: Position | None, **how: Any) -> AsyncGenerator[Batch, None]:  # noqa: ARG002
-        """Give page after page."""
-        stats: ExportStats = how["stats"]
+    async def batches(
+        self,
+        plan: ExportPlan,  # noqa: ARG002
+        position: Position | None,  # noqa: ARG002
+        *,
+        stats: ReadStats,
+        minimum: int = 0,  # noqa: ARG002
+    ) -> AsyncGenerator[Batch, None]:
+        """Yield page after page."""
         async for pages in self._lists():
             async for page in pages.raw().pages():
                 stats.requests += 1

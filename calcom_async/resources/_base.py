@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from operator import attrgetter
 from typing import Any, ClassVar, TypedDict, TypeVar, Unpack
 
 import msgspec
-from msgspec import Raw
 
-from calcom_async.decoding import raw_field_reader
-from calcom_async.errors import DecodeError, InvalidRequestError, ServerError, shown
-from calcom_async.events import ClientEvent, Observer
-from calcom_async.pages import Fetch, Pages
-from calcom_async.pagination import UNPAGED, Page, PageOffset, PaginationSpec, read_page
+from calcom_async.errors import DecodeError, InvalidRequestError, shown
+from calcom_async.events import Observer
+from calcom_async.pages import ListCall, Pages
+from calcom_async.pagination import UNPAGED, PaginationSpec
 from calcom_async.requests import EndpointLimit, Request, encode, fill, query_string
 from calcom_async.responses import Response, read
 from calcom_async.secret import Secret
@@ -62,15 +59,16 @@ class RequestContext(msgspec.Struct, frozen=True):
     observer: Observer
     versions: Mapping[str, str] = {}
     priority: int = 0
-    unpaged: set[str] = msgspec.field(default_factory=set)
-    """Fragile lists of which this server is known to answer 500 to `take` and `skip`."""
+    rejects_paging: set[str] = msgspec.field(default_factory=set)
+    """Routes of lists whose `take` and `skip` this server has answered with 500."""
 
 
 class Paging(TypedDict, total=False):
-    """How to walk a list.
+    """How to read a list.
 
-    `take` rows a page, the largest the list allows unless given; the first `skip` rows left out; up to `prefetch` pages
-    in flight ahead of the one being read; `strict` makes an incomplete list an error instead of a warning.
+    `take` is the page size, by default the largest that the list allows. The first `skip` rows are left out. Up to
+    `prefetch` pages are requested before they are needed. `strict` makes an incomplete list an error instead of a
+    warning.
     """
 
     take: int | None
@@ -197,57 +195,16 @@ class Resource:
         key: str = "id",
         **paging: Unpack[Paging],
     ) -> Pages[T]:
-        """A list, not yet asked for. Arguments that cannot be sent raise here and now."""
-        blank = self._request("GET", route, ids, query=query, idempotent=True)
-        walk: Any = given(**paging)
-
-        def fetch(kind: Any) -> Fetch[Any]:
-            async def fetch_page(cursor: PageOffset) -> Page[Any]:
-                window = {pagination.take: cursor.take, pagination.skip: cursor.skip} if cursor.take else {}
-                if not pagination.fragile:
-                    return await fetch_window(cursor, window)
-                if cursor.skip and blank.route not in self._context.unpaged:
-                    try:
-                        return await fetch_window(cursor, window)
-                    except ServerError as error:
-                        if error.status != INTERNAL:
-                            raise
-                        self._context.unpaged.add(blank.route)
-                page = await fetch_window(cursor, {})
-                # If there is nothing new, the old rows let `Pages` tell that the server cuts the list.
-                return msgspec.structs.replace(page, items=page.items[cursor.skip :] or page.items)
-
-            async def fetch_window(cursor: PageOffset, window: Query) -> Page[Any]:
-                asked = query_string({**(query or {}), **cursor.order, **window})
-                final = INTERNAL if pagination.fragile and window else 0
-                response = await self._context.send(msgspec.structs.replace(blank, query=asked, final=final))
-                try:
-                    page = read_page(kind, response, skip=cursor.skip, take=cursor.take, request=blank)
-                except DecodeError as error:
-                    problem: DecodeError | None = named(error, blank)
-                else:
-                    problem = None
-                if problem is not None:
-                    raise problem
-                self._context.observer.emit(
-                    ClientEvent(
-                        kind="page", method="GET", path=blank.route, status=response.status, rows=len(page.items)
-                    )
-                )
-                return page
-
-            return fetch_page
-
-        def raw() -> Pages[Raw]:
-            return Pages(fetch(Raw), pagination, key=raw_field_reader(key), name=blank.route, **walk)
-
-        return Pages(
-            fetch(kind),
+        """Return a list, without a request. Arguments that cannot be sent raise here."""
+        list_call: ListCall[T] = ListCall(
+            self._request("GET", route, ids, query=query, idempotent=True),
             pagination,
-            key=attrgetter(key),
-            name=blank.route,
-            model=kind,
+            kind,
             key_field=key,
-            raw=raw,
-            **walk,
+            query=query,
+            send=self._context.send,
+            observer=self._context.observer,
+            rejects_paging=self._context.rejects_paging,
         )
+        options: Any = given(**paging)
+        return Pages(list_call, **options)

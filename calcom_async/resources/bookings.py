@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal, TypedDict, Unpack
 
-import msgspec
-
 from calcom_async.errors import BadRequestError, DecodeError, InvalidRequestError, shown
 from calcom_async.models.bookings import (
     AbsentAttendee,
@@ -154,21 +152,11 @@ WIRE_NAMES = {
     "sort_updated_at": "sortUpdatedAt",
 }
 TIMES = {name for name in WIRE_NAMES if name.startswith(("after_", "before_"))}
-NOT_IN_TOTAL = {"afterCreatedAt", "beforeCreatedAt", "afterUpdatedAt", "beforeUpdatedAt"}
-
-OTHER_ORDERS = (
-    ("sortStart", "desc"),
-    ("sortCreated", "asc"),
-    ("sortEnd", "desc"),
-    ("sortStart", "asc"),
-    ("sortCreated", "desc"),
-    ("sortEnd", "asc"),
-)
-# The first sort of a query wins, so an order takes the others out of it.
 PAGINATION = PaginationSpec(
     maximum=250,
     has_total=True,
-    orders=tuple({**dict.fromkeys(SORTS), sort: direction} for sort, direction in OTHER_ORDERS),
+    total_ignores=frozenset({"afterCreatedAt", "beforeCreatedAt", "afterUpdatedAt", "beforeUpdatedAt"}),
+    reads_by_time=True,
 )
 
 
@@ -212,12 +200,8 @@ class BookingList(Resource):
 
     def _list(self, filters: Mapping[str, Any], known: type) -> Pages[Booking]:
         query = booking_query(filters, known)
-        pagination = PAGINATION
-        if NOT_IN_TOTAL & query.keys():
-            # The total would count rows that the filters leave out: no audit against it.
-            pagination = msgspec.structs.replace(PAGINATION, orders=())
         paging: Any = {name: value for name, value in filters.items() if name in Paging.__annotations__}
-        return self._pages(Booking, "/bookings", pagination=pagination, query=query, key="uid", **paging)
+        return self._pages(Booking, "/bookings", pagination=PAGINATION, query=query, key="uid", **paging)
 
 
 class TeamBookings(BookingList):

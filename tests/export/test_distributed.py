@@ -218,7 +218,7 @@ def test_a_worker_that_is_killed_costs_no_row(cluster: Client, sandbox: Sandbox,
 
     killer = threading.Thread(target=kill)
     killer.start()
-    export_on_dask(cluster, shards, tmp_path / "parts", concurrency=1)
+    export_on_dask(cluster, shards, tmp_path / "parts")
     killer.join()
     assert killed
     assert [seen.path for seen in sandbox.requests].count("/v2/me") <= len(shards) + 1
@@ -233,7 +233,7 @@ def test_without_redis_one_shard_of_an_account_runs_at_a_time(
     """Workers that know nothing of each other do not spend one limit: all requests come in the order of time."""
     shards = shards_of(sandbox, shards=6)
     sandbox.requests.clear()
-    export_on_dask(cluster, shards, tmp_path / "parts", concurrency=1)
+    export_on_dask(cluster, shards, tmp_path / "parts")
     assert len(edges(sandbox)) > 30
     assert sorted(edges(sandbox)) == edges(sandbox)
 
@@ -318,7 +318,7 @@ def test_a_failure_leaves_the_data_set_of_before(cluster: Client, sandbox: Sandb
     sandbox.faults.add("GET", "/v2/bookings", status=403, after=15, times=9)
     sandbox.requests.clear()
     with pytest.raises(ExportError, match=r"bookings of user 1 at .*, created .*: ForbiddenError: ") as caught:
-        export_on_dask(cluster, shards, tmp_path, retries=0, concurrency=1)
+        export_on_dask(cluster, shards, tmp_path, retries=0)
     (named,) = [shard for shard in shards if str(caught.value).startswith(f"{shard}: ")]
     assert named.window.after <= edges(sandbox)[-1] <= named.window.until < shards[-1].window.until
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -41,7 +41,7 @@ async def broken_off(factory: BookingFactory, path: Path) -> bytes:
     factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
     async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
-            await export(cal, ExportJob(take=50), path, concurrency=1)
+            await export(cal, ExportJob(take=50), path)
     factory.sandbox.faults.clear()
     return path.with_name(path.name + ".checkpoint").read_bytes()
 

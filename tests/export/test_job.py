@@ -100,9 +100,9 @@ async def test_every_thing_can_be_exported(thing: str, name: str, tmp_path: Path
 
 def batches(cal: Calcom, job: ExportJob) -> Any:
     from calcom_async.export.plan import ExportPlan
-    from calcom_async.keyset import ExportStats
+    from calcom_async.keyset import ReadStats
 
-    return job.source(cal).batches(ExportPlan(), None, concurrency=1, stats=ExportStats())
+    return job.source(cal).batches(ExportPlan(), None, stats=ReadStats())
 
 
 async def test_progress_is_told_when_rows_are_on_the_disk(factory: BookingFactory, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ async def test_after_an_error_the_next_run_goes_on(factory: BookingFactory, tmp_
     factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=8)
     async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
-            await export(cal, ExportJob(take=50), tmp_path / "a.jsonl", concurrency=1)
+            await export(cal, ExportJob(take=50), tmp_path / "a.jsonl")
         saved = len(uids(tmp_path / "a.jsonl.part"))
         report = await export(cal, ExportJob(take=50), tmp_path / "a.jsonl", resume=True)
     assert 0 < saved < ROWS
@@ -161,13 +161,12 @@ async def test_after_an_error_the_next_run_goes_on(factory: BookingFactory, tmp_
     assert (tmp_path / "a.jsonl").read_bytes() == expected
 
 
-@pytest.mark.parametrize("concurrency", [1, 4])
-async def test_a_cancelled_run_goes_on(factory: BookingFactory, tmp_path: Path, concurrency: int) -> None:
+async def test_a_cancelled_run_goes_on(factory: BookingFactory, tmp_path: Path) -> None:
     """Cancelled again and again, a run leaves no task, and a file that the next one goes on with."""
     expected = await whole(factory, tmp_path, "a.jsonl")
     async with client(factory) as cal:
         for seen in range(40, ROWS - 100, 97):
-            await cancelled(cal, tmp_path / "a.jsonl", seen, concurrency)
+            await cancelled(cal, tmp_path / "a.jsonl", seen)
             assert asyncio.all_tasks() == {asyncio.current_task()}
             assert seen <= len(uids(tmp_path / "a.jsonl.part")) < ROWS
         await export(cal, ExportJob(), tmp_path / "a.jsonl", resume=True)
@@ -178,10 +177,10 @@ async def test_a_cancelled_run_goes_on(factory: BookingFactory, tmp_path: Path, 
 async def test_a_compressed_file_is_the_same_wherever_it_was_resumed(
     factory: BookingFactory, tmp_path: Path, name: str
 ) -> None:
-    """Pieces end behind the same rows, whatever the page size, the windows and the place of the interruption."""
+    """Pieces end behind the same rows, whatever the page size and the place of the interruption."""
     factory.fill([(number // 7, number // 3, number // 9) for number in range(1500)])
     expected = await whole(factory, tmp_path, name)
-    for seen, take, concurrency in ((1, 250, 1), (300, 100, 8), (700, 37, 4), (1000, 250, 8), (1400, 80, 1)):
+    for seen, take in ((1, 250), (300, 100), (700, 37), (1000, 250), (1400, 80)):
         (tmp_path / name).unlink(missing_ok=True)
 
         def stop(now: ExportProgress, seen: int = seen) -> None:
@@ -190,23 +189,21 @@ async def test_a_compressed_file_is_the_same_wherever_it_was_resumed(
 
         async with client(factory) as cal:
             with pytest.raises(Killed):
-                await export(cal, ExportJob(take=take), tmp_path / name, concurrency=concurrency, on_progress=stop)
+                await export(cal, ExportJob(take=take), tmp_path / name, on_progress=stop)
             report = await export(cal, ExportJob(), tmp_path / name, resume=True)
         assert (tmp_path / name).read_bytes() == expected
         assert (report.rows, report.resumed) == (1500, True)
         assert report.rows_before >= min(seen, 250)
 
 
-async def cancelled(cal: Calcom, path: Path, seen: int, concurrency: int) -> None:
+async def cancelled(cal: Calcom, path: Path, seen: int) -> None:
     """An export that is cancelled after so many rows."""
 
     def cancel(now: ExportProgress) -> None:
         if now.rows >= seen:
             task.cancel()
 
-    task = asyncio.create_task(
-        export(cal, ExportJob(take=20), path, resume=True, concurrency=concurrency, on_progress=cancel)
-    )
+    task = asyncio.create_task(export(cal, ExportJob(take=20), path, resume=True, on_progress=cancel))
     with pytest.raises(asyncio.CancelledError):
         await task
 
@@ -289,7 +286,7 @@ async def test_a_run_that_starts_anew_forgets_the_one_before(factory: BookingFac
         factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=after)
         async with client(factory) as cal:
             with pytest.raises(ForbiddenError):
-                await export(cal, ExportJob(take=50), tmp_path / "a.jsonl", concurrency=1, restart=True)
+                await export(cal, ExportJob(take=50), tmp_path / "a.jsonl", restart=True)
     async with client(factory) as cal:
         await export(cal, ExportJob(), tmp_path / "a.jsonl", resume=True)
     assert sorted(uids(tmp_path / "a.jsonl")) == sorted(factory.store.bookings)
@@ -300,7 +297,7 @@ async def broken_off(factory: BookingFactory, path: Path, *, after: int = 6, **o
     factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=after)
     async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
-            await export(cal, ExportJob(take=50), path, concurrency=1, **options)
+            await export(cal, ExportJob(take=50), path, **options)
     factory.sandbox.faults.clear()
     return path.with_name(path.name + ".part").read_bytes()
 
@@ -439,8 +436,6 @@ def test_a_second_process_is_refused(factory: BookingFactory, tmp_path: Path) ->
         tmp_path / "a.jsonl",
         "--page-size",
         "50",
-        "--concurrency",
-        "1",
         "--resume",
     ]
     with start_cli(*command) as first:
@@ -469,7 +464,7 @@ async def test_the_checkpoint_of_another_job_is_refused(factory: BookingFactory,
     factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
     async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
-            await export(cal, ExportJob(take=50), tmp_path / "a.jsonl", concurrency=1)
+            await export(cal, ExportJob(take=50), tmp_path / "a.jsonl")
     before = (tmp_path / "a.jsonl.part").read_bytes()
     changed, key = OTHERS[other]
     async with client(factory, key) as cal:
@@ -498,7 +493,7 @@ async def test_an_unfinished_run_keeps_its_checkpoint(factory: BookingFactory, t
     factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
     async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
-            await export(cal, ExportJob(take=50), tmp_path / "a.jsonl", concurrency=1, checkpoint=state)
+            await export(cal, ExportJob(take=50), tmp_path / "a.jsonl", checkpoint=state)
         with pytest.raises(ExportError, match=r"is of another job"):
             await export(cal, ExportJob(), tmp_path / "b.jsonl", checkpoint=state)
         assert (await export(cal, ExportJob(), tmp_path / "a.jsonl", resume=True, checkpoint=state)).resumed
@@ -536,7 +531,7 @@ async def test_what_does_not_belong_together_is_refused(
     factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
     async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
-            await export(cal, ExportJob(take=50), tmp_path / "a.jsonl", concurrency=1)
+            await export(cal, ExportJob(take=50), tmp_path / "a.jsonl")
         spoil(tmp_path)
         with pytest.raises(ExportError, match=told):
             await export(cal, ExportJob(), tmp_path / "a.jsonl", resume=True)
@@ -699,14 +694,11 @@ async def test_an_interrupted_run_of_changes_cannot_verify(factory: BookingFacto
     [
         (ExportJob(), "-", {"resume": True}, "is not a regular file"),
         (ExportJob(), "-", {"incremental": True}, "name a checkpoint"),
-        (ExportJob(), "a.jsonl", {"concurrency": 0}, "1 or more, got 0"),
         (ExportJob(), "a.xlsx", {}, "unknown output format"),
         (ExportJob("lunches"), "a.csv", {}, "no 'lunches' to export"),
         (ExportJob(), "a.jsonl", {"resume": True, "restart": True}, "choose one"),
         (ExportJob(), "a.jsonl", {"verify": True}, "verify=True needs incremental=True"),
         (ExportJob(), "a.jsonl", {"bom": True}, "only CSV"),
-        (ExportJob(), "a.jsonl", {"concurrency": "many"}, "1 or more, got 'many'"),
-        (ExportJob(), "a.jsonl", {"concurrency": True}, "1 or more, got True"),
         (ExportJob(), "a.jsonl", {"lookback": timedelta(days=-1)}, "lookback must be a timedelta"),
         (ExportJob(), "a.jsonl", {"lookback": timedelta.max}, "lookback must be a timedelta"),
         (ExportJob(), "a.jsonl", {"lookback": 600}, "lookback must be a timedelta"),
@@ -727,7 +719,9 @@ async def test_what_cannot_work_is_told_before_anything_is_sent(  # noqa: PLR091
 
 
 @pytest.mark.parametrize(
-    ("job", "told"), [(ExportJob("schedules"), "only bookings"), (ExportJob(team=2), "list of a team")], ids=str
+    ("job", "told"),
+    [(ExportJob("schedules"), "changes of bookings only"), (ExportJob(team=2), "bookings of a team")],
+    ids=str,
 )
 async def test_lists_that_tell_no_changes_are_refused(
     factory: BookingFactory, tmp_path: Path, job: ExportJob, told: str

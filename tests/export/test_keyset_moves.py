@@ -6,7 +6,6 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,122 +13,33 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from moving_bookings import BEGIN, MovingBookings
 from msgspec import Raw
 
-from calcom_async import Calcom, DecodeError
+from calcom_async import DecodeError
 from calcom_async.export.bookings import BookingSource
 from calcom_async.keyset import (
     CREATED,
     START,
-    TIME_RESOLUTION,
     UPDATED,
     Chunk,
-    ExportStats,
     KeysetReader,
+    ReadStats,
     SortKey,
     recut,
     time_of,
 )
-from calcom_async.models.bookings import Booking
-from calcom_async.models.pagination import Pagination
-from calcom_async.pagination import Page
-
-BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
-KEYS = {key.sort: key for key in (CREATED, UPDATED, START)}
+from calcom_async.pages import Pages
 
 
-@dataclass
-class Moving:
-    """A list that reads the ids of a page in order, and then the rows, as Cal.com does; rows move in between."""
-
-    rng: random.Random
-    moves: int = 0
-    """Rows that move during every page."""
-    shift: timedelta = timedelta(hours=50)
-    moving: SortKey = START
-    ignores: frozenset[str] = frozenset()
-    """Parameters that the server does not know."""
-    broken_order: bool = False
-    rows: dict[str, dict[str, datetime]] = field(default_factory=dict)
-    total: int | None = None
-    """What the server counts, where that is not the truth."""
-    now: datetime = BEGIN + timedelta(days=300)
-    requests: int = 0
-
-    def add(self, created: int, start: int, updated: int) -> None:
-        minutes = {"created_at": created, "start": start, "updated_at": updated}
-        self.rows[f"u{len(self.rows):05}"] = {
-            name: BEGIN + minute * timedelta(minutes=1) for name, minute in minutes.items()
-        }
-
-    def __call__(self, **query: Any) -> Moving.Asked:
-        return Moving.Asked(self, {name: value for name, value in query.items() if name not in self.ignores})
-
-    @dataclass
-    class Asked:
-        server: Moving
-        query: dict[str, Any]
-        model = Booking
-        key_field = "uid"
-
-        def raw(self) -> Moving.Asked:
-            return self
-
-        async def first_page(self) -> Page[Raw]:
-            return self.server.page(self.query)
-
-    def page(self, query: dict[str, Any]) -> Page[Raw]:
-        self.requests += 1
-        assert self.requests < 20_000, "the walk does not end"
-        self.move()
-        skip, take = query.get("skip", 0), query["take"]
-        uids = self.ordered(query)[skip : skip + take]
-        self.move()
-        total = len(self.rows)
-        pagination = Pagination(
-            returned_items=len(uids), total_items=total if self.total is None else self.total, items_per_page=take,
-            remaining_items=0, current_page=1, total_pages=1, has_next_page=skip + take < total,
-            has_previous_page=False,
-        )  # fmt: skip
-        return Page([self.raw(uid) for uid in uids], skip, take, pagination)
-
-    def ordered(self, query: dict[str, Any]) -> list[str]:
-        (key,) = [key for sort, key in KEYS.items() if sort in query] or [CREATED]
-        uids = [uid for uid, row in self.rows.items() if self.matches(row, query)]
-        self.rng.shuffle(uids)
-        is_descending = query.get(key.sort) == "desc"
-        return uids if self.broken_order else sorted(uids, key=lambda u: self.rows[u][key.field], reverse=is_descending)
-
-    @staticmethod
-    def matches(row: dict[str, datetime], query: dict[str, Any]) -> bool:
-        for key in KEYS.values():
-            time = row[key.field]
-            if time < query.get(key.after, time) or (key.before and time > query.get(key.before, time)):
-                return False
-        return True
-
-    def move(self) -> None:
-        for uid in self.rng.sample(sorted(self.rows), min(self.moves, len(self.rows))):
-            self.now += timedelta(seconds=1)
-            row = self.rows[uid]
-            if self.moving is UPDATED:
-                row["updated_at"] = self.now
-            else:
-                row["start"] += self.rng.uniform(-1, 1) * self.shift // TIME_RESOLUTION * TIME_RESOLUTION
-
-    def raw(self, uid: str) -> Raw:
-        names = {"created_at": "createdAt", "start": "start", "updated_at": "updatedAt"}
-        return Raw(msgspec.json.encode({"uid": uid} | {names[name]: time for name, time in self.rows[uid].items()}))
-
-
-async def chunks(server: Moving, keys: Sequence[SortKey], **options: Any) -> list[Chunk]:
-    walk = KeysetReader(server, keys, **{"filters": {}, "stats": ExportStats(), **options}).chunks()  # type: ignore[arg-type]
-    async with aclosing(walk):
-        return [chunk async for chunk in walk]
+async def chunks(server: MovingBookings, keys: Sequence[SortKey], **options: Any) -> list[Chunk]:
+    reader = KeysetReader(server.list(Raw).fetch_page, keys, **{"stats": ReadStats(), **options})
+    async with aclosing(reader.chunks()) as chunks:
+        return [chunk async for chunk in chunks]
 
 
 def uids(walked: list[Chunk]) -> list[str]:
-    return [row.times.uid for chunk in walked for row in chunk.rows]
+    return [times.uid for chunk in walked for times in chunk.times]
 
 
 @settings(max_examples=30)
@@ -146,7 +56,7 @@ async def test_rows_whose_start_moves_come_once(  # noqa: PLR0917
 ) -> None:
     """Bookings that share a creation time are complete although their starts change before, during and after a page."""
     rng = random.Random(seed)
-    server = Moving(rng, moves, timedelta(hours=hours))
+    server = MovingBookings(rng, moves, timedelta(hours=hours))
     for created, size in enumerate(sizes):
         for _ in range(size):
             server.add(created, rng.randrange(starts), 0)
@@ -167,19 +77,19 @@ async def test_rows_that_are_updated_meanwhile_hide_no_others(
 ) -> None:
     """A run of changes has every row that is not updated again; those that are come with the next run."""
     rng = random.Random(seed)
-    server = Moving(rng, moves, moving=UPDATED)
+    server = MovingBookings(rng, moves, moving=UPDATED)
     for _ in range(count):
         server.add(rng.randrange(5), rng.randrange(9), rng.randrange(shared))
     until = BEGIN + timedelta(days=30)
     keys, bound = (UPDATED, CREATED, START), {UPDATED.before: until}
-    found = uids(await chunks(server, keys, filters=bound, after=BEGIN, until=until, take=take))
+    found = uids(await chunks(server, keys, bounds=bound, after=BEGIN, until=until, take=take))
     throughout = {uid for uid, row in server.rows.items() if row["updated_at"] <= until}
     assert throughout <= set(found)
 
 
 async def test_a_page_out_of_order_is_read_again() -> None:
     """One row that moves between the ids and the rows of a page costs one more request, and no error."""
-    server = Moving(random.Random(1))
+    server = MovingBookings(random.Random(1))
     for number in range(100):
         server.add(number, number, 0)
     calm, moved = server.ordered, []
@@ -199,7 +109,7 @@ async def test_a_page_out_of_order_is_read_again() -> None:
 
 async def test_the_last_row_of_a_page_that_moves_hides_none() -> None:
     """A row that has moved ahead does not lead past those that lie between."""
-    server = Moving(random.Random(1))
+    server = MovingBookings(random.Random(1))
     for number in range(600):
         server.add(number, number, 0)
     calm = server.ordered
@@ -217,10 +127,10 @@ async def test_the_last_row_of_a_page_that_moves_hides_none() -> None:
 @pytest.mark.parametrize("keys", [(CREATED, START), (START,)], ids=["created", "start"])
 async def test_a_server_without_order_is_an_error(keys: tuple[SortKey, ...]) -> None:
     """A page that is out of order however often it is read is told, after a few requests."""
-    server = Moving(random.Random(1), broken_order=True)
+    server = MovingBookings(random.Random(1), broken_order=True)
     for number in range(100):
         server.add(number, number, 0)
-    with pytest.raises(DecodeError, match="does not keep to sort_"):
+    with pytest.raises(DecodeError, match="does not keep to sort"):
         await chunks(server, keys)
     assert server.requests == 5
 
@@ -241,13 +151,13 @@ async def test_parameters_that_the_server_ignores_never_keep_a_walk_busy(
 ) -> None:
     """Each row comes once, or there is an error, after a number of requests that the rows bound."""
     rng = random.Random(1)
-    server = Moving(rng, ignores=frozenset(ignored))
+    server = MovingBookings(rng, ignores=frozenset(ignored))
     for created, size in enumerate(sizes):
         for _ in range(size):
             server.add(created, rng.randrange(starts), 0)
     until = BEGIN + timedelta(days=1)
     try:
-        walked = await chunks(server, (CREATED, START), filters={CREATED.before: until}, until=until)
+        walked = await chunks(server, (CREATED, START), bounds={CREATED.before: until}, until=until)
     except DecodeError:
         pass
     else:
@@ -258,18 +168,18 @@ async def test_parameters_that_the_server_ignores_never_keep_a_walk_busy(
 # --- odd totals and odd times -----------------------------------------------------------------------------------------
 
 
-async def batches(server: Moving, *, take: int | None, concurrency: int = 8, by: Any = "created") -> list[str]:
-    source = BookingSource(Calcom("cal_x"), server, {}, by=by, take=take)  # type: ignore[arg-type]
+async def batches(server: MovingBookings, *, take: int | None, by: Any = "created") -> list[str]:
+    source = BookingSource(lambda **_: Pages(server.list()), {}, by=by, take=take)
     plan = await source.plan(since=None, lookback=timedelta(), incremental=by == "created")
-    walked = source.batches(plan, None, concurrency=concurrency, stats=ExportStats(), least=250)
-    return [msgspec.json.decode(row)["uid"] async for batch in walked for row in batch.rows]
+    batches = source.batches(plan, None, stats=ReadStats(), minimum=250)
+    return [msgspec.json.decode(row)["uid"] async for batch in batches for row in batch.rows]
 
 
 @pytest.mark.parametrize("total", [-5, 0, 1, 10**5, 10**9, 10**10, 10**18, 10**400])
 @pytest.mark.parametrize("take", [50, 250])
 async def test_an_absurd_total_neither_hides_rows_nor_keeps_a_walk_busy(total: int, take: int) -> None:
     """Whatever the server counts, all rows come once, and the requests are bounded by them."""
-    server = Moving(random.Random(1), total=total)
+    server = MovingBookings(random.Random(1), total=total)
     for number in range(900):
         server.add(number * 60, number, 0)
     assert sorted(await batches(server, take=take)) == sorted(server.rows)
@@ -277,7 +187,6 @@ async def test_an_absurd_total_neither_hides_rows_nor_keeps_a_walk_busy(total: i
 
 
 @pytest.mark.parametrize("by", ["created", "start"])
-@pytest.mark.parametrize("concurrency", [1, 8])
 @pytest.mark.parametrize(
     "odd",
     [
@@ -285,9 +194,9 @@ async def test_an_absurd_total_neither_hides_rows_nor_keeps_a_walk_busy(total: i
         "2026-01-05T00:00:00", "+012026-01-05T00:00:00Z", None, 7, [], "soon",
     ],
 )  # fmt: skip
-async def test_odd_times_are_read_or_told(by: str, concurrency: int, odd: Any) -> None:
+async def test_odd_times_are_read_or_told(by: str, odd: Any) -> None:
     """A booking with an odd time is exported too; only a list that is sorted by that time may be an error."""
-    server = Moving(random.Random(1))
+    server = MovingBookings(random.Random(1))
     for number in range(900):
         server.add(number, number, 0)
     places = [*server.rows][:2]
@@ -303,7 +212,7 @@ async def test_odd_times_are_read_or_told(by: str, concurrency: int, odd: Any) -
 
     server.raw = raw  # type: ignore[method-assign]
     try:
-        found = await batches(server, take=100, concurrency=concurrency, by=by)
+        found = await batches(server, take=100, by=by)
     except DecodeError:
         assert by == "start"
     else:
@@ -313,7 +222,7 @@ async def test_odd_times_are_read_or_told(by: str, concurrency: int, odd: Any) -
 @pytest.mark.parametrize("row", [b"5", b"null", b"[]", b"{}", b'{"uid":null}', b'{"uid":5}', b"[" * 9999 + b"]" * 9999])
 async def test_a_row_that_is_no_booking_is_told(row: bytes) -> None:
     """Whatever stands in the place of a booking is an error of its own kind."""
-    server = Moving(random.Random(1))
+    server = MovingBookings(random.Random(1))
     server.add(0, 0, 0)
     server.raw = lambda _: Raw(row)  # type: ignore[method-assign]
     with pytest.raises(DecodeError):
@@ -331,11 +240,13 @@ async def test_a_row_that_is_no_booking_is_told(row: bytes) -> None:
 )
 async def test_where_a_batch_ends_depends_on_the_rows_alone(sizes: list[int], least: int, data: st.DataObject) -> None:
     """However chunks come, and from whichever position a walk is resumed, batches end behind the same rows."""
-    server = Moving(random.Random(1))
+    server = MovingBookings(random.Random(1))
     for created, size in enumerate(sizes):
         for _ in range(size):
             server.add(created, 0, 0)
-    rows = [row for chunk in await chunks(server, (CREATED, START)) for row in chunk.rows]
+    chunked = await chunks(server, (CREATED, START))
+    rows = [row for chunk in chunked for row in chunk.rows]
+    times = [its for chunk in chunked for its in chunk.times]
 
     async def cut_from(first: int) -> list[tuple[list[str], datetime | None]]:
         async def walk() -> Any:
@@ -343,16 +254,16 @@ async def test_where_a_batch_ends_depends_on_the_rows_alone(sizes: list[int], le
             while at < len(rows):
                 until = data.draw(st.integers(at + 1, len(rows)))
                 ends = until == len(rows) or time(until - 1) != time(until)
-                yield Chunk(rows[at:until], time(until - 1) if ends else None)
+                yield Chunk(rows[at:until], times[at:until], time(until - 1) if ends else None)
                 at = until
 
-        return [([row.times.uid for row in chunk.rows], chunk.done) async for chunk in recut(walk(), CREATED, least)]
+        return [([its.uid for its in chunk.times], chunk.done) async for chunk in recut(walk(), CREATED, least)]
 
     def time(number: int) -> datetime:
-        return time_of(rows[number].times, CREATED)
+        return time_of(times[number], CREATED)
 
     whole = [batch for batch, _ in await cut_from(0) if batch]
-    assert [uid for batch in whole for uid in batch] == [row.times.uid for row in rows]
+    assert [uid for batch in whole for uid in batch] == [its.uid for its in times]
     assert all(least <= len(batch) <= 2 * least for batch in whole[:-1])
     at = 0
     for batch, done in await cut_from(0):

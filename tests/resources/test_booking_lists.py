@@ -188,8 +188,8 @@ async def test_nothing_given_is_nothing_sent(cal, full):
         ({"booking_uid": ""}, "booking_uid must not be empty"),
         ({"event_type_id": 0}, "event_type_id must not be empty"),
         ({"event_type_ids": []}, "event_type_ids must not be empty"),
-        ({"take": 251}, "take must be from 1 to 250"),
-        ({"take": 0}, "take must be from 1 to 250"),
+        ({"take": 251}, "take must be an integer from 1 to 250"),
+        ({"take": 0}, "take must be an integer from 1 to 250"),
         ({"skip": -1}, "must be an integer from 0"),
         ({"prefetch": -1}, "must be an integer from 0"),
     ],
@@ -286,7 +286,7 @@ async def test_times_are_inclusive(cal, everything):
 
 
 async def test_ties_are_found_again():
-    """Rows that equal starts hide between pages are looked for in other orders, until every one has come once."""
+    """Rows that equal starts hide between pages are read by creation, until every one has come once."""
     with Sandbox(now=MONDAY, bookings=700, ties=True) as sandbox:
         async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
             rows = await cal.bookings.list(take=100, strict=True).collect()
@@ -303,7 +303,7 @@ async def test_ties_are_found_again():
 
 
 async def test_rows_that_stay_hidden_are_told(cal, full):
-    """When the server counts rows that it never shows, a strict walk ends in an error with the figures."""
+    """When the server counts rows that it never returns, a strict list ends in an error with the figures."""
     uid = next(iter(full.store.bookings))
     page = {"status": "success", "data": [], "pagination": None}
     row = (await cal.request("GET", "/v2/bookings", query={"bookingUid": uid}))["data"][0]
@@ -322,7 +322,7 @@ async def test_rows_that_stay_hidden_are_told(cal, full):
     }
     full.faults.add("GET", "/v2/bookings", body=page, times=20)
     try:
-        with pytest.raises(IncompleteListError, match="counts 3 rows but showed 1") as caught:
+        with pytest.raises(IncompleteListError, match="reported 3 rows but returned 1; 2 may be missing") as caught:
             await cal.bookings.list(strict=True).collect()
     finally:
         full.faults.clear()
@@ -330,7 +330,7 @@ async def test_rows_that_stay_hidden_are_told(cal, full):
 
 
 async def test_uncounted_filters_are_not_audited(cal, full, everything):
-    """The total ignores filters on creation and update; it then neither alarms nor makes passes in vain."""
+    """The total ignores filters on creation and update; it then neither warns nor costs more requests."""
     some = everything[0].created_at
     pages = cal.bookings.list(after_created_at=some, before_created_at=some, strict=True)
     assert [one.uid for one in await pages.collect()] == [everything[0].uid]

@@ -128,7 +128,7 @@ async def test_list_in_pages(cal, calcom_sandbox):
 @pytest.mark.parametrize("take", [0, 251, -1, 2.5, True])
 async def test_page_sizes_are_checked_here(cal, calcom_sandbox, take):
     """A page size that the list does not allow is refused before anything is sent."""
-    with pytest.raises(InvalidRequestError, match="take must be from 1 to 250"):
+    with pytest.raises(InvalidRequestError, match="take must be an integer from 1 to 250"):
         cal.webhooks.list(take=take)
     assert calcom_sandbox.requests == []
 
