@@ -7,23 +7,27 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from timeouts import TIMEOUT
 
-pytestmark = pytest.mark.slow
+from benchmarks import chart
+
 needs_valgrind = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
 ROOT = Path(__file__).resolve().parent.parent
 TINY = {
     "paging": ["--bookings", "300", "--latency", "1"],
     "requests": ["--requests", "5"],
     "limiter": ["--waiters", "20", "--callers", "2", "--windows", "1"],
+    "missing_rows": ["--bookings", "120"],
     "startup": [],
     "instructions": ["--bookings", "300", "--requests", "5", "--only", "request"],
     "export": ["--bookings", "500", "--many", "1000"],
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=needs_valgrind) if name == "instructions" else name for name in TINY]
 )
@@ -41,3 +45,13 @@ def test_benchmark_reports(name: str) -> None:
     for budget in report["budgets"]:
         assert budget["what"]
         assert budget["kept"] is not None or report["skipped"], budget
+
+
+def test_the_chart_shows_the_measured_results() -> None:
+    """The SVG in the tree is what the results in the tree draw, and says in words what it shows."""
+    missing, cost = (json.loads((chart.RESULTS / f"{name}.json").read_text()) for name in ("missing_rows", "paging"))
+    panels = chart.panels(missing, cost)
+    drawn = chart.draw(panels)
+    assert (chart.RESULTS / "chart.svg").read_text() == drawn
+    assert ET.fromstring(drawn).findtext("{*}desc") == " ".join(panel.sentence for panel in panels)
+    assert [len(panel.bars) for panel in panels] == [2, 3]
