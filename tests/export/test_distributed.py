@@ -337,7 +337,7 @@ def test_a_task_ends_with_its_run(sandbox: Sandbox, tmp_path: Path, monkeypatch:
     sandbox.requests.clear()
     sandbox.faults.after_each("GET", "/v2/bookings", lambda _: shutil.rmtree(staging, ignore_errors=True))
     with pytest.raises(ExportError, match="its run has ended, or the folder is not one that the workers share"):
-        _write(shard, "part-00000.jsonl", staging, None, 1)
+        _write(shard, "part-00000.jsonl", staging, None)
     assert len(edges(sandbox)) <= 2
 
 
