@@ -178,7 +178,7 @@ BAD_OPTIONS = [
     ),
     pytest.param(["--format", "xlsx"], 2, "--format", id="unknown format"),
     pytest.param(["-o", "out.xlsx"], 2, "Name it .jsonl or .csv", id="unknown suffix"),
-    pytest.param(["-o", "/dev/full"], 7, "No space left on device; free some space", id="full disk"),
+    pytest.param(["-o", "/dev/full"], 7, "No space left on device. Free some space", id="full disk"),
     pytest.param(["-o", "nowhere/out.csv"], 7, "No such file or directory", id="no folder"),
     pytest.param(["--api-key", SECRET + "\n"], 2, "the API key ends with a line break", id="key with a line end"),
     pytest.param(["--base-url", f"https://me:{SECRET}@cal.test"], 2, "base URL must not contain", id="password in URL"),
@@ -537,7 +537,7 @@ def test_a_disk_that_fills_up_leaves_whole_lines(tmp_path: Path) -> None:
 
     run = run_cli("--sandbox", "export", "bookings", "-o", tmp_path / "out.jsonl", preexec_fn=small_disk)
     assert run.returncode == 7
-    assert "free some space" in run.stderr
+    assert "Free some space" in run.stderr
     assert not (tmp_path / "out.jsonl").exists()
     saved = uids(tmp_path / "out.jsonl.part")
     assert saved

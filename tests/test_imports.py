@@ -20,6 +20,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "calcom_async"
 # From the ground up; a module may import what is below its own layer, or beside it in the same folder.
 LAYERS: tuple[str, ...] = (
     "_lazy errors secret lenient_json",
+    "extras",
     "models rate_limit_window error_body",
     "time_ranges",
     "config requests decoding responses pagination events",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -71,15 +71,6 @@ async def connect(
         raise ConfigError(f"no API key: use --api-key, set CAL_API_KEY, or try --sandbox. {NEW_KEY}")
     async with Calcom(credentials, config=config, **settings) as cal:
         yield cal
-
-
-@contextmanager
-def require_extra(option: str, extra: str) -> Iterator[None]:
-    """Import the packages of an option; raise `ConfigError` with the pip command if one is missing."""
-    try:
-        yield
-    except ModuleNotFoundError as missing:
-        raise ConfigError(f"{option} needs {missing.name}: pip install 'calcom-async[{extra}]'") from missing
 
 
 async def check_reachable(cal: Calcom) -> None:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from calcom_async.cli.connect import CONNECT_TIMEOUT, check_reachable, connect, require_extra
+from calcom_async.cli.connect import CONNECT_TIMEOUT, check_reachable, connect
 from calcom_async.cli.exit_codes import exit_code
 from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, Target, target_from
 from calcom_async.cli.progress import ProgressDisplay
@@ -30,6 +30,7 @@ from calcom_async.errors import (
 )
 from calcom_async.export import EXPORTABLE, ExportJob, ExportReport, FileSink, export, open_sink
 from calcom_async.export.accounts import CONCURRENT_ACCOUNTS, Account, AccountResult, export_accounts, read_accounts
+from calcom_async.extras import require_extra
 from calcom_async.rate_limiter import RateLimiter
 
 SHARDS_PER_WORKER = 4

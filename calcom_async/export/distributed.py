@@ -44,6 +44,7 @@ from calcom_async.export.lock import exclusive
 from calcom_async.export.plan import ExportPlan, Segment
 from calcom_async.export.sinks import open_sink, usable_path
 from calcom_async.export.sources import ExportJob, account_id
+from calcom_async.extras import require_extra
 from calcom_async.keyset import ReadStats
 from calcom_async.pages import IncompleteListWarning
 
@@ -340,7 +341,7 @@ async def _written(shard: Shard, name: str, staging: Path, redis: str | None) ->
         path.parent.mkdir()
         with open_sink(path, source.model, key=source.key) as sink:
             sink.begin()
-            walk = source.batches(shard.plan, None, stats=stats, minimum=sink.least)
+            walk = source.batches(shard.plan, None, stats=stats, minimum=sink.min_batch_rows)
             async with aclosing(walk) as batches:
                 async for batch in batches:
                     _check_under_way(staging)
@@ -379,7 +380,8 @@ async def _calcom(shard: Shard, redis: str | None) -> AsyncIterator[Calcom]:
         key = _expand_env(f"${shard.variable}")
         limiter = None
         if redis:
-            from calcom_async.redis_rate_limiter import RedisTokenBucket  # noqa: PLC0415 - an extra
+            with require_extra("a rate limit shared through Redis", "redis"):
+                from calcom_async.redis_rate_limiter import RedisTokenBucket  # noqa: PLC0415 - an extra
 
             limiter = await stack.enter_async_context(RedisTokenBucket(_expand_env(redis)))
         cal = await stack.enter_async_context(Calcom(key, config=shard.config, limiter=limiter))

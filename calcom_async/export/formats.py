@@ -1,7 +1,7 @@
-"""How rows lie in a file: as JSON lines, as CSV, or, once it is whole, as Parquet.
+"""File formats of an export: JSON Lines, CSV and Parquet, the first two optionally compressed.
 
-FileFormat    a format: a batch as bytes, and the rows of two files joined; JsonLines, Csv and Parquet
-Compression   how the bytes are compressed, in pieces that can be put one behind the other
+FileFormat    a batch of rows as bytes, and the merge of two files; JsonLines, Csv and Parquet
+Compression   gzip and zstd, written as independent pieces that can be concatenated
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
@@ -21,13 +21,19 @@ import msgspec
 from msgspec import Raw
 
 from calcom_async.decoding import decode
-from calcom_async.errors import ConfigError, DecodeError, ExportError, InvalidRequestError
+from calcom_async.errors import DecodeError, ExportError, InvalidRequestError
+from calcom_async.export.errors import incompatible_file
 from calcom_async.export.rows import cells, columns_of
+from calcom_async.extras import require_extra
 
-CHUNK = 1 << 18  # bytes that are read at a time
-BLOCK = 1_000  # rows that are written at a time where files are joined
+CHUNK = 1 << 18
+"""Bytes per read."""
+MERGE_ROWS = 1_000
+"""Rows per write when files are merged."""
+PIECE_ROWS = 250
+"""Minimum number of rows in a compressed piece. It ends with the first group of equal times after them."""
 
-# ------------------------------------------------------------------------------------------------------- packing
+# --------------------------------------------------------------------------------------------------- compression
 
 
 class Decompressor(Protocol):
@@ -35,36 +41,35 @@ class Decompressor(Protocol):
 
     @property
     def eof(self) -> bool:
-        """Whether it ended."""
+        """Whether the end of the member or frame was reached."""
 
     @property
     def unused_data(self) -> bytes:
-        """What came behind it."""
+        """The bytes after the end."""
 
     def decompress(self, data: bytes, /) -> bytes:
-        """What the next bytes hold."""
-
-
-MEMBER = 250
-"""Rows of a compressed piece, at least: it ends with the first group of equal times after so many."""
+        """Decompress the next bytes."""
 
 
 class Compression(NamedTuple):
-    """How bytes are compressed, by pieces that can be put one behind the other."""
+    """A way to compress pieces of bytes so that they can be concatenated."""
 
     compress: Callable[[bytes], bytes]
     decompressor: Callable[[], Decompressor] | None
-    fault: type[Exception]
-    """What reading something else raises."""
+    error: type[Exception]
+    """What the decompressor raises for other data."""
 
     def decompress(self, file: BinaryIO) -> Iterator[bytes]:
-        """What a file holds, of as many pieces as there are; an `EOFError` if the last one is cut off."""
+        """Return the content of all pieces; raise `EOFError` if the last one is truncated.
+
+        The stream readers of the libraries do not fit: the one of zstandard ends a truncated file without an error.
+        """
         rest = file.read(CHUNK)
         while rest and self.decompressor:
             piece = self.decompressor()
             while not piece.eof:
                 if not rest:
-                    raise EOFError("its end is missing")
+                    raise EOFError("it is truncated")
                 yield piece.decompress(rest)
                 rest = piece.unused_data or file.read(CHUNK)
         while rest:
@@ -72,12 +77,13 @@ class Compression(NamedTuple):
             rest = file.read(CHUNK)
 
 
-def _plain() -> Compression:
+def _no_compression() -> Compression:
     return Compression(bytes, None, EOFError)
 
 
 def _gzip() -> Compression:
     return Compression(
+        # Without a time in its header, equal rows give equal bytes.
         lambda data: gzip.compress(data, compresslevel=6, mtime=0),
         lambda: zlib.decompressobj(wbits=zlib.MAX_WBITS | 16),
         zlib.error,
@@ -85,69 +91,62 @@ def _gzip() -> Compression:
 
 
 def _zstd() -> Compression:
-    with _extra("zstd", ".zst files"):
+    with require_extra("zstd compression", "zstd"):
         import zstandard  # noqa: PLC0415 - an extra
     return Compression(
         zstandard.ZstdCompressor().compress, zstandard.ZstdDecompressor().decompressobj, zstandard.ZstdError
     )
 
 
-@contextmanager
-def _extra(name: str, users: str) -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as missing:
-        raise ConfigError(f"{users} need {missing.name}: pip install 'calcom-async[{name}]'") from missing
-
-
 # ------------------------------------------------------------------------------------------------------- formats
 
 
 class FileFormat:
-    """How rows of a model lie in a file, as pieces of bytes; `key` is the name on the wire of what tells rows apart."""
+    """Rows of a model in a file. `key` is the JSON name of the field that identifies a row."""
 
     name: str
     is_final: bool = True
-    """Whether the partial file has the form of the whole one."""
+    """Whether the partial file has the format of the complete one."""
     head: bytes = b""
-    """What stands before the first row."""
+    """Bytes before the first row."""
 
     def __init__(self, model: type[msgspec.Struct], key: str, compression: Compression) -> None:
         self.model = model
         self.compression = compression
-        self.least: int = MEMBER if compression.decompressor else 0
+        self.min_batch_rows: int = PIECE_ROWS if compression.decompressor else 0
+        """Compressed pieces must not depend on the pages that were read, or a resumed file would differ."""
         self.key: str = key
         self.field: str = _field(model, key)
 
     def batch(self, rows: Sequence[Raw], *, first: bool) -> bytes:
-        """The bytes of a batch, behind the head if it is the first."""
+        """Return the bytes of a batch; the first one begins with the head."""
         data = self.encode(rows)
         return self.compression.compress(self.head + data if first else data)
 
     def last_row_of_each_key(self, path: Path) -> dict[Any, int]:
-        """Which row of a partial file is the last of its key."""
+        """Return the number of the last row of each key in a partial file."""
         return {key: number for number, (key, _) in enumerate(self.keyed(path))}
 
     def merge(self, target: BinaryIO, old: Path | None, new: Path, last: dict[Any, int]) -> int:
-        """Write the rows of `old` under other keys than those in `last`, then those of `new`; how many they are."""
+        """Write the rows of `old` whose keys are not in `last`, then those of `new`; return the number of rows."""
         rows = chain(self.unchanged_rows(old, last) if old else (), self.latest_rows(new, last))
         target.write(self.compression.compress(self.head))
         count = 0
-        while block := list(islice(rows, BLOCK)):
+        while block := list(islice(rows, MERGE_ROWS)):
             target.write(self.compression.compress(b"".join(block)))
             count += len(block)
         return count
 
     def unchanged_rows(self, old: Path, superseded: Collection[Any]) -> Iterator[bytes]:
-        """The rows of an earlier file whose keys do not come again."""
+        """Return the rows of an earlier file that are not superseded."""
         return (row for key, row in self.keyed(old) if key not in superseded)
 
     def latest_rows(self, new: Path, last: dict[Any, int]) -> Iterator[bytes]:
-        """The rows of a partial file, of those with one key the last."""
+        """Return the rows of a partial file; if a key occurs repeatedly, only its last row."""
         return (row for number, (key, row) in enumerate(self.keyed(new)) if last.get(key, number) == number)
 
     def count(self, path: Path) -> int:
-        """Number of rows in a partial file, as far as it can be read."""
+        """Return the number of rows in a partial file, as far as it can be read."""
         count = 0
         with suppress(ExportError):
             for _ in self.records(self.lines(path)):
@@ -155,63 +154,59 @@ class FileFormat:
         return max(0, count - bool(self.head))
 
     def lines(self, path: Path) -> Iterator[bytes]:
-        """The lines of a file, unpacked, each with its end."""
+        """Return the decompressed lines of a file, each with its line end."""
         rest = b""
         with path.open("rb") as file:
             try:
                 for data in self.compression.decompress(file):
                     *whole, rest = (rest + data).split(b"\n")
                     yield from [line + b"\n" for line in whole]
-            except (self.compression.fault, EOFError) as error:
+            except (self.compression.error, EOFError) as error:
                 raise incompatible_file(path, str(error)) from error
         if rest:
             yield rest + b"\n"
 
     def encode(self, rows: Sequence[Raw]) -> bytes:
-        """Rows as they lie in the file."""
+        """Return rows as uncompressed bytes."""
         raise NotImplementedError
 
     def records(self, lines: Iterator[bytes]) -> Iterator[bytes]:
-        """Put lines together that belong to one row."""
+        """Join the lines that belong to one row."""
         return lines
 
     def keyed(self, path: Path) -> Iterator[tuple[Any, bytes]]:
-        """Key and bytes of each row of a file."""
+        """Return the key and the bytes of each row of a file."""
         raise NotImplementedError
 
 
 def _field(model: type[msgspec.Struct], key: str) -> str:
     names = dict(zip(model.__struct_encode_fields__, model.__struct_fields__, strict=True))
     if key not in names:
-        raise InvalidRequestError(f"{model.__name__} has no {key} to tell its rows apart; it has {', '.join(names)}")
+        raise InvalidRequestError(f"{model.__name__} has no field {key}. Choose a key from {', '.join(names)}")
     return names[key]
 
 
-def incompatible_file(path: Path, why: str) -> ExportError:
-    """What is said of a file that rows cannot be joined with."""
-    return ExportError(
-        f"{path} is not what such an export writes: {why}. Move it away, or choose another name and export anew"
-    )
-
-
 class JsonLines(FileFormat):
-    """One row a line, as the server sent it: unknown fields are kept."""
+    """One row per line, as the server sent it. Unknown fields are kept."""
 
-    name = "JSON lines"
+    name = "JSON Lines"
 
     def encode(self, rows: Sequence[Raw]) -> bytes:
-        """Rows as lines."""
-        return b"".join([_one_line(bytes(row)) + b"\n" for row in rows])
+        """Return rows as lines."""
+        joined = b"".join(rows)
+        if b"\n" in joined or b"\r" in joined:
+            return b"".join([_one_line(bytes(row)) + b"\n" for row in rows])
+        return b"\n".join([*rows, b""])
 
     def keyed(self, path: Path) -> Iterator[tuple[Any, bytes]]:
-        """Key and line of each row."""
+        """Return the key and the line of each row."""
         kind = msgspec.defstruct("Row", [("key", int | str)], rename={"key": self.key})
         row: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind)
         for number, line in enumerate(self.lines(path), 1):
             try:
                 key = row.decode(line).key
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                raise incompatible_file(path, f"line {number:,} is no row with {self.key} ({error})") from error
+                raise incompatible_file(path, f"line {number:,} has no usable {self.key} ({error})") from error
             yield key, line
 
 
@@ -225,7 +220,7 @@ def _one_line(row: bytes) -> bytes:
 
 
 class Csv(FileFormat):
-    """A table with fixed columns, UTC times, and with `escape` no cell that a spreadsheet takes for a formula."""
+    """A table with fixed columns and UTC times. With `escape`, no cell is a formula for a spreadsheet."""
 
     name: str = "CSV"
 
@@ -233,7 +228,7 @@ class Csv(FileFormat):
         self, model: type[msgspec.Struct], key: str, compression: Compression, *, escape: bool = True, bom: bool = False
     ) -> None:
         super().__init__(model, key, compression)
-        # Rows of different forms must not meet in one file, so the form is part of the name.
+        # The checkpoint holds the name. So a run with other options cannot continue this file.
         self.name = ", ".join(["CSV", *(["not escaped"] if not escape else []), *(["with BOM"] if bom else [])])
         self._columns = columns_of(model)
         self._key_column = list(self._columns).index(self.field)
@@ -241,7 +236,7 @@ class Csv(FileFormat):
         self.head: bytes = (BOM_UTF8 if bom else b"") + _table([list(self._columns)])
 
     def encode(self, rows: Sequence[Raw]) -> bytes:
-        """Rows as records."""
+        """Return rows as CSV records."""
         return _table([cells(self._columns, self._typed(row), escape=self._escape) for row in rows])
 
     def _typed(self, row: Raw) -> msgspec.Struct:
@@ -251,7 +246,7 @@ class Csv(FileFormat):
         return typed
 
     def records(self, lines: Iterator[bytes]) -> Iterator[bytes]:
-        """Put lines together where a line end is in quotes; `csv` would change the bytes, and refuses long cells."""
+        """Join lines where a line end is in quotes. `csv` would change the bytes, and rejects long cells."""
         parts: list[bytes] = []
         is_open = False
         for line in lines:
@@ -264,10 +259,10 @@ class Csv(FileFormat):
             yield b"".join(parts)
 
     def keyed(self, path: Path) -> Iterator[tuple[Any, bytes]]:
-        """Key, as it is written, and record of each row."""
+        """Return the key, as it is written in the file, and the record of each row."""
         records = self.records(self.lines(path))
         if next(records, b"") != self.head:
-            raise incompatible_file(path, "its columns are not those of this table")
+            raise incompatible_file(path, "its columns differ")
         for number, record in enumerate(records, 2):
             key = next(islice(CELL.finditer(record), self._key_column, None), None)
             if not (key and key[1]):
@@ -279,32 +274,32 @@ CELL = re.compile(rb'("[^"]*(?:""[^"]*)*"|[^",\r\n]*)(?:,|\r?\n)')
 
 
 class _Texts(list[str]):
-    """What csv writes to, collected: csv knows text files only, and a sink writes bytes."""
+    """A text file for `csv` that collects what is written."""
 
     write = list.append
 
 
 def _table(rows: Sequence[Sequence[str]]) -> bytes:
     texts = _Texts()
-    # Its own line ends, CR LF: csv quotes only what is in them, and a bare CR in a title must be quoted.
+    # csv quotes a cell if it contains a character of the line end. With its default CR LF it quotes a bare CR too.
     csv.writer(texts).writerows(rows)
     return "".join(texts).encode()
 
 
 class Parquet(JsonLines):
-    """Typed columns. The partial file is JSON lines: Parquet is readable only with its end, which comes last."""
+    """Typed columns. The partial file is JSON Lines, because a Parquet file cannot be read before it is complete."""
 
     name = "Parquet"
     is_final = False
 
     def __init__(self, model: type[msgspec.Struct], key: str, compression: Compression) -> None:
         super().__init__(model, key, compression)
-        with _extra("parquet", ".parquet files"):
+        with require_extra("Parquet", "parquet"):
             from calcom_async.export import parquet  # noqa: PLC0415 - an extra
         self._typed = parquet
 
     def merge(self, target: BinaryIO, old: Path | None, new: Path, last: dict[Any, int]) -> int:
-        """Write the typed rows of both files, in row groups."""
+        """Write the rows of both files as typed columns, in row groups; return the number of rows."""
         schema = self._typed.schema_of(self.model)
         stays = self._typed.rows_to_keep(old, schema, self.field, last) if old else ()
         rows = self.latest_rows(new, last) if last else self.lines(new)
@@ -312,4 +307,4 @@ class Parquet(JsonLines):
 
 
 FORMATS: dict[str, type[FileFormat]] = {".jsonl": JsonLines, ".ndjson": JsonLines, ".csv": Csv, ".parquet": Parquet}
-COMPRESSIONS: dict[str, Callable[[], Compression]] = {"": _plain, ".gz": _gzip, ".zst": _zstd}
+COMPRESSIONS: dict[str, Callable[[], Compression]] = {"": _no_compression, ".gz": _gzip, ".zst": _zstd}

@@ -263,7 +263,7 @@ class _Exporter:
     async def _read(self, run: RunState, checkpoint: Checkpoint | None) -> RunState:
         """Write every batch, and after each one how far that is."""
         plan, place, prefix = run.plan, run.position, run.prefix
-        batches = self._source.batches(plan, place, stats=self._stats, minimum=self._sink.least)
+        batches = self._source.batches(plan, place, stats=self._stats, minimum=self._sink.min_batch_rows)
         async with aclosing(batches):
             async for batch in batches:
                 if batch.rows:

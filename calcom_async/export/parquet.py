@@ -23,7 +23,7 @@ from msgspec import NODEFAULT, UNSET, inspect
 
 from calcom_async.decoding import decode
 from calcom_async.errors import DecodeError, ExportError
-from calcom_async.export.formats import incompatible_file
+from calcom_async.export.errors import incompatible_file
 
 GROUP = 5_000
 """Rows of a row group, which are in memory together as columns."""
@@ -65,7 +65,7 @@ def batches(model: type[msgspec.Struct], rows: Iterable[bytes], origin: Path) ->
             yield _batch(model, [decode(model, row) for _, row in some])
         except CONVERSION_ERRORS as error:
             where = _first_error(model, some) or str(error)
-            raise ExportError(f"{origin}: {where}. The rows stay there, as JSON lines") from error
+            raise ExportError(f"{origin}: {where}. The rows stay there, as JSON Lines") from error
 
 
 def rows_to_keep(path: Path, schema: pa.Schema, key: str, superseded: Collection[Any]) -> Iterator[pa.RecordBatch]:
@@ -73,7 +73,7 @@ def rows_to_keep(path: Path, schema: pa.Schema, key: str, superseded: Collection
     try:
         with pq.ParquetFile(path) as file:
             if not file.schema_arrow.equals(schema):
-                raise incompatible_file(path, "its columns are not those of this table")
+                raise incompatible_file(path, "its columns differ")
             for batch in file.iter_batches(BATCH):
                 stays = [value not in superseded for value in batch.column(key).to_pylist()]
                 yield batch.filter(pa.array(stays, pa.bool_()))

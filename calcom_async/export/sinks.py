@@ -1,8 +1,8 @@
-"""Where rows go: a file named `NAME.part` until it is whole, or a stream.
+"""Output of an export: a file, named `NAME.part` until it is complete, or a stream.
 
-open_sink     the sink of a path, by the end of its name
-FileSink      a file: its names, its disk, its end
-ValidPrefix how far a partial file is vouched for
+open_sink     selects the format of a path
+FileSink      writes the file
+ValidPrefix   the valid part of a partial file
 """
 
 from __future__ import annotations
@@ -23,16 +23,18 @@ import msgspec
 from msgspec import Raw
 
 from calcom_async.errors import ExportError, InvalidRequestError
-from calcom_async.export.formats import CHUNK, COMPRESSIONS, FORMATS, Csv, FileFormat
+from calcom_async.export.formats import COMPRESSIONS, FORMATS, Csv, FileFormat
 from calcom_async.export.plan import Count
 from calcom_async.models.bookings import Booking
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 STDOUT = Path("/dev/stdout")
+TAIL = 4096
+"""Bytes at the end of the valid part that are verified. Reading all of it would take minutes for a large export."""
 
 
 class ValidPrefix(msgspec.Struct, frozen=True):
-    """How far a partial file is vouched for: its first `size` bytes hold `rows` rows and have this CRC-32."""
+    """Valid part of a partial file: its size in bytes, its number of rows, and the CRC-32 of its last `TAIL` bytes."""
 
     size: Count = 0
     rows: Count = 0
@@ -40,25 +42,26 @@ class ValidPrefix(msgspec.Struct, frozen=True):
 
 
 class FileSink:
-    """A file that bears its own name only when it is whole: until then, and after a failure, it is `NAME.part`.
+    """A file that gets its name only when it is complete. Until then, and after a failure, it is `NAME.part`.
 
-    A partial file is valid as far as it goes, and one from before is kept until the first rows come to replace it.
-    Pipes and devices are written directly. Every fault of the disk is an `ExportError` that says what to do.
+    A partial file is kept until the first rows of another run replace it. Pipes and devices are written directly. All
+    errors of the file system are raised as `ExportError`.
     """
 
     def __init__(self, path: Path, format: FileFormat, *, private: bool = False) -> None:
         self.path: Path = path
         self.is_regular_file: bool = path != STDOUT and stat.S_IFMT(_mode(path)) in {0, stat.S_IFREG}
-        # A link keeps pointing to the file that is replaced.
+        # Replace the file that a symbolic link points to, not the link.
         self.whole: Path = Path(os.path.realpath(path)) if self.is_regular_file else path
-        self.partial: Path = self._beside(".part")
+        self.partial: Path = self._sibling(".part")
         self.format: str = format.name
         self.rows: int = 0
-        self.least: int = format.least
-        """How many rows a batch should have at least, so that its size does not depend on the requests."""
+        self.min_batch_rows: int = format.min_batch_rows
+        """Minimum number of rows per batch. Some formats need it, so that batches do not depend on the requests."""
         self._format = format
         self._private = private
-        self._mark = ValidPrefix()
+        self._prefix = ValidPrefix()
+        self._tail = b""
         self._file: FileIO | None = None
         self._made_here = False
 
@@ -70,7 +73,7 @@ class FileSink:
     ) -> None:
         with suppress(OSError):
             self._close()
-            if self._made_here and not self._mark.size:
+            if self._made_here and not self._prefix.size:
                 self.partial.unlink(missing_ok=True)
 
     def rows_left(self) -> int | None:
@@ -87,60 +90,60 @@ class FileSink:
                     return None
             return self._format.count(self.partial)
 
-    def begin(self, mark: ValidPrefix | None = None) -> None:
-        """Open a new partial file, or continue after `mark`: the rest of the file is cut off.
+    def begin(self, prefix: ValidPrefix | None = None) -> None:
+        """Open a new partial file, or continue an existing one after `prefix` and cut off the rest.
 
-        An existing partial file is overwritten by the first rows. If it does not match `mark`, begin() raises
-        `ExportError` and does not change it.
+        The first rows of a new one overwrite an earlier partial file. If an existing one does not match `prefix`,
+        begin() raises `ExportError` and does not change it.
         """
         with self._map_os_errors():
-            if mark and mark.size:
-                self._resume_from(mark)
+            if prefix and prefix.size:
+                self._resume_from(prefix)
             self._made_here = self.is_regular_file and not self.partial.exists()
             self._file = self._opened()
-            if self._mark.size:
+            if self._prefix.size:
                 self._truncate()
 
     def write(self, rows: Sequence[Raw]) -> ValidPrefix:
-        """Write one batch through to the file; a batch that does not fit leaves no half row behind."""
+        """Write one batch, without a buffer. If it fails, no part of a row is left in the file."""
         if rows:
-            self._append(self._format.batch(rows, first=not self._mark.size), len(rows))
-        return self._mark
+            self._append(self._format.batch(rows, first=not self._prefix.size), len(rows))
+        return self._prefix
 
     def finish(self, *, upsert: bool = False) -> None:
-        """Make the file whole: it gets its own name. May be called in a thread.
+        """Complete the file and give it its name. May be called in a thread.
 
-        With `upsert` the rows that the whole file of before has under other keys come first, then the new ones, of a
-        key that came twice the last. What went through a pipe stays as it went.
+        With `upsert`, the rows of the earlier file whose keys do not occur again come first, then the new ones, each
+        key once with its last row. Streams are left as they were written.
 
-        The size and the checksum of the partial file are verified first. If another program changed it, finish()
-        raises `ExportError` and the earlier file keeps its name.
+        If another program changed the partial file, finish() raises `ExportError` and the earlier file keeps its name.
         """
-        if not self._mark.size:
+        if not self._prefix.size:
             self._append(self._format.batch([], first=True), 0)
         with self._map_os_errors():
             if self.is_regular_file and self._file:
                 os.fsync(self._file.fileno())
             self._close()
             if self.is_regular_file:
-                if objection := _mismatch(self.partial, self._mark, is_complete=True):
+                if difference := _mismatch(self.partial, self._prefix, is_complete=True):
                     raise ExportError(
-                        f"cannot finish {self.whole}: {self.partial} {objection}. Another program must have written to "
-                        "it. Start a new export"
+                        f"cannot complete {self.whole}: {self.partial} {difference}. Another program must have written "
+                        "to it. Start a new export"
                     )
                 self._complete(upsert=upsert)
 
     # ---------------------------------------------------------------------------------------------- partial file
 
-    def _resume_from(self, mark: ValidPrefix) -> None:
+    def _resume_from(self, prefix: ValidPrefix) -> None:
         if not self.is_regular_file:
-            raise ExportError(f"{self.path} is no file: what went there before cannot be taken up; start anew")
-        if objection := _mismatch(self.partial, mark):
+            raise ExportError(f"cannot resume: {self.path} is not a regular file. Start a new export")
+        if difference := _mismatch(self.partial, prefix):
             raise ExportError(
-                f"cannot resume {self.whole}: {self.partial} {objection}. Restore that file, or discard it with "
+                f"cannot resume {self.whole}: {self.partial} {difference}. Restore that file, or discard it with "
                 "restart=True"
             )
-        self._mark, self.rows = mark, mark.rows
+        self._prefix, self.rows = prefix, prefix.rows
+        self._tail = _read_tail(self.partial, prefix.size)
 
     def _opened(self) -> FileIO:
         if self.path == STDOUT:
@@ -153,9 +156,9 @@ class FileSink:
 
     def _append(self, data: bytes, rows: int) -> None:
         if self._file is None:
-            raise ExportError(f"{self.path} is not open; begin() comes first, in a `with` block")
+            raise ExportError(f"{self.path} is not open. Call begin() first, in a `with` block")
         with self._map_os_errors():
-            if not self._mark.size:
+            if not self._prefix.size:
                 self._truncate()
             try:
                 left = memoryview(data)
@@ -166,11 +169,12 @@ class FileSink:
                     self._truncate()
                 raise
         self.rows += rows
-        self._mark = ValidPrefix(self._mark.size + len(data), self.rows, zlib.crc32(data, self._mark.crc))
+        self._tail = data[-TAIL:] if len(data) >= TAIL else (self._tail + data)[-TAIL:]
+        self._prefix = ValidPrefix(self._prefix.size + len(data), self.rows, zlib.crc32(self._tail))
 
     def _truncate(self) -> None:
         if self.is_regular_file and self._file:
-            self._file.truncate(self._mark.size)
+            self._file.truncate(self._prefix.size)
 
     def _close(self) -> None:
         file, self._file = self._file, None
@@ -179,16 +183,15 @@ class FileSink:
 
     # ------------------------------------------------------------------------------------------------ whole file
 
-    # A kill may come after any step. Until the new file takes the name, the partial one and its marks are untouched,
-    # and whoever goes on from them does all of it again. So it is where both are there: joining rows to a file that
-    # has them already makes the same file. Where the partial one is gone, all was done: the whole one has the name.
+    # Crash safety: until the rename, the partial file and the checkpoint are unchanged, so every step can be repeated.
+    # A kill between the rename and the unlink leaves both files: merging rows twice changes nothing.
     def _complete(self, *, upsert: bool) -> None:
         old = self.whole if upsert and self.whole.exists() else None
         last = self._format.last_row_of_each_key(self.partial) if upsert else {}
         if self._format.is_final and not old and len(last) in {0, self.rows}:
             self.partial.replace(self.whole)
             return
-        new = self._beside(".new")
+        new = self._sibling(".new")
         try:
             with self._created(new) as target:
                 self.rows = self._format.merge(target, old, self.partial, last)
@@ -204,7 +207,7 @@ class FileSink:
             path.touch(mode=0o600)
         return path.open("wb")
 
-    def _beside(self, suffix: str) -> Path:
+    def _sibling(self, suffix: str) -> Path:
         return self.whole.with_name(self.whole.name + suffix) if self.is_regular_file else self.whole
 
     @contextmanager
@@ -212,29 +215,33 @@ class FileSink:
         try:
             yield
         except OSError as error:
-            remedy = "free some space or choose" if error.errno in FULL else "choose"
+            remedy = "Free some space or choose" if error.errno in DISK_FULL else "Choose"
             reason = error.strerror or error
-            raise ExportError(f"cannot write {self.partial}: {reason}; {remedy} another place") from error
+            raise ExportError(f"cannot write {self.partial}: {reason}. {remedy} another file") from error
 
 
-def _mismatch(path: Path, mark: ValidPrefix, *, is_complete: bool = False) -> str:
-    """Why a file does not match a mark, or an empty text; with `is_complete` it must end where the mark ends."""
-    if not path.exists():
+def _mismatch(path: Path, prefix: ValidPrefix, *, is_complete: bool = False) -> str:
+    """Return how a file differs from its valid part, or an empty text. With `is_complete`, it must end there."""
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
         return "is gone"
-    left, crc = mark.size, 0
+    if size < prefix.size:
+        return f"has only {size:,} bytes of {prefix.size:,}"
+    if is_complete and size > prefix.size:
+        return f"has more than {prefix.size:,} bytes"
+    return "was changed" if zlib.crc32(_read_tail(path, prefix.size)) != prefix.crc else ""
+
+
+def _read_tail(path: Path, size: int) -> bytes:
+    """Return the last `TAIL` bytes of the first `size` bytes."""
     with path.open("rb") as file:
-        while data := file.read(min(left, CHUNK)):
-            left, crc = left - len(data), zlib.crc32(data, crc)
-        beyond = is_complete and file.read(1)
-    if left:
-        return f"has only {mark.size - left:,} bytes of {mark.size:,}"
-    if beyond:
-        return f"has more than {mark.size:,} bytes"
-    return "was changed" if crc != mark.crc else ""
+        file.seek(max(0, size - TAIL))
+        return file.read(min(size, TAIL))
 
 
 def _mode(path: Path) -> int:
-    """What is there; 0 for nothing, or for what cannot be reached, which opening it will tell."""
+    """Return the file mode; 0 if there is no such file, or if it cannot be read. Opening it reports the latter."""
     try:
         return path.stat().st_mode
     except OSError:
@@ -242,7 +249,7 @@ def _mode(path: Path) -> int:
 
 
 def usable_path(path: str | os.PathLike[str], what: str) -> Path:
-    """Return a path that the file system can take, or raise `ExportError`; `what` names it in the message."""
+    """Return a path that the file system accepts, or raise `ExportError`. `what` names it in the message."""
     try:
         usable = Path(path)
         if b"\0" in os.fsencode(usable):
@@ -265,12 +272,12 @@ def open_sink(
 ) -> FileSink:
     """Return a sink for a file. The extension selects the format: .jsonl, .csv (both optionally .gz or .zst), .parquet.
 
-    `format` ("jsonl", "csv", "parquet") overrides the extension; a device gets JSON lines by default. `-` is the
-    standard output. `key` is the field, as Cal.com names it, that tells rows apart. Files of models with secrets can be
-    read by their owner only.
+    `format` ("jsonl", "csv", "parquet") overrides the extension. The default for a device is JSON Lines. `-` is the
+    standard output. `key` is the JSON name of the field that identifies a row. Only their owner can read files of
+    models with secrets.
 
-    In CSV, a text that a spreadsheet would run as a formula gets an apostrophe in front, unless `escape` is False;
-    `bom` writes a byte order mark first, by which Excel recognizes UTF-8.
+    In CSV, a text that a spreadsheet would run as a formula gets an apostrophe in front, unless `escape` is False.
+    `bom` writes a byte order mark, by which Excel recognizes UTF-8.
     """
     path = usable_path(path, "the output")
     path = STDOUT if str(path) in {"-", str(STDOUT)} else path
@@ -285,9 +292,9 @@ def open_sink(
             "set the format"
         )
     if suffix == ".parquet" and (packed or is_stream):
-        raise InvalidRequestError(f"{path} cannot be Parquet: it is compressed in itself, and needs a file")
+        raise InvalidRequestError(f"{path} cannot be Parquet: Parquet needs a regular file, and compresses by itself")
     if suffix != ".csv" and (bom or not escape):
-        raise InvalidRequestError(f"only CSV has a byte order mark and escaped cells, not {path}")
+        raise InvalidRequestError(f"escape and bom are options of CSV, and {path} is another format")
     compression = COMPRESSIONS[packed]()
     format_ = (
         Csv(model, key, compression, escape=escape, bom=bom)

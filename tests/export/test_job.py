@@ -370,7 +370,7 @@ def kill(_: ExportProgress) -> None:
 async def test_a_partial_file_that_another_program_changed_is_not_renamed(
     factory: BookingFactory, tmp_path: Path, name: str, harm: Callable[[bytes], bytes]
 ) -> None:
-    """Size and checksum are verified at the very end: a damaged file never gets the name of a complete one."""
+    """The size and the last bytes are verified at the end: a damaged file never gets the name of a complete one."""
     part = tmp_path / f"{name}.part"
 
     def spoil(now: ExportProgress) -> None:
@@ -379,7 +379,7 @@ async def test_a_partial_file_that_another_program_changed_is_not_renamed(
 
     (tmp_path / name).write_bytes(b"earlier")
     async with client(factory) as cal:
-        with pytest.raises(ExportError, match=rf"cannot finish .*{name}: .* (has|was) .*Another program"):
+        with pytest.raises(ExportError, match=rf"cannot complete .*{name}: .* (has|was) .*Another program"):
             await export(cal, ExportJob(), tmp_path / name, on_progress=spoil)
     assert (tmp_path / name).read_bytes() == b"earlier"
 
@@ -480,7 +480,7 @@ async def test_two_files_cannot_share_a_checkpoint(factory: BookingFactory, tmp_
         await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True, checkpoint=state)
         before = state.read_bytes()
         with pytest.raises(
-            ExportError, match=r"is of another job: bookings as JSON lines into a\.jsonl.* into b\.jsonl"
+            ExportError, match=r"is of another job: bookings as JSON Lines into a\.jsonl.* into b\.jsonl"
         ):
             await export(cal, ExportJob(), tmp_path / "b.jsonl", incremental=True, checkpoint=state)
         assert state.read_bytes() == before
@@ -698,7 +698,7 @@ async def test_an_interrupted_run_of_changes_cannot_verify(factory: BookingFacto
         (ExportJob("lunches"), "a.csv", {}, "no 'lunches' to export"),
         (ExportJob(), "a.jsonl", {"resume": True, "restart": True}, "choose one"),
         (ExportJob(), "a.jsonl", {"verify": True}, "verify=True needs incremental=True"),
-        (ExportJob(), "a.jsonl", {"bom": True}, "only CSV"),
+        (ExportJob(), "a.jsonl", {"bom": True}, "options of CSV"),
         (ExportJob(), "a.jsonl", {"lookback": timedelta(days=-1)}, "lookback must be a timedelta"),
         (ExportJob(), "a.jsonl", {"lookback": timedelta.max}, "lookback must be a timedelta"),
         (ExportJob(), "a.jsonl", {"lookback": 600}, "lookback must be a timedelta"),

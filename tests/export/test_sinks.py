@@ -148,13 +148,13 @@ def test_a_missing_extra_is_named(name: str, library: str, extra: str, monkeypat
     for module in [name for name in sys.modules if name == "calcom_async.export.parquet"]:
         monkeypatch.delitem(sys.modules, module)
         monkeypatch.delattr("calcom_async.export.parquet")
-    with pytest.raises(ConfigError, match=rf"need {library}.*pip install 'calcom-async\[{extra}\]'"):
+    with pytest.raises(ConfigError, match=rf"needs {library}.*pip install 'calcom-async\[{extra}\]'"):
         open_sink(name)
 
 
 def test_a_key_that_the_model_lacks_is_refused() -> None:
     """Rows that cannot be told apart are a mistake in the call."""
-    with pytest.raises(InvalidRequestError, match="Schedule has no uid"):
+    with pytest.raises(InvalidRequestError, match="Schedule has no field uid"):
         open_sink("a.csv", Schedule)
 
 
@@ -371,7 +371,7 @@ def test_a_partial_file_that_is_another_is_refused(
 
 def test_a_pipe_cannot_be_taken_up() -> None:
     """What went into a device is not there any more."""
-    with pytest.raises(ExportError, match=r"/dev/null is no file.*start anew"):
+    with pytest.raises(ExportError, match=r"/dev/null is not a regular file.*Start a new export"):
         go_on(open_sink("/dev/null"), ValidPrefix(10, 1, 1))
 
 
@@ -433,7 +433,7 @@ def test_upsert_broken_off_can_be_done_again(
     (mark,) = break_off(open_sink(tmp_path / name), bookings(2, 3))
     steps = iter(range(1, step))
     monkeypatch.setattr(os, "fsync", lambda _: next(steps, None) or no_space())
-    with pytest.raises(ExportError, match=r"No space left.* free some space"):
+    with pytest.raises(ExportError, match=r"No space left.* Free some space"):
         go_on(open_sink(tmp_path / name), mark, upsert=True)
     monkeypatch.undo()
     assert (tmp_path / name).read_bytes() == before
@@ -453,7 +453,7 @@ def no_space() -> None:
 def test_a_file_of_another_kind_is_not_joined_with(name: str, content: bytes, tmp_path: Path) -> None:
     """A whole file that no export of this form wrote is refused and kept, and so are the new rows."""
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(ExportError, match=rf"{name} is not what such an export writes: .*Move it away"):
+    with pytest.raises(ExportError, match=rf"{name} was not written by an export of this format: .*Move it away"):
         fill(open_sink(tmp_path / name), bookings(1), upsert=True)
     assert (tmp_path / name).read_bytes() == content
     assert {file.name for file in tmp_path.iterdir()} == {name, f"{name}.part"}
@@ -464,7 +464,7 @@ def test_a_whole_file_that_was_cut_is_not_joined_with(name: str, tmp_path: Path)
     """Rows that a damaged file has lost do not go unnoticed."""
     fill(open_sink(tmp_path / name), bookings(1, 2), bookings(3))
     os.truncate(tmp_path / name, (tmp_path / name).stat().st_size - 5)
-    with pytest.raises(ExportError, match="is not what such an export writes"):
+    with pytest.raises(ExportError, match="was not written by an export of this format"):
         fill(open_sink(tmp_path / name), bookings(1), upsert=True)
 
 
@@ -480,7 +480,7 @@ def test_a_last_line_without_its_end_is_a_row(name: str, tmp_path: Path) -> None
 @pytest.mark.parametrize("row", [b"{}", b'{"uid":null}', b'{"uid":["u1"]}'])
 def test_a_row_without_a_key_is_not_lost(row: bytes, tmp_path: Path) -> None:
     """What cannot be told apart is not joined, rather than dropped as a repetition."""
-    with pytest.raises(ExportError, match="line 2 is no row with uid"):
+    with pytest.raises(ExportError, match="line 2 has no usable uid"):
         fill(open_sink(tmp_path / "a.jsonl"), [*bookings(1), Raw(row)], upsert=True)
 
 
@@ -509,7 +509,7 @@ def test_upsert_keeps_the_last_of_everything(old: list[int], new: list[list[int]
 def test_a_full_device_is_an_export_error() -> None:
     """A device without room says so, and what to do."""
     sink = open_sink("/dev/full")
-    with pytest.raises(ExportError, match=r"cannot write /dev/full: No space left .* free some space"):
+    with pytest.raises(ExportError, match=r"cannot write /dev/full: No space left .* Free some space"):
         fill(sink, bookings(1))
     assert sink.rows == 0
 
