@@ -33,14 +33,15 @@ from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, ConfigError, InvalidRequestError
 from calcom_async.models.webhooks import WEBHOOK_TRIGGERS
 from calcom_async.webhooks import WebhookEvent, WebhookReceiver, WebhookRouter, parse, verify
-from calcom_async.webhooks.deliveries import JSON, SIGNATURE
+from calcom_async.webhooks.parsing import JSON
+from calcom_async.webhooks.signature import SIGNATURE_HEADER
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession, web
 
 SECRET = "CAL_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable
 BOOKING_TRIGGERS = [trigger for trigger in WEBHOOK_TRIGGERS if trigger.startswith("BOOKING_")]
-FORWARDED_HEADERS = ("Content-Type", SIGNATURE, "X-Cal-Webhook-Version")
+FORWARDED_HEADERS = ("Content-Type", SIGNATURE_HEADER, "X-Cal-Webhook-Version")
 FORWARD_TIMEOUT = 10.0
 
 SecretOption = Annotated[
@@ -55,7 +56,7 @@ def verify_file(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="The body exactly as received. Use - for standard input.")
     ],
-    signature: Annotated[str, typer.Option(metavar="HEX", help=f"Value of the header {SIGNATURE}.")],
+    signature: Annotated[str, typer.Option(metavar="HEX", help=f"Value of the header {SIGNATURE_HEADER}.")],
     secret_env: SecretOption = SECRET,
     content_type: Annotated[str, typer.Option(metavar="TYPE", help="Value of the header Content-Type.")] = JSON,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Receiving webhooks; works without a client.
+"""Receive webhooks. Works without a client.
 
     router = WebhookRouter()
 
@@ -8,14 +8,16 @@
 
     receiver = WebhookReceiver(router, secrets=os.environ["CAL_WEBHOOK_SECRET"])
 
-`verify`, `sign` and `parse` are pure; a `WebhookRouter` knows who handles what; a `WebhookReceiver` answers deliveries
-and runs the handlers behind it, for aiohttp.web (`receiver.aiohttp_handler`), ASGI (`receiver.asgi`) or anything else
-(`receiver.receive`).
+`sign`, `verify` and `parse` are pure functions. A `WebhookRouter` maps triggers to handlers. A `WebhookReceiver`
+responds to deliveries and runs the handlers in the background. It works with aiohttp.web (`receiver.aiohttp_handler`),
+is an ASGI application, and has a method for any other server (`receiver.receive`).
 """
 
 from calcom_async.models.webhook_events import WebhookEvent
-from calcom_async.webhooks.deliveries import parse, sign, verify
-from calcom_async.webhooks.receiver import InMemoryDeduplicator, WebhookReceiver
+from calcom_async.webhooks.deduplicator import InMemoryDeduplicator
+from calcom_async.webhooks.parsing import parse
+from calcom_async.webhooks.receiver import WebhookReceiver
 from calcom_async.webhooks.router import WebhookRouter
+from calcom_async.webhooks.signature import sign, verify
 
 __all__ = ["InMemoryDeduplicator", "WebhookEvent", "WebhookReceiver", "WebhookRouter", "parse", "sign", "verify"]

@@ -1,76 +1,77 @@
-"""A `WebhookReceiver` as an ASGI application, by the specification's own messages: no framework is needed."""
+"""ASGI for a webhook receiver, written to the specification: no framework is needed."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from calcom_async.webhooks.receiver import WebhookReceiver
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-class Asgi:
-    """Answers POST requests at any path; its own lifespan, if the server has one, is the receiver's.
+class Receiver(Protocol):
+    """What ASGI needs of a webhook receiver."""
 
-    An object and not a method, for Starlette takes methods for functions from a request to a response.
-    """
+    async def respond(self, headers: Mapping[str, str], read: Callable[[], Awaitable[bytes]]) -> tuple[int, str]:
+        """Return status and text for a delivery. `read` returns the next part of the body, and b"" at the end."""
 
-    def __init__(self, receiver: WebhookReceiver) -> None:
-        self._receiver = receiver
+    def lifespan(self, app: object) -> AbstractAsyncContextManager[None]:
+        """Run the receiver inside this block."""
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-        elif scope["type"] == "http":
-            await self._answer(scope, receive, send)
-        else:
-            await send({"type": "websocket.close"})
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+async def serve_asgi(receiver: Receiver, scope: Message, receive: Receive, send: Send) -> None:
+    """Serve one connection: a POST request at any path, or the lifespan of the server."""
+    if scope["type"] == "lifespan":
+        await _serve_lifespan(receiver, receive, send)
+    elif scope["type"] == "http":
+        await _serve_http(receiver, scope, receive, send)
+    else:
+        await send({"type": "websocket.close"})
+
+
+async def _serve_lifespan(receiver: Receiver, receive: Receive, send: Send) -> None:
+    await receive()
+    async with receiver.lifespan(None):
+        await send({"type": "lifespan.startup.complete"})
         await receive()
-        async with self._receiver:
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-        await send({"type": "lifespan.shutdown.complete"})
+    await send({"type": "lifespan.shutdown.complete"})
 
-    async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["method"] != "POST":
-            await _respond(send, 405, "only POST", (b"allow", b"POST"))
-            return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        try:
-            status, text = await self._receiver.answer(headers, _Body(receive).read)
-        except ConnectionError:
-            return  # nobody is left to answer
-        await _respond(send, status, text)
+
+async def _serve_http(receiver: Receiver, scope: Message, receive: Receive, send: Send) -> None:
+    if scope["method"] != "POST":
+        await _send_response(send, 405, "only POST is allowed", (b"allow", b"POST"))
+        return
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    try:
+        status, text = await receiver.respond(headers, _Body(receive).read)
+    except ConnectionError:
+        return  # the sender is gone
+    await _send_response(send, status, text)
 
 
 class _Body:
-    """The body of a request, part by part."""
+    """Body of a request, read part by part."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._more = True
+        self._has_more = True
 
     async def read(self) -> bytes:
-        """The next part that is not empty; b"" at the end."""
-        while self._more:
+        """Return the next part that is not empty, and b"" at the end."""
+        while self._has_more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                raise ConnectionError("the sender hung up")
-            self._more = message.get("more_body", False)
+                raise ConnectionError("the sender closed the connection")
+            self._has_more = message.get("more_body", False)
             if part := message.get("body", b""):
                 return bytes(part)
         return b""
 
 
-async def _respond(send: Send, status: int, text: str, *headers: tuple[bytes, bytes]) -> None:
+async def _send_response(send: Send, status: int, text: str, *headers: tuple[bytes, bytes]) -> None:
     body = text.encode()
-    kind = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": [*kind, *headers]})
+    common = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": [*common, *headers]})
     await send({"type": "http.response.body", "body": body})

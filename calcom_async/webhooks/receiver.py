@@ -1,78 +1,44 @@
-"""WebhookReceiver: answers deliveries at once, and has the handlers run behind the answer."""
+"""Receive webhook deliveries, respond immediately and run the handlers in the background."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from calcom_async.errors import ConfigError, DecodeError, InvalidRequestError, SignatureError
 from calcom_async.events import log
 from calcom_async.models.webhook_events import WebhookEvent
-from calcom_async.webhooks.asgi import Asgi
-from calcom_async.webhooks.deliveries import JSON, SIGNATURE, Secrets, bytes_of, concealed, parse, usable, verify
-from calcom_async.webhooks.router import WebhookRouter, resolved
+from calcom_async.webhooks.asgi import Message, Receive, Send, serve_asgi
+from calcom_async.webhooks.parsing import JSON, parse
+from calcom_async.webhooks.router import WebhookRouter, maybe_await
+from calcom_async.webhooks.signature import SIGNATURE_HEADER, Secrets, check_secrets, to_bytes, to_secrets, verify
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-DAY = 86_400.0
 ACCEPTED = 200
 Deduplicate = Callable[[str], bool | Awaitable[bool]]
 OnError = Callable[[Exception, WebhookEvent[Any]], object]
 
 
-class InMemoryDeduplicator:
-    """Remembers the keys of the latest deliveries, at most `size` of them and each for `ttl` seconds.
-
-    Calling it says whether a key was there, and keeps it if not. One per process: several need a shared store, such as
-    Redis with SET NX EX. A delivery replayed after `ttl` passes for a new one.
-    """
-
-    def __init__(self, size: int = 10_000, ttl: float = DAY, *, clock: Callable[[], float] = time.monotonic) -> None:
-        for name, number in {"size": size, "ttl": ttl}.items():
-            if not isinstance(number, int | float) or not number > 0:
-                raise ConfigError(f"{name} must be a number greater than 0, got {number!r}")
-        self._size = size
-        self._ttl = ttl
-        self._clock = clock
-        self._until: dict[str, float] = {}  # the oldest first, which is also the first to expire
-
-    def __call__(self, key: str) -> bool:
-        """Whether the key was seen lately; from now on it was."""
-        now = self._clock()
-        while self._until and self._until[oldest := next(iter(self._until))] <= now:
-            del self._until[oldest]
-        if key in self._until:
-            return True
-        if len(self._until) == self._size:
-            del self._until[next(iter(self._until))]
-        self._until[key] = now + self._ttl
-        return False
-
-    def forget(self, key: str) -> None:
-        """Take the key for a new one from now on."""
-        self._until.pop(key, None)
-
-    def __len__(self) -> int:
-        return len(self._until)
-
-
 class WebhookReceiver:
-    """Answers deliveries and runs the router's handlers in the background, `concurrency` events at a time.
+    """Responds to deliveries and runs the router's handlers in the background, `concurrency` events at a time.
 
-    It runs inside `async with receiver:`. At most `max_pending` events are accepted and not yet handled; with more it
-    answers 503 and logs it, for Cal.com as a rule sends once. Leaving gives what was accepted `shutdown_timeout`
-    seconds to end, then cancels it. A handler that fails is logged and told to `on_error`.
+    It runs inside `async with receiver:`. At most `max_pending` events are accepted but not handled. Further ones get a
+    503 and are logged, because Cal.com usually sends a delivery once. On exit, accepted events have `shutdown_timeout`
+    seconds to finish, and are then cancelled. An error of a handler is logged and passed to `on_error`.
 
-    `deduplicate` is called with the `key` of each event that has one, and drops the event by returning true; a store
-    that fails is logged and the event handled. An event with the key of one that is being handled is dropped too. If
-    `deduplicate` has a method `forget`, it is called with the key when a handler failed or was cancelled, so that the
-    event is handled if it comes again.
+    `deduplicate` is called with the `key` of each event that has one, and drops the event by returning true. If it
+    fails, the error is logged and the event is handled. An event with the key of one that is being handled is dropped
+    too. If `deduplicate` has a method `forget`, it is called with the key of an event whose handler failed or was
+    cancelled, so that the event is handled if it is delivered again.
+
+    It is also an ASGI application for POST requests at any path, and runs during the lifespan of its server. In FastAPI
+    and Starlette use `app.add_route("/cal", receiver)` with `lifespan=receiver.lifespan`. Do not mount it: a mount
+    redirects `/cal` to `/cal/`, and Cal.com follows no redirects.
     """
 
     def __init__(
@@ -87,7 +53,7 @@ class WebhookReceiver:
         deduplicate: Deduplicate | None = None,
         on_error: OnError | None = None,
     ) -> None:
-        secrets = concealed(secrets)
+        secrets = to_secrets(secrets)
         self._router = router
         self._max_body = max_body
         self._max_pending = max_pending
@@ -95,53 +61,53 @@ class WebhookReceiver:
         self._shutdown_timeout = shutdown_timeout
         self._deduplicate = deduplicate
         self._on_error = on_error
-        self._turns: asyncio.Semaphore | None = None
+        self._semaphore: asyncio.Semaphore | None = None  # while it is running
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._lock = threading.Lock()  # for `_turns` and `_pending`: deliveries may come from other threads
+        self._lock = threading.Lock()  # for `_semaphore` and `_pending`: other threads may pass deliveries
         self._pending = 0
         self._in_progress: set[str] = set()
         for name, number in {"max_body": max_body, "max_pending": max_pending, "concurrency": concurrency}.items():
             if not isinstance(number, int) or number < 1:
-                raise ConfigError(f"{name} must be a whole number from 1 on, got {number!r}")
+                raise ConfigError(f"{name} must be an integer of at least 1, got {number!r}")
         if not isinstance(shutdown_timeout, int | float) or not shutdown_timeout >= 0:
-            raise ConfigError(f"shutdown_timeout must be seconds from 0 on, got {shutdown_timeout!r}")
-        self._secrets = usable(secrets)
+            raise ConfigError(f"shutdown_timeout must be at least 0 seconds, got {shutdown_timeout!r}")
+        self._secrets = check_secrets(secrets)
 
     def __repr__(self) -> str:
-        state = "running" if self._turns else "stopped"
+        state = "running" if self._semaphore else "stopped"
         return f"<WebhookReceiver {state}, {self.pending} of {self._max_pending} pending>"
 
     @property
     def pending(self) -> int:
-        """How many events are accepted and not yet handled."""
+        """Number of events that are accepted but not handled."""
         return self._pending
 
-    # --- its life
+    # --- lifecycle
 
     async def start(self) -> None:
-        """Accept deliveries from now on; `async with` does it for you."""
-        if self._turns:
+        """Accept deliveries from now on. `async with` calls this."""
+        if self._semaphore:
             raise ConfigError(
-                "this WebhookReceiver is running already: start it once, by one of async with, setup, lifespan"
+                "this WebhookReceiver is running already: start it once, with async with, setup() or lifespan"
             )
         self._loop = asyncio.get_running_loop()
-        self._turns = asyncio.Semaphore(self._concurrency)
+        self._semaphore = asyncio.Semaphore(self._concurrency)
 
     async def stop(self) -> None:
-        """Accept nothing more, let what was accepted end, cancel the rest after `shutdown_timeout` seconds."""
+        """Accept no more deliveries. Wait for accepted events, and cancel them after `shutdown_timeout` seconds."""
         with self._lock:
-            self._turns = None
+            self._semaphore = None
         try:
-            await asyncio.sleep(0)  # what other threads have handed over becomes a task
+            await asyncio.sleep(0)  # events passed by other threads become tasks
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=self._shutdown_timeout)
         finally:
-            if left := [task for task in self._tasks if not task.done()]:
-                log.error("webhooks: the receiver stops, %d events are cut short or never handled", len(left))
-                for task in left:
+            if unfinished := [task for task in self._tasks if not task.done()]:
+                log.error("webhooks: the receiver stops with %d events unfinished, which are lost", len(unfinished))
+                for task in unfinished:
                     task.cancel()
-                await asyncio.gather(*left, return_exceptions=True)
+                await asyncio.gather(*unfinished, return_exceptions=True)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -153,61 +119,62 @@ class WebhookReceiver:
     # --- one delivery
 
     def receive(self, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
-        """The answer to a delivery, as status and text; an accepted event (200) is handled later.
+        """Return status and text of the response to a delivery. An accepted event (200) is handled later.
 
-        413 too large, 401 signature refused, 400 neither JSON nor text, 503 queue full or not running. May be called
-        from any thread, such as that of a WSGI server: the handlers run in the event loop of `async with receiver:`.
+        413: too large. 401: wrong signature. 400: neither JSON nor text. 503: too many pending events, or not running.
+        May be called from any thread, such as that of a WSGI server: the handlers run in the event loop of
+        `async with receiver:`.
         """
-        raw, sent = bytes_of(body), _lower(headers)
+        raw, lower_headers = to_bytes(body), _lower_names(headers)
         if len(raw) > self._max_body:
             return 413, f"larger than {self._max_body} bytes"
         try:
-            verify(raw, sent.get(SIGNATURE.lower()), self._secrets)
-            event = parse(raw, sent.get("content-type", JSON))
+            verify(raw, lower_headers.get(SIGNATURE_HEADER.lower()), self._secrets)
+            event = parse(raw, lower_headers.get("content-type", JSON))
         except SignatureError as error:
-            log.warning("webhooks: refused: %s", error)
-            return 401, "signature refused"
+            log.warning("webhooks: delivery rejected: %s", error)
+            return 401, "invalid signature"
         except DecodeError as error:
-            log.warning("webhooks: refused: %s", error)
+            log.warning("webhooks: delivery rejected: %s", error)
             return 400, "neither JSON nor text"
         return self._accept(event)
 
     def _accept(self, event: WebhookEvent[Any]) -> tuple[int, str]:
         with self._lock:
-            if not self._turns or not self._loop or self._loop.is_closed():
-                refusal = "not running"
+            if not self._semaphore or not self._loop or self._loop.is_closed():
+                reason = "not running"
             elif self._pending >= self._max_pending:
-                refusal = "queue full"
+                reason = "too many pending events"
             else:
                 self._pending += 1
                 if _running_loop() is self._loop:
-                    self._spawn(event, self._turns)
+                    self._spawn(event, self._semaphore)
                 else:
-                    self._loop.call_soon_threadsafe(self._spawn, event, self._turns)
+                    self._loop.call_soon_threadsafe(self._spawn, event, self._semaphore)
                 return ACCEPTED, "accepted"
-        if refusal == "queue full":
-            log.error("webhooks: %r is refused, %d events wait for the handlers", event, self._max_pending)
+        if reason == "not running":
+            log.error("webhooks: %r is lost: the receiver is not running. Use async with, setup() or lifespan", event)
         else:
-            log.error("webhooks: %r is lost, the receiver is not running; use async with, setup or lifespan", event)
-        return 503, refusal
+            log.error("webhooks: %r rejected: %d events are pending", event, self._max_pending)
+        return 503, reason
 
-    def _spawn(self, event: WebhookEvent[Any], turns: asyncio.Semaphore) -> None:
-        task = asyncio.get_running_loop().create_task(self._handle(event, turns))
+    def _spawn(self, event: WebhookEvent[Any], semaphore: asyncio.Semaphore) -> None:
+        task = asyncio.get_running_loop().create_task(self._handle(event, semaphore))
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(self._on_done)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _on_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         with self._lock:
             self._pending -= 1
 
-    async def _handle(self, event: WebhookEvent[Any], turns: asyncio.Semaphore) -> None:
-        async with turns:
+    async def _handle(self, event: WebhookEvent[Any], semaphore: asyncio.Semaphore) -> None:
+        async with semaphore:
             key = event.key
             if self._deduplicate is None or key is None:
                 await self._dispatch(event)
             elif key in self._in_progress:
-                log.debug("webhooks: %r is being handled", event)
+                log.debug("webhooks: %r dropped: it is being handled", event)
             else:
                 self._in_progress.add(key)
                 try:
@@ -217,11 +184,11 @@ class WebhookReceiver:
 
     async def _handle_once(self, event: WebhookEvent[Any], key: str, deduplicate: Deduplicate) -> None:
         try:
-            if await resolved(deduplicate(key)):
-                log.debug("webhooks: %r came before", event)
+            if await maybe_await(deduplicate(key)):
+                log.debug("webhooks: %r dropped: it was delivered before", event)
                 return
-        except Exception:  # noqa: BLE001 - whatever it is, the event counts more
-            log.exception("webhooks: cannot tell whether %r came before; it is handled", event)
+        except Exception:  # noqa: BLE001 - whatever it is, the event matters more
+            log.exception("webhooks: cannot determine whether %r was delivered before; handling it", event)
         succeeded = False
         try:
             succeeded = await self._dispatch(event)
@@ -232,12 +199,12 @@ class WebhookReceiver:
     async def _forget(self, event: WebhookEvent[Any], key: str) -> None:
         try:
             if (forget := getattr(self._deduplicate, "forget", None)) is not None:
-                await resolved(forget(key))
-        except Exception:  # noqa: BLE001 - the handlers are done with the event
-            log.exception("webhooks: cannot forget %r; it is dropped if it comes again", event)
+                await maybe_await(forget(key))
+        except Exception:  # noqa: BLE001 - the handlers have finished
+            log.exception("webhooks: cannot forget %r; it will be dropped if it is delivered again", event)
 
     async def _dispatch(self, event: WebhookEvent[Any]) -> bool:
-        """Run the handlers; whether all succeeded."""
+        """Run the handlers, and return whether all succeeded."""
         try:
             await self._router.dispatch(event)
         except ExceptionGroup as failed:
@@ -250,16 +217,16 @@ class WebhookReceiver:
         log.error("webhooks: a handler of %r failed", event, exc_info=error)
         try:
             if self._on_error is not None:
-                await resolved(self._on_error(error, event))
-        except Exception:  # noqa: BLE001 - the other events go on
+                await maybe_await(self._on_error(error, event))
+        except Exception:  # noqa: BLE001 - the other events continue
             log.exception("webhooks: on_error failed as well")
 
-    # --- where deliveries come from
+    # --- servers
 
-    async def answer(self, headers: Mapping[str, str], read: Callable[[], Awaitable[bytes]]) -> tuple[int, str]:
-        """`receive` for a body that is still coming: `read` gives the next part, and b"" at the end.
+    async def respond(self, headers: Mapping[str, str], read: Callable[[], Awaitable[bytes]]) -> tuple[int, str]:
+        """`receive` for a body that is still arriving: `read` returns the next part, and b"" at the end.
 
-        No more is read than is allowed.
+        Reads no more than `max_body` allows.
         """
         body = bytearray()
         while len(body) <= self._max_body and (part := await read()):
@@ -267,17 +234,18 @@ class WebhookReceiver:
         return self.receive(headers, bytes(body))
 
     async def aiohttp_handler(self, request: web.Request) -> web.Response:
-        """For aiohttp.web: `app.router.add_post("/cal", receiver.aiohttp_handler)`, with `receiver.setup(app)`."""
-        from aiohttp import web  # noqa: PLC0415 - only servers of aiohttp need it
+        """Handle a request of aiohttp.web: `app.router.add_post("/cal", receiver.aiohttp_handler)`; see `setup`."""
+        from aiohttp import web  # noqa: PLC0415 - only aiohttp servers need it
 
         try:
-            status, text = await self.answer(request.headers, request.content.readany)
+            status, text = await self.respond(request.headers, request.content.readany)
         except (web.RequestPayloadError, ConnectionError) as error:
-            log.warning("webhooks: refused: the body cannot be read: %s", type(error.__cause__ or error).__name__)
-            status, text = 400, "the body cannot be read"
+            cause = type(error.__cause__ or error).__name__
+            log.warning("webhooks: delivery rejected: cannot read the body: %s", cause)
+            status, text = 400, "cannot read the body"
         response = web.Response(status=status, text=text)
         if status != ACCEPTED and "Content-Encoding" in request.headers:
-            # Otherwise aiohttp decompresses and drops the rest of the body, which may be a million times its size.
+            # Otherwise aiohttp decompresses the rest of the body to drop it, which may be a million times its size.
             response.force_close()
             await response.prepare(request)
             await response.write_eof()
@@ -285,28 +253,23 @@ class WebhookReceiver:
         return response
 
     def setup(self, app: web.Application) -> None:
-        """Run for as long as the aiohttp application does."""
-        app.cleanup_ctx.append(self._running)
+        """Run as long as the aiohttp application does."""
+        app.cleanup_ctx.append(self._run)
 
-    @cached_property
-    def asgi(self) -> Asgi:
-        """For ASGI: `app.add_route("/cal", receiver.asgi)` in FastAPI and Starlette, with `lifespan=receiver.lifespan`.
-
-        It is an application by itself as well, at any path. Do not mount it: a mount redirects `/cal` to `/cal/`, and
-        Cal.com follows no redirects.
-        """
-        return Asgi(self)
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        await serve_asgi(self, scope, receive, send)
 
     def lifespan(self, app: object) -> AbstractAsyncContextManager[None]:
-        """For `FastAPI(lifespan=...)` and `Starlette(lifespan=...)`; within one of your own use `async with`."""
-        return asynccontextmanager(self._running)(app)
+        """Return a lifespan for FastAPI and Starlette. Inside a lifespan of your own, use `async with receiver:`."""
+        return asynccontextmanager(self._run)(app)
 
-    async def _running(self, _: object) -> AsyncIterator[None]:
+    async def _run(self, _: object) -> AsyncIterator[None]:
         async with self:
             yield
 
 
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+def _lower_names(headers: Mapping[str, str]) -> dict[str, str]:
     if not isinstance(headers, Mapping) or not all(isinstance(name, str) for name in headers):
         raise InvalidRequestError(f"headers must be a mapping of texts, got {type(headers).__name__}")
     return {name.lower(): value for name, value in headers.items()}

@@ -525,7 +525,7 @@ def test_leaving_takes_no_longer_than_told(drain, done, caplog):
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run(scene())
-    assert f"{3 - len(done)} events are cut short" in caplog.text
+    assert f"{3 - len(done)} events unfinished" in caplog.text
 
 
 def test_stop_that_is_cancelled_leaves_no_task():

@@ -54,7 +54,7 @@ def through_asgi(receiver: WebhookReceiver) -> web.Application:
     async def live(app: web.Application) -> AsyncIterator[None]:
         orders: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         done: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        life = asyncio.create_task(receiver.asgi({"type": "lifespan"}, orders.get, done.put))
+        life = asyncio.create_task(receiver({"type": "lifespan"}, orders.get, done.put))
         for stage in ("startup", "shutdown"):
             orders.put_nowait({"type": f"lifespan.{stage}"})
             assert await done.get() == {"type": f"lifespan.{stage}.complete"}
@@ -86,7 +86,7 @@ async def asgi(receiver: WebhookReceiver, *parts: bytes, headers: Any = (), meth
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await receiver.asgi({"type": "http", "method": method, "path": "/", "headers": headers}, receive, send)
+    await receiver({"type": "http", "method": method, "path": "/", "headers": headers}, receive, send)
     start, rest = sent
     assert (start["type"], rest["type"]) == ("http.response.start", "http.response.body")
     return start["status"], dict(start["headers"]), rest["body"].decode()
@@ -181,7 +181,7 @@ async def test_a_sender_that_hangs_up_is_no_error(caplog):
         await writer.drain()
         await asyncio.sleep(0.05)
         writer.close()
-        while "the body cannot be read" not in caplog.text:  # noqa: ASYNC110 - it is a turn or two of the loop
+        while "cannot read the body" not in caplog.text:  # noqa: ASYNC110 - it is a turn or two of the loop
             await asyncio.sleep(0.01)
     assert not [record for record in caplog.records if record.exc_info]
 
@@ -212,9 +212,9 @@ async def test_asgi_without_an_answer():
         sent.append(message)
 
     async with WebhookReceiver(WebhookRouter(), secrets=SECRET) as receiver:
-        await receiver.asgi({"type": "http", "method": "POST", "headers": []}, gone, send)
+        await receiver({"type": "http", "method": "POST", "headers": []}, gone, send)
         assert (sent, receiver.pending) == ([], 0)
-        await receiver.asgi({"type": "websocket"}, gone, send)
+        await receiver({"type": "websocket"}, gone, send)
     assert sent == [{"type": "websocket.close"}]
 
 

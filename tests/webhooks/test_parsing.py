@@ -1,11 +1,8 @@
-"""Signatures and bodies of deliveries: what is genuine, and what it says."""
+"""Bodies of webhook deliveries: what they become, and what is left out."""
 
 from __future__ import annotations
 
-import copy
-import hmac
 import json
-import pickle
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_models import losses
 
-from calcom_async.errors import CalcomError, ConfigError, DecodeError, InvalidRequestError, SignatureError
+from calcom_async.errors import DecodeError
 from calcom_async.models.webhook_events import (
     PAYLOADS,
     BookingPayload,
@@ -32,12 +29,10 @@ from calcom_async.models.webhook_events import (
     WebhookPerson,
 )
 from calcom_async.models.webhooks import WEBHOOK_TRIGGERS
-from calcom_async.sandbox.webhooks.delivery import sign as sandbox_sign
-from calcom_async.webhooks import WebhookEvent, WebhookReceiver, WebhookRouter, parse, sign, verify
+from calcom_async.webhooks import WebhookEvent, parse, verify
 
 SECRET = "tea-and-scones"
 SENT = "2031-03-03T08:00:00.123Z"
-SECRETS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"], exclude_characters="\ufeff"), min_size=1)
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -117,9 +112,6 @@ def body(trigger: str = "BOOKING_CREATED", payload: Any = BOOKING, **more: Any) 
     return json.dumps({"triggerEvent": trigger, "createdAt": SENT, "payload": payload, **more}).encode()
 
 
-# --- signatures
-
-
 def test_recorded_deliveries(shared):
     """Every recorded delivery verifies with its secret if it had one, and no key or value of its payload is lost."""
     real = shared / "reference" / "real"
@@ -140,134 +132,6 @@ def test_recorded_deliveries(shared):
         assert (event.trigger, event.uid) == (seen["json"]["triggerEvent"], seen["json"]["payload"]["uid"])
         assert event.created_at == datetime.fromisoformat(seen["json"]["createdAt"])
     assert unsigned == ["webhook_delivery_org_01_BOOKING_CREATED"]
-
-
-@given(st.binary(), SECRETS, SECRETS)
-def test_what_is_signed_verifies_and_nothing_else(raw, secret, other):
-    """Only the very bytes with the very secret pass, alone or among others; the sandbox signs alike."""
-    signature = sign(raw, secret)
-    assert signature == sandbox_sign(raw, secret)
-    verify(raw, signature, secret)
-    verify(raw, signature, [other, secret])
-    for forged in (
-        (raw + b" ", signature, secret),
-        (raw, signature[:-1], secret),
-        (raw, signature.upper() + "=", secret),
-    ):
-        with pytest.raises(SignatureError):
-            verify(*forged)
-    # HMAC fills short keys up with zero bytes, and hashes those of more than a block.
-    if other.encode().rstrip(b"\0") != secret.encode().rstrip(b"\0"):
-        with pytest.raises(SignatureError, match="does not match the body with the secret"):
-            verify(raw, signature, other)
-
-
-@pytest.mark.parametrize(
-    ("signature", "match"),
-    [
-        (None, "has no X-Cal-Signature-256"),
-        ("", "has no X-Cal-Signature-256"),
-        ("no-secret-provided", r"has no secret at Cal\.com.*Set a secret"),
-        ("\udcff\u00fc", "does not match the body with any of the 2 secrets"),
-        ("0" * 64, "does not match the body with any of the 2 secrets"),
-    ],
-)
-def test_refusals_say_why(signature, match):
-    """What is missing, unsigned or wrong is refused with a reason, and without the secrets or the right signature."""
-    with pytest.raises(SignatureError, match=match) as caught:
-        verify(b"{}", signature, [SECRET, "other-secret"])
-    told = f"{caught.value}{caught.value.__dict__}"
-    assert not any(word in told for word in (SECRET, "other-secret", sign(b"{}", SECRET)))
-    assert str(pickle.loads(pickle.dumps(caught.value))) == str(copy.deepcopy(caught.value)) == str(caught.value)
-
-
-def test_every_secret_is_compared_in_constant_time(monkeypatch):
-    """How long a refusal, or a success, takes tells neither how much of a signature was right nor which secret fits."""
-    compared, compare = [], hmac.compare_digest
-    monkeypatch.setattr(hmac, "compare_digest", lambda one, other: compared.append(one) or compare(one, other))
-    verify(b"{}", sign(b"{}", "a"), ["a", "b", "c"])
-    assert compared == [sign(b"{}", secret).encode() for secret in "abc"]
-
-
-@pytest.mark.parametrize(
-    ("secrets", "match"),
-    [
-        (None, "is missing.*Is a variable not set"),
-        ([], "is missing"),
-        ("", "is empty"),
-        ([SECRET, ""], "is empty"),
-        ([None], "must be a text"),
-        (b"bytes", "must be a text"),
-        (7, "must be a text"),
-        (f"{SECRET}\n", "ends with a line break"),
-        ([SECRET, f" {SECRET}"], "begins with a space"),
-        (f"{SECRET}\xa0", "ends with white space"),
-        (f"\ufeff{SECRET}", "begins with a byte order mark"),
-        ("\udcff", "UTF-8"),
-    ],
-)
-def test_secrets_that_cannot_be_right_are_refused(secrets, match):
-    """A secret that is missing, empty, no text or in white space is a ConfigError that says so and shows no secret."""
-    router = WebhookRouter()
-    for call in (
-        lambda: verify(b"", sandbox_sign(b"", "x"), secrets),
-        lambda: WebhookReceiver(router, secrets=secrets),
-        lambda: sign(b"", secrets[-1] if isinstance(secrets, list) and secrets else secrets),
-    ):
-        with pytest.raises(ConfigError) as caught:
-            call()
-        assert SECRET not in str(caught.value)
-    with pytest.raises(ConfigError, match=match):
-        verify(b"", sandbox_sign(b"", "x"), secrets)
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda: verify(b"{}", "0" * 64, [SECRET, "other"]),
-        lambda: verify(b"{}", None, SECRET),
-        lambda: verify("{}", "0" * 64, SECRET),
-        lambda: verify(b"{}", "0" * 64, [f"{SECRET} "]),
-        lambda: sign(b"{}", f"{SECRET}\n"),
-        lambda: WebhookReceiver(WebhookRouter(), secrets=f"{SECRET}\n"),
-        lambda: WebhookReceiver(WebhookRouter(), secrets=SECRET, max_pending=0),
-    ],
-)
-def test_no_variable_of_a_traceback_holds_a_secret(call):
-    """Error reports that print local variables, as those of Sentry and rich do, print no secret."""
-    with pytest.raises(CalcomError) as caught:
-        call()
-    shown = [repr(value) for entry in caught.traceback[2:] for value in entry.frame.f_locals.values()]
-    assert shown
-    assert not [text for text in shown if SECRET in text]
-
-
-@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-def test_what_holds_bytes_is_a_body(kind):
-    """A body may be any bytes-like object, and the signature the bytes of an ASGI header."""
-    signature = sign(kind(body()), SECRET)
-    verify(kind(body()), signature.encode(), SECRET)
-    assert parse(kind(body())).uid == "bK1"
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda: sign("text", SECRET),
-        lambda: verify("text", "0" * 64, SECRET),
-        lambda: verify(b"", 7, SECRET),
-        lambda: verify(None, None, SECRET),
-        lambda: parse("text"),
-        lambda: parse(b"", None),
-    ],
-)
-def test_odd_arguments_are_refused(call):
-    """A body that is no bytes, or a signature that is no text, is an InvalidRequestError."""
-    with pytest.raises(InvalidRequestError, match="must be"):
-        call()
-
-
-# --- bodies
 
 
 def test_every_trigger_has_a_sample():
@@ -418,13 +282,13 @@ def test_one_odd_part_costs_only_itself():
 @pytest.mark.parametrize(
     ("raw", "content_type", "match"),
     [
-        (b"{", "application/json", "says that it is JSON but is not"),
-        (b"", "application/json", "says that it is JSON but is not"),
-        (b"[" * 100_000, "application/json", "says that it is JSON but is not"),
+        (b"{", "application/json", "is not JSON, although its content type is"),
+        (b"", "application/json", "is not JSON, although its content type is"),
+        (b"[" * 100_000, "application/json", "is not JSON, although its content type is"),
         (b"[" * 101 + b"]" * 101, "application/json", "nested deeper than 100 levels"),
         (b'{"a":' * 500 + b"1" + b"}" * 500, "text/plain", "nested deeper than 100 levels"),
-        (b"\xff", "text/plain", "neither JSON nor text"),
-        (b"{\xff", "application/x-www-form-urlencoded", "neither JSON nor text"),
+        (b"\xff", "text/plain", "neither JSON nor UTF-8 text"),
+        (b"{\xff", "application/x-www-form-urlencoded", "neither JSON nor UTF-8 text"),
     ],
 )
 def test_what_cannot_be_read(raw, content_type, match):
