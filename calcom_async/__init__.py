@@ -11,136 +11,90 @@ Models are in `calcom_async.models`. Names are imported when first used; importi
 
 from typing import TYPE_CHECKING
 
-from calcom_async._lazy import lazy
+from calcom_async._lazy import lazy, parse_homes
 
 if TYPE_CHECKING:
-    from calcom_async.auth import AccessToken, ApiKey, PlatformClient, Tokens
-    from calcom_async.client import Calcom, Stats
-    from calcom_async.config import Config
-    from calcom_async.errors import (
-        ApiError,
-        BadRequestError,
-        CalcomError,
-        ConfigError,
-        ConflictError,
-        ConnectionFailedError,
-        DecodeError,
-        ExportError,
-        ExportLockedError,
-        ForbiddenError,
-        IncompleteListError,
-        InvalidRequestError,
-        NotFoundError,
-        RateLimit,
-        RateLimitedError,
-        ServerError,
-        SignatureError,
-        SlotTakenError,
-        TimedOutError,
-        TokenExpiredError,
-        TransportError,
-        UnauthorizedError,
-        UnknownOutcomeError,
-        UnprocessableError,
+    from calcom_async.auth import (
+        AccessToken as AccessToken,
+        ApiKey as ApiKey,
+        PlatformClient as PlatformClient,
+        Tokens as Tokens,
     )
-    from calcom_async.events import ClientEvent
-    from calcom_async.pages import IncompleteListWarning, Pages
-    from calcom_async.pagination import Page
-    from calcom_async.rate_limiter import RateLimiter, TokenBucket
-    from calcom_async.secret import Secret
-    from calcom_async.watch import SlotChange, SlotQuery, SlotWatcher, StalenessWarning, WatchStats
-    from calcom_async.webhooks import InMemoryDeduplicator, WebhookReceiver, WebhookRouter, sign, verify
+    from calcom_async.client import (
+        Calcom as Calcom,
+        Stats as Stats,
+    )
+    from calcom_async.config import Config as Config
+    from calcom_async.errors import (
+        ApiError as ApiError,
+        BadRequestError as BadRequestError,
+        CalcomError as CalcomError,
+        ConfigError as ConfigError,
+        ConflictError as ConflictError,
+        ConnectionFailedError as ConnectionFailedError,
+        DecodeError as DecodeError,
+        ExportError as ExportError,
+        ExportLockedError as ExportLockedError,
+        ForbiddenError as ForbiddenError,
+        IncompleteListError as IncompleteListError,
+        InvalidRequestError as InvalidRequestError,
+        NotFoundError as NotFoundError,
+        RateLimit as RateLimit,
+        RateLimitedError as RateLimitedError,
+        ServerError as ServerError,
+        SignatureError as SignatureError,
+        SlotTakenError as SlotTakenError,
+        TimedOutError as TimedOutError,
+        TokenExpiredError as TokenExpiredError,
+        TransportError as TransportError,
+        UnauthorizedError as UnauthorizedError,
+        UnknownOutcomeError as UnknownOutcomeError,
+        UnprocessableError as UnprocessableError,
+    )
+    from calcom_async.events import ClientEvent as ClientEvent
+    from calcom_async.pages import (
+        IncompleteListWarning as IncompleteListWarning,
+        Pages as Pages,
+    )
+    from calcom_async.pagination import Page as Page
+    from calcom_async.rate_limiter import (
+        RateLimiter as RateLimiter,
+        TokenBucket as TokenBucket,
+    )
+    from calcom_async.secret import Secret as Secret
+    from calcom_async.watch import (
+        SlotChange as SlotChange,
+        SlotQuery as SlotQuery,
+        SlotWatcher as SlotWatcher,
+        StalenessWarning as StalenessWarning,
+        WatchStats as WatchStats,
+    )
+    from calcom_async.webhooks import (
+        InMemoryDeduplicator as InMemoryDeduplicator,
+        WebhookReceiver as WebhookReceiver,
+        WebhookRouter as WebhookRouter,
+        sign as sign,
+        verify as verify,
+    )
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "auth": ("AccessToken", "ApiKey", "PlatformClient", "Tokens"),
-    "client": ("Calcom", "Stats"),
-    "config": ("Config",),
-    "errors": (
-        "ApiError",
-        "BadRequestError",
-        "CalcomError",
-        "ConfigError",
-        "ConflictError",
-        "ConnectionFailedError",
-        "DecodeError",
-        "ExportError",
-        "ExportLockedError",
-        "ForbiddenError",
-        "IncompleteListError",
-        "InvalidRequestError",
-        "NotFoundError",
-        "RateLimit",
-        "RateLimitedError",
-        "ServerError",
-        "SignatureError",
-        "SlotTakenError",
-        "TimedOutError",
-        "TokenExpiredError",
-        "TransportError",
-        "UnauthorizedError",
-        "UnknownOutcomeError",
-        "UnprocessableError",
-    ),
-    "events": ("ClientEvent",),
-    "rate_limiter": ("RateLimiter", "TokenBucket"),
-    "pages": ("IncompleteListWarning", "Pages"),
-    "secret": ("Secret",),
-    "watch": ("SlotChange", "SlotQuery", "SlotWatcher", "StalenessWarning", "WatchStats"),
-    "webhooks": ("WebhookReceiver", "InMemoryDeduplicator", "WebhookRouter", "sign", "verify"),
-    "pagination": ("Page",),
-}
-__all__ = [
-    "AccessToken",
-    "ApiError",
-    "ApiKey",
-    "BadRequestError",
-    "Calcom",
-    "CalcomError",
-    "ClientEvent",
-    "Config",
-    "ConfigError",
-    "ConflictError",
-    "ConnectionFailedError",
-    "DecodeError",
-    "ExportError",
-    "ExportLockedError",
-    "ForbiddenError",
-    "InMemoryDeduplicator",
-    "IncompleteListError",
-    "IncompleteListWarning",
-    "InvalidRequestError",
-    "NotFoundError",
-    "Page",
-    "Pages",
-    "PlatformClient",
-    "RateLimit",
-    "RateLimitedError",
-    "RateLimiter",
-    "Secret",
-    "ServerError",
-    "SignatureError",
-    "SlotChange",
-    "SlotQuery",
-    "SlotTakenError",
-    "SlotWatcher",
-    "StalenessWarning",
-    "Stats",
-    "TimedOutError",
-    "TokenBucket",
-    "TokenExpiredError",
-    "Tokens",
-    "TransportError",
-    "UnauthorizedError",
-    "UnknownOutcomeError",
-    "UnprocessableError",
-    "WatchStats",
-    "WebhookReceiver",
-    "WebhookRouter",
-    "sign",
-    "verify",
-]
+_HOMES = parse_homes("""
+    auth: AccessToken ApiKey PlatformClient Tokens
+    client: Calcom Stats
+    config: Config
+    errors: ApiError BadRequestError CalcomError ConfigError ConflictError ConnectionFailedError DecodeError
+        ExportError ExportLockedError ForbiddenError IncompleteListError InvalidRequestError NotFoundError RateLimit
+        RateLimitedError ServerError SignatureError SlotTakenError TimedOutError TokenExpiredError TransportError
+        UnauthorizedError UnknownOutcomeError UnprocessableError
+    events: ClientEvent
+    rate_limiter: RateLimiter TokenBucket
+    pages: IncompleteListWarning Pages
+    secret: Secret
+    watch: SlotChange SlotQuery SlotWatcher StalenessWarning WatchStats
+    webhooks: WebhookReceiver InMemoryDeduplicator WebhookRouter sign verify
+    pagination: Page
+""")
 
-if not TYPE_CHECKING:  # a checker that saw it would take every misspelt name for Any
-    __getattr__, __dir__ = lazy(__name__, _HOMES)
+if not TYPE_CHECKING:  # type checkers see the imports above; with `__getattr__` they would accept every name
+    __all__, __getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -1,4 +1,4 @@
-"""Names that are imported when they are first used (PEP 562), so that a program pays only for what it needs."""
+"""Import the names of a package when they are first used (PEP 562), so that a program pays only for what it needs."""
 
 from __future__ import annotations
 
@@ -7,19 +7,33 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+Homes = Mapping[str, Sequence[str]]
 
-def lazy(package: str, homes: Mapping[str, Sequence[str]]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` for a package whose names live in the modules of `homes`."""
+
+def parse_homes(text: str) -> Homes:
+    """Parse `module: Name Name ...` into the names that each module defines."""
+    homes: dict[str, list[str]] = {}
+    names: list[str] = []
+    for word in text.split():
+        if word.endswith(":"):
+            names = homes[word.removesuffix(":")] = []
+        else:
+            names.append(word)
+    return homes
+
+
+def lazy(package: str, homes: Homes) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
+    """Return `__all__`, `__getattr__` and `__dir__` of a package whose names are defined in the modules of `homes`."""
     home_of = {name: home for home, names in homes.items() for name in names}
 
-    def get(name: str) -> Any:
+    def get_attribute(name: str) -> Any:
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(import_module(f"{package}.{home_of[name]}"), name)
         setattr(sys.modules[package], name, value)
         return value
 
-    def names() -> list[str]:
+    def list_names() -> list[str]:
         return sorted({*vars(sys.modules[package]), *home_of})
 
-    return get, names
+    return sorted(home_of), get_attribute, list_names

@@ -26,8 +26,8 @@ from calcom_async import (
     ServerError,
     TimedOutError,
     TokenBucket,
+    booking as safe,
 )
-from calcom_async import booking as safe
 from calcom_async.auth import Send
 from calcom_async.booking import IDEMPOTENCY_KEY
 from calcom_async.booking.create import _precedence

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 from fakes import EventRecorder, FakeSend, error_response, make_request, ok_response
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from virtual_time import run
 
 from calcom_async import (

@@ -13,8 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from moving_bookings import BEGIN, MovingBookings
 from msgspec import Raw
 from virtual_time import run

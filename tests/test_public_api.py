@@ -28,7 +28,7 @@ def test_all_is_what_is_there(module: ModuleType):
     for name in module.__all__:
         assert getattr(module, name) is not None
         assert name in dir(module)
-    assert sorted(set(module.__all__)) == sorted(module.__all__)
+    assert sorted(set(module.__all__)) == module.__all__
 
 
 @pytest.mark.parametrize("module", [calcom_async, models], ids=lambda module: module.__name__)

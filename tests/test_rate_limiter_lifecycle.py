@@ -10,8 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from limiter_helpers import BUCKET, acquire_once, block_for, loop_time, open_window, rate_limits, start_acquire
 from redis_server import SIMULATED_IN_REDIS, InRedis, either, heard
 from virtual_time import VirtualTimeLoop, WedgedError, run

@@ -14,8 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 from fakes import make_request, ok_response
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from msgspec import UNSET, Raw, UnsetType
 from yarl import URL
 
@@ -24,8 +23,7 @@ from calcom_async.decoding import decode, raw_field_reader
 from calcom_async.models import Booking
 from calcom_async.models._base import Model
 from calcom_async.models.pagination import Pagination
-from calcom_async.pagination import Page, PageOffset, PaginationSpec, read_page
-from calcom_async.pagination import page_of as plain_page_of
+from calcom_async.pagination import Page, PageOffset, PaginationSpec, page_of as plain_page_of, read_page
 from calcom_async.requests import encode, fill, query_string
 from calcom_async.responses import Response, read, read_whole
 

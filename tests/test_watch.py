@@ -11,8 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from sent_requests import MONDAY, SIXTY, THIRTY, at, book
 from timeouts import TIMEOUT
 from virtual_time import run

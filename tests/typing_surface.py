@@ -5,14 +5,12 @@ A wrong type here is an error of `mypy`, and so is an ignore that is not needed 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Any, assert_type
 
 import aiohttp
 from msgspec import UNSET, Raw
 
-import calcom_async
 from calcom_async import (
     AccessToken,
     ApiError,
@@ -289,8 +287,3 @@ def failures(error: ApiError, refused: RateLimitedError, lost: TransportError) -
     assert_type(error.rate_limits, tuple[RateLimit, ...])
     assert_type(refused.retry_after, float)
     assert_type(lost.sent, bool)
-
-
-def names() -> Sequence[str]:
-    """The package tells its public names."""
-    return calcom_async.__all__

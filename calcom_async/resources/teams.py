@@ -8,8 +8,7 @@ from msgspec import Raw
 
 from calcom_async.decoding import decode
 from calcom_async.models.event_types import EventType
-from calcom_async.models.teams import CreateTeam, TeamAwaitingPayment, TeamInvite, UpdateTeam
-from calcom_async.models.teams import Team as TeamModel
+from calcom_async.models.teams import CreateTeam, Team as TeamModel, TeamAwaitingPayment, TeamInvite, UpdateTeam
 from calcom_async.pages import Pages
 from calcom_async.pagination import UNPAGED, PaginationSpec
 from calcom_async.resources._base import Paging, Resource

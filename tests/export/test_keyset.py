@@ -10,8 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from booking_factory import EPOCH, NOW, BookingFactory
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from calcom_async import Calcom, DecodeError, InvalidRequestError
 from calcom_async.export.plan import Batch, ExportPlan, Position, Watermarks

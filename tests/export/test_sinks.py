@@ -18,8 +18,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from msgspec import Raw
 
 from calcom_async.errors import ConfigError, DecodeError, ExportError, InvalidRequestError

@@ -8,8 +8,7 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from signed_requests import SECRET, signed_request, webhook_body
 from virtual_time import run
 

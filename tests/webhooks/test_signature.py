@@ -7,8 +7,7 @@ import hmac
 import pickle
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from signed_requests import webhook_body
 
 from calcom_async.errors import CalcomError, ConfigError, InvalidRequestError, SignatureError

@@ -13,9 +13,14 @@ from calcom_async.sandbox.http.forms import Field, to_list
 from calcom_async.sandbox.http.paging import PAGING, page, paged_form, read_query
 from calcom_async.sandbox.http.routing import Routes
 from calcom_async.sandbox.organizations import memberships
-from calcom_async.sandbox.organizations.memberships import CREATE, CREATED_AS, UPDATE, Membership
-from calcom_async.sandbox.organizations.memberships import organization_membership_view as organization_view
-from calcom_async.sandbox.organizations.memberships import team_membership_view as team_view
+from calcom_async.sandbox.organizations.memberships import (
+    CREATE,
+    CREATED_AS,
+    UPDATE,
+    Membership,
+    organization_membership_view as organization_view,
+    team_membership_view as team_view,
+)
 
 ROUTES = Routes()
 
