@@ -1,4 +1,4 @@
-"""Safe booking: whatever goes wrong on the way, each call makes one booking or none, and says which."""
+"""Safe booking: whatever fails, each call makes one booking or none, and reports which."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def client(sandbox: Sandbox, credentials: Any = None, **options: Any) -> Calcom:
-    """A client that neither waits for the limit nor before a repeat."""
+    """A client that waits neither for the rate limit nor before a retry."""
     eager = {"backoff_base": 0, "limiter": TokenBucket(1_000_000, window=0.01)}
     return Calcom(credentials or sandbox.api_key, base_url=sandbox.url, **eager | options)
 
@@ -111,7 +111,7 @@ def event_type(sandbox: Sandbox, **fields: Any) -> int:
 
 
 def round_robin(sandbox: Sandbox) -> int:
-    """A demo that either of two hosts gives, at hours that both work."""
+    """A round-robin event type with two hosts, at hours when both work."""
     body = {"title": "Demo", "slug": "demo", "lengthInMinutes": 30, "minimumBookingNotice": 0}
     hosts = [{"userId": one, "mandatory": False, "priority": "medium"} for one in (ANA, BO)]
     made = new_event_type(sandbox.store, None, body, teamId=SALES, schedulingType="roundRobin", hosts=hosts)
@@ -126,11 +126,11 @@ def lines(sandbox: Sandbox) -> list[str]:
     return [one.endpoint for one in sent_requests(sandbox)]
 
 
-# --- nothing goes wrong
+# --- without faults
 
 
 async def test_a_free_slot_is_booked_in_two_requests(cal, sandbox):
-    """One search that shows the slot free, one create, which carries the mark beside the caller's metadata."""
+    """A booking takes one search and one create, which carries the key next to the caller's metadata."""
     booking = await book(cal, metadata={"crm": "42"})
     assert (booking.start, booking.status) == (at(9), "accepted")
     assert booking.metadata["crm"] == "42"
@@ -140,8 +140,8 @@ async def test_a_free_slot_is_booked_in_two_requests(cal, sandbox):
     assert lines(sandbox)[2:] == ["POST /bookings"]
 
 
-async def test_a_time_that_is_not_on_offer_is_not_asked_for(cal, sandbox):
-    """A taken slot is told with the nearest free ones, after a few searches, and nothing is sent to book."""
+async def test_a_start_that_no_search_offers_is_not_booked(cal, sandbox):
+    """A taken slot raises an error with the nearest free slots after a few searches; no create is sent."""
     await cal.bookings.create(start=at(10), event_type_id=THIRTY, attendee=BEA)
     sandbox.requests.clear()
     with pytest.raises(SlotTakenError, match=r"2026-11-04T10:00:00\+00:00 is not free.*nearest") as caught:
@@ -152,14 +152,14 @@ async def test_a_time_that_is_not_on_offer_is_not_asked_for(cal, sandbox):
     assert lines(sandbox) == ["GET /slots", "GET /event-types/1", "GET /slots", "GET /slots"]
 
 
-async def test_passing_errors_of_the_check_are_repeated(cal, sandbox):
-    """Trouble with the search for slots is waited out beyond the repeats of the client."""
+async def test_transient_errors_of_the_check_are_retried(cal, sandbox):
+    """A failing slot search is retried beyond the retries of the client."""
     sandbox.faults.add("GET", "/v2/slots", status=503, times=7)
     assert (await book(cal)).start == at(9)
 
 
-async def test_a_length_of_choice_is_checked_and_booked(cal, sandbox):
-    """`length_in_minutes` decides what is free as well as what is booked, and slugs name the event type in both."""
+async def test_a_chosen_length_is_checked_and_booked(cal, sandbox):
+    """`length_in_minutes` applies to the search and to the booking, and both accept slugs."""
     event_type(sandbox, slug="any", lengthInMinutesOptions=[30, 90])
     wish = {"event_type_slug": "any", "username": "ana", "length_in_minutes": 90}
     booking = await safe.book(
@@ -170,8 +170,8 @@ async def test_a_length_of_choice_is_checked_and_booked(cal, sandbox):
     assert {"eventTypeSlug": "any", "username": "ana", "duration": "90"}.items() <= query.items()
 
 
-async def test_what_cannot_work_is_refused_here(cal, sandbox):
-    """A naive start, a reservation by slug and an instant meeting are told before anything is sent."""
+async def test_invalid_combinations_send_no_request(cal, sandbox):
+    """A naive start, a reservation by slug and an instant meeting raise an error before a request is sent."""
     with pytest.raises(ValueError, match="start must have a time zone"):
         await book(cal, start=at(9).replace(tzinfo=None))
     with pytest.raises(InvalidRequestError, match="event_type_id"):
@@ -190,14 +190,14 @@ async def test_what_cannot_work_is_refused_here(cal, sandbox):
     assert sandbox.requests == []
 
 
-async def test_other_refusals_pass_through(cal, sandbox):
-    """What has nothing to do with the time is the error of `bookings.create`, at once."""
+async def test_other_rejections_are_raised_unchanged(cal, sandbox):
+    """A rejection that is not about the time raises the error of `bookings.create` without a retry."""
     with pytest.raises(NotFoundError, match="Event type with id 999"):
         await book(cal, event_type_id=999, check=False)
     assert len(sandbox.requests) == 1
 
 
-# --- every slot on offer can be booked
+# --- every offered slot can be booked
 
 ZONES = ("UTC", "Asia/Kolkata", "Pacific/Chatham", "America/St_Johns")
 SETTINGS = [
@@ -214,7 +214,7 @@ SETTINGS = [
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 async def test_every_slot_of_a_search_can_be_booked(cal, sandbox, settings, zone):
-    """What a search offers, in whatever time zone, is booked for an attendee in another one."""
+    """Every slot that a search in any time zone offers can be booked for an attendee in another one."""
     hours = await cal.schedules.create(
         name="Hours",
         time_zone="Asia/Kolkata",
@@ -246,8 +246,8 @@ async def test_every_slot_of_a_search_can_be_booked(cal, sandbox, settings, zone
     ],
     ids=str,
 )
-async def test_a_search_from_within_the_hours(cal, sandbox, settings, minute):
-    """A search that starts inside the working hours begins its slots there, and they can be booked."""
+async def test_slots_of_a_search_that_starts_in_the_working_hours(cal, sandbox, settings, minute):
+    """A search that starts in the working hours has its own slot grid, and its slots can be booked."""
     which = event_type(sandbox, **settings)
     since = at(9) + timedelta(minutes=minute)
     for zone in ("UTC", "Asia/Kathmandu"):
@@ -259,8 +259,8 @@ async def test_a_search_from_within_the_hours(cal, sandbox, settings, minute):
             await cal.bookings.cancel(booking.uid, reason="Test")
 
 
-async def test_the_last_day_of_a_window_in_the_attendees_zone(cal, sandbox):
-    """Booking windows count days in the time zone of the search, as the server does in that of the attendee."""
+async def test_the_last_day_of_a_booking_window_in_the_attendees_zone(cal, sandbox):
+    """The server counts the days of a booking window in the attendee's time zone; its last slot can be booked."""
     sandbox.clock.set(at(20, 4))  # the fifth has begun in Tokyo
     which = event_type(sandbox, bookingWindow={"type": "calendarDays", "value": 1, "rolling": False})
     hours = await cal.schedules.default()
@@ -272,16 +272,16 @@ async def test_the_last_day_of_a_window_in_the_attendees_zone(cal, sandbox):
     assert (await book(cal, start=last.start, event_type_id=which, attendee=BEA)).start == last.start
 
 
-async def test_off_the_grid(cal):
-    """A start that no search offers is booked only without the check."""
+async def test_a_start_outside_the_slot_grid(cal):
+    """A start that no search offers is booked with `check=False` only."""
     start = at(9) + timedelta(minutes=7)
     with pytest.raises(SlotTakenError, match="no search offers this start"):
         await book(cal, start=start)
     assert (await book(cal, start=start, check=False)).start == start
 
 
-async def test_full_seats_are_not_searched_for_in_other_zones(cal, sandbox):
-    """A slot that is listed without a seat is taken, for one request."""
+async def test_a_full_slot_is_not_searched_in_other_zones(cal, sandbox):
+    """A slot that is listed without free seats is taken after one search."""
     which = event_type(sandbox, seats=SEATS)
     for attendee in (ADA, BEA):
         await cal.bookings.create(start=at(9), event_type_id=which, attendee=attendee)
@@ -295,7 +295,7 @@ async def test_full_seats_are_not_searched_for_in_other_zones(cal, sandbox):
 
 
 async def test_a_reservation_hides_the_slot_while_it_is_booked(cal, sandbox):
-    """Reserved, booked, and given back."""
+    """`reserve=True` reserves the slot, books it and deletes the reservation."""
     await book(cal, reserve=True)
     made = sent_requests(sandbox)[1]
     assert made.body == {"eventTypeId": THIRTY, "slotStart": "2026-11-04T09:00:00Z"}
@@ -308,7 +308,7 @@ async def test_a_reservation_hides_the_slot_while_it_is_booked(cal, sandbox):
 
 
 async def test_a_reservation_is_released_after_a_failure(cal, sandbox):
-    """When booking fails the slot is free for others again."""
+    """After a failed booking the reservation is deleted."""
     sandbox.faults.add("POST", BOOKINGS, status=403)
     with pytest.raises(Exception, match="403"):
         await book(cal, reserve=True)
@@ -316,8 +316,8 @@ async def test_a_reservation_is_released_after_a_failure(cal, sandbox):
     assert (await book(cal)).start == at(9)
 
 
-async def test_a_cancelled_call_gives_its_reservation_back(cal, sandbox):
-    """Who stops waiting leaves no slot hidden."""
+async def test_a_cancelled_call_deletes_its_reservation(cal, sandbox):
+    """A call that is cancelled leaves no reservation."""
     sandbox.faults.add("POST", BOOKINGS, slow=5, status=500)
     call = asyncio.ensure_future(book(cal, reserve=True))
     while not sandbox.faults.fired:  # noqa: ASYNC110 - the sandbox has no event for it
@@ -328,8 +328,8 @@ async def test_a_cancelled_call_gives_its_reservation_back(cal, sandbox):
     assert not sandbox.store.reservations
 
 
-async def test_a_slot_reserved_by_somebody_is_taken(cal, sandbox):
-    """A reservation that is refused is a taken slot, and nothing is booked."""
+async def test_a_slot_reserved_by_somebody_else_is_taken(cal, sandbox):
+    """If the reservation is rejected, the slot is taken and nothing is booked."""
     await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9))
     with pytest.raises(SlotTakenError, match="already reserved") as caught:
         await book(cal, reserve=True, check=False)
@@ -338,18 +338,18 @@ async def test_a_slot_reserved_by_somebody_is_taken(cal, sandbox):
 
 
 async def test_a_lost_reservation_does_not_stop_the_booking(cal, sandbox):
-    """A reservation is advice: without its answer the booking goes on."""
+    """A reservation is advisory: if its response is lost, the booking is made anyway."""
     sandbox.faults.add("POST", "/v2/slots/reservations", cut="after")
     assert (await book(cal, reserve=True)).start == at(9)
 
 
-# --- the answer is lost
+# --- the response is lost
 
 
 @pytest.mark.parametrize("fault", LOST, ids=str)
 @pytest.mark.parametrize("kind", ["plain", "seated", "on request", "series", "round robin"])
-async def test_a_lost_answer_makes_one_booking(cal, sandbox, fault, kind):
-    """Whether the server acted before the answer was lost or not, one booking is made and returned."""
+async def test_a_lost_response_makes_one_booking(cal, sandbox, fault, kind):
+    """One booking is made and returned, whether the server acted before the response was lost or not."""
     which = {
         "plain": THIRTY,
         "seated": CLASS,
@@ -367,13 +367,13 @@ async def test_a_lost_answer_makes_one_booking(cal, sandbox, fault, kind):
 
 
 def resources(cal: Calcom, send: Send) -> list[Any]:
-    """Bookings, slots and event types of a client, whose requests pass through `send`."""
+    """The resources of a client, with their requests sent through `send`."""
     channel = msgspec.structs.replace(cal._context, send=send)
     return [kind(channel) for kind in (Bookings, Slots, EventTypes)]
 
 
-async def test_an_answer_that_comes_too_late(cal, sandbox):
-    """A create that takes effect after the first look is found by the next, and not made again."""
+async def test_a_request_that_takes_effect_late(cal, sandbox):
+    """A create that takes effect after the first look-up is found by the next one and not repeated."""
     late: list[Request] = []
 
     async def send(request: Request) -> Response:
@@ -391,8 +391,8 @@ async def test_an_answer_that_comes_too_late(cal, sandbox):
     assert lines(sandbox) == ["GET /bookings", "POST /bookings", "GET /bookings"]
 
 
-async def test_a_lost_answer_to_one_of_several_of_the_same_attendee(cal, sandbox):
-    """The mark tells this call's booking from another one of the same attendee at the same time."""
+async def test_the_key_distinguishes_bookings_of_one_attendee(cal, sandbox):
+    """The key distinguishes the booking of this call from another one of the same attendee and time."""
     which = event_type(sandbox, **ON_REQUEST)
     earlier = await book(cal, event_type_id=which)
     sandbox.faults.add("POST", BOOKINGS, cut="after")
@@ -401,15 +401,15 @@ async def test_a_lost_answer_to_one_of_several_of_the_same_attendee(cal, sandbox
     assert [one.uid for one in live(sandbox)] == [earlier.uid]
 
 
-async def test_passing_errors_of_the_look_up_are_repeated(cal, sandbox):
-    """A look-up that fails is made again, also beyond the repeats of the client."""
+async def test_transient_errors_of_the_look_up_are_retried(cal, sandbox):
+    """A failing look-up is retried beyond the retries of the client."""
     sandbox.faults.add("POST", BOOKINGS, cut="after").add("GET", BOOKINGS, status=503, times=7)
     booking = await book(cal)
     assert [one.uid for one in live(sandbox)] == [booking.uid]
 
 
 async def test_a_server_that_always_fails(cal, sandbox):
-    """After a few attempts the last error is told, with the look-ups' word that there is no booking."""
+    """After the last attempt the error is raised, with a note that no booking exists."""
     sandbox.faults.add("POST", BOOKINGS, status=500, times=99)
     with pytest.raises(ServerError) as caught:
         await book(cal)
@@ -418,8 +418,8 @@ async def test_a_server_that_always_fails(cal, sandbox):
     assert live(sandbox) == []
 
 
-async def test_nothing_is_asked_again_after_the_deadline(cal, sandbox):
-    """The deadline ends the repeats; the looks are taken all the same."""
+async def test_no_attempt_is_retried_after_the_timeout(cal, sandbox):
+    """The total timeout ends the retries, but not the look-ups."""
     sandbox.faults.add("POST", BOOKINGS, cut="before", times=9)
     with pytest.raises(ConnectionFailedError):
         await book(cal, total_timeout=0)
@@ -427,15 +427,15 @@ async def test_nothing_is_asked_again_after_the_deadline(cal, sandbox):
     assert lines(sandbox).count("GET /bookings") == len(LOOKUP_DELAYS)
 
 
-async def test_no_question_is_repeated_after_the_deadline(cal, sandbox):
-    """A search that fails is left to the client's own attempts once the time is over."""
+async def test_no_read_is_retried_after_the_timeout(cal, sandbox):
+    """After the total timeout a failing search gets only the retries of the client."""
     sandbox.faults.add("GET", "/v2/slots", status=503, times=99)
     with pytest.raises(ServerError):
         await book(cal, total_timeout=0)
     assert lines(sandbox) == ["GET /slots"] * cal.config.max_attempts
 
 
-async def test_looks_that_are_never_answered_leave_it_open(cal, sandbox):
+async def test_failing_look_ups_leave_the_outcome_unknown(cal, sandbox):
     """Without a look-up the outcome is unknown, and the error says what to look for."""
     sandbox.faults.add("POST", BOOKINGS, cut="after").add("GET", BOOKINGS, status=503, times=999)
     with pytest.raises(
@@ -444,13 +444,13 @@ async def test_looks_that_are_never_answered_leave_it_open(cal, sandbox):
         await book(cal)
     sandbox.faults.clear()
     wanted = dict(caught.value.lookup)
-    mark = wanted.pop("metadata")
+    metadata = wanted.pop("metadata")
     [found] = await cal.bookings.list(**wanted).collect()
-    assert found.metadata == mark
+    assert found.metadata == metadata
 
 
 class Nobody(ApiKey):
-    """No credentials at all."""
+    """Anonymous credentials."""
 
     headers: Mapping[str, str] = {}
 
@@ -461,7 +461,7 @@ class Nobody(ApiKey):
 @pytest.mark.parametrize("cut", ["before", "after"])
 @pytest.mark.parametrize("who", ["cal_sandbox_cy", Nobody()], ids=["stranger", "anonymous"])
 async def test_where_bookings_cannot_be_listed_a_lost_response_is_unknown(sandbox, who, cut):
-    """Without a list of the event type's bookings nothing is tried again: the first request may have acted."""
+    """If the bookings of the event type cannot be listed, a lost response is not retried."""
     sandbox.faults.add("POST", BOOKINGS, cut=cut)
     async with client(sandbox, who) as stranger:
         with pytest.raises(UnknownOutcomeError):
@@ -470,7 +470,7 @@ async def test_where_bookings_cannot_be_listed_a_lost_response_is_unknown(sandbo
 
 
 async def test_slugs_of_a_team_do_not_prove_that_its_bookings_are_listed(cal, sandbox):
-    """An event type named by its team is not looked for among one's own."""
+    """An event type selected by team slug may not be among the listed ones, so a lost response is unknown."""
     hosts = [{"userId": BO, "mandatory": False, "priority": "medium"}]
     body = {"title": "Demo", "slug": "demo", "lengthInMinutes": 30, "minimumBookingNotice": 0}
     new_event_type(sandbox.store, None, body, teamId=SALES, schedulingType="collective", hosts=hosts)
@@ -483,8 +483,8 @@ async def test_slugs_of_a_team_do_not_prove_that_its_bookings_are_listed(cal, sa
 @pytest.mark.parametrize(
     "named", [{"event_type_id": THIRTY}, {"event_type_slug": "thirty", "username": "ana"}], ids=str
 )
-async def test_taken_by_others_while_the_answer_was_lost(cal, sandbox, named):
-    """The request never arrived and somebody else was faster: the slot is taken, as the host can see."""
+async def test_a_slot_taken_while_the_response_was_lost(cal, sandbox, named):
+    """If the request never arrived and somebody else booked the slot, the slot is taken."""
 
     def other(store: Store) -> None:
         if not store.bookings:
@@ -520,8 +520,8 @@ def _record(store: Store, start: Any, attendee: Attendee = ADA, **fields: Any) -
     )
 
 
-async def test_what_was_made_twice_all_the_same_is_taken_back(cal, sandbox):
-    """Two requests under way at once may both make a pending booking: the later one is cancelled."""
+async def test_a_duplicate_of_a_retry_is_cancelled(cal, sandbox):
+    """If two attempts both create a pending booking, the later one is cancelled."""
     which = event_type(sandbox, **ON_REQUEST)
 
     def first_request_acts_late(store: Store) -> None:
@@ -536,8 +536,8 @@ async def test_what_was_made_twice_all_the_same_is_taken_back(cal, sandbox):
 
 
 @pytest.mark.parametrize("kind", ["plain", "seated"])
-async def test_the_booking_is_known_by_its_key_alone(cal, sandbox, kind):
-    """The server may store another address than the one sent, and list the booking behind hundreds of others."""
+async def test_the_look_up_uses_only_the_key(cal, sandbox, kind):
+    """The booking is found if the server stores another email address and lists it after hundreds of others."""
 
     def stored(store: Store) -> None:
         for one in store.bookings.values():
@@ -556,8 +556,8 @@ async def test_the_booking_is_known_by_its_key_alone(cal, sandbox, kind):
     assert lines(sandbox).count("POST /bookings") == 1
 
 
-async def test_a_list_without_end_is_not_read_to_its_end(sandbox):
-    """A server that lists more and more bookings for the start leaves the outcome unknown, in bounded work."""
+async def test_an_endless_list_ends_the_look_up(sandbox):
+    """A server that lists ever more bookings at the start leaves the outcome unknown after 10,000 rows."""
     row = {"title": "", "hosts": [], "status": "accepted", "duration": 60, "attendees": []}
     row |= {"start": at(9), "end": at(10), "createdAt": at(8)}
     number = 0
@@ -580,8 +580,8 @@ async def test_a_list_without_end_is_not_read_to_its_end(sandbox):
     assert number == 10_000
 
 
-async def test_bookings_without_a_usable_start_are_passed_over(cal, sandbox):
-    """A row of the look-up whose start is missing, or must have a time zone, is none of ours and hides none."""
+async def test_rows_without_a_usable_start_are_skipped(cal, sandbox):
+    """A row of the look-up without a readable start, or without a time zone, does not hide the booking."""
     sandbox.faults.add("POST", BOOKINGS, cut="after")
 
     async def send(request: Request) -> Response:
@@ -599,12 +599,12 @@ async def test_bookings_without_a_usable_start_are_passed_over(cal, sandbox):
     assert [one.uid for one in live(sandbox)] == [booking.uid]
 
 
-async def test_a_mark_of_the_callers_outlives_the_call(cal, sandbox):
-    """With the caller's own mark a later call, in another process maybe, returns the booking that there is."""
-    mark = {"idempotency_key": "order-7"}
-    first = await book(cal, **mark)
-    again = await book(cal, **mark)
-    unchecked = await book(cal, check=False, **mark)
+async def test_an_idempotency_key_outlives_the_call(cal, sandbox):
+    """A later call with the same key returns the existing booking, with and without the check."""
+    key = {"idempotency_key": "order-7"}
+    first = await book(cal, **key)
+    again = await book(cal, **key)
+    unchecked = await book(cal, check=False, **key)
     assert first.uid == again.uid == unchecked.uid
     with pytest.raises(SlotTakenError):
         await book(cal, idempotency_key="order-8")
@@ -612,7 +612,7 @@ async def test_a_mark_of_the_callers_outlives_the_call(cal, sandbox):
 
 @pytest.mark.parametrize("kind", ["plain", "seated", "on request", "round robin"])
 async def test_a_key_belongs_to_one_event_type_and_start(cal, sandbox, kind):
-    """The same key finds its booking while that is on offer to others too; with another start it is another one."""
+    """The same key finds its booking although others can still book; another start or event type is another booking."""
     which = {
         "plain": THIRTY,
         "seated": CLASS,
@@ -628,8 +628,8 @@ async def test_a_key_belongs_to_one_event_type_and_start(cal, sandbox, kind):
     assert {one.uid for one in live(sandbox)} == {first.uid, later.uid, other.uid}
 
 
-async def test_a_moved_booking_is_returned_as_it_is_now(cal, sandbox):
-    """Moved once, moved on, and moved back: the key still finds it, and nothing else is made or cancelled."""
+async def test_a_rescheduled_booking_is_returned_as_it_is_now(cal, sandbox):
+    """Rescheduled once, again, and back: the key finds the booking, and nothing else is created or cancelled."""
     wish = {"idempotency_key": "order-7"}
     booking = await book(cal, **wish)
     for hour in (10, 11, 9):
@@ -639,8 +639,8 @@ async def test_a_moved_booking_is_returned_as_it_is_now(cal, sandbox):
     assert [one.uid for one in live(sandbox)] == [booking.uid]
 
 
-async def test_a_key_of_another_start_does_not_find_a_booking_that_was_moved_here(cal, sandbox):
-    """The key identifies the start that was booked: a booking moved to another start is none of that start."""
+async def test_a_booking_rescheduled_to_a_start_does_not_count_for_it(cal, sandbox):
+    """The key identifies the start that was booked, not the start that the booking was rescheduled to."""
     wish = {"event_type_id": round_robin(sandbox), "idempotency_key": "order-7"}
     moved = await move(cal, (await book(cal, 15, **wish)).uid, 16)
     other = await book(cal, 16, attendee=BEA, **wish)
@@ -649,13 +649,13 @@ async def test_a_key_of_another_start_does_not_find_a_booking_that_was_moved_her
     assert (await book(cal, 15, **wish)).uid == moved.uid
 
 
-async def test_a_key_tells_equal_slugs_of_two_users_apart(cal, sandbox):
-    """Event types of two users with the same slug are two event types, even if one account lists both bookings."""
+async def test_a_key_distinguishes_equal_slugs_of_two_users(cal, sandbox):
+    """Event types of two users with one slug are two event types, even if one account lists both bookings."""
     for owner in (ANA, BO):
         new_event_type(sandbox.store, owner, {"title": "Chat", "slug": "chat", "lengthInMinutes": 30} | ON_REQUEST)
     wish = {"event_type_id": None, "event_type_slug": "chat", "idempotency_key": "order-7", "check": False}
     first = await book(cal, 15, username="ana", **wish)
-    sandbox.store.bookings[first.uid].host_ids.append(BO)  # so that both are in the list of each host
+    sandbox.store.bookings[first.uid].host_ids.append(BO)  # each host lists both
     async with client(sandbox, "cal_sandbox_bo") as bo:
         second = await book(bo, 15, username="bo", attendee=BEA, **wish)
         assert second.uid != first.uid
@@ -664,7 +664,7 @@ async def test_a_key_tells_equal_slugs_of_two_users_apart(cal, sandbox):
 
 @pytest.mark.parametrize("count", [{}, {"recurrence_count": 3}], ids=str)
 async def test_a_series_is_returned_as_it_is_now(cal, sandbox, count):
-    """With a moved first occurrence the key finds that occurrence, or with a count the whole series in order."""
+    """After the first occurrence was moved, `book` returns that occurrence and `book_series` all of them in order."""
     wish = {"event_type_id": event_type(sandbox, **WEEKLY), "idempotency_key": "order-7", **count}
     made = await book(cal, **wish)
     first, rest = (made[0], [one.uid for one in made[1:]]) if count else (made, [])
@@ -678,8 +678,8 @@ async def test_a_series_is_returned_as_it_is_now(cal, sandbox, count):
 
 
 @pytest.mark.parametrize("end", ["cancel", "decline", "move and cancel"])
-async def test_a_booking_that_is_gone_counts_as_none(cal, sandbox, end):
-    """After it was cancelled or rejected, moved or not, the same key makes a new booking."""
+async def test_an_inactive_booking_counts_as_none(cal, sandbox, end):
+    """After a booking was cancelled or rejected, the same key makes a new one."""
     wish = {"idempotency_key": "order-7", "event_type_id": event_type(sandbox, **ON_REQUEST)}
     first = last = await book(cal, **wish)
     if end == "move and cancel":
@@ -694,8 +694,8 @@ async def test_a_booking_that_is_gone_counts_as_none(cal, sandbox, end):
 
 
 @pytest.mark.parametrize("kind", ["plain", "seated", "on request", "round robin"])
-async def test_calls_with_one_key_wait_for_each_other(kind):
-    """Ten calls at once with one key, whoever attends, make one booking, and all return it."""
+async def test_concurrent_calls_with_one_key_are_serialized(kind):
+    """Ten concurrent calls with one key make one booking, and all return it."""
     with running_sandbox() as sandbox:
         which = {
             "plain": THIRTY,
@@ -712,7 +712,7 @@ async def test_calls_with_one_key_wait_for_each_other(kind):
 
 @pytest.mark.parametrize("kind", ["plain", "seated", "on request", "round robin"])
 async def test_processes_with_one_key_leave_one_booking(kind, monkeypatch):
-    """Where the server lets duplicates through, whoever sees them cancels all but the first."""
+    """If the server accepts duplicates from several processes, all but the lowest id are cancelled."""
     monkeypatch.setattr(KeyLocks, "hold", lambda *_: nullcontext())  # as between processes
     with running_sandbox() as sandbox:
         which = {
@@ -723,22 +723,22 @@ async def test_processes_with_one_key_leave_one_booking(kind, monkeypatch):
         }[kind]
         wish = {"event_type_id": which, "idempotency_key": "order-7"}
         async with client(sandbox) as cal:
-            if kind == "seated":  # only those who join a booking in the same instant are not told apart
+            if kind == "seated":  # the server accepts duplicates only into a booking that exists
                 await book(cal, 15, event_type_id=which, attendee=BEA)
             found = await asyncio.gather(*[book(cal, 15, **wish) for _ in range(6)])
             found.append(await book(cal, 15, **wish))
-        assert sum(marks[IDEMPOTENCY_KEY] == "order-7" for marks in marks_in(sandbox)) == 1
+        assert sum(metadata[IDEMPOTENCY_KEY] == "order-7" for metadata in active_metadata(sandbox)) == 1
         assert len({one.uid for one in found}) == 1
         assert found[-1].uid == min(live(sandbox), key=lambda one: one.id).uid
 
 
-def marks_in(sandbox: Sandbox) -> list[dict[str, Any]]:
-    """The metadata of all bookings and seats that stand."""
+def active_metadata(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """The metadata of all active bookings and seats."""
     return [holder for one in live(sandbox) for holder in ([seat["metadata"] for seat in one.seats] or [one.metadata])]
 
 
-async def test_a_duplicate_that_cannot_be_cancelled_is_told(cal, sandbox):
-    """Two bookings under one key that the event type forbids to cancel are no success."""
+async def test_a_duplicate_that_cannot_be_cancelled(cal, sandbox):
+    """Two bookings with one key that cannot be cancelled raise an `UnknownOutcomeError`."""
     which = event_type(sandbox, disableCancelling={"disabled": True}, **ON_REQUEST)
 
     def twin(store: Store) -> None:
@@ -768,23 +768,23 @@ async def test_a_duplicate_that_cannot_be_cancelled_is_told(cal, sandbox):
     ],
     ids=str,
 )
-async def test_odd_arguments(cal, sandbox, wish, words):
-    """Arguments that mean nothing are refused before a request is sent."""
+async def test_invalid_arguments(cal, sandbox, wish, words):
+    """Invalid arguments raise an error before a request is sent."""
     with pytest.raises(InvalidRequestError, match=words):
         await book(cal, **wish)
     assert sandbox.requests == []
 
 
 async def test_none_means_not_given(cal):
-    """None for an optional argument is the same as leaving it out."""
+    """None for an optional argument means that it is not given."""
     absent = dict.fromkeys(("metadata", "guests", "idempotency_key", "location", "length_in_minutes", "username"))
     booking = await book(cal, **absent)
     moved = await move(cal, booking.uid, 10, seat_uid=None, reason=None)
     assert moved.start == at(10)
 
 
-def test_the_pauses_between_looks_grow():
-    """Looks come at once and after 1, 2 and 4 pauses, then the repeat; after the deadline there are no pauses."""
+def test_the_delays_between_look_ups_grow():
+    """Look-ups follow at once and after 1, 2 and 4 pauses, then the retry; after the timeout without delay."""
     heard: list[tuple[float, str]] = []
 
     async def send(request: Request) -> Response:
@@ -811,7 +811,7 @@ def test_the_pauses_between_looks_grow():
 
 @pytest.mark.parametrize("same", [False, True], ids=["fifty attendees", "one attendee"])
 async def test_fifty_callers_on_one_slot(same):
-    """One wins; the others are told so, with other slots, even when all book for the same attendee."""
+    """One caller gets the slot; the others get a `SlotTakenError` with alternatives, even for the same attendee."""
     with running_sandbox() as sandbox:
         async with client(sandbox) as cal:
             people = [ADA if same else somebody(number) for number in range(50)]
@@ -824,8 +824,8 @@ async def test_fifty_callers_on_one_slot(same):
 
 
 @pytest.mark.parametrize(("callers", "seats"), [(60, 60), (20, 5)])
-async def test_callers_for_seats(callers, seats):
-    """While a seat is free nobody is told that the slot is taken; the server may let in more than there are seats."""
+async def test_concurrent_callers_for_seats(callers, seats):
+    """Nobody gets a `SlotTakenError` while a seat is free; the server may accept more attendees than seats."""
     with running_sandbox() as sandbox:
         which = event_type(sandbox, seats=SEATS | {"seatsPerTimeSlot": seats})
         async with client(sandbox) as cal:
@@ -840,7 +840,7 @@ async def test_callers_for_seats(callers, seats):
 
 
 async def test_thirty_callers_for_eight_hosts():
-    """A round robin with eight free hosts makes eight bookings, one for each host."""
+    """A round robin with eight free hosts makes eight bookings, one per host."""
     with running_sandbox() as sandbox:
         hosts = []
         for number in range(100, 108):
@@ -857,7 +857,7 @@ async def test_thirty_callers_for_eight_hosts():
 
 
 async def test_a_reservation_keeps_callers_of_a_pending_slot_apart():
-    """Where a host has to confirm, the server lets in all who meet; of those who reserve only one books."""
+    """Where a host has to confirm, the server accepts all concurrent callers; with reservations only one books."""
     with running_sandbox() as sandbox:
         which = event_type(sandbox, confirmationPolicy={"type": "always", "blockUnconfirmedBookingsInBooker": True})
         async with client(sandbox) as cal:
@@ -867,8 +867,8 @@ async def test_a_reservation_keeps_callers_of_a_pending_slot_apart():
         assert len(live(sandbox)) == 1
 
 
-async def test_an_attendee_sits_once(cal, sandbox):
-    """The seat of an earlier call is not this call's, though it is the same attendee's."""
+async def test_a_seat_of_an_earlier_call_is_another_seat(cal, sandbox):
+    """The seat of an earlier call is not the seat of this call, even for the same attendee."""
     mine = await book(cal, event_type_id=CLASS)
     assert mine.seat_uid
     with pytest.raises(SlotTakenError, match="already_signed_up"):
@@ -881,7 +881,7 @@ async def test_an_attendee_sits_once(cal, sandbox):
 
 
 async def test_a_round_robin_gives_the_next_host(sandbox):
-    """Who loses the race for one host gets another who is free, as long as there is one."""
+    """A caller who loses the race for one host gets another free host."""
     which = round_robin(sandbox)
     async with client(sandbox) as cal:
         wishes = [book(cal, 15, event_type_id=which, attendee=somebody(number)) for number in range(3)]
@@ -891,15 +891,15 @@ async def test_a_round_robin_gives_the_next_host(sandbox):
 
 
 async def test_a_lost_race_with_an_own_reservation(cal, sandbox):
-    """The own reservation, which would hide the slot, is given back before the slot is read again."""
+    """The own reservation, which would hide the slot, is deleted before the slot is checked again."""
     conflict = {"statusCode": 409, "message": "booking_conflict_error"}
     sandbox.faults.add("POST", BOOKINGS, status=409, body=conflict)
     assert (await book(cal, reserve=True)).start == at(9)
     assert not sandbox.store.reservations
 
 
-async def test_a_refusal_that_stays(cal, sandbox):
-    """A slot that stays on offer and is refused every time is given up after so many attempts, as taken."""
+async def test_a_slot_that_is_always_rejected(cal, sandbox):
+    """A slot that stays on offer and is always rejected is taken after the last attempt."""
     refusal = {"statusCode": 400, "message": "User either already has booking at this time or is not available"}
     sandbox.faults.add("POST", BOOKINGS, status=400, body=refusal, times=999)
     with pytest.raises(SlotTakenError):
@@ -907,8 +907,8 @@ async def test_a_refusal_that_stays(cal, sandbox):
     assert lines(sandbox).count("POST /bookings") == MAX_REJECTIONS
 
 
-async def test_a_seated_booking_of_others_is_left_alone():
-    """Of a seated booking only the metadata of a seat tell whose that is, not those of the booking as a whole."""
+async def test_a_seat_is_identified_by_its_own_metadata():
+    """In a seated booking only the metadata of the seat identifies it, not the metadata of the booking."""
     other = {"name": "Bea", "timeZone": "UTC", "seatUid": "s1", "metadata": {}}
     mine = other | {"seatUid": "s2", "metadata": {IDEMPOTENCY_KEY: "order-7"}}
     row = {"id": 1, "uid": "u", "title": "", "hosts": [], "status": "accepted", "duration": 60, "createdAt": at(8)}
@@ -931,8 +931,8 @@ async def test_a_seated_booking_of_others_is_left_alone():
 # --- series
 
 
-async def test_a_series_comes_whole(cal, sandbox):
-    """With a count all occurrences come, in order, found or answered."""
+async def test_book_series_returns_all_occurrences(cal, sandbox):
+    """All occurrences are returned in order, from the response or from a look-up."""
     which = event_type(sandbox, **WEEKLY)
     for hour, fault in [(9, {"slow": 0.001}), (10, {"cut": "after"}), (11, {"cut": "before"})]:
         sandbox.faults.add("POST", BOOKINGS, **fault)
@@ -943,8 +943,8 @@ async def test_a_series_comes_whole(cal, sandbox):
 
 @pytest.mark.parametrize("count", [{}, {"recurrence_count": 3}], ids=str)
 @pytest.mark.parametrize("lost", [False, True])
-async def test_a_series_that_breaks_off_is_taken_back(cal, sandbox, count, lost):
-    """A later occurrence that clashes breaks off the request: the earlier ones do not stay."""
+async def test_an_incomplete_series_is_cancelled(cal, sandbox, count, lost):
+    """If a later occurrence conflicts, the occurrences that the server has created are cancelled."""
     which = event_type(sandbox, **WEEKLY)
     await cal.bookings.create(start=at(9, 18), event_type_id=THIRTY, attendee=BEA)
     if lost:
@@ -955,8 +955,8 @@ async def test_a_series_that_breaks_off_is_taken_back(cal, sandbox, count, lost)
     assert sum(one.status == "cancelled" for one in sandbox.store.bookings.values()) == 2
 
 
-async def test_half_a_series_is_taken_back_by_occurrence(cal, sandbox):
-    """An occurrence and all later ones are cancelled: the server refuses a whole series of which one was moved."""
+async def test_an_incomplete_series_is_cancelled_by_occurrence(cal, sandbox):
+    """An occurrence and all later ones are cancelled, since the server may refuse to cancel a whole series."""
     which = event_type(sandbox, **WEEKLY)
     await cal.bookings.create(start=at(9, 18), event_type_id=THIRTY, attendee=BEA)
     with pytest.raises(SlotTakenError):
@@ -966,8 +966,8 @@ async def test_half_a_series_is_taken_back_by_occurrence(cal, sandbox):
     assert [one.attendees[0]["email"] for one in live(sandbox)] == [BEA.email]
 
 
-async def test_a_rejected_series_that_nobody_can_look_up(cal, sandbox):
-    """The occurrences before the conflict may stand, so without a look-up the outcome is unknown."""
+async def test_a_rejected_series_without_a_look_up(cal, sandbox):
+    """Occurrences before the conflict may exist, so without a look-up the outcome is unknown."""
     which = event_type(sandbox, **WEEKLY)
     await cal.bookings.create(start=at(9, 18), event_type_id=THIRTY, attendee=BEA)
     sandbox.faults.add("GET", BOOKINGS, status=503, times=99)
@@ -976,7 +976,7 @@ async def test_a_rejected_series_that_nobody_can_look_up(cal, sandbox):
 
 
 async def test_a_rejected_series_of_a_stranger(sandbox):
-    """Where the bookings of the event type cannot be listed, a series may have been created in part."""
+    """If the bookings of the event type cannot be listed, a series with a conflict may exist in part."""
     which = event_type(sandbox, **WEEKLY)
     async with client(sandbox) as cal:
         await cal.bookings.create(start=at(9, 18), event_type_id=THIRTY, attendee=BEA)
@@ -985,8 +985,8 @@ async def test_a_rejected_series_of_a_stranger(sandbox):
             await book(stranger, event_type_id=which, recurrence_count=3)
 
 
-async def test_a_count_where_nothing_recurs(cal, sandbox):
-    """The server ignores the count of an event type that does not recur, so the list has one booking."""
+async def test_a_count_for_an_event_type_that_does_not_recur(cal, sandbox):
+    """The server ignores the count, so the list has one booking."""
     [booking] = await book(cal, recurrence_count=3)
     assert [one.uid for one in live(sandbox)] == [booking.uid]
 
@@ -994,8 +994,8 @@ async def test_a_count_where_nothing_recurs(cal, sandbox):
 # --- rescheduling
 
 
-async def test_a_booking_is_moved(cal, sandbox):
-    """One request, and the new booking comes back."""
+async def test_reschedule(cal, sandbox):
+    """A booking is rescheduled in one request, and the new booking is returned."""
     old = await book(cal)
     sandbox.requests.clear()
     moved = await move(cal, old.uid, 10, reason="Later")
@@ -1004,8 +1004,8 @@ async def test_a_booking_is_moved(cal, sandbox):
 
 
 @pytest.mark.parametrize("fault", LOST, ids=str)
-async def test_a_lost_answer_to_a_move(cal, sandbox, fault):
-    """The old booking tells whether it was moved, so it is moved once."""
+async def test_a_lost_response_to_a_reschedule(cal, sandbox, fault):
+    """The old booking shows whether it was rescheduled, so that happens once."""
     old = await book(cal)
     sandbox.faults.add("POST", "/v2/bookings/*/reschedule", **fault)
     moved = await move(cal, old.uid, 10)
@@ -1014,8 +1014,8 @@ async def test_a_lost_answer_to_a_move(cal, sandbox, fault):
     assert len(sandbox.store.bookings) == 2
 
 
-async def test_an_old_uid_stands_for_what_the_booking_has_become(cal, sandbox):
-    """The chain of moves is followed to its end, and a move that is done already is not made again."""
+async def test_an_old_uid_stands_for_the_booking_as_it_is_now(cal, sandbox):
+    """The chain of reschedules is followed to its end, and a reschedule that is done is not repeated."""
     first = await book(cal)
     second = await move(cal, first.uid, 10)
     third = await move(cal, second.uid, 11)
@@ -1025,8 +1025,8 @@ async def test_an_old_uid_stands_for_what_the_booking_has_become(cal, sandbox):
     assert [one.uid for one in live(sandbox)] == [fourth.uid]
 
 
-async def test_moved_on_by_others_before_we_looked(cal, sandbox):
-    """Ours was made and then moved on by somebody else: the booking as it is now comes back."""
+async def test_rescheduled_again_before_the_look_up(cal, sandbox):
+    """If somebody else reschedules the booking after this call, the booking as it is now is returned."""
     old = await book(cal)
     sandbox.faults.add("POST", "/v2/bookings/*/reschedule", cut="after")
     looks = 0
@@ -1044,8 +1044,8 @@ async def test_moved_on_by_others_before_we_looked(cal, sandbox):
     assert [one.uid for one in live(sandbox)] == [moved.uid]
 
 
-async def test_a_move_to_a_taken_time(cal, sandbox):
-    """A new time that is not free is a SlotTakenError; the booking stays, and its own time is among the others."""
+async def test_a_reschedule_to_a_taken_time(cal, sandbox):
+    """A `SlotTakenError` is raised, the booking stays, and its own time is among the alternatives."""
     old = await book(cal)
     await book(cal, 10, attendee=BEA)
     with pytest.raises(SlotTakenError) as caught:
@@ -1054,8 +1054,8 @@ async def test_a_move_to_a_taken_time(cal, sandbox):
     assert {one.start for one in live(sandbox)} == {at(9), at(10)}
 
 
-async def test_a_cancelled_booking_is_not_moved(cal, sandbox):
-    """What was cancelled is refused as ever."""
+async def test_a_cancelled_booking_is_not_rescheduled(cal, sandbox):
+    """Rescheduling a cancelled booking raises the error of the server."""
     old = await book(cal)
     await cal.bookings.cancel(old.uid, reason="Ill")
     with pytest.raises(BadRequestError, match="has been cancelled"):
@@ -1063,8 +1063,8 @@ async def test_a_cancelled_booking_is_not_moved(cal, sandbox):
 
 
 @pytest.mark.parametrize("fault", LOST, ids=str)
-async def test_a_lost_answer_to_the_move_of_a_seat(cal, sandbox, fault):
-    """One seat moves once, the others stay, and the seat's new uid comes back."""
+async def test_a_lost_response_to_the_reschedule_of_a_seat(cal, sandbox, fault):
+    """One seat moves once, the others stay, and the new uid of the seat is returned."""
     mine = await book(cal, event_type_id=CLASS)
     await book(cal, event_type_id=CLASS, attendee=BEA)
     sandbox.faults.add("POST", "/v2/bookings/*/reschedule", **fault)
@@ -1074,8 +1074,8 @@ async def test_a_lost_answer_to_the_move_of_a_seat(cal, sandbox, fault):
     assert seats[moved.seat_uid] == at(10)
 
 
-async def test_a_move_nobody_can_look_up(cal, sandbox):
-    """Without a look-up the outcome is unknown, and the error says what was to be moved where."""
+async def test_a_reschedule_without_a_look_up(cal, sandbox):
+    """Without a look-up the outcome is unknown, and the error says what to check."""
     old = await book(cal)
     sandbox.faults.add("POST", "/v2/bookings/*/reschedule", cut="after").add(
         "GET", "/v2/bookings/*", status=503, times=99
@@ -1085,8 +1085,8 @@ async def test_a_move_nobody_can_look_up(cal, sandbox):
     assert caught.value.lookup == {"uid": old.uid, "start": at(10)}
 
 
-def test_twins_with_unreadable_ids_are_ordered():
-    """Of several bookings with one key the lowest id stays; an id that could not be read comes last."""
+def test_duplicates_with_unreadable_ids_are_ordered():
+    """Of duplicates the lowest id stays; an id that could not be read comes last."""
     rows = [{"id": one, "uid": str(one), "status": "accepted"} for one in ("x", 7, None, 3)]
     body = json.dumps({"status": "success", "data": rows}).encode()
     found = read_page(Booking, Response(200, {}, body), skip=0, take=9).items

@@ -1,4 +1,4 @@
-"""KeyLocks: one call at a time for each key."""
+"""Locks per key: one holder at a time, across threads and event loops."""
 
 from __future__ import annotations
 
@@ -13,68 +13,68 @@ from calcom_async.booking.key_locks import KeyLocks
 
 
 class Counter:
-    """Counts how many are inside at once, and the most there ever were."""
+    """Counts how many calls hold a key at once."""
 
-    def __init__(self, turns: KeyLocks) -> None:
-        self.turns = turns
-        self.inside = self.most = self.total = 0
+    def __init__(self, locks: KeyLocks) -> None:
+        self.locks = locks
+        self.holders = self.most = self.total = 0
 
-    async def visit(self, key: str = "k") -> None:
-        async with self.turns.hold(key):
-            self.inside += 1
-            self.most = max(self.most, self.inside)
+    async def hold(self, key: str = "k") -> None:
+        async with self.locks.hold(key):
+            self.holders += 1
+            self.most = max(self.most, self.holders)
             await asyncio.sleep(0)
             self.total += 1
-            self.inside -= 1
+            self.holders -= 1
 
 
-async def test_one_at_a_time_for_each_key():
-    """Calls with one key follow each other, others do not wait, and no key is kept."""
-    turns = KeyLocks()
-    one, other = Counter(turns), Counter(turns)
-    async with turns.hold("held"):
-        await asyncio.gather(*[one.visit() for _ in range(20)], *[other.visit("o") for _ in range(20)])
+async def test_one_holder_per_key():
+    """Calls with one key run one after the other, other keys do not wait, and no key is kept."""
+    locks = KeyLocks()
+    one, other = Counter(locks), Counter(locks)
+    async with locks.hold("held"):
+        await asyncio.gather(*[one.hold() for _ in range(20)], *[other.hold("o") for _ in range(20)])
     assert (one.most, one.total, other.total) == (1, 20, 20)
-    assert turns._waiting == {}
+    assert locks._waiting == {}
 
 
-@pytest.mark.parametrize("turns_of_the_loop", range(4))
-async def test_who_stops_waiting_holds_up_nobody(turns_of_the_loop):
-    """A call that is cancelled before, while or after its turn comes passes the turn on."""
-    turns = KeyLocks()
-    counter = Counter(turns)
-    async with turns.hold("k"):
-        waiting = [asyncio.ensure_future(counter.visit()) for _ in range(3)]
+@pytest.mark.parametrize("loop_iterations", range(4))
+async def test_a_cancelled_waiter_blocks_nobody(loop_iterations):
+    """A call that is cancelled before, while or after it gets the lock passes it on."""
+    locks = KeyLocks()
+    counter = Counter(locks)
+    async with locks.hold("k"):
+        waiting = [asyncio.ensure_future(counter.hold()) for _ in range(3)]
         await asyncio.sleep(0)
         waiting[1].cancel()
-    for _ in range(turns_of_the_loop):
+    for _ in range(loop_iterations):
         await asyncio.sleep(0)
     waiting[0].cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
-    await counter.visit()
-    assert turns._waiting == {}
+    await counter.hold()
+    assert locks._waiting == {}
 
 
-async def test_a_failure_gives_the_turn_back():
-    """An error inside the block ends the turn."""
-    turns = KeyLocks()
+async def test_an_error_releases_the_key():
+    """An error inside the block releases the key."""
+    locks = KeyLocks()
     with pytest.raises(KeyError):
-        async with turns.hold("k"):
+        async with locks.hold("k"):
             raise KeyError
-    assert turns._waiting == {}
+    assert locks._waiting == {}
 
 
-def test_threads_wait_for_each_other():
-    """Event loops of other threads wait in the same line."""
-    turns, barrier = KeyLocks(), threading.Barrier(4)
-    counter = Counter(turns)
+def test_threads_share_the_locks():
+    """Event loops in other threads wait in the same queue."""
+    locks, barrier = KeyLocks(), threading.Barrier(4)
+    counter = Counter(locks)
 
-    async def visits() -> None:
+    async def holds() -> None:
         barrier.wait(TIMEOUT)
-        await asyncio.gather(*[counter.visit() for _ in range(10)])
+        await asyncio.gather(*[counter.hold() for _ in range(10)])
 
     with ThreadPoolExecutor(4) as pool:
-        for done in [pool.submit(asyncio.run, visits()) for _ in range(4)]:
+        for done in [pool.submit(asyncio.run, holds()) for _ in range(4)]:
             done.result(TIMEOUT)
     assert (counter.most, counter.total) == (1, 40)
-    assert turns._waiting == {}
+    assert locks._waiting == {}

@@ -1,4 +1,4 @@
-"""Thousands of `book()` calls against a server in trouble: one booking for each success, none for any failure."""
+"""Thousands of `book()` calls with server faults: one booking per success, none per failure."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from calcom_async.sandbox.event_types.records import new_event_type
 CALLS = int(os.environ.get("CALCOM_ASYNC_STORM", "500"))
 AT_ONCE = 50
 CHECKED_FIRST = 20
-"""One call in so many searches for its slot first; a search costs the sandbox more than all the rest."""
+"""One call in this many checks its slot first; a search costs the sandbox more than everything else."""
 RIVALS = 10
-"""One call in so many asks for the time of the one before."""
+"""One call in this many requests the time of the call before it."""
 ALWAYS = [{"days": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]}]
 KINDS: tuple[dict[str, Any], ...] = (
     {},
@@ -40,7 +40,7 @@ TROUBLE: tuple[dict[str, Any], ...] = (
 
 
 def prepared(sandbox: Sandbox) -> list[int]:
-    """A host who never sleeps for each kind of event type, and trouble in five of a hundred requests."""
+    """A host with 24-hour availability for each kind of event type, and faults in five percent of the requests."""
     event_types = []
     for number, kind in enumerate(KINDS):
         host = new_user(sandbox.store, 100 + number, f"host{number}", f"Host {number}", "UTC")
@@ -86,8 +86,8 @@ async def storm(sandbox: Sandbox, calls: int) -> list[Booking | BaseException]:
         return await asyncio.gather(*map(one, range(calls)), return_exceptions=True)
 
 
-def marks(sandbox: Sandbox) -> Counter[str]:
-    """How many bookings or seats stand under each mark."""
+def keys_of_active_bookings(sandbox: Sandbox) -> Counter[str]:
+    """The number of active bookings or seats with each key."""
     live = [one for one in sandbox.store.bookings.values() if one.status in {"accepted", "pending"}]
     return Counter(
         holder[IDEMPOTENCY_KEY]
@@ -97,18 +97,18 @@ def marks(sandbox: Sandbox) -> Counter[str]:
     )
 
 
-def mark_of(booking: Booking) -> str:
+def key_of(booking: Booking) -> str:
     return booking.metadata[IDEMPOTENCY_KEY] if booking.metadata else booking.attendees[-1].metadata[IDEMPOTENCY_KEY]
 
 
 @pytest.mark.slow
 async def test_a_storm():
-    """As many bookings stand as calls have succeeded, each call's own; failures leave nothing, none is unknown."""
+    """As many bookings exist as calls succeeded, each with its own key; failures leave nothing, and none is unknown."""
     with Sandbox(now=MONDAY, races=True) as sandbox:
         results = await storm(sandbox, CALLS)
-        made = [one for one in results if isinstance(one, Booking)]
+        created = [one for one in results if isinstance(one, Booking)]
         failed = Counter(type(one).__name__ for one in results if not isinstance(one, Booking))
-        assert marks(sandbox) == Counter(map(mark_of, made))
+        assert keys_of_active_bookings(sandbox) == Counter(map(key_of, created))
         assert set(failed) <= {"SlotTakenError"}
         event_types = sorted({one.event_type_id for one in sandbox.store.bookings.values()})
         wishes = [wish(number, event_types) for number in range(CALLS)]

@@ -1,4 +1,4 @@
-"""The watcher: ranges and differences as values, what a reader is told, what ends a watch, what it leaves behind."""
+"""The watcher: ranges, differences, delivery of changes, schedule of polls, errors and cleanup."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from calcom_async.watch import (
 
 
 def free(*hours: float, **fields: Any) -> dict[datetime, Slot]:
-    """Slots of Wednesday by start."""
+    """Return slots on Wednesday by start."""
     return {at(hour): Slot(start=at(hour), **fields) for hour in hours}
 
 
@@ -54,12 +54,12 @@ def hours(slots: Iterable[Slot]) -> list[float]:
     return [slot.start.hour + slot.start.minute / 60 for slot in slots]
 
 
-class Shown:
-    """A `search` that answers the free hours of Wednesday in `free`, or fails as `trouble` says; it counts."""
+class FakeSearch:
+    """A fake `search` that returns the hours of Wednesday in `free`, or raises the next error in `errors`."""
 
     def __init__(self, *hours: float) -> None:
         self.free: list[float] = [*hours]
-        self.trouble: list[Exception] = []
+        self.errors: list[Exception] = []
         self.asked: list[dict[str, Any]] = []
         self.times: list[float] = []
         self.seconds = 0.1
@@ -68,13 +68,13 @@ class Shown:
         self.asked.append(query)
         self.times.append(asyncio.get_running_loop().time())
         await asyncio.sleep(self.seconds)
-        if self.trouble:
-            raise self.trouble.pop(0)
+        if self.errors:
+            raise self.errors.pop(0)
         return SlotDays({date(2026, 11, 4): [*free(*self.free).values()]})
 
 
 def clock() -> datetime:
-    """Monday morning, and on as the loop's time does."""
+    """Return Monday morning plus the time of the event loop."""
     return MONDAY + timedelta(seconds=asyncio.get_running_loop().time())
 
 
@@ -83,13 +83,13 @@ def watching(search: Any, targets: Any = (THIRTY,), **options: Any) -> SlotWatch
 
 
 async def changes(watcher: SlotWatcher, number: int) -> list[SlotChange]:
-    """The next so many; then the loop is left."""
+    """Read that many changes and leave the loop."""
     async with aclosing(aiter(watcher)) as reading:
         return [await anext(reading) for _ in range(number)]
 
 
 async def read_for(watcher: SlotWatcher, seconds: float) -> list[SlotChange]:
-    """What is told in that time."""
+    """Read the changes of that many seconds."""
     heard: list[SlotChange] = []
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds), aclosing(aiter(watcher)) as reading:
@@ -104,11 +104,11 @@ def refused(kind: type[Any], status: int, **more: Any) -> CalcomError:
 
 
 class TestRanges:
-    """Pure arithmetic on times."""
+    """Ranges, without a watcher."""
 
     @given(length=st.timedeltas(timedelta(minutes=1), timedelta(days=800)), now=st.integers(0, 10**6))
-    def test_parts_cover_the_whole(self, length: timedelta, now: int) -> None:
-        """Parts follow each other without gap or overlap, none is over a month by a day, and none could be saved."""
+    def test_parts_cover_the_range(self, length: timedelta, now: int) -> None:
+        """The parts have no gap or overlap, are at most a month and a day long, and as few as possible."""
         start = MONDAY + timedelta(seconds=now)
         parts = split_by_month(TimeRange(start, start + length))
         assert parts[0].start == start
@@ -117,16 +117,16 @@ class TestRanges:
         assert all(part.start < part.end <= part.start + MONTH + DAY for part in parts)
         assert len(parts) - 1 < length / MONTH
 
-    def test_a_day_more_is_asked_than_wanted(self) -> None:
-        """On every border but the start of the whole: the server cuts slots that lie across, and its last day."""
+    def test_parts_are_queried_with_extra_days(self) -> None:
+        """Every border but the start gets an extra day, since the server cuts off slots there."""
         whole = TimeRange(at(0, 4), at(0, 4) + 40 * DAY)
         first, second = split_by_month(whole)
         assert query_range(first, whole) == (whole.start, first.end + DAY - SECOND)
         assert query_range(second, whole) == (second.start - DAY, whole.end + DAY - SECOND)
 
     @given(seed=st.randoms(), days=st.integers(1, 100))
-    def test_the_merged_parts_are_the_whole(self, seed: Any, days: int) -> None:
-        """Each slot wholly inside the range comes from exactly one part, wherever the borders are."""
+    def test_merged_parts_equal_the_range(self, seed: Any, days: int) -> None:
+        """Each slot that lies wholly inside the range comes from exactly one part."""
         whole = TimeRange(at(9), at(9) + days * DAY)
         every = timedelta(minutes=seed.choice([7, 45, 300]))
         slots = [Slot(start=at(0, 2) + n * every, end=at(0, 2) + (n + 1) * every) for n in range(2000)]
@@ -137,13 +137,13 @@ class TestRanges:
         assert merged == [one.start for one in slots if whole.start <= one.start and one.end <= whole.end]
 
     def test_an_open_range_moves_with_the_clock(self) -> None:
-        """Without a start it begins in the present minute; what has passed of a fixed one is not asked for again."""
+        """Without a start the range begins in the current minute; the past part of a fixed range is not searched."""
         assert WatchedRange(None, None, 7 * DAY).at(at(9) + 59 * SECOND) == (at(9), at(9, 11))
         assert WatchedRange(at(9), at(9, 20), DAY).at(at(0, 2)) == (at(9), at(9, 20))
         assert WatchedRange(at(9), at(9, 20), DAY).at(at(9, 10)) == (at(9, 10), at(9, 20))
 
     def test_full_seats_are_not_free(self) -> None:
-        """A seated slot without seats, or oversold, stays in the server's list, and is none of ours."""
+        """A seated slot without free seats, or overbooked, is listed by the server but cannot be booked."""
         span = TimeRange(at(8), at(18))
         slots = [
             Slot(start=at(8), seats_remaining=-2),
@@ -155,15 +155,15 @@ class TestRanges:
 
 
 class TestDifferences:
-    """What is news."""
+    """Differences between two polls."""
 
-    def test_by_start_and_in_order(self) -> None:
-        """Opened and closed slots, each from early to late."""
+    def test_changes_are_sorted_by_start(self) -> None:
+        """Opened and closed slots are sorted by start."""
         opened, closed = diff(free(9, 10, 16), free(15, 10, 14), at(8))
         assert (hours(opened), hours(closed)) == ([14, 15], [9, 16])
 
-    def test_the_same_instant_in_another_zone_is_the_same_slot(self) -> None:
-        """Times compare by instant."""
+    def test_slots_are_compared_by_instant(self) -> None:
+        """The same instant in another time zone is the same slot."""
         rome = timezone(timedelta(hours=1))
         same = {start.astimezone(rome): Slot(start=start.astimezone(rome)) for start in free(9, 10)}
         assert diff(free(9, 10), same, at(8)) == ((), ())
@@ -181,17 +181,17 @@ class TestReading:
         """It comes as opened, marked as first, also where nothing is free."""
 
         async def main() -> None:
-            one, other = await changes(watching(Shown(9, 10)), 1), await changes(watching(Shown()), 1)
+            one, other = await changes(watching(FakeSearch(9, 10)), 1), await changes(watching(FakeSearch()), 1)
             assert (one[0].is_initial, hours(one[0].opened), one[0].closed) == (True, [9, 10], ())
             assert (other[0].is_initial, other[0].opened) == (True, ())
 
         run(main())
 
     def test_later_looks_tell_what_opened_and_closed(self) -> None:
-        """With the moment of the look, and of the last one at which it was not so; looks without news are silent."""
+        """A change has the time of its poll and of the one of the previous change; polls without changes yield nothing."""
 
         async def main() -> None:
-            search = Shown(9, 10)
+            search = FakeSearch(9, 10)
             watcher = watching(search, interval=60)
             asyncio.get_running_loop().call_later(150, setattr, search, "free", [10, 11])
             first, second = await changes(watcher, 2)
@@ -203,15 +203,15 @@ class TestReading:
 
         run(main(), start=0.0)
 
-    def test_changes_that_wait_are_merged(self) -> None:
-        """Somebody who reads after five looks gets one change of the key; what came and went is not in it."""
+    def test_pending_changes_are_merged(self) -> None:
+        """A slow reader gets one merged change per key, without slots that opened and closed in between."""
 
         async def main() -> None:
-            search = Shown(9)
+            search = FakeSearch(9)
             watcher = watching(search)
             async with aclosing(aiter(watcher)) as reading:
                 await anext(reading)
-                await asyncio.sleep(30)  # to be between two looks
+                await asyncio.sleep(30)  # to be between two polls
                 for search.free in ([9, 10], [10, 11], [11], [11, 12]):
                     await asyncio.sleep(60)
                 assert watcher.stats().pending == 1
@@ -222,15 +222,15 @@ class TestReading:
 
         run(main(), start=0.0)
 
-    def test_what_opens_and_closes_unread_never_was(self) -> None:
-        """The change is taken back, and the next one comes alone."""
+    def test_a_change_that_is_undone_is_not_delivered(self) -> None:
+        """A pending change that is undone is dropped, and the next one is delivered alone."""
 
         async def main() -> None:
-            search = Shown(9)
+            search = FakeSearch(9)
             watcher = watching(search)
             async with aclosing(aiter(watcher)) as reading:
                 await anext(reading)
-                await asyncio.sleep(30)  # to be between two looks
+                await asyncio.sleep(30)  # to be between two polls
                 for search.free in ([9, 10], [9]):
                     await asyncio.sleep(60)
                 await asyncio.sleep(60)
@@ -241,11 +241,11 @@ class TestReading:
 
         run(main(), start=0.0)
 
-    def test_one_who_comes_back_hears_what_changed_since(self) -> None:
-        """Nothing is polled between two loops, and nothing told twice."""
+    def test_a_second_loop_yields_what_changed_since(self) -> None:
+        """Nothing is polled between two loops, and no change is delivered twice."""
 
         async def main() -> None:
-            search = Shown(9)
+            search = FakeSearch(9)
             watcher = watching(search)
             async for change in watcher:
                 assert change.is_initial
@@ -258,11 +258,11 @@ class TestReading:
 
         run(main(), start=0.0)
 
-    def test_loops_follow_each_other_at_once(self) -> None:
-        """A loop that begins while the one before it is still being left is not harmed by that."""
+    def test_loops_may_follow_immediately(self) -> None:
+        """A new loop may begin while the previous one is still being closed."""
 
         async def main() -> None:
-            search = Shown(9)
+            search = FakeSearch(9)
             watcher = watching(search)
             for search.free in ([9], [10], [11]):
                 async for change in watcher:
@@ -271,9 +271,9 @@ class TestReading:
 
         run(main(), start=0.0)
 
-    def test_a_watcher_serves_in_another_event_loop(self) -> None:
-        """It goes on with what it knows, whatever the new loop's clock says."""
-        search = Shown(9)
+    def test_a_watcher_works_in_another_event_loop(self) -> None:
+        """It continues from what it knows, whatever the clock of the new event loop."""
+        search = FakeSearch(9)
         watcher = watching(search)
         assert len(run(read_for(watcher, 100), start=5000.0)) == 1
         assert run(read_for(watcher, 100), start=0.0) == []
@@ -281,11 +281,11 @@ class TestReading:
         [change] = run(read_for(watcher, 100), start=9000.0)
         assert (change.is_initial, hours(change.opened)) == (False, [10])
 
-    def test_closing_ends_the_loop_that_reads(self) -> None:
-        """Also from its own body, and with changes still unread."""
+    def test_closing_ends_the_reading_loop(self) -> None:
+        """`aclose` works from inside the loop too, and with changes pending."""
 
         async def main() -> None:
-            watcher = watching(Shown(9), [1, 2, 3])
+            watcher = watching(FakeSearch(9), [1, 2, 3])
             heard = []
             async for change in watcher:
                 heard.append(change.key)
@@ -297,21 +297,21 @@ class TestReading:
         run(main(), start=0.0)
 
     def test_the_watch_ends_with_its_range(self) -> None:
-        """When the last moment of a fixed range has passed there is nothing more to see."""
+        """The loop ends when a fixed range has passed."""
 
         async def main() -> None:
-            search = Shown(9)
+            search = FakeSearch(9)
             heard = [one async for one in watching(search, start=MONDAY, end=MONDAY + timedelta(minutes=5), days=None)]
             assert heard == [heard[0]]
             assert len(search.times) == 5
 
         run(main(), start=0.0)
 
-    def test_slots_pass_in_silence(self) -> None:
-        """A moving range loses the slots whose time has come without a word, and tells of those that come into it."""
+    def test_past_slots_do_not_close(self) -> None:
+        """Slots whose start has passed are not reported; slots that a moving range reaches open."""
 
         async def main() -> list[SlotChange]:
-            return await read_for(watching(Shown(9, 10, 20), days=2), 2 * 86400)
+            return await read_for(watching(FakeSearch(9, 10, 20), days=2), 2 * 86400)
 
         first, *later = run(main(), start=0.0)
         assert hours(first.opened) == []
@@ -319,13 +319,13 @@ class TestReading:
 
 
 class TestQueries:
-    """What is asked, and how often."""
+    """Which searches are sent, and how often."""
 
     def test_keys_with_the_same_query_cost_one_request(self) -> None:
-        """Two names, one search; each name gets its change."""
+        """Two keys with equal queries cost one search, and each gets its change."""
 
         async def main() -> None:
-            search = Shown(9)
+            search = FakeSearch(9)
             named = {"ana": 1, "bo": SlotQuery(event_type_id=1), "cy": 2}
             heard = await read_for(watching(search, named), 59)
             assert [one.key for one in heard] == ["ana", "bo", "cy"]
@@ -333,11 +333,11 @@ class TestQueries:
 
         run(main(), start=0.0)
 
-    def test_a_query_carries_all_that_makes_it_another(self) -> None:
-        """Slug, user, length and zone are sent as they are given; ranges are asked for, so that slots have ends."""
+    def test_a_query_sends_all_its_options(self) -> None:
+        """Slugs, users, length and time zone are sent as given, with `include_end`."""
 
         async def main() -> None:
-            search = Shown(9)
+            search = FakeSearch(9)
             query = SlotQuery(usernames=["ana", "bo"], organization_slug="acme", duration=45, time_zone="Europe/Rome")
             [change] = await changes(
                 watching(search, [query], start=date(2026, 11, 4), end=date(2026, 11, 5), days=None), 1
@@ -351,10 +351,10 @@ class TestQueries:
         run(main(), start=0.0)
 
     def test_days_of_a_time_zone(self) -> None:
-        """Dates are days of `time_zone`, from first to last moment, which is also that of targets without one."""
+        """Dates are whole days of `time_zone`, which is also the time zone of targets without one."""
 
         async def main() -> None:
-            search = Shown(9)
+            search = FakeSearch(9)
             targets = [1, SlotQuery(event_type_id=2, time_zone="Europe/Rome")]
             day = {"start": date(2026, 11, 4), "end": date(2026, 11, 4), "days": None}
             heard = await read_for(watching(search, targets, time_zone="Australia/Sydney", **day), 59)
@@ -364,11 +364,11 @@ class TestQueries:
 
         run(main(), start=0.0)
 
-    def test_months_are_asked_one_after_the_other(self) -> None:
-        """A year is twelve searches, their slots one change, and they count twelve times against the limit."""
+    def test_a_long_range_is_searched_by_month(self) -> None:
+        """A year takes twelve searches, is one change, and counts twelve times against the rate limit."""
 
         async def main() -> None:
-            search = Shown(9)
+            search = FakeSearch(9)
             watcher = watching(search, days=365, rate=lambda: 1.0)
             assert watcher.staleness == pytest.approx(67)
             heard = await read_for(watcher, 59)
@@ -378,10 +378,10 @@ class TestQueries:
         run(main(), start=0.0)
 
     def test_one_poll_of_a_query_at_a_time(self) -> None:
-        """Answers that take longer than the interval make the next look late, and that is told."""
+        """If responses take longer than the interval, the next poll is late and a warning is issued."""
 
         async def main() -> None:
-            search = Shown(9)
+            search = FakeSearch(9)
             search.seconds = 100
             watcher = watching(search)
             await read_for(watcher, 450)
@@ -391,22 +391,22 @@ class TestQueries:
         with pytest.warns(UserWarning, match="each is polled within 111 s"):
             run(main(), start=0.0)
 
-    def test_a_few_go_at_once_and_the_others_at_the_pace_of_the_limit(self) -> None:
-        """In the order given: what some seconds of the limit carry at first, then one after the other."""
+    def test_polls_start_with_a_burst(self) -> None:
+        """The first polls use a few seconds of the rate limit at once; the others follow at its pace, in order."""
 
         async def main() -> None:
-            search = Shown(9)
+            search = FakeSearch(9)
             await read_for(watching(search, range(1, 11), rate=lambda: 1.0, rate_limit_share=1), 10)
             assert search.times == [0] * 7 + [1, 2, 3]
             assert [one["event_type_id"] for one in search.asked] == [*range(1, 11)]
 
         run(main(), start=0.0)
 
-    def test_jitter_only_brings_forward(self) -> None:
-        """Pauses lie between nine tenths of the interval and the whole of it, as the dice say."""
+    def test_jitter_makes_polls_earlier(self) -> None:
+        """The intervals are between nine tenths of `interval` and all of it."""
 
         async def main() -> None:
-            search, dice = Shown(9), iter([0.0, 0.5, 1.0, 0.0])
+            search, dice = FakeSearch(9), iter([0.0, 0.5, 1.0, 0.0])
             await read_for(watching(search, random=lambda: next(dice)), 230)
             assert search.times == pytest.approx([0, 60, 117, 171])
 
@@ -430,14 +430,14 @@ class TestQueries:
             ({"start": date(2026, 11, 5), "end": date(2026, 11, 4), "days": None}, "end must be after start"),
         ],
     )
-    def test_what_cannot_be_watched(self, options: dict[str, Any], complaint: str) -> None:
-        """Refused when it is made, with what is wrong."""
+    def test_invalid_arguments(self, options: dict[str, Any], complaint: str) -> None:
+        """Invalid arguments raise an error when the watcher is created."""
         with pytest.raises(InvalidRequestError, match=complaint):
-            watching(Shown(), **options)
+            watching(FakeSearch(), **options)
 
 
 class TestTrouble:
-    """Errors that pass and errors that do not."""
+    """Transient and permanent errors."""
 
     @pytest.mark.parametrize(
         "error",
@@ -452,14 +452,14 @@ class TestTrouble:
         ],
         ids=repr,
     )
-    def test_what_may_pass_does_not_end_the_watch(self, error: CalcomError) -> None:
-        """It is told, the pauses double while it lasts, and then the watch goes on as if nothing had been."""
+    def test_transient_errors_do_not_end_the_loop(self, error: CalcomError) -> None:
+        """A transient error is reported, the delays double while it lasts, and then polling continues."""
         told: list[tuple[SlotQuery, CalcomError]] = []
 
         async def main() -> None:
-            search = Shown(9)
+            search = FakeSearch(9)
             watcher = watching(search, on_error=lambda *what: told.append(what))
-            search.trouble = [error] * 3
+            search.errors = [error] * 3
             heard = await read_for(watcher, 200)
             assert heard == []
             assert watcher.stats().failing == {SlotQuery(event_type_id=THIRTY): error}
@@ -472,29 +472,29 @@ class TestTrouble:
         run(main(), start=0.0)
         assert told == [(SlotQuery(event_type_id=THIRTY), error)] * 3
 
-    def test_the_server_is_left_alone_as_long_as_it_says(self) -> None:
-        """A refusal that names its time is not asked again before."""
+    def test_retry_after_is_respected(self) -> None:
+        """A query is not polled again before the `Retry-After` of its last response."""
 
         async def main() -> None:
-            search = Shown(9)
-            search.trouble = [refused(RateLimitedError, 429, retry_after=400)]
+            search = FakeSearch(9)
+            search.errors = [refused(RateLimitedError, 429, retry_after=400)]
             await read_for(watching(search, on_error=print), 450)
             assert search.times == [0, 400]
 
         run(main(), start=0.0)
 
-    def test_one_that_fails_does_not_hold_up_the_others(self, caplog: pytest.LogCaptureFixture) -> None:
-        """The other event type is looked at every minute; without `on_error` the log tells."""
+    def test_a_failing_query_does_not_delay_others(self, caplog: pytest.LogCaptureFixture) -> None:
+        """The other queries are polled at their interval; without `on_error` the failure is logged."""
 
         async def search(*, event_type_id: int, **_: Any) -> SlotDays:
-            looks[event_type_id] += 1
+            polls[event_type_id] += 1
             if event_type_id == 1:
                 raise refused(ServerError, 500)
             return SlotDays({})
 
-        looks = {1: 0, 2: 0}
+        polls = {1: 0, 2: 0}
         run(read_for(watching(search, [1, 2]), 1805), start=0.0)
-        assert looks == {1: 8, 2: 31}
+        assert polls == {1: 8, 2: 31}
         assert "polling the slots of SlotQuery(event_type_id=1) failed, will retry: 500 no" in caplog.text
 
     @pytest.mark.parametrize(
@@ -509,15 +509,15 @@ class TestTrouble:
         ],
         ids=lambda error: type(error).__name__,
     )
-    def test_what_will_not_pass_ends_the_watch(self, error: CalcomError) -> None:
-        """It is raised in the loop, after what was seen before it, and names the query."""
+    def test_other_errors_end_the_loop(self, error: CalcomError) -> None:
+        """A permanent error is raised in the loop, after the pending changes, and names the query."""
 
         async def main() -> None:
-            search = Shown(9)
+            search = FakeSearch(9)
             watcher = watching(search, [7, 8])
             async with aclosing(aiter(watcher)) as reading:
                 assert (await anext(reading)).is_initial
-                search.trouble = [error]
+                search.errors = [error]
                 assert (await anext(reading)).key == 8
                 with pytest.raises(type(error)) as raised:
                     await anext(reading)
@@ -526,15 +526,15 @@ class TestTrouble:
 
         run(main(), start=0.0)
 
-    def test_an_error_of_the_callback_ends_the_watch(self) -> None:
-        """Raising in `on_error` is how to give up."""
+    def test_an_error_in_the_callback_ends_the_loop(self) -> None:
+        """An exception raised in `on_error` ends the loop."""
 
         def give_up(query: SlotQuery, error: CalcomError) -> None:
             raise RuntimeError("enough")
 
         async def main() -> None:
-            search = Shown()
-            search.trouble = [refused(ServerError, 500)]
+            search = FakeSearch()
+            search.errors = [refused(ServerError, 500)]
             with pytest.raises(RuntimeError, match="enough"):
                 await changes(watching(search, on_error=give_up), 1)
 
@@ -542,7 +542,7 @@ class TestTrouble:
 
 
 def nothing_left() -> bool:
-    """Whether this task is the only one and no timer is set."""
+    """Return whether this task is the only one and no timer is set."""
     timers = [one for one in asyncio.get_running_loop()._scheduled if not one.cancelled()]
     return len(asyncio.all_tasks()) == 1 and timers == []
 
@@ -577,11 +577,11 @@ async def failed(watcher: SlotWatcher) -> None:
 
 
 @pytest.mark.parametrize("leave", [broken_off, cancelled, closed, failed])
-def test_nothing_is_left_behind(leave: Callable[[SlotWatcher], Any]) -> None:
-    """However the loop is left, no task and no timer of the watch survives it, and nothing is asked any more."""
+def test_leaving_the_loop_leaves_nothing_running(leave: Callable[[SlotWatcher], Any]) -> None:
+    """However the loop ends, no task and no timer remain, and no search is sent."""
 
     async def main() -> None:
-        search = Shown(9)
+        search = FakeSearch(9)
         await leave(watching(search, [1, 2]))
         assert asyncio.get_running_loop().time() in {0.1, 60.05}, "nobody waits for an answer"
         gc.collect()
@@ -607,7 +607,7 @@ def watch(cal: Calcom, sandbox: Sandbox, targets: Any, **options: Any) -> SlotWa
 
 
 async def test_bookings_close_slots_and_cancelling_opens_them() -> None:
-    """A booking takes its time from all event types of the host, however they are named; each change is told once."""
+    """A booking closes slots of all event types of its host, and cancelling it opens them again."""
     with Sandbox(now=MONDAY) as sandbox:
         async with Calcom(sandbox.api_key, base_url=sandbox.url, **EAGER) as cal:
             by_slug = SlotQuery(event_type_slug="thirty", username="ana", time_zone="Asia/Tokyo")
@@ -627,8 +627,8 @@ async def test_bookings_close_slots_and_cancelling_opens_them() -> None:
     assert sandbox.handler_errors == []
 
 
-async def test_it_sees_what_a_search_shows() -> None:
-    """The first look at a day is what `search` answers for it, across a split of months too."""
+async def test_the_first_change_equals_a_search() -> None:
+    """The first change holds the slots that `search` returns for the range, also if it is split."""
     with Sandbox(now=MONDAY) as sandbox:
         async with Calcom(sandbox.api_key, base_url=sandbox.url, **EAGER) as cal:
             for days in (1, 31, 100):
@@ -638,8 +638,8 @@ async def test_it_sees_what_a_search_shows() -> None:
                 assert change.opened == tuple(found.slots())
 
 
-async def test_faults_of_the_server_are_lived_through() -> None:
-    """Connections cut, a 502 and answers that Cal.com never gives: the watch goes on; an unknown event type ends it."""
+async def test_server_faults_do_not_end_the_loop() -> None:
+    """Cut connections, a 502 and invalid responses do not end the loop; an unknown event type does."""
     told: list[CalcomError] = []
     with Sandbox(now=MONDAY) as sandbox:
         async with Calcom(sandbox.api_key, base_url=sandbox.url, max_attempts=1, **EAGER) as cal:

@@ -160,8 +160,8 @@ def assert_told_exactly(world: World, changes: list[SlotChange]) -> None:
 
 @pytest.mark.parametrize("latency", [QUICK, USUAL])
 @pytest.mark.slow
-def test_two_hundred_event_types_on_the_stock_limit(latency: tuple[float, float]) -> None:
-    """An hour: no 429, each looked at within the staleness that is announced, each change told once and in order."""
+def test_two_hundred_event_types_at_the_default_limit(latency: tuple[float, float]) -> None:
+    """In an hour there is no 429, each is polled within `staleness`, and each change is delivered once and in order."""
     with pytest.warns(StalenessWarning, match="each is polled within 123 s") as told:
         cal, changes, watcher = an_hour(200, latency=latency)
     assert len(told) == 1
@@ -172,8 +172,8 @@ def test_two_hundred_event_types_on_the_stock_limit(latency: tuple[float, float]
 
 
 @pytest.mark.slow
-def test_what_the_limit_carries_is_done_as_asked() -> None:
-    """Ninety event types every 60 s: nothing to warn of, and no look is later than that by more than its answer."""
+def test_polls_within_the_limit_keep_the_interval() -> None:
+    """Ninety event types every 60 s cause no warning, and no poll is late by more than its response time."""
     cal, changes, watcher = an_hour(90)
     assert cal.tally.refused == []
     assert longest_gap(cal) <= 62 < watcher.staleness == pytest.approx(67)
@@ -181,8 +181,8 @@ def test_what_the_limit_carries_is_done_as_asked() -> None:
 
 
 @pytest.mark.slow
-def test_two_runs_are_the_same() -> None:
-    """The same script gives the same changes at the same moments in the same order."""
+def test_runs_are_reproducible() -> None:
+    """The same world gives the same changes at the same times in the same order."""
     with pytest.warns(StalenessWarning):
         first, second = [an_hour(150)[1] for _ in range(2)]
     assert first == second
@@ -190,16 +190,16 @@ def test_two_runs_are_the_same() -> None:
 
 
 @pytest.mark.slow
-def test_a_limit_that_turns_out_higher_is_used_without_a_word() -> None:
-    """Two hundred a minute where 120 were expected: from the first answer on the interval asked for is held."""
+def test_a_higher_limit_is_used() -> None:
+    """If the limit is higher than expected, the interval holds from the first response on, without a warning."""
     cal, _, watcher = an_hour(150, throttle=Throttle(limit=300))
     assert watcher.staleness == pytest.approx(67)
     assert longest_gap(cal) <= watcher.staleness
 
 
 @pytest.mark.slow
-def test_a_limit_that_others_use_up_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    """Interactive calls that take most of the limit for a while make looks rare: it says so, and when it is over."""
+def test_other_calls_that_use_the_limit_cause_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """If other calls use most of the limit, a warning is issued, and a log record when that is over."""
     cal = Cal(World.scripted(90, seed=1), Server(latency=USUAL, seed=1))
     changes: list[SlotChange] = []
 
@@ -223,8 +223,8 @@ def test_a_limit_that_others_use_up_is_told(caplog: pytest.LogCaptureFixture) ->
     assert len(cal.looks[1000]) == 1000
 
 
-def test_a_key_that_somebody_blocked() -> None:
-    """A burst of others that makes the server block the key: the refusal is told, and all goes on after the block."""
+def test_a_blocked_key() -> None:
+    """If others make the server block the key, the error is reported and polling continues after the block."""
     cal = Cal(World.scripted(50, seed=1), Server(latency=USUAL, seed=1))
     changes: list[SlotChange] = []
     missed: list[Exception] = []
@@ -248,8 +248,8 @@ def test_a_key_that_somebody_blocked() -> None:
 
 
 @pytest.mark.slow
-def test_interactive_calls_are_not_held_up_by_the_watch() -> None:
-    """While polls take nine tenths of the limit, a call of the service now and then is sent at once."""
+def test_polls_do_not_delay_other_calls() -> None:
+    """While polls use nine tenths of the limit, an occasional other call is sent at once."""
     cal = Cal(World.scripted(200, seed=1), Server(latency=USUAL, seed=1))
     waits: list[float] = []
 
@@ -273,7 +273,7 @@ def test_interactive_calls_are_not_held_up_by_the_watch() -> None:
 
 
 def test_an_interactive_call_overtakes_a_hundred_waiting_polls() -> None:
-    """Asked last, sent first."""
+    """A call with a higher priority is sent before a hundred waiting polls."""
     cal = Cal(World.scripted(100, seed=1), Server(Throttle(limit=20), latency=USUAL))
 
     async def main() -> None:
@@ -293,8 +293,8 @@ def test_an_interactive_call_overtakes_a_hundred_waiting_polls() -> None:
 
 
 @pytest.mark.slow
-def test_a_thousand_watched_event_types_do_not_hold_up_the_loop() -> None:
-    """The longest turn of the event loop grows with the number of those polled, not with its square."""
+def test_a_thousand_event_types_do_not_block_the_loop() -> None:
+    """The longest iteration of the event loop grows linearly with the number of queries."""
 
     def longest_turn(number: int) -> float:
         loop = VirtualTimeLoop(0.0)
