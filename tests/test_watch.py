@@ -168,17 +168,17 @@ class TestDifferences:
         same = {start.astimezone(rome): Slot(start=start.astimezone(rome)) for start in free(9, 10)}
         assert diff(free(9, 10), same, at(8)) == ((), ())
 
-    def test_a_slot_whose_time_has_come_has_not_closed(self) -> None:
-        """Only what lies ahead can close."""
+    def test_a_past_slot_has_not_closed(self) -> None:
+        """Only slots in the future can close."""
         opened, closed = diff(free(9, 9.5, 10), {}, at(9.5))
         assert (hours(opened), hours(closed)) == ([], [10])
 
 
 class TestReading:
-    """What whoever reads is told."""
+    """What the reader gets."""
 
-    def test_the_first_look_is_all_that_is_free(self) -> None:
-        """It comes as opened, marked as first, also where nothing is free."""
+    def test_the_first_change_holds_all_free_slots(self) -> None:
+        """The first change holds all free slots as opened, is marked as initial, and may be empty."""
 
         async def main() -> None:
             one, other = await changes(watching(FakeSearch(9, 10)), 1), await changes(watching(FakeSearch()), 1)
@@ -187,8 +187,8 @@ class TestReading:
 
         run(main())
 
-    def test_later_looks_tell_what_opened_and_closed(self) -> None:
-        """A change has the time of its poll and of the one of the previous change; polls without changes yield nothing."""
+    def test_later_changes_hold_what_opened_and_closed(self) -> None:
+        """A change has the time of its poll and of the previous change; polls without changes yield none."""
 
         async def main() -> None:
             search = FakeSearch(9, 10)

@@ -1,4 +1,4 @@
-"""The watcher inside the rate limit: a scripted world behind a model of the server's throttler, in virtual time."""
+"""The watcher within the rate limit: a scripted world and a model of the server's rate limiter, in virtual time."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def clock() -> datetime:
 
 @dataclass
 class World:
-    """Which slots of which event types are free when, and everything that ever happened, by event type."""
+    """The slots of each event type that open and close, and when."""
 
     starts: list[datetime]
     events: dict[int, list[tuple[float, datetime, bool]]] = field(default_factory=dict)
 
     @classmethod
     def scripted(cls, types: int, seed: int, pauses: tuple[float, float] = (300.0, 900.0)) -> World:
-        """Slots that open and close at random; each event type rests between two events, so that a look tells all."""
+        """Create random events, far enough apart that a poll sees each of them."""
         dice = random.Random(seed)
         world = cls([WEEK["start"] + timedelta(minutes=30 * number) for number in range(20)])
         for event_type in range(1, types + 1):
@@ -71,7 +71,7 @@ class World:
 
 
 class Cal:
-    """A client's way down, from `Slots` through the real limiter to a server that counts and knows the world."""
+    """A client: `Slots`, the real rate limiter, and a server that answers from the world and counts requests."""
 
     def __init__(self, world: World, server: Server) -> None:
         self.world = world
@@ -104,7 +104,7 @@ class Cal:
 
 
 def headers(told: list[RateLimit]) -> dict[str, str]:
-    """As the server writes them."""
+    """Return the headers as the server writes them."""
     return {
         f"x-ratelimit-{word}-{limit.name}": str(value)
         for limit in told
@@ -113,7 +113,7 @@ def headers(told: list[RateLimit]) -> dict[str, str]:
 
 
 async def read(watcher: SlotWatcher, until: float, changes: list[SlotChange]) -> None:
-    """Keep what is told until then."""
+    """Append the changes until the given time."""
     try:
         async with asyncio.timeout_at(until), aclosing(aiter(watcher)) as reading:
             async for change in reading:
@@ -125,7 +125,7 @@ async def read(watcher: SlotWatcher, until: float, changes: list[SlotChange]) ->
 def an_hour(
     types: int, *, throttle: Throttle | None = None, latency: tuple[float, float] = USUAL, **options: Any
 ) -> tuple[Cal, list[SlotChange], SlotWatcher]:
-    """Watch that many event types for an hour: the client, what was told, and the watcher."""
+    """Watch that many event types for an hour; return the client, the changes and the watcher."""
     cal = Cal(World.scripted(types, seed=1), Server(throttle or Throttle(), latency=latency, seed=1))
     changes: list[SlotChange] = []
 
@@ -138,18 +138,18 @@ def an_hour(
 
 
 def told_by(change: SlotChange) -> Iterator[tuple[datetime, bool]]:
-    """Each start in a change, and whether it opened."""
+    """Yield each start in a change, and whether it opened."""
     yield from ((slot.start, False) for slot in change.closed)
     yield from ((slot.start, True) for slot in change.opened)
 
 
 def longest_gap(cal: Cal) -> float:
-    """Between two looks at the same event type, at the start and at the end of the hour too."""
+    """Return the longest time between two polls of an event type, including the start and the end of the hour."""
     return max(later - earlier for looks in cal.looks.values() for earlier, later in pairwise([0.0, *looks, HOUR]))
 
 
 def assert_told_exactly(world: World, changes: list[SlotChange]) -> None:
-    """Each event of the world once and in the order of its event type, between the two looks that the change names."""
+    """Check that each event is delivered once, in order, and between the two times of its change."""
     assert sorted(change.key for change in changes if change.is_initial) == sorted(world.events)
     for event_type, events in world.events.items():
         heard = [change for change in changes if change.key == event_type and not change.is_initial]
