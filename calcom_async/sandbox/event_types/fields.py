@@ -1,4 +1,4 @@
-"""Booking fields and locations of an event type: what a body may say, and what the server makes of it."""
+"""Booking fields and locations of event types: validation of the body, and the JSON that the server returns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INTEGRATIONS = (
 
 
 def is_phone(value: object) -> bool:
-    """Say whether a value passes for an international telephone number."""
+    """Return whether a value is an international phone number."""
     if not isinstance(value, str) or not value.startswith("+"):
         return False
     digits = value[1:].replace(" ", "").replace("-", "")
@@ -36,10 +36,10 @@ _RULES = {
     "app": one_of(INTEGRATIONS, name="isIn"),
 }
 
-# The app behind an integration, where its slug is another word.
+# The app of an integration, if its slug is different.
 _APP_SLUGS = {"office365-video": "msteams", "facetime-video": "facetime", "webex-video": "webex", "huddle": "huddle01"}
 
-# A trailing "?" marks what may be left out.
+# A trailing "?" marks an optional key.
 _SHOWN = {"required": "flag?", "hidden": "flag?", "label": "text?", "placeholder": "text?", "disableOnPrefill": "flag?"}
 _SYSTEM_INPUTS: dict[str, dict[str, str]] = {
     "name": {"label": "text?", "placeholder": "text?", "disableOnPrefill": "flag?"},
@@ -86,7 +86,7 @@ _LOCATION_INPUTS: dict[str, dict[str, str]] = {
 
 
 def _faults(given: Field, rules: dict[str, str]) -> list[str]:
-    """List what is wrong with an object, in the server's words."""
+    """Return the validation messages of the server for an object."""
     faults = []
     for name, kind in rules.items():
         if kind.endswith("?") and given.get(name) is None:
@@ -101,7 +101,7 @@ def _faults(given: Field, rules: dict[str, str]) -> list[str]:
 
 
 def default_booking_fields() -> list[Field]:
-    """Build the fields that every event type has; custom ones stand after `location`."""
+    """Return the default booking fields; custom ones come after `location`."""
     return [
         {**_system("name", "name", required=True), "label": "your_name", "disableOnPrefill": False},
         {**_system("email", "email", required=True), "disableOnPrefill": False, "hidden": False},
@@ -118,7 +118,7 @@ def _system(kind: str, slug: str, *, required: bool) -> Field:
 
 
 def booking_fields(given: object, *, phone_will_do: bool = False) -> list[Field]:
-    """Turn the fields of a body into the whole set as the server answers it, or refuse with the server's words.
+    """Return the complete booking fields for those of a body. Raises the server's errors.
 
     `phone_will_do`: a required `attendeePhoneNumber` may stand for the email, as on organizations' teams.
     """
@@ -135,7 +135,7 @@ def booking_fields(given: object, *, phone_will_do: bool = False) -> list[Field]
 
 
 def _system_name(field: Field) -> str | None:
-    """Name the built-in field that an input sets: three go by their type, five by their slug."""
+    """Return the built-in field that an input replaces: three are identified by type, five by slug."""
     kind, slug = field.get("type"), field.get("slug")
     if slug in _BY_SLUG:
         return str(slug)
@@ -181,7 +181,7 @@ def _checked_fields(given: object) -> list[Field]:
 
 
 def _check_field(field: Field, slugs: set[str]) -> None:
-    """Check one field; `slugs` are those of the fields before it."""
+    """Validate a field; `slugs` are those of the fields before it."""
     kind, slug = field.get("type"), field.get("slug")
     if slug not in _BY_SLUG and not kind:
         raise errors.bad_request(
@@ -217,7 +217,7 @@ def _claim_slug(slug: object, taken: set[str]) -> None:
 
 
 def _require_a_contact(fields: list[Field], *, phone_will_do: bool) -> None:
-    """Refuse a set in which nobody would have to leave an address."""
+    """Raise an error if the attendee could leave both email and phone empty."""
     if _must_be_filled(fields, "email"):
         return
     if not _must_be_filled(fields, "attendeePhoneNumber"):
@@ -234,7 +234,7 @@ def _must_be_filled(fields: list[Field], slug: str) -> bool:
 
 
 def split_name(fields: Iterable[Field], name: str) -> Field | None:
-    """First and last name, where the fields ask for both; what follows the first word is the last name."""
+    """Return first and last name if the fields ask for both; all after the first word is the last name."""
     if all(field.get("type") != "splitName" for field in fields):
         return None
     first, _, last = name.strip().partition(" ")
@@ -242,7 +242,7 @@ def split_name(fields: Iterable[Field], name: str) -> Field | None:
 
 
 def visible_fields(fields: Iterable[Field]) -> list[Field]:
-    """Leave out what the booking page hides, as every list of event types does."""
+    """Return the fields that the booking page shows, as in all lists of event types."""
     return [field for field in fields if not field.get("hidden")]
 
 
@@ -250,7 +250,7 @@ def visible_fields(fields: Iterable[Field]) -> list[Field]:
 
 
 def locations(given: object, *, of_team: bool = False) -> list[Field]:
-    """Turn the locations of a body into what the server answers, or refuse with the server's words."""
+    """Return the JSON of locations for those of a body. Raises the server's errors."""
     if not isinstance(given, list):
         raise errors.bad_request("'locations' must be an array.")
     if not given:
@@ -273,7 +273,7 @@ def _location(given: Field, *, of_team: bool) -> Field:
 
 
 def check_connected(given: Iterable[Field], connected: Iterable[str]) -> None:
-    """Refuse a conferencing app that is not connected; Cal Video never needs to be."""
+    """Raise an error for a conferencing app that is not connected; Cal Video needs no connection."""
     for location in given:
         app = str(location.get("integration", "cal-video"))
         slug = _APP_SLUGS.get(app, app)

@@ -1,4 +1,4 @@
-"""What the bodies of event-type operations may hold: the tables of validation, without the rules between fields.
+"""Forms of the bodies of event types, without the rules between fields.
 
 Locations and booking fields are checked where they are built (`event_type_fields`), as they fail with a sentence.
 """
@@ -25,7 +25,7 @@ from calcom_async.sandbox.http.constraints import (
 )
 from calcom_async.sandbox.http.forms import Field, Form
 
-# The empty word is the visitor's own language.
+# An empty text means the language of the visitor.
 INTERFACE_LANGUAGES = (
     "", "en", "ar", "az", "bg", "bn", "ca", "cs", "da", "de", "el", "es", "es-419", "eu", "et", "fi", "fr", "he", "hu",
     "it", "ja", "km", "ko", "nl", "no", "pl", "pt-BR", "pt", "ro", "ru", "sk-SK", "sr", "sv", "tr", "uk", "vi",
@@ -50,7 +50,7 @@ def _flag(name: str) -> Field:
 
 
 def _anything(name: str) -> Field:
-    """Make a field that passes as it is: nobody checks it, or whoever builds its answer does."""
+    """Return a field without rules: it is not checked, or checked later."""
     return Field(name, optional=True)
 
 
@@ -58,7 +58,7 @@ def _anything(name: str) -> Field:
 
 
 def _limit_rules(field: str, what: str) -> list[Rule]:
-    """Make the rules that a limit for a period is at most the limit for any longer one.
+    """Return rules that a limit for a period is at most the limit for each longer one.
 
     All of them answer under one name, and the last that fails is told, so the shortest period stands last.
     """
@@ -243,7 +243,7 @@ def _unique(values: list[Any]) -> bool:
 
 
 def _database_name(value: Any) -> Any:
-    """Translate a scheduling type to the name that is checked: so the database's own names pass as well."""
+    """Return the checked name of a scheduling type; the names of the database are accepted too."""
     return SCHEDULING_TYPES.get(value, value) if isinstance(value, str) else value
 
 
@@ -272,5 +272,5 @@ SORTED = Form(Field("sortCreatedAt", one_of(("asc", "desc"), name="isIn"), optio
 
 
 def scheduling_type(value: str | None) -> str | None:
-    """Turn a checked scheduling type into the word of the answers."""
+    """Return the scheduling type as responses contain it."""
     return next((wire for wire, database in SCHEDULING_TYPES.items() if value == database), None)

@@ -1,4 +1,4 @@
-"""Handlers of event types of users (version 2024-06-14) and of teams, below /v2/teams and below an organization."""
+"""Handlers of event types of users (version 2024-06-14), of teams and of teams in an organization."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def list_event_types(call: Call) -> object:
 
 
 def _listed(call: Call, query: Mapping[str, Any]) -> Iterable[EventType]:
-    """Choose what a list shows: hidden event types only to their owner."""
+    """Return the visible event types: hidden ones only for their owner."""
     asking = call.caller.user_id
     if query.get("username") is None:
         return _owned(call.store, asking)
@@ -66,7 +66,7 @@ def _listed(call: Call, query: Mapping[str, Any]) -> Iterable[EventType]:
 
 
 def _named(store: Store, username: str, query: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Find the user of a name (none or one), within an organization if the query names one."""
+    """Return the users with this name (none or one), within an organization if the query has one."""
     users = [user for user in store.users.values() if user["username"] == username]
     if query.get("orgId") is None and query.get("orgSlug") is None:
         return users
@@ -94,7 +94,7 @@ def get_event_type(call: Call) -> object:
 
 
 def _readable(call: Call, event_type_id: int) -> EventType:
-    """Find an event type that the caller may read: their own, one they host, or one of a team that they administer."""
+    """Return an event type that the caller may read: their own, one they host, or one of a team that they manage."""
     record = call.store.event_types.get(event_type_id)
     if record is None or not _may_read(call.store, record, call.user):
         raise errors.not_found(f"Event type with id {event_type_id} not found")
@@ -157,7 +157,7 @@ def _team_body(form: Form, call: Call) -> dict[str, Any]:
 
 
 def _one_or_all(store: Store, records: list[EventType]) -> object:
-    """Show an event type; a managed one as a list, the parent before its children."""
+    """Return an event type; a managed one is a list with the parent first."""
     views = [team_view(store, record) for record in records]
     return views if records[0]["schedulingType"] == "managed" else views[0]
 
@@ -165,7 +165,7 @@ def _one_or_all(store: Store, records: list[EventType]) -> object:
 @ROUTES.add("GET", "/v2/teams/{teamId}/event-types", auth="optional")
 @ROUTES.add("GET", "/v2/organizations/{orgId}/teams/{teamId}/event-types", auth="optional")
 def list_team_event_types(call: Call) -> object:
-    """List a team's event types, for anybody. `hostsLimit` is accepted and does nothing, as on the real server."""
+    """List a team's event types; no credentials needed. Like the real server, ignore `hostsLimit`."""
     team_id = team_of(call)["id"] if "orgId" in call.path else call.int_path("teamId", checked=True)
     query = SORTED.read(call.fields)
     records = teams.by_creation(teams.of_team(call.store, team_id), query.get("sortCreatedAt"))
@@ -183,7 +183,7 @@ def get_team_event_type(call: Call) -> object:
 
 
 def _of_team(call: Call) -> EventType | None:
-    """Find the event type of the path for an admin of its team."""
+    """Return the event type of the path if the caller is an admin of its team."""
     team, event_type_id = guarded_team(call, "TEAM_ADMIN"), call.int_path("eventTypeId", checked=True)
     record = call.store.event_types.get(event_type_id)
     return record if record is not None and record.get("teamId") == team["id"] else None
@@ -209,5 +209,5 @@ def delete_team_event_type(call: Call) -> object:
 
 @ROUTES.add("GET", "/v2/organizations/{orgId}/teams/event-types")
 def list_organization_event_types(call: Call) -> object:  # noqa: ARG001
-    """Fail for everybody, as the real server does: its route of one team comes first, and takes the word for an id."""
+    """Always fail, like the real server: its route of a single team comes first and parses the word as an id."""
     raise errors.database(500)

@@ -1,4 +1,4 @@
-"""Handlers of phone calls for event types of teams. Nobody is called."""
+"""Handlers of phone calls of team event types. The sandbox calls nobody."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FORM = Form(
 )
 
 
-# The server whose answers are on record refuses the first path with 400, for want of an organization's id in it.
+# Self-hosted servers return 400 for the first path, because it has no organization id.
 @ROUTES.add("POST", "/v2/teams/{teamId}/event-types/{eventTypeId}/create-phone-call", status=201, stateful=False)
 @ROUTES.add(
     "POST",

@@ -1,4 +1,4 @@
-"""Handlers of private links of users' event types and of those of an organization's teams."""
+"""Handlers of private links of event types of users and of teams in an organization."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _of_team(call: Call) -> int:
 
 
 def _event_type(call: Call, owner: str, owner_id: int) -> int:
-    """Find the event type of the path; for anybody but its owner there is none."""
+    """Return the event type of the path; 404 unless the owner matches."""
     event_type_id = call.int_path("eventTypeId", checked=True)
     if call.store.event_types.get(event_type_id, {}).get(owner) != owner_id:
         raise errors.not_found(f"Event type with id {event_type_id} not found")
@@ -45,7 +45,7 @@ def _event_type(call: Call, owner: str, owner_id: int) -> int:
 def _add_routes(
     path: str, event_type_of: EventTypeOf, *, version: tuple[str, ...] = (), auth: Auth = "required"
 ) -> None:
-    """Make the operations at one place."""
+    """Declare the routes below a path."""
     one = path + "/{linkId}"
 
     @ROUTES.add("POST", path, version=version, auth=auth, status=201)
@@ -90,7 +90,7 @@ def _check_one(given: Link) -> None:
 
 
 def _ending(given: Link) -> Link:
-    """Say how a link ends, if anything was said of that; of both ways the time wins."""
+    """Return the expiry of a link; if both kinds are given, the time wins."""
     if (text := given.get("expiresAt")) is not None:
         try:
             until = datetime.fromisoformat(text)

@@ -1,4 +1,4 @@
-"""Event types: how one is created, changed and checked against its owner.
+"""Event types: creation, changes and the rules for their owner.
 
 A record is the JSON of `GET /v2/event-types/{id}` without what depends on other records (`users`, `bookingUrl`, the
 names of hosts, `team`), which the views add. Keys that start with "_" are internal.
@@ -100,7 +100,7 @@ _NAME_VARIABLES = frozenset(
 def new_event_type(
     store: Store, owner_id: int | None, body: Mapping[str, Any], *, now: datetime | None = None, **team: Any
 ) -> EventType:
-    """Make an event type from a create body and keep it; raises the server's refusals.
+    """Create an event type from a validated body. Raises the server's errors.
 
     `team` holds the wire's own names: `teamId`, `schedulingType`, `hosts` (`[{userId, mandatory, priority}]`),
     `assignAllTeamMembers`, `parentEventTypeId`. With a team, `owner_id` is None except for a managed child.
@@ -118,12 +118,12 @@ def new_event_type(
 
 
 def change_event_type(store: Store, record: EventType, body: Mapping[str, Any], *, now: datetime) -> None:
-    """Change a kept event type by an update body, wholly or, when a refusal is raised, not at all."""
+    """Apply an update. After an error the event type is unchanged."""
     if any(body.get(name, "") is None and name not in _NULLABLE for name in _PLAIN):
         raise errors.database(500)
     draft = deepcopy(record)
     if not _is_on(body.get("recurrence")):
-        # The server accepts that a series is switched off, and forgets it.
+        # The server accepts a request to switch recurrence off, and ignores it.
         body = {name: value for name, value in body.items() if name != "recurrence"}
     _apply(store, draft, body, now)
     check_rules(store, draft, body)
@@ -132,7 +132,7 @@ def change_event_type(store: Store, record: EventType, body: Mapping[str, Any], 
 
 
 def _apply(store: Store, record: EventType, body: Mapping[str, Any], now: datetime) -> None:
-    """Write the fields of a body into a record, each in the form that the server answers it in."""
+    """Write the fields of a body into a record, in the form of responses."""
     for name in _PLAIN:
         if name in body:
             record[name] = body[name]
@@ -178,18 +178,18 @@ def _apply_lists(store: Store, record: EventType, body: Mapping[str, Any]) -> No
 
 
 def connected_apps(store: Store, user_id: int) -> set[str]:
-    """Name the conferencing apps that a user has connected; Cal Video is always there."""
+    """Return the conferencing apps that a user has connected; Cal Video is always included."""
     apps: dict[int, set[str]] = store.extras["conferencing_apps"]
     return {"cal-video"} | set(apps.get(user_id, ()))
 
 
 def is_of_team(record: EventType) -> bool:
-    """Say whether an event type belongs to a team: managed children do not, though they come from one."""
+    """Return whether an event type belongs to a team. Managed children belong to a user."""
     return record.get("teamId") is not None
 
 
 def host_ids(record: EventType) -> list[int]:
-    """List the users who may be booked through an event type."""
+    """Return the ids of the hosts."""
     if is_of_team(record):
         return [host["userId"] for host in record["hosts"]]
     return [record["ownerId"]]
@@ -199,7 +199,7 @@ def host_ids(record: EventType) -> list[int]:
 
 
 def check_rules(store: Store, record: EventType, body: Mapping[str, Any]) -> None:
-    """Refuse combinations that the server refuses; `record` is the result, `body` what was sent."""
+    """Raise an error for combinations that the server rejects; `record` is the result, `body` the request."""
     if _is_on(body.get("recurrence")) and _is_on(body.get("bookerActiveBookingsLimit")):
         raise errors.bad_request(
             "Can't have `recurrence` and `bookerActiveBookingsLimit` enabled at the same time - recurring events do "

@@ -1,4 +1,4 @@
-"""Settings of an event type that are objects: how a body gives them, and how the server answers them.
+"""Settings of event types that are objects: the form of requests, and the form of responses.
 
 Each function takes the value of the body, which has passed validation, and returns the value of the answer.
 """
@@ -24,12 +24,12 @@ _VIDEO_FLAGS = (
 
 
 def _or_off(build: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
-    """Answer `{"disabled": true}` where a setting is switched off, else what `build` makes of it."""
+    """Return `{"disabled": true}` if a setting is off, or the result of `build`."""
     return lambda given: dict(OFF) if given is None or given.get("disabled") else build(given)
 
 
 def limits(given: dict[str, Any] | None) -> dict[str, Any]:
-    """Keep the known periods; a switched-off limit is answered as `{}`, not as disabled."""
+    """Return the limits by period; limits that are off are `{}` rather than disabled."""
     if given is None or given.get("disabled"):
         return {}
     return {period: given[period] for period in _PERIODS if given.get(period) is not None}
@@ -43,7 +43,7 @@ def window(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _date(moment: str) -> str:
-    """Cut a moment to its date in UTC; refuse a day that does not exist."""
+    """Return the UTC date of a time. Raises an error for a day that does not exist."""
     try:
         when = datetime.fromisoformat(moment)
     except ValueError:
@@ -75,7 +75,7 @@ def active_bookings_limit(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def recurrence(given: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Build the rule; one that is off is null."""
+    """Return the recurrence; null if it is off."""
     if given is None or given.get("disabled") or "interval" not in given:
         return None
     return {"disabled": False, **{key: given[key] for key in ("interval", "occurrences", "frequency")}}
@@ -86,7 +86,7 @@ def disable_cancelling(given: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def disable_rescheduling(given: dict[str, Any] | None) -> dict[str, Any]:
-    """Build the rule: always (then the minutes are dropped), or only inside the last minutes before the start."""
+    """Return the confirmation policy: always (without minutes), or only within minutes before the start."""
     given = given or {}
     if given.get("disabled") or not given.get("minutesBefore"):
         return {"disabled": bool(given.get("disabled"))}
@@ -94,7 +94,7 @@ def disable_rescheduling(given: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def color(given: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Keep the pair of colors; with one of them missing there is none."""
+    """Return both colors, or null if one is missing."""
     if not isinstance(given, dict):
         return None
     pair = {key: given.get(key) for key in ("darkThemeHex", "lightThemeHex")}
@@ -106,7 +106,7 @@ def booker_layouts(given: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def video_settings(given: dict[str, Any] | None, event_type_id: int, now: str) -> dict[str, Any]:
-    """Spell out every video setting once one is given; a transcription choice alone stays alone."""
+    """Return all video settings if one is given; a transcription setting alone stays alone."""
     given = given or {}
     emails = {"sendTranscriptionEmails": given.get("sendTranscriptionEmails", True)}
     if not given.keys() - emails.keys():
@@ -135,4 +135,4 @@ SETTERS: dict[str, Callable[[Any], Any]] = {
     "disableCancelling": disable_cancelling,
     "disableRescheduling": disable_rescheduling,
 }
-"""The objects that are rebuilt; every other field of a body is kept as it came."""
+"""Builders by field; all other fields of a body are stored unchanged."""

@@ -1,4 +1,4 @@
-"""Event types of teams: their hosts, and managed ones, which are a parent and a copy for each host."""
+"""Event types of teams and their hosts. A managed one is a parent with a copy for each host."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from calcom_async.sandbox.event_types.records import EventType, change_event_typ
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.state.store import Store
 
-# What a managed child keeps when its parent changes.
+# Fields of a managed child that do not follow the parent.
 _OWN = ("id", "ownerId", "teamId", "parentEventTypeId", "schedulingType", "hosts", "assignAllTeamMembers", "scheduleId")
 
 
 def create(store: Store, team: Mapping[str, Any], body: Mapping[str, Any], now: datetime) -> list[EventType]:
-    """Make a team's event type; a managed one comes with its children behind it."""
+    """Create a team's event type; a managed one is returned with its children."""
     team_id, kind = team["id"], body["schedulingType"]
     if find_by_slug(store, team_id, body["slug"]) is not None:
         raise errors.bad_request("Team event type with this slug already exists")
@@ -43,7 +43,7 @@ def create(store: Store, team: Mapping[str, Any], body: Mapping[str, Any], now: 
 def change(
     store: Store, team: Mapping[str, Any], record: EventType, body: Mapping[str, Any], now: datetime
 ) -> list[EventType]:
-    """Change a team's event type; a managed one passes everything on to its children."""
+    """Update a team's event type; the children of a managed one follow."""
     slug = body.get("slug")
     if slug is not None and find_by_slug(store, team["id"], slug) not in (None, record):
         raise errors.bad_request("Team event type with this slug already exists")
@@ -58,12 +58,12 @@ def change(
 
 
 def _allowed(body: Mapping[str, Any], team: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out email settings, which only teams of organizations have."""
+    """Remove the email settings, which only teams in organizations have."""
     return {name: value for name, value in body.items() if name != "emailSettings" or team["parent_id"] is not None}
 
 
 def _hosts(store: Store, team_id: int, body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """List the hosts that a body asks for: all members of the team, or those that it names."""
+    """Return the hosts for a body: all members of the team, or those that it lists."""
     members = [one["user_id"] for one in memberships_of(store, team_id) if one["accepted"]]
     if body.get("assignAllTeamMembers"):
         return [_host({"userId": user_id}) for user_id in members]
@@ -82,13 +82,13 @@ def _host(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_pending(store: Store, team_id: int) -> None:
-    """Refuse to assign everybody while somebody has not accepted; the event type is there by then, as it really is."""
+    """Raise an error if a member has not accepted. Like on the real server, the event type exists by then."""
     if not all(one["accepted"] for one in memberships_of(store, team_id)):
         raise errors.no_details(403, "TRPCError", "FORBIDDEN")
 
 
 def assign_member(store: Store, team_id: int, user_id: int) -> None:
-    """Make a new member a host of the team's event types that assign everybody."""
+    """Add a new member to the hosts of event types that assign all members."""
     for record in of_team(store, team_id):
         if record["assignAllTeamMembers"] and all(host["userId"] != user_id for host in record["hosts"]):
             record["hosts"].append(_host({"userId": user_id}))
@@ -104,7 +104,7 @@ def children_of(store: Store, record: EventType) -> list[EventType]:
 
 
 def _sync_children(store: Store, parent: EventType) -> list[EventType]:
-    """Give each host of a managed event type a child that is like it, and nobody else one."""
+    """Create, update and delete the children of a managed event type, one for each host."""
     if parent["schedulingType"] != "managed":
         return []
     children = {child["ownerId"]: child for child in children_of(store, parent)}
@@ -134,7 +134,7 @@ def _sync_child(store: Store, parent: EventType, owner_id: int, child: EventType
 
 
 def remove_event_type(store: Store, record: EventType) -> None:
-    """Drop an event type with its children and webhooks; its bookings stay, without an event type."""
+    """Delete an event type with its children and webhooks; its bookings keep no event type."""
     for child in children_of(store, record):
         remove_event_type(store, child)
     del store.event_types[record["id"]]
@@ -155,12 +155,12 @@ def of_team(store: Store, team_id: int) -> list[EventType]:
 
 
 def find_by_slug(store: Store, team_id: int, slug: str) -> EventType | None:
-    """Find a team's event type by its slug."""
+    """Return a team's event type by slug."""
     return next((one for one in of_team(store, team_id) if one["slug"] == slug), None)
 
 
 def by_creation(records: Iterable[EventType], direction: str | None) -> list[EventType]:
-    """Sort event types by creation, which is the order of their ids, if a direction is given."""
+    """Sort event types by creation (by id) if a direction is given."""
     if direction is None:
         return list(records)
     return sorted(records, key=lambda one: one["id"], reverse=direction == "desc")

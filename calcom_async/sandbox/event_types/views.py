@@ -1,4 +1,4 @@
-"""Event types as the API sends them."""
+"""JSON forms of event types."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WEBSITE = "https://cal.com"
 
 _TEAM_ONLY = frozenset(_TEAM_DEFAULTS) - {"locations", "calVideoSettings", "ownerId"}
 
-# What a booking page for several people is made of, when `usernames` asks for one.
+# Lengths of the event type that stands for several `usernames`.
 _DYNAMIC_LENGTHS = [15, 30, 45, 60, 90]
 
 
@@ -22,7 +22,7 @@ _DYNAMIC_LENGTHS = [15, 30, 45, 60, 90]
 
 
 def user_view(store: Store, record: EventType, *, listed: bool = False) -> EventType:
-    """Show a person's event type; `listed` leaves out hidden booking fields, as the list does for everybody."""
+    """Return a user's event type; `listed` omits hidden booking fields, as the list does for everybody."""
     owner = store.users[record["ownerId"]]
     return {
         **_shown(record, listed=listed, without=_TEAM_ONLY),
@@ -32,7 +32,7 @@ def user_view(store: Store, record: EventType, *, listed: bool = False) -> Event
 
 
 def team_view(store: Store, record: EventType, *, listed: bool = False) -> EventType:
-    """Show a team's event type with its hosts; the list names the team, a single read gives only its id."""
+    """Return a team's event type with its hosts; lists contain the team, a single read only its id."""
     team = store.teams.get(record["teamId"]) if is_of_team(record) else None
     return {
         **_shown(record, listed=False, without=frozenset()),
@@ -62,7 +62,7 @@ def _person(user: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _host(store: Store, record: EventType, host: Mapping[str, Any]) -> dict[str, Any]:
-    """Show a host; whether one is mandatory and their priority matter, and are told, only for round robin."""
+    """Return a host; `mandatory` and `priority` only for a round robin."""
     user = store.users[host["userId"]]
     turns = {}
     if record["schedulingType"] == "roundRobin":
@@ -87,7 +87,7 @@ def _camel(name: str) -> str:
 
 
 def dynamic_view(users: Sequence[Mapping[str, Any]]) -> EventType:
-    """Show the event type that stands for several people at once: it is not kept anywhere, and its id is 0."""
+    """Return the event type that stands for several users; it is not stored, and its id is 0."""
     record: EventType = {"id": 0, "ownerId": 0, **deepcopy(_DEFAULTS)}
     record.update(lengthInMinutes=30, lengthInMinutesOptions=list(_DYNAMIC_LENGTHS), title="Group Meeting")
     record.update(slug="dynamic", metadata={"multipleDuration": list(_DYNAMIC_LENGTHS)})

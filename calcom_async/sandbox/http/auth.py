@@ -1,4 +1,4 @@
-"""Who asks: reads credentials from headers, and refuses in the words of the real server."""
+"""Authentication: reads the credentials of a request and returns the caller, or the error of the real server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEY_PREFIX = "cal_"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a request acts for; `user_id` is None only for anonymous callers of optional and public routes."""
+    """The caller of a request. `user_id` is None only for anonymous callers of optional and public routes."""
 
     kind: Literal["key", "token", "client", "none"]
     user_id: int | None = None
@@ -29,7 +29,7 @@ ANONYMOUS = Caller("none")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request brought along, unchecked."""
+    """The credentials of a request, not yet checked."""
 
     bearer: str | None
     client_id: str | None
@@ -38,27 +38,27 @@ class Credentials:
 
     @classmethod
     def of(cls, headers: Mapping[str, str], path: Mapping[str, str]) -> Credentials:
-        """Read the headers; a `{clientId}` in the path stands in for the client id header."""
+        """Read the headers; a `{clientId}` in the path replaces the client id header."""
         sent = headers.get("Authorization")
-        # Only the literal scheme is stripped, so a bare key works while "bearer cal_..." is taken for a token.
+        # Like the real server, remove only this exact scheme: a bare key works, "bearer cal_..." counts as a token.
         bearer = sent.replace("Bearer ", "").strip() if sent else None
         client_id = path.get("clientId") or headers.get("x-cal-client-id")
         return cls(bearer or None, client_id or None, headers.get("x-cal-secret-key") or None, headers.get("Origin"))
 
     @property
     def key(self) -> str | None:
-        """The API key, when that is what was sent."""
+        """The API key, if the bearer is one."""
         return self.bearer if self.bearer and self.bearer.startswith(KEY_PREFIX) else None
 
     def tracker(self, ip: str) -> str:
-        """Whose requests the rate limiter counts."""
+        """Return the key by which the rate limiter counts."""
         if self.bearer:
             return f"{'key' if self.key else 'token'}:{self.bearer}"
         return f"client:{self.client_id}" if self.client_id else f"ip:{ip}"
 
 
 def check_key_exists(store: Store, sent: Credentials) -> None:
-    """The limiter looks keys up before anything else, on public routes too."""
+    """Raise an error for unknown keys. The limiter does this before anything else, on public routes too."""
     if sent.key is not None and sent.key not in store.api_keys and sent.key not in store.expired_keys:
         raise unauthorized("CustomThrottlerGuard - Invalid API Key")
 
@@ -83,7 +83,7 @@ def authenticate(
 
 
 def _identify(store: Store, sent: Credentials, now: datetime) -> Caller:
-    """The first kind whose inputs are present decides; a bad one does not fall through to the next."""
+    """Return the caller. The first kind of credentials that is present decides, even if it is invalid."""
     if sent.client_id and sent.secret:
         return _client(store, sent.client_id, sent.secret)
     if sent.key:
@@ -100,7 +100,7 @@ def _key(store: Store, key: str) -> Caller:
 
 
 def check_client(store: Store, client_id: str, secret: str) -> dict[str, Any]:
-    """The OAuth client's record, if the secret is its own."""
+    """Return the OAuth client if the secret is correct."""
     client = store.oauth_clients.get(client_id)
     if client is None:
         raise unauthorized(f"ApiAuthStrategy - oAuth client - Client with ID {client_id} not found")

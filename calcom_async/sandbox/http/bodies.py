@@ -1,4 +1,4 @@
-"""Request bodies as Express reads them, with the complaints of its JSON parser."""
+"""Request bodies as Express parses them, with the messages of its JSON parser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from calcom_async.sandbox.http.query_string import parse_query
 
 _NAMELESS = "Expecting property name enclosed in double quotes"
 
-#: Python's JSON complaints and how V8 words them; `{at}` is the position.
+#: Messages of Python's JSON parser and of V8; `{at}` is the position.
 _V8 = {
     _NAMELESS: "Expected double-quoted property name in JSON at position {at}",
     "Expecting ',' delimiter": "Expected ',' or '}}' after property value in JSON at position {at}",
@@ -22,17 +22,17 @@ _V8 = {
 }
 
 
-#: Levels of nesting that a body may have; handlers, and the encoder of the response, recurse through it.
+#: Maximum nesting of a body: handlers and the JSON encoder recurse through it.
 DEEPEST = 100
 TOO_DEEP = f"JSON is nested deeper than {DEEPEST} levels"
 
 
 class BodyError(ValueError):
-    """The body claims to be JSON and is not, or is nested too deeply."""
+    """The body is declared as JSON, and is invalid or nested too deeply."""
 
 
 def parse_body(raw: bytes, content_type: str) -> dict[str, Any]:
-    """The JSON object of a body; empty for no body, another content type or an array."""
+    """Return the JSON object of a body; empty for no body, another content type or an array."""
     if not raw or not content_type.endswith(("/json", "+json")):
         return {}
     try:
@@ -50,7 +50,7 @@ def parse_body(raw: bytes, content_type: str) -> dict[str, Any]:
 
 
 def parse_form(raw: bytes) -> dict[str, Any]:
-    """A form-encoded body; only the OAuth2 token endpoint reads one."""
+    """Return a form-encoded body; only the OAuth2 token endpoint accepts one."""
     return parse_query(parse_qsl(raw.decode(errors="replace"), keep_blank_values=True))
 
 

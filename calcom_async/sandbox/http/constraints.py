@@ -1,4 +1,4 @@
-"""The rules that fields are checked by: class-validator's names and texts, and validator.js's ideas of validity.
+"""Rules for fields, with the names and messages of class-validator and the checks of validator.js.
 
 A rule is data: its constraint name, its text (`$property` stands for the field) and a test on the value.
 """
@@ -19,23 +19,23 @@ from calcom_async.sandbox.http.time_zones import require_database
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One constraint on a value. Absent values are tested as None."""
+    """A constraint on a value. Missing values are tested as None."""
 
     name: str
     text: str
     test: Callable[[Any], bool]
 
     def saying(self, text: str) -> Rule:
-        """The same rule with a message of its own."""
+        """Return the rule with another message."""
         return replace(self, text=text)
 
     def named(self, name: str) -> Rule:
-        """The same rule under another constraint name."""
+        """Return the rule with another constraint name."""
         return replace(self, name=name)
 
 
 def each(rule: Rule) -> Rule:
-    """The rule for every item of a list; what is no list is tested itself, as class-validator does."""
+    """Return the rule for every item of a list; other values are tested themselves, as in class-validator."""
 
     def test(value: Any) -> bool:
         return all(map(rule.test, value)) if isinstance(value, list) else rule.test(value)
@@ -44,7 +44,7 @@ def each(rule: Rule) -> Rule:
 
 
 def check(name: str, text: str, test: Callable[[Any], bool]) -> Rule:
-    """A rule of the caller's own."""
+    """Return a custom rule."""
     return Rule(name, text, test)
 
 
@@ -103,7 +103,7 @@ array_not_empty: Rule = Rule(
 
 
 def one_of(values: Iterable[Any], *, name: str = "isEnum") -> Rule:
-    """One of the given values; `name="isIn"` for the sister decorator, whose text is the same."""
+    """Return the rule that a value is one of these; `name="isIn"` for the decorator with the same message."""
     allowed = list(values)
     text = f"$property must be one of the following values: {', '.join(map(str, allowed))}"
     return Rule(name, text, lambda v: any(v == item and type(v) is type(item) for item in allowed))
@@ -128,7 +128,7 @@ _ISO = re.compile(
 
 
 def is_iso_date(value: Any, *, strict: bool = False) -> bool:
-    """Whether validator.js takes the value for ISO 8601; only `strict` knows that February has no 30th."""
+    """Return whether validator.js accepts the value as ISO 8601; only `strict` rejects February 30."""
     if not isinstance(value, str) or _ISO.fullmatch(value) is None:
         return False
     return not strict or _exists(value)
@@ -149,7 +149,7 @@ iso8601: Rule = Rule("isISO8601", "$property must be a valid ISO 8601 date strin
 strict_iso8601: Rule = Rule("isISO8601", iso8601.text, lambda v: is_iso_date(v, strict=True))
 
 
-#: What a zone database holds besides the IANA zones; `Intl.DateTimeFormat` of the server knows none of it.
+#: Entries of time zone databases that are not IANA zones; `Intl.DateTimeFormat` does not accept them.
 _NO_ZONE = re.compile(r"(posix|right)/|(posixrules|localtime|factory)$", re.IGNORECASE)
 
 
@@ -160,7 +160,7 @@ def _zones() -> dict[str, str]:
 
 @lru_cache(maxsize=1024)
 def canonical_zone(name: str) -> str | None:
-    """The zone's proper spelling (`europe/rome` is `Europe/Rome`), or None when there is no such zone."""
+    """Return the proper spelling (`europe/rome` is `Europe/Rome`), or None for unknown time zones."""
     if _NO_ZONE.match(name):
         return None
     try:
@@ -198,7 +198,7 @@ def is_email(value: Any) -> bool:
 
 
 def is_url(value: Any, *, any_host: bool = False) -> bool:
-    """Whether validator.js takes the value for a URL; `any_host` lets `localhost` pass (`require_tld: false`)."""
+    """Return whether validator.js accepts the value as a URL; `any_host` allows `localhost` (`require_tld: false`)."""
     if not isinstance(value, str) or re.search(r"\s", value):
         return False
     try:

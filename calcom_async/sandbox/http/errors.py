@@ -1,14 +1,15 @@
-"""Refusals: exceptions that become the API's error answers, in the shapes of the real server.
+"""Error responses of the API, in the shapes of the real server.
 
-    HttpError                     one answer: status, body, headers
-      bad_request() ...         envelope with details {message, error, statusCode}    400 401 403 404 409 422 500
-      validation()              envelope with details {errors: [...]}                 400 of the global pipe
-      string_details()                    envelope with details as a plain string               429, 498
-      no_details(), zod()            envelope without details                              TRPCError, zod, calendar apps
-      database()                envelope without details, the four database texts
-      no_envelope()                     no envelope at all: {statusCode, message}
+    HttpError                one response: status, body, headers
+      bad_request() ...      envelope, details {message, error, statusCode}    400 401 403 404 409 422 500
+      validation()           envelope, details {errors: [...]}                 400 of the global validation pipe
+      string_details()       envelope, details is a text                       429, 498
+      no_details(), zod()    envelope, no details                              TRPCError, zod, calendar apps
+      database()             envelope, no details                              one of four texts of the database
+      no_envelope()          no envelope: {statusCode, message}                errors outside of the API's own code
 
-The texts are the server's own, because clients are tempted to read them.
+The messages are the server's own, because clients read them. The envelope is that of the exception filters in
+`apps/api/v2/src/filters` of https://github.com/calcom/cal.com; the codes are the exception classes of NestJS.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _DATABASE = {
 
 
 class HttpError(Exception):
-    """An error answer. `details=None` leaves the field out; `code=None` means RAW, without the envelope."""
+    """An error response. Without `details` the field is omitted; without `code` there is no envelope."""
 
     def __init__(
         self,
@@ -58,7 +59,7 @@ class HttpError(Exception):
         self.headers: dict[str, str] = dict(headers or {})
 
     def body(self, path: str, now: datetime) -> dict[str, Any]:
-        """The JSON of the answer; `path` is the request's path with its query string."""
+        """Return the JSON body; `path` is the request's path with its query string."""
         if self.code is None:
             return {"statusCode": self.status, "message": self.message}
         error: dict[str, Any] = {"code": self.code, "message": self.message}
@@ -68,7 +69,7 @@ class HttpError(Exception):
 
 
 def by_status(status: int, message: str) -> HttpError:
-    """The usual refusal of a status; the named functions below read better where the status is known."""
+    """Return the usual error of a status. Prefer the functions below if the status is known."""
     code, reason = _NEST[status]
     return HttpError(status, code, message, details={"message": message, "error": reason, "statusCode": status})
 
@@ -98,35 +99,35 @@ def unprocessable(message: str) -> HttpError:
 
 
 def internal(message: str) -> HttpError:
-    """A 500 that the server threw on purpose; `no_envelope(500, ...)` is the unplanned kind."""
+    """Return a 500 that the server raises deliberately; `no_envelope(500, ...)` is an unplanned one."""
     return by_status(500, message)
 
 
 def validation(errors: Sequence[Mapping[str, Any]]) -> HttpError:
-    """The global pipe's 400: the texts are only in the tree of `details.errors`."""
+    """Return the 400 of the global validation pipe, which has its messages only in `details.errors`."""
     return HttpError(400, "BadRequestException", "Bad Request Exception", details={"errors": list(errors)})
 
 
 def string_details(status: int, code: str, message: str) -> HttpError:
-    """An envelope whose `details` repeat the message as a plain string."""
+    """Return an envelope whose `details` repeat the message."""
     return HttpError(status, code, message, details=message)
 
 
 def no_details(status: int, code: str, message: str) -> HttpError:
-    """An envelope without `details`: code `TRPCError`, `BAD_REQUEST` (zod) or a calendar app's error class."""
+    """Return an envelope without `details`: `TRPCError`, `BAD_REQUEST` (zod), or a calendar app's error class."""
     return HttpError(status, code, message)
 
 
 def zod(*issues: tuple[str, str]) -> HttpError:
-    """A zod failure from (path, text) pairs; its message really ends in a comma and a space."""
+    """Return a zod error for (path, message) pairs. The real message ends in a comma and a space."""
     return no_details(400, "BAD_REQUEST", "".join(f"{path} - {text}, " for path, text in issues))
 
 
 def database(status: Literal[400, 404, 409, 500] = 500) -> HttpError:
-    """What comes out when the database complains, for instance about a non-numeric id (500)."""
+    """Return an error of the database, for instance the 500 for an id that is not a number."""
     return no_details(status, *_DATABASE[status])
 
 
 def no_envelope(status: int, message: str) -> HttpError:
-    """An error without envelope: `{"statusCode": 409, "message": "booking_conflict_error"}`."""
+    """Return an error without envelope: `{"statusCode": 409, "message": "booking_conflict_error"}`."""
     return HttpError(status, None, message)

@@ -1,8 +1,8 @@
-"""Scripted trouble: what a test tells the sandbox to do wrong, and when.
+"""Scripted faults: what the sandbox does wrong, and when.
 
     sandbox.faults.add("GET", "/v2/bookings", status=503, times=2).add("POST", "/v2/bookings", cut="after")
 
-Scripted refusals come from in front of the server: its rate limiter does not count them.
+Faults happen in front of the server, so the rate limiter does not count them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PROXY_PAGE = "<html>\n<head><title>{0}</title></head>\n<body><center><h1>{0}</h
 
 @dataclass(slots=True)
 class Fault:
-    """One kind of trouble on one route; `times` and `after` count down as requests match."""
+    """A fault on a route; `times` and `after` count down with each matching request."""
 
     method: str
     path: re.Pattern[str]
@@ -45,25 +45,25 @@ class Fault:
 
     @property
     def replaces_response(self) -> bool:
-        """Whether the server does not get to act at all."""
+        """Whether the server does not act at all."""
         return self.cut == "before" or self.status is not None or self.html or self.body is not None
 
     def replacement(self) -> tuple[int, Any, str]:
-        """Status, body and content type of the answer that is sent instead of acting."""
+        """Return status, body and content type of the response that replaces the real one."""
         if self.html:
             status = self.status or 502
             return status, _PROXY_PAGE.format(f"{status} {_phrase(status)}"), "text/html"
         return self.status or 200, self.body, "application/json; charset=utf-8"
 
     def error(self) -> HttpError | None:
-        """The error that a bare `status` stands for, in the shape that the server gives it."""
+        """Return the error for a plain `status`, in the shape of the real server."""
         if self.status is None or self.html or self.body is not None:
             return None
         return _error(self.status)
 
 
 class Faults:
-    """The script. Every method may be called from the test's thread while the server runs."""
+    """The scripted faults. All methods may be called from any thread while the server runs."""
 
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
@@ -71,7 +71,7 @@ class Faults:
         self.clear()
 
     def clear(self) -> Faults:
-        """Forget all faults and callbacks, and count from 0 again."""
+        """Remove all faults and callbacks, and reset the counter."""
         self._rng = random.Random(self._seed)
         self._faults: list[Fault] = []
         self._callbacks: list[tuple[str, re.Pattern[str], Callable[[Store], object]]] = []
@@ -132,13 +132,13 @@ class Faults:
         return self
 
     def after_each(self, method: str, path: str, callback: Callable[[Store], object]) -> Faults:
-        """Run `callback(store)` in the server's thread after every matching answer; rows move between pages so."""
+        """Run `callback(store)` in the server's thread after every matching response, for instance to move rows."""
         with self._lock:
             self._callbacks.append((method.upper(), _pattern(path), callback))
         return self
 
     def match(self, method: str, path: str) -> Fault | None:
-        """The fault that is due for this request, counted as fired."""
+        """Return the fault that is due for this request, and count it."""
         if not self._faults:
             return None
         with self._lock:
@@ -166,7 +166,7 @@ class Faults:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    """A path with `*` for anything and `{name}` for one part; a trailing slash and case make no difference."""
+    """Compile a path: `*` matches anything, `{name}` one segment; case and a trailing slash are ignored."""
     parts = re.split(r"(\*|\{\w+\})", path.rstrip("/"))
     wild = {"*": ".*"}
     source = "".join(wild.get(p, "[^/]+") if p.startswith(("*", "{")) else re.escape(p) for p in parts)

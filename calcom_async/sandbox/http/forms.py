@@ -71,7 +71,7 @@ class Field:
         children: list[Problem] = []
         if self.nested is not None and value is not None:
             if isinstance(value, list) and all(rule.name != "isArray" for rule in self.rules):
-                # The server goes through such a list, and fails on it later.
+                # The server iterates over such a value, and fails on it later.
                 value = None
             children, broken = _nested(self.nested, value, self.name, strict=strict)
             constraints |= broken
@@ -94,22 +94,22 @@ class Check:
 
 
 class Form:
-    """What an endpoint accepts, field by field, in the order in which the server reports faults."""
+    """The fields that an endpoint accepts, in the order in which the server reports errors."""
 
     def __init__(self, *parts: Field | Check) -> None:
         self.parts = parts
         self.fields: dict[str, Field] = {part.name: part for part in parts if isinstance(part, Field)}
 
     def extended(self, *parts: Field | Check) -> Form:
-        """The form with more parts behind its own."""
+        """Return the form with more fields at the end."""
         return Form(*self.parts, *parts)
 
     def partial(self) -> Form:
-        """The same fields, all optional: the form of an update."""
+        """Return the form with all fields optional, for updates."""
         return Form(*(_optional(part) if isinstance(part, Field) else part for part in self.parts))
 
     def read(self, data: Any) -> dict[str, Any]:
-        """The known, converted values, or the global pipe's 400."""
+        """Return the known fields, converted. Raises the 400 of the global pipe."""
         target = self.transform(data if isinstance(data, dict) else {}, keep_unknown=False)
         problems = self.problems(target, strict=False)
         if problems:
@@ -117,7 +117,7 @@ class Form:
         return self._defaults(target)
 
     def read_strict(self, data: Any) -> dict[str, Any]:
-        """The same, refusing unknown fields, with the strict pipe's sentence as message."""
+        """Return the fields like `read`, but reject unknown ones. Raises the 400 of the strict pipe."""
         target = self.transform(data if isinstance(data, dict) else {}, keep_unknown=True)
         problems = self.problems(target, strict=True)
         if problems:
@@ -125,7 +125,7 @@ class Form:
         return self._defaults(target)
 
     def transform(self, data: Any, *, keep_unknown: bool) -> Any:
-        """The object with its known fields converted, at every depth."""
+        """Return the known fields converted, at every level."""
         if not isinstance(data, dict):
             return data
         return {
@@ -135,7 +135,7 @@ class Form:
         }
 
     def problems(self, target: Mapping[str, Any], *, strict: bool) -> list[Problem]:
-        """Every fault of an already transformed object; unknown fields come first, as in class-validator."""
+        """Return all errors of a converted object; unknown fields come first, as in class-validator."""
         found: list[Problem] = []
         if strict:
             found = [_unknown(target, key) for key in target if key not in self.fields]
@@ -149,7 +149,7 @@ class Form:
 
 
 def sentence(problems: Sequence[Problem]) -> str:
-    """The strict pipes' wording: `start property is wrong,start must be ... , end property is wrong,...`."""
+    """Return the message of the strict pipe: `start property is wrong,start must be ... , end property is ...`."""
     return ", ".join(
         f"{problem['property']} property is wrong,{','.join(problem.get('constraints', {}).values())} "
         f"{sentence(problem['children'])}"
@@ -174,7 +174,7 @@ def _unknown(target: Mapping[str, Any], name: str) -> Problem:
 
 
 def _nested(form: Form, value: Any, name: str, *, strict: bool) -> tuple[list[Problem], dict[str, str]]:
-    """Faults inside a nested value, and the constraint that it breaks when it is neither object nor list."""
+    """Return the errors inside a nested value, and the constraint that it breaks if it is no object or list."""
     if isinstance(value, dict):
         return form.problems(value, strict=strict), {}
     if not isinstance(value, list):
@@ -202,29 +202,29 @@ def _optional(field: Field) -> Field:
 
 
 def to_int(value: Any) -> Any:
-    """JavaScript's parseInt: digits at the front count, a fraction is cut, anything else is NaN (sent as null)."""
+    """Convert like JavaScript's parseInt: leading digits count, fractions are cut, else NaN (sent as null)."""
     found = re.match(r"\s*[+-]?\d+", str(value))
     return int(found[0]) if found else math.nan
 
 
 def to_list(value: Any) -> list[Any]:
-    """A comma list, a repeated key or `a[]=`, as a list of trimmed strings."""
+    """Convert a list with commas, a repeated key or `a[]=` into a list of trimmed texts."""
     parts = value if isinstance(value, list) else [value]
     return [piece.strip() if isinstance(piece, str) else piece for part in parts for piece in str(part).split(",")]
 
 
 def to_ints(value: Any) -> list[Any]:
-    """`to_list` and `to_int`."""
+    """Apply `to_list`, and `to_int` to each item."""
     return [to_int(part) for part in to_list(value)]
 
 
 def to_bool(value: Any) -> Any:
-    """The words true and false; anything else stays as it is."""
+    """Convert "true" and "false"; keep other values."""
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
 def take_and_skip(*, take: int = 250, most: int = 250, blank_ok: bool = True) -> tuple[Field, Field]:
-    """The two paging fields; an empty string counts as not sent unless `blank_ok` is False (bookings lists)."""
+    """Return the fields `take` and `skip`. An empty text counts as missing unless `blank_ok` is False (bookings)."""
 
     def convert(value: Any) -> Any:
         return None if value == "" and blank_ok else to_int(value)

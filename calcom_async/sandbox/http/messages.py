@@ -20,7 +20,7 @@ VERSIONS = frozenset({DEFAULT_VERSION, "2024-06-11", "2024-06-14", "2024-08-13",
 BODY_LIMIT = 102_400
 JSON = "application/json; charset=utf-8"
 
-#: What helmet and the CORS layer put on every answer.
+#: Headers that helmet and the CORS middleware add to every response.
 STANDARD_HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Content-Security-Policy": "default-src 'self'",
@@ -46,7 +46,7 @@ PREFLIGHT_HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """One request as the sandbox saw it: secrets in `headers` are `***`, `status` is 0 if it was cut before acting."""
+    """A received request. Secrets in `headers` are `***`; `status` is 0 if a fault cut it before the server acted."""
 
     method: str
     path: str
@@ -58,7 +58,7 @@ class RecordedRequest:
 
 @dataclass(slots=True)
 class HttpRequest:
-    """A request as it arrived, its body read; `raw` is None when it was too large, or `fault` says what is wrong."""
+    """An HTTP request with its body. `raw` is None if the body was too large; `fault` describes an unreadable one."""
 
     method: str
     path: str
@@ -78,7 +78,7 @@ class HttpRequest:
 
     @property
     def content_type(self) -> str:
-        """The media type alone, in lower case."""
+        """The media type in lower case, without parameters."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     @property
@@ -89,7 +89,7 @@ class HttpRequest:
 
 @dataclass(slots=True)
 class HttpResponse:
-    """An answer as a value, before it touches a socket."""
+    """An HTTP response, before it is written to a socket."""
 
     status: int
     body: bytes = b""
@@ -109,7 +109,7 @@ async def read_request(request: web.BaseRequest) -> HttpRequest:
 
 
 async def _body(request: web.BaseRequest) -> tuple[bytes | None, str]:
-    """The body, or None if it is too large, and what is wrong with it; no more is decompressed than is allowed."""
+    """Return the body, or None if it is too large, and what is wrong with it. Decompression stops at the limit."""
     if (request.content_length or 0) > BODY_LIMIT:
         return None, ""
     body = bytearray()
@@ -122,7 +122,7 @@ async def _body(request: web.BaseRequest) -> tuple[bytes | None, str]:
 
 
 def _rewritten(path: str) -> str:
-    """The spellings that self-hosted builds forgive."""
+    """Return the path in its standard form; self-hosted servers accept these variants."""
     for wrong, right in (("/api/v2/", "/v2/"), ("/v2/ee/", "/v2/")):
         if path.startswith(wrong):
             path = right + path.removeprefix(wrong)
@@ -142,7 +142,7 @@ def encode_body(body: object) -> bytes:
 
 
 def decode_body(body: bytes | None) -> Any:
-    """The body as JSON if it is, as text if it is not, None when there was none."""
+    """Return the body as JSON if possible, or as text; None if there was no body."""
     if not body:
         return None
     try:
@@ -152,7 +152,7 @@ def decode_body(body: bytes | None) -> Any:
 
 
 def etag(body: bytes) -> str:
-    """Express's weak tag: the length in hex and a SHA-1."""
+    """Return the weak ETag of Express: length in hex and SHA-1."""
     digest = b64encode(sha1(body, usedforsecurity=False).digest()).decode().rstrip("=")
     return f'W/"{len(body):x}-{digest}"'
 
@@ -166,13 +166,13 @@ async def send_response(request: web.BaseRequest, answer: HttpResponse, fault: F
     if fault is not None and fault.cut is not None:
         _hang_up(request)
         return web.Response(status=500)
-    # aiohttp knows no phrase for 498; the real server says "unknown".
+    # aiohttp has no reason phrase for 498; the real server sends "unknown".
     reason = "unknown" if answer.status == 498 else None
     if fault is not None and fault.truncated:
         return await _send_half(request, answer, headers)
     response = web.Response(status=answer.status, body=answer.body, headers=headers, reason=reason)
     if answer.status >= 400 and "Content-Encoding" in request.headers:
-        # Otherwise aiohttp decompresses and drops the rest of the body, which may be a million times its size.
+        # aiohttp would decompress and discard the rest of the body, which may be a million times its size.
         response.headers["Connection"] = "close"
         await response.prepare(request)
         await response.write_eof()
@@ -181,7 +181,7 @@ async def send_response(request: web.BaseRequest, answer: HttpResponse, fault: F
 
 
 async def _send_half(request: web.BaseRequest, answer: HttpResponse, headers: dict[str, str]) -> web.StreamResponse:
-    """Promise the whole body, deliver half of it, hang up."""
+    """Announce the whole body, send half of it, close the connection."""
     response = web.StreamResponse(status=answer.status, headers=headers)
     response.content_length = len(answer.body)
     await response.prepare(request)

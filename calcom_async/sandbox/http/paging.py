@@ -1,4 +1,4 @@
-"""Lists without a pagination object: which rows of one a request asks for."""
+"""Paging of lists that return no pagination object."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from calcom_async.sandbox.http.forms import Field, Form, take_and_skip
 
 T = TypeVar("T")
 
-# What a query starts from; validation errors echo these as if they had been sent.
+# Defaults of a query; validation errors repeat them as if they had been sent.
 ASKED_AS = {"take": 250, "skip": 0}
 
 
 def paged_form(*fields: Field) -> Form:
-    """The query of a list: `take` up to 250, `skip`, and filters of its own."""
+    """Return the form of a list query: `take` up to 250, `skip`, and its own filters."""
     return Form(*take_and_skip(), *fields)
 
 
@@ -23,10 +23,10 @@ PAGING = paged_form()
 
 
 def read_query(call: Call, form: Form = PAGING) -> dict[str, Any]:
-    """Read the query of a list."""
+    """Validate the query of a list."""
     return form.read({**ASKED_AS, **call.fields})
 
 
 def page(rows: Sequence[T], query: dict[str, Any]) -> Sequence[T]:
-    """The rows that a query asks for."""
+    """Return the rows of the requested page."""
     return rows[query["skip"] : query["skip"] + query["take"]]

@@ -1,4 +1,4 @@
-"""Query strings as the server's `qs` parser reads them."""
+"""Query strings as the `qs` parser of Express reads them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 _INDEX = re.compile(r"[0-9]{1,9}")
-#: Levels that `qs` reads; what is deeper stays one key, brackets and all.
+#: Levels that `qs` nests; deeper brackets stay part of the key.
 _DEEPEST = 5
 
 
 def parse_query(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Nest `a[0][b]=c` and `a[]=x`, and gather repeated keys into lists; all leaves are strings."""
+    """Nest `a[0][b]=c` and `a[]=x`, and collect repeated keys in lists; all leaves are texts."""
     tree: dict[str, Any] = {}
     for key, value in pairs:
         head, _, _ = key.partition("[")
@@ -39,7 +39,7 @@ def _insert(tree: dict[str, Any], keys: list[str], value: str) -> None:
 
 
 def _collapse(value: Any) -> Any:
-    """A branch whose keys are all numbers is a list."""
+    """Convert branches whose keys are all numbers into lists."""
     if not isinstance(value, dict):
         return value
     inner = {key: _collapse(item) for key, item in value.items()}

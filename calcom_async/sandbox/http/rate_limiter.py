@@ -1,7 +1,7 @@
-"""The rate limiter: fixed windows from the first hit, and a block once a window is overdrawn.
+"""The rate limiter: fixed windows that start with the first request, and a block after the limit is exceeded.
 
-Several named limits may hold for one caller. Each counts every request; a request is refused only when all of
-them are blocked. Refused requests still count, which is why hammering through a block may start another one.
+A caller may have several named limits. Each counts every request, and a request is rejected only if all of them are
+blocked. Rejected requests count too, so a client that keeps sending may cause the next block.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class _Count:
 
 @dataclass(frozen=True, slots=True)
 class LimitResult:
-    """What one limit says about one request."""
+    """The result of one limit for one request."""
 
     limit: Limit
     remaining: int
@@ -31,7 +31,7 @@ class LimitResult:
     blocked: bool
 
     def headers(self) -> dict[str, str]:
-        """The three headers of this limit; Reset is in whole seconds from now."""
+        """Return the three headers of this limit; Reset is in whole seconds from now."""
         name = self.limit.name[:1].upper() + self.limit.name[1:]
         return {
             f"X-RateLimit-Limit-{name}": str(self.limit.limit),
@@ -41,19 +41,19 @@ class LimitResult:
 
 
 class RateLimiter:
-    """Counts requests per caller and limit name."""
+    """Counters by caller and limit name."""
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str], _Count] = {}
 
     def hit(self, tracker: str, limits: Sequence[Limit], now: float) -> list[LimitResult]:
-        """Count one request of `tracker` against all of its limits."""
+        """Count a request of `tracker` against all of its limits."""
         if len(self._counts) > 10_000:
             self._forget(now)
         return [self._count(tracker, limit, now) for limit in limits]
 
     def clear(self) -> None:
-        """Forget all counts and blocks."""
+        """Reset all counters and blocks."""
         self._counts.clear()
 
     def _count(self, tracker: str, limit: Limit, now: float) -> LimitResult:
@@ -73,12 +73,12 @@ class RateLimiter:
 
 
 def rate_limit_headers(results: Iterable[LimitResult]) -> dict[str, str]:
-    """One triple of headers for each limit."""
+    """Return three headers for each limit."""
     return {name: value for result in results for name, value in result.headers().items()}
 
 
 def rate_limit_error(results: Sequence[LimitResult]) -> HttpError | None:
-    """The 429 when every limit is blocked."""
+    """Return the 429 if all limits are blocked."""
     if all(result.blocked for result in results):
         text = "CustomThrottlerGuard - Too many requests. Please try again later."
         return string_details(429, "ThrottlerException", text)

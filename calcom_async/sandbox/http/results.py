@@ -1,4 +1,4 @@
-"""What a handler may return instead of the value of `data`."""
+"""Results that a handler may return instead of the value of `data`."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A list with its sibling `pagination` object."""
+    """A list with its `pagination` object."""
 
     items: Sequence[Any]
     pagination: dict[str, Any]
 
     @classmethod
     def of(cls, items: Sequence[Any], *, total: int, take: int, skip: int) -> Page:
-        """A page with the metadata that the real server computes (`returnedItems` is not the length of `data`)."""
+        """Return a page with the metadata of the real server: `returnedItems` may differ from the length of `data`."""
         return cls(items, pagination(total=total, take=take, skip=skip))
 
 
 def pagination(*, total: int, take: int, skip: int) -> dict[str, Any]:
-    """The pagination object: everything follows from the total and what was asked for."""
+    """Return the pagination object, which follows from the total and the query alone."""
     start = min(skip, total)
     pages = ceil(total / take)
     return {
@@ -41,7 +41,7 @@ def pagination(*, total: int, take: int, skip: int) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """An answer without envelope: JSON for dicts and lists, text for str, nothing for None."""
+    """A response without envelope: JSON for dicts and lists, text for str, empty for None."""
 
     body: Any = None
     status: int = 200
@@ -51,14 +51,14 @@ class RawResponse:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The answer `{"status": "success"}` without data; `status` overrides the route's HTTP status."""
+    """The response `{"status": "success"}` without data; `status` replaces the HTTP status of the route."""
 
     status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """`data` with keys beside it, or with another HTTP status than the route's."""
+    """A response with fields next to `data`, or with another HTTP status than the route's."""
 
     data: Any
     status: int | None = None

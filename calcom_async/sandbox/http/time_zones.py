@@ -1,4 +1,4 @@
-"""Time zones by IANA name, also where the machine has no time zone database."""
+"""Time zones by IANA name, also on machines without a time zone database."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from calcom_async.sandbox.http.errors import bad_request
 
 MISSING = "The sandbox runs on a machine without a time zone database. Install one: pip install tzdata"
 
-# A file of RFC 8536 with one local time type and no transitions.
+# A TZif file (RFC 8536) with one local time type and no transitions.
 _UTC_FILE = b"TZif" + bytes(16) + struct.pack(">6L", 0, 0, 0, 0, 1, 4) + struct.pack(">lBB", 0, 0, 0) + b"UTC\0"
 
 
 def zone_named(name: str) -> ZoneInfo:
-    """Return a time zone that exists. UTC needs no database; without one any other is refused."""
+    """Return a time zone. UTC needs no database; without one, all others raise an error."""
     try:
         return ZoneInfo(name)
     except LookupError:
@@ -26,7 +26,7 @@ def zone_named(name: str) -> ZoneInfo:
 
 
 def require_database(name: str) -> None:
-    """Refuse a time zone that could not be found because there is no database; `UTC` passes."""
+    """Raise an error if a time zone is unknown because there is no database."""
     try:
         ZoneInfo("UTC")
     except LookupError:
