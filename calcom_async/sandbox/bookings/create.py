@@ -43,11 +43,11 @@ async def book(call: Call, request: BookingRequest) -> list[Booking]:
         ]
     check_bookable(call.store, call.clock, request.event_type, request.start, request.end, zone=request.zone.key)
     _check_active_bookings(call, request)
-    hosts_of_booking = assign_hosts(call, request.event_type, request.start, request.end)
+    assignment = assign_hosts(call, request.event_type, request.start, request.end)
     await _race_window(call)
     if request.event_type.get("recurrence"):
-        return _make_series(call, request, hosts_of_booking)
-    return [_make(call, request, hosts_of_booking)]
+        return _make_series(call, request, assignment)
+    return [_make(call, request, assignment)]
 
 
 def _already_made(store: Store, request: BookingRequest) -> Booking | None:
@@ -102,17 +102,17 @@ def _insert(store: Store, booking: Booking) -> Booking:
     return store.add_booking(booking)
 
 
-def _make_series(call: Call, request: BookingRequest, hosts_of_booking: HostAssignment) -> list[Booking]:
+def _make_series(call: Call, request: BookingRequest, assignment: HostAssignment) -> list[Booking]:
     """Create the occurrences one by one without rollback, as the server does: a conflict leaves the earlier ones."""
     uid = call.store.uuid()
     starts = occurrences(request.start, request.event_type["recurrence"], request.count, request.zone)
-    return [_make(call, request, hosts_of_booking, start=start, recurring_uid=uid) for start in starts]
+    return [_make(call, request, assignment, start=start, recurring_uid=uid) for start in starts]
 
 
 def _make(
     call: Call,
     request: BookingRequest,
-    hosts_of_booking: HostAssignment,
+    assignment: HostAssignment,
     *,
     start: datetime | None = None,
     recurring_uid: str | None = None,
@@ -123,9 +123,9 @@ def _make(
     booking = Booking(
         id=store.next_id("booking"),
         uid=uid,
-        title=title_of(store, request.event_type, hosts_of_booking, request.attendee["name"]),
-        user_id=hosts_of_booking.organizer,
-        host_ids=hosts_of_booking.everybody,
+        title=title_of(store, request.event_type, assignment, request.attendee["name"]),
+        user_id=assignment.organizer,
+        host_ids=assignment.everybody,
         start=begin,
         end=begin + (request.end - request.start),
         created_at=now,
@@ -136,7 +136,7 @@ def _make(
         location=request.place.location,
         attendees=[
             new_attendee(store, request.attendee | {"email": request.email}),
-            *_others(store, request, hosts_of_booking),
+            *_others(store, request, assignment),
         ],
         guests=list(request.guests),
         responses=_responses(request),
@@ -181,11 +181,11 @@ def tell(call: Call, trigger: str, booking: Booking, payload: Wire) -> None:
     call.emit(trigger, payload, user_id=booking.user_id, event_type_id=booking.event_type_id, team_id=booking.team_id)
 
 
-def title_of(store: Store, event_type: Wire, hosts_of_booking: HostAssignment, booker: str) -> str:
+def title_of(store: Store, event_type: Wire, assignment: HostAssignment, booker: str) -> str:
     """Return the title, such as "Intro between Ana and Bo"; a collective event names the team as host."""
     team = store.teams.get(event_type.get("teamId") or 0)
     together = team is not None and event_type.get("schedulingType") == "collective"
-    host = str(team["name"] if team and together else store.users[hosts_of_booking.organizer]["name"])
+    host = str(team["name"] if team and together else store.users[assignment.organizer]["name"])
     title: str | None = event_type.get("customName")
     if not title:
         return f"{event_type['title']} between {host} and {booker}"
@@ -219,9 +219,9 @@ def new_attendee(store: Store, given: Wire) -> Wire:
     return attendee | ({"phoneNumber": given["phoneNumber"]} if given.get("phoneNumber") else {})
 
 
-def _others(store: Store, request: BookingRequest, hosts_of_booking: HostAssignment) -> list[Wire]:
+def _others(store: Store, request: BookingRequest, assignment: HostAssignment) -> list[Wire]:
     """Return the other hosts, which the server stores as attendees, and the guests, whose names are empty."""
-    hosts = [store.users[one] for one in hosts_of_booking.others]
+    hosts = [store.users[one] for one in assignment.others]
     people = [{"name": one["name"], "email": one["email"], "timeZone": one["time_zone"]} for one in hosts]
     people += [{"name": "", "email": one, "timeZone": request.attendee["timeZone"]} for one in request.guests]
     return [new_attendee(store, one) for one in people]
@@ -270,9 +270,9 @@ async def _first_at(call: Call, request: BookingRequest) -> Booking:
     if seated_at(call.store, request.event_type, request.start):
         raise errors.bad_request("User either already has booking at this time or is not available")
     check_bookable(call.store, call.clock, request.event_type, request.start, request.end, zone=request.zone.key)
-    hosts_of_booking = assign_hosts(call, request.event_type, request.start, request.end)
+    assignment = assign_hosts(call, request.event_type, request.start, request.end)
     await _race_window(call)
-    return _make_shared(call, request, hosts_of_booking)
+    return _make_shared(call, request, assignment)
 
 
 def seated_at(store: Store, event_type: Wire, start: datetime) -> Booking | None:
@@ -292,15 +292,15 @@ def check_seat(booking: Booking, event_type: Wire, email: str) -> None:
         raise errors.conflict("No more seats left at this seated booking.")
 
 
-def _make_shared(call: Call, request: BookingRequest, hosts_of_booking: HostAssignment) -> Booking:
+def _make_shared(call: Call, request: BookingRequest, assignment: HostAssignment) -> Booking:
     """Create a seated booking without attendees."""
     store, now = call.store, call.clock.now()
     booking = Booking(
         id=store.next_id("booking"),
         uid=store.uid(),
-        title=title_of(store, request.event_type, hosts_of_booking, request.attendee["name"]),
-        user_id=hosts_of_booking.organizer,
-        host_ids=hosts_of_booking.everybody,
+        title=title_of(store, request.event_type, assignment, request.attendee["name"]),
+        user_id=assignment.organizer,
+        host_ids=assignment.everybody,
         start=request.start,
         end=request.end,
         created_at=now,

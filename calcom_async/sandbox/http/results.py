@@ -1,4 +1,8 @@
-"""Results that a handler may return instead of the value of `data`."""
+"""Results that a handler may return instead of the value of `data`.
+
+The pagination object is computed like in `apps/api/v2/src/lib/pagination/pagination.ts` of
+https://github.com/calcom/cal.com.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handlers of attributes of an organization's members. Members read, admins write."""
+"""Handlers of attributes of an organization's members. Members may read, admins may write."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def list_attributes(call: Call) -> object:
 
 @ROUTES.add("GET", ONE)
 def get_attribute(call: Call) -> object:
-    """Answer the attribute; null for an unknown one, as the real server does."""
+    """Return the attribute; null for an unknown one, like the real server."""
     return _find(call, _reads(call))
 
 
@@ -155,6 +155,6 @@ def assign_option(call: Call) -> object:
 
 @ROUTES.add("DELETE", ALL + "/options/{userId}/{attributeOptionId}")
 def unassign_option(call: Call) -> object:
-    """Take an option from a user; the real server lets every member do this."""
+    """Remove an option from a user; like the real server, allow it to every member."""
     org_id, user_id = _reads(call), call.int_path("userId", checked=True)
     return attributes.unassign(call.store, org_id, user_id, call.path["attributeOptionId"])

@@ -1,4 +1,4 @@
-"""Attributes, their options and who has which, all kept in wire form."""
+"""Attributes, their options and assignments, stored in JSON form."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from calcom_async.sandbox.state.store import Store
 Wire = dict[str, Any]
 
 SELECTS = ("SINGLE_SELECT", "MULTI_SELECT")
-# The types as memberships spell them.
+# Types in the spelling of memberships.
 _SHOWN_AS = {"TEXT": "text", "NUMBER": "number", "SINGLE_SELECT": "singleSelect", "MULTI_SELECT": "multiSelect"}
 
 CREATE_OPTION = Form(Field("value", not_empty, string), Field("slug", string))
@@ -54,7 +54,7 @@ ASSIGNED = Form(
 
 
 def new_attribute(store: Store, org_id: int, body: Mapping[str, Any], now: datetime) -> Wire:
-    """Keep an attribute; options are kept for the two select types alone."""
+    """Create an attribute; only the two select types have options."""
     _check_slug(store, org_id, body["slug"])
     attribute: Wire = {
         "id": store.uuid(),
@@ -82,14 +82,14 @@ def change_attribute(store: Store, attribute: Wire, body: Mapping[str, Any], now
 
 
 def remove_attribute(store: Store, attribute: Wire) -> None:
-    """Drop an attribute with its options, whoever has them."""
+    """Delete an attribute with its options and their assignments."""
     for option in options_of(store, attribute["id"]):
         remove_option(store, option)
     del store.attributes[attribute["id"]]
 
 
 def attributes_of(store: Store, org_id: int) -> list[Wire]:
-    """List an organization's attributes by id, which for uuids is no order of creation."""
+    """List an organization's attributes by id, which is a UUID and so no order of creation."""
     return _by_id(one for one in store.attributes.values() if one["teamId"] == org_id)
 
 
@@ -106,7 +106,7 @@ def _by_id(rows: Iterable[Wire]) -> list[Wire]:
 
 
 def new_option(store: Store, attribute_id: str, body: Mapping[str, Any]) -> Wire:
-    """Keep an option; the same one twice makes two."""
+    """Create an option; equal ones are allowed."""
     option = {"id": store.uuid(), "attributeId": attribute_id, "value": body["value"], "slug": body["slug"]}
     option |= {"isGroup": False, "contains": []}
     store.attribute_options[option["id"]] = option
@@ -114,7 +114,7 @@ def new_option(store: Store, attribute_id: str, body: Mapping[str, Any]) -> Wire
 
 
 def remove_option(store: Store, option: Wire) -> None:
-    """Drop an option, whoever has it."""
+    """Delete an option with its assignments."""
     del store.attribute_options[option["id"]]
     for key, row in list(store.attribute_assignments.items()):
         if row["attributeOptionId"] == option["id"]:
@@ -130,7 +130,7 @@ def options_of(store: Store, attribute_id: str) -> list[Wire]:
 
 
 def assign(store: Store, org_id: int, user_id: int, body: Mapping[str, Any], now: datetime) -> Wire:
-    """Give a member an option: the one that the body names, or a new one made of its value."""
+    """Assign an option to a member: the one that the body names, or a new one with its value."""
     attribute = store.attributes.get(body["attributeId"])
     if attribute is None or attribute["teamId"] != org_id:
         raise errors.not_found("Attribute not found")
@@ -170,7 +170,7 @@ def _keep(store: Store, member_id: int, option_id: str, now: datetime) -> Wire:
 
 
 def unassign(store: Store, org_id: int, user_id: int, option_id: str) -> Wire:
-    """Take an option from a member."""
+    """Remove an option from a member."""
     member_id = _membership(store, org_id, user_id)["id"]
     row = next((one for one in _assignments(store, member_id) if one["attributeOptionId"] == option_id), None)
     if row is None:
@@ -179,7 +179,7 @@ def unassign(store: Store, org_id: int, user_id: int, option_id: str) -> Wire:
 
 
 def options_of_user(store: Store, org_id: int, user_id: int) -> list[Wire]:
-    """List the options that a user has, of all attributes; none for whoever is not a member."""
+    """List the assigned options of a user for all attributes; empty for non-members."""
     membership = membership_of(store, org_id, user_id)
     return list(_options(store, membership["id"])) if membership else []
 
@@ -193,7 +193,7 @@ def _options(store: Store, member_id: int) -> Iterator[Wire]:
 
 
 def member_attributes(store: Store, member_id: int) -> list[Wire]:
-    """Show what a membership has, grouped by attribute; of an attribute of one choice the first counts."""
+    """Return the attributes of a membership; for a single-choice attribute the first assignment counts."""
     groups: dict[str, list[Wire]] = {}
     for option in _options(store, member_id):
         groups.setdefault(option["attributeId"], []).append(option)
@@ -209,7 +209,7 @@ def _group_view(attribute: Wire, options: list[Wire]) -> Wire:
 
 
 def _number(text: str) -> float | None:
-    """JavaScript's unary plus; NaN is sent as null."""
+    """Convert like JavaScript's unary plus; NaN is sent as null."""
     try:
         number = float(text)
     except ValueError:
@@ -218,7 +218,7 @@ def _number(text: str) -> float | None:
 
 
 def assigned_options(store: Store, options: Iterable[Wire], query: Mapping[str, Any]) -> list[Wire]:
-    """Show the options of an attribute that somebody has, with their users, as far as the filters let them pass."""
+    """Return the assigned options of an attribute with their users, after the filters."""
     rows = [option | {"assignedUserIds": _users_with(store, option["id"])} for option in options]
     keep = _keeping(store, query)
     shown = ("id", "attributeId", "value", "slug", "assignedUserIds")
@@ -245,5 +245,5 @@ def _members(store: Store, team_ids: Iterable[int]) -> set[int]:
 
 
 def option_ids_of(store: Store, org_id: int, user_id: int) -> set[str]:
-    """Name the options that a user of an organization has."""
+    """Return the option ids of a user of an organization."""
     return {option["id"] for option in options_of_user(store, org_id, user_id)}

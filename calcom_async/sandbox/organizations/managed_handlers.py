@@ -1,4 +1,4 @@
-"""Handlers of organizations that an organization manages, and its delegation credentials."""
+"""Handlers of managed organizations, and of delegation credentials."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _LIST = Form(
 
 @ROUTES.add("POST", MANAGED, status=201)
 def create_managed_organization(call: Call) -> object:
-    """Make an organization with a key of its own. Both key settings are refused when it is there already."""
+    """Create an organization with an API key. If it exists already, both key settings are rejected."""
     manager = guarded_organization(call, "ORG_ADMIN")
     given = _CREATE.read(call.body)
     record = _new(call.store, manager["id"], given)
@@ -74,7 +74,7 @@ def create_managed_organization(call: Call) -> object:
 def _new(store: Store, manager_id: int, given: Mapping[str, Any]) -> Record:
     slug = given.get("slug") or slugify(given["name"])
     _check_slug(store, slug)
-    # Organizations are teams to the server: the two share one row of numbers.
+    # The server stores organizations as teams: both share one sequence of ids.
     store.reserve_id("team", max((*store.teams, *store.organizations)))
     record: Record = {
         "id": store.next_id("team"),
@@ -146,7 +146,7 @@ def _managed(call: Call) -> Record:
 
 
 def _view(record: Mapping[str, Any]) -> Record:
-    """Show an organization; `metadata` is there only when it was given."""
+    """Return an organization as JSON; `metadata` only if it was given."""
     shown = {name: record[name] for name in ("id", "name", "slug")}
     return shown | ({"metadata": record["metadata"]} if record["metadata"] else {})
 
@@ -172,7 +172,7 @@ def _credentials(call: Call) -> dict[str, Record]:
 
 @ROUTES.add("POST", DELEGATION, status=201)
 def create_delegation_credential(call: Call) -> object:
-    """Keep a credential; a domain has one only, and the key is not kept at all."""
+    """Create a credential, one per domain; the service account key is not stored."""
     organization, given = guarded_organization(call, "ORG_ADMIN"), _DELEGATE.read(call.body)
     slug, domain = given["workspacePlatformSlug"], given["domain"]
     if slug not in _PLATFORMS or any(one["domain"] == domain for one in _credentials(call).values()):
@@ -193,7 +193,7 @@ def create_delegation_credential(call: Call) -> object:
 
 @ROUTES.add("PATCH", DELEGATION + "/{credentialId}")
 def update_delegation_credential(call: Call) -> object:
-    """Change a credential. Every key works here; the real server tries it out, and fails with 500 if it does not."""
+    """Update a credential. The real server tests the key, and fails with 500 if it is invalid."""
     organization, given = guarded_organization(call, "ORG_ADMIN"), _REDELEGATE.read(call.body)
     record = _credentials(call).get(call.path["credentialId"])
     if record is None or record["organizationId"] != organization["id"]:

@@ -1,4 +1,4 @@
-"""Handlers of memberships of teams, at two places, and of organizations; invitations to teams."""
+"""Handlers of memberships of teams and organizations, and of invitations to teams."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _EMAILS = paged_form(
 @ROUTES.add("GET", TEAM)
 @ROUTES.add("GET", ORG_TEAM)
 def list_team_memberships(call: Call) -> object:
-    """List a team's members; those of an organization's team cannot be narrowed by email."""
+    """List a team's members; the list of an organization's team ignores the email filter."""
     team = guarded_team(call, "TEAM_ADMIN")
     query = read_query(call, PAGING if "orgId" in call.path else _EMAILS)
     rows = [team_view(call.store, one) for one in memberships.by_id(call.store, team["id"])]
@@ -93,7 +93,7 @@ def delete_team_membership(call: Call) -> object:
 
 
 def _of_team(call: Call, changes: dict[str, Any] | None = None) -> Membership:
-    """Find the membership of the path for an admin of its team, and change it if there are changes."""
+    """Return the membership of the path if the caller is an admin of the team; apply changes if given."""
     team, membership_id = guarded_team(call, "TEAM_ADMIN"), call.int_path("membershipId", checked=True)
     membership = memberships.find(call.store, team["id"], membership_id)
     if membership is None:
@@ -115,7 +115,7 @@ def list_organization_memberships(call: Call) -> object:
 
 @ROUTES.add("POST", ORGANIZATION, status=201)
 def create_organization_membership(call: Call) -> object:
-    """Make a user a member, or overwrite the membership of who is one, as the real server does."""
+    """Create a membership. Like the real server, overwrite an existing one."""
     organization, now = guarded_organization(call, "ORG_ADMIN"), call.clock.now()
     body = CREATE.read({**CREATED_AS, **call.body})
     membership = membership_of(call.store, organization["id"], body["userId"])
@@ -149,7 +149,7 @@ def delete_organization_membership(call: Call) -> object:
 
 
 def _of_organization(call: Call) -> Membership:
-    """Find the membership of the path for an admin of its organization."""
+    """Return the membership of the path if the caller is an admin of the organization."""
     organization, membership_id = guarded_organization(call, "ORG_ADMIN"), call.int_path("membershipId")
     membership = memberships.find(call.store, organization["id"], membership_id)
     if membership is None:
@@ -163,7 +163,7 @@ def _of_organization(call: Call) -> Membership:
 @ROUTES.add("POST", "/v2/teams/{teamId}/invite")
 @ROUTES.add("POST", "/v2/organizations/{orgId}/teams/{teamId}/invite")
 def invite(call: Call) -> object:
-    """Make a link that lets whoever has it join the team."""
+    """Return a link that lets anybody join the team."""
     team = guarded_team(call, "TEAM_ADMIN")
     token = f"{call.store.rng.getrandbits(256):064x}"
     call.store.invites[token] = team["id"]

@@ -1,4 +1,4 @@
-"""Memberships as they are sent, what bodies may say of them, and what else changes when somebody comes or goes."""
+"""Memberships: JSON forms, bodies, and the effects of joining and leaving."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from calcom_async.sandbox.state.store import Store
 Membership = dict[str, Any]
 
 CREATED_AS: dict[str, str | bool] = {"accepted": False, "role": "MEMBER", "disableImpersonation": False}
-"""What a create body starts from; validation errors echo these as if they had been sent."""
+"""Defaults of a create body; validation errors repeat them as if they had been sent."""
 LONG_AGO = "2026-01-01T00:00:00.000Z"
-"""When those came who were there from the beginning."""
+"""Time at which the initial members joined."""
 
 UPDATE = Form(
     Field("accepted", boolean, optional=True),
@@ -32,7 +32,7 @@ _SETTABLE = {"accepted": "accepted", "role": "role", "disableImpersonation": "di
 
 
 def team_membership_view(store: Store, membership: Membership) -> dict[str, Any]:
-    """Show a membership of a team."""
+    """Return a membership of a team as JSON."""
     return {
         "id": membership["id"],
         "userId": membership["user_id"],
@@ -45,7 +45,7 @@ def team_membership_view(store: Store, membership: Membership) -> dict[str, Any]
 
 
 def organization_membership_view(store: Store, membership: Membership) -> dict[str, Any]:
-    """Show a membership of an organization, which tells more."""
+    """Return a membership of an organization as JSON, with more fields."""
     return team_membership_view(store, membership) | {
         "customRoleId": f"{membership['role'].lower()}_role",
         "createdAt": membership.get("created_at", LONG_AGO),
@@ -60,7 +60,7 @@ def _user_view(user: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def join(store: Store, team_id: int, body: Mapping[str, Any], now: datetime) -> Membership:
-    """Make a user a member as a body says."""
+    """Create a membership for a validated body."""
     if body["userId"] not in store.users:
         raise errors.database(400)
     membership = add_member(store, team_id, body["userId"])
@@ -70,7 +70,7 @@ def join(store: Store, team_id: int, body: Mapping[str, Any], now: datetime) -> 
 
 
 def change(store: Store, membership: Membership, body: Mapping[str, Any], now: datetime) -> None:
-    """Change a membership; who is active in a team hosts the event types that everybody hosts."""
+    """Update a membership; active members become hosts of event types that assign all members."""
     membership |= {ours: body[wire] for wire, ours in _SETTABLE.items() if body.get(wire) is not None}
     membership["updated_at"] = iso(now)
     if membership["accepted"] and membership["team_id"] in store.teams:
@@ -78,7 +78,7 @@ def change(store: Store, membership: Membership, body: Mapping[str, Any], now: d
 
 
 def leave(store: Store, membership: Membership, now: datetime) -> None:
-    """End a membership: the user no longer hosts the team's event types."""
+    """Delete a membership; the user no longer hosts the team's event types."""
     del store.memberships[membership["id"]]
     for key, row in list(store.attribute_assignments.items()):
         if row["memberId"] == membership["id"]:
@@ -91,7 +91,7 @@ def leave(store: Store, membership: Membership, now: datetime) -> None:
 
 
 def leave_organization(store: Store, membership: Membership, now: datetime) -> None:
-    """End a membership of an organization, and with it those of its teams."""
+    """Delete a membership of an organization, and those of its teams."""
     org_id, user_id = membership["team_id"], membership["user_id"]
     for team in [team for team in store.teams.values() if team["parent_id"] == org_id]:
         if (within := membership_of(store, team["id"], user_id)) is not None:
@@ -102,11 +102,11 @@ def leave_organization(store: Store, membership: Membership, now: datetime) -> N
 
 
 def by_id(store: Store, team_id: int) -> list[Membership]:
-    """List the memberships of a team or an organization in the order of their ids."""
+    """List the memberships of a team or an organization by id."""
     return sorted(memberships_of(store, team_id), key=lambda one: one["id"])
 
 
 def find(store: Store, team_id: int, membership_id: int) -> Membership | None:
-    """Find a membership of a team or an organization by its own id."""
+    """Return a membership of a team or an organization by its id."""
     membership = store.memberships.get(membership_id)
     return membership if membership is not None and membership["team_id"] == team_id else None

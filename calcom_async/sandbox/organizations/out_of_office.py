@@ -1,4 +1,4 @@
-"""Out of office: days off, kept in wire form and always whole days of UTC."""
+"""Out-of-office entries, stored in JSON form; always whole days in UTC."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REASONS = ("unspecified", "vacation", "travel", "sick", "public_holiday")
 
 
 def _day(clock: str) -> Callable[[Any], str]:
-    """Widen a moment in UTC to this time of its day; anything else is refused at once, before other faults."""
+    """Extend a UTC time to this time of its day; other values raise an error before all other validation."""
 
     def convert(value: Any) -> str:
         if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", str(value)) is None:
@@ -68,7 +68,7 @@ def change_entry(entry: Entry, body: Mapping[str, Any]) -> None:
 
 
 def check_entry(store: Store, user_id: int, body: Mapping[str, Any]) -> None:
-    """Refuse what cannot be, in the server's order: the days, then where bookings would go."""
+    """Raise the server's errors in its order: first the days, then the redirect of bookings."""
     start, end, to_user_id = body.get("start"), body.get("end"), body.get("toUserId")
     if (start is None) != (end is None):
         raise errors.bad_request("Please specify both ooo start and end time.")
@@ -81,7 +81,7 @@ def check_entry(store: Store, user_id: int, body: Mapping[str, Any]) -> None:
 
 
 def _check_days(store: Store, user_id: int, start: str, end: str, to_user_id: int | None) -> None:
-    # All times are written alike, so texts compare as moments do.
+    # All times have the same format, so their texts compare like times.
     if start > end:
         raise errors.bad_request("Start date must be before end date.")
     for entry in store.out_of_office.values():
@@ -101,12 +101,12 @@ def _shares_team(store: Store, user_id: int, other_id: int) -> bool:
 
 
 def entries_of(store: Store, user_id: int) -> Iterator[Entry]:
-    """Iterate over a user's entries by id."""
+    """Yield a user's entries by id."""
     return (one for one in store.out_of_office.values() if one["userId"] == user_id)
 
 
 def sorted_page(store: Store, rows: list[Any], query: Mapping[str, Any]) -> list[Entry]:
-    """Cut a page out of entries; sorted ones that share a day may change places between pages, as really."""
+    """Return a page of entries; like on the real server, sorted entries of one day may change places."""
     skip, take = query["skip"], query["take"]
     column = "end" if query.get("sortEnd") else "start"
     direction = query.get("sortEnd") or query.get("sortStart")

@@ -1,4 +1,4 @@
-"""Handlers of days off of an organization's users."""
+"""Handlers of out-of-office entries of an organization's users."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ PERMISSIONS = ONE + "/permissions"
 
 
 def _owner(call: Call) -> int:
-    """Find whose roles the path names, for an admin of the organization: reading takes no less than writing."""
+    """Return the owner of the roles in the path if the caller is an admin of the organization, even to read."""
     owner = guarded_team(call, "ORG_ADMIN") if "teamId" in call.path else guarded_organization(call, "ORG_ADMIN")
     owner_id: int = owner["id"]
     return owner_id

@@ -1,4 +1,4 @@
-"""Roles: the three of the system, and custom ones of organizations and teams."""
+"""Roles: the three system roles, and custom ones of organizations and teams."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CRUD = ("create", "read", "update", "delete")
 
 
 def _named(**actions: Iterable[str]) -> list[str]:
-    """Spell out permissions from resources and their actions; `_` stands for the dot in a resource's name."""
+    """Return permissions for resources and their actions; `_` stands for the dot in a resource's name."""
     return [f"{resource.replace('_', '.')}.{action}" for resource, names in actions.items() for action in names]
 
 
@@ -94,7 +94,7 @@ REMOVE = Form(Field("permissions", optional=True, convert=to_list))
 
 
 def role_view(role: Mapping[str, Any], owner_column: str) -> dict[str, Any]:
-    """Show a role; the owner's column is named after what owns it."""
+    """Return a role as JSON; the owner's key depends on the kind of owner."""
     return {
         "id": role["id"],
         "name": role["name"],
@@ -109,7 +109,7 @@ def role_view(role: Mapping[str, Any], owner_column: str) -> dict[str, Any]:
 
 
 def roles_of(store: Store, owner_id: int) -> Iterator[Role]:
-    """Iterate over the roles that an owner sees: the system's, then its own."""
+    """Yield the system roles, then those of the owner."""
     for role_id, name, color, description, permissions in _SYSTEM:
         yield {
             "id": role_id,
@@ -125,10 +125,10 @@ def roles_of(store: Store, owner_id: int) -> Iterator[Role]:
 
 
 def find_role(store: Store, owner_id: int, role_id: str) -> Role:
-    """Find a custom role; the system's are not found."""
+    """Return a custom role; system roles count as unknown."""
     role = store.roles.get(role_id)
     if role is None or role["owner_id"] != owner_id:
-        # The server calls an organization a team here.
+        # The server's message says team for an organization.
         raise errors.not_found(f"Role with id {role_id} within team id {owner_id} not found")
     return role
 
@@ -152,7 +152,7 @@ def new_role(store: Store, owner_id: int, body: Mapping[str, Any], now: datetime
 
 
 def change_role(role: Role, body: Mapping[str, Any], now: datetime) -> None:
-    """Change a role. The server accepts a description and does not store it."""
+    """Update a role. Like the server, accept a description and do not store it."""
     check_permissions(body.get("permissions") or ())
     role |= {name: body[name] for name in ("name", "color") if body.get(name) is not None}
     role["updated_at"] = iso(now)
@@ -161,7 +161,7 @@ def change_role(role: Role, body: Mapping[str, Any], now: datetime) -> None:
 
 
 def set_permissions(role: Role, wanted: Iterable[str]) -> None:
-    """Replace a role's permissions: those that stay keep their place, new ones come behind."""
+    """Replace a role's permissions: existing ones keep their position, new ones follow."""
     asked = list(dict.fromkeys(wanted))
     kept = [one for one in role["permissions"] if one in asked]
     role["permissions"] = kept + [one for one in asked if one not in kept]

@@ -1,4 +1,4 @@
-"""What the bodies of team operations may hold."""
+"""Forms of the bodies of teams."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ CREATED_AS: dict[str, str | bool] = {
     "weekStart": "Sunday",
     "autoAcceptCreator": True,
 }
-"""What a create body starts from; validation errors echo these as if they had been sent."""
+"""Defaults of a create body; validation errors repeat them as if they had been sent."""
 
 _COMMON = (
-    # An update has to name the team as well, whatever the documentation says.
+    # An update needs a name, although the documentation says otherwise.
     Field("name", min_length(1).named("isLength"), string),
     Field("slug", string, optional=True),
     Field("logoUrl", url, optional=True),
@@ -48,6 +48,6 @@ TEAM_UPDATE = Form(
 
 
 def check_time_format(body: Mapping[str, Any]) -> None:
-    """Fail on a time format: validation wants a text, the database a number, so no value ever gets through."""
+    """Reject every time format: the validation requires text and the database a number."""
     if body.get("timeFormat") is not None:
         raise errors.database(500)

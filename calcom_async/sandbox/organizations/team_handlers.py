@@ -22,7 +22,7 @@ from calcom_async.sandbox.organizations.team_forms import CREATED_AS, TEAM_CREAT
 ROUTES = Routes()
 
 
-# The two lists ignore take and skip, and always answer the beginning.
+# The two lists ignore take and skip, and always return the first rows.
 _MOST = 250
 
 
@@ -81,7 +81,7 @@ def create_team(call: Call) -> object:
 
 
 def made(call: Call, *, parent_id: int | None) -> Team:
-    """Make the team that a request describes, the caller its owner."""
+    """Create a team for a request; the caller becomes its owner."""
     body = TEAM_CREATE.read({**CREATED_AS, **call.body})
     check_time_format(body)
     return new_team(call.store, body, creator_id=call.user["id"], parent_id=parent_id)
@@ -103,7 +103,7 @@ def update_team(call: Call) -> object:
 
 
 def changed(call: Call, team: Team) -> Team:
-    """Change a team as a request says."""
+    """Update a team for a request."""
     body = TEAM_UPDATE.read(call.body)
     check_time_format(body)
     change_team(call.store, team, body)
@@ -116,7 +116,7 @@ def delete_team(call: Call) -> object:
 
 
 def removed(call: Call, team: Team) -> Team:
-    """Drop a team with its members and event types."""
+    """Delete a team with its members and event types."""
     for record in of_team(call.store, team["id"]):
         remove_event_type(call.store, record)
     remove_team(call.store, team)

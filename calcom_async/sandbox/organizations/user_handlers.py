@@ -1,4 +1,4 @@
-"""Handlers of users of an organization."""
+"""Handlers of the users of an organization."""
 
 from __future__ import annotations
 

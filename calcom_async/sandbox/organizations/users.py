@@ -1,4 +1,4 @@
-"""Users of an organization: how they are shown, found, made and deleted."""
+"""Users of an organization: JSON form, lists, creation and deletion."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from calcom_async.sandbox.state.store import Store
 User = dict[str, Any]
 
 CREATED_AS: dict[str, str | bool] = {"organizationRole": "MEMBER", "autoAccept": True}
-"""What a create body starts from; validation errors echo these as if they had been sent."""
+"""Defaults of a create body; validation errors repeat them as if they had been sent."""
 
 _hex_color = check(
     "isHexColor",
@@ -98,7 +98,7 @@ LIST = Form(
     Field("attributeQueryOperator", one_of(("OR", "AND", "NONE"), name="isIn"), string, optional=True),
 )
 
-# The wire's names in the order of the answer, ours, and what stands in for a gap.
+# JSON name in the order of the response, name in the record, and default.
 _WIRE: tuple[tuple[str, str, Any], ...] = (
     ("id", "id", None),
     ("username", "username", None),
@@ -127,7 +127,7 @@ _NULLABLE = {"theme", "appTheme", "locale"}
 
 
 def user_view(store: Store, org_id: int, user: Mapping[str, Any]) -> dict[str, Any]:
-    """Show a user to an organization's admin; `metadata` is there only when there is some."""
+    """Return a user as an organization's admin sees them; `metadata` only if it is not empty."""
     shown = {wire: user.get(ours, gap) for wire, ours, gap in _WIRE}
     if user["metadata"]:
         shown["metadata"] = user["metadata"]
@@ -137,7 +137,7 @@ def user_view(store: Store, org_id: int, user: Mapping[str, Any]) -> dict[str, A
 
 
 def users_of(store: Store, org_id: int, query: Mapping[str, Any]) -> list[User]:
-    """List an organization's users by id, as far as the filters let them pass."""
+    """List an organization's users by id, after the filters."""
     ids = sorted(one["user_id"] for one in memberships_of(store, org_id))
     return [store.users[user_id] for user_id in ids if _passes(store, org_id, store.users[user_id], query)]
 
@@ -150,13 +150,13 @@ def _passes(store: Store, org_id: int, user: User, query: Mapping[str, Any]) -> 
     if not (wanted := set(query.get("assignedOptionIds") or ())):
         return True
     has = option_ids_of(store, org_id, user["id"])
-    # NONE looks at single assignments: whoever has some other option as well passes.
+    # NONE compares single assignments: a user with any other option matches too.
     tests = {"AND": wanted <= has, "OR": bool(wanted & has), "NONE": bool(has - wanted)}
     return tests[query.get("attributeQueryOperator") or "AND"]
 
 
 def invite(store: Store, org_id: int, body: Mapping[str, Any], *, inviter_id: int, now: datetime) -> User:
-    """Make a user and a member; the username comes from the address, for no other is ever accepted."""
+    """Create a user and their membership. The username is made from the address; others are rejected."""
     if any(user["email"] == body["email"] for user in users_of(store, org_id, {})):
         raise errors.conflict("A user already exists with that email")
     if body.get("username"):
@@ -181,19 +181,19 @@ def invite(store: Store, org_id: int, body: Mapping[str, Any], *, inviter_id: in
 
 
 def change(user: User, body: Mapping[str, Any]) -> None:
-    """Write what a valid body says; `metadata` is replaced as a whole."""
+    """Apply a validated body; `metadata` is replaced as a whole."""
     settable = {name: value for name, value in body.items() if name in _OURS}
     user |= {_OURS[name]: value for name, value in settable.items() if value is not None or name in _NULLABLE}
 
 
 def check_username(store: Store, org_id: int, user: User, username: str | None) -> None:
-    """Refuse a name that somebody else in the organization has."""
+    """Raise an error if another user of the organization has this username."""
     if username and any(one["username"] == username and one is not user for one in users_of(store, org_id, {})):
         raise errors.conflict("Username is already taken")
 
 
 def delete_user(store: Store, user: User, now: datetime) -> None:
-    """Delete a user with all that is theirs."""
+    """Delete a user with all their data."""
     for membership in [one for one in store.memberships.values() if one["user_id"] == user["id"]]:
         memberships.leave(store, membership, now)
     for record in [one for one in store.event_types.values() if one["ownerId"] == user["id"]]:
@@ -216,7 +216,7 @@ def _drop(table: dict[Any, dict[str, Any]], column: str, value: int) -> None:
 
 
 def guarded_user(call: Call) -> tuple[int, User]:
-    """Find the user of the path for an admin of their organization, and that organization's id."""
+    """Return the user of the path, and the organization id, if the caller is an admin there."""
     org_id, user_id = guarded_organization(call, "ORG_ADMIN")["id"], call.int_path("userId", checked=True)
     if membership_of(call.store, org_id, user_id) is None:
         raise errors.forbidden(

@@ -1,4 +1,4 @@
-"""Handlers of a platform's OAuth clients, and the users that they manage."""
+"""Handlers of OAuth clients and their managed users."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _SETTINGS = (
     Field("areDefaultEventTypesEnabled", boolean, optional=True),
     Field("areCalendarEventsEnabled", boolean, optional=True),
 )
-# The list of names is empty on the real server, too.
+# The list of names is empty on the real server too.
 _PERMISSION = check(
     "isEnum",
     "$property must be one of the following values: ",
@@ -180,7 +180,7 @@ def delete_managed_user(call: Call) -> object:
 
 
 def _client(call: Call) -> Client:
-    """The client that asks, which is the one of the path."""
+    """Return the calling client, which must be the one of the path."""
     client: Client = call.store.oauth_clients[call.path["clientId"]]
     return client
 
@@ -192,7 +192,7 @@ def _check_new(call: Call, email: str, but: User | None = None) -> None:
 
 
 def _made(call: Call, client: Client, given: dict[str, Any], email: str) -> User:
-    """A new user; without a time zone there is no schedule."""
+    """Create a user; without a time zone they have no schedule."""
     store, now, zone = call.store, call.clock.now(), given.get("timeZone")
     made = new_user(store, store.next_id("user"), username_of(email), given["name"], zone or "Europe/London")
     made.update(email=email, created_date=now, locale=None, organization_id=client["organization_id"])

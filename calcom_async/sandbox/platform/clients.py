@@ -1,4 +1,4 @@
-"""A platform's OAuth clients: who may touch one, and how they and their managed users are kept and shown."""
+"""OAuth clients of a platform and their managed users: access, storage and JSON forms."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PERMISSIONS = (
     "PROFILE_READ",
     "PROFILE_WRITE",
 )
-"""By bit, the lowest first."""
+"""Permissions by bit, the lowest first."""
 
 _SETTINGS = {
     "name": "name",
@@ -43,14 +43,14 @@ _SETTINGS = {
     "areDefaultEventTypesEnabled": "are_default_event_types_enabled",
     "areCalendarEventsEnabled": "are_calendar_events_enabled",
 }
-"""What can be set, the wire's names and ours."""
+"""The changeable fields: JSON name and name in the record."""
 _UNSET = {"are_emails_enabled": False, "are_default_event_types_enabled": False, "are_calendar_events_enabled": True}
 
 # --- who may
 
 
 def own_organization(call: Call) -> int:
-    """The organization of who asks, which only a client's own credentials tell; keys here are all personal."""
+    """Return the organization of the caller; only a client's own credentials belong to one, API keys are personal."""
     if call.caller.kind != "client":
         organization = call.store.organizations.get(call.user["organization_id"] or 0)
         if organization is not None and not organization["is_platform"]:
@@ -61,7 +61,7 @@ def own_organization(call: Call) -> int:
 
 
 def guarded_client(call: Call, minimum: OrgRole) -> Client:
-    """Find the client of the path, for itself or for somebody with this role in its organization."""
+    """Return the client of the path, for itself or for callers with this role in its organization."""
     client = call.store.oauth_clients.get(call.path["clientId"])
     organization = call.store.organizations.get(call.user["organization_id"] or 0)
     if organization is None:
@@ -80,17 +80,17 @@ def guarded_client(call: Call, minimum: OrgRole) -> Client:
 
 
 def settings(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A body's settings in our names."""
+    """Return the settings of a body with the names of the record."""
     return {ours: body[wire] for wire, ours in _SETTINGS.items() if body.get(wire) is not None}
 
 
 def permission_bits(names: list[str]) -> int:
-    """Names, or `*` among them, as the sum of their bits."""
+    """Return the bits of permission names; `*` means all."""
     return sum(1 << bit for bit, name in enumerate(PERMISSIONS) if name in names or "*" in names)
 
 
 def client_view(client: Client) -> dict[str, Any]:
-    """Show a client with its secret; the addresses of the booking pages only when they were given."""
+    """Return a client as JSON with its secret; booking page URLs only if they were given."""
     shown = {wire: client.get(ours, _UNSET.get(ours)) for wire, ours in _SETTINGS.items()}
     return {
         "id": client["id"],
@@ -103,7 +103,7 @@ def client_view(client: Client) -> dict[str, Any]:
 
 
 def remove_client(store: Store, client: Client, now: datetime) -> None:
-    """Drop a client with its managed users and webhooks."""
+    """Delete a client with its managed users and webhooks."""
     for user_id in list(client["managed"]):
         remove_user(store, client, user_id, now)
     for webhook in list(store.webhooks.values()):
@@ -116,18 +116,18 @@ def remove_client(store: Store, client: Client, now: datetime) -> None:
 
 
 def stored_email(email: str, client_id: str) -> str:
-    """The address with the client's id inside, as the server keeps it."""
+    """Return the address that the server stores, which contains the client's id."""
     local, _, domain = email.partition("@")
     return email if local.endswith(f"+{client_id}") else f"{local}+{client_id}@{domain}"
 
 
 def username_of(stored: str) -> str:
-    """The name that the server makes of a stored address."""
+    """Return the username that the server makes of a stored address."""
     return stored.replace("+", "-").replace("@", "-").replace(".", "-")
 
 
 def managed_user(call: Call, client: Client) -> User:
-    """Find the user of the path among those of the client."""
+    """Return the user of the path if the client manages them."""
     user_id = call.int_path("userId")
     if user_id not in client["managed"]:
         raise errors.not_found(f"User with ID {user_id} is not part of this OAuth client.")
@@ -136,7 +136,7 @@ def managed_user(call: Call, client: Client) -> User:
 
 
 def user_view(client: Client, user: User) -> dict[str, Any]:
-    """Show a managed user; metadata only once there is some."""
+    """Return a managed user as JSON; metadata only if it is not empty."""
     shown = {
         "id": user["id"],
         "email": user["email"],
@@ -155,7 +155,7 @@ def user_view(client: Client, user: User) -> dict[str, Any]:
 
 
 def remove_user(store: Store, client: Client, user_id: int, now: datetime) -> None:
-    """Drop a managed user with tokens and all that is theirs."""
+    """Delete a managed user with tokens and all their data."""
     drop_tokens(store, user_id, client["id"])
     client["managed"].remove(user_id)
     delete_user(store, store.users[user_id], now)

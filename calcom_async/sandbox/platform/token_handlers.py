@@ -1,4 +1,4 @@
-"""Keys and tokens: what keeps a caller signed in."""
+"""Handlers of tokens and API keys, and of the health check."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REFRESH = Form(Field("refreshToken", string))
 
 @ROUTES.add("POST", "/v2/oauth/{clientId}/refresh", auth="public")
 def refresh_managed(call: Call) -> object:
-    """Rotate: the refresh token is spent, while the old access token lives on until it expires."""
+    """Refresh a token pair. The refresh token becomes invalid; the old access token works until it expires."""
     token = REFRESH.read(call.body)["refreshToken"]
     client = call.store.oauth_clients.get(call.path["clientId"])
     if client is None or not _same(client["secret"], call.headers.get("x-cal-secret-key")):
@@ -43,7 +43,7 @@ def refresh_managed(call: Call) -> object:
 
 @ROUTES.add("POST", "/v2/oauth-clients/{clientId}/users/{userId}/force-refresh", kinds=("client",))
 def force_refresh(call: Call) -> object:
-    """A new pair without the old refresh token; every older token of that user is dead at once."""
+    """Create a pair without a refresh token; all older tokens of that user become invalid."""
     client_id = call.path["clientId"]
     user_id = managed_user(call, call.store.oauth_clients[client_id])["id"]
     drop_tokens(call.store, user_id, client_id)
@@ -63,7 +63,7 @@ _GRANTS = {
 
 @ROUTES.add("POST", "/v2/auth/oauth2/token", auth="public", form=True)
 def oauth2_token(call: Call) -> object:
-    """Trade a code or a refresh token for a pair; neither the answer nor its errors are enveloped."""
+    """Exchange a code or a refresh token for a pair; neither the response nor its errors have an envelope."""
     try:
         sent = _grant(call.body)
     except HttpError as error:
@@ -97,7 +97,7 @@ def oauth2_client(call: Call) -> object:
 
 
 def _grant(body: dict[str, Any]) -> dict[str, Any]:
-    """The fields of one of the four grants; without a secret the body counts as a public client's."""
+    """Return the validated fields of one of the four grants; without a secret it is a public client."""
     if not body.get("client_id"):
         raise bad_request("client_id is required")
     grant = body.get("grant_type")
@@ -108,7 +108,7 @@ def _grant(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _owner(call: Call, sent: dict[str, Any], app: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
-    """Whose tokens these will be, or why not."""
+    """Return the user id for the tokens, or raise an error."""
     if sent["grant_type"] == "authorization_code":
         return _spend_code(call.store, sent, app)
     owner = call.store.refresh_tokens.get(sent["refresh_token"])
@@ -118,7 +118,10 @@ def _owner(call: Call, sent: dict[str, Any], app: dict[str, Any]) -> tuple[dict[
 
 
 def _spend_code(store: Store, sent: dict[str, Any], app: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
-    """Codes come from the consent page, which is no part of the API: tests put them in `extras["oauth2_codes"]`."""
+    """Return the user of a code.
+
+    The consent page creates codes and is no part of the API; tests use `extras["oauth2_codes"]`.
+    """
     if sent["redirect_uri"] not in app["redirect_uris"]:
         return None, "redirect_uri_mismatch"
     return store.extras["oauth2_codes"].pop(sent["code"], None), "code_invalid_or_expired"
@@ -144,7 +147,7 @@ KEY = Form(
 
 @ROUTES.add("POST", "/v2/api-keys/refresh")
 def refresh_key(call: Call) -> object:
-    """A new key for an old one, which is dead at once."""
+    """Replace an API key; the old one becomes invalid."""
     if call.caller.key is None:
         raise unauthorized(
             "ApiKeysService - This endpoint can only be accessed using an API key by providing "

@@ -22,7 +22,7 @@ _LIFETIMES: dict[Kind, tuple[timedelta, timedelta]] = {
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What a token endpoint hands out."""
+    """A pair of tokens."""
 
     access: str
     refresh: str
@@ -30,7 +30,7 @@ class Pair:
     refresh_expires: datetime
 
     def managed(self) -> dict[str, Any]:
-        """The wire form for managed users; the times are epoch milliseconds."""
+        """Return the JSON for managed users; times are in epoch milliseconds."""
         return {
             "accessToken": self.access,
             "refreshToken": self.refresh,
@@ -39,7 +39,7 @@ class Pair:
         }
 
     def oauth2(self) -> dict[str, Any]:
-        """The wire form for third-party apps, which is not enveloped."""
+        """Return the JSON for third-party apps, which has no envelope."""
         return {
             "access_token": self.access,
             "token_type": "bearer",
@@ -57,9 +57,9 @@ def store_tokens(
     client_id: str,
     pair: tuple[str, str] | None = None,
 ) -> Pair:
-    """Make a pair for a user, or keep the given one."""
+    """Create and store a pair for a user, or store the given one."""
     short, long = _LIFETIMES[kind]
-    # The real server floors the expiry of an access token to the minute.
+    # The real server rounds the expiry of access tokens down to the minute.
     expires = (now + short).replace(second=0, microsecond=0) if kind == "managed" else now + short
     owner = {"kind": kind, "user_id": user_id, "client_id": client_id}
     access, refresh = pair or (_jwt(store, "access_token", owner), _jwt(store, "refresh_token", owner))
@@ -69,7 +69,7 @@ def store_tokens(
 
 
 def drop_tokens(store: Store, user_id: int, client_id: str) -> None:
-    """Forget all tokens that a client holds for a user; old ones are 401 at once."""
+    """Delete all tokens of a client for a user."""
     for tokens in (store.access_tokens, store.refresh_tokens):
         for token, owner in list(tokens.items()):
             if (owner["user_id"], owner["client_id"]) == (user_id, client_id):
@@ -77,7 +77,7 @@ def drop_tokens(store: Store, user_id: int, client_id: str) -> None:
 
 
 def _jwt(store: Store, kind: str, owner: dict[str, Any]) -> str:
-    """A token that looks like a JWT; its signature is random, as nobody checks it."""
+    """Return a token that looks like a JWT; its signature is random, because nobody verifies it."""
     payload = {"type": kind, "clientId": owner["client_id"], "ownerId": owner["user_id"], "jti": store.uuid()}
     return ".".join((_part({"alg": "HS256", "typ": "JWT"}), _part(payload), _part(store.uid())))
 

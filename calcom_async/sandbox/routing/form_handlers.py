@@ -1,4 +1,4 @@
-"""Handlers of routing forms of an organization and of its teams, the responses to them, and where answers lead."""
+"""Handlers of routing forms of an organization and of its teams, their responses, and their routing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _RESPONSES = "/{routingFormId}/responses"
 _ONE_RESPONSE = _RESPONSES + "/{responseId}"
 
 _ORDER = one_of(("asc", "desc"))
-# Unlike other lists these take more than 250 and more than 1000 rows a page.
+# Unlike other lists these accept take values above 250 and above 1000.
 _LIST = Form(
     *take_and_skip(most=1_000_000),
     Field("sortCreatedAt", _ORDER, optional=True),
@@ -92,7 +92,7 @@ def _has_led_to(call: Call, form: RoutingForm, uid: str) -> bool:
 
 
 def _page(rows: list[dict[str, Any]], query: Mapping[str, Any], *, updated: str) -> list[dict[str, Any]]:
-    """Filter rows by their times, sort them if that is asked for, and cut a page."""
+    """Filter rows by time, sort them on request, and return a page."""
     for column, name in (("createdAt", "CreatedAt"), (updated, "UpdatedAt")):
         after, before = _time(query.get("after" + name)), _time(query.get("before" + name))
         rows = [one for one in rows if (not after or one[column] >= after) and (not before or one[column] <= before)]
@@ -102,7 +102,7 @@ def _page(rows: list[dict[str, Any]], query: Mapping[str, Any], *, updated: str)
 
 
 def _time(text: str | None) -> str | None:
-    """Write a time of a query as the rows have it; as texts they then compare as times."""
+    """Return a time of the query in the format of the rows, so that the texts compare like times."""
     return iso(_moment(text)) if text else None
 
 
@@ -118,7 +118,7 @@ def _moment(text: str) -> datetime:
 
 
 def _form(call: Call, role: TeamRole = "TEAM_ADMIN") -> RoutingForm:
-    """Find the form of the path for a caller who may see it."""
+    """Return the form of the path if the caller may see it."""
     if "teamId" not in call.path:
         guarded_organization(call, "ORG_ADMIN")
         return find_form(call.store, call.path["routingFormId"])
@@ -143,7 +143,7 @@ def list_responses(call: Call) -> object:
 @ROUTES.add("POST", _ORGANIZATION + _RESPONSES, status=201)
 @ROUTES.add("POST", _TEAM + _RESPONSES, status=201)
 def create_response(call: Call) -> object:
-    """Keep the answers of the body, and say where they lead: slots, a message or another site."""
+    """Store a response and return its route: slots, a message or an external URL."""
     form, query = _form(call, "TEAM_MEMBER"), _SLOTS.read(call.fields)
     _check_order(query)
     response = answered(form, call.body)
@@ -152,7 +152,7 @@ def create_response(call: Call) -> object:
         _keep(call, form, response)
         return {name: with_answers(form, response, action)}
     outcome = _slots(call, action, query)
-    # A queued response waits for a booking; the sandbox books without asking, so it never becomes one.
+    # A queued response waits for a booking of the web app, so in the sandbox it stays queued.
     if query.get("queueResponse"):
         known: dict[str, Any] = {"queuedResponseId": call.store.uuid()}
     else:
@@ -161,7 +161,7 @@ def create_response(call: Call) -> object:
 
 
 def _keep(call: Call, form: RoutingForm, response: Mapping[str, Any]) -> Response:
-    """Keep a response and tell webhooks of it; they get the answers twice."""
+    """Store a response and emit the webhook event, whose payload contains the answers twice."""
     answers = by_identifier(form, response)
     payload = {
         "formId": form["id"],
@@ -179,7 +179,7 @@ def _check_order(query: Mapping[str, Any]) -> None:
 
 
 def _slots(call: Call, action: Mapping[str, Any], query: Mapping[str, Any]) -> dict[str, Any]:
-    """Ask for the slots as anybody else would."""
+    """Return the slots that `GET /v2/slots` returns."""
     event_type = event_type_of(call.store, action)
     asked = [(name, str(query[name])) for name in _FOR_SLOTS if query.get(name) is not None]
     slots = get_slots(replace(call, query=[("eventTypeId", str(event_type["id"])), *asked]))
@@ -189,7 +189,7 @@ def _slots(call: Call, action: Mapping[str, Any], query: Mapping[str, Any]) -> d
 @ROUTES.add("PATCH", _ORGANIZATION + _ONE_RESPONSE)
 @ROUTES.add("PATCH", _TEAM + _ONE_RESPONSE)
 def update_response(call: Call) -> object:
-    """Replace the answers, whatever they are: a text is kept as its letters by number, as the real server does."""
+    """Replace the answers without validation: like on the real server, a text becomes its letters by index."""
     form, response_id = _form(call), call.int_path("responseId", checked=True)
     kept = call.store.form_responses.get(response_id)
     if kept is None or kept["formId"] != form["id"]:
@@ -206,7 +206,7 @@ def update_response(call: Call) -> object:
 
 @ROUTES.add("POST", "/v2/routing-forms/{routingFormId}/calculate-slots", auth="optional")
 def calculate_slots(call: Call) -> object:
-    """Say where answers lead without keeping them; only routes to event types of teams are known here."""
+    """Return the route of answers without storing them; only routes to event types of teams are supported."""
     query = _SLOTS.read(call.fields)
     form = find_form(call.store, call.path["routingFormId"])
     _check_order(query)

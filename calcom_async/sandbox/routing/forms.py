@@ -1,4 +1,4 @@
-"""Routing forms: how one is kept, what its answers lead to, and the responses to it.
+"""Routing forms: creation, routing and responses.
 
     new_form(store, clock.now(), name="Contact", team_id=2, user_id=1, fields=[...], routes=[...])
 
@@ -32,7 +32,7 @@ def new_form(
     routes: Sequence[Mapping[str, Any]],
     form_id: str | None = None,
 ) -> RoutingForm:
-    """Make a form and keep it, in the wire form of the list."""
+    """Create a form, stored in the JSON form of the list."""
     form: RoutingForm = {
         "id": form_id or store.uuid(),
         "description": None,
@@ -53,12 +53,12 @@ def new_form(
 
 
 def field(identifier: str, label: str, *, required: bool = False) -> dict[str, Any]:
-    """Describe a question that is answered in text."""
+    """Return a text field."""
     return {"id": identifier, "type": "text", "label": label, "required": required, "identifier": identifier}
 
 
 def route_to(route_id: str, action: str, value: str, **when: str) -> dict[str, Any]:
-    """Describe a route: its action, and the answers that it wants; without any it is the fallback."""
+    """Return a route with its action and the answers it requires; without answers it is the fallback."""
     rules = {
         f"rule-{route_id}-{name}": {
             "type": "rule",
@@ -77,13 +77,13 @@ def route_to(route_id: str, action: str, value: str, **when: str) -> dict[str, A
 
 
 def forms_of(store: Store, team_ids: set[int]) -> list[RoutingForm]:
-    """List the forms of some teams by id."""
+    """List the forms of these teams by id."""
     forms = store.routing_forms.values()
     return sorted((form for form in forms if form["teamId"] in team_ids), key=lambda form: str(form["id"]))
 
 
 def find_form(store: Store, form_id: str) -> RoutingForm:
-    """Find a form of whatever team."""
+    """Return a form of any team."""
     form = store.routing_forms.get(form_id)
     if form is None:
         raise errors.not_found("Routing form not found.")
@@ -94,7 +94,7 @@ def find_form(store: Store, form_id: str) -> RoutingForm:
 
 
 def answered(form: RoutingForm, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the answers by identifier as the form keeps them, or refuse for what is missing."""
+    """Return the answers by identifier as the form stores them. Raises an error for missing ones."""
     if missing := [one["label"] for one in form["fields"] if one["required"] and not body.get(_name(one))]:
         raise errors.bad_request(f"Missing required fields {', '.join(missing)}")
     asked = [one for one in form["fields"] if _name(one) in body]
@@ -106,7 +106,7 @@ def _name(one: Mapping[str, Any]) -> str:
 
 
 def destination(form: RoutingForm, response: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Find the action of the first route that the answers match."""
+    """Return the action of the first route that matches the answers."""
     for route in sorted(form["routes"], key=lambda one: bool(one["isFallback"])):
         rules = route["queryValue"].get("children1", {}).values()
         if all(_holds(rule["properties"], response) for rule in rules):
@@ -129,12 +129,12 @@ def _holds(rule: Rule, response: Mapping[str, Any]) -> bool:
 
 
 def by_identifier(form: RoutingForm, response: Mapping[str, Any]) -> dict[str, Any]:
-    """The answers as they were given, by the identifier of their question."""
+    """Return the answers by the identifier of their question."""
     return {_name(one): response[one["id"]]["value"] for one in form["fields"] if one["id"] in response}
 
 
 def with_answers(form: RoutingForm, response: Mapping[str, Any], action: Mapping[str, Any]) -> str:
-    """What an action says; an external URL gets the answers appended."""
+    """Return the JSON of an action; the answers are appended to an external URL."""
     value = str(action["value"])
     if action["type"] != "externalRedirectUrl":
         return value
@@ -143,7 +143,7 @@ def with_answers(form: RoutingForm, response: Mapping[str, Any], action: Mapping
 
 
 def event_type_of(store: Store, action: Mapping[str, Any]) -> dict[str, Any]:
-    """Find the team's event type that a route names, by its id or as `team/SLUG/EVENT-TYPE`."""
+    """Return the team's event type of a route, given by id or as `team/SLUG/EVENT-TYPE`."""
     for record in store.event_types.values():
         team = store.teams.get(record.get("teamId") or 0)
         if team is None:
@@ -157,7 +157,7 @@ def event_type_of(store: Store, action: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def store_response(store: Store, form: RoutingForm, response: Mapping[str, Any], now: datetime) -> Response:
-    """Keep a response, in the wire form of the list."""
+    """Store a response in the JSON form of the list."""
     kept: Response = {
         "id": store.next_id("form_response"),
         "formId": form["id"],
@@ -177,5 +177,5 @@ def responses_of(store: Store, form_id: str) -> list[Response]:
 
 
 def response_view(response: Response) -> Response:
-    """Show a response."""
+    """Return a response as JSON."""
     return {name: value for name, value in response.items() if not name.startswith("_")}

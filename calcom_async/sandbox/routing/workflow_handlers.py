@@ -1,4 +1,4 @@
-"""Handlers of workflows of a team of an organization, for event types and for routing forms."""
+"""Handlers of workflows for event types and for routing forms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LIST = Form(*take_and_skip())
 
 
 def _add_routes(kind: Kind, suffix: str) -> None:
-    """Make the operations of a kind; nothing is ever sent."""
+    """Declare the routes of a kind. The sandbox stores workflows and sends nothing."""
     many, one = _PATH + suffix, _PATH + "/{workflowId}" + suffix
 
     @ROUTES.add("GET", many)
@@ -54,6 +54,6 @@ def _found(call: Call, kind: Kind) -> dict[str, Any]:
     return find(call.store, kind, team["id"], call.int_path("workflowId", checked=True))
 
 
-# The literal path of the second kind's list comes before the placeholder of the first kind's.
+# The two kinds share paths: the literal `/routing-form` comes before the placeholder.
 _add_routes(ROUTING_FORMS, "/routing-form")
 _add_routes(EVENT_TYPES, "")

@@ -1,4 +1,4 @@
-"""Workflows as the sandbox keeps them: checked, stored and shown, but never run."""
+"""Workflows: validation, storage and JSON forms. They are never executed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _OFFSET = Form(Field("value", number), Field("unit", one_of(("hour", "minute", "
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One of the two kinds: its name in answers and in refusals, what its activation is made of, its forms."""
+    """A kind of workflow: its name in responses and errors, its activation and its forms."""
 
     name: str
     label: str
@@ -68,7 +68,7 @@ def _kind(name: str, label: str, noun: str, *, ids: Rule, triggers: tuple[str, .
     activation = Form(Field(everywhere, boolean), Field(somewhere, each(ids), array, optional=True))
     trigger = Form(
         Field("type", one_of(triggers, name="isIn")),
-        # Without an offset the trigger is accepted, and nothing is known of what becomes of it.
+        # A trigger without offset is accepted; what the real server does with it is unknown.
         Field("offset", object_, nested=_OFFSET, optional=True, when=lambda target: target.get("type") in [*_TIMED]),
     )
 
@@ -84,7 +84,7 @@ def _kind(name: str, label: str, noun: str, *, ids: Rule, triggers: tuple[str, .
 
 
 def _step_form(actions: tuple[str, ...], *, kept: bool) -> Form:
-    """The form of a step; in an update each one has to name the step that it was."""
+    """Return the form of a step; in an update each step must have an id."""
     message = Form(Field("subject", string), Field("html", string, optional=True), Field("text", string, optional=True))
     return Form(
         Field("id", number, optional=not kept),
@@ -114,7 +114,7 @@ def of_team(store: Store, kind: Kind, team_id: int) -> list[Workflow]:
 
 
 def find(store: Store, kind: Kind, team_id: int, workflow_id: int) -> Workflow:
-    """Find a team's workflow of a kind, or refuse."""
+    """Return a team's workflow of a kind, or raise an error."""
     found = next((one for one in of_team(store, kind, team_id) if one["id"] == workflow_id), None)
     if found is None:
         raise errors.not_found(f"IsWorkflowInTeam - {kind.label} workflow ({workflow_id}) not found.")
@@ -122,7 +122,7 @@ def find(store: Store, kind: Kind, team_id: int, workflow_id: int) -> Workflow:
 
 
 def make(store: Store, kind: Kind, team_id: int, body: Mapping[str, Any]) -> Workflow:
-    """Make a workflow and keep it."""
+    """Create a workflow."""
     workflow: Workflow = {"id": 0, "type": kind.name, "_team_id": team_id, "_kind": kind}
     change(store, workflow, body)
     workflow["id"] = store.next_id("workflow")
@@ -131,11 +131,11 @@ def make(store: Store, kind: Kind, team_id: int, body: Mapping[str, Any]) -> Wor
 
 
 def change(store: Store, workflow: Workflow, body: Mapping[str, Any]) -> None:
-    """Change what the body names; steps are replaced, and keep the ids that they bring along."""
+    """Apply an update; steps are replaced, and keep their ids."""
     changes = {name: body[name] for name in ("name", "trigger") if body.get(name) is not None}
     if (activation := body.get("activation")) is not None:
         kind: Kind = workflow["_kind"]
-        # Null and missing are the same to the server: no event types, or no forms.
+        # Null and missing mean the same to the server: no event types, or no forms.
         changes["activation"] = activation | {kind.somewhere: activation.get(kind.somewhere) or []}
     if body.get("steps") is not None:
         kept = {step["id"] for step in workflow.get("steps", ())}
@@ -144,12 +144,12 @@ def change(store: Store, workflow: Workflow, body: Mapping[str, Any]) -> None:
 
 
 def view(workflow: Workflow) -> Workflow:
-    """Show a workflow."""
+    """Return a workflow as JSON."""
     return {name: value for name, value in workflow.items() if not name.startswith("_")}
 
 
 def _step(store: Store, team_id: int, kept: set[int], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Show a step as the server does: addresses in clear, the text of messages to phones lost."""
+    """Return a step as the server does: with plain addresses, and without the text of messages to phones."""
     is_mail = given["action"].startswith("email")
     text = {"html": given["message"].get("html")} if is_mail else {"text": ""}
     phone_required = {"phoneRequired": given["phoneRequired"]} if given.get("phoneRequired") is not None else {}
@@ -169,7 +169,7 @@ def _step(store: Store, team_id: int, kept: set[int], given: Mapping[str, Any]) 
 
 
 def _address(store: Store, team_id: int, word: str, wanted: int | None) -> str:
-    """Look up a verified resource of the team."""
+    """Return a verified resource of the team."""
     if wanted is None:
         return ""
     found = (store.verified_emails if word == "email" else store.verified_phones).get(wanted)

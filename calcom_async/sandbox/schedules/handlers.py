@@ -33,32 +33,32 @@ VERSIONS = ("2024-06-11", "2024-06-14")
 
 @ROUTES.add("POST", "/v2/schedules", version=VERSIONS, status=201)
 def post_schedule(call: Call) -> object:
-    """Make a schedule; names may repeat."""
+    """Create a schedule; names need not be unique."""
     return show_schedule(call.store, create_schedule(call.store, call.user["id"], CREATE.read(_body(call))))
 
 
 @ROUTES.add("GET", "/v2/schedules", version=VERSIONS)
 def list_schedules(call: Call) -> object:
-    """All schedules of the caller, without paging."""
+    """List all schedules of the caller; there is no paging."""
     return schedules_of(call.store, call.user["id"])
 
 
 @ROUTES.add("GET", "/v2/schedules/default", version=VERSIONS)
 def get_default_schedule(call: Call) -> object:
-    """The caller's default schedule, or null."""
+    """Return the caller's default schedule, or null."""
     schedule = call.store.schedules.get(call.user.get("default_schedule_id") or 0)
     return schedule and show_schedule(call.store, schedule)
 
 
 @ROUTES.add("GET", "/v2/schedules/{scheduleId}", version=VERSIONS)
 def get_schedule(call: Call) -> object:
-    """One schedule of the caller."""
+    """Return a schedule of the caller."""
     return show_schedule(call.store, _own(call))
 
 
 @ROUTES.add("PATCH", "/v2/schedules/{scheduleId}", version=VERSIONS)
 def patch_schedule(call: Call) -> object:
-    """Change what is sent: `availability` and `overrides` are replaced as a whole."""
+    """Update a schedule; `availability` and `overrides` are replaced as a whole."""
     body = UPDATE.read(_body(call))
     schedule = _own(call)
     update_schedule(call.store, schedule, body)
@@ -67,7 +67,7 @@ def patch_schedule(call: Call) -> object:
 
 @ROUTES.add("DELETE", "/v2/schedules/{scheduleId}", version=VERSIONS)
 def remove_schedule(call: Call) -> object:
-    """Remove a schedule; unknown ids are a 400 here, not a 404."""
+    """Delete a schedule; unknown ids are a 400 here, not a 404."""
     schedule_id = call.int_path("scheduleId")
     if schedule_id not in call.store.schedules:
         raise errors.bad_request(f"Schedule with ID={schedule_id} does not exist.")
@@ -80,7 +80,7 @@ def _own(call: Call) -> Wire:
 
 
 def _body(call: Call) -> Wire:
-    """The body; in the legacy formats days may be numbers, 0 = Sunday."""
+    """Return the body; legacy formats allow days as numbers, 0 = Sunday."""
     if not call.settings.legacy_formats or not isinstance(rows := call.body.get("availability"), list):
         return call.body
     return call.body | {"availability": [_named_days(row) for row in rows]}

@@ -1,4 +1,4 @@
-"""Handlers of schedules that an organization and its teams see of their members', in any version."""
+"""Handlers of members' schedules, for organizations and teams, in every version."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _of_members(store: Store, team_id: int) -> list[dict[str, Any]]:
 
 
 def _for_event_type(store: Store, rows: list[dict[str, Any]], event_type_id: int | None) -> list[dict[str, Any]]:
-    """Keep the schedules that an event type's hosts are booked by: its own, else their default ones."""
+    """Return the schedules that apply to an event type's hosts: its own, or their default ones."""
     if event_type_id is None:
         return rows
     event_type = store.event_types.get(event_type_id, {})
@@ -57,7 +57,7 @@ def list_organization_schedules(call: Call) -> object:
 @ROUTES.add("GET", "/v2/teams/{teamId}/schedules")
 @ROUTES.add("GET", "/v2/organizations/{orgId}/teams/{teamId}/schedules")
 def list_team_schedules(call: Call) -> object:
-    """List the members' schedules; only those of an organization's team can be narrowed to an event type."""
+    """List the members' schedules; only the list of an organization's team can filter by event type."""
     team, query = guarded_team(call, "TEAM_ADMIN"), read_query(call, _LIST if "orgId" in call.path else PAGING)
     rows = _of_members(call.store, team["id"])
     return page(_for_event_type(call.store, rows, query.get("eventTypeId")), query)
@@ -104,7 +104,7 @@ def update_user_schedule(call: Call) -> object:
 
 @ROUTES.add("DELETE", OF_USER + "/{scheduleId}")
 def delete_user_schedule(call: Call) -> object:
-    """Remove a schedule; an unknown one is a 400 here, not a 404."""
+    """Delete a schedule; an unknown one is a 400 here, not a 404."""
     schedule_id = call.int_path("scheduleId", checked=True)
     if schedule_id not in call.store.schedules:
         raise errors.bad_request(f"Schedule with ID={schedule_id} does not exist.")

@@ -1,4 +1,4 @@
-"""Schedules: how one is created, changed, deleted and shown."""
+"""Schedules: creation, changes, deletion and JSON form."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ UPDATE = CREATE.partial()
 
 
 def show_schedule(store: Store, schedule: Wire) -> Wire:
-    """A schedule as it is sent; rows without days are not."""
+    """Return a schedule as JSON; rows without days are omitted."""
     owner = store.users.get(schedule["owner_id"], {})
     return {
         "id": schedule["id"],
@@ -66,12 +66,12 @@ def show_schedule(store: Store, schedule: Wire) -> Wire:
 
 
 def schedules_of(store: Store, user_id: int) -> list[Wire]:
-    """A user's schedules as they are sent."""
+    """Return a user's schedules as JSON."""
     return [show_schedule(store, one) for one in store.schedules.values() if one["owner_id"] == user_id]
 
 
 def create_schedule(store: Store, user_id: int, body: Wire) -> Wire:
-    """Make a schedule from a validated body; without `availability` it is Monday to Friday, 9 to 5."""
+    """Create a schedule for a validated body; the default `availability` is Monday to Friday, 9 to 5."""
     schedule_id = store.next_id("schedule")
     availability = body.get("availability")
     schedule = {
@@ -89,7 +89,7 @@ def create_schedule(store: Store, user_id: int, body: Wire) -> Wire:
 
 
 def update_schedule(store: Store, schedule: Wire, body: Wire) -> None:
-    """Replace what was sent. `isDefault: false` takes nothing away; null is too much for the database."""
+    """Replace the given fields. `isDefault: false` has no effect; null causes a database error."""
     if any(name in body and body[name] is None for name in ("name", "timeZone")):
         raise errors.database(500)
     _set(schedule, "name", body.get("name"))
@@ -101,7 +101,7 @@ def update_schedule(store: Store, schedule: Wire, body: Wire) -> None:
 
 
 def delete_schedule(store: Store, schedule: Wire) -> None:
-    """Remove a schedule; whoever had it as default has none then, and event types fall back to the default."""
+    """Delete a schedule; its owner may have no default then, and event types use the default schedule."""
     del store.schedules[schedule["id"]]
     owner = store.users[schedule["owner_id"]]
     if owner.get("default_schedule_id") == schedule["id"]:
@@ -112,7 +112,7 @@ def delete_schedule(store: Store, schedule: Wire) -> None:
 
 
 def find_schedule(store: Store, schedule_id: int, user_id: int) -> Wire:
-    """The user's schedule, or why not: 404 for unknown ids, 403 for other people's."""
+    """Return the user's schedule. Raises 404 for unknown ids and 403 for other people's."""
     schedule = store.schedules.get(schedule_id)
     if schedule is None:
         raise errors.not_found(f"Schedule with ID={schedule_id} does not exist.")
@@ -131,5 +131,5 @@ def _rows(rows: list[Wire]) -> list[Wire]:
 
 
 def _dates(rows: list[Wire]) -> list[Wire]:
-    """Overrides, with a datetime cut to its date."""
+    """Return overrides with datetimes cut to dates."""
     return [{"date": row["date"][:10], "startTime": row["startTime"], "endTime": row["endTime"]} for row in rows]

@@ -1,4 +1,4 @@
-"""Made-up bookings, many and quickly: a hundred thousand in a second or two."""
+"""Sample bookings: creates 100,000 in one to two seconds."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from calcom_async.sandbox.state.booking import Booking
 from calcom_async.sandbox.state.store import Store
 
 YEAR = timedelta(days=365)
-#: How many bookings share a creation time and a start, roughly; primes, so that runs and pages do not line up.
+#: Approximate number of bookings per creation time and per start; primes, so that runs and pages do not align.
 _TIED_CREATIONS, _TIED_STARTS = 89, 41
 _VISITORS = 600
 _SEATED_EVERY = 20
 _MANY = 50_000
 
-#: Visitors whose names try what exports get wrong: quotes, commas, formulas, other scripts.
+#: Attendees whose names are hard to export: quotes, commas, formulas, non-Latin scripts.
 _NAMES = (
     "Åsa Öberg",
     "Nguyễn Thị Hoa",
@@ -43,7 +43,7 @@ _AHEAD = (["accepted"] * 14) + (["pending"] * 3) + (["cancelled"] * 3)
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """An event type, and the titles of its bookings by visitor."""
+    """An event type, and the titles of its bookings by attendee."""
 
     id: int
     length: timedelta
@@ -52,7 +52,7 @@ class _Kind:
 
 @dataclass(frozen=True, slots=True)
 class _World:
-    """What every made-up booking refers to."""
+    """The values that all sample bookings share."""
 
     host_id: int
     plain: list[_Kind]
@@ -62,7 +62,7 @@ class _World:
 
 
 def add_bookings(store: Store, now: datetime, *, count: int, host_id: int, ties: bool) -> None:
-    """Add `count` bookings of one host: starts within a year of now, creation times over the last two years.
+    """Add `count` bookings of one host: starts within a year of now, creation times in the last two years.
 
     Ids follow creation. Without `ties` no two share a start or a creation time; with them most do.
     """
@@ -106,7 +106,7 @@ def _visitor(number: int) -> dict[str, Any]:
 
 
 def _creations(now: datetime, count: int, *, ties: bool) -> Iterator[datetime]:
-    """Moments of the last two years in ascending order, the last one a minute ago."""
+    """Return ascending times of the last two years, the last one a minute ago."""
     first, span = now - 2 * YEAR, 2 * YEAR - timedelta(minutes=1)
     distinct = _distinct(count, _TIED_CREATIONS) if ties else count
     step = int(span / timedelta(milliseconds=1)) / max(1, distinct - 1)
@@ -119,7 +119,7 @@ def _distinct(count: int, shared: int) -> int:
 
 
 def _starts(now: datetime, count: int, rng: random.Random, *, ties: bool) -> list[datetime]:
-    """Starts on the widest spacing that has room for all, later ones tending to be booked later."""
+    """Return starts with the widest spacing that fits all; later starts tend to be created later."""
     distinct = _distinct(count, _TIED_STARTS) if ties else count
     minutes = next((step for step in (30, 15, 5, 1) if 2 * YEAR / timedelta(minutes=step) >= distinct), None)
     spacing = timedelta(minutes=minutes) if minutes else 2 * YEAR / distinct
@@ -179,7 +179,7 @@ def _cancel(booking: Booking, rng: random.Random, now: datetime) -> None:
 
 
 def _chain_series(store: Store, made: list[Booking]) -> None:
-    """Turn four plain bookings in a row, of each sixty, into the occurrences of one series."""
+    """Turn four consecutive bookings, of each sixty, into a series."""
     for first in range(30, len(made) - 3, 60):
         uid = store.uuid()
         for booking in made[first : first + 4]:
@@ -189,7 +189,7 @@ def _chain_series(store: Store, made: list[Booking]) -> None:
 
 @contextmanager
 def _no_collection(*, settle: bool) -> Iterator[None]:
-    """Keep the garbage collector from walking a growing heap again and again; nothing here is garbage.
+    """Pause garbage collection, which would scan a growing heap again and again.
 
     `settle` lets it walk the new rows once, at the end, rather than in the middle of some later request.
     """

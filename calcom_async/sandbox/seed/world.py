@@ -1,4 +1,4 @@
-"""The small world that every sandbox starts with; the same seed makes the same world."""
+"""The sample data of every sandbox; the same seed creates the same data."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FEED = "https://calendars.sandbox.test/ana.ics"
 
 
 def seed_store(store: Store, clock: Clock, *, bookings: int = 0, ties: bool = False) -> None:
-    """Fill an empty store with the small world and `bookings` rows around the clock's now."""
+    """Fill an empty store with the sample data and with `bookings` bookings around the clock's time."""
     now = clock.now()
     _people(store)
     _event_types(store, now)
@@ -77,7 +77,7 @@ def _organization(store: Store) -> None:
 
 
 def _platform(store: Store, now: datetime) -> None:
-    """A platform client with one managed user, and a third-party app."""
+    """Create a platform client with a managed user, and a third-party app."""
     store.oauth_clients[CLIENT_ID] = {
         "id": CLIENT_ID,
         "secret": CLIENT_SECRET,
@@ -103,7 +103,7 @@ def _platform(store: Store, now: datetime) -> None:
 
 
 def _calendar(store: Store, now: datetime) -> None:
-    """Ana's ICS feed: busy 12:00-13:00 UTC on each of the coming 14 days."""
+    """Create Ana's ICS feed: busy 12:00-13:00 UTC on each of the next 14 days."""
     calendar = {
         "name": "Sandbox feed",
         "readOnly": True,
@@ -133,7 +133,7 @@ def _calendar(store: Store, now: datetime) -> None:
 
 
 def _routing_form(store: Store, now: datetime) -> None:
-    """A form of the first team: "sales" leads to its event type "intro", once that is made, "press" to another site."""
+    """Create a form of the first team: "sales" routes to its event type "intro" (not created), "press" to a URL."""
     team = next(iter(store.teams.values()))
     new_form(
         store,

@@ -1,4 +1,4 @@
-"""Who is free when, out of the store: what `GET /v2/slots` offers and what `POST /v2/bookings` accepts."""
+"""Availability from the store: what `GET /v2/slots` returns and what `POST /v2/bookings` accepts."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Satur
 WORKING_WEEK: list[Wire] = [{"days": list(DAYS[1:6]), "startTime": "09:00", "endTime": "17:00"}]
 DEFAULT_ZONE = "Europe/London"
 
-#: The longest buffer that can be set in the web app; a check looks this far for bookings with buffers.
+#: The longest buffer that the web app allows; checks include bookings this far away.
 LONGEST_BUFFER = 120 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One offered time; `seats_total` is None unless the event type has seats."""
+    """An available slot; `seats_total` is None unless the event type has seats."""
 
     start: datetime
     end: datetime
@@ -52,7 +52,7 @@ def free_slots(
     reschedule_uid: str | None = None,
     hosts: Collection[int] | None = None,
 ) -> dict[str, list[Slot]]:
-    """Slots by local date in `zone`, UTC without. `hosts` narrows the event type's, or names a dynamic one's."""
+    """Return the slots by local date in `zone` (UTC if None). `hosts` limits the hosts, or names a dynamic event's."""
     people = _people(event_type, hosts)
     if not people:
         return {}
@@ -87,7 +87,7 @@ def check_bookable(
     ignore_uid: str | None = None,
     zone: str | None = None,
 ) -> None:
-    """Refuse a time that is past, too soon, too far, over a limit or not free, in the server's order.
+    """Raise the server's error for a time that is past, too soon, too far, over a limit or taken.
 
     `ignore_uid` is the booking that is being moved; `zone` the attendee's, in which booking windows are counted.
     A further seat of a running booking needs no free time.
@@ -118,7 +118,7 @@ def host_is_free(  # noqa: PLR0917 - who, what and when, as check_bookable
     *,
     ignore_uid: str | None = None,
 ) -> bool:
-    """Whether one host works then and has nothing else, buffers included; the start need not be an offered slot."""
+    """Return whether a host works then and is free, buffers included; the start need not be on the slot grid."""
     margin = timedelta(milliseconds=LONGEST_BUFFER)
     bookings = bookings_between(store, start - margin, end + margin)
     host = _host(store, event_type, host_id, bookings, ignore_uid)
@@ -129,7 +129,7 @@ def host_is_free(  # noqa: PLR0917 - who, what and when, as check_bookable
 def limit_reached(
     store: Store, event_type: Wire, start: datetime, end: datetime, *, ignore_uid: str | None = None
 ) -> None:
-    """Refuse a booking whose day, week, month or year is used up for this event type: 401, without envelope."""
+    """Raise an error if the limit of a day, week, month or year is used up: a 401 without envelope."""
     limits = _limits(event_type)
     host = _limit_zone(store, event_type)
     for unit in UNITS if limits else ():
@@ -161,7 +161,7 @@ def _check_in_time(store: Store, clock: Clock, event_type: Wire, start: datetime
 
 
 def _enough(event_type: Wire, free: Mapping[int, bool]) -> bool:
-    """Whether all fixed hosts, and of the others at least one, are free."""
+    """Return whether all fixed hosts are free, and at least one of the others."""
     fixed = {one for one in free if _is_fixed(event_type, one)}
     others = free.keys() - fixed
     return bool(free) and all(free[one] for one in fixed) and (not others or any(free[one] for one in others))
@@ -172,7 +172,7 @@ def _enough(event_type: Wire, free: Mapping[int, bool]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Timeline:
-    """All bookings in order of their start, whatever their status, so that a stretch of time is found by bisection."""
+    """Return all bookings by start, of any status, so that a time range can be found by bisection."""
 
     starts: Sequence[datetime]
     bookings: Sequence[Booking]
@@ -186,7 +186,7 @@ class _Timeline:
 
 
 def bookings_between(store: Store, start: datetime, end: datetime) -> list[Booking]:
-    """Bookings of any status and host that touch a stretch of time, by start."""
+    """Return the bookings of any status and host that overlap a time range, by start."""
     timeline = store.cached("bookings by start", lambda: _Timeline.of(store.bookings.values()))
     first = bisect_left(timeline.starts, start - timeline.longest)
     last = bisect_right(timeline.starts, end)
@@ -203,7 +203,7 @@ def _accepted_at(store: Store, event_type: Wire, start: datetime) -> bool:
 def _counted_around(
     store: Store, event_type: Wire, start: datetime, end: datetime, but: str | None
 ) -> dict[int, list[Counted]]:
-    """By host: the bookings that may count towards a limit of a period which touches the stretch."""
+    """Return, by host, the bookings that may count towards a limit whose period overlaps the range."""
     limits = _limits(event_type)
     yearly = limits.count.get("year") or limits.duration.get("year")
     reach = timedelta(days=367 if yearly else 33)
@@ -223,7 +223,7 @@ def _own_bookings(store: Store, event_type: Wire, period: Period, but: str | Non
 
 
 def _counts(event_type: Wire, booking: Booking, but: str | None) -> bool:
-    """Whether a booking counts towards the event type's limits."""
+    """Return whether a booking counts towards the event type's limits."""
     return booking.event_type_id == event_type["id"] and booking.status == "accepted" and booking.uid != but
 
 
@@ -231,14 +231,14 @@ def _counts(event_type: Wire, booking: Booking, but: str | None) -> bool:
 
 
 def _people(event_type: Wire, chosen: Collection[int] | None) -> list[int]:
-    """The hosts; `chosen` names those of a dynamic event type (id 0), and narrows a round robin or a person's."""
+    """Return the hosts; `chosen` are those of a dynamic event type (id 0), or limit a round robin's."""
     if chosen is None:
         return host_ids(event_type)
     return list(chosen) if event_type["id"] == 0 else [one for one in host_ids(event_type) if one in chosen]
 
 
 def _is_fixed(event_type: Wire, host_id: int) -> bool:
-    """Whether the event type cannot do without this host."""
+    """Return whether the event type needs this host."""
     if event_type.get("schedulingType") != "roundRobin":
         return True
     return any(one["userId"] == host_id and one.get("mandatory") for one in event_type["hosts"])
@@ -260,7 +260,7 @@ def _host(store: Store, event_type: Wire, host_id: int, bookings: Iterable[Booki
 
 
 def _blocks(event_type: Wire, booking: Booking, host_id: int, email: str) -> bool:
-    """Whether a booking takes the host's time: theirs, co-hosted or attended; a pending one by the policy."""
+    """Return whether a booking blocks the host, who may own it, co-host it or attend it."""
     if booking.status == "pending":
         policy = event_type.get("confirmationPolicy") or {}
         if booking.event_type_id != event_type["id"] or not policy.get("blockUnconfirmedBookingsInBooker"):
@@ -280,14 +280,14 @@ def _held(store: Store, event_type: Wire, booking: Booking, moved: str | None) -
         milliseconds(booking.end),
         booked.get("beforeEventBuffer") or 0,
         booked.get("afterEventBuffer") or 0,
-        # The server counts bookings here, not people: one booking stays open however full, unless seats are single.
+        # The server counts bookings here, not attendees: one booking stays open, however full it is.
         open_seat=bool(booking.seats) and seats > 1,
         moving=booking.uid == moved,
     )
 
 
 def _schedule(store: Store, event_type: Wire, host_id: int) -> Schedule:
-    """The event type's schedule, else the host's default, else Monday to Friday, 9 to 5."""
+    """Return the event type's schedule, the host's default, or Monday to Friday, 9 to 5."""
     user = store.users[host_id]
     schedule_id = event_type.get("scheduleId") or user.get("default_schedule_id")
     record = store.schedules.get(schedule_id or 0)
@@ -297,7 +297,7 @@ def _schedule(store: Store, event_type: Wire, host_id: int) -> Schedule:
 
 
 def read_schedule(zone_name: str | None, availability: Iterable[Wire], overrides: Iterable[Wire]) -> Schedule:
-    """A schedule's rows as the arithmetic takes them."""
+    """Return a schedule in the form of the slot computation."""
     weekly = [
         Hours(frozenset(map(DAYS.index, row["days"])), _time(row["startTime"]), _time(row["endTime"]))
         for row in availability
@@ -344,7 +344,7 @@ def _limits(event_type: Wire) -> Limits:
 
 
 def _limit_zone(store: Store, event_type: Wire) -> Zone:
-    """Limits go by the event type's own schedule, or by the zone in its first host's profile."""
+    """Return the time zone of limits: of the event type's schedule, or of its first host's profile."""
     record = store.schedules.get(event_type.get("scheduleId") or 0)
     people = host_ids(event_type) if event_type["id"] else []
     name = record["time_zone"] if record else store.users[people[0]]["time_zone"] if people else None
@@ -370,7 +370,7 @@ def _seats_of(event_type: Wire) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Seats:
-    """Seats of an event type: how many there are, and by start how many are taken and in which booking."""
+    """The number of seats of an event type, and by start the taken seats and their booking."""
 
     total: int
     booked: dict[int, int]
@@ -378,7 +378,7 @@ class _Seats:
 
     @classmethod
     def taken(cls, store: Store, clock: Clock, event_type: Wire, bookings: Iterable[Booking]) -> _Seats:
-        """Seats in accepted bookings and in live reservations."""
+        """Return the taken seats in accepted bookings and live reservations."""
         total = _seats_of(event_type)
         booked: Counter[int] = Counter()
         uids: dict[int, str] = {}
@@ -399,13 +399,13 @@ class _Seats:
 
 
 def live_reservations(store: Store, clock: Clock) -> list[Wire]:
-    """Reservations that have not run out."""
+    """Return the reservations that have not expired."""
     now = clock.now()
     return [one for one in store.reservations.values() if one["until"] > now]
 
 
 def _reserved_times(store: Store, clock: Clock, people: Collection[int]) -> list[tuple[int, int]]:
-    """What reservations of these hosts hide; reserved seats hide nothing."""
+    """Return the slots that reservations of these hosts hide; reserved seats hide none."""
     return [
         (milliseconds(one["start"]), milliseconds(one["end"]))
         for one in live_reservations(store, clock)

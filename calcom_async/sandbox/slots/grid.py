@@ -1,9 +1,10 @@
-"""Which slots are offered: the arithmetic alone, as pure functions on milliseconds since 1970.
+"""Available slots, computed by pure functions on milliseconds since 1970.
 
     offered(Query, Event, hosts)  ->  {"2030-03-06": [start, start ...]}
 
-Working ranges (slot_hours) minus busy times and used-up limits (slot_limits) give free ranges; a slot grid is laid over
-each; what is reserved, too soon, or outside the window is taken off.
+Working hours minus busy times and used-up limits give free ranges. Each is divided by a slot grid. Slots that are
+reserved, too soon or outside the booking window are removed. The server computes them in
+`packages/features/schedules/lib/slots.ts` of https://github.com/calcom/cal.com.
 """
 
 from __future__ import annotations
@@ -42,14 +43,14 @@ from calcom_async.sandbox.slots.working_hours import (
     zone,
 )
 
-#: First starts are rounded to a multiple of the largest of these that divides the step.
+#: The first start is rounded to a multiple of the largest of these that divides the step.
 _INTERVALS = (60, 30, 20, 15, 10, 5)
 UTC_ZONE = zone("UTC")
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked; `zone` is None when none was given, which is not quite the same as UTC.
+    """A slot query. `zone` is None if none was given, which differs slightly from UTC.
 
     Bookings are looked for `margin` milliseconds beyond the asked stretch, so that their buffers reach into it.
     """
@@ -68,7 +69,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """The settings of an event type that decide its slots; minutes throughout."""
+    """The settings of an event type that decide its slots, in minutes."""
 
     length: int
     interval: int | None = None
@@ -86,7 +87,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class BusyBooking:
-    """An accepted booking (or a pending one that blocks), with the buffers of its own event type.
+    """A booking that blocks time, with the buffers of its own event type.
 
     `open_seat`: it is a seated booking of the queried event type, which blocks only its surroundings.
     `moving`: it is the booking that is being rescheduled, which does not block at all.
@@ -102,7 +103,7 @@ class BusyBooking:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One person who can be booked: hours, bookings, busy times of calendars, absences, and what limits count."""
+    """A host: working hours, bookings, calendar entries, absences, and what counts towards limits."""
 
     schedule: Schedule
     bookings: Sequence[BusyBooking] = ()
@@ -114,14 +115,14 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """Live reservations: stretches that hide slots, and starts of the seated event type that have seats taken."""
+    """Live reservations: time ranges that hide slots, and starts with reserved seats."""
 
     busy: Sequence[tuple[int, int]] = ()
     seated: frozenset[int] = field(default_factory=frozenset)
 
 
 def offered(query: Query, event: Event, hosts: Sequence[Host], reserved: Reserved = Reserved()) -> dict[str, list[int]]:
-    """The starts of all slots by local date, dates and starts ascending."""
+    """Return the starts of all slots by local date, in ascending order."""
     span = _span(query, event)
     free = free_ranges(query, event, hosts, span)
     length = (query.duration or event.length) * MINUTE
@@ -132,18 +133,18 @@ def offered(query: Query, event: Event, hosts: Sequence[Host], reserved: Reserve
 
 
 def is_free(query: Query, event: Event, host: Host) -> bool:
-    """Whether the host can take a meeting from `query.start` to `query.end`, wherever the slot grid lies."""
+    """Return whether the host is free from `query.start` to `query.end`, on the slot grid or not."""
     free = _free(query, event, host, (), Span(query.start, query.end, UTC_ZONE))
     return any(one.start <= query.start and query.end <= one.end for one in free)
 
 
 def _span(query: Query, event: Event) -> Span:
-    """From the query's start, or from the first time that may still be booked; rolling windows begin a month before."""
+    """Return the range to compute: from the query's start or notice; rolling windows begin a month before."""
     start = query.start
     yesterday = start_of_day(query.now - DAY)
     if event.window.rolling and start >= yesterday:
         start = month_before(start)
-    # No notice at all counts as one minute: the server takes 0 for "not set".
+    # No notice means one minute: the server's code treats 0 as "not set".
     soonest = query.now + (event.notice or 1) * MINUTE
     start = max(start, soonest)
     return Span(start - start % SECOND, query.end, query.booker)
@@ -153,7 +154,7 @@ def _span(query: Query, event: Event) -> Span:
 
 
 def free_ranges(query: Query, event: Event, hosts: Sequence[Host], span: Span) -> list[Range]:
-    """When the event type's hosts, together, are free."""
+    """Return the free ranges of all hosts together."""
     shared = [one for host in hosts for one in host.counted]
     ranges = [_free(query, event, host, shared, span) for host in hosts]
     if event.scheduling is None and len(hosts) == 1:
@@ -162,7 +163,7 @@ def free_ranges(query: Query, event: Event, hosts: Sequence[Host], span: Span) -
 
 
 def _together(hosts: Sequence[Host], ranges: Sequence[list[Range]]) -> list[Range]:
-    """Fixed hosts must all be free, and of the others any one."""
+    """Intersect the fixed hosts, and unite the others."""
     fixed = merge(intersect([own for host, own in zip(hosts, ranges, strict=True) if host.fixed]))
     others = [own for host, own in zip(hosts, ranges, strict=True) if not host.fixed]
     sides = [fixed] if fixed else []
@@ -180,7 +181,7 @@ def _free(query: Query, event: Event, host: Host, shared: Sequence[Counted], spa
 
 
 def _booked(query: Query, event: Event, host: Host, span: Span) -> Iterator[tuple[int, int]]:
-    """Bookings with the buffers of both event types; those that lie outside are not seen, buffers or not."""
+    """Return the ranges of bookings with the buffers of both event types; bookings outside are not considered."""
     for one in host.bookings:
         if one.start > span.end + query.margin or one.end < span.start - query.margin:
             continue
@@ -194,7 +195,7 @@ def _booked(query: Query, event: Event, host: Host, span: Span) -> Iterator[tupl
 
 
 def _calendar(event: Event, host: Host) -> Iterator[tuple[int, int]]:
-    """Calendar entries, widened by the queried type's buffers; the entry of a moved booking does not count."""
+    """Return the calendar entries plus the event type's buffers, without the entry of a moved booking."""
     moved = [(one.start, one.end) for one in host.bookings if one.moving]
     for start, end, _ in subtract((Range(*entry) for entry in host.calendar), moved):
         yield start - event.after * MINUTE, end + event.before * MINUTE
@@ -204,7 +205,7 @@ def _calendar(event: Event, host: Host) -> Iterator[tuple[int, int]]:
 
 
 def _slot_grid(query: Query, event: Event, free: Iterable[Range]) -> list[int]:
-    """Starts over all free ranges, one per time.
+    """Return the starts in all free ranges, without duplicates.
 
     A range that begins inside the step of an earlier slot goes on from the end of that step: so an interval longer
     than the event is kept over a short gap.
@@ -231,7 +232,7 @@ def _keep(starts: list[int], start: int) -> None:
 
 
 def _first_start(one: Range, soonest: int, frequency: int, booker: Zone, *, optimized: bool) -> int:
-    """The range's start, or the soonest bookable minute, rounded up on the booker's clock."""
+    """Return the start of a range, or the end of the notice, rounded up on the attendee's clock."""
     start = max(one.start, soonest)
     start -= start % MINUTE
     interval = next((each for each in _INTERVALS if frequency % each == 0), 1)
@@ -245,7 +246,7 @@ def _first_start(one: Range, soonest: int, frequency: int, booker: Zone, *, opti
 
 
 def _worthwhile_shift(minute: int, available: int, interval: int) -> int:
-    """Minutes to a rounder start, as long as they would be left over anyway."""
+    """Return the minutes to a rounder start, if the range has as many minutes to spare."""
     extra = available % interval
     return next((shift for round_to in (interval, 15, 5) if (shift := round_to - minute % round_to) <= extra), 0)
 
@@ -288,7 +289,7 @@ def _in_window(query: Query, event: Event, host: Zone, days: Mapping[str, list[i
 
 
 def _asked_for(query: Query, days: dict[str, list[int]]) -> dict[str, list[int]]:
-    """Only dates of the query, which the server checks when a zone was given.
+    """Keep the dates of the query, which the server checks if a time zone was given.
 
     It counts them in steps of 24 hours from the first midnight, so a span that leaves summer time loses its last.
     """

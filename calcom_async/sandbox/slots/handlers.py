@@ -69,13 +69,13 @@ _BY_USERNAMES = Form(
     *_COMMON,
 )
 
-#: What the seed text calls the range, and what the server calls it.
+#: Parameter names in older documentation and today.
 _LEGACY_NAMES = {"startTime": "start", "endTime": "end"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Whose slots are meant: an event type, and its hosts when they are not all of its own."""
+    """The event type of a query, and its hosts if they are not all of its own."""
 
     event_type: Wire
     hosts: list[int] | None = None
@@ -83,7 +83,7 @@ class _Target:
 
 @ROUTES.add("GET", "/v2/slots", version=VERSION, auth="public")
 def get_slots(call: Call) -> object:
-    """Free times by local date. The fields that are sent decide how the event type is named."""
+    """Return available slots by local date. The given parameters decide how the event type is identified."""
     fields = _legacy_names(call.fields) if call.settings.legacy_formats else call.fields
     query = _form(fields).read_strict(fields)
     target = _target(call.store, query)
@@ -103,7 +103,7 @@ def get_slots(call: Call) -> object:
 
 
 def _legacy_names(fields: Wire) -> Wire:
-    """The seed dialect: `startTime` and `endTime`, and a slug that is ignored beside an id."""
+    """Accept the legacy formats: `startTime` and `endTime`, and a slug that is ignored next to an id."""
     renamed = {_LEGACY_NAMES.get(name, name): value for name, value in fields.items()}
     if renamed.get("eventTypeId"):
         renamed.pop("eventTypeSlug", None)
@@ -160,7 +160,7 @@ def _ids(store: Store, usernames: list[str]) -> list[int]:
 
 
 def _dynamic(query: Wire) -> Wire:
-    """The event type that stands for several people at once; all of them must be free."""
+    """Return the event type that stands for several users; all of them must be free."""
     return {
         "id": 0,
         "lengthInMinutes": query.get("duration") or 30,
@@ -170,7 +170,7 @@ def _dynamic(query: Wire) -> Wire:
 
 
 def _moment(text: str, name: str) -> datetime:
-    """A date or time of the query; no zone means UTC."""
+    """Parse a date or time of the query; no offset means UTC."""
     padded = text + "-01" * (2 - text.count("-")) if len(text) < len("2030-03-06") else text
     try:
         moment = datetime.fromisoformat(padded) if " " not in padded else None
@@ -182,7 +182,7 @@ def _moment(text: str, name: str) -> datetime:
 
 
 def _end(text: str) -> datetime:
-    """The query's end, which reaches to the end of its day when it falls on midnight."""
+    """Parse the end; midnight means the end of that day."""
     end = _moment(text, "end")
     if (end.hour, end.minute, end.second) == (0, 0, 0):
         return end.replace(hour=23, minute=59, second=59)
@@ -190,7 +190,7 @@ def _end(text: str) -> datetime:
 
 
 class _Shown:
-    """How slots are written: in UTC with `Z`, or with the offset of the zone that was asked for."""
+    """The output format of slots: in UTC with `Z`, or with the offset of the requested time zone."""
 
     def __init__(self, zone: str | None, *, ranges: bool) -> None:
         self._zone = (

@@ -1,4 +1,8 @@
-"""What takes whole days away: booking limits of a period, and the window in which one may book."""
+"""Rules that remove whole days: booking limits per period, and the booking window.
+
+The server checks limits in `packages/features/bookings/lib/checkBookingLimits.ts` and `checkDurationLimits.ts` of
+https://github.com/calcom/cal.com.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from calcom_async.sandbox.slots.working_hours import DAY, MINUTE, Span, Zone, da
 Unit = Literal["year", "month", "week", "day"]
 UNITS: tuple[Unit, ...] = ("year", "month", "week", "day")
 
-#: How many days the server looks through for days with availability.
+#: The number of days that the server searches for days with availability.
 ROLLING_DAYS = 61
 
 
@@ -20,7 +24,7 @@ ROLLING_DAYS = 61
 
 
 class Period(NamedTuple):
-    """A day, week, month or year of the host: its first and last date, and the time that a used-up limit blocks."""
+    """A calendar period of the host: its first and last date, and the range that a used-up limit blocks."""
 
     first: str
     last: str
@@ -29,7 +33,7 @@ class Period(NamedTuple):
 
 
 def floor_unit(wall: int, unit: Unit) -> int:
-    """Where the calendar period of a clock reading begins; weeks begin on Sunday."""
+    """Return the start of the calendar period of a wall-clock time; weeks begin on Sunday."""
     day = start_of_day(wall)
     if unit == "day":
         return day
@@ -40,7 +44,7 @@ def floor_unit(wall: int, unit: Unit) -> int:
 
 
 def next_unit(wall: int, unit: Unit) -> int:
-    """Where the period after the one of `wall` begins."""
+    """Return the start of the period after that of `wall`."""
     first = floor_unit(wall, unit)
     return floor_unit(first + {"day": 1, "week": 7, "month": 31, "year": 366}[unit] * DAY, unit)
 
@@ -50,7 +54,7 @@ def _wall(local: datetime) -> int:
 
 
 def periods(unit: Unit, host: Zone, start: int, end: int) -> Iterator[Period]:
-    """The host's periods that touch a span.
+    """Return the host's periods that overlap a range.
 
     Their starts keep the offset of the first one, so that after a clock change they miss midnight by the change;
     what a used-up limit blocks ends with the calendar period of that start.
@@ -71,7 +75,7 @@ def periods(unit: Unit, host: Zone, start: int, end: int) -> Iterator[Period]:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many bookings, and how many minutes, of one event type a period takes; nothing and 0 mean no limit."""
+    """The limits of an event type per period: bookings and minutes; None and 0 mean no limit."""
 
     count: Mapping[str, int]
     duration: Mapping[str, int]
@@ -84,7 +88,7 @@ NO_LIMITS = Limits({}, {})
 
 
 class Counted(NamedTuple):
-    """An accepted booking of the event type, as far as limits care."""
+    """An accepted booking of the event type, with the fields that limits need."""
 
     start: int
     end: int
@@ -99,7 +103,7 @@ class LimitUsage(NamedTuple):
 
 
 def limit_busy(limits: Limits, use: LimitUsage, host: Zone, span: Span) -> list[tuple[int, int]]:
-    """Busy times of one host from used-up limits: bookings are counted over all hosts, minutes for each."""
+    """Return the ranges that used-up limits block for a host. Bookings count over all hosts, minutes per host."""
     busy: list[tuple[int, int]] = []
     for unit in UNITS:
         most, minutes = limits.count.get(unit), limits.duration.get(unit)
@@ -115,7 +119,7 @@ def limit_busy(limits: Limits, use: LimitUsage, host: Zone, span: Span) -> list[
 
 
 def _counting(bookings: Sequence[Counted], limits: Limits, unit: Unit, span: Span) -> list[Counted]:
-    """The bookings that the server has at hand: all for a year, else those of the UTC periods around the span."""
+    """Return the bookings that the server loads: all for a year, else those of the UTC periods around the range."""
     if unit == "year":
         return list(bookings)
     set_units = [one for one in UNITS[1:] if limits.count.get(one) or limits.duration.get(one)]
@@ -137,7 +141,7 @@ def _minutes(bookings: Iterable[Counted]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """When one may book: `days` ahead (calendar or business days, `rolling` over days with slots), or two dates."""
+    """The booking window: `days` ahead (calendar or business days, `rolling` over days with slots), or two dates."""
 
     days: int | None = None
     business: bool = False
@@ -147,7 +151,7 @@ class Window:
     def bounds(
         self, now: int, host: Zone, booker: Zone, available: Iterable[str] | None
     ) -> tuple[int | None, int | None]:
-        """The first and last instant; `available` are the local dates with slots (None: a rolling window is open).
+        """Return the first and last instant; `available` are the dates with slots (None: unlimited).
 
         The offsets of today are used for all days, also beyond a clock change.
         """
@@ -170,7 +174,7 @@ class Window:
         return day
 
     def _rolling_end(self, day: int, available: frozenset[str]) -> int:
-        """The day on which the wanted number of days with slots is reached, or the last such day at all."""
+        """Return the day with the wanted number of days with slots, or the last such day."""
         found = 0
         end: int | None = None
         for _ in range(ROLLING_DAYS):
@@ -198,7 +202,7 @@ def _midnight(day: date) -> int:
 
 
 def month_before(instant: int) -> int:
-    """The same day and time a month earlier, or that month's last day."""
+    """Return the same day and time a month earlier, or that month's last day."""
     local = datetime.fromtimestamp(instant // 1000, UTC)
     last_of_month_before = local.replace(day=1) - timedelta(days=1)
     day = min(local.day, last_of_month_before.day)

@@ -34,7 +34,7 @@ _RESERVATION = Form(
 
 @ROUTES.add("POST", "/v2/slots/reservations", version=VERSION, auth="optional", status=201)
 def reserve_slot(call: Call) -> object:
-    """Hide a time from the slots for some minutes. That it is an offered slot is not checked."""
+    """Reserve a time for some minutes. The server does not check that it is an available slot."""
     body = _RESERVATION.read(call.body)
     if body.get("reservationDuration") and call.caller.user_id is None:
         raise errors.unauthorized(
@@ -55,14 +55,14 @@ def reserve_slot(call: Call) -> object:
 
 @ROUTES.add("GET", "/v2/slots/reservations/{uid}", version=VERSION, auth="public")
 def get_reservation(call: Call) -> object:
-    """The reservation while it is live, else null."""
+    """Return the reservation while it is live, else null."""
     found = _live(call)
     return found and _shown_reservation(found)
 
 
 @ROUTES.add("PATCH", "/v2/slots/reservations/{uid}", version=VERSION, auth="public")
 def change_reservation(call: Call) -> object:
-    """Move a reservation and start its time anew. It stands in its own way where old and new time overlap."""
+    """Move and extend a reservation. Like on the server, it blocks itself where the two times overlap."""
     body = _RESERVATION.read(call.body)
     found = _live(call)
     if found is None:
@@ -73,7 +73,7 @@ def change_reservation(call: Call) -> object:
 
 @ROUTES.add("DELETE", "/v2/slots/reservations/{uid}", version=VERSION, auth="public")
 def delete_reservation(call: Call) -> object:
-    """Success, known or not."""
+    """Delete a reservation; succeeds for unknown ones too."""
     call.store.reservations.pop(call.path["uid"], None)
     return Status()
 
@@ -90,7 +90,7 @@ def _event_type(store: Store, event_type_id: int) -> Wire:
 
 
 def _wanted(call: Call, event_type: Wire, body: Wire) -> Wire:
-    """What a body asks to be kept, after all refusals that the time itself can meet."""
+    """Return the reservation of a body, after the checks of its time."""
     start = _moment(body["slotStart"], "start")
     end = start + timedelta(minutes=_slot_minutes(event_type, body.get("slotDuration")))
     _check_not_booked(call.store, event_type, start, end, body["slotStart"])
@@ -116,7 +116,7 @@ def _slot_minutes(event_type: Wire, wanted: int | None) -> int:
 
 
 def _check_not_booked(store: Store, event_type: Wire, start: datetime, end: datetime, sent: str) -> None:
-    """Only bookings of this very event type stand in the way; a round robin may have a free host left."""
+    """Raise an error if the time is booked. Only this event type counts; a round robin may have a free host."""
     booked = [
         one
         for one in bookings_between(store, start, end)
@@ -145,7 +145,7 @@ def _check_not_reserved(call: Call, event_type: Wire, start: datetime, end: date
 
 
 def _room(event_type: Wire) -> int:
-    """How many things may happen at once."""
+    """Return how many reservations are possible at one time."""
     return max(1, len(host_ids(event_type))) if event_type.get("schedulingType") == "roundRobin" else 1
 
 
@@ -158,7 +158,7 @@ def _people_in(booking: Booking) -> int:
 
 
 def _check_related(store: Store, user_id: int | None, event_type: Wire) -> None:
-    """Whoever sets how long a reservation lasts must have to do with the event type."""
+    """Raise an error if the caller may not set the duration: they need a relation to the event type."""
     if user_id != event_type["ownerId"] and not _teams_of(store, user_id) & _related_teams(store, event_type):
         raise errors.forbidden(
             "authenticated user is not owner of event type, does not have memberships in common with owner of the "
@@ -167,7 +167,7 @@ def _check_related(store: Store, user_id: int | None, event_type: Wire) -> None:
 
 
 def _related_teams(store: Store, event_type: Wire) -> set[int]:
-    """Teams whose members belong to the event type: its own and the organization above, or those of its owner."""
+    """Return the teams of the event type and its organization, or those of its owner."""
     if not is_of_team(event_type):
         return _teams_of(store, event_type["ownerId"])
     team = store.teams.get(event_type["teamId"], {})
@@ -179,7 +179,7 @@ def _teams_of(store: Store, user_id: int | None) -> set[int]:
 
 
 def _shown_reservation(reservation: Wire, body: Wire | None = None) -> Wire:
-    """The reservation; `reservationDuration` is told only to whoever made or changed it."""
+    """Return a reservation as JSON; `reservationDuration` only in responses to create and update."""
     start, end = reservation["start"], reservation["end"]
     shown: Wire = {
         "eventTypeId": reservation["event_type_id"],

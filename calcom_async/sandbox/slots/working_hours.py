@@ -1,8 +1,8 @@
-"""When a host works: weekly hours and overrides turned into ranges of instants, slips at clock changes included.
+"""Working hours: weekly hours and overrides as ranges of instants, with the server's errors at clock changes.
 
-Everything here is arithmetic on milliseconds since 1970. The server keeps a day's offset fixed where the clocks
-change inside it, and looks offsets up as if a wall-clock reading were UTC; both are repeated on purpose, since they
-decide which slots it offers on such days.
+All values are milliseconds since 1970. The server keeps the UTC offset of a day fixed if the clocks change during it,
+and looks offsets up as if a wall-clock time were UTC. Both errors are repeated here, because they decide which slots it
+returns on such days. Its code is `packages/features/schedules/lib/date-ranges.ts` of https://github.com/calcom/cal.com.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ DAY = 24 * HOUR
 
 
 class Zone:
-    """A time zone, asked in milliseconds."""
+    """A time zone that computes in milliseconds."""
 
     def __init__(self, name: str) -> None:
         self._info = zone_named(name)
 
     def offset(self, instant: int) -> int:
-        """How far the zone's clocks are ahead of UTC."""
+        """Return the UTC offset at an instant."""
         shift = datetime.fromtimestamp(instant // SECOND, self._info).utcoffset()
         assert shift is not None, "an aware datetime has an offset"
         return shift.days * DAY + shift.seconds * SECOND
 
     def wall(self, instant: int) -> int:
-        """The zone's clock reading, as if it were UTC."""
+        """Return the wall-clock time at an instant, encoded as if it were UTC."""
         return instant + self.offset(instant)
 
     def at(self, wall: int) -> int:
-        """The instant of a clock reading, with the offset that holds when that reading is taken for UTC."""
+        """Return the instant of a wall-clock time, with the offset that applies if that time is read as UTC."""
         return wall - self.offset(wall)
 
     def read_back(self, instant: int) -> int:
-        """The instant of the clock reading at an instant: the same but near a change. The server compares these."""
+        """Return the instant of the wall-clock time at an instant: the same, except near a clock change."""
         return self.at(self.wall(instant))
 
 
 @lru_cache(maxsize=1024)
 def zone(name: str) -> Zone:
-    """The zone of a proper IANA name."""
+    """Return the time zone of a proper IANA name."""
     return Zone(name)
 
 
@@ -57,17 +57,17 @@ def start_of_day(wall: int) -> int:
 
 
 def day_label(wall: int) -> str:
-    """The date of a clock reading, `2030-03-06`."""
+    """Return the date of a wall-clock time, such as `2030-03-06`."""
     return date.fromordinal(_EPOCH + wall // DAY).isoformat()
 
 
 def milliseconds(moment: datetime) -> int:
-    """An aware datetime as milliseconds since 1970."""
+    """Return an aware datetime as milliseconds since 1970."""
     return round(moment.timestamp() * SECOND)
 
 
 def moment(instant: int) -> datetime:
-    """Milliseconds since 1970 as an aware datetime in UTC."""
+    """Return milliseconds since 1970 as an aware datetime in UTC."""
     return datetime.fromtimestamp(instant / SECOND, UTC)
 
 
@@ -75,7 +75,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Range(NamedTuple):
-    """A stretch of time; `day` is the local date whose overrides replace it."""
+    """A range of instants; `day` is the local date whose overrides replace it."""
 
     start: int
     end: int
@@ -84,7 +84,7 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """One row of weekly hours: days with 0 = Sunday, times in milliseconds after midnight."""
+    """A row of weekly hours: days with 0 = Sunday, times in milliseconds after midnight."""
 
     days: frozenset[int]
     start: int
@@ -93,7 +93,7 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """The hours of one date, in place of the weekly ones."""
+    """The hours of one date, which replace the weekly ones."""
 
     date: date
     start: int
@@ -102,7 +102,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Working hours on the clocks of one zone."""
+    """A schedule: working hours in a time zone."""
 
     zone: Zone
     weekly: Sequence[Hours]
@@ -110,7 +110,7 @@ class Schedule:
 
 
 class Span(NamedTuple):
-    """The stretch that is asked about, and the zone that the answer is wanted in."""
+    """The requested range, and the time zone of the result."""
 
     start: int
     end: int
@@ -118,7 +118,7 @@ class Span(NamedTuple):
 
 
 def working_ranges(schedule: Schedule, span: Span) -> list[Range]:
-    """The host's hours in the span. Weekly ones are cut to it, overrides are not, and may even lie a day beside it."""
+    """Return the host's hours. Weekly ones are cut to the range; overrides are not, and may be a day outside."""
     overrides = _override_ranges(schedule, span)
     replaced = {one.day for one in overrides}
     weekly = [one for one in _weekly_ranges(schedule, span) if one.day not in replaced]
@@ -129,7 +129,7 @@ def working_ranges(schedule: Schedule, span: Span) -> list[Range]:
 
 
 def _weekly_ranges(schedule: Schedule, span: Span) -> list[Range]:
-    """Ranges by their end: one that starts where a known one ends prolongs it, over midnight too."""
+    """Index ranges by end: a range that starts where another ends extends it, also over midnight."""
     found: dict[int, Range] = {}
     midnights = list(_midnights(schedule.zone, span))
     for hours in schedule.weekly:
@@ -141,7 +141,7 @@ def _weekly_ranges(schedule: Schedule, span: Span) -> list[Range]:
 
 
 def _midnights(host: Zone, span: Span) -> Iterator[int]:
-    """Where the host's days begin, from the day of the span's start on."""
+    """Yield the starts of the host's days, from the day of the range's start."""
     wall = start_of_day(host.wall(span.start))
     first = host.at(wall)
     for day in range(first, span.end, DAY):
@@ -149,7 +149,7 @@ def _midnights(host: Zone, span: Span) -> Iterator[int]:
 
 
 def _worked(host: Zone, hours: Hours, midnight: int, span: Span) -> Range | None:
-    """A row's range on one day, cut to the span; None on other weekdays, and when it ends before it starts."""
+    """Return a row's range on a day, cut to the query; None on other weekdays, and if it is empty."""
     offset = host.offset(midnight)
     if ((midnight + offset) // DAY + 4) % 7 not in hours.days:
         return None
@@ -167,13 +167,13 @@ def _worked(host: Zone, hours: Hours, midnight: int, span: Span) -> Range | None
 
 
 def _on_twelve_hour_clock(wall: int) -> int:
-    """What `hh:mm` makes of a reading: 13:00 becomes 01:00 and 00:00 becomes 12:00. The server probes offsets so."""
+    """Return a wall-clock time as the format `hh:mm` reads it: 13:00 becomes 01:00. The server finds offsets so."""
     hour = wall % DAY // HOUR
     return wall + ((hour % 12 or 12) - hour) * HOUR
 
 
 def _through_midnight(end: int, wall: int) -> int:
-    """23:59 is how "until midnight" is stored."""
+    """Return the end of a row; 23:59 is stored for midnight."""
     return end + MINUTE if wall % DAY // MINUTE == 24 * 60 - 1 else end
 
 
@@ -220,7 +220,7 @@ def _overridden(host: Zone, override: Override, midnight: int) -> Range:
 
 
 def subtract(ranges: Iterable[Range], busy: Iterable[tuple[int, int]]) -> list[Range]:
-    """What is left of each range, in the given order of ranges."""
+    """Subtract ranges from each range, in the given order."""
     ordered = sorted(busy)
     left: list[Range] = []
     for one in ranges:
@@ -239,7 +239,7 @@ def subtract(ranges: Iterable[Range], busy: Iterable[tuple[int, int]]) -> list[R
 
 
 def merge(ranges: Iterable[Range]) -> list[Range]:
-    """Join what overlaps; ranges that only touch stay apart."""
+    """Merge overlapping ranges; ranges that only touch stay separate."""
     merged: list[Range] = []
     for one in sorted(ranges, key=lambda one: one.start):
         if merged and merged[-1].end > one.start:
@@ -250,7 +250,7 @@ def merge(ranges: Iterable[Range]) -> list[Range]:
 
 
 def intersect(several: Sequence[Sequence[Range]]) -> list[Range]:
-    """What all lists have in common."""
+    """Intersect several lists of ranges."""
     if not several:
         return []
     common = sorted(several[0])
@@ -274,7 +274,7 @@ def _common(left: list[Range], right: list[Range]) -> list[Range]:
 
 
 def without_contained(ranges: Iterable[Range]) -> list[Range]:
-    """Ranges in order of time, without those that lie inside another; overlaps stay."""
+    """Sort ranges and drop those inside another; overlaps stay."""
     kept: list[Range] = []
     for start, end in sorted({(one.start, one.end) for one in ranges}, key=lambda pair: (pair[0], -pair[1])):
         if not kept or end > kept[-1].end:

@@ -1,4 +1,4 @@
-"""The booking record, and the table of bookings."""
+"""The booking record and the table of bookings."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Booking:
 
 
 class Bookings(dict[str, Booking]):
-    """Bookings by uid; adding and removing tells the store that its cached views are stale."""
+    """Bookings by uid; every change invalidates the store's cached views."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         super().__init__()

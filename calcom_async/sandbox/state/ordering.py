@@ -26,7 +26,7 @@ def shuffled_page(ordered: Sequence[R], key: Key, skip: int, take: int, salt: ob
 
 
 def _widen(ordered: Sequence[Any], key: Key, start: int, stop: int) -> tuple[int, int]:
-    """Grow a slice until no run of equal keys is cut."""
+    """Extend a slice so that it cuts no run of equal keys."""
     while start > 0 and key(ordered[start - 1]) == key(ordered[start]):
         start -= 1
     while stop < len(ordered) and key(ordered[stop]) == key(ordered[stop - 1]):
@@ -35,7 +35,7 @@ def _widen(ordered: Sequence[Any], key: Key, start: int, stop: int) -> tuple[int
 
 
 def _scramble(ordered: Sequence[R], key: Key, salt: object) -> list[R]:
-    """Shuffle each run of equal keys, the same way for the same salt."""
+    """Shuffle each run of equal keys; the result depends only on the salt."""
     rng = random.Random(zlib.crc32(repr(salt).encode()))
     scrambled: list[R] = []
     run: list[R] = []

@@ -1,4 +1,4 @@
-"""The sandbox's state: plain dictionaries in insertion order, which tests may read and change.
+"""The state of a sandbox: plain dictionaries in insertion order, which tests may read and change.
 
 Records are dicts with snake_case keys unless noted; event types, schedules' rows, attendees and calendars keep
 the wire's camelCase because they are sent as they are. Bookings, of which there may be a million, are slotted.
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Store:
-    """Everything that the sandbox knows, and the few questions that several handlers ask about it."""
+    """All data of a sandbox, with the queries that several areas need."""
 
     def __init__(self, *, seed: int = 0, ties: bool = False, unstable_order: bool = False) -> None:
         self.ties = ties
@@ -30,7 +30,7 @@ class Store:
         self.reset(seed)
 
     def reset(self, seed: int) -> None:
-        """Forget everything, and start ids and random names anew from `seed`."""
+        """Delete everything, and restart ids and random names from `seed`."""
         self.rng: random.Random = random.Random(seed)
         self._counters: defaultdict[str, int] = defaultdict(int)
         self._views: dict[Hashable, Any] = {}
@@ -77,7 +77,7 @@ class Store:
         self.attribute_assignments: dict[str, dict[str, Any]] = {}
         #: custom roles by uuid: {id, owner_id (a team's or an organization's id), name, ... permissions}
         self.roles: dict[str, dict[str, Any]] = {}
-        #: days off, in wire form
+        #: out-of-office entries in JSON form
         self.out_of_office: dict[int, dict[str, Any]] = {}
         #: token -> id of the team that it invites to
         self.invites: dict[str, int] = {}
@@ -86,57 +86,57 @@ class Store:
         #: wire form of verified resources
         self.verified_emails: dict[int, dict[str, Any]] = {}
         self.verified_phones: dict[int, dict[str, Any]] = {}
-        #: codes sent and not yet used, by what, for whom and where to
+        #: unused verification codes by kind, owner and address
         self.verification_codes: dict[tuple[Any, ...], str] = {}
         #: wire form of routing forms; of the responses to them, plus _updatedAt
         self.routing_forms: dict[str, dict[str, Any]] = {}
         self.form_responses: dict[int, dict[str, Any]] = {}
         #: wire form of workflows, plus _team_id and _kind
         self.workflows: dict[int, dict[str, Any]] = {}
-        #: room for areas without a table of their own: extras["attributes"][7]
+        #: data of areas without a table of their own: extras["attributes"][7]
         self.extras: defaultdict[str, dict[Any, Any]] = defaultdict(dict)
 
     # --- names for new things
 
     def next_id(self, kind: str) -> int:
-        """The next id of a kind (a singular or its plural), counted from 1 and beyond what `reserve_id` has seen."""
+        """Return the next id of a kind (singular or plural), counted from 1 and after what `reserve_id` reserved."""
         kind = kind.removesuffix("s")
         self._counters[kind] += 1
         return self._counters[kind]
 
     def reserve_id(self, kind: str, taken: int) -> None:
-        """Make `next_id` go on after `taken`."""
+        """Let `next_id` continue after `taken`."""
         kind = kind.removesuffix("s")
         self._counters[kind] = max(self._counters[kind], taken)
 
     def uid(self) -> str:
-        """A seeded booking uid: 22 characters."""
+        """Return a seeded booking uid of 22 characters."""
         return "".join(self.rng.choices(_BASE58, k=22))
 
     def uuid(self) -> str:
-        """A seeded uuid, version 4."""
+        """Return a seeded UUID, version 4."""
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
     # --- bookings
 
     def add_booking(self, booking: Booking) -> Booking:
-        """Keep a booking under its uid."""
+        """Add a booking under its uid."""
         self.bookings[booking.uid] = booking
         return booking
 
     def changed(self) -> None:
-        """Drop the cached views; the server calls this after every request that is not a GET."""
+        """Invalidate the cached views; the server does this after every request except GET and HEAD."""
         self._views.clear()
 
     def cached(self, key: Hashable, build: Callable[[], T]) -> T:
-        """`build()`, remembered under `key` until something changes; what makes paging a large list quick."""
+        """Return `build()`, cached under `key` until a change; this makes paging through large lists fast."""
         if key not in self._views:
             self._views[key] = build()
         view: T = self._views[key]
         return view
 
     def order(self, rows: Iterable[R], key: Key, descending: bool = False, salt: object = None) -> list[R]:  # noqa: FBT001, FBT002
-        """Sort rows; with `ties` and a `salt` (take, skip, filters) equal keys come in an order of that salt's own."""
+        """Sort rows; with `ties` and a `salt` (take, skip, filters) the order of equal keys depends on the salt."""
         ordered = sorted(rows, key=key, reverse=descending)
         return ordered if salt is None else self.cut(ordered, key, 0, len(ordered), salt)
 
@@ -154,7 +154,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many requests in `window` seconds; one more blocks for `block` seconds."""
+    """A rate limit: requests per `window` seconds; one more blocks for `block` seconds."""
 
     name: str
     limit: int

@@ -1,7 +1,7 @@
-"""Webhooks really delivered: who wants to hear of something, what they are sent, and how it went.
+"""Webhook delivery over HTTP: recipients, bodies and results.
 
-The request is the real server's: one attempt, redirects not followed, the signature over the exact bytes. Only
-loopback addresses are called, so that a sandbox never reaches out into the world; others are only recorded.
+Like the real server, make one attempt, follow no redirects, and sign the exact bytes. The sandbox sends only to
+loopback addresses; deliveries to others are recorded and not sent.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from calcom_async.sandbox.state.store import Store
 
 VERSION = "2021-10-20"
 NO_SECRET = "no-secret-provided"  # noqa: S105 - what the server writes where there is none
-# These two are sent by a job that adds the trigger to the booking row, without an envelope and without templates.
+# A scheduled job of the server sends these two without an envelope and without templates.
 FLAT = frozenset({"MEETING_STARTED", "MEETING_ENDED"})
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 _VARIABLE = re.compile(r"\{\{\{?\s*([^{}\s]+)\s*\}?\}\}")
@@ -32,7 +32,7 @@ _VARIABLE = re.compile(r"\{\{\{?\s*([^{}\s]+)\s*\}?\}\}")
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery: what was sent to whom, and the status that came back.
+    """A delivery: the request, and the status of the response.
 
     `status` is None when nothing came back; `error` then says why, also for addresses that the sandbox never calls.
     """
@@ -47,20 +47,20 @@ class Delivery:
 
     @property
     def json(self) -> Any:
-        """The body, decoded."""
+        """The decoded body."""
         return msgspec.json.decode(self.body)
 
 
 def deliveries(store: Store) -> list[Delivery]:
-    """List the deliveries so far, in the order in which they ended."""
+    """Return the completed deliveries in order of completion."""
     return list(store.extras["deliveries"].values())
 
 
 def deliver(context: Context, trigger: str, payload: Mapping[str, Any], scope: Mapping[str, Any]) -> None:
-    """Send an event to every webhook that listens for it, beside the answer to the request that caused it.
+    """Send an event to every matching webhook, in the background.
 
-    `scope` may name `user_id` (one or several hosts), `event_type_id` and `team_id`; the managed parent's, the
-    organization's and the OAuth client's webhooks follow from these. What it names `root` stands beside the payload.
+    `scope` may have `user_id` (one or several hosts), `event_type_id` and `team_id`. The webhooks of the managed
+    parent, of the organization and of the OAuth client follow from these. `root` in it is added next to the payload.
     """
     for webhook in matching(context.store, trigger, scope):
         context.spawn(_send(context, dict(webhook), trigger, payload, scope.get("root")))
@@ -70,7 +70,7 @@ def deliver(context: Context, trigger: str, payload: Mapping[str, Any], scope: M
 
 
 def matching(store: Store, trigger: str, scope: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """List the active webhooks that listen for a trigger within a scope."""
+    """Return the active webhooks for a trigger within a scope."""
     owners = set(_owners(store, scope))
     return [
         webhook
@@ -80,7 +80,7 @@ def matching(store: Store, trigger: str, scope: Mapping[str, Any]) -> list[dict[
 
 
 def _owners(store: Store, scope: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Name everybody whose webhooks an event concerns, as (kind, id)."""
+    """Yield all owners whose webhooks an event concerns, as (kind, id)."""
     event_type = store.event_types.get(scope.get("event_type_id") or 0, {})
     parent = store.event_types.get(event_type.get("parentEventTypeId") or 0, {})
     for one in (event_type, parent):
@@ -122,7 +122,7 @@ def render(
     now: str,
     root: Mapping[str, Any] | None = None,
 ) -> tuple[bytes, str]:
-    """Build the body of a delivery and its content type; `root` stands beside the payload."""
+    """Return the body of a delivery and its content type; `root` is added next to the payload."""
     template = webhook.get("payloadTemplate")
     if trigger in FLAT:
         return msgspec.json.encode({"triggerEvent": trigger, **payload}), "application/json"
@@ -134,7 +134,7 @@ def render(
 
 
 def fill(template: str, variables: Mapping[str, Any]) -> str:
-    """Replace `{{a.b.0}}` by what the variables hold there, and by nothing where they hold nothing."""
+    """Replace `{{a.b.0}}` with the value at this path, or with nothing if there is none."""
     return _VARIABLE.sub(lambda found: _text(_look_up(variables, found[1])), template)
 
 
@@ -150,7 +150,7 @@ def _look_up(value: Any, path: str) -> Any:
 
 
 def _text(value: Any) -> str:
-    """Write a value as JavaScript would."""
+    """Format a value like JavaScript."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -169,7 +169,7 @@ def _is_json(template: str) -> bool:
 
 
 def sign(body: bytes, secret: str | None) -> str:
-    """Sign the exact bytes of a body: lower-case hex of HMAC-SHA256, without a prefix."""
+    """Return the signature of a body: lower-case hex of HMAC-SHA256 over the exact bytes, without a prefix."""
     return hmac.digest(secret.encode(), body, "sha256").hex() if secret else NO_SECRET
 
 
@@ -179,7 +179,7 @@ def sign(body: bytes, secret: str | None) -> str:
 async def _send(
     context: Context, webhook: dict[str, Any], trigger: str, payload: Mapping[str, Any], root: Mapping[str, Any] | None
 ) -> None:
-    """Make the one attempt and record it; whatever goes wrong stays here."""
+    """Make one attempt and record it with any error."""
     url = webhook["subscriberUrl"]
     body, content_type = render(webhook, trigger, payload, iso(context.clock.now()), root)
     headers = {
@@ -207,7 +207,7 @@ async def _post(url: str, headers: dict[str, str], body: bytes) -> tuple[int | N
 
 
 def is_loopback(url: str) -> bool:
-    """Say whether a URL leads to this machine, and to nowhere else."""
+    """Return whether a URL points to this machine."""
     host = urlsplit(url).hostname or ""
     if host == "localhost":
         return True

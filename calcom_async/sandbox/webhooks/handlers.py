@@ -1,4 +1,4 @@
-"""Handlers of webhooks of users, event types, teams' event types, organizations and OAuth clients."""
+"""Handlers of webhooks of users, event types, organizations and OAuth clients."""
 
 from __future__ import annotations
 

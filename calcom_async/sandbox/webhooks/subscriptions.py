@@ -46,7 +46,7 @@ TRIGGERS = (
     "DELEGATION_CREDENTIAL_ERROR",
     "WRONG_ASSIGNMENT_REPORT",
 )
-# Named in the official examples, refused by the server.
+# These appear in examples of the official documentation, but the server rejects them.
 LEGACY_TRIGGERS = ("BOOKING_CONFIRMED", "BOOKING_COMPLETED", "BOOKING_NO_SHOW", "BOOKING_REOPENED")
 _FOR_ORGANIZATIONS = "DELEGATION_CREDENTIAL_ERROR"
 _SHOWN = ("id", "payloadTemplate", "triggers", "subscriberUrl", "active", "secret")
@@ -89,7 +89,7 @@ _UPDATE = {legacy_formats: form.partial() for legacy_formats, form in _CREATE.it
 
 @dataclass(frozen=True, slots=True)
 class WebhookScope:
-    """Whose webhooks a path holds.
+    """The owner of the webhooks below a path.
 
     `column` is the owner's name in the answer. `owner(call)` guards the route and returns the owner's id.
     `member(call, owner_id, webhook_id)` finds one webhook or refuses in the scope's own words. `whole_row` answers
@@ -106,18 +106,18 @@ class WebhookScope:
 
     @property
     def label(self) -> str:
-        """The kind, as refusals say it."""
+        """The kind as error messages spell it."""
         return "oAuth client" if self.kind == "client" else self.kind.replace("_", " ")
 
     def owned(self, call: Call, owner_id: Any) -> list[Webhook]:
-        """List an owner's webhooks by id, which for uuids is no order of creation."""
+        """List an owner's webhooks by id, which is a UUID and so no order of creation."""
         mine = (
             one for one in call.store.webhooks.values() if (one["_kind"], one["_owner_id"]) == (self.kind, owner_id)
         )
         return sorted(mine, key=lambda one: str(one["id"]))
 
     def view(self, webhook: Webhook) -> Webhook:
-        """Show a webhook with the one owner that matters here."""
+        """Return a webhook as JSON, with one owner."""
         return {name: webhook[name] for name in (*_SHOWN, self.column)}
 
 
@@ -183,7 +183,7 @@ def _create(call: Call, scope: WebhookScope, owner_id: Any) -> Webhook:
 
 
 def _changes(call: Call, scope: WebhookScope, forms: dict[bool, Form]) -> dict[str, Any]:
-    """Read a body for what it changes."""
+    """Return the changes of a validated body."""
     given = forms[call.settings.legacy_formats].read(call.body)
     changes = {name: given[name] for name in _CHANGEABLE if name in given and _may_be(name, given[name])}
     if scope.kind != "organization" and _FOR_ORGANIZATIONS in changes.get("triggers", ()):
@@ -194,12 +194,12 @@ def _changes(call: Call, scope: WebhookScope, forms: dict[bool, Form]) -> dict[s
 
 
 def _may_be(name: str, value: Any) -> bool:
-    """Say whether a value is kept: null is one only for what can be unset."""
+    """Return whether a value is stored; null is stored only for fields that can be cleared."""
     return value is not None or name in ("payloadTemplate", "secret")
 
 
 def _check_url(url: str) -> None:
-    """Refuse what is no web address; private ones pass, as on a self-hosted server."""
+    """Raise an error for invalid URLs; private addresses are allowed, as on a self-hosted server."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -213,7 +213,7 @@ def _check_url(url: str) -> None:
 
 
 def known(call: Call, webhook_id: str) -> Webhook:
-    """Find a webhook of whatever owner, or refuse with 404."""
+    """Return a webhook of any owner, or raise a 404."""
     webhook = call.store.webhooks.get(webhook_id)
     if webhook is None:
         raise errors.not_found(f"Webhook ({webhook_id}) not found")
@@ -221,7 +221,7 @@ def known(call: Call, webhook_id: str) -> Webhook:
 
 
 def member_or_404(scope_kind: str) -> Callable[[Call, Any, str], Webhook]:
-    """Make a `member` for scopes that answer 404 for foreign webhooks as for unknown ones."""
+    """Return a `member` for scopes that return 404 for webhooks of other owners."""
 
     def member(call: Call, owner_id: Any, webhook_id: str) -> Webhook:
         webhook = known(call, webhook_id)
