@@ -18,7 +18,7 @@ class Runtime:
     """A running server; it runs from construction until `stop()`."""
 
     def __init__(self, server: Server, port: int) -> None:
-        self.port = port
+        self.port: int = port
         self._server = server
         self._tasks: set[asyncio.Task[None]] = set()
         self._ready = threading.Event()

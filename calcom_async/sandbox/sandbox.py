@@ -85,7 +85,9 @@ class Sandbox:
         port: int = 0,
     ) -> None:
         self.api_key = API_KEY
-        self.settings = Settings(UNLIMITED if rate_limit is None else rate_limit, window, block, races, legacy_formats)
+        self.settings: Settings = Settings(
+            UNLIMITED if rate_limit is None else rate_limit, window, block, races, legacy_formats
+        )
         self.clock: Clock = Clock(now)
         self.store: Store = Store(seed=seed, ties=ties, unstable_order=unstable_order)
         self.faults: Faults = Faults(seed)
