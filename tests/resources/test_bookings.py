@@ -51,13 +51,13 @@ WEEKLY = Recurrence(interval=1, occurrences=3, frequency="weekly")
 
 
 async def event_type(cal, **fields):
-    """A new event type of Ana's, for its id."""
+    """Create an event type of Ana and return its id."""
     body = CreateEventType(**{"title": "Chat", "slug": "chat", "length_in_minutes": 30} | fields)
     return (await cal.event_types.create(body)).id
 
 
 async def round_robin(cal, slug="demo", times=0):
-    """A new round-robin event type of Sales with Bo and Cy, recurring if asked, for its id."""
+    """Create a round-robin event type of Sales with Bo and Cy, recurring if requested, and return its id."""
     weekly = {"recurrence": Recurrence(interval=1, occurrences=times, frequency="weekly")} if times else {}
     body = CreateTeamEventType(
         title="Demo",
@@ -74,7 +74,7 @@ async def round_robin(cal, slug="demo", times=0):
 
 
 async def test_create(cal, calcom_sandbox):
-    """Start, event type and attendee make a booking; no more is sent, and the answer is typed."""
+    """A booking needs start, event type and attendee; nothing else is sent, and the response is typed."""
     made = await book(cal)
     body = {
         "start": "2026-11-04T09:00:00Z",
@@ -89,7 +89,7 @@ async def test_create(cal, calcom_sandbox):
 
 
 async def test_create_with_everything(cal, calcom_sandbox):
-    """Every field of a new booking travels under the server's name and has its effect."""
+    """Every field of a new booking is sent under the server's name and takes effect."""
     several = await event_type(
         cal,
         length_in_minutes_options=[15, 30],
@@ -141,13 +141,13 @@ async def test_create_with_everything(cal, calcom_sandbox):
     ],
 )
 async def test_rarer_fields(cal, calcom_sandbox, fields, sent):
-    """The rarer fields travel under the server's names, and are taken."""
+    """The rarer fields are sent under the server's names, and the server accepts them."""
     await book(cal, **fields)
     assert sent.items() <= last_request(calcom_sandbox).body.items()
 
 
 async def test_instant_meetings_are_for_teams(cal, calcom_sandbox):
-    """`instant` is sent, and refused for the event type of one person."""
+    """`instant` is sent, and the server rejects it for the event type of a user."""
     with pytest.raises(BadRequestError, match="Instant bookings are only supported for team event types"):
         await book(cal, instant=True)
     assert last_request(calcom_sandbox).body["instant"] is True
@@ -169,7 +169,7 @@ async def test_instant_meetings_are_for_teams(cal, calcom_sandbox):
     ids=["user", "user of an organisation", "team"],
 )
 async def test_create_by_slug(cal, calcom_sandbox, fields, sent):
-    """The event type may be named by its slug and its user or team."""
+    """The event type can be selected by its slug and its user or team."""
     await round_robin(cal)
     made = await cal.bookings.create(start=at(15), attendee=ADA, **fields)
     assert made.event_type.slug == fields["event_type_slug"]
@@ -177,15 +177,15 @@ async def test_create_by_slug(cal, calcom_sandbox, fields, sent):
 
 
 @pytest.mark.parametrize("fields", [{}, {"event_type_slug": "thirty"}, {"username": "ana"}, {"team_slug": "sales"}])
-async def test_unnamed_event_type_is_refused_here(cal, calcom_sandbox, fields):
-    """Without a whole name of the event type nothing is sent."""
+async def test_a_missing_event_type(cal, calcom_sandbox, fields):
+    """Without a complete selection of the event type no request is sent."""
     with pytest.raises(InvalidRequestError, match="event_type_id, or event_type_slug"):
         await cal.bookings.create(start=at(9), attendee=ADA, **fields)
     assert calcom_sandbox.requests == []
 
 
-async def test_naive_times_are_refused_here(cal, calcom_sandbox):
-    """A start without a time zone is refused for new and moved bookings, and in filters; nothing is sent."""
+async def test_naive_times(cal, calcom_sandbox):
+    """A time without a time zone raises an error before a request is sent, also in filters."""
     naive = datetime(2026, 11, 4, 9)  # noqa: DTZ001 - on purpose
     with pytest.raises(ValueError, match="time zone"):
         await cal.bookings.create(start=naive, event_type_id=THIRTY, attendee=ADA)
@@ -197,7 +197,7 @@ async def test_naive_times_are_refused_here(cal, calcom_sandbox):
 
 
 def test_attendee_needs_an_address():
-    """An attendee without e-mail and phone number is refused where it is written."""
+    """An attendee without email and phone number raises an error when it is created."""
     with pytest.raises(ValueError, match="email or a phone_number"):
         Attendee(name="Nobody", time_zone="UTC")
 
@@ -207,12 +207,12 @@ def test_attendee_needs_an_address():
 
 @pytest.fixture
 async def weekly(cal):
-    """A recurring event type, three times, for its id."""
+    """The id of an event type that recurs three times."""
     return await event_type(cal, recurrence=WEEKLY)
 
 
 async def test_create_series(cal, calcom_sandbox, weekly):
-    """With `recurrence_count` the answer is a list of so many occurrences."""
+    """`create_series` returns the number of occurrences that was requested."""
     made = await book(cal, event_type_id=weekly, recurrence_count=2)
     assert last_request(calcom_sandbox).body["recurrenceCount"] == 2
     assert [one.start for one in made] == [at(9), at(9) + timedelta(weeks=1)]
@@ -221,7 +221,7 @@ async def test_create_series(cal, calcom_sandbox, weekly):
 
 
 async def test_create_series_without_a_count(cal, calcom_sandbox, weekly):
-    """Without it all occurrences are booked, and the answer is the first, which leads to the others."""
+    """`create` books all occurrences and returns the first, whose series uid leads to the others."""
     first = await book(cal, event_type_id=weekly)
     assert "recurrenceCount" not in last_request(calcom_sandbox).body
     assert (first.start, first.is_recurring) == (at(9), True)
@@ -231,19 +231,19 @@ async def test_create_series_without_a_count(cal, calcom_sandbox, weekly):
 
 
 async def test_count_on_a_plain_event_type(cal):
-    """On an event type that does not recur the count is ignored; the answer is a list of one all the same."""
+    """For an event type that does not recur the count is ignored, and the list has one booking."""
     made = await book(cal, recurrence_count=2)
     assert [one.start for one in made] == [at(9)]
 
 
 async def test_too_many_occurrences(cal, weekly):
-    """More occurrences than the event type has are refused."""
+    """The server rejects more occurrences than the event type has."""
     with pytest.raises(BadRequestError, match="higher than the event type's"):
         await book(cal, event_type_id=weekly, recurrence_count=4)
 
 
 async def test_round_robin_series(cal):
-    """The server leaves the first occurrence of a round-robin series out; an empty answer says what to do."""
+    """The server omits the first occurrence of a round-robin series; an empty response raises a helpful error."""
     several, one = await round_robin(cal, "several", 2), await round_robin(cal, "one", 1)
     booking = await book(cal, 15, several)
     assert booking.start == at(15) + timedelta(weeks=1)
@@ -253,7 +253,7 @@ async def test_round_robin_series(cal):
 
 
 async def test_read_a_series(cal, weekly):
-    """A series' own uid gives its first occurrence, or all; a plain uid is a series of one."""
+    """The uid of a series gives its first occurrence or all; a plain uid is a series of one."""
     made = await book(cal, event_type_id=weekly, recurrence_count=3)
     series_uid = made[0].recurring_booking_uid
     assert (await cal.bookings.get(series_uid)).uid == made[0].uid
@@ -262,7 +262,7 @@ async def test_read_a_series(cal, weekly):
 
 
 async def test_cancel_the_rest_of_a_series(cal, calcom_sandbox, weekly):
-    """`cancel_subsequent` cancels an occurrence and the later ones, and answers the series."""
+    """`cancel_subsequent` cancels an occurrence and all later ones, and returns the series."""
     made = await book(cal, event_type_id=weekly, recurrence_count=3)
     after = await cal.bookings.cancel_subsequent(made[1].uid, reason="Away")
     body = {"cancellationReason": "Away", "cancelSubsequentBookings": True}
@@ -271,7 +271,7 @@ async def test_cancel_the_rest_of_a_series(cal, calcom_sandbox, weekly):
 
 
 async def test_cancel_a_series(cal, calcom_sandbox, weekly):
-    """A series is cancelled whole by its own uid."""
+    """A whole series is cancelled by its uid."""
     made = await book(cal, event_type_id=weekly, recurrence_count=3)
     after = await cal.bookings.cancel_series(made[0].recurring_booking_uid, reason="Away")
     assert last_request(calcom_sandbox).body == {"cancellationReason": "Away"}
@@ -279,7 +279,7 @@ async def test_cancel_a_series(cal, calcom_sandbox, weekly):
 
 
 def _refuses_whole_series(sandbox, recurring_uid):
-    """Have the sandbox refuse as real servers do once an occurrence was moved."""
+    """Make the sandbox reject the request as real servers do after an occurrence was rescheduled."""
     text = f"Can't cancel booking with uid={recurring_uid} because it has been cancelled already. Please provide uid."
     error = {"code": "BadRequestException", "message": text}
     body = {"status": "error", "timestamp": "", "path": "", "error": error}
@@ -287,7 +287,7 @@ def _refuses_whole_series(sandbox, recurring_uid):
 
 
 async def test_cancel_a_series_of_which_an_occurrence_was_moved(cal, calcom_sandbox, weekly):
-    """Where the server says that the series is cancelled already, the occurrences that stand are cancelled."""
+    """If the server rejects the series as already cancelled, the active occurrences are cancelled."""
     made = await book(cal, event_type_id=weekly, recurrence_count=3)
     series = made[0].recurring_booking_uid
     await cal.bookings.reschedule(made[0].uid, start=at(10, 5))
@@ -305,7 +305,7 @@ async def test_cancel_a_series_of_which_an_occurrence_was_moved(cal, calcom_sand
 
 
 async def test_a_series_that_cannot_be_cancelled(cal, calcom_sandbox, weekly):
-    """Another refusal of an occurrence is not passed over."""
+    """Any other rejection of an occurrence is raised."""
     made = await book(cal, event_type_id=weekly, recurrence_count=2)
     _refuses_whole_series(calcom_sandbox, made[0].recurring_booking_uid)
     with pytest.raises(BadRequestError, match="Cancellation reason is required"):
@@ -313,7 +313,7 @@ async def test_a_series_that_cannot_be_cancelled(cal, calcom_sandbox, weekly):
 
 
 async def test_subsequent_of_a_plain_booking(cal):
-    """`cancel_subsequent` of a booking that is no occurrence is refused."""
+    """The server rejects `cancel_subsequent` for a booking that is not part of a series."""
     made = await book(cal)
     with pytest.raises(BadRequestError, match="not part of a recurring booking"):
         await cal.bookings.cancel_subsequent(made.uid, reason="x")
@@ -323,7 +323,7 @@ async def test_subsequent_of_a_plain_booking(cal):
 
 
 async def test_get(cal, calcom_sandbox):
-    """A booking is read by its uid; who has no part in it may read it too."""
+    """A booking is fetched by its uid, also by somebody who is not part of it."""
     made = await book(cal)
     found = await cal.with_credentials("cal_sandbox_cy").bookings.get(made.uid)
     assert last_request(calcom_sandbox) == SentRequest("GET", f"/bookings/{made.uid}", {}, None, VERSION)
@@ -333,7 +333,7 @@ async def test_get(cal, calcom_sandbox):
 
 
 async def test_reschedule(cal, calcom_sandbox):
-    """Moving makes a new booking with a new uid; the two point at each other."""
+    """Rescheduling creates a booking with a new uid; the two refer to each other."""
     old = await book(cal)
     new = await cal.bookings.reschedule(old.uid, start=at(11), reason="Later", rescheduled_by="ana@sandbox.test")
     body = {"start": "2026-11-04T11:00:00Z", "reschedulingReason": "Later", "rescheduledBy": "ana@sandbox.test"}
@@ -348,7 +348,7 @@ async def test_reschedule(cal, calcom_sandbox):
 
 
 async def test_cancel(cal, calcom_sandbox):
-    """The host gives a reason, and the booking says so afterwards; a second time is refused."""
+    """The reason is stored in the booking, and the server rejects a second cancellation."""
     made = await book(cal)
     with pytest.raises(BadRequestError, match="Cancellation reason is required") as caught:
         await cal.bookings.cancel(made.uid)
@@ -368,7 +368,7 @@ async def test_cancel(cal, calcom_sandbox):
 
 
 async def test_seats(cal, calcom_sandbox):
-    """Each booker of a seated event type joins the same booking with a seat of their own."""
+    """Each booker of a seated event type gets a seat in the same booking."""
     first = await book(cal, event_type_id=CLASS)
     second = await book(cal, event_type_id=CLASS, attendee=BEA)
     assert second.uid == first.uid
@@ -383,7 +383,7 @@ async def test_seats(cal, calcom_sandbox):
 
 
 async def test_move_and_cancel_a_seat(cal, calcom_sandbox):
-    """A seat moves and goes alone; the other seats stay where they are."""
+    """A seat is moved and cancelled alone; the other seats stay."""
     first = await book(cal, event_type_id=CLASS)
     second = await book(cal, event_type_id=CLASS, attendee=BEA)
     moved = await cal.bookings.reschedule(second.uid, start=at(14), seat_uid=second.seat_uid)
@@ -396,7 +396,7 @@ async def test_move_and_cancel_a_seat(cal, calcom_sandbox):
 
 
 async def test_full_class(cal):
-    """When the seats are gone the next booker gets a ConflictError."""
+    """If no seat is left, the next booker gets a ConflictError."""
     one_seat = await event_type(
         cal, seats={"seatsPerTimeSlot": 1, "showAttendeeInfo": True, "showAvailabilityCount": True}
     )
@@ -420,8 +420,8 @@ async def test_full_class(cal):
         (11, {"metadata": {"k": 1}}, BadRequestError, "Expected string, received number"),
     ],
 )
-async def test_refusals(cal, hour, fields, kind, words):
-    """Each refusal is the class of its status with the server's words, whichever shape it came in."""
+async def test_rejections(cal, hour, fields, kind, words):
+    """Each rejection raises the class of its status with the server's message, whatever its format."""
     await book(cal)
     start = at(9) - timedelta(days=7) if hour < 0 else at(hour)
     with pytest.raises(kind, match=words):
@@ -429,7 +429,7 @@ async def test_refusals(cal, hour, fields, kind, words):
 
 
 async def test_rejected_fields_are_named(cal):
-    """Rejected fields are in `fields`, from the validator's sentence and from the schema's issues."""
+    """Rejected fields are in `fields`, from the message of the validator and the issues of the schema."""
     with pytest.raises(BadRequestError) as caught:
         await book(cal, attendee=Attendee(name="Ada", email="a@x.test", time_zone="Mars/Base"))
     assert list(caught.value.fields) == ["timeZone"]
@@ -439,7 +439,7 @@ async def test_rejected_fields_are_named(cal):
 
 
 async def test_used_up_limit_is_no_credential_problem(cal):
-    """A limit of the event type is a 401 of its own making; the key still works."""
+    """A used-up limit of the event type is a 401 too, but the API key stays valid."""
     limited = await event_type(cal, booking_limits_count=BookingLimits(day=1))
     await book(cal, event_type_id=limited)
     with pytest.raises(UnauthorizedError, match="booking_limit_reached"):
@@ -452,7 +452,7 @@ async def test_used_up_limit_is_no_credential_problem(cal):
 
 @pytest.fixture
 async def pending(cal):
-    """A booking that waits for confirmation."""
+    """A pending booking."""
     policy = ConfirmationPolicy(type="always", block_unconfirmed_bookings_in_booker=False)
     made = await book(cal, event_type_id=await event_type(cal, confirmation_policy=policy))
     assert made.is_pending
@@ -460,7 +460,7 @@ async def pending(cal):
 
 
 async def test_confirm(cal, calcom_sandbox, pending):
-    """Confirming makes it accepted, once."""
+    """Confirming accepts a pending booking, once."""
     assert (await cal.bookings.confirm(pending.uid)).is_accepted
     assert last_request(calcom_sandbox) == SentRequest("POST", f"/bookings/{pending.uid}/confirm", {}, None, VERSION)
     with pytest.raises(BadRequestError, match="already confirmed") as caught:
@@ -470,19 +470,19 @@ async def test_confirm(cal, calcom_sandbox, pending):
 
 @pytest.mark.parametrize(("fields", "body"), [({}, {}), ({"reason": "Full"}, {"reason": "Full"})])
 async def test_decline(cal, calcom_sandbox, pending, fields, body):
-    """Declining takes a reason or none."""
+    """Declining accepts an optional reason."""
     assert (await cal.bookings.decline(pending.uid, **fields)).is_rejected
     assert last_request(calcom_sandbox) == SentRequest("POST", f"/bookings/{pending.uid}/decline", {}, body, VERSION)
 
 
 async def test_others_may_not_decide(cal, pending):
-    """Somebody else may not confirm."""
+    """Only the host can confirm."""
     with pytest.raises(UnauthorizedError, match="not authorized to confirm"):
         await cal.with_credentials("cal_sandbox_cy").bookings.confirm(pending.uid)
 
 
 async def test_mark_absent(cal, calcom_sandbox):
-    """After the start host and attendees can be marked as absent, and before it nobody."""
+    """Host and attendees can be marked as absent only after the start."""
     made = await book(cal)
     with pytest.raises(BadRequestError, match="after their scheduled start time"):
         await cal.bookings.mark_absent(made.uid, host=True)
@@ -497,7 +497,7 @@ async def test_mark_absent(cal, calcom_sandbox):
 
 
 async def test_reassign(cal, calcom_sandbox):
-    """A round-robin booking goes to the next host, or to a named one, and keeps its uid."""
+    """A round-robin booking is reassigned to the next host or to a given one, and keeps its uid."""
     made = await book(cal, 15, await round_robin(cal))
     first = made.hosts[0].id
     other = ({BO, CY} - {first}).pop()
@@ -516,15 +516,15 @@ async def test_reassign(cal, calcom_sandbox):
 
 
 async def test_reassign_to_anybody(cal, calcom_sandbox):
-    """Without a name the server chooses; a person's own booking stays where it is."""
+    """Without a host the server chooses one; the booking of a user stays unchanged."""
     made = await book(cal)
     given = await cal.bookings.reassign(made.uid)
     assert last_request(calcom_sandbox) == SentRequest("POST", f"/bookings/{made.uid}/reassign", {}, None, VERSION)
     assert given.reassigned_to.id == ANA
 
 
-async def test_nothing_is_asked_twice(cal, calcom_sandbox):
-    """One call is one request."""
+async def test_one_call_is_one_request(cal, calcom_sandbox):
+    """Each call sends one request."""
     made = await book(cal, event_type_id=SIXTY)
     await cal.bookings.get(made.uid)
     await cal.bookings.cancel(made.uid, reason="x")

@@ -1,4 +1,4 @@
-"""Slots and reservations: four ways to name the event type, days in a time zone, and what a reservation hides."""
+"""Slots and reservations: four ways to select the event type, days of a time zone, and what a reservation hides."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_search(cal, calcom_sandbox):
 
 
 async def test_slots_without_a_usable_time_are_left_out(cal, calcom_sandbox):
-    """Nulls and times without a time zone cost the slot, not the list: slots are compared with each other."""
+    """A null or a time without a time zone drops that slot only, since slots are compared with each other."""
     good = {"start": "2026-11-04T10:00:00Z"}
     odd = [None, {"start": None}, {"start": "2026-11-04T09:00:00"}, {**good, "end": "2026-11-04T10:30:00"}, good]
     body = {"status": "success", "data": {"2026-11-04": odd, "2026-11-05": None}}
@@ -65,7 +65,7 @@ async def test_slots_without_a_usable_time_are_left_out(cal, calcom_sandbox):
 
 
 async def test_days_without_slots_are_left_out(cal):
-    """A weekend has no entries, and no slots at all is an empty mapping, not an error."""
+    """Days without slots have no entry, and a range without slots is an empty mapping."""
     days = await cal.slots.search(event_type_id=THIRTY, start=date(2026, 11, 6), end=date(2026, 11, 9))
     assert list(days) == [date(2026, 11, 6), date(2026, 11, 9)]
     none = await cal.slots.search(event_type_id=THIRTY, start=date(2026, 11, 7), end=date(2026, 11, 8))
@@ -73,7 +73,7 @@ async def test_days_without_slots_are_left_out(cal):
 
 
 async def test_time_zone(cal, calcom_sandbox):
-    """With a time zone the dates and offsets are those of that zone, the moments the same."""
+    """With a time zone the dates and offsets are those of the zone, and the instants are the same."""
     span = {"start": at(0), "end": at(23)}
     utc = await cal.slots.search(event_type_id=THIRTY, **span)
     tokyo = await cal.slots.search(event_type_id=THIRTY, time_zone="Asia/Tokyo", **span)
@@ -92,7 +92,7 @@ LOCAL_DAYS = [
 
 @pytest.mark.parametrize(("zone", "start", "end"), LOCAL_DAYS)
 async def test_a_date_is_that_day_in_the_time_zone(cal, calcom_sandbox, zone, start, end):
-    """A bare date next to a time zone means that day there, from its first to its last moment, in both searches."""
+    """A date next to a time zone means that whole day of the zone, in both searches."""
     days = await cal.slots.search(event_type_id=THIRTY, time_zone=zone, **DAY)
     query = last_request(calcom_sandbox).query
     assert (query["start"], query["end"], query["timeZone"]) == (start, end, zone)
@@ -105,7 +105,7 @@ async def test_a_date_is_that_day_in_the_time_zone(cal, calcom_sandbox, zone, st
 
 @pytest.mark.parametrize("span", [(-1, 0), (-1, 1), (0, 0), (0, 1), (-5, 5), (1, 2)], ids=str)
 async def test_the_last_day_is_there_when_summer_time_ends(cal, span):
-    """A span over the change of clocks holds its last day, which the server leaves out, and no day more."""
+    """A range with a change of clocks contains its last day, which the server omits, and no later day."""
     hours = await cal.schedules.default()
     daily = [Availability(days=range(7), start_time="09:00", end_time="11:00")]
     await cal.schedules.update(hours.id, availability=daily)
@@ -125,7 +125,7 @@ CHANGES = {
 
 @pytest.mark.parametrize(("zone", "change"), CHANGES.items(), ids=str)
 async def test_each_day_around_a_change_of_clocks(cal, zone, change):
-    """A day alone holds what it holds in a longer span, in all searches, also where its midnight is no usual one."""
+    """A single day has the same slots as in a longer range, in all searches, even without a midnight."""
     hours = await cal.schedules.default()
     daily = [Availability(days=range(7), start_time="00:00", end_time="23:59")]
     await cal.schedules.update(hours.id, availability=daily)
@@ -157,7 +157,7 @@ async def test_each_day_around_a_change_of_clocks(cal, zone, change):
     ids=str,
 )
 async def test_days_that_there_are_not(cal, calcom_sandbox, span, words):
-    """A day that cannot be placed is refused before anything is sent, in both searches."""
+    """A day that does not exist raises an error before a request is sent, in both searches."""
     for search in (cal.slots.search, cal.slots.first_available):
         with pytest.raises(InvalidRequestError, match=words):
             await search(event_type_id=THIRTY, **DAY | span)
@@ -165,7 +165,7 @@ async def test_days_that_there_are_not(cal, calcom_sandbox, span, words):
 
 
 async def test_datetimes_are_written_in_utc(cal, calcom_sandbox):
-    """An aware datetime of any zone is sent in UTC, and bounds whole slots."""
+    """An aware datetime of any zone is sent in UTC; only slots that lie wholly inside are returned."""
     rome = ZoneInfo("Europe/Rome")
     days = await cal.slots.search(
         event_type_id=THIRTY,
@@ -178,7 +178,7 @@ async def test_datetimes_are_written_in_utc(cal, calcom_sandbox):
 
 
 async def test_duration_and_ranges(cal, calcom_sandbox):
-    """`duration` is the length of each slot in minutes, and `ranges` fills in the ends."""
+    """`duration` is the length of each slot in minutes, and `include_end` fills in the ends."""
     days = await cal.slots.search(event_type_id=THIRTY, duration=120, include_end=True, **DAY)
     query = last_request(calcom_sandbox).query
     assert (query["duration"], query["format"]) == ("120", "range")
@@ -186,7 +186,7 @@ async def test_duration_and_ranges(cal, calcom_sandbox):
 
 
 async def test_seats(cal, calcom_sandbox):
-    """Slots of a seated event type tell their seats, and the booking that exists."""
+    """Slots of a seated event type have their seats and the existing booking."""
     booking = await cal.bookings.create(start=at(9), event_type_id=CLASS, attendee=ADA)
     days = await cal.slots.search(event_type_id=CLASS, **DAY)
     first, second, *_ = days.slots()
@@ -236,7 +236,7 @@ async def _demo(cal):
     ids=["id", "user", "user of an organisation", "team", "several users"],
 )
 async def test_ways_to_name_the_event_type(cal, calcom_sandbox, way, query):
-    """Each of the four ways is understood by the server."""
+    """The server accepts each of the four ways to select an event type."""
     await _demo(cal)
     days = await cal.slots.search(**way, **DAY)
     assert last_request(calcom_sandbox).query == DAY_QUERY | query
@@ -244,7 +244,7 @@ async def test_ways_to_name_the_event_type(cal, calcom_sandbox, way, query):
 
 
 async def test_host_subset(cal, calcom_sandbox):
-    """A round robin can be asked for some of its hosts only."""
+    """A search of a round robin can be limited to some of its hosts."""
     demo = await _demo(cal)
     everybody = await cal.slots.search(event_type_id=demo.id, **DAY)
     bo = await cal.slots.search(event_type_id=demo.id, host_subset_ids=[BO], **DAY)
@@ -271,7 +271,7 @@ async def test_host_subset(cal, calcom_sandbox):
     ids=str,
 )
 async def test_wrong_mixtures_are_refused_here(cal, calcom_sandbox, mixture):
-    """A mixture of ways, or half of one, is refused before anything is sent, with the ways in the message."""
+    """A mixture of ways, or half of one, raises an error that lists the ways, before a request is sent."""
     with pytest.raises(InvalidRequestError, match=r"event_type_id|usernames"):
         await cal.slots.search(**mixture, **DAY)
     assert calcom_sandbox.requests == []
@@ -279,7 +279,7 @@ async def test_wrong_mixtures_are_refused_here(cal, calcom_sandbox, mixture):
 
 @pytest.mark.parametrize("name", ["start", "end"])
 async def test_naive_times_are_refused_here(cal, calcom_sandbox, name):
-    """A datetime without a zone is refused by its name, and nothing is sent."""
+    """A datetime without a time zone raises an error with its name, before a request is sent."""
     span = DAY | {name: datetime(2026, 11, 4, 9)}  # noqa: DTZ001 - naive on purpose
     with pytest.raises(ValueError, match=f"{name} must have a time zone"):
         await cal.slots.search(event_type_id=THIRTY, **span)
@@ -298,13 +298,13 @@ async def test_naive_times_are_refused_here(cal, calcom_sandbox, name):
     ],
 )
 async def test_unknown_targets(cal, way, words):
-    """What does not exist is a NotFoundError that says what."""
+    """An unknown user, team or event type raises a NotFoundError that names it."""
     with pytest.raises(NotFoundError, match=words):
         await cal.slots.search(**way, **DAY)
 
 
 async def test_rejected_field_is_named(cal):
-    """A parameter that the server rejects is in `fields`, read from its sentence."""
+    """A parameter that the server rejects is in `fields`, parsed from its message."""
     with pytest.raises(BadRequestError) as caught:
         await cal.slots.search(event_type_id=THIRTY, time_zone="Mars/Base", start=at(9), end=at(10))
     assert list(caught.value.fields) == ["timeZone"]
@@ -314,7 +314,7 @@ async def test_rejected_field_is_named(cal):
 
 
 async def test_first_available(cal, calcom_sandbox):
-    """The first slot that is free, for one request when the first week has one."""
+    """The first free slot takes one request if it is in the first week."""
     await cal.bookings.create(start=at(9, 3), event_type_id=SIXTY, attendee=ADA)
     slot = await cal.slots.first_available(
         event_type_id=SIXTY, start=at(9, 3), end=date(2027, 11, 3), time_zone="Asia/Tokyo", include_end=True
@@ -327,7 +327,7 @@ async def test_first_available(cal, calcom_sandbox):
 
 
 async def test_first_available_goes_on_by_months(cal, calcom_sandbox):
-    """After the first week a month is asked at a time, a day of it anew, and the end is kept."""
+    """After the first week a month is searched at a time, with a day of overlap, up to the end."""
     body = CreateEventType(title="Rare", slug="rare", length_in_minutes=30, minimum_booking_notice=40 * 24 * 60)
     rare = await cal.event_types.create(body)
     calcom_sandbox.requests.clear()
@@ -345,7 +345,7 @@ async def test_first_available_goes_on_by_months(cal, calcom_sandbox):
 
 
 async def test_first_available_passes_over_full_seats(cal):
-    """A seated slot without seats stays in a search, but is not available."""
+    """A seated slot without free seats is in a search, but is not available."""
     body = CreateEventType(
         title="Two",
         slug="two",
@@ -360,7 +360,7 @@ async def test_first_available_passes_over_full_seats(cal):
 
 
 async def test_first_available_checks_before_it_asks(cal, calcom_sandbox):
-    """A naive time and a wrong mixture are refused as in a search."""
+    """A naive time and an invalid selection raise the errors of `search`."""
     with pytest.raises(InvalidRequestError, match="start must have a time zone"):
         await cal.slots.first_available(
             event_type_id=SIXTY,
@@ -373,7 +373,7 @@ async def test_first_available_checks_before_it_asks(cal, calcom_sandbox):
 
 
 async def test_search_many(cal, calcom_sandbox):
-    """Results come in the order asked, each error in the place of its search."""
+    """Results have the order of the searches, with errors in the place of failed ones."""
     calcom_sandbox.faults.add("GET", "/v2/slots", slow=0.05)
     searches = [{"event_type_id": one, **DAY} for one in (THIRTY, 999, SIXTY)]
     half_hours, missing, hours = await cal.slots.search_many([*searches[:1], *searches[1:]])
@@ -384,8 +384,8 @@ async def test_search_many(cal, calcom_sandbox):
     assert await cal.slots.search_many([]) == []
 
 
-async def test_search_many_so_many_at_a_time(monkeypatch, cal):
-    """No more searches run at once than `concurrency`, and what is no error of ours ends them all."""
+async def test_search_many_limits_concurrency(monkeypatch, cal):
+    """At most `concurrency` searches run at once, and an exception other than `CalcomError` ends them all."""
     running, most = 0, 0
 
     async def search(self, **search):
@@ -407,8 +407,8 @@ async def test_search_many_so_many_at_a_time(monkeypatch, cal):
         await cal.slots.search_many([DAY], concurrency=0)
 
 
-def test_a_search_of_many_takes_what_a_search_takes():
-    """The keywords of an item are those of `search`."""
+def test_search_many_accepts_the_keywords_of_search():
+    """The items of `search_many` have the keywords of `search`."""
     assert SlotSearch.__annotations__.keys() == inspect.signature(Slots.search).parameters.keys() - {"self"}
 
 
@@ -416,7 +416,7 @@ def test_a_search_of_many_takes_what_a_search_takes():
 
 
 async def test_reserve(cal, calcom_sandbox):
-    """A reservation hides the slot for five minutes, and giving it back shows it again."""
+    """A reservation hides the slot for five minutes, or until it is deleted."""
     made = await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9))
     assert last_request(calcom_sandbox) == SentRequest(
         "POST", "/slots/reservations", {}, {"eventTypeId": THIRTY, "slotStart": "2026-11-04T09:00:00Z"}, VERSION
@@ -431,7 +431,7 @@ async def test_reserve(cal, calcom_sandbox):
 
 
 async def test_read_a_reservation(cal, calcom_sandbox):
-    """A reservation is read by its uid, and is None once it is over or was never there."""
+    """A reservation is fetched by its uid, and is None if it has expired or never existed."""
     made = await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9), reservation_duration=2)
     assert last_request(calcom_sandbox).body["reservationDuration"] == 2
     found = await cal.slots.reservations.get(made.reservation_uid)
@@ -446,7 +446,7 @@ async def test_read_a_reservation(cal, calcom_sandbox):
 
 
 async def test_move_a_reservation(cal, calcom_sandbox):
-    """An update moves the reservation under the same uid, and starts its time anew."""
+    """An update moves the reservation under the same uid and restarts its time."""
     made = await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9))
     calcom_sandbox.clock.move(minutes=4)
     uid = made.reservation_uid
@@ -460,7 +460,7 @@ async def test_move_a_reservation(cal, calcom_sandbox):
 
 
 async def test_slot_duration(cal, calcom_sandbox):
-    """A length may be chosen where the event type has several, else it is refused."""
+    """A length is accepted only if the event type offers several."""
     body = CreateEventType(title="Any", slug="any", length_in_minutes=15, length_in_minutes_options=[15, 45])
     several = await cal.event_types.create(body)
     made = await cal.slots.reservations.create(event_type_id=several.id, start=at(9), slot_duration=45)
@@ -471,7 +471,7 @@ async def test_slot_duration(cal, calcom_sandbox):
 
 
 async def test_taken_slots_cannot_be_reserved(cal):
-    """A reserved or booked time is an UnprocessableError with the reason."""
+    """A reserved or booked time raises an UnprocessableError with the reason."""
     await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9))
     with pytest.raises(UnprocessableError, match="already reserved by another user"):
         await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9))
@@ -480,8 +480,8 @@ async def test_taken_slots_cannot_be_reserved(cal):
         await cal.slots.reservations.create(event_type_id=THIRTY, start=at(10))
 
 
-async def test_reservation_refusals(cal, calcom_sandbox):
-    """Unknown event types and reservations are not found; a duration of one's own is for related callers."""
+async def test_reservation_rejections(cal, calcom_sandbox):
+    """Unknown event types and reservations are not found; strangers cannot choose the duration."""
     with pytest.raises(NotFoundError, match="ID=999 not found"):
         await cal.slots.reservations.create(event_type_id=999, start=at(9))
     with pytest.raises(NotFoundError, match="uid=never not found"):
@@ -494,7 +494,7 @@ async def test_reservation_refusals(cal, calcom_sandbox):
 
 
 async def test_midnight_end_is_the_whole_day(cal):
-    """An end at exactly midnight is stretched by the server to the end of that day."""
+    """The server reads an end at exactly midnight as the end of that day."""
     midnight = datetime(2026, 11, 4, tzinfo=UTC)
     days = await cal.slots.search(event_type_id=THIRTY, start=midnight, end=midnight)
     assert [slot.start for slot in days.slots()] == [*MORNING, *AFTERNOON]
