@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """One page of a list. `total_items` is None where the server gives no total."""
+    """One page of a list. `total_items` is None if the server sends no total."""
 
     items: list[T]
     skip: int
@@ -26,18 +26,20 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 
     @property
     def total_items(self) -> int | None:
-        """How many rows the whole list has, if the server says so."""
+        """The server's total of the list."""
         return self.pagination.total_items if self.pagination else None
 
     @property
     def has_next(self) -> bool:
-        """Whether the walk goes on: the server's word if there is one, else a full page; never after an empty one."""
+        """Whether there is a next page: as the server reports, else if this one is full; never after an empty one."""
         if not self.items or not self.take:
             return False
-        told = self.pagination
-        if told is None or (told.has_next_page is None and told.total_items is None):
-            return len(self.items) >= self.take
-        return self.skip + len(self.items) < told.total_items if told.has_next_page is None else told.has_next_page
+        pagination = self.pagination
+        if pagination is not None and pagination.has_next_page is not None:
+            return pagination.has_next_page
+        if pagination is not None and pagination.total_items is not None:
+            return self.skip + len(self.items) < pagination.total_items
+        return len(self.items) >= self.take
 
 
 class PaginationSpec(msgspec.Struct, frozen=True):
@@ -87,27 +89,27 @@ UNPAGED = PaginationSpec(maximum=0)
 
 
 def read_page(kind: Any, response: Response, *, skip: int, take: int, request: Request | None = None) -> Page[Any]:
-    """Decode one page of a list of `kind`."""
+    """Decode one page of a list whose rows are of `kind`."""
     return _page(read_envelope(list[kind], response, request), list[kind], skip, take)
 
 
-def page_of(answer: Any, *, skip: int, take: int) -> Page[Any]:
-    """Make a page of an answer that is decoded already; its rows stay as they are."""
-    return _page(build(Envelope[list[Any]], answer, "$"), list[Any], skip, take)
+def page_of(body: Any, *, skip: int, take: int) -> Page[Any]:
+    """Make a page of a decoded response; its rows stay as they are."""
+    return _page(build(Envelope[list[Any]], body, "$"), list[Any], skip, take)
 
 
 def _page(envelope: Envelope[Any], kind: Any, skip: int, take: int) -> Page[Any]:
-    """Make a page, unless the answer says in a way that the client cannot follow that the list goes on."""
+    """Make a page. Raise `DecodeError` if the response has a next page that the client cannot request."""
     page = Page(data_of(envelope, kind), skip, take, envelope.pagination)
     if envelope.next_cursor or envelope.has_more or _names_next_page(envelope.meta):
-        raise DecodeError(f"{UNKNOWN_PAGING}: the answer points to a next page by a cursor")
+        raise DecodeError(f"{UNKNOWN_PAGING}: the response has a cursor to a next page")
     if not take and page.pagination and page.pagination.has_next_page:
-        raise DecodeError(f"{UNKNOWN_PAGING}: it came in one answer so far, but the server says that there is more")
+        raise DecodeError(f"{UNKNOWN_PAGING}: it was one response so far, but the server reports a next page")
     return page
 
 
 def _names_next_page(meta: Any) -> bool:
-    """Whether the `meta` of an answer, or an object in it, says that the list goes on."""
+    """Whether the `meta` of a response, or an object in it, has a next page."""
     if not isinstance(meta, dict):
         return False
     objects = [meta, *(item for item in meta.values() if isinstance(item, dict))]

@@ -384,7 +384,7 @@ def test_odd_metadata_that_still_tells_where_the_list_ends(more, goes_on):
 def test_a_whole_list_that_is_paged_after_all():
     """A list that the client asks for once is an error when the server says that it goes on."""
     body = b'{"data":[{"id":1}],"pagination":{"hasNextPage":true}}'
-    with pytest.raises(errors.DecodeError, match="there is more"):
+    with pytest.raises(errors.DecodeError, match="reports a next page"):
         read_page(Row, Response(200, {}, body), skip=0, take=0)
 
 

@@ -193,7 +193,7 @@ def _option_names(text: str) -> str:
 def _export_one(
     context: typer.Context, target: Target, job: ExportJob, output: Path, options: dict[str, Any], redis: str | None
 ) -> None:
-    display = ProgressDisplay(job.thing)
+    display = ProgressDisplay(job.resource)
     form = {name: options.pop(name) for name in ("format", "escape", "bom")}
     sink = None
 
@@ -215,7 +215,7 @@ def _export_one(
                     raise _in_options(error) from error.__cause__
 
     report = run(main(), resume_hint=lambda: _resume_hint(sink, _again(context, target)), rephrase=_option_names)
-    stderr.print(f"{_told(report, job.thing, display)}: {output}", markup=False)
+    stderr.print(f"{_told(report, job.resource, display)}: {output}", markup=False)
 
 
 def _told(report: ExportReport, thing: str, display: ProgressDisplay) -> str:
@@ -281,7 +281,7 @@ def _export_on_dask(
         cut = asyncio.run(shards(SHARDS_PER_WORKER * workers))
         stderr.print(f"{len(cut)} shards on {workers} workers", markup=False)
         manifest = export_on_dask(client, cut, folder, format=options["format"] or "jsonl", redis=redis)
-    stderr.print(f"{manifest.rows:,} {job.thing} in {len(manifest.parts)} parts: {folder}", markup=False)
+    stderr.print(f"{manifest.rows:,} {job.resource} in {len(manifest.parts)} parts: {folder}", markup=False)
     if manifest.missing_rows and options["strict"]:
         raise IncompleteListError(
             f"{manifest.missing_rows} rows were never shown", expected=manifest.rows, seen=manifest.rows
@@ -318,11 +318,11 @@ def _export_accounts(
     target: Target, accounts: list[Account], job: ExportJob, output: str, options: dict[str, Any], redis: str | None
 ) -> None:
     """One file for each account, and a line that says what became of it."""
-    display = ProgressDisplay(job.thing)
+    display = ProgressDisplay(job.resource)
 
     def tell(result: AccountResult) -> None:
         if result.report:
-            stderr.print(f"{result.account}: {_told(result.report, job.thing, display)}", markup=False)
+            stderr.print(f"{result.account}: {_told(result.report, job.resource, display)}", markup=False)
         else:
             print_status("[red]error:[/]", f"{result.account}: {_option_names(str(result.error))}")
 

@@ -135,11 +135,11 @@ async def _memory(cal: Calcom, job: ExportJob, state: dict[str, Any]) -> dict[st
 
 def _is_incremental(job: ExportJob) -> bool:
     """Whether later loads ask for changes only; the list of a team cannot tell them."""
-    return job.thing == "bookings" and job.team is None
+    return job.resource == "bookings" and job.team is None
 
 
 def _name(job: ExportJob) -> str:
-    return job.thing.replace("-", "_")
+    return job.resource.replace("-", "_")
 
 
 def _row(raw: msgspec.Raw, secrets: set[str]) -> dict[str, Any]:

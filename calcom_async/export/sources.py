@@ -2,8 +2,8 @@
 
     job = ExportJob("bookings", organization=7, filters={"event_type_id": 12})
 
-Bookings are walked by the key of a time (`bookings.py`). Every other list comes whole or by id, so that paging through
-it loses nothing.
+Bookings are read by keyset (`bookings.py`). Every other list comes in one response or sorted by id, so reading it by
+offset loses no rows.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ EXPORTABLE: Mapping[str, ExportableList] = {
 
 
 class ExportJob(msgspec.Struct, frozen=True):
-    """A list to export: one of `EXPORTABLE` below a scope, narrowed by keywords of its `list` method. It pickles.
+    """A list to export: one of `EXPORTABLE` in a scope, with `filters` for its `list` method. It can be pickled.
 
-    `team` alone is a team of one's own, with `organization` a team of that; `user` is a member of the organisation.
-    `take` rows a page, the most that the list allows unless given.
+    `team` alone is a team of the user, with `organization` a team of that organization. `user` is a member of the
+    organization. `take` is the page size, by default the largest that the list allows.
     """
 
-    thing: str = "bookings"
+    resource: str = "bookings"
     organization: int | None = None
     team: int | None = None
     user: int | None = None
@@ -62,49 +62,49 @@ class ExportJob(msgspec.Struct, frozen=True):
     take: int | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.thing, str):
-            raise InvalidRequestError(f"there is no {self.thing!r} to export; there are {', '.join(EXPORTABLE)}")
+        if not isinstance(self.resource, str):
+            raise InvalidRequestError(f"cannot export {self.resource!r}: it must be one of {', '.join(EXPORTABLE)}")
         if not isinstance(self.filters, Mapping) or not all(isinstance(name, str) for name in self.filters):
             raise InvalidRequestError(f"filters must be a mapping of keywords to values, got {self.filters!r}")
 
     def __str__(self) -> str:
         narrowed = [f"{name}={_text(value)}" for name, value in sorted(self.filters.items()) if value is not None]
-        return ", ".join([self.thing, *(f"{name} {value}" for name, value in self._scope().items()), *narrowed])
+        return ", ".join([self.resource, *(f"{name} {value}" for name, value in self._scope().items()), *narrowed])
 
     def _scope(self) -> dict[str, int]:
         ids = {"organization": self.organization, "team": self.team, "user": self.user}
         return {name: value for name, value in ids.items() if value is not None}
 
     def source(self, cal: Calcom) -> Source:
-        """The list as `cal` sees it; nothing is sent. Raises `InvalidRequestError` for what cannot be listed so."""
+        """Return the list as `cal` can read it. Sends no request; raises `InvalidRequestError` for a wrong job."""
         noun = self._noun(cal)
         try:
-            if self.thing == "bookings":
+            if self.resource == "bookings":
                 by: Literal["created", "start"] = "created" if self.team is None else "start"
                 return BookingSource(noun.list, self.filters, by=by, take=self.take)
-            if self.thing == "routing-form-responses":
+            if self.resource == "routing-form-responses":
                 return ListSource(lambda: _responses(noun, self._query()), RoutingFormResponse, "id")
             pages = noun.list(**self._query())
         except TypeError as error:
-            raise InvalidRequestError(f"{self.thing} cannot be listed with {dict(self.filters)}: {error}") from error
+            raise InvalidRequestError(f"{self.resource} cannot be listed with {dict(self.filters)}: {error}") from error
         return ListSource(lambda: _alone(pages), pages.list_call.row_type, pages.list_call.key_field)
 
     def _noun(self, cal: Calcom) -> Any:
-        if self.thing not in EXPORTABLE:
-            raise InvalidRequestError(f"there is no {self.thing!r} to export; there are {', '.join(EXPORTABLE)}")
-        thing, ids = EXPORTABLE[self.thing], self._scope()
-        if " ".join(ids) not in thing.scopes:
-            known, given = [
+        if self.resource not in EXPORTABLE:
+            raise InvalidRequestError(f"cannot export {self.resource!r}: it must be one of {', '.join(EXPORTABLE)}")
+        exportable, ids = EXPORTABLE[self.resource], self._scope()
+        if " ".join(ids) not in exportable.scopes:
+            known, given = (
                 [" and ".join(scope.split()) or "the account itself" for scope in scopes]
-                for scopes in (thing.scopes, [" ".join(ids)])
-            ]
+                for scopes in (exportable.scopes, [" ".join(ids)])
+            )
             raise InvalidRequestError(
-                f"{self.thing} cannot be exported for {given[0]}. Choose one of: {'; '.join(known)}"
+                f"{self.resource} cannot be exported for {given[0]}. Choose one of: {'; '.join(known)}"
             )
         scope: Any = cal
         for name, value in ids.items():
             scope = getattr(scope, name)(value)
-        return getattr(scope, thing.attribute)
+        return getattr(scope, exportable.attribute)
 
     def _query(self) -> dict[str, Any]:
         return {**self.filters, **({} if self.take is None else {"take": self.take})}
@@ -152,7 +152,7 @@ class ListSource(Source):
 
 
 async def account_id(cal: Calcom) -> str:
-    """Whose lists a client sees, for those who must not take another user's for them; one request."""
+    """Return the id of the account that the client reads, to tell checkpoints apart; one request."""
     me = await cal.me.get()
     return f"user {me.id} at {cal.config.base_url}"
 
@@ -162,7 +162,7 @@ async def _alone(pages: Pages[Any]) -> AsyncGenerator[Pages[Any], None]:
 
 
 async def _responses(forms: Any, query: Mapping[str, Any]) -> AsyncGenerator[Pages[Any], None]:
-    """The responses to every form of a scope."""
+    """Yield the list of responses of every form in a scope."""
     async for form in forms.list():
         yield forms.responses(form.id).list(**query)
 

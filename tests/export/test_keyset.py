@@ -230,7 +230,7 @@ async def test_a_server_that_ignores_skip_within_a_group_is_an_error(restless: S
 @pytest.mark.parametrize(
     ("job", "told"),
     [
-        (ExportJob("lunches"), "no 'lunches' to export; there are bookings, "),
+        (ExportJob("lunches"), "cannot export 'lunches': it must be one of bookings, "),
         (ExportJob("users"), "users cannot be exported for the account itself. Choose one of: organization"),
         (ExportJob("webhooks", team=3), "cannot be exported for team"),
         (ExportJob(user=5), "cannot be exported for user"),
