@@ -1,14 +1,15 @@
-"""Benchmarks: what the client costs over doing the same by hand. Run one as `python -m benchmarks.paging [--json]`.
+"""Benchmarks: what the client costs over the same by hand. Run one as `python -m benchmarks.paging [--json]`.
 
-Method. Each contender runs in a process of its own, does a round to warm up, and then a round whenever `run.py` tells
-it to; the rounds of all contenders are interleaved, in an order that rotates, so that a busy machine hurts all alike.
-The quietest round of a process counts. All this is repeated with new processes (`--repeats`), since the same program is
-faster in one process than in the next, by how its memory happens to lie; medians over these repeats are reported, and a
-ratio is the median of the ratios. CPU is `time.process_time` of the client process alone: the server that answers is
-another process with answers made beforehand. Peak memory is `ru_maxrss`, imports and warm-up included.
+Method: each contender runs in a process of its own. It does a round to warm up, and then a round whenever `run.py`
+asks for one. The rounds of all contenders are interleaved in a rotating order, so that a busy machine slows all of them
+equally. The quietest round of a process counts. All this is repeated with new processes (`--repeats`), because the same
+program is faster in one process than in the next, depending on its memory layout. Medians over these repeats are
+reported, and a ratio is the median of the ratios. CPU is `time.process_time` of the client process alone: the server is
+another process with prepared responses. Peak memory is `ru_maxrss`, imports and warm-up included.
+`benchmarks.instructions` counts instead of measuring time, so it also works on a busy machine.
 
-Bias. Loopback has no latency, no losses and no TLS, so CPU is a larger part of the whole than it is on the Internet.
-Contenders by hand do the minimum: no retries, no rate limit, no mapped errors. They are written as one would write them
-in a service, with each library's own defaults, and none is handicapped. The data is made by `data.py`, in the shape and
-size of real answers. Two things run at once, client and server, so give it two cores.
+Bias: loopback has no latency, no losses and no TLS, so CPU is a larger part of the whole than on the Internet.
+Contenders by hand do the minimum: no retries, no rate limit, no mapped errors. They are written as in a service, with
+each library's defaults, and none is handicapped. The data is made by `data.py`, in the shape and size of real
+responses. Client and server run at the same time, so use a machine with two cores.
 """

@@ -38,7 +38,7 @@ ME = {
 
 
 def bookings(count: int, seed: int = 7) -> Iterator[dict[str, Any]]:
-    """So many bookings, in order of their start."""
+    """Yield bookings in order of their start."""
     dice = random.Random(seed)
     return (_booking(number, dice) for number in range(count))
 
@@ -100,7 +100,7 @@ def _responses(booker: dict[str, Any], guests: list[str]) -> dict[str, Any]:
 
 
 def _fate(booker: dict[str, Any], dice: random.Random) -> dict[str, Any]:
-    """What became of it: one in ten was cancelled, one in twenty moved."""
+    """Return the status fields: one in ten is cancelled, one in twenty rescheduled."""
     fate = dice.random()
     if fate < 0.10:
         return {"status": "cancelled", "cancellationReason": "no time", "cancelledByEmail": booker["email"]}
@@ -111,12 +111,12 @@ def _fate(booker: dict[str, Any], dice: random.Random) -> dict[str, Any]:
 
 
 def iso(moment: datetime) -> str:
-    """A time as the API writes it."""
+    """Return a time in the format of the API."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def pagination(total: int, take: int, skip: int) -> dict[str, Any]:
-    """The page metadata of a list of so many rows."""
+    """Return the pagination object of a page."""
     pages = -(-total // take)
     return {
         "returnedItems": max(0, min(take, total - skip)),

@@ -56,7 +56,7 @@ def exporting(name: str, **how: Any) -> Contender:
 
 
 async def pages(session: aiohttp.ClientSession, url: str, model: Any) -> AsyncIterator[list[Any]]:
-    """Page after page, by hand."""
+    """Yield page after page, by hand."""
     import msgspec
 
     from calcom_async.decoding import Envelope
@@ -121,7 +121,7 @@ async def columns(url: str, directory: str) -> AsyncIterator[Round]:
 
 
 def plain(booking: Booking) -> dict[str, Any]:
-    """A booking as pyarrow takes it; what has no one type becomes text."""
+    """Return a booking as pyarrow accepts it; values of mixed type become text."""
     import msgspec
     from msgspec.structs import asdict
 
@@ -151,7 +151,7 @@ CONTENDERS: dict[str, Contender] = {
 
 @contextmanager
 def bench(bookings: int) -> Iterator[dict[str, Any]]:
-    """A server of so many bookings, and a place for their files, which goes with what is in it."""
+    """Run a server with this many bookings, and yield its URL and a temporary directory."""
     with tempfile.TemporaryDirectory() as directory, canned_server(bookings) as url:
         if shutil.disk_usage(directory).free < len(FILES) * ROW * bookings:
             raise SystemExit(f"{directory} has no room for {bookings:,} bookings; name another disk in TMPDIR")
@@ -197,7 +197,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def cell(results: Mapping[str, Result], name: str, figure: Callable[[Result], float | None], digits: int = 1) -> Any:
-    """A figure of the table, if it was measured."""
+    """Return a figure of the table, or a dash if it was not measured."""
     value = figure(results[name]) if name in results and not results[name].skipped else None
     return "-" if value is None else round(value, digits)
 

@@ -1,4 +1,4 @@
-"""The limiter by itself, without a network: what a turn costs, how long it keeps the loop, how much of a limit it uses.
+"""The rate limiter without a network: CPU of a permit, event-loop gap, and how much of a rate limit it uses.
 
 Shows: CPU of `acquire` + `release` when nobody waits, beside asyncio's semaphore; the longest turn of the event loop,
 in CPU, when 1,000 wait and something happens to all of them at once; ten minutes of a stock limit (120 / 60 s, 60 s
@@ -36,7 +36,7 @@ FOUR = "four processes on one Redis limiter"
 
 @asynccontextmanager
 async def turns() -> AsyncIterator[Round]:
-    """Turns that are free."""
+    """Permits that are available at once."""
     from calcom_async.errors import RateLimit
     from calcom_async.rate_limiter import Bucket, TokenBucket
 
@@ -53,7 +53,7 @@ async def turns() -> AsyncIterator[Round]:
 
 @asynccontextmanager
 async def semaphore() -> AsyncIterator[Round]:
-    """What asyncio has for something simpler."""
+    """A semaphore of asyncio, which does less."""
     places = asyncio.Semaphore(10)
 
     async def take() -> int:
@@ -70,7 +70,7 @@ CONTENDERS: dict[str, Contender] = {SEMAPHORE: semaphore, TURN: turns}
 
 
 async def loop_gaps(waiters: int) -> dict[str, float]:
-    """Milliseconds that the loop is kept when so many come, are let go, are told that it takes too long, or leave."""
+    """Return the milliseconds that the loop is blocked when waiters arrive, are granted, rejected or cancelled."""
     from calcom_async.errors import RateLimit, RateLimitedError
     from calcom_async.rate_limiter import Bucket, Permit, TokenBucket
 
@@ -114,7 +114,7 @@ async def loop_gaps(waiters: int) -> dict[str, float]:
 
 
 async def ten_minutes(callers: int, clients: int = 1) -> dict[str, float]:
-    """Callers that never rest, of independent clients, against the sandbox's throttler in virtual time."""
+    """Let independent clients call without a pause, against the sandbox's rate limiter, in virtual time."""
     from calcom_async.errors import RateLimit
     from calcom_async.rate_limiter import Bucket, TokenBucket
     from calcom_async.sandbox.http.rate_limiter import RateLimiter as ServerRateLimiter
@@ -147,7 +147,7 @@ async def ten_minutes(callers: int, clients: int = 1) -> dict[str, float]:
 
 
 async def four_processes(windows: int) -> dict[str, float]:
-    """As many calls as four processes can make in so many short windows, with one limiter in Redis."""
+    """Let four processes share one limiter in Redis for some short windows."""
     from calcom_async.sandbox import Sandbox
     from tests.redis_processes import together
     from tests.redis_server import any_server
@@ -158,8 +158,8 @@ async def four_processes(windows: int) -> dict[str, float]:
     return {"served": sum(outcome.served), "refused": outcome.refused, "share": outcome.share}
 
 
-def without_redis() -> str:
-    """Why there is nothing to measure in Redis, if so."""
+def redis_missing() -> str:
+    """Return why Redis cannot be measured, or nothing."""
     sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))  # its modules import each other by name
     try:
         from tests.redis_server import MISSING, is_available
@@ -169,7 +169,7 @@ def without_redis() -> str:
 
 
 def in_virtual_time(work: Callable[..., Coroutine[Any, Any, dict[str, float]]], *arguments: int) -> dict[str, float]:
-    """Run on a loop whose clock jumps, and that measures its longest turn in CPU."""
+    """Run on a virtual clock, and measure the longest iteration of the loop in CPU time."""
     from tests.virtual_time import run
 
     return run(work(*arguments))
@@ -189,7 +189,7 @@ def main(arguments: list[str] | None = None) -> None:
     gaps = {what: min(gap[what] for gap in runs) for what in runs[0]}
     minutes = in_virtual_time(ten_minutes, options.callers)
     eight = in_virtual_time(ten_minutes, 6 * CLIENTS, CLIENTS)
-    skipped = without_redis()
+    skipped = redis_missing()
     together = {} if skipped else asyncio.run(four_processes(options.windows))
 
     rows = [

@@ -26,7 +26,7 @@ TAKE = 250
 
 @asynccontextmanager
 async def bare(url: str, *, frugal: bool = False) -> AsyncIterator[Round]:
-    """Aiohttp and msgspec, by hand; frugally, a page is freed before the next is fetched."""
+    """Aiohttp and msgspec, by hand; `frugal` frees a page before the next one is fetched."""
     import aiohttp
     import msgspec
 
@@ -55,7 +55,7 @@ async def bare(url: str, *, frugal: bool = False) -> AsyncIterator[Round]:
 
 
 def frugal(url: str) -> Any:
-    """By hand, at its best."""
+    """By hand, at its best: each page is freed before the next."""
     return bare(url, frugal=True)
 
 
@@ -85,7 +85,7 @@ async def pydantic(url: str) -> AsyncIterator[Round]:
 
 @asynccontextmanager
 async def ours(url: str, prefetch: int = 0) -> AsyncIterator[Round]:
-    """The client, as it comes."""
+    """The client with its defaults."""
     from calcom_async import Calcom
 
     async with Calcom("cal_bench", base_url=url) as cal:

@@ -1,4 +1,4 @@
-"""What a benchmark found: a table for people, or JSON with the same in it; either says where and with what."""
+"""Print the results of a benchmark as a table or as JSON, with the machine and the versions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGES = ("aiohttp", "msgspec", "backoff", "httpx", "pydantic", "pyarrow", "ca
 
 @dataclass(frozen=True)
 class Budget:
-    """A figure that must not be exceeded (or, with `at_least`, not be missed); `value` is None if not measured."""
+    """An upper bound of a figure, or a lower one with `at_least`. `value` is None if it was not measured."""
 
     what: str
     value: float | None
@@ -29,7 +29,7 @@ class Budget:
 
     @property
     def kept(self) -> bool | None:
-        """Whether it is kept."""
+        """Whether the budget is kept."""
         if self.value is None:
             return None
         return self.value >= self.budget if self.at_least else self.value <= self.budget
@@ -42,7 +42,7 @@ class Budget:
 
 @dataclass
 class Report:
-    """One benchmark's outcome; the columns of the table are the keys of its first row."""
+    """Results of a benchmark. The columns of the table are the keys of its first row."""
 
     benchmark: str
     options: Mapping[str, Any]
@@ -51,7 +51,7 @@ class Report:
     skipped: Mapping[str, str] = field(default_factory=dict)
 
     def show(self, *, as_json: bool) -> None:
-        """Print it."""
+        """Print the report."""
         if as_json:
             print(json.dumps(self._plain(), indent=2))
             return
@@ -69,7 +69,7 @@ class Report:
 
 
 def figures(results: Mapping[str, Result], base: str, unit: str) -> list[dict[str, Any]]:
-    """The usual row of each contender: microseconds for one unit, peak memory, and CPU against the first."""
+    """Return a row for each contender: microseconds per unit, peak memory, and the CPU ratio to the base."""
     return [
         {
             "contender": result.name,
@@ -84,12 +84,12 @@ def figures(results: Mapping[str, Result], base: str, unit: str) -> list[dict[st
 
 
 def skips(results: Mapping[str, Result]) -> dict[str, str]:
-    """Contenders that could not run, and why."""
+    """Return the contenders that could not run, with the reason."""
     return {name: result.skipped for name, result in results.items() if result.skipped}
 
 
 def parser(doc: str | None, repeats: int) -> argparse.ArgumentParser:
-    """The options that every benchmark has."""
+    """Return a parser with the options that every benchmark has."""
     options = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options.add_argument("--repeats", type=int, default=repeats, help="rounds of each contender (%(default)s)")
@@ -97,7 +97,7 @@ def parser(doc: str | None, repeats: int) -> argparse.ArgumentParser:
 
 
 def machine() -> str:
-    """Where this runs."""
+    """Describe the machine."""
     processor = platform.processor() or platform.machine()
     python = f"{platform.python_implementation()} {platform.python_version()}"
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
@@ -105,7 +105,7 @@ def machine() -> str:
 
 
 def versions() -> dict[str, str]:
-    """What is installed of the packages that take part."""
+    """Return the versions of the packages that are compared."""
     found = {}
     for package in PACKAGES:
         try:

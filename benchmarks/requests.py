@@ -1,4 +1,4 @@
-"""One small request, `GET /v2/me`, one after the other: what each layer of the client adds to bare aiohttp.
+"""One small request, `GET /v2/me`, again and again: what each layer of the client adds to bare aiohttp.
 
 Shows: CPU and wall time of a request, over aiohttp by hand decoding the same model; the layers are added from the
 socket up, so that the difference of two lines is the price of one.
@@ -52,7 +52,7 @@ async def bare(url: str, requests: int) -> AsyncIterator[Round]:
 
 @asynccontextmanager
 async def ours(url: str, requests: int) -> AsyncIterator[Round]:
-    """The client, as it comes."""
+    """The client with its defaults."""
     from calcom_async import Calcom
 
     async with Calcom("cal_bench", base_url=url) as cal:
@@ -67,7 +67,7 @@ async def ours(url: str, requests: int) -> AsyncIterator[Round]:
 
 
 def layered(stack: Callable[[Calcom], Send]) -> Contender:
-    """Some of the client's layers, given the same request each time."""
+    """Some layers of the client, with the same request each time."""
 
     @asynccontextmanager
     async def contender(url: str, requests: int) -> AsyncIterator[Round]:
@@ -91,33 +91,33 @@ def layered(stack: Callable[[Calcom], Send]) -> Contender:
 
 
 def exchange(cal: Calcom) -> Send:
-    """Writing, sending, reading."""
+    """Write, send and read."""
     return cal._transport.exchange  # noqa: SLF001 - the layers are no public thing
 
 
 def with_events(cal: Calcom) -> Send:
-    """And telling about it."""
+    """And report events."""
     from calcom_async.middleware import observed
 
     return observed(exchange(cal), cal._observer)  # noqa: SLF001
 
 
 def with_limit(cal: Calcom) -> Send:
-    """And asking the limiter first, telling it after."""
+    """And acquire and release a permit."""
     from calcom_async.middleware import limited
 
     return limited(with_events(cal), cal.limiter, cal.config, cal._observer)  # noqa: SLF001
 
 
 def with_credentials(cal: Calcom) -> Send:
-    """And signing."""
+    """And authenticate."""
     from calcom_async.middleware import authenticated
 
     return authenticated(with_limit(cal), cal.credentials, cal.config.base_url)
 
 
 def with_retries(cal: Calcom) -> Send:
-    """And being ready to repeat."""
+    """And be ready to retry."""
     return cal._send  # noqa: SLF001
 
 

@@ -1,4 +1,4 @@
-"""Contenders in processes of their own, told to do their rounds in turn; see the package for the method.
+"""Run contenders in processes of their own, one round each in turn; see the package for the method.
 
 `python -m benchmarks.run MODULE NAME OPTIONS` is such a process: it finds the contender in the module's `CONTENDERS`,
 does a round to warm up (unless it is to stay `cold`), and then one for every line that it reads. It imports no more
@@ -23,7 +23,7 @@ from statistics import median
 from typing import Any
 
 Round = Callable[[], Awaitable[int]]
-"""Does the work once and tells how many units (bookings, requests) that was."""
+"""Does the work once and returns the number of units (bookings, requests)."""
 Contender = Callable[..., AbstractAsyncContextManager[Round]]
 
 KIB = 1 if sys.platform == "darwin" else 1024
@@ -31,7 +31,7 @@ KIB = 1 if sys.platform == "darwin" else 1024
 
 @dataclass(frozen=True)
 class Sample:
-    """One round: seconds of CPU and of the clock, units of work, and the highest memory of the process until then."""
+    """Measurements of one round: CPU and wall seconds, units of work, and peak memory of the process."""
 
     cpu: float
     wall: float
@@ -39,39 +39,39 @@ class Sample:
     peak: int
 
     def per_unit(self, what: str) -> float:
-        """Seconds of `cpu` or `wall` for one unit."""
+        """Return the seconds of `cpu` or `wall` per unit."""
         return float(getattr(self, what)) / self.units
 
 
 @dataclass
 class Result:
-    """The processes that a contender had, each with its rounds; or why there are none."""
+    """All measurements of a contender, by process; or why there are none."""
 
     name: str
     lives: list[list[Sample]] = field(default_factory=list)
     skipped: str = ""
 
     def quietest(self, what: str = "cpu") -> list[float]:
-        """Seconds for one unit in the best round of each process: what disturbs a round only ever adds to it."""
+        """Return the seconds per unit in the best round of each process: interference only adds time."""
         return [min(sample.per_unit(what) for sample in life) for life in self.lives]
 
     def median(self, what: str = "cpu") -> float:
-        """The median of these over the processes."""
+        """Return the median of these over the processes."""
         return median(self.quietest(what))
 
     def peak(self) -> float:
-        """Peak memory of a process, in bytes."""
+        """Return the peak memory of a process in bytes."""
         return median(life[-1].peak for life in self.lives)
 
     def over(self, other: Result, what: str = "cpu") -> float | None:
-        """The median of this one against the other, run side by side; None where one of them is skipped."""
+        """Return the median ratio to a contender that ran at the same time; None if one was skipped."""
         pairs = zip(self.quietest(what), other.quietest(what), strict=False)
         ratios = [ours / theirs for ours, theirs in pairs]
         return median(ratios) if ratios else None
 
 
 class Process:
-    """A contender at work."""
+    """The process of a contender."""
 
     def __init__(self, module: str, name: str, options: dict[str, Any], *, cold: bool) -> None:
         command = [
@@ -89,7 +89,7 @@ class Process:
         self.skipped: str = self._read().get("skipped", "")
 
     def round(self) -> None:
-        """Have it do one round."""
+        """Run one round."""
         if not self.skipped:
             assert self.process.stdin
             self.process.stdin.write("go\n")
@@ -105,7 +105,7 @@ class Process:
         return told
 
     def close(self) -> None:
-        """Let it end."""
+        """End the process."""
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.close()
@@ -116,7 +116,7 @@ class Process:
 def compare(
     module: str, names: Sequence[str], repeats: int, *, rounds: int = 6, cold: bool = False, **options: Any
 ) -> dict[str, Result]:
-    """Start the contenders so many times, side by side, and have each do its rounds; `cold`, without one before."""
+    """Start the contenders side by side `repeats` times and run their rounds; `cold`: without warm-up."""
     results = {name: Result(name) for name in names}
     for _ in range(repeats):
         for process in _side_by_side(module, names, rounds, options, cold=cold):
@@ -130,7 +130,7 @@ def compare(
 def _side_by_side(
     module: str, names: Sequence[str], rounds: int, options: dict[str, Any], *, cold: bool
 ) -> list[Process]:
-    """One life of each contender; the rounds are interleaved, and each begins with another contender."""
+    """Run one process of each contender. Rounds are interleaved, each starting with another contender."""
     processes: list[Process] = []
     with ExitStack() as stack:
         for name in names:
@@ -145,13 +145,13 @@ def _side_by_side(
 
 @contextlib.contextmanager
 def canned_server(bookings: int, latency: float = 0) -> Iterator[str]:
-    """The server of `server.py` in its own process; gives its base URL. `latency` in milliseconds."""
+    """Run `server.py` in its own process and yield its base URL. `latency` is in milliseconds."""
     command = [sys.executable, "-m", "benchmarks.server", "--bookings", str(bookings), "--latency", str(latency)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         port = process.stdout.readline().strip()
         if not port:
-            raise SystemExit("the server died; its own words are above")
+            raise SystemExit("the server failed to start; see its output above")
         # Leaving the block closes its standard input, which ends it.
         yield f"http://127.0.0.1:{port}/v2"
 

@@ -1,4 +1,4 @@
-"""A server that costs as little as possible: answers made beforehand, in a process of its own, on loopback.
+"""A cheap server with prepared responses, in a process of its own, on loopback.
 
 It answers GET /v2/bookings?take&skip, by start or by creation (sortCreated, afterCreatedAt, beforeCreatedAt), and GET
 /v2/me with the headers that a real answer has, stock rate-limit headers among them, with a limit that is never reached.
@@ -29,7 +29,7 @@ from benchmarks import data
 LIMIT = 1_000_000
 WINDOW = 60.0
 EVER = "1970-01-01T00:00:00Z", "9999-01-01T00:00:00Z"
-KEPT = 1000  # bodies, of a quarter of a megabyte each
+KEPT = 1000  # bodies, a quarter of a megabyte each
 # What helmet sends by default, which the real server uses as it is.
 HEADERS = {
     "Content-Security-Policy": "default-src 'self';base-uri 'self';font-src 'self' https: data:;"
@@ -57,7 +57,7 @@ FIXED = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
 
 
 class Book:
-    """The bodies, each encoded once; those that are asked for again and again are kept."""
+    """The response bodies. Rows are encoded once, and recent bodies are kept."""
 
     def __init__(self, bookings: int) -> None:
         self.rows: list[bytes] = []
@@ -92,7 +92,7 @@ class Book:
 
 
 class Window:
-    """One rate-limit window after the other, as the headers tell about them."""
+    """The rate limit windows that the headers report."""
 
     def __init__(self) -> None:
         self.hits = 0
@@ -111,7 +111,7 @@ class Window:
 
 
 class Connection(asyncio.Protocol):
-    """Reads requests without a body, writes their answers."""
+    """A connection that reads requests without a body and writes responses."""
 
     def __init__(self, book: Book, window: Window, latency: float) -> None:
         self.book = book
@@ -133,7 +133,7 @@ class Connection(asyncio.Protocol):
                 self.transport.write(answer)
 
     def answer(self, target: bytes) -> bytes:
-        """The whole answer to one target."""
+        """Return the whole response to one target."""
         body = self.book.body(target)
         changing = f"{self.window.headers()}Date: {formatdate(usegmt=True)}\r\nContent-Length: {len(body)}\r\n\r\n"
         return f"HTTP/1.1 200 OK\r\n{FIXED}{changing}".encode() + body
@@ -146,7 +146,7 @@ async def serve(bookings: int, latency: float) -> None:
     server = await loop.create_server(lambda: Connection(book, window, latency), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
-    # Client connections that are still open would hold up an orderly end.
+    # An orderly shutdown would wait for open client connections.
     os._exit(0)
 
 

@@ -37,14 +37,14 @@ print(json.dumps({{"cpu": cpu, "wall": wall, "units": 1, "peak": 0, "modules": l
 
 
 def start(statement: str) -> dict[str, Any]:
-    """One fresh interpreter."""
+    """Measure a statement in a fresh interpreter."""
     command = [sys.executable, "-c", MEASURE.format(statement=statement)]
     told: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     return told
 
 
 def measure(statements: dict[str, str], repeats: int) -> tuple[dict[str, Result], dict[str, int]]:
-    """Start each so many times, in turn; the results, and how many modules each brings."""
+    """Measure each statement `repeats` times in turn. Return the results and the number of modules of each."""
     results = {name: Result(name) for name in statements}
     modules = {name: int(start(statement)["modules"]) for name, statement in statements.items()}
     for _ in range(repeats):

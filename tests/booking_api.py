@@ -1,4 +1,4 @@
-"""What the tests of bookings share: a Monday morning, short ways to book, and what webhooks heard."""
+"""Shared by the tests of sandbox bookings: users, times, short ways to book, and webhook events."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def at(hour: float, day: int = 4) -> str:
 
 @dataclass
 class BookingApi:
-    """Ana's key, nobody's key, and the sandbox behind both."""
+    """Clients for bookings, with the keys of Ana, Bo and Cy and without a key."""
 
     sandbox: Sandbox
     ana: ApiClient = field(init=False)
@@ -78,19 +78,19 @@ class BookingApi:
         return self.sandbox.store.bookings[uid]
 
     def event_type(self, **body: Any) -> int:
-        """A new event type of Ana's, half an hour and without notice unless told otherwise."""
+        """Create an event type of Ana's; by default 30 minutes, without minimum notice."""
         fields = {"title": "Chat", "slug": "chat", "lengthInMinutes": 30, "minimumBookingNotice": 0} | body
         return int(new_event_type(self.sandbox.store, ANA, fields)["id"])
 
     def team_event_type(self, kind: str, *hosts: int, **body: Any) -> int:
-        """A new event type of the Sales team."""
+        """Create an event type of the Sales team."""
         fields = {"title": "Demo", "slug": "demo", "lengthInMinutes": 30, "minimumBookingNotice": 0} | body
         rows = [{"userId": one, "mandatory": False, "priority": "medium"} for one in hosts]
         team = {"teamId": SALES, "schedulingType": kind, "hosts": rows}
         return int(new_event_type(self.sandbox.store, None, fields, **team)["id"])
 
     def subscribe(self) -> None:
-        """Let a webhook of Ana's hear everything; it lies outside this machine, so it is only recorded."""
+        """Subscribe a webhook of Ana's to everything. Its URL is not on loopback, so deliveries are only recorded."""
         self.sandbox.store.webhooks["w"] = {
             "id": "w",
             "subscriberUrl": "https://hooks.test/all",
@@ -103,7 +103,7 @@ class BookingApi:
         }
 
     def webhook_events(self) -> list[tuple[str, dict[str, Any]]]:
-        """Triggers and payloads of what the webhook heard."""
+        """Return the triggers and payloads of the webhook's deliveries."""
         self.sandbox.wait_idle()
         bodies = [one.json for one in deliveries(self.sandbox.store)]
         return [(one["triggerEvent"], one["payload"]) for one in bodies]

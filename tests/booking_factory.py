@@ -1,4 +1,4 @@
-"""Bookings of the sandbox with times of a test's choosing, which change under the eyes of whoever lists them."""
+"""Create bookings with chosen times in the sandbox, and change them while they are listed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ADA = {
 
 @dataclass
 class BookingFactory:
-    """Bookings of the sandbox's host, and what happens to them after every answer of a list."""
+    """Creates bookings of the sandbox's host, and changes some after every list response."""
 
     sandbox: Sandbox
     rng: random.Random
@@ -39,7 +39,7 @@ class BookingFactory:
         return self.sandbox.store
 
     def fill(self, times: Iterable[tuple[int, int, int | None]]) -> set[str]:
-        """Only these bookings, by minutes of creation, start and update; their uids."""
+        """Replace all bookings by these, given as minutes of creation, start and update. Return their uids."""
         self.sandbox.faults.clear()
         self.store.bookings.clear()
         for created, start, updated in times:
@@ -71,7 +71,7 @@ class BookingFactory:
         return booking
 
     def mutate(self, created: int, touched: int, moved: int, cancelled: int) -> None:
-        """After every answer of a list, so many bookings are made, touched, rescheduled and cancelled."""
+        """After every list response create, update, reschedule and cancel this many bookings."""
 
         def happen(_: Store) -> None:
             for _ in range(created):
@@ -87,7 +87,7 @@ class BookingFactory:
         self.sandbox.faults.after_each("GET", "/v2/*", happen)
 
     def _now(self) -> datetime:
-        """Later each time, and later than anything in the world before."""
+        """Return a time later than every time used before."""
         self.ticks += 1
         return NOW + timedelta(seconds=self.ticks)
 

@@ -1,4 +1,4 @@
-"""The command line as a process of its own, as users run it."""
+"""Run the command line in a process of its own, as users do."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def cli_environment(**extra: str) -> dict[str, str]:
-    """The environment of this process without settings of Cal.com, with the project on the path."""
+    """Return this process's environment without Cal.com settings, with the project on the path."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CAL_", "FORCE_", "NO_COLOR"))}
     return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **extra}
 
 
 def cli_command(*args: str | Path) -> list[str]:
-    """The words that run calcom-async."""
+    """Return the command that runs calcom-async."""
     return [sys.executable, "-m", "calcom_async", *map(str, args)]
 
 
 def run_cli(*args: str | Path, env: Mapping[str, str] | None = None, **more: Any) -> subprocess.CompletedProcess[str]:
-    """Run one command to its end."""
+    """Run one command and wait for it."""
     return subprocess.run(
         cli_command(*args),
         env=cli_environment(**(env or {})),
@@ -46,7 +46,7 @@ def _listen_to_sigint() -> None:
 
 
 def start_cli(*args: str | Path, env: Mapping[str, str] | None = None, **more: Any) -> subprocess.Popen[str]:
-    """Start a command that listens to SIGINT, even when the tests themselves run in the background of a shell."""
+    """Start a command that handles SIGINT, even if the tests run in the background of a shell."""
     return subprocess.Popen(
         cli_command(*args),
         env=cli_environment(**(env or {})),
@@ -58,9 +58,9 @@ def start_cli(*args: str | Path, env: Mapping[str, str] | None = None, **more: A
 
 
 def wait_until(condition: Callable[[], Any], what: str) -> Any:
-    """Look again and again until it is so."""
+    """Poll until the condition holds."""
     deadline = time.monotonic() + TIMEOUT
     while not (found := condition()):
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        assert time.monotonic() < deadline, f"timed out waiting for {what}"
         time.sleep(0.01)
     return found

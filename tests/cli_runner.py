@@ -1,4 +1,4 @@
-"""The command line within this process, run against a sandbox."""
+"""Run the command line in this process, against a sandbox."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PYTHON_NAMES = re.compile(
     r"\b[a-z_]+=['\"\[{(]|\b[a-z]+_[a-z_]+=|\b(Config|Calcom|datetime|msgspec|urllib)\.\w|<\w+ .*>|\{'|\bNone\b|"
     r"\b(base_url|max_wait|event_type_id|event_type_slug|team_ids|after_start)\b"
 )
-"""What only a Python program could use: keywords, settings, and representations of objects."""
+"""Matches Python in a message: keywords, settings and representations of objects."""
 
 
 def invoke(*args: str | Path, columns: int = 200, **more: Any) -> Any:
-    """Run a command to its end; lines are not folded, unless the screen is made narrow."""
+    """Run a command. Lines are not wrapped unless `columns` is small."""
     env = {"COLUMNS": str(columns)} | more.pop("env", {})
     result = CliRunner().invoke(app, list(map(str, args)), env=env, **more)
     if result.exception and not isinstance(result.exception, SystemExit):
@@ -32,5 +32,5 @@ def invoke(*args: str | Path, columns: int = 200, **more: Any) -> Any:
 
 
 def connection_args(sandbox: Sandbox, key: str | None = None) -> list[str]:
-    """The options that lead there."""
+    """Return the options that select the sandbox and a key."""
     return ["--base-url", sandbox.url, "--api-key", key or sandbox.api_key]

@@ -41,13 +41,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector leave out what was imported, which stays: many tests collect garbage."""
+    """Exclude imported objects from garbage collection, because many tests collect garbage."""
     gc.collect()
     gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """One line for all tests that were deselected."""
+    """Print one line for all deselected tests."""
     if count := config.stash.get(DESELECTED, 0):
         terminalreporter.write_line(
             f"{count} tests deselected: they need responses recorded from a real server, and {RECORDINGS} has none"
@@ -62,7 +62,7 @@ def shared() -> Path:
 
 
 class MockedResponse(ClientResponse):
-    """Fills the argument that aiohttp has wanted since 3.14 and aioresponses 0.7.9 does not give."""
+    """A response with the argument that aiohttp 3.14 requires and aioresponses 0.7.9 omits."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "stream_writer" in inspect.signature(ClientResponse.__init__).parameters:
@@ -71,7 +71,7 @@ class MockedResponse(ClientResponse):
 
 
 class Mocked(aioresponses):
-    """`aioresponses`, whose answers are of a class that the aiohttp at hand can make."""
+    """`aioresponses` with a response class that the installed aiohttp accepts."""
 
     def add(self, *args: Any, **kwargs: Any) -> None:
         super().add(*args, **{"response_class": MockedResponse} | kwargs)
@@ -79,25 +79,25 @@ class Mocked(aioresponses):
 
 @pytest.fixture
 def mocked() -> Iterator[Mocked]:
-    """Answers to aiohttp by address instead of a server; an address without an answer refuses the connection."""
+    """Responses by URL instead of a server. A URL without one refuses the connection."""
     with Mocked() as answers:
         yield answers
 
 
 @pytest.fixture
 def fake_send() -> FakeSend:
-    """A `Send` that remembers what it was asked and always succeeds; give it other `.steps` to change that."""
+    """A `Send` that records requests and always succeeds; set `.steps` to change that."""
     return FakeSend()
 
 
 @pytest.fixture
 def recorder() -> EventRecorder:
-    """An `on_event` that writes down what it is told."""
+    """An `on_event` callback that records the events."""
     return EventRecorder()
 
 
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test may find the credentials of whoever runs it."""
+    """Hide the credentials of the developer who runs the tests."""
     for name in ("CAL_API_KEY", "CAL_API_URL", "CAL_ALLOW_HTTP"):
         monkeypatch.delenv(name, raising=False)

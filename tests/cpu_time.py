@@ -1,4 +1,4 @@
-"""Processor time, for tests that compare two pieces of work on the same machine; how fast it is does not matter."""
+"""CPU time, for tests that compare two pieces of work on the same machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def cpu_time(work: Callable[[], object], repeats: int = 5) -> float:
-    """The least processor time of this process that `work` took."""
+    """Return the least CPU time that `work` took in this process."""
     seconds = []
     for _ in range(repeats):
         begun = time.process_time()

@@ -1,4 +1,4 @@
-"""What stands in for the rest of the world: a `Send` that plays a script, and a server that says any bytes."""
+"""Fakes: a `Send` with scripted outcomes, a recorder of events, and a server that writes any bytes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Step = Response | Exception | Callable[[Request], Awaitable[Response]]
 
 
 def ok_response(data: Any = None, status: int = 200, **headers: str) -> Response:
-    """An answer in Cal.com's envelope; `x_request_id="..."` is the header of that name."""
+    """Return a success in Cal.com's envelope; `x_request_id="..."` sets that header."""
     body = json.dumps({"status": "success", "data": data}).encode()
     return Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
 
 
 def error_response(status: int, code: str | None = None, message: str = "no", **headers: str) -> Response:
-    """A refusal in the envelope, or without one where there is no code."""
+    """Return an error response, in the envelope if it has a code."""
     said = {"statusCode": status, "message": message}
     body = {"status": "error", "error": {"code": code, "message": message}} if code else said
     return Response(
@@ -32,12 +32,12 @@ def error_response(status: int, code: str | None = None, message: str = "no", **
 
 
 def make_request(method: str = "GET", path: str = "/me", **fields: Any) -> Request:
-    """A request that a test does not care much about."""
+    """Return a request with defaults for what the test does not care about."""
     return Request(method=method, route=path, path=path, **fields)
 
 
 class FakeSend:
-    """A `Send` that plays its steps in order, the last one for ever, and remembers what it was asked."""
+    """A `Send` that records requests and takes its steps in order; the last step is repeated."""
 
     def __init__(self, *steps: Step) -> None:
         self.steps = list(steps) or [ok_response()]
@@ -56,7 +56,7 @@ class FakeSend:
 
 @dataclass
 class EventRecorder:
-    """An `on_event` that writes down what it is told."""
+    """An `on_event` callback that records the events."""
 
     events: list[ClientEvent] = field(default_factory=list)
 
@@ -75,7 +75,7 @@ NO_LIMIT = {
 
 
 def http_response(status: int = 200, body: bytes = b'{"status":"success","data":null}', **headers: str) -> bytes:
-    """A whole HTTP answer, with a limit that holds nobody up."""
+    """Return a whole HTTP response, with a rate limit that is never reached."""
     headers = NO_LIMIT | headers
     lines = [f"HTTP/1.1 {status} X", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
     if "Content_Length" not in headers and "Transfer_Encoding" not in headers:
@@ -85,7 +85,7 @@ def http_response(status: int = 200, body: bytes = b'{"status":"success","data":
 
 @dataclass(frozen=True)
 class ReceivedRequest:
-    """A request as it arrived, and on which connection."""
+    """A request as it was received, with the number of its connection."""
 
     method: str
     target: str
@@ -95,7 +95,7 @@ class ReceivedRequest:
 
 
 class CutResponse(bytes):
-    """Say this much, then drop the connection."""
+    """Bytes to write before the connection is dropped."""
 
     __slots__ = ()
 
@@ -104,7 +104,7 @@ ServerStep = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 class FakeServer:
-    """A server on loopback that reads each request whole and says the next of its lines, the last one for ever."""
+    """A server on loopback that answers each request with the next step; the last step is repeated."""
 
     def __init__(self, *lines: ServerStep) -> None:
         self.steps = list(lines) or [http_response()]
@@ -130,7 +130,7 @@ class FakeServer:
         await self.wait_closed()
 
     async def wait_closed(self) -> None:
-        """Until every connection is closed."""
+        """Wait until every connection is closed."""
         while self.open:  # noqa: ASYNC110 - the closing of sockets has no event to wait for
             await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""Seeded mutations of responses, headers and arguments, and every method of the client as something to call."""
+"""Seeded mutations of responses, headers and arguments, and a call of every method of the client."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ RAW: Mapping[str, bytes] = {
     "@half open@": b'{"a":[' * 50,
     "@nothing@": b"",
 }
-"""What `json.dumps` does not write: placed as a text, and replaced in the bytes."""
+"""Literals that `json.dumps` cannot write: inserted as text and replaced in the bytes."""
 
 ODD: list[Any] = [
     None, True, False, 0, -1, 1.5, 10**18, 10**400, 1e300, -1e-300, [], {}, [None], [[]], {"": None},
@@ -60,7 +60,7 @@ NAMES = [
 
 
 def mutated(chance: random.Random, body: bytes) -> bytes:
-    """A body with a few faults, in its JSON or in its bytes; now and then the body as it is."""
+    """Return the body with a few faults in its JSON or its bytes; sometimes unchanged."""
     kind = chance.random()
     if kind < 0.05:
         return body
@@ -90,7 +90,7 @@ def _torn(chance: random.Random, body: bytes) -> bytes:
 
 
 def _with_fault(chance: random.Random, value: Any) -> Any:
-    """The value with one fault somewhere in it."""
+    """Return the value with one fault in it."""
     if not isinstance(value, dict | list) or not value or chance.random() < 0.15:
         return chance.choice(ODD)
     if isinstance(value, list):
@@ -157,7 +157,7 @@ HEADERS: Mapping[str, list[str]] = {
 
 
 def headers(chance: random.Random) -> dict[str, str]:
-    """Headers of a response, most of them odd."""
+    """Return response headers, most of them odd."""
     named = chance.sample(list(HEADERS), chance.choice([0, 1, 3, 6]))
     return {name: chance.choice(HEADERS[name]) for name in named}
 
@@ -199,7 +199,7 @@ REFUSALS: list[Any] = [
 
 
 def response(chance: random.Random, body: bytes) -> Response:
-    """A response to a call that expects a body such as this one."""
+    """Return a response to a call that expects a body like this one."""
     status = chance.choice(STATUSES)
     if status >= 300 or chance.random() < 0.05:
         body = json.dumps(chance.choice(REFUSALS)).encode()
@@ -230,7 +230,7 @@ class Method:
 
 
 def methods(client: Any, send: Callable[[Request], Awaitable[Response]]) -> list[Method]:
-    """Every method that makes one request, bound to a way to send."""
+    """Return every method that makes one request, bound to `send`."""
     found: list[Method] = []
 
     def remember(path: str, method: Any, function: Any) -> Iterator[Any]:
@@ -257,7 +257,7 @@ class _Kind(Exception):  # noqa: N818 - what the response would have been read a
 
 
 def sample(method: Method) -> bytes:
-    """A response that fits the method, with every field filled in."""
+    """Return a response that fits the method, with every field set."""
     kind: Any = dict[str, Any]
 
     def note(kind: Any, *_: Any, **__: Any) -> Any:
@@ -281,7 +281,7 @@ def sample(method: Method) -> bytes:
 
 
 def full(kind: Any) -> Any:
-    """A value of a type with every field filled in, as plain objects."""
+    """Return a value of a type with every field set, as plain objects."""
     if kind in {Any, msgspec.Raw}:
         return {"id": 1}
     if get_origin(kind) is dict:
@@ -296,7 +296,7 @@ def full(kind: Any) -> Any:
 
 
 def examine(result: Any) -> None:
-    """Use a result as a caller does: print it, and read the properties of its models and of those inside them."""
+    """Use a result as a caller does: print it and read the properties of its models."""
     repr(result)
     _read(result, depth=4)
 
@@ -317,7 +317,7 @@ def _properties(kind: type) -> list[str]:
 
 
 class FakeTransport(SimpleNamespace):
-    """A transport without a socket: `answer` gives the response to a request, which is checked as a real one is."""
+    """A transport without a socket: `answer` returns the response, which is checked as a real one is."""
 
     def __init__(self, answer: Callable[[Request], Response]) -> None:
         super().__init__(is_open=True, connections=0, requests=0)
@@ -331,17 +331,17 @@ class FakeTransport(SimpleNamespace):
         return found
 
     def check_home(self) -> None:
-        """It is at home everywhere."""
+        """Accept every event loop."""
 
     async def open(self) -> None:
-        """Nothing to open."""
+        """Do nothing."""
 
     async def aclose(self) -> None:
-        """Nothing to close."""
+        """Do nothing."""
 
 
 def client_over(transport: FakeTransport, credentials: Any = "cal_x", **settings: Any) -> Calcom:
-    """A client whose requests end in a fake transport."""
+    """Return a client that sends its requests to a fake transport."""
     cal = Calcom(credentials, base_url="http://127.0.0.1:9/v2", max_attempts=3, retry_budget=1000.0, **settings)
     cal._transport = transport  # type: ignore[assignment]
     cal._stack()

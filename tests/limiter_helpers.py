@@ -1,4 +1,4 @@
-"""Asking a limiter for turns, and answering as the server would."""
+"""Acquire permits from a limiter, and release them with responses of a server."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def loop_time() -> float:
 
 
 async def open_window(limiter: TokenBucket, remaining: int = 119, reset: float = 60, limit: int = 120) -> float:
-    """Have one request answered, so that the window is known; the time at which it ends for sure."""
+    """Complete one request, so that the window is known. Return the time at which it has certainly ended."""
     permit = await limiter.acquire(BUCKET)
     await limiter.release(permit, rate_limits(remaining, reset, limit))
     return loop_time() + reset + CLOCK_TOLERANCE
 
 
 async def acquire_once(limiter: TokenBucket, remaining: int = 50, bucket: Bucket = BUCKET, **options: Any) -> float:
-    """One request, answered at once; the time of its turn."""
+    """Acquire and release one permit. Return the time at which it was granted."""
     permit = await limiter.acquire(bucket, **options)
     await limiter.release(permit, rate_limits(remaining))
     return permit.sent_at

@@ -25,7 +25,7 @@ SERVANTS = ("postgres", "nobody")
 
 
 def programs() -> Path | None:
-    """The folder of `initdb` and `pg_ctl`; Debian keeps it off the path."""
+    """Return the folder of `initdb` and `pg_ctl`, which Debian does not put on the path."""
     if found := shutil.which("pg_ctl"):
         return Path(found).resolve().parent
     folders = Path("/usr/lib/postgresql").glob("*/bin")
@@ -34,7 +34,7 @@ def programs() -> Path | None:
 
 
 class PostgresServer:
-    """A server with a folder of its own, which is gone with it; whoever is on this machine may connect."""
+    """A server with a temporary folder. Every user of this machine may connect."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
         self._programs = programs
@@ -83,7 +83,7 @@ SESSION = ExitStack()
 
 @cache
 def session_url() -> str:
-    """The URL of one PostgreSQL for all tests of this process, to be used with schemas of one's own."""
+    """Return the URL of one PostgreSQL for all tests of this process; each test uses its own schema."""
     if url := os.environ.get(ELSEWHERE):
         return url
     found = programs()

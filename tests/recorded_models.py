@@ -1,6 +1,6 @@
-"""Which model the `response.body.data` of each recorded answer is, by its path below `reference/real` without `.json`.
+"""The model of each recorded response's `data`, by its path below `reference/real` without `.json`.
 
-Only answers that succeed and carry data are here; what is not here belongs to areas without models yet.
+Only successful responses with data are listed.
 """
 
 from __future__ import annotations
@@ -101,5 +101,5 @@ _NAMES: dict[Any, str] = {
 
 MODELS: dict[str, Any] = {name: model for model, names in _NAMES.items() for name in names.split()}
 
-# The raw bodies of a whole walk; their `data` is `list[Booking]`.
+# The raw bodies of all pages of one list; their `data` is `list[Booking]`.
 BOOKING_PAGES = tuple(f"bookings_walk/skip-{skip}" for skip in range(0, 1251, 250))

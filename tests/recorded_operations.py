@@ -1,6 +1,6 @@
-"""Which method of the client asks what was asked of the recorded server, by verb and path below /v2.
+"""The client method for each recorded request, by verb and path below /v2.
 
-Most nouns stand at several places: a kit holds the calls of one noun, and is laid at each of its places.
+Most resources exist below several paths. `Operations` holds the calls of one resource; `mount` puts them below a path.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ KEY = {"client_email": "x", "client_id": "x", "private_key": "x"}
 
 
 def minimal(kind: type[Any]) -> Any:
-    """A body with a word in every field that is required: what is sent does not matter here."""
+    """Return a body with text in every required field; the values do not matter here."""
     return kind(**{field.name: "x" for field in msgspec.structs.fields(kind) if field.required})
 
 
 def mount(place: str, reach: Callable[..., Any], kit: Operations) -> dict[str, Operation]:
-    """The calls of a kit at a place; `reach` takes the client and the place's ids, the calls take the others."""
+    """Return the calls below a path. `reach` takes the client and the ids of the path, the calls take the others."""
     blanks = place.count("{}")
 
     def bound(call: Operation) -> Operation:
@@ -76,7 +76,7 @@ READ: Operations = {"GET /{}": lambda noun, one: noun.get(one), "DELETE /{}": la
 
 
 def bodies(create: type[Any], update: type[Any]) -> Operations:
-    """A noun whose bodies are models."""
+    """Return the operations of a resource whose bodies are models."""
     return (
         LIST
         | READ
@@ -229,7 +229,7 @@ OUT_OF_OFFICE: Operations = {
 
 
 def team_operations(place: str, team: Callable[..., Any]) -> dict[str, Operation]:
-    """What a team has, wherever it stands."""
+    """Return the operations of a team below a path."""
     return {
         **mount(place, team, {"POST /invite": lambda one: one.invite()}),
         **mount(f"{place}/event-types", lambda *at: team(*at).event_types, TEAM_EVENT_TYPES),
@@ -245,7 +245,7 @@ def organization_team(cal: Calcom, org: Any, team: Any) -> OrganizationTeam:
 
 
 def organization_operations(place: str, org: Callable[..., Any]) -> dict[str, Operation]:
-    """What an organisation has, its teams included."""
+    """Return the operations of an organization, its teams included."""
     team = f"{place}/teams/{{}}"
     return {
         **mount(place, org, ORGANIZATION),
@@ -328,7 +328,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "POST /oauth/{}/refresh": lambda cal, client: cal.oauth_clients.refresh(client, "x"),
     "POST /api-keys/refresh": lambda cal: cal.api_keys.refresh(),
-    # What no method asks is asked by path.
+    # Requests without a method of their own.
     "POST /me": lambda cal: cal.request("POST", "/v2/me"),
     "PUT /me": lambda cal: cal.request("PUT", "/v2/me"),
     "GET /nope": lambda cal: cal.request("GET", "/v2/nope"),

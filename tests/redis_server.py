@@ -38,7 +38,7 @@ def is_available() -> bool:
 
 
 class RedisServer:
-    """A server that keeps nothing on disk; it can be stopped and started again on the same port."""
+    """A server without persistence that can be stopped and started again on the same port."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
@@ -48,7 +48,7 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Return when it answers, if only that it wants a password."""
+        """Wait until it answers, even if only to demand a password."""
         command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen([*command, *self.options], cwd=self.folder, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + TIMEOUT
@@ -70,7 +70,7 @@ class RedisServer:
 
 @contextmanager
 def own_server(*options: str) -> Iterator[RedisServer]:
-    """A server of our own, running."""
+    """Run a server of our own."""
     with TemporaryDirectory() as folder:
         server = RedisServer(Path(folder), *options)
         server.start()
@@ -82,7 +82,7 @@ def own_server(*options: str) -> Iterator[RedisServer]:
 
 @contextmanager
 def any_server() -> Iterator[str]:
-    """The URL of a Redis that may be used with keys of our own."""
+    """Return the URL of a Redis for keys of our own."""
     if url := os.environ.get(ELSEWHERE):
         yield url
     else:
@@ -96,13 +96,13 @@ def keys_of(url: str, prefix: str) -> list[bytes]:
 
 
 SESSION = ExitStack()
-"""What `session_url` started; `redis-server` ends with the tests."""
+"""Holds the server that `session_url` started until the tests end."""
 prefixes = (f"test-{os.getpid()}-{number}" for number in itertools.count())
 
 
 @cache
 def session_url() -> str:
-    """One server for all tests of this process that need no other."""
+    """Return the one server for all tests of this process that share one."""
     atexit.register(SESSION.close)
     return SESSION.enter_context(any_server())
 

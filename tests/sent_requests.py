@@ -1,4 +1,4 @@
-"""What the tests of the client ask a sandbox afterwards: which requests came, and what they said."""
+"""The requests that a sandbox received, and the people and times of its sample data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from calcom_async.models import Attendee
 from calcom_async.sandbox import RecordedRequest, Sandbox
 
 MONDAY = datetime(2026, 11, 2, 8, tzinfo=UTC)
-"""A working morning before office hours; Lisbon, where the sandbox's host lives, is on UTC then."""
+"""Before office hours of a working day. The time zone of the sandbox's host, Lisbon, is at UTC then."""
 ADA = Attendee(name="Ada", email="ada@visitors.test", time_zone="Europe/Lisbon")
 BEA = Attendee(name="Bea", email="bea@visitors.test", time_zone="Asia/Tokyo", language="it", phone_number="+3912345678")
 THIRTY, SIXTY, CLASS = 1, 2, 3
@@ -34,7 +34,7 @@ async def book(
 
 @dataclass(frozen=True, slots=True)
 class SentRequest:
-    """One request as the server saw it: its path below /v2, its query and body decoded, its `cal-api-version`."""
+    """A request as the server received it: path below /v2, decoded query and body, `cal-api-version`."""
 
     method: str
     path: str
@@ -55,10 +55,10 @@ class SentRequest:
 
 
 def sent_requests(sandbox: Sandbox) -> list[SentRequest]:
-    """All requests so far."""
+    """Return all requests so far."""
     return [SentRequest.of(seen) for seen in sandbox.requests]
 
 
 def last_request(sandbox: Sandbox) -> SentRequest:
-    """The latest request."""
+    """Return the latest request."""
     return SentRequest.of(sandbox.requests[-1])

@@ -1,4 +1,4 @@
-"""Webhook deliveries as they arrive: headers and body, signed."""
+"""Signed webhook deliveries: headers and body."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ SECRET = "tea-and-scones"
 
 
 def webhook_body(uid: str = "bK1", trigger: str = "BOOKING_CREATED") -> bytes:
-    """A small event of a booking."""
+    """Return the body of a small booking event."""
     sent = {"triggerEvent": trigger, "createdAt": "2031-03-03T08:00:00Z", "payload": {"uid": uid}}
     return json.dumps(sent).encode()
 
 
 def signed_request(raw: bytes, secret: str = SECRET, **headers: str) -> tuple[dict[str, str], bytes]:
-    """Headers and body of a delivery."""
+    """Return headers and body of a signed delivery."""
     return {"Content-Type": "application/json", "X-Cal-Signature-256": sign(raw, secret)} | headers, raw

@@ -1,4 +1,4 @@
-"""Cancelled anywhere, a call leaves things as if it had never been: the limit, the connections, the others."""
+"""A call that is cancelled at any point leaves limit, connections and other calls as if it had not been made."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ONE_A_MINUTE = Bucket("me", limit=2)
 
 
 async def after(seconds: float, awaitable: Awaitable[Any]) -> None:
-    """Start it, cancel it after so many seconds, and see it end as cancelled."""
+    """Start a call, cancel it after some seconds, and check that it ends as cancelled."""
     task = asyncio.ensure_future(awaitable)
     await asyncio.sleep(seconds)
     assert not task.done()
@@ -46,7 +46,7 @@ def stack(send: Any, limiter: TokenBucket, credentials: Any = None, **settings: 
 
 
 def test_in_the_line_of_the_limiter():
-    """Whoever is cancelled while waiting for a turn leaves the line, and nothing was sent."""
+    """A call cancelled while it waits for a permit leaves the queue without sending anything."""
     fake_send, limiter = FakeSend(), TokenBucket(limit=2)
 
     async def scene() -> None:
@@ -62,7 +62,7 @@ def test_in_the_line_of_the_limiter():
 
 
 def test_on_the_way():
-    """Whoever is cancelled after sending gives back the place under the limit; the server may have counted it."""
+    """A call cancelled after sending releases its permit; the server may have counted the request."""
     limiter = TokenBucket()
 
     async def scene() -> None:
@@ -75,7 +75,7 @@ def test_on_the_way():
 
 @pytest.mark.parametrize("step", [ConnectionFailedError("no", sent=False), error_response(503)])
 def test_in_the_pause_before_a_repeat(step):
-    """Whoever is cancelled while backing off holds nothing meanwhile and sends nothing more."""
+    """A call cancelled during backoff holds no permit and sends nothing more."""
     fake_send, limiter = FakeSend(step), TokenBucket()
 
     async def scene() -> None:
@@ -98,7 +98,7 @@ def test_in_the_pause_before_a_repeat(step):
 
 
 class Renewing:
-    """A server whose token has expired and whose renewal takes ten seconds."""
+    """A server on which the token has expired and a refresh takes ten seconds."""
 
     def __init__(self) -> None:
         self.renewals = 0
@@ -119,7 +119,7 @@ class Renewing:
 
 
 def test_in_a_renewal_that_others_wait_for():
-    """Whoever is cancelled while a token is renewed leaves the renewal running: the others get its token."""
+    """A call cancelled during a token refresh leaves the refresh running: other calls get the new token."""
     server, stored = Renewing(), []
 
     async def scene() -> list[Response]:
@@ -134,7 +134,7 @@ def test_in_a_renewal_that_others_wait_for():
 
 
 def test_the_only_one_who_waits_for_a_renewal():
-    """A renewal that nobody waits for any more is finished and stored all the same."""
+    """A token refresh completes and is stored even if no call waits for it any more."""
     server, stored = Renewing(), []
 
     async def scene() -> None:
@@ -149,7 +149,7 @@ def test_the_only_one_who_waits_for_a_renewal():
 
 
 def test_closing_that_is_cancelled_leaves_the_renewal_running():
-    """Even if the closing itself is cancelled, the pair that was asked for is stored."""
+    """Even if closing the client is cancelled, the requested token pair is stored."""
     stored: list[Any] = []
 
     async def scene() -> None:
@@ -163,7 +163,7 @@ def test_closing_that_is_cancelled_leaves_the_renewal_running():
 
 
 def test_with_pages_in_flight():
-    """A walk that is cancelled cancels its pages in flight, and goes on later from where it was."""
+    """Cancelling an iteration cancels its pages in flight; the next one resumes after the last row."""
     running = 0
 
     class Numbers(PagedList[int]):
@@ -198,7 +198,7 @@ def test_with_pages_in_flight():
 
 
 async def test_in_flight_on_a_real_connection():
-    """Cancelling a request in flight closes its connection and frees its place in the pool for the next."""
+    """Cancelling a request in flight closes its connection and frees its slot in the pool."""
     arrived = asyncio.Event()
 
     async def hang(writer: asyncio.StreamWriter) -> None:
@@ -221,7 +221,7 @@ async def test_in_flight_on_a_real_connection():
 
 
 async def test_while_waiting_for_a_connection():
-    """Whoever is cancelled while waiting for a connection leaves the place to the others."""
+    """A call cancelled while it waits for a connection leaves its slot to other calls."""
     arrived, go = asyncio.Event(), asyncio.Event()
 
     async def hold(writer: asyncio.StreamWriter) -> None:
@@ -242,7 +242,7 @@ async def test_while_waiting_for_a_connection():
 
 
 async def test_many_cancelled_at_random_leave_nothing_behind():
-    """After a hundred calls cancelled at all stages, no place, no connection and no task is missing or too many."""
+    """After a hundred calls cancelled at all stages no permit, connection or task is leaked."""
     async with FakeServer(http_response()) as peer, Calcom("cal_x", base_url=peer.url, max_connections=4) as cal:
         await cal.request("GET", "/v2/me")
         calls = [asyncio.create_task(cal.request("GET", "/v2/me")) for _ in range(100)]

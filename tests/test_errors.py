@@ -1,4 +1,4 @@
-"""The exceptions: one tree, whole after a journey between processes, and saying where."""
+"""The exceptions: one tree, intact after pickling, and naming the request."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def example(kind: type[CalcomError]) -> CalcomError:
 @pytest.mark.parametrize("kind", CLASSES.values(), ids=CLASSES)
 @pytest.mark.parametrize("travel", [lambda error: pickle.loads(pickle.dumps(error)), copy.deepcopy, copy.copy])
 def test_every_error_survives_a_journey(kind, travel):
-    """Pickled or copied, an error keeps its class, its text and its evidence."""
+    """A pickled or copied error keeps its class, its text and its attributes."""
     error = example(kind)
     arrived = travel(error)
     assert type(arrived) is kind
@@ -95,12 +95,12 @@ def test_an_error_shows_its_message_and_its_hint():
 
 
 def test_a_refusal_without_evidence_is_short():
-    """Nothing is made up for what the server did not say."""
+    """An error invents nothing that the server did not send."""
     assert str(ApiError("Bad", status=418)) == "418 Bad"
 
 
 def test_an_error_owns_its_evidence():
-    """Changing what was given to an error afterwards does not change the error."""
+    """An error does not change when its arguments are changed afterwards."""
     reasons = ["x"]
     error = ApiError("Bad", status=400, fields={"a": reasons})
     reasons.append("y")
@@ -108,7 +108,7 @@ def test_an_error_owns_its_evidence():
 
 
 def test_text_of_the_server_is_bounded_in_messages():
-    """Five megabytes of a message, of reasons or of a request id do not become the text of an error."""
+    """The text of an error is short even if the server sends five megabytes."""
     long = "x" * 5_000_000
     error = ApiError(long, status=400, fields={"a": [long], long: ["b"]}, request_id=long)
     assert len(str(error)) < 2_500
@@ -116,7 +116,7 @@ def test_text_of_the_server_is_bounded_in_messages():
 
 
 def test_control_characters_of_the_server_are_not_in_messages():
-    """Escape sequences, line ends and undecodable bytes of headers become blanks."""
+    """Escape sequences, line breaks and undecodable bytes of headers become spaces."""
     error = ApiError("a\x1b[31mb\r\nc", status=400, fields={"f\x00": ["g\u202e"]}, request_id="r\x07\udc80")
     assert str(error) == "400 a [31mb  c (f : g) [request r]"
     str(error).encode()

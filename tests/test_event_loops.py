@@ -17,7 +17,7 @@ ME = http_response(body=b'{"status":"success","data":{"id":1,"email":"a@b.test"}
 
 
 async def test_another_thread_gets_an_error_and_does_no_harm():
-    """Calls from the loop of another thread are refused before they touch the limiter; the owner's succeed."""
+    """Calls from the event loop of another thread raise an error before they reach the limiter."""
     errors: list[BaseException] = []
     limiter = TokenBucket()
     async with FakeServer(ME) as peer, Calcom("cal_x", base_url=peer.url, limiter=limiter) as cal:
@@ -42,7 +42,7 @@ async def test_another_thread_gets_an_error_and_does_no_harm():
 
 
 def test_a_loop_that_is_over_is_told():
-    """A client that was left open in a loop that is closed says so, and can be closed or opened in the next one."""
+    """A client left open in a closed loop raises a clear error, and can be closed or opened in the next loop."""
     with Sandbox() as sandbox:
         cal = Calcom(sandbox.api_key, base_url=sandbox.url)
 
@@ -65,7 +65,7 @@ def test_a_loop_that_is_over_is_told():
 
 
 async def test_another_process_gets_an_error(monkeypatch):
-    """After a fork the child shares the sockets of its parent: it must not use or close them."""
+    """A forked child must not use or close the sockets of its parent."""
     async with FakeServer(ME) as peer, Calcom("cal_x", base_url=peer.url) as cal:
         await cal.me.get()
         with monkeypatch.context() as child:
@@ -82,7 +82,7 @@ async def test_another_process_gets_an_error(monkeypatch):
 
 
 async def test_open_and_aclose_for_notebooks():
-    """`open()` returns the open client; opening twice is refused, closing twice is not."""
+    """`open()` returns the open client. Opening it twice raises an error, closing it twice does not."""
     async with FakeServer(ME) as peer:
         cal = await Calcom("cal_x", base_url=peer.url).open()
         assert (await cal.me.get()).id == 1
@@ -97,7 +97,7 @@ async def test_open_and_aclose_for_notebooks():
 
 @pytest.mark.parametrize("travel", [pickle.dumps, copy.copy, copy.deepcopy])
 async def test_a_client_is_not_pickled(travel):
-    """Connections cannot travel, open or not: each process makes its own client."""
+    """A client cannot be pickled, open or not: each process makes its own."""
     cal = Calcom("cal_x", base_url="http://localhost")
     with pytest.raises(ConfigError, match="cannot be pickled or copied"):
         travel(cal)

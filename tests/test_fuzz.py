@@ -62,13 +62,13 @@ pytestmark = [
 
 
 def share(part: float) -> range:
-    """The cases of one test, as its part of all."""
+    """Return the number of cases of one test, as its share of all."""
     return range(max(1, int(CASES * part)))
 
 
 @pytest.fixture(scope="module")
 def recorded() -> Bodies:
-    """Bodies of a sandbox's responses, by method and template."""
+    """Return the bodies of a sandbox's responses, by method and route."""
     bodies: Bodies = {}
 
     async def scene(sandbox: Sandbox) -> None:
@@ -103,7 +103,7 @@ def recorded() -> Bodies:
 
 
 def examine_error(error: CalcomError) -> None:
-    """Print an error, and send it to another process."""
+    """Print and pickle an error."""
     assert len(str(error) + repr(error)) < 200_000
     assert str(pickle.loads(pickle.dumps(error))) == str(copy.deepcopy(error)) == str(error)
 
@@ -129,7 +129,7 @@ def survives(action: Callable[[], Awaitable[Any]], case: str, *, allowed: tuple[
 
 @pytest.fixture(scope="module")
 def every() -> Every:
-    """Every method of the client, a response that fits each, and where to put the way to send."""
+    """Return every method of the client, with a response that fits each, and where to set how to send."""
     way: list[Way] = []
 
     async def send(request: Request) -> Response:
@@ -144,7 +144,7 @@ def every() -> Every:
 
 
 async def used(chance: random.Random, result: Any) -> Any:
-    """Await a call, or read a list in one of the ways there are."""
+    """Await a call, or read a list in one of the possible ways."""
     if not isinstance(result, Pages):
         return await result
     match chance.randrange(5):
@@ -209,7 +209,7 @@ SCENES: dict[str, Callable[[Calcom], Awaitable[Any]]] = {
 
 
 def test_composed_calls(recorded: Bodies) -> None:
-    """Booking, moving, searching, watching and long lists survive faults in any of their responses."""
+    """Booking, rescheduling, searching, watching and long lists survive faults in any of their responses."""
     names = list(SCENES)
     for number in share(0.15):
         chance = random.Random(f"{SEED} scene {number}")
@@ -235,7 +235,7 @@ OAUTH2 = {"access_token": "a", "token_type": "bearer", "refresh_token": "r", "ex
 
 
 def test_token_responses() -> None:
-    """Any response to the renewal of a token is a new token or a `CalcomError`."""
+    """Any response to a token refresh results in a new token or a `CalcomError`."""
     pair = {"accessToken": "a", "refreshToken": "r", "accessTokenExpiresAt": 1893456000000,
             "refreshTokenExpiresAt": 1893456000000}  # fmt: skip
     managed = json.dumps({"status": "success", "data": pair}).encode()
@@ -284,7 +284,7 @@ def test_webhook_deliveries() -> None:
 
 
 def with_odd_argument(chance: random.Random, given: list[Any], fields: dict[str, Any]) -> tuple[Any, Any, str]:
-    """Replace one of the arguments, and say which."""
+    """Replace one of the arguments and return which."""
     arguments, keywords = list(given), dict(fields)
     which = chance.randrange(len(ARGUMENTS))
     name = chance.choice([*range(len(arguments)), *keywords, None])
@@ -296,7 +296,7 @@ def with_odd_argument(chance: random.Random, given: list[Any], fields: dict[str,
 
 
 def test_arguments(every: Every) -> None:
-    """Any argument of any method is sent, or refused with a `CalcomError`."""
+    """Any argument of any method is sent, or rejected with a `CalcomError`."""
     found, samples, way = every
     for number in share(0.1):
         chance = random.Random(f"{SEED} argument {number}")
@@ -333,11 +333,11 @@ COMPOSED: list[tuple[str, list[Any], dict[str, Any]]] = [
     ("with_credentials", ["cal_y"], {}),
     ("team", [1], {}),
 ]
-"""Calls that `methods` does not find, by their name on the client."""
+"""Calls that `methods` does not find, by name."""
 
 
 async def composed(call: Callable[[], Any]) -> Any:
-    """Make a call, and take what it gives."""
+    """Make a call and consume its result."""
     result = call()
     if isinstance(result, Pages):
         return await result.collect()
@@ -345,7 +345,7 @@ async def composed(call: Callable[[], Any]) -> Any:
 
 
 def test_arguments_of_composed_calls(recorded: Bodies) -> None:
-    """Any argument of a call that makes several requests is used, or refused with a `CalcomError`."""
+    """Any argument of a call that makes several requests is used, or rejected with a `CalcomError`."""
     for number in share(0.04):
         chance = random.Random(f"{SEED} composed argument {number}")
         name, given, fields = COMPOSED[number % len(COMPOSED)]

@@ -1,4 +1,4 @@
-"""Which file may import which, read from the source: imports point down, and each foreign library has its place."""
+"""Rules for imports, checked in the source: layers, cycles, and which module may import which library."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ SANDBOX_MAY_IMPORT = {"aiohttp", "msgspec", "multidict", "yarl"}
 
 
 class Import(NamedTuple):
-    """One import: who imports what, and how."""
+    """An import: importing module, target and kind."""
 
     module: str
     target: str
@@ -99,7 +99,7 @@ def below(module: str, node: ast.AST, *, only_types: bool, in_function: bool) ->
 
 
 def targets(module: str, statement: ast.Import | ast.ImportFrom) -> list[str]:
-    """What a statement names, in full; `from package import name` may name a module."""
+    """Return the full names that a statement imports; `from package import name` may name a module."""
     names = [alias.name for alias in statement.names]
     if isinstance(statement, ast.Import):
         return names
@@ -123,7 +123,7 @@ OURS = [one for one in IMPORTS if one.target.split(".")[0] == "calcom_async"]
 
 
 def area(module: str) -> str:
-    """The file or folder directly below the package."""
+    """Return the file or folder directly below the package."""
     return module.removeprefix("calcom_async.").split(".")[0]
 
 
@@ -132,7 +132,7 @@ def side(module: str) -> str:
 
 
 def test_every_module_has_a_layer():
-    """The table knows every file, so that a new one has to be given its place."""
+    """Every file and folder has a layer."""
     known = {*LAYER, "sandbox", "__init__"}
     assert {area(name) or "__init__" for name in MODULES} <= known
 
@@ -163,7 +163,7 @@ def test_there_are_no_cycles():
 
 
 def test_models_import_only_models_and_msgspec():
-    """Values know nothing of requests: models stand on msgspec, the errors and the standard library."""
+    """Models import only msgspec, the errors and the standard library."""
     foreign = {one.target.split(".")[0] for one in IMPORTS if area(one.module) == "models"} - set(
         sys.stdlib_module_names
     )
@@ -172,7 +172,7 @@ def test_models_import_only_models_and_msgspec():
 
 
 def test_the_sandbox_stands_alone():
-    """The sandbox imports nothing of ours outside itself, so that it cannot share our mistakes."""
+    """The sandbox imports nothing else of the package, so that it cannot share the client's mistakes."""
     ours = {one.target for one in OURS if side(one.module) == "sandbox"}
     assert {target for target in ours if not target.startswith("calcom_async.sandbox")} == set()
     foreign = {one.target.split(".")[0] for one in IMPORTS if side(one.module) == "sandbox"}
@@ -212,7 +212,7 @@ def test_the_sandbox_has_no_cycles():
 
 
 def test_the_client_does_not_need_the_sandbox():
-    """Only the plugin and the command line start a sandbox."""
+    """Only the pytest plugin and the command line import the sandbox."""
     users = {area(one.module) for one in OURS if area(one.target) == "sandbox" and side(one.module) == "client"}
     assert users <= {"pytest_plugin", "cli", "__main__"}
 
@@ -225,7 +225,7 @@ def test_only_the_command_line_imports_the_catalog():
 
 @pytest.mark.parametrize("library", HOMES)
 def test_each_library_has_its_place(library):
-    """One file touches sockets, one knows the waiting schedule, and extras are imported where they are used."""
+    """Each library is imported only by the modules that the table names."""
     users = {
         area(one.module) for one in IMPORTS if one.target.split(".")[0] == library and side(one.module) == "client"
     }
@@ -234,7 +234,7 @@ def test_each_library_has_its_place(library):
 
 
 def test_annotations_are_the_only_exception():
-    """What is imported for annotations alone never runs."""
+    """Imports that are allowed for annotations are type-only."""
     for module, target in ANNOTATIONS_MAY_IMPORT:
         found = [one for one in IMPORTS if one.module == module and one.target.split(".")[0] == target]
         assert found
@@ -242,13 +242,13 @@ def test_annotations_are_the_only_exception():
 
 
 def test_only_known_libraries_are_imported():
-    """Nothing is imported that is neither the standard library, msgspec, nor in the table."""
+    """Only the standard library, msgspec and the libraries of the table are imported."""
     foreign = {one.target.split(".")[0] for one in IMPORTS if side(one.module) == "client"}
     assert foreign - set(sys.stdlib_module_names) <= {"calcom_async", "msgspec", *HOMES}
 
 
 def test_extras_are_imported_when_they_are_used():
-    """Without an extra installed the package imports: extras are imported in functions, or in modules of their own."""
+    """The package can be imported without its extras: they are imported in functions, or in modules of their own."""
     required = {"aiohttp", "yarl", "backoff", "msgspec", "calcom_async", "pytest"}
     at_the_top = {
         (area(one.module), one.target.split(".")[0])
@@ -260,12 +260,12 @@ def test_extras_are_imported_when_they_are_used():
 
 
 def test_there_is_no_attic():
-    """No module is named for not knowing where its contents belong."""
+    """No module has a name like utils or helpers."""
     assert not {name.rsplit(".", 1)[-1] for name in MODULES} & {"utils", "helpers", "common", "misc"}
 
 
 def test_what_a_caller_gives_is_not_judged_by_its_truth():
-    """Callbacks, stores, sessions and limiters are compared with None: an object that has a length may be falsy."""
+    """Arguments that are objects are compared with None, because an object with a length may be falsy."""
     given = re.compile(
         r"(self\.)?_?(on_(event|error|progress|outcome|renewed)|deduplicate|session|limiter|credentials)"
     )
@@ -280,7 +280,7 @@ def test_what_a_caller_gives_is_not_judged_by_its_truth():
 
 
 def conditions(tree: ast.AST) -> Iterator[ast.expr]:
-    """All expressions whose truth value decides something."""
+    """Return all expressions whose truth value is tested."""
     for node in ast.walk(tree):
         if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert):
             yield node.test

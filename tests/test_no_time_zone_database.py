@@ -1,4 +1,4 @@
-"""A machine without a time zone database: everything works that needs none, and the rest says what to install."""
+"""Without a time zone database everything that needs none works, and errors name the package to install."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ INSTALL = "Install one: pip install tzdata"
 
 
 def without_database(code: str) -> subprocess.CompletedProcess[str]:
-    """Run Python where neither the system nor a package has time zones."""
+    """Run Python without the time zones of the system or of a package."""
     return subprocess.run(
         [sys.executable, "-c", BLOCKED + code], env=cli_environment(), capture_output=True, text=True, check=False
     )

@@ -52,7 +52,7 @@ MODELS = [kind for kind in PUBLIC if isinstance(kind, type) and issubclass(kind,
 
 
 def methods() -> list[tuple[str, Any, Any, list[Any], dict[str, Any]]]:
-    """Every method of every resource, with arguments and keywords for each way to call it."""
+    """Return every method of every resource, with the arguments of each way to call it."""
     found = []
 
     def note(name: str, method: Any, function: Any) -> Iterator[python_calls.PythonCall]:
@@ -74,7 +74,7 @@ def methods() -> list[tuple[str, Any, Any, list[Any], dict[str, Any]]]:
 
 
 def outcome(method: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-    """The request of a call, or the error that it raises."""
+    """Return the request of a call, or the error that it raises."""
     try:
         result = method(*arguments, **keywords)
         request = python_calls.request_of(result.first_page() if isinstance(result, Pages) else result)
@@ -95,7 +95,7 @@ def keyword_hints(function: Any) -> dict[str, Any]:
 
 
 def test_none_is_not_given_in_every_method():
-    """Of every keyword that may be None: with None the request is the same as without the keyword."""
+    """A keyword that accepts None but not UNSET sends the same request with None as without it."""
     checked = 0
     for name, method, function, arguments, keywords in methods():
         for keyword, hint in keyword_hints(function).items():
@@ -110,7 +110,7 @@ def test_none_is_not_given_in_every_method():
 
 
 def test_optional_keywords_say_none():
-    """A keyword that may be left out and has no value of its own is annotated with None."""
+    """A keyword that may be omitted and has no default value accepts None."""
     for name, _, function, _, _ in methods():
         for one in inspect.signature(function).parameters.values():
             if one.default is None:

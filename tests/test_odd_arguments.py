@@ -1,4 +1,4 @@
-"""Odd arguments of every kind: each ends in a request or in one of our errors, before anything is sent."""
+"""Every odd argument results in a request, or in one of our errors before anything is sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from calcom_async.resources._base import Resource
 
 
 class Failing(tzinfo):
-    """A time zone of the caller's that does not work."""
+    """A time zone whose methods fail."""
 
     def utcoffset(self, dt: datetime | None) -> timedelta:
         raise ZeroDivisionError
@@ -54,7 +54,7 @@ ODD = [
 
 
 def test_every_argument_of_every_method_may_be_odd():
-    """One argument at a time is replaced by each odd value: no foreign exception, and no message without end."""
+    """Replacing any one argument by an odd value raises no foreign exception and no endless message."""
     wrong: list[str] = []
     count = 0
 
@@ -99,7 +99,7 @@ def test_every_argument_of_every_method_may_be_odd():
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda value: type(value).__name__)
 async def test_the_arguments_of_a_request_may_be_odd(odd):
-    """`Calcom.request` refuses what it cannot send, argument by argument."""
+    """`Calcom.request` rejects each argument that it cannot send."""
     cal = Calcom("cal_x", base_url="http://localhost")
     sound: dict[str, Any] = {"method": "POST", "path": "/v2/me"}
     for odd_ones in (
@@ -117,7 +117,7 @@ async def test_the_arguments_of_a_request_may_be_odd(odd):
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda value: type(value).__name__)
 def test_the_settings_may_be_odd(odd):
-    """A setting, a credential or a part of the client is taken or refused when the client is made."""
+    """Settings, credentials and parts of the client are accepted or rejected when the client is created."""
     for field in Config.__struct_fields__:
         try:
             Config(**{field: odd})
@@ -144,13 +144,13 @@ def test_the_settings_may_be_odd(odd):
     ],
 )
 async def test_the_place_in_a_body_is_named(body, named):
-    """The error names the place as the caller wrote it, and never the value, which may be a secret."""
+    """The error names the argument as the caller wrote it, and never the value, which may be a secret."""
     with pytest.raises(InvalidRequestError, match=f"{named}"):
         await Calcom("cal_x", base_url="http://localhost").request("POST", "/v2/me", body=body)
 
 
 async def test_keywords_are_named_in_python():
-    """Methods name their keyword, not the field of the API."""
+    """Errors name the keyword of the method, not the field of the API."""
     cal = Calcom("cal_x", base_url="http://localhost")
     naive = datetime(2026, 1, 1)  # noqa: DTZ001 - what is refused
     with pytest.raises(InvalidRequestError, match=r"^after_updated_at must have a time zone"):
@@ -169,7 +169,7 @@ async def test_keywords_are_named_in_python():
 
 @pytest.mark.parametrize("text", ["2026-11-04T09:00:00Z", "2026-11-04T10:00:00+01:00", "20261104T090000Z"])
 async def test_a_time_may_be_iso_text(text):
-    """Text with an offset is a time wherever one is taken."""
+    """Every time argument accepts ISO 8601 text with an offset."""
     asked = python_calls.request_of
     client = python_calls.SimpleNamespace(
         _context=python_calls.RequestContext(python_calls.record_request, python_calls.Observer(None))
@@ -183,7 +183,7 @@ async def test_a_time_may_be_iso_text(text):
 
 
 def test_a_date_in_a_filter_is_a_day_of_utc():
-    """A filter that begins a span starts with the day, one that ends it includes the day."""
+    """A bare date starts a range at the beginning of the day, and ends it at the end of the day."""
     client = python_calls.SimpleNamespace(
         _context=python_calls.RequestContext(python_calls.record_request, python_calls.Observer(None))
     )

@@ -19,7 +19,7 @@ from calcom_async.operations.python_calls import EXCLUSIVE_KEYWORDS, PythonCall,
 
 
 class Difference(NamedTuple):
-    """Where client and specification differ: `+` the client says it, `-` it does not; patterns may have stars."""
+    """Differences between client and specification: `+` only the client has it, `-` only the specification."""
 
     sign: str
     operations: str
@@ -59,7 +59,7 @@ DIFFERENCES = (
 )
 
 UNSPECIFIED = {"DELETE /v2/bookings/{uid}/attendees/{attendee_id}"}
-"""What the client can and the specification does not name: newer servers have it."""
+"""Parameters of newer servers that the specification does not list."""
 
 SHARED = {
     "GET /v2/bookings/{bookingUid}": {"cal.bookings.get(uid)", "cal.bookings.get_series(recurring_uid)"},
@@ -86,7 +86,7 @@ OTHER_NAMES = {
 
 @cache
 def made() -> dict[Operation, list[PythonCall]]:
-    """The calls of every operation; what is no operation is left to a test of its own."""
+    """Return the calls of every operation; other calls have a test of their own."""
     found: dict[Operation, list[PythonCall]] = {}
     for call in python_calls():
         if (operation := find_operation(call.request.method, call.path)) is not None:
@@ -95,7 +95,7 @@ def made() -> dict[Operation, list[PythonCall]]:
 
 
 def names_in(value: Any, prefix: str = "") -> Iterator[str]:
-    """The fields of a JSON value, those inside with dots."""
+    """Return the fields of a JSON value, nested ones joined by dots."""
     if isinstance(value, list):
         for item in value:
             yield from names_in(item, prefix)
@@ -106,7 +106,7 @@ def names_in(value: Any, prefix: str = "") -> Iterator[str]:
 
 
 def query_names(call: PythonCall) -> set[str]:
-    """The query of a call, `a[0][b]` as `a.b`."""
+    """Return the query of a call, with `a[0][b]` as `a.b`."""
     sent = parse_qsl(call.request.query, keep_blank_values=True)
     return {re.sub(r"\[\d+\]", "", name).replace("[", ".").replace("]", "") for name, _ in sent}
 
@@ -117,7 +117,7 @@ def body_names(call: PythonCall) -> set[str]:
 
 @cache
 def differences() -> dict[tuple[str, str, str], Difference | None]:
-    """Each thing that only one side says, as (sign, operation, name), with the entry that explains it."""
+    """Return each difference as (sign, operation, name), with the entry that explains it."""
     found = {}
     for operation, ways in made().items():
         for sign, name in _of_operation(operation, ways):
@@ -142,14 +142,14 @@ def _explains(one: Difference, sign: str, operation: str, name: str) -> bool:
 
 
 def test_every_operation_has_a_method():
-    """All 272 operations of the catalog can be asked for by a method."""
+    """Each of the 272 operations in the catalog has a method."""
     missing = [str(operation) for operation in OPERATIONS if operation not in made()]
     assert missing == [], f"{len(missing)} operations have no method"
     assert len(made()) == len(OPERATIONS) == 272
 
 
 def test_every_method_is_an_operation():
-    """No method asks for what the API has not got."""
+    """No method calls an operation that the API does not have."""
     unknown = {
         f"{call.request.method} {call.path}"
         for call in python_calls()
@@ -159,7 +159,7 @@ def test_every_method_is_an_operation():
 
 
 def test_nothing_is_reachable_under_two_names():
-    """An operation is spelled in one way, so removing any method leaves an operation without one."""
+    """Each operation has one method, so removing any method leaves an operation without one."""
     spelled = {str(operation): {call.expression for call in ways} for operation, ways in made().items()}
     assert {operation: ways for operation, ways in spelled.items() if len(ways) > 1} == SHARED
 
@@ -186,19 +186,19 @@ def test_exclusive_keywords_belong_to_methods_that_exist():
 
 
 def test_query_body_and_version_are_the_specified_ones():
-    """Every parameter and field of every operation can be said, and nothing else; differences have a reason."""
+    """Methods accept exactly the parameters and fields of their operation; each difference has a reason."""
     unexplained = [" ".join(key) for key, why in differences().items() if why is None]
     assert unexplained == []
 
 
 def test_no_difference_is_listed_in_vain():
-    """Each entry of the table explains something."""
+    """Each entry of the table explains a difference."""
     used = set(differences().values())
     assert [one for one in DIFFERENCES if one not in used] == []
 
 
 def test_versions_are_sent_where_they_are_needed():
-    """An operation that needs a version gets it."""
+    """Each operation sends the API version that it needs."""
     wrong = [
         (call.expression, call.request.headers.get("cal-api-version"), operation.version)
         for operation, ways in made().items()
@@ -209,7 +209,7 @@ def test_versions_are_sent_where_they_are_needed():
 
 
 def test_only_what_is_repeatable_is_repeated():
-    """Whether a lost answer may be asked for again is a property of the operation."""
+    """Whether a request is idempotent is a property of the operation."""
     wrong = {
         (call.method, call.request.idempotent)
         for operation, ways in made().items()
@@ -220,7 +220,7 @@ def test_only_what_is_repeatable_is_repeated():
 
 
 def test_redirects_are_answers_only_where_they_are_hoped_for():
-    """The five GETs that change state answer a redirect, and nothing else may."""
+    """Only the five GETs that change state may return a redirect."""
     redirected = {operation for operation, ways in made().items() if ways[0].request.expects_redirect}
     assert redirected == {one for one in OPERATIONS if one.verb == "GET" and one.changes}
     assert len(redirected) == 5
@@ -254,7 +254,7 @@ def test_lists():
 
 
 def test_catalogued_lists_take_what_they_page_by():
-    """Walks of paged lists say where they are."""
+    """Errors of paged lists name the page."""
     for operation, ways in made().items():
         if paging := operation.query & {"take", "skip", "limit", "offset"}:
             assert all(paging <= query_names(call) for call in ways), operation

@@ -1,4 +1,4 @@
-"""The pytest plugin, in projects of its users: every asyncio mode, no plugin at all, and what it costs."""
+"""The pytest plugin in users' projects: every asyncio mode, without an asyncio plugin, and its cost."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_the_fixtures_work(
 def run_pytest(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, content: str, *options: str
 ) -> pytest.RunResult:
-    """Pytest as a user's project has it; other plugins of this machine stay out, warnings are errors."""
+    """Run pytest as in a user's project: without other installed plugins, with warnings as errors."""
     for name, value in cli_environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1").items():
         monkeypatch.setenv(name, value)
     pytester.makepyfile(content)
@@ -135,7 +135,7 @@ def test_it_is_cheap_to_load() -> None:
 
 
 def test_a_suite_that_does_not_use_it_pays_nothing(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test run that asks for no fixture of it never imports the client or the sandbox."""
+    """A test run that uses no fixture of the plugin imports neither the client nor the sandbox."""
     content = """
         import sys
 
@@ -146,6 +146,6 @@ def test_a_suite_that_does_not_use_it_pays_nothing(pytester: pytest.Pytester, mo
 
 
 def test_the_plugin_is_an_entry_point() -> None:
-    """Whoever installs the package has the fixtures without doing anything."""
+    """Installing the package is enough to have the fixtures."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["entry-points"]["pytest11"] == {"calcom_async": "calcom_async.pytest_plugin"}

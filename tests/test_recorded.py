@@ -1,4 +1,4 @@
-"""Answers recorded from a real server go through the client's own methods: what each makes of its own answer.
+"""Responses recorded from a real server are read by the client methods that they belong to.
 
 The table says which method asks what was asked; the method itself decides what the answer is decoded as. Decoding is
 strict here: the client's lenience towards a server that breaks its word is switched off.
@@ -36,7 +36,7 @@ NOT_OURS = {
 
 @dataclass(frozen=True)
 class Exchange:
-    """One recorded exchange, by its file's name."""
+    """A recorded exchange, by the name of its file."""
 
     name: str
     method: str
@@ -56,7 +56,7 @@ class Exchange:
 
     @cached_property
     def operation(self) -> str | None:
-        """The key in the table: the one with the fewest blanks that fits."""
+        """Return the key in the table: the matching one with the fewest placeholders."""
         fits = (key for key in OPERATIONS if _pattern(key).fullmatch(f"{self.method} {self.path}"))
         return min(fits, key=lambda key: key.count("{}"), default=None)
 
@@ -67,14 +67,14 @@ def _pattern(key: str) -> re.Pattern[str]:
 
 @cache
 def exchanges(shared: Path) -> list[Exchange]:
-    """All recorded exchanges; deliveries of webhooks and the pages of the walk are none."""
+    """Return all recorded exchanges, without webhook deliveries and the pages of the long list."""
     folder = shared / "reference" / "real"
     files = sorted([*folder.glob("*.json"), *folder.glob("organisations/*.json")])
     return [Exchange.of(file) for file in files if not file.name.startswith("webhook_delivery_")]
 
 
 class Wire:
-    """The other end of a client that sends nothing: it gives the recorded answer, and keeps what was asked."""
+    """A transport that returns the recorded response and records the request."""
 
     def __init__(self, answer: Callable[[Request], Response]) -> None:
         self.asked: list[Request] = []
@@ -95,7 +95,7 @@ class Wire:
 
 @pytest.fixture
 def strict(monkeypatch):
-    """Decoding without mercy: what does not fit the model is an error."""
+    """Decode strictly: a value that does not fit the model is an error."""
 
     def refuse(kind: Any, value: Any, where: str) -> Any:
         msgspec.convert(value, kind)
@@ -105,7 +105,7 @@ def strict(monkeypatch):
 
 
 async def ask(exchange: Exchange) -> Any:
-    """Ask by the method of the table; it has to send what was recorded."""
+    """Call the method of the table; it must send what was recorded."""
     assert exchange.operation is not None
     end = Wire(lambda request: exchange.response)
     ids = _pattern(exchange.operation).fullmatch(f"{exchange.method} {exchange.path}")
@@ -132,7 +132,7 @@ CLASSES = {
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 async def test_recorded_answers(shared, strict, operation):
-    """Each recorded success is decoded, strictly and whole, as what its method promises, each refusal raised."""
+    """Each recorded success decodes strictly and completely into the method's return type; each error is raised."""
     found = [one for one in exchanges(shared) if one.operation == operation and one.name not in NOT_OURS]
     assert found, "an operation without recorded answers has no place in the table"
     for exchange in found:
@@ -140,7 +140,7 @@ async def test_recorded_answers(shared, strict, operation):
 
 
 async def check_success(exchange: Exchange) -> None:
-    """What came is what was recorded: as many rows, the same ids, nothing where there was nothing."""
+    """The result has as many rows and the same ids as the recording."""
     result, data = await ask(exchange), exchange.body.get("data") if isinstance(exchange.body, dict) else None
     rows = getattr(result, "items", result)
     if exchange.response.status in REDIRECTS:
@@ -156,7 +156,7 @@ async def check_success(exchange: Exchange) -> None:
 
 
 async def check_refusal(exchange: Exchange) -> None:
-    """The error is the class of its status, with the server's message, code, request id and limits, and no echo."""
+    """The error has the class of its status and the server's message, code, request id and limits."""
     with pytest.raises(errors.ApiError) as caught:
         await ask(exchange)
     error, response = caught.value, exchange.response
@@ -174,20 +174,20 @@ def _limits(headers: dict[str, str]) -> list[str]:
 
 
 def _names_fields(error: dict[str, Any]) -> bool:
-    """Whether a recorded error says which fields are wrong."""
+    """Return whether a recorded error names the invalid fields."""
     details = error.get("details")
     return "property is wrong" in error["message"] or (isinstance(details, dict) and "errors" in details)
 
 
 def test_every_recorded_operation_is_known(shared):
-    """Each recorded exchange is of an operation of the table, or is named with the reason why it is not."""
+    """Each recorded exchange belongs to an operation of the table, or is listed with the reason why not."""
     lost = [one for one in exchanges(shared) if one.operation is None and one.name not in NOT_OURS]
     assert [f"{one.name}: {one.method} {one.path}" for one in lost] == []
     assert {one.name for one in exchanges(shared)} >= NOT_OURS.keys()
 
 
 async def test_recorded_walk(shared, strict):
-    """The six recorded pages are one walk: every booking once, in order, to the server's total, without a warning."""
+    """Reading the six recorded pages yields every booking once, in order, up to the total, without a warning."""
     folder = shared / "reference" / "real" / "bookings_walk"
 
     def answer(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The command line against bookings recorded from a real server, with its paging, its order and its rate limit."""
+"""The command line exports bookings recorded from a real server, with its paging, order and rate limit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BOOKINGS = 1_254
 
 @dataclass
 class Replay:
-    """A running replay: its address, and after the end what it counted."""
+    """A running replay server: its URL, and its counters after the end."""
 
     url: str
     summary: dict[str, int] = field(default_factory=dict)
@@ -46,13 +46,13 @@ def replaying(shared: Path, options: Sequence[str]) -> Iterator[Replay]:
 
 
 def recorded(shared: Path) -> set[str]:
-    """The uids of the recorded bookings, all of which are there throughout a replay."""
+    """Return the uids of the recorded bookings, which exist for the whole replay."""
     pages = (shared / "reference" / "real" / "bookings_walk").glob("skip-*.json")
     return {row["uid"] for page in pages for row in json.loads(page.read_text("utf-8"))["data"]}
 
 
 def exported(replay: Replay, file: Path, *options: str) -> Counter[str]:
-    """The uids of the file that an export makes, and how often each is in it."""
+    """Export to a file and count each uid in it."""
     run = run_cli("export", "bookings", "--base-url", replay.url, "--api-key", "cal_x", "-o", file, *options)
     assert run.returncode == 0, run.stderr
     assert "warning" not in run.stderr
@@ -66,7 +66,7 @@ TIGHT = ["--limit", "30", "--window", "5", "--block", "10"]
 @pytest.mark.parametrize("options", [[], ["--ties"], ["--ties", "--churn", "5"]], ids=" ".join)
 @pytest.mark.parametrize("take", ["50", "250"])
 def test_every_recorded_booking_is_exported(options: list[str], take: str, shared: Path, tmp_path: Path) -> None:
-    """What was there throughout is in the file once, though times are shared and others come and change."""
+    """Bookings that exist for the whole run are exported once, while others share their times, appear and change."""
     with replaying(shared, [*UNLIMITED, *options]) as replay:
         found = exported(replay, tmp_path / "out.jsonl", "--page-size", take)
     assert recorded(shared) <= found.keys()
@@ -75,7 +75,7 @@ def test_every_recorded_booking_is_exported(options: list[str], take: str, share
 
 
 def test_ten_times_out_of_ten(shared: Path, tmp_path: Path) -> None:
-    """Ties that fall differently with every run never hide a booking."""
+    """No order of equal times hides a booking."""
     with replaying(shared, [*UNLIMITED, "--ties", "--churn", "5"]) as replay:
         for number in range(10):
             found = exported(replay, tmp_path / f"{number}.jsonl", "--page-size", "50")
@@ -84,7 +84,7 @@ def test_ten_times_out_of_ten(shared: Path, tmp_path: Path) -> None:
 
 
 def test_a_tight_limit_is_kept_to(shared: Path, tmp_path: Path) -> None:
-    """Under a limit of few calls nothing is lost, and nothing is refused beyond the first window."""
+    """Under a small rate limit no booking is lost, and no request is rejected after the first window."""
     with replaying(shared, [*TIGHT, "--ties", "--churn", "5"]) as replay:
         found = exported(replay, tmp_path / "out.jsonl", "--page-size", "50")
     assert recorded(shared) <= found.keys()
@@ -93,7 +93,7 @@ def test_a_tight_limit_is_kept_to(shared: Path, tmp_path: Path) -> None:
 
 
 def test_waiting_for_the_limit_is_told(shared: Path, tmp_path: Path) -> None:
-    """Many calls under a tight limit are waited for and told, not refused."""
+    """Under a tight rate limit requests wait, with a notice, and are not rejected."""
     tight = ["--limit", "5", "--window", "2", "--block", "4"]
     with replaying(shared, tight) as replay:
         options = ["--base-url", replay.url, "--api-key", "cal_x", "--page-size", "60"]

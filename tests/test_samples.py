@@ -1,4 +1,4 @@
-"""Each method reads samples of what the server returns to it, so that nobody needs the recorded responses for that.
+"""Each method reads a sample of its response, so that this is tested without the recorded responses.
 
 `samples.json` has a response for each operation and each of the shapes that the server gives it, with invented values.
 """
@@ -28,7 +28,7 @@ CONVERTED = {
 
 
 def exchange(sample: dict[str, Any]) -> Exchange:
-    """The sample as if it had been recorded."""
+    """Return the sample as a recorded exchange."""
     ids = itertools.count(7)
     method, path = sample["operation"].split()
     while "{}" in path:
@@ -41,7 +41,7 @@ def exchange(sample: dict[str, Any]) -> Exchange:
 @pytest.mark.parametrize("operation", sorted({sample["operation"] for sample in SAMPLES}))
 @pytest.mark.usefixtures("strict")
 async def test_each_sample_is_read_by_its_method(operation: str) -> None:
-    """A response decodes strictly as what its method promises, and no field or value of its data is lost."""
+    """A response decodes strictly into the method's return type, without losing a field or value."""
     for sample in SAMPLES:
         if sample["operation"] != operation:
             continue

@@ -1,4 +1,4 @@
-"""Secret: no way to print, pickle or traceback it, and an error that says what is wrong with one."""
+"""A `Secret` cannot be printed or pickled and does not appear in tracebacks; errors say what is wrong with it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def test_only_reveal_returns_the_text():
 
 
 def test_a_secret_of_a_secret_is_the_same():
-    """Wrapping twice changes nothing, so that every function may wrap what it gets."""
+    """Wrapping a secret twice changes nothing, so every function may wrap its argument."""
     assert Secret(Secret(TEXT)).reveal() == TEXT
 
 
 def test_secrets_compare_with_secrets_only():
-    """Equal texts are equal secrets; a plain text is never equal to one."""
+    """Secrets with equal text are equal; plain text never equals a secret."""
     assert Secret(TEXT) == Secret(TEXT)
     assert Secret(TEXT) != Secret("other")
     assert Secret("\udc80") != Secret("x")
@@ -36,7 +36,7 @@ def test_secrets_compare_with_secrets_only():
 
 
 def test_a_secret_is_copied_and_not_pickled():
-    """A pickle would hold the text; a copy in this process is the object itself."""
+    """A secret cannot be pickled; copying it returns the same object."""
     secret = Secret(TEXT)
     assert copy.copy(secret) is copy.deepcopy(secret) is secret
     with pytest.raises(ConfigError, match="not pickled") as caught:

@@ -1,4 +1,4 @@
-"""No secret in a traceback: neither in local variables of any frame, nor in an error, its cause or its context."""
+"""No secret appears in a traceback: not in locals of any frame, nor in an error, its cause or its context."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MARK = "MARKEDSECRET"
 
 
 def chain(error: BaseException | None, seen: set[int] | None = None) -> Iterator[BaseException]:
-    """An error with everything that led to it."""
+    """Return an error with its causes and contexts."""
     seen = set() if seen is None else seen
     if error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -34,7 +34,7 @@ def chain(error: BaseException | None, seen: set[int] | None = None) -> Iterator
 
 
 def frames(error: BaseException) -> Iterator[FrameType]:
-    """The frames of its traceback, except those of this file."""
+    """Return the frames of its traceback, except those of this file."""
     step = error.__traceback__
     while step:
         if step.tb_frame.f_code.co_filename != __file__:
@@ -50,7 +50,7 @@ def printed(value: object) -> str:
 
 
 def leaks(error: BaseException) -> list[tuple[str, str]]:
-    """Where a traceback with local variables, or the error itself, shows the secret."""
+    """Return where a traceback with locals, or the error itself, shows the secret."""
     variables = [
         (frame.f_code.co_name, name)
         for one in chain(error)
@@ -93,20 +93,20 @@ SETTINGS: dict[str, Any] = {"max_attempts": 1, "timeout": 5, "rate_limit": 10**6
 )
 @pytest.mark.parametrize("credentials", [MARK, ApiKey(MARK), PlatformClient("client", MARK), AccessToken(MARK)])
 async def test_the_key_is_in_no_frame_of_a_failed_call(line, credentials):
-    """Whatever the server does: no frame holds the headers, not even one of aiohttp in a cause."""
+    """Whatever the server returns, no frame holds the headers, not even a frame of aiohttp in a cause."""
     async with FakeServer(line) as peer, Calcom(credentials, base_url=peer.url, **SETTINGS) as cal:
         assert leaks(await caught(cal.me.get())) == []
 
 
 async def test_the_key_is_in_no_frame_without_a_connection():
-    """A refused connection, and a name that is not known."""
+    """A refused connection and an unknown host name show no secret."""
     for url in ("http://127.0.0.1:1", "http://nowhere.localhost:1"):
         async with Calcom(MARK, base_url=url, **SETTINGS) as cal:
             assert leaks(await caught(cal.me.get())) == []
 
 
 async def test_the_key_is_in_no_frame_of_a_call_out_of_time():
-    """Our own timeout, and one of the caller's that cancels the call deep within aiohttp."""
+    """Our timeout, and a caller's timeout that cancels the call within aiohttp, show no secret."""
     async with FakeServer(hang) as peer, Calcom(MARK, base_url=peer.url, **SETTINGS | {"timeout": 0.05}) as cal:
         assert leaks(await caught(cal.me.get())) == []
     async with FakeServer(hang) as peer, Calcom(MARK, base_url=peer.url, **SETTINGS) as cal:
@@ -144,7 +144,7 @@ async def test_secret_arguments_are_in_no_frame(call):
 
 
 async def test_secret_arguments_that_cannot_be_sent_are_in_no_frame():
-    """A secret that is refused before anything is sent is not shown either."""
+    """A secret that is rejected before anything is sent is not shown."""
     bad = f"{MARK}\n"
     cal = Calcom("cal_x")
     for call in (
@@ -193,7 +193,7 @@ async def test_secret_arguments_that_cannot_be_sent_are_in_no_frame():
     ],
 )
 def test_a_secret_that_cannot_be_used_is_in_no_frame(make):
-    """What makes a client refuses a bad secret, or a bad setting next to a good one, without showing it."""
+    """A constructor rejects a bad secret, or a bad setting next to a good secret, without showing it."""
     with pytest.raises(CalcomError) as error:
         make()
     assert leaks(error.value) == []
@@ -229,7 +229,7 @@ async def test_an_object_that_could_not_be_made_can_be_printed(make):
 
 @pytest.mark.parametrize("pair", [{"accessToken": f"{MARK}\n", "refreshToken": MARK}, {"accessToken": 1}, [MARK]])
 async def test_a_renewal_that_fails_shows_no_token(pair):
-    """Neither the old pair, nor the new one, nor the client secret is in a frame."""
+    """A failed token refresh shows neither token pair nor the client secret in a frame."""
     expired = error_response(498, "TokenExpiredException", "ACCESS_TOKEN_IS_EXPIRED")
 
     async def send(request: Request) -> Any:
@@ -251,7 +251,7 @@ async def test_a_renewal_that_fails_shows_no_token(pair):
     ],
 )
 def test_accounts_are_in_no_frame(content, tmp_path: Path):
-    """A line of accounts.csv that cannot be used is named by its number and not shown."""
+    """An invalid line of accounts.csv is named by its number and not shown."""
     file = tmp_path / "accounts.csv"
     file.write_bytes(content)
     with pytest.raises(CalcomError) as error:
@@ -260,7 +260,7 @@ def test_accounts_are_in_no_frame(content, tmp_path: Path):
 
 
 async def test_a_session_of_ones_own_changes_nothing():
-    """The frames of a borrowed session are kept out as well, and so are errors of its own tracing."""
+    """With a borrowed session the frames and the errors of its tracing show no secret either."""
 
     async def fail(*_: Any) -> None:
         raise RuntimeError("tracing failed")

@@ -1,4 +1,4 @@
-"""How long a test waits before it fails, which tests take long, and ports that no other program uses."""
+"""Timeouts, parameters of slow tests, and free ports."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Any
 import pytest
 
 TIMEOUT = 300.0
-"""Seconds after which a test that waits fails: long enough for any machine, since it only ends what hangs."""
+"""Seconds until a waiting test fails. Long enough for any machine, because it only ends a test that hangs."""
 
 
 def slow(*values: Any) -> list[Any]:
-    """Parameters that are left to CI."""
+    """Mark parameters as slow, so that only CI runs them."""
     return [pytest.param(value, marks=pytest.mark.slow) for value in values]
 
 
 STATIC_PORTS = range(20_000, 32_000)
-"""Below the ports that Linux gives to outgoing connections, so that none of those takes a port that was free."""
+"""Below the ephemeral ports of Linux, so that no outgoing connection takes a port that was free."""
 
 
 def free_port() -> int:
-    """A port for a server that cannot choose its own."""
+    """Return a port for a server that cannot choose its own."""
     for port in random.SystemRandom().sample(STATIC_PORTS, 100):
         try:
             with closing(socket.create_server(("127.0.0.1", port))):
@@ -36,7 +36,7 @@ def free_port() -> int:
 
 @contextmanager
 def closed_port() -> Iterator[int]:
-    """A port that refuses connections; it is bound meanwhile, so that nobody else can listen on it."""
+    """Yield a port that refuses connections. It stays bound, so no other program can listen on it."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]

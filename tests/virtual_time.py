@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps: hours pass in milliseconds, and always the same way.
+"""An event loop with a virtual clock: hours pass in milliseconds, deterministically.
 
 `run(coro)` is `asyncio.run` on such a loop. Sleeping, timeouts and `call_at` work; sockets, processes and threads do
 not exist. When nothing is ready and nothing is scheduled, nothing can ever happen: that raises `WedgedError`.
@@ -15,14 +15,14 @@ Result = TypeVar("Result")
 
 
 class WedgedError(RuntimeError):
-    """Every task waits for something that nobody will do."""
+    """Every task waits, and nothing is scheduled that could wake one."""
 
 
 class VirtualTimeLoop(asyncio.BaseEventLoop):
-    """Time moves only while nothing is ready, and then at once to the next scheduled call."""
+    """A loop whose time moves only while nothing is ready, straight to the next scheduled call."""
 
     def __init__(self, start: float = 1000.0, *, early: float = 0.0) -> None:
-        """Begin at `start`; long sleeps end so much `early`, as coarse clocks make them."""
+        """Start the clock at `start`. Long sleeps end `early` seconds too soon, as with coarse clocks."""
         super().__init__()
         self._early = early
         self._now = start
@@ -35,7 +35,7 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         return self._now
 
     def select(self, timeout: float | None) -> list[Any]:
-        """Let the time pass for which the loop would have slept; measure how long the last turn kept the CPU."""
+        """Advance the clock by the time the loop would have slept, and measure the CPU time of the last iteration."""
         self.longest_turn = max(self.longest_turn, time.thread_time() - self._turn_began)
         if timeout is None:
             raise WedgedError("nothing is ready and nothing is scheduled")
@@ -44,13 +44,13 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         return []
 
     def _process_events(self, event_list: list[Any]) -> None:
-        """Nothing: there are no sockets."""
+        """Do nothing: there are no sockets."""
 
     def _write_to_self(self) -> None:
-        """Nothing: nobody sleeps, so nobody has to be woken."""
+        """Do nothing: the loop never sleeps."""
 
 
 def run(coro: Coroutine[Any, Any, Result], *, start: float = 1000.0) -> Result:
-    """Run the coroutine to its end on a loop of its own."""
+    """Run the coroutine on a virtual loop of its own."""
     with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(start)) as runner:
         return runner.run(coro)

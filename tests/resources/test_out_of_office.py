@@ -14,7 +14,7 @@ MARCH = {"start": date(2027, 3, 2), "end": date(2027, 3, 5)}
 PATH = f"/organizations/1/users/{BO}/ooo"
 
 
-def of_user(cal, user_id):
+def out_of_office_of(cal, user_id):
     """Days off of one user."""
     return cal.organization(ORGANIZATION).user(user_id).out_of_office
 
@@ -22,7 +22,7 @@ def of_user(cal, user_id):
 @pytest.fixture
 def bo(cal):
     """Bo's days off."""
-    return of_user(cal, BO)
+    return out_of_office_of(cal, BO)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def test_away_days_have_no_slots(cal):
     event_type = (await cal.event_types.list().collect())[0]
     week = {"event_type_id": event_type.id, "start": date(2027, 3, 1), "end": date(2027, 3, 5)}
     before = await cal.slots.search(**week)
-    await of_user(cal, ANA).create(start=date(2027, 3, 2), end=date(2027, 3, 3))
+    await out_of_office_of(cal, ANA).create(start=date(2027, 3, 2), end=date(2027, 3, 3))
     after = await cal.slots.search(**week)
     assert {*before} - {*after} == {date(2027, 3, 2), date(2027, 3, 3)}
     assert all(after[day] == before[day] for day in after)
@@ -83,8 +83,11 @@ async def test_update_and_delete(bo, calcom_sandbox):
 
 async def test_lists(cal, bo, everybody, calcom_sandbox):
     """One user's entries, everybody's, or those of an address; sorted if asked, page by page."""
-    made = [await of_user(cal, who).create(start=day, end=day) for who, day in ((BO, date(2027, 3, n)) for n in (9, 2))]
-    made.append(await of_user(cal, CY).create(start=date(2027, 3, 5), end=date(2027, 3, 8)))
+    made = [
+        await out_of_office_of(cal, who).create(start=day, end=day)
+        for who, day in ((BO, date(2027, 3, n)) for n in (9, 2))
+    ]
+    made.append(await out_of_office_of(cal, CY).create(start=date(2027, 3, 5), end=date(2027, 3, 8)))
     ids = [one.id for one in made]
     assert [one.id async for one in bo.list()] == ids[:2]
     assert last_request(calcom_sandbox) == SentRequest("GET", PATH, {"take": "250", "skip": "0"}, None, None)
@@ -126,15 +129,15 @@ async def test_no_circles(cal, bo):
     """Who stands in for somebody cannot send bookings back on the same days."""
     await bo.create(**MARCH, to_user_id=CY)
     with pytest.raises(BadRequestError, match="infinite"):
-        await of_user(cal, CY).create(**MARCH, to_user_id=BO)
+        await out_of_office_of(cal, CY).create(**MARCH, to_user_id=BO)
 
 
 async def test_whose_entries(cal, bo):
     """Other people's entries, strangers and mere members are all a ForbiddenError."""
     made = await bo.create(**MARCH)
     with pytest.raises(ForbiddenError, match="does not belong"):
-        await of_user(cal, ANA).delete(made.id)
+        await out_of_office_of(cal, ANA).delete(made.id)
     with pytest.raises(ForbiddenError, match="IsUserInOrg"):
-        await of_user(cal, 4).list().collect()
+        await out_of_office_of(cal, 4).list().collect()
     with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
-        await of_user(cal.with_credentials("cal_sandbox_cy"), CY).list().collect()
+        await out_of_office_of(cal.with_credentials("cal_sandbox_cy"), CY).list().collect()
