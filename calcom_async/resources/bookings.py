@@ -74,8 +74,10 @@ class RescheduleFields(TypedDict, total=False):
     email_verification_code: str | None
 
 
+# Error messages of Cal.com.
 CANCELLED_ALREADY = "has been cancelled already"
 OVER = "has already ended"
+
 STATUSES = ("upcoming", "recurring", "past", "cancelled", "unconfirmed")
 # Own limits, in requests per minute, which replace the general one.
 ADD_ATTENDEE = EndpointLimit("booking_attendees_add", 5)
@@ -161,7 +163,7 @@ PAGINATION = PaginationSpec(
 
 
 def booking_query(filters: Mapping[str, Any], known: type) -> dict[str, Any]:
-    """Filters as query parameters; what the server would drop or misread in silence is refused."""
+    """Return filters as query parameters. Raise for values that the server would silently ignore or misread."""
     allowed = known.__annotations__.keys()
     if unknown := filters.keys() - allowed:
         raise InvalidRequestError(f"unknown filter {min(unknown)!r}. This list accepts {', '.join(sorted(allowed))}")
@@ -171,13 +173,13 @@ def booking_query(filters: Mapping[str, Any], known: type) -> dict[str, Any]:
         if name in WIRE_NAMES and value is not None
     }
     if blank := [name for name, value in filters.items() if name in WIRE_NAMES and not value and value is not None]:
-        raise InvalidRequestError(f"{blank[0]} must not be empty: omit it to list everything")
+        raise InvalidRequestError(f"{blank[0]} must not be empty; omit it to list everything")
     if "status" in query:
         query["status"] = _statuses(query["status"])
     sorts = [name for name in SORTS if name in query]
     if len(sorts) > 1:
-        given = ", ".join(name for name, wire in WIRE_NAMES.items() if wire in sorts)
-        raise InvalidRequestError(f"the server applies only one sort: give one of {given}")
+        names = ", ".join(name for name, wire in WIRE_NAMES.items() if wire in sorts)
+        raise InvalidRequestError(f"the server applies only one sort: pass one of {names}")
     for name, wire in WIRE_NAMES.items():
         if wire in sorts and query[wire] not in ("asc", "desc"):
             raise InvalidRequestError(f"{name} must be 'asc' or 'desc', got {shown(query[wire])}")
@@ -185,11 +187,11 @@ def booking_query(filters: Mapping[str, Any], known: type) -> dict[str, Any]:
 
 
 def _statuses(status: str | Sequence[str]) -> List[str]:
-    asked = status.split(",") if isinstance(status, str) else listed("status", status)
-    for name in asked:
+    names = status.split(",") if isinstance(status, str) else listed("status", status)
+    for name in names:
         if name not in STATUSES:
             raise InvalidRequestError(f"status must be one of {', '.join(STATUSES)}, got {shown(name)}")
-    return asked
+    return names
 
 
 class BookingList(Resource):
@@ -328,16 +330,16 @@ class Bookings(BookingList):
         body = CancelBooking(reason=reason)
         try:
             return _many(await self._post(ONE_OR_MANY, "/bookings/{}/cancel", recurring_uid, body=body))
-        except BadRequestError as refusal:
-            if CANCELLED_ALREADY not in refusal.server_message:
+        except BadRequestError as rejection:
+            if CANCELLED_ALREADY not in rejection.server_message:
                 raise
             for occurrence in await self.get_series(recurring_uid):
                 if occurrence.is_cancelled or occurrence.is_rejected:
                     continue
                 try:
                     return await self.cancel_subsequent(occurrence.uid, reason=reason)
-                except BadRequestError as past:
-                    if OVER not in past.server_message:
+                except BadRequestError as error:
+                    if OVER not in error.server_message:
                         raise
             raise
 
@@ -427,26 +429,27 @@ class Bookings(BookingList):
         return await self._get(List[ConferencingSession], "/bookings/{}/conferencing-sessions", uid)
 
 
-def _first(answer: Booking | List[Booking]) -> Booking:
-    if not isinstance(answer, list):
-        return answer
-    if not answer:
+def _first(bookings: Booking | List[Booking]) -> Booking:
+    if not isinstance(bookings, list):
+        return bookings
+    if not bookings:
         raise DecodeError(
-            "the answer is an empty series, though Cal.com has acted: it leaves out the first occurrence of a "
-            "round-robin series. Look for the booking with bookings.list(attendee_email=...)"
+            "the response is an empty series, although the request took effect: Cal.com omits the first occurrence of "
+            "a round-robin series",
+            hint="Look for the booking with bookings.list(attendee_email=...)",
         )
-    return answer[0]
+    return bookings[0]
 
 
-def _many(answer: Booking | List[Booking]) -> List[Booking]:
-    return answer if isinstance(answer, list) else [answer]
+def _many(bookings: Booking | List[Booking]) -> List[Booking]:
+    return bookings if isinstance(bookings, list) else [bookings]
 
 
 def _check_event_type(fields: Mapping[str, Any]) -> None:
-    given = {name for name, value in fields.items() if value is not None}
-    if "event_type_id" in given:
+    names = {name for name, value in fields.items() if value is not None}
+    if "event_type_id" in names:
         return
-    if "event_type_slug" not in given or not {"username", "team_slug"} & given:
+    if "event_type_slug" not in names or not {"username", "team_slug"} & names:
         raise InvalidRequestError(
-            "the event type is missing: give event_type_id, or event_type_slug with username or team_slug"
+            "the event type is missing: pass event_type_id, or event_type_slug with username or team_slug"
         )
