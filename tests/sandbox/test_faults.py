@@ -143,5 +143,5 @@ def test_each(sandbox):
 
 def test_no_trouble():
     """A fault that does nothing is a mistake in the test."""
-    with pytest.raises(ValueError, match="needs trouble"):
+    with pytest.raises(ValueError, match="needs one of"):
         Faults().add("GET", "/v2/me", times=3)

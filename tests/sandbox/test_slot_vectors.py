@@ -16,9 +16,9 @@ from http_client import ApiClient
 
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.slots.availability import DAYS, read_schedule
-from calcom_async.sandbox.slots.grid import BusyBooking, Event, Host, Query, Reserved, offered
-from calcom_async.sandbox.slots.limits import Counted, Limits, Window
-from calcom_async.sandbox.slots.working_hours import MINUTE, milliseconds, moment, zone
+from calcom_async.sandbox.slots.grid import BusyBooking, EventSettings, Host, Query, Reserved, available_slots
+from calcom_async.sandbox.slots.limits import BookingWindow, CountedBooking, Limits
+from calcom_async.sandbox.slots.working_hours import MINUTE, milliseconds, to_datetime, zone
 
 Wire = dict[str, Any]
 Player = Callable[["Vector", Wire], dict[str, list[Any]]]
@@ -97,7 +97,7 @@ def play_pure(vector: Vector, ask: Wire) -> dict[str, list[Any]]:
     at, query = ask.get("type", 0), ask["q"]
     kind = vector.types[at]
     taken = Counter(start for _, start, other in vector.deeds if other == at) if "seats" in kind else Counter()
-    found = offered(
+    found = available_slots(
         pure_query(vector, query), pure_event(vector, kind), [pure_host(vector, at, query)], pure_held(vector, at)
     )
     length = timedelta(minutes=query.get("duration") or kind["length"])
@@ -116,8 +116,8 @@ def moment_of(text: str) -> datetime:
     return datetime.fromisoformat(text) if "T" in text else datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def pure_event(vector: Vector, kind: Wire) -> Event:
-    return Event(
+def pure_event(vector: Vector, kind: Wire) -> EventSettings:
+    return EventSettings(
         kind["length"],
         kind.get("slotInterval"),
         kind.get("offsetStart", 0),
@@ -132,14 +132,14 @@ def pure_event(vector: Vector, kind: Wire) -> Event:
     )
 
 
-def pure_window(text: str | None) -> Window:
+def pure_window(text: str | None) -> BookingWindow:
     if text is None:
-        return Window()
+        return BookingWindow()
     parsed = window(text)
     if parsed["type"] == "range":
         first, last = map(date.fromisoformat, parsed["value"])
-        return Window(dates=(first, last))
-    return Window(parsed["value"], parsed["type"] == "businessDays", parsed["rolling"])
+        return BookingWindow(dates=(first, last))
+    return BookingWindow(parsed["value"], parsed["type"] == "businessDays", parsed["rolling"])
 
 
 def stretch(vector: Vector, start: str, other: int) -> tuple[int, int]:
@@ -163,7 +163,9 @@ def pure_host(vector: Vector, at: int, query: Wire) -> Host:
                 )
             )
     counted = [
-        Counted(*stretch(vector, start, other)) for deed, start, other in vector.deeds if deed == "book" and other == at
+        CountedBooking(*stretch(vector, start, other))
+        for deed, start, other in vector.deeds
+        if deed == "book" and other == at
     ]
     return Host(read_schedule(vector.zone, vector.availability, vector.dates), held, counted=counted)
 
@@ -178,7 +180,7 @@ def pure_held(vector: Vector, at: int) -> Reserved:
 
 
 def pure_slot(start: int, length: timedelta, kind: Wire, query: Wire, taken: Counter[str]) -> Any:
-    begins = moment(start)
+    begins = to_datetime(start)
     texts = [clock_text(one, query.get("timeZone")) for one in (begins, begins + length)]
     ranged = query.get("format") == "range"
     if "seats" not in kind:

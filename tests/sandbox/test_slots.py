@@ -14,9 +14,18 @@ from http_client import ApiClient, recorded_body
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.http.errors import HttpError
 from calcom_async.sandbox.slots.availability import DAYS, check_bookable, read_schedule
-from calcom_async.sandbox.slots.grid import BusyBooking, Event, Host, Query, Reserved, is_free, offered
-from calcom_async.sandbox.slots.limits import Counted, Limits, Window, month_before
-from calcom_async.sandbox.slots.working_hours import DAY, MINUTE, Range, intersect, milliseconds, moment, subtract, zone
+from calcom_async.sandbox.slots.grid import BusyBooking, EventSettings, Host, Query, Reserved, available_slots, is_free
+from calcom_async.sandbox.slots.limits import BookingWindow, CountedBooking, Limits, month_before
+from calcom_async.sandbox.slots.working_hours import (
+    DAY,
+    MINUTE,
+    Range,
+    intersect,
+    milliseconds,
+    subtract,
+    to_datetime,
+    zone,
+)
 from calcom_async.sandbox.state.booking import Booking
 
 NOW = "2026-11-22T08:00"
@@ -48,59 +57,59 @@ def held(start: str, minutes: int, **more: Any) -> BusyBooking:
 
 
 def times(found: dict[str, list[int]]) -> dict[str, str]:
-    return {day: " ".join(moment(one).strftime("%H:%M") for one in starts) for day, starts in found.items()}
+    return {day: " ".join(to_datetime(one).strftime("%H:%M") for one in starts) for day, starts in found.items()}
 
 
-def on_wednesday(event: Event, *hosts: Host, reserved: Reserved = Reserved(), **more: Any) -> str:  # noqa: B008
-    return times(offered(asked(WEDNESDAY, **more), event, hosts, reserved)).get(WEDNESDAY, "")
+def on_wednesday(event: EventSettings, *hosts: Host, reserved: Reserved = Reserved(), **more: Any) -> str:  # noqa: B008
+    return times(available_slots(asked(WEDNESDAY, **more), event, hosts, reserved)).get(WEDNESDAY, "")
 
 
 def test_an_interval_longer_than_the_event_is_kept_over_a_short_gap() -> None:
     """A range that begins inside the step of an earlier slot goes on from the end of that step."""
     busy = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 15)])
-    assert on_wednesday(Event(15, interval=45), busy) == "09:00 09:45 10:30 11:15"
+    assert on_wednesday(EventSettings(15, interval=45), busy) == "09:00 09:45 10:30 11:15"
 
 
 def test_the_raster_restarts_after_a_gap() -> None:
     """After a busy time the slot grid begins anew at the rounded end."""
     busy = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 20)])
-    assert on_wednesday(Event(45), busy) == "09:00 10:30 11:15"
+    assert on_wednesday(EventSettings(45), busy) == "09:00 10:30 11:15"
 
 
 def test_a_reservation_hides_slots_without_moving_the_others() -> None:
     """What overlaps a reservation goes; the slot grid is laid before, so a 09:00-09:30 hold leaves 09:45 and 10:30."""
     reserved = Reserved([(at("2030-03-06T09:00"), at("2030-03-06T09:30"))])
-    assert on_wednesday(Event(45), host("09:00-12:00"), reserved=reserved) == "09:45 10:30 11:15"
+    assert on_wednesday(EventSettings(45), host("09:00-12:00"), reserved=reserved) == "09:45 10:30 11:15"
 
 
 def test_seats_keep_a_slot_in_spite_of_a_reservation() -> None:
     """A start at which seats are taken stays, whatever is reserved then for another event type."""
     reserved = Reserved([(at("2030-03-06T09:00"), at("2030-03-06T11:00"))], frozenset({at("2030-03-06T10:00")}))
-    assert on_wednesday(Event(60), host("09:00-12:00"), reserved=reserved) == "10:00 11:00"
+    assert on_wednesday(EventSettings(60), host("09:00-12:00"), reserved=reserved) == "10:00 11:00"
 
 
 def test_buffers_of_both_event_types_add_up() -> None:
     """Before a booking: its own buffer before and the queried one's after; the other way round behind it."""
     busy = host("09:00-13:00", bookings=[held("2030-03-06T10:30", 30, before=15, after=5)])
-    assert on_wednesday(Event(15, before=10, after=15), busy).split()[3:5] == ["09:45", "11:15"]
+    assert on_wednesday(EventSettings(15, before=10, after=15), busy).split()[3:5] == ["09:45", "11:15"]
 
 
 def test_an_open_seat_blocks_only_its_surroundings() -> None:
     """The seated booking's own time stays on offer, its buffers do not."""
     busy = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 30, open_seat=True)])
-    assert on_wednesday(Event(30, before=30), busy) == "09:00 09:30 10:00 11:00 11:30"
+    assert on_wednesday(EventSettings(30, before=30), busy) == "09:00 09:30 10:00 11:00 11:30"
 
 
 def test_calendar_entries_are_widened_by_the_queried_buffers_only() -> None:
     """Entry 10:00-10:30, before 30 and after 15: 09:45 to 11:00 is taken."""
     busy = host("09:00-12:00", calendar=[(at("2030-03-06T10:00"), at("2030-03-06T10:30"))])
-    assert on_wednesday(Event(30, before=30, after=15), busy) == "09:00 11:00 11:30"
+    assert on_wednesday(EventSettings(30, before=30, after=15), busy) == "09:00 11:00 11:30"
 
 
 def test_a_booking_outside_the_span_does_not_reach_in() -> None:
     """The server does not look for bookings that end before the span, even if their buffers reach into it."""
     busy = host("09:00-12:00", bookings=[held("2030-03-06T09:00", 30, after=60)])
-    assert times(offered(asked("2030-03-06T09:31", "2030-03-06T11:00"), Event(30), [busy])) == {
+    assert times(available_slots(asked("2030-03-06T09:31", "2030-03-06T11:00"), EventSettings(30), [busy])) == {
         WEDNESDAY: "10:00 10:30"
     }
 
@@ -109,50 +118,55 @@ def test_the_moved_booking_is_free() -> None:
     """Neither it nor its copy in a calendar counts."""
     entry = (at("2030-03-06T10:00"), at("2030-03-06T11:00"))
     moving = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 60, moving=True)], calendar=[entry])
-    assert on_wednesday(Event(60), moving) == "09:00 10:00 11:00"
+    assert on_wednesday(EventSettings(60), moving) == "09:00 10:00 11:00"
 
 
 def test_rows_that_touch_are_one_range_when_they_come_in_order() -> None:
     """09:00-10:30 and 10:30-12:00 make one range for a 60-minute event; given the other way round they stay two."""
-    assert on_wednesday(Event(60), host("09:00-10:30", "10:30-12:00")) == "09:00 10:00 11:00"
-    assert on_wednesday(Event(60), host("10:30-12:00", "09:00-10:30")) == "09:00 11:00"
+    assert on_wednesday(EventSettings(60), host("09:00-10:30", "10:30-12:00")) == "09:00 10:00 11:00"
+    assert on_wednesday(EventSettings(60), host("10:30-12:00", "09:00-10:30")) == "09:00 11:00"
 
 
 def test_a_meeting_may_pass_midnight() -> None:
     """23:59 is midnight, and the next day's 00:00 goes on from there."""
     query = asked("2030-03-06T22:00", "2030-03-07T02:00")
     nights = host("00:00-23:59")
-    assert times(offered(query, Event(120, interval=60), [nights])) == {WEDNESDAY: "22:00 23:00", "2030-03-07": "00:00"}
+    assert times(available_slots(query, EventSettings(120, interval=60), [nights])) == {
+        WEDNESDAY: "22:00 23:00",
+        "2030-03-07": "00:00",
+    }
 
 
 def test_an_override_replaces_the_day_and_may_take_it_away() -> None:
     """The overrides of a date together are its hours; 00:00-00:00 is a day off."""
     dates = ("2030-03-06 10:00-11:00", "2030-03-06 14:00-15:00", "2030-03-07 00:00-00:00")
-    found = offered(asked("2030-03-05", "2030-03-08"), Event(60), [host("09:00-10:00", overrides=dates)])
+    found = available_slots(
+        asked("2030-03-05", "2030-03-08"), EventSettings(60), [host("09:00-10:00", overrides=dates)]
+    )
     assert times(found) == {"2030-03-05": "09:00", "2030-03-06": "10:00 14:00", "2030-03-08": "09:00"}
 
 
 def test_an_override_is_not_cut_to_the_query() -> None:
     """Without a zone an override of the neighbouring day shows up too; with one, dates that were not asked for go."""
     away = host("09:00-10:00", overrides=("2030-03-07 12:00-13:00",))
-    assert list(offered(asked(WEDNESDAY), Event(60), [away])) == [WEDNESDAY, "2030-03-07"]
-    assert list(offered(asked(WEDNESDAY, zone=zone("UTC")), Event(60), [away])) == [WEDNESDAY]
+    assert list(available_slots(asked(WEDNESDAY), EventSettings(60), [away])) == [WEDNESDAY, "2030-03-07"]
+    assert list(available_slots(asked(WEDNESDAY, zone=zone("UTC")), EventSettings(60), [away])) == [WEDNESDAY]
 
 
 def test_hours_on_the_day_of_a_clock_change_err_as_the_server_does() -> None:
     """New York, 10 March: 00:00-05:00 uses the new offset and so begins at 23:00; 14:00 is read as 2 at night."""
     whole = asked("2030-03-10T04:00", "2030-03-11T03:00")
-    night = offered(whole, Event(60), [host("00:00-05:00", zone="America/New_York")])
+    night = available_slots(whole, EventSettings(60), [host("00:00-05:00", zone="America/New_York")])
     assert times(night) == {"2030-03-10": "04:00 05:00 06:00 07:00 08:00"}
-    afternoon = offered(whole, Event(60), [host("14:00-16:00", zone="America/New_York")])
+    afternoon = available_slots(whole, EventSettings(60), [host("14:00-16:00", zone="America/New_York")])
     assert times(afternoon) == {"2030-03-10": "19:00 20:00"}
 
 
 def test_weeks_of_limits_begin_on_sunday() -> None:
     """A booking on Saturday 9 March uses up 3 to 9 March; Sunday the 10th is another week."""
-    full = host("09:00-10:00", counted=[Counted(at("2030-03-09T09:00"), at("2030-03-09T10:00"))])
-    limited = Event(60, limits=Limits({"week": 1}, {}))
-    assert list(offered(asked("2030-03-02", "2030-03-11"), limited, [full])) == [
+    full = host("09:00-10:00", counted=[CountedBooking(at("2030-03-09T09:00"), at("2030-03-09T10:00"))])
+    limited = EventSettings(60, limits=Limits({"week": 1}, {}))
+    assert list(available_slots(asked("2030-03-02", "2030-03-11"), limited, [full])) == [
         "2030-03-02",
         "2030-03-10",
         "2030-03-11",
@@ -161,52 +175,52 @@ def test_weeks_of_limits_begin_on_sunday() -> None:
 
 def test_yearly_limits_count_bookings_outside_the_query() -> None:
     """A booking in January takes the whole year."""
-    full = host("09:00-10:00", counted=[Counted(at("2030-01-09T09:00"), at("2030-01-09T10:00"))])
-    limited = Event(60, limits=Limits({"year": 1}, {}))
-    assert list(offered(asked("2030-12-30", "2031-01-01"), limited, [full])) == ["2031-01-01"]
+    full = host("09:00-10:00", counted=[CountedBooking(at("2030-01-09T09:00"), at("2030-01-09T10:00"))])
+    limited = EventSettings(60, limits=Limits({"year": 1}, {}))
+    assert list(available_slots(asked("2030-12-30", "2031-01-01"), limited, [full])) == ["2031-01-01"]
 
 
 def test_duration_limits_leave_room_for_what_fits() -> None:
     """60 of 90 minutes are used: 30 more fit, 45 do not; a meeting longer than the limit never does."""
-    used = host("09:00-12:00", counted=[Counted(at("2030-03-06T10:00"), at("2030-03-06T11:00"))])
+    used = host("09:00-12:00", counted=[CountedBooking(at("2030-03-06T10:00"), at("2030-03-06T11:00"))])
     limits = Limits({}, {"day": 90})
-    assert on_wednesday(Event(30, limits=limits), used) != ""
-    assert on_wednesday(Event(45, limits=limits), used) == ""
-    assert on_wednesday(Event(120, limits=limits), host("09:00-12:00")) == ""
+    assert on_wednesday(EventSettings(30, limits=limits), used) != ""
+    assert on_wednesday(EventSettings(45, limits=limits), used) == ""
+    assert on_wednesday(EventSettings(120, limits=limits), host("09:00-12:00")) == ""
 
 
 def test_a_rolling_window_counts_days_with_slots() -> None:
     """From Sunday 22 November, two days of a host who is off on Monday are Sunday and Tuesday."""
-    event = Event(60, window=Window(2, rolling=True))
+    event = EventSettings(60, window=BookingWindow(2, rolling=True))
     off = host("09:00-10:00", overrides=("2026-11-23 00:00-00:00",))
-    assert list(offered(asked("2026-11-22", "2026-12-01"), event, [off])) == ["2026-11-22", "2026-11-24"]
+    assert list(available_slots(asked("2026-11-22", "2026-12-01"), event, [off])) == ["2026-11-22", "2026-11-24"]
 
 
 def test_a_window_of_business_days_steps_over_the_weekend() -> None:
     """Friday plus one business day is Monday; the weekend between is offered."""
-    event = Event(60, window=Window(1, business=True))
-    found = offered(asked("2026-11-27", "2026-12-05", now="2026-11-27T08:00"), event, [host("09:00-10:00")])
+    event = EventSettings(60, window=BookingWindow(1, business=True))
+    found = available_slots(asked("2026-11-27", "2026-12-05", now="2026-11-27T08:00"), event, [host("09:00-10:00")])
     assert list(found) == ["2026-11-27", "2026-11-28", "2026-11-29", "2026-11-30"]
 
 
 def test_the_minimum_notice_is_exact() -> None:
     """At 08:50:11 with an hour's notice the slot grid begins at 09:50, which is then 11 seconds too soon."""
     query = asked("2026-11-23", now="2026-11-23T08:50:11")
-    assert times(offered(query, Event(25, notice=60), [host("09:00-11:00")])) == {"2026-11-23": "10:15"}
+    assert times(available_slots(query, EventSettings(25, notice=60), [host("09:00-11:00")])) == {"2026-11-23": "10:15"}
 
 
 def test_a_month_before_the_31st_is_the_last_of_the_month() -> None:
     """31 March minus a month is 28 February."""
-    assert moment(month_before(at("2030-03-31T10:00"))) == datetime(2030, 2, 28, 10, tzinfo=UTC)
+    assert to_datetime(month_before(at("2030-03-31T10:00"))) == datetime(2030, 2, 28, 10, tzinfo=UTC)
 
 
 def test_collective_hosts_must_all_be_free_and_round_robin_any() -> None:
     """09:00-11:00 and 10:00-12:00 have an hour in common, and three together."""
     both = [host("09:00-11:00"), host("10:00-12:00")]
-    assert on_wednesday(Event(60, scheduling="collective"), *both) == "10:00"
+    assert on_wednesday(EventSettings(60, scheduling="collective"), *both) == "10:00"
     either = [host("09:00-11:00", fixed=False), host("10:00-12:00", fixed=False)]
-    assert on_wednesday(Event(60, scheduling="roundRobin"), *either) == "09:00 10:00 11:00"
-    assert on_wednesday(Event(60, scheduling="roundRobin"), host("09:00-10:00"), *either) == "09:00"
+    assert on_wednesday(EventSettings(60, scheduling="roundRobin"), *either) == "09:00 10:00 11:00"
+    assert on_wednesday(EventSettings(60, scheduling="roundRobin"), host("09:00-10:00"), *either) == "09:00"
 
 
 def test_ranges_subtract_and_intersect() -> None:
@@ -218,8 +232,8 @@ def test_ranges_subtract_and_intersect() -> None:
 def test_a_time_off_the_raster_can_be_free() -> None:
     """10:07 to 10:37 lies inside the hours; 11:45 to 12:15 does not."""
     day = host("09:00-12:00")
-    assert is_free(asked("2030-03-06T10:07", "2030-03-06T10:37"), Event(30), day)
-    assert not is_free(asked("2030-03-06T11:45", "2030-03-06T12:15"), Event(30), day)
+    assert is_free(asked("2030-03-06T10:07", "2030-03-06T10:37"), EventSettings(30), day)
+    assert not is_free(asked("2030-03-06T11:45", "2030-03-06T12:15"), EventSettings(30), day)
 
 
 # --- over HTTP

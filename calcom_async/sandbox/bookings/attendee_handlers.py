@@ -151,10 +151,10 @@ def _references(booking: Booking, kind: str | None) -> list[dict[str, Any]]:
 def _of_room(call: Call, extras: str, noun: str) -> list[Any]:
     """Return the data of the booking's video room, which tests put into `extras`; 404 if it has no room."""
     booking = check_access(call, call.path["bookingUid"])
-    kept = call.store.extras[extras].get(booking.uid)
-    if kept is None:
+    sessions = call.store.extras[extras].get(booking.uid)
+    if sessions is None:
         raise not_found(f"No {noun} reference found with booking uid {booking.uid}")
-    return list(kept)
+    return list(sessions)
 
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}/recordings", version=VERSION, auth="guarded")

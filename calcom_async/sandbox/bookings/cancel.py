@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from calcom_async.sandbox.bookings.create import tell
+from calcom_async.sandbox.bookings.create import emit_booking_event
 from calcom_async.sandbox.bookings.lookup import find_booking, series_of
 from calcom_async.sandbox.bookings.permissions import is_host
 from calcom_async.sandbox.bookings.reschedule import leave
@@ -74,7 +74,7 @@ def _cancel_seat(call: Call, booking: Booking, body: Wire) -> Booking:
     leave(call, booking, seat)
     if not booking.seats:
         booking.cancellation_reason = reason
-    tell(call, "BOOKING_CANCELLED", booking, payload)
+    emit_booking_event(call, "BOOKING_CANCELLED", booking, payload)
     return booking
 
 
@@ -104,4 +104,4 @@ def _cancel_all(call: Call, bookings: Sequence[Booking], body: Wire) -> None:
         booking.updated_at = call.clock.now()
     if bookings:
         first = bookings[0]
-        tell(call, "BOOKING_CANCELLED", first, cancelled_payload(call.store, first, reason))
+        emit_booking_event(call, "BOOKING_CANCELLED", first, cancelled_payload(call.store, first, reason))

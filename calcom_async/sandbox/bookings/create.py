@@ -170,13 +170,13 @@ def needs_confirmation(event_type: Wire, start: datetime, now: datetime) -> bool
 def announce(call: Call, booking: Booking, *, seat_uid: str | None = None) -> None:
     """Emit the event of a new booking that fits its status."""
     if booking.status == "pending":
-        tell(call, "BOOKING_REQUESTED", booking, requested_payload(call.store, booking))
+        emit_booking_event(call, "BOOKING_REQUESTED", booking, requested_payload(call.store, booking))
     else:
         trigger = "INSTANT_MEETING" if booking.status == "awaiting_host" else "BOOKING_CREATED"
-        tell(call, trigger, booking, created_payload(call.store, booking, seat_uid=seat_uid))
+        emit_booking_event(call, trigger, booking, created_payload(call.store, booking, seat_uid=seat_uid))
 
 
-def tell(call: Call, trigger: str, booking: Booking, payload: Wire) -> None:
+def emit_booking_event(call: Call, trigger: str, booking: Booking, payload: Wire) -> None:
     """Emit an event to the webhooks of the booking's host, event type and team."""
     call.emit(trigger, payload, user_id=booking.user_id, event_type_id=booking.event_type_id, team_id=booking.team_id)
 

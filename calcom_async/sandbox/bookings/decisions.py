@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from calcom_async.sandbox.bookings.create import tell
-from calcom_async.sandbox.bookings.hosts import free_host, hand_over
+from calcom_async.sandbox.bookings.create import emit_booking_event
+from calcom_async.sandbox.bookings.hosts import free_host, replace_organizer
 from calcom_async.sandbox.bookings.permissions import may_manage
 from calcom_async.sandbox.bookings.views import GONE, Wire, display_email
 from calcom_async.sandbox.bookings.webhook_payloads import created_payload, no_show_payload, rejected_payload
@@ -24,7 +24,7 @@ def confirm(call: Call, booking: Booking) -> None:
     _check_decision(call, booking)
     booking.status = "accepted"
     booking.updated_at = call.clock.now()
-    tell(call, "BOOKING_CREATED", booking, created_payload(call.store, booking))
+    emit_booking_event(call, "BOOKING_CREATED", booking, created_payload(call.store, booking))
 
 
 def decline(call: Call, booking: Booking, reason: str | None) -> None:
@@ -32,7 +32,7 @@ def decline(call: Call, booking: Booking, reason: str | None) -> None:
     _check_decision(call, booking)
     booking.status = "rejected"
     booking.updated_at = call.clock.now()
-    tell(call, "BOOKING_REJECTED", booking, rejected_payload(call.store, booking, reason))
+    emit_booking_event(call, "BOOKING_REJECTED", booking, rejected_payload(call.store, booking, reason))
 
 
 def _check_decision(call: Call, booking: Booking) -> None:
@@ -58,7 +58,7 @@ def mark_absent(call: Call, booking: Booking, body: Wire) -> None:
         attendee["absent"] = said[attendee["email"]]
     if known:
         marked = [{"email": one["email"], "noShow": one["absent"]} for one in known]
-        tell(call, "BOOKING_NO_SHOW_UPDATED", booking, no_show_payload(booking, marked))
+        emit_booking_event(call, "BOOKING_NO_SHOW_UPDATED", booking, no_show_payload(booking, marked))
     if known or body.get("host") is not None:
         booking.updated_at = now
 
@@ -102,7 +102,7 @@ def _check_reassigner(call: Call, booking: Booking) -> None:
 
 
 def _handed_to(call: Call, booking: Booking, user_id: int) -> Wire:
-    hand_over(call.store, booking, user_id)
+    replace_organizer(call.store, booking, user_id)
     new = call.store.users[user_id]
     booking.reassigned_by = call.caller.user_id
     booking.updated_at = call.clock.now()

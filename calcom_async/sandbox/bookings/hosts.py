@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from calcom_async.sandbox.event_types.records import host_ids, is_of_team
+from calcom_async.sandbox.event_types.records import host_ids, is_team_event_type
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.slots.availability import host_is_free
@@ -31,7 +31,7 @@ class HostAssignment:
 
 def assign_hosts(call: Call, event_type: dict[str, Any], start: datetime, end: datetime) -> HostAssignment:
     """Choose the hosts for a time that was found bookable."""
-    if not is_of_team(event_type):
+    if not is_team_event_type(event_type):
         return HostAssignment(event_type["ownerId"])
     if event_type["schedulingType"] == "collective":
         organizer, *others = host_ids(event_type)
@@ -71,7 +71,7 @@ def free_host(
     return None
 
 
-def hand_over(store: Store, booking: Booking, user_id: int) -> None:
+def replace_organizer(store: Store, booking: Booking, user_id: int) -> None:
     """Replace the organizer, in the title too."""
     old, new = store.users[booking.user_id], store.users[user_id]
     booking.host_ids = [user_id, *(one for one in booking.host_ids if one not in (booking.user_id, user_id))]

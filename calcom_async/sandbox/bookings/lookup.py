@@ -23,13 +23,13 @@ def series_of(store: Store, uid: str) -> list[Booking]:
     return sorted(found, key=lambda one: one.start)
 
 
-def find_seat(store: Store, seat_uid: str, refusal: HttpError) -> tuple[Booking, dict[str, Any]]:
+def find_seat(store: Store, seat_uid: str, error: HttpError) -> tuple[Booking, dict[str, Any]]:
     """Return the booking and the seat of a seat uid, or raise an error."""
     for booking in store.bookings.values():
         for seat in booking.seats:
             if seat["seat_uid"] == seat_uid:
                 return booking, seat
-    raise refusal
+    raise error
 
 
 def attendee_of(booking: Booking, attendee_id: int) -> dict[str, Any] | None:

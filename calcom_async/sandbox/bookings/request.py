@@ -12,7 +12,7 @@ from calcom_async.sandbox.bookings.location import ResolvedLocation, resolve_loc
 from calcom_async.sandbox.bookings.permissions import may_book_protected
 from calcom_async.sandbox.bookings.times import find_zone, read_start
 from calcom_async.sandbox.bookings.views import Wire
-from calcom_async.sandbox.event_types.records import host_ids, is_of_team
+from calcom_async.sandbox.event_types.records import host_ids, is_team_event_type
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.time_zones import zone_named
@@ -99,7 +99,9 @@ def _of_user(store: Store, body: Wire) -> Wire:
     user = next((one for one in store.users.values() if one["username"] == name), None)
     if user is None:
         raise errors.not_found(f"User with username {name} not found")
-    return _by_slug(store, body, f"user {name}", lambda one: not is_of_team(one) and one["ownerId"] == user["id"])
+    return _by_slug(
+        store, body, f"user {name}", lambda one: not is_team_event_type(one) and one["ownerId"] == user["id"]
+    )
 
 
 def _of_team(store: Store, body: Wire) -> Wire:
@@ -145,7 +147,7 @@ def _check_bookable_by(call: Call, event_type: Wire) -> None:
 
 def _check_kind(event_type: Wire, *, instant: bool) -> None:
     """Raise an error for managed parents and for teams without hosts, which cannot be booked."""
-    if event_type.get("schedulingType") == "managed" and is_of_team(event_type):
+    if event_type.get("schedulingType") == "managed" and is_team_event_type(event_type):
         raise errors.bad_request(
             f"Event type with id={event_type['id']} is the parent managed event type that can't be booked. You have "
             "to provide the child event type id aka id of event type that has been assigned to one of the users."
@@ -155,7 +157,7 @@ def _check_kind(event_type: Wire, *, instant: bool) -> None:
             "Can't book this team event type because it has no hosts. Please, add at least 1 host (User) to the team "
             "event type."
         )
-    if instant and not is_of_team(event_type):
+    if instant and not is_team_event_type(event_type):
         raise errors.bad_request(
             "Instant bookings are only supported for team event types, not individual user event types."
         )

@@ -6,8 +6,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from calcom_async.sandbox.bookings.create import check_seat, needs_confirmation, new_attendee, seated_at, tell
-from calcom_async.sandbox.bookings.hosts import free_host, hand_over
+from calcom_async.sandbox.bookings.create import (
+    check_seat,
+    emit_booking_event,
+    needs_confirmation,
+    new_attendee,
+    seated_at,
+)
+from calcom_async.sandbox.bookings.hosts import free_host, replace_organizer
 from calcom_async.sandbox.bookings.lookup import attendee_of, find_seat
 from calcom_async.sandbox.bookings.permissions import is_host, led_teams
 from calcom_async.sandbox.bookings.times import read_start
@@ -83,14 +89,14 @@ def move(call: Call, old: Booking, body: Wire) -> Booking:
     host = _host_then(call, old, start, end)
     new = _moved(call, old, start, end, body)
     if host != new.user_id:
-        hand_over(call.store, new, host)
+        replace_organizer(call.store, new, host)
     old.status, old.to_uid = "cancelled", new.uid
     old.rescheduled_by, old.updated_at = new.rescheduled_by, new.created_at
     call.store.add_booking(new)
     if new.status == "pending":
-        tell(call, "BOOKING_REQUESTED", new, requested_payload(call.store, new))
+        emit_booking_event(call, "BOOKING_REQUESTED", new, requested_payload(call.store, new))
     else:
-        tell(call, "BOOKING_RESCHEDULED", new, rescheduled_payload(call.store, new, old))
+        emit_booking_event(call, "BOOKING_RESCHEDULED", new, rescheduled_payload(call.store, new, old))
     return new
 
 
@@ -100,9 +106,9 @@ def _check_free(call: Call, old: Booking, start: datetime, end: datetime) -> Non
         return
     try:
         check_bookable(call.store, call.clock, event_type, start, end, ignore_uid=old.uid)
-    except errors.HttpError as refusal:
+    except errors.HttpError as error:
         # The server's message says "User" for team events too.
-        raise errors.bad_request(NOT_FREE) if refusal.message == TEAM_NOT_FREE else refusal from None
+        raise errors.bad_request(NOT_FREE) if error.message == TEAM_NOT_FREE else error from None
 
 
 def _host_then(call: Call, old: Booking, start: datetime, end: datetime) -> int:
@@ -204,7 +210,7 @@ def move_seat(call: Call, body: Wire) -> tuple[Booking, str]:
     new_uid = _sit(call, target, attendee, seat)
     target.rescheduled_by = body.get("rescheduledBy")
     payload = rescheduled_payload(call.store, target, was, seat_uid=new_uid)
-    tell(call, "BOOKING_RESCHEDULED", target, payload)
+    emit_booking_event(call, "BOOKING_RESCHEDULED", target, payload)
     return target, new_uid
 
 

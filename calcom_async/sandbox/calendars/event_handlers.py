@@ -1,6 +1,7 @@
 """Handlers of events in a connected Google calendar, found by the references of bookings.
 
-A sandbox has no such calendar, so the answers are shapes only; put a reference into `Booking.references` to have one.
+A sandbox has no such calendar, so the responses only have the right shape. Tests add references to
+`Booking.references`.
 """
 
 from __future__ import annotations

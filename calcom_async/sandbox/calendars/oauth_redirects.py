@@ -32,7 +32,7 @@ def team_owner(call: Call) -> Owner:
 
 
 @dataclass(frozen=True, slots=True)
-class Return:
+class OAuthCallback:
     """A parsed callback: the owner of the new account (None if authorization failed), and the redirect target."""
 
     owner: Owner | None
@@ -60,17 +60,17 @@ def authorization_url(call: Call, address: str, redirect_uri: str, **fields: str
     return f"{address}?{urlencode(asked, quote_via=quote)}"
 
 
-def parse_callback(call: Call) -> Return:
+def parse_callback(call: Call) -> OAuthCallback:
     """Parse the state of a callback; without a code the user declined."""
     text = call.param("state")
     if not text:
         raise errors.bad_request("Missing `state` query param")
     state = _decoded(text)
     if not state.get("accessToken"):
-        return Return(None, str(state.get("onErrorReturnTo") or ""))
+        return OAuthCallback(None, str(state.get("onErrorReturnTo") or ""))
     if call.param("error") or not call.param("code"):
-        return Return(None, str(state.get("onErrorReturnTo") or ""))
-    return Return(_owner(call, state), str(state.get("returnTo") or ""))
+        return OAuthCallback(None, str(state.get("onErrorReturnTo") or ""))
+    return OAuthCallback(_owner(call, state), str(state.get("returnTo") or ""))
 
 
 def _decoded(text: str) -> Mapping[str, Any]:

@@ -120,7 +120,7 @@ def _system(kind: str, slug: str, *, required: bool) -> Field:
 def booking_fields(given: object, *, phone_will_do: bool = False) -> list[Field]:
     """Return the complete booking fields for those of a body. Raises the server's errors.
 
-    `phone_will_do`: a required `attendeePhoneNumber` may stand for the email, as on organizations' teams.
+    `phone_will_do`: a required `attendeePhoneNumber` may replace the email, as for teams in organizations.
     """
     fields = _checked_fields(given)
     custom = [_custom_field(field) for field in fields if not _system_name(field)]

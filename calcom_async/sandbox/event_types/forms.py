@@ -1,6 +1,6 @@
 """Forms of the bodies of event types, without the rules between fields.
 
-Locations and booking fields are checked where they are built (`event_type_fields`), as they fail with a sentence.
+`fields.py` checks locations and booking fields, whose errors are sentences.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _anything(name: str) -> Field:
 def _limit_rules(field: str, what: str) -> list[Rule]:
     """Return rules that a limit for a period is at most the limit for each longer one.
 
-    All of them answer under one name, and the last that fails is told, so the shortest period stands last.
+    All rules have the same name. The server reports the last one that fails, so the shortest period comes last.
     """
     name = f"Validate{field[0].upper()}{field[1:]}"
     pairs = [(short, long) for at, short in enumerate(_PERIODS) for long in _PERIODS[at + 1 :]]

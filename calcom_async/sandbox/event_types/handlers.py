@@ -9,7 +9,7 @@ from calcom_async.sandbox.accounts.guards import guarded_team, team_of
 from calcom_async.sandbox.accounts.teams import role_in
 from calcom_async.sandbox.event_types import team_event_types as teams
 from calcom_async.sandbox.event_types.forms import CREATE, SORTED, TEAM_CREATE, TEAM_UPDATE, UPDATE, scheduling_type
-from calcom_async.sandbox.event_types.records import EventType, change_event_type, is_of_team, new_event_type
+from calcom_async.sandbox.event_types.records import EventType, change_event_type, is_team_event_type, new_event_type
 from calcom_async.sandbox.event_types.views import dynamic_view, team_view, user_view
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
@@ -90,7 +90,7 @@ def _by_slug(store: Store, user_id: int, slug: str) -> list[EventType]:
 @ROUTES.add("GET", "/v2/event-types/{eventTypeId}", version=VERSION, auth="guarded")
 def get_event_type(call: Call) -> object:
     record = _readable(call, call.int_path("eventTypeId"))
-    return team_view(call.store, record) if is_of_team(record) else user_view(call.store, record)
+    return team_view(call.store, record) if is_team_event_type(record) else user_view(call.store, record)
 
 
 def _readable(call: Call, event_type_id: int) -> EventType:

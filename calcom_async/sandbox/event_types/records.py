@@ -102,7 +102,7 @@ def new_event_type(
 ) -> EventType:
     """Create an event type from a validated body. Raises the server's errors.
 
-    `team` holds the wire's own names: `teamId`, `schedulingType`, `hosts` (`[{userId, mandatory, priority}]`),
+    `team` has the JSON names: `teamId`, `schedulingType`, `hosts` (`[{userId, mandatory, priority}]`),
     `assignAllTeamMembers`, `parentEventTypeId`. With a team, `owner_id` is None except for a managed child.
     """
     record: EventType = {"id": store.next_id("event_type"), "ownerId": owner_id, **deepcopy(_DEFAULTS)}
@@ -166,7 +166,7 @@ def _apply_lengths(record: EventType, body: Mapping[str, Any]) -> None:
 
 
 def _apply_lists(store: Store, record: EventType, body: Mapping[str, Any]) -> None:
-    of_team = is_of_team(record)
+    of_team = is_team_event_type(record)
     if body.get("locations") is not None:
         record["locations"] = locations(body["locations"], of_team=of_team)
         if record["ownerId"] is not None:
@@ -183,14 +183,14 @@ def connected_apps(store: Store, user_id: int) -> set[str]:
     return {"cal-video"} | set(apps.get(user_id, ()))
 
 
-def is_of_team(record: EventType) -> bool:
+def is_team_event_type(record: EventType) -> bool:
     """Return whether an event type belongs to a team. Managed children belong to a user."""
     return record.get("teamId") is not None
 
 
 def host_ids(record: EventType) -> list[int]:
     """Return the ids of the hosts."""
-    if is_of_team(record):
+    if is_team_event_type(record):
         return [host["userId"] for host in record["hosts"]]
     return [record["ownerId"]]
 

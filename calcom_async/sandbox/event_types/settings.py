@@ -1,6 +1,6 @@
-"""Settings of event types that are objects: the form of requests, and the form of responses.
+"""Settings of event types that are objects.
 
-Each function takes the value of the body, which has passed validation, and returns the value of the answer.
+Each function takes a validated value of a body and returns the value of the response.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from calcom_async.sandbox.accounts.teams import memberships_of
-from calcom_async.sandbox.event_types.records import EventType, change_event_type, is_of_team, new_event_type
+from calcom_async.sandbox.event_types.records import EventType, change_event_type, is_team_event_type, new_event_type
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.state.store import Store
 
@@ -151,7 +151,7 @@ def remove_event_type(store: Store, record: EventType) -> None:
 
 def of_team(store: Store, team_id: int) -> list[EventType]:
     """List a team's event types, without managed children."""
-    return [one for one in store.event_types.values() if is_of_team(one) and one["teamId"] == team_id]
+    return [one for one in store.event_types.values() if is_team_event_type(one) and one["teamId"] == team_id]
 
 
 def find_by_slug(store: Store, team_id: int, slug: str) -> EventType | None:

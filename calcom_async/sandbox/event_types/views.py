@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from calcom_async.sandbox.event_types.fields import visible_fields
-from calcom_async.sandbox.event_types.records import _DEFAULTS, _TEAM_DEFAULTS, EventType, is_of_team
+from calcom_async.sandbox.event_types.records import _DEFAULTS, _TEAM_DEFAULTS, EventType, is_team_event_type
 from calcom_async.sandbox.state.store import Store
 
 WEBSITE = "https://cal.com"
@@ -33,7 +33,7 @@ def user_view(store: Store, record: EventType, *, listed: bool = False) -> Event
 
 def team_view(store: Store, record: EventType, *, listed: bool = False) -> EventType:
     """Return a team's event type with its hosts; lists contain the team, a single read only its id."""
-    team = store.teams.get(record["teamId"]) if is_of_team(record) else None
+    team = store.teams.get(record["teamId"]) if is_team_event_type(record) else None
     return {
         **_shown(record, listed=False, without=frozenset()),
         "hosts": [_host(store, record, host) for host in record["hosts"]],

@@ -124,9 +124,7 @@ class Faults:
         if not (
             fault.replaces_response or fault.cut or fault.slow or fault.invalid_body or fault.truncated or fault.headers
         ):
-            raise ValueError(
-                "a fault needs trouble: one of status, headers, body, cut, slow, invalid_body, truncated, html"
-            )
+            raise ValueError("a fault needs one of: status, headers, body, cut, slow, invalid_body, truncated, html")
         with self._lock:
             self._faults.append(fault)
         return self

@@ -1,4 +1,4 @@
-"""Request validation as tables: handlers list fields and rules, this module makes the server's two kinds of 400.
+"""Request validation as tables: handlers list fields and rules, this module raises the server's two kinds of 400.
 
     CREATE = Form(
         Field("name", string),
@@ -6,9 +6,9 @@
         Field("availability", array, optional=True, nested=Form(Field("days", array), ...)),
     )
     values = CREATE.read(call.body)            # global pipe: unknown fields dropped, tree of errors in details
-    values = CREATE.read_strict(call.body)     # strict pipe: unknown fields refused, one sentence as message
+    values = CREATE.read_strict(call.body)     # strict pipe: unknown fields rejected, one sentence as message
 
-Rules stand in the order in which the server lists the constraints (the reverse of the source's decorators).
+Rules are in the order in which the server lists the constraints, which is the reverse of its decorators.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ Problem = dict[str, Any]
 class Field:
     """One property of a `Form`.
 
-    An `optional` one may be absent or null. `nested` checks an object, or each object of a list, by another form
-    (absent and null pass unless a rule says otherwise). `convert` runs before the rules, and is what errors echo.
-    `default` stands in for an absent value once everything is valid. `when(target)` says whether to look at all.
+    - `optional`: may be missing or null.
+    - `nested`: the form of an object, or of each object in a list. Missing and null pass unless a rule rejects them.
+    - `convert`: runs before the rules; errors repeat its result.
+    - `default`: replaces a missing value after validation.
+    - `when(target)`: returns whether the field is considered at all.
     """
 
     def __init__(

@@ -66,4 +66,4 @@ class Data:
 
     data: Any
     status: int | None = None
-    beside: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)

@@ -197,7 +197,7 @@ def _render(route: Route, result: object) -> HttpResponse:
             return json_response(result.status or route.status, {"status": "success"})
         case Data():
             return json_response(
-                result.status or route.status, {"status": "success", "data": result.data, **result.beside}
+                result.status or route.status, {"status": "success", "data": result.data, **result.extra}
             )
         case _:
             return json_response(route.status, {"status": "success", "data": result})

@@ -57,7 +57,7 @@ def _with_role(call: Call, team: Team) -> dict[str, Any]:
 @ROUTES.add("POST", "/v2/organizations/{orgId}/teams", status=201)
 def create_organization_team(call: Call) -> object:
     organization = guarded_organization(call, "ORG_ADMIN")
-    return team_view(made(call, parent_id=organization["id"]))
+    return team_view(create_requested_team(call, parent_id=organization["id"]))
 
 
 @ROUTES.add("GET", "/v2/organizations/{orgId}/teams/{teamId}")
@@ -67,20 +67,20 @@ def get_organization_team(call: Call) -> object:
 
 @ROUTES.add("PATCH", "/v2/organizations/{orgId}/teams/{teamId}")
 def update_organization_team(call: Call) -> object:
-    return team_view(changed(call, guarded_team(call, "ORG_ADMIN")))
+    return team_view(update_requested_team(call, guarded_team(call, "ORG_ADMIN")))
 
 
 @ROUTES.add("DELETE", "/v2/organizations/{orgId}/teams/{teamId}")
 def delete_organization_team(call: Call) -> object:
-    return team_view(removed(call, guarded_team(call, "ORG_ADMIN")))
+    return team_view(delete_team_with_event_types(call, guarded_team(call, "ORG_ADMIN")))
 
 
 @ROUTES.add("POST", "/v2/teams", status=201)
 def create_team(call: Call) -> object:
-    return team_view(made(call, parent_id=None))
+    return team_view(create_requested_team(call, parent_id=None))
 
 
-def made(call: Call, *, parent_id: int | None) -> Team:
+def create_requested_team(call: Call, *, parent_id: int | None) -> Team:
     """Create a team for a request; the caller becomes its owner."""
     body = TEAM_CREATE.read({**CREATED_AS, **call.body})
     check_time_format(body)
@@ -99,10 +99,10 @@ def get_team(call: Call) -> object:
 
 @ROUTES.add("PATCH", "/v2/teams/{teamId}")
 def update_team(call: Call) -> object:
-    return team_view(changed(call, guarded_team(call, "TEAM_OWNER")))
+    return team_view(update_requested_team(call, guarded_team(call, "TEAM_OWNER")))
 
 
-def changed(call: Call, team: Team) -> Team:
+def update_requested_team(call: Call, team: Team) -> Team:
     """Update a team for a request."""
     body = TEAM_UPDATE.read(call.body)
     check_time_format(body)
@@ -112,10 +112,10 @@ def changed(call: Call, team: Team) -> Team:
 
 @ROUTES.add("DELETE", "/v2/teams/{teamId}")
 def delete_team(call: Call) -> object:
-    return team_view(removed(call, guarded_team(call, "TEAM_OWNER")))
+    return team_view(delete_team_with_event_types(call, guarded_team(call, "TEAM_OWNER")))
 
 
-def removed(call: Call, team: Team) -> Team:
+def delete_team_with_event_types(call: Call, team: Team) -> Team:
     """Delete a team with its members and event types."""
     for record in of_team(call.store, team["id"]):
         remove_event_type(call.store, record)

@@ -191,14 +191,14 @@ def _slots(call: Call, action: Mapping[str, Any], query: Mapping[str, Any]) -> d
 def update_response(call: Call) -> object:
     """Replace the answers without validation: like on the real server, a text becomes its letters by index."""
     form, response_id = _form(call), call.int_path("responseId", checked=True)
-    kept = call.store.form_responses.get(response_id)
-    if kept is None or kept["formId"] != form["id"]:
+    response = call.store.form_responses.get(response_id)
+    if response is None or response["formId"] != form["id"]:
         raise errors.database(404)
     given = call.body.get("response")
     if given is not None:
-        kept["response"] = given if isinstance(given, dict) else {str(at): one for at, one in enumerate(str(given))}
-        kept["_updatedAt"] = iso(call.clock.now())
-    return response_view(kept)
+        response["response"] = given if isinstance(given, dict) else {str(at): one for at, one in enumerate(str(given))}
+        response["_updatedAt"] = iso(call.clock.now())
+    return response_view(response)
 
 
 # --- for anybody ----------------------------------------------------------------------------------------------------

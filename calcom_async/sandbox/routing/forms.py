@@ -1,8 +1,8 @@
 """Routing forms: creation, routing and responses.
 
-    new_form(store, clock.now(), name="Contact", team_id=2, user_id=1, fields=[...], routes=[...])
+The API cannot create forms, so tests use `new_form`:
 
-There is no operation that makes forms, so tests and demonstrations make them with `new_form`.
+    new_form(store, clock.now(), name="Contact", team_id=2, user_id=1, fields=[...], routes=[...])
 """
 
 from __future__ import annotations

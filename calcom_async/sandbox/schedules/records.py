@@ -48,7 +48,7 @@ CREATE = Form(
 UPDATE = CREATE.partial()
 
 
-# --- what schedules are, whoever asks
+# --- functions shared with the schedules of members
 
 
 def show_schedule(store: Store, schedule: Wire) -> Wire:

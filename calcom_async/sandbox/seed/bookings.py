@@ -64,7 +64,7 @@ class _World:
 def add_bookings(store: Store, now: datetime, *, count: int, host_id: int, ties: bool) -> None:
     """Add `count` bookings of one host: starts within a year of now, creation times in the last two years.
 
-    Ids follow creation. Without `ties` no two share a start or a creation time; with them most do.
+    Ids follow the creation time. Without `ties` all starts and all creation times are distinct; with them most are not.
     """
     if not count:
         return
@@ -191,7 +191,7 @@ def _chain_series(store: Store, made: list[Booking]) -> None:
 def _no_collection(*, settle: bool) -> Iterator[None]:
     """Pause garbage collection, which would scan a growing heap again and again.
 
-    `settle` lets it walk the new rows once, at the end, rather than in the middle of some later request.
+    `settle` collects once at the end, rather than in the middle of a later request.
     """
     was_on = gc.isenabled()
     gc.disable()

@@ -9,12 +9,21 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from calcom_async.sandbox.event_types.records import host_ids, is_of_team
+from calcom_async.sandbox.event_types.records import host_ids, is_team_event_type
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.constraints import canonical_zone
-from calcom_async.sandbox.slots.grid import BusyBooking, Event, Host, Query, Reserved, is_free, offered
-from calcom_async.sandbox.slots.limits import NO_LIMITS, UNITS, Counted, Limits, Period, Window, periods
-from calcom_async.sandbox.slots.working_hours import MINUTE, Hours, Override, Schedule, Zone, milliseconds, moment, zone
+from calcom_async.sandbox.slots.grid import BusyBooking, EventSettings, Host, Query, Reserved, available_slots, is_free
+from calcom_async.sandbox.slots.limits import NO_LIMITS, UNITS, BookingWindow, CountedBooking, Limits, Period, periods
+from calcom_async.sandbox.slots.working_hours import (
+    MINUTE,
+    Hours,
+    Override,
+    Schedule,
+    Zone,
+    milliseconds,
+    to_datetime,
+    zone,
+)
 from calcom_async.sandbox.state.booking import Booking
 from calcom_async.sandbox.state.clock import Clock
 from calcom_async.sandbox.state.store import Store
@@ -69,7 +78,7 @@ def free_slots(
         built = [replace(host, counted=counted.get(user_id, ())) for host, user_id in zip(built, people, strict=True)]
     seats = _Seats.taken(store, clock, event_type, bookings)
     reserved = Reserved(_reserved_times(store, clock, people), frozenset(seats.booked))
-    days = offered(query, event, built, reserved)
+    days = available_slots(query, event, built, reserved)
     length = timedelta(minutes=event.length if duration is None else duration)
     return {day: [seats.slot(one, length) for one in starts] for day, starts in days.items()}
 
@@ -89,8 +98,8 @@ def check_bookable(
 ) -> None:
     """Raise the server's error for a time that is past, too soon, too far, over a limit or taken.
 
-    `ignore_uid` is the booking that is being moved; `zone` the attendee's, in which booking windows are counted.
-    A further seat of a running booking needs no free time.
+    `ignore_uid` is the booking that is rescheduled. `zone` is the attendee's time zone, in which booking windows are
+    counted. A further seat of an existing booking needs no free time.
     """
     _check_in_time(store, clock, event_type, start, zone)
     if _seats_of(event_type) and _accepted_at(store, event_type, start):
@@ -102,7 +111,7 @@ def check_bookable(
     }
     if _enough(event_type, free):
         return
-    of_team = is_of_team(event_type) and ignore_uid is None
+    of_team = is_team_event_type(event_type) and ignore_uid is None
     raise errors.bad_request(
         f"{'One of the hosts' if of_team else 'User'} either already has booking at this time or is not available"
     )
@@ -202,20 +211,20 @@ def _accepted_at(store: Store, event_type: Wire, start: datetime) -> bool:
 
 def _counted_around(
     store: Store, event_type: Wire, start: datetime, end: datetime, but: str | None
-) -> dict[int, list[Counted]]:
+) -> dict[int, list[CountedBooking]]:
     """Return, by host, the bookings that may count towards a limit whose period overlaps the range."""
     limits = _limits(event_type)
     yearly = limits.count.get("year") or limits.duration.get("year")
     reach = timedelta(days=367 if yearly else 33)
-    counted: dict[int, list[Counted]] = {}
+    counted: dict[int, list[CountedBooking]] = {}
     for one in bookings_between(store, start - reach, end + reach):
         if _counts(event_type, one, but):
-            counted.setdefault(one.user_id, []).append(Counted(milliseconds(one.start), milliseconds(one.end)))
+            counted.setdefault(one.user_id, []).append(CountedBooking(milliseconds(one.start), milliseconds(one.end)))
     return counted
 
 
 def _own_bookings(store: Store, event_type: Wire, period: Period, but: str | None) -> Iterable[Booking]:
-    first, last = moment(period.start), moment(period.end)
+    first, last = to_datetime(period.start), to_datetime(period.end)
     for one in bookings_between(store, first, last):
         inside = one.start >= first and one.end <= last
         if inside and _counts(event_type, one, but):
@@ -321,9 +330,9 @@ def _zone(name: str | None) -> Zone | None:
 # --- the event type
 
 
-def _event(store: Store, event_type: Wire) -> Event:
+def _event(store: Store, event_type: Wire) -> EventSettings:
     scheduling = event_type.get("schedulingType")
-    return Event(
+    return EventSettings(
         event_type["lengthInMinutes"],
         event_type.get("slotInterval"),
         event_type.get("offsetStart") or 0,
@@ -351,13 +360,13 @@ def _limit_zone(store: Store, event_type: Wire) -> Zone:
     return _zone(name) or zone("UTC")
 
 
-def _window(setting: Wire | None) -> Window:
+def _window(setting: Wire | None) -> BookingWindow:
     if not setting or setting.get("disabled"):
-        return Window()
+        return BookingWindow()
     if setting["type"] == "range":
         first, last = (date.fromisoformat(one[:10]) for one in setting["value"])
-        return Window(dates=(first, last))
-    return Window(setting["value"], setting["type"] == "businessDays", bool(setting.get("rolling")))
+        return BookingWindow(dates=(first, last))
+    return BookingWindow(setting["value"], setting["type"] == "businessDays", bool(setting.get("rolling")))
 
 
 # --- seats and reservations
@@ -393,7 +402,7 @@ class _Seats:
         return cls(total, dict(booked), uids)
 
     def slot(self, start: int, length: timedelta) -> Slot:
-        begins = moment(start)
+        begins = to_datetime(start)
         total = self.total or None
         return Slot(begins, begins + length, total, self.booked.get(start, 0), self.uids.get(start))
 

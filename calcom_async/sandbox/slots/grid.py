@@ -1,6 +1,6 @@
 """Available slots, computed by pure functions on milliseconds since 1970.
 
-    offered(Query, Event, hosts)  ->  {"2030-03-06": [start, start ...]}
+    available_slots(Query, EventSettings, hosts)  ->  {"2030-03-06": [start, start ...]}
 
 Working hours minus busy times and used-up limits give free ranges. Each is divided by a slot grid. Slots that are
 reserved, too soon or outside the booking window are removed. The server computes them in
@@ -17,10 +17,10 @@ from typing import Literal
 from calcom_async.sandbox.slots.limits import (
     ALWAYS,
     NO_LIMITS,
-    Counted,
+    BookingWindow,
+    CountedBooking,
     Limits,
     LimitUsage,
-    Window,
     limit_busy,
     month_before,
 )
@@ -29,9 +29,9 @@ from calcom_async.sandbox.slots.working_hours import (
     HOUR,
     MINUTE,
     SECOND,
+    QueryRange,
     Range,
     Schedule,
-    Span,
     Zone,
     day_label,
     intersect,
@@ -52,7 +52,7 @@ UTC_ZONE = zone("UTC")
 class Query:
     """A slot query. `zone` is None if none was given, which differs slightly from UTC.
 
-    Bookings are looked for `margin` milliseconds beyond the asked stretch, so that their buffers reach into it.
+    The server loads bookings up to `margin` milliseconds outside the range, so that their buffers count.
     """
 
     start: int
@@ -68,7 +68,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class EventSettings:
     """The settings of an event type that decide its slots, in minutes."""
 
     length: int
@@ -81,7 +81,7 @@ class Event:
     optimized: bool = False
     limits: Limits = NO_LIMITS
     limit_zone: Zone = UTC_ZONE
-    window: Window = ALWAYS
+    window: BookingWindow = ALWAYS
     scheduling: Literal["collective", "roundRobin"] | None = None
 
 
@@ -89,8 +89,8 @@ class Event:
 class BusyBooking:
     """A booking that blocks time, with the buffers of its own event type.
 
-    `open_seat`: it is a seated booking of the queried event type, which blocks only its surroundings.
-    `moving`: it is the booking that is being rescheduled, which does not block at all.
+    - `open_seat`: a seated booking of the queried event type; only its buffers block.
+    - `moving`: the booking that is rescheduled; it does not block.
     """
 
     start: int
@@ -109,7 +109,7 @@ class Host:
     bookings: Sequence[BusyBooking] = ()
     calendar: Sequence[tuple[int, int]] = ()
     away: Sequence[tuple[int, int]] = ()
-    counted: Sequence[Counted] = ()
+    counted: Sequence[CountedBooking] = ()
     fixed: bool = True
 
 
@@ -121,7 +121,9 @@ class Reserved:
     seated: frozenset[int] = field(default_factory=frozenset)
 
 
-def offered(query: Query, event: Event, hosts: Sequence[Host], reserved: Reserved = Reserved()) -> dict[str, list[int]]:
+def available_slots(
+    query: Query, event: EventSettings, hosts: Sequence[Host], reserved: Reserved = Reserved()
+) -> dict[str, list[int]]:
     """Return the starts of all slots by local date, in ascending order."""
     span = _span(query, event)
     free = free_ranges(query, event, hosts, span)
@@ -132,13 +134,13 @@ def offered(query: Query, event: Event, hosts: Sequence[Host], reserved: Reserve
     return _asked_for(query, days)
 
 
-def is_free(query: Query, event: Event, host: Host) -> bool:
+def is_free(query: Query, event: EventSettings, host: Host) -> bool:
     """Return whether the host is free from `query.start` to `query.end`, on the slot grid or not."""
-    free = _free(query, event, host, (), Span(query.start, query.end, UTC_ZONE))
+    free = _free(query, event, host, (), QueryRange(query.start, query.end, UTC_ZONE))
     return any(one.start <= query.start and query.end <= one.end for one in free)
 
 
-def _span(query: Query, event: Event) -> Span:
+def _span(query: Query, event: EventSettings) -> QueryRange:
     """Return the range to compute: from the query's start or notice; rolling windows begin a month before."""
     start = query.start
     yesterday = start_of_day(query.now - DAY)
@@ -147,13 +149,13 @@ def _span(query: Query, event: Event) -> Span:
     # No notice means one minute: the server's code treats 0 as "not set".
     soonest = query.now + (event.notice or 1) * MINUTE
     start = max(start, soonest)
-    return Span(start - start % SECOND, query.end, query.booker)
+    return QueryRange(start - start % SECOND, query.end, query.booker)
 
 
 # --- free ranges
 
 
-def free_ranges(query: Query, event: Event, hosts: Sequence[Host], span: Span) -> list[Range]:
+def free_ranges(query: Query, event: EventSettings, hosts: Sequence[Host], span: QueryRange) -> list[Range]:
     """Return the free ranges of all hosts together."""
     shared = [one for host in hosts for one in host.counted]
     ranges = [_free(query, event, host, shared, span) for host in hosts]
@@ -172,7 +174,9 @@ def _together(hosts: Sequence[Host], ranges: Sequence[list[Range]]) -> list[Rang
     return without_contained(intersect(sides))
 
 
-def _free(query: Query, event: Event, host: Host, shared: Sequence[Counted], span: Span) -> list[Range]:
+def _free(
+    query: Query, event: EventSettings, host: Host, shared: Sequence[CountedBooking], span: QueryRange
+) -> list[Range]:
     busy = [*_booked(query, event, host, span), *_calendar(event, host), *host.away]
     if event.limits:
         use = LimitUsage(host.counted, shared, query.duration or event.length)
@@ -180,7 +184,7 @@ def _free(query: Query, event: Event, host: Host, shared: Sequence[Counted], spa
     return subtract(working_ranges(host.schedule, span), busy)
 
 
-def _booked(query: Query, event: Event, host: Host, span: Span) -> Iterator[tuple[int, int]]:
+def _booked(query: Query, event: EventSettings, host: Host, span: QueryRange) -> Iterator[tuple[int, int]]:
     """Return the ranges of bookings with the buffers of both event types; bookings outside are not considered."""
     for one in host.bookings:
         if one.start > span.end + query.margin or one.end < span.start - query.margin:
@@ -194,7 +198,7 @@ def _booked(query: Query, event: Event, host: Host, span: Span) -> Iterator[tupl
             yield one.start - before, one.end + after
 
 
-def _calendar(event: Event, host: Host) -> Iterator[tuple[int, int]]:
+def _calendar(event: EventSettings, host: Host) -> Iterator[tuple[int, int]]:
     """Return the calendar entries plus the event type's buffers, without the entry of a moved booking."""
     moved = [(one.start, one.end) for one in host.bookings if one.moving]
     for start, end, _ in subtract((Range(*entry) for entry in host.calendar), moved):
@@ -204,11 +208,11 @@ def _calendar(event: Event, host: Host) -> Iterator[tuple[int, int]]:
 # --- the slot grid
 
 
-def _slot_grid(query: Query, event: Event, free: Iterable[Range]) -> list[int]:
+def _slot_grid(query: Query, event: EventSettings, free: Iterable[Range]) -> list[int]:
     """Return the starts in all free ranges, without duplicates.
 
-    A range that begins inside the step of an earlier slot goes on from the end of that step: so an interval longer
-    than the event is kept over a short gap.
+    If a range begins inside the step of an earlier slot, its first start is the end of that step. So an interval longer
+    than the event also applies across short gaps.
     """
     length = max(1, query.duration or event.length) * MINUTE
     offset = max(1, event.offset_start) if event.offset_start else 0
@@ -277,7 +281,7 @@ def _by_day(starts: Iterable[int], booker: Zone, *, first_only: bool) -> dict[st
     return days
 
 
-def _in_window(query: Query, event: Event, host: Zone, days: Mapping[str, list[int]]) -> dict[str, list[int]]:
+def _in_window(query: Query, event: EventSettings, host: Zone, days: Mapping[str, list[int]]) -> dict[str, list[int]]:
     first, last = event.window.bounds(query.now, host, query.booker, days)
     soonest = query.now + event.notice * MINUTE
 
@@ -291,7 +295,8 @@ def _in_window(query: Query, event: Event, host: Zone, days: Mapping[str, list[i
 def _asked_for(query: Query, days: dict[str, list[int]]) -> dict[str, list[int]]:
     """Keep the dates of the query, which the server checks if a time zone was given.
 
-    It counts them in steps of 24 hours from the first midnight, so a span that leaves summer time loses its last.
+    The server counts dates in steps of 24 hours from the first midnight, so a range over the end of daylight saving
+    time loses its last date.
     """
     if query.zone is None:
         return days

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from calcom_async.sandbox.event_types.records import is_of_team
+from calcom_async.sandbox.event_types.records import is_team_event_type
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.constraints import (
@@ -91,7 +91,7 @@ def get_slots(call: Call) -> object:
         call.store,
         call.clock,
         target.event_type,
-        _moment(query["start"], "start"),
+        parse_time(query["start"], "start"),
         _end(query["end"]),
         zone=query.get("timeZone"),
         duration=query.get("duration"),
@@ -138,7 +138,7 @@ def _of_user(store: Store, username: str, slug: str) -> Wire | None:
     user = next((one for one in store.users.values() if one["username"] == username), None)
     if user is None:
         raise errors.not_found(f"User with username {username} not found")
-    own = (one for one in store.event_types.values() if one["ownerId"] == user["id"] and not is_of_team(one))
+    own = (one for one in store.event_types.values() if one["ownerId"] == user["id"] and not is_team_event_type(one))
     return next((one for one in own if one["slug"] == slug), None)
 
 
@@ -169,7 +169,7 @@ def _dynamic(query: Wire) -> Wire:
     }
 
 
-def _moment(text: str, name: str) -> datetime:
+def parse_time(text: str, name: str) -> datetime:
     """Parse a date or time of the query; no offset means UTC."""
     padded = text + "-01" * (2 - text.count("-")) if len(text) < len("2030-03-06") else text
     try:
@@ -183,7 +183,7 @@ def _moment(text: str, name: str) -> datetime:
 
 def _end(text: str) -> datetime:
     """Parse the end; midnight means the end of that day."""
-    end = _moment(text, "end")
+    end = parse_time(text, "end")
     if (end.hour, end.minute, end.second) == (0, 0, 0):
         return end.replace(hour=23, minute=59, second=59)
     return end

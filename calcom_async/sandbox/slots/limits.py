@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from calcom_async.sandbox.slots.working_hours import DAY, MINUTE, Span, Zone, day_label, start_of_day
+from calcom_async.sandbox.slots.working_hours import DAY, MINUTE, QueryRange, Zone, day_label, start_of_day
 
 Unit = Literal["year", "month", "week", "day"]
 UNITS: tuple[Unit, ...] = ("year", "month", "week", "day")
@@ -56,8 +56,8 @@ def _wall(local: datetime) -> int:
 def periods(unit: Unit, host: Zone, start: int, end: int) -> Iterator[Period]:
     """Return the host's periods that overlap a range.
 
-    Their starts keep the offset of the first one, so that after a clock change they miss midnight by the change;
-    what a used-up limit blocks ends with the calendar period of that start.
+    Their starts keep the UTC offset of the first one, so after a clock change they miss midnight by an hour. The range
+    that a used-up limit blocks ends with the calendar period of that start.
     """
     wall = floor_unit(host.wall(start), unit)
     offset = wall - host.at(wall)
@@ -87,7 +87,7 @@ class Limits:
 NO_LIMITS = Limits({}, {})
 
 
-class Counted(NamedTuple):
+class CountedBooking(NamedTuple):
     """An accepted booking of the event type, with the fields that limits need."""
 
     start: int
@@ -97,12 +97,12 @@ class Counted(NamedTuple):
 class LimitUsage(NamedTuple):
     """What counts towards limits: one host's bookings, those of all hosts, and the minutes of one more."""
 
-    own: Sequence[Counted]
-    shared: Sequence[Counted]
+    own: Sequence[CountedBooking]
+    shared: Sequence[CountedBooking]
     length: int
 
 
-def limit_busy(limits: Limits, use: LimitUsage, host: Zone, span: Span) -> list[tuple[int, int]]:
+def limit_busy(limits: Limits, use: LimitUsage, host: Zone, span: QueryRange) -> list[tuple[int, int]]:
     """Return the ranges that used-up limits block for a host. Bookings count over all hosts, minutes per host."""
     busy: list[tuple[int, int]] = []
     for unit in UNITS:
@@ -118,7 +118,7 @@ def limit_busy(limits: Limits, use: LimitUsage, host: Zone, span: Span) -> list[
     return busy
 
 
-def _counting(bookings: Sequence[Counted], limits: Limits, unit: Unit, span: Span) -> list[Counted]:
+def _counting(bookings: Sequence[CountedBooking], limits: Limits, unit: Unit, span: QueryRange) -> list[CountedBooking]:
     """Return the bookings that the server loads: all for a year, else those of the UTC periods around the range."""
     if unit == "year":
         return list(bookings)
@@ -128,11 +128,11 @@ def _counting(bookings: Sequence[Counted], limits: Limits, unit: Unit, span: Spa
     return [one for one in bookings if one.start >= first and one.end <= last]
 
 
-def _within(bookings: Iterable[Counted], period: Period, host: Zone) -> list[Counted]:
+def _within(bookings: Iterable[CountedBooking], period: Period, host: Zone) -> list[CountedBooking]:
     return [one for one in bookings if period.first <= day_label(host.wall(one.start)) <= period.last]
 
 
-def _minutes(bookings: Iterable[Counted]) -> int:
+def _minutes(bookings: Iterable[CountedBooking]) -> int:
     return sum((one.end - one.start) // MINUTE for one in bookings)
 
 
@@ -140,7 +140,7 @@ def _minutes(bookings: Iterable[Counted]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class BookingWindow:
     """The booking window: `days` ahead (calendar or business days, `rolling` over days with slots), or two dates."""
 
     days: int | None = None
@@ -153,7 +153,7 @@ class Window:
     ) -> tuple[int | None, int | None]:
         """Return the first and last instant; `available` are the dates with slots (None: unlimited).
 
-        The offsets of today are used for all days, also beyond a clock change.
+        The offset of today applies to all days, also after a clock change.
         """
         if self.dates is not None:
             offset = host.offset(now)
@@ -187,7 +187,7 @@ class Window:
         return day if end is None else end
 
 
-ALWAYS = Window()
+ALWAYS = BookingWindow()
 
 
 def _next_business_day(day: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from calcom_async.sandbox.event_types.records import host_ids, is_of_team
+from calcom_async.sandbox.event_types.records import host_ids, is_team_event_type
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.constraints import date_string, integer
@@ -12,7 +12,7 @@ from calcom_async.sandbox.http.forms import Field, Form
 from calcom_async.sandbox.http.results import Status
 from calcom_async.sandbox.http.routing import Routes
 from calcom_async.sandbox.slots.availability import bookings_between, live_reservations
-from calcom_async.sandbox.slots.handlers import VERSION, Wire, _moment
+from calcom_async.sandbox.slots.handlers import VERSION, Wire, parse_time
 from calcom_async.sandbox.state.booking import Booking
 from calcom_async.sandbox.state.clock import iso
 from calcom_async.sandbox.state.store import Store
@@ -91,7 +91,7 @@ def _event_type(store: Store, event_type_id: int) -> Wire:
 
 def _wanted(call: Call, event_type: Wire, body: Wire) -> Wire:
     """Return the reservation of a body, after the checks of its time."""
-    start = _moment(body["slotStart"], "start")
+    start = parse_time(body["slotStart"], "start")
     end = start + timedelta(minutes=_slot_minutes(event_type, body.get("slotDuration")))
     _check_not_booked(call.store, event_type, start, end, body["slotStart"])
     _check_not_reserved(call, event_type, start, end)
@@ -168,7 +168,7 @@ def _check_related(store: Store, user_id: int | None, event_type: Wire) -> None:
 
 def _related_teams(store: Store, event_type: Wire) -> set[int]:
     """Return the teams of the event type and its organization, or those of its owner."""
-    if not is_of_team(event_type):
+    if not is_team_event_type(event_type):
         return _teams_of(store, event_type["ownerId"])
     team = store.teams.get(event_type["teamId"], {})
     return {event_type["teamId"], team.get("parent_id")} - {None}

@@ -66,7 +66,7 @@ def milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * SECOND)
 
 
-def moment(instant: int) -> datetime:
+def to_datetime(instant: int) -> datetime:
     """Return milliseconds since 1970 as an aware datetime in UTC."""
     return datetime.fromtimestamp(instant / SECOND, UTC)
 
@@ -109,7 +109,7 @@ class Schedule:
     overrides: Sequence[Override] = field(default=())
 
 
-class Span(NamedTuple):
+class QueryRange(NamedTuple):
     """The requested range, and the time zone of the result."""
 
     start: int
@@ -117,7 +117,7 @@ class Span(NamedTuple):
     zone: Zone
 
 
-def working_ranges(schedule: Schedule, span: Span) -> list[Range]:
+def working_ranges(schedule: Schedule, span: QueryRange) -> list[Range]:
     """Return the host's hours. Weekly ones are cut to the range; overrides are not, and may be a day outside."""
     overrides = _override_ranges(schedule, span)
     replaced = {one.day for one in overrides}
@@ -128,7 +128,7 @@ def working_ranges(schedule: Schedule, span: Span) -> list[Range]:
 # --- weekly hours
 
 
-def _weekly_ranges(schedule: Schedule, span: Span) -> list[Range]:
+def _weekly_ranges(schedule: Schedule, span: QueryRange) -> list[Range]:
     """Index ranges by end: a range that starts where another ends extends it, also over midnight."""
     found: dict[int, Range] = {}
     midnights = list(_midnights(schedule.zone, span))
@@ -140,7 +140,7 @@ def _weekly_ranges(schedule: Schedule, span: Span) -> list[Range]:
     return list(found.values())
 
 
-def _midnights(host: Zone, span: Span) -> Iterator[int]:
+def _midnights(host: Zone, span: QueryRange) -> Iterator[int]:
     """Yield the starts of the host's days, from the day of the range's start."""
     wall = start_of_day(host.wall(span.start))
     first = host.at(wall)
@@ -148,7 +148,7 @@ def _midnights(host: Zone, span: Span) -> Iterator[int]:
         yield day + (wall - first) - host.offset(day)
 
 
-def _worked(host: Zone, hours: Hours, midnight: int, span: Span) -> Range | None:
+def _worked(host: Zone, hours: Hours, midnight: int, span: QueryRange) -> Range | None:
     """Return a row's range on a day, cut to the query; None on other weekdays, and if it is empty."""
     offset = host.offset(midnight)
     if ((midnight + offset) // DAY + 4) % 7 not in hours.days:
@@ -190,7 +190,7 @@ def _add(found: dict[int, Range], new: Range) -> None:
 # --- overrides
 
 
-def _override_ranges(schedule: Schedule, span: Span) -> list[Range]:
+def _override_ranges(schedule: Schedule, span: QueryRange) -> list[Range]:
     first = _start_of_local_day(span.start - DAY, span.zone.offset(span.start))
     last = _start_of_local_day(span.end + DAY, span.zone.offset(span.end)) + DAY
     found: dict[int, Range] = {}

@@ -10,12 +10,13 @@ from typing import Any
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Booking:
-    """One booking; times are aware and in UTC, containers belong to this booking alone.
+    """One booking; times are aware and in UTC.
 
-    `attendees` are wire dicts plus "id" (name, email, displayEmail, timeZone, language, absent, phoneNumber?);
-    `responses` are the booking field answers as stored, and may lack name and email, which the first attendee has;
-    `seats` are dicts {seat_uid, attendee_id, responses, metadata}; `references` {type, eventUid, ...} wire dicts.
-    `updated_at` may be None, as in the real table: no filter on it finds such a row.
+    - `attendees`: JSON objects with an id (name, email, displayEmail, timeZone, language, absent, phoneNumber?)
+    - `responses`: answers to the booking fields as stored; name and email may be missing
+    - `seats`: {seat_uid, attendee_id, responses, metadata}
+    - `references`: JSON objects {type, eventUid, ...}
+    - `updated_at`: None until the first change, as in the real database; filters on it do not match such bookings
     """
 
     id: int

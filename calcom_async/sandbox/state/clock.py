@@ -27,7 +27,7 @@ class Clock:
     def set(self, moment: datetime) -> None:
         """Freeze the clock at `moment` until `move` or `resume`."""
         if moment.tzinfo is None:
-            raise ValueError(f"the sandbox clock needs an aware datetime, got {moment!r}; add tzinfo=UTC")
+            raise ValueError(f"the clock must be set to an aware datetime, got {moment!r}; add tzinfo=UTC")
         self._shift = 0.0
         self._frozen = moment.timestamp()
 

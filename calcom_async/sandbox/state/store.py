@@ -1,7 +1,7 @@
 """The state of a sandbox: plain dictionaries in insertion order, which tests may read and change.
 
-Records are dicts with snake_case keys unless noted; event types, schedules' rows, attendees and calendars keep
-the wire's camelCase because they are sent as they are. Bookings, of which there may be a million, are slotted.
+Keys of records are in snake_case unless noted. Event types, rows of schedules, attendees and calendars keep the
+camelCase of the JSON, because they are sent as they are. Bookings use slots, because there may be a million of them.
 """
 
 from __future__ import annotations
@@ -54,24 +54,24 @@ class Store:
         #: {id, owner_id, name, time_zone, availability: [{days, startTime, endTime}],
         #: overrides: [{date, startTime, endTime}]}
         self.schedules: dict[int, dict[str, Any]] = {}
-        #: made by event_types.new_event_type: the wire form of GET, keys that start with "_" are never shown
+        #: made by event_types.new_event_type: JSON of GET; keys that start with "_" are internal
         self.event_types: dict[int, dict[str, Any]] = {}
         self.bookings: Bookings = Bookings(self.changed)
         #: uid -> {uid, event_type_id, start, end, until, user_id}
         self.reservations: dict[str, dict[str, Any]] = {}
-        #: id -> the wire form of GET, plus _kind ("user", "event_type", "team", "organization", "client") and _owner_id
+        #: id -> JSON of GET, plus _kind ("user", "event_type", "team", "organization", "client") and _owner_id
         self.webhooks: dict[str, dict[str, Any]] = {}
         #: connected calendars per user id, as GET /v2/calendars sends them
         self.calendars: dict[int, list[dict[str, Any]]] = {}
         #: {user_id, calendar_id, credential_id, start, end, title}; times are aware
         self.busy: list[dict[str, Any]] = []
-        #: {id, name, slug, parent_id (organization or None), ... wire fields in snake_case}
+        #: {id, name, slug, parent_id (organization or None), ... fields of the JSON in snake_case}
         self.teams: dict[int, dict[str, Any]] = {}
         #: {id, team_id (a team's or an organization's id), user_id, role, accepted, disable_impersonation}
         self.memberships: dict[int, dict[str, Any]] = {}
         #: {id, name, slug, owner_id, is_platform}
         self.organizations: dict[int, dict[str, Any]] = {}
-        #: wire form of attributes, their options and who has which, by uuid; an assignment's memberId is a membership's
+        #: JSON of attributes, options and assignments by UUID; the memberId of an assignment is a membership's
         self.attributes: dict[str, dict[str, Any]] = {}
         self.attribute_options: dict[str, dict[str, Any]] = {}
         self.attribute_assignments: dict[str, dict[str, Any]] = {}
@@ -83,15 +83,15 @@ class Store:
         self.invites: dict[str, int] = {}
         #: {id, event_type_id, until: aware datetime or None, uses (None: any number until then), used}
         self.private_links: dict[str, dict[str, Any]] = {}
-        #: wire form of verified resources
+        #: JSON of verified resources
         self.verified_emails: dict[int, dict[str, Any]] = {}
         self.verified_phones: dict[int, dict[str, Any]] = {}
         #: unused verification codes by kind, owner and address
         self.verification_codes: dict[tuple[Any, ...], str] = {}
-        #: wire form of routing forms; of the responses to them, plus _updatedAt
+        #: JSON of routing forms; of their responses, plus _updatedAt
         self.routing_forms: dict[str, dict[str, Any]] = {}
         self.form_responses: dict[int, dict[str, Any]] = {}
-        #: wire form of workflows, plus _team_id and _kind
+        #: JSON of workflows, plus _team_id and _kind
         self.workflows: dict[int, dict[str, Any]] = {}
         #: data of areas without a table of their own: extras["attributes"][7]
         self.extras: defaultdict[str, dict[Any, Any]] = defaultdict(dict)

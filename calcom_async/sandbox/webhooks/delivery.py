@@ -34,7 +34,7 @@ _VARIABLE = re.compile(r"\{\{\{?\s*([^{}\s]+)\s*\}?\}\}")
 class Delivery:
     """A delivery: the request, and the status of the response.
 
-    `status` is None when nothing came back; `error` then says why, also for addresses that the sandbox never calls.
+    `status` is None if there was no response; `error` says why, also for addresses that are not loopback.
     """
 
     webhook_id: str
@@ -66,7 +66,7 @@ def deliver(context: Context, trigger: str, payload: Mapping[str, Any], scope: M
         context.spawn(_send(context, dict(webhook), trigger, payload, scope.get("root")))
 
 
-# --- who wants to hear of it ----------------------------------------------------------------------------------------
+# --- recipients
 
 
 def matching(store: Store, trigger: str, scope: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -112,7 +112,7 @@ def _clients(store: Store, user_id: int) -> Iterator[tuple[str, Any]]:
             yield "client", client_id
 
 
-# --- what they are sent ---------------------------------------------------------------------------------------------
+# --- bodies
 
 
 def render(
@@ -173,7 +173,7 @@ def sign(body: bytes, secret: str | None) -> str:
     return hmac.digest(secret.encode(), body, "sha256").hex() if secret else NO_SECRET
 
 
-# --- how it goes ----------------------------------------------------------------------------------------------------
+# --- the request
 
 
 async def _send(
@@ -196,7 +196,7 @@ async def _send(
 async def _post(url: str, headers: dict[str, str], body: bytes) -> tuple[int | None, str | None]:
     try:
         if not is_loopback(url):
-            return None, "not a loopback address; the sandbox calls nobody else"
+            return None, "not sent: the sandbox sends only to loopback addresses"
         async with (
             aiohttp.ClientSession(timeout=_TIMEOUT) as session,
             session.post(url, data=body, headers=headers, allow_redirects=False) as response,

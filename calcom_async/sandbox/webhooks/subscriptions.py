@@ -1,9 +1,7 @@
-"""Webhook subscriptions: one mechanism for every kind of owner.
+"""Webhook subscriptions for every kind of owner.
 
-A record is the database row as `GET /v2/webhooks/{id}` answers it, plus `_kind` and `_owner_id`. A `WebhookScope`
-says whose webhooks live below a path; `webhook_routes` returns its operations:
-
-    webhook_routes(WebhookScope("organization", "/v2/organizations/{orgId}/webhooks", "teamId", owner, member))
+A record is the JSON of `GET /v2/webhooks/{id}`, plus `_kind` and `_owner_id`. A `WebhookScope` describes the owner of
+the webhooks below a path, and `webhook_routes` returns the routes of a scope.
 """
 
 from __future__ import annotations
@@ -91,9 +89,11 @@ _UPDATE = {legacy_formats: form.partial() for legacy_formats, form in _CREATE.it
 class WebhookScope:
     """The owner of the webhooks below a path.
 
-    `column` is the owner's name in the answer. `owner(call)` guards the route and returns the owner's id.
-    `member(call, owner_id, webhook_id)` finds one webhook or refuses in the scope's own words. `whole_row` answers
-    a single read with every column, `delete_all` adds DELETE on the path itself.
+    - `column`: name of the owner in the response
+    - `owner(call)`: checks permissions and returns the owner's id
+    - `member(call, owner_id, webhook_id)`: returns a webhook or raises the error of this scope
+    - `whole_row`: a single read returns every column
+    - `delete_all`: adds DELETE for all webhooks
     """
 
     kind: str
