@@ -17,7 +17,7 @@ from calcom_async.cli.doctor import doctor
 from calcom_async.cli.exit_codes import EXIT_CODES_HELP, OUTPUT_CLOSED, exit_code
 from calcom_async.cli.export import export_command
 from calcom_async.cli.ops import ops
-from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, Target
+from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, Command, SandboxOption, Target
 from calcom_async.cli.sandbox import sandbox
 from calcom_async.cli.slots import slots
 from calcom_async.cli.terminal import discard_output, echo, one_line, print_status, tolerate_encodings
@@ -81,15 +81,15 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("export", epilog=EXIT_CODES_HELP, no_args_is_help=True)(export_command)
+app.command("export", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)(export_command)
 app.add_typer(slots)
-app.command(epilog=EXIT_CODES_HELP, no_args_is_help=True)(book)
+app.command(cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)(book)
 app.add_typer(webhooks)
-app.command()(sandbox)
-app.command()(api)
-app.command()(whoami)
-app.command(epilog=EXIT_CODES_HELP)(doctor)
-app.command()(ops)
+app.command(cls=Command)(sandbox)
+app.command(cls=Command)(api)
+app.command(cls=Command)(whoami)
+app.command(cls=Command, epilog=EXIT_CODES_HELP)(doctor)
+app.command(cls=Command)(ops)
 
 
 def _print_version(wanted: bool) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperArgument, TyperCommand
 
 BaseUrlOption = Annotated[
     str | None, typer.Option("--base-url", metavar="URL", help="Base URL of the API. [default: CAL_API_URL]")
@@ -17,6 +18,18 @@ AllowHttpOption = Annotated[
     typer.Option("--allow-http", help="Allow http:// to other hosts, without encryption, as CAL_ALLOW_HTTP=1 does."),
 ]
 SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Use a built-in Cal.com server with sample data.")]
+
+
+class Command(TyperCommand):
+    """A command whose help shows arguments without their Python type, as in `EVENT <str>`."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, with arguments that do not display a type."""
+        parameters = super().get_params(ctx)
+        for parameter in parameters:
+            if isinstance(parameter, TyperArgument):
+                vars(parameter)["display_type_rich"] = lambda **_: ""  # the only hook, since typer 0.29
+        return parameters
 
 
 def one_of(words: Iterable[str]) -> Callable[[str], str]:

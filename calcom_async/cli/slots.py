@@ -18,7 +18,15 @@ from rich.table import Table
 
 from calcom_async.cli.connect import check_reachable, connect
 from calcom_async.cli.exit_codes import EXIT_CODES_HELP
-from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, Target, target_from
+from calcom_async.cli.options import (
+    AllowHttpOption,
+    ApiKeyOption,
+    BaseUrlOption,
+    Command,
+    SandboxOption,
+    Target,
+    target_from,
+)
 from calcom_async.cli.run import fail, run
 from calcom_async.cli.terminal import echo, print_json, print_status, stdout
 from calcom_async.client import Calcom
@@ -54,7 +62,7 @@ DurationOption = Annotated[
 slots: typer.Typer = typer.Typer(name="slots", help="Show or watch free times.", no_args_is_help=True)
 
 
-@slots.command("show", epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@slots.command("show", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
 def show(
     context: typer.Context,
     event: EventArgument,
@@ -217,7 +225,7 @@ def _minutes_cell(minutes: list[int]) -> str:
 # --- watch ----------------------------------------------------------------------------------------------------------
 
 
-@slots.command("watch", epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@slots.command("watch", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
 def watch(
     context: typer.Context,
     events: Annotated[

@@ -22,6 +22,7 @@ from calcom_async.cli.options import (
     AllowHttpOption,
     ApiKeyOption,
     BaseUrlOption,
+    Command,
     SandboxOption,
     Target,
     one_of,
@@ -51,7 +52,7 @@ SecretOption = Annotated[
 webhooks: typer.Typer = typer.Typer(name="webhooks", help="Receive and verify webhooks.", no_args_is_help=True)
 
 
-@webhooks.command("verify", epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@webhooks.command("verify", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
 def verify_file(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="The body exactly as received. Use - for standard input.")
@@ -93,7 +94,7 @@ def _secret(variable: str) -> str:
 # --- listening ------------------------------------------------------------------------------------------------------
 
 
-@webhooks.command("listen", epilog=EXIT_CODES_HELP)
+@webhooks.command("listen", cls=Command, epilog=EXIT_CODES_HELP)
 def listen(
     context: typer.Context,
     port: Annotated[
