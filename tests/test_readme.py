@@ -1,4 +1,7 @@
-"""README.md is true: its code runs against the sandbox as it stands there, and its commands exist."""
+"""README.md and the guides are true: their code runs against the sandbox as pasted, and their commands exist.
+
+A guide is the docstring of a package, with the same code blocks as the README.
+"""
 
 from __future__ import annotations
 
@@ -24,19 +27,31 @@ from aiohttp import ClientSession, web
 from distributed import LocalCluster
 from typer.testing import CliRunner
 
+import calcom_async.booking
 import calcom_async.export
+import calcom_async.sandbox
 import calcom_async.webhooks
 from calcom_async import BadRequestError, Calcom, sign
 from calcom_async.cli import app
 from calcom_async.models import Attendee
 from calcom_async.sandbox import Sandbox
 
-# What waits for others, or for a reader's own delivery, is only asked how it is used.
+# These wait for others, or for a delivery of the reader: the tests only print their help.
 ENDLESS = (["slots", "watch"], ["webhooks", "listen"], ["webhooks", "verify"])
 ADA = Attendee(name="Ada", email="ada@example.com", time_zone="Europe/Rome")
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
-PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-SHELL = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+GUIDES = [calcom_async.booking, calcom_async.export, calcom_async.sandbox, calcom_async.webhooks]
+TEXTS = [README, *(guide.__doc__ or "" for guide in GUIDES)]
+
+
+def blocks(language: str) -> list[str]:
+    """Return the code blocks of a language, of the README first."""
+    pattern = re.compile(rf"^```{language}\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    return [block for text in TEXTS for block in pattern.findall(text)]
+
+
+PYTHON = blocks("python")
+SHELL = blocks("sh")
 COMMANDS = [line for block in SHELL for line in block.splitlines() if line.startswith("calcom-async ")]
 
 
@@ -156,23 +171,37 @@ def _here(block: str, folder: Path) -> Iterator[str]:
         yield block.replace("tcp://scheduler:8786", cluster.scheduler_address).replace("/shared", str(folder))
 
 
-@pytest.mark.parametrize(
-    "module", [calcom_async, calcom_async.export, calcom_async.webhooks], ids=lambda one: one.__name__
-)
-def test_every_public_name_has_its_line(module):
-    """Whoever meets a name can look it up here."""
-    assert [name for name in module.__all__ if not re.search(rf"\b{name}\b", README)] == []
+@pytest.mark.parametrize("module", [calcom_async, *GUIDES], ids=lambda module: module.__name__)
+def test_help_describes_every_public_name(module):
+    """`help()` describes every public name: it has a docstring of its own, or a guide mentions it."""
+    texts = "".join(TEXTS)
+    own = {
+        name
+        for name in module.__all__
+        if (getattr(module, name).__doc__ or "").strip() not in {"", str.__doc__, tuple.__doc__}
+    }
+    assert [name for name in module.__all__ if name not in own and not re.search(rf"\b{name}\b", texts)] == []
+
+
+def test_the_readme_links_every_guide():
+    """The README names each guide with a link to its source, and has at most 300 lines."""
+    for guide in GUIDES:
+        path = guide.__name__.replace(".", "/") + "/__init__.py"
+        assert f"[`{guide.__name__}`]({path})" in README.replace("\n", " ")
+    assert len(README.splitlines()) <= 300
 
 
 def test_there_are_code_blocks():
-    """The patterns of this file still find the README's code."""
+    """The patterns of this file still find the code."""
     assert len(PYTHON) >= 6
     assert len(COMMANDS) >= 4
 
 
-@pytest.mark.parametrize("block", PYTHON, ids=[block.strip().splitlines()[0][:40] for block in PYTHON])
+@pytest.mark.parametrize(
+    "block", PYTHON, ids=[f"{number} {block.strip().splitlines()[0][:40]}" for number, block in enumerate(PYTHON)]
+)
 def test_python_blocks_run(block, sandbox, tmp_path, capsys):
-    """Every Python block of the README runs as pasted: into the REPL, or as a file if it starts its own event loop."""
+    """Every Python block runs as pasted: into the REPL, or as a file if it starts its own event loop."""
     with _here(block, tmp_path) as pasted:
         if "asyncio.run(" in pasted:
             exec(compile(pasted, "README.md", "exec"), {})
@@ -183,7 +212,7 @@ def test_python_blocks_run(block, sandbox, tmp_path, capsys):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_run(command, sandbox):
-    """Every calcom-async command of the README runs as written."""
+    """Every calcom-async command runs as written."""
     words = shlex.split(command)[1:]
     if words[0] == "sandbox" or words[:2] in ENDLESS:
         words.append("--help")

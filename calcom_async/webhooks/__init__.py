@@ -1,16 +1,40 @@
 """Receive webhooks. Works without a client.
 
-    router = WebhookRouter()
+With the secret of the webhook in the environment variable CAL_WEBHOOK_SECRET:
 
-    @router.on("BOOKING_CREATED")
-    async def greet(event: WebhookEvent[BookingPayload]) -> None:
-        print(event.payload.title)
+```python
+import os
+from aiohttp import web
+from calcom_async import WebhookReceiver, WebhookRouter
 
-    receiver = WebhookReceiver(router, secrets=os.environ["CAL_WEBHOOK_SECRET"])
+router = WebhookRouter()
 
-`sign`, `verify` and `parse` are pure functions. A `WebhookRouter` maps triggers to handlers. A `WebhookReceiver`
-responds to deliveries and runs the handlers in the background. It works with aiohttp.web (`receiver.aiohttp_handler`),
-is an ASGI application, and has a method for any other server (`receiver.receive`).
+
+@router.on("BOOKING_CREATED", "BOOKING_RESCHEDULED")
+async def booked(event):
+    print(event.payload.start_time, event.payload.title)
+
+
+receiver = WebhookReceiver(router, secrets=os.environ["CAL_WEBHOOK_SECRET"])
+app = web.Application()
+app.router.add_post("/cal", receiver.aiohttp_handler)
+receiver.setup(app)  # then web.run_app(app)
+```
+
+Deliveries are verified on their raw bytes, answered immediately, and handled in the background with a bounded queue.
+
+- FastAPI or Starlette: `FastAPI(lifespan=receiver.lifespan)` and `app.add_route("/cal", receiver)`.
+- Another server or thread, such as WSGI: `receiver.receive(headers, body)` returns status and text. The handlers run
+  in the event loop of `async with receiver:`.
+- `secrets=[new, old]` accepts two secrets while one replaces the other.
+- `deduplicate=InMemoryDeduplicator()` drops duplicates, unless the handler failed the first time.
+
+`verify`, `sign` and `parse` are functions without I/O: `parse` returns a `WebhookEvent` with a typed payload. This
+subscribes, and can be run at every start:
+
+```python
+await cal.webhooks.ensure("https://example.com/cal", ["BOOKING_CREATED"], secret="whsec_...")
+```
 """
 
 from calcom_async.models.webhook_events import WebhookEvent
