@@ -112,33 +112,13 @@ class WindowEstimate(msgspec.Struct):
     other_hits_per_own: float = 0.0  # in the previous window
     caution: float = 0.0  # 1 after a 429, then less with each window
     previous_other_hits: float | None = None  # hits of other clients in a whole window, extrapolated from the last one
-    expected_other_hits: float = 0.0  # the same for this window, at most half of the limit
+    is_shared: bool = False  # other clients use this limit now
+    other_clients: float = 0.0  # an upper estimate of their number
+    expected_other_hits: float = 0.0  # their hits in this whole window, at most half of the limit
+    reserve: int = 0  # requests at the end that stay unused, so that others can join or finish without a 429
     next_paced_at: float = -inf  # time of the next request while the window is unknown
     is_suspect: bool = False  # the last response reported a much longer window, which may be an error
     no_headers: bool = False  # responses carry no headers, so no window will ever be known
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether other clients use this limit now."""
-        return self.other_hits - self.initial_hits >= 1 or (self.previous_other_hits or 0) >= 1
-
-    @property
-    def other_clients(self) -> float:
-        """An upper estimate of the number of other clients."""
-        caution = 1.0 if self.previous_other_hits is None else self.caution
-        per_own = max(self.other_hits_per_own, (self.other_hits - self.initial_hits) / max(1, self.confirmed))
-        return max(min(CLIENTS_MARGIN * per_own, self._max_other_clients), caution * self._max_other_clients)
-
-    @property
-    def _max_other_clients(self) -> float:
-        return min(MAX_OTHER_CLIENTS, self.limit * MAX_OTHER_CLIENTS_SHARE)
-
-    @property
-    def reserve(self) -> int:
-        """Requests at the end of a window that stay unused, so that other clients can join or finish without a 429."""
-        if not self.is_shared:
-            return int(self.limit * NEWCOMER_RESERVE)
-        return int(min(self._max_other_clients, self.other_clients + 1))
 
     def unused(self, in_flight: int) -> int:
         """Return how many requests of this window no client has used, as far as known."""
@@ -154,8 +134,7 @@ class WindowEstimate(msgspec.Struct):
             if in_flight >= self.limit:
                 return now + self._pace(now)
             return self.next_paced_at - (self._burst - 1) * self._pace(now) if self.no_headers else self.next_paced_at
-        reserve = self.reserve
-        usable = self.remaining - in_flight - self.unconfirmed - reserve
+        usable = self.usable(in_flight)
         # In the first window the number in flight doubles with each round of responses, because other clients may have
         # started at the same time.
         if usable < 1 or (self.previous_other_hits is None and in_flight > self.confirmed):
@@ -164,7 +143,7 @@ class WindowEstimate(msgspec.Struct):
             max_in_flight = max(1, usable // int(2 + 2 * self.other_clients))
             return self._ready_when_shared(now, usable) if in_flight < max_in_flight else self.ends_by
         # The last few are sent only when the window is nearly over, to detect a client that has joined.
-        return now if usable > reserve else max(now, self.ends_by - self.window * PROBE_AT)
+        return now if usable > self.reserve else max(now, self.ends_by - self.window * PROBE_AT)
 
     def _ready_when_shared(self, now: float, usable: int) -> float:
         """Half of the limit is for the others, and what they leave of it becomes ours as time passes.
@@ -227,7 +206,7 @@ class WindowEstimate(msgspec.Struct):
         if of_another_window and (blocked or sent_at < self.confirmed_at):
             self.mark_unconfirmed(1, now)  # a late response, of the previous window
             return
-        is_unlikely = not blocked and reported.reset > max(MAX_RETRY_AFTER, 2 * self.window)
+        is_unlikely = reported.reset > MAX_RETRY_AFTER and reported.reset > 2 * self.window and not blocked
         self.is_suspect = is_unlikely and not self.is_suspect
         if self.is_suspect:
             self.mark_unconfirmed(1, now)  # a second response has to confirm that the window is that long
@@ -249,6 +228,7 @@ class WindowEstimate(msgspec.Struct):
         self._count_other_hits(sent_at, now, in_flight)
         if restarts:
             self.initial_hits = self.other_hits
+        self._estimate_sharing(now)
 
     def _restart(self, reported: RateLimit, ends_after: float, ends_by: float) -> None:
         """Start from this response alone: it is the first, or newer than everything that it contradicts.
@@ -279,6 +259,19 @@ class WindowEstimate(msgspec.Struct):
         self.confirmed_at = now
         hits = self.limit - self.remaining
         self.other_hits = max(self.other_hits, hits - self.confirmed - self.unconfirmed - in_flight)
+
+    def _estimate_sharing(self, now: float) -> None:
+        """Estimate what other clients do from the hits that are not ours."""
+        new_other_hits = self.other_hits - self.initial_hits
+        self.is_shared = new_other_hits >= 1 or (self.previous_other_hits or 0) >= 1
+        if not self.is_shared:
+            self.reserve = int(self.limit * NEWCOMER_RESERVE)
+            return
+        most = min(MAX_OTHER_CLIENTS, self.limit * MAX_OTHER_CLIENTS_SHARE)
+        caution = 1.0 if self.previous_other_hits is None else self.caution
+        per_own = max(self.other_hits_per_own, new_other_hits / max(1, self.confirmed))
+        self.other_clients = max(min(CLIENTS_MARGIN * per_own, most), caution * most)
+        self.reserve = int(min(most, self.other_clients + 1))
         passed = 1 - max(0.0, self.ends_by - now) / self.window
         extrapolated = self.other_hits / max(OBSERVED, passed)
         self.expected_other_hits = min(self.limit / 2, max(self.previous_other_hits or 0, extrapolated))

@@ -124,8 +124,9 @@ class BucketState(msgspec.Struct):
 
     def ready_at(self, now: float) -> float:
         """Return when the next request may be sent: one named limit that permits it is enough."""
-        in_flight = self.in_flight(now)
-        ready_at = min([window.ready_at(now, in_flight) for window in self.windows.values()])
+        in_flight, ready_at = self.in_flight(now), inf
+        for window in self.windows.values():
+            ready_at = min(ready_at, window.ready_at(now, in_flight))
         return max(self.blocked_until, ready_at)
 
     def estimate_grant_time(self, now: float, ahead: int) -> float:
@@ -175,7 +176,7 @@ class BucketState(msgspec.Struct):
 
     def _update_from_headers(self, sent_at: float, limits: Sequence[RateLimit], now: float, *, rejected: bool) -> None:
         in_flight = self.in_flight(now)
-        if [limit.name for limit in limits] != [*self.windows]:
+        if self.windows.keys() != {limit.name for limit in limits}:
             known, self.windows = self.windows, {}
             for limit in limits:
                 new = WindowEstimate(limit.limit, max(1.0, limit.reset))
@@ -297,9 +298,10 @@ class BucketQueue:
         """Return the state in figures."""
         return self.state.stats(self.bucket, self.now(), len(self.waiters))
 
-    def can_acquire_now(self, now: float) -> bool:
-        """Return whether a new request may be sent at once."""
-        return not self.waiters and self.state.ready_at(now) <= now
+    def try_acquire(self, number: int) -> Permit | None:
+        """Return a permit if a new request may be sent at once."""
+        now = self.now()
+        return self.grant(number, now) if not self.waiters and self.state.ready_at(now) <= now else None
 
     def grant(self, number: int, now: float, waited: float = 0.0) -> Permit:
         """Permit one request."""
@@ -444,9 +446,8 @@ class TokenBucket(RateLimiter):
         if max_wait is not None and not max_wait >= 0:
             raise InvalidRequestError(f"max_wait must be at least 0 seconds, or None for no bound, got {max_wait!r}")
         queue, number = self._queue(bucket), next(self._numbers)
-        now = queue.now()
-        if queue.can_acquire_now(now):
-            return queue.grant(number, now)
+        if permit := queue.try_acquire(number):
+            return permit
         since = queue.loop.time()
         deadline = inf if max_wait is None else since + max_wait
         return await queue.wait(Waiter(bucket, number, priority, since, deadline, queue.loop.create_future()))

@@ -123,8 +123,8 @@ class SharedState(BucketState):
             times += [window.ends_after, window.ends_by, window.previous_end, window.confirmed_at]
             times += [window.unconfirmed_at, window.next_paced_at]
             counts += [window.remaining, window.confirmed, window.unconfirmed, window.other_hits, window.initial_hits]
-            counts += [window.expected_other_hits, window.other_hits_per_own, window.caution]
-            counts += [window.previous_other_hits or 0]
+            counts += [window.expected_other_hits, window.other_hits_per_own, window.caution, window.other_clients]
+            counts += [window.previous_other_hits or 0, window.reserve]
         # Written so that NaN fails.
         return (
             1 <= len(self.windows) <= MAX_NAMED_LIMITS
@@ -257,9 +257,9 @@ class RedisBucketQueue(BucketQueue):
         self._poll_interval: float = MIN_POLL_INTERVAL
         self._reconnect_at: float = 0.0
 
-    def can_acquire_now(self, now: float) -> bool:
-        """Return whether a new request may be sent at once, which only Redis knows while it is available."""
-        return self.degraded and super().can_acquire_now(now)
+    def try_acquire(self, number: int) -> Permit | None:
+        """Return a permit if a new request may be sent at once, which only Redis knows while it is available."""
+        return super().try_acquire(number) if self.degraded else None
 
     def grant(self, number: int, now: float, waited: float = 0.0) -> Permit:
         """Permit one request while Redis is unavailable."""
