@@ -180,6 +180,7 @@ if TYPE_CHECKING:
         DeletedPrivateLink as DeletedPrivateLink,
         PrivateLink as PrivateLink,
     )
+    from calcom_async.models.reservations import Reservation as Reservation, ReserveSlot as ReserveSlot
     from calcom_async.models.roles import (
         CreateRole as CreateRole,
         Permission as Permission,
@@ -200,8 +201,6 @@ if TYPE_CHECKING:
         UpdateSchedule as UpdateSchedule,
     )
     from calcom_async.models.slots import (
-        Reservation as Reservation,
-        ReserveSlot as ReserveSlot,
         Slot as Slot,
         SlotDays as SlotDays,
     )
@@ -290,10 +289,11 @@ _HOMES = parse_homes("""
     pagination: Pagination
     phone_calls: CreatePhoneCall PhoneCall
     private_links: DeletedPrivateLink PrivateLink
+    reservations: Reservation ReserveSlot
     roles: CreateRole Permission Role UpdateRole
     routing_forms: RoutedResponse RoutedSlots RoutingForm RoutingFormResponse
     schedules: Availability CreateSchedule Override Schedule UpdateSchedule
-    slots: Reservation ReserveSlot Slot SlotDays
+    slots: Slot SlotDays
     teams: CreateTeam Team TeamAwaitingPayment TeamInvite UpdateTeam
     times: Weekday
     verified_resources: VerifiedEmail VerifiedPhone

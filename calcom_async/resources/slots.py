@@ -10,7 +10,8 @@ from types import NoneType
 from typing import Any, Required, TypedDict, Unpack
 
 from calcom_async.errors import CalcomError, InvalidRequestError, in_range, shown
-from calcom_async.models.slots import Reservation, ReserveSlot, Slot, SlotDays
+from calcom_async.models.reservations import Reservation, ReserveSlot
+from calcom_async.models.slots import Slot, SlotDays
 from calcom_async.models.times import parse_date_or_datetime, parse_datetime
 from calcom_async.resources._base import Resource, listed, table
 from calcom_async.time_ranges import first_instant, growing_parts, last_instant, search_end, search_start
