@@ -183,7 +183,7 @@ class _BookingCall:
                     return await run_safely(self.attempt, self.find_existing, self.may_retry, self.retries)
                 except CalcomError as error:
                     if is_slot_taken(error):
-                        raise await self.slot_taken_error(str(error)) from error
+                        raise await self.slot_taken_error(error.message) from error
                     raise
 
     @asynccontextmanager
@@ -197,7 +197,7 @@ class _BookingCall:
             )
             self.reservation_uid = reservation.reservation_uid
         except UnprocessableError as error:
-            raise await self.slot_taken_error(str(error)) from error
+            raise await self.slot_taken_error(error.message) from error
         except CalcomError as error:
             if not may_have_acted(error):
                 raise
@@ -243,7 +243,7 @@ class _BookingCall:
             raise
         except CalcomError as problem:
             if self.retries.lost or self.count is not None or self.partial or is_transient(problem):
-                raise self.unknown_outcome(f"the look-up failed: {problem}") from error
+                raise self.unknown_outcome(f"the look-up failed: {problem.message}") from error
             return None  # a single booking that was rejected does not exist, even if nobody may list it
         if found is None and is_uncertain and not await self.can_list_bookings():
             raise self.unknown_outcome("these credentials cannot list the bookings of this event type") from error
@@ -299,7 +299,7 @@ class _BookingCall:
         except UnknownOutcomeError:
             raise
         except CalcomError as error:
-            raise self.unknown_outcome(f"a duplicate may exist: {error}") from error
+            raise self.unknown_outcome(f"a duplicate may exist: {error.message}") from error
 
     async def find(self) -> list[Booking] | None:
         """Return the booking with this key, or all occurrences of the series; cancel duplicates of it."""
@@ -382,7 +382,7 @@ class _BookingCall:
             if isinstance(error, BadRequestError) and any(text in error.server_message for text in ALREADY_CANCELLED):
                 return
             raise self.unknown_outcome(
-                f"booking {booking.uid} is a duplicate or an incomplete series, and cannot be cancelled: {error}"
+                f"booking {booking.uid} is a duplicate or an incomplete series and cannot be cancelled: {error.message}"
             ) from error
 
     # Errors.

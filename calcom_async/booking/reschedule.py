@@ -44,7 +44,7 @@ async def reschedule(
     except CalcomError as error:
         if not is_slot_taken(error):
             raise
-        raise await slot_taken_error(slots, call.start, str(error), call.slot_query()) from error
+        raise await slot_taken_error(slots, call.start, error.message, call.slot_query()) from error
 
 
 @dataclass
@@ -89,7 +89,7 @@ class _RescheduleCall:
             return await self.retries.look_up(self.find_seat if "seat_uid" in self.params else self.find_booking)
         except CalcomError as problem:
             if self.retries.lost:
-                raise self.unknown_outcome(f"the look-up failed: {problem}") from error
+                raise self.unknown_outcome(f"the look-up failed: {problem.message}") from error
             return None
 
     async def may_retry(self, error: CalcomError) -> bool:
