@@ -10,9 +10,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from calcom_async import Calcom
 from calcom_async.cli.api import api
 from calcom_async.cli.ops import ops
 from calcom_async.operations.catalog import read_python_calls
+from calcom_async.operations.lists import list_rows
 from calcom_async.sandbox import Sandbox
 
 SHORT = 37
@@ -152,3 +154,12 @@ def test_what_is_no_list(run, account, words, code, said):
     told = run("api", *words)
     assert told.exit_code == code
     assert said in told.stderr
+
+
+async def test_a_program_lists_the_rows_at_any_path(account):
+    """What `api --all` prints is a list in Python as well: `list_rows`."""
+    async with Calcom() as cal:
+        rows = await list_rows(cal, "/v2/bookings", {"take": 10}).collect()
+        event_types = [row["id"] async for row in list_rows(cal, "/v2/event-types")]
+    assert len({row["uid"] for row in rows}) == SHORT
+    assert event_types

@@ -88,11 +88,11 @@ async def _call(
 
 
 async def _rows(target: Target, path: str, query: dict[str, list[str]], version: str | None) -> list[Any]:
-    from calcom_async.cli.tables import all_rows
+    from calcom_async.operations.lists import list_rows
 
     async with connect(target) as cal:
         await check_reachable(cal)
-        return await all_rows(cal, path, query, version=version)
+        return await list_rows(cal, path, query, version=version).collect()
 
 
 def _params(pairs: list[str]) -> dict[str, list[str]]:

@@ -1,0 +1,90 @@
+"""Read all pages of the list at any path, also of one that has no method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from calcom_async.client import Calcom
+from calcom_async.errors import InvalidRequestError, shown
+from calcom_async.operations.catalog import find_operation
+from calcom_async.pages import PagedList, Pages
+from calcom_async.pagination import UNPAGED, Page, PageOffset, PaginationSpec, page_of
+from calcom_async.resources import bookings, oauth_clients
+
+
+def list_rows(
+    cal: Calcom, path: str, query: Mapping[str, Any] | None = None, *, version: str | None = None
+) -> Pages[Any]:
+    """List the rows at a path, such as `/v2/bookings`, as decoded JSON. No request is sent before the iteration.
+
+    A `take` in the query is the page size. Raises `InvalidRequestError` if the path does not return a list.
+    """
+    spec, query = pagination_at(path), dict(query or {})
+    take = _page_size(query.pop(spec.take, None)) if spec.maximum else None
+    return Pages(_AnyList(cal, path, spec, Any, query=query, version=version), take=take)
+
+
+class _AnyList(PagedList[Any]):
+    """A list at any path, with rows as plain objects."""
+
+    def __init__(
+        self,
+        cal: Calcom,
+        path: str,
+        spec: PaginationSpec,
+        row_type: Any,
+        *,
+        query: Mapping[str, Any],
+        version: str | None,
+    ) -> None:
+        super().__init__(path, spec, row_type, query=query)
+        self._cal = cal
+        self._version = version
+
+    async def fetch_page(self, offset: PageOffset, query: Mapping[str, Any] | None = None) -> Page[Any]:
+        paging = {self.spec.take: offset.take, self.spec.skip: offset.skip} if offset.take else {}
+        query = {**self.query, **(query or {}), **paging}
+        body = await self._cal.request("GET", self.name, query=query, version=self._version)
+        if not isinstance(body, dict) or not isinstance(body.get("data"), list):
+            raise InvalidRequestError(f"{self.name} does not return a list")
+        page = page_of(body, skip=offset.skip, take=offset.take)
+        if self.row_type is msgspec.Raw:
+            return msgspec.structs.replace(page, items=[msgspec.Raw(msgspec.json.encode(row)) for row in page.items])
+        return page
+
+    def raw(self) -> PagedList[msgspec.Raw]:
+        return _AnyList(self._cal, self.name, self.spec, msgspec.Raw, query=self.query, version=self._version)
+
+    def key(self) -> Callable[[Any], Any]:
+        return _key
+
+
+def pagination_at(path: str) -> PaginationSpec:
+    """Return how the list at a path is paginated. A path of no known operation is read as one page."""
+    operation = find_operation("GET", path if path.startswith("/v2/") else f"/v2{path}")
+    if operation is None:
+        return UNPAGED
+    if "limit" in operation.query:
+        return oauth_clients.PAGINATION
+    if operation.path.endswith("/bookings"):
+        return bookings.PAGINATION
+    return PaginationSpec() if "take" in operation.query else UNPAGED
+
+
+def _page_size(take: Any) -> int | None:
+    """Return the page size that the query asks for; the last one wins."""
+    if isinstance(take, list):
+        take = take[-1]
+    try:
+        return None if take is None else int(take)
+    except ValueError as error:
+        raise InvalidRequestError(f"take must be a number, got {shown(take)}") from error
+
+
+def _key(row: Any) -> Any:
+    """Return what identifies a row: its uid or id, or else the whole row."""
+    ids = [row[name] for name in ("uid", "id") if isinstance(row.get(name), str | int)] if isinstance(row, dict) else []
+    return ids[0] if ids else msgspec.json.encode(row, order="sorted")
