@@ -220,7 +220,7 @@ def test_etag_as_recorded(shared, name):
 
 
 def test_shapes_of_answers(sandbox):
-    """Values are enveloped, pages get their metadata beside them, bare answers are sent as they are."""
+    """Values get an envelope and pages their metadata; raw responses are sent unchanged."""
     answer = serve(
         sandbox,
         Route("GET", "/v2/none", lambda call: None),
@@ -343,7 +343,7 @@ def test_several_at_once():
 
 
 def test_stop_leaves_nothing():
-    """After stop there is no thread and nobody listens; starting again works."""
+    """After `stop()` there is no thread and no listener; the sandbox can start again."""
     sandbox = Sandbox()
     for _ in range(3):
         with sandbox:
@@ -369,7 +369,7 @@ def test_stop_does_not_wait_for_slow_answers(sandbox):
 
 
 def test_port_taken(sandbox):
-    """A port that is in use is told to whoever calls start, and no thread stays."""
+    """A port in use raises an error in `start()` and leaves no thread."""
     port = int(sandbox.url.split(":")[2].split("/")[0])
     with pytest.raises(OSError, match=str(port)):
         Sandbox(port=port).start()
@@ -377,7 +377,7 @@ def test_port_taken(sandbox):
 
 
 def test_spawned_work(sandbox):
-    """Work beside the answers can be waited for, and what never ends is cancelled by stop."""
+    """Background work can be awaited, and `stop()` cancels what never ends."""
     done, cancelled = [], []
 
     async def short():
@@ -401,7 +401,7 @@ def test_spawned_work(sandbox):
 
 
 def test_clock():
-    """The clock stands still at `now`, moves when told, and limits and timestamps follow it."""
+    """The clock is frozen at `now` and moves on request; limits and timestamps follow it."""
     moment = datetime(2030, 3, 6, 12, tzinfo=UTC)
     with Sandbox(now=moment, rate_limit=1) as sandbox:
         assert send_request(sandbox, "GET", "/v2/nope").body["timestamp"] == "2030-03-06T12:00:00.000Z"
@@ -416,7 +416,7 @@ def test_clock():
 
 
 def test_a_connection_of_the_last_moment_is_closed(monkeypatch):
-    """Whoever connects while the sandbox stops leaves no open socket behind in this process."""
+    """A client that connects while the sandbox stops leaves no open socket in this process."""
     left: list[str] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda what: left.append(str(what.exc_value)))
     for _ in range(60):

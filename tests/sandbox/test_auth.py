@@ -1,4 +1,4 @@
-"""Who asks: credentials, their failures, tokens and keys, and the profile."""
+"""Authentication: credentials, their errors, tokens and keys, and the profile."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def answer(auth, headers, *, kinds=(), prepare=lambda store: None):
     ],
 )
 def test_who_asks(headers, caller):
-    """Client credentials win over a bearer; a lone client id beside a bearer is ignored; a bare key works."""
+    """Client credentials win over a bearer; a client id alone is ignored next to a bearer; a bare key works."""
     assert answer("required", headers) == (200, caller)
     assert answer("guarded", headers) == (200, caller)
 
@@ -95,13 +95,13 @@ def test_guarded(headers, status):
     ],
 )
 def test_optional_and_public(headers, optional, public):
-    """Optional routes refuse only wrong credentials, public ones only unknown keys (the limiter does)."""
+    """Optional routes reject only invalid credentials, public routes only unknown keys (in the limiter)."""
     assert answer("optional", headers)[0] == optional
     assert answer("public", headers)[0] == public
 
 
 def test_expired_key():
-    """An expired key is known to the limiter and refused behind it; public routes do not mind."""
+    """The limiter accepts an expired key and authentication rejects it; public routes accept it."""
 
     def expire(store):
         store.expired_keys.add("cal_old")
@@ -237,7 +237,7 @@ def test_oauth2_code(sandbox):
 
 
 def test_oauth2_client(sandbox):
-    """A third-party app is shown to whoever is signed in; without, its id counts as a lone client header."""
+    """Signed-in callers can read a third-party app; without credentials its id counts as a client header alone."""
     assert send_request(sandbox, "GET", "/v2/auth/oauth2/clients/sandbox-app").data["client_type"] == "CONFIDENTIAL"
     unknown = send_request(sandbox, "GET", "/v2/auth/oauth2/clients/x")
     assert (unknown.status, unknown.body["error"]["details"]) == (404, "unauthorized_client")

@@ -77,7 +77,7 @@ def test_a_booking_may_move_into_its_own_time(api):
 
 
 def test_a_team_booking_speaks_of_one_user_when_it_cannot_move(api):
-    """A reschedule words a taken time as for one person, whoever hosts."""
+    """The error of a reschedule to a taken time is the same for one host and for several."""
     event_type = api.team_event_type("collective", ANA, BO)
     uid = api.book(at(15), event_type)["uid"]
     assert api.reschedule(uid, at(3)).error == (400, NOT_FREE)
@@ -129,7 +129,7 @@ def test_a_seat_moves_alone(api):
 
 
 def test_seated_bookings_want_a_seat_uid(api):
-    """Who holds a key is told so, who holds none gets a bare 500; a reason goes with no seat."""
+    """Callers with a key get the reason, others a plain 500; a seat has no reason."""
     made = api.book(at(10), api.event_type(seats=SEATS))
     uid = made["uid"]
     assert api.reschedule(uid, at(15), by=api.cy).message.startswith(
@@ -218,7 +218,7 @@ def test_a_series_is_cancelled_whole_or_from_one_on(api):
 
 
 def test_a_series_with_a_moved_occurrence_counts_as_cancelled(api):
-    """After a move the series uid is refused while occurrences are accepted; an occurrence and the later ones go."""
+    """After a reschedule the series uid is rejected, while its occurrences are accepted."""
     made = api.book(at(10), api.event_type(recurrence=WEEKLY))
     api.reschedule(made[0]["uid"], at(15))
     series = made[0]["recurringBookingUid"]
@@ -229,7 +229,7 @@ def test_a_series_with_a_moved_occurrence_counts_as_cancelled(api):
 
 
 def test_the_reason_of_an_earlier_move(api):
-    """Who moves a booking without a reason keeps the old one, unless the body names who moves it."""
+    """A reschedule without a reason keeps the old reason, unless the body has `rescheduledBy`."""
     uid = api.reschedule(api.book(at(10))["uid"], at(11), reschedulingReason="late").data["uid"]
     moved = api.reschedule(uid, at(14)).data
     assert moved["bookingFieldsResponses"]["rescheduledReason"] == "late"
@@ -257,7 +257,7 @@ def test_webhooks_hear_little_of_a_seat_that_goes(api, verb):
 
 
 def test_subsequent_bookings_need_an_occurrence(api):
-    """CancelSubsequentBookings is refused on single bookings and on series uids."""
+    """`cancelSubsequentBookings` is rejected for single bookings and for series uids."""
     single = api.book(at(15))["uid"]
     refused = api.cancel(single, cancelSubsequentBookings=True).message
     assert refused == f"Booking with bookingUid={single} is not part of a recurring booking."
@@ -285,7 +285,7 @@ def test_the_last_seat_takes_the_booking_along(api):
 
 
 def test_hosts_decide_about_pending_bookings(api):
-    """Confirm accepts, decline rejects, both tell webhooks; a decline may be repeated, a yes is final."""
+    """Confirm accepts and decline rejects, with webhooks; a decline can be repeated, a confirmation is final."""
     api.subscribe()
     event_type = api.event_type(confirmationPolicy=ALWAYS)
     yes, no = api.book(at(10), event_type)["uid"], api.book(at(11), event_type)["uid"]
@@ -300,7 +300,7 @@ def test_hosts_decide_about_pending_bookings(api):
 
 
 def test_only_hosts_and_those_above_them_decide(api):
-    """Strangers get 401 TRPCError, nobody 403, an unknown uid 404; an organization's admin may."""
+    """Other users get a 401 TRPCError, anonymous callers 403, unknown uids 404; an organization's admin may decide."""
     uid = api.book(at(10), api.event_type(confirmationPolicy=ALWAYS))["uid"]
     refused = api.act(uid, "confirm", by=api.cy)
     assert refused.error == (401, "User is not authorized to confirm this booking")
@@ -310,7 +310,7 @@ def test_only_hosts_and_those_above_them_decide(api):
 
 
 def test_confirm_revives_what_was_cancelled(api):
-    """Confirming a cancelled booking accepts it again, whatever has come to its time since."""
+    """Confirming a cancelled booking accepts it again, even if its time is taken by now."""
     uid = api.book(at(10))["uid"]
     api.cancel(uid)
     api.book(at(10))
@@ -359,7 +359,7 @@ def test_a_round_robin_booking_goes_to_the_next_host(api):
 
 
 def test_who_and_what_cannot_be_reassigned(api):
-    """Collective ones have nobody else, strangers may not, and the new host must be one of the event type's."""
+    """Collective bookings have no other host, other users may not reassign, and the new host must be a host."""
     together = api.book(at(15), api.team_event_type("collective", ANA, BO))["uid"]
     nobody = "Can't reassign the booking because no other host is available at that time."
     assert api.act(together, "reassign").error == (400, nobody)
@@ -376,6 +376,6 @@ def test_who_and_what_cannot_be_reassigned(api):
 
 
 def test_a_persons_own_booking_is_reassigned_to_that_person(api):
-    """On a one-person event type reassigning is answered with 200 and changes nobody."""
+    """Reassigning a booking of one host returns 200 and changes nothing."""
     uid = api.book(at(10))["uid"]
     assert api.act(uid, "reassign").data["reassignedTo"]["id"] == ANA

@@ -1,4 +1,4 @@
-"""Making bookings over HTTP: what is refused in which words, series, seats, teams, repeats."""
+"""Creating bookings over HTTP: errors, series, seats, teams, repeated requests."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_languages_are_of_the_servers_list(api, language):
 
 
 def test_names_in_two_parts(api):
-    """A splitName field needs two words, and has its answer in two parts; webhooks hear of them too."""
+    """A splitName field needs two words and is stored in two parts, in webhooks too."""
     field = {"type": "splitName", "firstNameLabel": "First", "lastNameLabel": "Last", "lastNameRequired": True}
     made = api.ana.as_user("ana")
     made.version = "2024-06-14"
@@ -185,7 +185,7 @@ def test_unknown_names_are_404(api, more, text):
 
 
 def test_faults_come_in_the_servers_order(api):
-    """A request with many faults is refused for the first: names before answers, answers before lengths and times."""
+    """A request with several errors gets the first: names before responses, responses before lengths and times."""
     body = {"lengthInMinutes": 5, "guests": ["x"], "attendee": ada(name="")}
     assert api.try_book(at(3, 1), 99, **body).message == "Event type with id 99 not found."
     assert api.try_book(at(3, 1), **body).message == "responses - {name}error_required_field, "
@@ -218,7 +218,7 @@ def test_custom_fields_are_checked(api):
 
 
 def test_lengths_are_chosen_from_the_options(api):
-    """An event type with several lengths books the one asked for, and names them when it is none of them."""
+    """An event type with several lengths books the requested one, and lists them in the error for another length."""
     event_type = api.event_type(lengthInMinutesOptions=[30, 60])
     assert api.book(at(10), event_type, lengthInMinutes=60)["end"] == at(11)
     assert api.try_book(at(15), event_type, lengthInMinutes=45).message.endswith("The possible lengths are: 30, 60")
@@ -247,14 +247,14 @@ def test_locations_are_taken_from_the_request_or_the_event_type(api, sent, store
 
 
 def test_a_taken_time_is_400_and_never_409(api):
-    """A second booking of the same time, by whoever, is the 400 that also stands for closed hours."""
+    """A second booking of a time gets the same 400 as outside of working hours."""
     api.book(at(10))
     assert api.try_book(at(10)).error == (400, NOT_FREE)
     assert api.try_book(at(10.25), SIXTY, attendee=ada(email="b@x.test")).error == (400, NOT_FREE)
 
 
 def test_protected_event_types_want_their_own_people(api):
-    """bookingRequiresAuthentication: 401 for nobody, 403 for outsiders, and the owner may."""
+    """`bookingRequiresAuthentication`: 401 without credentials, 403 for other users, success for the owner."""
     event_type = api.event_type(bookingRequiresAuthentication=True)
     text = "checkBookingRequiresAuthentication - "
     assert api.try_book(at(10), event_type).status == 401
@@ -301,7 +301,7 @@ def test_email_verification_wants_a_code(api):
 
 
 def test_confirmation_makes_bookings_wait(api):
-    """With a policy a booking is pending, the host's own too; webhooks hear of a request."""
+    """With a confirmation policy every booking is pending, also the host's own; webhooks get a request."""
     api.subscribe()
     event_type = api.event_type(confirmationPolicy=ALWAYS)
     assert api.try_book(at(10), event_type, by=api.ana).data["status"] == "pending"
@@ -317,7 +317,7 @@ def test_a_policy_of_time_asks_only_when_the_start_is_near(api):
 
 
 def test_asking_again_for_a_pending_booking_gives_the_same_one(api):
-    """Repeating a request for a pending booking is safe; somebody else's is refused where pending ones block."""
+    """Repeating a request for a pending booking is safe; one of another attendee is rejected if pending ones block."""
     event_type = api.event_type(confirmationPolicy=ALWAYS)
     first = api.book(at(10), event_type)
     assert api.try_book(at(10), event_type).data["uid"] == first["uid"]
@@ -389,7 +389,7 @@ def test_nobody_sits_twice(api):
 
 
 def test_attendees_are_hidden_where_the_event_type_says_so(api):
-    """Without showAttendeeInfo bookers see nobody, themselves included; the host sees all."""
+    """Without `showAttendeeInfo` attendees see nobody, not even themselves; the host sees all."""
     made = api.book(at(10), seats(api, shown=False))
     assert made["attendees"] == []
     assert api.get(made["uid"])["attendees"] == []
@@ -429,7 +429,7 @@ BOTH = at(15)
 
 
 def test_a_round_robin_takes_turns(api):
-    """One host each: the one booked least recently, be others as free; until nobody is."""
+    """A round robin chooses the free host who was booked least recently, until no host is free."""
     event_type = api.team_event_type("roundRobin", ANA, BO)
 
     def host_of(start, name):
@@ -468,7 +468,7 @@ def test_managed_parents_and_teams_without_hosts_cannot_be_booked(api):
 
 
 def test_instant_bookings_wait_for_a_host(api):
-    """An instant booking of a team asks nobody's calendar, and is announced as INSTANT_MEETING."""
+    """An instant booking of a team checks no calendar, and emits INSTANT_MEETING."""
     api.subscribe()
     event_type = api.team_event_type("collective", ANA, CY)
     made = api.book(BOTH, event_type, instant=True)

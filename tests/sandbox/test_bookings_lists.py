@@ -105,7 +105,7 @@ def test_scopes_are_guarded(api, who, path, status, text):
     ],
 )
 def test_bad_queries_are_validation_errors(api, query, field, text):
-    """Values out of range are refused with the texts of the real server, not clamped."""
+    """Values out of range are rejected with the messages of the real server, not clamped."""
     answer = api.ana.get(f"/v2/bookings?{query}")
     assert (answer.status, answer.message) == (400, "Bad Request Exception")
     assert text in answer.constraints[field].values()
@@ -156,7 +156,7 @@ def test_plus_signs_survive_a_careless_query(api):
 
 
 def test_many_bookings_are_sorted_once_for_all_pages(monkeypatch):
-    """Five thousand bookings are walked in full, without sorting them anew for each page."""
+    """Reading five thousand bookings page by page sorts them once."""
     cached, sorts = Store.cached, []
 
     def counted(store, key, build):

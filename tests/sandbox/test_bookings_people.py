@@ -39,7 +39,7 @@ def test_attendees_have_ids_of_their_own(api, uid):
 
 @pytest.mark.parametrize("path", ["attendees", "recordings", "transcripts", "conferencing-sessions"])
 def test_what_is_private_is_refused_alike_for_strangers_and_unknown_uids(api, uid, path):
-    """Attendees and video material are the hosts'; an unknown uid is no different from somebody else's."""
+    """Only hosts may read attendees and video data; an unknown uid gets the same error as a foreign one."""
     text = "BookingPbacGuard - user with id=3 does not have access to booking with uid={}"
     for asked in (uid, "none"):
         assert api.cy.get(f"/v2/bookings/{asked}/{path}").error == (403, text.format(asked))
@@ -47,7 +47,7 @@ def test_what_is_private_is_refused_alike_for_strangers_and_unknown_uids(api, ui
 
 
 def test_attending_is_not_enough(api, uid):
-    """Who merely attends a booking cannot read its attendees by key."""
+    """An attendee cannot read the attendees of a booking with their key."""
     made = api.book(at(15), attendee=ada(email="cy@sandbox.test"))
     assert api.cy.get(f"/v2/bookings/{made['uid']}/attendees").status == 403
     assert [one["uid"] for one in api.cy.get("/v2/bookings").data] == [made["uid"]]
@@ -76,7 +76,7 @@ def test_added_guests_get_the_hosts_zone(api, uid):
 
 
 def test_guests_have_their_own_throttle(api, uid):
-    """Five calls a minute, counted under a name of their own, refusals included."""
+    """Five calls per minute, counted under a name of its own, rejected ones included."""
     first = api.act(uid, "guests", {"guests": []})
     assert first.constraints["guests"] == {"arrayMinSize": "guests must contain at least 1 elements"}
     assert first.headers["X-RateLimit-Limit-Booking_guests_add"] == "5"
@@ -145,7 +145,7 @@ def test_the_place_can_be_changed(api, uid, location, stored):
 
 
 def test_a_place_must_be_one(api, uid):
-    """Faults of a location are validation errors; unconnected apps and strangers are refused."""
+    """Invalid locations are validation errors; apps that are not connected and other users are rejected."""
     path = f"/v2/bookings/{uid}/location"
     begin = "UpdateBookingInputLocationValidator_2024_08_13 - "
 

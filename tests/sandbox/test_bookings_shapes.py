@@ -119,7 +119,7 @@ def test_answers_have_the_fields_of_recorded_ones(api, shared, name, made):
 
 @pytest.mark.parametrize(("name", "made"), [("bookings_reschedule", moved), ("bookings_cancel", cancelled)])
 def test_moved_ones_have_the_fields_of_recorded_ones(api, shared, name, made):
-    """Reschedule and cancel too; the recorded booking had had its location changed, which left an answer behind."""
+    """Reschedule and cancel emit events too; the recorded booking has a response from a location change."""
     real = keys(recorded_body(shared, name)["data"]) - {".bookingFieldsResponses.location"}
     assert keys(made(api)) == real
 

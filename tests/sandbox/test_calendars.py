@@ -62,7 +62,7 @@ def test_nothing_connected_is_an_empty_destination(api, shared):
 
 
 def test_a_feed_answers_all_its_events_whatever_is_asked(api, shared):
-    """Neither the range nor the calendar's name narrows a feed; times are in UTC whatever the zone."""
+    """A feed ignores the range and the calendar name; times are in UTC in every time zone."""
     [feed] = accounts(api)
     whole = api.get(load(feed)).data
     assert len(whole) == 14
@@ -114,7 +114,7 @@ def test_refusals_of_busy_times(api):
 
 
 def test_connecting_leads_over_the_provider_and_back(api):
-    """The state carries who asked and where to go; coming back with it connects the account."""
+    """The state contains the caller and the return URL; the callback connects the account."""
     answer = api.get("/v2/calendars/google/connect?redir=https%3A%2F%2Fapp.test%2Fok").data["authUrl"]
     [state] = parse_qs(urlsplit(answer).query)["state"]
     back = api.as_user(None).get(f"/v2/calendars/google/save?code=x&state={quote(state)}")
@@ -141,7 +141,7 @@ def test_apple_takes_a_name_and_a_password(api):
 
 
 def test_feeds_are_addresses_that_end_in_ics(api):
-    """A feed is saved as one credential; other addresses are refused."""
+    """Feeds are saved as one credential; other URLs are rejected."""
     path = "/v2/calendars/ics-feed/save"
     saved = api.as_user("bo").post(path, {"urls": ["https://x.test/a.ics", "https://x.test/b.ics"]})
     assert (saved.status, saved.data["type"], saved.data["userId"]) == (201, "ics-feed_calendar", 2)
@@ -162,7 +162,7 @@ def test_feeds_are_addresses_that_end_in_ics(api):
     ],
 )
 def test_checking_what_is_not_connected(api, word, text):
-    """Each provider has its name in the refusal; an unknown one gets an empty list."""
+    """Errors name the provider; an unknown one gets an empty list."""
     assert api.as_user("bo").get(f"/v2/calendars/{word}/check").error == (400, text)
 
 

@@ -53,7 +53,7 @@ def test_no_route_hides_another():
 
 
 def test_what_is_only_a_shape_is_marked():
-    """Routes and catalog agree on what has nothing behind it."""
+    """Routes and catalog agree on the operations that only return a shape."""
     marked = {(one.verb, one.path) for one in OPERATIONS if not one.stateful}
     assert marked == {(route.method, route.path) for route in ROUTES if not route.stateful}
     assert len(marked) < 10
@@ -138,7 +138,7 @@ def shapes() -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", [str(one) for one in OPERATIONS if not one.stateful])
 def test_a_shape_fits(name):
-    """What has nothing behind it is answered with all that a caller reads, strictly."""
+    """An operation that only returns a shape returns every field of its model, strictly decoded."""
     call = shapes()[name]
     path = call.path.replace("{organization_id}", "1").replace("{team_id}", "2").replace("{event_type_id}", "{}")
     with sandbox_client(bookings=1) as api:

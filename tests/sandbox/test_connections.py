@@ -1,4 +1,4 @@
-"""Private links, verified addresses, apps, workflows, managed organisations: as a real server answers them."""
+"""Private links, verified addresses, apps, workflows, managed organizations: as a real server answers them."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_wrong_codes(api):
 
 @pytest.mark.parametrize("path", ["/v2/verified-resources/emails", "/v2/event-types/1/private-links"])
 def test_paths_that_know_no_version(api, path):
-    """With any version but the oldest they are not there; below an organisation private links take every one."""
+    """With any version but the oldest they are not there; below an organization private links take every one."""
     for version, status in (("", 200), ("2024-04-15", 200), ("2024-08-13", 404)):
         assert ApiClient(api.sandbox, version).get(path).status == status
     links = f"{TEAM}/event-types/{team_event_type(api)}/private-links"
@@ -210,7 +210,7 @@ def test_paths_that_know_no_version(api, path):
     ],
 )
 def test_nobody_is_refused(api, path, status):
-    """Without credentials it is 401, and 403 behind the permission check."""
+    """Without credentials the response is 401, or 403 after the permission check."""
     assert api.as_user(None).get(path).status == status
 
 

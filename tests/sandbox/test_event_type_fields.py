@@ -1,4 +1,4 @@
-"""Booking fields and locations of event types: what becomes of them, and what is refused."""
+"""Booking fields and locations of event types: conversions and errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TEXT = {"type": "text", "slug": "company", "label": "Company", "required": True}
 
 
 def test_custom_fields_stand_after_the_location(shared):
-    """Custom fields are told apart, completed, and put between location and title, as recorded."""
+    """Custom fields are recognized, completed, and placed between location and title, as recorded."""
     real = recorded_body(shared, "eventtypes_create_confirmation_fields")["data"]["bookingFields"]
     options = {"options": ["S", "M", "L"], "placeholder": "pick"}
     select = {"type": "select", "slug": "size", "label": "Size", "required": False, **options}
@@ -35,7 +35,7 @@ def test_custom_fields_stand_after_the_location(shared):
 
 
 def test_built_in_fields_take_settings_and_keep_their_place():
-    """A built-in field goes by its type or slug, and only what is given changes."""
+    """A built-in field is identified by type or slug, and changes only in the given keys."""
     fields = {field["slug"]: field for field in booking_fields([{"slug": "notes", "required": True, "label": "Why?"}])}
     assert fields["notes"]["required"] is True
     assert fields["notes"]["label"] == "Why?"

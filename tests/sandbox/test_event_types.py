@@ -158,7 +158,7 @@ def test_half_a_colour_is_none(api):
 
 
 def test_video_settings_are_spelled_out_once_one_is_given(api):
-    """One setting brings all the others, and the columns beside them."""
+    """One video setting adds all others, and their columns."""
     settings = made(api, calVideoSettings={"disableRecordingForGuests": True})["calVideoSettings"]
     assert settings["disableRecordingForGuests"] is True
     assert settings["disableRecordingForOrganizer"] is False
@@ -328,7 +328,7 @@ def test_a_refused_update_changes_nothing(api):
 
 
 def test_a_slug_belongs_to_one_event_type_of_a_user(api):
-    """The same slug again is refused, in other words on update than on create; another user may have it."""
+    """A duplicate slug is rejected, with different messages on create and update; other users may have it."""
     first, second = made(api), api.post(EVENT_TYPES, body(slug="second")).data
     assert api.post(EVENT_TYPES, body()).error == (400, "User already has an event type with this slug.")
     clash = api.patch(f"{EVENT_TYPES}/{second['id']}", {"slug": "intro"})
@@ -370,7 +370,7 @@ def test_ids_that_are_no_numbers(api, method, status):
 
 
 def test_without_a_credential_everything_but_the_list_is_forbidden(api):
-    """The permission check answers 403 for nobody; the list answers an empty one."""
+    """The permission check returns 403 without credentials; the list returns an empty one."""
     nobody = api.as_user(None)
     assert nobody.post(EVENT_TYPES, body()).status == 403
     assert nobody.get(f"{EVENT_TYPES}/1").status == 403
@@ -406,7 +406,7 @@ def test_a_list_by_name_hides_what_is_hidden_but_from_the_owner(api):
 
 
 def test_filters_of_the_list(api):
-    """Names are compared by case, slugs count only with a name, and an organisation narrows names."""
+    """Names are compared by case, slugs count only with a name, and an organization narrows names."""
     assert visible_slugs(api.as_user("bo"), "?username=ana&eventSlug=sixty") == ["sixty"]
     assert visible_slugs(api, "?username=ana&eventSlug=none") == []
     assert visible_slugs(api, "?username=Ana") == []
@@ -419,7 +419,7 @@ def test_filters_of_the_list(api):
 
 
 def test_several_names_make_one_event_type(api):
-    """`usernames` answers one synthetic event type, also for one name, and none for nobody."""
+    """`usernames` returns one synthetic event type, also for one name, and none for unknown names."""
     [dynamic] = api.get(f"{EVENT_TYPES}?usernames=ana,bo").data
     assert (dynamic["id"], dynamic["slug"], dynamic["lengthInMinutes"]) == (0, "dynamic", 30)
     assert [user["username"] for user in dynamic["users"]] == ["ana", "bo"]

@@ -1,4 +1,4 @@
-"""Memberships and invitations over HTTP: shapes, refusals, and what else changes when people come and go."""
+"""Memberships and invitations over HTTP: shapes, errors, and the effects of joining and leaving."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def children(api: ApiClient) -> list[int]:
 
 
 def test_managed_event_types_follow_the_members(api):
-    """Who joins gets a child of their own, and loses it on leaving."""
+    """A new member gets a managed child, and loses it on leaving."""
     body = {"title": "All", "slug": "all", "lengthInMinutes": 30, "schedulingType": "managed"}
     api.post(f"{ORG_TEAM}/event-types", {**body, "assignAllTeamMembers": True})
     assert children(api) == [ANA, BO]
@@ -101,7 +101,7 @@ def test_managed_event_types_follow_the_members(api):
 
 
 def test_only_named_hosts_leave_an_event_type(api):
-    """An event type that did not have the member is left as it is."""
+    """Event types that did not have the member stay unchanged."""
     path = event_type(api, hosts=[{"userId": ANA}])
     before = api.get(path).data
     [bo] = [one for one in api.get(f"{TEAM}/memberships").data if one["userId"] == BO]
@@ -111,7 +111,7 @@ def test_only_named_hosts_leave_an_event_type(api):
 
 @pytest.mark.parametrize("scope", [ORG_TEAM, TEAM])
 def test_invitations(api, shared, scope):
-    """A link for whoever has it, new each time; only for admins of the team."""
+    """An invitation link is new each time, works for anybody, and only admins of the team can create it."""
     real = recorded_body(shared, "organisations/org_team_invite")["data"]
     first, second = (api.post(f"{scope}/invite") for _ in range(2))
     assert first.status == 200

@@ -1,4 +1,4 @@
-"""OAuth clients and managed users: who may, what is refused in which words, and answers shaped as the real ones."""
+"""OAuth clients and managed users: permissions, errors, and the shapes of the real server."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def platform(api: ApiClient, method: str, path: str, body: Any = None, **more: s
 
 
 def test_managed_users_belong_to_the_organisation(api):
-    """A managed user's profile names the client's organisation; an address that is none is refused."""
+    """A managed user's profile names the client's organization; an invalid address is rejected."""
     made = platform(api, "POST", USERS, ADA).data
     own = ApiClient(api.sandbox, key=made["accessToken"]).get("/v2/me").data
     assert (
@@ -98,7 +98,7 @@ def test_refusals_are_worded_as_recorded(api, shared, name, line, body):
 
 
 def test_a_personal_key_has_no_organisation(api, shared):
-    """Listing and making clients want to know the organisation, and a personal key does not tell."""
+    """Listing and creating clients need an organization, which a personal key does not have."""
     words = recorded_body(shared, f"{ORGANISATIONS}/oauth_clients_list_401_personal_key")["error"]["message"]
     assert api.get(CLIENTS).error == (401, words)
     assert api.post(CLIENTS, SECOND).error == (401, words)
@@ -107,7 +107,7 @@ def test_a_personal_key_has_no_organisation(api, shared):
 
 
 def test_members_may_read_and_admins_may_write(api):
-    """Any member of the platform's organisation sees a client; changing it takes an admin."""
+    """Any member of the platform's organization sees a client; changing it takes an admin."""
     cy = api.as_user("cy")
     assert cy.get(ONE).status == 200
     assert cy.patch(ONE, {"name": "x"}).status == cy.delete(ONE).status == 403
@@ -115,7 +115,7 @@ def test_members_may_read_and_admins_may_write(api):
 
 
 def test_other_organisations(api):
-    """Without an organisation, or in one that is no platform, clients are out of reach."""
+    """Without an organization, or in one that is no platform, clients are out of reach."""
     store = api.sandbox.store
     store.users[2]["organization_id"] = None
     text = "OAuthClientGuard - No organization associated with the user."
@@ -127,7 +127,7 @@ def test_other_organisations(api):
 
 
 def test_unknown_clients(api):
-    """A key is told that there is no such client; a secret alone, that the client cannot be."""
+    """A key gets "no such client"; a secret alone gets an authentication error."""
     assert api.get(f"{CLIENTS}/nobody").error == (404, "OAuthClientGuard - OAuth client not found.")
     assert platform(api, "GET", f"{CLIENTS}/nobody").status == 401
 
@@ -152,7 +152,7 @@ def test_deleting_a_client_takes_all_along(api):
 
 
 def test_webhooks_of_a_client_hear_of_its_users(api):
-    """A client's webhook listens for what happens to its managed users, and to nobody else."""
+    """A client's webhook gets the events of its managed users, and no others."""
     hook = {"active": True, "subscriberUrl": "https://hooks.test", "triggers": ["BOOKING_CREATED"]}
     made = platform(api, "POST", f"{ONE}/webhooks", hook).data["id"]
     heard = [matching(api.sandbox.store, "BOOKING_CREATED", {"user_id": user_id}) for user_id in (4, 1)]
@@ -179,7 +179,7 @@ def test_default_event_types(api):
 
 
 def test_pages_and_addresses(api):
-    """Fifty users unless told, offsets up to 250; addresses are found in either form."""
+    """The default is fifty users, offsets go up to 250, and addresses match in either form."""
     for number in range(51):
         platform(api, "POST", USERS, {"email": f"u{number}@customers.test", "name": "U"})
     assert len(platform(api, "GET", USERS).data) == 50

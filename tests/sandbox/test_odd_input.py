@@ -1,4 +1,4 @@
-"""Bodies and queries in which something is odd: the sandbox refuses them, and no handler of it fails."""
+"""Odd bodies and queries: the sandbox rejects them, and no handler fails."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def odd(chance: random.Random, value: Any) -> Any:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_odd_input_fails_no_handler(seed):
-    """Whatever stands in the place of a value, the answer is a refusal or a result, and no handler fails."""
+    """With any value in any place, the response is an error or a result, and no handler fails."""
     chance = random.Random(seed)
     with Sandbox(bookings=5, now=MONDAY) as sandbox:
         for _ in range(10):

@@ -1,4 +1,4 @@
-"""Users, attributes, roles and days off of an organisation over HTTP: shapes and refusals as a real server has them."""
+"""Users, attributes, roles and out-of-office entries over HTTP: shapes and errors of the real server."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_attributes_have_the_fields_of_real_ones(api, shared):
 
 
 def test_attributes_that_nobody_knows(api):
-    """A read is null with a 200; writes are refused in the server's words."""
+    """A read returns null with 200; writes raise the server's errors."""
     assert api.get(f"{ATTRIBUTES}/nope").body == {"status": "success", "data": None}
     gone = (404, "Invalid Query: The requested record was not found.")
     assert api.patch(f"{ATTRIBUTES}/nope", {"name": "x"}).error == gone
@@ -140,7 +140,7 @@ def test_roles_are_those_of_a_real_server(api, shared, path, name):
 
 
 def test_removing_permissions_answers_nothing(api):
-    """Both ways of it are a 204 without a body; unknown roles and permissions are still told."""
+    """Both endpoints return 204 without a body; unknown roles and permissions are still errors."""
     role = api.post(ROLES, {"name": "Booker", "permissions": ["booking.read"]}).data["id"]
     path = f"{ROLES}/{role}/permissions"
     for url in (f"{path}?permissions=booking.read", f"{path}/booking.read", path):
@@ -163,14 +163,14 @@ def test_days_off_have_the_fields_of_real_ones(api, shared):
 
 
 def test_who_stands_in_cannot_be_away(api):
-    """An entry on days on which bookings of somebody else come here is refused, redirected or not."""
+    """An entry is rejected on days to which another entry redirects bookings."""
     api.post(OOO, {**MARCH, "toUserId": CY})
     assert api.post(f"{USERS}/3/ooo", MARCH).error == (400, "Booking redirect infinite not allowed.")
 
 
 @pytest.mark.parametrize("day", ["2027-03-02", "2027-02-30T00:00:00Z", "2027-03-02T00:00:00+01:00", 5])
 def test_days_off_want_moments_in_utc(api, day):
-    """Anything but an existing moment that ends in Z is refused, before other faults are looked for."""
+    """Any value except an existing time that ends in Z is rejected, before other validation."""
     assert api.post(OOO, {"start": day, "reason": "bored"}).error == (400, "Invalid Date.")
 
 
@@ -192,7 +192,7 @@ def test_sorted_days_off_that_tie_change_places(api):
     [f"{ORG}/memberships", USERS, ROLES, TEAM_ROLES, f"{ORG}/ooo", OOO, f"{ORG}/schedules", f"{USERS}/3/schedules"],
 )
 def test_members_may_not(api, path):
-    """Only an organisation's admins see these lists; its members read attributes alone."""
+    """Only an organization's admins see these lists; its members read attributes alone."""
     assert "ORG_ADMIN" in api.as_user("cy").get(path).message
     assert api.as_user("cy").get(ATTRIBUTES).status == 200
     assert api.as_user("bo").get(path).status == 200

@@ -1,4 +1,4 @@
-"""Creates that arrive in the same instant: who wins, and what the losers are told."""
+"""Creations at the same instant: one succeeds, and the others get an error."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def api() -> Iterator[BookingApi]:
 
 @contextmanager
 def standstill(sandbox: Sandbox) -> Iterator[None]:
-    """Let the sandbox read nothing meanwhile, so that all that is sent arrives in one turn of its loop."""
+    """Block the sandbox, so that all requests arrive in one iteration of its event loop."""
     stands, goes_on = threading.Event(), threading.Event()
     holder = threading.Thread(target=sandbox.run, args=(lambda: (stands.set(), goes_on.wait(TIMEOUT)),))
     holder.start()
@@ -62,7 +62,7 @@ def wish(start: str = at(10), event_type: int = THIRTY, **more: Any) -> dict[str
 
 
 def outcome(answers: list[ApiResponse]) -> tuple[int, set[tuple[int, str]]]:
-    """How many were booked, and what the others were told."""
+    """Return the number of bookings, and the errors of the other requests."""
     refused = [one.error for one in answers if one.status != 201]
     return len(answers) - len(refused), set(refused)
 
@@ -72,7 +72,7 @@ def starts(api: BookingApi) -> list[int]:
 
 
 def test_of_fifty_identical_creates_one_wins(api):
-    """One booking is made, 49 creates lose the race with 409, and whoever comes later sees a taken time: 400."""
+    """One booking is created, 49 creations get 409, and a later one gets the 400 of a taken time."""
     answers = at_once(api.sandbox, *[wish()] * 50)
     assert outcome(answers) == (1, {LOST})
     assert starts(api) == [10]
@@ -126,7 +126,7 @@ def test_first_bookers_of_a_seated_time_race(api):
 
 
 def test_a_later_first_booker_finds_the_host_busy(api, monkeypatch):
-    """Who looked before the booking of a seated time was made, and checks after that, gets the 400 of a taken time."""
+    """A request that checked before a seated booking existed, and checks again after, gets the 400 of a taken time."""
     monkeypatch.setattr(booking_create, "RACE_WINDOW", 0.4)
     api.sandbox.faults.add("POST", "/v2/bookings", slow=0.6)  # more than one window, less than two
     bodies = [wish(event_type=CLASS, attendee=ada(email=f"v{number}@x.test")) for number in range(2)]

@@ -20,7 +20,7 @@ def hit(throttler, now, *limits, times=1):
 
 
 def test_window_and_block():
-    """One request too many blocks for the block time from itself; refusals do not prolong it."""
+    """One request too many blocks for the block time from then on; rejected requests do not extend it."""
     throttler, limit = RateLimiter(), Limit("default", 3, window=60, block=60)
     assert hit(throttler, 100.0, limit, times=4) == [200, 200, 200, 429]
     assert hit(throttler, 130.0, limit) == [429]
@@ -29,13 +29,13 @@ def test_window_and_block():
 
 
 def test_window_is_fixed_from_the_first_hit():
-    """The window runs from its first request, and then starts anew."""
+    """The window starts with its first request; the next one starts with the first request after it."""
     throttler, limit = RateLimiter(), Limit("default", 2, window=10, block=60)
     assert hit(throttler, 0.0, limit) + hit(throttler, 9.0, limit) + hit(throttler, 10.0, limit) == [200] * 3
 
 
 def test_hammering_through_a_block_starts_another():
-    """Refused requests fill the window that begins during the block, so the next one is refused as well."""
+    """Rejected requests fill the window that begins during the block, so the next one is rejected too."""
     throttler, limit = RateLimiter(), Limit("default", 3, window=4, block=4)
     answers = [hit(throttler, index * 0.4, limit)[0] for index in range(20)]
     assert answers[:3] == [200] * 3
@@ -43,7 +43,7 @@ def test_hammering_through_a_block_starts_another():
 
 
 def test_waiting_as_told_gives_a_fresh_window():
-    """Who waits for Reset is served with a whole window."""
+    """A client that waits for Reset gets a fresh window."""
     throttler, limit = RateLimiter(), Limit("default", 3, window=4, block=4)
     hit(throttler, 0.0, limit, times=4)
     (verdict,) = throttler.hit("me", [limit], 4.0)
@@ -51,7 +51,7 @@ def test_waiting_as_told_gives_a_fresh_window():
 
 
 def test_two_limits():
-    """A request is refused only when all limits are blocked; each block and window goes its own way."""
+    """A request is rejected only if all limits are blocked; each has its own window and block."""
     throttler = RateLimiter()
     limits = (Limit("burst", 4, window=3, block=2), Limit("daily", 8, window=20, block=6))
     assert hit(throttler, 0.0, *limits, times=14) == [200] * 8 + [429] * 6
@@ -87,7 +87,7 @@ def test_callers_are_apart():
 
 
 def test_429_over_the_wire():
-    """The last allowed answer says Remaining 0; the refusal has string details and no Retry-After."""
+    """The last allowed response has Remaining 0; the error has text details and no Retry-After."""
     with Sandbox(rate_limit=2) as sandbox:
         first, last, refused = (send_request(sandbox, "GET", "/v2/me") for _ in range(3))
     assert first.rate_limit == {"Limit-Default": 2, "Remaining-Default": 1, "Reset-Default": 60}
@@ -100,7 +100,7 @@ def test_429_over_the_wire():
 
 
 def test_throttled_before_authenticated():
-    """Who is not signed in is counted by address, and told 429 rather than 401 when over the limit."""
+    """Anonymous callers are counted by IP address, and get 429 rather than 401 above the limit."""
     with Sandbox(rate_limit=2) as sandbox:
         assert [send_request(sandbox, "GET", "/v2/me", key=None).status for _ in range(3)] == [401, 401, 429]
         assert send_request(sandbox, "GET", "/v2/me").rate_limit["Remaining-Default"] == 1
@@ -140,7 +140,7 @@ def test_named_limits_of_a_key():
 
 @pytest.mark.parametrize("credentials", [{"Authorization": "cal_sandbox"}, {}])
 def test_endpoint_limit_replaces_the_default(credentials):
-    """An endpoint's own limit is counted per caller whatever the path holds, and leaves the default one alone."""
+    """An endpoint limit is counted per caller for all path parameters, and does not count for the default limit."""
     sandbox = Sandbox()
     routes = [
         Route("POST", "/v2/g/{id}", lambda call: None, auth="optional", limit=("booking_guests_add", 5)),

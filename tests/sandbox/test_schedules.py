@@ -172,7 +172,7 @@ def test_only_two_versions_are_answered(api: ApiClient) -> None:
 
 
 def test_numbers_are_days_in_legacy_formats() -> None:
-    """0 is Sunday; without the switch numbers are refused."""
+    """0 is Sunday; without `legacy_formats` numbers are rejected."""
     with Sandbox(legacy_formats=True) as sandbox:
         rows = made(ApiClient(sandbox, "2024-06-11"), availability=[WEEKEND | {"days": [0, 6]}])["availability"]
         assert rows == [WEEKEND | {"days": ["Sunday", "Saturday"]}]

@@ -103,7 +103,7 @@ def walk(store, ordered, take, salt=()):
 
 
 def test_order_without_ties():
-    """Without `ties` a walk by pages is the list itself, whatever the page size."""
+    """Without `ties`, reading page by page returns the list itself, for every page size."""
     store = Sandbox(bookings=500, now=NOW).store
     ordered = store.order(store.bookings.values(), start)
     assert walk(store, ordered, 7) == walk(store, ordered, 250) == [one.id for one in ordered]

@@ -34,7 +34,7 @@ def vectors(shared: Path) -> list[Vector]:
 
 @dataclass(kw_only=True)
 class Vector:
-    """One host with a schedule, event types, what was done first, and what was asked."""
+    """One host with a schedule, event types, earlier bookings, and a query."""
 
     name: str
     group: str
@@ -299,7 +299,7 @@ def test_the_arithmetic_gives_the_lists_of_the_real_server(vectors: list[Vector]
 
 
 def test_the_api_gives_the_lists_of_the_real_server(vectors: list[Vector]) -> None:
-    """The same holds for a sandbox that was told everything through its API."""
+    """The same holds for a sandbox that is set up through its API."""
     for vector in vectors:
         for found, ask in zip(play_http(vector), vector.ask, strict=True):
             assert found == ask["slots"], (vector.name, ask["q"])

@@ -65,31 +65,31 @@ def on_wednesday(event: EventSettings, *hosts: Host, reserved: Reserved = Reserv
 
 
 def test_an_interval_longer_than_the_event_is_kept_over_a_short_gap() -> None:
-    """A range that begins inside the step of an earlier slot goes on from the end of that step."""
+    """A range that begins inside the step of an earlier slot continues at the end of that step."""
     busy = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 15)])
     assert on_wednesday(EventSettings(15, interval=45), busy) == "09:00 09:45 10:30 11:15"
 
 
 def test_the_raster_restarts_after_a_gap() -> None:
-    """After a busy time the slot grid begins anew at the rounded end."""
+    """After a busy time the slot grid restarts at the rounded end."""
     busy = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 20)])
     assert on_wednesday(EventSettings(45), busy) == "09:00 10:30 11:15"
 
 
 def test_a_reservation_hides_slots_without_moving_the_others() -> None:
-    """What overlaps a reservation goes; the slot grid is laid before, so a 09:00-09:30 hold leaves 09:45 and 10:30."""
+    """Slots that overlap a reservation are removed from the grid: a hold of 09:00-09:30 leaves 09:45 and 10:30."""
     reserved = Reserved([(at("2030-03-06T09:00"), at("2030-03-06T09:30"))])
     assert on_wednesday(EventSettings(45), host("09:00-12:00"), reserved=reserved) == "09:45 10:30 11:15"
 
 
 def test_seats_keep_a_slot_in_spite_of_a_reservation() -> None:
-    """A start at which seats are taken stays, whatever is reserved then for another event type."""
+    """A start with taken seats stays, even if another event type has a reservation then."""
     reserved = Reserved([(at("2030-03-06T09:00"), at("2030-03-06T11:00"))], frozenset({at("2030-03-06T10:00")}))
     assert on_wednesday(EventSettings(60), host("09:00-12:00"), reserved=reserved) == "10:00 11:00"
 
 
 def test_buffers_of_both_event_types_add_up() -> None:
-    """Before a booking: its own buffer before and the queried one's after; the other way round behind it."""
+    """Before a booking: its own buffer before, and the queried one's after; after it the other way round."""
     busy = host("09:00-13:00", bookings=[held("2030-03-06T10:30", 30, before=15, after=5)])
     assert on_wednesday(EventSettings(15, before=10, after=15), busy).split()[3:5] == ["09:45", "11:15"]
 
@@ -128,7 +128,7 @@ def test_rows_that_touch_are_one_range_when_they_come_in_order() -> None:
 
 
 def test_a_meeting_may_pass_midnight() -> None:
-    """23:59 is midnight, and the next day's 00:00 goes on from there."""
+    """23:59 means midnight, and the next day's 00:00 continues from there."""
     query = asked("2030-03-06T22:00", "2030-03-07T02:00")
     nights = host("00:00-23:59")
     assert times(available_slots(query, EventSettings(120, interval=60), [nights])) == {
@@ -147,7 +147,7 @@ def test_an_override_replaces_the_day_and_may_take_it_away() -> None:
 
 
 def test_an_override_is_not_cut_to_the_query() -> None:
-    """Without a zone an override of the neighbouring day shows up too; with one, dates that were not asked for go."""
+    """Without a time zone, overrides of the neighboring day appear too; with one, only the requested dates."""
     away = host("09:00-10:00", overrides=("2030-03-07 12:00-13:00",))
     assert list(available_slots(asked(WEDNESDAY), EventSettings(60), [away])) == [WEDNESDAY, "2030-03-07"]
     assert list(available_slots(asked(WEDNESDAY, zone=zone("UTC")), EventSettings(60), [away])) == [WEDNESDAY]
@@ -347,7 +347,7 @@ def test_slots_are_written_in_the_zone_that_is_asked_for(api: ApiClient) -> None
     ],
 )
 def test_bad_slot_queries_are_refused_in_a_sentence(api: ApiClient, query: Any, status: int, message: str) -> None:
-    """Unknown fields, fields of another mode and bad values are refused, unknown things are not found."""
+    """Unknown fields, fields of another mode and invalid values are rejected; unknown things are not found."""
     assert slots(api, **query).error == (status, message)
 
 
@@ -368,7 +368,7 @@ def test_the_end_of_a_query_reaches_to_the_end_of_its_day(api: ApiClient) -> Non
 
 
 def test_legacy_formats_accept_the_older_names() -> None:
-    """`startTime` and `endTime`, and a slug beside an id, work only where the sandbox was told so."""
+    """`startTime` and `endTime`, and a slug next to an id, work only with `legacy_formats`."""
     with Sandbox(legacy_formats=True) as sandbox:
         api = ApiClient(sandbox, "2024-09-04")
         answer = api.get("/v2/slots?startTime=2030-03-06&endTime=2030-03-06&eventTypeId=1&eventTypeSlug=thirty")
@@ -485,7 +485,7 @@ def test_a_reservation_has_the_real_shape(api: ApiClient, shared: Any) -> None:
 
 
 def test_a_reservation_hides_its_time_until_it_runs_out_or_goes(api: ApiClient) -> None:
-    """On all event types of the host, for five minutes, whoever asks; deleting twice is a success twice."""
+    """A reservation hides the time on all event types of the host for five minutes; a second delete succeeds too."""
     made, other = event_type(api), event_type(api, slug="other", lengthInMinutes=30)
     uid = reserve(api.as_user(None), made).data["reservationUid"]
     hidden = "2030-03-06T15:30:00.000Z"
@@ -520,7 +520,7 @@ def test_reservations_are_refused_for_the_right_reasons(api: ApiClient) -> None:
 
 
 def test_a_reservation_can_be_moved_by_anybody_but_not_onto_itself(api: ApiClient) -> None:
-    """Its time starts anew; overlapping its own old time is refused, an unknown uid is 404."""
+    """An update extends the reservation; overlap with its own old time is rejected, an unknown uid is 404."""
     made = event_type(api)
     path = f"/v2/slots/reservations/{reserve(api, made).data['reservationUid']}"
     anybody = api.as_user(None)

@@ -1,4 +1,4 @@
-"""Event types of teams, below /v2/teams and below an organisation, over HTTP."""
+"""Event types of teams, below /v2/teams and below an organization, over HTTP."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_mails_that_are_left_out(api):
 
 @pytest.mark.parametrize("path", [SALES, "/v2/teams/2/event-types"])
 def test_team_event_types_have_the_fields_of_real_ones(api, shared, path):
-    """Both places answer what a real server answers, and today's newer settings besides."""
+    """Both endpoints return the fields of the real server, plus the newer settings."""
     real = recorded_body(shared, "organisations/teams_eventtypes_create")["data"]
     ours = api.post(path, team_body()).data
     assert real.keys() <= ours.keys()
@@ -59,7 +59,7 @@ def test_lists_of_team_event_types_name_the_team_to_anybody(api, shared):
 
 
 def test_collective_hosts_have_no_turns(api):
-    """Priority and duty are told only for round robin."""
+    """`priority` and `mandatory` appear only for a round robin."""
     hosts = api.post(SALES, team_body("collective")).data["hosts"]
     assert [host.keys() & {"mandatory", "priority"} for host in hosts] == [set(), set()]
 
@@ -107,7 +107,7 @@ def test_everybody_is_assigned_now_and_later(api):
 
 
 def test_a_pending_member_stops_the_assignment_but_not_the_event_type(api):
-    """The refused write leaves its row, as it does on a real server."""
+    """The rejected write leaves its row, like on the real server."""
     for membership in api.sandbox.store.memberships.values():
         membership["accepted"] = (membership["team_id"], membership["user_id"]) != (2, CY)
     answer = api.post(SALES, body(schedulingType="collective", assignAllTeamMembers=True))
@@ -153,6 +153,6 @@ def test_phones_will_do_for_teams_of_organisations_only(api):
 
 
 def test_the_list_of_all_teams_event_types_fails_for_everybody(api):
-    """The real server's route order hides it, so nobody can have it."""
+    """The route order of the real server hides it, so it always fails."""
     answer = api.get("/v2/organizations/1/teams/event-types")
     assert answer.error == (500, "There was an error, please try again later.")

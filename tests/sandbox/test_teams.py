@@ -1,4 +1,4 @@
-"""Teams below /v2/teams and below an organisation, and who may touch them, over HTTP."""
+"""Teams below /v2/teams and below an organization, and who may touch them, over HTTP."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_bad_bodies_are_refused_as_really(api, shared, request_of, name):
 
 
 def test_the_creator_owns_the_team(api):
-    """Whoever makes a team is its owner, accepted or not."""
+    """The creator of a team is its owner, accepted or not."""
     team = api.as_user("cy").post(TEAMS, {"name": "Mine", "autoAcceptCreator": False}).data
     [membership] = [one for one in api.sandbox.store.memberships.values() if one["team_id"] == team["id"]]
     assert (membership["user_id"], membership["role"], membership["accepted"]) == (3, "OWNER", False)
@@ -74,7 +74,7 @@ def test_names_and_slugs_of_teams_clash(api):
 
 
 def test_the_list_of_teams_holds_the_organisation_and_pending_ones(api):
-    """Everything that the caller is a member of is listed, the organisation among the teams."""
+    """Everything that the caller is a member of is listed, the organization among the teams."""
     api.as_user("cy").post(TEAMS, {"name": "Plain", "autoAcceptCreator": False})
     teams = api.as_user("cy").get(TEAMS).data
     assert [(team["name"], team["isOrganization"]) for team in teams] == [
@@ -92,7 +92,7 @@ def test_only_the_organisations_teams_are_below_it(api):
 
 
 def test_my_teams_are_all_for_an_admin_and_ones_own_for_a_member(api, shared):
-    """Role and acceptance are told where the caller is a member."""
+    """Role and acceptance appear if the caller is a member."""
     assert names(api, f"{ORG}/me") == ["Sales", "Support"]
     [mine] = api.as_user("cy").get(f"{ORG}/me").data
     assert mine.keys() == recorded_body(shared, "organisations/org_teams_me_member")["data"][0].keys()
@@ -160,12 +160,12 @@ def test_the_organisations_lists_ignore_paging(api, path):
     ],
 )
 def test_who_may_not(api, user, method, path, refusal):
-    """Each guard refuses with 403 in its own words."""
+    """Each guard rejects with 403 and its own message."""
     assert api.as_user(user)(method, path, {}).error == (403, refusal)
 
 
 def test_outsiders_of_the_organisation(api):
-    """Who is no member hears so, of the organisation and of its teams."""
+    """Non-members get the error of the organization and of its teams."""
     memberships = api.sandbox.store.memberships
     for key in [key for key, one in memberships.items() if one["user_id"] == 3]:
         del memberships[key]
@@ -175,7 +175,7 @@ def test_outsiders_of_the_organisation(api):
 
 
 def test_admins_above_a_team_may_what_its_admins_may(api):
-    """An organisation's admin reads and changes teams that they are not in, there but not below /v2/teams."""
+    """An organization's admin reads and changes teams that they are not in, there but not below /v2/teams."""
     team = api.post(ORG, {"name": "Third"}).data["id"]
     assert api.as_user("bo").patch(f"{ORG}/{team}", {"name": "3rd"}).data["name"] == "3rd"
     assert api.as_user("bo").get(f"{TEAMS}/{team}").status == 403
@@ -191,7 +191,7 @@ def test_deleting_a_team_takes_its_event_types_and_members(api):
 
 
 def test_an_organisation_is_a_team_to_its_owner(api):
-    """Below /v2/teams an organisation is read, renamed and deleted as a team is."""
+    """Below /v2/teams an organization is read, renamed and deleted as a team is."""
     assert api.get(f"{TEAMS}/1").data["isOrganization"] is True
     assert api.patch(f"{TEAMS}/1", {"name": "Renamed"}).data["name"] == "Renamed"
     assert names(api, TEAMS)[0] == "Renamed"
@@ -201,7 +201,7 @@ def test_an_organisation_is_a_team_to_its_owner(api):
 
 
 def test_ids_that_are_no_numbers(api):
-    """A team's id is checked, an organisation's breaks the database."""
+    """A team's id is checked, an organization's breaks the database."""
     assert api.get(f"{TEAMS}/abc").status == 400
     assert api.get("/v2/organizations/abc/teams").error == (500, "There was an error, please try again later.")
     assert api.as_user(None).get(TEAMS).message.startswith(NOBODY)

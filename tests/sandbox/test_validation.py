@@ -124,7 +124,7 @@ def test_unknown_fields_are_dropped_at_every_depth():
 
 
 def test_lists_of_objects():
-    """Faults inside a list hang below the index, those of non-objects are told as such."""
+    """Errors inside a list are below the index; those of values that are not objects say so."""
     form = Form(Field("a", array, nested=Form(Field("b", string))))
     (problem,) = tree(form, {"a": [{"b": "x"}, {"b": 1}, 7]})
     assert "constraints" not in problem
@@ -179,12 +179,12 @@ def test_take_and_skip(query, expected):
     ],
 )
 def test_take_and_skip_out_of_range(query, broken):
-    """Out of range is refused rather than clamped."""
+    """Values out of range are rejected rather than clamped."""
     assert set(tree(Form(*take_and_skip()), query)[0]["constraints"]) == broken
 
 
 def test_blank_take_of_bookings_lists():
-    """Bookings lists refuse an empty take."""
+    """Lists of bookings reject an empty `take`."""
     assert tree(Form(*take_and_skip(blank_ok=False)), {"take": ""})
 
 
@@ -237,6 +237,6 @@ def test_rules(rule, good, bad):
 
 
 def test_zone_spelling():
-    """Zones are found whatever their case, and spelled properly."""
+    """Time zones are found in any case, and spelled properly."""
     assert rules.canonical_zone("europe/rome") == "Europe/Rome"
     assert rules.canonical_zone("Nowhere/Land") is None

@@ -152,7 +152,7 @@ def test_one_url_for_one_owner(api, place, owner):
 
 
 def test_other_peoples_webhooks(api):
-    """Foreign ones are 403, unknown ones 404, whatever the id looks like."""
+    """Foreign webhooks are 403, unknown ones 404, for every form of id."""
     bo, webhook_id = api.as_user("bo"), api.post(HOOKS, hook()).data["id"]
     for method in ("GET", "PATCH", "DELETE"):
         assert bo(method, f"{HOOKS}/{webhook_id}", {}).error == (403, FOREIGN.format(webhook_id))
@@ -160,7 +160,7 @@ def test_other_peoples_webhooks(api):
 
 
 def test_webhooks_of_other_event_types_and_organisations(api):
-    """The scopes refuse strangers and what lives elsewhere in their own words."""
+    """Each scope rejects other users and webhooks of other scopes with its own message."""
     list_for_user, other = api.post(HOOKS, hook()).data["id"], api.post("/v2/event-types/2/webhooks", hook()).data["id"]
     guard = "IsUserEventTypeWebhookGuard"
     assert api.as_user("bo").get(PLACES[1]).error == (403, f"{guard} - User (2) is not the owner of event type (1)")
@@ -262,7 +262,7 @@ def test_bodies_are_written_as_really(shared):
 
 
 def test_only_matching_active_webhooks_hear_of_it(api, receiver):
-    """One event goes once to the host's, the event type's and the organisation's webhooks, and to nobody else's."""
+    """An event is sent once to the webhooks of the host, the event type and the organization, and to no others."""
     heard = [(HOOKS, "user"), ("/v2/event-types/1/webhooks", "type"), ("/v2/organizations/1/webhooks", "org")]
     for place, name in heard:
         api.post(place, hook(f"{receiver.url}/{name}"))
@@ -303,7 +303,7 @@ def test_there_is_one_attempt_and_no_redirect(api, receiver, status):
 
 
 def test_nobody_is_called_beyond_this_machine(api):
-    """Other addresses are recorded as not delivered, and so is a loopback port where nobody listens."""
+    """Other addresses are recorded as not delivered, and so is a loopback port without listener."""
     api.post(HOOKS, hook("https://hooks.example.com/cal"))
     api.post(HOOKS, hook("http://127.0.0.1:9/"))
     emit(api, user_id=1)
