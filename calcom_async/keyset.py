@@ -21,7 +21,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from operator import attrgetter
+from operator import lt
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -76,10 +76,13 @@ class Times(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
 
 class Chunk(NamedTuple):
-    """Rows in order with their times, and the time up to which all rows have come; None within a tie group."""
+    """Rows in order, the time of each that the list is sorted by, and the time up to which all rows have come.
+
+    `done` is None within a tie group.
+    """
 
     rows: list[Raw]
-    times: list[Times]
+    moments: list[datetime]
     done: datetime | None
 
 
@@ -108,7 +111,6 @@ class _OrderedPage(NamedTuple):
     """Rows of a page in order, whether the server returned as many as requested, and whether there are more."""
 
     rows: list[Raw]
-    times: list[Times]
     moments: list[datetime]
     """The time of each row that the list is sorted by."""
     is_full: bool
@@ -117,12 +119,16 @@ class _OrderedPage(NamedTuple):
     def at(self, moment: datetime) -> list[_Row]:
         """Return the rows of one time."""
         start, end = bisect_left(self.moments, moment), bisect_right(self.moments, moment)
-        return [_Row(*pair) for pair in zip(self.times[start:end], self.rows[start:end], strict=True)]
+        return _paired(self.rows[start:end])
 
 
 class _Row(NamedTuple):
     times: Times
     raw: Raw
+
+
+def _paired(rows: list[Raw]) -> list[_Row]:
+    return [_Row(*pair) for pair in zip(read_times(rows), rows, strict=True)]
 
 
 class KeysetReader:
@@ -192,38 +198,32 @@ class KeysetReader:
         for _ in range(REREADS + 1):
             page = await self._fetch_page(PageOffset(skip, take), query)
             self._stats.requests += 1
-            rows, times = page.items, read_times(page.items)
-            moments, ordered = self._moments(times)
+            rows = page.items
+            moments = self._read_moments(rows)
             is_full = len(rows) >= take
-            if moments == ordered and (not rows or (earliest <= moments[0] and moments[-1] <= latest)):
-                return _OrderedPage(rows, times, moments, is_full, page.has_next)
+            if moments == sorted(moments) and (not rows or (earliest <= moments[0] and moments[-1] <= latest)):
+                return _OrderedPage(rows, moments, is_full, page.has_next)
             # A row after the bound has moved there. If all are, the server may not know the bound.
             kept = [index for index, moment in enumerate(moments) if moment <= latest]
-            rows, times = [rows[index] for index in kept], [times[index] for index in kept]
-            moments = [moments[index] for index in kept]
+            rows, moments = [rows[index] for index in kept], [moments[index] for index in kept]
             misplaced = _first_misplaced(moments, earliest)
             if misplaced is None and rows:
-                return _OrderedPage(rows, times, moments, is_full, page.has_next)
+                return _OrderedPage(rows, moments, is_full, page.has_next)
         if misplaced is None:
-            return _OrderedPage([], [], [], is_full=False, has_next=False)
+            return _OrderedPage([], [], is_full=False, has_next=False)
+        [times] = read_times([rows[misplaced]])
         raise DisorderError(
             f"the server does not keep to {self._key.sort} and {self._key.after}: it returned booking "
-            f"{times[misplaced].uid} of {moments[misplaced].isoformat()} after later ones, or before the time "
+            f"{times.uid} of {moments[misplaced].isoformat()} after later ones, or before the time "
             f"requested, in {REREADS + 1} attempts. The list cannot be read by that time"
         )
 
-    def _moments(self, times: list[Times]) -> tuple[list[datetime], list[datetime]]:
-        """Return the times that the list is sorted by, as they came and in order."""
-        moments: list[datetime] = list(map(attrgetter(self._key.field), times))
-        try:
-            ordered = sorted(moments)
-            is_plain = not ordered or (ordered[0] >= MIN_TIME and ordered[-1] <= MAX_TIME)
-        except TypeError:  # one of them is None
-            is_plain = False
-        if not is_plain:
-            moments = [time_of(row, self._key) for row in times]
-            ordered = sorted(moments)
-        return moments, ordered
+    def _read_moments(self, rows: list[Raw]) -> list[datetime]:
+        """Return the time of each row that the list is sorted by."""
+        moments = _scan_times(rows, FIELDS[self._key.field])
+        if moments is None or (moments and not MIN_TIME <= min(moments) <= max(moments) <= MAX_TIME):
+            return [time_of(times, self._key) for times in read_times(rows)]
+        return moments
 
     async def _tie_group(self, moment: datetime) -> AsyncGenerator[list[_Row], None]:
         """Read rows that share a time and do not fit on one page: by the next key, then whatever is still missing."""
@@ -242,8 +242,7 @@ class KeysetReader:
         try:
             async with aclosing(reader.chunks()) as chunks:
                 async for chunk in chunks:
-                    pairs = zip(chunk.times, chunk.rows, strict=True)
-                    same = [_Row(times, raw) for times, raw in pairs if time_of(times, self._key) == moment]
+                    same = [row for row in _paired(chunk.rows) if time_of(row.times, self._key) == moment]
                     if chunk.rows and not same:
                         break  # other rows than requested
                     yield group.new(same)
@@ -294,16 +293,16 @@ class KeysetReader:
 
     def _chunk(self, page: _OrderedPage, end: int) -> Chunk:
         """Return the first rows of a page, whose tie groups are complete."""
-        rows, times, moments = page.rows[:end], page.times[:end], page.moments[:end]
-        if len(set(moments)) == end:
-            return Chunk(rows, times, moments[-1])
-        return self._chunk_of([_Row(*pair) for pair in zip(times, rows, strict=True)], done=moments[-1])
+        rows, moments = page.rows[:end], page.moments[:end]
+        if all(map(lt, moments, moments[1:])):
+            return Chunk(rows, moments, moments[-1])
+        return self._chunk_of(_paired(rows), done=moments[-1])
 
     def _chunk_of(self, rows: list[_Row], done: datetime | None) -> Chunk:
         """Order rows by the keys and then by uid: the same however they came."""
         fields = [key.field for key in self._keys]
         rows.sort(key=lambda row: (*[getattr(row.times, field) or EARLIEST for field in fields], row.times.uid))
-        return Chunk([row.raw for row in rows], [row.times for row in rows], done)
+        return Chunk([row.raw for row in rows], [time_of(row.times, self._key) for row in rows], done)
 
 
 def _first_misplaced(moments: Sequence[datetime], earliest: datetime) -> int | None:
@@ -366,35 +365,53 @@ async def fetch_latest(
     return time_of(times[0], key), page.total_items
 
 
-async def recut(chunks: AsyncGenerator[Chunk, None], key: SortKey, minimum: int) -> AsyncGenerator[Chunk, None]:
+async def recut(chunks: AsyncGenerator[Chunk, None], minimum: int) -> AsyncGenerator[Chunk, None]:
     """Cut chunks at the first end of a tie group after `minimum` rows, or within a group after twice as many.
 
     So the end of a chunk depends on the rows alone, and not on the page size or where a run was resumed.
     """
     rows: list[Raw] = []
-    times: list[Times] = []
+    moments: list[datetime] = []
     done: datetime | None = None
     async for chunk in chunks:
         rows += chunk.rows
-        times += chunk.times
+        moments += chunk.moments
         done = chunk.done
-        while cut := _cut(times, key, minimum, is_complete=done is not None):
+        while cut := _cut(moments, minimum, is_complete=done is not None):
             end, is_complete = cut
-            yield Chunk(rows[:end], times[:end], time_of(times[end - 1], key) if is_complete else None)
-            rows, times = rows[end:], times[end:]
+            yield Chunk(rows[:end], moments[:end], moments[end - 1] if is_complete else None)
+            rows, moments = rows[end:], moments[end:]
         if done and not rows:
             yield Chunk([], [], done)
     if rows:
-        yield Chunk(rows, times, done)
+        yield Chunk(rows, moments, done)
 
 
-def _cut(times: Sequence[Times], key: SortKey, minimum: int, *, is_complete: bool) -> tuple[int, bool] | None:
+def _cut(moments: Sequence[datetime], minimum: int, *, is_complete: bool) -> tuple[int, bool] | None:
     """Return where to cut, and whether a tie group ends there; None if more rows have to come first."""
-    for end in range(minimum, min(len(times), 2 * minimum) + 1):
-        ends_group = time_of(times[end - 1], key) != time_of(times[end], key) if end < len(times) else is_complete
+    for end in range(minimum, min(len(moments), 2 * minimum) + 1):
+        ends_group = moments[end - 1] != moments[end] if end < len(moments) else is_complete
         if ends_group:
             return end, True
-    return (2 * minimum, False) if len(times) >= 2 * minimum else None
+    return (2 * minimum, False) if len(moments) >= 2 * minimum else None
+
+
+def _scan_times(rows: Sequence[Raw], name: str) -> list[datetime] | None:
+    """Read one time of each row without decoding the rows; None unless every row has that name exactly once.
+
+    Decoding takes as long as the rest of an export. In JSON, `"name":"` can only be a key with a string as its value,
+    because a quote within a string is escaped. So a further key of that name, such as one in the metadata of a booking,
+    shows in the count.
+    """
+    _, *rests = b"".join(rows).split(b'"%b":"' % name.encode())
+    if len(rests) != len(rows):
+        return None
+    texts = [rest.partition(b'"')[0] for rest in rests]
+    try:
+        times: list[datetime] = decoder(list[AwareDatetime]).decode(b'["%b"]' % b'","'.join(texts) if texts else b"[]")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return times
 
 
 def read_times(rows: Sequence[Raw]) -> list[Times]:

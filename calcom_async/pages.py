@@ -40,6 +40,7 @@ from calcom_async.keyset import (
     ReadStats,
     SortKey,
     fetch_latest,
+    read_times,
 )
 from calcom_async.pagination import Page, PageOffset, PaginationSpec, read_page
 from calcom_async.requests import Request, query_string
@@ -506,7 +507,7 @@ class _Reading(Generic[T]):
         if chunk.done:
             self._after = chunk.done + TIME_RESOLUTION
         rows = []
-        for times, row in zip(chunk.times, chunk.rows, strict=True):
+        for times, row in zip(read_times(chunk.rows), chunk.rows, strict=True):
             if times.uid not in self.seen:
                 rows.append(self._call.decode_row(row))
                 self.seen.add(times.uid)

@@ -144,10 +144,12 @@ class BookingSource:
                 stats=stats,
             )
             chunks = reader.chunks()
-            cut = recut(chunks, keys[0], minimum) if minimum else chunks
+            cut = recut(chunks, minimum) if minimum else chunks
             async with aclosing(chunks), aclosing(cut):
-                async for rows, times, done in cut:
+                async for rows, _, done in cut:
                     kept = rows
                     if segment.only_never_updated:
-                        kept = [row for row, its in zip(rows, times, strict=True) if its.updated_at is None]
+                        kept = [
+                            row for row, times in zip(rows, read_times(rows), strict=True) if times.updated_at is None
+                        ]
                     yield Batch(kept, Position(number, done) if done else None)

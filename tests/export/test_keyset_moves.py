@@ -25,10 +25,11 @@ from calcom_async.keyset import (
     KeysetReader,
     ReadStats,
     SortKey,
+    read_times,
     recut,
-    time_of,
 )
 from calcom_async.pages import Pages
+from calcom_async.pagination import Page, PageOffset
 
 
 async def chunks(server: MovingBookings, keys: Sequence[SortKey], **options: Any) -> list[Chunk]:
@@ -38,7 +39,7 @@ async def chunks(server: MovingBookings, keys: Sequence[SortKey], **options: Any
 
 
 def uids(walked: list[Chunk]) -> list[str]:
-    return [times.uid for chunk in walked for times in chunk.times]
+    return [times.uid for chunk in walked for times in read_times(chunk.rows)]
 
 
 @settings(max_examples=30)
@@ -245,29 +246,56 @@ async def test_where_a_batch_ends_depends_on_the_rows_alone(sizes: list[int], le
             server.add(created, 0, 0)
     chunked = await chunks(server, (CREATED, START))
     rows = [row for chunk in chunked for row in chunk.rows]
-    times = [its for chunk in chunked for its in chunk.times]
+    times = [moment for chunk in chunked for moment in chunk.moments]
 
     async def cut_from(first: int) -> list[tuple[list[str], datetime | None]]:
         async def walk() -> Any:
             at = first
             while at < len(rows):
                 until = data.draw(st.integers(at + 1, len(rows)))
-                ends = until == len(rows) or time(until - 1) != time(until)
-                yield Chunk(rows[at:until], times[at:until], time(until - 1) if ends else None)
+                ends = until == len(rows) or times[until - 1] != times[until]
+                yield Chunk(rows[at:until], times[at:until], times[until - 1] if ends else None)
                 at = until
 
-        return [([its.uid for its in chunk.times], chunk.done) async for chunk in recut(walk(), CREATED, least)]
-
-    def time(number: int) -> datetime:
-        return time_of(times[number], CREATED)
+        return [([its.uid for its in read_times(chunk.rows)], chunk.done) async for chunk in recut(walk(), least)]
 
     whole = [batch for batch, _ in await cut_from(0) if batch]
-    assert [uid for batch in whole for uid in batch] == [its.uid for its in times]
+    assert [uid for batch in whole for uid in batch] == [its.uid for its in read_times(rows)]
     assert all(least <= len(batch) <= 2 * least for batch in whole[:-1])
     at = 0
     for batch, done in await cut_from(0):
         at += len(batch)
         if done and data.draw(st.booleans()):
-            assert done == time(at - 1)
+            assert done == times[at - 1]
             rest = [batch for batch, _ in await cut_from(at) if batch]
             assert rest == (whole[-len(rest) :] if rest else [])
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"createdAt": "1999-01-01T00:00:00.000Z"},
+        {'x"createdAt': "1999-01-01T00:00:00.000Z"},
+        {"note": '"createdAt":"1999-01-01T00:00:00.000Z"'},
+        {"note": "createdAt", "list": ["createdAt", {"createdAt": "soon"}]},
+    ],
+    ids=str,
+)
+async def test_a_time_in_the_metadata_is_not_the_time_of_the_booking(metadata: dict[str, Any]) -> None:
+    """An attendee can choose the metadata. A key named like a time of the booking does not change the reading."""
+    rows = [
+        {
+            "uid": f"u{number}",
+            "createdAt": f"2030-01-0{number}T00:00:00.000Z",
+            "metadata": metadata if number == 2 else {},
+        }
+        for number in (1, 2, 3)
+    ]
+    page = Page([Raw(msgspec.json.encode(row)) for row in rows], skip=0, take=250)
+
+    async def fetch_page(offset: PageOffset, query: Any) -> Page[Raw]:
+        return page
+
+    [chunk] = [chunk async for chunk in KeysetReader(fetch_page, (CREATED,), stats=ReadStats()).chunks()]
+    assert chunk.rows == page.items
+    assert chunk.moments == [datetime(2030, 1, day, tzinfo=UTC) for day in (1, 2, 3)]
