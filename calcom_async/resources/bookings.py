@@ -243,10 +243,10 @@ class Bookings(BookingList):
     """Bookings that the credentials may access, and operations on one booking."""
 
     def list(self, **filters: Unpack[BookingFilters]) -> Pages[Booking]:
-        """Bookings that you host or attend, and those of teams you administer; 250 a page. See `BookingFilters`.
+        """List bookings that you host or attend, and those of teams you administer; 250 per page. See `BookingFilters`.
 
-        A series comes as its occurrences. The server orders by one time only, so rows that share it change places
-        between pages; `Pages` looks for those that hide. To export, let `calcom_async.export` do it.
+        A series is listed as its occurrences. The server orders by one time only, so rows that share it change places
+        between pages; `Pages` reads missing ones by creation, in more requests. To export, use `calcom_async.export`.
         """
         return self._list(filters, BookingFilters)
 
