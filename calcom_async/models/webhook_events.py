@@ -1,7 +1,7 @@
-"""What webhooks deliver: one envelope, and a payload for each kind of trigger.
+"""Events that webhooks deliver: one envelope, and a payload for each kind of trigger.
 
-Payloads come from many places of the server and any field may be absent, so most may be None; `WebhookEvent.raw` has
-what the models do not know.
+Payloads are built in many places of the server, and any field may be absent. So most may be None.
+`WebhookEvent.raw` has the fields that the models lack.
 """
 
 from datetime import datetime
@@ -18,29 +18,29 @@ P = TypeVar("P")
 
 
 class WebhookEvent(Model, Generic[P], frozen=True, kw_only=True):
-    """One delivery; `payload` is of the class that `PAYLOADS` has for the trigger, or plain JSON for any other.
+    """One delivery. `payload` has the class that `PAYLOADS` lists for the trigger, or is plain JSON.
 
-    What does not fit the class is None there, and still in `raw`. The repr shows no payload: it is made for logs.
+    Values that do not fit the class are None there, and still in `raw`. The repr is made for logs and has no payload.
     """
 
     trigger: WebhookTrigger
-    """Empty when the body, written by a payload template, names none."""
+    """Empty if the body was written by a payload template without a trigger."""
     created_at: datetime | None = None
-    """When it was sent; with MEETING_STARTED and MEETING_ENDED, when the booking was made."""
+    """Time of the delivery; for MEETING_STARTED and MEETING_ENDED the time when the booking was created."""
     payload: P
-    """The root of the body where that has no `payload`: MEETING_STARTED, MEETING_ENDED and payload templates."""
+    """The whole body if it has no `payload`: MEETING_STARTED, MEETING_ENDED and payload templates."""
     raw: Any
-    """The whole body as JSON, or as text where it is none."""
+    """The whole body as JSON, or as text if it is not JSON."""
 
     @property
     def uid(self) -> str | None:
-        """The booking that it tells of."""
+        """UID of the booking, if the event is about one."""
         uid = self._part("uid") or self._part("bookingUid")
         return uid if isinstance(uid, str) else None
 
     @property
     def key(self) -> str | None:
-        """The same for a delivery that comes again; None where nothing tells a repeat from another event."""
+        """Key for deduplication, equal for repeated deliveries; None if they cannot be told from new events."""
         sent_at = self.raw.get("createdAt") if isinstance(self.raw, dict) else None
         if not self.trigger or not sent_at:
             return None
@@ -48,7 +48,7 @@ class WebhookEvent(Model, Generic[P], frozen=True, kw_only=True):
         return " ".join(str(part) for part in (self.trigger, *what, sent_at) if part)
 
     def _seat(self) -> Any:
-        """What tells seats of one booking apart: events of two may be sent within the same millisecond."""
+        """Identify the seat: events of two seats of one booking may be sent within the same millisecond."""
         if seat_id := self._part("attendeeSeatId"):
             return seat_id
         return _digest(self._part("attendees"))[:16] if self._part("seatsPerTimeSlot") else None
@@ -66,13 +66,13 @@ def _digest(body: Any) -> str:
 
 
 class WebhookLanguage(Model, frozen=True, kw_only=True):
-    """The language of a person."""
+    """Language of a person."""
 
     locale: str | None = None
 
 
 class WebhookPerson(Model, frozen=True, kw_only=True):
-    """Somebody in a booking: the organizer, an attendee or a member of the team."""
+    """Person in a booking: the organizer, an attendee or a team member."""
 
     id: int | None = None
     name: str | None = None
@@ -81,18 +81,18 @@ class WebhookPerson(Model, frozen=True, kw_only=True):
     username: str | None = None
     username_in_org: str | None = None
     first_name: str | None = None
-    """Empty, as is `last_name`, unless the name field is split."""
+    """Empty unless the booking form has separate name fields; `last_name` likewise."""
     last_name: str | None = None
     phone_number: str | None = None
     time_zone: str | None = None
     language: WebhookLanguage | None = None
     time_format: str | None = None
     utc_offset: IntOrFloat | None = None
-    """Minutes."""
+    """In minutes."""
 
 
 class WebhookTeam(Model, frozen=True, kw_only=True):
-    """The team of a booking."""
+    """Team of a booking."""
 
     id: int | None = None
     name: str | None = None
@@ -100,7 +100,7 @@ class WebhookTeam(Model, frozen=True, kw_only=True):
 
 
 class WebhookFieldResponse(Model, frozen=True, kw_only=True):
-    """What the booker answered in one field; `value` is None in a field left empty."""
+    """Answer to one booking field. `value` is None if the field was left empty."""
 
     label: str | None = None
     value: Any = None
@@ -108,7 +108,7 @@ class WebhookFieldResponse(Model, frozen=True, kw_only=True):
 
 
 class VideoCall(SecretModel, frozen=True, kw_only=True):
-    """The room of a video call."""
+    """Video call of a booking."""
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"password"})
 
@@ -119,9 +119,9 @@ class VideoCall(SecretModel, frozen=True, kw_only=True):
 
 
 class BookingPayload(SecretModel, frozen=True, kw_only=True):
-    """A booking as the server's calendar knows it, with what happened to it.
+    """Booking as the server's calendar code sees it, with details of the trigger.
 
-    After a cancelled or changed seat `attendees` holds that seat's attendee alone.
+    If a seat was cancelled or rescheduled, `attendees` has only the attendee of that seat.
     """
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"one_time_password"})
@@ -135,35 +135,35 @@ class BookingPayload(SecretModel, frozen=True, kw_only=True):
     booking_id: int | None = None
     event_type_id: int | None = None
     status: str | None = None
-    """In upper case; CANCELLED also when only a seat went."""
+    """In upper case. CANCELLED also if only one seat was cancelled."""
     type: str | None = None
-    """The slug of the event type."""
+    """Slug of the event type."""
     event_title: str | None = None
     event_description: str | None = None
     description: str | None = None
     additional_notes: str | None = None
     length: IntOrFloat | None = None
-    """Minutes."""
+    """In minutes."""
     team: WebhookTeam | None = None
     location: str | None = None
     conference_data: Any = None
     video_call_data: VideoCall | None = None
     responses: dict[str, WebhookFieldResponse] = field(default_factory=dict)
-    """Every field by its slug; labels of built-in ones are keys such as `your_name`."""
+    """All booking fields by slug. Labels of built-in fields are translation keys, for example `your_name`."""
     user_fields_responses: dict[str, WebhookFieldResponse] = field(default_factory=dict)
-    """The custom fields alone."""
+    """Custom fields only."""
     custom_inputs: Any = None
     metadata: dict[str, Any] | None = None
     attendee_seat_id: str | None = None
 
     cancelled_by: str | None = None
-    """Absent when the host cancels by API key."""
+    """Absent if the host cancelled with an API key."""
     cancellation_reason: str | None = None
     request_reschedule: bool | None = None
     rejection_reason: str | None = None
     reschedule_id: int | None = None
     reschedule_uid: str | None = None
-    """Of the booking that this one replaces, as are the id and the times."""
+    """UID of the booking that this one replaces. `reschedule_id` and the reschedule times are of that booking too."""
     reschedule_start_time: datetime | None = None
     reschedule_end_time: datetime | None = None
     rescheduled_by: str | None = None
@@ -171,7 +171,7 @@ class BookingPayload(SecretModel, frozen=True, kw_only=True):
     payment_data: Any = None
 
     ics_uid: str | None = field(name="iCalUID", default=None)
-    """Stays that of the first booking when one is rescheduled."""
+    """Rescheduling keeps the value of the first booking."""
     ics_sequence: int | None = field(name="iCalSequence", default=None)
     destination_calendar: Any = None
     apps_status: Any = None
@@ -203,14 +203,14 @@ class BookingPayload(SecretModel, frozen=True, kw_only=True):
 
 
 class NoShowAttendee(Model, frozen=True, kw_only=True):
-    """Somebody who did not come, or did after all."""
+    """Attendee who was marked as a no-show, or as present again."""
 
     email: str | None = None
     no_show: bool | None = None
 
 
 class NoShowPayload(Model, frozen=True, kw_only=True):
-    """Attendees were marked as absent, or as present again."""
+    """Attendees marked as no-shows, or as present again."""
 
     booking_uid: str
     booking_id: int | None = None
@@ -219,7 +219,7 @@ class NoShowPayload(Model, frozen=True, kw_only=True):
 
 
 class MeetingPayload(Model, frozen=True, kw_only=True):
-    """The row of a booking whose start or end has come; `id` is the booking's."""
+    """Database row of a booking that starts or ends now. `id` is the booking id."""
 
     uid: str
     id: int | None = None
@@ -236,27 +236,27 @@ class MeetingPayload(Model, frozen=True, kw_only=True):
     user: WebhookPerson | None = None
     user_primary_email: str | None = None
     responses: dict[str, Any] | None = None
-    """The answers themselves by slug, without labels."""
+    """Answers by slug, without labels."""
     metadata: dict[str, Any] | None = None
     ics_uid: str | None = field(name="iCalUID", default=None)
 
 
 class TranscriptionLink(Model, frozen=True, kw_only=True):
-    """Where to get a transcript in one format."""
+    """Link to a transcript in one format."""
 
     format: str | None = None
     link: str | None = None
 
 
 class DownloadLinks(Model, frozen=True, kw_only=True):
-    """Where to get the transcripts, and the recording they are of."""
+    """Links to the transcripts, and to their recording."""
 
     transcription: list[TranscriptionLink] = field(default_factory=list)
     recording: str | None = None
 
 
 class RecordingPayload(Model, frozen=True, kw_only=True):
-    """A recording (`download_link`) or its transcripts (`download_links`) are ready; the rest may be absent."""
+    """Recording (`download_link`) or transcripts (`download_links`) that are ready. The rest may be absent."""
 
     download_link: str | None = None
     download_links: DownloadLinks | None = None
@@ -269,12 +269,12 @@ class RecordingPayload(Model, frozen=True, kw_only=True):
 
 
 class InstantMeetingPayload(Model, frozen=True, kw_only=True):
-    """Somebody waits in a room, now; the texts are those of a browser's notification."""
+    """Attendee who is waiting in a video call now. The texts are those of a browser notification."""
 
     title: str | None = None
     body: str | None = None
     url: str | None = None
-    """Where to join."""
+    """Link to join the call."""
     icon: str | None = None
     actions: Any = None
     require_interaction: bool | None = None
@@ -282,14 +282,14 @@ class InstantMeetingPayload(Model, frozen=True, kw_only=True):
 
 
 class WebhookOutOfOfficeReason(Model, frozen=True, kw_only=True):
-    """Why somebody is away."""
+    """Reason of an out-of-office entry."""
 
     emoji: str | None = None
     reason: str | None = None
 
 
 class WebhookOutOfOfficeEntry(Model, frozen=True, kw_only=True):
-    """Days on which `user` is away and `to_user` stands in."""
+    """Days on which `user` is away. `to_user`, if set, takes the bookings."""
 
     id: int | None = None
     uuid: str | None = None
@@ -305,26 +305,26 @@ class WebhookOutOfOfficeEntry(Model, frozen=True, kw_only=True):
 
 
 class OutOfOfficePayload(Model, frozen=True, kw_only=True):
-    """An out-of-office entry was made."""
+    """Out-of-office entry that was created."""
 
     entry: WebhookOutOfOfficeEntry | None = field(name="oooEntry", default=None)
 
 
 class RoutingFormPayload(Model, frozen=True, kw_only=True):
-    """A routing form was answered; `raw` of the event repeats each answer at its root."""
+    """Response to a routing form. `raw` of the event repeats each answer at the top level."""
 
     form_id: str | None = None
     form_name: str | None = None
     team_id: int | None = None
     responses: dict[str, Any] = field(default_factory=dict)
-    """For each identifier a `{value, response}`."""
+    """A `{value, response}` object per field identifier."""
     response_id: int | None = None
     redirect: Any = None
     fallback_action: Any = None
 
 
 class VideoNoShowPayload(Model, frozen=True, kw_only=True):
-    """Hosts or guests were not in the video room some minutes after the start."""
+    """Hosts or guests who had not joined the video call some minutes after the start."""
 
     booking_uid: str | None = None
     booking_id: int | None = None
@@ -357,4 +357,4 @@ _TRIGGERS: dict[type[Model], str] = {
 PAYLOADS: Final[dict[str, type[Model]]] = {
     trigger: payload for payload, triggers in _TRIGGERS.items() for trigger in triggers.split()
 }
-"""The class of each trigger's payload; DELEGATION_CREDENTIAL_ERROR and WRONG_ASSIGNMENT_REPORT stay plain JSON."""
+"""Payload class of each trigger. DELEGATION_CREDENTIAL_ERROR and WRONG_ASSIGNMENT_REPORT are plain JSON."""
