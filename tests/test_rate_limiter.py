@@ -1,4 +1,4 @@
-"""Turns: exact waits, order, and what is refused at once."""
+"""Rate limiter: exact waits, order, and what is rejected at once."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from calcom_async.rate_limiter import Bucket, TokenBucket
 
 @either
 class TestWaits:
-    """When turns come."""
+    """When permits are granted."""
 
     def test_the_first_goes_at_once_and_its_answer_opens_the_window(self, new: type[TokenBucket]) -> None:
-        """One request asks how things stand; the others wait for its answer and then go together."""
+        """One request is sent first. The others wait for its response and are then granted together."""
 
         async def main() -> None:
             limiter = new()
@@ -36,7 +36,7 @@ class TestWaits:
         run(main())
 
     def test_a_server_that_names_no_limits_gets_a_burst_and_then_a_pace(self, new: type[TokenBucket]) -> None:
-        """Without figures half the documented limit may go at once, and never more than all of it in a minute."""
+        """Without headers, half of the documented limit is granted at once, and at most all of it within a minute."""
 
         async def main() -> list[float]:
             limiter = new()
@@ -53,7 +53,7 @@ class TestWaits:
         assert all(later - first >= 60 - 1e-6 for first, later in zip(times, times[120:], strict=False))
 
     def test_what_was_never_sent_costs_no_turn(self, new: type[TokenBucket]) -> None:
-        """A request that could not be sent gives its place back at once."""
+        """A request that could not be sent returns its permit at once."""
 
         async def main() -> None:
             limiter = new()
@@ -76,7 +76,7 @@ class TestWaits:
         run(main())
 
     def test_without_any_answer_the_pace_is_steady(self, new: type[TokenBucket]) -> None:
-        """While no answer comes at all, one request goes every 60/119 s, 120 in a minute."""
+        """Without any response, one request is granted every 60/119 s, which is 120 per minute."""
 
         async def main() -> list[float]:
             limiter = new()
@@ -92,7 +92,7 @@ class TestWaits:
         assert all(later - first >= 60 - 1e-6 for first, later in zip(times, times[120:], strict=False))
 
     def test_the_next_window_is_awaited_to_the_end(self, new: type[TokenBucket]) -> None:
-        """With nothing left, the next turn comes when the window has surely ended, and not before."""
+        """If nothing is left, the next permit is granted when the window has certainly ended."""
 
         async def main() -> None:
             limiter = new()
@@ -102,7 +102,7 @@ class TestWaits:
         run(main())
 
     def test_what_is_on_its_way_counts(self, new: type[TokenBucket]) -> None:
-        """Five left of five hundred: what may go is what the answer said less what was sent since."""
+        """Permits are limited to what the response reported, less the requests sent since."""
 
         async def main() -> None:
             limiter = new()
@@ -126,7 +126,7 @@ class TestWaits:
         run(main())
 
     def test_a_timer_that_rings_a_hair_early_is_set_again(self, new: type[TokenBucket]) -> None:
-        """Clocks are coarse; a wake-up just before the time must not be the last one."""
+        """A timer that fires just before its time, because clocks are coarse, is set again."""
 
         async def main() -> None:
             limiter = new()
@@ -138,7 +138,7 @@ class TestWaits:
             runner.run(main())
 
     def test_arguments_replace_the_documented_limit(self, new: type[TokenBucket]) -> None:
-        """`new(limit, window=)` is where default buckets begin; endpoints keep the limits of their own."""
+        """Default buckets start from `limit` and `window`. Limits of endpoints are unaffected."""
 
         async def main() -> tuple[int, ...]:
             limiter = new(500, window=30)
@@ -150,7 +150,7 @@ class TestWaits:
 
     @pytest.mark.parametrize("limit", [3, 500])
     def test_limits_are_learned_down_and_up(self, new: type[TokenBucket], limit: int) -> None:
-        """What the server says replaces what the documentation said."""
+        """The limit that the server reports replaces the documented one."""
 
         async def main() -> list[int]:
             limiter = new()
@@ -161,7 +161,7 @@ class TestWaits:
         assert run(main()) == [limit]
 
     def test_any_one_of_several_limits_is_enough(self, new: type[TokenBucket]) -> None:
-        """The server refuses only when all named limits are used up, so a free one lets the request go."""
+        """The server rejects only if all named limits are used up, so one with requests left is enough."""
 
         async def main() -> None:
             limiter = new()
@@ -172,7 +172,7 @@ class TestWaits:
         run(main())
 
     def test_with_all_limits_used_up_the_soonest_counts(self, new: type[TokenBucket]) -> None:
-        """Of several exhausted limits the one that ends first gives the next turn."""
+        """If all limits are used up, the next permit is granted when the first of them is reset."""
 
         async def main() -> None:
             limiter = new()
@@ -185,10 +185,10 @@ class TestWaits:
 
 @either
 class TestRefusals:
-    """What a 429 does."""
+    """Effects of a 429."""
 
     def test_everybody_waits_for_the_block(self, new: type[TokenBucket]) -> None:
-        """One 429 holds all back until the time that the server named; then one goes, and its answer frees the rest."""
+        """After a 429 all requests wait as long as it demands. Then one is sent, and its response frees the rest."""
 
         async def main() -> None:
             limiter = new()
@@ -199,7 +199,7 @@ class TestRefusals:
         run(main())
 
     def test_a_block_is_never_shortened(self, new: type[TokenBucket]) -> None:
-        """A second 429 that names less does not open what the first one closed."""
+        """A second 429 with a shorter wait does not shorten the block."""
 
         async def main() -> None:
             limiter = new()
@@ -214,7 +214,7 @@ class TestRefusals:
         run(main())
 
     def test_endpoint_limits_are_apart(self, new: type[TokenBucket]) -> None:
-        """A block of one endpoint's limit does not hold back the default one, nor the other way round."""
+        """A block of one endpoint's limit does not delay requests under the default limit."""
 
         async def main() -> None:
             limiter, guests = new(), Bucket("key", "booking_guests_add", limit=5)
@@ -227,7 +227,7 @@ class TestRefusals:
         run(main())
 
     def test_a_refusal_without_figures_makes_everything_unknown(self, new: type[TokenBucket]) -> None:
-        """After a 429 from a proxy, what the answers had promised does not count; one request asks anew."""
+        """A 429 without headers, as from a proxy, makes the window unknown: one request is sent first."""
 
         async def main() -> None:
             limiter = new()
@@ -262,7 +262,7 @@ class TestNonsense:
     @pytest.mark.slow
     @pytest.mark.parametrize("wrong", NONSENSE, ids=[f"{number}" for number in range(len(NONSENSE))])
     def test_the_next_right_response_restores_the_state(self, new: type[TokenBucket], wrong: RateLimit) -> None:
-        """After one wrong response and one right one, calls go at once, and windows are windows again."""
+        """After one wrong response and one right one, requests are granted at once again."""
 
         async def main() -> None:
             limiter = new()
@@ -281,7 +281,7 @@ class TestNonsense:
 
     @pytest.mark.parametrize("retry_after", [1e12, float("nan"), float("inf"), -1.0])
     def test_an_impossible_block_is_a_short_one(self, new: type[TokenBucket], retry_after: float) -> None:
-        """A 429 that names a time that nobody can wait for holds back for a second."""
+        """A 429 with an impossible wait blocks for one second."""
 
         async def main() -> None:
             limiter = new()
@@ -291,7 +291,7 @@ class TestNonsense:
         run(main())
 
     def test_random_names_do_not_add_up(self, new: type[TokenBucket]) -> None:
-        """Each response replaces the named limits of the one before, and few of each are kept."""
+        """Each response replaces the named limits of the previous one, and their number is bounded."""
 
         async def main() -> None:
             limiter = new()
@@ -305,7 +305,7 @@ class TestNonsense:
         run(main())
 
     def test_a_long_wait_is_logged_once(self, new: type[TokenBucket], caplog: pytest.LogCaptureFixture) -> None:
-        """A wait of an hour is a warning with its length; the next minute is none."""
+        """A wait of an hour is logged once as a warning. A wait for the next minute is not."""
 
         async def main() -> None:
             limiter = new()
@@ -329,10 +329,10 @@ class TestNonsense:
 
 @either
 class TestMaxWait:
-    """Long waits are refused at once."""
+    """Waits beyond `max_wait` are rejected at once."""
 
     def test_too_long_a_wait_is_refused_at_once(self, new: type[TokenBucket]) -> None:
-        """The error comes without any wait, says how long it would be, and the message what to change."""
+        """The error is raised without a wait, and says how long it would be."""
 
         async def main() -> None:
             limiter = new()
@@ -346,7 +346,7 @@ class TestMaxWait:
         run(main())
 
     def test_those_ahead_are_counted(self, new: type[TokenBucket]) -> None:
-        """Behind more waiters than a window holds, the wait is a window longer."""
+        """After more waiters than a window permits, the wait is one window longer."""
 
         async def main() -> None:
             limiter = new()
@@ -365,7 +365,7 @@ class TestMaxWait:
         run(main())
 
     def test_news_send_waiters_away_at_once(self, new: type[TokenBucket]) -> None:
-        """Whoever waits already is told as soon as a 429 makes the wait longer than they accept; others stay."""
+        """A 429 rejects the waiters whose wait becomes too long at once. Others stay."""
 
         async def main() -> None:
             limiter = new()
@@ -381,7 +381,7 @@ class TestMaxWait:
         run(main())
 
     def test_nobody_waits_longer_than_max_wait(self, new: type[TokenBucket]) -> None:
-        """Where the wait could not be foreseen, because an answer is due, it ends when `max_wait` is over."""
+        """If the wait is unknown, because a response is due, it ends after `max_wait`."""
 
         async def main() -> None:
             limiter = new()
@@ -394,7 +394,7 @@ class TestMaxWait:
         run(main())
 
     def test_nobody_is_refused_for_want_of_an_answer_that_is_due(self, new: type[TokenBucket]) -> None:
-        """The first window feels its way; whoever accepts a short wait is not sent away meanwhile."""
+        """While responses of the first window are due, waiters with a short `max_wait` are not rejected."""
 
         async def main() -> None:
             limiter = new()
@@ -413,10 +413,10 @@ class TestMaxWait:
 
 @either
 class TestOrder:
-    """Who goes first."""
+    """Order of permits."""
 
     def test_first_come_first_served(self, new: type[TokenBucket]) -> None:
-        """Equals go in the order in which they came."""
+        """Requests of equal priority are granted in order of arrival."""
 
         async def main() -> list[int]:
             limiter, order = new(), []
@@ -432,7 +432,7 @@ class TestOrder:
         assert run(main()) == list(range(40))
 
     def test_lower_priority_numbers_go_first(self, new: type[TokenBucket]) -> None:
-        """Interactive calls pass an export that came before them; among equals arrival decides."""
+        """Interactive requests overtake an export that arrived before them."""
 
         async def main() -> list[tuple[int, int]]:
             limiter, order = new(), []
@@ -449,7 +449,7 @@ class TestOrder:
         assert order == sorted(order)
 
     def test_nobody_overtakes_a_waiter(self, new: type[TokenBucket]) -> None:
-        """A newcomer that finds room and a line stands at its end."""
+        """A new request queues behind the waiters, even if a permit is available."""
 
         async def main() -> None:
             limiter = new()

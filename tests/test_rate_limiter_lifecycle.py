@@ -22,10 +22,10 @@ from calcom_async.rate_limiter import Bucket, TokenBucket
 
 @either
 class TestCancellation:
-    """A cancelled waiter takes nothing with it."""
+    """A cancelled waiter costs the others nothing."""
 
     def test_a_cancelled_waiter_leaves_the_line(self, new: type[TokenBucket]) -> None:
-        """The ones behind it move up."""
+        """The waiters behind it move up."""
 
         async def main() -> None:
             limiter = new()
@@ -39,7 +39,7 @@ class TestCancellation:
         run(main())
 
     def test_a_turn_that_comes_with_the_cancellation_is_passed_on(self, new: type[TokenBucket]) -> None:
-        """Granted and cancelled in the same tick: the place is not lost, the next in line has it at that moment."""
+        """If a waiter is granted and cancelled in the same iteration, the next one gets its permit at that moment."""
 
         async def main() -> None:
             limiter = new()
@@ -56,7 +56,7 @@ class TestCancellation:
 
     @pytest.mark.parametrize("kind", ["news", "expiry"])
     def test_a_waiter_cancelled_when_it_is_sent_away_leaves_no_trace(self, new: type[TokenBucket], kind: str) -> None:
-        """The error that nobody fetches any more is not reported as lost."""
+        """An error that is never retrieved is not reported by asyncio."""
 
         async def main() -> None:
             limiter = new()
@@ -78,7 +78,7 @@ class TestCancellation:
     @settings(max_examples=60)
     @given(seed=st.integers(0, 10**9))
     def test_random_cancellations_lose_nothing(self, new: type[TokenBucket], seed: int) -> None:
-        """Cancelled at any moment, waiting, granted or sent: everybody else is served, and nothing stays behind."""
+        """Whenever requests are cancelled, all others are served, and no waiter or permit is left."""
         dice = random.Random(seed)
 
         async def user(limiter: TokenBucket, served: list[float]) -> None:
@@ -110,7 +110,7 @@ class TestCancellation:
         run(main())
 
     def test_settling_under_cancellation_is_not_interrupted(self, new: type[TokenBucket]) -> None:
-        """`release` runs to its end without giving way, so a `finally` in a cancelled task may await it."""
+        """`release` never suspends, so a `finally` in a cancelled task can await it."""
         limiter = new()
 
         async def main() -> None:
@@ -126,10 +126,10 @@ class TestCancellation:
     "new", [pytest.param(TokenBucket, id="local"), pytest.param(InRedis, id="redis", marks=SIMULATED_IN_REDIS)]
 )
 class TestForgetting:
-    """What was used for a while does not stay."""
+    """Unused buckets are dropped."""
 
     def test_idle_buckets_are_forgotten(self, new: type[TokenBucket]) -> None:
-        """With ever new keys the number of buckets stays bounded; one that is blocked is kept for as long."""
+        """The number of buckets stays bounded with ever new keys. A blocked one is kept until the block ends."""
 
         async def main() -> None:
             limiter = new()
@@ -174,10 +174,10 @@ class CountingLoop(VirtualTimeLoop):
 
 @either
 class TestHousekeeping:
-    """What it costs to keep."""
+    """Event loops, statistics and bounds."""
 
     def test_a_second_event_loop_goes_on_with_what_is_known(self, new: type[TokenBucket]) -> None:
-        """A block learned under one `asyncio.run` holds in the next; places lost with the first loop are not missed."""
+        """A block from one `asyncio.run` holds in the next. Permits lost with the first event loop are made up for."""
         limiter = new()
 
         async def first() -> None:
@@ -196,14 +196,14 @@ class TestHousekeeping:
         run(second(), start=1010.0)
 
     def test_a_loop_with_another_clock_starts_afresh(self, new: type[TokenBucket]) -> None:
-        """Times of a clock that shows less than before mean nothing."""
+        """Times of a clock that has gone back are ignored."""
         limiter = new()
         run(block_for(limiter, 60), start=1000.0)
         assert run(acquire_once(limiter), start=5.0) == 5.0
 
     @pytest.mark.slow
     def test_a_thousand_waiters_do_not_hold_up_the_loop(self, new: type[TokenBucket]) -> None:
-        """The longest turn of the event loop grows with the number of those who wait, not with its square."""
+        """The longest iteration of the event loop grows linearly with the number of waiters."""
 
         async def main(number: int) -> None:
             limiter = new()
@@ -256,7 +256,7 @@ class TestHousekeeping:
         assert max(served.values()) <= 100
 
     def test_the_snapshot_tells_how_things_stand(self, new: type[TokenBucket]) -> None:
-        """One row per bucket, readable without an event loop too."""
+        """One entry per bucket, which can be read without an event loop."""
         limiter = new()
 
         async def main() -> None:
@@ -276,7 +276,7 @@ class TestHousekeeping:
         assert row.available == 119 - 1
 
     def test_a_ticket_settled_twice_counts_once(self, new: type[TokenBucket]) -> None:
-        """The second time changes nothing about what is in flight."""
+        """Releasing a permit again does not change the number in flight."""
 
         async def main() -> None:
             limiter = new()
@@ -291,7 +291,7 @@ class TestHousekeeping:
         run(main())
 
     def test_a_ticket_that_never_comes_back_is_written_off(self, new: type[TokenBucket]) -> None:
-        """A request without an end holds its place for one window and not for ever."""
+        """A permit that is never released counts for one window."""
 
         async def main() -> None:
             limiter = new(limit=1, window=5)
@@ -324,13 +324,13 @@ class TestHousekeeping:
     ],
 )
 def test_impossible_arguments_are_refused(make: Callable[[], object], error: type[Exception], words: str) -> None:
-    """What cannot work is said when it is asked for, with the value and what would be right."""
+    """Invalid arguments raise an error with the value and the valid range."""
     with pytest.raises(error, match=words):
         make()
 
 
 def test_virtual_time_tells_a_deadlock() -> None:
-    """The test loop itself: waiting for nothing is an error, not a hang; an hour of sleep takes no time."""
+    """In virtual time a deadlock is an error, and an hour of sleep takes no time."""
 
     async def nothing() -> None:
         await asyncio.sleep(3600)
