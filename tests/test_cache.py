@@ -42,7 +42,7 @@ def cached(send: Send, cache: Cache | None = None, credentials: Any = ME) -> Sen
 
 
 class Desk:
-    """A `Send` that answers after a second with how often it was asked, and with a tag."""
+    """A `Send` that returns, after a second, the number of its requests and an ETag."""
 
     def __init__(self) -> None:
         self.sent: list[Request] = []
@@ -68,7 +68,7 @@ def number(response: Response) -> int:
 
 
 def test_an_answer_serves_for_its_time_and_no_longer():
-    """Within the TTL the answer comes from memory; from its end on the server is asked again."""
+    """Within the TTL the response is cached; afterwards it is requested again."""
 
     async def scene() -> list[int]:
         send = cached(Desk())
@@ -82,7 +82,7 @@ def test_an_answer_serves_for_its_time_and_no_longer():
 
 
 def test_an_unchanged_answer_is_renewed():
-    """After the TTL the tag is sent along; 304 makes the old answer good for another TTL."""
+    """After the TTL the ETag is sent; a 304 makes the cached response valid for another TTL."""
     fake_send = FakeSend(ok_response("old", etag='W/"1"'), Response(304, {}, b""), ok_response("new"))
 
     async def scene() -> list[Any]:
@@ -98,7 +98,7 @@ def test_an_unchanged_answer_is_renewed():
 
 
 def test_without_a_tag_the_whole_is_asked_for():
-    """An answer without ETag is asked for anew after its time."""
+    """A response without ETag is requested again after the TTL."""
     fake_send = FakeSend(ok_response(1), ok_response(2))
 
     async def scene() -> int:
@@ -118,7 +118,7 @@ def test_a_304_that_nobody_asked_for_is_an_error():
 
 
 def test_with_no_time_at_all_only_those_who_meet_share():
-    """A TTL of 0 asks each time, with the tag, and still joins equal reads."""
+    """A TTL of 0 requests each time, with the ETag, and still shares concurrent equal reads."""
     desk = Desk()
 
     async def scene() -> None:
@@ -142,7 +142,7 @@ def test_different_questions_have_different_answers(difference):
 
 
 def test_memory_is_bounded(monkeypatch):
-    """What was not asked for the longest makes room."""
+    """The least recently used entry is evicted."""
     monkeypatch.setattr(Cache, "MOST", 2)
     desk = Desk()
 
@@ -167,7 +167,7 @@ OTHERS = ["/me", "/slots", "/event-types/{}/webhooks", "/event-types/{}/private-
 
 @pytest.mark.parametrize(("route", "calls"), [*((one, 1) for one in READS), *((one, 2) for one in OTHERS)])
 def test_only_event_types_are_kept(route, calls):
-    """Event types of users, teams and organisations come from memory, all else from the server."""
+    """Event types of users, teams and organizations are cached, nothing else is."""
     desk = Desk()
 
     async def scene() -> None:
@@ -183,7 +183,7 @@ def test_only_event_types_are_kept(route, calls):
 
 
 def test_equal_reads_that_meet_are_one_call():
-    """A hundred callers at once cost one call and get the same answer."""
+    """A hundred concurrent callers share one request and its response."""
     desk = Desk()
 
     async def scene() -> set[int]:
@@ -212,7 +212,7 @@ def test_one_who_leaves_does_not_take_the_call_along():
 
 
 def test_a_call_that_nobody_waits_for_is_given_up():
-    """When the last caller goes the call ends, no task is left, and who comes in that moment asks anew."""
+    """When the last caller is cancelled the request is cancelled too, and a new caller sends a new one."""
     desk = Desk()
 
     async def scene() -> int:
@@ -274,7 +274,7 @@ def test_an_error_that_nobody_is_left_to_hear_is_silent():
 
 
 def test_an_error_is_everybodys_and_is_not_kept():
-    """All who waited get the error; the next caller asks again."""
+    """All waiting callers get the error; the next caller sends a new request."""
     fake_send = FakeSend(error_response(500), ok_response(2))
 
     async def scene() -> tuple[list[Any], int]:
@@ -288,7 +288,7 @@ def test_an_error_is_everybodys_and_is_not_kept():
 
 
 def test_an_error_leaves_what_was_known_to_be_renewed():
-    """A failed renewal is an error, never an old answer; the one after it still needs no body."""
+    """A failed revalidation is an error, never the old response; the next one still sends the ETag."""
     fake_send = FakeSend(ok_response(1, etag='W/"1"'), error_response(503), Response(304, {}, b""))
 
     async def scene() -> int:
@@ -304,7 +304,7 @@ def test_an_error_leaves_what_was_known_to_be_renewed():
 
 @pytest.mark.parametrize("body", [b"<html>Maintenance</html>", b'{"status":"success"}', b""])
 def test_what_cannot_be_read_is_not_kept(body):
-    """A proxy's page is not remembered in the place of an event type."""
+    """An HTML page of a proxy is not cached as an event type."""
     fake_send = FakeSend(Response(200, {"etag": '"1"'}, body), ok_response(2))
 
     async def scene() -> int:
@@ -316,7 +316,7 @@ def test_what_cannot_be_read_is_not_kept(body):
 
 
 def test_an_urgent_call_does_not_wait_for_a_patient_one():
-    """Callers of different priority share the answer in memory, but not the place in the line."""
+    """Callers of different priority share cached responses, but not requests in flight."""
     desk = Desk()
 
     async def scene() -> int:
@@ -332,7 +332,7 @@ def test_an_urgent_call_does_not_wait_for_a_patient_one():
 
 
 def test_nobody_sees_what_another_was_told():
-    """Two credentials ask for themselves, at the same time and later, even when they look equal."""
+    """Two credentials never share a response, even if they are equal."""
     desk, cache = Desk(), Cache(TTL)
 
     class Lookalike(ApiKey):
@@ -362,7 +362,7 @@ def test_the_same_credentials_share():
 
 
 def test_another_event_loop_begins_anew():
-    """The clock of another loop says nothing about the age of an answer."""
+    """Another event loop, whose clock may differ, has its own cache."""
     desk = Desk()
     send = cached(desk)
     assert [number(run(send(get()), start=start)) for start in (1000.0, 10.0)] == [1, 2]
@@ -374,7 +374,7 @@ def test_another_event_loop_begins_anew():
 @pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
 @pytest.mark.parametrize("credentials", [ME, ApiKey("cal_other")])
 def test_a_write_forgets_everything(method, credentials):
-    """After a write by any of the clients every read asks anew, lists and other event types included."""
+    """After a write through any view, every read sends a request, lists and other event types included."""
     desk, cache = Desk(), Cache(TTL)
 
     async def scene() -> list[int]:
@@ -388,7 +388,7 @@ def test_a_write_forgets_everything(method, credentials):
 
 
 def test_a_write_that_failed_forgets_too():
-    """The server may have acted before the answer was lost."""
+    """A write whose response is lost clears the cache, because the server may have acted."""
     fake_send = FakeSend(ok_response(1), error_response(500), ok_response(2))
 
     async def scene() -> int:
@@ -416,7 +416,7 @@ def test_a_write_beside_event_types_forgets_nothing():
 
 
 def test_a_read_from_before_a_write_is_not_kept():
-    """A read that overlaps the write gets its answer; who asks after the write neither gets it nor joins it."""
+    """A read that overlaps a write returns its response, which reads after the write do not share."""
 
     async def slow_reads(request: Request) -> Response:
         await asyncio.sleep(10 if request.method == "GET" else 1)
@@ -444,7 +444,7 @@ async def cal(calcom_client: Callable[..., Calcom]) -> AsyncIterator[Calcom]:
 
 
 async def test_reads_cost_one_call(cal: Calcom, calcom_sandbox: Sandbox):
-    """Event types, one or listed, typed, raw or by a twin of another priority, are asked for once."""
+    """Event types, single or listed, typed, raw or through a view of another priority, are requested once."""
     for _ in range(3):
         first = await cal.event_types.get(THIRTY)
         assert await cal.with_priority(3).event_types.get(THIRTY) == first
@@ -477,14 +477,14 @@ async def test_our_own_changes_are_seen_at_once(cal: Calcom):
 
 
 async def test_a_stranger_is_refused_what_the_owner_has_in_memory(cal: Calcom, calcom_sandbox: Sandbox):
-    """`with_credentials` somebody else asks the server, which says no."""
+    """A view with other credentials sends its own request, which is forbidden."""
     await cal.event_types.get(SIXTY)
     with pytest.raises(NotFoundError):
         await cal.with_credentials("cal_sandbox_cy").event_types.get(SIXTY)
 
 
 async def test_the_server_says_304_and_counts_it(calcom_client: Callable[..., Calcom], calcom_sandbox: Sandbox):
-    """A renewal is answered without a body; it is a call like any other, in the events and for the limit."""
+    """A revalidation returns no body, and counts as a request in the events and for the limit."""
     recorder = EventRecorder()
     async with calcom_client(cache_ttl=0, on_event=recorder) as cal:
         first = await cal.event_types.get(THIRTY)
@@ -497,7 +497,7 @@ async def test_the_server_says_304_and_counts_it(calcom_client: Callable[..., Ca
 
 
 async def test_garbage_is_told_once(cal: Calcom, calcom_sandbox: Sandbox):
-    """An answer that is no JSON is an error for its caller and gone for the next."""
+    """A response that is not JSON raises an error and is not cached."""
     calcom_sandbox.faults.add("GET", "/v2/event-types/{id}", invalid_body=True)
     with pytest.raises(DecodeError):
         await cal.event_types.get(THIRTY)
@@ -505,7 +505,7 @@ async def test_garbage_is_told_once(cal: Calcom, calcom_sandbox: Sandbox):
 
 
 async def test_a_failure_with_status_200_is_not_kept(cal: Calcom, calcom_sandbox: Sandbox):
-    """An answer that says `"status": "error"` is an error for its caller and gone for the next."""
+    """A response with `"status": "error"` raises an error and is not cached."""
     body = {"status": "error", "error": {"code": "Busy", "message": "try later"}}
     calcom_sandbox.faults.add("GET", "/v2/event-types/{id}", body=body)
     with pytest.raises(ApiError, match=f"GET /event-types/{THIRTY}: 200 try later"):

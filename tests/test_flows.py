@@ -67,7 +67,7 @@ async def free(cal: Calcom, event_type_id: int = THIRTY) -> set[Any]:
 
 
 async def test_from_a_slot_to_a_cancelled_booking():
-    """A slot that is booked is gone, comes back when the booking moves, and all are back when it is cancelled."""
+    """A booked slot is not offered, is offered again after a reschedule, and all are after a cancellation."""
     with running_sandbox() as sandbox:
         async with client(sandbox) as cal:
             before = await free(cal)
@@ -85,7 +85,7 @@ async def test_from_a_slot_to_a_cancelled_booking():
 
 
 async def test_hours_decide_what_is_free():
-    """A new schedule changes the slots of an event type that uses it, and a day off takes them all."""
+    """A new schedule changes the slots of its event types, and a day off removes them all."""
     with running_sandbox() as sandbox:
         async with client(sandbox) as cal:
             evening = Availability(days=["Wednesday"], start_time="18:00", end_time="19:00")
@@ -153,7 +153,7 @@ async def test_a_round_robin_team():
 
 
 async def test_a_race_for_one_slot():
-    """Of eight who book one slot at once one wins, and the others learn that it is gone."""
+    """Of eight concurrent bookings of one slot one succeeds, and the others raise SlotTakenError."""
     with running_sandbox() as sandbox:
         async with client(sandbox) as cal:
             tries = [book(cal, 9) for _ in range(8)]
@@ -167,7 +167,7 @@ async def test_a_race_for_one_slot():
 
 
 async def test_export_with_ties_is_complete(tmp_path):
-    """An export of bookings that share their times writes each exactly once, though a plain walk would lose some."""
+    """An export writes bookings with equal times exactly once, although plain pagination would lose some."""
     file = tmp_path / "bookings.jsonl"
     with running_sandbox(bookings=900, ties=True) as sandbox:
         async with client(sandbox) as cal:
@@ -178,14 +178,14 @@ async def test_export_with_ties_is_complete(tmp_path):
 
 
 def newcomer(store: Store) -> None:
-    """One more booking, made last: it shifts every row of a walk from the newest backwards."""
+    """Create one more booking, which shifts every row of a list that starts with the newest."""
     newest = max(store.bookings.values(), key=lambda one: one.id)
     made = newest.created_at + timedelta(seconds=1)
     store.bookings[f"new-{newest.id}"] = replace(newest, id=newest.id + 1, uid=f"new-{newest.id}", created_at=made)
 
 
 async def test_a_walk_while_others_book():
-    """Rows that shift while a list is walked come once, and none that was there from the start is missing."""
+    """Rows that shift during a list are returned once, and no row that existed from the start is missing."""
     with running_sandbox(bookings=300) as sandbox:
         before = set(sandbox.store.bookings)
         sandbox.faults.after_each("GET", "/v2/bookings", newcomer)
@@ -197,13 +197,13 @@ async def test_a_walk_while_others_book():
 
 
 async def keep(pages: Pages[Booking], uids: list[str]) -> None:
-    """Write down the uids as they come."""
+    """Record the uids in order."""
     async for one in pages:
         uids.append(one.uid)  # noqa: PERF401 - those before an error count
 
 
 async def test_a_page_that_cannot_be_read_can_be_asked_again():
-    """After a malformed page in the middle the same list goes on with that page."""
+    """After a malformed page the same list resumes with that page."""
     with running_sandbox(bookings=300) as sandbox:
         sandbox.faults.add("GET", "/v2/bookings", invalid_body=True, after=2)
         async with client(sandbox) as cal:
@@ -223,7 +223,7 @@ async def test_a_page_that_cannot_be_read_can_be_asked_again():
     "trouble", [{"cut": "before"}, {"cut": "after"}, {"status": 503}, {"truncated": True}], ids=str
 )
 async def test_reads_are_repeated(trouble):
-    """A read whose answer is lost is asked again, and the caller does not notice."""
+    """A read whose response is lost is retried without the caller noticing."""
     with running_sandbox() as sandbox:
         sandbox.faults.add("GET", "/v2/me", times=2, **trouble)
         async with client(sandbox) as cal:
@@ -245,7 +245,7 @@ async def test_reads_are_repeated(trouble):
     ids=str,
 )
 async def test_a_booking_is_never_asked_for_twice(trouble, kind, made):
-    """A booking whose answer is lost is not repeated, and the error says that the server may have acted."""
+    """A create whose response is lost is not retried, and the error says that the server may have acted."""
     with running_sandbox() as sandbox:
         sandbox.faults.add("POST", "/v2/bookings", times=5, **trouble)
         async with client(sandbox) as cal:
@@ -258,7 +258,7 @@ async def test_a_booking_is_never_asked_for_twice(trouble, kind, made):
 
 
 async def test_a_booking_whose_answer_was_lost_can_be_found():
-    """Who lost the answer finds the booking by its attendee and time, instead of booking again."""
+    """After a lost response the booking can be found by its attendee and time."""
     with running_sandbox() as sandbox:
         sandbox.faults.add("POST", "/v2/bookings", cut="after")
         async with client(sandbox) as cal:
@@ -269,7 +269,7 @@ async def test_a_booking_whose_answer_was_lost_can_be_found():
 
 
 async def test_a_refusal_is_no_booking():
-    """A booking that was refused for the rate limit is asked for again, and made once."""
+    """A create rejected by the rate limit is retried, and the booking is created once."""
     with running_sandbox() as sandbox:
         sandbox.faults.add("POST", "/v2/bookings", status=429)
         async with client(sandbox) as cal:
@@ -279,7 +279,7 @@ async def test_a_refusal_is_no_booking():
 
 
 async def test_nobody_listens():
-    """A server that is not there was never sent anything, and the error says so."""
+    """The error for an unreachable server says that nothing was sent."""
     with running_sandbox() as sandbox:
         cal = client(sandbox, max_attempts=2)
     with pytest.raises(RuntimeError):
@@ -315,7 +315,7 @@ async def test_trouble_that_stays(trouble, kind, words):
 
 @pytest.mark.slow
 async def test_a_storm_meets_a_small_limit():
-    """Many calls at once against a limit that nobody told of: all are answered, and one at most is refused."""
+    """Many concurrent calls under an unknown limit all succeed, with at most one 429."""
     with running_sandbox(now=None, rate_limit=5, window=0.3, block=0.3) as sandbox:
         async with client(sandbox, limiter=None) as cal:
             users = await asyncio.gather(*(cal.me.get() for _ in range(8)))
@@ -325,7 +325,7 @@ async def test_a_storm_meets_a_small_limit():
 
 
 async def test_a_storm_of_those_who_will_not_wait():
-    """With `max_wait=0` what the limit has no room for is an error at once, and the server never hears of it."""
+    """With `max_wait=0` a call beyond the limit raises an error at once and is not sent."""
     with running_sandbox(rate_limit=5) as sandbox:
         async with client(sandbox, max_wait=0, rate_limit=5, limiter=None) as cal:
             results = await asyncio.gather(*(cal.me.get() for _ in range(12)), return_exceptions=True)

@@ -100,7 +100,7 @@ def sent(body: Any) -> Any:
 
 
 def losses(raw: Any, value: Any, where: str = "$") -> list[str]:
-    """The places where a decoded value says less than, or something else than, the JSON it came from."""
+    """Return where a decoded value differs from the JSON it was decoded from."""
     if isinstance(value, msgspec.Struct):
         return _losses_of_struct(raw, value, where)
     if isinstance(raw, dict) and isinstance(value, dict) and raw.keys() == value.keys():
@@ -124,28 +124,28 @@ def _losses_of_struct(raw: dict[str, Any], value: msgspec.Struct, where: str) ->
 
 
 def body_of(shared: Path, name: str) -> Any:
-    """The body of a recorded answer."""
+    """Return the body of a recorded response."""
     exchange = json.loads((shared / "reference" / "real" / f"{name}.json").read_bytes())
     return exchange["response"]["body"] if "response" in exchange else exchange
 
 
 @pytest.mark.parametrize(("name", "model"), MODELS.items(), ids=list(MODELS))
 def test_recorded_answers_decode_whole(shared, name, model):
-    """Every recorded answer of these areas decodes strictly, and no field or value of it is lost."""
+    """Every recorded response decodes strictly, without losing a field or value."""
     data = body_of(shared, name)["data"]
     assert losses(data, read(data, model)) == []
 
 
 @pytest.mark.parametrize("name", BOOKING_PAGES)
 def test_recorded_walk_decodes_whole(shared, name):
-    """All pages of the recorded walk decode strictly, pagination included."""
+    """All recorded pages of the long list decode strictly, with their pagination."""
     body = body_of(shared, name)
     assert losses(body["data"], read(body["data"], list[Booking])) == []
     assert losses(body["pagination"], read(body["pagination"], Pagination)) == []
 
 
 def test_no_recorded_answer_of_these_areas_is_forgotten(shared):
-    """The table names every successful recorded answer with data whose path is of these areas."""
+    """The table lists every successful recorded response with data."""
     folder = shared / "reference" / "real"
     forgotten = []
     for path in [*folder.glob("*.json"), *folder.glob("organisations/*.json")]:
@@ -166,7 +166,7 @@ def _carries_data(exchange: dict[str, Any], name: str) -> bool:
 
 
 def test_losses_are_noticed():
-    """The checker that the recorded answers go through sees a missing field and a changed value."""
+    """The check of recorded responses detects a missing field and a changed value."""
     booking = read(BOOKING, Booking)
     assert losses(BOOKING, booking) == []
     assert losses({**BOOKING, "brandNew": 1}, booking) == ["$.brandNew has no field"]
@@ -184,14 +184,14 @@ def test_weekdays_are_taken_in_all_forms(given):
 
 @pytest.mark.parametrize("bad", [7, -1, "Sun", "", 1.5, None])
 def test_what_is_no_weekday_is_refused_with_the_accepted_forms(bad):
-    """The error shows the value and says what is accepted."""
+    """The error shows the value and what is accepted."""
     with pytest.raises(ValueError, match=r"must be 0\.\.6 \(0 = Sunday\)"):
         Weekday.of(bad)
 
 
 @pytest.mark.parametrize("days", [[1, 6], ["Monday", "saturday"], (Weekday.MONDAY, 6), range(1, 7, 5)])
 def test_availability_writes_english_names_and_hh_mm(days):
-    """Whatever form days and times are given in, the API's own is sent."""
+    """Days and times are sent in the API's format, in whatever form they are given."""
     body = Availability(days=days, start_time=time(9), end_time="17:30")
     assert sent(body) == {"days": ["Monday", "Saturday"], "startTime": "09:00", "endTime": "17:30"}
     assert all(isinstance(day, Weekday) for day in body.days)
@@ -284,7 +284,7 @@ def test_week_start_takes_any_form_of_a_day():
     ],
 )
 def test_moments_without_a_time_zone_are_refused(body, field, rest, naive):
-    """The server would take a naive datetime as UTC, so bodies refuse it by name."""
+    """Bodies reject a naive datetime by name, because the server would read it as UTC."""
     with pytest.raises(InvalidRequestError, match=f"^{field} (must have a time zone|must be a datetime)"):
         body(**{field: naive}, **rest)
 
@@ -373,14 +373,14 @@ def test_bodies_say_value_null_and_nothing_apart(body, wire):
     ],
 )
 def test_scheduling_types_are_written_as_the_api_wants(given, wire):
-    """The database's spelling is accepted; a type that we do not know is left alone."""
+    """The database's spelling is converted; an unknown type is kept."""
     created = CreateTeamEventType(title="T", slug="t", length_in_minutes=30, scheduling_type=given)
     assert sent(created)["schedulingType"] == wire
     assert sent(UpdateTeamEventType(scheduling_type=given)) == {"schedulingType": wire}
 
 
 def test_an_attendee_can_be_reached():
-    """Neither e-mail nor phone number is refused before the server would."""
+    """An attendee without email and phone number is rejected before a request is sent."""
     with pytest.raises(ValueError, match="needs an email or a phone_number"):
         Attendee(name="Oz", time_zone="UTC")
     assert sent(Attendee(name="Oz", time_zone="UTC", phone_number="+1"))["phoneNumber"] == "+1"
@@ -390,7 +390,7 @@ def test_an_attendee_can_be_reached():
 
 
 def test_answers_tolerate_what_is_new():
-    """Unknown fields are skipped and unknown values of enums kept, so that no page is lost by them."""
+    """Unknown fields are skipped and unknown enum values kept, so that they cost no page."""
     booking = read({**BOOKING, "status": "on_hold", "brandNew": {"a": [1]}}, Booking)
     assert booking.status == "on_hold"
     hook = read({"id": "u", "subscriberUrl": "x", "active": True, "triggers": ["BRAND_NEW"]}, Webhook)
@@ -427,7 +427,7 @@ SEATED = {key: value for key, value in BOOKING.items() if key != "bookingFieldsR
     ],
 )
 def test_bookings_tell_their_kind(raw, true):
-    """The four shapes are one class, whose properties say which it is."""
+    """The four shapes are one class with a property for each."""
     booking = read(raw, Booking)
     properties = {name for name, _ in inspect.getmembers(Booking, lambda member: isinstance(member, property))}
     assert {name for name in properties if getattr(booking, name)} == true
@@ -466,7 +466,7 @@ def test_no_destination_calendar_is_none():
 
 
 def test_epochs_have_datetimes_beside_them():
-    """Seconds and milliseconds are easily mixed up, so both come as datetimes too."""
+    """Timestamps in seconds and in milliseconds are also available as datetimes."""
     pair = ManagedUserTokens(
         access_token="a", refresh_token="r", access_token_expires_at=1_000, refresh_token_expires_at=2_000
     )
@@ -516,7 +516,7 @@ def test_models_pickle(value):
     ids=lambda value: type(value).__name__,
 )
 def test_secrets_are_not_printed(value):
-    """Neither repr nor rich shows a secret, while everything else is shown and sent."""
+    """Neither repr nor rich shows a secret; all other fields are shown, and all are sent."""
     assert "hush" not in repr(value)
     assert "hush" not in repr(list(value.__rich_repr__()))
     assert "'***'" in repr(value)
@@ -545,7 +545,7 @@ def test_every_model_is_exported():
 
 @pytest.mark.parametrize("cls", public_classes(), ids=lambda cls: cls.__name__)
 def test_models_have_docstrings_and_are_keyword_only(cls):
-    """A class says what it is, cannot be changed, and takes no positional arguments (msgspec does not inherit that)."""
+    """Every model has a docstring, is frozen, and accepts no positional arguments (msgspec does not inherit that)."""
     own = ast.get_docstring(ast.parse(inspect.getsource(cls)).body[0])
     assert own
     assert own.splitlines()[0].endswith(".")
@@ -557,7 +557,7 @@ def test_models_have_docstrings_and_are_keyword_only(cls):
 
 @pytest.mark.parametrize("cls", public_classes(), ids=lambda cls: cls.__name__)
 def test_models_can_be_decoded(cls):
-    """Msgspec accepts the annotations of every model, bodies included, so that a body can come from a file."""
+    """Msgspec can decode every model, request bodies included, so a body can be read from a file."""
     assert msgspec.json.Decoder(cls).type is cls
 
 
@@ -578,6 +578,6 @@ def test_using_one_area_leaves_the_others_alone():
 
 
 def test_the_triggers_are_the_twenty_one():
-    """The constant lists what the server accepts, without the names that only its examples know."""
+    """The constant lists the triggers that the server accepts, without those that appear only in its examples."""
     assert len(models.WEBHOOK_TRIGGERS) == len(set(models.WEBHOOK_TRIGGERS)) == 21
     assert not {"BOOKING_CONFIRMED", "BOOKING_COMPLETED"} & set(models.WEBHOOK_TRIGGERS)

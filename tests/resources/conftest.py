@@ -1,4 +1,4 @@
-"""A sandbox on a Monday morning that stands still, and an open client of its host."""
+"""A sandbox whose clock is frozen on a Monday morning, and an open client of its host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attributes of an organisation's members: made, given to people, counted."""
+"""Attributes of an organization's members: creation, assignment and lists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BASE = "/organizations/1/attributes"
 
 @pytest.fixture
 def attributes(cal):
-    """Attributes of the sandbox's organisation."""
+    """Attributes of the sandbox's organization."""
     return cal.organization(ORGANIZATION).attributes
 
 
@@ -49,7 +49,7 @@ async def test_life_of_an_attribute(attributes, calcom_sandbox):
 
 
 async def test_unknown_is_not_found(attributes, calcom_sandbox):
-    """The server says 200 and null; the caller hears what an unknown thing is everywhere else."""
+    """An unknown attribute raises NotFoundError, although the server returns 200 and null."""
     with pytest.raises(NotFoundError, match="404 attribute nope not found") as caught:
         await attributes.get("nope")
     assert (calcom_sandbox.requests[-1].status, caught.value.status, caught.value.code) == (200, 404, None)
@@ -59,7 +59,7 @@ async def test_unknown_is_not_found(attributes, calcom_sandbox):
 
 
 async def test_list_is_paged(attributes, calcom_sandbox):
-    """Attributes come by id, in pages of 250 unless told."""
+    """Attributes are sorted by id, in pages of 250 by default."""
     made = {(await attributes.create(name=f"A{n}", slug=f"a{n}", type="TEXT")).id for n in range(3)}
     assert [one.id async for one in attributes.list()] == sorted(made)
     assert last_request(calcom_sandbox) == SentRequest("GET", BASE, {"take": "250", "skip": "0"}, None, None)
@@ -84,7 +84,7 @@ async def test_life_of_an_option(attributes, department, calcom_sandbox):
 
 
 async def test_assigning(attributes, department, ids, calcom_sandbox):
-    """A choice is given by its id and taken again."""
+    """An option is assigned and unassigned by its id."""
     made = await attributes.assign(CY, attribute_id=department.id, option_id=ids["Sales"])
     body = {"attributeId": department.id, "attributeOptionId": ids["Sales"]}
     assert last_request(calcom_sandbox) == SentRequest("POST", f"{BASE}/options/{CY}", {}, body, None)
@@ -100,7 +100,7 @@ async def test_assigning(attributes, department, ids, calcom_sandbox):
 
 
 async def test_values_make_options(cal, attributes, calcom_sandbox):
-    """Texts and numbers are given by value; memberships show them, numbers as numbers."""
+    """Texts and numbers are assigned by value; memberships return numbers as numbers."""
     for name, type, value in (("Motto", "TEXT", "Ship it"), ("Level", "NUMBER", "7")):
         attribute = await attributes.create(name=name, slug=name.lower(), type=type)
         await attributes.assign(CY, attribute_id=attribute.id, value=value)
@@ -131,7 +131,7 @@ async def test_memberships_show_choices(cal, attributes, department, ids):
 
 
 async def test_assigned_options(attributes, department, ids, calcom_sandbox):
-    """Options that somebody has come with their users, by the attribute's id or slug, and page by page."""
+    """Assigned options are listed with their users, by the attribute's id or slug, page by page."""
     for user_id, value in ((ANA, "Sales"), (CY, "Sales"), (BO, "Support")):
         await attributes.assign(user_id, attribute_id=department.id, option_id=ids[value])
     found = {one.value: one.assigned_user_ids async for one in attributes.assigned_options(department.id)}
@@ -158,7 +158,7 @@ async def test_assigned_options_narrowed(attributes, department, ids, calcom_san
 
 
 async def test_below_the_unknown(attributes):
-    """Lists below an unknown attribute or user are empty, writes are refused."""
+    """Lists below an unknown attribute or user are empty; writes are rejected."""
     assert await attributes.options("nope").collect() == []
     assert await attributes.assigned_options("nope").collect() == []
     assert await attributes.list_for_user(999).collect() == []
@@ -171,7 +171,7 @@ async def test_below_the_unknown(attributes):
 
 
 async def test_refusals(cal, attributes, department, ids, calcom_sandbox):
-    """Slugs clash, choices take no values, and an assignment of nothing is refused before it is sent."""
+    """Duplicate slugs and values for choices are rejected; an empty assignment is rejected before it is sent."""
     with pytest.raises(ConflictError):
         await attributes.create(name="Other", slug="department", type="TEXT")
     with pytest.raises(BadRequestError, match="does not support value"):

@@ -102,7 +102,7 @@ FILTERS = [
 
 @pytest.mark.parametrize("case", FILTERS, ids=[",".join(case[1]) for case in FILTERS])
 async def test_filters(cal, full, everything, case):
-    """Each filter is sent under the server's name and gives exactly the bookings that it says."""
+    """Each filter is sent under the server's name and returns exactly the matching bookings."""
     filters, query, holds = case
     found = await cal.bookings.list(**filters).collect()
     expected = {one.uid for one in everything if holds(one)}
@@ -113,14 +113,14 @@ async def test_filters(cal, full, everything, case):
 
 
 async def test_by_uid(cal, full, everything):
-    """One booking may be asked of the list by its uid."""
+    """The list can be filtered by the uid of a booking."""
     uid = everything[42].uid
     assert [one.uid async for one in cal.bookings.list(booking_uid=uid)] == [uid]
     assert last_request(full).query["bookingUid"] == uid
 
 
 async def test_teams(cal, full):
-    """Bookings of teams are asked for in the server's own spelling; without any the list is empty."""
+    """Team bookings are requested in the server's spelling; without teams the list is empty."""
     assert await cal.bookings.list(team_ids=[2, 3]).collect() == []
     assert last_request(full).query["teamsIds"] == "2,3"
     assert await cal.bookings.list(team_id=2).collect() == []
@@ -138,7 +138,7 @@ SORTS = {
 @pytest.mark.parametrize("direction", ["asc", "desc"])
 @pytest.mark.parametrize("name", SORTS)
 async def test_sorts(cal, full, name, direction):
-    """Each sort is sent under the server's name, and the walk is in that order over all pages."""
+    """Each sort is sent under the server's name, and the rows have that order over all pages."""
     wire, key = SORTS[name]
     found = await cal.bookings.list(**{name: direction}, take=50).collect()
     assert {one.query[wire] for one in sent_requests(full)} == {direction}
@@ -161,7 +161,7 @@ async def test_sorts(cal, full, name, direction):
     ids=str,
 )
 async def test_default_order(cal, status, backwards):
-    """Without a sort, what is over comes latest first and everything else earliest first."""
+    """Without a sort, past bookings are returned latest first and all others earliest first."""
     starts = [one.start async for one in cal.bookings.list(status=status)]
     assert len(starts) > 2
     assert starts == sorted(starts, reverse=backwards)
@@ -203,7 +203,7 @@ async def test_wrong_filters_are_refused_here(cal, full, filters, words):
 
 
 async def test_unknown_event_type(cal):
-    """Event types of which none exists are the server's own refusal."""
+    """If no given event type exists, the server rejects the request."""
     with pytest.raises(BadRequestError, match="requested event-types do not exist") as caught:
         await cal.bookings.list(event_type_ids=[998, 999]).first()
     assert caught.value.code == "TRPCError"
@@ -213,7 +213,7 @@ async def test_unknown_event_type(cal):
 
 
 async def test_walk(cal, full):
-    """The largest pages are asked for, and the total ends the walk without one request too many."""
+    """The list requests the largest pages and ends at the total, without an additional request."""
     pages = cal.bookings.list()
     assert pages.total is None
     assert full.requests == []
@@ -238,7 +238,7 @@ async def test_first_of_a_list(cal, full, everything):
 
 
 async def test_skip_and_limit(cal, full, everything):
-    """`skip` leaves the first rows out, `collect(limit)` asks for no page that is not needed."""
+    """`skip` omits the first rows; `collect(limit)` requests no page that is not needed."""
     rows = await cal.bookings.list(skip=10, take=20).collect(30)
     assert [one.uid for one in rows] == [one.uid for one in everything[10:40]]
     assert [one.query["skip"] for one in sent_requests(full)] == ["10", "30"]
@@ -246,7 +246,7 @@ async def test_skip_and_limit(cal, full, everything):
 
 @pytest.mark.parametrize("prefetch", [1, 4])
 async def test_prefetch_keeps_the_order(cal, full, everything, prefetch):
-    """Pages in flight ahead come in order, and none is asked for beyond the total."""
+    """Prefetched pages are returned in order, and none is requested beyond the total."""
     rows = await cal.bookings.list(take=30, prefetch=prefetch).collect()
     assert [one.uid for one in rows] == [one.uid for one in everything]
     assert len(full.requests) == COUNT / 30
@@ -286,7 +286,7 @@ async def test_times_are_inclusive(cal, everything):
 
 
 async def test_ties_are_found_again():
-    """Rows that equal starts hide between pages are read by creation, until every one has come once."""
+    """Rows that equal starts hide between pages are read by creation, so every row is returned once."""
     with Sandbox(now=MONDAY, bookings=700, ties=True) as sandbox:
         async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
             rows = await cal.bookings.list(take=100, strict=True).collect()

@@ -1,4 +1,4 @@
-"""The people in a booking, its place and what belongs to it elsewhere."""
+"""Attendees, location, references and recordings of a booking."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_attendees(cal, calcom_sandbox):
 
 
 async def test_attendee_refusals(cal):
-    """The booker cannot be removed, nobody joins twice, and unknown bookings are forbidden."""
+    """The booker cannot be removed, no attendee can join twice, and unknown bookings are forbidden."""
     made = await book(cal)
     booker = (await cal.bookings.attendees(made.uid))[0]
     with pytest.raises(BadRequestError, match="cannot_remove_primary_attendee"):
@@ -80,7 +80,7 @@ PLACES = [
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.type)
 async def test_location(cal, calcom_sandbox, place):
-    """The place is changed to any kind, its value sent under its own name."""
+    """The location can be changed to any kind; its value is sent under its own name."""
     made = await book(cal)
     value = place.address or place.link or place.phone or place.location
     after = await cal.bookings.update_location(made.uid, place)
@@ -92,7 +92,7 @@ async def test_location(cal, calcom_sandbox, place):
 
 
 async def test_location_refusals(cal):
-    """A place without its value is rejected, and only hosts may change it."""
+    """A location without its value is rejected, and only hosts may change it."""
     made = await book(cal)
     with pytest.raises(BadRequestError) as caught:
         await cal.bookings.update_location(made.uid, BookingLocation(type="link"))
@@ -120,7 +120,7 @@ THROTTLED = {
 
 @pytest.mark.parametrize("name", THROTTLED)
 async def test_throttled_operations(calcom_client, calcom_sandbox, name):
-    """The sixth such call in a minute waits: with `max_wait=0` it raises at once and is not sent; others go on."""
+    """The sixth such call in a minute waits; with `max_wait=0` it raises an error at once. Other calls are sent."""
     async with calcom_client(max_wait=0) as cal:
         made = await book(cal)
         for number in range(5):
@@ -136,7 +136,7 @@ async def test_throttled_operations(calcom_client, calcom_sandbox, name):
 
 
 async def test_references_and_links(cal, calcom_sandbox):
-    """References are listed, of one type or all; links come typed."""
+    """References are listed, of one type or all; calendar links are typed."""
     made = await book(cal)
     reference = {"type": "daily_video", "eventUid": "room", "destinationCalendarId": None, "id": 5}
     calcom_sandbox.run(lambda: calcom_sandbox.store.bookings[made.uid].references.append(reference))
@@ -182,7 +182,7 @@ ROOM = {
 
 @pytest.mark.parametrize("name", ROOM)
 async def test_video_rooms(cal, calcom_sandbox, name):
-    """What is kept of a video room comes typed; without a room it is a NotFoundError."""
+    """Recordings and transcripts are typed; without a video room the call raises NotFoundError."""
     path, row, holds = ROOM[name]
     made = await book(cal)
     with pytest.raises(NotFoundError, match="reference found with booking uid"):

@@ -323,7 +323,7 @@ async def test_subsequent_of_a_plain_booking(cal):
 
 
 async def test_get(cal, calcom_sandbox):
-    """A booking is fetched by its uid, also by somebody who is not part of it."""
+    """A booking is fetched by its uid, also by users who are not part of it."""
     made = await book(cal)
     found = await cal.with_credentials("cal_sandbox_cy").bookings.get(made.uid)
     assert last_request(calcom_sandbox) == SentRequest("GET", f"/bookings/{made.uid}", {}, None, VERSION)

@@ -29,7 +29,7 @@ async def connected(cal):
 
 
 async def test_save_tells_where_it_leads(cal, calcom_sandbox):
-    """The way back answers a redirect, which is returned and not followed."""
+    """The OAuth callback returns the URL of the redirect without following it."""
     assert await connected(cal) == "https://app.test/done"
     assert last_request(calcom_sandbox).endpoint == "GET /calendars/google/save"
     assert last_request(calcom_sandbox).query["code"] == "from-google"
@@ -37,7 +37,7 @@ async def test_save_tells_where_it_leads(cal, calcom_sandbox):
 
 
 async def test_save_is_not_repeated(cal, calcom_sandbox):
-    """It changes state: a lost answer is an error, not a second try."""
+    """The callback changes state, so a lost response is an error and not retried."""
     calcom_sandbox.faults.add("GET", "/v2/calendars/google/save", status=503)
     with pytest.raises(Exception, match="503"):
         await cal.calendars.complete_connect("google", state="s", code="c")
@@ -45,7 +45,7 @@ async def test_save_is_not_repeated(cal, calcom_sandbox):
 
 
 async def test_deselect_and_select(cal, calcom_sandbox):
-    """A calendar is left out of conflict checks, and taken in again; the second time there is nothing to do."""
+    """A calendar is excluded from conflict checks and included again; doing it twice changes nothing."""
     assert await cal.calendars.deselect(**FEED) == CHOSEN
     assert last_request(calcom_sandbox) == SentRequest(
         "DELETE", "/selected-calendars", WIRE | {"credentialId": "1"}, None, None

@@ -1,4 +1,4 @@
-"""Calendars: connections, their busy times, and how they come and go."""
+"""Calendars: connections, busy times, connecting and disconnecting."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def test_connected(cal, calcom_sandbox):
 
 
 async def test_busy_times_of_all(cal, calcom_sandbox):
-    """Without naming calendars all connected ones are asked for, which costs the request that learns them."""
+    """Without `calendars` the busy times of all connected ones are fetched, which costs one more request."""
     busy = await cal.calendars.busy_times(**DAY)
     assert [one.endpoint for one in sent_requests(calcom_sandbox)] == ["GET /calendars", "GET /calendars/busy-times"]
     assert last_request(calcom_sandbox).query == {
@@ -47,7 +47,7 @@ async def test_busy_times_of_all(cal, calcom_sandbox):
 
 
 async def test_busy_times_of_named_calendars(cal, calcom_sandbox):
-    """Named calendars are asked for at once, each by its pair of ids, in UTC whatever the zone."""
+    """Given calendars are sent in one request, each by its pair of ids, in UTC."""
     calendars = [
         Calendar(read_only=True, external_id=name, is_selected=True, credential_id=1) for name in (FEED, "other")
     ]
@@ -65,7 +65,7 @@ async def test_busy_times_of_named_calendars(cal, calcom_sandbox):
 
 
 async def test_no_calendars_are_never_busy(cal, calcom_sandbox):
-    """Without calendars there are no busy times, and the server, which would refuse that question, is not asked."""
+    """Without calendars there are no busy times, and no request, which the server would reject."""
     calcom_sandbox.store.calendars.pop(BO, None)
     bo = cal.with_credentials("cal_sandbox_bo").calendars
     assert (await bo.list()).destination_calendar is None
@@ -92,7 +92,7 @@ async def test_broken_connections_are_told(cal, calcom_sandbox):
 
 
 async def test_naive_times_are_refused_here(cal, calcom_sandbox):
-    """A datetime without a zone is refused, and no busy time is asked for."""
+    """A naive datetime is rejected before a request is sent."""
     naive = datetime(2026, 11, 4, 9)  # noqa: DTZ001 - on purpose
     with pytest.raises(ValueError, match="start must have a time zone"):
         await cal.calendars.busy_times(start=naive, end=at(17), calendars=[_feed()])
@@ -113,7 +113,7 @@ async def test_foreign_calendar(cal):
 
 
 async def test_check(cal, calcom_sandbox):
-    """A connection that works answers nothing; one that is missing raises."""
+    """A working connection returns None; a missing one raises an error."""
     assert await cal.calendars.check("ics-feed") is None
     assert last_request(calcom_sandbox).endpoint == "GET /calendars/ics-feed/check"
     with pytest.raises(BadRequestError, match="google_calendar not found"):
@@ -140,7 +140,7 @@ async def test_connect_apple(cal, calcom_sandbox):
 
 
 async def test_connect_and_disconnect_feeds(cal, calcom_sandbox):
-    """Feeds are connected by URL, and disconnected by the id that this answers."""
+    """Feeds are connected by URL, and disconnected by the id that connecting returns."""
     bo = cal.with_credentials("cal_sandbox_bo").calendars
     made = await bo.connect_ics("https://feeds.test/a.ics", "https://feeds.test/b.ics", read_only=True)
     body = {"urls": ["https://feeds.test/a.ics", "https://feeds.test/b.ics"], "readOnly": True}

@@ -59,7 +59,7 @@ async def test_google_meet(cal, calcom_sandbox, owner):
 
 
 async def test_no_default_is_none(cal):
-    """Never set, the answer has no data at all, which is None; Cal Video needs no connection."""
+    """The default is None until it is set; Cal Video needs no connection."""
     assert await apps(cal, "user").default() is None
     assert decoder(Envelope[MAYBE]).decode(b'{"status": "success"}').data is None, "no detour is needed to read it"
     await apps(cal, "user").set_default("daily-video")
@@ -67,7 +67,7 @@ async def test_no_default_is_none(cal):
 
 
 async def test_what_cannot_be_connected(cal):
-    """Other apps, a second time, no Google calendar, and apps that are not there are refused in the server's words."""
+    """Connecting unsupported, connected or unknown apps raises an error with the server's message."""
     mine = apps(cal, "user")
     await mine.connect()
     with pytest.raises(BadRequestError, match="already connected"):
@@ -88,7 +88,7 @@ async def test_what_cannot_be_connected(cal):
 
 @both
 async def test_zoom_is_connected_over_its_own_page(cal, calcom_sandbox, owner):
-    """The address leads out; coming back with its state connects, and answers where to go on, which is not followed."""
+    """The callback with the state of the URL connects the app and returns the redirect without following it."""
     mine, path = apps(cal, owner), f"{PATHS[owner]}/conferencing/zoom/oauth"
     way = await mine.connect_url("zoom", **RETURNS)
     assert last_request(calcom_sandbox) == SentRequest("GET", f"{path}/auth-url", RETURNS_QUERY, None, None)
@@ -111,7 +111,7 @@ async def test_a_refused_consent(cal, calcom_sandbox):
 
 
 async def test_a_state_that_says_nothing(cal):
-    """The server then redirects to nowhere; without a state it refuses."""
+    """A wrong code redirects to the error page; a callback without a state is rejected."""
     assert await apps(cal, "user").complete_connect("zoom", state="{}", code="c") == ""
     with pytest.raises(BadRequestError, match="Missing `state`"):
         await apps(cal, "user").complete_connect("zoom", state="", code="c")
@@ -125,7 +125,7 @@ async def test_a_state_that_says_nothing(cal):
     ],
 )
 async def test_callbacks_are_not_repeated(cal, calcom_sandbox, path, come_back):
-    """They change state although they are GETs: a code works once, so a lost answer is told, not asked for again."""
+    """OAuth callbacks are GETs that change state, so a lost response is an error and not retried."""
     calcom_sandbox.faults.add("GET", path, status=503, times=2)
     with pytest.raises(ServerError):
         await come_back(cal)(state="{}", code="c")
@@ -161,7 +161,7 @@ async def test_disconnecting_wipes_links(cal):
 
 @both
 async def test_stripe(cal, calcom_sandbox, owner):
-    """No account is a NotFoundError until somebody came back with a code; then the check passes."""
+    """The check raises NotFoundError until Stripe is connected."""
     stripe, path = SCOPES[owner](cal).stripe, f"{PATHS[owner]}/stripe"
     with pytest.raises(NotFoundError, match="Credentials for stripe not found"):
         await stripe.check()
@@ -176,7 +176,7 @@ async def test_stripe(cal, calcom_sandbox, owner):
 
 
 async def test_a_teams_accounts_are_for_its_admins(cal):
-    """A plain member is refused."""
+    """A member is forbidden."""
     cy = cal.with_credentials("cal_sandbox_cy")
     with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):
         await apps(cy, "team").list().collect()

@@ -36,7 +36,7 @@ def keys_of(cal):
 
 
 async def test_the_client_goes_on_with_the_new_key(cal, calcom_sandbox):
-    """The answer holds the new key, the old one is dead, and the client that asked has swapped."""
+    """Refreshing returns the new key, which the client uses from then on; the old key is invalid."""
     refreshed = await keys_of(cal).refresh(days_valid=10)
     assert last_request(calcom_sandbox) == SentRequest("POST", "/api-keys/refresh", {}, {"apiKeyDaysValid": 10}, None)
     assert isinstance(refreshed, ApiKeyRefreshed)
@@ -71,7 +71,7 @@ async def test_everybody_with_that_object_goes_on(cal, calcom_client):
 
 @pytest.mark.slow
 async def test_a_call_that_was_signed_before_is_made_again(cal, calcom_sandbox):
-    """A call on its way while the key is swapped is refused by the server and repeated with the new key."""
+    """A call in flight during the key refresh is rejected and retried with the new key."""
     await cal.me.get()  # from now on the limiter knows that two calls may be on their way
     calcom_sandbox.faults.add("GET", "/v2/me", slow=2)
     reading = asyncio.create_task(cal.me.get())
@@ -83,7 +83,7 @@ async def test_a_call_that_was_signed_before_is_made_again(cal, calcom_sandbox):
 
 
 async def test_nothing_is_swapped_by_a_refusal(cal):
-    """Two lifetimes at once are refused, and the key lives on."""
+    """Two lifetimes at once are rejected, and the key stays valid."""
     with pytest.raises(BadRequestError, match="Cannot set both"):
         await keys_of(cal).refresh(days_valid=3, never_expires=True)
     assert (await cal.me.get()).id == ANA
@@ -127,7 +127,7 @@ def consent(calcom_sandbox):
 
 
 async def test_client(oauth2, calcom_sandbox):
-    """What a client shows of itself comes typed; an unknown one is not found."""
+    """The public data of an OAuth client is typed; an unknown client raises NotFoundError."""
     found = await oauth2.client(APP)
     assert isinstance(found, OAuth2Client)
     assert (found.client_id, found.redirect_uris, found.client_type) == (APP, [BACK], "CONFIDENTIAL")
@@ -176,7 +176,7 @@ async def test_refresh_with_a_secret(oauth2, calcom_sandbox):
 
 
 async def test_a_wrong_client_is_unauthorized(oauth2):
-    """The code of a refusal is that of RFC 6749, and its message holds no secret."""
+    """The code of a token error is that of RFC 6749, and its message contains no secret."""
     with pytest.raises(UnauthorizedError, match="invalid_client_credentials") as caught:
         await oauth2.token(APP, refresh_token="sandbox-app-refresh", client_secret="guessed-secret")
     assert caught.value.code == "invalid_client"
@@ -193,7 +193,7 @@ async def test_a_wrong_client_is_unauthorized(oauth2):
     ],
 )
 async def test_half_a_grant_is_not_sent(oauth2, calcom_sandbox, fields):
-    """What cannot be a grant is told at once."""
+    """Arguments that are no valid grant raise an error before a request is sent."""
     with pytest.raises(InvalidRequestError):
         await oauth2.token(APP, **fields)
     assert calcom_sandbox.requests == []

@@ -33,7 +33,7 @@ def chat(**fields):
 
 
 async def test_list_own(cal, calcom_sandbox):
-    """Without filters the list is one's own event types, in one answer and without paging parameters."""
+    """Without filters the list has the caller's event types, in one response and without paging parameters."""
     found = await cal.event_types.list().collect()
     assert [(one.id, one.slug, one.owner_id) for one in found] == [
         (THIRTY, "thirty", ANA),
@@ -61,7 +61,7 @@ async def test_list_own(cal, calcom_sandbox):
     ],
 )
 async def test_list_filters(cal, calcom_sandbox, filters, query, slugs):
-    """Each filter is sent under the server's name and does what it says; an unknown user has none."""
+    """Each filter is sent under the server's name and takes effect; an unknown user has no event types."""
     assert [one.slug async for one in cal.event_types.list(**filters)] == slugs
     assert last_request(calcom_sandbox).query == query
 
@@ -130,7 +130,7 @@ async def test_settings_come_back(cal, name, value):
     ],
 )
 async def test_switching_off(cal, calcom_sandbox, setting, value, told):
-    """`DISABLED` switches a setting off, and the event type says so."""
+    """`DISABLED` turns a setting off, and the event type shows it."""
     made = await cal.event_types.create(chat(**{setting: value}))
     assert getattr(made, told)
     changed = await cal.event_types.update(made.id, UpdateEventType(**{setting: DISABLED}))
@@ -140,7 +140,7 @@ async def test_switching_off(cal, calcom_sandbox, setting, value, told):
 
 @pytest.mark.parametrize("owner", ["user", "team"])
 async def test_a_series_that_cannot_be_switched_off(cal, owner):
-    """Servers accept `recurrence=DISABLED` and keep the recurrence: an ApiError says so, other changes are made."""
+    """Servers accept `recurrence=DISABLED` but keep it, which raises an ApiError; other changes are made."""
     weekly = Recurrence(interval=1, occurrences=4, frequency="weekly")
     if owner == "user":
         types, body = cal.event_types, chat(recurrence=weekly)
@@ -169,7 +169,7 @@ async def test_update(cal, calcom_sandbox):
 
 
 async def test_delete(cal, calcom_sandbox):
-    """Deleting answers a stub, and the event type is gone."""
+    """Deleting returns id and title, and the event type no longer exists."""
     gone = await cal.event_types.delete(SIXTY)
     assert gone == DeletedEventType(id=SIXTY, title="Sixty minutes", slug="sixty", length_in_minutes=60)
     assert last_request(calcom_sandbox) == SentRequest("DELETE", f"/event-types/{SIXTY}", {}, None, VERSION)
@@ -189,7 +189,7 @@ async def test_delete(cal, calcom_sandbox):
     ],
 )
 async def test_refusals(cal, call, kind, words):
-    """Each refusal is the class of its status and speaks the server's words."""
+    """Each error has the class of its status and the server's message."""
     with pytest.raises(kind, match=words):
         await call(cal.event_types)
 
@@ -204,7 +204,7 @@ async def test_event_types_of_others(cal):
 
 
 async def test_rejected_field_is_named(cal):
-    """A field out of range is told by its name."""
+    """The error for a field out of range names the field."""
     with pytest.raises(BadRequestError) as caught:
         await cal.event_types.create(chat(length_in_minutes=0))
     assert list(caught.value.fields) == ["lengthInMinutes"]
@@ -212,7 +212,7 @@ async def test_rejected_field_is_named(cal):
 
 @pytest.mark.parametrize("wrong", ["", "..", ".", True, None, 1.5])
 async def test_ids_cannot_leave_their_path(cal, calcom_sandbox, wrong):
-    """What is no id is refused before anything is sent."""
+    """An invalid id is rejected before a request is sent."""
     with pytest.raises(InvalidRequestError):
         await cal.event_types.get(wrong)
     assert calcom_sandbox.requests == []

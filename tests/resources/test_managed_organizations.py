@@ -1,4 +1,4 @@
-"""Managed organisations, delegation credentials and phone calls."""
+"""Managed organizations, delegation credentials and phone calls."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def managed(cal):
 
 @pytest.fixture
 def delegation(cal):
-    """Delegation credentials of the seeded organisation."""
+    """Delegation credentials of the sandbox's organization."""
     return cal.organization(ORGANIZATION).delegation_credentials
 
 
 async def test_create(cal, managed, calcom_sandbox):
-    """Creating answers a key once; it works, is masked, and no other answer has it."""
+    """Creating returns a working, masked key; no other response contains it."""
     made = await managed.create(CreateManagedOrganization(name="First", metadata={"a": "1"}, api_key_days_valid=30))
     body = {"name": "First", "metadata": {"a": "1"}, "apiKeyDaysValid": 30}
     assert last_request(calcom_sandbox) == SentRequest("POST", PATH, {}, body, None)
@@ -46,7 +46,7 @@ async def test_create(cal, managed, calcom_sandbox):
 
 
 async def test_refusals_of_create(managed):
-    """A slug that is taken is a conflict; both key settings are refused, and leave the organisation behind."""
+    """A duplicate slug is a conflict; both key settings at once are rejected, but the organization is created."""
     await managed.create(CreateManagedOrganization(name="First"))
     with pytest.raises(ConflictError):
         await managed.create(CreateManagedOrganization(name="Second", slug="first"))
@@ -76,7 +76,7 @@ async def test_list(managed, calcom_sandbox):
 
 
 async def test_update_and_delete(cal, managed, calcom_sandbox):
-    """Changes replace what they name; deleting answers what was, and then the organisation and its key are unknown."""
+    """An update replaces the given fields; deleting returns the organization, which then no longer exists."""
     made = await managed.create(CreateManagedOrganization(name="First", metadata={"a": "1"}))
     changed = await managed.update(made.id, UpdateManagedOrganization(name="1st", metadata={"b": "2"}))
     body = {"name": "1st", "metadata": {"b": "2"}}
@@ -91,14 +91,14 @@ async def test_update_and_delete(cal, managed, calcom_sandbox):
 
 
 async def test_the_own_organisation_is_not_managed(managed):
-    """Only organisations that were made here are found here."""
+    """Only managed organizations of the caller are found."""
     assert await managed.list().collect() == []
     with pytest.raises(ForbiddenError):
         await managed.get(ORGANIZATION)
 
 
 async def test_delegation(delegation, calcom_sandbox):
-    """A credential is made disabled, and enabled by a change; its key never comes back and is never printed."""
+    """A credential is created disabled and enabled by an update; its key is never returned or printed."""
     made = await delegation.create(workspace_platform_slug="google", domain="sandbox.test", service_account_key=KEY)
     key = {"private_key": "hush", "client_id": "123", "client_email": "sa@sandbox.test"}
     body = {"workspacePlatformSlug": "google", "domain": "sandbox.test", "serviceAccountKey": key}
@@ -113,7 +113,7 @@ async def test_delegation(delegation, calcom_sandbox):
 
 
 async def test_delegation_refusals(cal, delegation):
-    """A domain has one credential; an unknown one is not found; a plain member is refused."""
+    """A domain has one credential, an unknown one is not found, and members are forbidden."""
     given = {"workspace_platform_slug": "google", "domain": "sandbox.test", "service_account_key": KEY}
     await delegation.create(**given)
     with pytest.raises(BadRequestError):
@@ -126,7 +126,7 @@ async def test_delegation_refusals(cal, delegation):
 
 @pytest.mark.parametrize("place", ["", "/organizations/1"])
 async def test_phone_calls(cal, calcom_sandbox, place):
-    """A call is sent with every field and masks its key; numbers with blanks are refused by the server."""
+    """A phone call is sent with every field and masks its key; the server rejects numbers with spaces."""
     kind = {"title": "Demo", "slug": "demo", "length_in_minutes": 30, "scheduling_type": "collective"}
     event_type = await cal.organization(ORGANIZATION).team(SALES).event_types.create(CreateTeamEventType(**kind))
     calls = (cal.organization(ORGANIZATION) if place else cal).team(SALES).event_types

@@ -10,7 +10,7 @@ from calcom_async.models import Me, MeOrganization, UpdateMe, Weekday
 
 
 async def test_get(cal, calcom_sandbox):
-    """The user comes typed, organisation included; any version will do, so none is sent."""
+    """The user is typed, with the organization; no API version is sent."""
     me = await cal.me.get()
     assert isinstance(me, Me)
     assert (me.id, me.email, me.time_zone, me.week_start) == (1, "ana@sandbox.test", "Europe/Lisbon", "Sunday")
@@ -19,7 +19,7 @@ async def test_get(cal, calcom_sandbox):
 
 
 async def test_update_sends_what_is_given(cal, calcom_sandbox):
-    """Only given fields travel, a weekday by number as its name; the answer is the user without organisation."""
+    """Only given fields are sent, a weekday by its name; the result has no organization."""
     me = await cal.me.update(UpdateMe(time_format=24, week_start=1, bio="Hello"))
     assert (me.time_format, me.week_start, me.bio, me.organization) == (24, "Monday", "Hello", None)
     assert last_request(calcom_sandbox) == SentRequest(
@@ -55,7 +55,7 @@ async def test_new_address_waits(cal):
 
 
 async def test_rejected_field_is_named(cal):
-    """A refused update names the field and why, and carries the evidence."""
+    """The error of a rejected update names the field and the reason."""
     with pytest.raises(BadRequestError) as caught:
         await cal.me.update(UpdateMe(time_zone="Mars/Base"))
     error = caught.value
@@ -81,7 +81,7 @@ async def test_each_key_is_its_own_user(cal):
 
 
 async def test_request_by_path(cal):
-    """What has no method can be asked for by path; an unknown route is a NotFoundError that says so."""
+    """Operations without a method can be called by path; an unknown route raises NotFoundError."""
     assert (await cal.request("GET", "/v2/me"))["data"]["username"] == "ana"
     with pytest.raises(NotFoundError, match="Cannot PUT /v2/me"):
         await cal.request("PUT", "/v2/me", body={})

@@ -1,4 +1,4 @@
-"""Schedules of an organisation's users and of teams' members."""
+"""Schedules of an organization's users and of team members."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def test_lists(cal, calcom_sandbox, scope, path, owners):
 
 
 async def test_by_event_type(cal, calcom_sandbox):
-    """An organisation's team tells by which schedules an event type's hosts are booked."""
+    """A team of an organization lists the schedules that apply to an event type's hosts."""
     body = CreateTeamEventType(
         title="Intro", slug="tea", length_in_minutes=30, scheduling_type="roundRobin", hosts=[Host(user_id=BO)]
     )
@@ -43,7 +43,7 @@ async def test_by_event_type(cal, calcom_sandbox):
 
 
 async def test_of_one_member(cal, calcom_sandbox):
-    """One member's schedules come in one answer; somebody from outside the team has none to show."""
+    """A member's schedules are one response; a user outside the team has none."""
     schedules = cal.organization(ORGANIZATION).team(SUPPORT).schedules
     assert [one.owner_id async for one in schedules.list_for_user(BO)] == [BO]
     assert last_request(calcom_sandbox).query == {}
@@ -72,7 +72,7 @@ async def test_an_admin_keeps_the_schedules_of_a_user(cal, calcom_sandbox):
 
 
 async def test_schedules_of_others(cal):
-    """A schedule of somebody else is refused under this user, and so is everything to a mere member."""
+    """Another user's schedule is rejected under this user, and members are forbidden to use any of it."""
     schedules = cal.organization(ORGANIZATION).user(CY).schedules
     [anas] = await cal.schedules.list().collect()
     with pytest.raises(ForbiddenError, match=f"User with ID={CY} does not own schedule"):

@@ -1,4 +1,4 @@
-"""Memberships of teams and organisations: who comes, what changes, who goes."""
+"""Memberships of teams and organizations."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def organization_team(cal):
 
 @pytest.fixture
 def organization(cal):
-    """Members of the organisation."""
+    """Members of the organization."""
     return members(cal, "organization")
 
 
@@ -50,7 +50,7 @@ def organization(cal):
     ],
 )
 async def test_life_of_a_membership(cal, calcom_sandbox, scope, kind, path):
-    """One class, three scopes: made, read, changed and removed, with what was given and nothing else on the wire."""
+    """In each of the three scopes, memberships are created, read, updated and deleted with the given fields only."""
     memberships = members(cal, scope)
     newcomer = MIA if scope == "organization" else CY
     made = await memberships.create(user_id=newcomer)
@@ -79,7 +79,7 @@ async def test_all_fields(organization_team, calcom_sandbox):
 
 @pytest.mark.parametrize("scope", list(SCOPES))
 async def test_lists_are_paged(cal, calcom_sandbox, scope):
-    """Every list goes by take and skip, 250 a page unless told."""
+    """Every list uses take and skip, with 250 per page by default."""
     memberships = members(cal, scope)
     whole = [one.id async for one in memberships.list()]
     assert last_request(calcom_sandbox).query == {"take": "250", "skip": "0"}
@@ -107,7 +107,7 @@ async def test_a_second_membership_is_a_conflict_in_a_team(team, organization_te
 
 
 async def test_an_organisation_overwrites(organization):
-    """A second membership there is the first one, with the role replaced and, unless told, pending again."""
+    """Creating a membership twice updates the first one: the role is replaced and it is pending by default."""
     [before] = [one async for one in organization.list() if one.user_id == CY]
     assert before.accepted
     after = await organization.create(user_id=CY, role="ADMIN")
@@ -116,7 +116,7 @@ async def test_an_organisation_overwrites(organization):
 
 
 async def test_strangers(organization_team, team):
-    """An organisation's team takes its own people only; nobody at all is a bad request."""
+    """A team of an organization accepts users of the organization only; an unknown user is a bad request."""
     with pytest.raises(UnprocessableError, match="not part of the Organization"):
         await organization_team.create(user_id=MIA)
     with pytest.raises(BadRequestError, match="does not exist"):
@@ -126,7 +126,7 @@ async def test_strangers(organization_team, team):
 
 
 async def test_admins(cal, organization):
-    """Members may not; and an organisation's admin is nobody in a plain team below /teams."""
+    """Members are forbidden; an organization's admin has no rights in a team outside it."""
     cy = cal.with_credentials("cal_sandbox_cy")
     with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
         await cy.organization(ORGANIZATION).memberships.get(1)
@@ -139,7 +139,7 @@ async def test_admins(cal, organization):
 
 
 async def test_who_leaves_the_organisation_leaves_its_teams(cal, organization, calcom_sandbox):
-    """A membership above carries those below, and the user is of no organisation afterwards."""
+    """Deleting an organization membership deletes the team memberships, and the user leaves the organization."""
     [membership] = [one async for one in organization.list() if one.user_id == CY]
     assert (await cal.with_credentials("cal_sandbox_cy").me.get()).organization_id == ORGANIZATION
     await organization.delete(membership.id)

@@ -44,13 +44,13 @@ def platform(cal):
 
 @pytest.fixture
 def clients(platform):
-    """As the platform itself asks, which alone can list and make clients."""
+    """A client with the credentials of the platform, which alone can list and create OAuth clients."""
     return resources.OAuthClients(platform._context)
 
 
 @pytest.fixture
 def mine(cal):
-    """As an admin of the organisation asks."""
+    """A client with the key of an admin of the organization."""
     return resources.OAuthClients(cal._context)
 
 
@@ -60,7 +60,7 @@ def client(platform):
 
 
 async def test_the_life_of_a_client(clients, mine, calcom_sandbox):
-    """A client is made, listed, changed and deleted; its secret comes back and is in no repr."""
+    """An OAuth client is created, listed, updated and deleted; its secret is returned and in no repr."""
     made = await clients.create(NEW)
     assert isinstance(made, OAuthClientCredentials)
     assert last_request(calcom_sandbox) == SentRequest(
@@ -90,7 +90,7 @@ async def test_all_permissions(clients, mine):
 
 
 async def test_whose_credentials_do(cal, clients, mine):
-    """A personal key cannot list or make clients, since it tells no organisation; a client cannot read another."""
+    """A personal key cannot list or create OAuth clients, and no OAuth client can read another."""
     for refused in (mine.list().collect(), mine.create(NEW)):
         with pytest.raises(UnauthorizedError, match="Organization ID not found"):
             await refused
@@ -114,7 +114,7 @@ async def test_a_wrong_client_is_told_by_field(clients):
 
 
 async def test_the_life_of_a_managed_user(client, calcom_sandbox):
-    """A managed user is made with tokens, found by the address as given, changed and deleted."""
+    """A managed user is created with tokens, found by email address, updated and deleted."""
     made = await client.users.create(
         CreateManagedUser(email="ada@customers.test", name="Ada", time_zone="Europe/Rome", week_start=1)
     )
@@ -148,7 +148,7 @@ async def test_an_address_is_taken_once(client):
 
 
 async def test_tokens_of_a_managed_user_work(cal, client):
-    """What `create` answers is an access token for the new user, until it is deleted."""
+    """`create` returns an access token, which is valid until the user is deleted."""
     made = await client.users.create(CreateManagedUser(email="ada@customers.test", name="Ada"))
     ada = cal.with_credentials(AccessToken(made.access_token))
     assert (await ada.me.get()).id == made.user.id
@@ -158,7 +158,7 @@ async def test_tokens_of_a_managed_user_work(cal, client):
 
 
 async def test_refresh_spends_the_refresh_token(cal, platform, calcom_sandbox):
-    """A refresh answers a new pair; the old refresh token is spent, the old access token goes on."""
+    """A refresh returns a new pair; the old refresh token is invalid, the old access token stays valid."""
     pair = await platform.oauth_clients.refresh(CLIENT, "sandbox-refresh-token")
     assert last_request(calcom_sandbox) == SentRequest(
         "POST", f"/oauth/{CLIENT}/refresh", {}, {"refreshToken": "sandbox-refresh-token"}, None
@@ -201,7 +201,7 @@ def crowd(calcom_sandbox):
 
 @pytest.mark.parametrize("prefetch", [0, 4])
 async def test_the_wall_is_told(client, crowd, calcom_sandbox, prefetch):
-    """The server takes no offset over 250: the walk ends with 500 users and says that there may be more."""
+    """The server accepts no offset over 250: the list ends after 500 users with a warning."""
     crowd(600)
     with pytest.warns(IncompleteListWarning, match="takes no skip over 250"):
         users = await client.users.list(prefetch=prefetch).collect()

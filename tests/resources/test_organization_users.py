@@ -1,4 +1,4 @@
-"""Users of an organisation: found by address, team and attribute; made, changed and deleted."""
+"""Users of an organization: filtered by email, team and attribute; created, updated and deleted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEWBIE = "newbie@acme.test"
 
 @pytest.fixture
 def users(cal):
-    """Users of the sandbox's organisation."""
+    """Users of the sandbox's organization."""
     return cal.organization(ORGANIZATION).users
 
 
@@ -33,7 +33,7 @@ async def test_list(users, calcom_sandbox):
 
 
 async def test_pages(users, calcom_sandbox):
-    """A page takes what it is told."""
+    """A page has the requested size."""
     assert [one.id async for one in users.list(take=2)] == [ANA, BO, CY]
     assert [(one.query["take"], one.query["skip"]) for one in sent_requests(calcom_sandbox)] == [("2", "0"), ("2", "2")]
 
@@ -128,7 +128,7 @@ async def test_servers_that_cannot_store_the_weekday(users, calcom_sandbox):
 
 
 async def test_role_and_acceptance(users, calcom_sandbox):
-    """A new user's role, and whether they have to accept first, are told at creation."""
+    """The role of a new user and whether they must accept first are set at creation."""
     await users.create(CreateOrganizationUser(email=NEWBIE, organization_role="ADMIN", auto_accept=False))
     assert last_request(calcom_sandbox).body == {"email": NEWBIE, "organizationRole": "ADMIN", "autoAccept": False}
     membership = list(calcom_sandbox.store.memberships.values())[-1]
@@ -136,7 +136,7 @@ async def test_role_and_acceptance(users, calcom_sandbox):
 
 
 async def test_update(users, calcom_sandbox):
-    """What is given is sent, days of the week by name; metadata is replaced whole, None is null."""
+    """Given fields are sent, weekdays by name; metadata is replaced as a whole, None sends null."""
     await users.update(CY, UpdateOrganizationUser(metadata={"a": "1", "b": "2"}, theme="dark"))
     changed = await users.update(CY, UpdateOrganizationUser(metadata={"a": "3"}, theme=None, weekday=1))
     body = {"metadata": {"a": "3"}, "theme": None, "weekday": "Monday"}
@@ -145,7 +145,7 @@ async def test_update(users, calcom_sandbox):
 
 
 async def test_delete(users, calcom_sandbox):
-    """Deleting answers the user as they were; what was theirs is gone, and their key no longer works."""
+    """Deleting returns the user; their data no longer exists and their key is invalid."""
     gone = await users.delete(CY)
     assert last_request(calcom_sandbox) == SentRequest("DELETE", f"/organizations/1/users/{CY}", {}, None, None)
     assert gone.id == CY
@@ -158,7 +158,7 @@ async def test_delete(users, calcom_sandbox):
 
 
 async def test_refusals(users):
-    """An address that is there is a conflict; usernames are refused at creation, and taken ones later."""
+    """A duplicate email is a conflict; usernames are rejected at creation, and duplicate ones on update."""
     with pytest.raises(ConflictError, match="already exists with that email"):
         await users.create(CreateOrganizationUser(email="bo@sandbox.test"))
     with pytest.raises(BadRequestError, match="check your request data"):

@@ -41,7 +41,7 @@ BASE = f"/organizations/{ORGANIZATION}"
 
 
 async def test_teams_crud(cal, calcom_sandbox):
-    """Teams are made, read, changed and deleted below the organisation."""
+    """Teams are created, read, updated and deleted below the organization."""
     teams = cal.organization(ORGANIZATION).teams
     made = await teams.create(CreateTeam(name="Field"))
     assert last_request(calcom_sandbox) == SentRequest("POST", f"{BASE}/teams", {}, {"name": "Field"}, None)
@@ -57,14 +57,14 @@ async def test_teams_crud(cal, calcom_sandbox):
 
 
 async def test_teams_list(cal, calcom_sandbox):
-    """A short list of teams ends after one request, without `take` and `skip`, to which some servers answer 500."""
+    """A short list of teams takes one request without `take` and `skip`, to which some servers return 500."""
     found = await cal.organization(ORGANIZATION).teams.list().collect()
     assert [(one.id, one.name, one.role) for one in found] == [(SALES, "Sales", None), (SUPPORT, "Support", None)]
     assert [(one.path, one.query) for one in sent_requests(calcom_sandbox)] == [(f"{BASE}/teams", {})]
 
 
 async def test_own_teams(cal, calcom_sandbox):
-    """`mine` tells the caller's role; a plain member sees own teams only."""
+    """`list_mine` returns the caller's role; members see only their own teams."""
     mine = await cal.organization(ORGANIZATION).teams.list_mine().collect()
     assert last_request(calcom_sandbox).path == f"{BASE}/teams/me"
     assert [(one.name, one.role, one.accepted) for one in mine] == [
@@ -76,14 +76,14 @@ async def test_own_teams(cal, calcom_sandbox):
 
 
 def _grow(sandbox, count):
-    """Give the organisation so many teams in all."""
+    """Create teams until the organization has this many."""
     for number in range(count - 2):
         new_team(sandbox.store, {"name": f"Team {number}"}, creator_id=ANA, parent_id=ORGANIZATION)
 
 
 @pytest.mark.parametrize("which", ["list", "list_mine"])
 async def test_cut_list_warns(cal, calcom_sandbox, which):
-    """The server answers its first 250 whatever is asked: the walk ends, with each once and a warning that says so."""
+    """If the server always returns the first 250, the list ends with each team once and a warning."""
     calcom_sandbox.run(lambda: _grow(calcom_sandbox, 253))
     pages = getattr(cal.organization(ORGANIZATION).teams, which)()
     with pytest.warns(IncompleteListWarning, match="after 250 rows the same ones came again"):
@@ -93,7 +93,7 @@ async def test_cut_list_warns(cal, calcom_sandbox, which):
 
 
 async def test_cut_list_is_an_error_when_strict(cal, calcom_sandbox):
-    """With `strict=True` a cut list is an error that tells how many rows were seen."""
+    """With `strict=True` an incomplete list raises an error with the number of rows seen."""
     calcom_sandbox.run(lambda: _grow(calcom_sandbox, 260))
     with pytest.raises(IncompleteListError) as caught:
         await cal.organization(ORGANIZATION).teams.list(strict=True).collect()
@@ -101,7 +101,7 @@ async def test_cut_list_is_an_error_when_strict(cal, calcom_sandbox):
 
 
 class Builds:
-    """Servers that answer 500 to a query, ignore it, or read it."""
+    """Servers that return 500 for a query, ignore it, or use it."""
 
     def __init__(self, build: str, count: int) -> None:
         self.rows = [{"id": number, "name": "T"} for number in range(count)]
@@ -127,7 +127,7 @@ class Builds:
     [("fails", 3, 3, 1), ("ignores", 3, 3, 1), ("reads", 3, 3, 1), ("reads", 600, 600, 3)],
 )
 async def test_teams_of_every_build(which, build, count, found, requests):
-    """Where the server reads `skip` all teams come, and no build costs a request more than it has pages."""
+    """If the server uses `skip` all teams are returned; no server costs more requests than it has pages."""
     server = Builds(build, count)
     assert len(await getattr(server.teams(), which)().collect()) == found
     assert len(server.queries) == requests
@@ -162,7 +162,7 @@ async def test_small_pages_of_a_list_that_ignores_them(cal, calcom_sandbox):
 
 
 async def test_team_event_types(cal, calcom_sandbox):
-    """A team of an organisation has event types at its own place, the same shapes."""
+    """A team of an organization has event types below its own path, with the same shape."""
     types = cal.organization(ORGANIZATION).team(SALES).event_types
     body = CreateTeamEventType(
         title="Demo", slug="demo", length_in_minutes=30, scheduling_type="collective", hosts=[Host(user_id=BO)]
@@ -192,7 +192,7 @@ async def bookings(cal):
 
 
 async def test_bookings_of_the_organisation(cal, calcom_sandbox, bookings):
-    """The organisation's list holds bookings of all members and teams, counted."""
+    """The organization's list has the bookings of all members and teams, with a total."""
     own, of_team = bookings
     pages = cal.organization(ORGANIZATION).bookings.list()
     found = await pages.collect()
@@ -243,14 +243,14 @@ async def test_bookings_of_a_user(cal, calcom_sandbox, bookings):
     ids=lambda given: next(iter(given)),
 )
 async def test_filters_that_a_team_list_lacks(cal, calcom_sandbox, unknown):
-    """A filter that the server would drop in silence is refused here, with the list of those that exist."""
+    """A filter that the server would silently ignore is rejected, with the list of valid ones."""
     with pytest.raises(InvalidRequestError, match=f"unknown filter '{next(iter(unknown))}'.*attendee_email"):
         cal.team(SALES).bookings.list(**unknown)
     assert calcom_sandbox.requests == []
 
 
 async def test_roles(cal):
-    """What is for admins is forbidden to members, and an unknown organisation is forbidden, not unknown."""
+    """Operations of admins are forbidden to members; an unknown organization is forbidden, not missing."""
     cy = cal.with_credentials("cal_sandbox_cy").organization(ORGANIZATION)
     with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
         await cy.bookings.list().first_page()

@@ -27,12 +27,12 @@ def bo(cal):
 
 @pytest.fixture
 def everybody(cal):
-    """Days off of the whole organisation."""
+    """Out-of-office entries of the whole organization."""
     return cal.organization(ORGANIZATION).out_of_office
 
 
 async def test_create(bo, calcom_sandbox):
-    """Dates are sent as moments in UTC, and come back as whole days; every field is written under its name."""
+    """Dates are sent as times in UTC and returned as whole days; every field is sent under its name."""
     made = await bo.create(**MARCH, notes="away", to_user_id=CY, reason="vacation")
     body = {"start": "2027-03-02T00:00:00Z", "end": "2027-03-05T00:00:00Z"}
     body |= {"notes": "away", "toUserId": CY, "reason": "vacation"}
@@ -55,7 +55,7 @@ async def test_away_days_have_no_slots(cal):
 
 
 async def test_times_are_of_utc(bo, calcom_sandbox):
-    """A moment is written in UTC, so its day may be another one; a naive one is refused and not sent."""
+    """A datetime is sent in UTC, so its day may differ; a naive one is rejected before it is sent."""
     tokyo = timezone(timedelta(hours=9))
     start = datetime(2027, 3, 2, 8, tzinfo=tokyo)
     made = await bo.create(start=start, end=start)
@@ -67,7 +67,7 @@ async def test_times_are_of_utc(bo, calcom_sandbox):
 
 
 async def test_update_and_delete(bo, calcom_sandbox):
-    """An update sends what is given; deleting answers the entry as it was."""
+    """An update sends the given fields; deleting returns the entry."""
     made = await bo.create(**MARCH)
     changed = await bo.update(made.id, notes="changed", reason="sick", to_user_id=CY)
     body = {"notes": "changed", "reason": "sick", "toUserId": CY}
@@ -82,7 +82,7 @@ async def test_update_and_delete(bo, calcom_sandbox):
 
 
 async def test_lists(cal, bo, everybody, calcom_sandbox):
-    """One user's entries, everybody's, or those of an address; sorted if asked, page by page."""
+    """Entries are listed of one user, of all or of an email address, optionally sorted, page by page."""
     made = [
         await out_of_office_of(cal, who).create(start=day, end=day)
         for who, day in ((BO, date(2027, 3, n)) for n in (9, 2))
@@ -112,7 +112,7 @@ async def test_lists(cal, bo, everybody, calcom_sandbox):
     ],
 )
 async def test_what_cannot_be(bo, given, kind, words):
-    """The same days twice, days in the wrong order, and impossible stand-ins are refused."""
+    """Duplicate days, days in the wrong order and invalid substitutes are rejected."""
     await bo.create(**MARCH)
     with pytest.raises(kind, match=words):
         await bo.create(**given)

@@ -56,7 +56,7 @@ async def test_a_naive_end_is_refused_here(links, calcom_sandbox):
 
 
 async def test_update_changes_the_kind(links, calcom_sandbox):
-    """The way that is given replaces the other, and may be asked for again."""
+    """The given kind of limit replaces the other one, and the update is idempotent."""
     made = await links.create(expires_at=LATER)
     changed = await links.update(made.link_id, max_usage_count=9)
     assert (changed.link_id, changed.max_usage_count, changed.expires_at) == (made.link_id, 9, None)
@@ -66,7 +66,7 @@ async def test_update_changes_the_kind(links, calcom_sandbox):
 
 
 async def test_list_and_delete(links, calcom_sandbox):
-    """The list comes whole; a deleted link is gone, and deleting it again is a NotFoundError."""
+    """The list is one response; deleting a link twice raises NotFoundError."""
     first, second = await links.create(max_usage_count=1), await links.create(expires_at=LATER)
     assert await links.list().collect() == [first, second]
     assert last_request(calcom_sandbox) == SentRequest("GET", f"/event-types/{THIRTY}/private-links", {}, None, None)
@@ -80,7 +80,7 @@ async def test_list_and_delete(links, calcom_sandbox):
 
 
 async def test_of_a_team(cal, calcom_sandbox):
-    """Below a team of an organisation it is the same, for its admins."""
+    """Private links work the same below a team of an organization, for its admins."""
     kind = {"title": "Demo", "slug": "demo", "length_in_minutes": 30, "scheduling_type": "collective"}
     team = cal.organization(ORGANIZATION).team(SALES)
     event_type = await team.event_types.create(CreateTeamEventType(**kind))

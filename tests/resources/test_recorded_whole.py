@@ -1,4 +1,4 @@
-"""Answers recorded from a real server go through the methods that ask for them, and no key or value is lost."""
+"""Recorded responses pass through the client methods without losing a key or value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OPERATIONS = [key for key in OPERATIONS if any(area in key for area in AREAS) or
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.usefixtures("strict")
 async def test_answers_are_read_whole(shared, operation):
-    """Each success decodes strictly, and what was decoded says all that was sent."""
+    """Each recorded success decodes strictly, and encoding the result gives everything back."""
     found = [one for one in exchanges(shared) if one.operation == operation and one.response.status < 300]
     assert found
     for exchange in found:

@@ -1,4 +1,4 @@
-"""Roles and permissions of an organisation and of its teams."""
+"""Roles and permissions of an organization and of its teams."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_life_of_a_role(roles, scope, path, calcom_sandbox):
 
 
 async def test_list(roles, path, calcom_sandbox):
-    """The system's roles come first, then custom ones; pages are taken by take and skip."""
+    """System roles are listed first, then custom ones; the list uses take and skip."""
     made = await roles.create(name="Booker")
     found = await roles.list().collect()
     assert [one.id for one in found] == ["owner_role", "admin_role", "member_role", made.id]
@@ -66,7 +66,7 @@ async def test_list(roles, path, calcom_sandbox):
 
 
 async def test_permissions(roles, path, calcom_sandbox):
-    """Permissions are listed, added, replaced and taken away; the taking answers nothing."""
+    """Permissions are listed, added, replaced and removed; removing returns None."""
     role = await roles.create(name="Booker", permissions=["booking.read", "eventType.read"])
     where = f"{path}/{role.id}/permissions"
     assert await roles.permissions(role.id) == ["booking.read", "eventType.read"]
@@ -90,7 +90,7 @@ async def test_permissions(roles, path, calcom_sandbox):
 
 
 async def test_one_permission_is_no_list_of_letters(roles, calcom_sandbox):
-    """A single text is one permission, wherever several are taken."""
+    """A single string is one permission wherever several are accepted."""
     role = await roles.create(name="Booker", permissions="booking.read")
     assert role.permissions == ["booking.read"]
     assert await roles.add_permissions(role.id, "team.read") == ["booking.read", "team.read"]
@@ -99,7 +99,7 @@ async def test_one_permission_is_no_list_of_letters(roles, calcom_sandbox):
 
 
 async def test_refusals(cal, roles, scope):
-    """Unknown permissions and taken names are bad requests, the system's roles are not found, members may not."""
+    """Unknown permissions and duplicate names are bad requests, system roles are not found, members are forbidden."""
     role = await roles.create(name="Booker")
     with pytest.raises(BadRequestError, match=r"'fly.high' must be a valid permission"):
         await roles.add_permissions(role.id, ["fly.high"])
@@ -115,7 +115,7 @@ async def test_refusals(cal, roles, scope):
 
 
 async def test_roles_of_others_are_not_found(cal):
-    """A team's role is not the organisation's."""
+    """A team's role is not a role of the organization."""
     role = await SCOPES["team"](cal).create(name="Booker")
     with pytest.raises(NotFoundError):
         await SCOPES["organization"](cal).get(role.id)

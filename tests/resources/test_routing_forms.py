@@ -1,4 +1,4 @@
-"""Routing forms: listed, answered, and asked where answers lead."""
+"""Routing forms: lists, responses and slot calculation."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SALES_WANTED = {"topic": "sales", "company": "Acme"}
 
 @pytest.fixture
 def forms(cal):
-    """The forms of the organisation's first team."""
+    """Routing forms of the organization's first team."""
     return cal.organization(ORGANIZATION).team(SALES).routing_forms
 
 
 @pytest.fixture
 def all_forms(cal):
-    """The forms of the whole organisation."""
+    """Routing forms of the whole organization."""
     return cal.organization(ORGANIZATION).routing_forms
 
 
@@ -38,7 +38,7 @@ async def intro(cal):
 
 
 async def test_list(forms, all_forms, calcom_sandbox):
-    """A team's forms and an organisation's come typed, 250 a page."""
+    """Forms of a team and of an organization are typed, with 250 per page."""
     [form] = await forms.list().collect()
     assert isinstance(form, RoutingForm)
     assert (form.id, form.team_id, form.disabled, form.fields[0]["identifier"]) == (FORM, SALES, False, "topic")
@@ -79,7 +79,7 @@ def test_unknown_filters_are_refused_here(forms):
 
 
 async def test_answers_that_lead_to_an_event_type(cal, forms, calcom_sandbox, intro):
-    """The answer has slots and a routing that goes as it is into a booking; the response is kept."""
+    """The result has slots and a routing that a booking accepts unchanged; the response is stored."""
     routed = await forms.responses(FORM).create(answers=SALES_WANTED, **DAY, time_zone="Europe/Lisbon")
     assert last_request(calcom_sandbox) == SentRequest(
         "POST", TEAM_PATH, DAY_QUERY | {"timeZone": "Europe/Lisbon"}, SALES_WANTED, None
@@ -118,7 +118,7 @@ async def test_every_way_to_show_slots(forms, calcom_sandbox, intro):
     ],
 )
 async def test_answers_that_lead_elsewhere(forms, all_forms, topic, message, url):
-    """Another site or a message is in its own field, and there are no slots; an organisation's admin may answer too."""
+    """A redirect or a message has its own field, without slots; an admin of the organization may respond too."""
     for place in (forms, all_forms):
         routed = await place.responses(FORM).create(answers={"topic": topic}, **DAY)
         assert (routed.routing_custom_message, routed.routing_external_redirect_url) == (message, url)
@@ -127,7 +127,7 @@ async def test_answers_that_lead_elsewhere(forms, all_forms, topic, message, url
 
 
 async def test_answers_that_are_refused(forms, intro):
-    """A missing answer, and an end before the start, are a BadRequestError."""
+    """A missing answer and an end before the start raise BadRequestError."""
     responses = forms.responses(FORM)
     with pytest.raises(BadRequestError, match="Missing required fields Topic"):
         await responses.create(answers={"company": "Acme"}, **DAY)
@@ -136,7 +136,7 @@ async def test_answers_that_are_refused(forms, intro):
 
 
 async def test_update_replaces_all_answers(forms, calcom_sandbox):
-    """What is given is all there is afterwards; an unknown response is a NotFoundError."""
+    """An update replaces all answers; an unknown response raises NotFoundError."""
     responses = forms.responses(FORM)
     await responses.create(answers={"topic": "x", "company": "Acme"}, **DAY)
     [kept] = await responses.list().collect()
@@ -151,7 +151,7 @@ async def test_update_replaces_all_answers(forms, calcom_sandbox):
 
 
 async def test_who_may(cal, forms):
-    """Members of the team may answer, only admins may read; the form of another team is forbidden."""
+    """Members of the team may respond, only admins may read; the form of another team is forbidden."""
     cy = cal.with_credentials("cal_sandbox_cy").organization(ORGANIZATION).team(SALES).routing_forms
     assert (await cy.responses(FORM).create(answers={"topic": "x"}, **DAY)).routing_custom_message
     with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):
@@ -161,7 +161,7 @@ async def test_who_may(cal, forms):
 
 
 async def test_calculate_slots(cal, calcom_sandbox, intro):
-    """Answers lead to slots and nothing is kept; a message or another site is not found."""
+    """Answers return slots without being stored; a message or redirect raises NotFoundError."""
     found = await cal.routing_forms.calculate_slots(FORM, answers=SALES_WANTED, **DAY, include_end=True)
     path = f"/routing-forms/{FORM}/calculate-slots"
     assert last_request(calcom_sandbox) == SentRequest(
@@ -176,7 +176,7 @@ async def test_calculate_slots(cal, calcom_sandbox, intro):
 
 
 async def test_calculating_is_repeated_and_answering_is_not(cal, forms, calcom_sandbox, intro):
-    """When an answer is lost, what only computes is asked again, and what keeps a response is not."""
+    """After a lost response a calculation is retried; storing a response is not."""
     calcom_sandbox.faults.add("POST", "*", cut="after", times=2)
     with pytest.raises(TransportError):
         await forms.responses(FORM).create(answers=SALES_WANTED, **DAY)

@@ -16,7 +16,7 @@ OFFICE = Availability(days=WEEK, start_time="09:00", end_time="17:00")
 
 
 async def test_list(cal, calcom_sandbox):
-    """All schedules come typed, in one request."""
+    """All schedules are typed and fetched with one request."""
     found = await cal.schedules.list().collect()
     assert [(one.name, one.time_zone, one.is_default, one.owner_id) for one in found] == [
         ("Working hours", "Europe/Lisbon", True, ANA)
@@ -36,7 +36,7 @@ async def test_get_and_default(cal, calcom_sandbox):
 
 
 async def test_no_default_is_none(cal):
-    """Deleting the default schedule leaves none, and that is an answer, not an error."""
+    """Deleting the default schedule leaves none, so the default is None."""
     default = await cal.schedules.default()
     assert default is not None
     assert await cal.schedules.delete(default.id) is None
@@ -93,7 +93,7 @@ async def test_empty_is_not_unset(cal, calcom_sandbox):
 
 
 async def test_update(cal, calcom_sandbox):
-    """Only what is given is sent; a list replaces the whole list, the rest stays."""
+    """Only given fields are sent; a list replaces the whole list."""
     made = await cal.schedules.create(name="Old", time_zone="UTC", overrides=[Override.day_off("2026-12-25")])
     sunday = Availability(days=[0], start_time="10:00", end_time="11:00")
     changed = await cal.schedules.update(made.id, name="New", availability=[sunday])
@@ -105,7 +105,7 @@ async def test_update(cal, calcom_sandbox):
 
 
 async def test_default_moves(cal):
-    """Making a schedule the default takes that from the other; saying false does not unset it."""
+    """Making a schedule the default unsets the other; `is_default=False` does not unset it."""
     before = await cal.schedules.default()
     made = await cal.schedules.create(name="New", time_zone="UTC")
     assert (await cal.schedules.update(made.id, is_default=True)).is_default
@@ -114,7 +114,7 @@ async def test_default_moves(cal):
 
 
 async def test_delete(cal, calcom_sandbox):
-    """Deleting answers nothing; a second time it is a BadRequestError, as this server has it."""
+    """Deleting returns None; deleting twice raises BadRequestError, as on the real server."""
     made = await cal.schedules.create(name="Gone", time_zone="UTC")
     assert await cal.schedules.delete(made.id) is None
     assert last_request(calcom_sandbox) == SentRequest("DELETE", f"/schedules/{made.id}", {}, None, VERSION)
@@ -123,7 +123,7 @@ async def test_delete(cal, calcom_sandbox):
 
 
 async def test_refusals(cal):
-    """Unknown is not found, somebody else's is forbidden, a wrong field is named."""
+    """An unknown schedule is not found, another user's is forbidden, and an invalid field is named."""
     mine = await cal.schedules.default()
     with pytest.raises(NotFoundError, match="ID=999 does not exist"):
         await cal.schedules.get(999)

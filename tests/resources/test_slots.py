@@ -41,7 +41,7 @@ DAY_QUERY = {"start": "2026-11-04", "end": "2026-11-04"}
 
 
 async def test_search(cal, calcom_sandbox):
-    """Slots come by date, ascending, as aware times; a bare end date includes that day."""
+    """Slots are grouped by date, ascending, as aware datetimes; a bare end date includes that day."""
     days = await cal.slots.search(event_type_id=THIRTY, **DAY)
     assert isinstance(days, SlotDays)
     assert list(days) == [WEDNESDAY]

@@ -22,7 +22,7 @@ from calcom_async.sandbox.accounts.teams import add_member
 
 @pytest.fixture
 async def team(cal, calcom_sandbox):
-    """A team of Ana's outside the organisation, with Bo in it."""
+    """A team of Ana's outside the organization, with Bo as a member."""
     made = await cal.teams.create(CreateTeam(name="Crew"))
     calcom_sandbox.run(lambda: add_member(calcom_sandbox.store, made.id, BO))
     return made
@@ -36,7 +36,7 @@ def demo(kind, *hosts, **fields):
 
 
 async def test_create(cal, calcom_sandbox):
-    """A name makes a team; what was not given is not sent."""
+    """A team is created from a name; fields that are not given are not sent."""
     made = await cal.teams.create(CreateTeam(name="Crew", time_zone="Europe/Rome", week_start=1))
     body = {"name": "Crew", "timeZone": "Europe/Rome", "weekStart": "Monday"}
     assert last_request(calcom_sandbox) == SentRequest("POST", "/teams", {}, body, None)
@@ -46,7 +46,7 @@ async def test_create(cal, calcom_sandbox):
 
 
 async def test_create_where_teams_are_billed(cal, calcom_sandbox):
-    """Where teams are billed the answer is a link to pay at, and a class of its own."""
+    """On servers that bill teams, the result is a payment link with a class of its own."""
     pending = {"id": 9, "name": "Crew", "isOrganization": False}
     answer = {"message": "Pay first", "paymentLink": "https://pay.test/1", "pendingTeam": pending}
     calcom_sandbox.faults.add("POST", "/v2/teams", body={"status": "success", "data": answer})
@@ -56,7 +56,7 @@ async def test_create_where_teams_are_billed(cal, calcom_sandbox):
 
 
 async def test_list(cal, calcom_sandbox, team):
-    """The list comes whole, with the organisation among the teams."""
+    """The list is one response and includes the organization."""
     found = await cal.teams.list().collect()
     assert [(one.name, one.is_organization) for one in found] == [
         ("Sandbox Org", True),
@@ -75,7 +75,7 @@ async def test_get(cal, calcom_sandbox, team):
 
 
 async def test_update(cal, calcom_sandbox, team):
-    """Only what is given is sent and changes; without the name the server refuses, and says so."""
+    """Only given fields are sent and changed; without a name the server rejects the update."""
     changed = await cal.teams.update(team.id, UpdateTeam(name="Crew", bio="We sell", is_private=True))
     body = {"name": "Crew", "bio": "We sell", "isPrivate": True}
     assert last_request(calcom_sandbox) == SentRequest("PATCH", f"/teams/{team.id}", {}, body, None)
@@ -86,7 +86,7 @@ async def test_update(cal, calcom_sandbox, team):
 
 
 async def test_delete(cal, calcom_sandbox, team):
-    """Deleting answers the team as it was; then it is forbidden, not unknown."""
+    """Deleting returns the team, which is forbidden afterwards, not missing."""
     assert (await cal.teams.delete(team.id)).name == "Crew"
     assert last_request(calcom_sandbox) == SentRequest("DELETE", f"/teams/{team.id}", {}, None, None)
     with pytest.raises(ForbiddenError, match="not a member of the team"):
@@ -94,7 +94,7 @@ async def test_delete(cal, calcom_sandbox, team):
 
 
 async def test_refusals(cal, team):
-    """A second team of one's own of that name is bad, somebody else's slug conflicts, members may not change it."""
+    """A duplicate name is a bad request, another user's slug a conflict, and members are forbidden to change it."""
     with pytest.raises(BadRequestError, match="already have created a team with name=Crew"):
         await cal.teams.create(CreateTeam(name="Crew"))
     with pytest.raises(ConflictError):
@@ -118,7 +118,7 @@ async def test_refusals(cal, team):
     ],
 )
 async def test_create_event_type(cal, calcom_sandbox, team, kind, spelling):
-    """The kind is accepted in the database's spelling too and written as the API wants it; hosts come back typed."""
+    """The scheduling type is accepted in the database's spelling too and sent as the API expects; hosts are typed."""
     made = await cal.team(team.id).event_types.create(demo(kind, ANA, BO))
     assert last_request(calcom_sandbox) == SentRequest(
         "POST",
@@ -150,7 +150,7 @@ async def test_host_settings(cal, calcom_sandbox, team):
 
 
 async def test_managed_answers_a_list(cal, team):
-    """Creating and updating a managed event type answer the parent and a child for each host; a read the parent."""
+    """Creating or updating a managed event type returns the parent and a child per host; reading it the parent."""
     types = cal.team(team.id).event_types
     made = await types.create(demo("managed", ANA, BO))
     assert isinstance(made, list)
@@ -186,7 +186,7 @@ async def test_all_members(cal, calcom_sandbox, team):
     ],
 )
 async def test_list_event_types(cal, calcom_sandbox, team, filters, expected):
-    """The team's event types come whole, each filter under the server's name."""
+    """The team's event types are one response, with each filter under the server's name."""
     query, slugs = expected
     types = cal.team(team.id).event_types
     for slug in ("one", "two"):
@@ -214,7 +214,7 @@ async def test_update_event_type(cal, calcom_sandbox, team):
 
 
 async def test_delete_event_type(cal, calcom_sandbox, team):
-    """Deleting a team's event type answers its id and title only."""
+    """Deleting a team's event type returns its id and title only."""
     types = cal.team(team.id).event_types
     made = await types.create(demo("collective", ANA))
     assert await types.delete(made.id) == DeletedEventType(id=made.id, title="Demo")
@@ -242,6 +242,6 @@ async def test_event_type_refusals(cal, team):
 
 
 async def test_organisation_is_no_plain_team(cal):
-    """Teams of an organisation are reached below it by its admins, whether they are members or not."""
+    """Admins of an organization reach its teams below it, whether they are members or not."""
     bo = cal.with_credentials("cal_sandbox_bo")
     assert (await bo.organization(ORGANIZATION).teams.get(2)).name == "Sales"

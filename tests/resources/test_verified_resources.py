@@ -27,7 +27,7 @@ def at(cal, owner):
 
 @pytest.mark.parametrize("owner", SCOPES)
 async def test_an_address_is_verified_in_two_steps(cal, calcom_sandbox, owner):
-    """A code is asked for and read out; the address is then listed, and found by its id."""
+    """A verified address is listed and found by its id."""
     emails, path = at(cal, owner).emails, f"{PATHS[owner]}/verified-resources/emails"
     assert await emails.request_code(EMAIL) is None
     assert last_request(calcom_sandbox) == SentRequest(
@@ -63,7 +63,7 @@ async def test_a_number_is_verified_in_two_steps(cal, calcom_sandbox, owner):
 
 @pytest.mark.parametrize("owner", SCOPES)
 async def test_the_unknown_is_not_found(cal, calcom_sandbox, owner):
-    """An id that nothing has is a NotFoundError, although the server answers 200 and null."""
+    """An unknown id raises NotFoundError, although the server returns 200 and null."""
     with pytest.raises(NotFoundError, match="verified e-mail address 99 not found"):
         await at(cal, owner).emails.get(99)
     with pytest.raises(NotFoundError, match="verified phone number 99 not found"):
@@ -72,7 +72,7 @@ async def test_the_unknown_is_not_found(cal, calcom_sandbox, owner):
 
 
 async def test_wrong_codes_and_addresses(cal):
-    """A wrong code, a code that was never asked for and an address that is none are refused."""
+    """A wrong code, a code that was not requested and an invalid address are rejected."""
     mine = at(cal, "users")
     with pytest.raises(BadRequestError):
         await mine.emails.verify(EMAIL, code=CODE)
@@ -95,7 +95,7 @@ async def test_a_users_list_holds_what_they_verified_for_teams(cal):
 
 
 async def test_teams_are_for_their_admins(cal):
-    """A plain member is refused."""
+    """A member is forbidden."""
     for owner in ("teams", "org_teams"):
         with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):
             await at(cal.with_credentials("cal_sandbox_cy"), owner).emails.list().collect()
@@ -119,7 +119,7 @@ THROTTLES = [
 
 @pytest.mark.parametrize(("owner", "kind", "method", "endpoint_limit"), THROTTLES)
 async def test_limits_of_their_own(cal, owner, kind, method, endpoint_limit):
-    """The limit that the client keeps to is the one that the server's headers tell, slip in its name included."""
+    """The client follows the rate limit of the headers, including the misspelled name."""
     asked = []
     resource = getattr(at(cal, owner), kind)
     resource._context = overheard(resource._context, asked)
@@ -135,7 +135,7 @@ async def test_limits_of_their_own(cal, owner, kind, method, endpoint_limit):
 
 
 def overheard(channel, asked):
-    """The same way down, keeping what goes down and comes up."""
+    """A middleware that records requests and responses."""
 
     async def send(request):
         asked.append((request, await channel.send(request)))
@@ -145,6 +145,6 @@ def overheard(channel, asked):
 
 
 async def test_other_versions_do_not_know_these_paths(cal):
-    """The paths answer only without a version; that is why none is ever sent."""
+    """The paths work only without an API version, so none is sent."""
     with pytest.raises(NotFoundError, match="Cannot GET"):
         await cal.request("GET", "/v2/verified-resources/emails", version="2024-08-13")

@@ -28,7 +28,7 @@ def new(cal, number=0, **fields):
 
 
 async def test_create(cal, calcom_sandbox):
-    """`active` is always sent, what was not given is not; the answer is typed and its id a text."""
+    """`active` is always sent, other fields only if given; the webhook is typed and its id a string."""
     made = await new(cal)
     body = {"subscriberUrl": f"{URL}/0", "triggers": ["BOOKING_CREATED"], "active": True}
     assert last_request(calcom_sandbox) == SentRequest("POST", "/webhooks", {}, body, None)
@@ -70,7 +70,7 @@ async def test_all_fields(cal, calcom_sandbox):
     ],
 )
 async def test_secrets_that_no_delivery_verifies_with(cal, calcom_sandbox, secret, match):
-    """A secret in white space, as files and dashboards give it, is refused before a request is sent."""
+    """A secret with surrounding white space is rejected before a request is sent."""
     for call in (
         lambda: new(cal, secret=secret),
         lambda: cal.webhooks.update("id", secret=secret),
@@ -82,7 +82,7 @@ async def test_secrets_that_no_delivery_verifies_with(cal, calcom_sandbox, secre
 
 
 async def test_no_variable_of_a_traceback_holds_the_secret(cal):
-    """When a call is refused, error reports that print local variables print no secret."""
+    """When a call is rejected, error reports with local variables show no secret."""
     await new(cal, secret="top-secret")
     for call in (
         lambda: new(cal, secret="top-secret"),
@@ -99,7 +99,7 @@ async def test_no_variable_of_a_traceback_holds_the_secret(cal):
 
 
 async def test_get(cal, calcom_sandbox):
-    """A read by id tells more than the list does."""
+    """Reading a webhook by id returns more fields than the list."""
     made = await new(cal)
     found = await cal.webhooks.get(made.id)
     assert last_request(calcom_sandbox) == SentRequest("GET", f"/webhooks/{made.id}", {}, None, None)
@@ -108,14 +108,14 @@ async def test_get(cal, calcom_sandbox):
 
 
 async def test_list(cal, calcom_sandbox):
-    """The largest page is asked for, and a short one ends the list."""
+    """The list requests the largest page, and a short page ends it."""
     made = [await new(cal, number) for number in range(3)]
     assert {one.id async for one in cal.webhooks.list()} == {one.id for one in made}
     assert [one.query for one in sent_requests(calcom_sandbox)[3:]] == [{"take": "250", "skip": "0"}]
 
 
 async def test_list_in_pages(cal, calcom_sandbox):
-    """A list without a total goes on until a short page; a full last page costs one request more."""
+    """A list without a total continues until a short page; a full last page costs one more request."""
     made = [await new(cal, number) for number in range(4)]
     pages = cal.webhooks.list(take=2)
     ids = [one.id async for one in pages]
@@ -127,14 +127,14 @@ async def test_list_in_pages(cal, calcom_sandbox):
 
 @pytest.mark.parametrize("take", [0, 251, -1, 2.5, True])
 async def test_page_sizes_are_checked_here(cal, calcom_sandbox, take):
-    """A page size that the list does not allow is refused before anything is sent."""
+    """An invalid page size is rejected before a request is sent."""
     with pytest.raises(InvalidRequestError, match="take must be an integer from 1 to 250"):
         cal.webhooks.list(take=take)
     assert calcom_sandbox.requests == []
 
 
 async def test_update(cal, calcom_sandbox):
-    """Only what is given is sent; `triggers` replaces the whole list."""
+    """Only given fields are sent; `triggers` replaces the whole list."""
     made = await new(cal, secret="s")
     changed = await cal.webhooks.update(made.id, triggers=["MEETING_ENDED"], active=False)
     body = {"triggers": ["MEETING_ENDED"], "active": False}
@@ -143,7 +143,7 @@ async def test_update(cal, calcom_sandbox):
 
 
 async def test_delete(cal, calcom_sandbox):
-    """Deleting answers the webhook as it was; afterwards it is not found."""
+    """Deleting returns the webhook, which is not found afterwards."""
     made = await new(cal)
     gone = await cal.webhooks.delete(made.id)
     assert last_request(calcom_sandbox) == SentRequest("DELETE", f"/webhooks/{made.id}", {}, None, None)
@@ -153,7 +153,7 @@ async def test_delete(cal, calcom_sandbox):
 
 
 async def test_refusals(cal):
-    """The same URL twice conflicts, somebody else's webhook is forbidden, a trigger of no name is rejected."""
+    """A duplicate URL is a conflict, another user's webhook is forbidden, and an unknown trigger is rejected."""
     made = await new(cal)
     with pytest.raises(ConflictError, match="already exists for this user"):
         await new(cal)
@@ -191,7 +191,7 @@ async def test_ensure_makes_what_is_not_there(cal, calcom_sandbox):
     ids=lambda change: next(iter(change)),
 )
 async def test_ensure_changes_what_differs(cal, change):
-    """What is there becomes as given, under its old id; what is not given stays."""
+    """`ensure` updates the existing webhook under its id; fields that are not given stay."""
     made = await ensured(cal)
     changed = await ensured(cal, **change)
     assert changed.id == made.id
@@ -204,7 +204,7 @@ async def test_ensure_changes_what_differs(cal, change):
 
 @pytest.mark.parametrize("fault", [{"cut": "after"}, {"invalid_body": True}, {"cut": "before"}, {"status": 503}])
 async def test_ensure_looks_before_it_makes_one_again(cal, calcom_sandbox, fault):
-    """A lost answer ends in one webhook, whether the server had acted or not."""
+    """After a lost response there is one webhook, whether the server had created it or not."""
     calcom_sandbox.faults.add("POST", "/v2/webhooks", **fault)
     made = await ensured(cal)
     assert [one.id async for one in cal.webhooks.list()] == [made.id]
@@ -213,7 +213,7 @@ async def test_ensure_looks_before_it_makes_one_again(cal, calcom_sandbox, fault
 
 
 async def test_ensure_raises_what_lasts(cal, calcom_sandbox):
-    """A refusal comes out at once, a fault that lasts when it has been met twice; nothing is left behind."""
+    """A rejection raises at once, a lasting fault on its second occurrence; no webhook is left."""
     with pytest.raises(BadRequestError):
         await cal.webhooks.ensure(URL, ["BOOKING_CONFIRMED"])
     assert verbs(calcom_sandbox) == ["GET", "POST"]
@@ -224,7 +224,7 @@ async def test_ensure_raises_what_lasts(cal, calcom_sandbox):
 
 
 async def test_ensure_by_several_at_once(cal):
-    """Whoever loses the race finds the winner's webhook; one of another URL is left alone."""
+    """The loser of a race returns the winner's webhook; webhooks with other URLs are not changed."""
     other = await new(cal)
     made = await asyncio.gather(*(ensured(cal) for _ in range(10)))
     assert len({one.id for one in made}) == 1

@@ -25,7 +25,7 @@ SUBMITTED = WorkflowTrigger(type="formSubmitted")
 
 @pytest.fixture
 def workflows(cal):
-    """Workflows of the organisation's first team."""
+    """Workflows of the organization's first team."""
     return cal.organization(ORGANIZATION).team(SALES).workflows
 
 
@@ -55,7 +55,7 @@ def remind(*steps, **fields):
 
 
 async def test_create_sends_what_is_given(workflows, calcom_sandbox):
-    """A workflow is written as the server wants it, and comes back with ids."""
+    """A workflow is sent in the server's format and returned with ids."""
     made = await workflows.create(remind(mail(include_calendar_event=True), text(phone_required=True)))
     step = {"recipient": "attendee", "template": "reminder", "sender": "Acme"}
     first = {**step, "stepNumber": 1, "action": "email_attendee", "includeCalendarEvent": True}
@@ -78,13 +78,13 @@ async def test_create_sends_what_is_given(workflows, calcom_sandbox):
 
 
 async def test_the_text_to_phones_comes_back_empty(workflows):
-    """The server loses it in its answers, so do not write back what was read."""
+    """The server omits this field in responses, so do not write back what was read."""
     made = await workflows.create(remind(text()))
     assert made.steps[0].message.text == ""
 
 
 async def test_the_whole_life(workflows, calcom_sandbox):
-    """Both kinds are made, listed, read, changed and deleted at their own paths, and know nothing of each other."""
+    """Both kinds are created, listed, read, updated and deleted below their own paths, independently."""
     forms = workflows.routing_forms
     mine = await workflows.create(remind())
     of_forms = await forms.create(remind(activation=WorkflowActivation.routing_forms(), trigger=SUBMITTED))
@@ -115,7 +115,7 @@ async def test_each_kind_is_unknown_to_the_other(workflows):
 
 
 async def test_steps_are_replaced_but_for_the_ids_given(workflows):
-    """A step that brings its id keeps it, and what is not in the list is gone; a step without an id is refused."""
+    """A step with an id keeps it, steps not in the list are deleted, and a step without an id is rejected."""
     made = await workflows.create(remind(mail(1), mail(2)))
     kept = mail(1, id=made.steps[1].id, sender="New")
     changed = await workflows.update(made.id, UpdateWorkflow(steps=[kept]))
@@ -151,21 +151,21 @@ async def test_addresses_of_their_own_are_verified_ones(cal, workflows):
     ],
 )
 async def test_what_the_server_refuses_is_named(workflows, fields, wrong):
-    """A trigger of the other kind and an activation of nothing are told by field."""
+    """The error names the field for a trigger of the other kind and for an empty activation."""
     with pytest.raises(BadRequestError) as caught:
         await workflows.create(remind(**fields))
     assert wrong in caught.value.fields
 
 
 async def test_a_workflow_needs_a_step(workflows):
-    """An empty list of steps is refused."""
+    """An empty list of steps is rejected."""
     with pytest.raises(BadRequestError) as caught:
         await workflows.create(msgspec.structs.replace(remind(), steps=[]))
     assert list(caught.value.fields) == ["steps"]
 
 
 async def test_workflows_are_for_admins_of_the_team(cal):
-    """A plain member is refused."""
+    """A member is forbidden."""
     own = cal.with_credentials("cal_sandbox_cy").organization(ORGANIZATION).team(SALES).workflows
     with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):
         await own.list().collect()

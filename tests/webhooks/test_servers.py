@@ -74,7 +74,7 @@ def through_asgi(receiver: WebhookReceiver) -> web.Application:
 
 
 async def asgi(receiver: WebhookReceiver, *parts: bytes, headers: Any = (), method: str = "POST") -> Any:
-    """Status, headers and text that the ASGI application answers to a body that comes in parts."""
+    """Return status, headers and text of the ASGI application's response to a body in parts."""
     incoming = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
     incoming = [*incoming[:-1], {"type": "http.request", "body": parts[-1]}]
     sent: list[Any] = []
@@ -187,7 +187,7 @@ async def test_a_sender_that_hangs_up_is_no_error(caplog):
 
 
 async def test_asgi_bodies_come_in_parts():
-    """A body is put together however it comes; no more of it is read than is allowed; only POST is answered."""
+    """A body in parts is joined, is read up to the limit only, and only POST is accepted."""
     headers, raw = signed_request(webhook_body())
     events: list[Any] = []
     router = WebhookRouter()
@@ -202,7 +202,7 @@ async def test_asgi_bodies_come_in_parts():
 
 
 async def test_asgi_without_an_answer():
-    """A sender that hangs up is not answered, and a WebSocket is closed."""
+    """A sender that disconnects gets no response, and a WebSocket is closed."""
     sent: list[Any] = []
 
     async def gone() -> Any:
