@@ -15,6 +15,8 @@ import pytest
 from cli_process import run_cli
 from timeouts import TIMEOUT, free_port
 
+from calcom_async import Calcom
+
 pytestmark = pytest.mark.slow
 BOOKINGS = 1_254
 
@@ -103,3 +105,13 @@ def test_waiting_for_the_limit_is_told(shared: Path, tmp_path: Path) -> None:
     assert "s waited for the rate limit" in run.stderr
     assert replay.summary["requests"] >= BOOKINGS / 60
     assert replay.summary["refused"] <= 1
+
+
+@pytest.mark.parametrize("prefetch", [0, 4])
+async def test_a_list_with_ties_is_complete_in_few_requests(shared: Path, prefetch: int) -> None:
+    """A list whose rows share times is exact at 50 rows per page, and costs at most 60 requests."""
+    with replaying(shared, [*UNLIMITED, "--ties"]) as replay:
+        async with Calcom("cal_x", base_url=replay.url) as cal:
+            found = [booking.uid async for booking in cal.bookings.list(take=50, prefetch=prefetch, strict=True)]
+    assert Counter(found) == Counter(recorded(shared))
+    assert replay.summary["requests"] <= 60
