@@ -33,7 +33,7 @@ def route_of(operation: Operation) -> Route:
     """The route that answers the version which the catalog names."""
     version = operation.version or DEFAULT_VERSION
     routes = ROUTES_OF[operation.verb, operation.path]
-    return next(route for route in routes if route.answers(version))
+    return next(route for route in routes if route.accepts(version))
 
 
 def test_the_sandbox_answers_every_operation():
@@ -48,7 +48,7 @@ def test_the_sandbox_answers_every_operation():
 def test_no_route_hides_another():
     """Where two handlers share a path, they answer different versions."""
     for key, routes in ROUTES_OF.items():
-        answering = [version for route in routes for version in VERSIONS if route.answers(version)]
+        answering = [version for route in routes for version in VERSIONS if route.accepts(version)]
         assert len(answering) == len(set(answering)), key
 
 
@@ -108,7 +108,7 @@ def test_versions(operation):
 
 
 def answered(route: Route) -> frozenset[str]:
-    return frozenset(version for version in VERSIONS if route.answers(version))
+    return frozenset(version for version in VERSIONS if route.accepts(version))
 
 
 def test_reads_are_idempotent_and_creations_are_not():

@@ -1,4 +1,8 @@
-"""Authentication: reads the credentials of a request and returns the caller, or the error of the real server."""
+"""Authentication: reads the credentials of a request and returns the caller, or the error of the real server.
+
+The real server does this in `apps/api/v2/src/modules/auth/strategies/api-auth/api-auth.strategy.ts` of
+https://github.com/calcom/cal.com.
+"""
 
 from __future__ import annotations
 

@@ -157,37 +157,37 @@ def etag(body: bytes) -> str:
     return f'W/"{len(body):x}-{digest}"'
 
 
-async def send_response(request: web.BaseRequest, answer: HttpResponse, fault: Fault | None) -> web.StreamResponse:
-    headers = STANDARD_HEADERS | answer.headers
-    if answer.body:
-        headers["Content-Type"] = answer.content_type
+async def send_response(request: web.BaseRequest, response: HttpResponse, fault: Fault | None) -> web.StreamResponse:
+    headers = STANDARD_HEADERS | response.headers
+    if response.body:
+        headers["Content-Type"] = response.content_type
     if request.keep_alive:
         headers |= {"Connection": "keep-alive", "Keep-Alive": "timeout=5"}
     if fault is not None and fault.cut is not None:
         _hang_up(request)
         return web.Response(status=500)
     # aiohttp has no reason phrase for 498; the real server sends "unknown".
-    reason = "unknown" if answer.status == 498 else None
+    reason = "unknown" if response.status == 498 else None
     if fault is not None and fault.truncated:
-        return await _send_half(request, answer, headers)
-    response = web.Response(status=answer.status, body=answer.body, headers=headers, reason=reason)
-    if answer.status >= 400 and "Content-Encoding" in request.headers:
+        return await _send_half(request, response, headers)
+    sent = web.Response(status=response.status, body=response.body, headers=headers, reason=reason)
+    if response.status >= 400 and "Content-Encoding" in request.headers:
         # aiohttp would decompress and discard the rest of the body, which may be a million times its size.
-        response.headers["Connection"] = "close"
-        await response.prepare(request)
-        await response.write_eof()
+        sent.headers["Connection"] = "close"
+        await sent.prepare(request)
+        await sent.write_eof()
         request.protocol.force_close()
-    return response
+    return sent
 
 
-async def _send_half(request: web.BaseRequest, answer: HttpResponse, headers: dict[str, str]) -> web.StreamResponse:
+async def _send_half(request: web.BaseRequest, response: HttpResponse, headers: dict[str, str]) -> web.StreamResponse:
     """Announce the whole body, send half of it, close the connection."""
-    response = web.StreamResponse(status=answer.status, headers=headers)
-    response.content_length = len(answer.body)
-    await response.prepare(request)
-    await response.write(answer.body[: len(answer.body) // 2])
+    stream = web.StreamResponse(status=response.status, headers=headers)
+    stream.content_length = len(response.body)
+    await stream.prepare(request)
+    await stream.write(response.body[: len(response.body) // 2])
     _hang_up(request, politely=True)
-    return response
+    return stream
 
 
 def _hang_up(request: web.BaseRequest, *, politely: bool = False) -> None:

@@ -1,7 +1,8 @@
 """The rate limiter: fixed windows that start with the first request, and a block after the limit is exceeded.
 
 A caller may have several named limits. Each counts every request, and a request is rejected only if all of them are
-blocked. Rejected requests count too, so a client that keeps sending may cause the next block.
+blocked. Rejected requests count too, so a client that keeps sending may cause the next block. The real server does this
+in `apps/api/v2/src/lib/throttler-guard.ts` of https://github.com/calcom/cal.com.
 """
 
 from __future__ import annotations

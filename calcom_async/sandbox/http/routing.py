@@ -40,7 +40,7 @@ class Route:
     form: bool = False
     stateful: bool = True
 
-    def answers(self, version: str) -> bool:
+    def accepts(self, version: str) -> bool:
         return not self.versions or version in self.versions
 
 
@@ -92,7 +92,7 @@ class RouteTable:
         parts = path.removesuffix("/").split("/")[1:]
         for node, values in self._root.walk(parts, 0):
             for entry in node.routes:
-                if entry.method == verb and entry.answers(version):
+                if entry.method == verb and entry.accepts(version):
                     return entry, dict(zip(_names(entry.path), values, strict=True))
         return None
 

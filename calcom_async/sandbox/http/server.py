@@ -185,7 +185,7 @@ class Server:
 
 
 def _render(route: Route, result: object) -> HttpResponse:
-    """What a handler returned, as an answer."""
+    """Return the HTTP response for the result of a handler."""
     match result:
         case RawResponse():
             return HttpResponse(result.status, encode_body(result.body), dict(result.headers), result.content_type)
@@ -203,22 +203,22 @@ def _render(route: Route, result: object) -> HttpResponse:
             return json_response(route.status, {"status": "success", "data": result})
 
 
-def _conditional(incoming: HttpRequest, answer: HttpResponse) -> HttpResponse:
-    """Tag an answer that has a body, and turn it into 304 when the client has that very one."""
-    if not answer.body:
-        return answer
-    tag = answer.headers.setdefault("ETag", etag(answer.body))
-    known = [part.strip().removeprefix("W/") for part in incoming.headers.get("If-None-Match", "").split(",")]
+def _conditional(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Add an ETag to a response with a body, or return 304 if the client has this version."""
+    if not response.body:
+        return response
+    tag = response.headers.setdefault("ETag", etag(response.body))
+    known = [part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")]
     fresh = "*" in known or tag.removeprefix("W/") in known
-    if fresh and incoming.method in {"GET", "HEAD"} and 200 <= answer.status < 300:
-        return HttpResponse(304, headers=answer.headers)
-    return answer
+    if fresh and request.method in {"GET", "HEAD"} and 200 <= response.status < 300:
+        return HttpResponse(304, headers=response.headers)
+    return response
 
 
-def _corrupt(answer: HttpResponse, fault: Fault | None) -> HttpResponse:
+def _corrupt(response: HttpResponse, fault: Fault | None) -> HttpResponse:
     if fault is None:
-        return answer
-    answer.headers |= fault.headers
+        return response
+    response.headers |= fault.headers
     if fault.invalid_body:
-        return HttpResponse(200, b"\x1f\x8b this is not JSON", answer.headers)
-    return answer
+        return HttpResponse(200, b"\x1f\x8b this is not JSON", response.headers)
+    return response

@@ -1,7 +1,8 @@
 """Webhook delivery over HTTP: recipients, bodies and results.
 
 Like the real server, make one attempt, follow no redirects, and sign the exact bytes. The sandbox sends only to
-loopback addresses; deliveries to others are recorded and not sent.
+loopback addresses; deliveries to others are recorded and not sent. The real server does this in
+`packages/features/webhooks/lib/sendPayload.ts` of https://github.com/calcom/cal.com.
 """
 
 from __future__ import annotations
