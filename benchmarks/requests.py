@@ -22,7 +22,7 @@ from benchmarks.run import Contender, Round, canned_server, compare
 
 if TYPE_CHECKING:
     from calcom_async import Calcom
-    from calcom_async.auth import Send
+    from calcom_async.responses import Send
 
 HEADERS = {"Authorization": "Bearer cal_bench"}
 
@@ -73,16 +73,17 @@ def layered(stack: Callable[[Calcom], Send]) -> Contender:
     async def contender(url: str, requests: int) -> AsyncIterator[Round]:
         from calcom_async import Calcom
         from calcom_async.models import Me
-        from calcom_async.requests import Request
+        from calcom_async.requests import CallContext, Request
         from calcom_async.responses import read
 
-        request = Request(method="GET", route="/me", path="/me", idempotent=True, headers=HEADERS)
+        request = Request(method="GET", route="/me", path="/me", headers=HEADERS)
+        context = CallContext(idempotent=True)
         async with Calcom("cal_bench", base_url=url) as cal:
             send = stack(cal)
 
             async def ask() -> int:
                 for _ in range(requests):
-                    read(Me, await send(request))
+                    read(Me, await send(request, context))
                 return requests
 
             yield ask
@@ -92,7 +93,7 @@ def layered(stack: Callable[[Calcom], Send]) -> Contender:
 
 def exchange(cal: Calcom) -> Send:
     """Write, send and read."""
-    return cal._transport.exchange  # noqa: SLF001 - the layers are no public thing
+    return cal._core.transport.exchange  # noqa: SLF001 - the layers are no public thing
 
 
 def with_events(cal: Calcom) -> Send:

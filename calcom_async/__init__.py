@@ -12,6 +12,7 @@ Models are in `calcom_async.models`. Names are imported when first used; importi
 from typing import TYPE_CHECKING
 
 from calcom_async._lazy import lazy, parse_homes
+from calcom_async._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from calcom_async.auth import (
@@ -77,7 +78,6 @@ if TYPE_CHECKING:
         verify as verify,
     )
 
-__version__ = "0.1.0"
 
 _HOMES = parse_homes("""
     auth: AccessToken ApiKey PlatformClient Tokens

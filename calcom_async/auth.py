@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, ClassVar, Protocol
@@ -22,11 +22,9 @@ from calcom_async.errors import (
 from calcom_async.events import log
 from calcom_async.models._base import SecretModel
 from calcom_async.models.times import parse_datetime
-from calcom_async.requests import Request, encode, fill
-from calcom_async.responses import Response
+from calcom_async.requests import CallContext, Request, encode, fill
+from calcom_async.responses import Response, Send
 from calcom_async.secret import Hidden, Secret
-
-Send = Callable[[Request], Awaitable[Response]]
 
 REFRESH_MARGIN = timedelta(seconds=30)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,6 +53,11 @@ class Credentials(Protocol):
 
     async def aclose(self) -> None:
         """Wait for a refresh in progress, since the new token must be stored."""
+
+
+def rate_limit_key(base_url: str, credentials: Credentials) -> str:
+    """Return the key of the rate limit of credentials; the same key on two servers has two limits."""
+    return f"{base_url} {credentials.fingerprint}"
 
 
 def _fingerprint(secret: Secret) -> str:
@@ -232,7 +235,7 @@ class AccessToken:
 
     async def _do_refresh(self, send: Send) -> None:
         """Refresh the pair. Store and report new tokens before anything about them can fail."""
-        response = await send(self._refresh_request())
+        response = await send(self._refresh_request(), CallContext())
         pair = _TokenPair(response, oauth2=self.oauth2)
         if not (pair.access or pair.refresh):
             raise DecodeError("the response to the token refresh contains no token. Check the base URL")

@@ -1,7 +1,7 @@
-"""Cache: event types answered from memory while they are fresh, and asked for once by all who want them at once.
+"""In-memory cache for event types; concurrent identical reads share one request.
 
-It stands above `retrying(...)`: an answer from memory waits for no limit, and callers that meet share one call with its
-repeats. What is shared is the answer as bytes; each caller decodes his own, and may do with it as he likes.
+It is the outermost middleware: a cached response waits for no rate limit, and a shared call includes its retries. The
+cache holds responses as bytes. Each caller decodes its own objects, and may change them.
 """
 
 from __future__ import annotations
@@ -14,85 +14,87 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from calcom_async.auth import Credentials, Send
+from calcom_async.auth import Credentials
 from calcom_async.config import is_header_value
 from calcom_async.errors import ApiError, DecodeError
-from calcom_async.requests import Request
-from calcom_async.responses import Response, read
+from calcom_async.requests import CallContext, Request
+from calcom_async.responses import Response, Send, read
 
 EVENT_TYPES = ("/event-types", "/event-types/{}")
-"""How the templates end of all that reads or writes event types, be it of a user, a team or an organisation."""
+"""Ends of the routes that read or write event types of a user, a team or an organization."""
 
 
 class Cache:
-    """Answers kept for `ttl` seconds, for all credentials of a client; each gets only what it was told itself.
+    """Responses kept for `ttl` seconds, for all credentials of a client; each sees only its own responses.
 
-    After that the server is asked whether they still hold (`If-None-Match`); its 304 counts against the limit like any
-    answer. Creating, changing or deleting an event type forgets everything: lists and managed children change too.
-    Errors, and answers that cannot be read, are not kept.
+    After `ttl` the next read sends `If-None-Match`. The 304 counts against the rate limit like any response. A request
+    that creates, updates or deletes an event type clears the cache, because it may change lists and managed children
+    too. Errors and unreadable responses are not kept.
     """
 
-    MOST = 500
-    """Answers kept; those not asked for the longest make room."""
+    MAX_ENTRIES = 500
+    """When there are more, the least recently used ones are dropped."""
 
     def __init__(self, ttl: float) -> None:
         self.ttl = ttl
-        self._memory: _Memory | None = None
+        self._loop_cache: _LoopCache | None = None
 
-    def over(self, send: Send, credentials: Credentials) -> Send:
-        """Put the cache above a `Send` that signs with these credentials."""
-        who = _Who(credentials)
+    def wrap(self, send: Send, credentials: Credentials) -> Send:
+        """Put the cache around a `Send` that uses these credentials."""
+        identity = _IdentityKey(credentials)
 
-        async def answer(request: Request) -> Response:
+        async def cached(request: Request, context: CallContext) -> Response:
             if not request.route.endswith(EVENT_TYPES):
-                return await send(request)
+                return await send(request, context)
             if request.method == "GET":
-                return await self._read(send, request, who)
+                return await self._read(send, request, context, identity)
             try:
-                return await send(request)
-            finally:  # also after an error: the server may have acted
-                self._memory = None
+                return await send(request, context)
+            finally:  # also after an error: the request may have taken effect
+                self._loop_cache = None
 
-        return answer
+        return cached
 
-    async def _read(self, send: Send, request: Request, who: _Who) -> Response:
-        memory = self._memory_of(asyncio.get_running_loop())
-        key = _Key(who, request.path, request.query, request.headers.get("cal-api-version"))
-        kept = memory.recall(key)
-        if kept and memory.loop.time() < kept.until:
-            return kept.response
-        # Callers of another priority ask for themselves: nobody urgent shall stand in a slower line.
-        call = memory.calls.get((key, request.priority))
-        if call is None or not call.goes_on:
-            call = _Call(self._ask(send, request, memory, key))
-            memory.calls[key, request.priority] = call
-        return await call.answer()
+    async def _read(self, send: Send, request: Request, context: CallContext, identity: _IdentityKey) -> Response:
+        cache = self._cache_of(asyncio.get_running_loop())
+        key = _Key(identity, request.path, request.query, request.headers.get("cal-api-version"))
+        entry = cache.get(key)
+        if entry and cache.loop.time() < entry.expires_at:
+            return entry.response
+        # Calls are not shared across priorities: an urgent request must not wait for a low-priority one.
+        call = cache.calls.get((key, context.priority))
+        if call is None or not call.is_running:
+            call = _SharedCall(self._fetch(send, request, context, cache, key))
+            cache.calls[key, context.priority] = call
+        return await call.wait()
 
-    async def _ask(self, send: Send, request: Request, memory: _Memory, key: _Key) -> Response:
-        """Ask the server, with the tag of what is known if there is any, and remember the answer."""
-        kept = memory.recall(key)
-        # aiohttp reads bytes of a header that are no text as characters that it cannot send back.
-        if kept and is_header_value(tag := kept.response.headers.get("etag")):
+    async def _fetch(
+        self, send: Send, request: Request, context: CallContext, cache: _LoopCache, key: _Key
+    ) -> Response:
+        """Send the request, with the ETag of the cached response if there is one, and keep the response."""
+        entry = cache.get(key)
+        # aiohttp decodes header bytes that are not UTF-8 to surrogates, which it cannot send.
+        if entry and is_header_value(tag := entry.response.headers.get("etag")):
             request = msgspec.structs.replace(request, headers={**request.headers, "If-None-Match": tag})
         try:
-            response = await send(request)
+            response = await send(request, context)
         except ApiError as error:
-            if not kept or error.status != 304:
+            if not entry or error.status != 304:
                 raise
-            response = kept.response
+            response = entry.response
         if _is_readable(response):
-            memory.keep(key, _Kept(response, memory.loop.time() + self.ttl), most=self.MOST)
+            cache.put(key, _Entry(response, cache.loop.time() + self.ttl), max_entries=self.MAX_ENTRIES)
         return response
 
-    def _memory_of(self, loop: asyncio.AbstractEventLoop) -> _Memory:
-        """What is known; nothing in another event loop, which has another clock."""
-        if self._memory is None or self._memory.loop is not loop:
-            self._memory = _Memory(loop)
-        return self._memory
+    def _cache_of(self, loop: asyncio.AbstractEventLoop) -> _LoopCache:
+        """Return the entries of this event loop. Another loop has another clock, so it starts empty."""
+        if self._loop_cache is None or self._loop_cache.loop is not loop:
+            self._loop_cache = _LoopCache(loop)
+        return self._loop_cache
 
 
-class _Who:
-    """Credentials as part of a key: the very object, whatever it is equal to and whether or not it can be hashed."""
+class _IdentityKey:
+    """Credentials as part of a key, compared by identity: they need not be hashable."""
 
     def __init__(self, credentials: Credentials) -> None:
         self.credentials = credentials
@@ -101,60 +103,60 @@ class _Who:
         return id(self.credentials)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Who) and other.credentials is self.credentials
+        return isinstance(other, _IdentityKey) and other.credentials is self.credentials
 
 
 class _Key(NamedTuple):
-    who: _Who
+    identity: _IdentityKey
     path: str
     query: str
     version: str | None
 
 
-class _Kept(NamedTuple):
+class _Entry(NamedTuple):
     response: Response
-    until: float
+    expires_at: float
 
 
-class _Memory:
-    """What is known since the last write. Calls begun before it answer into the old memory, which nobody reads."""
+class _LoopCache:
+    """Entries since the last write. Calls that began before it put their responses into the old object, unread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.calls: WeakValueDictionary[tuple[_Key, int], _Call] = WeakValueDictionary()
-        self._answers: OrderedDict[_Key, _Kept] = OrderedDict()
+        self.calls: WeakValueDictionary[tuple[_Key, float], _SharedCall] = WeakValueDictionary()
+        self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
 
-    def recall(self, key: _Key) -> _Kept | None:
-        if key in self._answers:
-            self._answers.move_to_end(key)
-        return self._answers.get(key)
+    def get(self, key: _Key) -> _Entry | None:
+        if key in self._entries:
+            self._entries.move_to_end(key)
+        return self._entries.get(key)
 
-    def keep(self, key: _Key, kept: _Kept, *, most: int) -> None:
-        self._answers[key] = kept
-        self._answers.move_to_end(key)
-        if len(self._answers) > most:
-            self._answers.popitem(last=False)
+    def put(self, key: _Key, entry: _Entry, *, max_entries: int) -> None:
+        self._entries[key] = entry
+        self._entries.move_to_end(key)
+        if len(self._entries) > max_entries:
+            self._entries.popitem(last=False)
 
 
-class _Call:
-    """One request on its way and those who wait for it; it is given up when none of them is left."""
+class _SharedCall:
+    """One request and the callers that wait for it; it is cancelled when the last of them is."""
 
     def __init__(self, work: Coroutine[Any, Any, Response]) -> None:
         self._task = asyncio.create_task(work)
         self._callers = 0
 
     @property
-    def goes_on(self) -> bool:
+    def is_running(self) -> bool:
         return not (self._task.done() or self._task.cancelling())
 
-    async def answer(self) -> Response:
+    async def wait(self) -> Response:
         self._callers += 1
         try:
             await asyncio.wait([self._task])
         finally:
             self._callers -= 1
             if not self._callers:
-                self._task.cancel()  # of a task that failed this very moment, it marks the error as heard
+                self._task.cancel()  # for a task that has just failed, this marks its exception as retrieved
         return self._task.result()
 
 

@@ -1,25 +1,26 @@
-"""Calcom: one client, its layers put together and its resources within reach."""
+"""Calcom: the client. It builds the middleware and exposes the resources."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, Unpack, cast, overload
 from weakref import WeakValueDictionary
 
 import msgspec
 
-from calcom_async import __version__
-from calcom_async.auth import ApiKey, Credentials
+from calcom_async._version import __version__
+from calcom_async.auth import ApiKey, Credentials, rate_limit_key
 from calcom_async.config import Config, guarded
 from calcom_async.errors import ConfigError, DecodeError
 from calcom_async.events import ClientEvent, Observer
-from calcom_async.middleware import RetryBudget, authenticated, limited, observed, retrying
+from calcom_async.middleware import authenticated, limited, observed
 from calcom_async.rate_limiter import DEFAULT_LIMIT_NAME, RateLimiter, TokenBucket
-from calcom_async.raw_request import build_raw_request
-from calcom_async.requests import Request
-from calcom_async.resources._base import RequestContext, named
-from calcom_async.responses import Response, read_whole
+from calcom_async.raw_request import build_raw_request, is_read
+from calcom_async.requests import CallContext, Request
+from calcom_async.resources._base import Resource, ResourceContext, name_request
+from calcom_async.responses import Response, Send, read_whole
+from calcom_async.retry import RetryBudget, retrying
 from calcom_async.secret import Hidden, Secret
 from calcom_async.transport import Transport
 
@@ -50,36 +51,82 @@ if TYPE_CHECKING:
     from calcom_async.watch import SlotQuery, SlotWatcher
 
 
-class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """What the client did so far, with those made from it by `with_credentials` and `with_priority`.
+R = TypeVar("R", bound=Resource)
 
-    `limits` is the limiter's own account, a value for each credential and limit.
-    """
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of a client and of its views since it was created. `limits` is the state of the rate limiter."""
 
     requests: int
     retries: int
     waits: int
     rate_limited: int
-    """Answers 429; the limiter is there to keep this at 0."""
+    """Number of 429 responses; the rate limiter keeps this at 0."""
     pages: int
     seconds_waited: float
     connections: int
     limits: Sequence[Any]
 
 
+class RateLimitRate(msgspec.Struct, frozen=True):
+    """The rate limit of credentials: `limit` requests per `window` seconds."""
+
+    limit: int
+    window: float = 60.0
+    is_confirmed: bool = False
+    """Whether the server has reported it; else it is the documented limit, or `Config.rate_limit`."""
+
+
+class resource(Generic[R]):  # noqa: N801 - used like `property`
+    """A resource of the client, imported and created when it is first used."""
+
+    def __init__(self, module: str, class_name: str, doc: str) -> None:
+        self.module = module
+        self.class_name = class_name
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type[Calcom], name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, client: None, owner: type[Calcom]) -> Self: ...
+    @overload
+    def __get__(self, client: Calcom, owner: type[Calcom]) -> R: ...
+    def __get__(self, client: Calcom | None, owner: type[Calcom]) -> Self | R:
+        if client is None:
+            return self
+        if self.name not in client.__dict__:
+            cls = getattr(import_module(f"calcom_async.resources.{self.module}"), self.class_name)
+            client.__dict__[self.name] = cls(client._context)  # noqa: SLF001 - a part of the client
+        return cast("R", client.__dict__[self.name])
+
+    def __set__(self, client: Calcom, value: Any) -> NoReturn:
+        raise AttributeError(f"{self.name} of a Calcom client cannot be set")
+
+
+class _Core(msgspec.Struct, eq=False):
+    """What a client shares with its views."""
+
+    transport: Transport
+    limiter: RateLimiter
+    retry_budget: RetryBudget
+    cache: Cache | None
+    credentials_in_use: WeakValueDictionary[int, Credentials]
+
+
 class Calcom:
-    """A client of Cal.com API v2, for use in one event loop at a time.
+    """A client of the Cal.com API v2, for use in one event loop at a time.
 
         async with Calcom("cal_live_...") as cal:
             me = await cal.me.get()
 
     In a notebook: `cal = await Calcom("cal_live_...").open()`, and `await cal.aclose()` at the end.
 
-    `credentials` are an API key, an `ApiKey`, an `AccessToken` or a `PlatformClient`; without them the key comes from
-    `config`. Without a `config`, it is `Config.from_env()`: `CAL_API_KEY` and `CAL_API_URL` of the environment.
-    Further keywords are fields of `Config`. A `session` of yours is used and never closed. Give several clients one
-    `limiter` and they share its limits. `on_event` gets an `ClientEvent` for every attempt, repeat, wait and page;
-    `trace_configs` go to aiohttp.
+    `credentials` are an API key, an `ApiKey`, an `AccessToken` or a `PlatformClient`. Without them the API key comes
+    from `config`. Without `config`, it is `Config.from_env()`: `CAL_API_KEY` and `CAL_API_URL` of the environment.
+    Further keyword arguments are fields of `Config`. A given `session` is used and never closed. Clients with the same
+    `limiter` share their rate limits. `on_event` receives a `ClientEvent` for every attempt, retry, wait and page.
+    `trace_configs` are passed to aiohttp.
     """
 
     def __init__(
@@ -97,52 +144,63 @@ class Calcom:
         _check_arguments(config, session, limiter, on_event, trace_configs)
         self.config: Config = _configured(config, config_fields)
         self.credentials: Credentials = _credentials(credentials, self.config)
-        self.limiter: RateLimiter = limiter if limiter is not None else TokenBucket()
-        self._observer = Observer(on_event)
         agent = self.config.user_agent or f"calcom_async/{__version__}"
-        self._transport = Transport(self.config, agent, session=session, trace_configs=trace_configs)
-        self._owns_transport = True
-        self._retry_budget = RetryBudget(self.config.retry_budget)
-        self._cache = _cache(self.config.cache_ttl)
-        self._in_use: WeakValueDictionary[int, Credentials] = WeakValueDictionary()
-        self._stack()
+        self._core = _Core(
+            transport=Transport(self.config, agent, session=session, trace_configs=trace_configs),
+            limiter=limiter if limiter is not None else TokenBucket(),
+            retry_budget=RetryBudget(self.config.retry_budget),
+            cache=_cache(self.config.cache_ttl),
+            credentials_in_use=WeakValueDictionary(),
+        )
+        self._is_view = False
+        self._observer = Observer(on_event)
+        self._build_middleware()
 
-    def _stack(self) -> None:
-        exchange, observer, config = self._transport.exchange, self._observer, self.config
-        limits = limited(observed(exchange, observer), self.limiter, config, observer)
-        signs = authenticated(limits, self.credentials, config.base_url)
-        self._in_use[id(self.credentials)] = self.credentials
-        repeats = retrying(signs, config, self._retry_budget, observer)
-        self._send = self._at_home(self._cache.over(repeats, self.credentials) if self._cache else repeats)
-        self._context = RequestContext(self._send, observer, config.api_versions, config.priority)
+    def _build_middleware(self) -> None:
+        """Put the middleware in order; a request passes it from bottom to top, the response from top to bottom."""
+        core, config, observer = self._core, self.config, self._observer
+        send: Send = core.transport.exchange
+        send = observed(send, observer)
+        send = limited(send, core.limiter, config, observer)
+        send = authenticated(send, self.credentials, config.base_url)
+        send = retrying(send, config, core.retry_budget, observer)
+        if core.cache:
+            send = core.cache.wrap(send, self.credentials)
+        self._send = self._in_own_event_loop(send)
+        self._context = ResourceContext(
+            self._send, observer, config.api_versions, config.priority, credentials=self.credentials
+        )
+        core.credentials_in_use[id(self.credentials)] = self.credentials
 
-    def _at_home(self, send: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-        """Check the event loop before anything that its calls share, such as the limiter, is touched."""
-        check_home = self._transport.check_home
+    def _in_own_event_loop(self, send: Send) -> Send:
+        """Check the event loop first, before a call touches what all calls share, such as the rate limiter."""
+        check_event_loop = self._core.transport.check_event_loop
 
-        def send_here(request: Request) -> Awaitable[Response]:
-            check_home()
-            return send(request)
+        def send_here(request: Request, context: CallContext) -> Awaitable[Response]:
+            check_event_loop()
+            return send(request, context)
 
         return send_here
 
     def __repr__(self) -> str:
         if not hasattr(self, "_context"):
-            return "<Calcom, not set up>"  # a traceback with local variables shows it when `__init__` has failed
+            return "<Calcom, not set up>"  # for tracebacks with local variables of a failed `__init__`
         return f"<Calcom {self.config.base_url} as {self.credentials!r}, {'open' if self.is_open else 'not open'}>"
 
     def __reduce__(self) -> NoReturn:
-        raise ConfigError("a client cannot be pickled or copied. Create one in each process, from the same settings")
+        raise ConfigError(
+            "a client cannot be pickled or copied", hint="Create one in each process, from the same settings"
+        )
 
     async def open(self) -> Self:
-        """Open the connections and return the client, as `async with` does; end with `await cal.aclose()`.
+        """Open the client and return it, as `async with` does; close it with `await cal.aclose()`.
 
-        For notebooks and the REPL. In a program `async with` closes the client even after an error.
+        For notebooks and the REPL. In a program use `async with`, which closes the client even after an error.
         """
-        if self._owns_transport:
+        if not self._is_view:
             if self.is_open:
-                raise ConfigError("the client is open already; opened once, it serves many tasks")
-            await self._transport.open()
+                raise ConfigError("the client is open already", hint="Open it once and use it in many tasks")
+            await self._core.transport.open()
         return self
 
     async def __aenter__(self) -> Self:
@@ -152,54 +210,55 @@ class Calcom:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections, unless they are borrowed; a token renewal in flight is waited for."""
+        """Close the connections, unless the session was given, and wait for token refreshes in flight."""
+        transport = self._core.transport
         if self.is_open:
-            self._transport.check_home()
-        for credentials in list(self._in_use.values()) if self._owns_transport else [self.credentials]:
+            transport.check_event_loop()
+        for credentials in [self.credentials] if self._is_view else list(self._core.credentials_in_use.values()):
             await credentials.aclose()
-        if self._owns_transport:
-            await self._transport.aclose()
+        if not self._is_view:
+            await transport.aclose()
 
     @property
     def is_open(self) -> bool:
         """Whether requests can be sent."""
-        return self._transport.is_open
+        return self._core.transport.is_open
+
+    @property
+    def limiter(self) -> RateLimiter:
+        """The rate limiter that the client and its views use."""
+        return self._core.limiter
 
     @property
     def proxy(self) -> str | None:
-        """Address of the proxy that requests go through, without its password; None before the client is open."""
-        return self._transport.proxy
+        """URL of the proxy without its password; None if there is none, or the client is not open."""
+        return self._core.transport.proxy
 
     def with_credentials(self, credentials: Credentials | Secret | str) -> Calcom:
-        """A second client on the same connections with other credentials and so its own rate limit.
+        """Return a view of this client with other credentials, and so with another rate limit.
 
-        It lives as long as this one and needs no `async with`.
+        It uses the same connections, is usable as long as this client is open, and needs no `async with`.
         """
         credentials = _wrapped(credentials)
         if credentials is None:
             raise ConfigError("with_credentials needs credentials: an API key, a PlatformClient or an AccessToken")
-        return self._twin(credentials=_credentials(credentials, self.config))
+        return self._view(self.config, _credentials(credentials, self.config))
 
     def with_priority(self, priority: int) -> Calcom:
-        """A second client on the same connections and the same limit, whose calls queue at another place.
+        """Return a view of this client whose calls have another priority in the queue for the rate limit.
 
-        Lower goes first: give an export `cal.with_priority(1)` and interactive calls overtake it.
+        Lower numbers go first: with `cal.with_priority(1)` for an export, interactive calls overtake it.
         """
-        return self._twin(config=msgspec.structs.replace(self.config, priority=priority))
+        return self._view(msgspec.structs.replace(self.config, priority=priority), self.credentials)
 
-    def _twin(self, *, credentials: Credentials | None = None, config: Config | None = None) -> Calcom:
-        twin = object.__new__(Calcom)
-        twin.config = self.config if config is None else config
-        twin.credentials = self.credentials if credentials is None else credentials
-        twin.limiter = self.limiter
-        twin._observer = self._observer.child()
-        twin._transport = self._transport
-        twin._retry_budget = self._retry_budget
-        twin._cache = self._cache
-        twin._in_use = self._in_use
-        twin._owns_transport = False
-        twin._stack()
-        return twin
+    def _view(self, config: Config, credentials: Credentials) -> Calcom:
+        view = object.__new__(Calcom)
+        view.config, view.credentials = config, credentials
+        view._core = self._core
+        view._is_view = True
+        view._observer = self._observer.child()
+        view._build_middleware()
+        return view
 
     async def request(
         self,
@@ -211,10 +270,10 @@ class Calcom:
         version: str | None = None,
         idempotent: bool | None = None,
     ) -> Any:
-        """Ask for anything, e.g. `request("GET", "/v2/me")`; returns the decoded JSON, envelope and all.
+        """Send any request, such as `request("GET", "/v2/me")`, and return the decoded JSON with its envelope.
 
-        `version` is the `cal-api-version`; without it, what the path needs. `idempotent` says whether the call may be
-        made again when its answer is lost: reads may, unless told otherwise. Errors are those of the typed methods.
+        `version` is the `cal-api-version`, by default the one that the path needs. `idempotent` says whether to retry
+        if the response is lost, by default only for reads. Raises the same errors as the typed methods.
         """
         body = Hidden(body)
         request = build_raw_request(
@@ -222,19 +281,20 @@ class Calcom:
             path,
             query=query,
             body=body,
-            versions=self.config.api_versions,
+            api_versions=self.config.api_versions,
             version=version,
-            idempotent=idempotent,
-            priority=self.config.priority,
         )
-        response = await self._send(request)
+        context = CallContext(
+            idempotent=is_read(request) if idempotent is None else idempotent, priority=self.config.priority
+        )
+        response = await self._send(request, context)
         try:
             return read_whole(response, request)
         except DecodeError as error:
-            problem = named(error, request)
+            problem = name_request(error, request)
         raise problem
 
-    # What is more than one call: made of the resources below, with the same limits, repeats and errors.
+    # Composed operations: several calls of the resources below.
 
     async def book(
         self,
@@ -373,23 +433,28 @@ class Calcom:
             time_zone=time_zone,
             interval=interval,
             rate_limit_share=rate_limit_share,
-            rate=self._calls_a_second,
+            rate=self._requests_per_second,
             on_error=on_error,
         )
 
-    def _calls_a_second(self) -> float:
-        """What the limit of these credentials allows, as far as is known."""
-        caller = f"{self.config.base_url} {self.credentials.fingerprint}"
-        known = [
-            one
-            for one in self._limits()
-            if (getattr(one, "key", None), getattr(one, "name", None)) == (caller, DEFAULT_LIMIT_NAME)
-        ]
-        start = self.config.rate_limit or self.credentials.default_rate_limit
-        return known[0].limit / known[0].window if known else start / 60
+    def rate_limit(self) -> RateLimitRate:
+        """Return the general rate limit of the credentials, as far as it is known; no request.
+
+        Endpoints may have limits of their own, see `stats().limits`.
+        """
+        key = rate_limit_key(self.config.base_url, self.credentials)
+        for bucket in self._limits():
+            # Limiters of users may return objects of their own.
+            if getattr(bucket, "key", None) == key and getattr(bucket, "name", None) == DEFAULT_LIMIT_NAME:
+                return RateLimitRate(bucket.limit, bucket.window, is_confirmed=True)
+        return RateLimitRate(self.config.rate_limit or self.credentials.default_rate_limit)
+
+    def _requests_per_second(self) -> float:
+        rate_limit = self.rate_limit()
+        return rate_limit.limit / rate_limit.window
 
     def stats(self) -> Stats:
-        """A snapshot of the counts, the limiter and the connections."""
+        """Return the counts of this client, the state of the rate limiter and the number of connections."""
         counts = self._observer.counts
         return Stats(
             requests=counts["request"],
@@ -398,122 +463,37 @@ class Calcom:
             rate_limited=counts["rate_limited"],
             pages=counts["page"],
             seconds_waited=self._observer.seconds_waited,
-            connections=self._transport.connections,
+            connections=self._core.transport.connections,
             limits=self._limits(),
         )
 
     def _limits(self) -> Sequence[Any]:
-        """What the limiter knows; one of the caller's own may know nothing."""
-        return self.limiter.stats() or ()
+        """Return the state of the rate limiter; that of a user may return None."""
+        return self._core.limiter.stats() or ()
 
-    # The resources; each is imported when it is first used, so that a program pays for what it needs.
+    # Resources. Importing all of them would cost 11 % of the import of aiohttp, so each is imported at first use.
 
-    @cached_property
-    def me(self) -> Me:
-        """The user that the credentials belong to."""
-        from calcom_async.resources.me import Me
+    me: resource[Me] = resource("me", "Me", "The user that the credentials belong to.")
+    event_types: resource[EventTypes] = resource("event_types", "EventTypes", "The user's event types.")
+    bookings: resource[Bookings] = resource("bookings", "Bookings", "Bookings that the credentials can see.")
+    schedules: resource[Schedules] = resource("schedules", "Schedules", "The user's working hours.")
+    slots: resource[Slots] = resource("slots", "Slots", "Available times, and reservations of them.")
+    webhooks: resource[Webhooks] = resource("webhooks", "Webhooks", "The user's webhooks.")
+    calendars: resource[Calendars] = resource("calendars", "Calendars", "Connected calendars and their busy times.")
+    teams: resource[Teams] = resource("teams", "Teams", "Teams that the user is a member of.")
+    verified_resources: resource[VerifiedResources] = resource(
+        "verified_resources", "VerifiedResources", "Verified e-mail addresses and phone numbers."
+    )
+    conferencing: resource[Conferencing] = resource("conferencing", "Conferencing", "The user's video apps.")
+    stripe: resource[Stripe] = resource("stripe", "Stripe", "The user's Stripe account.")
+    routing_forms: resource[UserRoutingForms] = resource(
+        "routing_forms", "UserRoutingForms", "Slots for answers to routing forms."
+    )
+    oauth_clients: resource[OAuthClients] = resource("oauth_clients", "OAuthClients", "OAuth clients of a platform.")
+    oauth2: resource[OAuth2] = resource("oauth2", "OAuth2", "Third-party OAuth2: clients and tokens.")
+    api_keys: resource[ApiKeys] = resource("api_keys", "ApiKeys", "The API key in use, and its refresh.")
 
-        return Me(self._context)
-
-    @cached_property
-    def event_types(self) -> EventTypes:
-        """The user's event types."""
-        from calcom_async.resources.event_types import EventTypes
-
-        return EventTypes(self._context)
-
-    @cached_property
-    def bookings(self) -> Bookings:
-        """Bookings that the credentials may see."""
-        from calcom_async.resources.bookings import Bookings
-
-        return Bookings(self._context)
-
-    @cached_property
-    def schedules(self) -> Schedules:
-        """The user's working hours."""
-        from calcom_async.resources.schedules import Schedules
-
-        return Schedules(self._context)
-
-    @cached_property
-    def slots(self) -> Slots:
-        """Free times, and their reservation."""
-        from calcom_async.resources.slots import Slots
-
-        return Slots(self._context)
-
-    @cached_property
-    def webhooks(self) -> Webhooks:
-        """The user's webhooks."""
-        from calcom_async.resources.webhooks import Webhooks
-
-        return Webhooks(self._context)
-
-    @cached_property
-    def calendars(self) -> Calendars:
-        """Connected calendars and their busy times."""
-        from calcom_async.resources.calendars import Calendars
-
-        return Calendars(self._context)
-
-    @cached_property
-    def teams(self) -> Teams:
-        """Teams that the user is a member of."""
-        from calcom_async.resources.teams import Teams
-
-        return Teams(self._context)
-
-    @cached_property
-    def verified_resources(self) -> VerifiedResources:
-        """The user's verified e-mail addresses and phone numbers."""
-        from calcom_async.resources.verified_resources import VerifiedResources
-
-        return VerifiedResources(self._context)
-
-    @cached_property
-    def conferencing(self) -> Conferencing:
-        """The user's video apps."""
-        from calcom_async.resources.conferencing import Conferencing
-
-        return Conferencing(self._context)
-
-    @cached_property
-    def stripe(self) -> Stripe:
-        """The user's Stripe account."""
-        from calcom_async.resources.stripe import Stripe
-
-        return Stripe(self._context)
-
-    @cached_property
-    def routing_forms(self) -> UserRoutingForms:
-        """The user's routing forms: slots for their answers."""
-        from calcom_async.resources.routing_forms import UserRoutingForms
-
-        return UserRoutingForms(self._context)
-
-    @cached_property
-    def oauth_clients(self) -> OAuthClients:
-        """OAuth clients of a platform."""
-        from calcom_async.resources.oauth_clients import OAuthClients
-
-        return OAuthClients(self._context)
-
-    @cached_property
-    def oauth2(self) -> OAuth2:
-        """Third-party OAuth2: clients and tokens."""
-        from calcom_async.resources.oauth2 import OAuth2
-
-        return OAuth2(self._context)
-
-    @cached_property
-    def api_keys(self) -> ApiKeys:
-        """The API key in use, and its renewal."""
-        from calcom_async.resources.api_keys import ApiKeys
-
-        return ApiKeys(self._context, self.credentials)
-
-    # The scopes: what belongs to one team, organisation or OAuth client.
+    # Scopes: what belongs to one team, organization or OAuth client.
 
     def team(self, team_id: int) -> Team:
         """What belongs to one team of your own: event types, bookings, memberships and more."""
@@ -522,7 +502,7 @@ class Calcom:
         return Team(self._context, "/teams/{}", team_id)
 
     def organization(self, organization_id: int) -> Organization:
-        """What belongs to one organisation: teams, users, bookings and more."""
+        """What belongs to one organization: teams, users, bookings and more."""
         from calcom_async.resources.organizations import Organization
 
         return Organization(self._context, "/organizations/{}", organization_id)

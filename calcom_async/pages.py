@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Mapping
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import aclosing
 from datetime import datetime
 from functools import partial
@@ -43,8 +43,8 @@ from calcom_async.keyset import (
     read_times,
 )
 from calcom_async.pagination import Page, PageOffset, PaginationSpec, read_page
-from calcom_async.requests import Request, query_string
-from calcom_async.responses import Response
+from calcom_async.requests import CallContext, Request, query_string
+from calcom_async.responses import Send
 
 T = TypeVar("T")
 
@@ -111,17 +111,19 @@ class ListCall(PagedList[T]):
     def __init__(
         self,
         request: Request,
+        context: CallContext,
         spec: PaginationSpec,
         row_type: Any,
         *,
         key_field: str = "id",
         query: Mapping[str, Any] | None = None,
-        send: Callable[[Request], Awaitable[Response]],
+        send: Send,
         observer: Observer,
         rejects_paging: set[str],
     ) -> None:
         super().__init__(request.route, spec, row_type, key_field=key_field, query=query)
         self._request = request
+        self._context = context
         self._send = send
         self._observer = observer
         self._rejects_paging = rejects_paging
@@ -130,6 +132,7 @@ class ListCall(PagedList[T]):
         """Return the same list with rows as JSON text."""
         return ListCall(
             self._request,
+            self._context,
             self.spec,
             Raw,
             key_field=self.key_field,
@@ -159,8 +162,10 @@ class ListCall(PagedList[T]):
 
     async def _fetch(self, offset: PageOffset, paging: Mapping[str, Any], query: Mapping[str, Any] | None) -> Page[T]:
         text = query_string({**self.query, **(query or {}), **paging})
-        final = INTERNAL if self.spec.fragile and paging else 0
-        response = await self._send(msgspec.structs.replace(self._request, query=text, final=final))
+        context = self._context
+        if self.spec.fragile and paging:
+            context = msgspec.structs.replace(context, final_status=INTERNAL)
+        response = await self._send(msgspec.structs.replace(self._request, query=text), context)
         try:
             page: Page[T] = read_page(
                 self.row_type, response, skip=offset.skip, take=offset.take, request=self._request

@@ -30,10 +30,8 @@ def build_raw_request(
     *,
     query: Mapping[str, Any] | None,
     body: Hidden[Any],
-    versions: Mapping[str, str],
+    api_versions: Mapping[str, str],
     version: str | None,
-    idempotent: bool | None,
-    priority: int,
 ) -> Request:
     """A request below the base URL; raises `InvalidRequestError` for a path or a method that is none."""
     if not (isinstance(method, str) and method.isascii() and method.isalpha()):
@@ -44,7 +42,7 @@ def build_raw_request(
     if version is not None and not is_header_value(version):
         raise InvalidRequestError(f"version must be a text such as 2024-08-13, not {shown(version)}")
     path = _below_base(path)
-    version = version or versions.get(path.split("/")[1].replace("-", "_")) or _version_for(path)
+    version = version or api_versions.get(path.split("/")[1].replace("-", "_")) or _version_for(path)
     return Request(
         method=method,
         route=_route(path),
@@ -52,8 +50,6 @@ def build_raw_request(
         query=query_string(query or {}, "query"),
         headers={"cal-api-version": version} if version else {},
         body=None if body.reveal() is None else encode(body, "body"),
-        idempotent=_is_read(method, path) if idempotent is None else idempotent,
-        priority=priority,
     )
 
 
@@ -74,9 +70,9 @@ def _route(path: str) -> str:
     return re.sub(r"[^/]+", lambda part: part[0] if WORD.fullmatch(part[0]) else "{}", path)
 
 
-def _is_read(method: str, path: str) -> bool:
-    """Whether a call only reads; the GETs that end an OAuth consent do more than that."""
-    return method in {"GET", "HEAD"} and not path.endswith(("/save", "/callback"))
+def is_read(request: Request) -> bool:
+    """Return whether a request only reads. The GETs that complete an OAuth consent do not."""
+    return request.method in {"GET", "HEAD"} and not request.path.endswith(("/save", "/callback"))
 
 
 def _version_for(path: str) -> str | None:

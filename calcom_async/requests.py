@@ -1,4 +1,4 @@
-"""Write a request: the `Request` value, and how arguments become its path, query and body. No I/O."""
+"""Write a request: the values `Request` and `CallContext`, and the encoding of path, query and body. No I/O."""
 
 from __future__ import annotations
 
@@ -18,46 +18,52 @@ from calcom_async.models.times import parse_datetime
 from calcom_async.secret import Hidden, Secret
 
 
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """An HTTP request to Cal.com, relative to the base URL."""
+
+    method: str
+    route: str
+    """The path with `{}` in place of ids, as logs and events show it."""
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = {}
+    body: bytes | None = None
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # Headers and bodies hold credentials, and tracebacks with local variables print them.
+        return [("method", self.method), ("path", self.path)]
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.path}>"
+
+
 class EndpointLimit(msgspec.Struct, frozen=True):
-    """A limit of its own that Cal.com puts on one operation, instead of the general one; calls a minute."""
+    """A rate limit that Cal.com puts on one operation instead of the general one, in requests per minute."""
 
     name: str
     limit: int
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One question to Cal.com, complete but for the proof of who asks."""
+class CallContext(msgspec.Struct, frozen=True, kw_only=True):
+    """How the client handles a call: retries, rate limit and priority. It travels next to the `Request`."""
 
-    method: str
-    route: str
-    """The path with `{}` for its ids: what logs and events show."""
-    path: str
-    """Below the base URL, ids filled in and quoted."""
-    query: str = ""
-    headers: Mapping[str, str] = {}
-    body: bytes | None = None
     idempotent: bool = False
-    """Whether asking twice does no more than asking once; the operation decides that, whatever its verb."""
-    final: int = 0
-    """A status of 5xx that is not retried: it would come again."""
+    """Whether sending the request twice has the same effect as sending it once; a property of the operation."""
+    final_status: int = 0
+    """A 5xx status that is not retried, because the server would return it again."""
     expects_redirect: bool = False
-    """Whether a redirect is the answer that is hoped for; none is ever followed."""
+    """Whether a redirect is the expected response. The client never follows one."""
     endpoint_limit: EndpointLimit | None = None
     priority: int = 0
-    timeout: float | None = None
-    """Seconds left for this attempt, where less than the configured ones."""
+
+    # Set by the middleware on the way to the socket.
     attempt: int = 1
+    time_left: float | None = None
+    """Seconds left for this attempt, if less than `Config.timeout`."""
     rate_limit_key: str = ""
-    """Fingerprint of the credential: whose rate limit it counts against."""
+    """Whose rate limit the request counts against: base URL and fingerprint of the credentials."""
     default_limit: int = 120
-    """The documented limit of that credential, in calls a minute."""
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        # Headers and bodies hold credentials, and a traceback with local variables prints what it meets.
-        return [("method", self.method), ("path", self.path)]
-
-    def __repr__(self) -> str:
-        return f"<Request {self.method} {self.path}>"
+    """The documented limit of the credentials, in requests per minute."""
 
 
 def fill(route: str, ids: Sequence[int | str]) -> str:

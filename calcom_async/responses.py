@@ -6,10 +6,10 @@ No function looks at a clock, except for a `Retry-After` date in a response with
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, lru_cache
 from types import NoneType
 from typing import Any
 
@@ -19,7 +19,7 @@ from calcom_async.decoding import Envelope, decode, nullable
 from calcom_async.error_body import parse_error_body
 from calcom_async.errors import BY_STATUS, ApiError, DecodeError, RateLimit, RateLimitedError, ServerError, printable
 from calcom_async.rate_limit_window import MAX_NAMED_LIMITS, MAX_RETRY_AFTER, plausible_limits
-from calcom_async.requests import Request
+from calcom_async.requests import CallContext, Request
 
 log: logging.Logger = logging.getLogger("calcom_async")
 
@@ -49,9 +49,13 @@ class Response(msgspec.Struct, frozen=True):
         return text and printable(text, 200)
 
 
-def check(request: Request, response: Response) -> None:
-    """Raise the error that the status means; do nothing for a success."""
-    if response.status < 300 or (request.expects_redirect and response.status < 400):
+Send = Callable[[Request, CallContext], Awaitable[Response]]
+"""Sends a request and returns its response: the transport, and each middleware around it."""
+
+
+def check(request: Request, response: Response, *, expects_redirect: bool = False) -> None:
+    """Raise the error that the status means; return for a success."""
+    if response.status < 300 or (expects_redirect and response.status < 400):
         return
     told = _error_fields(response, request)
     if response.status == 429:
@@ -77,12 +81,8 @@ def _error_fields(response: Response, request: Request | None) -> dict[str, Any]
 def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
     """Read every `X-RateLimit-{Limit,Remaining,Reset}-<Name>` family; log and skip those that cannot be true."""
     found: list[RateLimit] = []
-    # One search over all names at once: an answer has some 25 headers, and every answer is searched.
-    for rest in "\n".join(headers).lower().split("x-ratelimit-limit-")[1 : MAX_NAMED_LIMITS + 1]:
-        name = rest.partition("\n")[0]
-        limit = headers.get(f"x-ratelimit-limit-{name}")
-        remaining = headers.get(f"x-ratelimit-remaining-{name}")
-        reset = headers.get(f"x-ratelimit-reset-{name}")
+    for name, limit_header, remaining_header, reset_header in _limit_headers("\n".join(headers)):
+        limit, remaining, reset = headers.get(limit_header), headers.get(remaining_header), headers.get(reset_header)
         if limit is None or remaining is None or reset is None:
             continue
         try:
@@ -96,6 +96,17 @@ def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
             )
         found += read
     return tuple(found if len(found) < 2 else plausible_limits(found))
+
+
+@lru_cache(maxsize=64)  # a server sends the same header names with nearly every response
+def _limit_headers(header_names: str) -> list[tuple[str, str, str, str]]:
+    """Return the name of each rate limit and of its three headers, from the names of all headers, one per line."""
+    found = []
+    for rest in header_names.lower().split("x-ratelimit-limit-")[1 : MAX_NAMED_LIMITS + 1]:
+        name = rest.partition("\n")[0]
+        limit, remaining, reset = [f"x-ratelimit-{part}-{name}" for part in ("limit", "remaining", "reset")]
+        found.append((name, limit, remaining, reset))
+    return found
 
 
 def _whole(text: str) -> int:

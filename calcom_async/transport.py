@@ -24,7 +24,7 @@ from calcom_async.errors import (
     TimedOutError,
     printable,
 )
-from calcom_async.requests import Request
+from calcom_async.requests import CallContext, Request
 from calcom_async.responses import Response, check
 from calcom_async.secret import Hidden, Secret, without_frames
 
@@ -47,9 +47,9 @@ class Transport:
         self.config = config
         self.borrowed = session
         self.trace_configs: list[aiohttp.TraceConfig] = list(trace_configs)
-        self.headers: dict[str, str] = {"Accept": "application/json", "User-Agent": user_agent}
+        self._headers: dict[str, str] = {"Accept": "application/json", "User-Agent": user_agent}
         self._session: ClientSession | None = None
-        self._places = asyncio.Semaphore()
+        self._connection_slots = asyncio.Semaphore()
         self._timeout = self._within(config.timeout)
         self._options: dict[str, Any] = {}
         self._proxy: Proxy | None = None
@@ -66,7 +66,6 @@ class Transport:
         if self.borrowed is None:
             self._proxy = Proxy.of(self.config)
             self._session = self._own_session()
-            self._options = {}
         else:
             if self.borrowed.closed:
                 raise ConfigError("the session given to Calcom() is closed")
@@ -76,8 +75,7 @@ class Transport:
         self._home = asyncio.get_running_loop(), os.getpid()
         limits = [getattr(self._session.connector, name, 0) for name in ("limit", "limit_per_host")]
         limit = min(filter(None, limits), default=self.config.max_connections)
-        # A place in our queue, taken before the clock starts: the wait for a connection is no part of the timeout.
-        self._places = asyncio.Semaphore(limit)
+        self._connection_slots = asyncio.Semaphore(limit)
 
     def _own_session(self) -> ClientSession:
         is_encrypted = any(url.startswith("https:") for url in (self.config.base_url, self.proxy or ""))
@@ -86,13 +84,20 @@ class Transport:
             keepalive_timeout=self.config.keepalive_expiry,
             ssl=(_ssl_context() if is_encrypted else None) or True,
         )
-        return ClientSession(
+        session = ClientSession(
             connector=connector,
+            headers=self._headers,
             timeout=self._timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=self.trace_configs,
-            middlewares=(_no_resend,),
         )
+        # Costs nothing per request, but is private to aiohttp; the middleware does the same by public means.
+        if getattr(session, "_retry_connection", None) is True:
+            session._retry_connection = False  # noqa: SLF001
+            self._options = {}
+        else:
+            self._options = {"middlewares": (_no_resend,)}
+        return session
 
     async def aclose(self) -> None:
         """Close the session if it is ours. One whose event loop is closed is only forgotten."""
@@ -115,7 +120,7 @@ class Transport:
         """Address of the proxy that requests go through, without its password."""
         return self._proxy.url if self._proxy else None
 
-    def check_home(self) -> None:
+    def check_event_loop(self) -> None:
         """Raise `ConfigError` if the client is not open here: in this process and this event loop.
 
         Connections belong to the loop that opened them. To use them elsewhere breaks the calls of that loop.
@@ -142,57 +147,64 @@ class Transport:
         connector = None if self._session is None else self._session.connector
         return sum(map(len, getattr(connector, "_conns", {}).values())) + len(getattr(connector, "_acquired", ()))
 
-    async def exchange(self, request: Request) -> Response:
-        """Send one request, read its answer to the end, raise what it means. Every foreign exception is mapped here.
+    async def exchange(self, request: Request, context: CallContext) -> Response:
+        """Send a request, read the whole response, and raise the error that it means.
 
-        The frames of aiohttp hold the headers, hence the key: no traceback that leaves this function has any.
+        Exceptions of aiohttp become ours here. Their frames hold the headers and so the key: no traceback that leaves
+        this function has them.
         """
-        async with self._places:
-            session = self._session
-            if session is None or session.closed:
-                raise ConfigError("the client was closed during the call")
-            started = time.perf_counter()
-            failure: Exception | None = None
-            try:
-                response = await self._answer(session, request, started)
-            except CalcomError:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever aiohttp raises, the caller gets one of ours
-                failure = _mapped(error, request, time.perf_counter() - started)
-            except BaseException as error:
-                without_frames(error)  # a cancelled call; its traceback goes on from here
-                raise
+        # Acquired before the timeout starts, so that waiting for a free connection does not count.
+        await self._connection_slots.acquire()
+        failure: Exception | None = None
+        started = time.perf_counter()
+        try:
+            response = await self._send(request, context, started)
+        except CalcomError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever aiohttp raises, the caller gets one of ours
+            failure = _mapped(error, request, time.perf_counter() - started)
+        except BaseException as error:
+            without_frames(error)  # a cancelled call; its traceback starts here
+            raise
+        finally:
+            self._connection_slots.release()
         if failure is not None:
-            raise failure  # not in the handler: the context would keep the frames
-        check(request, response)
+            raise failure  # outside of the handler: as its context, aiohttp's exception would keep the frames
+        check(request, response, expects_redirect=context.expects_redirect)
         return response
 
-    async def _answer(self, session: ClientSession, request: Request, started: float) -> Response:
+    async def _send(self, request: Request, context: CallContext, started: float) -> Response:
+        session = self._session
+        if session is None or session.closed:
+            raise ConfigError("the client was closed during the call")
         options = self._options
-        if request.timeout is not None and request.timeout < self.config.timeout:
-            options = {**options, "timeout": self._within(request.timeout)}
+        if context.time_left is not None and context.time_left < self.config.timeout:
+            options = {**options, "timeout": self._within(context.time_left)}
         async with session.request(
             request.method,
             self._url(request),
             data=request.body,
             allow_redirects=False,
             **options,
-            **self._with_secrets(request).reveal(),
+            **self._secret_options(request).reveal(),
         ) as answer:
             body = Hidden(await self._read(answer, request))
             return Response(answer.status, answer.headers, body.reveal(), time.perf_counter() - started)
 
-    def _with_secrets(self, request: Request) -> Hidden[dict[str, Any]]:
-        """The options of aiohttp that hold secrets."""
-        content = {} if request.body is None else {"Content-Type": "application/json"}
+    def _secret_options(self, request: Request) -> Hidden[dict[str, Any]]:
+        """Return the options of aiohttp that hold secrets."""
+        # The session of the client sends the fixed headers by itself; a given one must not be changed.
+        headers = Hidden({**self._headers, **request.headers} if self.borrowed else {**request.headers})
+        if request.body is not None:
+            headers.reveal()["Content-Type"] = "application/json"
         if self._proxy is None:
-            return Hidden({"headers": {**self.headers, **request.headers, **content}})
+            return Hidden({"headers": headers.reveal()})
         # aiohttp sends `proxy_headers` with CONNECT only; a request without a tunnel carries the header itself.
         has_tunnel = self.config.base_url.startswith("https:")
         with_request = {} if has_tunnel else self._proxy.headers.reveal()
         return Hidden(
             {
-                "headers": {**self.headers, **request.headers, **content, **with_request},
+                "headers": {**headers.reveal(), **with_request},
                 "proxy": self._proxy.url,
                 "proxy_headers": self._proxy.headers.reveal() if has_tunnel else {},
             }

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from calcom_async.events import ClientEvent
-from calcom_async.requests import Request
+from calcom_async.requests import CallContext, Request
 from calcom_async.responses import Response, check
 
-Step = Response | Exception | Callable[[Request], Awaitable[Response]]
+Step = Response | Exception | Callable[[Request, CallContext], Awaitable[Response]]
 
 
 def ok_response(data: Any = None, status: int = 200, **headers: str) -> Response:
@@ -31,9 +31,10 @@ def error_response(status: int, code: str | None = None, message: str = "no", **
     )
 
 
-def make_request(method: str = "GET", path: str = "/me", **fields: Any) -> Request:
-    """Return a request with defaults for what the test does not care about."""
-    return Request(method=method, route=path, path=path, **fields)
+def make_call(method: str = "GET", path: str = "/me", **fields: Any) -> tuple[Request, CallContext]:
+    """A request and its context, for tests in which their other fields do not matter."""
+    http = {name: fields.pop(name) for name in [*fields] if name in Request.__struct_fields__}
+    return Request(method=method, route=path, path=path, **http), CallContext(**fields)
 
 
 class FakeSend:
@@ -42,15 +43,17 @@ class FakeSend:
     def __init__(self, *steps: Step) -> None:
         self.steps = list(steps) or [ok_response()]
         self.sent: list[Request] = []
+        self.contexts: list[CallContext] = []
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, request: Request, context: CallContext) -> Response:
         self.sent.append(request)
+        self.contexts.append(context)
         step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
         if callable(step):
-            step = await step(request)
+            step = await step(request, context)
         if isinstance(step, Exception):
             raise step
-        check(request, step)
+        check(request, step, expects_redirect=context.expects_redirect)
         return step
 
 

@@ -20,7 +20,7 @@ import pytest
 from calcom_async import Calcom, CalcomError, pages
 from calcom_async.operations import python_calls
 from calcom_async.pages import Pages
-from calcom_async.requests import Request, encode
+from calcom_async.requests import CallContext, Request, encode
 from calcom_async.resources import _base
 from calcom_async.resources._base import Resource
 from calcom_async.responses import Response, check
@@ -323,14 +323,14 @@ class FakeTransport(SimpleNamespace):
         super().__init__(is_open=True, connections=0, requests=0)
         self.answer = answer
 
-    async def exchange(self, request: Request) -> Response:
+    async def exchange(self, request: Request, context: CallContext) -> Response:
         self.requests += 1
         assert self.requests < 400, f"{self.requests} requests for one call, the last one {request!r}"
         found = self.answer(request)
-        check(request, found)
+        check(request, found, expects_redirect=context.expects_redirect)
         return found
 
-    def check_home(self) -> None:
+    def check_event_loop(self) -> None:
         """Accept every event loop."""
 
     async def open(self) -> None:
@@ -343,6 +343,6 @@ class FakeTransport(SimpleNamespace):
 def client_over(transport: FakeTransport, credentials: Any = "cal_x", **settings: Any) -> Calcom:
     """Return a client that sends its requests to a fake transport."""
     cal = Calcom(credentials, base_url="http://127.0.0.1:9/v2", max_attempts=3, retry_budget=1000.0, **settings)
-    cal._transport = transport  # type: ignore[assignment]
-    cal._stack()
+    cal._core.transport = transport  # type: ignore[assignment]
+    cal._build_middleware()
     return cal

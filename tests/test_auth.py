@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from fakes import FakeSend, error_response, make_request, ok_response
+from fakes import FakeSend, error_response, make_call, ok_response
 from virtual_time import run
 
 from calcom_async import (
@@ -25,7 +25,7 @@ from calcom_async import (
     UnauthorizedError,
 )
 from calcom_async.middleware import authenticated
-from calcom_async.requests import Request
+from calcom_async.requests import CallContext, Request
 from calcom_async.responses import Response
 from calcom_async.secret import Secret
 
@@ -63,15 +63,17 @@ class Server:
         self.renewal = renewal
         self.good = "new_access"
         self.renewals: list[Request] = []
+        self.contexts: list[CallContext] = []
         self.served: list[float] = []
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, request: Request, context: CallContext) -> Response:
         await asyncio.sleep(1)
         if request.path.endswith(("/refresh", "/token")):
             self.renewals.append(request)
-            return await FakeSend(self.renewal or self.pair(request))(request)
+            self.contexts.append(context)
+            return await FakeSend(self.renewal or self.pair(request))(request, context)
         if request.headers["Authorization"] != f"Bearer {self.good}":
-            return await FakeSend(self.expired)(request)
+            return await FakeSend(self.expired)(request, context)
         self.served.append(asyncio.get_running_loop().time())
         return ok_response()
 
@@ -148,7 +150,7 @@ def test_a_token_is_copied_without_its_renewal():
 
     async def scene() -> AccessToken:
         token = managed()
-        waiter = asyncio.create_task(authenticated(Server(), token, "")(make_request()))
+        waiter = asyncio.create_task(authenticated(Server(), token, "")(*make_call()))
         await asyncio.sleep(1.5)
         arrived = copy.deepcopy(token)
         await waiter
@@ -171,12 +173,12 @@ def test_credentials_are_not_pickled(credentials):
 def test_a_managed_users_renewal_asks_as_the_platform_client():
     """498 renews at the client's own address with its secret, and the call goes again with the new token."""
     server, token = Server(), managed()
-    run(authenticated(server, token, "")(make_request()))
+    run(authenticated(server, token, "")(*make_call()))
     [renewal] = server.renewals
     assert (renewal.method, renewal.path, renewal.route) == ("POST", "/oauth/client/refresh", "/oauth/{}/refresh")
     assert renewal.headers == {"x-cal-secret-key": "sesame_secret"}
     assert json.loads(renewal.body) == {"refreshToken": "old_refresh"}
-    assert not renewal.idempotent
+    assert not server.contexts[0].idempotent
     assert len(server.served) == 1
     assert token.tokens.expires_at == datetime.fromtimestamp(2_000_000_000, UTC)
 
@@ -185,7 +187,7 @@ def test_an_oauth2_renewal_follows_the_rfc():
     """A 401 renews an OAuth2 token once; a public client sends no secret, a confidential one does."""
     for secret in (None, "sesame_secret"):
         server, token = Server(expired=UNAUTHORIZED), oauth2(client_secret=secret)
-        run(authenticated(server, token, "")(make_request()))
+        run(authenticated(server, token, "")(*make_call()))
         [renewal] = server.renewals
         body = {"client_id": "client", "grant_type": "refresh_token", "refresh_token": "old_refresh"}
         assert json.loads(renewal.body) == body | ({"client_secret": secret} if secret else {})
@@ -198,7 +200,7 @@ def test_many_refusals_are_one_renewal():
 
     async def scene(server: Server) -> None:
         send = authenticated(server, managed(), "")
-        await asyncio.gather(*(send(make_request()) for _ in range(100)))
+        await asyncio.gather(*(send(*make_call()) for _ in range(100)))
 
     server = Server()
     run(scene(server))
@@ -212,9 +214,9 @@ def test_a_call_that_comes_late_uses_what_others_renewed():
 
     async def scene() -> None:
         send = authenticated(server, token, "")
-        early = asyncio.create_task(send(make_request()))
+        early = asyncio.create_task(send(*make_call()))
         await asyncio.sleep(0.9)
-        late = asyncio.create_task(send(make_request()))
+        late = asyncio.create_task(send(*make_call()))
         await asyncio.gather(early, late)
 
     run(scene())
@@ -232,10 +234,10 @@ def test_the_new_pair_is_stored_before_anybody_repeats():
 
     async def scene(server: Server) -> None:
         send = authenticated(server, managed(on_refresh=store), "")
-        first = asyncio.create_task(send(make_request()))
+        first = asyncio.create_task(send(*make_call()))
         await asyncio.sleep(1.5)
         # This one is refused with the old token, after the new one has come but before it is stored.
-        second = asyncio.create_task(send(make_request()))
+        second = asyncio.create_task(send(*make_call()))
         await asyncio.gather(first, second)
 
     server = Server()
@@ -247,7 +249,7 @@ def test_the_new_pair_is_stored_before_anybody_repeats():
 def test_on_renewed_may_be_a_plain_function():
     """`on_refresh` may be sync."""
     kept: list[Tokens] = []
-    run(authenticated(Server(), managed(on_refresh=kept.append), "")(make_request()))
+    run(authenticated(Server(), managed(on_refresh=kept.append), "")(*make_call()))
     assert [tokens.access for tokens in kept] == ["new_access"]
 
 
@@ -259,7 +261,7 @@ def test_a_failing_on_renewed_is_told_and_the_pair_is_kept():
 
     token = managed(on_refresh=store)
     with pytest.raises(OSError, match="disk full"):
-        run(authenticated(Server(), token, "")(make_request()))
+        run(authenticated(Server(), token, "")(*make_call()))
     assert token.tokens.access == "new_access"
 
 
@@ -280,14 +282,14 @@ def test_a_renewal_that_fails_fails_everybody(renewal, kind):
 
     async def scene() -> list[BaseException | Response]:
         send = authenticated(server, token, "")
-        return await asyncio.gather(*(send(make_request()) for _ in range(5)), return_exceptions=True)
+        return await asyncio.gather(*(send(*make_call()) for _ in range(5)), return_exceptions=True)
 
     outcomes = run(scene())
     assert {type(outcome).__name__ for outcome in outcomes} == {kind}
     assert token.tokens.access == "old_access"
     assert len(server.renewals) == 1
     server.renewal = None
-    run(authenticated(server, token, "")(make_request()))
+    run(authenticated(server, token, "")(*make_call()))
     assert len(server.served) == 1
 
 
@@ -296,7 +298,7 @@ def test_a_renewal_without_a_new_refresh_token_keeps_the_old_one():
     pair = {"access_token": "new_access", "token_type": "bearer"}
     server = Server(expired=UNAUTHORIZED, renewal=Response(200, {}, json.dumps(pair).encode()))
     token = oauth2()
-    run(authenticated(server, token, "")(make_request()))
+    run(authenticated(server, token, "")(*make_call()))
     assert token.tokens == Tokens(access="new_access", refresh="old_refresh", expires_at=None)
 
 
@@ -315,7 +317,7 @@ def test_what_a_renewal_cannot_help_is_raised(credentials, said):
     """Keys are never renewed, managed users not on 401, and a used-up booking limit is no credential problem."""
     fake_send = FakeSend(said)
     with pytest.raises(UnauthorizedError):
-        run(authenticated(fake_send, credentials, "")(make_request()))
+        run(authenticated(fake_send, credentials, "")(*make_call()))
     assert len(fake_send.sent) == 1
 
 
@@ -324,7 +326,7 @@ def test_a_second_refusal_is_final():
     server = Server()
     server.good = "another"
     with pytest.raises(UnauthorizedError):
-        run(authenticated(server, managed(), "")(make_request()))
+        run(authenticated(server, managed(), "")(*make_call()))
     assert len(server.renewals) == 1
 
 
@@ -333,7 +335,7 @@ def test_an_oauth2_token_is_renewed_shortly_before_its_end():
     for left, renewals in ((20, 1), (60, 0)):
         server = Server(expired=UNAUTHORIZED)
         server.good = "new_access" if renewals else "old_access"
-        run(authenticated(server, oauth2(expires_at=now() + timedelta(seconds=left)), "")(make_request()))
+        run(authenticated(server, oauth2(expires_at=now() + timedelta(seconds=left)), "")(*make_call()))
         assert len(server.renewals) == renewals
         assert len(server.served) == 1
 
@@ -343,27 +345,27 @@ def test_an_early_renewal_that_fails_does_no_harm(trouble):
     """While the old token works, a failed renewal is passed over; once it has ended, it is raised."""
     server = Server(renewal=trouble)
     server.good = "old_access"
-    run(authenticated(server, oauth2(expires_at=now() + timedelta(seconds=20)), "")(make_request()))
+    run(authenticated(server, oauth2(expires_at=now() + timedelta(seconds=20)), "")(*make_call()))
     assert len(server.served) == 1
     with pytest.raises((ServerError, TransportError)):
-        run(authenticated(server, oauth2(expires_at=now() - timedelta(seconds=1)), "")(make_request()))
+        run(authenticated(server, oauth2(expires_at=now() - timedelta(seconds=1)), "")(*make_call()))
 
 
 def test_a_renewal_in_another_loop_is_not_waited_for():
     """A renewal that a dead event loop left behind does not hold up the next loop."""
 
-    async def stuck(request: Request) -> Response:
+    async def stuck(request: Request, context: CallContext) -> Response:
         if "/oauth/" in request.path:
             await asyncio.Event().wait()
-        return await FakeSend(EXPIRED)(request)
+        return await FakeSend(EXPIRED)(request, context)
 
     async def leave(token: AccessToken) -> None:
-        asyncio.create_task(authenticated(stuck, token, "")(make_request()))  # noqa: RUF006 - it is left behind on purpose
+        asyncio.create_task(authenticated(stuck, token, "")(*make_call()))  # noqa: RUF006 - it is left behind on purpose
         await asyncio.sleep(1)
 
     token, server = managed(), Server()
     run(leave(token))
-    run(authenticated(server, token, "")(make_request()))
+    run(authenticated(server, token, "")(*make_call()))
     assert len(server.served) == 1
 
 
@@ -373,7 +375,7 @@ def test_closing_waits_for_a_renewal_in_flight():
 
     async def scene() -> None:
         token = managed(on_refresh=kept.append)
-        call = asyncio.create_task(authenticated(Server(), token, "")(make_request()))
+        call = asyncio.create_task(authenticated(Server(), token, "")(*make_call()))
         await asyncio.sleep(1.5)
         call.cancel()
         await token.aclose()
@@ -386,7 +388,7 @@ def test_errors_of_a_renewal_hold_no_secret():
     """What a failed renewal says holds neither token nor client secret."""
     server = Server(renewal=error_response(401, "UnauthorizedException"))
     with pytest.raises(UnauthorizedError) as caught:
-        run(authenticated(server, managed(), "")(make_request()))
+        run(authenticated(server, managed(), "")(*make_call()))
     error: BaseException | None = caught.value
     while error:
         assert not [secret for secret in SECRETS if secret in f"{error!r}{vars(error)}"]
@@ -397,7 +399,7 @@ def test_an_answer_that_is_no_pair_holds_no_token_in_its_error():
     """Half an answer with a token in it is not quoted."""
     server = Server(renewal=Response(200, {}, b'{"data":{"accessToken":"old_access"'))
     with pytest.raises(DecodeError) as caught:
-        run(authenticated(server, managed(), "")(make_request()))
+        run(authenticated(server, managed(), "")(*make_call()))
     assert "old_access" not in str(caught.value)
 
 
@@ -410,11 +412,7 @@ def test_an_odd_expiry_costs_only_the_expiry(make, expiry):
     pair = OAUTH2_PAIR | {"expires_in": expiry} if is_oauth2 else PAIR | {"accessTokenExpiresAt": expiry}
     renewal = Response(200, {}, json.dumps(pair if is_oauth2 else {"data": pair}).encode())
     token = make(on_refresh=kept.append)
-    run(
-        authenticated(Server(expired=UNAUTHORIZED if is_oauth2 else EXPIRED, renewal=renewal), token, "")(
-            make_request()
-        )
-    )
+    run(authenticated(Server(expired=UNAUTHORIZED if is_oauth2 else EXPIRED, renewal=renewal), token, "")(*make_call()))
     assert kept == [token.tokens]
     assert (token.tokens.access, token.tokens.refresh) == ("new_access", "new_refresh")
     assert token.tokens.expires_at is None or token.tokens.expires_at <= now() + timedelta(seconds=2)
@@ -426,9 +424,9 @@ def test_a_new_access_token_that_cannot_be_sent_costs_no_refresh_token(access):
     kept: list[Tokens] = []
     token = managed(on_refresh=kept.append)
     with pytest.raises(DecodeError, match="no valid access token"):
-        run(authenticated(Server(renewal=ok_response(PAIR | {"accessToken": access})), token, "")(make_request()))
+        run(authenticated(Server(renewal=ok_response(PAIR | {"accessToken": access})), token, "")(*make_call()))
     assert [(one.access, one.refresh) for one in kept] == [("old_access", "new_refresh")]
-    run(authenticated(Server(), token, "")(make_request()))  # the next call renews with it
+    run(authenticated(Server(), token, "")(*make_call()))  # the next call renews with it
     assert token.tokens.access == "new_access"
 
 
@@ -436,7 +434,7 @@ def test_a_new_access_token_that_cannot_be_sent_costs_no_refresh_token(access):
 def test_a_new_refresh_token_that_cannot_be_used_leaves_the_old_one(refresh):
     """A pair without a usable refresh token renews the access token alone."""
     token = managed()
-    run(authenticated(Server(renewal=ok_response(PAIR | {"refreshToken": refresh})), token, "")(make_request()))
+    run(authenticated(Server(renewal=ok_response(PAIR | {"refreshToken": refresh})), token, "")(*make_call()))
     assert (token.tokens.access, token.tokens.refresh) == ("new_access", "old_refresh")
 
 
@@ -450,7 +448,7 @@ def test_a_renewal_without_any_token_is_a_decode_error(make, data):
     with pytest.raises(DecodeError, match="contains no token"):
         run(
             authenticated(Server(expired=UNAUTHORIZED if make is oauth2 else EXPIRED, renewal=body), token, "")(
-                make_request()
+                *make_call()
             )
         )
     assert kept == []

@@ -37,8 +37,8 @@ from calcom_async.errors import NotFoundError, SlotTakenError, UnknownOutcomeErr
 from calcom_async.events import Observer
 from calcom_async.models import Attendee, Availability, Booking
 from calcom_async.pagination import read_page
-from calcom_async.requests import Request, encode
-from calcom_async.resources._base import RequestContext
+from calcom_async.requests import CallContext, Request, encode
+from calcom_async.resources._base import ResourceContext
 from calcom_async.resources.bookings import Bookings
 from calcom_async.resources.event_types import EventTypes
 from calcom_async.resources.slots import Slots
@@ -374,15 +374,15 @@ def resources(cal: Calcom, send: Send) -> list[Any]:
 
 async def test_a_request_that_takes_effect_late(cal, sandbox):
     """A create that takes effect after the first look-up is found by the next one and not repeated."""
-    late: list[Request] = []
+    late: list[tuple[Request, CallContext]] = []
 
-    async def send(request: Request) -> Response:
+    async def send(request: Request, context: CallContext) -> Response:
         if request.method == "POST":
-            late.append(request)
+            late.append((request, context))
             raise TimedOutError("no answer", sent=True)
-        response = await cal._send(request)
+        response = await cal._send(request, context)
         if late:
-            await cal._send(late.pop())
+            await cal._send(*late.pop())
         return response
 
     wish = {"start": at(9), "attendee": ADA, "event_type_id": THIRTY, "check": False, "pause": 0}
@@ -562,7 +562,7 @@ async def test_an_endless_list_ends_the_look_up(sandbox):
     row |= {"start": at(9), "end": at(10), "createdAt": at(8)}
     number = 0
 
-    async def send(request: Request) -> Response:
+    async def send(request: Request, context: CallContext) -> Response:
         nonlocal number
         if request.method == "POST":
             raise ConnectionFailedError("broke", sent=True)
@@ -573,7 +573,7 @@ async def test_an_endless_list_ends_the_look_up(sandbox):
         body = {"status": "success", "data": rows, "pagination": {"hasNextPage": True, "totalItems": number + 500}}
         return Response(200, {}, encode(body))
 
-    channel = RequestContext(send, Observer())
+    channel = ResourceContext(send, Observer())
     resources = [kind(channel) for kind in (Bookings, Slots, EventTypes)]
     with pytest.raises(UnknownOutcomeError, match="more than 10000 bookings"):
         await safe.book(*resources, check=False, pause=0, start=at(9), attendee=ADA, event_type_id=THIRTY)
@@ -584,8 +584,8 @@ async def test_rows_without_a_usable_start_are_skipped(cal, sandbox):
     """A row of the look-up without a readable start, or without a time zone, does not hide the booking."""
     sandbox.faults.add("POST", BOOKINGS, cut="after")
 
-    async def send(request: Request) -> Response:
-        response = await cal._send(request)
+    async def send(request: Request, context: CallContext) -> Response:
+        response = await cal._send(request, context)
         if request.method == "POST":
             return response
         answer: Any = json.loads(response.body)
@@ -787,14 +787,14 @@ def test_the_delays_between_look_ups_grow():
     """Look-ups follow at once and after 1, 2 and 4 pauses, then the retry; after the timeout without delay."""
     heard: list[tuple[float, str]] = []
 
-    async def send(request: Request) -> Response:
+    async def send(request: Request, context: CallContext) -> Response:
         heard.append((asyncio.get_running_loop().time() - 1000, f"{request.method} {request.route}"))
         if request.method == "POST":
             raise ConnectionFailedError("broke", sent=True)
         return ok_response([]) if request.route == "/bookings" else ok_response({"id": THIRTY})
 
     async def lost() -> None:
-        channel = RequestContext(send, Observer())
+        channel = ResourceContext(send, Observer())
         resources = [kind(channel) for kind in (Bookings, Slots, EventTypes)]
         wish = {"start": at(9), "attendee": ADA, "event_type_id": THIRTY}
         await safe.book(*resources, check=False, total_timeout=5, pause=0.5, **wish)
@@ -915,13 +915,13 @@ async def test_a_seat_is_identified_by_its_own_metadata():
     row |= {"start": at(9), "end": at(10), "metadata": {IDEMPOTENCY_KEY: "order-7"}, "attendees": [other]}
     sent: list[str] = []
 
-    async def send(request: Request) -> Response:
+    async def send(request: Request, context: CallContext) -> Response:
         sent.append(request.method)
         joined = row | {"metadata": None, "seatUid": "s2", "attendees": [other, mine]}
         data: Any = joined if request.method == "POST" else [row if "POST" not in sent else joined]
         return Response(200, {}, encode({"status": "success", "data": data}))
 
-    channel = RequestContext(send, Observer())
+    channel = ResourceContext(send, Observer())
     resources = [kind(channel) for kind in (Bookings, Slots, EventTypes)]
     wish = {"start": at(9), "attendee": ADA, "event_type_id": CLASS, "idempotency_key": "order-7"}
     assert (await safe.book(*resources, check=False, pause=0, **wish)).seat_uid == "s2"
@@ -1031,12 +1031,12 @@ async def test_rescheduled_again_before_the_look_up(cal, sandbox):
     sandbox.faults.add("POST", "/v2/bookings/*/reschedule", cut="after")
     looks = 0
 
-    async def send(request: Request) -> Response:
+    async def send(request: Request, context: CallContext) -> Response:
         nonlocal looks
         looks += request.method == "GET"
         if looks == 1:
             await cal.bookings.reschedule(sandbox.store.bookings[old.uid].to_uid, start=at(15))
-        return await cal._send(request)
+        return await cal._send(request, context)
 
     bookings, slots, _ = resources(cal, send)
     moved = await safe.reschedule(bookings, slots, old.uid, start=at(10), pause=0)

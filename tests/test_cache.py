@@ -19,7 +19,7 @@ from calcom_async import ApiError, ApiKey, Calcom, ConnectionFailedError, Decode
 from calcom_async.auth import Send
 from calcom_async.cache import Cache
 from calcom_async.models import CreateEventType, UpdateEventType
-from calcom_async.requests import Request
+from calcom_async.requests import CallContext, Request
 from calcom_async.responses import Response
 from calcom_async.sandbox import Sandbox
 
@@ -27,18 +27,21 @@ TTL = 60.0
 ME = ApiKey("cal_me")
 
 
-def asking(method: str, route: str, event_type_id: int = 1, **fields: Any) -> Request:
-    """A request to a path, the way a resource makes it."""
-    return Request(method=method, route=route, path=route.replace("{}", str(event_type_id)), **fields)
+def asking(
+    method: str, route: str, event_type_id: int = 1, *, priority: int = 0, **fields: Any
+) -> tuple[Request, CallContext]:
+    """A request to a path and its context, the way a resource makes them."""
+    request = Request(method=method, route=route, path=route.replace("{}", str(event_type_id)), **fields)
+    return request, CallContext(priority=priority)
 
 
-def get(event_type_id: int = 1, **fields: Any) -> Request:
+def get(event_type_id: int = 1, **fields: Any) -> tuple[Request, CallContext]:
     """A read of one event type."""
     return asking("GET", "/event-types/{}", event_type_id, **fields)
 
 
 def cached(send: Send, cache: Cache | None = None, credentials: Any = ME) -> Send:
-    return (cache or Cache(TTL)).over(send, credentials)
+    return (cache or Cache(TTL)).wrap(send, credentials)
 
 
 class Desk:
@@ -46,10 +49,12 @@ class Desk:
 
     def __init__(self) -> None:
         self.sent: list[Request] = []
+        self.contexts: list[CallContext] = []
         self.given_up = 0
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, request: Request, context: CallContext) -> Response:
         self.sent.append(request)
+        self.contexts.append(context)
         number = len(self.sent)
         try:
             await asyncio.sleep(1)
@@ -72,10 +77,10 @@ def test_an_answer_serves_for_its_time_and_no_longer():
 
     async def scene() -> list[int]:
         send = cached(Desk())
-        told = [number(await send(get()))]  # it answers at 1 s
+        told = [number(await send(*get()))]  # it answers at 1 s
         for pause in (0, TTL - 0.001, 0.001):
             await asyncio.sleep(pause)
-            told.append(number(await send(get())))
+            told.append(number(await send(*get())))
         return told
 
     assert run(scene()) == [1, 1, 1, 2]
@@ -90,7 +95,7 @@ def test_an_unchanged_answer_is_renewed():
         told = []
         for pause in (0, TTL, TTL - 1, 1):
             await asyncio.sleep(pause)
-            told.append(number(await send(get())))
+            told.append(number(await send(*get())))
         return told
 
     assert run(scene()) == ["old", "old", "old", "new"]
@@ -103,9 +108,9 @@ def test_without_a_tag_the_whole_is_asked_for():
 
     async def scene() -> int:
         send = cached(fake_send)
-        await send(get())
+        await send(*get())
         await asyncio.sleep(TTL)
-        return number(await send(get()))
+        return number(await send(*get()))
 
     assert run(scene()) == 2
     assert "If-None-Match" not in fake_send.sent[1].headers
@@ -114,7 +119,7 @@ def test_without_a_tag_the_whole_is_asked_for():
 def test_a_304_that_nobody_asked_for_is_an_error():
     """Without anything in memory a 304 has no meaning and is raised."""
     with pytest.raises(ApiError, match="304"):
-        run(cached(FakeSend(Response(304, {}, b"")))(get()))
+        run(cached(FakeSend(Response(304, {}, b"")))(*get()))
 
 
 def test_with_no_time_at_all_only_those_who_meet_share():
@@ -123,8 +128,8 @@ def test_with_no_time_at_all_only_those_who_meet_share():
 
     async def scene() -> None:
         send = cached(desk, Cache(0))
-        await asyncio.gather(*(send(get()) for _ in range(5)))
-        await send(get())
+        await asyncio.gather(*(send(*get()) for _ in range(5)))
+        await send(*get())
 
     run(scene())
     assert [request.headers.get("If-None-Match") for request in desk.sent] == [None, 'W/"1"']
@@ -136,19 +141,19 @@ def test_different_questions_have_different_answers(difference):
 
     async def scene() -> list[int]:
         send = cached(Desk())
-        return [number(await send(one)) for one in (get(1), get(2), get(1, **difference), get(1))]
+        return [number(await send(*one)) for one in (get(1), get(2), get(1, **difference), get(1))]
 
     assert run(scene()) == [1, 2, 3, 1]
 
 
 def test_memory_is_bounded(monkeypatch):
     """The least recently used entry is evicted."""
-    monkeypatch.setattr(Cache, "MOST", 2)
+    monkeypatch.setattr(Cache, "MAX_ENTRIES", 2)
     desk = Desk()
 
     async def scene() -> list[int]:
         send = cached(desk)
-        return [number(await send(get(one))) for one in (1, 2, 1, 3, 1, 2)]
+        return [number(await send(*get(one))) for one in (1, 2, 1, 3, 1, 2)]
 
     assert run(scene()) == [1, 2, 1, 3, 1, 4]
 
@@ -172,8 +177,8 @@ def test_only_event_types_are_kept(route, calls):
 
     async def scene() -> None:
         send = cached(desk)
-        await send(asking("GET", route))
-        await send(asking("GET", route))
+        await send(*asking("GET", route))
+        await send(*asking("GET", route))
 
     run(scene())
     assert len(desk.sent) == calls
@@ -188,7 +193,7 @@ def test_equal_reads_that_meet_are_one_call():
 
     async def scene() -> set[int]:
         send = cached(desk)
-        return {number(response) for response in await asyncio.gather(*(send(get()) for _ in range(100)))}
+        return {number(response) for response in await asyncio.gather(*(send(*get()) for _ in range(100)))}
 
     assert run(scene()) == {1}
     assert len(desk.sent) == 1
@@ -200,7 +205,7 @@ def test_one_who_leaves_does_not_take_the_call_along():
 
     async def scene() -> list[Any]:
         send = cached(desk)
-        callers = [asyncio.create_task(send(get())) for _ in range(3)]
+        callers = [asyncio.create_task(send(*get())) for _ in range(3)]
         await asyncio.sleep(0.5)
         callers[0].cancel()
         return await asyncio.gather(*callers, return_exceptions=True)
@@ -217,11 +222,11 @@ def test_a_call_that_nobody_waits_for_is_given_up():
 
     async def scene() -> int:
         send = cached(desk)
-        callers = [asyncio.create_task(send(get())) for _ in range(2)]
+        callers = [asyncio.create_task(send(*get())) for _ in range(2)]
         await asyncio.sleep(0.5)
         for caller in callers:
             caller.cancel()
-        late = asyncio.create_task(send(get()))
+        late = asyncio.create_task(send(*get()))
         told = number(await late)
         assert asyncio.all_tasks() == {asyncio.current_task()}
         return told
@@ -234,20 +239,20 @@ def test_who_comes_while_the_call_is_being_given_up_asks_anew():
     """A call that was cancelled and has not ended yet is not joined."""
     desk, ending = Desk(), asyncio.Event()
 
-    async def slow_to_end(request: Request) -> Response:
+    async def slow_to_end(request: Request, context: CallContext) -> Response:
         try:
-            return await desk(request)
+            return await desk(request, context)
         except asyncio.CancelledError:
             await ending.wait()
             raise
 
     async def scene() -> int:
         send = cached(slow_to_end)
-        caller = asyncio.create_task(send(get()))
+        caller = asyncio.create_task(send(*get()))
         await asyncio.sleep(0.5)
         caller.cancel()
         await asyncio.wait([caller])
-        told = number(await send(get()))
+        told = number(await send(*get()))
         ending.set()
         return told
 
@@ -258,13 +263,13 @@ def test_an_error_that_nobody_is_left_to_hear_is_silent():
     """The last caller goes in the moment in which the call fails: asyncio has nothing to complain about."""
     callers, complaints = [], []
 
-    async def fail(_: Request) -> Response:
+    async def fail(_: Request, context: CallContext) -> Response:
         callers[0].cancel()
         raise ConnectionFailedError("lost", sent=True, seconds=1.0)
 
     async def scene() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-        callers.append(asyncio.create_task(cached(fail)(get())))
+        callers.append(asyncio.create_task(cached(fail)(*get())))
         await asyncio.wait(callers)
         assert callers.pop().cancelled()
 
@@ -279,8 +284,8 @@ def test_an_error_is_everybodys_and_is_not_kept():
 
     async def scene() -> tuple[list[Any], int]:
         send = cached(fake_send)
-        told = await asyncio.gather(*(send(get()) for _ in range(3)), return_exceptions=True)
-        return told, number(await send(get()))
+        told = await asyncio.gather(*(send(*get()) for _ in range(3)), return_exceptions=True)
+        return told, number(await send(*get()))
 
     errors, then = run(scene())
     assert [type(error) for error in errors] == [ServerError] * 3
@@ -293,11 +298,11 @@ def test_an_error_leaves_what_was_known_to_be_renewed():
 
     async def scene() -> int:
         send = cached(fake_send)
-        await send(get())
+        await send(*get())
         await asyncio.sleep(TTL)
         with pytest.raises(ServerError):
-            await send(get())
-        return number(await send(get()))
+            await send(*get())
+        return number(await send(*get()))
 
     assert run(scene()) == 1
 
@@ -309,8 +314,8 @@ def test_what_cannot_be_read_is_not_kept(body):
 
     async def scene() -> int:
         send = cached(fake_send)
-        assert (await send(get())).body == body
-        return number(await send(get()))
+        assert (await send(*get())).body == body
+        return number(await send(*get()))
 
     assert run(scene()) == 2
 
@@ -321,11 +326,11 @@ def test_an_urgent_call_does_not_wait_for_a_patient_one():
 
     async def scene() -> int:
         send = cached(desk)
-        await asyncio.gather(send(get(priority=1)), send(get(priority=0)), send(get(priority=1)))
-        return number(await send(get(priority=5)))
+        await asyncio.gather(send(*get(priority=1)), send(*get(priority=0)), send(*get(priority=1)))
+        return number(await send(*get(priority=5)))
 
     run(scene())
-    assert [request.priority for request in desk.sent] == [1, 0]
+    assert [context.priority for context in desk.contexts] == [1, 0]
 
 
 # ------------------------------------------------------------------------------------------------------- who sees what
@@ -343,8 +348,8 @@ def test_nobody_sees_what_another_was_told():
 
     async def scene() -> list[int]:
         one, two = (cached(desk, cache, Lookalike("cal_x")) for _ in range(2))
-        told = [number(response) for response in await asyncio.gather(one(get()), two(get()))]
-        return [*told, number(await one(get())), number(await two(get()))]
+        told = [number(response) for response in await asyncio.gather(one(*get()), two(*get()))]
+        return [*told, number(await one(*get())), number(await two(*get()))]
 
     assert run(scene()) == [1, 2, 1, 2]
 
@@ -354,8 +359,8 @@ def test_the_same_credentials_share():
     desk, cache = Desk(), Cache(TTL)
 
     async def scene() -> None:
-        await cached(desk, cache)(get())
-        await cached(desk, cache)(get())
+        await cached(desk, cache)(*get())
+        await cached(desk, cache)(*get())
 
     run(scene())
     assert len(desk.sent) == 1
@@ -365,7 +370,7 @@ def test_another_event_loop_begins_anew():
     """Another event loop, whose clock may differ, has its own cache."""
     desk = Desk()
     send = cached(desk)
-    assert [number(run(send(get()), start=start)) for start in (1000.0, 10.0)] == [1, 2]
+    assert [number(run(send(*get()), start=start)) for start in (1000.0, 10.0)] == [1, 2]
 
 
 # -------------------------------------------------------------------------------------------------------------- writes
@@ -380,9 +385,9 @@ def test_a_write_forgets_everything(method, credentials):
     async def scene() -> list[int]:
         send = cached(desk, cache)
         reads = get(1), get(2), asking("GET", "/event-types")
-        before = [number(await send(read)) for read in reads]
-        await cached(desk, cache, credentials)(asking(method, "/teams/{}/event-types/{}"))
-        return before + [number(await send(read)) for read in reads]
+        before = [number(await send(*read)) for read in reads]
+        await cached(desk, cache, credentials)(*asking(method, "/teams/{}/event-types/{}"))
+        return before + [number(await send(*read)) for read in reads]
 
     assert run(scene()) == [1, 2, 3, 5, 6, 7]
 
@@ -393,10 +398,10 @@ def test_a_write_that_failed_forgets_too():
 
     async def scene() -> int:
         send = cached(fake_send)
-        await send(get())
+        await send(*get())
         with pytest.raises(ServerError):
-            await send(asking("PATCH", "/event-types/{}"))
-        return number(await send(get()))
+            await send(*asking("PATCH", "/event-types/{}"))
+        return number(await send(*get()))
 
     assert run(scene()) == 2
 
@@ -407,10 +412,10 @@ def test_a_write_beside_event_types_forgets_nothing():
 
     async def scene() -> int:
         send = cached(desk)
-        await send(get())
-        await send(asking("POST", "/event-types/{}/webhooks"))
-        await send(asking("DELETE", "/event-types/{}/private-links/{}"))
-        return number(await send(get()))
+        await send(*get())
+        await send(*asking("POST", "/event-types/{}/webhooks"))
+        await send(*asking("DELETE", "/event-types/{}/private-links/{}"))
+        return number(await send(*get()))
 
     assert run(scene()) == 1
 
@@ -418,17 +423,17 @@ def test_a_write_beside_event_types_forgets_nothing():
 def test_a_read_from_before_a_write_is_not_kept():
     """A read that overlaps a write returns its response, which reads after the write do not share."""
 
-    async def slow_reads(request: Request) -> Response:
+    async def slow_reads(request: Request, context: CallContext) -> Response:
         await asyncio.sleep(10 if request.method == "GET" else 1)
         return ok_response(asyncio.get_running_loop().time())
 
     async def scene() -> list[int]:
         send = cached(slow_reads)
-        early = asyncio.create_task(send(get()))
+        early = asyncio.create_task(send(*get()))
         await asyncio.sleep(1)
-        await send(asking("PATCH", "/event-types/{}"))  # until 2 s
-        late = asyncio.create_task(send(get()))
-        return [number(one) for one in (await early, await late, await send(get()))]
+        await send(*asking("PATCH", "/event-types/{}"))  # until 2 s
+        late = asyncio.create_task(send(*get()))
+        return [number(one) for one in (await early, await late, await send(*get()))]
 
     assert run(scene(), start=0.0) == [10.0, 12.0, 12.0]
 

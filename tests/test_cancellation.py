@@ -7,18 +7,19 @@ from collections.abc import Awaitable
 from typing import Any
 
 import pytest
-from fakes import FakeSend, FakeServer, error_response, http_response, make_request, ok_response
+from fakes import FakeSend, FakeServer, error_response, http_response, make_call, ok_response
 from timeouts import TIMEOUT
 from virtual_time import run
 
 from calcom_async import AccessToken, ApiKey, Calcom, Config, ConnectionFailedError, Pages, TokenBucket
 from calcom_async.events import Observer
-from calcom_async.middleware import RetryBudget, authenticated, limited, retrying
+from calcom_async.middleware import authenticated, limited
 from calcom_async.pages import PagedList
 from calcom_async.pagination import Page, PageOffset, PaginationSpec
 from calcom_async.rate_limiter import Bucket
-from calcom_async.requests import Request
+from calcom_async.requests import CallContext, Request
 from calcom_async.responses import Response
+from calcom_async.retry import RetryBudget, retrying
 from calcom_async.transport import Transport
 
 ONE_A_MINUTE = Bucket("me", limit=2)
@@ -34,7 +35,7 @@ async def after(seconds: float, awaitable: Awaitable[Any]) -> None:
         await task
 
 
-async def slow(request: Request) -> Response:
+async def slow(request: Request, context: CallContext) -> Response:
     await asyncio.sleep(10)
     return ok_response()
 
@@ -51,11 +52,11 @@ def test_in_the_line_of_the_limiter():
 
     async def scene() -> None:
         send = stack(fake_send, limiter, rate_limit=2)
-        await send(make_request())
-        await after(0.5, send(make_request()))
+        await send(*make_call())
+        await after(0.5, send(*make_call()))
         [bucket] = limiter.stats()
         assert (bucket.waiting, bucket.in_flight) == (0, 0)
-        await send(make_request())
+        await send(*make_call())
 
     run(scene())
     assert len(fake_send.sent) == 2
@@ -66,7 +67,7 @@ def test_on_the_way():
     limiter = TokenBucket()
 
     async def scene() -> None:
-        await after(1, stack(slow, limiter)(make_request()))
+        await after(1, stack(slow, limiter)(*make_call()))
         [bucket] = limiter.stats()
         assert (bucket.waiting, bucket.in_flight) == (0, 0)
 
@@ -81,7 +82,7 @@ def test_in_the_pause_before_a_repeat(step):
     async def scene() -> None:
         task = asyncio.create_task(
             stack(fake_send, limiter, backoff_base=1000, backoff_max=1000, total_timeout=10_000)(
-                make_request(idempotent=True)
+                *make_call(idempotent=True)
             )
         )
         await asyncio.sleep(0.001)
@@ -109,13 +110,15 @@ class Renewing:
             "refreshTokenExpiresAt": 2_000_000_000_000,
         }
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, request: Request, context: CallContext) -> Response:
         if request.path.endswith("/refresh"):
             self.renewals += 1
             await asyncio.sleep(10)
             return ok_response(self.pair)
         good = request.headers["Authorization"] == "Bearer new"
-        return await FakeSend(ok_response("done") if good else error_response(498, "TokenExpiredException"))(request)
+        return await FakeSend(ok_response("done") if good else error_response(498, "TokenExpiredException"))(
+            request, context
+        )
 
 
 def test_in_a_renewal_that_others_wait_for():
@@ -125,8 +128,8 @@ def test_in_a_renewal_that_others_wait_for():
     async def scene() -> list[Response]:
         token = AccessToken("old", "r", client_id="c", client_secret="s", on_refresh=stored.append)
         send = stack(server, TokenBucket(), token)
-        others = [asyncio.create_task(send(make_request())) for _ in range(3)]
-        await after(5, send(make_request()))
+        others = [asyncio.create_task(send(*make_call())) for _ in range(3)]
+        await after(5, send(*make_call()))
         return await asyncio.gather(*others)
 
     assert len(run(scene())) == 3
@@ -140,9 +143,9 @@ def test_the_only_one_who_waits_for_a_renewal():
     async def scene() -> None:
         token = AccessToken("old", "r", client_id="c", client_secret="s", on_refresh=stored.append)
         send = stack(server, TokenBucket(), token)
-        await after(5, send(make_request()))
+        await after(5, send(*make_call()))
         await asyncio.sleep(60)
-        await send(make_request())
+        await send(*make_call())
 
     run(scene())
     assert (server.renewals, len(stored)) == (1, 1)
@@ -154,7 +157,7 @@ def test_closing_that_is_cancelled_leaves_the_renewal_running():
 
     async def scene() -> None:
         token = AccessToken("old", "r", client_id="c", client_secret="s", on_refresh=stored.append)
-        await after(1, authenticated(Renewing(), token, "")(make_request()))
+        await after(1, authenticated(Renewing(), token, "")(*make_call()))
         await after(1, token.aclose())
         await asyncio.sleep(60)
 
@@ -208,9 +211,9 @@ async def test_in_flight_on_a_real_connection():
     async with FakeServer(hang, http_response()) as peer:
         transport = Transport(Config(base_url=peer.url, max_connections=1), "tests/1")
         await transport.open()
-        call = asyncio.create_task(transport.exchange(make_request()))
+        call = asyncio.create_task(transport.exchange(*make_call()))
         await arrived.wait()
-        waiting = asyncio.create_task(transport.exchange(make_request()))
+        waiting = asyncio.create_task(transport.exchange(*make_call()))
         await asyncio.sleep(0)
         call.cancel()
         assert (await asyncio.wait_for(waiting, TIMEOUT)).status == 200
@@ -252,6 +255,6 @@ async def test_many_cancelled_at_random_leave_nothing_behind():
             call.cancel()
         await asyncio.wait(calls)
         assert all(bucket.in_flight == bucket.waiting == 0 for bucket in cal.stats().limits)
-        assert cal._transport._places._value == 4
+        assert cal._core.transport._connection_slots._value == 4
         await asyncio.wait_for(asyncio.gather(*(cal.request("GET", "/v2/me") for _ in range(8))), TIMEOUT)
         assert cal.stats().connections <= 4

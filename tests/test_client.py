@@ -26,6 +26,7 @@ from calcom_async import (
     ServerError,
     TokenBucket,
 )
+from calcom_async.client import RateLimitRate
 from calcom_async.raw_request import VERSION_BY_PATH
 from calcom_async.resources.bookings import Bookings
 from calcom_async.resources.event_types import EventTypes
@@ -184,7 +185,7 @@ async def test_acting_as_somebody_else():
         assert [heard.connection for heard in peer.received] == [1, 1]
         assert len({bucket.key for bucket in cal.stats().limits}) == 2
         assert (cal.stats().requests, twin.stats().requests) == (2, 1)
-        assert twin._retry_budget is cal._retry_budget
+        assert twin._core is cal._core
         async with twin:
             pass
         assert cal.is_open
@@ -432,7 +433,7 @@ async def test_a_limiter_may_keep_no_statistics(sandbox, statistics):
     async with Calcom(sandbox.api_key, base_url=sandbox.url, limiter=Silent(statistics)) as cal:
         await cal.me.get()
         assert list(cal.stats().limits) == list(statistics or ())
-        assert cal._calls_a_second() == 2
+        assert cal.rate_limit() == RateLimitRate(120)
 
 
 async def test_a_request_id_of_odd_bytes_is_printable():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import error_response, make_request
+from fakes import error_response, make_call
 
 from calcom_async import errors
 from calcom_async.requests import Request
@@ -22,14 +22,14 @@ SECRET = "cal_live_verysecret"
 
 def refused(response: Response, request: Request | None = None) -> errors.ApiError:
     with pytest.raises(errors.ApiError) as caught:
-        check(request or make_request(), response)
+        check(request or make_call()[0], response)
     return caught.value
 
 
 @pytest.mark.parametrize("status", [200, 201, 204])
 def test_a_success_is_no_error(status):
     """Any 2xx passes."""
-    assert check(make_request(), Response(status, {}, b"")) is None
+    assert check(make_call()[0], Response(status, {}, b"")) is None
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ from virtual_time import run
 from calcom_async import AccessToken, Calcom, CalcomError, Pages, webhooks
 from calcom_async.models import Attendee
 from calcom_async.models.webhook_events import PAYLOADS
-from calcom_async.requests import Request
+from calcom_async.requests import CallContext, Request
 from calcom_async.responses import Response
 from calcom_async.sandbox import Sandbox
 
@@ -73,15 +73,15 @@ def recorded() -> Bodies:
 
     async def scene(sandbox: Sandbox) -> None:
         async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
-            send = cal._transport.exchange
+            send = cal._core.transport.exchange
 
-            async def exchange(request: Request) -> Response:
-                found = await send(request)
+            async def exchange(request: Request, context: CallContext) -> Response:
+                found = await send(request, context)
                 bodies[request.method, request.route] = found.body
                 return found
 
-            cal._transport.exchange = exchange  # type: ignore[method-assign]
-            cal._stack()
+            cal._core.transport.exchange = exchange  # type: ignore[method-assign]
+            cal._build_middleware()
             await cal.me.get()
             await cal.event_types.list().collect()
             await cal.event_types.get(1)
@@ -132,10 +132,10 @@ def every() -> Every:
     """Return every method of the client, with a response that fits each, and where to set how to send."""
     way: list[Way] = []
 
-    async def send(request: Request) -> Response:
-        return await way[0](request)
+    async def send(request: Request, context: CallContext) -> Response:
+        return await way[0](request, context)
 
-    async def nothing(_: Request) -> Response:
+    async def nothing(_: Request, context: CallContext) -> Response:
         return Response(200, {}, b"")
 
     way.append(nothing)

@@ -19,14 +19,14 @@ PACKAGE = Path(__file__).resolve().parent.parent / "calcom_async"
 
 # From the ground up; a module may import what is below its own layer, or beside it in the same folder.
 LAYERS: tuple[str, ...] = (
-    "_lazy errors secret lenient_json",
+    "_lazy _version errors secret lenient_json",
     "extras",
     "models rate_limit_window error_body",
     "time_ranges",
     "config requests decoding responses pagination events",
     "rate_limiter redis_rate_limiter auth",
     "keyset",
-    "middleware transport pages raw_request",
+    "middleware retry transport pages raw_request",
     "resources",
     "cache booking watch",
     "client",
@@ -44,7 +44,7 @@ ANNOTATIONS_MAY_IMPORT = {("client", "aiohttp")}
 HOMES = {
     "aiohttp": {"transport", "webhooks", "cli"},
     "yarl": {"transport"},
-    "backoff": {"middleware"},
+    "backoff": {"retry"},
     "redis": {"redis_rate_limiter", "export", "cli"},
     "pytest": {"pytest_plugin"},
     "typer": {"cli", "__main__"},

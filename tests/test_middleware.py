@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from fakes import EventRecorder, FakeSend, error_response, make_request, ok_response
+from fakes import EventRecorder, FakeSend, error_response, make_call, ok_response
 from hypothesis import given, settings, strategies as st
 from virtual_time import run
 
@@ -29,10 +29,11 @@ from calcom_async import (
 )
 from calcom_async.errors import RateLimit
 from calcom_async.events import Observer
-from calcom_async.middleware import RetryBudget, authenticated, limited, observed, retrying
+from calcom_async.middleware import authenticated, limited, observed
 from calcom_async.rate_limiter import DEFAULT_RETRY_AFTER, Bucket, Permit
-from calcom_async.requests import EndpointLimit, Request
+from calcom_async.requests import CallContext, EndpointLimit, Request
 from calcom_async.responses import Response
+from calcom_async.retry import RetryBudget, retrying
 
 LIMITS = {"x_ratelimit_limit_default": "120", "x_ratelimit_remaining_default": "7", "x_ratelimit_reset_default": "30"}
 LATER = {"x_ratelimit_limit_default": "120", "x_ratelimit_remaining_default": "0", "x_ratelimit_reset_default": "40"}
@@ -81,9 +82,9 @@ def through(
     return retrying(send, config, budget or RetryBudget(config.retry_budget), Observer(recorder))
 
 
-def outcome(send: Any, request: Request) -> Response | CalcomError:
+def outcome(send: Any, call: tuple[Request, CallContext]) -> Response | CalcomError:
     try:
-        return run(send(request))
+        return run(send(*call))
     except CalcomError as error:
         return error
 
@@ -122,7 +123,7 @@ def test_what_is_repeated(trouble, idempotent):
     """429 and "never sent" always; 5xx and "answer lost" only what may be done twice; nothing else ever."""
     step, if_repeatable, otherwise = POLICY[trouble]
     fake_send = FakeSend(step, ok_response("done"))
-    result = outcome(through(fake_send), make_request("POST", idempotent=idempotent))
+    result = outcome(through(fake_send), make_call("POST", idempotent=idempotent))
     expected = if_repeatable if idempotent else otherwise
     assert isinstance(result, Response) is expected
     assert len(fake_send.sent) == (2 if expected else 1)
@@ -133,16 +134,14 @@ def test_the_verb_decides_nothing(method):
     """Whether a call may be repeated is a property of the operation, whatever its verb."""
     for idempotent in (True, False):
         fake_send = FakeSend(LOST, ok_response())
-        assert (
-            isinstance(outcome(through(fake_send), make_request(method, idempotent=idempotent)), Response) is idempotent
-        )
+        assert isinstance(outcome(through(fake_send), make_call(method, idempotent=idempotent)), Response) is idempotent
 
 
 def test_attempts_are_counted_in_the_request():
     """Every attempt carries its number, for events."""
     fake_send = FakeSend(NOT_SENT, NOT_SENT, ok_response())
-    run(through(fake_send)(make_request()))
-    assert [request.attempt for request in fake_send.sent] == [1, 2, 3]
+    run(through(fake_send)(*make_call()))
+    assert [context.attempt for context in fake_send.contexts] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("trouble", ["never sent", "429 without", "503"])
@@ -150,7 +149,7 @@ def test_no_more_attempts_than_allowed(trouble):
     """After `max_attempts` the last error is raised as it came."""
     step = POLICY[trouble][0]
     fake_send = FakeSend(step)
-    result = outcome(through(fake_send, max_attempts=3), make_request(idempotent=True))
+    result = outcome(through(fake_send, max_attempts=3), make_call(idempotent=True))
     assert len(fake_send.sent) == 3
     assert not isinstance(result, TimedOutError)
 
@@ -160,7 +159,7 @@ def test_pauses_are_full_jitter_over_an_exponential(monkeypatch):
     drawn = []
     monkeypatch.setattr(random, "uniform", lambda low, high: drawn.append((low, high)) or high)
     recorder = EventRecorder()
-    outcome(through(FakeSend(NOT_SENT), recorder, max_attempts=6, backoff_base=0.5, backoff_max=3), make_request())
+    outcome(through(FakeSend(NOT_SENT), recorder, max_attempts=6, backoff_base=0.5, backoff_max=3), make_call())
     assert drawn == [(0, 0.5), (0, 1.0), (0, 2.0), (0, 3), (0, 3)]
     assert [event.seconds for event in recorder.of_kind("retry")] == [high for _, high in drawn]
 
@@ -170,7 +169,7 @@ def test_the_pause_is_slept():
 
     async def scene() -> tuple[float, float]:
         began = now()
-        await through(FakeSend(NOT_SENT, ok_response()), recorder, backoff_base=20)(make_request())
+        await through(FakeSend(NOT_SENT, ok_response()), recorder, backoff_base=20)(*make_call())
         return now() - began, recorder.events[0].seconds
 
     recorder = EventRecorder()
@@ -183,8 +182,8 @@ def test_the_pause_is_slept():
 
 
 def lasting(seconds: float, error: type[TimedOutError] = TimedOutError) -> Any:
-    async def attempt(request: Request) -> Response:
-        allowed = min(seconds, request.timeout or 60.0)
+    async def attempt(request: Request, context: CallContext) -> Response:
+        allowed = min(seconds, context.time_left or 60.0)
         await asyncio.sleep(allowed)
         raise error("slow", sent=True, seconds=allowed)
 
@@ -196,35 +195,35 @@ def test_the_deadline_bounds_all_attempts_together():
 
     async def scene() -> float:
         began = now()
-        with pytest.raises(TimedOutError, match="gave up after") as caught:
-            await through(fake_send, total_timeout=100.0, max_attempts=50)(make_request(idempotent=True))
+        with pytest.raises(TimedOutError, match="failed after") as caught:
+            await through(fake_send, total_timeout=100.0, max_attempts=50)(*make_call(idempotent=True))
         assert isinstance(caught.value.__cause__, TimedOutError)
         assert caught.value.sent
         return now() - began
 
     fake_send = FakeSend(lasting(60))
     assert run(scene()) <= 100.0
-    assert fake_send.sent[1].timeout <= 40.0
+    assert fake_send.contexts[1].time_left <= 40.0
 
 
 def test_an_attempt_gets_what_is_left():
     """A first attempt with a deadline shorter than the timeout is bounded by the deadline."""
     fake_send = FakeSend(ok_response())
-    run(through(fake_send, total_timeout=5.0, timeout=60.0)(make_request()))
-    assert fake_send.sent[0].timeout == 5.0
-    run(through(fake_send, total_timeout=300.0, timeout=60.0)(make_request()))
-    assert fake_send.sent[1].timeout is None
+    run(through(fake_send, total_timeout=5.0, timeout=60.0)(*make_call()))
+    assert fake_send.contexts[0].time_left == 5.0
+    run(through(fake_send, total_timeout=300.0, timeout=60.0)(*make_call()))
+    assert fake_send.contexts[1].time_left is None
 
 
 def test_waiting_for_the_limit_is_no_part_of_the_deadline():
     """A call that waits an hour for its turn still has its whole deadline."""
 
-    async def turn(request: Request) -> Response:
+    async def turn(request: Request, context: CallContext) -> Response:
         await asyncio.sleep(3600)
-        return await fake_send(request)
+        return await fake_send(request, context)
 
     fake_send = FakeSend(LOST, ok_response("done"))
-    assert isinstance(outcome(through(turn, total_timeout=61.0), make_request(idempotent=True)), Response)
+    assert isinstance(outcome(through(turn, total_timeout=61.0), make_call(idempotent=True)), Response)
 
 
 @settings(max_examples=60)
@@ -238,15 +237,15 @@ def test_no_mixture_of_troubles_exceeds_the_bounds(deadline, attempts, lengths, 
     """Whatever happens, a call ends within its deadline and its number of attempts."""
     calls = []
 
-    async def attempt(request: Request) -> Response:
+    async def attempt(request: Request, context: CallContext) -> Response:
         calls.append(request)
-        return await lasting(lengths[len(calls) % len(lengths)])(request)
+        return await lasting(lengths[len(calls) % len(lengths)])(request, context)
 
     async def scene() -> float:
         began = now()
         send = through(attempt, RetryBudget(5), total_timeout=deadline, max_attempts=attempts, backoff_base=base)
         with pytest.raises(TimedOutError):
-            await send(make_request(idempotent=True))
+            await send(*make_call(idempotent=True))
         return now() - began
 
     def through(send: Any, budget: RetryBudget, **fields: Any) -> Any:
@@ -268,7 +267,7 @@ def test_the_budget_is_shared_by_all_calls():
     async def scene() -> None:
         for _ in range(200):
             with pytest.raises(ConnectionFailedError):
-                await send(make_request())
+                await send(*make_call())
 
     run(scene())
     repeats = len(fake_send.sent) - 200
@@ -280,10 +279,10 @@ def test_a_429_costs_no_budget():
     budget = RetryBudget(0.0)
     budget.left = 0.0
     assert isinstance(
-        outcome(through(FakeSend(error_response(429), ok_response()), budget=budget), make_request()), Response
+        outcome(through(FakeSend(error_response(429), ok_response()), budget=budget), make_call()), Response
     )
     assert isinstance(
-        outcome(through(FakeSend(NOT_SENT, ok_response()), budget=budget), make_request()), ConnectionFailedError
+        outcome(through(FakeSend(NOT_SENT, ok_response()), budget=budget), make_call()), ConnectionFailedError
     )
 
 
@@ -314,17 +313,17 @@ def test_the_servers_waiting_time_is_never_shortened(asked):
     reset = {**LATER, "x_ratelimit_reset_default": str(asked)}
     times: list[float] = []
 
-    async def server(request: Request) -> Response:
+    async def server(request: Request, context: CallContext) -> Response:
         times.append(now())
         return await FakeSend(error_response(429, "ThrottlerException", **reset) if len(times) == 1 else ok_response())(
-            request
+            request, context
         )
 
     async def scene() -> None:
         send = stacked(server, TokenBucket(), total_timeout=3600.0)
-        first = asyncio.create_task(send(make_request()))
+        first = asyncio.create_task(send(*make_call()))
         await asyncio.sleep(0.1)
-        await asyncio.gather(first, *(send(make_request()) for _ in range(5)))
+        await asyncio.gather(first, *(send(*make_call()) for _ in range(5)))
 
     run(scene())
     assert len(times) == 7
@@ -340,7 +339,7 @@ def test_a_429_is_repeated_only_through_the_limiter():
     )
     config, observer = Config(), Observer(recorder)
     send = retrying(limited(fake_send, limiter, config, observer), config, RetryBudget(0.2), observer)
-    run(send(make_request()))
+    run(send(*make_call()))
     assert [event.seconds for event in recorder.of_kind("retry")] == [0.0]
     assert len(limiter.acquired) == 2
     assert limiter.settled[0] == ((RateLimit("default", 120, 0, 40.0),), 40.0, True)
@@ -353,7 +352,7 @@ def test_a_wait_longer_than_the_deadline_is_an_error_at_once(headers):
     async def scene() -> float:
         began = now()
         with pytest.raises(RateLimitedError, match="asks to wait 500 s, longer than the 300 s") as caught:
-            await stacked(fake_send, TokenBucket(), total_timeout=300.0)(make_request())
+            await stacked(fake_send, TokenBucket(), total_timeout=300.0)(*make_call())
         assert caught.value.retry_after == 500
         assert caught.value.__cause__ is not None
         return now() - began
@@ -369,7 +368,7 @@ def test_the_wait_that_a_429_demands_counts_towards_the_deadline():
 
     async def scene() -> None:
         with pytest.raises(RateLimitedError, match="asks to wait 40 s, longer than the 20 s that are left of the 60 s"):
-            await stacked(fake_send, TokenBucket(), total_timeout=60.0)(make_request())
+            await stacked(fake_send, TokenBucket(), total_timeout=60.0)(*make_call())
 
     run(scene())
     assert len(fake_send.sent) == 2
@@ -379,19 +378,17 @@ def test_a_429_without_a_time_backs_off(monkeypatch):
     """A refusal that does not say how long is followed by a pause of our own."""
     monkeypatch.setattr(random, "uniform", lambda low, high: high)
     recorder = EventRecorder()
-    run(through(FakeSend(error_response(429), ok_response()), recorder, backoff_base=7)(make_request()))
+    run(through(FakeSend(error_response(429), ok_response()), recorder, backoff_base=7)(*make_call()))
     assert [event.seconds for event in recorder.of_kind("retry")] == [7]
 
 
 def test_a_proxys_retry_after_is_kept_with_5xx():
     """A 503 with Retry-After is not repeated sooner, and not at all if that is past the deadline."""
     recorder = EventRecorder()
-    run(
-        through(FakeSend(error_response(503, retry_after="30"), ok_response()), recorder)(make_request(idempotent=True))
-    )
+    run(through(FakeSend(error_response(503, retry_after="30"), ok_response()), recorder)(*make_call(idempotent=True)))
     assert recorder.events[0].seconds == 30.0
     fake_send = FakeSend(error_response(503, retry_after="3000"), ok_response())
-    result = outcome(through(fake_send), make_request(idempotent=True))
+    result = outcome(through(fake_send), make_call(idempotent=True))
     assert isinstance(result, TimedOutError)
     assert isinstance(result.__cause__, ServerError)
     assert len(fake_send.sent) == 1
@@ -404,7 +401,7 @@ def test_max_wait_turns_a_long_wait_into_an_error_at_once():
     async def scene() -> float:
         began = now()
         with pytest.raises(RateLimitedError, match="No request was sent"):
-            await stacked(fake_send, TokenBucket(), max_wait=5.0)(make_request())
+            await stacked(fake_send, TokenBucket(), max_wait=5.0)(*make_call())
         return now() - began
 
     assert run(scene()) < 1.0
@@ -417,7 +414,7 @@ def test_max_wait_turns_a_long_wait_into_an_error_at_once():
 def test_every_attempt_pays_and_signs_for_itself():
     """Retry is outermost: each attempt takes its own place under the limit and carries fresh credentials."""
     fake_send, limiter = FakeSend(NOT_SENT, NOT_SENT, ok_response()), FreeLimiter()
-    run(stacked(fake_send, limiter)(make_request()))
+    run(stacked(fake_send, limiter)(*make_call()))
     assert len(limiter.acquired) == len(limiter.settled) == 3
     assert [request.headers["Authorization"] for request in fake_send.sent] == ["Bearer cal_x"] * 3
 
@@ -447,7 +444,7 @@ def test_every_place_is_given_back_with_what_was_learnt(step, settled):
     """However an attempt ends, the limiter hears of it: limits from any answer, the wait from a 429."""
     limiter, observer = FreeLimiter(), Observer()
     with suppress(CalcomError, RuntimeError):
-        run(limited(FakeSend(step), limiter, Config(), observer)(make_request()))
+        run(limited(FakeSend(step), limiter, Config(), observer)(*make_call()))
     assert limiter.settled == [settled]
 
 
@@ -464,17 +461,17 @@ def test_every_place_is_given_back_with_what_was_learnt(step, settled):
 def test_what_a_request_counts_against(fields, settings, bucket):
     """The caller's own limit, from the settings or the documented one; or the limit of the one operation."""
     limiter = FreeLimiter()
-    run(limited(FakeSend(), limiter, Config(max_wait=3, **settings), Observer())(make_request(priority=4, **fields)))
+    run(limited(FakeSend(), limiter, Config(max_wait=3, **settings), Observer())(*make_call(priority=4, **fields)))
     assert limiter.acquired == [(bucket, 4, 3)]
 
 
 def test_a_signed_request_says_whose_it_is_and_where():
     """The same key on two servers is counted twice, and the key itself is in no bucket."""
     fake_send = FakeSend()
-    run(authenticated(fake_send, ApiKey("cal_x"), "https://a/v2")(make_request(headers={"cal-api-version": "1"})))
-    run(authenticated(fake_send, ApiKey("cal_x"), "https://b/v2")(make_request()))
-    first, second = fake_send.sent
-    assert first.headers == {"cal-api-version": "1", "Authorization": "Bearer cal_x"}
+    run(authenticated(fake_send, ApiKey("cal_x"), "https://a/v2")(*make_call(headers={"cal-api-version": "1"})))
+    run(authenticated(fake_send, ApiKey("cal_x"), "https://b/v2")(*make_call()))
+    first, second = fake_send.contexts
+    assert fake_send.sent[0].headers == {"cal-api-version": "1", "Authorization": "Bearer cal_x"}
     assert first.rate_limit_key.startswith("https://a/v2 ")
     assert first.rate_limit_key != second.rate_limit_key
     assert "cal_x" not in first.rate_limit_key
@@ -496,9 +493,8 @@ def test_a_signed_request_says_whose_it_is_and_where():
 def test_every_attempt_is_told(step, told):
     """An attempt gives one event, answered or not, by the path's template."""
     recorder = EventRecorder()
-    request = make_request(path="/bookings/secret-uid")
-    request = Request(method="GET", route="/bookings/{}", path=request.path, attempt=2)
-    outcome(observed(FakeSend(step), Observer(recorder)), request)
+    request = Request(method="GET", route="/bookings/{}", path="/bookings/secret-uid")
+    outcome(observed(FakeSend(step), Observer(recorder)), (request, CallContext(attempt=2)))
     [event] = recorder.events
     assert (event.status, event.seconds, event.remaining) == told
     assert (event.kind, event.method, event.path, event.attempt) == ("request", "GET", "/bookings/{}", 2)
@@ -508,5 +504,5 @@ def test_a_wait_for_the_limit_is_told():
     """A call that had to wait says how long; one that did not says nothing."""
     recorder = EventRecorder()
     for waited in (0.0, 2.5):
-        run(limited(FakeSend(), FreeLimiter(waited), Config(), Observer(recorder))(make_request()))
+        run(limited(FakeSend(), FreeLimiter(waited), Config(), Observer(recorder))(*make_call()))
     assert [(event.kind, event.seconds) for event in recorder.events] == [("wait", 2.5)]

@@ -77,7 +77,7 @@ def outcome(method: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
     """Return the request of a call, or the error that it raises."""
     try:
         result = method(*arguments, **keywords)
-        request = python_calls.request_of(result.first_page() if isinstance(result, Pages) else result)
+        request, _ = python_calls.call_of(result.first_page() if isinstance(result, Pages) else result)
     except InvalidRequestError as error:
         return str(error)
     return request.method, request.path, request.query, request.headers, request.body

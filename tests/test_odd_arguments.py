@@ -64,7 +64,7 @@ def test_every_argument_of_every_method_may_be_odd():
         try:
             result = call()
             if not isinstance(result, Resource):
-                python_calls.request_of(result.first_page() if isinstance(result, Pages) else result)
+                python_calls.call_of(result.first_page() if isinstance(result, Pages) else result)
         except CalcomError as error:
             if len(str(error)) > 1_500:
                 wrong.append(f"{name}({place}): long message")
@@ -170,11 +170,14 @@ async def test_keywords_are_named_in_python():
 @pytest.mark.parametrize("text", ["2026-11-04T09:00:00Z", "2026-11-04T10:00:00+01:00", "20261104T090000Z"])
 async def test_a_time_may_be_iso_text(text):
     """Every time argument accepts ISO 8601 text with an offset."""
-    asked = python_calls.request_of
+
+    def asked(coroutine: Any) -> Any:
+        return python_calls.call_of(coroutine)[0]
+
     client = python_calls.SimpleNamespace(
-        _context=python_calls.RequestContext(python_calls.record_request, python_calls.Observer(None))
+        _context=python_calls.ResourceContext(python_calls.record_request, python_calls.Observer(None))
     )
-    bookings, slots = Calcom.bookings.func(client), Calcom.slots.func(client)
+    bookings, slots = Calcom.bookings.__get__(client, Calcom), Calcom.slots.__get__(client, Calcom)
     assert b'"start":"2026-11-04T09:00:00Z"' in asked(bookings.reschedule("uid", start=text)).body
     assert b'"slotStart":"2026-11-04T09:00:00Z"' in asked(slots.reservations.create(event_type_id=1, start=text)).body
     query = asked(slots.search(start=text, end=text, event_type_id=1)).query
@@ -185,11 +188,12 @@ async def test_a_time_may_be_iso_text(text):
 def test_a_date_in_a_filter_is_a_day_of_utc():
     """A bare date starts a range at the beginning of the day, and ends it at the end of the day."""
     client = python_calls.SimpleNamespace(
-        _context=python_calls.RequestContext(python_calls.record_request, python_calls.Observer(None))
+        _context=python_calls.ResourceContext(python_calls.record_request, python_calls.Observer(None))
     )
     day = date(2026, 11, 4)
-    query = python_calls.request_of(
-        Calcom.bookings.func(client).list(after_start=day, before_end=day).first_page()
-    ).query
+    request, _ = python_calls.call_of(
+        Calcom.bookings.__get__(client, Calcom).list(after_start=day, before_end=day).first_page()
+    )
+    query = request.query
     assert "afterStart=2026-11-04T00%3A00%3A00Z" in query
     assert "beforeEnd=2026-11-04T23%3A59%3A59.999Z" in query

@@ -211,17 +211,17 @@ def test_versions_are_sent_where_they_are_needed():
 def test_only_what_is_repeatable_is_repeated():
     """Whether a request is idempotent is a property of the operation."""
     wrong = {
-        (call.method, call.request.idempotent)
+        (call.method, call.context.idempotent)
         for operation, ways in made().items()
         for call in ways
-        if call.request.idempotent != operation.idempotent
+        if call.context.idempotent != operation.idempotent
     }
     assert wrong == set()
 
 
 def test_redirects_are_answers_only_where_they_are_hoped_for():
     """Only the five GETs that change state may return a redirect."""
-    redirected = {operation for operation, ways in made().items() if ways[0].request.expects_redirect}
+    redirected = {operation for operation, ways in made().items() if ways[0].context.expects_redirect}
     assert redirected == {one for one in OPERATIONS if one.verb == "GET" and one.changes}
     assert len(redirected) == 5
 

@@ -71,7 +71,11 @@ def test_importing_does_nothing():
     """`import calcom_async` loads no library and none of our modules."""
     loaded = imported_by("import calcom_async")
     assert {name.split(".")[0] for name in loaded} & {"aiohttp", "msgspec", "backoff", "asyncio"} == set()
-    assert {name for name in loaded if name.startswith("calcom_async")} == {"calcom_async", "calcom_async._lazy"}
+    assert {name for name in loaded if name.startswith("calcom_async")} == {
+        "calcom_async",
+        "calcom_async._lazy",
+        "calcom_async._version",
+    }
 
 
 def test_errors_and_models_need_no_sockets():

@@ -21,8 +21,8 @@ from recorded_operations import OPERATIONS
 from calcom_async import Calcom, decoding, errors, responses
 from calcom_async.events import Observer
 from calcom_async.models import Booking
-from calcom_async.requests import Request
-from calcom_async.resources._base import RequestContext
+from calcom_async.requests import CallContext, Request
+from calcom_async.resources._base import ResourceContext
 from calcom_async.responses import Response
 
 REDIRECTS = {301, 302}
@@ -80,16 +80,16 @@ class Wire:
         self.asked: list[Request] = []
         self._answer = answer
 
-    async def send(self, request: Request) -> Response:
+    async def send(self, request: Request, context: CallContext) -> Response:
         self.asked.append(request)
         response = self._answer(request)
-        responses.check(request, response)
+        responses.check(request, response, expects_redirect=context.expects_redirect)
         return response
 
     def client(self) -> Calcom:
         cal = Calcom("cal_recorded")
         cal._send = self.send
-        cal._context = RequestContext(self.send, Observer(None))
+        cal._context = ResourceContext(self.send, Observer(None))
         return cal
 
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from fakes import make_request, ok_response
+from fakes import make_call, ok_response
 from hypothesis import given, strategies as st
 from msgspec import UNSET, Raw, UnsetType
 from yarl import URL
@@ -138,7 +138,7 @@ def test_dates_and_times_inside_a_body():
 
 def test_requests_and_responses_print_no_secret():
     """Headers and bodies hold credentials, so the reprs show neither, rich's included."""
-    request = make_request(headers={"Authorization": SECRET}, body=SECRET.encode())
+    request = make_call(headers={"Authorization": SECRET}, body=SECRET.encode())[0]
     response = Response(200, {"set-cookie": SECRET}, SECRET.encode())
     for value in (request, response):
         assert SECRET not in repr(value) + str(value.__rich_repr__())
@@ -313,7 +313,7 @@ def test_deep_json_is_an_error_of_ours(opening, depth):
 )
 def test_a_success_that_says_error_is_one(body):
     """An answer with status 200 and `"status": "error"` raises the server's reason, whatever was asked for."""
-    response, request = Response(200, {"x-request-id": "r1"}, body), make_request("DELETE", "/bookings/7")
+    response, request = Response(200, {"x-request-id": "r1"}, body), make_call("DELETE", "/bookings/7")[0]
     reads = [lambda kind=kind: read(kind, response, request) for kind in (Row, Row | None, list[Row], Raw, type(None))]
     reads += [lambda: read_page(Row, response, skip=0, take=9, request=request)]
     reads += [lambda: read_whole(response, request)]

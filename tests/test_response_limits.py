@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from fakes import make_request
+from fakes import make_call
 from multidict import CIMultiDict
 
 from calcom_async.errors import RateLimitedError, ServerError
@@ -100,7 +100,7 @@ def test_a_retry_after_within_an_hour_counts_and_others_are_logged(headers, seco
     for status, expected in ((429, RateLimitedError), (503, ServerError)):
         caplog.clear()
         with pytest.raises(expected) as caught:
-            check(make_request(), Response(status, headers, b"{}"))
+            check(make_call()[0], Response(status, headers, b"{}"))
         assert caught.value.retry_after == seconds
         assert bool(caplog.records) is logged
 
@@ -109,5 +109,5 @@ def test_a_retry_after_date_without_a_date_counts_from_the_local_clock():
     """A proxy may omit `Date`; the time that it asks for is kept all the same."""
     ahead = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
     with pytest.raises(RateLimitedError) as caught:
-        check(make_request(), Response(429, {"retry-after": ahead}, b"{}"))
+        check(make_call()[0], Response(429, {"retry-after": ahead}, b"{}"))
     assert 90 < caught.value.retry_after <= 100

@@ -17,7 +17,7 @@ from calcom_async import AccessToken, ApiKey, Calcom, CalcomError, Config, Platf
 from calcom_async.export.accounts import read_accounts
 from calcom_async.middleware import authenticated
 from calcom_async.redis_rate_limiter import RedisTokenBucket
-from calcom_async.requests import Request
+from calcom_async.requests import CallContext, Request
 from calcom_async.webhooks import WebhookReceiver, WebhookRouter
 
 MARK = "MARKEDSECRET"
@@ -232,12 +232,12 @@ async def test_a_renewal_that_fails_shows_no_token(pair):
     """A failed token refresh shows neither token pair nor the client secret in a frame."""
     expired = error_response(498, "TokenExpiredException", "ACCESS_TOKEN_IS_EXPIRED")
 
-    async def send(request: Request) -> Any:
-        return await FakeSend(ok_response(pair) if request.path.endswith("refresh") else expired)(request)
+    async def send(request: Request, context: CallContext) -> Any:
+        return await FakeSend(ok_response(pair) if request.path.endswith("refresh") else expired)(request, context)
 
     token = AccessToken(MARK, MARK, client_id="c", client_secret=MARK)
     request = Request(method="GET", route="/me", path="/me")
-    assert leaks(await caught(authenticated(send, token, "")(request))) == []
+    assert leaks(await caught(authenticated(send, token, "")(request, CallContext()))) == []
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from fakes import CutResponse, FakeServer, http_response, make_request
+from fakes import CutResponse, FakeServer, http_response, make_call
 from timeouts import TIMEOUT, closed_port, slow
 
 from calcom_async import (
@@ -50,7 +50,7 @@ async def exchanged(*lines: Any, **settings: Any) -> Response | CalcomError:
     """What one request to a server that says these lines comes to."""
     async with FakeServer(*lines) as peer, transport(peer.url, **settings) as to:
         try:
-            return await to.exchange(make_request("POST", "/bookings", body=b"{}"))
+            return await to.exchange(*make_call("POST", "/bookings", body=b"{}"))
         except CalcomError as error:
             return error
 
@@ -61,10 +61,10 @@ async def exchanged(*lines: Any, **settings: Any) -> Response | CalcomError:
 async def test_a_request_goes_out_as_it_was_written():
     """Method, path, query, headers and body arrive as the Request says, below the base URL."""
     async with FakeServer(GOOD) as peer, transport(f"{peer.url}/prefix") as to:
-        request = make_request(
+        request = make_call(
             "POST", "/bookings/a%2Fb%2F..", query="x=%2Fa+b", headers={"cal-api-version": "1"}, body=b'{"a":1}'
         )
-        await to.exchange(request)
+        await to.exchange(*request)
     [heard] = peer.received
     assert (heard.method, heard.target) == ("POST", "/prefix/v2/bookings/a%2Fb%2F..?x=%2Fa+b")
     assert heard.body == b'{"a":1}'
@@ -80,7 +80,7 @@ async def test_a_request_goes_out_as_it_was_written():
 async def test_no_body_no_content_type():
     """A request without a body does not claim to have one."""
     async with FakeServer(GOOD) as peer, transport(peer.url) as to:
-        await to.exchange(make_request("POST"))
+        await to.exchange(*make_call("POST"))
     assert peer.received[0].body == b""
     assert peer.received[0].headers.get("content-type", "application/octet-stream") == "application/octet-stream"
 
@@ -88,8 +88,8 @@ async def test_no_body_no_content_type():
 async def test_cookies_are_not_kept():
     """What the server sets is not sent back: a client that acts for several users mixes nothing."""
     async with FakeServer(http_response(Set_Cookie="who=ana")) as peer, transport(peer.url) as to:
-        await to.exchange(make_request())
-        await to.exchange(make_request())
+        await to.exchange(*make_call())
+        await to.exchange(*make_call())
     assert "cookie" not in peer.received[1].headers
 
 
@@ -99,8 +99,8 @@ async def test_cookies_are_not_kept():
 async def test_an_answer_is_read_to_its_end():
     """Status, headers in lower case, body and the seconds it took; the connection is used again."""
     async with FakeServer(http_response(201, b"{}", X_Request_Id="r-1")) as peer, transport(peer.url) as to:
-        response = await to.exchange(make_request())
-        await to.exchange(make_request())
+        response = await to.exchange(*make_call())
+        await to.exchange(*make_call())
         assert [heard.connection for heard in peer.received] == [1, 1]
     assert (response.status, response.body, response.request_id) == (201, b"{}", "r-1")
     assert response.seconds > 0
@@ -137,7 +137,7 @@ async def test_redirects_are_not_followed(status):
     async with FakeServer(GOOD) as elsewhere, FakeServer(http_response(status, b"", Location=elsewhere.url)) as peer:
         async with transport(peer.url) as to:
             with pytest.raises(ApiError, match="redirect, which is not followed"):
-                await to.exchange(make_request(headers={"Authorization": "Bearer cal_x"}))
+                await to.exchange(*make_call(headers={"Authorization": "Bearer cal_x"}))
         assert elsewhere.received == []
 
 
@@ -149,7 +149,7 @@ async def test_nobody_there():
     with closed_port() as port:
         async with transport(f"http://127.0.0.1:{port}") as to:
             with pytest.raises(ConnectionFailedError, match="POST /bookings: cannot connect") as caught:
-                await to.exchange(make_request("POST", "/bookings"))
+                await to.exchange(*make_call("POST", "/bookings"))
     assert not caught.value.sent
     assert isinstance(caught.value, ConnectionError)
 
@@ -215,13 +215,13 @@ async def test_an_answer_that_never_comes_whole(line, kind):
 )  # fmt: skip
 def test_foreign_exceptions_become_ours(foreign, kind, sent):
     """Only a failure to connect proves that nothing was sent; everything else may have been."""
-    error = _mapped(foreign, make_request("POST", "/bookings"), 1.5)
+    error = _mapped(foreign, make_call("POST", "/bookings")[0], 1.5)
     assert (type(error), error.sent, error.seconds) == (kind, sent, 1.5)
 
 
 def test_an_address_that_aiohttp_cannot_use_is_our_configuration():
     """An invalid URL is a ConfigError that points to base_url."""
-    assert isinstance(_mapped(aiohttp.InvalidURL("x"), make_request(), 0.0), ConfigError)
+    assert isinstance(_mapped(aiohttp.InvalidURL("x"), make_call()[0], 0.0), ConfigError)
 
 
 async def test_only_errors_of_the_operating_system_stay_as_the_cause():
@@ -234,7 +234,7 @@ async def test_only_errors_of_the_operating_system_stay_as_the_cause():
         assert (error.__cause__, error.__context__) == (None, None)
     refused = _mapped(
         aiohttp.ClientConnectorError(SimpleNamespace(ssl=False, host="h", port=1), OSError(111, "refused")),
-        make_request(),
+        make_call()[0],
         0.0,
     )
     assert isinstance(refused.__cause__, OSError)
@@ -245,7 +245,7 @@ async def test_the_deadline_of_the_call_bounds_an_attempt():
     """An attempt gets what is left of the deadline where that is less than the timeout."""
     async with FakeServer(hang) as peer, transport(peer.url, timeout=TIMEOUT) as to:
         with pytest.raises(TimedOutError) as caught:
-            await to.exchange(make_request(timeout=0.02))
+            await to.exchange(*make_call(time_left=0.02))
     assert caught.value.seconds < TIMEOUT
 
 
@@ -275,9 +275,9 @@ async def test_no_request_is_repeated_behind_our_back(method, borrowed):
         aiohttp.ClientSession() as session,
         transport(peer.url, session=session if borrowed else None) as to,
     ):
-        await to.exchange(make_request(method))
+        await to.exchange(*make_call(method))
         with pytest.raises(ConnectionFailedError) as caught:
-            await to.exchange(make_request(method))
+            await to.exchange(*make_call(method))
     assert caught.value.sent
     assert [heard.connection for heard in peer.received] == [1, 1]
 
@@ -294,7 +294,7 @@ async def test_the_middleware_of_a_borrowed_session_is_kept():
         aiohttp.ClientSession(middlewares=(mark,)) as session,
         transport(peer.url, session=session) as to,
     ):
-        await to.exchange(make_request())
+        await to.exchange(*make_call())
     assert peer.received[0].headers["x-mark"] == "1"
 
 
@@ -332,9 +332,9 @@ async def test_an_answer_of_exactly_the_bound():
 async def test_idle_connections_are_dropped_before_the_server_does():
     """The pool keeps idle connections for less than the server's 5 s, and drops them in time."""
     async with FakeServer(GOOD) as peer, transport(peer.url, keepalive_expiry=0.01) as to:
-        await to.exchange(make_request())
+        await to.exchange(*make_call())
         await asyncio.sleep(0.03)
-        await to.exchange(make_request())
+        await to.exchange(*make_call())
         assert [heard.connection for heard in peer.received] == [1, 2]
 
 
@@ -349,7 +349,7 @@ async def test_the_wait_for_a_connection_is_no_part_of_the_timeout(limits):
     async with FakeServer(pause) as peer:
         session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(**limits)) if limits else None
         async with transport(peer.url, session=session, max_connections=1, timeout=1) as to:
-            await asyncio.gather(*(to.exchange(make_request()) for _ in range(3)))
+            await asyncio.gather(*(to.exchange(*make_call()) for _ in range(3)))
         if session:
             await session.close()
     assert {heard.connection for heard in peer.received} == {1}
@@ -359,7 +359,7 @@ async def test_connections_are_counted():
     """Connections in use or kept alive, for stats."""
     async with FakeServer(GOOD) as peer, transport(peer.url) as to:
         assert to.connections == 0
-        await asyncio.gather(to.exchange(make_request()), to.exchange(make_request()))
+        await asyncio.gather(to.exchange(*make_call()), to.exchange(*make_call()))
         assert to.connections == 2
     assert to.connections == 0
 
@@ -371,20 +371,20 @@ async def test_a_transport_that_is_not_open_says_what_to_do():
     """Before opening and after closing, a request is a ConfigError that says how to open."""
     closed = Transport(Config(), "tests/1")
     with pytest.raises(ConfigError, match=re.escape("`async with Calcom(...) as cal:`")):
-        closed.check_home()
+        closed.check_event_loop()
     async with FakeServer(GOOD) as peer, transport(peer.url) as to:
         assert to.is_open
-        await to.exchange(make_request())
+        await to.exchange(*make_call())
     assert not to.is_open
     with pytest.raises(ConfigError):
-        await to.exchange(make_request())
+        await to.exchange(*make_call())
 
 
 async def test_closing_while_others_wait_for_a_place():
     """Who waits for a connection when the client is closed is told so, and not by aiohttp."""
     async with FakeServer(hang) as peer:
         async with transport(peer.url, max_connections=1) as to:
-            first, second = (asyncio.create_task(to.exchange(make_request())) for _ in range(2))
+            first, second = (asyncio.create_task(to.exchange(*make_call())) for _ in range(2))
             while not peer.received:  # noqa: ASYNC110 - the peer has no event for it
                 await asyncio.sleep(0.001)
         outcomes = await asyncio.gather(first, second, return_exceptions=True)
@@ -395,7 +395,7 @@ async def test_a_borrowed_session_is_left_open():
     """A session that is not ours is used and never closed."""
     async with FakeServer(GOOD) as peer, aiohttp.ClientSession() as session:
         async with transport(peer.url, session=session) as to:
-            await to.exchange(make_request())
+            await to.exchange(*make_call())
         assert not session.closed
         async with session.get(peer.url) as response:
             assert response.status == 200
@@ -409,7 +409,7 @@ async def test_a_borrowed_session_that_raises_by_itself_raises_ours():
         transport(peer.url, session=session) as to,
     ):
         with pytest.raises(NotFoundError):
-            await to.exchange(make_request())
+            await to.exchange(*make_call())
 
 
 async def test_a_closed_session_cannot_be_borrowed():
@@ -430,7 +430,7 @@ async def test_trace_configs_reach_aiohttp():
     trace = aiohttp.TraceConfig()
     trace.on_request_start.append(started)
     async with FakeServer(GOOD) as peer, transport(peer.url, trace_configs=[trace]) as to:
-        await to.exchange(make_request())
+        await to.exchange(*make_call())
         assert seen == ["GET"]
         with pytest.raises(ConfigError, match="trace_configs belong to the session"):
             Transport(Config(), "tests/1", session=to._session, trace_configs=[trace])
@@ -443,7 +443,7 @@ async def test_aioresponses_works_for_those_who_test_with_it(mocked):
     """Users who mock aiohttp by address can do so with this client."""
     mocked.get("http://localhost/v2/me", payload={"data": 1}, headers={"X-Request-Id": "r-1"})
     async with transport("http://localhost") as to:
-        response = await to.exchange(make_request())
+        response = await to.exchange(*make_call())
     assert (response.status, response.body, response.request_id) == (200, b'{"data": 1}', "r-1")
 
 
@@ -455,7 +455,7 @@ async def test_mocked_troubles_are_mapped(mocked, foreign, sent):
     mocked.post("http://localhost/v2/bookings", exception=foreign)
     async with transport("http://localhost") as to:
         with pytest.raises((ConnectionFailedError, TimedOutError)) as caught:
-            await to.exchange(make_request("POST", "/bookings", body=b"{}"))
+            await to.exchange(*make_call("POST", "/bookings", body=b"{}"))
     assert caught.value.sent is sent
 
 
@@ -463,7 +463,7 @@ async def test_a_mock_sees_body_and_headers(mocked):
     """What was sent can be asserted on."""
     mocked.patch("http://localhost/v2/me", status=200, body="{}")
     async with transport("http://localhost") as to:
-        await to.exchange(make_request("PATCH", body=b'{"name":"Ana"}'))
+        await to.exchange(*make_call("PATCH", body=b'{"name":"Ana"}'))
     [[call]] = mocked.requests.values()
     assert call.kwargs["data"] == b'{"name":"Ana"}'
     assert call.kwargs["allow_redirects"] is False

@@ -23,8 +23,8 @@ from calcom_async.events import Observer
 from calcom_async.middleware import limited
 from calcom_async.models.slots import Slot
 from calcom_async.rate_limiter import TokenBucket
-from calcom_async.requests import Request, encode
-from calcom_async.resources._base import RequestContext
+from calcom_async.requests import CallContext, Request, encode
+from calcom_async.resources._base import ResourceContext
 from calcom_async.resources.slots import Slots
 from calcom_async.responses import Response
 from calcom_async.watch import SlotChange, SlotWatcher, StalenessWarning
@@ -83,9 +83,9 @@ class Cal:
         self.send = limited(self.exchange, self.limiter, Config(), self.observer)
 
     def slots(self, priority: int) -> Slots:
-        return Slots(RequestContext(self.send, self.observer, {}, priority))
+        return Slots(ResourceContext(self.send, self.observer, {}, priority))
 
-    async def exchange(self, request: Request) -> Response:
+    async def exchange(self, request: Request, context: CallContext) -> Response:
         refused, told = await self.server.answer(self.tally)
         if refused:
             raise RateLimitedError("no", retry_after=min(limit.reset for limit in told), rate_limits=told)

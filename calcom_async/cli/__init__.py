@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from calcom_async import __version__
+from calcom_async._version import __version__
 from calcom_async.cli.api import api, whoami
 from calcom_async.cli.book import book
 from calcom_async.cli.doctor import doctor

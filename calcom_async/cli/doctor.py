@@ -18,7 +18,7 @@ from aiohttp import ClientSession, TraceConfig, TraceRequestEndParams, TraceRequ
 from rich.table import Table
 from rich.text import Text
 
-from calcom_async import __version__
+from calcom_async._version import __version__
 from calcom_async.cli.connect import check_reachable, connect
 from calcom_async.cli.exit_codes import exit_code
 from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, Target, target_from

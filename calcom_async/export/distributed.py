@@ -35,7 +35,7 @@ from urllib.parse import urlsplit
 import msgspec
 from distributed import Client, Future, as_completed
 
-from calcom_async import __version__
+from calcom_async._version import __version__
 from calcom_async.client import Calcom
 from calcom_async.config import Config
 from calcom_async.errors import ConfigError, ExportError, InvalidRequestError

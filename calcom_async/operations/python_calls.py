@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from enum import Enum
-from functools import cached_property
 from itertools import product
 from types import NoneType, SimpleNamespace, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
@@ -21,12 +20,12 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import UnsetType
 
-from calcom_async.client import Calcom
+from calcom_async.client import Calcom, resource
 from calcom_async.events import Observer
 from calcom_async.operations.catalog import OPERATIONS, PYTHON_CALLS, find_operation
 from calcom_async.pages import Pages
-from calcom_async.requests import Request
-from calcom_async.resources._base import RequestContext, Resource
+from calcom_async.requests import CallContext, Request
+from calcom_async.resources._base import Resource, ResourceContext
 from calcom_async.responses import Response
 
 SAMPLE_VALUES: dict[str, Any] = {
@@ -70,6 +69,7 @@ class PythonCall:
     method: str
     """Class and name: `Memberships.update`."""
     request: Request
+    context: CallContext
     return_type: Any
     is_list: bool
     """Whether the method returns `Pages`."""
@@ -81,13 +81,14 @@ class PythonCall:
 
 
 class _Recorded(Exception):  # noqa: N818 - carries the request out of the call; it is no error
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, context: CallContext) -> None:
         self.request = request
+        self.context = context
 
 
-async def record_request(request: Request) -> Response:
+async def record_request(request: Request, context: CallContext) -> Response:
     """Raise an exception with the request, instead of sending it."""
-    raise _Recorded(request)
+    raise _Recorded(request, context)
 
 
 COMPOSED = {"ensure", "first_available", "search_many"}
@@ -96,13 +97,13 @@ COMPOSED = {"ensure", "first_available", "search_many"}
 
 def python_calls() -> Iterator[PythonCall]:
     """Yield every call that the client offers."""
-    client = SimpleNamespace(_context=RequestContext(record_request, Observer(None)), credentials=None)
+    client = SimpleNamespace(_context=ResourceContext(record_request, Observer(None)))
     for name, member in vars(Calcom).items():
-        if isinstance(member, cached_property):
-            yield from calls_of_resource(f"cal.{name}", member.func(client))
+        if isinstance(member, resource):
+            yield from calls_of_resource(f"cal.{name}", getattr(Calcom, name).__get__(client, Calcom))
         elif not name.startswith("_") and inspect.isfunction(member) and _takes_ids(member):
-            resource = member(client, *(f"{{{one}}}" for one in _ids(member)))
-            yield from calls_of_resource(f"cal.{name}({', '.join(_ids(member))})", resource)
+            scope = member(client, *(f"{{{one}}}" for one in _ids(member)))
+            yield from calls_of_resource(f"cal.{name}({', '.join(_ids(member))})", scope)
 
 
 def _takes_ids(function: Callable[..., Any]) -> bool:
@@ -135,17 +136,23 @@ def _calls_of_method(path: str, method: Callable[..., Any], function: Callable[.
             yield from calls_of_resource(f"{path}({', '.join(_ids(function))})", result)
             return
         is_list = isinstance(result, Pages)
-        request = request_of(result.first_page() if is_list else result)
-        return_type = get_type_hints(function)["return"]
-        yield PythonCall(_expression(path, function), f"{owner}.{function.__name__}", request, return_type, is_list)
+        request, context = call_of(result.first_page() if is_list else result)
+        yield PythonCall(
+            _expression(path, function),
+            f"{owner}.{function.__name__}",
+            request,
+            context,
+            return_type=get_type_hints(function)["return"],
+            is_list=is_list,
+        )
 
 
-def request_of(coroutine: Any) -> Request:
+def call_of(coroutine: Any) -> tuple[Request, CallContext]:
     """Run a call up to its first request. It needs no event loop, because nothing waits before that."""
     try:
         coroutine.send(None)
     except _Recorded as recorded:
-        return recorded.request
+        return recorded.request, recorded.context
     raise AssertionError(f"{coroutine} returned without a request")
 
 

@@ -1,18 +1,19 @@
-"""Resource: what every noun of the API is made of. Methods say what to ask; here it becomes one `Request` and back."""
+"""Base of the resources: build the request of a method, send it, and read the response."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, TypedDict, TypeVar, Unpack
 
 import msgspec
 
+from calcom_async.auth import Credentials
 from calcom_async.errors import DecodeError, InvalidRequestError, shown
 from calcom_async.events import Observer
 from calcom_async.pages import ListCall, Pages
 from calcom_async.pagination import UNPAGED, PaginationSpec
-from calcom_async.requests import EndpointLimit, Request, encode, fill, query_string
-from calcom_async.responses import Response, read
+from calcom_async.requests import CallContext, EndpointLimit, Request, encode, fill, query_string
+from calcom_async.responses import Send, read
 from calcom_async.secret import Secret
 
 T = TypeVar("T")
@@ -24,41 +25,42 @@ List = list  # the method `list` hides the builtin from annotations inside its c
 
 
 def secret_argument(value: str | Secret, keyword: str) -> Secret:
-    """A secret that a method was given, checked; the method has wrapped it before."""
+    """Return a secret argument, checked. The method wraps it in `Secret` first."""
     return Secret(value).checked(keyword, error=InvalidRequestError)
 
 
-def given(**fields: Any) -> dict[str, Any]:
-    """A small body: the fields that are given, as None says "not given"."""
+def drop_unset(**fields: Any) -> dict[str, Any]:
+    """Return a body without the fields that are None, which means "not given"."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def named(problem: DecodeError, request: Request) -> DecodeError:
-    """A `DecodeError` that says which call it was; without the frames of the decoder, which hold the body."""
+def name_request(problem: DecodeError, request: Request) -> DecodeError:
+    """Return a `DecodeError` that names the request, without the decoder's frames, which hold the body."""
     return DecodeError(f"{request.method} {request.path}: {problem}")
 
 
 def listed(name: str, value: Any) -> List[Any]:
-    """The items of an argument that is to be a list."""
+    """Return the items of an argument that must be a list."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-        raise InvalidRequestError(f"{name} must be a list, not {shown(value)}")
+        raise InvalidRequestError(f"{name} must be a list, got {shown(value)}")
     return [*value]
 
 
 def table(name: str, value: Any) -> dict[str, Any]:
-    """The fields of an argument that is to be a mapping."""
+    """Return the fields of an argument that must be a mapping."""
     if not isinstance(value, Mapping):
-        raise InvalidRequestError(f"{name} must be a mapping, not {shown(value)}")
+        raise InvalidRequestError(f"{name} must be a mapping, got {shown(value)}")
     return dict(value)
 
 
-class RequestContext(msgspec.Struct, frozen=True):
-    """The way down that a client gives its resources: a function that sends, and what each request carries along."""
+class ResourceContext(msgspec.Struct, frozen=True):
+    """What a client passes to its resources."""
 
-    send: Callable[[Request], Awaitable[Response]]
+    send: Send
     observer: Observer
-    versions: Mapping[str, str] = {}
+    api_versions: Mapping[str, str] = {}
     priority: int = 0
+    credentials: Credentials | None = None
     rejects_paging: set[str] = msgspec.field(default_factory=set)
     """Routes of lists whose `take` and `skip` this server has answered with 500."""
 
@@ -78,40 +80,32 @@ class Paging(TypedDict, total=False):
 
 
 class Resource:
-    """One noun of the API, below a scope such as `/organizations/{}`; one class serves every scope it occurs in."""
+    """One noun of the API, below a scope such as `/organizations/{}`. One class serves all its scopes."""
 
     area: ClassVar[str] = ""
     """Its name in `Config.api_versions`."""
     version: ClassVar[str] = ""
-    """The `cal-api-version` that its paths need; empty where any will do."""
+    """The `cal-api-version` of its paths; empty if they need none."""
 
-    def __init__(self, context: RequestContext, scope: str = "", *scope_ids: int | str) -> None:
+    def __init__(self, context: ResourceContext, scope: str = "", *scope_ids: int | str) -> None:
         self._context = context
         self._scope = scope
         self._scope_ids = scope_ids
         self._prefix: str = scope
-        # Checked here, so that a bad id is told where it was given and not at the first call.
+        # Checked here, so that the traceback of an invalid id points to where it was given.
         self._prefix = fill(scope, scope_ids)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self._prefix or '/'}>"
 
-    def _below(self, resource: type[R], route: str = "", *ids: int | str) -> R:
-        """Another noun below this scope."""
+    def _child(self, resource: type[R], route: str = "", *ids: int | str) -> R:
+        """Return another resource, below this scope."""
         return resource(self._context, self._scope + route, *self._scope_ids, *ids)
 
     def _request(
-        self,
-        method: str,
-        route: str,
-        ids: tuple[int | str, ...],
-        *,
-        query: Query | None = None,
-        body: Any = None,
-        idempotent: bool,
-        endpoint_limit: EndpointLimit | None = None,
+        self, method: str, route: str, ids: tuple[int | str, ...], *, query: Query | None = None, body: Any = None
     ) -> Request:
-        version = self._context.versions.get(self.area, self.version)
+        version = self._context.api_versions.get(self.area, self.version)
         return Request(
             method=method,
             route=self._scope + route,
@@ -119,17 +113,28 @@ class Resource:
             query=query_string(query) if query else "",
             headers={"cal-api-version": version} if version else {},
             body=None if body is None else encode(body),
-            idempotent=idempotent,
-            endpoint_limit=endpoint_limit,
-            priority=self._context.priority,
         )
 
-    async def _ask(self, kind: type[T], request: Request) -> T:
-        response = await self._context.send(request)
+    async def _send(
+        self,
+        kind: type[T],
+        request: Request,
+        *,
+        idempotent: bool,
+        endpoint_limit: EndpointLimit | None = None,
+        final_status: int = 0,
+    ) -> T:
+        context = CallContext(
+            idempotent=idempotent,
+            endpoint_limit=endpoint_limit,
+            final_status=final_status,
+            priority=self._context.priority,
+        )
+        response = await self._context.send(request, context)
         try:
             result: T = read(kind, response, request)
         except DecodeError as error:
-            problem = named(error, request)
+            problem = name_request(error, request)
         else:
             return result
         raise problem
@@ -137,12 +142,12 @@ class Resource:
     async def _get(
         self, kind: type[T], route: str, *ids: int | str, query: Query | None = None, idempotent: bool = True
     ) -> T:
-        return await self._ask(kind, self._request("GET", route, ids, query=query, idempotent=idempotent))
+        return await self._send(kind, self._request("GET", route, ids, query=query), idempotent=idempotent)
 
-    async def _location(self, route: str, *ids: int | str, query: Query) -> str:
-        """A GET that changes state and answers a redirect: where it leads to, which may be nowhere."""
-        request = self._request("GET", route, ids, query=query, idempotent=False)
-        response = await self._context.send(msgspec.structs.replace(request, expects_redirect=True))
+    async def _get_redirect(self, route: str, *ids: int | str, query: Query) -> str:
+        """Send a GET that changes state, and return the URL that it redirects to; an empty string if there is none."""
+        context = CallContext(expects_redirect=True, priority=self._context.priority)
+        response = await self._context.send(self._request("GET", route, ids, query=query), context)
         return response.headers.get("location", "")
 
     async def _post(
@@ -154,8 +159,8 @@ class Resource:
         idempotent: bool = False,
         endpoint_limit: EndpointLimit | None = None,
     ) -> T:
-        request = self._request("POST", route, ids, body=body, idempotent=idempotent, endpoint_limit=endpoint_limit)
-        return await self._ask(kind, request)
+        request = self._request("POST", route, ids, body=body)
+        return await self._send(kind, request, idempotent=idempotent, endpoint_limit=endpoint_limit)
 
     async def _patch(
         self,
@@ -165,13 +170,15 @@ class Resource:
         body: Any,
         idempotent: bool = True,
         endpoint_limit: EndpointLimit | None = None,
-        final: int = 0,
+        final_status: int = 0,
     ) -> T:
-        request = self._request("PATCH", route, ids, body=body, idempotent=idempotent, endpoint_limit=endpoint_limit)
-        return await self._ask(kind, msgspec.structs.replace(request, final=final) if final else request)
+        request = self._request("PATCH", route, ids, body=body)
+        return await self._send(
+            kind, request, idempotent=idempotent, endpoint_limit=endpoint_limit, final_status=final_status
+        )
 
     async def _put(self, kind: type[T], route: str, *ids: int | str, body: Any) -> T:
-        return await self._ask(kind, self._request("PUT", route, ids, body=body, idempotent=True))
+        return await self._send(kind, self._request("PUT", route, ids, body=body), idempotent=True)
 
     async def _delete(
         self,
@@ -182,8 +189,8 @@ class Resource:
         idempotent: bool = False,
         endpoint_limit: EndpointLimit | None = None,
     ) -> T:
-        request = self._request("DELETE", route, ids, query=query, idempotent=idempotent, endpoint_limit=endpoint_limit)
-        return await self._ask(kind, request)
+        request = self._request("DELETE", route, ids, query=query)
+        return await self._send(kind, request, idempotent=idempotent, endpoint_limit=endpoint_limit)
 
     def _pages(
         self,
@@ -197,7 +204,8 @@ class Resource:
     ) -> Pages[T]:
         """Return a list, without a request. Arguments that cannot be sent raise here."""
         list_call: ListCall[T] = ListCall(
-            self._request("GET", route, ids, query=query, idempotent=True),
+            self._request("GET", route, ids, query=query),
+            CallContext(idempotent=True, priority=self._context.priority),
             pagination,
             kind,
             key_field=key,
@@ -206,5 +214,5 @@ class Resource:
             observer=self._context.observer,
             rejects_paging=self._context.rejects_paging,
         )
-        options: Any = given(**paging)
+        options: Any = drop_unset(**paging)
         return Pages(list_call, **options)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from calcom_async.auth import ApiKey, Credentials
+from calcom_async.auth import ApiKey
 from calcom_async.errors import ConfigError
 from calcom_async.events import log
 from calcom_async.models.oauth import ApiKeyRefreshed
-from calcom_async.resources._base import RequestContext, Resource, given
+from calcom_async.resources._base import Resource, drop_unset
 
 
 class ApiKeys(Resource):
     """The API key that the client uses. The API cannot list keys, and needs a key to create one."""
-
-    def __init__(self, context: RequestContext, credentials: Credentials) -> None:
-        super().__init__(context)
-        self._credentials = credentials
 
     async def refresh(self, *, days_valid: int | None = None, never_expires: bool | None = None) -> ApiKeyRefreshed:
         """Replace the key in use by a new one, valid for 30 days, for `days_valid`, or forever: store it at once.
@@ -24,11 +20,12 @@ class ApiKeys(Resource):
         key. Other credentials than an API key raise `UnauthorizedError`. Never retried: if the response is lost, both
         keys are lost too, and a new one has to be created in the settings of Cal.com.
         """
-        body = given(apiKeyDaysValid=days_valid, apiKeyNeverExpires=never_expires)
+        body = drop_unset(apiKeyDaysValid=days_valid, apiKeyNeverExpires=never_expires)
         refreshed = await self._post(ApiKeyRefreshed, "/api-keys/refresh", body=body)
-        if isinstance(self._credentials, ApiKey):
+        credentials = self._context.credentials
+        if isinstance(credentials, ApiKey):
             try:
-                self._credentials.replace(refreshed.api_key)
+                credentials.replace(refreshed.api_key)
             except ConfigError:  # the caller must get the key even so: no other copy exists
                 log.warning("the refreshed API key cannot be sent in a header; this client keeps the old one")
         return refreshed

@@ -31,7 +31,7 @@ from calcom_async.models.times import bound, parse_datetime
 from calcom_async.pages import Pages
 from calcom_async.pagination import PaginationSpec
 from calcom_async.requests import EndpointLimit
-from calcom_async.resources._base import List, Paging, Resource, given, listed
+from calcom_async.resources._base import List, Paging, Resource, drop_unset, listed
 
 Status = Literal["upcoming", "recurring", "past", "cancelled", "unconfirmed"]
 Order = Literal["asc", "desc"]
@@ -349,7 +349,7 @@ class Bookings(BookingList):
 
     async def decline(self, uid: str, *, reason: str | None = None) -> Booking:
         """Decline a pending booking. The attendee receives the reason; no response contains it."""
-        return await self._post(Booking, "/bookings/{}/decline", uid, body=given(reason=reason))
+        return await self._post(Booking, "/bookings/{}/decline", uid, body=drop_unset(reason=reason))
 
     async def mark_absent(
         self,
@@ -371,7 +371,7 @@ class Bookings(BookingList):
 
     async def reassign_to(self, uid: str, user_id: int, *, reason: str | None = None) -> Reassignment:
         """Reassign a round-robin booking to this host."""
-        return await self._post(Reassignment, "/bookings/{}/reassign/{}", uid, user_id, body=given(reason=reason))
+        return await self._post(Reassignment, "/bookings/{}/reassign/{}", uid, user_id, body=drop_unset(reason=reason))
 
     async def update_location(self, uid: str, location: BookingLocation) -> Booking:
         """Change the location; for the host. Limited to five requests per minute."""

@@ -122,7 +122,7 @@ class Calendars(Resource):
         """
         state, code = Secret(state), Secret(code)
         query = {"state": state, "code": secret_argument(code, "code")}
-        return await self._location("/calendars/{}/save", calendar, query=query)
+        return await self._get_redirect("/calendars/{}/save", calendar, query=query)
 
     # Which calendars are checked for conflicts, and which one receives new bookings.
 

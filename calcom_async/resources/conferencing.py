@@ -62,7 +62,7 @@ class Conferencing(Resource):
             "code": None if code is None else secret_argument(code, "code"),
             "error": error,
         }
-        return await self._location("/conferencing/{}/oauth/callback", app, query=query)
+        return await self._get_redirect("/conferencing/{}/oauth/callback", app, query=query)
 
     async def default(self) -> DefaultConferencingApp | None:
         """Return the app for event types without a location of their own; None if none was ever set."""

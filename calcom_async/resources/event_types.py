@@ -101,11 +101,11 @@ class EventTypes(_CheckedUpdates):
 
     def webhooks(self, event_type_id: int) -> BulkDeleteWebhooks:
         """Webhooks of one event type. Cal.com calls them in addition to the webhooks of its owner."""
-        return self._below(BulkDeleteWebhooks, "/event-types/{}", event_type_id)
+        return self._child(BulkDeleteWebhooks, "/event-types/{}", event_type_id)
 
     def private_links(self, event_type_id: int) -> PrivateLinks:
         """Private links of one event type: they allow a limited number of bookings, or expire."""
-        return self._below(PrivateLinks, "/event-types/{}", event_type_id)
+        return self._child(PrivateLinks, "/event-types/{}", event_type_id)
 
 
 class TeamEventTypes(PhoneCalls, _CheckedUpdates):
@@ -158,7 +158,7 @@ class UserTeamEventTypes(TeamEventTypes):
 
     def webhooks(self, event_type_id: int) -> BulkDeleteWebhooks:
         """Webhooks of one event type. Cal.com calls them in addition to the webhooks of its owner."""
-        return self._below(BulkDeleteWebhooks, "/event-types/{}", event_type_id)
+        return self._child(BulkDeleteWebhooks, "/event-types/{}", event_type_id)
 
 
 class OrganizationTeamEventTypes(TeamEventTypes):
@@ -166,4 +166,4 @@ class OrganizationTeamEventTypes(TeamEventTypes):
 
     def private_links(self, event_type_id: int) -> PrivateLinks:
         """Private links of one event type: they allow a limited number of bookings, or expire."""
-        return self._below(PrivateLinks, "/event-types/{}", event_type_id)
+        return self._child(PrivateLinks, "/event-types/{}", event_type_id)

@@ -8,7 +8,8 @@ from calcom_async.decoding import decode
 from calcom_async.errors import DecodeError, InvalidRequestError
 from calcom_async.models.oauth import OAuth2Tokens
 from calcom_async.models.oauth_clients import OAuth2Client
-from calcom_async.resources._base import Resource, named, secret_argument
+from calcom_async.requests import CallContext
+from calcom_async.resources._base import Resource, name_request, secret_argument
 from calcom_async.secret import Secret
 
 
@@ -73,8 +74,8 @@ class OAuth2(Resource):
         for name, value in body.items():
             if isinstance(value, Secret):
                 secret_argument(value, name)
-        request = self._request("POST", "/auth/oauth2/token", (), body=body, idempotent=False)
-        response = await self._context.send(request)
+        request = self._request("POST", "/auth/oauth2/token", (), body=body)
+        response = await self._context.send(request, CallContext(priority=self._context.priority))
         try:
             # The only response of the API without an envelope.
             tokens: OAuth2Tokens = decode(OAuth2Tokens, response.body)
@@ -82,7 +83,7 @@ class OAuth2(Resource):
             problem = error
         else:
             return tokens
-        raise named(problem, request)
+        raise name_request(problem, request)
 
 
 def _secret(text: str | Secret | None) -> Secret | None:

@@ -72,12 +72,12 @@ class OAuthClient(Resource):
     @property
     def users(self) -> ManagedUsers:
         """Users managed by the client."""
-        return self._below(ManagedUsers)
+        return self._child(ManagedUsers)
 
     @property
     def webhooks(self) -> BulkDeleteWebhooks:
         """Webhooks of the client, called for events of all its managed users."""
-        return self._below(BulkDeleteWebhooks)
+        return self._child(BulkDeleteWebhooks)
 
 
 class ManagedUsers(Resource):

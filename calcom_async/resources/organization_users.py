@@ -69,7 +69,7 @@ class OrganizationUsers(Resource):
         """
         with _explained(changes):
             final = 0 if getattr(changes, "weekday", None) is None else INTERNAL
-            return await self._patch(OrganizationUser, "/users/{}", user_id, body=changes, final=final)
+            return await self._patch(OrganizationUser, "/users/{}", user_id, body=changes, final_status=final)
 
     async def delete(self, user_id: int) -> OrganizationUser:
         """Delete the user account, not only the membership. Returns the deleted user.

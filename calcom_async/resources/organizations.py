@@ -23,17 +23,17 @@ class OrganizationUser(Resource):
     @property
     def bookings(self) -> UserBookings:
         """Bookings of the user."""
-        return self._below(UserBookings)
+        return self._child(UserBookings)
 
     @property
     def schedules(self) -> UserSchedules:
         """Schedules of the user."""
-        return self._below(UserSchedules)
+        return self._child(UserSchedules)
 
     @property
     def out_of_office(self) -> UserOutOfOffice:
         """Out-of-office entries of the user."""
-        return self._below(UserOutOfOffice)
+        return self._child(UserOutOfOffice)
 
 
 class Organization(Resource):
@@ -41,68 +41,68 @@ class Organization(Resource):
 
     def team(self, team_id: int) -> OrganizationTeam:
         """One team of the organization."""
-        return self._below(OrganizationTeam, "/teams/{}", team_id)
+        return self._child(OrganizationTeam, "/teams/{}", team_id)
 
     def user(self, user_id: int) -> OrganizationUser:
         """One user of the organization."""
-        return self._below(OrganizationUser, "/users/{}", user_id)
+        return self._child(OrganizationUser, "/users/{}", user_id)
 
     @property
     def teams(self) -> OrganizationTeams:
         """Teams of the organization."""
-        return self._below(OrganizationTeams)
+        return self._child(OrganizationTeams)
 
     @property
     def users(self) -> OrganizationUsers:
         """Users of the organization."""
-        return self._below(OrganizationUsers)
+        return self._child(OrganizationUsers)
 
     @property
     def memberships(self) -> OrganizationMemberships:
         """Memberships of the organization: users and their roles."""
-        return self._below(OrganizationMemberships)
+        return self._child(OrganizationMemberships)
 
     @property
     def bookings(self) -> OrganizationBookings:
         """Bookings of all teams and members."""
-        return self._below(OrganizationBookings)
+        return self._child(OrganizationBookings)
 
     @property
     def schedules(self) -> OrganizationSchedules:
         """Schedules of all users."""
-        return self._below(OrganizationSchedules)
+        return self._child(OrganizationSchedules)
 
     @property
     def out_of_office(self) -> OutOfOffice:
         """Out-of-office entries of all users."""
-        return self._below(OutOfOffice)
+        return self._child(OutOfOffice)
 
     @property
     def attributes(self) -> Attributes:
         """Attributes of the members, their options and assignments."""
-        return self._below(Attributes)
+        return self._child(Attributes)
 
     @property
     def roles(self) -> Roles:
         """Roles and their permissions."""
-        return self._below(Roles)
+        return self._child(Roles)
 
     @property
     def webhooks(self) -> Webhooks:
         """Webhooks of the organization, called for events of all its teams and members."""
-        return self._below(Webhooks)
+        return self._child(Webhooks)
 
     @property
     def routing_forms(self) -> OrganizationRoutingForms:
         """Routing forms and their responses."""
-        return self._below(OrganizationRoutingForms)
+        return self._child(OrganizationRoutingForms)
 
     @property
     def organizations(self) -> ManagedOrganizations:
         """Organizations managed by this one; for platforms."""
-        return self._below(ManagedOrganizations)
+        return self._child(ManagedOrganizations)
 
     @property
     def delegation_credentials(self) -> DelegationCredentials:
         """Service accounts that act for all users."""
-        return self._below(DelegationCredentials)
+        return self._child(DelegationCredentials)

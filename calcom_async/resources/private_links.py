@@ -7,7 +7,7 @@ from datetime import date, datetime
 from calcom_async.models.private_links import DeletedPrivateLink, PrivateLink
 from calcom_async.models.times import bound
 from calcom_async.pages import Pages
-from calcom_async.resources._base import Resource, given
+from calcom_async.resources._base import Resource, drop_unset
 
 
 class PrivateLinks(Resource):
@@ -29,7 +29,7 @@ class PrivateLinks(Resource):
         A past time is accepted, and the link has expired at once.
         """
         ends = None if expires_at is None else bound(expires_at, "expires_at", is_end=True)
-        body = given(expiresAt=ends, maxUsageCount=max_usage_count)
+        body = drop_unset(expiresAt=ends, maxUsageCount=max_usage_count)
         return await self._post(PrivateLink, "/private-links", body=body)
 
     async def update(
@@ -37,7 +37,7 @@ class PrivateLinks(Resource):
     ) -> PrivateLink:
         """Change when a link expires. The given limit replaces the other kind; if both are given, the time wins."""
         ends = None if expires_at is None else bound(expires_at, "expires_at", is_end=True)
-        body = given(expiresAt=ends, maxUsageCount=max_usage_count)
+        body = drop_unset(expiresAt=ends, maxUsageCount=max_usage_count)
         return await self._patch(PrivateLink, "/private-links/{}", link_id, body=body)
 
     async def delete(self, link_id: str) -> DeletedPrivateLink:

@@ -9,7 +9,7 @@ from typing import Unpack
 from calcom_async.models.roles import CreateRole, Permission, Role, UpdateRole
 from calcom_async.pages import Pages
 from calcom_async.pagination import PaginationSpec
-from calcom_async.resources._base import List, Paging, Resource, given, listed
+from calcom_async.resources._base import List, Paging, Resource, drop_unset, listed
 
 PAGINATION = PaginationSpec(maximum=250)
 PERMISSIONS = "/roles/{}/permissions"
@@ -67,12 +67,12 @@ class Roles(Resource):
 
     async def add_permissions(self, role_id: str, permissions: Sequence[Permission]) -> List[Permission]:
         """Add permissions; existing ones stay. Returns all permissions of the role."""
-        body = given(permissions=_listed(permissions))
+        body = drop_unset(permissions=_listed(permissions))
         return await self._post(List[Permission], PERMISSIONS, role_id, body=body)
 
     async def set_permissions(self, role_id: str, permissions: Sequence[Permission]) -> List[Permission]:
         """Replace all permissions. Returns all permissions of the role."""
-        body = given(permissions=_listed(permissions))
+        body = drop_unset(permissions=_listed(permissions))
         return await self._put(list[Permission], PERMISSIONS, role_id, body=body)
 
     async def remove_permissions(self, role_id: str, permissions: Sequence[Permission]) -> None:

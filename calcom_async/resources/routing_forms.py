@@ -97,7 +97,7 @@ class RoutingForms(Resource):
 
     def responses(self, form_id: str) -> RoutingFormResponses:
         """Responses to one form. An unknown form or one of another team raises `ForbiddenError`."""
-        return self._below(RoutingFormResponses, "/routing-forms/{}", form_id)
+        return self._child(RoutingFormResponses, "/routing-forms/{}", form_id)
 
 
 class OrganizationRoutingForms(RoutingForms):
@@ -135,8 +135,8 @@ class RoutingFormResponses(Resource):
         retried if the response is lost, since every request stores a response.
         """
         query = {**_slot_query(start, end, shown), "queueResponse": queue or None}
-        request = self._request("POST", "/responses", (), query=query, body=table("answers", answers), idempotent=False)
-        return await self._ask(RoutedResponse, request)
+        request = self._request("POST", "/responses", (), query=query, body=table("answers", answers))
+        return await self._send(RoutedResponse, request, idempotent=False)
 
     async def update(self, response_id: int, *, response: Mapping[str, Any]) -> RoutingFormResponse:
         """Replace all answers of a response: `{field id: {"label": ..., "value": ...}}`."""
@@ -167,6 +167,5 @@ class UserRoutingForms(Resource):
             (form_id,),
             query=_slot_query(start, end, shown),
             body=table("answers", answers),
-            idempotent=True,
         )
-        return await self._ask(RoutedSlots, request)
+        return await self._send(RoutedSlots, request, idempotent=True)

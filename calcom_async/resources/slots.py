@@ -51,7 +51,7 @@ class Slots(Resource):
     @property
     def reservations(self) -> Reservations:
         """Reservations of slots."""
-        return self._below(Reservations)
+        return self._child(Reservations)
 
     async def search(
         self,

@@ -25,7 +25,7 @@ class Stripe(Resource):
         """
         state, code = Secret(state), Secret(code)
         query = {"state": state, "code": secret_argument(code, "code")}
-        return await self._location("/stripe/save", query=query)
+        return await self._get_redirect("/stripe/save", query=query)
 
     async def check(self) -> None:
         """Raise unless the account can receive payments.

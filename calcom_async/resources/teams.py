@@ -32,7 +32,7 @@ class BaseTeam(Resource):
     @property
     def verified_resources(self) -> VerifiedResources:
         """Email addresses and phone numbers that workflows of the team may send messages to."""
-        return self._below(VerifiedResources)
+        return self._child(VerifiedResources)
 
     async def invite(self) -> TeamInvite:
         """Create a link that lets anyone who opens it join the team; for admins of the team."""
@@ -45,22 +45,22 @@ class Team(BaseTeam):
     @property
     def event_types(self) -> UserTeamEventTypes:
         """Event types of the team: collective, round robin and managed."""
-        return self._below(UserTeamEventTypes)
+        return self._child(UserTeamEventTypes)
 
     @property
     def bookings(self) -> TeamBookings:
         """Bookings of the team."""
-        return self._below(TeamBookings)
+        return self._child(TeamBookings)
 
     @property
     def memberships(self) -> Memberships:
         """Memberships of the team: users and their roles."""
-        return self._below(Memberships)
+        return self._child(Memberships)
 
     @property
     def schedules(self) -> TeamSchedules:
         """Schedules of the members."""
-        return self._below(TeamSchedules)
+        return self._child(TeamSchedules)
 
 
 class OrganizationTeam(BaseTeam):
@@ -69,47 +69,47 @@ class OrganizationTeam(BaseTeam):
     @property
     def event_types(self) -> OrganizationTeamEventTypes:
         """Event types of the team: collective, round robin and managed."""
-        return self._below(OrganizationTeamEventTypes)
+        return self._child(OrganizationTeamEventTypes)
 
     @property
     def bookings(self) -> OrganizationTeamBookings:
         """Bookings of the team."""
-        return self._below(OrganizationTeamBookings)
+        return self._child(OrganizationTeamBookings)
 
     @property
     def memberships(self) -> OrganizationTeamMemberships:
         """Memberships of the team: users and their roles."""
-        return self._below(OrganizationTeamMemberships)
+        return self._child(OrganizationTeamMemberships)
 
     @property
     def schedules(self) -> OrganizationTeamSchedules:
         """Schedules of the members."""
-        return self._below(OrganizationTeamSchedules)
+        return self._child(OrganizationTeamSchedules)
 
     @property
     def roles(self) -> Roles:
         """Roles of the team and their permissions."""
-        return self._below(Roles)
+        return self._child(Roles)
 
     @property
     def routing_forms(self) -> RoutingForms:
         """Routing forms of the team and their responses."""
-        return self._below(RoutingForms)
+        return self._child(RoutingForms)
 
     @property
     def workflows(self) -> Workflows:
         """Workflows of the team, for event types and for routing forms."""
-        return self._below(Workflows)
+        return self._child(Workflows)
 
     @property
     def conferencing(self) -> Conferencing:
         """Conferencing apps of the team."""
-        return self._below(Conferencing)
+        return self._child(Conferencing)
 
     @property
     def stripe(self) -> Stripe:
         """Stripe account of the team."""
-        return self._below(Stripe)
+        return self._child(Stripe)
 
 
 class Teams(Resource):

@@ -49,12 +49,12 @@ class VerifiedResources(Resource):
     @property
     def emails(self) -> VerifiedEmails:
         """Verified email addresses."""
-        return self._below(VerifiedEmails)
+        return self._child(VerifiedEmails)
 
     @property
     def phones(self) -> VerifiedPhones:
         """Verified phone numbers."""
-        return self._below(VerifiedPhones)
+        return self._child(VerifiedPhones)
 
 
 class _Verified(Resource):

@@ -9,7 +9,7 @@ from calcom_async.errors import CalcomError, ConfigError, ConflictError, Invalid
 from calcom_async.models.webhooks import CreateWebhook, UpdateWebhook, Webhook, WebhookTrigger
 from calcom_async.pages import Pages
 from calcom_async.pagination import PaginationSpec
-from calcom_async.resources._base import List, Paging, Resource, given, listed
+from calcom_async.resources._base import List, Paging, Resource, drop_unset, listed
 from calcom_async.secret import Secret
 
 PAGINATION = PaginationSpec(maximum=250)
@@ -95,7 +95,7 @@ class Webhooks(Resource):
         del secret
         _checked(hidden)
         triggers = listed("triggers", triggers)
-        wanted = given(active=active, secret=hidden, payload_template=payload_template)
+        wanted = drop_unset(active=active, secret=hidden, payload_template=payload_template)
         found = await self._at(subscriber_url)
         if found is None:
             create = partial(self.create, subscriber_url=subscriber_url, triggers=triggers, **wanted)

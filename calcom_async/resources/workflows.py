@@ -59,4 +59,4 @@ class Workflows(_Workflows):
     @property
     def routing_forms(self) -> RoutingFormWorkflows:
         """Workflows of routing forms."""
-        return self._below(RoutingFormWorkflows)
+        return self._child(RoutingFormWorkflows)

@@ -19,8 +19,8 @@ from calcom_async import (
 )
 from calcom_async.events import Observer
 from calcom_async.models import ApiKeyRefreshed, OAuth2Client, OAuth2Tokens
-from calcom_async.requests import Request
-from calcom_async.resources._base import RequestContext
+from calcom_async.requests import CallContext, Request
+from calcom_async.resources._base import ResourceContext
 from calcom_async.resources.api_keys import ApiKeys
 from calcom_async.resources.oauth2 import OAuth2
 from calcom_async.responses import Response
@@ -29,7 +29,7 @@ APP, SECRET, BACK = "sandbox-app", "sandbox-app-secret", "https://app.sandbox.te
 
 
 def keys_of(cal):
-    return ApiKeys(cal._context, cal.credentials)
+    return ApiKeys(cal._context)
 
 
 # --- API keys
@@ -50,11 +50,11 @@ async def test_the_client_goes_on_with_the_new_key(cal, calcom_sandbox):
 async def test_a_new_key_that_cannot_be_sent_is_given_to_the_caller(caplog):
     """The old key is dead and the response holds the only copy: an odd key is returned, and no error hides it."""
 
-    async def send(_: Request) -> Response:
+    async def send(_: Request, context: CallContext) -> Response:
         return ok_response({"apiKey": "cal_x\n"})
 
     key = ApiKey("cal_old")
-    refreshed = await ApiKeys(RequestContext(send, Observer(None)), key).refresh()
+    refreshed = await ApiKeys(ResourceContext(send, Observer(None), credentials=key)).refresh()
     assert refreshed.api_key == "cal_x\n"
     assert key.headers == {"Authorization": "Bearer cal_old"}
     assert "cannot be sent" in caplog.text

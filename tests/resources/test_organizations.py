@@ -31,8 +31,8 @@ from calcom_async import (
 )
 from calcom_async.events import Observer
 from calcom_async.models import Booking, CreateTeam, CreateTeamEventType, EventType, Host, UpdateTeam
-from calcom_async.requests import Request
-from calcom_async.resources._base import RequestContext
+from calcom_async.requests import CallContext, Request
+from calcom_async.resources._base import ResourceContext
 from calcom_async.resources.teams import OrganizationTeams
 from calcom_async.responses import Response
 from calcom_async.sandbox.accounts.teams import new_team
@@ -86,7 +86,7 @@ async def test_cut_list_warns(cal, calcom_sandbox, which):
     """If the server always returns the first 250, the list ends with each team once and a warning."""
     calcom_sandbox.run(lambda: _grow(calcom_sandbox, 253))
     pages = getattr(cal.organization(ORGANIZATION).teams, which)()
-    with pytest.warns(IncompleteListWarning, match="after 250 rows the same ones came again"):
+    with pytest.warns(IncompleteListWarning, match="after 250 rows the server returned the same rows again"):
         found = await pages.collect()
     assert len({one.id for one in found}) == len(found) == 250
     assert len(calcom_sandbox.requests) == 2
@@ -108,17 +108,17 @@ class Builds:
         self.build = build
         self.queries: list[str] = []
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, request: Request, context: CallContext) -> Response:
         self.queries.append(request.query)
         query = dict(parse_qsl(request.query))
         if query and self.build == "fails":
-            assert request.final == 500, "five requests would be spent"
+            assert context.final_status == 500, "five requests would be spent"
             raise ServerError("no", status=500)
         skip = int(query.get("skip", 0)) if self.build == "reads" else 0
         return ok_response(self.rows[skip : skip + 250])
 
     def teams(self) -> OrganizationTeams:
-        return OrganizationTeams(RequestContext(self, Observer(None)), "/organizations/{}", 1)
+        return OrganizationTeams(ResourceContext(self, Observer(None)), "/organizations/{}", 1)
 
 
 @pytest.mark.parametrize("which", ["list", "list_mine"])
@@ -137,7 +137,7 @@ async def test_a_build_that_fails_on_a_query_is_remembered():
     """After one 500 the list is read without a query, then and later, and `skip` is done here."""
     server = Builds("fails", 250)
     teams = server.teams()
-    with pytest.warns(IncompleteListWarning, match="the same ones came again"):
+    with pytest.warns(IncompleteListWarning, match="the server returned the same rows again"):
         assert len(await teams.list().collect()) == 250
     assert server.queries == ["", "take=250&skip=250", ""]
     server.rows = server.rows[:3]

@@ -8,7 +8,7 @@ from sent_requests import ANA, ORGANIZATION, SALES, SentRequest, last_request
 from calcom_async import BadRequestError, ConflictError, ForbiddenError, NotFoundError
 from calcom_async.models import VerifiedEmail, VerifiedPhone
 from calcom_async.requests import EndpointLimit
-from calcom_async.resources._base import RequestContext
+from calcom_async.resources._base import ResourceContext
 from calcom_async.sandbox.accounts.verified_handlers import CODE
 
 SCOPES = {
@@ -127,9 +127,9 @@ async def test_limits_of_their_own(cal, owner, kind, method, endpoint_limit):
     await resource.request_code(address)
     if method == "verify":
         await resource.verify(address, code=CODE)
-    request, response = asked[-1]
+    context, response = asked[-1]
     [told] = response.limits
-    assert request.endpoint_limit == endpoint_limit
+    assert context.endpoint_limit == endpoint_limit
     assert told.name == (endpoint_limit.name if endpoint_limit else "default")
     assert endpoint_limit is None or told.limit == endpoint_limit.limit
 
@@ -137,11 +137,11 @@ async def test_limits_of_their_own(cal, owner, kind, method, endpoint_limit):
 def overheard(channel, asked):
     """A middleware that records requests and responses."""
 
-    async def send(request):
-        asked.append((request, await channel.send(request)))
+    async def send(request, context):
+        asked.append((context, await channel.send(request, context)))
         return asked[-1][1]
 
-    return RequestContext(send, channel.observer)
+    return ResourceContext(send, channel.observer)
 
 
 async def test_other_versions_do_not_know_these_paths(cal):
