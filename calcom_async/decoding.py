@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Envelope(msgspec.Struct, Generic[T], frozen=True, rename="camel"):
-    """`{"status": "success", "data": ..., "pagination": ...}`, of which some answers have no data."""
+    """`{"status": "success", "data": ..., "pagination": ...}`. Some responses have no data."""
 
     data: T = None  # type: ignore[assignment]  # `_data` refuses it where there must be data
     status: str | None = None
@@ -35,7 +35,7 @@ _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
 def decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    """The decoder of a type, built once: building costs more than decoding."""
+    """Return the decoder of a type. It is built once, since building costs more than decoding."""
     try:
         return _decoders[kind]
     except KeyError:
@@ -57,7 +57,7 @@ def raw_field_reader(name: str) -> Callable[[msgspec.Raw], Any]:
 
 
 def decode(kind: Any, body: bytes) -> Any:
-    """Decode JSON as `kind`; a value that does not fit becomes None, an answer that does not fit a `DecodeError`."""
+    """Decode JSON as `kind`. A value that does not fit becomes None; if the response does not, raise `DecodeError`."""
     try:
         return decoder(kind).decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,4 +1,4 @@
-"""What a refusal says: code, message and rejected fields, out of the five shapes that Cal.com answers with. Pure."""
+"""Parse error bodies: code, message and rejected fields, from the five shapes that Cal.com returns. No I/O."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from calcom_async.lenient_json import NotJsonError, parse
 
 MOST_TEXT = 10_000
-"""Bytes or characters of a refusal that are searched. More is no message for people."""
+"""Longest part of an error body that is searched, in bytes or characters."""
 MOST_DEPTH = 50
-"""Levels of `details` that are kept: an error must be printable and picklable."""
+"""Depth of `details` that is kept, since an error must be printable and picklable."""
 
 
 def parse_error_body(status: int, body: bytes) -> dict[str, Any]:
-    """`message`, `code`, `details` and `fields` for an `ApiError`, whichever shape (or a proxy's page) came."""
+    """Return `message`, `code`, `details` and `fields` of an `ApiError`, also for the HTML page of a proxy."""
     code, message, details = _parts(status, body)
     details = _without_echo(details, MOST_DEPTH)
     return {"message": message, "code": code, "details": details, "fields": _fields(code, message, details)}
@@ -39,7 +39,7 @@ def _parts(status: int, body: bytes) -> tuple[str | None, str, Any]:
 
 
 def _text(told: Any) -> str:
-    """What a server says, as one text; where it is nested, its beginning."""
+    """Return the message of a server as one string, cut off if it is nested."""
     match told:
         case None | False:
             return ""
@@ -58,7 +58,7 @@ def _page_summary(status: int, body: bytes) -> str:
 
 
 def _title(page: bytes) -> bytes:
-    """The title of an HTML page, else its beginning."""
+    """Return the title of an HTML page, or else its beginning."""
     start = page.lower().find(b"<title")
     end = page.find(b"</", start)
     _, opened, title = page[start:end].partition(b">")
@@ -66,7 +66,7 @@ def _title(page: bytes) -> bytes:
 
 
 def _without_echo(details: Any, depth: int) -> Any:
-    """Validation details repeat what was sent (`target`, `value`), secrets included: keep all but that."""
+    """Drop `target` and `value` from validation details: they repeat what was sent, secrets included."""
     match details:
         case dict() | list() if not depth:
             return None
@@ -79,7 +79,7 @@ def _without_echo(details: Any, depth: int) -> Any:
 
 
 def _fields(code: str | None, message: str, details: Any) -> dict[str, list[str]]:
-    """Path and reasons of each rejected field, from whichever of the validation styles came."""
+    """Return the path and the reasons of each rejected field, from any of the three validation styles."""
     match details:
         case {"errors": [*errors]}:
             return dict(_constraints(errors, ""))

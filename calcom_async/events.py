@@ -1,4 +1,4 @@
-"""What the client tells about its own work: events to a callback, counts for `stats()`, records for logging."""
+"""Report what the client does: events for a callback, counts for `stats()`, and log records."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ log: logging.Logger = logging.getLogger("calcom_async")
 
 
 class ClientEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened; it holds no bodies, no ids and no secrets.
+    """One event of the client, without bodies, ids or secrets.
 
-    `kind` says what: an attempt was answered or failed (`request`), a repeat is coming (`retry`), the rate limit made
-    us wait (`wait`), a page of a list arrived (`page`).
+    `kind` is `request` for an attempt that got a response or failed, `retry` before a retry, `wait` after a wait for
+    the rate limit, and `page` for a page of a list.
     """
 
     kind: Literal["request", "retry", "wait", "page"]
     method: str
     path: str
-    """The path template, e.g. `/bookings/{}`."""
+    """The route, such as `/bookings/{}`."""
     seconds: float = 0.0
-    """Of the attempt, of the pause before the repeat, or of the wait."""
+    """Duration of the attempt, of the pause before the retry, or of the wait."""
     status: int | None = None
-    """None where no answer came."""
+    """None if there was no response."""
     attempt: int = 1
     remaining: int | None = None
-    """Calls left in the window, as the server last said."""
+    """Requests left in the window, from the headers of the response."""
     rows: int | None = None
 
 
 class Observer:
-    """Counts events, logs them and hands them to the callback; one that fails is logged and never felt by the call."""
+    """Counts events, logs them and passes them to the callback. An exception of the callback is only logged."""
 
     def __init__(
         self, on_event: Callable[[ClientEvent], object] | None = None, *, parent: Observer | None = None
@@ -45,11 +45,11 @@ class Observer:
         self.seconds_waited: float = 0.0
 
     def child(self) -> Observer:
-        """An observer with counts of its own, whose events count here as well."""
+        """Return an observer with its own counts, whose events are counted here too."""
         return Observer(self.on_event, parent=self)
 
     def emit(self, event: ClientEvent) -> None:
-        """Pass one event to everybody concerned."""
+        """Count an event, log it and pass it to the callback."""
         self._count(event)
         if log.isEnabledFor(logging.DEBUG):
             log.debug(

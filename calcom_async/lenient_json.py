@@ -1,4 +1,4 @@
-"""JSON from the network as plain objects, also where it holds what JSON cannot hold. Pure."""
+"""Parse JSON from the network as plain objects, also if it contains values that are not valid JSON. No I/O."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ log: logging.Logger = logging.getLogger("calcom_async")
 
 
 class Response(msgspec.Struct, frozen=True):
-    """One answer, read to its end. Headers are found by their names in lower case; `limits` are read from them."""
+    """A complete response. Look up headers in lower case; `limits` holds the rate limits that they report."""
 
     status: int
     headers: Mapping[str, str]
@@ -44,7 +44,7 @@ class Response(msgspec.Struct, frozen=True):
 
     @property
     def request_id(self) -> str | None:
-        """The server's id for the request, for a support case."""
+        """The id that the server gave the request, for support."""
         text = self.headers.get("x-request-id")
         return text and printable(text, 200)
 
@@ -66,7 +66,7 @@ def check(request: Request, response: Response, *, expects_redirect: bool = Fals
 
 
 def _error_fields(response: Response, request: Request | None) -> dict[str, Any]:
-    """Return the arguments of the `ApiError` that a response means."""
+    """Return the arguments of the `ApiError` for a response."""
     return {
         **parse_error_body(response.status, response.body),
         "status": response.status,
@@ -79,7 +79,7 @@ def _error_fields(response: Response, request: Request | None) -> dict[str, Any]
 
 
 def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
-    """Read every `X-RateLimit-{Limit,Remaining,Reset}-<Name>` family; log and skip those that cannot be true."""
+    """Read every `X-RateLimit-{Limit,Remaining,Reset}-<Name>` triple; log and skip implausible ones."""
     found: list[RateLimit] = []
     for name, limit_header, remaining_header, reset_header in _limit_headers("\n".join(headers)):
         limit, remaining, reset = headers.get(limit_header), headers.get(remaining_header), headers.get(reset_header)
@@ -118,10 +118,10 @@ def _whole(text: str) -> int:
 
 
 def retry_after(response: Response) -> float | None:
-    """Seconds that the server asks to wait, or None.
+    """Return the number of seconds that the server asks to wait, or None.
 
-    With several limits the smallest Reset counts, since one free limit is enough. `Retry-After` (seconds or an HTTP
-    date) is not Cal.com's own but a proxy's in front of it; the longer of the two is believed.
+    With several limits it is the smallest Reset, since one free limit is enough. `Retry-After` (seconds or an HTTP
+    date) comes from a proxy, not from Cal.com; if it is longer, it counts.
     """
     resets = [limit.reset for limit in response.limits if limit.remaining == 0]
     asked = [min(resets)] if resets else []
@@ -164,19 +164,19 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 class StatusOnly(msgspec.Struct, frozen=True):
-    """What is read of an answer whose data nobody needs."""
+    """The part of a response that is read if its data is not needed."""
 
     status: str | None = None
 
 
 FAILURE = "error"
-"""The `status` in the body of an answer that failed."""
+"""The `status` in the body of a failed request."""
 
 
 def read(kind: Any, response: Response, request: Request | None = None) -> Any:
-    """Decode the `data` of an answer as `kind`; None for an answer that has none.
+    """Decode the `data` of a response as `kind`; return None if it has none.
 
-    Raises the `ApiError` that the body holds if the server sent one with a status of success.
+    Raises an `ApiError` if the body reports an error with a success status.
     """
     if response.status == 204 and nullable(kind):
         return None
@@ -188,7 +188,7 @@ def read(kind: Any, response: Response, request: Request | None = None) -> Any:
 
 
 def read_whole(response: Response, request: Request | None = None) -> Any:
-    """Decode an answer as plain objects, envelope included; None for an empty one."""
+    """Decode a response with its envelope as plain objects; return None if it is empty."""
     answer = decode(Any, response.body) if response.body else None
     if isinstance(answer, dict) and answer.get("status") == FAILURE:
         raise ApiError(**_error_fields(response, request))
@@ -231,7 +231,7 @@ NO_DATA = 'the answer holds no data: not {"data": ...} as Cal.com answers. Is th
 
 
 def data_of(envelope: Envelope[Any], kind: Any) -> Any:
-    """What an envelope holds. A null is forgiven deep inside an answer, but not in the place of the answer itself."""
+    """Return the data of an envelope. Nulls are tolerated inside the data, but not in place of it."""
     if envelope.data is None and not nullable(kind):
         raise DecodeError(NO_DATA)
     return envelope.data

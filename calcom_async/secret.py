@@ -1,4 +1,4 @@
-"""Secret: a text that only `reveal()` returns; Hidden: any other value; both keep tracebacks free of secrets."""
+"""Wrappers that keep secrets out of tracebacks: `Secret` for text, `Hidden` for any other value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""exchange(): the one place that touches a socket, and the only client-side import of aiohttp."""
+"""Send requests over aiohttp: the session, proxy and TLS, and the mapping of its exceptions to ours."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from calcom_async.secret import Hidden, Secret, without_frames
 
 
 class Transport:
-    """The session: opened with the client, closed with it, or borrowed and left as it was."""
+    """The session: opened and closed with the client, or given by the user and left unchanged."""
 
     def __init__(
         self,
@@ -56,13 +56,13 @@ class Transport:
         self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
 
     def _within(self, seconds: float) -> aiohttp.ClientTimeout:
-        """One attempt, from the moment it is sent to the last byte; part of it for the connection."""
+        """Return the timeout of one attempt, from sending it to the last byte, including the connection."""
         return aiohttp.ClientTimeout(
             total=seconds, sock_connect=self.config.connect_timeout, ceil_threshold=seconds + 1
         )
 
     async def open(self) -> None:
-        """Make the session in the running loop, or take the borrowed one."""
+        """Create the session in the running event loop, or use the given one."""
         if self.borrowed is None:
             self._proxy = Proxy.of(self.config)
             self._session = self._own_session()
@@ -100,7 +100,7 @@ class Transport:
         return session
 
     async def aclose(self) -> None:
-        """Close the session if it is ours. One whose event loop is closed is only forgotten."""
+        """Close the session unless it was given. If its event loop is closed, only detach it."""
         session, self._session = self._session, None
         if session is None or session is self.borrowed:
             return
@@ -117,13 +117,13 @@ class Transport:
 
     @property
     def proxy(self) -> str | None:
-        """Address of the proxy that requests go through, without its password."""
+        """URL of the proxy without its password."""
         return self._proxy.url if self._proxy else None
 
     def check_event_loop(self) -> None:
-        """Raise `ConfigError` if the client is not open here: in this process and this event loop.
+        """Raise `ConfigError` if the client is not open in this process and this event loop.
 
-        Connections belong to the loop that opened them. To use them elsewhere breaks the calls of that loop.
+        Connections belong to the event loop that opened them. Using them in another one breaks the calls of the first.
         """
         if self._session is None or self._home is None:
             raise ConfigError(
@@ -215,7 +215,7 @@ class Transport:
         return URL(f"{self.config.base_url}{request.path}{query}", encoded=True)
 
     async def _read(self, answer: ClientResponse, request: Request) -> bytes:
-        """The whole body, if it is not larger than allowed (a compressed one is measured as it unfolds)."""
+        """Return the body, up to `max_response_bytes`. A compressed body is measured while it is decompressed."""
         limit = self.config.max_response_bytes
         length = answer.content_length
         if length is not None and length <= limit and "Content-Encoding" not in answer.headers:
@@ -234,7 +234,7 @@ class Transport:
 
 
 class Proxy:
-    """An HTTP proxy: its address without the credentials, and the header that holds them."""
+    """An HTTP proxy: its URL without credentials, and the header that holds them."""
 
     def __init__(self, url: Secret, what: str) -> None:
         parts = Hidden(proxy_parts(url, what))
@@ -244,9 +244,9 @@ class Proxy:
 
     @classmethod
     def of(cls, config: Config) -> Proxy | None:
-        """The proxy of the settings, else that of the environment; None where requests go directly.
+        """Return the proxy of the settings or of the environment; None if there is none.
 
-        The environment is read here and not by aiohttp's `trust_env`, which takes credentials from netrc too.
+        aiohttp's `trust_env` is not used, because it reads credentials from netrc too.
         """
         if config.proxy is not None:
             return cls(Secret(config.proxy), "the proxy of the settings")
@@ -268,9 +268,9 @@ def _basic(parts: Hidden[SplitResult]) -> str:
 
 
 def _ssl_context() -> ssl.SSLContext | None:
-    """A context with the certificates that SSL_CERT_FILE and SSL_CERT_DIR name; None where neither is set.
+    """Return a TLS context with the certificates of SSL_CERT_FILE and SSL_CERT_DIR; None if neither is set.
 
-    aiohttp makes its own context when it is imported, and OpenSSL ignores a file that it cannot read.
+    aiohttp creates its context at import, and OpenSSL silently ignores a file that it cannot read.
     """
     file, folders = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if not (file or folders):
@@ -289,10 +289,10 @@ def _ssl_context() -> ssl.SSLContext | None:
 
 
 async def _no_resend(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Keep aiohttp from repeating GET, PUT and DELETE by itself on a reused connection that dropped.
+    """Keep aiohttp from resending GET, PUT and DELETE when a reused connection was dropped.
 
-    Such a repeat would be a call that the rate limit never sees. aiohttp repeats on two of its exceptions only, so
-    these two leave here as their common base.
+    The rate limiter would not see such a request. aiohttp resends after two of its exceptions only, so these two are
+    replaced by their common base class.
     """
     try:
         return await handler(request)
@@ -311,7 +311,7 @@ def _reason(error: Exception) -> str:
 
 
 def _mapped(error: Exception, request: Request, seconds: float) -> Exception:
-    """Aiohttp's exceptions as ours; only a failure to connect proves that nothing was sent."""
+    """Return our exception for one of aiohttp. Only a failure to connect proves that nothing was sent."""
     failure = _failure(error, f"{request.method} {request.path}", seconds)
     # Exceptions of aiohttp hold headers and the proxy, and some cannot be pickled: only the operating system's stays.
     reason = getattr(error, "os_error", error)
