@@ -1,4 +1,4 @@
-"""What an export tells while it runs: a bar on a terminal, a line now and then anywhere else."""
+"""Progress of an export: a bar on a terminal, a line every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from calcom_async.rate_limiter import BucketStats
 
 
 class ProgressDisplay:
-    """Rows, rate, calls left, time to go; and what is being waited for, so that a pause does not look like the end."""
+    """Rows, rows per second, requests left, time left, and the reason for a pause."""
 
     LOOK_EVERY = 0.25
     LINE_EVERY = 5.0

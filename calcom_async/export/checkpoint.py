@@ -1,4 +1,4 @@
-"""The checkpoint of an export: a small file beside it that says what is written for sure, and where to go on."""
+"""Checkpoint of an export: a small file next to the output with the valid rows and the position to resume from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VERSION = 2
 
 
 class RunState(msgspec.Struct, frozen=True):
-    """A run that is under way, or broke off: its plan, how far it came, and how much of the partial file counts.
+    """A running or interrupted run: its plan, its position, and the valid part of the partial file.
 
     `is_walked` says that all rows are in the partial file, which is about to be made whole.
     """
@@ -27,7 +27,7 @@ class RunState(msgspec.Struct, frozen=True):
 
 
 class CheckpointData(msgspec.Struct, frozen=True):
-    """What the file holds: whose it is, the run that is not finished, and how far the last finished one has seen."""
+    """Content of the file: the job, the unfinished run, and the watermarks of the last finished one."""
 
     job: str
     run: RunState | None = None
@@ -36,10 +36,10 @@ class CheckpointData(msgspec.Struct, frozen=True):
 
 
 class Checkpoint:
-    """One checkpoint file; every change of it is atomic, so that a kill leaves the old state or the new one.
+    """A checkpoint file. Every change is atomic, so a kill leaves the old content or the new one.
 
-    Its first line is the state as JSON, the second one the SHA-256 of the first: an edited file would lead to missing
-    rows, so it is refused.
+    The first line is the content as JSON, the second one its SHA-256. An edited file would lead to missing rows, so it
+    is rejected.
     """
 
     def __init__(self, path: Path, job: str) -> None:
@@ -74,11 +74,11 @@ class Checkpoint:
             )
 
     def save(self, run: RunState) -> None:
-        """Keep how far a run has come."""
+        """Save the state of a run."""
         self._write(CheckpointData(self.state.job, run, self.state.watermarks))
 
     def finish(self, watermarks: Watermarks | None) -> None:
-        """The run is done: keep what the next one needs to go on from there, or nothing."""
+        """Save the watermarks for the next incremental run; without any, delete the file."""
         if watermarks:
             self._write(CheckpointData(self.state.job, watermarks=watermarks))
             return

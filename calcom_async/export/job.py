@@ -1,4 +1,4 @@
-"""export(): a list of the API, walked exactly, through a sink into a file, with a checkpoint behind every batch."""
+"""export(): read a list in batches, write each to a file, and save a checkpoint after it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from calcom_async.pages import IncompleteListWarning
 
 MAX_LOOKBACK = timedelta(days=3650)
 DEFAULT_LOOKBACK = timedelta(minutes=10)
-"""An update may become visible after later ones; a run that asks for changes looks back this far."""
+"""An update may become visible after later ones. So an incremental run reads this much again."""
 
 
 class ExportProgress(msgspec.Struct, frozen=True):
-    """How far an export is; `total` is the number of rows that the server counts, None where it does not.
+    """Progress of an export. `total` is the total that the server returned, None if it returned none.
 
-    `rows_before` of the rows were written by an interrupted run that this one continues.
+    `rows_before` is the number of rows that an interrupted run had written before this one continued it.
     """
 
     rows: int
@@ -41,14 +41,14 @@ class ExportProgress(msgspec.Struct, frozen=True):
 
 
 class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What an export did."""
+    """Result of an export."""
 
     rows: int
-    """Rows in the file; where changes were followed, all of them and not the changed ones alone."""
+    """Rows in the file. After an incremental run, all of them and not only the changed ones."""
     requests: int
-    """What the client sent meanwhile, repeats included."""
+    """Requests that the client sent during the export, retries included."""
     duplicates: int
-    """Rows that the server showed again, and that were dropped."""
+    """Rows that the server returned again, and that were dropped."""
     max_passes: int
     """How often rows that share every time were paged through before all of them had shown."""
     missing_rows: int
@@ -59,9 +59,9 @@ class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that calls of the client waited for the rate limit; calls side by side are added up."""
     seconds: float
     is_full: bool
-    """Whether everything was asked for, and not what has changed."""
+    """Whether the whole list was read, and not only the changes."""
     resumed: bool
-    """Whether it went on from a checkpoint."""
+    """Whether the run continued from a checkpoint."""
     rows_before: int = 0
     """Rows that an interrupted run had written before this one continued it."""
 
@@ -120,7 +120,7 @@ async def export(
         if not resume:
             if not restart:
                 await _check_nothing_is_lost(sink)
-            sink.begin()  # what cannot be written is told before anything is sent
+            sink.begin()  # before the first request, so that an unwritable file is reported at once
         saved = (
             Checkpoint(path, f"{job} as {sink.format}{_into(sink, path)}, of {await account_id(cal)}") if path else None
         )
@@ -153,7 +153,7 @@ def _check_lookback(lookback: timedelta) -> None:
 def _checkpoint_path(
     sink: FileSink, path: str | os.PathLike[str] | None, *, resume: bool, incremental: bool
 ) -> Path | None:
-    """Where the checkpoint of an export is; a device or a pipe has none unless one is named."""
+    """Return the path of the checkpoint. Streams have none unless the caller names one."""
     if resume and not sink.is_regular_file:
         raise InvalidRequestError(f"cannot resume: {sink.path} is not a regular file. Export without resume=True")
     if incremental and not sink.is_regular_file and path is None:
@@ -173,13 +173,13 @@ def _into(sink: FileSink, path: Path) -> str:
     place, whole = Path(os.path.realpath(path)), sink.whole
     if not sink.is_regular_file or place == whole.with_name(whole.name + ".checkpoint"):
         return ""
-    # Relative to the checkpoint, so that a folder with both can be moved.
+    # Relative to the checkpoint, so that a directory with both can be moved.
     is_near = place.anchor == whole.anchor
     return f" into {os.path.relpath(whole, place.parent) if is_near else whole}"
 
 
 async def _check_nothing_is_lost(sink: FileSink, cannot: str = "") -> None:
-    """Refuse to overwrite the rows of an interrupted run."""
+    """Raise `ExportError` if the rows of an interrupted run would be overwritten."""
     rows = await asyncio.to_thread(sink.rows_left)
     if rows is None:
         return
@@ -195,7 +195,7 @@ async def _check_nothing_is_lost(sink: FileSink, cannot: str = "") -> None:
 
 
 class _Exporter:
-    """One run of an export: how the walk, the sink and the checkpoint go together."""
+    """One run of an export: connects the source, the sink and the checkpoint."""
 
     def __init__(
         self,
@@ -222,7 +222,7 @@ class _Exporter:
     async def run(
         self, checkpoint: Checkpoint | None, *, resume: bool, incremental: bool, verify: bool
     ) -> ExportReport:
-        """From the plan to the whole file."""
+        """Plan, read, complete the file and report."""
         interrupted = checkpoint.state.run if checkpoint and resume else None
         if interrupted and verify and not interrupted.plan.is_full:
             raise ExportError(
@@ -235,7 +235,7 @@ class _Exporter:
             return self._report(interrupted.plan, self._rows_before, resumed=True)
         run = interrupted or RunState(await self._plan(checkpoint, incremental=incremental, verify=verify))
         if not interrupted:
-            self._keep(checkpoint, run)  # what an earlier run has left is about to be overwritten
+            self._keep(checkpoint, run)  # before the rows of an earlier run are overwritten
         if resume:
             await _run_in_thread(self._sink.begin, run.prefix)
         if not run.is_read:
@@ -251,7 +251,7 @@ class _Exporter:
         return self._report(run.plan, self._sink.rows, resumed=interrupted is not None)
 
     def _is_whole(self) -> bool:
-        """Whether an earlier run was killed when there was nothing left to do but to say so."""
+        """Whether an earlier run completed the file and was killed before it updated the checkpoint."""
         return self._sink.whole.exists() and not self._sink.partial.exists()
 
     async def _plan(self, checkpoint: Checkpoint | None, *, incremental: bool, verify: bool) -> ExportPlan:
@@ -261,7 +261,7 @@ class _Exporter:
         return await self._source.plan(since=since, lookback=self._lookback, incremental=incremental)
 
     async def _read(self, run: RunState, checkpoint: Checkpoint | None) -> RunState:
-        """Write every batch, and after each one how far that is."""
+        """Write each batch, and save the position after it."""
         plan, place, prefix = run.plan, run.position, run.prefix
         batches = self._source.batches(plan, place, stats=self._stats, minimum=self._sink.min_batch_rows)
         async with aclosing(batches):
@@ -272,7 +272,7 @@ class _Exporter:
                     self._keep(checkpoint, RunState(plan, batch.position, prefix))
                 if self._on_progress is not None:
                     self._on_progress(ExportProgress(self._sink.rows, plan.expected, self._rows_before))
-                await asyncio.sleep(0)  # batches that are ready would keep other tasks and a cancellation waiting
+                await asyncio.sleep(0)  # let other tasks run, and a cancellation arrive, while batches are ready
         return RunState(plan, None, prefix)
 
     def _keep(self, checkpoint: Checkpoint | None, run: RunState) -> None:
@@ -337,7 +337,7 @@ class _Exporter:
 
 
 async def _run_in_thread(work: Callable[..., object], *arguments: object) -> None:
-    """Do slow work on a file in a thread; who is cancelled meanwhile waits for its end, since a thread cannot stop."""
+    """Do slow file work in a thread. A cancelled caller waits for its end, because a thread cannot be stopped."""
     thread = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
     try:
         await asyncio.shield(thread)

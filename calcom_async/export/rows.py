@@ -1,4 +1,4 @@
-"""A model as one flat row: stable columns, and nothing in a cell that a spreadsheet would run."""
+"""CSV rows of a model: fixed columns, and no cell that a spreadsheet would run as a formula."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ BOOKING_COLUMNS: Mapping[str, Callable[[Booking], Any]] = {
     "metadata": lambda booking: booking.metadata or None,
     "booking_fields_responses": lambda booking: booking.booking_fields_responses or None,
 }
-"""Columns in their order; they come from here and never from the data, so every file has the same."""
+"""Columns in order. They do not depend on the data, so every file has the same ones."""
 
 Columns = Mapping[str, Callable[[Any], Any]]
-"""What a column is called, and how its value is read from a row."""
+"""Column names, and how the value of each is read from a row."""
 
 
 def columns_of(model: type[msgspec.Struct]) -> Columns:
