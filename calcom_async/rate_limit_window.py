@@ -21,7 +21,8 @@ Each constant was chosen with `tests/test_rate_limiter_simulation.py`, ten minut
 values, these tests fail:
 
     constant                 value  other value  tests that fail
-    NEWCOMER_RESERVE         1/100  0            a_client_that_comes_later_gets_its_half
+    NEWCOMER_RESERVE         10     none         the_next_right_response_restores_the_state (in test_rate_limiter.py)
+    NEWCOMER_RESERVE_SHARE   1/100  0            a_client_that_comes_later_gets_its_half
     PROBE_AT                 1/10   0            a_client_that_comes_later_gets_its_half
                                     1/20         clients_at_different_distances
     FIRST_PACE               1/20   0 or 1/10    beside_a_reckless_stranger
@@ -55,8 +56,8 @@ MAX_LIMIT = 1_000_000
 MAX_NAMED_LIMITS = 16
 """Named limits read from one response."""
 
-NEWCOMER_RESERVE = 1 / 100
-"""Reserve of a client that is alone, as a share of the limit."""
+NEWCOMER_RESERVE, NEWCOMER_RESERVE_SHARE = 10, 1 / 100
+"""Bounds of the reserve of a client that is alone. The second is a share of the limit."""
 PROBE_AT = 1 / 10
 """The last requests before that reserve wait until this part of the window is left, to detect a client that joined."""
 FIRST_PACE = 1 / 20
@@ -265,7 +266,7 @@ class WindowEstimate(msgspec.Struct):
         new_other_hits = self.other_hits - self.initial_hits
         self.is_shared = new_other_hits >= 1 or (self.previous_other_hits or 0) >= 1
         if not self.is_shared:
-            self.reserve = int(self.limit * NEWCOMER_RESERVE)
+            self.reserve = int(min(NEWCOMER_RESERVE, self.limit * NEWCOMER_RESERVE_SHARE))
             return
         most = min(MAX_OTHER_CLIENTS, self.limit * MAX_OTHER_CLIENTS_SHARE)
         caution = 1.0 if self.previous_other_hits is None else self.caution
