@@ -221,7 +221,7 @@ def _connect(url: Secret) -> Redis:
         pass
     # Raised without its cause: what cannot be parsed may be a part of the password.
     raise ConfigError(
-        "RedisTokenBucket: invalid Redis URL. It must look like redis://:password@host:6379/0 (rediss:// for TLS, "
+        "invalid Redis URL. It must look like redis://:password@host:6379/0 (rediss:// for TLS, "
         "unix:///path for a socket), with special characters of the password percent-encoded"
     )
 

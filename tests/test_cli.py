@@ -169,7 +169,7 @@ BAD_OPTIONS = [
     pytest.param(["--page-size", "251"], 2, "--page-size", id="page size 251"),
     pytest.param(["--page-size", "many"], 2, "--page-size", id="page size many"),
     pytest.param(["--accounts", "accounts.csv"], 2, "cannot read accounts from accounts.csv", id="no accounts"),
-    pytest.param(["--redis", f"http://:{SECRET}@here"], 2, "the URL of Redis cannot be read", id="no Redis URL"),
+    pytest.param(["--redis", f"http://:{SECRET}@here"], 2, "invalid Redis URL", id="no Redis URL"),
     pytest.param(
         ["--incremental", "--status", "past"], 2, "--status and --incremental exclude", id="changes of a status"
     ),

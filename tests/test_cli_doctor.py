@@ -12,7 +12,8 @@ import pytest
 from cli_runner import SECRET, connection_args, invoke
 from timeouts import closed_port
 
-from calcom_async.cli.doctor import Report, ResponseMonitor
+from calcom_async import Calcom, UnauthorizedError
+from calcom_async.diagnostics import Report, ResponseMonitor, diagnose
 from calcom_async.events import ClientEvent
 from calcom_async.rate_limiter import BucketStats
 from calcom_async.sandbox import Sandbox
@@ -192,3 +193,16 @@ def test_nobody_there_is_told() -> None:
 def test_the_help_tells_what_it_costs() -> None:
     """The number of requests stands in --help."""
     assert "eight requests" in invoke("doctor", "--help").stdout
+
+
+async def test_a_program_can_diagnose_too(sandbox: Sandbox) -> None:
+    """What `doctor` prints is a list in Python as well; a failed check has its error."""
+    monitor = ResponseMonitor()
+    async with Calcom(
+        sandbox.api_key, base_url=sandbox.url, on_event=monitor.on_event, trace_configs=[monitor.trace()]
+    ) as cal:
+        results = {result.name: result for result in await diagnose(cal, monitor)}
+    assert {result.state for result in results.values()} == {"ok"}
+    assert {"key", "bookings", "latency", "clock", "limit"} <= results.keys()
+    async with Calcom("cal_wrong", base_url=sandbox.url) as cal:
+        assert isinstance((await diagnose(cal))[-1].error, UnauthorizedError)

@@ -30,7 +30,7 @@ LAYERS: tuple[str, ...] = (
     "resources",
     "cache booking watch",
     "client",
-    "webhooks export",
+    "webhooks export diagnostics",
     "operations",
     "pytest_plugin cli",
     "__main__",
@@ -42,7 +42,7 @@ ANNOTATIONS_MAY_IMPORT = {("client", "aiohttp")}
 
 # The libraries of the client side that only some may import, at the top or in a function.
 HOMES = {
-    "aiohttp": {"transport", "webhooks", "cli"},
+    "aiohttp": {"transport", "webhooks", "diagnostics", "cli"},
     "yarl": {"transport"},
     "backoff": {"retry"},
     "redis": {"redis_rate_limiter", "export", "cli"},

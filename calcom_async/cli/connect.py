@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
+from calcom_async import diagnostics
 from calcom_async.auth import Credentials
 from calcom_async.cli.options import Target
 from calcom_async.cli.rate_limit_notices import AnnouncingLimiter
@@ -20,6 +18,7 @@ from calcom_async.rate_limiter import RateLimiter, TokenBucket
 
 SANDBOX_BOOKINGS = 2_000
 CONNECT_TIMEOUT = 4.0
+NETWORK_HINT = "Check --base-url or CAL_API_URL, and the proxy settings (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY)"
 NEW_KEY = (
     "You can create an API key in Cal.com under Settings > Developer > API keys: "
     "https://app.cal.com/settings/developer/api-keys"
@@ -74,26 +73,9 @@ async def connect(
 
 
 async def check_reachable(cal: Calcom) -> None:
-    """Connect to the server, or to the proxy if there is one, and disconnect; raise `ConnectionFailedError`.
-
-    The client itself retries for a minute. That is right during an export, but too long for a wrong URL.
-    """
-    url = urlsplit(cal.proxy or cal.config.base_url)
+    """Check that the server accepts connections, and add to the error which option to check."""
     try:
-        async with asyncio.timeout(CONNECT_TIMEOUT):
-            port = url.port or (443 if url.scheme == "https" else 80)
-            _, writer = await asyncio.open_connection(
-                url.hostname, port, ssl=url.scheme == "https", happy_eyeballs_delay=0.25
-            )
-    except (OSError, ValueError) as error:
-        system = os.strerror(error.errno) if isinstance(error, ConnectionError) and error.errno else None
-        reason = system or getattr(error, "strerror", None) or str(error) or f"no response within {CONNECT_TIMEOUT:g} s"
-        server, setting = (
-            ("the proxy ", "the proxy settings (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY)")
-            if cal.proxy
-            else ("", "--base-url or CAL_API_URL")
-        )
-        raise ConnectionFailedError(
-            f"cannot connect to {server}{url.netloc}: {reason}. Check {setting}", sent=False
-        ) from error
-    writer.close()
+        await diagnostics.check_reachable(cal, CONNECT_TIMEOUT)
+    except ConnectionFailedError as error:
+        error.add_note(f"{NETWORK_HINT}.")
+        raise

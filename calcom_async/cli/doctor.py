@@ -2,56 +2,29 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from statistics import median
-from types import SimpleNamespace
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import msgspec
 import typer
-from aiohttp import ClientSession, TraceConfig, TraceRequestEndParams, TraceRequestStartParams
 from rich.table import Table
 from rich.text import Text
 
-from calcom_async._version import __version__
-from calcom_async.cli.connect import check_reachable, connect
+from calcom_async.cli.connect import NETWORK_HINT, connect
 from calcom_async.cli.exit_codes import exit_code
 from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, Target, target_from
 from calcom_async.cli.run import error_lines, run
 from calcom_async.cli.terminal import one_line, print_json, stdout
-from calcom_async.client import Calcom
-from calcom_async.errors import CalcomError, ForbiddenError, NotFoundError
-from calcom_async.events import ClientEvent
-from calcom_async.models.event_types import EventType
-from calcom_async.models.me import Me
-from calcom_async.models.slots import SlotDays
-from calcom_async.pages import Pages
-from calcom_async.pagination import Page
-from calcom_async.rate_limiter import BucketStats
-from calcom_async.resources._base import Resource
-from calcom_async.time_ranges import WEEK
+from calcom_async.diagnostics import CheckResult, ResponseMonitor, State, diagnose
+from calcom_async.errors import ConnectionFailedError
 
-T = TypeVar("T")
-
-State = Literal["ok", "warn", "fail"]
 STYLES: dict[State, str] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
-
-MAX_CLOCK_SKEW = 5.0
-"""Allowed difference of the clocks in seconds. The server reports its time in whole seconds."""
-MAX_LATENCY = 2.0
-MIN_REMAINING = 0.1
-"""Share of the rate limit; less remaining requests are a warning."""
 IMPATIENT: dict[str, Any] = {"max_attempts": 2, "timeout": 15.0, "max_wait": 15.0}
 """Settings of the client: report problems soon."""
 
 
-class CheckResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Result of one check."""
+class ResultLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A line of the output: the result of one check."""
 
     name: str
     state: State
@@ -82,175 +55,21 @@ def doctor(
     raise typer.Exit(next((one.code for one in results if one.code), 0))
 
 
-async def _run_checks(target: Target) -> list[CheckResult]:
-    report, monitor = Report(), ResponseMonitor()
+async def _run_checks(target: Target) -> list[ResultLine]:
+    monitor = ResponseMonitor()
     async with connect(target, monitor.on_event, trace_configs=[monitor.trace()], **IMPATIENT) as cal:
-        report.add("package", "ok", f"calcom_async {__version__} on Python {sys.version.split()[0]}")
-        await _check_account(cal, report)
-        monitor.add_to(report, cal.stats().limits)
-    return report.results
+        return [_line_of(result) for result in await diagnose(cal, monitor)]
 
 
-async def _check_account(cal: Calcom, report: Report) -> None:
-    """Run each check once. Stop if there is no connection, or if the key is invalid."""
-    await report.run_check("address", check_reachable(cal), lambda _: cal.config.base_url, required=True)
-    if report.has_failed:
-        return
-    me = await report.run_check("key", cal.me.get(), _describe_user, required=True)
-    if me is None:
-        return
-    lists: list[tuple[str, Resource, Pages[Any]]] = [
-        ("event types", cal.event_types, cal.event_types.list()),
-        ("schedules", cal.schedules, cal.schedules.list()),
-        ("bookings", cal.bookings, cal.bookings.list(take=1)),
-        ("webhooks", cal.webhooks, cal.webhooks.list()),
-        ("teams", cal.teams, cal.teams.list()),
-    ]
-    pages = {}
-    for name, resource, rows in lists:
-        page = await report.run_check(name, rows.first_page(), _total, version=_version(cal, resource))
-        pages[name] = page
-    await _check_slots(cal, report, pages["event types"])
-    if (organization := me.organization_id) is not None:
-        bookings = cal.organization(organization).bookings.list(take=1)
-        await report.run_check(
-            "organization", bookings.first_page(), lambda page: f"{_total(page)} bookings, id {organization}"
-        )
+def _line_of(result: CheckResult) -> ResultLine:
+    if result.error is None:
+        return ResultLine(result.name, result.state, result.text)
+    hints = [NETWORK_HINT] if isinstance(result.error, ConnectionFailedError) else error_lines(result.error)[1:]
+    return ResultLine(result.name, result.state, ". ".join([result.text, *hints]), exit_code(result.error))
 
 
-async def _check_slots(cal: Calcom, report: Report, event_types: Page[EventType] | None) -> None:
-    if not (event_types and event_types.items):
-        report.add("slots", "warn", "not checked: there is no event type")
-        return
-    today = datetime.now(UTC).date()
-    week = cal.slots.search(event_type_id=event_types.items[0].id, start=today, end=today + WEEK)
-    await report.run_check("slots", week, _count_free, version=_version(cal, cal.slots))
-
-
-def _version(cal: Calcom, resource: Resource) -> str:
-    return cal.config.api_versions.get(resource.area, resource.version)
-
-
-def _describe_user(me: Me) -> str:
-    return f"{me.username or me.name} ({me.email}, id {me.id}), {me.time_zone}"
-
-
-def _total(page: Page[Any]) -> str:
-    more = "+" if page.has_next else ""
-    return f"{len(page.items):,}{more}" if page.total_items is None else f"{page.total_items:,}"
-
-
-def _count_free(days: SlotDays) -> str:
-    return f"{sum(map(len, days.values()))} free times in the next week"
-
-
-class Report:
-    """Results of the checks so far."""
-
-    def __init__(self) -> None:
-        self.results: list[CheckResult] = []
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether a check has failed."""
-        return any(one.state == "fail" for one in self.results)
-
-    def add(self, name: str, state: State, text: str, code: int = 0) -> None:
-        """Add a result."""
-        self.results.append(CheckResult(name, state, text, code))
-
-    async def run_check(
-        self,
-        name: str,
-        request: Awaitable[T],
-        summary: Callable[[T], str],
-        *,
-        version: str = "",
-        required: bool = False,
-    ) -> T | None:
-        """Add the summary of a response, or the error; return None after an error.
-
-        Without a `version`, a 404 is only a warning: some servers do not have the route.
-        """
-        try:
-            response = await request
-        except ForbiddenError as error:
-            if required:
-                self.add(name, "fail", ". ".join(error_lines(error)), exit_code(error))
-            else:
-                self.add(name, "warn", "this key has no access")
-        except NotFoundError as error:
-            if version or required:
-                hint = f". This server may not support cal-api-version {version} for {name}" if version else ""
-                self.add(name, "fail", f"{error.message}{hint}", exit_code(error))
-            else:
-                self.add(name, "warn", "not available: this server does not have this route")
-        except CalcomError as error:
-            self.add(name, "fail", ". ".join(error_lines(error)), exit_code(error))
-        else:
-            self.add(name, "ok", summary(response) + (f", version {version}" if version else ""))
-            return response
-        return None
-
-
-class ResponseMonitor:
-    """Records the latency, the clock and the rate limit of every response."""
-
-    def __init__(self) -> None:
-        self._seconds: list[float] = []
-        self._offsets: list[float] = []
-        self._remaining: int | None = None
-
-    def trace(self) -> TraceConfig:
-        """Return the hooks for the HTTP session."""
-        trace = TraceConfig()
-        trace.on_request_start.append(self._start)
-        trace.on_request_end.append(self._end)
-        return trace
-
-    def on_event(self, event: ClientEvent) -> None:
-        """Keep the remaining requests that the server reported last."""
-        self._remaining = self._remaining if event.remaining is None else event.remaining
-
-    async def _start(self, _session: ClientSession, request: SimpleNamespace, _: TraceRequestStartParams) -> None:
-        request.at = time.time()
-
-    async def _end(self, _session: ClientSession, request: SimpleNamespace, params: TraceRequestEndParams) -> None:
-        now = time.time()
-        self._seconds.append(now - request.at)
-        with suppress(ValueError, TypeError):
-            date = parsedate_to_datetime(params.response.headers.get("Date", "")).timestamp()
-            self._offsets.append((request.at + now) / 2 - (date + 0.5))  # the header has whole seconds: add half of one
-
-    def add_to(self, report: Report, limits: Sequence[BucketStats]) -> None:
-        """Add the results to the report."""
-        if not self._seconds:
-            return
-        latency = median(self._seconds)
-        report.add(
-            "latency",
-            "warn" if latency > MAX_LATENCY else "ok",
-            f"{1000 * latency:.0f} ms, median of {len(self._seconds)} requests",
-        )
-        if self._offsets:
-            skew = median(self._offsets)
-            text = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the server"
-            report.add(
-                "clock", "warn" if abs(skew) > MAX_CLOCK_SKEW else "ok", text if abs(skew) > 1 else "same as the server"
-            )
-        if self._remaining is None:
-            report.add("limit", "warn", "the server reports no rate limit")
-        elif not limits:
-            report.add("limit", "ok" if self._remaining else "warn", f"{self._remaining:,} requests left")
-        else:
-            for limit in limits:
-                left = self._remaining if len(limits) == 1 else limit.available
-                text = f"{left:,} of {limit.limit:,} requests left in {limit.window:.0f} s"
-                report.add("limit", "ok" if left > limit.limit * MIN_REMAINING else "warn", text)
-
-
-def _print_lines(results: Sequence[CheckResult]) -> None:
+def _print_lines(results: Sequence[ResultLine]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
-    for one in results:
-        table.add_row(Text(one.state, STYLES[one.state]), one.name, Text(one_line(one.text)))
+    for result in results:
+        table.add_row(Text(result.state, STYLES[result.state]), result.name, Text(one_line(result.text)))
     stdout().print(table)
