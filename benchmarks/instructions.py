@@ -23,8 +23,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from statistics import median
@@ -129,13 +129,20 @@ def main(arguments: list[str] | None = None) -> None:
             "paging": {"url": url},
             "export": {"url": url, "directory": directory},
         }
-        counted = cache(lambda module, name: per_unit(module, name, places[module], options.repeats))
-        for case in [CASES[name] for name in CASES if name in wanted]:
+        cases = [CASES[name] for name in CASES if name in wanted]
+        missing = {case: [module for module in case.needs if not find_spec(module)] for case in cases}
+        contenders = {
+            (case.module, name): None for case in cases if not missing[case] for name in (case.ours, case.by_hand)
+        }
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # counts do not depend on what else runs
+            counts = pool.map(lambda one: per_unit(*one, places[one[0]], options.repeats), contenders)
+            counted = dict(zip(contenders, counts, strict=True))
+        for case in cases:
             ratio = None
-            if missing := [module for module in case.needs if not find_spec(module)]:
-                skipped[case.what] = f"{', '.join(missing)} not installed"
+            if missing[case]:
+                skipped[case.what] = f"{', '.join(missing[case])} not installed"
             else:
-                ours, by_hand = counted(case.module, case.ours), counted(case.module, case.by_hand)
+                ours, by_hand = counted[case.module, case.ours], counted[case.module, case.by_hand]
                 rows.append(row(case.what, ours, by_hand))
                 ratio = ours / by_hand
             budgets.append(report.Budget(case.what, ratio, case.budget))
