@@ -1,4 +1,4 @@
-"""The benchmarks run and tell what they promise; how fast anything is, no test asserts."""
+"""The benchmarks run and report their budgets; no test asserts how fast anything is."""
 
 from __future__ import annotations
 

@@ -215,10 +215,10 @@ def _export_one(
                     raise _in_options(error) from error.__cause__
 
     report = run(main(), resume_hint=lambda: _resume_hint(sink, _again(context, target)), rephrase=_option_names)
-    stderr.print(f"{_told(report, job.resource, display)}: {output}", markup=False)
+    stderr.print(f"{_summary(report, job.resource, display)}: {output}", markup=False)
 
 
-def _told(report: ExportReport, thing: str, display: ProgressDisplay) -> str:
+def _summary(report: ExportReport, thing: str, display: ProgressDisplay) -> str:
     done = f"{report.rows:,} {thing}" if report.is_full else f"{report.rows:,} {thing} up to date"
     new = report.rows - report.rows_before
     rate = f" ({new / report.seconds:,.0f} a second)" if report.is_full and report.seconds else ""
@@ -322,7 +322,7 @@ def _export_accounts(
 
     def tell(result: AccountResult) -> None:
         if result.report:
-            stderr.print(f"{result.account}: {_told(result.report, job.resource, display)}", markup=False)
+            stderr.print(f"{result.account}: {_summary(result.report, job.resource, display)}", markup=False)
         else:
             print_status("[red]error:[/]", f"{result.account}: {_option_names(str(result.error))}")
 

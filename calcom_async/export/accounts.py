@@ -165,10 +165,10 @@ class _SharedIterator(AsyncIterator[Account]):
 
     def __init__(self, accounts: Iterable[Account] | AsyncIterable[Account]) -> None:
         self._accounts = aiter(accounts) if isinstance(accounts, AsyncIterable) else iter(accounts)
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def __anext__(self) -> Account:
-        async with self._turn:
+        async with self._lock:
             if isinstance(self._accounts, AsyncIterator):
                 return await anext(self._accounts)
             try:
