@@ -81,7 +81,8 @@ def panels(missing: dict[str, Any], cost: dict[str, Any]) -> list[Panel]:
     cpu = {row["contender"]: row["CPU us/booking"] for row in cost["rows"]}
     names = {paging.OURS: paging.OURS, paging.FRUGAL: "aiohttp + msgspec", paging.HTTPX: paging.HTTPX}
     bars = tuple(Bar(label, cpu[name], name == paging.OURS) for name, label in names.items() if name in cpu)
-    rows = f"{missing['rows'][0]['rows']:,} bookings, many with equal start, {take} per page, unstable order"
+    first = missing["rows"][0]
+    rows = f"{first['rows']:,} bookings at {first['start times']} start times, {take} per page, unstable order"
     return [
         Panel("Rows lost while reading a list", rows, "", lost),
         Panel("CPU per booking", "pages of 250, decoded into typed models, loopback", " µs", bars),
