@@ -281,7 +281,7 @@ class BucketQueue:
 
     def __init__(self, bucket: Bucket, state: BucketState, loop: asyncio.AbstractEventLoop) -> None:
         self.bucket = bucket
-        self.state = state
+        self.state: BucketState = state
         self.loop = loop
         self.clock_offset: float = 0.0
         self.waiters: WaitQueue = WaitQueue()

@@ -366,7 +366,8 @@ class RedisBucketQueue(BucketQueue):
         is_stored, clock, found = await self.script.compare_and_set(
             self.bucket, self._stored, new, seconds, self._clock()
         )
-        self.clock_offset, self._max_clock_offset = clock - self.loop.time(), clock - sent_at
+        self.clock_offset: float = clock - self.loop.time()
+        self._max_clock_offset = clock - sent_at
         self._stored = new if is_stored else found
         return is_stored
 
@@ -424,7 +425,7 @@ class RedisBucketQueue(BucketQueue):
         self._reconnect_at = self.loop.time() + RECONNECT_INTERVAL
         if not self.degraded:
             self.degraded = True
-            self.state = _share_of(self.state, share, self.now())
+            self.state: BucketState = _share_of(self.state, share, self.now())
         super().grant_permits()
         self._reject_unreachable()
 

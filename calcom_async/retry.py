@@ -78,7 +78,7 @@ def retrying(send: Send, config: Config, budget: RetryBudget, observer: Observer
             call = _RetryState(send, request, context, config=config, budget=budget, observer=observer)
             pause = call.pause_after(error)
         await asyncio.sleep(pause)
-        return await send_until_final(call)
+        return await _send_until_final(call)
 
     return retry
 
@@ -184,7 +184,7 @@ async def _attempt(call: _RetryState) -> Response | float:
     return await call.attempt()
 
 
-async def send_until_final(call: _RetryState) -> Response:
+async def _send_until_final(call: _RetryState) -> Response:
     """Send until there is a response or an error is final; backoff sleeps the pauses between the attempts."""
     response = await _attempt(call)
     assert isinstance(response, Response)
