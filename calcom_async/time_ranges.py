@@ -48,7 +48,7 @@ def get_time_zone(name: str | None) -> tzinfo:
         if str(name).upper() == "UTC":
             return UTC
         raise InvalidRequestError(
-            f"time zone {name}: this machine has no time zone database. Install one: pip install tzdata"
+            f"time zone {name}: this machine has no time zone database. Install it: pip install tzdata"
         )
     known = names.get(str(name).lower())
     if known is None:

@@ -210,7 +210,7 @@ def on_a_terminal(*args: str, sandbox: Sandbox) -> str:
 @pytest.mark.parametrize("args", [["api", "GET", "/v2/bookings", "--all"], ["api", "GET", "/v2/bookings"], ["whoami"]])
 def test_on_a_terminal_only_our_own_colors_are_sequences(args: list[str], sandbox: Sandbox) -> None:
     """With colors on, the only escape sequences are those that set them."""
-    drawn = on_a_terminal(*args, world=sandbox)
+    drawn = on_a_terminal(*args, sandbox=sandbox)
     assert unsafe(re.sub(r"\x1b\[[\d;]*m|\r\n", "", drawn)) == set()
     assert "owned" in drawn
 

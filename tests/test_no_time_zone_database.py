@@ -29,7 +29,7 @@ async def main():
 asyncio.run(main())
 """
 COMMAND = "sys.argv = ['calcom-async', {words}]\nfrom calcom_async.__main__ import main\nmain()"
-INSTALL = "Install one: pip install tzdata"
+INSTALL = "Install it: pip install tzdata"
 
 
 def without_database(code: str) -> subprocess.CompletedProcess[str]:

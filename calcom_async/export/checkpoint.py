@@ -17,7 +17,7 @@ VERSION = 2
 class RunState(msgspec.Struct, frozen=True):
     """A running or interrupted run: its plan, its position, and the valid part of the partial file.
 
-    `is_walked` says that all rows are in the partial file, which is about to be made whole.
+    `is_read` says that all rows are in the partial file, which is about to be renamed.
     """
 
     plan: ExportPlan

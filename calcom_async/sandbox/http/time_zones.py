@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from calcom_async.sandbox.http.errors import bad_request
 
-MISSING = "The sandbox runs on a machine without a time zone database. Install one: pip install tzdata"
+MISSING = "The sandbox runs on a machine without a time zone database. Install it: pip install tzdata"
 
 # A TZif file (RFC 8536) with one local time type and no transitions.
 _UTC_FILE = b"TZif" + bytes(16) + struct.pack(">6L", 0, 0, 0, 0, 1, 4) + struct.pack(">lBB", 0, 0, 0) + b"UTC\0"
