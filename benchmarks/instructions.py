@@ -35,8 +35,9 @@ from benchmarks.run import canned_server
 
 VALGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
 COUNT = re.compile(r"I\s+refs:\s+([\d,]+)")
-# Sets and dictionaries have the same order in every process, and pyarrow allocates as the others do.
-ENVIRONMENT = {"PYTHONHASHSEED": "0", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+# Sets and dictionaries have the same order in every process, pyarrow allocates as the others do, and modules are
+# compiled once, even where the environment turns that off.
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "ARROW_DEFAULT_MEMORY_POOL": "system", "PYTHONDONTWRITEBYTECODE": ""}
 NOTHING, BASE_IMPORT, OUR_IMPORT = "pass", "import aiohttp, msgspec", "from calcom_async import Calcom"
 
 
@@ -78,7 +79,9 @@ def per_unit(module: str, name: str, options: dict[str, Any], repeats: int) -> f
     def work(rounds: int) -> list[str]:
         return ["-m", "benchmarks.instructions", "--work", module, name, json.dumps(options), str(rounds)]
 
-    ran = subprocess.run([sys.executable, *work(1)], stdout=subprocess.PIPE, check=True)  # writes the bytecode, too
+    ran = subprocess.run(
+        [sys.executable, *work(1)], env=os.environ | ENVIRONMENT, stdout=subprocess.PIPE, check=True
+    )  # writes the bytecode, too
     return median((count(*work(2)) - count(*work(1))) / int(ran.stdout) for _ in range(repeats))
 
 
@@ -95,7 +98,9 @@ def measure_imports(repeats: int) -> tuple[float, float]:
     """Return the instructions of importing `Calcom`, and of importing aiohttp and msgspec."""
     counts = {}
     for statement in (NOTHING, BASE_IMPORT, OUR_IMPORT):
-        subprocess.run([sys.executable, "-c", statement], check=True)  # writes the bytecode
+        subprocess.run(
+            [sys.executable, "-c", statement], env=os.environ | ENVIRONMENT, check=True
+        )  # writes the bytecode
         counts[statement] = median(count("-c", statement) for _ in range(repeats))
     return counts[OUR_IMPORT] - counts[NOTHING], counts[BASE_IMPORT] - counts[NOTHING]
 
