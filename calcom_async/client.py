@@ -482,7 +482,7 @@ class Calcom:
     calendars: resource[Calendars] = resource("calendars", "Calendars", "Connected calendars and their busy times.")
     teams: resource[Teams] = resource("teams", "Teams", "Teams that the user is a member of.")
     verified_resources: resource[VerifiedResources] = resource(
-        "verified_resources", "VerifiedResources", "Verified e-mail addresses and phone numbers."
+        "verified_resources", "VerifiedResources", "Verified email addresses and phone numbers."
     )
     conferencing: resource[Conferencing] = resource("conferencing", "Conferencing", "The user's video apps.")
     stripe: resource[Stripe] = resource("stripe", "Stripe", "The user's Stripe account.")
@@ -496,19 +496,19 @@ class Calcom:
     # Scopes: what belongs to one team, organization or OAuth client.
 
     def team(self, team_id: int) -> Team:
-        """What belongs to one team of your own: event types, bookings, memberships and more."""
+        """Return the resources of one team outside an organization: event types, bookings, memberships and more."""
         from calcom_async.resources.teams import Team
 
         return Team(self._context, "/teams/{}", team_id)
 
     def organization(self, organization_id: int) -> Organization:
-        """What belongs to one organization: teams, users, bookings and more."""
+        """Return the resources of one organization: teams, users, bookings and more."""
         from calcom_async.resources.organizations import Organization
 
         return Organization(self._context, "/organizations/{}", organization_id)
 
     def oauth_client(self, client_id: str) -> OAuthClient:
-        """What belongs to one OAuth client: managed users and webhooks."""
+        """Return the resources of one OAuth client: managed users and webhooks."""
         from calcom_async.resources.oauth_clients import OAuthClient
 
         return OAuthClient(self._context, "/oauth-clients/{}", client_id)
@@ -517,7 +517,7 @@ class Calcom:
 def _configured(config: Config | None, fields: Mapping[str, Any]) -> Config:
     known = Config.__struct_fields__
     if unknown := [name for name in fields if name not in known]:
-        raise ConfigError(f"Calcom() has no setting {unknown[0]!r}; the settings are {', '.join(known)}")
+        raise ConfigError(f"Calcom() has no setting {unknown[0]!r}. The settings are {', '.join(known)}")
     return msgspec.structs.replace(config, **fields) if config else Config.from_env(**fields)
 
 
@@ -530,21 +530,21 @@ def _cache(ttl: float | None) -> Cache | None:
 
 
 def _wrapped(credentials: Any) -> Any:
-    """Credentials, with everything that is no object made for them hidden: it may be a key in a wrong form."""
+    """Hide credentials that are not an object made for them: they may be a key of the wrong type."""
     return credentials if credentials is None or hasattr(credentials, "fingerprint") else Secret(credentials)
 
 
 def _check_arguments(config: object, session: object, limiter: object, on_event: object, trace_configs: object) -> None:
     if not isinstance(config, Config | None):
-        raise ConfigError(f"config must be a Config, not {type(config).__name__}")
+        raise ConfigError(f"config must be a Config, got {type(config).__name__}")
     if session is not None and not (hasattr(session, "request") and hasattr(session, "closed")):
-        raise ConfigError(f"session must be an aiohttp.ClientSession, not {type(session).__name__}")
+        raise ConfigError(f"session must be an aiohttp.ClientSession, got {type(session).__name__}")
     if limiter is not None and not all(hasattr(limiter, name) for name in ("acquire", "release", "stats")):
-        raise ConfigError(f"limiter must have the methods of RateLimiter, which {type(limiter).__name__} has not")
+        raise ConfigError(f"limiter must have the methods of RateLimiter, got {type(limiter).__name__}")
     if on_event is not None and not callable(on_event):
-        raise ConfigError(f"on_event must be a function, not {type(on_event).__name__}")
+        raise ConfigError(f"on_event must be a function, got {type(on_event).__name__}")
     if not isinstance(trace_configs, Sequence) or isinstance(trace_configs, str | bytes):
-        raise ConfigError(f"trace_configs must be a list, not {type(trace_configs).__name__}")
+        raise ConfigError(f"trace_configs must be a list, got {type(trace_configs).__name__}")
 
 
 def _credentials(given: Credentials | Secret | str | None, config: Config) -> Credentials:
@@ -552,14 +552,14 @@ def _credentials(given: Credentials | Secret | str | None, config: Config) -> Cr
         given = Secret(config.api_key)
     if given is None:
         raise ConfigError(
-            "no credentials: pass an API key to Calcom(), or set CAL_API_KEY in the environment "
-            "(a config= of yours reads it when made by Config.from_env())"
+            "no credentials",
+            hint="Pass an API key to Calcom(), or set CAL_API_KEY. Only Config.from_env() reads the environment",
         )
     if isinstance(given, str | Secret):
         given = Secret(given)
         if not given.holds_text():
             raise ConfigError(
-                "credentials are a key as text, an ApiKey, a PlatformClient or an AccessToken, not "
+                "credentials must be an API key (str), an ApiKey, a PlatformClient or an AccessToken, got "
                 f"{type(given.reveal()).__name__}"
             )
         return ApiKey(given)

@@ -1,4 +1,4 @@
-"""Requests for any path: what `Calcom.request` sends, with as much known of them as their path tells."""
+"""Build a request for any path, for `Calcom.request`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VERSION_BY_PATH = {
     "schedules": "2024-06-11",
     "slots": "2024-09-04",
 }
-"""For `Calcom.request`: the `cal-api-version` that paths of an area need, by their first part."""
+"""The `cal-api-version` that the paths of an area need, by their first segment."""
 
 PATH = re.compile(r"(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})+", re.ASCII)
 WORD = re.compile(r"[a-z][a-z-]*\d{0,3}")
@@ -33,7 +33,7 @@ def build_raw_request(
     api_versions: Mapping[str, str],
     version: str | None,
 ) -> Request:
-    """A request below the base URL; raises `InvalidRequestError` for a path or a method that is none."""
+    """Build a request. Raises `InvalidRequestError` for an invalid path or method."""
     if not (isinstance(method, str) and method.isascii() and method.isalpha()):
         raise InvalidRequestError(f"method must be a word such as GET, not {shown(method)}")
     method = method.upper()
@@ -54,7 +54,7 @@ def build_raw_request(
 
 
 def _below_base(path: str) -> str:
-    """A path of the user's, below the base URL; what could lead elsewhere is refused."""
+    """Return the path below the base URL; reject paths that could lead elsewhere."""
     if not isinstance(path, str):
         raise InvalidRequestError(f"path must be a text (str) such as /v2/me, not {type(path).__name__}")
     path = path.removeprefix("/v2") if path.startswith("/v2/") else path
@@ -66,7 +66,7 @@ def _below_base(path: str) -> str:
 
 
 def _route(path: str) -> str:
-    """The path as events show it: what does not look like a word of the API is taken for an id."""
+    """Return the route for events: segments that are no words of the API count as ids."""
     return re.sub(r"[^/]+", lambda part: part[0] if WORD.fullmatch(part[0]) else "{}", path)
 
 

@@ -67,7 +67,7 @@ class CallContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fill(route: str, ids: Sequence[int | str]) -> str:
-    """Put ids into the `{}` of a path, quoted so that none can leave its place."""
+    """Put ids into the `{}` of a route, quoted so that none can change the path."""
     return route.format(*map(_path_part, ids)) if ids else route
 
 
@@ -80,15 +80,15 @@ def _path_part(value: int | str) -> str:
 
 
 class RepeatedParam(tuple[Any, ...]):
-    """Values that a query names one by one, where the server takes no comma list."""
+    """Values of a query parameter that is repeated, where the server accepts no comma-separated list."""
 
     __slots__ = ()
 
 
 def query_string(params: Mapping[str, Any], where: str = "") -> str:
-    """Write query parameters: None is not sent, sequences become comma lists, times are written in UTC.
+    """Write query parameters: None is omitted, sequences become comma-separated lists, times are written in UTC.
 
-    Errors name a parameter by its keyword, or with `where` as it is written in that mapping.
+    Errors name a parameter by its Python keyword, or with `where` as an item of that mapping.
     """
     pairs = [
         (_text(name, "a name in the query"), _query_value(one, _keyword(name, where)))
@@ -121,7 +121,7 @@ def _query_item(value: Any, where: str) -> str:
 
 
 def _text(value: str | int, where: str) -> str:
-    """The text of a value, if it can be sent."""
+    """Return the text of a value; raise if it cannot be encoded."""
     try:
         text = str(value)
         text.encode()
@@ -133,12 +133,12 @@ def _text(value: str | int, where: str) -> str:
 
 
 def _kind(value: Any) -> str:
-    """How a message calls a value that cannot be sent; the value may be a secret."""
+    """Describe a value that cannot be sent, without showing it: it may be a secret."""
     return str(value) if isinstance(value, float) else f"of type {type(value).__name__}"
 
 
 def _keyword(name: Any, where: str) -> str:
-    """How a message calls an argument: by its Python keyword, or as an item of the mapping `where`."""
+    """Return the name of an argument for an error: its Python keyword, or an item of the mapping `where`."""
     if where:
         return f"{where}.{name}"
     return re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), str(name))
@@ -156,14 +156,14 @@ def timestamp(value: datetime | date | str, where: str) -> str:
 
 
 SERIALIZED_LATER = (datetime, date, bytes, bytearray)
-"""Types that a body keeps until `_serialize_datetimes` writes or refuses them."""
+"""Types that `_serialize_datetimes` writes or rejects later."""
 
 
 def encode(body: Any, where: str = "") -> bytes:
-    """Write a body as JSON: what is not given is not sent, times are written in UTC, naive ones are refused.
+    """Write a body as JSON: omit what is not given, write times in UTC, reject naive ones.
 
-    Raises `InvalidRequestError` for everything that JSON cannot hold. It names the place by its keyword, or with
-    `where` as it is written in that mapping. No frame of its traceback holds the body.
+    Raises `InvalidRequestError` for everything that JSON cannot represent, naming it by its keyword, or with `where` as
+    an item of that mapping. No frame of its traceback contains the body.
     """
     body = Hidden(body)
     try:
@@ -184,7 +184,7 @@ def encode(body: Any, where: str = "") -> bytes:
 
 
 def _without_nones(value: Any) -> Any:
-    """The value, whose models do not send the fields in which None says "not given"."""
+    """Return the value without the model fields in which None means "not given"."""
     match value:
         case msgspec.Struct():
             optional = _optional_fields(type(value))
@@ -196,7 +196,7 @@ def _without_nones(value: Any) -> Any:
                     changes[name] = slim
             if not changes:
                 return value
-            sent = copy(value)  # which does not check the fields again
+            sent = copy(value)  # does not validate the fields again
             for name, item in changes.items():
                 msgspec.structs.force_setattr(sent, name, item)
             return sent
@@ -209,7 +209,7 @@ def _without_nones(value: Any) -> Any:
 
 @cache
 def _optional_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
-    """Fields whose default is None, which stands for "not given"."""
+    """Return the fields whose default is None, which means "not given"."""
     return frozenset(field.name for field in msgspec.structs.fields(kind) if field.default is None)
 
 
@@ -235,7 +235,7 @@ def _serialize_datetimes(value: Any, where: str) -> Any:
 
 
 def _locate(value: Any, where: str) -> None:
-    """Raise for the first part of a body that cannot be written, with its place in the message."""
+    """Raise for the first part of a body that cannot be written, naming its place."""
     match value:
         case Hidden():
             _locate(value.reveal(), where)

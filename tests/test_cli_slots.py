@@ -132,7 +132,7 @@ def test_an_unknown_event_type_is_a_refusal(sandbox: Sandbox) -> None:
     assert "404" in result.stderr
 
 
-def test_teams_and_organisations_are_named_by_options(sandbox: Sandbox) -> None:
+def test_teams_and_organizations_are_named_by_options(sandbox: Sandbox) -> None:
     """--team and --organization reach the server as the slugs that they are."""
     invoke("slots", "show", "sales/demo", "--team", "--organization", "sandbox-org", *connection_args(sandbox))
     asked = dict(sandbox.requests[-1].query)

@@ -233,7 +233,7 @@ async def calendars(cal: Calcom, day: date) -> None:
 
 
 async def teams(cal: Calcom) -> None:
-    """The same shapes stand below a team and below an organisation's team."""
+    """The same shapes stand below a team and below an organization's team."""
     new = CreateTeamEventType(title="x", slug="x", length_in_minutes=30, scheduling_type="ROUND_ROBIN")
     assert_type(cal.teams.list(), Pages[Team])
     assert_type(await cal.teams.create(CreateTeam(name="x")), Team | TeamAwaitingPayment)

@@ -1,4 +1,4 @@
-"""Many accounts in one process: the same job for each, side by side, and what became of each."""
+"""Export the lists of many accounts concurrently, each to its own file."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ SECRETS = ("api_key", "client_id", "client_secret")
 
 @dataclass(frozen=True)
 class Account:
-    """One account: a name for its file, its credentials, and the organisation that its job is about, if any."""
+    """An account to export: a name for its file, its credentials, and the organization of its job, if any."""
 
     name: str
     credentials: Credentials | str = field(repr=False)
     organization: int | None = None
 
     def for_account(self, job: ExportJob) -> ExportJob:
-        """The job for this account: about its organisation, if it has one."""
+        """Return the job for this account, with its organization if it has one."""
         return job if self.organization is None else msgspec.structs.replace(job, organization=self.organization)
 
 
 class AccountResult(NamedTuple):
-    """What became of one account: a report, or the error that ended its export."""
+    """Result for one account: its report, or the error that ended its export."""
 
     account: str
     report: ExportReport | None = None
@@ -47,15 +47,15 @@ class AccountResult(NamedTuple):
 
 
 def read_accounts(path: str | os.PathLike[str]) -> Iterator[Account]:
-    """Read accounts from a CSV file with a header, as they are asked for.
+    """Read accounts from a CSV file with a header, one by one.
 
-    Its columns are `name`, `api_key` (or `client_id` and `client_secret` of a platform) and, where wanted,
-    `organization`. Raises `ConfigError` with the number of the line for one that cannot be used.
+    The columns are `name`, `api_key` (or `client_id` and `client_secret` of a platform), and optionally `organization`.
+    Raises `ConfigError` with the line number of an invalid account.
     """
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             yield from _accounts(file, str(path))
-    except UnicodeDecodeError as error:  # it holds a part of the file
+    except UnicodeDecodeError as error:  # contains a part of the file
         problem = f"it is not UTF-8 ({error.reason})"
     except (OSError, csv.Error) as error:
         problem = getattr(error, "strerror", None) or str(error)
@@ -69,19 +69,19 @@ def _accounts(file: TextIO, path: str) -> Iterator[Account]:
     columns = set(table.fieldnames or ())
     if not {"name"} < columns <= {"name", "organization", *SECRETS}:
         raise ConfigError(
-            f"{path} begins with a line of column names: name, api_key (or client_id and client_secret), and "
-            "organization where wanted"
+            f"{path} must start with a header: name, api_key (or client_id and client_secret), and optionally "
+            "organization"
         )
     for row in map(_hidden, table):
         where = f"{path}, line {table.line_num}"
         if None in row:
-            raise ConfigError(f"{where}: the line has more fields than the first one has names")
+            raise ConfigError(f"{where}: the line has more fields than the header")
         organization = _organization(row["organization"].reveal() if "organization" in row else "", where)
         yield Account(row["name"].reveal(), _credentials(row, where), organization)
 
 
 def _hidden(row: dict[str, Any]) -> dict[str, Secret]:
-    """The fields of a line, none of which a traceback shows."""
+    """Return the fields of a line, hidden from tracebacks."""
     return {name: Secret((value or "").strip() if isinstance(value, str | None) else "") for name, value in row.items()}
 
 
@@ -97,7 +97,7 @@ def _credentials(row: dict[str, Secret], where: str) -> Credentials:
 
 def _organization(text: str, where: str) -> int | None:
     if text and not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise ConfigError(f"{where}: organization is the number of one, not {text!r:.80}")
+        raise ConfigError(f"{where}: organization must be an integer, got {text!r:.80}")
     return int(text) if text else None
 
 
@@ -112,17 +112,21 @@ async def export_accounts(
     on_progress: Callable[[Account, ExportProgress], object] | None = None,
     **options: Any,
 ) -> list[AccountResult]:
-    """Do a job for every account, `concurrent_accounts` at a time; one that fails does not stop the others.
+    """Run a job for every account, `concurrent_accounts` at a time. A failed account does not stop the others.
 
-    `output` names a file with `{account}` in it, which becomes the account's name; `options` are those of `export`.
-    `cal` lends its connections, settings and limiter, under which every account has a limit of its own; its own
-    credentials are not used. Accounts are taken as they are needed, so there may be thousands.
+    `output` is a file name that contains `{account}`, which is replaced by the name of the account; `options` are those
+    of `export`. The exports use the connections, settings and rate limiter of `cal`, but not its credentials; every
+    account has its own rate limit. Accounts are read when they are needed, so there may be thousands.
     """
     output = str(usable_path(output, "the output"))
     if "{account}" not in output:
-        raise InvalidRequestError(f"{output} would be the file of every account; put {{account}} into its name")
+        raise InvalidRequestError(
+            f"{output} must contain {{account}}: otherwise all accounts would write the same file"
+        )
     if options.get("checkpoint") is not None:
-        raise InvalidRequestError("one checkpoint cannot serve several accounts; without one, each has its own")
+        raise InvalidRequestError(
+            "checkpoint cannot be combined with several accounts: each has a checkpoint of its own"
+        )
     if not isinstance(concurrent_accounts, int) or concurrent_accounts < 1:
         raise InvalidRequestError(f"concurrent_accounts must be 1 or more, got {concurrent_accounts!r}")
     for name, callback in {"on_result": on_result, "on_progress": on_progress}.items():
@@ -155,13 +159,15 @@ async def export_accounts(
         async with asyncio.TaskGroup() as group:
             for _ in range(concurrent_accounts):
                 group.create_task(work())
-    except ExceptionGroup as errors:  # of the accounts themselves: a line of their file, or whatever gives them
+    except (
+        ExceptionGroup
+    ) as errors:  # an error of the accounts themselves: an invalid line, or an exception of their iterator
         raise errors.exceptions[0] from errors
     return outcomes
 
 
 class _SharedIterator(AsyncIterator[Account]):
-    """An iterator that several tasks may take from."""
+    """An iterator that several tasks may use."""
 
     def __init__(self, accounts: Iterable[Account] | AsyncIterable[Account]) -> None:
         self._accounts = aiter(accounts) if isinstance(accounts, AsyncIterable) else iter(accounts)
@@ -178,11 +184,11 @@ class _SharedIterator(AsyncIterator[Account]):
 
 
 def _path(output: str, account: Account, names: set[str]) -> str:
-    """The file of an account, which no name leads out of its folder."""
+    """Return the file of an account. No name leads out of its directory."""
     name = account.name
     if not isinstance(name, str) or not name or name.startswith(".") or set(name) & {"/", "\\", "\0"}:
-        raise ConfigError(f"an account's name becomes part of a file name, which {name!r} cannot")
+        raise ConfigError(f"the name of an account must be usable in a file name, got {name!r}")
     if name in names:
-        raise ConfigError(f"there are two accounts named {name}; their files would be one")
+        raise ConfigError(f"two accounts are named {name}, and would write the same file")
     names.add(name)
     return output.replace("{account}", name)

@@ -47,9 +47,9 @@ class Checkpoint:
         self.state: CheckpointData = CheckpointData(job)
 
     def load(self, *, same_job: bool, restart: bool = False) -> None:
-        """Read what an earlier run left, if anything; `ExportError` if the file is no intact checkpoint.
+        """Read the checkpoint of an earlier run, if any; raises `ExportError` if it is damaged.
 
-        The checkpoint of another job is an `ExportError` too with `same_job`, or if its run is not finished, which
+        The checkpoint of another job raises `ExportError` too with `same_job`, or if its run is not finished, which
         `restart` discards. Otherwise it is ignored.
         """
         try:

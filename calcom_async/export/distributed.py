@@ -1,15 +1,14 @@
-"""Exports on a Dask cluster: a list cut by time into shards, each of which a task walks and writes as one part.
+"""Exports on a Dask cluster: a list is divided by time into shards, and each task writes one part.
 
     shards = await partition(cal, ExportJob("bookings", organization=7), shards=64)
     manifest = export_on_dask(dask_client, shards, "/shared/bookings", format="parquet", redis="redis://redis:6379/0")
 
-partition     fixes what is walked, and where it is cut: the parts one behind the other are the rows of a local export
-export_on_dask        hands the shards to Dask, and puts the parts into place when all of them are whole
-Manifest      what a folder holds
+partition         divides a list into shards; the parts, concatenated in order, are the rows of a local export
+export_on_dask    runs the shards on Dask, and moves the parts into place once all of them are complete
+Manifest          content of a directory
 
-Every attempt writes below a hidden folder of its own. Only the one whose result Dask has taken is put into place, by
-the client, so it does no harm that a task is repeated or runs twice. That is also how tasks learn that their run has
-ended: its folder is gone.
+Every attempt writes to a hidden directory of its own. The client moves only the result that Dask has accepted into
+place, so a repeated task does no harm. When the directory is gone, tasks know that their run has ended.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ from calcom_async.extras import require_extra
 from calcom_async.keyset import ReadStats
 from calcom_async.pages import IncompleteListWarning
 
-MANIFEST = "_manifest.json"  # readers of data sets pass over names that begin so
+MANIFEST = "_manifest.json"  # readers of data sets ignore names with this prefix
 STAGING = ".run-"
 VERSION = 1
 
@@ -56,9 +55,9 @@ VERSION = 1
 
 
 class Shard(msgspec.Struct, frozen=True, kw_only=True):
-    """What one task exports: a job, narrowed to a window of time. It pickles, and holds no credentials.
+    """One task of an export: a job, restricted to a time range. It can be pickled, and contains no credentials.
 
-    `owner` is who asked for it, so that no worker takes the list of another user for it.
+    `account_id` identifies the user, so that no worker exports the list of another user instead.
     """
 
     job: ExportJob
@@ -78,7 +77,7 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def list(self) -> str:
-        """Which list of whom this is a part of."""
+        """The list and account of this shard."""
         return f"{self.job} of {self.account_id}"
 
     @property
@@ -88,19 +87,19 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def variable(self) -> str:
-        """The variable of a worker's environment that has the API key: `CAL_API_KEY`, or `CAL_API_KEY_<ACCOUNT>`."""
+        """Environment variable of a worker that contains the API key: `CAL_API_KEY`, or `CAL_API_KEY_<ACCOUNT>`."""
         return "CAL_API_KEY" + (re.sub(r"[^A-Z0-9]", "_", f"_{self.account.upper()}") if self.account else "")
 
 
 async def partition(cal: Calcom, job: ExportJob, *, shards: int = 8, account: str | None = None) -> list[Shard]:
-    """Cut a list of bookings into up to `shards` windows of about as many rows; other lists are one shard.
+    """Divide a list of bookings into up to `shards` time ranges with similar row counts. Other lists are one shard.
 
-    What is made from now on is for another run. The workers ask with the settings of `cal`, through the proxy of their
-    own environment, and with an API key for the same user from there: `CAL_API_KEY`, or for an `account` such as "acme"
-    `CAL_API_KEY_ACME`. The shards of several accounts, one list behind the other, make one data set.
+    Bookings created later belong to the next run. The workers use the settings of `cal`, the proxy of their own
+    environment, and an API key of the same user from there: `CAL_API_KEY`, or `CAL_API_KEY_ACME` for an `account` such
+    as "acme". The shards of several accounts, concatenated, form one data set.
     """
     if shards < 1:
-        raise InvalidRequestError(f"shards is {shards}: it is the number of parts, from 1 on")
+        raise InvalidRequestError(f"shards must be an integer >= 1, got {shards}")
     source = job.source(cal)
     plan = await source.plan(since=None, lookback=DEFAULT_LOOKBACK, incremental=False)
     config, whose = msgspec.structs.replace(cal.config, api_key=None, proxy=None), await account_id(cal)
@@ -112,7 +111,7 @@ async def partition(cal: Calcom, job: ExportJob, *, shards: int = 8, account: st
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of a data set, and what it cost."""
+    """One file of a data set, with its statistics."""
 
     file: str
     list: str
@@ -127,10 +126,10 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a folder holds; it is there only while all parts are. The parts are in order.
+    """Content of a directory; the file exists only while all parts do. The parts are in order.
 
-    `expected` is the number of rows by the server's count, None where it counts others too; `gaps` are rows that it
-    counts and never showed. `horizon` is the latest time that was walked to: what came after it is for another run.
+    `expected` is the server's total, or None if it counts other rows too. `missing_rows` are rows that it counts but
+    did not return. `watermark` is the latest time that was read; later rows belong to the next run.
     """
 
     lists: tuple[str, ...]
@@ -169,7 +168,7 @@ def _lists(shards: Iterable[Shard]) -> tuple[str, ...]:
 
 @contextmanager
 def _staging(folder: Path, lists: tuple[str, ...]) -> Iterator[Path]:
-    """A hidden folder for one run in the folder of a data set, which has to be empty or of the same lists."""
+    """Create a hidden directory for one run; the directory of the data set must be empty or hold the same lists."""
     with _map_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     # Two runs at once would delete each other's folders.
@@ -209,7 +208,7 @@ def _check_whose(folder: Path, lists: tuple[str, ...], *, is_ours: bool) -> None
 
 
 def _publish(manifest: Manifest, attempts: Sequence[Path], folder: Path, staging: Path) -> None:
-    """Put the parts in the place of those of an earlier run; while they change, there is no manifest."""
+    """Replace the parts of an earlier run. There is no manifest while they change."""
     with _map_os_errors(folder):
         fresh = staging / MANIFEST
         fresh.write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
@@ -241,27 +240,27 @@ def export_on_dask(
     redis: str | None = None,
     retries: int = 3,
 ) -> Manifest:
-    """Export all shards of a list, or of several, on a Dask cluster: a file for each, and `_manifest.json` beside them.
+    """Export all shards of one or several lists on a Dask cluster: one file per shard, and `_manifest.json`.
 
-    `folder` is one that this process and all workers share under the same path; a second run into it at the same time
-    raises `ExportLockedError`. Its files are `part-00000.jsonl` and so on; `format` is the end of the name, as in
-    `open_sink`. What an earlier run of the same lists left there is replaced when all parts are whole. A shard that
-    fails after `retries` more attempts ends the run with an `ExportError`, and the folder stays as it was.
+    `folder` is a directory that this process and all workers can reach under the same path. A second run into it at the
+    same time raises `ExportLockedError`. Its files are named `part-00000.jsonl` and so on; `format` is the extension,
+    as in `open_sink`. Parts of an earlier run of the same lists are replaced once all new parts are complete. A shard
+    that fails after `retries` more attempts ends the run with an `ExportError`, and the directory stays as it was.
 
-    `redis` is the URL of the Redis by which the workers share the rate limit; `$NAME` in it stands for a variable of
-    their environment, where its password belongs. Without it one shard of an account runs at a time, so that no two
-    workers spend one limit: slower only where latency and not the limit sets the pace.
+    `redis` is the URL of the Redis through which the workers share the rate limit. `$NAME` in it stands for an
+    environment variable of the workers, where the password belongs. Without it, the shards of an account run one after
+    the other, so that workers do not exceed the limit together. That is slower only where latency is the bottleneck.
 
-    It blocks, for hours if need be; in a coroutine, call it by `asyncio.to_thread`.
+    This function blocks until the end. In a coroutine, call it with `asyncio.to_thread`.
     """
     if dask_client.asynchronous:
         raise InvalidRequestError(
             "export_on_dask needs a Client that blocks: leave out asynchronous=True, and use a thread"
         )
     if not shards:
-        raise InvalidRequestError("there are no shards to run; partition() gives one even for an empty list")
+        raise InvalidRequestError("there are no shards: partition() returns one even for an empty list")
     names = [f"part-{number:05}.{format}" for number in range(len(shards))]
-    open_sink(names[0])  # refuses an unknown format before anything runs
+    open_sink(names[0])  # raises for an unknown format before anything runs
     if "$" not in (urlsplit(redis or "").password or "$"):
         raise ConfigError("the password of Redis would travel in Dask's tasks; write $NAME, a variable of the workers")
     place = usable_path(folder, "the folder").absolute()
@@ -289,10 +288,10 @@ def _results(
     redis: str | None,
     retries: int,
 ) -> list[tuple[Path, Part]]:
-    """What a task for each shard has written, in order; after one that failed for good the others are called off.
+    """Run a task per shard and yield the results in order. If one fails for good, cancel the others.
 
-    The tasks of a line run one after the other. They do not depend on each other, or Dask would do all before again
-    when it loses one; for the same reason each result is let go of as soon as it is here.
+    The tasks of one queue run one after the other. They do not depend on each other, because Dask would repeat all
+    earlier ones when it loses one. For the same reason each result is released as soon as it has arrived.
     """
     run = token_hex(4)
     lines: defaultdict[str | int | None, deque[int]] = defaultdict(deque)
@@ -332,7 +331,7 @@ def _write(shard: Shard, name: str, staging: Path, redis: str | None) -> tuple[P
 
 
 async def _written(shard: Shard, name: str, staging: Path, redis: str | None) -> tuple[Path, Part]:
-    """Walk a shard into a file below a folder of this attempt."""
+    """Write a shard to a file in a directory of this attempt."""
     started, stats = time.monotonic(), ReadStats()
     path = staging / token_hex(4) / name
     async with _calcom(shard, redis) as cal:
@@ -375,7 +374,7 @@ def _check_under_way(staging: Path) -> None:
 
 @asynccontextmanager
 async def _calcom(shard: Shard, redis: str | None) -> AsyncIterator[Calcom]:
-    """A client by the environment of this worker, for the account that the shard is of."""
+    """Create a client from the environment of this worker, for the account of the shard."""
     async with AsyncExitStack() as stack:
         key = _expand_env(f"${shard.variable}")
         limiter = None
@@ -391,7 +390,7 @@ async def _calcom(shard: Shard, redis: str | None) -> AsyncIterator[Calcom]:
 
 
 def _expand_env(text: str) -> str:
-    """A text with variables of this worker's environment in it."""
+    """Replace variables of this worker's environment in a text."""
     try:
         return Template(text).substitute(os.environ)
     except KeyError as missing:

@@ -3,8 +3,8 @@
     pipeline = dlt.pipeline("calcom", destination="duckdb")
     pipeline.run(dlt_source())
 
-The rows come from the same walk as an export's. Types of columns come from the models, so that tables look the same
-whatever the first rows hold; fields that no model knows yet become columns by dlt's own rules.
+The rows are read as for an export. Column types come from the models, so they do not depend on the first rows. Fields
+that no model has become columns by dlt's own rules.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from calcom_async.rate_limiter import TokenBucket
 from calcom_async.secret import Secret
 
 DEFAULT_RESOURCES = ("bookings", "event-types", "schedules", "webhooks", "teams", "memberships")
-"""What is loaded unless told otherwise; the other `EXPORTABLE` of a scope can be selected."""
+"""Resources loaded by default; the other `EXPORTABLE` lists of a scope can be selected."""
 
 T = TypeVar("T")
 Rows = list[dict[str, Any]]
@@ -54,19 +54,19 @@ def dlt_source(
     filters: Mapping[str, Any] | None = None,
     lookback: timedelta = DEFAULT_LOOKBACK,
 ) -> Iterator[DltResource]:
-    """Bookings, event types, schedules, webhooks, teams and memberships, as far as the scope lists them.
+    """Bookings, event types, schedules, webhooks, teams and memberships, as far as the scope has them.
 
-    What is not given comes from dlt's configuration, `[sources.calcom]`, and then from `CAL_API_KEY` and `CAL_API_URL`;
-    `api_key` may also be an `ApiKey`, a `PlatformClient` or an `AccessToken`. `organization`, `team` and `user` are the
-    scope as in `ExportJob`, and `filters` are those of bookings.
+    Arguments that are not given come from dlt's configuration, `[sources.calcom]`, and then from `CAL_API_KEY` and
+    `CAL_API_URL`. `api_key` may also be an `ApiKey`, a `PlatformClient` or an `AccessToken`. `organization`, `team` and
+    `user` are the scope as in `ExportJob`, and `filters` are those of bookings.
 
-    Bookings are merged by uid: the first load brings all, each later one what was created, changed or cancelled since
-    the last that succeeded. Everything else, and the bookings of a team, is replaced by what is there. Further lists
-    are there to be selected with `.with_resources(...)`. Secrets of webhooks are left out.
+    Bookings are merged by uid: the first load reads all, each later one those created, changed or cancelled since the
+    last successful load. Everything else, including bookings of a team, is replaced. Select further lists with
+    `.with_resources(...)`. Secrets of webhooks are left out.
     """
     api_key = Secret(api_key) if isinstance(api_key, str) else api_key
     loop = _BackgroundLoop()
-    limiter = TokenBucket()  # all lists are asked for with one key
+    limiter = TokenBucket()  # all lists use one key
     settings: dict[str, Any] = {} if base_url is None else {"base_url": base_url}
 
     def client() -> Calcom:
@@ -75,7 +75,7 @@ def dlt_source(
     scope = {"organization": organization, "team": team, "user": user}
     scope_name = " ".join(name for name, value in scope.items() if value is not None)
     for thing, (_, scopes) in EXPORTABLE.items():
-        if scope_name in scopes or thing == "bookings":  # every scope has bookings: with them, what is none is refused
+        if scope_name in scopes or thing == "bookings":  # every scope has bookings, so these reject an invalid scope
             job = ExportJob(thing, organization, team, user, (filters or {}) if thing == "bookings" else {})
             yield _resource(loop, client, job, lookback, selected=thing in DEFAULT_RESOURCES)
 
@@ -83,7 +83,7 @@ def dlt_source(
 def _resource(
     loop: _BackgroundLoop, client: NewClient, job: ExportJob, lookback: timedelta, *, selected: bool
 ) -> DltResource:
-    source = job.source(client())  # nothing is sent: what cannot be listed is refused here
+    source = job.source(client())  # sends no request, but raises for lists that the scope does not have
     if _is_incremental(job):
         source.check_incremental()
     columns, lists = _tables(source.model)
@@ -123,18 +123,18 @@ async def _batches(
         if missing := plan.missing(rows, stats):
             told = f"{job}: {missing} rows that the server counts were never shown"
             warnings.warn(told, IncompleteListWarning, stacklevel=2)
-        # dlt keeps its state only when all of this was loaded.
+        # dlt stores its state only after everything was loaded.
         memory.update(msgspec.to_builtins(plan.watermarks) if plan.watermarks else {})
 
 
 async def _memory(cal: Calcom, job: ExportJob, state: dict[str, Any]) -> dict[str, Any]:
-    """What the state holds of earlier loads of the same bookings."""
+    """Return what the state contains about earlier loads of the same bookings."""
     memory: dict[str, Any] = state.setdefault(f"{job} of {await account_id(cal)}", {})
     return memory
 
 
 def _is_incremental(job: ExportJob) -> bool:
-    """Whether later loads ask for changes only; the list of a team cannot tell them."""
+    """Whether later loads read only changes. The API cannot list changed bookings of a team."""
     return job.resource == "bookings" and job.team is None
 
 
@@ -143,15 +143,15 @@ def _name(job: ExportJob) -> str:
 
 
 def _row(raw: msgspec.Raw, secrets: set[str]) -> dict[str, Any]:
-    """A row without secrets, and without nulls: dlt would warn that it cannot tell what kind of column they want."""
+    """Return a row without secrets and nulls: for nulls, dlt would warn that it cannot infer a column type."""
     row: dict[str, Any] = parse(bytes(raw))
     return {name: value for name, value in row.items() if value is not None and name not in secrets}
 
 
 class _BackgroundLoop:
-    """An event loop in a thread of its own, while anybody uses it.
+    """An event loop in its own thread, for as long as it is used.
 
-    dlt runs asynchronous generators itself, but ends its loop without waiting for what they have to clean up.
+    dlt can run async generators, but it closes its loop without waiting for their cleanup.
     """
 
     def __init__(self) -> None:
@@ -179,7 +179,7 @@ class _BackgroundLoop:
             self._loop.run_forever()
 
     def each(self, items: AsyncGenerator[Rows, None]) -> Iterator[Rows]:
-        """Go through what is made in the loop."""
+        """Iterate over an async iterator that runs in the loop."""
         with self:
             try:
                 while (item := self._wait(anext(items, None))) is not None:
@@ -196,7 +196,7 @@ class _BackgroundLoop:
         try:
             return future.result()
         finally:
-            future.cancel()  # a keyboard interrupt ends the wait and not the work
+            future.cancel()  # a keyboard interrupt ends the wait, not the work
 
 
 TYPES: Mapping[frozenset[type[inspect.Type]], TDataType] = {
@@ -206,7 +206,7 @@ TYPES: Mapping[frozenset[type[inspect.Type]], TDataType] = {
     frozenset({inspect.IntType}): "bigint",
     frozenset({inspect.FloatType, inspect.IntType}): "double",
     frozenset({inspect.FloatType, inspect.IntType, inspect.StrType}): "text",
-    # An id, or the word for a user who was deleted: dlt puts that into a column beside the ids.
+    # An id, or a word for a deleted user: dlt puts that into a column next to the ids.
     frozenset({inspect.IntType, inspect.StrType}): "bigint",
     frozenset({inspect.DateTimeType}): "timestamp",
     frozenset({inspect.DateType}): "date",
@@ -215,7 +215,7 @@ TYPES: Mapping[frozenset[type[inspect.Type]], TDataType] = {
 
 
 def _tables(model: type[msgspec.Struct]) -> tuple[TTableSchemaColumns, dict[str, TTableSchemaColumns]]:
-    """The columns of a model's own table and of the tables of its lists; objects become columns."""
+    """Return the columns of a model's table and of the tables of its lists; nested objects become columns."""
     columns: TTableSchemaColumns = {}
     lists: dict[str, TTableSchemaColumns] = {}
     for name, kinds in _fields(model):
@@ -240,7 +240,7 @@ def _column(name: str, kinds: list[inspect.Type]) -> TColumnSchema:
 
 
 def _fields(model: type[msgspec.Struct]) -> Iterator[tuple[str, list[inspect.Type]]]:
-    """The fields of a model by their names on the wire, and what each may hold besides null."""
+    """Return the fields of a model by their JSON names, with their types without null."""
     info = inspect.type_info(model)
     assert isinstance(info, inspect.StructType)
     for field in info.fields:

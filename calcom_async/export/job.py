@@ -26,7 +26,7 @@ from calcom_async.pages import IncompleteListWarning
 
 MAX_LOOKBACK = timedelta(days=3650)
 DEFAULT_LOOKBACK = timedelta(minutes=10)
-"""An update may become visible after later ones. So an incremental run reads this much again."""
+"""Updates may become visible out of order, so an incremental run reads this much again."""
 
 
 class ExportProgress(msgspec.Struct, frozen=True):
@@ -50,13 +50,13 @@ class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int
     """Rows that the server returned again, and that were dropped."""
     max_passes: int
-    """How often rows that share every time were paged through before all of them had shown."""
+    """Largest number of passes over rows with equal times until all of them were returned."""
     missing_rows: int
-    """Rows that the server counts and never showed; where changes were followed, those that the file lacks."""
+    """Rows that the server counts but did not return. After an incremental run: rows that the file lacks."""
     stale: int = 0
-    """Rows of the file that the server does not count any more, where changes were followed. Most were deleted."""
+    """After an incremental run: rows of the file that the server no longer counts. Most were deleted."""
     rate_limit_wait: float
-    """Seconds that calls of the client waited for the rate limit; calls side by side are added up."""
+    """Seconds that requests waited for the rate limit; concurrent waits are added up."""
     seconds: float
     is_full: bool
     """Whether the whole list was read, and not only the changes."""
@@ -157,7 +157,7 @@ def _checkpoint_path(
     if resume and not sink.is_regular_file:
         raise InvalidRequestError(f"cannot resume: {sink.path} is not a regular file. Export without resume=True")
     if incremental and not sink.is_regular_file and path is None:
-        raise InvalidRequestError("to follow changes without a file, name a checkpoint that remembers the last run")
+        raise InvalidRequestError("an incremental export to a stream needs a checkpoint= to store its watermark")
     if path is None:
         return sink.whole.with_name(sink.whole.name + ".checkpoint") if sink.is_regular_file else None
     found = usable_path(path, "the checkpoint")
@@ -169,7 +169,7 @@ def _checkpoint_path(
 
 
 def _into(sink: FileSink, path: Path) -> str:
-    """Name the file that a checkpoint elsewhere belongs to: a run into another file must not move its watermark."""
+    """Name the file that a separate checkpoint belongs to: another output must not advance its watermark."""
     place, whole = Path(os.path.realpath(path)), sink.whole
     if not sink.is_regular_file or place == whole.with_name(whole.name + ".checkpoint"):
         return ""
@@ -280,7 +280,7 @@ class _Exporter:
             checkpoint.save(run)
 
     def _audit(self, plan: ExportPlan) -> None:
-        """Hold the rows against the server's count, where it counts the same ones."""
+        """Compare the rows with the server's total, if it counts the same rows."""
         self._stats.missing_rows = plan.missing(self._sink.rows, self._stats)
         if not self._stats.missing_rows:
             return
@@ -293,9 +293,10 @@ class _Exporter:
         warnings.warn(told, IncompleteListWarning, stacklevel=4)
 
     async def _compare(self, plan: ExportPlan) -> None:
-        """Compare a file that was brought up to date with the server's total: no list of changes has deletions.
+        """Compare an incrementally updated file with the server's total, since deletions are not listed.
 
-        Bookings are created meanwhile, so every number between the totals at the beginning and now is right.
+        Bookings may be created at the same time, so every number between the totals at the beginning and now is
+        correct.
         """
         rows, before = self._sink.rows, plan.listed
         now = before if before in {None, rows} else await self._source.count()

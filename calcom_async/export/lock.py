@@ -1,7 +1,7 @@
 """Locks that keep two exports from writing one file, in one process or in several.
 
-A lock is a file next to the one it protects, `FILE.lock`. The operating system releases it when its process ends,
-however that happens, so a lock file that a killed process left blocks nobody.
+A lock is a file next to the one it protects, `FILE.lock`. The operating system releases the lock when the process ends,
+however it ends, so the lock file of a killed process blocks nobody.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class ExportLockWarning(UserWarning):
 
 
 _held: dict[str, list[int]] = {}
-"""Real paths that this process has locked, and the descriptors of their lock files; none where there are no locks."""
+"""Real paths that this process has locked, with the descriptors of their lock files; empty without file locks."""
 
 
 def _leave_to_the_parent() -> None:
-    """Close the copies of descriptors that a fork made: otherwise the child would keep the locks of a dead parent."""
+    """Close the descriptors that a fork has copied: the child would keep the locks of a dead parent."""
     for files in _held.values():
         while files:
             os.close(files.pop())
@@ -57,10 +57,10 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def exclusive(*paths: Path) -> Iterator[None]:
-    """Lock each path for the duration of the block; `ExportLockedError` if any of them is locked already.
+    """Lock each path for the duration of the block. Raises `ExportLockedError` if one of them is locked.
 
-    Different spellings of a path, and symbolic links to it, are one path. Where the file system has no locks, an
-    `ExportLockWarning` says so, and only exports of this process exclude each other.
+    Different spellings of a path, and symbolic links to it, count as one path. If the file system has no locks, this
+    emits an `ExportLockWarning`, and excludes only exports of the same process.
     """
     with ExitStack() as stack:
         for path in dict.fromkeys(os.path.normcase(os.path.realpath(path)) for path in paths):
@@ -79,14 +79,14 @@ def _exclusive(path: str) -> Iterator[None]:
         files += _acquired(path, name)
         yield
     finally:
-        # While it is still locked, so that nobody locks a file that is about to be deleted. A forked child has none.
+        # Delete it while it is locked, so that nobody locks a deleted file. A forked child has no descriptors.
         while files:
             _discard(name, files.pop(), unlink=True)
         _held.pop(path, None)
 
 
 def _acquired(path: str, name: str) -> list[int]:
-    """Return the descriptor of the locked lock file; nothing where the file system has no locks."""
+    """Return the descriptor of the locked lock file; None if the file system has no locks."""
     for _ in range(ATTEMPTS):
         try:
             file = os.open(name, os.O_RDWR | os.O_CREAT, 0o666)
@@ -114,7 +114,7 @@ def _acquired(path: str, name: str) -> list[int]:
 
 
 def _discard(name: str, file: int, *, unlink: bool) -> None:
-    # A file of that name with content, or another one that replaced it, belongs to somebody else.
+    # A file with content, or one that replaced ours, is not ours to delete.
     is_ours = unlink and _is_at(name, file) and os.fstat(file).st_size == 0
     if is_ours and sys.platform != "win32":
         with suppress(OSError):
@@ -126,7 +126,7 @@ def _discard(name: str, file: int, *, unlink: bool) -> None:
 
 
 def _is_at(name: str, file: int) -> bool:
-    """Whether a path still leads to an open file."""
+    """Whether a path still refers to an open file."""
     try:
         return os.path.samestat(os.fstat(file), os.stat(name))  # noqa: PTH116
     except OSError:

@@ -1,10 +1,10 @@
-"""Parquet: rows of a model as typed columns. The types come from the model, so every file of it has the same.
+"""Parquet: rows of a model as typed columns. The types come from the model, so all files of a model have the same ones.
 
-Column      a type of Parquet, and how values of Python become a column of it
-schema_of   the columns of a model
-batches     rows, as JSON, to typed ones
-kept        the rows of an earlier file that stay
-write       both, to a file
+Column         a Parquet type, and the conversion of Python values to a column of it
+schema_of      the columns of a model
+batches        convert rows from JSON
+rows_to_keep   rows of an earlier file that stay
+write          write both to a file
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from calcom_async.errors import DecodeError, ExportError
 from calcom_async.export.errors import incompatible_file
 
 GROUP = 5_000
-"""Rows of a row group, which are in memory together as columns."""
+"""Rows per row group; they are in memory together as columns."""
 BATCH = 2_000
 """Rows that are in memory together as objects."""
 
 CONVERSION_ERRORS = (DecodeError, ValueError, TypeError, OverflowError)
-"""What a value raises that its type cannot hold; Arrow's own errors are among them."""
+"""Exceptions for a value that its type cannot represent, those of Arrow included."""
 
 INTEGER, FLOAT, TEXT = pa.int64(), pa.float64(), pa.string()
 
@@ -46,19 +46,19 @@ PLAIN: dict[type[inspect.Type], pa.DataType] = {
 
 
 class Column(NamedTuple):
-    """A type of Parquet, and how values of Python become a column of it."""
+    """A Parquet type, and the conversion of Python values to a column of it."""
 
     type: pa.DataType
     array: Callable[[Sequence[Any]], pa.Array[Any]]
 
 
 def schema_of(model: type[msgspec.Struct]) -> pa.Schema:
-    """The columns of a model by their Python names; all may be null, since an answer may lack any."""
+    """Return the columns of a model by their Python names; all are nullable, since a response may lack any field."""
     return _batch(model, []).schema
 
 
 def batches(model: type[msgspec.Struct], rows: Iterable[bytes], origin: Path) -> Iterator[pa.RecordBatch]:
-    """Make typed rows of JSON ones; a row that does not fit is an `ExportError` that names it and its column."""
+    """Convert rows from JSON; a row that does not fit raises an `ExportError` that names it and its column."""
     numbered = enumerate(rows, 1)
     while some := list(islice(numbered, BATCH)):
         try:
@@ -69,7 +69,7 @@ def batches(model: type[msgspec.Struct], rows: Iterable[bytes], origin: Path) ->
 
 
 def rows_to_keep(path: Path, schema: pa.Schema, key: str, superseded: Collection[Any]) -> Iterator[pa.RecordBatch]:
-    """The rows of a file whose `key` is not among the superseded ones; its columns have to be those of `schema`."""
+    """Yield the rows of a file whose `key` was not superseded. Its columns must be those of `schema`."""
     try:
         with pq.ParquetFile(path) as file:
             if not file.schema_arrow.equals(schema):
@@ -82,7 +82,7 @@ def rows_to_keep(path: Path, schema: pa.Schema, key: str, superseded: Collection
 
 
 def write(target: BinaryIO, schema: pa.Schema, parts: Iterable[pa.RecordBatch]) -> int:
-    """Write a file; the number of its rows."""
+    """Write a file, and return the number of its rows."""
     rows = 0
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
         for group in _groups(parts):
@@ -92,7 +92,7 @@ def write(target: BinaryIO, schema: pa.Schema, parts: Iterable[pa.RecordBatch]) 
 
 
 def _groups(parts: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
-    """Batches of any size, together for a row group."""
+    """Combine batches of any size into row groups."""
     group: list[pa.RecordBatch] = []
     for part in parts:
         group.append(part)
@@ -108,7 +108,7 @@ def _batch(model: type[msgspec.Struct], rows: Sequence[Any]) -> pa.RecordBatch:
 
 
 def _first_error(model: type[msgspec.Struct], rows: Iterable[tuple[int, bytes]]) -> str:
-    """Where the first value is that its column cannot hold, and why."""
+    """Return the position of the first value that its column cannot represent, and the reason."""
     for number, row in rows:
         name = ""
         try:
@@ -136,16 +136,16 @@ def _fields(model: type[msgspec.Struct]) -> Sequence[inspect.Field]:
 
 
 def _settable(field: inspect.Field) -> Column:
-    """The column of a field; one that may not have been set is null then."""
+    """Return the column of a field; a field that is not set becomes null."""
     column = _column(field.type)
-    # `inspect` shows UNSET as no default at all.
+    # `inspect` shows UNSET as if there were no default.
     if field.required or (field.default, field.default_factory) != (NODEFAULT, NODEFAULT):
         return column
     return Column(column.type, lambda values: column.array([None if value is UNSET else value for value in values]))
 
 
 def _column(kind: inspect.Type) -> Column:
-    """The column of a type: structs and lists as such, JSON for what has no one type."""
+    """Return the column of a type: structs and lists as such, JSON for anything without a single type."""
     kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
     several = [one for one in kinds if not isinstance(one, inspect.NoneType)]
     match several:
@@ -179,7 +179,7 @@ def _json(value: Any) -> str:
 
 
 class _Nothing:
-    """Stands in for a struct that is null: all that could be asked of it is null."""
+    """Placeholder for a struct that is null: every attribute is null."""
 
     def __getattr__(self, name: str) -> None:
         return None

@@ -173,7 +173,7 @@ _TABLE = """\
   GET    /emails/{id}
   GET    /phones/{id}
 
-# organisations
+# organizations
 /v2/organizations/{orgId}/attributes
   GET    .                                        list ?Paged
   POST   .                                        =CreateAttribute
@@ -250,7 +250,7 @@ _TABLE = """\
   PATCH  /{webhookId}                             =Webhook
   DELETE /{webhookId}
 
-# organisations' teams
+# organizations' teams
 /v2/organizations/{orgId}/teams
   GET    .                                        list ?Paged
   POST   .                                        =CreateTeam

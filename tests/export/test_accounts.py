@@ -76,8 +76,8 @@ async def test_one_that_fails_does_not_stop_the_others(sandbox: Sandbox, tmp_pat
     failed = {outcome.account: outcome.error for outcome in outcomes if outcome.error}
     assert isinstance(failed["wrong"], UnauthorizedError)
     assert isinstance(failed["torn"], ConfigError)
-    assert "cannot" in str(failed["../up"])
-    assert "two accounts named bo" in str(failed["bo"])
+    assert "usable in a file name" in str(failed["../up"])
+    assert "two accounts are named bo" in str(failed["bo"])
     assert sum(outcome.report is not None for outcome in outcomes) == 3
     assert SECRET not in repr(outcomes) + repr(wrong)
 
@@ -106,8 +106,8 @@ async def test_accounts_are_taken_as_they_are_needed(sandbox: Sandbox, tmp_path:
     assert sorted(done) == sorted(taken)
 
 
-async def test_an_account_may_name_its_organisation(sandbox: Sandbox, tmp_path: Path) -> None:
-    """The organisation of an account is that of its job."""
+async def test_an_account_may_name_its_organization(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The organization of an account is that of its job."""
     async with client(sandbox) as cal:
         [outcome] = await export_accounts(
             cal, [Account("sand", "cal_sandbox", 1)], ExportJob("users"), f"{tmp_path}/{{account}}.csv"
@@ -169,7 +169,7 @@ async def test_what_cannot_work_is_told_at_once(sandbox: Sandbox, output: str, o
 
 
 def test_accounts_are_read_from_a_table(tmp_path: Path) -> None:
-    """A key or a platform's id and secret, and an organisation where there is one; a byte order mark is no matter."""
+    """A key or a platform's id and secret, and an organization where there is one; a byte order mark is no matter."""
     file = tmp_path / "accounts.csv"
     file.write_text(
         "\ufeffname,api_key,client_id,client_secret,organization\n"
@@ -185,12 +185,12 @@ def test_accounts_are_read_from_a_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "begins with a line of column names"),
-        ("key\ncal_a\n", "begins with a line of column names"),
-        ("name,api_key,colour\na,b,red\n", "begins with a line of column names"),
+        ("", "must start with a header"),
+        ("key\ncal_a\n", "must start with a header"),
+        ("name,api_key,colour\na,b,red\n", "must start with a header"),
         (f"name,api_key,client_id,client_secret\na,{SECRET},b,c\n", "line 2: give an api_key, or"),
         ("name,api_key\na,cal_a\nb,\n", "line 3: give an api_key, or"),
-        (f"name,api_key,organization\na,{SECRET},acme\n", "line 2: organization is the number of one, not 'acme'"),
+        (f"name,api_key,organization\na,{SECRET},acme\n", "line 2: organization must be an integer, got 'acme'"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_told(tmp_path: Path, text: str, told: str) -> None:

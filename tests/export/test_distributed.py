@@ -161,7 +161,7 @@ def test_shards_hold_no_credentials(sandbox: Sandbox) -> None:
 
 def test_a_number_of_shards_is_at_least_one(sandbox: Sandbox) -> None:
     """What cannot be cut is refused before anything is sent."""
-    with pytest.raises(InvalidRequestError, match="shards is 0"):
+    with pytest.raises(InvalidRequestError, match="shards must be an integer >= 1, got 0"):
         shards_of(sandbox, shards=0)
     assert not sandbox.requests
 

@@ -693,7 +693,7 @@ async def test_an_interrupted_run_of_changes_cannot_verify(factory: BookingFacto
     ("job", "output", "options", "told"),
     [
         (ExportJob(), "-", {"resume": True}, "is not a regular file"),
-        (ExportJob(), "-", {"incremental": True}, "name a checkpoint"),
+        (ExportJob(), "-", {"incremental": True}, "needs a checkpoint="),
         (ExportJob(), "a.xlsx", {}, "unknown output format"),
         (ExportJob("lunches"), "a.csv", {}, "cannot export 'lunches': it must be one of"),
         (ExportJob(), "a.jsonl", {"resume": True, "restart": True}, "choose one"),

@@ -90,7 +90,7 @@ async def test_update_and_delete(cal, managed, calcom_sandbox):
         await cal.with_credentials(made.api_key).me.get()
 
 
-async def test_the_own_organisation_is_not_managed(managed):
+async def test_the_own_organization_is_not_managed(managed):
     """Only managed organizations of the caller are found."""
     assert await managed.list().collect() == []
     with pytest.raises(ForbiddenError):

@@ -31,7 +31,7 @@ def team(cal):
 
 @pytest.fixture
 def organization_team(cal):
-    """Members of the team Support, below its organisation."""
+    """Members of the team Support, below its organization."""
     return members(cal, "organization_team")
 
 
@@ -106,7 +106,7 @@ async def test_a_second_membership_is_a_conflict_in_a_team(team, organization_te
             await memberships.create(user_id=BO)
 
 
-async def test_an_organisation_overwrites(organization):
+async def test_an_organization_overwrites(organization):
     """Creating a membership twice updates the first one: the role is replaced and it is pending by default."""
     [before] = [one async for one in organization.list() if one.user_id == CY]
     assert before.accepted
@@ -138,7 +138,7 @@ async def test_admins(cal, organization):
         await organization.get(999)
 
 
-async def test_who_leaves_the_organisation_leaves_its_teams(cal, organization, calcom_sandbox):
+async def test_who_leaves_the_organization_leaves_its_teams(cal, organization, calcom_sandbox):
     """Deleting an organization membership deletes the team memberships, and the user leaves the organization."""
     [membership] = [one async for one in organization.list() if one.user_id == CY]
     assert (await cal.with_credentials("cal_sandbox_cy").me.get()).organization_id == ORGANIZATION

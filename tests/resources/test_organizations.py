@@ -191,7 +191,7 @@ async def bookings(cal):
     return own, of_team
 
 
-async def test_bookings_of_the_organisation(cal, calcom_sandbox, bookings):
+async def test_bookings_of_the_organization(cal, calcom_sandbox, bookings):
     """The organization's list has the bookings of all members and teams, with a total."""
     own, of_team = bookings
     pages = cal.organization(ORGANIZATION).bookings.list()

@@ -241,7 +241,7 @@ async def test_event_type_refusals(cal, team):
         )
 
 
-async def test_organisation_is_no_plain_team(cal):
+async def test_organization_is_no_plain_team(cal):
     """Admins of an organization reach its teams below it, whether they are members or not."""
     bo = cal.with_credentials("cal_sandbox_bo")
     assert (await bo.organization(ORGANIZATION).teams.get(2)).name == "Sales"

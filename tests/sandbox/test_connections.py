@@ -120,7 +120,7 @@ def test_apps_have_the_shape_of_real_ones(api, shared):
     assert api.get("/v2/conferencing/default").body == {"status": "success"}
 
 
-def test_a_page_of_managed_organisations_is_counted(api, shared):
+def test_a_page_of_managed_organizations_is_counted(api, shared):
     """The pagination object has the recorded keys."""
     api.post("/v2/organizations/1/organizations", {"name": "Customer"})
     body = api.get("/v2/organizations/1/organizations").body

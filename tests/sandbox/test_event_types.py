@@ -152,8 +152,8 @@ def test_every_rebuilt_setting_can_be_left_out():
     assert all(build(None) in ({}, None, {"disabled": True}, {"disabled": False}) for build in SETTERS.values())
 
 
-def test_half_a_colour_is_none(api):
-    """With one of the two colours missing the whole is dropped."""
+def test_half_a_color_is_none(api):
+    """With one of the two colors missing the whole is dropped."""
     assert "color" not in made(api, color={"lightThemeHex": "#fff"})
 
 

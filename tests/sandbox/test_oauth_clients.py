@@ -31,7 +31,7 @@ def platform(api: ApiClient, method: str, path: str, body: Any = None, **more: s
     return send_request(api.sandbox, method, path, body, key=None, headers=headers)
 
 
-def test_managed_users_belong_to_the_organisation(api):
+def test_managed_users_belong_to_the_organization(api):
     """A managed user's profile names the client's organization; an invalid address is rejected."""
     made = platform(api, "POST", USERS, ADA).data
     own = ApiClient(api.sandbox, key=made["accessToken"]).get("/v2/me").data
@@ -97,7 +97,7 @@ def test_refusals_are_worded_as_recorded(api, shared, name, line, body):
 # --- who may
 
 
-def test_a_personal_key_has_no_organisation(api, shared):
+def test_a_personal_key_has_no_organization(api, shared):
     """Listing and creating clients need an organization, which a personal key does not have."""
     words = recorded_body(shared, f"{ORGANISATIONS}/oauth_clients_list_401_personal_key")["error"]["message"]
     assert api.get(CLIENTS).error == (401, words)
@@ -114,7 +114,7 @@ def test_members_may_read_and_admins_may_write(api):
     assert api.as_user("bo").patch(ONE, {"name": "Renamed"}).data["name"] == "Renamed"
 
 
-def test_other_organisations(api):
+def test_other_organizations(api):
     """Without an organization, or in one that is no platform, clients are out of reach."""
     store = api.sandbox.store
     store.users[2]["organization_id"] = None

@@ -143,7 +143,7 @@ def test_deleting_a_team_event_type_answers_its_name_and_takes_the_children(api)
     assert api.as_user("bo").get(f"{EVENT_TYPES}/{child['id']}").status == 404
 
 
-def test_phones_will_do_for_teams_of_organisations_only(api):
+def test_phones_will_do_for_teams_of_organizations_only(api):
     """There a required phone number may stand for the e-mail."""
     fields = [
         {"type": "email", "required": False, "hidden": True},

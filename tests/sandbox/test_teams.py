@@ -73,7 +73,7 @@ def test_names_and_slugs_of_teams_clash(api):
     assert api.post(TEAMS, {"name": "Other", "timeFormat": "12"}).status == 500
 
 
-def test_the_list_of_teams_holds_the_organisation_and_pending_ones(api):
+def test_the_list_of_teams_holds_the_organization_and_pending_ones(api):
     """Everything that the caller is a member of is listed, the organization among the teams."""
     api.as_user("cy").post(TEAMS, {"name": "Plain", "autoAcceptCreator": False})
     teams = api.as_user("cy").get(TEAMS).data
@@ -84,7 +84,7 @@ def test_the_list_of_teams_holds_the_organisation_and_pending_ones(api):
     ]
 
 
-def test_only_the_organisations_teams_are_below_it(api):
+def test_only_the_organizations_teams_are_below_it(api):
     """A plain team is not listed there, and not found."""
     plain = api.post(TEAMS, {"name": "Plain"}).data["id"]
     assert names(api, ORG) == ["Sales", "Support"]
@@ -102,7 +102,7 @@ def test_my_teams_are_all_for_an_admin_and_ones_own_for_a_member(api, shared):
 
 
 @pytest.mark.parametrize("path", [ORG, f"{ORG}/me"])
-def test_the_organisations_lists_ignore_paging(api, path):
+def test_the_organizations_lists_ignore_paging(api, path):
     """Both take and skip do nothing, not even when they are nonsense, and team 251 is out of reach."""
     for number in range(260):
         team = {"id": 100 + number, "name": f"T{number}", "slug": f"t{number}", "parent_id": 1}
@@ -164,7 +164,7 @@ def test_who_may_not(api, user, method, path, refusal):
     assert api.as_user(user)(method, path, {}).error == (403, refusal)
 
 
-def test_outsiders_of_the_organisation(api):
+def test_outsiders_of_the_organization(api):
     """Non-members get the error of the organization and of its teams."""
     memberships = api.sandbox.store.memberships
     for key in [key for key, one in memberships.items() if one["user_id"] == 3]:
@@ -190,7 +190,7 @@ def test_deleting_a_team_takes_its_event_types_and_members(api):
     assert not [one for one in api.sandbox.store.memberships.values() if one["team_id"] == 2]
 
 
-def test_an_organisation_is_a_team_to_its_owner(api):
+def test_an_organization_is_a_team_to_its_owner(api):
     """Below /v2/teams an organization is read, renamed and deleted as a team is."""
     assert api.get(f"{TEAMS}/1").data["isOrganization"] is True
     assert api.patch(f"{TEAMS}/1", {"name": "Renamed"}).data["name"] == "Renamed"

@@ -159,7 +159,7 @@ def test_other_peoples_webhooks(api):
         assert bo(method, f"{HOOKS}/nope", {}).error == (404, "Webhook (nope) not found")
 
 
-def test_webhooks_of_other_event_types_and_organisations(api):
+def test_webhooks_of_other_event_types_and_organizations(api):
     """Each scope rejects other users and webhooks of other scopes with its own message."""
     list_for_user, other = api.post(HOOKS, hook()).data["id"], api.post("/v2/event-types/2/webhooks", hook()).data["id"]
     guard = "IsUserEventTypeWebhookGuard"
