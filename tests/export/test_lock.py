@@ -119,11 +119,14 @@ def test_a_killed_process_blocks_nobody(here: Path, holder: Callable[[str], subp
     assert list(here.iterdir()) == []
 
 
-@pytest.mark.parametrize("child", ["subprocess.Popen(['sleep', '60'], close_fds=False)", "os.fork() or time.sleep(60)"])
-def test_children_do_not_keep_the_lock(child: str, here: Path, holder: Callable[[str], subprocess.Popen[str]]) -> None:
+# The forked child tells when it runs: by then it has closed its copies of the descriptors.
+FORK = "ready, started = os.pipe(); os.fork() or os.write(started, b'.') and time.sleep(60); os.read(ready, 1)"
+
+
+@pytest.mark.parametrize("start", ["subprocess.Popen(['sleep', '60'], close_fds=False)", FORK], ids=["start", "fork"])
+def test_children_do_not_keep_the_lock(start: str, here: Path, holder: Callable[[str], subprocess.Popen[str]]) -> None:
     """A process that the holder started or forked does not hold its lock after the holder is killed."""
-    program = f"import os, subprocess, time\nwith exclusive(Path('a')):\n    child = {child}\n    {UNTIL_TOLD}"
-    process = holder(program.replace("print('locked'", "print('locked' if child else ''"))
+    process = holder(f"import os, subprocess, time\nwith exclusive(Path('a')):\n    {start}\n    {UNTIL_TOLD}")
     process.send_signal(signal.SIGKILL)
     process.wait(TIMEOUT)
     assert not is_locked(here / "a")
