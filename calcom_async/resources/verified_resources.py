@@ -96,7 +96,7 @@ class VerifiedEmails(_Verified):
     async def get(self, id: int) -> VerifiedEmail:
         """Fetch one address by its id. Raises `NotFoundError`, although the server returns null."""
         verified: VerifiedEmail = require_found(
-            await self._get(EMAIL, self._path("/{}"), id), f"verified e-mail address {id}"
+            await self._get(EMAIL, self._path("/{}"), id), f"verified email address {id}"
         )
         return verified
 

@@ -64,7 +64,7 @@ async def test_a_number_is_verified_in_two_steps(cal, calcom_sandbox, owner):
 @pytest.mark.parametrize("owner", SCOPES)
 async def test_the_unknown_is_not_found(cal, calcom_sandbox, owner):
     """An unknown id raises NotFoundError, although the server returns 200 and null."""
-    with pytest.raises(NotFoundError, match="verified e-mail address 99 not found"):
+    with pytest.raises(NotFoundError, match="verified email address 99 not found"):
         await at(cal, owner).emails.get(99)
     with pytest.raises(NotFoundError, match="verified phone number 99 not found"):
         await at(cal, owner).phones.get(99)
