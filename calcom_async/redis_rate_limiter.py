@@ -137,7 +137,7 @@ class SharedState(BucketState):
 
 
 class RedisScript:
-    """Compare-and-set in Redis, over a client of our own, which is made anew in each event loop, or a borrowed one."""
+    """Compare-and-set in Redis, over a client of our own, created in each event loop, or a borrowed one."""
 
     def __init__(self, redis: str | Secret | Redis, prefix: str) -> None:
         self.prefix = prefix

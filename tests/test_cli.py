@@ -333,7 +333,7 @@ def test_hidden_bookings_are_a_warning_or_with_strict_an_error(sandbox: Sandbox,
     lax = invoke("export", "bookings", *connection_args(sandbox), "-o", tmp_path / "lax.jsonl")
     strict = invoke("export", "bookings", *connection_args(sandbox), "-o", tmp_path / "strict.jsonl", "--strict")
     assert (lax.exit_code, strict.exit_code) == (0, 8)
-    assert "lax.jsonl: 2 rows that the server counts were never shown, of 3" in lax.stderr
+    assert "lax.jsonl: 2 rows that the server counts were not returned, of 3" in lax.stderr
     assert uids(tmp_path / "lax.jsonl") == uids(tmp_path / "strict.jsonl.part") == ["a"]
 
 

@@ -284,7 +284,7 @@ def _export_on_dask(
     stderr.print(f"{manifest.rows:,} {job.resource} in {len(manifest.parts)} parts: {folder}", markup=False)
     if manifest.missing_rows and options["strict"]:
         raise IncompleteListError(
-            f"{manifest.missing_rows} rows were never shown", expected=manifest.rows, seen=manifest.rows
+            f"{manifest.missing_rows} rows were not returned", expected=manifest.rows, seen=manifest.rows
         )
 
 

@@ -67,7 +67,7 @@ class ProgressDisplay:
         elif event.kind == "retry":
             self._trouble = f"{event.status or 'no answer'}, trying again"
         elif event.kind == "wait":
-            # Pages asked for ahead wait side by side; what counts is how long anybody did.
+            # Prefetched pages wait at the same time, so waits are not added up.
             now = time.monotonic()
             self.waited += min(event.seconds, now - self._waited_until)
             self._waited_until = now

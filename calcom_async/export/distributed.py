@@ -82,7 +82,7 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def window(self) -> Segment | None:
-        """The time that is walked, both ends included; None for a list that is walked otherwise, or is empty."""
+        """Return the time range of this shard, both ends included; None if the list is empty or not read by time."""
         return self.plan.segments[0] if self.plan.segments else None
 
     @property
@@ -271,8 +271,8 @@ def export_on_dask(
         _publish(manifest, attempts, place, staging)
     if manifest.missing_rows:
         warnings.warn(
-            f"{place}: {manifest.missing_rows} rows that the server counts were never shown, of {manifest.expected}. "
-            "They may have been deleted meanwhile; run the export again to see",
+            f"{place}: {manifest.missing_rows} rows that the server counts were not returned, of {manifest.expected}. "
+            "They may have been deleted during the export; run it again to see",
             IncompleteListWarning,
             stacklevel=2,
         )

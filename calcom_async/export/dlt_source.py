@@ -121,7 +121,7 @@ async def _batches(
                 rows += len(batch.rows)
                 yield [_row(raw, secrets) for raw in batch.rows]
         if missing := plan.missing(rows, stats):
-            told = f"{job}: {missing} rows that the server counts were never shown"
+            told = f"{job}: {missing} rows that the server counts were not returned"
             warnings.warn(told, IncompleteListWarning, stacklevel=2)
         # dlt stores its state only after everything was loaded.
         memory.update(msgspec.to_builtins(plan.watermarks) if plan.watermarks else {})

@@ -285,8 +285,8 @@ class _Exporter:
         if not self._stats.missing_rows:
             return
         told = (
-            f"{self._sink.path}: {self._stats.missing_rows} rows that the server counts were never shown, of "
-            f"{plan.expected or 'an unknown number'}. They may have been deleted meanwhile; run the export again to see"
+            f"{self._sink.path}: {self._stats.missing_rows} rows that the server counts were not returned, of "
+            f"{plan.expected or 'an unknown number'}. They may have been deleted during the export; run it again to see"
         )
         if self._strict:
             raise IncompleteListError(told, expected=self._sink.rows + self._stats.missing_rows, seen=self._sink.rows)

@@ -103,7 +103,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 def escape_formula(text: str) -> str:
-    """Put an apostrophe before a text that a spreadsheet would run as a formula: whoever books writes into cells.
+    """Put an apostrophe before a text that a spreadsheet would run as a formula: attendees choose the content of cells.
 
     Spreadsheets skip blanks and invisible characters in front, and take full-width signs for the usual ones. Phone
     numbers and numbers stay as they are.

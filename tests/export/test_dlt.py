@@ -380,7 +380,7 @@ def test_rows_that_never_show_are_told(factory: BookingFactory, duckdb: Warehous
     """When the server counts more bookings than it shows, there is a warning."""
     page = {"status": "success", "data": [], "pagination": {"totalItems": 9, "hasNextPage": False}}
     factory.sandbox.faults.add("GET", "/v2/bookings", body=page, times=99)
-    with pytest.warns(IncompleteListWarning, match="9 rows that the server counts were never shown"):
+    with pytest.warns(IncompleteListWarning, match="9 rows that the server counts were not returned"):
         duckdb.load("bookings")
 
 
