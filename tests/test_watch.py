@@ -35,14 +35,9 @@ from calcom_async import (
 from calcom_async.models.slots import Slot, SlotDays
 from calcom_async.sandbox import Sandbox
 from calcom_async.time_ranges import DAY, MONTH, SECOND, TimeRange, query_range, split_by_month
-from calcom_async.watch import (
-    SlotChange,
-    SlotQuery,
-    SlotWatcher,
-    WatchedRange,
-    bookable_slots,
-    diff,
-)
+from calcom_async.watch import SlotChange, SlotQuery, SlotWatcher
+from calcom_async.watch.slot_changes import bookable_slots, diff
+from calcom_async.watch.slot_queries import WatchedRange
 
 
 def free(*hours: float, **fields: Any) -> dict[datetime, Slot]:
