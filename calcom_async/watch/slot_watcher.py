@@ -91,7 +91,7 @@ class SlotWatcher:
             raise InvalidRequestError(f"jitter must be at least 0 and below 1, got {shown(jitter)}")
         if not in_range(concurrency, 1, inf):
             raise InvalidRequestError(f"concurrency must be at least 1, got {shown(concurrency)}")
-        self._queries = [WatchedQuery(query, keys) for query, keys in keys_by_query(targets, time_zone).items()]
+        self._watched = [WatchedQuery(query, keys) for query, keys in keys_by_query(targets, time_zone).items()]
         self._range = watched_range(start, end, days, time_zone)
         self._search = search
         self._interval = interval
@@ -114,15 +114,15 @@ class SlotWatcher:
     def __repr__(self) -> str:
         if not hasattr(self, "_announced_staleness"):
             return "<SlotWatcher, not initialized>"
-        return f"<SlotWatcher of {len(self._queries)} queries every {self._interval:g} s>"
+        return f"<SlotWatcher of {len(self._watched)} queries every {self._interval:g} s>"
 
     def snapshot(self) -> dict[Any, tuple[Slot, ...]]:
         """Return the free slots of each key as of its last poll. Keys that were not polled yet are missing."""
         return {
-            key: tuple(query.free[start] for start in sorted(query.free))
-            for query in self._queries
-            if query.seen_at
-            for key in query.keys
+            key: tuple(watched.free[start] for start in sorted(watched.free))
+            for watched in self._watched
+            if watched.seen_at
+            for key in watched.keys
         }
 
     def stats(self) -> WatchStats:
@@ -131,7 +131,7 @@ class SlotWatcher:
             polls=self._polls,
             failed=self._failed,
             pending=len(self._pending),
-            failing={query.query: query.error for query in self._queries if query.error},
+            failing={watched.query: watched.error for watched in self._watched if watched.error},
         )
 
     # Reading. Queries are polled only while a loop reads.
@@ -140,10 +140,10 @@ class SlotWatcher:
         """Poll, and yield changes until the range has passed. A second loop ends the first and continues after it."""
         if self._scheduler:
             self._scheduler.stop()
-        for query in self._queries:
-            query.answered_at = None  # the time since the last loop is not an interval between polls
+        for watched in self._watched:
+            watched.answered_at = None  # the time since the last loop is not an interval between polls
         scheduler = self._scheduler = PollScheduler(
-            self._queries, self._poll, self._poll_cost, self._jitter, self._concurrency
+            self._watched, self._poll, self._poll_cost, self._jitter, self._concurrency
         )
         try:
             while scheduler is self._scheduler:
@@ -161,35 +161,35 @@ class SlotWatcher:
             await scheduler.stop()
 
     def _deliver(self, key: Hashable) -> SlotChange:
-        query = self._pending.pop(key)
-        change = self._change(key, query)
-        self._delivered[key] = change.seen_at, query.free
+        watched = self._pending.pop(key)
+        change = self._change(key, watched)
+        self._delivered[key] = change.seen_at, watched.free
         return change
 
-    def _change(self, key: Hashable, query: WatchedQuery) -> SlotChange:
+    def _change(self, key: Hashable, watched: WatchedQuery) -> SlotChange:
         """Return the difference between what was delivered for a key and what is known now."""
-        assert query.seen_at
+        assert watched.seen_at
         since, before = self._delivered.get(key, (None, {}))
-        opened, closed = diff(before, query.free, query.seen_at)
-        return SlotChange(key=key, query=query.query, opened=opened, closed=closed, seen_at=query.seen_at, since=since)
+        opened, closed = diff(before, watched.free, watched.seen_at)
+        return SlotChange(key=key, query=watched.query, opened=opened, closed=closed, seen_at=watched.seen_at, since=since)
 
     # Polling.
 
-    async def _poll(self, query: WatchedQuery) -> float | None:
+    async def _poll(self, watched: WatchedQuery) -> float | None:
         """Poll a query once; return the seconds until its next poll, or None if the range has passed."""
         whole = self._range.at(self._clock())
         if whole.end <= whole.start:
             return None
         self._polls += 1
         try:
-            free = await self._fetch(query.query, whole)
+            free = await self._fetch(watched.query, whole)
         except CalcomError as error:
             if not is_transient(error):
                 # Raised in the loop of the reader, to whom the traceback of a task says nothing about the query.
-                error.add_note(f"while watching {', '.join(map(str, query.keys))}")
+                error.add_note(f"while watching {', '.join(map(str, watched.keys))}")
                 raise
-            return self._on_failure(query, error)
-        self._on_success(query, free)
+            return self._on_failure(watched, error)
+        self._on_success(watched, free)
         return self._poll_interval()
 
     async def _fetch(self, query: SlotQuery, whole: TimeRange) -> SlotsByStart:
@@ -203,35 +203,35 @@ class SlotWatcher:
             free |= bookable_slots(days.slots(), part, whole)
         return free
 
-    def _on_success(self, query: WatchedQuery, free: SlotsByStart) -> None:
+    def _on_success(self, watched: WatchedQuery, free: SlotsByStart) -> None:
         """Keep the slots of a poll, and mark the keys whose slots differ from those that were delivered."""
         now = asyncio.get_running_loop().time()
-        if query.answered_at is not None:
-            query.interval = now - query.answered_at
-        query.answered_at, query.seen_at, query.free = now, self._clock(), free
-        query.failures, query.error = 0, None
-        for key in query.keys:
-            change = self._change(key, query)
+        if watched.answered_at is not None:
+            watched.interval = now - watched.answered_at
+        watched.answered_at, watched.seen_at, watched.free = now, self._clock(), free
+        watched.failures, watched.error = 0, None
+        for key in watched.keys:
+            change = self._change(key, watched)
             if change.opened or change.closed or change.is_initial:
-                self._pending.setdefault(key, query)
+                self._pending.setdefault(key, watched)
             else:
                 # Either nothing has changed, or a pending change has been undone. The next change starts from here.
                 self._pending.pop(key, None)
-                self._delivered[key] = query.seen_at, free
+                self._delivered[key] = watched.seen_at, free
         self._update_staleness()
         self._announce_staleness()
 
-    def _on_failure(self, query: WatchedQuery, error: CalcomError) -> float:
+    def _on_failure(self, watched: WatchedQuery, error: CalcomError) -> float:
         """Report a transient error; return the seconds until the next poll, which double with each failure."""
         self._failed += 1
-        query.failures += 1
-        query.error = error
+        watched.failures += 1
+        watched.error = error
         if self._on_error is not None:
-            self._on_error(query.query, error)
+            self._on_error(watched.query, error)
         else:
-            log.warning("polling the slots of %s failed, will retry: %s", query.query, error)
+            log.warning("polling the slots of %s failed, will retry: %s", watched.query, error)
         interval = self._poll_interval()
-        delay = min(interval * 2.0 ** min(query.failures - 1, 10), max(interval, MAX_RETRY_INTERVAL))
+        delay = min(interval * 2.0 ** min(watched.failures - 1, 10), max(interval, MAX_RETRY_INTERVAL))
         return max(delay, float(getattr(error, "retry_after", 0.0)))  # 429 and 5xx may say how long to wait
 
     # How often.
@@ -244,11 +244,11 @@ class SlotWatcher:
 
     def _poll_interval(self) -> float:
         """Return the seconds between two polls of a query: `interval`, or more if the rate limit requires it."""
-        return max(self._interval, len(self._queries) * self._poll_cost())
+        return max(self._interval, len(self._watched) * self._poll_cost())
 
     def _update_staleness(self) -> None:
         """Follow the planned and the measured intervals. Improvements below a fifth are ignored."""
-        longest = max(self._poll_interval(), *(query.interval for query in self._queries))
+        longest = max(self._poll_interval(), *(watched.interval for watched in self._watched))
         if longest > self.staleness or _staleness_for(longest) < 0.8 * self.staleness:
             self.staleness = _staleness_for(longest)
 
@@ -256,9 +256,9 @@ class SlotWatcher:
         """Warn if the staleness has grown, and log if it has shrunk."""
         before, self._announced_staleness = self._announced_staleness, self.staleness
         if self.staleness > before:
-            queries = "query" if len(self._queries) == 1 else "queries"
+            queries = "query" if len(self._watched) == 1 else "queries"
             warnings.warn(
-                f"{len(self._queries)} slot {queries} cannot be polled every {self._interval:g} s, because of the rate "
+                f"{len(self._watched)} slot {queries} cannot be polled every {self._interval:g} s, because of the rate "
                 f"limit or slow responses; each is polled within {self.staleness:.0f} s",
                 StalenessWarning,
                 stacklevel=2,
