@@ -142,10 +142,10 @@ def _explains(one: Difference, sign: str, operation: str, name: str) -> bool:
 
 
 def test_every_operation_has_a_method():
-    """Each of the 272 operations in the catalog has a method."""
+    """Each operation in the catalog has a method."""
     missing = [str(operation) for operation in OPERATIONS if operation not in made()]
     assert missing == [], f"{len(missing)} operations have no method"
-    assert len(made()) == len(OPERATIONS) == 272
+    assert len(made()) == len(OPERATIONS) >= 272
 
 
 def test_every_method_is_an_operation():

