@@ -22,7 +22,7 @@ from calcom_async.sandbox.http.errors import HttpError
 from calcom_async.sandbox.http.forms import Check, Field, Form, take_and_skip, to_bool, to_ints, to_list
 
 STATUSES = ("upcoming", "recurring", "past", "cancelled", "unconfirmed")
-status = each(one_of(STATUSES)).saying(f"Invalid status. Allowed are {', '.join(STATUSES)}")
+status = each(one_of(STATUSES)).with_text(f"Invalid status. Allowed are {', '.join(STATUSES)}")
 
 ATTENDEE = Form(Field("name", string), Field("timeZone", rules.time_zone))
 BOOKING = Form(

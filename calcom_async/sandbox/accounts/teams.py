@@ -129,12 +129,12 @@ def add_member(store: Store, team_id: int, user_id: int, *, role: str = "MEMBER"
 
 def memberships_of(store: Store, team_id: int) -> Iterator[dict[str, Any]]:
     """Yield the memberships of a team or an organization, pending ones included."""
-    return (one for one in store.memberships.values() if one["team_id"] == team_id)
+    return (membership for membership in store.memberships.values() if membership["team_id"] == team_id)
 
 
 def membership_of(store: Store, team_id: int, user_id: int) -> dict[str, Any] | None:
     """Return a user's membership of a team or an organization, or None."""
-    return next((one for one in memberships_of(store, team_id) if one["user_id"] == user_id), None)
+    return next((membership for membership in memberships_of(store, team_id) if membership["user_id"] == user_id), None)
 
 
 def role_in(store: Store, team_id: int, user_id: int) -> str | None:
@@ -145,9 +145,9 @@ def role_in(store: Store, team_id: int, user_id: int) -> str | None:
 
 def teams_of(store: Store, user_id: int) -> list[Team]:
     """List the memberships of a user in teams and organizations, pending ones included."""
-    ids = sorted(one["team_id"] for one in store.memberships.values() if one["user_id"] == user_id)
-    found = (find_team(store, team_id) for team_id in ids)
-    return [team for team in found if team is not None]
+    ids = sorted(membership["team_id"] for membership in store.memberships.values() if membership["user_id"] == user_id)
+    teams = (find_team(store, team_id) for team_id in ids)
+    return [team for team in teams if team is not None]
 
 
 def find_team(store: Store, team_id: int) -> Team | None:

@@ -43,7 +43,7 @@ metadata: Rule = check(
     is_metadata,
 )
 
-hours: Rule = one_of((12, 24), name="isIn").saying("$property must be a number either 12 or 24")
+hours: Rule = one_of((12, 24), name="isIn").with_text("$property must be a number either 12 or 24")
 
 PROFILE = Form(
     Field("email", string, optional=True),

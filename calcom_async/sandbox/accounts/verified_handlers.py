@@ -90,15 +90,15 @@ SCOPES = (
 def _add_routes(scope: Scope, kind: Kind) -> None:
     """Declare the routes of a kind in a scope."""
     path = f"{scope.path}/verified-resources/{kind.word}"
-    asking = Form(Field(kind.field, kind.rule))
-    telling = asking.extended(Field("code", string))
+    request_form = Form(Field(kind.field, kind.rule))
+    verify_form = request_form.extended(Field("code", string))
 
     limit = scope.limits.get(f"{kind.word}/request")
 
     @ROUTES.add("POST", path + "/verification-code/request", version=_VERSION, limit=limit)
     def request_code(call: Call) -> object:
-        owner, address = scope.owner(call), asking.read(call.body)[kind.field]
-        if kind is EMAILS and any(one[kind.shown] == address for one in _owned(call, kind, owner)):
+        owner, address = scope.owner(call), request_form.read(call.body)[kind.field]
+        if kind is EMAILS and any(contact[kind.shown] == address for contact in _owned(call, kind, owner)):
             raise errors.conflict("Email is already verified.")
         call.store.verification_codes[_key(kind, owner, address)] = CODE
         return Status()
@@ -107,12 +107,12 @@ def _add_routes(scope: Scope, kind: Kind) -> None:
 
     @ROUTES.add("POST", path + "/verification-code/verify", version=_VERSION, limit=limit)
     def verify(call: Call) -> object:
-        owner, given = scope.owner(call), telling.read(call.body)
-        key = _key(kind, owner, given[kind.field])
-        if call.store.verification_codes.get(key) != given["code"]:
+        owner, body = scope.owner(call), verify_form.read(call.body)
+        key = _key(kind, owner, body[kind.field])
+        if call.store.verification_codes.get(key) != body["code"]:
             raise kind.wrong_code()
         del call.store.verification_codes[key]
-        return _verified(call, kind, owner, given[kind.field])
+        return _verified(call, kind, owner, body[kind.field])
 
     @ROUTES.add("GET", path, version=_VERSION)
     def list_all(call: Call) -> object:
@@ -122,7 +122,7 @@ def _add_routes(scope: Scope, kind: Kind) -> None:
     @ROUTES.add("GET", path + "/{id}", version=_VERSION)
     def get(call: Call) -> object:
         owner, wanted = scope.owner(call), call.int_path("id")
-        return next((one for one in _owned(call, kind, owner) if one["id"] == wanted), None)
+        return next((contact for contact in _owned(call, kind, owner) if contact["id"] == wanted), None)
 
 
 def _key(kind: Kind, owner: Mapping[str, Any], address: str) -> tuple[Any, ...]:
@@ -136,12 +136,12 @@ def _rows(call: Call, kind: Kind) -> dict[int, dict[str, Any]]:
 def _owned(call: Call, kind: Kind, owner: Mapping[str, Any]) -> list[dict[str, Any]]:
     """List the verified contacts of an owner; a user also has those they verified for teams."""
     [(column, owner_id)] = owner.items()
-    return [one for one in _rows(call, kind).values() if one[column] == owner_id]
+    return [contact for contact in _rows(call, kind).values() if contact[column] == owner_id]
 
 
 def _verified(call: Call, kind: Kind, owner: Mapping[str, Any], address: str) -> dict[str, Any]:
     """Store a verified contact, or return the existing one."""
-    known = next((one for one in _owned(call, kind, owner) if one[kind.shown] == address), None)
+    known = next((contact for contact in _owned(call, kind, owner) if contact[kind.shown] == address), None)
     if known is not None:
         return known
     columns = {"userId": call.user["id"], "teamId": None, **owner}

@@ -31,7 +31,7 @@ ZOD_TEXTS = {"url": "url_validation_error", "phone": "invalid_number", "multiema
 
 def check_answers(event_type: Wire, attendee: Wire, answers: Wire, guests: list[str]) -> None:
     """Raise the first error that the real server reports for these answers."""
-    custom = [one for one in event_type.get("bookingFields", []) if not one.get("isDefault")]
+    custom = [field for field in event_type.get("bookingFields", []) if not field.get("isDefault")]
     _check_given(event_type, custom, attendee, answers)
     _check_booker(event_type, attendee)
     _check_guests(guests)
@@ -59,33 +59,33 @@ def _check_given(event_type: Wire, custom: Iterable[Wire], attendee: Wire, answe
                 f"{event_type['id']} to see the required fields."
             )
         if answers[slug] in (None, ""):
-            raise _answer_fault(slug, "error_required_field")
+            raise _answer_error(slug, "error_required_field")
 
 
 def _check_booker(event_type: Wire, attendee: Wire) -> None:
     email = attendee.get("email")
     if not email and _email_required(event_type):
-        raise _answer_fault("email", "error_required_field")
+        raise _answer_error("email", "error_required_field")
     if email and not is_email(email):
-        raise _answer_fault("email", "email_validation_error")
+        raise _answer_error("email", "email_validation_error")
     names = split_name(event_type.get("bookingFields", []), attendee["name"]) or {"name": attendee["name"].strip()}
     if not all(names.values()):
-        raise _answer_fault("name", "error_required_field")
+        raise _answer_error("name", "error_required_field")
 
 
 def _email_required(event_type: Wire) -> bool:
-    fields = {one["slug"]: one for one in event_type.get("bookingFields", []) if "slug" in one}
+    fields = {field["slug"]: field for field in event_type.get("bookingFields", []) if "slug" in field}
     return bool(fields.get("email", {"required": True}).get("required", True))
 
 
 def _check_guests(guests: list[str]) -> None:
     if any(not is_email(guest) for guest in guests):
-        raise _answer_fault("guests", "email_validation_error")
+        raise _answer_error("guests", "email_validation_error")
     if len(set(guests)) < len(guests):
-        raise _answer_fault("guests", "duplicate_email")
+        raise _answer_error("guests", "duplicate_email")
 
 
-def _answer_fault(slug: str, text: str) -> Exception:
+def _answer_error(slug: str, text: str) -> Exception:
     return zod(("responses", f"{{{slug}}}{text}"))
 
 
@@ -108,7 +108,7 @@ def _type_name(value: Any) -> str:
 
 
 def _check_options(field: Wire, value: Any) -> None:
-    options = [one["value"] if isinstance(one, dict) else one for one in field.get("options") or []]
+    options = [option["value"] if isinstance(option, dict) else option for option in field.get("options") or []]
     allowed = f"Allowed options are: {', '.join(options)}."
     if field["type"] in ("select", "radio") and value not in options:
         raise bad_request(f"Invalid option '{value}' for booking field '{field['slug']}'. {allowed}")
@@ -121,7 +121,7 @@ def _check_format(field: Wire, value: Any) -> None:
     fine = (
         (kind == "url" and is_url(value))
         or (kind == "phone" and is_phone(value))
-        or (kind == "multiemail" and all(is_email(one) for one in value))
+        or (kind == "multiemail" and all(is_email(address) for address in value))
     )
     if kind in ZOD_TEXTS and not fine:
-        raise _answer_fault(field["slug"], ZOD_TEXTS[kind])
+        raise _answer_error(field["slug"], ZOD_TEXTS[kind])

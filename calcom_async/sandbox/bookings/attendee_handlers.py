@@ -31,7 +31,7 @@ UNKNOWN = "Booking with uid {} not found"
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}/attendees", version=VERSION, auth="guarded")
 def get_booking_attendees(call: Call) -> object:
     booking = check_access(call, call.path["bookingUid"])
-    return [_with_id(one) for one in booking.attendees]
+    return [_with_id(attendee) for attendee in booking.attendees]
 
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}/attendees/{attendeeId}", version=VERSION, auth="guarded")
@@ -142,13 +142,13 @@ def get_team_booking_references(call: Call) -> object:
 
 
 def _references(booking: Booking, kind: str | None) -> list[dict[str, Any]]:
-    return [one for one in booking.references if kind is None or one["type"] == kind]
+    return [reference for reference in booking.references if kind is None or reference["type"] == kind]
 
 
 # --- video rooms
 
 
-def _of_room(call: Call, extras: str, noun: str) -> list[Any]:
+def _video_data(call: Call, extras: str, noun: str) -> list[Any]:
     """Return the data of the booking's video room, which tests put into `extras`; 404 if it has no room."""
     booking = check_access(call, call.path["bookingUid"])
     sessions = call.store.extras[extras].get(booking.uid)
@@ -159,14 +159,14 @@ def _of_room(call: Call, extras: str, noun: str) -> list[Any]:
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}/recordings", version=VERSION, auth="guarded")
 def get_booking_recordings(call: Call) -> object:
-    return _of_room(call, "recordings", "recording")
+    return _video_data(call, "recordings", "recording")
 
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}/transcripts", version=VERSION, auth="guarded")
 def get_booking_transcripts(call: Call) -> object:
-    return _of_room(call, "transcripts", "transcript")
+    return _video_data(call, "transcripts", "transcript")
 
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}/conferencing-sessions", version=VERSION, auth="guarded")
 def get_booking_sessions(call: Call) -> object:
-    return _of_room(call, "conferencing_sessions", "cal video")
+    return _video_data(call, "conferencing_sessions", "cal video")

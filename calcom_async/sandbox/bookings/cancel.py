@@ -8,7 +8,7 @@ from calcom_async.sandbox.bookings.create import emit_booking_event
 from calcom_async.sandbox.bookings.lookup import find_booking, series_of
 from calcom_async.sandbox.bookings.permissions import is_host
 from calcom_async.sandbox.bookings.reschedule import leave
-from calcom_async.sandbox.bookings.views import GONE, Wire, is_seated
+from calcom_async.sandbox.bookings.views import INACTIVE, Wire, is_seated
 from calcom_async.sandbox.bookings.webhook_payloads import cancelled_payload
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
@@ -40,10 +40,10 @@ def _cancel_series(call: Call, series: list[Booking], body: Wire, *, later: bool
             "bookings of a recurring booking."
         )
     # The real server checks one occurrence of the series, and treats a rescheduled one as a cancelled series.
-    if (moved := next((one for one in series if one.to_uid), None)) is not None:
+    if (moved := next((occurrence for occurrence in series if occurrence.to_uid), None)) is not None:
         _check(call, moved, body)
     now = call.clock.now()
-    remaining = [one for one in series if one.start >= now and one.status not in GONE]
+    remaining = [occurrence for occurrence in series if occurrence.start >= now and occurrence.status not in INACTIVE]
     _check(call, remaining[0] if remaining else series[-1], body)
     _cancel_all(call, remaining, body)
     return series
@@ -54,15 +54,25 @@ def _cancel_later(call: Call, booking: Booking, body: Wire) -> list[Booking]:
         raise errors.bad_request(f"Booking with bookingUid={booking.uid} is not part of a recurring booking.")
     _check(call, booking, body)
     series = series_of(call.store, booking.recurring_uid)
-    _cancel_all(call, [one for one in series if one.start >= booking.start and one.status not in GONE], body)
+    _cancel_all(
+        call,
+        [
+            occurrence
+            for occurrence in series
+            if occurrence.start >= booking.start and occurrence.status not in INACTIVE
+        ],
+        body,
+    )
     return series
 
 
 def _cancel_seat(call: Call, booking: Booking, body: Wire) -> Booking:
     uid = body["seatUid"]
-    seat = next((one for one in booking.seats if one["seat_uid"] == uid), None)
+    seat = next((seat for seat in booking.seats if seat["seat_uid"] == uid), None)
     if seat is None:
-        elsewhere = any(one["seat_uid"] == uid for other in call.store.bookings.values() for one in other.seats)
+        elsewhere = any(
+            candidate["seat_uid"] == uid for other in call.store.bookings.values() for candidate in other.seats
+        )
         raise errors.bad_request(
             "Invalid seatUid: this seat does not belong to this booking."
             if elsewhere

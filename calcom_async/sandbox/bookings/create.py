@@ -53,11 +53,11 @@ async def book(call: Call, request: BookingRequest) -> list[Booking]:
 def _already_made(store: Store, request: BookingRequest) -> Booking | None:
     """Return the existing booking for a repeated request, if it is pending or of a round robin."""
     robin = request.event_type.get("schedulingType") == "roundRobin"
-    for one in store.bookings.values():
-        if one.start == request.start and one.event_type_id == request.event_type["id"]:
-            live = one.status == "pending" or (robin and one.status == "accepted")
-            if live and one.attendees and one.attendees[0]["email"] == request.email:
-                return one
+    for booking in store.bookings.values():
+        if booking.start == request.start and booking.event_type_id == request.event_type["id"]:
+            live = booking.status == "pending" or (robin and booking.status == "accepted")
+            if live and booking.attendees and booking.attendees[0]["email"] == request.email:
+                return booking
     return None
 
 
@@ -67,12 +67,12 @@ def _check_active_bookings(call: Call, request: BookingRequest) -> None:
         return
     now = call.clock.now()
     active = [
-        one
-        for one in call.store.bookings.values()
-        if one.event_type_id == request.event_type["id"]
-        and one.start >= now
-        and one.status in ("accepted", "pending")
-        and any(attendee["email"] == request.email for attendee in one.attendees)
+        booking
+        for booking in call.store.bookings.values()
+        if booking.event_type_id == request.event_type["id"]
+        and booking.start >= now
+        and booking.status in ("accepted", "pending")
+        and any(attendee["email"] == request.email for attendee in booking.attendees)
     ]
     if len(active) >= limit["maximumActiveBookings"]:
         offer = ""
@@ -93,9 +93,9 @@ async def _race_window(call: Call) -> None:
 def _insert(store: Store, booking: Booking) -> Booking:
     """Insert a booking. The unique key allows one accepted booking per host, start and end."""
     clash = booking.status == "accepted" and any(
-        one.start == booking.start and one.end == booking.end and one.user_id == booking.user_id
-        for one in store.bookings.values()
-        if one.status == "accepted"
+        other.start == booking.start and other.end == booking.end and other.user_id == booking.user_id
+        for other in store.bookings.values()
+        if other.status == "accepted"
     )
     if clash:
         raise errors.no_envelope(409, "booking_conflict_error")
@@ -221,10 +221,10 @@ def new_attendee(store: Store, given: Wire) -> Wire:
 
 def _others(store: Store, request: BookingRequest, assignment: HostAssignment) -> list[Wire]:
     """Return the other hosts, which the server stores as attendees, and the guests, whose names are empty."""
-    hosts = [store.users[one] for one in assignment.others]
-    people = [{"name": one["name"], "email": one["email"], "timeZone": one["time_zone"]} for one in hosts]
-    people += [{"name": "", "email": one, "timeZone": request.attendee["timeZone"]} for one in request.guests]
-    return [new_attendee(store, one) for one in people]
+    hosts = [store.users[host_id] for host_id in assignment.others]
+    people = [{"name": host["name"], "email": host["email"], "timeZone": host["time_zone"]} for host in hosts]
+    people += [{"name": "", "email": guest, "timeZone": request.attendee["timeZone"]} for guest in request.guests]
+    return [new_attendee(store, person) for person in people]
 
 
 def _responses(request: BookingRequest) -> Wire:
@@ -277,15 +277,19 @@ async def _first_at(call: Call, request: BookingRequest) -> Booking:
 
 def seated_at(store: Store, event_type: Wire, start: datetime) -> Booking | None:
     """Return the active booking of a seated event type at this start."""
-    for one in store.bookings.values():
-        if one.start == start and one.event_type_id == event_type["id"] and one.status in ("accepted", "pending"):
-            return one
+    for booking in store.bookings.values():
+        if (
+            booking.start == start
+            and booking.event_type_id == event_type["id"]
+            and booking.status in ("accepted", "pending")
+        ):
+            return booking
     return None
 
 
 def check_seat(booking: Booking, event_type: Wire, email: str) -> None:
     """Raise an error if the attendee already has a seat, or if all seats are taken."""
-    if any(one["email"] == email for one in booking.attendees):
+    if any(attendee["email"] == email for attendee in booking.attendees):
         raise errors.no_envelope(409, "already_signed_up_for_this_booking_error")
     seats = seats_of(event_type) or {"seatsPerTimeSlot": 1}
     if len(booking.seats) >= seats["seatsPerTimeSlot"]:

@@ -7,7 +7,7 @@ from typing import Any
 from calcom_async.sandbox.bookings.create import emit_booking_event
 from calcom_async.sandbox.bookings.hosts import free_host, replace_organizer
 from calcom_async.sandbox.bookings.permissions import may_manage
-from calcom_async.sandbox.bookings.views import GONE, Wire, display_email
+from calcom_async.sandbox.bookings.views import INACTIVE, Wire, display_email
 from calcom_async.sandbox.bookings.webhook_payloads import created_payload, no_show_payload, rejected_payload
 from calcom_async.sandbox.event_types.records import host_ids
 from calcom_async.sandbox.http import errors
@@ -52,12 +52,12 @@ def mark_absent(call: Call, booking: Booking, body: Wire) -> None:
         )
     if body.get("host") is not None:
         booking.absent_host = body["host"]
-    said = {one["email"]: one["absent"] for one in body.get("attendees") or []}
-    known = [one for one in booking.attendees if one["email"] in said]
+    absences = {attendee["email"]: attendee["absent"] for attendee in body.get("attendees") or []}
+    known = [attendee for attendee in booking.attendees if attendee["email"] in absences]
     for attendee in known:
-        attendee["absent"] = said[attendee["email"]]
+        attendee["absent"] = absences[attendee["email"]]
     if known:
-        marked = [{"email": one["email"], "noShow": one["absent"]} for one in known]
+        marked = [{"email": attendee["email"], "noShow": attendee["absent"]} for attendee in known]
         emit_booking_event(call, "BOOKING_NO_SHOW_UPDATED", booking, no_show_payload(booking, marked))
     if known or body.get("host") is not None:
         booking.updated_at = now
@@ -68,14 +68,14 @@ def reassign(call: Call, booking: Booking) -> Wire:
     _check_reassigner(call, booking)
     event_type = call.store.event_types.get(booking.event_type_id or 0)
     if event_type is None or event_type.get("schedulingType") is None:
-        return _handed_to(call, booking, booking.user_id)
+        return _set_organizer(call, booking, booking.user_id)
     chosen = None
     if event_type["schedulingType"] == "roundRobin":
         taken = {booking.user_id, *booking.host_ids}
         chosen = free_host(call, event_type, booking.start, booking.end, but=taken, ignore_uid=booking.uid)
     if chosen is None:
         raise errors.bad_request("Can't reassign the booking because no other host is available at that time.")
-    return _handed_to(call, booking, chosen)
+    return _set_organizer(call, booking, chosen)
 
 
 def reassign_to(call: Call, booking: Booking, user_id: int, reason: str | None) -> Wire:
@@ -91,17 +91,17 @@ def reassign_to(call: Call, booking: Booking, user_id: int, reason: str | None) 
             f"hosts: {DOCS}"
         )
     booking.reassign_reason = reason
-    return _handed_to(call, booking, user_id)
+    return _set_organizer(call, booking, user_id)
 
 
 def _check_reassigner(call: Call, booking: Booking) -> None:
     if not may_manage(call.store, booking, call.caller.user_id):
         raise errors.forbidden("You do not have permission to reassign this booking")
-    if booking.status in GONE:
+    if booking.status in INACTIVE:
         raise errors.bad_request(f"Booking with uid={booking.uid} is cancelled and can't be reassigned.")
 
 
-def _handed_to(call: Call, booking: Booking, user_id: int) -> Wire:
+def _set_organizer(call: Call, booking: Booking, user_id: int) -> Wire:
     replace_organizer(call.store, booking, user_id)
     new = call.store.users[user_id]
     booking.reassigned_by = call.caller.user_id

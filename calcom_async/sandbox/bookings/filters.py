@@ -13,7 +13,7 @@ from datetime import datetime
 from math import inf
 from sys import float_info
 
-from calcom_async.sandbox.bookings.views import GONE
+from calcom_async.sandbox.bookings.views import INACTIVE
 from calcom_async.sandbox.state.booking import Booking
 from calcom_async.sandbox.state.store import Store
 
@@ -25,13 +25,13 @@ Key = Callable[[Booking], float]
 Bounds = tuple[datetime | None, datetime | None]
 
 KEYS: dict[str, Key] = {
-    "start": lambda one: one.start.timestamp(),
-    "end": lambda one: one.end.timestamp(),
-    "created": lambda one: one.created_at.timestamp(),
+    "start": lambda booking: booking.start.timestamp(),
+    "end": lambda booking: booking.end.timestamp(),
+    "created": lambda booking: booking.created_at.timestamp(),
     # As in PostgreSQL, null is greater than any value: last ascending, first descending, outside every bound.
-    "updated": lambda one: one.updated_at.timestamp() if one.updated_at else inf,
+    "updated": lambda booking: booking.updated_at.timestamp() if booking.updated_at else inf,
 }
-EVER = float_info.max
+MAX_TIMESTAMP = float_info.max
 # The real server does not count these two statuses in totalItems.
 UNCOUNTED = ("created", "updated")
 
@@ -47,7 +47,7 @@ class Order:
     def key(self) -> Key:
         """Return a number that ascends in this order."""
         key = KEYS[self.field]
-        return (lambda one: -key(one)) if self.descending else key
+        return (lambda booking: -key(booking)) if self.descending else key
 
     def window(self, rows: list[Booking], low: float, high: float) -> list[Booking]:
         """Return the rows in this order whose sort field is in [low, high]."""
@@ -99,29 +99,29 @@ def select(store: Store, rows: list[Booking], query: BookingQuery, now: datetime
 
 def _within(rows: list[Booking], query: BookingQuery, fields: Iterable[str]) -> list[Booking]:
     for name in fields:
-        low, high = _figures(query.bounds[name])
+        low, high = _timestamps(query.bounds[name])
         if name == query.order.field:
             rows = query.order.window(rows, low, high)
         else:
             key = KEYS[name]
-            rows = [one for one in rows if low <= key(one) <= high]
+            rows = [booking for booking in rows if low <= key(booking) <= high]
     return rows
 
 
-def _figures(bounds: Bounds) -> tuple[float, float]:
+def _timestamps(bounds: Bounds) -> tuple[float, float]:
     low, high = bounds
-    return (low.timestamp() if low else -EVER, high.timestamp() if high else EVER)
+    return (low.timestamp() if low else -MAX_TIMESTAMP, high.timestamp() if high else MAX_TIMESTAMP)
 
 
 def _filters(query: BookingQuery, now: datetime) -> Iterable[Keep]:
     if query.uid:
-        yield lambda one: one.uid == query.uid
+        yield lambda booking: booking.uid == query.uid
     if query.event_type_ids:
-        yield lambda one: one.event_type_id in query.event_type_ids
+        yield lambda booking: booking.event_type_id in query.event_type_ids
     if query.team_ids:
-        yield lambda one: one.team_id in query.team_ids
+        yield lambda booking: booking.team_id in query.team_ids
     if query.user_ids:
-        yield lambda one: one.user_id in query.user_ids
+        yield lambda booking: booking.user_id in query.user_ids
     if query.statuses:
         yield _any_status(query.statuses, now)
     if query.attendee_email:
@@ -131,27 +131,29 @@ def _filters(query: BookingQuery, now: datetime) -> Iterable[Keep]:
 
 
 def _attended(name: str, value: str) -> Keep:
-    return lambda one: any(attendee[name] == value for attendee in one.attendees)
+    return lambda booking: any(attendee[name] == value for attendee in booking.attendees)
 
 
 def _any_status(statuses: tuple[str, ...], now: datetime) -> Keep:
     tests = [STATUSES[name] for name in statuses]
     if len(tests) == 1:
         only = tests[0]
-        return lambda one: only(one, now)
-    return lambda one: any(test(one, now) for test in tests)
+        return lambda booking: only(booking, now)
+    return lambda booking: any(test(booking, now) for test in tests)
 
 
-def _upcoming(one: Booking, now: datetime) -> bool:
-    if one.end < now:
+def _upcoming(booking: Booking, now: datetime) -> bool:
+    if booking.end < now:
         return False
-    return one.status == "accepted" if one.recurring_uid else one.status not in GONE
+    return booking.status == "accepted" if booking.recurring_uid else booking.status not in INACTIVE
 
 
 STATUSES: dict[str, Callable[[Booking, datetime], bool]] = {
     "upcoming": _upcoming,
-    "recurring": lambda one, now: one.recurring_uid is not None and one.end >= now and one.status not in GONE,
-    "past": lambda one, now: one.end <= now and one.status not in GONE,
-    "cancelled": lambda one, _: one.status in GONE,
-    "unconfirmed": lambda one, now: one.status == "pending" and one.end >= now,
+    "recurring": lambda booking, now: (
+        booking.recurring_uid is not None and booking.end >= now and booking.status not in INACTIVE
+    ),
+    "past": lambda booking, now: booking.end <= now and booking.status not in INACTIVE,
+    "cancelled": lambda booking, _: booking.status in INACTIVE,
+    "unconfirmed": lambda booking, now: booking.status == "pending" and booking.end >= now,
 }

@@ -49,7 +49,7 @@ def _names_event_type(body: Mapping[str, Any]) -> bool:
 def _metadata_fits(value: Any) -> bool:
     if not isinstance(value, dict) or len(value) > 50:
         return False
-    return all(len(key) <= 40 and (not isinstance(one, str) or len(one) <= 500) for key, one in value.items())
+    return all(len(key) <= 40 and (not isinstance(item, str) or len(item) <= 500) for key, item in value.items())
 
 
 metadata_rule: Rule = check(
@@ -145,12 +145,12 @@ GUEST = Form(
 objects: Rule = check(
     "nestedValidation",
     "each value in nested property $property must be either object or array",
-    lambda value: not isinstance(value, list) or all(isinstance(one, (dict, list)) for one in value),
+    lambda value: not isinstance(value, list) or all(isinstance(item, (dict, list)) for item in value),
 )
 GUESTS = Form(
     Field(
         "guests",
-        max_size(10).saying("Cannot add more than 10 guests at a time"),
+        max_size(10).with_text("Cannot add more than 10 guests at a time"),
         min_size(1),
         array,
         objects,

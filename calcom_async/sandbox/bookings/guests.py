@@ -34,12 +34,14 @@ def check_permission(call: Call, booking: Booking) -> None:
 def add_people(call: Call, booking: Booking, people: Sequence[Wire]) -> list[Wire]:
     """Add the people whose addresses are new; they also become guests of the booking."""
     _check_allowed(call, booking)
-    present = {one["email"] for one in booking.attendees}
-    fresh = {one["email"]: one for one in people if one["email"] not in present}
+    present = {attendee["email"] for attendee in booking.attendees}
+    fresh = {person["email"]: person for person in people if person["email"] not in present}
     if not fresh:
         raise errors.no_details(400, "TRPCError", "emails_must_be_unique_valid")
     host = call.store.users[booking.user_id]
-    added = [new_attendee(call.store, {"name": "", "timeZone": host["time_zone"]} | one) for one in fresh.values()]
+    added = [
+        new_attendee(call.store, {"name": "", "timeZone": host["time_zone"]} | person) for person in fresh.values()
+    ]
     booking.attendees += added
     booking.guests = [*booking.guests, *fresh]
     booking.responses["guests"] = list(booking.guests)
@@ -77,7 +79,7 @@ def remove_person(call: Call, booking: Booking, attendee_id: int) -> Wire:
     if attendee is booking.attendees[0]:
         raise errors.no_details(400, "TRPCError", "cannot_remove_primary_attendee")
     booking.attendees.remove(attendee)
-    booking.guests = [one for one in booking.guests if one != attendee["email"]]
+    booking.guests = [guest for guest in booking.guests if guest != attendee["email"]]
     if "guests" in booking.responses:
         booking.responses["guests"] = list(booking.guests)
     booking.updated_at = call.clock.now()

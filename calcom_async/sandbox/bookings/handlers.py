@@ -48,15 +48,15 @@ def shown(call: Call, booking: Booking) -> Wire:
 
 @ROUTES.add("POST", "/v2/bookings", version=VERSION, auth="optional", status=201)
 async def create_booking(call: Call) -> object:
-    wish = parse_request(call, CREATE.read_strict(call.body))
-    if is_shared(wish.event_type) and not wish.instant:
-        booking, seat_uid = await take_seat(call, wish)
+    request = parse_request(call, CREATE.read_strict(call.body))
+    if is_shared(request.event_type) and not request.instant:
+        booking, seat_uid = await take_seat(call, request)
         return shown(call, booking) | {"seatUid": seat_uid} | NOT_MANAGED
-    made = [shown(call, one) | NOT_MANAGED for one in await book(call, wish)]
-    if not wish.event_type.get("recurrence") or wish.instant:
-        return made[0]
+    views = [shown(call, booking) | NOT_MANAGED for booking in await book(call, request)]
+    if not request.event_type.get("recurrence") or request.instant:
+        return views[0]
     # The server creates a round-robin series completely, but returns it without the first occurrence.
-    return made[1:] if wish.event_type.get("schedulingType") == "roundRobin" else made
+    return views[1:] if request.event_type.get("schedulingType") == "roundRobin" else views
 
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}", version=VERSION, auth="optional")

@@ -40,7 +40,7 @@ def assign_hosts(call: Call, event_type: dict[str, Any], start: datetime, end: d
 
 
 def _next_in_turn(call: Call, event_type: dict[str, Any], start: datetime, end: datetime) -> HostAssignment:
-    fixed = [one["userId"] for one in event_type["hosts"] if one.get("mandatory")]
+    fixed = [host["userId"] for host in event_type["hosts"] if host.get("mandatory")]
     chosen = free_host(call, event_type, start, end, but=fixed)
     if chosen is None:
         if not fixed:
@@ -59,7 +59,7 @@ def free_host(
     ignore_uid: str | None = None,
 ) -> int | None:
     """Return the free host of the highest priority who was booked least recently."""
-    hosts = [one for one in event_type["hosts"] if one["userId"] not in but]
+    hosts = [host for host in event_type["hosts"] if host["userId"] not in but]
     latest = _last_booked(call.store, event_type["id"])
 
     def turn(host: dict[str, Any]) -> tuple[int, int]:
@@ -74,11 +74,16 @@ def free_host(
 def replace_organizer(store: Store, booking: Booking, user_id: int) -> None:
     """Replace the organizer, in the title too."""
     old, new = store.users[booking.user_id], store.users[user_id]
-    booking.host_ids = [user_id, *(one for one in booking.host_ids if one not in (booking.user_id, user_id))]
+    booking.host_ids = [
+        user_id,
+        *(host_id for host_id in booking.host_ids if host_id not in (booking.user_id, user_id)),
+    ]
     booking.title = booking.title.replace(str(old["name"]), str(new["name"]), 1)
     booking.user_id = user_id
 
 
 def _last_booked(store: Store, event_type_id: int) -> dict[int, int]:
     """Return the id of the newest booking of this event type, by host."""
-    return {one.user_id: one.id for one in store.bookings.values() if one.event_type_id == event_type_id}
+    return {
+        booking.user_id: booking.id for booking in store.bookings.values() if booking.event_type_id == event_type_id
+    }

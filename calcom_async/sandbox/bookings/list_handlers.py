@@ -51,7 +51,7 @@ def get_team_bookings(call: Call) -> object:
 
 
 def _organization_reach(store: Store, organization_id: int) -> BookingScope:
-    teams = frozenset(one["id"] for one in store.teams.values() if one.get("parent_id") == organization_id)
+    teams = frozenset(team["id"] for team in store.teams.values() if team.get("parent_id") == organization_id)
     return BookingScope(members(store, frozenset({organization_id})), teams | {organization_id})
 
 
@@ -74,7 +74,7 @@ def get_old_bookings(call: Call) -> object:
     selection = select(call.store, rows, query, call.clock.now())
     reached = query.skip + len(selection.rows)
     return {
-        "bookings": [old_view(call.store, one) for one in selection.rows],
+        "bookings": [old_view(call.store, booking) for booking in selection.rows],
         "recurringInfo": _recurring_info(selection.rows),
         "totalCount": selection.total,
         "nextCursor": reached if reached < selection.total else None,
@@ -87,11 +87,11 @@ def get_old_booking(call: Call) -> object:
 
 
 def _recurring_info(rows: list[Booking]) -> list[dict[str, object]]:
-    uids = dict.fromkeys(one.recurring_uid for one in rows if one.recurring_uid)
+    uids = dict.fromkeys(booking.recurring_uid for booking in rows if booking.recurring_uid)
     return [
         {
             "recurringEventId": uid,
-            "count": sum(one.recurring_uid == uid for one in rows),
+            "count": sum(booking.recurring_uid == uid for booking in rows),
             "firstDate": None,
             "bookings": {},
         }

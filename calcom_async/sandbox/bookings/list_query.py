@@ -56,15 +56,15 @@ def _ids(name: str) -> Field:
 
 def _sort(name: str) -> Field:
     text = f'{SORTS[name][1]} must be either "asc" or "desc".'
-    return Field(name, one_of(("asc", "desc")).saying(text), optional=True)
+    return Field(name, one_of(("asc", "desc")).with_text(text), optional=True)
 
 
 def _bound(name: str) -> Field:
     word = "fromDate" if BOUNDS[name][1] else "toDate"
-    return Field(name, strict_iso8601.saying(f"{word} must be a valid ISO 8601 date."), optional=True)
+    return Field(name, strict_iso8601.with_text(f"{word} must be a valid ISO 8601 date."), optional=True)
 
 
-_status = each(one_of(STATUSES)).saying(f"Invalid status. Allowed are {', '.join(STATUSES)}")
+_status = each(one_of(STATUSES)).with_text(f"Invalid status. Allowed are {', '.join(STATUSES)}")
 
 # Parameters of team lists; those of users and organizations accept more.
 TEAM_LIST = Form(
@@ -96,7 +96,7 @@ def list_bookings(call: Call, form: Form, reach: BookingScope) -> Page:
     query = read_query(call.store, values)
     rows = ordered(call.store, reach, query.order)
     selection = select(call.store, rows, query, call.clock.now())
-    items = [booking_view(call.store, one) for one in selection.rows]
+    items = [booking_view(call.store, booking) for booking in selection.rows]
     return Page.of(items, total=selection.total, take=query.take, skip=query.skip)
 
 

@@ -76,7 +76,7 @@ def _from_object(event_type: Wire, wanted: Wire) -> ResolvedLocation:
         return ResolvedLocation(name, {"value": name, "optionValue": ""})
     if kind in FROM_ATTENDEE:
         return _from_attendee(wanted)
-    offered = next(one for one in event_type["locations"] if one["type"] == kind)
+    offered = next(location for location in event_type["locations"] if location["type"] == kind)
     filed = FROM_EVENT_TYPE.get(kind, ("", "conferencing"))[1]
     return ResolvedLocation(_offered_place(offered), {"value": filed, "optionValue": ""})
 
@@ -91,11 +91,11 @@ def _from_attendee(wanted: Wire) -> ResolvedLocation:
 
 def _check_offered(event_type: Wire, wanted: Wire) -> None:
     offered = event_type.get("locations") or [{"type": "integration", "integration": "cal-video"}]
-    if wanted["type"] not in [one["type"] for one in offered]:
+    if wanted["type"] not in [location["type"] for location in offered]:
         raise bad_request(
             f"Booking location with type {wanted['type']} not valid for event type with id={event_type['id']}. The "
-            f"event type has following location types: {', '.join(one['type'] for one in offered)}, and only these "
-            "types are allowed for booking location."
+            f"event type has following location types: {', '.join(location['type'] for location in offered)}, and only "
+            "these types are allowed for booking location."
         )
     if wanted["type"] == "integration":
         _check_integration(event_type, offered, wanted.get("integration"))
@@ -104,7 +104,7 @@ def _check_offered(event_type: Wire, wanted: Wire) -> None:
 def _check_integration(event_type: Wire, offered: list[Wire], wanted: str | None) -> None:
     if wanted not in INTEGRATIONS:
         raise bad_request(f"Invalid integration: {'undefined' if wanted is None else wanted}")
-    integrations = [one["integration"] for one in offered if one["type"] == "integration"]
+    integrations = [location["integration"] for location in offered if location["type"] == "integration"]
     if wanted not in integrations:
         raise bad_request(
             f"Booking location with integration {wanted} not valid for event type with id={event_type['id']}. The "
@@ -137,11 +137,11 @@ def new_location_error(location: Any) -> str | None:
         known = ", ".join(NEW_PLACE)
         return f"{VALIDATOR} - Unsupported booking location type '{kind}'. Valid types are: {known}"
     field = NEW_PLACE[kind]
-    fault = _field_fault(field, location.get(field))
+    fault = _field_error(field, location.get(field))
     return f"{VALIDATOR} - Validation failed for {kind} location: {fault}" if fault else None
 
 
-def _field_fault(field: str, value: Any) -> str | None:
+def _field_error(field: str, value: Any) -> str | None:
     if not isinstance(value, str):
         return f"{field} must be a string"
     if field == "link" and not is_url(value):

@@ -19,8 +19,8 @@ def find_booking(store: Store, uid: str, text: str = "Booking with uid={} was no
 
 def series_of(store: Store, uid: str) -> list[Booking]:
     """Return the occurrences of a series by start; empty if no series has this uid."""
-    found = [one for one in store.bookings.values() if one.recurring_uid == uid]
-    return sorted(found, key=lambda one: one.start)
+    occurrences = [booking for booking in store.bookings.values() if booking.recurring_uid == uid]
+    return sorted(occurrences, key=lambda booking: booking.start)
 
 
 def find_seat(store: Store, seat_uid: str, error: HttpError) -> tuple[Booking, dict[str, Any]]:
@@ -34,4 +34,4 @@ def find_seat(store: Store, seat_uid: str, error: HttpError) -> tuple[Booking, d
 
 def attendee_of(booking: Booking, attendee_id: int) -> dict[str, Any] | None:
     """Return the attendee with this id."""
-    return next((one for one in booking.attendees if one["id"] == attendee_id), None)
+    return next((attendee for attendee in booking.attendees if attendee["id"] == attendee_id), None)

@@ -19,13 +19,13 @@ class BookingScope:
     teams: frozenset[int] = frozenset()
     email: str | None = None
 
-    def covers(self, one: Booking) -> bool:
+    def covers(self, booking: Booking) -> bool:
         """Return whether the scope contains the booking."""
-        if one.user_id in self.users or (one.team_id is not None and one.team_id in self.teams):
+        if booking.user_id in self.users or (booking.team_id is not None and booking.team_id in self.teams):
             return True
-        if len(one.host_ids) > 1 and not self.users.isdisjoint(one.host_ids):
+        if len(booking.host_ids) > 1 and not self.users.isdisjoint(booking.host_ids):
             return True
-        return self.email is not None and any(attendee["email"] == self.email for attendee in one.attendees)
+        return self.email is not None and any(attendee["email"] == self.email for attendee in booking.attendees)
 
 
 def led_teams(store: Store, user_id: int) -> frozenset[int]:

@@ -85,10 +85,10 @@ def _check_email_code(event_type: Wire, code: str | None) -> None:
 def find_event_type(store: Store, body: Wire) -> Wire:
     """Return the event type that a body names by id, by slug and user, or by slug and team."""
     if body.get("eventTypeId") is not None:
-        found = store.event_types.get(body["eventTypeId"])
-        if found is None:
+        event_type = store.event_types.get(body["eventTypeId"])
+        if event_type is None:
             raise errors.not_found(f"Event type with id {body['eventTypeId']} not found.")
-        return found
+        return event_type
     if body.get("username") is not None:
         return _of_user(store, body)
     return _of_team(store, body)
@@ -96,38 +96,44 @@ def find_event_type(store: Store, body: Wire) -> Wire:
 
 def _of_user(store: Store, body: Wire) -> Wire:
     name = body["username"]
-    user = next((one for one in store.users.values() if one["username"] == name), None)
+    user = next((user for user in store.users.values() if user["username"] == name), None)
     if user is None:
         raise errors.not_found(f"User with username {name} not found")
     return _by_slug(
-        store, body, f"user {name}", lambda one: not is_team_event_type(one) and one["ownerId"] == user["id"]
+        store,
+        body,
+        f"user {name}",
+        lambda candidate: not is_team_event_type(candidate) and candidate["ownerId"] == user["id"],
     )
 
 
 def _of_team(store: Store, body: Wire) -> Wire:
     slug = body["teamSlug"]
-    homes = {None: "", **{one["id"]: one["slug"] for one in store.organizations.values()}}
+    homes = {None: "", **{organization["id"]: organization["slug"] for organization in store.organizations.values()}}
     wanted = body.get("organizationSlug")
     team = next(
         (
-            one
-            for one in store.teams.values()
-            if one.get("slug") == slug and (wanted is None or homes.get(one.get("parent_id")) == wanted)
+            team
+            for team in store.teams.values()
+            if team.get("slug") == slug and (wanted is None or homes.get(team.get("parent_id")) == wanted)
         ),
         None,
     )
     if team is None:
         raise errors.not_found(f"Team with slug {slug} not found")
-    return _by_slug(store, body, f"team {slug}", lambda one: one.get("teamId") == team["id"])
+    return _by_slug(store, body, f"team {slug}", lambda candidate: candidate.get("teamId") == team["id"])
 
 
 def _by_slug(store: Store, body: Wire, owner: str, belongs: Any) -> Wire:
     slug = body["eventTypeSlug"]
-    found = next((one for one in store.event_types.values() if one["slug"] == slug and belongs(one)), None)
-    if found is None:
+    match = next(
+        (event_type for event_type in store.event_types.values() if event_type["slug"] == slug and belongs(event_type)),
+        None,
+    )
+    if match is None:
         within = f" within organization {body['organizationSlug']}" if body.get("organizationSlug") else ""
         raise errors.not_found(f"Event type with slug {slug} belonging to {owner}{within} not found.")
-    return found
+    return match
 
 
 def _check_bookable_by(call: Call, event_type: Wire) -> None:

@@ -17,7 +17,7 @@ from calcom_async.sandbox.bookings.hosts import free_host, replace_organizer
 from calcom_async.sandbox.bookings.lookup import attendee_of, find_seat
 from calcom_async.sandbox.bookings.permissions import is_host, led_teams
 from calcom_async.sandbox.bookings.times import read_start
-from calcom_async.sandbox.bookings.views import GONE, Wire, is_seated
+from calcom_async.sandbox.bookings.views import INACTIVE, Wire, is_seated
 from calcom_async.sandbox.bookings.webhook_payloads import requested_payload, rescheduled_payload
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
@@ -41,7 +41,7 @@ def check_movable(call: Call, booking: Booking, body: Wire) -> None:
 
 
 def _check_live(booking: Booking) -> None:
-    if booking.status not in GONE:
+    if booking.status not in INACTIVE:
         return
     uid, moved = booking.uid, booking.to_uid
     if moved:
@@ -86,7 +86,7 @@ def move(call: Call, old: Booking, body: Wire) -> Booking:
     start = read_start(body["start"])
     end = start + (old.end - old.start)
     _check_free(call, old, start, end)
-    host = _host_then(call, old, start, end)
+    host = _host_at(call, old, start, end)
     new = _moved(call, old, start, end, body)
     if host != new.user_id:
         replace_organizer(call.store, new, host)
@@ -111,7 +111,7 @@ def _check_free(call: Call, old: Booking, start: datetime, end: datetime) -> Non
         raise errors.bad_request(NOT_FREE) if error.message == TEAM_NOT_FREE else error from None
 
 
-def _host_then(call: Call, old: Booking, start: datetime, end: datetime) -> int:
+def _host_at(call: Call, old: Booking, start: datetime, end: datetime) -> int:
     """Return the hosts at the new time: the same person, unless a round robin must choose another."""
     store, event_type = call.store, call.store.event_types.get(old.event_type_id or 0) or {}
     if event_type.get("schedulingType") != "roundRobin":
@@ -159,7 +159,7 @@ def _answers(old: Booking, body: Wire) -> Wire:
     if reason:
         return old.responses | {"rescheduledReason": reason}
     drops = "rescheduledBy" in body
-    return {name: one for name, one in old.responses.items() if not (drops and name == "rescheduledReason")}
+    return {name: answer for name, answer in old.responses.items() if not (drops and name == "rescheduledReason")}
 
 
 def _status_after(call: Call, old: Booking, start: datetime, body: Wire) -> str:
@@ -178,15 +178,15 @@ def _carried(store: Store, old: Booking) -> list[Wire]:
     """Return the attendees of the old booking; guests lose their names and get the first attendee's time zone."""
     zone = old.attendees[0]["timeZone"] if old.attendees else "UTC"
     return [
-        new_attendee(store, one | ({"name": "", "timeZone": zone} if one["email"] in old.guests else {}))
-        for one in old.attendees
+        new_attendee(store, attendee | ({"name": "", "timeZone": zone} if attendee["email"] in old.guests else {}))
+        for attendee in old.attendees
     ]
 
 
 def _seats_with(store: Store, old: Booking, attendees: list[Wire]) -> list[Wire]:
     """Return the seats of a booking that moves with all attendees; they get new uids."""
     arrived = {was["id"]: now["id"] for was, now in zip(old.attendees, attendees, strict=True)}
-    return [one | {"seat_uid": store.uuid(), "attendee_id": arrived[one["attendee_id"]]} for one in old.seats]
+    return [seat | {"seat_uid": store.uuid(), "attendee_id": arrived[seat["attendee_id"]]} for seat in old.seats]
 
 
 # --- one seat
@@ -207,7 +207,7 @@ def move_seat(call: Call, body: Wire) -> tuple[Booking, str]:
     target = target or _empty_at(call, old, start)
     was = replace(old)
     leave(call, old, seat)
-    new_uid = _sit(call, target, attendee, seat)
+    new_uid = _add_seat(call, target, attendee, seat)
     target.rescheduled_by = body.get("rescheduledBy")
     payload = rescheduled_payload(call.store, target, was, seat_uid=new_uid)
     emit_booking_event(call, "BOOKING_RESCHEDULED", target, payload)
@@ -236,7 +236,7 @@ def _empty_at(call: Call, old: Booking, start: datetime) -> Booking:
     return call.store.add_booking(booking)
 
 
-def _sit(call: Call, booking: Booking, attendee: Wire, seat: Wire) -> str:
+def _add_seat(call: Call, booking: Booking, attendee: Wire, seat: Wire) -> str:
     uid = call.store.uuid()
     arrived = new_attendee(call.store, attendee)
     booking.attendees.append(arrived)
@@ -248,7 +248,7 @@ def _sit(call: Call, booking: Booking, attendee: Wire, seat: Wire) -> str:
 def leave(call: Call, booking: Booking, seat: Wire) -> None:
     """Remove a seat; removing the last one cancels the booking."""
     booking.seats.remove(seat)
-    booking.attendees = [one for one in booking.attendees if one["id"] != seat["attendee_id"]]
+    booking.attendees = [attendee for attendee in booking.attendees if attendee["id"] != seat["attendee_id"]]
     booking.updated_at = call.clock.now()
     if not booking.seats:
         booking.status = "cancelled"

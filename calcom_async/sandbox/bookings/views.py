@@ -16,8 +16,8 @@ PLATFORM_SUFFIX = re.compile(r"\+[a-z0-9]{25}(?=@)")
 # Responses that are not repeated in the attendees of a seated booking.
 PRIVATE_RESPONSES = ("email", "displayEmail", "displayGuests")
 # Statuses in the list of cancelled bookings.
-GONE = frozenset({"cancelled", "rejected"})
-NOBODY: Wire = {"id": "unknown", "name": "", "email": "unknown", "username": "unknown", "time_zone": "unknown"}
+INACTIVE = frozenset({"cancelled", "rejected"})
+UNKNOWN_USER: Wire = {"id": "unknown", "name": "", "email": "unknown", "username": "unknown", "time_zone": "unknown"}
 
 
 def display_email(address: str) -> str:
@@ -53,15 +53,15 @@ def booking_view(store: Store, booking: Booking, *, attendees_shown: bool = True
 
 def series_view(store: Store, bookings: list[Booking], *, attendees_shown: bool = True) -> list[Wire]:
     """Return the occurrences of a series, by start."""
-    ordered = sorted(bookings, key=lambda one: one.start)
-    return [booking_view(store, one, attendees_shown=attendees_shown) for one in ordered]
+    ordered = sorted(bookings, key=lambda booking: booking.start)
+    return [booking_view(store, booking, attendees_shown=attendees_shown) for booking in ordered]
 
 
 def _plain(store: Store, booking: Booking) -> Wire:
     row = _common(store, booking)
     row["cancelledByEmail"] = booking.cancelled_by or ""
     row["metadata"] = booking.metadata
-    row["attendees"] = [attendee_view(one) for one in booking.attendees]
+    row["attendees"] = [attendee_view(attendee) for attendee in booking.attendees]
     row["bookingFieldsResponses"] = responses_view(booking)
     if booking.guests:
         row["guests"] = booking.guests
@@ -83,7 +83,7 @@ def _common(store: Store, booking: Booking) -> Wire:
         "uid": booking.uid,
         "title": booking.title,
         "description": booking.description,
-        "hosts": [host_view(store.users.get(booking.user_id, NOBODY))],
+        "hosts": [host_view(store.users.get(booking.user_id, UNKNOWN_USER))],
         "status": booking.status,
         "cancellationReason": booking.cancellation_reason or "",
         "start": iso(booking.start),
@@ -138,7 +138,7 @@ def attendee_view(attendee: Wire) -> Wire:
 
 def _seat_view(booking: Booking, seat: Wire) -> Wire:
     """Return a seat: its attendee and their answers."""
-    attendee = next((one for one in booking.attendees if one["id"] == seat["attendee_id"]), {})
+    attendee = next((attendee for attendee in booking.attendees if attendee["id"] == seat["attendee_id"]), {})
     answers = {name: value for name, value in seat["responses"].items() if name not in PRIVATE_RESPONSES}
     return attendee_view(attendee) | {
         "seatUid": seat["seat_uid"],
@@ -154,7 +154,7 @@ def responses_view(booking: Booking) -> Wire:
     responses["displayEmail"] = display_email(responses["email"])
     if booking.guests:
         responses["guests"] = booking.guests
-        responses["displayGuests"] = [display_email(one) for one in booking.guests]
+        responses["displayGuests"] = [display_email(guest) for guest in booking.guests]
     return responses
 
 
@@ -164,13 +164,13 @@ def seat_only_view(store: Store, booking: Booking, seat_uid: str, *, everybody: 
     for host in row["hosts"]:
         host.pop("timeZone")
     if not everybody:
-        row["attendees"] = [one for one in row["attendees"] if one["seatUid"] == seat_uid]
+        row["attendees"] = [attendee for attendee in row["attendees"] if attendee["seatUid"] == seat_uid]
     return row
 
 
 def old_view(store: Store, booking: Booking) -> Wire:
     """Return a booking in the form of 2024-04-15: startTime, endTime, and the status in capitals."""
-    user = store.users.get(booking.user_id, NOBODY)
+    user = store.users.get(booking.user_id, UNKNOWN_USER)
     event_type = store.event_types.get(booking.event_type_id or 0)
     return {
         "id": booking.id,
@@ -187,7 +187,7 @@ def old_view(store: Store, booking: Booking) -> Wire:
         "responses": booking.responses,
         "eventTypeId": booking.event_type_id,
         "eventType": _old_event_type(event_type),
-        "attendees": [_old_attendee(booking, one) for one in booking.attendees],
+        "attendees": [_old_attendee(booking, attendee) for attendee in booking.attendees],
         "references": booking.references,
         "payment": [],
         "paid": False,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from calcom_async.sandbox.bookings.times import find_zone
-from calcom_async.sandbox.bookings.views import NOBODY, seats_of
+from calcom_async.sandbox.bookings.views import UNKNOWN_USER, seats_of
 from calcom_async.sandbox.event_types.fields import split_name
 from calcom_async.sandbox.event_types.forms import SCHEDULING_TYPES
 from calcom_async.sandbox.state.booking import Booking
@@ -96,7 +96,7 @@ def cancelled_payload(store: Store, booking: Booking, reason: str | None, *, sea
 
 def no_show_payload(booking: Booking, marked: list[Payload]) -> Payload:
     """Return the payload of BOOKING_NO_SHOW_UPDATED; `marked` are attendees as {email, noShow}."""
-    shown = ", ".join(one["email"] for one in marked)
+    shown = ", ".join(attendee["email"] for attendee in marked)
     message = f"{shown} {'marked' if marked[0]['noShow'] else 'unmarked'} as no-show"
     return {"message": message, "bookingUid": booking.uid, "bookingId": booking.id, "attendees": marked}
 
@@ -115,7 +115,7 @@ def _event(store: Store, booking: Booking, seat_uid: str | None) -> Payload:
         "additionalNotes": booking.description or "",
         "length": int((booking.end - booking.start).total_seconds() // 60),
         "organizer": _organizer(store, booking),
-        "attendees": [_attendee(one, booking.start, event_type) for one in _people(booking, seat_uid)],
+        "attendees": [_attendee(attendee, booking.start, event_type) for attendee in _people(booking, seat_uid)],
         "customInputs": {},
         "responses": _responses(booking, event_type),
         "userFieldsResponses": _custom_responses(booking, event_type),
@@ -166,11 +166,11 @@ def _people(booking: Booking, seat_uid: str | None) -> list[Payload]:
     if seat_uid is None:
         return booking.attendees
     held = {seat["attendee_id"] for seat in booking.seats if seat["seat_uid"] == seat_uid}
-    return [one for one in booking.attendees if one["id"] in held]
+    return [attendee for attendee in booking.attendees if attendee["id"] in held]
 
 
 def _organizer(store: Store, booking: Booking) -> Payload:
-    user = store.users.get(booking.user_id, NOBODY)
+    user = store.users.get(booking.user_id, UNKNOWN_USER)
     return {
         "id": user["id"],
         "name": user["name"],
@@ -208,10 +208,12 @@ def _responses(booking: Booking, event_type: Payload) -> Payload:
 
 
 def _custom_responses(booking: Booking, event_type: Payload) -> Payload:
-    custom = [one for one in event_type.get("bookingFields", []) if not one.get("isDefault")]
+    custom = [field for field in event_type.get("bookingFields", []) if not field.get("isDefault")]
     return {
-        one["slug"]: _answer(one.get("label", ""), booking.responses.get(one["slug"]), hidden=bool(one.get("hidden")))
-        for one in custom
+        field["slug"]: _answer(
+            field.get("label", ""), booking.responses.get(field["slug"]), hidden=bool(field.get("hidden"))
+        )
+        for field in custom
     }
 
 

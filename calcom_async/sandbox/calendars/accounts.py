@@ -68,9 +68,9 @@ PROVIDERS = (GOOGLE, OFFICE, APPLE, ICS)
 
 def provider(word: str, among: Sequence[Provider] = PROVIDERS) -> Provider:
     """Return a provider by its name in paths."""
-    for one in among:
-        if one.word == word:
-            return one
+    for candidate in among:
+        if candidate.word == word:
+            return candidate
     # The list of names is empty on the real server too.
     raise errors.bad_request("Invalid calendar type, available calendars are: ")
 
@@ -118,13 +118,13 @@ def credential_view(account: Account, user_id: int) -> dict[str, Any]:
 def account_of(store: Store, user_id: int, credential_id: object) -> Account | None:
     """Return a user's account by credential id."""
     accounts = store.calendars.get(user_id, [])
-    return next((one for one in accounts if one["credentialId"] == credential_id), None)
+    return next((account for account in accounts if account["credentialId"] == credential_id), None)
 
 
 def disconnect(store: Store, user_id: int, account: Account) -> None:
     """Delete an account with its busy times; bookings are no longer written to it."""
     store.calendars[user_id].remove(account)
-    store.busy[:] = [one for one in store.busy if one.get("credential_id") != account["credentialId"]]
+    store.busy[:] = [busy_time for busy_time in store.busy if busy_time.get("credential_id") != account["credentialId"]]
     destinations: dict[int, Any] = store.extras["destination_calendars"]
     if destinations.get(user_id, {}).get("credentialId") == account["credentialId"]:
         del destinations[user_id]

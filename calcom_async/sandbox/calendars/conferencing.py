@@ -58,10 +58,10 @@ def connected(store: Store, owner: Owner) -> dict[str, dict[str, Any]]:
 
 def connect(store: Store, owner: Owner, app: App) -> dict[str, Any]:
     """Connect an app, or return the existing connection."""
-    mine = connected(store, owner)
-    if app.slug not in mine:
+    connections = connected(store, owner)
+    if app.slug not in connections:
         kind, owner_id = owner
-        mine[app.slug] = {
+        connections[app.slug] = {
             "id": store.next_id("credential"),
             "type": app.type,
             "key": {},
@@ -74,8 +74,8 @@ def connect(store: Store, owner: Owner, app: App) -> dict[str, Any]:
             "invalid": False,
             "delegationCredentialId": None,
         }
-        _tell_event_types(store, owner)
-    return mine[app.slug]
+        _update_event_types(store, owner)
+    return connections[app.slug]
 
 
 def disconnect(store: Store, owner: Owner, slug: str) -> None:
@@ -85,11 +85,11 @@ def disconnect(store: Store, owner: Owner, slug: str) -> None:
     del connected(store, owner)[slug]
     if store.extras["default_conferencing"].get(owner) == slug:
         del store.extras["default_conferencing"][owner]
-    _tell_event_types(store, owner)
+    _update_event_types(store, owner)
     column = "ownerId" if owner[0] == "user" else "teamId"
     for event_type in store.event_types.values():
         if event_type.get(column) == owner[1]:
-            event_type["locations"] = [_wiped(one) for one in event_type["locations"]]
+            event_type["locations"] = [_wiped(location) for location in event_type["locations"]]
 
 
 def _wiped(location: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _wiped(location: dict[str, Any]) -> dict[str, Any]:
     return {"type": "unknown", "location": json.dumps({"type": location["type"]}, separators=(",", ":"))}
 
 
-def _tell_event_types(store: Store, owner: Owner) -> None:
+def _update_event_types(store: Store, owner: Owner) -> None:
     """Update the apps that the user's event types may use."""
     kind, owner_id = owner
     if kind == "user":

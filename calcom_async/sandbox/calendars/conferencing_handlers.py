@@ -75,7 +75,7 @@ def _check_google_meet(call: Call, owner: Owner) -> None:
     if call.path["app"] != GOOGLE_MEET.slug:
         raise errors.bad_request("Invalid conferencing app. Available apps: GOOGLE_MEET.")
     calendars = call.store.calendars.get(call.user["id"], [])
-    if not any(one["integration"]["type"] == "google_calendar" for one in calendars):
+    if not any(account["integration"]["type"] == "google_calendar" for account in calendars):
         raise errors.bad_request("Google Meet requires a Google Calendar connection.")
     if GOOGLE_MEET.slug in connected(call.store, owner):
         raise errors.bad_request("Google Meet is already connected for this user.")

@@ -43,8 +43,8 @@ def _event(call: Call) -> dict[str, Any]:
     if call.path["calendar"] != "google":
         raise errors.bad_request("Calendar event operations are only available for Google Calendar")
     uid = call.path["eventUid"]
-    references = (one for booking in call.store.bookings.values() for one in booking.references)
-    if all(one.get("eventUid") != uid for one in references):
+    references = (reference for booking in call.store.bookings.values() for reference in booking.references)
+    if all(reference.get("eventUid") != uid for reference in references):
         raise errors.not_found("Booking reference not found")
     noon = call.clock.now().replace(hour=12, minute=0, second=0, microsecond=0)
     owner = {"email": call.user["email"], "name": call.user["name"]}

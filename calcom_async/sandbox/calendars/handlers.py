@@ -85,7 +85,9 @@ def get_busy_times(call: Call) -> object:
     for calendar in wanted:
         if account_of(call.store, call.user["id"], calendar["credentialId"]) is None:
             raise errors.unauthorized("These credentials do not belong to you")
-    return [_busy(row, call) for row in call.store.busy if any(_is_in(row, one, window, call) for one in wanted)]
+    return [
+        _busy(row, call) for row in call.store.busy if any(_is_in(row, calendar, window, call) for calendar in wanted)
+    ]
 
 
 def _moment(text: str, zone: ZoneInfo, *, last: bool = False) -> datetime:
@@ -136,13 +138,13 @@ def connect_calendar(call: Call) -> object:
         "redir": query.get("redir") or "",
         "isDryRun": str(query.get("isDryRun") or False).lower(),
     }
-    asked = {
+    parameters = {
         "response_type": "code",
         "client_id": "sandbox",
         "redirect_uri": _save_url(call),
         "state": urlencode(state),
     }
-    return {"authUrl": f"{kind.authorize}?{urlencode(asked)}"}
+    return {"authUrl": f"{kind.authorize}?{urlencode(parameters)}"}
 
 
 def _save_url(call: Call) -> str:
@@ -193,7 +195,7 @@ _ICS_URL = check(
 _FEED = Form(
     Field(
         "urls",
-        each(_ICS_URL).saying(_ICS_URL.text),
+        each(_ICS_URL).with_text(_ICS_URL.text),
         check("arrayNotEmpty", "urls should not be empty", lambda value: isinstance(value, list) and bool(value)),
         array,
     ),
@@ -205,7 +207,7 @@ _FEED = Form(
 def save_feed(call: Call) -> object:
     given = _FEED.read(call.body)
     # The sandbox fetches no feeds. RFC 2606 reserves `.invalid` for hosts that do not exist.
-    if any((urlsplit(one).hostname or "").endswith(".invalid") for one in given["urls"]):
+    if any((urlsplit(feed).hostname or "").endswith(".invalid") for feed in given["urls"]):
         raise errors.bad_request("Could not add ICS feeds")
     account = connect(call.store, call.user["id"], ICS, given["urls"], read_only=given["readOnly"])
     return credential_view(account, call.user["id"])
@@ -223,7 +225,7 @@ def check_calendar(call: Call) -> object:
 
 def _checked(store: Store, user_id: int, word: str) -> Status:
     kind = provider(word)
-    if not any(one["integration"]["type"] == kind.type for one in store.calendars.get(user_id, [])):
+    if not any(account["integration"]["type"] == kind.type for account in store.calendars.get(user_id, [])):
         raise errors.bad_request(f"Credentials for {kind.label} not found.")
     return Status()
 

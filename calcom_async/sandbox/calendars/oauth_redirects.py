@@ -56,8 +56,8 @@ def authorization_url(call: Call, address: str, redirect_uri: str, **fields: str
         "accessToken": call.headers.get("Authorization", "").replace("Bearer ", ""),
         **{name: call.path[name] for name in ("teamId", "orgId") if name in call.path},
     }
-    asked = {"response_type": "code", **fields, "redirect_uri": redirect_uri, "state": json.dumps(state)}
-    return f"{address}?{urlencode(asked, quote_via=quote)}"
+    parameters = {"response_type": "code", **fields, "redirect_uri": redirect_uri, "state": json.dumps(state)}
+    return f"{address}?{urlencode(parameters, quote_via=quote)}"
 
 
 def parse_callback(call: Call) -> OAuthCallback:

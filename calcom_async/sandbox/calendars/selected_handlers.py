@@ -82,8 +82,8 @@ def _calendar(account: Account, given: dict[str, Any]) -> dict[str, Any]:
     """Return the calendar of the account that the request names."""
     for calendar in account["calendars"]:
         if _is(calendar, given):
-            found: dict[str, Any] = calendar
-            return found
+            selected: dict[str, Any] = calendar
+            return selected
     raise errors.not_found("No SelectedCalendar found.")
 
 

@@ -85,16 +85,16 @@ _LOCATION_INPUTS: dict[str, dict[str, str]] = {
 }
 
 
-def _faults(given: Field, rules: dict[str, str]) -> list[str]:
+def _field_errors(given: Field, rules: dict[str, str]) -> list[str]:
     """Return the validation messages of the server for an object."""
-    faults = []
+    messages = []
     for name, kind in rules.items():
         if kind.endswith("?") and given.get(name) is None:
             continue
         rule = _RULES[kind.removesuffix("?")]
         if not rule.test(given.get(name)):
-            faults.append(rule.text.replace("$property", name))
-    return faults
+            messages.append(rule.text.replace("$property", name))
+    return messages
 
 
 # --- booking fields -------------------------------------------------------------------------------------------------
@@ -117,10 +117,10 @@ def _system(kind: str, slug: str, *, required: bool) -> Field:
     return {"isDefault": True, "type": kind, "slug": slug, "required": required}
 
 
-def booking_fields(given: object, *, phone_will_do: bool = False) -> list[Field]:
+def booking_fields(given: object, *, phone_suffices: bool = False) -> list[Field]:
     """Return the complete booking fields for those of a body. Raises the server's errors.
 
-    `phone_will_do`: a required `attendeePhoneNumber` may replace the email, as for teams in organizations.
+    `phone_suffices`: a required `attendeePhoneNumber` may replace the email, as for teams in organizations.
     """
     fields = _checked_fields(given)
     custom = [_custom_field(field) for field in fields if not _system_name(field)]
@@ -130,7 +130,7 @@ def booking_fields(given: object, *, phone_will_do: bool = False) -> list[Field]
         result.append(_with_settings(default, system))
         if default["slug"] == "location":
             result.extend(custom)
-    _require_a_contact(result, phone_will_do=phone_will_do)
+    _require_a_contact(result, phone_suffices=phone_suffices)
     return result
 
 
@@ -189,12 +189,12 @@ def _check_field(field: Field, slugs: set[str]) -> None:
             "must have a 'type' property."
         )
     if kind not in _BY_TYPE:
-        _claim_slug(slug, slugs)
+        _reserve_slug(slug, slugs)
     rules = _field_rules(field)
     if rules is None:
         raise errors.bad_request(f"Unsupported booking field type '{kind}'.")
-    if faults := _faults(field, rules):
-        raise errors.bad_request(f"Validation failed for {kind or slug} booking field: {', '.join(faults)}")
+    if messages := _field_errors(field, rules):
+        raise errors.bad_request(f"Validation failed for {kind or slug} booking field: {', '.join(messages)}")
     if rules is _CUSTOM_INPUTS.get(str(kind)) and slug in ("name", "email"):
         raise errors.no_details(400, "TRPCError", f"Duplicate booking field name: {slug}")
 
@@ -204,7 +204,7 @@ def _field_rules(field: Field) -> dict[str, str] | None:
     return _SYSTEM_INPUTS[name] if name else _CUSTOM_INPUTS.get(str(field.get("type")))
 
 
-def _claim_slug(slug: object, taken: set[str]) -> None:
+def _reserve_slug(slug: object, taken: set[str]) -> None:
     if not slug:
         raise errors.bad_request(
             "Each booking field except ones with type equal to name, splitName, email must have a 'slug' property."
@@ -216,7 +216,7 @@ def _claim_slug(slug: object, taken: set[str]) -> None:
     taken.add(str(slug))
 
 
-def _require_a_contact(fields: list[Field], *, phone_will_do: bool) -> None:
+def _require_a_contact(fields: list[Field], *, phone_suffices: bool) -> None:
     """Raise an error if the attendee could leave both email and phone empty."""
     if _must_be_filled(fields, "email"):
         return
@@ -225,7 +225,7 @@ def _require_a_contact(fields: list[Field], *, phone_will_do: bool) -> None:
             "Booking fields validation failed: visible and required email or visible and required attendee phone "
             "field is needed."
         )
-    if not phone_will_do:
+    if not phone_suffices:
         raise errors.bad_request("checkIsEmailUserAccessible - Email booking field must be required and visible")
 
 
@@ -267,8 +267,8 @@ def _location(given: Field, *, of_team: bool) -> Field:
         raise errors.bad_request(
             f"Unsupported location type '{kind}'. Valid types are address, link, integration, and phone."
         )
-    if faults := _faults(given, rules):
-        raise errors.bad_request(f"Validation failed for {kind} location: {', '.join(faults)}")
+    if messages := _field_errors(given, rules):
+        raise errors.bad_request(f"Validation failed for {kind} location: {', '.join(messages)}")
     return {"type": kind, **{key: given[key] for key in rules}}
 
 

@@ -71,16 +71,16 @@ def _named(store: Store, username: str, query: Mapping[str, Any]) -> list[dict[s
     if query.get("orgId") is None and query.get("orgSlug") is None:
         return users
     wanted = {
-        one["id"]
-        for one in store.organizations.values()
-        if one["id"] == query.get("orgId") or one.get("slug") == query.get("orgSlug")
+        organization["id"]
+        for organization in store.organizations.values()
+        if organization["id"] == query.get("orgId") or organization.get("slug") == query.get("orgSlug")
     }
     return [user for user in users if user.get("organization_id") in wanted]
 
 
 def _owned(store: Store, user_id: int | None) -> list[EventType]:
     """List a user's own event types, managed children included."""
-    return [one for one in store.event_types.values() if user_id is not None and one["ownerId"] == user_id]
+    return [record for record in store.event_types.values() if user_id is not None and record["ownerId"] == user_id]
 
 
 def _by_slug(store: Store, user_id: int, slug: str) -> list[EventType]:
@@ -107,7 +107,7 @@ def _may_read(store: Store, record: EventType, user: Mapping[str, Any]) -> bool:
     owner = store.users.get(record["ownerId"] or 0, {})
     team = store.teams.get(record.get("teamId") or 0, {})
     above = (team.get("id"), team.get("parent_id"), owner.get("organization_id"))
-    return any(role_in(store, one, user["id"]) in ("ADMIN", "OWNER") for one in above if one is not None)
+    return any(role_in(store, team_id, user["id"]) in ("ADMIN", "OWNER") for team_id in above if team_id is not None)
 
 
 @ROUTES.add("PATCH", "/v2/event-types/{eventTypeId}", version=VERSION, auth="guarded")
@@ -170,7 +170,7 @@ def list_team_event_types(call: Call) -> object:
     query = SORTED.read(call.fields)
     records = teams.by_creation(teams.of_team(call.store, team_id), query.get("sortCreatedAt"))
     slug = call.param("eventSlug")
-    return [team_view(call.store, one, listed=True) for one in records if slug is None or one["slug"] == slug]
+    return [team_view(call.store, record, listed=True) for record in records if slug is None or record["slug"] == slug]
 
 
 @ROUTES.add("GET", "/v2/teams/{teamId}/event-types/{eventTypeId}")

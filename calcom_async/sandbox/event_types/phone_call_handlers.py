@@ -16,7 +16,7 @@ _NUMBER = matches(
     r"^\+[1-9]\d{1,14}$",
     "Invalid phone number format. Expected format: +<CountryCode><PhoneNumber> with no spaces or separators.",
 )
-_AS_SENT = {"enabled": True, "templateType": "CUSTOM_TEMPLATE"}
+_BODY_DEFAULTS = {"enabled": True, "templateType": "CUSTOM_TEMPLATE"}
 _FORM = Form(
     Field("yourPhoneNumber", _NUMBER, string),
     Field("numberToCall", _NUMBER, string),
@@ -42,7 +42,7 @@ _FORM = Form(
 )
 def create_phone_call(call: Call) -> object:
     team = guarded_team(call, "TEAM_ADMIN")
-    _FORM.read(_AS_SENT | call.body)
+    _FORM.read(_BODY_DEFAULTS | call.body)
     event_type_id = call.int_path("eventTypeId", checked=True)
     if call.store.event_types.get(event_type_id, {}).get("teamId") != team["id"]:
         raise errors.not_found(f"Event type with id {event_type_id} not found")

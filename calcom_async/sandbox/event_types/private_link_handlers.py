@@ -46,7 +46,7 @@ def _add_routes(
     path: str, event_type_of: EventTypeOf, *, version: tuple[str, ...] = (), auth: Auth = "required"
 ) -> None:
     """Declare the routes below a path."""
-    one = path + "/{linkId}"
+    link_path = path + "/{linkId}"
 
     @ROUTES.add("POST", path, version=version, auth=auth, status=201)
     def create(call: Call) -> object:
@@ -61,13 +61,13 @@ def _add_routes(
         event_type_id, links = event_type_of(call), call.store.private_links.values()
         return [_view(call, link) for link in links if link["event_type_id"] == event_type_id]
 
-    @ROUTES.add("PATCH", one, version=version, auth=auth)
+    @ROUTES.add("PATCH", link_path, version=version, auth=auth)
     def update(call: Call) -> object:
         link = _known(call, event_type_of(call), "Updated")
         link.update(_ending(_FORM.read(call.body)))
         return _view(call, link)
 
-    @ROUTES.add("DELETE", one, version=version, auth=auth)
+    @ROUTES.add("DELETE", link_path, version=version, auth=auth)
     def delete(call: Call) -> object:
         link = _known(call, event_type_of(call), "Deleted")
         del call.store.private_links[link["id"]]

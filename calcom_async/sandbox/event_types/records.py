@@ -153,7 +153,7 @@ def _apply(store: Store, record: EventType, body: Mapping[str, Any], now: dateti
 
 
 def _apply_email_settings(record: EventType, given: Mapping[str, Any]) -> None:
-    attendee, host = (bool(given.get(f"disableEmailsTo{who}")) for who in ("Attendees", "Hosts"))
+    attendee, host = (bool(given.get(f"disableEmailsTo{person}")) for person in ("Attendees", "Hosts"))
     record["emailSettings"] = {"disableEmailsToAttendees": attendee, "disableEmailsToHosts": host}
     standard = {"disableStandardEmails": {"all": {"attendee": attendee, "host": host}}}
     record["metadata"] = record["metadata"] | standard
@@ -173,8 +173,8 @@ def _apply_lists(store: Store, record: EventType, body: Mapping[str, Any]) -> No
             check_connected(record["locations"], connected_apps(store, record["ownerId"]))
     if body.get("bookingFields") is not None:
         team = store.teams.get(record.get("teamId") or 0, {})
-        phone_will_do = team.get("parent_id") is not None
-        record["bookingFields"] = booking_fields(body["bookingFields"], phone_will_do=phone_will_do)
+        phone_suffices = team.get("parent_id") is not None
+        record["bookingFields"] = booking_fields(body["bookingFields"], phone_suffices=phone_suffices)
 
 
 def connected_apps(store: Store, user_id: int) -> set[str]:
@@ -260,7 +260,7 @@ def _check_schedule(store: Store, owner_id: int, schedule_id: int | None) -> Non
 
 
 def _check_calendars(store: Store, owner_id: int, body: Mapping[str, Any]) -> None:
-    calendars = [calendar for one in store.calendars.get(owner_id, []) for calendar in one.get("calendars", [])]
+    calendars = [calendar for account in store.calendars.get(owner_id, []) for calendar in account.get("calendars", [])]
     if body.get("useDestinationCalendarEmail") and not any(calendar.get("primary") for calendar in calendars):
         raise errors.bad_request(
             "Validation failed: A primary connected calendar is required to set useDestinationCalendarEmail"
@@ -268,7 +268,11 @@ def _check_calendars(store: Store, owner_id: int, body: Mapping[str, Any]) -> No
     wanted = body.get("destinationCalendar")
     if not isinstance(wanted, Mapping):
         return
-    named = [one for one in calendars if all(one.get(key) == wanted.get(key) for key in ("externalId", "integration"))]
+    named = [
+        calendar
+        for calendar in calendars
+        if all(calendar.get(key) == wanted.get(key) for key in ("externalId", "integration"))
+    ]
     if not named:
         raise errors.bad_request("Invalid destinationCalendarId: Calendar does not exist")
     if named[0].get("readOnly"):

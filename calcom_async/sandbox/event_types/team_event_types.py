@@ -35,7 +35,7 @@ def create(store: Store, team: Mapping[str, Any], body: Mapping[str, Any], now: 
         **metadata,
     )
     if everybody:
-        _refuse_pending(store, team_id)
+        _reject_pending_members(store, team_id)
         record["hosts"] = hosts
     return [record, *_sync_children(store, record)]
 
@@ -64,7 +64,7 @@ def _allowed(body: Mapping[str, Any], team: Mapping[str, Any]) -> dict[str, Any]
 
 def _hosts(store: Store, team_id: int, body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the hosts for a body: all members of the team, or those that it lists."""
-    members = [one["user_id"] for one in memberships_of(store, team_id) if one["accepted"]]
+    members = [membership["user_id"] for membership in memberships_of(store, team_id) if membership["accepted"]]
     if body.get("assignAllTeamMembers"):
         return [_host({"userId": user_id}) for user_id in members]
     named = body.get("hosts") or []
@@ -81,9 +81,9 @@ def _host(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _refuse_pending(store: Store, team_id: int) -> None:
+def _reject_pending_members(store: Store, team_id: int) -> None:
     """Raise an error if a member has not accepted. Like on the real server, the event type exists by then."""
-    if not all(one["accepted"] for one in memberships_of(store, team_id)):
+    if not all(membership["accepted"] for membership in memberships_of(store, team_id)):
         raise errors.no_details(403, "TRPCError", "FORBIDDEN")
 
 
@@ -100,7 +100,7 @@ def assign_member(store: Store, team_id: int, user_id: int) -> None:
 
 def children_of(store: Store, record: EventType) -> list[EventType]:
     """List the children of a managed event type."""
-    return [one for one in store.event_types.values() if one.get("parentEventTypeId") == record["id"]]
+    return [child for child in store.event_types.values() if child.get("parentEventTypeId") == record["id"]]
 
 
 def _sync_children(store: Store, parent: EventType) -> list[EventType]:
@@ -151,16 +151,18 @@ def remove_event_type(store: Store, record: EventType) -> None:
 
 def of_team(store: Store, team_id: int) -> list[EventType]:
     """List a team's event types, without managed children."""
-    return [one for one in store.event_types.values() if is_team_event_type(one) and one["teamId"] == team_id]
+    return [
+        record for record in store.event_types.values() if is_team_event_type(record) and record["teamId"] == team_id
+    ]
 
 
 def find_by_slug(store: Store, team_id: int, slug: str) -> EventType | None:
     """Return a team's event type by slug."""
-    return next((one for one in of_team(store, team_id) if one["slug"] == slug), None)
+    return next((record for record in of_team(store, team_id) if record["slug"] == slug), None)
 
 
 def by_creation(records: Iterable[EventType], direction: str | None) -> list[EventType]:
     """Sort event types by creation (by id) if a direction is given."""
     if direction is None:
         return list(records)
-    return sorted(records, key=lambda one: one["id"], reverse=direction == "desc")
+    return sorted(records, key=lambda record: record["id"], reverse=direction == "desc")

@@ -138,16 +138,16 @@ def _check_origin(store: Store, client_id: str, origin: str) -> None:
 
 def _missing(sent: Credentials) -> HttpError:
     if sent.client_id:
-        return unauthorized(_lone("x-cal-client-id", "x-cal-secret-key"))
+        return unauthorized(_incomplete("x-cal-client-id", "x-cal-secret-key"))
     if sent.secret:
-        return unauthorized(_lone("x-cal-secret-key", "x-cal-client-id"))
+        return unauthorized(_incomplete("x-cal-secret-key", "x-cal-client-id"))
     return unauthorized(
         "ApiAuthStrategy - No authentication method provided. Either pass an API key as 'Bearer' header or OAuth "
         "client credentials as 'x-cal-secret-key' and 'x-cal-client-id' headers"
     )
 
 
-def _lone(given: str, other: str) -> str:
+def _incomplete(given: str, other: str) -> str:
     return (
         f"ApiAuthStrategy - Only '{given}' header provided. Please also provide '{other}' header or Auth bearer "
         "token as 'Authentication' header"

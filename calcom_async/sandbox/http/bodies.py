@@ -23,8 +23,8 @@ _V8 = {
 
 
 #: Maximum nesting of a body: handlers and the JSON encoder recurse through it.
-DEEPEST = 100
-TOO_DEEP = f"JSON is nested deeper than {DEEPEST} levels"
+MAX_DEPTH = 100
+TOO_DEEP = f"JSON is nested deeper than {MAX_DEPTH} levels"
 
 
 class BodyError(ValueError):
@@ -40,7 +40,7 @@ def parse_body(raw: bytes, content_type: str) -> dict[str, Any]:
     except RecursionError:
         raise BodyError(TOO_DEEP) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise BodyError(_complaint(raw)) from None
+        raise BodyError(_parse_error(raw)) from None
     if _is_deep(body):
         raise BodyError(TOO_DEEP)
     if isinstance(body, (dict, list)):
@@ -56,15 +56,15 @@ def parse_form(raw: bytes) -> dict[str, Any]:
 
 def _is_deep(value: Any) -> bool:
     level = [value]
-    for _ in range(DEEPEST):
-        parts = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list))]
+    for _ in range(MAX_DEPTH):
+        parts = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, (dict, list))]
         level = [item for part in parts for item in part]
         if not level:
             return False
     return True
 
 
-def _complaint(raw: bytes) -> str:
+def _parse_error(raw: bytes) -> str:
     text = raw.decode(errors="replace")
     try:
         json.loads(text)

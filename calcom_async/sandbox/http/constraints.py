@@ -25,7 +25,7 @@ class Rule:
     text: str
     test: Callable[[Any], bool]
 
-    def saying(self, text: str) -> Rule:
+    def with_text(self, text: str) -> Rule:
         """Return the rule with another message."""
         return replace(self, text=text)
 

@@ -138,12 +138,12 @@ class Form:
 
     def problems(self, target: Mapping[str, Any], *, strict: bool) -> list[Problem]:
         """Return all errors of a converted object; unknown fields come first, as in class-validator."""
-        found: list[Problem] = []
+        problems: list[Problem] = []
         if strict:
-            found = [_unknown(target, key) for key in target if key not in self.fields]
+            problems = [_unknown(target, key) for key in target if key not in self.fields]
         for part in self.parts:
-            found += part.problems(target, strict=strict)
-        return found
+            problems += part.problems(target, strict=strict)
+        return problems
 
     def _defaults(self, target: dict[str, Any]) -> dict[str, Any]:
         missing = {name: part.default for name, part in self.fields.items() if part.default is not None}
@@ -205,8 +205,8 @@ def _optional(field: Field) -> Field:
 
 def to_int(value: Any) -> Any:
     """Convert like JavaScript's parseInt: leading digits count, fractions are cut, else NaN (sent as null)."""
-    found = re.match(r"\s*[+-]?\d+", str(value))
-    return int(found[0]) if found else math.nan
+    digits = re.match(r"\s*[+-]?\d+", str(value))
+    return int(digits[0]) if digits else math.nan
 
 
 def to_list(value: Any) -> list[Any]:

@@ -164,7 +164,7 @@ async def send_response(request: web.BaseRequest, response: HttpResponse, fault:
     if request.keep_alive:
         headers |= {"Connection": "keep-alive", "Keep-Alive": "timeout=5"}
     if fault is not None and fault.cut is not None:
-        _hang_up(request)
+        _close_connection(request)
         return web.Response(status=500)
     # aiohttp has no reason phrase for 498; the real server sends "unknown".
     reason = "unknown" if response.status == 498 else None
@@ -186,10 +186,10 @@ async def _send_half(request: web.BaseRequest, response: HttpResponse, headers: 
     stream.content_length = len(response.body)
     await stream.prepare(request)
     await stream.write(response.body[: len(response.body) // 2])
-    _hang_up(request, politely=True)
+    _close_connection(request, graceful=True)
     return stream
 
 
-def _hang_up(request: web.BaseRequest, *, politely: bool = False) -> None:
+def _close_connection(request: web.BaseRequest, *, graceful: bool = False) -> None:
     if request.transport is not None:
-        request.transport.close() if politely else request.transport.abort()
+        request.transport.close() if graceful else request.transport.abort()

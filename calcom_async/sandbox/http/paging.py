@@ -11,7 +11,7 @@ from calcom_async.sandbox.http.forms import Field, Form, take_and_skip
 T = TypeVar("T")
 
 # Defaults of a query; validation errors repeat them as if they had been sent.
-ASKED_AS = {"take": 250, "skip": 0}
+QUERY_DEFAULTS = {"take": 250, "skip": 0}
 
 
 def paged_form(*fields: Field) -> Form:
@@ -24,7 +24,7 @@ PAGING = paged_form()
 
 def read_query(call: Call, form: Form = PAGING) -> dict[str, Any]:
     """Validate the query of a list."""
-    return form.read({**ASKED_AS, **call.fields})
+    return form.read({**QUERY_DEFAULTS, **call.fields})
 
 
 def page(rows: Sequence[T], query: dict[str, Any]) -> Sequence[T]:

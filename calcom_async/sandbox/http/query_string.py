@@ -9,7 +9,7 @@ from typing import Any
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 _INDEX = re.compile(r"[0-9]{1,9}")
 #: Levels that `qs` nests; deeper brackets stay part of the key.
-_DEEPEST = 5
+_MAX_DEPTH = 5
 
 
 def parse_query(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -18,8 +18,8 @@ def parse_query(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     for key, value in pairs:
         head, _, _ = key.partition("[")
         inner = _BRACKETS.findall(key)
-        if rest := inner[_DEEPEST:]:
-            inner[_DEEPEST:] = ["".join(f"[{part}]" for part in rest)]
+        if rest := inner[_MAX_DEPTH:]:
+            inner[_MAX_DEPTH:] = ["".join(f"[{part}]" for part in rest)]
         _insert(tree, [head, *inner], value)
     return {key: _collapse(value) for key, value in tree.items()}
 

@@ -127,13 +127,13 @@ def _option(call: Call) -> Wire | None:
 
 @ROUTES.add("GET", OPTIONS + "/assigned")
 def list_assigned_options(call: Call) -> object:
-    return _assigned(call, [one for one in [_find(call, _reads(call))] if one])
+    return _assigned(call, [attribute for attribute in [_find(call, _reads(call))] if attribute])
 
 
 @ROUTES.add("GET", ALL + "/slugs/{attributeSlug}/options/assigned")
 def list_assigned_options_by_slug(call: Call) -> object:
-    mine = attributes.attributes_of(call.store, _reads(call))
-    return _assigned(call, [one for one in mine if one["slug"] == call.path["attributeSlug"]])
+    own = attributes.attributes_of(call.store, _reads(call))
+    return _assigned(call, [attribute for attribute in own if attribute["slug"] == call.path["attributeSlug"]])
 
 
 def _assigned(call: Call, among: Iterable[Wire]) -> object:

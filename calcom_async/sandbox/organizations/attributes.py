@@ -37,11 +37,11 @@ ASSIGN = Form(
 FILTERS = (
     Field(
         "assignedOptionIds",
-        min_size(1).saying("assignedOptionIds must contain at least 1 attribute option id"),
+        min_size(1).with_text("assignedOptionIds must contain at least 1 attribute option id"),
         optional=True,
         convert=to_list,
     ),
-    Field("teamIds", min_size(1).saying("teamIds must contain at least 1 team id"), optional=True, convert=to_ints),
+    Field("teamIds", min_size(1).with_text("teamIds must contain at least 1 team id"), optional=True, convert=to_ints),
 )
 ASSIGNED = Form(
     Field("skip", optional=True, convert=to_int, default=0),
@@ -90,16 +90,16 @@ def remove_attribute(store: Store, attribute: Wire) -> None:
 
 def attributes_of(store: Store, org_id: int) -> list[Wire]:
     """List an organization's attributes by id, which is a UUID and so no order of creation."""
-    return _by_id(one for one in store.attributes.values() if one["teamId"] == org_id)
+    return _by_id(attribute for attribute in store.attributes.values() if attribute["teamId"] == org_id)
 
 
 def _check_slug(store: Store, org_id: int, slug: str) -> None:
-    if any(one["slug"] == slug for one in attributes_of(store, org_id)):
+    if any(attribute["slug"] == slug for attribute in attributes_of(store, org_id)):
         raise errors.database(409)
 
 
 def _by_id(rows: Iterable[Wire]) -> list[Wire]:
-    return sorted(rows, key=lambda one: str(one["id"]))
+    return sorted(rows, key=lambda row: str(row["id"]))
 
 
 # --- options --------------------------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def remove_option(store: Store, option: Wire) -> None:
 
 def options_of(store: Store, attribute_id: str) -> list[Wire]:
     """List an attribute's options by id."""
-    return _by_id(one for one in store.attribute_options.values() if one["attributeId"] == attribute_id)
+    return _by_id(option for option in store.attribute_options.values() if option["attributeId"] == attribute_id)
 
 
 # --- who has which --------------------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ def assign(store: Store, org_id: int, user_id: int, body: Mapping[str, Any], now
         raise errors.not_found("User is not a member of the organization")
     if body.get("value") and attribute["type"] in SELECTS:
         raise errors.bad_request("Attribute type does not support value")
-    return _keep(store, membership["id"], _chosen(store, attribute, body), now)
+    return _store_assignment(store, membership["id"], _option_for(store, attribute, body), now)
 
 
 def _membership(store: Store, org_id: int, user_id: int) -> Wire:
@@ -149,7 +149,7 @@ def _membership(store: Store, org_id: int, user_id: int) -> Wire:
     return membership
 
 
-def _chosen(store: Store, attribute: Wire, body: Mapping[str, Any]) -> str:
+def _option_for(store: Store, attribute: Wire, body: Mapping[str, Any]) -> str:
     if option_id := body.get("attributeOptionId"):
         if option_id not in store.attribute_options:
             raise errors.database(400)
@@ -159,8 +159,8 @@ def _chosen(store: Store, attribute: Wire, body: Mapping[str, Any]) -> str:
     return str(new_option(store, attribute["id"], {"value": value, "slug": slugify(value)})["id"])
 
 
-def _keep(store: Store, member_id: int, option_id: str, now: datetime) -> Wire:
-    if any(one["attributeOptionId"] == option_id for one in _assignments(store, member_id)):
+def _store_assignment(store: Store, member_id: int, option_id: str, now: datetime) -> Wire:
+    if any(assignment["attributeOptionId"] == option_id for assignment in _assignments(store, member_id)):
         raise errors.database(409)
     row: Wire = {"id": store.uuid(), "memberId": member_id, "attributeOptionId": option_id, "weight": None}
     row |= {"createdAt": iso(now), "createdById": None, "createdByDSyncId": None}
@@ -172,7 +172,10 @@ def _keep(store: Store, member_id: int, option_id: str, now: datetime) -> Wire:
 def unassign(store: Store, org_id: int, user_id: int, option_id: str) -> Wire:
     """Remove an option from a member."""
     member_id = _membership(store, org_id, user_id)["id"]
-    row = next((one for one in _assignments(store, member_id) if one["attributeOptionId"] == option_id), None)
+    row = next(
+        (assignment for assignment in _assignments(store, member_id) if assignment["attributeOptionId"] == option_id),
+        None,
+    )
     if row is None:
         raise errors.not_found("Attribute does not belong to this user")
     return store.attribute_assignments.pop(row["id"])
@@ -185,11 +188,11 @@ def options_of_user(store: Store, org_id: int, user_id: int) -> list[Wire]:
 
 
 def _assignments(store: Store, member_id: int) -> Iterator[Wire]:
-    return (one for one in store.attribute_assignments.values() if one["memberId"] == member_id)
+    return (assignment for assignment in store.attribute_assignments.values() if assignment["memberId"] == member_id)
 
 
 def _options(store: Store, member_id: int) -> Iterator[Wire]:
-    return (store.attribute_options[one["attributeOptionId"]] for one in _assignments(store, member_id))
+    return (store.attribute_options[assignment["attributeOptionId"]] for assignment in _assignments(store, member_id))
 
 
 def member_attributes(store: Store, member_id: int) -> list[Wire]:
@@ -231,17 +234,23 @@ def _keeping(store: Store, query: Mapping[str, Any]) -> Callable[[Wire], bool]:
     matching = None
     if wanted := query.get("assignedOptionIds"):
         matching = {user for option_id in wanted for user in _users_with(store, option_id)}
-    return lambda row: all(who is None or not who.isdisjoint(row["assignedUserIds"]) for who in (in_teams, matching))
+    return lambda row: all(
+        users is None or not users.isdisjoint(row["assignedUserIds"]) for users in (in_teams, matching)
+    )
 
 
 def _users_with(store: Store, option_id: str) -> list[int]:
-    rows = (one for one in store.attribute_assignments.values() if one["attributeOptionId"] == option_id)
-    return [store.memberships[one["memberId"]]["user_id"] for one in rows]
+    rows = (
+        assignment
+        for assignment in store.attribute_assignments.values()
+        if assignment["attributeOptionId"] == option_id
+    )
+    return [store.memberships[assignment["memberId"]]["user_id"] for assignment in rows]
 
 
 def _members(store: Store, team_ids: Iterable[int]) -> set[int]:
     teams = set(team_ids)
-    return {one["user_id"] for one in store.memberships.values() if one["team_id"] in teams}
+    return {membership["user_id"] for membership in store.memberships.values() if membership["team_id"] in teams}
 
 
 def option_ids_of(store: Store, org_id: int, user_id: int) -> set[str]:

@@ -89,7 +89,7 @@ def _new(store: Store, manager_id: int, given: Mapping[str, Any]) -> Record:
 
 
 def _check_slug(store: Store, slug: str) -> None:
-    if any(one["slug"] == slug for one in store.organizations.values()):
+    if any(organization["slug"] == slug for organization in store.organizations.values()):
         raise errors.conflict(f"Organization with slug '{slug}' already exists")
 
 
@@ -97,13 +97,13 @@ def _check_slug(store: Store, slug: str) -> None:
 def list_managed_organizations(call: Call) -> object:
     manager = guarded_organization(call, "ORG_ADMIN")
     query = _LIST.read(call.fields)
-    found = [one for one in call.store.organizations.values() if _is_asked_for(one, manager["id"], query)]
+    matching = [record for record in call.store.organizations.values() if _matches(record, manager["id"], query)]
     take, skip = query["take"], query["skip"]
-    rows = sorted(found, key=lambda one: one["id"])[skip : skip + take]
-    return Page.of([_view(one) for one in rows], total=len(found), take=take, skip=skip)
+    rows = sorted(matching, key=lambda record: record["id"])[skip : skip + take]
+    return Page.of([_view(record) for record in rows], total=len(matching), take=take, skip=skip)
 
 
-def _is_asked_for(record: Record, manager_id: int, query: Mapping[str, Any]) -> bool:
+def _matches(record: Record, manager_id: int, query: Mapping[str, Any]) -> bool:
     if record.get("managed_by") != manager_id or query.get("slug") not in (None, record["slug"]):
         return False
     key, value = query.get("metadataKey"), query.get("metadataValue")
@@ -175,7 +175,7 @@ def create_delegation_credential(call: Call) -> object:
     """Create a credential, one per domain; the service account key is not stored."""
     organization, given = guarded_organization(call, "ORG_ADMIN"), _DELEGATE.read(call.body)
     slug, domain = given["workspacePlatformSlug"], given["domain"]
-    if slug not in _PLATFORMS or any(one["domain"] == domain for one in _credentials(call).values()):
+    if slug not in _PLATFORMS or any(credential["domain"] == domain for credential in _credentials(call).values()):
         raise errors.no_details(400, "TRPCError", "Bad request: Please check your request data and try again")
     now = iso(call.clock.now())
     record = {

@@ -15,7 +15,7 @@ from calcom_async.sandbox.http.routing import Routes
 from calcom_async.sandbox.organizations import memberships
 from calcom_async.sandbox.organizations.memberships import (
     CREATE,
-    CREATED_AS,
+    CREATE_DEFAULTS,
     UPDATE,
     Membership,
     organization_membership_view as organization_view,
@@ -33,10 +33,12 @@ ONE = "/{membershipId}"
 _EMAILS = paged_form(
     Field(
         "emails",
-        each(email).saying("Each email must be a valid email address"),
-        max_size(20).saying("emails array cannot contain more than 20 email addresses for team membership filtering"),
+        each(email).with_text("Each email must be a valid email address"),
+        max_size(20).with_text(
+            "emails array cannot contain more than 20 email addresses for team membership filtering"
+        ),
         optional=True,
-        convert=lambda value: list(dict.fromkeys(one.lower() for one in to_list(value) if one)) or None,
+        convert=lambda value: list(dict.fromkeys(address.lower() for address in to_list(value) if address)) or None,
     )
 )
 
@@ -49,7 +51,7 @@ def list_team_memberships(call: Call) -> object:
     """List a team's members; the list of an organization's team ignores the email filter."""
     team = guarded_team(call, "TEAM_ADMIN")
     query = read_query(call, PAGING if "orgId" in call.path else _EMAILS)
-    rows = [team_view(call.store, one) for one in memberships.by_id(call.store, team["id"])]
+    rows = [team_view(call.store, membership) for membership in memberships.by_id(call.store, team["id"])]
     wanted = query.get("emails")
     return page([row for row in rows if wanted is None or row["user"]["email"].lower() in wanted], query)
 
@@ -58,7 +60,7 @@ def list_team_memberships(call: Call) -> object:
 @ROUTES.add("POST", ORG_TEAM, status=201)
 def create_team_membership(call: Call) -> object:
     team = guarded_team(call, "TEAM_ADMIN")
-    body = CREATE.read({**CREATED_AS, **call.body})
+    body = CREATE.read({**CREATE_DEFAULTS, **call.body})
     if "orgId" in call.path and membership_of(call.store, call.int_path("orgId"), body["userId"]) is None:
         raise errors.unprocessable("User is not part of the Organization")
     if membership_of(call.store, team["id"], body["userId"]) is not None:
@@ -87,9 +89,9 @@ def delete_team_membership(call: Call) -> object:
     if membership is None:
         above = f" of organization {team['parent_id']}" if "orgId" in call.path else ""
         raise errors.not_found(f"Membership with id {membership_id} not found in team {team['id']}{above}")
-    gone = team_view(call.store, membership)
+    view = team_view(call.store, membership)
     memberships.leave(call.store, membership, call.clock.now())
-    return gone
+    return view
 
 
 def _of_team(call: Call, changes: dict[str, Any] | None = None) -> Membership:
@@ -110,14 +112,14 @@ def _of_team(call: Call, changes: dict[str, Any] | None = None) -> Membership:
 def list_organization_memberships(call: Call) -> object:
     organization = guarded_organization(call, "ORG_ADMIN")
     rows = page(memberships.by_id(call.store, organization["id"]), read_query(call))
-    return [organization_view(call.store, one) for one in rows]
+    return [organization_view(call.store, membership) for membership in rows]
 
 
 @ROUTES.add("POST", ORGANIZATION, status=201)
 def create_organization_membership(call: Call) -> object:
     """Create a membership. Like the real server, overwrite an existing one."""
     organization, now = guarded_organization(call, "ORG_ADMIN"), call.clock.now()
-    body = CREATE.read({**CREATED_AS, **call.body})
+    body = CREATE.read({**CREATE_DEFAULTS, **call.body})
     membership = membership_of(call.store, organization["id"], body["userId"])
     if membership is None:
         membership = memberships.join(call.store, organization["id"], body, now)
@@ -143,9 +145,9 @@ def update_organization_membership(call: Call) -> object:
 @ROUTES.add("DELETE", ORGANIZATION + ONE)
 def delete_organization_membership(call: Call) -> object:
     membership = _of_organization(call)
-    gone = organization_view(call.store, membership)
+    view = organization_view(call.store, membership)
     memberships.leave_organization(call.store, membership, call.clock.now())
-    return gone
+    return view
 
 
 def _of_organization(call: Call) -> Membership:

@@ -17,7 +17,7 @@ from calcom_async.sandbox.state.store import Store
 
 Membership = dict[str, Any]
 
-CREATED_AS: dict[str, str | bool] = {"accepted": False, "role": "MEMBER", "disableImpersonation": False}
+CREATE_DEFAULTS: dict[str, str | bool] = {"accepted": False, "role": "MEMBER", "disableImpersonation": False}
 """Defaults of a create body; validation errors repeat them as if they had been sent."""
 LONG_AGO = "2026-01-01T00:00:00.000Z"
 """Time at which the initial members joined."""
@@ -65,7 +65,7 @@ def join(store: Store, team_id: int, body: Mapping[str, Any], now: datetime) -> 
         raise errors.database(400)
     membership = add_member(store, team_id, body["userId"])
     membership["created_at"] = iso(now)
-    change(store, membership, {**CREATED_AS, **body}, now)
+    change(store, membership, {**CREATE_DEFAULTS, **body}, now)
     return membership
 
 
@@ -103,7 +103,7 @@ def leave_organization(store: Store, membership: Membership, now: datetime) -> N
 
 def by_id(store: Store, team_id: int) -> list[Membership]:
     """List the memberships of a team or an organization by id."""
-    return sorted(memberships_of(store, team_id), key=lambda one: one["id"])
+    return sorted(memberships_of(store, team_id), key=lambda membership: membership["id"])
 
 
 def find(store: Store, team_id: int, membership_id: int) -> Membership | None:

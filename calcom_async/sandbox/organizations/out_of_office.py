@@ -47,7 +47,7 @@ UPDATE = CREATE.partial()
 
 def _order(name: str) -> Field:
     text = f'{name[0].upper()}{name[1:]} must be either "asc" or "desc".'
-    return Field(name, one_of(("asc", "desc")).saying(text), optional=True)
+    return Field(name, one_of(("asc", "desc")).with_text(text), optional=True)
 
 
 LIST = paged_form(_order("sortStart"), _order("sortEnd"))
@@ -88,21 +88,25 @@ def _check_days(store: Store, user_id: int, start: str, end: str, to_user_id: in
         redirects_here = entry["toUserId"] == user_id and to_user_id in (None, entry["userId"])
         if redirects_here and entry["start"] <= end and entry["end"] >= start:
             raise errors.bad_request("Booking redirect infinite not allowed.")
-    if any((one["start"], one["end"]) == (start, end) for one in entries_of(store, user_id)):
+    if any((entry["start"], entry["end"]) == (start, end) for entry in entries_of(store, user_id)):
         raise errors.conflict("Ooo entry already exists.")
 
 
 def _shares_team(store: Store, user_id: int, other_id: int) -> bool:
-    mine, theirs = (
-        {one["team_id"] for one in store.memberships.values() if one["user_id"] == who and one["accepted"]}
-        for who in (user_id, other_id)
+    own, theirs = (
+        {
+            membership["team_id"]
+            for membership in store.memberships.values()
+            if membership["user_id"] == member_id and membership["accepted"]
+        }
+        for member_id in (user_id, other_id)
     )
-    return not mine.isdisjoint(theirs)
+    return not own.isdisjoint(theirs)
 
 
 def entries_of(store: Store, user_id: int) -> Iterator[Entry]:
     """Yield a user's entries by id."""
-    return (one for one in store.out_of_office.values() if one["userId"] == user_id)
+    return (entry for entry in store.out_of_office.values() if entry["userId"] == user_id)
 
 
 def sorted_page(store: Store, rows: list[Any], query: Mapping[str, Any]) -> list[Entry]:

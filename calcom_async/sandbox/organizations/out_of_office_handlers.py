@@ -22,9 +22,9 @@ OF_USER = "/v2/organizations/{orgId}/users/{userId}/ooo"
 @ROUTES.add("GET", ALL)
 def list_out_of_office(call: Call) -> object:
     organization, query = guarded_organization(call, "ORG_ADMIN"), read_query(call, LIST_OF_ALL)
-    users = [call.store.users[one["user_id"]] for one in memberships_of(call.store, organization["id"])]
+    users = [call.store.users[membership["user_id"]] for membership in memberships_of(call.store, organization["id"])]
     wanted = {user["id"] for user in users if query.get("email") in (None, user["email"])}
-    rows = [one for one in call.store.out_of_office.values() if one["userId"] in wanted]
+    rows = [entry for entry in call.store.out_of_office.values() if entry["userId"] in wanted]
     return ooo.sorted_page(call.store, rows, query)
 
 

@@ -83,19 +83,19 @@ def list_permissions(call: Call) -> object:
 @ROUTES.add("POST", TEAM + PERMISSIONS)
 def add_permissions(call: Call) -> object:
     role = _role(call)
-    return _set(role, [*role["permissions"], *_asked(call)])
+    return _set(role, [*role["permissions"], *_requested_permissions(call)])
 
 
 @ROUTES.add("PUT", ORG + PERMISSIONS)
 @ROUTES.add("PUT", TEAM + PERMISSIONS)
 def replace_permissions(call: Call) -> object:
-    return _set(_role(call), _asked(call))
+    return _set(_role(call), _requested_permissions(call))
 
 
-def _asked(call: Call) -> list[str]:
-    asked: list[str] = SET.read(call.body)["permissions"]
-    check_permissions(asked)
-    return asked
+def _requested_permissions(call: Call) -> list[str]:
+    permissions: list[str] = SET.read(call.body)["permissions"]
+    check_permissions(permissions)
+    return permissions
 
 
 def _set(role: Role, wanted: list[str]) -> object:
@@ -115,9 +115,9 @@ def remove_permission(call: Call) -> object:
     return _removed(call, [call.path["permission"]])
 
 
-def _removed(call: Call, gone: list[str]) -> RawResponse:
+def _removed(call: Call, removed: list[str]) -> RawResponse:
     _owner(call)
-    check_permissions(gone)
+    check_permissions(removed)
     role = _role(call)
-    roles.set_permissions(role, [one for one in role["permissions"] if one not in gone])
+    roles.set_permissions(role, [permission for permission in role["permissions"] if permission not in removed])
     return RawResponse(None, 204)

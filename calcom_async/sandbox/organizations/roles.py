@@ -70,7 +70,7 @@ _SYSTEM = (
     ("admin_role", "Admin", "#6633EE", "Administrative access to most resources", _ADMIN),
     ("member_role", "Member", "#EAB308", "Basic member access", _MEMBER),
 )
-_MADE = "2026-01-01T00:00:00.000Z"
+_SYSTEM_ROLES_CREATED = "2026-01-01T00:00:00.000Z"
 
 
 def check_permissions(permissions: Iterable[str]) -> None:
@@ -118,10 +118,10 @@ def roles_of(store: Store, owner_id: int) -> Iterator[Role]:
             "description": description,
             "owner_id": None,
             "permissions": permissions,
-            "created_at": _MADE,
-            "updated_at": _MADE,
+            "created_at": _SYSTEM_ROLES_CREATED,
+            "updated_at": _SYSTEM_ROLES_CREATED,
         }
-    yield from (one for one in store.roles.values() if one["owner_id"] == owner_id)
+    yield from (role for role in store.roles.values() if role["owner_id"] == owner_id)
 
 
 def find_role(store: Store, owner_id: int, role_id: str) -> Role:
@@ -162,6 +162,6 @@ def change_role(role: Role, body: Mapping[str, Any], now: datetime) -> None:
 
 def set_permissions(role: Role, wanted: Iterable[str]) -> None:
     """Replace a role's permissions: existing ones keep their position, new ones follow."""
-    asked = list(dict.fromkeys(wanted))
-    kept = [one for one in role["permissions"] if one in asked]
-    role["permissions"] = kept + [one for one in asked if one not in kept]
+    requested = list(dict.fromkeys(wanted))
+    kept = [permission for permission in role["permissions"] if permission in requested]
+    role["permissions"] = kept + [permission for permission in requested if permission not in kept]

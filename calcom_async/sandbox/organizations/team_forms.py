@@ -9,7 +9,7 @@ from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.constraints import boolean, min_length, object_, string, time_zone, url
 from calcom_async.sandbox.http.forms import Field, Form
 
-CREATED_AS: dict[str, str | bool] = {
+CREATE_DEFAULTS: dict[str, str | bool] = {
     "hideBranding": False,
     "timeZone": "Europe/London",
     "weekStart": "Sunday",

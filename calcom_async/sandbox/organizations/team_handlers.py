@@ -17,25 +17,25 @@ from calcom_async.sandbox.accounts.teams import (
 from calcom_async.sandbox.event_types.team_event_types import of_team, remove_event_type
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.routing import Routes
-from calcom_async.sandbox.organizations.team_forms import CREATED_AS, TEAM_CREATE, TEAM_UPDATE, check_time_format
+from calcom_async.sandbox.organizations.team_forms import CREATE_DEFAULTS, TEAM_CREATE, TEAM_UPDATE, check_time_format
 
 ROUTES = Routes()
 
 
 # The two lists ignore take and skip, and always return the first rows.
-_MOST = 250
+_LIST_LIMIT = 250
 
 
 def _teams(call: Call, org_id: int) -> list[Team]:
     return sorted(
-        (team for team in call.store.teams.values() if team["parent_id"] == org_id), key=lambda one: one["id"]
+        (team for team in call.store.teams.values() if team["parent_id"] == org_id), key=lambda team: team["id"]
     )
 
 
 @ROUTES.add("GET", "/v2/organizations/{orgId}/teams")
 def list_organization_teams(call: Call) -> object:
     organization = guarded_organization(call, "ORG_ADMIN")
-    return [team_view(team) for team in _teams(call, organization["id"])[:_MOST]]
+    return [team_view(team) for team in _teams(call, organization["id"])[:_LIST_LIMIT]]
 
 
 @ROUTES.add("GET", "/v2/organizations/{orgId}/teams/me")
@@ -44,7 +44,7 @@ def list_my_organization_teams(call: Call) -> object:
     above = membership_of(call.store, organization["id"], call.user["id"])
     sees_all = above is not None and above["role"] in ("ADMIN", "OWNER")
     views = [_with_role(call, team) for team in _teams(call, organization["id"])]
-    return [view for view in views if sees_all or "role" in view][:_MOST]
+    return [view for view in views if sees_all or "role" in view][:_LIST_LIMIT]
 
 
 def _with_role(call: Call, team: Team) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def create_team(call: Call) -> object:
 
 def create_requested_team(call: Call, *, parent_id: int | None) -> Team:
     """Create a team for a request; the caller becomes its owner."""
-    body = TEAM_CREATE.read({**CREATED_AS, **call.body})
+    body = TEAM_CREATE.read({**CREATE_DEFAULTS, **call.body})
     check_time_format(body)
     return new_team(call.store, body, creator_id=call.user["id"], parent_id=parent_id)
 

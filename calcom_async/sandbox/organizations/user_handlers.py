@@ -7,7 +7,7 @@ from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.paging import page
 from calcom_async.sandbox.http.routing import Routes
 from calcom_async.sandbox.organizations import users
-from calcom_async.sandbox.organizations.users import CREATE, CREATED_AS, LIST, UPDATE, guarded_user, user_view
+from calcom_async.sandbox.organizations.users import CREATE, CREATE_DEFAULTS, LIST, UPDATE, guarded_user, user_view
 
 ROUTES = Routes()
 
@@ -27,7 +27,7 @@ def list_organization_users(call: Call) -> object:
 @ROUTES.add("POST", ALL, status=201)
 def create_organization_user(call: Call) -> object:
     org_id = guarded_organization(call, "ORG_ADMIN")["id"]
-    body = CREATE.read({**CREATED_AS, **call.body})
+    body = CREATE.read({**CREATE_DEFAULTS, **call.body})
     user = users.invite(call.store, org_id, body, inviter_id=call.user["id"], now=call.clock.now())
     return user_view(call.store, org_id, user)
 
@@ -44,6 +44,6 @@ def update_organization_user(call: Call) -> object:
 @ROUTES.add("DELETE", ONE)
 def delete_organization_user(call: Call) -> object:
     org_id, user = guarded_user(call)
-    gone = user_view(call.store, org_id, user)
+    view = user_view(call.store, org_id, user)
     users.delete_user(call.store, user, call.clock.now())
-    return gone
+    return view

@@ -35,7 +35,7 @@ from calcom_async.sandbox.state.store import Store
 
 User = dict[str, Any]
 
-CREATED_AS: dict[str, str | bool] = {"organizationRole": "MEMBER", "autoAccept": True}
+CREATE_DEFAULTS: dict[str, str | bool] = {"organizationRole": "MEMBER", "autoAccept": True}
 """Defaults of a create body; validation errors repeat them as if they had been sent."""
 
 _hex_color = check(
@@ -52,7 +52,7 @@ _avatar = check("avatarValidator", "Please include a valid avatar url", is_url)
 
 
 def _word(name: str, what: str, allowed: tuple[Any, ...]) -> Any:
-    return one_of(allowed).named(name).saying(f"Please include a valid {what}")
+    return one_of(allowed).named(name).with_text(f"Please include a valid {what}")
 
 
 def _lower(value: Any) -> Any:
@@ -138,14 +138,14 @@ def user_view(store: Store, org_id: int, user: Mapping[str, Any]) -> dict[str, A
 
 def users_of(store: Store, org_id: int, query: Mapping[str, Any]) -> list[User]:
     """List an organization's users by id, after the filters."""
-    ids = sorted(one["user_id"] for one in memberships_of(store, org_id))
+    ids = sorted(membership["user_id"] for membership in memberships_of(store, org_id))
     return [store.users[user_id] for user_id in ids if _passes(store, org_id, store.users[user_id], query)]
 
 
 def _passes(store: Store, org_id: int, user: User, query: Mapping[str, Any]) -> bool:
     if query.get("emails") and user["email"] not in query["emails"]:
         return False
-    if query.get("teamIds") and all(membership_of(store, one, user["id"]) is None for one in query["teamIds"]):
+    if query.get("teamIds") and all(membership_of(store, team_id, user["id"]) is None for team_id in query["teamIds"]):
         return False
     if not (wanted := set(query.get("assignedOptionIds") or ())):
         return True
@@ -188,15 +188,15 @@ def change(user: User, body: Mapping[str, Any]) -> None:
 
 def check_username(store: Store, org_id: int, user: User, username: str | None) -> None:
     """Raise an error if another user of the organization has this username."""
-    if username and any(one["username"] == username and one is not user for one in users_of(store, org_id, {})):
+    if username and any(other["username"] == username and other is not user for other in users_of(store, org_id, {})):
         raise errors.conflict("Username is already taken")
 
 
 def delete_user(store: Store, user: User, now: datetime) -> None:
     """Delete a user with all their data."""
-    for membership in [one for one in store.memberships.values() if one["user_id"] == user["id"]]:
+    for membership in [membership for membership in store.memberships.values() if membership["user_id"] == user["id"]]:
         memberships.leave(store, membership, now)
-    for record in [one for one in store.event_types.values() if one["ownerId"] == user["id"]]:
+    for record in [record for record in store.event_types.values() if record["ownerId"] == user["id"]]:
         remove_event_type(store, record)
     for uid in [uid for uid, booking in store.bookings.items() if booking.user_id == user["id"]]:
         del store.bookings[uid]

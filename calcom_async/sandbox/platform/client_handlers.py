@@ -66,7 +66,7 @@ _PERMISSION = check(
     "$property must be one of the following values: ",
     lambda value: isinstance(value, str) and value in (*PERMISSIONS, "*"),
 )
-_CREATED_AS = {"areDefaultEventTypesEnabled": False, "areCalendarEventsEnabled": True}
+_CREATE_DEFAULTS = {"areDefaultEventTypesEnabled": False, "areCalendarEventsEnabled": True}
 _CREATE = Form(*_SETTINGS, Field("permissions", each(_PERMISSION), array))
 _UPDATE = Form(*_SETTINGS).partial()
 
@@ -74,13 +74,17 @@ _UPDATE = Form(*_SETTINGS).partial()
 @ROUTES.add("GET", CLIENTS)
 def list_clients(call: Call) -> object:
     organization_id = own_organization(call)
-    return [client_view(one) for one in call.store.oauth_clients.values() if one["organization_id"] == organization_id]
+    return [
+        client_view(client)
+        for client in call.store.oauth_clients.values()
+        if client["organization_id"] == organization_id
+    ]
 
 
 @ROUTES.add("POST", CLIENTS, status=201)
 def create_client(call: Call) -> object:
     organization_id = own_organization(call)
-    given = _CREATE.read({**_CREATED_AS, **call.body})
+    given = _CREATE.read({**_CREATE_DEFAULTS, **call.body})
     client_id = f"c{call.store.uuid().replace('-', '')[:24]}"
     call.store.oauth_clients[client_id] = {
         "id": client_id,
@@ -148,7 +152,7 @@ def create_managed_user(call: Call) -> object:
         raise errors.bad_request(f"Invalid email {given['email']}")
     email = stored_email(given["email"], client["id"])
     _check_new(call, email)
-    user = _made(call, client, given, email)
+    user = _create_user(call, client, given, email)
     pair = store_tokens(call.store, call.clock.now(), kind="managed", user_id=user["id"], client_id=client["id"])
     return {"user": user_view(client, user), **pair.managed()}
 
@@ -191,22 +195,22 @@ def _check_new(call: Call, email: str, but: User | None = None) -> None:
             raise errors.conflict(f"User with the provided e-mail already exists. Existing user ID={user['id']}")
 
 
-def _made(call: Call, client: Client, given: dict[str, Any], email: str) -> User:
+def _create_user(call: Call, client: Client, given: dict[str, Any], email: str) -> User:
     """Create a user; without a time zone they have no schedule."""
     store, now, zone = call.store, call.clock.now(), given.get("timeZone")
-    made = new_user(store, store.next_id("user"), username_of(email), given["name"], zone or "Europe/London")
-    made.update(email=email, created_date=now, locale=None, organization_id=client["organization_id"])
-    change_profile(made, {name: value for name, value in given.items() if name != "email"})
+    user = new_user(store, store.next_id("user"), username_of(email), given["name"], zone or "Europe/London")
+    user.update(email=email, created_date=now, locale=None, organization_id=client["organization_id"])
+    change_profile(user, {name: value for name, value in given.items() if name != "email"})
     if zone is None:
-        del store.schedules[made["default_schedule_id"]]
-        made["default_schedule_id"] = None
-    client["managed"].append(made["id"])
+        del store.schedules[user["default_schedule_id"]]
+        user["default_schedule_id"] = None
+    client["managed"].append(user["id"])
     if client.get("are_default_event_types_enabled"):
-        _give_event_types(call, made)
-    return made
+        _create_default_event_types(call, user)
+    return user
 
 
-def _give_event_types(call: Call, user: User) -> None:
+def _create_default_event_types(call: Call, user: User) -> None:
     for title, minutes in _MEETINGS:
         for more in ("", " Video"):
             slug = (title + more).lower().replace(" ", "-")

@@ -153,8 +153,8 @@ def refresh_key(call: Call) -> object:
             "ApiKeysService - This endpoint can only be accessed using an API key by providing "
             "'Authorization: Bearer <apiKey>' header"
         )
-    wish = KEY.read(call.body)
-    if wish.get("apiKeyDaysValid") and wish.get("apiKeyNeverExpires"):
+    settings = KEY.read(call.body)
+    if settings.get("apiKeyDaysValid") and settings.get("apiKeyNeverExpires"):
         raise bad_request(
             "ApiKeysService -Cannot set both apiKeyDaysValid and apiKeyNeverExpires. "
             "It has to be either or none of them."

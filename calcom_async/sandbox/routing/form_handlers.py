@@ -81,23 +81,23 @@ def list_team_forms(call: Call) -> object:
 
 
 def _forms(call: Call, team_ids: set[int], query: Mapping[str, Any]) -> list[RoutingForm]:
-    found = forms_of(call.store, team_ids)
+    forms = forms_of(call.store, team_ids)
     if uid := query.get("routedToBookingUid"):
-        found = [form for form in found if _has_led_to(call, form, uid)]
-    return _page(found, query, updated="updatedAt")
+        forms = [form for form in forms if _has_led_to(call, form, uid)]
+    return _page(forms, query, updated="updatedAt")
 
 
 def _has_led_to(call: Call, form: RoutingForm, uid: str) -> bool:
-    return any(one["routedToBookingUid"] == uid for one in responses_of(call.store, form["id"]))
+    return any(response["routedToBookingUid"] == uid for response in responses_of(call.store, form["id"]))
 
 
 def _page(rows: list[dict[str, Any]], query: Mapping[str, Any], *, updated: str) -> list[dict[str, Any]]:
     """Filter rows by time, sort them on request, and return a page."""
     for column, name in (("createdAt", "CreatedAt"), (updated, "UpdatedAt")):
         after, before = _time(query.get("after" + name)), _time(query.get("before" + name))
-        rows = [one for one in rows if (not after or one[column] >= after) and (not before or one[column] <= before)]
+        rows = [row for row in rows if (not after or row[column] >= after) and (not before or row[column] <= before)]
         if direction := query.get("sort" + name):
-            rows = sorted(rows, key=lambda one: str(one[column]), reverse=direction == "desc")
+            rows = sorted(rows, key=lambda row: str(row[column]), reverse=direction == "desc")
     return rows[query["skip"] : query["skip"] + query["take"]]
 
 
@@ -136,8 +136,10 @@ def _form(call: Call, role: TeamRole = "TEAM_ADMIN") -> RoutingForm:
 def list_responses(call: Call) -> object:
     form, query = _form(call), _LIST.read(call.fields)
     uid = query.get("routedToBookingUid")
-    found = [one for one in responses_of(call.store, form["id"]) if uid in (None, one["routedToBookingUid"])]
-    return [response_view(one) for one in _page(found, query, updated="_updatedAt")]
+    responses = [
+        response for response in responses_of(call.store, form["id"]) if uid in (None, response["routedToBookingUid"])
+    ]
+    return [response_view(response) for response in _page(responses, query, updated="_updatedAt")]
 
 
 @ROUTES.add("POST", _ORGANIZATION + _RESPONSES, status=201)
@@ -149,18 +151,18 @@ def create_response(call: Call) -> object:
     response = answered(form, call.body)
     action = destination(form, response)
     if (name := _ELSEWHERE.get(action["type"])) is not None:
-        _keep(call, form, response)
+        _submit(call, form, response)
         return {name: with_answers(form, response, action)}
     outcome = _slots(call, action, query)
     # A queued response waits for a booking of the web app, so in the sandbox it stays queued.
     if query.get("queueResponse"):
         known: dict[str, Any] = {"queuedResponseId": call.store.uuid()}
     else:
-        known = {"responseId": _keep(call, form, response)["id"]}
+        known = {"responseId": _submit(call, form, response)["id"]}
     return {"routing": {**known, "teamMemberIds": [], "skipContactOwner": False}, **outcome}
 
 
-def _keep(call: Call, form: RoutingForm, response: Mapping[str, Any]) -> Response:
+def _submit(call: Call, form: RoutingForm, response: Mapping[str, Any]) -> Response:
     """Store a response and emit the webhook event, whose payload contains the answers twice."""
     answers = by_identifier(form, response)
     payload = {
@@ -181,8 +183,8 @@ def _check_order(query: Mapping[str, Any]) -> None:
 def _slots(call: Call, action: Mapping[str, Any], query: Mapping[str, Any]) -> dict[str, Any]:
     """Return the slots that `GET /v2/slots` returns."""
     event_type = event_type_of(call.store, action)
-    asked = [(name, str(query[name])) for name in _FOR_SLOTS if query.get(name) is not None]
-    slots = get_slots(replace(call, query=[("eventTypeId", str(event_type["id"])), *asked]))
+    parameters = [(name, str(query[name])) for name in _FOR_SLOTS if query.get(name) is not None]
+    slots = get_slots(replace(call, query=[("eventTypeId", str(event_type["id"])), *parameters]))
     return {"eventTypeId": event_type["id"], "slots": slots}
 
 
@@ -196,7 +198,9 @@ def update_response(call: Call) -> object:
         raise errors.database(404)
     given = call.body.get("response")
     if given is not None:
-        response["response"] = given if isinstance(given, dict) else {str(at): one for at, one in enumerate(str(given))}
+        response["response"] = (
+            given if isinstance(given, dict) else {str(at): letter for at, letter in enumerate(str(given))}
+        )
         response["_updatedAt"] = iso(call.clock.now())
     return response_view(response)
 

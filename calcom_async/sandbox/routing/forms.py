@@ -95,19 +95,19 @@ def find_form(store: Store, form_id: str) -> RoutingForm:
 
 def answered(form: RoutingForm, body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the answers by identifier as the form stores them. Raises an error for missing ones."""
-    if missing := [one["label"] for one in form["fields"] if one["required"] and not body.get(_name(one))]:
+    if missing := [field["label"] for field in form["fields"] if field["required"] and not body.get(_name(field))]:
         raise errors.bad_request(f"Missing required fields {', '.join(missing)}")
-    asked = [one for one in form["fields"] if _name(one) in body]
-    return {one["id"]: {"label": one["label"], "value": body[_name(one)]} for one in asked}
+    answered_fields = [field for field in form["fields"] if _name(field) in body]
+    return {field["id"]: {"label": field["label"], "value": body[_name(field)]} for field in answered_fields}
 
 
-def _name(one: Mapping[str, Any]) -> str:
-    return str(one.get("identifier") or one["id"])
+def _name(field: Mapping[str, Any]) -> str:
+    return str(field.get("identifier") or field["id"])
 
 
 def destination(form: RoutingForm, response: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the action of the first route that matches the answers."""
-    for route in sorted(form["routes"], key=lambda one: bool(one["isFallback"])):
+    for route in sorted(form["routes"], key=lambda route: bool(route["isFallback"])):
         rules = route["queryValue"].get("children1", {}).values()
         if all(_holds(rule["properties"], response) for rule in rules):
             action: Mapping[str, Any] = route["action"]
@@ -130,7 +130,7 @@ def _holds(rule: Rule, response: Mapping[str, Any]) -> bool:
 
 def by_identifier(form: RoutingForm, response: Mapping[str, Any]) -> dict[str, Any]:
     """Return the answers by the identifier of their question."""
-    return {_name(one): response[one["id"]]["value"] for one in form["fields"] if one["id"] in response}
+    return {_name(field): response[field["id"]]["value"] for field in form["fields"] if field["id"] in response}
 
 
 def with_answers(form: RoutingForm, response: Mapping[str, Any], action: Mapping[str, Any]) -> str:
@@ -138,8 +138,8 @@ def with_answers(form: RoutingForm, response: Mapping[str, Any], action: Mapping
     value = str(action["value"])
     if action["type"] != "externalRedirectUrl":
         return value
-    told = {**by_identifier(form, response), "form": form["id"], "cal.action": action["type"]}
-    return f"{value}?{urlencode(told, doseq=True)}"
+    parameters = {**by_identifier(form, response), "form": form["id"], "cal.action": action["type"]}
+    return f"{value}?{urlencode(parameters, doseq=True)}"
 
 
 def event_type_of(store: Store, action: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def store_response(store: Store, form: RoutingForm, response: Mapping[str, Any],
 
 def responses_of(store: Store, form_id: str) -> list[Response]:
     """List the responses to a form by id."""
-    return [one for one in store.form_responses.values() if one["formId"] == form_id]
+    return [response for response in store.form_responses.values() if response["formId"] == form_id]
 
 
 def response_view(response: Response) -> Response:

@@ -20,30 +20,30 @@ _LIST = Form(*take_and_skip())
 
 def _add_routes(kind: Kind, suffix: str) -> None:
     """Declare the routes of a kind. The sandbox stores workflows and sends nothing."""
-    many, one = _PATH + suffix, _PATH + "/{workflowId}" + suffix
+    many, workflow_path = _PATH + suffix, _PATH + "/{workflowId}" + suffix
 
     @ROUTES.add("GET", many)
     def list_all(call: Call) -> object:
         team, page = guarded_team(call, "TEAM_ADMIN"), _LIST.read(call.fields)
-        found = of_team(call.store, kind, team["id"])
-        return [view(workflow) for workflow in found[page["skip"] : page["skip"] + page["take"]]]
+        workflows = of_team(call.store, kind, team["id"])
+        return [view(workflow) for workflow in workflows[page["skip"] : page["skip"] + page["take"]]]
 
     @ROUTES.add("POST", many, status=201)
     def create(call: Call) -> object:
         team = guarded_team(call, "TEAM_ADMIN")
         return view(make(call.store, kind, team["id"], kind.create.read(call.body)))
 
-    @ROUTES.add("GET", one)
+    @ROUTES.add("GET", workflow_path)
     def get(call: Call) -> object:
         return view(_found(call, kind))
 
-    @ROUTES.add("PATCH", one)
+    @ROUTES.add("PATCH", workflow_path)
     def update(call: Call) -> object:
         workflow = _found(call, kind)
         change(call.store, workflow, kind.update.read(call.body))
         return view(workflow)
 
-    @ROUTES.add("DELETE", one)
+    @ROUTES.add("DELETE", workflow_path)
     def delete(call: Call) -> object:
         del call.store.workflows[_found(call, kind)["id"]]
         return Status()

@@ -110,15 +110,15 @@ ROUTING_FORMS = _kind(
 def of_team(store: Store, kind: Kind, team_id: int) -> list[Workflow]:
     """List a team's workflows of a kind by id."""
     rows = store.workflows.values()
-    return [one for one in rows if (one["_team_id"], one["type"]) == (team_id, kind.name)]
+    return [workflow for workflow in rows if (workflow["_team_id"], workflow["type"]) == (team_id, kind.name)]
 
 
 def find(store: Store, kind: Kind, team_id: int, workflow_id: int) -> Workflow:
     """Return a team's workflow of a kind, or raise an error."""
-    found = next((one for one in of_team(store, kind, team_id) if one["id"] == workflow_id), None)
-    if found is None:
+    match = next((workflow for workflow in of_team(store, kind, team_id) if workflow["id"] == workflow_id), None)
+    if match is None:
         raise errors.not_found(f"IsWorkflowInTeam - {kind.label} workflow ({workflow_id}) not found.")
-    return found
+    return match
 
 
 def make(store: Store, kind: Kind, team_id: int, body: Mapping[str, Any]) -> Workflow:
@@ -172,7 +172,7 @@ def _address(store: Store, team_id: int, word: str, wanted: int | None) -> str:
     """Return a verified resource of the team."""
     if wanted is None:
         return ""
-    found = (store.verified_emails if word == "email" else store.verified_phones).get(wanted)
-    if found is None or found["teamId"] != team_id:
+    contact = (store.verified_emails if word == "email" else store.verified_phones).get(wanted)
+    if contact is None or contact["teamId"] != team_id:
         raise errors.bad_request(f"Invalid Verified {word.title()} Id.")
-    return str(found["email" if word == "email" else "phoneNumber"])
+    return str(contact["email" if word == "email" else "phoneNumber"])

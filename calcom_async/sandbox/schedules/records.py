@@ -67,7 +67,7 @@ def show_schedule(store: Store, schedule: Wire) -> Wire:
 
 def schedules_of(store: Store, user_id: int) -> list[Wire]:
     """Return a user's schedules as JSON."""
-    return [show_schedule(store, one) for one in store.schedules.values() if one["owner_id"] == user_id]
+    return [show_schedule(store, schedule) for schedule in store.schedules.values() if schedule["owner_id"] == user_id]
 
 
 def create_schedule(store: Store, user_id: int, body: Wire) -> Wire:

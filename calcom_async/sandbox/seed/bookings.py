@@ -38,7 +38,7 @@ _NOTES = ("", "", "", "Please call first.", "Two topics:\nbudget\nhiring", "CafÃ
 _REASONS = ("Something came up", "Conflict", 'Moved to "next week"')
 
 _PAST = (["accepted"] * 16) + (["cancelled"] * 3) + ["rejected"]
-_AHEAD = (["accepted"] * 14) + (["pending"] * 3) + (["cancelled"] * 3)
+_FUTURE = (["accepted"] * 14) + (["pending"] * 3) + (["cancelled"] * 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +74,25 @@ def add_bookings(store: Store, now: datetime, *, count: int, host_id: int, ties:
     starts = _starts(now, count, rng, ties=ties)
     with _no_collection(settle=count >= _MANY):
         times = zip(starts, created, strict=True)
-        made = [_booking(store, world, rng, now=now, start=start, created=at) for start, at in times]
-        _chain_series(store, made)
-        dict.update(store.bookings, {booking.uid: booking for booking in made})
+        bookings = [_booking(store, world, rng, now=now, start=start, created=at) for start, at in times]
+        _chain_series(store, bookings)
+        dict.update(store.bookings, {booking.uid: booking for booking in bookings})
     store.changed()
 
 
 def _world(store: Store, host_id: int) -> _World:
-    own = [one for one in store.event_types.values() if one["ownerId"] == host_id]
+    own = [event_type for event_type in store.event_types.values() if event_type["ownerId"] == host_id]
     visitors = [_visitor(number) for number in range(_VISITORS)]
-    plain = [_kind(one, store.users[host_id]["name"], visitors) for one in own if one["seats"].get("disabled")]
-    seated = [_kind(one, store.users[host_id]["name"], visitors) for one in own if not one["seats"].get("disabled")]
+    plain = [
+        _kind(event_type, store.users[host_id]["name"], visitors)
+        for event_type in own
+        if event_type["seats"].get("disabled")
+    ]
+    seated = [
+        _kind(event_type, store.users[host_id]["name"], visitors)
+        for event_type in own
+        if not event_type["seats"].get("disabled")
+    ]
     return _World(host_id, plain, seated[0], visitors)
 
 
@@ -138,21 +146,24 @@ def _booking(
     seated = number % _SEATED_EVERY == 0
     kind = world.seated if seated else world.plain[number % len(world.plain)]
     end = start + kind.length
-    who = rng.randrange(_VISITORS - 3)
+    first_visitor = rng.randrange(_VISITORS - 3)
     booking = Booking(
         id=number,
         uid=uid,
-        title=kind.titles[who],
+        title=kind.titles[first_visitor],
         user_id=world.host_id,
         start=start,
         end=end,
         created_at=created,
         updated_at=created,
-        status="accepted" if seated else rng.choice(_PAST if end <= now else _AHEAD),
+        status="accepted" if seated else rng.choice(_PAST if end <= now else _FUTURE),
         description=rng.choice(_NOTES),
         event_type_id=kind.id,
         location="integrations:daily",
-        attendees=[_attendee(store, visitor) for visitor in world.visitors[who : who + (3 if seated else 1)]],
+        attendees=[
+            _attendee(store, visitor)
+            for visitor in world.visitors[first_visitor : first_visitor + (3 if seated else 1)]
+        ],
         host_ids=[world.host_id],
         ics_uid=f"{uid}@Cal.com",
     )
@@ -178,11 +189,11 @@ def _cancel(booking: Booking, rng: random.Random, now: datetime) -> None:
     booking.updated_at = min(booking.created_at + timedelta(minutes=rng.randrange(1, 20_000)), now)
 
 
-def _chain_series(store: Store, made: list[Booking]) -> None:
+def _chain_series(store: Store, bookings: list[Booking]) -> None:
     """Turn four consecutive bookings, of each sixty, into a series."""
-    for first in range(30, len(made) - 3, 60):
+    for first in range(30, len(bookings) - 3, 60):
         uid = store.uuid()
-        for booking in made[first : first + 4]:
+        for booking in bookings[first : first + 4]:
             if not booking.seats:
                 booking.recurring_uid = uid
 

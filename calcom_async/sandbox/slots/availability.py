@@ -72,7 +72,7 @@ def free_slots(
     event = _event(store, event_type)
     reach = timedelta(days=33 if event.window.rolling else 1)
     bookings = bookings_between(store, start - reach, end + reach)
-    built = [_host(store, event_type, one, bookings, reschedule_uid) for one in people]
+    built = [_host(store, event_type, host_id, bookings, reschedule_uid) for host_id in people]
     if event.limits:
         counted = _counted_around(store, event_type, start, end, reschedule_uid)
         built = [replace(host, counted=counted.get(user_id, ())) for host, user_id in zip(built, people, strict=True)]
@@ -80,7 +80,7 @@ def free_slots(
     reserved = Reserved(_reserved_times(store, clock, people), frozenset(seats.booked))
     days = available_slots(query, event, built, reserved)
     length = timedelta(minutes=event.length if duration is None else duration)
-    return {day: [seats.slot(one, length) for one in starts] for day, starts in days.items()}
+    return {day: [seats.slot(slot_start, length) for slot_start in starts] for day, starts in days.items()}
 
 
 # --- what a booking must pass
@@ -106,8 +106,8 @@ def check_bookable(
         return
     limit_reached(store, event_type, start, end, ignore_uid=ignore_uid)
     free = {
-        one: host_is_free(store, clock, event_type, one, start, end, ignore_uid=ignore_uid)
-        for one in host_ids(event_type)
+        host_id: host_is_free(store, clock, event_type, host_id, start, end, ignore_uid=ignore_uid)
+        for host_id in host_ids(event_type)
     }
     if _enough(event_type, free):
         return
@@ -147,7 +147,7 @@ def limit_reached(
         most, minutes = limits.count.get(unit), limits.duration.get(unit)
         if most and len(booked) >= most:
             raise errors.no_envelope(401, "booking_limit_reached")
-        wanted = sum((one.end - one.start for one in booked), end - start)
+        wanted = sum((booking.end - booking.start for booking in booked), end - start)
         if minutes and wanted > timedelta(minutes=minutes):
             raise errors.no_envelope(401, "duration_limit_reached")
 
@@ -156,7 +156,7 @@ def _check_in_time(store: Store, clock: Clock, event_type: Wire, start: datetime
     if start < clock.now():
         raise errors.bad_request("Attempting to book a meeting in the past.")
     event = _event(store, event_type)
-    host = next((_schedule(store, event_type, one).zone for one in host_ids(event_type)), zone("UTC"))
+    host = next((_schedule(store, event_type, host_id).zone for host_id in host_ids(event_type)), zone("UTC"))
     now, wanted = milliseconds(clock.now()), milliseconds(start)
     first, last = event.window.bounds(now, host, _zone(zone_name) or zone("UTC"), None)
     too_soon = wanted < now + event.notice * MINUTE or (first is not None and wanted < first)
@@ -171,9 +171,13 @@ def _check_in_time(store: Store, clock: Clock, event_type: Wire, start: datetime
 
 def _enough(event_type: Wire, free: Mapping[int, bool]) -> bool:
     """Return whether all fixed hosts are free, and at least one of the others."""
-    fixed = {one for one in free if _is_fixed(event_type, one)}
+    fixed = {host_id for host_id in free if _is_fixed(event_type, host_id)}
     others = free.keys() - fixed
-    return bool(free) and all(free[one] for one in fixed) and (not others or any(free[one] for one in others))
+    return (
+        bool(free)
+        and all(free[host_id] for host_id in fixed)
+        and (not others or any(free[host_id] for host_id in others))
+    )
 
 
 # --- bookings by time
@@ -189,9 +193,9 @@ class _Timeline:
 
     @classmethod
     def of(cls, bookings: Iterable[Booking]) -> _Timeline:
-        ordered = sorted(bookings, key=lambda one: one.start)
-        longest = max((one.end - one.start for one in ordered), default=timedelta())
-        return cls([one.start for one in ordered], ordered, longest)
+        ordered = sorted(bookings, key=lambda booking: booking.start)
+        longest = max((booking.end - booking.start for booking in ordered), default=timedelta())
+        return cls([booking.start for booking in ordered], ordered, longest)
 
 
 def bookings_between(store: Store, start: datetime, end: datetime) -> list[Booking]:
@@ -199,13 +203,13 @@ def bookings_between(store: Store, start: datetime, end: datetime) -> list[Booki
     timeline = store.cached("bookings by start", lambda: _Timeline.of(store.bookings.values()))
     first = bisect_left(timeline.starts, start - timeline.longest)
     last = bisect_right(timeline.starts, end)
-    return [one for one in timeline.bookings[first:last] if one.end >= start]
+    return [booking for booking in timeline.bookings[first:last] if booking.end >= start]
 
 
 def _accepted_at(store: Store, event_type: Wire, start: datetime) -> bool:
     return any(
-        one.start == start and one.event_type_id == event_type["id"] and one.status == "accepted"
-        for one in bookings_between(store, start, start)
+        booking.start == start and booking.event_type_id == event_type["id"] and booking.status == "accepted"
+        for booking in bookings_between(store, start, start)
     )
 
 
@@ -217,18 +221,20 @@ def _counted_around(
     yearly = limits.count.get("year") or limits.duration.get("year")
     reach = timedelta(days=367 if yearly else 33)
     counted: dict[int, list[CountedBooking]] = {}
-    for one in bookings_between(store, start - reach, end + reach):
-        if _counts(event_type, one, but):
-            counted.setdefault(one.user_id, []).append(CountedBooking(milliseconds(one.start), milliseconds(one.end)))
+    for booking in bookings_between(store, start - reach, end + reach):
+        if _counts(event_type, booking, but):
+            counted.setdefault(booking.user_id, []).append(
+                CountedBooking(milliseconds(booking.start), milliseconds(booking.end))
+            )
     return counted
 
 
 def _own_bookings(store: Store, event_type: Wire, period: Period, but: str | None) -> Iterable[Booking]:
     first, last = to_datetime(period.start), to_datetime(period.end)
-    for one in bookings_between(store, first, last):
-        inside = one.start >= first and one.end <= last
-        if inside and _counts(event_type, one, but):
-            yield one
+    for booking in bookings_between(store, first, last):
+        inside = booking.start >= first and booking.end <= last
+        if inside and _counts(event_type, booking, but):
+            yield booking
 
 
 def _counts(event_type: Wire, booking: Booking, but: str | None) -> bool:
@@ -243,26 +249,34 @@ def _people(event_type: Wire, chosen: Collection[int] | None) -> list[int]:
     """Return the hosts; `chosen` are those of a dynamic event type (id 0), or limit a round robin's."""
     if chosen is None:
         return host_ids(event_type)
-    return list(chosen) if event_type["id"] == 0 else [one for one in host_ids(event_type) if one in chosen]
+    return list(chosen) if event_type["id"] == 0 else [host_id for host_id in host_ids(event_type) if host_id in chosen]
 
 
 def _is_fixed(event_type: Wire, host_id: int) -> bool:
     """Return whether the event type needs this host."""
     if event_type.get("schedulingType") != "roundRobin":
         return True
-    return any(one["userId"] == host_id and one.get("mandatory") for one in event_type["hosts"])
+    return any(host["userId"] == host_id and host.get("mandatory") for host in event_type["hosts"])
 
 
 def _host(store: Store, event_type: Wire, host_id: int, bookings: Iterable[Booking], moved: str | None) -> Host:
     email = store.users[host_id]["email"]
     return Host(
         _schedule(store, event_type, host_id),
-        [_held(store, event_type, one, moved) for one in bookings if _blocks(event_type, one, host_id, email)],
-        [(milliseconds(one["start"]), milliseconds(one["end"])) for one in store.busy if one["user_id"] == host_id],
+        [
+            _held(store, event_type, booking, moved)
+            for booking in bookings
+            if _blocks(event_type, booking, host_id, email)
+        ],
+        [
+            (milliseconds(busy_time["start"]), milliseconds(busy_time["end"]))
+            for busy_time in store.busy
+            if busy_time["user_id"] == host_id
+        ],
         away=[
-            (milliseconds(datetime.fromisoformat(one["start"])), milliseconds(datetime.fromisoformat(one["end"])))
-            for one in store.out_of_office.values()
-            if one["userId"] == host_id
+            (milliseconds(datetime.fromisoformat(entry["start"])), milliseconds(datetime.fromisoformat(entry["end"])))
+            for entry in store.out_of_office.values()
+            if entry["userId"] == host_id
         ],
         fixed=_is_fixed(event_type, host_id),
     )
@@ -364,7 +378,7 @@ def _window(setting: Wire | None) -> BookingWindow:
     if not setting or setting.get("disabled"):
         return BookingWindow()
     if setting["type"] == "range":
-        first, last = (date.fromisoformat(one[:10]) for one in setting["value"])
+        first, last = (date.fromisoformat(day[:10]) for day in setting["value"])
         return BookingWindow(dates=(first, last))
     return BookingWindow(setting["value"], setting["type"] == "businessDays", bool(setting.get("rolling")))
 
@@ -391,10 +405,10 @@ class _Seats:
         total = _seats_of(event_type)
         booked: Counter[int] = Counter()
         uids: dict[int, str] = {}
-        for one in bookings if total else ():
-            if one.event_type_id == event_type["id"] and one.status == "accepted":
-                booked[milliseconds(one.start)] += len(one.seats or one.attendees)
-                uids[milliseconds(one.start)] = one.uid
+        for booking in bookings if total else ():
+            if booking.event_type_id == event_type["id"] and booking.status == "accepted":
+                booked[milliseconds(booking.start)] += len(booking.seats or booking.attendees)
+                uids[milliseconds(booking.start)] = booking.uid
         for reservation in live_reservations(store, clock) if total else ():
             if reservation["event_type_id"] == event_type["id"]:
                 booked[milliseconds(reservation["start"])] += 1
@@ -410,15 +424,15 @@ class _Seats:
 def live_reservations(store: Store, clock: Clock) -> list[Wire]:
     """Return the reservations that have not expired."""
     now = clock.now()
-    return [one for one in store.reservations.values() if one["until"] > now]
+    return [reservation for reservation in store.reservations.values() if reservation["until"] > now]
 
 
 def _reserved_times(store: Store, clock: Clock, people: Collection[int]) -> list[tuple[int, int]]:
     """Return the slots that reservations of these hosts hide; reserved seats hide none."""
     return [
-        (milliseconds(one["start"]), milliseconds(one["end"]))
-        for one in live_reservations(store, clock)
-        if one["user_id"] in people and not _is_seat(store, one)
+        (milliseconds(reservation["start"]), milliseconds(reservation["end"]))
+        for reservation in live_reservations(store, clock)
+        if reservation["user_id"] in people and not _is_seat(store, reservation)
     ]
 
 

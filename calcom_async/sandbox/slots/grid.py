@@ -131,13 +131,13 @@ def available_slots(
     starts = [start for start in _slot_grid(query, event, free) if not _hidden(start, length, reserved)]
     days = _by_day(starts, query.booker, first_only=event.first_only)
     days = _in_window(query, event, hosts[0].schedule.zone, days)
-    return _asked_for(query, days)
+    return _requested_dates(query, days)
 
 
 def is_free(query: Query, event: EventSettings, host: Host) -> bool:
     """Return whether the host is free from `query.start` to `query.end`, on the slot grid or not."""
     free = _free(query, event, host, (), QueryRange(query.start, query.end, UTC_ZONE))
-    return any(one.start <= query.start and query.end <= one.end for one in free)
+    return any(free_range.start <= query.start and query.end <= free_range.end for free_range in free)
 
 
 def _span(query: Query, event: EventSettings) -> QueryRange:
@@ -157,7 +157,7 @@ def _span(query: Query, event: EventSettings) -> QueryRange:
 
 def free_ranges(query: Query, event: EventSettings, hosts: Sequence[Host], span: QueryRange) -> list[Range]:
     """Return the free ranges of all hosts together."""
-    shared = [one for host in hosts for one in host.counted]
+    shared = [booking for host in hosts for booking in host.counted]
     ranges = [_free(query, event, host, shared, span) for host in hosts]
     if event.scheduling is None and len(hosts) == 1:
         return without_contained(merge(ranges[0]))
@@ -170,7 +170,7 @@ def _together(hosts: Sequence[Host], ranges: Sequence[list[Range]]) -> list[Rang
     others = [own for host, own in zip(hosts, ranges, strict=True) if not host.fixed]
     sides = [fixed] if fixed else []
     if others:
-        sides.append([one for own in others for one in own])
+        sides.append([free_range for own in others for free_range in own])
     return without_contained(intersect(sides))
 
 
@@ -186,21 +186,21 @@ def _free(
 
 def _booked(query: Query, event: EventSettings, host: Host, span: QueryRange) -> Iterator[tuple[int, int]]:
     """Return the ranges of bookings with the buffers of both event types; bookings outside are not considered."""
-    for one in host.bookings:
-        if one.start > span.end + query.margin or one.end < span.start - query.margin:
+    for booking in host.bookings:
+        if booking.start > span.end + query.margin or booking.end < span.start - query.margin:
             continue
-        before = (one.before + event.after) * MINUTE
-        after = (one.after + event.before) * MINUTE
-        if one.open_seat:
-            yield one.start - before, one.start
-            yield one.end, one.end + after
-        elif not one.moving:
-            yield one.start - before, one.end + after
+        before = (booking.before + event.after) * MINUTE
+        after = (booking.after + event.before) * MINUTE
+        if booking.open_seat:
+            yield booking.start - before, booking.start
+            yield booking.end, booking.end + after
+        elif not booking.moving:
+            yield booking.start - before, booking.end + after
 
 
 def _calendar(event: EventSettings, host: Host) -> Iterator[tuple[int, int]]:
     """Return the calendar entries plus the event type's buffers, without the entry of a moved booking."""
-    moved = [(one.start, one.end) for one in host.bookings if one.moving]
+    moved = [(booking.start, booking.end) for booking in host.bookings if booking.moving]
     for start, end, _ in subtract((Range(*entry) for entry in host.calendar), moved):
         yield start - event.after * MINUTE, end + event.before * MINUTE
 
@@ -220,10 +220,10 @@ def _slot_grid(query: Query, event: EventSettings, free: Iterable[Range]) -> lis
     step = (frequency + offset) * MINUTE
     soonest = query.now + event.notice * MINUTE
     starts: list[int] = []
-    for one in sorted(free):
-        start = _first_start(one, soonest, frequency, query.booker, optimized=event.optimized) + offset * MINUTE
-        start = _after_earlier(start, one, starts, step)
-        while start + length - SECOND <= one.end:
+    for free_range in sorted(free):
+        start = _first_start(free_range, soonest, frequency, query.booker, optimized=event.optimized) + offset * MINUTE
+        start = _after_earlier(start, free_range, starts, step)
+        while start + length - SECOND <= free_range.end:
             _keep(starts, start)
             start += step
     return starts
@@ -235,16 +235,16 @@ def _keep(starts: list[int], start: int) -> None:
         starts.insert(at, start)
 
 
-def _first_start(one: Range, soonest: int, frequency: int, booker: Zone, *, optimized: bool) -> int:
+def _first_start(free_range: Range, soonest: int, frequency: int, booker: Zone, *, optimized: bool) -> int:
     """Return the start of a range, or the end of the notice, rounded up on the attendee's clock."""
-    start = max(one.start, soonest)
+    start = max(free_range.start, soonest)
     start -= start % MINUTE
     interval = next((each for each in _INTERVALS if frequency % each == 0), 1)
     minute = booker.wall(start) % HOUR // MINUTE
     if minute % interval == 0:
         return start
     if optimized:
-        return start + _worthwhile_shift(minute, (one.end - start) // MINUTE, interval) * MINUTE
+        return start + _worthwhile_shift(minute, (free_range.end - start) // MINUTE, interval) * MINUTE
     hour = booker.wall(start) - minute * MINUTE
     return booker.at(hour) + -(-minute // interval) * interval * MINUTE
 
@@ -255,12 +255,12 @@ def _worthwhile_shift(minute: int, available: int, interval: int) -> int:
     return next((shift for round_to in (interval, 15, 5) if (shift := round_to - minute % round_to) <= extra), 0)
 
 
-def _after_earlier(start: int, one: Range, starts: list[int], step: int) -> int:
+def _after_earlier(start: int, free_range: Range, starts: list[int], step: int) -> int:
     at = bisect_left(starts, start)
     if at == 0 or starts[at - 1] + step <= start:
         return start
     earlier = starts[at - 1]
-    return earlier if earlier >= one.start else earlier + step
+    return earlier if earlier >= free_range.start else earlier + step
 
 
 # --- what is taken off
@@ -292,7 +292,7 @@ def _in_window(query: Query, event: EventSettings, host: Zone, days: Mapping[str
     return {day: starts for day, starts in kept.items() if starts}
 
 
-def _asked_for(query: Query, days: dict[str, list[int]]) -> dict[str, list[int]]:
+def _requested_dates(query: Query, days: dict[str, list[int]]) -> dict[str, list[int]]:
     """Keep the dates of the query, which the server checks if a time zone was given.
 
     The server counts dates in steps of 24 hours from the first midnight, so a range over the end of daylight saving

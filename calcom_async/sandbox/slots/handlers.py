@@ -44,7 +44,7 @@ _COMMON = (
     Field("duration", number, optional=True, convert=to_int),
     Field(
         "format",
-        one_of(["range", "time"]).saying("slotFormat must be either 'range' or 'time'"),
+        one_of(["range", "time"]).with_text("slotFormat must be either 'range' or 'time'"),
         optional=True,
         convert=lambda value: str(value).lower() if value else None,
     ),
@@ -61,7 +61,7 @@ _BY_USERNAMES = Form(
     Field(
         "usernames",
         each(string),
-        min_size(2).saying("The array must contain at least 2 elements."),
+        min_size(2).with_text("The array must contain at least 2 elements."),
         array,
         convert=to_list,
     ),
@@ -98,7 +98,7 @@ def get_slots(call: Call) -> object:
         reschedule_uid=query.get("bookingUidToReschedule"),
         hosts=query.get("rrHostSubsetIds") if target.hosts is None else target.hosts,
     )
-    shown = _Shown(query.get("timeZone"), ranges=query.get("format") == "range")
+    shown = _SlotFormat(query.get("timeZone"), ranges=query.get("format") == "range")
     return {day: [shown.slot(slot) for slot in slots] for day, slots in days.items()}
 
 
@@ -124,39 +124,52 @@ def _target(store: Store, query: Wire) -> _Target:
     if "usernames" in query:
         return _Target(_dynamic(query), _ids(store, query["usernames"]))
     if "eventTypeId" in query:
-        found = store.event_types.get(query["eventTypeId"])
+        event_type = store.event_types.get(query["eventTypeId"])
     elif "username" in query:
-        found = _of_user(store, query["username"], query["eventTypeSlug"])
+        event_type = _of_user(store, query["username"], query["eventTypeSlug"])
     else:
-        found = _of_team(store, query["teamSlug"], query.get("organizationSlug"), query["eventTypeSlug"])
-    if found is None:
+        event_type = _of_team(store, query["teamSlug"], query.get("organizationSlug"), query["eventTypeSlug"])
+    if event_type is None:
         raise errors.not_found("Event Type not found")
-    return _Target(found)
+    return _Target(event_type)
 
 
 def _of_user(store: Store, username: str, slug: str) -> Wire | None:
-    user = next((one for one in store.users.values() if one["username"] == username), None)
+    user = next((user for user in store.users.values() if user["username"] == username), None)
     if user is None:
         raise errors.not_found(f"User with username {username} not found")
-    own = (one for one in store.event_types.values() if one["ownerId"] == user["id"] and not is_team_event_type(one))
-    return next((one for one in own if one["slug"] == slug), None)
+    own = (
+        event_type
+        for event_type in store.event_types.values()
+        if event_type["ownerId"] == user["id"] and not is_team_event_type(event_type)
+    )
+    return next((event_type for event_type in own if event_type["slug"] == slug), None)
 
 
 def _of_team(store: Store, team_slug: str, organization_slug: str | None, slug: str) -> Wire | None:
     inside: set[int | None] = {None}
     if organization_slug is not None:
-        inside = {one["id"] for one in store.organizations.values() if one["slug"] == organization_slug}
-    teams = [one for one in store.teams.values() if one["slug"] == team_slug and one["parent_id"] in inside]
+        inside = {
+            organization["id"]
+            for organization in store.organizations.values()
+            if organization["slug"] == organization_slug
+        }
+    teams = [team for team in store.teams.values() if team["slug"] == team_slug and team["parent_id"] in inside]
     if not teams:
         raise errors.not_found(f"Team with slug {team_slug} not found")
     team_id = teams[0]["id"]
     return next(
-        (one for one in store.event_types.values() if one.get("teamId") == team_id and one["slug"] == slug), None
+        (
+            event_type
+            for event_type in store.event_types.values()
+            if event_type.get("teamId") == team_id and event_type["slug"] == slug
+        ),
+        None,
     )
 
 
 def _ids(store: Store, usernames: list[str]) -> list[int]:
-    return [one["id"] for one in store.users.values() if one["username"] in usernames]
+    return [user["id"] for user in store.users.values() if user["username"] in usernames]
 
 
 def _dynamic(query: Wire) -> Wire:
@@ -189,7 +202,7 @@ def _end(text: str) -> datetime:
     return end
 
 
-class _Shown:
+class _SlotFormat:
     """The output format of slots: in UTC with `Z`, or with the offset of the requested time zone."""
 
     def __init__(self, zone: str | None, *, ranges: bool) -> None:

@@ -109,10 +109,10 @@ def limit_busy(limits: Limits, use: LimitUsage, host: Zone, span: QueryRange) ->
         most, minutes = limits.count.get(unit), limits.duration.get(unit)
         if not most and not minutes:
             continue
-        mine, everybodys = (_counting(bookings, limits, unit, span) for bookings in (use.own, use.shared))
+        own, shared = (_counting(bookings, limits, unit, span) for bookings in (use.own, use.shared))
         for period in periods(unit, host, span.start, span.end):
-            full = most and len(_within(everybodys, period, host)) >= most
-            long = minutes and _minutes(_within(mine, period, host)) + use.length > minutes
+            full = most and len(_within(shared, period, host)) >= most
+            long = minutes and _minutes(_within(own, period, host)) + use.length > minutes
             if full or long:
                 busy.append((period.start, period.end))
     return busy
@@ -122,18 +122,20 @@ def _counting(bookings: Sequence[CountedBooking], limits: Limits, unit: Unit, sp
     """Return the bookings that the server loads: all for a year, else those of the UTC periods around the range."""
     if unit == "year":
         return list(bookings)
-    set_units = [one for one in UNITS[1:] if limits.count.get(one) or limits.duration.get(one)]
-    first = min(floor_unit(span.start, one) for one in set_units)
-    last = max(next_unit(span.end, one) for one in set_units) - 1
-    return [one for one in bookings if one.start >= first and one.end <= last]
+    set_units = [
+        other_unit for other_unit in UNITS[1:] if limits.count.get(other_unit) or limits.duration.get(other_unit)
+    ]
+    first = min(floor_unit(span.start, other_unit) for other_unit in set_units)
+    last = max(next_unit(span.end, other_unit) for other_unit in set_units) - 1
+    return [booking for booking in bookings if booking.start >= first and booking.end <= last]
 
 
 def _within(bookings: Iterable[CountedBooking], period: Period, host: Zone) -> list[CountedBooking]:
-    return [one for one in bookings if period.first <= day_label(host.wall(one.start)) <= period.last]
+    return [booking for booking in bookings if period.first <= day_label(host.wall(booking.start)) <= period.last]
 
 
 def _minutes(bookings: Iterable[CountedBooking]) -> int:
-    return sum((one.end - one.start) // MINUTE for one in bookings)
+    return sum((booking.end - booking.start) // MINUTE for booking in bookings)
 
 
 # --- booking windows
@@ -175,13 +177,13 @@ class BookingWindow:
 
     def _rolling_end(self, day: int, available: frozenset[str]) -> int:
         """Return the day with the wanted number of days with slots, or the last such day."""
-        found = 0
+        days_with_slots = 0
         end: int | None = None
         for _ in range(ROLLING_DAYS):
-            if found >= (self.days or 0):
+            if days_with_slots >= (self.days or 0):
                 break
             if day_label(day) in available:
-                found += 1
+                days_with_slots += 1
                 end = day
             day = self._ahead(day, 1)
         return day if end is None else end

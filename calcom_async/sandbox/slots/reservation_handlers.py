@@ -56,19 +56,19 @@ def reserve_slot(call: Call) -> object:
 @ROUTES.add("GET", "/v2/slots/reservations/{uid}", version=VERSION, auth="public")
 def get_reservation(call: Call) -> object:
     """Return the reservation while it is live, else null."""
-    found = _live(call)
-    return found and _shown_reservation(found)
+    reservation = _live(call)
+    return reservation and _shown_reservation(reservation)
 
 
 @ROUTES.add("PATCH", "/v2/slots/reservations/{uid}", version=VERSION, auth="public")
 def change_reservation(call: Call) -> object:
     """Move and extend a reservation. Like on the server, it blocks itself where the two times overlap."""
     body = _RESERVATION.read(call.body)
-    found = _live(call)
-    if found is None:
+    reservation = _live(call)
+    if reservation is None:
         raise errors.not_found(f"Slot with uid={call.path['uid']} not found")
-    found |= _wanted(call, _event_type(call.store, body["eventTypeId"]), body)
-    return _shown_reservation(found, body)
+    reservation |= _wanted(call, _event_type(call.store, body["eventTypeId"]), body)
+    return _shown_reservation(reservation, body)
 
 
 @ROUTES.add("DELETE", "/v2/slots/reservations/{uid}", version=VERSION, auth="public")
@@ -79,14 +79,21 @@ def delete_reservation(call: Call) -> object:
 
 
 def _live(call: Call) -> Wire | None:
-    return next((one for one in live_reservations(call.store, call.clock) if one["uid"] == call.path["uid"]), None)
+    return next(
+        (
+            reservation
+            for reservation in live_reservations(call.store, call.clock)
+            if reservation["uid"] == call.path["uid"]
+        ),
+        None,
+    )
 
 
 def _event_type(store: Store, event_type_id: int) -> Wire:
-    found = store.event_types.get(event_type_id)
-    if found is None:
+    event_type = store.event_types.get(event_type_id)
+    if event_type is None:
         raise errors.not_found(f"Event Type with ID={event_type_id} not found")
-    return found
+    return event_type
 
 
 def _wanted(call: Call, event_type: Wire, body: Wire) -> Wire:
@@ -118,12 +125,12 @@ def _slot_minutes(event_type: Wire, wanted: int | None) -> int:
 def _check_not_booked(store: Store, event_type: Wire, start: datetime, end: datetime, sent: str) -> None:
     """Raise an error if the time is booked. Only this event type counts; a round robin may have a free host."""
     booked = [
-        one
-        for one in bookings_between(store, start, end)
-        if one.event_type_id == event_type["id"]
-        and one.status in {"accepted", "pending", "awaiting_host"}
-        and one.start < end
-        and one.end > start
+        booking
+        for booking in bookings_between(store, start, end)
+        if booking.event_type_id == event_type["id"]
+        and booking.status in {"accepted", "pending", "awaiting_host"}
+        and booking.start < end
+        and booking.end > start
     ]
     if not (seats := _seats(event_type)):
         if len(booked) >= _room(event_type):
@@ -134,9 +141,11 @@ def _check_not_booked(store: Store, event_type: Wire, start: datetime, end: date
 
 def _check_not_reserved(call: Call, event_type: Wire, start: datetime, end: datetime) -> None:
     overlapping = [
-        one
-        for one in live_reservations(call.store, call.clock)
-        if one["event_type_id"] == event_type["id"] and one["start"] < end and one["end"] > start
+        reservation
+        for reservation in live_reservations(call.store, call.clock)
+        if reservation["event_type_id"] == event_type["id"]
+        and reservation["start"] < end
+        and reservation["end"] > start
     ]
     if len(overlapping) >= _room(event_type):
         raise errors.unprocessable(
@@ -175,7 +184,11 @@ def _related_teams(store: Store, event_type: Wire) -> set[int]:
 
 
 def _teams_of(store: Store, user_id: int | None) -> set[int]:
-    return {one["team_id"] for one in store.memberships.values() if one["user_id"] == user_id and one["accepted"]}
+    return {
+        membership["team_id"]
+        for membership in store.memberships.values()
+        if membership["user_id"] == user_id and membership["accepted"]
+    }
 
 
 def _shown_reservation(reservation: Wire, body: Wire | None = None) -> Wire:

@@ -120,9 +120,9 @@ class QueryRange(NamedTuple):
 def working_ranges(schedule: Schedule, span: QueryRange) -> list[Range]:
     """Return the host's hours. Weekly ones are cut to the range; overrides are not, and may be a day outside."""
     overrides = _override_ranges(schedule, span)
-    replaced = {one.day for one in overrides}
-    weekly = [one for one in _weekly_ranges(schedule, span) if one.day not in replaced]
-    return [one for one in weekly + overrides if one.start != one.end]
+    replaced = {hours.day for hours in overrides}
+    weekly = [hours for hours in _weekly_ranges(schedule, span) if hours.day not in replaced]
+    return [hours for hours in weekly + overrides if hours.start != hours.end]
 
 
 # --- weekly hours
@@ -130,14 +130,14 @@ def working_ranges(schedule: Schedule, span: QueryRange) -> list[Range]:
 
 def _weekly_ranges(schedule: Schedule, span: QueryRange) -> list[Range]:
     """Index ranges by end: a range that starts where another ends extends it, also over midnight."""
-    found: dict[int, Range] = {}
+    by_end: dict[int, Range] = {}
     midnights = list(_midnights(schedule.zone, span))
     for hours in schedule.weekly:
         for midnight in midnights:
             worked = _worked(schedule.zone, hours, midnight, span)
             if worked is not None:
-                _add(found, worked)
-    return list(found.values())
+                _add(by_end, worked)
+    return list(by_end.values())
 
 
 def _midnights(host: Zone, span: QueryRange) -> Iterator[int]:
@@ -177,14 +177,14 @@ def _through_midnight(end: int, wall: int) -> int:
     return end + MINUTE if wall % DAY // MINUTE == 24 * 60 - 1 else end
 
 
-def _add(found: dict[int, Range], new: Range) -> None:
-    if new.end in found:
-        found[new.end] = min(found[new.end], new, key=lambda one: one.start)
-    elif new.start in found:
-        earlier = found.pop(new.start)
-        found[new.end] = Range(earlier.start, new.end, earlier.day)
+def _add(by_end: dict[int, Range], new: Range) -> None:
+    if new.end in by_end:
+        by_end[new.end] = min(by_end[new.end], new, key=lambda hours: hours.start)
+    elif new.start in by_end:
+        earlier = by_end.pop(new.start)
+        by_end[new.end] = Range(earlier.start, new.end, earlier.day)
     else:
-        found[new.end] = new
+        by_end[new.end] = new
 
 
 # --- overrides
@@ -193,18 +193,18 @@ def _add(found: dict[int, Range], new: Range) -> None:
 def _override_ranges(schedule: Schedule, span: QueryRange) -> list[Range]:
     first = _start_of_local_day(span.start - DAY, span.zone.offset(span.start))
     last = _start_of_local_day(span.end + DAY, span.zone.offset(span.end)) + DAY
-    found: dict[int, Range] = {}
+    by_edge: dict[int, Range] = {}
     for override in schedule.overrides:
         midnight = (override.date.toordinal() - _EPOCH) * DAY
         if not first <= midnight < last:
             continue
         new = _overridden(schedule.zone, override, midnight)
-        if new.start in found:
-            known = found[new.start]
-            found[new.start] = known._replace(end=max(known.end, new.end))
+        if new.start in by_edge:
+            known = by_edge[new.start]
+            by_edge[new.start] = known._replace(end=max(known.end, new.end))
         else:
-            found[new.end] = new
-    return list(found.values())
+            by_edge[new.end] = new
+    return list(by_edge.values())
 
 
 def _start_of_local_day(instant: int, offset: int) -> int:
@@ -223,29 +223,29 @@ def subtract(ranges: Iterable[Range], busy: Iterable[tuple[int, int]]) -> list[R
     """Subtract ranges from each range, in the given order."""
     ordered = sorted(busy)
     left: list[Range] = []
-    for one in ranges:
-        start = one.start
+    for hours in ranges:
+        start = hours.start
         for busy_start, busy_end in ordered:
-            if busy_start >= one.end:
+            if busy_start >= hours.end:
                 break
             if busy_end <= start:
                 continue
             if busy_start > start:
                 left.append(Range(start, busy_start))
             start = busy_end
-        if one.end > start:
-            left.append(Range(start, one.end))
+        if hours.end > start:
+            left.append(Range(start, hours.end))
     return left
 
 
 def merge(ranges: Iterable[Range]) -> list[Range]:
     """Merge overlapping ranges; ranges that only touch stay separate."""
     merged: list[Range] = []
-    for one in sorted(ranges, key=lambda one: one.start):
-        if merged and merged[-1].end > one.start:
-            merged[-1] = merged[-1]._replace(end=max(merged[-1].end, one.end))
+    for item in sorted(ranges, key=lambda item: item.start):
+        if merged and merged[-1].end > item.start:
+            merged[-1] = merged[-1]._replace(end=max(merged[-1].end, item.end))
         else:
-            merged.append(one)
+            merged.append(item)
     return merged
 
 
@@ -260,23 +260,23 @@ def intersect(several: Sequence[Sequence[Range]]) -> list[Range]:
 
 
 def _common(left: list[Range], right: list[Range]) -> list[Range]:
-    found: list[Range] = []
+    common: list[Range] = []
     i = j = 0
     while i < len(left) and j < len(right):
         start, end = max(left[i].start, right[j].start), min(left[i].end, right[j].end)
         if start < end:
-            found.append(Range(start, end))
+            common.append(Range(start, end))
         if left[i].end <= right[j].end:
             i += 1
         else:
             j += 1
-    return found
+    return common
 
 
 def without_contained(ranges: Iterable[Range]) -> list[Range]:
     """Sort ranges and drop those inside another; overlaps stay."""
     kept: list[Range] = []
-    for start, end in sorted({(one.start, one.end) for one in ranges}, key=lambda pair: (pair[0], -pair[1])):
+    for start, end in sorted({(item.start, item.end) for item in ranges}, key=lambda pair: (pair[0], -pair[1])):
         if not kept or end > kept[-1].end:
             kept.append(Range(start, end))
     return kept

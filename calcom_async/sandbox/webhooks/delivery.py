@@ -84,9 +84,9 @@ def _owners(store: Store, scope: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
     """Yield all owners whose webhooks an event concerns, as (kind, id)."""
     event_type = store.event_types.get(scope.get("event_type_id") or 0, {})
     parent = store.event_types.get(event_type.get("parentEventTypeId") or 0, {})
-    for one in (event_type, parent):
-        yield "event_type", one.get("id")
-        yield from _team_and_organization(store, one.get("teamId"))
+    for record in (event_type, parent):
+        yield "event_type", record.get("id")
+        yield from _team_and_organization(store, record.get("teamId"))
     yield from _team_and_organization(store, scope.get("team_id"))
     for user_id in _each(scope.get("user_id")):
         yield "user", user_id
@@ -136,7 +136,7 @@ def render(
 
 def fill(template: str, variables: Mapping[str, Any]) -> str:
     """Replace `{{a.b.0}}` with the value at this path, or with nothing if there is none."""
-    return _VARIABLE.sub(lambda found: _text(_look_up(variables, found[1])), template)
+    return _VARIABLE.sub(lambda match: _text(_look_up(variables, match[1])), template)
 
 
 def _look_up(value: Any, path: str) -> Any:

@@ -111,10 +111,12 @@ class WebhookScope:
 
     def owned(self, call: Call, owner_id: Any) -> list[Webhook]:
         """List an owner's webhooks by id, which is a UUID and so no order of creation."""
-        mine = (
-            one for one in call.store.webhooks.values() if (one["_kind"], one["_owner_id"]) == (self.kind, owner_id)
+        owned = (
+            webhook
+            for webhook in call.store.webhooks.values()
+            if (webhook["_kind"], webhook["_owner_id"]) == (self.kind, owner_id)
         )
-        return sorted(mine, key=lambda one: str(one["id"]))
+        return sorted(owned, key=lambda webhook: str(webhook["id"]))
 
     def view(self, webhook: Webhook) -> Webhook:
         """Return a webhook as JSON, with one owner."""
@@ -124,7 +126,7 @@ class WebhookScope:
 def webhook_routes(scope: WebhookScope) -> Routes:
     """Return the operations of a scope."""
     routes = Routes()
-    one = scope.path + "/{webhookId}"
+    webhook_path = scope.path + "/{webhookId}"
 
     @routes.add("POST", scope.path, status=201)
     def create(call: Call) -> object:
@@ -136,18 +138,18 @@ def webhook_routes(scope: WebhookScope) -> Routes:
         owned = scope.owned(call, scope.owner(call))
         return [scope.view(webhook) for webhook in owned[page["skip"] : page["skip"] + page["take"]]]
 
-    @routes.add("GET", one)
+    @routes.add("GET", webhook_path)
     def get(call: Call) -> object:
         webhook = _find(call, scope)
         return _row(webhook) if scope.whole_row else scope.view(webhook)
 
-    @routes.add("PATCH", one)
+    @routes.add("PATCH", webhook_path)
     def update(call: Call) -> object:
         webhook = _find(call, scope)
         webhook.update(_changes(call, scope, _UPDATE))
         return scope.view(webhook)
 
-    @routes.add("DELETE", one)
+    @routes.add("DELETE", webhook_path)
     def delete(call: Call) -> object:
         webhook = _find(call, scope)
         return scope.view(call.store.webhooks.pop(webhook["id"]))
@@ -174,7 +176,7 @@ def _row(webhook: Webhook) -> Webhook:
 
 def _create(call: Call, scope: WebhookScope, owner_id: Any) -> Webhook:
     given = _changes(call, scope, _CREATE)
-    if any(one["subscriberUrl"] == given["subscriberUrl"] for one in scope.owned(call, owner_id)):
+    if any(webhook["subscriberUrl"] == given["subscriberUrl"] for webhook in scope.owned(call, owner_id)):
         raise errors.conflict(f"Webhook with this subscriber url already exists for this {scope.label}")
     webhook = {**_BLANK, "id": call.store.uuid(), "createdAt": iso(call.clock.now()), **given}
     webhook.update({"_kind": scope.kind, "_owner_id": owner_id, scope.column: owner_id})
@@ -185,7 +187,7 @@ def _create(call: Call, scope: WebhookScope, owner_id: Any) -> Webhook:
 def _changes(call: Call, scope: WebhookScope, forms: dict[bool, Form]) -> dict[str, Any]:
     """Return the changes of a validated body."""
     given = forms[call.settings.legacy_formats].read(call.body)
-    changes = {name: given[name] for name in _CHANGEABLE if name in given and _may_be(name, given[name])}
+    changes = {name: given[name] for name in _CHANGEABLE if name in given and _is_stored(name, given[name])}
     if scope.kind != "organization" and _FOR_ORGANIZATIONS in changes.get("triggers", ()):
         raise errors.bad_request(f"{_FOR_ORGANIZATIONS} trigger is only available for organization webhooks")
     if "subscriberUrl" in changes:
@@ -193,7 +195,7 @@ def _changes(call: Call, scope: WebhookScope, forms: dict[bool, Form]) -> dict[s
     return changes
 
 
-def _may_be(name: str, value: Any) -> bool:
+def _is_stored(name: str, value: Any) -> bool:
     """Return whether a value is stored; null is stored only for fields that can be cleared."""
     return value is not None or name in ("payloadTemplate", "secret")
 
