@@ -171,7 +171,9 @@ class SlotWatcher:
         assert watched.seen_at
         since, before = self._delivered.get(key, (None, {}))
         opened, closed = diff(before, watched.free, watched.seen_at)
-        return SlotChange(key=key, query=watched.query, opened=opened, closed=closed, seen_at=watched.seen_at, since=since)
+        return SlotChange(
+            key=key, query=watched.query, opened=opened, closed=closed, seen_at=watched.seen_at, since=since
+        )
 
     # Polling.
 

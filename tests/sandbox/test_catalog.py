@@ -61,27 +61,29 @@ def test_what_is_only_a_shape_is_marked():
 def test_groups_have_the_counts_of_the_specification():
     """At least as many operations lie below each first word as in March 2026."""
     below = Counter(one.path.split("/")[2] for one in OPERATIONS)
-    assert below >= Counter({
-        "me": 2,
-        "event-types": 15,
-        "bookings": 21,
-        "schedules": 6,
-        "slots": 5,
-        "webhooks": 5,
-        "calendars": 11,
-        "selected-calendars": 2,
-        "destination-calendars": 1,
-        "conferencing": 7,
-        "stripe": 3,
-        "teams": 33,
-        "verified-resources": 8,
-        "organizations": 131,
-        "routing-forms": 1,
-        "oauth-clients": 17,
-        "oauth": 1,
-        "auth": 2,
-        "api-keys": 1,
-    })
+    assert below >= Counter(
+        {
+            "me": 2,
+            "event-types": 15,
+            "bookings": 21,
+            "schedules": 6,
+            "slots": 5,
+            "webhooks": 5,
+            "calendars": 11,
+            "selected-calendars": 2,
+            "destination-calendars": 1,
+            "conferencing": 7,
+            "stripe": 3,
+            "teams": 33,
+            "verified-resources": 8,
+            "organizations": 131,
+            "routing-forms": 1,
+            "oauth-clients": 17,
+            "oauth": 1,
+            "auth": 2,
+            "api-keys": 1,
+        }
+    )
 
 
 def versions_of(path: str) -> frozenset[str]:
