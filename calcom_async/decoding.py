@@ -28,6 +28,15 @@ class Envelope(msgspec.Struct, Generic[T], frozen=True, rename="camel"):
     has_more: Any = None
 
 
+class CursorEnvelope(msgspec.Struct, frozen=True, rename="camel"):
+    """The envelope of a list that is read with a cursor. `data` holds the rows, or an object with the rows in it."""
+
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    status: str | None = None
+    pagination: Any = None
+    meta: Any = None
+
+
 UNKNOWN_PAGING = "this list is paged in a way that this version does not know, so rows would be lost"
 
 
@@ -56,14 +65,17 @@ def raw_field_reader(name: str) -> Callable[[msgspec.Raw], Any]:
     return read_key
 
 
-def decode(kind: Any, body: bytes) -> Any:
-    """Decode JSON as `kind`. A value that does not fit becomes None; if the response does not, raise `DecodeError`."""
+def decode(kind: Any, body: bytes, where: str = "$") -> Any:
+    """Decode JSON as `kind`. A value that does not fit becomes None; if the response does not, raise `DecodeError`.
+
+    `where` is its place in the response.
+    """
     try:
         return decoder(kind).decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        return build(kind, parse(body), "$")
+        return build(kind, parse(body), where)
     except NotJsonError as error:
         if not body.strip():
             raise DecodeError(
@@ -93,7 +105,7 @@ def build(kind: Any, value: Any, where: str) -> Any:
     except msgspec.ValidationError as error:
         misfit = error
     if isinstance(value, list) and (rows := _union_member(kind, list)):
-        if where != DATA or None not in value:
+        if where == "$" or None not in value:
             return [build(get_args(rows)[0], item, f"{where}[{index}]") for index, item in enumerate(value)]
     elif isinstance(value, dict) and (struct := _union_member(kind, msgspec.Struct)):
         fields = _fields(struct, value)

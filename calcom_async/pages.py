@@ -42,9 +42,9 @@ from calcom_async.keyset import (
     fetch_latest,
     read_times,
 )
-from calcom_async.pagination import Page, PageOffset, PaginationSpec, read_page
+from calcom_async.pagination import Page, PageOffset, PaginationSpec, read_cursor_page, read_page
 from calcom_async.requests import CallContext, Request, query_string
-from calcom_async.responses import Send
+from calcom_async.responses import Response, Send
 
 T = TypeVar("T")
 
@@ -145,7 +145,9 @@ class ListCall(PagedList[T]):
     async def fetch_page(self, offset: PageOffset, query: Mapping[str, Any] | None = None) -> Page[T]:
         """Fetch one page; parameters in `query` replace those of the list."""
         spec, paging = self.spec, {}
-        if offset.take:
+        if spec.cursor:
+            paging = {spec.take: offset.take, "cursor": offset.cursor}
+        elif offset.take:
             paging = {spec.take: offset.take, spec.skip: offset.skip}
         if not spec.fragile:
             return await self._fetch(offset, paging, query)
@@ -167,9 +169,7 @@ class ListCall(PagedList[T]):
             context = msgspec.structs.replace(context, final_status=INTERNAL)
         response = await self._send(msgspec.structs.replace(self._request, query=text), context)
         try:
-            page: Page[T] = read_page(
-                self.row_type, response, skip=offset.skip, take=offset.take, request=self._request
-            )
+            page: Page[T] = self._read(response, offset)
         except DecodeError as error:
             # The frames of the decoder hold the body, so the error is raised again without them.
             problem = DecodeError(f"{self._request.method} {self._request.path}: {error}")
@@ -179,6 +179,11 @@ class ListCall(PagedList[T]):
             )
             return page
         raise problem
+
+    def _read(self, response: Response, offset: PageOffset) -> Page[T]:
+        if self.spec.cursor:
+            return read_cursor_page(self.row_type, response, spec=self.spec, offset=offset, request=self._request)
+        return read_page(self.row_type, response, skip=offset.skip, take=offset.take, request=self._request)
 
 
 class Pages(Generic[T]):
@@ -197,10 +202,16 @@ class Pages(Generic[T]):
     order of creation. Lists of teams on servers that cannot filter by creation are read by start. The total is not used
     with filters on creation or update, which the server leaves out of it, and nothing is checked with `skip`. Rows that
     are still missing are an `IncompleteListWarning`, or an `IncompleteListError` with `strict=True`.
+
+    Some lists are read with a cursor: each page names the next one. They have no total, so `skip` and `strict=True`
+    raise `InvalidRequestError`, and `prefetch` has no effect. If a cursor comes twice, or more than
+    `MAX_EMPTY_CURSOR_PAGES` pages in a row have no new row, a `DecodeError` is raised, and the next loop starts from
+    the first row.
     """
 
     MAX_EMPTY_PAGES = 3
     """After this many pages in a row without a new row, beyond the position of the last known row, the list ends."""
+    MAX_EMPTY_CURSOR_PAGES = 100
 
     def __init__(
         self,
@@ -215,6 +226,11 @@ class Pages(Generic[T]):
         self._first = PageOffset(_integer("skip", skip, MAX_SKIP), list_call.spec.page_size(take))
         self._prefetch = _integer("prefetch", prefetch, MAX_PREFETCH)
         self._strict = strict
+        if list_call.spec.cursor and (skip or strict):
+            argument = "skip" if skip else "strict=True"
+            raise InvalidRequestError(
+                f"{list_call.name} accepts no {argument}: it is read with a cursor, so it has no positions and no total"
+            )
         self._latest: _Reading[T] = self._new_reading()
         self._interrupted: _Reading[T] | None = None
 
@@ -328,6 +344,7 @@ class Pages(Generic[T]):
         wanted = None if limit is None else len(reading.seen) + limit
         try:
             while not reading.reached_end:
+                reading.check_progress()
                 try:
                     page = reading.accept(await self._next_page(reading, prefetched, wanted))
                 except BaseException:
@@ -363,7 +380,7 @@ class Pages(Generic[T]):
 
     async def _next_page(self, reading: _Reading[T], prefetched: Prefetched[T], wanted: int | None) -> Page[T]:
         fetch = self.list_call.fetch_page
-        if not self._prefetch:
+        if not self._prefetch or self.list_call.spec.cursor:
             return await fetch(reading.offset)
         while len(prefetched) < self._prefetch:
             offset = reading.offset.advance(len(prefetched))
@@ -403,6 +420,7 @@ class _Reading(Generic[T]):
         self._largest_total = 0
         self._has_duplicates = False
         self._empty_pages = 0
+        self._used_cursors: set[str | None] = set()
         self._cut: str | None = None
         # The missing rows: the keysets left to try, the times left to read by the first one, and the requests sent.
         self._keysets: tuple[tuple[SortKey, ...], ...] = ()
@@ -414,13 +432,16 @@ class _Reading(Generic[T]):
     def accept(self, page: Page[T]) -> Page[T]:
         """Move past a page, and return it with its new rows only."""
         new = self._new_rows(page.items)
-        self.offset = self.offset.advance(1)
+        self._used_cursors.add(self.offset.cursor)
+        self.offset = self.offset.after(page)
         self.total = page.total_items
         self._largest_total = max(self._largest_total, self.total or 0)
         self._pagination = page.pagination
         name, spec = self._call.name, self._call.spec
         if not page.has_next:
             self._end()
+        elif page.by_cursor:
+            self._empty_pages = 0 if new else self._empty_pages + 1
         elif self._repeats(new):
             self._end(
                 f"{name}: after {len(self.seen)} rows the server returned the same rows again, so it does not return "
@@ -435,7 +456,18 @@ class _Reading(Generic[T]):
 
     def page_of(self, rows: list[T]) -> Page[T]:
         """Return rows as a page."""
-        return Page(rows, self.offset.skip, self.offset.take, self._pagination)
+        skip, take, cursor = self.offset.skip, self.offset.take, self.offset.cursor
+        return Page(rows, skip, take, self._pagination, by_cursor=self._call.spec.cursor, next_cursor=cursor)
+
+    def check_progress(self) -> None:
+        """Raise `DecodeError` if a cursor list does not come closer to its end."""
+        if not self._call.spec.cursor:
+            return
+        name, seen = self._call.name, len(self.seen)
+        if self.offset.cursor in self._used_cursors:
+            raise DecodeError(f"{name}: after {seen} rows the server sent the cursor of an earlier page again")
+        if self._empty_pages > Pages.MAX_EMPTY_CURSOR_PAGES:
+            raise DecodeError(f"{name}: after {seen} rows the server sent {self._empty_pages} pages without a new row")
 
     def _new_rows(self, rows: list[T]) -> list[T]:
         keys = set(map(self._key, rows))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import inf
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from calcom_async.decoding import UNKNOWN_PAGING, Envelope, build
+from calcom_async.decoding import UNKNOWN_PAGING, Envelope, build, decode
 from calcom_async.errors import DecodeError, InvalidRequestError, shown
 from calcom_async.models.pagination import Pagination
 from calcom_async.requests import Request
-from calcom_async.responses import Response, data_of, read_envelope
+from calcom_async.responses import NO_DATA, Response, data_of, read_cursor_envelope, read_envelope
 
 T = TypeVar("T")
 
@@ -23,6 +24,9 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     skip: int
     take: int
     pagination: Pagination | None = None
+    by_cursor: bool = False
+    """Whether the list is read with a cursor. Then `next_cursor` is where its next page begins, or None at the end."""
+    next_cursor: str | None = None
 
     @property
     def total_items(self) -> int | None:
@@ -31,7 +35,12 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 
     @property
     def has_next(self) -> bool:
-        """Whether there is a next page: as the server reports, else if this one is full; never after an empty one."""
+        """Whether there is a next page: as the server reports, else if this one is full.
+
+        There is none after an empty page, except in a list that is read with a cursor.
+        """
+        if self.by_cursor:
+            return self.next_cursor is not None
         if not self.items or not self.take:
             return False
         pagination = self.pagination
@@ -58,6 +67,10 @@ class PaginationSpec(msgspec.Struct, frozen=True):
     """Whether some servers answer 500 to its `take` and `skip`. They are sent only for rows after the first page."""
     reads_by_time: bool = False
     """Whether its rows are bookings, which `keyset.py` can read by time when rows are missing."""
+    cursor: bool = False
+    """Whether it has no `skip` and no total, but each page names the next one. `take` is then "limit"."""
+    rows: str = ""
+    """The member of `data` that holds the rows of a cursor list, unless `data` is the rows."""
 
     @property
     def skip_limit(self) -> float:
@@ -74,14 +87,21 @@ class PaginationSpec(msgspec.Struct, frozen=True):
 
 
 class PageOffset(msgspec.Struct, frozen=True):
-    """Position in a list: the rows to skip, and the size of the page after them."""
+    """Position in a list: the rows before a page, and the size of the page. Cursor lists need the `cursor` too."""
 
     skip: int
     take: int
+    cursor: str | None = None
 
     def advance(self, pages: int) -> PageOffset:
         """Return the offset so many pages further."""
         return PageOffset(self.skip + pages * self.take, self.take)
+
+    def after(self, page: Page[Any]) -> PageOffset:
+        """Return the offset of the page after this one."""
+        if page.by_cursor:
+            return PageOffset(self.skip + len(page.items), self.take, page.next_cursor)
+        return self.advance(1)
 
 
 UNPAGED = PaginationSpec(maximum=0)
@@ -117,3 +137,47 @@ def _names_next_page(meta: Any) -> bool:
 
 
 NEXT_PAGE = ("nextCursor", "next_cursor", "hasMore", "has_more", "hasNextPage", "has_next_page")
+
+
+CURSOR_FIELDS = ("nextCursor", "hasMore")
+MAX_CURSOR = 4096
+"""Longer cursors would not fit into a URL that every proxy accepts."""
+NULL = b"null"
+
+
+def read_cursor_page(
+    kind: Any, response: Response, *, spec: PaginationSpec, offset: PageOffset, request: Request | None = None
+) -> Page[Any]:
+    """Decode one page of a cursor list whose rows are of `kind`."""
+    envelope = read_cursor_envelope(response, request)
+    data, where, objects = bytes(envelope.data or NULL), "$.data", [envelope.pagination, envelope.meta]
+    if spec.rows and data != NULL:
+        members = decode(dict[str, msgspec.Raw], data, where)
+        objects.append({name: decode(Any, bytes(members[name])) for name in CURSOR_FIELDS if name in members})
+        data, where = bytes(members.get(spec.rows, NULL)), f"{where}.{spec.rows}"
+    if data == NULL:
+        raise DecodeError(NO_DATA)
+    return cursor_page(decode(list[kind], data, where), objects, offset)
+
+
+def cursor_page(rows: list[Any], objects: list[Any], offset: PageOffset) -> Page[Any]:
+    """Make a page of a cursor list; the first of the objects that has a cursor counts.
+
+    Raises `DecodeError` if there are rows, but no object says whether there is a next page.
+    """
+    known = [place for place in objects if isinstance(place, dict) and any(name in place for name in CURSOR_FIELDS)]
+    if rows and not known:
+        raise DecodeError(f"{UNKNOWN_PAGING}: neither pagination nor meta nor data has nextCursor or hasMore")
+    return Page(rows, offset.skip, offset.take, by_cursor=True, next_cursor=_next_cursor(known[0]) if known else None)
+
+
+def _next_cursor(place: Mapping[str, Any]) -> str | None:
+    """Return the cursor to the next page; None at the end."""
+    cursor, has_more = place.get("nextCursor"), place.get("hasMore")
+    if has_more is False or (has_more is None and cursor is None):
+        return None
+    if isinstance(cursor, int) and not isinstance(cursor, bool):
+        cursor = str(cursor)
+    if has_more not in (None, True) or not isinstance(cursor, str) or not 0 < len(cursor) <= MAX_CURSOR:
+        raise DecodeError(f"{UNKNOWN_PAGING}: nextCursor is {shown(cursor)} and hasMore is {shown(has_more)}")
+    return cursor

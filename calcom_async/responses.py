@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from calcom_async.decoding import Envelope, decode, nullable
+from calcom_async.decoding import CursorEnvelope, Envelope, decode, nullable
 from calcom_async.error_body import parse_error_body
 from calcom_async.errors import BY_STATUS, ApiError, DecodeError, RateLimit, RateLimitedError, ServerError, printable
 from calcom_async.rate_limit_window import MAX_NAMED_LIMITS, MAX_RETRY_AFTER, plausible_limits
@@ -202,8 +202,19 @@ def _enveloped(kind: Any) -> Any:
 
 def read_envelope(kind: Any, response: Response, request: Request | None) -> Envelope[Any]:
     """Decode the envelope of a response; raise the `ApiError` in the body of a failure with a status of success."""
+    envelope: Envelope[Any] = _read_success(_enveloped(kind), response, request)
+    return envelope
+
+
+def read_cursor_envelope(response: Response, request: Request | None) -> CursorEnvelope:
+    """Do the same for a list that is read with a cursor."""
+    envelope: CursorEnvelope = _read_success(CursorEnvelope, response, request)
+    return envelope
+
+
+def _read_success(kind: Any, response: Response, request: Request | None) -> Any:
     try:
-        envelope: Envelope[Any] | None = decode(_enveloped(kind), response.body)
+        envelope = decode(kind, response.body)
     except DecodeError:
         # A failure has no data, or other data than a success.
         if not _reports_failure(response.body):

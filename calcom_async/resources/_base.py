@@ -70,7 +70,7 @@ class Paging(TypedDict, total=False):
 
     `take` is the page size, by default the largest that the list allows. The first `skip` rows are left out. Up to
     `prefetch` pages are requested before they are needed. `strict` makes an incomplete list an error instead of a
-    warning.
+    warning. Lists that are read with a cursor accept neither `skip` nor `strict`, and ignore `prefetch`.
     """
 
     take: int | None
