@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 import msgspec
@@ -16,6 +16,7 @@ from virtual_time import run
 from calcom_async import DecodeError, InvalidRequestError, Pages, ServerError
 from calcom_async.decoding import raw_field_reader
 from calcom_async.events import Observer
+from calcom_async.operations import lists
 from calcom_async.pages import PagedList
 from calcom_async.pagination import Page, PageOffset, PaginationSpec, read_cursor_page
 from calcom_async.resources._base import Resource, ResourceContext
@@ -320,3 +321,43 @@ def test_the_query_of_a_cursor_list():
     assert run(read(raw=False)) == ([Row(1), Row(2)], queries)
     rows, sent = run(read(raw=True))
     assert ([json.loads(bytes(row)) for row in rows], sent) == ([{"id": 1}, {"id": 2}], queries)
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        [{"data": [{"id": 1}], "meta": {"nextCursor": "a", "hasMore": True}}, {"data": [], "meta": {"hasMore": False}}],
+        [{"data": {"logs": [{"id": 1}], "nextCursor": "a", "hasMore": True}}, {"data": {"logs": [], "hasMore": False}}],
+    ],
+)
+def test_the_rows_of_a_cursor_list_at_any_path(bodies, monkeypatch):
+    """A list without a method is read to its end too, wherever its rows and its cursor are."""
+    monkeypatch.setattr(lists, "pagination_at", lambda path: lists.CURSOR_LIST)
+
+    class Client:
+        queries: ClassVar[list[Any]] = []
+
+        async def request(self, method: str, path: str, *, query: Any, version: str | None) -> Any:
+            self.queries.append(query)
+            return bodies[len(self.queries) - 1]
+
+    client: Any = Client()
+    assert run(lists.list_rows(client, "/v2/things", {"limit": "5", "status": "x"}).collect()) == [{"id": 1}]
+    assert client.queries == [
+        {"status": "x", "limit": 5, "cursor": None},
+        {"status": "x", "limit": 5, "cursor": "a"},
+    ]
+
+
+@pytest.mark.parametrize("data", [None, 5, {}, {"logs": [], "others": []}])
+def test_what_is_no_list_at_any_path(data, monkeypatch):
+    """Rows that cannot be told from another list are an error."""
+    monkeypatch.setattr(lists, "pagination_at", lambda path: lists.CURSOR_LIST)
+
+    class Client:
+        async def request(self, *_: Any, **__: Any) -> Any:
+            return {"data": data, "pagination": {"hasMore": False}}
+
+    client: Any = Client()
+    with pytest.raises(InvalidRequestError, match="does not return a list"):
+        run(lists.list_rows(client, "/v2/things").collect())

@@ -11,7 +11,7 @@ from calcom_async.client import Calcom
 from calcom_async.errors import InvalidRequestError, shown
 from calcom_async.operations.catalog import find_operation
 from calcom_async.pages import PagedList, Pages
-from calcom_async.pagination import UNPAGED, Page, PageOffset, PaginationSpec, page_of
+from calcom_async.pagination import UNPAGED, Page, PageOffset, PaginationSpec, cursor_page, page_of
 from calcom_async.resources import bookings, oauth_clients
 
 
@@ -20,11 +20,16 @@ def list_rows(
 ) -> Pages[Any]:
     """List the rows at a path, such as `/v2/bookings`, as decoded JSON. No request is sent before the iteration.
 
-    A `take` in the query is the page size. Raises `InvalidRequestError` if the path does not return a list.
+    A `take` or `limit` in the query, as the path calls it, is the page size. Raises `InvalidRequestError` if the path
+    does not return a list.
     """
     spec, query = pagination_at(path), dict(query or {})
     take = _page_size(query.pop(spec.take, None)) if spec.maximum else None
     return Pages(_AnyList(cal, path, spec, Any, query=query, version=version), take=take)
+
+
+CURSOR_LIST = PaginationSpec(maximum=50, take="limit", cursor=True)
+"""A list that is read with a cursor. All of them accept 50 rows per page, some more."""
 
 
 class _AnyList(PagedList[Any]):
@@ -45,15 +50,30 @@ class _AnyList(PagedList[Any]):
         self._version = version
 
     async def fetch_page(self, offset: PageOffset, query: Mapping[str, Any] | None = None) -> Page[Any]:
-        paging = {self.spec.take: offset.take, self.spec.skip: offset.skip} if offset.take else {}
+        spec, paging = self.spec, {}
+        if spec.cursor:
+            paging = {spec.take: offset.take, "cursor": offset.cursor}
+        elif offset.take:
+            paging = {spec.take: offset.take, spec.skip: offset.skip}
         query = {**self.query, **(query or {}), **paging}
         body = await self._cal.request("GET", self.name, query=query, version=self._version)
-        if not isinstance(body, dict) or not isinstance(body.get("data"), list):
-            raise InvalidRequestError(f"{self.name} does not return a list")
-        page = page_of(body, skip=offset.skip, take=offset.take)
+        page = self._page(body, offset)
         if self.row_type is msgspec.Raw:
             return msgspec.structs.replace(page, items=[msgspec.Raw(msgspec.json.encode(row)) for row in page.items])
         return page
+
+    def _page(self, body: Any, offset: PageOffset) -> Page[Any]:
+        data = body.get("data") if isinstance(body, dict) else None
+        rows, objects = data, []
+        if self.spec.cursor and isinstance(data, dict):
+            # The rows of some cursor lists are the only list in `data`, and the cursor may be next to it.
+            lists = [member for member in data.values() if isinstance(member, list)]
+            rows, objects = lists[0] if len(lists) == 1 else None, [data]
+        if not isinstance(rows, list):
+            raise InvalidRequestError(f"{self.name} does not return a list")
+        if self.spec.cursor:
+            return cursor_page(rows, [body.get("pagination"), body.get("meta"), *objects], offset)
+        return page_of(body, skip=offset.skip, take=offset.take)
 
     def raw(self) -> PagedList[msgspec.Raw]:
         return _AnyList(self._cal, self.name, self.spec, msgspec.Raw, query=self.query, version=self._version)
@@ -67,6 +87,8 @@ def pagination_at(path: str) -> PaginationSpec:
     operation = find_operation("GET", path if path.startswith("/v2/") else f"/v2{path}")
     if operation is None:
         return UNPAGED
+    if "cursor" in operation.query:
+        return CURSOR_LIST
     if "limit" in operation.query:
         return oauth_clients.PAGINATION
     if operation.path.endswith("/bookings"):
