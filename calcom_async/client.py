@@ -23,6 +23,7 @@ from calcom_async.responses import Response, Send, read_whole
 from calcom_async.retry import RetryBudget, retrying
 from calcom_async.secret import Hidden, Secret
 from calcom_async.transport import Transport
+from calcom_async.versions import ApiVersions
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -111,6 +112,7 @@ class _Core(msgspec.Struct, eq=False):
     limiter: RateLimiter
     retry_budget: RetryBudget
     cache: Cache | None
+    versions: ApiVersions
     credentials_in_use: WeakValueDictionary[int, Credentials]
 
 
@@ -150,6 +152,7 @@ class Calcom:
             limiter=limiter if limiter is not None else TokenBucket(),
             retry_budget=RetryBudget(self.config.retry_budget),
             cache=_cache(self.config.cache_ttl),
+            versions=ApiVersions(self.config.api_versions),
             credentials_in_use=WeakValueDictionary(),
         )
         self._is_view = False
@@ -168,7 +171,7 @@ class Calcom:
             send = core.cache.wrap(send, self.credentials)
         self._send = self._in_own_event_loop(send)
         self._context = ResourceContext(
-            self._send, observer, config.api_versions, config.priority, credentials=self.credentials
+            self._send, observer, core.versions, config.priority, credentials=self.credentials
         )
         core.credentials_in_use[id(self.credentials)] = self.credentials
 
@@ -281,7 +284,7 @@ class Calcom:
             path,
             query=query,
             body=body,
-            api_versions=self.config.api_versions,
+            versions=self._core.versions,
             version=version,
         )
         context = CallContext(

@@ -5,21 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
 from calcom_async.errors import ConfigError, shown
 from calcom_async.secret import Hidden, Secret
+from calcom_async.versions import override_names
 
 BASE_URL = "https://api.cal.com/v2"
 
 SECRETS = ("api_key", "proxy", "base_url")
 """Settings that may contain a secret. A URL does if it contains a password."""
-
-AREAS = ("bookings", "event_types", "schedules", "slots")
-"""Areas of the API whose paths need a `cal-api-version`."""
 
 _POSITIVE = ("timeout", "connect_timeout", "total_timeout", "keepalive_expiry")
 _COUNTS = ("max_attempts", "max_connections", "max_response_bytes")
@@ -80,8 +78,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     keepalive_expiry: float = 4.0
     """Close idle connections after this time, before the server does so after 5 s."""
     max_response_bytes: int = 64 * 2**20
-    api_versions: Mapping[str, str] = {}
-    """`cal-api-version` by area ("bookings", "event_types", "schedules", "slots") to send instead of the default."""
+    api_versions: Mapping[str, str] | Literal["latest"] = {}
+    """`cal-api-version` to send instead of the default, by area ("bookings") or operation ("bookings.list").
+
+    An operation takes precedence over its area. "latest" sends the newest version everywhere, except to the lists of
+    bookings. `calcom_async.versions` names all areas, operations and versions.
+    """
     user_agent: str = ""
 
     def __post_init__(self) -> None:
@@ -114,14 +116,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigError(f"Config.{name} must be a number of seconds >= 0, or None, got {shown(value)}")
         if not _is_number(self.priority) or self.priority != self.priority:
             raise ConfigError(f"Config.priority must be a number, got {shown(self.priority)}")
-        if not isinstance(self.api_versions, Mapping):
-            raise ConfigError(f"Config.api_versions must be a mapping, got {type(self.api_versions).__name__}")
-        for area, version in self.api_versions.items():
-            if area not in AREAS or not is_header_value(version):
-                raise ConfigError(
-                    f"Config.api_versions must map areas ({', '.join(AREAS)}) to strings, "
-                    f"got {shown(area)}: {shown(version)}"
-                )
+        _check_api_versions(self.api_versions)
         if self.user_agent != "" and not is_header_value(self.user_agent):
             raise ConfigError("Config.user_agent must be printable ASCII without surrounding white space")
 
@@ -167,6 +162,22 @@ def _switch(variable: str) -> bool:
 def is_header_value(value: object) -> bool:
     """Whether a value can be sent in a header."""
     return isinstance(value, str) and value.isascii() and value.isprintable() and value == value.strip() != ""
+
+
+def _check_api_versions(overrides: object) -> None:
+    if overrides == "latest":
+        return
+    if not isinstance(overrides, Mapping):
+        raise ConfigError(f'Config.api_versions must be a mapping or "latest", got {shown(overrides)}')
+    for name, version in overrides.items():
+        if name not in override_names():
+            areas = ", ".join(sorted(name for name in override_names() if "." not in name))
+            raise ConfigError(
+                f"Config.api_versions: {shown(name)} is neither an area ({areas}) "
+                'nor an operation that has versions, such as "bookings.list"'
+            )
+        if not is_header_value(version):
+            raise ConfigError(f"Config.api_versions: the version of {name} must be a text, got {shown(version)}")
 
 
 def _is_number(value: object) -> bool:

@@ -27,8 +27,8 @@ from calcom_async.models.slots import SlotDays
 from calcom_async.pages import Pages
 from calcom_async.pagination import Page
 from calcom_async.rate_limiter import BucketStats
-from calcom_async.resources._base import Resource
 from calcom_async.time_ranges import WEEK
+from calcom_async.versions import ApiVersions
 
 T = TypeVar("T")
 
@@ -95,16 +95,16 @@ async def _check_account(cal: Calcom, report: Report) -> None:
     me = await report.run_check("key", cal.me.get(), _describe_user, required=True)
     if me is None:
         return
-    lists: list[tuple[str, Resource, Pages[Any]]] = [
-        ("event types", cal.event_types, cal.event_types.list()),
-        ("schedules", cal.schedules, cal.schedules.list()),
-        ("bookings", cal.bookings, cal.bookings.list(take=1)),
-        ("webhooks", cal.webhooks, cal.webhooks.list()),
-        ("teams", cal.teams, cal.teams.list()),
+    lists: list[tuple[str, Pages[Any]]] = [
+        ("event types", cal.event_types.list()),
+        ("schedules", cal.schedules.list()),
+        ("bookings", cal.bookings.list(take=1)),
+        ("webhooks", cal.webhooks.list()),
+        ("teams", cal.teams.list()),
     ]
     pages = {}
-    for name, resource, rows in lists:
-        page = await report.run_check(name, rows.first_page(), _total, version=_version(cal, resource))
+    for name, rows in lists:
+        page = await report.run_check(name, rows.first_page(), _total, version=_version(cal, rows.list_call.name))
         pages[name] = page
     await _check_slots(cal, report, pages["event types"])
     if (organization := me.organization_id) is not None:
@@ -120,11 +120,12 @@ async def _check_slots(cal: Calcom, report: Report, event_types: Page[EventType]
         return
     today = datetime.now(UTC).date()
     week = cal.slots.search(event_type_id=event_types.items[0].id, start=today, end=today + WEEK)
-    await report.run_check("slots", week, _count_free, version=_version(cal, cal.slots))
+    await report.run_check("slots", week, _count_free, version=_version(cal, "/slots"))
 
 
-def _version(cal: Calcom, resource: Resource) -> str:
-    return cal.config.api_versions.get(resource.area, resource.version)
+def _version(cal: Calcom, route: str) -> str:
+    """Return the `cal-api-version` that a GET of this route sends."""
+    return ApiVersions(cal.config.api_versions).for_route("GET", route)
 
 
 def _describe_user(me: Me) -> str:

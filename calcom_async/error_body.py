@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from calcom_async.error_reasons import reason_of
 from calcom_async.lenient_json import NotJsonError, parse
 
 MOST_TEXT = 10_000
@@ -15,10 +16,16 @@ MOST_DEPTH = 50
 
 
 def parse_error_body(status: int, body: bytes) -> dict[str, Any]:
-    """Return `message`, `code`, `details` and `fields` of an `ApiError`, also for the HTML page of a proxy."""
+    """Return `message`, `code`, `reason`, `details` and `fields` of an `ApiError`, also for a proxy's HTML page."""
     code, message, details = _parts(status, body)
     details = _without_echo(details, MOST_DEPTH)
-    return {"message": message, "code": code, "details": details, "fields": _fields(code, message, details)}
+    return {
+        "message": message,
+        "code": code,
+        "reason": reason_of(status, message),
+        "details": details,
+        "fields": _fields(code, message, details),
+    }
 
 
 def _parts(status: int, body: bytes) -> tuple[str | None, str, Any]:

@@ -6,7 +6,7 @@
     ├─ TransportError                        no usable response: .sent says whether Cal.com may have acted
     │  ├─ ConnectionFailedError (ConnectionError)
     │  └─ TimedOutError (TimeoutError)
-    ├─ ApiError                              error response: .status .code .server_message .fields .request_id
+    ├─ ApiError                              error response: .status .reason .code .fields .request_id
     │  ├─ BadRequestError                    400
     │  ├─ UnauthorizedError                  401
     │  │  └─ TokenExpiredError               498, expired access token of a managed user
@@ -31,6 +31,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from calcom_async.error_reasons import Reason
 
 if TYPE_CHECKING:
     from calcom_async.models.slots import Slot
@@ -136,7 +138,9 @@ class ApiError(CalcomError):
     """Cal.com returned an error.
 
     `server_message` is the server's own text. `code` is the server's class name for the error
-    ("NotFoundException"), or None if the response has none. `fields` maps the path of each rejected field to the
+    ("NotFoundException"), or None if the response has none. `reason` is what the error means, the same for all servers:
+    "slot_taken", "already_cancelled", "already_rescheduled", "in_the_past", "booking_limit", "no_permission" and others
+    of `calcom_async.error_reasons`, or None. `fields` maps the path of each rejected field to the
     reasons ("attendee.timeZone": ["must be a valid IANA time-zone"]). It is empty if the server named no fields.
     `details` is what the server sent next to its message; it may repeat what you sent.
     """
@@ -147,6 +151,7 @@ class ApiError(CalcomError):
         *,
         status: int,
         code: str | None = None,
+        reason: Reason | None = None,
         details: Any = None,
         fields: Mapping[str, Sequence[str]] | None = None,
         request_id: str | None = None,
@@ -163,6 +168,7 @@ class ApiError(CalcomError):
         self.server_message = message
         self.status = status
         self.code = code
+        self.reason: Reason | None = reason
         self.details = details
         self.fields: dict[str, list[str]] = {name: list(reasons) for name, reasons in (fields or {}).items()}
         self.request_id = request_id
@@ -180,8 +186,7 @@ class UnauthorizedError(ApiError):
     """401: missing, unknown or expired credentials.
 
     Cal.com also answers 401 in two cases that are not about credentials: the booking limit of an event type is used
-    up (`server_message` is `booking_limit_reached` or `duration_limit_reached`), or the busy times of another user's
-    calendar were requested.
+    up (`reason` is "booking_limit"), or the busy times of another user's calendar were requested.
     """
 
 

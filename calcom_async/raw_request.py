@@ -11,14 +11,7 @@ from calcom_async.config import is_header_value
 from calcom_async.errors import InvalidRequestError, shown
 from calcom_async.requests import Request, encode, query_string
 from calcom_async.secret import Hidden
-
-VERSION_BY_PATH = {
-    "bookings": "2024-08-13",
-    "event-types": "2024-06-14",
-    "schedules": "2024-06-11",
-    "slots": "2024-09-04",
-}
-"""The `cal-api-version` that the paths of an area need, by their first segment."""
+from calcom_async.versions import ApiVersions
 
 PATH = re.compile(r"(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})+", re.ASCII)
 WORD = re.compile(r"[a-z][a-z-]*\d{0,3}")
@@ -30,7 +23,7 @@ def build_raw_request(
     *,
     query: Mapping[str, Any] | None,
     body: Hidden[Any],
-    api_versions: Mapping[str, str],
+    versions: ApiVersions,
     version: str | None,
 ) -> Request:
     """Build a request. Raises `InvalidRequestError` for an invalid path or method."""
@@ -42,7 +35,7 @@ def build_raw_request(
     if version is not None and not is_header_value(version):
         raise InvalidRequestError(f"version must be a text such as 2024-08-13, not {shown(version)}")
     path = _below_base(path)
-    version = version or api_versions.get(path.split("/")[1].replace("-", "_")) or _version_for(path)
+    version = version or versions.for_path(method, path)
     return Request(
         method=method,
         route=_route(path),
@@ -73,11 +66,3 @@ def _route(path: str) -> str:
 def is_read(request: Request) -> bool:
     """Return whether a request only reads. The GETs that complete an OAuth consent do not."""
     return request.method in {"GET", "HEAD"} and not request.path.endswith(("/save", "/callback"))
-
-
-def _version_for(path: str) -> str | None:
-    return (
-        None
-        if path.endswith("/private-links") or "/private-links/" in path
-        else VERSION_BY_PATH.get(path.split("/")[1])
-    )

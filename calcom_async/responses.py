@@ -20,6 +20,7 @@ from calcom_async.error_body import parse_error_body
 from calcom_async.errors import BY_STATUS, ApiError, DecodeError, RateLimit, RateLimitedError, ServerError, printable
 from calcom_async.rate_limit_window import MAX_NAMED_LIMITS, MAX_RETRY_AFTER, plausible_limits
 from calcom_async.requests import CallContext, Request
+from calcom_async.versions import version_hint
 
 log: logging.Logger = logging.getLogger("calcom_async")
 
@@ -67,8 +68,11 @@ def check(request: Request, response: Response, *, expects_redirect: bool = Fals
 
 def _error_fields(response: Response, request: Request | None) -> dict[str, Any]:
     """Return the arguments of the `ApiError` for a response."""
+    version = request.headers.get("cal-api-version") if request else None
+    fields = parse_error_body(response.status, response.body)
     return {
-        **parse_error_body(response.status, response.body),
+        **fields,
+        "hint": version_hint(response.status, fields["reason"], version),
         "status": response.status,
         "request_id": response.request_id,
         "rate_limits": response.limits,

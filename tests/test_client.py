@@ -27,11 +27,6 @@ from calcom_async import (
     TokenBucket,
 )
 from calcom_async.client import RateLimitRate
-from calcom_async.raw_request import VERSION_BY_PATH
-from calcom_async.resources.bookings import Bookings
-from calcom_async.resources.event_types import EventTypes
-from calcom_async.resources.schedules import Schedules
-from calcom_async.resources.slots import Slots
 from calcom_async.sandbox import Sandbox
 
 ME = http_response(body=b'{"status":"success","data":{"id":1,"email":"a@b.test"}}')
@@ -249,17 +244,18 @@ async def test_closing_waits_for_the_renewals_of_twins():
 # ----------------------------------------------------------------------------------------------- anything else
 
 
-def test_the_version_table_is_that_of_the_resources():
-    """`request()` sends the version that the typed methods of the area send."""
-    typed = {"bookings": Bookings, "event-types": EventTypes, "schedules": Schedules, "slots": Slots}
-    assert {path: resource.version for path, resource in typed.items()} == VERSION_BY_PATH
-    assert {path: resource.area.replace("_", "-") for path, resource in typed.items()} == {path: path for path in typed}
-
-
 @pytest.mark.parametrize(
     ("path", "settings", "version"),
     [
-        *((f"/v2/{path}/1", {}, version) for path, version in VERSION_BY_PATH.items()),
+        ("/v2/bookings/1", {}, "2024-08-13"),
+        ("/v2/bookings/1/not-listed", {}, "2024-08-13"),
+        ("/v2/event-types/1", {}, "2024-06-14"),
+        ("/v2/event-types/1/booking-fields", {}, "2026-06-12"),
+        ("/v2/schedules/default", {}, "2024-06-11"),
+        ("/v2/slots/reservations/abc", {}, "2024-09-04"),
+        ("/v2/teams/1/event-types", {}, None),
+        ("/v2/teams/1/event-types", {"api_versions": "latest"}, "2026-06-12"),
+        ("/v2/bookings/1", {"api_versions": {"bookings": "2026-02-25"}}, "2026-02-25"),
         ("/v2/me", {}, None),
         ("/v2/event-types/1/private-links", {}, None),
         ("/v2/event-types/1/private-links/x", {}, None),

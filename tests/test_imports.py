@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "calcom_async"
 
 # From the ground up; a module may import what is below its own layer, or beside it in the same folder.
 LAYERS: tuple[str, ...] = (
-    "_lazy _version lenient_json",
+    "_lazy _version error_reasons lenient_json versions",
     "errors models secret",
     "extras rate_limit_window error_body",
     "time_ranges",

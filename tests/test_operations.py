@@ -50,12 +50,6 @@ DIFFERENCES = (
         "+", "PATCH */users/{userId}", "body *", "specified without fields; the server takes those of a new user"
     ),
     Difference("+", "PATCH *teams*private-links*", "body *", "specified without a body; the server wants one"),
-    Difference("+", "* */teams*/bookings*", "version", "any version will do there; one class for all bookings"),
-    Difference(
-        "+", "GET */organizations/{orgId}/bookings", "version", "any version will do; one class for all bookings"
-    ),
-    Difference("+", "GET */users/{userId}/bookings", "version", "any version will do; one class for all bookings"),
-    Difference("+", "* */users/{userId}/schedules*", "version", "any version will do; one class for all schedules"),
 )
 
 UNSPECIFIED = {"DELETE /v2/bookings/{uid}/attendees/{attendee_id}"}
@@ -132,8 +126,7 @@ def _of_operation(operation: Operation, ways: list[PythonCall]) -> Iterator[tupl
         said = set().union(*map(read, ways))
         yield from (("+", f"{what} {name}") for name in said - specified)
         yield from (("-", f"{what} {name}") for name in specified - said)
-    versions = {call.request.headers.get("cal-api-version") for call in ways}
-    if operation.version is None and versions != {None}:
+    if {call.request.headers.get("cal-api-version") for call in ways} - {operation.version, *operation.newer_versions}:
         yield "+", "version"
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from calcom_async.booking.slot_searches import Search, fallback_searches
+from calcom_async.error_reasons import Reason
 from calcom_async.errors import (
     ApiError,
     BadRequestError,
@@ -30,14 +31,14 @@ from calcom_async.time_ranges import DAY, SECOND
 
 MAX_ALTERNATIVES = 10
 
-# Error messages of Cal.com for a time that is not free; it sends them with the general status 400.
-TAKEN = ("already has booking at this time or is not available", 'can\'t be booked at the "start" time provided')
+NOT_FREE: Collection[Reason | None] = ("slot_taken", "outside_booking_window", "no_seats_left")
+"""Reasons of a rejected request that mean that the time is not free."""
 
 
 def is_slot_taken(error: CalcomError) -> bool:
     """Return whether Cal.com rejected the request because the time is not free."""
     if isinstance(error, BadRequestError):
-        return any(text in error.server_message for text in TAKEN)
+        return error.reason in NOT_FREE
     return isinstance(error, ConflictError | SlotTakenError)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +22,9 @@ from calcom_async.booking.availability import (
 from calcom_async.booking.key_locks import KeyLocks
 from calcom_async.booking.lookup import bookings_at, follow_reschedules
 from calcom_async.booking.reconcile import DEFAULT_PAUSE, Retries, run_safely
+from calcom_async.error_reasons import Reason
 from calcom_async.errors import (
+    ApiError,
     BadRequestError,
     CalcomError,
     ConflictError,
@@ -48,10 +50,8 @@ IDEMPOTENCY_KEY = "calcom_async_idempotency_key"
 
 CANCELLATION_REASON = "Duplicate or incomplete booking of an interrupted request"
 
-# Error messages of Cal.com.
-NEVER_AVAILABLE = ("already_signed_up_for_this_booking_error", 'can\'t be booked at the "start" time provided')
+NEVER_AVAILABLE: Collection[Reason | None] = ("already_booked_by_attendee", "outside_booking_window")
 """Rejections of a slot that no retry changes."""
-ALREADY_CANCELLED = ("has been cancelled already", "has already been cancelled")
 
 LOCKS = KeyLocks()
 
@@ -254,7 +254,7 @@ class _BookingCall:
             return False
         if not is_slot_taken(error):
             return may_have_acted(error)
-        if any(text in str(error) for text in NEVER_AVAILABLE):
+        if isinstance(error, ApiError) and error.reason in NEVER_AVAILABLE:
             return False
         # Somebody else may have got one of several hosts or seats: the slot shows whether there are more.
         await self.release_reservation()  # it would hide the slot
@@ -379,7 +379,7 @@ class _BookingCall:
         except CalcomError as error:
             if is_transient(error):
                 raise
-            if isinstance(error, BadRequestError) and any(text in error.server_message for text in ALREADY_CANCELLED):
+            if isinstance(error, ApiError) and error.reason == "already_cancelled":
                 return
             raise self.unknown_outcome(
                 f"booking {booking.uid} is a duplicate or an incomplete series and cannot be cancelled: {error.message}"

@@ -12,12 +12,10 @@ import msgspec
 from calcom_async.booking.availability import is_slot_taken, parse_start, slot_taken_error
 from calcom_async.booking.lookup import bookings_at, follow_reschedules
 from calcom_async.booking.reconcile import DEFAULT_PAUSE, Retries, run_safely
-from calcom_async.errors import BadRequestError, CalcomError, NotFoundError, UnknownOutcomeError, may_have_acted
+from calcom_async.errors import ApiError, CalcomError, NotFoundError, UnknownOutcomeError, may_have_acted
 from calcom_async.models.bookings import Booking
 from calcom_async.resources.bookings import Bookings, RescheduleFields
 from calcom_async.resources.slots import Slots
-
-ALREADY_RESCHEDULED = "has been cancelled and rescheduled already to"  # error message of Cal.com
 
 
 async def reschedule(
@@ -78,7 +76,7 @@ class _RescheduleCall:
 
     async def find_existing(self, error: CalcomError) -> Booking | None:
         """Look up whether the booking was moved to the new start, by this call or by another one."""
-        already_moved = isinstance(error, BadRequestError) and ALREADY_RESCHEDULED in error.server_message
+        already_moved = isinstance(error, ApiError) and error.reason == "already_rescheduled"
         if not (self.retries.lost or is_slot_taken(error) or already_moved):
             return None
         if "seat_uid" in self.params and not self.seat_email:

@@ -124,6 +124,6 @@ def error_lines(error: CalcomError) -> list[str]:
     """
     lines = [error.message, *getattr(error, "__notes__", ())]
     # Cal.com also answers 401 when the booking limit of an event type is reached.
-    if isinstance(error, UnauthorizedError) and not error.server_message.endswith("_limit_reached"):
+    if isinstance(error, UnauthorizedError) and error.reason != "booking_limit":
         lines.append(f"Check the API key (--api-key or CAL_API_KEY). {NEW_KEY}")
     return lines

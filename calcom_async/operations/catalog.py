@@ -14,9 +14,10 @@ from pathlib import Path
 import msgspec
 
 from calcom_async.operations.names import BODIES, QUERIES
+from calcom_async.versions import operation_versions
 
-# An unindented line is a base path, followed by the `cal-api-version` that its operations need, if any. An indented
-# line is an operation: HTTP method, rest of the path (`.` for none) and notes.
+# An unindented line is a base path. An indented line is an operation: HTTP method, rest of the path (`.` for none) and
+# notes. The versions are in `calcom_async.versions`.
 #
 #   list            returns rows
 #   changes         a GET that changes state
@@ -31,7 +32,7 @@ _TABLE = """\
 /v2/me
   GET    .
   PATCH  .                                        =UpdateUser
-/v2/event-types  2024-06-14
+/v2/event-types
   GET    .                                        list ?EventTypes
   POST   .                                        =EventType
   GET    /{eventTypeId}
@@ -49,20 +50,20 @@ _TABLE = """\
   GET    /{webhookId}
   PATCH  /{webhookId}                             =Webhook
   DELETE /{webhookId}
-/v2/schedules  2024-06-11
+/v2/schedules
   GET    .                                        list
   POST   .                                        =Schedule
   GET    /default
   GET    /{scheduleId}
   PATCH  /{scheduleId}                            =Schedule
   DELETE /{scheduleId}
-/v2/slots  2024-09-04
+/v2/slots
   GET    .                                        ?Slots
   POST   /reservations                            =ReserveSlot
   GET    /reservations/{uid}
   PATCH  /reservations/{uid}                      not-idempotent =ReserveSlot
   DELETE /reservations/{uid}                      idempotent
-/v2/bookings  2024-08-13
+/v2/bookings
   GET    .                                        list ?BookingFilters
   POST   .                                        =CreateBooking
   GET    /by-seat/{seatUid}
@@ -370,7 +371,8 @@ class Operation:
     path: str
     """The path template of the official specification, such as `/v2/bookings/{bookingUid}`."""
     version: str | None
-    """The `cal-api-version` to send; None if any version works, or none must be sent."""
+    """The `cal-api-version` that every server understands; None if any version works, or none must be sent."""
+    newer_versions: tuple[str, ...]
     is_list: bool
     """Whether it returns rows."""
     changes: bool
@@ -401,17 +403,18 @@ def field_names(text: str) -> frozenset[str]:
 
 
 def _operations() -> Iterator[Operation]:
-    base, version = "", ""
+    base = ""
     for line in _TABLE.splitlines():
-        words = line.split()
         if line.startswith("/"):
-            base, version = words[0], words[1] if len(words) > 1 else ""
+            base = line
         elif line.startswith(" "):
-            verb, rest, *notes = words
-            yield _operation(verb, base + rest.removeprefix("."), version or None, notes)
+            verb, rest, *notes = line.split()
+            yield _operation(verb, base + rest.removeprefix("."), notes)
 
 
-def _operation(verb: str, path: str, version: str | None, notes: list[str]) -> Operation:
+def _operation(verb: str, path: str, notes: list[str]) -> Operation:
+    route = re.sub(r"{\w+}", "{}", path.removeprefix("/v2"))
+    versions = operation_versions().get((verb, route))
     query = next((QUERIES.get(note[1:], note[1:].replace(",", " ")) for note in notes if note[0] == "?"), "")
     body = next((BODIES[note[1:]] for note in notes if note[0] == "="), "")
     changes = "computes" not in notes and (verb != "GET" or "changes" in notes)
@@ -419,7 +422,8 @@ def _operation(verb: str, path: str, version: str | None, notes: list[str]) -> O
     return Operation(
         verb,
         path,
-        version,
+        version=(versions and versions.default) or None,
+        newer_versions=versions.newer if versions else (),
         is_list="list" in notes,
         changes=changes,
         idempotent=idempotent and "not-idempotent" not in notes,

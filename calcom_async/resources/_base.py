@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, TypedDict, TypeVar, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack
 
 import msgspec
 
@@ -15,6 +15,7 @@ from calcom_async.pagination import UNPAGED, PaginationSpec
 from calcom_async.requests import CallContext, EndpointLimit, Request, encode, fill, query_string
 from calcom_async.responses import Send, read
 from calcom_async.secret import Secret
+from calcom_async.versions import ApiVersions
 
 T = TypeVar("T")
 R = TypeVar("R", bound="Resource")
@@ -58,11 +59,13 @@ class ResourceContext(msgspec.Struct, frozen=True):
 
     send: Send
     observer: Observer
-    api_versions: Mapping[str, str] = {}
+    versions: ApiVersions = ApiVersions({})
     priority: int = 0
     credentials: Credentials | None = None
     rejects_paging: set[str] = msgspec.field(default_factory=set)
     """Routes of lists whose `take` and `skip` this server has answered with 500."""
+    rejected_versions: set[str] = msgspec.field(default_factory=set)
+    """Versions that this server does not know for an optional newer form of an operation."""
 
 
 class Paging(TypedDict, total=False):
@@ -82,11 +85,6 @@ class Paging(TypedDict, total=False):
 class Resource:
     """One noun of the API, below a scope such as `/organizations/{}`. One class serves all its scopes."""
 
-    area: ClassVar[str] = ""
-    """Its name in `Config.api_versions`."""
-    version: ClassVar[str] = ""
-    """The `cal-api-version` of its paths; empty if they need none."""
-
     def __init__(self, context: ResourceContext, scope: str = "", *scope_ids: int | str) -> None:
         self._context = context
         self._scope = scope
@@ -103,12 +101,21 @@ class Resource:
         return resource(self._context, self._scope + route, *self._scope_ids, *ids)
 
     def _request(
-        self, method: str, route: str, ids: tuple[int | str, ...], *, query: Query | None = None, body: Any = None
+        self,
+        method: str,
+        route: str,
+        ids: tuple[int | str, ...],
+        *,
+        query: Query | None = None,
+        body: Any = None,
+        needed: str = "",
     ) -> Request:
-        version = self._context.api_versions.get(self.area, self.version)
+        """Build a request. `needed` is the version of the API that one of its fields needs."""
+        whole_route = self._scope + route
+        version = self._context.versions.for_route(method, whole_route, needed)
         return Request(
             method=method,
-            route=self._scope + route,
+            route=whole_route,
             path=self._prefix + fill(route, ids),
             query=query_string(query) if query else "",
             headers={"cal-api-version": version} if version else {},
@@ -158,8 +165,9 @@ class Resource:
         body: Any = None,
         idempotent: bool = False,
         endpoint_limit: EndpointLimit | None = None,
+        needed: str = "",
     ) -> T:
-        request = self._request("POST", route, ids, body=body)
+        request = self._request("POST", route, ids, body=body, needed=needed)
         return await self._send(kind, request, idempotent=idempotent, endpoint_limit=endpoint_limit)
 
     async def _patch(

@@ -74,10 +74,6 @@ class RescheduleFields(TypedDict, total=False):
     email_verification_code: str | None
 
 
-# Error messages of Cal.com.
-CANCELLED_ALREADY = "has been cancelled already"
-OVER = "has already ended"
-
 STATUSES = ("upcoming", "recurring", "past", "cancelled", "unconfirmed")
 # Own limits, in requests per minute, which replace the general one.
 ADD_ATTENDEE = EndpointLimit("booking_attendees_add", 5)
@@ -196,9 +192,6 @@ def _statuses(status: str | Sequence[str]) -> List[str]:
 
 class BookingList(Resource):
     """A list of bookings in a scope."""
-
-    area = "bookings"
-    version = "2024-08-13"
 
     def _list(self, filters: Mapping[str, Any], known: type) -> Pages[Booking]:
         query = booking_query(filters, known)
@@ -331,7 +324,7 @@ class Bookings(BookingList):
         try:
             return _many(await self._post(ONE_OR_MANY, "/bookings/{}/cancel", recurring_uid, body=body))
         except BadRequestError as rejection:
-            if CANCELLED_ALREADY not in rejection.server_message:
+            if rejection.reason != "already_cancelled":
                 raise
             for occurrence in await self.get_series(recurring_uid):
                 if occurrence.is_cancelled or occurrence.is_rejected:
@@ -339,7 +332,7 @@ class Bookings(BookingList):
                 try:
                     return await self.cancel_subsequent(occurrence.uid, reason=reason)
                 except BadRequestError as error:
-                    if OVER not in error.server_message:
+                    if error.reason != "already_ended":
                         raise
             raise
 

@@ -49,9 +49,6 @@ class _CheckedUpdates(Resource):
 class EventTypes(_CheckedUpdates):
     """Event types of a user."""
 
-    area = "event_types"
-    version = "2024-06-14"
-
     def list(
         self,
         *,

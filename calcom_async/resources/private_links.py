@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from msgspec.structs import replace
+
+from calcom_async.errors import NotFoundError
 from calcom_async.models.private_links import DeletedPrivateLink, PrivateLink
 from calcom_async.models.times import bound
 from calcom_async.pages import Pages
-from calcom_async.resources._base import Resource, drop_unset
+from calcom_async.requests import CallContext, Request
+from calcom_async.resources._base import Resource, ResourceContext, drop_unset
+from calcom_async.responses import Response, Send
+from calcom_async.versions import PRIVATE_LINKS
 
 
 class PrivateLinks(Resource):
     """Links to book one event type. An event type of another user raises `NotFoundError`.
 
-    These paths ignore `cal-api-version`, so the client sends none.
+    The hosted API returns the whole booking URL in version 2024-09-04. Older servers return 404 for that version, so
+    the first call to one of them costs two requests; the client remembers it.
     """
+
+    def __init__(self, context: ResourceContext, scope: str = "", *scope_ids: int | str) -> None:
+        super().__init__(replace(context, send=_with_newest_version(context)), scope, *scope_ids)
 
     def list(self) -> Pages[PrivateLink]:
         """List all links, expired ones included, in one response."""
@@ -43,3 +53,21 @@ class PrivateLinks(Resource):
     async def delete(self, link_id: str) -> DeletedPrivateLink:
         """Delete a link. Raises `NotFoundError`."""
         return await self._delete(DeletedPrivateLink, "/private-links/{}", link_id)
+
+
+def _with_newest_version(context: ResourceContext) -> Send:
+    """Send the newest version of private links until the server turns out not to know it."""
+
+    async def send(request: Request, call: CallContext) -> Response:
+        if "cal-api-version" in request.headers or PRIVATE_LINKS in context.rejected_versions:
+            return await context.send(request, call)
+        newest = replace(request, headers={**request.headers, "cal-api-version": PRIVATE_LINKS})
+        try:
+            return await context.send(newest, call)
+        except NotFoundError as error:
+            if error.reason != "unknown_operation":
+                raise
+        context.rejected_versions.add(PRIVATE_LINKS)
+        return await context.send(request, call)
+
+    return send

@@ -15,9 +15,6 @@ MAYBE: Any = Schedule | None
 class UserSchedules(Resource):
     """Schedules of a user, each with its own time zone."""
 
-    area = "schedules"
-    version = "2024-06-11"
-
     def list(self) -> Pages[Schedule]:
         """List all schedules, in one response."""
         return self._pages(Schedule, "/schedules")

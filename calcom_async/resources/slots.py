@@ -45,9 +45,6 @@ class SlotSearch(SlotOptions, total=False):
 class Slots(Resource):
     """Free times of event types. They are public: a search needs no credentials of the host."""
 
-    area = "slots"
-    version = "2024-09-04"
-
     @property
     def reservations(self) -> Reservations:
         """Reservations of slots."""
@@ -183,9 +180,6 @@ def _check_target(target: Mapping[str, Any]) -> None:
 
 class Reservations(Resource):
     """Reservations hide a slot from searches for a while. They are advisory: bookings ignore them."""
-
-    area = "slots"
-    version = "2024-09-04"
 
     async def create(
         self,
