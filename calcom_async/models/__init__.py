@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         OptionAssignment as OptionAssignment,
         UpdateAttribute as UpdateAttribute,
         UpdateAttributeOption as UpdateAttributeOption,
+        UpdateOptionWeight as UpdateOptionWeight,
     )
     from calcom_async.models.bookings import (
         AbsentAttendee as AbsentAttendee,
@@ -80,6 +81,17 @@ if TYPE_CHECKING:
         ConferencingAuthUrl as ConferencingAuthUrl,
         DefaultConferencingApp as DefaultConferencingApp,
         StripeAuthUrl as StripeAuthUrl,
+        UserConferencingApp as UserConferencingApp,
+    )
+    from calcom_async.models.delegation_credentials import (
+        CreateDelegationCredential as CreateDelegationCredential,
+        DelegationCredential as DelegationCredential,
+        DelegationSecret as DelegationSecret,
+        SecretRotationError as SecretRotationError,
+        ServiceAccountKey as ServiceAccountKey,
+        UpdateDelegationCredential as UpdateDelegationCredential,
+        WorkspacePlatform as WorkspacePlatform,
+        WorkspacePlatformSlug as WorkspacePlatformSlug,
     )
     from calcom_async.models.event_type_settings import (
         BookerActiveBookingsLimit as BookerActiveBookingsLimit,
@@ -156,14 +168,9 @@ if TYPE_CHECKING:
         UpdateOrganizationUser as UpdateOrganizationUser,
     )
     from calcom_async.models.organizations import (
-        CreateDelegationCredential as CreateDelegationCredential,
         CreateManagedOrganization as CreateManagedOrganization,
-        DelegationCredential as DelegationCredential,
         ManagedOrganization as ManagedOrganization,
-        ServiceAccountKey as ServiceAccountKey,
-        UpdateDelegationCredential as UpdateDelegationCredential,
         UpdateManagedOrganization as UpdateManagedOrganization,
-        WorkspacePlatform as WorkspacePlatform,
     )
     from calcom_async.models.out_of_office import (
         CreateOutOfOffice as CreateOutOfOffice,
@@ -180,7 +187,10 @@ if TYPE_CHECKING:
         DeletedPrivateLink as DeletedPrivateLink,
         PrivateLink as PrivateLink,
     )
-    from calcom_async.models.reservations import Reservation as Reservation, ReserveSlot as ReserveSlot
+    from calcom_async.models.reservations import (
+        Reservation as Reservation,
+        ReserveSlot as ReserveSlot,
+    )
     from calcom_async.models.roles import (
         CreateRole as CreateRole,
         Permission as Permission,
@@ -259,7 +269,7 @@ if TYPE_CHECKING:
 _HOMES = parse_homes("""
     _base: DISABLED Model DisableableSetting
     attributes: AssignOption AssignedOption Attribute AttributeOption AttributeType CreateAttribute
-        CreateAttributeOption OptionAssignment UpdateAttribute UpdateAttributeOption
+        CreateAttributeOption OptionAssignment UpdateAttribute UpdateAttributeOption UpdateOptionWeight
     bookings: AbsentAttendee AddGuests Attendee Booking BookingAttendee BookingEventType BookingHost BookingLocation
         BookingReference BookingStatus CalendarLink CancelBooking ConferencingParticipant ConferencingSession
         CreateBooking Guest MarkAbsent ReassignedHost Reassignment Recording RescheduleBooking Routing
@@ -269,7 +279,9 @@ _HOMES = parse_homes("""
     calendars: BusyTime Calendar CalendarAuthUrl CalendarCredential CalendarError CalendarIntegration
         ConnectAppleCalendar ConnectedCalendar ConnectedCalendars DestinationCalendar SaveIcsFeeds SelectCalendar
         SelectedCalendar SetDestinationCalendar
-    conferencing: ConferencingApp ConferencingAuthUrl DefaultConferencingApp StripeAuthUrl
+    conferencing: ConferencingApp ConferencingAuthUrl DefaultConferencingApp StripeAuthUrl UserConferencingApp
+    delegation_credentials: CreateDelegationCredential DelegationCredential DelegationSecret SecretRotationError
+        ServiceAccountKey UpdateDelegationCredential WorkspacePlatform WorkspacePlatformSlug
     event_type_settings: BookerActiveBookingsLimit BookerLayouts BookingField BookingLimits BookingWindow
         CalVideoSettings Color ConfirmationPolicy DisableCancelling DisableRescheduling EmailSettings
         EventTypeDestinationCalendar Frequency Host HostPriority Layout Location LocationType NoticeThreshold
@@ -283,8 +295,7 @@ _HOMES = parse_homes("""
     oauth_clients: OAUTH_PERMISSIONS CreateManagedUser CreateOAuthClient ManagedUser ManagedUserCreated OAuth2Client
         OAuthClient OAuthClientCredentials OAuthPermission UpdateManagedUser UpdateOAuthClient
     organization_users: CreateOrganizationUser OrganizationProfile OrganizationUser UpdateOrganizationUser
-    organizations: CreateDelegationCredential CreateManagedOrganization DelegationCredential ManagedOrganization
-        ServiceAccountKey UpdateDelegationCredential UpdateManagedOrganization WorkspacePlatform
+    organizations: CreateManagedOrganization ManagedOrganization UpdateManagedOrganization
     out_of_office: CreateOutOfOffice OutOfOfficeEntry OutOfOfficeReason UpdateOutOfOffice
     pagination: Pagination
     phone_calls: CreatePhoneCall PhoneCall

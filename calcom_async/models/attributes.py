@@ -56,6 +56,7 @@ class OptionAssignment(Model, frozen=True, kw_only=True):
     member_id: int
     attribute_option_id: str
     weight: IntOrFloat | None = None
+    """Share of the bookings that a router gives to the user; None without weights."""
     created_at: datetime | None = None
     created_by_id: int | None = None
     created_by_d_sync_id: str | None = None
@@ -104,3 +105,10 @@ class AssignOption(Model, frozen=True, kw_only=True):
     attribute_id: str
     attribute_option_id: str | None = None
     value: str | None = None
+    weight: IntOrFloat | None = None
+
+
+class UpdateOptionWeight(Model, frozen=True, kw_only=True):
+    """The new weight of an option that a user has."""
+
+    weight: IntOrFloat

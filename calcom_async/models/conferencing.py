@@ -29,6 +29,19 @@ class ConferencingApp(SecretModel, frozen=True, kw_only=True):
     delegation_credential_id: str | None = None
 
 
+class UserConferencingApp(Model, frozen=True, kw_only=True):
+    """A conferencing app that a user of an organization has connected."""
+
+    id: int
+    type: str
+    """For example `google_video`, `zoom_video` or `office365_video`."""
+    user_id: int
+    invalid: bool | None = None
+    """Whether the connection is broken."""
+    app_slug: ConferencingAppSlug
+    is_default: bool
+
+
 class DefaultConferencingApp(Model, frozen=True, kw_only=True):
     """The app or the fixed link for bookings of event types without a location."""
 

@@ -189,12 +189,17 @@ _TABLE = """\
   GET    /slugs/{attributeSlug}/options/assigned  list ?Assigned
   GET    /options/{userId}                        list
   POST   /options/{userId}                        =AssignAttribute
+  PATCH  /options/{userId}/{attributeOptionId}    =OptionWeight
   DELETE /options/{userId}/{attributeOptionId}
 /v2/organizations/{orgId}/bookings
   GET    .                                        list ?OrganizationBookingFilters
 /v2/organizations/{orgId}/delegation-credentials
+  GET    .                                        list ?take,skip,domain
   POST   .                                        =CreateDelegationCredential
+  GET    /{credentialId}
   PATCH  /{credentialId}                          =UpdateDelegationCredential
+  DELETE /{credentialId}
+  POST   /{credentialId}/reset-rotation           idempotent
 /v2/organizations/{orgId}/memberships
   GET    .                                        list ?Paged
   POST   .                                        =CreateMembership
@@ -233,6 +238,8 @@ _TABLE = """\
   PATCH  /{userId}
   DELETE /{userId}
   GET    /{userId}/bookings                       list ?BookingFilters
+  GET    /{userId}/conferencing                   list
+  POST   /{userId}/conferencing/default           idempotent =DefaultConferencingApp
 /v2/organizations/{orgId}/users/{userId}/ooo
   GET    .                                        list ?take,skip,sortStart,sortEnd
   POST   .                                        =OutOfOffice

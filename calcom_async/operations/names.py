@@ -64,7 +64,7 @@ _EVENT_TYPE = (
 BODIES = {
     "AddAttendee": "name timeZone phoneNumber language email",
     "AddGuests": "guests{email name timeZone phoneNumber language}",
-    "AssignAttribute": "value attributeOptionId attributeId",
+    "AssignAttribute": "value attributeOptionId attributeId weight",
     "AttributeOption": "value slug",
     "CancelBooking": "cancellationReason cancelSubsequentBookings seatUid",
     "CreateAttribute": "name slug type options{value slug} enabled",
@@ -76,7 +76,8 @@ BODIES = {
     ),
     "CreateCalendarCredentials": "username password",
     "CreateDelegationCredential": (
-        "workspacePlatformSlug domain serviceAccountKey{private_key client_email client_id tenant_id}"
+        "workspacePlatformSlug domain serviceAccountKey{private_key client_email client_id tenant_id} "
+        "optOutAutoSecretRotation"
     ),
     "CreateEventTypeWorkflow": (
         "name activation{isActiveOnAllEventTypes activeOnEventTypeIds} trigger{offset{value unit} type} "
@@ -108,12 +109,14 @@ BODIES = {
         "email username weekday brandColor bio metadata darkBrandColor hideBranding timeZone theme appTheme "
         "timeFormat defaultScheduleId locale avatarUrl organizationRole autoAccept"
     ),
+    "DefaultConferencingApp": "appSlug",
     "DestinationCalendars": "integration externalId delegationCredentialId",
     "Disconnect": "id",
     "Email": "email",
     "EmailCode": "email code",
     "MarkAbsentBooking": "host attendees{email absent}",
     "OAuth2Token": "client_id grant_type code redirect_uri client_secret code_verifier refresh_token",
+    "OptionWeight": "weight",
     "OutOfOffice": "start end notes toUserId reason",
     "Phone": "phone",
     "PhoneCode": "phone code",
@@ -129,7 +132,9 @@ BODIES = {
     "SelectedCalendars": "integration externalId credentialId delegationCredentialId",
     "UpdateAttribute": "name slug type enabled",
     "UpdateBookingLocation": "location{type address location phone link}",
-    "UpdateDelegationCredential": "enabled serviceAccountKey{private_key client_email client_id tenant_id}",
+    "UpdateDelegationCredential": (
+        "enabled serviceAccountKey{private_key client_email client_id tenant_id} optOutAutoSecretRotation"
+    ),
     "UpdateEventTypeWorkflow": (
         "name activation{isActiveOnAllEventTypes activeOnEventTypeIds} trigger{offset{value unit} type} "
         "steps{action stepNumber recipient template sender verifiedEmailId includeCalendarEvent message{subject "

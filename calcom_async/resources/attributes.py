@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 from calcom_async.errors import InvalidRequestError
+from calcom_async.models._base import IntOrFloat
 from calcom_async.models.attributes import (
     AssignedOption,
     AssignOption,
@@ -17,6 +18,7 @@ from calcom_async.models.attributes import (
     OptionAssignment,
     UpdateAttribute,
     UpdateAttributeOption,
+    UpdateOptionWeight,
 )
 from calcom_async.pages import Pages
 from calcom_async.pagination import PaginationSpec
@@ -141,16 +143,25 @@ class Attributes(Resource):
         attribute_id: str,
         option_id: str | None = None,
         value: str | None = None,
+        weight: IntOrFloat | None = None,
     ) -> OptionAssignment:
         """Assign an option to a user: by `option_id`, or by `value` for TEXT and NUMBER, which creates the option.
 
         Nothing is replaced: a single-choice attribute can end up with two options, of which only the first is shown. A
-        pending member raises `NotFoundError`.
+        pending member raises `NotFoundError`. Self-hosted servers ignore `weight`, which must be at least 0.
         """
         if option_id is None and value is None:
             raise InvalidRequestError("assign() needs option_id, or value for a TEXT or NUMBER attribute")
-        body = AssignOption(attribute_id=attribute_id, attribute_option_id=option_id, value=value)
+        body = AssignOption(attribute_id=attribute_id, attribute_option_id=option_id, value=value, weight=weight)
         return await self._post(OptionAssignment, "/attributes/options/{}", user_id, body=body)
+
+    async def set_weight(self, user_id: int, option_id: str, *, weight: IntOrFloat) -> OptionAssignment:
+        """Set the weight of an option that a user has; for admins with `organization.attributes.editUsers`.
+
+        `weight` must be at least 0. No list contains weights: read them from this response or from the history.
+        """
+        body = UpdateOptionWeight(weight=weight)
+        return await self._patch(OptionAssignment, "/attributes/options/{}/{}", user_id, option_id, body=body)
 
     async def unassign(self, user_id: int, option_id: str) -> OptionAssignment:
         """Remove an option from a user. Raises `NotFoundError` if the user does not have it. Any member may do this."""

@@ -10,6 +10,7 @@ from calcom_async.models.conferencing import (
     ConferencingAppSlug,
     ConferencingAuthUrl,
     DefaultConferencingApp,
+    UserConferencingApp,
 )
 from calcom_async.pages import Pages
 from calcom_async.resources._base import Resource, secret_argument
@@ -81,3 +82,18 @@ class Conferencing(Resource):
         Warning: some servers also delete the link or address of every location in all event types of the owner.
         """
         await self._delete(NoneType, "/conferencing/{}/disconnect", app)
+
+
+class UserConferencing(Resource):
+    """Conferencing apps of one user of an organization."""
+
+    def list(self) -> Pages[UserConferencingApp]:
+        """List all connected apps and which one is the default, in one response. Needs the OAuth scope `APPS_READ`."""
+        return self._pages(UserConferencingApp, "/conferencing")
+
+    async def set_default(self, app: ConferencingAppSlug) -> None:
+        """Set the default: `google-meet`, `zoom`, `msteams` or `daily-video`. Needs the OAuth scope `APPS_WRITE`.
+
+        Raises `BadRequestError` if not connected.
+        """
+        await self._post(NoneType, "/conferencing/default", body={"appSlug": app}, idempotent=True)

@@ -1,16 +1,12 @@
-"""Organizations that a platform organization manages, and delegation credentials."""
+"""Organizations that a platform organization manages."""
 
 from __future__ import annotations
 
 from typing import Unpack
 
 from calcom_async.models.organizations import (
-    CreateDelegationCredential,
     CreateManagedOrganization,
-    DelegationCredential,
     ManagedOrganization,
-    ServiceAccountKey,
-    UpdateDelegationCredential,
     UpdateManagedOrganization,
 )
 from calcom_async.pages import Pages
@@ -55,33 +51,3 @@ class ManagedOrganizations(Resource):
     async def delete(self, organization_id: int) -> ManagedOrganization:
         """Delete an organization. Returns the deleted organization."""
         return await self._delete(ManagedOrganization, "/organizations/{}", organization_id)
-
-
-class DelegationCredentials(Resource):
-    """Service accounts that let Cal.com use the calendars of everyone in a domain; for organization admins.
-
-    The API cannot list them: store the id.
-    """
-
-    async def create(
-        self, *, workspace_platform_slug: str, domain: str, service_account_key: ServiceAccountKey
-    ) -> DelegationCredential:
-        """Add a `google` or `office365` service account, initially disabled.
-
-        A second one for a domain raises `BadRequestError`.
-        """
-        body = CreateDelegationCredential(
-            workspace_platform_slug=workspace_platform_slug, domain=domain, service_account_key=service_account_key
-        )
-        return await self._post(DelegationCredential, "/delegation-credentials", body=body)
-
-    async def update(
-        self,
-        credential_id: str,
-        *,
-        enabled: bool | None = None,
-        service_account_key: ServiceAccountKey | None = None,
-    ) -> DelegationCredential:
-        """Update the given fields. Enabling an account whose key does not work raises `ServerError`."""
-        body = UpdateDelegationCredential(enabled=enabled, service_account_key=service_account_key)
-        return await self._patch(DelegationCredential, "/delegation-credentials/{}", credential_id, body=body)

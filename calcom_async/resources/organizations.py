@@ -5,7 +5,9 @@ from __future__ import annotations
 from calcom_async.resources._base import Resource
 from calcom_async.resources.attributes import Attributes
 from calcom_async.resources.bookings import OrganizationBookings, UserBookings
-from calcom_async.resources.managed_organizations import DelegationCredentials, ManagedOrganizations
+from calcom_async.resources.conferencing import UserConferencing
+from calcom_async.resources.delegation_credentials import DelegationCredentials
+from calcom_async.resources.managed_organizations import ManagedOrganizations
 from calcom_async.resources.member_schedules import OrganizationSchedules
 from calcom_async.resources.memberships import OrganizationMemberships
 from calcom_async.resources.organization_users import OrganizationUsers
@@ -34,6 +36,11 @@ class OrganizationUser(Resource):
     def out_of_office(self) -> UserOutOfOffice:
         """Out-of-office entries of the user."""
         return self._child(UserOutOfOffice)
+
+    @property
+    def conferencing(self) -> UserConferencing:
+        """Conferencing apps of the user."""
+        return self._child(UserConferencing)
 
 
 class Organization(Resource):

@@ -191,3 +191,20 @@ async def test_a_deleted_attribute_is_nobodys(attributes, department, ids):
     await attributes.assign(CY, attribute_id=department.id, option_id=ids["Sales"])
     await attributes.delete(department.id)
     assert await attributes.list_for_user(CY).collect() == []
+
+
+async def test_weight(attributes, department, ids, calcom_sandbox):
+    """A weight is set when an option is assigned and changed later; it needs an assignment."""
+    assigned = await attributes.assign(BO, attribute_id=department.id, option_id=ids["Sales"], weight=100)
+    assert last_request(calcom_sandbox).body["weight"] == 100
+    assert assigned.weight == 100
+    changed = await attributes.set_weight(BO, ids["Sales"], weight=0.5)
+    assert last_request(calcom_sandbox) == SentRequest(
+        "PATCH", f"{BASE}/options/{BO}/{ids['Sales']}", {}, {"weight": 0.5}, None
+    )
+    assert (changed.id, changed.weight) == (assigned.id, 0.5)
+    with pytest.raises(BadRequestError):
+        await attributes.set_weight(BO, ids["Sales"], weight=-1)
+    with pytest.raises(NotFoundError):
+        await attributes.set_weight(BO, ids["Support"], weight=1)
+    assert (await attributes.unassign(BO, ids["Sales"])).weight == 0.5

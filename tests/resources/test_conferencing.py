@@ -182,3 +182,25 @@ async def test_a_teams_accounts_are_for_its_admins(cal):
         await apps(cy, "team").list().collect()
     with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):
         await SCOPES["team"](cy).stripe.check()
+
+
+async def test_apps_of_a_user(cal, calcom_sandbox):
+    """An admin lists the apps of a user and sets the default, which the list marks."""
+    await cal.conferencing.connect()
+    user, path = cal.organization(ORGANIZATION).user(ANA), f"/organizations/1/users/{ANA}/conferencing"
+    [app] = await user.conferencing.list().collect()
+    assert last_request(calcom_sandbox) == SentRequest("GET", path, {}, None, None)
+    assert (app.type, app.user_id, app.app_slug, app.is_default) == ("google_video", ANA, "google-meet", False)
+    assert await user.conferencing.set_default("google-meet") is None
+    assert last_request(calcom_sandbox) == SentRequest("POST", f"{path}/default", {}, {"appSlug": "google-meet"}, None)
+    assert [app.is_default async for app in user.conferencing.list()] == [True]
+    assert (await cal.conferencing.default()).app_slug == "google-meet"
+
+
+async def test_apps_of_a_user_errors(cal):
+    """Only an app that is connected can be the default, and only admins may set it."""
+    user = cal.organization(ORGANIZATION).user(ANA)
+    with pytest.raises(BadRequestError, match="zoom not connected"):
+        await user.conferencing.set_default("zoom")
+    with pytest.raises(ForbiddenError):
+        await cal.with_credentials("cal_sandbox_cy").organization(ORGANIZATION).user(ANA).conferencing.list().collect()

@@ -1,4 +1,4 @@
-"""Managed organizations, delegation credentials and phone calls."""
+"""Managed organizations and phone calls."""
 
 from __future__ import annotations
 
@@ -11,24 +11,16 @@ from calcom_async.models import (
     CreatePhoneCall,
     CreateTeamEventType,
     ManagedOrganization,
-    ServiceAccountKey,
     UpdateManagedOrganization,
 )
 
 PATH = "/organizations/1/organizations"
-KEY = ServiceAccountKey(private_key="hush", client_id="123", client_email="sa@sandbox.test")
 
 
 @pytest.fixture
 def managed(cal):
     """Organisations that the seeded one manages."""
     return cal.organization(ORGANIZATION).organizations
-
-
-@pytest.fixture
-def delegation(cal):
-    """Delegation credentials of the sandbox's organization."""
-    return cal.organization(ORGANIZATION).delegation_credentials
 
 
 async def test_create(cal, managed, calcom_sandbox):
@@ -95,33 +87,6 @@ async def test_the_own_organization_is_not_managed(managed):
     assert await managed.list().collect() == []
     with pytest.raises(ForbiddenError):
         await managed.get(ORGANIZATION)
-
-
-async def test_delegation(delegation, calcom_sandbox):
-    """A credential is created disabled and enabled by an update; its key is never returned or printed."""
-    made = await delegation.create(workspace_platform_slug="google", domain="sandbox.test", service_account_key=KEY)
-    key = {"private_key": "hush", "client_id": "123", "client_email": "sa@sandbox.test"}
-    body = {"workspacePlatformSlug": "google", "domain": "sandbox.test", "serviceAccountKey": key}
-    path = "/organizations/1/delegation-credentials"
-    assert last_request(calcom_sandbox) == SentRequest("POST", path, {}, body, None)
-    assert (made.enabled, made.organization_id, made.workspace_platform.name) == (False, ORGANIZATION, "Google")
-    assert (await delegation.update(made.id, enabled=True)).enabled
-    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"{path}/{made.id}", {}, {"enabled": True}, None)
-    await delegation.update(made.id, service_account_key=KEY)
-    assert last_request(calcom_sandbox).body == {"serviceAccountKey": key}
-    assert "hush" not in repr(KEY)
-
-
-async def test_delegation_refusals(cal, delegation):
-    """A domain has one credential, an unknown one is not found, and members are forbidden."""
-    given = {"workspace_platform_slug": "google", "domain": "sandbox.test", "service_account_key": KEY}
-    await delegation.create(**given)
-    with pytest.raises(BadRequestError):
-        await delegation.create(**given)
-    with pytest.raises(NotFoundError):
-        await delegation.update("nope", enabled=True)
-    with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
-        await cal.with_credentials("cal_sandbox_cy").organization(ORGANIZATION).delegation_credentials.create(**given)
 
 
 @pytest.mark.parametrize("place", ["", "/organizations/1"])

@@ -107,6 +107,12 @@ def _update_event_types(store: Store, owner: Owner) -> None:
         store.extras["conferencing_apps"][owner_id] = apps
 
 
+def default_app(store: Store, owner: Owner) -> str | None:
+    """Return the owner's default app; None if none was ever set."""
+    slug: str | None = store.extras["default_conferencing"].get(owner)
+    return slug
+
+
 def set_default(store: Store, owner: Owner, slug: str) -> None:
     """Set a connected app, or Cal Video, as the owner's default."""
     if slug not in (*APPS, CAL_VIDEO):

@@ -6,6 +6,7 @@ from calcom_async.sandbox.calendars.conferencing import (
     GOOGLE_MEET,
     connect,
     connected,
+    default_app,
     disconnect,
     set_default,
     with_consent,
@@ -57,7 +58,7 @@ def _add_conferencing_routes(path: str, owner_of: OwnerOf) -> None:
 
     @ROUTES.add("GET", path + "/default")
     def get_default(call: Call) -> object:
-        slug = call.store.extras["default_conferencing"].get(owner_of(call))
+        slug = default_app(call.store, owner_of(call))
         return Status() if slug is None else {"appSlug": slug}
 
     @ROUTES.add("POST", path + "/{app}/default")

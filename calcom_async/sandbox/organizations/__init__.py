@@ -2,6 +2,8 @@
 
 from calcom_async.sandbox.organizations import (
     attribute_handlers,
+    conferencing_handlers,
+    delegation_handlers,
     managed_handlers,
     membership_handlers,
     out_of_office_handlers,
@@ -12,6 +14,8 @@ from calcom_async.sandbox.organizations import (
 
 ROUTES = (
     *attribute_handlers.ROUTES,
+    *conferencing_handlers.ROUTES,
+    *delegation_handlers.ROUTES,
     *managed_handlers.ROUTES,
     *membership_handlers.ROUTES,
     *out_of_office_handlers.ROUTES,

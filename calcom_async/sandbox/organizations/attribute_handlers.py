@@ -17,8 +17,10 @@ from calcom_async.sandbox.organizations.attributes import (
     CREATE_OPTION,
     UPDATE,
     UPDATE_OPTION,
+    WEIGHT,
     Wire,
 )
+from calcom_async.sandbox.state.clock import iso
 
 ROUTES = Routes()
 
@@ -151,6 +153,16 @@ def list_options_of_user(call: Call) -> object:
 def assign_option(call: Call) -> object:
     org_id, user_id = _writes(call), call.int_path("userId", checked=True)
     return attributes.assign(call.store, org_id, user_id, ASSIGN.read(call.body), call.clock.now())
+
+
+@ROUTES.add("PATCH", ALL + "/options/{userId}/{attributeOptionId}")
+def update_weight(call: Call) -> object:
+    org_id, user_id = _writes(call), call.int_path("userId", checked=True)
+    weight = WEIGHT.read(call.body).get("weight")
+    row = attributes.assignment(call.store, org_id, user_id, call.path["attributeOptionId"])
+    if weight is not None:
+        row |= {"weight": weight, "updatedAt": iso(call.clock.now())}
+    return row
 
 
 @ROUTES.add("DELETE", ALL + "/options/{userId}/{attributeOptionId}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from calcom_async.sandbox.accounts.teams import membership_of, slugify
 from calcom_async.sandbox.http import errors
-from calcom_async.sandbox.http.constraints import array, boolean, min_size, not_empty, one_of, string
+from calcom_async.sandbox.http.constraints import array, boolean, min_size, minimum, not_empty, number, one_of, string
 from calcom_async.sandbox.http.forms import Field, Form, to_int, to_ints, to_list
 from calcom_async.sandbox.state.clock import iso
 from calcom_async.sandbox.state.store import Store
@@ -33,7 +33,9 @@ ASSIGN = Form(
     Field("value", string, optional=True),
     Field("attributeOptionId", string, optional=True),
     Field("attributeId", string),
+    Field("weight", minimum(0), number, optional=True),
 )
+WEIGHT = Form(Field("weight", minimum(0), number, optional=True))
 FILTERS = (
     Field(
         "assignedOptionIds",
@@ -139,7 +141,7 @@ def assign(store: Store, org_id: int, user_id: int, body: Mapping[str, Any], now
         raise errors.not_found("User is not a member of the organization")
     if body.get("value") and attribute["type"] in SELECTS:
         raise errors.bad_request("Attribute type does not support value")
-    return _store_assignment(store, membership["id"], _option_for(store, attribute, body), now)
+    return _store_assignment(store, membership["id"], _option_for(store, attribute, body), body.get("weight"), now)
 
 
 def _membership(store: Store, org_id: int, user_id: int) -> Wire:
@@ -159,10 +161,10 @@ def _option_for(store: Store, attribute: Wire, body: Mapping[str, Any]) -> str:
     return str(new_option(store, attribute["id"], {"value": value, "slug": slugify(value)})["id"])
 
 
-def _store_assignment(store: Store, member_id: int, option_id: str, now: datetime) -> Wire:
+def _store_assignment(store: Store, member_id: int, option_id: str, weight: float | None, now: datetime) -> Wire:
     if any(assignment["attributeOptionId"] == option_id for assignment in _assignments(store, member_id)):
         raise errors.database(409)
-    row: Wire = {"id": store.uuid(), "memberId": member_id, "attributeOptionId": option_id, "weight": None}
+    row: Wire = {"id": store.uuid(), "memberId": member_id, "attributeOptionId": option_id, "weight": weight}
     row |= {"createdAt": iso(now), "createdById": None, "createdByDSyncId": None}
     row |= {"updatedAt": iso(now), "updatedById": None, "updatedByDSyncId": None}
     store.attribute_assignments[row["id"]] = row
@@ -171,14 +173,17 @@ def _store_assignment(store: Store, member_id: int, option_id: str, now: datetim
 
 def unassign(store: Store, org_id: int, user_id: int, option_id: str) -> Wire:
     """Remove an option from a member."""
+    row = assignment(store, org_id, user_id, option_id)
+    return store.attribute_assignments.pop(row["id"])
+
+
+def assignment(store: Store, org_id: int, user_id: int, option_id: str) -> Wire:
+    """Return the assignment of an option to a member."""
     member_id = _membership(store, org_id, user_id)["id"]
-    row = next(
-        (assignment for assignment in _assignments(store, member_id) if assignment["attributeOptionId"] == option_id),
-        None,
-    )
+    row = next((row for row in _assignments(store, member_id) if row["attributeOptionId"] == option_id), None)
     if row is None:
         raise errors.not_found("Attribute does not belong to this user")
-    return store.attribute_assignments.pop(row["id"])
+    return row
 
 
 def options_of_user(store: Store, org_id: int, user_id: int) -> list[Wire]:

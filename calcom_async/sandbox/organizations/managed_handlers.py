@@ -1,4 +1,4 @@
-"""Handlers of managed organizations, and of delegation credentials."""
+"""Handlers of managed organizations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from calcom_async.sandbox.http.constraints import boolean, check, min_length, mi
 from calcom_async.sandbox.http.forms import Field, Form, take_and_skip
 from calcom_async.sandbox.http.results import Page
 from calcom_async.sandbox.http.routing import Routes
-from calcom_async.sandbox.state.clock import iso
 from calcom_async.sandbox.state.store import Store
 
 ROUTES = Routes()
@@ -23,7 +22,6 @@ Record = dict[str, Any]
 
 MANAGED = "/v2/organizations/{orgId}/organizations"
 ONE = MANAGED + "/{managedOrganizationId}"
-DELEGATION = "/v2/organizations/{orgId}/delegation-credentials"
 
 
 def _is_metadata(value: Any) -> bool:
@@ -149,56 +147,3 @@ def _view(record: Mapping[str, Any]) -> Record:
     """Return an organization as JSON; `metadata` only if it was given."""
     shown = {name: record[name] for name in ("id", "name", "slug")}
     return shown | ({"metadata": record["metadata"]} if record["metadata"] else {})
-
-
-# --- delegation credentials -----------------------------------------------------------------------------------------
-
-_PLATFORMS = {"google": "Google", "office365": "Microsoft 365"}
-_KEY = Form(Field("private_key", string), Field("client_id", string))
-_DELEGATE = Form(
-    Field("workspacePlatformSlug", string),
-    Field("domain", string),
-    Field("serviceAccountKey", object_, nested=_KEY),
-)
-_REDELEGATE = Form(
-    Field("enabled", boolean, optional=True), Field("serviceAccountKey", object_, optional=True, nested=_KEY)
-)
-
-
-def _credentials(call: Call) -> dict[str, Record]:
-    credentials: dict[str, Record] = call.store.extras["delegation_credentials"]
-    return credentials
-
-
-@ROUTES.add("POST", DELEGATION, status=201)
-def create_delegation_credential(call: Call) -> object:
-    """Create a credential, one per domain; the service account key is not stored."""
-    organization, given = guarded_organization(call, "ORG_ADMIN"), _DELEGATE.read(call.body)
-    slug, domain = given["workspacePlatformSlug"], given["domain"]
-    if slug not in _PLATFORMS or any(credential["domain"] == domain for credential in _credentials(call).values()):
-        raise errors.no_details(400, "TRPCError", "Bad request: Please check your request data and try again")
-    now = iso(call.clock.now())
-    record = {
-        "id": call.store.uuid(),
-        "enabled": False,
-        "domain": domain,
-        "organizationId": organization["id"],
-        "workspacePlatform": {"name": _PLATFORMS[slug], "slug": slug},
-        "createdAt": now,
-        "updatedAt": now,
-    }
-    _credentials(call)[record["id"]] = record
-    return record
-
-
-@ROUTES.add("PATCH", DELEGATION + "/{credentialId}")
-def update_delegation_credential(call: Call) -> object:
-    """Update a credential. The real server tests the key, and fails with 500 if it is invalid."""
-    organization, given = guarded_organization(call, "ORG_ADMIN"), _REDELEGATE.read(call.body)
-    record = _credentials(call).get(call.path["credentialId"])
-    if record is None or record["organizationId"] != organization["id"]:
-        raise errors.not_found(f"DelegationCredential with id {call.path['credentialId']} not found")
-    if given.get("enabled") is not None:
-        record["enabled"] = given["enabled"]
-    record["updatedAt"] = iso(call.clock.now())
-    return record
