@@ -60,7 +60,7 @@ def start_cli(*args: str | Path, env: Mapping[str, str] | None = None, **more: A
 def wait_until(condition: Callable[[], Any], what: str) -> Any:
     """Poll until the condition holds."""
     deadline = time.monotonic() + TIMEOUT
-    while not (found := condition()):
+    while not (result := condition()):
         assert time.monotonic() < deadline, f"timed out waiting for {what}"
         time.sleep(0.01)
-    return found
+    return result

@@ -27,7 +27,7 @@ def invoke(*args: str | Path, columns: int = 200, **more: Any) -> Any:
     result = CliRunner().invoke(app, list(map(str, args)), env=env, **more)
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
-    assert not (found := PYTHON_NAMES.search(result.stderr)), f"Python in a message of the command line: {found[0]}"
+    assert not (match := PYTHON_NAMES.search(result.stderr)), f"Python in a message of the command line: {match[0]}"
     return result
 
 

@@ -1,4 +1,4 @@
-"""The command line: what it prints, where it writes, and how it ends."""
+"""The command line: output, files, exit codes, interruption and the progress display."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from calcom_async.sandbox import Sandbox
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings of whoever runs the tests stay out, and lines are not folded."""
+    """Hide the credentials of the developer who runs the tests, and print long lines unbroken."""
     for name in ("CAL_API_KEY", "CAL_API_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "200")
@@ -49,13 +49,14 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in."""
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Change to an empty folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def uids(file: Path) -> list[str]:
+    """Return the uids in a JSON Lines file."""
     return [json.loads(line)["uid"] for line in file.read_text("utf-8").splitlines()]
 
 
@@ -64,7 +65,7 @@ def uids(file: Path) -> list[str]:
 
 @pytest.mark.parametrize("args", [["--help"], ["export", "bookings", "--help"]])
 def test_help_lists_every_exit_code(args: list[str]) -> None:
-    """Every exit code stands in the help, with what it means."""
+    """The help lists every exit code with its meaning."""
     text = " ".join(invoke(*args).output.split())
     for code, (what, _) in exit_codes.EXIT_CODES.items():
         assert f"{code} {what}" in text
@@ -81,23 +82,23 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("args", COMMANDS, ids=" ".join)
-def test_help_is_not_cut_and_names_values_in_words(args: list[str]) -> None:
-    """On a narrow terminal the help has the same words as on a wide one, and no option has a Python type."""
-    texts = []
+def test_help_fits_the_terminal_and_shows_no_python_types(args: list[str]) -> None:
+    """The help has the same words on a narrow and on a wide terminal, and no option shows a Python type."""
+    outputs = []
     for columns in (60, 120):
         text = invoke(*args, "--help", terminal_width=columns).output
         assert max(map(len, text.splitlines())) <= columns
-        texts.append(text)
-    narrow, wide = (re.sub(r"\s|-", "", text) for text in texts)
+        outputs.append(text)
+    narrow, wide = (re.sub(r"\s|-", "", text) for text in outputs)
     assert narrow == wide
-    assert "…" not in texts[0]
-    assert not re.search(r"\w\.\.\.$", texts[0].partition("Commands:")[2], re.MULTILINE)
-    assert not re.search(r"<(str|int|float|bool|path|list)", texts[0])
+    assert "…" not in outputs[0]
+    assert not re.search(r"\w\.\.\.$", outputs[0].partition("Commands:")[2], re.MULTILINE)
+    assert not re.search(r"<(str|int|float|bool|path|list)", outputs[0])
 
 
 @pytest.mark.parametrize("args", [[], ["export"], ["book"], ["slots"], ["webhooks"]], ids=" ".join)
 def test_a_command_without_arguments_prints_its_help(args: list[str]) -> None:
-    """The help keeps its lines there."""
+    """A command without arguments prints the same text as with --help."""
     assert invoke(*args).output.rstrip() == invoke(*args, "--help").output.rstrip()
 
 
@@ -110,29 +111,29 @@ def test_a_command_without_arguments_prints_its_help(args: list[str]) -> None:
     ],
     ids=" ".join,
 )
-def test_sandbox_may_stand_anywhere(args: list[str], tmp_path: Path) -> None:
-    """`--sandbox` works before, within and after the command."""
+def test_sandbox_is_accepted_anywhere(args: list[str], tmp_path: Path) -> None:
+    """`--sandbox` works before, between and after the words of the command."""
     result = invoke(*args, "-o", tmp_path / "out.jsonl")
     assert result.exit_code == 0
     assert len(set(uids(tmp_path / "out.jsonl"))) == connect.SANDBOX_BOOKINGS
 
 
-def test_sandbox_and_an_address_are_refused_together() -> None:
-    """Two places at once are a mistake that is told, not one of them chosen in silence."""
+def test_sandbox_excludes_a_base_url() -> None:
+    """`--sandbox` together with `--base-url` is an error."""
     result = invoke("whoami", "--sandbox", "--base-url", "http://127.0.0.1:1")
     assert result.exit_code == 2
     assert "--sandbox cannot be combined with --base-url" in result.stderr
 
 
-def test_without_a_key_three_ways_on_are_named() -> None:
-    """Without a key the message names the option, the variable and the sandbox."""
+def test_a_missing_key_names_three_solutions() -> None:
+    """Without an API key the error names the option, the variable and the sandbox."""
     result = invoke("whoami")
     assert result.exit_code == 2
-    assert all(way in result.stderr for way in ("--api-key", "CAL_API_KEY", "--sandbox"))
+    assert all(solution in result.stderr for solution in ("--api-key", "CAL_API_KEY", "--sandbox"))
 
 
-def test_the_environment_gives_key_and_address(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """CAL_API_KEY and CAL_API_URL are used where no option is given."""
+def test_key_and_base_url_from_the_environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CAL_API_KEY and CAL_API_URL are used if no option is given."""
     monkeypatch.setenv("CAL_API_KEY", sandbox.api_key)
     monkeypatch.setenv("CAL_API_URL", sandbox.url)
     assert json.loads(invoke("whoami", "--json").stdout)["username"] == "ana"
@@ -148,17 +149,17 @@ def test_a_missing_extra_is_one_sentence() -> None:
     assert run.stderr == "The command line needs typer: pip install 'calcom-async[cli]'\n"
 
 
-# --- failures: one message, the right code, no secret, no litter ----------------------------------------------------
+# --- failures: one message, the right code, no secret, no file -------------------------------------------------------
 
 
 def read_only_folder(tmp_path: Path) -> Path:
-    """A folder in which not even root can write."""
+    """Return a folder that not even root can write to."""
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o555)
     return Path("/sys") if os.access(folder, os.W_OK) else folder
 
 
-BAD_OPTIONS = [
+INVALID_OPTIONS = [
     pytest.param(["--status", "sleeping"], 2, "got 'sleeping'", id="unknown status"),
     pytest.param(["--status", ""], 2, "got ''", id="empty status"),
     pytest.param(["--since", "2026-01-31T09:00"], 2, "has no time zone", id="naive datetime"),
@@ -187,20 +188,20 @@ BAD_OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("options", "code", "message"), BAD_OPTIONS)
-def test_bad_options_are_told(options: list[str], code: int, message: str, sandbox: Sandbox, here: Path) -> None:
-    """What cannot work is told in one message, before anything is asked or left on the disk."""
-    place = {"CAL_API_KEY": sandbox.api_key, "CAL_API_URL": sandbox.url}
-    result = invoke("export", "bookings", "-o", "out.jsonl", *options, env=place)
+@pytest.mark.parametrize(("options", "code", "message"), INVALID_OPTIONS)
+def test_invalid_options(options: list[str], code: int, message: str, sandbox: Sandbox, working_folder: Path) -> None:
+    """An invalid option is one message, before a request is sent or a file is created."""
+    server = {"CAL_API_KEY": sandbox.api_key, "CAL_API_URL": sandbox.url}
+    result = invoke("export", "bookings", "-o", "out.jsonl", *options, env=server)
     assert result.exit_code == code
     assert message in result.stderr
     assert SECRET not in result.output
-    assert list(here.iterdir()) == []
+    assert list(working_folder.iterdir()) == []
     if code == 2:
         assert sandbox.requests == []
 
 
-BAD_ANSWERS = [
+INVALID_RESPONSES = [
     pytest.param({"status": 401}, 4, "401", id="401"),
     pytest.param({"status": 403}, 4, "403", id="403"),
     pytest.param({"status": 404}, 3, "404", id="404"),
@@ -214,16 +215,16 @@ BAD_ANSWERS = [
 
 
 @pytest.mark.parametrize("option", ["--since", "--until", "--status"])
-def test_a_filter_of_bookings_is_for_bookings_only(option: str, here: Path) -> None:
-    """A filter that the list does not have is named as the option that it is."""
+def test_a_filter_of_bookings_is_for_bookings_only(option: str, working_folder: Path) -> None:
+    """A filter that the list does not support is an error that names the option."""
     result = invoke("export", "event-types", "-o", "out.jsonl", option, "2026-01-01", "--sandbox")
     assert result.exit_code == 2
     assert f"{option} works with bookings only, not with event-types" in result.stderr
 
 
-@pytest.mark.parametrize(("fault", "code", "message"), BAD_ANSWERS)
-def test_bad_answers_are_told(fault: dict[str, Any], code: int, message: str, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Whatever a server answers, it ends with one message and the code of its kind, and no file."""
+@pytest.mark.parametrize(("fault", "code", "message"), INVALID_RESPONSES)
+def test_invalid_responses(fault: dict[str, Any], code: int, message: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    """An error status or an unreadable response ends with one message and an exit code, and leaves no file."""
     sandbox.faults.add("GET", "/v2/bookings", times=100, **fault)
     result = invoke("export", "bookings", *connection_args(sandbox), "-o", tmp_path / "out.jsonl")
     assert result.exit_code == code
@@ -232,25 +233,25 @@ def test_bad_answers_are_told(fault: dict[str, Any], code: int, message: str, sa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_wrong_key_is_told_without_repeating_it(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A wrong key is code 4, after one request, and is not printed."""
+def test_a_rejected_key_is_not_printed(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A rejected key ends with code 4 after one request, and is not printed."""
     result = invoke("export", "bookings", *connection_args(sandbox, SECRET), "-o", tmp_path / "out.jsonl")
     assert result.exit_code == 4
     assert "Invalid API Key" in result.stderr
     assert SECRET not in result.output
-    assert [seen.status for seen in sandbox.requests] == [401]
+    assert [request.status for request in sandbox.requests] == [401]
 
 
 def test_a_wrong_key_says_where_to_create_one(sandbox: Sandbox) -> None:
-    """A refused key, and a missing one, come with the place where Cal.com creates keys."""
+    """The errors of a rejected key and of a missing key say where to create one."""
     for result in (invoke("whoami", *connection_args(sandbox, SECRET)), invoke("whoami", "--base-url", sandbox.url)):
         assert "Settings > Developer > API keys" in result.stderr
         assert "https://app.cal.com/settings/developer/api-keys" in result.stderr
     assert "Settings > Developer" in invoke("doctor", *connection_args(sandbox, SECRET)).stdout
 
 
-def test_a_used_up_booking_limit_is_no_wrong_key(sandbox: Sandbox) -> None:
-    """Cal.com answers 401 for a booking limit as well, which no other key would change."""
+def test_a_booking_limit_is_not_reported_as_a_wrong_key(sandbox: Sandbox) -> None:
+    """Cal.com returns 401 for a booking limit too; that message does not recommend another key."""
     body = json.dumps({"status": "error", "error": {"code": "UNAUTHORIZED", "message": "booking_limit_reached"}})
     sandbox.faults.add("GET", "/v2/me", status=401, body=body)
     result = invoke("whoami", *connection_args(sandbox))
@@ -258,7 +259,7 @@ def test_a_used_up_booking_limit_is_no_wrong_key(sandbox: Sandbox) -> None:
     assert "API keys" not in result.stderr
 
 
-CONNECTING = [
+CONNECTING_COMMANDS = [
     ["export", "bookings", "-o", "x.jsonl"], ["api", "GET", "/v2/me"], ["whoami"], ["doctor"], ["slots", "show", "1"],
     ["slots", "watch", "1"], ["book", "1", "--start", "first", "--name", "A", "--email", "a@b.test"],
     ["webhooks", "listen"],
@@ -266,30 +267,30 @@ CONNECTING = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("args", CONNECTING, ids=lambda args: " ".join(args[:2]))
-def test_plain_http_can_be_allowed_where_it_is_refused(args: list[str], here: Path) -> None:
-    """Every command that connects names the option and the variable that allow plain HTTP, and takes both."""
+@pytest.mark.parametrize("args", CONNECTING_COMMANDS, ids=lambda args: " ".join(args[:2]))
+def test_plain_http_can_be_allowed(args: list[str], working_folder: Path) -> None:
+    """Every command that connects accepts the option and the variable for plain HTTP, and its error names both."""
     assert "--allow-http" in invoke(*args, "--help").output
-    if args[0] != "webhooks":  # it needs no connection to a distant server
+    if args[0] != "webhooks":  # it does not connect to the base URL
         refused = invoke(*args, "--base-url", "http://cal.invalid", "--api-key", SECRET)
         assert refused.exit_code == 2
         assert "--allow-http" in refused.stderr
         assert "CAL_ALLOW_HTTP=1" in refused.stderr
-        place = ["--base-url", "http://cal.invalid", "--api-key", SECRET]
-        for allowed in (invoke("--allow-http", *args, *place), invoke(*args, *place, env={"CAL_ALLOW_HTTP": "1"})):
+        server = ["--base-url", "http://cal.invalid", "--api-key", SECRET]
+        for allowed in (invoke("--allow-http", *args, *server), invoke(*args, *server, env={"CAL_ALLOW_HTTP": "1"})):
             assert allowed.exit_code == 5
 
 
-def test_a_read_only_folder_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A folder that cannot be written is code 7, before the first request."""
+def test_a_read_only_folder(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A folder that cannot be written to ends with code 7 before the first request."""
     result = invoke("export", "bookings", *connection_args(sandbox), "-o", read_only_folder(tmp_path) / "out.jsonl")
     assert result.exit_code == 7
     assert re.search("denied|not permitted|[Rr]ead-only", result.stderr)
     assert sandbox.requests == []
 
 
-def test_an_unreachable_host_is_told_at_once(tmp_path: Path) -> None:
-    """Nobody listening is code 5 in one attempt, and the message names the options to look at."""
+def test_an_unreachable_host_fails_after_one_attempt(tmp_path: Path) -> None:
+    """A refused connection ends with code 5 after one attempt, and the message names the option to check."""
     with closed_port() as port:
         address = f"http://127.0.0.1:{port}"
         result = invoke("export", "bookings", "--base-url", address, "--api-key", SECRET, "-o", tmp_path / "out.jsonl")
@@ -300,16 +301,16 @@ def test_an_unreachable_host_is_told_at_once(tmp_path: Path) -> None:
     assert SECRET not in result.output
 
 
-def test_a_silent_host_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host that swallows connections is given up after CONNECT_TIMEOUT, and not tried again."""
+def test_a_host_that_does_not_respond(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is not accepted within CONNECT_TIMEOUT ends with code 5 and is not retried."""
     monkeypatch.setattr(connect, "CONNECT_TIMEOUT", 0.2)
-    with ExitStack() as crowd, socket.socket() as silent:
+    with ExitStack() as clients, socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(0)
-        for _ in range(4):  # those who fill the queue of a listener that never accepts
-            visitor = crowd.enter_context(socket.socket())
-            visitor.settimeout(0)
-            visitor.connect_ex(silent.getsockname())
+        for _ in range(4):  # fill the queue of a listener that never accepts
+            client = clients.enter_context(socket.socket())
+            client.settimeout(0)
+            client.connect_ex(silent.getsockname())
         result = invoke("whoami", "--base-url", f"http://127.0.0.1:{silent.getsockname()[1]}", "--api-key", "cal_x")
     assert result.exit_code == 5
     assert "no response within 0.2 s" in result.stderr
@@ -318,7 +319,8 @@ def test_a_silent_host_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None
 PLENTY = {f"X-RateLimit-{what}-Default": "100" for what in ("Limit", "Remaining", "Reset")}
 
 
-def hiding(total: int) -> str:
+def short_list(total: int) -> str:
+    """Return a list response with one row and a larger total."""
     row = {"uid": "a", "start": "2026-01-01T09:00:00.000Z", "createdAt": "2025-12-01T09:00:00.000Z"}
     pagination = {
         "returnedItems": 1, "totalItems": total, "itemsPerPage": 250, "remainingItems": 0, "currentPage": 1,
@@ -327,9 +329,9 @@ def hiding(total: int) -> str:
     return json.dumps({"status": "success", "data": [row], "pagination": pagination})
 
 
-def test_hidden_bookings_are_a_warning_or_with_strict_an_error(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Bookings that the server counts and never shows are told; with --strict that is code 8."""
-    sandbox.faults.add("GET", "/v2/bookings", times=100, body=hiding(total=3), headers=PLENTY)
+def test_missing_bookings_are_a_warning_or_with_strict_an_error(sandbox: Sandbox, tmp_path: Path) -> None:
+    """If the server returns fewer bookings than its total, that is a warning, and with --strict code 8."""
+    sandbox.faults.add("GET", "/v2/bookings", times=100, body=short_list(total=3), headers=PLENTY)
     lax = invoke("export", "bookings", *connection_args(sandbox), "-o", tmp_path / "lax.jsonl")
     strict = invoke("export", "bookings", *connection_args(sandbox), "-o", tmp_path / "strict.jsonl", "--strict")
     assert (lax.exit_code, strict.exit_code) == (0, 8)
@@ -337,8 +339,8 @@ def test_hidden_bookings_are_a_warning_or_with_strict_an_error(sandbox: Sandbox,
     assert uids(tmp_path / "lax.jsonl") == uids(tmp_path / "strict.jsonl.part") == ["a"]
 
 
-def test_an_unexpected_fault_shows_no_secret() -> None:
-    """Even the traceback of a bug of ours holds no key: it shows no local variables."""
+def test_an_unexpected_error_shows_no_secret() -> None:
+    """The traceback of an unexpected error shows no local variables, so it holds no key."""
     code = (
         "import calcom_async.client as c\n"
         "async def broken(*_, **__): raise RuntimeError('a bug')\n"
@@ -360,19 +362,19 @@ def test_an_unexpected_fault_shows_no_secret() -> None:
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.ndjson", "out.csv"])
 def test_an_export_holds_every_booking_once(name: str, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The file has every booking once and bears its own name; the summary names figures and file."""
+    """The file has every booking once and the name that was given; the summary has the figures and the file name."""
     result = invoke("export", "bookings", *connection_args(sandbox), "-o", tmp_path / name, "--page-size", "70")
     assert result.exit_code == 0
     assert [file.name for file in tmp_path.iterdir()] == [name]
     with (tmp_path / name).open(encoding="utf-8", newline="") as file:
-        found = [row["uid"] for row in csv.DictReader(file)] if name.endswith("csv") else uids(tmp_path / name)
-    assert sorted(found) == sorted(sandbox.store.bookings)
+        exported = [row["uid"] for row in csv.DictReader(file)] if name.endswith("csv") else uids(tmp_path / name)
+    assert sorted(exported) == sorted(sandbox.store.bookings)
     assert re.search(r"300 bookings in \S+ s \(\S+ a second\), 8 requests, .* s waited.*: .*" + name, result.stderr)
     assert result.stdout == ""
 
 
 def test_filters_reach_the_server(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Status and times are sent as the API takes them, times in UTC, and the rows come in order of creation."""
+    """Status and times are sent in the API's format, times in UTC, and rows are ordered by creation."""
     options = ["--status", "upcoming,past", "--since", "2020-01-31", "--until", "2030-01-31T09:00+01:00"]
     assert (
         invoke("export", "bookings", *connection_args(sandbox), "-o", tmp_path / "out.jsonl", *options).exit_code == 0
@@ -380,38 +382,40 @@ def test_filters_reach_the_server(sandbox: Sandbox, tmp_path: Path) -> None:
     sent = dict(sandbox.requests[1].query)
     assert sent["status"] == "upcoming,past"
     assert (sent["afterStart"], sent["beforeEnd"]) == ("2020-01-31T00:00:00Z", "2030-01-31T08:00:00Z")
-    made = [json.loads(line)["createdAt"] for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
-    assert made == sorted(made)
+    created = [json.loads(line)["createdAt"] for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    assert created == sorted(created)
 
 
-def test_accounts_have_a_line_each(sandbox: Sandbox, here: Path) -> None:
-    """Each account has a file and a line; when one fails the code tells, and the others are exported."""
-    (here / "accounts.csv").write_text(f"name,api_key\nana,{sandbox.api_key}\nbo,cal_sandbox_bo\nwrong,{SECRET}\n")
-    place = ["--base-url", sandbox.url]
-    result = invoke("export", "bookings", *place, "-o", "{account}.jsonl", "--accounts", "accounts.csv")
+def test_each_account_has_a_file_and_a_line(sandbox: Sandbox, working_folder: Path) -> None:
+    """Each account has a file and a line; if one fails, the others are exported and the exit code tells."""
+    (working_folder / "accounts.csv").write_text(
+        f"name,api_key\nana,{sandbox.api_key}\nbo,cal_sandbox_bo\nwrong,{SECRET}\n"
+    )
+    server = ["--base-url", sandbox.url]
+    result = invoke("export", "bookings", *server, "-o", "{account}.jsonl", "--accounts", "accounts.csv")
     assert result.exit_code == 4
     assert "ana: 300 bookings in" in result.stderr
     assert "wrong: GET /me: 401" in result.stderr
     assert "2 of 3 accounts exported" in result.stderr
     assert SECRET not in result.output
-    assert {file.name for file in here.iterdir()} == {"accounts.csv", "ana.jsonl", "bo.jsonl"}
+    assert {file.name for file in working_folder.iterdir()} == {"accounts.csv", "ana.jsonl", "bo.jsonl"}
 
 
-def test_a_nightly_run_brings_the_file_up_to_date(sandbox: Sandbox, here: Path) -> None:
-    """With --incremental the second run asks for changes alone, and the file holds all of it."""
+def test_an_incremental_run_updates_the_file(sandbox: Sandbox, working_folder: Path) -> None:
+    """With --incremental the second run requests only changes, and the file is complete."""
     nightly = ["export", "bookings", *connection_args(sandbox), "-o", "out.jsonl", "--incremental", "--resume"]
     assert invoke(*nightly).exit_code == 0
-    asked = len(sandbox.requests)
+    requests_of_the_first = len(sandbox.requests)
     next(iter(sandbox.store.bookings.values())).status = "cancelled"
     second = invoke(*nightly)
     assert second.exit_code == 0
     assert "300 bookings up to date in" in second.stderr
-    assert len(sandbox.requests) - asked <= 7
-    assert sorted(uids(here / "out.jsonl")) == sorted(sandbox.store.bookings)
+    assert len(sandbox.requests) - requests_of_the_first <= 7
+    assert sorted(uids(working_folder / "out.jsonl")) == sorted(sandbox.store.bookings)
 
 
-def test_a_failed_run_keeps_the_files_of_earlier_ones(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A run that gets no rows touches neither the whole file nor the partial one that are there."""
+def test_a_failed_run_keeps_existing_files(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A run that receives no rows changes neither the output file nor the partial file."""
     whole, partial = tmp_path / "out.jsonl", tmp_path / "out.jsonl.part"
     whole.write_text("whole\n")
     partial.write_text("partial\n")
@@ -419,15 +423,15 @@ def test_a_failed_run_keeps_the_files_of_earlier_ones(sandbox: Sandbox, tmp_path
     assert (whole.read_text(), partial.read_text()) == ("whole\n", "partial\n")
 
 
-def advised(told: str) -> list[str]:
-    """The words of the command that goes on, as it was told."""
-    advice = re.search(r"To continue: calcom-async (.*)", told)
-    assert advice, told
-    return shlex.split(advice[1])
+def continue_command(message: str) -> list[str]:
+    """Return the arguments of the command that the message recommends for continuing."""
+    match = re.search(r"To continue: calcom-async (.*)", message)
+    assert match, message
+    return shlex.split(match[1])
 
 
-def test_a_break_in_the_middle_tells_how_to_go_on(sandbox: Sandbox, tmp_path: Path) -> None:
-    """After a failure in the middle the message tells what is safe, and the command that brings the rest."""
+def test_an_interrupted_export_prints_how_to_continue(sandbox: Sandbox, tmp_path: Path) -> None:
+    """After a failure the message says how many rows are safe and prints the command that exports the rest."""
     sandbox.faults.add("GET", "/v2/bookings", after=3, times=100, invalid_body=True)
     file = tmp_path / "out.jsonl"
     options = ["--page-size", "100", "--status", "past,upcoming,cancelled"]
@@ -437,14 +441,14 @@ def test_a_break_in_the_middle_tells_how_to_go_on(sandbox: Sandbox, tmp_path: Pa
     assert f"{saved} rows are in {file}.part" in result.stderr
     assert sandbox.api_key not in result.stderr
     sandbox.faults.clear()
-    rest = invoke(*advised(result.stderr), env={"CAL_API_KEY": sandbox.api_key})
+    rest = invoke(*continue_command(result.stderr), env={"CAL_API_KEY": sandbox.api_key})
     assert rest.exit_code == 0
-    assert "--resume" in advised(result.stderr)
+    assert "--resume" in continue_command(result.stderr)
     assert sorted(uids(file)) == sorted(sandbox.store.bookings)
 
 
 def test_an_interrupted_export_is_not_overwritten(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Without --resume its rows are an error in the words of the command line; --restart discards them."""
+    """Without --resume, existing rows are an error that names the options; --restart discards them."""
     sandbox.faults.add("GET", "/v2/bookings", after=3, times=1, status=403)
     file = tmp_path / "out.jsonl"
     command = ["export", "bookings", *connection_args(sandbox), "-o", file, "--page-size", "100"]
@@ -462,8 +466,8 @@ def test_an_interrupted_export_is_not_overwritten(sandbox: Sandbox, tmp_path: Pa
     assert sorted(uids(file)) == sorted(sandbox.store.bookings)
 
 
-def test_deleted_bookings_are_reported_and_verify_drops_them(sandbox: Sandbox, here: Path) -> None:
-    """A nightly run warns with figures and names the option that reads everything again."""
+def test_deleted_bookings_are_reported_and_verify_drops_them(sandbox: Sandbox, working_folder: Path) -> None:
+    """An incremental run warns about deleted bookings and names --verify, which removes them."""
     nightly = ["export", "bookings", *connection_args(sandbox), "-o", "out.jsonl", "--incremental", "--resume"]
     assert invoke(*nightly).exit_code == 0
     for uid in [*sandbox.store.bookings][:5]:
@@ -475,21 +479,21 @@ def test_deleted_bookings_are_reported_and_verify_drops_them(sandbox: Sandbox, h
     assert "with --verify to read everything" in stale.stderr
     verified = invoke(*nightly, "--verify")
     assert "warning" not in verified.stderr
-    assert len(uids(here / "out.jsonl")) == 295
+    assert len(uids(working_folder / "out.jsonl")) == 295
 
 
-def test_csv_options(sandbox: Sandbox, here: Path) -> None:
-    """--bom and --no-escape change how a CSV file is written; other formats refuse them."""
+def test_csv_options(sandbox: Sandbox, working_folder: Path) -> None:
+    """--bom and --no-escape change the CSV output; with other formats they are an error."""
     next(iter(sandbox.store.bookings.values())).title = "=1+1"
-    place = ["export", "bookings", *connection_args(sandbox)]
+    command = ["export", "bookings", *connection_args(sandbox)]
     for options, begin, cell in (([], b"id,", ",'=1+1,"), (["--bom", "--no-escape"], b"\xef\xbb\xbfid,", ",=1+1,")):
-        assert invoke(*place, "-o", "out.csv", *options).exit_code == 0
-        assert (here / "out.csv").read_bytes().startswith(begin)
-        assert cell in (here / "out.csv").read_text("utf-8")
-    assert invoke(*place, "-o", "out.jsonl", "--bom").exit_code == 2
+        assert invoke(*command, "-o", "out.csv", *options).exit_code == 0
+        assert (working_folder / "out.csv").read_bytes().startswith(begin)
+        assert cell in (working_folder / "out.csv").read_text("utf-8")
+    assert invoke(*command, "-o", "out.jsonl", "--bom").exit_code == 2
 
 
-def test_a_reader_that_ends_early_ends_the_export_quietly(sandbox: Sandbox) -> None:
+def test_a_closed_pipe_ends_the_export_quietly(sandbox: Sandbox) -> None:
     """`export -o - | head -1` prints one line and no error."""
     with start_cli(
         "export", "bookings", *connection_args(sandbox), "-o", "-", stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -498,27 +502,27 @@ def test_a_reader_that_ends_early_ends_the_export_quietly(sandbox: Sandbox) -> N
         assert running.stderr
         assert running.stdout.readline()
         running.stdout.close()
-        told = running.stderr.read()
+        message = running.stderr.read()
     assert running.returncode == exit_codes.OUTPUT_CLOSED
-    assert "error" not in told
-    assert "Traceback" not in told
+    assert "error" not in message
+    assert "Traceback" not in message
 
 
-def test_a_path_with_brackets_is_printed_as_it_is(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Brackets in a file's name are no markup."""
+def test_a_path_with_brackets_is_printed_unchanged(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Brackets in a file name are not parsed as markup."""
     result = invoke("export", "bookings", *connection_args(sandbox), "-o", tmp_path / "[red]out.jsonl")
     assert "[red]out.jsonl" in result.stderr
 
 
-def test_a_pipe_takes_json_lines() -> None:
-    """Standard output is written directly, as JSON lines, with everything else on stderr."""
+def test_standard_output_is_json_lines() -> None:
+    """An export to standard output writes JSON Lines there and everything else to stderr."""
     run = run_cli("--sandbox", "export", "bookings", "-o", "/dev/stdout")
     assert run.returncode == 0
     assert len({json.loads(line)["uid"] for line in run.stdout.splitlines()}) == connect.SANDBOX_BOOKINGS
 
 
-def test_standard_output_into_a_file_leaves_the_device_alone(tmp_path: Path) -> None:
-    """/dev/stdout that leads to a file is followed there; the link itself is not replaced."""
+def test_dev_stdout_is_not_replaced(tmp_path: Path) -> None:
+    """If /dev/stdout is redirected to a file, the rows go there and the link stays."""
     with (tmp_path / "out.jsonl").open("w") as out:
         run = subprocess.run(
             cli_command("--sandbox", "export", "bookings", "-o", "/dev/stdout", "--format", "jsonl"),
@@ -529,8 +533,8 @@ def test_standard_output_into_a_file_leaves_the_device_alone(tmp_path: Path) -> 
     assert len(uids(tmp_path / "out.jsonl")) == connect.SANDBOX_BOOKINGS
 
 
-def test_a_disk_that_fills_up_leaves_whole_lines(tmp_path: Path) -> None:
-    """When the disk is full in the middle, what is in the partial file are whole lines."""
+def test_a_full_disk_leaves_complete_lines(tmp_path: Path) -> None:
+    """If the disk is full, the partial file holds complete lines."""
 
     def small_disk() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
@@ -548,40 +552,42 @@ def test_a_disk_that_fills_up_leaves_whole_lines(tmp_path: Path) -> None:
 
 
 def read_terminal(terminal: int) -> Iterator[bytes]:
+    """Yield what the other side of a pseudo-terminal writes."""
     try:
         while chunk := os.read(terminal, 4096):
             yield chunk
-    except OSError:  # what Linux says when nobody is left at the other end
+    except OSError:  # Linux raises EIO once the other side is closed
         os.close(terminal)
 
 
 def interrupt(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Send Ctrl-C; return the exit code and the text on stderr."""
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=TIMEOUT)
-    return process.returncode, told
+    _, message = process.communicate(timeout=TIMEOUT)
+    return process.returncode, message
 
 
-def test_ctrl_c_leaves_a_valid_file_and_the_command_that_goes_on(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Interrupted in the middle, the partial file is whole lines, and the command that is told makes it whole."""
+def test_ctrl_c_leaves_a_file_that_can_be_resumed(sandbox: Sandbox, tmp_path: Path) -> None:
+    """After Ctrl-C the partial file holds complete lines, and the printed command completes the export."""
     sandbox.faults.add("GET", "/v2/bookings", after=4, times=1, slow=30)
     file, partial = tmp_path / "out.jsonl", tmp_path / "out.jsonl.part"
     options = ["--page-size", "40"]
     running = start_cli("export", "bookings", *connection_args(sandbox), "-o", file, *options, stderr=subprocess.PIPE)
     wait_until(lambda: partial.exists() and partial.read_bytes().count(b"\n") >= 70, "two pages")
-    code, told = interrupt(running)
+    code, message = interrupt(running)
     assert code == 130
-    assert "Traceback" not in told
+    assert "Traceback" not in message
     assert not file.exists()
     assert uids(partial)
     sandbox.faults.clear()
-    assert invoke(*advised(told), env={"CAL_API_KEY": sandbox.api_key}).exit_code == 0
+    assert invoke(*continue_command(message), env={"CAL_API_KEY": sandbox.api_key}).exit_code == 0
     assert sorted(uids(file)) == sorted(sandbox.store.bookings)
 
 
 @pytest.mark.slow
 def test_a_wait_for_the_limit_is_shown_and_can_be_interrupted(tmp_path: Path) -> None:
-    """While the rate limit is waited for, stderr says so, and Ctrl-C ends it at once."""
-    ours, theirs = pty.openpty()
+    """While the export waits for the rate limit, stderr says so, and Ctrl-C ends it at once."""
+    terminal, stderr = pty.openpty()
     with Sandbox(bookings=300, rate_limit=6, window=60) as sandbox:
         running = start_cli(
             "export",
@@ -591,10 +597,10 @@ def test_a_wait_for_the_limit_is_shown_and_can_be_interrupted(tmp_path: Path) ->
             tmp_path / "out.csv",
             "--page-size",
             "10",
-            stderr=theirs,
+            stderr=stderr,
         )
-        os.close(theirs)
-        drawn, screen = b"", read_terminal(ours)
+        os.close(stderr)
+        drawn, screen = b"", read_terminal(terminal)
         while b"waiting for the rate limit" not in drawn:
             drawn += next(screen)
         running.send_signal(signal.SIGINT)
@@ -605,13 +611,14 @@ def test_a_wait_for_the_limit_is_shown_and_can_be_interrupted(tmp_path: Path) ->
         header, *rows = csv.reader(file)
     assert header == list(BOOKING_COLUMNS)
     assert {len(row) for row in rows} == {len(header)}
-    assert 429 not in {seen.status for seen in sandbox.requests}
+    assert 429 not in {request.status for request in sandbox.requests}
 
 
 # --- the progress display -------------------------------------------------------------------------------------------
 
 
-def standing(**changes: Any) -> Stats:
+def make_stats(**changes: Any) -> Stats:
+    """Return statistics with one rate limit."""
     bucket = SimpleNamespace(
         **{
             "blocked_for": 0.0,
@@ -629,12 +636,13 @@ def standing(**changes: Any) -> Stats:
     )
 
 
-def request(**changes: Any) -> ClientEvent:
+def make_event(**changes: Any) -> ClientEvent:
+    """Return the event of one request."""
     return ClientEvent(**{"kind": "request", "method": "GET", "path": "/bookings", "status": 200, **changes})
 
 
 @pytest.mark.parametrize(
-    ("stats", "said"),
+    ("stats", "expected"),
     [
         ({"waiting": 2, "next_permit_in": 12.2}, "waiting for the rate limit, 12 s"),
         ({"waiting": 2, "next_permit_in": 12.2, "blocked_for": 41.6}, "blocked by the rate limit for 42 s"),
@@ -642,91 +650,90 @@ def request(**changes: Any) -> ClientEvent:
         ({}, "118 calls left"),
     ],
 )
-def test_the_progress_display_tells_what_is_waited_for(stats: dict[str, Any], said: str) -> None:
-    """The progress display says that the limit is waited for and for how long, or for how long it is blocked."""
+def test_the_progress_display_shows_waits(stats: dict[str, Any], expected: str) -> None:
+    """The progress display shows a wait for the rate limit, or a block, with its seconds."""
     display = ProgressDisplay("bookings")
-    display.on_event(request(remaining=118))
-    display._look(standing(**stats))
-    assert said in display._text()
+    display.on_event(make_event(remaining=118))
+    display._look(make_stats(**stats))
+    assert expected in display._text()
 
 
-def test_the_progress_display_tells_of_trouble_until_it_is_over() -> None:
-    """A repeat that is coming is shown until the next answer."""
+def test_the_progress_display_shows_a_retry() -> None:
+    """A retry is shown until the next response."""
     display = ProgressDisplay("bookings")
-    display.on_event(request(kind="retry", status=503))
+    display.on_event(make_event(kind="retry", status=503))
     assert "503, trying again" in display._text()
-    display.on_event(request())
+    display.on_event(make_event())
     assert "503" not in display._text()
 
 
-def test_waits_side_by_side_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two pages that wait during the same ten seconds are ten seconds of waiting, not twenty."""
+def test_concurrent_waits_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pages that wait during the same ten seconds count as ten seconds, not twenty."""
     display = ProgressDisplay("bookings")
     begun = display._waited_until
     monkeypatch.setattr(time, "monotonic", lambda: begun + 10)
-    display.on_event(request(kind="wait", seconds=10.0))
-    display.on_event(request(kind="wait", seconds=9.0))
+    display.on_event(make_event(kind="wait", seconds=10.0))
+    display.on_event(make_event(kind="wait", seconds=9.0))
     assert display.waited == 10.0
 
 
-def test_the_progress_display_counts_and_reckons(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows, rate, calls left and time to go come from the count and the clock."""
+def test_the_progress_display_estimates_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row count, rate, calls left and remaining time are computed from the progress and the clock."""
     display = ProgressDisplay("bookings")
     display._started = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: display._started + 10)
-    display.on_event(request(remaining=7))
+    display.on_event(make_event(remaining=7))
     display.on_progress(ExportProgress(1_000, 4_000))
     assert display._text() == "1,000 of 4,000 bookings, 100/s, 7 calls left, 0:00:30 to go"
 
 
-def test_the_progress_display_reckons_with_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A burst of calls says little of the rest: what the limit has no room for now takes minutes more."""
+def test_the_time_left_respects_the_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The estimate after a burst of requests includes the minutes that the rate limit will add."""
     display = ProgressDisplay("bookings")
     display._started = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: display._started + 1)
     for _ in range(100):
-        display.on_event(request(remaining=20))
-    display._look(standing(limit=120))
+        display.on_event(make_event(remaining=20))
+    display._look(make_stats(limit=120))
     display.on_progress(ExportProgress(25_000, 100_000))
     assert display._text().endswith("0:02:20 to go")
 
 
-def test_the_time_to_go_includes_the_wait_and_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """During a wait for the limit the time to go is not shorter than the wait, and falls as the wait goes by."""
-    display, told = ProgressDisplay("bookings"), []
+def test_the_time_left_includes_the_wait_and_decreases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """During a wait the remaining time is at least the wait, and decreases with it."""
+    display, texts = ProgressDisplay("bookings"), []
     begun = display._started
     monkeypatch.setattr(time, "monotonic", lambda: begun + 10)
     for _ in range(10):
-        display.on_event(request(remaining=0))
+        display.on_event(make_event(remaining=0))
     display.on_progress(ExportProgress(1_000, 1_500))
     for passed in range(45):
         monkeypatch.setattr(time, "monotonic", lambda passed=passed: begun + 10 + passed)
-        display._look(standing(waiting=1, next_permit_in=45.0 - passed))
-        told.append(display._text())
-    assert told[0].endswith("waiting for the rate limit, 45 s, 0:00:50 to go")
-    assert told[20].endswith("waiting for the rate limit, 25 s, 0:00:30 to go")
+        display._look(make_stats(waiting=1, next_permit_in=45.0 - passed))
+        texts.append(display._text())
+    assert texts[0].endswith("waiting for the rate limit, 45 s, 0:00:50 to go")
+    assert texts[20].endswith("waiting for the rate limit, 25 s, 0:00:30 to go")
     monkeypatch.setattr(time, "monotonic", lambda: begun + 55)
-    display.on_event(request(kind="wait", seconds=45.0))
-    display._look(standing())
+    display.on_event(make_event(kind="wait", seconds=45.0))
+    display._look(make_stats())
     assert display._text().endswith("0:00:05 to go")
 
 
-def test_a_long_wait_is_followed_by_the_windows_that_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What does not fit into the window after the wait needs further windows."""
+def test_the_time_left_includes_further_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests that do not fit into the window after the wait add further windows to the estimate."""
     display = ProgressDisplay("bookings")
     begun = display._started
     monkeypatch.setattr(time, "monotonic", lambda: begun + 1)
     for _ in range(100):
-        display.on_event(request(remaining=0))
+        display.on_event(make_event(remaining=0))
     display.on_progress(ExportProgress(25_000, 100_000))
-    display._look(standing(limit=120, waiting=8, next_permit_in=59.0))
-    assert display._text().endswith(
-        "0:02:29 to go"
-    )  # 59 s, then 300 requests: 120 at once, 180 in one and a half windows
+    display._look(make_stats(limit=120, waiting=8, next_permit_in=59.0))
+    # 59 s of waiting, then 300 requests: 120 at once and 180 in one and a half windows.
+    assert display._text().endswith("0:02:29 to go")
 
 
-def test_rows_of_an_interrupted_run_are_not_in_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a resume, rate and time to go come from the rows of this run alone."""
+def test_rows_of_an_earlier_run_do_not_count_for_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a resume, the rate and the remaining time are computed from the rows of this run only."""
     display = ProgressDisplay("bookings")
     begun = display._started
     monkeypatch.setattr(time, "monotonic", lambda: begun + 10)
@@ -735,11 +742,11 @@ def test_rows_of_an_interrupted_run_are_not_in_the_rate(monkeypatch: pytest.Monk
 
 
 def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
-    """On a terminal the bar is drawn in place, on stderr, with rows and calls left."""
-    ours, theirs = pty.openpty()
-    running = start_cli("--sandbox", "export", "bookings", "-o", tmp_path / "out.jsonl", stderr=theirs)
-    os.close(theirs)
-    drawn = b"".join(read_terminal(ours)).decode()
+    """On a terminal the progress bar is drawn on stderr, with rows and calls left."""
+    terminal, stderr = pty.openpty()
+    running = start_cli("--sandbox", "export", "bookings", "-o", tmp_path / "out.jsonl", stderr=stderr)
+    os.close(stderr)
+    drawn = b"".join(read_terminal(terminal)).decode()
     assert running.wait(TIMEOUT) == 0
     assert "━" in drawn
     assert "2,000 of 2,000 bookings" in drawn
@@ -749,8 +756,8 @@ def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
 # --- api and whoami -----------------------------------------------------------------------------------------------
 
 
-def test_api_prints_the_answer_as_json(sandbox: Sandbox) -> None:
-    """`api` prints the whole answer; queries are passed on, repeated names as a comma list."""
+def test_api_prints_the_response_as_json(sandbox: Sandbox) -> None:
+    """`api` prints the whole response; query parameters are sent, repeated names as a comma-separated list."""
     query = ["-q", "take=5", "--query", "status=past", "-q", "status=upcoming"]
     result = invoke("api", "get", "/v2/bookings", *query, *connection_args(sandbox))
     assert len(json.loads(result.stdout)["data"]) == 5
@@ -759,7 +766,7 @@ def test_api_prints_the_answer_as_json(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("source", ["inline", "file", "stdin"])
 def test_api_takes_a_body(source: str, sandbox: Sandbox, tmp_path: Path) -> None:
-    """A body comes from the argument, from @FILE or from @- (standard input)."""
+    """A request body is read from the argument, from @FILE, or from @- (standard input)."""
     text = json.dumps({"name": "Ana Łódź"})
     (tmp_path / "body.json").write_text(text, "utf-8")
     body = {"inline": text, "file": f"@{tmp_path / 'body.json'}", "stdin": "@-"}[source]
@@ -782,9 +789,9 @@ def test_api_takes_a_body(source: str, sandbox: Sandbox, tmp_path: Path) -> None
         (["GET", "/v2/nowhere"], 3, "Cannot GET"),
     ],
 )
-def test_api_tells_what_is_wrong(args: list[str], code: int, message: str, sandbox: Sandbox, here: Path) -> None:
-    """A wrong query, path or body is told before anything is sent, a refusal with what the server said."""
-    (here / "latin.json").write_bytes(b'"\xe9"')
+def test_api_errors(args: list[str], code: int, message: str, sandbox: Sandbox, working_folder: Path) -> None:
+    """An invalid query, path or body fails before a request is sent; a rejection prints the server's message."""
+    (working_folder / "latin.json").write_bytes(b'"\xe9"')
     result = invoke("api", *args, *connection_args(sandbox))
     assert result.exit_code == code
     assert message in result.stderr
@@ -792,15 +799,15 @@ def test_api_tells_what_is_wrong(args: list[str], code: int, message: str, sandb
 
 
 def test_whoami_is_a_table_or_json(sandbox: Sandbox) -> None:
-    """`whoami` prints who the key belongs to, for people or for programs."""
+    """`whoami` prints the owner of the key as a table or as JSON."""
     table, plain = invoke("whoami", *connection_args(sandbox)), invoke("whoami", "--json", *connection_args(sandbox))
     assert re.search(r"email +ana@sandbox\.test", table.stdout)
     assert json.loads(plain.stdout)["email"] == "ana@sandbox.test"
 
 
 @pytest.mark.parametrize("name", ["A [/x]", r"A \[/x]", "[red]Ana"])
-def test_text_of_strangers_is_no_markup(name: str) -> None:
-    """Brackets in a name or a title are printed as they are, in tables of one thing and of many."""
+def test_text_of_the_server_is_not_markup(name: str) -> None:
+    """Brackets in a name or a title are printed unchanged, in tables of one object and of many."""
     with Sandbox(bookings=1) as sandbox:
         sandbox.store.users[1]["name"] = name
         next(iter(sandbox.store.bookings.values())).title = name
@@ -813,16 +820,16 @@ def test_text_of_strangers_is_no_markup(name: str) -> None:
     assert name in rows.stdout
 
 
-def test_a_method_that_is_none_is_not_sent(sandbox: Sandbox) -> None:
-    """A word that is no HTTP method is told before anything is sent."""
+def test_an_unknown_http_method(sandbox: Sandbox) -> None:
+    """An unknown HTTP method is an error before a request is sent."""
     result = invoke("api", "FOO", "/v2/me", *connection_args(sandbox))
     assert (result.exit_code, sandbox.requests) == (2, [])
     assert "must be one of GET" in result.stderr
 
 
 @pytest.mark.slow
-def test_a_dash_is_the_standard_output() -> None:
-    """`-o -` writes JSON lines to standard output and nothing else there."""
+def test_a_dash_writes_to_standard_output() -> None:
+    """`-o -` writes JSON Lines to standard output, and nothing else."""
     running = start_cli("export", "bookings", "--sandbox", "-o", "-", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     rows, _ = running.communicate(timeout=TIMEOUT)
     assert running.returncode == 0
@@ -834,25 +841,25 @@ def test_a_dash_is_the_standard_output() -> None:
 
 @pytest.mark.slow
 def test_the_sandbox_says_how_to_connect_and_frees_its_port() -> None:
-    """`sandbox` prints the settings that lead to it, and Ctrl-C gives the port back."""
+    """`sandbox` prints the settings for connecting to it, and Ctrl-C frees its port."""
     running = start_cli("sandbox", "--port", "0", "--bookings", "5", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert running.stdout
     settings = dict(re.findall(r"(CAL_\w+)=(\S+)", running.stdout.readline()))
     assert settings.keys() == {"CAL_API_URL", "CAL_API_KEY"}
     me = run_cli("whoami", "--json", env=settings)
     assert json.loads(me.stdout)["username"] == "ana"
-    code, told = interrupt(running)
+    code, message = interrupt(running)
     assert code == 0
-    assert "5 bookings" in told
-    assert "Traceback" not in told
+    assert "5 bookings" in message
+    assert "Traceback" not in message
     port = int(settings["CAL_API_URL"].split(":")[2].split("/")[0])
     with Sandbox(port=port) as again:
         assert str(port) in again.url
 
 
 @pytest.mark.parametrize("port", [lambda: None, lambda: 70_000, lambda: -1], ids=["in use", "too high", "negative"])
-def test_a_port_that_cannot_be_had_is_told(port: Callable[[], int | None], sandbox: Sandbox) -> None:
-    """A port in use or out of range is one message and code 2."""
+def test_an_unusable_port(port: Callable[[], int | None], sandbox: Sandbox) -> None:
+    """A port that is in use or out of range is one message and code 2."""
     taken = sandbox.url.split(":")[2].split("/")[0]
     result = invoke("sandbox", "--port", str(port() or taken))
     assert result.exit_code == 2

@@ -1,4 +1,4 @@
-"""`book`: what it sends, what it prints, and the codes of its failures."""
+"""`book`: the request, the output and the exit codes."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def bodies(sandbox: Sandbox) -> list[Any]:
-    return [seen.body for seen in sandbox.requests if (seen.method, seen.path) == ("POST", "/v2/bookings")]
+    """Return the bodies of the create requests."""
+    return [request.body for request in sandbox.requests if (request.method, request.path) == ("POST", "/v2/bookings")]
 
 
-def test_a_booking_is_its_uid_and_its_times(sandbox: Sandbox) -> None:
-    """The uid stands alone in the first line, times are in the account's zone."""
+def test_a_booking_prints_its_uid_and_times(sandbox: Sandbox) -> None:
+    """The first line is the uid; the second has the times in the account's time zone."""
     result = invoke("book", "ana/thirty", "--start", "2026-11-04T10:00+01:00", *ADA, *connection_args(sandbox))
     [uid] = sandbox.store.bookings
     assert result.exit_code == 0
@@ -38,7 +39,7 @@ def test_a_booking_is_its_uid_and_its_times(sandbox: Sandbox) -> None:
 
 
 def test_options_reach_the_server(sandbox: Sandbox) -> None:
-    """Zone, guests, notes, reservation and the idempotency key are sent as the API takes them."""
+    """Time zone, guests, note, reservation and idempotency key are sent in the API's format."""
     options = ["--time-zone", "Asia/Tokyo", "--guest", "bo@x.test", "--guest", "cy@x.test", "--note", "By the door"]
     result = invoke(
         "book",
@@ -58,8 +59,8 @@ def test_options_reach_the_server(sandbox: Sandbox) -> None:
     assert body["guests"] == ["bo@x.test", "cy@x.test"]
     assert body["bookingFieldsResponses"] == {"notes": "By the door"}
     assert body["metadata"] == {"calcom_async_idempotency_key": "order-7"}
-    assert "/v2/slots/reservations" in {seen.path for seen in sandbox.requests}
-    assert "/v2/me" not in {seen.path for seen in sandbox.requests}
+    assert "/v2/slots/reservations" in {request.path for request in sandbox.requests}
+    assert "/v2/me" not in {request.path for request in sandbox.requests}
 
 
 QUESTIONS = [
@@ -70,14 +71,14 @@ QUESTIONS = [
 ]
 
 
-def test_a_caller_with_a_phone_number_can_book_with_answers(sandbox: Sandbox) -> None:
-    """The phone number and the answers of each type are sent, and the questions of the event type are satisfied."""
+def test_phone_number_and_answers(sandbox: Sandbox) -> None:
+    """The phone number and answers of each type are sent, and required questions are accepted as answered."""
     fields = {"title": "Call", "slug": "call", "lengthInMinutes": 30, "bookingFields": QUESTIONS}
-    event = new_event_type(sandbox.store, 1, fields)["id"]
+    event_type_id = new_event_type(sandbox.store, 1, fields)["id"]
     answers = ["topic=a=b", "people:=2", "days=mon", "days=tue", "terms:=true"]
     options = [word for answer in answers for word in ("--answer", answer)]
-    who = ["--name", "Bo", "--phone", "+390612345678", "--email", "bo@x.test", "--note", "Ring twice"]
-    result = invoke("book", event, *NINE, *who, *options, *connection_args(sandbox))
+    attendee = ["--name", "Bo", "--phone", "+390612345678", "--email", "bo@x.test", "--note", "Ring twice"]
+    result = invoke("book", event_type_id, *NINE, *attendee, *options, *connection_args(sandbox))
     assert result.exit_code == 0, result.stderr
     [body] = bodies(sandbox)
     assert body["attendee"]["phoneNumber"] == "+390612345678"
@@ -86,8 +87,8 @@ def test_a_caller_with_a_phone_number_can_book_with_answers(sandbox: Sandbox) ->
     }  # fmt: skip
 
 
-def test_a_phone_number_alone_is_sent_alone(sandbox: Sandbox) -> None:
-    """Without --email no address is made up; whether a phone number is enough is up to the event type."""
+def test_a_phone_number_without_an_email_address(sandbox: Sandbox) -> None:
+    """Without --email only the phone number is sent; the event type decides whether that is enough."""
     result = invoke("book", "1", *NINE, "--name", "Bo", "--phone", "+390612345678", *connection_args(sandbox))
     [body, *_] = bodies(sandbox)
     assert body["attendee"] == {"name": "Bo", "phoneNumber": "+390612345678", "timeZone": "Europe/Lisbon"}
@@ -95,15 +96,15 @@ def test_a_phone_number_alone_is_sent_alone(sandbox: Sandbox) -> None:
     assert "email" in result.stderr
 
 
-def test_an_attendee_needs_an_address_or_a_number(sandbox: Sandbox) -> None:
-    """Without --email and --phone nothing is sent."""
+def test_an_email_address_or_phone_number_is_required(sandbox: Sandbox) -> None:
+    """Without --email and --phone no request is sent."""
     result = invoke("book", "1", *NINE, "--name", "Bo", *connection_args(sandbox))
     assert (result.exit_code, sandbox.requests) == (2, [])
     assert "--email or --phone is required" in result.stderr
 
 
-def test_a_start_in_the_past_is_told() -> None:
-    """A start that cannot be booked because it is over is called past, and free times are listed."""
+def test_a_start_in_the_past() -> None:
+    """If a start in the past is rejected, the error says that it is in the past."""
     with Sandbox() as sandbox:
         result = invoke("book", "1", "--start", "2020-01-06T09:00Z", *ADA, *connection_args(sandbox))
     assert result.exit_code in {3, 9}
@@ -111,15 +112,15 @@ def test_a_start_in_the_past_is_told() -> None:
 
 
 def test_first_is_the_first_free_time() -> None:
-    """`--start first` books what a search offers first."""
+    """`--start first` books the first slot that `slots show` lists."""
     with Sandbox() as sandbox:
-        shown = json.loads(invoke("slots", "show", "1", "--json", *connection_args(sandbox)).stdout)
-        made = json.loads(invoke("book", "1", "--start", "first", *ADA, "--json", *connection_args(sandbox)).stdout)
-    assert made["start"] == shown[0]["start"]
+        slots = json.loads(invoke("slots", "show", "1", "--json", *connection_args(sandbox)).stdout)
+        booking = json.loads(invoke("book", "1", "--start", "first", *ADA, "--json", *connection_args(sandbox)).stdout)
+    assert booking["start"] == slots[0]["start"]
 
 
 def test_what_is_shown_can_be_booked(sandbox: Sandbox) -> None:
-    """In a zone of half hours the full hours that are shown are free, though they are none of UTC."""
+    """A slot that `slots show` lists in a zone with a half-hour offset can be booked, once."""
     zone = ["--time-zone", "Asia/Kolkata"]
     shown = invoke(
         "slots", "show", "2", "--start", "2026-11-04", "--days", "1", "--json", *zone, *connection_args(sandbox)
@@ -131,7 +132,7 @@ def test_what_is_shown_can_be_booked(sandbox: Sandbox) -> None:
 
 
 def test_an_idempotency_key_books_once(sandbox: Sandbox) -> None:
-    """The same command with the same word finds the booking of the first run."""
+    """The same command with the same idempotency key returns the booking of the first run."""
     first, again = (
         invoke("book", "1", *NINE, *ADA, "--idempotency-key", "order-7", *connection_args(sandbox)) for _ in range(2)
     )
@@ -140,8 +141,8 @@ def test_an_idempotency_key_books_once(sandbox: Sandbox) -> None:
     assert len(sandbox.store.bookings) == 1
 
 
-def test_a_taken_time_is_a_code_of_its_own_with_alternatives(sandbox: Sandbox) -> None:
-    """A time that is not free is code 9; free ones around it are listed as --start takes them."""
+def test_a_taken_time_lists_alternatives(sandbox: Sandbox) -> None:
+    """A time that is not free ends with code 9 and lists free times that --start accepts."""
     assert invoke("book", "1", *NINE, *ADA, *connection_args(sandbox)).exit_code == 0
     result = invoke("book", "1", *NINE, *ADA, "--time-zone", "Europe/Rome", *connection_args(sandbox))
     free = [line.removeprefix("  free: ") for line in result.stderr.splitlines() if line.startswith("  free: ")]
@@ -152,8 +153,8 @@ def test_a_taken_time_is_a_code_of_its_own_with_alternatives(sandbox: Sandbox) -
     assert invoke("book", "1", "--start", free[0], *ADA, *connection_args(sandbox)).exit_code == 0
 
 
-def test_nothing_free_at_all_is_the_same_code(sandbox: Sandbox) -> None:
-    """`--start first` without any free time in sight is code 9."""
+def test_no_free_time_at_all(sandbox: Sandbox) -> None:
+    """`--start first` ends with code 9 if there is no free time."""
     sandbox.store.schedules[1]["availability"] = []
     result = invoke("book", "1", "--start", "first", *ADA, *connection_args(sandbox))
     assert result.exit_code == 9
@@ -161,8 +162,8 @@ def test_nothing_free_at_all_is_the_same_code(sandbox: Sandbox) -> None:
     assert bodies(sandbox) == []
 
 
-def test_an_unknown_outcome_tells_what_to_look_for(sandbox: Sandbox) -> None:
-    """An answer that is lost where no look-up helps is code 10, and the mark of the booking is told."""
+def test_an_unknown_outcome_names_the_idempotency_key(sandbox: Sandbox) -> None:
+    """If the response is lost and bookings cannot be listed, code 10 and the idempotency key are printed."""
     sandbox.faults.add("POST", "/v2/bookings", cut="after")
     sandbox.faults.add("GET", "/v2/bookings", times=100, status=403)
     result = invoke("book", "1", *NINE, *ADA, "--idempotency-key", "order-7", *connection_args(sandbox))
@@ -175,7 +176,7 @@ def test_an_unknown_outcome_tells_what_to_look_for(sandbox: Sandbox) -> None:
     assert len(sandbox.store.bookings) == 1
 
 
-WRONG = [
+INVALID_OPTIONS = [
     (["--start", "monday"], "--start must be a time such as 2026-12-01T09:00+01:00"),
     (["--start", "9999-12-31T23:00Z"], "--start must be a time such as 2026-12-01T09:00+01:00"),
     (["--start", "2026-11-04T09:00"], "has no UTC offset"),
@@ -190,23 +191,23 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("options", "message"), WRONG)
-def test_wrong_arguments_are_told_before_anything_is_sent(options: list[str], message: str, sandbox: Sandbox) -> None:
-    """What cannot be meant is one message and code 2, without a request."""
+@pytest.mark.parametrize(("options", "message"), INVALID_OPTIONS)
+def test_invalid_options(options: list[str], message: str, sandbox: Sandbox) -> None:
+    """An invalid option is one message and code 2, and no request is sent."""
     result = invoke("book", "1", *ADA, *options, *connection_args(sandbox))
     assert (result.exit_code, sandbox.requests) == (2, [])
     assert message in result.stderr
 
 
-def test_a_reservation_wants_an_id(sandbox: Sandbox) -> None:
-    """--reserve with a slug is told before anything is sent."""
+def test_a_reservation_needs_the_id_of_an_event_type(sandbox: Sandbox) -> None:
+    """--reserve with a slug is an error before a request is sent."""
     result = invoke("book", "ana/thirty", *NINE, *ADA, "--reserve", *connection_args(sandbox))
     assert (result.exit_code, sandbox.requests) == (2, [])
     assert "--reserve works only with the id" in result.stderr
 
 
-def test_a_wrong_key_is_not_repeated(sandbox: Sandbox) -> None:
-    """A key that is refused is code 4 and is not printed."""
+def test_a_rejected_key_is_not_printed(sandbox: Sandbox) -> None:
+    """A rejected key ends with code 4 and is not printed."""
     result = invoke("book", "1", *NINE, *ADA, *connection_args(sandbox, SECRET))
     assert result.exit_code == 4
     assert SECRET not in result.output

@@ -1,4 +1,4 @@
-"""`doctor`: what it looks at, what each trouble looks like, and the code that it ends with."""
+"""`doctor`: its checks, their results and the exit code."""
 
 from __future__ import annotations
 
@@ -29,44 +29,48 @@ def sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def examined(sandbox: Sandbox, key: str | None = None) -> tuple[int, dict[str, dict[str, Any]]]:
-    """The exit code, and the findings by name."""
+def run_doctor(sandbox: Sandbox, key: str | None = None) -> tuple[int, dict[str, dict[str, Any]]]:
+    """Return the exit code, and the results by name."""
     result = invoke("doctor", "--json", *connection_args(sandbox, key))
     assert SECRET not in result.output
-    return result.exit_code, {one["name"]: one for one in json.loads(result.stdout)}
+    return result.exit_code, {check["name"]: check for check in json.loads(result.stdout)}
 
 
-def states(found: dict[str, dict[str, Any]], state: str) -> list[str]:
-    return [name for name, one in found.items() if one["state"] == state]
+def names(results: dict[str, dict[str, Any]], state: str) -> list[str]:
+    """Return the names of the results with a state."""
+    return [name for name, check in results.items() if check["state"] == state]
 
 
-def test_all_is_well(sandbox: Sandbox) -> None:
-    """A good key on a good server: every line is ok, counts and versions are told, for eight requests."""
-    code, found = examined(sandbox)
-    assert (code, states(found, "ok")) == (0, [*found])
-    assert found["address"]["text"] == sandbox.url
-    assert "ana@sandbox.test" in found["key"]["text"]
-    assert found["event types"]["text"].startswith("3, ")
-    assert found["bookings"]["text"].startswith("300, ")
-    assert found["teams"]["text"] == "3"
-    assert found["organization"]["text"] == "300 bookings, id 1"
-    assert found["clock"]["text"] == "same as the server"
-    assert found["latency"]["text"].endswith("median of 8 requests")
+def test_all_checks_pass(sandbox: Sandbox) -> None:
+    """With a valid key every check is ok and reports its figures, in eight requests."""
+    code, results = run_doctor(sandbox)
+    assert (code, names(results, "ok")) == (0, [*results])
+    assert results["address"]["text"] == sandbox.url
+    assert "ana@sandbox.test" in results["key"]["text"]
+    assert results["event types"]["text"].startswith("3, ")
+    assert results["bookings"]["text"].startswith("300, ")
+    assert results["teams"]["text"] == "3"
+    assert results["organization"]["text"] == "300 bookings, id 1"
+    assert results["clock"]["text"] == "same as the server"
+    assert results["latency"]["text"].endswith("median of 8 requests")
     assert len(sandbox.requests) == 8
-    assert {seen.method for seen in sandbox.requests} == {"GET"}
+    assert {request.method for request in sandbox.requests} == {"GET"}
 
 
-def test_each_area_is_asked_for_in_its_version(sandbox: Sandbox) -> None:
-    """The versions that are told are those that were sent."""
-    _, found = examined(sandbox)
-    sent = {seen.path.split("/")[2].replace("-", " "): seen.headers.get("cal-api-version") for seen in sandbox.requests}
+def test_reported_versions_are_those_sent(sandbox: Sandbox) -> None:
+    """The reported API version of each area is the one that was sent."""
+    _, results = run_doctor(sandbox)
+    sent = {
+        request.path.split("/")[2].replace("-", " "): request.headers.get("cal-api-version")
+        for request in sandbox.requests
+    }
     for area, version in VERSIONS.items():
-        assert found[area]["text"].endswith(f"version {version}")
+        assert results[area]["text"].endswith(f"version {version}")
         assert sent[area] == version
 
 
-def test_lines_are_for_people(sandbox: Sandbox) -> None:
-    """Without --json each finding is a line that begins with its state, brackets of strangers and all."""
+def test_results_are_lines(sandbox: Sandbox) -> None:
+    """Without --json each result is a line that begins with its state, and brackets are not markup."""
     sandbox.store.users[1]["username"] = "[red]ana"
     lines = invoke("doctor", *connection_args(sandbox)).stdout.splitlines()
     assert all(line.startswith("ok ") for line in lines)
@@ -83,48 +87,47 @@ def test_lines_are_for_people(sandbox: Sandbox) -> None:
         ("/v2/bookings", 503, 3, ["bookings"]),
     ],
 )
-def test_a_failure_is_a_line_and_the_code(
-    path: str, status: int, code: int, failed: list[str], sandbox: Sandbox
-) -> None:
-    """What fails is a line, and its code is that of the command; the rest is looked at all the same."""
+def test_a_failed_check(path: str, status: int, code: int, failed: list[str], sandbox: Sandbox) -> None:
+    """A failed check is reported, and its code is the exit code; a rejected key ends the run, other failures do not."""
     sandbox.faults.add("GET", path, times=9, status=status)
-    ended, found = examined(sandbox)
-    assert (ended, states(found, "fail")) == (code, failed)
-    assert str(status) in found[failed[0]]["text"]
-    assert ("teams" in found) == (failed != ["key"])
+    exit_code, results = run_doctor(sandbox)
+    assert (exit_code, names(results, "fail")) == (code, failed)
+    assert str(status) in results[failed[0]]["text"]
+    assert ("teams" in results) == (failed != ["key"])
 
 
-def test_a_route_that_is_not_there_names_the_version(sandbox: Sandbox) -> None:
-    """A 404 of an area with versions says which one this server may not know."""
+def test_a_404_names_the_version(sandbox: Sandbox) -> None:
+    """A 404 for a versioned area names the version, which the server may not support."""
     sandbox.faults.add("GET", "/v2/bookings", status=404)
-    _, found = examined(sandbox)
-    assert "cal-api-version 2024-08-13" in found["bookings"]["text"]
+    _, results = run_doctor(sandbox)
+    assert "cal-api-version 2024-08-13" in results["bookings"]["text"]
 
 
 @pytest.mark.parametrize(
     ("path", "name"),
     [("/v2/teams", "teams"), ("/v2/webhooks", "webhooks"), ("/v2/organizations/1/bookings", "organization")],
 )
-def test_a_route_that_some_servers_lack_is_no_failure(path: str, name: str, sandbox: Sandbox) -> None:
-    """A self-hosted server without teams or organizations is a finding, and the exit code stays 0."""
+def test_a_missing_optional_route_is_a_warning(path: str, name: str, sandbox: Sandbox) -> None:
+    """A server without teams, webhooks or organizations gets a warning, and the exit code stays 0."""
     sandbox.faults.add("GET", path, status=404)
-    code, found = examined(sandbox)
-    assert (code, states(found, "warn")) == (0, [name])
-    assert found[name]["text"] == "not available: this server does not have this route"
+    code, results = run_doctor(sandbox)
+    assert (code, names(results, "warn")) == (0, [name])
+    assert results[name]["text"] == "not available: this server does not have this route"
 
 
-def test_an_address_without_the_api_is_a_failure(sandbox: Sandbox) -> None:
-    """A 404 for the key's own user means that the address is wrong."""
+def test_a_base_url_without_the_api(sandbox: Sandbox) -> None:
+    """A 404 for the key's own user ends with code 3."""
     sandbox.faults.add("GET", "/v2/me", status=404)
-    assert examined(sandbox)[0] == 3
+    assert run_doctor(sandbox)[0] == 3
 
 
-def report_of(*limits: BucketStats, remaining: int | None) -> list[tuple[str, str]]:
-    report, watch = Report(), ResponseMonitor()
-    watch._seconds.append(0.1)
-    watch.on_event(ClientEvent(kind="request", method="GET", path="/me", remaining=remaining))
-    watch.add_to(report, limits)
-    return [(one.state, one.text) for one in report.results if one.name == "limit"]
+def limit_results(*limits: BucketStats, remaining: int | None) -> list[tuple[str, str]]:
+    """Return the results about the rate limit."""
+    report, monitor = Report(), ResponseMonitor()
+    monitor._seconds.append(0.1)
+    monitor.on_event(ClientEvent(kind="request", method="GET", path="/me", remaining=remaining))
+    monitor.add_to(report, limits)
+    return [(result.state, result.text) for result in report.results if result.name == "limit"]
 
 
 BUCKET = BucketStats(
@@ -132,57 +135,57 @@ BUCKET = BucketStats(
 )
 
 
-def test_the_figure_of_the_limit_is_the_servers() -> None:
-    """What is left is what the server reported, whatever the limiter of this process knows of it."""
-    assert report_of(BUCKET, remaining=117) == [("ok", "117 of 120 requests left in 60 s")]
-    assert report_of(remaining=117) == [("ok", "117 requests left")]
-    assert report_of(BUCKET, remaining=None) == [("warn", "the server reports no rate limit")]
+def test_remaining_requests_come_from_the_server() -> None:
+    """The number of remaining requests is the one that the server reported, not the limiter's."""
+    assert limit_results(BUCKET, remaining=117) == [("ok", "117 of 120 requests left in 60 s")]
+    assert limit_results(remaining=117) == [("ok", "117 requests left")]
+    assert limit_results(BUCKET, remaining=None) == [("warn", "the server reports no rate limit")]
 
 
-def test_what_the_key_may_not_see_is_a_warning(sandbox: Sandbox) -> None:
-    """A 403 beside the key's own is "not allowed", and no failure."""
+def test_a_403_of_an_organization_is_a_warning(sandbox: Sandbox) -> None:
+    """A 403 for anything but the key's own user is a warning."""
     sandbox.faults.add("GET", "/v2/organizations/1/bookings", status=403)
-    code, found = examined(sandbox)
-    assert (code, states(found, "warn")) == (0, ["organization"])
-    assert found["organization"]["text"] == "this key has no access"
+    code, results = run_doctor(sandbox)
+    assert (code, names(results, "warn")) == (0, ["organization"])
+    assert results["organization"]["text"] == "this key has no access"
 
 
-def test_without_event_types_there_are_no_slots_to_ask_for(sandbox: Sandbox) -> None:
-    """An account without event types is a warning."""
+def test_slots_need_an_event_type(sandbox: Sandbox) -> None:
+    """An account without event types gets a warning for slots."""
     sandbox.store.event_types.clear()
-    code, found = examined(sandbox)
-    assert (code, states(found, "warn")) == (0, ["slots"])
+    code, results = run_doctor(sandbox)
+    assert (code, names(results, "warn")) == (0, ["slots"])
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(3600, "behind"), (-90, "ahead of")])
-def test_a_wrong_clock_is_a_warning(seconds: float, told: str, sandbox: Sandbox) -> None:
-    """Our clock is compared with the server's Date."""
+@pytest.mark.parametrize(("seconds", "direction"), [(3600, "behind"), (-90, "ahead of")])
+def test_a_wrong_clock_is_a_warning(seconds: float, direction: str, sandbox: Sandbox) -> None:
+    """A clock that differs from the server's `Date` is a warning with the difference."""
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
     sandbox.faults.add("GET", "*", times=99, headers={"Date": date})
-    code, found = examined(sandbox)
-    assert (code, states(found, "warn")) == (0, ["clock"])
-    off, words = found["clock"]["text"].split(" s ")
-    assert words == f"{told} the server"
-    assert abs(int(off) - abs(seconds)) <= 2
+    code, results = run_doctor(sandbox)
+    assert (code, names(results, "warn")) == (0, ["clock"])
+    difference, words = results["clock"]["text"].split(" s ")
+    assert words == f"{direction} the server"
+    assert abs(int(difference) - abs(seconds)) <= 2
 
 
 def test_a_limit_that_is_nearly_used_up_is_a_warning() -> None:
-    """What is left of the limit is told, and when it is little that is a warning."""
+    """A small number of remaining requests is a warning."""
     with Sandbox(rate_limit=8) as sandbox:
-        code, found = examined(sandbox)
-    assert (code, found["limit"]["state"]) == (0, "warn")
-    assert "0 of 8 requests left in 60 s" in found["limit"]["text"]
+        code, results = run_doctor(sandbox)
+    assert (code, results["limit"]["state"]) == (0, "warn")
+    assert "0 of 8 requests left in 60 s" in results["limit"]["text"]
 
 
-def test_a_wrong_key_ends_it(sandbox: Sandbox) -> None:
-    """A wrong key is code 4 after one request, and is not printed."""
-    code, found = examined(sandbox, SECRET)
-    assert (code, found["key"]["state"]) == (4, "fail")
+def test_a_rejected_key_ends_the_run(sandbox: Sandbox) -> None:
+    """A rejected key ends with code 4 after one request, and is not printed."""
+    code, results = run_doctor(sandbox, SECRET)
+    assert (code, results["key"]["state"]) == (4, "fail")
     assert len(sandbox.requests) == 1
 
 
-def test_nobody_there_is_told() -> None:
-    """Where nobody listens the address is the failure, code 5, and nothing else is looked at."""
+def test_a_refused_connection() -> None:
+    """A refused connection ends with code 5 and is reported as a wrong address."""
     with closed_port() as port:
         result = invoke("doctor", "--base-url", f"http://127.0.0.1:{port}", "--api-key", SECRET)
     assert result.exit_code == 5
@@ -190,13 +193,13 @@ def test_nobody_there_is_told() -> None:
     assert SECRET not in result.output
 
 
-def test_the_help_tells_what_it_costs() -> None:
-    """The number of requests stands in --help."""
+def test_the_help_states_the_number_of_requests() -> None:
+    """--help states the number of requests."""
     assert "eight requests" in invoke("doctor", "--help").stdout
 
 
-async def test_a_program_can_diagnose_too(sandbox: Sandbox) -> None:
-    """What `doctor` prints is a list in Python as well; a failed check has its error."""
+async def test_diagnose_in_python(sandbox: Sandbox) -> None:
+    """`diagnose` returns the results that `doctor` prints; a failed one has its error."""
     monitor = ResponseMonitor()
     async with Calcom(
         sandbox.api_key, base_url=sandbox.url, on_event=monitor.on_event, trace_configs=[monitor.trace()]

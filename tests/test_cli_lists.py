@@ -1,4 +1,4 @@
-"""The command line's lists: `ops` tells every operation, `api --all` goes through all pages."""
+"""`ops` lists every operation, and `api --all` reads every page of a list."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from calcom_async.operations.catalog import read_python_calls
 from calcom_async.operations.lists import list_rows
 from calcom_async.sandbox import Sandbox
 
-SHORT = 37
-"""As many bookings as make several pages of ten."""
+BOOKINGS = 37
+"""Enough bookings for several pages of ten."""
 
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Runs one of the two commands, with a wide screen."""
+    """Run `ops` or `api` on a wide terminal."""
     app = typer.Typer()
     app.command()(ops)
     app.command()(api)
@@ -33,8 +33,8 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch):
-    """A sandbox with a few bookings, which the environment names."""
-    with Sandbox(bookings=SHORT) as sandbox:
+    """Run a sandbox with a few bookings, and set its URL and key in the environment."""
+    with Sandbox(bookings=BOOKINGS) as sandbox:
         monkeypatch.setenv("CAL_API_URL", sandbox.url)
         monkeypatch.setenv("CAL_API_KEY", sandbox.api_key)
         yield sandbox
@@ -44,48 +44,48 @@ def account(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_ops_lists_every_operation(run):
-    """Every operation is a line with its Python call; the longest is not wrapped."""
-    told = run("ops", COLUMNS="40")
-    assert told.exit_code == 0
-    lines = told.stdout.splitlines()
+    """Each operation is one line with its Python call, and long lines are not wrapped."""
+    result = run("ops", COLUMNS="40")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
     assert len(lines) >= 272
     assert all(" cal." in line for line in lines)
     assert any(line.startswith("GET    /v2/me ") and line.endswith("cal.me.get()") for line in lines)
 
 
 def test_every_python_call_is_valid_syntax():
-    """A call compiles once its ellipsis is replaced."""
+    """Each Python call compiles once its ellipsis is replaced."""
     for calls in read_python_calls().values():
         for call in calls:
             compile(call.replace("...", "**options"), call, "eval")
 
 
 @pytest.mark.parametrize("word", ["selected", "SELECTED", "deselect"])
-def test_a_word_narrows(run, word):
-    """The word is looked for in path and spelling, whatever its case."""
+def test_a_word_filters_the_operations(run, word):
+    """A word is searched in path and Python call, ignoring case."""
     lines = run("ops", word).stdout.splitlines()
     assert any("cal.calendars.deselect(" in line for line in lines)
     assert len(lines) <= 2
 
 
-def test_a_word_of_nothing(run):
-    """A word that is nowhere is said so, with an exit code."""
-    told = run("ops", "nonsense")
-    assert (told.exit_code, told.stdout) == (2, "")
-    assert "nonsense" in told.stderr
+def test_a_word_without_match(run):
+    """A word that matches nothing is an error."""
+    result = run("ops", "nonsense")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "nonsense" in result.stderr
 
 
-def test_the_columns_that_tell_most_come_first(run, account):
-    """A table of event types shows what they are called, however many settings stand before it."""
-    told = run("api", "GET", "/v2/event-types", "--all", COLUMNS="80")
-    assert told.exit_code == 0
-    assert {"id", "title", "slug"} <= set(told.stdout.splitlines()[0].split())
+def test_important_columns_come_first(run, account):
+    """A narrow table of event types shows id, title and slug before other fields."""
+    result = run("api", "GET", "/v2/event-types", "--all", COLUMNS="80")
+    assert result.exit_code == 0
+    assert {"id", "title", "slug"} <= set(result.stdout.splitlines()[0].split())
 
 
 def test_operations_as_json(run):
-    """JSON has verb, path, version and spellings."""
-    told = json.loads(run("ops", "bookings/{bookingUid}/cancel", "--json").stdout)
-    assert told == [
+    """JSON has the method, path, version and Python calls."""
+    operations = json.loads(run("ops", "bookings/{bookingUid}/cancel", "--json").stdout)
+    assert operations == [
         {
             "method": "POST",
             "path": "/v2/bookings/{bookingUid}/cancel",
@@ -104,43 +104,45 @@ def test_operations_as_json(run):
 
 
 def test_all_pages_as_json(run, account):
-    """Every row comes once, over as many pages as it takes; `take` is the size of a page."""
-    told = run("api", "GET", "/v2/bookings", "--all", "--json", "-q", "take=10")
-    rows = json.loads(told.stdout)
-    assert len({row["uid"] for row in rows}) == len(rows) == SHORT
-    pages = [dict(seen.query) for seen in account.requests if seen.path == "/v2/bookings"]
+    """Each row comes once, over as many pages as needed; `take` is the page size."""
+    result = run("api", "GET", "/v2/bookings", "--all", "--json", "-q", "take=10")
+    rows = json.loads(result.stdout)
+    assert len({row["uid"] for row in rows}) == len(rows) == BOOKINGS
+    pages = [dict(request.query) for request in account.requests if request.path == "/v2/bookings"]
     assert [page["skip"] for page in pages] == ["0", "10", "20", "30"]
-    assert {seen.headers["cal-api-version"] for seen in account.requests if seen.path == "/v2/bookings"} == {
+    assert {request.headers["cal-api-version"] for request in account.requests if request.path == "/v2/bookings"} == {
         "2024-08-13"
     }
 
 
 def test_all_pages_as_a_table(run, account):
-    """Without --json the plain values of the rows are a table, with a count at the end."""
-    told = run("api", "get", "/bookings", "--all", "-q", "status=cancelled")
-    count = len({one.uid for one in account.store.bookings.values() if one.status in {"cancelled", "rejected"}})
-    head, *rows, last = told.stdout.splitlines()
+    """Without --json the plain values of the rows are a table, followed by the number of rows."""
+    result = run("api", "get", "/bookings", "--all", "-q", "status=cancelled")
+    count = len(
+        {booking.uid for booking in account.store.bookings.values() if booking.status in {"cancelled", "rejected"}}
+    )
+    head, *rows, last = result.stdout.splitlines()
     assert {"id", "uid", "title", "status"} <= set(head.split())
     assert (len(rows), last) == (count, f"{count} rows")
 
 
 @pytest.mark.parametrize("path", ["/v2/event-types", "/v2/schedules", "/v2/webhooks", "/v2/teams"])
 def test_lists_of_other_styles(run, account, path):
-    """Lists that come whole, or page without a total, are gone through as they are made."""
+    """Lists without pages, or without a total, are read in one request."""
     rows = json.loads(run("api", "GET", path, "--all", "--json").stdout)
     assert isinstance(rows, list)
-    assert len([seen for seen in account.requests if seen.path == path]) == 1
+    assert len([request for request in account.requests if request.path == path]) == 1
 
 
-def test_rows_with_odd_ids_are_kept(run, account):
-    """A row whose id is no text or number is told apart by all of its content."""
+def test_rows_with_unusable_ids_are_kept(run, account):
+    """Rows whose id is not text or a number are all kept."""
     rows = [{"id": []}, {"uid": {}}, {"id": None}, {"id": 7}, 5]
     account.faults.add("GET", "/v2/webhooks", body=json.dumps({"status": "success", "data": rows}))
     assert json.loads(run("api", "GET", "/v2/webhooks", "--all", "--json").stdout) == rows
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         (("GET", "/v2/me", "--all"), 2, "does not return a list"),
         (("POST", "/v2/bookings", "--all"), 2, "only with GET and without --body"),
@@ -149,17 +151,17 @@ def test_rows_with_odd_ids_are_kept(run, account):
         (("GET", "/v2/nowhere", "--all"), 3, "Cannot GET"),
     ],
 )
-def test_what_is_no_list(run, account, words, code, said):
-    """What cannot be gone through is told in one message, with the exit code of its kind."""
-    told = run("api", *words)
-    assert told.exit_code == code
-    assert said in told.stderr
+def test_errors_of_all(run, account, words, code, message):
+    """A response that is not a list, or an invalid page size, is one message with an exit code."""
+    result = run("api", *words)
+    assert result.exit_code == code
+    assert message in result.stderr
 
 
-async def test_a_program_lists_the_rows_at_any_path(account):
-    """What `api --all` prints is a list in Python as well: `list_rows`."""
+async def test_list_rows_in_python(account):
+    """`list_rows` yields the rows that `api --all` prints."""
     async with Calcom() as cal:
         rows = await list_rows(cal, "/v2/bookings", {"take": 10}).collect()
         event_types = [row["id"] async for row in list_rows(cal, "/v2/event-types")]
-    assert len({row["uid"] for row in rows}) == SHORT
+    assert len({row["uid"] for row in rows}) == BOOKINGS
     assert event_types

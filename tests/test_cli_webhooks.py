@@ -1,4 +1,4 @@
-"""`webhooks verify` and `webhooks listen`: what is genuine, what is shown, and what is left behind."""
+"""`webhooks verify` and `webhooks listen`: verification, output and cleanup."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from calcom_async.cli.webhooks import _forward, _print_line
 from calcom_async.sandbox import Sandbox
 from calcom_async.webhooks import parse, sign, verify
 
-KEPT = {"CAL_WEBHOOK_SECRET": SECRET}
+SECRET_ENVIRONMENT = {"CAL_WEBHOOK_SECRET": SECRET}
 
 
 @pytest.fixture(autouse=True)
 def _no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The secret of whoever runs the tests stays out."""
+    """Hide the webhook secret of the developer who runs the tests."""
     monkeypatch.delenv("CAL_WEBHOOK_SECRET", raising=False)
 
 
@@ -43,21 +43,29 @@ def _no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A body, as it came."""
+    """Return a file with the body of a delivery."""
     (tmp_path / "body.json").write_bytes(webhook_body())
     return tmp_path / "body.json"
 
 
-def check(file: Path | str, signature: str, *options: str, env: dict[str, str] | None = None, **more: Any) -> Any:
+def run_verify(file: Path | str, signature: str, *options: str, env: dict[str, str] | None = None, **more: Any) -> Any:
+    """Run `webhooks verify`."""
     return invoke(
-        "webhooks", "verify", file, "--signature", signature, *options, env=KEPT if env is None else env, **more
+        "webhooks",
+        "verify",
+        file,
+        "--signature",
+        signature,
+        *options,
+        env=SECRET_ENVIRONMENT if env is None else env,
+        **more,
     )
 
 
 @pytest.mark.parametrize("source", ["file", "stdin"])
-def test_a_genuine_delivery_is_its_trigger_and_key(source: str, file: Path) -> None:
-    """What verifies is told by trigger and key, from a file or from standard input."""
-    result = check(
+def test_a_valid_delivery(source: str, file: Path) -> None:
+    """A valid delivery prints its trigger and key, from a file or from standard input."""
+    result = run_verify(
         file if source == "file" else "-",
         sign(webhook_body(), SECRET),
         input=webhook_body() if source == "stdin" else None,
@@ -67,10 +75,10 @@ def test_a_genuine_delivery_is_its_trigger_and_key(source: str, file: Path) -> N
 
 
 def test_the_secret_may_have_another_name(file: Path) -> None:
-    """--secret-env names the variable that holds the secret."""
+    """--secret-env names the variable with the secret."""
     signature = sign(webhook_body(), SECRET)
-    assert check(file, signature, "--secret-env", "MINE", env={"MINE": SECRET}).exit_code == 0
-    missing = check(file, signature, "--secret-env", "MINE", env={})
+    assert run_verify(file, signature, "--secret-env", "MINE", env={"MINE": SECRET}).exit_code == 0
+    missing = run_verify(file, signature, "--secret-env", "MINE", env={})
     assert missing.exit_code == 2
     assert "MINE is not set" in missing.stderr
 
@@ -83,21 +91,21 @@ def test_the_secret_may_have_another_name(file: Path) -> None:
         ("", "has no X-Cal"),
     ],
 )
-def test_a_forgery_is_a_code_of_its_own(signature: str, message: str, file: Path) -> None:
-    """A signature that does not fit is code 11, with the reason and without the secret."""
-    result = check(file, signature)
+def test_an_invalid_signature(signature: str, message: str, file: Path) -> None:
+    """An invalid signature ends with code 11 and a reason, without the secret."""
+    result = run_verify(file, signature)
     assert (result.exit_code, result.stdout) == (11, "")
     assert message in result.stderr
     assert SECRET not in result.output
 
 
-def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
-    """A file that is not there is code 2; a signed body that is no JSON is code 6, unless it came as text."""
+def test_unreadable_input(tmp_path: Path) -> None:
+    """A missing file ends with code 2, a signed body that is not JSON with code 6, unless it is text."""
     (tmp_path / "half").write_bytes(b'{"triggerEvent"')
     signature = sign(b'{"triggerEvent"', SECRET)
-    assert check(tmp_path / "none", "00").exit_code == 2
-    assert check(tmp_path / "half", signature).exit_code == 6
-    as_text = check(tmp_path / "half", signature, "--content-type", "text/plain")
+    assert run_verify(tmp_path / "none", "00").exit_code == 2
+    assert run_verify(tmp_path / "half", signature).exit_code == 6
+    as_text = run_verify(tmp_path / "half", signature, "--content-type", "text/plain")
     assert as_text.stdout.startswith("no trigger")
 
 
@@ -105,6 +113,7 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 
 def lines(running: subprocess.Popen[str], stream: str = "stdout") -> Iterator[str]:
+    """Return an iterator over the lines of a stream."""
     return iter(getattr(running, stream).readline, "")
 
 
@@ -116,26 +125,27 @@ ENDS = {
 
 
 @contextmanager
-def listening(
-    *args: str, env: dict[str, str] | None = None, by: signal.Signals = signal.SIGINT
+def run_listener(
+    *args: str, env: dict[str, str] | None = None, number: signal.Signals = signal.SIGINT
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A listener and where it listens; it ends by a signal, and as it should."""
+    """Run a listener and yield it with its URL; end it with a signal and check its exit code."""
     running = start_cli(
         "webhooks", "listen", "--port", "0", *args, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    said = next(lines(running, "stderr"))
+    message = next(lines(running, "stderr"))
     try:
-        yield running, re.findall(r"http://127\.0\.0\.1:\d+/\w+", said)[0]
+        yield running, re.findall(r"http://127\.0\.0\.1:\d+/\w+", message)[0]
     finally:
-        running.send_signal(by)
+        running.send_signal(number)
         _, rest = running.communicate(timeout=TIMEOUT)
-    code, last = ENDS[by]
+    code, last = ENDS[number]
     assert running.returncode == code
     assert "Traceback" not in rest
     assert rest.endswith(last)
 
 
 async def book_first(cal: Calcom) -> str:
+    """Book the first free slot and return the uid."""
     today = datetime.now(UTC).date()
     slot = await cal.slots.first_available(event_type_id=1, start=today, end=today + timedelta(days=7))
     assert slot
@@ -144,35 +154,37 @@ async def book_first(cal: Calcom) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("by", ENDS)
-async def test_a_sandbox_is_listened_to_and_left_as_it_was(by: signal.Signals) -> None:
-    """Against a Cal.com on this machine the webhook is made, events are lines, and any signal deletes the webhook."""
+async def test_listen_to_a_local_server(by: signal.Signals) -> None:
+    """With a server on this machine the listener creates a webhook, prints events, and deletes it on any signal."""
     with Sandbox() as sandbox:
         async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
-            with listening(*connection_args(sandbox), by=by) as (running, url):
-                [made] = await cal.webhooks.list().collect()
+            with run_listener(*connection_args(sandbox), number=by) as (running, url):
+                [webhook] = await cal.webhooks.list().collect()
                 uid = await book_first(cal)
                 line = next(lines(running))
             assert await cal.webhooks.list().collect() == []
-    assert made.subscriber_url == url
-    assert made.secret
-    assert all(one.startswith("BOOKING_") for one in made.triggers)
+    assert webhook.subscriber_url == url
+    assert webhook.secret
+    assert all(trigger.startswith("BOOKING_") for trigger in webhook.triggers)
     assert re.fullmatch(rf"\d\d:\d\d:\d\d  BOOKING_CREATED  Thirty minutes between .* and Ada  {uid}\n", line)
 
 
 def test_a_webhook_whose_creation_was_not_confirmed_is_deleted() -> None:
-    """When the server has created the webhook and its response is lost, no webhook is left behind."""
+    """If the response to the creation of a webhook is lost, the webhook is deleted."""
     with Sandbox() as sandbox:
         sandbox.faults.add("POST", "/v2/webhooks", cut="after")
         sandbox.faults.add("GET", "/v2/webhooks", after=1, times=1, status=403)
         result = invoke("webhooks", "listen", "--port", "0", *connection_args(sandbox))
         assert result.exit_code == 4
-        assert [seen.method for seen in sandbox.requests if seen.path.startswith("/v2/webhooks/")] == ["DELETE"]
+        assert [request.method for request in sandbox.requests if request.path.startswith("/v2/webhooks/")] == [
+            "DELETE"
+        ]
         assert not sandbox.store.webhooks
 
 
 @pytest.mark.slow
-async def test_a_listener_ends_as_soon_as_nobody_reads_it() -> None:
-    """The listener need not wait for the next delivery to notice that its output is closed."""
+async def test_a_listener_ends_when_its_output_is_closed() -> None:
+    """The listener notices a closed output without waiting for the next delivery."""
     with Sandbox() as sandbox:
         running = start_cli(
             "webhooks",
@@ -194,7 +206,7 @@ async def test_a_listener_ends_as_soon_as_nobody_reads_it() -> None:
 
 
 async def test_a_closed_output_ends_the_listener_and_its_webhook() -> None:
-    """When the reader of the lines is gone, as after `| head -1`, the listener deletes its webhook and ends."""
+    """If the output is closed, the next delivery ends the listener, which deletes its webhook."""
     with Sandbox() as sandbox:
         running = start_cli(
             "webhooks",
@@ -217,66 +229,66 @@ async def test_a_closed_output_ends_the_listener_and_its_webhook() -> None:
         running.stderr.close()
 
 
-async def test_deliveries_are_passed_on_unchanged() -> None:
-    """--forward posts body and signature as they came and tells the status; --json prints the whole body."""
-    got: list[tuple[str | None, bytes]] = []
+async def test_deliveries_are_forwarded_unchanged() -> None:
+    """--forward posts body and signature unchanged and prints the status; --json prints the whole body."""
+    forwarded: list[tuple[str | None, bytes]] = []
 
-    async def take(request: web.Request) -> web.Response:
-        got.append((request.headers.get("X-Cal-Signature-256"), await request.read()))
+    async def receive(request: web.Request) -> web.Response:
+        forwarded.append((request.headers.get("X-Cal-Signature-256"), await request.read()))
         return web.Response(status=202)
 
     app = web.Application()
-    app.router.add_post("/in", take)
+    app.router.add_post("/in", receive)
     with Sandbox() as sandbox:
         async with TestServer(app) as server, Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
             options = ["--json", "--forward", str(server.make_url("/in")), "--trigger", "booking_created"]
-            with listening(*connection_args(sandbox), *options, env=KEPT) as (running, _):
+            with run_listener(*connection_args(sandbox), *options, env=SECRET_ENVIRONMENT) as (running, _):
                 await book_first(cal)
                 printed = await asyncio.to_thread(next, lines(running))
-                told = await asyncio.to_thread(next, lines(running, "stderr"))
-    [(signature, raw)] = got
+                status = await asyncio.to_thread(next, lines(running, "stderr"))
+    [(signature, raw)] = forwarded
     verify(raw, signature, SECRET)
     assert json.loads(printed) == json.loads(raw)
-    assert told == "forwarded: 202\n"
+    assert status == "forwarded: 202\n"
 
 
-async def test_what_nobody_signed_is_not_shown() -> None:
-    """A delivery with a wrong signature gets a 401 and is reported as rejected; the next one is shown."""
-    with Sandbox() as sandbox, listening(*connection_args(sandbox), env=KEPT) as (running, url):
+async def test_a_delivery_with_a_wrong_signature_is_rejected() -> None:
+    """A delivery with a wrong signature gets a 401 and is reported as rejected; the next valid one is printed."""
+    with Sandbox() as sandbox, run_listener(*connection_args(sandbox), env=SECRET_ENVIRONMENT) as (running, url):
         async with ClientSession() as session:
             for secret, status in (("another", 401), (SECRET, 200)):
                 headers, raw = signed_request(webhook_body(secret), secret)
-                async with session.post(url, data=raw, headers=headers) as answer:
-                    assert answer.status == status
+                async with session.post(url, data=raw, headers=headers) as response:
+                    assert response.status == status
         assert SECRET in next(lines(running))
         assert "rejected" in next(lines(running, "stderr"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("env", [{}, KEPT], ids=["a new one", "of the environment"])
-def test_for_a_distant_server_it_says_what_to_register(env: dict[str, str]) -> None:
-    """Without a key: path, triggers, and the secret only when it was made here."""
-    with listening("--path", "/hook", "--trigger", "BOOKING_PAID", env=env) as (running, url):
-        told = [next(lines(running, "stderr")) for _ in range(4)]
+@pytest.mark.parametrize("env", [{}, SECRET_ENVIRONMENT], ids=["a new one", "of the environment"])
+def test_without_a_key_the_webhook_to_create_is_printed(env: dict[str, str]) -> None:
+    """Without a key the listener prints path, triggers, and its secret if it generated one."""
+    with run_listener("--path", "/hook", "--trigger", "BOOKING_PAID", env=env) as (running, url):
+        messages = [next(lines(running, "stderr")) for _ in range(4)]
     assert url.endswith("/hook")
-    assert told[1].split() == ["URL", "https://PUBLIC/hook"]
-    assert told[3].split() == ["triggers", "BOOKING_PAID"]
+    assert messages[1].split() == ["URL", "https://PUBLIC/hook"]
+    assert messages[3].split() == ["triggers", "BOOKING_PAID"]
     if env:
-        assert told[2] == "  secret   the value of CAL_WEBHOOK_SECRET\n"
+        assert messages[2] == "  secret   the value of CAL_WEBHOOK_SECRET\n"
     else:
-        assert re.fullmatch(r"  secret   [0-9a-f]{32}\n", told[2])
+        assert re.fullmatch(r"  secret   [0-9a-f]{32}\n", messages[2])
 
 
 @pytest.mark.slow
-def test_the_built_in_sandbox_says_how_to_book_in_it() -> None:
-    """With --sandbox the command that makes an event is told, and it works."""
-    with listening("--sandbox") as (running, _):
+def test_the_built_in_sandbox_prints_a_booking_command() -> None:
+    """With --sandbox the printed command makes a booking, which is delivered."""
+    with run_listener("--sandbox") as (running, _):
         words = shlex.split(next(lines(running, "stderr")).partition("calcom-async ")[2])
         assert invoke(*words).exit_code == 0
         assert "BOOKING_CREATED" in next(lines(running))
 
 
-WRONG = [
+INVALID_OPTIONS = [
     (["--path", "cal"], "--path must start with a slash"),
     (["--path", "/{x}"], "--path must start with a slash"),
     (["--forward", "http://example.com/in"], "--forward must be an https:// URL"),
@@ -288,34 +300,34 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("options", "message"), WRONG)
-def test_wrong_options_are_told_before_anything_is_sent(options: list[str], message: str) -> None:
-    """What cannot work is one message and code 2, without a request."""
+@pytest.mark.parametrize(("options", "message"), INVALID_OPTIONS)
+def test_invalid_options(options: list[str], message: str) -> None:
+    """An invalid option is one message and code 2, and no request is sent."""
     with Sandbox() as sandbox:
         result = invoke("webhooks", "listen", *connection_args(sandbox), *options)
         assert (result.exit_code, sandbox.requests) == (2, [])
     assert message in result.stderr
 
 
-def test_a_port_in_use_is_told() -> None:
-    """A port that is taken is code 2, and no webhook is made."""
-    with Sandbox() as sandbox, socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        result = invoke("webhooks", "listen", *connection_args(sandbox), "--port", other.getsockname()[1])
+def test_a_port_in_use() -> None:
+    """A port in use ends with code 2, and no webhook is created."""
+    with Sandbox() as sandbox, socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        result = invoke("webhooks", "listen", *connection_args(sandbox), "--port", listener.getsockname()[1])
         assert (result.exit_code, sandbox.requests) == (2, [])
     assert "Try --port 0" in result.stderr
 
 
-def test_text_of_strangers_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    """Control characters of a title are left out, and a line end is a blank: an event is a line."""
-    sent = {"triggerEvent": "BOOKING_CREATED", "payload": {"title": "a\x1b[2Jb\nc"}}
-    _print_line(parse(json.dumps(sent).encode()))
+def test_titles_cannot_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """An event is one line without control characters, whatever its title contains."""
+    event = {"triggerEvent": "BOOKING_CREATED", "payload": {"title": "a\x1b[2Jb\nc"}}
+    _print_line(parse(json.dumps(event).encode()))
     assert capsys.readouterr().out.endswith("  BOOKING_CREATED  a[2Jb c\n")
 
 
-async def test_a_target_that_is_down_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """What could not be passed on is told, and is no failure of the listener."""
+async def test_an_unreachable_forward_target_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    """A delivery that cannot be forwarded is a message, and the listener continues."""
     with closed_port() as port:
         async with ClientSession() as session:
             await _forward(session, f"http://127.0.0.1:{port}/", {}, b"{}")
