@@ -1,4 +1,4 @@
-"""Who asks: headers, silence about secrets, and one renewal for everybody."""
+"""Credentials: their headers, hidden secrets, and one token refresh for all waiting calls."""
 
 from __future__ import annotations
 
@@ -39,10 +39,12 @@ def now() -> datetime:
 
 
 def managed(**fields: Any) -> AccessToken:
+    """Return the token of a managed user."""
     return AccessToken("old_access", "old_refresh", client_id="client", client_secret="sesame_secret", **fields)
 
 
 def oauth2(**fields: Any) -> AccessToken:
+    """Return an OAuth2 token."""
     return AccessToken("old_access", "old_refresh", client_id="client", oauth2=True, **fields)
 
 
@@ -55,24 +57,24 @@ PAIR = {
 OAUTH2_PAIR = {"access_token": "new_access", "token_type": "bearer", "refresh_token": "new_refresh", "expires_in": 1800}
 
 
-class Server:
-    """Knows one good token; renews, after some virtual time, whoever asks for it."""
+class FakeAuthServer:
+    """A `Send` that accepts one token, and refreshes tokens; each request takes a second."""
 
-    def __init__(self, *, expired: Response = EXPIRED, renewal: Any = None) -> None:
+    def __init__(self, *, expired: Response = EXPIRED, refresh_response: Any = None) -> None:
         self.expired = expired
-        self.renewal = renewal
-        self.good = "new_access"
-        self.renewals: list[Request] = []
+        self.refresh_response = refresh_response
+        self.valid_token = "new_access"
+        self.refreshes: list[Request] = []
         self.contexts: list[CallContext] = []
         self.served: list[float] = []
 
     async def __call__(self, request: Request, context: CallContext) -> Response:
         await asyncio.sleep(1)
         if request.path.endswith(("/refresh", "/token")):
-            self.renewals.append(request)
+            self.refreshes.append(request)
             self.contexts.append(context)
-            return await FakeSend(self.renewal or self.pair(request))(request, context)
-        if request.headers["Authorization"] != f"Bearer {self.good}":
+            return await FakeSend(self.refresh_response or self.pair(request))(request, context)
+        if request.headers["Authorization"] != f"Bearer {self.valid_token}":
             return await FakeSend(self.expired)(request, context)
         self.served.append(asyncio.get_running_loop().time())
         return ok_response()
@@ -90,8 +92,8 @@ class Server:
         (AccessToken("old_access"), {"Authorization": "Bearer old_access"}, 500),
     ],
 )
-def test_each_kind_proves_itself_with_its_headers(credentials, headers, budget):
-    """Key and token are bearers, a platform client has headers of its own; each begins with its documented limit."""
+def test_headers_and_limits_of_each_kind(credentials, headers, budget):
+    """Keys and tokens are bearer tokens, a platform client has two headers; each has its documented limit."""
     assert credentials.headers == headers
     assert credentials.default_rate_limit == budget
 
@@ -107,7 +109,7 @@ def test_each_kind_proves_itself_with_its_headers(credentials, headers, budget):
     ],
 )
 def test_no_secret_is_printed(thing):
-    """Neither repr, nor rich's, nor the fingerprint gives a secret away."""
+    """Neither repr, nor rich's repr, nor the fingerprint contains a secret."""
     rich = str(thing.__rich_repr__()) if hasattr(thing, "__rich_repr__") else ""
     shown = f"{thing!r} {thing} {rich} {getattr(thing, 'fingerprint', '')}"
     assert not [secret for secret in SECRETS if secret in shown]
@@ -117,15 +119,15 @@ def test_no_secret_is_printed(thing):
 @pytest.mark.parametrize(
     "make", [ApiKey, AccessToken, lambda text: PlatformClient("client", text), lambda text: PlatformClient(text, "s")]
 )
-def test_what_is_no_credential_is_refused_unseen(make, key):
-    """A credential that cannot stand in a header is a ConfigError that does not repeat it."""
+def test_an_invalid_credential_is_not_printed(make, key):
+    """A credential that cannot be sent in a header is a ConfigError without the value."""
     with pytest.raises(ConfigError) as caught:
         make(key)
     assert not key or key not in str(caught.value)
 
 
-def test_fingerprints_tell_credentials_apart():
-    """The limit is counted by fingerprint: equal for the same secret, different for others."""
+def test_fingerprints():
+    """Credentials have equal fingerprints if their secrets are equal."""
     assert ApiKey("a").fingerprint == ApiKey("a").fingerprint
     assert len({ApiKey("a").fingerprint, ApiKey("b").fingerprint, AccessToken("c").fingerprint}) == 3
 
@@ -139,78 +141,78 @@ def test_fingerprints_tell_credentials_apart():
         ({"expires_at": datetime(2030, 1, 1)}, "must have a time zone"),  # noqa: DTZ001 - what is refused
     ],
 )
-def test_a_token_that_could_not_be_renewed_is_refused_at_once(fields, reason):
-    """What renewal needs is asked for when the token is given, not an hour later."""
+def test_a_token_that_cannot_be_refreshed(fields, reason):
+    """Missing values for a refresh are an error when the token is created."""
     with pytest.raises(ConfigError, match=reason):
         AccessToken("a", **fields)
 
 
-def test_a_token_is_copied_without_its_renewal():
-    """A copied token is whole, also while a renewal is in flight."""
+def test_a_token_can_be_copied_during_a_refresh():
+    """A copy of a token is complete even if a refresh is running."""
 
     async def scene() -> AccessToken:
         token = managed()
-        waiter = asyncio.create_task(authenticated(Server(), token, "")(*make_call()))
+        waiter = asyncio.create_task(authenticated(FakeAuthServer(), token, "")(*make_call()))
         await asyncio.sleep(1.5)
-        arrived = copy.deepcopy(token)
+        copied = copy.deepcopy(token)
         await waiter
-        return arrived
+        return copied
 
-    arrived = run(scene())
-    assert arrived.headers == {"Authorization": "Bearer old_access"}
-    assert arrived.client_secret == Secret("sesame_secret")
+    copied = run(scene())
+    assert copied.headers == {"Authorization": "Bearer old_access"}
+    assert copied.client_secret == Secret("sesame_secret")
 
 
 @pytest.mark.parametrize(
     "credentials", [ApiKey("cal_live_first"), PlatformClient("client", "sesame_secret"), AccessToken("old_access")]
 )
 def test_credentials_are_not_pickled(credentials):
-    """A pickle holds no secret: each process is given its own credentials."""
+    """Pickling credentials raises an error."""
     with pytest.raises(ConfigError, match="not pickled"):
         pickle.dumps(credentials)
 
 
-def test_a_managed_users_renewal_asks_as_the_platform_client():
-    """498 renews at the client's own address with its secret, and the call goes again with the new token."""
-    server, token = Server(), managed()
+def test_refresh_of_a_managed_user():
+    """A 498 refreshes the token with the secret of the platform client, then the call is sent again."""
+    server, token = FakeAuthServer(), managed()
     run(authenticated(server, token, "")(*make_call()))
-    [renewal] = server.renewals
-    assert (renewal.method, renewal.path, renewal.route) == ("POST", "/oauth/client/refresh", "/oauth/{}/refresh")
-    assert renewal.headers == {"x-cal-secret-key": "sesame_secret"}
-    assert json.loads(renewal.body) == {"refreshToken": "old_refresh"}
+    [refresh] = server.refreshes
+    assert (refresh.method, refresh.path, refresh.route) == ("POST", "/oauth/client/refresh", "/oauth/{}/refresh")
+    assert refresh.headers == {"x-cal-secret-key": "sesame_secret"}
+    assert json.loads(refresh.body) == {"refreshToken": "old_refresh"}
     assert not server.contexts[0].idempotent
     assert len(server.served) == 1
     assert token.tokens.expires_at == datetime.fromtimestamp(2_000_000_000, UTC)
 
 
-def test_an_oauth2_renewal_follows_the_rfc():
-    """A 401 renews an OAuth2 token once; a public client sends no secret, a confidential one does."""
+def test_refresh_of_an_oauth2_token():
+    """A 401 refreshes an OAuth2 token once; only a confidential client sends a secret."""
     for secret in (None, "sesame_secret"):
-        server, token = Server(expired=UNAUTHORIZED), oauth2(client_secret=secret)
+        server, token = FakeAuthServer(expired=UNAUTHORIZED), oauth2(client_secret=secret)
         run(authenticated(server, token, "")(*make_call()))
-        [renewal] = server.renewals
+        [refresh] = server.refreshes
         body = {"client_id": "client", "grant_type": "refresh_token", "refresh_token": "old_refresh"}
-        assert json.loads(renewal.body) == body | ({"client_secret": secret} if secret else {})
-        assert renewal.path == "/auth/oauth2/token"
+        assert json.loads(refresh.body) == body | ({"client_secret": secret} if secret else {})
+        assert refresh.path == "/auth/oauth2/token"
         assert timedelta(minutes=29) < token.tokens.expires_at - now() <= timedelta(minutes=30)
 
 
-def test_many_refusals_are_one_renewal():
-    """A hundred calls that meet the end of the token share one renewal, and all succeed."""
+def test_many_rejected_calls_share_one_refresh():
+    """A hundred calls with an expired token share one refresh, and all succeed."""
 
-    async def scene(server: Server) -> None:
+    async def scene(server: FakeAuthServer) -> None:
         send = authenticated(server, managed(), "")
         await asyncio.gather(*(send(*make_call()) for _ in range(100)))
 
-    server = Server()
+    server = FakeAuthServer()
     run(scene(server))
-    assert len(server.renewals) == 1
+    assert len(server.refreshes) == 1
     assert len(server.served) == 100
 
 
-def test_a_call_that_comes_late_uses_what_others_renewed():
-    """A refusal of a token that has been replaced meanwhile renews nothing; the call just goes again."""
-    server, token = Server(), managed()
+def test_a_late_rejection_uses_the_refreshed_token():
+    """A call that was rejected with a token that has since been replaced is sent again without another refresh."""
+    server, token = FakeAuthServer(), managed()
 
     async def scene() -> None:
         send = authenticated(server, token, "")
@@ -220,11 +222,11 @@ def test_a_call_that_comes_late_uses_what_others_renewed():
         await asyncio.gather(early, late)
 
     run(scene())
-    assert len(server.renewals) == 1
+    assert len(server.refreshes) == 1
 
 
-def test_the_new_pair_is_stored_before_anybody_repeats():
-    """Nobody's call goes again before `on_refresh` has returned: a pair that is not stored may be lost."""
+def test_new_tokens_are_stored_before_calls_are_repeated():
+    """No call is sent again before `on_refresh` has returned, because tokens that are not stored may be lost."""
     stored_at: list[float] = []
 
     async def store(tokens: Tokens) -> None:
@@ -232,41 +234,41 @@ def test_the_new_pair_is_stored_before_anybody_repeats():
         assert (tokens.access, tokens.refresh) == ("new_access", "new_refresh")
         stored_at.append(asyncio.get_running_loop().time())
 
-    async def scene(server: Server) -> None:
+    async def scene(server: FakeAuthServer) -> None:
         send = authenticated(server, managed(on_refresh=store), "")
         first = asyncio.create_task(send(*make_call()))
         await asyncio.sleep(1.5)
-        # This one is refused with the old token, after the new one has come but before it is stored.
+        # The server rejects this call with the old token after the new one arrived and before it is stored.
         second = asyncio.create_task(send(*make_call()))
         await asyncio.gather(first, second)
 
-    server = Server()
+    server = FakeAuthServer()
     run(scene(server))
-    assert len(server.renewals) == 1
+    assert len(server.refreshes) == 1
     assert min(server.served) > stored_at[0]
 
 
-def test_on_renewed_may_be_a_plain_function():
-    """`on_refresh` may be sync."""
-    kept: list[Tokens] = []
-    run(authenticated(Server(), managed(on_refresh=kept.append), "")(*make_call()))
-    assert [tokens.access for tokens in kept] == ["new_access"]
+def test_on_refresh_may_be_a_plain_function():
+    """`on_refresh` may be a plain function."""
+    stored: list[Tokens] = []
+    run(authenticated(FakeAuthServer(), managed(on_refresh=stored.append), "")(*make_call()))
+    assert [tokens.access for tokens in stored] == ["new_access"]
 
 
-def test_a_failing_on_renewed_is_told_and_the_pair_is_kept():
-    """If storing fails the caller hears it, but the new token is not thrown away with it."""
+def test_a_failing_on_refresh():
+    """An error of `on_refresh` is raised, and the client keeps the new tokens."""
 
     def store(tokens: Tokens) -> None:
         raise OSError("disk full")
 
     token = managed(on_refresh=store)
     with pytest.raises(OSError, match="disk full"):
-        run(authenticated(Server(), token, "")(*make_call()))
+        run(authenticated(FakeAuthServer(), token, "")(*make_call()))
     assert token.tokens.access == "new_access"
 
 
 @pytest.mark.parametrize(
-    ("renewal", "kind"),
+    ("refresh_response", "kind"),
     [
         (error_response(400, "BadRequestException", "Invalid refresh token"), "BadRequestError"),
         (error_response(503), "ServerError"),
@@ -276,9 +278,9 @@ def test_a_failing_on_renewed_is_told_and_the_pair_is_kept():
         (Response(200, {}, b"<html>"), "DecodeError"),
     ],
 )
-def test_a_renewal_that_fails_fails_everybody(renewal, kind):
-    """All who wait for a renewal get its error; the token stays as it was, and the next call tries again."""
-    server, token = Server(renewal=renewal), managed()
+def test_a_failed_refresh(refresh_response, kind):
+    """All waiting calls raise the error of the refresh; the token stays, and the next call tries again."""
+    server, token = FakeAuthServer(refresh_response=refresh_response), managed()
 
     async def scene() -> list[BaseException | Response]:
         send = authenticated(server, token, "")
@@ -287,23 +289,23 @@ def test_a_renewal_that_fails_fails_everybody(renewal, kind):
     outcomes = run(scene())
     assert {type(outcome).__name__ for outcome in outcomes} == {kind}
     assert token.tokens.access == "old_access"
-    assert len(server.renewals) == 1
-    server.renewal = None
+    assert len(server.refreshes) == 1
+    server.refresh_response = None
     run(authenticated(server, token, "")(*make_call()))
     assert len(server.served) == 1
 
 
-def test_a_renewal_without_a_new_refresh_token_keeps_the_old_one():
-    """OAuth2 servers may leave the refresh token out; what is missing is not lost."""
+def test_a_refresh_without_a_new_refresh_token():
+    """If the response has no refresh token, the old one is kept."""
     pair = {"access_token": "new_access", "token_type": "bearer"}
-    server = Server(expired=UNAUTHORIZED, renewal=Response(200, {}, json.dumps(pair).encode()))
+    server = FakeAuthServer(expired=UNAUTHORIZED, refresh_response=Response(200, {}, json.dumps(pair).encode()))
     token = oauth2()
     run(authenticated(server, token, "")(*make_call()))
     assert token.tokens == Tokens(access="new_access", refresh="old_refresh", expires_at=None)
 
 
 @pytest.mark.parametrize(
-    ("credentials", "said"),
+    ("credentials", "response"),
     [
         (ApiKey("cal_live_first"), UNAUTHORIZED),
         (ApiKey("cal_live_first"), EXPIRED),
@@ -313,46 +315,46 @@ def test_a_renewal_without_a_new_refresh_token_keeps_the_old_one():
         (oauth2(), error_response(401, None, "booking_limit_reached")),
     ],
 )
-def test_what_a_renewal_cannot_help_is_raised(credentials, said):
-    """Keys are never renewed, managed users not on 401, and a used-up booking limit is no credential problem."""
-    fake_send = FakeSend(said)
+def test_rejections_that_cause_no_refresh(credentials, response):
+    """API keys are never refreshed, managed users not on 401, and no token because of a booking limit."""
+    fake_send = FakeSend(response)
     with pytest.raises(UnauthorizedError):
         run(authenticated(fake_send, credentials, "")(*make_call()))
     assert len(fake_send.sent) == 1
 
 
-def test_a_second_refusal_is_final():
-    """When the renewed token is refused too, that is raised: no third try."""
-    server = Server()
-    server.good = "another"
+def test_a_rejected_new_token():
+    """If the new token is rejected too, the error is raised without another refresh."""
+    server = FakeAuthServer()
+    server.valid_token = "another"
     with pytest.raises(UnauthorizedError):
         run(authenticated(server, managed(), "")(*make_call()))
-    assert len(server.renewals) == 1
+    assert len(server.refreshes) == 1
 
 
-def test_an_oauth2_token_is_renewed_shortly_before_its_end():
-    """In its last 30 s an OAuth2 token is renewed before the call; earlier it is not."""
-    for left, renewals in ((20, 1), (60, 0)):
-        server = Server(expired=UNAUTHORIZED)
-        server.good = "new_access" if renewals else "old_access"
+def test_an_oauth2_token_is_refreshed_before_it_expires():
+    """An OAuth2 token is refreshed before a call in its last 30 s, and not earlier."""
+    for left, refreshes in ((20, 1), (60, 0)):
+        server = FakeAuthServer(expired=UNAUTHORIZED)
+        server.valid_token = "new_access" if refreshes else "old_access"
         run(authenticated(server, oauth2(expires_at=now() + timedelta(seconds=left)), "")(*make_call()))
-        assert len(server.renewals) == renewals
+        assert len(server.refreshes) == refreshes
         assert len(server.served) == 1
 
 
-@pytest.mark.parametrize("trouble", [error_response(503), TransportError("lost", sent=True)])
-def test_an_early_renewal_that_fails_does_no_harm(trouble):
-    """While the old token works, a failed renewal is passed over; once it has ended, it is raised."""
-    server = Server(renewal=trouble)
-    server.good = "old_access"
+@pytest.mark.parametrize("failure", [error_response(503), TransportError("lost", sent=True)])
+def test_a_failed_early_refresh(failure):
+    """A failed refresh is ignored while the old token is valid, and raised after that."""
+    server = FakeAuthServer(refresh_response=failure)
+    server.valid_token = "old_access"
     run(authenticated(server, oauth2(expires_at=now() + timedelta(seconds=20)), "")(*make_call()))
     assert len(server.served) == 1
     with pytest.raises((ServerError, TransportError)):
         run(authenticated(server, oauth2(expires_at=now() - timedelta(seconds=1)), "")(*make_call()))
 
 
-def test_a_renewal_in_another_loop_is_not_waited_for():
-    """A renewal that a dead event loop left behind does not hold up the next loop."""
+def test_a_refresh_of_another_event_loop():
+    """A refresh that a closed event loop left unfinished does not block the next loop."""
 
     async def stuck(request: Request, context: CallContext) -> Response:
         if "/oauth/" in request.path:
@@ -363,30 +365,30 @@ def test_a_renewal_in_another_loop_is_not_waited_for():
         asyncio.create_task(authenticated(stuck, token, "")(*make_call()))  # noqa: RUF006 - it is left behind on purpose
         await asyncio.sleep(1)
 
-    token, server = managed(), Server()
+    token, server = managed(), FakeAuthServer()
     run(leave(token))
     run(authenticated(server, token, "")(*make_call()))
     assert len(server.served) == 1
 
 
-def test_closing_waits_for_a_renewal_in_flight():
-    """A token that was paid for is stored before the client is gone."""
-    kept: list[Tokens] = []
+def test_closing_waits_for_a_refresh():
+    """Closing waits until a running refresh is stored."""
+    stored: list[Tokens] = []
 
     async def scene() -> None:
-        token = managed(on_refresh=kept.append)
-        call = asyncio.create_task(authenticated(Server(), token, "")(*make_call()))
+        token = managed(on_refresh=stored.append)
+        call = asyncio.create_task(authenticated(FakeAuthServer(), token, "")(*make_call()))
         await asyncio.sleep(1.5)
         call.cancel()
         await token.aclose()
-        assert kept
+        assert stored
 
     run(scene())
 
 
-def test_errors_of_a_renewal_hold_no_secret():
-    """What a failed renewal says holds neither token nor client secret."""
-    server = Server(renewal=error_response(401, "UnauthorizedException"))
+def test_errors_of_a_refresh_contain_no_secret():
+    """The error of a failed refresh contains neither tokens nor the client secret."""
+    server = FakeAuthServer(refresh_response=error_response(401, "UnauthorizedException"))
     with pytest.raises(UnauthorizedError) as caught:
         run(authenticated(server, managed(), "")(*make_call()))
     error: BaseException | None = caught.value
@@ -395,9 +397,9 @@ def test_errors_of_a_renewal_hold_no_secret():
         error = error.__context__
 
 
-def test_an_answer_that_is_no_pair_holds_no_token_in_its_error():
-    """Half an answer with a token in it is not quoted."""
-    server = Server(renewal=Response(200, {}, b'{"data":{"accessToken":"old_access"'))
+def test_an_unreadable_refresh_response_is_not_quoted():
+    """The error for an incomplete response does not quote it, because it may contain a token."""
+    server = FakeAuthServer(refresh_response=Response(200, {}, b'{"data":{"accessToken":"old_access"'))
     with pytest.raises(DecodeError) as caught:
         run(authenticated(server, managed(), "")(*make_call()))
     assert "old_access" not in str(caught.value)
@@ -405,59 +407,71 @@ def test_an_answer_that_is_no_pair_holds_no_token_in_its_error():
 
 @pytest.mark.parametrize("expiry", [10**18, 10**30, 1e300, -1, 0, True, "soon", [1], {"at": 1}, None])
 @pytest.mark.parametrize("make", [managed, oauth2])
-def test_an_odd_expiry_costs_only_the_expiry(make, expiry):
-    """The new pair is kept and reported whatever its expiry is; a time that is none is None."""
-    kept: list[Tokens] = []
+def test_an_unreadable_expiry_is_none(make, expiry):
+    """New tokens with an unreadable expiry are stored without it."""
+    stored: list[Tokens] = []
     is_oauth2 = make is oauth2
     pair = OAUTH2_PAIR | {"expires_in": expiry} if is_oauth2 else PAIR | {"accessTokenExpiresAt": expiry}
-    renewal = Response(200, {}, json.dumps(pair if is_oauth2 else {"data": pair}).encode())
-    token = make(on_refresh=kept.append)
-    run(authenticated(Server(expired=UNAUTHORIZED if is_oauth2 else EXPIRED, renewal=renewal), token, "")(*make_call()))
-    assert kept == [token.tokens]
+    refresh_response = Response(200, {}, json.dumps(pair if is_oauth2 else {"data": pair}).encode())
+    token = make(on_refresh=stored.append)
+    run(
+        authenticated(
+            FakeAuthServer(expired=UNAUTHORIZED if is_oauth2 else EXPIRED, refresh_response=refresh_response), token, ""
+        )(*make_call())
+    )
+    assert stored == [token.tokens]
     assert (token.tokens.access, token.tokens.refresh) == ("new_access", "new_refresh")
     assert token.tokens.expires_at is None or token.tokens.expires_at <= now() + timedelta(seconds=2)
 
 
 @pytest.mark.parametrize("access", ["a\r\nX-Evil: 1", "", " a", "cl\u00e9", 5, None, ["a"]])
-def test_a_new_access_token_that_cannot_be_sent_costs_no_refresh_token(access):
-    """The new refresh token is kept and reported, since the old one is spent; the call is a DecodeError."""
-    kept: list[Tokens] = []
-    token = managed(on_refresh=kept.append)
+def test_an_invalid_new_access_token(access):
+    """The new refresh token is stored, since the old one is used up; the call raises a DecodeError."""
+    stored: list[Tokens] = []
+    token = managed(on_refresh=stored.append)
     with pytest.raises(DecodeError, match="no valid access token"):
-        run(authenticated(Server(renewal=ok_response(PAIR | {"accessToken": access})), token, "")(*make_call()))
-    assert [(one.access, one.refresh) for one in kept] == [("old_access", "new_refresh")]
-    run(authenticated(Server(), token, "")(*make_call()))  # the next call renews with it
+        run(
+            authenticated(FakeAuthServer(refresh_response=ok_response(PAIR | {"accessToken": access})), token, "")(
+                *make_call()
+            )
+        )
+    assert [(tokens.access, tokens.refresh) for tokens in stored] == [("old_access", "new_refresh")]
+    run(authenticated(FakeAuthServer(), token, "")(*make_call()))  # the next call refreshes with it
     assert token.tokens.access == "new_access"
 
 
 @pytest.mark.parametrize("refresh", [None, "", 5, ["r"], "r\n"])
-def test_a_new_refresh_token_that_cannot_be_used_leaves_the_old_one(refresh):
-    """A pair without a usable refresh token renews the access token alone."""
+def test_an_invalid_new_refresh_token(refresh):
+    """The new access token is used and the old refresh token is kept."""
     token = managed()
-    run(authenticated(Server(renewal=ok_response(PAIR | {"refreshToken": refresh})), token, "")(*make_call()))
+    run(
+        authenticated(FakeAuthServer(refresh_response=ok_response(PAIR | {"refreshToken": refresh})), token, "")(
+            *make_call()
+        )
+    )
     assert (token.tokens.access, token.tokens.refresh) == ("new_access", "old_refresh")
 
 
 @pytest.mark.parametrize("data", [None, [], "x", 5, {}, {"accessToken": None, "refreshToken": None}])
 @pytest.mark.parametrize("make", [managed, oauth2])
-def test_a_renewal_without_any_token_is_a_decode_error(make, data):
-    """What has neither token changes nothing and reports nothing."""
-    kept: list[Tokens] = []
-    token = make(on_refresh=kept.append)
+def test_a_refresh_without_tokens(make, data):
+    """A response without tokens raises a DecodeError, changes nothing, and is not reported."""
+    stored: list[Tokens] = []
+    token = make(on_refresh=stored.append)
     body = Response(200, {}, json.dumps(data if make is oauth2 else {"data": data}).encode())
     with pytest.raises(DecodeError, match="contains no token"):
         run(
-            authenticated(Server(expired=UNAUTHORIZED if make is oauth2 else EXPIRED, renewal=body), token, "")(
-                *make_call()
-            )
+            authenticated(
+                FakeAuthServer(expired=UNAUTHORIZED if make is oauth2 else EXPIRED, refresh_response=body), token, ""
+            )(*make_call())
         )
-    assert kept == []
+    assert stored == []
     assert token.tokens.refresh == "old_refresh"
 
 
 @pytest.mark.parametrize("expires_at", ["2030-01-01T00:00:00Z", datetime(2030, 1, 1, tzinfo=UTC)])
 def test_an_expiry_is_a_time_or_iso_text(expires_at):
-    """As everywhere, a time is an aware datetime or ISO 8601 text with an offset."""
+    """`expires_at` is an aware datetime or ISO 8601 text with an offset."""
     assert AccessToken("a", expires_at=expires_at).tokens.expires_at == datetime(2030, 1, 1, tzinfo=UTC)
     for bad in ("2030-01-01T00:00:00", "soon", 5, True):
         with pytest.raises(ConfigError, match="expires_at"):

@@ -35,30 +35,30 @@ SECRET = "cal_live_verysecret"
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A server in a thread of its own, so that it outlives event loops."""
+    """Run a sandbox in a thread, so that it outlives event loops."""
     with Sandbox(bookings=30) as running:
         yield running
 
 
-async def asked(*args: Any, lines: tuple[Any, ...] = (ME,), **kwargs: Any) -> ReceivedRequest:
-    """What one `request()` looks like at the server."""
-    async with FakeServer(*lines) as peer, Calcom(SECRET, base_url=peer.url, **kwargs.pop("settings", {})) as cal:
+async def received_request(*args: Any, steps: tuple[Any, ...] = (ME,), **kwargs: Any) -> ReceivedRequest:
+    """Return one `request()` as the server received it."""
+    async with FakeServer(*steps) as server, Calcom(SECRET, base_url=server.url, **kwargs.pop("settings", {})) as cal:
         await cal.request(*args, **kwargs)
-        return peer.received[-1]
+        return server.received[-1]
 
 
 # ---------------------------------------------------------------------------------------------------- how it is made
 
 
 def test_a_key_may_be_plain_text():
-    """A text is an API key; credentials of any kind are taken as they are."""
+    """A text is an API key; credentials of other kinds are used as they are."""
     assert Calcom("cal_x").credentials.headers == {"Authorization": "Bearer cal_x"}
     token = AccessToken("t")
     assert Calcom(token).credentials is token
 
 
-def test_the_environment_is_read_where_nothing_is_given(monkeypatch):
-    """Key and address come from the variables of the official command line; what is given wins."""
+def test_the_environment_is_the_default(monkeypatch):
+    """Key and base URL are read from the environment unless they are given."""
     monkeypatch.setenv("CAL_API_KEY", "cal_env")
     monkeypatch.setenv("CAL_API_URL", "https://cal.example.org")
     assert Calcom().credentials.headers == {"Authorization": "Bearer cal_env"}
@@ -68,28 +68,28 @@ def test_the_environment_is_read_where_nothing_is_given(monkeypatch):
     )
 
 
-def test_a_config_of_yours_replaces_the_environment(monkeypatch):
-    """With `config=` nothing is read from the environment, so no key goes to an address it was not meant for."""
+def test_a_config_replaces_the_environment(monkeypatch):
+    """With `config=` the environment is not read, so no key is sent to a server that it was not meant for."""
     monkeypatch.setenv("CAL_API_KEY", "cal_env")
     with pytest.raises(ConfigError, match=r"Config\.from_env\(\)"):
         Calcom(config=Config(base_url="https://other.test"))
     assert Calcom(config=Config(api_key="cal_x"), timeout=3).config == Config(api_key="cal_x", timeout=3)
 
 
-def test_no_credentials_say_what_to_do():
-    """Without credentials the error names the two ways to give them."""
+def test_missing_credentials():
+    """Without credentials the error names both ways to set them."""
     with pytest.raises(ConfigError, match=r"Pass an API key to Calcom\(\), or set CAL_API_KEY"):
         Calcom()
 
 
-def test_an_unknown_setting_is_named_with_those_that_exist():
-    """A misspelt keyword is a ConfigError that names it and lists the settings."""
+def test_an_unknown_setting():
+    """An unknown keyword is a ConfigError that names it and lists the settings."""
     with pytest.raises(ConfigError, match=r"no setting 'timeuot'. The settings are base_url, .*timeout"):
         Calcom("cal_x", timeuot=3)
 
 
-def test_a_setting_that_cannot_work_is_refused_at_once():
-    """Settings given as keywords are checked as those of a Config are."""
+def test_an_invalid_setting():
+    """Settings given as keywords are checked like those of a Config."""
     with pytest.raises(ConfigError, match="timeout"):
         Calcom("cal_x", timeout=-1)
     with pytest.raises(ConfigError, match="timeout"):
@@ -100,7 +100,7 @@ def test_a_setting_that_cannot_work_is_refused_at_once():
     "credentials", [SECRET, ApiKey(SECRET), PlatformClient("client", SECRET), AccessToken(SECRET), None]
 )
 def test_no_secret_is_printed(credentials):
-    """Neither the client, nor its resources, nor its stats show a secret."""
+    """Client, resources, config and statistics show no secret in their repr."""
     cal = Calcom(credentials, api_key=SECRET)
     shown = f"{cal!r} {cal.config!r} {cal.stats()!r} {cal.me!r} {cal.organization(7)!r} {cal._context!r}"
     assert SECRET not in shown
@@ -109,8 +109,8 @@ def test_no_secret_is_printed(credentials):
 # -------------------------------------------------------------------------------------------------------- life cycle
 
 
-async def test_a_client_that_is_not_open_says_what_to_do():
-    """Requests before opening and after closing raise ConfigError."""
+async def test_a_client_that_is_not_open():
+    """Requests before opening and after closing raise a ConfigError."""
     cal = Calcom("cal_x", base_url="http://localhost", limiter=TokenBucket(limit=1000, window=0.1))
     assert not cal.is_open
     with pytest.raises(ConfigError, match="not open"):
@@ -121,8 +121,8 @@ async def test_a_client_that_is_not_open_says_what_to_do():
         await cal.request("GET", "/v2/me")
 
 
-async def test_opening_twice_is_a_mistake():
-    """One `async with` is enough; a second one at the same time raises and does no harm to the first."""
+async def test_a_client_cannot_be_opened_twice():
+    """Opening an open client raises a ConfigError and leaves it open."""
     async with Calcom("cal_x") as cal:
         with pytest.raises(ConfigError, match="open already"):
             await cal.__aenter__()
@@ -130,26 +130,26 @@ async def test_opening_twice_is_a_mistake():
 
 
 def test_one_event_loop_after_another(sandbox):
-    """A client can be opened again, in another loop too, and its limiter goes on with what it knows."""
+    """A client can be opened again in another event loop, and keeps its limiter and statistics."""
     cal = Calcom(sandbox.api_key, base_url=sandbox.url)
 
-    async def visit() -> int:
+    async def read_id() -> int:
         async with cal:
             return (await cal.me.get()).id
 
-    assert [asyncio.run(visit()) for _ in range(3)] == [1, 1, 1]
+    assert [asyncio.run(read_id()) for _ in range(3)] == [1, 1, 1]
     assert cal.stats().requests == 3
     assert len(cal.stats().limits) == 1
 
 
 async def test_a_borrowed_session_is_used_and_not_closed():
-    """A session of yours serves the client and outlives it."""
-    async with FakeServer(ME) as peer, aiohttp.ClientSession(headers={"X-Mine": "1"}) as session:
-        async with Calcom("cal_x", base_url=peer.url, session=session) as cal:
+    """A borrowed session is used and not closed."""
+    async with FakeServer(ME) as server, aiohttp.ClientSession(headers={"X-Mine": "1"}) as session:
+        async with Calcom("cal_x", base_url=server.url, session=session) as cal:
             await cal.me.get()
         assert not session.closed
         assert not cal.is_open
-    assert peer.received[0].headers["x-mine"] == "1"
+    assert server.received[0].headers["x-mine"] == "1"
 
 
 async def test_closing_without_opening():
@@ -158,49 +158,49 @@ async def test_closing_without_opening():
 
 
 async def test_nothing_is_left_running():
-    """After closing, no task and no connection is left."""
-    async with FakeServer(ME) as peer:
-        async with Calcom("cal_x", base_url=peer.url) as cal:
+    """After closing, no task and no connection remains."""
+    async with FakeServer(ME) as server:
+        async with Calcom("cal_x", base_url=server.url) as cal:
             await asyncio.gather(*(cal.me.get() for _ in range(5)))
-        await asyncio.wait_for(peer.wait_closed(), TIMEOUT)
+        await asyncio.wait_for(server.wait_closed(), TIMEOUT)
     assert len(asyncio.all_tasks()) == 1
 
 
 # ------------------------------------------------------------------------------------------------------------- twins
 
 
-async def test_acting_as_somebody_else():
-    """A second client has its own credentials, limits and counts; connections, events and retry budget are shared."""
+async def test_with_credentials():
+    """A view has its own credentials, limits and statistics; connections, events and retry budget are shared."""
     recorder = EventRecorder()
-    async with FakeServer(ME) as peer, Calcom("cal_a", base_url=peer.url, on_event=recorder) as cal:
-        twin = cal.with_credentials("cal_b")
+    async with FakeServer(ME) as server, Calcom("cal_a", base_url=server.url, on_event=recorder) as cal:
+        view = cal.with_credentials("cal_b")
         await cal.me.get()
-        await twin.me.get()
-        assert [heard.headers["authorization"] for heard in peer.received] == ["Bearer cal_a", "Bearer cal_b"]
-        assert [heard.connection for heard in peer.received] == [1, 1]
+        await view.me.get()
+        assert [request.headers["authorization"] for request in server.received] == ["Bearer cal_a", "Bearer cal_b"]
+        assert [request.connection for request in server.received] == [1, 1]
         assert len({bucket.key for bucket in cal.stats().limits}) == 2
-        assert (cal.stats().requests, twin.stats().requests) == (2, 1)
-        assert twin._core is cal._core
-        async with twin:
+        assert (cal.stats().requests, view.stats().requests) == (2, 1)
+        assert view._core is cal._core
+        async with view:
             pass
         assert cal.is_open
-        assert twin.is_open
-    assert not twin.is_open
+        assert view.is_open
+    assert not view.is_open
     assert len(recorder.of_kind("request")) == 2
 
 
-async def test_the_resources_of_a_twin_are_its_own():
-    """A resource that was used before the twin was made still acts as the first."""
-    async with FakeServer(ME) as peer, Calcom("cal_a", base_url=peer.url) as cal:
+async def test_a_view_has_its_own_resources():
+    """A resource that was used before `with_credentials` keeps its credentials."""
+    async with FakeServer(ME) as server, Calcom("cal_a", base_url=server.url) as cal:
         await cal.me.get()
         await cal.with_credentials("cal_b").me.get()
         await cal.me.get()
-    keys = [heard.headers["authorization"][-1] for heard in peer.received]
+    keys = [request.headers["authorization"][-1] for request in server.received]
     assert keys == ["a", "b", "a"]
 
 
-async def test_a_priority_is_a_place_in_the_same_line():
-    """`with_priority` shares the limit and stands elsewhere in its line, for typed calls and for any other."""
+async def test_with_priority():
+    """A view with a priority shares the rate limit, and all its requests have that priority."""
 
     class Spy(TokenBucket):
         priorities: list[int]
@@ -211,7 +211,7 @@ async def test_a_priority_is_a_place_in_the_same_line():
 
     limiter = Spy()
     limiter.priorities = []
-    async with FakeServer(ME) as peer, Calcom("cal_a", base_url=peer.url, limiter=limiter) as cal:
+    async with FakeServer(ME) as server, Calcom("cal_a", base_url=server.url, limiter=limiter) as cal:
         export = cal.with_priority(3)
         await cal.me.get()
         await export.me.get()
@@ -221,22 +221,22 @@ async def test_a_priority_is_a_place_in_the_same_line():
     assert len(limiter.stats()) == 2
 
 
-async def test_closing_waits_for_the_renewals_of_twins():
-    """A twin's token that is being renewed is stored before the connections go."""
+async def test_closing_waits_for_token_refreshes_of_views():
+    """A token refresh of a view is completed and stored before the connections are closed."""
     pair = {"accessToken": "new", "refreshToken": "newer", "accessTokenExpiresAt": 1, "refreshTokenExpiresAt": 2}
     expired = json.dumps({"error": {"code": "TokenExpiredException", "message": "expired"}}).encode()
-    began, stored = asyncio.Event(), []
+    started, stored = asyncio.Event(), []
 
-    async def slowly(writer: asyncio.StreamWriter) -> None:
-        began.set()
+    async def respond_slowly(writer: asyncio.StreamWriter) -> None:
+        started.set()
         await asyncio.sleep(0.03)
         writer.write(http_response(body=json.dumps({"status": "success", "data": pair}).encode()))
 
-    async with FakeServer(http_response(498, expired), slowly, ME) as peer:
-        async with Calcom("cal_a", base_url=peer.url) as cal:
+    async with FakeServer(http_response(498, expired), respond_slowly, ME) as server:
+        async with Calcom("cal_a", base_url=server.url) as cal:
             token = AccessToken("old", "r", client_id="c", client_secret="s", on_refresh=stored.append)
             call = asyncio.create_task(cal.with_credentials(token).me.get())
-            await began.wait()
+            await started.wait()
             call.cancel()
         assert [tokens.access for tokens in stored] == ["new"]
 
@@ -265,25 +265,27 @@ async def test_closing_waits_for_the_renewals_of_twins():
     ],
 )
 async def test_the_version_of_any_request(path, settings, version):
-    """The version is what the path needs, or what the settings say; some paths must have none."""
-    assert (await asked("GET", path, settings=settings)).headers.get("cal-api-version") == version
+    """The version depends on the path and the settings; some paths have none."""
+    assert (await received_request("GET", path, settings=settings)).headers.get("cal-api-version") == version
 
 
-async def test_a_version_can_be_asked_for():
-    """`version=` wins over everything."""
-    heard = await asked("GET", "/v2/slots", version="1", settings={"api_versions": {"slots": "2"}})
-    assert heard.headers["cal-api-version"] == "1"
+async def test_a_version_can_be_given():
+    """`version=` overrides the settings."""
+    request = await received_request("GET", "/v2/slots", version="1", settings={"api_versions": {"slots": "2"}})
+    assert request.headers["cal-api-version"] == "1"
 
 
-async def test_any_request_is_written_like_the_typed_ones():
-    """Query and body follow the same rules, `/v2` may be left out, and the JSON comes back whole."""
+async def test_request_writes_like_the_typed_methods():
+    """Query and body are written as in typed methods, `/v2` is optional, and the decoded JSON is returned."""
     start = datetime(2030, 5, 6, 10, tzinfo=UTC)
-    heard = await asked("post", "/slots/reservations", query={"a": [1, 2], "b": None}, body={"start": start})
-    assert (heard.method, heard.target) == ("POST", "/v2/slots/reservations?a=1%2C2")
-    assert json.loads(heard.body) == {"start": "2030-05-06T10:00:00Z"}
+    request = await received_request(
+        "post", "/slots/reservations", query={"a": [1, 2], "b": None}, body={"start": start}
+    )
+    assert (request.method, request.target) == ("POST", "/v2/slots/reservations?a=1%2C2")
+    assert json.loads(request.body) == {"start": "2030-05-06T10:00:00Z"}
     async with (
-        FakeServer(http_response(body=b'{"any":[1]}'), http_response(204, b"")) as peer,
-        Calcom("cal_x", base_url=peer.url) as cal,
+        FakeServer(http_response(body=b'{"any":[1]}'), http_response(204, b"")) as server,
+        Calcom("cal_x", base_url=server.url) as cal,
     ):
         assert await cal.request("GET", "/v2/me") == {"any": [1]}
         assert await cal.request("DELETE", "/v2/me") is None
@@ -295,23 +297,23 @@ async def test_any_request_is_written_like_the_typed_ones():
      "/v2/bookings/%2e%2e/me", "/v2/bookings/%2E./me", "/v2/me?x=1", "/v2/me#x", "/v2/a b", "/v2/a\\b", "/v2/me/",
      "https://evil.test/v2/me", "/v2/me\r\nX-Evil: 1", "/v2/me\t", "/v2/é", "/v2/a%zz", "/v2/", "/v2/me\x00"],
 )  # fmt: skip
-async def test_a_path_that_leads_elsewhere_is_refused(path):
-    """What could leave the API, smuggle a header or hide a query raises before anything is sent."""
-    async with FakeServer(ME) as peer, Calcom("cal_x", base_url=peer.url) as cal:
+async def test_an_invalid_path(path):
+    """A path that could leave the API, add a header or hide a query is rejected before a request is sent."""
+    async with FakeServer(ME) as server, Calcom("cal_x", base_url=server.url) as cal:
         with pytest.raises(InvalidRequestError, match="a path must look like"):
             await cal.request("GET", path)
-    assert peer.received == []
+    assert server.received == []
 
 
 @pytest.mark.parametrize("path", ["/v2/me", "/me", "/v2/bookings/aZ09-_.~", "/v2/x/a%2Fb", "/v2/x/a@b.test", "/v2/v2"])
-async def test_a_path_that_stays_inside_is_sent_as_it_is(path):
-    """Quoted ids and the like arrive as they were written, below one /v2."""
-    assert (await asked("GET", path)).target == (path if path.startswith("/v2/") else f"/v2{path}")
+async def test_a_valid_path_is_sent_unchanged(path):
+    """A path with quoted ids is sent unchanged, below one /v2."""
+    assert (await received_request("GET", path)).target == (path if path.startswith("/v2/") else f"/v2{path}")
 
 
 @pytest.mark.parametrize("method", ["", "GET ", "GE T", "GET\r\nX: 1", "G3T", "GÉT"])
-async def test_a_method_is_a_word(method):
-    """Nothing can be smuggled in with the method."""
+async def test_an_invalid_method(method):
+    """A method that is not a word is rejected."""
     with pytest.raises(InvalidRequestError, match="method must be a word"):
         await Calcom("cal_x").request(method, "/v2/me")
 
@@ -320,32 +322,32 @@ async def test_a_method_is_a_word(method):
     ("method", "idempotent", "attempts"),
     [("GET", None, 2), ("POST", None, 1), ("DELETE", None, 1), ("GET", False, 1), ("POST", True, 2)],
 )
-async def test_what_of_anything_is_repeated(method, idempotent, attempts):
-    """Reads may be repeated and others not, unless told otherwise."""
+async def test_retries_of_request(method, idempotent, attempts):
+    """GET requests are retried and others are not, unless `idempotent` says otherwise."""
     async with (
-        FakeServer(http_response(503, b""), ME) as peer,
-        Calcom("cal_x", base_url=peer.url, backoff_base=0) as cal,
+        FakeServer(http_response(503, b""), ME) as server,
+        Calcom("cal_x", base_url=server.url, backoff_base=0) as cal,
     ):
         with suppress(ServerError):
             await cal.request(method, "/v2/things", idempotent=idempotent)
-    assert len(peer.received) == attempts
+    assert len(server.received) == attempts
 
 
-async def test_naive_times_are_refused_before_anything_is_sent():
-    """A datetime without a zone, in query or body, raises ValueError and nothing goes out."""
+async def test_naive_datetimes():
+    """A naive datetime in query or body raises a ValueError before a request is sent."""
     naive = datetime(2030, 5, 6)  # noqa: DTZ001 - what is refused
-    async with FakeServer(ME) as peer, Calcom("cal_x", base_url=peer.url) as cal:
+    async with FakeServer(ME) as server, Calcom("cal_x", base_url=server.url) as cal:
         for arguments in ({"query": {"start": naive}}, {"body": {"a": [naive]}}):
             with pytest.raises(ValueError, match="must have a time zone"):
                 await cal.request("POST", "/v2/slots", **arguments)
-    assert peer.received == []
+    assert server.received == []
 
 
 # ------------------------------------------------------------------------------------------------------- it tells
 
 
-async def test_stats_count_what_happened(sandbox):
-    """Requests, retries, pages and the limits are counted, for the client and its twins together."""
+async def test_stats(sandbox):
+    """Requests, retries, pages and limits are counted."""
     async with Calcom(sandbox.api_key, base_url=sandbox.url, backoff_base=0) as cal:
         free = {name.replace("_", "-"): text for name, text in NO_LIMIT.items()}
         sandbox.faults.add("GET", "/v2/me", status=503, times=1, headers=free)
@@ -359,8 +361,8 @@ async def test_stats_count_what_happened(sandbox):
     assert [bucket.in_flight for bucket in stats.limits] == [0]
 
 
-async def test_events_have_templates_and_no_ids(sandbox):
-    """Events name the operation, not the thing: neither typed calls nor others put an id into logs."""
+async def test_events_contain_no_ids(sandbox):
+    """Events have the route of the operation, so no id gets into logs."""
     recorder = EventRecorder()
     async with Calcom(sandbox.api_key, base_url=sandbox.url, on_event=recorder) as cal:
         uid = (await cal.bookings.list(take=1).collect(1))[0].uid
@@ -374,19 +376,19 @@ async def test_events_have_templates_and_no_ids(sandbox):
     assert [(event.path, event.rows) for event in recorder.of_kind("page")] == [("/bookings", 1)]
 
 
-async def test_a_failing_on_event_is_not_felt(sandbox, caplog):
-    """A callback that raises does not break the call."""
+async def test_a_failing_on_event_callback(sandbox, caplog):
+    """A callback that raises is logged and does not fail the call."""
     async with Calcom(sandbox.api_key, base_url=sandbox.url, on_event=lambda event: 1 / 0) as cal:
         assert (await cal.me.get()).id == 1
     assert "on_event callback failed" in caplog.text
 
 
 async def test_no_secret_in_logs_or_errors(caplog):
-    """The whole chain of a failure, and everything logged, is free of the key."""
+    """Neither log records nor a chain of errors contain the key."""
     caplog.set_level("DEBUG")
     async with (
-        FakeServer(http_response(401, b"{}"), CutResponse(b"")) as peer,
-        Calcom(SECRET, base_url=peer.url, max_attempts=1) as cal,
+        FakeServer(http_response(401, b"{}"), CutResponse(b"")) as server,
+        Calcom(SECRET, base_url=server.url, max_attempts=1) as cal,
     ):
         for _ in range(2):
             with pytest.raises(Exception) as caught:  # noqa: PT011 - every kind of error is looked at
@@ -399,21 +401,23 @@ async def test_no_secret_in_logs_or_errors(caplog):
     assert SECRET not in caplog.text
 
 
-async def test_a_user_agent_of_ones_own():
-    """Requests name the package and its version, or what the settings say."""
-    assert (await asked("GET", "/v2/me")).headers["user-agent"].startswith("calcom_async/")
-    assert (await asked("GET", "/v2/me", settings={"user_agent": "mine/1"})).headers["user-agent"] == "mine/1"
+async def test_user_agent():
+    """The user agent names the package and its version, or is the one of the settings."""
+    assert (await received_request("GET", "/v2/me")).headers["user-agent"].startswith("calcom_async/")
+    assert (await received_request("GET", "/v2/me", settings={"user_agent": "mine/1"})).headers[
+        "user-agent"
+    ] == "mine/1"
 
 
 @pytest.mark.parametrize("credentials", [5, b"cal_x", object()])
-def test_what_is_no_credential_is_told(credentials):
-    """Anything but a text or one of the three kinds is refused by name of its type, never by its value."""
+def test_credentials_of_a_wrong_type(credentials):
+    """Credentials of a wrong type are rejected with the name of the type, without the value."""
     with pytest.raises(ConfigError, match=f"got {type(credentials).__name__}$"):
         Calcom(credentials)
 
 
-class Silent(TokenBucket):
-    """A limiter of the user's own that keeps no statistics."""
+class LimiterWithoutStatistics(TokenBucket):
+    """A limiter of a user that has no statistics of ours."""
 
     def __init__(self, statistics: Any) -> None:
         super().__init__()
@@ -425,18 +429,18 @@ class Silent(TokenBucket):
 
 @pytest.mark.parametrize("statistics", [[], (), None, [{"any": "thing"}]])
 async def test_a_limiter_may_keep_no_statistics(sandbox, statistics):
-    """Then `stats()` has no limits, and a watcher goes by the documented limit."""
-    async with Calcom(sandbox.api_key, base_url=sandbox.url, limiter=Silent(statistics)) as cal:
+    """With such a limiter `stats()` returns its statistics, and `rate_limit()` the documented limit."""
+    async with Calcom(sandbox.api_key, base_url=sandbox.url, limiter=LimiterWithoutStatistics(statistics)) as cal:
         await cal.me.get()
         assert list(cal.stats().limits) == list(statistics or ())
         assert cal.rate_limit() == RateLimitRate(120)
 
 
-async def test_a_request_id_of_odd_bytes_is_printable():
-    """Control characters, bytes that are no text and five thousand characters do not reach the error."""
+async def test_an_odd_request_id_is_made_printable():
+    """Control characters, invalid UTF-8 and excessive length are removed from a request id."""
     odd = b"\x1b[31m\xff\xfe" + b"i" * 5_000
-    line = b"HTTP/1.1 404 X\r\nX-Request-Id: " + odd + b"\r\nContent-Length: 2\r\n\r\n{}"
-    async with FakeServer(line.replace(b"\x1b", b"")) as peer, Calcom("cal_x", base_url=peer.url) as cal:
+    response = b"HTTP/1.1 404 X\r\nX-Request-Id: " + odd + b"\r\nContent-Length: 2\r\n\r\n{}"
+    async with FakeServer(response.replace(b"\x1b", b"")) as server, Calcom("cal_x", base_url=server.url) as cal:
         with pytest.raises(NotFoundError) as caught:
             await cal.me.get()
     assert caught.value.request_id is not None
@@ -445,10 +449,10 @@ async def test_a_request_id_of_odd_bytes_is_printable():
     str(caught.value).encode()
 
 
-async def test_an_etag_of_odd_bytes_is_not_sent_back():
-    """What aiohttp could not write is left out; the read is made anew."""
+async def test_an_etag_that_cannot_be_sent():
+    """An ETag that cannot be sent as a header is ignored, and the read is repeated without it."""
     tagged = http_response(200, b'{"status":"success","data":[]}').replace(b"\r\n\r\n", b"\r\nETag: \xff\xfe\r\n\r\n")
-    async with FakeServer(tagged) as peer, Calcom("cal_x", base_url=peer.url, cache_ttl=0) as cal:
+    async with FakeServer(tagged) as server, Calcom("cal_x", base_url=server.url, cache_ttl=0) as cal:
         for _ in range(2):
             await cal.event_types.list().collect()
-    assert ["if-none-match" in heard.headers for heard in peer.received] == [False, False]
+    assert ["if-none-match" in request.headers for request in server.received] == [False, False]

@@ -35,22 +35,23 @@ GOOD = http_response(body=b'{"status":"success","data":1}')
 
 
 @asynccontextmanager
-async def transport(
+async def open_transport(
     url: str, *, session: aiohttp.ClientSession | None = None, trace_configs: Any = (), **settings: Any
 ) -> AsyncIterator[Transport]:
-    opened = Transport(Config(base_url=url, **settings), "tests/1", session=session, trace_configs=trace_configs)
-    await opened.open()
+    """Open a transport, and close it at the end."""
+    transport = Transport(Config(base_url=url, **settings), "tests/1", session=session, trace_configs=trace_configs)
+    await transport.open()
     try:
-        yield opened
+        yield transport
     finally:
-        await opened.aclose()
+        await transport.aclose()
 
 
-async def exchanged(*lines: Any, **settings: Any) -> Response | CalcomError:
-    """What one request to a server that says these lines comes to."""
-    async with FakeServer(*lines) as peer, transport(peer.url, **settings) as to:
+async def exchange_once(*steps: Any, **settings: Any) -> Response | CalcomError:
+    """Return the result of one request to a server with these steps, or its error."""
+    async with FakeServer(*steps) as server, open_transport(server.url, **settings) as transport:
         try:
-            return await to.exchange(*make_call("POST", "/bookings", body=b"{}"))
+            return await transport.exchange(*make_call("POST", "/bookings", body=b"{}"))
         except CalcomError as error:
             return error
 
@@ -58,17 +59,17 @@ async def exchanged(*lines: Any, **settings: Any) -> Response | CalcomError:
 # ------------------------------------------------------------------------------------------------ what goes out
 
 
-async def test_a_request_goes_out_as_it_was_written():
-    """Method, path, query, headers and body arrive as the Request says, below the base URL."""
-    async with FakeServer(GOOD) as peer, transport(f"{peer.url}/prefix") as to:
+async def test_a_request_is_sent_unchanged():
+    """Method, path, query, headers and body arrive as they are in the request, below the base URL."""
+    async with FakeServer(GOOD) as server, open_transport(f"{server.url}/prefix") as transport:
         request = make_call(
             "POST", "/bookings/a%2Fb%2F..", query="x=%2Fa+b", headers={"cal-api-version": "1"}, body=b'{"a":1}'
         )
-        await to.exchange(*request)
-    [heard] = peer.received
-    assert (heard.method, heard.target) == ("POST", "/prefix/v2/bookings/a%2Fb%2F..?x=%2Fa+b")
-    assert heard.body == b'{"a":1}'
-    sent = {name: heard.headers[name] for name in ("accept", "user-agent", "content-type", "cal-api-version")}
+        await transport.exchange(*request)
+    [request] = server.received
+    assert (request.method, request.target) == ("POST", "/prefix/v2/bookings/a%2Fb%2F..?x=%2Fa+b")
+    assert request.body == b'{"a":1}'
+    sent = {name: request.headers[name] for name in ("accept", "user-agent", "content-type", "cal-api-version")}
     assert sent == {
         "accept": "application/json",
         "user-agent": "tests/1",
@@ -77,37 +78,40 @@ async def test_a_request_goes_out_as_it_was_written():
     }
 
 
-async def test_no_body_no_content_type():
-    """A request without a body does not claim to have one."""
-    async with FakeServer(GOOD) as peer, transport(peer.url) as to:
-        await to.exchange(*make_call("POST"))
-    assert peer.received[0].body == b""
-    assert peer.received[0].headers.get("content-type", "application/octet-stream") == "application/octet-stream"
+async def test_a_request_without_a_body_has_no_content_type():
+    """A request without a body sends no JSON content type."""
+    async with FakeServer(GOOD) as server, open_transport(server.url) as transport:
+        await transport.exchange(*make_call("POST"))
+    assert server.received[0].body == b""
+    assert server.received[0].headers.get("content-type", "application/octet-stream") == "application/octet-stream"
 
 
 async def test_cookies_are_not_kept():
-    """What the server sets is not sent back: a client that acts for several users mixes nothing."""
-    async with FakeServer(http_response(Set_Cookie="who=ana")) as peer, transport(peer.url) as to:
-        await to.exchange(*make_call())
-        await to.exchange(*make_call())
-    assert "cookie" not in peer.received[1].headers
+    """Cookies are not stored, because one client can act for several users."""
+    async with FakeServer(http_response(Set_Cookie="who=ana")) as server, open_transport(server.url) as transport:
+        await transport.exchange(*make_call())
+        await transport.exchange(*make_call())
+    assert "cookie" not in server.received[1].headers
 
 
 # ------------------------------------------------------------------------------------------------- what comes back
 
 
-async def test_an_answer_is_read_to_its_end():
-    """Status, headers in lower case, body and the seconds it took; the connection is used again."""
-    async with FakeServer(http_response(201, b"{}", X_Request_Id="r-1")) as peer, transport(peer.url) as to:
-        response = await to.exchange(*make_call())
-        await to.exchange(*make_call())
-        assert [heard.connection for heard in peer.received] == [1, 1]
+async def test_a_response_is_read_completely():
+    """A response has status, headers, body and duration, and its connection is reused."""
+    async with (
+        FakeServer(http_response(201, b"{}", X_Request_Id="r-1")) as server,
+        open_transport(server.url) as transport,
+    ):
+        response = await transport.exchange(*make_call())
+        await transport.exchange(*make_call())
+        assert [request.connection for request in server.received] == [1, 1]
     assert (response.status, response.body, response.request_id) == (201, b"{}", "r-1")
     assert response.seconds > 0
 
 
 @pytest.mark.parametrize(
-    "line",
+    "step",
     [
         http_response(body=b"5\r\nhello\r\n0\r\n\r\n", Transfer_Encoding="chunked"),
         http_response(body=gzip.compress(b"hello"), Content_Encoding="gzip"),
@@ -115,51 +119,52 @@ async def test_an_answer_is_read_to_its_end():
     ],
     ids=["chunked", "compressed", "until it closes"],
 )
-async def test_every_way_to_send_a_body(line):
-    """Chunked, compressed and unmeasured bodies are read whole."""
-    response = await exchanged(line)
+async def test_every_transfer_of_a_body(step):
+    """Chunked bodies, compressed bodies and bodies without a length are read completely."""
+    response = await exchange_once(step)
     assert isinstance(response, Response)
     assert response.body == b"hello"
 
 
-async def test_refusals_are_raised_with_the_request():
-    """A refusal is the error of its status and names the operation."""
-    error = await exchanged(http_response(404, json.dumps({"error": {"code": "X", "message": "no"}}).encode()))
+async def test_an_error_status_raises():
+    """An error status raises the error of its class, with method and path in the message."""
+    error = await exchange_once(http_response(404, json.dumps({"error": {"code": "X", "message": "no"}}).encode()))
     assert isinstance(error, NotFoundError)
     assert str(error) == "POST /bookings: 404 no"
     assert error.seconds > 0
-    assert isinstance(await exchanged(http_response(429, b"{}", Retry_After="3")), RateLimitedError)
+    assert isinstance(await exchange_once(http_response(429, b"{}", Retry_After="3")), RateLimitedError)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_redirects_are_not_followed(status):
-    """Credentials do not go where a redirect points."""
-    async with FakeServer(GOOD) as elsewhere, FakeServer(http_response(status, b"", Location=elsewhere.url)) as peer:
-        async with transport(peer.url) as to:
+    """A redirect raises an error, so that credentials are not sent elsewhere."""
+    async with FakeServer(GOOD) as elsewhere, FakeServer(http_response(status, b"", Location=elsewhere.url)) as server:
+        async with open_transport(server.url) as transport:
             with pytest.raises(ApiError, match="redirect, which is not followed"):
-                await to.exchange(*make_call(headers={"Authorization": "Bearer cal_x"}))
+                await transport.exchange(*make_call(headers={"Authorization": "Bearer cal_x"}))
         assert elsewhere.received == []
 
 
 # --------------------------------------------------------------------------------------------- sent, or not sent
 
 
-async def test_nobody_there():
-    """A refused connection proves that nothing was sent."""
+async def test_a_refused_connection():
+    """A refused connection raises an error with `sent=False`."""
     with closed_port() as port:
-        async with transport(f"http://127.0.0.1:{port}") as to:
+        async with open_transport(f"http://127.0.0.1:{port}") as transport:
             with pytest.raises(ConnectionFailedError, match="POST /bookings: cannot connect") as caught:
-                await to.exchange(*make_call("POST", "/bookings"))
+                await transport.exchange(*make_call("POST", "/bookings"))
     assert not caught.value.sent
     assert isinstance(caught.value, ConnectionError)
 
 
 async def hang(writer: asyncio.StreamWriter) -> None:
+    """Send nothing until the connection is closed."""
     await writer.wait_closed()
 
 
 async def drip(writer: asyncio.StreamWriter) -> None:
-    """An answer that never stalls for long and never ends."""
+    """Send a response that is never silent for long and never ends."""
     writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 100000\r\n\r\n")
     while True:
         writer.write(b"x")
@@ -169,7 +174,7 @@ async def drip(writer: asyncio.StreamWriter) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("line", "kind"),
+    ("step", "kind"),
     [
         (CutResponse(b""), ConnectionFailedError),
         (CutResponse(b"HTTP/1.1 200 X\r\nContent-"), ConnectionFailedError),
@@ -185,9 +190,9 @@ async def drip(writer: asyncio.StreamWriter) -> None:
     ids=["silent", "half a head", "half a body", "half a chunk", "garbage", "bad chunk", "bad gzip", "long", "slow",
          "dripping"],
 )  # fmt: skip
-async def test_an_answer_that_never_comes_whole(line, kind):
-    """Once the request is out, any trouble with its answer means that it may have been acted on."""
-    error = await exchanged(line, timeout=TIMEOUT if kind is ConnectionFailedError else 1)
+async def test_an_incomplete_response(step, kind):
+    """Any failure after the request was sent raises an error with `sent=True`."""
+    error = await exchange_once(step, timeout=TIMEOUT if kind is ConnectionFailedError else 1)
     assert type(error) is kind
     assert error.sent
     assert "POST /bookings" in str(error)
@@ -195,7 +200,7 @@ async def test_an_answer_that_never_comes_whole(line, kind):
 
 
 @pytest.mark.parametrize(
-    ("foreign", "kind", "sent"),
+    ("exception", "kind", "sent"),
     [
         (aiohttp.ConnectionTimeoutError("slow"), TimedOutError, False),
         (aiohttp.ServerTimeoutError("slow"), TimedOutError, True),
@@ -213,22 +218,22 @@ async def test_an_answer_that_never_comes_whole(line, kind):
         (ssl.SSLError("x"), ConnectionFailedError, True),
     ],
 )  # fmt: skip
-def test_foreign_exceptions_become_ours(foreign, kind, sent):
-    """Only a failure to connect proves that nothing was sent; everything else may have been."""
-    error = _mapped(foreign, make_call("POST", "/bookings")[0], 1.5)
+def test_exceptions_of_aiohttp_are_mapped(exception, kind, sent):
+    """Only a failure to connect has `sent=False`; after every other one the request may have been sent."""
+    error = _mapped(exception, make_call("POST", "/bookings")[0], 1.5)
     assert (type(error), error.sent, error.seconds) == (kind, sent, 1.5)
 
 
-def test_an_address_that_aiohttp_cannot_use_is_our_configuration():
+def test_an_invalid_url_is_a_config_error():
     """An invalid URL is a ConfigError that points to base_url."""
     assert isinstance(_mapped(aiohttp.InvalidURL("x"), make_call()[0], 0.0), ConfigError)
 
 
 async def test_only_errors_of_the_operating_system_stay_as_the_cause():
-    """Exceptions of aiohttp hold headers and cannot all be pickled, so none stays attached to an error."""
+    """Exceptions of aiohttp hold headers and cannot all be pickled, so only an OSError stays as the cause."""
     half = b"HTTP/1.1 200 x\r\nSet-Cookie: marker\r\n"
     for sent in (b"", half, half + b"Content-Length: 9\r\n\r\n{", half + b"Transfer-Encoding: chunked\r\n\r\n2\r\n"):
-        error = await exchanged(CutResponse(sent))
+        error = await exchange_once(CutResponse(sent))
         assert isinstance(error, CalcomError)
         assert "marker" not in str(error)
         assert (error.__cause__, error.__context__) == (None, None)
@@ -241,179 +246,180 @@ async def test_only_errors_of_the_operating_system_stay_as_the_cause():
     assert not isinstance(refused.__cause__, aiohttp.ClientError)
 
 
-async def test_the_deadline_of_the_call_bounds_an_attempt():
-    """An attempt gets what is left of the deadline where that is less than the timeout."""
-    async with FakeServer(hang) as peer, transport(peer.url, timeout=TIMEOUT) as to:
+async def test_the_total_timeout_bounds_an_attempt():
+    """An attempt is limited to the rest of the total timeout if that is less than the timeout."""
+    async with FakeServer(hang) as server, open_transport(server.url, timeout=TIMEOUT) as transport:
         with pytest.raises(TimedOutError) as caught:
-            await to.exchange(*make_call(time_left=0.02))
+            await transport.exchange(*make_call(time_left=0.02))
     assert caught.value.seconds < TIMEOUT
 
 
-# -------------------------------------------------------------------------------------------------- hidden repeats
+# -------------------------------------------------------------------------------------------------- hidden retries
 
 
 def reconnecting() -> tuple[Any, ...]:
-    """One good answer, then the reused connection drops, then all is well."""
+    """Return one response, then a dropped connection, then a response."""
     return GOOD, CutResponse(b""), GOOD
 
 
-async def test_aiohttp_by_itself_repeats():
-    """The premise: aiohttp resends on a reused connection that dropped, and nobody is told."""
-    async with FakeServer(*reconnecting()) as peer, aiohttp.ClientSession() as session:
+async def test_aiohttp_retries_by_itself():
+    """The premise: aiohttp sends a request again if a reused connection was dropped."""
+    async with FakeServer(*reconnecting()) as server, aiohttp.ClientSession() as session:
         for _ in range(2):
-            async with session.get(peer.url) as response:
+            async with session.get(server.url) as response:
                 await response.read()
-    assert len(peer.received) == 3
+    assert len(server.received) == 3
 
 
 @pytest.mark.parametrize("borrowed", [False, True])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
-async def test_no_request_is_repeated_behind_our_back(method, borrowed):
-    """A reused connection that drops is an error of ours, not a second request that no limit ever saw."""
+async def test_aiohttp_does_not_retry_our_requests(method, borrowed):
+    """A reused connection that is dropped raises an error; no request is sent that the rate limiter does not count."""
     async with (
-        FakeServer(*reconnecting()) as peer,
+        FakeServer(*reconnecting()) as server,
         aiohttp.ClientSession() as session,
-        transport(peer.url, session=session if borrowed else None) as to,
+        open_transport(server.url, session=session if borrowed else None) as transport,
     ):
-        await to.exchange(*make_call(method))
+        await transport.exchange(*make_call(method))
         with pytest.raises(ConnectionFailedError) as caught:
-            await to.exchange(*make_call(method))
+            await transport.exchange(*make_call(method))
     assert caught.value.sent
-    assert [heard.connection for heard in peer.received] == [1, 1]
+    assert [request.connection for request in server.received] == [1, 1]
 
 
 async def test_the_middleware_of_a_borrowed_session_is_kept():
-    """A borrowed session's own client middleware runs as well."""
+    """The client middleware of a borrowed session runs too."""
 
     async def mark(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         request.headers["X-Mark"] = "1"
         return await handler(request)
 
     async with (
-        FakeServer(GOOD) as peer,
+        FakeServer(GOOD) as server,
         aiohttp.ClientSession(middlewares=(mark,)) as session,
-        transport(peer.url, session=session) as to,
+        open_transport(server.url, session=session) as transport,
     ):
-        await to.exchange(*make_call())
-    assert peer.received[0].headers["x-mark"] == "1"
+        await transport.exchange(*make_call())
+    assert server.received[0].headers["x-mark"] == "1"
 
 
 # ------------------------------------------------------------------------------------------------------ the bounds
 
 
 @pytest.mark.parametrize(
-    "line",
+    "step",
     [
         http_response(body=b"x" * 200_000),
         http_response(body=b"30D40\r\n" + b"x" * 200_000 + b"\r\n0\r\n\r\n", Transfer_Encoding="chunked"),
         http_response(body=gzip.compress(b"0" * 50_000_000), Content_Encoding="gzip"),
         CutResponse(b"HTTP/1.1 200 X\r\n\r\n" + b"x" * 200_000),
     ],
-    ids=["told", "chunked", "bomb", "until it closes"],
+    ids=["with a length", "chunked", "bomb", "until it closes"],
 )
-async def test_an_answer_that_is_too_large(line):
-    """Nobody can fill our memory: an answer is cut off at its bound, a compressed one as it unfolds."""
-    error = await exchanged(line, max_response_bytes=100_000)
+async def test_a_response_that_is_too_large(step):
+    """Reading stops at the maximum size; a compressed body is measured while it is decompressed."""
+    error = await exchange_once(step, max_response_bytes=100_000)
     assert isinstance(error, DecodeError)
     assert "larger than the limit of 100,000 bytes" in str(error)
 
 
-async def test_an_answer_of_exactly_the_bound():
-    """The bound itself is allowed, compressed or not."""
-    for line in (
+async def test_a_response_of_exactly_the_maximum_size():
+    """A response of exactly the maximum size is read, compressed or not."""
+    for step in (
         http_response(body=b"x" * 1000),
         http_response(body=gzip.compress(b"x" * 1000), Content_Encoding="gzip"),
     ):
-        response = await exchanged(line, max_response_bytes=1000)
+        response = await exchange_once(step, max_response_bytes=1000)
         assert isinstance(response, Response)
         assert len(response.body) == 1000
 
 
-async def test_idle_connections_are_dropped_before_the_server_does():
-    """The pool keeps idle connections for less than the server's 5 s, and drops them in time."""
-    async with FakeServer(GOOD) as peer, transport(peer.url, keepalive_expiry=0.01) as to:
-        await to.exchange(*make_call())
+async def test_idle_connections_expire():
+    """An idle connection is closed after `keepalive_expiry`, before the server closes it after 5 s."""
+    async with FakeServer(GOOD) as server, open_transport(server.url, keepalive_expiry=0.01) as transport:
+        await transport.exchange(*make_call())
         await asyncio.sleep(0.03)
-        await to.exchange(*make_call())
-        assert [heard.connection for heard in peer.received] == [1, 2]
+        await transport.exchange(*make_call())
+        assert [request.connection for request in server.received] == [1, 2]
 
 
 async def pause(writer: asyncio.StreamWriter) -> None:
+    """Respond after 0.4 s."""
     await asyncio.sleep(0.4)
     writer.write(GOOD)
 
 
 @pytest.mark.parametrize("limits", [None, *slow({"limit": 1}, {"limit": 5, "limit_per_host": 1})])
-async def test_the_wait_for_a_connection_is_no_part_of_the_timeout(limits):
-    """With one connection for three requests all succeed, though together they take longer than the timeout."""
-    async with FakeServer(pause) as peer:
+async def test_the_wait_for_a_connection_does_not_count_towards_the_timeout(limits):
+    """Three requests over one connection succeed, although together they take longer than the timeout."""
+    async with FakeServer(pause) as server:
         session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(**limits)) if limits else None
-        async with transport(peer.url, session=session, max_connections=1, timeout=1) as to:
-            await asyncio.gather(*(to.exchange(*make_call()) for _ in range(3)))
+        async with open_transport(server.url, session=session, max_connections=1, timeout=1) as transport:
+            await asyncio.gather(*(transport.exchange(*make_call()) for _ in range(3)))
         if session:
             await session.close()
-    assert {heard.connection for heard in peer.received} == {1}
+    assert {request.connection for request in server.received} == {1}
 
 
 async def test_connections_are_counted():
-    """Connections in use or kept alive, for stats."""
-    async with FakeServer(GOOD) as peer, transport(peer.url) as to:
-        assert to.connections == 0
-        await asyncio.gather(to.exchange(*make_call()), to.exchange(*make_call()))
-        assert to.connections == 2
-    assert to.connections == 0
+    """`connections` counts the connections in use and those kept alive."""
+    async with FakeServer(GOOD) as server, open_transport(server.url) as transport:
+        assert transport.connections == 0
+        await asyncio.gather(transport.exchange(*make_call()), transport.exchange(*make_call()))
+        assert transport.connections == 2
+    assert transport.connections == 0
 
 
 # --------------------------------------------------------------------------------------------------- the session
 
 
-async def test_a_transport_that_is_not_open_says_what_to_do():
-    """Before opening and after closing, a request is a ConfigError that says how to open."""
+async def test_a_transport_that_is_not_open():
+    """Before opening and after closing, a request raises a ConfigError that says how to open."""
     closed = Transport(Config(), "tests/1")
     with pytest.raises(ConfigError, match=re.escape("`async with Calcom(...) as cal:`")):
         closed.check_event_loop()
-    async with FakeServer(GOOD) as peer, transport(peer.url) as to:
-        assert to.is_open
-        await to.exchange(*make_call())
-    assert not to.is_open
+    async with FakeServer(GOOD) as server, open_transport(server.url) as transport:
+        assert transport.is_open
+        await transport.exchange(*make_call())
+    assert not transport.is_open
     with pytest.raises(ConfigError):
-        await to.exchange(*make_call())
+        await transport.exchange(*make_call())
 
 
-async def test_closing_while_others_wait_for_a_place():
-    """Who waits for a connection when the client is closed is told so, and not by aiohttp."""
-    async with FakeServer(hang) as peer:
-        async with transport(peer.url, max_connections=1) as to:
-            first, second = (asyncio.create_task(to.exchange(*make_call())) for _ in range(2))
-            while not peer.received:  # noqa: ASYNC110 - the peer has no event for it
+async def test_closing_while_requests_wait_for_a_connection():
+    """A request that waits for a connection when the client is closed raises a ConfigError, not one of aiohttp."""
+    async with FakeServer(hang) as server:
+        async with open_transport(server.url, max_connections=1) as transport:
+            first, second = (asyncio.create_task(transport.exchange(*make_call())) for _ in range(2))
+            while not server.received:  # noqa: ASYNC110 - the peer has no event for it
                 await asyncio.sleep(0.001)
         outcomes = await asyncio.gather(first, second, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [ConnectionFailedError, ConfigError]
 
 
 async def test_a_borrowed_session_is_left_open():
-    """A session that is not ours is used and never closed."""
-    async with FakeServer(GOOD) as peer, aiohttp.ClientSession() as session:
-        async with transport(peer.url, session=session) as to:
-            await to.exchange(*make_call())
+    """A borrowed session is used and not closed."""
+    async with FakeServer(GOOD) as server, aiohttp.ClientSession() as session:
+        async with open_transport(server.url, session=session) as transport:
+            await transport.exchange(*make_call())
         assert not session.closed
-        async with session.get(peer.url) as response:
+        async with session.get(server.url) as response:
             assert response.status == 200
 
 
-async def test_a_borrowed_session_that_raises_by_itself_raises_ours():
-    """`raise_for_status=True` of a borrowed session does not hide what Cal.com said."""
+async def test_a_borrowed_session_with_raise_for_status():
+    """`raise_for_status=True` of a borrowed session does not replace our error."""
     async with (
-        FakeServer(http_response(404, b"{}")) as peer,
+        FakeServer(http_response(404, b"{}")) as server,
         aiohttp.ClientSession(raise_for_status=True) as session,
-        transport(peer.url, session=session) as to,
+        open_transport(server.url, session=session) as transport,
     ):
         with pytest.raises(NotFoundError):
-            await to.exchange(*make_call())
+            await transport.exchange(*make_call())
 
 
 async def test_a_closed_session_cannot_be_borrowed():
-    """Lending a closed session is told when the client opens."""
+    """Opening a client with a closed session is a ConfigError."""
     session = aiohttp.ClientSession()
     await session.close()
     with pytest.raises(ConfigError, match="session given to Calcom\\(\\) is closed"):
@@ -421,49 +427,49 @@ async def test_a_closed_session_cannot_be_borrowed():
 
 
 async def test_trace_configs_reach_aiohttp():
-    """Tracing as aiohttp and OpenTelemetry do it sees every request; with a borrowed session it is the lender's."""
-    seen: list[str] = []
+    """Trace configurations observe every request; with a borrowed session they are rejected."""
+    methods: list[str] = []
 
     async def started(session: Any, context: Any, params: aiohttp.TraceRequestStartParams) -> None:
-        seen.append(params.method)
+        methods.append(params.method)
 
     trace = aiohttp.TraceConfig()
     trace.on_request_start.append(started)
-    async with FakeServer(GOOD) as peer, transport(peer.url, trace_configs=[trace]) as to:
-        await to.exchange(*make_call())
-        assert seen == ["GET"]
+    async with FakeServer(GOOD) as server, open_transport(server.url, trace_configs=[trace]) as transport:
+        await transport.exchange(*make_call())
+        assert methods == ["GET"]
         with pytest.raises(ConfigError, match="trace_configs belong to the session"):
-            Transport(Config(), "tests/1", session=to._session, trace_configs=[trace])
+            Transport(Config(), "tests/1", session=transport._session, trace_configs=[trace])
 
 
 # --------------------------------------------------------------------------------------------------- with mocks
 
 
-async def test_aioresponses_works_for_those_who_test_with_it(mocked):
-    """Users who mock aiohttp by address can do so with this client."""
+async def test_aioresponses(mocked):
+    """Users can mock responses by URL with aioresponses."""
     mocked.get("http://localhost/v2/me", payload={"data": 1}, headers={"X-Request-Id": "r-1"})
-    async with transport("http://localhost") as to:
-        response = await to.exchange(*make_call())
+    async with open_transport("http://localhost") as transport:
+        response = await transport.exchange(*make_call())
     assert (response.status, response.body, response.request_id) == (200, b'{"data": 1}', "r-1")
 
 
 @pytest.mark.parametrize(
-    ("foreign", "sent"), [(aiohttp.ServerDisconnectedError(), True), (aiohttp.ConnectionTimeoutError(), False)]
+    ("exception", "sent"), [(aiohttp.ServerDisconnectedError(), True), (aiohttp.ConnectionTimeoutError(), False)]
 )
-async def test_mocked_troubles_are_mapped(mocked, foreign, sent):
-    """An exception that a mock raises is mapped as a real one."""
-    mocked.post("http://localhost/v2/bookings", exception=foreign)
-    async with transport("http://localhost") as to:
+async def test_mocked_exceptions_are_mapped(mocked, exception, sent):
+    """An exception that a mock raises is mapped like a real one."""
+    mocked.post("http://localhost/v2/bookings", exception=exception)
+    async with open_transport("http://localhost") as transport:
         with pytest.raises((ConnectionFailedError, TimedOutError)) as caught:
-            await to.exchange(*make_call("POST", "/bookings", body=b"{}"))
+            await transport.exchange(*make_call("POST", "/bookings", body=b"{}"))
     assert caught.value.sent is sent
 
 
 async def test_a_mock_sees_body_and_headers(mocked):
-    """What was sent can be asserted on."""
+    """A mock receives the body and the options of the request."""
     mocked.patch("http://localhost/v2/me", status=200, body="{}")
-    async with transport("http://localhost") as to:
-        await to.exchange(*make_call("PATCH", body=b'{"name":"Ana"}'))
+    async with open_transport("http://localhost") as transport:
+        await transport.exchange(*make_call("PATCH", body=b'{"name":"Ana"}'))
     [[call]] = mocked.requests.values()
     assert call.kwargs["data"] == b'{"name":"Ana"}'
     assert call.kwargs["allow_redirects"] is False
