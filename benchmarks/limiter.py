@@ -149,13 +149,13 @@ async def ten_minutes(callers: int, clients: int = 1) -> dict[str, float]:
 async def four_processes(windows: int) -> dict[str, float]:
     """Let four processes share one limiter in Redis for some short windows."""
     from calcom_async.sandbox import Sandbox
-    from tests.redis_processes import together
+    from tests.redis_processes import run_processes
     from tests.redis_server import any_server
 
     sandbox = Sandbox(rate_limit=SHORT_LIMIT, window=SHORT_WINDOW, block=SHORT_WINDOW)
     with any_server() as redis, sandbox:
-        outcome = await together(PROCESSES, sandbox, redis, windows)
-    return {"served": sum(outcome.served), "refused": outcome.refused, "share": outcome.share}
+        outcome = await run_processes(PROCESSES, sandbox, redis, windows)
+    return {"served": sum(outcome.served), "refused": outcome.rejected, "share": outcome.share}
 
 
 def redis_missing() -> str:

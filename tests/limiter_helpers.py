@@ -13,10 +13,12 @@ BUCKET = Bucket("key")
 
 
 def rate_limits(remaining: int, reset: float = 60, limit: int = 120, name: str = "default") -> list[RateLimit]:
+    """Return one rate limit, as the middleware reads it from headers."""
     return [RateLimit(name, limit, remaining, reset)]
 
 
 def loop_time() -> float:
+    """Return the time of the event loop."""
     return asyncio.get_running_loop().time()
 
 
@@ -35,9 +37,11 @@ async def acquire_once(limiter: TokenBucket, remaining: int = 50, bucket: Bucket
 
 
 async def block_for(limiter: TokenBucket, seconds: float, bucket: Bucket = BUCKET) -> None:
+    """Complete one request with a 429."""
     permit = await limiter.acquire(bucket)
     await limiter.release(permit, rate_limits(0, seconds), retry_after=seconds)
 
 
 def start_acquire(limiter: TokenBucket, **options: Any) -> asyncio.Task[Permit]:
+    """Start to acquire a permit in a task."""
     return asyncio.ensure_future(limiter.acquire(BUCKET, **options))

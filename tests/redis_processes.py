@@ -1,7 +1,7 @@
-"""Processes that call a server as often as one limiter in Redis lets them, and what they got together.
+"""Processes that share one limiter in Redis and send requests as fast as it permits.
 
-`python tests/redis_processes.py BASE_URL KEY REDIS_URL PREFIX WINDOW SECONDS` is one of them: it says when it is ready,
-begins when it reads a line, and prints how many calls were served and how many refused.
+`python tests/redis_processes.py BASE_URL KEY REDIS_URL PREFIX WINDOW SECONDS` is one of them: it prints a line when it
+is ready, starts when it reads a line, and prints the number of accepted and of rejected requests.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from calcom_async import Calcom, ClientEvent
 from calcom_async.redis_rate_limiter import RedisTokenBucket
 from calcom_async.sandbox import Sandbox
 
-MOMENT = 0.3
+EXTRA_SECONDS = 0.3
 TASKS = 8
-"""How many calls each process makes at a time."""
+"""Number of concurrent requests per process."""
 
 
 class Outcome(NamedTuple):
-    """How many calls of each process were served, how many answers were 429, and the part used of what was allowed."""
+    """The accepted requests of each process, the number of 429s, and the share of the limit that was used."""
 
     served: list[int]
-    refused: int
+    rejected: int
     share: float
 
 
-async def together(number: int, sandbox: Sandbox, redis_url: str, windows: int) -> Outcome:
-    """Let so many processes work through so many windows, and a moment more.
+async def run_processes(number: int, sandbox: Sandbox, redis_url: str, windows: int) -> Outcome:
+    """Run some processes for some windows and a little longer.
 
-    In that moment the calls of one more window can be made by those who lost no more than 5 % of each before it.
+    In the extra time they can use one more window, if each lost at most 5 % of the windows before.
     """
-    seconds = 1.05 * windows * sandbox.settings.window + MOMENT
+    seconds = 1.05 * windows * sandbox.settings.window + EXTRA_SECONDS
     arguments = [
         sandbox.url,
         sandbox.api_key,
@@ -52,27 +52,28 @@ async def together(number: int, sandbox: Sandbox, redis_url: str, windows: int) 
     for worker in workers:
         assert worker.stdout is not None
         await worker.stdout.readline()
-    answers = await asyncio.gather(*(worker.communicate(b"go\n") for worker in workers))
-    counts = [[int(number) for number in out.split()] for out, _ in answers]
-    served = [served for served, _ in counts]
+    outputs = await asyncio.gather(*(worker.communicate(b"go\n") for worker in workers))
+    counts = [[int(number) for number in out.split()] for out, _ in outputs]
+    served = [accepted for accepted, _ in counts]
     allowed = (windows + 1) * sandbox.settings.rate_limit
-    return Outcome(served, sum(refused for _, refused in counts), sum(served) / allowed)
+    return Outcome(served, sum(rejected for _, rejected in counts), sum(served) / allowed)
 
 
 async def work(base_url: str, key: str, redis_url: str, prefix: str, *, window: float, seconds: float) -> None:
+    """Send requests for some seconds, and print the counts."""
     statuses: Counter[int | None] = Counter()
 
-    def note(event: ClientEvent) -> None:
+    def count(event: ClientEvent) -> None:
         if event.kind == "request":
             statuses[event.status] += 1
 
-    async def greedy() -> None:
+    async def send_requests() -> None:
         while True:
             await cal.me.get()
 
     async with (
         RedisTokenBucket(redis_url, prefix=prefix, window=window) as limiter,
-        Calcom(key, base_url=base_url, limiter=limiter, on_event=note) as cal,
+        Calcom(key, base_url=base_url, limiter=limiter, on_event=count) as cal,
     ):
         sys.stdout.write("ready\n")
         sys.stdout.flush()
@@ -80,10 +81,10 @@ async def work(base_url: str, key: str, redis_url: str, prefix: str, *, window: 
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
                 for _ in range(TASKS):
-                    group.create_task(greedy())
+                    group.create_task(send_requests())
         sys.stdout.write(f"{statuses[200]} {statuses[429]}\n")
 
 
 if __name__ == "__main__":
-    *place, window, seconds = sys.argv[1:]
-    asyncio.run(work(*place, window=float(window), seconds=float(seconds)))
+    *server, window, seconds = sys.argv[1:]
+    asyncio.run(work(*server, window=float(window), seconds=float(seconds)))

@@ -1,8 +1,7 @@
-"""A Redis to test with: the one that `CALCOM_ASYNC_REDIS` names, or a `redis-server` of our own on loopback.
+"""A Redis server for tests: the one that `CALCOM_ASYNC_REDIS` names, or a `redis-server` on loopback.
 
-`LIMITERS` are both limiters, for tests of what either guarantees. The one in Redis is given the time of the virtual
-loop instead of Redis's clock, and its round trips are real but blocking, so that they take no virtual time: hours pass
-in milliseconds here too, always the same way.
+`LIMITERS` are both limiters, for tests of what both guarantee. The Redis one uses the time of the virtual loop instead
+of Redis's clock. Its round trips are real but blocking, so they take no virtual time and the results are deterministic.
 """
 
 from __future__ import annotations
@@ -29,12 +28,13 @@ from timeouts import TIMEOUT, free_port
 from calcom_async.rate_limiter import TokenBucket
 from calcom_async.redis_rate_limiter import RedisTokenBucket
 
-ELSEWHERE = "CALCOM_ASYNC_REDIS"
-MISSING = f"no redis-server on this machine, and {ELSEWHERE} names none elsewhere"
+URL_VARIABLE = "CALCOM_ASYNC_REDIS"
+MISSING = f"no redis-server on this machine, and {URL_VARIABLE} is not set"
 
 
 def is_available() -> bool:
-    return bool(os.environ.get(ELSEWHERE) or shutil.which("redis-server"))
+    """Return whether there is a Redis for tests."""
+    return bool(os.environ.get(URL_VARIABLE) or shutil.which("redis-server"))
 
 
 class RedisServer:
@@ -48,7 +48,7 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Wait until it answers, even if only to demand a password."""
+        """Start the server, and wait until it accepts connections."""
         command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen([*command, *self.options], cwd=self.folder, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + TIMEOUT
@@ -59,9 +59,10 @@ class RedisServer:
                 time.sleep(0.01)
             else:
                 return
-        raise RuntimeError(f"redis-server does not answer on port {self.port}")
+        raise RuntimeError(f"redis-server does not accept connections on port {self.port}")
 
     def stop(self) -> None:
+        """Kill the server."""
         if self._process:
             self._process.kill()
             self._process.wait()
@@ -70,7 +71,7 @@ class RedisServer:
 
 @contextmanager
 def own_server(*options: str) -> Iterator[RedisServer]:
-    """Run a server of our own."""
+    """Run a server for one test."""
     with TemporaryDirectory() as folder:
         server = RedisServer(Path(folder), *options)
         server.start()
@@ -82,8 +83,8 @@ def own_server(*options: str) -> Iterator[RedisServer]:
 
 @contextmanager
 def any_server() -> Iterator[str]:
-    """Return the URL of a Redis for keys of our own."""
-    if url := os.environ.get(ELSEWHERE):
+    """Yield the URL of a Redis in which tests use keys with their own prefix."""
+    if url := os.environ.get(URL_VARIABLE):
         yield url
     else:
         with own_server() as server:
@@ -91,24 +92,25 @@ def any_server() -> Iterator[str]:
 
 
 def keys_of(url: str, prefix: str) -> list[bytes]:
+    """Return the keys with a prefix."""
     with redis.Redis.from_url(url) as client:
         return sorted(client.scan_iter(f"{prefix}:*"))
 
 
-SESSION = ExitStack()
-"""Holds the server that `session_url` started until the tests end."""
+SESSION_STACK = ExitStack()
+"""Stops the server of `session_url` when the tests end."""
 prefixes = (f"test-{os.getpid()}-{number}" for number in itertools.count())
 
 
 @cache
 def session_url() -> str:
-    """Return the one server for all tests of this process that share one."""
-    atexit.register(SESSION.close)
-    return SESSION.enter_context(any_server())
+    """Return the URL of one server for all tests of this process."""
+    atexit.register(SESSION_STACK.close)
+    return SESSION_STACK.enter_context(any_server())
 
 
 class BlockingClient:
-    """As much of `redis.asyncio.Redis` as the limiter uses, on a loop without sockets; `trip` is in virtual seconds."""
+    """The part of `redis.asyncio.Redis` that the limiter uses, without sockets; `trip` is in virtual seconds."""
 
     def __init__(self, trip: float = 0.0) -> None:
         self._redis = redis.Redis.from_url(session_url())
@@ -125,20 +127,21 @@ class BlockingClient:
             await asyncio.sleep(self.trip / 2)
             if self.is_down:
                 raise redis.ConnectionError("Error 111 connecting to nowhere. Connection refused.")
-            answer = script(keys=keys, args=args)
+            result = script(keys=keys, args=args)
             await asyncio.sleep(self.trip / 2)
-            return answer
+            return result
 
         return call
 
 
 @cache
 def quick_client() -> BlockingClient:
+    """Return one client for all limiters of this process."""
     return BlockingClient()
 
 
-class InRedis(RedisTokenBucket):
-    """The limiter in Redis, in virtual time; it shares with those that have its `prefix`, by default with nobody."""
+class VirtualTimeRedisLimiter(RedisTokenBucket):
+    """A Redis limiter in virtual time; it shares its state with those that have the same `prefix`."""
 
     def __init__(
         self, limit: int | None = None, *, client: BlockingClient | None = None, prefix: str = "", **options: Any
@@ -150,13 +153,13 @@ class InRedis(RedisTokenBucket):
         return repr(asyncio.get_running_loop().time())
 
 
-async def heard() -> None:
-    """Let Redis hear what was settled: nobody waits for that, so it takes a moment."""
+async def wait_for_redis() -> None:
+    """Wait until the limiter has sent its releases to Redis, which happens in the background."""
     await asyncio.sleep(0.001)
 
 
 needs_redis = pytest.mark.skipif(not is_available(), reason=MISSING)
-LIMITERS = [pytest.param(TokenBucket, id="local"), pytest.param(InRedis, id="redis", marks=needs_redis)]
-either = pytest.mark.parametrize("new", LIMITERS)
+LIMITERS = [pytest.param(TokenBucket, id="local"), pytest.param(VirtualTimeRedisLimiter, id="redis", marks=needs_redis)]
+both_limiters = pytest.mark.parametrize("new", LIMITERS)
 SIMULATED_IN_REDIS = [needs_redis, pytest.mark.slow]
-"""For tests of minutes of traffic, which are tens of thousands of calls of Redis."""
+"""Marks of tests that simulate minutes of traffic, which need tens of thousands of calls of Redis."""

@@ -1,4 +1,4 @@
-"""What one limit lets go, and what answers teach it: arithmetic, without a loop."""
+"""The estimate of a rate limit window: when it ends, and how many requests it permits."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from calcom_async.rate_limit_window import (
 
 
 class TestWindowEstimate:
-    """One named limit."""
+    """The estimate of one named limit."""
 
     @given(limit=st.integers(1, 2000), seconds=st.floats(0.5, 90_000), unconfirmed=st.integers(0, 1))
     def test_the_pace_of_an_unknown_window_fits_any_window(self, limit: int, seconds: float, unconfirmed: int) -> None:
-        """While nothing is known, no window of that length, wherever it begins, holds more than the limit."""
+        """While nothing is known, no window of that length, wherever it begins, has more requests than the limit."""
         window = WindowEstimate(limit, seconds)
         window.mark_unconfirmed(unconfirmed, 0.0)
         now, times = 0.0, []
@@ -40,14 +40,14 @@ class TestWindowEstimate:
         latency=st.floats(0.001, 5),
         steps=st.lists(st.tuples(st.floats(0, 20), st.floats(0, 1)), min_size=1, max_size=30),
     )
-    def test_the_end_of_the_window_is_never_placed_too_early(
+    def test_the_end_of_the_window_is_never_too_early(
         self, limit: int, latency: float, steps: list[tuple[float, float]]
     ) -> None:
-        """Whatever the latencies, the server's window has ended when we say that it has."""
+        """Whatever the latencies, the server's window has ended by the estimated time."""
         window, sent = WindowEstimate(limit, 60.0), 1000.0
         true_end = sent + latency * steps[0][1] + 60
-        for hits, (pause, part) in enumerate(steps[:limit], 1):
-            counted = sent + latency * part
+        for hits, (pause, fraction) in enumerate(steps[:limit], 1):
+            counted = sent + latency * fraction
             if counted >= true_end:
                 break
             reset = -(-(true_end - counted) // 1)
@@ -55,23 +55,23 @@ class TestWindowEstimate:
             assert window.ends_by >= true_end
             sent += latency + pause
 
-    def test_answers_narrow_the_end_of_the_window(self) -> None:
-        """Reset is rounded up, so that later answers tell the end more exactly than the first."""
+    def test_later_responses_narrow_the_end_of_the_window(self) -> None:
+        """Reset is rounded up, so later responses make the end of the window more exact."""
         window = WindowEstimate(120, 60)
         window.update(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
         assert window.ends_by == pytest.approx(60.1 + CLOCK_TOLERANCE)
         window.update(rate_limits(118, 50)[0], 9.9, 10.05, 0, blocked=False)
         assert window.ends_by == pytest.approx(60.05 + CLOCK_TOLERANCE)
 
-    def test_a_higher_remaining_is_not_believed(self) -> None:
-        """Answers overtake each other; the lowest Remaining of the window is the true one."""
+    def test_a_higher_remaining_is_ignored(self) -> None:
+        """Responses can arrive out of order, so the lowest Remaining of a window counts."""
         window = WindowEstimate(120, 60)
         window.update(rate_limits(100)[0], 0.0, 0.1, 0, blocked=False)
         window.update(rate_limits(110)[0], 0.0, 0.2, 0, blocked=False)
         assert window.remaining == 100
 
-    def test_an_answer_of_the_window_before_is_not_believed(self) -> None:
-        """An answer that took nearly a whole window tells nothing of the window in which it arrives."""
+    def test_a_response_of_the_previous_window_is_ignored(self) -> None:
+        """A response that was counted in the previous window does not change the current one."""
         window = WindowEstimate(120, 60)
         window.update(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
         window.update(rate_limits(119, 60)[0], 61.0, 61.1, 0, blocked=False)
@@ -80,20 +80,20 @@ class TestWindowEstimate:
         assert window.ends_by == pytest.approx(121.1 + CLOCK_TOLERANCE)
 
     def test_the_end_of_a_block_does_not_shorten_the_window(self) -> None:
-        """A limit that is blocked for 2 s in a window of 3 s is over again until the window ends."""
+        """A block of 2 s in a window of 3 s does not end before the window."""
         window = WindowEstimate(4, 3)
         window.update(rate_limits(3, 3, 4)[0], 0.0, 0.1, 0, blocked=False)
         window.update(rate_limits(0, 2, 4)[0], 0.2, 0.3, 0, blocked=True)
         assert window.ready_at(2.5, 0) == pytest.approx(3.1 + CLOCK_TOLERANCE)
 
-    def test_foreign_hits_are_counted_at_the_least(self) -> None:
-        """Hits beyond ours are others', but a request in flight may be among the hits."""
+    def test_requests_in_flight_are_not_requests_of_others(self) -> None:
+        """Requests beyond ours count as other clients', except as many as are in flight."""
         window = WindowEstimate(120, 60)
         window.update(rate_limits(110)[0], 0.0, 0.1, 4, blocked=False)
         assert window.other_hits == 5
 
-    def test_lost_requests_count_until_a_later_answer_has_counted_them(self) -> None:
-        """Ten without an answer hold ten places; the answer to a later request tells what they really took."""
+    def test_lost_requests_count_until_a_later_response(self) -> None:
+        """Requests without a response count until the response to a later one shows what was used."""
         window = WindowEstimate(120, 60)
         window.update(rate_limits(119)[0], 0.0, 0.1, 0, blocked=False)
         window.mark_unconfirmed(10, 5.0)
@@ -105,7 +105,7 @@ class TestWindowEstimate:
         assert window.other_hits == 0
 
     @pytest.mark.parametrize(
-        "wrong",
+        "invalid",
         [
             RateLimit("x", 120, 118, 86_400),
             RateLimit("x", 120, 119, 0),
@@ -115,11 +115,11 @@ class TestWindowEstimate:
             RateLimit("x", 7, 3, 86_400),
         ],
     )
-    def test_a_wrong_response_has_no_effect_after_the_next_right_one(self, wrong: RateLimit) -> None:
-        """A newer response that contradicts what is known replaces it: limit, count and times."""
+    def test_a_valid_response_corrects_an_invalid_one(self, invalid: RateLimit) -> None:
+        """A response replaces what an earlier one contradicts: limit, count and times."""
         window = WindowEstimate(120, 60)
         window.update(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
-        window.update(wrong, 10.0, 10.1, 0, blocked=False)
+        window.update(invalid, 10.0, 10.1, 0, blocked=False)
         window.update(rate_limits(117, 40)[0], 20.0, 20.1, 0, blocked=False)
         assert (window.limit, window.remaining) == (120, 117)
         assert window.ends_by == pytest.approx(60.1 + CLOCK_TOLERANCE)
@@ -128,8 +128,8 @@ class TestWindowEstimate:
         window.update(rate_limits(119, 60)[0], 61.0, 61.1, 0, blocked=False)
         assert window.ready_at(61.1, 0) == 61.1
 
-    def test_a_window_of_a_day_is_believed_when_a_second_response_confirms_it(self) -> None:
-        """One response cannot silence a client for a day, not even the first one."""
+    def test_a_window_of_a_day_needs_two_responses(self) -> None:
+        """A window of a day counts only after a second response confirms it."""
         window = WindowEstimate(120, 60)
         window.update(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
         window.update(rate_limits(0, 86_400)[0], 1.0, 1.1, 0, blocked=False)
@@ -142,8 +142,8 @@ class TestWindowEstimate:
         daily.update(rate_limits(0, 86_400)[0], 1.0, 1.1, 0, blocked=False)
         assert daily.ready_at(1.1, 0) > 86_000
 
-    def test_hits_from_before_we_came_are_no_sign_of_another_client(self) -> None:
-        """A client that joins a window uses what is left of it, with a number in flight that doubles."""
+    def test_requests_before_our_first_do_not_count_as_sharing(self) -> None:
+        """A client that joins a window uses the rest of it, and doubles its requests in flight."""
         window = WindowEstimate(120, 60)
         window.update(rate_limits(60, 40)[0], 0.0, 0.1, 0, blocked=False)
         assert not window.is_shared
@@ -152,8 +152,8 @@ class TestWindowEstimate:
         window.update(rate_limits(59, 40)[0], 0.1, 0.2, 0, blocked=False)
         assert [window.ready_at(0.2, in_flight) <= 0.2 for in_flight in range(4)] == [True, True, True, False]
 
-    def test_the_reserve_is_as_large_as_the_number_of_clients(self) -> None:
-        """The foreign hits for each of ours, with a margin, are other clients; after a refusal there may be more."""
+    def test_the_reserve_grows_with_the_number_of_clients(self) -> None:
+        """The reserve is the ratio of other requests to ours with a margin, and larger after a 429."""
         window = WindowEstimate(120, 60, previous_other_hits=0.0)
         window.update(rate_limits(119, 60)[0], 0.0, 0.1, 0, blocked=False)
         window.update(rate_limits(109, 59)[0], 0.2, 0.3, 0, blocked=False)
@@ -163,8 +163,8 @@ class TestWindowEstimate:
         window.update(rate_limits(0, 59)[0], 0.6, 0.7, 0, blocked=True)
         assert window.reserve == 20
 
-    def test_half_is_kept_for_others(self) -> None:
-        """Beside somebody who took half of the last window, half of this one is ours, and no more."""
+    def test_half_of_the_window_is_left_for_others(self) -> None:
+        """If other clients used half of the previous window, half of this one is left for them."""
         window = WindowEstimate(120, 60, previous_other_hits=60.0)
         for sent in range(61):
             window.update(rate_limits(119 - sent)[0], 0.001 * sent, 0.001 * sent + 0.0005, 0, blocked=False)
@@ -194,16 +194,16 @@ class TestWindowEstimate:
         (-1, 0, 60, None),
     ],
 )
-def test_what_cannot_be_true_is_not_used(
-    limit: Any, remaining: Any, reset: float, expected: tuple[float, ...] | None
-) -> None:
-    """A limit has a ceiling, a count lies within it, and a window that nobody can wait for is ignored."""
-    assert [one[1:] for one in plausible_limits([RateLimit("x", limit, remaining, reset)])] == (
+def test_implausible_limits(limit: Any, remaining: Any, reset: float, expected: tuple[float, ...] | None) -> None:
+    """A limit has a maximum, a count lies within it, and a window that is too long is ignored."""
+    assert [limit_read[1:] for limit_read in plausible_limits([RateLimit("x", limit, remaining, reset)])] == (
         [expected] if expected else []
     )
 
 
-def test_names_are_few_and_each_is_used_once() -> None:
-    """Dozens of made-up limits in one response do not make the state grow."""
-    many = [RateLimit(f"name {number // 2}", 5, number, 60) for number in range(100)]
-    assert [one.name for one in plausible_limits(many)] == [f"name {number}" for number in range(MAX_NAMED_LIMITS)]
+def test_the_number_of_names_is_bounded() -> None:
+    """Dozens of named limits in one response are cut to a few, each used once."""
+    rate_limits_sent = [RateLimit(f"name {number // 2}", 5, number, 60) for number in range(100)]
+    assert [rate_limit.name for rate_limit in plausible_limits(rate_limits_sent)] == [
+        f"name {number}" for number in range(MAX_NAMED_LIMITS)
+    ]

@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 from limiter_helpers import BUCKET, acquire_once, block_for, loop_time, open_window, rate_limits, start_acquire
-from redis_server import either, heard
+from redis_server import both_limiters, wait_for_redis
 from virtual_time import VirtualTimeLoop, run
 
 from calcom_async.errors import RateLimit, RateLimitedError
@@ -15,11 +15,11 @@ from calcom_async.rate_limit_window import CLOCK_TOLERANCE, MAX_NAMED_LIMITS
 from calcom_async.rate_limiter import Bucket, TokenBucket
 
 
-@either
+@both_limiters
 class TestWaits:
     """When permits are granted."""
 
-    def test_the_first_goes_at_once_and_its_answer_opens_the_window(self, new: type[TokenBucket]) -> None:
+    def test_the_first_response_opens_the_window(self, new: type[TokenBucket]) -> None:
         """One request is sent first. The others wait for its response and are then granted together."""
 
         async def main() -> None:
@@ -35,7 +35,7 @@ class TestWaits:
 
         run(main())
 
-    def test_a_server_that_names_no_limits_gets_a_burst_and_then_a_pace(self, new: type[TokenBucket]) -> None:
+    def test_a_server_without_limit_headers(self, new: type[TokenBucket]) -> None:
         """Without headers, half of the documented limit is granted at once, and at most all of it within a minute."""
 
         async def main() -> list[float]:
@@ -52,7 +52,7 @@ class TestWaits:
         assert times[60] > times[59]
         assert all(later - first >= 60 - 1e-6 for first, later in zip(times, times[120:], strict=False))
 
-    def test_what_was_never_sent_costs_no_turn(self, new: type[TokenBucket]) -> None:
+    def test_an_unsent_request_costs_nothing(self, new: type[TokenBucket]) -> None:
         """A request that could not be sent returns its permit at once."""
 
         async def main() -> None:
@@ -64,7 +64,7 @@ class TestWaits:
 
         run(main())
 
-    def test_the_snapshot_tells_when_the_next_may_go(self, new: type[TokenBucket]) -> None:
+    def test_stats_have_the_time_until_the_next_permit(self, new: type[TokenBucket]) -> None:
         """`next_permit_in` counts down to the end of a window that is used up."""
 
         async def main() -> None:
@@ -75,7 +75,7 @@ class TestWaits:
 
         run(main())
 
-    def test_without_any_answer_the_pace_is_steady(self, new: type[TokenBucket]) -> None:
+    def test_requests_without_responses_are_paced(self, new: type[TokenBucket]) -> None:
         """Without any response, one request is granted every 60/119 s, which is 120 per minute."""
 
         async def main() -> list[float]:
@@ -91,7 +91,7 @@ class TestWaits:
         assert times[121] - times[2] == pytest.approx(60, abs=0.01)
         assert all(later - first >= 60 - 1e-6 for first, later in zip(times, times[120:], strict=False))
 
-    def test_the_next_window_is_awaited_to_the_end(self, new: type[TokenBucket]) -> None:
+    def test_the_wait_for_the_next_window(self, new: type[TokenBucket]) -> None:
         """If nothing is left, the next permit is granted when the window has certainly ended."""
 
         async def main() -> None:
@@ -101,7 +101,7 @@ class TestWaits:
 
         run(main())
 
-    def test_what_is_on_its_way_counts(self, new: type[TokenBucket]) -> None:
+    def test_requests_in_flight_count(self, new: type[TokenBucket]) -> None:
         """Permits are limited to what the response reported, less the requests sent since."""
 
         async def main() -> None:
@@ -109,10 +109,10 @@ class TestWaits:
             ends = await open_window(limiter, remaining=4, limit=5)
             permits = [start_acquire(limiter) for _ in range(6)]
             await asyncio.sleep(10)
-            assert sum(task.done() for task in permits) == 2  # the first window feels its way
+            assert sum(task.done() for task in permits) == 2  # the number in flight doubles in the first window
             for task, left in zip(list(permits[:2]), (3, 2), strict=True):
                 await limiter.release(task.result(), rate_limits(left, 50, 5))
-            await heard()
+            await wait_for_redis()
             assert sum(task.done() for task in permits) == 4
             await limiter.release(permits[2].result())
             await limiter.release(permits[3].result())
@@ -125,7 +125,7 @@ class TestWaits:
 
         run(main())
 
-    def test_a_timer_that_rings_a_hair_early_is_set_again(self, new: type[TokenBucket]) -> None:
+    def test_a_timer_that_fires_early_is_set_again(self, new: type[TokenBucket]) -> None:
         """A timer that fires just before its time, because clocks are coarse, is set again."""
 
         async def main() -> None:
@@ -149,13 +149,13 @@ class TestWaits:
         assert run(main()) == (500, 5)
 
     @pytest.mark.parametrize("limit", [3, 500])
-    def test_limits_are_learned_down_and_up(self, new: type[TokenBucket], limit: int) -> None:
+    def test_the_reported_limit_is_used(self, new: type[TokenBucket], limit: int) -> None:
         """The limit that the server reports replaces the documented one."""
 
         async def main() -> list[int]:
             limiter = new()
             await open_window(limiter, remaining=limit - 1, limit=limit)
-            await heard()
+            await wait_for_redis()
             return [stats.limit for stats in limiter.stats()]
 
         assert run(main()) == [limit]
@@ -171,7 +171,7 @@ class TestWaits:
 
         run(main())
 
-    def test_with_all_limits_used_up_the_soonest_counts(self, new: type[TokenBucket]) -> None:
+    def test_the_limit_that_resets_first_counts(self, new: type[TokenBucket]) -> None:
         """If all limits are used up, the next permit is granted when the first of them is reset."""
 
         async def main() -> None:
@@ -183,11 +183,11 @@ class TestWaits:
         run(main())
 
 
-@either
-class TestRefusals:
+@both_limiters
+class TestRejections:
     """Effects of a 429."""
 
-    def test_everybody_waits_for_the_block(self, new: type[TokenBucket]) -> None:
+    def test_a_block_delays_all_requests(self, new: type[TokenBucket]) -> None:
         """After a 429 all requests wait as long as it demands. Then one is sent, and its response frees the rest."""
 
         async def main() -> None:
@@ -207,13 +207,13 @@ class TestRefusals:
             late = await limiter.acquire(BUCKET)
             await block_for(limiter, 60)
             await limiter.release(late, retry_after=1.0)
-            await heard()
+            await wait_for_redis()
             assert limiter.stats()[0].blocked_for == pytest.approx(60 + CLOCK_TOLERANCE, abs=0.01)
             assert await acquire_once(limiter) >= 1060
 
         run(main())
 
-    def test_endpoint_limits_are_apart(self, new: type[TokenBucket]) -> None:
+    def test_endpoint_limits_are_separate(self, new: type[TokenBucket]) -> None:
         """A block of one endpoint's limit does not delay requests under the default limit."""
 
         async def main() -> None:
@@ -226,7 +226,7 @@ class TestRefusals:
 
         run(main())
 
-    def test_a_refusal_without_figures_makes_everything_unknown(self, new: type[TokenBucket]) -> None:
+    def test_a_429_without_headers(self, new: type[TokenBucket]) -> None:
         """A 429 without headers, as from a proxy, makes the window unknown: one request is sent first."""
 
         async def main() -> None:
@@ -240,7 +240,7 @@ class TestRefusals:
         run(main())
 
 
-NONSENSE = [
+INVALID_LIMITS = [
     RateLimit("default", 2**53 - 1, 2**53 - 2, 60),
     RateLimit("default", 10**400, 119, 60),
     RateLimit("default", 120, 10**400, 60),
@@ -255,22 +255,22 @@ NONSENSE = [
 ]
 
 
-@either
-class TestNonsense:
-    """No single response silences a client."""
+@both_limiters
+class TestInvalidHeaders:
+    """Invalid headers: no single response stops a client for long."""
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("wrong", NONSENSE, ids=[f"{number}" for number in range(len(NONSENSE))])
-    def test_the_next_right_response_restores_the_state(self, new: type[TokenBucket], wrong: RateLimit) -> None:
-        """After one wrong response and one right one, requests are granted at once again."""
+    @pytest.mark.parametrize("invalid", INVALID_LIMITS, ids=[f"{number}" for number in range(len(INVALID_LIMITS))])
+    def test_a_valid_response_corrects_an_invalid_one(self, new: type[TokenBucket], invalid: RateLimit) -> None:
+        """After one invalid response and one valid one, permits are granted at once again."""
 
         async def main() -> None:
             limiter = new()
             await open_window(limiter)
-            await limiter.release(await limiter.acquire(BUCKET, max_wait=1), [wrong])
+            await limiter.release(await limiter.acquire(BUCKET, max_wait=1), [invalid])
             await asyncio.sleep(1)
             await limiter.release(await limiter.acquire(BUCKET, max_wait=5), rate_limits(117, 58))
-            await heard()
+            await wait_for_redis()
             assert limiter.stats()[0].available == 117
             assert (await limiter.acquire(BUCKET, max_wait=0)).waited == 0
             for _ in range(300):
@@ -280,7 +280,7 @@ class TestNonsense:
         run(main())
 
     @pytest.mark.parametrize("retry_after", [1e12, float("nan"), float("inf"), -1.0])
-    def test_an_impossible_block_is_a_short_one(self, new: type[TokenBucket], retry_after: float) -> None:
+    def test_an_impossible_wait_is_a_short_block(self, new: type[TokenBucket], retry_after: float) -> None:
         """A 429 with an impossible wait blocks for one second."""
 
         async def main() -> None:
@@ -290,7 +290,7 @@ class TestNonsense:
 
         run(main())
 
-    def test_random_names_do_not_add_up(self, new: type[TokenBucket]) -> None:
+    def test_the_number_of_named_limits_is_bounded(self, new: type[TokenBucket]) -> None:
         """Each response replaces the named limits of the previous one, and their number is bounded."""
 
         async def main() -> None:
@@ -298,7 +298,7 @@ class TestNonsense:
             for turn in range(5):
                 permit = await limiter.acquire(BUCKET, max_wait=5)
                 await limiter.release(permit, [*(rate_limits(50, name=f"{turn} {number}")[0] for number in range(40))])
-                await heard()
+                await wait_for_redis()
             (queue,) = limiter._queues.values()
             assert len(queue.state.windows) == MAX_NAMED_LIMITS
 
@@ -311,13 +311,13 @@ class TestNonsense:
             limiter = new()
             await open_window(limiter, remaining=0)
             waiting = [start_acquire(limiter) for _ in range(20)]
-            await heard()
+            await wait_for_redis()
             assert not caplog.records
             await asyncio.gather(*waiting)
             for task in waiting:
                 await limiter.release(task.result(), rate_limits(0, 3600), retry_after=3600.0)
             waiting = [start_acquire(limiter) for _ in range(20)]
-            await heard()
+            await wait_for_redis()
             for task in waiting:
                 task.cancel()
 
@@ -327,11 +327,11 @@ class TestNonsense:
         assert "wait at least 3600 s" in record.getMessage()
 
 
-@either
+@both_limiters
 class TestMaxWait:
     """Waits beyond `max_wait` are rejected at once."""
 
-    def test_too_long_a_wait_is_refused_at_once(self, new: type[TokenBucket]) -> None:
+    def test_too_long_a_wait_is_rejected_at_once(self, new: type[TokenBucket]) -> None:
         """The error is raised without a wait, and says how long it would be."""
 
         async def main() -> None:
@@ -345,7 +345,7 @@ class TestMaxWait:
 
         run(main())
 
-    def test_those_ahead_are_counted(self, new: type[TokenBucket]) -> None:
+    def test_earlier_waiters_count(self, new: type[TokenBucket]) -> None:
         """After more waiters than a window permits, the wait is one window longer."""
 
         async def main() -> None:
@@ -364,7 +364,7 @@ class TestMaxWait:
 
         run(main())
 
-    def test_news_send_waiters_away_at_once(self, new: type[TokenBucket]) -> None:
+    def test_a_429_rejects_waiters_at_once(self, new: type[TokenBucket]) -> None:
         """A 429 rejects the waiters whose wait becomes too long at once. Others stay."""
 
         async def main() -> None:
@@ -380,7 +380,7 @@ class TestMaxWait:
 
         run(main())
 
-    def test_nobody_waits_longer_than_max_wait(self, new: type[TokenBucket]) -> None:
+    def test_no_request_waits_longer_than_max_wait(self, new: type[TokenBucket]) -> None:
         """If the wait is unknown, because a response is due, it ends after `max_wait`."""
 
         async def main() -> None:
@@ -393,7 +393,7 @@ class TestMaxWait:
 
         run(main())
 
-    def test_nobody_is_refused_for_want_of_an_answer_that_is_due(self, new: type[TokenBucket]) -> None:
+    def test_waiters_for_the_first_responses_are_not_rejected(self, new: type[TokenBucket]) -> None:
         """While responses of the first window are due, waiters with a short `max_wait` are not rejected."""
 
         async def main() -> None:
@@ -411,7 +411,7 @@ class TestMaxWait:
         run(main())
 
 
-@either
+@both_limiters
 class TestOrder:
     """Order of permits."""
 
@@ -422,11 +422,11 @@ class TestOrder:
             limiter, order = new(), []
             await open_window(limiter, remaining=0)
 
-            async def go(number: int) -> None:
+            async def acquire(number: int) -> None:
                 await acquire_once(limiter)
                 order.append(number)
 
-            await asyncio.gather(*(go(number) for number in range(40)))
+            await asyncio.gather(*(acquire(number) for number in range(40)))
             return order
 
         assert run(main()) == list(range(40))
@@ -438,17 +438,17 @@ class TestOrder:
             limiter, order = new(), []
             await open_window(limiter, remaining=0)
 
-            async def go(number: int, priority: int) -> None:
+            async def acquire(number: int, priority: int) -> None:
                 await acquire_once(limiter, priority=priority)
                 order.append((priority, number))
 
-            await asyncio.gather(*(go(number, priority) for number, priority in enumerate([5, 0, 5, -1, 0, 5])))
+            await asyncio.gather(*(acquire(number, priority) for number, priority in enumerate([5, 0, 5, -1, 0, 5])))
             return order
 
         order = run(main())
         assert order == sorted(order)
 
-    def test_nobody_overtakes_a_waiter(self, new: type[TokenBucket]) -> None:
+    def test_a_new_request_waits_behind_the_queue(self, new: type[TokenBucket]) -> None:
         """A new request queues behind the waiters, even if a permit is available."""
 
         async def main() -> None:

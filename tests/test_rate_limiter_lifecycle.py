@@ -1,4 +1,4 @@
-"""Cancellation at any moment, several event loops, thousands of waiters and keys."""
+"""Rate limiter: cancellation at any moment, several event loops, thousands of waiters and keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given, settings, strategies as st
 from limiter_helpers import BUCKET, acquire_once, block_for, loop_time, open_window, rate_limits, start_acquire
-from redis_server import SIMULATED_IN_REDIS, InRedis, either, heard
+from redis_server import SIMULATED_IN_REDIS, VirtualTimeRedisLimiter, both_limiters, wait_for_redis
 from virtual_time import VirtualTimeLoop, WedgedError, run
 
 from calcom_async.errors import ConfigError, InvalidRequestError, RateLimit, RateLimitedError
@@ -20,12 +20,12 @@ from calcom_async.rate_limit_window import CLOCK_TOLERANCE
 from calcom_async.rate_limiter import Bucket, TokenBucket
 
 
-@either
+@both_limiters
 class TestCancellation:
-    """A cancelled waiter costs the others nothing."""
+    """Cancelled waiters do not affect the others."""
 
-    def test_a_cancelled_waiter_leaves_the_line(self, new: type[TokenBucket]) -> None:
-        """The waiters behind it move up."""
+    def test_a_cancelled_waiter_leaves_the_queue(self, new: type[TokenBucket]) -> None:
+        """The waiters after a cancelled one move up."""
 
         async def main() -> None:
             limiter = new()
@@ -38,7 +38,7 @@ class TestCancellation:
 
         run(main())
 
-    def test_a_turn_that_comes_with_the_cancellation_is_passed_on(self, new: type[TokenBucket]) -> None:
+    def test_a_permit_granted_to_a_cancelled_waiter_is_passed_on(self, new: type[TokenBucket]) -> None:
         """If a waiter is granted and cancelled in the same iteration, the next one gets its permit at that moment."""
 
         async def main() -> None:
@@ -55,8 +55,8 @@ class TestCancellation:
         run(main())
 
     @pytest.mark.parametrize("kind", ["news", "expiry"])
-    def test_a_waiter_cancelled_when_it_is_sent_away_leaves_no_trace(self, new: type[TokenBucket], kind: str) -> None:
-        """An error that is never retrieved is not reported by asyncio."""
+    def test_a_waiter_cancelled_while_it_is_rejected(self, new: type[TokenBucket], kind: str) -> None:
+        """If a waiter is cancelled while it is rejected, asyncio does not report its error as never retrieved."""
 
         async def main() -> None:
             limiter = new()
@@ -78,7 +78,7 @@ class TestCancellation:
     @settings(max_examples=60)
     @given(seed=st.integers(0, 10**9))
     def test_random_cancellations_lose_nothing(self, new: type[TokenBucket], seed: int) -> None:
-        """Whenever requests are cancelled, all others are served, and no waiter or permit is left."""
+        """Whenever requests are cancelled, all others get a permit, and no waiter or permit remains."""
         dice = random.Random(seed)
 
         async def user(limiter: TokenBucket, served: list[float]) -> None:
@@ -103,33 +103,37 @@ class TestCancellation:
             await asyncio.gather(*tasks, return_exceptions=True)
             assert len(served) == sum(not task.cancelled() for task in tasks)
             assert len(served) >= 15
-            await heard()
+            await wait_for_redis()
             stats = limiter.stats()[0]
             assert (stats.waiting, stats.in_flight) == (0, 0)
 
         run(main())
 
-    def test_settling_under_cancellation_is_not_interrupted(self, new: type[TokenBucket]) -> None:
+    def test_release_never_suspends(self, new: type[TokenBucket]) -> None:
         """`release` never suspends, so a `finally` in a cancelled task can await it."""
         limiter = new()
 
         async def main() -> None:
             permit = await limiter.acquire(BUCKET)
-            settling = limiter.release(permit, rate_limits(1))
+            release = limiter.release(permit, rate_limits(1))
             with pytest.raises(StopIteration):
-                settling.send(None)
+                release.send(None)
 
         run(main())
 
 
 @pytest.mark.parametrize(
-    "new", [pytest.param(TokenBucket, id="local"), pytest.param(InRedis, id="redis", marks=SIMULATED_IN_REDIS)]
+    "new",
+    [
+        pytest.param(TokenBucket, id="local"),
+        pytest.param(VirtualTimeRedisLimiter, id="redis", marks=SIMULATED_IN_REDIS),
+    ],
 )
-class TestForgetting:
+class TestUnusedBuckets:
     """Unused buckets are dropped."""
 
-    def test_idle_buckets_are_forgotten(self, new: type[TokenBucket]) -> None:
-        """The number of buckets stays bounded with ever new keys. A blocked one is kept until the block ends."""
+    def test_unused_buckets_are_dropped(self, new: type[TokenBucket]) -> None:
+        """With ever new keys the number of buckets stays bounded. A blocked one is kept until the block ends."""
 
         async def main() -> None:
             limiter = new()
@@ -148,7 +152,7 @@ class TestForgetting:
 
         run(main())
 
-    def test_a_bucket_in_use_does_not_hinder_forgetting(self, new: type[TokenBucket]) -> None:
+    def test_a_busy_bucket_does_not_keep_others(self, new: type[TokenBucket]) -> None:
         """Buckets used once are dropped two windows later, although another one is always busy."""
 
         async def main() -> None:
@@ -163,7 +167,7 @@ class TestForgetting:
 
 
 class CountingLoop(VirtualTimeLoop):
-    """Counts its iterations."""
+    """A virtual-time loop that counts its iterations."""
 
     iterations = 0
 
@@ -172,12 +176,12 @@ class CountingLoop(VirtualTimeLoop):
         super()._run_once()
 
 
-@either
+@both_limiters
 class TestHousekeeping:
     """Event loops, statistics and bounds."""
 
-    def test_a_second_event_loop_goes_on_with_what_is_known(self, new: type[TokenBucket]) -> None:
-        """A block from one `asyncio.run` holds in the next. Permits lost with the first event loop are made up for."""
+    def test_a_second_event_loop_keeps_the_state(self, new: type[TokenBucket]) -> None:
+        """A block from one `asyncio.run` holds in the next, and permits of the first loop do not block the second."""
         limiter = new()
 
         async def first() -> None:
@@ -195,14 +199,14 @@ class TestHousekeeping:
         run(first())
         run(second(), start=1010.0)
 
-    def test_a_loop_with_another_clock_starts_afresh(self, new: type[TokenBucket]) -> None:
+    def test_a_clock_that_went_back_resets_the_state(self, new: type[TokenBucket]) -> None:
         """Times of a clock that has gone back are ignored."""
         limiter = new()
         run(block_for(limiter, 60), start=1000.0)
         assert run(acquire_once(limiter), start=5.0) == 5.0
 
     @pytest.mark.slow
-    def test_a_thousand_waiters_do_not_hold_up_the_loop(self, new: type[TokenBucket]) -> None:
+    def test_a_thousand_waiters_do_not_block_the_loop(self, new: type[TokenBucket]) -> None:
         """The longest iteration of the event loop grows linearly with the number of waiters."""
 
         async def main(number: int) -> None:
@@ -215,7 +219,7 @@ class TestHousekeeping:
             for task in waiting:
                 task.cancel()
 
-        def longest_turn(number: int) -> float:
+        def longest_iteration(number: int) -> float:
             loop = VirtualTimeLoop()
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
                 gc.disable()
@@ -223,10 +227,10 @@ class TestHousekeeping:
                 gc.enable()
             return loop.longest_turn
 
-        assert longest_turn(1000) < 40 * longest_turn(100)
+        assert longest_iteration(1000) < 40 * longest_iteration(100)
 
     @pytest.mark.parametrize("kind", ["granted", "rejected"])
-    def test_one_iteration_of_the_loop_serves_a_batch_of_waiters(self, new: type[TokenBucket], kind: str) -> None:
+    def test_one_iteration_handles_a_batch_of_waiters(self, new: type[TokenBucket], kind: str) -> None:
         """Of a thousand waiters, at most a hundred are granted or rejected in one iteration of the event loop."""
         served: Counter[int] = Counter()
 
@@ -255,8 +259,8 @@ class TestHousekeeping:
         assert served.total() == 1000
         assert max(served.values()) <= 100
 
-    def test_the_snapshot_tells_how_things_stand(self, new: type[TokenBucket]) -> None:
-        """One entry per bucket, which can be read without an event loop."""
+    def test_stats(self, new: type[TokenBucket]) -> None:
+        """`stats` has one entry per bucket, and needs no event loop."""
         limiter = new()
 
         async def main() -> None:
@@ -275,7 +279,7 @@ class TestHousekeeping:
         )
         assert row.available == 119 - 1
 
-    def test_a_ticket_settled_twice_counts_once(self, new: type[TokenBucket]) -> None:
+    def test_a_permit_released_twice_counts_once(self, new: type[TokenBucket]) -> None:
         """Releasing a permit again does not change the number in flight."""
 
         async def main() -> None:
@@ -284,13 +288,13 @@ class TestHousekeeping:
             permit, other = await limiter.acquire(BUCKET), await limiter.acquire(BUCKET)
             await limiter.release(permit, rate_limits(118))
             await limiter.release(permit, rate_limits(118))
-            await heard()
+            await wait_for_redis()
             assert limiter.stats()[0].in_flight == 1
             assert other.number != permit.number
 
         run(main())
 
-    def test_a_ticket_that_never_comes_back_is_written_off(self, new: type[TokenBucket]) -> None:
+    def test_a_permit_that_is_never_released(self, new: type[TokenBucket]) -> None:
         """A permit that is never released counts for one window."""
 
         async def main() -> None:
@@ -323,13 +327,13 @@ class TestHousekeeping:
         ),
     ],
 )
-def test_impossible_arguments_are_refused(make: Callable[[], object], error: type[Exception], words: str) -> None:
+def test_invalid_arguments(make: Callable[[], object], error: type[Exception], words: str) -> None:
     """Invalid arguments raise an error with the value and the valid range."""
     with pytest.raises(error, match=words):
         make()
 
 
-def test_virtual_time_tells_a_deadlock() -> None:
+def test_virtual_time_reports_a_deadlock() -> None:
     """In virtual time a deadlock is an error, and an hour of sleep takes no time."""
 
     async def nothing() -> None:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from test_rate_limiter_simulation import QUICK, USUAL, Server, Tally, Throttle
+from test_rate_limiter_simulation import QUICK, USUAL, ClientResults, SimulatedServer, SimulatedThrottle
 from virtual_time import VirtualTimeLoop, run
 
 from calcom_async.config import Config
@@ -73,11 +73,11 @@ class World:
 class Cal:
     """A client: `Slots`, the real rate limiter, and a server that answers from the world and counts requests."""
 
-    def __init__(self, world: World, server: Server) -> None:
+    def __init__(self, world: World, server: SimulatedServer) -> None:
         self.world = world
         self.server = server
         self.limiter = TokenBucket()
-        self.tally = Tally()
+        self.tally = ClientResults()
         self.looks: dict[int, list[float]] = {}
         self.observer = Observer()
         self.send = limited(self.exchange, self.limiter, Config(), self.observer)
@@ -86,13 +86,13 @@ class Cal:
         return Slots(ResourceContext(self.send, self.observer, {}, priority))
 
     async def exchange(self, request: Request, context: CallContext) -> Response:
-        refused, told = await self.server.answer(self.tally)
-        if refused:
-            raise RateLimitedError("no", retry_after=min(limit.reset for limit in told), rate_limits=told)
+        rejected, limits = await self.server.send(self.tally)
+        if rejected:
+            raise RateLimitedError("no", retry_after=min(limit.reset for limit in limits), rate_limits=limits)
         event_type = int(dict(pair.split("=") for pair in request.query.split("&"))["eventTypeId"])
         self.looks.setdefault(event_type, []).append(seconds())
         slots = [Slot(start=start) for start in self.world.free(event_type, seconds())]
-        return Response(200, headers(told), encode({"status": "success", "data": {"2026-11-03": slots}}))
+        return Response(200, headers(limits), encode({"status": "success", "data": {"2026-11-03": slots}}))
 
     def rate(self) -> float:
         return next((one.limit for one in self.limiter.stats()), 120) / 60
@@ -103,11 +103,11 @@ class Cal:
         return SlotWatcher(targets, self.slots(1).search, **options)
 
 
-def headers(told: list[RateLimit]) -> dict[str, str]:
+def headers(limits: list[RateLimit]) -> dict[str, str]:
     """Return the headers as the server writes them."""
     return {
         f"x-ratelimit-{word}-{limit.name}": str(value)
-        for limit in told
+        for limit in limits
         for word, value in (("limit", limit.limit), ("remaining", limit.remaining), ("reset", limit.reset))
     }
 
@@ -123,10 +123,10 @@ async def read(watcher: SlotWatcher, until: float, changes: list[SlotChange]) ->
 
 
 def an_hour(
-    types: int, *, throttle: Throttle | None = None, latency: tuple[float, float] = USUAL, **options: Any
+    types: int, *, throttle: SimulatedThrottle | None = None, latency: tuple[float, float] = USUAL, **options: Any
 ) -> tuple[Cal, list[SlotChange], SlotWatcher]:
     """Watch that many event types for an hour; return the client, the changes and the watcher."""
-    cal = Cal(World.scripted(types, seed=1), Server(throttle or Throttle(), latency=latency, seed=1))
+    cal = Cal(World.scripted(types, seed=1), SimulatedServer(throttle or SimulatedThrottle(), latency=latency, seed=1))
     changes: list[SlotChange] = []
 
     async def main() -> SlotWatcher:
@@ -162,10 +162,10 @@ def assert_told_exactly(world: World, changes: list[SlotChange]) -> None:
 @pytest.mark.slow
 def test_two_hundred_event_types_at_the_default_limit(latency: tuple[float, float]) -> None:
     """In an hour there is no 429, each is polled within `staleness`, and each change is delivered once and in order."""
-    with pytest.warns(StalenessWarning, match="each is polled within 123 s") as told:
+    with pytest.warns(StalenessWarning, match="each is polled within 123 s") as limits:
         cal, changes, watcher = an_hour(200, latency=latency)
-    assert len(told) == 1
-    assert cal.tally.refused == []
+    assert len(limits) == 1
+    assert cal.tally.rejected == []
     assert len(cal.looks) == 200
     assert longest_gap(cal) <= watcher.staleness == pytest.approx(1.1 * 200 / (0.9 * 2) + 1)
     assert_told_exactly(cal.world, changes)
@@ -175,7 +175,7 @@ def test_two_hundred_event_types_at_the_default_limit(latency: tuple[float, floa
 def test_polls_within_the_limit_keep_the_interval() -> None:
     """Ninety event types every 60 s cause no warning, and no poll is late by more than its response time."""
     cal, changes, watcher = an_hour(90)
-    assert cal.tally.refused == []
+    assert cal.tally.rejected == []
     assert longest_gap(cal) <= 62 < watcher.staleness == pytest.approx(67)
     assert_told_exactly(cal.world, changes)
 
@@ -192,7 +192,7 @@ def test_runs_are_reproducible() -> None:
 @pytest.mark.slow
 def test_a_higher_limit_is_used() -> None:
     """If the limit is higher than expected, the interval holds from the first response on, without a warning."""
-    cal, _, watcher = an_hour(150, throttle=Throttle(limit=300))
+    cal, _, watcher = an_hour(150, throttle=SimulatedThrottle(limit=300))
     assert watcher.staleness == pytest.approx(67)
     assert longest_gap(cal) <= watcher.staleness
 
@@ -200,7 +200,7 @@ def test_a_higher_limit_is_used() -> None:
 @pytest.mark.slow
 def test_other_calls_that_use_the_limit_cause_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     """If other calls use most of the limit, a warning is issued, and a log record when that is over."""
-    cal = Cal(World.scripted(90, seed=1), Server(latency=USUAL, seed=1))
+    cal = Cal(World.scripted(90, seed=1), SimulatedServer(latency=USUAL, seed=1))
     changes: list[SlotChange] = []
 
     async def interactive() -> None:
@@ -215,42 +215,42 @@ def test_other_calls_that_use_the_limit_cause_a_warning(caplog: pytest.LogCaptur
         await talking
         return watcher.staleness
 
-    with caplog.at_level("INFO", "calcom_async"), pytest.warns(StalenessWarning) as told:
+    with caplog.at_level("INFO", "calcom_async"), pytest.warns(StalenessWarning) as limits:
         assert run(main(), start=0.0) == pytest.approx(67, rel=0.02)
-    assert len(told) < 10
+    assert len(limits) < 10
     assert "each is polled within 67 s again" in caplog.text
-    assert cal.tally.refused == []
+    assert cal.tally.rejected == []
     assert len(cal.looks[1000]) == 1000
 
 
 def test_a_blocked_key() -> None:
     """If others make the server block the key, the error is reported and polling continues after the block."""
-    cal = Cal(World.scripted(50, seed=1), Server(latency=USUAL, seed=1))
+    cal = Cal(World.scripted(50, seed=1), SimulatedServer(latency=USUAL, seed=1))
     changes: list[SlotChange] = []
     missed: list[Exception] = []
 
     async def main() -> SlotWatcher:
         watcher = cal.watcher(range(1, 51), on_error=lambda _, error: missed.append(error))
-        burst = Tally()
+        burst = ClientResults()
         asyncio.get_running_loop().call_later(20, lambda: tasks.extend(stranger(burst)))
         await read(watcher, HOUR, changes)
         return watcher
 
-    def stranger(tally: Tally) -> list[asyncio.Task[Any]]:
-        return [asyncio.ensure_future(cal.server.answer(tally)) for _ in range(121)]
+    def stranger(tally: ClientResults) -> list[asyncio.Task[Any]]:
+        return [asyncio.ensure_future(cal.server.send(tally)) for _ in range(121)]
 
     tasks: list[asyncio.Task[Any]] = []
     with pytest.warns(StalenessWarning):
         assert run(main(), start=0.0).staleness == pytest.approx(67, rel=0.02)
     assert {type(one) for one in missed} == {RateLimitedError}
-    assert 1 <= len(missed) == len(cal.tally.refused) <= 5
+    assert 1 <= len(missed) == len(cal.tally.rejected) <= 5
     assert_told_exactly(cal.world, changes)
 
 
 @pytest.mark.slow
 def test_polls_do_not_delay_other_calls() -> None:
     """While polls use nine tenths of the limit, an occasional other call is sent at once."""
-    cal = Cal(World.scripted(200, seed=1), Server(latency=USUAL, seed=1))
+    cal = Cal(World.scripted(200, seed=1), SimulatedServer(latency=USUAL, seed=1))
     waits: list[float] = []
 
     async def interactive() -> None:
@@ -267,14 +267,14 @@ def test_polls_do_not_delay_other_calls() -> None:
 
     with pytest.warns(StalenessWarning):
         run(main(), start=0.0)
-    assert cal.tally.refused == []
+    assert cal.tally.rejected == []
     assert sorted(waits)[len(waits) * 9 // 10] < 1
     assert max(waits) < 10
 
 
 def test_an_interactive_call_overtakes_a_hundred_waiting_polls() -> None:
     """A call with a higher priority is sent before a hundred waiting polls."""
-    cal = Cal(World.scripted(100, seed=1), Server(Throttle(limit=20), latency=USUAL))
+    cal = Cal(World.scripted(100, seed=1), SimulatedServer(SimulatedThrottle(limit=20), latency=USUAL))
 
     async def main() -> None:
         for _ in range(20):
@@ -289,7 +289,7 @@ def test_an_interactive_call_overtakes_a_hundred_waiting_polls() -> None:
         await reading
 
     run(main(), start=0.0)
-    assert cal.tally.refused == []
+    assert cal.tally.rejected == []
 
 
 @pytest.mark.slow
@@ -298,7 +298,7 @@ def test_a_thousand_event_types_do_not_block_the_loop() -> None:
 
     def longest_turn(number: int) -> float:
         loop = VirtualTimeLoop(0.0)
-        cal = Cal(World.scripted(number, seed=1), Server(latency=USUAL, seed=1))
+        cal = Cal(World.scripted(number, seed=1), SimulatedServer(latency=USUAL, seed=1))
 
         async def main() -> None:
             await read(cal.watcher(range(1, number + 1)), HOUR, [])
@@ -309,7 +309,7 @@ def test_a_thousand_event_types_do_not_block_the_loop() -> None:
             warnings.simplefilter("ignore", StalenessWarning)  # the limit carries a hundred, but not a thousand
             runner.run(main())
         gc.enable()
-        assert cal.tally.refused == []
+        assert cal.tally.rejected == []
         return loop.longest_turn
 
     assert longest_turn(1000) < 40 * longest_turn(100)
