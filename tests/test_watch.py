@@ -40,12 +40,13 @@ from calcom_async.watch.slot_changes import bookable_slots, diff
 from calcom_async.watch.slot_queries import WatchedRange
 
 
-def free(*hours: float, **fields: Any) -> dict[datetime, Slot]:
+def slots_at(*hours: float, **fields: Any) -> dict[datetime, Slot]:
     """Return slots on Wednesday by start."""
     return {at(hour): Slot(start=at(hour), **fields) for hour in hours}
 
 
 def hours(slots: Iterable[Slot]) -> list[float]:
+    """Return the hours of slots on Wednesday."""
     return [slot.start.hour + slot.start.minute / 60 for slot in slots]
 
 
@@ -55,17 +56,17 @@ class FakeSearch:
     def __init__(self, *hours: float) -> None:
         self.free: list[float] = [*hours]
         self.errors: list[Exception] = []
-        self.asked: list[dict[str, Any]] = []
+        self.queries: list[dict[str, Any]] = []
         self.times: list[float] = []
         self.seconds = 0.1
 
     async def __call__(self, **query: Any) -> SlotDays:
-        self.asked.append(query)
+        self.queries.append(query)
         self.times.append(asyncio.get_running_loop().time())
         await asyncio.sleep(self.seconds)
         if self.errors:
             raise self.errors.pop(0)
-        return SlotDays({date(2026, 11, 4): [*free(*self.free).values()]})
+        return SlotDays({date(2026, 11, 4): [*slots_at(*self.free).values()]})
 
 
 def clock() -> datetime:
@@ -73,11 +74,11 @@ def clock() -> datetime:
     return MONDAY + timedelta(seconds=asyncio.get_running_loop().time())
 
 
-def watching(search: Any, targets: Any = (THIRTY,), **options: Any) -> SlotWatcher:
+def make_watcher(search: Any, targets: Any = (THIRTY,), **options: Any) -> SlotWatcher:
     return SlotWatcher(targets, search, **{"days": 7, "clock": clock, "random": lambda: 0.0} | options)
 
 
-async def changes(watcher: SlotWatcher, number: int) -> list[SlotChange]:
+async def read_changes(watcher: SlotWatcher, number: int) -> list[SlotChange]:
     """Read that many changes and leave the loop."""
     async with aclosing(aiter(watcher)) as reading:
         return [await anext(reading) for _ in range(number)]
@@ -85,15 +86,16 @@ async def changes(watcher: SlotWatcher, number: int) -> list[SlotChange]:
 
 async def read_for(watcher: SlotWatcher, seconds: float) -> list[SlotChange]:
     """Read the changes of that many seconds."""
-    heard: list[SlotChange] = []
+    changes_read: list[SlotChange] = []
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds), aclosing(aiter(watcher)) as reading:
             async for change in reading:
-                heard.append(change)  # noqa: PERF401 - what was read before the time is over counts
-    return heard
+                changes_read.append(change)  # noqa: PERF401 - what was read before the time is over counts
+    return changes_read
 
 
-def refused(kind: type[Any], status: int, **more: Any) -> CalcomError:
+def rejected(kind: type[Any], status: int, **more: Any) -> CalcomError:
+    """Return the error of a response with this status."""
     error: CalcomError = kind("no", status=status, **more)
     return error
 
@@ -108,7 +110,7 @@ class TestRanges:
         parts = split_by_month(TimeRange(start, start + length))
         assert parts[0].start == start
         assert parts[-1].end == start + length
-        assert all(one.end == other.start for one, other in pairwise(parts))
+        assert all(part.end == next_part.start for part, next_part in pairwise(parts))
         assert all(part.start < part.end <= part.start + MONTH + DAY for part in parts)
         assert len(parts) - 1 < length / MONTH
 
@@ -128,8 +130,8 @@ class TestRanges:
         merged: list[datetime] = []
         for part in split_by_month(whole):
             start, end = query_range(part, whole)
-            merged += bookable_slots([one for one in slots if start <= one.start and one.end <= end], part, whole)
-        assert merged == [one.start for one in slots if whole.start <= one.start and one.end <= whole.end]
+            merged += bookable_slots([slot for slot in slots if start <= slot.start and slot.end <= end], part, whole)
+        assert merged == [slot.start for slot in slots if whole.start <= slot.start and slot.end <= whole.end]
 
     def test_an_open_range_moves_with_the_clock(self) -> None:
         """Without a start the range begins in the current minute; the past part of a fixed range is not searched."""
@@ -154,19 +156,19 @@ class TestDifferences:
 
     def test_changes_are_sorted_by_start(self) -> None:
         """Opened and closed slots are sorted by start."""
-        opened, closed = diff(free(9, 10, 16), free(15, 10, 14), at(8))
-        assert (hours(opened), hours(closed)) == ([14, 15], [9, 16])
+        opened, leave_by_aclose = diff(slots_at(9, 10, 16), slots_at(15, 10, 14), at(8))
+        assert (hours(opened), hours(leave_by_aclose)) == ([14, 15], [9, 16])
 
     def test_slots_are_compared_by_instant(self) -> None:
         """The same instant in another time zone is the same slot."""
         rome = timezone(timedelta(hours=1))
-        same = {start.astimezone(rome): Slot(start=start.astimezone(rome)) for start in free(9, 10)}
-        assert diff(free(9, 10), same, at(8)) == ((), ())
+        same = {start.astimezone(rome): Slot(start=start.astimezone(rome)) for start in slots_at(9, 10)}
+        assert diff(slots_at(9, 10), same, at(8)) == ((), ())
 
     def test_a_past_slot_has_not_closed(self) -> None:
         """Only slots in the future can close."""
-        opened, closed = diff(free(9, 9.5, 10), {}, at(9.5))
-        assert (hours(opened), hours(closed)) == ([], [10])
+        opened, leave_by_aclose = diff(slots_at(9, 9.5, 10), {}, at(9.5))
+        assert (hours(opened), hours(leave_by_aclose)) == ([], [10])
 
 
 class TestReading:
@@ -176,9 +178,12 @@ class TestReading:
         """The first change holds all free slots as opened, is marked as initial, and may be empty."""
 
         async def main() -> None:
-            one, other = await changes(watching(FakeSearch(9, 10)), 1), await changes(watching(FakeSearch()), 1)
-            assert (one[0].is_initial, hours(one[0].opened), one[0].closed) == (True, [9, 10], ())
-            assert (other[0].is_initial, other[0].opened) == (True, ())
+            first, empty = (
+                await read_changes(make_watcher(FakeSearch(9, 10)), 1),
+                await read_changes(make_watcher(FakeSearch()), 1),
+            )
+            assert (first[0].is_initial, hours(first[0].opened), first[0].closed) == (True, [9, 10], ())
+            assert (empty[0].is_initial, empty[0].opened) == (True, ())
 
         run(main())
 
@@ -187,9 +192,9 @@ class TestReading:
 
         async def main() -> None:
             search = FakeSearch(9, 10)
-            watcher = watching(search, interval=60)
+            watcher = make_watcher(search, interval=60)
             asyncio.get_running_loop().call_later(150, setattr, search, "free", [10, 11])
-            first, second = await changes(watcher, 2)
+            first, second = await read_changes(watcher, 2)
             assert (second.key, second.query, second.is_initial) == (THIRTY, SlotQuery(event_type_id=THIRTY), False)
             assert (hours(second.opened), hours(second.closed)) == ([11], [9])
             assert second.seen_at - first.seen_at == timedelta(seconds=180)
@@ -203,7 +208,7 @@ class TestReading:
 
         async def main() -> None:
             search = FakeSearch(9)
-            watcher = watching(search)
+            watcher = make_watcher(search)
             async with aclosing(aiter(watcher)) as reading:
                 await anext(reading)
                 await asyncio.sleep(30)  # to be between two polls
@@ -222,7 +227,7 @@ class TestReading:
 
         async def main() -> None:
             search = FakeSearch(9)
-            watcher = watching(search)
+            watcher = make_watcher(search)
             async with aclosing(aiter(watcher)) as reading:
                 await anext(reading)
                 await asyncio.sleep(30)  # to be between two polls
@@ -241,7 +246,7 @@ class TestReading:
 
         async def main() -> None:
             search = FakeSearch(9)
-            watcher = watching(search)
+            watcher = make_watcher(search)
             async for change in watcher:
                 assert change.is_initial
                 break
@@ -258,7 +263,7 @@ class TestReading:
 
         async def main() -> None:
             search = FakeSearch(9)
-            watcher = watching(search)
+            watcher = make_watcher(search)
             for search.free in ([9], [10], [11]):
                 async for change in watcher:
                     assert hours(change.opened) == search.free
@@ -269,7 +274,7 @@ class TestReading:
     def test_a_watcher_works_in_another_event_loop(self) -> None:
         """It continues from what it knows, whatever the clock of the new event loop."""
         search = FakeSearch(9)
-        watcher = watching(search)
+        watcher = make_watcher(search)
         assert len(run(read_for(watcher, 100), start=5000.0)) == 1
         assert run(read_for(watcher, 100), start=0.0) == []
         search.free = [10]
@@ -280,13 +285,13 @@ class TestReading:
         """`aclose` works from inside the loop too, and with changes pending."""
 
         async def main() -> None:
-            watcher = watching(FakeSearch(9), [1, 2, 3])
-            heard = []
+            watcher = make_watcher(FakeSearch(9), [1, 2, 3])
+            keys = []
             async for change in watcher:
-                heard.append(change.key)
+                keys.append(change.key)
                 await asyncio.sleep(1)
                 await watcher.aclose()
-            assert heard == [1]
+            assert keys == [1]
             await watcher.aclose()
 
         run(main(), start=0.0)
@@ -296,8 +301,11 @@ class TestReading:
 
         async def main() -> None:
             search = FakeSearch(9)
-            heard = [one async for one in watching(search, start=MONDAY, end=MONDAY + timedelta(minutes=5), days=None)]
-            assert heard == [heard[0]]
+            changes_read = [
+                change
+                async for change in make_watcher(search, start=MONDAY, end=MONDAY + timedelta(minutes=5), days=None)
+            ]
+            assert changes_read == [changes_read[0]]
             assert len(search.times) == 5
 
         run(main(), start=0.0)
@@ -306,11 +314,11 @@ class TestReading:
         """Slots whose start has passed are not reported; slots that a moving range reaches open."""
 
         async def main() -> list[SlotChange]:
-            return await read_for(watching(FakeSearch(9, 10, 20), days=2), 2 * 86400)
+            return await read_for(make_watcher(FakeSearch(9, 10, 20), days=2), 2 * 86400)
 
         first, *later = run(main(), start=0.0)
         assert hours(first.opened) == []
-        assert [(hours(one.opened), one.closed) for one in later] == [([9], ()), ([10], ()), ([20], ())]
+        assert [(hours(change.opened), change.closed) for change in later] == [([9], ()), ([10], ()), ([20], ())]
 
 
 class TestQueries:
@@ -322,9 +330,9 @@ class TestQueries:
         async def main() -> None:
             search = FakeSearch(9)
             named = {"ana": 1, "bo": SlotQuery(event_type_id=1), "cy": 2}
-            heard = await read_for(watching(search, named), 59)
-            assert [one.key for one in heard] == ["ana", "bo", "cy"]
-            assert [one["event_type_id"] for one in search.asked] == [1, 2]
+            delivered = await read_for(make_watcher(search, named), 59)
+            assert [change.key for change in delivered] == ["ana", "bo", "cy"]
+            assert [query["event_type_id"] for query in search.queries] == [1, 2]
 
         run(main(), start=0.0)
 
@@ -334,11 +342,11 @@ class TestQueries:
         async def main() -> None:
             search = FakeSearch(9)
             query = SlotQuery(usernames=["ana", "bo"], organization_slug="acme", duration=45, time_zone="Europe/Rome")
-            [change] = await changes(
-                watching(search, [query], start=date(2026, 11, 4), end=date(2026, 11, 5), days=None), 1
+            [change] = await read_changes(
+                make_watcher(search, [query], start=date(2026, 11, 4), end=date(2026, 11, 5), days=None), 1
             )
             assert change.key is query
-            assert search.asked == [
+            assert search.queries == [
                 {"usernames": ("ana", "bo"), "organization_slug": "acme", "duration": 45, "time_zone": "Europe/Rome",
                  "include_end": True, "start": at(0, 4), "end": at(0, 7) - SECOND}
             ]  # fmt: skip
@@ -352,10 +360,10 @@ class TestQueries:
             search = FakeSearch(9)
             targets = [1, SlotQuery(event_type_id=2, time_zone="Europe/Rome")]
             day = {"start": date(2026, 11, 4), "end": date(2026, 11, 4), "days": None}
-            heard = await read_for(watching(search, targets, time_zone="Australia/Sydney", **day), 59)
-            assert [one["time_zone"] for one in search.asked] == ["Australia/Sydney", "Europe/Rome"]
-            assert {(one["start"], one["end"]) for one in search.asked} == {(at(13, 3), at(13, 5) - SECOND)}
-            assert [hours(one.opened) for one in heard] == [[9], [9]]
+            delivered = await read_for(make_watcher(search, targets, time_zone="Australia/Sydney", **day), 59)
+            assert [query["time_zone"] for query in search.queries] == ["Australia/Sydney", "Europe/Rome"]
+            assert {(query["start"], query["end"]) for query in search.queries} == {(at(13, 3), at(13, 5) - SECOND)}
+            assert [hours(change.opened) for change in delivered] == [[9], [9]]
 
         run(main(), start=0.0)
 
@@ -364,11 +372,11 @@ class TestQueries:
 
         async def main() -> None:
             search = FakeSearch(9)
-            watcher = watching(search, days=365, rate=lambda: 1.0)
+            watcher = make_watcher(search, days=365, rate=lambda: 1.0)
             assert watcher.staleness == pytest.approx(67)
-            heard = await read_for(watcher, 59)
-            assert len(search.asked) == 12
-            assert hours(heard[0].opened) == [9]
+            delivered = await read_for(watcher, 59)
+            assert len(search.queries) == 12
+            assert hours(delivered[0].opened) == [9]
 
         run(main(), start=0.0)
 
@@ -378,7 +386,7 @@ class TestQueries:
         async def main() -> None:
             search = FakeSearch(9)
             search.seconds = 100
-            watcher = watching(search)
+            watcher = make_watcher(search)
             await read_for(watcher, 450)
             assert search.times == [0, 100, 200, 300, 400]
             assert watcher.staleness == pytest.approx(111)
@@ -391,9 +399,9 @@ class TestQueries:
 
         async def main() -> None:
             search = FakeSearch(9)
-            await read_for(watching(search, range(1, 11), rate=lambda: 1.0, rate_limit_share=1), 10)
+            await read_for(make_watcher(search, range(1, 11), rate=lambda: 1.0, rate_limit_share=1), 10)
             assert search.times == [0] * 7 + [1, 2, 3]
-            assert [one["event_type_id"] for one in search.asked] == [*range(1, 11)]
+            assert [query["event_type_id"] for query in search.queries] == [*range(1, 11)]
 
         run(main(), start=0.0)
 
@@ -402,7 +410,7 @@ class TestQueries:
 
         async def main() -> None:
             search, dice = FakeSearch(9), iter([0.0, 0.5, 1.0, 0.0])
-            await read_for(watching(search, random=lambda: next(dice)), 230)
+            await read_for(make_watcher(search, random=lambda: next(dice)), 230)
             assert search.times == pytest.approx([0, 60, 117, 171])
 
         run(main(), start=0.0)
@@ -428,7 +436,7 @@ class TestQueries:
     def test_invalid_arguments(self, options: dict[str, Any], complaint: str) -> None:
         """Invalid arguments raise an error when the watcher is created."""
         with pytest.raises(InvalidRequestError, match=complaint):
-            watching(FakeSearch(), **options)
+            make_watcher(FakeSearch(), **options)
 
 
 class TestTrouble:
@@ -437,43 +445,43 @@ class TestTrouble:
     @pytest.mark.parametrize(
         "error",
         [
-            refused(ServerError, 502),
-            refused(RateLimitedError, 429, retry_after=5),
+            rejected(ServerError, 502),
+            rejected(RateLimitedError, 429, retry_after=5),
             TimedOutError("late", sent=True),
             ConnectionFailedError("cut", sent=True),
             DecodeError("an HTML page"),
-            refused(ApiError, 408),
-            refused(ApiError, 200),
+            rejected(ApiError, 408),
+            rejected(ApiError, 200),
         ],
         ids=repr,
     )
     def test_transient_errors_do_not_end_the_loop(self, error: CalcomError) -> None:
         """A transient error is reported, the delays double while it lasts, and then polling continues."""
-        told: list[tuple[SlotQuery, CalcomError]] = []
+        errors: list[tuple[SlotQuery, CalcomError]] = []
 
         async def main() -> None:
             search = FakeSearch(9)
-            watcher = watching(search, on_error=lambda *what: told.append(what))
+            watcher = make_watcher(search, on_error=lambda *what: errors.append(what))
             search.errors = [error] * 3
-            heard = await read_for(watcher, 200)
-            assert heard == []
+            delivered = await read_for(watcher, 200)
+            assert delivered == []
             assert watcher.stats().failing == {SlotQuery(event_type_id=THIRTY): error}
-            heard = await read_for(watcher, 100)
-            assert hours(heard[0].opened) == [9]
+            delivered = await read_for(watcher, 100)
+            assert hours(delivered[0].opened) == [9]
             stats = watcher.stats()
             assert (stats.failed, stats.failing) == (3, {})
             assert search.times == [0, 60, 180, 200, 260]
 
         run(main(), start=0.0)
-        assert told == [(SlotQuery(event_type_id=THIRTY), error)] * 3
+        assert errors == [(SlotQuery(event_type_id=THIRTY), error)] * 3
 
     def test_retry_after_is_respected(self) -> None:
         """A query is not polled again before the `Retry-After` of its last response."""
 
         async def main() -> None:
             search = FakeSearch(9)
-            search.errors = [refused(RateLimitedError, 429, retry_after=400)]
-            await read_for(watching(search, on_error=print), 450)
+            search.errors = [rejected(RateLimitedError, 429, retry_after=400)]
+            await read_for(make_watcher(search, on_error=print), 450)
             assert search.times == [0, 400]
 
         run(main(), start=0.0)
@@ -484,21 +492,21 @@ class TestTrouble:
         async def search(*, event_type_id: int, **_: Any) -> SlotDays:
             polls[event_type_id] += 1
             if event_type_id == 1:
-                raise refused(ServerError, 500)
+                raise rejected(ServerError, 500)
             return SlotDays({})
 
         polls = {1: 0, 2: 0}
-        run(read_for(watching(search, [1, 2]), 1805), start=0.0)
+        run(read_for(make_watcher(search, [1, 2]), 1805), start=0.0)
         assert polls == {1: 8, 2: 31}
         assert "polling the slots of SlotQuery(event_type_id=1) failed, will retry: 500 no" in caplog.text
 
     @pytest.mark.parametrize(
         "error",
         [
-            refused(BadRequestError, 400),
-            refused(UnauthorizedError, 401),
-            refused(ForbiddenError, 403),
-            refused(NotFoundError, 404),
+            rejected(BadRequestError, 400),
+            rejected(UnauthorizedError, 401),
+            rejected(ForbiddenError, 403),
+            rejected(NotFoundError, 404),
             ConnectionFailedError("untrusted", sent=False, retryable=False),
             InvalidRequestError("mixed"),
         ],
@@ -509,7 +517,7 @@ class TestTrouble:
 
         async def main() -> None:
             search = FakeSearch(9)
-            watcher = watching(search, [7, 8])
+            watcher = make_watcher(search, [7, 8])
             async with aclosing(aiter(watcher)) as reading:
                 assert (await anext(reading)).is_initial
                 search.errors = [error]
@@ -529,25 +537,25 @@ class TestTrouble:
 
         async def main() -> None:
             search = FakeSearch()
-            search.errors = [refused(ServerError, 500)]
+            search.errors = [rejected(ServerError, 500)]
             with pytest.raises(RuntimeError, match="enough"):
-                await changes(watching(search, on_error=give_up), 1)
+                await read_changes(make_watcher(search, on_error=give_up), 1)
 
         run(main())
 
 
 def nothing_left() -> bool:
     """Return whether this task is the only one and no timer is set."""
-    timers = [one for one in asyncio.get_running_loop()._scheduled if not one.cancelled()]
+    timers = [timer for timer in asyncio.get_running_loop()._scheduled if not timer.cancelled()]
     return len(asyncio.all_tasks()) == 1 and timers == []
 
 
-async def broken_off(watcher: SlotWatcher) -> None:
+async def leave_by_break(watcher: SlotWatcher) -> None:
     async for _ in watcher:
         break
 
 
-async def cancelled(watcher: SlotWatcher) -> None:
+async def leave_by_cancellation(watcher: SlotWatcher) -> None:
     reading = asyncio.ensure_future(read_for(watcher, 3600))
     await asyncio.sleep(60.05)  # in the middle of a poll
     reading.cancel()
@@ -555,14 +563,14 @@ async def cancelled(watcher: SlotWatcher) -> None:
         await reading
 
 
-async def closed(watcher: SlotWatcher) -> None:
+async def leave_by_aclose(watcher: SlotWatcher) -> None:
     reading = asyncio.ensure_future(read_for(watcher, 3600))
     await asyncio.sleep(60.05)
     await watcher.aclose()
     assert len(await reading) == 2
 
 
-async def failed(watcher: SlotWatcher) -> None:
+async def leave_by_error(watcher: SlotWatcher) -> None:
     async def fail() -> None:
         async for change in watcher:
             raise KeyError(change.key)
@@ -571,13 +579,13 @@ async def failed(watcher: SlotWatcher) -> None:
         await fail()
 
 
-@pytest.mark.parametrize("leave", [broken_off, cancelled, closed, failed])
+@pytest.mark.parametrize("leave", [leave_by_break, leave_by_cancellation, leave_by_aclose, leave_by_error])
 def test_leaving_the_loop_leaves_nothing_running(leave: Callable[[SlotWatcher], Any]) -> None:
     """However the loop ends, no task and no timer remain, and no search is sent."""
 
     async def main() -> None:
         search = FakeSearch(9)
-        await leave(watching(search, [1, 2]))
+        await leave(make_watcher(search, [1, 2]))
         assert asyncio.get_running_loop().time() in {0.1, 60.05}, "nobody waits for an answer"
         gc.collect()
         for _ in range(5):
@@ -611,14 +619,14 @@ async def test_bookings_close_slots_and_cancelling_opens_them() -> None:
             async with asyncio.timeout(TIMEOUT), aclosing(aiter(watcher)) as reading:
                 firsts = {(await anext(reading)).key for _ in keys}
                 booking = await book(cal, 9)
-                taken = {one.key: one for one in [await anext(reading) for _ in keys]}
+                taken = {change.key: change for change in [await anext(reading) for _ in keys]}
                 await cal.bookings.cancel(booking.uid, reason="Ill")
-                back = {one.key: one for one in [await anext(reading) for _ in keys]}
+                back = {change.key: change for change in [await anext(reading) for _ in keys]}
     assert firsts == taken.keys() == back.keys() == keys
-    for closed, opened in zip(taken.values(), back.values(), strict=True):
-        assert (closed.opened, opened.closed) == ((), ())
-        assert closed.closed[0].start == opened.opened[0].start == at(9)
-        assert len(closed.closed) == len(opened.opened) == 1
+    for leave_by_aclose, opened in zip(taken.values(), back.values(), strict=True):
+        assert (leave_by_aclose.opened, opened.closed) == ((), ())
+        assert leave_by_aclose.closed[0].start == opened.opened[0].start == at(9)
+        assert len(leave_by_aclose.closed) == len(opened.opened) == 1
     assert sandbox.handler_errors == []
 
 
@@ -628,24 +636,24 @@ async def test_the_first_change_equals_a_search() -> None:
         async with Calcom(sandbox.api_key, base_url=sandbox.url, **EAGER) as cal:
             for days in (1, 31, 100):
                 span = {"start": date(2026, 11, 4), "end": date(2026, 11, 3) + days * DAY}
-                [change] = await changes(watch(cal, sandbox, [SIXTY], **span), 1)
+                [change] = await read_changes(watch(cal, sandbox, [SIXTY], **span), 1)
                 found = await cal.slots.search(event_type_id=SIXTY, include_end=True, **span)
                 assert change.opened == tuple(found.slots())
 
 
 async def test_server_faults_do_not_end_the_loop() -> None:
     """Cut connections, a 502 and invalid responses do not end the loop; an unknown event type does."""
-    told: list[CalcomError] = []
+    errors: list[CalcomError] = []
     with Sandbox(now=MONDAY) as sandbox:
         async with Calcom(sandbox.api_key, base_url=sandbox.url, max_attempts=1, **EAGER) as cal:
             bad = ({"html": True, "status": 200}, {"invalid_body": True}, {"body": []}, {"body": {}})
             for trouble in ({"cut": "before"}, {"status": 502}, {"cut": "after"}, *bad):
                 sandbox.faults.add("GET", "/v2/slots", **trouble)
-            watcher = watch(cal, sandbox, [THIRTY], on_error=lambda _, error: told.append(error))
+            watcher = watch(cal, sandbox, [THIRTY], on_error=lambda _, error: errors.append(error))
             async with asyncio.timeout(TIMEOUT):
-                [change] = await changes(watcher, 1)
+                [change] = await read_changes(watcher, 1)
             assert change.is_initial
             cut = [ConnectionFailedError, ServerError, ConnectionFailedError]
-            assert [type(one) for one in told] == cut + [DecodeError] * len(bad)
+            assert [type(error) for error in errors] == cut + [DecodeError] * len(bad)
             with pytest.raises(NotFoundError, match="Event Type not found"):
-                await changes(watch(cal, sandbox, [4711]), 1)
+                await read_changes(watch(cal, sandbox, [4711]), 1)
