@@ -6,51 +6,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from functools import cache
-from typing import Any, NamedTuple, get_origin
-from urllib.parse import parse_qsl
+from typing import get_origin
 
 from calcom_async.operations.catalog import OPERATIONS, Operation, find_operation, read_python_calls
+from calcom_async.operations.drift import compare, explanation_of, query_names, unexplained
+from calcom_async.operations.exceptions import EXCEPTIONS
 from calcom_async.operations.python_calls import EXCLUSIVE_KEYWORDS, PythonCall, expressions, python_calls
-
-
-class Difference(NamedTuple):
-    """Differences between client and specification: `+` only the client has it, `-` only the specification."""
-
-    sign: str
-    operations: str
-    names: str
-    reason: str
-
-
-DIFFERENCES = (
-    Difference("+", "GET /v2/slots", "query rrHostSubsetIds", "the server reads it, the specification forgot it"),
-    Difference("+", "GET *busy-times", "query calendarsToLoad*", "the server reads the pairs in this form only"),
-    Difference("-", "GET *busy-times", "query credentialId", "the server ignores it, see calendarsToLoad"),
-    Difference("-", "GET *busy-times", "query externalId", "the server ignores it, see calendarsToLoad"),
-    Difference("-", "GET *busy-times", "query loggedInUsersTz", "the deprecated name of timeZone"),
-    Difference("+", "GET *oauth/callback", "query error", "what a provider sends back when the user says no"),
-    Difference(
-        "+", "GET /v2/stripe/connect", "query *eturnTo", "taken as below organisations, where they are specified"
-    ),
-    Difference("+", "* *event-types*", "body bookingFields.*", "one model for answers, too: name fields, isDefault"),
-    Difference("+", "* *event-types*", "body calVideoSettings.*", "one model for answers, too"),
-    Difference("+", "* *event-types*", "body locations.*", "one model for answers, too"),
-    Difference("+", "* *teams*event-types*", "body hosts.*", "one model for answers, too"),
-    Difference("+", "POST /v2/bookings", "body location.link", "one model for both ways to name a location"),
-    Difference("+", "PATCH */location", "body location.integration", "one model for both ways to name a location"),
-    Difference("+", "* *workflows*", "body activation.*", "one model for both kinds of workflows"),
-    Difference("+", "POST *workflows*", "body steps.id", "one model for new steps and kept ones"),
-    Difference("+", "PATCH *organizations/{managed*", "body slug", "the server takes it"),
-    Difference(
-        "+", "PATCH */users/{userId}", "body *", "specified without fields; the server takes those of a new user"
-    ),
-    Difference("+", "PATCH *teams*private-links*", "body *", "specified without a body; the server wants one"),
-)
+from calcom_async.operations.specification import catalog_as_specification
 
 UNSPECIFIED = {"DELETE /v2/bookings/{uid}/attendees/{attendee_id}"}
 """Parameters of newer servers that the specification does not list."""
@@ -86,52 +50,6 @@ def made() -> dict[Operation, list[PythonCall]]:
         if (operation := find_operation(call.request.method, call.path)) is not None:
             found.setdefault(operation, []).append(call)
     return found
-
-
-def names_in(value: Any, prefix: str = "") -> Iterator[str]:
-    """Return the fields of a JSON value, nested ones joined by dots."""
-    if isinstance(value, list):
-        for item in value:
-            yield from names_in(item, prefix)
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield prefix + name
-            yield from names_in(item, f"{prefix}{name}.")
-
-
-def query_names(call: PythonCall) -> set[str]:
-    """Return the query of a call, with `a[0][b]` as `a.b`."""
-    sent = parse_qsl(call.request.query, keep_blank_values=True)
-    return {re.sub(r"\[\d+\]", "", name).replace("[", ".").replace("]", "") for name, _ in sent}
-
-
-def body_names(call: PythonCall) -> set[str]:
-    return set(names_in(json.loads(call.request.body))) if call.request.body else set()
-
-
-@cache
-def differences() -> dict[tuple[str, str, str], Difference | None]:
-    """Return each difference as (sign, operation, name), with the entry that explains it."""
-    found = {}
-    for operation, ways in made().items():
-        for sign, name in _of_operation(operation, ways):
-            found[sign, str(operation), name] = next(
-                (one for one in DIFFERENCES if _explains(one, sign, str(operation), name)), None
-            )
-    return found
-
-
-def _of_operation(operation: Operation, ways: list[PythonCall]) -> Iterator[tuple[str, str]]:
-    for what, read, specified in (("query", query_names, operation.query), ("body", body_names, operation.body)):
-        said = set().union(*map(read, ways))
-        yield from (("+", f"{what} {name}") for name in said - specified)
-        yield from (("-", f"{what} {name}") for name in specified - said)
-    if {call.request.headers.get("cal-api-version") for call in ways} - {operation.version, *operation.newer_versions}:
-        yield "+", "version"
-
-
-def _explains(one: Difference, sign: str, operation: str, name: str) -> bool:
-    return one.sign == sign and fnmatchcase(operation, one.operations) and fnmatchcase(name, one.names)
 
 
 def test_every_operation_has_a_method():
@@ -180,14 +98,13 @@ def test_exclusive_keywords_belong_to_methods_that_exist():
 
 def test_query_body_and_version_are_the_specified_ones():
     """Methods accept exactly the parameters and fields of their operation; each difference has a reason."""
-    unexplained = [" ".join(key) for key, why in differences().items() if why is None]
-    assert unexplained == []
+    assert unexplained(compare(catalog_as_specification())) == []
 
 
-def test_no_difference_is_listed_in_vain():
-    """Each entry of the table explains a difference."""
-    used = set(differences().values())
-    assert [one for one in DIFFERENCES if one not in used] == []
+def test_every_exception_explains_a_difference():
+    """Each exception about what is sent explains a difference from the catalog."""
+    used = set(map(explanation_of, compare(catalog_as_specification())))
+    assert [row for row in EXCEPTIONS if row.part in {"query", "body"} and row not in used] == []
 
 
 def test_versions_are_sent_where_they_are_needed():

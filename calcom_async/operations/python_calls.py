@@ -142,9 +142,21 @@ def _calls_of_method(path: str, method: Callable[..., Any], function: Callable[.
             f"{owner}.{function.__name__}",
             request,
             context,
-            return_type=get_type_hints(function)["return"],
+            return_type=_return_type(function, type(method.__self__)),  # type: ignore[attr-defined]
             is_list=is_list,
         )
+
+
+def _return_type(function: Callable[..., Any], owner: type[Resource]) -> Any:
+    """Return the type that a method returns; the parameter of a generic resource is replaced by its model."""
+    hint = get_type_hints(function)["return"]
+    for base in getattr(owner, "__orig_bases__", ()):
+        for parameter, model in zip(getattr(get_origin(base), "__parameters__", ()), get_args(base), strict=False):
+            if hint == parameter:
+                return model
+            if parameter in getattr(hint, "__parameters__", ()):
+                return hint[model]
+    return hint
 
 
 def call_of(coroutine: Any) -> tuple[Request, CallContext]:

@@ -1,4 +1,4 @@
-"""Read the operations of an OpenAPI document and compare them with the catalog."""
+"""Read the operations of an OpenAPI document: their versions, parameters, and the fields of bodies and responses."""
 
 from __future__ import annotations
 
@@ -12,22 +12,26 @@ import msgspec
 from calcom_async.operations.catalog import OPERATIONS
 
 _VERBS = ("get", "post", "put", "patch", "delete")
+_SUCCESSES = ("200", "201")
+_ALTERNATIVES = ("oneOf", "anyOf", "allOf")
 
 
 @dataclass(frozen=True, slots=True)
 class SpecifiedOperation:
-    """One operation as the OpenAPI document describes it."""
+    """One operation as a document describes it. Names of nested fields are joined by dots."""
 
     version: str | None
     query: frozenset[str]
     body: frozenset[str]
+    response: frozenset[str] | None = None
+    """The fields of the `data` of a success; None if the document does not describe it."""
 
 
 SpecifiedOperations = Mapping[tuple[str, str], SpecifiedOperation]
 
 
 def read_specification(path: str | Path) -> SpecifiedOperations:
-    """Return the operations by HTTP method and path.
+    """Return the operations of a document by HTTP method and path.
 
     Raises OSError, or ValueError if the file is not JSON.
     """
@@ -41,17 +45,44 @@ def read_specification(path: str | Path) -> SpecifiedOperations:
     }
 
 
+def catalog_as_specification() -> SpecifiedOperations:
+    """Return the operations of the catalog, which does not describe responses."""
+    return {
+        (operation.verb, operation.path): SpecifiedOperation(operation.version, operation.query, operation.body)
+        for operation in OPERATIONS
+    }
+
+
 def _operation(operation: Mapping[str, Any], shared: Sequence[Any], schemas: Mapping[str, Any]) -> SpecifiedOperation:
     parameters = [*operation.get("parameters", ()), *shared]
     versions = [
         parameter["schema"].get("default") for parameter in parameters if parameter["name"] == "cal-api-version"
     ]
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    responses = operation.get("responses", {})
+    data = [part for code in _SUCCESSES for part in _data_schemas(_json_schema(responses.get(code, {})), schemas)]
     return SpecifiedOperation(
         version=versions[0] if versions else None,
         query=frozenset(parameter["name"] for parameter in parameters if parameter["in"] == "query"),
-        body=frozenset(_field_names(body, schemas)),
+        body=frozenset(_field_names(_json_schema(operation.get("requestBody", {})), schemas)),
+        response=frozenset(name for schema in data for name in _field_names(schema, schemas)) or None,
     )
+
+
+def _json_schema(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the schema of a body; an empty one if there is none."""
+    schema: Mapping[str, Any] = content.get("content", {}).get("application/json", {}).get("schema", {})
+    return schema
+
+
+def _data_schemas(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the schemas of the `data` member in the envelope of a response."""
+    while "$ref" in schema:
+        schema = schemas[schema["$ref"].rpartition("/")[2]]
+    for part in (schema, *(part for word in _ALTERNATIVES for part in schema.get(word, ()))):
+        while "$ref" in part:
+            part = schemas[part["$ref"].rpartition("/")[2]]  # noqa: PLW2901
+        if "data" in part.get("properties", {}):
+            yield part["properties"]["data"]
 
 
 def _field_names(
@@ -66,27 +97,9 @@ def _field_names(
         if name in parents:
             return
         schema, parents = schemas[name], parents | {name}
-    parts = [part for word in ("oneOf", "anyOf", "allOf") for part in schema.get(word, ())]
+    parts = [part for word in _ALTERNATIVES for part in schema.get(word, ())]
     for part in [*parts, *([schema["items"]] if "items" in schema else ())]:
         yield from _field_names(part, schemas, prefix, parents)
     for name, inner in schema.get("properties", {}).items():
         yield prefix + name
         yield from _field_names(inner, schemas, f"{prefix}{name}.", parents)
-
-
-def differences(specified: SpecifiedOperations) -> Iterator[str]:
-    """Yield a line for each addition (+), removal (-) and changed version (!) compared with the catalog."""
-    known = {(operation.verb, operation.path): operation for operation in OPERATIONS}
-    for verb, path in specified.keys() - known.keys():
-        yield f"+ {verb} {path}"
-    for verb, path in known.keys() - specified.keys():
-        yield f"- {verb} {path}"
-    for key, operation in known.items():
-        if (current := specified.get(key)) is None:
-            continue
-        for part in ("query", "body"):
-            before, after = getattr(operation, part), getattr(current, part)
-            yield from (f"+ {operation}: {part} {name}" for name in sorted(after - before))
-            yield from (f"- {operation}: {part} {name}" for name in sorted(before - after))
-        if current.version not in {None, operation.version}:
-            yield f"! {operation}: version {current.version} instead of {operation.version}"

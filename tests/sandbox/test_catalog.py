@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections import Counter
 from typing import Any
 
@@ -13,10 +11,8 @@ import msgspec
 import pytest
 from http_client import sandbox_client
 
-from calcom_async.operations.__main__ import main
 from calcom_async.operations.catalog import OPERATIONS, Operation, field_names, find_operation
 from calcom_async.operations.python_calls import python_calls
-from calcom_async.operations.specification import differences, read_specification
 from calcom_async.sandbox.http.messages import DEFAULT_VERSION, VERSIONS
 from calcom_async.sandbox.http.routing import Route
 from calcom_async.sandbox.sandbox import ROUTES
@@ -153,75 +149,6 @@ def test_a_shape_fits(name):
     decoded = msgspec.convert(answer.data, call.return_type)
     missing = [name for name in decoded.__struct_encode_fields__ if name not in answer.data]
     assert missing == []
-
-
-# --- the specification
-
-
-def test_the_specifications_have_just_this(shared):
-    """The catalog has all 272 operations of March 2026 with their fields; what it adds is in that of September."""
-    march = read_specification(shared / "reference" / "openapi.json")
-    september = read_specification(shared / "reference" / "live" / "openapi.json")
-    assert len(march) == 272
-    added = [line for line in differences(march) if line.startswith("-")]
-    assert [line for line in differences(march) if not line.startswith("-")] == []
-    assert [line for line in added if line in set(differences(september))] == []
-
-
-def test_differences_from_a_specification_are_printed(tmp_path, capsys):
-    """The script prints each addition and removal on one line, and exits with 1."""
-    schema = {"properties": {"apiKeyDaysValid": {}, "new": {"items": {"properties": {"inner": {}}}}}}
-    version = {"name": "cal-api-version", "in": "header", "schema": {"default": "2030-01-01"}}
-    parameters = [version, {"name": "soon", "in": "query", "schema": {}}]
-    refresh = {
-        "parameters": parameters,
-        "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Body"}}}},
-    }
-    paths = {"/v2/api-keys/refresh": {"post": refresh}, "/v2/moons": {"get": {}}}
-    file = tmp_path / "new.json"
-    file.write_text(json.dumps({"paths": paths, "components": {"schemas": {"Body": schema}}}))
-    assert main([str(file)]) == 1
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "+ GET /v2/moons"
-    assert lines.count("- GET /v2/me") == 1
-    assert [line for line in lines if "api-keys" in line] == [
-        "+ POST /v2/api-keys/refresh: query soon",
-        "+ POST /v2/api-keys/refresh: body new",
-        "+ POST /v2/api-keys/refresh: body new.inner",
-        "- POST /v2/api-keys/refresh: body apiKeyNeverExpires",
-        "! POST /v2/api-keys/refresh: version 2030-01-01 instead of None",
-    ]
-    assert lines[-1] == f"2 operations specified, {len(OPERATIONS)} known, {len(lines) - 1} differences"
-
-
-def test_a_schema_that_holds_itself_ends(tmp_path):
-    """A specification may be recursive."""
-    node = {"properties": {"child": {"$ref": "#/components/schemas/Node"}}}
-    body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Node"}}}}
-    file = tmp_path / "new.json"
-    text = {"paths": {"/v2/x": {"post": {"requestBody": body}}}, "components": {"schemas": {"Node": node}}}
-    file.write_text(json.dumps(text))
-    assert read_specification(file)["POST", "/v2/x"].body == {"child"}
-
-
-@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"paths": {"/x": {"get": []}}, "components": {}}'])
-def test_an_unreadable_specification_is_an_error(tmp_path, capsys, content):
-    """A missing or unrelated file exits with 2 and one line."""
-    file = tmp_path / "no.json"
-    if content is not None:
-        file.write_text(content)
-    assert main([str(file)]) == 2
-    assert capsys.readouterr().err.startswith(f"cannot read {file} as an OpenAPI document")
-    assert main([]) == 2
-
-
-def test_it_is_a_script(shared):
-    """`python -m calcom_async.operations SPEC.json` runs and compares each operation of the file."""
-    specification = str(shared / "reference" / "openapi.json")
-    command = [sys.executable, "-W", "ignore", "-m", "calcom_async.operations", specification]
-    result = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert result.returncode in {0, 1}
-    assert result.stdout.splitlines()[-1].startswith("272 operations specified")
 
 
 def test_names_with_braces():

@@ -1,0 +1,41 @@
+"""Where the client differs from the official specifications on purpose, and why."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Explanation(NamedTuple):
+    """Differences with one reason. `operations` and `names` are patterns, with `*` for any text."""
+
+    sign: str
+    """`+` only the specification has them, `-` only the client has them, `!` they differ."""
+    operations: str
+    part: str
+    """"query", "body", "response" or "version"; empty for whole operations."""
+    names: str
+    """Field names, separated by blanks."""
+    reason: str
+
+
+EXCEPTIONS: tuple[Explanation, ...] = (
+    Explanation("-", "GET /v2/slots", "query", "rrHostSubsetIds", "the server reads it"),
+    Explanation("-", "GET *busy-times", "query", "calendarsToLoad*", "the server reads the pairs in this form only"),
+    Explanation("+", "GET *busy-times", "query", "credentialId externalId", "the server ignores them"),
+    Explanation("+", "GET *busy-times", "query", "loggedInUsersTz", "the deprecated name of timeZone"),
+    Explanation("-", "GET *oauth/callback", "query", "error", "a provider sends it back if the user declines"),
+    Explanation("-", "GET /v2/stripe/connect", "query", "*eturnTo", "taken as for teams, where they are specified"),
+    Explanation("-", "* *event-types*", "body", "bookingFields.*", "one model for requests and responses"),
+    Explanation("-", "* *event-types*", "body", "calVideoSettings.*", "one model for requests and responses"),
+    Explanation("-", "* *event-types*", "body", "locations.*", "one model for requests and responses"),
+    Explanation("-", "* *teams*event-types*", "body", "hosts.*", "one model for requests and responses"),
+    Explanation("-", "POST /v2/bookings", "body", "location.link", "one model for both ways to name a location"),
+    Explanation("-", "PATCH */location", "body", "location.integration", "one model for both ways to name a location"),
+    Explanation("-", "* *workflows*", "body", "activation.*", "one model for both kinds of workflows"),
+    Explanation("-", "POST *workflows*", "body", "steps.id", "one model for new steps and kept ones"),
+    Explanation("-", "PATCH *organizations/{managed*", "body", "slug", "the server takes it"),
+    Explanation("-", "PATCH */users/{userId}", "body", "*", "the server takes the fields of a new user"),
+    Explanation("-", "PATCH *teams*private-links*", "body", "*", "specified without a body; the server needs one"),
+    Explanation("+", "GET /v2/slots/reservations/{uid}", "response", "status data", "an envelope inside the envelope"),
+    Explanation("+", "POST /v2/bookings/*/reassign*", "response", "status data", "an envelope inside the envelope"),
+)
