@@ -31,28 +31,34 @@ class Runtime:
             raise self._failure
 
     def stop(self) -> None:
+        """Stop the server and wait for the thread to end."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
 
     def call(self, function: Callable[[], T]) -> T:
+        """Call a function in the thread of the sandbox and return its result."""
         if threading.current_thread() is self._thread:
             return function()
         return asyncio.run_coroutine_threadsafe(_calling(function), self._loop).result()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine in the background; `stop` cancels it."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def wait_idle(self, timeout: float) -> None:
+        """Wait until no background task is left. Raises TimeoutError."""
         asyncio.run_coroutine_threadsafe(self._drain(), self._loop).result(timeout)
 
     async def _drain(self) -> None:
+        """Wait for the background tasks, and for those that they start."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
     def _main(self) -> None:
+        """Run the event loop of the thread."""
         try:
             asyncio.run(self._serve())
         except BaseException as error:  # noqa: BLE001 - raised in the thread that called start()
@@ -61,6 +67,7 @@ class Runtime:
             self._ready.set()
 
     async def _serve(self) -> None:
+        """Listen until `stop` is called."""
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         # The default of Node.js, which the real server sends in its Keep-Alive header.
@@ -74,6 +81,7 @@ class Runtime:
             await self._close(listener, server)
 
     async def _close(self, listener: asyncio.Server, server: web.Server) -> None:
+        """Close the listener, the tasks and the connections."""
         # asyncio leaks a socket if a listener is closed while it accepts one: stop accepting, let the loop finish
         # what it accepted, then close.
         for listening in listener.sockets:
@@ -93,4 +101,5 @@ class Runtime:
 
 
 async def _calling(function: Callable[[], T]) -> T:
+    """Wrap a call in a coroutine."""
     return function()

@@ -148,6 +148,7 @@ class Sandbox:
         self.run(self._reset)
 
     def _reset(self) -> None:
+        """Do the work of `reset` in the thread of the sandbox."""
         self.store.reset(self._seed)
         self.faults.clear()
         self.rate_limiter.clear()

@@ -60,6 +60,7 @@ def guarded_team(call: Call, minimum: TeamRole | OrgRole) -> dict[str, Any]:
 
 
 def _check_role_in_team(call: Call, minimum: str) -> None:
+    """Raise a 403 unless the caller has this role in the team of the path."""
     team_id = call.int_path("teamId", checked=True)
     role = role_in(call.store, team_id, call.user["id"])
     if role is None:
@@ -69,6 +70,7 @@ def _check_role_in_team(call: Call, minimum: str) -> None:
 
 
 def _check_role_in_organization(call: Call, minimum: str) -> None:
+    """Raise a 403 unless the caller has this role in the team, or leads its organization."""
     org_id, team_id = organization_of(call)["id"], call.int_path("teamId", checked=True)
     above = role_in(call.store, org_id, call.user["id"])
     if above is None:
@@ -88,10 +90,12 @@ def _check_role_in_organization(call: Call, minimum: str) -> None:
 
 
 def reaches(role: str, minimum: str) -> bool:
+    """Return whether a role is at least `minimum`, whose prefix (`ORG_`, `TEAM_`) does not count."""
     return _LADDER.index(role) >= _LADDER.index(minimum.partition("_")[2])
 
 
 def _too_low(call: Call, minimum: str) -> errors.HttpError:
+    """Return the 403 for a member whose role is below `minimum`."""
     places = [("orgId", "organization"), ("teamId", "team")]
     where = " ".join(f"{word} with id={call.path[name]}" for name, word in places if name in call.path)
     return errors.forbidden(

@@ -11,10 +11,12 @@ ROUTES = Routes()
 
 @ROUTES.add("GET", "/v2/me")
 def get_me(call: Call) -> object:
+    """Return the profile. Only this response has `organization`, as measured on a self-hosted build."""
     return me_view(call, organization=True)
 
 
 @ROUTES.add("PATCH", "/v2/me")
 def patch_me(call: Call) -> object:
+    """Update the profile. A new email address is not applied but waits for verification."""
     change_profile(call.user, PROFILE.read(call.body))
     return me_view(call, organization=False)

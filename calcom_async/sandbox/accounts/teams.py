@@ -84,6 +84,7 @@ def remove_team(store: Store, team: Team) -> None:
 
 
 def _settings(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a body with the names of the record."""
     return {ours: body[wire] for wire, ours in _WIRE.items() if body.get(wire) is not None and wire != "id"}
 
 
@@ -100,12 +101,14 @@ def slugify(name: str) -> str:
 
 
 def _check_name(store: Store, name: str, creator_id: int) -> None:
+    """Raise a 400 if the user already owns a team with this name."""
     for team in teams_of(store, creator_id):
         if team["name"] == name and role_in(store, team["id"], creator_id) == "OWNER":
             raise errors.bad_request(f"You already have created a team with name={name}")
 
 
 def _check_slug(store: Store, slug: str, parent_id: int | None) -> None:
+    """Raise a 409 if a team with this slug exists in the same organization."""
     if any(team["slug"] == slug and team["parent_id"] == parent_id for team in store.teams.values()):
         raise errors.database(409)
 
@@ -144,10 +147,16 @@ def role_in(store: Store, team_id: int, user_id: int) -> str | None:
 
 
 def teams_of(store: Store, user_id: int) -> list[Team]:
-    """List the memberships of a user in teams and organizations, pending ones included."""
+    """Return the teams and organizations of a user by id, those with a pending membership included."""
     ids = sorted(membership["team_id"] for membership in store.memberships.values() if membership["user_id"] == user_id)
     teams = (find_team(store, team_id) for team_id in ids)
     return [team for team in teams if team is not None]
+
+
+def accepted_team_ids(store: Store, user_id: int | None) -> set[int]:
+    """Return the ids of the teams and organizations that a user has joined."""
+    rows = store.memberships.values()
+    return {membership["team_id"] for membership in rows if membership["user_id"] == user_id and membership["accepted"]}
 
 
 def find_team(store: Store, team_id: int) -> Team | None:

@@ -9,6 +9,7 @@ from calcom_async.sandbox.http.constraints import (
     Rule,
     canonical_zone,
     check,
+    fits_metadata_limits,
     integer,
     locale,
     number,
@@ -28,13 +29,8 @@ WEEK_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
 
 
 def is_metadata(value: Any) -> bool:
-    """Return whether metadata of a user or booking is within the size limits and flat."""
-    if not isinstance(value, dict) or len(value) > 50:
-        return False
-    return all(
-        len(key) <= 40 and isinstance(item, (str, int, float)) and (not isinstance(item, str) or len(item) <= 500)
-        for key, item in value.items()
-    )
+    """Return whether metadata of a user is within the size limits and flat."""
+    return fits_metadata_limits(value) and all(isinstance(item, (str, int, float)) for item in value.values())
 
 
 metadata: Rule = check(
@@ -129,6 +125,7 @@ def new_user(
 
 
 def _new_schedule(store: Store, user_id: int, zone: str) -> int:
+    """Create the default schedule of a user and return its id."""
     schedule_id = store.next_id("schedule")
     store.schedules[schedule_id] = {
         "id": schedule_id,

@@ -63,10 +63,12 @@ PHONES = Kind(
 
 
 def _user(call: Call) -> dict[str, int | None]:
+    """Return the owner of the contacts below `/v2/verified-resources`."""
     return {"userId": call.user["id"]}
 
 
 def _team(call: Call) -> dict[str, int | None]:
+    """Return the owner of a team's contacts, if the caller is an admin of the team."""
     return {"teamId": guarded_team(call, "TEAM_ADMIN")["id"]}
 
 
@@ -97,6 +99,7 @@ def _add_routes(scope: Scope, kind: Kind) -> None:
 
     @ROUTES.add("POST", path + "/verification-code/request", version=_VERSION, limit=limit)
     def request_code(call: Call) -> object:
+        """Request a code. A verified email address is a 409; a phone number can be verified again."""
         owner, address = scope.owner(call), request_form.read(call.body)[kind.field]
         if kind is EMAILS and any(contact[kind.shown] == address for contact in _owned(call, kind, owner)):
             raise errors.conflict("Email is already verified.")
@@ -107,6 +110,7 @@ def _add_routes(scope: Scope, kind: Kind) -> None:
 
     @ROUTES.add("POST", path + "/verification-code/verify", version=_VERSION, limit=limit)
     def verify(call: Call) -> object:
+        """Verify a contact with its code, which can be used once."""
         owner, body = scope.owner(call), verify_form.read(call.body)
         key = _key(kind, owner, body[kind.field])
         if call.store.verification_codes.get(key) != body["code"]:
@@ -116,20 +120,24 @@ def _add_routes(scope: Scope, kind: Kind) -> None:
 
     @ROUTES.add("GET", path, version=_VERSION)
     def list_all(call: Call) -> object:
+        """List the verified contacts of the owner."""
         owner, page = scope.owner(call), _LIST.read(call.fields)
         return _owned(call, kind, owner)[page["skip"] : page["skip"] + page["take"]]
 
     @ROUTES.add("GET", path + "/{id}", version=_VERSION)
     def get(call: Call) -> object:
+        """Return a verified contact. An unknown id returns null, not a 404 (measured on both self-hosted builds)."""
         owner, wanted = scope.owner(call), call.int_path("id")
         return next((contact for contact in _owned(call, kind, owner) if contact["id"] == wanted), None)
 
 
 def _key(kind: Kind, owner: Mapping[str, Any], address: str) -> tuple[Any, ...]:
+    """Return the key of a code in the store."""
     return (kind.word, *owner.items(), address)
 
 
 def _rows(call: Call, kind: Kind) -> dict[int, dict[str, Any]]:
+    """Return the table of contacts of a kind."""
     return call.store.verified_emails if kind is EMAILS else call.store.verified_phones
 
 

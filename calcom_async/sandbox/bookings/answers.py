@@ -43,6 +43,7 @@ def check_answers(event_type: Wire, attendee: Wire, answers: Wire, guests: list[
 
 
 def _check_given(event_type: Wire, custom: Iterable[Wire], attendee: Wire, answers: Wire) -> None:
+    """Raise an error for a required custom field without an answer."""
     required = [field["slug"] for field in custom if field.get("required")]
     if "attendeePhoneNumber" in required and not attendee.get("phoneNumber"):
         raise bad_request(
@@ -63,6 +64,7 @@ def _check_given(event_type: Wire, custom: Iterable[Wire], attendee: Wire, answe
 
 
 def _check_booker(event_type: Wire, attendee: Wire) -> None:
+    """Raise an error for a missing or invalid email address or name."""
     email = attendee.get("email")
     if not email and _email_required(event_type):
         raise _answer_error("email", "error_required_field")
@@ -74,11 +76,13 @@ def _check_booker(event_type: Wire, attendee: Wire) -> None:
 
 
 def _email_required(event_type: Wire) -> bool:
+    """Return whether the event type requires an email address; a missing setting means yes."""
     fields = {field["slug"]: field for field in event_type.get("bookingFields", []) if "slug" in field}
     return bool(fields.get("email", {"required": True}).get("required", True))
 
 
 def _check_guests(guests: list[str]) -> None:
+    """Raise an error for an invalid or repeated guest address."""
     if any(not is_email(guest) for guest in guests):
         raise _answer_error("guests", "email_validation_error")
     if len(set(guests)) < len(guests):
@@ -86,10 +90,12 @@ def _check_guests(guests: list[str]) -> None:
 
 
 def _answer_error(slug: str, text: str) -> Exception:
+    """Return the zod error of a field; `text` is the key of a translation."""
     return zod(("responses", f"{{{slug}}}{text}"))
 
 
 def _check_type(field: Wire, value: Any) -> None:
+    """Raise an error if the JSON type of an answer does not fit the field."""
     expected = EXPECTED.get(field["type"])
     received = _type_name(value)
     if expected and received != expected:
@@ -108,6 +114,7 @@ def _type_name(value: Any) -> str:
 
 
 def _check_options(field: Wire, value: Any) -> None:
+    """Raise an error for a value that is not among the options of the field."""
     options = [option["value"] if isinstance(option, dict) else option for option in field.get("options") or []]
     allowed = f"Allowed options are: {', '.join(options)}."
     if field["type"] in ("select", "radio") and value not in options:
@@ -117,6 +124,7 @@ def _check_options(field: Wire, value: Any) -> None:
 
 
 def _check_format(field: Wire, value: Any) -> None:
+    """Raise an error for an invalid URL, phone number or list of email addresses."""
     kind = field["type"]
     fine = (
         (kind == "url" and is_url(value))

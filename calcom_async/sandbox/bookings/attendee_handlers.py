@@ -30,12 +30,14 @@ UNKNOWN = "Booking with uid {} not found"
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}/attendees", version=VERSION, auth="guarded")
 def get_booking_attendees(call: Call) -> object:
+    """List the attendees with their ids, which bookings omit."""
     booking = check_access(call, call.path["bookingUid"])
     return [_with_id(attendee) for attendee in booking.attendees]
 
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}/attendees/{attendeeId}", version=VERSION, auth="guarded")
 def get_booking_attendee(call: Call) -> object:
+    """Return one attendee with their id."""
     booking = check_access(call, call.path["bookingUid"])
     attendee_id = call.int_path("attendeeId", checked=True)
     attendee = attendee_of(booking, attendee_id)
@@ -53,6 +55,7 @@ def get_booking_attendee(call: Call) -> object:
     limit=("booking_attendees_add", 5),
 )
 def add_booking_attendee(call: Call) -> object:
+    """Add an attendee, who also becomes a guest. At most 5 requests a minute."""
     booking = check_access(call, call.path["bookingUid"])
     added = add_people(call, booking, [NEW_ATTENDEE.read(call.body)])
     return _with_id(added[0]) | {"bookingId": booking.id}
@@ -66,6 +69,7 @@ def add_booking_attendee(call: Call) -> object:
     limit=("booking_attendees_remove", 5),
 )
 def remove_booking_attendee(call: Call) -> object:
+    """Remove an attendee. At most 5 requests a minute."""
     attendee_id = call.int_path("attendeeId", checked=True)
     booking = find_booking(call.store, call.path["bookingUid"], UNKNOWN)
     check_permission(call, booking)
@@ -76,6 +80,7 @@ def remove_booking_attendee(call: Call) -> object:
     "POST", "/v2/bookings/{bookingUid}/guests", version=VERSION, auth="guarded", limit=("booking_guests_add", 5)
 )
 def add_booking_guests(call: Call) -> object:
+    """Add up to 10 guests and return the booking. At most 5 requests a minute."""
     guests = GUESTS.read(call.body)["guests"]
     booking = find_booking(call.store, call.path["bookingUid"], UNKNOWN)
     check_permission(call, booking)
@@ -85,16 +90,18 @@ def add_booking_guests(call: Call) -> object:
 
 
 def _with_id(attendee: dict[str, Any]) -> dict[str, Any]:
+    """Return an attendee as JSON with the id."""
     return attendee_view(attendee) | {"id": attendee["id"]}
 
 
-# --- where it is
+# --- location and calendar links
 
 
 @ROUTES.add(
     "PATCH", "/v2/bookings/{bookingUid}/location", version=VERSION, auth="guarded", limit=("booking_location_update", 5)
 )
 def update_booking_location(call: Call) -> object:
+    """Replace the location. A body without `location` changes nothing."""
     location = location_form(call.body.get("location")).read(call.body).get("location")
     booking = find_booking(call.store, call.path["bookingUid"], "Booking with uid={} not found")
     if not may_manage(call.store, booking, call.caller.user_id):
@@ -124,6 +131,7 @@ def get_calendar_links(call: Call) -> object:
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}/references", version=VERSION, auth="guarded")
 def get_booking_references(call: Call) -> object:
+    """List the references of a booking for its organizer; for others this is a 400, not a 403."""
     kind = REFERENCES.read(dict(call.query)).get("type")
     booking = find_booking(call.store, call.path["bookingUid"], UNKNOWN)
     if booking.user_id != call.user["id"]:
@@ -133,6 +141,7 @@ def get_booking_references(call: Call) -> object:
 
 @ROUTES.add("GET", "/v2/organizations/{orgId}/teams/{teamId}/bookings/{bookingUid}/references")
 def get_team_booking_references(call: Call) -> object:
+    """List the references of a team's booking for admins of the team."""
     team = guarded_team(call, "TEAM_ADMIN")
     kind = REFERENCES.read(dict(call.query)).get("type")
     booking = find_booking(call.store, call.path["bookingUid"], UNKNOWN)
@@ -142,6 +151,7 @@ def get_team_booking_references(call: Call) -> object:
 
 
 def _references(booking: Booking, kind: str | None) -> list[dict[str, Any]]:
+    """Return the references of a type, or all."""
     return [reference for reference in booking.references if kind is None or reference["type"] == kind]
 
 
@@ -149,7 +159,7 @@ def _references(booking: Booking, kind: str | None) -> list[dict[str, Any]]:
 
 
 def _video_data(call: Call, extras: str, noun: str) -> list[Any]:
-    """Return the data of the booking's video room, which tests put into `extras`; 404 if it has no room."""
+    """Return the data of the booking's video room, which tests put into `extras`. Raises a 404 if there is none."""
     booking = check_access(call, call.path["bookingUid"])
     sessions = call.store.extras[extras].get(booking.uid)
     if sessions is None:
@@ -159,14 +169,17 @@ def _video_data(call: Call, extras: str, noun: str) -> list[Any]:
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}/recordings", version=VERSION, auth="guarded")
 def get_booking_recordings(call: Call) -> object:
+    """Return the recordings that a test put into `extras`."""
     return _video_data(call, "recordings", "recording")
 
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}/transcripts", version=VERSION, auth="guarded")
 def get_booking_transcripts(call: Call) -> object:
+    """Return the transcripts that a test put into `extras`."""
     return _video_data(call, "transcripts", "transcript")
 
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}/conferencing-sessions", version=VERSION, auth="guarded")
 def get_booking_sessions(call: Call) -> object:
+    """Return the video sessions that a test put into `extras`."""
     return _video_data(call, "conferencing_sessions", "cal video")

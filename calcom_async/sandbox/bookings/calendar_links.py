@@ -6,6 +6,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from calcom_async.sandbox.state.booking import Booking
+from calcom_async.sandbox.state.clock import iso_seconds
 
 ICS_LINES = (
     "BEGIN:VCALENDAR",
@@ -26,10 +27,13 @@ ICS_LINES = (
 
 
 def calendar_links(booking: Booking) -> list[dict[str, str]]:
-    """Return links for Google, Outlook and Office 365, and a data: link. As on the server, one is encoded twice."""
+    """Return links for Google, Outlook and Office 365, and a data: link.
+
+    The title in the Outlook link is encoded twice, as recorded on a self-hosted build.
+    """
     place = quote(booking.location or "", safe="")
     times = f"{_compact(booking.start)}/{_compact(booking.end)}"
-    begin, end = _full(booking.start), _full(booking.end)
+    begin, end = iso_seconds(booking.start), iso_seconds(booking.end)
     return [
         {
             "label": "Google Calendar",
@@ -55,6 +59,7 @@ def calendar_links(booking: Booking) -> list[dict[str, str]]:
 
 
 def _ics(booking: Booking) -> str:
+    """Return the iCalendar file of a booking."""
     return "\r\n".join(ICS_LINES).format(
         uid=booking.uid,
         title=booking.title,
@@ -66,8 +71,5 @@ def _ics(booking: Booking) -> str:
 
 
 def _compact(moment: datetime) -> str:
+    """Return a time in the basic format of ISO 8601."""
     return moment.strftime("%Y%m%dT%H%M%SZ")
-
-
-def _full(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -34,12 +34,14 @@ def cancel(call: Call, uid: str, body: Wire) -> list[Booking] | Booking:
 
 
 def _cancel_series(call: Call, series: list[Booking], body: Wire, *, later: bool) -> list[Booking]:
+    """Cancel the future occurrences of a series; past ones stay as they are."""
     if later:
         raise errors.bad_request(
             "Cannot cancel subsequent bookings for recurring event - you have to provide uid of one of the individual "
             "bookings of a recurring booking."
         )
-    # The real server checks one occurrence of the series, and treats a rescheduled one as a cancelled series.
+    # The real server checks one occurrence of the series. If that one was rescheduled, it rejects the request as if
+    # the series were cancelled (measured on both self-hosted builds).
     if (moved := next((occurrence for occurrence in series if occurrence.to_uid), None)) is not None:
         _check(call, moved, body)
     now = call.clock.now()
@@ -50,6 +52,7 @@ def _cancel_series(call: Call, series: list[Booking], body: Wire, *, later: bool
 
 
 def _cancel_later(call: Call, booking: Booking, body: Wire) -> list[Booking]:
+    """Cancel an occurrence and those after it."""
     if booking.recurring_uid is None:
         raise errors.bad_request(f"Booking with bookingUid={booking.uid} is not part of a recurring booking.")
     _check(call, booking, body)
@@ -67,6 +70,7 @@ def _cancel_later(call: Call, booking: Booking, body: Wire) -> list[Booking]:
 
 
 def _cancel_seat(call: Call, booking: Booking, body: Wire) -> Booking:
+    """Remove one attendee. The booking is cancelled with its last seat."""
     uid = body["seatUid"]
     seat = next((seat for seat in booking.seats if seat["seat_uid"] == uid), None)
     if seat is None:

@@ -62,6 +62,7 @@ def _already_made(store: Store, request: BookingRequest) -> Booking | None:
 
 
 def _check_active_bookings(call: Call, request: BookingRequest) -> None:
+    """Raise a 400 if the attendee has as many future bookings as the event type allows."""
     limit = request.event_type.get("bookerActiveBookingsLimit") or {"disabled": True}
     if limit.get("disabled"):
         return
@@ -118,6 +119,7 @@ def _make(
     recurring_uid: str | None = None,
     status: str | None = None,
 ) -> Booking:
+    """Create and announce one booking."""
     store, now, uid = call.store, call.clock.now(), call.store.uid()
     begin = start or request.start
     booking = Booking(
@@ -195,6 +197,7 @@ def title_of(store: Store, event_type: Wire, assignment: HostAssignment, booker:
 
 
 def _title_parts(event_type: Wire, host: str, booker: str) -> dict[str, str]:
+    """Return the values of the variables in a custom title."""
     return {
         "Event type title": event_type["title"],
         "Organiser": host,
@@ -228,6 +231,7 @@ def _others(store: Store, request: BookingRequest, assignment: HostAssignment) -
 
 
 def _responses(request: BookingRequest) -> Wire:
+    """Return the responses as the server stores them: the contact, guests, answers and location."""
     name = request.attendee["name"]
     names = split_name(request.event_type.get("bookingFields", []), name)
     responses: dict[str, Any] = {"email": request.email, "name": names or name}
@@ -258,7 +262,9 @@ async def take_seat(call: Call, request: BookingRequest) -> tuple[Booking, str]:
     else:
         check_bookable(call.store, call.clock, request.event_type, request.start, request.end, zone=request.zone.key)
         check_seat(booking, request.event_type, request.email)
-        await _race_window(call)  # those who meet here are not counted again, so they may be more than the seats
+        await _race_window(
+            call
+        )  # requests that meet here are not counted again, so there may be more attendees than seats
     seat_uid = seat(call, booking, new_attendee(call.store, request.attendee | {"email": request.email}), request)
     announce(call, booking, seat_uid=seat_uid)
     return booking, seat_uid

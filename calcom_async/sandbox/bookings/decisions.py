@@ -36,6 +36,7 @@ def decline(call: Call, booking: Booking, reason: str | None) -> None:
 
 
 def _check_decision(call: Call, booking: Booking) -> None:
+    """Raise an error if the caller may not decide, or if the booking is accepted already."""
     if not may_manage(call.store, booking, call.caller.user_id):
         raise errors.no_details(401, "TRPCError", "User is not authorized to confirm this booking")
     if booking.status == "accepted":
@@ -95,6 +96,7 @@ def reassign_to(call: Call, booking: Booking, user_id: int, reason: str | None) 
 
 
 def _check_reassigner(call: Call, booking: Booking) -> None:
+    """Raise an error if the caller may not reassign the booking, or if it is cancelled."""
     if not may_manage(call.store, booking, call.caller.user_id):
         raise errors.forbidden("You do not have permission to reassign this booking")
     if booking.status in INACTIVE:
@@ -102,6 +104,7 @@ def _check_reassigner(call: Call, booking: Booking) -> None:
 
 
 def _set_organizer(call: Call, booking: Booking, user_id: int) -> Wire:
+    """Make a user the organizer and return the response."""
     replace_organizer(call.store, booking, user_id)
     new = call.store.users[user_id]
     booking.reassigned_by = call.caller.user_id

@@ -17,7 +17,7 @@ from calcom_async.sandbox.bookings.views import INACTIVE
 from calcom_async.sandbox.state.booking import Booking
 from calcom_async.sandbox.state.store import Store
 
-# With exactly one status and no sort order, these two are sorted latest first, all others earliest first.
+# With exactly one status and no sort order, these two are sorted latest first, all others earliest first (measured).
 LATEST_FIRST = frozenset({"past", "cancelled"})
 
 Keep = Callable[[Booking], bool]
@@ -32,7 +32,7 @@ KEYS: dict[str, Key] = {
     "updated": lambda booking: booking.updated_at.timestamp() if booking.updated_at else inf,
 }
 MAX_TIMESTAMP = float_info.max
-# The real server does not count these two statuses in totalItems.
+# Bounds on these two times filter the rows, but not `totalItems` (measured on both self-hosted builds).
 UNCOUNTED = ("created", "updated")
 
 
@@ -98,6 +98,7 @@ def select(store: Store, rows: list[Booking], query: BookingQuery, now: datetime
 
 
 def _within(rows: list[Booking], query: BookingQuery, fields: Iterable[str]) -> list[Booking]:
+    """Return the rows within the bounds of these fields; those of the sort key are found by bisection."""
     for name in fields:
         low, high = _timestamps(query.bounds[name])
         if name == query.order.field:
@@ -109,11 +110,13 @@ def _within(rows: list[Booking], query: BookingQuery, fields: Iterable[str]) -> 
 
 
 def _timestamps(bounds: Bounds) -> tuple[float, float]:
+    """Return bounds as numbers. A missing bound is wider than any time, but narrower than null."""
     low, high = bounds
     return (low.timestamp() if low else -MAX_TIMESTAMP, high.timestamp() if high else MAX_TIMESTAMP)
 
 
 def _filters(query: BookingQuery, now: datetime) -> Iterable[Keep]:
+    """Yield a test for each filter of the query except the bounds."""
     if query.uid:
         yield lambda booking: booking.uid == query.uid
     if query.event_type_ids:
@@ -131,10 +134,12 @@ def _filters(query: BookingQuery, now: datetime) -> Iterable[Keep]:
 
 
 def _attended(name: str, value: str) -> Keep:
+    """Return the test for an attendee with this name or address."""
     return lambda booking: any(attendee[name] == value for attendee in booking.attendees)
 
 
 def _any_status(statuses: tuple[str, ...], now: datetime) -> Keep:
+    """Return the test for bookings with at least one of these statuses."""
     tests = [STATUSES[name] for name in statuses]
     if len(tests) == 1:
         only = tests[0]
@@ -143,6 +148,7 @@ def _any_status(statuses: tuple[str, ...], now: datetime) -> Keep:
 
 
 def _upcoming(booking: Booking, now: datetime) -> bool:
+    """Return whether a booking counts as upcoming; pending occurrences of a series do not."""
     if booking.end < now:
         return False
     return booking.status == "accepted" if booking.recurring_uid else booking.status not in INACTIVE

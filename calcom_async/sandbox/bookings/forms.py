@@ -16,6 +16,7 @@ from calcom_async.sandbox.http.constraints import (
     each,
     email,
     equals,
+    fits_metadata_limits,
     integer,
     locale,
     max_size,
@@ -41,21 +42,16 @@ REFERENCE_TYPES = (
 
 
 def _names_event_type(body: Mapping[str, Any]) -> bool:
+    """Return whether a body identifies an event type in one of the three ways."""
     if body.get("eventTypeId") is not None:
         return True
     return bool(body.get("eventTypeSlug") and (body.get("username") or body.get("teamSlug")))
 
 
-def _metadata_fits(value: Any) -> bool:
-    if not isinstance(value, dict) or len(value) > 50:
-        return False
-    return all(len(key) <= 40 and (not isinstance(item, str) or len(item) <= 500) for key, item in value.items())
-
-
 metadata_rule: Rule = check(
     "validateMetadata",
     "Metadata must have at most 50 keys, each key up to 40 characters, and string values up to 500 characters.",
-    _metadata_fits,
+    fits_metadata_limits,
 )
 location_rule: Rule = check(
     "validateLocation",

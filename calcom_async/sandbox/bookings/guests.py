@@ -50,6 +50,7 @@ def add_people(call: Call, booking: Booking, people: Sequence[Wire]) -> list[Wir
 
 
 def _check_allowed(call: Call, booking: Booking) -> None:
+    """Raise an error if the event type has no guests."""
     event_type = call.store.event_types.get(booking.event_type_id or 0) or {}
     if event_type.get("disableGuests"):
         raise errors.no_details(

@@ -35,7 +35,7 @@ ROUTES = Routes()
 
 
 VERSION = ("2024-08-13",)
-# Create and reschedule return these fields too; null, as the sandbox has no managed users here.
+# Only create and reschedule return this field. It is false, because no seeded event type has a managed user.
 NOT_MANAGED: Wire = {"isPlatformManagedUserBooking": False}
 
 
@@ -48,6 +48,7 @@ def shown(call: Call, booking: Booking) -> Wire:
 
 @ROUTES.add("POST", "/v2/bookings", version=VERSION, auth="optional", status=201)
 async def create_booking(call: Call) -> object:
+    """Create a booking, a seat or a series. A series is returned as a list."""
     request = parse_request(call, CREATE.read_strict(call.body))
     if is_shared(request.event_type) and not request.instant:
         booking, seat_uid = await take_seat(call, request)
@@ -55,12 +56,13 @@ async def create_booking(call: Call) -> object:
     views = [shown(call, booking) | NOT_MANAGED for booking in await book(call, request)]
     if not request.event_type.get("recurrence") or request.instant:
         return views[0]
-    # The server creates a round-robin series completely, but returns it without the first occurrence.
+    # The server creates the whole round-robin series, but omits the first occurrence (measured, build of 2025-12).
     return views[1:] if request.event_type.get("schedulingType") == "roundRobin" else views
 
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}", version=VERSION, auth="optional")
 def get_booking(call: Call) -> object:
+    """Return a booking, or the occurrences of a series if the uid is that of a series."""
     uid = call.path["bookingUid"]
     series = series_of(call.store, uid) if uid not in call.store.bookings else []
     return series_view(call.store, series) if series else shown(call, find_booking(call.store, uid))
@@ -68,6 +70,7 @@ def get_booking(call: Call) -> object:
 
 @ROUTES.add("GET", "/v2/bookings/by-seat/{seatUid}", version=VERSION, auth="optional")
 def get_booking_by_seat(call: Call) -> object:
+    """Return the booking of a seat."""
     uid = call.path["seatUid"]
     missing = not_found(f"Booking with seatUid={uid} was not found in the database")
     booking, _ = find_seat(call.store, uid, missing)
@@ -77,6 +80,7 @@ def get_booking_by_seat(call: Call) -> object:
 
 @ROUTES.add("POST", "/v2/bookings/{bookingUid}/reschedule", version=VERSION, auth="optional", status=201)
 def reschedule_booking(call: Call) -> object:
+    """Move a booking, or one seat of it. The response is the new booking with a new uid."""
     form = RESCHEDULE_SEAT if "seatUid" in call.body else RESCHEDULE
     body = form.read_strict(call.body)
     booking = find_booking(call.store, call.path["bookingUid"])
@@ -89,6 +93,7 @@ def reschedule_booking(call: Call) -> object:
 
 @ROUTES.add("POST", "/v2/bookings/{bookingUid}/cancel", version=VERSION, auth="optional")
 def cancel_booking(call: Call) -> object:
+    """Cancel a booking, a seat or a series. No credentials are needed: whoever has the uid may cancel."""
     form = CANCEL_SEAT if "seatUid" in call.body else CANCEL
     result = cancel(call, call.path["bookingUid"], form.read_strict(call.body))
     return series_view(call.store, result) if isinstance(result, list) else shown(call, result)
@@ -96,6 +101,7 @@ def cancel_booking(call: Call) -> object:
 
 @ROUTES.add("POST", "/v2/bookings/{bookingUid}/mark-absent", version=VERSION, auth="guarded")
 def mark_booking_absent(call: Call) -> object:
+    """Mark the host or attendees as absent."""
     body = ABSENT.read(call.body)
     booking = find_booking(call.store, call.path["bookingUid"], "Booking with uid={} not found.")
     mark_absent(call, booking, body)
@@ -104,11 +110,13 @@ def mark_booking_absent(call: Call) -> object:
 
 @ROUTES.add("POST", "/v2/bookings/{bookingUid}/reassign", version=VERSION, auth="guarded")
 def reassign_booking(call: Call) -> object:
+    """Assign the booking to another host of the round robin."""
     return reassign(call, find_booking(call.store, call.path["bookingUid"]))
 
 
 @ROUTES.add("POST", "/v2/bookings/{bookingUid}/reassign/{userId}", version=VERSION, auth="guarded")
 def reassign_booking_to_user(call: Call) -> object:
+    """Assign the booking to this host."""
     body = DECLINE.read(call.body)
     booking = find_booking(call.store, call.path["bookingUid"])
     return reassign_to(call, booking, call.int_path("userId"), body.get("reason"))
@@ -116,6 +124,7 @@ def reassign_booking_to_user(call: Call) -> object:
 
 @ROUTES.add("POST", "/v2/bookings/{bookingUid}/confirm", version=VERSION, auth="guarded")
 def confirm_booking(call: Call) -> object:
+    """Accept a pending booking."""
     booking = find_booking(call.store, call.path["bookingUid"])
     confirm(call, booking)
     return booking_view(call.store, booking)
@@ -123,6 +132,7 @@ def confirm_booking(call: Call) -> object:
 
 @ROUTES.add("POST", "/v2/bookings/{bookingUid}/decline", version=VERSION, auth="guarded")
 def decline_booking(call: Call) -> object:
+    """Decline a pending booking."""
     body = DECLINE.read(call.body)
     booking = find_booking(call.store, call.path["bookingUid"])
     decline(call, booking, body.get("reason"))

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from calcom_async.sandbox.event_types.forms import PRIORITIES
 from calcom_async.sandbox.event_types.records import host_ids, is_team_event_type
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.slots.availability import host_is_free
 from calcom_async.sandbox.state.booking import Booking
 from calcom_async.sandbox.state.store import Store
-
-PRIORITIES = ("lowest", "low", "medium", "high", "highest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +25,7 @@ class HostAssignment:
 
     @property
     def everybody(self) -> list[int]:
+        """The ids of all hosts, the organizer first."""
         return [self.organizer, *self.others]
 
 
@@ -40,6 +40,7 @@ def assign_hosts(call: Call, event_type: dict[str, Any], start: datetime, end: d
 
 
 def _next_in_turn(call: Call, event_type: dict[str, Any], start: datetime, end: datetime) -> HostAssignment:
+    """Choose the host of a round robin; hosts that are mandatory always take part."""
     fixed = [host["userId"] for host in event_type["hosts"] if host.get("mandatory")]
     chosen = free_host(call, event_type, start, end, but=fixed)
     if chosen is None:
@@ -63,6 +64,7 @@ def free_host(
     latest = _last_booked(call.store, event_type["id"])
 
     def turn(host: dict[str, Any]) -> tuple[int, int]:
+        """Return the sort key of a host: highest priority first, then least recently booked."""
         return (-PRIORITIES.index(host.get("priority", "medium")), latest.get(host["userId"], 0))
 
     for host in sorted(hosts, key=turn):

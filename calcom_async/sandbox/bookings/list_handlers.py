@@ -23,17 +23,20 @@ OLD = ("2024-04-15", "2024-06-11", "2024-06-14")
 
 @ROUTES.add("GET", "/v2/bookings", version=("2024-08-13",), auth="guarded")
 def get_bookings(call: Call) -> object:
+    """List the caller's bookings, the ones they attend, and those of teams that they lead."""
     return list_bookings(call, USER_LIST, booking_scope(call.store, call.user["id"]))
 
 
 @ROUTES.add("GET", "/v2/organizations/{orgId}/bookings")
 def get_organization_bookings(call: Call) -> object:
+    """List the bookings of an organization's members and teams."""
     organization = guarded_organization(call, "ORG_ADMIN")
     return list_bookings(call, ORGANIZATION_LIST, _organization_reach(call.store, organization["id"]))
 
 
 @ROUTES.add("GET", "/v2/organizations/{orgId}/users/{userId}/bookings")
 def get_organization_user_bookings(call: Call) -> object:
+    """List the bookings that a member of the organization hosts or attends."""
     organization = guarded_organization(call, "ORG_ADMIN")
     user_id = call.int_path("userId")
     if user_id not in members(call.store, frozenset({organization["id"]})):
@@ -46,11 +49,13 @@ def get_organization_user_bookings(call: Call) -> object:
 @ROUTES.add("GET", "/v2/teams/{teamId}/bookings")
 @ROUTES.add("GET", "/v2/organizations/{orgId}/teams/{teamId}/bookings")
 def get_team_bookings(call: Call) -> object:
+    """List the bookings of a team's event types."""
     team = guarded_team(call, "TEAM_ADMIN")
     return list_bookings(call, TEAM_LIST, BookingScope(frozenset(), frozenset({team["id"]})))
 
 
 def _organization_reach(store: Store, organization_id: int) -> BookingScope:
+    """Return the scope of an organization: its members and its teams."""
     teams = frozenset(team["id"] for team in store.teams.values() if team.get("parent_id") == organization_id)
     return BookingScope(members(store, frozenset({organization_id})), teams | {organization_id})
 
@@ -83,10 +88,12 @@ def get_old_bookings(call: Call) -> object:
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}", version=OLD, auth="public")
 def get_old_booking(call: Call) -> object:
+    """Return any booking in the form of 2024-04-15; no credentials are needed."""
     return old_view(call.store, find_booking(call.store, call.path["bookingUid"]))
 
 
 def _recurring_info(rows: list[Booking]) -> list[dict[str, object]]:
+    """Return the series among the rows; the sandbox leaves out their dates."""
     uids = dict.fromkeys(booking.recurring_uid for booking in rows if booking.recurring_uid)
     return [
         {

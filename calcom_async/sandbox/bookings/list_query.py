@@ -38,6 +38,7 @@ BOUNDS = {
 
 
 def _blank(value: Any) -> Any:
+    """Convert an empty text to a missing value."""
     return value or None
 
 
@@ -47,19 +48,23 @@ def _email(value: Any) -> Any:
 
 
 def _id(value: Any) -> Any:
+    """Convert an id; 0 and text without digits count as missing."""
     return (to_int(value) or None) if value else None
 
 
 def _ids(name: str) -> Field:
+    """Return the field for a list of ids."""
     return Field(name, each(number), array_not_empty, optional=True, convert=to_ints)
 
 
 def _sort(name: str) -> Field:
+    """Return the field for a sort order."""
     text = f'{SORTS[name][1]} must be either "asc" or "desc".'
     return Field(name, one_of(("asc", "desc")).with_text(text), optional=True)
 
 
 def _bound(name: str) -> Field:
+    """Return the field for a bound; the server's message calls it `fromDate` or `toDate`."""
     word = "fromDate" if BOUNDS[name][1] else "toDate"
     return Field(name, strict_iso8601.with_text(f"{word} must be a valid ISO 8601 date."), optional=True)
 
@@ -104,6 +109,7 @@ def ordered(store: Store, reach: BookingScope, order: Order) -> list[Booking]:
     """Return all bookings within a scope, sorted. Cached until a change, as a client requests page after page."""
 
     def build() -> list[Booking]:
+        """Sort the bookings of the scope."""
         within = filter(reach.covers, store.bookings.values())
         return sorted(within, key=order.key)
 
@@ -144,6 +150,7 @@ def _teams(store: Store, values: Mapping[str, Any]) -> frozenset[int]:
 
 
 def _order(values: Mapping[str, Any]) -> Order | None:
+    """Return the requested sort order. If several are given, the first of `SORTS` wins."""
     for name, (field, _) in SORTS.items():
         if values.get(name):
             return Order(field, descending=values[name] == "desc")
@@ -151,6 +158,7 @@ def _order(values: Mapping[str, Any]) -> Order | None:
 
 
 def _bounds(values: Mapping[str, Any]) -> dict[str, Bounds]:
+    """Return the lower and upper bounds by field."""
     bounds: dict[str, Bounds] = {}
     for name, (field, lower) in BOUNDS.items():
         moment = read_time(values.get(name))
@@ -160,5 +168,6 @@ def _bounds(values: Mapping[str, Any]) -> dict[str, Bounds]:
 
 
 def _with(bounds: Bounds, moment: datetime, *, lower: bool) -> Bounds:
+    """Return bounds with one side replaced."""
     low, high = bounds
     return (moment, high) if lower else (low, moment)

@@ -55,6 +55,7 @@ def default_location(event_type: Wire) -> str:
 
 
 def _offered_place(location: Wire) -> str:
+    """Return what the server stores for a location of the event type."""
     kind = location["type"]
     if kind == "integration":
         return internal_name(location["integration"])
@@ -65,11 +66,13 @@ def _offered_place(location: Wire) -> str:
 
 
 def _from_text(text: str) -> ResolvedLocation:
+    """Return the location for a text: a link, a phone number or another place."""
     kind = "link" if is_url(text) and "://" in text else "phone" if is_phone(text) else "somewhereElse"
     return ResolvedLocation(text, {"value": kind, "optionValue": text})
 
 
 def _from_object(event_type: Wire, wanted: Wire) -> ResolvedLocation:
+    """Return the location for an object that the event type offers."""
     kind = wanted["type"]
     if kind == "integration":
         name = internal_name(wanted["integration"])
@@ -82,6 +85,7 @@ def _from_object(event_type: Wire, wanted: Wire) -> ResolvedLocation:
 
 
 def _from_attendee(wanted: Wire) -> ResolvedLocation:
+    """Return the location whose value the attendee gives. Raises a zod error without one."""
     field, value = FROM_ATTENDEE[wanted["type"]]
     given = wanted.get(field)
     if not given:
@@ -90,6 +94,7 @@ def _from_attendee(wanted: Wire) -> ResolvedLocation:
 
 
 def _check_offered(event_type: Wire, wanted: Wire) -> None:
+    """Raise a 400 if the event type does not offer this type of location."""
     offered = event_type.get("locations") or [{"type": "integration", "integration": "cal-video"}]
     if wanted["type"] not in [location["type"] for location in offered]:
         raise bad_request(
@@ -102,6 +107,7 @@ def _check_offered(event_type: Wire, wanted: Wire) -> None:
 
 
 def _check_integration(event_type: Wire, offered: list[Wire], wanted: str | None) -> None:
+    """Raise a 400 if the event type does not offer this integration."""
     if wanted not in INTEGRATIONS:
         raise bad_request(f"Invalid integration: {'undefined' if wanted is None else wanted}")
     integrations = [location["integration"] for location in offered if location["type"] == "integration"]
@@ -113,7 +119,7 @@ def _check_integration(event_type: Wire, offered: list[Wire], wanted: str | None
         )
 
 
-# --- changing the place of a booking
+# --- location updates
 
 # By type: the field of the body with the new value.
 NEW_PLACE = {
@@ -142,6 +148,7 @@ def new_location_error(location: Any) -> str | None:
 
 
 def _field_error(field: str, value: Any) -> str | None:
+    """Return what is wrong with the value of a location, or None."""
     if not isinstance(value, str):
         return f"{field} must be a string"
     if field == "link" and not is_url(value):

@@ -75,11 +75,12 @@ def parse_request(call: Call, body: Wire) -> BookingRequest:
 
 
 def _check_email_code(event_type: Wire, code: str | None) -> None:
+    """Raise an error without the code that verifies the email address, if the event type requires one."""
     if event_type.get("requiresBookerEmailVerification") and code != EMAIL_CODE:
         raise errors.no_envelope(400, "email_verification_required" if code is None else "invalid_verification_code")
 
 
-# --- which event type
+# --- the event type
 
 
 def find_event_type(store: Store, body: Wire) -> Wire:
@@ -95,6 +96,7 @@ def find_event_type(store: Store, body: Wire) -> Wire:
 
 
 def _of_user(store: Store, body: Wire) -> Wire:
+    """Return a user's event type by slug."""
     name = body["username"]
     user = next((user for user in store.users.values() if user["username"] == name), None)
     if user is None:
@@ -108,6 +110,7 @@ def _of_user(store: Store, body: Wire) -> Wire:
 
 
 def _of_team(store: Store, body: Wire) -> Wire:
+    """Return a team's event type by slug."""
     slug = body["teamSlug"]
     homes = {None: "", **{organization["id"]: organization["slug"] for organization in store.organizations.values()}}
     wanted = body.get("organizationSlug")
@@ -125,6 +128,7 @@ def _of_team(store: Store, body: Wire) -> Wire:
 
 
 def _by_slug(store: Store, body: Wire, owner: str, belongs: Any) -> Wire:
+    """Return the event type with the slug of the body that belongs to the owner."""
     slug = body["eventTypeSlug"]
     match = next(
         (event_type for event_type in store.event_types.values() if event_type["slug"] == slug and belongs(event_type)),
@@ -137,6 +141,7 @@ def _by_slug(store: Store, body: Wire, owner: str, belongs: Any) -> Wire:
 
 
 def _check_bookable_by(call: Call, event_type: Wire) -> None:
+    """Raise an error if the event type requires credentials that the caller does not have."""
     if not event_type.get("bookingRequiresAuthentication"):
         return
     if call.caller.user_id is None:
@@ -169,10 +174,11 @@ def _check_kind(event_type: Wire, *, instant: bool) -> None:
         )
 
 
-# --- what of it
+# --- length, occurrences, metadata
 
 
 def _length(event_type: Wire, wanted: int | None) -> int:
+    """Return the length in minutes. Raises a 400 if the event type does not offer it."""
     options = event_type.get("lengthInMinutesOptions")
     if wanted is None:
         return int(event_type["lengthInMinutes"])
@@ -201,6 +207,7 @@ def _count(event_type: Wire, wanted: int | None) -> int:
 
 
 def _metadata(metadata: Wire) -> Wire:
+    """Return the metadata. Raises a zod error for values that are not text, although the validation accepts them."""
     kinds = {bool: "boolean", int: "number", float: "number", list: "array", dict: "object", type(None): "null"}
     wrong = [
         (f"metadata.{key}", f"Expected string, received {kinds[type(value)]}")

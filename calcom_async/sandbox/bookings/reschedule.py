@@ -41,6 +41,7 @@ def check_movable(call: Call, booking: Booking, body: Wire) -> None:
 
 
 def _check_live(booking: Booking) -> None:
+    """Raise an error for a cancelled or declined booking; the message names the uid of its successor, if any."""
     if booking.status not in INACTIVE:
         return
     uid, moved = booking.uid, booking.to_uid
@@ -101,6 +102,7 @@ def move(call: Call, old: Booking, body: Wire) -> Booking:
 
 
 def _check_free(call: Call, old: Booking, start: datetime, end: datetime) -> None:
+    """Raise an error if the event type cannot be booked then, the old booking aside."""
     event_type = call.store.event_types.get(old.event_type_id or 0)
     if event_type is None:
         return
@@ -112,7 +114,7 @@ def _check_free(call: Call, old: Booking, start: datetime, end: datetime) -> Non
 
 
 def _host_at(call: Call, old: Booking, start: datetime, end: datetime) -> int:
-    """Return the hosts at the new time: the same person, unless a round robin must choose another."""
+    """Return the organizer at the new time: the same person, unless a round robin must choose another."""
     store, event_type = call.store, call.store.event_types.get(old.event_type_id or 0) or {}
     if event_type.get("schedulingType") != "roundRobin":
         return old.user_id
@@ -126,6 +128,7 @@ def _host_at(call: Call, old: Booking, start: datetime, end: datetime) -> int:
 
 
 def _moved(call: Call, old: Booking, start: datetime, end: datetime, body: Wire) -> Booking:
+    """Return the new booking; it is not stored yet."""
     store, now, reason = call.store, call.clock.now(), body.get("reschedulingReason")
     attendees = _carried(store, old)
     return replace(
@@ -237,6 +240,7 @@ def _empty_at(call: Call, old: Booking, start: datetime) -> Booking:
 
 
 def _add_seat(call: Call, booking: Booking, attendee: Wire, seat: Wire) -> str:
+    """Add an attendee with the answers of an old seat, and return the new seat's uid."""
     uid = call.store.uuid()
     arrived = new_attendee(call.store, attendee)
     booking.attendees.append(arrived)

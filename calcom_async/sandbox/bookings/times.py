@@ -58,12 +58,14 @@ def _steps(local: datetime, frequency: str, interval: int) -> Iterator[datetime]
 
 
 def _weeks_later(local: datetime, weeks: int) -> datetime:
+    """Return the same time of day some weeks later."""
     return datetime.fromordinal(local.toordinal() + 7 * weeks).replace(
         hour=local.hour, minute=local.minute, second=local.second
     )
 
 
 def _months_later(local: datetime, months: int) -> datetime | None:
+    """Return the same day and time some months later, or None if that month has no such day."""
     years, month = divmod(local.month - 1 + months, 12)
     try:
         return local.replace(year=local.year + years, month=month + 1)

@@ -58,6 +58,7 @@ def series_view(store: Store, bookings: list[Booking], *, attendees_shown: bool 
 
 
 def _plain(store: Store, booking: Booking) -> Wire:
+    """Return a booking without seats."""
     row = _common(store, booking)
     row["cancelledByEmail"] = booking.cancelled_by or ""
     row["metadata"] = booking.metadata
@@ -69,6 +70,7 @@ def _plain(store: Store, booking: Booking) -> Wire:
 
 
 def _seated(store: Store, booking: Booking, *, attendees_shown: bool) -> Wire:
+    """Return a booking with seats, which has no `metadata` and no responses of its own."""
     row = _common(store, booking)
     row["attendees"] = [_seat_view(booking, seat) for seat in booking.seats] if attendees_shown else []
     return row
@@ -109,6 +111,7 @@ def _common(store: Store, booking: Booking) -> Wire:
 
 
 def _chain(booking: Booking) -> Wire:
+    """Return the links to the bookings before and after a reschedule, without empty ones."""
     links = {
         "reschedulingReason": booking.rescheduling_reason,
         "rescheduledFromUid": booking.from_uid,
@@ -204,11 +207,13 @@ def old_view(store: Store, booking: Booking) -> Wire:
 
 
 def _old_event_type(event_type: Wire | None) -> Wire:
+    """Return an event type as bookings of 2024-04-15 contain it."""
     names = ("id", "slug", "title", "price", "currency")
     return {name: event_type.get(name) for name in names} if event_type else {}
 
 
 def _old_attendee(booking: Booking, attendee: Wire) -> Wire:
+    """Return an attendee as bookings of 2024-04-15 contain them."""
     return {
         "id": attendee["id"],
         "email": attendee["email"],

@@ -10,6 +10,7 @@ from calcom_async.sandbox.bookings.views import UNKNOWN_USER, seats_of
 from calcom_async.sandbox.event_types.fields import split_name
 from calcom_async.sandbox.event_types.forms import SCHEDULING_TYPES
 from calcom_async.sandbox.state.booking import Booking
+from calcom_async.sandbox.state.clock import iso_seconds
 from calcom_async.sandbox.state.store import Store
 
 Payload = dict[str, Any]
@@ -38,8 +39,8 @@ def created_payload(store: Store, booking: Booking, *, seat_uid: str | None = No
         | seat
         | _settings(event_type)
         | {
-            "startTime": _short(booking.start),
-            "endTime": _short(booking.end),
+            "startTime": iso_seconds(booking.start),
+            "endTime": iso_seconds(booking.end),
             "destinationCalendar": None,
             "iCalSequence": 0,
             "price": event_type.get("price", 0),
@@ -66,7 +67,7 @@ def rescheduled_payload(store: Store, booking: Booking, old: Booking, *, seat_ui
     moved: Payload = {"iCalSequence": 1, "appsStatus": [], "rescheduleUid": old.uid}
     if seat_uid is None:
         moved["rescheduleId"] = old.id
-        moved |= {"rescheduleStartTime": _short(old.start), "rescheduleEndTime": _short(old.end)}
+        moved |= {"rescheduleStartTime": iso_seconds(old.start), "rescheduleEndTime": iso_seconds(old.end)}
     by = {"rescheduledBy": booking.rescheduled_by} if booking.rescheduled_by else {}
     payload = created_payload(store, booking, seat_uid=seat_uid) | moved | by
     del payload["iCalUID"]
@@ -147,6 +148,7 @@ def _event(store: Store, booking: Booking, seat_uid: str | None) -> Payload:
 
 
 def _settings(event_type: Payload) -> Payload:
+    """Return the settings of the event type that payloads of new bookings contain."""
     seats = seats_of(event_type) or {}
     policy = event_type.get("confirmationPolicy") or {"disabled": True}
     return {
@@ -163,6 +165,7 @@ def _settings(event_type: Payload) -> Payload:
 
 
 def _people(booking: Booking, seat_uid: str | None) -> list[Payload]:
+    """Return the attendees, or only the one of a seat."""
     if seat_uid is None:
         return booking.attendees
     held = {seat["attendee_id"] for seat in booking.seats if seat["seat_uid"] == seat_uid}
@@ -170,6 +173,7 @@ def _people(booking: Booking, seat_uid: str | None) -> list[Payload]:
 
 
 def _organizer(store: Store, booking: Booking) -> Payload:
+    """Return the organizer with locale, time format and UTC offset in minutes."""
     user = store.users.get(booking.user_id, UNKNOWN_USER)
     return {
         "id": user["id"],
@@ -184,6 +188,7 @@ def _organizer(store: Store, booking: Booking) -> Payload:
 
 
 def _attendee(attendee: Payload, start: datetime, event_type: Payload) -> Payload:
+    """Return an attendee with locale and UTC offset in minutes."""
     names = split_name(event_type.get("bookingFields", []), attendee["name"]) or {}
     phone = {"phoneNumber": attendee["phoneNumber"]} if attendee.get("phoneNumber") else {}
     return {
@@ -199,6 +204,7 @@ def _attendee(attendee: Payload, start: datetime, event_type: Payload) -> Payloa
 
 
 def _responses(booking: Booking, event_type: Payload) -> Payload:
+    """Return the responses to all booking fields, with their labels."""
     booker = booking.attendees[0] if booking.attendees else {"name": "", "email": ""}
     values = {"name": booker["name"], "email": booker["email"], **booking.responses}
     if booking.location:
@@ -208,6 +214,7 @@ def _responses(booking: Booking, event_type: Payload) -> Payload:
 
 
 def _custom_responses(booking: Booking, event_type: Payload) -> Payload:
+    """Return the responses to the custom booking fields."""
     custom = [field for field in event_type.get("bookingFields", []) if not field.get("isDefault")]
     return {
         field["slug"]: _answer(
@@ -218,16 +225,14 @@ def _custom_responses(booking: Booking, event_type: Payload) -> Payload:
 
 
 def _answer(label: str, value: Any, *, hidden: bool) -> Payload:
+    """Return one response; `value` is missing without an answer."""
     return {"label": label, **({} if value is None else {"value": value}), "isHidden": hidden}
 
 
 def _metadata(booking: Booking) -> Payload:
+    """Return the metadata with the URL of the video room."""
     room = booking.location or ""
     return ({"videoCallUrl": room} if room.startswith("http") else {}) | booking.metadata
-
-
-def _short(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _offset(zone: str, moment: datetime) -> int:

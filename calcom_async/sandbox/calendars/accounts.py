@@ -71,7 +71,7 @@ def provider(word: str, among: Sequence[Provider] = PROVIDERS) -> Provider:
     for candidate in among:
         if candidate.word == word:
             return candidate
-    # The list of names is empty on the real server too.
+    # The message ends after the colon, as recorded: the server's list of names is empty.
     raise errors.bad_request("Invalid calendar type, available calendars are: ")
 
 
@@ -91,6 +91,7 @@ def connect(store: Store, user_id: int, kind: Provider, addresses: Sequence[str]
 
 
 def _calendar(kind: Provider, address: str, credential_id: int, *, read_only: bool) -> dict[str, Any]:
+    """Return a calendar of a new account as JSON."""
     return {
         "name": address.rstrip("/").rpartition("/")[2] or address,
         "readOnly": read_only,

@@ -44,6 +44,7 @@ def with_consent(slug: str) -> App:
 
 
 def _unknown(noun: str, available: tuple[str, ...]) -> errors.HttpError:
+    """Return the 400 for an unknown app."""
     # The real server puts the apps where the reason phrase belongs, and ends the message after the colon.
     message = f"Invalid {noun}, available apps are: "
     details = {"message": message, "error": ", ".join(available), "statusCode": 400}
@@ -93,7 +94,10 @@ def disconnect(store: Store, owner: Owner, slug: str) -> None:
 
 
 def _wiped(location: dict[str, Any]) -> dict[str, Any]:
-    """Remove a location's link or address; the rest is a location of unknown type."""
+    """Remove a location's link or address.
+
+    What remains is a location of unknown type, as measured on a self-hosted build.
+    """
     if location["type"] not in ("link", "address"):
         return location
     return {"type": "unknown", "location": json.dumps({"type": location["type"]}, separators=(",", ":"))}

@@ -31,18 +31,23 @@ TEAM = "/v2/organizations/{orgId}/teams/{teamId}"
 
 
 def _add_conferencing_routes(path: str, owner_of: OwnerOf) -> None:
+    """Declare the routes below a path."""
+
     @ROUTES.add("GET", path)
     def list_apps(call: Call) -> object:
+        """List the connected apps; Cal Video is not listed, because it needs no connection."""
         return list(connected(call.store, owner_of(call)).values())
 
     @ROUTES.add("POST", path + "/{app}/connect")
     def connect_app(call: Call) -> object:
+        """Connect Google Meet, the only app that needs no consent page."""
         owner = owner_of(call)
         _check_google_meet(call, owner)
         return connect(call.store, owner, GOOGLE_MEET)
 
     @ROUTES.add("GET", path + "/{app}/oauth/auth-url")
     def auth_url(call: Call) -> object:
+        """Return the URL of the app's consent page."""
         owner_of(call)
         app = with_consent(call.path["app"])
         back = f"{call.base_url}/conferencing/{app.slug}/oauth/callback"
@@ -58,21 +63,25 @@ def _add_conferencing_routes(path: str, owner_of: OwnerOf) -> None:
 
     @ROUTES.add("GET", path + "/default")
     def get_default(call: Call) -> object:
+        """Return the default app. Without one the response has no `data` (measured on a self-hosted build)."""
         slug = default_app(call.store, owner_of(call))
         return Status() if slug is None else {"appSlug": slug}
 
     @ROUTES.add("POST", path + "/{app}/default")
     def choose_default(call: Call) -> object:
+        """Set the default app."""
         set_default(call.store, owner_of(call), call.path["app"])
         return Status()
 
     @ROUTES.add("DELETE", path + "/{app}/disconnect")
     def disconnect_app(call: Call) -> object:
+        """Disconnect an app."""
         disconnect(call.store, owner_of(call), call.path["app"])
         return Status()
 
 
 def _check_google_meet(call: Call, owner: Owner) -> None:
+    """Raise a 400 unless Google Meet can be connected: it needs a connected Google calendar."""
     if call.path["app"] != GOOGLE_MEET.slug:
         raise errors.bad_request("Invalid conferencing app. Available apps: GOOGLE_MEET.")
     calendars = call.store.calendars.get(call.user["id"], [])

@@ -28,6 +28,7 @@ _CHANGES = Form(
 
 @ROUTES.add("GET", "/v2/calendars/{calendar}/event/{eventUid}", stateful=False)
 def get_calendar_event(call: Call) -> object:
+    """Return a made-up event for the reference of a booking."""
     return _event(call)
 
 
@@ -40,6 +41,7 @@ def update_calendar_event(call: Call) -> object:
 
 
 def _event(call: Call) -> dict[str, Any]:
+    """Return the event with this uid. Raises a 404 unless a booking has a reference to it."""
     if call.path["calendar"] != "google":
         raise errors.bad_request("Calendar event operations are only available for Google Calendar")
     uid = call.path["eventUid"]
@@ -64,4 +66,5 @@ def _event(call: Call) -> dict[str, Any]:
 
 
 def _moment(call: Call, moment: datetime) -> dict[str, str]:
+    """Return a time in the form of calendar events."""
     return {"time": iso(moment), "timeZone": call.user["time_zone"]}

@@ -36,7 +36,7 @@ from calcom_async.sandbox.http.constraints import (
 from calcom_async.sandbox.http.forms import Field, Form, to_bool, to_int
 from calcom_async.sandbox.http.results import RawResponse, Status
 from calcom_async.sandbox.http.routing import Routes
-from calcom_async.sandbox.http.time_zones import zone_named
+from calcom_async.sandbox.http.time_zones import parse_iso_time, zone_named
 from calcom_async.sandbox.state.clock import iso
 from calcom_async.sandbox.state.store import Store
 
@@ -48,6 +48,7 @@ _OAUTH = (GOOGLE, OFFICE)
 
 @ROUTES.add("GET", "/v2/calendars")
 def list_calendars(call: Call) -> object:
+    """List the connected accounts; reading them selects a destination calendar if none is set."""
     user_id = call.user["id"]
     accounts = call.store.calendars.get(user_id, [])
     return {
@@ -73,6 +74,7 @@ _BUSY = Form(
 
 @ROUTES.add("GET", "/v2/calendars/busy-times")
 def get_busy_times(call: Call) -> object:
+    """Return the busy times in the requested calendars. Raises a 401 for a credential of somebody else."""
     query = _BUSY.read(call.fields)
     name = query.get("timeZone") or query.get("loggedInUsersTz")
     if not name:
@@ -92,10 +94,7 @@ def get_busy_times(call: Call) -> object:
 
 def _moment(text: str, zone: ZoneInfo, *, last: bool = False) -> datetime:
     """Parse the edge of a range; a bare date means its first moment, or as the end its last."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise errors.bad_request("Invalid Date.") from None
+    moment = parse_iso_time(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
     return moment + timedelta(days=1) if last and len(text) == 10 else moment
@@ -111,11 +110,13 @@ def _is_in(row: Mapping[str, Any], wanted: Mapping[str, Any], window: tuple[date
 
 
 def _type(row: Mapping[str, Any], call: Call) -> str:
+    """Return the type of the calendar that a busy time is in."""
     account = account_of(call.store, row["user_id"], row["credential_id"])
     return str(account["integration"]["type"]) if account else ""
 
 
 def _busy(row: Mapping[str, Any], call: Call) -> dict[str, Any]:
+    """Return a busy time as JSON."""
     account = account_of(call.store, row["user_id"], row["credential_id"])
     title = {"title": row["title"]} if row.get("title") else {}
     times = {edge: iso(row[edge].astimezone(UTC)) for edge in ("start", "end")}
@@ -129,6 +130,7 @@ _CONNECT = Form(Field("redir", string, optional=True), Field("isDryRun", boolean
 
 @ROUTES.add("GET", "/v2/calendars/{calendar}/connect", kinds=("key", "token"))
 def connect_calendar(call: Call) -> object:
+    """Return the URL of the provider's consent page."""
     kind = provider(call.path["calendar"], _OAUTH)
     query = _CONNECT.read(call.fields)
     state = {
@@ -148,6 +150,7 @@ def connect_calendar(call: Call) -> object:
 
 
 def _save_url(call: Call) -> str:
+    """Return the URL to which the provider redirects."""
     return f"{call.base_url}/calendars/{call.path['calendar']}/save"
 
 
@@ -181,6 +184,7 @@ _CREDENTIALS = Form(Field("username", string), Field("password", string))
 
 @ROUTES.add("POST", "/v2/calendars/{calendar}/credentials", status=201)
 def save_credentials(call: Call) -> object:
+    """Connect an Apple account. The sandbox accepts every password."""
     kind = provider(call.path["calendar"], (APPLE,))
     given = _CREDENTIALS.read(call.body)
     connect(call.store, call.user["id"], kind, [given["username"]], read_only=False)
@@ -205,6 +209,7 @@ _FEED = Form(
 
 @ROUTES.add("POST", "/v2/calendars/ics-feed/save", status=201)
 def save_feed(call: Call) -> object:
+    """Connect ICS feeds as one account."""
     given = _FEED.read(call.body)
     # The sandbox fetches no feeds. RFC 2606 reserves `.invalid` for hosts that do not exist.
     if any((urlsplit(feed).hostname or "").endswith(".invalid") for feed in given["urls"]):
@@ -215,15 +220,18 @@ def save_feed(call: Call) -> object:
 
 @ROUTES.add("GET", "/v2/calendars/ics-feed/check")
 def check_feed(call: Call) -> object:
+    """Succeed if an ICS feed is connected. This path wins over the one with the placeholder."""
     return _checked(call.store, call.user["id"], ICS.word)
 
 
 @ROUTES.add("GET", "/v2/calendars/{calendar}/check")
 def check_calendar(call: Call) -> object:
+    """Succeed if a calendar of this provider is connected."""
     return _checked(call.store, call.user["id"], call.path["calendar"])
 
 
 def _checked(store: Store, user_id: int, word: str) -> Status:
+    """Raise a 400 unless a calendar of this provider is connected."""
     kind = provider(word)
     if not any(account["integration"]["type"] == kind.type for account in store.calendars.get(user_id, [])):
         raise errors.bad_request(f"Credentials for {kind.label} not found.")
@@ -235,6 +243,7 @@ _DISCONNECT = Form(Field("id", integer))
 
 @ROUTES.add("POST", "/v2/calendars/{calendar}/disconnect")
 def disconnect_calendar(call: Call) -> object:
+    """Disconnect an account."""
     kind, user_id = provider(call.path["calendar"]), call.user["id"]
     account = account_of(call.store, user_id, _DISCONNECT.read(call.body)["id"])
     if account is None or account["integration"]["type"] != kind.type:

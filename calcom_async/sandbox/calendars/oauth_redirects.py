@@ -24,10 +24,12 @@ OwnerOf = Callable[[Call], Owner]
 
 
 def user_owner(call: Call) -> Owner:
+    """Return the caller as owner."""
     return "user", call.user["id"]
 
 
 def team_owner(call: Call) -> Owner:
+    """Return the team of the path as owner, if the caller is one of its admins."""
     return "team", guarded_team(call, "TEAM_ADMIN")["id"]
 
 
@@ -74,6 +76,7 @@ def parse_callback(call: Call) -> OAuthCallback:
 
 
 def _decoded(text: str) -> Mapping[str, Any]:
+    """Return the state of a callback; empty if it is not a JSON object."""
     try:
         state = json.loads(text)
     except json.JSONDecodeError:

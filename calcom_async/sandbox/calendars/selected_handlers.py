@@ -50,6 +50,7 @@ def select_calendar(call: Call) -> object:
 
 @ROUTES.add("DELETE", "/v2/selected-calendars")
 def deselect_calendar(call: Call) -> object:
+    """Deselect a calendar. Raises a 404 if it was not selected."""
     given = _DESELECT.read(call.fields)
     calendar = _calendar(_account(call, given), given)
     if not calendar["isSelected"]:
@@ -60,6 +61,7 @@ def deselect_calendar(call: Call) -> object:
 
 @ROUTES.add("PUT", "/v2/destination-calendars")
 def set_destination(call: Call) -> object:
+    """Set the calendar that bookings are written to; read-only ones count as unknown."""
     given, user_id, now = _DESTINATION.read(call.body), call.user["id"], iso(call.clock.now())
     for account in call.store.calendars.get(user_id, []):
         for calendar in account["calendars"]:
@@ -72,6 +74,7 @@ def set_destination(call: Call) -> object:
 
 
 def _account(call: Call, given: dict[str, Any]) -> Account:
+    """Return the caller's account with the credential id of the request."""
     account = account_of(call.store, call.user["id"], given["credentialId"])
     if account is None:
         raise errors.not_found("Calendar credentials not found")
@@ -88,9 +91,11 @@ def _calendar(account: Account, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is(calendar: dict[str, Any], given: dict[str, Any]) -> bool:
+    """Return whether the request names this calendar."""
     return bool(calendar["integration"] == given["integration"] and calendar["externalId"] == given["externalId"])
 
 
 def _view(call: Call, given: dict[str, Any], credential_id: int) -> dict[str, Any]:
+    """Return the calendar of the request as JSON."""
     chosen = {"integration": given["integration"], "externalId": given["externalId"]}
     return {"userId": call.user["id"], **chosen, "credentialId": credential_id}

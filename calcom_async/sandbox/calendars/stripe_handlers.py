@@ -20,8 +20,11 @@ ROUTES = Routes()
 
 
 def _add_stripe_routes(path: str, owner_of: OwnerOf, *, save_auth: Auth) -> None:
+    """Declare the routes below a path."""
+
     @ROUTES.add("GET", path + "/connect")
     def auth_url(call: Call) -> object:
+        """Return the URL of Stripe's consent page."""
         owner_of(call)
         about = {"stripe_user[email]": call.user["email"], "stripe_user[first_name]": call.user["name"]}
         # The callback of a team is the user's path too; the state names the team.
@@ -31,6 +34,7 @@ def _add_stripe_routes(path: str, owner_of: OwnerOf, *, save_auth: Auth) -> None
 
     @ROUTES.add("GET", path + "/save", auth=save_auth)
     def save(call: Call) -> object:
+        """Connect the account of the owner in the state, if Stripe returned a code."""
         back = parse_callback(call)
         if back.owner is not None:
             call.store.extras["stripe"][back.owner] = True
@@ -38,6 +42,7 @@ def _add_stripe_routes(path: str, owner_of: OwnerOf, *, save_auth: Auth) -> None
 
     @ROUTES.add("GET", path + "/check")
     def check(call: Call) -> object:
+        """Succeed if Stripe is connected."""
         if owner_of(call) not in call.store.extras["stripe"]:
             raise errors.not_found("Credentials for stripe not found.")
         return Status()

@@ -1,4 +1,8 @@
-"""Event types of users and teams, their private links and phone calls."""
+"""Event types of users and teams, their private links and phone calls.
+
+Sources: event types of users and their private links come from recorded responses of the self-hosted build of 2026-07,
+those of teams from the build of 2025-12. Phone calls follow the specification of March 2026.
+"""
 
 from calcom_async.sandbox.event_types import handlers, phone_call_handlers, private_link_handlers
 

@@ -114,6 +114,7 @@ def default_booking_fields() -> list[Field]:
 
 
 def _system(kind: str, slug: str, *, required: bool) -> Field:
+    """Return the common part of a default booking field."""
     return {"isDefault": True, "type": kind, "slug": slug, "required": required}
 
 
@@ -143,6 +144,7 @@ def _system_name(field: Field) -> str | None:
 
 
 def _with_settings(default: Field, settings: dict[str, Field]) -> Field:
+    """Return a default field with the settings of the body."""
     if default["slug"] == "name" and "splitName" in settings:
         return _split_name(settings["splitName"])
     given = settings.get(default["slug"], {})
@@ -150,6 +152,7 @@ def _with_settings(default: Field, settings: dict[str, Field]) -> Field:
 
 
 def _split_name(given: Field) -> Field:
+    """Return the field that asks for first and last name, as recorded on both self-hosted builds."""
     texts = {key: given[key] for key in _SYSTEM_INPUTS["splitName"] if isinstance(given.get(key), str)}
     return {
         "isDefault": True,
@@ -164,12 +167,14 @@ def _split_name(given: Field) -> Field:
 
 
 def _custom_field(given: Field) -> Field:
+    """Return a custom field with the settings of the body."""
     rules = _CUSTOM_INPUTS[given["type"]]
     settings = {key: given[key] for key in rules if given.get(key) is not None}
     return {"isDefault": False, "type": given["type"], "disableOnPrefill": False, "hidden": False, **settings}
 
 
 def _checked_fields(given: object) -> list[Field]:
+    """Return the fields of a body after all checks."""
     if not isinstance(given, list):
         raise errors.bad_request("'bookingFields' must be an array.")
     if not given:
@@ -200,11 +205,13 @@ def _check_field(field: Field, slugs: set[str]) -> None:
 
 
 def _field_rules(field: Field) -> dict[str, str] | None:
+    """Return the rules of a field, or None for an unknown type."""
     name = _system_name(field)
     return _SYSTEM_INPUTS[name] if name else _CUSTOM_INPUTS.get(str(field.get("type")))
 
 
 def _reserve_slug(slug: object, taken: set[str]) -> None:
+    """Raise an error for a missing or repeated slug; otherwise remember it."""
     if not slug:
         raise errors.bad_request(
             "Each booking field except ones with type equal to name, splitName, email must have a 'slug' property."
@@ -230,6 +237,7 @@ def _require_a_contact(fields: list[Field], *, phone_suffices: bool) -> None:
 
 
 def _must_be_filled(fields: list[Field], slug: str) -> bool:
+    """Return whether a field is shown and required."""
     return any(field["slug"] == slug and field["required"] and not field.get("hidden") for field in fields)
 
 
@@ -259,6 +267,7 @@ def locations(given: object, *, of_team: bool = False) -> list[Field]:
 
 
 def _location(given: Field, *, of_team: bool) -> Field:
+    """Return the JSON of one location."""
     kind = given.get("type")
     if not kind:
         raise errors.bad_request("Each object in 'locations' must have a 'type' property.")

@@ -38,14 +38,17 @@ _PERIODS = ("day", "week", "month", "year")
 
 
 def _is_off(value: Mapping[str, Any]) -> bool:
+    """Return whether a setting is switched off."""
     return bool(value.get("disabled"))
 
 
 def _is_on(value: Mapping[str, Any]) -> bool:
+    """Return whether a setting is not switched off."""
     return not _is_off(value)
 
 
 def _flag(name: str) -> Field:
+    """Return an optional boolean field."""
     return Field(name, boolean, optional=True)
 
 
@@ -69,7 +72,10 @@ def _limit_rules(field: str, what: str) -> list[Rule]:
 
 
 def _pair_rule(name: str, field: str, what: str, short: str, long: str) -> Rule:
+    """Return the rule for one pair of periods."""
+
     def holds(value: Any) -> bool:
+        """Return whether the limit of the shorter period is not above that of the longer one."""
         if not isinstance(value, dict) or "disabled" in value:
             return True
         less, more = value.get(short), value.get(long)
@@ -83,6 +89,7 @@ def _pair_rule(name: str, field: str, what: str, short: str, long: str) -> Rule:
 
 
 def _is_window(value: Any) -> bool:
+    """Return whether a value is a booking window."""
     if not isinstance(value, dict):
         return False
     if value.get("disabled") is True:
@@ -96,6 +103,7 @@ def _is_window(value: Any) -> bool:
 
 
 def _is_policy(value: Any) -> bool:
+    """Return whether a value is a confirmation policy."""
     if not isinstance(value, dict):
         return False
     if _is_off(value) or value.get("type") == "always":
@@ -157,17 +165,20 @@ _VIDEO = Form(
 
 
 def _offers_default(value: Mapping[str, Any]) -> bool:
+    """Return whether the default layout is among the enabled ones."""
     enabled = value.get("enabledLayouts")
     return isinstance(enabled, list) and value.get("defaultLayout") in enabled
 
 
 def _layout_rules(name: str) -> tuple[Rule, Rule]:
+    """Return the rules of a layout field."""
     words = f"{name} must be an array containing" if name == "enabledLayouts" else f"{name} must be one of the"
     valid = check("IsValidLayout", f"{words} valid layouts - month, week or column", _are_layouts)
     return one_of(_LAYOUTS) if name == "defaultLayout" else each(one_of(_LAYOUTS)), valid
 
 
 def _are_layouts(value: Any) -> bool:
+    """Return whether a value is a layout or a list of layouts."""
     return all(item in _LAYOUTS for item in (value if isinstance(value, list) else [value]))
 
 
@@ -239,6 +250,7 @@ _COMMON = (
 
 
 def _unique(values: list[Any]) -> bool:
+    """Return whether the values are distinct."""
     return len({repr(value) for value in values}) == len(values)
 
 

@@ -31,11 +31,12 @@ _LIST = Form(
     Field("sortCreatedAt", one_of(("asc", "desc"), name="isIn"), optional=True),
 )
 
-# --- of users -------------------------------------------------------------------------------------------------------
+# --- event types of users --------------------------------------------------------------------------------------------
 
 
 @ROUTES.add("POST", "/v2/event-types", version=VERSION, auth="guarded", status=201)
 def create_event_type(call: Call) -> object:
+    """Create an event type. A slug that the user already has is a 400."""
     body = CREATE.read(call.body)
     if _by_slug(call.store, call.user["id"], body["slug"]):
         raise errors.bad_request("User already has an event type with this slug.")
@@ -44,6 +45,7 @@ def create_event_type(call: Call) -> object:
 
 @ROUTES.add("GET", "/v2/event-types", version=VERSION, auth="optional")
 def list_event_types(call: Call) -> object:
+    """List the caller's event types, those of a user, or the dynamic one of several users."""
     query = _LIST.read(call.fields)
     if query.get("usernames") and not query.get("username"):
         users = [user for name in query["usernames"] for user in _named(call.store, name, query)]
@@ -84,11 +86,13 @@ def _owned(store: Store, user_id: int | None) -> list[EventType]:
 
 
 def _by_slug(store: Store, user_id: int, slug: str) -> list[EventType]:
+    """List a user's event types with this slug."""
     return [record for record in _owned(store, user_id) if record["slug"] == slug]
 
 
 @ROUTES.add("GET", "/v2/event-types/{eventTypeId}", version=VERSION, auth="guarded")
 def get_event_type(call: Call) -> object:
+    """Return an event type of the caller, or of a team that they host for or lead."""
     record = _readable(call, call.int_path("eventTypeId"))
     return team_view(call.store, record) if is_team_event_type(record) else user_view(call.store, record)
 
@@ -102,6 +106,7 @@ def _readable(call: Call, event_type_id: int) -> EventType:
 
 
 def _may_read(store: Store, record: EventType, user: Mapping[str, Any]) -> bool:
+    """Return whether the user owns or hosts the event type, or leads its team or the owner's organization."""
     if record["ownerId"] == user["id"] or any(host["userId"] == user["id"] for host in record.get("hosts", ())):
         return True
     owner = store.users.get(record["ownerId"] or 0, {})
@@ -112,6 +117,7 @@ def _may_read(store: Store, record: EventType, user: Mapping[str, Any]) -> bool:
 
 @ROUTES.add("PATCH", "/v2/event-types/{eventTypeId}", version=VERSION, auth="guarded")
 def update_event_type(call: Call) -> object:
+    """Update an event type. The error for a used slug differs from that of a create request."""
     event_type_id = call.int_path("eventTypeId", checked=True)
     body = UPDATE.read(call.body)
     record = call.store.event_types.get(event_type_id)
@@ -125,6 +131,7 @@ def update_event_type(call: Call) -> object:
 
 @ROUTES.add("DELETE", "/v2/event-types/{eventTypeId}", version=VERSION, auth="guarded")
 def delete_event_type(call: Call) -> object:
+    """Delete an event type. A foreign one is a 403 here, while reading it is a 404."""
     record = _existing(call, call.store.event_types.get(call.int_path("eventTypeId")))
     if record["ownerId"] != call.user["id"]:
         raise errors.forbidden(f"User with ID={call.user['id']} does not own event type with ID={record['id']}")
@@ -133,23 +140,26 @@ def delete_event_type(call: Call) -> object:
 
 
 def _existing(call: Call, record: EventType | None) -> EventType:
+    """Return the record, or raise the 404 of delete requests."""
     if record is None:
         raise errors.not_found(f"Event type with ID={call.int_path('eventTypeId')} does not exist.")
     return record
 
 
-# --- of teams: the same operations at two places --------------------------------------------------------------------
+# --- event types of teams, below /v2/teams and below an organization -------------------------------------------------
 
 
 @ROUTES.add("POST", "/v2/teams/{teamId}/event-types", status=201)
 @ROUTES.add("POST", "/v2/organizations/{orgId}/teams/{teamId}/event-types", status=201)
 def create_team_event_type(call: Call) -> object:
+    """Create a team's event type; the response is a list for a managed one."""
     team = guarded_team(call, "TEAM_ADMIN")
     body = _team_body(TEAM_CREATE, call)
     return _one_or_all(call.store, teams.create(call.store, team, body, call.clock.now()))
 
 
 def _team_body(form: Form, call: Call) -> dict[str, Any]:
+    """Return the validated body with the scheduling type as the API names it."""
     body = form.read(call.body)
     if "schedulingType" in body:
         body["schedulingType"] = scheduling_type(body["schedulingType"])
@@ -176,6 +186,7 @@ def list_team_event_types(call: Call) -> object:
 @ROUTES.add("GET", "/v2/teams/{teamId}/event-types/{eventTypeId}")
 @ROUTES.add("GET", "/v2/organizations/{orgId}/teams/{teamId}/event-types/{eventTypeId}")
 def get_team_event_type(call: Call) -> object:
+    """Return a team's event type for admins of the team."""
     record = _of_team(call)
     if record is None:
         raise errors.not_found(f"Event type with id {call.int_path('eventTypeId', checked=True)} not found")
@@ -192,6 +203,7 @@ def _of_team(call: Call) -> EventType | None:
 @ROUTES.add("PATCH", "/v2/teams/{teamId}/event-types/{eventTypeId}")
 @ROUTES.add("PATCH", "/v2/organizations/{orgId}/teams/{teamId}/event-types/{eventTypeId}")
 def update_team_event_type(call: Call) -> object:
+    """Update a team's event type. An unknown one is a 400 here, while reading it is a 404."""
     record, team = _of_team(call), team_of(call)
     body = _team_body(TEAM_UPDATE, call)
     if record is None:
@@ -202,6 +214,7 @@ def update_team_event_type(call: Call) -> object:
 @ROUTES.add("DELETE", "/v2/teams/{teamId}/event-types/{eventTypeId}")
 @ROUTES.add("DELETE", "/v2/organizations/{orgId}/teams/{teamId}/event-types/{eventTypeId}")
 def delete_team_event_type(call: Call) -> object:
+    """Delete a team's event type with its managed children."""
     record = _existing(call, _of_team(call))
     teams.remove_event_type(call.store, record)
     return {"id": record["id"], "title": record["title"]}

@@ -32,7 +32,7 @@ _FORM = Form(
 )
 
 
-# Self-hosted servers return 400 for the first path, because it has no organization id.
+# The self-hosted build of 2025-12 returns 400 for the first path, because it has no organization id.
 @ROUTES.add("POST", "/v2/teams/{teamId}/event-types/{eventTypeId}/create-phone-call", status=201, stateful=False)
 @ROUTES.add(
     "POST",
@@ -41,6 +41,7 @@ _FORM = Form(
     stateful=False,
 )
 def create_phone_call(call: Call) -> object:
+    """Return made-up ids of a call and an agent."""
     team = guarded_team(call, "TEAM_ADMIN")
     _FORM.read(_BODY_DEFAULTS | call.body)
     event_type_id = call.int_path("eventTypeId", checked=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from calcom_async.sandbox.accounts.guards import guarded_team
@@ -15,6 +15,7 @@ from calcom_async.sandbox.http.constraints import date_string, minimum, number
 from calcom_async.sandbox.http.forms import Field, Form
 from calcom_async.sandbox.http.messages import DEFAULT_VERSION
 from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.http.time_zones import parse_iso_time
 from calcom_async.sandbox.state.clock import iso
 
 ROUTES = Routes()
@@ -27,10 +28,12 @@ _FORM = Form(Field("expiresAt", date_string, optional=True), Field("maxUsageCoun
 
 
 def _of_user(call: Call) -> int:
+    """Return the event type of the path if the caller owns it."""
     return _event_type(call, "ownerId", call.user["id"])
 
 
 def _of_team(call: Call) -> int:
+    """Return the event type of the path if the caller is an admin of its team."""
     return _event_type(call, "teamId", guarded_team(call, "TEAM_ADMIN")["id"])
 
 
@@ -50,6 +53,7 @@ def _add_routes(
 
     @ROUTES.add("POST", path, version=version, auth=auth, status=201)
     def create(call: Call) -> object:
+        """Create a link that expires at a time or after a number of uses."""
         event_type_id, given = event_type_of(call), _FORM.read(call.body)
         _check_one(given)
         link = {"id": call.store.uid(), "event_type_id": event_type_id, "used": 0, **_ending(given)}
@@ -58,23 +62,27 @@ def _add_routes(
 
     @ROUTES.add("GET", path, version=version, auth=auth)
     def list_all(call: Call) -> object:
+        """List the links of the event type."""
         event_type_id, links = event_type_of(call), call.store.private_links.values()
         return [_view(call, link) for link in links if link["event_type_id"] == event_type_id]
 
     @ROUTES.add("PATCH", link_path, version=version, auth=auth)
     def update(call: Call) -> object:
+        """Change the expiry of a link."""
         link = _known(call, event_type_of(call), "Updated")
         link.update(_ending(_FORM.read(call.body)))
         return _view(call, link)
 
     @ROUTES.add("DELETE", link_path, version=version, auth=auth)
     def delete(call: Call) -> object:
+        """Delete a link."""
         link = _known(call, event_type_of(call), "Deleted")
         del call.store.private_links[link["id"]]
         return {"linkId": link["id"], "message": "Private link deleted successfully"}
 
 
 def _known(call: Call, event_type_id: int, word: str) -> Link:
+    """Return the link of the path, or raise a 404; `word` is the past participle in its message."""
     link = call.store.private_links.get(call.path["linkId"])
     if link is None or link["event_type_id"] != event_type_id:
         raise errors.not_found(f"{word} link not found")
@@ -82,6 +90,7 @@ def _known(call: Call, event_type_id: int, word: str) -> Link:
 
 
 def _check_one(given: Link) -> None:
+    """Raise a 400 unless exactly one kind of expiry is given."""
     ways = [name for name in ("expiresAt", "maxUsageCount") if given.get(name) is not None]
     if not ways:
         raise errors.bad_request("Either expiresAt or maxUsageCount must be provided")
@@ -92,16 +101,14 @@ def _check_one(given: Link) -> None:
 def _ending(given: Link) -> Link:
     """Return the expiry of a link; if both kinds are given, the time wins."""
     if (text := given.get("expiresAt")) is not None:
-        try:
-            until = datetime.fromisoformat(text)
-        except ValueError:
-            raise errors.bad_request("Invalid Date.") from None
+        until = parse_iso_time(text)
         return {"until": until.replace(tzinfo=until.tzinfo or UTC).astimezone(UTC), "uses": None}
     uses = given.get("maxUsageCount")
     return {} if uses is None else {"until": None, "uses": uses}
 
 
 def _view(call: Call, link: Link) -> Link:
+    """Return a link as JSON, with its own kind of expiry."""
     until, uses = link["until"], link["uses"]
     ends = {"maxUsageCount": uses, "usageCount": link["used"]} if until is None else {"expiresAt": iso(until)}
     return {

@@ -123,7 +123,7 @@ def change_event_type(store: Store, record: EventType, body: Mapping[str, Any], 
         raise errors.database(500)
     draft = deepcopy(record)
     if not _is_on(body.get("recurrence")):
-        # The server accepts a request to switch recurrence off, and ignores it.
+        # Both self-hosted builds respond with 200 to a request to switch recurrence off, and do not do it.
         body = {name: value for name, value in body.items() if name != "recurrence"}
     _apply(store, draft, body, now)
     check_rules(store, draft, body)
@@ -153,6 +153,7 @@ def _apply(store: Store, record: EventType, body: Mapping[str, Any], now: dateti
 
 
 def _apply_email_settings(record: EventType, given: Mapping[str, Any]) -> None:
+    """Write the email settings, which the server keeps in the metadata too."""
     attendee, host = (bool(given.get(f"disableEmailsTo{person}")) for person in ("Attendees", "Hosts"))
     record["emailSettings"] = {"disableEmailsToAttendees": attendee, "disableEmailsToHosts": host}
     standard = {"disableStandardEmails": {"all": {"attendee": attendee, "host": host}}}
@@ -160,12 +161,14 @@ def _apply_email_settings(record: EventType, given: Mapping[str, Any]) -> None:
 
 
 def _apply_lengths(record: EventType, body: Mapping[str, Any]) -> None:
+    """Write the possible lengths, which the server keeps in the metadata too."""
     if options := body.get("lengthInMinutesOptions"):
         record["lengthInMinutesOptions"] = options
         record["metadata"] = {**record["metadata"], "multipleDuration": options}
 
 
 def _apply_lists(store: Store, record: EventType, body: Mapping[str, Any]) -> None:
+    """Write locations and booking fields."""
     of_team = is_team_event_type(record)
     if body.get("locations") is not None:
         record["locations"] = locations(body["locations"], of_team=of_team)
@@ -215,15 +218,18 @@ def check_rules(store: Store, record: EventType, body: Mapping[str, Any]) -> Non
 
 
 def _is_on(setting: Mapping[str, Any] | None) -> bool:
+    """Return whether a setting is given and not switched off."""
     return bool(setting) and not (setting or {}).get("disabled")
 
 
 def _check_window(window: Mapping[str, Any] | None) -> None:
+    """Fail with a 500 on a range of one date, which the validation accepts."""
     if window and window.get("type") == "range" and len(window["value"]) < 2:
         raise errors.no_envelope(500, "Internal server error")
 
 
 def _check_threshold(policy: Mapping[str, Any] | None) -> None:
+    """Raise a zod error for a unit of the notice that the database does not know."""
     unit = ((policy or {}).get("noticeThreshold") or {}).get("unit", "hours")
     if unit not in ("minutes", "hours"):
         raise errors.zod(
@@ -235,6 +241,7 @@ def _check_threshold(policy: Mapping[str, Any] | None) -> None:
 
 
 def _check_seats(record: EventType) -> None:
+    """Raise an error if seats are combined with a setting that excludes them."""
     if not _is_on(record["seats"]):
         return
     if len(record["locations"]) > 1:
@@ -246,12 +253,14 @@ def _check_seats(record: EventType) -> None:
 
 
 def _check_name(name: str | None) -> None:
+    """Raise a 400 for an unknown variable in a custom title."""
     for variable in re.findall(r"\{([^}]+)\}", name or ""):
         if variable not in _NAME_VARIABLES:
             raise errors.bad_request(f"Invalid event name variables: {{{variable}}}")
 
 
 def _check_schedule(store: Store, owner_id: int, schedule_id: int | None) -> None:
+    """Raise a 404 for a schedule that is not the owner's."""
     if schedule_id is None:
         return
     schedule = store.schedules.get(schedule_id)
@@ -260,6 +269,7 @@ def _check_schedule(store: Store, owner_id: int, schedule_id: int | None) -> Non
 
 
 def _check_calendars(store: Store, owner_id: int, body: Mapping[str, Any]) -> None:
+    """Raise a 400 for a destination calendar that is not connected, or read-only."""
     calendars = [calendar for account in store.calendars.get(owner_id, []) for calendar in account.get("calendars", [])]
     if body.get("useDestinationCalendarEmail") and not any(calendar.get("primary") for calendar in calendars):
         raise errors.bad_request(

@@ -6,10 +6,10 @@ Each function takes a validated value of a body and returns the value of the res
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
-from calcom_async.sandbox.http.errors import bad_request
+from calcom_async.sandbox.http.time_zones import parse_iso_time
 
 OFF: dict[str, Any] = {"disabled": True}
 _PERIODS = ("day", "week", "month", "year")
@@ -37,6 +37,7 @@ def limits(given: dict[str, Any] | None) -> dict[str, Any]:
 
 @_or_off
 def window(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the booking window; `rolling` is always present."""
     if given["type"] == "range":
         return {"type": "range", "value": [_date(moment) for moment in given["value"]]}
     return {"type": given["type"], "value": given["value"], "rolling": bool(given.get("rolling"))}
@@ -44,15 +45,13 @@ def window(given: dict[str, Any]) -> dict[str, Any]:
 
 def _date(moment: str) -> str:
     """Return the UTC date of a time. Raises an error for a day that does not exist."""
-    try:
-        when = datetime.fromisoformat(moment)
-    except ValueError:
-        raise bad_request("Invalid Date.") from None
+    when = parse_iso_time(moment)
     return (when.astimezone(UTC) if when.tzinfo else when).date().isoformat()
 
 
 @_or_off
 def confirmation_policy(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the confirmation policy; the notice only for the type "time"."""
     threshold = {"noticeThreshold": given["noticeThreshold"]} if given["type"] == "time" else {}
     blocks = bool(given.get("blockUnconfirmedBookingsInBooker"))
     return {"type": given["type"], **threshold, "blockUnconfirmedBookingsInBooker": blocks}
@@ -60,6 +59,7 @@ def confirmation_policy(given: dict[str, Any]) -> dict[str, Any]:
 
 @_or_off
 def seats(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the seat settings."""
     return {"disabled": False, **{key: given[key] for key in _SEATS}}
 
 
@@ -68,6 +68,7 @@ _SEATS = ("seatsPerTimeSlot", "showAttendeeInfo", "showAvailabilityCount")
 
 @_or_off
 def active_bookings_limit(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the limit of active bookings per attendee."""
     return {
         "maximumActiveBookings": given["maximumActiveBookings"],
         "offerReschedule": bool(given.get("offerReschedule")),
@@ -82,11 +83,12 @@ def recurrence(given: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def disable_cancelling(given: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the setting as `{"disabled": bool}`."""
     return {"disabled": bool((given or {}).get("disabled"))}
 
 
 def disable_rescheduling(given: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the confirmation policy: always (without minutes), or only within minutes before the start."""
+    """Return when rescheduling is disabled: always, or within minutes before the start."""
     given = given or {}
     if given.get("disabled") or not given.get("minutesBefore"):
         return {"disabled": bool(given.get("disabled"))}
@@ -102,6 +104,7 @@ def color(given: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def booker_layouts(given: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the layouts of the booking page, or null."""
     return given and {key: given[key] for key in ("defaultLayout", "enabledLayouts")}
 
 

@@ -74,6 +74,7 @@ def _hosts(store: Store, team_id: int, body: Mapping[str, Any]) -> list[dict[str
 
 
 def _host(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a host with the server's defaults."""
     return {
         "userId": given["userId"],
         "mandatory": bool(given.get("mandatory")),
@@ -115,6 +116,7 @@ def _sync_children(store: Store, parent: EventType) -> list[EventType]:
 
 
 def _sync_child(store: Store, parent: EventType, owner_id: int, child: EventType | None) -> EventType:
+    """Create or update the child of a host; its own fields stay."""
     if child is None:
         child = {
             "id": store.next_id("event_type"),
@@ -146,7 +148,7 @@ def remove_event_type(store: Store, record: EventType) -> None:
             del store.webhooks[webhook["id"]]
 
 
-# --- finding them ---------------------------------------------------------------------------------------------------
+# --- lookup ----------------------------------------------------------------------------------------------------------
 
 
 def of_team(store: Store, team_id: int) -> list[EventType]:

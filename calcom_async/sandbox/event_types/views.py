@@ -18,9 +18,6 @@ _TEAM_ONLY = frozenset(_TEAM_DEFAULTS) - {"locations", "calVideoSettings", "owne
 _DYNAMIC_LENGTHS = [15, 30, 45, 60, 90]
 
 
-# --- views ----------------------------------------------------------------------------------------------------------
-
-
 def user_view(store: Store, record: EventType, *, listed: bool = False) -> EventType:
     """Return a user's event type; `listed` omits hidden booking fields, as the list does for everybody."""
     owner = store.users[record["ownerId"]]
@@ -42,6 +39,7 @@ def team_view(store: Store, record: EventType, *, listed: bool = False) -> Event
 
 
 def _shown(record: EventType, *, listed: bool, without: frozenset[str]) -> EventType:
+    """Return the record without internal keys."""
     shown = {name: value for name, value in record.items() if not name.startswith("_") and name not in without}
     if listed:
         shown["bookingFields"] = visible_fields(record["bookingFields"])
@@ -49,6 +47,7 @@ def _shown(record: EventType, *, listed: bool, without: frozenset[str]) -> Event
 
 
 def _person(user: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a user as event types contain them."""
     return {
         "id": user["id"],
         "name": user.get("name"),
@@ -72,6 +71,7 @@ def _host(store: Store, record: EventType, host: Mapping[str, Any]) -> dict[str,
 
 
 def _team(team: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a team as lists of event types contain it."""
     names = ("banner_url", "logo_url", "week_start", "brand_color", "dark_brand_color", "theme")
     return {
         "id": team["id"],
@@ -82,6 +82,7 @@ def _team(team: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _camel(name: str) -> str:
+    """Return a name in camelCase."""
     head, *rest = name.split("_")
     return head + "".join(word.title() for word in rest)
 

@@ -98,6 +98,7 @@ def _identify(store: Store, sent: Credentials, now: datetime) -> Caller:
 
 
 def _key(store: Store, key: str) -> Caller:
+    """Return the caller of an API key. The key exists: the rate limiter looked it up."""
     if key in store.expired_keys:
         raise unauthorized("ApiAuthStrategy - api key - Your api key is expired")
     return Caller("key", store.api_keys[key], key=key)
@@ -114,11 +115,13 @@ def check_client(store: Store, client_id: str, secret: str) -> dict[str, Any]:
 
 
 def _client(store: Store, client_id: str, secret: str) -> Caller:
+    """Return the caller of client credentials: the user who owns the client."""
     client = check_client(store, client_id, secret)
     return Caller("client", client["user_id"], client_id=client_id)
 
 
 def _token(store: Store, token: str, origin: str | None, now: datetime) -> Caller:
+    """Return the caller of an access token. Only managed users' tokens get a 498 after they expire."""
     known = store.access_tokens.get(token)
     managed = known is not None and known["kind"] == "managed"
     if known is None or (known["expires"] <= now and not managed):
@@ -131,12 +134,14 @@ def _token(store: Store, token: str, origin: str | None, now: datetime) -> Calle
 
 
 def _check_origin(store: Store, client_id: str, origin: str) -> None:
+    """Raise a 401 if a browser sends the token from a site that is not among the client's redirect URIs."""
     allowed = [urlsplit(uri) for uri in store.oauth_clients[client_id]["redirect_uris"]]
     if origin not in {f"{uri.scheme}://{uri.netloc}" for uri in allowed}:
         raise unauthorized(f"ApiAuthStrategy - access token - Invalid request origin - {origin}")
 
 
 def _missing(sent: Credentials) -> HttpError:
+    """Return the 401 for missing or incomplete credentials."""
     if sent.client_id:
         return unauthorized(_incomplete("x-cal-client-id", "x-cal-secret-key"))
     if sent.secret:
@@ -148,6 +153,7 @@ def _missing(sent: Credentials) -> HttpError:
 
 
 def _incomplete(given: str, other: str) -> str:
+    """Return the message for one client header without the other."""
     return (
         f"ApiAuthStrategy - Only '{given}' header provided. Please also provide '{other}' header or Auth bearer "
         "token as 'Authentication' header"
@@ -155,6 +161,7 @@ def _incomplete(given: str, other: str) -> str:
 
 
 def _not_allowed(kinds: Sequence[Kind]) -> HttpError:
+    """Return the 401 for a kind of credentials that the route does not accept."""
     words = {"key": "API_KEY", "token": "ACCESS_TOKEN", "client": "OAUTH_CLIENT_CREDENTIALS"}
     allowed = ", ".join(words[kind] for kind in kinds)
     return unauthorized(

@@ -55,6 +55,7 @@ def parse_form(raw: bytes) -> dict[str, Any]:
 
 
 def _is_deep(value: Any) -> bool:
+    """Return whether a value is nested deeper than `MAX_DEPTH`, level by level and so without recursion."""
     level = [value]
     for _ in range(MAX_DEPTH):
         parts = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, (dict, list))]
@@ -65,6 +66,7 @@ def _is_deep(value: Any) -> bool:
 
 
 def _parse_error(raw: bytes) -> str:
+    """Return the message of V8's JSON parser for an invalid body."""
     text = raw.decode(errors="replace")
     try:
         json.loads(text)
@@ -78,6 +80,7 @@ def _parse_error(raw: bytes) -> str:
 
 
 def _unexpected(text: str, at: int) -> str:
+    """Return V8's message for an unexpected token, with up to 20 characters around it."""
     if at >= len(text):
         return "Unexpected end of JSON input"
     around = text if len(text) <= 20 else f"...{text[max(0, at - 10) : at + 10]}..."

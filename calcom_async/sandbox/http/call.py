@@ -33,18 +33,22 @@ class Call:
 
     @property
     def store(self) -> Store:
+        """The state of the sandbox."""
         return self.context.store
 
     @property
     def clock(self) -> Clock:
+        """The clock of the sandbox."""
         return self.context.clock
 
     @property
     def settings(self) -> Settings:
+        """The options of the sandbox."""
         return self.context.settings
 
     @property
     def base_url(self) -> str:
+        """The base URL of the sandbox, with `/v2`."""
         return self.context.base_url()
 
     @property

@@ -38,6 +38,7 @@ def each(rule: Rule) -> Rule:
     """Return the rule for every item of a list; other values are tested themselves, as in class-validator."""
 
     def test(value: Any) -> bool:
+        """Apply the rule to every item, or to the value itself."""
         return all(map(rule.test, value)) if isinstance(value, list) else rule.test(value)
 
     return Rule(rule.name, f"each value in {rule.text}", test)
@@ -49,10 +50,12 @@ def check(name: str, text: str, test: Callable[[Any], bool]) -> Rule:
 
 
 def _is_number(value: Any) -> bool:
+    """Return whether a value is a number; booleans and NaN are none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value  # noqa: PLR0124 - NaN
 
 
 def _is_int(value: Any) -> bool:
+    """Return whether a value is a whole number; 1.0 is one, as in JavaScript."""
     return _is_number(value) and float(value).is_integer()
 
 
@@ -70,29 +73,35 @@ not_empty: Rule = Rule("isNotEmpty", "$property should not be empty", lambda v: 
 
 
 def minimum(least: float) -> Rule:
+    """Return the rule for numbers from `least`."""
     return Rule("min", f"$property must not be less than {least}", lambda v: _is_number(v) and v >= least)
 
 
 def maximum(most: float) -> Rule:
+    """Return the rule for numbers up to `most`."""
     return Rule("max", f"$property must not be greater than {most}", lambda v: _is_number(v) and v <= most)
 
 
 def min_length(least: int) -> Rule:
+    """Return the rule for texts of at least `least` characters."""
     text = f"$property must be longer than or equal to {least} characters"
     return Rule("minLength", text, lambda v: isinstance(v, str) and len(v) >= least)
 
 
 def max_length(most: int) -> Rule:
+    """Return the rule for texts of at most `most` characters."""
     text = f"$property must be shorter than or equal to {most} characters"
     return Rule("maxLength", text, lambda v: isinstance(v, str) and len(v) <= most)
 
 
 def min_size(least: int) -> Rule:
+    """Return the rule for lists of at least `least` items."""
     text = f"$property must contain at least {least} elements"
     return Rule("arrayMinSize", text, lambda v: isinstance(v, list) and len(v) >= least)
 
 
 def max_size(most: int) -> Rule:
+    """Return the rule for lists of at most `most` items."""
     text = f"$property must contain no more than {most} elements"
     return Rule("arrayMaxSize", text, lambda v: isinstance(v, list) and len(v) <= most)
 
@@ -110,10 +119,12 @@ def one_of(values: Iterable[Any], *, name: str = "isEnum") -> Rule:
 
 
 def equals(expected: Any) -> Rule:
+    """Return the rule that a value equals `expected`."""
     return Rule("equals", f"$property must be equal to {expected}", lambda v: bool(v == expected))
 
 
 def matches(pattern: str, text: str | None = None) -> Rule:
+    """Return the rule that a text contains a match of `pattern`."""
     known = re.compile(pattern)
     text = text or f"$property must match /{pattern}/ regular expression"
     return Rule("matches", text, lambda v: isinstance(v, str) and known.search(v) is not None)
@@ -135,6 +146,7 @@ def is_iso_date(value: Any, *, strict: bool = False) -> bool:
 
 
 def _exists(value: str) -> bool:
+    """Return whether the date in an ISO text exists."""
     if re.match(r"\d{4}-\d\d-\d\d", value) is None:
         return True
     try:
@@ -155,6 +167,7 @@ _NO_ZONE = re.compile(r"(posix|right)/|(posixrules|localtime|factory)$", re.IGNO
 
 @lru_cache(maxsize=1)
 def _zones() -> dict[str, str]:
+    """Return the proper spelling of all time zones by name in lower case."""
     return {name.lower(): name for name in available_timezones()}
 
 
@@ -187,6 +200,16 @@ LOCALES = (
 )  # fmt: skip
 locale: Rule = one_of(LOCALES)
 
+# --- metadata
+
+
+def fits_metadata_limits(value: Any) -> bool:
+    """Return whether a value is an object of at most 50 keys of 40 characters, and texts of 500 characters."""
+    if not isinstance(value, dict) or len(value) > 50 or any(len(key) > 40 for key in value):
+        return False
+    return all(not isinstance(item, str) or len(item) <= 500 for item in value.values())
+
+
 # --- addresses
 
 _EMAIL = re.compile(r"[^@\s<>()\[\],;:\\\"]+@(?:[\w-]+\.)+[A-Za-z]{2,}")
@@ -194,6 +217,7 @@ _HOST = re.compile(r"(?:[\w-]+\.)+[A-Za-z]{2,}|\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f
 
 
 def is_email(value: Any) -> bool:
+    """Return whether a value is an email address; nearly the rule of validator.js."""
     return isinstance(value, str) and _EMAIL.fullmatch(value) is not None
 
 

@@ -75,26 +75,32 @@ def by_status(status: int, message: str) -> HttpError:
 
 
 def bad_request(message: str) -> HttpError:
+    """Return a 400."""
     return by_status(400, message)
 
 
 def unauthorized(message: str) -> HttpError:
+    """Return a 401."""
     return by_status(401, message)
 
 
 def forbidden(message: str) -> HttpError:
+    """Return a 403."""
     return by_status(403, message)
 
 
 def not_found(message: str) -> HttpError:
+    """Return a 404."""
     return by_status(404, message)
 
 
 def conflict(message: str) -> HttpError:
+    """Return a 409."""
     return by_status(409, message)
 
 
 def unprocessable(message: str) -> HttpError:
+    """Return a 422."""
     return by_status(422, message)
 
 

@@ -41,6 +41,7 @@ class Fault:
     html: bool = False
 
     def matches(self, method: str, path: str) -> bool:
+        """Return whether the fault is for this method and path."""
         return self.method in {"*", method} and self.path.fullmatch(path) is not None
 
     @property
@@ -153,6 +154,7 @@ class Faults:
                 store.changed()
 
     def _is_due(self, fault: Fault) -> bool:
+        """Return whether a matching fault occurs now, and count down."""
         if fault.after > 0:
             fault.after -= 1
             return False
@@ -172,6 +174,7 @@ def _pattern(path: str) -> re.Pattern[str]:
 
 
 def _error(status: int) -> HttpError:
+    """Return the error that the real server sends with a status."""
     if status == 429:
         return string_details(
             429, "ThrottlerException", "CustomThrottlerGuard - Too many requests. Please try again later."
@@ -184,4 +187,5 @@ def _error(status: int) -> HttpError:
 
 
 def _phrase(status: int) -> str:
+    """Return the reason phrase of a status."""
     return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Error"

@@ -55,6 +55,7 @@ class Field:
         self.when = when
 
     def transform(self, value: Any, *, keep_unknown: bool) -> Any:
+        """Return the value after `convert`, and without the unknown fields of nested forms."""
         if self.convert is not None:
             value = self.convert(value)
         if self.nested is None:
@@ -64,6 +65,7 @@ class Field:
         return self.nested.transform(value, keep_unknown=keep_unknown)
 
     def problems(self, target: Mapping[str, Any], *, strict: bool) -> list[Problem]:
+        """Return the errors of this field in a converted object."""
         value = target.get(self.name)
         if (self.optional and value is None) or (self.when is not None and not self.when(target)):
             return []
@@ -90,6 +92,7 @@ class Check:
     test: Callable[[Mapping[str, Any]], bool]
 
     def problems(self, target: Mapping[str, Any], *, strict: bool) -> list[Problem]:  # noqa: ARG002
+        """Return the error of this rule, if the object breaks it."""
         if self.test(target):
             return []
         return [_problem(target, self.name, {self.rule: self.text.replace("$property", self.name)}, [])]
@@ -146,6 +149,7 @@ class Form:
         return problems
 
     def _defaults(self, target: dict[str, Any]) -> dict[str, Any]:
+        """Return the object with the defaults of missing fields."""
         missing = {name: part.default for name, part in self.fields.items() if part.default is not None}
         return missing | {key: value for key, value in target.items() if value is not None or key not in missing}
 
@@ -160,6 +164,7 @@ def sentence(problems: Sequence[Problem]) -> str:
 
 
 def _problem(target: Any, name: str, constraints: Mapping[str, str], children: list[Problem]) -> Problem:
+    """Return one error in the form of class-validator; a missing value has no `value`."""
     problem: Problem = {"target": target}
     if isinstance(target, list):
         problem["value"] = target[int(name)]
@@ -172,6 +177,7 @@ def _problem(target: Any, name: str, constraints: Mapping[str, str], children: l
 
 
 def _unknown(target: Mapping[str, Any], name: str) -> Problem:
+    """Return the error of a field that the form does not have."""
     return _problem(target, name, {"whitelistValidation": f"property {name} should not exist"}, [])
 
 
@@ -190,6 +196,7 @@ def _nested(form: Form, value: Any, name: str, *, strict: bool) -> tuple[list[Pr
 
 
 def _optional(field: Field) -> Field:
+    """Return the field as an optional one, without its default."""
     return Field(
         field.name,
         *field.rules,
@@ -229,6 +236,7 @@ def take_and_skip(*, take: int = 250, most: int = 250, blank_ok: bool = True) ->
     """Return the fields `take` and `skip`. An empty text counts as missing unless `blank_ok` is False (bookings)."""
 
     def convert(value: Any) -> Any:
+        """Convert a text to a number."""
         return None if value == "" and blank_ok else to_int(value)
 
     return (

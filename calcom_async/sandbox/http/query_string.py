@@ -25,6 +25,7 @@ def parse_query(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _insert(tree: dict[str, Any], keys: list[str], value: str) -> None:
+    """Insert a value below nested keys; a repeated key collects its values in a list."""
     for key in keys[:-1]:
         if not isinstance(tree.get(key), dict):
             tree[key] = {}

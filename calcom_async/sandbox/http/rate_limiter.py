@@ -58,6 +58,7 @@ class RateLimiter:
         self._counts.clear()
 
     def _count(self, tracker: str, limit: Limit, now: float) -> LimitResult:
+        """Count a request against one limit. A block outlasts the window, and is not extended while it lasts."""
         count = self._counts.setdefault((tracker, limit.name), _Count())
         if now >= count.window_ends:
             count.hits, count.window_ends = 0, now + limit.window
@@ -69,6 +70,7 @@ class RateLimiter:
         return LimitResult(limit, limit.limit - count.hits, ceil(count.window_ends - now), blocked=False)
 
     def _forget(self, now: float) -> None:
+        """Drop the counters of callers whose window and block have ended."""
         live = {key: count for key, count in self._counts.items() if max(count.window_ends, count.block_ends) > now}
         self._counts = live
 

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-# --- what a handler may return -------------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True, slots=True)
 class Page:

@@ -41,6 +41,7 @@ class Route:
     stateful: bool = True
 
     def accepts(self, version: str) -> bool:
+        """Return whether the route answers this version."""
         return not self.versions or version in self.versions
 
 
@@ -68,6 +69,7 @@ class Routes(list[Route]):
         """
 
         def declare(handler: H) -> H:
+            """Append the route of a handler."""
             versions = frozenset(version)
             self.append(Route(method, path, handler, versions, auth, kinds, status, limit, form, stateful))
             return handler
@@ -97,6 +99,7 @@ class RouteTable:
         return None
 
     def _node(self, path: str) -> _Node:
+        """Return the node of a path, created with its parents if needed."""
         node = self._root
         for part in path.split("/")[1:]:
             node = node.grow(part)
@@ -112,6 +115,7 @@ class _Node:
         self.routes: list[Route] = []
 
     def grow(self, part: str) -> _Node:
+        """Return the child for a segment, created if needed."""
         if not part.startswith("{"):
             return self.literal.setdefault(part.lower(), _Node())
         if self.wild is None:
@@ -132,4 +136,5 @@ class _Node:
 
 
 def _names(path: str) -> list[str]:
+    """Return the names of the placeholders in a path."""
     return re.findall(r"\{(\w+)\}", path)

@@ -91,6 +91,7 @@ class Server:
         return _conditional(request, response)
 
     async def _route(self, request: HttpRequest, body: dict[str, Any]) -> HttpResponse:
+        """Find the route, check the rate limit and the credentials, and call the handler."""
         match = self._routes.find(request.method, request.path, request.version)
         if match is None:
             return self._error(not_found(f"Cannot {request.method} {request.url}"), request)
@@ -126,6 +127,7 @@ class Server:
     async def _handle(
         self, route: Route, path: dict[str, str], credentials: Credentials, request: HttpRequest, body: dict[str, Any]
     ) -> HttpResponse:
+        """Authenticate the caller and return the handler's response."""
         store = self._context.store
         caller = authenticate(store, credentials, self._context.clock.now(), route.auth, route.kinds)
         call = Call(
@@ -156,12 +158,14 @@ class Server:
                 store.changed()
 
     def _unreadable(self, message: str, request: HttpRequest) -> HttpResponse:
+        """Return the 400 for a body that cannot be parsed."""
         response = self._error(bad_request(message), request)
         # The body parser runs before the middleware that assigns request ids.
         response.headers["X-Request-Id"] = "unknown-request-id"
         return response
 
     def _error(self, error: HttpError, request: HttpRequest) -> HttpResponse:
+        """Return an error as a response."""
         body = msgspec.json.encode(error.body(request.url, self._context.clock.now()))
         response = HttpResponse(error.status, body, dict(error.headers))
         response.headers["ETag"] = etag(body)
@@ -177,6 +181,7 @@ class Server:
         return HttpResponse(status, encode_body(body), content_type=content_type)
 
     def _record(self, request: HttpRequest, status: int) -> None:
+        """Append the request to the recorded ones, without its secrets."""
         headers = {name: "***" if name.lower() in _SECRET_HEADERS else value for name, value in request.headers.items()}
         body = decode_body(request.raw)
         self._requests.append(RecordedRequest(request.method, request.path, request.query, headers, body, status))
@@ -216,6 +221,7 @@ def _conditional(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 
 def _corrupt(response: HttpResponse, fault: Fault | None) -> HttpResponse:
+    """Apply the part of a fault that changes a finished response."""
     if fault is None:
         return response
     response.headers |= fault.headers

@@ -1,8 +1,9 @@
-"""Time zones by IANA name, also on machines without a time zone database."""
+"""Times of requests, and time zones by IANA name, also on machines without a time zone database."""
 
 from __future__ import annotations
 
 import struct
+from datetime import datetime
 from io import BytesIO
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,14 @@ def zone_named(name: str) -> ZoneInfo:
         if name != "UTC":
             raise
         return ZoneInfo.from_file(BytesIO(_UTC_FILE), key="UTC")
+
+
+def parse_iso_time(text: str) -> datetime:
+    """Parse an ISO 8601 time that a form accepted, naive or aware. Raises a 400 for a day that does not exist."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise bad_request("Invalid Date.") from None
 
 
 def require_database(name: str) -> None:

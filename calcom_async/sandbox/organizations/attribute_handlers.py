@@ -31,17 +31,20 @@ OPTIONS = ONE + "/options"
 
 
 def _reads(call: Call) -> int:
+    """Return the organization's id for its members."""
     organization: dict[str, int] = guarded_organization(call, "ORG_MEMBER")
     return organization["id"]
 
 
 def _writes(call: Call) -> int:
+    """Return the organization's id for its admins."""
     organization: dict[str, int] = guarded_organization(call, "ORG_ADMIN")
     return organization["id"]
 
 
 @ROUTES.add("GET", ALL)
 def list_attributes(call: Call) -> object:
+    """List the attributes of the organization."""
     org_id = _reads(call)
     return page(attributes.attributes_of(call.store, org_id), read_query(call))
 
@@ -54,12 +57,14 @@ def get_attribute(call: Call) -> object:
 
 @ROUTES.add("POST", ALL, status=201)
 def create_attribute(call: Call) -> object:
+    """Create an attribute. A slug that exists is a 409."""
     org_id = _writes(call)
     return attributes.new_attribute(call.store, org_id, CREATE.read(call.body), call.clock.now())
 
 
 @ROUTES.add("PATCH", ONE)
 def update_attribute(call: Call) -> object:
+    """Update an attribute."""
     org_id, body = _writes(call), UPDATE.read(call.body)
     attribute = _existing(_find(call, org_id))
     attributes.change_attribute(call.store, attribute, body, call.clock.now())
@@ -68,17 +73,20 @@ def update_attribute(call: Call) -> object:
 
 @ROUTES.add("DELETE", ONE)
 def delete_attribute(call: Call) -> object:
+    """Delete an attribute with its options, and return it."""
     attribute = _existing(_find(call, _writes(call)))
     attributes.remove_attribute(call.store, attribute)
     return attribute
 
 
 def _find(call: Call, org_id: int) -> Wire | None:
+    """Return the attribute of the path, or None."""
     attribute = call.store.attributes.get(call.path["attributeId"])
     return attribute if attribute is not None and attribute["teamId"] == org_id else None
 
 
 def _existing(row: Wire | None) -> Wire:
+    """Return the record, or raise the 404 of the database."""
     if row is None:
         raise errors.database(404)
     return row
@@ -89,12 +97,14 @@ def _existing(row: Wire | None) -> Wire:
 
 @ROUTES.add("GET", OPTIONS)
 def list_options(call: Call) -> object:
+    """List the options of an attribute; an unknown attribute has none."""
     _reads(call)
     return attributes.options_of(call.store, call.path["attributeId"])
 
 
 @ROUTES.add("POST", OPTIONS, status=201)
 def create_option(call: Call) -> object:
+    """Create an option. An unknown attribute is a 400 here, not a 404."""
     org_id, body = _writes(call), CREATE_OPTION.read(call.body)
     if (attribute := _find(call, org_id)) is None:
         raise errors.database(400)
@@ -103,6 +113,7 @@ def create_option(call: Call) -> object:
 
 @ROUTES.add("PATCH", OPTIONS + "/{optionId}")
 def update_option(call: Call) -> object:
+    """Update an option."""
     _writes(call)
     body = UPDATE_OPTION.read(call.body)
     option = _existing(_option(call))
@@ -112,6 +123,7 @@ def update_option(call: Call) -> object:
 
 @ROUTES.add("DELETE", OPTIONS + "/{optionId}")
 def delete_option(call: Call) -> object:
+    """Delete an option with its assignments, and return it."""
     _writes(call)
     if (option := _option(call)) is None:
         raise errors.not_found("Attribute option not found")
@@ -120,25 +132,29 @@ def delete_option(call: Call) -> object:
 
 
 def _option(call: Call) -> Wire | None:
+    """Return the option of the path, or None."""
     option = call.store.attribute_options.get(call.path["optionId"])
     return option if option is not None and option["attributeId"] == call.path["attributeId"] else None
 
 
-# --- who has which --------------------------------------------------------------------------------------------------
+# --- assignments -----------------------------------------------------------------------------------------------------
 
 
 @ROUTES.add("GET", OPTIONS + "/assigned")
 def list_assigned_options(call: Call) -> object:
+    """List the options of an attribute that are assigned to somebody."""
     return _assigned(call, [attribute for attribute in [_find(call, _reads(call))] if attribute])
 
 
 @ROUTES.add("GET", ALL + "/slugs/{attributeSlug}/options/assigned")
 def list_assigned_options_by_slug(call: Call) -> object:
+    """List the assigned options of the attribute with this slug."""
     own = attributes.attributes_of(call.store, _reads(call))
     return _assigned(call, [attribute for attribute in own if attribute["slug"] == call.path["attributeSlug"]])
 
 
 def _assigned(call: Call, among: Iterable[Wire]) -> object:
+    """Return a page of the assigned options of these attributes."""
     query = ASSIGNED.read(call.fields)
     options = [option for attribute in among for option in attributes.options_of(call.store, attribute["id"])]
     return page(attributes.assigned_options(call.store, options, query), query)
@@ -146,11 +162,13 @@ def _assigned(call: Call, among: Iterable[Wire]) -> object:
 
 @ROUTES.add("GET", ALL + "/options/{userId}")
 def list_options_of_user(call: Call) -> object:
+    """List the options that are assigned to a user."""
     return attributes.options_of_user(call.store, _reads(call), call.int_path("userId", checked=True))
 
 
 @ROUTES.add("POST", ALL + "/options/{userId}", status=201)
 def assign_option(call: Call) -> object:
+    """Assign an option to a member of the organization."""
     org_id, user_id = _writes(call), call.int_path("userId", checked=True)
     return attributes.assign(call.store, org_id, user_id, ASSIGN.read(call.body), call.clock.now())
 

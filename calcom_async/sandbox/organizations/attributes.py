@@ -78,6 +78,7 @@ def new_attribute(store: Store, org_id: int, body: Mapping[str, Any], now: datet
 
 
 def change_attribute(store: Store, attribute: Wire, body: Mapping[str, Any], now: datetime) -> None:
+    """Apply a validated update."""
     if body.get("slug") not in (None, attribute["slug"]):
         _check_slug(store, attribute["teamId"], body["slug"])
     attribute |= {name: value for name, value in body.items() if value is not None} | {"updatedAt": iso(now)}
@@ -96,11 +97,13 @@ def attributes_of(store: Store, org_id: int) -> list[Wire]:
 
 
 def _check_slug(store: Store, org_id: int, slug: str) -> None:
+    """Raise a 409 if the organization has an attribute with this slug."""
     if any(attribute["slug"] == slug for attribute in attributes_of(store, org_id)):
         raise errors.database(409)
 
 
 def _by_id(rows: Iterable[Wire]) -> list[Wire]:
+    """Sort rows by id."""
     return sorted(rows, key=lambda row: str(row["id"]))
 
 
@@ -128,7 +131,7 @@ def options_of(store: Store, attribute_id: str) -> list[Wire]:
     return _by_id(option for option in store.attribute_options.values() if option["attributeId"] == attribute_id)
 
 
-# --- who has which --------------------------------------------------------------------------------------------------
+# --- assignments -----------------------------------------------------------------------------------------------------
 
 
 def assign(store: Store, org_id: int, user_id: int, body: Mapping[str, Any], now: datetime) -> Wire:
@@ -145,6 +148,7 @@ def assign(store: Store, org_id: int, user_id: int, body: Mapping[str, Any], now
 
 
 def _membership(store: Store, org_id: int, user_id: int) -> Wire:
+    """Return a user's membership of the organization, or raise a 404."""
     membership = membership_of(store, org_id, user_id)
     if membership is None:
         raise errors.not_found(f"Membership for user with id {user_id} within organization id {org_id} not found")
@@ -152,6 +156,7 @@ def _membership(store: Store, org_id: int, user_id: int) -> Wire:
 
 
 def _option_for(store: Store, attribute: Wire, body: Mapping[str, Any]) -> str:
+    """Return the id of the option that a body names, or of a new one with its value."""
     if option_id := body.get("attributeOptionId"):
         if option_id not in store.attribute_options:
             raise errors.database(400)
@@ -162,6 +167,7 @@ def _option_for(store: Store, attribute: Wire, body: Mapping[str, Any]) -> str:
 
 
 def _store_assignment(store: Store, member_id: int, option_id: str, weight: float | None, now: datetime) -> Wire:
+    """Store an assignment. Raises a 409 if the member already has the option."""
     if any(assignment["attributeOptionId"] == option_id for assignment in _assignments(store, member_id)):
         raise errors.database(409)
     row: Wire = {"id": store.uuid(), "memberId": member_id, "attributeOptionId": option_id, "weight": weight}
@@ -193,10 +199,12 @@ def options_of_user(store: Store, org_id: int, user_id: int) -> list[Wire]:
 
 
 def _assignments(store: Store, member_id: int) -> Iterator[Wire]:
+    """Yield the assignments of a membership."""
     return (assignment for assignment in store.attribute_assignments.values() if assignment["memberId"] == member_id)
 
 
 def _options(store: Store, member_id: int) -> Iterator[Wire]:
+    """Yield the options of a membership."""
     return (store.attribute_options[assignment["attributeOptionId"]] for assignment in _assignments(store, member_id))
 
 
@@ -209,6 +217,7 @@ def member_attributes(store: Store, member_id: int) -> list[Wire]:
 
 
 def _group_view(attribute: Wire, options: list[Wire]) -> Wire:
+    """Return one attribute of a membership as JSON."""
     shown = [{"optionId": option["id"], "option": option["value"]} for option in options]
     values: Wire = {"options": shown} if attribute["type"] == "MULTI_SELECT" else dict(shown[0])
     if attribute["type"] == "NUMBER":
@@ -234,6 +243,7 @@ def assigned_options(store: Store, options: Iterable[Wire], query: Mapping[str, 
 
 
 def _keeping(store: Store, query: Mapping[str, Any]) -> Callable[[Wire], bool]:
+    """Return the test for the filters by team and by option."""
     teams = query.get("teamIds")
     in_teams = _members(store, teams) if teams else None
     matching = None
@@ -245,6 +255,7 @@ def _keeping(store: Store, query: Mapping[str, Any]) -> Callable[[Wire], bool]:
 
 
 def _users_with(store: Store, option_id: str) -> list[int]:
+    """List the users who have an option."""
     rows = (
         assignment
         for assignment in store.attribute_assignments.values()
@@ -254,6 +265,7 @@ def _users_with(store: Store, option_id: str) -> list[int]:
 
 
 def _members(store: Store, team_ids: Iterable[int]) -> set[int]:
+    """Return the users of these teams, pending ones included."""
     teams = set(team_ids)
     return {membership["user_id"] for membership in store.memberships.values() if membership["team_id"] in teams}
 

@@ -9,7 +9,16 @@ from calcom_async.sandbox.accounts.guards import guarded_organization
 from calcom_async.sandbox.accounts.teams import add_member, remove_team, slugify
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
-from calcom_async.sandbox.http.constraints import boolean, check, min_length, minimum, number, object_, string
+from calcom_async.sandbox.http.constraints import (
+    boolean,
+    check,
+    fits_metadata_limits,
+    min_length,
+    minimum,
+    number,
+    object_,
+    string,
+)
 from calcom_async.sandbox.http.forms import Field, Form, take_and_skip
 from calcom_async.sandbox.http.results import Page
 from calcom_async.sandbox.http.routing import Routes
@@ -24,17 +33,11 @@ MANAGED = "/v2/organizations/{orgId}/organizations"
 ONE = MANAGED + "/{managedOrganizationId}"
 
 
-def _is_metadata(value: Any) -> bool:
-    if not isinstance(value, dict) or len(value) > 50 or any(len(key) > 40 for key in value):
-        return False
-    return all(not isinstance(text, str) or len(text) <= 500 for text in value.values())
-
-
 _METADATA = check(
     "ValidateMetadata",
     "$property must be an object with up to 50 keys, each key name up to 40 characters, and values with a maximum "
     "length of 500 characters.",
-    _is_metadata,
+    fits_metadata_limits,
 )
 _CREATE = Form(
     Field("name", min_length(1).named("isLength"), string),
@@ -70,6 +73,7 @@ def create_managed_organization(call: Call) -> object:
 
 
 def _new(store: Store, manager_id: int, given: Mapping[str, Any]) -> Record:
+    """Create the organization."""
     slug = given.get("slug") or slugify(given["name"])
     _check_slug(store, slug)
     # The server stores organizations as teams: both share one sequence of ids.
@@ -87,12 +91,14 @@ def _new(store: Store, manager_id: int, given: Mapping[str, Any]) -> Record:
 
 
 def _check_slug(store: Store, slug: str) -> None:
+    """Raise a 409 if an organization has this slug."""
     if any(organization["slug"] == slug for organization in store.organizations.values()):
         raise errors.conflict(f"Organization with slug '{slug}' already exists")
 
 
 @ROUTES.add("GET", MANAGED)
 def list_managed_organizations(call: Call) -> object:
+    """List the managed organizations by id, with a pagination object."""
     manager = guarded_organization(call, "ORG_ADMIN")
     query = _LIST.read(call.fields)
     matching = [record for record in call.store.organizations.values() if _matches(record, manager["id"], query)]
@@ -102,6 +108,7 @@ def list_managed_organizations(call: Call) -> object:
 
 
 def _matches(record: Record, manager_id: int, query: Mapping[str, Any]) -> bool:
+    """Return whether the organization is managed by this one and passes the filters."""
     if record.get("managed_by") != manager_id or query.get("slug") not in (None, record["slug"]):
         return False
     key, value = query.get("metadataKey"), query.get("metadataValue")
@@ -111,11 +118,13 @@ def _matches(record: Record, manager_id: int, query: Mapping[str, Any]) -> bool:
 
 @ROUTES.add("GET", ONE)
 def get_managed_organization(call: Call) -> object:
+    """Return a managed organization."""
     return _view(_managed(call))
 
 
 @ROUTES.add("PATCH", ONE)
 def update_managed_organization(call: Call) -> object:
+    """Update name, slug and metadata; the settings of the API key are ignored."""
     record, given = _managed(call), _UPDATE.read(call.body)
     if given.get("slug") not in (None, record["slug"]):
         _check_slug(call.store, given["slug"])
@@ -126,6 +135,7 @@ def update_managed_organization(call: Call) -> object:
 
 @ROUTES.add("DELETE", ONE)
 def delete_managed_organization(call: Call) -> object:
+    """Delete a managed organization and its API key."""
     record = _managed(call)
     call.store.api_keys.pop(record.get("api_key", ""), None)
     remove_team(call.store, record | {"is_organization": True})
@@ -133,6 +143,7 @@ def delete_managed_organization(call: Call) -> object:
 
 
 def _managed(call: Call) -> Record:
+    """Return the managed organization of the path. One of another manager is a 403."""
     manager, managed_id = guarded_organization(call, "ORG_ADMIN"), call.int_path("managedOrganizationId")
     record = call.store.organizations.get(managed_id)
     if record is None or record.get("managed_by") != manager["id"]:

@@ -42,7 +42,7 @@ _EMAILS = paged_form(
     )
 )
 
-# --- of teams -------------------------------------------------------------------------------------------------------
+# --- memberships of teams --------------------------------------------------------------------------------------------
 
 
 @ROUTES.add("GET", TEAM)
@@ -59,6 +59,7 @@ def list_team_memberships(call: Call) -> object:
 @ROUTES.add("POST", TEAM, status=201)
 @ROUTES.add("POST", ORG_TEAM, status=201)
 def create_team_membership(call: Call) -> object:
+    """Create a membership. Below an organization only its members can join."""
     team = guarded_team(call, "TEAM_ADMIN")
     body = CREATE.read({**CREATE_DEFAULTS, **call.body})
     if "orgId" in call.path and membership_of(call.store, call.int_path("orgId"), body["userId"]) is None:
@@ -71,12 +72,14 @@ def create_team_membership(call: Call) -> object:
 @ROUTES.add("GET", TEAM + ONE)
 @ROUTES.add("GET", ORG_TEAM + ONE)
 def get_team_membership(call: Call) -> object:
+    """Return a membership of the team."""
     return team_view(call.store, _of_team(call))
 
 
 @ROUTES.add("PATCH", TEAM + ONE)
 @ROUTES.add("PATCH", ORG_TEAM + ONE)
 def update_team_membership(call: Call) -> object:
+    """Update a membership of the team."""
     membership = _of_team(call, UPDATE.read(call.body))
     return team_view(call.store, membership)
 
@@ -84,6 +87,7 @@ def update_team_membership(call: Call) -> object:
 @ROUTES.add("DELETE", TEAM + ONE)
 @ROUTES.add("DELETE", ORG_TEAM + ONE)
 def delete_team_membership(call: Call) -> object:
+    """Delete a membership of the team and return it. The message of the 404 differs from that of a read."""
     team, membership_id = guarded_team(call, "TEAM_ADMIN"), call.int_path("membershipId", checked=True)
     membership = memberships.find(call.store, team["id"], membership_id)
     if membership is None:
@@ -105,11 +109,12 @@ def _of_team(call: Call, changes: dict[str, Any] | None = None) -> Membership:
     return membership
 
 
-# --- of organizations -----------------------------------------------------------------------------------------------
+# --- memberships of organizations ------------------------------------------------------------------------------------
 
 
 @ROUTES.add("GET", ORGANIZATION)
 def list_organization_memberships(call: Call) -> object:
+    """List the memberships of the organization by id."""
     organization = guarded_organization(call, "ORG_ADMIN")
     rows = page(memberships.by_id(call.store, organization["id"]), read_query(call))
     return [organization_view(call.store, membership) for membership in rows]
@@ -132,11 +137,13 @@ def create_organization_membership(call: Call) -> object:
 
 @ROUTES.add("GET", ORGANIZATION + ONE)
 def get_organization_membership(call: Call) -> object:
+    """Return a membership of the organization."""
     return organization_view(call.store, _of_organization(call))
 
 
 @ROUTES.add("PATCH", ORGANIZATION + ONE)
 def update_organization_membership(call: Call) -> object:
+    """Update a membership of the organization."""
     membership = _of_organization(call)
     memberships.change(call.store, membership, UPDATE.read(call.body), call.clock.now())
     return organization_view(call.store, membership)
@@ -144,6 +151,7 @@ def update_organization_membership(call: Call) -> object:
 
 @ROUTES.add("DELETE", ORGANIZATION + ONE)
 def delete_organization_membership(call: Call) -> object:
+    """Delete a membership of the organization, and those of its teams."""
     membership = _of_organization(call)
     view = organization_view(call.store, membership)
     memberships.leave_organization(call.store, membership, call.clock.now())

@@ -55,6 +55,7 @@ def organization_membership_view(store: Store, membership: Membership) -> dict[s
 
 
 def _user_view(user: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a user as memberships contain them."""
     shown = {"avatarUrl": user["avatar_url"], "username": user["username"], "name": user["name"]}
     return shown | {"email": user["email"], "bio": user["bio"]}
 

@@ -8,6 +8,7 @@ from datetime import date
 from operator import itemgetter
 from typing import Any
 
+from calcom_async.sandbox.accounts.teams import accepted_team_ids
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.constraints import check, integer, one_of, string
 from calcom_async.sandbox.http.forms import Field, Form
@@ -23,6 +24,7 @@ def _day(clock: str) -> Callable[[Any], str]:
     """Extend a UTC time to this time of its day; other values raise an error before all other validation."""
 
     def convert(value: Any) -> str:
+        """Convert one value."""
         if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", str(value)) is None:
             raise errors.bad_request("Invalid Date.")
         try:
@@ -46,6 +48,7 @@ UPDATE = CREATE.partial()
 
 
 def _order(name: str) -> Field:
+    """Return the field for a sort order."""
     text = f'{name[0].upper()}{name[1:]} must be either "asc" or "desc".'
     return Field(name, one_of(("asc", "desc")).with_text(text), optional=True)
 
@@ -55,6 +58,7 @@ LIST_OF_ALL = paged_form(*LIST.parts[2:], Field("email", string, optional=True))
 
 
 def new_entry(store: Store, user_id: int, body: Mapping[str, Any]) -> Entry:
+    """Create an entry for a validated body."""
     check_entry(store, user_id, body)
     entry: Entry = {"userId": user_id, "toUserId": None, "id": store.next_id("out_of_office"), "uuid": store.uuid()}
     entry |= {"start": body["start"], "end": body["end"], "notes": None, "reason": "unspecified"}
@@ -64,6 +68,7 @@ def new_entry(store: Store, user_id: int, body: Mapping[str, Any]) -> Entry:
 
 
 def change_entry(entry: Entry, body: Mapping[str, Any]) -> None:
+    """Apply the fields of a body; null changes nothing."""
     entry |= {name: value for name, value in body.items() if value is not None}
 
 
@@ -81,6 +86,7 @@ def check_entry(store: Store, user_id: int, body: Mapping[str, Any]) -> None:
 
 
 def _check_days(store: Store, user_id: int, start: str, end: str, to_user_id: int | None) -> None:
+    """Raise an error for a reversed, repeated or circular entry."""
     # All times have the same format, so their texts compare like times.
     if start > end:
         raise errors.bad_request("Start date must be before end date.")
@@ -93,15 +99,8 @@ def _check_days(store: Store, user_id: int, start: str, end: str, to_user_id: in
 
 
 def _shares_team(store: Store, user_id: int, other_id: int) -> bool:
-    own, theirs = (
-        {
-            membership["team_id"]
-            for membership in store.memberships.values()
-            if membership["user_id"] == member_id and membership["accepted"]
-        }
-        for member_id in (user_id, other_id)
-    )
-    return not own.isdisjoint(theirs)
+    """Return whether two users are members of the same team or organization."""
+    return not accepted_team_ids(store, user_id).isdisjoint(accepted_team_ids(store, other_id))
 
 
 def entries_of(store: Store, user_id: int) -> Iterator[Entry]:

@@ -21,6 +21,7 @@ OF_USER = "/v2/organizations/{orgId}/users/{userId}/ooo"
 
 @ROUTES.add("GET", ALL)
 def list_out_of_office(call: Call) -> object:
+    """List the entries of all users of the organization."""
     organization, query = guarded_organization(call, "ORG_ADMIN"), read_query(call, LIST_OF_ALL)
     users = [call.store.users[membership["user_id"]] for membership in memberships_of(call.store, organization["id"])]
     wanted = {user["id"] for user in users if query.get("email") in (None, user["email"])}
@@ -30,18 +31,21 @@ def list_out_of_office(call: Call) -> object:
 
 @ROUTES.add("GET", OF_USER)
 def list_out_of_office_of_user(call: Call) -> object:
+    """List the entries of a user."""
     (_, user), query = guarded_user(call), read_query(call, LIST)
     return ooo.sorted_page(call.store, list(ooo.entries_of(call.store, user["id"])), query)
 
 
 @ROUTES.add("POST", OF_USER, status=201)
 def create_out_of_office(call: Call) -> object:
+    """Create an entry. The same period again is a 409."""
     _, user = guarded_user(call)
     return ooo.new_entry(call.store, user["id"], CREATE.read(call.body))
 
 
 @ROUTES.add("PATCH", OF_USER + "/{oooId}")
 def update_out_of_office(call: Call) -> object:
+    """Update an entry; start and end only together."""
     entry, body = _entry(call), UPDATE.read(call.body)
     ooo.check_entry(call.store, entry["userId"], body)
     ooo.change_entry(entry, body)
@@ -50,10 +54,12 @@ def update_out_of_office(call: Call) -> object:
 
 @ROUTES.add("DELETE", OF_USER + "/{oooId}")
 def delete_out_of_office(call: Call) -> object:
+    """Delete an entry and return it."""
     return call.store.out_of_office.pop(_entry(call)["id"])
 
 
 def _entry(call: Call) -> Entry:
+    """Return the entry of the path. An unknown one is a 403."""
     _, user = guarded_user(call)
     entry = call.store.out_of_office.get(call.int_path("oooId", checked=True))
     if entry is None or entry["userId"] != user["id"]:

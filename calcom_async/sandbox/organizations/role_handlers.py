@@ -29,16 +29,19 @@ def _owner(call: Call) -> int:
 
 
 def _role(call: Call) -> Role:
+    """Return the custom role of the path."""
     return roles.find_role(call.store, _owner(call), call.path["roleId"])
 
 
 def _view(call: Call, role: Role) -> dict[str, Any]:
+    """Return a role as JSON."""
     return roles.role_view(role, "teamId" if "teamId" in call.path else "organizationId")
 
 
 @ROUTES.add("GET", ORG)
 @ROUTES.add("GET", TEAM)
 def list_roles(call: Call) -> object:
+    """List the system roles and the custom ones."""
     owner_id, query = _owner(call), read_query(call)
     return [_view(call, role) for role in page(list(roles.roles_of(call.store, owner_id)), query)]
 
@@ -46,6 +49,7 @@ def list_roles(call: Call) -> object:
 @ROUTES.add("POST", ORG, status=201)
 @ROUTES.add("POST", TEAM, status=201)
 def create_role(call: Call) -> object:
+    """Create a role. A name that exists is a 400."""
     owner_id = _owner(call)
     return _view(call, roles.new_role(call.store, owner_id, CREATE.read(call.body), call.clock.now()))
 
@@ -53,12 +57,14 @@ def create_role(call: Call) -> object:
 @ROUTES.add("GET", ORG + ONE)
 @ROUTES.add("GET", TEAM + ONE)
 def get_role(call: Call) -> object:
+    """Return a custom role."""
     return _view(call, _role(call))
 
 
 @ROUTES.add("PATCH", ORG + ONE)
 @ROUTES.add("PATCH", TEAM + ONE)
 def update_role(call: Call) -> object:
+    """Update a custom role."""
     role = _role(call)
     roles.change_role(role, UPDATE.read(call.body), call.clock.now())
     return _view(call, role)
@@ -67,6 +73,7 @@ def update_role(call: Call) -> object:
 @ROUTES.add("DELETE", ORG + ONE)
 @ROUTES.add("DELETE", TEAM + ONE)
 def delete_role(call: Call) -> object:
+    """Delete a custom role and return it."""
     return _view(call, call.store.roles.pop(_role(call)["id"]))
 
 
@@ -76,12 +83,14 @@ def delete_role(call: Call) -> object:
 @ROUTES.add("GET", ORG + PERMISSIONS)
 @ROUTES.add("GET", TEAM + PERMISSIONS)
 def list_permissions(call: Call) -> object:
+    """List the permissions of a role."""
     return _role(call)["permissions"]
 
 
 @ROUTES.add("POST", ORG + PERMISSIONS)
 @ROUTES.add("POST", TEAM + PERMISSIONS)
 def add_permissions(call: Call) -> object:
+    """Add permissions to a role."""
     role = _role(call)
     return _set(role, [*role["permissions"], *_requested_permissions(call)])
 
@@ -89,16 +98,19 @@ def add_permissions(call: Call) -> object:
 @ROUTES.add("PUT", ORG + PERMISSIONS)
 @ROUTES.add("PUT", TEAM + PERMISSIONS)
 def replace_permissions(call: Call) -> object:
+    """Replace the permissions of a role."""
     return _set(_role(call), _requested_permissions(call))
 
 
 def _requested_permissions(call: Call) -> list[str]:
+    """Return the permissions of a body. Raises a 400 for an unknown one."""
     permissions: list[str] = SET.read(call.body)["permissions"]
     check_permissions(permissions)
     return permissions
 
 
 def _set(role: Role, wanted: list[str]) -> object:
+    """Replace the permissions of a role and return them."""
     roles.set_permissions(role, wanted)
     return role["permissions"]
 
@@ -106,16 +118,19 @@ def _set(role: Role, wanted: list[str]) -> object:
 @ROUTES.add("DELETE", ORG + PERMISSIONS, status=204)
 @ROUTES.add("DELETE", TEAM + PERMISSIONS, status=204)
 def remove_permissions(call: Call) -> object:
+    """Remove the permissions in the query from a role."""
     return _removed(call, REMOVE.read(call.fields).get("permissions") or [])
 
 
 @ROUTES.add("DELETE", ORG + PERMISSIONS + "/{permission}", status=204)
 @ROUTES.add("DELETE", TEAM + PERMISSIONS + "/{permission}", status=204)
 def remove_permission(call: Call) -> object:
+    """Remove one permission from a role."""
     return _removed(call, [call.path["permission"]])
 
 
 def _removed(call: Call, removed: list[str]) -> RawResponse:
+    """Remove permissions from a role; the response is a 204."""
     _owner(call)
     check_permissions(removed)
     role = _role(call)

@@ -74,6 +74,7 @@ _SYSTEM_ROLES_CREATED = "2026-01-01T00:00:00.000Z"
 
 
 def check_permissions(permissions: Iterable[str]) -> None:
+    """Raise a 400 for the first unknown permission."""
     for permission in permissions:
         if not isinstance(permission, str) or permission not in PERMISSIONS:
             raise errors.bad_request(
@@ -134,6 +135,7 @@ def find_role(store: Store, owner_id: int, role_id: str) -> Role:
 
 
 def new_role(store: Store, owner_id: int, body: Mapping[str, Any], now: datetime) -> Role:
+    """Create a custom role for a validated body."""
     check_permissions(body.get("permissions") or ())
     if any(role["name"] == body["name"] for role in roles_of(store, owner_id)):
         raise errors.bad_request(f'Role with name "{body["name"]}" already exists')

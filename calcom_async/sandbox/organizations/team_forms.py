@@ -18,7 +18,7 @@ CREATE_DEFAULTS: dict[str, str | bool] = {
 """Defaults of a create body; validation errors repeat them as if they had been sent."""
 
 _COMMON = (
-    # An update needs a name, although the documentation says otherwise.
+    # An update needs a name, although the specification says otherwise (measured, build of 2025-12).
     Field("name", min_length(1).named("isLength"), string),
     Field("slug", string, optional=True),
     Field("logoUrl", url, optional=True),

@@ -22,11 +22,12 @@ from calcom_async.sandbox.organizations.team_forms import CREATE_DEFAULTS, TEAM_
 ROUTES = Routes()
 
 
-# The two lists ignore take and skip, and always return the first rows.
+# The two lists ignore take and skip, and always return the first rows (measured, build of 2025-12).
 _LIST_LIMIT = 250
 
 
 def _teams(call: Call, org_id: int) -> list[Team]:
+    """List the teams of an organization by id."""
     return sorted(
         (team for team in call.store.teams.values() if team["parent_id"] == org_id), key=lambda team: team["id"]
     )
@@ -34,12 +35,14 @@ def _teams(call: Call, org_id: int) -> list[Team]:
 
 @ROUTES.add("GET", "/v2/organizations/{orgId}/teams")
 def list_organization_teams(call: Call) -> object:
+    """List the teams of the organization."""
     organization = guarded_organization(call, "ORG_ADMIN")
     return [team_view(team) for team in _teams(call, organization["id"])[:_LIST_LIMIT]]
 
 
 @ROUTES.add("GET", "/v2/organizations/{orgId}/teams/me")
 def list_my_organization_teams(call: Call) -> object:
+    """List the teams of the caller; an admin of the organization sees all teams."""
     organization = guarded_organization(call, "ORG_MEMBER")
     above = membership_of(call.store, organization["id"], call.user["id"])
     sees_all = above is not None and above["role"] in ("ADMIN", "OWNER")
@@ -48,6 +51,7 @@ def list_my_organization_teams(call: Call) -> object:
 
 
 def _with_role(call: Call, team: Team) -> dict[str, Any]:
+    """Return a team as JSON, with the caller's role if they are a member."""
     membership = membership_of(call.store, team["id"], call.user["id"])
     return team_view(team) | (
         {"accepted": membership["accepted"], "role": membership["role"]} if membership is not None else {}
@@ -56,27 +60,32 @@ def _with_role(call: Call, team: Team) -> dict[str, Any]:
 
 @ROUTES.add("POST", "/v2/organizations/{orgId}/teams", status=201)
 def create_organization_team(call: Call) -> object:
+    """Create a team of the organization."""
     organization = guarded_organization(call, "ORG_ADMIN")
     return team_view(create_requested_team(call, parent_id=organization["id"]))
 
 
 @ROUTES.add("GET", "/v2/organizations/{orgId}/teams/{teamId}")
 def get_organization_team(call: Call) -> object:
+    """Return a team of the organization for admins of the team."""
     return team_view(guarded_team(call, "TEAM_ADMIN"))
 
 
 @ROUTES.add("PATCH", "/v2/organizations/{orgId}/teams/{teamId}")
 def update_organization_team(call: Call) -> object:
+    """Update a team of the organization."""
     return team_view(update_requested_team(call, guarded_team(call, "ORG_ADMIN")))
 
 
 @ROUTES.add("DELETE", "/v2/organizations/{orgId}/teams/{teamId}")
 def delete_organization_team(call: Call) -> object:
+    """Delete a team of the organization and return it."""
     return team_view(delete_team_with_event_types(call, guarded_team(call, "ORG_ADMIN")))
 
 
 @ROUTES.add("POST", "/v2/teams", status=201)
 def create_team(call: Call) -> object:
+    """Create a team outside of organizations."""
     return team_view(create_requested_team(call, parent_id=None))
 
 
@@ -89,16 +98,19 @@ def create_requested_team(call: Call, *, parent_id: int | None) -> Team:
 
 @ROUTES.add("GET", "/v2/teams")
 def list_teams(call: Call) -> object:
+    """List the teams and organizations of the caller."""
     return [team_view(team) for team in teams_of(call.store, call.user["id"])]
 
 
 @ROUTES.add("GET", "/v2/teams/{teamId}")
 def get_team(call: Call) -> object:
+    """Return a team for its members."""
     return team_view(guarded_team(call, "TEAM_MEMBER"))
 
 
 @ROUTES.add("PATCH", "/v2/teams/{teamId}")
 def update_team(call: Call) -> object:
+    """Update a team for its owners."""
     return team_view(update_requested_team(call, guarded_team(call, "TEAM_OWNER")))
 
 
@@ -112,6 +124,7 @@ def update_requested_team(call: Call, team: Team) -> Team:
 
 @ROUTES.add("DELETE", "/v2/teams/{teamId}")
 def delete_team(call: Call) -> object:
+    """Delete a team and return it."""
     return team_view(delete_team_with_event_types(call, guarded_team(call, "TEAM_OWNER")))
 
 

@@ -18,6 +18,7 @@ ONE = ALL + "/{userId}"
 
 @ROUTES.add("GET", ALL)
 def list_organization_users(call: Call) -> object:
+    """List the users of the organization by id."""
     org_id = guarded_organization(call, "ORG_ADMIN")["id"]
     query = LIST.read({"attributeQueryOperator": "AND", **call.fields})
     rows = page(users.users_of(call.store, org_id, query), query)
@@ -26,6 +27,7 @@ def list_organization_users(call: Call) -> object:
 
 @ROUTES.add("POST", ALL, status=201)
 def create_organization_user(call: Call) -> object:
+    """Create a user who is a member of the organization."""
     org_id = guarded_organization(call, "ORG_ADMIN")["id"]
     body = CREATE.read({**CREATE_DEFAULTS, **call.body})
     user = users.invite(call.store, org_id, body, inviter_id=call.user["id"], now=call.clock.now())
@@ -34,6 +36,7 @@ def create_organization_user(call: Call) -> object:
 
 @ROUTES.add("PATCH", ONE)
 def update_organization_user(call: Call) -> object:
+    """Update a user. The new email address applies at once, unlike in `/v2/me`."""
     org_id, user = guarded_user(call)
     body = UPDATE.read(call.body)
     users.check_username(call.store, org_id, user, body.get("username"))
@@ -43,6 +46,7 @@ def update_organization_user(call: Call) -> object:
 
 @ROUTES.add("DELETE", ONE)
 def delete_organization_user(call: Call) -> object:
+    """Delete a user with all their data and return them."""
     org_id, user = guarded_user(call)
     view = user_view(call.store, org_id, user)
     users.delete_user(call.store, user, call.clock.now())

@@ -52,10 +52,12 @@ _avatar = check("avatarValidator", "Please include a valid avatar url", is_url)
 
 
 def _word(name: str, what: str, allowed: tuple[Any, ...]) -> Any:
+    """Return the rule for one of several values, with the message of these forms."""
     return one_of(allowed).named(name).with_text(f"Please include a valid {what}")
 
 
 def _lower(value: Any) -> Any:
+    """Convert a text to lower case."""
     return value.lower() if isinstance(value, str) else value
 
 
@@ -143,6 +145,7 @@ def users_of(store: Store, org_id: int, query: Mapping[str, Any]) -> list[User]:
 
 
 def _passes(store: Store, org_id: int, user: User, query: Mapping[str, Any]) -> bool:
+    """Return whether a user passes the filters of a list."""
     if query.get("emails") and user["email"] not in query["emails"]:
         return False
     if query.get("teamIds") and all(membership_of(store, team_id, user["id"]) is None for team_id in query["teamIds"]):
@@ -150,7 +153,7 @@ def _passes(store: Store, org_id: int, user: User, query: Mapping[str, Any]) -> 
     if not (wanted := set(query.get("assignedOptionIds") or ())):
         return True
     has = option_ids_of(store, org_id, user["id"])
-    # NONE compares single assignments: a user with any other option matches too.
+    # NONE compares single assignments: a user with any other option matches too (source code of the server).
     tests = {"AND": wanted <= has, "OR": bool(wanted & has), "NONE": bool(has - wanted)}
     return tests[query.get("attributeQueryOperator") or "AND"]
 
@@ -208,6 +211,7 @@ def delete_user(store: Store, user: User, now: datetime) -> None:
 
 
 def _drop(table: dict[Any, dict[str, Any]], column: str, value: int) -> None:
+    """Delete the rows with this value in a column."""
     for key in [key for key, row in table.items() if row[column] == value]:
         del table[key]
 

@@ -60,7 +60,7 @@ _SETTINGS = (
     Field("areDefaultEventTypesEnabled", boolean, optional=True),
     Field("areCalendarEventsEnabled", boolean, optional=True),
 )
-# The list of names is empty on the real server too.
+# The message ends after the colon, as measured: the server's list of names is empty.
 _PERMISSION = check(
     "isEnum",
     "$property must be one of the following values: ",
@@ -73,6 +73,7 @@ _UPDATE = Form(*_SETTINGS).partial()
 
 @ROUTES.add("GET", CLIENTS)
 def list_clients(call: Call) -> object:
+    """List the clients of the caller's organization."""
     organization_id = own_organization(call)
     return [
         client_view(client)
@@ -83,6 +84,7 @@ def list_clients(call: Call) -> object:
 
 @ROUTES.add("POST", CLIENTS, status=201)
 def create_client(call: Call) -> object:
+    """Create a client and return its id and secret."""
     organization_id = own_organization(call)
     given = _CREATE.read({**_CREATE_DEFAULTS, **call.body})
     client_id = f"c{call.store.uuid().replace('-', '')[:24]}"
@@ -101,11 +103,13 @@ def create_client(call: Call) -> object:
 
 @ROUTES.add("GET", ONE)
 def get_client(call: Call) -> object:
+    """Return a client with its secret."""
     return client_view(guarded_client(call, "ORG_MEMBER"))
 
 
 @ROUTES.add("PATCH", ONE)
 def update_client(call: Call) -> object:
+    """Update a client; its permissions cannot be changed."""
     client = guarded_client(call, "ORG_ADMIN")
     client.update(settings(_UPDATE.read(call.body)))
     return client_view(client)
@@ -113,6 +117,7 @@ def update_client(call: Call) -> object:
 
 @ROUTES.add("DELETE", ONE)
 def delete_client(call: Call) -> object:
+    """Delete a client with its managed users."""
     client = guarded_client(call, "ORG_ADMIN")
     remove_client(call.store, client, call.clock.now())
     return client_view(client)
@@ -136,6 +141,7 @@ _MEETINGS = (("Thirty Minutes", 30), ("Sixty Minutes", 60))
 
 @ROUTES.add("GET", USERS, kinds=("client",))
 def list_managed_users(call: Call) -> object:
+    """List the managed users by id. The address in the filter may be the plain or the stored one."""
     page, client = _PAGE.read(call.fields), _client(call)
     users = [call.store.users[user_id] for user_id in sorted(client["managed"])]
     if wanted := page.get("emails"):
@@ -146,6 +152,7 @@ def list_managed_users(call: Call) -> object:
 
 @ROUTES.add("POST", USERS, status=201, kinds=("client",))
 def create_managed_user(call: Call) -> object:
+    """Create a managed user and return them with a token pair."""
     client = _client(call)
     given = _NEW_USER.read(call.body)
     if not is_email(given["email"]):
@@ -159,12 +166,14 @@ def create_managed_user(call: Call) -> object:
 
 @ROUTES.add("GET", ONE_USER, kinds=("client",))
 def get_managed_user(call: Call) -> object:
+    """Return a managed user."""
     client = _client(call)
     return user_view(client, managed_user(call, client))
 
 
 @ROUTES.add("PATCH", ONE_USER, kinds=("client",))
 def update_managed_user(call: Call) -> object:
+    """Update a managed user. A new email address applies at once, and changes the username."""
     client = _client(call)
     user, given = managed_user(call, client), PROFILE.read(call.body)
     if (email := given.pop("email", None)) is not None:
@@ -177,6 +186,7 @@ def update_managed_user(call: Call) -> object:
 
 @ROUTES.add("DELETE", ONE_USER, kinds=("client",))
 def delete_managed_user(call: Call) -> object:
+    """Delete a managed user with all their data."""
     client = _client(call)
     user = managed_user(call, client)
     remove_user(call.store, client, user["id"], call.clock.now())
@@ -190,6 +200,7 @@ def _client(call: Call) -> Client:
 
 
 def _check_new(call: Call, email: str, but: User | None = None) -> None:
+    """Raise a 409 if another user has this address."""
     for user in call.store.users.values():
         if user["email"] == email and user is not but:
             raise errors.conflict(f"User with the provided e-mail already exists. Existing user ID={user['id']}")
@@ -211,6 +222,7 @@ def _create_user(call: Call, client: Client, given: dict[str, Any], email: str) 
 
 
 def _create_default_event_types(call: Call, user: User) -> None:
+    """Create the event types of a new user, as the client's settings demand."""
     for title, minutes in _MEETINGS:
         for more in ("", " Video"):
             slug = (title + more).lower().replace(" ", "-")

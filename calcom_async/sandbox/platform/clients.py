@@ -46,7 +46,7 @@ _SETTINGS = {
 """The changeable fields: JSON name and name in the record."""
 _UNSET = {"are_emails_enabled": False, "are_default_event_types_enabled": False, "are_calendar_events_enabled": True}
 
-# --- who may
+# --- permissions
 
 
 def own_organization(call: Call) -> int:

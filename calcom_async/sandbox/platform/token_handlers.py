@@ -83,6 +83,7 @@ def oauth2_token(call: Call) -> object:
 
 @ROUTES.add("GET", "/v2/auth/oauth2/clients/{clientId}")
 def oauth2_client(call: Call) -> object:
+    """Return the public part of a third-party app."""
     app = call.store.oauth2_apps.get(call.path["clientId"])
     if app is None:
         raise string_details(404, "HttpException", "unauthorized_client")
@@ -128,11 +129,13 @@ def _spend_code(store: Store, sent: dict[str, Any], app: dict[str, Any]) -> tupl
 
 
 def _oauth2_error(status: int, error: str, description: str) -> RawResponse:
+    """Return an error in the form of RFC 6749."""
     body = {"error": error, "error_description": description}
     return RawResponse(body, status, NO_STORE | {"X-Request-Id": "unknown-request-id"})
 
 
 def _same(secret: str, sent: str | None) -> bool:
+    """Compare secrets in constant time."""
     return hmac.compare_digest(secret.encode(), (sent or "").encode())
 
 
@@ -167,4 +170,5 @@ def refresh_key(call: Call) -> object:
 
 @ROUTES.add("GET", "/health", auth="public")
 def health(call: Call) -> object:  # noqa: ARG001
+    """Return the health check, which has no envelope and needs no credentials."""
     return RawResponse("OK", content_type="text/html; charset=utf-8")

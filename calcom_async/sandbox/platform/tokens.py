@@ -59,7 +59,7 @@ def store_tokens(
 ) -> Pair:
     """Create and store a pair for a user, or store the given one."""
     short, long = _LIFETIMES[kind]
-    # The real server rounds the expiry of access tokens down to the minute.
+    # The expiry of managed users' access tokens is rounded down to the minute (measured, build of 2025-12).
     expires = (now + short).replace(second=0, microsecond=0) if kind == "managed" else now + short
     owner = {"kind": kind, "user_id": user_id, "client_id": client_id}
     access, refresh = pair or (_jwt(store, "access_token", owner), _jwt(store, "refresh_token", owner))
@@ -83,4 +83,5 @@ def _jwt(store: Store, kind: str, owner: dict[str, Any]) -> str:
 
 
 def _part(value: Any) -> str:
+    """Return a value as a part of a JWT."""
     return urlsafe_b64encode(msgspec.json.encode(value)).decode().rstrip("=")

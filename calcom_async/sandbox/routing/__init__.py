@@ -1,4 +1,4 @@
-"""Routing forms and workflows."""
+"""Routing forms and workflows, measured on the self-hosted build of 2025-12."""
 
 from calcom_async.sandbox.routing import form_handlers, workflow_handlers
 

@@ -13,6 +13,7 @@ from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.constraints import array, boolean, date_string, each, number, one_of, string, time_zone
 from calcom_async.sandbox.http.forms import Field, Form, take_and_skip, to_bool, to_int, to_ints
 from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.http.time_zones import parse_iso_time
 from calcom_async.sandbox.routing.forms import (
     Response,
     RoutingForm,
@@ -39,7 +40,7 @@ _RESPONSES = "/{routingFormId}/responses"
 _ONE_RESPONSE = _RESPONSES + "/{responseId}"
 
 _ORDER = one_of(("asc", "desc"))
-# Unlike other lists these accept take values above 250 and above 1000.
+# Unlike other lists, these accept a `take` above 250 and above 1000 (measured).
 _LIST = Form(
     *take_and_skip(most=1_000_000),
     Field("sortCreatedAt", _ORDER, optional=True),
@@ -69,6 +70,7 @@ _FOR_SLOTS = ("start", "end", "timeZone", "duration", "format", "bookingUidToRes
 
 @ROUTES.add("GET", _ORGANIZATION)
 def list_organization_forms(call: Call) -> object:
+    """List the forms of the organization's teams."""
     organization, query = guarded_organization(call, "ORG_ADMIN"), _LIST_OF_ORGANIZATION.read(call.fields)
     teams = {team["id"] for team in call.store.teams.values() if team["parent_id"] == organization["id"]}
     wanted = teams & set(query["teamIds"]) if query.get("teamIds") else teams
@@ -77,10 +79,12 @@ def list_organization_forms(call: Call) -> object:
 
 @ROUTES.add("GET", _TEAM)
 def list_team_forms(call: Call) -> object:
+    """List the forms of a team."""
     return _forms(call, {guarded_team(call, "TEAM_ADMIN")["id"]}, _LIST.read(call.fields))
 
 
 def _forms(call: Call, team_ids: set[int], query: Mapping[str, Any]) -> list[RoutingForm]:
+    """Return a page of the forms of these teams."""
     forms = forms_of(call.store, team_ids)
     if uid := query.get("routedToBookingUid"):
         forms = [form for form in forms if _has_led_to(call, form, uid)]
@@ -88,6 +92,7 @@ def _forms(call: Call, team_ids: set[int], query: Mapping[str, Any]) -> list[Rou
 
 
 def _has_led_to(call: Call, form: RoutingForm, uid: str) -> bool:
+    """Return whether a response to the form led to this booking."""
     return any(response["routedToBookingUid"] == uid for response in responses_of(call.store, form["id"]))
 
 
@@ -107,10 +112,8 @@ def _time(text: str | None) -> str | None:
 
 
 def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise errors.bad_request("Invalid Date.") from None
+    """Parse a time of the query; no offset means UTC."""
+    moment = parse_iso_time(text)
     return moment.replace(tzinfo=moment.tzinfo or UTC)
 
 
@@ -134,6 +137,7 @@ def _form(call: Call, role: TeamRole = "TEAM_ADMIN") -> RoutingForm:
 @ROUTES.add("GET", _ORGANIZATION + _RESPONSES)
 @ROUTES.add("GET", _TEAM + _RESPONSES)
 def list_responses(call: Call) -> object:
+    """List the responses to a form."""
     form, query = _form(call), _LIST.read(call.fields)
     uid = query.get("routedToBookingUid")
     responses = [
@@ -176,6 +180,7 @@ def _submit(call: Call, form: RoutingForm, response: Mapping[str, Any]) -> Respo
 
 
 def _check_order(query: Mapping[str, Any]) -> None:
+    """Raise a 400 if the range ends before it starts."""
     if _moment(query["end"]) < _moment(query["start"]):
         raise errors.bad_request("End date cannot be before start date.")
 
@@ -205,7 +210,7 @@ def update_response(call: Call) -> object:
     return response_view(response)
 
 
-# --- for anybody ----------------------------------------------------------------------------------------------------
+# --- without credentials ---------------------------------------------------------------------------------------------
 
 
 @ROUTES.add("POST", "/v2/routing-forms/{routingFormId}/calculate-slots", auth="optional")

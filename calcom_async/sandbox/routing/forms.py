@@ -90,7 +90,7 @@ def find_form(store: Store, form_id: str) -> RoutingForm:
     return form
 
 
-# --- answering ------------------------------------------------------------------------------------------------------
+# --- routing ---------------------------------------------------------------------------------------------------------
 
 
 def answered(form: RoutingForm, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,6 +102,7 @@ def answered(form: RoutingForm, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _name(field: Mapping[str, Any]) -> str:
+    """Return the identifier of a field, by which requests name it."""
     return str(field.get("identifier") or field["id"])
 
 
@@ -116,6 +117,7 @@ def destination(form: RoutingForm, response: Mapping[str, Any]) -> Mapping[str, 
 
 
 def _holds(rule: Rule, response: Mapping[str, Any]) -> bool:
+    """Return whether a rule of a route holds; texts are compared in lower case."""
     given = str(response.get(rule["field"], {}).get("value", "")).lower()
     wanted = [str(value).lower() for value in rule["value"]]
     match rule["operator"]:

@@ -24,36 +24,42 @@ def _add_routes(kind: Kind, suffix: str) -> None:
 
     @ROUTES.add("GET", many)
     def list_all(call: Call) -> object:
+        """List the workflows of the team."""
         team, page = guarded_team(call, "TEAM_ADMIN"), _LIST.read(call.fields)
         workflows = of_team(call.store, kind, team["id"])
         return [view(workflow) for workflow in workflows[page["skip"] : page["skip"] + page["take"]]]
 
     @ROUTES.add("POST", many, status=201)
     def create(call: Call) -> object:
+        """Create a workflow."""
         team = guarded_team(call, "TEAM_ADMIN")
         return view(make(call.store, kind, team["id"], kind.create.read(call.body)))
 
     @ROUTES.add("GET", workflow_path)
     def get(call: Call) -> object:
+        """Return a workflow."""
         return view(_found(call, kind))
 
     @ROUTES.add("PATCH", workflow_path)
     def update(call: Call) -> object:
+        """Update a workflow."""
         workflow = _found(call, kind)
         change(call.store, workflow, kind.update.read(call.body))
         return view(workflow)
 
     @ROUTES.add("DELETE", workflow_path)
     def delete(call: Call) -> object:
+        """Delete a workflow."""
         del call.store.workflows[_found(call, kind)["id"]]
         return Status()
 
 
 def _found(call: Call, kind: Kind) -> dict[str, Any]:
+    """Return the workflow of the path."""
     team = guarded_team(call, "TEAM_ADMIN")
     return find(call.store, kind, team["id"], call.int_path("workflowId", checked=True))
 
 
-# The two kinds share paths: the literal `/routing-form` comes before the placeholder.
+# The two kinds share paths. As on the server, the literal `/routing-form` wins over the placeholder.
 _add_routes(ROUTING_FORMS, "/routing-form")
 _add_routes(EVENT_TYPES, "")

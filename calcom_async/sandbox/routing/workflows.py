@@ -64,6 +64,7 @@ class Kind:
 
 
 def _kind(name: str, label: str, noun: str, *, ids: Rule, triggers: tuple[str, ...], actions: tuple[str, ...]) -> Kind:
+    """Return a kind of workflow with its forms."""
     everywhere, somewhere = f"isActiveOnAll{noun}s", f"activeOn{noun}Ids"
     activation = Form(Field(everywhere, boolean), Field(somewhere, each(ids), array, optional=True))
     trigger = Form(
@@ -73,6 +74,7 @@ def _kind(name: str, label: str, noun: str, *, ids: Rule, triggers: tuple[str, .
     )
 
     def form(*, kept: bool) -> Form:
+        """Return the form of a create request, or of an update, whose steps are `kept` by their id."""
         return Form(
             Field("name", string),
             Field("activation", object_, nested=activation),

@@ -28,9 +28,6 @@ ROUTES = Routes()
 VERSIONS = ("2024-06-11", "2024-06-14")
 
 
-# --- the caller's own
-
-
 @ROUTES.add("POST", "/v2/schedules", version=VERSIONS, status=201)
 def post_schedule(call: Call) -> object:
     """Create a schedule; names need not be unique."""
@@ -76,6 +73,7 @@ def remove_schedule(call: Call) -> object:
 
 
 def _own(call: Call) -> Wire:
+    """Return the schedule of the path if the caller owns it."""
     return find_schedule(call.store, call.int_path("scheduleId"), call.user["id"])
 
 
@@ -87,11 +85,13 @@ def _body(call: Call) -> Wire:
 
 
 def _named_days(row: Any) -> Any:
+    """Return a row of an availability with the days as names."""
     if not isinstance(row, dict) or not isinstance(row.get("days"), list):
         return row
     return row | {"days": [_named_day(day) for day in row["days"]]}
 
 
 def _named_day(day: Any) -> Any:
+    """Return the name of a numbered day; other values stay."""
     known = re.fullmatch(r"[0-6]", str(day)) is not None and not isinstance(day, str)
     return DAYS[int(day)] if known else day

@@ -50,6 +50,7 @@ def _for_event_type(store: Store, rows: list[dict[str, Any]], event_type_id: int
 
 @ROUTES.add("GET", "/v2/organizations/{orgId}/schedules")
 def list_organization_schedules(call: Call) -> object:
+    """List the schedules of all users of the organization by id."""
     organization = guarded_organization(call, "ORG_ADMIN")
     return page(_of_members(call.store, organization["id"]), read_query(call))
 
@@ -65,6 +66,7 @@ def list_team_schedules(call: Call) -> object:
 
 @ROUTES.add("GET", "/v2/organizations/{orgId}/teams/{teamId}/users/{userId}/schedules")
 def list_team_user_schedules(call: Call) -> object:
+    """List the schedules of a member of a team; this list is not paged."""
     team, user_id = guarded_team(call, "TEAM_ADMIN"), call.int_path("userId", checked=True)
     if membership_of(call.store, team["id"], user_id) is None:
         raise errors.forbidden(
@@ -75,28 +77,32 @@ def list_team_user_schedules(call: Call) -> object:
     return _for_event_type(call.store, schedules_of(call.store, user_id), query.get("eventTypeId"))
 
 
-# --- of one user of an organization ---------------------------------------------------------------------------------
+# --- schedules of one user of an organization ------------------------------------------------------------------------
 
 
 @ROUTES.add("GET", OF_USER)
 def list_user_schedules(call: Call) -> object:
+    """List the schedules of a user; this list is not paged."""
     _, user = guarded_user(call)
     return schedules_of(call.store, user["id"])
 
 
 @ROUTES.add("POST", OF_USER, status=201)
 def create_user_schedule(call: Call) -> object:
+    """Create a schedule for a user."""
     _, user = guarded_user(call)
     return show_schedule(call.store, create_schedule(call.store, user["id"], CREATE.read(call.body)))
 
 
 @ROUTES.add("GET", OF_USER + "/{scheduleId}")
 def get_user_schedule(call: Call) -> object:
+    """Return a schedule of a user."""
     return show_schedule(call.store, _schedule(call))
 
 
 @ROUTES.add("PATCH", OF_USER + "/{scheduleId}")
 def update_user_schedule(call: Call) -> object:
+    """Update a schedule of a user."""
     body, schedule = UPDATE.read(call.body), _schedule(call)
     update_schedule(call.store, schedule, body)
     return show_schedule(call.store, schedule)
@@ -113,5 +119,6 @@ def delete_user_schedule(call: Call) -> object:
 
 
 def _schedule(call: Call) -> dict[str, Any]:
+    """Return the schedule of the path if it is the user's."""
     _, user = guarded_user(call)
     return find_schedule(call.store, call.int_path("scheduleId", checked=True), user["id"])

@@ -30,6 +30,7 @@ _TIME = r"^([01]\d|2[0-3]):([0-5]\d)$"
 
 
 def _time(name: str) -> Field:
+    """Return the field for a time of day."""
     return Field(name, matches(_TIME, "$property must be a valid time format HH:MM"))
 
 
@@ -46,9 +47,6 @@ CREATE = Form(
     Field("overrides", array, optional=True, nested=_OVERRIDE),
 )
 UPDATE = CREATE.partial()
-
-
-# --- functions shared with the schedules of members
 
 
 def show_schedule(store: Store, schedule: Wire) -> Wire:
@@ -122,11 +120,13 @@ def find_schedule(store: Store, schedule_id: int, user_id: int) -> Wire:
 
 
 def _set(schedule: Wire, name: str, value: Any, build: Callable[[Any], Any] = lambda value: value) -> None:
+    """Store a value unless it is None."""
     if value is not None:
         schedule[name] = build(value)
 
 
 def _rows(rows: list[Wire]) -> list[Wire]:
+    """Return copies of the rows of an availability, with the known keys only."""
     return [{"days": list(row["days"]), "startTime": row["startTime"], "endTime": row["endTime"]} for row in rows]
 
 

@@ -81,6 +81,7 @@ def add_bookings(store: Store, now: datetime, *, count: int, host_id: int, ties:
 
 
 def _world(store: Store, host_id: int) -> _World:
+    """Return the event types and visitors of the sample bookings."""
     own = [event_type for event_type in store.event_types.values() if event_type["ownerId"] == host_id]
     visitors = [_visitor(number) for number in range(_VISITORS)]
     plain = [
@@ -97,11 +98,13 @@ def _world(store: Store, host_id: int) -> _World:
 
 
 def _kind(event_type: dict[str, Any], host: str, visitors: list[dict[str, Any]]) -> _Kind:
+    """Return an event type with its titles."""
     titles = [f"{event_type['title']} between {host} and {visitor['name']}" for visitor in visitors]
     return _Kind(event_type["id"], timedelta(minutes=event_type["lengthInMinutes"]), titles)
 
 
 def _visitor(number: int) -> dict[str, Any]:
+    """Return an attendee by number; names and time zones repeat."""
     email = f"visitor{number}@visitors.test"
     return {
         "name": _NAMES[number % len(_NAMES)],
@@ -123,6 +126,7 @@ def _creations(now: datetime, count: int, *, ties: bool) -> Iterator[datetime]:
 
 
 def _distinct(count: int, shared: int) -> int:
+    """Return the number of distinct times if about `shared` bookings have the same one."""
     return min(count, max(7, count // shared))
 
 
@@ -142,6 +146,7 @@ def _starts(now: datetime, count: int, rng: random.Random, *, ties: bool) -> lis
 def _booking(
     store: Store, world: _World, rng: random.Random, *, now: datetime, start: datetime, created: datetime
 ) -> Booking:
+    """Return a sample booking; every twentieth has seats."""
     number, uid = store.next_id("booking"), store.uid()
     seated = number % _SEATED_EVERY == 0
     kind = world.seated if seated else world.plain[number % len(world.plain)]
@@ -175,15 +180,18 @@ def _booking(
 
 
 def _attendee(store: Store, visitor: dict[str, Any]) -> dict[str, Any]:
+    """Return an attendee with a new id."""
     return {"id": store.next_id("attendee"), **visitor}
 
 
 def _seat(store: Store, attendee: dict[str, Any]) -> dict[str, Any]:
+    """Return a seat of an attendee."""
     answers = {"name": attendee["name"], "email": attendee["email"]}
     return {"seat_uid": store.uuid(), "attendee_id": attendee["id"], "responses": answers, "metadata": {}}
 
 
 def _cancel(booking: Booking, rng: random.Random, now: datetime) -> None:
+    """Add the reason and time of a cancellation."""
     booking.cancellation_reason = rng.choice(_REASONS)
     booking.cancelled_by = booking.attendees[0]["email"]
     booking.updated_at = min(booking.created_at + timedelta(minutes=rng.randrange(1, 20_000)), now)

@@ -45,12 +45,14 @@ def seed_store(store: Store, clock: Clock, *, bookings: int = 0, ties: bool = Fa
 
 
 def _people(store: Store) -> None:
+    """Create three users with API keys."""
     for user_id, username, name, zone in _PEOPLE:
         new_user(store, user_id, username, name, zone)
     store.api_keys |= {API_KEY: ANA, "cal_sandbox_bo": BO, "cal_sandbox_cy": CY}
 
 
 def _event_types(store: Store, now: datetime) -> None:
+    """Create Ana's event types: 30 minutes, 60 minutes, and one with ten seats."""
     thirty = {"title": "Thirty minutes", "slug": "thirty", "lengthInMinutes": 30}
     sixty = {"title": "Sixty minutes", "slug": "sixty", "lengthInMinutes": 60}
     seats = {"seatsPerTimeSlot": 10, "showAttendeeInfo": True, "showAvailabilityCount": True}
@@ -60,6 +62,7 @@ def _event_types(store: Store, now: datetime) -> None:
 
 
 def _organization(store: Store) -> None:
+    """Create an organization with two teams."""
     store.organizations[ORGANIZATION] = {
         "id": ORGANIZATION,
         "name": "Sandbox Org",

@@ -34,7 +34,7 @@ DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Satur
 WORKING_WEEK: list[Wire] = [{"days": list(DAYS[1:6]), "startTime": "09:00", "endTime": "17:00"}]
 DEFAULT_ZONE = "Europe/London"
 
-#: The longest buffer that the web app allows; checks include bookings this far away.
+#: The longest buffer that the web app offers. The API accepts longer ones, which a booking check then does not see.
 LONGEST_BUFFER = 120 * MINUTE
 
 
@@ -83,7 +83,7 @@ def free_slots(
     return {day: [seats.slot(slot_start, length) for slot_start in starts] for day, starts in days.items()}
 
 
-# --- what a booking must pass
+# --- checks of a new booking
 
 
 def check_bookable(
@@ -102,7 +102,7 @@ def check_bookable(
     counted. A further seat of an existing booking needs no free time.
     """
     _check_in_time(store, clock, event_type, start, zone)
-    if _seats_of(event_type) and _accepted_at(store, event_type, start):
+    if seat_count(event_type) and _accepted_at(store, event_type, start):
         return
     limit_reached(store, event_type, start, end, ignore_uid=ignore_uid)
     free = {
@@ -153,6 +153,7 @@ def limit_reached(
 
 
 def _check_in_time(store: Store, clock: Clock, event_type: Wire, start: datetime, zone_name: str | None) -> None:
+    """Raise an error for a start in the past, within the notice, or outside the booking window."""
     if start < clock.now():
         raise errors.bad_request("Attempting to book a meeting in the past.")
     event = _event(store, event_type)
@@ -185,7 +186,7 @@ def _enough(event_type: Wire, free: Mapping[int, bool]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Timeline:
-    """Return all bookings by start, of any status, so that a time range can be found by bisection."""
+    """All bookings by start, of any status, so that a time range can be found by bisection."""
 
     starts: Sequence[datetime]
     bookings: Sequence[Booking]
@@ -193,6 +194,7 @@ class _Timeline:
 
     @classmethod
     def of(cls, bookings: Iterable[Booking]) -> _Timeline:
+        """Sort bookings by start."""
         ordered = sorted(bookings, key=lambda booking: booking.start)
         longest = max((booking.end - booking.start for booking in ordered), default=timedelta())
         return cls([booking.start for booking in ordered], ordered, longest)
@@ -207,6 +209,7 @@ def bookings_between(store: Store, start: datetime, end: datetime) -> list[Booki
 
 
 def _accepted_at(store: Store, event_type: Wire, start: datetime) -> bool:
+    """Return whether an accepted booking of the event type starts then."""
     return any(
         booking.start == start and booking.event_type_id == event_type["id"] and booking.status == "accepted"
         for booking in bookings_between(store, start, start)
@@ -230,6 +233,7 @@ def _counted_around(
 
 
 def _own_bookings(store: Store, event_type: Wire, period: Period, but: str | None) -> Iterable[Booking]:
+    """Yield the bookings within a period that count towards the event type's limits."""
     first, last = to_datetime(period.start), to_datetime(period.end)
     for booking in bookings_between(store, first, last):
         inside = booking.start >= first and booking.end <= last
@@ -260,6 +264,7 @@ def _is_fixed(event_type: Wire, host_id: int) -> bool:
 
 
 def _host(store: Store, event_type: Wire, host_id: int, bookings: Iterable[Booking], moved: str | None) -> Host:
+    """Return a host with everything that decides when they are free."""
     email = store.users[host_id]["email"]
     return Host(
         _schedule(store, event_type, host_id),
@@ -296,8 +301,9 @@ def _blocks(event_type: Wire, booking: Booking, host_id: int, email: str) -> boo
 
 
 def _held(store: Store, event_type: Wire, booking: Booking, moved: str | None) -> BusyBooking:
+    """Return a booking in the form of the slot computation."""
     booked = store.event_types.get(booking.event_type_id or 0, {})
-    seats = _seats_of(event_type) if booking.event_type_id == event_type["id"] else 0
+    seats = seat_count(event_type) if booking.event_type_id == event_type["id"] else 0
     return BusyBooking(
         milliseconds(booking.start),
         milliseconds(booking.end),
@@ -332,11 +338,13 @@ def read_schedule(zone_name: str | None, availability: Iterable[Wire], overrides
 
 
 def _time(text: str) -> int:
+    """Return a time of day in milliseconds after midnight."""
     hours, minutes = text.split(":")
     return (int(hours) * 60 + int(minutes)) * MINUTE
 
 
 def _zone(name: str | None) -> Zone | None:
+    """Return a time zone, or None for a missing or unknown name."""
     known = canonical_zone(name) if name else None
     return zone(known) if known else None
 
@@ -345,6 +353,7 @@ def _zone(name: str | None) -> Zone | None:
 
 
 def _event(store: Store, event_type: Wire) -> EventSettings:
+    """Return the settings of an event type in the form of the slot computation."""
     scheduling = event_type.get("schedulingType")
     return EventSettings(
         event_type["lengthInMinutes"],
@@ -363,6 +372,7 @@ def _event(store: Store, event_type: Wire) -> EventSettings:
 
 
 def _limits(event_type: Wire) -> Limits:
+    """Return the limits of an event type."""
     return Limits(event_type.get("bookingLimitsCount") or {}, event_type.get("bookingLimitsDuration") or {})
 
 
@@ -375,6 +385,7 @@ def _limit_zone(store: Store, event_type: Wire) -> Zone:
 
 
 def _window(setting: Wire | None) -> BookingWindow:
+    """Return the booking window in the form of the slot computation."""
     if not setting or setting.get("disabled"):
         return BookingWindow()
     if setting["type"] == "range":
@@ -386,7 +397,8 @@ def _window(setting: Wire | None) -> BookingWindow:
 # --- seats and reservations
 
 
-def _seats_of(event_type: Wire) -> int:
+def seat_count(event_type: Wire) -> int:
+    """Return the number of seats, or 0."""
     seats = event_type.get("seats") or {}
     return 0 if seats.get("disabled") else seats.get("seatsPerTimeSlot") or 0
 
@@ -402,7 +414,7 @@ class _Seats:
     @classmethod
     def taken(cls, store: Store, clock: Clock, event_type: Wire, bookings: Iterable[Booking]) -> _Seats:
         """Return the taken seats in accepted bookings and live reservations."""
-        total = _seats_of(event_type)
+        total = seat_count(event_type)
         booked: Counter[int] = Counter()
         uids: dict[int, str] = {}
         for booking in bookings if total else ():
@@ -416,6 +428,7 @@ class _Seats:
         return cls(total, dict(booked), uids)
 
     def slot(self, start: int, length: timedelta) -> Slot:
+        """Return the slot at a start, with its seats."""
         begins = to_datetime(start)
         total = self.total or None
         return Slot(begins, begins + length, total, self.booked.get(start, 0), self.uids.get(start))
@@ -437,4 +450,5 @@ def _reserved_times(store: Store, clock: Clock, people: Collection[int]) -> list
 
 
 def _is_seat(store: Store, reservation: Wire) -> bool:
-    return bool(_seats_of(store.event_types.get(reservation["event_type_id"], {})))
+    """Return whether a reservation is for a seat, not for the whole time."""
+    return bool(seat_count(store.event_types.get(reservation["event_type_id"], {})))

@@ -64,6 +64,7 @@ class Query:
 
     @property
     def booker(self) -> Zone:
+        """The time zone of the attendee."""
         return self.zone or UTC_ZONE
 
 
@@ -146,7 +147,7 @@ def _span(query: Query, event: EventSettings) -> QueryRange:
     yesterday = start_of_day(query.now - DAY)
     if event.window.rolling and start >= yesterday:
         start = month_before(start)
-    # No notice means one minute: the server's code treats 0 as "not set".
+    # No notice means one minute: the server's code treats 0 as "not set", and the recorded slot lists agree.
     soonest = query.now + (event.notice or 1) * MINUTE
     start = max(start, soonest)
     return QueryRange(start - start % SECOND, query.end, query.booker)
@@ -177,6 +178,7 @@ def _together(hosts: Sequence[Host], ranges: Sequence[list[Range]]) -> list[Rang
 def _free(
     query: Query, event: EventSettings, host: Host, shared: Sequence[CountedBooking], span: QueryRange
 ) -> list[Range]:
+    """Return the free ranges of one host."""
     busy = [*_booked(query, event, host, span), *_calendar(event, host), *host.away]
     if event.limits:
         use = LimitUsage(host.counted, shared, query.duration or event.length)
@@ -230,6 +232,7 @@ def _slot_grid(query: Query, event: EventSettings, free: Iterable[Range]) -> lis
 
 
 def _keep(starts: list[int], start: int) -> None:
+    """Insert a start in order, unless it is there already."""
     at = bisect_left(starts, start)
     if starts[at : at + 1] != [start]:
         starts.insert(at, start)
@@ -256,6 +259,7 @@ def _worthwhile_shift(minute: int, available: int, interval: int) -> int:
 
 
 def _after_earlier(start: int, free_range: Range, starts: list[int], step: int) -> int:
+    """Return the first start of a range after the step of an earlier slot."""
     at = bisect_left(starts, start)
     if at == 0 or starts[at - 1] + step <= start:
         return start
@@ -263,16 +267,18 @@ def _after_earlier(start: int, free_range: Range, starts: list[int], step: int) 
     return earlier if earlier >= free_range.start else earlier + step
 
 
-# --- what is taken off
+# --- filters
 
 
 def _hidden(start: int, length: int, reserved: Reserved) -> bool:
+    """Return whether a reservation hides a slot."""
     if start in reserved.seated:
         return False
     return any(busy_start < start + length and busy_end > start for busy_start, busy_end in reserved.busy)
 
 
 def _by_day(starts: Iterable[int], booker: Zone, *, first_only: bool) -> dict[str, list[int]]:
+    """Group starts by local date."""
     days: dict[str, list[int]] = {}
     for start in starts:
         day = days.setdefault(day_label(booker.wall(start)), [])
@@ -282,10 +288,12 @@ def _by_day(starts: Iterable[int], booker: Zone, *, first_only: bool) -> dict[st
 
 
 def _in_window(query: Query, event: EventSettings, host: Zone, days: Mapping[str, list[int]]) -> dict[str, list[int]]:
+    """Keep the starts after the notice and within the booking window."""
     first, last = event.window.bounds(query.now, host, query.booker, days)
     soonest = query.now + event.notice * MINUTE
 
     def fits(start: int) -> bool:
+        """Return whether a start is in time."""
         return start >= soonest and (first is None or start >= first) and (last is None or start <= last)
 
     kept = {day: [start for start in starts if fits(start)] for day, starts in days.items()}

@@ -35,7 +35,6 @@ Wire = dict[str, Any]
 
 VERSION = ("2024-09-04",)
 
-# --- GET /v2/slots
 
 _COMMON = (
     Field("start", strict_iso8601.named("isDateString")),
@@ -111,6 +110,7 @@ def _legacy_names(fields: Wire) -> Wire:
 
 
 def _form(fields: Mapping[str, Any]) -> Form:
+    """Return the form for the way in which a query identifies the event type."""
     if fields.get("eventTypeId"):
         return _BY_ID
     if fields.get("eventTypeSlug") and fields.get("username"):
@@ -121,6 +121,7 @@ def _form(fields: Mapping[str, Any]) -> Form:
 
 
 def _target(store: Store, query: Wire) -> _Target:
+    """Return the event type of a query. Raises a 404."""
     if "usernames" in query:
         return _Target(_dynamic(query), _ids(store, query["usernames"]))
     if "eventTypeId" in query:
@@ -135,6 +136,7 @@ def _target(store: Store, query: Wire) -> _Target:
 
 
 def _of_user(store: Store, username: str, slug: str) -> Wire | None:
+    """Return a user's event type by slug."""
     user = next((user for user in store.users.values() if user["username"] == username), None)
     if user is None:
         raise errors.not_found(f"User with username {username} not found")
@@ -147,6 +149,7 @@ def _of_user(store: Store, username: str, slug: str) -> Wire | None:
 
 
 def _of_team(store: Store, team_slug: str, organization_slug: str | None, slug: str) -> Wire | None:
+    """Return a team's event type by slug. Without an organization, only teams outside of organizations are found."""
     inside: set[int | None] = {None}
     if organization_slug is not None:
         inside = {
@@ -169,6 +172,7 @@ def _of_team(store: Store, team_slug: str, organization_slug: str | None, slug: 
 
 
 def _ids(store: Store, usernames: list[str]) -> list[int]:
+    """Return the ids of users by name; unknown names are ignored."""
     return [user["id"] for user in store.users.values() if user["username"] in usernames]
 
 
@@ -212,6 +216,7 @@ class _SlotFormat:
         self._ranges = ranges
 
     def slot(self, slot: Slot) -> Wire:
+        """Return a slot as JSON."""
         shown: Wire = {"start": self._time(slot.start)}
         if self._ranges:
             shown["end"] = self._time(slot.end)
@@ -226,6 +231,7 @@ class _SlotFormat:
         return shown
 
     def _time(self, moment: datetime) -> str:
+        """Return a time in the requested time zone."""
         if self._zone is None:
             return iso(moment)
         return moment.astimezone(self._zone).isoformat(timespec="milliseconds")

@@ -50,6 +50,7 @@ def next_unit(wall: int, unit: Unit) -> int:
 
 
 def _wall(local: datetime) -> int:
+    """Return a wall-clock time as milliseconds."""
     return int(local.timestamp()) * 1000
 
 
@@ -131,10 +132,12 @@ def _counting(bookings: Sequence[CountedBooking], limits: Limits, unit: Unit, sp
 
 
 def _within(bookings: Iterable[CountedBooking], period: Period, host: Zone) -> list[CountedBooking]:
+    """Return the bookings that start on a date of the period."""
     return [booking for booking in bookings if period.first <= day_label(host.wall(booking.start)) <= period.last]
 
 
 def _minutes(bookings: Iterable[CountedBooking]) -> int:
+    """Return the minutes of all bookings."""
     return sum((booking.end - booking.start) // MINUTE for booking in bookings)
 
 
@@ -169,6 +172,7 @@ class BookingWindow:
         return None, last - offset + DAY - 1
 
     def _ahead(self, day: int, days: int) -> int:
+        """Return the day that is some days later."""
         if not self.business:
             return day + days * DAY
         for _ in range(days):
@@ -193,6 +197,7 @@ ALWAYS = BookingWindow()
 
 
 def _next_business_day(day: int) -> int:
+    """Return the next day from Monday to Friday."""
     day += DAY
     while (day // DAY + 4) % 7 in {0, 6}:
         day += DAY
@@ -200,6 +205,7 @@ def _next_business_day(day: int) -> int:
 
 
 def _midnight(day: date) -> int:
+    """Return the start of a date as wall-clock time."""
     return _wall(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 

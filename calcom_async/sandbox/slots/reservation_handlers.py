@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from calcom_async.sandbox.accounts.teams import accepted_team_ids
 from calcom_async.sandbox.event_types.records import host_ids, is_team_event_type
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
@@ -11,7 +12,7 @@ from calcom_async.sandbox.http.constraints import date_string, integer
 from calcom_async.sandbox.http.forms import Field, Form
 from calcom_async.sandbox.http.results import Status
 from calcom_async.sandbox.http.routing import Routes
-from calcom_async.sandbox.slots.availability import bookings_between, live_reservations
+from calcom_async.sandbox.slots.availability import bookings_between, live_reservations, seat_count
 from calcom_async.sandbox.slots.handlers import VERSION, Wire, parse_time
 from calcom_async.sandbox.state.booking import Booking
 from calcom_async.sandbox.state.clock import iso
@@ -21,8 +22,6 @@ ROUTES = Routes()
 
 RESERVATION_MINUTES = 5
 
-
-# --- reservations
 
 _RESERVATION = Form(
     Field("eventTypeId", integer),
@@ -79,6 +78,7 @@ def delete_reservation(call: Call) -> object:
 
 
 def _live(call: Call) -> Wire | None:
+    """Return the reservation of the path, or None after it has expired."""
     return next(
         (
             reservation
@@ -90,6 +90,7 @@ def _live(call: Call) -> Wire | None:
 
 
 def _event_type(store: Store, event_type_id: int) -> Wire:
+    """Return an event type, or raise a 404."""
     event_type = store.event_types.get(event_type_id)
     if event_type is None:
         raise errors.not_found(f"Event Type with ID={event_type_id} not found")
@@ -108,6 +109,7 @@ def _wanted(call: Call, event_type: Wire, body: Wire) -> Wire:
 
 
 def _slot_minutes(event_type: Wire, wanted: int | None) -> int:
+    """Return the length of the reserved time in minutes."""
     if not wanted:
         length: int = event_type["lengthInMinutes"] if wanted is None else 0
         return length
@@ -132,7 +134,7 @@ def _check_not_booked(store: Store, event_type: Wire, start: datetime, end: date
         and booking.start < end
         and booking.end > start
     ]
-    if not (seats := _seats(event_type)):
+    if not (seats := seat_count(event_type)):
         if len(booked) >= _room(event_type):
             raise errors.unprocessable("Can't reserve a slot if the event is already booked.")
     elif booked and _people_in(booked[0]) >= seats:
@@ -140,6 +142,7 @@ def _check_not_booked(store: Store, event_type: Wire, start: datetime, end: date
 
 
 def _check_not_reserved(call: Call, event_type: Wire, start: datetime, end: datetime) -> None:
+    """Raise a 422 if the time is reserved for this event type."""
     overlapping = [
         reservation
         for reservation in live_reservations(call.store, call.clock)
@@ -158,17 +161,14 @@ def _room(event_type: Wire) -> int:
     return max(1, len(host_ids(event_type))) if event_type.get("schedulingType") == "roundRobin" else 1
 
 
-def _seats(event_type: Wire) -> int:
-    return int((event_type.get("seats") or {}).get("seatsPerTimeSlot") or 0)
-
-
 def _people_in(booking: Booking) -> int:
+    """Return the number of taken seats."""
     return len(booking.seats or booking.attendees)
 
 
 def _check_related(store: Store, user_id: int | None, event_type: Wire) -> None:
     """Raise an error if the caller may not set the duration: they need a relation to the event type."""
-    if user_id != event_type["ownerId"] and not _teams_of(store, user_id) & _related_teams(store, event_type):
+    if user_id != event_type["ownerId"] and not accepted_team_ids(store, user_id) & _related_teams(store, event_type):
         raise errors.forbidden(
             "authenticated user is not owner of event type, does not have memberships in common with owner of the "
             "event type, nor does belong to event type's team or org."
@@ -178,17 +178,9 @@ def _check_related(store: Store, user_id: int | None, event_type: Wire) -> None:
 def _related_teams(store: Store, event_type: Wire) -> set[int]:
     """Return the teams of the event type and its organization, or those of its owner."""
     if not is_team_event_type(event_type):
-        return _teams_of(store, event_type["ownerId"])
+        return accepted_team_ids(store, event_type["ownerId"])
     team = store.teams.get(event_type["teamId"], {})
     return {event_type["teamId"], team.get("parent_id")} - {None}
-
-
-def _teams_of(store: Store, user_id: int | None) -> set[int]:
-    return {
-        membership["team_id"]
-        for membership in store.memberships.values()
-        if membership["user_id"] == user_id and membership["accepted"]
-    }
 
 
 def _shown_reservation(reservation: Wire, body: Wire | None = None) -> Wire:

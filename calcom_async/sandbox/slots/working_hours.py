@@ -53,6 +53,7 @@ def zone(name: str) -> Zone:
 
 
 def start_of_day(wall: int) -> int:
+    """Return the midnight before a wall-clock time."""
     return wall - wall % DAY
 
 
@@ -178,6 +179,7 @@ def _through_midnight(end: int, wall: int) -> int:
 
 
 def _add(by_end: dict[int, Range], new: Range) -> None:
+    """Add a range. One that continues another, or ends with it, is merged with it."""
     if new.end in by_end:
         by_end[new.end] = min(by_end[new.end], new, key=lambda hours: hours.start)
     elif new.start in by_end:
@@ -191,6 +193,7 @@ def _add(by_end: dict[int, Range], new: Range) -> None:
 
 
 def _override_ranges(schedule: Schedule, span: QueryRange) -> list[Range]:
+    """Return the ranges of the overrides around the query."""
     first = _start_of_local_day(span.start - DAY, span.zone.offset(span.start))
     last = _start_of_local_day(span.end + DAY, span.zone.offset(span.end)) + DAY
     by_edge: dict[int, Range] = {}
@@ -208,10 +211,12 @@ def _override_ranges(schedule: Schedule, span: QueryRange) -> list[Range]:
 
 
 def _start_of_local_day(instant: int, offset: int) -> int:
+    """Return the instant of the midnight before an instant, at a fixed offset."""
     return start_of_day(instant + offset) - offset
 
 
 def _overridden(host: Zone, override: Override, midnight: int) -> Range:
+    """Return the range of an override."""
     end = _through_midnight(midnight + override.end, midnight + override.end)
     return Range(host.at(midnight + override.start), host.at(end), override.date.isoformat())
 
@@ -260,6 +265,7 @@ def intersect(several: Sequence[Sequence[Range]]) -> list[Range]:
 
 
 def _common(left: list[Range], right: list[Range]) -> list[Range]:
+    """Return the intersection of two sorted lists of ranges."""
     common: list[Range] = []
     i = j = 0
     while i < len(left) and j < len(right):

@@ -69,9 +69,11 @@ class Bookings(dict[str, Booking]):
         self._changed()
 
     def pop(self, uid: str, *default: Any) -> Any:
+        """Remove a booking and return it."""
         self._changed()
         return super().pop(uid, *default)
 
     def clear(self) -> None:
+        """Remove all bookings."""
         super().clear()
         self._changed()

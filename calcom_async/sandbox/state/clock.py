@@ -52,6 +52,11 @@ def iso(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
+def iso_seconds(moment: datetime) -> str:
+    """Format a UTC time in whole seconds, as in webhook payloads: `2026-01-26T10:00:00Z`."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def epoch_ms(moment: datetime) -> int:
     """Format a time like the token endpoints: milliseconds since 1970."""
     return round(moment.timestamp() * 1000)

@@ -9,6 +9,8 @@ from typing import Any, Protocol, TypeVar
 
 
 class Identified(Protocol):
+    """A row with an id."""
+
     id: int
 
 
@@ -48,5 +50,6 @@ def _scramble(ordered: Sequence[R], key: Key, salt: object) -> list[R]:
 
 
 def _shuffled(run: list[R], rng: random.Random) -> list[R]:
+    """Shuffle a run in place and return it."""
     rng.shuffle(run)
     return run

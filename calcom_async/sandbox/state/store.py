@@ -96,7 +96,7 @@ class Store:
         #: data of areas without a table of their own: extras["attributes"][7]
         self.extras: defaultdict[str, dict[Any, Any]] = defaultdict(dict)
 
-    # --- names for new things
+    # --- ids
 
     def next_id(self, kind: str) -> int:
         """Return the next id of a kind (singular or plural), counted from 1 and after what `reserve_id` reserved."""

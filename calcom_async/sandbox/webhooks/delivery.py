@@ -95,12 +95,14 @@ def _owners(store: Store, scope: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
 
 
 def _each(given: int | Iterable[int] | None) -> Iterable[int]:
+    """Return one id, several or none as an iterable."""
     if given is None:
         return ()
     return (given,) if isinstance(given, int) else given
 
 
 def _team_and_organization(store: Store, team_id: int | None) -> Iterator[tuple[str, Any]]:
+    """Yield a team and its organization as owners."""
     team = store.teams.get(team_id or 0)
     if team is not None:
         yield "team", team["id"]
@@ -108,6 +110,7 @@ def _team_and_organization(store: Store, team_id: int | None) -> Iterator[tuple[
 
 
 def _clients(store: Store, user_id: int) -> Iterator[tuple[str, Any]]:
+    """Yield the OAuth clients that manage a user."""
     for client_id, client in store.oauth_clients.items():
         if user_id in client.get("managed", ()):
             yield "client", client_id
@@ -140,6 +143,7 @@ def fill(template: str, variables: Mapping[str, Any]) -> str:
 
 
 def _look_up(value: Any, path: str) -> Any:
+    """Return the value at a path, or None."""
     for step in path.split("."):
         if isinstance(value, Mapping):
             value = value.get(step)
@@ -162,6 +166,7 @@ def _text(value: Any) -> str:
 
 
 def _is_json(template: str) -> bool:
+    """Return whether a template is JSON before its variables are filled in."""
     try:
         json.loads(template)
     except ValueError:
@@ -195,6 +200,7 @@ async def _send(
 
 
 async def _post(url: str, headers: dict[str, str], body: bytes) -> tuple[int | None, str | None]:
+    """Send a body. Returns the status, or None and the reason."""
     try:
         if not is_loopback(url):
             return None, "not sent: the sandbox sends only to loopback addresses"

@@ -10,6 +10,7 @@ from calcom_async.sandbox.webhooks.subscriptions import Webhook, WebhookScope, k
 
 
 def _own(call: Call, user_id: int, webhook_id: str) -> Webhook:
+    """Return a webhook of the user. A foreign one is a 403."""
     webhook = known(call, webhook_id)
     if webhook["userId"] != user_id:
         raise errors.forbidden(
@@ -19,6 +20,7 @@ def _own(call: Call, user_id: int, webhook_id: str) -> Webhook:
 
 
 def _event_type(call: Call) -> int:
+    """Return the event type of the path if the caller owns it."""
     event_type_id = call.int_path("eventTypeId")
     event_type = call.store.event_types.get(event_type_id)
     if event_type is None:
@@ -31,6 +33,7 @@ def _event_type(call: Call) -> int:
 
 
 def _of_event_type(call: Call, event_type_id: int, webhook_id: str) -> Webhook:
+    """Return a webhook of the event type. One of another kind is a 400, a foreign one a 403."""
     webhook, guard = known(call, webhook_id), f"IsUserEventTypeWebhookGuard - Webhook ({webhook_id}) is not associated"
     if webhook["eventTypeId"] is None:
         raise errors.bad_request(f"{guard} with an event type")
@@ -40,6 +43,7 @@ def _of_event_type(call: Call, event_type_id: int, webhook_id: str) -> Webhook:
 
 
 def _team_event_type(call: Call) -> int:
+    """Return the team's event type of the path for admins of the team."""
     team, event_type_id = guarded_team(call, "TEAM_ADMIN"), call.int_path("eventTypeId")
     event_type = call.store.event_types.get(event_type_id)
     if event_type is None or event_type.get("teamId") != team["id"]:
@@ -48,11 +52,13 @@ def _team_event_type(call: Call) -> int:
 
 
 def _organization(call: Call) -> int:
+    """Return the organization of the path for its admins."""
     organization: dict[str, int] = guarded_organization(call, "ORG_ADMIN")
     return organization["id"]
 
 
 def _of_organization(call: Call, org_id: int, webhook_id: str) -> Webhook:
+    """Return a webhook of the organization. An unknown one is a 403."""
     webhook = call.store.webhooks.get(webhook_id)
     if webhook is None or (webhook["_kind"], webhook["_owner_id"]) != ("organization", org_id):
         raise errors.forbidden(
@@ -62,11 +68,13 @@ def _of_organization(call: Call, org_id: int, webhook_id: str) -> Webhook:
 
 
 def _user(call: Call) -> int:
+    """Return the caller."""
     user_id: int = call.user["id"]
     return user_id
 
 
 def _client(call: Call) -> str:
+    """Return the client of the path for members of its organization."""
     client_id: str = guarded_client(call, "ORG_MEMBER")["id"]
     return client_id
 

@@ -71,6 +71,7 @@ _LIST = Form(*take_and_skip())
 
 
 def _form(triggers: tuple[str, ...]) -> Form:
+    """Return the form of a create request."""
     return Form(
         Field("payloadTemplate", string, optional=True),
         Field("active", boolean),
@@ -130,27 +131,32 @@ def webhook_routes(scope: WebhookScope) -> Routes:
 
     @routes.add("POST", scope.path, status=201)
     def create(call: Call) -> object:
+        """Create a webhook. A second one with the same URL and owner is a 409."""
         return scope.view(_create(call, scope, scope.owner(call)))
 
     @routes.add("GET", scope.path)
     def list_all(call: Call) -> object:
+        """List the webhooks of the owner by id."""
         page = _LIST.read(call.fields)
         owned = scope.owned(call, scope.owner(call))
         return [scope.view(webhook) for webhook in owned[page["skip"] : page["skip"] + page["take"]]]
 
     @routes.add("GET", webhook_path)
     def get(call: Call) -> object:
+        """Return a webhook."""
         webhook = _find(call, scope)
         return _row(webhook) if scope.whole_row else scope.view(webhook)
 
     @routes.add("PATCH", webhook_path)
     def update(call: Call) -> object:
+        """Update a webhook."""
         webhook = _find(call, scope)
         webhook.update(_changes(call, scope, _UPDATE))
         return scope.view(webhook)
 
     @routes.add("DELETE", webhook_path)
     def delete(call: Call) -> object:
+        """Delete a webhook and return it."""
         webhook = _find(call, scope)
         return scope.view(call.store.webhooks.pop(webhook["id"]))
 
@@ -160,10 +166,12 @@ def webhook_routes(scope: WebhookScope) -> Routes:
 
 
 def _find(call: Call, scope: WebhookScope) -> Webhook:
+    """Return the webhook of the path."""
     return scope.member(call, scope.owner(call), call.path["webhookId"])
 
 
 def _delete_all(call: Call, scope: WebhookScope) -> str:
+    """Delete all webhooks of the owner; `data` is a sentence."""
     owned = scope.owned(call, scope.owner(call))
     for webhook in owned:
         del call.store.webhooks[webhook["id"]]
@@ -171,10 +179,12 @@ def _delete_all(call: Call, scope: WebhookScope) -> str:
 
 
 def _row(webhook: Webhook) -> Webhook:
+    """Return all columns of a webhook."""
     return {name: value for name, value in webhook.items() if not name.startswith("_")}
 
 
 def _create(call: Call, scope: WebhookScope, owner_id: Any) -> Webhook:
+    """Create a webhook for a request."""
     given = _changes(call, scope, _CREATE)
     if any(webhook["subscriberUrl"] == given["subscriberUrl"] for webhook in scope.owned(call, owner_id)):
         raise errors.conflict(f"Webhook with this subscriber url already exists for this {scope.label}")
@@ -226,6 +236,7 @@ def member_or_404(scope_kind: str) -> Callable[[Call, Any, str], Webhook]:
     """Return a `member` for scopes that return 404 for webhooks of other owners."""
 
     def member(call: Call, owner_id: Any, webhook_id: str) -> Webhook:
+        """Return the webhook if it belongs to this owner."""
         webhook = known(call, webhook_id)
         if (webhook["_kind"], webhook["_owner_id"]) != (scope_kind, owner_id):
             raise errors.not_found(f"Webhook ({webhook_id}) not found")
