@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from calcom_async.resources.calendars import Calendars
     from calcom_async.resources.conferencing import Conferencing
     from calcom_async.resources.event_types import EventTypes
+    from calcom_async.resources.insights import Insights
     from calcom_async.resources.me import Me
     from calcom_async.resources.oauth2 import OAuth2
     from calcom_async.resources.oauth_clients import OAuthClient, OAuthClients
@@ -488,6 +489,7 @@ class Calcom:
         "verified_resources", "VerifiedResources", "Verified email addresses and phone numbers."
     )
     conferencing: resource[Conferencing] = resource("conferencing", "Conferencing", "The user's video apps.")
+    insights: resource[Insights] = resource("insights", "Insights", "Statistics of bookings and routing forms.")
     stripe: resource[Stripe] = resource("stripe", "Stripe", "The user's Stripe account.")
     routing_forms: resource[UserRoutingForms] = resource(
         "routing_forms", "UserRoutingForms", "Slots for answers to routing forms."

@@ -128,6 +128,36 @@ if TYPE_CHECKING:
         UpdateTeamEventType as UpdateTeamEventType,
         scheduling_type as scheduling_type,
     )
+    from calcom_async.models.insights import (
+        BookingAverageDuration as BookingAverageDuration,
+        BookingEventTrend as BookingEventTrend,
+        BookingInsightsQuery as BookingInsightsQuery,
+        BookingKpiStats as BookingKpiStats,
+        BookingMemberStat as BookingMemberStat,
+        BookingMemberStats as BookingMemberStats,
+        ColumnFilter as ColumnFilter,
+        ColumnFilterValue as ColumnFilterValue,
+        FailedBookingCount as FailedBookingCount,
+        InsightsAttendee as InsightsAttendee,
+        InsightsFormResponse as InsightsFormResponse,
+        InsightsFormResponses as InsightsFormResponses,
+        InsightsMetric as InsightsMetric,
+        InsightsPeriod as InsightsPeriod,
+        InsightsRange as InsightsRange,
+        InsightsResponseField as InsightsResponseField,
+        InsightsScope as InsightsScope,
+        InsightsSort as InsightsSort,
+        InsightsUser as InsightsUser,
+        RoutedPeriod as RoutedPeriod,
+        RoutedPeriods as RoutedPeriods,
+        RoutedToPerPeriod as RoutedToPerPeriod,
+        RoutedUser as RoutedUser,
+        RoutedUsers as RoutedUsers,
+        RoutingField as RoutingField,
+        RoutingFieldOption as RoutingFieldOption,
+        RoutingFormsByStatus as RoutingFormsByStatus,
+        RoutingInsightsQuery as RoutingInsightsQuery,
+    )
     from calcom_async.models.me import (
         Me as Me,
         MeOrganization as MeOrganization,
@@ -288,6 +318,11 @@ _HOMES = parse_homes("""
         Recurrence Seats
     event_types: CreateEventType CreateTeamEventType DeletedEventType EventType EventTypeTeam EventTypeUser
         SchedulingType UpdateEventType UpdateTeamEventType scheduling_type
+    insights: BookingAverageDuration BookingEventTrend BookingInsightsQuery BookingKpiStats BookingMemberStat
+        BookingMemberStats ColumnFilter ColumnFilterValue FailedBookingCount InsightsAttendee InsightsFormResponse
+        InsightsFormResponses InsightsMetric InsightsPeriod InsightsRange InsightsResponseField InsightsScope
+        InsightsSort InsightsUser RoutedPeriod RoutedPeriods RoutedToPerPeriod RoutedUser RoutedUsers RoutingField
+        RoutingFieldOption RoutingFormsByStatus RoutingInsightsQuery
     me: Me MeOrganization UpdateMe
     memberships: CreateMembership Membership MembershipAttribute MembershipAttributeOption MembershipRole
         MembershipUser OrganizationMembership UpdateMembership

@@ -10,7 +10,7 @@ from msgspec.structs import force_setattr
 
 from calcom_async.errors import InvalidRequestError, shown
 from calcom_async.models._base import Model
-from calcom_async.models.times import Weekday, format_time_of_day, weekdays
+from calcom_async.models.times import Weekday, format_time_of_day, parse_date, weekdays
 
 
 class Availability(Model, frozen=True, kw_only=True):
@@ -55,7 +55,7 @@ class Override(Model, frozen=True, kw_only=True):
         def __init__(self, *, date: dt.date | str, start_time: str | dt.time, end_time: str | dt.time) -> None: ...
 
     def __post_init__(self) -> None:
-        _normalize(self, date=_date, **HOURS)
+        _normalize(self, date=parse_date, **HOURS)
 
     @classmethod
     def day_off(cls, date: dt.date | str) -> "Override":
@@ -64,7 +64,7 @@ class Override(Model, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Raise `InvalidRequestError` for values that the API does not support."""
-        _date(self.date)
+        parse_date(self.date)
         _check_hours(self)
 
 
@@ -84,17 +84,6 @@ def _normalize(hours: Availability | Override, **forms: Callable[[Any], Any]) ->
 def _check_hours(hours: Availability | Override) -> None:
     format_time_of_day("start_time", hours.start_time)
     format_time_of_day("end_time", hours.end_time)
-
-
-def _date(value: Any) -> dt.date:
-    if isinstance(value, dt.datetime):
-        return value.date()
-    if isinstance(value, dt.date):
-        return value
-    try:
-        return dt.date.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise InvalidRequestError(f"date must be a date or 'YYYY-MM-DD', got {shown(value)}") from None
 
 
 def _check(name: str, kind: type[Availability | Override], items: Any) -> None:

@@ -51,6 +51,18 @@ def format_time_of_day(name: str, value: time | str) -> str:
     return value
 
 
+def parse_date(value: date | str, where: str = "date") -> date:
+    """Return a date, given one, a datetime or `YYYY-MM-DD`; `where` names the argument in errors."""
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise InvalidRequestError(f"{where} must be a date or 'YYYY-MM-DD', got {shown(value)}") from None
+
+
 def from_epoch(figure: float, *, per_second: int = 1) -> datetime | None:
     """Convert an epoch time in a response to a datetime; None if it is out of range."""
     try:

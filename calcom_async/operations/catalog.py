@@ -133,6 +133,18 @@ _TABLE = """\
   GET    /phones/{id}
 /v2/routing-forms
   POST   /{routingFormId}/calculate-slots         computes ?CalculateSlots
+/v2/insights/bookings
+  POST   /kpi-stats                               computes shape =BookingInsights
+  POST   /event-trends                            computes shape =BookingInsights
+  POST   /average-duration                        computes shape =BookingInsights
+  POST   /members                                 computes shape =BookingInsights
+/v2/insights/routings
+  POST   /forms-by-status                         computes shape =RoutingInsights
+  POST   /form-responses                          computes shape =RoutingFormResponses
+  POST   /form-field-options                      computes shape =RoutingFields
+  POST   /form-response-headers                   computes shape =RoutingFields
+  POST   /failed-bookings-by-field                computes shape =RoutingInsights
+  POST   /routed-to-per-period                    computes shape =RoutedToPerPeriod
 
 # teams
 /v2/teams

@@ -61,11 +61,14 @@ _EVENT_TYPE = (
     "allowReschedulingCancelledBookings showOptimizedSlots locations{type address public link integration phone}"
 )
 
+_FILTERS = "selectedTeamId columnFilters{id value{type data}}"
+
 BODIES = {
     "AddAttendee": "name timeZone phoneNumber language email",
     "AddGuests": "guests{email name timeZone phoneNumber language}",
     "AssignAttribute": "value attributeOptionId attributeId weight",
     "AttributeOption": "value slug",
+    "BookingInsights": f"scope timeZone {_FILTERS}",
     "CancelBooking": "cancellationReason cancelSubsequentBookings seatUid",
     "CreateAttribute": "name slug type options{value slug} enabled",
     "CreateBooking": (
@@ -128,6 +131,10 @@ BODIES = {
     "ReserveSlot": "eventTypeId slotStart slotDuration reservationDuration",
     "Role": "color description permissions name",
     "RolePermissions": "permissions",
+    "RoutedToPerPeriod": f"scope startDate endDate period limit searchQuery {_FILTERS}",
+    "RoutingFields": "scope selectedTeamId routingFormId",
+    "RoutingFormResponses": f"scope startDate endDate sorting offset limit {_FILTERS}",
+    "RoutingInsights": f"scope startDate endDate {_FILTERS}",
     "Schedule": "name timeZone availability{days startTime endTime} isDefault overrides{date startTime endTime}",
     "SelectedCalendars": "integration externalId credentialId delegationCredentialId",
     "UpdateAttribute": "name slug type enabled",

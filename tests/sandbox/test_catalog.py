@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -115,9 +116,10 @@ def test_reads_are_idempotent_and_creations_are_not():
             assert one.idempotent, one
         if one.verb == "POST" and route_of(one).status == 201:
             assert not one.idempotent, one
-    assert [one.path for one in OPERATIONS if one.verb == "POST" and not one.changes] == [
+    computing = {one.path for one in OPERATIONS if one.verb == "POST" and not one.changes}
+    assert {path for path in computing if not path.startswith("/v2/insights/")} == {
         "/v2/routing-forms/{routingFormId}/calculate-slots"
-    ]
+    }
 
 
 # --- shape-only answers
@@ -147,8 +149,16 @@ def test_a_shape_fits(name):
         booking.references.append({"type": "google_calendar", "eventUid": "uid"})
         answer = api(call.request.method, path.replace("{event_uid}", "uid"), json.loads(call.request.body or "null"))
     decoded = msgspec.convert(answer.data, call.return_type)
-    missing = [name for name in decoded.__struct_encode_fields__ if name not in answer.data]
-    assert missing == []
+    assert list(missing_fields(decoded, answer.data)) == []
+
+
+def missing_fields(decoded: Any, data: Any) -> Iterator[str]:
+    """Yield the fields of the outermost models that the JSON does not have."""
+    if isinstance(decoded, msgspec.Struct):
+        yield from (name for name in decoded.__struct_encode_fields__ if name not in data)
+    elif isinstance(decoded, list):
+        for item, row in zip(decoded, data, strict=True):
+            yield from missing_fields(item, row)
 
 
 def test_names_with_braces():
