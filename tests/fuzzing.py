@@ -28,7 +28,7 @@ from calcom_async.responses import Response, check
 CASES = int(os.environ.get("CALCOM_ASYNC_FUZZ_CASES", "3000"))
 SEED = int(os.environ.get("CALCOM_ASYNC_FUZZ_SEED", "20301"))
 
-# ---------------------------------------------------------------------------------------------------- odd values
+# ----------------------------------------------------------------------------------------------------------- odd values
 
 RAW: Mapping[str, bytes] = {
     "@huge float@": b"1e999",
@@ -216,7 +216,7 @@ ARGUMENTS: list[Any] = [
     datetime(2030, 1, 1, tzinfo=UTC),
 ]  # fmt: skip
 
-# ------------------------------------------------------------------------------------------------- what is called
+# -------------------------------------------------------------------------------------------------------------- methods
 
 
 @dataclass(frozen=True)
@@ -292,7 +292,7 @@ def full(kind: Any) -> Any:
     return msgspec.to_builtins(python_calls.sample_value(kind, "x"))
 
 
-# --------------------------------------------------------------------------------------------------- what comes out
+# -------------------------------------------------------------------------------------------------------------- results
 
 
 def examine(result: Any) -> None:

@@ -69,7 +69,7 @@ def mount(place: str, reach: Callable[..., Any], kit: Operations) -> dict[str, O
     return table
 
 
-# --- kits
+# --- operations of a resource
 
 LIST: Operations = {"GET": lambda noun: noun.list().first_page()}
 READ: Operations = {"GET /{}": lambda noun, one: noun.get(one), "DELETE /{}": lambda noun, one: noun.delete(one)}
@@ -225,7 +225,7 @@ OUT_OF_OFFICE: Operations = {
 }
 
 
-# --- places
+# --- paths
 
 
 def team_operations(place: str, team: Callable[..., Any]) -> dict[str, Operation]:

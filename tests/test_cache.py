@@ -71,7 +71,7 @@ def data_of(response: Response) -> int:
     return data
 
 
-# ---------------------------------------------------------------------------------------------------- how long it keeps
+# --------------------------------------------------------------------------------------------------------------- expiry
 
 
 def test_a_response_is_cached_for_its_ttl():
@@ -189,7 +189,7 @@ def test_only_event_types_are_cached(route, calls):
     assert len(counting_send.sent) == calls
 
 
-# ----------------------------------------------------------------------------------------------------------- who meets
+# --------------------------------------------------------------------------------------------------- concurrent callers
 
 
 def test_concurrent_equal_reads_share_one_request():
@@ -340,7 +340,7 @@ def test_priorities_do_not_share_requests():
     assert [context.priority for context in counting_send.contexts] == [1, 0]
 
 
-# ------------------------------------------------------------------------------------------------------- who sees what
+# ----------------------------------------------------------------------------------------------------------- separation
 
 
 def test_credentials_do_not_share_responses():
@@ -382,7 +382,7 @@ def test_each_event_loop_has_its_own_cache():
     assert [data_of(run(send(*get_event_type()), start=start)) for start in (1000.0, 10.0)] == [1, 2]
 
 
-# -------------------------------------------------------------------------------------------------------------- writes
+# --------------------------------------------------------------------------------------------------------------- writes
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
@@ -447,7 +447,7 @@ def test_a_read_that_overlaps_a_write_is_not_cached():
     assert run(scene(), start=0.0) == [10.0, 12.0, 12.0]
 
 
-# ---------------------------------------------------------------------------------------------------------- the client
+# ----------------------------------------------------------------------------------------------------------- the client
 
 
 @pytest.fixture

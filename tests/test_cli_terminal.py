@@ -74,7 +74,7 @@ def test_only_the_module_terminal_prints(file: Path) -> None:
     assert file.stem == "terminal" or not own & {*calls}
 
 
-# --- what others send ----------------------------------------------------------------------------------------------
+# --- text of others ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_an_ascii_output_gets_escapes(sandbox: Sandbox) -> None:
             assert json.loads(completed.stdout)["name"] == "Łódź é"
 
 
-# --- the output is closed, or full ---------------------------------------------------------------------------------
+# --- closed and full outputs ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ async def received_request(*args: Any, steps: tuple[Any, ...] = (ME,), **kwargs:
         return server.received[-1]
 
 
-# ---------------------------------------------------------------------------------------------------- how it is made
+# --------------------------------------------------------------------------------------------------------- construction
 
 
 def test_a_key_may_be_plain_text():
@@ -106,7 +106,7 @@ def test_no_secret_is_printed(credentials):
     assert SECRET not in shown
 
 
-# -------------------------------------------------------------------------------------------------------- life cycle
+# ----------------------------------------------------------------------------------------------------------- life cycle
 
 
 async def test_a_client_that_is_not_open():
@@ -166,7 +166,7 @@ async def test_nothing_is_left_running():
     assert len(asyncio.all_tasks()) == 1
 
 
-# ------------------------------------------------------------------------------------------------------------- twins
+# ---------------------------------------------------------------------------------------------------------------- views
 
 
 async def test_with_credentials():
@@ -241,7 +241,7 @@ async def test_closing_waits_for_token_refreshes_of_views():
         assert [tokens.access for tokens in stored] == ["new"]
 
 
-# ----------------------------------------------------------------------------------------------- anything else
+# ------------------------------------------------------------------------------------------------------------ request()
 
 
 @pytest.mark.parametrize(
@@ -343,7 +343,7 @@ async def test_naive_datetimes():
     assert server.received == []
 
 
-# ------------------------------------------------------------------------------------------------------- it tells
+# ------------------------------------------------------------------------------------------------ statistics and events
 
 
 async def test_stats(sandbox):

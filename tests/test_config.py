@@ -1,4 +1,4 @@
-"""Config: defaults in one place, checked when made, silent about the key."""
+"""Config: defaults, validation, and hidden secrets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECRET = "cal_live_verysecret"
 
 
 @pytest.mark.parametrize(
-    ("given", "used"),
+    ("base_url", "normalized"),
     [
         ("https://api.cal.com", "https://api.cal.com/v2"),
         ("https://api.cal.com/v2", "https://api.cal.com/v2"),
@@ -29,9 +29,9 @@ SECRET = "cal_live_verysecret"
         ("http://api.localhost", "http://api.localhost/v2"),
     ],
 )
-def test_base_url_is_taken_with_or_without_v2(given, used):
-    """Whatever the address looks like, requests go below one `/v2`."""
-    assert Config(base_url=given).base_url == used
+def test_base_url_with_or_without_v2(base_url, normalized):
+    """The base URL ends with one `/v2`, whether it was given or not."""
+    assert Config(base_url=base_url).base_url == normalized
 
 
 @pytest.mark.parametrize(
@@ -52,27 +52,27 @@ def test_base_url_is_taken_with_or_without_v2(given, used):
         (f"https://api.cal.com/v2#{SECRET}", "query or fragment"),
     ],
 )
-def test_an_address_that_cannot_be_meant_is_refused(url, reason):
-    """A bad address is a ConfigError that says why, and never repeats a secret in it."""
+def test_an_invalid_base_url(url, reason):
+    """An invalid base URL is a ConfigError with the reason, and without a secret of the URL."""
     with pytest.raises(ConfigError, match=reason) as caught:
         Config(base_url=url)
     assert SECRET not in str(caught.value)
 
 
-def test_plain_http_needs_a_word():
-    """Other hosts than this machine are reached in clear only with allow_http."""
+def test_plain_http():
+    """Plain HTTP to another host needs `allow_http`."""
     assert Config(base_url="http://cal.lan", allow_http=True).base_url == "http://cal.lan/v2"
 
 
 @pytest.mark.parametrize(("value", "allowed"), [("1", True), ("Yes", True), ("0", False), ("off", False), ("", False)])
 def test_the_environment_may_allow_plain_http(monkeypatch, value, allowed):
-    """CAL_ALLOW_HTTP sets allow_http."""
+    """CAL_ALLOW_HTTP sets `allow_http`."""
     monkeypatch.setenv("CAL_ALLOW_HTTP", value)
     assert Config.from_env().allow_http is allowed
 
 
-def test_a_switch_that_is_neither_on_nor_off_is_an_error(monkeypatch):
-    """CAL_ALLOW_HTTP with another word is a ConfigError that names the variable."""
+def test_an_invalid_switch(monkeypatch):
+    """An invalid value of CAL_ALLOW_HTTP is a ConfigError that names the variable."""
     monkeypatch.setenv("CAL_ALLOW_HTTP", "perhaps")
     with pytest.raises(ConfigError, match="CAL_ALLOW_HTTP must be 1 or 0"):
         Config.from_env()
@@ -92,63 +92,63 @@ POSITIVE = (
 @pytest.mark.parametrize("name", [*POSITIVE, "max_response_bytes"])
 @pytest.mark.parametrize("value", [0, -1, float("nan"), "60"])
 def test_a_number_that_must_be_positive(name, value):
-    """What cannot work is refused when the Config is made, by name."""
+    """A setting that must be positive is checked when the Config is created."""
     with pytest.raises(ConfigError, match=f"Config.{name} must be"):
         Config(**{name: value})
 
 
 @pytest.mark.parametrize("name", ["backoff_base", "backoff_max", "retry_budget", "max_wait", "cache_ttl"])
 def test_a_number_that_may_be_zero(name):
-    """Zero is a setting like others; less is refused."""
+    """Zero is accepted by these settings, and a negative number is not."""
     assert getattr(Config(**{name: 0}), name) == 0
     with pytest.raises(ConfigError, match=f"Config.{name} must be"):
         Config(**{name: -0.1})
 
 
-def test_the_repr_hides_the_key_and_shows_what_differs():
-    """A printed Config shows the settings that differ from the defaults, the key as stars."""
+def test_the_repr():
+    """The repr shows the settings that differ from the defaults, and hides the key."""
     config = Config(api_key=SECRET, timeout=5, retry_budget=0)
     assert repr(config) == "Config(base_url='https://api.cal.com/v2', api_key='***', timeout=5, retry_budget=0)"
     assert SECRET not in str(dict(config.__rich_repr__()))
 
 
-@pytest.mark.parametrize("travel", [lambda config: pickle.loads(pickle.dumps(config)), copy.deepcopy, copy.copy])
-def test_a_config_travels(travel):
-    """A Config without secrets crosses processes with everything in it."""
+@pytest.mark.parametrize("transfer", [lambda config: pickle.loads(pickle.dumps(config)), copy.deepcopy, copy.copy])
+def test_a_config_can_be_pickled(transfer):
+    """A Config without secrets can be pickled and copied."""
     config = Config(base_url="https://cal.example.org/x", api_versions={"slots": "2030-01-01"})
-    assert travel(config) == config
+    assert transfer(config) == config
 
 
 @pytest.mark.parametrize("field", ["api_key", "proxy"])
 def test_a_config_with_a_secret_is_copied_and_not_pickled(field):
-    """A pickle holds no secret; copies in this process are whole."""
+    """A Config with a secret can be copied, but not pickled."""
     config = Config(**{field: "http://secret"})
     assert copy.copy(config) == copy.deepcopy(config) == config
     with pytest.raises(ConfigError, match="not pickled"):
         pickle.dumps(config)
 
 
-def test_a_changed_copy_is_checked_too():
-    """Replacing a field checks it as the making does."""
+def test_a_changed_copy_is_checked():
+    """`replace` checks the new values."""
     with pytest.raises(ConfigError):
         msgspec.structs.replace(Config(), timeout=-1)
 
 
-def test_the_idle_time_is_shorter_than_the_servers():
-    """The server closes idle connections after 5 s; by default ours are gone before."""
+def test_the_default_keepalive_expiry():
+    """The server closes idle connections after 5 s, so the default is shorter."""
     assert Config().keepalive_expiry < 5
 
 
-def test_from_env_reads_the_variables_of_the_official_command_line(monkeypatch):
-    """CAL_API_KEY and CAL_API_URL are read, and what is given wins."""
+def test_from_env(monkeypatch):
+    """CAL_API_KEY and CAL_API_URL are read, unless a value is given."""
     monkeypatch.setenv("CAL_API_KEY", SECRET)
     monkeypatch.setenv("CAL_API_URL", "https://cal.example.org")
     assert Config.from_env(timeout=3) == Config(api_key=SECRET, base_url="https://cal.example.org", timeout=3)
     assert Config.from_env(api_key="cal_other").api_key == Secret("cal_other")
 
 
-def test_an_empty_variable_is_no_value(monkeypatch):
-    """A variable that is set to nothing counts as not set."""
+def test_an_empty_variable(monkeypatch):
+    """An empty variable counts as not set."""
     monkeypatch.setenv("CAL_API_KEY", "")
     monkeypatch.setenv("CAL_API_URL", "")
     assert Config.from_env() == Config()
@@ -157,7 +157,7 @@ def test_an_empty_variable_is_no_value(monkeypatch):
 @pytest.mark.parametrize(
     "fields", [{"api_versions": {"bokings": "x"}}, {"api_versions": {"bookings": 5}}, {"priority": "high"}]
 )
-def test_settings_that_would_be_ignored_or_fail_later_are_refused(fields):
-    """A misspelt area, a version that is no text and a priority that is no number are told when they are set."""
+def test_other_invalid_settings(fields):
+    """An unknown area, a version that is not a text and a priority that is not a number are rejected."""
     with pytest.raises(ConfigError, match=next(iter(fields))):
         Config(**fields)

@@ -1,4 +1,4 @@
-"""How a refusal is read: five shapes of errors, proxies' pages, and what headers say about limits and waiting."""
+"""Reading error responses: five shapes of Cal.com's errors, pages of proxies, and headers about limits and waits."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from calcom_async.responses import Response, check, rate_limits, retry_after
 
 SECRET = "cal_live_verysecret"
 
-# ------------------------------------------------------------------------------------------- reading a refusal
+# ----------------------------------------------------------------------------------------------------- reading an error
 
 
-def refused(response: Response, request: Request | None = None) -> errors.ApiError:
+def error_of(response: Response, request: Request | None = None) -> errors.ApiError:
+    """Return the error that a response raises."""
     with pytest.raises(errors.ApiError) as caught:
         check(request or make_call()[0], response)
     return caught.value
 
 
 @pytest.mark.parametrize("status", [200, 201, 204])
-def test_a_success_is_no_error(status):
-    """Any 2xx passes."""
+def test_a_success_raises_nothing(status):
+    """Any 2xx raises nothing."""
     assert check(make_call()[0], Response(status, {}, b"")) is None
 
 
@@ -46,25 +47,26 @@ def test_a_success_is_no_error(status):
     ],
 )
 def test_each_status_has_its_class(status, kind):
-    """The status decides the class, and nothing below 300 is an error."""
-    error = refused(error_response(status, "SomeException"))
+    """The status decides the class, and every status from 300 on is an error."""
+    error = error_of(error_response(status, "SomeException"))
     assert type(error) is kind
     assert error.status == status
 
 
-def test_every_recorded_refusal_becomes_the_right_error(shared: Path):
-    """Real error answers of every shape give class, message, code, request id, limits; validation gives its fields."""
-    seen = set()
+def test_recorded_errors(shared: Path):
+    """Recorded errors of every shape have the right class, message, code, request id, limits and fields."""
+    shapes = set()
     for file in sorted((shared / "reference" / "real").rglob("*.json")):
         exchange = json.loads(file.read_text())
         if "response" not in exchange or exchange["response"]["status"] < 300:
             continue
-        seen.add(shape_of(exchange["response"].get("body")))
+        shapes.add(shape_of(exchange["response"].get("body")))
         check_recorded(file.name, exchange["request"], exchange["response"])
-    assert seen == {"details", "errors", "text", "code", "bare", "empty"}
+    assert shapes == {"details", "errors", "text", "code", "bare", "empty"}
 
 
 def shape_of(body: Any) -> str:
+    """Return the name of the shape of an error body."""
     match body:
         case {"error": {"details": {"errors": [*_]}}}:
             return "errors"
@@ -83,19 +85,21 @@ def check_recorded(name: str, request: dict[str, Any], response: dict[str, Any])
     body, status = response.get("body"), response["status"]
     headers = {key.lower(): value for key, value in response["headers"].items()}
     raw = json.dumps(body).encode() if body else b""
-    error = refused(Response(status, headers, raw), Request(method=request["method"], route="/x", path="/x"))
+    error = error_of(Response(status, headers, raw), Request(method=request["method"], route="/x", path="/x"))
     fallback = errors.ServerError if status >= 500 else errors.ApiError
     kind = errors.RateLimitedError if status == 429 else errors.BY_STATUS.get(status, fallback)
-    told = body.get("error", body) if body else {}
+    server_error = body.get("error", body) if body else {}
     assert type(error) is kind, name
     assert error.status == status, name
-    assert error.code == told.get("code"), name
-    assert not body or error.server_message == told["message"], name
+    assert error.code == server_error.get("code"), name
+    assert not body or error.server_message == server_error["message"], name
     assert error.request_id == headers.get("x-request-id"), name
     named = [header for header in headers if header.startswith("x-ratelimit-limit-")]
     assert [limit.name for limit in error.rate_limits] == [header[18:] for header in named], name
     if shape_of(body) == "errors":
-        assert {path.split(".")[0] for path in error.fields} == {one["property"] for one in told["details"]["errors"]}
+        assert {path.split(".")[0] for path in error.fields} == {
+            fault["property"] for fault in server_error["details"]["errors"]
+        }
         assert all(error.fields.values()), name
     if " property is wrong," in error.server_message:
         assert error.fields, name
@@ -104,6 +108,7 @@ def check_recorded(name: str, request: dict[str, Any], response: dict[str, Any])
 
 
 def echoes(details: Any) -> bool:
+    """Return whether the details repeat values of the request."""
     match details:
         case dict():
             return bool({"target", "value"} & details.keys()) or any(map(echoes, details.values()))
@@ -113,7 +118,7 @@ def echoes(details: Any) -> bool:
 
 
 def test_validation_details_do_not_repeat_what_was_sent():
-    """`target` and `value` of class-validator faults echo the request, secrets included: they go, at any depth."""
+    """`target` and `value` repeat the request with its secrets, so they are removed at any depth."""
     fault = {
         "target": {"password": SECRET},
         "value": SECRET,
@@ -127,10 +132,10 @@ def test_validation_details_do_not_repeat_what_was_sent():
             }
         ],
     }
-    said = {
+    body = {
         "error": {"code": "BadRequestException", "message": "Bad Request Exception", "details": {"errors": [fault]}}
     }
-    error = refused(Response(400, {}, json.dumps(said).encode()))
+    error = error_of(Response(400, {}, json.dumps(body).encode()))
     assert error.fields == {"a.b": ["b is bad", "b is odd"]}
     assert SECRET not in str(error) + repr(error) + str(vars(error))
     assert error.details["errors"][0]["children"][0]["property"] == "b"
@@ -162,8 +167,8 @@ def test_validation_details_do_not_repeat_what_was_sent():
     ],
 )
 def test_sentences_of_the_strict_validation(message, fields):
-    """`<property> property is wrong,<texts>` is taken apart, parents without a text of their own left out."""
-    assert refused(error_response(400, "BadRequestException", message)).fields == fields
+    """`<property> property is wrong,<texts>` is split by property; a parent without a text of its own is omitted."""
+    assert error_of(error_response(400, "BadRequestException", message)).fields == fields
 
 
 @pytest.mark.parametrize(
@@ -178,20 +183,20 @@ def test_sentences_of_the_strict_validation(message, fields):
     ],
 )
 def test_issues_of_the_schema_validation(message, fields):
-    """`path - text, ` pairs are taken apart, with the field of a booking's responses in the path."""
-    assert refused(error_response(400, "BAD_REQUEST", message)).fields == fields
+    """`path - text, ` pairs are split by path, which includes the field of a booking's responses."""
+    assert error_of(error_response(400, "BAD_REQUEST", message)).fields == fields
 
 
 def test_oauth_errors_have_their_own_shape():
-    """The OAuth2 endpoint answers `error` and `error_description`; they are code and message."""
+    """The OAuth2 endpoint returns `error` and `error_description`, which are code and message."""
     body = b'{"error":"invalid_grant","error_description":"code_invalid_or_expired"}'
-    error = refused(Response(400, {}, body))
+    error = error_of(Response(400, {}, body))
     assert (error.code, error.server_message) == ("invalid_grant", "code_invalid_or_expired")
 
 
-def test_a_bare_body_with_a_list_of_messages():
-    """NestJS's own form may hold a list; it is read as one text."""
-    error = refused(Response(400, {}, b'{"statusCode":400,"message":["a is bad","b is bad"],"error":"Bad Request"}'))
+def test_a_list_of_messages():
+    """A list of messages, as NestJS can return it, is joined to one text."""
+    error = error_of(Response(400, {}, b'{"statusCode":400,"message":["a is bad","b is bad"],"error":"Bad Request"}'))
     assert (error.code, error.server_message) == ("Bad Request", "a is bad, b is bad")
 
 
@@ -206,9 +211,9 @@ def test_a_bare_body_with_a_list_of_messages():
         (b'{"error":{"code":"X"}}', 'no answer of Cal.com but: {"error":{"code":"X"}}'),
     ],
 )
-def test_what_a_proxy_says_is_summarised(body, message):
-    """A body that is none of Cal.com's shapes is named for what it is, in one short line."""
-    assert refused(Response(502, {}, body)).server_message == message
+def test_a_foreign_body_is_summarized(body, message):
+    """A body that is not a Cal.com error is summarized in one short line."""
+    assert error_of(Response(502, {}, body)).server_message == message
 
 
 ODD_DETAILS = [
@@ -221,10 +226,10 @@ ODD_DETAILS = [
 @pytest.mark.parametrize("details", ODD_DETAILS, ids=str)
 @pytest.mark.parametrize("message", ["no", None, 5, {"a": 1}, ["a", 5, None], [], True])
 @pytest.mark.parametrize("code", ["X", None, 5, [1], {"a": 1}])
-def test_odd_parts_of_a_refusal_are_read_as_far_as_they_go(code, message, details):
-    """Whatever stands in code, message and details, the error has texts, prints, and pickles."""
+def test_odd_parts_of_an_error(code, message, details):
+    """Whatever types code, message and details have, the error has texts and can be printed and pickled."""
     body = json.dumps({"status": "error", "error": {"code": code, "message": message, "details": details}}).encode()
-    error = refused(Response(400, {}, body))
+    error = error_of(Response(400, {}, body))
     assert isinstance(error.server_message, str)
     assert error.code is None or isinstance(error.code, str)
     assert all(isinstance(reason, str) for reasons in error.fields.values() for reason in reasons)
@@ -238,10 +243,10 @@ def test_odd_parts_of_a_refusal_are_read_as_far_as_they_go(code, message, detail
     ids=["children", "list", "object"],
 )
 def test_deep_details_are_cut(opening, closing, depth):
-    """Details nested beyond use are cut off, so that the error can be printed, copied and pickled."""
+    """Deeply nested details are cut, so that the error can be printed, copied and pickled."""
     deep = opening * depth + b"1" * opening.endswith(b":") + closing * depth
     for body in (b'{"error":{"code":"X","message":"no","details":{"errors":[%b]}}}' % deep, deep, opening * depth):
-        error = refused(Response(400, {}, body))
+        error = error_of(Response(400, {}, body))
         assert str(copy.deepcopy(pickle.loads(pickle.dumps(error)))) == str(error)
         assert len(repr(vars(error))) < 10_000
 
@@ -259,9 +264,9 @@ def test_deep_details_are_cut(opening, closing, depth):
     ],
     ids=range(7),
 )
-def test_long_bodies_take_no_longer_than_reading_them(body):
-    """Megabytes that a pattern with backtracking would search for hours are read at once."""
-    assert len(str(refused(Response(400, {}, body)))) < 20_000_000
+def test_long_bodies_are_parsed_in_linear_time(body):
+    """Megabytes that a backtracking pattern would search for hours are parsed in linear time."""
+    assert len(str(error_of(Response(400, {}, body)))) < 20_000_000
 
 
 @pytest.mark.parametrize(
@@ -274,25 +279,26 @@ def test_long_bodies_take_no_longer_than_reading_them(body):
     ],
 )
 def test_titles_of_pages(body, message):
-    """The title names a foreign page, whatever its case and attributes; without one it is the beginning."""
-    assert refused(Response(502, {}, body)).server_message == f"no answer of Cal.com but: {message}"
+    """The title of an HTML page is the message; without a title, the start of the page."""
+    assert error_of(Response(502, {}, body)).server_message == f"no answer of Cal.com but: {message}"
 
 
 def test_a_redirect_points_to_the_base_url():
-    """Redirects are not followed, and the error says what to look at."""
-    assert "is the base URL right?" in refused(Response(302, {}, b"")).server_message
+    """The error of a redirect recommends checking the base URL."""
+    assert "is the base URL right?" in error_of(Response(302, {}, b"")).server_message
 
 
-# --------------------------------------------------------------------------------------------- limits and waits
+# ----------------------------------------------------------------------------------------------------- limits and waits
 
 
 def limits(name: str, limit: object, remaining: object, reset: object) -> dict[str, str]:
+    """Return the headers of one limit."""
     values = {"limit": limit, "remaining": remaining, "reset": reset}
     return {f"x-ratelimit-{part}-{name}": str(value) for part, value in values.items()}
 
 
 def test_every_family_of_limit_headers_is_read():
-    """Several named limits may stand side by side."""
+    """Several named limits can be in one response."""
     headers = limits("default", 120, 119, 60) | limits("long", 500, 0, 30.5)
     assert rate_limits(headers) == (
         errors.RateLimit("default", 120, 119, 60.0),
@@ -313,8 +319,8 @@ def test_every_family_of_limit_headers_is_read():
         limits("default", 1, 1, "-5"),
     ],
 )
-def test_unreadable_limits_are_passed_over(headers):
-    """A family that is not whole, or not numbers that a clock can wait for, tells nothing."""
+def test_unreadable_limits_are_ignored(headers):
+    """A limit with a missing or invalid header is ignored."""
     assert rate_limits(headers) == ()
 
 
@@ -340,13 +346,13 @@ DATE = {"date": "Mon, 06 May 2030 10:00:00 GMT"}
         ({"retry-after": "-3"}, None),
     ],
 )
-def test_how_long_the_server_asks_to_wait(headers, seconds):
-    """The smallest Reset of the limits that are used up, or a proxy's Retry-After if that is longer."""
+def test_the_wait_of_a_429(headers, seconds):
+    """The wait is the smallest Reset of the limits that are used up, or Retry-After if that is longer."""
     assert retry_after(Response(429, headers, b"")) == seconds
 
 
-def test_a_proxys_wait_is_kept_with_a_server_error():
-    """A 503 with Retry-After says how long; a used-up limit beside it does not count."""
+def test_the_wait_of_a_503():
+    """The wait of a 503 is its Retry-After; a limit that is used up does not count."""
     headers = {"retry_after": "30"}
-    assert refused(error_response(503, None, **headers)).retry_after == 30.0
-    assert refused(Response(503, limits("default", 120, 0, 42), b"")).retry_after == 0.0
+    assert error_of(error_response(503, None, **headers)).retry_after == 30.0
+    assert error_of(Response(503, limits("default", 120, 0, 42), b"")).retry_after == 0.0

@@ -1,4 +1,4 @@
-"""The exceptions: one tree, intact after pickling, and naming the request."""
+"""The exceptions: their tree, their texts, and pickling."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from calcom_async import errors
 from calcom_async.errors import ApiError, CalcomError, ConfigError, RateLimit
 
-EVIDENCE: dict[str, Any] = {
+FIELDS: dict[str, Any] = {
     "code": "Whatever",
     "details": {"errors": [{"property": "a"}]},
     "fields": {"a": ["is bad"]},
@@ -27,10 +27,11 @@ CLASSES = {name: kind for name, kind in vars(errors).items() if inspect.isclass(
 
 
 def example(kind: type[CalcomError]) -> CalcomError:
+    """Return an error of the class."""
     if issubclass(kind, errors.RateLimitedError | errors.ServerError):
-        return kind("no", status=503, retry_after=7.0, **EVIDENCE)
+        return kind("no", status=503, retry_after=7.0, **FIELDS)
     if issubclass(kind, ApiError):
-        return kind("no", status=499, **EVIDENCE)
+        return kind("no", status=499, **FIELDS)
     if issubclass(kind, errors.TransportError):
         return kind("broke", sent=True, seconds=0.25)
     if kind is errors.IncompleteListError:
@@ -39,23 +40,24 @@ def example(kind: type[CalcomError]) -> CalcomError:
 
 
 @pytest.mark.parametrize("kind", CLASSES.values(), ids=CLASSES)
-@pytest.mark.parametrize("travel", [lambda error: pickle.loads(pickle.dumps(error)), copy.deepcopy, copy.copy])
-def test_every_error_survives_a_journey(kind, travel):
-    """A pickled or copied error keeps its class, its text and its attributes."""
+@pytest.mark.parametrize("transfer", [lambda error: pickle.loads(pickle.dumps(error)), copy.deepcopy, copy.copy])
+def test_every_error_can_be_pickled_and_copied(kind, transfer):
+    """A pickled or copied error keeps its class, text and attributes."""
     error = example(kind)
-    arrived = travel(error)
-    assert type(arrived) is kind
-    assert str(arrived) == str(error) != ""
-    assert arrived.args == error.args
-    assert vars(arrived) == vars(error)
+    transferred = transfer(error)
+    assert type(transferred) is kind
+    assert str(transferred) == str(error) != ""
+    assert transferred.args == error.args
+    assert vars(transferred) == vars(error)
 
 
-def test_the_drawn_tree_is_the_real_one():
-    """The tree in the docstring names every class under its parent, with the builtin it also is."""
-    assert drawn() == {name: (bases(kind)) for name, kind in CLASSES.items() if name != "CalcomError"}
+def test_the_documented_tree_is_the_real_one():
+    """The tree in the docstring has every class with its base classes."""
+    assert documented_tree() == {name: (bases(kind)) for name, kind in CLASSES.items() if name != "CalcomError"}
 
 
-def drawn() -> dict[str, list[str]]:
+def documented_tree() -> dict[str, list[str]]:
+    """Return the base classes of each class, as documented."""
     lines = re.findall(r"^    ([│ ]*)(?:[├└]─ )?(\w+Error)(?: \((\w+)\))?", errors.__doc__ or "", re.MULTILINE)
     parents: list[str] = []
     tree = {}
@@ -69,23 +71,24 @@ def drawn() -> dict[str, list[str]]:
 
 
 def bases(kind: type[CalcomError]) -> list[str]:
+    """Return the names of the base classes."""
     return [base.__name__ for base in kind.__bases__]
 
 
 @pytest.mark.parametrize("status", errors.BY_STATUS)
-def test_the_docstring_of_a_status_says_it(status):
-    """The class of a status begins its docstring with that status."""
+def test_the_docstring_of_a_status_names_it(status):
+    """The docstring of a status class begins with the status."""
     assert (errors.BY_STATUS[status].__doc__ or "").startswith(f"{status}: ")
 
 
-def test_the_text_of_a_refusal_says_where_what_why_and_which():
-    """An ApiError's text holds the operation, the status, the message, the fields and the request id."""
+def test_the_text_of_an_api_error():
+    """The text has the operation, status, message, fields and request id."""
     error = ApiError("Bad", status=400, fields={"a.b": ["x", "y"]}, request_id="r-1", method="GET", path="/me")
     assert str(error) == "GET /me: 400 Bad (a.b: x, y) [request r-1]"
 
 
 def test_an_error_shows_its_message_and_its_hint():
-    """`str(error)` is the message and the hint, and both survive pickling apart from each other."""
+    """`str(error)` is the message and the hint; both survive pickling separately."""
     error = pickle.loads(pickle.dumps(ConfigError("the client is closed", hint="Open it again")))
     assert (error.message, error.hint, str(error)) == (
         "the client is closed", "Open it again", "the client is closed. Open it again"
@@ -94,20 +97,20 @@ def test_an_error_shows_its_message_and_its_hint():
     assert str(ConfigError("the client is closed")) == "the client is closed"
 
 
-def test_a_refusal_without_evidence_is_short():
-    """An error invents nothing that the server did not send."""
+def test_the_text_of_an_api_error_without_details():
+    """The text has only the parts that the server sent."""
     assert str(ApiError("Bad", status=418)) == "418 Bad"
 
 
-def test_an_error_owns_its_evidence():
-    """An error does not change when its arguments are changed afterwards."""
+def test_an_error_copies_its_arguments():
+    """An error does not change if its arguments are changed later."""
     reasons = ["x"]
     error = ApiError("Bad", status=400, fields={"a": reasons})
     reasons.append("y")
     assert error.fields == {"a": ["x"]}
 
 
-def test_text_of_the_server_is_bounded_in_messages():
+def test_the_length_of_a_text_is_bounded():
     """The text of an error is short even if the server sends five megabytes."""
     long = "x" * 5_000_000
     error = ApiError(long, status=400, fields={"a": [long], long: ["b"]}, request_id=long)
@@ -116,7 +119,7 @@ def test_text_of_the_server_is_bounded_in_messages():
 
 
 def test_control_characters_of_the_server_are_not_in_messages():
-    """Escape sequences, line breaks and undecodable bytes of headers become spaces."""
+    """Escape sequences, line breaks and undecodable bytes become spaces."""
     error = ApiError("a\x1b[31mb\r\nc", status=400, fields={"f\x00": ["g\u202e"]}, request_id="r\x07\udc80")
     assert str(error) == "400 a [31mb  c (f : g) [request r]"
     str(error).encode()

@@ -92,7 +92,7 @@ def outcome(send: Any, call: tuple[Request, CallContext]) -> Response | CalcomEr
         return error
 
 
-# ------------------------------------------------------------------------------------------------ what is retried
+# ------------------------------------------------------------------------------------------------------ what is retried
 
 POLICY = {
     # failure: (retried if idempotent, retried if not)
@@ -265,7 +265,7 @@ def test_no_mixture_of_failures_exceeds_the_bounds(total_timeout, attempts, dura
     assert len(calls) <= attempts
 
 
-# ------------------------------------------------------------------------------------------------- the retry budget
+# ----------------------------------------------------------------------------------------------------- the retry budget
 
 
 def test_the_budget_is_shared_by_all_calls():
@@ -308,7 +308,7 @@ def test_calls_refill_the_budget():
     assert budget.left == RetryBudget.FULL
 
 
-# ------------------------------------------------------------------------------------- waits demanded by the server
+# ----------------------------------------------------------------------------------------- waits demanded by the server
 
 
 def with_all_middleware(send: Any, limiter: Any, **fields: Any) -> Any:
@@ -423,7 +423,7 @@ def test_max_wait():
     assert len(fake_send.sent) == 1
 
 
-# --------------------------------------------------------------------------------------------------- order of layers
+# ------------------------------------------------------------------------------------------------------ order of layers
 
 
 def test_every_attempt_has_its_own_permit_and_credentials():
@@ -492,7 +492,7 @@ def test_the_rate_limit_key():
     assert "cal_x" not in first.rate_limit_key
 
 
-# -------------------------------------------------------------------------------------------------------- the events
+# --------------------------------------------------------------------------------------------------------------- events
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ async def let_loop_run() -> None:
         await asyncio.sleep(0)
 
 
-# ---------------------------------------------------------------------------------------------------- where it stops
+# ---------------------------------------------------------------------------------------------------- where a list ends
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_invalid_arguments(options):
         number_list(NumberList(1), **options)
 
 
-# ------------------------------------------------------------------------------------------------- where it goes on
+# ------------------------------------------------------------------------------------------------- where a list resumes
 
 
 @pytest.mark.parametrize("prefetch", [0, 1, 3, 20])
@@ -413,7 +413,7 @@ def test_first_page_does_not_change_the_position():
     assert collect(pages) == server.rows
 
 
-# ------------------------------------------------------------------------------------------ no request too many
+# --------------------------------------------------------------------------------------------------- number of requests
 
 
 @pytest.mark.parametrize(
@@ -464,7 +464,7 @@ def test_raw_is_a_new_list():
         raw.raw()
 
 
-# ---------------------------------------------------------------------------------------------------- looking ahead
+# ------------------------------------------------------------------------------------------------------------- prefetch
 
 
 @pytest.mark.parametrize("has_total", [True, False])
@@ -564,7 +564,7 @@ def test_an_error_of_a_prefetched_page_is_raised_in_order():
     assert rows == list(range(30))
 
 
-# ----------------------------------------------------------------------------------------------- rows that come twice
+# ------------------------------------------------------------------------------------------------------- duplicate rows
 
 
 def test_duplicate_rows_are_dropped():
@@ -598,7 +598,7 @@ def test_rows_without_a_key_are_all_delivered():
     assert run(pages.collect()) == rows
 
 
-# -------------------------------------------------------------------------------------------------- the missing rows
+# --------------------------------------------------------------------------------------------------------- missing rows
 
 
 def bookings(count: int, *, per_minute: int = 1, seed: int = 1, **options: Any) -> MovingBookings:

@@ -1,4 +1,4 @@
-"""How a question is written and how an answer is read: values in, values or errors out, no event loop."""
+"""Writing requests and reading responses: values in, values or errors out, no event loop."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ from calcom_async.responses import Response, read, read_whole
 SECRET = "cal_live_verysecret"
 NAIVE = datetime(2030, 5, 6, 10)  # noqa: DTZ001 - what is refused
 
-# ------------------------------------------------------------------------------------------- writing a request
+# ---------------------------------------------------------------------------------------------------- writing a request
 
 
 @pytest.mark.slow
 @given(st.one_of(st.integers(), st.text()))
-def test_an_id_cannot_leave_its_place(value):
-    """Whatever the id, the path keeps its parts and gives the id back; what cannot be one is refused."""
+def test_an_id_stays_one_part_of_the_path(value):
+    """Whatever the id, the path keeps its other parts; an id that cannot be sent is rejected."""
     try:
         path = fill("/bookings/{}/attendees", [value])
     except errors.InvalidRequestError:
         assert str(value) in {"", ".", ".."}
         return
     url = URL(f"https://api.cal.com/v2{path}?take=1", encoded=True)
-    first, version, bookings, part, attendees = url.raw_path.split("/")
+    first, version, bookings, quoted_id, attendees = url.raw_path.split("/")
     assert (first, version, bookings, attendees) == ("", "v2", "bookings", "attendees")
-    assert unquote(part) == str(value)
+    assert unquote(quoted_id) == str(value)
     assert (url.host, url.query_string) == ("api.cal.com", "take=1")
 
 
 @pytest.mark.parametrize("value", ["", ".", "..", None, True, 1.5, b"x", ["x"]])
-def test_what_is_no_id_is_refused(value):
-    """An id is a number or a text with something in it; anything else is an InvalidRequestError."""
+def test_an_invalid_id(value):
+    """An id must be an integer or a text that is not empty; anything else is an InvalidRequestError."""
     with pytest.raises(errors.InvalidRequestError, match="an id in a path"):
         fill("/bookings/{}", [value])
 
@@ -71,25 +71,25 @@ def test_what_is_no_id_is_refused(value):
     ],
 )
 def test_query_parameters(params, written):
-    """None is not sent, sequences are comma lists, times are in UTC."""
+    """None is not sent, sequences are comma-separated, and times are in UTC."""
     assert query_string(params) == written
 
 
 @given(st.dictionaries(st.text(min_size=1), st.text()))
-def test_a_query_gives_its_texts_back(params):
-    """No text in a query can add a parameter or change another."""
+def test_a_text_cannot_change_the_query(params):
+    """A text in a query cannot add a parameter or change another."""
     assert dict(parse_qsl(query_string(params), keep_blank_values=True)) == params
 
 
 @pytest.mark.parametrize("value", [b"ab", {"a": 1}, Decimal(1), object(), [None]])
-def test_what_a_query_cannot_hold_is_refused(value):
-    """A value without a written form raises instead of being sent as something else."""
+def test_a_value_that_cannot_be_in_a_query(value):
+    """A value without a text form raises an error."""
     with pytest.raises(errors.InvalidRequestError, match="filter cannot be sent"):
         query_string({"filter": value})
 
 
 class NoOffset(tzinfo):
-    """A time zone that does not know its offset."""
+    """A time zone without an offset."""
 
     def utcoffset(self, dt):
         return None
@@ -106,22 +106,22 @@ class NoOffset(tzinfo):
         lambda moment: encode(Body(start=moment)),
     ],
 )
-def test_a_naive_time_is_refused_wherever_it_stands(write, moment):
-    """A datetime without a zone raises ValueError, with its place, before anything is sent."""
+def test_a_naive_datetime(write, moment):
+    """A naive datetime raises a ValueError with its position in the query or body."""
     with pytest.raises(ValueError, match=r"start.* must have a time zone"):
         write(moment)
 
 
 class Body(Model, frozen=True, kw_only=True):
-    """A request body for these tests."""
+    """A request body."""
 
     start: datetime
     event_type_id: int | UnsetType = UNSET
     note: str | UnsetType | None = UNSET
 
 
-def test_a_body_says_value_null_and_not_sent_apart():
-    """UNSET is not sent, None is null, names are in camelCase, times in UTC with milliseconds where there are any."""
+def test_unset_and_null_in_a_body():
+    """UNSET is omitted, None is null, names are in camelCase, and times are in UTC with milliseconds if any."""
     moment = datetime(2030, 5, 6, 10, 0, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
     assert json.loads(encode(Body(start=moment, note=None))) == {"start": "2030-05-06T08:00:00.123Z", "note": None}
     assert json.loads(encode(Body(start=moment, event_type_id=3))) == {
@@ -130,14 +130,14 @@ def test_a_body_says_value_null_and_not_sent_apart():
     }
 
 
-def test_dates_and_times_inside_a_body():
-    """Dates are written as dates and times in UTC, however deep they lie."""
+def test_nested_dates_and_times_in_a_body():
+    """Dates are written as dates and times in UTC, at any depth."""
     body = {"a": [(date(2030, 5, 6), {"b": datetime(2030, 5, 6, tzinfo=UTC)})]}
     assert json.loads(encode(body)) == {"a": [["2030-05-06", {"b": "2030-05-06T00:00:00Z"}]]}
 
 
 def test_requests_and_responses_print_no_secret():
-    """Headers and bodies hold credentials, so the reprs show neither, rich's included."""
+    """The reprs of requests and responses show neither headers nor bodies, rich's repr included."""
     request = make_call(headers={"Authorization": SECRET}, body=SECRET.encode())[0]
     response = Response(200, {"set-cookie": SECRET}, SECRET.encode())
     for value in (request, response):
@@ -145,7 +145,7 @@ def test_requests_and_responses_print_no_secret():
     assert repr(request) == "<Request GET /me>"
 
 
-# --------------------------------------------------------------------------------------------- reading an answer
+# --------------------------------------------------------------------------------------------------- reading a response
 
 
 class Host(Model, frozen=True, kw_only=True):
@@ -156,7 +156,7 @@ class Host(Model, frozen=True, kw_only=True):
 
 
 class Row(Model, frozen=True, kw_only=True):
-    """A model with everything that answers hold."""
+    """A model with all kinds of fields."""
 
     id: int
     status: Literal["accepted"] | str = "accepted"
@@ -168,6 +168,7 @@ class Row(Model, frozen=True, kw_only=True):
 
 
 def page_of(*rows: Any, **envelope: Any) -> Page[Row]:
+    """Read a page with these rows."""
     body = json.dumps({"status": "success", "data": rows, **envelope}).encode()
     return read_page(Row, Response(200, {}, body), skip=0, take=250)
 
@@ -186,8 +187,8 @@ HOST = {"id": 1, "name": "Ana"}
         ({"byDay": {"mon": [{"id": None, "name": "Ana"}]}}, {"by_day": {"mon": [Host(id=None, name="Ana")]}}),
     ],
 )
-def test_nulls_and_gaps_do_not_lose_a_page(fault, read_as):
-    """Where the model has no null the row holds None; the other rows and fields are as ever."""
+def test_nulls_and_missing_fields(fault, read_as):
+    """Null or a missing field is None in its row, and changes nothing else."""
     good = {"id": 7, "hosts": [HOST], "extra": {"a": 1}, "start": "2030-05-06T10:00:00Z", "status": "new"}
     page = page_of(good, good | fault)
     assert page.items[0] == msgspec.convert(good, Row)
@@ -199,8 +200,8 @@ def test_a_missing_required_field_is_none():
     assert page_of({"status": "accepted"}).items == [Row(id=None)]
 
 
-def test_unknown_values_and_fields_are_kept_or_skipped():
-    """A status of tomorrow is its plain text, a field of tomorrow is passed over."""
+def test_unknown_values_and_fields():
+    """An unknown value of an enum is kept as text, and an unknown field is ignored."""
     assert page_of({"id": 1, "status": "of tomorrow", "fieldOfTomorrow": {}}).items == [Row(id=1, status="of tomorrow")]
 
 
@@ -220,8 +221,8 @@ def test_unknown_values_and_fields_are_kept_or_skipped():
         ({"byDay": {"mon": [5, HOST], "tue": 5}}, {"by_day": {"mon": [Host(id=1, name="Ana")]}}),
     ],
 )
-def test_an_odd_value_costs_that_value_only(odd, read_as):
-    """A value of the wrong type becomes None, and leaves a list or a table; the row and the other rows stay."""
+def test_a_value_of_a_wrong_type(odd, read_as):
+    """A value of a wrong type becomes None or is dropped from its list; the rest of the row stays."""
     good = {"id": 7, "hosts": [HOST], "extra": {"a": 1}, "start": "2030-05-06T10:00:00Z", "status": "new"}
     page = page_of(good, good | odd, good)
     assert page.items[0] == page.items[2] == msgspec.convert(good, Row)
@@ -229,7 +230,7 @@ def test_an_odd_value_costs_that_value_only(odd, read_as):
 
 
 @pytest.mark.parametrize(
-    ("row", "place"),
+    ("row", "position"),
     [
         ({"id": "seven"}, r"\$\.data\[1\]"),
         ({"status": 5}, r"\$\.data\[1\]"),
@@ -237,9 +238,9 @@ def test_an_odd_value_costs_that_value_only(odd, read_as):
         ([HOST], r"\$\.data\[1\]"),
     ],
 )
-def test_a_row_that_is_something_else_is_an_error_with_its_place(row, place):
-    """A row of which nothing can be read is a DecodeError that names the path."""
-    with pytest.raises(errors.DecodeError, match=place):
+def test_an_unreadable_row(row, position):
+    """A row without any readable field is a DecodeError with its position."""
+    with pytest.raises(errors.DecodeError, match=position):
         page_of({"id": 1}, row)
 
 
@@ -256,8 +257,8 @@ def test_a_row_that_is_something_else_is_an_error_with_its_place(row, place):
         ('"\U0001f600"'.encode(), "\U0001f600"),
     ],
 )
-def test_text_and_numbers_that_json_does_not_hold(value, read_as):
-    """A cut emoji, bytes that are no UTF-8 and numbers out of range do not lose the list."""
+def test_invalid_text_and_numbers(value, read_as):
+    """Half a surrogate pair, invalid UTF-8 and numbers out of range do not lose the other rows."""
     body = b'{"data":[{"id":1,"extra":{"a":%b}},{"id":2}]}' % value
     items = read_page(Row, Response(200, {}, body), skip=0, take=9).items
     assert [item.id for item in items] == [1, 2]
@@ -268,14 +269,14 @@ def test_text_and_numbers_that_json_does_not_hold(value, read_as):
 
 
 @pytest.mark.parametrize("body", [b"", b" \r\n"])
-def test_an_empty_answer_is_called_so(body):
-    """An answer without a body, where data is due, is a DecodeError that says it is empty."""
+def test_an_empty_response(body):
+    """An empty body where data is required is a DecodeError that says so."""
     with pytest.raises(errors.DecodeError, match="the answer is empty"):
         read(Row, Response(200, {}, body))
 
 
-def test_a_table_keeps_the_type_of_its_names():
-    """Slots by date stay so beside a day that cannot be read; a table of which nothing can be read is an error."""
+def test_a_mapping_keeps_the_type_of_its_keys():
+    """A mapping keeps its readable keys and values; one without any is a DecodeError."""
     kind = dict[date, list[Host]]
     assert read(kind, ok_response({"2030-05-06": [HOST, None], "2030-05-07": None, "soon": [HOST]})) == {
         date(2030, 5, 6): [Host(id=1, name="Ana")]
@@ -287,8 +288,8 @@ def test_a_table_keeps_the_type_of_its_names():
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'{"data":[{"id":1,"extra":{"a":', b'{"status":"error","error":['])
 @pytest.mark.parametrize("depth", [950, 2_000, 100_000])
-def test_deep_json_is_an_error_of_ours(opening, depth):
-    """JSON nested beyond what Python can read is a DecodeError, whole or cut off, whatever it is read as."""
+def test_deeply_nested_json(opening, depth):
+    """JSON that is nested too deeply is a DecodeError, complete or not, whatever type is expected."""
     rest = opening[-1:] if opening.endswith(b"[") else b'{"a":'
     closing = (b"]" if rest == b"[" else b"1" + b"}" * 1).ljust(1)
     for body in (opening + rest * depth, opening + rest * depth + closing * depth):
@@ -311,8 +312,8 @@ def test_deep_json_is_an_error_of_ours(opening, depth):
         b'{"status":"error","data":{"id":1},"error":{"code":"NotFoundException","message":"no such booking"}}',
     ],
 )
-def test_a_success_that_says_error_is_one(body):
-    """An answer with status 200 and `"status": "error"` raises the server's reason, whatever was asked for."""
+def test_status_200_with_an_error(body):
+    """A response with status 200 and `"status": "error"` raises the server's error, whatever type is expected."""
     response, request = Response(200, {"x-request-id": "r1"}, body), make_call("DELETE", "/bookings/7")[0]
     reads = [lambda kind=kind: read(kind, response, request) for kind in (Row, Row | None, list[Row], Raw, type(None))]
     reads += [lambda: read_page(Row, response, skip=0, take=9, request=request)]
@@ -323,8 +324,8 @@ def test_a_success_that_says_error_is_one(body):
         assert (caught.value.status, caught.value.code) == (200, "NotFoundException")
 
 
-def test_an_answer_without_data_is_still_read():
-    """Where no data is wanted, a foreign page is an error and an empty body or a plain success is not."""
+def test_a_response_without_expected_data():
+    """If no data is expected, a plain success or an empty body is None, and an HTML page is an error."""
     assert read(type(None), Response(200, {}, b'{"status":"success"}')) is None
     assert read(type(None), Response(200, {}, b"null")) is None
     with pytest.raises(errors.DecodeError, match="it begins b'<html>"):
@@ -350,8 +351,8 @@ def test_an_answer_without_data_is_still_read():
         {"hasMore": True},
     ],
 )
-def test_unknown_paging_is_an_error_before_rows_are_lost(more):
-    """A pagination object of another kind, or a cursor anywhere, is a DecodeError, never the last page."""
+def test_unknown_pagination(more):
+    """Pagination of an unknown kind is a DecodeError, so that no row is lost silently."""
     body = {"data": [{"id": 1}], **more}
     for kind in (Row, Raw):
         with pytest.raises(errors.DecodeError, match="paged in a way that this version does not know"):
@@ -361,7 +362,7 @@ def test_unknown_paging_is_an_error_before_rows_are_lost(more):
 
 
 @pytest.mark.parametrize(
-    ("more", "goes_on"),
+    ("more", "has_next"),
     [
         ({}, False),
         ({"pagination": None}, False),
@@ -374,15 +375,15 @@ def test_unknown_paging_is_an_error_before_rows_are_lost(more):
         ({"meta": {"hasMore": False}, "nextCursor": None, "hasMore": False}, False),
     ],
 )
-def test_odd_metadata_that_still_tells_where_the_list_ends(more, goes_on):
-    """One of `hasNextPage` and `totalItems` is enough; nulls in the known object tell nothing, as none at all."""
+def test_partial_metadata(more, has_next):
+    """Either `hasNextPage` or `totalItems` is enough; a null counts as missing."""
     page = page_of({"id": 1}, **more)
-    assert page.has_next is goes_on
+    assert page.has_next is has_next
     assert page.items == [Row(id=1)]
 
 
-def test_a_whole_list_that_is_paged_after_all():
-    """A list that the client asks for once is an error when the server says that it goes on."""
+def test_an_unexpected_next_page():
+    """A next page in a list that has no pages is a DecodeError."""
     body = b'{"data":[{"id":1}],"pagination":{"hasNextPage":true}}'
     with pytest.raises(errors.DecodeError, match="reports a next page"):
         read_page(Row, Response(200, {}, body), skip=0, take=0)
@@ -394,8 +395,8 @@ def test_a_whole_list_that_is_paged_after_all():
      b'{"data":[null]}', b'{"data":[{}]}', b'{"data":[{"unheard":1}]}', b'{"data":[{"id":{}}]}'],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", [Row, Raw])
-def test_what_is_no_list_is_never_an_empty_one(body, kind):
-    """An answer that does not hold the rows of a list is an error, whether they are decoded or kept as they are."""
+def test_a_response_that_is_not_a_list(body, kind):
+    """A response without the expected rows is a DecodeError, never an empty list, for raw rows too."""
 
     def read_keys() -> list[object]:
         rows = read_page(kind, Response(200, {}, body), skip=0, take=5).items
@@ -405,16 +406,16 @@ def test_what_is_no_list_is_never_an_empty_one(body, kind):
         read_keys()
 
 
-def test_odd_metadata_does_not_lose_rows():
-    """A null or a gap in the pagination object leaves the rows alone, raw ones included."""
+def test_invalid_metadata_does_not_lose_rows():
+    """Nulls in the pagination metadata do not affect the rows, raw rows included."""
     body = json.dumps({"data": [{"id": 1, "x": "é"}], "pagination": {"totalItems": None}}).encode()
     assert read_page(Row, Response(200, {}, body), skip=0, take=1).items == [Row(id=1)]
     rows = read_page(Raw, Response(200, {}, body), skip=0, take=1).items
     assert [msgspec.json.decode(row) for row in rows] == [{"id": 1, "x": "é"}]
 
 
-def test_a_raw_row_is_the_text_that_came():
-    """Raw rows are the server's bytes, unknown fields and odd spacing included; their key is read out of them."""
+def test_a_raw_row_is_unchanged():
+    """Raw rows are the bytes of the server; their key is read from them."""
     body = b'{"data": [{"id" : 5, "new": 1e3}], "status":"success"}'
     [row] = read_page(Raw, Response(200, {}, body), skip=0, take=1).items
     assert bytes(row) == b'{"id" : 5, "new": 1e3}'
@@ -423,8 +424,8 @@ def test_a_raw_row_is_the_text_that_came():
         raw_field_reader("uid")(row)
 
 
-def test_answers_without_data():
-    """204 and a missing `data` are None where there may be none, and an error where data is due."""
+def test_missing_data():
+    """204 or missing data is None where that is allowed, and otherwise a DecodeError."""
     assert read(Row | None, Response(204, {}, b"")) is None
     assert read(type(None), Response(204, {}, b"")) is None
     with pytest.raises(errors.DecodeError):
@@ -436,8 +437,8 @@ def test_answers_without_data():
         read(Row, Response(200, {}, b'{"status":"success"}'))
 
 
-def test_one_or_many():
-    """An operation that answers an object or a list is read as what came, faults included."""
+def test_an_object_or_a_list():
+    """If an operation can return an object or a list, both are read."""
     kind = Row | list[Row]
     assert read(kind, ok_response({"id": 1})) == Row(id=1)
     assert read(kind, ok_response([{"id": 1}, {"id": None}])) == [Row(id=1), Row(id=None)]
@@ -446,14 +447,14 @@ def test_one_or_many():
 @pytest.mark.parametrize(
     "body", [b"<html>login</html>", b"", b"\xff", b'{"data":{"id":1}', b'{"data":{"id":null},', b'"text"', b"[]"]
 )
-def test_what_is_no_answer_is_an_error(body):
-    """Anything that is not the JSON expected is a DecodeError of ours, never one of msgspec's."""
+def test_an_unreadable_response(body):
+    """A body that is not the expected JSON is a DecodeError, never an exception of msgspec."""
     with pytest.raises(errors.DecodeError):
         read(Row, Response(200, {}, body))
 
 
-def test_a_foreign_page_is_quoted_and_a_broken_answer_is_not():
-    """The beginning of a proxy's page helps; that of broken JSON may go on with a token."""
+def test_which_unreadable_responses_are_quoted():
+    """The error quotes the start of an HTML page, but not of broken JSON, which may contain a token."""
     with pytest.raises(errors.DecodeError, match="it begins b'<html>"):
         decode(Any, b"<html>login")
     with pytest.raises(errors.DecodeError) as caught:
@@ -461,7 +462,7 @@ def test_a_foreign_page_is_quoted_and_a_broken_answer_is_not():
     assert SECRET not in str(caught.value)
 
 
-def test_real_bookings_are_read_whole(shared: Path):
+def test_a_recorded_page_of_bookings(shared: Path):
     """A recorded page of 250 bookings is read with its rows and its metadata."""
     body = (shared / "reference" / "real" / "bookings_walk" / "skip-0.json").read_bytes()
     page = read_page(Booking, Response(200, {}, body), skip=0, take=250)
@@ -469,10 +470,11 @@ def test_real_bookings_are_read_whole(shared: Path):
     assert {type(booking.uid) for booking in page.items} == {str}
 
 
-# ------------------------------------------------------------------------------------------------------- pages
+# ---------------------------------------------------------------------------------------------------------------- pages
 
 
 def metadata(*, has_next: Any, total: Any = 10) -> Pagination:
+    """Return pagination metadata."""
     return Pagination(
         returned_items=1,
         total_items=total,
@@ -486,7 +488,7 @@ def metadata(*, has_next: Any, total: Any = 10) -> Pagination:
 
 
 @pytest.mark.parametrize(
-    ("rows", "take", "told", "goes_on"),
+    ("rows", "take", "reported", "has_next"),
     [
         (2, 2, None, True),
         (1, 2, None, False),
@@ -498,14 +500,14 @@ def metadata(*, has_next: Any, total: Any = 10) -> Pagination:
         (5, 0, None, False),
     ],
 )
-def test_whether_a_walk_goes_on(rows, take, told, goes_on):
-    """The metadata decides, else a full page; never after an empty page or on a list that comes whole."""
-    pagination = None if told is None else metadata(has_next=told)
-    assert Page(list(range(rows)), 0, take, pagination).has_next is goes_on
+def test_has_next(rows, take, reported, has_next):
+    """Metadata decides, otherwise a full page; an empty page or a list without pages has no next page."""
+    pagination = None if reported is None else metadata(has_next=reported)
+    assert Page(list(range(rows)), 0, take, pagination).has_next is has_next
 
 
-def test_metadata_that_does_not_say_does_not_decide():
-    """Where the server's word is null its total decides, and without one the size of the page."""
+def test_has_next_without_the_flag():
+    """If `hasNextPage` is null, the total decides, and without a total the size of the page."""
     assert Page([1], 0, 2, metadata(has_next=None, total=3)).has_next is True
     assert Page([1, 2], 4, 2, metadata(has_next=None, total=6)).has_next is False
     assert Page([1, 2], 0, 2, metadata(has_next=None, total=None)).has_next is True
@@ -513,24 +515,24 @@ def test_metadata_that_does_not_say_does_not_decide():
 
 
 def test_the_total_is_the_servers_or_none():
-    """A page without metadata knows no total."""
+    """Without metadata the total is None."""
     assert Page([1], 0, 1).total_items is None
     assert Page([1], 0, 1, metadata(has_next=False, total=9)).total_items == 9
 
 
 @pytest.mark.parametrize("take", [0, -1, 251, True, "5", 2.0])
-def test_a_page_size_that_the_list_refuses(take):
-    """A page size out of range raises before anything is sent."""
+def test_an_invalid_page_size(take):
+    """An invalid page size raises before a request is sent."""
     with pytest.raises(errors.InvalidRequestError, match="take must be an integer from 1 to 250"):
         PaginationSpec().page_size(take)
 
 
-def test_the_largest_page_unless_told():
-    """Without a size the largest page of the list is asked for."""
+def test_the_default_page_size():
+    """The default page size is the largest one of the list."""
     assert PaginationSpec(maximum=100).page_size(None) == 100
     assert PaginationSpec(maximum=100).page_size(1) == 1
 
 
 def test_an_offset_advances_by_pages():
-    """An advanced offset keeps its page size."""
+    """`advance` moves an offset by pages and keeps the page size."""
     assert PageOffset(10, 5).advance(3) == PageOffset(25, 5)

@@ -56,7 +56,7 @@ async def exchange_once(*steps: Any, **settings: Any) -> Response | CalcomError:
             return error
 
 
-# ------------------------------------------------------------------------------------------------ what goes out
+# ------------------------------------------------------------------------------------------------------------- requests
 
 
 async def test_a_request_is_sent_unchanged():
@@ -94,7 +94,7 @@ async def test_cookies_are_not_kept():
     assert "cookie" not in server.received[1].headers
 
 
-# ------------------------------------------------------------------------------------------------- what comes back
+# ------------------------------------------------------------------------------------------------------------ responses
 
 
 async def test_a_response_is_read_completely():
@@ -145,7 +145,7 @@ async def test_redirects_are_not_followed(status):
         assert elsewhere.received == []
 
 
-# --------------------------------------------------------------------------------------------- sent, or not sent
+# ------------------------------------------------------------------------------------ failures before and after sending
 
 
 async def test_a_refused_connection():
@@ -254,7 +254,7 @@ async def test_the_total_timeout_bounds_an_attempt():
     assert caught.value.seconds < TIMEOUT
 
 
-# -------------------------------------------------------------------------------------------------- hidden retries
+# ------------------------------------------------------------------------------------------------------- hidden retries
 
 
 def reconnecting() -> tuple[Any, ...]:
@@ -303,7 +303,7 @@ async def test_the_middleware_of_a_borrowed_session_is_kept():
     assert server.received[0].headers["x-mark"] == "1"
 
 
-# ------------------------------------------------------------------------------------------------------ the bounds
+# --------------------------------------------------------------------------------------------------------------- limits
 
 
 @pytest.mark.parametrize(
@@ -370,7 +370,7 @@ async def test_connections_are_counted():
     assert transport.connections == 0
 
 
-# --------------------------------------------------------------------------------------------------- the session
+# ---------------------------------------------------------------------------------------------------------- the session
 
 
 async def test_a_transport_that_is_not_open():
@@ -442,7 +442,7 @@ async def test_trace_configs_reach_aiohttp():
             Transport(Config(), "tests/1", session=transport._session, trace_configs=[trace])
 
 
-# --------------------------------------------------------------------------------------------------- with mocks
+# ----------------------------------------------------------------------------------------------------------- with mocks
 
 
 async def test_aioresponses(mocked):

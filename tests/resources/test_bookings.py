@@ -70,7 +70,7 @@ async def round_robin(cal, slug="demo", times=0):
     return (await cal.organization(ORGANIZATION).team(SALES).event_types.create(body)).id
 
 
-# --- making
+# --- creating
 
 
 async def test_create(cal, calcom_sandbox):
@@ -319,7 +319,7 @@ async def test_subsequent_of_a_plain_booking(cal):
         await cal.bookings.cancel_subsequent(made.uid, reason="x")
 
 
-# --- reading, moving, cancelling
+# --- reading, rescheduling, cancelling
 
 
 async def test_get(cal, calcom_sandbox):
@@ -405,7 +405,7 @@ async def test_full_class(cal):
         await book(cal, event_type_id=one_seat, attendee=BEA)
 
 
-# --- refusals of a booking
+# --- rejected bookings
 
 
 @pytest.mark.parametrize(
@@ -447,7 +447,7 @@ async def test_used_up_limit_is_no_credential_problem(cal):
     assert (await cal.me.get()).id == ANA
 
 
-# --- deciding
+# --- confirming and declining
 
 
 @pytest.fixture

@@ -179,7 +179,7 @@ async def test_force_refresh_ends_all_others(cal, client):
         await client.users.force_refresh(1)
 
 
-# --- the wall behind the 500th user
+# --- lists of more than 500 users
 
 
 @pytest.fixture

@@ -310,7 +310,7 @@ async def test_rejected_field_is_named(cal):
     assert list(caught.value.fields) == ["timeZone"]
 
 
-# --- the first of many
+# --- first available slot
 
 
 async def test_first_available(cal, calcom_sandbox):

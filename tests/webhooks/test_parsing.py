@@ -319,7 +319,7 @@ def test_any_bytes_are_an_event_or_a_decode_error(raw, content_type):
         assert isinstance(parse(raw, content_type), WebhookEvent)
 
 
-# --- what tells events apart, and what is printed
+# --- keys and reprs
 
 
 def test_keys():

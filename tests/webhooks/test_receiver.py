@@ -123,7 +123,7 @@ def test_on_without_triggers(triggers):
         WebhookRouter().on(*triggers)
 
 
-# --- the answer
+# --- responses
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ async def test_a_receiver_that_does_not_run(caplog):
     assert heard.uids == ["bK2", "bK4"]
 
 
-# --- handlers behind the answer
+# --- handlers in the background
 
 
 def test_slow_handlers_hold_up_no_answer():
@@ -335,7 +335,7 @@ def test_a_receiver_whose_loop_is_closed_does_not_run():
     assert receiver.receive(*signed_request(webhook_body())) == (503, "not running")
 
 
-# --- repeats
+# --- duplicates
 
 
 @pytest.mark.parametrize("later", [False, True])
@@ -487,7 +487,7 @@ def test_recent_deliveries_against_a_model(steps, size, ttl):
         assert len(recent) == len(kept)
 
 
-# --- the end
+# --- shutdown
 
 
 def test_leaving_lets_handlers_end():
