@@ -98,6 +98,27 @@ class ApiKey:
         """Do nothing: there is never a refresh in progress."""
 
 
+class Anonymous:
+    """No credentials: for what Cal.com offers to everybody, with 120 requests per minute and IP address."""
+
+    default_rate_limit = 120
+    fingerprint = "anonymous"
+    headers: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        return "Anonymous()"
+
+    async def refresh_if_expiring(self, send: Send) -> None:
+        """Do nothing: there is no token."""
+
+    async def refresh_after(self, send: Send, stale: str, error: UnauthorizedError) -> bool:  # noqa: ARG002
+        """Return False: there is no token."""
+        return False
+
+    async def aclose(self) -> None:
+        """Do nothing: there is never a refresh in progress."""
+
+
 class PlatformClient(ApiKey):
     """Id and secret of a platform OAuth client. Acts as the owner of its organization, with 500 requests per minute."""
 

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from calcom_async._version import __version__
-from calcom_async.auth import ApiKey, Credentials, rate_limit_key
+from calcom_async.auth import Anonymous, ApiKey, Credentials, rate_limit_key
 from calcom_async.config import Config, guarded
 from calcom_async.errors import ConfigError, DecodeError
 from calcom_async.events import ClientEvent, Observer
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from calcom_async.booking import BookingLink
     from calcom_async.cache import Cache
     from calcom_async.errors import CalcomError
     from calcom_async.models.bookings import Attendee, Booking
@@ -159,6 +160,17 @@ class Calcom:
         self._is_view = False
         self._observer = Observer(on_event)
         self._build_middleware()
+
+    @classmethod
+    def anonymous(cls, **options: Any) -> Self:
+        """Return a client without credentials; `options` are those of `Calcom()`.
+
+        Public are `slots.search`, `event_types.list(username=...)`, `book` and `link`, and with the uid of a booking
+        `bookings.get`, `reschedule` and `bookings.cancel`. Anything else raises `UnauthorizedError` or
+        `ForbiddenError`. An anonymous client cannot look a booking up, so `book` raises `UnknownOutcomeError` if a
+        response is lost.
+        """
+        return cls(Anonymous(), **options)
 
     def _build_middleware(self) -> None:
         """Put the middleware in order; a request passes it from bottom to top, the response from top to bottom."""
@@ -395,6 +407,22 @@ class Calcom:
             total_timeout=self.config.total_timeout if total_timeout is None else total_timeout,
             pause=self.config.backoff_base,
             **fields,
+        )
+
+    def link(self, url: str) -> BookingLink:
+        """Return what a booking link leads to, such as `https://cal.com/ana/30min`; no request, the link is not opened.
+
+        `await link.slots(...)` searches for free slots, `await link.book(...)` books. The host must be that of
+        `Config.booking_url`, or a subdomain of it for an organization. Raises `InvalidRequestError` for another host.
+        """
+        from calcom_async.booking import BookingLink
+        from calcom_async.booking_links import parse_booking_link
+
+        return BookingLink(
+            parse_booking_link(url, self.config.booking_url),
+            slots=self.slots,
+            event_types=self.event_types,
+            book=self.book,
         )
 
     def watch_slots(

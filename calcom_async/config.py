@@ -15,6 +15,7 @@ from calcom_async.secret import Hidden, Secret
 from calcom_async.versions import override_names
 
 BASE_URL = "https://api.cal.com/v2"
+BOOKING_URL = "https://cal.com"
 
 SECRETS = ("api_key", "proxy", "base_url")
 """Settings that may contain a secret. A URL does if it contains a password."""
@@ -35,6 +36,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Base URL of the API, with or without `/v2`, optionally with a path prefix. Plain HTTP only to loopback."""
     api_key: str | Secret | None = None
     """Key to use if the client is given no credentials; stored as a `Secret`."""
+    booking_url: str = BOOKING_URL
+    """Where the booking pages are, for `Calcom.link`: that of a self-hosted server differs."""
     allow_http: bool = False
     """Allow plain HTTP to other hosts than this machine. The key is then sent unencrypted."""
     proxy: str | Secret | None = None
@@ -116,6 +119,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigError(f"Config.{name} must be a number of seconds >= 0, or None, got {shown(value)}")
         if not _is_number(self.priority) or self.priority != self.priority:
             raise ConfigError(f"Config.priority must be a number, got {shown(self.priority)}")
+        _check_booking_url(self.booking_url)
         _check_api_versions(self.api_versions)
         if self.user_agent != "" and not is_header_value(self.user_agent):
             raise ConfigError("Config.user_agent must be printable ASCII without surrounding white space")
@@ -139,6 +143,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         found: dict[str, Any] = {
             "api_key": Secret(os.environ.get("CAL_API_KEY", "")),
             "base_url": Secret(os.environ.get("CAL_API_URL", "")),
+            "booking_url": os.environ.get("CAL_BOOKING_URL", ""),
             "allow_http": _switch("CAL_ALLOW_HTTP"),
         }
         return cls(**{name: value for name, value in found.items() if value and value != Secret("")} | overrides)
@@ -162,6 +167,12 @@ def _switch(variable: str) -> bool:
 def is_header_value(value: object) -> bool:
     """Whether a value can be sent in a header."""
     return isinstance(value, str) and value.isascii() and value.isprintable() and value == value.strip() != ""
+
+
+def _check_booking_url(url: object) -> None:
+    parts = urlsplit(url) if isinstance(url, str) and url.isprintable() else None
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+        raise ConfigError(f"Config.booking_url must be a URL such as {BOOKING_URL}, got {shown(url)}")
 
 
 def _check_api_versions(overrides: object) -> None:

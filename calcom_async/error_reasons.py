@@ -30,6 +30,7 @@ Reason = Literal[
     "exists_already",
     "no_permission",
     "missing_scope",
+    "no_credentials",
     "invalid_api_key",
     "expired_api_key",
     "unknown_operation",
@@ -96,7 +97,8 @@ _TABLE = (
     # The text was not recorded; the OAuth guide of September 2026 calls the condition so.
     _Row("missing_scope", (401, 403), ("scope",)),
     _Row("expired_api_key", (401,), ("api key is expired",)),
-    _Row("invalid_api_key", (401,), ("Invalid API Key", "No authentication method provided", "api key is not valid")),
+    _Row("invalid_api_key", (401,), ("Invalid API Key", "api key is not valid")),
+    _Row("no_credentials", (401, 403), ("o authentication method provided", "no authentication provided")),
     _Row(
         "no_permission",
         (400, 401, 403),

@@ -66,13 +66,18 @@ def check(request: Request, response: Response, *, expects_redirect: bool = Fals
     raise BY_STATUS.get(response.status, ApiError)(**told)
 
 
+NO_CREDENTIALS = "Slots, booking and the event types of a named user are public; everything else needs credentials"
+
+
 def _error_fields(response: Response, request: Request | None) -> dict[str, Any]:
     """Return the arguments of the `ApiError` for a response."""
     version = request.headers.get("cal-api-version") if request else None
     fields = parse_error_body(response.status, response.body)
     return {
         **fields,
-        "hint": version_hint(response.status, fields["reason"], version),
+        "hint": NO_CREDENTIALS
+        if fields["reason"] == "no_credentials"
+        else version_hint(response.status, fields["reason"], version),
         "status": response.status,
         "request_id": response.request_id,
         "rate_limits": response.limits,

@@ -113,9 +113,9 @@ def test_full_slots_are_not_shown_as_free(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["ana"], "EVENT must be an id or USERNAME/SLUG"),
-        (["ana/"], "EVENT must be an id or USERNAME/SLUG"),
-        (["org/ana/thirty"], "EVENT must be an id or USERNAME/SLUG"),
+        (["ana"], "EVENT must be an id, USERNAME/SLUG or a booking link"),
+        (["ana/"], "EVENT must be an id, USERNAME/SLUG or a booking link"),
+        (["org/ana/thirty"], "EVENT must be an id, USERNAME/SLUG or a booking link"),
         (["1", "--team"], "--team and --organization work only with NAME/SLUG"),
         (["1", "--time-zone", "Mars/Crater"], "unknown time zone: 'Mars/Crater'"),
         (["1", "--time-zone", "../etc"], "unknown time zone: '../etc'"),

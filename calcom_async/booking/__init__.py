@@ -23,6 +23,7 @@ while slot := await cal.slots.first_available(event_type_id=1, start=now, end=no
 - `check=False` skips the availability check, and so allows start times outside the slot grid.
 - `reserve=True` reserves the slot while it is booked. It needs `event_type_id`.
 - `cal.book_series(recurrence_count=4, ...)` books all occurrences of a recurring event type, or none.
+- `cal.link("https://cal.com/ana/30min")` has `slots` and `book` for the event type of a booking link.
 - `cal.reschedule(uid, start=...)` accepts the uid from before an earlier reschedule, too.
 
 The server does not guarantee two things. Where a host has to confirm, several attendees can hold pending bookings of
@@ -41,6 +42,7 @@ look-up, which cancels duplicates.
 """
 
 from calcom_async.booking.create import IDEMPOTENCY_KEY, book, book_series
+from calcom_async.booking.link import BookingLink
 from calcom_async.booking.reschedule import reschedule
 
-__all__ = ["IDEMPOTENCY_KEY", "book", "book_series", "reschedule"]
+__all__ = ["IDEMPOTENCY_KEY", "BookingLink", "book", "book_series", "reschedule"]

@@ -92,6 +92,7 @@ def book(
     target = target_from(context, base_url, api_key, sandbox, allow_http)
     try:
         event_type = parse_event_type(event, team=team, organization=organization)
+        duration = duration or event_type.pop("duration", None)
         when = None if start == FIRST else _parse_start(start)
         zone = None if time_zone is None else parse_zone(time_zone)
         _check(when, event_type, email or phone, reserve=reserve, key=idempotency_key)
@@ -129,7 +130,9 @@ def book(
 def _check(
     when: datetime | None, event_type: dict[str, Any], contact: str | None, *, reserve: bool, key: str | None
 ) -> None:
-    """Raise if the options contradict each other."""
+    """Raise if the options contradict each other, or the event type."""
+    if "usernames" in event_type:
+        raise InvalidRequestError("the API cannot book a meeting with several users; book it on the page of the link")
     if not contact:
         raise InvalidRequestError("--email or --phone is required, so that the attendee can be reached")
     if reserve and "event_type_id" not in event_type:

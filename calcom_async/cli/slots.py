@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from datetime import date, datetime, timedelta
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from calcom_async.booking_links import looks_like_link, parse_booking_link
 from calcom_async.cli.connect import check_reachable, connect
 from calcom_async.cli.exit_codes import EXIT_CODES_HELP
 from calcom_async.cli.options import (
@@ -30,6 +32,7 @@ from calcom_async.cli.options import (
 from calcom_async.cli.run import fail, run
 from calcom_async.cli.terminal import echo, print_json, print_status, stdout
 from calcom_async.client import Calcom
+from calcom_async.config import BOOKING_URL
 from calcom_async.errors import CalcomError, InvalidRequestError
 from calcom_async.models.slots import Slot
 from calcom_async.resources.slots import has_room
@@ -41,7 +44,8 @@ MAX_LISTED = 3
 """A timetable cell lists at most this many evenly spaced minutes one by one; more are shown as a range."""
 
 EventArgument = Annotated[
-    str, typer.Argument(metavar="EVENT", help="Event type: its id, or USERNAME/SLUG.", show_default=False)
+    str,
+    typer.Argument(metavar="EVENT", help="Event type: its id, USERNAME/SLUG, or a booking link.", show_default=False),
 ]
 TeamOption = Annotated[bool, typer.Option("--team", help="The name before the slash is the slug of a team.")]
 OrganizationOption = Annotated[
@@ -89,7 +93,9 @@ def show(
     """
     target = target_from(context, base_url, api_key, sandbox, allow_http)
     try:
-        event_type = parse_event_type(event, team=team, organization=organization) | {"duration": duration}
+        event_type = parse_event_type(event, team=team, organization=organization)
+        if duration is not None:
+            event_type["duration"] = duration
         first = None if start is None else _parse_day(start)
         zone = None if time_zone is None else parse_zone(time_zone)
     except InvalidRequestError as error:
@@ -126,16 +132,34 @@ def _in_zone(slot: Slot, zone: ZoneInfo) -> Slot:
 
 
 def parse_event_type(text: str, *, team: bool, organization: str | None) -> dict[str, Any]:
-    """Return `7`, or `ana/thirty`, as the parameters by which the API selects an event type."""
+    """Return `7`, `ana/thirty` or a booking link as the keywords of `Slots.search` that select an event type.
+
+    They include the `duration` that a link may have.
+    """
+    if looks_like_link(text):
+        if team or organization:
+            raise InvalidRequestError("--team and --organization work only with NAME/SLUG, not with a link")
+        return _parse_link(text)
     if text.isdecimal() and text.isascii():
         if team or organization:
             raise InvalidRequestError("--team and --organization work only with NAME/SLUG, not with an id")
         return {"event_type_id": int(text)}
     owner, slash, slug = text.partition("/")
     if not (owner and slash and slug) or "/" in slug:
-        raise InvalidRequestError(f"EVENT must be an id or USERNAME/SLUG, for example 7 or ana/thirty, got {text}")
+        raise InvalidRequestError(
+            f"EVENT must be an id, USERNAME/SLUG or a booking link, for example 7 or ana/thirty, got {text}"
+        )
     params = {"team_slug" if team else "username": owner, "event_type_slug": slug}
     return params | ({"organization_slug": organization} if organization else {})
+
+
+def _parse_link(link: str) -> dict[str, Any]:
+    target = parse_booking_link(link, os.environ.get("CAL_BOOKING_URL") or BOOKING_URL)
+    if target.private_link_id is not None:
+        raise InvalidRequestError("the API cannot open a private link; pass the id of its event type instead")
+    users = {"usernames": list(target.usernames), "organization_slug": target.organization_slug}
+    event_type = users if target.usernames else target.event_type
+    return event_type | ({} if target.duration is None else {"duration": target.duration})
 
 
 def parse_zone(name: str) -> ZoneInfo:
