@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 from timeouts import free_port
 
-ELSEWHERE = "CALCOM_ASYNC_POSTGRES"
-MISSING = f"no PostgreSQL on this machine, and {ELSEWHERE} names none elsewhere"
+URL_VARIABLE = "CALCOM_ASYNC_POSTGRES"
+MISSING = f"no PostgreSQL on this machine, and {URL_VARIABLE} is not set"
 SERVANTS = ("postgres", "nobody")
 
 
@@ -84,7 +84,7 @@ SESSION = ExitStack()
 @cache
 def session_url() -> str:
     """Return the URL of one PostgreSQL for all tests of this process; each test uses its own schema."""
-    if url := os.environ.get(ELSEWHERE):
+    if url := os.environ.get(URL_VARIABLE):
         return url
     found = programs()
     assert found, MISSING
@@ -93,4 +93,4 @@ def session_url() -> str:
     return server.url
 
 
-needs_postgres = pytest.mark.skipif(not (os.environ.get(ELSEWHERE) or programs()), reason=MISSING)
+needs_postgres = pytest.mark.skipif(not (os.environ.get(URL_VARIABLE) or programs()), reason=MISSING)

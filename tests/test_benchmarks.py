@@ -1,4 +1,4 @@
-"""The benchmarks run and report their budgets; no test asserts how fast anything is."""
+"""The benchmarks run and report their budgets. No test asserts how fast anything is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks import chart
 
 needs_valgrind = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
 ROOT = Path(__file__).resolve().parent.parent
-TINY = {
+SMALL_OPTIONS = {
     "paging": ["--bookings", "300", "--latency", "1"],
     "requests": ["--requests", "5"],
     "limiter": ["--waiters", "20", "--callers", "2", "--windows", "1"],
@@ -29,14 +29,14 @@ TINY = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=needs_valgrind) if name == "instructions" else name for name in TINY]
+    "name", [pytest.param(name, marks=needs_valgrind) if name == "instructions" else name for name in SMALL_OPTIONS]
 )
 def test_benchmark_reports(name: str) -> None:
-    """Each benchmark, made tiny, prints JSON with its figures, its budgets, and where it ran with what."""
-    command = [sys.executable, "-m", f"benchmarks.{name}", "--json", "--repeats", "1", *TINY[name]]
-    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT, check=False)
-    assert answer.returncode == 0, answer.stderr
-    report = json.loads(answer.stdout)
+    """Each benchmark, with small numbers, prints JSON with its results, budgets, machine and versions."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--json", "--repeats", "1", *SMALL_OPTIONS[name]]
+    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    assert completed.returncode == 0, completed.stderr
+    report = json.loads(completed.stdout)
     assert report["benchmark"] == name
     assert report["machine"]
     assert report["versions"]["aiohttp"]
@@ -48,7 +48,7 @@ def test_benchmark_reports(name: str) -> None:
 
 
 def test_the_chart_shows_the_measured_results() -> None:
-    """The SVG in the tree is what the results in the tree draw, and says in words what it shows."""
+    """The committed SVG is drawn from the committed results, and describes them in words."""
     missing, cost = (json.loads((chart.RESULTS / f"{name}.json").read_text()) for name in ("missing_rows", "paging"))
     panels = chart.panels(missing, cost)
     drawn = chart.draw(panels)

@@ -14,10 +14,10 @@ import pytest
 
 from calcom_async import _HOMES
 
-HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+MODULE_OF = {name: home for home, names in _HOMES.items() for name in names}
 PACKAGE = Path(__file__).resolve().parent.parent / "calcom_async"
 
-# From the ground up; a module may import what is below its own layer, or beside it in the same folder.
+# From the lowest layer up. A module may import from lower layers and from its own folder.
 LAYERS: tuple[str, ...] = (
     "_lazy _version error_reasons lenient_json versions",
     "errors models secret",
@@ -37,11 +37,11 @@ LAYERS: tuple[str, ...] = (
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names.split()}
 
-# Upwards for the type checker alone, where a value needs the name of what it is given.
+# Imports from a higher layer, for annotations only.
 ANNOTATIONS_MAY_IMPORT = {("client", "aiohttp")}
 
-# The libraries of the client side that only some may import, at the top or in a function.
-HOMES = {
+# The modules of the client that may import a library, at the top or in a function.
+ALLOWED_IMPORTERS = {
     "aiohttp": {"transport", "webhooks", "diagnostics", "cli"},
     "yarl": {"transport"},
     "backoff": {"retry"},
@@ -56,7 +56,7 @@ HOMES = {
     "dlt": {"export"},
     "uvloop": {"cli"},
 }
-# The folders of the sandbox from the ground up; the top modules build the whole from them.
+# The folders of the sandbox, from the lowest up. The modules outside of them may import all.
 SANDBOX_ROWS = [
     *("state", "http", "accounts", "event_types", "calendars", "slots", "bookings"),
     *("organizations", "schedules", "routing", "platform", "webhooks", "seed"),
@@ -74,6 +74,7 @@ class Import(NamedTuple):
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
+    """Yield the name and the syntax tree of each module."""
     for file in sorted(PACKAGE.rglob("*.py")):
         name = ".".join(file.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
         yield name, ast.parse(file.read_text())
@@ -83,11 +84,13 @@ MODULES = dict(modules())
 
 
 def imports() -> Iterator[Import]:
+    """Yield every import of the package."""
     for module, tree in MODULES.items():
         yield from below(module, tree, only_types=False, in_function=False)
 
 
 def below(module: str, node: ast.AST, *, only_types: bool, in_function: bool) -> Iterator[Import]:
+    """Yield the imports inside a syntax node."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import | ast.ImportFrom):
             for target in targets(module, child):
@@ -108,18 +111,19 @@ def targets(module: str, statement: ast.Import | ast.ImportFrom) -> list[str]:
         is_package = (PACKAGE / module.replace(".", "/")).is_dir()
         parents = ["calcom_async", *module.split(".")][: None if is_package else -1]
         home = ".".join([*parents[: len(parents) - statement.level + 1], *([home] if home else [])])
-    if home == "calcom_async":  # the public names are lazy: whoever takes one takes the module it lives in
-        return [f"{home}.{HOME_OF.get(name, name)}" for name in names]
+    if home == "calcom_async":  # public names are imported lazily, so the import counts as one of their module
+        return [f"{home}.{MODULE_OF.get(name, name)}" for name in names]
     folder = PACKAGE.parent / home.replace(".", "/")
     return [f"{home}.{name}" if is_module(folder / name) else home for name in names]
 
 
 def is_module(path: Path) -> bool:
+    """Return whether the path is a module or a package."""
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
 IMPORTS = list(imports())
-OURS = [one for one in IMPORTS if one.target.split(".")[0] == "calcom_async"]
+INTERNAL_IMPORTS = [statement for statement in IMPORTS if statement.target.split(".")[0] == "calcom_async"]
 
 
 def area(module: str) -> str:
@@ -128,6 +132,7 @@ def area(module: str) -> str:
 
 
 def side(module: str) -> str:
+    """Return "sandbox" or "client"."""
     return "sandbox" if area(module) == "sandbox" else "client"
 
 
@@ -137,15 +142,15 @@ def test_every_module_has_a_layer():
     assert {area(name) or "__init__" for name in MODULES} <= known
 
 
-def test_imports_point_down():
-    """A module imports from lower layers or its own, also in functions and for type checkers."""
+def test_modules_import_only_lower_layers():
+    """A module imports only from lower layers or its own, also in functions and for type checkers."""
     wrong = [
-        f"{one.module} imports {one.target}"
-        for one in OURS
-        if side(one.module) == "client"
-        and area(one.module) != "__init__"
-        and area(one.target) not in {"sandbox", area(one.module)}
-        and LAYER[area(one.target)] > LAYER[area(one.module)]
+        f"{statement.module} imports {statement.target}"
+        for statement in INTERNAL_IMPORTS
+        if side(statement.module) == "client"
+        and area(statement.module) != "__init__"
+        and area(statement.target) not in {"sandbox", area(statement.module)}
+        and LAYER[area(statement.target)] > LAYER[area(statement.module)]
     ]
     assert wrong == []
 
@@ -153,42 +158,47 @@ def test_imports_point_down():
 def test_there_are_no_cycles():
     """The modules can be ordered so that each imports only earlier ones, also in functions and for type checkers."""
     graph: dict[str, set[str]] = {name: set() for name in MODULES}
-    for one in OURS:
-        target = one.target.removeprefix("calcom_async.")
+    for statement in INTERNAL_IMPORTS:
+        target = statement.target.removeprefix("calcom_async.")
         if target in MODULES:
-            graph[one.module].add(target)
+            graph[statement.module].add(target)
     assert len(tuple(TopologicalSorter(graph).static_order())) == len(MODULES)
 
 
 def test_models_import_only_models_and_msgspec():
     """Models import only msgspec, the errors and the standard library."""
-    foreign = {one.target.split(".")[0] for one in IMPORTS if area(one.module) == "models"} - set(
+    foreign = {statement.target.split(".")[0] for statement in IMPORTS if area(statement.module) == "models"} - set(
         sys.stdlib_module_names
     )
     assert foreign == {"calcom_async", "msgspec"}
-    assert {area(one.target) for one in OURS if area(one.module) == "models"} == {"models", "_lazy", "errors"}
+    assert {area(statement.target) for statement in INTERNAL_IMPORTS if area(statement.module) == "models"} == {
+        "models",
+        "_lazy",
+        "errors",
+    }
 
 
-def test_the_sandbox_stands_alone():
-    """The sandbox imports nothing else of the package, so that it cannot share the client's mistakes."""
-    ours = {one.target for one in OURS if side(one.module) == "sandbox"}
-    assert {target for target in ours if not target.startswith("calcom_async.sandbox")} == set()
-    foreign = {one.target.split(".")[0] for one in IMPORTS if side(one.module) == "sandbox"}
+def test_the_sandbox_is_separate():
+    """The sandbox imports nothing else of the package, so that it cannot share mistakes of the client."""
+    targets_of_the_sandbox = {statement.target for statement in INTERNAL_IMPORTS if side(statement.module) == "sandbox"}
+    assert {target for target in targets_of_the_sandbox if not target.startswith("calcom_async.sandbox")} == set()
+    foreign = {statement.target.split(".")[0] for statement in IMPORTS if side(statement.module) == "sandbox"}
     assert foreign - set(sys.stdlib_module_names) - {"calcom_async"} <= SANDBOX_MAY_IMPORT
 
 
 def test_a_folder_of_the_sandbox_imports_only_lower_ones():
     """A folder of the sandbox imports only itself and folders below, for annotations too."""
     wrong = [
-        f"{one.module} imports {one.target}"
-        for one in OURS
-        if (own := sandbox_folder(one.module)) in SANDBOX_ROWS
-        and sandbox_folder(one.target.removeprefix("calcom_async.")) not in SANDBOX_ROWS[: SANDBOX_ROWS.index(own) + 1]
+        f"{statement.module} imports {statement.target}"
+        for statement in INTERNAL_IMPORTS
+        if (folder := sandbox_folder(statement.module)) in SANDBOX_ROWS
+        and sandbox_folder(statement.target.removeprefix("calcom_async."))
+        not in SANDBOX_ROWS[: SANDBOX_ROWS.index(folder) + 1]
     ]
     assert wrong == []
 
 
-def test_the_top_of_the_sandbox_is_small():
+def test_the_sandbox_has_few_top_modules():
     """Outside its folders the sandbox has at most six modules, and every folder has its row."""
     names = {name.split(".")[1] for name in MODULES if name.startswith("sandbox.")}
     assert len(names - set(SANDBOX_ROWS)) <= 6
@@ -196,85 +206,98 @@ def test_the_top_of_the_sandbox_is_small():
 
 
 def sandbox_folder(module: str) -> str:
+    """Return the folder of a sandbox module."""
     return module.split(".")[1] if module.startswith("sandbox.") else ""
 
 
 def test_the_sandbox_has_no_cycles():
     """The modules of the sandbox can be ordered so that each imports only earlier ones, for annotations too."""
     graph = {name: set() for name in MODULES if name.startswith("sandbox")}
-    for one in OURS:
-        target = one.target.removeprefix("calcom_async.")
-        if one.module in graph and target in graph:
-            graph[one.module].add(target)
+    for statement in INTERNAL_IMPORTS:
+        target = statement.target.removeprefix("calcom_async.")
+        if statement.module in graph and target in graph:
+            graph[statement.module].add(target)
     assert len(tuple(TopologicalSorter(graph).static_order())) == len(graph)
 
 
 def test_the_client_does_not_need_the_sandbox():
     """Only the pytest plugin and the command line import the sandbox."""
-    users = {area(one.module) for one in OURS if area(one.target) == "sandbox" and side(one.module) == "client"}
-    assert users <= {"pytest_plugin", "cli", "__main__"}
+    importers = {
+        area(statement.module)
+        for statement in INTERNAL_IMPORTS
+        if area(statement.target) == "sandbox" and side(statement.module) == "client"
+    }
+    assert importers <= {"pytest_plugin", "cli", "__main__"}
 
 
 def test_only_the_command_line_imports_the_catalog():
     """Client and sandbox do not import the catalog of operations, so that it can check both."""
-    users = {area(one.module) for one in OURS if area(one.target) == "operations"}
-    assert users <= {"operations", "cli"}
+    importers = {area(statement.module) for statement in INTERNAL_IMPORTS if area(statement.target) == "operations"}
+    assert importers <= {"operations", "cli"}
 
 
-@pytest.mark.parametrize("library", HOMES)
-def test_each_library_has_its_place(library):
-    """Each library is imported only by the modules that the table names."""
-    users = {
-        area(one.module) for one in IMPORTS if one.target.split(".")[0] == library and side(one.module) == "client"
+@pytest.mark.parametrize("library", ALLOWED_IMPORTERS)
+def test_each_library_has_its_importers(library):
+    """Each library is imported only by the modules in the table."""
+    importers = {
+        area(statement.module)
+        for statement in IMPORTS
+        if statement.target.split(".")[0] == library and side(statement.module) == "client"
     }
-    allowed = HOMES[library] | {module for module, target in ANNOTATIONS_MAY_IMPORT if target == library}
-    assert users <= allowed
+    allowed = ALLOWED_IMPORTERS[library] | {module for module, target in ANNOTATIONS_MAY_IMPORT if target == library}
+    assert importers <= allowed
 
 
 def test_annotations_are_the_only_exception():
     """Imports that are allowed for annotations are type-only."""
     for module, target in ANNOTATIONS_MAY_IMPORT:
-        found = [one for one in IMPORTS if one.module == module and one.target.split(".")[0] == target]
-        assert found
-        assert all(one.only_types for one in found)
+        type_imports = [
+            statement
+            for statement in IMPORTS
+            if statement.module == module and statement.target.split(".")[0] == target
+        ]
+        assert type_imports
+        assert all(statement.only_types for statement in type_imports)
 
 
 def test_only_known_libraries_are_imported():
     """Only the standard library, msgspec and the libraries of the table are imported."""
-    foreign = {one.target.split(".")[0] for one in IMPORTS if side(one.module) == "client"}
-    assert foreign - set(sys.stdlib_module_names) <= {"calcom_async", "msgspec", *HOMES}
+    foreign = {statement.target.split(".")[0] for statement in IMPORTS if side(statement.module) == "client"}
+    assert foreign - set(sys.stdlib_module_names) <= {"calcom_async", "msgspec", *ALLOWED_IMPORTERS}
 
 
 def test_extras_are_imported_when_they_are_used():
     """The package can be imported without its extras: they are imported in functions, or in modules of their own."""
     required = {"aiohttp", "yarl", "backoff", "msgspec", "calcom_async", "pytest"}
     at_the_top = {
-        (area(one.module), one.target.split(".")[0])
-        for one in IMPORTS
-        if side(one.module) == "client" and not (one.in_function or one.only_types) and area(one.module) != "cli"
+        (area(statement.module), statement.target.split(".")[0])
+        for statement in IMPORTS
+        if side(statement.module) == "client"
+        and not (statement.in_function or statement.only_types)
+        and area(statement.module) != "cli"
     }
-    extras = {(module, library) for module, library in at_the_top if library in set(HOMES) - required}
+    extras = {(module, library) for module, library in at_the_top if library in set(ALLOWED_IMPORTERS) - required}
     assert {module for module, _ in extras} <= {"redis_rate_limiter", "export"}
 
 
-def test_there_is_no_attic():
+def test_no_module_is_called_utils():
     """No module has a name like utils or helpers."""
     assert not {name.rsplit(".", 1)[-1] for name in MODULES} & {"utils", "helpers", "common", "misc"}
 
 
-def test_what_a_caller_gives_is_not_judged_by_its_truth():
+def test_arguments_are_compared_with_none():
     """Arguments that are objects are compared with None, because an object with a length may be falsy."""
-    given = re.compile(
-        r"(self\.)?_?(on_(event|error|progress|outcome|renewed)|deduplicate|session|limiter|credentials)"
+    arguments = re.compile(
+        r"(self\.)?_?(on_(event|error|progress|outcome|refresh)|deduplicate|session|limiter|credentials)"
     )
-    judged = [
+    tested = [
         f"{module}: {ast.unparse(test)}"
         for module, tree in MODULES.items()
         if side(module) == "client" and area(module) != "cli"
         for test in conditions(tree)
-        if given.fullmatch(ast.unparse(test))
+        if arguments.fullmatch(ast.unparse(test))
     ]
-    assert judged == []
+    assert tested == []
 
 
 def conditions(tree: ast.AST) -> Iterator[ast.expr]:

@@ -1,4 +1,4 @@
-"""Models: what the server sends is read whole, and what we send is written as the server wants it."""
+"""Models: responses are read completely, and requests are written in the API's format."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ from calcom_async.models import (
 )
 from calcom_async.requests import encode
 
-# Areas of the recorded answers that have models, by a part of the path; the rest waits for its own models.
+# Parts of the paths whose recorded responses the table lists. Tests of the resources cover the others.
 AREAS = ("bookings", "event-types", "schedules", "slots", "webhooks", "calendars")
-ELSEWHERE = ("private-links", "routing-forms")
+OTHER_TESTS = ("private-links", "routing-forms")
 
 BOOKING: dict[str, Any] = {
     "id": 7,
@@ -90,23 +90,23 @@ OZ = Attendee(name="Oz", email="oz@guest.test", time_zone="UTC")
 
 
 def read(data: Any, model: Any) -> Any:
-    """Decode as the client does, but from Python values."""
+    """Decode Python values as the client decodes JSON."""
     return msgspec.json.decode(json.dumps(data), type=model)
 
 
 def sent(body: Any) -> Any:
-    """What the server would see of a body."""
+    """Return a body as the server receives it."""
     return json.loads(encode(body))
 
 
 def losses(raw: Any, value: Any, where: str = "$") -> list[str]:
-    """Return where a decoded value differs from the JSON it was decoded from."""
+    """Return the differences between JSON and the value that was decoded from it."""
     if isinstance(value, msgspec.Struct):
         return _losses_of_struct(raw, value, where)
     if isinstance(raw, dict) and isinstance(value, dict) and raw.keys() == value.keys():
         return [loss for key in raw for loss in losses(raw[key], value[key], f"{where}.{key}")]
     if isinstance(raw, list) and isinstance(value, list) and len(raw) == len(value):
-        return [loss for i, item in enumerate(raw) for loss in losses(item, value[i], f"{where}[{i}]")]
+        return [loss for index, item in enumerate(raw) for loss in losses(item, value[index], f"{where}[{index}]")]
     if isinstance(value, datetime):
         same = value.utcoffset() is not None and datetime.fromisoformat(raw) == value
     elif isinstance(value, date):
@@ -120,7 +120,7 @@ def _losses_of_struct(raw: dict[str, Any], value: msgspec.Struct, where: str) ->
     fields = dict(zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True))
     unknown = [f"{where}.{key} has no field" for key in raw.keys() - fields.keys()]
     known = raw.keys() & fields.keys()
-    return unknown + [x for key in known for x in losses(raw[key], getattr(value, fields[key]), f"{where}.{key}")]
+    return unknown + [loss for key in known for loss in losses(raw[key], getattr(value, fields[key]), f"{where}.{key}")]
 
 
 def body_of(shared: Path, name: str) -> Any:
@@ -130,42 +130,42 @@ def body_of(shared: Path, name: str) -> Any:
 
 
 @pytest.mark.parametrize(("name", "model"), MODELS.items(), ids=list(MODELS))
-def test_recorded_answers_decode_whole(shared, name, model):
+def test_recorded_responses(shared, name, model):
     """Every recorded response decodes strictly, without losing a field or value."""
     data = body_of(shared, name)["data"]
     assert losses(data, read(data, model)) == []
 
 
 @pytest.mark.parametrize("name", BOOKING_PAGES)
-def test_recorded_walk_decodes_whole(shared, name):
-    """All recorded pages of the long list decode strictly, with their pagination."""
+def test_recorded_pages(shared, name):
+    """All recorded pages of a long list decode strictly, with their pagination."""
     body = body_of(shared, name)
     assert losses(body["data"], read(body["data"], list[Booking])) == []
     assert losses(body["pagination"], read(body["pagination"], Pagination)) == []
 
 
-def test_no_recorded_answer_of_these_areas_is_forgotten(shared):
+def test_the_table_of_recorded_responses_is_complete(shared):
     """The table lists every successful recorded response with data."""
     folder = shared / "reference" / "real"
-    forgotten = []
+    missing = []
     for path in [*folder.glob("*.json"), *folder.glob("organisations/*.json")]:
         exchange = json.loads(path.read_bytes())
         url = exchange.get("request", {}).get("path", "").partition("?")[0]
         name = str(path.relative_to(folder).with_suffix(""))
-        ours = any(area in url for area in AREAS) and not any(word in url for word in ELSEWHERE)
-        if ours and name not in MODELS and _carries_data(exchange, name):
-            forgotten.append(name)
-    assert forgotten == []
+        is_known_area = any(area in url for area in AREAS) and not any(word in url for word in OTHER_TESTS)
+        if is_known_area and name not in MODELS and has_data(exchange, name):
+            missing.append(name)
+    assert missing == []
 
 
-def _carries_data(exchange: dict[str, Any], name: str) -> bool:
+def has_data(exchange: dict[str, Any], name: str) -> bool:
     body = exchange["response"]["body"]
     old_dialect = name.startswith(("noversion", "version_"))
     structured = isinstance(body, dict) and isinstance(body.get("data"), dict | list)
     return exchange["response"]["status"] < 300 and structured and not old_dialect
 
 
-def test_losses_are_noticed():
+def test_losses_are_detected():
     """The check of recorded responses detects a missing field and a changed value."""
     booking = read(BOOKING, Booking)
     assert losses(BOOKING, booking) == []
@@ -176,28 +176,28 @@ def test_losses_are_noticed():
 # Days and times
 
 
-@pytest.mark.parametrize("given", [0, "Sunday", "sunday", Weekday.SUNDAY])
-def test_weekdays_are_taken_in_all_forms(given):
+@pytest.mark.parametrize("day", [0, "Sunday", "sunday", Weekday.SUNDAY])
+def test_weekdays(day):
     """0 is Sunday; members and names in any case are the same day."""
-    assert Weekday.of(given) is Weekday.SUNDAY
+    assert Weekday.of(day) is Weekday.SUNDAY
 
 
 @pytest.mark.parametrize("bad", [7, -1, "Sun", "", 1.5, None])
-def test_what_is_no_weekday_is_refused_with_the_accepted_forms(bad):
-    """The error shows the value and what is accepted."""
+def test_an_invalid_weekday(bad):
+    """The error shows the accepted forms."""
     with pytest.raises(ValueError, match=r"must be 0\.\.6 \(0 = Sunday\)"):
         Weekday.of(bad)
 
 
 @pytest.mark.parametrize("days", [[1, 6], ["Monday", "saturday"], (Weekday.MONDAY, 6), range(1, 7, 5)])
-def test_availability_writes_english_names_and_hh_mm(days):
+def test_availability(days):
     """Days and times are sent in the API's format, in whatever form they are given."""
     body = Availability(days=days, start_time=time(9), end_time="17:30")
     assert sent(body) == {"days": ["Monday", "Saturday"], "startTime": "09:00", "endTime": "17:30"}
     assert all(isinstance(day, Weekday) for day in body.days)
 
 
-def hours(days: Any) -> Availability:
+def nine_to_five(days: Any) -> Availability:
     return Availability(days=days, start_time="09:00", end_time="17:00")
 
 
@@ -206,8 +206,8 @@ SCHEDULE_BODIES = (UpdateSchedule, partial(CreateSchedule, name="h", time_zone="
 
 @pytest.mark.parametrize("body", SCHEDULE_BODIES)
 @pytest.mark.parametrize("bad", ["9:00", "24:00", "09:00:00", "12:60", 9, None, time(9, 0, 1), time(9, tzinfo=UTC)])
-def test_times_of_the_day_that_the_api_cannot_hold_are_refused(bad, body):
-    """A body with anything but HH:MM from 00:00 to 23:59, or a whole-minute naive time, raises naming the field."""
+def test_an_invalid_time_of_day(bad, body):
+    """Anything but HH:MM from 00:00 to 23:59 or a naive time of whole minutes is an error that names the field."""
     until = {"start_time": "08:00", "end_time": bad}
     with pytest.raises(InvalidRequestError, match="end_time"):
         body(availability=[Availability(days=[1], **until)])
@@ -217,7 +217,7 @@ def test_times_of_the_day_that_the_api_cannot_hold_are_refused(bad, body):
 
 @pytest.mark.parametrize("body", SCHEDULE_BODIES)
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         (
             {"availability": [Availability(days="Monday", start_time="09:00", end_time="17:00")]},
@@ -232,9 +232,9 @@ def test_times_of_the_day_that_the_api_cannot_hold_are_refused(bad, body):
         ({"overrides": [Override.day_off(5)]}, "date must be a date"),
     ],
 )
-def test_hours_that_cannot_be_sent_are_explained(fields, told, body):
-    """Days, dates and lists of another form raise when the body is made."""
-    with pytest.raises(InvalidRequestError, match=told):
+def test_invalid_days_and_dates(fields, message, body):
+    """Invalid days, dates and lists raise when the body is created."""
+    with pytest.raises(InvalidRequestError, match=message):
         body(**fields)
 
 
@@ -250,26 +250,26 @@ def test_hours_that_cannot_be_sent_are_explained(fields, told, body):
         ({"days": "Monday"}, {"days": None}),
     ],
 )
-def test_odd_hours_do_not_lose_a_schedule(odd, read_as):
-    """What a server stores is returned as it is, or None where it does not fit; it is not checked as input is."""
+def test_odd_hours_of_a_response(odd, read_as):
+    """Hours in a response are not validated; a value of a wrong type is None."""
     sent = {"days": ["Monday"], "startTime": "09:00", "endTime": "17:00"}
     row = {"id": 1, "ownerId": 1, "name": "W", "timeZone": "UTC", "isDefault": True, "overrides": [{"date": "x"}, None]}
     body = json.dumps({"data": {**row, "availability": [sent, sent | odd]}}).encode()
     schedule = responses.read(Schedule, responses.Response(200, {}, body))
-    assert schedule.availability == [hours([1]), msgspec.structs.replace(hours([1]), **read_as)]
+    assert schedule.availability == [nine_to_five([1]), msgspec.structs.replace(nine_to_five([1]), **read_as)]
     assert schedule.overrides == []
 
 
-@pytest.mark.parametrize("given", ["2031-12-24", date(2031, 12, 24), datetime(2031, 12, 24, 9, tzinfo=UTC)])
-def test_overrides_are_dates(given):
+@pytest.mark.parametrize("day", ["2031-12-24", date(2031, 12, 24), datetime(2031, 12, 24, 9, tzinfo=UTC)])
+def test_overrides_are_dates(day):
     """A date, its text, and the date of a datetime are the same override; a day off is 00:00 to 00:00."""
-    off = Override.day_off(given)
+    off = Override.day_off(day)
     assert sent(off) == {"date": "2031-12-24", "startTime": "00:00", "endTime": "00:00"}
     assert read(sent(off), Override) == off
 
 
-def test_week_start_takes_any_form_of_a_day():
-    """Bodies with a week start write the English name."""
+def test_week_start():
+    """A week start is sent as English name, in whatever form it is given."""
     assert sent(UpdateMe(week_start=1)) == {"weekStart": "Monday"}
     assert sent(CreateTeam(name="Tea", week_start="sunday")) == {"name": "Tea", "weekStart": "Sunday"}
 
@@ -283,14 +283,14 @@ def test_week_start_takes_any_form_of_a_day():
         (ReserveSlot, "slot_start", {"event_type_id": 1}),
     ],
 )
-def test_moments_without_a_time_zone_are_refused(body, field, rest, naive):
-    """Bodies reject a naive datetime by name, because the server would read it as UTC."""
+def test_a_naive_datetime_in_a_body(body, field, rest, naive):
+    """A naive datetime is an error that names the field, because the server would read it as UTC."""
     with pytest.raises(InvalidRequestError, match=f"^{field} (must have a time zone|must be a datetime)"):
         body(**{field: naive}, **rest)
 
 
-def test_moments_are_the_same_in_any_form():
-    """An aware datetime and ISO 8601 text with an offset are written in UTC, and read back as the same moment."""
+def test_datetimes_of_a_body():
+    """Aware datetimes and ISO 8601 texts are sent in UTC, and read back as the same time."""
     start = NOON.astimezone(timezone(timedelta(hours=2)))
     assert sent(RescheduleBooking(start=start)) == {"start": "2031-03-03T12:00:00Z"}
     assert sent(RescheduleBooking(start="2031-03-03T14:00:00+02:00")) == {"start": "2031-03-03T12:00:00Z"}
@@ -355,14 +355,14 @@ BODIES = [
 @pytest.mark.parametrize(
     ("body", "wire"), BODIES, ids=[f"{type(body).__name__}-{i}" for i, (body, _) in enumerate(BODIES)]
 )
-def test_bodies_say_value_null_and_nothing_apart(body, wire):
-    """Values are sent, None is null where null means something, UNSET is not sent; reading back is the same."""
+def test_values_and_null_of_a_body(body, wire):
+    """Values are sent, None is null where null has a meaning, and UNSET is omitted."""
     assert sent(body) == wire
     assert sent(read(wire, type(body))) == wire
 
 
 @pytest.mark.parametrize(
-    ("given", "wire"),
+    ("scheduling_type", "wire"),
     [
         ("COLLECTIVE", "collective"),
         ("ROUND_ROBIN", "roundRobin"),
@@ -372,41 +372,41 @@ def test_bodies_say_value_null_and_nothing_apart(body, wire):
         ("somethingNew", "somethingNew"),
     ],
 )
-def test_scheduling_types_are_written_as_the_api_wants(given, wire):
+def test_scheduling_types(scheduling_type, wire):
     """The database's spelling is converted; an unknown type is kept."""
-    created = CreateTeamEventType(title="T", slug="t", length_in_minutes=30, scheduling_type=given)
+    created = CreateTeamEventType(title="T", slug="t", length_in_minutes=30, scheduling_type=scheduling_type)
     assert sent(created)["schedulingType"] == wire
-    assert sent(UpdateTeamEventType(scheduling_type=given)) == {"schedulingType": wire}
+    assert sent(UpdateTeamEventType(scheduling_type=scheduling_type)) == {"schedulingType": wire}
 
 
-def test_an_attendee_can_be_reached():
+def test_an_attendee_without_contact():
     """An attendee without email and phone number is rejected before a request is sent."""
     with pytest.raises(ValueError, match="needs an email or a phone_number"):
         Attendee(name="Oz", time_zone="UTC")
     assert sent(Attendee(name="Oz", time_zone="UTC", phone_number="+1"))["phoneNumber"] == "+1"
 
 
-# Answers
+# Responses
 
 
-def test_answers_tolerate_what_is_new():
-    """Unknown fields are skipped and unknown enum values kept, so that they cost no page."""
+def test_new_fields_and_values_of_a_response():
+    """Unknown fields are ignored and unknown enum values kept."""
     booking = read({**BOOKING, "status": "on_hold", "brandNew": {"a": [1]}}, Booking)
     assert booking.status == "on_hold"
     hook = read({"id": "u", "subscriberUrl": "x", "active": True, "triggers": ["BRAND_NEW"]}, Webhook)
     assert hook.triggers == ["BRAND_NEW"]
 
 
-def test_answers_are_typed():
-    """Times are aware datetimes, what is missing is None, and a half minute does not lose the booking."""
+def test_types_of_a_response():
+    """Times are aware datetimes, missing values are None, and a duration of half a minute is read."""
     booking = read({**BOOKING, "duration": 30.5}, Booking)
     assert booking.start == datetime(2031, 3, 3, 9, tzinfo=UTC)
     assert (booking.duration, booking.guests, booking.rescheduled_to_uid) == (30.5, None, None)
     assert booking.hosts[0].id == "unknown"
 
 
-def test_wrong_types_are_refused():
-    """Strictness has teeth: a text where a number belongs does not decode."""
+def test_strict_decoding():
+    """A text in place of a number does not decode."""
     with pytest.raises(msgspec.ValidationError, match=r"\$\.id"):
         read({**BOOKING, "id": "7"}, Booking)
 
@@ -426,8 +426,8 @@ SEATED = {key: value for key, value in BOOKING.items() if key != "bookingFieldsR
         ({**SEATED, "attendees": []}, {"is_accepted", "is_seated"}),
     ],
 )
-def test_bookings_tell_their_kind(raw, true):
-    """The four shapes are one class with a property for each."""
+def test_kinds_of_bookings(raw, true):
+    """The four shapes of a booking are one class with a property for each."""
     booking = read(raw, Booking)
     properties = {name for name, _ in inspect.getmembers(Booking, lambda member: isinstance(member, property))}
     assert {name for name in properties if getattr(booking, name)} == true
@@ -446,26 +446,26 @@ def test_bookings_tell_their_kind(raw, true):
         ({"confirmationPolicy": {"type": "always"}}, (False, False, True)),
     ],
 )
-def test_event_types_tell_what_is_on(extra, kind):
-    """Null, missing and `{"disabled": true}` all mean off."""
+def test_settings_that_are_off(extra, kind):
+    """Null, missing and `{"disabled": true}` mean that a setting is off."""
     event_type = read({**EVENT_TYPE, **extra}, EventType)
     assert (event_type.is_recurring, event_type.is_seated, event_type.needs_confirmation) == kind
 
 
 @pytest.mark.parametrize("wire", [{"type": "calendarDays", "value": 5}, [{"type": "calendarDays", "value": 5}]])
-def test_a_booking_window_is_one_object_even_when_sent_as_a_list(wire):
-    """The specification declares a list, servers send an object: both read alike."""
+def test_a_booking_window_in_a_list(wire):
+    """The specification declares a list, servers send an object, and both are read as one object."""
     window = BookingWindow(type="calendarDays", value=5)
     assert read({**EVENT_TYPE, "bookingWindow": wire}, EventType).booking_window == window
     assert read({**EVENT_TYPE, "bookingWindow": []}, EventType).booking_window is None
 
 
-def test_no_destination_calendar_is_none():
-    """The empty object that the server sends becomes None."""
+def test_an_empty_destination_calendar():
+    """The empty object that the server sends is None."""
     assert read({"connectedCalendars": [], "destinationCalendar": {}}, ConnectedCalendars).destination_calendar is None
 
 
-def test_epochs_have_datetimes_beside_them():
+def test_timestamps_as_datetimes():
     """Timestamps in seconds and in milliseconds are also available as datetimes."""
     pair = ManagedUserTokens(
         access_token="a", refresh_token="r", access_token_expires_at=1_000, refresh_token_expires_at=2_000
@@ -475,13 +475,13 @@ def test_epochs_have_datetimes_beside_them():
     assert recording.started_at == datetime(1970, 1, 1, 0, 0, 3, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("figure", [None, 10**15, 10**20, -(10**20), 10**400, 1e300])
-def test_an_epoch_that_no_datetime_can_hold_is_none(figure):
-    """A figure out of range costs the datetime next to it, and raises nothing."""
+@pytest.mark.parametrize("timestamp", [None, 10**15, 10**20, -(10**20), 10**400, 1e300])
+def test_a_timestamp_out_of_range(timestamp):
+    """A timestamp that is out of range of a datetime is None as datetime."""
     pair = ManagedUserTokens(
-        access_token="a", refresh_token="r", access_token_expires_at=figure, refresh_token_expires_at=figure
+        access_token="a", refresh_token="r", access_token_expires_at=timestamp, refresh_token_expires_at=timestamp
     )
-    recording = Recording(id="i", room_name="r", start_ts=figure, status="finished", duration=1)
+    recording = Recording(id="i", room_name="r", start_ts=timestamp, status="finished", duration=1)
     assert (pair.access_expires, pair.refresh_expires, recording.started_at) == (None, None, None)
 
 
@@ -497,8 +497,8 @@ def test_an_epoch_that_no_datetime_can_hold_is_none(figure):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_models_pickle(value):
-    """Models cross process borders unchanged, UNSET included."""
+def test_models_can_be_pickled(value):
+    """A pickled model is equal to the original, UNSET included."""
     assert pickle.loads(pickle.dumps(value)) == value
 
 
@@ -516,7 +516,7 @@ def test_models_pickle(value):
     ids=lambda value: type(value).__name__,
 )
 def test_secrets_are_not_printed(value):
-    """Neither repr nor rich shows a secret; all other fields are shown, and all are sent."""
+    """Neither repr nor rich's repr shows a secret; other fields are shown, and all are sent."""
     assert "hush" not in repr(value)
     assert "hush" not in repr(list(value.__rich_repr__()))
     assert "'***'" in repr(value)
@@ -527,7 +527,7 @@ def test_secrets_are_not_printed(value):
 
 
 def public_classes() -> list[type[msgspec.Struct]]:
-    """All public model classes, whichever module they are in."""
+    """Return all public model classes."""
     found = set()
     for module in pkgutil.iter_modules(models.__path__):
         for _, value in inspect.getmembers(
@@ -539,7 +539,7 @@ def public_classes() -> list[type[msgspec.Struct]]:
 
 
 def test_every_model_is_exported():
-    """`__all__` names each public class of each module but the base for secrets."""
+    """`__all__` has each public class of each module, except the base class for secrets."""
     assert {cls.__name__ for cls in public_classes()} - set(models.__all__) == {"SecretModel"}
 
 
@@ -562,13 +562,13 @@ def test_models_can_be_decoded(cls):
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    """A misspelled name raises AttributeError, as in any other module."""
+    """An unknown name raises an AttributeError."""
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = models.Nothing
 
 
-def test_using_one_area_leaves_the_others_alone():
-    """Importing the models loads no area; using a name loads its own."""
+def test_models_are_imported_lazily():
+    """Importing the package imports no area; using a name imports only its area."""
     code = (
         "import sys, calcom_async.models as m; before = [n for n in sys.modules if n.startswith(m.__name__ + '.')]; "
         "m.Slot; print(before, sorted(n[len(m.__name__) + 1:] for n in sys.modules if n.startswith(m.__name__ + '.')))"
@@ -577,7 +577,7 @@ def test_using_one_area_leaves_the_others_alone():
     assert done.stdout.strip() == "[] ['_base', 'slots']"
 
 
-def test_the_triggers_are_the_twenty_one():
+def test_the_triggers_are_those_of_the_server():
     """The constant lists the triggers that the server accepts, without those that appear only in its examples."""
     assert len(models.WEBHOOK_TRIGGERS) == len(set(models.WEBHOOK_TRIGGERS)) == 21
     assert not {"BOOKING_CONFIRMED", "BOOKING_COMPLETED"} & set(models.WEBHOOK_TRIGGERS)

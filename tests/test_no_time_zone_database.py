@@ -33,7 +33,7 @@ INSTALL = "Install it: pip install tzdata"
 
 
 def without_database(code: str) -> subprocess.CompletedProcess[str]:
-    """Run Python without the time zones of the system or of a package."""
+    """Run Python without a time zone database."""
     return subprocess.run(
         [sys.executable, "-c", BLOCKED + code], env=cli_environment(), capture_output=True, text=True, check=False
     )
@@ -43,10 +43,10 @@ def without_database(code: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("zone", ["Europe/Rome", "Nowhere"])
 def test_a_client_says_what_to_install(zone: str) -> None:
     """Without the database the sandbox and the client work; a search in a time zone names the package."""
-    done = without_database(SEARCH.format(zone=zone))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[0] == "Europe/Lisbon"
-    assert INSTALL in done.stdout
+    completed = without_database(SEARCH.format(zone=zone))
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert completed.stdout.splitlines()[0] == "Europe/Lisbon"
+    assert INSTALL in completed.stdout
 
 
 @pytest.mark.slow
@@ -63,8 +63,8 @@ def test_a_client_says_what_to_install(zone: str) -> None:
 )  # fmt: skip
 def test_a_command_says_what_to_install(words: list[str], code: int, tmp_path: Path) -> None:
     """A command succeeds, or ends with one message that names the package."""
-    done = without_database(COMMAND.format(words=", ".join(map(repr, words))))
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
+    completed = without_database(COMMAND.format(words=", ".join(map(repr, words))))
+    assert completed.returncode == code, completed.stderr
+    assert "Traceback" not in completed.stderr
     if code:
-        assert INSTALL in done.stderr
+        assert INSTALL in completed.stderr

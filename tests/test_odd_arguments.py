@@ -1,4 +1,4 @@
-"""Every odd argument results in a request, or in one of our errors before anything is sent."""
+"""Every odd argument is sent, or rejected with one of our errors before a request is sent."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ ODD = [
 ]
 
 
-def test_every_argument_of_every_method_may_be_odd():
-    """Replacing any one argument by an odd value raises no foreign exception and no endless message."""
+def test_odd_arguments_of_every_method():
+    """Any argument replaced by an odd value raises no other exception and no long message."""
     wrong: list[str] = []
     count = 0
 
-    def ask(name: str, place: str, call: Any) -> None:
+    def call_method(name: str, argument: str, call: Any) -> None:
         nonlocal count
         count += 1
         try:
@@ -67,19 +67,19 @@ def test_every_argument_of_every_method_may_be_odd():
                 python_calls.call_of(result.first_page() if isinstance(result, Pages) else result)
         except CalcomError as error:
             if len(str(error)) > 1_500:
-                wrong.append(f"{name}({place}): long message")
+                wrong.append(f"{name}({argument}): long message")
         except (StopIteration, AssertionError):
-            pass  # it came back without a request
+            pass  # it returned without a request
         except Exception as error:  # noqa: BLE001 - what is looked for
-            wrong.append(f"{name}({place}): {type(error).__name__}: {error!s:.80}")
+            wrong.append(f"{name}({argument}): {type(error).__name__}: {error!s:.80}")
 
-    def every(name: str, method: Any, function: Any) -> Iterator[python_calls.PythonCall]:
+    def odd_calls(name: str, method: Any, function: Any) -> Iterator[python_calls.PythonCall]:
         known_as = f"{type(method.__self__).__name__}.{function.__name__}"
         arguments, keywords = next(python_calls.sample_arguments(function, known_as))
         for index in range(len(arguments)):
             for odd in ODD:
                 changed = [*arguments[:index], odd, *arguments[index + 1 :]]
-                ask(name, str(index), lambda changed=changed: method(*changed, **keywords))
+                call_method(name, str(index), lambda changed=changed: method(*changed, **keywords))
         result = method(*arguments, **keywords)
         if isinstance(result, Resource):
             yield from python_calls.calls_of_resource(f"{name}(...)", result)
@@ -88,21 +88,23 @@ def test_every_argument_of_every_method_may_be_odd():
             result.close()
         for keyword in keywords:
             for odd in ODD:
-                ask(name, keyword, lambda odd=odd, keyword=keyword: method(*arguments, **keywords | {keyword: odd}))
+                call_method(
+                    name, keyword, lambda odd=odd, keyword=keyword: method(*arguments, **keywords | {keyword: odd})
+                )
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(python_calls, "_calls_of_method", every)
+        patch.setattr(python_calls, "_calls_of_method", odd_calls)
         assert list(python_calls.python_calls()) == []
     assert not wrong, "\n".join(wrong[:300])
     assert count > 10_000
 
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda value: type(value).__name__)
-async def test_the_arguments_of_a_request_may_be_odd(odd):
+async def test_odd_arguments_of_request(odd):
     """`Calcom.request` rejects each argument that it cannot send."""
     cal = Calcom("cal_x", base_url="http://localhost")
-    sound: dict[str, Any] = {"method": "POST", "path": "/v2/me"}
-    for odd_ones in (
+    valid: dict[str, Any] = {"method": "POST", "path": "/v2/me"}
+    for changed in (
         {"method": odd},
         {"path": odd},
         {"query": odd},
@@ -112,11 +114,11 @@ async def test_the_arguments_of_a_request_may_be_odd(odd):
         {"version": odd},
     ):
         with pytest.raises(CalcomError):
-            await cal.request(**sound | odd_ones)
+            await cal.request(**valid | changed)
 
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda value: type(value).__name__)
-def test_the_settings_may_be_odd(odd):
+def test_odd_settings(odd):
     """Settings, credentials and parts of the client are accepted or rejected when the client is created."""
     for field in Config.__struct_fields__:
         try:
@@ -143,8 +145,8 @@ def test_the_settings_may_be_odd(odd):
         ({"a": datetime(2026, 1, 1, tzinfo=Failing())}, "body.a has a tzinfo that raises"),
     ],
 )
-async def test_the_place_in_a_body_is_named(body, named):
-    """The error names the argument as the caller wrote it, and never the value, which may be a secret."""
+async def test_the_position_in_a_body_is_named(body, named):
+    """The error names the position in the body, but not the value, which may be a secret."""
     with pytest.raises(InvalidRequestError, match=f"{named}"):
         await Calcom("cal_x", base_url="http://localhost").request("POST", "/v2/me", body=body)
 

@@ -72,7 +72,7 @@ async def test_settings(calcom_client, calcom_sandbox):
 def test_not_open(calcom_client):
     assert not calcom_client().is_open
 """
-APART = """
+SEPARATE = """
 def test_one(calcom_sandbox, calcom_client):
     assert calcom_client().config.base_url == calcom_sandbox.url
     calcom_sandbox.store.users[1]["name"] = "Changed"
@@ -90,7 +90,7 @@ def test_other(calcom_sandbox):
         pytest.param(MARKED, [*ASYNCIO, "--asyncio-mode=strict"], 1, id="strict", marks=pytest.mark.slow),
         pytest.param(ANYIO, ["-p", "anyio.pytest_plugin"], 1, id="anyio", marks=pytest.mark.slow),
         pytest.param(KEYWORDS, [*ASYNCIO, "--asyncio-mode=auto"], 3, id="keywords"),
-        pytest.param(APART, [], 2, id="each test its own"),
+        pytest.param(SEPARATE, [], 2, id="each test its own"),
     ],
 )
 def test_the_fixtures_work(
@@ -112,13 +112,14 @@ def run_pytest(
     return pytester.runpytest_subprocess("-p", "calcom_async.pytest_plugin", "-W", "error", *options)
 
 
-def test_the_fixtures_explain_themselves(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fixtures_are_documented(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """`pytest --fixtures` shows both fixtures with their docstrings."""
     result = run_pytest(pytester, monkeypatch, "", "--fixtures")
     result.stdout.fnmatch_lines(["calcom_sandbox*", "*A Cal.com on loopback*", "calcom_client*", "*Makes clients*"])
 
 
 def loaded_by(statement: str) -> set[str]:
+    """Return the modules that a statement imports."""
     code = f"import sys; before = set(sys.modules); {statement}; print(*set(sys.modules) - before)"
     run = subprocess.run(
         [sys.executable, "-c", code], env=cli_environment(), capture_output=True, text=True, check=True
@@ -126,7 +127,7 @@ def loaded_by(statement: str) -> set[str]:
     return set(run.stdout.split())
 
 
-def test_it_is_cheap_to_load() -> None:
+def test_loading_the_plugin_imports_little() -> None:
     """Loading the plugin loads neither aiohttp, nor msgspec, nor the client, nor the sandbox."""
     loaded = loaded_by("import pytest; before = set(sys.modules); import calcom_async.pytest_plugin")
     heavy = {"aiohttp", "msgspec", "backoff", "asyncio", "calcom_async.client", "calcom_async.sandbox"}
@@ -134,7 +135,7 @@ def test_it_is_cheap_to_load() -> None:
     assert not loaded & heavy
 
 
-def test_a_suite_that_does_not_use_it_pays_nothing(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unused_fixtures_cost_nothing(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test run that uses no fixture of the plugin imports neither the client nor the sandbox."""
     content = """
         import sys
@@ -146,6 +147,6 @@ def test_a_suite_that_does_not_use_it_pays_nothing(pytester: pytest.Pytester, mo
 
 
 def test_the_plugin_is_an_entry_point() -> None:
-    """Installing the package is enough to have the fixtures."""
+    """Installing the package makes the fixtures available."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["entry-points"]["pytest11"] == {"calcom_async": "calcom_async.pytest_plugin"}

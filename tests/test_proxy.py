@@ -1,4 +1,4 @@
-"""Proxies and certificates of the environment, with servers on loopback in their place."""
+"""Proxies and certificates of the environment, with servers on loopback."""
 
 from __future__ import annotations
 
@@ -25,36 +25,37 @@ BASIC = "Basic " + b64encode(b"user:p@ss").decode()
 
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch):
+    """Remove the proxies and certificates of the environment."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-async def ask_through(url: str = "http://cal.test", **settings) -> None:
+async def call_me(url: str = "http://cal.test", **settings) -> None:
     async with Calcom("cal_x", base_url=url, allow_http=True, max_attempts=1, **settings) as cal:
         await cal.me.get()
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
 async def test_the_proxy_of_the_environment_is_used(monkeypatch, variable):
-    """Plain requests go to the proxy with the whole address of the API."""
+    """Plain HTTP requests go to the proxy with the full URL of the API."""
     async with FakeServer(ME) as proxy:
         monkeypatch.setenv(variable, proxy.url)
-        await ask_through()
-    assert [(heard.method, heard.target) for heard in proxy.received] == [("GET", "http://cal.test/v2/me")]
+        await call_me()
+    assert [(received.method, received.target) for received in proxy.received] == [("GET", "http://cal.test/v2/me")]
 
 
 async def test_a_proxy_without_a_scheme_is_http(monkeypatch):
-    """`proxy.example.com:3128` is how many people write it."""
+    """A proxy without a scheme, such as `proxy.example.com:3128`, is an HTTP proxy."""
     async with FakeServer(ME) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url.removeprefix("http://"))
-        await ask_through()
+        await call_me()
     assert len(proxy.received) == 1
 
 
 @pytest.mark.parametrize("excluded", ["cal.test", ".test", "*", "other.test, cal.test"])
 async def test_no_proxy_is_honored(monkeypatch, excluded):
-    """Hosts that NO_PROXY names are reached directly."""
+    """Requests to the hosts of NO_PROXY use no proxy."""
     async with FakeServer(ME) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.setenv("no_proxy", excluded)
@@ -62,19 +63,19 @@ async def test_no_proxy_is_honored(monkeypatch, excluded):
             assert cal.proxy is None
 
 
-async def test_this_machine_is_reached_directly(monkeypatch):
-    """Loopback never goes through the proxy of the environment, only through one of the settings."""
+async def test_loopback_uses_no_proxy(monkeypatch):
+    """Requests to loopback do not use the proxy of the environment, only one of the settings."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     async with FakeServer(ME) as server:
-        await ask_through(server.url)
+        await call_me(server.url)
         async with FakeServer(ME) as proxy:
-            await ask_through(server.url, proxy=proxy.url)
-        assert [heard.target for heard in server.received] == ["/v2/me"]
-        assert [heard.target for heard in proxy.received] == [f"{server.url}/v2/me"]
+            await call_me(server.url, proxy=proxy.url)
+        assert [received.target for received in server.received] == ["/v2/me"]
+        assert [received.target for received in proxy.received] == [f"{server.url}/v2/me"]
 
 
 async def test_credentials_of_a_plain_request_go_to_the_proxy(monkeypatch):
-    """User and password of the proxy's URL become a header of the request, unquoted; the client does not show them."""
+    """User and password of the proxy's URL are sent unquoted in a header, and are not printed."""
     async with FakeServer(ME) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//user:p%40ss@"))
         async with Calcom("cal_x", base_url="http://cal.test", allow_http=True) as cal:
@@ -85,20 +86,24 @@ async def test_credentials_of_a_plain_request_go_to_the_proxy(monkeypatch):
     assert "p%40ss" not in repr(config)
 
 
-async def test_credentials_of_a_tunnel_go_with_connect():
-    """For https they are sent with CONNECT only; a proxy that rejects them is named, and Cal.com gets nothing."""
+async def test_credentials_of_a_tunnel():
+    """For HTTPS the credentials are sent with CONNECT only; a proxy that rejects them is named in the error."""
     async with FakeServer(http_response(407, b"")) as proxy:
         with pytest.raises(ConnectionFailedError, match="the proxy rejected the connection: 407") as caught:
-            await ask_through("https://cal.test", proxy=proxy.url.replace("//", "//user:p%40ss@"))
-    [heard] = proxy.received
-    assert (heard.method, heard.target, heard.headers["proxy-authorization"]) == ("CONNECT", "cal.test:443", BASIC)
-    assert "authorization" not in heard.headers
+            await call_me("https://cal.test", proxy=proxy.url.replace("//", "//user:p%40ss@"))
+    [received] = proxy.received
+    assert (received.method, received.target, received.headers["proxy-authorization"]) == (
+        "CONNECT",
+        "cal.test:443",
+        BASIC,
+    )
+    assert "authorization" not in received.headers
     assert not caught.value.sent
     assert not caught.value.retryable
 
 
-async def test_a_proxy_that_is_not_there_is_named():
-    """The error says that it is the proxy that cannot be reached."""
+async def test_an_unreachable_proxy():
+    """The error says that the proxy cannot be reached."""
     with pytest.raises(ConnectionFailedError, match=r"cannot connect to the proxy 127\.0\.0\.1:1"):
         async with Calcom("cal_x", base_url="http://127.0.0.1:2", proxy="http://127.0.0.1:1", max_attempts=1) as cal:
             await cal.me.get()
@@ -117,8 +122,8 @@ async def test_a_proxy_that_is_not_there_is_named():
         ("http://pröxy.test", "cannot be used"),
     ],
 )
-async def test_a_proxy_that_cannot_be_used_is_a_config_error(monkeypatch, url, reason):
-    """In the settings it is refused at once, in the environment when the client opens, by the variable's name."""
+async def test_an_invalid_proxy(monkeypatch, url, reason):
+    """An invalid proxy is a ConfigError; one of the environment is reported on opening, with the variable."""
     with pytest.raises(ConfigError, match=reason):
         Config(proxy=url)
     monkeypatch.setenv("https_proxy", url)
@@ -126,8 +131,8 @@ async def test_a_proxy_that_cannot_be_used_is_a_config_error(monkeypatch, url, r
         await Calcom("cal_x").open()
 
 
-async def test_a_proxy_of_another_scheme_does_not_matter(monkeypatch):
-    """A SOCKS proxy for everything is no error where the API has a proxy of its own, or none."""
+async def test_an_unused_socks_proxy(monkeypatch):
+    """A SOCKS proxy in `all_proxy` is no error if the API has another proxy or none."""
     monkeypatch.setenv("all_proxy", "socks5://proxy.test:1080")
     monkeypatch.setenv("https_proxy", "http://proxy.test:3128")
     async with Calcom("cal_x") as cal:
@@ -137,23 +142,23 @@ async def test_a_proxy_of_another_scheme_does_not_matter(monkeypatch):
 
 
 async def test_a_borrowed_session_keeps_its_own_settings(monkeypatch):
-    """The environment is not read for it, and a proxy of the settings next to it is refused."""
+    """With a borrowed session the environment is not read, and a proxy of the settings is rejected."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     async with FakeServer(ME) as proxy, aiohttp.ClientSession(proxy=proxy.url) as session:
-        await ask_through(session=session)
+        await call_me(session=session)
         assert proxy.received[0].target == "http://cal.test/v2/me"
         with pytest.raises(ConfigError, match="a proxy belongs to the session"):
             Calcom("cal_x", session=session, proxy=proxy.url)
 
 
 async def test_netrc_is_not_read(monkeypatch, tmp_path: Path):
-    """A `default` line of netrc would put other credentials in the place of the key."""
+    """Credentials of a netrc file do not replace the API key."""
     netrc = tmp_path / "netrc"
     netrc.write_text("default login someone password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
     async with FakeServer(ME) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
-        await ask_through()
+        await call_me()
     assert proxy.received[0].headers["authorization"] == "Bearer cal_x"
     assert "proxy-authorization" not in proxy.received[0].headers
 
@@ -163,7 +168,7 @@ async def test_netrc_is_not_read(monkeypatch, tmp_path: Path):
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory) -> tuple[Path, Path]:
-    """A self-signed certificate of cal.test, and its key."""
+    """Return a self-signed certificate of cal.test, and its key."""
     if not shutil.which("openssl"):
         pytest.skip("the openssl command makes the certificate of this test")
     folder = tmp_path_factory.mktemp("certificate")
@@ -182,18 +187,18 @@ def certificate(tmp_path_factory) -> tuple[Path, Path]:
 
 @asynccontextmanager
 async def tunnel(certificate: Path, key: Path) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """A proxy whose tunnel ends in a TLS server of its own."""
-    heard: list[bytes] = []
+    """Run a proxy whose tunnel ends in its own TLS server."""
+    received: list[bytes] = []
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
-            heard.append(await reader.readuntil(b"\r\n\r\n"))
+            received.append(await reader.readuntil(b"\r\n\r\n"))
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             await writer.drain()
             await writer.start_tls(context)
-            heard.append(await reader.readuntil(b"\r\n\r\n"))
+            received.append(await reader.readuntil(b"\r\n\r\n"))
             writer.write(ME)
             await writer.drain()
         writer.close()
@@ -202,35 +207,35 @@ async def tunnel(certificate: Path, key: Path) -> AsyncIterator[tuple[str, list[
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", heard
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", received
 
 
-async def test_https_goes_through_the_tunnel_with_the_certificates_of_the_environment(monkeypatch, certificate):
-    """SSL_CERT_FILE is read when the client opens; the key travels inside the tunnel and nowhere else."""
+async def test_https_through_a_tunnel(monkeypatch, certificate):
+    """SSL_CERT_FILE is read when the client opens, and the API key is sent only inside the tunnel."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-    async with tunnel(*certificate) as (url, heard):
+    async with tunnel(*certificate) as (url, received):
         monkeypatch.setenv("https_proxy", url)
         async with Calcom("cal_x", base_url="https://cal.test", max_attempts=1) as cal:
             assert (await cal.me.get()).id == 1
-    connect, inside = heard
+    connect, inside = received
     assert connect.startswith(b"CONNECT cal.test:443 ")
     assert b"cal_x" not in connect
     assert b"Bearer cal_x" in inside
 
 
-async def test_without_the_certificate_nothing_is_sent(certificate):
-    """A certificate that is not trusted ends the call before the key is sent."""
-    async with tunnel(*certificate) as (url, heard):
+async def test_an_untrusted_certificate(certificate):
+    """An untrusted certificate ends the call before the key is sent."""
+    async with tunnel(*certificate) as (url, received):
         with pytest.raises(ConnectionFailedError) as caught:
             async with Calcom("cal_x", base_url="https://cal.test", proxy=url, max_attempts=1) as cal:
                 await cal.me.get()
     assert not caught.value.sent
-    assert len(heard) == 1
+    assert len(received) == 1
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
-async def test_certificates_that_cannot_be_read_are_named(monkeypatch, variable, tmp_path):
-    """OpenSSL ignores a missing file in silence; the client names the variable."""
+async def test_an_unreadable_certificate_file(monkeypatch, variable, tmp_path):
+    """A missing or invalid certificate file is an error that names the variable."""
     monkeypatch.setenv(variable, str(tmp_path / "missing\udcff"))
     with pytest.raises(ConfigError, match=variable) as error:
         await Calcom("cal_x").open()
@@ -245,8 +250,8 @@ async def test_certificates_that_cannot_be_read_are_named(monkeypatch, variable,
         pass
 
 
-async def test_the_command_line_knocks_at_the_proxy(monkeypatch):
-    """The check of the address goes where the requests go."""
+async def test_the_command_line_checks_the_proxy(monkeypatch):
+    """The command line checks whether the proxy is reachable, if there is one."""
     async with FakeServer(ME) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         async with Calcom("cal_x", base_url="http://cal.test", allow_http=True) as cal:

@@ -1,6 +1,6 @@
-"""README.md and the guides are true: their code runs against the sandbox as pasted, and their commands exist.
+"""The code of README.md and of the guides runs against the sandbox as pasted, and their commands exist.
 
-A guide is the docstring of a package, with the same code blocks as the README.
+A guide is the docstring of a package, with code blocks like those of the README.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from calcom_async.cli import app
 from calcom_async.models import Attendee
 from calcom_async.sandbox import Sandbox
 
-# These wait for others, or for a delivery of the reader: the tests only print their help.
+# Commands that do not end, or need a delivery: the tests only print their help.
 ENDLESS = (["slots", "watch"], ["webhooks", "listen"], ["webhooks", "verify"])
 ADA = Attendee(name="Ada", email="ada@example.com", time_zone="Europe/Rome")
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
@@ -45,7 +45,7 @@ TEXTS = [README, *(guide.__doc__ or "" for guide in GUIDES)]
 
 
 def blocks(language: str) -> list[str]:
-    """Return the code blocks of a language, of the README first."""
+    """Return the code blocks of a language, those of the README first."""
     pattern = re.compile(rf"^```{language}\n(.*?)^```", re.MULTILINE | re.DOTALL)
     return [block for text in TEXTS for block in pattern.findall(text)]
 
@@ -57,7 +57,7 @@ COMMANDS = [line for block in SHELL for line in block.splitlines() if line.start
 
 @pytest.fixture
 def sandbox(monkeypatch, tmp_path):
-    """A sandbox that the environment points to, as a reader's own account would be, and a folder to work in."""
+    """Run a sandbox that the environment points to, and change to an empty folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "accounts.csv").write_text("name,api_key\nana,cal_sandbox\nbo,cal_sandbox_bo\n")
     monkeypatch.setenv("CAL_WEBHOOK_SECRET", "whsec_of_a_reader")
@@ -73,7 +73,7 @@ OPENING = next(block for block in PYTHON if ".open()" in block)
 
 
 class Repl(code.InteractiveConsole):
-    """The REPL of `python -m asyncio`, which takes one line after the other; an error is raised."""
+    """The REPL of `python -m asyncio`, which takes one line after another and raises errors."""
 
     def __init__(self, runner: asyncio.Runner) -> None:
         self.runner = runner
@@ -96,7 +96,7 @@ class Repl(code.InteractiveConsole):
 
 
 def _run(block: str, sandbox: Sandbox) -> None:
-    """Paste a block where a client is open, as the text above it says."""
+    """Paste a block into a REPL with an open client."""
     with asyncio.Runner() as runner:
         repl = Repl(runner)
         repl.paste(OPENING)
@@ -109,55 +109,55 @@ def _run(block: str, sandbox: Sandbox) -> None:
 
 
 async def _use(names: dict[str, Any], cal: Calcom, sandbox: Sandbox) -> None:
-    """Do with what a block defines what a reader would do with it."""
-    for name, thing in list(names.items()):
+    """Call the tests, the application or the callback that a block defines."""
+    for name, value in list(names.items()):
         if name.startswith("test_"):
             sandbox.store.bookings.clear()
-            await thing(sandbox, lambda: Calcom(sandbox.api_key, base_url=sandbox.url))
+            await value(sandbox, lambda: Calcom(sandbox.api_key, base_url=sandbox.url))
         elif name == "app":
-            await _visit(thing)
+            await _send_requests(value)
         elif name == "notify":
-            await _be_told(thing, cal)
+            await _wait_for_message(value, cal)
 
 
-async def _visit(app: web.Application) -> None:
-    """Serve an application, and make the request that each of its routes is for."""
+async def _send_requests(app: web.Application) -> None:
+    """Serve an application, and send a request to each of its routes."""
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0]
     body = b'{"triggerEvent":"BOOKING_CREATED","createdAt":"2026-11-22T10:00:00Z","payload":{"uid":"u","title":"t"}}'
     signed = {"X-Cal-Signature-256": sign(body, os.environ["CAL_WEBHOOK_SECRET"])}
-    async with ClientSession(f"http://{host}:{port}") as visitor:
+    async with ClientSession(f"http://{host}:{port}") as session:
         for method, path, data in (("GET", "/free/1", None), ("POST", "/cal", body)):
             if any(route.method == method for route in app.router.routes()):
-                async with visitor.request(method, path, data=data, headers=signed) as answer:
-                    assert answer.status == 200, await answer.text()
+                async with session.request(method, path, data=data, headers=signed) as response:
+                    assert response.status == 200, await response.text()
     await runner.cleanup()
 
 
-async def _be_told(notify: Callable[..., Awaitable[None]], cal: Calcom) -> None:
-    """Watch while a booking is made and cancelled, until it is told that its time is free again."""
-    told: asyncio.Queue[str] = asyncio.Queue()
-    watching = asyncio.create_task(notify(cal, told.put))
+async def _wait_for_message(notify: Callable[..., Awaitable[None]], cal: Calcom) -> None:
+    """Make and cancel bookings until the watcher reports that the time is free again."""
+    messages: asyncio.Queue[str] = asyncio.Queue()
+    watching = asyncio.create_task(notify(cal, messages.put))
     now = datetime.now(UTC)
     slot = await cal.slots.first_available(event_type_id=1, start=now + timedelta(days=2), end=now + timedelta(days=9))
     assert slot
     pause = 0.1
-    while told.empty():
+    while messages.empty():
         booking = await cal.book(start=slot.start, event_type_id=1, attendee=ADA)
         await asyncio.sleep(pause)
         await cal.bookings.cancel(booking.uid, reason="it was a test")
         await asyncio.sleep(pause)
-        pause *= 2  # on a slow machine the watch looks less often
-    assert "free again: event type" in await told.get()  # both event types have the same host
+        pause *= 2  # on a slow machine the polls are rarer
+    assert "free again: event type" in await messages.get()  # both event types have the same host
     watching.cancel()
     await asyncio.wait([watching])
 
 
 @contextmanager
-def _here(block: str, folder: Path) -> Iterator[str]:
-    """The block with servers and a folder that the tests have, where it names those of a reader."""
+def _with_test_servers(block: str, folder: Path) -> Iterator[str]:
+    """Yield the block with the servers and the folder of the tests in place of those of the text."""
     if ("redis" in block or "dask" in block) and not redis_server.is_available():
         pytest.skip(redis_server.MISSING)
     block = block.replace("interval=60", "interval=0.05")
@@ -192,7 +192,7 @@ def test_the_readme_links_every_guide():
 
 
 def test_there_are_code_blocks():
-    """The patterns of this file still find the code."""
+    """The patterns of this file find the code blocks."""
     assert len(PYTHON) >= 6
     assert len(COMMANDS) >= 4
 
@@ -202,7 +202,7 @@ def test_there_are_code_blocks():
 )
 def test_python_blocks_run(block, sandbox, tmp_path, capsys):
     """Every Python block runs as pasted: into the REPL, or as a file if it starts its own event loop."""
-    with _here(block, tmp_path) as pasted:
+    with _with_test_servers(block, tmp_path) as pasted:
         if "asyncio.run(" in pasted:
             exec(compile(pasted, "README.md", "exec"), {})
             assert re.search("ana|300", capsys.readouterr().out)
@@ -220,10 +220,10 @@ def test_commands_run(command, sandbox):
     assert result.exit_code == 0, result.output
 
 
-def test_the_error_on_the_first_screen_is_how_it_looks(sandbox):
-    """The README's error is what the client raises for that mistake."""
+def test_the_error_in_the_readme(sandbox):
+    """The error in the README is the one that the client raises."""
 
-    async def provoke() -> str:
+    async def raise_error() -> str:
         async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
             try:
                 await cal.schedules.create(name="x", time_zone="Nowhere")
@@ -232,4 +232,4 @@ def test_the_error_on_the_first_screen_is_how_it_looks(sandbox):
         return "no error"
 
     shown = re.search(r"^```text\n(.*?) \[request", README, re.MULTILINE | re.DOTALL)[1]
-    assert asyncio.run(provoke()).startswith(shown)
+    assert asyncio.run(raise_error()).startswith(shown)

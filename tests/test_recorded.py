@@ -1,7 +1,7 @@
-"""Responses recorded from a real server are read by the client methods that they belong to.
+"""Client methods read the responses that were recorded from a real server.
 
-The table says which method asks what was asked; the method itself decides what the answer is decoded as. Decoding is
-strict here: the client's lenience towards a server that breaks its word is switched off.
+The table `OPERATIONS` has the method for each request. Responses are decoded strictly here: the client's leniency is
+switched off.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from calcom_async.resources._base import ResourceContext
 from calcom_async.responses import Response
 
 REDIRECTS = {301, 302}
-# Recorded to show what a client must not do.
-NOT_OURS = {
-    "head_me": "a verb that the client has no use for",
-    "options_me": "a verb that the client has no use for",
-    "noversion_schedules_create": "the old answer to a request without version",
+# Recorded requests that the client does not send.
+EXCLUDED = {
+    "head_me": "the client never sends this method",
+    "options_me": "the client never sends this method",
+    "noversion_schedules_create": "the response to a request without a version",
 }
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """A recorded exchange, by the name of its file."""
+    """A recorded exchange with the name of its file."""
 
     name: str
     method: str
@@ -73,15 +73,15 @@ def exchanges(shared: Path) -> list[Exchange]:
     return [Exchange.of(file) for file in files if not file.name.startswith("webhook_delivery_")]
 
 
-class Wire:
-    """A transport that returns the recorded response and records the request."""
+class RecordedServer:
+    """A `Send` that returns the recorded response and records the request."""
 
     def __init__(self, answer: Callable[[Request], Response]) -> None:
-        self.asked: list[Request] = []
+        self.received: list[Request] = []
         self._answer = answer
 
     async def send(self, request: Request, context: CallContext) -> Response:
-        self.asked.append(request)
+        self.received.append(request)
         response = self._answer(request)
         responses.check(request, response, expects_redirect=context.expects_redirect)
         return response
@@ -97,22 +97,22 @@ class Wire:
 def strict(monkeypatch):
     """Decode strictly: a value that does not fit the model is an error."""
 
-    def refuse(kind: Any, value: Any, where: str) -> Any:
+    def fail(kind: Any, value: Any, where: str) -> Any:
         msgspec.convert(value, kind)
-        raise AssertionError(f"decoded only by lenience at {where}")
+        raise AssertionError(f"decoded only leniently at {where}")
 
-    monkeypatch.setattr(decoding, "build", refuse)
+    monkeypatch.setattr(decoding, "build", fail)
 
 
-async def ask(exchange: Exchange) -> Any:
-    """Call the method of the table; it must send what was recorded."""
+async def call_method(exchange: Exchange) -> Any:
+    """Call the method of the table, and check that it sends the recorded request."""
     assert exchange.operation is not None
-    end = Wire(lambda request: exchange.response)
+    server = RecordedServer(lambda request: exchange.response)
     ids = _pattern(exchange.operation).fullmatch(f"{exchange.method} {exchange.path}")
     try:
-        return await OPERATIONS[exchange.operation](end.client(), *ids.groups())
+        return await OPERATIONS[exchange.operation](server.client(), *ids.groups())
     finally:
-        (request,) = end.asked
+        (request,) = server.received
         assert (request.method, request.path) == (exchange.method, exchange.path)
 
 
@@ -131,17 +131,19 @@ CLASSES = {
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-async def test_recorded_answers(shared, strict, operation):
-    """Each recorded success decodes strictly and completely into the method's return type; each error is raised."""
-    found = [one for one in exchanges(shared) if one.operation == operation and one.name not in NOT_OURS]
-    assert found, "an operation without recorded answers has no place in the table"
-    for exchange in found:
-        await (check_success if exchange.response.status < 400 else check_refusal)(exchange)
+async def test_recorded_responses(shared, strict, operation):
+    """Each recorded success decodes strictly and completely; each recorded error is raised."""
+    recorded = [
+        exchange for exchange in exchanges(shared) if exchange.operation == operation and exchange.name not in EXCLUDED
+    ]
+    assert recorded, "the table lists an operation without recorded responses"
+    for exchange in recorded:
+        await (check_success if exchange.response.status < 400 else check_error)(exchange)
 
 
 async def check_success(exchange: Exchange) -> None:
-    """The result has as many rows and the same ids as the recording."""
-    result, data = await ask(exchange), exchange.body.get("data") if isinstance(exchange.body, dict) else None
+    """Check that the result has the recorded rows and ids."""
+    result, data = await call_method(exchange), exchange.body.get("data") if isinstance(exchange.body, dict) else None
     rows = getattr(result, "items", result)
     if exchange.response.status in REDIRECTS:
         assert result == exchange.response.headers.get("location", ""), exchange.name
@@ -150,22 +152,26 @@ async def check_success(exchange: Exchange) -> None:
     elif not isinstance(data, dict):
         assert result == data, exchange.name
     else:
-        one = rows[0] if isinstance(rows, list) else result
+        row = rows[0] if isinstance(rows, list) else result
         for key in {"id", "uid"} & data.keys():
-            assert getattr(one, key) == data[key], exchange.name
+            assert getattr(row, key) == data[key], exchange.name
 
 
-async def check_refusal(exchange: Exchange) -> None:
-    """The error has the class of its status and the server's message, code, request id and limits."""
+async def check_error(exchange: Exchange) -> None:
+    """Check class, message, code, request id and limits of the error."""
     with pytest.raises(errors.ApiError) as caught:
-        await ask(exchange)
+        await call_method(exchange)
     error, response = caught.value, exchange.response
-    inner = exchange.body.get("error", exchange.body)
+    server_error = exchange.body.get("error", exchange.body)
     assert type(error) is CLASSES[response.status], exchange.name
-    assert (error.status, error.server_message, error.code) == (response.status, inner["message"], inner.get("code"))
+    assert (error.status, error.server_message, error.code) == (
+        response.status,
+        server_error["message"],
+        server_error.get("code"),
+    )
     assert error.request_id == response.headers.get("x-request-id")
     assert [limit.name for limit in error.rate_limits] == _limits(response.headers)
-    assert bool(error.fields) == _names_fields(inner), exchange.name
+    assert bool(error.fields) == _names_fields(server_error), exchange.name
     assert "target" not in json.dumps(error.details)
 
 
@@ -181,12 +187,14 @@ def _names_fields(error: dict[str, Any]) -> bool:
 
 def test_every_recorded_operation_is_known(shared):
     """Each recorded exchange belongs to an operation of the table, or is listed with the reason why not."""
-    lost = [one for one in exchanges(shared) if one.operation is None and one.name not in NOT_OURS]
-    assert [f"{one.name}: {one.method} {one.path}" for one in lost] == []
-    assert {one.name for one in exchanges(shared)} >= NOT_OURS.keys()
+    unknown = [
+        exchange for exchange in exchanges(shared) if exchange.operation is None and exchange.name not in EXCLUDED
+    ]
+    assert [f"{exchange.name}: {exchange.method} {exchange.path}" for exchange in unknown] == []
+    assert {exchange.name for exchange in exchanges(shared)} >= EXCLUDED.keys()
 
 
-async def test_recorded_walk(shared, strict):
+async def test_recorded_pages(shared, strict):
     """Reading the six recorded pages yields every booking once, in order, up to the total, without a warning."""
     folder = shared / "reference" / "real" / "bookings_walk"
 
@@ -195,10 +203,10 @@ async def test_recorded_walk(shared, strict):
         assert (query["take"], query["sortCreated"]) == ("250", "asc")
         return Response(200, {}, (folder / f"skip-{query['skip']}.json").read_bytes())
 
-    end = Wire(answer)
-    pages = end.client().bookings.list(sort_created="asc", strict=True)
+    server = RecordedServer(answer)
+    pages = server.client().bookings.list(sort_created="asc", strict=True)
     rows = [row async for row in pages]
-    assert len(end.asked) == len([*folder.iterdir()]) == 6
+    assert len(server.received) == len([*folder.iterdir()]) == 6
     assert len({row.uid for row in rows}) == len(rows) == pages.total == 1254
     assert all(isinstance(row, Booking) for row in rows)
     assert [row.created_at for row in rows] == sorted(row.created_at for row in rows)

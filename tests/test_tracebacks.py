@@ -94,7 +94,7 @@ SETTINGS: dict[str, Any] = {"max_attempts": 1, "timeout": 5, "rate_limit": 10**6
 @pytest.mark.parametrize("credentials", [MARK, ApiKey(MARK), PlatformClient("client", MARK), AccessToken(MARK)])
 async def test_the_key_is_in_no_frame_of_a_failed_call(line, credentials):
     """Whatever the server returns, no frame holds the headers, not even a frame of aiohttp in a cause."""
-    async with FakeServer(line) as peer, Calcom(credentials, base_url=peer.url, **SETTINGS) as cal:
+    async with FakeServer(line) as server, Calcom(credentials, base_url=server.url, **SETTINGS) as cal:
         assert leaks(await caught(cal.me.get())) == []
 
 
@@ -105,13 +105,13 @@ async def test_the_key_is_in_no_frame_without_a_connection():
             assert leaks(await caught(cal.me.get())) == []
 
 
-async def test_the_key_is_in_no_frame_of_a_call_out_of_time():
+async def test_the_key_is_in_no_frame_after_a_timeout():
     """Our timeout, and a caller's timeout that cancels the call within aiohttp, show no secret."""
-    async with FakeServer(hang) as peer, Calcom(MARK, base_url=peer.url, **SETTINGS | {"timeout": 0.05}) as cal:
+    async with FakeServer(hang) as server, Calcom(MARK, base_url=server.url, **SETTINGS | {"timeout": 0.05}) as cal:
         assert leaks(await caught(cal.me.get())) == []
-    async with FakeServer(hang) as peer, Calcom(MARK, base_url=peer.url, **SETTINGS) as cal:
+    async with FakeServer(hang) as server, Calcom(MARK, base_url=server.url, **SETTINGS) as cal:
         call = asyncio.create_task(cal.me.get())
-        while not peer.received:  # noqa: ASYNC110 - the server has no event for it
+        while not server.received:  # noqa: ASYNC110 - the server has no event for it
             await asyncio.sleep(0)
         call.cancel()
         assert leaks(await caught(call)) == []
@@ -138,7 +138,7 @@ CALLS: dict[str, Callable[[Calcom], Awaitable[Any]]] = {
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 async def test_secret_arguments_are_in_no_frame(call):
     """A secret given to a method is hidden from its first line on, when the server rejects the call and when we do."""
-    async with FakeServer(REJECTED) as peer, Calcom("cal_x", base_url=peer.url, **SETTINGS) as cal:
+    async with FakeServer(REJECTED) as server, Calcom("cal_x", base_url=server.url, **SETTINGS) as cal:
         assert leaks(await caught(call(cal))) == []
     assert leaks(await caught(call(Calcom("cal_x")))) == []
 
@@ -218,8 +218,8 @@ def test_a_secret_that_cannot_be_used_is_in_no_frame(make):
         lambda: WebhookReceiver(WebhookRouter(), secrets="s", max_pending=0),
     ],
 )
-async def test_an_object_that_could_not_be_made_can_be_printed(make):
-    """A traceback with local variables prints the unfinished object; the reason is not lost in another error."""
+async def test_an_unfinished_object_can_be_printed(make):
+    """A traceback with local variables can print an object whose constructor raised."""
     with pytest.raises(CalcomError) as error:
         await make()
     traceback.TracebackException.from_exception(error.value, capture_locals=True)
@@ -228,7 +228,7 @@ async def test_an_object_that_could_not_be_made_can_be_printed(make):
 
 
 @pytest.mark.parametrize("pair", [{"accessToken": f"{MARK}\n", "refreshToken": MARK}, {"accessToken": 1}, [MARK]])
-async def test_a_renewal_that_fails_shows_no_token(pair):
+async def test_a_failed_refresh_shows_no_token(pair):
     """A failed token refresh shows neither token pair nor the client secret in a frame."""
     expired = error_response(498, "TokenExpiredException", "ACCESS_TOKEN_IS_EXPIRED")
 
@@ -259,7 +259,7 @@ def test_accounts_are_in_no_frame(content, tmp_path: Path):
     assert leaks(error.value) == []
 
 
-async def test_a_session_of_ones_own_changes_nothing():
+async def test_a_borrowed_session_shows_no_secret():
     """With a borrowed session the frames and the errors of its tracing show no secret either."""
 
     async def fail(*_: Any) -> None:
@@ -268,8 +268,8 @@ async def test_a_session_of_ones_own_changes_nothing():
     trace = aiohttp.TraceConfig()
     trace.on_request_start.append(fail)
     async with (
-        FakeServer(http_response()) as peer,
+        FakeServer(http_response()) as server,
         aiohttp.ClientSession(trace_configs=[trace]) as session,
-        Calcom(MARK, base_url=peer.url, session=session, **SETTINGS) as cal,
+        Calcom(MARK, base_url=server.url, session=session, **SETTINGS) as cal,
     ):
         assert leaks(await caught(cal.me.get())) == []
