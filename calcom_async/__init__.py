@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     )
     from calcom_async.events import ClientEvent as ClientEvent
     from calcom_async.pages import (
+        CursorFallbackWarning as CursorFallbackWarning,
         IncompleteListWarning as IncompleteListWarning,
         Pages as Pages,
     )
@@ -89,7 +90,7 @@ _HOMES = parse_homes("""
         UnauthorizedError UnknownOutcomeError UnprocessableError
     events: ClientEvent
     rate_limiter: RateLimiter TokenBucket
-    pages: IncompleteListWarning Pages
+    pages: CursorFallbackWarning IncompleteListWarning Pages
     secret: Secret
     watch: SlotChange SlotQuery SlotWatcher StalenessWarning WatchStats
     webhooks: WebhookReceiver InMemoryDeduplicator WebhookRouter sign verify

@@ -116,6 +116,7 @@ class _Core(msgspec.Struct, eq=False):
     cache: Cache | None
     versions: ApiVersions
     credentials_in_use: WeakValueDictionary[int, Credentials]
+    cursor_support: dict[str, bool] = msgspec.field(default_factory=dict)
 
 
 class Calcom:
@@ -184,7 +185,12 @@ class Calcom:
             send = core.cache.wrap(send, self.credentials)
         self._send = self._in_own_event_loop(send)
         self._context = ResourceContext(
-            self._send, observer, core.versions, config.priority, credentials=self.credentials
+            self._send,
+            observer,
+            core.versions,
+            config.priority,
+            credentials=self.credentials,
+            cursor_support=core.cursor_support,
         )
         core.credentials_in_use[id(self.credentials)] = self.credentials
 

@@ -63,6 +63,10 @@ class IncompleteListWarning(UserWarning):
     """The server returned fewer rows of a list than its own total."""
 
 
+class CursorFallbackWarning(UserWarning):
+    """The server cannot read a list with a cursor, so the client reads it by take and skip."""
+
+
 class PagedList(Generic[T]):
     """What `Pages` iterates over: the name, pagination, row type and query of a list, and a way to fetch a page."""
 
@@ -89,6 +93,10 @@ class PagedList(Generic[T]):
     def raw(self) -> PagedList[Raw]:
         """Return the same list with rows as JSON text."""
         raise NotImplementedError
+
+    def by_offset(self) -> PagedList[T]:
+        """Return the same list, read by take and skip."""
+        return self
 
     @property
     def has_reliable_total(self) -> bool:
@@ -130,11 +138,19 @@ class ListCall(PagedList[T]):
 
     def raw(self) -> ListCall[Raw]:
         """Return the same list with rows as JSON text."""
+        return self._copy(Raw, self._context)
+
+    def once(self, timeout: float) -> ListCall[T]:
+        """Return the same list with one attempt per request, of so many seconds; 429s are retried all the same."""
+        # As an unknown outcome is retried only if the operation is idempotent, it has to look as if it were not.
+        return self._copy(self.row_type, msgspec.structs.replace(self._context, timeout=timeout, idempotent=False))
+
+    def _copy(self, row_type: Any, context: CallContext) -> ListCall[Any]:
         return ListCall(
             self._request,
-            self._context,
+            context,
             self.spec,
-            Raw,
+            row_type,
             key_field=self.key_field,
             query=self.query,
             send=self._send,

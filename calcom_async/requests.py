@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from datetime import UTC, date, datetime
 from functools import cache
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -55,6 +55,8 @@ class CallContext(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a redirect is the expected response. The client never follows one."""
     endpoint_limit: EndpointLimit | None = None
     priority: int = 0
+    timeout: float = inf
+    """Timeout of each attempt, in seconds, if shorter than `Config.timeout`."""
 
     # Set by the middleware on the way to the socket.
     attempt: int = 1

@@ -178,8 +178,9 @@ class Transport:
         if session is None or session.closed:
             raise ConfigError("the client was closed during the call")
         options = self._options
-        if context.time_left is not None and context.time_left < self.config.timeout:
-            options = {**options, "timeout": self._within(context.time_left)}
+        timeout = context.timeout if context.time_left is None else min(context.timeout, context.time_left)
+        if timeout < self.config.timeout:
+            options = {**options, "timeout": self._within(timeout)}
         async with session.request(
             request.method,
             self._url(request),

@@ -246,11 +246,15 @@ async def test_only_errors_of_the_operating_system_stay_as_the_cause():
     assert not isinstance(refused.__cause__, aiohttp.ClientError)
 
 
-async def test_the_total_timeout_bounds_an_attempt():
-    """An attempt is limited to the rest of the total timeout if that is less than the timeout."""
+@pytest.mark.parametrize(
+    "limits",
+    [{"time_left": 0.02}, {"timeout": 0.02}, {"timeout": 0.02, "time_left": 99}, {"timeout": 99, "time_left": 0.02}],
+)
+async def test_the_total_timeout_bounds_an_attempt(limits):
+    """An attempt is limited to its own timeout, and to the rest of the total timeout, if they are shorter."""
     async with FakeServer(hang) as server, open_transport(server.url, timeout=TIMEOUT) as transport:
         with pytest.raises(TimedOutError) as caught:
-            await transport.exchange(*make_call(time_left=0.02))
+            await transport.exchange(*make_call(**limits))
     assert caught.value.seconds < TIMEOUT
 
 

@@ -15,7 +15,6 @@ from calcom_async.export.plan import Batch, ExportPlan, Position, Segment, Water
 from calcom_async.keyset import (
     CREATED,
     EARLIEST,
-    MAX_PAGE,
     START,
     TIME_RESOLUTION,
     UPDATED,
@@ -54,13 +53,14 @@ class BookingSource:
     ) -> None:
         if wrong := SET_BY_THE_EXPORT & filters.keys():
             raise InvalidRequestError(f"{min(wrong)} cannot be a filter of an export: the export sets it. Leave it out")
-        list_call = list_method(take=take, **filters).list_call  # sends nothing, but checks the arguments
+        # Sends nothing, but checks the arguments. A list that is read with a cursor has no order by time.
+        list_call = list_method(**filters).list_call.by_offset()
         self.model: Any = list_call.row_type
         self.key: str = list_call.key_field
         self._list = list_call.raw()
         self._filters = {name for name, value in filters.items() if value is not None}
         self._by = by
-        self._take = take or MAX_PAGE
+        self._take = list_call.spec.page_size(take)
 
     def check_incremental(self) -> None:
         """Reject lists of teams, and filters that bookings may stop to match."""

@@ -66,6 +66,8 @@ class ResourceContext(msgspec.Struct, frozen=True):
     """Routes of lists whose `take` and `skip` this server has answered with 500."""
     rejected_versions: set[str] = msgspec.field(default_factory=set)
     """Versions that this server does not know for an optional newer form of an operation."""
+    cursor_support: dict[str, bool] = msgspec.field(default_factory=dict)
+    """Whether this server can read a list with a cursor, by route, as far as it is known."""
 
 
 class Paging(TypedDict, total=False):
@@ -211,8 +213,15 @@ class Resource:
         **paging: Unpack[Paging],
     ) -> Pages[T]:
         """Return a list, without a request. Arguments that cannot be sent raise here."""
-        list_call: ListCall[T] = ListCall(
-            self._request("GET", route, ids, query=query),
+        request = self._request("GET", route, ids, query=query)
+        options: Any = drop_unset(**paging)
+        return Pages(self._list_call(kind, request, pagination, query=query, key=key), **options)
+
+    def _list_call(
+        self, kind: type[T], request: Request, pagination: PaginationSpec, *, query: Query | None, key: str
+    ) -> ListCall[T]:
+        return ListCall(
+            request,
             CallContext(idempotent=True, priority=self._context.priority),
             pagination,
             kind,
@@ -222,5 +231,3 @@ class Resource:
             observer=self._context.observer,
             rejects_paging=self._context.rejects_paging,
         )
-        options: Any = drop_unset(**paging)
-        return Pages(list_call, **options)

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from calcom_async.sandbox.accounts.guards import guarded_organization, guarded_team
+from calcom_async.sandbox.bookings.cursor_list import (
+    ORGANIZATION_CURSOR_LIST,
+    USER_CURSOR_LIST,
+    VERSION,
+    list_by_cursor,
+)
 from calcom_async.sandbox.bookings.filters import BookingQuery, select
 from calcom_async.sandbox.bookings.list_query import ORGANIZATION_LIST, TEAM_LIST, USER_LIST, list_bookings, ordered
 from calcom_async.sandbox.bookings.lookup import find_booking
@@ -27,11 +33,19 @@ def get_bookings(call: Call) -> object:
     return list_bookings(call, USER_LIST, booking_scope(call.store, call.user["id"]))
 
 
+@ROUTES.add("GET", "/v2/bookings", version=(VERSION,), auth="guarded")
+def get_bookings_by_cursor(call: Call) -> object:
+    return list_by_cursor(call, USER_CURSOR_LIST, booking_scope(call.store, call.user["id"]))
+
+
 @ROUTES.add("GET", "/v2/organizations/{orgId}/bookings")
 def get_organization_bookings(call: Call) -> object:
     """List the bookings of an organization's members and teams."""
     organization = guarded_organization(call, "ORG_ADMIN")
-    return list_bookings(call, ORGANIZATION_LIST, _organization_reach(call.store, organization["id"]))
+    scope = _organization_reach(call.store, organization["id"])
+    if call.version == VERSION:
+        return list_by_cursor(call, ORGANIZATION_CURSOR_LIST, scope)
+    return list_bookings(call, ORGANIZATION_LIST, scope)
 
 
 @ROUTES.add("GET", "/v2/organizations/{orgId}/users/{userId}/bookings")
