@@ -34,17 +34,21 @@ if TYPE_CHECKING:
     from calcom_async.cache import Cache
     from calcom_async.errors import CalcomError
     from calcom_async.models.bookings import Attendee, Booking
+    from calcom_async.resources.allowlists import IpAllowlists
     from calcom_async.resources.api_keys import ApiKeys
     from calcom_async.resources.bookings import BookingFields, Bookings, RescheduleFields
     from calcom_async.resources.calendars import Calendars
     from calcom_async.resources.conferencing import Conferencing
+    from calcom_async.resources.credits import Credits
     from calcom_async.resources.event_types import EventTypes
     from calcom_async.resources.insights import Insights
     from calcom_async.resources.me import Me
+    from calcom_async.resources.notifications import Notifications
     from calcom_async.resources.oauth2 import OAuth2
     from calcom_async.resources.oauth_clients import OAuthClient, OAuthClients
     from calcom_async.resources.organizations import Organization
     from calcom_async.resources.routing_forms import UserRoutingForms
+    from calcom_async.resources.rsvp_events import RsvpEvents
     from calcom_async.resources.schedules import Schedules
     from calcom_async.resources.slots import Slots
     from calcom_async.resources.stripe import Stripe
@@ -527,6 +531,14 @@ class Calcom:
     stripe: resource[Stripe] = resource("stripe", "Stripe", "The user's Stripe account.")
     routing_forms: resource[UserRoutingForms] = resource(
         "routing_forms", "UserRoutingForms", "Slots for answers to routing forms."
+    )
+    credits: resource[Credits] = resource("credits", "Credits", "Credits for text messages, phone calls and AI agents.")
+    notifications: resource[Notifications] = resource(
+        "notifications", "Notifications", "Notifications on devices and in chats."
+    )
+    events: resource[RsvpEvents] = resource("rsvp_events", "RsvpEvents", "Event pages that guests RSVP to; read only.")
+    allowlists: resource[IpAllowlists] = resource(
+        "allowlists", "IpAllowlists", "IP addresses that Cal.com uses, for firewalls."
     )
     oauth_clients: resource[OAuthClients] = resource("oauth_clients", "OAuthClients", "OAuth clients of a platform.")
     oauth2: resource[OAuth2] = resource("oauth2", "OAuth2", "Third-party OAuth2: clients and tokens.")

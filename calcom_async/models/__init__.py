@@ -10,6 +10,12 @@ if TYPE_CHECKING:
         DisableableSetting as DisableableSetting,
         Model as Model,
     )
+    from calcom_async.models.allowlists import (
+        Allowlist as Allowlist,
+        AllowlistMetadata as AllowlistMetadata,
+        Allowlists as Allowlists,
+        AllowlistService as AllowlistService,
+    )
     from calcom_async.models.attributes import (
         AssignedOption as AssignedOption,
         AssignOption as AssignOption,
@@ -82,6 +88,12 @@ if TYPE_CHECKING:
         DefaultConferencingApp as DefaultConferencingApp,
         StripeAuthUrl as StripeAuthUrl,
         UserConferencingApp as UserConferencingApp,
+    )
+    from calcom_async.models.credits import (
+        AvailableCredits as AvailableCredits,
+        ChargedCredits as ChargedCredits,
+        CreditBalance as CreditBalance,
+        CreditUse as CreditUse,
     )
     from calcom_async.models.delegation_credentials import (
         CreateDelegationCredential as CreateDelegationCredential,
@@ -173,6 +185,10 @@ if TYPE_CHECKING:
         OrganizationMembership as OrganizationMembership,
         UpdateMembership as UpdateMembership,
     )
+    from calcom_async.models.notifications import (
+        AppPushSubscription as AppPushSubscription,
+        ChatLinkIntent as ChatLinkIntent,
+    )
     from calcom_async.models.oauth import (
         ApiKeyRefreshed as ApiKeyRefreshed,
         ManagedUserTokens as ManagedUserTokens,
@@ -232,6 +248,10 @@ if TYPE_CHECKING:
         RoutedSlots as RoutedSlots,
         RoutingForm as RoutingForm,
         RoutingFormResponse as RoutingFormResponse,
+    )
+    from calcom_async.models.rsvp_events import (
+        RsvpEvent as RsvpEvent,
+        RsvpEventLocation as RsvpEventLocation,
     )
     from calcom_async.models.schedules import (
         Availability as Availability,
@@ -298,6 +318,7 @@ if TYPE_CHECKING:
 
 _HOMES = parse_homes("""
     _base: DISABLED Model DisableableSetting
+    allowlists: Allowlist AllowlistMetadata AllowlistService Allowlists
     attributes: AssignOption AssignedOption Attribute AttributeOption AttributeType CreateAttribute
         CreateAttributeOption OptionAssignment UpdateAttribute UpdateAttributeOption UpdateOptionWeight
     bookings: AbsentAttendee AddGuests Attendee Booking BookingAttendee BookingEventType BookingHost BookingLocation
@@ -310,6 +331,7 @@ _HOMES = parse_homes("""
         ConnectAppleCalendar ConnectedCalendar ConnectedCalendars DestinationCalendar SaveIcsFeeds SelectCalendar
         SelectedCalendar SetDestinationCalendar
     conferencing: ConferencingApp ConferencingAuthUrl DefaultConferencingApp StripeAuthUrl UserConferencingApp
+    credits: AvailableCredits ChargedCredits CreditBalance CreditUse
     delegation_credentials: CreateDelegationCredential DelegationCredential DelegationSecret SecretRotationError
         ServiceAccountKey UpdateDelegationCredential WorkspacePlatform WorkspacePlatformSlug
     event_type_settings: BookerActiveBookingsLimit BookerLayouts BookingField BookingLimits BookingWindow
@@ -326,6 +348,7 @@ _HOMES = parse_homes("""
     me: Me MeOrganization UpdateMe
     memberships: CreateMembership Membership MembershipAttribute MembershipAttributeOption MembershipRole
         MembershipUser OrganizationMembership UpdateMembership
+    notifications: AppPushSubscription ChatLinkIntent
     oauth: ApiKeyRefreshed ManagedUserTokens OAuth2Tokens
     oauth_clients: OAUTH_PERMISSIONS CreateManagedUser CreateOAuthClient ManagedUser ManagedUserCreated OAuth2Client
         OAuthClient OAuthClientCredentials OAuthPermission UpdateManagedUser UpdateOAuthClient
@@ -338,6 +361,7 @@ _HOMES = parse_homes("""
     reservations: Reservation ReserveSlot
     roles: CreateRole Permission Role UpdateRole
     routing_forms: RoutedResponse RoutedSlots RoutingForm RoutingFormResponse
+    rsvp_events: RsvpEvent RsvpEventLocation
     schedules: Availability CreateSchedule Override Schedule UpdateSchedule
     slots: Slot SlotDays
     teams: CreateTeam Team TeamAwaitingPayment TeamInvite UpdateTeam

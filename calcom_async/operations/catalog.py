@@ -145,6 +145,22 @@ _TABLE = """\
   POST   /form-response-headers                   computes shape =RoutingFields
   POST   /failed-bookings-by-field                computes shape =RoutingInsights
   POST   /routed-to-per-period                    computes shape =RoutedToPerPeriod
+/v2/credits
+  GET    /available                               shape
+  POST   /charge                                  shape idempotent =ChargeCredits
+/v2/notifications/subscriptions
+  POST   /app-push                                shape =RegisterAppPush
+  DELETE /app-push                                shape =RemoveAppPush
+  POST   /slack/link-intents                      shape
+  DELETE /slack                                   shape =RemoveSlack
+  POST   /telegram/link-intents                   shape
+  DELETE /telegram                                shape =RemoveTelegram
+/v2/events
+  GET    .                                        shape list ?slug
+  GET    /{uuid}                                  shape
+/v2/allowlists
+  GET    .                                        shape
+  GET    /{service}                               shape
 
 # teams
 /v2/teams

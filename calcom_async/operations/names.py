@@ -70,6 +70,7 @@ BODIES = {
     "AttributeOption": "value slug",
     "BookingInsights": f"scope timeZone {_FILTERS}",
     "CancelBooking": "cancellationReason cancelSubsequentBookings seatUid",
+    "ChargeCredits": "credits creditFor externalRef",
     "CreateAttribute": "name slug type options{value slug} enabled",
     "CreateBooking": (
         "start attendee{name timeZone phoneNumber language email} bookingFieldsResponses eventTypeId "
@@ -127,6 +128,10 @@ BODIES = {
     "Reason": "reason",
     "RefreshApiKey": "apiKeyDaysValid apiKeyNeverExpires",
     "RefreshToken": "refreshToken",
+    "RegisterAppPush": "token platform deviceId",
+    "RemoveAppPush": "token",
+    "RemoveSlack": "identifier teamId",
+    "RemoveTelegram": "identifier",
     "RescheduleBooking": "start rescheduledBy reschedulingReason emailVerificationCode seatUid",
     "ReserveSlot": "eventTypeId slotStart slotDuration reservationDuration",
     "Role": "color description permissions name",

@@ -196,10 +196,11 @@ class Resource:
         route: str,
         *ids: int | str,
         query: Query | None = None,
+        body: Any = None,
         idempotent: bool = False,
         endpoint_limit: EndpointLimit | None = None,
     ) -> T:
-        request = self._request("DELETE", route, ids, query=query)
+        request = self._request("DELETE", route, ids, query=query, body=body)
         return await self._send(kind, request, idempotent=idempotent, endpoint_limit=endpoint_limit)
 
     def _pages(

@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -125,6 +125,17 @@ def test_reads_are_idempotent_and_creations_are_not():
 # --- shape-only answers
 
 
+PLACEHOLDERS = {
+    "{organization_id}": "1",
+    "{team_id}": "2",
+    "{event_uid}": "uid",
+    "{uuid}": "11111111-1111-4111-8111-111111111111",
+    "{service}": "webhooks",
+}
+ONLY_IN_LISTS = {"GET /v2/events/{uuid}": {"confirmedCount"}}
+"""Fields that an operation does not return, although its model has them."""
+
+
 def shapes() -> dict[str, Any]:
     """The request that makes each shape-only operation, and what its method reads the answer as."""
     found = {}
@@ -139,7 +150,9 @@ def shapes() -> dict[str, Any]:
 def test_a_shape_fits(name):
     """An operation that only returns a shape returns every field of its model, strictly decoded."""
     call = shapes()[name]
-    path = call.path.replace("{organization_id}", "1").replace("{team_id}", "2").replace("{event_type_id}", "{}")
+    path = call.path.replace("{event_type_id}", "{}")
+    for placeholder, value in PLACEHOLDERS.items():
+        path = path.replace(placeholder, value)
     with sandbox_client(bookings=1) as api:
         event_type = {"title": "T", "slug": "t", "lengthInMinutes": 30, "schedulingType": "roundRobin"}
         team = path.partition("/event-types")[0]
@@ -147,9 +160,13 @@ def test_a_shape_fits(name):
             path = path.format(api.post(f"{team}/event-types", event_type).data["id"])
         booking = next(iter(api.sandbox.store.bookings.values()))
         booking.references.append({"type": "google_calendar", "eventUid": "uid"})
-        answer = api(call.request.method, path.replace("{event_uid}", "uid"), json.loads(call.request.body or "null"))
-    decoded = msgspec.convert(answer.data, call.return_type)
-    assert list(missing_fields(decoded, answer.data)) == []
+        answer = api(call.request.method, path, json.loads(call.request.body or "null"))
+    if call.return_type is type(None):
+        assert answer.status == 200
+        return
+    kind = list[get_args(call.return_type)[0]] if call.is_list else call.return_type
+    decoded = msgspec.convert(answer.data, kind)
+    assert set(missing_fields(decoded, answer.data)) <= ONLY_IN_LISTS.get(name, set())
 
 
 def missing_fields(decoded: Any, data: Any) -> Iterator[str]:
