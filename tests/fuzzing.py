@@ -20,6 +20,7 @@ import pytest
 from calcom_async import Calcom, CalcomError, pages
 from calcom_async.operations import python_calls
 from calcom_async.pages import Pages
+from calcom_async.pagination import PaginationSpec
 from calcom_async.requests import CallContext, Request, encode
 from calcom_async.resources import _base
 from calcom_async.resources._base import Resource
@@ -252,32 +253,42 @@ def methods(client: Any, send: Callable[[Request], Awaitable[Response]]) -> list
 
 
 class _Kind(Exception):  # noqa: N818 - what the response would have been read as
-    def __init__(self, kind: Any) -> None:
+    def __init__(self, kind: Any, spec: PaginationSpec | None = None) -> None:
         self.kind = kind
+        self.spec = spec
 
 
 def sample(method: Method) -> bytes:
     """Return a response that fits the method, with every field set."""
     kind: Any = dict[str, Any]
+    spec: PaginationSpec | None = None
 
     def note(kind: Any, *_: Any, **__: Any) -> Any:
         raise _Kind(kind)
 
+    def note_cursor_list(kind: Any, *_: Any, spec: PaginationSpec, **__: Any) -> Any:
+        raise _Kind(list[kind], spec)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_base, "read", note)
         patch.setattr(pages, "read_page", lambda kind, *_, **__: note(list[kind]))
+        patch.setattr(pages, "read_cursor_page", note_cursor_list)
         result = method.call(*method.arguments, **method.keywords)
         coroutine = result.first_page() if isinstance(result, Pages) else result
         try:
             coroutine.send(None)
         except _Kind as told:
-            kind = told.kind
+            kind, spec = told.kind, told.spec
         except (StopIteration, CalcomError):
             pass  # a method that reads its response itself
         finally:
             coroutine.close()
     data = [full(get_args(kind)[0])] * 3 if get_origin(kind) is list else full(kind)
-    return encode({"status": "success", "data": data, "access_token": "a", "refresh_token": "r", "expires_in": 1800})
+    body = {"status": "success", "data": data, "access_token": "a", "refresh_token": "r", "expires_in": 1800}
+    if spec is not None:
+        end = {"nextCursor": None, "hasMore": False}
+        body |= {"data": {spec.rows: data, **end}} if spec.rows else {"pagination": end}
+    return encode(body)
 
 
 def full(kind: Any) -> Any:

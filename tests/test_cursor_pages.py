@@ -13,7 +13,7 @@ from fakes import FakeSend
 from msgspec import Raw
 from virtual_time import run
 
-from calcom_async import DecodeError, InvalidRequestError, Pages, ServerError
+from calcom_async import Config, DecodeError, InvalidRequestError, Pages, ServerError
 from calcom_async.decoding import raw_field_reader
 from calcom_async.events import Observer
 from calcom_async.operations import lists
@@ -332,9 +332,10 @@ def test_the_query_of_a_cursor_list():
 )
 def test_the_rows_of_a_cursor_list_at_any_path(bodies, monkeypatch):
     """A list without a method is read to its end too, wherever its rows and its cursor are."""
-    monkeypatch.setattr(lists, "pagination_at", lambda path: lists.CURSOR_LIST)
+    monkeypatch.setattr(lists, "pagination_at", lambda *_: lists.CURSOR_LIST)
 
     class Client:
+        config = Config()
         queries: ClassVar[list[Any]] = []
 
         async def request(self, method: str, path: str, *, query: Any, version: str | None) -> Any:
@@ -352,9 +353,11 @@ def test_the_rows_of_a_cursor_list_at_any_path(bodies, monkeypatch):
 @pytest.mark.parametrize("data", [None, 5, {}, {"logs": [], "others": []}])
 def test_what_is_no_list_at_any_path(data, monkeypatch):
     """Rows that cannot be told from another list are an error."""
-    monkeypatch.setattr(lists, "pagination_at", lambda path: lists.CURSOR_LIST)
+    monkeypatch.setattr(lists, "pagination_at", lambda *_: lists.CURSOR_LIST)
 
     class Client:
+        config = Config()
+
         async def request(self, *_: Any, **__: Any) -> Any:
             return {"data": data, "pagination": {"hasMore": False}}
 

@@ -13,6 +13,7 @@ from calcom_async.operations.catalog import find_operation
 from calcom_async.pages import PagedList, Pages
 from calcom_async.pagination import UNPAGED, Page, PageOffset, PaginationSpec, cursor_page, page_of
 from calcom_async.resources import bookings, oauth_clients
+from calcom_async.versions import CURSOR_PAGES, ApiVersions
 
 
 def list_rows(
@@ -23,7 +24,8 @@ def list_rows(
     A `take` or `limit` in the query, as the path calls it, is the page size. Raises `InvalidRequestError` if the path
     does not return a list.
     """
-    spec, query = pagination_at(path), dict(query or {})
+    sent = version or ApiVersions(cal.config.api_versions).for_path("GET", path.removeprefix("/v2"))
+    spec, query = pagination_at(path, sent), dict(query or {})
     take = _page_size(query.pop(spec.take, None)) if spec.maximum else None
     return Pages(_AnyList(cal, path, spec, Any, query=query, version=version), take=take)
 
@@ -82,8 +84,8 @@ class _AnyList(PagedList[Any]):
         return _key
 
 
-def pagination_at(path: str) -> PaginationSpec:
-    """Return how the list at a path is paginated. A path of no known operation is read as one page."""
+def pagination_at(path: str, version: str) -> PaginationSpec:
+    """Return how the list at a path is paginated in a version. A path of no known operation is read as one page."""
     operation = find_operation("GET", path if path.startswith("/v2/") else f"/v2{path}")
     if operation is None:
         return UNPAGED
@@ -91,6 +93,8 @@ def pagination_at(path: str) -> PaginationSpec:
         return CURSOR_LIST
     if "limit" in operation.query:
         return oauth_clients.PAGINATION
+    if operation.path in {"/v2/bookings", "/v2/organizations/{orgId}/bookings"} and version >= CURSOR_PAGES:
+        return bookings.BY_CURSOR
     if operation.path.endswith("/bookings"):
         return bookings.PAGINATION
     return PaginationSpec() if "take" in operation.query else UNPAGED

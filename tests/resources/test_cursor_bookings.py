@@ -25,7 +25,9 @@ from calcom_async import (
     TimedOutError,
 )
 from calcom_async.events import Observer
+from calcom_async.export import ExportJob, export
 from calcom_async.models import Booking
+from calcom_async.operations.lists import list_rows
 from calcom_async.requests import CallContext, Request
 from calcom_async.resources._base import ResourceContext
 from calcom_async.resources.bookings import Bookings
@@ -405,10 +407,18 @@ def test_what_selects_the_cursor(overrides, filters, version):
     assert ("take" in parse_qs(request.query)) == (version < CURSOR)
 
 
+async def test_the_rows_at_a_path(cal, full):
+    """`list_rows` reads the two lists with a cursor too, by the settings of the client or by its version."""
+    everything = await expected(full)
+    rows = await list_rows(cal, "/v2/bookings", {"limit": "90"}).collect()
+    async with Calcom(full.api_key, base_url=full.url) as plain:
+        others = await list_rows(plain, "/bookings", version=CURSOR).collect()
+    assert {row["uid"] for row in rows} == {row["uid"] for row in others} == everything
+    assert [request.query["limit"] for request in sent_requests(full)] == ["90"] * 4 + ["100"] * 4
+
+
 async def test_an_export_reads_by_time(cal, full, tmp_path):
     """Exports need an order by time, so they are read by take and skip whatever the version of the list."""
-    from calcom_async.export import ExportJob, export
-
     report = await export(cal, ExportJob("bookings"), tmp_path / "bookings.jsonl")
     assert report.rows == COUNT
     assert {request.version for request in sent_requests(full) if request.path == "/bookings"} == {OLD}
