@@ -27,7 +27,7 @@ def sandbox():
 
 
 def answer(auth, headers, *, kinds=(), prepare=lambda store: None):
-    """Ask a route of this kind; the data is the caller's (kind, user id)."""
+    """Send a request to a route of this kind; `data` is the caller's kind and user id."""
     sandbox = Sandbox()
     prepare(sandbox.store)
     route = Route("GET", "/v2/x", lambda call: [call.caller.kind, call.caller.user_id], auth=auth, kinds=kinds)
@@ -72,7 +72,7 @@ def test_who_asks(headers, caller):
     ],
 )
 def test_failures(headers, status, message):
-    """Every way not to be signed in has its own text."""
+    """Each kind of missing or invalid credentials has its own message."""
     code, text = answer("required", headers)
     assert code == status
     assert text.startswith(message)
@@ -80,7 +80,7 @@ def test_failures(headers, status, message):
 
 @pytest.mark.parametrize(("headers", "status"), [({}, 403), (ONLY_SECRET, 403), (ONLY_ID, 401), (KEY, 200)])
 def test_guarded(headers, status):
-    """Behind the permission check, nothing sent is 403; a lone client id gets as far as 401."""
+    """Routes behind the permission check return 403 without credentials, and 401 for a client id alone."""
     assert answer("guarded", headers)[0] == status
 
 
@@ -113,7 +113,7 @@ def test_expired_key():
 
 
 def test_kinds():
-    """A route may narrow the credentials that it takes."""
+    """A route can restrict the kinds of credentials that it accepts."""
     code, text = answer("required", KEY, kinds=("client",))
     assert (code, "Invalid authentication method" in text) == (401, True)
 
@@ -164,7 +164,7 @@ def test_refresh_refused(sandbox):
 
 
 def test_force_refresh(sandbox):
-    """Forcing needs the client's credentials and kills the old tokens at once."""
+    """A forced refresh needs the client's credentials and invalidates the old tokens at once."""
     path = "/v2/oauth-clients/sandbox-client/users/4/force-refresh"
     pair = send_request(sandbox, "POST", path, key=None, headers=ONLY_SECRET).data
     assert send_request(sandbox, "GET", "/v2/me", key="sandbox-access-token").status == 401
@@ -178,7 +178,7 @@ def grant(sandbox, **fields):
 
 
 def test_oauth2_refresh(sandbox):
-    """The answer has no envelope and is not stored; the old refresh token stays good; forms are read too."""
+    """The response has no envelope and must not be stored; the old refresh token stays valid; forms are accepted."""
     first, second = grant(sandbox), grant(sandbox)
     assert (first.body["token_type"], first.body["expires_in"]) == ("bearer", 1800)
     assert first.headers["Cache-Control"] == "no-store"
@@ -215,7 +215,7 @@ def test_oauth2_refresh(sandbox):
     ],
 )
 def test_oauth2_errors(sandbox, fields, status, error, description):
-    """OAuth2 errors have a shape of their own and a literal request id, and are counted."""
+    """OAuth2 errors have their own shape and a fixed request id, and count for the rate limit."""
     reply = grant(sandbox, **fields)
     assert (reply.status, reply.body) == (status, {"error": error, "error_description": description})
     assert reply.headers["X-Request-Id"] == "unknown-request-id"
@@ -223,7 +223,7 @@ def test_oauth2_errors(sandbox, fields, status, error, description):
 
 
 def test_oauth2_code(sandbox):
-    """A code that the test has put down is good once, for the right address."""
+    """A code in the store is valid once, for the right redirect URI."""
     sandbox.store.extras["oauth2_codes"]["c"] = {"user_id": 2}
     uri = "https://app.sandbox.test/callback"
     code = {"client_id": "sandbox-app", "grant_type": "authorization_code", "client_secret": "sandbox-app-secret"}
@@ -237,7 +237,7 @@ def test_oauth2_code(sandbox):
 
 
 def test_oauth2_client(sandbox):
-    """Signed-in callers can read a third-party app; without credentials its id counts as a client header alone."""
+    """Callers with credentials can read a third-party app; without them the id counts as a client header alone."""
     assert send_request(sandbox, "GET", "/v2/auth/oauth2/clients/sandbox-app").data["client_type"] == "CONFIDENTIAL"
     unknown = send_request(sandbox, "GET", "/v2/auth/oauth2/clients/x")
     assert (unknown.status, unknown.body["error"]["details"]) == (404, "unauthorized_client")
@@ -246,7 +246,7 @@ def test_oauth2_client(sandbox):
 
 
 def test_refresh_key(sandbox):
-    """A refreshed key replaces the old one, which is unknown from then on."""
+    """A refresh replaces the API key; the old one is unknown afterwards."""
     both = send_request(sandbox, "POST", "/v2/api-keys/refresh", {"apiKeyDaysValid": 1, "apiKeyNeverExpires": True})
     assert both.message.startswith("ApiKeysService -Cannot set both")
     assert send_request(sandbox, "POST", "/v2/api-keys/refresh", {"apiKeyDaysValid": 0}).status == 400
@@ -257,7 +257,7 @@ def test_refresh_key(sandbox):
 
 
 def test_health(sandbox):
-    """Health is plain text without a key, and counted by address."""
+    """The health check is plain text, needs no key, and counts by IP address."""
     reply = send_request(sandbox, "GET", "/health", key=None)
     assert (reply.content, reply.headers["Content-Type"]) == (b"OK", "text/html; charset=utf-8")
     assert reply.rate_limit["Remaining-Default"] == 999_999
@@ -267,7 +267,7 @@ def test_health(sandbox):
 
 
 def test_me_has_the_recorded_fields(shared, sandbox):
-    """The profile has the recorded fields in the recorded order; reading it also names the organization."""
+    """The profile has the recorded fields in the recorded order; a GET also names the organization."""
     recorded = json.loads((shared / "reference/real/me.json").read_text())["response"]["body"]["data"]
     changed = send_request(sandbox, "PATCH", "/v2/me", {}).data
     assert list(changed) == list(recorded)
@@ -275,7 +275,7 @@ def test_me_has_the_recorded_fields(shared, sandbox):
 
 
 def test_patch_me(sandbox):
-    """Fields are stored, zones spelled properly, nulls taken, unknown fields dropped; a new e-mail has to wait."""
+    """An update stores the known fields, corrects the spelling of zones, and does not apply a new email address."""
     body = {"bio": "Hi", "timeZone": "europe/rome", "name": None, "weekStart": "Monday", "timeFormat": 24}
     body |= {"email": "new@sandbox.test", "locale": "pt", "metadata": {"a": 1}, "unknown": 1, "defaultScheduleId": 99}
     data = send_request(sandbox, "PATCH", "/v2/me", body).data
@@ -297,7 +297,7 @@ def test_patch_me(sandbox):
     ],
 )
 def test_patch_me_refused(sandbox, body, rule):
-    """Wrong values change nothing."""
+    """An invalid update changes nothing."""
     reply = send_request(sandbox, "PATCH", "/v2/me", body)
     (error,) = reply.body["error"]["details"]["errors"]
     assert reply.status == 400

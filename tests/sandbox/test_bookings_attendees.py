@@ -1,4 +1,4 @@
-"""What belongs to a booking: attendees, guests, its place, links, references, and what its video room left."""
+"""Attendees, guests, location, calendar links, references and video data of a booking."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def uid(api) -> str:
 
 
 def test_attendees_have_ids_of_their_own(api, uid):
-    """The attendee routes show ids, by which one attendee is read."""
+    """Lists of attendees contain ids, and an attendee can be read by id."""
     listed = api.ana.get(f"/v2/bookings/{uid}/attendees").data
-    assert [one["email"] for one in listed] == ["ada@visitors.test", "guest@visitors.test"]
+    assert [attendee["email"] for attendee in listed] == ["ada@visitors.test", "guest@visitors.test"]
     number = listed[1]["id"]
     assert api.ana.get(f"/v2/bookings/{uid}/attendees/{number}").data == listed[1]
     missing = (404, f"Attendee with id 999 not found in booking {uid}")
@@ -48,14 +48,14 @@ def test_what_is_private_is_refused_alike_for_strangers_and_unknown_uids(api, ui
 
 def test_attending_is_not_enough(api, uid):
     """An attendee cannot read the attendees of a booking with their key."""
-    made = api.book(at(15), attendee=ada(email="cy@sandbox.test"))
-    assert api.cy.get(f"/v2/bookings/{made['uid']}/attendees").status == 403
-    assert [one["uid"] for one in api.cy.get("/v2/bookings").data] == [made["uid"]]
-    assert uid != made["uid"]
+    booking = api.book(at(15), attendee=ada(email="cy@sandbox.test"))
+    assert api.cy.get(f"/v2/bookings/{booking['uid']}/attendees").status == 403
+    assert [booking["uid"] for booking in api.cy.get("/v2/bookings").data] == [booking["uid"]]
+    assert uid != booking["uid"]
 
 
 def test_added_attendees_keep_what_is_said_of_them(api, uid):
-    """An added attendee keeps name, zone and language, answers with id and bookingId, and counts as a guest."""
+    """An added attendee keeps name, zone and language, is returned with id and bookingId, and counts as a guest."""
     body = {"name": "Eve", "email": "eve@x.test", "timeZone": "Asia/Tokyo", "language": "ja"}
     answer = api.act(uid, "attendees", body)
     assert answer.status == 201
@@ -76,7 +76,7 @@ def test_added_guests_get_the_hosts_zone(api, uid):
 
 
 def test_guests_have_their_own_throttle(api, uid):
-    """Five calls per minute, counted under a name of its own, rejected ones included."""
+    """Adding guests has its own limit of five requests per minute; rejected requests count too."""
     first = api.act(uid, "guests", {"guests": []})
     assert first.constraints["guests"] == {"arrayMinSize": "guests must contain at least 1 elements"}
     assert first.headers["X-RateLimit-Limit-Booking_guests_add"] == "5"
@@ -87,7 +87,7 @@ def test_guests_have_their_own_throttle(api, uid):
 
 
 def test_guests_are_limited_in_number_and_by_the_event_type(api, uid):
-    """Ten a call, thirty attendees in all, none where the event type has no guests, none by strangers."""
+    """Ten guests per request, thirty attendees, no guests where the event type forbids them, and only by hosts."""
     many = {"guests": [{"email": f"g{number}@x.test"} for number in range(11)]}
     assert api.act(uid, "guests", many).constraints["guests"] == {
         "arrayMaxSize": "Cannot add more than 10 guests at a time"
@@ -109,10 +109,10 @@ def test_guests_are_limited_in_number_and_by_the_event_type(api, uid):
 
 
 def test_anybody_but_the_booker_can_be_removed(api, uid):
-    """A removed attendee is answered in short and is no guest any more; the booker stays."""
+    """Removing an attendee also removes the guest; the first attendee cannot be removed."""
     booker, guest = api.record(uid).attendees
-    gone = api.ana.delete(f"/v2/bookings/{uid}/attendees/{guest['id']}").data
-    assert gone == {
+    removed = api.ana.delete(f"/v2/bookings/{uid}/attendees/{guest['id']}").data
+    assert removed == {
         "id": guest["id"],
         "bookingId": api.record(uid).id,
         "name": "",
@@ -165,7 +165,7 @@ def test_a_place_must_be_one(api, uid):
 
 def test_calendar_links_are_four_and_open_to_any_key(api, uid):
     """Any key may read the links; a booking without event type has none."""
-    links = {one["id"]: one["link"] for one in api.cy.get(f"/v2/bookings/{uid}/calendar-links").data}
+    links = {link["id"]: link["link"] for link in api.cy.get(f"/v2/bookings/{uid}/calendar-links").data}
     assert list(links) == ["googleCalendar", "microsoftOffice", "microsoftOutlook", "ics"]
     assert "dates=20261104T100000Z/20261104T103000Z" in links["googleCalendar"]
     assert "DTSTART:20261104T100000Z\r\n" in unquote(links["ics"])
@@ -177,7 +177,7 @@ def test_calendar_links_are_four_and_open_to_any_key(api, uid):
 
 
 def test_references_are_the_owners(api, uid):
-    """References are filtered by type; another's booking is 400, an unknown one 404."""
+    """References can be filtered by type; another user's booking is a 400, an unknown one a 404."""
     zoom, daily = (
         {"type": kind, "eventUid": "e", "destinationCalendarId": None, "id": 1}
         for kind in ("zoom_video", "daily_video")
@@ -192,7 +192,7 @@ def test_references_are_the_owners(api, uid):
 
 
 def test_a_teams_references_are_read_under_the_team(api):
-    """The organization's route answers references of the team's own bookings to its admins."""
+    """Admins of a team read the references of its bookings below the organization."""
     uid = api.book(at(15), api.team_event_type("roundRobin", 1))["uid"]
     path = f"/v2/organizations/1/teams/{SALES}/bookings/{uid}/references"
     assert api.ana.get(path).data == []
@@ -203,7 +203,7 @@ def test_a_teams_references_are_read_under_the_team(api):
 
 @pytest.mark.parametrize("kind", ["recordings", "transcripts", "conferencing-sessions"])
 def test_video_material_comes_from_the_store(api, uid, kind):
-    """What a test puts into the store is answered; a booking without a room is 404."""
+    """Video data comes from the store; a booking without a room is a 404."""
     path = f"/v2/bookings/{uid}/{kind}"
     missing = api.ana.get(path)
     assert missing.status == 404

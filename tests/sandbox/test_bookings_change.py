@@ -1,4 +1,4 @@
-"""What happens to a booking later: moved, cancelled, confirmed, declined, missed, handed over."""
+"""Changes of bookings: reschedule, cancel, confirm, decline, mark as absent, reassign."""
 
 from __future__ import annotations
 
@@ -25,21 +25,25 @@ def api() -> Iterator[BookingApi]:
 
 
 def test_moving_makes_a_new_booking_and_cancels_the_old(api):
-    """The new one has a new uid and points back, the old one is cancelled and points on; the ics uid stays."""
+    """A reschedule creates a booking with a new uid, cancels the old one and links both; the ics uid stays."""
     old = api.book(at(10), guests=["guest@visitors.test"], metadata={"crm": "1"})
     answer = api.reschedule(old["uid"], at(15), reschedulingReason="later", rescheduledBy="ada@visitors.test")
-    new, gone = answer.data, api.get(old["uid"])
+    new, cancelled = answer.data, api.get(old["uid"])
     assert answer.status == 201
     assert (new["start"], new["duration"], new["rescheduledFromUid"]) == (at(15), 30, old["uid"])
     assert (new["reschedulingReason"], new["bookingFieldsResponses"]["rescheduledReason"]) == ("later", "later")
     assert (new["icsUid"], new["metadata"], new["guests"]) == (old["icsUid"], {"crm": "1"}, ["guest@visitors.test"])
-    assert (gone["status"], gone["rescheduledToUid"], gone["cancellationReason"]) == ("cancelled", new["uid"], "")
-    assert "reschedulingReason" not in gone
-    assert new["rescheduledByEmail"] == gone["rescheduledByEmail"] == "ada@visitors.test"
+    assert (cancelled["status"], cancelled["rescheduledToUid"], cancelled["cancellationReason"]) == (
+        "cancelled",
+        new["uid"],
+        "",
+    )
+    assert "reschedulingReason" not in cancelled
+    assert new["rescheduledByEmail"] == cancelled["rescheduledByEmail"] == "ada@visitors.test"
 
 
 def test_webhooks_hear_of_the_old_times_of_a_move(api):
-    """BOOKING_RESCHEDULED names the old booking and its times."""
+    """BOOKING_RESCHEDULED contains the old booking's uid and times."""
     api.subscribe()
     old = api.book(at(10))
     new = api.reschedule(old["uid"], at(15)).data
@@ -49,7 +53,7 @@ def test_webhooks_hear_of_the_old_times_of_a_move(api):
 
 
 def test_what_cannot_be_moved(api):
-    """Unknown, already moved, cancelled and declined bookings, and times that are taken."""
+    """Unknown, rescheduled, cancelled and declined bookings cannot be rescheduled, nor any booking to a taken time."""
     first = api.book(at(10))["uid"]
     second = api.reschedule(first, at(15)).data["uid"]
     assert api.reschedule("none", at(15)).error == (404, "Booking with uid=none was not found in the database")
@@ -71,7 +75,7 @@ def test_what_cannot_be_moved(api):
 
 
 def test_a_booking_may_move_into_its_own_time(api):
-    """The moved booking does not stand in its own way, not even at the very same time."""
+    """A booking does not block its own reschedule, not even to the same time."""
     uid = api.book(at(10), 2)["uid"]
     assert api.reschedule(uid, at(10)).data["uid"] != uid
 
@@ -93,7 +97,7 @@ def test_a_team_booking_speaks_of_one_user_when_it_cannot_move(api):
     ],
 )
 def test_only_the_organizer_moves_without_being_asked_again(api, by, body, status):
-    """Where confirmation is needed a moved booking waits again, unless the organizer moved it."""
+    """A rescheduled booking needs confirmation again, unless the organizer rescheduled it."""
     api.subscribe()
     uid = api.book(at(10), api.event_type(confirmationPolicy=ALWAYS))["uid"]
     api.act(uid, "confirm")
@@ -102,7 +106,7 @@ def test_only_the_organizer_moves_without_being_asked_again(api, by, body, statu
 
 
 def test_the_last_minutes_belong_to_the_host(api):
-    """Inside minutesBefore only the host may move; `disabled` by itself is not enforced."""
+    """Within `minutesBefore` only the host may reschedule; `disabled` alone is not enforced."""
     event_type = api.event_type(disableRescheduling={"disabled": False, "minutesBefore": 240})
     uid = api.book(at(10, 2), event_type)["uid"]
     refused = api.reschedule(uid, at(15)).body
@@ -116,7 +120,7 @@ def test_the_last_minutes_belong_to_the_host(api):
 
 
 def test_a_seat_moves_alone(api):
-    """With seatUid one seat leaves for another booking and gets a new uid; the others stay."""
+    """With `seatUid` one seat moves to another booking and gets a new uid; the others stay."""
     event_type = api.event_type(seats=SEATS)
     first = api.book(at(10), event_type)
     second = api.book(at(10), event_type, attendee=ada(email="b@x.test"))
@@ -125,24 +129,24 @@ def test_a_seat_moves_alone(api):
     assert moved["seatUid"] not in (first["seatUid"], second["seatUid"])
     assert "rescheduledFromUid" not in moved
     left = api.get(first["uid"])
-    assert (left["status"], [one["email"] for one in left["attendees"]]) == ("accepted", ["b@x.test"])
+    assert (left["status"], [attendee["email"] for attendee in left["attendees"]]) == ("accepted", ["b@x.test"])
 
 
 def test_seated_bookings_want_a_seat_uid(api):
-    """Callers with a key get the reason, others a plain 500; a seat has no reason."""
-    made = api.book(at(10), api.event_type(seats=SEATS))
-    uid = made["uid"]
+    """Without `seatUid`, callers with a key get the reason and others a 500; a seat takes no reason."""
+    booking = api.book(at(10), api.event_type(seats=SEATS))
+    uid = booking["uid"]
     assert api.reschedule(uid, at(15), by=api.cy).message.startswith(
         f"Booking with uid={uid} is a seated booking which"
     )
     assert api.reschedule(uid, at(15)).body == {"statusCode": 500, "message": "Internal server error"}
     assert api.reschedule(uid, at(15), seatUid="none").error == (404, "Seat with uid=none does not exist.")
-    both = api.reschedule(uid, at(15), seatUid=made["seatUid"], reschedulingReason="x")
+    both = api.reschedule(uid, at(15), seatUid=booking["seatUid"], reschedulingReason="x")
     assert both.message == "reschedulingReason property is wrong,property reschedulingReason should not exist "
 
 
 def test_an_organizations_admin_moves_everybody(api):
-    """Without a seat uid the owner of the organization moves the whole seated booking of others, with new seat uids."""
+    """The owner of the organization can move a seated booking of others as a whole; its seats get new uids."""
     own = api.book(at(10), api.event_type(seats=SEATS))["uid"]
     assert api.reschedule(own, at(15), by=api.ana).message.startswith(
         f"Booking with uid={own} is a seated booking which"
@@ -151,19 +155,19 @@ def test_an_organizations_admin_moves_everybody(api):
     first = api.book(at(16), event_type)
     api.book(at(16), event_type, attendee=ada(email="b@x.test"))
     moved = api.reschedule(first["uid"], at(15), by=api.ana).data
-    assert [one["email"] for one in moved["attendees"]] == ["ada@visitors.test", "b@x.test"]
-    assert first["seatUid"] not in {one["seatUid"] for one in moved["attendees"]}
+    assert [attendee["email"] for attendee in moved["attendees"]] == ["ada@visitors.test", "b@x.test"]
+    assert first["seatUid"] not in {attendee["seatUid"] for attendee in moved["attendees"]}
     assert api.get(first["uid"])["rescheduledToUid"] == moved["uid"]
 
 
 @pytest.mark.parametrize("same", [True, False])
 def test_a_round_robin_booking_moves_to_whoever_is_free(api, same):
-    """A move finds another free host when the first one is busy then, unless the event type wants the same one."""
+    """A reschedule chooses another free host if the first one is busy, unless the event type keeps the host."""
     event_type = api.team_event_type("roundRobin", ANA, BO, rescheduleWithSameRoundRobinHost=same)
-    made = api.book(at(15), event_type)
-    assert made["hosts"][0]["id"] == ANA
+    booking = api.book(at(15), event_type)
+    assert booking["hosts"][0]["id"] == ANA
     api.book(at(16))
-    moved = api.reschedule(made["uid"], at(16))
+    moved = api.reschedule(booking["uid"], at(16))
     if same:
         assert moved.error == (400, NOT_FREE)
     else:
@@ -171,7 +175,7 @@ def test_a_round_robin_booking_moves_to_whoever_is_free(api, same):
 
 
 def test_a_host_who_booked_it_too_is_no_organizer_by_address(api):
-    """An address in rescheduledBy speaks for the organizer only where it is not the booker's address as well."""
+    """`rescheduledBy` identifies the organizer only if it is not the attendee's address too."""
     event_type = api.event_type(confirmationPolicy=ALWAYS)
     uid = api.book(at(10), event_type, attendee=ada(email="ana@sandbox.test"))["uid"]
     assert api.reschedule(uid, at(15), rescheduledBy="ana@sandbox.test").data["status"] == "pending"
@@ -181,18 +185,22 @@ def test_a_host_who_booked_it_too_is_no_organizer_by_address(api):
 
 
 def test_hosts_owe_a_reason_and_others_do_not(api):
-    """The authenticated host has to say why; the booker, anybody without a key, and other keys have not."""
+    """Only an authenticated host must give a reason for a cancellation."""
     uid = api.book(at(10))["uid"]
     assert api.cancel(uid, by=api.ana).body == {"statusCode": 400, "message": "Cancellation reason is required"}
     assert api.cancel(uid, by=api.ana, cancellationReason="  ").status == 400
-    gone = api.cancel(uid, by=api.ana, cancellationReason="ill").data
-    assert (gone["status"], gone["cancellationReason"], gone["cancelledByEmail"]) == ("cancelled", "ill", "")
+    cancelled = api.cancel(uid, by=api.ana, cancellationReason="ill").data
+    assert (cancelled["status"], cancelled["cancellationReason"], cancelled["cancelledByEmail"]) == (
+        "cancelled",
+        "ill",
+        "",
+    )
     assert api.cancel(api.book(at(10))["uid"]).data["status"] == "cancelled"
     assert api.cancel(api.book(at(10))["uid"], by=api.cy).status == 200
 
 
 def test_what_cannot_be_cancelled(api):
-    """Unknown, cancelled, over, and what its event type forbids."""
+    """Unknown, cancelled and past bookings cannot be cancelled, nor those whose event type forbids it."""
     uid = api.book(at(10, 2))["uid"]
     forbidden = api.book(at(10), api.event_type(disableCancelling={"disabled": True}))["uid"]
     assert api.cancel("none").error == (404, "Booking with uid=none not found")
@@ -206,26 +214,28 @@ def test_what_cannot_be_cancelled(api):
 
 
 def test_a_series_is_cancelled_whole_or_from_one_on(api):
-    """A series uid cancels what remains; cancelSubsequentBookings one and the later ones."""
+    """A series uid cancels the remaining occurrences; `cancelSubsequentBookings` cancels one and the later ones."""
     api.subscribe()
     event_type = api.event_type(recurrence=WEEKLY)
-    made = api.book(at(10), event_type)
-    rest = api.cancel(made[1]["uid"], cancelSubsequentBookings=True).data
-    assert [one["status"] for one in rest] == ["accepted", "cancelled", "cancelled"]
-    whole = api.cancel(made[0]["recurringBookingUid"]).data
-    assert {one["status"] for one in whole} == {"cancelled"}
+    occurrences = api.book(at(10), event_type)
+    rest = api.cancel(occurrences[1]["uid"], cancelSubsequentBookings=True).data
+    assert [booking["status"] for booking in rest] == ["accepted", "cancelled", "cancelled"]
+    whole = api.cancel(occurrences[0]["recurringBookingUid"]).data
+    assert {booking["status"] for booking in whole} == {"cancelled"}
     assert api.triggers() == ["BOOKING_CREATED"] * 3 + ["BOOKING_CANCELLED"] * 2
 
 
 def test_a_series_with_a_moved_occurrence_counts_as_cancelled(api):
     """After a reschedule the series uid is rejected, while its occurrences are accepted."""
-    made = api.book(at(10), api.event_type(recurrence=WEEKLY))
-    api.reschedule(made[0]["uid"], at(15))
-    series = made[0]["recurringBookingUid"]
+    occurrences = api.book(at(10), api.event_type(recurrence=WEEKLY))
+    api.reschedule(occurrences[0]["uid"], at(15))
+    series = occurrences[0]["recurringBookingUid"]
     refused = api.cancel(series)
-    assert refused.message.startswith(f"Can't cancel booking with uid={made[0]['uid']} because it has been cancelled")
-    rest = api.cancel(made[1]["uid"], cancelSubsequentBookings=True).data
-    assert [one["status"] for one in rest] == ["cancelled", "accepted", "cancelled", "cancelled"]
+    assert refused.message.startswith(
+        f"Can't cancel booking with uid={occurrences[0]['uid']} because it has been cancelled"
+    )
+    rest = api.cancel(occurrences[1]["uid"], cancelSubsequentBookings=True).data
+    assert [booking["status"] for booking in rest] == ["cancelled", "accepted", "cancelled", "cancelled"]
 
 
 def test_the_reason_of_an_earlier_move(api):
@@ -239,21 +249,21 @@ def test_the_reason_of_an_earlier_move(api):
 
 @pytest.mark.parametrize("verb", ["move", "cancel"])
 def test_webhooks_hear_little_of_a_seat_that_goes(api, verb):
-    """A moved seat comes with the uid of the booking that it left, a cancelled one without its own id."""
+    """The payload of a moved seat has the uid of its old booking, that of a cancelled one no seat id."""
     api.subscribe()
     event_type = api.event_type(seats=SEATS)
-    made = api.book(at(10), event_type)
+    booking = api.book(at(10), event_type)
     api.book(at(10), event_type, attendee=ada(email="b@x.test"))
     if verb == "move":
-        moved = api.reschedule(made["uid"], at(15), seatUid=made["seatUid"]).data
-        expected = {"rescheduleUid": made["uid"], "attendeeSeatId": moved["seatUid"]}
+        moved = api.reschedule(booking["uid"], at(15), seatUid=booking["seatUid"]).data
+        expected = {"rescheduleUid": booking["uid"], "attendeeSeatId": moved["seatUid"]}
     else:
-        api.cancel(made["uid"], seatUid=made["seatUid"])
-        expected = {"iCalUID": api.record(made["uid"]).ics_uid}
+        api.cancel(booking["uid"], seatUid=booking["seatUid"])
+        expected = {"iCalUID": api.record(booking["uid"]).ics_uid}
     _, payload = api.webhook_events()[-1]
-    told = ("rescheduleId", "rescheduleUid", "rescheduleStartTime", "rescheduleEndTime", "attendeeSeatId", "iCalUID")
-    assert {name: payload[name] for name in told if name in payload} == expected
-    assert [one["email"] for one in payload["attendees"]] == ["ada@visitors.test"]
+    names = ("rescheduleId", "rescheduleUid", "rescheduleStartTime", "rescheduleEndTime", "attendeeSeatId", "iCalUID")
+    assert {name: payload[name] for name in names if name in payload} == expected
+    assert [attendee["email"] for attendee in payload["attendees"]] == ["ada@visitors.test"]
 
 
 def test_subsequent_bookings_need_an_occurrence(api):
@@ -261,21 +271,21 @@ def test_subsequent_bookings_need_an_occurrence(api):
     single = api.book(at(15))["uid"]
     refused = api.cancel(single, cancelSubsequentBookings=True).message
     assert refused == f"Booking with bookingUid={single} is not part of a recurring booking."
-    made = api.book(at(10), api.event_type(recurrence=WEEKLY))
-    refused = api.cancel(made[0]["recurringBookingUid"], cancelSubsequentBookings=True).message
+    occurrences = api.book(at(10), api.event_type(recurrence=WEEKLY))
+    refused = api.cancel(occurrences[0]["recurringBookingUid"], cancelSubsequentBookings=True).message
     assert refused.startswith("Cannot cancel subsequent bookings for recurring event")
 
 
 def test_the_last_seat_takes_the_booking_along(api):
-    """A cancelled seat leaves the booking to the others, the last one cancels it."""
+    """Cancelling a seat keeps the booking; cancelling the last one cancels it."""
     event_type = api.event_type(seats=SEATS)
     first = api.book(at(10), event_type)
     second = api.book(at(10), event_type, attendee=ada(email="b@x.test"))
     uid = first["uid"]
     assert api.cancel(uid).body == {"statusCode": 401, "message": "User not a host of this event"}
     assert api.cancel(uid, seatUid=first["seatUid"]).data["status"] == "accepted"
-    gone = "Invalid seatUid: this seat does not exist or has already been cancelled."
-    assert api.cancel(uid, seatUid=first["seatUid"]).error == (400, gone)
+    cancelled = "Invalid seatUid: this seat does not exist or has already been cancelled."
+    assert api.cancel(uid, seatUid=first["seatUid"]).error == (400, cancelled)
     elsewhere = api.book(at(15), event_type)["seatUid"]
     assert api.cancel(uid, seatUid=elsewhere).message == "Invalid seatUid: this seat does not belong to this booking."
     assert api.cancel(uid, seatUid=second["seatUid"]).data["status"] == "cancelled"
@@ -285,7 +295,7 @@ def test_the_last_seat_takes_the_booking_along(api):
 
 
 def test_hosts_decide_about_pending_bookings(api):
-    """Confirm accepts and decline rejects, with webhooks; a decline can be repeated, a confirmation is final."""
+    """Confirm accepts and decline rejects, with webhooks; a decline can be repeated, a confirmation cannot."""
     api.subscribe()
     event_type = api.event_type(confirmationPolicy=ALWAYS)
     yes, no = api.book(at(10), event_type)["uid"], api.book(at(11), event_type)["uid"]
@@ -342,7 +352,7 @@ def test_absence_is_marked_after_the_start_by_any_key(api):
 
 
 def test_a_round_robin_booking_goes_to_the_next_host(api):
-    """Reassigning picks another free host, or the one who is named; the booking's host changes."""
+    """Reassigning chooses another free host, or the named one, and changes the booking's host."""
     event_type = api.team_event_type("roundRobin", ANA, BO)
     uid = api.book(at(15), event_type)["uid"]
     handed = api.act(uid, "reassign").data

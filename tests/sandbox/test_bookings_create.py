@@ -27,32 +27,34 @@ def api() -> Iterator[BookingApi]:
 
 
 def test_a_booking_is_what_was_asked_for(api):
-    """Start, length, people, answers and metadata come back; guests get the booker's zone and no name."""
-    made = api.book(
+    """The response repeats the request; guests have the attendee's zone and no name."""
+    booking = api.book(
         "2026-11-04T10:00:00.500+00:00",
         guests=["guest@visitors.test"],
         metadata={"crm": "42"},
         bookingFieldsResponses={"notes": "hi", "extra": None},
     )
-    assert (made["start"], made["end"], made["duration"]) == (at(10), at(10.5), 30)
-    assert (made["status"], made["title"]) == ("accepted", "Thirty minutes between Ana Sandbox and Ada Visitor")
-    assert (made["description"], made["metadata"]) == ("hi", {"crm": "42"})
-    assert [(one["name"], one["timeZone"]) for one in made["attendees"]] == [
+    assert (booking["start"], booking["end"], booking["duration"]) == (at(10), at(10.5), 30)
+    assert (booking["status"], booking["title"]) == ("accepted", "Thirty minutes between Ana Sandbox and Ada Visitor")
+    assert (booking["description"], booking["metadata"]) == ("hi", {"crm": "42"})
+    assert [(attendee["name"], attendee["timeZone"]) for attendee in booking["attendees"]] == [
         ("Ada Visitor", "Europe/Lisbon"),
         ("", "Europe/Lisbon"),
     ]
-    assert made["bookingFieldsResponses"]["extra"] == ""
-    assert api.get(made["uid"]) == {key: value for key, value in made.items() if key != "isPlatformManagedUserBooking"}
+    assert booking["bookingFieldsResponses"]["extra"] == ""
+    assert api.get(booking["uid"]) == {
+        key: value for key, value in booking.items() if key != "isPlatformManagedUserBooking"
+    }
 
 
 def test_zones_are_matched_in_any_case_and_kept_as_sent(api):
-    """A zone's spelling is the booker's own."""
+    """A time zone is accepted in any case and stored as sent."""
     assert api.book(at(10), attendee=ada(timeZone="europe/lisbon"))["attendees"][0]["timeZone"] == "europe/lisbon"
 
 
 @pytest.mark.parametrize("language", ["xx", "", "EN", 7])
 def test_languages_are_of_the_servers_list(api, language):
-    """An attendee's language is one that the server knows."""
+    """An unknown language of an attendee is rejected."""
     refused = api.try_book(at(10), attendee=ada(language=language))
     assert refused.status == 400
     assert refused.message.startswith(
@@ -64,10 +66,10 @@ def test_languages_are_of_the_servers_list(api, language):
 def test_names_in_two_parts(api):
     """A splitName field needs two words and is stored in two parts, in webhooks too."""
     field = {"type": "splitName", "firstNameLabel": "First", "lastNameLabel": "Last", "lastNameRequired": True}
-    made = api.ana.as_user("ana")
-    made.version = "2024-06-14"
+    client = api.ana.as_user("ana")
+    client.version = "2024-06-14"
     body = {"title": "Split", "slug": "split", "lengthInMinutes": 30, "bookingFields": [field]}
-    event_type = made.post("/v2/event-types", body).data
+    event_type = client.post("/v2/event-types", body).data
     assert event_type["bookingFields"][0] == field | {
         "isDefault": True,
         "slug": "splitName",
@@ -89,13 +91,13 @@ def test_names_in_two_parts(api):
     ("text", "kind"), [("https://meet.test/1", "link"), ("+351912345678", "phone"), ("at the pier", "somewhereElse")]
 )
 def test_locations_as_text(api, text, kind):
-    """A location that is a text is filed with the text itself."""
-    made = api.book(at(10), location=text)
-    assert made["bookingFieldsResponses"]["location"] == {"value": kind, "optionValue": text}
+    """The response to a location given as text is stored with the text itself."""
+    booking = api.book(at(10), location=text)
+    assert booking["bookingFieldsResponses"]["location"] == {"value": kind, "optionValue": text}
 
 
 def test_event_types_are_named_by_slug_too(api):
-    """Slug and username, or slug and team, name an event type as well as its id."""
+    """Slug and username, or slug and team, identify an event type like its id."""
     by_user = api.book(at(10), eventTypeId=None, eventTypeSlug="sixty", username="ana")
     assert by_user["eventType"] == {"id": SIXTY, "slug": "sixty"}
     event_type = api.team_event_type("roundRobin", BO)
@@ -161,7 +163,7 @@ def test_event_types_are_named_by_slug_too(api):
     ],
 )
 def test_faults_of_a_request_are_told_in_the_servers_words(api, more, text):
-    """Every fault that a request may have is a 400 with its own text."""
+    """Each error of a request is a 400 with its own message."""
     assert api.try_book(more.pop("start", at(10)), **more).error == (400, text)
 
 
@@ -180,12 +182,12 @@ def test_faults_of_a_request_are_told_in_the_servers_words(api, more, text):
     ],
 )
 def test_unknown_names_are_404(api, more, text):
-    """What names no event type is 404, and says which name was wrong."""
+    """An unknown event type, user or team is a 404 that names it."""
     assert api.try_book(at(10), **({"eventTypeId": None} | more)).error == (404, text)
 
 
 def test_faults_come_in_the_servers_order(api):
-    """A request with several errors gets the first: names before responses, responses before lengths and times."""
+    """A request with several errors gets the first one: names, then responses, then lengths and times."""
     body = {"lengthInMinutes": 5, "guests": ["x"], "attendee": ada(name="")}
     assert api.try_book(at(3, 1), 99, **body).message == "Event type with id 99 not found."
     assert api.try_book(at(3, 1), **body).message == "responses - {name}error_required_field, "
@@ -195,7 +197,7 @@ def test_faults_come_in_the_servers_order(api):
 
 
 def test_custom_fields_are_checked(api):
-    """A required answer must be there and not empty; types and options must fit."""
+    """A required answer must be present and not empty; types and options must fit."""
     fields = [
         {"type": "select", "slug": "size", "label": "Size", "required": True, "options": ["S", "M"]},
         {"type": "number", "slug": "seats", "label": "Seats", "required": False},
@@ -236,25 +238,25 @@ def test_lengths_are_chosen_from_the_options(api):
     ],
 )
 def test_locations_are_taken_from_the_request_or_the_event_type(api, sent, stored, filed):
-    """Plain texts are taken as they are, objects must be offered, and nothing means the first one offered."""
+    """A text is accepted as it is, an object must be offered, and without either the first location is used."""
     offered = [{"type": "address", "address": "Office", "public": True}, {"type": "attendeeAddress"}]
-    made = api.book(at(10), api.event_type(locations=offered), location=sent)
-    assert made["location"] == made["meetingUrl"] == stored
-    assert (made["bookingFieldsResponses"].get("location") or {"value": None})["value"] == filed
+    booking = api.book(at(10), api.event_type(locations=offered), location=sent)
+    assert booking["location"] == booking["meetingUrl"] == stored
+    assert (booking["bookingFieldsResponses"].get("location") or {"value": None})["value"] == filed
 
 
 # --- who may, and when
 
 
 def test_a_taken_time_is_400_and_never_409(api):
-    """A second booking of a time gets the same 400 as outside of working hours."""
+    """A second booking of a time gets the same 400 as one outside working hours."""
     api.book(at(10))
     assert api.try_book(at(10)).error == (400, NOT_FREE)
     assert api.try_book(at(10.25), SIXTY, attendee=ada(email="b@x.test")).error == (400, NOT_FREE)
 
 
 def test_protected_event_types_want_their_own_people(api):
-    """`bookingRequiresAuthentication`: 401 without credentials, 403 for other users, success for the owner."""
+    """With `bookingRequiresAuthentication` no credentials are a 401, other users a 403, and the owner succeeds."""
     event_type = api.event_type(bookingRequiresAuthentication=True)
     text = "checkBookingRequiresAuthentication - "
     assert api.try_book(at(10), event_type).status == 401
@@ -266,13 +268,13 @@ def test_protected_event_types_want_their_own_people(api):
 
 
 def test_a_wrong_key_is_refused_where_none_is_needed(api):
-    """Booking needs no credential, but a bad one is not ignored."""
+    """Booking needs no credentials, but invalid ones are rejected."""
     api.anonymous.key = "cal_wrong"
     assert api.try_book(at(10)).status == 401
 
 
 def test_active_bookings_of_one_booker_are_limited(api):
-    """The limit of active bookings is 400, and offers the latest booking for a move where that is switched on."""
+    """Above the limit of active bookings the response is a 400, which can offer the latest booking for a reschedule."""
     limit = {"maximumActiveBookings": 1, "offerReschedule": True}
     event_type = api.event_type(bookerActiveBookingsLimit=limit)
     first = api.book(at(10), event_type)
@@ -282,7 +284,7 @@ def test_active_bookings_of_one_booker_are_limited(api):
 
 
 def test_used_up_limits_are_401_without_an_error_object(api):
-    """An event type's own booking limit is a RAW 401, which must not be taken for a bad key."""
+    """An exceeded booking limit is a 401 without envelope; it says nothing about the key."""
     event_type = api.event_type(bookingLimitsCount={"day": 1})
     api.book(at(10), event_type)
     answer = api.try_book(at(11), event_type)
@@ -290,7 +292,7 @@ def test_used_up_limits_are_401_without_an_error_object(api):
 
 
 def test_email_verification_wants_a_code(api):
-    """An event type may want a mailed code; the sandbox's is 123456."""
+    """An event type may require a verification code; the sandbox accepts 123456."""
     event_type = api.event_type(requiresBookerEmailVerification=True)
     assert api.try_book(at(10), event_type).body["message"] == "email_verification_required"
     assert api.try_book(at(10), event_type, emailVerificationCode="1").body["message"] == "invalid_verification_code"
@@ -301,7 +303,7 @@ def test_email_verification_wants_a_code(api):
 
 
 def test_confirmation_makes_bookings_wait(api):
-    """With a confirmation policy every booking is pending, also the host's own; webhooks get a request."""
+    """With a confirmation policy every booking is pending, the host's own too; webhooks receive a request."""
     api.subscribe()
     event_type = api.event_type(confirmationPolicy=ALWAYS)
     assert api.try_book(at(10), event_type, by=api.ana).data["status"] == "pending"
@@ -309,7 +311,7 @@ def test_confirmation_makes_bookings_wait(api):
 
 
 def test_a_policy_of_time_asks_only_when_the_start_is_near(api):
-    """Inside the threshold pending, beyond it accepted."""
+    """A policy of type "time" makes a booking pending within the threshold and accepted beyond it."""
     policy = {"type": "time", "noticeThreshold": {"unit": "hours", "count": 24}}
     event_type = api.event_type(confirmationPolicy=policy | {"blockUnconfirmedBookingsInBooker": False})
     assert api.book(at(10, 2), event_type)["status"] == "pending"
@@ -317,7 +319,7 @@ def test_a_policy_of_time_asks_only_when_the_start_is_near(api):
 
 
 def test_asking_again_for_a_pending_booking_gives_the_same_one(api):
-    """Repeating a request for a pending booking is safe; one of another attendee is rejected if pending ones block."""
+    """Repeating a request for a pending booking returns it; another attendee is rejected if pending bookings block."""
     event_type = api.event_type(confirmationPolicy=ALWAYS)
     first = api.book(at(10), event_type)
     assert api.try_book(at(10), event_type).data["uid"] == first["uid"]
@@ -328,22 +330,22 @@ def test_asking_again_for_a_pending_booking_gives_the_same_one(api):
 
 
 def test_a_series_keeps_the_time_of_day_of_the_booker(api):
-    """Weekly occurrences stay at the same wall-clock time over a change of clocks, and share a series uid."""
+    """Weekly occurrences keep the attendee's time of day over a clock change, and share a series uid."""
     api.sandbox.clock.set(MONDAY.replace(month=3, day=16))
     event_type = api.event_type(recurrence={"interval": 1, "occurrences": 3, "frequency": "weekly"})
-    made = api.book("2026-03-18T10:00:00Z", event_type)
-    assert [one["start"][5:16] for one in made] == ["03-18T10:00", "03-25T10:00", "04-01T09:00"]
-    assert len({one["recurringBookingUid"] for one in made}) == 1
-    assert len({one["uid"] for one in made}) == 3
-    assert api.get(made[0]["recurringBookingUid"])[2]["uid"] == made[2]["uid"]
+    occurrences = api.book("2026-03-18T10:00:00Z", event_type)
+    assert [booking["start"][5:16] for booking in occurrences] == ["03-18T10:00", "03-25T10:00", "04-01T09:00"]
+    assert len({booking["recurringBookingUid"] for booking in occurrences}) == 1
+    assert len({booking["uid"] for booking in occurrences}) == 3
+    assert api.get(occurrences[0]["recurringBookingUid"])[2]["uid"] == occurrences[2]["uid"]
 
 
 def test_a_series_is_as_long_as_asked_but_not_longer_than_offered(api):
-    """RecurrenceCount cuts a series, may not exceed the event type's, and is ignored where nothing recurs."""
+    """`recurrenceCount` shortens a series, may not exceed the event type's, and is ignored without recurrence."""
     event_type = api.event_type(recurrence={"interval": 1, "occurrences": 3, "frequency": "monthly"})
     refused = "Provided recurrence count is higher than the event type's recurring event count."
     assert api.try_book(at(10), event_type, recurrenceCount=4).error == (400, refused)
-    assert [one["start"] for one in api.book(at(10), event_type, recurrenceCount=2)] == [
+    assert [booking["start"] for booking in api.book(at(10), event_type, recurrenceCount=2)] == [
         at(10),
         "2026-12-04T10:00:00.000Z",
     ]
@@ -351,11 +353,11 @@ def test_a_series_is_as_long_as_asked_but_not_longer_than_offered(api):
 
 
 def test_a_series_breaks_off_at_an_identical_booking(api):
-    """Later occurrences are not checked, except that an identical one is 409 RAW and the earlier ones stay."""
+    """Later occurrences are not checked, but an identical booking is a 409, and the earlier ones stay."""
     event_type = api.event_type(recurrence={"interval": 1, "occurrences": 3, "frequency": "weekly"})
     api.book(at(10, 11))
     assert api.try_book(at(10), event_type).body == {"statusCode": 409, "message": "booking_conflict_error"}
-    starts = [one.start.day for one in api.sandbox.store.bookings.values() if one.recurring_uid]
+    starts = [booking.start.day for booking in api.sandbox.store.bookings.values() if booking.recurring_uid]
     assert starts == [4]
 
 
@@ -368,20 +370,20 @@ def seats(api: BookingApi, count: int = 2, *, shown: bool = True) -> int:
 
 
 def test_later_bookers_join_the_seated_booking(api):
-    """The second booker of a start gets the same uid and a seat of their own; a third finds no seat."""
+    """A second attendee of a start gets the same booking and a seat; without free seats a third gets an error."""
     event_type = seats(api)
     first = api.book(at(10), event_type)
     second = api.book(at(10), event_type, attendee=ada(email="b@x.test"))
     assert (second["uid"], second["id"]) == (first["uid"], first["id"])
     assert second["seatUid"] != first["seatUid"]
-    assert [one["email"] for one in second["attendees"]] == ["ada@visitors.test", "b@x.test"]
+    assert [attendee["email"] for attendee in second["attendees"]] == ["ada@visitors.test", "b@x.test"]
     full = api.try_book(at(10), event_type, attendee=ada(email="c@x.test"))
     assert full.error == (409, "No more seats left at this seated booking.")
     assert full.body["error"]["code"] == "ConflictException"
 
 
 def test_nobody_sits_twice(api):
-    """The same address again is 409 RAW."""
+    """A second seat for the same address is a 409 without envelope."""
     event_type = seats(api)
     api.book(at(10), event_type)
     again = api.try_book(at(10), event_type)
@@ -390,36 +392,36 @@ def test_nobody_sits_twice(api):
 
 def test_attendees_are_hidden_where_the_event_type_says_so(api):
     """Without `showAttendeeInfo` attendees see nobody, not even themselves; the host sees all."""
-    made = api.book(at(10), seats(api, shown=False))
-    assert made["attendees"] == []
-    assert api.get(made["uid"])["attendees"] == []
-    assert len(api.ana.get(f"/v2/bookings/{made['uid']}").data["attendees"]) == 1
+    booking = api.book(at(10), seats(api, shown=False))
+    assert booking["attendees"] == []
+    assert api.get(booking["uid"])["attendees"] == []
+    assert len(api.ana.get(f"/v2/bookings/{booking['uid']}").data["attendees"]) == 1
     assert len(api.ana.get("/v2/bookings").data[0]["attendees"]) == 1
 
 
 def test_a_seat_is_read_by_its_uid(api):
-    """By-seat answers hold only that seat, unless the caller is the host; hosts have no zone there."""
+    """A booking read by seat contains only that seat, unless the caller is the host; its hosts have no time zone."""
     event_type = seats(api, shown=False)
     seat = api.book(at(10), event_type)["seatUid"]
     api.book(at(10), event_type, attendee=ada(email="b@x.test"))
     path = f"/v2/bookings/by-seat/{seat}"
-    mine = api.anonymous.get(path).data
-    assert [one["seatUid"] for one in mine["attendees"]] == [seat]
-    assert "timeZone" not in mine["hosts"][0]
+    own = api.anonymous.get(path).data
+    assert [attendee["seatUid"] for attendee in own["attendees"]] == [seat]
+    assert "timeZone" not in own["hosts"][0]
     assert len(api.ana.get(path).data["attendees"]) == 2
     missing = (404, "Booking with seatUid=none was not found in the database")
     assert api.anonymous.get("/v2/bookings/by-seat/none").error == missing
 
 
 def test_every_seat_is_told_to_webhooks_with_its_attendee_only(api):
-    """Each taken seat is one BOOKING_CREATED that speaks of that attendee alone."""
+    """Each new seat emits a BOOKING_CREATED that contains only its attendee."""
     api.subscribe()
     event_type = seats(api)
     api.book(at(10), event_type)
-    made = api.book(at(10), event_type, attendee=ada(email="b@x.test"))
+    booking = api.book(at(10), event_type, attendee=ada(email="b@x.test"))
     trigger, payload = api.webhook_events()[-1]
-    assert (trigger, payload["attendeeSeatId"]) == ("BOOKING_CREATED", made["seatUid"])
-    assert [one["email"] for one in payload["attendees"]] == ["b@x.test"]
+    assert (trigger, payload["attendeeSeatId"]) == ("BOOKING_CREATED", booking["seatUid"])
+    assert [attendee["email"] for attendee in payload["attendees"]] == ["b@x.test"]
 
 
 # --- teams
@@ -441,24 +443,24 @@ def test_a_round_robin_takes_turns(api):
 
 
 def test_asking_a_round_robin_again_gives_the_same_booking(api):
-    """The same booker, start and event type is the same booking, and no second host's."""
+    """Repeating a round-robin request returns the same booking and uses no second host."""
     event_type = api.team_event_type("roundRobin", ANA, BO)
     assert api.book(BOTH, event_type)["uid"] == api.book(BOTH, event_type)["uid"]
 
 
 def test_a_collective_booking_needs_everybody(api):
-    """One host is the organizer, the others are among the attendees, and one who is busy blocks all."""
+    """One host is the organizer and the others are attendees; one busy host blocks the time."""
     event_type = api.team_event_type("collective", ANA, BO)
-    made = api.book(BOTH, event_type)
-    assert [one["id"] for one in made["hosts"]] == [ANA]
-    assert [one["email"] for one in made["attendees"]] == ["ada@visitors.test", "bo@sandbox.test"]
-    assert made["title"] == "Demo between Sales and Ada Visitor"
+    booking = api.book(BOTH, event_type)
+    assert [host["id"] for host in booking["hosts"]] == [ANA]
+    assert [attendee["email"] for attendee in booking["attendees"]] == ["ada@visitors.test", "bo@sandbox.test"]
+    assert booking["title"] == "Demo between Sales and Ada Visitor"
     asleep = api.team_event_type("collective", ANA, CY, slug="late")
     assert api.try_book(BOTH, asleep).error == (400, TEAM_NOT_FREE)
 
 
 def test_managed_parents_and_teams_without_hosts_cannot_be_booked(api):
-    """A managed parent is 400, an event type without hosts 422."""
+    """Booking a managed parent is a 400, an event type without hosts a 422."""
     parent = api.team_event_type("managed", ANA)
     text = f"Event type with id={parent} is the parent managed event type that can't be booked."
     assert api.try_book(BOTH, parent).message.startswith(text)
@@ -471,6 +473,6 @@ def test_instant_bookings_wait_for_a_host(api):
     """An instant booking of a team checks no calendar, and emits INSTANT_MEETING."""
     api.subscribe()
     event_type = api.team_event_type("collective", ANA, CY)
-    made = api.book(BOTH, event_type, instant=True)
-    assert made["status"] == "awaiting_host"
+    booking = api.book(BOTH, event_type, instant=True)
+    assert booking["status"] == "awaiting_host"
     assert api.triggers() == ["INSTANT_MEETING"]

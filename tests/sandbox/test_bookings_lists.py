@@ -22,12 +22,12 @@ def api() -> Iterator[BookingApi]:
 
 
 def uids(answer) -> list[str]:
-    return [one["uid"] for one in answer.data]
+    return [booking["uid"] for booking in answer.data]
 
 
 @pytest.fixture
 def mixed(api) -> dict[str, str]:
-    """One booking of Ana's, one of Bo's in the team, one of Ana's that Cy attends."""
+    """Create a booking of Ana's, one of Bo's in the team, and one of Ana's that Cy attends."""
     robin = api.team_event_type("roundRobin", BO)
     return {
         "own": api.book(at(10))["uid"],
@@ -63,7 +63,7 @@ def mixed(api) -> dict[str, str]:
     ],
 )
 def test_scopes_and_filters_show_what_they_should(api, mixed, who, path, seen):
-    """Own, attended and led bookings; organization, team and member lists; filters, known and unknown ones."""
+    """Each list contains the bookings of its scope that match its filters."""
     assert set(uids(getattr(api, who).get(path))) == {mixed[name] for name in seen}
 
 
@@ -81,7 +81,7 @@ def test_scopes_and_filters_show_what_they_should(api, mixed, who, path, seen):
     ],
 )
 def test_scopes_are_guarded(api, who, path, status, text):
-    """Lists of teams and organizations are for their admins; unknown event types are no empty list."""
+    """Lists of teams and organizations are for their admins; an unknown event type is an error, not an empty list."""
     answer = getattr(api, who).get(path)
     assert (answer.status, answer.message[: len(text)]) == (status, text)
 
@@ -112,14 +112,14 @@ def test_bad_queries_are_validation_errors(api, query, field, text):
 
 
 def test_validation_errors_echo_the_converted_query(api, shared):
-    """The recorded 400s come out word for word."""
+    """Validation errors equal the recorded ones."""
     for name, query in (("bookings_list_bad_status_400", "status=nope"), ("bookings_list_take251_400", "take=251")):
         ours = api.ana.get(f"/v2/bookings?{query}").body["error"]
         assert ours == recorded_body(shared, name)["error"]
 
 
 def test_fractions_are_cut(api, mixed):
-    """take=1.5 is 1 and skip=1.5 is 1."""
+    """Fractions are cut: take=1.5 is 1 and skip=1.5 is 1."""
     answer = api.ana.get("/v2/bookings?take=1.5&skip=1.5")
     assert uids(answer) == [mixed["team"]]
     assert answer.body["pagination"] == {
@@ -135,13 +135,13 @@ def test_fractions_are_cut(api, mixed):
 
 
 def test_only_the_first_sort_counts(api, mixed):
-    """Of several sorts start wins over end over created over updated."""
+    """If several sorts are given, start wins over end over created over updated."""
     by_start = [mixed[name] for name in ("own", "team", "attended")]
     assert uids(api.ana.get("/v2/bookings?sortCreated=asc&sortStart=desc")) == by_start[::-1]
 
 
 def test_changes_show_at_once(api, mixed):
-    """Kept orders never outlive a change: new rows and moved ones are in the next page."""
+    """New and rescheduled bookings appear in the next page; cached orders are dropped on a change."""
     assert len(uids(api.ana.get("/v2/bookings"))) == 3
     api.cancel(mixed["own"])
     new = api.book(at(9))["uid"]
@@ -150,7 +150,7 @@ def test_changes_show_at_once(api, mixed):
 
 
 def test_plus_signs_survive_a_careless_query(api):
-    """An un-encoded plus becomes a blank on the way, and the server makes it a plus again."""
+    """A plus sign that was not encoded is restored in an email filter."""
     uid = api.book(at(10), attendee=ada(email="ada+x@visitors.test"))["uid"]
     assert uids(api.ana.get("/v2/bookings?attendeeEmail=ada+x@visitors.test")) == [uid]
 
@@ -165,8 +165,8 @@ def test_many_bookings_are_sorted_once_for_all_pages(monkeypatch):
     with Sandbox(bookings=5_000, now=MONDAY) as sandbox:
         monkeypatch.setattr(Store, "cached", counted)
         pages = [f"/v2/bookings?take=250&sortCreated=asc&skip={skip}" for skip in range(0, 5_000, 250)]
-        found = {uid for page in pages for uid in uids(BookingApi(sandbox).ana.get(page))}
-    assert len(found) == 5_000
+        read = {uid for page in pages for uid in uids(BookingApi(sandbox).ana.get(page))}
+    assert len(read) == 5_000
     assert [key[0] for key in sorts] == ["bookings"]
 
 
@@ -175,18 +175,20 @@ def test_only_an_unstable_order_changes_one_and_the_same_page(unstable_order, or
     """Three requests for one page return the same rows with plain ties, and three orders with `unstable_order`."""
     with sandbox_client("2024-08-13", bookings=300, now=MONDAY, ties=True, unstable_order=unstable_order) as api:
         pages = [api.get("/v2/bookings?take=50&sortCreated=asc").data for _ in range(3)]
-    assert len({tuple(one["uid"] for one in page) for page in pages}) == orders
-    assert all([one["createdAt"] for one in page] == [one["createdAt"] for one in pages[0]] for page in pages)
+    assert len({tuple(booking["uid"] for booking in page) for page in pages}) == orders
+    assert all(
+        [booking["createdAt"] for booking in page] == [booking["createdAt"] for booking in pages[0]] for page in pages
+    )
 
 
 def test_a_booking_that_was_never_updated_says_null(api):
-    """The update time of a row may be null, in today's form, in a seated one's and in that of 2024-04-15."""
+    """The update time may be null, in all three forms of a booking."""
     plain, seated = api.book(at(10))["uid"], api.book(at(11), CLASS)["uid"]
     for uid in (plain, seated):
         api.record(uid).updated_at = None
     assert [api.get(uid)["updatedAt"] for uid in (plain, seated)] == [None, None]
     listed = api.ana.get("/v2/bookings?sortUpdatedAt=desc").data
-    assert [one["updatedAt"] for one in listed] == [None, None]
+    assert [attendee["updatedAt"] for attendee in listed] == [None, None]
     assert api.ana.get("/v2/bookings?afterUpdatedAt=2020-01-01").data == []
     old = ApiClient(api.sandbox, "2024-04-15").get(f"/v2/bookings/{plain}").data
     assert old["updatedAt"] is None

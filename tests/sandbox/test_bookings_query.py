@@ -21,7 +21,7 @@ def booking(number: int, start: datetime, **more) -> Booking:
 
 
 def names(rows) -> list[str]:
-    return [one.uid for one in rows]
+    return [booking.uid for booking in rows]
 
 
 def run(rows, query: BookingQuery, *, ties: bool = False):
@@ -39,7 +39,7 @@ def run(rows, query: BookingQuery, *, ties: bool = False):
     ],
 )
 def test_statuses_mean_what_the_server_means(name, expected):
-    """Upcoming holds pending ones unless they recur, past no cancelled ones, cancelled also the rejected."""
+    """Upcoming contains pending bookings unless they recur, past no cancelled ones, and cancelled the rejected ones."""
     ahead, gone = NOW + HOUR, NOW - 2 * HOUR
     rows = {
         "ahead": booking(1, ahead),
@@ -51,7 +51,7 @@ def test_statuses_mean_what_the_server_means(name, expected):
         "gone by": booking(7, gone),
         "gone rejected": booking(8, gone, status="rejected"),
     }
-    assert {label for label, one in rows.items() if STATUSES[name](one, NOW)} == expected
+    assert {label for label, booking in rows.items() if STATUSES[name](booking, NOW)} == expected
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_bounds_on_the_sorted_key_find_what_a_scan_finds(field, descending):
     dice = random.Random(f"{field}{descending}")
     rows = []
     for number in range(200):
-        start, made = (NOW + timedelta(minutes=dice.randrange(60)) for _ in range(2))
-        rows.append(booking(number, start, created_at=made, updated_at=made + HOUR))
+        start, created = (NOW + timedelta(minutes=dice.randrange(60)) for _ in range(2))
+        rows.append(booking(number, start, created_at=created, updated_at=created + HOUR))
     low, high = NOW + timedelta(minutes=70), NOW + timedelta(minutes=95)
     if field in ("start", "created"):
         low, high = low - HOUR, high - HOUR
@@ -80,11 +80,11 @@ def test_bounds_on_the_sorted_key_find_what_a_scan_finds(field, descending):
     sort = Order(field, descending=descending)
     query = BookingQuery(bounds={field: (low, high)}, sort=sort, take=250)
     key = KEYS[field]
-    expected = {one.uid for one in rows if low.timestamp() <= key(one) <= high.timestamp()}
-    found = run(rows, query).rows
-    assert set(names(found)) == expected
+    expected = {booking.uid for booking in rows if low.timestamp() <= key(booking) <= high.timestamp()}
+    selected = run(rows, query).rows
+    assert set(names(selected)) == expected
     assert 0 < len(expected) < 200
-    assert [key(one) for one in found] == sorted((key(one) for one in found), reverse=descending)
+    assert [key(booking) for booking in selected] == sorted((key(booking) for booking in selected), reverse=descending)
 
 
 @pytest.mark.parametrize(("direction", "expected"), [(False, ["old", "new", "null"]), (True, ["null", "new", "old"])])
@@ -100,13 +100,13 @@ def test_a_null_sorts_above_every_time(direction, expected):
 @pytest.mark.parametrize("bounds", [(NOW, None), (None, NOW), (NOW, NOW)])
 @pytest.mark.parametrize("sort", [None, Order("updated"), Order("updated", descending=True)])
 def test_no_bound_on_the_update_finds_a_null(bounds, sort):
-    """A row that was never updated is neither after nor before a time, whether that is bisected or scanned."""
+    """A booking that was never updated matches no bound on the update time, bisected or scanned."""
     rows = [booking(1, NOW), booking(2, NOW, updated_at=None)]
     assert names(run(rows, BookingQuery(bounds={"updated": bounds}, sort=sort)).rows) == ["b1"]
 
 
 def test_the_count_leaves_out_filters_on_creation_and_update():
-    """TotalItems counts rows that the created and updated filters have removed from the page."""
+    """`totalItems` counts rows that the filters on creation and update have removed."""
     rows = [booking(number, NOW + HOUR * number, created_at=NOW - HOUR * number) for number in range(5)]
     bounds = {"created": (NOW - HOUR, None), "start": (NOW + HOUR, None)}
     selection = run(rows, BookingQuery(bounds=bounds))
@@ -114,7 +114,7 @@ def test_the_count_leaves_out_filters_on_creation_and_update():
 
 
 def test_attendees_are_matched_exactly():
-    """Names and addresses of attendees match whole and case-sensitively, on any attendee."""
+    """Names and addresses match as a whole and with case, for any attendee."""
     people = [{"email": "a@x.test", "name": "Al"}, {"email": "G@x.test", "name": ""}]
     rows = [booking(1, NOW, attendees=people), booking(2, NOW, attendees=people[:1])]
     assert names(run(rows, BookingQuery(attendee_email="G@x.test")).rows) == ["b1"]
@@ -123,14 +123,14 @@ def test_attendees_are_matched_exactly():
 
 
 def walk(rows, *, ties: bool, take: int) -> list[str]:
-    found = []
+    selected = []
     for skip in range(0, len(rows), take):
-        found += names(run(rows, BookingQuery(take=take, skip=skip), ties=ties).rows)
-    return found
+        selected += names(run(rows, BookingQuery(take=take, skip=skip), ties=ties).rows)
+    return selected
 
 
 def test_ties_lose_rows_in_a_walk_only_when_asked_for():
-    """With equal starts a take/skip walk doubles and loses rows as the real one does; without ties it is exact."""
+    """With `ties`, take/skip paging repeats and misses rows like the real server; without, it is exact."""
     rows = [booking(number, NOW + HOUR * (number // 60)) for number in range(300)]
     assert walk(rows, ties=False, take=50) == names(rows)
     lossy = walk(rows, ties=True, take=50)

@@ -1,4 +1,4 @@
-"""Bookings on the wire: the fields of our answers are the fields of a real server's."""
+"""Shapes of bookings: responses have the fields of recorded ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def api() -> Iterator[BookingApi]:
 
 
 def keys(value, path="") -> set[str]:
-    """Every path of keys in a value, list positions left out; what people answered or noted is not looked into."""
+    """Return all paths of keys in a value, without list positions, answers and metadata."""
     if isinstance(value, list):
         return {key for item in value for key in keys(item, f"{path}[]")}
     if not isinstance(value, dict) or path.endswith((".metadata", ".location")):
@@ -95,7 +95,7 @@ def links(api: BookingApi):
 
 
 @pytest.mark.parametrize(
-    ("name", "made"),
+    ("name", "send"),
     [
         ("bookings_create", plain),
         ("bookings_create_pending", pending),
@@ -111,17 +111,17 @@ def links(api: BookingApi):
         ("bookings_mark_absent", absent),
     ],
 )
-def test_answers_have_the_fields_of_recorded_ones(api, shared, name, made):
-    """An operation answers exactly the fields, nested ones included, of the real server's answer."""
+def test_answers_have_the_fields_of_recorded_ones(api, shared, name, send):
+    """A response has exactly the fields of the recorded response, nested ones included."""
     real = keys(recorded_body(shared, name)["data"])
-    assert keys(made(api)) == real
+    assert keys(send(api)) == real
 
 
-@pytest.mark.parametrize(("name", "made"), [("bookings_reschedule", moved), ("bookings_cancel", cancelled)])
-def test_moved_ones_have_the_fields_of_recorded_ones(api, shared, name, made):
-    """Reschedule and cancel emit events too; the recorded booking has a response from a location change."""
+@pytest.mark.parametrize(("name", "send"), [("bookings_reschedule", moved), ("bookings_cancel", cancelled)])
+def test_moved_ones_have_the_fields_of_recorded_ones(api, shared, name, send):
+    """A rescheduled booking has the fields of the recorded one."""
     real = keys(recorded_body(shared, name)["data"]) - {".bookingFieldsResponses.location"}
-    assert keys(made(api)) == real
+    assert keys(send(api)) == real
 
 
 def robin(api: BookingApi):
@@ -134,20 +134,20 @@ def together(api: BookingApi):
 
 
 @pytest.mark.parametrize(
-    ("name", "made", "newer"),
+    ("name", "send", "newer"),
     [
         ("organisations/bookings_create_by_team_slug", robin, {".isPlatformManagedUserBooking"}),
         ("organisations/bookings_get_collective", together, set()),
     ],
 )
-def test_team_bookings_have_the_fields_of_recorded_ones(api, shared, name, made, newer):
-    """Bookings of teams have the same fields, beyond those that are younger than the recorded build."""
-    ours = {key for key in keys(made(api)) if key.rpartition(".")[2] not in NEWER} - newer
+def test_team_bookings_have_the_fields_of_recorded_ones(api, shared, name, send, newer):
+    """Bookings of teams have the recorded fields, plus those that the recorded build does not have."""
+    ours = {key for key in keys(send(api)) if key.rpartition(".")[2] not in NEWER} - newer
     assert ours == keys(recorded_body(shared, name)["data"])
 
 
 def test_list_rows_are_of_the_recorded_kinds(shared):
-    """Every row of a seeded list has the fields of one of the kinds of rows that a real walk brought."""
+    """Every row of a seeded list has the fields of one kind of recorded rows."""
     walk = [row for skip in range(0, 1251, 250) for row in _page(shared, skip)]
     known = {frozenset(row) for row in walk}
     with Sandbox(bookings=400, now=MONDAY) as sandbox:
@@ -173,7 +173,7 @@ def _rows(sandbox, skip):
     ],
 )
 def test_webhook_payloads_have_the_fields_of_recorded_ones(api, shared, number, story):
-    """What webhooks are sent of a booking has the fields of a recorded delivery."""
+    """Webhook payloads have the fields of recorded deliveries."""
     delivery = json.loads((shared / f"reference/real/webhook_delivery_{number}.json").read_text())
     api.subscribe()
     story(api)
@@ -184,7 +184,7 @@ def test_webhook_payloads_have_the_fields_of_recorded_ones(api, shared, number, 
 
 
 def test_webhooks_hear_of_the_recurrence(api):
-    """Deliveries of a series hold its rule, with the number of its frequency."""
+    """Payloads of a series contain the recurrence rule, with its frequency as a number."""
     api.subscribe()
     weekly = {"interval": 2, "occurrences": 3, "frequency": "weekly"}
     api.book(at(10), api.event_type(recurrence=weekly))
@@ -194,7 +194,7 @@ def test_webhooks_hear_of_the_recurrence(api):
 
 
 def test_the_old_version_answers_ten_upcoming_in_its_own_shape(api):
-    """Without a version header, or with an older one, the list is the old one: no take, no status, no pagination."""
+    """Without a version header the list has the shape of 2024-04-15, with ten upcoming bookings and no paging."""
     for hour in range(9, 12):
         for half in (0, 0.5):
             for day in (4, 5):
@@ -211,7 +211,7 @@ def test_the_old_version_answers_ten_upcoming_in_its_own_shape(api):
 
 
 def test_a_later_version_has_no_bookings(api):
-    """2024-09-04 is a version of slots: bookings are a plain 404 there."""
+    """Bookings are a 404 with 2024-09-04, a version of slots."""
     assert ApiClient(api.sandbox, "2024-09-04").get("/v2/bookings?take=2").error == (
         404,
         "Cannot GET /v2/bookings?take=2",
@@ -219,6 +219,6 @@ def test_a_later_version_has_no_bookings(api):
 
 
 def test_platform_suffixes_are_hidden_in_display_addresses():
-    """A managed user's address carries 25 characters of its client's id, which displayEmail leaves out."""
+    """`displayEmail` omits the part of a managed user's address that identifies the client."""
     assert display_email(f"ada+{'c' * 25}@x.test") == "ada@x.test"
     assert display_email("ada+home@x.test") == "ada+home@x.test"

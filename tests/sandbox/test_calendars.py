@@ -47,10 +47,10 @@ def test_the_list_has_the_fields_of_a_real_one(api, shared):
     ours = api.as_user("bo").get("/v2/calendars").data
     real = recorded_body(shared, "calendars_list_connected")["data"]
     assert ours["destinationCalendar"].keys() == real["destinationCalendar"].keys()
-    [mine], [theirs] = ours["connectedCalendars"], real["connectedCalendars"]
-    assert mine.keys() == theirs.keys()
-    assert mine["integration"].keys() == theirs["integration"].keys()
-    assert mine["calendars"][0].keys() == theirs["calendars"][0].keys()
+    [ours_connected], [theirs] = ours["connectedCalendars"], real["connectedCalendars"]
+    assert ours_connected.keys() == theirs.keys()
+    assert ours_connected["integration"].keys() == theirs["integration"].keys()
+    assert ours_connected["calendars"][0].keys() == theirs["calendars"][0].keys()
 
 
 def test_nothing_connected_is_an_empty_destination(api, shared):
@@ -62,7 +62,7 @@ def test_nothing_connected_is_an_empty_destination(api, shared):
 
 
 def test_a_feed_answers_all_its_events_whatever_is_asked(api, shared):
-    """A feed ignores the range and the calendar name; times are in UTC in every time zone."""
+    """An ICS feed ignores the range and the calendar name; times are in UTC for every time zone."""
     [feed] = accounts(api)
     whole = api.get(load(feed)).data
     assert len(whole) == 14
@@ -77,32 +77,32 @@ def test_a_feed_answers_all_its_events_whatever_is_asked(api, shared):
 
 
 def test_other_calendars_answer_their_range(api):
-    """Only what overlaps the range, the end date included, of the named calendar comes back."""
+    """Other calendars return what overlaps the range, the end date included."""
     google = connect_google(api)
     rows = api.sandbox.store.busy
     for day in (1, 2, 3, 4):
         times = {"start": datetime(2030, 1, day, 22, tzinfo=UTC), "end": datetime(2030, 1, day, 22, 30, tzinfo=UTC)}
         place = {"calendar_id": google["primary"]["externalId"], "credential_id": google["credentialId"]}
         rows.append({"user_id": 1, "title": None, **place, **times})
-    found = api.get(load(google)).data
-    assert [one["start"][:10] for one in found] == ["2030-01-02", "2030-01-03"]
-    assert "title" not in found[0]
+    busy_times = api.get(load(google)).data
+    assert [busy_time["start"][:10] for busy_time in busy_times] == ["2030-01-02", "2030-01-03"]
+    assert "title" not in busy_times[0]
     assert api.get(load(google, **{"calendarsToLoad[0][externalId]": "other"})).data == []
 
 
 def test_what_is_missing_is_told_as_really(api, shared):
-    """The validation tree of an empty query equals the recorded one."""
+    """The validation error for an empty query equals the recorded one."""
     answer = api.get(BUSY)
     assert answer.body["error"]["details"] == recorded_body(shared, "calendars_busy_times_400")["error"]["details"]
 
 
 def test_refusals_of_busy_times(api):
-    """A missing zone comes after the rest, a foreign credential is 401, flat fields do not count."""
+    """A missing zone is reported last, a foreign credential is a 401, and flat parameters are ignored."""
     [feed] = accounts(api)
     assert api.get(load(feed, timeZone="")).error == (400, "Either timeZone or loggedInUsersTz must be provided")
     assert api.get(load(feed, timeZone="", loggedInUsersTz="Europe/Rome")).status == 200
-    gone = {"urls": ["https://feeds.invalid/a.ics"]}
-    assert api.post("/v2/calendars/ics-feed/save", gone).error == (400, "Could not add ICS feeds")
+    invalid = {"urls": ["https://feeds.invalid/a.ics"]}
+    assert api.post("/v2/calendars/ics-feed/save", invalid).error == (400, "Could not add ICS feeds")
     assert api.get(load(feed, timeZone="Mars")).error == (400, "timeZone must be a valid IANA time-zone")
     assert api.as_user("bo").get(load(feed)).error == (401, "These credentials do not belong to you")
     flat = BUSY + urlencode(RANGE | {"credentialId": 1, "externalId": "x"})
@@ -124,7 +124,7 @@ def test_connecting_leads_over_the_provider_and_back(api):
 
 
 def test_a_dry_run_connects_nothing(api):
-    """The whole way can be tried without an account at its end."""
+    """A dry run goes through all steps and connects nothing."""
     url = api.get("/v2/calendars/office365/connect?isDryRun=true").data["authUrl"]
     [state] = parse_qs(urlsplit(url).query)["state"]
     assert api.get(f"/v2/calendars/office365/save?code=x&state={quote(state)}").status == 301
@@ -132,7 +132,7 @@ def test_a_dry_run_connects_nothing(api):
 
 
 def test_apple_takes_a_name_and_a_password(api):
-    """Credentials connect an account, and both are needed."""
+    """Connecting Apple needs a username and a password."""
     path = "/v2/calendars/apple/credentials"
     assert list(api.post(path, {}).constraints) == ["username", "password"]
     answer = api.post(path, {"username": "ana@icloud.test", "password": "p"})
@@ -141,7 +141,7 @@ def test_apple_takes_a_name_and_a_password(api):
 
 
 def test_feeds_are_addresses_that_end_in_ics(api):
-    """Feeds are saved as one credential; other URLs are rejected."""
+    """Feeds are saved as one credential; URLs that do not end in .ics are rejected."""
     path = "/v2/calendars/ics-feed/save"
     saved = api.as_user("bo").post(path, {"urls": ["https://x.test/a.ics", "https://x.test/b.ics"]})
     assert (saved.status, saved.data["type"], saved.data["userId"]) == (201, "ics-feed_calendar", 2)
@@ -162,17 +162,21 @@ def test_feeds_are_addresses_that_end_in_ics(api):
     ],
 )
 def test_checking_what_is_not_connected(api, word, text):
-    """Errors name the provider; an unknown one gets an empty list."""
+    """The error names the provider; for an unknown one its list of providers is empty."""
     assert api.as_user("bo").get(f"/v2/calendars/{word}/check").error == (400, text)
 
 
 def test_disconnecting_forgets_the_account_and_its_busy_times(api):
-    """The credential is answered once, and then unknown; a foreign one was never known."""
+    """Disconnecting deletes the account and its busy times; a second request, or a foreign account, is a 404."""
     [feed] = accounts(api)
     path, body = "/v2/calendars/ics-feed/disconnect", {"id": feed["credentialId"]}
     assert api.as_user("bo").post(path, body).error == (404, "Calendar credentials not found")
-    gone = api.post(path, body)
-    assert (gone.status, gone.data["id"], gone.data["type"]) == (200, feed["credentialId"], "ics-feed_calendar")
+    invalid = api.post(path, body)
+    assert (invalid.status, invalid.data["id"], invalid.data["type"]) == (
+        200,
+        feed["credentialId"],
+        "ics-feed_calendar",
+    )
     assert api.get("/v2/calendars").data == {"connectedCalendars": [], "destinationCalendar": {}}
     assert api.sandbox.store.busy == []
     assert api.post(path, body).status == 404
@@ -180,5 +184,5 @@ def test_disconnecting_forgets_the_account_and_its_busy_times(api):
 
 @pytest.mark.parametrize(("query", "text"), [("code=x", "state"), ("state=accessToken%3Dx", "code")])
 def test_coming_back_without_state_or_code(api, query, text):
-    """Both are needed."""
+    """A callback without state or code is a 400."""
     assert api.get(f"/v2/calendars/google/save?{query}").error == (400, f"Missing `{text}` query param")

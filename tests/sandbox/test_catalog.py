@@ -35,7 +35,7 @@ def route_of(operation: Operation) -> Route:
 
 def test_the_sandbox_answers_every_operation():
     """Each operation has a route, and only two routes are no operations."""
-    known = {(one.verb, one.path) for one in OPERATIONS}
+    known = {(operation.verb, operation.path) for operation in OPERATIONS}
     assert len(known) == len(OPERATIONS) >= 272
     assert known - ROUTES_OF.keys() == set()
     assert ROUTES_OF.keys() - known == UNSPECIFIED
@@ -50,14 +50,14 @@ def test_no_route_hides_another():
 
 def test_what_is_only_a_shape_is_marked():
     """Routes and catalog agree on the operations that only return a shape."""
-    marked = {(one.verb, one.path) for one in OPERATIONS if not one.stateful}
+    marked = {(operation.verb, operation.path) for operation in OPERATIONS if not operation.stateful}
     assert marked == {(route.method, route.path) for route in ROUTES if not route.stateful}
     assert len(marked) < len(OPERATIONS) / 10
 
 
 def test_groups_have_the_counts_of_the_specification():
     """At least as many operations lie below each first word as in March 2026."""
-    below = Counter(one.path.split("/")[2] for one in OPERATIONS)
+    below = Counter(operation.path.split("/")[2] for operation in OPERATIONS)
     assert below >= Counter(
         {
             "me": 2,
@@ -111,12 +111,12 @@ def answered(route: Route) -> frozenset[str]:
 
 def test_reads_are_idempotent_and_creations_are_not():
     """A GET that changes no state is idempotent; a POST that creates something is not."""
-    for one in OPERATIONS:
-        if not one.changes or one.verb == "PUT":
-            assert one.idempotent, one
-        if one.verb == "POST" and route_of(one).status == 201:
-            assert not one.idempotent, one
-    computing = {one.path for one in OPERATIONS if one.verb == "POST" and not one.changes}
+    for operation in OPERATIONS:
+        if not operation.changes or operation.verb == "PUT":
+            assert operation.idempotent, operation
+        if operation.verb == "POST" and route_of(operation).status == 201:
+            assert not operation.idempotent, operation
+    computing = {operation.path for operation in OPERATIONS if operation.verb == "POST" and not operation.changes}
     assert {path for path in computing if not path.startswith("/v2/insights/")} == {
         "/v2/routing-forms/{routingFormId}/calculate-slots"
     }
@@ -138,15 +138,15 @@ ONLY_IN_LISTS = {"GET /v2/events/{uuid}": {"confirmedCount"}}
 
 def shapes() -> dict[str, Any]:
     """The request that makes each shape-only operation, and what its method reads the answer as."""
-    found = {}
+    shapes_by_operation = {}
     for call in python_calls():
         operation = find_operation(call.request.method, call.path)
         if operation is not None and not operation.stateful:
-            found[str(operation)] = call
-    return found
+            shapes_by_operation[str(operation)] = call
+    return shapes_by_operation
 
 
-@pytest.mark.parametrize("name", [str(one) for one in OPERATIONS if not one.stateful])
+@pytest.mark.parametrize("name", [str(operation) for operation in OPERATIONS if not operation.stateful])
 def test_a_shape_fits(name):
     """An operation that only returns a shape returns every field of its model, strictly decoded."""
     call = shapes()[name]

@@ -1,4 +1,4 @@
-"""Private links, verified addresses, apps, workflows, managed organizations: as a real server answers them."""
+"""Private links, verified contacts, conferencing apps, workflows and managed organizations."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def api() -> Iterator[ApiClient]:
 
 
 def shape(value):
-    """The keys of an answer at every depth, and the length of nothing."""
+    """Return the keys of a response at every depth."""
     if isinstance(value, dict):
         return {name: shape(item) for name, item in value.items()}
     return [shape(value[0])] if isinstance(value, list) and value else type(value).__name__
@@ -88,7 +88,7 @@ def verified(api: ApiClient, path: str, field: str, address: str):
     ],
 )
 def test_what_is_made_has_the_shape_of_a_real_one(api, shared, path, body, name):
-    """The answer to a creating POST is 201 and has the recorded keys at every depth."""
+    """A create request returns 201 and the recorded keys at every depth."""
     answer, real = api.post(path, body), recorded_body(shared, f"organisations/{name}")["data"]
     assert answer.status == 201
     assert shape(answer.data) == shape(real)
@@ -96,23 +96,25 @@ def test_what_is_made_has_the_shape_of_a_real_one(api, shared, path, body, name)
 
 @pytest.mark.parametrize("place", ["/v2", "/v2/teams/2", TEAM])
 def test_verified_resources_have_the_shape_of_real_ones(api, shared, place):
-    """Addresses and numbers have the recorded keys, in all scopes."""
-    made = verified(api, f"{place}/verified-resources/emails", "email", "a@sandbox.test")
-    assert (made.status, made.data.keys()) == (
+    """Verified contacts have the recorded keys, in all scopes."""
+    contact = verified(api, f"{place}/verified-resources/emails", "email", "a@sandbox.test")
+    assert (contact.status, contact.data.keys()) == (
         200,
         recorded_body(shared, "organisations/verified_email_verify")["data"].keys(),
     )
-    made = verified(api, f"{place}/verified-resources/phones", "phone", "+351912345678")
-    assert made.data.keys() == recorded_body(shared, "organisations/verified_phones_get")["data"].keys()
+    contact = verified(api, f"{place}/verified-resources/phones", "phone", "+351912345678")
+    assert contact.data.keys() == recorded_body(shared, "organisations/verified_phones_get")["data"].keys()
 
 
 def test_apps_have_the_shape_of_real_ones(api, shared):
-    """A connection and the default app have the recorded keys; without a default there is no data at all."""
+    """A connection and the default app have the recorded keys; without a default there is no `data`."""
     google(api)
     assert api.get("/v2/conferencing/default").body == {"status": "success"}
-    made = api.post("/v2/conferencing/google-meet/connect")
-    assert made.status == 200
-    assert made.data.keys() == recorded_body(shared, "organisations/conferencing_connect_google_meet")["data"].keys()
+    response = api.post("/v2/conferencing/google-meet/connect")
+    assert response.status == 200
+    assert (
+        response.data.keys() == recorded_body(shared, "organisations/conferencing_connect_google_meet")["data"].keys()
+    )
     api.post("/v2/conferencing/google-meet/default")
     assert api.get("/v2/conferencing/default").body == recorded_body(shared, "organisations/conferencing_default_get")
     # Disconnecting takes the default with it.
@@ -168,7 +170,7 @@ def test_bad_requests_are_refused_as_really(api, shared, request_of, name):
     ],
 )
 def test_bad_triggers_are_named_as_really(api, shared, path, body, name):
-    """The innermost fault equals the recorded one."""
+    """The innermost validation error equals the recorded one."""
     real = recorded_body(shared, f"organisations/org_team_workflows_{name}")["error"]["details"]["errors"][0][
         "children"
     ]
@@ -176,7 +178,7 @@ def test_bad_triggers_are_named_as_really(api, shared, path, body, name):
 
 
 def test_wrong_codes(api):
-    """An e-mail's wrong code has one text, a phone's another; a used code is a wrong one."""
+    """A wrong code has different errors for email addresses and phone numbers; a code can be used once."""
     emails, phones = "/v2/verified-resources/emails", "/v2/verified-resources/phones"
     given = {"email": "a@sandbox.test", "code": "000000"}
     text = "Bad request: Please check your request data and try again"
@@ -191,7 +193,7 @@ def test_wrong_codes(api):
 
 @pytest.mark.parametrize("path", ["/v2/verified-resources/emails", "/v2/event-types/1/private-links"])
 def test_paths_that_know_no_version(api, path):
-    """With any version but the oldest they are not there; below an organization private links take every one."""
+    """Private links and contacts of users exist only in the oldest version, those below an organization in all."""
     for version, status in (("", 200), ("2024-04-15", 200), ("2024-08-13", 404)):
         assert ApiClient(api.sandbox, version).get(path).status == status
     links = f"{TEAM}/event-types/{team_event_type(api)}/private-links"
@@ -210,7 +212,7 @@ def test_paths_that_know_no_version(api, path):
     ],
 )
 def test_nobody_is_refused(api, path, status):
-    """Without credentials the response is 401, or 403 after the permission check."""
+    """Without credentials the response is a 401, or a 403 behind the permission check."""
     assert api.as_user(None).get(path).status == status
 
 
@@ -218,7 +220,7 @@ def test_nobody_is_refused(api, path, status):
 
 
 def test_a_state_that_says_nothing_leads_nowhere(api):
-    """The answer is 301 with an empty Location."""
+    """A callback whose state has no URL is a 301 with an empty Location."""
     for path in ("/v2/conferencing/zoom/oauth/callback", "/v2/stripe/save"):
         for state in ("%7B%7D", "nonsense", "%5B%5D"):
             back = api.as_user(None).get(f"{path}?code=x&state={state}")
@@ -226,7 +228,7 @@ def test_a_state_that_says_nothing_leads_nowhere(api):
 
 
 def test_a_state_with_a_strangers_key_is_refused(api):
-    """An unknown credential in the state connects nothing."""
+    """A callback with an unknown credential in its state connects nothing."""
     for token, text in (("cal_nobody", "CustomThrottlerGuard - Invalid API Key"), ("x", "Invalid Access Token.")):
         back = api.get(f"/v2/stripe/save?code=x&state=%7B%22accessToken%22%3A%22{token}%22%7D")
         assert back.error == (401, text)
@@ -249,21 +251,21 @@ def test_connected_apps_can_be_locations(api):
 
 
 def test_private_links_expire(api):
-    """A link ends at its time; both edges of its life show."""
+    """A link expires at its time; it is valid just before and expired from then on."""
     api.sandbox.clock.freeze()
     until = api.sandbox.clock.now().replace(year=2100)
     path = "/v2/event-types/1/private-links"
     api.post(path, {"expiresAt": until.isoformat()})
-    assert [one["isExpired"] for one in api.get(path).data] == [False]
+    assert [link["isExpired"] for link in api.get(path).data] == [False]
     api.sandbox.clock.set(until)
-    assert [one["isExpired"] for one in api.get(path).data] == [True]
+    assert [link["isExpired"] for link in api.get(path).data] == [True]
     link = api.get(path).data[0]["linkId"]
     assert api.patch(f"{path}/{link}", {}).data["expiresAt"]
     assert api.patch(f"{path}/{link}", {"expiresAt": None}).data["isExpired"]
 
 
 def test_phone_calls_are_for_the_teams_own_event_types(api):
-    """Another event type is not found; the defaults need not be sent."""
+    """A phone call for an event type of another team is a 404; defaults need not be sent."""
     own = team_event_type(api)
     assert api.post(f"{TEAM}/event-types/{own}/create-phone-call", CALL).status == 201
     assert api.post(f"/v2/teams/2/event-types/{own}/create-phone-call", CALL).data.keys() == {"callId", "agentId"}

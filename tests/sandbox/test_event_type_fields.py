@@ -27,7 +27,7 @@ TEXT = {"type": "text", "slug": "company", "label": "Company", "required": True}
 
 
 def test_custom_fields_stand_after_the_location(shared):
-    """Custom fields are recognized, completed, and placed between location and title, as recorded."""
+    """Custom fields are completed and placed between location and title, as recorded."""
     real = recorded_body(shared, "eventtypes_create_confirmation_fields")["data"]["bookingFields"]
     options = {"options": ["S", "M", "L"], "placeholder": "pick"}
     select = {"type": "select", "slug": "size", "label": "Size", "required": False, **options}
@@ -35,7 +35,7 @@ def test_custom_fields_stand_after_the_location(shared):
 
 
 def test_built_in_fields_take_settings_and_keep_their_place():
-    """A built-in field is identified by type or slug, and changes only in the given keys."""
+    """A built-in field is identified by type or slug, keeps its place, and changes only in the given keys."""
     fields = {field["slug"]: field for field in booking_fields([{"slug": "notes", "required": True, "label": "Why?"}])}
     assert fields["notes"]["required"] is True
     assert fields["notes"]["label"] == "Why?"
@@ -43,7 +43,7 @@ def test_built_in_fields_take_settings_and_keep_their_place():
 
 
 def test_a_split_name_replaces_the_name():
-    """First and last name stand where the name stood."""
+    """The field for first and last name takes the place of the name."""
     first = booking_fields([{"type": "splitName", "firstNameLabel": "Given"}])[0]
     assert (first["type"], first["firstNameLabel"], first["lastNameRequired"]) == ("splitName", "Given", False)
 
@@ -85,12 +85,12 @@ def test_a_split_name_replaces_the_name():
     ],
 )
 def test_booking_fields_that_cannot_be(api, fields, text):
-    """Each fault of the booking fields is a 400 with its sentence."""
+    """Each error of booking fields is a 400 with its own message."""
     assert api.post(EVENT_TYPES, body(bookingFields=fields)).error == (400, text)
 
 
 def test_new_booking_fields_replace_the_old_ones(api):
-    """An update with fields replaces the custom ones, an update without them leaves them."""
+    """An update with booking fields replaces the custom ones; without, they stay."""
     path = f"{EVENT_TYPES}/{api.post(EVENT_TYPES, body(bookingFields=[TEXT])).data['id']}"
     assert any(field["slug"] == "company" for field in api.patch(path, {"title": "New"}).data["bookingFields"])
     changed = api.patch(path, {"bookingFields": [TEXT | {"slug": "other"}]}).data["bookingFields"]
@@ -98,7 +98,7 @@ def test_new_booking_fields_replace_the_old_ones(api):
 
 
 def test_locations_are_kept_without_what_is_unknown():
-    """A location keeps the fields of its type."""
+    """A location keeps only the fields of its type."""
     given = [
         {"type": "link", "link": "https://meet.example.com/a", "public": True, "extra": 1},
         {"type": "attendeePhone"},
@@ -129,5 +129,5 @@ def test_locations_are_kept_without_what_is_unknown():
     ],
 )
 def test_locations_that_cannot_be(api, given, text):
-    """Each fault of a location is a 400 with its sentence."""
+    """Each error of a location is a 400 with its own message."""
     assert api.post(EVENT_TYPES, body(locations=given)).error == (400, text)

@@ -29,7 +29,7 @@ def made(api: ApiClient, **more: Any) -> Any:
 
 
 def visible_slugs(api: ApiClient, query: str = "") -> list[str]:
-    return [one["slug"] for one in api.get(EVENT_TYPES + query).data]
+    return [record["slug"] for record in api.get(EVENT_TYPES + query).data]
 
 
 # --- what an answer holds
@@ -55,7 +55,7 @@ def visible_slugs(api: ApiClient, query: str = "") -> list[str]:
     ],
 )
 def test_an_event_type_has_the_fields_of_a_real_one(api, shared, name, more):
-    """An answer has exactly the keys that a real server sends for the same settings."""
+    """A response has exactly the recorded keys for the same settings."""
     real = recorded_body(shared, name)["data"]
     ours = made(api, **more)
     assert ours.keys() == real.keys()
@@ -65,12 +65,12 @@ def test_an_event_type_has_the_fields_of_a_real_one(api, shared, name, more):
 
 
 def test_default_booking_fields_are_those_of_a_real_server(shared):
-    """The built-in fields stand in the real order with the real settings."""
+    """The built-in fields equal the recorded ones."""
     assert default_booking_fields() == recorded_body(shared, "eventtypes_create")["data"]["bookingFields"]
 
 
 def test_reading_answers_what_creating_did(api):
-    """Private keys never leave, and a read by id equals the answer to the create."""
+    """A read by id equals the response to the create request, without internal keys."""
     event_type = made(api)
     assert api.get(f"{EVENT_TYPES}/{event_type['id']}").data == event_type
     assert not [name for name in event_type if name.startswith("_")]
@@ -133,14 +133,14 @@ def test_reading_answers_what_creating_did(api):
     ],
 )
 def test_settings_are_answered_in_the_servers_form(api, field, given, answered):
-    """Each setting comes back as the server writes it, from a create and from an update alike."""
+    """Each setting is returned in the server's form, after a create and after an update."""
     assert made(api, **{field: given})[field] == answered
     other = api.post(EVENT_TYPES, body(slug="other")).data
     assert api.patch(f"{EVENT_TYPES}/{other['id']}", {field: given}).data[field] == answered
 
 
 def test_recurrence_is_never_switched_off(api):
-    """Switching a series off is accepted and changes nothing; the rest of the body does."""
+    """A request to switch recurrence off succeeds and does not do it; other changes apply."""
     assert made(api, slug="once", recurrence={"disabled": True})["recurrence"] is None
     record = made(api, recurrence=WEEKLY)
     changed = api.patch(f"{EVENT_TYPES}/{record['id']}", {"recurrence": {"disabled": True}, "title": "New"}).data
@@ -153,12 +153,12 @@ def test_every_rebuilt_setting_can_be_left_out():
 
 
 def test_half_a_color_is_none(api):
-    """With one of the two colors missing the whole is dropped."""
+    """If one of the two colors is missing, both are dropped."""
     assert "color" not in made(api, color={"lightThemeHex": "#fff"})
 
 
 def test_video_settings_are_spelled_out_once_one_is_given(api):
-    """One video setting adds all others, and their columns."""
+    """One video setting adds all others with their defaults."""
     settings = made(api, calVideoSettings={"disableRecordingForGuests": True})["calVideoSettings"]
     assert settings["disableRecordingForGuests"] is True
     assert settings["disableRecordingForOrganizer"] is False
@@ -166,14 +166,14 @@ def test_video_settings_are_spelled_out_once_one_is_given(api):
 
 
 def test_lengths_to_choose_from_show_in_the_metadata(api):
-    """Length options are answered twice, and metadata cannot be set otherwise."""
+    """Length options appear in the metadata too, which cannot be set directly."""
     event_type = made(api, lengthInMinutesOptions=[15, 30], metadata={"mine": 1})
     assert event_type["lengthInMinutesOptions"] == [15, 30]
     assert event_type["metadata"] == {"multipleDuration": [15, 30]}
 
 
 def test_slugs_are_kept_as_they_came(api):
-    """A slug may be any text, even none, and is compared by case."""
+    """A slug may be any text, even an empty one, and is compared with case."""
     assert made(api, slug="My Slug!")["slug"] == "My Slug!"
     assert made(api, slug="my slug!")["slug"] == "my slug!"
     assert made(api, slug="")["slug"] == ""
@@ -183,7 +183,7 @@ def test_slugs_are_kept_as_they_came(api):
 
 
 def test_a_body_without_the_required_fields_is_refused_as_really(api, shared):
-    """The validation tree equals the recorded one."""
+    """The validation error for an empty body equals the recorded one."""
     answer = api.post(EVENT_TYPES, {"title": "Tmp"})
     assert answer.body["error"]["details"] == recorded_body(shared, "eventtypes_create_400")["error"]["details"]
 
@@ -228,20 +228,20 @@ def test_a_body_without_the_required_fields_is_refused_as_really(api, shared):
     ],
 )
 def test_bad_values_are_named_in_the_validation_tree(api, field, given, rule, text):
-    """A value that breaks a rule is a 400 whose tree says which."""
+    """An invalid value is a 400 whose validation error names the rule."""
     answer = api.post(EVENT_TYPES, body(**{field: given}))
     assert answer.error == (400, "Bad Request Exception")
     assert answer.constraints[field][rule] == text
 
 
 def test_faults_inside_objects_are_children(api):
-    """What is wrong inside an object stands below it in the tree."""
+    """Errors inside an object are its children in the validation error."""
     seats = {"seatsPerTimeSlot": 1001, "showAttendeeInfo": True, "showAvailabilityCount": "x"}
     layouts = {"defaultLayout": "week", "enabledLayouts": ["month"]}
-    found = api.post(EVENT_TYPES, body(seats=seats, bookerLayouts=layouts)).constraints
-    assert found["seats.seatsPerTimeSlot"] == {"max": "seatsPerTimeSlot must not be greater than 1000"}
-    assert found["seats.showAvailabilityCount"] == {"isBoolean": "showAvailabilityCount must be a boolean value"}
-    assert "isDefaultLayoutWithinEnabledLayouts" in found["bookerLayouts"]
+    constraints = api.post(EVENT_TYPES, body(seats=seats, bookerLayouts=layouts)).constraints
+    assert constraints["seats.seatsPerTimeSlot"] == {"max": "seatsPerTimeSlot must not be greater than 1000"}
+    assert constraints["seats.showAvailabilityCount"] == {"isBoolean": "showAvailabilityCount must be a boolean value"}
+    assert "isDefaultLayoutWithinEnabledLayouts" in constraints["bookerLayouts"]
 
 
 SEATS = {"seatsPerTimeSlot": 2, "showAttendeeInfo": True, "showAvailabilityCount": True}
@@ -307,20 +307,20 @@ WEEKLY = {"interval": 1, "occurrences": 3, "frequency": "weekly"}
     ],
 )
 def test_combinations_that_cannot_be_are_refused(api, more, status, code, text):
-    """Rules between fields, and between a field and the account, have texts of their own."""
+    """Forbidden combinations of fields have their own messages."""
     answer = api.post(EVENT_TYPES, body(**more))
     assert (answer.status, answer.body["error"]["code"], answer.message) == (status, code, text)
     assert "intro" not in visible_slugs(api)
 
 
 def test_a_range_of_one_date_breaks_the_server(api):
-    """A window from a date to nowhere is a bare 500."""
+    """A booking window of one date is a 500 without envelope."""
     answer = api.post(EVENT_TYPES, body(bookingWindow={"type": "range", "value": ["2030-01-01"]}))
     assert (answer.status, answer.body) == (500, {"statusCode": 500, "message": "Internal server error"})
 
 
 def test_a_refused_update_changes_nothing(api):
-    """An update that breaks a rule leaves every field as it was."""
+    """A rejected update leaves every field as it was."""
     event_type = made(api, seats=SEATS)
     path = f"{EVENT_TYPES}/{event_type['id']}"
     assert api.patch(path, {"title": "New", "confirmationPolicy": {"type": "always"}}).status == 400
@@ -338,7 +338,7 @@ def test_a_slug_belongs_to_one_event_type_of_a_user(api):
 
 
 def test_null_for_what_cannot_be_null_is_a_database_error(api):
-    """Null passes validation, and then the database says no."""
+    """Null for a required field passes validation and is then a database error."""
     answer = api.patch(f"{EVENT_TYPES}/{made(api)['id']}", {"title": None})
     assert answer.error == (500, "There was an error, please try again later.")
 
@@ -356,7 +356,7 @@ def test_null_for_what_cannot_be_null_is_a_database_error(api):
     ],
 )
 def test_unknown_and_foreign_event_types_are_refused(api, method, unknown, foreign):
-    """Each operation has words of its own for what is not there and what is not yours."""
+    """Each operation has its own errors for unknown and foreign event types."""
     cy = api.as_user("cy")
     event_type_id = made(api)["id"]
     assert cy(method, f"{EVENT_TYPES}/99", {}).error == unknown
@@ -365,7 +365,7 @@ def test_unknown_and_foreign_event_types_are_refused(api, method, unknown, forei
 
 @pytest.mark.parametrize(("method", "status"), [("GET", 500), ("PATCH", 400), ("DELETE", 500)])
 def test_ids_that_are_no_numbers(api, method, status):
-    """Only the update checks the id, the others let the database fail."""
+    """An id that is not a number is a 400 on update, and a database error on the other operations."""
     assert api(method, f"{EVENT_TYPES}/abc", {}).status == status
 
 
@@ -378,12 +378,12 @@ def test_without_a_credential_everything_but_the_list_is_forbidden(api):
 
 
 def test_only_one_version_answers(api):
-    """Another version has other event types, or none."""
+    """Event types exist only in 2024-06-14."""
     assert ApiClient(api.sandbox, "2024-08-13").get(f"{EVENT_TYPES}/1").error == (404, "Cannot GET /v2/event-types/1")
 
 
 def test_deleting_answers_a_stub_and_lets_bookings_be(api):
-    """The stub names the event type; after that it is gone, with its webhooks."""
+    """A delete returns four fields, deletes the webhooks and keeps the bookings."""
     event_type = made(api)
     hooks = f"{EVENT_TYPES}/{event_type['id']}/webhooks"
     assert api.post(hooks, {"active": True, "subscriberUrl": "https://x.test/", "triggers": []}).status == 201
@@ -397,7 +397,7 @@ def test_deleting_answers_a_stub_and_lets_bookings_be(api):
 
 
 def test_a_list_by_name_hides_what_is_hidden_but_from_the_owner(api):
-    """Others see neither hidden event types nor hidden booking fields; the owner sees the event types."""
+    """Hidden event types are listed only for their owner, hidden booking fields for nobody."""
     made(api, hidden=True)
     assert "intro" in visible_slugs(api, "?username=ana")
     assert "intro" not in visible_slugs(api.as_user("bo"), "?username=ana")
@@ -406,7 +406,7 @@ def test_a_list_by_name_hides_what_is_hidden_but_from_the_owner(api):
 
 
 def test_filters_of_the_list(api):
-    """Names are compared by case, slugs count only with a name, and an organization narrows names."""
+    """Usernames are compared with case, slugs filter only with a username, and an organization restricts usernames."""
     assert visible_slugs(api.as_user("bo"), "?username=ana&eventSlug=sixty") == ["sixty"]
     assert visible_slugs(api, "?username=ana&eventSlug=none") == []
     assert visible_slugs(api, "?username=Ana") == []

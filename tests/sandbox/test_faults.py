@@ -1,4 +1,4 @@
-"""Scripted trouble: each kind, when it comes, and that the server acts or does not."""
+"""Scripted faults: each kind, when it occurs, and whether the server acts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def name(sandbox):
 
 
 def test_status_times(sandbox):
-    """A status is answered so many times without acting or counting; without `times`, once."""
+    """A status is returned `times` times (default once) without acting or counting."""
     sandbox.faults.add("PATCH", "/v2/me", status=503, times=2).add("PATCH", "/v2/me", status=500)
     assert [rename(sandbox).status for _ in range(3)] == [503, 503, 500]
     assert name(sandbox) == "Ana Sandbox"
@@ -40,7 +40,7 @@ def test_status_times(sandbox):
 
 
 def test_429_with_headers(sandbox):
-    """A scripted 429 looks like the server's, with the headers that the test wants."""
+    """A scripted 429 has the server's shape and the given headers."""
     sandbox.faults.add("*", "*", status=429, headers={"Retry-After": "3"})
     reply = send_request(sandbox, "GET", "/v2/me")
     assert (reply.status, reply.body["error"]["code"]) == (429, "ThrottlerException")
@@ -58,7 +58,7 @@ def test_429_with_headers(sandbox):
     ],
 )
 def test_shapes_of_statuses(sandbox, status, code):
-    """A scripted status has the body that the server gives it: enveloped below 500, RAW above."""
+    """A scripted status has the server's body: with envelope below 500, without from 500 on."""
     sandbox.faults.add("GET", "/v2/me", status=status)
     body = send_request(sandbox, "GET", "/v2/me").body
     assert body.get("error", {}).get("code") == code
@@ -66,7 +66,7 @@ def test_shapes_of_statuses(sandbox, status, code):
 
 
 def test_after_and_probability(sandbox):
-    """`after` lets matches pass first; a probability follows the seed."""
+    """`after` lets matching requests pass first; a probability follows the seed."""
     sandbox.faults.add("GET", "/v2/me", status=502, after=2, times=1)
     assert statuses(sandbox, 4) == [200, 200, 502, 200]
     sandbox.faults.clear().add("GET", "/v2/me", status=502, probability=0.5)
@@ -90,14 +90,14 @@ def test_after_and_probability(sandbox):
     ],
 )
 def test_matching(method, path, hit):
-    """Methods and paths match whole, `*` and placeholders stand for anything."""
+    """Methods and paths match as a whole; `*` and placeholders match anything."""
     fault = Faults().add(method, path, status=500).match("GET", "/v2/me")
     assert (fault is not None) is hit
 
 
 @pytest.mark.parametrize(("when", "acted"), [("before", False), ("after", True)])
 def test_cut(sandbox, when, acted):
-    """A cut connection gives no answer; only `after` has acted."""
+    """A cut connection returns no response; only `after` acts."""
     sandbox.faults.add("PATCH", "/v2/me", cut=when)
     with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
         rename(sandbox)
@@ -117,7 +117,7 @@ def test_invalid_and_truncated_bodies(sandbox):
 
 
 def test_proxy_page_and_own_body(sandbox):
-    """A proxy answers in HTML; a test may give any body."""
+    """`html` returns a proxy's page, and `body` any body."""
     sandbox.faults.add("GET", "/v2/me", html=True).add("GET", "/v2/me", status=418, body={"hello": 1})
     page, own = send_request(sandbox, "GET", "/v2/me"), send_request(sandbox, "GET", "/v2/me")
     assert (page.status, page.headers["Content-Type"]) == (502, "text/html")
@@ -126,7 +126,7 @@ def test_proxy_page_and_own_body(sandbox):
 
 
 def test_slow(sandbox):
-    """A slow answer comes late, and is otherwise right."""
+    """A slow response is late and otherwise right."""
     sandbox.faults.add("GET", "/v2/me", slow=0.05)
     begun = time.perf_counter()
     assert send_request(sandbox, "GET", "/v2/me").status == 200
@@ -134,7 +134,7 @@ def test_slow(sandbox):
 
 
 def test_each(sandbox):
-    """A callback changes the world after every matching answer, until the script is cleared."""
+    """A callback runs after every matching response, until the faults are cleared."""
     sandbox.faults.after_each("GET", "/v2/me", lambda store: store.users[1].update(bio=f"{len(sandbox.requests)}"))
     assert [send_request(sandbox, "GET", "/v2/me").data["bio"] for _ in range(3)] == [None, "1", "2"]
     sandbox.faults.clear()
@@ -142,6 +142,6 @@ def test_each(sandbox):
 
 
 def test_no_trouble():
-    """A fault that does nothing is a mistake in the test."""
+    """A fault without effect raises ValueError."""
     with pytest.raises(ValueError, match="needs one of"):
         Faults().add("GET", "/v2/me", times=3)

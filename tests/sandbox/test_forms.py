@@ -1,4 +1,4 @@
-"""The two styles of validation, and the rules they are made of."""
+"""The two kinds of validation errors, and the rules."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def tree(form, data):
 
 @pytest.mark.parametrize("name", GLOBAL)
 def test_global_pipe_as_recorded(shared, name):
-    """The tree is the recorded one, key order included."""
+    """The validation error equals the recorded one, key order included."""
     form, data = GLOBAL[name]
     recorded = json.loads((shared / "reference/real" / f"{name}.json").read_text())["response"]["body"]["error"]
     error = refusal(form.read, data)
@@ -80,7 +80,7 @@ def test_global_pipe_as_recorded(shared, name):
 
 
 def test_webhook_as_recorded(shared):
-    """Several constraints of one list stand in the recorded order."""
+    """Several constraints of a list are in the recorded order."""
     body = json.loads((shared / "reference/real/webhooks_create_400.json").read_text())["response"]["body"]
     recorded = body["error"]["details"]["errors"]
     triggers = recorded[2]["constraints"]["isEnum"].rpartition(": ")[2].split(", ")
@@ -100,7 +100,7 @@ def test_webhook_as_recorded(shared):
     ],
 )
 def test_strict_pipe_as_recorded(shared, name, form, data):
-    """The sentence is the recorded one, with its odd spaces."""
+    """The message equals the recorded one, with its spaces."""
     recorded = json.loads((shared / "reference/real" / f"{name}.json").read_text())["response"]["body"]["error"]
     error = refusal(form.read_strict, data)
     assert (error.code, error.message, error.details) == (recorded["code"], recorded["message"], recorded["details"])
@@ -117,7 +117,7 @@ def test_strict_nested_sentence():
 
 
 def test_unknown_fields_are_dropped_at_every_depth():
-    """The global pipe drops what it does not know, from the values and from the echoed target."""
+    """Unknown fields are dropped at every depth, from the values and from the target in the error."""
     form = Form(Field("a", nested=Form(Field("b", string))))
     assert form.read({"a": {"b": "x", "c": 1}, "d": 1}) == {"a": {"b": "x"}}
     assert tree(form, {"a": {"b": 1, "c": 1}, "d": 1})[0]["target"] == {"a": {"b": 1}}
@@ -136,7 +136,7 @@ def test_lists_of_objects():
 
 
 def test_absent_null_and_default():
-    """Optional means absent or null; a default fills both; an absent value is not echoed, null is."""
+    """An optional field may be missing or null; a default replaces both; only null is repeated in the error."""
     form = Form(Field("a", string, optional=True, default="x"), Field("b", string))
     assert form.read({"b": "y"}) == {"a": "x", "b": "y"}
     assert form.read({"a": None, "b": "y"}) == {"a": "x", "b": "y"}
@@ -145,7 +145,7 @@ def test_absent_null_and_default():
 
 
 def test_partial_and_extended():
-    """An update takes the same fields, none of them required; `when` switches a field off."""
+    """A partial form requires no field; `when` switches a field off."""
     form = Form(Field("a", string)).extended(Field("b", string, when=lambda target: "a" in target))
     assert form.read({"a": "x", "b": "y"}) == {"a": "x", "b": "y"}
     assert [problem["property"] for problem in tree(form, {})] == ["a"]
@@ -164,7 +164,7 @@ def test_partial_and_extended():
     ],
 )
 def test_take_and_skip(query, expected):
-    """Fractions are cut, an empty string counts as not sent."""
+    """Fractions are cut, and an empty text counts as missing."""
     values = Form(*take_and_skip()).read(query)
     assert (values["take"], values["skip"]) == expected
 
@@ -189,7 +189,7 @@ def test_blank_take_of_bookings_lists():
 
 
 def test_conversions():
-    """Queries are text: lists and booleans are read out of it."""
+    """Texts of a query are converted to lists, numbers and booleans."""
     assert to_list("a, b") == to_list(["a", "b"]) == ["a", "b"]
     assert to_ints("1,2") == [1, 2]
     assert [to_bool("true"), to_bool("false"), to_bool("maybe"), to_bool(value=True)] == [True, False, "maybe", True]
@@ -231,12 +231,12 @@ def test_conversions():
     ],
 )
 def test_rules(rule, good, bad):
-    """Each rule takes what class-validator takes, and no other kind of value."""
+    """Each rule accepts the values that class-validator accepts."""
     assert [value for value in good if not rule.test(value)] == []
     assert [value for value in bad if rule.test(value)] == []
 
 
 def test_zone_spelling():
-    """Time zones are found in any case, and spelled properly."""
+    """Time zones are found in any case and returned in their proper spelling."""
     assert rules.canonical_zone("europe/rome") == "Europe/Rome"
     assert rules.canonical_zone("Nowhere/Land") is None

@@ -25,13 +25,19 @@ def api() -> Iterator[ApiClient]:
     ("scope", "name"), [(ORG, "org_memberships"), (ORG_TEAM, "org_team_memberships"), (TEAM, "teams_memberships")]
 )
 def test_memberships_have_the_fields_of_real_ones(api, shared, scope, name):
-    """All five operations answer what a real server answers, key by key."""
+    """All five operations return the recorded keys."""
     member = {"userId": MIA if scope == ORG else CY, "role": "MEMBER", "accepted": True}
     real = recorded_body(shared, f"organisations/{name}_create")["data"]
-    made = api.post(f"{scope}/memberships", member).data
-    one = f"{scope}/memberships/{made['id']}"
+    membership = api.post(f"{scope}/memberships", member).data
+    path = f"{scope}/memberships/{membership['id']}"
     listed = api.get(f"{scope}/memberships").data[-1]
-    for ours in (made, listed, api.get(one).data, api.patch(one, {"role": "ADMIN"}).data, api.delete(one).data):
+    for ours in (
+        membership,
+        listed,
+        api.get(path).data,
+        api.patch(path, {"role": "ADMIN"}).data,
+        api.delete(path).data,
+    ):
         assert ours.keys() == real.keys()
         assert ours["user"].keys() == real["user"].keys()
 
@@ -49,12 +55,12 @@ def test_memberships_have_the_fields_of_real_ones(api, shared, scope, name):
     ],
 )
 def test_bad_requests_are_refused_as_really(api, shared, ask, name):
-    """The validation tree equals the recorded one, with the defaults that it echoes."""
+    """The validation error equals the recorded one, with the defaults that it repeats."""
     assert api(*ask).body["error"]["details"] == recorded_body(shared, f"organisations/{name}")["error"]["details"]
 
 
 def test_unknown_memberships(api):
-    """Each route says it in its own words; a membership of elsewhere is unknown too."""
+    """Each route has its own error for an unknown membership; one of another team is unknown too."""
     assert api.get(f"{TEAM}/memberships/1").error == (404, "Organization's Team membership not found")
     assert api.delete(f"{TEAM}/memberships/1").error == (404, "Membership with id 1 not found in team 3")
     text = "Membership with id 1 not found in team 3 of organization 1"
@@ -73,20 +79,20 @@ def event_type(api: ApiClient, **more: Any) -> str:
 
 @pytest.mark.parametrize("scope", [ORG_TEAM, TEAM])
 def test_members_host_what_everybody_hosts(api, scope):
-    """They do once they are active, whether made so or accepted later, and no more when they have gone."""
+    """Active members host event types that assign all members, until they leave."""
     path = event_type(api, assignAllTeamMembers=True)
-    made = api.post(f"{scope}/memberships", {"userId": CY, "role": "MEMBER"}).data
+    membership = api.post(f"{scope}/memberships", {"userId": CY, "role": "MEMBER"}).data
     assert hosts(api, path) == [ANA, BO]
-    api.patch(f"{scope}/memberships/{made['id']}", {"accepted": True})
+    api.patch(f"{scope}/memberships/{membership['id']}", {"accepted": True})
     assert hosts(api, path) == [ANA, BO, CY]
-    api.delete(f"{scope}/memberships/{made['id']}")
+    api.delete(f"{scope}/memberships/{membership['id']}")
     assert hosts(api, path) == [ANA, BO]
     api.post(f"{scope}/memberships", {"userId": CY, "role": "MEMBER", "accepted": True})
     assert hosts(api, path) == [ANA, BO, CY]
 
 
 def children(api: ApiClient) -> list[int]:
-    return [one["ownerId"] for one in api.sandbox.store.event_types.values() if one.get("parentEventTypeId")]
+    return [record["ownerId"] for record in api.sandbox.store.event_types.values() if record.get("parentEventTypeId")]
 
 
 def test_managed_event_types_follow_the_members(api):
@@ -94,9 +100,9 @@ def test_managed_event_types_follow_the_members(api):
     body = {"title": "All", "slug": "all", "lengthInMinutes": 30, "schedulingType": "managed"}
     api.post(f"{ORG_TEAM}/event-types", {**body, "assignAllTeamMembers": True})
     assert children(api) == [ANA, BO]
-    made = api.post(f"{ORG_TEAM}/memberships", {"userId": CY, "role": "MEMBER", "accepted": True}).data
+    membership = api.post(f"{ORG_TEAM}/memberships", {"userId": CY, "role": "MEMBER", "accepted": True}).data
     assert children(api) == [ANA, BO, CY]
-    api.delete(f"{ORG_TEAM}/memberships/{made['id']}")
+    api.delete(f"{ORG_TEAM}/memberships/{membership['id']}")
     assert children(api) == [ANA, BO]
 
 
@@ -104,7 +110,7 @@ def test_only_named_hosts_leave_an_event_type(api):
     """Event types that did not have the member stay unchanged."""
     path = event_type(api, hosts=[{"userId": ANA}])
     before = api.get(path).data
-    [bo] = [one for one in api.get(f"{TEAM}/memberships").data if one["userId"] == BO]
+    [bo] = [membership for membership in api.get(f"{TEAM}/memberships").data if membership["userId"] == BO]
     api.delete(f"{TEAM}/memberships/{bo['id']}")
     assert api.get(path).data == before
 

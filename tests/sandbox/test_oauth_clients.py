@@ -26,15 +26,15 @@ def api() -> Iterator[ApiClient]:
 
 
 def platform(api: ApiClient, method: str, path: str, body: Any = None, **more: str) -> ApiResponse:
-    """Ask with the client's own credentials; the id in the path stands in for its header."""
+    """Send a request with the client's own credentials."""
     headers = {"x-cal-secret-key": "sandbox-secret", "x-cal-client-id": "sandbox-client"} | more
     return send_request(api.sandbox, method, path, body, key=None, headers=headers)
 
 
 def test_managed_users_belong_to_the_organization(api):
     """A managed user's profile names the client's organization; an invalid address is rejected."""
-    made = platform(api, "POST", USERS, ADA).data
-    own = ApiClient(api.sandbox, key=made["accessToken"]).get("/v2/me").data
+    user = platform(api, "POST", USERS, ADA).data
+    own = ApiClient(api.sandbox, key=user["accessToken"]).get("/v2/me").data
     assert (
         own["organizationId"]
         == own["organization"]["id"]
@@ -44,9 +44,9 @@ def test_managed_users_belong_to_the_organization(api):
 
 
 def test_mails_of_a_client_are_off_by_default(api):
-    """A client that says nothing of mails sends none."""
-    made = platform(api, "POST", CLIENTS, SECOND).data
-    [shown] = [one for one in platform(api, "GET", CLIENTS).data if one["id"] == made["clientId"]]
+    """A new client sends no emails by default."""
+    client = platform(api, "POST", CLIENTS, SECOND).data
+    [shown] = [row for row in platform(api, "GET", CLIENTS).data if row["id"] == client["clientId"]]
     assert (shown["areEmailsEnabled"], shown["areCalendarEventsEnabled"]) == (False, True)
 
 
@@ -54,22 +54,22 @@ def test_mails_of_a_client_are_off_by_default(api):
 
 
 def test_clients_look_like_real_ones(api, shared):
-    """A client has the fields of a recorded one, by key and by its own credentials."""
+    """A client has the recorded fields, read with a key or with its own credentials."""
     real = recorded_body(shared, f"{ORGANISATIONS}/oauth_clients_get")["data"]
     assert api.get(ONE).data.keys() == real.keys()
     assert platform(api, "GET", CLIENTS).data == [api.get(ONE).data]
-    made = platform(api, "POST", CLIENTS, SECOND)
-    assert made.status == 201
-    assert made.data.keys() == recorded_body(shared, f"{ORGANISATIONS}/oauth_clients_create")["data"].keys()
-    assert api.get(f"{CLIENTS}/{made.data['clientId']}").data.keys() == real.keys()
+    response = platform(api, "POST", CLIENTS, SECOND)
+    assert response.status == 201
+    assert response.data.keys() == recorded_body(shared, f"{ORGANISATIONS}/oauth_clients_create")["data"].keys()
+    assert api.get(f"{CLIENTS}/{response.data['clientId']}").data.keys() == real.keys()
 
 
 def test_managed_users_look_like_real_ones(api, shared):
-    """A managed user and its tokens have the fields of recorded ones; metadata only when it was given."""
-    made = platform(api, "POST", USERS, ADA | {"metadata": {"id": "7"}})
+    """A managed user and their tokens have the recorded fields; `metadata` only if it was given."""
+    response = platform(api, "POST", USERS, ADA | {"metadata": {"id": "7"}})
     real = recorded_body(shared, f"{ORGANISATIONS}/oauth_clients_users_create")["data"]
-    assert made.status == 201
-    assert (made.data.keys(), made.data["user"].keys()) == (real.keys(), real["user"].keys())
+    assert response.status == 201
+    assert (response.data.keys(), response.data["user"].keys()) == (real.keys(), real["user"].keys())
     plain = platform(api, "POST", USERS, {"email": "bea@customers.test", "name": "Bea"}).data["user"]
     assert real["user"].keys() - plain.keys() == {"metadata"}
     assert plain["defaultScheduleId"] is None
@@ -89,9 +89,9 @@ def test_managed_users_look_like_real_ones(api, shared):
     ],
 )
 def test_refusals_are_worded_as_recorded(api, shared, name, line, body):
-    """Code, message and the tree of constraints are those of the real server."""
-    said = platform(api, *line.split(" "), body)
-    assert said.body["error"] == recorded_body(shared, f"{ORGANISATIONS}/{name}")["error"]
+    """Code, message and constraints equal the recorded ones."""
+    refused = platform(api, *line.split(" "), body)
+    assert refused.body["error"] == recorded_body(shared, f"{ORGANISATIONS}/{name}")["error"]
 
 
 # --- who may
@@ -115,7 +115,7 @@ def test_members_may_read_and_admins_may_write(api):
 
 
 def test_other_organizations(api):
-    """Without an organization, or in one that is no platform, clients are out of reach."""
+    """Callers without an organization, or in one that is no platform, cannot read clients."""
     store = api.sandbox.store
     store.users[2]["organization_id"] = None
     text = "OAuthClientGuard - No organization associated with the user."
@@ -127,7 +127,7 @@ def test_other_organizations(api):
 
 
 def test_unknown_clients(api):
-    """A key gets "no such client"; a secret alone gets an authentication error."""
+    """An unknown client is a 404 for a key, and an authentication error for client credentials."""
     assert api.get(f"{CLIENTS}/nobody").error == (404, "OAuthClientGuard - OAuth client not found.")
     assert platform(api, "GET", f"{CLIENTS}/nobody").status == 401
 
@@ -141,22 +141,22 @@ def test_managed_users_take_the_clients_credentials(api):
 
 
 def test_deleting_a_client_takes_all_along(api):
-    """Users, tokens and webhooks of a client go with it."""
+    """Deleting a client deletes its users, tokens and webhooks."""
     store = api.sandbox.store
     hook = {"active": True, "subscriberUrl": "https://hooks.test", "triggers": ["BOOKING_CREATED"]}
     assert platform(api, "POST", f"{ONE}/webhooks", hook).data["oAuthClientId"] == "sandbox-client"
     deleted = api.delete(ONE)
     assert deleted.data["id"] == "sandbox-client"
     assert (4 in store.users, store.webhooks, store.oauth_clients) == (False, {}, {})
-    assert all(one["client_id"] != "sandbox-client" for one in store.access_tokens.values())
+    assert all(token["client_id"] != "sandbox-client" for token in store.access_tokens.values())
 
 
 def test_webhooks_of_a_client_hear_of_its_users(api):
-    """A client's webhook gets the events of its managed users, and no others."""
+    """A client's webhook receives the events of its managed users only."""
     hook = {"active": True, "subscriberUrl": "https://hooks.test", "triggers": ["BOOKING_CREATED"]}
-    made = platform(api, "POST", f"{ONE}/webhooks", hook).data["id"]
+    webhook_id = platform(api, "POST", f"{ONE}/webhooks", hook).data["id"]
     heard = [matching(api.sandbox.store, "BOOKING_CREATED", {"user_id": user_id}) for user_id in (4, 1)]
-    assert [[one["id"] for one in hooks] for hooks in heard] == [[made], []]
+    assert [[webhook["id"] for webhook in hooks] for hooks in heard] == [[webhook_id], []]
     again = platform(api, "POST", f"{ONE}/webhooks", hook)
     assert again.error == (409, "Webhook with this subscriber url already exists for this oAuth client")
 
@@ -166,15 +166,15 @@ def test_a_new_address_is_applied_at_once(api):
     changed = platform(api, "PATCH", f"{USERS}/4", {"email": "new@customers.test"}).data
     assert changed["email"] == "new+sandbox-client@customers.test"
     assert changed["username"] == "new-sandbox-client-customers-test"
-    made = platform(api, "POST", USERS, {"email": "new@customers.test", "name": "x"})
-    assert made.error == (409, "User with the provided e-mail already exists. Existing user ID=4")
+    response = platform(api, "POST", USERS, {"email": "new@customers.test", "name": "x"})
+    assert response.error == (409, "User with the provided e-mail already exists. Existing user ID=4")
 
 
 def test_default_event_types(api):
-    """A client may give its new users four event types."""
+    """A client can create four event types for each new user."""
     api.patch(ONE, {"areDefaultEventTypesEnabled": True})
-    made = platform(api, "POST", USERS, ADA).data["user"]["id"]
-    slugs = [one["slug"] for one in api.sandbox.store.event_types.values() if one["ownerId"] == made]
+    user_id = platform(api, "POST", USERS, ADA).data["user"]["id"]
+    slugs = [record["slug"] for record in api.sandbox.store.event_types.values() if record["ownerId"] == user_id]
     assert slugs == ["thirty-minutes", "thirty-minutes-video", "sixty-minutes", "sixty-minutes-video"]
 
 
@@ -188,17 +188,17 @@ def test_pages_and_addresses(api):
         "offset": {"max": "offset must not be greater than 250"}
     }
     both = "u1@customers.test,u2%2Bsandbox-client@customers.test"
-    assert [one["name"] for one in platform(api, "GET", f"{USERS}?emails={both}").data] == ["U", "U"]
+    assert [user["name"] for user in platform(api, "GET", f"{USERS}?emails={both}").data] == ["U", "U"]
 
 
 def test_permissions_are_bits():
-    """Each permission is a bit, the star all of them."""
+    """Each permission is a bit; `*` means all."""
     assert permission_bits(["*"]) == 1023 == sum(1 << bit for bit in range(len(PERMISSIONS)))
     assert permission_bits(["BOOKING_READ", "BOOKING_WRITE"]) == 12
 
 
 def test_addresses_carry_the_client():
-    """The client's id is put into an address once, and a name is made of it."""
+    """The client's id is added to an address once, and the username is made from the address."""
     stored = stored_email("ada@customers.test", "c1")
     assert stored == "ada+c1@customers.test" == stored_email(stored, "c1")
     assert username_of(stored) == "ada-c1-customers-test"

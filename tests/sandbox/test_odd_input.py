@@ -115,7 +115,7 @@ ODD: list[Any] = [
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The paths of all that a value holds."""
+    """Return the paths of all values inside a value."""
     parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in parts:
         yield (*path, key)
@@ -123,7 +123,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def odd(chance: random.Random, value: Any) -> Any:
-    """The value with an odd one in one or two places."""
+    """Return the value with one or two odd values in it."""
     value = copy.deepcopy(value)
     for _ in range(chance.randint(1, 2)):
         *way, last = chance.choice(list(places(value)))

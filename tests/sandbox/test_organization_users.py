@@ -47,43 +47,45 @@ def real(shared: Any, name: str) -> Any:
     ],
 )
 def test_bad_requests_are_refused_as_really(api, shared, ask, name):
-    """Message and validation tree equal the recorded ones, with the defaults that they echo."""
+    """Message and validation error equal the recorded ones, with the defaults that they repeat."""
     answer, error = api(*ask).body["error"], real(shared, name)["error"]
     assert (answer["message"], answer["details"]) == (error["message"], error["details"])
 
 
 def test_users_have_the_fields_of_real_ones(api, shared):
-    """Made, listed, changed and deleted; `metadata` is there only when it was given."""
+    """All operations return the recorded keys; `metadata` only if it was given."""
     body = {"email": "newbie@acme.test", "metadata": {"ref": "A1"}}
     expected = real(shared, "org_users_create")["data"]
-    made = api.post(USERS, body).data
-    one = f"{USERS}/{made['id']}"
-    for ours in (made, api.get(USERS).data[-1], api.patch(one, {"bio": "x"}).data, api.delete(one).data):
+    user = api.post(USERS, body).data
+    path = f"{USERS}/{user['id']}"
+    for ours in (user, api.get(USERS).data[-1], api.patch(path, {"bio": "x"}).data, api.delete(path).data):
         assert ours.keys() == expected.keys()
         assert ours["profile"].keys() == expected["profile"].keys()
     assert api.get(USERS).data[0].keys() == real(shared, "org_users_list")["data"][0].keys()
 
 
 def test_a_users_own_things_go_with_them(api):
-    """Event types, bookings, schedules and memberships of a deleted user are gone; the rest stays."""
+    """Deleting a user deletes their event types, bookings, schedules and memberships only."""
     store = api.sandbox.store
     api.as_user("cy").post("/v2/schedules", {"name": "x", "timeZone": "UTC", "isDefault": False})
     assert api.delete(f"{USERS}/{CY}").status == 200
-    assert CY not in {one["user_id"] for one in store.memberships.values()}
-    assert {ANA, BO} <= {one["owner_id"] for one in store.schedules.values()}
-    assert CY not in {one["owner_id"] for one in store.schedules.values()}
+    assert CY not in {membership["user_id"] for membership in store.memberships.values()}
+    assert {ANA, BO} <= {schedule["owner_id"] for schedule in store.schedules.values()}
+    assert CY not in {schedule["owner_id"] for schedule in store.schedules.values()}
     assert api.get(f"{ORG}/memberships").status == 200
 
 
 def test_attributes_have_the_fields_of_real_ones(api, shared):
-    """Attributes, options, assignments and lists of assigned options, key by key."""
+    """Attributes, options, assignments and assigned options have the recorded keys."""
     body = {"name": "Temp", "slug": "temp", "type": "SINGLE_SELECT", "options": [{"value": "a", "slug": "a"}]}
-    made = api.post(ATTRIBUTES, body).data
-    assert made.keys() == real(shared, "org_attributes_create_disabled")["data"].keys()
-    options = f"{ATTRIBUTES}/{made['id']}/options"
+    attribute = api.post(ATTRIBUTES, body).data
+    assert attribute.keys() == real(shared, "org_attributes_create_disabled")["data"].keys()
+    options = f"{ATTRIBUTES}/{attribute['id']}/options"
     option = api.get(options).data[0]
     assert option.keys() == real(shared, "org_attribute_options_list")["data"][0].keys()
-    assigned = api.post(f"{ATTRIBUTES}/options/3", {"attributeId": made["id"], "attributeOptionId": option["id"]}).data
+    assigned = api.post(
+        f"{ATTRIBUTES}/options/3", {"attributeId": attribute["id"], "attributeOptionId": option["id"]}
+    ).data
     assert assigned.keys() == real(shared, "org_attributes_assign_for_delete")["data"].keys()
     [row] = api.get(f"{options}/assigned").data
     assert row.keys() == real(shared, "org_attribute_options_assigned")["data"][0].keys()
@@ -92,34 +94,34 @@ def test_attributes_have_the_fields_of_real_ones(api, shared):
 
 
 def test_attributes_that_nobody_knows(api):
-    """A read returns null with 200; writes raise the server's errors."""
+    """Reading an unknown attribute returns null; writing it is an error."""
     assert api.get(f"{ATTRIBUTES}/nope").body == {"status": "success", "data": None}
-    gone = (404, "Invalid Query: The requested record was not found.")
-    assert api.patch(f"{ATTRIBUTES}/nope", {"name": "x"}).error == gone
-    assert api.patch(f"{ATTRIBUTES}/nope/options/nope", {"value": "x"}).error == gone
+    missing = (404, "Invalid Query: The requested record was not found.")
+    assert api.patch(f"{ATTRIBUTES}/nope", {"name": "x"}).error == missing
+    assert api.patch(f"{ATTRIBUTES}/nope/options/nope", {"value": "x"}).error == missing
     assert api.delete(f"{ATTRIBUTES}/options/3/nope").error == (404, "Attribute does not belong to this user")
 
 
 def test_an_assignment_of_nothing_breaks_the_server(api):
-    """Without an option and a value the answer is the bare 500."""
-    made = api.post(ATTRIBUTES, {"name": "T", "slug": "t", "type": "TEXT", "options": []}).data
-    answer = api.post(f"{ATTRIBUTES}/options/3", {"attributeId": made["id"]})
+    """An assignment without option and value is a 500 without envelope."""
+    attribute = api.post(ATTRIBUTES, {"name": "T", "slug": "t", "type": "TEXT", "options": []}).data
+    answer = api.post(f"{ATTRIBUTES}/options/3", {"attributeId": attribute["id"]})
     assert answer.body == {"statusCode": 500, "message": "Internal server error"}
 
 
 def test_numbers_that_are_none(api):
-    """Whatever is given as a number is kept; a membership shows null for a text."""
-    made = api.post(ATTRIBUTES, {"name": "N", "slug": "n", "type": "NUMBER", "options": []}).data
+    """A NUMBER attribute stores any text; memberships show null for one that is no number."""
+    attribute = api.post(ATTRIBUTES, {"name": "N", "slug": "n", "type": "NUMBER", "options": []}).data
     for user, value in ((BO, "many"), (CY, "1.5")):
-        api.post(f"{ATTRIBUTES}/options/{user}", {"attributeId": made["id"], "value": value})
-    shown = {one["userId"]: one["attributes"] for one in api.get(f"{ORG}/memberships").data}
+        api.post(f"{ATTRIBUTES}/options/{user}", {"attributeId": attribute["id"], "value": value})
+    shown = {membership["userId"]: membership["attributes"] for membership in api.get(f"{ORG}/memberships").data}
     assert [row["option"] for user in (BO, CY) for row in shown[user]] == [None, 1.5]
 
 
 def test_pending_members_have_no_attributes(api):
-    """An option is for members who have accepted."""
-    made = api.post(ATTRIBUTES, {"name": "T", "slug": "t", "type": "TEXT", "options": []}).data
-    body = {"attributeId": made["id"], "value": "x"}
+    """Options can be assigned only to members who have accepted."""
+    attribute = api.post(ATTRIBUTES, {"name": "T", "slug": "t", "type": "TEXT", "options": []}).data
+    body = {"attributeId": attribute["id"], "value": "x"}
     api.post(f"{ORG}/memberships", {"userId": 4, "role": "MEMBER"})
     refusal = (404, "User is not a member of the organization")
     assert api.post(f"{ATTRIBUTES}/options/4", body).error == refusal
@@ -129,14 +131,14 @@ def test_pending_members_have_no_attributes(api):
 
 @pytest.mark.parametrize(("path", "name"), [(ROLES, "org_roles"), (TEAM_ROLES, "org_team_roles")])
 def test_roles_are_those_of_a_real_server(api, shared, path, name):
-    """Custom roles have its fields; the system's roles are its three, with all their permissions."""
-    made = api.post(path, {"name": "Booker", "permissions": ["booking.read"]}).data
-    assert made.keys() == real(shared, f"{name}_create")["data"].keys()
+    """Custom roles have the recorded fields; the system roles equal the recorded ones."""
+    role = api.post(path, {"name": "Booker", "permissions": ["booking.read"]}).data
+    assert role.keys() == real(shared, f"{name}_create")["data"].keys()
     ours, theirs = api.get(path).data[:3], real(shared, f"{name}_list")["data"]
-    assert [one.keys() for one in ours] == [one.keys() for one in theirs]
+    assert [role.keys() for role in ours] == [role.keys() for role in theirs]
     for column in ("id", "name", "color", "description", "type"):
-        assert [one[column] for one in ours] == [one[column] for one in theirs]
-    assert [set(one["permissions"]) for one in ours] == [set(one["permissions"]) for one in theirs]
+        assert [role[column] for role in ours] == [role[column] for role in theirs]
+    assert [set(role["permissions"]) for role in ours] == [set(role["permissions"]) for role in theirs]
 
 
 def test_removing_permissions_answers_nothing(api):
@@ -152,11 +154,11 @@ def test_removing_permissions_answers_nothing(api):
 
 
 def test_days_off_have_the_fields_of_real_ones(api, shared):
-    """Times are widened to whole days, notes and stand-in are null unless given."""
+    """Entries have the recorded keys; times are widened to whole days."""
     expected = real(shared, "org_user_ooo_create")["data"]
-    made = api.post(OOO, {**MARCH, "notes": "away", "reason": "vacation", "toUserId": CY}).data
-    assert made.keys() == expected.keys()
-    assert (made["start"], made["end"]) == (expected["start"], expected["end"])
+    entry = api.post(OOO, {**MARCH, "notes": "away", "reason": "vacation", "toUserId": CY}).data
+    assert entry.keys() == expected.keys()
+    assert (entry["start"], entry["end"]) == (expected["start"], expected["end"])
     assert api.post(f"{USERS}/1/ooo", MARCH).status == 201
     bare = api.get(f"{USERS}/1/ooo").data[0]
     assert (bare["notes"], bare["toUserId"], bare["reason"]) == (None, None, "unspecified")
@@ -170,12 +172,12 @@ def test_who_stands_in_cannot_be_away(api):
 
 @pytest.mark.parametrize("day", ["2027-03-02", "2027-02-30T00:00:00Z", "2027-03-02T00:00:00+01:00", 5])
 def test_days_off_want_moments_in_utc(api, day):
-    """Any value except an existing time that ends in Z is rejected, before other validation."""
+    """Times that do not exist or do not end in Z are rejected before other validation."""
     assert api.post(OOO, {"start": day, "reason": "bored"}).error == (400, "Invalid Date.")
 
 
 def test_sorted_days_off_that_tie_change_places(api):
-    """With `ties`, pages of entries that share a day repeat some and hide others."""
+    """With `ties`, pages of entries of the same day repeat and miss some."""
     with sandbox_client(ties=True, now=datetime(2026, 11, 2, tzinfo=UTC)) as tied:
         for number in range(12):
             day = f"2027-03-{number + 1:02}T00:00:00Z"
@@ -183,8 +185,8 @@ def test_sorted_days_off_that_tie_change_places(api):
         pages = [tied.get(f"{ORG}/ooo?sortStart=asc&take=3&skip={skip}").data for skip in range(0, 12, 3)]
         plain = [tied.get(f"{ORG}/ooo?take=3&skip={skip}").data for skip in range(0, 12, 3)]
     assert sum(map(len, pages)) == 12
-    assert len({one["id"] for page in pages for one in page}) < 12
-    assert len({one["id"] for page in plain for one in page}) == 12
+    assert len({entry["id"] for page in pages for entry in page}) < 12
+    assert len({entry["id"] for page in plain for entry in page}) == 12
 
 
 @pytest.mark.parametrize(
@@ -192,7 +194,7 @@ def test_sorted_days_off_that_tie_change_places(api):
     [f"{ORG}/memberships", USERS, ROLES, TEAM_ROLES, f"{ORG}/ooo", OOO, f"{ORG}/schedules", f"{USERS}/3/schedules"],
 )
 def test_members_may_not(api, path):
-    """Only an organization's admins see these lists; its members read attributes alone."""
+    """Only admins of an organization read these lists; its members read attributes only."""
     assert "ORG_ADMIN" in api.as_user("cy").get(path).message
     assert api.as_user("cy").get(ATTRIBUTES).status == 200
     assert api.as_user("bo").get(path).status == 200

@@ -24,7 +24,7 @@ TAKEN = (400, NOT_FREE)
 
 @pytest.fixture
 def api() -> Iterator[BookingApi]:
-    """A desk whose creates take a moment between look and insert; all that arrive at once look first."""
+    """A sandbox with races: all creations that arrive together pass their checks first."""
     with Sandbox(now=MONDAY, races=True) as sandbox:
         yield BookingApi(sandbox)
         assert sandbox.handler_errors == []
@@ -45,7 +45,7 @@ def standstill(sandbox: Sandbox) -> Iterator[None]:
 
 
 def at_once(sandbox: Sandbox, *bodies: dict[str, Any]) -> list[ApiResponse]:
-    """Ask for all these bookings in the same instant."""
+    """Send all these create requests at the same instant."""
     headers = {"Content-Type": "application/json", "cal-api-version": "2024-08-13"}
     with ExitStack() as stack:
         place = urlsplit(sandbox.url).netloc
@@ -63,12 +63,12 @@ def wish(start: str = at(10), event_type: int = THIRTY, **more: Any) -> dict[str
 
 def outcome(answers: list[ApiResponse]) -> tuple[int, set[tuple[int, str]]]:
     """Return the number of bookings, and the errors of the other requests."""
-    refused = [one.error for one in answers if one.status != 201]
+    refused = [response.error for response in answers if response.status != 201]
     return len(answers) - len(refused), set(refused)
 
 
 def starts(api: BookingApi) -> list[int]:
-    return [one.start.hour for one in api.sandbox.store.bookings.values()]
+    return [booking.start.hour for booking in api.sandbox.store.bookings.values()]
 
 
 def test_of_fifty_identical_creates_one_wins(api):
@@ -80,21 +80,21 @@ def test_of_fifty_identical_creates_one_wins(api):
 
 
 def test_a_lost_race_reads_as_the_recorded_one(api, shared):
-    """The loser's body is the one that a real server was seen to send."""
+    """The error of a lost race equals the recorded one."""
     answers = at_once(api.sandbox, wish(), wish())
-    lost = next(one for one in answers if one.status == 409)
+    lost = next(response for response in answers if response.status == 409)
     assert lost.body == recorded_body(shared, "bookings_create_race_identical_1")
 
 
 def test_without_a_window_nobody_races():
-    """By default creates are handled one after another, so all but the first see a taken time."""
+    """By default creations run one after another, so all but the first get the 400 of a taken time."""
     with Sandbox(now=MONDAY) as sandbox:
         assert outcome(at_once(sandbox, *[wish()] * 50)) == (1, {TAKEN})
         assert len(sandbox.store.bookings) == 1
 
 
 def test_the_key_is_host_start_and_end(api):
-    """Another booker or event type makes no difference to the key; another time or another host does."""
+    """The unique key is host, start and end; attendee and event type do not matter."""
     twin = api.event_type()
     assert outcome(at_once(api.sandbox, wish(), wish(event_type=twin, attendee=ada(email="b@x.test")))) == (1, {LOST})
     assert outcome(at_once(api.sandbox, wish(at(10.5)), wish(at(11)), wish(at(11.5)))) == (3, set())
@@ -103,24 +103,24 @@ def test_the_key_is_host_start_and_end(api):
 
 
 def test_overlapping_creates_are_not_stopped(api):
-    """The key knows identical times only: a longer booking of the same start is made as well."""
+    """Overlapping bookings are all created, because only identical times collide."""
     assert outcome(at_once(api.sandbox, wish(), wish(event_type=SIXTY))) == (2, set())
 
 
 def test_pending_bookings_race_without_losing(api):
-    """Six at the same moment make six pending bookings; one after another the first would be found again."""
-    asked = api.event_type(confirmationPolicy={"type": "always", "blockUnconfirmedBookingsInBooker": True})
-    answers = at_once(api.sandbox, *[wish(event_type=asked)] * 6)
-    assert len({one.data["uid"] for one in answers}) == 6
-    assert {one.data["status"] for one in answers} == {"pending"}
+    """Six concurrent requests create six pending bookings."""
+    event_type = api.event_type(confirmationPolicy={"type": "always", "blockUnconfirmedBookingsInBooker": True})
+    answers = at_once(api.sandbox, *[wish(event_type=event_type)] * 6)
+    assert len({response.data["uid"] for response in answers}) == 6
+    assert {response.data["status"] for response in answers} == {"pending"}
 
 
 def test_first_bookers_of_a_seated_time_race(api):
-    """One of six gets a seat, five lose though seats are left; a retry then finds one."""
+    """Of six concurrent first requests one gets a seat; a retry of another succeeds."""
     bodies = [wish(event_type=CLASS, attendee=ada(email=f"v{number}@x.test")) for number in range(6)]
     answers = at_once(api.sandbox, *bodies)
     assert outcome(answers) == (1, {LOST})
-    loser = next(body for body, one in zip(bodies, answers, strict=True) if one.status == 409)
+    loser = next(body for body, response in zip(bodies, answers, strict=True) if response.status == 409)
     assert api.try_book(at(10), CLASS, attendee=loser["attendee"]).status == 201
     assert starts(api) == [10]
 
@@ -134,7 +134,7 @@ def test_a_later_first_booker_finds_the_host_busy(api, monkeypatch):
 
 
 def test_seats_are_oversold(api):
-    """Attendees who join in the same instant all get a seat, however few are left."""
+    """Concurrent attendees all get a seat, even more of them than seats."""
     pair = api.event_type(seats={"seatsPerTimeSlot": 2, "showAttendeeInfo": True, "showAvailabilityCount": True})
     api.book(at(10), pair)
     bodies = [wish(event_type=pair, attendee=ada(email=f"v{number}@x.test")) for number in range(3)]
@@ -144,7 +144,7 @@ def test_seats_are_oversold(api):
 
 
 def test_a_round_robin_gives_all_who_meet_the_same_host(api):
-    """The host is chosen before the insert, so bookers who meet get the same one, and all but one lose."""
+    """Concurrent round-robin requests choose the same host, so all but one fail."""
     robin = api.team_event_type("roundRobin", ANA, BO)
     guests = [wish(at(15), robin, attendee=ada(email=f"v{number}@x.test")) for number in range(3)]
     assert outcome(at_once(api.sandbox, *guests)) == (1, {LOST})

@@ -15,12 +15,12 @@ from calcom_async.sandbox.http.routing import Route
 
 
 def hit(throttler, now, *limits, times=1):
-    """Statuses of so many requests at one moment."""
+    """Return the statuses of some requests at one time."""
     return [429 if rate_limit_error(throttler.hit("me", limits, now)) else 200 for _ in range(times)]
 
 
 def test_window_and_block():
-    """One request too many blocks for the block time from then on; rejected requests do not extend it."""
+    """One request above the limit blocks for the block time; rejected requests do not extend it."""
     throttler, limit = RateLimiter(), Limit("default", 3, window=60, block=60)
     assert hit(throttler, 100.0, limit, times=4) == [200, 200, 200, 429]
     assert hit(throttler, 130.0, limit) == [429]
@@ -35,7 +35,7 @@ def test_window_is_fixed_from_the_first_hit():
 
 
 def test_hammering_through_a_block_starts_another():
-    """Rejected requests fill the window that begins during the block, so the next one is rejected too."""
+    """Rejected requests count for the window that begins during the block, so the next request is rejected too."""
     throttler, limit = RateLimiter(), Limit("default", 3, window=4, block=4)
     answers = [hit(throttler, index * 0.4, limit)[0] for index in range(20)]
     assert answers[:3] == [200] * 3
@@ -43,7 +43,7 @@ def test_hammering_through_a_block_starts_another():
 
 
 def test_waiting_as_told_gives_a_fresh_window():
-    """A client that waits for Reset gets a fresh window."""
+    """A client that waits for Reset gets a new window."""
     throttler, limit = RateLimiter(), Limit("default", 3, window=4, block=4)
     hit(throttler, 0.0, limit, times=4)
     (verdict,) = throttler.hit("me", [limit], 4.0)
@@ -69,14 +69,14 @@ def test_two_limits():
 
 
 def test_reset_is_in_whole_seconds_rounded_up():
-    """Reset never promises too early a moment: 0.1 s left is 1."""
+    """Reset is in whole seconds, rounded up."""
     throttler, limit = RateLimiter(), Limit("default", 5, window=60, block=60)
     resets = [throttler.hit("me", [limit], now)[0].reset for now in (0.0, 0.4, 59.0, 59.9)]
     assert resets == [60, 60, 1, 1]
 
 
 def test_callers_are_apart():
-    """One caller's block is no other's, and old counts do not pile up."""
+    """Callers have separate limits, and old counters are dropped."""
     throttler, limit = RateLimiter(), Limit("default", 1, window=1, block=1)
     for number in range(12_000):
         throttler.hit(str(number), [limit], float(number))
@@ -107,7 +107,7 @@ def test_throttled_before_authenticated():
 
 
 def test_what_is_not_counted():
-    """Unknown routes, unknown keys, OPTIONS and unparsable JSON cost nothing."""
+    """Unknown routes, unknown keys, OPTIONS and invalid JSON do not count."""
     with Sandbox(rate_limit=2) as sandbox:
         assert send_request(sandbox, "GET", "/v2/nope").rate_limit == {}
         assert send_request(sandbox, "OPTIONS", "/v2/me").rate_limit == {}
@@ -125,7 +125,7 @@ def test_what_is_not_counted():
 
 
 def test_named_limits_of_a_key():
-    """A key with limits of its own shows a triple for each, instead of the default one."""
+    """A key with its own limits gets three headers for each of them instead of the default ones."""
     with Sandbox() as sandbox:
         sandbox.store.limits["cal_sandbox"] = [Limit("short", 3, 4, 2), Limit("long", 6)]
         reply = send_request(sandbox, "GET", "/v2/me")
@@ -161,7 +161,7 @@ def test_endpoint_limit_replaces_the_default(credentials):
 
 @pytest.mark.parametrize("name", ["ratelimit_low_429", "ratelimit_two_limits_429", "ratelimit_two_limits_ok"])
 def test_as_recorded(shared, name):
-    """Limits, Remaining and Reset follow from the recorded limits as the real server computed them."""
+    """Remaining and Reset equal the recorded ones for the recorded limits."""
     response = json.loads((shared / "reference/real" / f"{name}.json").read_text())["response"]
     recorded = {key: value for key, value in response["headers"].items() if key.startswith("X-RateLimit")}
     two = [Limit("short", 3, window=2, block=2), Limit("long", 6)]

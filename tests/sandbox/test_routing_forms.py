@@ -1,4 +1,4 @@
-"""Routing forms of the sandbox, as a real server answers them."""
+"""Routing forms and their responses over HTTP."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ def test_forms_have_the_fields_of_real_ones(api, shared, path, name):
     [ours], theirs = api.get(path).data, recorded_body(shared, f"organisations/{name}")["data"][0]
     assert ours.keys() == theirs.keys()
     assert ours["fields"][0].keys() == theirs["fields"][0].keys()
-    assert [one["isFallback"] for one in ours["routes"]] == [False, False, True]
+    assert [route["isFallback"] for route in ours["routes"]] == [False, False, True]
     for mine, real in zip(ours["routes"], theirs["routes"], strict=True):
         assert mine.keys() == real.keys()
         assert mine["queryValue"].keys() == real["queryValue"].keys()
 
 
 def test_responses_have_the_fields_of_real_ones(api, shared):
-    """A response to an event type, a message, and what is kept have the recorded keys."""
+    """Responses that lead to slots or a message, and stored responses, have the recorded keys."""
     intro(api)
-    made = api.post(f"{TEAM}/{FORM}/responses{DAY}", {"topic": "sales"}).data
+    response = api.post(f"{TEAM}/{FORM}/responses{DAY}", {"topic": "sales"}).data
     real = recorded_body(shared, "organisations/org_team_routing_form_responses_create")["data"]
-    assert made.keys() == real.keys()
-    assert made["routing"].keys() == real["routing"].keys()
+    assert response.keys() == real.keys()
+    assert response["routing"].keys() == real["routing"].keys()
     message = api.post(f"{ORG}/{FORM}/responses{DAY}", {"topic": "other"}).data
     real = recorded_body(shared, "organisations/org_routing_form_responses_create_custom_message")["data"]
     assert message.keys() == real.keys()
     kept = api.get(f"{ORG}/{FORM}/responses").data
     assert kept[0].keys() == recorded_body(shared, "organisations/org_routing_form_responses_list")["data"][0].keys()
-    assert [one["id"] for one in kept] == [1, 2]
+    assert [response["id"] for response in kept] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -65,33 +65,33 @@ def test_responses_have_the_fields_of_real_ones(api, shared):
     ],
 )
 def test_bad_queries_are_refused_as_really(api, shared, request_of, name):
-    """The validation tree equals the recorded one."""
+    """The validation error equals the recorded one."""
     real = recorded_body(shared, f"organisations/{name}")["error"]["details"]
     assert api(*request_of).body["error"]["details"] == real
 
 
 def test_refusals(api):
-    """A missing answer, another team's form, an unknown response: each in the recorded words."""
+    """A missing answer, another team's form and an unknown response have the recorded errors."""
     assert api.post(f"{TEAM}/{FORM}/responses{DAY}", {}).error == (400, "Missing required fields Topic")
     assert api.get(f"{TEAM}/nope/responses").error == (
         403,
         "IsRoutingFormInTeam - team with id=(2) does not own routing form with id=(nope).",
     )
-    gone = api.patch(f"{TEAM}/{FORM}/responses/99999", {"response": {}})
-    assert gone.error == (404, "Invalid Query: The requested record was not found.")
+    missing = api.patch(f"{TEAM}/{FORM}/responses/99999", {"response": {}})
+    assert missing.error == (404, "Invalid Query: The requested record was not found.")
     assert api.as_user("cy").get(ORG).status == 403
     assert api.get(f"{ORG}/nope/responses").error == (404, "Routing form not found.")
 
 
 def test_a_text_is_kept_as_its_letters(api):
-    """The real server's slip with answers that are no object."""
+    """An update with a text instead of an object stores its letters by index, as on the real server."""
     api.post(f"{TEAM}/{FORM}/responses{DAY}", {"topic": "x"})
     changed = api.patch(f"{TEAM}/{FORM}/responses/1", {"response": "x"})
     assert changed.data["response"] == {"0": "x"}
 
 
 def test_responses_are_filtered_and_sorted(api):
-    """By creation, by the booking that came of them, and page by page; more than 250 a page are taken."""
+    """Responses can be filtered by creation and booking, sorted and paged; more than 250 per page are allowed."""
     form, clock, store = api.sandbox.store.routing_forms[FORM], api.sandbox.clock, api.sandbox.store
     clock.freeze()
     for number in range(4):
@@ -99,20 +99,20 @@ def test_responses_are_filtered_and_sorted(api):
         kept = store_response(store, form, {}, clock.now())
         kept["routedToBookingUid"] = f"u{number}"
     path = f"{ORG}/{FORM}/responses"
-    ids = lambda query: [one["id"] for one in api.get(f"{path}?{query}").data]  # noqa: E731 - it reads best
+    ids = lambda query: [response["id"] for response in api.get(f"{path}?{query}").data]  # noqa: E731 - it reads best
     third = api.get(path).data[2]["createdAt"]
     assert ids("sortCreatedAt=desc&take=1001") == [4, 3, 2, 1]
     assert ids("take=2&skip=1") == [2, 3]
     assert ids(f"afterCreatedAt={third}") == [3, 4]
     assert ids(f"beforeUpdatedAt={third}&sortUpdatedAt=desc") == [3, 2, 1]
     assert ids("routedToBookingUid=u1") == [2]
-    assert [one["id"] for one in api.get(f"{ORG}?routedToBookingUid=u1").data] == [FORM]
+    assert [form["id"] for form in api.get(f"{ORG}?routedToBookingUid=u1").data] == [FORM]
     assert api.get(f"{ORG}?routedToBookingUid=x").data == []
     assert api.get(f"{path}?take=0").status == 400
 
 
 def test_forms_of_ones_own_making(api):
-    """Routes match from the first, by any of their rules' operators, and name an event type by id as well."""
+    """The first matching route wins; all operators work; a route can name an event type by id."""
     event_type_id, store = intro(api), api.sandbox.store
     to_event = route_to("a", "eventTypeRedirectUrl", "ignored", size="small")
     to_event["action"]["eventTypeId"] = event_type_id
@@ -132,7 +132,7 @@ def test_forms_of_ones_own_making(api):
 
 
 def test_answers_go_along_to_another_site(api):
-    """An external URL comes with the answers, the form and the action appended."""
+    """The answers, the form and the action are appended to an external URL."""
     about = {"name": "Own", "team_id": 3, "user_id": 1, "fields": [field("topic", "Topic")]}
     away = route_to("a", "externalRedirectUrl", "https://else.test/go")
     form = new_form(api.sandbox.store, api.sandbox.clock.now(), **about, routes=[away], form_id="f")
@@ -143,12 +143,12 @@ def test_answers_go_along_to_another_site(api):
 
 
 def test_webhooks_hear_of_responses(api):
-    """FORM_SUBMITTED holds the answers in its payload, and once more at the root of the body."""
+    """FORM_SUBMITTED contains the answers in its payload and at the root of the body."""
     webhook = {"subscriberUrl": "https://hooks.test/", "triggers": ["FORM_SUBMITTED"], "active": True}
     api.post("/v2/organizations/1/webhooks", webhook)
     about = {"name": "Own", "team_id": 3, "user_id": 1, "fields": [field("topic", "Topic")]}
-    told = route_to("a", "customPageMessage", "thanks")
-    new_form(api.sandbox.store, api.sandbox.clock.now(), **about, routes=[told], form_id="f")
+    route = route_to("a", "customPageMessage", "thanks")
+    new_form(api.sandbox.store, api.sandbox.clock.now(), **about, routes=[route], form_id="f")
     api.post(f"/v2/organizations/1/teams/3/routing-forms/f/responses{DAY}", {"topic": "tea"})
     api.sandbox.wait_idle()
     [sent] = api.sandbox.deliveries
@@ -162,10 +162,10 @@ def test_webhooks_hear_of_responses(api):
 
 
 def test_calculating_works_for_anybody(api, shared):
-    """Without credentials the answer has the recorded keys, and nothing is kept."""
+    """Slots are calculated without credentials, with the recorded keys, and nothing is stored."""
     intro(api)
-    found = api.as_user(None).post(f"/v2/routing-forms/{FORM}/calculate-slots{DAY}", {"topic": "sales"})
-    assert (found.status, found.data.keys()) == (
+    response = api.as_user(None).post(f"/v2/routing-forms/{FORM}/calculate-slots{DAY}", {"topic": "sales"})
+    assert (response.status, response.data.keys()) == (
         200,
         recorded_body(shared, "organisations/routing_forms_calculate_slots_nokey")["data"].keys(),
     )

@@ -43,7 +43,7 @@ def path(schedule: Any) -> str:
 
 
 def test_a_schedule_comes_back_as_the_real_server_sends_it(api: ApiClient, shared: Path) -> None:
-    """Keys, order and rows of the recorded answer, for the same body."""
+    """The response equals the recorded one for the same body."""
     real = recorded_body(shared, "schedules_create")["data"]
     answer = made(api, name=real["name"], availability=[WEEKEND], overrides=[NEW_YEAR])
     assert list(answer) == list(real)
@@ -53,14 +53,14 @@ def test_a_schedule_comes_back_as_the_real_server_sends_it(api: ApiClient, share
 
 
 def test_hours_are_the_working_week_only_when_left_out(api: ApiClient) -> None:
-    """Absent availability is Monday to Friday, 9 to 5; an empty list stays empty; rows without days vanish."""
+    """Without availability it is Monday to Friday, 9 to 5; an empty list stays empty; rows without days are dropped."""
     assert made(api)["availability"] == [{"days": WEEK, "startTime": "09:00", "endTime": "17:00"}]
     assert made(api, availability=[])["availability"] == []
     assert made(api, availability=[WEEKEND | {"days": []}, WEEKEND])["availability"] == [WEEKEND]
 
 
 def test_rows_are_kept_as_sent(api: ApiClient) -> None:
-    """Inverted and overlapping rows and an odd spelling of the zone pass; a datetime is cut to its date."""
+    """Reversed and overlapping rows and any case of the zone are accepted; a datetime is cut to its date."""
     rows = [WEEKEND, WEEKEND | {"startTime": "23:00", "endTime": "01:00"}]
     answer = made(
         api,
@@ -74,7 +74,7 @@ def test_rows_are_kept_as_sent(api: ApiClient) -> None:
 
 
 def test_missing_fields_are_the_recorded_400(api: ApiClient, shared: Path) -> None:
-    """The global pipe's tree, `isDefault` being required."""
+    """The validation error for missing fields equals the recorded one."""
     answer = api.post(SCHEDULES, {"name": "x"})
     assert answer.status == 400
     assert answer.body["error"] == recorded_body(shared, "schedules_create_400")["error"]
@@ -103,18 +103,18 @@ def test_missing_fields_are_the_recorded_400(api: ApiClient, shared: Path) -> No
     ],
 )
 def test_bad_rows_are_refused(api: ApiClient, more: Any, name: str, text: str) -> None:
-    """Each fault is reported at its place in the tree."""
+    """Each error is reported at its place."""
     assert list(api.post(SCHEDULES, body(**more)).constraints[name].values()) == [text]
 
 
 def test_bad_days_are_the_recorded_400(api: ApiClient, shared: Path) -> None:
-    """The whole tree of a row in which everything is wrong."""
+    """The validation error for an invalid row equals the recorded one."""
     answer = api.patch(path(made(api)), {"availability": [{"days": ["Funday"], "startTime": "9", "endTime": "10"}]})
     assert answer.body["error"] == recorded_body(shared, "organisations/org_user_schedules_update_400")["error"]
 
 
 def test_patch_replaces_what_is_sent_and_nothing_else(api: ApiClient, shared: Path) -> None:
-    """Lists are replaced wholly; an empty body changes nothing; null for a name is the database's 500."""
+    """An update replaces whole lists; an empty body changes nothing; null for the name is a 500."""
     schedule = made(api, availability=[WEEKEND], overrides=[NEW_YEAR])
     changed = api.patch(path(schedule), {"name": "Evenings 2", "overrides": []}).data
     assert changed == recorded_body(shared, "schedules_patch")["data"] | {"id": schedule["id"]}
@@ -125,7 +125,7 @@ def test_patch_replaces_what_is_sent_and_nothing_else(api: ApiClient, shared: Pa
 
 
 def test_the_default_moves_and_can_be_lost(api: ApiClient) -> None:
-    """`true` takes it over, `false` leaves it, deleting the default leaves none, and a first schedule is not it."""
+    """`isDefault: true` moves the default, `false` does nothing, and deleting the default leaves none."""
     first, second = api.get(f"{SCHEDULES}/default").data, made(api, isDefault=True)
     assert api.get(f"{SCHEDULES}/default").data == second
     assert api.get(path(first)).data["isDefault"] is False
@@ -137,19 +137,19 @@ def test_the_default_moves_and_can_be_lost(api: ApiClient) -> None:
 
 
 def test_a_host_without_schedule_offers_the_working_week(api: ApiClient) -> None:
-    """Monday to Friday, 9 to 5 in the zone of the profile."""
+    """A host without schedule works Monday to Friday, 9 to 5 in the zone of the profile."""
     event_type = ApiClient(api.sandbox, "2024-06-14").post(
         "/v2/event-types", {"title": "T", "slug": "t", "lengthInMinutes": 240, "minimumBookingNotice": 0}
     )
     for schedule in api.get(SCHEDULES).data:
         api.delete(path(schedule))
     query = f"/v2/slots?eventTypeId={event_type.data['id']}&start=2030-03-08&end=2030-03-10"
-    found = ApiClient(api.sandbox, "2024-09-04").get(query).data
-    assert found == {"2030-03-08": [{"start": f"2030-03-08T{hour}:00:00.000Z"} for hour in ("09", "13")]}
+    days = ApiClient(api.sandbox, "2024-09-04").get(query).data
+    assert days == {"2030-03-08": [{"start": f"2030-03-08T{hour}:00:00.000Z"} for hour in ("09", "13")]}
 
 
 def test_foreign_and_unknown_schedules_are_refused(api: ApiClient) -> None:
-    """404 for unknown ids, except 400 on DELETE; 403 for other people's; 500 for what is no number."""
+    """Unknown ids are a 404 (400 on DELETE), foreign ones a 403, ids that are no numbers a 500."""
     schedule, bo = made(api), api.as_user("bo")
     foreign = (403, f"User with ID=2 does not own schedule with ID={schedule['id']}")
     assert bo.get(path(schedule)).error == foreign
@@ -164,7 +164,7 @@ def test_foreign_and_unknown_schedules_are_refused(api: ApiClient) -> None:
 
 
 def test_only_two_versions_are_answered(api: ApiClient) -> None:
-    """2024-06-11 and 2024-06-14; the bookings' and slots' versions are 404."""
+    """Schedules exist in 2024-06-11 and 2024-06-14 only."""
     assert ApiClient(api.sandbox, "2024-06-14").get(SCHEDULES).status == 200
     for version in ("2024-08-13", "2024-09-04"):
         assert ApiClient(api.sandbox, version).get(SCHEDULES).error == (404, "Cannot GET /v2/schedules")
@@ -172,7 +172,7 @@ def test_only_two_versions_are_answered(api: ApiClient) -> None:
 
 
 def test_numbers_are_days_in_legacy_formats() -> None:
-    """0 is Sunday; without `legacy_formats` numbers are rejected."""
+    """With `legacy_formats` days may be numbers, 0 = Sunday; without, they are rejected."""
     with Sandbox(legacy_formats=True) as sandbox:
         rows = made(ApiClient(sandbox, "2024-06-11"), availability=[WEEKEND | {"days": [0, 6]}])["availability"]
         assert rows == [WEEKEND | {"days": ["Sunday", "Saturday"]}]

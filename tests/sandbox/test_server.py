@@ -1,4 +1,4 @@
-"""The sandbox's HTTP layers: what every route has in common."""
+"""The HTTP layers that all routes share."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def sandbox():
 
 
 def serve(sandbox, *routes):
-    """Answer requests from these routes alone, without a socket."""
+    """Return a server for these routes, without a socket."""
     server = sandbox.server(routes)
 
     def answer(method, path, **headers):
@@ -59,7 +59,7 @@ def test_spellings_of_a_path(sandbox, path):
     ("method", "path"), [("GET", "//v2/me"), ("GET", "/v2//me"), ("GET", "/v2/nope?x=1"), ("PUT", "/v2/me")]
 )
 def test_no_route(sandbox, method, path):
-    """A doubled slash, an unknown path and a wrong method are all 404 that name the method and the URL."""
+    """An unknown path, a doubled slash and a wrong method are a 404 that names method and URL."""
     reply = send_request(sandbox, method, path)
     assert reply.status == 404
     assert reply.body["error"] == {
@@ -72,7 +72,7 @@ def test_no_route(sandbox, method, path):
 
 
 def test_head(sandbox):
-    """HEAD answers where GET does: same headers, no body."""
+    """HEAD returns the headers of GET without a body."""
     get, head = send_request(sandbox, "GET", "/v2/me"), send_request(sandbox, "HEAD", "/v2/me")
     assert (head.status, head.content) == (200, b"")
     assert head.headers["Content-Length"] == get.headers["Content-Length"] == str(len(get.content))
@@ -80,7 +80,7 @@ def test_head(sandbox):
 
 
 def test_options(sandbox):
-    """OPTIONS is 204 on any path, uncounted and without a request id."""
+    """OPTIONS is a 204 on any path, does not count and has no request id."""
     reply = send_request(sandbox, "OPTIONS", "/v2/nothing/here")
     assert (reply.status, reply.content, reply.rate_limit) == (204, b"", {})
     assert "X-Request-Id" not in reply.headers
@@ -88,7 +88,7 @@ def test_options(sandbox):
 
 
 def test_literal_before_placeholder(sandbox):
-    """A literal part wins over a placeholder, unless its route does not answer the version; values are decoded."""
+    """A literal segment wins over a placeholder if its route has the version; values are decoded."""
     answer = serve(
         sandbox,
         Route("GET", "/v2/a/{id}", lambda call: call.path["id"]),
@@ -105,7 +105,7 @@ def test_literal_before_placeholder(sandbox):
     [("2024-08-13", 200), ("2024-06-14", 404), (None, 404), ("1999-01-01", 404), ("2024-04-15", 404)],
 )
 def test_version(sandbox, sent, status):
-    """A route answers only its versions, and a missing or unknown header is 2024-04-15."""
+    """A route exists in its versions only; a missing or unknown header is 2024-04-15."""
     answer = serve(sandbox, Route("GET", "/v2/b", lambda call: call.version, versions=frozenset({"2024-08-13"})))
     assert answer("GET", "/v2/b", **({"cal-api-version": sent} if sent else {})).status == status
     old = serve(sandbox, Route("GET", "/v2/b", lambda call: call.version, versions=frozenset({"2024-04-15"})))
@@ -117,7 +117,7 @@ def test_version(sandbox, sent, status):
 
 @pytest.mark.parametrize(("size", "status"), [(102_400, 200), (102_401, 413)])
 def test_body_limit(sandbox, size, status):
-    """102,400 bytes pass and one more is a RAW 413 without a request id, uncounted."""
+    """A body of 102,400 bytes passes; one more is a 413 without envelope and request id, and does not count."""
     body = b'{"unknown": "' + b"x" * (size - 15) + b'"}'
     assert len(body) == size
     reply = send_request(sandbox, "PATCH", "/v2/me", body, headers=JSON_TYPE)
@@ -129,7 +129,7 @@ def test_body_limit(sandbox, size, status):
 
 
 def test_compressed_bodies(sandbox):
-    """A compressed body is read; one that is broken is 400, and one that grows too large 413, soon."""
+    """A compressed body is read; an invalid one is a 400, and a too large one a 413 before it is unpacked."""
     sent = JSON_TYPE | {"Content-Encoding": "gzip"}
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = packer.compress(bytes(90 << 20)) + packer.flush()
@@ -153,7 +153,7 @@ def test_compressed_bodies(sandbox):
 )
 @pytest.mark.parametrize("path", ["/v2/me", "/v2/webhooks/x", "/v2/event-types/1"])
 def test_odd_json(sandbox, path, body):
-    """JSON that is nested deeper than a parser bears, or is no UTF-8, is 400 and no failure of the sandbox."""
+    """JSON that is nested too deeply or is not UTF-8 is a 400."""
     assert send_request(sandbox, "PATCH", path, body, headers=JSON_TYPE).status == 400
     assert not sandbox.handler_errors
 
@@ -168,7 +168,7 @@ def test_odd_json(sandbox, path, body):
     ],
 )
 def test_unparsable_json(sandbox, body, message):
-    """A body that claims to be JSON and is not: 400 before routing, uncounted, with a literal request id."""
+    """Invalid JSON is a 400 before routing, does not count, and has a fixed request id."""
     reply = send_request(sandbox, "POST", "/v2/no/such/route", body, headers=JSON_TYPE)
     assert (reply.status, reply.rate_limit) == (400, {})
     assert reply.headers["X-Request-Id"] == "unknown-request-id"
@@ -177,7 +177,7 @@ def test_unparsable_json(sandbox, body, message):
 
 
 def test_other_bodies_count_as_empty(sandbox):
-    """A form where JSON is expected is no error: it is an empty body."""
+    """A form-encoded body counts as empty where JSON is expected."""
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     before = send_request(sandbox, "GET", "/v2/me").data
     reply = send_request(sandbox, "PATCH", "/v2/me", b"name=Other", headers=headers)
@@ -188,7 +188,7 @@ def test_other_bodies_count_as_empty(sandbox):
 
 
 def test_headers_of_every_answer(sandbox):
-    """Connections are kept for 5 s, requests have ids of the server's making, content is sniff-proof."""
+    """Every response has the recorded headers and a new request id."""
     first = send_request(sandbox, "GET", "/v2/me", headers={"X-Request-Id": "mine"})
     second = send_request(sandbox, "GET", "/v2/me")
     assert first.headers["Keep-Alive"] == "timeout=5"
@@ -199,7 +199,7 @@ def test_headers_of_every_answer(sandbox):
 
 
 def test_etag_and_304():
-    """The ETag is weak; a client that has the body gets 304 without one, and is counted."""
+    """The ETag is weak; a matching If-None-Match gets a 304, which counts."""
     with Sandbox(rate_limit=10) as sandbox:
         tag = send_request(sandbox, "GET", "/v2/me").headers["ETag"]
         assert tag.startswith('W/"')
@@ -211,7 +211,7 @@ def test_etag_and_304():
 
 @pytest.mark.parametrize("name", ["me", "me_patch_bad_timezone_400", "body_too_large", "throttle_guests_429"])
 def test_etag_as_recorded(shared, name):
-    """The tag of a recorded body is the recorded tag."""
+    """The ETag of a recorded body equals the recorded one."""
     response = json.loads((shared / "reference/real" / f"{name}.json").read_text())["response"]
     assert etag(msgspec.json.encode(response["body"])) == response["headers"]["ETag"]
 
@@ -220,7 +220,7 @@ def test_etag_as_recorded(shared, name):
 
 
 def test_shapes_of_answers(sandbox):
-    """Values get an envelope and pages their metadata; raw responses are sent unchanged."""
+    """Values get an envelope, pages also a pagination object; raw responses are sent unchanged."""
     answer = serve(
         sandbox,
         Route("GET", "/v2/none", lambda call: None),
@@ -247,14 +247,14 @@ def test_shapes_of_answers(sandbox):
     ],
 )
 def test_pagination(total, take, skip, expected):
-    """Everything follows from total, take and skip, past the end as well."""
+    """The pagination object follows from total, take and skip, also past the end."""
     page = pagination(total=total, take=take, skip=skip)
     names = ("returnedItems", "remainingItems", "currentPage", "totalPages", "hasNextPage", "hasPreviousPage")
     assert tuple(page[name] for name in names) == expected
 
 
 def test_bug_in_a_handler(sandbox, caplog):
-    """An unplanned error is a RAW 500 for the client, and neither hidden from the log nor from the test."""
+    """An unplanned error is a 500 without envelope, logged and visible to the test."""
 
     def broken(call):
         raise KeyError("oops")
@@ -277,20 +277,20 @@ def test_bug_in_a_handler(sandbox, caplog):
     ],
 )
 def test_query(query, expected):
-    """Query strings nest and repeat as qs reads them."""
+    """Query strings nest and repeat like in `qs`."""
     assert parse_query(HttpRequest("GET", "/", query, {}, b"", "ip").query) == expected
 
 
 @pytest.mark.parametrize("key", ["a" + "[b]" * 2000, "a[²]", "a[" + "9" * 1900 + "]", "a[٣]", "a[][][]"])
 def test_odd_query_keys(sandbox, key):
-    """Deep keys and odd digits in a query string fail no handler."""
+    """Deep keys and unusual digits in a query string make no handler fail."""
     assert send_request(sandbox, "GET", f"/v2/calendars/busy-times?{quote(key)}=1").status == 400
     assert not sandbox.handler_errors
 
 
 @pytest.mark.parametrize("query", ["s=a,b", "s=a, b", "s=a&s=b", "s[]=a&s[]=b", "s[0]=a&s[1]=b"])
 def test_list_parameters(sandbox, query):
-    """Comma lists, repeats and brackets all make a list."""
+    """Commas, repeated keys and brackets all make a list."""
     answer = serve(sandbox, Route("GET", "/v2/l", lambda call: [call.params("s"), call.params("t"), call.param("u")]))
     assert json.loads(answer("GET", f"/v2/l?{query.replace(' ', '%20')}").body)["data"] == [["a", "b"], None, None]
 
@@ -300,7 +300,7 @@ def test_list_parameters(sandbox, query):
     [("7", 200, 200), ("1.5", 200, 400), ("abc", 500, 400), ("99999999999", 500, 500)],
 )
 def test_integer_paths(sandbox, text, status, checked_status):
-    """A non-number reaches the database (500) on most routes and is 400 on checked ones; fractions are cut."""
+    """An id that is no number is a 500 of the database, or a 400 on checked routes; fractions are cut."""
     answer = serve(
         sandbox,
         Route("GET", "/v2/i/{id}", lambda call: call.int_path("id")),
@@ -314,7 +314,7 @@ def test_integer_paths(sandbox, text, status, checked_status):
 
 
 def test_requests_are_recorded_without_secrets(sandbox):
-    """A test can read what was sent, but never the key."""
+    """Recorded requests contain no credentials."""
     send_request(sandbox, "PATCH", "/v2/me?x=1", {"name": "Ann"}, headers={"x-cal-secret-key": "hush"})
     (seen,) = sandbox.requests
     assert (seen.method, seen.path, seen.query, seen.body, seen.status) == (
@@ -326,7 +326,7 @@ def test_requests_are_recorded_without_secrets(sandbox):
 
 
 def test_reset(sandbox):
-    """Reset brings back the first world, and forgets requests and faults."""
+    """A reset restores the sample data and clears requests and faults."""
     send_request(sandbox, "PATCH", "/v2/me", {"name": "Ann"})
     sandbox.faults.add("*", "*", status=500, times=9)
     sandbox.reset()
@@ -336,10 +336,10 @@ def test_reset(sandbox):
 
 def test_several_at_once():
     """Sandboxes do not share state."""
-    with Sandbox() as one, Sandbox() as two:
-        send_request(one, "PATCH", "/v2/me", {"name": "Ann"})
+    with Sandbox() as first, Sandbox() as two:
+        send_request(first, "PATCH", "/v2/me", {"name": "Ann"})
         assert send_request(two, "GET", "/v2/me").data["name"] == "Ana Sandbox"
-        assert one.url != two.url
+        assert first.url != two.url
 
 
 def test_stop_leaves_nothing():
@@ -357,7 +357,7 @@ def test_stop_leaves_nothing():
 
 
 def test_stop_does_not_wait_for_slow_answers(sandbox):
-    """Stop closes a connection whose request is held up, without a response, and one that is idle."""
+    """`stop()` closes idle connections and those with a pending request."""
     sandbox.faults.add("GET", "/v2/me", slow=60)
     port = int(sandbox.url.split(":")[2].split("/")[0])
     with socket.create_connection(("127.0.0.1", port)) as held, socket.create_connection(("127.0.0.1", port)):

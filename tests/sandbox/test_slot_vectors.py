@@ -1,4 +1,4 @@
-"""Slot lists of a real server, twice: through the arithmetic alone, and over HTTP through everything around it."""
+"""Recorded slot lists, compared with the slot computation and with the API."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHORT = [day[:3] for day in DAYS]
 
 @pytest.fixture(scope="module")
 def vectors(shared: Path) -> list[Vector]:
-    return [Vector(**one) for one in json.loads((shared / "reference" / "slot_vectors.json").read_text())]
+    return [Vector(**vector) for vector in json.loads((shared / "reference" / "slot_vectors.json").read_text())]
 
 
 @dataclass(kw_only=True)
@@ -62,16 +62,16 @@ class Vector:
     def deeds(self) -> list[tuple[str, str, int]]:
         """Triples: book or reserve, start, index of the event type."""
         parts = [[*deed.split(), "type", "0"] for deed in self.before or []]
-        return [(one[0], one[1], int(one[3])) for one in parts]
+        return [(part[0], part[1], int(part[3])) for part in parts]
 
 
 def days(text: str) -> list[str]:
     if text == "daily":
         return list(DAYS)
     if "-" in text:
-        first, last = (SHORT.index(one) for one in text.split("-"))
+        first, last = (SHORT.index(part) for part in text.split("-"))
         return list(DAYS[first : last + 1])
-    return [DAYS[SHORT.index(one)] for one in text.split(",")]
+    return [DAYS[SHORT.index(part)] for part in text.split(",")]
 
 
 def times(text: str) -> Wire:
@@ -97,11 +97,11 @@ def play_pure(vector: Vector, ask: Wire) -> dict[str, list[Any]]:
     at, query = ask.get("type", 0), ask["q"]
     kind = vector.types[at]
     taken = Counter(start for _, start, other in vector.deeds if other == at) if "seats" in kind else Counter()
-    found = available_slots(
+    days = available_slots(
         pure_query(vector, query), pure_event(vector, kind), [pure_host(vector, at, query)], pure_held(vector, at)
     )
     length = timedelta(minutes=query.get("duration") or kind["length"])
-    return {day: [pure_slot(one, length, kind, query, taken) for one in starts] for day, starts in found.items()}
+    return {day: [pure_slot(start, length, kind, query, taken) for start in starts] for day, starts in days.items()}
 
 
 def pure_query(vector: Vector, query: Wire) -> Query:
@@ -181,7 +181,7 @@ def pure_held(vector: Vector, at: int) -> Reserved:
 
 def pure_slot(start: int, length: timedelta, kind: Wire, query: Wire, taken: Counter[str]) -> Any:
     begins = to_datetime(start)
-    texts = [clock_text(one, query.get("timeZone")) for one in (begins, begins + length)]
+    texts = [clock_text(moment, query.get("timeZone")) for moment in (begins, begins + length)]
     ranged = query.get("format") == "range"
     if "seats" not in kind:
         return " to ".join(texts) if ranged else texts[0]
@@ -201,7 +201,7 @@ def clock_text(at: datetime, name: str | None) -> str:
 
 
 def play_http(vector: Vector) -> list[dict[str, list[Any]]]:
-    """The whole chain as the vectors were made: schedule, event types, bookings and reservations through the API."""
+    """Create schedule, event types, bookings and reservations through the API, as on the recorded server."""
     with Sandbox(now=vector.clock) as sandbox:
         host = {name: ApiClient(sandbox, version, "cal_sandbox_bo") for name, version in VERSIONS.items()}
         schedule = {
@@ -210,9 +210,9 @@ def play_http(vector: Vector) -> list[dict[str, list[Any]]]:
             "isDefault": False,
             "availability": vector.availability,
         }
-        made = host["schedules"].post("/v2/schedules", schedule | {"overrides": vector.dates}).data
+        saved = host["schedules"].post("/v2/schedules", schedule | {"overrides": vector.dates}).data
         ids = [
-            host["event types"].post("/v2/event-types", http_event(kind, number, made["id"])).data["id"]
+            host["event types"].post("/v2/event-types", http_event(kind, number, saved["id"])).data["id"]
             for number, kind in enumerate(vector.types)
         ]
         booked = [http_deed(host, deed, number, ids) for number, deed in enumerate(vector.deeds)]
@@ -264,8 +264,8 @@ def http_ask(api: ApiClient, ask: Wire, ids: list[int], booked: list[str]) -> di
     query = {**ask["q"], "eventTypeId": ids[ask.get("type", 0)]}
     if "bookingUidToReschedule" in query:
         query["bookingUidToReschedule"] = booked[0]
-    found = api.get("/v2/slots?" + urlencode(query)).data
-    return {day: [http_slot(one, day) for one in slots] for day, slots in found.items()}
+    days = api.get("/v2/slots?" + urlencode(query)).data
+    return {day: [http_slot(slot, day) for slot in slots] for day, slots in days.items()}
 
 
 def http_slot(slot: Wire, day: str) -> Any:
@@ -281,7 +281,7 @@ def http_slot(slot: Wire, day: str) -> Any:
 
 
 def short(text: str) -> str:
-    """`2030-03-06T09:30:00.000Z` is written `09:30` in the vectors, other offsets are kept."""
+    """Return a time as the recorded lists write it: `2030-03-06T09:30:00.000Z` is `09:30`."""
     assert text[16:23] == ":00.000", text
     return text[11:16] + text[23:].removesuffix("Z")
 
@@ -290,17 +290,17 @@ def short(text: str) -> str:
 
 
 def test_the_arithmetic_gives_the_lists_of_the_real_server(vectors: list[Vector]) -> None:
-    """Every recorded query has exactly the recorded slots, in order."""
+    """The slot computation returns the recorded slots for every recorded query."""
     for vector in vectors:
         for ask in vector.ask:
-            found = play_pure(vector, ask)
-            assert found == ask["slots"], (vector.name, ask["q"])
-            assert list(found) == sorted(found), vector.name
+            days = play_pure(vector, ask)
+            assert days == ask["slots"], (vector.name, ask["q"])
+            assert list(days) == sorted(days), vector.name
 
 
 def test_the_api_gives_the_lists_of_the_real_server(vectors: list[Vector]) -> None:
-    """The same holds for a sandbox that is set up through its API."""
+    """The API returns the recorded slots for every recorded query."""
     for vector in vectors:
-        for found, ask in zip(play_http(vector), vector.ask, strict=True):
-            assert found == ask["slots"], (vector.name, ask["q"])
-            assert list(found) == sorted(found), vector.name
+        for days, ask in zip(play_http(vector), vector.ask, strict=True):
+            assert days == ask["slots"], (vector.name, ask["q"])
+            assert list(days) == sorted(days), vector.name

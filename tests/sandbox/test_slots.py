@@ -1,4 +1,4 @@
-"""Slots and reservations: each rule of the arithmetic by a small example, and the operations over HTTP."""
+"""Slots and reservations: each rule of the computation by a small example, and the operations over HTTP."""
 
 from __future__ import annotations
 
@@ -40,15 +40,18 @@ def at(text: str) -> int:
 
 
 def asked(start: str, end: str | None = None, *, now: str = NOW, **more: Any) -> Query:
-    """A query over whole days."""
+    """Return a query over whole days."""
     last = at(end or start) + DAY - 1000 if "T" not in (end or start) else at(end or start)
     return Query(at(start), last, at(now), **more)
 
 
 def host(*hours: str, zone: str = "UTC", overrides: tuple[str, ...] = (), **more: Any) -> Host:
-    """A host who works the same hours every day; overrides are `2030-03-06 10:00-12:00`."""
-    rows = [dict(zip(("startTime", "endTime"), one.split("-"), strict=True)) for one in hours]
-    dates = [dict(zip(("startTime", "endTime"), one[11:].split("-"), strict=True), date=one[:10]) for one in overrides]
+    """Return a host with the same hours every day; overrides are `2030-03-06 10:00-12:00`."""
+    rows = [dict(zip(("startTime", "endTime"), row.split("-"), strict=True)) for row in hours]
+    dates = [
+        dict(zip(("startTime", "endTime"), override[11:].split("-"), strict=True), date=override[:10])
+        for override in overrides
+    ]
     return Host(read_schedule(zone, [{"days": DAYS, **row} for row in rows], dates), **more)
 
 
@@ -57,7 +60,7 @@ def held(start: str, minutes: int, **more: Any) -> BusyBooking:
 
 
 def times(found: dict[str, list[int]]) -> dict[str, str]:
-    return {day: " ".join(to_datetime(one).strftime("%H:%M") for one in starts) for day, starts in found.items()}
+    return {day: " ".join(to_datetime(start).strftime("%H:%M") for start in starts) for day, starts in found.items()}
 
 
 def on_wednesday(event: EventSettings, *hosts: Host, reserved: Reserved = Reserved(), **more: Any) -> str:  # noqa: B008
@@ -95,19 +98,19 @@ def test_buffers_of_both_event_types_add_up() -> None:
 
 
 def test_an_open_seat_blocks_only_its_surroundings() -> None:
-    """The seated booking's own time stays on offer, its buffers do not."""
+    """A seated booking's own time stays available; its buffers block."""
     busy = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 30, open_seat=True)])
     assert on_wednesday(EventSettings(30, before=30), busy) == "09:00 09:30 10:00 11:00 11:30"
 
 
 def test_calendar_entries_are_widened_by_the_queried_buffers_only() -> None:
-    """Entry 10:00-10:30, before 30 and after 15: 09:45 to 11:00 is taken."""
+    """A calendar entry 10:00-10:30 with buffers 30 before and 15 after blocks 09:45 to 11:00."""
     busy = host("09:00-12:00", calendar=[(at("2030-03-06T10:00"), at("2030-03-06T10:30"))])
     assert on_wednesday(EventSettings(30, before=30, after=15), busy) == "09:00 11:00 11:30"
 
 
 def test_a_booking_outside_the_span_does_not_reach_in() -> None:
-    """The server does not look for bookings that end before the span, even if their buffers reach into it."""
+    """Bookings outside the range do not block, even if their buffers reach into it."""
     busy = host("09:00-12:00", bookings=[held("2030-03-06T09:00", 30, after=60)])
     assert times(available_slots(asked("2030-03-06T09:31", "2030-03-06T11:00"), EventSettings(30), [busy])) == {
         WEDNESDAY: "10:00 10:30"
@@ -115,14 +118,14 @@ def test_a_booking_outside_the_span_does_not_reach_in() -> None:
 
 
 def test_the_moved_booking_is_free() -> None:
-    """Neither it nor its copy in a calendar counts."""
+    """Neither the rescheduled booking nor its copy in a calendar blocks."""
     entry = (at("2030-03-06T10:00"), at("2030-03-06T11:00"))
     moving = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 60, moving=True)], calendar=[entry])
     assert on_wednesday(EventSettings(60), moving) == "09:00 10:00 11:00"
 
 
 def test_rows_that_touch_are_one_range_when_they_come_in_order() -> None:
-    """09:00-10:30 and 10:30-12:00 make one range for a 60-minute event; given the other way round they stay two."""
+    """Rows that touch make one range if they are in order; in reverse order they stay separate."""
     assert on_wednesday(EventSettings(60), host("09:00-10:30", "10:30-12:00")) == "09:00 10:00 11:00"
     assert on_wednesday(EventSettings(60), host("10:30-12:00", "09:00-10:30")) == "09:00 11:00"
 
@@ -138,23 +141,21 @@ def test_a_meeting_may_pass_midnight() -> None:
 
 
 def test_an_override_replaces_the_day_and_may_take_it_away() -> None:
-    """The overrides of a date together are its hours; 00:00-00:00 is a day off."""
+    """The overrides of a date replace its hours; 00:00-00:00 is a day off."""
     dates = ("2030-03-06 10:00-11:00", "2030-03-06 14:00-15:00", "2030-03-07 00:00-00:00")
-    found = available_slots(
-        asked("2030-03-05", "2030-03-08"), EventSettings(60), [host("09:00-10:00", overrides=dates)]
-    )
-    assert times(found) == {"2030-03-05": "09:00", "2030-03-06": "10:00 14:00", "2030-03-08": "09:00"}
+    days = available_slots(asked("2030-03-05", "2030-03-08"), EventSettings(60), [host("09:00-10:00", overrides=dates)])
+    assert times(days) == {"2030-03-05": "09:00", "2030-03-06": "10:00 14:00", "2030-03-08": "09:00"}
 
 
 def test_an_override_is_not_cut_to_the_query() -> None:
-    """Without a time zone, overrides of the neighboring day appear too; with one, only the requested dates."""
+    """Without a time zone, overrides of neighboring days appear too; with one, only the requested dates do."""
     away = host("09:00-10:00", overrides=("2030-03-07 12:00-13:00",))
     assert list(available_slots(asked(WEDNESDAY), EventSettings(60), [away])) == [WEDNESDAY, "2030-03-07"]
     assert list(available_slots(asked(WEDNESDAY, zone=zone("UTC")), EventSettings(60), [away])) == [WEDNESDAY]
 
 
 def test_hours_on_the_day_of_a_clock_change_err_as_the_server_does() -> None:
-    """New York, 10 March: 00:00-05:00 uses the new offset and so begins at 23:00; 14:00 is read as 2 at night."""
+    """On the day of a clock change the hours have the server's errors: 00:00 begins at 23:00, 14:00 is read as 2:00."""
     whole = asked("2030-03-10T04:00", "2030-03-11T03:00")
     night = available_slots(whole, EventSettings(60), [host("00:00-05:00", zone="America/New_York")])
     assert times(night) == {"2030-03-10": "04:00 05:00 06:00 07:00 08:00"}
@@ -163,7 +164,7 @@ def test_hours_on_the_day_of_a_clock_change_err_as_the_server_does() -> None:
 
 
 def test_weeks_of_limits_begin_on_sunday() -> None:
-    """A booking on Saturday 9 March uses up 3 to 9 March; Sunday the 10th is another week."""
+    """A weekly limit counts from Sunday to Saturday."""
     full = host("09:00-10:00", counted=[CountedBooking(at("2030-03-09T09:00"), at("2030-03-09T10:00"))])
     limited = EventSettings(60, limits=Limits({"week": 1}, {}))
     assert list(available_slots(asked("2030-03-02", "2030-03-11"), limited, [full])) == [
@@ -174,14 +175,14 @@ def test_weeks_of_limits_begin_on_sunday() -> None:
 
 
 def test_yearly_limits_count_bookings_outside_the_query() -> None:
-    """A booking in January takes the whole year."""
+    """A booking in January counts for the yearly limit of all months."""
     full = host("09:00-10:00", counted=[CountedBooking(at("2030-01-09T09:00"), at("2030-01-09T10:00"))])
     limited = EventSettings(60, limits=Limits({"year": 1}, {}))
     assert list(available_slots(asked("2030-12-30", "2031-01-01"), limited, [full])) == ["2031-01-01"]
 
 
 def test_duration_limits_leave_room_for_what_fits() -> None:
-    """60 of 90 minutes are used: 30 more fit, 45 do not; a meeting longer than the limit never does."""
+    """With 60 of 90 minutes used, 30 more fit and 45 do not."""
     used = host("09:00-12:00", counted=[CountedBooking(at("2030-03-06T10:00"), at("2030-03-06T11:00"))])
     limits = Limits({}, {"day": 90})
     assert on_wednesday(EventSettings(30, limits=limits), used) != ""
@@ -190,21 +191,21 @@ def test_duration_limits_leave_room_for_what_fits() -> None:
 
 
 def test_a_rolling_window_counts_days_with_slots() -> None:
-    """From Sunday 22 November, two days of a host who is off on Monday are Sunday and Tuesday."""
+    """A rolling window of two days skips a day without slots."""
     event = EventSettings(60, window=BookingWindow(2, rolling=True))
     off = host("09:00-10:00", overrides=("2026-11-23 00:00-00:00",))
     assert list(available_slots(asked("2026-11-22", "2026-12-01"), event, [off])) == ["2026-11-22", "2026-11-24"]
 
 
 def test_a_window_of_business_days_steps_over_the_weekend() -> None:
-    """Friday plus one business day is Monday; the weekend between is offered."""
+    """A window of one business day from Friday ends on Monday; the weekend is available."""
     event = EventSettings(60, window=BookingWindow(1, business=True))
-    found = available_slots(asked("2026-11-27", "2026-12-05", now="2026-11-27T08:00"), event, [host("09:00-10:00")])
-    assert list(found) == ["2026-11-27", "2026-11-28", "2026-11-29", "2026-11-30"]
+    days = available_slots(asked("2026-11-27", "2026-12-05", now="2026-11-27T08:00"), event, [host("09:00-10:00")])
+    assert list(days) == ["2026-11-27", "2026-11-28", "2026-11-29", "2026-11-30"]
 
 
 def test_the_minimum_notice_is_exact() -> None:
-    """At 08:50:11 with an hour's notice the slot grid begins at 09:50, which is then 11 seconds too soon."""
+    """At 08:50:11 with an hour's notice, 09:50 is 11 seconds too soon."""
     query = asked("2026-11-23", now="2026-11-23T08:50:11")
     assert times(available_slots(query, EventSettings(25, notice=60), [host("09:00-11:00")])) == {"2026-11-23": "10:15"}
 
@@ -215,7 +216,7 @@ def test_a_month_before_the_31st_is_the_last_of_the_month() -> None:
 
 
 def test_collective_hosts_must_all_be_free_and_round_robin_any() -> None:
-    """09:00-11:00 and 10:00-12:00 have an hour in common, and three together."""
+    """Collective hosts share the intersection of their hours, round-robin hosts the union."""
     both = [host("09:00-11:00"), host("10:00-12:00")]
     assert on_wednesday(EventSettings(60, scheduling="collective"), *both) == "10:00"
     either = [host("09:00-11:00", fixed=False), host("10:00-12:00", fixed=False)]
@@ -224,13 +225,13 @@ def test_collective_hosts_must_all_be_free_and_round_robin_any() -> None:
 
 
 def test_ranges_subtract_and_intersect() -> None:
-    """Arithmetic on plain numbers."""
+    """Ranges subtract, merge and intersect."""
     assert subtract([Range(0, 10)], [(8, 12), (2, 4), (3, 5)]) == [Range(0, 2), Range(5, 8)]
     assert intersect([[Range(0, 5), Range(7, 9)], [Range(4, 8)]]) == [Range(4, 5), Range(7, 8)]
 
 
 def test_a_time_off_the_raster_can_be_free() -> None:
-    """10:07 to 10:37 lies inside the hours; 11:45 to 12:15 does not."""
+    """A time off the slot grid is free if it is inside the hours."""
     day = host("09:00-12:00")
     assert is_free(asked("2030-03-06T10:07", "2030-03-06T10:37"), EventSettings(30), day)
     assert not is_free(asked("2030-03-06T11:45", "2030-03-06T12:15"), EventSettings(30), day)
@@ -249,9 +250,9 @@ def api() -> Iterator[ApiClient]:
 
 def event_type(api: ApiClient, **more: Any) -> int:
     body = {"title": "Talk", "slug": "talk", "lengthInMinutes": 60, "minimumBookingNotice": 0, **more}
-    made = ApiClient(api.sandbox, "2024-06-14", api.key).post("/v2/event-types", body).data["id"]
-    assert isinstance(made, int)
-    return made
+    event_type_id = ApiClient(api.sandbox, "2024-06-14", api.key).post("/v2/event-types", body).data["id"]
+    assert isinstance(event_type_id, int)
+    return event_type_id
 
 
 def slots(api: ApiClient, **query: Any) -> Any:
@@ -259,11 +260,11 @@ def slots(api: ApiClient, **query: Any) -> Any:
 
 
 def starts(api: ApiClient, **query: Any) -> list[str]:
-    return [one["start"] for day in slots(api, **query).data.values() for one in day]
+    return [slot["start"] for day in slots(api, **query).data.values() for slot in day]
 
 
 def book(api: ApiClient, event_type_id: int, start: str, **more: Any) -> Booking:
-    """A booking put straight into the store."""
+    """Add a booking to the store."""
     store, begins = api.sandbox.store, datetime.fromisoformat(start).replace(tzinfo=UTC)
     record = store.event_types[event_type_id]
     uid, now = store.uid(), api.sandbox.clock.now()
@@ -287,11 +288,11 @@ def book(api: ApiClient, event_type_id: int, start: str, **more: Any) -> Booking
 
 
 def test_slots_are_found_by_id_slug_team_and_usernames(api: ApiClient) -> None:
-    """The four ways to name what is meant lead to slots, without credentials."""
-    made = event_type(api)
+    """All four ways to identify an event type return slots, without credentials."""
+    event_type_id = event_type(api)
     nobody = api.as_user(None)
     expected = [f"2030-03-06T{hour}:00:00.000Z" for hour in range(14, 22)]
-    assert starts(nobody, eventTypeId=made) == expected
+    assert starts(nobody, eventTypeId=event_type_id) == expected
     assert starts(nobody, eventTypeSlug="talk", username="bo") == expected
     assert starts(nobody, eventTypeSlug="talk", username="bo", organizationSlug="any") == expected
     # Ana is in Lisbon, so both are there from 14:00 to 17:00 UTC.
@@ -300,9 +301,15 @@ def test_slots_are_found_by_id_slug_team_and_usernames(api: ApiClient) -> None:
 
 
 def test_teams_of_an_organization_are_found_within_it(api: ApiClient) -> None:
-    """The slug of a team counts inside the organization that is named; without one, outside of all."""
-    made = {"title": "T", "slug": "t", "lengthInMinutes": 60, "schedulingType": "collective", "hosts": [{"userId": 2}]}
-    api.post("/v2/organizations/1/teams/2/event-types", made)
+    """A team's slug is looked up in the given organization, or outside of all without one."""
+    settings = {
+        "title": "T",
+        "slug": "t",
+        "lengthInMinutes": 60,
+        "schedulingType": "collective",
+        "hosts": [{"userId": 2}],
+    }
+    api.post("/v2/organizations/1/teams/2/event-types", settings)
     named = {"eventTypeSlug": "t", "teamSlug": "sales"}
     assert starts(api, **named, organizationSlug="sandbox-org")
     assert slots(api, **named).error == (404, "Team with slug sales not found")
@@ -311,12 +318,12 @@ def test_teams_of_an_organization_are_found_within_it(api: ApiClient) -> None:
 
 
 def test_slots_are_written_in_the_zone_that_is_asked_for(api: ApiClient) -> None:
-    """With `timeZone` keys and offsets are its own, and `format=range` adds ends; UTC keeps its Z."""
-    made = event_type(api)
-    tokyo = slots(api, eventTypeId=made, timeZone="asia/tokyo", format="RANGE").data
+    """`timeZone` sets dates and offsets, and `format=range` adds ends; UTC keeps its Z."""
+    event_type_id = event_type(api)
+    tokyo = slots(api, eventTypeId=event_type_id, timeZone="asia/tokyo", format="RANGE").data
     assert list(tokyo) == ["2030-03-06", "2030-03-07"]
     assert tokyo["2030-03-06"][0] == {"start": "2030-03-06T23:00:00.000+09:00", "end": "2030-03-07T00:00:00.000+09:00"}
-    assert starts(api, eventTypeId=made, timeZone="UTC")[0].endswith("Z")
+    assert starts(api, eventTypeId=event_type_id, timeZone="UTC")[0].endswith("Z")
 
 
 @pytest.mark.parametrize(
@@ -347,12 +354,12 @@ def test_slots_are_written_in_the_zone_that_is_asked_for(api: ApiClient) -> None
     ],
 )
 def test_bad_slot_queries_are_refused_in_a_sentence(api: ApiClient, query: Any, status: int, message: str) -> None:
-    """Unknown fields, fields of another mode and invalid values are rejected; unknown things are not found."""
+    """Unknown fields, fields of another form and invalid values are rejected with a sentence."""
     assert slots(api, **query).error == (status, message)
 
 
 def test_missing_dates_are_refused_as_by_the_real_server(api: ApiClient, shared: Any) -> None:
-    """The recorded sentence, and no answer but 404 for another version."""
+    """Missing dates get the recorded error; other versions are a 404."""
     answer = api.get("/v2/slots?eventTypeId=3")
     real = recorded_body(shared, "slots_no_dates_400")
     assert answer.body["error"] == real["error"]
@@ -360,11 +367,11 @@ def test_missing_dates_are_refused_as_by_the_real_server(api: ApiClient, shared:
 
 
 def test_the_end_of_a_query_reaches_to_the_end_of_its_day(api: ApiClient) -> None:
-    """A bare date and an exact midnight are stretched; an offset that makes it another time is not."""
-    made = event_type(api)
-    assert len(starts(api, eventTypeId=made, end="2030-03-06T00:00:00Z")) == 8
-    assert len(starts(api, eventTypeId=made, end="2030-03-06T18:00:00+02:00")) == 2
-    assert slots(api, eventTypeId=made, end="2030-03-01").data == {}
+    """A date or midnight as the end means the end of that day; other times stay."""
+    event_type_id = event_type(api)
+    assert len(starts(api, eventTypeId=event_type_id, end="2030-03-06T00:00:00Z")) == 8
+    assert len(starts(api, eventTypeId=event_type_id, end="2030-03-06T18:00:00+02:00")) == 2
+    assert slots(api, eventTypeId=event_type_id, end="2030-03-01").data == {}
 
 
 def test_legacy_formats_accept_the_older_names() -> None:
@@ -376,15 +383,15 @@ def test_legacy_formats_accept_the_older_names() -> None:
 
 
 def test_only_live_bookings_of_the_host_take_slots(api: ApiClient) -> None:
-    """Accepted ones of all event types do, also co-hosted or attended ones; cancelled and pending ones do not."""
-    made, other = event_type(api), event_type(api, slug="other")
+    """Accepted bookings that the host owns, co-hosts or attends block; cancelled and pending ones do not."""
+    event_type_id, other = event_type(api), event_type(api, slug="other")
     book(api, other, "2030-03-06T14:00")
     book(api, other, "2030-03-06T15:00", status="cancelled")
     book(api, other, "2030-03-06T16:00", status="pending")
     book(api, other, "2030-03-06T17:00", user_id=1, host_ids=[1, 2])
     attended = book(api, other, "2030-03-06T18:00", user_id=1)
     attended.attendees[0]["email"] = "bo@sandbox.test"
-    free = [one[11:13] for one in starts(api, eventTypeId=made)]
+    free = [start[11:13] for start in starts(api, eventTypeId=event_type_id)]
     assert free == ["15", "16", "19", "20", "21"]
 
 
@@ -398,14 +405,14 @@ def test_a_pending_booking_blocks_its_own_event_type_if_the_policy_says_so(api: 
 
 
 def test_round_robin_hosts_can_be_narrowed(api: ApiClient) -> None:
-    """`rrHostSubsetIds` without a host of the event type leaves nothing."""
-    made = event_type(api)
-    assert slots(api, eventTypeId=made, rrHostSubsetIds="1,3").data == {}
-    assert len(starts(api, eventTypeId=made, rrHostSubsetIds="2")) == 8
+    """`rrHostSubsetIds` restricts the hosts of a round robin."""
+    event_type_id = event_type(api)
+    assert slots(api, eventTypeId=event_type_id, rrHostSubsetIds="1,3").data == {}
+    assert len(starts(api, eventTypeId=event_type_id, rrHostSubsetIds="2")) == 8
 
 
 def test_slots_stay_fast_with_many_bookings() -> None:
-    """Looking for the slots of a day again takes as long among 20,000 bookings of other days as among none."""
+    """A search is as fast with 20,000 bookings on other days as with none."""
 
     def looking(bookings: int) -> float:
         with Sandbox(bookings=bookings) as sandbox:
@@ -433,28 +440,28 @@ def refusal_of(api: ApiClient, event_type_id: int, start: str, **more: Any) -> t
 
 
 def test_a_booking_is_refused_for_the_first_thing_that_is_wrong(api: ApiClient) -> None:
-    """Past, then notice and window, then limits, then availability; a free time off the slot grid passes."""
+    """The checks run in order: past, notice and window, limits, availability; the slot grid is not checked."""
     window = {"type": "calendarDays", "value": 3000}
-    made = event_type(api, minimumBookingNotice=60, bookingWindow=window, bookingLimitsCount={"day": 1})
+    event_type_id = event_type(api, minimumBookingNotice=60, bookingWindow=window, bookingLimitsCount={"day": 1})
     too_soon = 'The event type can\'t be booked at the "start" time provided.'
-    assert refusal_of(api, made, "2026-11-22T07:59") == (400, "Attempting to book a meeting in the past.")
+    assert refusal_of(api, event_type_id, "2026-11-22T07:59") == (400, "Attempting to book a meeting in the past.")
     for outside in ("2026-11-22T08:59", "2036-03-05T15:00"):
-        status, message = refusal_of(api, made, outside) or (0, "")
+        status, message = refusal_of(api, event_type_id, outside) or (0, "")
         assert (status, message[: len(too_soon)]) == (400, too_soon)
-    assert refusal_of(api, made, "2030-03-06T15:07") is None
+    assert refusal_of(api, event_type_id, "2030-03-06T15:07") is None
     not_free = (400, "User either already has booking at this time or is not available")
-    assert refusal_of(api, made, "2030-03-06T21:30") == not_free
-    booking = book(api, made, "2030-03-06T15:00")
-    assert refusal_of(api, made, "2030-03-06T18:00") == (401, "booking_limit_reached")
-    assert refusal_of(api, made, "2030-03-06T15:30", ignore_uid=booking.uid) is None
+    assert refusal_of(api, event_type_id, "2030-03-06T21:30") == not_free
+    booking = book(api, event_type_id, "2030-03-06T15:00")
+    assert refusal_of(api, event_type_id, "2030-03-06T18:00") == (401, "booking_limit_reached")
+    assert refusal_of(api, event_type_id, "2030-03-06T15:30", ignore_uid=booking.uid) is None
 
 
 def test_duration_limits_refuse_what_would_exceed_them(api: ApiClient) -> None:
     """60 of 90 minutes are used, so another hour is a 401."""
-    made = event_type(api, bookingLimitsDuration={"day": 90})
-    book(api, made, "2030-03-06T15:00")
-    assert refusal_of(api, made, "2030-03-06T18:00") == (401, "duration_limit_reached")
-    assert refusal_of(api, made, "2030-03-07T18:00") is None
+    event_type_id = event_type(api, bookingLimitsDuration={"day": 90})
+    book(api, event_type_id, "2030-03-06T15:00")
+    assert refusal_of(api, event_type_id, "2030-03-06T18:00") == (401, "duration_limit_reached")
+    assert refusal_of(api, event_type_id, "2030-03-07T18:00") is None
 
 
 def test_buffers_of_neighbours_refuse_a_booking(api: ApiClient) -> None:
@@ -474,9 +481,9 @@ def reserve(api: ApiClient, event_type_id: int, start: str = "2030-03-06T15:00:0
 
 
 def test_a_reservation_has_the_real_shape(api: ApiClient, shared: Any) -> None:
-    """Keys, their order, and what is computed from the body; reading it leaves the duration out."""
-    made = event_type(api, lengthInMinutesOptions=[30, 60])
-    answer = reserve(api, made, slotDuration=30, reservationDuration=7).data
+    """A reservation has the recorded keys; reading it omits the duration."""
+    event_type_id = event_type(api, lengthInMinutesOptions=[30, 60])
+    answer = reserve(api, event_type_id, slotDuration=30, reservationDuration=7).data
     assert list(answer) == list(recorded_body(shared, "slots_reserve")["data"])
     assert answer["slotEnd"] == "2030-03-06T15:30:00.000Z"
     assert answer["reservationUntil"] == "2026-11-22T08:07:00.000Z"
@@ -485,15 +492,15 @@ def test_a_reservation_has_the_real_shape(api: ApiClient, shared: Any) -> None:
 
 
 def test_a_reservation_hides_its_time_until_it_runs_out_or_goes(api: ApiClient) -> None:
-    """A reservation hides the time on all event types of the host for five minutes; a second delete succeeds too."""
-    made, other = event_type(api), event_type(api, slug="other", lengthInMinutes=30)
-    uid = reserve(api.as_user(None), made).data["reservationUid"]
+    """A reservation hides the time on all event types of the host until it expires or is deleted."""
+    event_type_id, other = event_type(api), event_type(api, slug="other", lengthInMinutes=30)
+    uid = reserve(api.as_user(None), event_type_id).data["reservationUid"]
     hidden = "2030-03-06T15:30:00.000Z"
     assert hidden not in starts(api, eventTypeId=other)
     api.sandbox.clock.move(minutes=5)
     assert hidden in starts(api, eventTypeId=other)
     assert api.get(f"/v2/slots/reservations/{uid}").body == {"status": "success", "data": None}
-    again = reserve(api, made).data["reservationUid"]
+    again = reserve(api, event_type_id).data["reservationUid"]
     assert hidden not in starts(api, eventTypeId=other)
     for _ in range(2):
         assert api.delete(f"/v2/slots/reservations/{again}").body == {"status": "success"}
@@ -501,18 +508,18 @@ def test_a_reservation_hides_its_time_until_it_runs_out_or_goes(api: ApiClient) 
 
 
 def test_reservations_are_refused_for_the_right_reasons(api: ApiClient) -> None:
-    """Texts and order of the real server."""
-    made, lengths = event_type(api), event_type(api, slug="lengths", lengthInMinutesOptions=[30, 60])
+    """Messages and order of the errors are those of the real server."""
+    event_type_id, lengths = event_type(api), event_type(api, slug="lengths", lengthInMinutesOptions=[30, 60])
     anonymous, stranger = api.as_user(None), ApiClient(api.sandbox, api.version, "cal_sandbox_stranger")
     api.sandbox.store.users[50] = {**api.sandbox.store.users[1], "id": 50, "username": "stranger"}
     api.sandbox.store.api_keys["cal_sandbox_stranger"] = 50
-    assert reserve(anonymous, made, reservationDuration=9).status == 401
-    assert reserve(stranger, made, reservationDuration=9).status == 403
+    assert reserve(anonymous, event_type_id, reservationDuration=9).status == 401
+    assert reserve(stranger, event_type_id, reservationDuration=9).status == 403
     assert reserve(api, 99).error == (404, "Event Type with ID=99 not found")
-    assert reserve(api, made, slotDuration=30).message.startswith("You passed 'slotDuration' but")
+    assert reserve(api, event_type_id, slotDuration=30).message.startswith("You passed 'slotDuration' but")
     assert reserve(api, lengths, slotDuration=45).message.endswith("event type are: 30, 60")
-    book(api, made, "2030-03-06T15:30")
-    assert reserve(api, made).error == (422, "Can't reserve a slot if the event is already booked.")
+    book(api, event_type_id, "2030-03-06T15:30")
+    assert reserve(api, event_type_id).error == (422, "Can't reserve a slot if the event is already booked.")
     assert reserve(api, lengths).status == 201
     taken = "This time slot is already reserved by another user. Please choose a different time."
     assert reserve(api, lengths, "2030-03-06T15:59:00Z").error == (422, taken)
@@ -521,11 +528,11 @@ def test_reservations_are_refused_for_the_right_reasons(api: ApiClient) -> None:
 
 def test_a_reservation_can_be_moved_by_anybody_but_not_onto_itself(api: ApiClient) -> None:
     """An update extends the reservation; overlap with its own old time is rejected, an unknown uid is 404."""
-    made = event_type(api)
-    path = f"/v2/slots/reservations/{reserve(api, made).data['reservationUid']}"
+    event_type_id = event_type(api)
+    path = f"/v2/slots/reservations/{reserve(api, event_type_id).data['reservationUid']}"
     anybody = api.as_user(None)
     api.sandbox.clock.move(minutes=1)
-    moved = {"eventTypeId": made, "slotStart": "2030-03-06T17:00:00Z", "reservationDuration": 30}
+    moved = {"eventTypeId": event_type_id, "slotStart": "2030-03-06T17:00:00Z", "reservationDuration": 30}
     assert anybody.patch(path, moved).data["reservationUntil"] == "2026-11-22T08:31:00.000Z"
     assert anybody.patch(path, moved | {"slotStart": "2030-03-06T17:30:00Z"}).status == 422
     unknown = anybody.patch("/v2/slots/reservations/nope", moved)
@@ -533,14 +540,14 @@ def test_a_reservation_can_be_moved_by_anybody_but_not_onto_itself(api: ApiClien
 
 
 def test_a_full_seated_slot_cannot_be_reserved(api: ApiClient) -> None:
-    """Seats left: yes; none left: 422 with the event type's id in the text."""
+    """A seat can be reserved while seats are left; then it is a 422 with the event type's id."""
     seats = {"seatsPerTimeSlot": 2, "showAttendeeInfo": True, "showAvailabilityCount": True}
-    made = event_type(api, seats=seats)
-    booking = book(api, made, "2030-03-06T15:00", seats=[{"seat_uid": "one", "attendee_id": 1}])
-    assert reserve(api, made).status == 201
-    at_three = next(one for one in slots(api, eventTypeId=made).data[WEDNESDAY] if "T15:00" in one["start"])
+    event_type_id = event_type(api, seats=seats)
+    booking = book(api, event_type_id, "2030-03-06T15:00", seats=[{"seat_uid": "one", "attendee_id": 1}])
+    assert reserve(api, event_type_id).status == 201
+    at_three = next(slot for slot in slots(api, eventTypeId=event_type_id).data[WEDNESDAY] if "T15:00" in slot["start"])
     assert (at_three["seatsBooked"], at_three["seatsRemaining"], at_three["bookingUid"]) == (2, 0, booking.uid)
     api.sandbox.store.reservations.clear()
     booking.seats.append({"seat_uid": "two", "attendee_id": 2})
-    full = f"Booking with id={made} at 2030-03-06T15:00:00Z has no more seats left."
-    assert reserve(api, made).error == (422, full)
+    full = f"Booking with id={event_type_id} at 2030-03-06T15:00:00Z has no more seats left."
+    assert reserve(api, event_type_id).error == (422, full)

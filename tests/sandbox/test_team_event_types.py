@@ -30,10 +30,10 @@ def team_body(kind: str = "roundRobin", **more: Any) -> dict[str, Any]:
 
 
 def test_mails_that_are_left_out(api):
-    """One setting of e-mails brings the other along, and both stand in the metadata too."""
-    made = api.post(SALES, team_body(emailSettings={"disableEmailsToAttendees": True})).data
-    assert made["emailSettings"] == {"disableEmailsToAttendees": True, "disableEmailsToHosts": False}
-    assert made["metadata"]["disableStandardEmails"] == {"all": {"attendee": True, "host": False}}
+    """One email setting adds the other, and both appear in the metadata too."""
+    record = api.post(SALES, team_body(emailSettings={"disableEmailsToAttendees": True})).data
+    assert record["emailSettings"] == {"disableEmailsToAttendees": True, "disableEmailsToHosts": False}
+    assert record["metadata"]["disableStandardEmails"] == {"all": {"attendee": True, "host": False}}
 
 
 @pytest.mark.parametrize("path", [SALES, "/v2/teams/2/event-types"])
@@ -49,7 +49,7 @@ def test_team_event_types_have_the_fields_of_real_ones(api, shared, path):
 
 
 def test_lists_of_team_event_types_name_the_team_to_anybody(api, shared):
-    """The public list shows the team's looks, and narrows by slug."""
+    """The public list contains the team, and can be filtered by slug."""
     api.post(SALES, team_body())
     real = recorded_body(shared, "organisations/org_team_eventtypes_list")["data"][0]
     [ours] = api.as_user(None).get(f"{SALES}?eventSlug=intro&hostsLimit=1").data
@@ -65,7 +65,7 @@ def test_collective_hosts_have_no_turns(api):
 
 
 def test_the_databases_names_of_scheduling_types_pass_too(api):
-    """COLLECTIVE is taken and answered as collective: validation looks at the translated word."""
+    """The database's name COLLECTIVE is accepted and returned as collective."""
     assert api.post(SALES, team_body("COLLECTIVE")).data["schedulingType"] == "collective"
     assert (
         "ROUND_ROBIN, COLLECTIVE, MANAGED" in api.post(SALES, team_body("solo")).constraints["schedulingType"]["isEnum"]
@@ -73,7 +73,7 @@ def test_the_databases_names_of_scheduling_types_pass_too(api):
 
 
 def test_a_managed_event_type_is_a_parent_and_a_child_for_each_host(api):
-    """Create and update answer a list, parent first; children follow the hosts and are read by their owners."""
+    """Create and update return a list, parent first; children follow the hosts, and their owners can read them."""
     parent, bo, cy = api.post(SALES, team_body("managed")).data
     assert (parent["ownerId"], parent["teamId"], parent["schedulingType"]) == (None, 2, "managed")
     assert [(child["ownerId"], child["parentEventTypeId"], child["teamId"]) for child in (bo, cy)] == [
@@ -81,7 +81,7 @@ def test_a_managed_event_type_is_a_parent_and_a_child_for_each_host(api):
         (CY, parent["id"], None),
     ]
     changed = api.patch(f"{SALES}/{parent['id']}", {"title": "New", "hosts": [{"userId": CY}]}).data
-    assert [(one["id"], one["title"]) for one in changed] == [(parent["id"], "New"), (cy["id"], "New")]
+    assert [(record["id"], record["title"]) for record in changed] == [(parent["id"], "New"), (cy["id"], "New")]
     assert api.as_user("cy").get(f"{EVENT_TYPES}/{cy['id']}").data["title"] == "New"
     assert api.get(f"{EVENT_TYPES}/{bo['id']}").status == 404
     assert api.get(f"{SALES}/{cy['id']}").error == (404, f"Event type with id {cy['id']} not found")
@@ -89,7 +89,7 @@ def test_a_managed_event_type_is_a_parent_and_a_child_for_each_host(api):
 
 
 def test_a_child_looks_like_a_real_one(api, shared):
-    """The child that its owner reads has the real one's keys."""
+    """A managed child has the recorded keys."""
     child = api.post(SALES, team_body("managed")).data[1]
     real = recorded_body(shared, "organisations/eventtypes_get_managed_child_as_host")["data"]
     ours = api.as_user("bo").get(f"{EVENT_TYPES}/{child['id']}").data
@@ -107,7 +107,7 @@ def test_everybody_is_assigned_now_and_later(api):
 
 
 def test_a_pending_member_stops_the_assignment_but_not_the_event_type(api):
-    """The rejected write leaves its row, like on the real server."""
+    """A pending member causes an error, but the event type is created, as on the real server."""
     for membership in api.sandbox.store.memberships.values():
         membership["accepted"] = (membership["team_id"], membership["user_id"]) != (2, CY)
     answer = api.post(SALES, body(schedulingType="collective", assignAllTeamMembers=True))
@@ -117,7 +117,7 @@ def test_a_pending_member_stops_the_assignment_but_not_the_event_type(api):
 
 
 def test_refusals_of_team_event_types(api):
-    """Slugs, strangers, unknown ids and low roles each have their words."""
+    """Used slugs, foreign hosts, unknown ids and low roles have their own messages."""
     event_type = api.post(SALES, team_body()).data
     assert api.post(SALES, team_body()).error == (400, "Team event type with this slug already exists")
     assert api.post(SALES, team_body(slug="b") | {"hosts": [{"userId": 4}]}).status == 404
@@ -130,21 +130,21 @@ def test_refusals_of_team_event_types(api):
 
 
 def test_changing_the_scheduling_type_without_hosts_leaves_none(api):
-    """A new scheduling type needs its hosts again."""
+    """A change of the scheduling type without hosts removes all hosts."""
     event_type = api.post(SALES, team_body()).data
     changed = api.patch(f"{SALES}/{event_type['id']}", {"schedulingType": "collective"}).data
     assert (changed["schedulingType"], changed["hosts"]) == ("collective", [])
 
 
 def test_deleting_a_team_event_type_answers_its_name_and_takes_the_children(api):
-    """Only id and title come back, and managed children go with their parent."""
+    """A delete returns id and title, and deletes managed children."""
     parent, child, _ = api.post(SALES, team_body("managed")).data
     assert api.delete(f"{SALES}/{parent['id']}").data == {"id": parent["id"], "title": "Intro"}
     assert api.as_user("bo").get(f"{EVENT_TYPES}/{child['id']}").status == 404
 
 
 def test_phones_will_do_for_teams_of_organizations_only(api):
-    """There a required phone number may stand for the e-mail."""
+    """A required phone number can replace the email only for teams of organizations."""
     fields = [
         {"type": "email", "required": False, "hidden": True},
         {"type": "phone", "slug": "attendeePhoneNumber", "label": "Phone", "required": True},

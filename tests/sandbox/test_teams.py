@@ -1,4 +1,4 @@
-"""Teams below /v2/teams and below an organization, and who may touch them, over HTTP."""
+"""Teams below /v2/teams and below an organization, and their permissions, over HTTP."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def names(api: ApiClient, path: str) -> list[str]:
 
 @pytest.mark.parametrize(("path", "parent"), [(TEAMS, None), (ORG, 1)])
 def test_a_team_has_the_fields_of_a_real_one(api, shared, path, parent):
-    """Create, read, update and delete answer the same shape; `metadata` is there only when it was given."""
+    """All operations return the recorded keys; `metadata` only if it was given."""
     real = recorded_body(shared, "organisations/teams_get")["data"]
-    made = api.post(path, {"name": "New team"}).data
-    assert made.keys() == real.keys()
-    assert (made["slug"], made["parentId"], made["timeZone"]) == ("new-team", parent, "Europe/London")
-    one = f"{path}/{made['id']}"
-    changed = api.patch(one, {"name": "Other", "bio": "x", "metadata": {"a": "b"}}).data
-    assert changed == made | {"name": "Other", "bio": "x", "metadata": {"a": "b"}}
-    assert api.get(one).data == changed
-    assert api.delete(one).data == changed
-    assert api.get(one).status in (403, 404)
+    team = api.post(path, {"name": "New team"}).data
+    assert team.keys() == real.keys()
+    assert (team["slug"], team["parentId"], team["timeZone"]) == ("new-team", parent, "Europe/London")
+    team_path = f"{path}/{team['id']}"
+    changed = api.patch(team_path, {"name": "Other", "bio": "x", "metadata": {"a": "b"}}).data
+    assert changed == team | {"name": "Other", "bio": "x", "metadata": {"a": "b"}}
+    assert api.get(team_path).data == changed
+    assert api.delete(team_path).data == changed
+    assert api.get(team_path).status in (403, 404)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_team_has_the_fields_of_a_real_one(api, shared, path, parent):
     ],
 )
 def test_bad_bodies_are_refused_as_really(api, shared, request_of, name):
-    """The validation tree equals the recorded one, with the defaults that it echoes."""
+    """The validation error equals the recorded one, with the defaults that it repeats."""
     real = recorded_body(shared, f"organisations/{name}")["error"]["details"]
     assert api(*request_of).body["error"]["details"] == real
 
@@ -56,13 +56,15 @@ def test_bad_bodies_are_refused_as_really(api, shared, request_of, name):
 def test_the_creator_owns_the_team(api):
     """The creator of a team is its owner, accepted or not."""
     team = api.as_user("cy").post(TEAMS, {"name": "Mine", "autoAcceptCreator": False}).data
-    [membership] = [one for one in api.sandbox.store.memberships.values() if one["team_id"] == team["id"]]
+    [membership] = [
+        membership for membership in api.sandbox.store.memberships.values() if membership["team_id"] == team["id"]
+    ]
     assert (membership["user_id"], membership["role"], membership["accepted"]) == (3, "OWNER", False)
     assert api.as_user("cy").patch(f"{TEAMS}/{team['id']}", {"name": "Still mine"}).status == 200
 
 
 def test_names_and_slugs_of_teams_clash(api):
-    """A second team of one name by one user is 400, a slug that is taken 409."""
+    """A second team of the same name and owner is a 400, a used slug a 409."""
     team = {"name": "Mine"}
     assert api.post(TEAMS, team).status == 201
     assert api.post(TEAMS, team).error == (400, "You already have created a team with name=Mine")
@@ -74,7 +76,7 @@ def test_names_and_slugs_of_teams_clash(api):
 
 
 def test_the_list_of_teams_holds_the_organization_and_pending_ones(api):
-    """Everything that the caller is a member of is listed, the organization among the teams."""
+    """The list contains all teams of the caller, pending ones and the organization included."""
     api.as_user("cy").post(TEAMS, {"name": "Plain", "autoAcceptCreator": False})
     teams = api.as_user("cy").get(TEAMS).data
     assert [(team["name"], team["isOrganization"]) for team in teams] == [
@@ -85,7 +87,7 @@ def test_the_list_of_teams_holds_the_organization_and_pending_ones(api):
 
 
 def test_only_the_organizations_teams_are_below_it(api):
-    """A plain team is not listed there, and not found."""
+    """A team outside the organization is not listed below it, and not found."""
     plain = api.post(TEAMS, {"name": "Plain"}).data["id"]
     assert names(api, ORG) == ["Sales", "Support"]
     assert api.get(f"{ORG}/{plain}").error == (404, f"IsTeamInOrg - Team ({plain}) not found.")
@@ -94,16 +96,16 @@ def test_only_the_organizations_teams_are_below_it(api):
 def test_my_teams_are_all_for_an_admin_and_ones_own_for_a_member(api, shared):
     """Role and acceptance appear if the caller is a member."""
     assert names(api, f"{ORG}/me") == ["Sales", "Support"]
-    [mine] = api.as_user("cy").get(f"{ORG}/me").data
-    assert mine.keys() == recorded_body(shared, "organisations/org_teams_me_member")["data"][0].keys()
-    assert (mine["role"], mine["accepted"]) == ("MEMBER", True)
+    [own] = api.as_user("cy").get(f"{ORG}/me").data
+    assert own.keys() == recorded_body(shared, "organisations/org_teams_me_member")["data"][0].keys()
+    assert (own["role"], own["accepted"]) == ("MEMBER", True)
     api.post(ORG, {"name": "Third"})
     assert "role" not in api.as_user("bo").get(f"{ORG}/me").data[-1]
 
 
 @pytest.mark.parametrize("path", [ORG, f"{ORG}/me"])
 def test_the_organizations_lists_ignore_paging(api, path):
-    """Both take and skip do nothing, not even when they are nonsense, and team 251 is out of reach."""
+    """`take` and `skip` are ignored, and at most 250 teams are listed."""
     for number in range(260):
         team = {"id": 100 + number, "name": f"T{number}", "slug": f"t{number}", "parent_id": 1}
         api.sandbox.store.teams[100 + number] = team
@@ -165,9 +167,9 @@ def test_who_may_not(api, user, method, path, refusal):
 
 
 def test_outsiders_of_the_organization(api):
-    """Non-members get the error of the organization and of its teams."""
+    """Callers outside the organization get its error, for its teams too."""
     memberships = api.sandbox.store.memberships
-    for key in [key for key, one in memberships.items() if one["user_id"] == 3]:
+    for key in [key for key, membership in memberships.items() if membership["user_id"] == 3]:
         del memberships[key]
     cy = api.as_user("cy")
     assert cy.get(f"{ORG}/me").message == "RolesGuard - User is not a member of the organization with id=1."
@@ -175,23 +177,23 @@ def test_outsiders_of_the_organization(api):
 
 
 def test_admins_above_a_team_may_what_its_admins_may(api):
-    """An organization's admin reads and changes teams that they are not in, there but not below /v2/teams."""
+    """Admins of the organization may change its teams below the organization, but not below /v2/teams."""
     team = api.post(ORG, {"name": "Third"}).data["id"]
     assert api.as_user("bo").patch(f"{ORG}/{team}", {"name": "3rd"}).data["name"] == "3rd"
     assert api.as_user("bo").get(f"{TEAMS}/{team}").status == 403
 
 
 def test_deleting_a_team_takes_its_event_types_and_members(api):
-    """Nothing of a team is left."""
+    """Deleting a team deletes its event types and memberships."""
     body = {"title": "T", "slug": "t", "lengthInMinutes": 30, "schedulingType": "collective"}
     event_type = api.post(f"{ORG}/2/event-types", body).data["id"]
     assert api.delete(f"{ORG}/2").status == 200
     assert event_type not in api.sandbox.store.event_types
-    assert not [one for one in api.sandbox.store.memberships.values() if one["team_id"] == 2]
+    assert not [membership for membership in api.sandbox.store.memberships.values() if membership["team_id"] == 2]
 
 
 def test_an_organization_is_a_team_to_its_owner(api):
-    """Below /v2/teams an organization is read, renamed and deleted as a team is."""
+    """Below /v2/teams an organization can be read, renamed and deleted like a team."""
     assert api.get(f"{TEAMS}/1").data["isOrganization"] is True
     assert api.patch(f"{TEAMS}/1", {"name": "Renamed"}).data["name"] == "Renamed"
     assert names(api, TEAMS)[0] == "Renamed"
@@ -201,7 +203,7 @@ def test_an_organization_is_a_team_to_its_owner(api):
 
 
 def test_ids_that_are_no_numbers(api):
-    """A team's id is checked, an organization's breaks the database."""
+    """A team's id that is no number is a 400, an organization's a 500."""
     assert api.get(f"{TEAMS}/abc").status == 400
     assert api.get("/v2/organizations/abc/teams").error == (500, "There was an error, please try again later.")
     assert api.as_user(None).get(TEAMS).message.startswith(NOBODY)

@@ -1,4 +1,4 @@
-"""Webhook subscriptions, and their deliveries as they arrive."""
+"""Webhook subscriptions and deliveries."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def hook(url: str = "https://hooks.example.com/cal", **more: Any) -> dict[str, A
     ],
 )
 def test_a_webhook_has_the_fields_of_a_real_one(api, shared, place, name, owner):
-    """Every owner's webhook names just that owner, and template and secret are null unless given."""
+    """A webhook contains its own owner only; template and secret are null unless given."""
     ours = api.post(place, hook()).data
     assert ours.keys() == recorded_body(shared, name)["data"].keys()
     assert ours.items() >= owner.items()
@@ -56,39 +56,39 @@ def test_a_webhook_has_the_fields_of_a_real_one(api, shared, place, name, owner)
 
 @pytest.mark.parametrize("place", [*PLACES, "/v2/teams/2/event-types/{}/webhooks"])
 def test_the_life_of_a_webhook(api, place):
-    """At every place one is made, read, listed, changed and deleted; a delete answers what was deleted."""
+    """In every scope a webhook can be created, read, listed, changed and deleted; a delete returns it."""
     event_type = {"title": "T", "slug": "t", "lengthInMinutes": 30, "schedulingType": "collective"}
     place = place.format(api.post("/v2/teams/2/event-types", event_type).data["id"])
-    made = api.post(place, hook(secret="s", payloadTemplate="")).data
-    path = f"{place}/{made['id']}"
-    assert api.get(path).data.items() >= made.items()
-    assert made["payloadTemplate"] == ""
-    assert api.get(place).data == [made]
+    webhook = api.post(place, hook(secret="s", payloadTemplate="")).data
+    path = f"{place}/{webhook['id']}"
+    assert api.get(path).data.items() >= webhook.items()
+    assert webhook["payloadTemplate"] == ""
+    assert api.get(place).data == [webhook]
     changed = api.patch(path, {"active": False, "triggers": []}).data
-    assert changed == made | {"active": False, "triggers": []}
+    assert changed == webhook | {"active": False, "triggers": []}
     changed = api.patch(path, {"secret": None, "active": None}).data
-    assert changed == made | {"active": False, "triggers": [], "secret": None}
+    assert changed == webhook | {"active": False, "triggers": [], "secret": None}
     assert api.delete(path).data == changed
     assert api.get(place).data == []
 
 
 def test_reading_one_of_a_user_tells_every_column(api, shared):
-    """A single read shows the whole row, as recorded; the list does not."""
-    made = api.post(HOOKS, hook()).data
-    whole = api.get(f"{HOOKS}/{made['id']}").data
+    """A single read of a user's webhook returns every column, as recorded; the list does not."""
+    webhook = api.post(HOOKS, hook()).data
+    whole = api.get(f"{HOOKS}/{webhook['id']}").data
     assert whole.keys() == recorded_body(shared, "webhooks_get")["data"].keys()
     assert whole["version"] == "2021-10-20"
 
 
 def test_a_list_comes_by_id_in_pages(api):
-    """Both take and skip are honoured, and limited to 250."""
+    """The list is sorted by id and honors `take` (up to 250) and `skip`."""
     ids = sorted(api.post(HOOKS, hook(f"https://x.test/{n}")).data["id"] for n in range(5))
-    assert [one["id"] for one in api.get(f"{HOOKS}?take=2&skip=1").data] == ids[1:3]
+    assert [webhook["id"] for webhook in api.get(f"{HOOKS}?take=2&skip=1").data] == ids[1:3]
     assert api.get(f"{HOOKS}?take=251").status == 400
 
 
 def test_deleting_all_of_an_event_type_tells_how_many(api):
-    """DELETE on the collection answers a text, and leaves other owners' webhooks."""
+    """DELETE on the collection returns the number as text, and keeps other owners' webhooks."""
     for place in (HOOKS, PLACES[1]):
         assert api.post(place, hook()).status == 201
     assert api.delete(PLACES[1]).data == "1 webhooks deleted"
@@ -96,16 +96,16 @@ def test_deleting_all_of_an_event_type_tells_how_many(api):
 
 
 def test_an_empty_body_is_refused_as_really(api, shared):
-    """The validation tree names the three required fields; only the list of triggers differs by build."""
+    """The validation error names the three required fields; the list of triggers differs by build."""
     errors = api.post(HOOKS, {}).body["error"]["details"]["errors"]
     real = recorded_body(shared, "webhooks_create_400")["error"]["details"]["errors"]
-    assert [(one["property"], set(one["constraints"])) for one in errors] == [
-        (one["property"], set(one["constraints"])) for one in real
+    assert [(error["property"], set(error["constraints"])) for error in errors] == [
+        (error["property"], set(error["constraints"])) for error in real
     ]
 
 
 def test_all_documented_triggers_pass_and_the_examples_of_the_specification_do_not(api):
-    """Twenty-one names are valid; four that circulate are only known in the legacy formats."""
+    """All documented triggers are valid; four names from examples are valid only with `legacy_formats`."""
     organization = PLACES[2]
     assert len(TRIGGERS) == 21
     assert api.post(organization, hook(triggers=list(TRIGGERS))).data["triggers"] == list(TRIGGERS)
@@ -138,13 +138,13 @@ def test_all_documented_triggers_pass_and_the_examples_of_the_specification_do_n
     ],
 )
 def test_webhooks_that_cannot_be(api, place, more, refusal):
-    """Each fault has its status and text."""
+    """Each error has its status and message."""
     assert api.post(place, hook() | more).error == refusal
 
 
 @pytest.mark.parametrize(("place", "owner"), list(zip(PLACES, ["user", "event type", "organization"], strict=True)))
 def test_one_url_for_one_owner(api, place, owner):
-    """The same URL again conflicts, with the owner's kind in the text; other owners may have it."""
+    """A second webhook with the same URL and owner is a 409; other owners may use the URL."""
     for each in PLACES:
         assert api.post(each, hook()).status == 201
     text = f"Webhook with this subscriber url already exists for this {owner}"
@@ -184,7 +184,7 @@ def test_webhooks_of_other_event_types_and_organizations(api):
 
 @dataclass
 class Receiver:
-    """A subscriber on loopback; it answers `status`, and a redirect to itself when that is one."""
+    """A subscriber on loopback that returns `status`, for redirects with its own URL."""
 
     url: str = ""
     status: int = 200
@@ -223,7 +223,7 @@ def emit(api: ApiClient, trigger: str = "BOOKING_CREATED", payload: Any = None, 
 
 
 def test_a_delivery_arrives_signed(api, receiver):
-    """Body, signature over the exact bytes, and headers are those of the real server, and all is recorded."""
+    """Body, signature and headers are those of the real server, and the delivery is recorded."""
     api.post(HOOKS, hook(receiver.url, secret="s3cret"))
     emit(api, payload={"title": "Zoë"}, user_id=1)
     [(headers, raw)] = receiver.got
@@ -255,7 +255,7 @@ def test_the_signature_is_the_recorded_ones(shared):
 
 
 def test_bodies_are_written_as_really(shared):
-    """The default body of a recorded payload has the recorded bytes."""
+    """The body of a recorded payload equals the recorded bytes."""
     seen = json.loads((shared / "reference" / "real" / "webhook_delivery_03_BOOKING_CANCELLED.json").read_text())
     raw, _ = render({}, "BOOKING_CANCELLED", seen["json"]["payload"], seen["json"]["createdAt"])
     assert raw.decode() == seen["raw_body"]
@@ -271,13 +271,13 @@ def test_only_matching_active_webhooks_hear_of_it(api, receiver):
     api.post("/v2/event-types/2/webhooks", hook(f"{receiver.url}/type-2"))
     api.as_user("bo").post(HOOKS, hook(f"{receiver.url}/bo"))
     emit(api, user_id=1, event_type_id=1)
-    told = {one.url.rpartition("/")[2] for one in deliveries(api.sandbox.store)}
-    assert told == {"user", "type", "org"}
+    receivers = {delivery.url.rpartition("/")[2] for delivery in deliveries(api.sandbox.store)}
+    assert receivers == {"user", "type", "org"}
     assert len(receiver.got) == 3
 
 
 def test_a_managed_parents_and_a_clients_webhooks_hear_of_it(api, receiver):
-    """A child's booking concerns its parent's webhooks, a managed user's those of the OAuth client."""
+    """A child's booking is sent to its parent's webhooks too, a managed user's to those of the OAuth client."""
     body = {"title": "M", "slug": "m", "lengthInMinutes": 30, "schedulingType": "managed", "hosts": [{"userId": 2}]}
     parent, child = api.post("/v2/teams/2/event-types", body).data
     api.post(f"/v2/teams/2/event-types/{parent['id']}/webhooks", hook(f"{receiver.url}/parent"))
@@ -289,7 +289,7 @@ def test_a_managed_parents_and_a_clients_webhooks_hear_of_it(api, receiver):
     }
     api.sandbox.store.webhooks["c"] = client | {"subscriberUrl": f"{receiver.url}/client"}
     emit(api, user_id=[2, 4], event_type_id=child["id"])
-    assert {one.url.rpartition("/")[2] for one in deliveries(api.sandbox.store)} == {"parent", "client"}
+    assert {delivery.url.rpartition("/")[2] for delivery in deliveries(api.sandbox.store)} == {"parent", "client"}
 
 
 @pytest.mark.parametrize("status", [302, 500])
@@ -299,15 +299,15 @@ def test_there_is_one_attempt_and_no_redirect(api, receiver, status):
     api.post(HOOKS, hook(receiver.url))
     emit(api, user_id=1)
     assert len(receiver.got) == 1
-    assert [one.status for one in deliveries(api.sandbox.store)] == [status]
+    assert [delivery.status for delivery in deliveries(api.sandbox.store)] == [status]
 
 
 def test_nobody_is_called_beyond_this_machine(api):
-    """Other addresses are recorded as not delivered, and so is a loopback port without listener."""
+    """A delivery to another machine is recorded as not sent."""
     api.post(HOOKS, hook("https://hooks.example.com/cal"))
     api.post(HOOKS, hook("http://127.0.0.1:9/"))
     emit(api, user_id=1)
-    outcomes = {one.url: (one.status, one.error) for one in deliveries(api.sandbox.store)}
+    outcomes = {delivery.url: (delivery.status, delivery.error) for delivery in deliveries(api.sandbox.store)}
     assert outcomes["https://hooks.example.com/cal"] == (None, "not sent: the sandbox sends only to loopback addresses")
     assert outcomes["http://127.0.0.1:9/"][0] is None
     assert outcomes["http://127.0.0.1:9/"][1]
@@ -326,7 +326,7 @@ def test_nobody_is_called_beyond_this_machine(api):
     ],
 )
 def test_what_counts_as_this_machine(url, here):
-    """Only loopback addresses and the name localhost do."""
+    """Only loopback addresses and the name localhost count as this machine."""
     assert is_loopback(url) is here
 
 
@@ -339,25 +339,25 @@ def test_what_counts_as_this_machine(url, here):
     ],
 )
 def test_templates_are_the_whole_body(template, body, content_type):
-    """A template replaces the envelope; one that is JSON is sent as JSON, any other as a form."""
+    """A template replaces the whole body; one that is JSON is sent as JSON, any other as a form."""
     payload = {"title": "Chat", "attendees": [{"name": "Zoe"}]}
     assert render({"payloadTemplate": template}, "BOOKING_CREATED", payload, "NOW") == (body, content_type)
 
 
 def test_templates_write_values_as_javascript_would():
-    """Truth values, numbers, nulls, lists and objects have JavaScript's texts."""
+    """Values in templates are formatted like in JavaScript."""
     variables = {"a": True, "b": 1, "c": None, "d": [1, 2], "e": {}}
     assert fill("{{a}} {{b}} {{c}} {{d}} {{e}} {{d.7}}", variables) == "true 1  1,2 [object Object] "
 
 
 def test_meeting_triggers_are_flat():
-    """MEETING_STARTED and MEETING_ENDED are the row itself, template or not."""
+    """MEETING_STARTED and MEETING_ENDED have no envelope, with or without a template."""
     raw, _ = render({"payloadTemplate": "x"}, "MEETING_ENDED", {"id": 7}, "NOW")
     assert json.loads(raw) == {"triggerEvent": "MEETING_ENDED", "id": 7}
 
 
 def test_a_booking_is_told(api, receiver):
-    """Booking over HTTP ends in a delivery to the host's webhook."""
+    """A booking over HTTP is delivered to the host's webhook."""
     api.post(HOOKS, hook(receiver.url))
     slots = ApiClient(api.sandbox, "2024-09-04").get("/v2/slots?eventTypeId=1&start=2090-01-02&end=2090-01-08").data
     start = next(iter(slots.values()))[0]["start"]
