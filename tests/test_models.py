@@ -579,5 +579,5 @@ def test_models_are_imported_lazily():
 
 def test_the_triggers_are_those_of_the_server():
     """The constant lists the triggers that the server accepts, without those that appear only in its examples."""
-    assert len(models.WEBHOOK_TRIGGERS) == len(set(models.WEBHOOK_TRIGGERS)) == 21
+    assert len(models.WEBHOOK_TRIGGERS) == len(set(models.WEBHOOK_TRIGGERS)) == 28
     assert not {"BOOKING_CONFIRMED", "BOOKING_COMPLETED"} & set(models.WEBHOOK_TRIGGERS)

@@ -32,7 +32,7 @@ from calcom_async.cli.run import fail, run
 from calcom_async.cli.terminal import echo, one_line, print_json, print_status, stderr
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, ConfigError, InvalidRequestError
-from calcom_async.models.webhooks import WEBHOOK_TRIGGERS
+from calcom_async.models.webhooks import HOSTED_TRIGGERS, WEBHOOK_TRIGGERS
 from calcom_async.webhooks import WebhookEvent, WebhookReceiver, WebhookRouter, parse, verify
 from calcom_async.webhooks.parsing import JSON
 from calcom_async.webhooks.signature import SIGNATURE_HEADER
@@ -41,7 +41,10 @@ if TYPE_CHECKING:
     from aiohttp import ClientSession, web
 
 SECRET = "CAL_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable
-BOOKING_TRIGGERS = [trigger for trigger in WEBHOOK_TRIGGERS if trigger.startswith("BOOKING_")]
+BOOKING_TRIGGERS = [
+    trigger for trigger in WEBHOOK_TRIGGERS if trigger.startswith("BOOKING_") and trigger not in HOSTED_TRIGGERS
+]
+"""The default: what every server accepts."""
 FORWARDED_HEADERS = ("Content-Type", SIGNATURE_HEADER, "X-Cal-Webhook-Version")
 FORWARD_TIMEOUT = 10.0
 

@@ -278,17 +278,25 @@ if TYPE_CHECKING:
     )
     from calcom_async.models.webhook_events import (
         BookingPayload as BookingPayload,
+        DelegationErrorPayload as DelegationErrorPayload,
+        DelegationRotationPayload as DelegationRotationPayload,
         DownloadLinks as DownloadLinks,
+        InstantMeetingAcceptedPayload as InstantMeetingAcceptedPayload,
         InstantMeetingPayload as InstantMeetingPayload,
         MeetingPayload as MeetingPayload,
         NoShowAttendee as NoShowAttendee,
         NoShowPayload as NoShowPayload,
         OutOfOfficePayload as OutOfOfficePayload,
         RecordingPayload as RecordingPayload,
+        ReportedBooking as ReportedBooking,
+        ReportedEventType as ReportedEventType,
         RoutingFormPayload as RoutingFormPayload,
         TranscriptionLink as TranscriptionLink,
         VideoCall as VideoCall,
         VideoNoShowPayload as VideoNoShowPayload,
+        WebhookCredential as WebhookCredential,
+        WebhookDelegationCredential as WebhookDelegationCredential,
+        WebhookError as WebhookError,
         WebhookEvent as WebhookEvent,
         WebhookFieldResponse as WebhookFieldResponse,
         WebhookLanguage as WebhookLanguage,
@@ -296,6 +304,9 @@ if TYPE_CHECKING:
         WebhookOutOfOfficeReason as WebhookOutOfOfficeReason,
         WebhookPerson as WebhookPerson,
         WebhookTeam as WebhookTeam,
+        WebhookUser as WebhookUser,
+        WrongAssignmentPayload as WrongAssignmentPayload,
+        WrongAssignmentReport as WrongAssignmentReport,
     )
     from calcom_async.models.webhooks import (
         WEBHOOK_TRIGGERS as WEBHOOK_TRIGGERS,
@@ -370,7 +381,9 @@ _HOMES = parse_homes("""
     webhook_events: WebhookOutOfOfficeEntry WebhookOutOfOfficeReason BookingPayload DownloadLinks WebhookLanguage
         WebhookPerson WebhookFieldResponse WebhookTeam RoutingFormPayload InstantMeetingPayload MeetingPayload
         NoShowAttendee NoShowPayload OutOfOfficePayload RecordingPayload TranscriptionLink VideoCall
-        VideoNoShowPayload WebhookEvent
+        VideoNoShowPayload WebhookEvent DelegationErrorPayload DelegationRotationPayload ReportedBooking
+        InstantMeetingAcceptedPayload ReportedEventType WebhookCredential WebhookDelegationCredential WebhookError
+        WebhookUser WrongAssignmentPayload WrongAssignmentReport
     webhooks: CreateWebhook UpdateWebhook WEBHOOK_TRIGGERS Webhook WebhookTrigger
     workflows: CreateWorkflow SetWorkflowStep UpdateWorkflow Workflow WorkflowActivation WorkflowMessage
         WorkflowOffset WorkflowStep WorkflowTrigger

@@ -35,7 +35,8 @@ class WebhookEvent(Model, Generic[P], frozen=True, kw_only=True):
     @property
     def uid(self) -> str | None:
         """UID of the booking, if the event is about one."""
-        uid = self._part("uid") or self._part("bookingUid")
+        booking = self._part("booking")
+        uid = self._part("uid") or self._part("bookingUid") or (isinstance(booking, dict) and booking.get("uid"))
         return uid if isinstance(uid, str) else None
 
     @property
@@ -86,9 +87,12 @@ class WebhookPerson(Model, frozen=True, kw_only=True):
     phone_number: str | None = None
     time_zone: str | None = None
     language: WebhookLanguage | None = None
-    time_format: str | None = None
+    time_format: int | str | None = None
+    """12 or 24, or a format such as "h:mma"."""
     utc_offset: IntOrFloat | None = None
     """In minutes."""
+    booking_seat: Any = None
+    """The seat of an attendee of a seated booking."""
 
 
 class WebhookTeam(Model, frozen=True, kw_only=True):
@@ -121,7 +125,8 @@ class VideoCall(SecretModel, frozen=True, kw_only=True):
 class BookingPayload(SecretModel, frozen=True, kw_only=True):
     """Booking as the server's calendar code sees it, with details of the trigger.
 
-    If a seat was cancelled or rescheduled, `attendees` has only the attendee of that seat.
+    If a seat was cancelled or rescheduled, `attendees` has only the attendee of that seat. The ICS texts are whole
+    calendar files; only webhooks of version 2026-07-27 get them, and either may be absent.
     """
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"one_time_password"})
@@ -138,6 +143,7 @@ class BookingPayload(SecretModel, frozen=True, kw_only=True):
     """In upper case. CANCELLED also if only one seat was cancelled."""
     type: str | None = None
     """Slug of the event type."""
+    event_type_title: str | None = None
     event_title: str | None = None
     event_description: str | None = None
     description: str | None = None
@@ -169,6 +175,13 @@ class BookingPayload(SecretModel, frozen=True, kw_only=True):
     rescheduled_by: str | None = None
     payment_id: int | None = None
     payment_data: Any = None
+    previous_location: str | None = None
+    """Of BOOKING_LOCATION_UPDATED."""
+    added_host_user_ids: list[int] = field(default_factory=list)
+    """Of BOOKING_REASSIGNED, with `removed_host_user_ids`; `organizer` is the new host."""
+    removed_host_user_ids: list[int] = field(default_factory=list)
+    attendee_ics_content: str | None = None
+    organizer_ics_content: str | None = None
 
     ics_uid: str | None = field(name="iCalUID", default=None)
     """Rescheduling keeps the value of the first booking."""
@@ -180,6 +193,7 @@ class BookingPayload(SecretModel, frozen=True, kw_only=True):
     currency: str | None = None
     scheduling_type: str | None = None
     recurring_event: Any = None
+    recurrence_time_zone: str | None = None
     seats_per_time_slot: int | None = None
     seats_show_attendees: bool | None = None
     seats_show_availability_count: bool | None = None
@@ -188,7 +202,12 @@ class BookingPayload(SecretModel, frozen=True, kw_only=True):
     hide_calendar_event_details: bool | None = None
     hide_branding: bool | None = None
     disable_rescheduling: bool | None = None
+    disable_rescheduling_scope: str | None = None
     disable_cancelling: bool | None = None
+    disable_cancelling_scope: str | None = None
+    private_note_enabled: bool | None = None
+    private_note_mode: str | None = None
+    private_note_template: str | None = None
     booker_url: str | None = None
     custom_reply_to_email: str | None = None
     one_time_password: str | None = None
@@ -258,6 +277,7 @@ class DownloadLinks(Model, frozen=True, kw_only=True):
 class RecordingPayload(Model, frozen=True, kw_only=True):
     """Recording (`download_link`) or transcripts (`download_links`) that are ready. The rest may be absent."""
 
+    type: str | None = None
     download_link: str | None = None
     download_links: DownloadLinks | None = None
     uid: str | None = None
@@ -266,11 +286,22 @@ class RecordingPayload(Model, frozen=True, kw_only=True):
     end_time: datetime | None = None
     organizer: WebhookPerson | None = None
     attendees: list[WebhookPerson] = field(default_factory=list)
+    custom_reply_to_email: str | None = None
 
 
 class InstantMeetingPayload(Model, frozen=True, kw_only=True):
-    """Attendee who is waiting in a video call now. The texts are those of a browser notification."""
+    """Attendee who is waiting in a video call now.
 
+    The hosted API sends the booking (`uid` to `custom_inputs`), older servers the texts of a browser notification.
+    """
+
+    uid: str | None = None
+    connect_and_join_url: str | None = None
+    event_type_id: int | None = None
+    event_type_title: str | None = None
+    responses: dict[str, Any] = field(default_factory=dict)
+    """Answers by slug, without labels."""
+    custom_inputs: Any = None
     title: str | None = None
     body: str | None = None
     url: str | None = None
@@ -279,6 +310,23 @@ class InstantMeetingPayload(Model, frozen=True, kw_only=True):
     actions: Any = None
     require_interaction: bool | None = None
     type: str | None = None
+
+
+class InstantMeetingAcceptedPayload(Model, frozen=True, kw_only=True):
+    """Instant meeting that the first host has accepted."""
+
+    booking_uid: str | None = None
+    booking_id: int | None = None
+    event_type_id: int | None = None
+    status: str | None = None
+    title: str | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    organizer: WebhookPerson | None = None
+    attendees: list[WebhookPerson] = field(default_factory=list)
+    responses: dict[str, Any] = field(default_factory=dict)
+    location: str | None = None
+    metadata: dict[str, Any] | None = None
 
 
 class WebhookOutOfOfficeReason(Model, frozen=True, kw_only=True):
@@ -341,20 +389,119 @@ class VideoNoShowPayload(Model, frozen=True, kw_only=True):
     message: str | None = None
 
 
+class WebhookError(Model, frozen=True, kw_only=True):
+    """Error that a payload reports, with a `type` or a `code`."""
+
+    type: str | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+class WebhookCredential(Model, frozen=True, kw_only=True):
+    """Calendar or video credential of a user."""
+
+    id: int | None = None
+    type: str | None = None
+    app_id: str | None = None
+    delegation_credential_id: str | None = None
+
+
+class WebhookUser(Model, frozen=True, kw_only=True):
+    """User of an organization."""
+
+    id: int | None = None
+    email: str | None = None
+    organization_id: int | None = None
+
+
+class DelegationErrorPayload(Model, frozen=True, kw_only=True):
+    """Delegation credential that failed for a user; only webhooks of organizations get it."""
+
+    error: WebhookError | None = None
+    credential: WebhookCredential | None = None
+    user: WebhookUser | None = None
+
+
+class WebhookDelegationCredential(Model, frozen=True, kw_only=True):
+    """Delegation credential of an organization, without its secret."""
+
+    id: str | None = None
+    workspace_platform: str | None = None
+    domain: str | None = None
+    organization_id: int | None = None
+    secret_expires_at: datetime | None = None
+
+
+class DelegationRotationPayload(Model, frozen=True, kw_only=True):
+    """Secret of a Microsoft delegation credential that was rotated, could not be rotated, or must be by hand.
+
+    A failure is sent after 48 hours of failed attempts, and has an `error`.
+    """
+
+    delegation_credential: WebhookDelegationCredential | None = None
+    error: WebhookError | None = None
+
+
+class ReportedEventType(Model, frozen=True, kw_only=True):
+    """Event type of a reported booking."""
+
+    id: int | None = None
+    title: str | None = None
+    slug: str | None = None
+    team_id: int | None = None
+
+
+class ReportedBooking(Model, frozen=True, kw_only=True):
+    """Booking that was assigned to the wrong host."""
+
+    uid: str | None = None
+    id: int | None = None
+    title: str | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    status: str | None = None
+    event_type: ReportedEventType | None = None
+
+
+class WrongAssignmentReport(Model, frozen=True, kw_only=True):
+    """What a host reports about a wrong assignment."""
+
+    reported_by: WebhookPerson | None = None
+    routing_reason: str | None = None
+    guest: Any = None
+    host: WebhookPerson | None = None
+    correct_assignee: Any = None
+    additional_notes: str | None = None
+
+
+class WrongAssignmentPayload(Model, frozen=True, kw_only=True):
+    """Report that a booking was assigned to the wrong host."""
+
+    booking: ReportedBooking | None = None
+    report: WrongAssignmentReport | None = None
+
+
 _TRIGGERS: dict[type[Model], str] = {
     BookingPayload: """
         BOOKING_CREATED BOOKING_REQUESTED BOOKING_REJECTED BOOKING_RESCHEDULED BOOKING_CANCELLED
-        BOOKING_PAYMENT_INITIATED BOOKING_PAID
+        BOOKING_PAYMENT_INITIATED BOOKING_PAID BOOKING_LOCATION_UPDATED BOOKING_REASSIGNED CALENDAR_ENTRY_REJECTED
     """,
     NoShowPayload: "BOOKING_NO_SHOW_UPDATED",
     MeetingPayload: "MEETING_STARTED MEETING_ENDED",
     RecordingPayload: "RECORDING_READY RECORDING_TRANSCRIPTION_GENERATED",
     InstantMeetingPayload: "INSTANT_MEETING",
+    InstantMeetingAcceptedPayload: "INSTANT_MEETING_ACCEPTED",
     OutOfOfficePayload: "OOO_CREATED",
     RoutingFormPayload: "FORM_SUBMITTED FORM_SUBMITTED_NO_EVENT ROUTING_FORM_FALLBACK_HIT",
     VideoNoShowPayload: "AFTER_HOSTS_CAL_VIDEO_NO_SHOW AFTER_GUESTS_CAL_VIDEO_NO_SHOW",
+    DelegationErrorPayload: "DELEGATION_CREDENTIAL_ERROR",
+    DelegationRotationPayload: """
+        DELEGATION_CREDENTIAL_SECRET_ROTATED DELEGATION_CREDENTIAL_SECRET_ROTATION_FAILED
+        DELEGATION_CREDENTIAL_ROTATION_REQUIRED
+    """,
+    WrongAssignmentPayload: "WRONG_ASSIGNMENT_REPORT",
 }
 PAYLOADS: Final[dict[str, type[Model]]] = {
     trigger: payload for payload, triggers in _TRIGGERS.items() for trigger in triggers.split()
 }
-"""Payload class of each trigger. DELEGATION_CREDENTIAL_ERROR and WRONG_ASSIGNMENT_REPORT are plain JSON."""
+"""Payload class of each trigger. Those of CALENDAR_ENTRY_REJECTED and ROUTING_FORM_FALLBACK_HIT are not documented."""

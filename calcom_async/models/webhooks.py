@@ -7,6 +7,16 @@ from msgspec import field
 
 from calcom_async.models._base import SecretModel
 
+# Only the hosted API of 2026 has these; older servers reject them.
+_HostedTrigger = Literal[
+    "BOOKING_LOCATION_UPDATED",
+    "BOOKING_REASSIGNED",
+    "INSTANT_MEETING_ACCEPTED",
+    "CALENDAR_ENTRY_REJECTED",
+    "DELEGATION_CREDENTIAL_SECRET_ROTATED",
+    "DELEGATION_CREDENTIAL_SECRET_ROTATION_FAILED",
+    "DELEGATION_CREDENTIAL_ROTATION_REQUIRED",
+]
 # BOOKING_CONFIRMED appears in the official examples but does not exist: confirming fires BOOKING_CREATED.
 _Trigger = Literal[
     "BOOKING_CREATED",
@@ -31,8 +41,9 @@ _Trigger = Literal[
     "DELEGATION_CREDENTIAL_ERROR",
     "WRONG_ASSIGNMENT_REPORT",
 ]
-WebhookTrigger = _Trigger | str
-WEBHOOK_TRIGGERS: Final[tuple[str, ...]] = get_args(_Trigger)
+WebhookTrigger = _Trigger | _HostedTrigger | str
+HOSTED_TRIGGERS: Final[tuple[str, ...]] = get_args(_HostedTrigger)
+WEBHOOK_TRIGGERS: Final[tuple[str, ...]] = (*get_args(_Trigger), *HOSTED_TRIGGERS)
 
 
 class Webhook(SecretModel, frozen=True, kw_only=True):

@@ -16,6 +16,9 @@ from calcom_async.errors import DecodeError
 from calcom_async.models.webhook_events import (
     PAYLOADS,
     BookingPayload,
+    DelegationErrorPayload,
+    DelegationRotationPayload,
+    InstantMeetingAcceptedPayload,
     InstantMeetingPayload,
     MeetingPayload,
     NoShowPayload,
@@ -26,6 +29,7 @@ from calcom_async.models.webhook_events import (
     VideoNoShowPayload,
     WebhookLanguage,
     WebhookPerson,
+    WrongAssignmentPayload,
 )
 from calcom_async.models.webhooks import WEBHOOK_TRIGGERS
 from calcom_async.webhooks import WebhookEvent, parse, verify
@@ -42,6 +46,9 @@ IDA = {"id": 4, "name": "Ida", "email": "ida@host.test", "username": "ida", "tim
 OZ = {"name": "Oz", "email": "oz@guest.test", "timeZone": "Asia/Tokyo", "language": {"locale": "ja"}, "utcOffset": 540}
 TIMES = {"startTime": "2031-03-03T09:00:00Z", "endTime": "2031-03-03T09:30:00+00:00"}
 BOOKING = {"uid": "bK1", "title": "Tea", **TIMES, "organizer": IDA, "attendees": [OZ], "bookingId": 7}
+
+DELEGATION = {"id": "d", "workspacePlatform": "office365", "domain": "d.test", "organizationId": 1}
+DELEGATION |= {"secretExpiresAt": "2031-03-03T09:00:00.000Z"}
 
 # By trigger the payload as the facts describe it, and the class that it becomes.
 SAMPLES: dict[str, tuple[type[Any], dict[str, Any]]] = {
@@ -75,7 +82,11 @@ SAMPLES: dict[str, tuple[type[Any], dict[str, Any]]] = {
         RecordingPayload,
         {"downloadLinks": {"transcription": [{"format": "srt", "link": "https://v.test/2"}], "recording": "https://v"}},
     ),
-    "INSTANT_MEETING": (InstantMeetingPayload, {"title": "Oz waits", "body": "now", "url": "https://j.test"}),
+    "INSTANT_MEETING": (
+        InstantMeetingPayload,
+        {"uid": "bK1", "responses": {"name": "Oz"}, "connectAndJoinUrl": "https://j.test", "eventTypeId": 3}
+        | {"eventTypeTitle": "Tea", "customInputs": []},
+    ),
     "OOO_CREATED": (
         OutOfOfficePayload,
         {
@@ -100,8 +111,43 @@ SAMPLES: dict[str, tuple[type[Any], dict[str, Any]]] = {
     "ROUTING_FORM_FALLBACK_HIT": (RoutingFormPayload, {"formId": "f", "fallbackAction": {"type": "url"}}),
     "AFTER_HOSTS_CAL_VIDEO_NO_SHOW": (VideoNoShowPayload, {"bookingUid": "bK1", "hostEmail": "ida@host.test", **TIMES}),
     "AFTER_GUESTS_CAL_VIDEO_NO_SHOW": (VideoNoShowPayload, {"bookingUid": "bK1", "guests": [], "attendees": [OZ]}),
-    "DELEGATION_CREDENTIAL_ERROR": (dict, {"error": {"type": "x"}}),
-    "WRONG_ASSIGNMENT_REPORT": (dict, {"booking": {"uid": "bK1"}, "report": {"reportedBy": {"id": 4}}}),
+    "BOOKING_LOCATION_UPDATED": (BookingPayload, BOOKING | {"previousLocation": "integrations:daily"}),
+    "BOOKING_REASSIGNED": (BookingPayload, BOOKING | {"addedHostUserIds": [4], "removedHostUserIds": [5, 6]}),
+    "CALENDAR_ENTRY_REJECTED": (BookingPayload, BOOKING),
+    "INSTANT_MEETING_ACCEPTED": (
+        InstantMeetingAcceptedPayload,
+        {"bookingId": 7, "bookingUid": "bK1", "eventTypeId": 3, "status": "ACCEPTED", "title": "Tea", **TIMES}
+        | {"organizer": IDA, "attendees": [OZ], "responses": {"name": "Oz"}, "location": "l", "metadata": {}},
+    ),
+    "DELEGATION_CREDENTIAL_ERROR": (
+        DelegationErrorPayload,
+        {
+            "error": {"type": "x", "message": "m"},
+            "credential": {"id": 1, "type": "google_calendar", "appId": "g", "delegationCredentialId": "d"},
+            "user": {"id": 4, "email": "ida@host.test", "organizationId": 1},
+        },
+    ),
+    "DELEGATION_CREDENTIAL_SECRET_ROTATED": (DelegationRotationPayload, {"delegationCredential": DELEGATION}),
+    "DELEGATION_CREDENTIAL_ROTATION_REQUIRED": (DelegationRotationPayload, {"delegationCredential": DELEGATION}),
+    "DELEGATION_CREDENTIAL_SECRET_ROTATION_FAILED": (
+        DelegationRotationPayload,
+        {"delegationCredential": DELEGATION, "error": {"code": "SECRET_MINT_FAILED", "message": "m"}},
+    ),
+    "WRONG_ASSIGNMENT_REPORT": (
+        WrongAssignmentPayload,
+        {
+            "booking": {"uid": "bK1", "id": 7, "title": "Tea", **TIMES, "status": "ACCEPTED"}
+            | {"eventType": {"id": 3, "title": "Tea", "slug": "tea", "teamId": 2}},
+            "report": {
+                "reportedBy": {"id": 4, "email": "ida@host.test", "name": "Ida"},
+                "routingReason": "r",
+                "guest": "oz@guest.test",
+                "host": {"email": "ida@host.test", "name": "Ida"},
+                "correctAssignee": "bo@host.test",
+                "additionalNotes": None,
+            },
+        },
+    ),
 }
 FLAT = ("MEETING_STARTED", "MEETING_ENDED")
 
@@ -134,10 +180,10 @@ def test_recorded_deliveries(shared):
 
 
 def test_every_trigger_has_a_sample():
-    """The samples here are of all the triggers that exist, and so is the table of payloads but for the plain ones."""
+    """Each of the 28 triggers has a payload class and a sample."""
     assert {*SAMPLES, *FLAT} == set(WEBHOOK_TRIGGERS)
-    plain = {trigger for trigger, (kind, _) in SAMPLES.items() if kind is dict}
-    assert PAYLOADS.keys() == set(WEBHOOK_TRIGGERS) - plain
+    assert PAYLOADS.keys() == set(WEBHOOK_TRIGGERS)
+    assert len(WEBHOOK_TRIGGERS) == 28
 
 
 @pytest.mark.parametrize("trigger", SAMPLES)
@@ -170,9 +216,9 @@ def test_answers_to_a_form_are_at_the_root_too():
 
 def test_the_unknown_is_kept():
     """A trigger of tomorrow keeps its payload as it is, and a new field of a known one is in the raw body."""
-    event = parse(body("BOOKING_LOCATION_UPDATED", {"uid": "bK1", "where": [1]}))
+    event = parse(body("BOOKING_PAINTED", {"uid": "bK1", "where": [1]}))
     assert (event.trigger, event.payload, event.uid) == (
-        "BOOKING_LOCATION_UPDATED",
+        "BOOKING_PAINTED",
         {"uid": "bK1", "where": [1]},
         "bK1",
     )
@@ -355,3 +401,33 @@ def test_reprs_hold_no_passwords():
     assert "https://r.test" in repr(event.payload)
     assert not any(word in repr(event.payload) for word in ("otp-1", "pw-2"))
     assert repr(parse(b"x", "")) == "<WebhookEvent of a payload template>"
+
+
+def test_an_older_instant_meeting_is_a_notification():
+    """Servers of 2025 send the texts of a browser notification instead of the booking."""
+    payload = {"title": "Oz waits", "body": "now", "url": "https://j.test"}
+    event = parse(body("INSTANT_MEETING", payload))
+    assert losses(payload, event.payload) == []
+    assert event.uid is None
+
+
+def test_members_of_live_deliveries_are_read():
+    """Members that a delivery of September 2026 had and no page documents are fields of the payload."""
+    live = {
+        "eventTypeTitle": "Tea",
+        "privateNoteEnabled": False,
+        "privateNoteMode": None,
+        "disableReschedulingScope": "HOST_AND_ATTENDEE",
+        "disableCancellingScope": "HOST_AND_ATTENDEE",
+        "recurrenceTimeZone": "Europe/Rome",
+        "recurringEvent": {"freq": 2, "count": 3, "interval": 1},
+        "attendeeIcsContent": "BEGIN:VCALENDAR",
+        "attendees": [OZ | {"bookingSeat": None}],
+        "organizer": IDA | {"timeFormat": 12},
+    }
+    assert losses(BOOKING | live, parse(body(payload=BOOKING | live)).payload) == []
+
+
+def test_a_reported_booking_names_its_uid():
+    """`uid` of a wrong assignment is that of the booking in it."""
+    assert parse(body(*("WRONG_ASSIGNMENT_REPORT", SAMPLES["WRONG_ASSIGNMENT_REPORT"][1]))).uid == "bK1"
