@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from test_models import losses
-from test_recorded import REDIRECTS, Exchange, ask, check_success, strict  # noqa: F401 - the last one is a fixture
+from test_recorded import REDIRECTS, Exchange, call_method, check_success, strict  # noqa: F401 - the last one is a fixture
 
 from calcom_async.responses import Response
 
@@ -49,6 +49,6 @@ async def test_each_sample_is_read_by_its_method(operation: str) -> None:
         assert one.operation == operation
         await check_success(one)
         if sample["status"] not in REDIRECTS and operation not in CONVERTED:
-            result = await ask(one)
+            result = await call_method(one)
             data = dict(sample["body"] or ()).get("data")
             assert losses(data, getattr(result, "items", result)) == [], operation

@@ -10,7 +10,7 @@ from calcom_async.sandbox import Sandbox
 
 @pytest.fixture
 def calcom_sandbox():
-    """The plugin's sandbox at a fixed time; no handler of it may fail."""
+    """Run a sandbox at a fixed time, and check that no handler failed."""
     with Sandbox(now=MONDAY) as sandbox:
         yield sandbox
     assert sandbox.handler_errors == []
@@ -18,6 +18,6 @@ def calcom_sandbox():
 
 @pytest.fixture
 async def cal(calcom_client):
-    """An open client with Ana's key."""
+    """Open a client with Ana's key."""
     async with calcom_client() as cal:
         yield cal

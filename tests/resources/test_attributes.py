@@ -13,38 +13,38 @@ BASE = "/organizations/1/attributes"
 
 @pytest.fixture
 def attributes(cal):
-    """Attributes of the sandbox's organization."""
+    """Return the attributes of the sandbox's organization."""
     return cal.organization(ORGANIZATION).attributes
 
 
 @pytest.fixture
 async def department(attributes):
-    """An attribute to choose from."""
+    """Create an attribute with options."""
     options = [CreateAttributeOption(value=name, slug=name.lower()) for name in ("Sales", "Support")]
     return await attributes.create(name="Department", slug="department", type="SINGLE_SELECT", options=options)
 
 
 @pytest.fixture
 async def ids(attributes, department):
-    """The ids of its options by their value."""
-    return {one.value: one.id async for one in attributes.options(department.id)}
+    """Return the ids of its options by value."""
+    return {option.value: option.id async for option in attributes.options(department.id)}
 
 
 async def test_life_of_an_attribute(attributes, calcom_sandbox):
-    """Made, read, changed and deleted; a list of options is always sent."""
-    made = await attributes.create(name="Motto", slug="motto", type="TEXT", enabled=False)
+    """An attribute is created, read, updated and deleted; a list of options is always sent."""
+    attribute = await attributes.create(name="Motto", slug="motto", type="TEXT", enabled=False)
     body = {"name": "Motto", "slug": "motto", "type": "TEXT", "options": [], "enabled": False}
     assert last_request(calcom_sandbox) == SentRequest("POST", BASE, {}, body, None)
-    assert isinstance(made, Attribute)
-    assert (made.team_id, made.type, made.enabled) == (ORGANIZATION, "TEXT", False)
-    assert await attributes.get(made.id) == made
-    assert last_request(calcom_sandbox) == SentRequest("GET", f"{BASE}/{made.id}", {}, None, None)
-    changed = await attributes.update(made.id, name="Creed", slug="creed", type="NUMBER", enabled=True)
+    assert isinstance(attribute, Attribute)
+    assert (attribute.team_id, attribute.type, attribute.enabled) == (ORGANIZATION, "TEXT", False)
+    assert await attributes.get(attribute.id) == attribute
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"{BASE}/{attribute.id}", {}, None, None)
+    changed = await attributes.update(attribute.id, name="Creed", slug="creed", type="NUMBER", enabled=True)
     body = {"name": "Creed", "slug": "creed", "type": "NUMBER", "enabled": True}
-    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"{BASE}/{made.id}", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"{BASE}/{attribute.id}", {}, body, None)
     assert (changed.name, changed.slug, changed.type, changed.enabled) == ("Creed", "creed", "NUMBER", True)
-    assert await attributes.delete(made.id) == changed
-    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{BASE}/{made.id}", {}, None, None)
+    assert await attributes.delete(attribute.id) == changed
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{BASE}/{attribute.id}", {}, None, None)
     assert await attributes.list().collect() == []
 
 
@@ -60,62 +60,62 @@ async def test_unknown_is_not_found(attributes, calcom_sandbox):
 
 async def test_list_is_paged(attributes, calcom_sandbox):
     """Attributes are sorted by id, in pages of 250 by default."""
-    made = {(await attributes.create(name=f"A{n}", slug=f"a{n}", type="TEXT")).id for n in range(3)}
-    assert [one.id async for one in attributes.list()] == sorted(made)
+    ids = {(await attributes.create(name=f"A{n}", slug=f"a{n}", type="TEXT")).id for n in range(3)}
+    assert [attribute.id async for attribute in attributes.list()] == sorted(ids)
     assert last_request(calcom_sandbox) == SentRequest("GET", BASE, {"take": "250", "skip": "0"}, None, None)
-    assert [one.id async for one in attributes.list(take=2)] == sorted(made)
+    assert [attribute.id async for attribute in attributes.list(take=2)] == sorted(ids)
 
 
 async def test_life_of_an_option(attributes, department, calcom_sandbox):
-    """Options are added, renamed and deleted; a second one of the same name is a second one."""
-    made = await attributes.create_option(department.id, value="Ops", slug="ops")
+    """Options are created, renamed and deleted; two options may have the same name."""
+    created = await attributes.create_option(department.id, value="Ops", slug="ops")
     path = f"{BASE}/{department.id}/options"
     assert last_request(calcom_sandbox) == SentRequest("POST", path, {}, {"value": "Ops", "slug": "ops"}, None)
-    assert isinstance(made, AttributeOption)
-    assert (await attributes.create_option(department.id, value="Ops", slug="ops")).id != made.id
-    changed = await attributes.update_option(department.id, made.id, value="Operations", slug="operations")
+    assert isinstance(created, AttributeOption)
+    assert (await attributes.create_option(department.id, value="Ops", slug="ops")).id != created.id
+    changed = await attributes.update_option(department.id, created.id, value="Operations", slug="operations")
     body = {"value": "Operations", "slug": "operations"}
-    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"{path}/{made.id}", {}, body, None)
-    assert (changed.id, changed.value, changed.slug) == (made.id, "Operations", "operations")
-    assert await attributes.delete_option(department.id, made.id) == changed
-    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{path}/{made.id}", {}, None, None)
-    assert sorted([one.value async for one in attributes.options(department.id)]) == ["Ops", "Sales", "Support"]
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"{path}/{created.id}", {}, body, None)
+    assert (changed.id, changed.value, changed.slug) == (created.id, "Operations", "operations")
+    assert await attributes.delete_option(department.id, created.id) == changed
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{path}/{created.id}", {}, None, None)
+    assert sorted([option.value async for option in attributes.options(department.id)]) == ["Ops", "Sales", "Support"]
     assert last_request(calcom_sandbox) == SentRequest("GET", path, {}, None, None)
 
 
 async def test_assigning(attributes, department, ids, calcom_sandbox):
     """An option is assigned and unassigned by its id."""
-    made = await attributes.assign(CY, attribute_id=department.id, option_id=ids["Sales"])
+    assignment = await attributes.assign(CY, attribute_id=department.id, option_id=ids["Sales"])
     body = {"attributeId": department.id, "attributeOptionId": ids["Sales"]}
     assert last_request(calcom_sandbox) == SentRequest("POST", f"{BASE}/options/{CY}", {}, body, None)
-    assert isinstance(made, OptionAssignment)
-    assert made.attribute_option_id == ids["Sales"]
-    assert [one.value async for one in attributes.list_for_user(CY)] == ["Sales"]
+    assert isinstance(assignment, OptionAssignment)
+    assert assignment.attribute_option_id == ids["Sales"]
+    assert [option.value async for option in attributes.list_for_user(CY)] == ["Sales"]
     assert last_request(calcom_sandbox) == SentRequest("GET", f"{BASE}/options/{CY}", {}, None, None)
-    assert await attributes.unassign(CY, ids["Sales"]) == made
+    assert await attributes.unassign(CY, ids["Sales"]) == assignment
     assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{BASE}/options/{CY}/{ids['Sales']}", {}, None, None)
     assert await attributes.list_for_user(CY).collect() == []
     with pytest.raises(NotFoundError, match="does not belong to this user"):
         await attributes.unassign(CY, ids["Sales"])
 
 
-async def test_values_make_options(cal, attributes, calcom_sandbox):
+async def test_assigning_by_value(cal, attributes, calcom_sandbox):
     """Texts and numbers are assigned by value; memberships return numbers as numbers."""
     for name, type, value in (("Motto", "TEXT", "Ship it"), ("Level", "NUMBER", "7")):
         attribute = await attributes.create(name=name, slug=name.lower(), type=type)
         await attributes.assign(CY, attribute_id=attribute.id, value=value)
         assert last_request(calcom_sandbox).body == {"attributeId": attribute.id, "value": value}
-        assert [one.value async for one in attributes.options(attribute.id)] == [value]
+        assert [option.value async for option in attributes.options(attribute.id)] == [value]
     memberships = cal.organization(ORGANIZATION).memberships
-    [membership] = [one async for one in memberships.list() if one.user_id == CY]
-    assert [(one.name, one.type, one.option) for one in membership.attributes] == [
+    [membership] = [membership async for membership in memberships.list() if membership.user_id == CY]
+    assert [(value.name, value.type, value.option) for value in membership.attributes] == [
         ("Motto", "text", "Ship it"),
         ("Level", "number", 7),
     ]
 
 
 async def test_memberships_show_choices(cal, attributes, department, ids):
-    """One choice is an option, several are options; of two single choices the first is shown."""
+    """A membership shows one option or several; of two single selections it shows the first."""
     skills = await attributes.create(
         name="Skills", slug="skills", type="MULTI_SELECT", options=[CreateAttributeOption(value="pt", slug="pt")]
     )
@@ -124,9 +124,9 @@ async def test_memberships_show_choices(cal, attributes, department, ids):
     for value in ("Support", "Sales"):
         await attributes.assign(CY, attribute_id=department.id, option_id=ids[value])
     memberships = cal.organization(ORGANIZATION).memberships
-    [membership] = [one async for one in memberships.list() if one.user_id == CY]
+    [membership] = [membership async for membership in memberships.list() if membership.user_id == CY]
     several, single = membership.attributes
-    assert (several.type, [one.option for one in several.options or []]) == ("multiSelect", ["pt"])
+    assert (several.type, [option.option for option in several.options or []]) == ("multiSelect", ["pt"])
     assert (single.type, single.option, single.option_id) == ("singleSelect", "Support", ids["Support"])
 
 
@@ -134,30 +134,34 @@ async def test_assigned_options(attributes, department, ids, calcom_sandbox):
     """Assigned options are listed with their users, by the attribute's id or slug, page by page."""
     for user_id, value in ((ANA, "Sales"), (CY, "Sales"), (BO, "Support")):
         await attributes.assign(user_id, attribute_id=department.id, option_id=ids[value])
-    found = {one.value: one.assigned_user_ids async for one in attributes.assigned_options(department.id)}
+    users_of_options = {
+        option.value: option.assigned_user_ids async for option in attributes.assigned_options(department.id)
+    }
     path = f"{BASE}/{department.id}/options/assigned"
     assert last_request(calcom_sandbox) == SentRequest("GET", path, {"take": "1000", "skip": "0"}, None, None)
-    assert found == {"Sales": [ANA, CY], "Support": [BO]}
-    by_slug = {one.value: one.assigned_user_ids async for one in attributes.assigned_options_by_slug("department")}
+    assert users_of_options == {"Sales": [ANA, CY], "Support": [BO]}
+    by_slug = {
+        option.value: option.assigned_user_ids async for option in attributes.assigned_options_by_slug("department")
+    }
     assert last_request(calcom_sandbox).path == f"{BASE}/slugs/department/options/assigned"
-    assert by_slug == found
+    assert by_slug == users_of_options
     assert len(await attributes.assigned_options(department.id, take=1).collect()) == 2
 
 
-async def test_assigned_options_narrowed(attributes, department, ids, calcom_sandbox):
-    """By teams of the users, and by other options of theirs, which may leave none."""
+async def test_filters_of_assigned_options(attributes, department, ids, calcom_sandbox):
+    """Assigned options can be filtered by teams of the users and by their other options."""
     for user_id, value in ((CY, "Sales"), (BO, "Support")):
         await attributes.assign(user_id, attribute_id=department.id, option_id=ids[value])
     in_support = attributes.assigned_options(department.id, team_ids=[SUPPORT])
-    assert [one.value async for one in in_support] == ["Support"]
+    assert [option.value async for option in in_support] == ["Support"]
     assert last_request(calcom_sandbox).query["teamIds"] == "3"
     same = attributes.assigned_options_by_slug("department", assigned_option_ids=[ids["Sales"]], team_ids=[SALES])
-    assert [one.value async for one in same] == ["Sales"]
+    assert [option.value async for option in same] == ["Sales"]
     assert last_request(calcom_sandbox).query["assignedOptionIds"] == ids["Sales"]
     assert await attributes.assigned_options(department.id, assigned_option_ids=["nope"]).collect() == []
 
 
-async def test_below_the_unknown(attributes):
+async def test_unknown_attributes_and_users(attributes):
     """Lists below an unknown attribute or user are empty; writes are rejected."""
     assert await attributes.options("nope").collect() == []
     assert await attributes.assigned_options("nope").collect() == []
@@ -170,7 +174,7 @@ async def test_below_the_unknown(attributes):
         await attributes.assign(CY, attribute_id="nope", value="x")
 
 
-async def test_refusals(cal, attributes, department, ids, calcom_sandbox):
+async def test_rejections(cal, attributes, department, ids, calcom_sandbox):
     """Duplicate slugs and values for choices are rejected; an empty assignment is rejected before it is sent."""
     with pytest.raises(ConflictError):
         await attributes.create(name="Other", slug="department", type="TEXT")
@@ -186,15 +190,15 @@ async def test_refusals(cal, attributes, department, ids, calcom_sandbox):
         await cy.delete(department.id)
 
 
-async def test_a_deleted_attribute_is_nobodys(attributes, department, ids):
-    """Its options go with it, and so does who had them."""
+async def test_a_deleted_attribute(attributes, department, ids):
+    """Deleting an attribute deletes its options and their assignments."""
     await attributes.assign(CY, attribute_id=department.id, option_id=ids["Sales"])
     await attributes.delete(department.id)
     assert await attributes.list_for_user(CY).collect() == []
 
 
 async def test_weight(attributes, department, ids, calcom_sandbox):
-    """A weight is set when an option is assigned and changed later; it needs an assignment."""
+    """A weight is set when an option is assigned, and updated later; it needs an assignment."""
     assigned = await attributes.assign(BO, attribute_id=department.id, option_id=ids["Sales"], weight=100)
     assert last_request(calcom_sandbox).body["weight"] == 100
     assert assigned.weight == 100

@@ -1,4 +1,4 @@
-"""What is done with a booking: made, read, moved, cancelled, decided."""
+"""Operations of a booking: create, read, reschedule, cancel, confirm and decline."""
 
 from __future__ import annotations
 
@@ -75,17 +75,21 @@ async def round_robin(cal, slug="demo", times=0):
 
 async def test_create(cal, calcom_sandbox):
     """A booking needs start, event type and attendee; nothing else is sent, and the response is typed."""
-    made = await book(cal)
+    booking = await book(cal)
     body = {
         "start": "2026-11-04T09:00:00Z",
         "attendee": {"name": "Ada", "timeZone": "Europe/Lisbon", "email": "ada@visitors.test"},
         "eventTypeId": THIRTY,
     }
     assert last_request(calcom_sandbox) == SentRequest("POST", "/bookings", {}, body, VERSION)
-    assert isinstance(made, Booking)
-    assert (made.start, made.end, made.duration, made.status) == (at(9), at(9.5), 30, "accepted")
-    assert (made.event_type.slug, made.hosts[0].username, made.attendees[0].email) == ("thirty", "ana", ADA.email)
-    assert made.is_platform_managed_user_booking is False
+    assert isinstance(booking, Booking)
+    assert (booking.start, booking.end, booking.duration, booking.status) == (at(9), at(9.5), 30, "accepted")
+    assert (booking.event_type.slug, booking.hosts[0].username, booking.attendees[0].email) == (
+        "thirty",
+        "ana",
+        ADA.email,
+    )
+    assert booking.is_platform_managed_user_booking is False
 
 
 async def test_create_with_everything(cal, calcom_sandbox):
@@ -96,7 +100,7 @@ async def test_create_with_everything(cal, calcom_sandbox):
         locations=[Location.video(), Location(type="attendeeDefined")],
         booking_fields=[BookingField(type="text", slug="topic", label="Topic", required=True)],
     )
-    made = await book(
+    booking = await book(
         cal,
         event_type_id=several,
         attendee=BEA,
@@ -122,10 +126,10 @@ async def test_create_with_everything(cal, calcom_sandbox):
         "bookingFieldsResponses": {"topic": "Trees", "notes": "Bring water"},
         "metadata": {"source": "test"},
     }
-    assert (made.duration, made.location, made.description) == (15, "Under the oak", "Bring water")
-    assert (made.metadata, made.guests) == ({"source": "test"}, ["g1@visitors.test", "g2@visitors.test"])
-    assert made.booking_fields_responses["topic"] == "Trees"
-    assert {one.email for one in made.attendees} == {BEA.email, *made.guests}
+    assert (booking.duration, booking.location, booking.description) == (15, "Under the oak", "Bring water")
+    assert (booking.metadata, booking.guests) == ({"source": "test"}, ["g1@visitors.test", "g2@visitors.test"])
+    assert booking.booking_fields_responses["topic"] == "Trees"
+    assert {attendee.email for attendee in booking.attendees} == {BEA.email, *booking.guests}
 
 
 @pytest.mark.parametrize(
@@ -171,8 +175,8 @@ async def test_instant_meetings_are_for_teams(cal, calcom_sandbox):
 async def test_create_by_slug(cal, calcom_sandbox, fields, sent):
     """The event type can be selected by its slug and its user or team."""
     await round_robin(cal)
-    made = await cal.bookings.create(start=at(15), attendee=ADA, **fields)
-    assert made.event_type.slug == fields["event_type_slug"]
+    booking = await cal.bookings.create(start=at(15), attendee=ADA, **fields)
+    assert booking.event_type.slug == fields["event_type_slug"]
     assert sent.items() <= last_request(calcom_sandbox).body.items()
 
 
@@ -196,7 +200,7 @@ async def test_naive_times(cal, calcom_sandbox):
     assert calcom_sandbox.requests == []
 
 
-def test_attendee_needs_an_address():
+def test_an_attendee_without_contact():
     """An attendee without email and phone number raises an error when it is created."""
     with pytest.raises(ValueError, match="email or a phone_number"):
         Attendee(name="Nobody", time_zone="UTC")
@@ -207,17 +211,17 @@ def test_attendee_needs_an_address():
 
 @pytest.fixture
 async def weekly(cal):
-    """The id of an event type that recurs three times."""
+    """Create an event type that recurs three times, and return its id."""
     return await event_type(cal, recurrence=WEEKLY)
 
 
 async def test_create_series(cal, calcom_sandbox, weekly):
     """`create_series` returns the number of occurrences that was requested."""
-    made = await book(cal, event_type_id=weekly, recurrence_count=2)
+    series = await book(cal, event_type_id=weekly, recurrence_count=2)
     assert last_request(calcom_sandbox).body["recurrenceCount"] == 2
-    assert [one.start for one in made] == [at(9), at(9) + timedelta(weeks=1)]
-    assert len({one.recurring_booking_uid for one in made}) == 1
-    assert all(one.is_recurring for one in made)
+    assert [booking.start for booking in series] == [at(9), at(9) + timedelta(weeks=1)]
+    assert len({booking.recurring_booking_uid for booking in series}) == 1
+    assert all(booking.is_recurring for booking in series)
 
 
 async def test_create_series_without_a_count(cal, calcom_sandbox, weekly):
@@ -226,14 +230,14 @@ async def test_create_series_without_a_count(cal, calcom_sandbox, weekly):
     assert "recurrenceCount" not in last_request(calcom_sandbox).body
     assert (first.start, first.is_recurring) == (at(9), True)
     series = await cal.bookings.get_series(first.recurring_booking_uid)
-    assert [one.start for one in series] == [at(9) + timedelta(weeks=week) for week in range(3)]
+    assert [booking.start for booking in series] == [at(9) + timedelta(weeks=week) for week in range(3)]
     assert series[0].uid == first.uid
 
 
 async def test_count_on_a_plain_event_type(cal):
     """For an event type that does not recur the count is ignored, and the list has one booking."""
-    made = await book(cal, recurrence_count=2)
-    assert [one.start for one in made] == [at(9)]
+    series = await book(cal, recurrence_count=2)
+    assert [booking.start for booking in series] == [at(9)]
 
 
 async def test_too_many_occurrences(cal, weekly):
@@ -244,41 +248,41 @@ async def test_too_many_occurrences(cal, weekly):
 
 async def test_round_robin_series(cal):
     """The server omits the first occurrence of a round-robin series; an empty response raises a helpful error."""
-    several, one = await round_robin(cal, "several", 2), await round_robin(cal, "one", 1)
+    several, single = await round_robin(cal, "several", 2), await round_robin(cal, "one", 1)
     booking = await book(cal, 15, several)
     assert booking.start == at(15) + timedelta(weeks=1)
     assert len(await cal.bookings.get_series(booking.recurring_booking_uid)) == 2
     with pytest.raises(DecodeError, match="first occurrence of a round-robin series"):
-        await book(cal, 16, one)
+        await book(cal, 16, single)
 
 
 async def test_read_a_series(cal, weekly):
     """The uid of a series gives its first occurrence or all; a plain uid is a series of one."""
-    made = await book(cal, event_type_id=weekly, recurrence_count=3)
-    series_uid = made[0].recurring_booking_uid
-    assert (await cal.bookings.get(series_uid)).uid == made[0].uid
-    assert [one.uid for one in await cal.bookings.get_series(series_uid)] == [one.uid for one in made]
-    assert [one.uid for one in await cal.bookings.get_series(made[1].uid)] == [made[1].uid]
+    series = await book(cal, event_type_id=weekly, recurrence_count=3)
+    series_uid = series[0].recurring_booking_uid
+    assert (await cal.bookings.get(series_uid)).uid == series[0].uid
+    assert [booking.uid for booking in await cal.bookings.get_series(series_uid)] == [booking.uid for booking in series]
+    assert [booking.uid for booking in await cal.bookings.get_series(series[1].uid)] == [series[1].uid]
 
 
 async def test_cancel_the_rest_of_a_series(cal, calcom_sandbox, weekly):
     """`cancel_subsequent` cancels an occurrence and all later ones, and returns the series."""
-    made = await book(cal, event_type_id=weekly, recurrence_count=3)
-    after = await cal.bookings.cancel_subsequent(made[1].uid, reason="Away")
+    series = await book(cal, event_type_id=weekly, recurrence_count=3)
+    after = await cal.bookings.cancel_subsequent(series[1].uid, reason="Away")
     body = {"cancellationReason": "Away", "cancelSubsequentBookings": True}
-    assert last_request(calcom_sandbox) == SentRequest("POST", f"/bookings/{made[1].uid}/cancel", {}, body, VERSION)
-    assert [one.status for one in after] == ["accepted", "cancelled", "cancelled"]
+    assert last_request(calcom_sandbox) == SentRequest("POST", f"/bookings/{series[1].uid}/cancel", {}, body, VERSION)
+    assert [booking.status for booking in after] == ["accepted", "cancelled", "cancelled"]
 
 
 async def test_cancel_a_series(cal, calcom_sandbox, weekly):
     """A whole series is cancelled by its uid."""
-    made = await book(cal, event_type_id=weekly, recurrence_count=3)
-    after = await cal.bookings.cancel_series(made[0].recurring_booking_uid, reason="Away")
+    series = await book(cal, event_type_id=weekly, recurrence_count=3)
+    after = await cal.bookings.cancel_series(series[0].recurring_booking_uid, reason="Away")
     assert last_request(calcom_sandbox).body == {"cancellationReason": "Away"}
-    assert [one.is_cancelled for one in after] == [True] * 3
+    assert [booking.is_cancelled for booking in after] == [True] * 3
 
 
-def _refuses_whole_series(sandbox, recurring_uid):
+def _reject_whole_series(sandbox, recurring_uid):
     """Make the sandbox reject the request as real servers do after an occurrence was rescheduled."""
     text = f"Can't cancel booking with uid={recurring_uid} because it has been cancelled already. Please provide uid."
     error = {"code": "BadRequestException", "message": text}
@@ -288,13 +292,13 @@ def _refuses_whole_series(sandbox, recurring_uid):
 
 async def test_cancel_a_series_of_which_an_occurrence_was_moved(cal, calcom_sandbox, weekly):
     """If the server rejects the series as already cancelled, the active occurrences are cancelled."""
-    made = await book(cal, event_type_id=weekly, recurrence_count=3)
-    series = made[0].recurring_booking_uid
-    await cal.bookings.reschedule(made[0].uid, start=at(10, 5))
-    _refuses_whole_series(calcom_sandbox, series)
+    bookings = await book(cal, event_type_id=weekly, recurrence_count=3)
+    series = bookings[0].recurring_booking_uid
+    await cal.bookings.reschedule(bookings[0].uid, start=at(10, 5))
+    _reject_whole_series(calcom_sandbox, series)
     calcom_sandbox.clock.set(at(12, 5))  # the one that was moved is over
     after = await cal.bookings.cancel_series(series, reason="Away")
-    assert [(one.start.day, one.status) for one in after] == [
+    assert [(booking.start.day, booking.status) for booking in after] == [
         (4, "cancelled"),
         (5, "accepted"),
         (11, "cancelled"),
@@ -306,17 +310,17 @@ async def test_cancel_a_series_of_which_an_occurrence_was_moved(cal, calcom_sand
 
 async def test_a_series_that_cannot_be_cancelled(cal, calcom_sandbox, weekly):
     """Any other rejection of an occurrence is raised."""
-    made = await book(cal, event_type_id=weekly, recurrence_count=2)
-    _refuses_whole_series(calcom_sandbox, made[0].recurring_booking_uid)
+    series = await book(cal, event_type_id=weekly, recurrence_count=2)
+    _reject_whole_series(calcom_sandbox, series[0].recurring_booking_uid)
     with pytest.raises(BadRequestError, match="Cancellation reason is required"):
-        await cal.bookings.cancel_series(made[0].recurring_booking_uid)
+        await cal.bookings.cancel_series(series[0].recurring_booking_uid)
 
 
 async def test_subsequent_of_a_plain_booking(cal):
     """The server rejects `cancel_subsequent` for a booking that is not part of a series."""
-    made = await book(cal)
+    booking = await book(cal)
     with pytest.raises(BadRequestError, match="not part of a recurring booking"):
-        await cal.bookings.cancel_subsequent(made.uid, reason="x")
+        await cal.bookings.cancel_subsequent(booking.uid, reason="x")
 
 
 # --- reading, rescheduling, cancelling
@@ -324,10 +328,10 @@ async def test_subsequent_of_a_plain_booking(cal):
 
 async def test_get(cal, calcom_sandbox):
     """A booking is fetched by its uid, also by users who are not part of it."""
-    made = await book(cal)
-    found = await cal.with_credentials("cal_sandbox_cy").bookings.get(made.uid)
-    assert last_request(calcom_sandbox) == SentRequest("GET", f"/bookings/{made.uid}", {}, None, VERSION)
-    assert (found.uid, found.start, found.ics_uid) == (made.uid, made.start, made.ics_uid)
+    booking = await book(cal)
+    fetched = await cal.with_credentials("cal_sandbox_cy").bookings.get(booking.uid)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"/bookings/{booking.uid}", {}, None, VERSION)
+    assert (fetched.uid, fetched.start, fetched.ics_uid) == (booking.uid, booking.start, booking.ics_uid)
     with pytest.raises(NotFoundError, match="uid=nope was not found"):
         await cal.bookings.get("nope")
 
@@ -349,17 +353,17 @@ async def test_reschedule(cal, calcom_sandbox):
 
 async def test_cancel(cal, calcom_sandbox):
     """The reason is stored in the booking, and the server rejects a second cancellation."""
-    made = await book(cal)
+    booking = await book(cal)
     with pytest.raises(BadRequestError, match="Cancellation reason is required") as caught:
-        await cal.bookings.cancel(made.uid)
+        await cal.bookings.cancel(booking.uid)
     assert (last_request(calcom_sandbox).body, caught.value.code) == ({}, None)
-    gone = await cal.bookings.cancel(made.uid, reason="Ill")
+    cancelled = await cal.bookings.cancel(booking.uid, reason="Ill")
     assert last_request(calcom_sandbox) == SentRequest(
-        "POST", f"/bookings/{made.uid}/cancel", {}, {"cancellationReason": "Ill"}, VERSION
+        "POST", f"/bookings/{booking.uid}/cancel", {}, {"cancellationReason": "Ill"}, VERSION
     )
-    assert (gone.status, gone.cancellation_reason, gone.is_cancelled) == ("cancelled", "Ill", True)
+    assert (cancelled.status, cancelled.cancellation_reason, cancelled.is_cancelled) == ("cancelled", "Ill", True)
     with pytest.raises(BadRequestError, match="cancelled already"):
-        await cal.bookings.cancel(made.uid, reason="Ill")
+        await cal.bookings.cancel(booking.uid, reason="Ill")
     with pytest.raises(NotFoundError):
         await cal.bookings.cancel("nope", reason="x")
 
@@ -375,9 +379,9 @@ async def test_seats(cal, calcom_sandbox):
     assert None not in {first.seat_uid, second.seat_uid}
     assert first.seat_uid != second.seat_uid
     assert (second.is_seated, len(second.attendees)) == (True, 2)
-    found = await cal.bookings.get_by_seat(second.seat_uid)
+    fetched = await cal.bookings.get_by_seat(second.seat_uid)
     assert last_request(calcom_sandbox).path == f"/bookings/by-seat/{second.seat_uid}"
-    assert found.uid == first.uid
+    assert fetched.uid == first.uid
     with pytest.raises(ConflictError, match="already_signed_up"):
         await book(cal, event_type_id=CLASS)
 
@@ -390,9 +394,9 @@ async def test_move_and_cancel_a_seat(cal, calcom_sandbox):
     assert last_request(calcom_sandbox).body == {"start": "2026-11-04T14:00:00Z", "seatUid": second.seat_uid}
     assert moved.seat_uid != second.seat_uid
     assert (moved.start, (await cal.bookings.get(first.uid)).status) == (at(14), "accepted")
-    gone = await cal.bookings.cancel(first.uid, seat_uid=first.seat_uid, reason="Ill")
+    cancelled = await cal.bookings.cancel(first.uid, seat_uid=first.seat_uid, reason="Ill")
     assert last_request(calcom_sandbox).body == {"cancellationReason": "Ill", "seatUid": first.seat_uid}
-    assert gone.status == "cancelled", "it was the last seat"
+    assert cancelled.status == "cancelled", "it was the last seat"
 
 
 async def test_full_class(cal):
@@ -438,8 +442,8 @@ async def test_rejected_fields_are_named(cal):
     assert list(caught.value.fields) == ["responses.email"]
 
 
-async def test_used_up_limit_is_no_credential_problem(cal):
-    """A used-up limit of the event type is a 401 too, but the API key stays valid."""
+async def test_a_booking_limit_is_a_401(cal):
+    """A reached limit of the event type is a 401 too, but the API key stays valid."""
     limited = await event_type(cal, booking_limits_count=BookingLimits(day=1))
     await book(cal, event_type_id=limited)
     with pytest.raises(UnauthorizedError, match="booking_limit_reached"):
@@ -452,11 +456,11 @@ async def test_used_up_limit_is_no_credential_problem(cal):
 
 @pytest.fixture
 async def pending(cal):
-    """A pending booking."""
+    """Create a pending booking."""
     policy = ConfirmationPolicy(type="always", block_unconfirmed_bookings_in_booker=False)
-    made = await book(cal, event_type_id=await event_type(cal, confirmation_policy=policy))
-    assert made.is_pending
-    return made
+    booking = await book(cal, event_type_id=await event_type(cal, confirmation_policy=policy))
+    assert booking.is_pending
+    return booking
 
 
 async def test_confirm(cal, calcom_sandbox, pending):
@@ -475,57 +479,59 @@ async def test_decline(cal, calcom_sandbox, pending, fields, body):
     assert last_request(calcom_sandbox) == SentRequest("POST", f"/bookings/{pending.uid}/decline", {}, body, VERSION)
 
 
-async def test_others_may_not_decide(cal, pending):
-    """Only the host can confirm."""
+async def test_only_the_host_can_confirm(cal, pending):
+    """Another user cannot confirm a booking."""
     with pytest.raises(UnauthorizedError, match="not authorized to confirm"):
         await cal.with_credentials("cal_sandbox_cy").bookings.confirm(pending.uid)
 
 
 async def test_mark_absent(cal, calcom_sandbox):
     """Host and attendees can be marked as absent only after the start."""
-    made = await book(cal)
+    booking = await book(cal)
     with pytest.raises(BadRequestError, match="after their scheduled start time"):
-        await cal.bookings.mark_absent(made.uid, host=True)
+        await cal.bookings.mark_absent(booking.uid, host=True)
     calcom_sandbox.clock.set(at(10))
-    after = await cal.bookings.mark_absent(made.uid, host=True, attendees=[AbsentAttendee(email=ADA.email)])
+    after = await cal.bookings.mark_absent(booking.uid, host=True, attendees=[AbsentAttendee(email=ADA.email)])
     body = {"host": True, "attendees": [{"email": ADA.email, "absent": True}]}
-    assert last_request(calcom_sandbox) == SentRequest("POST", f"/bookings/{made.uid}/mark-absent", {}, body, VERSION)
+    assert last_request(calcom_sandbox) == SentRequest(
+        "POST", f"/bookings/{booking.uid}/mark-absent", {}, body, VERSION
+    )
     assert (after.absent_host, after.attendees[0].absent) == (True, True)
-    back = await cal.bookings.mark_absent(made.uid, attendees=[AbsentAttendee(email=ADA.email, absent=False)])
+    back = await cal.bookings.mark_absent(booking.uid, attendees=[AbsentAttendee(email=ADA.email, absent=False)])
     assert "host" not in last_request(calcom_sandbox).body
     assert (back.absent_host, back.attendees[0].absent) == (True, False)
 
 
 async def test_reassign(cal, calcom_sandbox):
-    """A round-robin booking is reassigned to the next host or to a given one, and keeps its uid."""
-    made = await book(cal, 15, await round_robin(cal))
-    first = made.hosts[0].id
+    """A round-robin booking is reassigned to the next host or to a specific one, and keeps its uid."""
+    booking = await book(cal, 15, await round_robin(cal))
+    first = booking.hosts[0].id
     other = ({BO, CY} - {first}).pop()
-    given = await cal.bookings.reassign_to(made.uid, other, reason="Swap")
+    result = await cal.bookings.reassign_to(booking.uid, other, reason="Swap")
     body = {"reason": "Swap"}
     assert last_request(calcom_sandbox) == SentRequest(
-        "POST", f"/bookings/{made.uid}/reassign/{other}", {}, body, VERSION
+        "POST", f"/bookings/{booking.uid}/reassign/{other}", {}, body, VERSION
     )
-    assert (given.booking_uid, given.reassigned_to.id) == (made.uid, other)
-    assert (await cal.bookings.get(made.uid)).hosts[0].id == other
+    assert (result.booking_uid, result.reassigned_to.id) == (booking.uid, other)
+    assert (await cal.bookings.get(booking.uid)).hosts[0].id == other
     with pytest.raises(BadRequestError, match="not a valid Round Robin host"):
-        await cal.bookings.reassign_to(made.uid, ANA)
+        await cal.bookings.reassign_to(booking.uid, ANA)
     assert last_request(calcom_sandbox).body == {}
     with pytest.raises(NotFoundError, match="User with id=999"):
-        await cal.bookings.reassign_to(made.uid, 999)
+        await cal.bookings.reassign_to(booking.uid, 999)
 
 
 async def test_reassign_to_anybody(cal, calcom_sandbox):
     """Without a host the server chooses one; the booking of a user stays unchanged."""
-    made = await book(cal)
-    given = await cal.bookings.reassign(made.uid)
-    assert last_request(calcom_sandbox) == SentRequest("POST", f"/bookings/{made.uid}/reassign", {}, None, VERSION)
-    assert given.reassigned_to.id == ANA
+    booking = await book(cal)
+    result = await cal.bookings.reassign(booking.uid)
+    assert last_request(calcom_sandbox) == SentRequest("POST", f"/bookings/{booking.uid}/reassign", {}, None, VERSION)
+    assert result.reassigned_to.id == ANA
 
 
 async def test_one_call_is_one_request(cal, calcom_sandbox):
     """Each call sends one request."""
-    made = await book(cal, event_type_id=SIXTY)
-    await cal.bookings.get(made.uid)
-    await cal.bookings.cancel(made.uid, reason="x")
+    booking = await book(cal, event_type_id=SIXTY)
+    await cal.bookings.get(booking.uid)
+    await cal.bookings.cancel(booking.uid, reason="x")
     assert len(calcom_sandbox.requests) == 3

@@ -1,4 +1,4 @@
-"""Calendars: which are looked at, which is written to, events inside them, and the way back from a provider."""
+"""Calendars: which are checked for conflicts, which receives bookings, their events, and the OAuth callback."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def connected(cal):
     return await cal.calendars.complete_connect("google", state=state, code="from-google")
 
 
-async def test_save_tells_where_it_leads(cal, calcom_sandbox):
+async def test_complete_connect_returns_the_redirect(cal, calcom_sandbox):
     """The OAuth callback returns the URL of the redirect without following it."""
     assert await connected(cal) == "https://app.test/done"
     assert last_request(calcom_sandbox).endpoint == "GET /calendars/google/save"
@@ -36,7 +36,7 @@ async def test_save_tells_where_it_leads(cal, calcom_sandbox):
     await cal.calendars.check("google")
 
 
-async def test_save_is_not_repeated(cal, calcom_sandbox):
+async def test_complete_connect_is_not_retried(cal, calcom_sandbox):
     """The callback changes state, so a lost response is an error and not retried."""
     calcom_sandbox.faults.add("GET", "/v2/calendars/google/save", status=503)
     with pytest.raises(Exception, match="503"):
@@ -58,14 +58,14 @@ async def test_deselect_and_select(cal, calcom_sandbox):
     assert await cal.calendars.select(**FEED) is None
 
 
-async def test_credentials_of_nobody(cal):
-    """A credential that is not yours is not found."""
+async def test_unknown_credentials(cal):
+    """The credential of another user is not found."""
     with pytest.raises(NotFoundError, match="Calendar credentials not found"):
         await cal.calendars.select(**FEED | {"credential_id": 99})
 
 
 async def test_set_destination(cal, calcom_sandbox):
-    """New bookings go to the calendar that is chosen, if it can be written."""
+    """The calendar for new bookings can be selected if it is writable."""
     await connected(cal)
     mail = "ana@sandbox.test"
     chosen = await cal.calendars.set_destination(integration="google_calendar", external_id=mail)

@@ -1,4 +1,4 @@
-"""Conferencing apps and Stripe: of a user and of a team, out to the provider and back."""
+"""Conferencing apps and Stripe, of a user and of a team: connecting, callback, default and disconnecting."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ both = pytest.mark.parametrize("owner", SCOPES)
 
 @pytest.fixture(autouse=True)
 def google_calendar(calcom_sandbox):
-    """Ana's Google calendar, without which there is no Google Meet."""
+    """Connect Ana's Google calendar, which Google Meet needs."""
     calcom_sandbox.run(lambda: connect(calcom_sandbox.store, ANA, GOOGLE, ["ana@sandbox.test"], read_only=False))
 
 
 def apps(cal, owner):
-    """The conferencing apps of a scope."""
+    """Return the conferencing apps of a scope."""
     return SCOPES[owner](cal).conferencing
 
 
 def state_of(url):
-    """The state inside an address of a provider."""
+    """Return the state inside the URL of a provider."""
     [state] = parse_qs(urlsplit(url).query)["state"]
     return state
 
@@ -41,21 +41,21 @@ def state_of(url):
 @both
 async def test_google_meet(cal, calcom_sandbox, owner):
     """Google Meet is connected at once, listed, made the default and disconnected."""
-    mine, path = apps(cal, owner), f"{PATHS[owner]}/conferencing"
-    made = await mine.connect()
+    conferencing, path = apps(cal, owner), f"{PATHS[owner]}/conferencing"
+    app = await conferencing.connect()
     assert last_request(calcom_sandbox) == SentRequest("POST", f"{path}/google-meet/connect", {}, None, None)
-    assert isinstance(made, ConferencingApp)
+    assert isinstance(app, ConferencingApp)
     ids = (ANA, None) if owner == "user" else (None, SALES)
-    assert (made.type, made.app_id, made.user_id, made.team_id) == ("google_video", "google-meet", *ids)
-    assert await mine.list().collect() == [made]
+    assert (app.type, app.app_id, app.user_id, app.team_id) == ("google_video", "google-meet", *ids)
+    assert await conferencing.list().collect() == [app]
     assert last_request(calcom_sandbox) == SentRequest("GET", path, {}, None, None)
-    assert await mine.set_default("google-meet") is None
+    assert await conferencing.set_default("google-meet") is None
     assert last_request(calcom_sandbox) == SentRequest("POST", f"{path}/google-meet/default", {}, None, None)
-    assert await mine.default() == DefaultConferencingApp(app_slug="google-meet")
+    assert await conferencing.default() == DefaultConferencingApp(app_slug="google-meet")
     assert last_request(calcom_sandbox) == SentRequest("GET", f"{path}/default", {}, None, None)
-    assert await mine.disconnect("google-meet") is None
+    assert await conferencing.disconnect("google-meet") is None
     assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{path}/google-meet/disconnect", {}, None, None)
-    assert await mine.list().collect() == []
+    assert await conferencing.list().collect() == []
 
 
 async def test_no_default_is_none(cal):
@@ -66,51 +66,51 @@ async def test_no_default_is_none(cal):
     assert (await apps(cal, "user").default()).app_slug == "daily-video"
 
 
-async def test_what_cannot_be_connected(cal):
+async def test_connecting_errors(cal):
     """Connecting unsupported, connected or unknown apps raises an error with the server's message."""
-    mine = apps(cal, "user")
-    await mine.connect()
+    conferencing = apps(cal, "user")
+    await conferencing.connect()
     with pytest.raises(BadRequestError, match="already connected"):
-        await mine.connect()
+        await conferencing.connect()
     with pytest.raises(BadRequestError, match="Available apps: GOOGLE_MEET"):
-        await mine.connect("zoom")
+        await conferencing.connect("zoom")
     with pytest.raises(BadRequestError, match="requires a Google Calendar"):
         await apps(cal.with_credentials("cal_sandbox_bo"), "user").connect()
     with pytest.raises(BadRequestError, match=r"zoom not connected\."):
-        await mine.set_default("zoom")
+        await conferencing.set_default("zoom")
     with pytest.raises(BadRequestError, match="Invalid app"):
-        await mine.set_default("nope")
+        await conferencing.set_default("nope")
     with pytest.raises(BadRequestError, match=r"zoom not connected\."):
-        await mine.disconnect("zoom")
+        await conferencing.disconnect("zoom")
     with pytest.raises(BadRequestError, match="Invalid conferencing app"):
-        await mine.connect_url("google-meet", **RETURNS)
+        await conferencing.connect_url("google-meet", **RETURNS)
 
 
 @both
-async def test_zoom_is_connected_over_its_own_page(cal, calcom_sandbox, owner):
+async def test_zoom_is_connected_by_oauth(cal, calcom_sandbox, owner):
     """The callback with the state of the URL connects the app and returns the redirect without following it."""
-    mine, path = apps(cal, owner), f"{PATHS[owner]}/conferencing/zoom/oauth"
-    way = await mine.connect_url("zoom", **RETURNS)
+    conferencing, path = apps(cal, owner), f"{PATHS[owner]}/conferencing/zoom/oauth"
+    target = await conferencing.connect_url("zoom", **RETURNS)
     assert last_request(calcom_sandbox) == SentRequest("GET", f"{path}/auth-url", RETURNS_QUERY, None, None)
-    assert way.url.startswith("https://zoom.us/")
-    state = state_of(way.url)
-    assert await mine.complete_connect("zoom", state=state, code="c") == "https://app.test/ok"
+    assert target.url.startswith("https://zoom.us/")
+    state = state_of(target.url)
+    assert await conferencing.complete_connect("zoom", state=state, code="c") == "https://app.test/ok"
     assert last_request(calcom_sandbox) == SentRequest(
         "GET", f"{path}/callback", {"state": state, "code": "c"}, None, None
     )
-    assert [one.type async for one in mine.list()] == ["zoom_video"]
+    assert [app.type async for app in conferencing.list()] == ["zoom_video"]
 
 
-async def test_a_refused_consent(cal, calcom_sandbox):
-    """An error instead of a code leads to the other address, and connects nothing."""
-    mine = apps(cal, "user")
-    state = state_of((await mine.connect_url("msteams", **RETURNS)).url)
-    assert await mine.complete_connect("msteams", state=state, error="access_denied") == "https://app.test/no"
+async def test_a_rejected_consent(cal, calcom_sandbox):
+    """An error in place of a code redirects to the other URL and connects nothing."""
+    conferencing = apps(cal, "user")
+    state = state_of((await conferencing.connect_url("msteams", **RETURNS)).url)
+    assert await conferencing.complete_connect("msteams", state=state, error="access_denied") == "https://app.test/no"
     assert last_request(calcom_sandbox).query == {"state": state, "error": "access_denied"}
-    assert await mine.list().collect() == []
+    assert await conferencing.list().collect() == []
 
 
-async def test_a_state_that_says_nothing(cal):
+async def test_an_invalid_state(cal):
     """A wrong code redirects to the error page; a callback without a state is rejected."""
     assert await apps(cal, "user").complete_connect("zoom", state="{}", code="c") == ""
     with pytest.raises(BadRequestError, match="Missing `state`"):
@@ -124,16 +124,16 @@ async def test_a_state_that_says_nothing(cal):
         ("/v2/stripe/save", lambda cal: cal.stripe.complete_connect),
     ],
 )
-async def test_callbacks_are_not_repeated(cal, calcom_sandbox, path, come_back):
+async def test_callbacks_are_not_retried(cal, calcom_sandbox, path, come_back):
     """OAuth callbacks are GETs that change state, so a lost response is an error and not retried."""
     calcom_sandbox.faults.add("GET", path, status=503, times=2)
     with pytest.raises(ServerError):
         await come_back(cal)(state="{}", code="c")
-    assert [one.path for one in sent_requests(calcom_sandbox)] == [path.removeprefix("/v2")]
+    assert [request.path for request in sent_requests(calcom_sandbox)] == [path.removeprefix("/v2")]
 
 
-async def test_addresses_hold_the_key_and_are_masked(cal):
-    """The state of the address is the caller's key: it is in the value and in no repr."""
+async def test_urls_with_the_key_are_masked(cal):
+    """The state of the URL contains the caller's key, so its repr is masked."""
     for way in (await apps(cal, "user").connect_url("zoom", **RETURNS), await cal.stripe.connect_url(**RETURNS)):
         address = getattr(way, "url", None) or way.auth_url
         assert "cal_sandbox" in state_of(address)
@@ -142,19 +142,21 @@ async def test_addresses_hold_the_key_and_are_masked(cal):
 
 
 def test_the_key_of_an_app_is_masked():
-    """An app's key may hold tokens, so it is not printed either."""
+    """An app's key may contain tokens, so its repr is masked."""
     app = ConferencingApp(id=1, type="zoom_video", key={"access_token": "hush"})
     assert "hush" not in repr(app)
     assert "key='***'" in repr(app)
 
 
-async def test_disconnecting_wipes_links(cal):
-    """As on the real server, locations with a link of the owner's event types lose it."""
+async def test_disconnecting_removes_links(cal):
+    """Disconnecting an app removes the link from locations of the owner's event types, as on the real server."""
     place = [Location.at_link("https://meet.example.com/x"), Location.video()]
-    made = await cal.event_types.create(CreateEventType(title="x", slug="x", length_in_minutes=30, locations=place))
+    event_type = await cal.event_types.create(
+        CreateEventType(title="x", slug="x", length_in_minutes=30, locations=place)
+    )
     await apps(cal, "user").connect()
     await apps(cal, "user").disconnect("google-meet")
-    first, second = (await cal.event_types.get(made.id)).locations
+    first, second = (await cal.event_types.get(event_type.id)).locations
     assert (first.type, first.location) == ("unknown", '{"type":"link"}')
     assert second.integration == "cal-video"
 
@@ -175,7 +177,7 @@ async def test_stripe(cal, calcom_sandbox, owner):
     assert await stripe.check() is None
 
 
-async def test_a_teams_accounts_are_for_its_admins(cal):
+async def test_apps_of_a_team_need_an_admin(cal):
     """A member is forbidden."""
     cy = cal.with_credentials("cal_sandbox_cy")
     with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):

@@ -1,4 +1,4 @@
-"""The renewal of API keys, and OAuth2: a client, and the tokens for a code or a refresh token."""
+"""Refreshing API keys, and OAuth2: a client, and tokens for a code or a refresh token."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def keys_of(cal):
 # --- API keys
 
 
-async def test_the_client_goes_on_with_the_new_key(cal, calcom_sandbox):
+async def test_the_client_uses_the_new_key(cal, calcom_sandbox):
     """Refreshing returns the new key, which the client uses from then on; the old key is invalid."""
     refreshed = await keys_of(cal).refresh(days_valid=10)
     assert last_request(calcom_sandbox) == SentRequest("POST", "/api-keys/refresh", {}, {"apiKeyDaysValid": 10}, None)
@@ -47,8 +47,8 @@ async def test_the_client_goes_on_with_the_new_key(cal, calcom_sandbox):
         await cal.with_credentials("cal_sandbox").me.get()
 
 
-async def test_a_new_key_that_cannot_be_sent_is_given_to_the_caller(caplog):
-    """The old key is dead and the response holds the only copy: an odd key is returned, and no error hides it."""
+async def test_an_invalid_new_key_is_returned(caplog):
+    """The old key is invalid and the response holds the only copy of the new one, so even an odd key is returned."""
 
     async def send(_: Request, context: CallContext) -> Response:
         return ok_response({"apiKey": "cal_x\n"})
@@ -60,8 +60,8 @@ async def test_a_new_key_that_cannot_be_sent_is_given_to_the_caller(caplog):
     assert "cannot be sent" in caplog.text
 
 
-async def test_everybody_with_that_object_goes_on(cal, calcom_client):
-    """Clients that hold the same `ApiKey` swap with it; that is what to share."""
+async def test_clients_share_an_api_key_object(cal, calcom_client):
+    """Clients that share one `ApiKey` object all use the new key."""
     key = ApiKey("cal_sandbox")
     async with calcom_client(key) as other:
         await keys_of(cal.with_credentials(key)).refresh(never_expires=True)
@@ -70,7 +70,7 @@ async def test_everybody_with_that_object_goes_on(cal, calcom_client):
 
 
 @pytest.mark.slow
-async def test_a_call_that_was_signed_before_is_made_again(cal, calcom_sandbox):
+async def test_a_call_in_flight_is_retried_with_the_new_key(cal, calcom_sandbox):
     """A call in flight during the key refresh is rejected and retried with the new key."""
     await cal.me.get()  # from now on the limiter knows that two calls may be on their way
     calcom_sandbox.faults.add("GET", "/v2/me", slow=2)
@@ -82,7 +82,7 @@ async def test_a_call_that_was_signed_before_is_made_again(cal, calcom_sandbox):
     assert [seen.status for seen in calcom_sandbox.requests if seen.path == "/v2/me"] == [200, 401, 200]
 
 
-async def test_nothing_is_swapped_by_a_refusal(cal):
+async def test_a_rejected_refresh(cal):
     """Two lifetimes at once are rejected, and the key stays valid."""
     with pytest.raises(BadRequestError, match="Cannot set both"):
         await keys_of(cal).refresh(days_valid=3, never_expires=True)
@@ -92,7 +92,7 @@ async def test_nothing_is_swapped_by_a_refusal(cal):
 @pytest.mark.parametrize(
     "credentials", [PlatformClient("sandbox-client", "sandbox-secret"), AccessToken("sandbox-access-token")]
 )
-async def test_only_keys(cal, credentials):
+async def test_other_credentials(cal, credentials):
     """Other credentials have no key to refresh."""
     with pytest.raises(UnauthorizedError):
         await keys_of(cal.with_credentials(credentials)).refresh()
@@ -108,7 +108,7 @@ def oauth2(cal):
 
 @pytest.fixture
 def public_app(calcom_sandbox):
-    """A client without a secret."""
+    """Register a client without a secret."""
     app = {"id": "phone-app", "secret": None, "name": "Phone", "redirect_uris": [BACK]}
     calcom_sandbox.run(lambda: calcom_sandbox.store.oauth2_apps.update({"phone-app": app}))
     return "phone-app"
@@ -116,7 +116,7 @@ def public_app(calcom_sandbox):
 
 @pytest.fixture
 def consent(calcom_sandbox):
-    """Gives a client the code that a user's consent would."""
+    """Return a function that gives a client the code of a user's consent."""
 
     def give(app):
         owner = {"kind": "oauth2", "user_id": ANA, "client_id": app}
@@ -128,16 +128,16 @@ def consent(calcom_sandbox):
 
 async def test_client(oauth2, calcom_sandbox):
     """The public data of an OAuth client is typed; an unknown client raises NotFoundError."""
-    found = await oauth2.client(APP)
-    assert isinstance(found, OAuth2Client)
-    assert (found.client_id, found.redirect_uris, found.client_type) == (APP, [BACK], "CONFIDENTIAL")
+    client = await oauth2.client(APP)
+    assert isinstance(client, OAuth2Client)
+    assert (client.client_id, client.redirect_uris, client.client_type) == (APP, [BACK], "CONFIDENTIAL")
     assert last_request(calcom_sandbox) == SentRequest("GET", f"/auth/oauth2/clients/{APP}", {}, None, None)
     with pytest.raises(NotFoundError, match="unauthorized_client"):
         await oauth2.client("nobody")
 
 
 async def test_code_for_tokens_with_a_secret(cal, oauth2, consent, calcom_sandbox):
-    """A confidential client trades a code, once, for tokens that act as the user."""
+    """A confidential client exchanges a code, once, for tokens of the user."""
     code = consent(APP)
     tokens = await oauth2.token(APP, code=code, redirect_uri=BACK, client_secret=SECRET)
     body = {"client_id": APP, "grant_type": "authorization_code", "code": code, "redirect_uri": BACK}
@@ -153,7 +153,7 @@ async def test_code_for_tokens_with_a_secret(cal, oauth2, consent, calcom_sandbo
 
 
 async def test_code_for_tokens_with_a_verifier(oauth2, consent, public_app, calcom_sandbox):
-    """A public client proves itself by the verifier of its code."""
+    """A public client authenticates with the verifier of its code."""
     tokens = await oauth2.token(public_app, code=consent(public_app), redirect_uri=BACK, code_verifier="verifier")
     assert last_request(calcom_sandbox).body.keys() == {
         "client_id",
@@ -168,7 +168,7 @@ async def test_code_for_tokens_with_a_verifier(oauth2, consent, public_app, calc
 
 
 async def test_refresh_with_a_secret(oauth2, calcom_sandbox):
-    """A refresh leaves the old refresh token alive."""
+    """After a refresh the old refresh token remains valid."""
     for _ in range(2):
         tokens = await oauth2.token(APP, refresh_token="sandbox-app-refresh", client_secret=SECRET)
     assert last_request(calcom_sandbox).body["grant_type"] == "refresh_token"
@@ -176,7 +176,7 @@ async def test_refresh_with_a_secret(oauth2, calcom_sandbox):
 
 
 async def test_a_wrong_client_is_unauthorized(oauth2):
-    """The code of a token error is that of RFC 6749, and its message contains no secret."""
+    """The error of a wrong client has the code of RFC 6749, and its message contains no secret."""
     with pytest.raises(UnauthorizedError, match="invalid_client_credentials") as caught:
         await oauth2.token(APP, refresh_token="sandbox-app-refresh", client_secret="guessed-secret")
     assert caught.value.code == "invalid_client"
@@ -192,8 +192,8 @@ async def test_a_wrong_client_is_unauthorized(oauth2):
         {"code": "c", "redirect_uri": BACK, "client_secret": "s", "code_verifier": "v"},
     ],
 )
-async def test_half_a_grant_is_not_sent(oauth2, calcom_sandbox, fields):
-    """Arguments that are no valid grant raise an error before a request is sent."""
+async def test_an_incomplete_grant(oauth2, calcom_sandbox, fields):
+    """Arguments that are not a valid grant raise before a request is sent."""
     with pytest.raises(InvalidRequestError):
         await oauth2.token(APP, **fields)
     assert calcom_sandbox.requests == []

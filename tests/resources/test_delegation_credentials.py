@@ -45,12 +45,12 @@ async def test_read_and_delete(delegation, calcom_sandbox):
     """Reads contain the client id, which writes omit; a deleted credential is not found."""
     google, microsoft = await delegation.create(**GOOGLE), await delegation.create(**MICROSOFT)
     assert google.service_account_client_id is None
-    found = await delegation.list().collect()
-    assert [(row.id, row.service_account_client_id) for row in found] == [(google.id, "123"), (microsoft.id, "456")]
+    rows = await delegation.list().collect()
+    assert [(row.id, row.service_account_client_id) for row in rows] == [(google.id, "123"), (microsoft.id, "456")]
     assert [row.id async for row in delegation.list(domain="acme.test", take=5)] == [microsoft.id]
     query = {"domain": "acme.test", "take": "5", "skip": "0"}
     assert last_request(calcom_sandbox) == SentRequest("GET", PATH, query, None, None)
-    assert await delegation.get(google.id) == found[0]
+    assert await delegation.get(google.id) == rows[0]
     assert last_request(calcom_sandbox) == SentRequest("GET", f"{PATH}/{google.id}", {}, None, None)
     assert (await delegation.delete(google.id)).id == google.id
     assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{PATH}/{google.id}", {}, None, None)

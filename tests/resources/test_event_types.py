@@ -1,4 +1,4 @@
-"""Event types of the user: every field written and read, lists of others, refusals."""
+"""Event types of the user: every field is written and read, lists of others, and rejections."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ VERSION = "2024-06-14"
 
 
 def chat(**fields):
-    """A new event type of fifteen minutes."""
+    """Return a new event type of fifteen minutes."""
     return CreateEventType(**{"title": "Chat", "slug": "chat", "length_in_minutes": 15} | fields)
 
 
 async def test_list_own(cal, calcom_sandbox):
     """Without filters the list has the caller's event types, in one response and without paging parameters."""
-    found = await cal.event_types.list().collect()
-    assert [(one.id, one.slug, one.owner_id) for one in found] == [
+    fetched = await cal.event_types.list().collect()
+    assert [(event_type.id, event_type.slug, event_type.owner_id) for event_type in fetched] == [
         (THIRTY, "thirty", ANA),
         (SIXTY, "sixty", ANA),
         (CLASS, "class", ANA),
     ]
-    assert [one.is_seated for one in found] == [False, False, True]
+    assert [event_type.is_seated for event_type in fetched] == [False, False, True]
     assert last_request(calcom_sandbox) == SentRequest("GET", "/event-types", {}, None, VERSION)
     assert len(calcom_sandbox.requests) == 1
 
@@ -62,25 +62,25 @@ async def test_list_own(cal, calcom_sandbox):
 )
 async def test_list_filters(cal, calcom_sandbox, filters, query, slugs):
     """Each filter is sent under the server's name and takes effect; an unknown user has no event types."""
-    assert [one.slug async for one in cal.event_types.list(**filters)] == slugs
+    assert [event_type.slug async for event_type in cal.event_types.list(**filters)] == slugs
     assert last_request(calcom_sandbox).query == query
 
 
 async def test_get(cal, calcom_sandbox):
-    """One event type by id, typed."""
-    found = await cal.event_types.get(THIRTY)
-    assert isinstance(found, EventType)
-    assert (found.length_in_minutes, found.minimum_booking_notice, found.is_recurring) == (30, 120, False)
+    """`get` returns one event type by id."""
+    fetched = await cal.event_types.get(THIRTY)
+    assert isinstance(fetched, EventType)
+    assert (fetched.length_in_minutes, fetched.minimum_booking_notice, fetched.is_recurring) == (30, 120, False)
     assert last_request(calcom_sandbox) == SentRequest("GET", f"/event-types/{THIRTY}", {}, None, VERSION)
 
 
 async def test_create_minimal(cal, calcom_sandbox):
-    """Three fields make an event type; no other field is sent."""
-    made = await cal.event_types.create(chat())
-    assert (made.title, made.slug, made.length_in_minutes, made.owner_id) == ("Chat", "chat", 15, ANA)
+    """Three fields are enough to create an event type; no other field is sent."""
+    created = await cal.event_types.create(chat())
+    assert (created.title, created.slug, created.length_in_minutes, created.owner_id) == ("Chat", "chat", 15, ANA)
     body = {"title": "Chat", "slug": "chat", "lengthInMinutes": 15}
     assert last_request(calcom_sandbox) == SentRequest("POST", "/event-types", {}, body, VERSION)
-    assert await cal.event_types.get(made.id) == made
+    assert await cal.event_types.get(created.id) == created
 
 
 SETTINGS = {
@@ -107,40 +107,40 @@ SETTINGS = {
 
 @pytest.mark.parametrize(("name", "value"), SETTINGS.items(), ids=list(SETTINGS))
 async def test_settings_come_back(cal, name, value):
-    """Every setting that is written is read back equal, at creation and by an update of that setting alone."""
-    made = await cal.event_types.create(chat(**{name: value}))
+    """Every setting is read as it was written, on creation and by an update of this setting only."""
+    created = await cal.event_types.create(chat(**{name: value}))
     other = await cal.event_types.create(chat(slug="other"))
     changed = await cal.event_types.update(other.id, UpdateEventType(**{name: value}))
-    for event_type in (made, changed):
-        found = getattr(event_type, name)
+    for event_type in (created, changed):
+        read_back = getattr(event_type, name)
         if name == "booking_fields":
-            found = [
-                BookingField(type=one.type, slug=one.slug, label=one.label, required=one.required)
-                for one in found
-                if not one.is_default
+            read_back = [
+                BookingField(type=field.type, slug=field.slug, label=field.label, required=field.required)
+                for field in read_back
+                if not field.is_default
             ]
-        assert found == value
+        assert read_back == value
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "told"),
+    ("setting", "value", "property_name"),
     [
         ("seats", Seats(seats_per_time_slot=3, show_attendee_info=True, show_availability_count=True), "is_seated"),
         ("confirmation_policy", ConfirmationPolicy(type="always"), "needs_confirmation"),
     ],
 )
-async def test_switching_off(cal, calcom_sandbox, setting, value, told):
-    """`DISABLED` turns a setting off, and the event type shows it."""
-    made = await cal.event_types.create(chat(**{setting: value}))
-    assert getattr(made, told)
-    changed = await cal.event_types.update(made.id, UpdateEventType(**{setting: DISABLED}))
+async def test_switching_off(cal, calcom_sandbox, setting, value, property_name):
+    """`DISABLED` turns a setting off, and the response shows it."""
+    created = await cal.event_types.create(chat(**{setting: value}))
+    assert getattr(created, property_name)
+    changed = await cal.event_types.update(created.id, UpdateEventType(**{setting: DISABLED}))
     assert last_request(calcom_sandbox).body == {setting.replace("_p", "P"): {"disabled": True}}
-    assert not getattr(changed, told)
+    assert not getattr(changed, property_name)
 
 
 @pytest.mark.parametrize("owner", ["user", "team"])
 async def test_a_series_that_cannot_be_switched_off(cal, owner):
-    """Servers accept `recurrence=DISABLED` but keep it, which raises an ApiError; other changes are made."""
+    """Servers accept `recurrence=DISABLED` without effect, which raises an ApiError; other changes are made."""
     weekly = Recurrence(interval=1, occurrences=4, frequency="weekly")
     if owner == "user":
         types, body = cal.event_types, chat(recurrence=weekly)
@@ -148,17 +148,19 @@ async def test_a_series_that_cannot_be_switched_off(cal, owner):
         types = cal.organization(ORGANIZATION).team(SALES).event_types
         fields = {"title": "Chat", "slug": "chat", "length_in_minutes": 20, "recurrence": weekly}
         body = CreateTeamEventType(**fields, scheduling_type="collective", assign_all_team_members=True)
-    made = await types.create(body)
+    created = await types.create(body)
     changes = {"recurrence": DISABLED, "title": "New"}
     with pytest.raises(ApiError, match=r"PATCH /\S+/\d+: 200 .* left recurrence on"):
-        await types.update(made.id, UpdateEventType(**changes) if owner == "user" else UpdateTeamEventType(**changes))
-    found = await types.get(made.id)
-    assert (found.title, found.is_recurring) == ("New", True)
+        await types.update(
+            created.id, UpdateEventType(**changes) if owner == "user" else UpdateTeamEventType(**changes)
+        )
+    fetched = await types.get(created.id)
+    assert (fetched.title, fetched.is_recurring) == ("New", True)
     assert not (await cal.event_types.update(THIRTY, UpdateEventType(recurrence=DISABLED))).is_recurring
 
 
 async def test_update(cal, calcom_sandbox):
-    """An update sends the given fields alone; UNSET stays, None is null where null means the default."""
+    """An update sends only the given fields; None is null where null means the default."""
     changed = await cal.event_types.update(THIRTY, UpdateEventType(title="Half an hour", slot_interval=15))
     assert (changed.title, changed.slug, changed.slot_interval) == ("Half an hour", "thirty", 15)
     body = {"title": "Half an hour", "slotInterval": 15}
@@ -170,8 +172,8 @@ async def test_update(cal, calcom_sandbox):
 
 async def test_delete(cal, calcom_sandbox):
     """Deleting returns id and title, and the event type no longer exists."""
-    gone = await cal.event_types.delete(SIXTY)
-    assert gone == DeletedEventType(id=SIXTY, title="Sixty minutes", slug="sixty", length_in_minutes=60)
+    deleted = await cal.event_types.delete(SIXTY)
+    assert deleted == DeletedEventType(id=SIXTY, title="Sixty minutes", slug="sixty", length_in_minutes=60)
     assert last_request(calcom_sandbox) == SentRequest("DELETE", f"/event-types/{SIXTY}", {}, None, VERSION)
     with pytest.raises(NotFoundError):
         await cal.event_types.get(SIXTY)
@@ -188,14 +190,14 @@ async def test_delete(cal, calcom_sandbox):
         (lambda types: types.create(chat(schedule_id=999)), NotFoundError, "does not own schedule"),
     ],
 )
-async def test_refusals(cal, call, kind, words):
+async def test_rejections(cal, call, kind, words):
     """Each error has the class of its status and the server's message."""
     with pytest.raises(kind, match=words):
         await call(cal.event_types)
 
 
 async def test_event_types_of_others(cal):
-    """Somebody else's event type is not found, and deleting it is forbidden."""
+    """The event type of another user is not found, and deleting it is forbidden."""
     stranger = cal.with_credentials("cal_sandbox_cy").event_types
     with pytest.raises(NotFoundError):
         await stranger.get(THIRTY)
@@ -211,14 +213,14 @@ async def test_rejected_field_is_named(cal):
 
 
 @pytest.mark.parametrize("wrong", ["", "..", ".", True, None, 1.5])
-async def test_ids_cannot_leave_their_path(cal, calcom_sandbox, wrong):
+async def test_invalid_ids(cal, calcom_sandbox, wrong):
     """An invalid id is rejected before a request is sent."""
     with pytest.raises(InvalidRequestError):
         await cal.event_types.get(wrong)
     assert calcom_sandbox.requests == []
 
 
-async def test_quoted_ids_stay_in_their_path(cal, calcom_sandbox):
+async def test_quoted_ids(cal, calcom_sandbox):
     """A text with slashes and question marks is one part of the path, and an unknown id."""
     with pytest.raises(NotFoundError):
         await cal.bookings.get("../me?x=1")

@@ -19,25 +19,27 @@ PATH = "/organizations/1/organizations"
 
 @pytest.fixture
 def managed(cal):
-    """Organisations that the seeded one manages."""
+    """Return the organizations that the sandbox's organization manages."""
     return cal.organization(ORGANIZATION).organizations
 
 
 async def test_create(cal, managed, calcom_sandbox):
     """Creating returns a working, masked key; no other response contains it."""
-    made = await managed.create(CreateManagedOrganization(name="First", metadata={"a": "1"}, api_key_days_valid=30))
+    organization = await managed.create(
+        CreateManagedOrganization(name="First", metadata={"a": "1"}, api_key_days_valid=30)
+    )
     body = {"name": "First", "metadata": {"a": "1"}, "apiKeyDaysValid": 30}
     assert last_request(calcom_sandbox) == SentRequest("POST", PATH, {}, body, None)
-    assert isinstance(made, ManagedOrganization)
-    assert (made.name, made.slug, made.metadata) == ("First", "first", {"a": "1"})
-    assert made.api_key not in repr(made)
-    assert (await cal.with_credentials(made.api_key).me.get()).id == 1
-    again = await managed.get(made.id)
-    assert (again.id, again.api_key) == (made.id, None)
-    assert last_request(calcom_sandbox) == SentRequest("GET", f"{PATH}/{made.id}", {}, None, None)
+    assert isinstance(organization, ManagedOrganization)
+    assert (organization.name, organization.slug, organization.metadata) == ("First", "first", {"a": "1"})
+    assert organization.api_key not in repr(organization)
+    assert (await cal.with_credentials(organization.api_key).me.get()).id == 1
+    again = await managed.get(organization.id)
+    assert (again.id, again.api_key) == (organization.id, None)
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"{PATH}/{organization.id}", {}, None, None)
 
 
-async def test_refusals_of_create(managed):
+async def test_rejections_of_create(managed):
     """A duplicate slug is a conflict; both key settings at once are rejected, but the organization is created."""
     await managed.create(CreateManagedOrganization(name="First"))
     with pytest.raises(ConflictError):
@@ -45,7 +47,7 @@ async def test_refusals_of_create(managed):
     both = CreateManagedOrganization(name="Third", api_key_days_valid=1, api_key_never_expires=True)
     with pytest.raises(BadRequestError, match="Cannot set both"):
         await managed.create(both)
-    assert [one.slug async for one in managed.list()] == ["first", "third"]
+    assert [organization.slug async for organization in managed.list()] == ["first", "third"]
     with pytest.raises(BadRequestError) as caught:
         await managed.create(CreateManagedOrganization(name="", metadata={"k" * 41: "x"}))
     assert set(caught.value.fields) == {"name", "metadata"}
@@ -56,12 +58,12 @@ async def test_list(managed, calcom_sandbox):
     for number in range(5):
         await managed.create(CreateManagedOrganization(name=f"N {number}", metadata={"n": str(number)}))
     pages = managed.list(take=2)
-    assert [one.name async for one in pages] == [f"N {number}" for number in range(5)]
+    assert [organization.name async for organization in pages] == [f"N {number}" for number in range(5)]
     assert last_request(calcom_sandbox) == SentRequest("GET", PATH, {"take": "2", "skip": "4"}, None, None)
     page = await managed.list().first_page()
     assert (page.total_items, page.has_next, len(page.items)) == (5, False, 5)
-    [found] = await managed.list(slug="n-3", metadata_key="n", metadata_value="3").collect()
-    assert found.name == "N 3"
+    [match] = await managed.list(slug="n-3", metadata_key="n", metadata_value="3").collect()
+    assert match.name == "N 3"
     query = {"slug": "n-3", "metadataKey": "n", "metadataValue": "3", "take": "250", "skip": "0"}
     assert last_request(calcom_sandbox).query == query
     assert await managed.list(metadata_key="n", metadata_value="9").collect() == []
@@ -69,21 +71,21 @@ async def test_list(managed, calcom_sandbox):
 
 async def test_update_and_delete(cal, managed, calcom_sandbox):
     """An update replaces the given fields; deleting returns the organization, which then no longer exists."""
-    made = await managed.create(CreateManagedOrganization(name="First", metadata={"a": "1"}))
-    changed = await managed.update(made.id, UpdateManagedOrganization(name="1st", metadata={"b": "2"}))
+    organization = await managed.create(CreateManagedOrganization(name="First", metadata={"a": "1"}))
+    changed = await managed.update(organization.id, UpdateManagedOrganization(name="1st", metadata={"b": "2"}))
     body = {"name": "1st", "metadata": {"b": "2"}}
-    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"{PATH}/{made.id}", {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"{PATH}/{organization.id}", {}, body, None)
     assert (changed.name, changed.slug, changed.metadata) == ("1st", "first", {"b": "2"})
-    assert await managed.delete(made.id) == changed
+    assert await managed.delete(organization.id) == changed
     for again in (managed.get, managed.delete):
         with pytest.raises(ForbiddenError, match="is not owned by manager organization"):
-            await again(made.id)
+            await again(organization.id)
     with pytest.raises(UnauthorizedError):
-        await cal.with_credentials(made.api_key).me.get()
+        await cal.with_credentials(organization.api_key).me.get()
 
 
-async def test_the_own_organization_is_not_managed(managed):
-    """Only managed organizations of the caller are found."""
+async def test_only_managed_organizations_are_found(managed):
+    """The own organization is not found as a managed one."""
     assert await managed.list().collect() == []
     with pytest.raises(ForbiddenError):
         await managed.get(ORGANIZATION)
@@ -108,8 +110,8 @@ async def test_phone_calls(cal, calcom_sandbox, place):
         general_prompt="Be kind",
     )
     assert "hush" not in repr(call)
-    made = await calls.create_phone_call(event_type.id, call)
-    assert made.call_id
+    phone_call = await calls.create_phone_call(event_type.id, call)
+    assert phone_call.call_id
     path = f"{place}/teams/{SALES}/event-types/{event_type.id}/create-phone-call"
     body = {
         "yourPhoneNumber": "+15550001111",

@@ -1,4 +1,4 @@
-"""The current user: read whole, changed field by field."""
+"""The current user: reading and updating."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from calcom_async.models import Me, MeOrganization, UpdateMe, Weekday
 
 
 async def test_get(cal, calcom_sandbox):
-    """The user is typed, with the organization; no API version is sent."""
+    """The response has all fields, with the organization; no API version is sent."""
     me = await cal.me.get()
     assert isinstance(me, Me)
     assert (me.id, me.email, me.time_zone, me.week_start) == (1, "ana@sandbox.test", "Europe/Lisbon", "Sunday")
@@ -35,7 +35,7 @@ async def test_none_is_not_unset(cal, calcom_sandbox):
     assert (me.bio, me.name) == (None, "Ana Sandbox")
 
 
-async def test_update_of_nothing(cal, calcom_sandbox):
+async def test_an_empty_update(cal, calcom_sandbox):
     """An update without fields changes nothing and is no error."""
     before = await cal.me.get()
     after = await cal.me.update(UpdateMe())
@@ -49,8 +49,8 @@ async def test_week_start_in_any_form(cal, calcom_sandbox, day):
     assert (await cal.me.update(UpdateMe(week_start=day))).week_start == "Wednesday"
 
 
-async def test_new_address_waits(cal):
-    """A new e-mail address is accepted, and the old one stays until the new one is verified."""
+async def test_a_new_address_needs_verification(cal):
+    """A new email address is accepted, and the old one stays until the new one is verified."""
     assert (await cal.me.update(UpdateMe(email="new@sandbox.test"))).email == "ana@sandbox.test"
 
 
@@ -67,15 +67,15 @@ async def test_rejected_field_is_named(cal):
 
 
 async def test_unknown_key(calcom_client):
-    """An unknown key is an UnauthorizedError with the server's words, and is never shown."""
+    """An unknown key is an UnauthorizedError with the server's message, and is not shown."""
     async with calcom_client("cal_unknown_1234") as cal:
         with pytest.raises(UnauthorizedError, match="Invalid API Key") as caught:
             await cal.me.get()
     assert "unknown_1234" not in f"{caught.value!s}{caught.value!r}{cal!r}"
 
 
-async def test_each_key_is_its_own_user(cal):
-    """`with_credentials` another key is another user on the same connections."""
+async def test_with_credentials(cal):
+    """`with_credentials` with another key is another user on the same connections."""
     assert (await cal.with_credentials("cal_sandbox_bo").me.get()).username == "bo"
     assert (await cal.me.get()).username == "ana"
 

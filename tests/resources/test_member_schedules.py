@@ -18,12 +18,14 @@ from calcom_async.models import Availability, CreateTeamEventType, Host
     ],
 )
 async def test_lists(cal, calcom_sandbox, scope, path, owners):
-    """Everybody's schedules by id, in pages."""
+    """The schedules of all members are listed by id, in pages."""
     schedules = scope(cal).schedules
-    assert [one.owner_id async for one in schedules.list()] == owners
+    assert [schedule.owner_id async for schedule in schedules.list()] == owners
     assert last_request(calcom_sandbox) == SentRequest("GET", path, {"take": "250", "skip": "0"}, None, None)
-    assert [one.owner_id async for one in schedules.list(take=1)] == owners
-    assert [one.query["skip"] for one in sent_requests(calcom_sandbox)[1:]] == [str(n) for n in range(len(owners) + 1)]
+    assert [schedule.owner_id async for schedule in schedules.list(take=1)] == owners
+    assert [request.query["skip"] for request in sent_requests(calcom_sandbox)[1:]] == [
+        str(n) for n in range(len(owners) + 1)
+    ]
 
 
 async def test_by_event_type(cal, calcom_sandbox):
@@ -34,10 +36,10 @@ async def test_by_event_type(cal, calcom_sandbox):
     event_type = await cal.organization(ORGANIZATION).team(SALES).event_types.create(body)
     await cal.organization(ORGANIZATION).user(BO).schedules.create(name="x", time_zone="UTC")
     schedules = cal.organization(ORGANIZATION).team(SALES).schedules
-    found = [one async for one in schedules.list(event_type_id=event_type.id)]
+    schedules_found = [schedule async for schedule in schedules.list(event_type_id=event_type.id)]
     assert last_request(calcom_sandbox).query["eventTypeId"] == str(event_type.id)
-    assert [(one.owner_id, one.is_default) for one in found] == [(BO, True)]
-    assert [one async for one in schedules.list_for_user(BO, event_type_id=event_type.id)] == found
+    assert [(schedule.owner_id, schedule.is_default) for schedule in schedules_found] == [(BO, True)]
+    assert [schedule async for schedule in schedules.list_for_user(BO, event_type_id=event_type.id)] == schedules_found
     path = f"/organizations/1/teams/{SALES}/users/{BO}/schedules"
     assert last_request(calcom_sandbox) == SentRequest("GET", path, {"eventTypeId": str(event_type.id)}, None, None)
 
@@ -45,34 +47,34 @@ async def test_by_event_type(cal, calcom_sandbox):
 async def test_of_one_member(cal, calcom_sandbox):
     """A member's schedules are one response; a user outside the team has none."""
     schedules = cal.organization(ORGANIZATION).team(SUPPORT).schedules
-    assert [one.owner_id async for one in schedules.list_for_user(BO)] == [BO]
+    assert [schedule.owner_id async for schedule in schedules.list_for_user(BO)] == [BO]
     assert last_request(calcom_sandbox).query == {}
     with pytest.raises(ForbiddenError, match="IsUserInOrgTeam"):
         await schedules.list_for_user(CY).collect()
 
 
-async def test_an_admin_keeps_the_schedules_of_a_user(cal, calcom_sandbox):
-    """The class for one's own schedules serves a user's as well, and its version header does no harm."""
+async def test_an_admin_edits_the_schedules_of_a_user(cal, calcom_sandbox):
+    """The class for one's own schedules works for those of a user too, with the same version header."""
     schedules = cal.organization(ORGANIZATION).user(CY).schedules
     nights = [Availability(days=["Saturday"], start_time="20:00", end_time="22:00")]
-    made = await schedules.create(name="Nights", time_zone="UTC", availability=nights)
+    schedule = await schedules.create(name="Nights", time_zone="UTC", availability=nights)
     path = f"/organizations/1/users/{CY}/schedules"
     assert (last_request(calcom_sandbox).endpoint, last_request(calcom_sandbox).version) == (
         f"POST {path}",
         None,
     )
-    assert (made.owner_id, made.availability, made.is_default) == (CY, nights, False)
-    assert await schedules.get(made.id) == made
-    assert (await schedules.update(made.id, name="Late nights", is_default=True)).is_default
-    assert [one.name async for one in schedules.list()] == ["Working hours", "Late nights"]
-    await schedules.delete(made.id)
-    assert last_request(calcom_sandbox).endpoint == f"DELETE {path}/{made.id}"
+    assert (schedule.owner_id, schedule.availability, schedule.is_default) == (CY, nights, False)
+    assert await schedules.get(schedule.id) == schedule
+    assert (await schedules.update(schedule.id, name="Late nights", is_default=True)).is_default
+    assert [row.name async for row in schedules.list()] == ["Working hours", "Late nights"]
+    await schedules.delete(schedule.id)
+    assert last_request(calcom_sandbox).endpoint == f"DELETE {path}/{schedule.id}"
     with pytest.raises(BadRequestError, match="does not exist"):
-        await schedules.delete(made.id)
+        await schedules.delete(schedule.id)
 
 
 async def test_schedules_of_others(cal):
-    """Another user's schedule is rejected under this user, and members are forbidden to use any of it."""
+    """The schedule of another user is rejected below this user, and members are forbidden to use any of it."""
     schedules = cal.organization(ORGANIZATION).user(CY).schedules
     [anas] = await cal.schedules.list().collect()
     with pytest.raises(ForbiddenError, match=f"User with ID={CY} does not own schedule"):

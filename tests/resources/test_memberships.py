@@ -19,25 +19,25 @@ SCOPES = {
 
 
 def members(cal, scope):
-    """The members of a scope."""
+    """Return the memberships of a scope."""
     return SCOPES[scope](cal).memberships
 
 
 @pytest.fixture
 def team(cal):
-    """Members of the team Support, below /teams."""
+    """Return the memberships of the team Support, below /teams."""
     return members(cal, "team")
 
 
 @pytest.fixture
 def organization_team(cal):
-    """Members of the team Support, below its organization."""
+    """Return the memberships of the team Support, below its organization."""
     return members(cal, "organization_team")
 
 
 @pytest.fixture
 def organization(cal):
-    """Members of the organization."""
+    """Return the memberships of the organization."""
     return members(cal, "organization")
 
 
@@ -53,21 +53,26 @@ async def test_life_of_a_membership(cal, calcom_sandbox, scope, kind, path):
     """In each of the three scopes, memberships are created, read, updated and deleted with the given fields only."""
     memberships = members(cal, scope)
     newcomer = MIA if scope == "organization" else CY
-    made = await memberships.create(user_id=newcomer)
+    membership = await memberships.create(user_id=newcomer)
     assert last_request(calcom_sandbox) == SentRequest("POST", path, {}, {"userId": newcomer, "role": "MEMBER"}, None)
-    assert isinstance(made, kind)
-    assert (made.user_id, made.role, made.accepted, made.disable_impersonation) == (newcomer, "MEMBER", False, False)
-    assert await memberships.get(made.id) == made
-    one = f"{path}/{made.id}"
-    assert last_request(calcom_sandbox) == SentRequest("GET", one, {}, None, None)
-    changed = await memberships.update(made.id, role="ADMIN", accepted=True, disable_impersonation=True)
+    assert isinstance(membership, kind)
+    assert (membership.user_id, membership.role, membership.accepted, membership.disable_impersonation) == (
+        newcomer,
+        "MEMBER",
+        False,
+        False,
+    )
+    assert await memberships.get(membership.id) == membership
+    path_of_one = f"{path}/{membership.id}"
+    assert last_request(calcom_sandbox) == SentRequest("GET", path_of_one, {}, None, None)
+    changed = await memberships.update(membership.id, role="ADMIN", accepted=True, disable_impersonation=True)
     body = {"role": "ADMIN", "accepted": True, "disableImpersonation": True}
-    assert last_request(calcom_sandbox) == SentRequest("PATCH", one, {}, body, None)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", path_of_one, {}, body, None)
     assert (changed.role, changed.accepted, changed.disable_impersonation) == ("ADMIN", True, True)
-    assert await memberships.delete(made.id) == changed
-    assert last_request(calcom_sandbox) == SentRequest("DELETE", one, {}, None, None)
+    assert await memberships.delete(membership.id) == changed
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", path_of_one, {}, None, None)
     with pytest.raises(NotFoundError):
-        await memberships.get(made.id)
+        await memberships.get(membership.id)
 
 
 async def test_all_fields(organization_team, calcom_sandbox):
@@ -81,41 +86,43 @@ async def test_all_fields(organization_team, calcom_sandbox):
 async def test_lists_are_paged(cal, calcom_sandbox, scope):
     """Every list uses take and skip, with 250 per page by default."""
     memberships = members(cal, scope)
-    whole = [one.id async for one in memberships.list()]
+    whole = [membership.id async for membership in memberships.list()]
     assert last_request(calcom_sandbox).query == {"take": "250", "skip": "0"}
     assert len(whole) >= 2
-    assert [one.id async for one in memberships.list(take=1)] == whole
-    assert [one.query["skip"] for one in sent_requests(calcom_sandbox)[1:]] == [str(n) for n in range(len(whole) + 1)]
-    assert [one.id async for one in memberships.list(skip=1)] == whole[1:]
+    assert [membership.id async for membership in memberships.list(take=1)] == whole
+    assert [request.query["skip"] for request in sent_requests(calcom_sandbox)[1:]] == [
+        str(n) for n in range(len(whole) + 1)
+    ]
+    assert [membership.id async for membership in memberships.list(skip=1)] == whole[1:]
 
 
 async def test_a_team_is_searched_by_email(team, calcom_sandbox):
-    """Addresses go as a comma list; letter case does not matter."""
-    found = await team.list(emails=["BO@sandbox.test", "nobody@sandbox.test"]).collect()
-    assert [one.user.email for one in found] == ["bo@sandbox.test"]
+    """Email addresses are sent comma-separated, and letter case does not matter."""
+    members_found = await team.list(emails=["BO@sandbox.test", "nobody@sandbox.test"]).collect()
+    assert [membership.user.email for membership in members_found] == ["bo@sandbox.test"]
     assert last_request(calcom_sandbox).query["emails"] == "BO@sandbox.test,nobody@sandbox.test"
     with pytest.raises(BadRequestError) as caught:
         await team.list(emails=[f"{n}@sandbox.test" for n in range(21)]).collect()
     assert list(caught.value.fields) == ["emails"]
 
 
-async def test_a_second_membership_is_a_conflict_in_a_team(team, organization_team):
-    """Nobody is in a team twice."""
+async def test_a_duplicate_membership_of_a_team(team, organization_team):
+    """A duplicate membership in a team is a conflict."""
     for memberships in (team, organization_team):
         with pytest.raises(ConflictError):
             await memberships.create(user_id=BO)
 
 
-async def test_an_organization_overwrites(organization):
+async def test_a_duplicate_membership_of_an_organization(organization):
     """Creating a membership twice updates the first one: the role is replaced and it is pending by default."""
-    [before] = [one async for one in organization.list() if one.user_id == CY]
+    [before] = [membership async for membership in organization.list() if membership.user_id == CY]
     assert before.accepted
     after = await organization.create(user_id=CY, role="ADMIN")
     assert (after.id, after.role, after.accepted) == (before.id, "ADMIN", False)
     assert (before.custom_role_id, after.custom_role_id) == ("member_role", "admin_role")
 
 
-async def test_strangers(organization_team, team):
+async def test_users_outside_the_organization(organization_team, team):
     """A team of an organization accepts users of the organization only; an unknown user is a bad request."""
     with pytest.raises(UnprocessableError, match="not part of the Organization"):
         await organization_team.create(user_id=MIA)
@@ -138,11 +145,11 @@ async def test_admins(cal, organization):
         await organization.get(999)
 
 
-async def test_who_leaves_the_organization_leaves_its_teams(cal, organization, calcom_sandbox):
+async def test_deleting_an_organization_membership(cal, organization, calcom_sandbox):
     """Deleting an organization membership deletes the team memberships, and the user leaves the organization."""
-    [membership] = [one async for one in organization.list() if one.user_id == CY]
+    [membership] = [row async for row in organization.list() if row.user_id == CY]
     assert (await cal.with_credentials("cal_sandbox_cy").me.get()).organization_id == ORGANIZATION
     await organization.delete(membership.id)
     sales = cal.organization(ORGANIZATION).team(SALES).memberships
-    assert {one.user_id async for one in sales.list()} == {ANA, BO}
+    assert {row.user_id async for row in sales.list()} == {ANA, BO}
     assert (await cal.with_credentials("cal_sandbox_cy").me.get()).organization_id is None

@@ -38,19 +38,19 @@ NEW = CreateOAuthClient(name="Second", redirect_uris=["https://second.test/back"
 
 @pytest.fixture
 def platform(cal):
-    """A client with the platform's own credentials."""
+    """Return a client with the platform's own credentials."""
     return cal.with_credentials(PlatformClient(CLIENT, "sandbox-secret"))
 
 
 @pytest.fixture
 def clients(platform):
-    """A client with the credentials of the platform, which alone can list and create OAuth clients."""
+    """Return the OAuth clients with the platform's credentials, which alone can list and create them."""
     return resources.OAuthClients(platform._context)
 
 
 @pytest.fixture
-def mine(cal):
-    """A client with the key of an admin of the organization."""
+def user_clients(cal):
+    """Return the OAuth clients with the key of an admin of the organization."""
     return resources.OAuthClients(cal._context)
 
 
@@ -59,10 +59,10 @@ def client(platform):
     return resources.OAuthClient(platform._context, "/oauth-clients/{}", CLIENT)
 
 
-async def test_the_life_of_a_client(clients, mine, calcom_sandbox):
+async def test_the_life_of_a_client(clients, user_clients, calcom_sandbox):
     """An OAuth client is created, listed, updated and deleted; its secret is returned and in no repr."""
-    made = await clients.create(NEW)
-    assert isinstance(made, OAuthClientCredentials)
+    created = await clients.create(NEW)
+    assert isinstance(created, OAuthClientCredentials)
     assert last_request(calcom_sandbox) == SentRequest(
         "POST",
         "/oauth-clients",
@@ -70,31 +70,31 @@ async def test_the_life_of_a_client(clients, mine, calcom_sandbox):
         {"name": "Second", "redirectUris": ["https://second.test/back"], "permissions": ["BOOKING_READ"]},
         None,
     )
-    found = await mine.get(made.client_id)
-    assert isinstance(found, OAuthClient)
-    assert (found.secret, found.permissions, found.logo) == (made.client_secret, ["BOOKING_READ"], None)
-    assert made.client_secret not in f"{made!r}{found!r}"
-    assert [one.id for one in await clients.list().collect()] == [CLIENT, made.client_id]
-    changed = await mine.update(made.client_id, UpdateOAuthClient(name="Third", are_emails_enabled=False))
+    fetched = await user_clients.get(created.client_id)
+    assert isinstance(fetched, OAuthClient)
+    assert (fetched.secret, fetched.permissions, fetched.logo) == (created.client_secret, ["BOOKING_READ"], None)
+    assert created.client_secret not in f"{created!r}{fetched!r}"
+    assert [client_read.id for client_read in await clients.list().collect()] == [CLIENT, created.client_id]
+    changed = await user_clients.update(created.client_id, UpdateOAuthClient(name="Third", are_emails_enabled=False))
     assert last_request(calcom_sandbox).body == {"name": "Third", "areEmailsEnabled": False}
     assert (changed.name, changed.are_emails_enabled, changed.redirect_uris) == ("Third", False, NEW.redirect_uris)
-    assert await mine.delete(made.client_id) == changed
+    assert await user_clients.delete(created.client_id) == changed
     with pytest.raises(NotFoundError, match="OAuth client not found"):
-        await mine.get(made.client_id)
+        await user_clients.get(created.client_id)
 
 
-async def test_all_permissions(clients, mine):
+async def test_all_permissions(clients, user_clients):
     """`*` is every permission by name."""
-    made = await clients.create(CreateOAuthClient(name="All", redirect_uris=[], permissions=["*"]))
-    assert len((await mine.get(made.client_id)).permissions) == 10
+    created = await clients.create(CreateOAuthClient(name="All", redirect_uris=[], permissions=["*"]))
+    assert len((await user_clients.get(created.client_id)).permissions) == 10
 
 
-async def test_whose_credentials_do(cal, clients, mine):
+async def test_credentials_of_a_user(cal, clients, user_clients):
     """A personal key cannot list or create OAuth clients, and no OAuth client can read another."""
-    for refused in (mine.list().collect(), mine.create(NEW)):
+    for refused in (user_clients.list().collect(), user_clients.create(NEW)):
         with pytest.raises(UnauthorizedError, match="Organization ID not found"):
             await refused
-    assert await mine.get(CLIENT) == await clients.get(CLIENT)
+    assert await user_clients.get(CLIENT) == await clients.get(CLIENT)
     other = await clients.create(NEW)
     with pytest.raises(UnauthorizedError, match="Invalid client secret"):
         await clients.get(other.client_id)
@@ -103,8 +103,8 @@ async def test_whose_credentials_do(cal, clients, mine):
         await plain.delete(CLIENT)
 
 
-async def test_a_wrong_client_is_told_by_field(clients):
-    """Validation names the fields."""
+async def test_an_invalid_client(clients):
+    """The validation error names the fields."""
     with pytest.raises(BadRequestError) as caught:
         await clients.create(CreateOAuthClient(name="x", redirect_uris=["y"], permissions=["EVERYTHING"]))
     assert list(caught.value.fields) == ["permissions"]
@@ -115,33 +115,33 @@ async def test_a_wrong_client_is_told_by_field(clients):
 
 async def test_the_life_of_a_managed_user(client, calcom_sandbox):
     """A managed user is created with tokens, found by email address, updated and deleted."""
-    made = await client.users.create(
+    created = await client.users.create(
         CreateManagedUser(email="ada@customers.test", name="Ada", time_zone="Europe/Rome", week_start=1)
     )
-    assert isinstance(made, ManagedUserCreated)
+    assert isinstance(created, ManagedUserCreated)
     assert last_request(calcom_sandbox).endpoint == f"POST /oauth-clients/{CLIENT}/users"
     assert last_request(calcom_sandbox).body["weekStart"] == "Monday"
-    assert made.user.email == f"ada+{CLIENT}@customers.test"
-    assert made.user.default_schedule_id is not None
-    assert made.access_token not in repr(made)
+    assert created.user.email == f"ada+{CLIENT}@customers.test"
+    assert created.user.default_schedule_id is not None
+    assert created.access_token not in repr(created)
     users = await client.users.list(emails=["ada@customers.test"]).collect()
     assert last_request(calcom_sandbox).query == {"emails": "ada@customers.test", "limit": "250", "offset": "0"}
-    assert users == [made.user]
-    changed = await client.users.update(made.user.id, UpdateManagedUser(name="Ada L.", metadata={"id": "7"}))
-    assert (changed.name, changed.metadata, changed.email) == ("Ada L.", {"id": "7"}, made.user.email)
-    assert await client.users.get(made.user.id) == changed
-    assert await client.users.delete(made.user.id) == changed
+    assert users == [created.user]
+    changed = await client.users.update(created.user.id, UpdateManagedUser(name="Ada L.", metadata={"id": "7"}))
+    assert (changed.name, changed.metadata, changed.email) == ("Ada L.", {"id": "7"}, created.user.email)
+    assert await client.users.get(created.user.id) == changed
+    assert await client.users.delete(created.user.id) == changed
     with pytest.raises(NotFoundError, match="is not part of this OAuth client"):
-        await client.users.get(made.user.id)
+        await client.users.get(created.user.id)
 
 
-async def test_no_time_zone_no_schedule(client):
-    """Without a time zone there is no schedule to book in."""
-    made = await client.users.create(CreateManagedUser(email="bea@customers.test", name="Bea"))
-    assert (made.user.default_schedule_id, made.user.locale, made.user.metadata) == (None, None, None)
+async def test_a_managed_user_without_a_time_zone(client):
+    """Without a time zone a managed user has no schedule."""
+    created = await client.users.create(CreateManagedUser(email="bea@customers.test", name="Bea"))
+    assert (created.user.default_schedule_id, created.user.locale, created.user.metadata) == (None, None, None)
 
 
-async def test_an_address_is_taken_once(client):
+async def test_a_duplicate_address(client):
     """The conflict names the user who has the address."""
     with pytest.raises(ConflictError, match=f"Existing user ID={MIA}"):
         await client.users.create(CreateManagedUser(email="mia@sandbox.test", name="Mia"))
@@ -149,15 +149,15 @@ async def test_an_address_is_taken_once(client):
 
 async def test_tokens_of_a_managed_user_work(cal, client):
     """`create` returns an access token, which is valid until the user is deleted."""
-    made = await client.users.create(CreateManagedUser(email="ada@customers.test", name="Ada"))
-    ada = cal.with_credentials(AccessToken(made.access_token))
-    assert (await ada.me.get()).id == made.user.id
-    await client.users.delete(made.user.id)
+    created = await client.users.create(CreateManagedUser(email="ada@customers.test", name="Ada"))
+    ada = cal.with_credentials(AccessToken(created.access_token))
+    assert (await ada.me.get()).id == created.user.id
+    await client.users.delete(created.user.id)
     with pytest.raises(UnauthorizedError):
         await ada.me.get()
 
 
-async def test_refresh_spends_the_refresh_token(cal, platform, calcom_sandbox):
+async def test_refresh(cal, platform, calcom_sandbox):
     """A refresh returns a new pair; the old refresh token is invalid, the old access token stays valid."""
     pair = await platform.oauth_clients.refresh(CLIENT, "sandbox-refresh-token")
     assert last_request(calcom_sandbox) == SentRequest(
@@ -169,8 +169,8 @@ async def test_refresh_spends_the_refresh_token(cal, platform, calcom_sandbox):
         await platform.oauth_clients.refresh(CLIENT, "sandbox-refresh-token")
 
 
-async def test_force_refresh_ends_all_others(cal, client):
-    """A forced refresh needs no old token, and ends the old ones at once."""
+async def test_force_refresh(cal, client):
+    """A forced refresh needs no refresh token, and invalidates the old tokens at once."""
     pair = await client.users.force_refresh(MIA)
     assert (await cal.with_credentials(AccessToken(pair.access_token)).me.get()).id == MIA
     with pytest.raises(UnauthorizedError):
@@ -183,7 +183,7 @@ async def test_force_refresh_ends_all_others(cal, client):
 
 
 @pytest.fixture
-def crowd(calcom_sandbox):
+def create_users(calcom_sandbox):
     """Gives the client so many managed users."""
 
     def fill(count):
@@ -200,33 +200,33 @@ def crowd(calcom_sandbox):
 
 
 @pytest.mark.parametrize("prefetch", [0, 4])
-async def test_the_wall_is_told(client, crowd, calcom_sandbox, prefetch):
+async def test_a_list_of_more_than_500_users(client, create_users, calcom_sandbox, prefetch):
     """The server accepts no offset over 250: the list ends after 500 users with a warning."""
-    crowd(600)
+    create_users(600)
     with pytest.warns(IncompleteListWarning, match="accepts no skip over 250"):
         users = await client.users.list(prefetch=prefetch).collect()
     assert len({user.id for user in users}) == 500
-    assert [one.query["offset"] for one in sent_requests(calcom_sandbox)] == ["0", "250"]
+    assert [request.query["offset"] for request in sent_requests(calcom_sandbox)] == ["0", "250"]
 
 
-async def test_the_wall_as_an_error(client, crowd):
-    """With `strict` the wall is an error that counts what came."""
-    crowd(501)
+async def test_a_strict_list_of_more_than_500_users(client, create_users):
+    """With `strict` the incomplete list raises an error with the number of rows."""
+    create_users(501)
     with pytest.raises(IncompleteListError) as caught:
         await client.users.list(strict=True).collect()
     assert caught.value.seen == 500
 
 
-async def test_smaller_pages_meet_it_earlier(client, crowd):
-    """Offsets up to 250 in steps of 100 are 0, 100 and 200."""
-    crowd(600)
+async def test_small_pages_end_earlier(client, create_users):
+    """With pages of 100 the last offset is 200, so the list ends after 300 users."""
+    create_users(600)
     with pytest.warns(IncompleteListWarning):
         assert len(await client.users.list(take=100).collect()) == 300
 
 
-async def test_no_wall_no_word(client, crowd, calcom_sandbox):
-    """A list that ends before the wall ends in silence; wanting few rows meets no wall either."""
-    crowd(499)
+async def test_short_lists_do_not_warn(client, create_users, calcom_sandbox):
+    """A list that is complete, or of which few rows are read, does not warn."""
+    create_users(499)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(await client.users.list().collect()) == 499

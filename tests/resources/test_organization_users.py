@@ -8,19 +8,19 @@ from sent_requests import ANA, BO, CY, ORGANIZATION, SALES, SUPPORT, SentRequest
 from calcom_async import BadRequestError, ConflictError, ForbiddenError, InvalidRequestError, ServerError
 from calcom_async.models import CreateAttributeOption, CreateOrganizationUser, OrganizationUser, UpdateOrganizationUser
 
-NEWBIE = "newbie@acme.test"
+NEW_EMAIL = "newbie@acme.test"
 
 
 @pytest.fixture
 def users(cal):
-    """Users of the sandbox's organization."""
+    """Return the users of the sandbox's organization."""
     return cal.organization(ORGANIZATION).users
 
 
 async def test_list(users, calcom_sandbox):
-    """All users by id, typed, a thousand a page."""
-    found = await users.list().collect()
-    assert [(one.id, one.profile.user_id, one.profile.organization_id) for one in found] == [
+    """The list has all users by id, 1,000 per page."""
+    users_found = await users.list().collect()
+    assert [(user.id, user.profile.user_id, user.profile.organization_id) for user in users_found] == [
         (ANA, ANA, ORGANIZATION),
         (BO, BO, ORGANIZATION),
         (CY, CY, ORGANIZATION),
@@ -34,17 +34,20 @@ async def test_list(users, calcom_sandbox):
 
 async def test_pages(users, calcom_sandbox):
     """A page has the requested size."""
-    assert [one.id async for one in users.list(take=2)] == [ANA, BO, CY]
-    assert [(one.query["take"], one.query["skip"]) for one in sent_requests(calcom_sandbox)] == [("2", "0"), ("2", "2")]
+    assert [user.id async for user in users.list(take=2)] == [ANA, BO, CY]
+    assert [(request.query["take"], request.query["skip"]) for request in sent_requests(calcom_sandbox)] == [
+        ("2", "0"),
+        ("2", "2"),
+    ]
 
 
 async def test_emails_are_repeated(users, calcom_sandbox):
-    """Each address is a parameter of its own, on every page; one text is one address."""
-    found = [one.id async for one in users.list(emails=["ana@sandbox.test", "cy@sandbox.test"], take=1)]
-    assert found == [ANA, CY]
+    """Each email address is a separate parameter, on every page; a text is one address."""
+    users_found = [user.id async for user in users.list(emails=["ana@sandbox.test", "cy@sandbox.test"], take=1)]
+    assert users_found == [ANA, CY]
     for seen in calcom_sandbox.requests:
         assert [value for name, value in seen.query if name == "emails"] == ["ana@sandbox.test", "cy@sandbox.test"]
-    assert [one.id async for one in users.list(emails="bo@sandbox.test")] == [BO]
+    assert [user.id async for user in users.list(emails="bo@sandbox.test")] == [BO]
     assert last_request(calcom_sandbox).query["emails"] == "bo@sandbox.test"
     with pytest.raises(BadRequestError) as caught:
         await users.list(emails=["ana@sandbox.test,cy@sandbox.test"]).collect()
@@ -52,36 +55,36 @@ async def test_emails_are_repeated(users, calcom_sandbox):
 
 
 async def test_by_team(users, calcom_sandbox):
-    """Teams go as a comma list, and one of them is enough."""
-    assert [one.id async for one in users.list(team_ids=[SUPPORT])] == [ANA, BO]
-    assert [one.id async for one in users.list(team_ids=[SALES, SUPPORT])] == [ANA, BO, CY]
+    """Team ids are sent comma-separated, and users of any of them are listed."""
+    assert [user.id async for user in users.list(team_ids=[SUPPORT])] == [ANA, BO]
+    assert [user.id async for user in users.list(team_ids=[SALES, SUPPORT])] == [ANA, BO, CY]
     assert last_request(calcom_sandbox).query["teamIds"] == "2,3"
 
 
 async def test_by_attribute(cal, users, calcom_sandbox):
-    """All of the options, one of them, or some other one."""
+    """Users can be filtered by all of the options, any of them, or none."""
     attributes = cal.organization(ORGANIZATION).attributes
     values = [CreateAttributeOption(value=name, slug=name) for name in ("en", "pt")]
     skill = await attributes.create(name="Skill", slug="skill", type="MULTI_SELECT", options=values)
-    ids = {one.value: one.id async for one in attributes.options(skill.id)}
+    ids = {user.value: user.id async for user in attributes.options(skill.id)}
     for user_id, value in ((ANA, "en"), (ANA, "pt"), (BO, "pt")):
         await attributes.assign(user_id, attribute_id=skill.id, option_id=ids[value])
     both = [ids["en"], ids["pt"]]
-    assert [one.id async for one in users.list(assigned_option_ids=both)] == [ANA]
+    assert [user.id async for user in users.list(assigned_option_ids=both)] == [ANA]
     assert last_request(calcom_sandbox).query["assignedOptionIds"] == ",".join(both)
-    assert [one.id async for one in users.list(assigned_option_ids=both, attribute_query_operator="OR")] == [ANA, BO]
+    assert [user.id async for user in users.list(assigned_option_ids=both, attribute_query_operator="OR")] == [ANA, BO]
     other = users.list(assigned_option_ids=[ids["en"]], attribute_query_operator="NONE", team_ids=[SALES])
-    assert [one.id async for one in other] == [ANA, BO]
+    assert [user.id async for user in other] == [ANA, BO]
     assert last_request(calcom_sandbox).query["attributeQueryOperator"] == "NONE"
 
 
 async def test_create(users, calcom_sandbox):
-    """An address is enough; the username is made of it, and there is no schedule."""
-    made = await users.create(CreateOrganizationUser(email=NEWBIE))
-    assert last_request(calcom_sandbox) == SentRequest("POST", "/organizations/1/users", {}, {"email": NEWBIE}, None)
-    assert isinstance(made, OrganizationUser)
-    assert (made.username, made.default_schedule_id, made.invited_to) == ("newbie-acme", None, ANA)
-    assert [one.id async for one in users.list(emails=[NEWBIE])] == [made.id]
+    """An email address is enough; the username is derived from it, and there is no schedule."""
+    user = await users.create(CreateOrganizationUser(email=NEW_EMAIL))
+    assert last_request(calcom_sandbox) == SentRequest("POST", "/organizations/1/users", {}, {"email": NEW_EMAIL}, None)
+    assert isinstance(user, OrganizationUser)
+    assert (user.username, user.default_schedule_id, user.invited_to) == ("newbie-acme", None, ANA)
+    assert [row.id async for row in users.list(emails=[NEW_EMAIL])] == [user.id]
 
 
 SETTINGS = {
@@ -102,11 +105,11 @@ SETTINGS = {
 
 @pytest.mark.parametrize("name", SETTINGS)
 async def test_settings_come_back(users, name):
-    """Every setting is read back as it was written, at creation and by an update of it alone."""
+    """Every setting is read as it was written, on creation and by an update of this setting only."""
     value, shown = SETTINGS[name]
-    made = await users.create(CreateOrganizationUser(email=NEWBIE, **{name: value}))
+    user = await users.create(CreateOrganizationUser(email=NEW_EMAIL, **{name: value}))
     changed = await users.update(CY, UpdateOrganizationUser(**{name: value}))
-    assert [getattr(one, shown or name) for one in (made, changed)] == [value, value]
+    assert [getattr(row, shown or name) for row in (user, changed)] == [value, value]
 
 
 async def test_servers_that_cannot_store_the_weekday(users, calcom_sandbox):
@@ -114,7 +117,7 @@ async def test_servers_that_cannot_store_the_weekday(users, calcom_sandbox):
     calcom_sandbox.faults.add("*", "/v2/organizations/1/users", status=500, times=9)
     calcom_sandbox.faults.add("*", f"/v2/organizations/1/users/{CY}", status=500, times=9)
     for call in (
-        lambda **fields: users.create(CreateOrganizationUser(email=NEWBIE, **fields)),
+        lambda **fields: users.create(CreateOrganizationUser(email=NEW_EMAIL, **fields)),
         lambda **fields: users.update(CY, UpdateOrganizationUser(**fields)),
     ):
         calcom_sandbox.requests.clear()
@@ -123,20 +126,20 @@ async def test_servers_that_cannot_store_the_weekday(users, calcom_sandbox):
         assert "weekday" in caught.value.hint
         assert len(calcom_sandbox.requests) == 1
     with pytest.raises(ServerError) as caught:
-        await users.create(CreateOrganizationUser(email=NEWBIE))
+        await users.create(CreateOrganizationUser(email=NEW_EMAIL))
     assert "weekday" not in str(caught.value)
 
 
 async def test_role_and_acceptance(users, calcom_sandbox):
     """The role of a new user and whether they must accept first are set at creation."""
-    await users.create(CreateOrganizationUser(email=NEWBIE, organization_role="ADMIN", auto_accept=False))
-    assert last_request(calcom_sandbox).body == {"email": NEWBIE, "organizationRole": "ADMIN", "autoAccept": False}
+    await users.create(CreateOrganizationUser(email=NEW_EMAIL, organization_role="ADMIN", auto_accept=False))
+    assert last_request(calcom_sandbox).body == {"email": NEW_EMAIL, "organizationRole": "ADMIN", "autoAccept": False}
     membership = list(calcom_sandbox.store.memberships.values())[-1]
     assert (membership["role"], membership["accepted"]) == ("ADMIN", False)
 
 
 async def test_update(users, calcom_sandbox):
-    """Given fields are sent, weekdays by name; metadata is replaced as a whole, None sends null."""
+    """Given fields are sent, weekdays by name; metadata is replaced completely, and None sends null."""
     await users.update(CY, UpdateOrganizationUser(metadata={"a": "1", "b": "2"}, theme="dark"))
     changed = await users.update(CY, UpdateOrganizationUser(metadata={"a": "3"}, theme=None, weekday=1))
     body = {"metadata": {"a": "3"}, "theme": None, "weekday": "Monday"}
@@ -146,23 +149,23 @@ async def test_update(users, calcom_sandbox):
 
 async def test_delete(users, calcom_sandbox):
     """Deleting returns the user; their data no longer exists and their key is invalid."""
-    gone = await users.delete(CY)
+    deleted = await users.delete(CY)
     assert last_request(calcom_sandbox) == SentRequest("DELETE", f"/organizations/1/users/{CY}", {}, None, None)
-    assert gone.id == CY
+    assert deleted.id == CY
     store = calcom_sandbox.store
     assert CY not in store.users
-    assert not [one for one in store.schedules.values() if one["owner_id"] == CY]
+    assert not [user for user in store.schedules.values() if user["owner_id"] == CY]
     assert "cal_sandbox_cy" not in store.api_keys
     with pytest.raises(ForbiddenError, match="IsUserInOrg"):
         await users.delete(CY)
 
 
-async def test_refusals(users):
+async def test_rejections(users):
     """A duplicate email is a conflict; usernames are rejected at creation, and duplicate ones on update."""
     with pytest.raises(ConflictError, match="already exists with that email"):
         await users.create(CreateOrganizationUser(email="bo@sandbox.test"))
     with pytest.raises(BadRequestError, match="check your request data"):
-        await users.create(CreateOrganizationUser(email=NEWBIE, username="newbie"))
+        await users.create(CreateOrganizationUser(email=NEW_EMAIL, username="newbie"))
     with pytest.raises(ConflictError, match="Username is already taken"):
         await users.update(CY, UpdateOrganizationUser(username="bo"))
     with pytest.raises(BadRequestError) as caught:

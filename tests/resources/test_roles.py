@@ -16,53 +16,53 @@ SCOPES = {
 
 @pytest.fixture(params=list(SCOPES))
 def scope(request):
-    """Whose roles."""
+    """Return the scope of the roles."""
     return request.param
 
 
 @pytest.fixture
 def roles(cal, scope):
-    """The roles of that scope."""
+    """Return the roles of the scope."""
     return SCOPES[scope](cal)
 
 
 @pytest.fixture
 def path(roles):
-    """Where they are."""
+    """Return the path of the roles."""
     return f"{roles._prefix}/roles"
 
 
 async def test_life_of_a_role(roles, scope, path, calcom_sandbox):
-    """Made, read, changed and deleted; the owner is in the column of its kind."""
-    given = {"name": "Booker", "color": "#123456", "description": "may book"}
-    made = await roles.create(**given, permissions=["booking.read", "eventType.read"])
-    body = given | {"permissions": ["booking.read", "eventType.read"]}
+    """A role is created, read, updated and deleted; the owner is in the field of its kind."""
+    arguments = {"name": "Booker", "color": "#123456", "description": "may book"}
+    role = await roles.create(**arguments, permissions=["booking.read", "eventType.read"])
+    body = arguments | {"permissions": ["booking.read", "eventType.read"]}
     assert last_request(calcom_sandbox) == SentRequest("POST", path, {}, body, None)
-    assert isinstance(made, Role)
+    assert isinstance(role, Role)
     owner = (ORGANIZATION, None) if scope == "organization" else (None, SALES)
-    assert (made.organization_id, made.team_id, made.type) == (*owner, "CUSTOM")
-    assert await roles.get(made.id) == made
-    assert last_request(calcom_sandbox) == SentRequest("GET", f"{path}/{made.id}", {}, None, None)
+    assert (role.organization_id, role.team_id, role.type) == (*owner, "CUSTOM")
+    assert await roles.get(role.id) == role
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"{path}/{role.id}", {}, None, None)
     body = {"name": "Reader", "color": "#abc", "description": "may read", "permissions": ["booking.read"]}
-    changed = await roles.update(made.id, **body)
-    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"{path}/{made.id}", {}, body, None)
+    changed = await roles.update(role.id, **body)
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"{path}/{role.id}", {}, body, None)
     assert (changed.name, changed.color) == ("Reader", "#abc")
     assert changed.description == "may book", "the server accepts another description and does not store it"
     assert changed.permissions == ["booking.read"]
-    assert await roles.delete(made.id) == changed
-    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{path}/{made.id}", {}, None, None)
+    assert await roles.delete(role.id) == changed
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{path}/{role.id}", {}, None, None)
     with pytest.raises(NotFoundError, match="not found"):
-        await roles.get(made.id)
+        await roles.get(role.id)
 
 
 async def test_list(roles, path, calcom_sandbox):
     """System roles are listed first, then custom ones; the list uses take and skip."""
-    made = await roles.create(name="Booker")
-    found = await roles.list().collect()
-    assert [one.id for one in found] == ["owner_role", "admin_role", "member_role", made.id]
-    assert [one.type for one in found] == ["SYSTEM"] * 3 + ["CUSTOM"]
+    role = await roles.create(name="Booker")
+    rows = await roles.list().collect()
+    assert [row.id for row in rows] == ["owner_role", "admin_role", "member_role", role.id]
+    assert [row.type for row in rows] == ["SYSTEM"] * 3 + ["CUSTOM"]
     assert last_request(calcom_sandbox) == SentRequest("GET", path, {"take": "250", "skip": "0"}, None, None)
-    assert await roles.list(take=2).collect() == found
+    assert await roles.list(take=2).collect() == rows
 
 
 async def test_permissions(roles, path, calcom_sandbox):
@@ -80,8 +80,8 @@ async def test_permissions(roles, path, calcom_sandbox):
     assert last_request(calcom_sandbox) == SentRequest("PUT", where, {}, body, None)
     assert replaced == ["booking.read", "team.read", "insights.read"]
     assert await roles.remove_permissions(role.id, ["booking.read", "insights.read"]) is None
-    gone = {"permissions": "booking.read,insights.read"}
-    assert last_request(calcom_sandbox) == SentRequest("DELETE", where, gone, None, None)
+    removed = {"permissions": "booking.read,insights.read"}
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", where, removed, None, None)
     assert await roles.permissions(role.id) == ["team.read"]
     assert await roles.remove_permission(role.id, "team.read") is None
     assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{where}/team.read", {}, None, None)
@@ -89,8 +89,8 @@ async def test_permissions(roles, path, calcom_sandbox):
     await roles.remove_permissions(role.id, ["team.read"])
 
 
-async def test_one_permission_is_no_list_of_letters(roles, calcom_sandbox):
-    """A single string is one permission wherever several are accepted."""
+async def test_a_single_permission(roles, calcom_sandbox):
+    """A text is one permission wherever a list is accepted."""
     role = await roles.create(name="Booker", permissions="booking.read")
     assert role.permissions == ["booking.read"]
     assert await roles.add_permissions(role.id, "team.read") == ["booking.read", "team.read"]
@@ -98,7 +98,7 @@ async def test_one_permission_is_no_list_of_letters(roles, calcom_sandbox):
     assert last_request(calcom_sandbox).query == {"permissions": "booking.read"}
 
 
-async def test_refusals(cal, roles, scope):
+async def test_rejections(cal, roles, scope):
     """Unknown permissions and duplicate names are bad requests, system roles are not found, members are forbidden."""
     role = await roles.create(name="Booker")
     with pytest.raises(BadRequestError, match=r"'fly.high' must be a valid permission"):
@@ -114,7 +114,7 @@ async def test_refusals(cal, roles, scope):
         await SCOPES[scope](cal.with_credentials("cal_sandbox_cy")).list().collect()
 
 
-async def test_roles_of_others_are_not_found(cal):
+async def test_roles_of_another_scope(cal):
     """A team's role is not a role of the organization."""
     role = await SCOPES["team"](cal).create(name="Booker")
     with pytest.raises(NotFoundError):

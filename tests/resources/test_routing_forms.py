@@ -19,19 +19,19 @@ SALES_WANTED = {"topic": "sales", "company": "Acme"}
 
 @pytest.fixture
 def forms(cal):
-    """Routing forms of the organization's first team."""
+    """Return the routing forms of the organization's first team."""
     return cal.organization(ORGANIZATION).team(SALES).routing_forms
 
 
 @pytest.fixture
 def all_forms(cal):
-    """Routing forms of the whole organization."""
+    """Return the routing forms of the whole organization."""
     return cal.organization(ORGANIZATION).routing_forms
 
 
 @pytest.fixture
 async def intro(cal):
-    """The event type that the seeded form leads to."""
+    """Return the event type that the seeded form selects."""
     kind = {"title": "Intro", "slug": "intro", "length_in_minutes": 30, "scheduling_type": "collective"}
     team = cal.organization(ORGANIZATION).team(SALES)
     return await team.event_types.create(CreateTeamEventType(**kind, hosts=[Host(user_id=1)]))
@@ -59,26 +59,26 @@ FILTERS = {
 
 
 async def test_filters(forms, all_forms, calcom_sandbox):
-    """Every filter is sent under the server's name, teams as a comma list, and all of them let the form pass."""
-    given = {name: value for name, (value, _, _) in FILTERS.items()}
+    """Every filter is sent under the server's name, teams comma-separated, and the form matches all of them."""
+    filters = {name: value for name, (value, _, _) in FILTERS.items()}
     query = {wire: text for _, wire, text in FILTERS.values()}
-    assert len(await forms.list(**given, take=10, skip=0).collect()) == 1
+    assert len(await forms.list(**filters, take=10, skip=0).collect()) == 1
     assert last_request(calcom_sandbox).query == query | {"take": "10", "skip": "0"}
-    assert len(await all_forms.list(**given, team_ids=[SALES, SUPPORT]).collect()) == 1
+    assert len(await all_forms.list(**filters, team_ids=[SALES, SUPPORT]).collect()) == 1
     assert last_request(calcom_sandbox).query == query | {"take": "250", "skip": "0", "teamIds": "2,3"}
     assert await all_forms.list(team_ids=[SUPPORT]).collect() == []
-    assert await forms.responses(FORM).list(**given, routed_to_booking_uid="x").collect() == []
+    assert await forms.responses(FORM).list(**filters, routed_to_booking_uid="x").collect() == []
     assert last_request(calcom_sandbox).query == query | {"take": "250", "skip": "0", "routedToBookingUid": "x"}
     assert await forms.list(after_created_at=datetime(2027, 1, 1, tzinfo=UTC)).collect() == []
 
 
-def test_unknown_filters_are_refused_here(forms):
-    """A filter that this list does not have is an error, not ignored: the team's list has no teams to choose."""
+def test_unknown_filters(forms):
+    """A filter that the list does not have is an error; the list of a team has no filter by team."""
     with pytest.raises(InvalidRequestError, match="unknown filter 'team_ids'"):
         forms.list(team_ids=[1])
 
 
-async def test_answers_that_lead_to_an_event_type(cal, forms, calcom_sandbox, intro):
+async def test_answers_that_select_an_event_type(cal, forms, calcom_sandbox, intro):
     """The result has slots and a routing that a booking accepts unchanged; the response is stored."""
     routed = await forms.responses(FORM).create(answers=SALES_WANTED, **DAY, time_zone="Europe/Lisbon")
     assert last_request(calcom_sandbox) == SentRequest(
@@ -93,13 +93,13 @@ async def test_answers_that_lead_to_an_event_type(cal, forms, calcom_sandbox, in
         start=slot.start, event_type_id=routed.event_type_id, attendee=ADA, routing=routed.routing
     )
     assert booking.start == slot.start
-    [kept] = await forms.responses(FORM).list().collect()
-    assert (kept.id, kept.form_id) == (routed.routing.response_id, FORM)
-    assert kept.response["company"] == {"label": "Company", "value": "Acme"}
+    [stored] = await forms.responses(FORM).list().collect()
+    assert (stored.id, stored.form_id) == (routed.routing.response_id, FORM)
+    assert stored.response["company"] == {"label": "Company", "value": "Acme"}
 
 
-async def test_every_way_to_show_slots(forms, calcom_sandbox, intro):
-    """Duration, ranges, the booking to move and queueing are sent under the server's names."""
+async def test_slot_options(forms, calcom_sandbox, intro):
+    """Duration, ranges, the booking to reschedule and queueing are sent under the server's names."""
     routed = await forms.responses(FORM).create(
         answers=SALES_WANTED, **DAY, include_end=True, duration=30, booking_uid_to_reschedule="x", queue=True
     )
@@ -117,7 +117,7 @@ async def test_every_way_to_show_slots(forms, calcom_sandbox, intro):
         ("else", "Write to help@sandbox.test", None),
     ],
 )
-async def test_answers_that_lead_elsewhere(forms, all_forms, topic, message, url):
+async def test_answers_without_an_event_type(forms, all_forms, topic, message, url):
     """A redirect or a message has its own field, without slots; an admin of the organization may respond too."""
     for place in (forms, all_forms):
         routed = await place.responses(FORM).create(answers={"topic": topic}, **DAY)
@@ -126,7 +126,7 @@ async def test_answers_that_lead_elsewhere(forms, all_forms, topic, message, url
         assert routed.days == {}
 
 
-async def test_answers_that_are_refused(forms, intro):
+async def test_rejected_answers(forms, intro):
     """A missing answer and an end before the start raise BadRequestError."""
     responses = forms.responses(FORM)
     with pytest.raises(BadRequestError, match="Missing required fields Topic"):
@@ -139,18 +139,18 @@ async def test_update_replaces_all_answers(forms, calcom_sandbox):
     """An update replaces all answers; an unknown response raises NotFoundError."""
     responses = forms.responses(FORM)
     await responses.create(answers={"topic": "x", "company": "Acme"}, **DAY)
-    [kept] = await responses.list().collect()
+    [stored] = await responses.list().collect()
     answers = {"topic": {"label": "Topic", "value": "changed"}}
-    changed = await responses.update(kept.id, response=answers)
-    assert (changed.id, changed.response) == (kept.id, answers)
+    changed = await responses.update(stored.id, response=answers)
+    assert (changed.id, changed.response) == (stored.id, answers)
     assert last_request(calcom_sandbox) == SentRequest(
-        "PATCH", f"{TEAM_PATH}/{kept.id}", {}, {"response": answers}, None
+        "PATCH", f"{TEAM_PATH}/{stored.id}", {}, {"response": answers}, None
     )
     with pytest.raises(NotFoundError):
         await responses.update(999, response={})
 
 
-async def test_who_may(cal, forms):
+async def test_permissions(cal, forms):
     """Members of the team may respond, only admins may read; the form of another team is forbidden."""
     cy = cal.with_credentials("cal_sandbox_cy").organization(ORGANIZATION).team(SALES).routing_forms
     assert (await cy.responses(FORM).create(answers={"topic": "x"}, **DAY)).routing_custom_message
@@ -162,20 +162,20 @@ async def test_who_may(cal, forms):
 
 async def test_calculate_slots(cal, calcom_sandbox, intro):
     """Answers return slots without being stored; a message or redirect raises NotFoundError."""
-    found = await cal.routing_forms.calculate_slots(FORM, answers=SALES_WANTED, **DAY, include_end=True)
+    slots = await cal.routing_forms.calculate_slots(FORM, answers=SALES_WANTED, **DAY, include_end=True)
     path = f"/routing-forms/{FORM}/calculate-slots"
     assert last_request(calcom_sandbox) == SentRequest(
         "POST", path, DAY_QUERY | {"format": "range"}, SALES_WANTED, None
     )
-    assert found.event_type_id == intro.id
-    assert found.days.first().end is not None
+    assert slots.event_type_id == intro.id
+    assert slots.days.first().end is not None
     assert calcom_sandbox.store.form_responses == {}
     for topic, form_id in (("press", FORM), ("sales", "nope")):
         with pytest.raises(NotFoundError):
             await cal.routing_forms.calculate_slots(form_id, answers={"topic": topic}, **DAY)
 
 
-async def test_calculating_is_repeated_and_answering_is_not(cal, forms, calcom_sandbox, intro):
+async def test_retries(cal, forms, calcom_sandbox, intro):
     """After a lost response a calculation is retried; storing a response is not."""
     calcom_sandbox.faults.add("POST", "*", cut="after", times=2)
     with pytest.raises(TransportError):

@@ -1,4 +1,4 @@
-"""Slots and reservations: four ways to select the event type, days of a time zone, and what a reservation hides."""
+"""Slots and reservations: four ways to select the event type, days of a time zone, and reserved slots."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_search(cal, calcom_sandbox):
     )
 
 
-async def test_slots_without_a_usable_time_are_left_out(cal, calcom_sandbox):
+async def test_slots_without_a_usable_time(cal, calcom_sandbox):
     """A null or a time without a time zone drops that slot only, since slots are compared with each other."""
     good = {"start": "2026-11-04T10:00:00Z"}
     odd = [None, {"start": None}, {"start": "2026-11-04T09:00:00"}, {**good, "end": "2026-11-04T10:30:00"}, good]
@@ -64,7 +64,7 @@ async def test_slots_without_a_usable_time_are_left_out(cal, calcom_sandbox):
     assert (await cal.slots.first_available(event_type_id=THIRTY, **DAY)).start == at(10)
 
 
-async def test_days_without_slots_are_left_out(cal):
+async def test_days_without_slots(cal):
     """Days without slots have no entry, and a range without slots is an empty mapping."""
     days = await cal.slots.search(event_type_id=THIRTY, start=date(2026, 11, 6), end=date(2026, 11, 9))
     assert list(days) == [date(2026, 11, 6), date(2026, 11, 9)]
@@ -104,14 +104,14 @@ async def test_a_date_is_that_day_in_the_time_zone(cal, calcom_sandbox, zone, st
 
 
 @pytest.mark.parametrize("span", [(-1, 0), (-1, 1), (0, 0), (0, 1), (-5, 5), (1, 2)], ids=str)
-async def test_the_last_day_is_there_when_summer_time_ends(cal, span):
+async def test_the_last_day_when_summer_time_ends(cal, span):
     """A range with a change of clocks contains its last day, which the server omits, and no later day."""
     hours = await cal.schedules.default()
     daily = [Availability(days=range(7), start_time="09:00", end_time="11:00")]
     await cal.schedules.update(hours.id, availability=daily)
     start, end = (date(2027, 10, 31) + timedelta(days=days) for days in span)
-    found = await cal.slots.search(event_type_id=THIRTY, start=start, end=end, time_zone="Europe/Lisbon")
-    assert list(found) == [start + timedelta(days=days) for days in range((end - start).days + 1)]
+    days_found = await cal.slots.search(event_type_id=THIRTY, start=start, end=end, time_zone="Europe/Lisbon")
+    assert list(days_found) == [start + timedelta(days=days) for days in range((end - start).days + 1)]
 
 
 CHANGES = {
@@ -156,7 +156,7 @@ async def test_each_day_around_a_change_of_clocks(cal, zone, change):
     ],
     ids=str,
 )
-async def test_days_that_there_are_not(cal, calcom_sandbox, span, words):
+async def test_days_that_do_not_exist(cal, calcom_sandbox, span, words):
     """A day that does not exist raises an error before a request is sent, in both searches."""
     for search in (cal.slots.search, cal.slots.first_available):
         with pytest.raises(InvalidRequestError, match=words):
@@ -164,7 +164,7 @@ async def test_days_that_there_are_not(cal, calcom_sandbox, span, words):
     assert calcom_sandbox.requests == []
 
 
-async def test_datetimes_are_written_in_utc(cal, calcom_sandbox):
+async def test_datetimes_are_sent_in_utc(cal, calcom_sandbox):
     """An aware datetime of any zone is sent in UTC; only slots that lie wholly inside are returned."""
     rome = ZoneInfo("Europe/Rome")
     days = await cal.slots.search(
@@ -194,7 +194,7 @@ async def test_seats(cal, calcom_sandbox):
     assert second == Slot(start=at(10), seats_booked=0, seats_remaining=10, seats_total=10)
 
 
-async def test_own_time_of_a_booking_to_move(cal, calcom_sandbox):
+async def test_the_time_of_a_booking_to_reschedule(cal, calcom_sandbox):
     """`booking_uid_to_reschedule` counts that booking's own time as free."""
     booking = await cal.bookings.create(start=at(9), event_type_id=SIXTY, attendee=ADA)
     plain = await cal.slots.search(event_type_id=SIXTY, **DAY)
@@ -204,7 +204,7 @@ async def test_own_time_of_a_booking_to_move(cal, calcom_sandbox):
 
 
 async def _demo(cal):
-    """A round-robin event type of the Sales team, with Bo and Cy as hosts."""
+    """Create a round-robin event type of the Sales team with Bo and Cy as hosts."""
     body = CreateTeamEventType(
         title="Demo",
         slug="demo",
@@ -270,15 +270,15 @@ async def test_host_subset(cal, calcom_sandbox):
     ],
     ids=str,
 )
-async def test_wrong_mixtures_are_refused_here(cal, calcom_sandbox, mixture):
-    """A mixture of ways, or half of one, raises an error that lists the ways, before a request is sent."""
+async def test_invalid_selections(cal, calcom_sandbox, mixture):
+    """An incomplete or mixed selection of the event type raises an error that lists the valid ones."""
     with pytest.raises(InvalidRequestError, match=r"event_type_id|usernames"):
         await cal.slots.search(**mixture, **DAY)
     assert calcom_sandbox.requests == []
 
 
 @pytest.mark.parametrize("name", ["start", "end"])
-async def test_naive_times_are_refused_here(cal, calcom_sandbox, name):
+async def test_naive_times(cal, calcom_sandbox, name):
     """A datetime without a time zone raises an error with its name, before a request is sent."""
     span = DAY | {name: datetime(2026, 11, 4, 9)}  # noqa: DTZ001 - naive on purpose
     with pytest.raises(ValueError, match=f"{name} must have a time zone"):
@@ -326,7 +326,7 @@ async def test_first_available(cal, calcom_sandbox):
     assert [seen.path for seen in calcom_sandbox.requests] == ["/v2/bookings", "/v2/slots"]
 
 
-async def test_first_available_goes_on_by_months(cal, calcom_sandbox):
+async def test_first_available_searches_by_month(cal, calcom_sandbox):
     """After the first week a month is searched at a time, with a day of overlap, up to the end."""
     body = CreateEventType(title="Rare", slug="rare", length_in_minutes=30, minimum_booking_notice=40 * 24 * 60)
     rare = await cal.event_types.create(body)
@@ -334,7 +334,7 @@ async def test_first_available_goes_on_by_months(cal, calcom_sandbox):
     start = date(2026, 11, 2)
     slot = await cal.slots.first_available(event_type_id=rare.id, start=start, end=date(2027, 11, 1))
     assert slot.start == datetime(2026, 12, 14, 9, tzinfo=UTC)
-    spans = [(one["start"], one["end"]) for one in (SentRequest.of(seen).query for seen in calcom_sandbox.requests)]
+    spans = [(row["start"], row["end"]) for row in (SentRequest.of(seen).query for seen in calcom_sandbox.requests)]
     assert spans == [
         ("2026-11-02T00:00:00Z", "2026-11-09T00:00:00Z"),
         ("2026-11-08T00:00:00Z", "2026-12-10T00:00:00Z"),
@@ -344,7 +344,7 @@ async def test_first_available_goes_on_by_months(cal, calcom_sandbox):
     assert last_request(calcom_sandbox).query["end"] == "2026-12-11"
 
 
-async def test_first_available_passes_over_full_seats(cal):
+async def test_first_available_skips_full_slots(cal):
     """A seated slot without free seats is in a search, but is not available."""
     body = CreateEventType(
         title="Two",
@@ -359,7 +359,7 @@ async def test_first_available_passes_over_full_seats(cal):
     assert (await cal.slots.first_available(event_type_id=two.id, **DAY)).start == at(10)
 
 
-async def test_first_available_checks_before_it_asks(cal, calcom_sandbox):
+async def test_first_available_checks_its_arguments(cal, calcom_sandbox):
     """A naive time and an invalid selection raise the errors of `search`."""
     with pytest.raises(InvalidRequestError, match="start must have a time zone"):
         await cal.slots.first_available(
@@ -375,7 +375,7 @@ async def test_first_available_checks_before_it_asks(cal, calcom_sandbox):
 async def test_search_many(cal, calcom_sandbox):
     """Results have the order of the searches, with errors in the place of failed ones."""
     calcom_sandbox.faults.add("GET", "/v2/slots", slow=0.05)
-    searches = [{"event_type_id": one, **DAY} for one in (THIRTY, 999, SIXTY)]
+    searches = [{"event_type_id": slot, **DAY} for slot in (THIRTY, 999, SIXTY)]
     half_hours, missing, hours = await cal.slots.search_many([*searches[:1], *searches[1:]])
     assert (len([*half_hours.slots()]), len([*hours.slots()])) == (14, 7)
     assert isinstance(missing, NotFoundError)
@@ -417,44 +417,44 @@ def test_search_many_accepts_the_keywords_of_search():
 
 async def test_reserve(cal, calcom_sandbox):
     """A reservation hides the slot for five minutes, or until it is deleted."""
-    made = await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9))
+    reservation = await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9))
     assert last_request(calcom_sandbox) == SentRequest(
         "POST", "/slots/reservations", {}, {"eventTypeId": THIRTY, "slotStart": "2026-11-04T09:00:00Z"}, VERSION
     )
-    assert isinstance(made, Reservation)
-    assert (made.slot_start, made.slot_end, made.slot_duration) == (at(9), at(9.5), 30)
-    assert made.reservation_until - calcom_sandbox.clock.now() == timedelta(minutes=5)
+    assert isinstance(reservation, Reservation)
+    assert (reservation.slot_start, reservation.slot_end, reservation.slot_duration) == (at(9), at(9.5), 30)
+    assert reservation.reservation_until - calcom_sandbox.clock.now() == timedelta(minutes=5)
     assert (await cal.slots.search(event_type_id=THIRTY, **DAY)).first().start == at(9.5)
-    assert await cal.slots.reservations.delete(made.reservation_uid) is None
-    assert last_request(calcom_sandbox).endpoint == f"DELETE /slots/reservations/{made.reservation_uid}"
+    assert await cal.slots.reservations.delete(reservation.reservation_uid) is None
+    assert last_request(calcom_sandbox).endpoint == f"DELETE /slots/reservations/{reservation.reservation_uid}"
     assert (await cal.slots.search(event_type_id=THIRTY, **DAY)).first().start == at(9)
 
 
 async def test_read_a_reservation(cal, calcom_sandbox):
     """A reservation is fetched by its uid, and is None if it has expired or never existed."""
-    made = await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9), reservation_duration=2)
+    reservation = await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9), reservation_duration=2)
     assert last_request(calcom_sandbox).body["reservationDuration"] == 2
-    found = await cal.slots.reservations.get(made.reservation_uid)
+    days_found = await cal.slots.reservations.get(reservation.reservation_uid)
     assert last_request(calcom_sandbox) == SentRequest(
-        "GET", f"/slots/reservations/{made.reservation_uid}", {}, None, VERSION
+        "GET", f"/slots/reservations/{reservation.reservation_uid}", {}, None, VERSION
     )
-    assert (found.reservation_uid, found.slot_start) == (made.reservation_uid, at(9))
+    assert (days_found.reservation_uid, days_found.slot_start) == (reservation.reservation_uid, at(9))
     calcom_sandbox.clock.move(minutes=3)
-    assert await cal.slots.reservations.get(made.reservation_uid) is None
+    assert await cal.slots.reservations.get(reservation.reservation_uid) is None
     assert await cal.slots.reservations.get("never") is None
     assert await cal.slots.reservations.delete("never") is None
 
 
 async def test_move_a_reservation(cal, calcom_sandbox):
     """An update moves the reservation under the same uid and restarts its time."""
-    made = await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9))
+    reservation = await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9))
     calcom_sandbox.clock.move(minutes=4)
-    uid = made.reservation_uid
+    uid = reservation.reservation_uid
     moved = await cal.slots.reservations.update(uid, event_type_id=THIRTY, start=at(11))
     body = {"eventTypeId": THIRTY, "slotStart": "2026-11-04T11:00:00Z"}
     assert last_request(calcom_sandbox) == SentRequest("PATCH", f"/slots/reservations/{uid}", {}, body, VERSION)
     assert (moved.reservation_uid, moved.slot_start) == (uid, at(11))
-    assert moved.reservation_until - made.reservation_until == timedelta(minutes=4)
+    assert moved.reservation_until - reservation.reservation_until == timedelta(minutes=4)
     with pytest.raises(UnprocessableError, match="already reserved"):
         await cal.slots.reservations.update(uid, event_type_id=THIRTY, start=at(11))
 
@@ -463,9 +463,9 @@ async def test_slot_duration(cal, calcom_sandbox):
     """A length is accepted only if the event type offers several."""
     body = CreateEventType(title="Any", slug="any", length_in_minutes=15, length_in_minutes_options=[15, 45])
     several = await cal.event_types.create(body)
-    made = await cal.slots.reservations.create(event_type_id=several.id, start=at(9), slot_duration=45)
+    reservation = await cal.slots.reservations.create(event_type_id=several.id, start=at(9), slot_duration=45)
     assert last_request(calcom_sandbox).body["slotDuration"] == 45
-    assert made.slot_end == at(9.75)
+    assert reservation.slot_end == at(9.75)
     with pytest.raises(BadRequestError, match="not a variable length"):
         await cal.slots.reservations.create(event_type_id=THIRTY, start=at(9), slot_duration=45)
 

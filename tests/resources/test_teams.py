@@ -22,27 +22,32 @@ from calcom_async.sandbox.accounts.teams import add_member
 
 @pytest.fixture
 async def team(cal, calcom_sandbox):
-    """A team of Ana's outside the organization, with Bo as a member."""
-    made = await cal.teams.create(CreateTeam(name="Crew"))
-    calcom_sandbox.run(lambda: add_member(calcom_sandbox.store, made.id, BO))
-    return made
+    """Create a team of Ana outside the organization, with Bo as a member."""
+    new_team = await cal.teams.create(CreateTeam(name="Crew"))
+    calcom_sandbox.run(lambda: add_member(calcom_sandbox.store, new_team.id, BO))
+    return new_team
 
 
 def demo(kind, *hosts, **fields):
-    """A new event type of a team."""
-    rows = [Host(user_id=one) for one in hosts]
-    given = {"title": "Demo", "slug": "demo", "length_in_minutes": 30, "scheduling_type": kind, "hosts": rows}
-    return CreateTeamEventType(**given | fields)
+    """Return a new event type of a team."""
+    rows = [Host(user_id=user_id) for user_id in hosts]
+    defaults = {"title": "Demo", "slug": "demo", "length_in_minutes": 30, "scheduling_type": kind, "hosts": rows}
+    return CreateTeamEventType(**defaults | fields)
 
 
 async def test_create(cal, calcom_sandbox):
     """A team is created from a name; fields that are not given are not sent."""
-    made = await cal.teams.create(CreateTeam(name="Crew", time_zone="Europe/Rome", week_start=1))
+    team_created = await cal.teams.create(CreateTeam(name="Crew", time_zone="Europe/Rome", week_start=1))
     body = {"name": "Crew", "timeZone": "Europe/Rome", "weekStart": "Monday"}
     assert last_request(calcom_sandbox) == SentRequest("POST", "/teams", {}, body, None)
-    assert isinstance(made, Team)
-    assert (made.name, made.slug, made.parent_id, made.is_organization) == ("Crew", "crew", None, False)
-    assert (made.time_zone, made.week_start) == ("Europe/Rome", "Monday")
+    assert isinstance(team_created, Team)
+    assert (team_created.name, team_created.slug, team_created.parent_id, team_created.is_organization) == (
+        "Crew",
+        "crew",
+        None,
+        False,
+    )
+    assert (team_created.time_zone, team_created.week_start) == ("Europe/Rome", "Monday")
 
 
 async def test_create_where_teams_are_billed(cal, calcom_sandbox):
@@ -50,15 +55,15 @@ async def test_create_where_teams_are_billed(cal, calcom_sandbox):
     pending = {"id": 9, "name": "Crew", "isOrganization": False}
     answer = {"message": "Pay first", "paymentLink": "https://pay.test/1", "pendingTeam": pending}
     calcom_sandbox.faults.add("POST", "/v2/teams", body={"status": "success", "data": answer})
-    made = await cal.teams.create(CreateTeam(name="Crew"))
-    assert isinstance(made, TeamAwaitingPayment)
-    assert (made.payment_link, made.pending_team.id) == ("https://pay.test/1", 9)
+    awaiting_payment = await cal.teams.create(CreateTeam(name="Crew"))
+    assert isinstance(awaiting_payment, TeamAwaitingPayment)
+    assert (awaiting_payment.payment_link, awaiting_payment.pending_team.id) == ("https://pay.test/1", 9)
 
 
 async def test_list(cal, calcom_sandbox, team):
     """The list is one response and includes the organization."""
-    found = await cal.teams.list().collect()
-    assert [(one.name, one.is_organization) for one in found] == [
+    teams = await cal.teams.list().collect()
+    assert [(row.name, row.is_organization) for row in teams] == [
         ("Sandbox Org", True),
         ("Sales", False),
         ("Support", False),
@@ -68,7 +73,7 @@ async def test_list(cal, calcom_sandbox, team):
 
 
 async def test_get(cal, calcom_sandbox, team):
-    """A member reads the team."""
+    """A member can read the team."""
     assert await cal.teams.get(team.id) == team
     assert last_request(calcom_sandbox) == SentRequest("GET", f"/teams/{team.id}", {}, None, None)
     assert (await cal.with_credentials("cal_sandbox_bo").teams.get(team.id)).id == team.id
@@ -93,7 +98,7 @@ async def test_delete(cal, calcom_sandbox, team):
         await cal.teams.get(team.id)
 
 
-async def test_refusals(cal, team):
+async def test_rejections(cal, team):
     """A duplicate name is a bad request, another user's slug a conflict, and members are forbidden to change it."""
     with pytest.raises(BadRequestError, match="already have created a team with name=Crew"):
         await cal.teams.create(CreateTeam(name="Crew"))
@@ -119,7 +124,7 @@ async def test_refusals(cal, team):
 )
 async def test_create_event_type(cal, calcom_sandbox, team, kind, spelling):
     """The scheduling type is accepted in the database's spelling too and sent as the API expects; hosts are typed."""
-    made = await cal.team(team.id).event_types.create(demo(kind, ANA, BO))
+    event_type = await cal.team(team.id).event_types.create(demo(kind, ANA, BO))
     assert last_request(calcom_sandbox) == SentRequest(
         "POST",
         f"/teams/{team.id}/event-types",
@@ -133,35 +138,40 @@ async def test_create_event_type(cal, calcom_sandbox, team, kind, spelling):
         },
         None,
     )
-    assert isinstance(made, EventType)
-    assert (made.scheduling_type, made.team_id, made.owner_id) == (spelling, team.id, None)
-    assert [host.user_id for host in made.hosts] == [ANA, BO]
+    assert isinstance(event_type, EventType)
+    assert (event_type.scheduling_type, event_type.team_id, event_type.owner_id) == (spelling, team.id, None)
+    assert [host.user_id for host in event_type.hosts] == [ANA, BO]
 
 
 async def test_host_settings(cal, calcom_sandbox, team):
     """Weights of round-robin hosts are written and read."""
     hosts = [Host(user_id=ANA, mandatory=True, priority="highest"), Host(user_id=BO)]
-    made = await cal.team(team.id).event_types.create(demo("roundRobin", hosts=hosts))
+    event_type = await cal.team(team.id).event_types.create(demo("roundRobin", hosts=hosts))
     assert last_request(calcom_sandbox).body["hosts"] == [
         {"userId": ANA, "mandatory": True, "priority": "highest"},
         {"userId": BO},
     ]
-    assert [(one.mandatory, one.priority) for one in made.hosts] == [(True, "highest"), (False, "medium")]
+    assert [(host.mandatory, host.priority) for host in event_type.hosts] == [(True, "highest"), (False, "medium")]
 
 
-async def test_managed_answers_a_list(cal, team):
-    """Creating or updating a managed event type returns the parent and a child per host; reading it the parent."""
+async def test_managed_event_types(cal, team):
+    """Creating or updating a managed event type returns the parent and a child per host; `get` returns the parent."""
     types = cal.team(team.id).event_types
-    made = await types.create(demo("managed", ANA, BO))
-    assert isinstance(made, list)
-    parent, *children = made
+    event_types = await types.create(demo("managed", ANA, BO))
+    assert isinstance(event_types, list)
+    parent, *children = event_types
     assert (parent.scheduling_type, parent.team_id, parent.owner_id) == ("managed", team.id, None)
-    assert [(one.owner_id, one.parent_event_type_id, one.team_id, one.scheduling_type) for one in children] == [
+    assert [
+        (event_type.owner_id, event_type.parent_event_type_id, event_type.team_id, event_type.scheduling_type)
+        for event_type in children
+    ] == [
         (ANA, parent.id, None, None),
         (BO, parent.id, None, None),
     ]
     changed = await types.update(parent.id, UpdateTeamEventType(title="Call"))
-    assert [(one.id, one.title) for one in changed] == [(one.id, "Call") for one in made]
+    assert [(event_type.id, event_type.title) for event_type in changed] == [
+        (event_type.id, "Call") for event_type in event_types
+    ]
     assert (await types.get(parent.id)).id == parent.id
     with pytest.raises(NotFoundError):
         await types.get(children[0].id)
@@ -169,11 +179,11 @@ async def test_managed_answers_a_list(cal, team):
 
 
 async def test_all_members(cal, calcom_sandbox, team):
-    """All members can be made hosts without naming them."""
+    """`assign_all_team_members` makes all members hosts."""
     body = demo("collective", assign_all_team_members=True, hosts=[])
-    made = await cal.team(team.id).event_types.create(body)
+    event_type = await cal.team(team.id).event_types.create(body)
     assert last_request(calcom_sandbox).body["assignAllTeamMembers"] is True
-    assert (made.assign_all_team_members, {host.user_id for host in made.hosts}) == (True, {ANA, BO})
+    assert (event_type.assign_all_team_members, {host.user_id for host in event_type.hosts}) == (True, {ANA, BO})
 
 
 @pytest.mark.parametrize(
@@ -186,47 +196,47 @@ async def test_all_members(cal, calcom_sandbox, team):
     ],
 )
 async def test_list_event_types(cal, calcom_sandbox, team, filters, expected):
-    """The team's event types are one response, with each filter under the server's name."""
+    """The event types of a team are one response, and each filter is sent under the server's name."""
     query, slugs = expected
     types = cal.team(team.id).event_types
     for slug in ("one", "two"):
         await types.create(demo("collective", ANA, slug=slug))
-    assert [one.slug async for one in types.list(**filters)] == slugs
+    assert [event_type.slug async for event_type in types.list(**filters)] == slugs
     assert last_request(calcom_sandbox) == SentRequest("GET", f"/teams/{team.id}/event-types", query, None, None)
 
 
 async def test_update_event_type(cal, calcom_sandbox, team):
-    """An update may change the kind; `hosts` replaces the whole list."""
+    """An update can change the kind; `hosts` replaces the whole list."""
     types = cal.team(team.id).event_types
-    made = await types.create(demo("collective", ANA, BO))
+    event_type = await types.create(demo("collective", ANA, BO))
     changes = UpdateTeamEventType(scheduling_type="ROUND_ROBIN", hosts=[Host(user_id=BO, priority="low")])
-    changed = await types.update(made.id, changes)
+    changed = await types.update(event_type.id, changes)
     body = {"schedulingType": "roundRobin", "hosts": [{"userId": BO, "priority": "low"}]}
     assert last_request(calcom_sandbox) == SentRequest(
-        "PATCH", f"/teams/{team.id}/event-types/{made.id}", {}, body, None
+        "PATCH", f"/teams/{team.id}/event-types/{event_type.id}", {}, body, None
     )
-    assert (changed.scheduling_type, [one.user_id for one in changed.hosts], changed.title) == (
+    assert (changed.scheduling_type, [host.user_id for host in changed.hosts], changed.title) == (
         "roundRobin",
         [BO],
         "Demo",
     )
-    assert await types.get(made.id) == changed
+    assert await types.get(event_type.id) == changed
 
 
 async def test_delete_event_type(cal, calcom_sandbox, team):
     """Deleting a team's event type returns its id and title only."""
     types = cal.team(team.id).event_types
-    made = await types.create(demo("collective", ANA))
-    assert await types.delete(made.id) == DeletedEventType(id=made.id, title="Demo")
+    event_type = await types.create(demo("collective", ANA))
+    assert await types.delete(event_type.id) == DeletedEventType(id=event_type.id, title="Demo")
     assert last_request(calcom_sandbox) == SentRequest(
-        "DELETE", f"/teams/{team.id}/event-types/{made.id}", {}, None, None
+        "DELETE", f"/teams/{team.id}/event-types/{event_type.id}", {}, None, None
     )
     with pytest.raises(NotFoundError, match="not found"):
-        await types.get(made.id)
+        await types.get(event_type.id)
 
 
-async def test_event_type_refusals(cal, team):
-    """A slug of the team's twice is bad, a host from outside is not found, members may not make event types."""
+async def test_event_type_rejections(cal, team):
+    """A duplicate slug is a bad request, a host outside the team is not found, and members are forbidden to create."""
     types = cal.team(team.id).event_types
     await types.create(demo("collective", ANA))
     with pytest.raises(BadRequestError, match="Team event type with this slug already exists"):
@@ -241,7 +251,7 @@ async def test_event_type_refusals(cal, team):
         )
 
 
-async def test_organization_is_no_plain_team(cal):
-    """Admins of an organization reach its teams below it, whether they are members or not."""
+async def test_an_admin_reaches_all_teams(cal):
+    """Admins of an organization can use its teams without being members."""
     bo = cal.with_credentials("cal_sandbox_bo")
     assert (await bo.organization(ORGANIZATION).teams.get(2)).name == "Sales"

@@ -1,4 +1,4 @@
-"""Verified e-mail addresses and phone numbers, in three scopes, with limits of their own."""
+"""Verified email addresses and phone numbers in three scopes, with their own rate limits."""
 
 from __future__ import annotations
 
@@ -20,85 +20,85 @@ PATHS = {"users": "", "teams": "/teams/2", "org_teams": "/organizations/1/teams/
 EMAIL, PHONE = "desk@sandbox.test", "+351912345678"
 
 
-def at(cal, owner):
-    """The resource of a scope."""
+def resources_of(cal, owner):
+    """Return the verified resources of a scope."""
     return SCOPES[owner](cal).verified_resources
 
 
 @pytest.mark.parametrize("owner", SCOPES)
-async def test_an_address_is_verified_in_two_steps(cal, calcom_sandbox, owner):
+async def test_verify_an_email_address(cal, calcom_sandbox, owner):
     """A verified address is listed and found by its id."""
-    emails, path = at(cal, owner).emails, f"{PATHS[owner]}/verified-resources/emails"
+    emails, path = resources_of(cal, owner).emails, f"{PATHS[owner]}/verified-resources/emails"
     assert await emails.request_code(EMAIL) is None
     assert last_request(calcom_sandbox) == SentRequest(
         "POST", f"{path}/verification-code/request", {}, {"email": EMAIL}, None
     )
-    made = await emails.verify(EMAIL, code=CODE)
+    verified = await emails.verify(EMAIL, code=CODE)
     body = {"email": EMAIL, "code": CODE}
     assert last_request(calcom_sandbox) == SentRequest("POST", f"{path}/verification-code/verify", {}, body, None)
-    assert made == VerifiedEmail(id=1, email=EMAIL, user_id=ANA, team_id=None if owner == "users" else SALES)
-    assert await emails.list().collect() == [made]
+    assert verified == VerifiedEmail(id=1, email=EMAIL, user_id=ANA, team_id=None if owner == "users" else SALES)
+    assert await emails.list().collect() == [verified]
     assert last_request(calcom_sandbox) == SentRequest("GET", path, {"take": "250", "skip": "0"}, None, None)
-    assert await emails.get(made.id) == made
-    assert last_request(calcom_sandbox) == SentRequest("GET", f"{path}/{made.id}", {}, None, None)
+    assert await emails.get(verified.id) == verified
+    assert last_request(calcom_sandbox) == SentRequest("GET", f"{path}/{verified.id}", {}, None, None)
     with pytest.raises(ConflictError, match="already verified"):
         await emails.request_code(EMAIL)
 
 
 @pytest.mark.parametrize("owner", SCOPES)
-async def test_a_number_is_verified_in_two_steps(cal, calcom_sandbox, owner):
-    """The same for phone numbers, with their own field names."""
-    phones, path = at(cal, owner).phones, f"{PATHS[owner]}/verified-resources/phones"
+async def test_verify_a_phone_number(cal, calcom_sandbox, owner):
+    """A verified phone number is listed and found by its id."""
+    phones, path = resources_of(cal, owner).phones, f"{PATHS[owner]}/verified-resources/phones"
     await phones.request_code(PHONE)
     assert last_request(calcom_sandbox) == SentRequest(
         "POST", f"{path}/verification-code/request", {}, {"phone": PHONE}, None
     )
-    made = await phones.verify(PHONE, code=CODE)
+    verified = await phones.verify(PHONE, code=CODE)
     body = {"phone": PHONE, "code": CODE}
     assert last_request(calcom_sandbox) == SentRequest("POST", f"{path}/verification-code/verify", {}, body, None)
-    assert made == VerifiedPhone(id=1, phone_number=PHONE, user_id=ANA, team_id=None if owner == "users" else SALES)
-    assert await phones.list(take=5, skip=0).collect() == [made]
-    assert await phones.get(made.id) == made
+    assert verified == VerifiedPhone(id=1, phone_number=PHONE, user_id=ANA, team_id=None if owner == "users" else SALES)
+    assert await phones.list(take=5, skip=0).collect() == [verified]
+    assert await phones.get(verified.id) == verified
 
 
 @pytest.mark.parametrize("owner", SCOPES)
-async def test_the_unknown_is_not_found(cal, calcom_sandbox, owner):
+async def test_unknown_ids(cal, calcom_sandbox, owner):
     """An unknown id raises NotFoundError, although the server returns 200 and null."""
     with pytest.raises(NotFoundError, match="verified email address 99 not found"):
-        await at(cal, owner).emails.get(99)
+        await resources_of(cal, owner).emails.get(99)
     with pytest.raises(NotFoundError, match="verified phone number 99 not found"):
-        await at(cal, owner).phones.get(99)
+        await resources_of(cal, owner).phones.get(99)
     assert [seen.status for seen in calcom_sandbox.requests] == [200, 200]
 
 
 async def test_wrong_codes_and_addresses(cal):
     """A wrong code, a code that was not requested and an invalid address are rejected."""
-    mine = at(cal, "users")
+    own = resources_of(cal, "users")
     with pytest.raises(BadRequestError):
-        await mine.emails.verify(EMAIL, code=CODE)
-    await mine.phones.request_code(PHONE)
+        await own.emails.verify(EMAIL, code=CODE)
+    await own.phones.request_code(PHONE)
     with pytest.raises(BadRequestError, match="Could not verify phone number"):
-        await mine.phones.verify(PHONE, code="000000")
+        await own.phones.verify(PHONE, code="000000")
     with pytest.raises(BadRequestError) as caught:
-        await mine.phones.request_code("12345")
+        await own.phones.request_code("12345")
     assert list(caught.value.fields) == ["phone"]
 
 
-async def test_a_users_list_holds_what_they_verified_for_teams(cal):
-    """What was verified for a team is the team's and also its verifier's; other people's is neither."""
-    team = at(cal, "teams")
+async def test_the_list_of_the_verifier(cal):
+    """What a user verified for a team is in the lists of both, but not in those of others."""
+    team = resources_of(cal, "teams")
     await team.emails.request_code(EMAIL)
-    made = await team.emails.verify(EMAIL, code=CODE)
-    assert await at(cal, "users").emails.list().collect() == [made]
+    verified = await team.emails.verify(EMAIL, code=CODE)
+    assert await resources_of(cal, "users").emails.list().collect() == [verified]
     bo = cal.with_credentials("cal_sandbox_bo")
-    assert await at(bo, "users").emails.list().collect() == []
+    assert await resources_of(bo, "users").emails.list().collect() == []
 
 
-async def test_teams_are_for_their_admins(cal):
-    """A member is forbidden."""
+async def test_a_member_is_forbidden(cal):
+    """A member is forbidden to use the resources of a team."""
     for owner in ("teams", "org_teams"):
         with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):
-            await at(cal.with_credentials("cal_sandbox_cy"), owner).emails.list().collect()
+            await resources_of(cal.with_credentials("cal_sandbox_cy"), owner).emails.list().collect()
 
 
 THROTTLES = [
@@ -118,33 +118,33 @@ THROTTLES = [
 
 
 @pytest.mark.parametrize(("owner", "kind", "method", "endpoint_limit"), THROTTLES)
-async def test_limits_of_their_own(cal, owner, kind, method, endpoint_limit):
+async def test_endpoint_limits(cal, owner, kind, method, endpoint_limit):
     """The client follows the rate limit of the headers, including the misspelled name."""
-    asked = []
-    resource = getattr(at(cal, owner), kind)
-    resource._context = overheard(resource._context, asked)
+    requests = []
+    resource = getattr(resources_of(cal, owner), kind)
+    resource._context = record_exchanges(resource._context, requests)
     address = EMAIL if kind == "emails" else PHONE
     await resource.request_code(address)
     if method == "verify":
         await resource.verify(address, code=CODE)
-    context, response = asked[-1]
-    [told] = response.limits
+    context, response = requests[-1]
+    [limit] = response.limits
     assert context.endpoint_limit == endpoint_limit
-    assert told.name == (endpoint_limit.name if endpoint_limit else "default")
-    assert endpoint_limit is None or told.limit == endpoint_limit.limit
+    assert limit.name == (endpoint_limit.name if endpoint_limit else "default")
+    assert endpoint_limit is None or limit.limit == endpoint_limit.limit
 
 
-def overheard(channel, asked):
+def record_exchanges(channel, requests):
     """A middleware that records requests and responses."""
 
     async def send(request, context):
-        asked.append((context, await channel.send(request, context)))
-        return asked[-1][1]
+        requests.append((context, await channel.send(request, context)))
+        return requests[-1][1]
 
     return ResourceContext(send, channel.observer)
 
 
-async def test_other_versions_do_not_know_these_paths(cal):
+async def test_no_version_is_sent(cal):
     """The paths work only without an API version, so none is sent."""
     with pytest.raises(NotFoundError, match="Cannot GET"):
         await cal.request("GET", "/v2/verified-resources/emails", version="2024-08-13")

@@ -1,4 +1,4 @@
-"""Webhooks of the five owners: one class below five paths."""
+"""Webhooks of five kinds of owners: one class below five paths."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ URL = "https://hooks.test/cal"
 
 
 async def scope(cal, name):
-    """The webhooks of an owner, their path, and the field that names the owner."""
+    """Return the webhooks of an owner, their path, and the field with the owner's id."""
     if name == "team event type":
-        made = (
+        webhook = (
             await cal.organization(ORGANIZATION)
             .team(SALES)
             .event_types.create(
                 CreateTeamEventType(title="T", slug="t", length_in_minutes=30, scheduling_type="collective")
             )
         )
-        ids = (SALES, made.id)
+        ids = (SALES, webhook.id)
         return BulkDeleteWebhooks(cal._context, "/teams/{}/event-types/{}", *ids), "event_type_id"
     platform = cal.with_credentials(PlatformClient("sandbox-client", "sandbox-secret"))
     return {
@@ -35,22 +35,22 @@ async def scope(cal, name):
 
 @pytest.mark.parametrize("name", ["user", "event type", "team event type", "organization", "client"])
 async def test_the_life_of_a_webhook(cal, calcom_sandbox, name):
-    """Each owner's webhooks are made, read, listed, changed and deleted, and name just that owner."""
+    """Webhooks of each owner are created, read, listed, updated and deleted, and have the id of this owner only."""
     webhooks, owner = await scope(cal, name)
-    made = await webhooks.create(subscriber_url=URL, triggers=["BOOKING_CREATED"], secret="s3cret")
+    webhook = await webhooks.create(subscriber_url=URL, triggers=["BOOKING_CREATED"], secret="s3cret")
     owners = ("user_id", "team_id", "event_type_id", "oauth_client_id")
-    assert [field for field in owners if getattr(made, field) is not None] == [owner]
-    assert (await webhooks.get(made.id)).subscriber_url == URL
-    assert [one.id for one in await webhooks.list().collect()] == [made.id]
-    assert not (await webhooks.update(made.id, active=False)).active
-    assert (await webhooks.delete(made.id)).id == made.id
+    assert [field for field in owners if getattr(webhook, field) is not None] == [owner]
+    assert (await webhooks.get(webhook.id)).subscriber_url == URL
+    assert [row.id for row in await webhooks.list().collect()] == [webhook.id]
+    assert not (await webhooks.update(webhook.id, active=False)).active
+    assert (await webhooks.delete(webhook.id)).id == webhook.id
     assert await webhooks.list().collect() == []
-    assert {one.version for one in sent_requests(calcom_sandbox) if "/webhooks" in one.path} == {None}
+    assert {request.version for request in sent_requests(calcom_sandbox) if "/webhooks" in request.path} == {None}
 
 
 @pytest.mark.parametrize("name", ["event type", "team event type", "client"])
 async def test_delete_all(cal, calcom_sandbox, name):
-    """Event types and OAuth clients can be rid of all their webhooks at once."""
+    """`delete_all` deletes all webhooks of an event type or an OAuth client."""
     webhooks, _ = await scope(cal, name)
     for number in range(3):
         await webhooks.create(subscriber_url=f"{URL}/{number}", triggers=["BOOKING_CREATED"])
