@@ -1,4 +1,4 @@
-"""Bodies of webhook deliveries: what they become, and what is left out."""
+"""Parsing the bodies of webhook deliveries."""
 
 from __future__ import annotations
 
@@ -153,42 +153,42 @@ FLAT = ("MEETING_STARTED", "MEETING_ENDED")
 
 
 def body(trigger: str = "BOOKING_CREATED", payload: Any = BOOKING, **more: Any) -> bytes:
-    """A delivery in the ordinary envelope."""
+    """Return a delivery in the usual envelope."""
     return json.dumps({"triggerEvent": trigger, "createdAt": SENT, "payload": payload, **more}).encode()
 
 
 def test_recorded_deliveries(shared):
-    """Every recorded delivery verifies with its secret if it had one, and no key or value of its payload is lost."""
+    """Every signed recorded delivery verifies, and no key or value of a payload is lost."""
     real = shared / "reference" / "real"
     files = sorted([*real.glob("webhook_delivery_*.json"), *real.glob("organisations/webhook_delivery_*.json")])
     assert len(files) == 7
     unsigned = []
     for file in files:
-        seen = json.loads(file.read_bytes())
-        headers, raw = dict(seen["headers"]), seen["raw_body"].encode()
+        recorded = json.loads(file.read_bytes())
+        headers, raw = dict(recorded["headers"]), recorded["raw_body"].encode()
         if headers["X-Cal-Signature-256"] == "no-secret-provided":
             unsigned.append(file.stem)
         else:
-            verify(raw, headers["X-Cal-Signature-256"], seen["secret"])
+            verify(raw, headers["X-Cal-Signature-256"], recorded["secret"])
         event = parse(raw, headers["Content-Type"])
-        strict = msgspec.convert(seen["json"]["payload"], BookingPayload)
-        assert (event.payload, event.raw) == (strict, seen["json"])
-        assert losses(seen["json"]["payload"], event.payload) == []
-        assert (event.trigger, event.uid) == (seen["json"]["triggerEvent"], seen["json"]["payload"]["uid"])
-        assert event.created_at == datetime.fromisoformat(seen["json"]["createdAt"])
+        strict = msgspec.convert(recorded["json"]["payload"], BookingPayload)
+        assert (event.payload, event.raw) == (strict, recorded["json"])
+        assert losses(recorded["json"]["payload"], event.payload) == []
+        assert (event.trigger, event.uid) == (recorded["json"]["triggerEvent"], recorded["json"]["payload"]["uid"])
+        assert event.created_at == datetime.fromisoformat(recorded["json"]["createdAt"])
     assert unsigned == ["webhook_delivery_org_01_BOOKING_CREATED"]
 
 
 def test_every_trigger_has_a_sample():
-    """Each of the 28 triggers has a payload class and a sample."""
+    """Every trigger has a sample here, and a payload class unless its payload is a plain object."""
     assert {*SAMPLES, *FLAT} == set(WEBHOOK_TRIGGERS)
     assert PAYLOADS.keys() == set(WEBHOOK_TRIGGERS)
     assert len(WEBHOOK_TRIGGERS) == 28
 
 
 @pytest.mark.parametrize("trigger", SAMPLES)
-def test_payloads_are_typed_and_whole(trigger):
-    """Each trigger's payload is of its class, nothing described is lost, and the raw body is at hand."""
+def test_payloads_are_typed(trigger):
+    """Each trigger's payload has its class, no value is lost, and `raw` is the whole body."""
     kind, payload = SAMPLES[trigger]
     event = parse(body(trigger, payload))
     assert type(event.payload) is kind
@@ -199,8 +199,8 @@ def test_payloads_are_typed_and_whole(trigger):
 
 @pytest.mark.parametrize("trigger", FLAT)
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_meetings_are_flat(trigger, wrapped):
-    """The row at the root of the body is the payload, and so is one in an envelope."""
+def test_payloads_without_envelope(trigger, wrapped):
+    """The body of a meeting trigger is the payload itself, with or without an envelope."""
     row = {"id": 7, "uid": "bK1", "title": "Tea", **TIMES, "createdAt": SENT, "user": IDA, "responses": {"name": "Oz"}}
     event = parse(body(trigger, row) if wrapped else json.dumps({"triggerEvent": trigger, **row}).encode())
     assert isinstance(event.payload, MeetingPayload)
@@ -208,14 +208,14 @@ def test_meetings_are_flat(trigger, wrapped):
     assert event.key == f"{trigger} bK1 {SENT}"
 
 
-def test_answers_to_a_form_are_at_the_root_too():
-    """What a form's delivery repeats at its root is in the raw body."""
+def test_form_answers_in_the_raw_body():
+    """The answers that a form's delivery repeats at its root are in `raw`."""
     _, payload = SAMPLES["FORM_SUBMITTED"]
     assert parse(body("FORM_SUBMITTED", payload, size="L")).raw["size"] == "L"
 
 
-def test_the_unknown_is_kept():
-    """A trigger of tomorrow keeps its payload as it is, and a new field of a known one is in the raw body."""
+def test_unknown_triggers_and_fields():
+    """The payload of an unknown trigger is kept as it is, and an unknown field is in `raw`."""
     event = parse(body("BOOKING_PAINTED", {"uid": "bK1", "where": [1]}))
     assert (event.trigger, event.payload, event.uid) == (
         "BOOKING_PAINTED",
@@ -226,8 +226,8 @@ def test_the_unknown_is_kept():
 
 
 @pytest.mark.parametrize("payload", [None, [], "text", {}])
-def test_no_payload_loses_no_event(payload):
-    """An event whose payload is null or something else still comes, its fields None or empty."""
+def test_a_missing_payload(payload):
+    """An event with a null or odd payload has fields that are None or empty."""
     event = parse(body(payload=payload))
     assert isinstance(event.payload, BookingPayload)
     assert (event.payload.uid, event.payload.start_time, event.payload.attendees) == (None, None, [])
@@ -236,17 +236,17 @@ def test_no_payload_loses_no_event(payload):
 
 @pytest.mark.parametrize("name", [field.encode_name for field in msgspec.structs.fields(BookingPayload)])
 @pytest.mark.parametrize("value", [None, {"odd": [1]}, "soon", -1.5])
-def test_a_field_that_does_not_fit_costs_only_itself(name, value):
-    """Whatever one field turns into, the others are as before and the raw body has it."""
-    [field] = [one for one in msgspec.structs.fields(BookingPayload) if one.encode_name == name]
+def test_a_field_of_a_wrong_type(name, value):
+    """A value of a wrong type affects no other field, and is in `raw`."""
+    [field] = [candidate for candidate in msgspec.structs.fields(BookingPayload) if candidate.encode_name == name]
     event, whole = parse(body(payload=BOOKING | {name: value})), parse(body())
     for other in set(BookingPayload.__struct_fields__) - {field.name}:
         assert getattr(event.payload, other) == getattr(whole.payload, other)
     assert event.raw["payload"][name] == value
 
 
-def test_an_odd_time_of_sending():
-    """A createdAt that is no time is None, and still tells repeats apart."""
+def test_an_invalid_created_at():
+    """An unreadable `createdAt` is None, and is still part of the key."""
     event = parse(json.dumps({"triggerEvent": "BOOKING_CREATED", "createdAt": "just now", "payload": BOOKING}).encode())
     assert event.created_at is None
     assert event.key == "BOOKING_CREATED bK1 just now"
@@ -265,57 +265,59 @@ def test_an_odd_time_of_sending():
     ],
 )
 def test_templates(text, content_type, payload):
-    """What a payload template makes is JSON where it can be, else text, with no trigger and nothing to dedupe by."""
+    """The output of a payload template is JSON or text, without trigger and key."""
     event = parse(text.encode(), content_type)
     assert (event.trigger, event.payload, event.raw, event.key, event.uid) == ("", payload, payload, None, None)
 
 
-def test_a_template_may_name_its_trigger():
-    """Variables of a template are the payload's fields, so one that keeps their names is typed as the trigger is."""
+def test_a_template_with_a_trigger():
+    """A template that has a trigger and the names of the payload's fields is typed."""
     event = parse(b'{"triggerEvent": "BOOKING_CREATED", "uid": "bK1", "title": "Tea"}')
     assert (event.payload.uid, event.payload.title, event.payload.end_time) == ("bK1", "Tea", None)
     assert event.key is None
 
 
-def filled_in(**values: str) -> Any:
-    """The payload of a payload template, which names its trigger and writes these values as text."""
+def payload_of_template(**values: str) -> Any:
+    """Return the payload of a template that has a trigger and these values as text."""
     return parse(json.dumps({"triggerEvent": "BOOKING_CREATED", **values}).encode()).payload
 
 
-def test_numbers_that_a_template_writes_as_text():
-    """Text is converted where the model has a number or a flag; what is no number is None."""
-    made = filled_in(bookingId="9001", length=" 30 ", price="12.5", requiresConfirmation="true", seatsPerTimeSlot="x")
-    assert (made.booking_id, made.length, made.price, made.requires_confirmation) == (9001, 30, 12.5, True)
-    assert made.seats_per_time_slot is None
+def test_numbers_as_text():
+    """Texts are converted to numbers and flags where the model has them; others are None."""
+    payload = payload_of_template(
+        bookingId="9001", length=" 30 ", price="12.5", requiresConfirmation="true", seatsPerTimeSlot="x"
+    )
+    assert (payload.booking_id, payload.length, payload.price, payload.requires_confirmation) == (9001, 30, 12.5, True)
+    assert payload.seats_per_time_slot is None
     for odd in ("", "nan", "inf", "-inf", "1e999", "9" * 5000, "0x10", "[object Object]"):
-        made = filled_in(bookingId=odd, price=odd, title=odd, startTime=odd)
-        assert (made.booking_id, made.price, made.title, made.start_time) == (None, None, odd, None)
-    assert filled_in(title="7", startTime="1893456000").start_time is None, "no time is made of a number"
+        payload = payload_of_template(bookingId=odd, price=odd, title=odd, startTime=odd)
+        assert (payload.booking_id, payload.price, payload.title, payload.start_time) == (None, None, odd, None)
+    assert payload_of_template(title="7", startTime="1893456000").start_time is None, "no time is made of a number"
 
 
-def test_people_that_a_template_writes_as_text():
-    """Text in place of a person is an address or a name, and one person in place of a list is a list of one."""
-    made = filled_in(attendees="bo@example.com", organizer="Ana")
-    assert made.attendees == [WebhookPerson(email="bo@example.com")]
-    assert made.organizer == WebhookPerson(name="Ana")
+def test_people_as_text():
+    """A text in place of a person is an email address or a name, and one person in place of a list is a list of one."""
+    payload = payload_of_template(attendees="bo@example.com", organizer="Ana")
+    assert payload.attendees == [WebhookPerson(email="bo@example.com")]
+    assert payload.organizer == WebhookPerson(name="Ana")
     for nobody in ("", " ", "[object Object]"):
-        made = filled_in(attendees=nobody, organizer=nobody)
-        assert (made.attendees, made.organizer) == ([], None)
+        payload = payload_of_template(attendees=nobody, organizer=nobody)
+        assert (payload.attendees, payload.organizer) == ([], None)
     assert parse(body(payload=BOOKING | {"attendees": OZ})).payload.attendees == parse(body()).payload.attendees
 
 
-def test_one_odd_part_costs_only_itself():
-    """An odd attendee, member or answer is read as far as it can be or left out; its neighbors stay as they are."""
+def test_odd_items_of_lists():
+    """An odd attendee, member or answer is read as far as possible or dropped; the others are unchanged."""
     team = {"id": "5", "name": "T", "members": [IDA, 7, {"name": "Cy", "utcOffset": "soon"}]}
     people = [OZ, {"name": "Cy", "email": "cy@guest.test", "language": "en"}, 7, None, [], "di@guest.test"]
     answers = {"name": {"label": "your_name", "value": "Oz"}, "note": "plain", "size": None, "odd": {"label": 3}}
     event = parse(body(payload=BOOKING | {"attendees": people, "responses": answers, "team": team}))
     whole = parse(body()).payload
-    assert [one.email for one in event.payload.attendees] == ["oz@guest.test", "cy@guest.test", "di@guest.test"]
+    assert [item.email for item in event.payload.attendees] == ["oz@guest.test", "cy@guest.test", "di@guest.test"]
     assert (event.payload.attendees[0], event.payload.start_time) == (whole.attendees[0], whole.start_time)
     assert event.payload.attendees[1].language == WebhookLanguage(locale="en")
-    assert (event.payload.team.id, [one.name for one in event.payload.team.members]) == (5, ["Ida", "Cy"])
-    assert {name: one.value for name, one in event.payload.responses.items()} == {
+    assert (event.payload.team.id, [item.name for item in event.payload.team.members]) == (5, ["Ida", "Cy"])
+    assert {name: item.value for name, item in event.payload.responses.items()} == {
         "name": "Oz",
         "note": "plain",
         "size": None,
@@ -336,15 +338,15 @@ def test_one_odd_part_costs_only_itself():
         (b"{\xff", "application/x-www-form-urlencoded", "neither JSON nor UTF-8 text"),
     ],
 )
-def test_what_cannot_be_read(raw, content_type, match):
-    """Bytes that say nothing are a DecodeError that says so."""
+def test_unreadable_bodies(raw, content_type, match):
+    """A body that is neither JSON nor text is a DecodeError."""
     with pytest.raises(DecodeError, match=match):
         parse(raw, content_type)
 
 
 @given(JSON_VALUES | st.fixed_dictionaries({"triggerEvent": st.sampled_from(WEBHOOK_TRIGGERS), "payload": JSON_VALUES}))
 def test_any_json_is_an_event(value):
-    """Whatever JSON comes is an event that has it all, can be printed and has a key or none; or it is a DecodeError."""
+    """Any JSON is an event with all of it, a repr, and a key or None; or a DecodeError."""
     raw = json.dumps(value).encode()
     try:
         event = parse(raw)
@@ -360,7 +362,7 @@ def test_any_json_is_an_event(value):
 
 @given(st.binary(), st.sampled_from(["application/json", "application/x-www-form-urlencoded", ""]))
 def test_any_bytes_are_an_event_or_a_decode_error(raw, content_type):
-    """Nothing else ever comes of a body."""
+    """Any bytes are an event or a DecodeError."""
     with suppress(DecodeError):
         assert isinstance(parse(raw, content_type), WebhookEvent)
 
@@ -369,7 +371,10 @@ def test_any_bytes_are_an_event_or_a_decode_error(raw, content_type):
 
 
 def test_keys():
-    """A repeat has its key; another moment, booking, trigger or seat has another; where there is no uid all counts."""
+    """Duplicates have equal keys; another time, booking, trigger or seat has another key.
+
+    Without uid the whole body counts.
+    """
     key = parse(body()).key
     assert key == f"BOOKING_CREATED bK1 {SENT}" == parse(body(payload=BOOKING | {"title": "Cake"})).key
     others = [
@@ -391,8 +396,8 @@ def test_keys():
     assert None not in keys
 
 
-def test_reprs_hold_no_passwords():
-    """An event prints its key and no payload; a payload masks one-time and room passwords."""
+def test_reprs_contain_no_passwords():
+    """The repr of an event has its key and no payload; that of a payload masks passwords."""
     secret = {"oneTimePassword": "otp-1", "videoCallData": {"type": "x", "password": "pw-2", "url": "https://r.test"}}
     event = parse(body(payload=BOOKING | secret))
     assert repr(event) == f"<WebhookEvent BOOKING_CREATED bK1 {SENT}>"

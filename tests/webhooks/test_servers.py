@@ -1,4 +1,4 @@
-"""Deliveries over aiohttp.web and ASGI: from a sandbox over real sockets, and message by message."""
+"""Deliveries over aiohttp.web and ASGI: from a sandbox over real sockets, and as single messages."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ TRIGGERS = ["BOOKING_CREATED", "BOOKING_RESCHEDULED", "BOOKING_CANCELLED"]
 
 
 @asynccontextmanager
-async def served(app: web.Application) -> AsyncIterator[str]:
-    """The application on loopback, at this URL."""
+async def serve_app(app: web.Application) -> AsyncIterator[str]:
+    """Serve the application on loopback, and yield its URL."""
     runner = web.AppRunner(app)
     await runner.setup()
     try:
@@ -40,40 +40,40 @@ async def served(app: web.Application) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-def service(receiver: WebhookReceiver) -> web.Application:
-    """An aiohttp application as a user writes it."""
+def aiohttp_app(receiver: WebhookReceiver) -> web.Application:
+    """Return an aiohttp application, as users write it."""
     app = web.Application()
     app.router.add_post("/cal", receiver.aiohttp_handler)
     receiver.setup(app)
     return app
 
 
-def through_asgi(receiver: WebhookReceiver) -> web.Application:
-    """A server that speaks ASGI with the receiver, its lifespan included."""
+def asgi_app(receiver: WebhookReceiver) -> web.Application:
+    """Return an application that calls the receiver over ASGI, with its lifespan."""
 
-    async def live(app: web.Application) -> AsyncIterator[None]:
-        orders: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        done: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        life = asyncio.create_task(receiver({"type": "lifespan"}, orders.get, done.put))
+    async def run_lifespan(app: web.Application) -> AsyncIterator[None]:
+        messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        replies: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        lifespan = asyncio.create_task(receiver({"type": "lifespan"}, messages.get, replies.put))
         for stage in ("startup", "shutdown"):
-            orders.put_nowait({"type": f"lifespan.{stage}"})
-            assert await done.get() == {"type": f"lifespan.{stage}.complete"}
+            messages.put_nowait({"type": f"lifespan.{stage}"})
+            assert await replies.get() == {"type": f"lifespan.{stage}.complete"}
             if stage == "startup":
                 yield
-        await life
+        await lifespan
 
     async def serve(request: web.Request) -> web.Response:
         raw = await request.read()
-        status, _, text = await asgi(receiver, raw[:10], b"", raw[10:], headers=list(request.raw_headers))
+        status, _, text = await send_asgi_request(receiver, raw[:10], b"", raw[10:], headers=list(request.raw_headers))
         return web.Response(status=status, text=text)
 
     app = web.Application()
     app.router.add_post("/cal", serve)
-    app.cleanup_ctx.append(live)
+    app.cleanup_ctx.append(run_lifespan)
     return app
 
 
-async def asgi(receiver: WebhookReceiver, *parts: bytes, headers: Any = (), method: str = "POST") -> Any:
+async def send_asgi_request(receiver: WebhookReceiver, *parts: bytes, headers: Any = (), method: str = "POST") -> Any:
     """Return status, headers and text of the ASGI application's response to a body in parts."""
     incoming = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
     incoming = [*incoming[:-1], {"type": "http.request", "body": parts[-1]}]
@@ -96,40 +96,40 @@ def raw_headers(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
-@pytest.mark.parametrize("application", [service, through_asgi])
+@pytest.mark.parametrize("application", [aiohttp_app, asgi_app])
 async def test_the_sandbox_delivers(application):
-    """What happens to a booking arrives as typed events, each from two webhooks of the one URL."""
+    """Changes of a booking arrive as typed events, from two webhooks of one URL."""
     router, events = WebhookRouter(), []
 
     @router.on(*TRIGGERS)
-    async def heard(event: WebhookEvent[BookingPayload]) -> None:
+    async def append_event(event: WebhookEvent[BookingPayload]) -> None:
         events.append(event)
 
     receiver = WebhookReceiver(router, secrets=[SECRET, "old"])
     with Sandbox(now=MONDAY) as sandbox:
-        async with served(application(receiver)) as url, Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
+        async with serve_app(application(receiver)) as url, Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
             await cal.webhooks.ensure(f"{url}/cal", TRIGGERS, secret="old")
             await cal.event_types.webhooks(THIRTY).ensure(f"{url}/cal", TRIGGERS, secret=SECRET)
             booked = await book(cal, 9)
             moved = await cal.bookings.reschedule(booked.uid, start=booked.end)
             await cal.bookings.cancel(moved.uid, reason="rain")
             await asyncio.to_thread(sandbox.wait_idle)
-        assert [one.status for one in deliveries(sandbox.store)] == [200] * 6
-    told = [("BOOKING_CANCELLED", moved.uid), ("BOOKING_CREATED", booked.uid), ("BOOKING_RESCHEDULED", moved.uid)]
-    assert sorted((event.trigger, event.uid) for event in events) == sorted(told * 2)
+        assert [delivery.status for delivery in deliveries(sandbox.store)] == [200] * 6
+    expected = [("BOOKING_CANCELLED", moved.uid), ("BOOKING_CREATED", booked.uid), ("BOOKING_RESCHEDULED", moved.uid)]
+    assert sorted((event.trigger, event.uid) for event in events) == sorted(expected * 2)
     by_trigger = {event.trigger: event.payload for event in events}
     assert by_trigger["BOOKING_CREATED"].start_time == booked.start
     assert by_trigger["BOOKING_RESCHEDULED"].reschedule_uid == booked.uid
     assert by_trigger["BOOKING_CANCELLED"].cancellation_reason == "rain"
 
 
-async def test_forgeries_over_the_wire():
-    """Over aiohttp a forged delivery is 401, one too large 413 without being read, another verb 405."""
+async def test_invalid_deliveries_over_http():
+    """A forged delivery gets a 401, one that is too large a 413 without being read, another method a 405."""
     events: list[Any] = []
     router = WebhookRouter()
     router.on_any(events.append)
-    app = service(WebhookReceiver(router, secrets=SECRET, max_body=2000))
-    async with served(app) as url, aiohttp.ClientSession(url) as session:
+    app = aiohttp_app(WebhookReceiver(router, secrets=SECRET, max_body=2000))
+    async with serve_app(app) as url, aiohttp.ClientSession(url) as session:
 
         async def status(headers: dict[str, str], data: bytes, method: str = "POST") -> int:
             async with session.request(method, "/cal", headers=headers, data=data) as response:
@@ -145,14 +145,17 @@ async def test_forgeries_over_the_wire():
 
 
 async def test_compressed_deliveries(caplog):
-    """A compressed body is read; a broken one is 400, one that grows too large is 413 and not decompressed further."""
+    """A compressed body is read; a broken one gets a 400, and one that becomes too large a 413."""
     events: list[Any] = []
     router = WebhookRouter()
     router.on_any(events.append)
     headers, raw = signed_request(webhook_body())
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(100)) + packer.flush()
-    async with served(service(WebhookReceiver(router, secrets=SECRET))) as url, aiohttp.ClientSession(url) as session:
+    async with (
+        serve_app(aiohttp_app(WebhookReceiver(router, secrets=SECRET))) as url,
+        aiohttp.ClientSession(url) as session,
+    ):
 
         async def status(data: bytes, encoding: str = "gzip") -> int:
             sent = headers | {"Content-Encoding": encoding}
@@ -164,17 +167,17 @@ async def test_compressed_deliveries(caplog):
         assert await status(gzip.compress(raw) + b"no gzip") in {200, 400}
         assert await status(gzip.compress(raw)[:-9]) in {200, 400, 401}
         assert await status(b"\xff\xff", "deflate") == 400
-        begun = time.process_time()
+        started = time.process_time()
         assert await status(bomb) == 413
-        used = time.process_time() - begun
+        used = time.process_time() - started
     assert used < cpu_time(lambda: zlib.decompress(bomb, 31), repeats=1), "less than decompressing all of it"
     assert {event.uid for event in events} == {"bK1"}
     assert "Unhandled" not in caplog.text
 
 
-async def test_a_sender_that_hangs_up_is_no_error(caplog):
-    """A connection that breaks in the middle of a body is logged in one line, without a traceback."""
-    async with served(service(WebhookReceiver(WebhookRouter(), secrets=SECRET))) as url:
+async def test_an_interrupted_body(caplog):
+    """A connection that breaks during the body is logged in one line, without a traceback."""
+    async with serve_app(aiohttp_app(WebhookReceiver(WebhookRouter(), secrets=SECRET))) as url:
         port = int(url.rpartition(":")[2])
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"POST /cal HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
@@ -186,48 +189,48 @@ async def test_a_sender_that_hangs_up_is_no_error(caplog):
     assert not [record for record in caplog.records if record.exc_info]
 
 
-async def test_asgi_bodies_come_in_parts():
-    """A body in parts is joined, is read up to the limit only, and only POST is accepted."""
+async def test_asgi_bodies():
+    """A body in parts is joined, read up to the maximum size, and accepted only with POST."""
     headers, raw = signed_request(webhook_body())
     events: list[Any] = []
     router = WebhookRouter()
     router.on_any(events.append)
     async with WebhookReceiver(router, secrets=SECRET, max_body=len(raw)) as receiver:
-        found = await asgi(receiver, raw[:3], b"", raw[3:], b"", headers=raw_headers(headers))
-        assert found == (200, {b"content-type": b"text/plain; charset=utf-8", b"content-length": b"8"}, "accepted")
-        assert (await asgi(receiver, raw, b"x", b"too much", headers=raw_headers(headers)))[0] == 413
-        status, sent, _ = await asgi(receiver, b"", method="GET")
+        response = await send_asgi_request(receiver, raw[:3], b"", raw[3:], b"", headers=raw_headers(headers))
+        assert response == (200, {b"content-type": b"text/plain; charset=utf-8", b"content-length": b"8"}, "accepted")
+        assert (await send_asgi_request(receiver, raw, b"x", b"too much", headers=raw_headers(headers)))[0] == 413
+        status, sent, _ = await send_asgi_request(receiver, b"", method="GET")
         assert (status, sent[b"allow"]) == (405, b"POST")
     assert [event.uid for event in events] == ["bK1"]
 
 
-async def test_asgi_without_an_answer():
+async def test_asgi_without_a_response():
     """A sender that disconnects gets no response, and a WebSocket is closed."""
     sent: list[Any] = []
 
-    async def gone() -> Any:
+    async def receive() -> Any:
         return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         sent.append(message)
 
     async with WebhookReceiver(WebhookRouter(), secrets=SECRET) as receiver:
-        await receiver({"type": "http", "method": "POST", "headers": []}, gone, send)
+        await receiver({"type": "http", "method": "POST", "headers": []}, receive, send)
         assert (sent, receiver.pending) == ([], 0)
-        await receiver({"type": "websocket"}, gone, send)
+        await receiver({"type": "websocket"}, receive, send)
     assert sent == [{"type": "websocket.close"}]
 
 
 async def test_lifespan_of_a_framework():
-    """`lifespan` runs the receiver for as long as an application of FastAPI or Starlette lives."""
+    """`lifespan` runs the receiver during the lifetime of a FastAPI or Starlette application."""
     receiver = WebhookReceiver(WebhookRouter(), secrets=SECRET)
     async with receiver.lifespan(object()):
         assert receiver.receive(*signed_request(b"{}"))[0] == 200
     assert receiver.receive(*signed_request(b"{}"))[0] == 503
 
 
-def test_no_server_is_imported_until_it_is_needed():
-    """Receiving by ASGI, or by hand, needs no aiohttp."""
+def test_aiohttp_is_not_imported():
+    """Receiving over ASGI does not import aiohttp."""
     code = "import sys, calcom_async.webhooks; print('aiohttp' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == "False"

@@ -19,8 +19,8 @@ SECRETS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"], exclude_ch
 
 
 @given(st.binary(), SECRETS, SECRETS)
-def test_what_is_signed_verifies_and_nothing_else(raw, secret, other):
-    """Only the very bytes with the very secret pass, alone or among others; the sandbox signs alike."""
+def test_sign_and_verify(raw, secret, other):
+    """Only the same bytes with the same secret verify, alone or among others; the sandbox signs alike."""
     signature = sign(raw, secret)
     assert signature == sandbox_sign(raw, secret)
     verify(raw, signature, secret)
@@ -48,17 +48,17 @@ def test_what_is_signed_verifies_and_nothing_else(raw, secret, other):
         ("0" * 64, "does not match the body with any of the 2 secrets"),
     ],
 )
-def test_refusals_say_why(signature, match):
-    """What is missing, unsigned or wrong is refused with a reason, and without the secrets or the right signature."""
+def test_rejections(signature, match):
+    """A missing or wrong signature is rejected with a reason, without secrets or the right signature."""
     with pytest.raises(SignatureError, match=match) as caught:
         verify(b"{}", signature, [SECRET, "other-secret"])
-    told = f"{caught.value}{caught.value.__dict__}"
-    assert not any(word in told for word in (SECRET, "other-secret", sign(b"{}", SECRET)))
+    texts = f"{caught.value}{caught.value.__dict__}"
+    assert not any(word in texts for word in (SECRET, "other-secret", sign(b"{}", SECRET)))
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(copy.deepcopy(caught.value)) == str(caught.value)
 
 
 def test_every_secret_is_compared_in_constant_time(monkeypatch):
-    """How long a refusal, or a success, takes tells neither how much of a signature was right nor which secret fits."""
+    """Every secret is compared in constant time, so the duration reveals neither a prefix nor which secret matches."""
     compared, compare = [], hmac.compare_digest
     monkeypatch.setattr(hmac, "compare_digest", lambda one, other: compared.append(one) or compare(one, other))
     verify(b"{}", sign(b"{}", "a"), ["a", "b", "c"])
@@ -82,8 +82,8 @@ def test_every_secret_is_compared_in_constant_time(monkeypatch):
         ("\udcff", "UTF-8"),
     ],
 )
-def test_secrets_that_cannot_be_right_are_refused(secrets, match):
-    """A secret that is missing, empty, no text or in white space is a ConfigError that says so and shows no secret."""
+def test_invalid_secrets(secrets, match):
+    """A missing, empty or non-text secret, or one with white space, is a ConfigError that does not show it."""
     router = WebhookRouter()
     for call in (
         lambda: verify(b"", sandbox_sign(b"", "x"), secrets),
@@ -110,7 +110,7 @@ def test_secrets_that_cannot_be_right_are_refused(secrets, match):
     ],
 )
 def test_no_variable_of_a_traceback_holds_a_secret(call):
-    """Error reports that print local variables, as those of Sentry and rich do, print no secret."""
+    """Error reports with local variables, as of Sentry and rich, show no secret."""
     with pytest.raises(CalcomError) as caught:
         call()
     shown = [repr(value) for entry in caught.traceback[2:] for value in entry.frame.f_locals.values()]
@@ -119,8 +119,8 @@ def test_no_variable_of_a_traceback_holds_a_secret(call):
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-def test_what_holds_bytes_is_a_body(kind):
-    """A body may be any bytes-like object, and the signature the bytes of an ASGI header."""
+def test_bytes_like_bodies(kind):
+    """A body may be any bytes-like object, and a signature the bytes of an ASGI header."""
     signature = sign(kind(webhook_body()), SECRET)
     verify(kind(webhook_body()), signature.encode(), SECRET)
     assert parse(kind(webhook_body())).uid == "bK1"
@@ -137,7 +137,7 @@ def test_what_holds_bytes_is_a_body(kind):
         lambda: parse(b"", None),
     ],
 )
-def test_odd_arguments_are_refused(call):
-    """A body that is no bytes, or a signature that is no text, is an InvalidRequestError."""
+def test_invalid_arguments(call):
+    """A body that is not bytes, or a signature that is not text, is an InvalidRequestError."""
     with pytest.raises(InvalidRequestError, match="must be"):
         call()
