@@ -377,8 +377,8 @@ async def recut(chunks: AsyncGenerator[Chunk, None], minimum: int) -> AsyncGener
         rows += chunk.rows
         moments += chunk.moments
         done = chunk.done
-        while cut := _cut(moments, minimum, is_complete=done is not None):
-            end, is_complete = cut
+        while boundary := _chunk_end(moments, minimum, is_complete=done is not None):
+            end, is_complete = boundary
             yield Chunk(rows[:end], moments[:end], moments[end - 1] if is_complete else None)
             rows, moments = rows[end:], moments[end:]
         if done and not rows:
@@ -387,7 +387,7 @@ async def recut(chunks: AsyncGenerator[Chunk, None], minimum: int) -> AsyncGener
         yield Chunk(rows, moments, done)
 
 
-def _cut(moments: Sequence[datetime], minimum: int, *, is_complete: bool) -> tuple[int, bool] | None:
+def _chunk_end(moments: Sequence[datetime], minimum: int, *, is_complete: bool) -> tuple[int, bool] | None:
     """Return where to cut, and whether a tie group ends there; None if more rows have to come first."""
     for end in range(minimum, min(len(moments), 2 * minimum) + 1):
         ends_group = moments[end - 1] != moments[end] if end < len(moments) else is_complete

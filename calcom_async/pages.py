@@ -437,7 +437,7 @@ class _Reading(Generic[T]):
         self._has_duplicates = False
         self._empty_pages = 0
         self._used_cursors: set[str | None] = set()
-        self._cut: str | None = None
+        self._page_problem: str | None = None
         # The missing rows: the keysets left to try, the times left to read by the first one, and the requests sent.
         self._keysets: tuple[tuple[SortKey, ...], ...] = ()
         self._after: datetime | None = None
@@ -519,7 +519,7 @@ class _Reading(Generic[T]):
     def _end(self, cut: str | None = None) -> None:
         """End the reading page by page, and find out whether rows are missing."""
         self.reached_end = True
-        self._cut = cut
+        self._page_problem = cut
         # The largest total counts: if a row was deleted while the list was read, another one may have been skipped.
         is_short = self._call.has_reliable_total and len(self.seen) < self._largest_total
         if self._call.spec.reads_by_time and not self._start.skip and (is_short or self._has_duplicates):
@@ -551,7 +551,7 @@ class _Reading(Generic[T]):
         try:
             chunk = await anext(chunks)
         except StopAsyncIteration:
-            self._keysets, self._cut = (), None
+            self._keysets, self._page_problem = (), None
             return None
         except (KeysetError, BadRequestError) as error:
             self._keysets, self._after, self._until = self._keysets[1:], None, None
@@ -582,18 +582,18 @@ class _Reading(Generic[T]):
     def problem(self) -> str | None:
         """Say why rows may be missing, or None if none are."""
         if not self._call.spec.reads_by_time or self._start.skip:
-            return self._cut
+            return self._page_problem
         name, seen, total = self._call.name, len(self.seen), self.total
         if total is not None and self._call.has_reliable_total:
             if total <= seen:
                 return None
-            return self._cut or (
+            return self._page_problem or (
                 f"{name}: the server reported {shown(total)} rows but returned {seen}; {shown(total - seen)} may be "
                 "missing. Narrow the list with a filter"
             )
         if self._keyset_error:
             return f"{name}: rows came twice, so others may be missing, and could not be found: {self._keyset_error}"
-        return self._cut
+        return self._page_problem
 
 
 def _integer(name: str, value: int, maximum: int) -> int:

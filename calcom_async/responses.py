@@ -95,7 +95,7 @@ def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
         if limit is None or remaining is None or reset is None:
             continue
         try:
-            read = plausible_limits([RateLimit(name, _whole(limit), _whole(remaining), float(reset))])
+            read = plausible_limits([RateLimit(name, _integer(limit), _integer(remaining), float(reset))])
         except (ValueError, OverflowError):
             read = []
         if not read:
@@ -118,7 +118,7 @@ def _limit_headers(header_names: str) -> list[tuple[str, str, str, str]]:
     return found
 
 
-def _whole(text: str) -> int:
+def _integer(text: str) -> int:
     """Read a number of calls, also one written as `120.0` or `1e6`."""
     try:
         return int(text)

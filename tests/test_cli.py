@@ -654,7 +654,7 @@ def test_the_progress_display_shows_waits(stats: dict[str, Any], expected: str) 
     """The progress display shows a wait for the rate limit, or a block, with its seconds."""
     display = ProgressDisplay("bookings")
     display.on_event(make_event(remaining=118))
-    display._look(make_stats(**stats))
+    display._read_limits(make_stats(**stats))
     assert expected in display._text()
 
 
@@ -694,7 +694,7 @@ def test_the_time_left_respects_the_rate_limit(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(time, "monotonic", lambda: display._started + 1)
     for _ in range(100):
         display.on_event(make_event(remaining=20))
-    display._look(make_stats(limit=120))
+    display._read_limits(make_stats(limit=120))
     display.on_progress(ExportProgress(25_000, 100_000))
     assert display._text().endswith("0:02:20 to go")
 
@@ -709,13 +709,13 @@ def test_the_time_left_includes_the_wait_and_decreases(monkeypatch: pytest.Monke
     display.on_progress(ExportProgress(1_000, 1_500))
     for passed in range(45):
         monkeypatch.setattr(time, "monotonic", lambda passed=passed: begun + 10 + passed)
-        display._look(make_stats(waiting=1, next_permit_in=45.0 - passed))
+        display._read_limits(make_stats(waiting=1, next_permit_in=45.0 - passed))
         texts.append(display._text())
     assert texts[0].endswith("waiting for the rate limit, 45 s, 0:00:50 to go")
     assert texts[20].endswith("waiting for the rate limit, 25 s, 0:00:30 to go")
     monkeypatch.setattr(time, "monotonic", lambda: begun + 55)
     display.on_event(make_event(kind="wait", seconds=45.0))
-    display._look(make_stats())
+    display._read_limits(make_stats())
     assert display._text().endswith("0:00:05 to go")
 
 
@@ -727,7 +727,7 @@ def test_the_time_left_includes_further_windows(monkeypatch: pytest.MonkeyPatch)
     for _ in range(100):
         display.on_event(make_event(remaining=0))
     display.on_progress(ExportProgress(25_000, 100_000))
-    display._look(make_stats(limit=120, waiting=8, next_permit_in=59.0))
+    display._read_limits(make_stats(limit=120, waiting=8, next_permit_in=59.0))
     # 59 s of waiting, then 300 requests: 120 at once and 180 in one and a half windows.
     assert display._text().endswith("0:02:29 to go")
 

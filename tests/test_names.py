@@ -8,29 +8,30 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PLACES = ("calcom_async", "tests", "benchmarks", ".ci", "README.md", "CHANGELOG.md", "pyproject.toml")
+PATHS = ("calcom_async", "tests", "benchmarks", ".ci", "README.md", "CHANGELOG.md", "pyproject.toml")
 SUFFIXES = {".py", ".md", ".toml", ".lua", ".json", ""}
 
 # Identifiers that are not English words: they must not occur at all.
 IDENTIFIERS = """
     free_request may_repeat look_for refresh_soon on_renewed A_MOMENT UNTOLD backoff_cap acting_as _twin _stack
     _calls_a_second _naming _ask _below raw_key _stamped _alternative _resembles ANSWER_ITSELF _Who _Memory _Kept
-    of_user AllWebhooks PlainTeamEventTypes AnyTeam EventPerson AwayEntry FormPayload
+    goes_on of_user AllWebhooks PlainTeamEventTypes AnyTeam EventPerson AwayEntry FormPayload
     _turn _turning _verdict _conclude _fruitless _horizon
     RedisLimiter without_redis opens_in SharedDesk _review _send_away _too_late paced_at turn_at on_the_way lose_all
-    _hear_nothing _learn
-    calcom_async_request answer_is_lost says_taken _Mover _SeatMover _sitter _without_twins _take_back
-    _is_gone _looks_for _offer _persistently _rest _give_up free_in _told _unread _miss _promised RecentDeliveries
-    run_in since_last check_follows _Group _pass_over in_order _Ahead is_plain _take_up _objection _disk _Run
+    _hear_nothing _learn _Call upto
+    calcom_async_request answer_is_lost says_taken _Mover _SeatMover _sitter _without_twins _take_back _whole _part
+    _is_gone _look _find _looks_for _offer _persistently _rest _give_up free_in _told _unread _miss _promised
+    RecentDeliveries run_in since_last check_follows _Group _pass_over in_order _Ahead is_plain _take_up _objection
+    _cut _disk _Run
     _to_its_end _gaps _misfit run_on _filled _InTurn version_of _Loop
     left_behind listen_near listen_far SECONDS_TO_CONNECT
     seed_dialect read_wish cast_for _spoil _meanwhile way_out way_back keep_tokens booking_wish booking_access
     booking_decide booking_find oauth_detours seed_bookings catalog_names catalog_spec
-    booking_desk booking_world command_at_hand stand_ins raw_http recorded_calls
+    booking_desk booking_world command_at_hand command_line stand_ins raw_http recorded_calls
 """
 OPTIONS = "--once --every --since-last --parallel"
 
-# Common words: retired as the name of a class or of a function, as far as the library is concerned.
+# Common words: retired as the name of a class or of a function, and in the package as the name of a constant.
 CLASSES = """
     Refusal Listing Cursor Channel Throttle Event Repeated Setting Number Ticket Desk Line Ledger Gauge Link Call Reply
     Pursuit Rounds Turn Receiver Router Thing Job Horizons Plan Stretch Place Step Key Tally Ask Walk Windows Mark Lines
@@ -43,10 +44,14 @@ FUNCTIONS = """
     strike _moment
 """
 
+CONSTANTS = """
+    WHOLE MOST GRACE PATIENCE PROBE SOON MARK LOOKS THINGS TICK AHEAD FILLED LOADED APART WORDS TELLING FAILURES
+"""
+
 
 def texts() -> dict[str, str]:
-    """Every file of the project but this one."""
-    files = [file for place in PLACES for file in [ROOT / place, *(ROOT / place).rglob("*")] if file.is_file()]
+    """Return the text of every file of the project except this one."""
+    files = [file for path in PATHS for file in [ROOT / path, *(ROOT / path).rglob("*")] if file.is_file()]
     return {
         str(file.relative_to(ROOT)): file.read_text()
         for file in files
@@ -58,11 +63,12 @@ TEXTS = texts()
 
 
 def any_of(words: str) -> str:
+    """Return a pattern that matches any of the words."""
     return "|".join(words.split())
 
 
 def occurrences(pattern: str, only: str = "") -> list[str]:
-    """The places where the pattern occurs."""
+    """Return the lines in which the pattern occurs."""
     return [
         f"{name}:{number}: {line.strip()}"
         for name, text in TEXTS.items()
@@ -72,13 +78,14 @@ def occurrences(pattern: str, only: str = "") -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("kind", ["identifiers", "options", "classes", "functions"])
+@pytest.mark.parametrize("kind", ["identifiers", "options", "classes", "functions", "constants"])
 def test_retired_names_are_gone(kind: str) -> None:
-    """No file uses a retired identifier or option, and no retired word names a class or a function."""
-    found = {
+    """No file uses a retired identifier or option, and no retired word names a class, a function or a constant."""
+    matches = {
         "identifiers": lambda: occurrences(rf"(?<!\w)({any_of(IDENTIFIERS)})(?!\w)"),
         "options": lambda: occurrences(rf"(?<![\w-])({any_of(OPTIONS)})(?![\w-])"),
         "classes": lambda: occurrences(rf"^\s*class ({any_of(CLASSES)})\b"),
         "functions": lambda: occurrences(rf"^\s*(async )?def ({any_of(FUNCTIONS)})\b"),
+        "constants": lambda: occurrences(rf"^({any_of(CONSTANTS)})\b(:.*)? = ", only="calcom_async"),
     }[kind]()
-    assert not found, "\n".join(found)
+    assert not matches, "\n".join(matches)

@@ -54,7 +54,7 @@ class ProgressDisplay:
 
     async def _follow(self, cal: Calcom) -> None:
         while True:
-            self._look(cal.stats())
+            self._read_limits(cal.stats())
             self._show()
             await asyncio.sleep(self.LOOK_EVERY)
 
@@ -82,7 +82,7 @@ class ProgressDisplay:
         self._count = count
         self._show()
 
-    def _look(self, stats: Stats) -> None:
+    def _read_limits(self, stats: Stats) -> None:
         """Read from the limiter whether all requests wait, and for how long."""
         self._limit = max(stats.limits, key=lambda one: one.limit, default=None)
         blocked = max((bucket.blocked_for for bucket in stats.limits), default=0)

@@ -35,8 +35,12 @@ class WebhookEvent(Model, Generic[P], frozen=True, kw_only=True):
     @property
     def uid(self) -> str | None:
         """UID of the booking, if the event is about one."""
-        booking = self._part("booking")
-        uid = self._part("uid") or self._part("bookingUid") or (isinstance(booking, dict) and booking.get("uid"))
+        booking = self._payload_value("booking")
+        uid = (
+            self._payload_value("uid")
+            or self._payload_value("bookingUid")
+            or (isinstance(booking, dict) and booking.get("uid"))
+        )
         return uid if isinstance(uid, str) else None
 
     @property
@@ -50,11 +54,11 @@ class WebhookEvent(Model, Generic[P], frozen=True, kw_only=True):
 
     def _seat(self) -> Any:
         """Identify the seat: events of two seats of one booking may be sent within the same millisecond."""
-        if seat_id := self._part("attendeeSeatId"):
+        if seat_id := self._payload_value("attendeeSeatId"):
             return seat_id
-        return _digest(self._part("attendees"))[:16] if self._part("seatsPerTimeSlot") else None
+        return _digest(self._payload_value("attendees"))[:16] if self._payload_value("seatsPerTimeSlot") else None
 
-    def _part(self, name: str) -> Any:
+    def _payload_value(self, name: str) -> Any:
         payload = self.raw.get("payload", self.raw) if isinstance(self.raw, dict) else None
         return payload.get(name) if isinstance(payload, dict) else None
 

@@ -119,9 +119,9 @@ class Teams(Resource):
 
     def list(self, **paging: Unpack[Paging]) -> Pages[TeamModel]:
         """List the teams. Includes pending memberships and the organization itself (`is_organization`)."""
-        return self._whole("/teams", paging)
+        return self._list_teams("/teams", paging)
 
-    def _whole(self, route: str, paging: Paging) -> Pages[TeamModel]:
+    def _list_teams(self, route: str, paging: Paging) -> Pages[TeamModel]:
         # The server ignores `take` and returns everything it can, so request one page of the largest size.
         paging["take"] = None
         return self._pages(TeamModel, route, pagination=self.pagination, **paging)
@@ -164,4 +164,4 @@ class OrganizationTeams(Teams):
 
     def list_mine(self, **paging: Unpack[Paging]) -> Pages[TeamModel]:
         """List the teams of the caller, with `role` and `accepted`; for admins of the organization, all teams."""
-        return self._whole("/teams/me", paging)
+        return self._list_teams("/teams/me", paging)

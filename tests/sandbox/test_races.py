@@ -33,14 +33,14 @@ def api() -> Iterator[BookingApi]:
 @contextmanager
 def standstill(sandbox: Sandbox) -> Iterator[None]:
     """Block the sandbox, so that all requests arrive in one iteration of its event loop."""
-    stands, goes_on = threading.Event(), threading.Event()
-    holder = threading.Thread(target=sandbox.run, args=(lambda: (stands.set(), goes_on.wait(TIMEOUT)),))
+    stands, may_continue = threading.Event(), threading.Event()
+    holder = threading.Thread(target=sandbox.run, args=(lambda: (stands.set(), may_continue.wait(TIMEOUT)),))
     holder.start()
     try:
         assert stands.wait(TIMEOUT)
         yield
     finally:
-        goes_on.set()
+        may_continue.set()
         holder.join()
 
 

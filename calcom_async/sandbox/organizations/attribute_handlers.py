@@ -52,7 +52,7 @@ def list_attributes(call: Call) -> object:
 @ROUTES.add("GET", ONE)
 def get_attribute(call: Call) -> object:
     """Return the attribute; null for an unknown one, like the real server."""
-    return _find(call, _reads(call))
+    return _find_attribute(call, _reads(call))
 
 
 @ROUTES.add("POST", ALL, status=201)
@@ -66,7 +66,7 @@ def create_attribute(call: Call) -> object:
 def update_attribute(call: Call) -> object:
     """Update an attribute."""
     org_id, body = _writes(call), UPDATE.read(call.body)
-    attribute = _existing(_find(call, org_id))
+    attribute = _existing(_find_attribute(call, org_id))
     attributes.change_attribute(call.store, attribute, body, call.clock.now())
     return attribute
 
@@ -74,12 +74,12 @@ def update_attribute(call: Call) -> object:
 @ROUTES.add("DELETE", ONE)
 def delete_attribute(call: Call) -> object:
     """Delete an attribute with its options, and return it."""
-    attribute = _existing(_find(call, _writes(call)))
+    attribute = _existing(_find_attribute(call, _writes(call)))
     attributes.remove_attribute(call.store, attribute)
     return attribute
 
 
-def _find(call: Call, org_id: int) -> Wire | None:
+def _find_attribute(call: Call, org_id: int) -> Wire | None:
     """Return the attribute of the path, or None."""
     attribute = call.store.attributes.get(call.path["attributeId"])
     return attribute if attribute is not None and attribute["teamId"] == org_id else None
@@ -106,7 +106,7 @@ def list_options(call: Call) -> object:
 def create_option(call: Call) -> object:
     """Create an option. An unknown attribute is a 400 here, not a 404."""
     org_id, body = _writes(call), CREATE_OPTION.read(call.body)
-    if (attribute := _find(call, org_id)) is None:
+    if (attribute := _find_attribute(call, org_id)) is None:
         raise errors.database(400)
     return attributes.new_option(call.store, attribute["id"], body)
 
@@ -143,7 +143,7 @@ def _option(call: Call) -> Wire | None:
 @ROUTES.add("GET", OPTIONS + "/assigned")
 def list_assigned_options(call: Call) -> object:
     """List the options of an attribute that are assigned to somebody."""
-    return _assigned(call, [attribute for attribute in [_find(call, _reads(call))] if attribute])
+    return _assigned(call, [attribute for attribute in [_find_attribute(call, _reads(call))] if attribute])
 
 
 @ROUTES.add("GET", ALL + "/slugs/{attributeSlug}/options/assigned")

@@ -79,9 +79,9 @@ def drop_tokens(store: Store, user_id: int, client_id: str) -> None:
 def _jwt(store: Store, kind: str, owner: dict[str, Any]) -> str:
     """Return a token that looks like a JWT; its signature is random, because nobody verifies it."""
     payload = {"type": kind, "clientId": owner["client_id"], "ownerId": owner["user_id"], "jti": store.uuid()}
-    return ".".join((_part({"alg": "HS256", "typ": "JWT"}), _part(payload), _part(store.uid())))
+    return ".".join((_encode_part({"alg": "HS256", "typ": "JWT"}), _encode_part(payload), _encode_part(store.uid())))
 
 
-def _part(value: Any) -> str:
+def _encode_part(value: Any) -> str:
     """Return a value as a part of a JWT."""
     return urlsafe_b64encode(msgspec.json.encode(value)).decode().rstrip("=")

@@ -144,20 +144,20 @@ def webhook_routes(scope: WebhookScope) -> Routes:
     @routes.add("GET", webhook_path)
     def get(call: Call) -> object:
         """Return a webhook."""
-        webhook = _find(call, scope)
+        webhook = _find_webhook(call, scope)
         return _row(webhook) if scope.whole_row else scope.view(webhook)
 
     @routes.add("PATCH", webhook_path)
     def update(call: Call) -> object:
         """Update a webhook."""
-        webhook = _find(call, scope)
+        webhook = _find_webhook(call, scope)
         webhook.update(_changes(call, scope, _UPDATE))
         return scope.view(webhook)
 
     @routes.add("DELETE", webhook_path)
     def delete(call: Call) -> object:
         """Delete a webhook and return it."""
-        webhook = _find(call, scope)
+        webhook = _find_webhook(call, scope)
         return scope.view(call.store.webhooks.pop(webhook["id"]))
 
     if scope.delete_all:
@@ -165,7 +165,7 @@ def webhook_routes(scope: WebhookScope) -> Routes:
     return routes
 
 
-def _find(call: Call, scope: WebhookScope) -> Webhook:
+def _find_webhook(call: Call, scope: WebhookScope) -> Webhook:
     """Return the webhook of the path."""
     return scope.member(call, scope.owner(call), call.path["webhookId"])
 
