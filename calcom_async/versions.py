@@ -106,6 +106,8 @@ BOOKING_OPTIONS = "2026-02-25"
 """The version from which a booking may ignore conflicts, bounds and limits."""
 CURSOR_PAGES = "2026-05-01"
 """The version from which the lists of bookings are paged by cursor."""
+EVENT_TYPES = "2026-06-12"
+"""The version with booking fields by name, private notes and email settings of event types."""
 PRIVATE_LINKS = "2024-09-04"
 """The version of private links that the hosted API answers; self-hosted servers answer 404 to it."""
 

@@ -25,7 +25,7 @@ from calcom_async.requests import encode
 from calcom_async.resources._base import Resource
 
 NULLABLE = {
-    "CalVideoSettings": {"redirect_url_on_exit"},
+    "CalVideoSettings": {"redirect_url_on_exit", "transcription_language"},
     "CreateEventType": {"slot_interval", "schedule_id"},
     "CreateTeamEventType": {"slot_interval", "schedule_id"},
     "CreateOrganizationUser": {"theme", "app_theme", "locale"},
@@ -40,10 +40,10 @@ NULLABLE = {
     },
     "UpdateCalendarEvent": {"description", "attendees", "status"},
     "UpdateCalendarEventAttendee": {"response_status", "is_self", "optional", "host"},
-    "UpdateEventType": {"slot_interval", "schedule_id"},
+    "UpdateEventType": {"slot_interval", "schedule_id", "booking_proposal_count"},
     "UpdateManagedUser": {"name", "bio"},
     "UpdateMe": {"name", "bio"},
-    "UpdateTeamEventType": {"slot_interval", "schedule_id"},
+    "UpdateTeamEventType": {"slot_interval", "schedule_id", "booking_proposal_count"},
 }
 
 

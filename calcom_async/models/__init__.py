@@ -29,6 +29,11 @@ if TYPE_CHECKING:
         UpdateAttributeOption as UpdateAttributeOption,
         UpdateOptionWeight as UpdateOptionWeight,
     )
+    from calcom_async.models.booking_fields import (
+        BookingField as BookingField,
+        BookingFieldName as BookingFieldName,
+        BookingFields as BookingFields,
+    )
     from calcom_async.models.bookings import (
         AbsentAttendee as AbsentAttendee,
         AddGuests as AddGuests,
@@ -108,7 +113,6 @@ if TYPE_CHECKING:
     from calcom_async.models.event_type_settings import (
         BookerActiveBookingsLimit as BookerActiveBookingsLimit,
         BookerLayouts as BookerLayouts,
-        BookingField as BookingField,
         BookingLimits as BookingLimits,
         BookingWindow as BookingWindow,
         CalVideoSettings as CalVideoSettings,
@@ -135,6 +139,7 @@ if TYPE_CHECKING:
         EventType as EventType,
         EventTypeTeam as EventTypeTeam,
         EventTypeUser as EventTypeUser,
+        PrivateNoteMode as PrivateNoteMode,
         SchedulingType as SchedulingType,
         UpdateEventType as UpdateEventType,
         UpdateTeamEventType as UpdateTeamEventType,
@@ -332,6 +337,7 @@ _HOMES = parse_homes("""
     allowlists: Allowlist AllowlistMetadata AllowlistService Allowlists
     attributes: AssignOption AssignedOption Attribute AttributeOption AttributeType CreateAttribute
         CreateAttributeOption OptionAssignment UpdateAttribute UpdateAttributeOption UpdateOptionWeight
+    booking_fields: BookingField BookingFieldName BookingFields
     bookings: AbsentAttendee AddGuests Attendee Booking BookingAttendee BookingEventType BookingHost BookingLocation
         BookingReference BookingStatus CalendarLink CancelBooking ConferencingParticipant ConferencingSession
         CreateBooking Guest MarkAbsent ReassignedHost Reassignment Recording RescheduleBooking Routing
@@ -345,12 +351,11 @@ _HOMES = parse_homes("""
     credits: AvailableCredits ChargedCredits CreditBalance CreditUse
     delegation_credentials: CreateDelegationCredential DelegationCredential DelegationSecret SecretRotationError
         ServiceAccountKey UpdateDelegationCredential WorkspacePlatform WorkspacePlatformSlug
-    event_type_settings: BookerActiveBookingsLimit BookerLayouts BookingField BookingLimits BookingWindow
-        CalVideoSettings Color ConfirmationPolicy DisableCancelling DisableRescheduling EmailSettings
-        EventTypeDestinationCalendar Frequency Host HostPriority Layout Location LocationType NoticeThreshold
-        Recurrence Seats
+    event_type_settings: BookerActiveBookingsLimit BookerLayouts BookingLimits BookingWindow CalVideoSettings Color
+        ConfirmationPolicy DisableCancelling DisableRescheduling EmailSettings EventTypeDestinationCalendar
+        Frequency Host HostPriority Layout Location LocationType NoticeThreshold Recurrence Seats
     event_types: CreateEventType CreateTeamEventType DeletedEventType EventType EventTypeTeam EventTypeUser
-        SchedulingType UpdateEventType UpdateTeamEventType scheduling_type
+        PrivateNoteMode SchedulingType UpdateEventType UpdateTeamEventType scheduling_type
     insights: BookingAverageDuration BookingEventTrend BookingInsightsQuery BookingKpiStats BookingMemberStat
         BookingMemberStats ColumnFilter ColumnFilterValue FailedBookingCount InsightsAttendee InsightsFormResponse
         InsightsFormResponses InsightsMetric InsightsPeriod InsightsRange InsightsResponseField InsightsScope

@@ -1,4 +1,4 @@
-"""Parts of an event type: locations, booking fields, hosts, and the settings that can be disabled.
+"""Parts of an event type: locations, hosts, and the settings that can be disabled.
 
 They are used in requests and responses. In requests, omitted fields are not sent; in responses, missing ones are
 `None`. Where the API takes `{"disabled": true}`, use `DISABLED`. In responses, a disabled setting has `disabled` set
@@ -68,34 +68,6 @@ class Location(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     def video(cls, integration: str = "cal-video") -> "Location":
         """A meeting in a conferencing app, which must be connected unless it is Cal Video."""
         return cls(type="integration", integration=integration)
-
-
-class BookingField(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A question for the booker.
-
-    System fields are identified by `type` (name, splitName, email) or `slug` (title, notes, guests, rescheduleReason,
-    location). Custom ones need `type`, `slug`, `label` and `required`. An update replaces all custom ones.
-    """
-
-    is_default: bool | None = None
-    """Read only: true for system fields."""
-    type: str | None = None
-    slug: str | None = None
-    label: str | None = None
-    required: bool | None = None
-    placeholder: str | None = None
-    options: list[str] | None = None
-    """For select, multiselect, checkbox and radio."""
-    disable_on_prefill: bool | None = None
-    hidden: bool | None = None
-    first_name_label: str | None = None
-    """This and the following fields are for splitName."""
-    first_name_placeholder: str | None = None
-    first_name_disable_on_prefill: bool | None = None
-    last_name_label: str | None = None
-    last_name_placeholder: str | None = None
-    last_name_required: bool | None = None
-    last_name_disable_on_prefill: bool | None = None
 
 
 class Host(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -206,7 +178,10 @@ class EventTypeDestinationCalendar(Model, frozen=True, kw_only=True, gc=False):
 
 
 class EmailSettings(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Standard emails to suppress; only for teams of an organization."""
+    """Standard emails to suppress.
+
+    Only for event types of an organization's teams and, in version 2026-06-12, of its members.
+    """
 
     disable_emails_to_attendees: bool | None = None
     disable_emails_to_hosts: bool | None = None
@@ -223,6 +198,12 @@ class CalVideoSettings(Model, frozen=True, kw_only=True, omit_defaults=True, gc=
     enable_automatic_transcription: bool | None = None
     disable_transcription_for_guests: bool | None = None
     disable_transcription_for_organizer: bool | None = None
+    hide_transcription_for_guests: bool | None = None
+    """Like the following three fields, needs version 2026-06-12, which is then sent."""
+    hide_transcription_for_organizer: bool | None = None
+    disable_attendee_recording_download_email: bool | None = None
+    transcription_language: str | UnsetType | None = UNSET
+    """For example "pt-BR", or "multi" to detect it. None is sent as null, which means English."""
     send_transcription_emails: bool | None = None
     require_email_for_guests: bool | None = None
     """Read only, like the following fields."""

@@ -6,10 +6,10 @@ from msgspec import UNSET, UnsetType, field
 from msgspec.structs import force_setattr
 
 from calcom_async.models._base import DisableableSetting, Model
+from calcom_async.models.booking_fields import BookingField
 from calcom_async.models.event_type_settings import (
     BookerActiveBookingsLimit,
     BookerLayouts,
-    BookingField,
     BookingLimits,
     BookingWindow,
     CalVideoSettings,
@@ -25,7 +25,11 @@ from calcom_async.models.event_type_settings import (
     Seats,
 )
 
+PrivateNoteMode = Literal["duplicate_event", "separate_events"] | str
 SchedulingType = Literal["collective", "roundRobin", "managed"] | str
+
+ALLOW_HOST_CHOICE = "allowRRHostChoiceOnReschedule"
+"""A field on the wire; msgspec would spell it differently."""
 
 # The specification declares a list, but the server sends one object; `EventType` accepts both.
 if TYPE_CHECKING:
@@ -135,6 +139,14 @@ class EventType(Model, frozen=True, kw_only=True):
     allow_rescheduling_past_bookings: bool | None = None
     allow_rescheduling_cancelled_bookings: bool | None = None
     show_optimized_slots: bool | None = None
+    email_settings: EmailSettings | None = None
+    """Like the following fields, returned only in version 2026-06-12, and for teams also in older ones."""
+    skip_attendee_email_deliverability_check: bool | None = None
+    private_note_enabled: bool | None = None
+    private_note_mode: PrivateNoteMode | None = None
+    private_note_template: str | None = None
+    booking_proposal_count: int | None = None
+    """How many times a booker must propose; None if the booker selects one."""
 
     hosts: list[Host] | None = None
     """This and the following fields are for teams only; children of a managed event type do not have them."""
@@ -143,8 +155,8 @@ class EventType(Model, frozen=True, kw_only=True):
     scheduling_type: SchedulingType | None = None
     assign_all_team_members: bool | None = None
     team: EventTypeTeam | None = None
-    email_settings: EmailSettings | None = None
     reschedule_with_same_round_robin_host: bool | None = None
+    allow_rr_host_choice_on_reschedule: bool | None = field(name=ALLOW_HOST_CHOICE, default=None)
     rr_host_subset_enabled: bool | None = None
 
     def __post_init__(self) -> None:
@@ -189,7 +201,9 @@ class _EventTypeBody(Model, frozen=True, kw_only=True):
     locations: list[Location] | None = None
     """Default: the default conferencing app of the host."""
     booking_fields: list[BookingField] | None = None
+    """Fields with a `field`, the shape of version 2026-06-12, are sent in that version; so are all others then."""
     disable_guests: bool | None = None
+    """Only versions of 2024 take it. In 2026-06-12 hide the booking field `guests` instead."""
     slot_interval: int | UnsetType | None = UNSET
     """None means every `length_in_minutes`."""
     minimum_booking_notice: int | None = None
@@ -228,6 +242,13 @@ class _EventTypeBody(Model, frozen=True, kw_only=True):
     allow_rescheduling_past_bookings: bool | None = None
     allow_rescheduling_cancelled_bookings: bool | None = None
     show_optimized_slots: bool | None = None
+    email_settings: EmailSettings | None = None
+    """For event types that are not of a team this needs version 2026-06-12, as do the following fields."""
+    skip_attendee_email_deliverability_check: bool | None = None
+    """Only for members of an organization."""
+    private_note_enabled: bool | None = None
+    private_note_mode: PrivateNoteMode | None = None
+    private_note_template: str | None = None
 
 
 class CreateEventType(_EventTypeBody, frozen=True, kw_only=True):
@@ -244,6 +265,8 @@ class UpdateEventType(_EventTypeBody, frozen=True, kw_only=True):
     title: str | None = None
     slug: str | None = None
     length_in_minutes: int | None = None
+    booking_proposal_count: int | UnsetType | None = UNSET
+    """How many times a booker must propose; None lets the booker select one. Needs version 2026-06-12."""
 
 
 class CreateTeamEventType(CreateEventType, frozen=True, kw_only=True):
@@ -255,8 +278,10 @@ class CreateTeamEventType(CreateEventType, frozen=True, kw_only=True):
     scheduling_type: SchedulingType
     hosts: list[Host] | None = None
     assign_all_team_members: bool | None = None
-    email_settings: EmailSettings | None = None
+    """With `hosts`, only for round robin: the mandatory ones of `hosts` are kept and the others are ignored."""
     reschedule_with_same_round_robin_host: bool | None = None
+    allow_rr_host_choice_on_reschedule: bool | None = field(name=ALLOW_HOST_CHOICE, default=None)
+    """Needs `reschedule_with_same_round_robin_host` and version 2026-06-12."""
 
     def __post_init__(self) -> None:
         force_setattr(self, "scheduling_type", scheduling_type(self.scheduling_type))
@@ -269,8 +294,9 @@ class UpdateTeamEventType(UpdateEventType, frozen=True, kw_only=True):
     """Only collective or round robin."""
     hosts: list[Host] | None = None
     assign_all_team_members: bool | None = None
-    email_settings: EmailSettings | None = None
     reschedule_with_same_round_robin_host: bool | None = None
+    allow_rr_host_choice_on_reschedule: bool | None = field(name=ALLOW_HOST_CHOICE, default=None)
+    """Needs `reschedule_with_same_round_robin_host` and version 2026-06-12."""
 
     def __post_init__(self) -> None:
         if self.scheduling_type is not None:

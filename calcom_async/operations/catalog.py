@@ -36,8 +36,14 @@ _TABLE = """\
   GET    .                                        list ?EventTypes
   POST   .                                        =EventType
   GET    /{eventTypeId}
-  PATCH  /{eventTypeId}                           =EventType
+  PATCH  /{eventTypeId}                           =UpdateEventType
   DELETE /{eventTypeId}
+/v2/event-types/{eventTypeId}/booking-fields
+  GET    .                                        list
+  PUT    .                                        =BookingFields
+  POST   .                                        =BookingFields
+  PATCH  .                                        =ChangeBookingFields
+  DELETE /{slug}
 /v2/event-types/{eventTypeId}/private-links
   GET    .                                        list
   POST   .                                        =PrivateLink
@@ -182,9 +188,15 @@ _TABLE = """\
   GET    .                                        list ?eventSlug,hostsLimit,sortCreatedAt
   POST   .                                        =TeamEventType
   GET    /{eventTypeId}
-  PATCH  /{eventTypeId}                           =TeamEventType
+  PATCH  /{eventTypeId}                           =UpdateTeamEventType
   DELETE /{eventTypeId}
   POST   /{eventTypeId}/create-phone-call         shape =CreatePhoneCall
+/v2/teams/{teamId}/event-types/{eventTypeId}/booking-fields
+  GET    .                                        list
+  PUT    .                                        =BookingFields
+  POST   .                                        =BookingFields
+  PATCH  .                                        =ChangeBookingFields
+  DELETE /{slug}
 /v2/teams/{teamId}/event-types/{eventTypeId}/webhooks
   GET    .                                        list ?Paged
   POST   .                                        =Webhook
@@ -304,9 +316,15 @@ _TABLE = """\
   GET    .                                        list ?eventSlug,hostsLimit,sortCreatedAt
   POST   .                                        =TeamEventType
   GET    /{eventTypeId}
-  PATCH  /{eventTypeId}                           =TeamEventType
+  PATCH  /{eventTypeId}                           =UpdateTeamEventType
   DELETE /{eventTypeId}
   POST   /{eventTypeId}/create-phone-call         shape =CreatePhoneCall
+/v2/organizations/{orgId}/teams/{teamId}/event-types/{eventTypeId}/booking-fields
+  GET    .                                        list
+  PUT    .                                        =BookingFields
+  POST   .                                        =BookingFields
+  PATCH  .                                        =ChangeBookingFields
+  DELETE /{slug}
 /v2/organizations/{orgId}/teams/{teamId}/event-types/{eventTypeId}/private-links
   GET    .                                        list
   POST   .                                        =PrivateLink

@@ -37,6 +37,8 @@ EXCEPTIONS: tuple[Explanation, ...] = (
     Explanation("-", "PATCH */users/{userId}", "body", "*", "the server takes the fields of a new user"),
     Explanation("-", "PATCH *teams*private-links*", "body", "*", "specified without a body; the server needs one"),
     Explanation("-", "POST /v2/insights/*", "body", "sorting.*", "specified by an example only"),
+    Explanation("+", "* *booking-fields*", "response", "bookingFields*", "the methods return the list itself"),
+    Explanation("-", "* *booking-fields*", "response", "*", "the methods return the list itself"),
     Explanation("+", "GET /v2/slots/reservations/{uid}", "response", "status data", "an envelope inside the envelope"),
     Explanation("+", "POST /v2/bookings/*/reassign*", "response", "status data", "an envelope inside the envelope"),
 )

@@ -42,9 +42,15 @@ QUERIES = {
     "Users": "assignedOptionIds attributeQueryOperator emails skip take teamIds",
 }
 
+_CHANGED_BOOKING_FIELD = (
+    "variant type slug label placeholder disableOnPrefill required hidden options firstNameLabel firstNamePlaceholder "
+    "lastNameLabel lastNamePlaceholder lastNameRequired excludeEmails requireEmails minLength maxLength"
+)
+_BOOKING_FIELD = f"field {_CHANGED_BOOKING_FIELD}"
+
 _EVENT_TYPE = (
-    "lengthInMinutes lengthInMinutesOptions title slug description bookingFields{type label placeholder "
-    "disableOnPrefill required hidden slug options} disableGuests slotInterval minimumBookingNotice "
+    f"lengthInMinutes lengthInMinutesOptions title slug description bookingFields{{{_BOOKING_FIELD}}} disableGuests "
+    "slotInterval minimumBookingNotice "
     "beforeEventBuffer afterEventBuffer scheduleId bookingLimitsCount{day week month year disabled} "
     "bookerActiveBookingsLimit{maximumActiveBookings offerReschedule disabled} onlyShowFirstAvailableSlot "
     "bookingLimitsDuration{day week month year disabled} bookingWindow{type value rolling disabled} offsetStart "
@@ -56,11 +62,19 @@ _EVENT_TYPE = (
     "successRedirectUrl hideOrganizerEmail calVideoSettings{disableRecordingForOrganizer "
     "disableRecordingForGuests redirectUrlOnExit enableAutomaticRecordingForOrganizer "
     "enableAutomaticTranscription disableTranscriptionForGuests disableTranscriptionForOrganizer "
-    "sendTranscriptionEmails} hidden bookingRequiresAuthentication disableCancelling{disabled} "
-    "disableRescheduling{disabled minutesBefore} interfaceLanguage allowReschedulingPastBookings "
-    "allowReschedulingCancelledBookings showOptimizedSlots locations{type address public link integration phone}"
+    "sendTranscriptionEmails hideTranscriptionForGuests hideTranscriptionForOrganizer "
+    "disableAttendeeRecordingDownloadEmail transcriptionLanguage} hidden bookingRequiresAuthentication "
+    "disableCancelling{disabled} disableRescheduling{disabled minutesBefore} interfaceLanguage "
+    "allowReschedulingPastBookings allowReschedulingCancelledBookings showOptimizedSlots "
+    "locations{type address public link integration phone} "
+    "emailSettings{disableEmailsToAttendees disableEmailsToHosts} skipAttendeeEmailDeliverabilityCheck "
+    "privateNoteEnabled privateNoteMode privateNoteTemplate"
 )
 
+_TEAM_EVENT_TYPE = (
+    f"{_EVENT_TYPE} schedulingType hosts{{userId mandatory priority}} assignAllTeamMembers "
+    "rescheduleWithSameRoundRobinHost allowRRHostChoiceOnReschedule"
+)
 _FILTERS = "selectedTeamId columnFilters{id value{type data}}"
 
 BODIES = {
@@ -68,9 +82,11 @@ BODIES = {
     "AddGuests": "guests{email name timeZone phoneNumber language}",
     "AssignAttribute": "value attributeOptionId attributeId weight",
     "AttributeOption": "value slug",
+    "BookingFields": f"bookingFields{{{_BOOKING_FIELD}}}",
     "BookingInsights": f"scope timeZone {_FILTERS}",
     "CancelBooking": "cancellationReason cancelSubsequentBookings seatUid",
     "ChargeCredits": "credits creditFor externalRef",
+    "ChangeBookingFields": f"bookingFields{{{_CHANGED_BOOKING_FIELD}}}",
     "CreateAttribute": "name slug type options{value slug} enabled",
     "CreateBooking": (
         "start attendee{name timeZone phoneNumber language email} bookingFieldsResponses eventTypeId "
@@ -176,9 +192,7 @@ BODIES = {
     "UpdateUser": "email name timeFormat defaultScheduleId weekStart timeZone locale avatarUrl bio metadata",
     "Webhook": "payloadTemplate active subscriberUrl triggers secret version",
     "EventType": _EVENT_TYPE,
-    "TeamEventType": (
-        f"{_EVENT_TYPE} "
-        "schedulingType hosts{userId mandatory priority} assignAllTeamMembers "
-        "emailSettings{disableEmailsToAttendees disableEmailsToHosts} rescheduleWithSameRoundRobinHost"
-    ),
+    "UpdateEventType": f"{_EVENT_TYPE} bookingProposalCount",
+    "TeamEventType": _TEAM_EVENT_TYPE,
+    "UpdateTeamEventType": f"{_TEAM_EVENT_TYPE} bookingProposalCount",
 }

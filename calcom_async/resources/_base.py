@@ -181,8 +181,9 @@ class Resource:
         idempotent: bool = True,
         endpoint_limit: EndpointLimit | None = None,
         final_status: int = 0,
+        needed: str = "",
     ) -> T:
-        request = self._request("PATCH", route, ids, body=body)
+        request = self._request("PATCH", route, ids, body=body, needed=needed)
         return await self._send(
             kind, request, idempotent=idempotent, endpoint_limit=endpoint_limit, final_status=final_status
         )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Literal
+
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from calcom_async.errors import ApiError
 from calcom_async.models._base import DisableableSetting
@@ -17,16 +20,69 @@ from calcom_async.models.event_types import (
 )
 from calcom_async.pages import Pages
 from calcom_async.resources._base import List, Resource
+from calcom_async.resources.booking_fields import EventTypeBookingFields, upgraded
 from calcom_async.resources.phone_calls import PhoneCalls
 from calcom_async.resources.private_links import PrivateLinks
 from calcom_async.resources.webhooks import BulkDeleteWebhooks
+from calcom_async.versions import EVENT_TYPES
 
 Order = Literal["asc", "desc"]
 ONE_OR_MANY: Any = EventType | list[EventType]
 
 
-class _CheckedUpdates(Resource):
-    """Base of resources that update event types."""
+_NEWER_FIELDS = (
+    "skip_attendee_email_deliverability_check",
+    "private_note_enabled",
+    "private_note_mode",
+    "private_note_template",
+    "booking_proposal_count",
+    "allow_rr_host_choice_on_reschedule",
+)
+_NEWER_VIDEO_SETTINGS = (
+    "hide_transcription_for_guests",
+    "hide_transcription_for_organizer",
+    "disable_attendee_recording_download_email",
+    "transcription_language",
+)
+_NULLABLE = frozenset({"booking_proposal_count", "transcription_language"})
+"""Fields that are also given if they are None."""
+
+
+def _gives(body: Any, names: Iterable[str]) -> bool:
+    """Whether a body has one of these fields."""
+    values = ((name, getattr(body, name, UNSET)) for name in names)
+    return any(value is not UNSET and (value is not None or name in _NULLABLE) for name, value in values)
+
+
+def _needs_newer_version(body: Any, *, of_team: bool) -> bool:
+    """Whether a field of a body exists only in version 2026-06-12."""
+    names = _NEWER_FIELDS if of_team else (*_NEWER_FIELDS, "email_settings")
+    fields = getattr(body, "booking_fields", None)
+    return (
+        _gives(body, names)
+        or _gives(getattr(body, "cal_video_settings", None), _NEWER_VIDEO_SETTINGS)
+        or (isinstance(fields, list) and any(getattr(field, "field", None) is not None for field in fields))
+    )
+
+
+class _EventTypes(Resource):
+    """Base of resources that create and update event types."""
+
+    of_team: ClassVar[bool] = True
+
+    async def _send_event_type(self, kind: type[Any], method: str, route: str, *ids: int, body: Any) -> Any:
+        """Send an event type, in version 2026-06-12 if one of its fields needs it."""
+        needed = EVENT_TYPES if _needs_newer_version(body, of_team=self.of_team) else ""
+        version = self._context.versions.for_route(method, self._scope + route, needed)
+        if version >= EVENT_TYPES and getattr(body, "booking_fields", None):
+            body = replace(body, booking_fields=upgraded(body.booking_fields))
+        if method == "POST":
+            return await self._post(kind, route, *ids, body=body, needed=needed)
+        return await self._patch(kind, route, *ids, body=body, needed=needed)
+
+    def booking_fields(self, event_type_id: int) -> EventTypeBookingFields:
+        """Booking fields of one event type, to change them one by one. Self-hosted servers do not have this."""
+        return self._child(EventTypeBookingFields, "/event-types/{}", event_type_id)
 
     def _check_disabled(self, changes: UpdateEventType, changed: Any, event_type_id: int) -> None:
         """Raise `ApiError` if a setting that was to be disabled is still on."""
@@ -46,8 +102,10 @@ class _CheckedUpdates(Resource):
                 )
 
 
-class EventTypes(_CheckedUpdates):
+class EventTypes(_EventTypes):
     """Event types of a user."""
+
+    of_team = False
 
     def list(
         self,
@@ -80,7 +138,8 @@ class EventTypes(_CheckedUpdates):
 
     async def create(self, event_type: CreateEventType) -> EventType:
         """Create an event type. A slug that you already use raises `BadRequestError`."""
-        return await self._post(EventType, "/event-types", body=event_type)
+        created: EventType = await self._send_event_type(EventType, "POST", "/event-types", body=event_type)
+        return created
 
     async def update(self, event_type_id: int, changes: UpdateEventType) -> EventType:
         """Update the given fields of an event type. Lists such as `booking_fields` are replaced as a whole.
@@ -88,7 +147,9 @@ class EventTypes(_CheckedUpdates):
         Raises `ApiError` if the server accepts `DISABLED` but leaves the setting on, as known servers do with
         `recurrence`. All other changes have been made by then.
         """
-        changed = await self._patch(EventType, "/event-types/{}", event_type_id, body=changes)
+        changed: EventType = await self._send_event_type(
+            EventType, "PATCH", "/event-types/{}", event_type_id, body=changes
+        )
         self._check_disabled(changes, changed, event_type_id)
         return changed
 
@@ -105,7 +166,7 @@ class EventTypes(_CheckedUpdates):
         return self._child(PrivateLinks, "/event-types/{}", event_type_id)
 
 
-class TeamEventTypes(PhoneCalls, _CheckedUpdates):
+class TeamEventTypes(PhoneCalls, _EventTypes):
     """Event types of a team: collective, round robin or managed."""
 
     def list(
@@ -131,7 +192,10 @@ class TeamEventTypes(PhoneCalls, _CheckedUpdates):
 
         An error may leave the event type behind (403 while a member is pending): check before you retry.
         """
-        return await self._post(ONE_OR_MANY, "/event-types", body=event_type)
+        created: EventType | List[EventType] = await self._send_event_type(
+            ONE_OR_MANY, "POST", "/event-types", body=event_type
+        )
+        return created
 
     async def update(self, event_type_id: int, changes: UpdateTeamEventType) -> EventType | List[EventType]:
         """Update the given fields of an event type. A managed one returns a list, like `create`.
@@ -139,7 +203,7 @@ class TeamEventTypes(PhoneCalls, _CheckedUpdates):
         Raises `ApiError` if the server accepts `DISABLED` but leaves the setting on, as known servers do with
         `recurrence`. All other changes have been made by then.
         """
-        changed: Any = await self._patch(ONE_OR_MANY, "/event-types/{}", event_type_id, body=changes)
+        changed: Any = await self._send_event_type(ONE_OR_MANY, "PATCH", "/event-types/{}", event_type_id, body=changes)
         first = changed[0] if isinstance(changed, list) and changed else changed
         self._check_disabled(changes, first, event_type_id)
         result: EventType | List[EventType] = changed

@@ -90,7 +90,8 @@ def versions_of(path: str) -> frozenset[str]:
         r"/v2/slots(/.*)?": frozenset({"2024-09-04"}),
         r"/v2/bookings(/.*)?": frozenset({"2024-08-13"}),
         r"/v2/event-types/\{eventTypeId\}/private-links(/.*)?": nothing_sent,
-        r"/v2/event-types(/\{eventTypeId\})?": frozenset({"2024-06-14"}),
+        r"/v2/event-types(/\{eventTypeId\})?": frozenset({"2024-06-14", "2026-06-12"}),
+        r"/v2/(.*/)?event-types/\{eventTypeId\}/booking-fields(/.*)?": frozenset({"2026-06-12"}),
         r"/v2/schedules(/.*)?": frozenset({"2024-06-11", "2024-06-14"}),
         r"/v2/(.*/)?verified-resources(/.*)?": nothing_sent,
     }

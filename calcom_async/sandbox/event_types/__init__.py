@@ -4,9 +4,15 @@ Sources: event types of users and their private links come from recorded respons
 those of teams from the build of 2025-12. Phone calls follow the specification of March 2026.
 """
 
-from calcom_async.sandbox.event_types import handlers, phone_call_handlers, private_link_handlers
+from calcom_async.sandbox.event_types import (
+    booking_field_handlers,
+    handlers,
+    phone_call_handlers,
+    private_link_handlers,
+)
 
 ROUTES = (
+    *booking_field_handlers.ROUTES,
     *handlers.ROUTES,
     *phone_call_handlers.ROUTES,
     *private_link_handlers.ROUTES,

@@ -264,13 +264,14 @@ _HOST = Form(
     Field("mandatory", boolean, optional=True),
     Field("priority", one_of(PRIORITIES), optional=True),
 )
+_EMAIL_SETTINGS = Field(
+    "emailSettings", optional=True, nested=Form(_flag("disableEmailsToAttendees"), _flag("disableEmailsToHosts"))
+)
 _TEAM = (
     Field("schedulingType", one_of(SCHEDULING_TYPES.values()), convert=_database_name),
     Field("hosts", array, optional=True, nested=_HOST),
     _flag("assignAllTeamMembers"),
-    Field(
-        "emailSettings", optional=True, nested=Form(_flag("disableEmailsToAttendees"), _flag("disableEmailsToHosts"))
-    ),
+    _EMAIL_SETTINGS,
     _flag("rescheduleWithSameRoundRobinHost"),
     _flag("rrHostSubsetEnabled"),
 )
@@ -279,6 +280,39 @@ CREATE = Form(*_COMMON)
 UPDATE = CREATE.partial()
 TEAM_CREATE = Form(*_TEAM, *_COMMON)
 TEAM_UPDATE = TEAM_CREATE.partial()
+
+_VIDEO_LANGUAGES = (
+    "multi", "ar", "bg", "ca", "zh-HK", "hr", "cs", "da", "nl", "nl-BE", "fi", "fr", "fr-CA", "de", "de-CH", "el",
+    "he", "hi", "hu", "id", "it", "ja", "ko", "lv", "lt", "ms", "no", "pl", "pt", "pt-BR", "ro", "ru", "sr", "sk",
+    "sl", "es", "es-419", "sv", "th", "tr", "uk", "vi",
+)  # fmt: skip
+_NEWER_VIDEO = _VIDEO.extended(
+    _flag("hideTranscriptionForGuests"),
+    _flag("hideTranscriptionForOrganizer"),
+    _flag("disableAttendeeRecordingDownloadEmail"),
+    Field("transcriptionLanguage", one_of(_VIDEO_LANGUAGES), optional=True),
+)
+_NEWER = (
+    Field("calVideoSettings", optional=True, nested=_NEWER_VIDEO),
+    _flag("skipAttendeeEmailDeliverabilityCheck"),
+    _flag("privateNoteEnabled"),
+    Field("privateNoteMode", one_of(("duplicate_event", "separate_events")), optional=True),
+    Field("privateNoteTemplate", string, optional=True),
+)
+_PROPOSALS = Field("bookingProposalCount", minimum(1), integer, optional=True)
+
+
+def _newer(form: Form, *fields: Field) -> Form:
+    """Return a form of version 2026-06-12, which has no `disableGuests`."""
+    replaced = {"disableGuests", *(field.name for field in (*_NEWER, *fields))}
+    kept = (part for part in form.parts if part.name not in replaced)
+    return Form(*kept, *_NEWER, *fields)
+
+
+NEWER_CREATE = _newer(CREATE, _EMAIL_SETTINGS)
+NEWER_UPDATE = _newer(UPDATE, _EMAIL_SETTINGS, _PROPOSALS)
+NEWER_TEAM_CREATE = _newer(TEAM_CREATE, _flag("allowRRHostChoiceOnReschedule"))
+NEWER_TEAM_UPDATE = _newer(TEAM_UPDATE, _flag("allowRRHostChoiceOnReschedule"), _PROPOSALS)
 
 SORTED = Form(Field("sortCreatedAt", one_of(("asc", "desc"), name="isIn"), optional=True))
 

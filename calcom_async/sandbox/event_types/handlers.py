@@ -8,7 +8,19 @@ from typing import Any
 from calcom_async.sandbox.accounts.guards import guarded_team, team_of
 from calcom_async.sandbox.accounts.teams import role_in
 from calcom_async.sandbox.event_types import team_event_types as teams
-from calcom_async.sandbox.event_types.forms import CREATE, SORTED, TEAM_CREATE, TEAM_UPDATE, UPDATE, scheduling_type
+from calcom_async.sandbox.event_types.forms import (
+    CREATE,
+    NEWER_CREATE,
+    NEWER_TEAM_CREATE,
+    NEWER_TEAM_UPDATE,
+    NEWER_UPDATE,
+    SORTED,
+    TEAM_CREATE,
+    TEAM_UPDATE,
+    UPDATE,
+    scheduling_type,
+)
+from calcom_async.sandbox.event_types.named_fields import NAMED_FIELDS, stored_fields
 from calcom_async.sandbox.event_types.records import EventType, change_event_type, is_team_event_type, new_event_type
 from calcom_async.sandbox.event_types.views import dynamic_view, team_view, user_view
 from calcom_async.sandbox.http import errors
@@ -21,7 +33,7 @@ from calcom_async.sandbox.state.store import Store
 ROUTES = Routes()
 
 
-VERSION = ("2024-06-14",)
+VERSION = ("2024-06-14", NAMED_FIELDS)
 _LIST = Form(
     Field("username", string, optional=True),
     Field("eventSlug", string, optional=True),
@@ -37,10 +49,26 @@ _LIST = Form(
 @ROUTES.add("POST", "/v2/event-types", version=VERSION, auth="guarded", status=201)
 def create_event_type(call: Call) -> object:
     """Create an event type. A slug that the user already has is a 400."""
-    body = CREATE.read(call.body)
+    body = _body(call, CREATE, NEWER_CREATE)
     if _by_slug(call.store, call.user["id"], body["slug"]):
         raise errors.bad_request("User already has an event type with this slug.")
-    return user_view(call.store, new_event_type(call.store, call.user["id"], body, now=call.clock.now()))
+    record = new_event_type(call.store, call.user["id"], body, now=call.clock.now())
+    return user_view(call.store, record, newer=_is_newer(call))
+
+
+def _is_newer(call: Call) -> bool:
+    """Return whether a request is of version 2026-06-12."""
+    return call.version == NAMED_FIELDS
+
+
+def _body(call: Call, older: Form, newer: Form) -> dict[str, Any]:
+    """Return the validated body. Booking fields of the newer version are converted for the store."""
+    if not _is_newer(call):
+        return older.read(call.body)
+    body = newer.read(call.body)
+    if (fields := body.pop("bookingFields", None)) is not None:
+        body["_bookingFields"] = stored_fields(fields)
+    return body
 
 
 @ROUTES.add("GET", "/v2/event-types", version=VERSION, auth="optional")
@@ -51,7 +79,11 @@ def list_event_types(call: Call) -> object:
         users = [user for name in query["usernames"] for user in _named(call.store, name, query)]
         return [dynamic_view(users)] if users else []
     records = teams.by_creation(_listed(call, query), query.get("sortCreatedAt"))
-    return [user_view(call.store, record, listed=True) for record in records]
+    newer, caller_id = _is_newer(call), call.caller.user_id
+    return [
+        user_view(call.store, record, listed=not newer or record["ownerId"] != caller_id, newer=newer)
+        for record in records
+    ]
 
 
 def _listed(call: Call, query: Mapping[str, Any]) -> Iterable[EventType]:
@@ -94,7 +126,8 @@ def _by_slug(store: Store, user_id: int, slug: str) -> list[EventType]:
 def get_event_type(call: Call) -> object:
     """Return an event type of the caller, or of a team that they host for or lead."""
     record = _readable(call, call.int_path("eventTypeId"))
-    return team_view(call.store, record) if is_team_event_type(record) else user_view(call.store, record)
+    view = team_view if is_team_event_type(record) else user_view
+    return view(call.store, record, newer=_is_newer(call))
 
 
 def _readable(call: Call, event_type_id: int) -> EventType:
@@ -119,14 +152,14 @@ def _may_read(store: Store, record: EventType, user: Mapping[str, Any]) -> bool:
 def update_event_type(call: Call) -> object:
     """Update an event type. The error for a used slug differs from that of a create request."""
     event_type_id = call.int_path("eventTypeId", checked=True)
-    body = UPDATE.read(call.body)
+    body = _body(call, UPDATE, NEWER_UPDATE)
     record = call.store.event_types.get(event_type_id)
     if record is None or record["ownerId"] != call.user["id"]:
         raise errors.not_found(f"Event type with id {event_type_id} not found")
     if "slug" in body and _by_slug(call.store, call.user["id"], body["slug"]) not in ([], [record]):
         raise errors.no_details(400, "TRPCError", "error_event_type_url_duplicate")
     change_event_type(call.store, record, body, now=call.clock.now())
-    return user_view(call.store, record)
+    return user_view(call.store, record, newer=_is_newer(call))
 
 
 @ROUTES.add("DELETE", "/v2/event-types/{eventTypeId}", version=VERSION, auth="guarded")
@@ -154,21 +187,21 @@ def _existing(call: Call, record: EventType | None) -> EventType:
 def create_team_event_type(call: Call) -> object:
     """Create a team's event type; the response is a list for a managed one."""
     team = guarded_team(call, "TEAM_ADMIN")
-    body = _team_body(TEAM_CREATE, call)
-    return _one_or_all(call.store, teams.create(call.store, team, body, call.clock.now()))
+    body = _team_body(call, TEAM_CREATE, NEWER_TEAM_CREATE)
+    return _one_or_all(call, teams.create(call.store, team, body, call.clock.now()))
 
 
-def _team_body(form: Form, call: Call) -> dict[str, Any]:
+def _team_body(call: Call, older: Form, newer: Form) -> dict[str, Any]:
     """Return the validated body with the scheduling type as the API names it."""
-    body = form.read(call.body)
+    body = _body(call, older, newer)
     if "schedulingType" in body:
         body["schedulingType"] = scheduling_type(body["schedulingType"])
     return body
 
 
-def _one_or_all(store: Store, records: list[EventType]) -> object:
+def _one_or_all(call: Call, records: list[EventType]) -> object:
     """Return an event type; a managed one is a list with the parent first."""
-    views = [team_view(store, record) for record in records]
+    views = [team_view(call.store, record, newer=_is_newer(call)) for record in records]
     return views if records[0]["schedulingType"] == "managed" else views[0]
 
 
@@ -180,7 +213,9 @@ def list_team_event_types(call: Call) -> object:
     query = SORTED.read(call.fields)
     records = teams.by_creation(teams.of_team(call.store, team_id), query.get("sortCreatedAt"))
     slug = call.param("eventSlug")
-    return [team_view(call.store, record, listed=True) for record in records if slug is None or record["slug"] == slug]
+    newer = _is_newer(call)
+    found = (record for record in records if slug is None or record["slug"] == slug)
+    return [team_view(call.store, record, listed=True, newer=newer) for record in found]
 
 
 @ROUTES.add("GET", "/v2/teams/{teamId}/event-types/{eventTypeId}")
@@ -190,7 +225,7 @@ def get_team_event_type(call: Call) -> object:
     record = _of_team(call)
     if record is None:
         raise errors.not_found(f"Event type with id {call.int_path('eventTypeId', checked=True)} not found")
-    return team_view(call.store, record)
+    return team_view(call.store, record, newer=_is_newer(call))
 
 
 def _of_team(call: Call) -> EventType | None:
@@ -205,10 +240,10 @@ def _of_team(call: Call) -> EventType | None:
 def update_team_event_type(call: Call) -> object:
     """Update a team's event type. An unknown one is a 400 here, while reading it is a 404."""
     record, team = _of_team(call), team_of(call)
-    body = _team_body(TEAM_UPDATE, call)
+    body = _team_body(call, TEAM_UPDATE, NEWER_TEAM_UPDATE)
     if record is None:
         raise errors.bad_request("Event type to update not found")
-    return _one_or_all(call.store, teams.change(call.store, team, record, body, call.clock.now()))
+    return _one_or_all(call, teams.change(call.store, team, record, body, call.clock.now()))
 
 
 @ROUTES.add("DELETE", "/v2/teams/{teamId}/event-types/{eventTypeId}")

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from calcom_async.sandbox.event_types.fields import booking_fields, check_connected, default_booking_fields, locations
+from calcom_async.sandbox.event_types.named_fields import WORKFLOW_ADDED
 from calcom_async.sandbox.event_types.settings import OFF, SETTERS, video_settings
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.state.clock import iso
@@ -88,6 +89,16 @@ _NULLABLE = frozenset(
      "destinationCalendar", "emailSettings", "allowReschedulingCancelledBookings"}
 )  # fmt: skip
 
+NEWER_DEFAULTS: EventType = {
+    "skipAttendeeEmailDeliverabilityCheck": False,
+    "privateNoteEnabled": False,
+    "privateNoteMode": None,
+    "privateNoteTemplate": None,
+    "bookingProposalCount": None,
+}
+"""Fields of version 2026-06-12, stored under `_newer`."""
+NEWER_TEAM_DEFAULTS: EventType = {**NEWER_DEFAULTS, "allowRRHostChoiceOnReschedule": False}
+
 _ABSENT_WHEN_UNSET = ("color", "bookerLayouts", "customName", "destinationCalendar", "emailSettings")
 
 _NAME_VARIABLES = frozenset(
@@ -145,6 +156,8 @@ def _apply(store: Store, record: EventType, body: Mapping[str, Any], now: dateti
         _apply_email_settings(record, body["emailSettings"])
     if "calVideoSettings" in body:
         record["calVideoSettings"] = video_settings(body["calVideoSettings"], record["id"], iso(now))
+    if newer := {name: body[name] for name in NEWER_TEAM_DEFAULTS if name in body}:
+        record["_newer"] = record.get("_newer", {}) | newer
     _apply_lengths(record, body)
     _apply_lists(store, record, body)
     for name in _ABSENT_WHEN_UNSET:
@@ -178,6 +191,13 @@ def _apply_lists(store: Store, record: EventType, body: Mapping[str, Any]) -> No
         team = store.teams.get(record.get("teamId") or 0, {})
         phone_suffices = team.get("parent_id") is not None
         record["bookingFields"] = booking_fields(body["bookingFields"], phone_suffices=phone_suffices)
+    if "_bookingFields" in body:
+        record["bookingFields"] = [*body["_bookingFields"], *workflow_added(record)]
+
+
+def workflow_added(record: EventType) -> list[dict[str, Any]]:
+    """Return the booking fields that workflows have added."""
+    return [field for field in record["bookingFields"] if field["slug"] in WORKFLOW_ADDED]
 
 
 def connected_apps(store: Store, user_id: int) -> set[str]:

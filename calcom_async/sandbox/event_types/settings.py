@@ -108,6 +108,15 @@ def booker_layouts(given: dict[str, Any] | None) -> dict[str, Any] | None:
     return given and {key: given[key] for key in ("defaultLayout", "enabledLayouts")}
 
 
+NEWER_VIDEO_SETTINGS = (
+    "hideTranscriptionForGuests",
+    "hideTranscriptionForOrganizer",
+    "disableAttendeeRecordingDownloadEmail",
+    "transcriptionLanguage",
+)
+"""Settings of version 2026-06-12, which the responses of older versions omit."""
+
+
 def video_settings(given: dict[str, Any] | None, event_type_id: int, now: str) -> dict[str, Any]:
     """Return all video settings if one is given; a transcription setting alone stays alone."""
     given = given or {}
@@ -118,6 +127,7 @@ def video_settings(given: dict[str, Any] | None, event_type_id: int, now: str) -
         "eventTypeId": event_type_id,
         **{flag: bool(given.get(flag)) for flag in _VIDEO_FLAGS},
         "redirectUrlOnExit": given.get("redirectUrlOnExit"),
+        **{key: given[key] for key in NEWER_VIDEO_SETTINGS if key in given},
         "requireEmailForGuests": False,
         "createdAt": now,
         "updatedAt": now,

@@ -7,7 +7,16 @@ from copy import deepcopy
 from typing import Any
 
 from calcom_async.sandbox.event_types.fields import visible_fields
-from calcom_async.sandbox.event_types.records import _DEFAULTS, _TEAM_DEFAULTS, EventType, is_team_event_type
+from calcom_async.sandbox.event_types.named_fields import named_fields, older_fields
+from calcom_async.sandbox.event_types.records import (
+    _DEFAULTS,
+    _TEAM_DEFAULTS,
+    NEWER_DEFAULTS,
+    NEWER_TEAM_DEFAULTS,
+    EventType,
+    is_team_event_type,
+)
+from calcom_async.sandbox.event_types.settings import NEWER_VIDEO_SETTINGS
 from calcom_async.sandbox.state.store import Store
 
 WEBSITE = "https://cal.com"
@@ -18,32 +27,51 @@ _TEAM_ONLY = frozenset(_TEAM_DEFAULTS) - {"locations", "calVideoSettings", "owne
 _DYNAMIC_LENGTHS = [15, 30, 45, 60, 90]
 
 
-def user_view(store: Store, record: EventType, *, listed: bool = False) -> EventType:
-    """Return a user's event type; `listed` omits hidden booking fields, as the list does for everybody."""
+def user_view(store: Store, record: EventType, *, listed: bool = False, newer: bool = False) -> EventType:
+    """Return a user's event type. `listed` omits hidden booking fields, and `newer` is version 2026-06-12."""
     owner = store.users[record["ownerId"]]
     return {
-        **_shown(record, listed=listed, without=_TEAM_ONLY),
+        **_shown(record, listed=listed, newer=newer, without=_TEAM_ONLY),
+        **(_newer_fields(record, NEWER_DEFAULTS) if newer else {}),
         "users": [_person(owner)],
         "bookingUrl": f"{WEBSITE}/{owner['username']}/{record['slug']}",
     }
 
 
-def team_view(store: Store, record: EventType, *, listed: bool = False) -> EventType:
+def team_view(store: Store, record: EventType, *, listed: bool = False, newer: bool = False) -> EventType:
     """Return a team's event type with its hosts; lists contain the team, a single read only its id."""
     team = store.teams.get(record["teamId"]) if is_team_event_type(record) else None
-    return {
-        **_shown(record, listed=False, without=frozenset()),
+    view = {
+        **_shown(record, listed=False, newer=newer, without=frozenset()),
         "hosts": [_host(store, record, host) for host in record["hosts"]],
         "team": team and (_team(team) if listed else {"id": team["id"]}),
     }
+    if not newer:
+        return view
+    return view | _newer_fields(record, NEWER_TEAM_DEFAULTS) | {"bookingUrl": _team_url(team, record)}
 
 
-def _shown(record: EventType, *, listed: bool, without: frozenset[str]) -> EventType:
-    """Return the record without internal keys."""
+def _shown(record: EventType, *, listed: bool, newer: bool, without: frozenset[str]) -> EventType:
+    """Return the public keys of an event type, with its booking fields in the shape of the version."""
     shown = {name: value for name, value in record.items() if not name.startswith("_") and name not in without}
-    if listed:
-        shown["bookingFields"] = visible_fields(record["bookingFields"])
+    fields = named_fields(record["bookingFields"]) if newer else older_fields(record["bookingFields"])
+    shown["bookingFields"] = visible_fields(fields) if listed else fields
+    if not newer and (video := record.get("calVideoSettings")):
+        shown["calVideoSettings"] = {key: value for key, value in video.items() if key not in NEWER_VIDEO_SETTINGS}
     return shown
+
+
+def _newer_fields(record: EventType, defaults: EventType) -> EventType:
+    """Return what version 2026-06-12 adds. There a booking window is a list, unless it is off."""
+    window = record["bookingWindow"]
+    return {**defaults, **record.get("_newer", {}), "bookingWindow": window if window.get("disabled") else [window]}
+
+
+def _team_url(team: Mapping[str, Any] | None, record: EventType) -> str | None:
+    """Return the booking page; None for a managed event type and for a team without slug."""
+    if record["schedulingType"] == "managed" or team is None or not team.get("slug"):
+        return None
+    return f"{WEBSITE}/team/{team['slug']}/{record['slug']}"
 
 
 def _person(user: Mapping[str, Any]) -> dict[str, Any]:

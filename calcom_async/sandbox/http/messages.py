@@ -15,7 +15,9 @@ from aiohttp import web
 from calcom_async.sandbox.http.faults import Fault
 
 DEFAULT_VERSION = "2024-04-15"
-VERSIONS = frozenset({DEFAULT_VERSION, "2024-06-11", "2024-06-14", "2024-08-13", "2024-09-04", "2026-05-01"})
+VERSIONS = frozenset(
+    {DEFAULT_VERSION, "2024-06-11", "2024-06-14", "2024-08-13", "2024-09-04", "2026-05-01", "2026-06-12"}
+)
 
 #: The default of Express: 102,400 bytes pass, one more is a 413 (recorded).
 BODY_LIMIT = 102_400
