@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Stats as Stats,
     )
     from calcom_async.config import Config as Config
+    from calcom_async.deprecation import DeprecatedOperationWarning as DeprecatedOperationWarning
     from calcom_async.errors import (
         ApiError as ApiError,
         BadRequestError as BadRequestError,
@@ -88,6 +89,7 @@ _HOMES = parse_homes("""
         ExportError ExportLockedError ForbiddenError IncompleteListError InvalidRequestError NotFoundError RateLimit
         RateLimitedError ServerError SignatureError SlotTakenError TimedOutError TokenExpiredError TransportError
         UnauthorizedError UnknownOutcomeError UnprocessableError
+    deprecation: DeprecatedOperationWarning
     events: ClientEvent
     rate_limiter: RateLimiter TokenBucket
     pages: CursorFallbackWarning IncompleteListWarning Pages

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -19,7 +19,14 @@ from aiohttp import ClientSession, TraceConfig, TraceRequestEndParams, TraceRequ
 
 from calcom_async._version import __version__
 from calcom_async.client import Calcom
-from calcom_async.errors import CalcomError, ConnectionFailedError, ForbiddenError, NotFoundError
+from calcom_async.errors import (
+    ApiError,
+    CalcomError,
+    ConnectionFailedError,
+    ForbiddenError,
+    NotFoundError,
+    is_transient,
+)
 from calcom_async.events import ClientEvent
 from calcom_async.models.event_types import EventType
 from calcom_async.models.me import Me
@@ -34,6 +41,13 @@ T = TypeVar("T")
 
 CONNECT_TIMEOUT = 4.0
 State = Literal["ok", "warn", "fail"]
+ServerKind = Literal["hosted", "self-hosted-2026-07", "self-hosted-2025-12"]
+SERVER_KINDS: Mapping[str, str] = {
+    "hosted": "the hosted API of 2026, or as new",
+    "self-hosted-2026-07": "self-hosted, with the operations of July 2026 and versions up to 2024-09-04",
+    "self-hosted-2025-12": "self-hosted, with the operations of December 2025 and versions up to 2024-09-04",
+}
+"""What `diagnose` says about each kind of server."""
 MAX_CLOCK_SKEW = 5.0
 """Allowed difference of the clocks in seconds. The server reports its time in whole seconds."""
 MAX_LATENCY = 2.0
@@ -52,7 +66,7 @@ class CheckResult(NamedTuple):
 
 
 async def diagnose(cal: Calcom, monitor: ResponseMonitor | None = None) -> list[CheckResult]:
-    """Check what the key can access, in at most eight requests that change nothing.
+    """Check what the key can access, in at most ten requests that change nothing.
 
     A `monitor` adds the latency, the clock and the rate limit. Create the client with its hooks:
     `Calcom(on_event=monitor.on_event, trace_configs=[monitor.trace()])`.
@@ -63,6 +77,28 @@ async def diagnose(cal: Calcom, monitor: ResponseMonitor | None = None) -> list[
     if monitor is not None:
         monitor.add_to(report, cal.stats().limits)
     return report.results
+
+
+async def find_server_kind(cal: Calcom) -> ServerKind:
+    """Find out which operations and versions the server has, in two requests at most.
+
+    Only the hosted API has the booking fields of event types as operations (September 2026). Of the self-hosted builds
+    only the one of July 2026 can look a booking up by its seat.
+    """
+    if await _has_operation(cal, "/v2/event-types/0/booking-fields"):
+        return "hosted"
+    return "self-hosted-2026-07" if await _has_operation(cal, "/v2/bookings/by-seat/0") else "self-hosted-2025-12"
+
+
+async def _has_operation(cal: Calcom, path: str) -> bool:
+    """Return whether the server has a GET of this path. Other errors than an unknown operation mean that it has it."""
+    try:
+        await cal.request("GET", path)
+    except ApiError as error:
+        if is_transient(error):
+            raise
+        return error.reason != "unknown_operation"
+    return True
 
 
 async def check_reachable(cal: Calcom, connect_timeout: float = CONNECT_TIMEOUT) -> None:
@@ -95,6 +131,7 @@ async def _check_account(cal: Calcom, report: Report) -> None:
     me = await report.run_check("key", cal.me.get(), _describe_user, required=True)
     if me is None:
         return
+    await report.run_check("server", find_server_kind(cal), SERVER_KINDS.__getitem__, required=True)
     lists: list[tuple[str, Pages[Any]]] = [
         ("event types", cal.event_types.list()),
         ("schedules", cal.schedules.list()),

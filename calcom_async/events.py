@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
 import msgspec
+
+from calcom_async.deprecation import DeprecatedOperationWarning
 
 log: logging.Logger = logging.getLogger("calcom_async")
 
@@ -43,6 +46,7 @@ class Observer:
         self._parent = parent
         self.counts: Counter[str] = Counter()
         self.seconds_waited: float = 0.0
+        self.deprecated_operations: set[tuple[str, str]] = set() if parent is None else parent.deprecated_operations
 
     def child(self) -> Observer:
         """Return an observer with its own counts, whose events are counted here too."""
@@ -67,6 +71,12 @@ class Observer:
                 self.on_event(event)
             except Exception:
                 log.exception("the on_event callback failed; the call goes on")
+
+    def warn_deprecated(self, method: str, route: str, notice: str) -> None:
+        """Warn that an operation will end, once per operation for a client and its views."""
+        if (method, route) not in self.deprecated_operations:
+            self.deprecated_operations.add((method, route))
+            warnings.warn(f"{method} {route} {notice}", DeprecatedOperationWarning, stacklevel=2)
 
     def _count(self, event: ClientEvent) -> None:
         self.counts[event.kind] += 1

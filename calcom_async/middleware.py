@@ -11,6 +11,7 @@ import msgspec
 
 from calcom_async.auth import Credentials, rate_limit_key
 from calcom_async.config import Config
+from calcom_async.deprecation import deprecation_notice
 from calcom_async.errors import (
     ApiError,
     ConfigError,
@@ -101,7 +102,7 @@ def limited(send: Send, limiter: RateLimiter, config: Config, observer: Observer
 
 
 def observed(send: Send, observer: Observer) -> Send:
-    """Report every attempt as an event, with or without a response."""
+    """Report every attempt as an event, with or without a response, and once each operation that will end."""
 
     def report(
         request: Request, context: CallContext, status: int | None, seconds: float, limits: tuple[RateLimit, ...]
@@ -131,6 +132,8 @@ def observed(send: Send, observer: Observer) -> Send:
             report(request, context, None, 0.0, ())
             raise
         report(request, context, response.status, response.seconds, response.limits)
+        if (notice := deprecation_notice(response.headers)) is not None:
+            observer.warn_deprecated(request.method, request.route, notice)
         return response
 
     return observe

@@ -44,8 +44,8 @@ def doctor(
     """Check the API key and the connection.
 
     Also check the clock, the API versions, the rate limit and the latency, and count what the key can access. This
-    takes eight requests and changes nothing. The exit code is 0, or that of the first failed check. A warning is not a
-    failure.
+    takes at most ten requests and changes nothing. The exit code is 0, or that of the first failed check. A warning is
+    not a failure.
     """
     results = run(_run_checks(target_from(context, base_url, api_key, sandbox, allow_http)))
     if json:

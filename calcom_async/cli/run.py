@@ -123,7 +123,7 @@ def error_lines(error: CalcomError) -> list[str]:
     The hint of the error is for Python programs, so it is left out.
     """
     lines = [error.message, *getattr(error, "__notes__", ())]
-    # Cal.com also answers 401 when the booking limit of an event type is reached.
-    if isinstance(error, UnauthorizedError) and error.reason != "booking_limit":
+    # Cal.com also answers 401 when a limit of an event type is reached, and to valid keys without permission.
+    if isinstance(error, UnauthorizedError) and error.reason in {None, "invalid_api_key", "expired_api_key"}:
         lines.append(f"Check the API key (--api-key or CAL_API_KEY). {NEW_KEY}")
     return lines
