@@ -1,7 +1,7 @@
 """Fixtures for the tests of programs that use Cal.com: a sandbox, and a client of it.
 
-Nothing is imported until a test asks for a fixture. The fixtures are synchronous, so they work with pytest-asyncio in
-either mode, with anyio, or with no plugin at all:
+The package is imported when a test uses a fixture. The fixtures are synchronous, so they work with pytest-asyncio in
+either mode, with anyio, or without a plugin:
 
     async def test_my_service(calcom_client):
         async with calcom_client() as cal:
@@ -18,22 +18,28 @@ import pytest
 
 if TYPE_CHECKING:
     from calcom_async.client import Calcom
-    from calcom_async.sandbox import Sandbox
+    from calcom_async.sandbox import Sandbox, ServerName
 
 
 @pytest.fixture
-def calcom_sandbox() -> Iterator[Sandbox]:
-    """A Cal.com on loopback for this test alone: `.url`, `.api_key`, `.store`, `.faults`, `.requests`, `.clock`."""
-    from calcom_async.sandbox import Sandbox  # noqa: PLC0415 - loaded only for those who ask
+def calcom_server() -> ServerName:
+    """The kind of server that `calcom_sandbox` is. Override or parametrize this fixture for a self-hosted build."""
+    return "hosted"
 
-    with Sandbox() as sandbox:
+
+@pytest.fixture
+def calcom_sandbox(calcom_server: ServerName) -> Iterator[Sandbox]:
+    """A local Cal.com server for this test: `.url`, `.api_key`, `.store`, `.faults`, `.requests`, `.clock`."""
+    from calcom_async.sandbox import Sandbox  # noqa: PLC0415 - loaded only if a test uses it
+
+    with Sandbox(server=calcom_server) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 def calcom_client(calcom_sandbox: Sandbox) -> Callable[..., Calcom]:
-    """Makes clients of this test's sandbox, not yet open; further keywords are those of `Calcom`."""
-    from calcom_async.client import Calcom  # noqa: PLC0415 - loaded only for those who ask
+    """Return a function that creates clients of this test's sandbox; its keywords are those of `Calcom`."""
+    from calcom_async.client import Calcom  # noqa: PLC0415 - loaded only if a test uses it
 
     return partial(_client, Calcom, calcom_sandbox)
 

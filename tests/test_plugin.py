@@ -113,9 +113,11 @@ def run_pytest(
 
 
 def test_the_fixtures_are_documented(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`pytest --fixtures` shows both fixtures with their docstrings."""
+    """`pytest --fixtures` shows the fixtures with their docstrings."""
     result = run_pytest(pytester, monkeypatch, "", "--fixtures")
-    result.stdout.fnmatch_lines(["calcom_sandbox*", "*A Cal.com on loopback*", "calcom_client*", "*Makes clients*"])
+    result.stdout.fnmatch_lines(
+        ["calcom_server*", "*The kind of server*", "calcom_sandbox*", "*A local Cal.com server*", "calcom_client*"]
+    )
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -5,17 +5,31 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from calcom_async.cli.options import one_of
 from calcom_async.cli.terminal import echo, print_status, stderr
+
+if TYPE_CHECKING:
+    from calcom_async.sandbox import ServerName
+
+SERVERS = ("hosted", "self-hosted-2025-12", "self-hosted-2026-07")
 
 
 def sandbox(
     port: Annotated[
         int, typer.Option(metavar="PORT", min=0, max=65_535, help="Port on 127.0.0.1. 0 selects a free one.")
     ] = 8765,
+    server: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            parser=one_of(SERVERS),
+            help=f"Kind of server: {', '.join(SERVERS)}. The last one has no teams.",
+        ),
+    ] = "hosted",
     bookings: Annotated[int, typer.Option(metavar="N", min=0, help="Number of sample bookings.")] = 1_254,
     seed: Annotated[
         int, typer.Option(metavar="N", help="Seed of the sample data. The same seed creates the same data.")
@@ -39,7 +53,8 @@ def sandbox(
     """
     from calcom_async.sandbox import Sandbox
 
-    server = Sandbox(
+    local_server = Sandbox(
+        server=cast("ServerName", server),
         bookings=bookings,
         seed=seed,
         rate_limit=limit,
@@ -51,8 +66,8 @@ def sandbox(
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with server:
-            echo(f"export CAL_API_URL={server.url} CAL_API_KEY={server.api_key}")
+        with local_server:
+            echo(f"export CAL_API_URL={local_server.url} CAL_API_KEY={local_server.api_key}")
             stderr.print(f"{bookings:,} bookings, rate limit {limit} requests per {window:g} s. Press Ctrl-C to stop.")
             threading.Event().wait()
     except OSError as error:

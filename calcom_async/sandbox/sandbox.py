@@ -27,6 +27,7 @@ from calcom_async.sandbox.http.messages import RecordedRequest
 from calcom_async.sandbox.http.rate_limiter import RateLimiter
 from calcom_async.sandbox.http.routing import Route, RouteTable
 from calcom_async.sandbox.http.server import Server
+from calcom_async.sandbox.http.server_kind import ServerName, server_kind
 from calcom_async.sandbox.runtime import Runtime
 from calcom_async.sandbox.seed.world import API_KEY, seed_store
 from calcom_async.sandbox.state.clock import Clock
@@ -55,6 +56,8 @@ UNLIMITED = 1_000_000
 class Sandbox:
     """A local Cal.com server; a context manager, or use `start()` and `stop()`.
 
+    - `server`: the kind of server: "hosted", or a self-hosted build, "self-hosted-2025-12" (with teams and
+      organizations) or "self-hosted-2026-07" (without). Versions, routes, statuses and shapes differ.
     - `bookings`: number of sample bookings, created from `seed`.
     - `now`: freezes the clock at this aware datetime.
     - `rate_limit`: requests per `window` seconds and caller (None: a million). One more request blocks the caller for
@@ -72,6 +75,7 @@ class Sandbox:
     def __init__(
         self,
         *,
+        server: ServerName = "hosted",
         bookings: int = 0,
         seed: int = 0,
         now: datetime | None = None,
@@ -99,6 +103,7 @@ class Sandbox:
             self.store,
             self.clock,
             self.settings,
+            server_kind(server),
             EventBus(),
             base_url=lambda: self.url,
             spawn=self.spawn,
@@ -109,7 +114,7 @@ class Sandbox:
         self._seed = seed
         self._port = port
         self._runtime: Runtime | None = None
-        seed_store(self.store, self.clock, bookings=bookings, ties=ties)
+        self._seed_store()
 
     def start(self) -> Self:
         """Start to listen, and return when requests are accepted. Raises OSError if the port is in use."""
@@ -131,7 +136,13 @@ class Sandbox:
 
     def server(self, routes: Sequence[Route]) -> Server:
         """Build a server for these routes on the state of this sandbox, without a socket."""
-        return Server(self.context, RouteTable(routes), self.faults, self.rate_limiter, self.requests)
+        return Server(
+            self.context,
+            RouteTable([route for route in routes if self.context.server.has(route.method, route.path)]),
+            self.faults,
+            self.rate_limiter,
+            self.requests,
+        )
 
     @property
     def url(self) -> str:
@@ -154,7 +165,12 @@ class Sandbox:
         self.rate_limiter.clear()
         self.requests.clear()
         self.handler_errors.clear()
-        seed_store(self.store, self.clock, bookings=self._bookings, ties=self.store.ties)
+        self._seed_store()
+
+    def _seed_store(self) -> None:
+        """Fill the store with the sample data."""
+        organizations = self.context.server.has_organizations
+        seed_store(self.store, self.clock, bookings=self._bookings, ties=self.store.ties, organizations=organizations)
 
     def run(self, function: Callable[[], T]) -> T:
         """Call `function` in the sandbox's thread, between two requests, and return its result."""

@@ -14,10 +14,11 @@ from http_client import sandbox_client
 
 from calcom_async.operations.catalog import OPERATIONS, Operation, field_names, find_operation
 from calcom_async.operations.python_calls import python_calls
-from calcom_async.sandbox.http.messages import DEFAULT_VERSION, VERSIONS
 from calcom_async.sandbox.http.routing import Route
+from calcom_async.sandbox.http.server_kind import DEFAULT_VERSION, SERVER_KINDS
 from calcom_async.sandbox.sandbox import ROUTES
 
+VERSIONS = SERVER_KINDS["hosted"].versions
 UNSPECIFIED = {("DELETE", "/v2/bookings/{bookingUid}/attendees/{attendeeId}"), ("GET", "/health")}
 """What servers answer and the specification does not name."""
 

@@ -14,9 +14,9 @@ from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.constraints import Rule, email, matches, string
 from calcom_async.sandbox.http.forms import Field, Form, take_and_skip
-from calcom_async.sandbox.http.messages import DEFAULT_VERSION
 from calcom_async.sandbox.http.results import Status
 from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.http.server_kind import DEFAULT_VERSION
 
 ROUTES = Routes()
 

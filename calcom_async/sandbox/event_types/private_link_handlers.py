@@ -13,8 +13,8 @@ from calcom_async.sandbox.http.auth import Auth
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.constraints import date_string, minimum, number
 from calcom_async.sandbox.http.forms import Field, Form
-from calcom_async.sandbox.http.messages import DEFAULT_VERSION
 from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.http.server_kind import DEFAULT_VERSION
 from calcom_async.sandbox.http.time_zones import parse_iso_time
 from calcom_async.sandbox.state.clock import iso
 

@@ -11,6 +11,7 @@ from calcom_async.sandbox.http.auth import Caller
 from calcom_async.sandbox.http.context import Context, Settings
 from calcom_async.sandbox.http.errors import bad_request, database
 from calcom_async.sandbox.http.query_string import parse_query
+from calcom_async.sandbox.http.server_kind import ServerKind
 from calcom_async.sandbox.state.clock import Clock
 from calcom_async.sandbox.state.store import Store
 
@@ -45,6 +46,11 @@ class Call:
     def settings(self) -> Settings:
         """The options of the sandbox."""
         return self.context.settings
+
+    @property
+    def server(self) -> ServerKind:
+        """The kind of server that the sandbox is."""
+        return self.context.server
 
     @property
     def base_url(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from calcom_async.sandbox.http.events import EventBus
+from calcom_async.sandbox.http.server_kind import ServerKind
 from calcom_async.sandbox.state.clock import Clock
 from calcom_async.sandbox.state.store import Store
 
@@ -29,6 +30,7 @@ class Context:
     store: Store
     clock: Clock
     settings: Settings
+    server: ServerKind
     events: EventBus
     base_url: Callable[[], str]
     """Returns the base URL, which is known only while the sandbox runs."""

@@ -14,11 +14,6 @@ from aiohttp import web
 
 from calcom_async.sandbox.http.faults import Fault
 
-DEFAULT_VERSION = "2024-04-15"
-VERSIONS = frozenset(
-    {DEFAULT_VERSION, "2024-06-11", "2024-06-14", "2024-08-13", "2024-09-04", "2026-05-01", "2026-06-12"}
-)
-
 #: The default of Express: 102,400 bytes pass, one more is a 413 (recorded).
 BODY_LIMIT = 102_400
 JSON = "application/json; charset=utf-8"
@@ -85,12 +80,6 @@ class HttpRequest:
     def content_type(self) -> str:
         """The media type in lower case, without parameters."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-
-    @property
-    def version(self) -> str:
-        """The value of `cal-api-version`; a missing or unknown one means the oldest version."""
-        sent = self.headers.get("cal-api-version")
-        return sent if sent in VERSIONS else DEFAULT_VERSION
 
 
 @dataclass(slots=True)

@@ -92,7 +92,8 @@ class Server:
 
     async def _route(self, request: HttpRequest, body: dict[str, Any]) -> HttpResponse:
         """Find the route, check the rate limit and the credentials, and call the handler."""
-        match = self._routes.find(request.method, request.path, request.version)
+        version = self._context.server.version(request.headers.get("cal-api-version"))
+        match = self._routes.find(request.method, request.path, version)
         if match is None:
             return self._error(not_found(f"Cannot {request.method} {request.url}"), request)
         route, path = match
@@ -108,7 +109,7 @@ class Server:
             rate_headers = rate_limit_headers(results)
             if (too_many := rate_limit_error(results)) is not None:
                 raise too_many
-            response = await self._handle(route, path, credentials, request, body)
+            response = await self._handle(route, path, credentials, request, body, version=version)
         except HttpError as error:
             response = self._error(error, request)
         response.headers = rate_headers | response.headers
@@ -125,7 +126,14 @@ class Server:
         return self._rate_limiter.hit(credentials.tracker(ip), limits, self._context.clock.monotonic())
 
     async def _handle(
-        self, route: Route, path: dict[str, str], credentials: Credentials, request: HttpRequest, body: dict[str, Any]
+        self,
+        route: Route,
+        path: dict[str, str],
+        credentials: Credentials,
+        request: HttpRequest,
+        body: dict[str, Any],
+        *,
+        version: str,
     ) -> HttpResponse:
         """Authenticate the caller and return the handler's response."""
         store = self._context.store
@@ -138,7 +146,7 @@ class Server:
             path,
             request.query,
             body,
-            request.version,
+            version,
             request.headers,
         )
         try:

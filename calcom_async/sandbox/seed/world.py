@@ -32,15 +32,22 @@ _PEOPLE = (
 _FEED = "https://calendars.sandbox.test/ana.ics"
 
 
-def seed_store(store: Store, clock: Clock, *, bookings: int = 0, ties: bool = False) -> None:
-    """Fill an empty store with the sample data and with `bookings` bookings around the clock's time."""
+def seed_store(
+    store: Store, clock: Clock, *, bookings: int = 0, ties: bool = False, organizations: bool = True
+) -> None:
+    """Fill an empty store with the sample data and with `bookings` bookings around the clock's time.
+
+    Without `organizations` there is no team, no routing form and no platform client either.
+    """
     now = clock.now()
     _people(store)
     _event_types(store, now)
-    _organization(store)
-    _platform(store, now)
+    if organizations:
+        _organization(store)
+        _platform(store, now)
+        _routing_form(store, now)
+    _app(store, now)
     _calendar(store, now)
-    _routing_form(store, now)
     add_bookings(store, now, count=bookings, host_id=ANA, ties=ties)
 
 
@@ -80,7 +87,7 @@ def _organization(store: Store) -> None:
 
 
 def _platform(store: Store, now: datetime) -> None:
-    """Create a platform client with a managed user, and a third-party app."""
+    """Create a platform client with a managed user."""
     store.oauth_clients[CLIENT_ID] = {
         "id": CLIENT_ID,
         "secret": CLIENT_SECRET,
@@ -92,15 +99,19 @@ def _platform(store: Store, now: datetime) -> None:
         "managed": [MIA],
         "created_at": now,
     }
+    email = f"mia+{CLIENT_ID}@sandbox.test"
+    new_user(store, MIA, f"mia-{CLIENT_ID}-sandbox-test", "Mia Managed", "Europe/Rome", email=email)
+    store_tokens(store, now, kind="managed", user_id=MIA, client_id=CLIENT_ID, pair=(ACCESS_TOKEN, REFRESH_TOKEN))
+
+
+def _app(store: Store, now: datetime) -> None:
+    """Create a third-party app with a token pair of Ana."""
     store.oauth2_apps[APP_ID] = {
         "id": APP_ID,
         "secret": APP_SECRET,
         "name": "Sandbox App",
         "redirect_uris": ["https://app.sandbox.test/callback"],
     }
-    email = f"mia+{CLIENT_ID}@sandbox.test"
-    new_user(store, MIA, f"mia-{CLIENT_ID}-sandbox-test", "Mia Managed", "Europe/Rome", email=email)
-    store_tokens(store, now, kind="managed", user_id=MIA, client_id=CLIENT_ID, pair=(ACCESS_TOKEN, REFRESH_TOKEN))
     app_pair = ("sandbox-app-access", "sandbox-app-refresh")
     store_tokens(store, now, kind="oauth2", user_id=ANA, client_id=APP_ID, pair=app_pair)
 
