@@ -85,7 +85,7 @@ class BookingApi:
     def team_event_type(self, kind: str, *hosts: int, **body: Any) -> int:
         """Create an event type of the Sales team."""
         fields = {"title": "Demo", "slug": "demo", "lengthInMinutes": 30, "minimumBookingNotice": 0} | body
-        rows = [{"userId": one, "mandatory": False, "priority": "medium"} for one in hosts]
+        rows = [{"userId": user_id, "mandatory": False, "priority": "medium"} for user_id in hosts]
         team = {"teamId": SALES, "schedulingType": kind, "hosts": rows}
         return int(new_event_type(self.sandbox.store, None, fields, **team)["id"])
 
@@ -105,8 +105,8 @@ class BookingApi:
     def webhook_events(self) -> list[tuple[str, dict[str, Any]]]:
         """Return the triggers and payloads of the webhook's deliveries."""
         self.sandbox.wait_idle()
-        bodies = [one.json for one in deliveries(self.sandbox.store)]
-        return [(one["triggerEvent"], one["payload"]) for one in bodies]
+        bodies = [body.json for body in deliveries(self.sandbox.store)]
+        return [(body["triggerEvent"], body["payload"]) for body in bodies]
 
     def triggers(self) -> list[str]:
         return [trigger for trigger, _ in self.webhook_events()]

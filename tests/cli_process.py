@@ -18,8 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def cli_environment(**extra: str) -> dict[str, str]:
     """Return this process's environment without Cal.com settings, with the project on the path."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CAL_", "FORCE_", "NO_COLOR"))}
-    return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **extra}
+    variables = {
+        name: value for name, value in os.environ.items() if not name.startswith(("CAL_", "FORCE_", "NO_COLOR"))
+    }
+    return {**variables, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **extra}
 
 
 def cli_command(*args: str | Path) -> list[str]:

@@ -10,7 +10,7 @@ def cpu_time(work: Callable[[], object], repeats: int = 5) -> float:
     """Return the least CPU time that `work` took in this process."""
     seconds = []
     for _ in range(repeats):
-        begun = time.process_time()
+        started = time.process_time()
         work()
-        seconds.append(time.process_time() - begun)
+        seconds.append(time.process_time() - started)
     return min(seconds)

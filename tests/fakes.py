@@ -24,8 +24,8 @@ def ok_response(data: Any = None, status: int = 200, **headers: str) -> Response
 
 def error_response(status: int, code: str | None = None, message: str = "no", **headers: str) -> Response:
     """Return an error response, in the envelope if it has a code."""
-    said = {"statusCode": status, "message": message}
-    body = {"status": "error", "error": {"code": code, "message": message}} if code else said
+    bare_body = {"statusCode": status, "message": message}
+    body = {"status": "error", "error": {"code": code, "message": message}} if code else bare_body
     return Response(
         status, {name.replace("_", "-"): value for name, value in headers.items()}, json.dumps(body).encode()
     )

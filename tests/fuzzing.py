@@ -60,13 +60,13 @@ NAMES = [
 ]  # fmt: skip
 
 
-def mutated(chance: random.Random, body: bytes) -> bytes:
+def mutate_body(chance: random.Random, body: bytes) -> bytes:
     """Return the body with a few faults in its JSON or its bytes; sometimes unchanged."""
     kind = chance.random()
     if kind < 0.05:
         return body
     if kind < 0.15:
-        return _torn(chance, body)
+        return _cut_or_garble(chance, body)
     if kind < 0.2:
         return chance.choice([b"", b"null", b"[]", b"{}", b"5", b"<html><title>login", *RAW.values()])
     value = json.loads(body) if body else None
@@ -75,19 +75,20 @@ def mutated(chance: random.Random, body: bytes) -> bytes:
     written = json.dumps(value, ensure_ascii=chance.random() < 0.5).encode("utf-8", "replace")
     for name, raw in RAW.items():
         written = written.replace(json.dumps(name).encode(), raw)
-    return _torn(chance, written) if chance.random() < 0.05 else written
+    return _cut_or_garble(chance, written) if chance.random() < 0.05 else written
 
 
-def _torn(chance: random.Random, body: bytes) -> bytes:
-    place = chance.randrange(len(body) + 1)
+def _cut_or_garble(chance: random.Random, body: bytes) -> bytes:
+    """Cut, overwrite or repeat a part of the bytes."""
+    position = chance.randrange(len(body) + 1)
     match chance.randrange(4):
         case 0:
-            return body[:place]
+            return body[:position]
         case 1:
-            return body[:place] + chance.randbytes(chance.choice([1, 3, 50])) + body[place:]
+            return body[:position] + chance.randbytes(chance.choice([1, 3, 50])) + body[position:]
         case 2:
-            return body[:place] + body[place + chance.randrange(1, 40) :]
-    return body[:place] + body[place:] + body[place:]
+            return body[:position] + body[position + chance.randrange(1, 40) :]
+    return body[:position] + body[position:] + body[position:]
 
 
 def _with_fault(chance: random.Random, value: Any) -> Any:
@@ -96,16 +97,16 @@ def _with_fault(chance: random.Random, value: Any) -> Any:
         return chance.choice(ODD)
     if isinstance(value, list):
         items = list(value)
-        place = chance.randrange(len(items))
+        position = chance.randrange(len(items))
         match chance.randrange(6):
             case 0:
-                items.insert(place, chance.choice(ODD))
+                items.insert(position, chance.choice(ODD))
             case 1:
-                del items[place]
+                del items[position]
             case 2:
                 items *= chance.choice([2, 20])
             case _:
-                items[place] = _with_fault(chance, items[place])
+                items[position] = _with_fault(chance, items[position])
         return items
     fields = dict(value)
     name = chance.choice(list(fields))
@@ -204,7 +205,7 @@ def response(chance: random.Random, body: bytes) -> Response:
     status = chance.choice(STATUSES)
     if status >= 300 or chance.random() < 0.05:
         body = json.dumps(chance.choice(REFUSALS)).encode()
-    return Response(status, headers(chance), mutated(chance, body))
+    return Response(status, headers(chance), mutate_body(chance, body))
 
 
 ARGUMENTS: list[Any] = [
@@ -232,7 +233,7 @@ class Method:
 
 def methods(client: Any, send: Callable[[Request], Awaitable[Response]]) -> list[Method]:
     """Return every method that makes one request, bound to `send`."""
-    found: list[Method] = []
+    methods_found: list[Method] = []
 
     def remember(path: str, method: Any, function: Any) -> Iterator[Any]:
         name = f"{type(method.__self__).__name__}.{function.__name__}"
@@ -243,13 +244,13 @@ def methods(client: Any, send: Callable[[Request], Awaitable[Response]]) -> list
                 return
             if inspect.iscoroutine(result):
                 result.close()
-            found.append(Method(f"{path}.{name}", method, arguments, keywords))
+            methods_found.append(Method(f"{path}.{name}", method, arguments, keywords))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(python_calls, "record_request", send)
         patch.setattr(python_calls, "_calls_of_method", remember)
         assert list(python_calls.python_calls()) == []
-    return found
+    return methods_found
 
 
 class _Kind(Exception):  # noqa: N818 - what the response would have been read as
@@ -277,8 +278,8 @@ def sample(method: Method) -> bytes:
         coroutine = result.first_page() if isinstance(result, Pages) else result
         try:
             coroutine.send(None)
-        except _Kind as told:
-            kind, spec = told.kind, told.spec
+        except _Kind as kind_error:
+            kind, spec = kind_error.kind, kind_error.spec
         except (StopIteration, CalcomError):
             pass  # a method that reads its response itself
         finally:
@@ -330,16 +331,16 @@ def _properties(kind: type) -> list[str]:
 class FakeTransport(SimpleNamespace):
     """A transport without a socket: `answer` returns the response, which is checked as a real one is."""
 
-    def __init__(self, answer: Callable[[Request], Response]) -> None:
+    def __init__(self, respond: Callable[[Request], Response]) -> None:
         super().__init__(is_open=True, connections=0, requests=0)
-        self.answer = answer
+        self.answer = respond
 
     async def exchange(self, request: Request, context: CallContext) -> Response:
         self.requests += 1
         assert self.requests < 400, f"{self.requests} requests for one call, the last one {request!r}"
-        found = self.answer(request)
-        check(request, found, expects_redirect=context.expects_redirect)
-        return found
+        response = self.answer(request)
+        check(request, response, expects_redirect=context.expects_redirect)
+        return response
 
     def check_event_loop(self) -> None:
         """Accept every event loop."""

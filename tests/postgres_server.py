@@ -26,8 +26,8 @@ SERVANTS = ("postgres", "nobody")
 
 def programs() -> Path | None:
     """Return the folder of `initdb` and `pg_ctl`, which Debian does not put on the path."""
-    if found := shutil.which("pg_ctl"):
-        return Path(found).resolve().parent
+    if folder := shutil.which("pg_ctl"):
+        return Path(folder).resolve().parent
     folders = Path("/usr/lib/postgresql").glob("*/bin")
     versions = [folder for folder in folders if (folder / "pg_ctl").exists()]
     return max(versions, key=lambda folder: float(folder.parent.name), default=None)
@@ -86,9 +86,9 @@ def session_url() -> str:
     """Return the URL of one PostgreSQL for all tests of this process; each test uses its own schema."""
     if url := os.environ.get(URL_VARIABLE):
         return url
-    found = programs()
-    assert found, MISSING
-    server = SESSION.enter_context(own_server(found))
+    folder = programs()
+    assert folder, MISSING
+    server = SESSION.enter_context(own_server(folder))
     atexit.register(SESSION.close)  # after the folder's own clean-up was registered, so that this comes before it
     return server.url
 

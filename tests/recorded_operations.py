@@ -55,24 +55,27 @@ def minimal(kind: type[Any]) -> Any:
     return kind(**{field.name: "x" for field in msgspec.structs.fields(kind) if field.required})
 
 
-def mount(place: str, reach: Callable[..., Any], kit: Operations) -> dict[str, Operation]:
+def mount(prefix: str, reach: Callable[..., Any], operations: Operations) -> dict[str, Operation]:
     """Return the calls below a path. `reach` takes the client and the ids of the path, the calls take the others."""
-    blanks = place.count("{}")
+    blanks = prefix.count("{}")
 
     def bound(call: Operation) -> Operation:
         return lambda cal, *ids: call(reach(cal, *ids[:blanks]), *ids[blanks:])
 
     table = {}
-    for key, call in kit.items():
+    for key, call in operations.items():
         verb, _, rest = key.partition(" ")
-        table[f"{verb} {place}{rest}"] = bound(call)
+        table[f"{verb} {prefix}{rest}"] = bound(call)
     return table
 
 
 # --- operations of a resource
 
-LIST: Operations = {"GET": lambda noun: noun.list().first_page()}
-READ: Operations = {"GET /{}": lambda noun, one: noun.get(one), "DELETE /{}": lambda noun, one: noun.delete(one)}
+LIST: Operations = {"GET": lambda resource: resource.list().first_page()}
+READ: Operations = {
+    "GET /{}": lambda resource, row_id: resource.get(row_id),
+    "DELETE /{}": lambda resource, row_id: resource.delete(row_id),
+}
 
 
 def bodies(create: type[Any], update: type[Any]) -> Operations:
@@ -81,8 +84,8 @@ def bodies(create: type[Any], update: type[Any]) -> Operations:
         LIST
         | READ
         | {
-            "POST": lambda noun: noun.create(minimal(create)),
-            "PATCH /{}": lambda noun, one: noun.update(one, minimal(update)),
+            "POST": lambda resource: resource.create(minimal(create)),
+            "PATCH /{}": lambda resource, row_id: resource.update(row_id, minimal(update)),
         }
     )
 
@@ -91,111 +94,113 @@ WEBHOOKS: Operations = (
     LIST
     | READ
     | {
-        "POST": lambda noun: noun.create(subscriber_url="https://x.test", triggers=[]),
-        "PATCH /{}": lambda noun, one: noun.update(one, active=True),
+        "POST": lambda resource: resource.create(subscriber_url="https://x.test", triggers=[]),
+        "PATCH /{}": lambda resource, row_id: resource.update(row_id, active=True),
     }
 )
 SCHEDULES: Operations = (
     LIST
     | READ
     | {
-        "POST": lambda noun: noun.create(
+        "POST": lambda resource: resource.create(
             name="x", time_zone="UTC", availability=[Availability(days=[1], start_time="09:00", end_time="10:00")]
         ),
-        "PATCH /{}": lambda noun, one: noun.update(one, name="x"),
+        "PATCH /{}": lambda resource, row_id: resource.update(row_id, name="x"),
     }
 )
 MEMBERSHIPS: Operations = (
     LIST
     | READ
     | {
-        "POST": lambda noun: noun.create(user_id=1),
-        "PATCH /{}": lambda noun, one: noun.update(one, accepted=True),
+        "POST": lambda resource: resource.create(user_id=1),
+        "PATCH /{}": lambda resource, row_id: resource.update(row_id, accepted=True),
     }
 )
 ROLES: Operations = (
     LIST
     | READ
     | {
-        "POST": lambda noun: noun.create(name="x"),
-        "PATCH /{}": lambda noun, one: noun.update(one, name="x"),
-        "GET /{}/permissions": lambda noun, one: noun.permissions(one),
-        "POST /{}/permissions": lambda noun, one: noun.add_permissions(one, ["x.y"]),
-        "PUT /{}/permissions": lambda noun, one: noun.set_permissions(one, ["x.y"]),
-        "DELETE /{}/permissions": lambda noun, one: noun.remove_permissions(one, ["x.y"]),
-        "DELETE /{}/permissions/{}": lambda noun, one, permission: noun.remove_permission(one, permission),
+        "POST": lambda resource: resource.create(name="x"),
+        "PATCH /{}": lambda resource, row_id: resource.update(row_id, name="x"),
+        "GET /{}/permissions": lambda resource, row_id: resource.permissions(row_id),
+        "POST /{}/permissions": lambda resource, row_id: resource.add_permissions(row_id, ["x.y"]),
+        "PUT /{}/permissions": lambda resource, row_id: resource.set_permissions(row_id, ["x.y"]),
+        "DELETE /{}/permissions": lambda resource, row_id: resource.remove_permissions(row_id, ["x.y"]),
+        "DELETE /{}/permissions/{}": lambda resource, row_id, permission: resource.remove_permission(
+            row_id, permission
+        ),
     }
 )
 LINKS: Operations = {
-    "GET": lambda noun: noun.list().first_page(),
-    "POST": lambda noun: noun.create(expires_at=NOON),
-    "PATCH /{}": lambda noun, one: noun.update(one, expires_at=NOON),
-    "DELETE /{}": lambda noun, one: noun.delete(one),
+    "GET": lambda resource: resource.list().first_page(),
+    "POST": lambda resource: resource.create(expires_at=NOON),
+    "PATCH /{}": lambda resource, row_id: resource.update(row_id, expires_at=NOON),
+    "DELETE /{}": lambda resource, row_id: resource.delete(row_id),
 }
 FORMS: Operations = LIST | {
-    "GET /{}/responses": lambda noun, form: noun.responses(form).list().first_page(),
-    "POST /{}/responses": lambda noun, form: noun.responses(form).create(answers={}, **DAY),
-    "PATCH /{}/responses/{}": lambda noun, form, one: noun.responses(form).update(one, response={}),
+    "GET /{}/responses": lambda resource, form: resource.responses(form).list().first_page(),
+    "POST /{}/responses": lambda resource, form: resource.responses(form).create(answers={}, **DAY),
+    "PATCH /{}/responses/{}": lambda resource, form, row_id: resource.responses(form).update(row_id, response={}),
 }
 CONFERENCING: Operations = LIST | {
-    "GET /default": lambda noun: noun.default(),
-    "POST /{}/default": lambda noun, app: noun.set_default(app),
-    "POST /{}/connect": lambda noun, app: noun.connect(app),
-    "DELETE /{}/disconnect": lambda noun, app: noun.disconnect(app),
-    "GET /{}/oauth/auth-url": lambda noun, app: noun.connect_url(app, **BACK),
-    "GET /{}/oauth/callback": lambda noun, app: noun.complete_connect(app, state="x", code="x"),
+    "GET /default": lambda resource: resource.default(),
+    "POST /{}/default": lambda resource, app: resource.set_default(app),
+    "POST /{}/connect": lambda resource, app: resource.connect(app),
+    "DELETE /{}/disconnect": lambda resource, app: resource.disconnect(app),
+    "GET /{}/oauth/auth-url": lambda resource, app: resource.connect_url(app, **BACK),
+    "GET /{}/oauth/callback": lambda resource, app: resource.complete_connect(app, state="x", code="x"),
 }
 STRIPE: Operations = {
-    "GET /check": lambda noun: noun.check(),
-    "GET /connect": lambda noun: noun.connect_url(**BACK),
-    "GET /save": lambda noun: noun.complete_connect(state="x", code="x"),
+    "GET /check": lambda resource: resource.check(),
+    "GET /connect": lambda resource: resource.connect_url(**BACK),
+    "GET /save": lambda resource: resource.complete_connect(state="x", code="x"),
 }
 VERIFIED: Operations = {
-    "GET /emails": lambda noun: noun.emails.list().first_page(),
-    "GET /emails/{}": lambda noun, one: noun.emails.get(one),
-    "POST /emails/verification-code/request": lambda noun: noun.emails.request_code("x@x.test"),
-    "POST /emails/verification-code/verify": lambda noun: noun.emails.verify("x@x.test", code="1"),
-    "GET /phones": lambda noun: noun.phones.list().first_page(),
-    "GET /phones/{}": lambda noun, one: noun.phones.get(one),
-    "POST /phones/verification-code/request": lambda noun: noun.phones.request_code("+351210000000"),
-    "POST /phones/verification-code/verify": lambda noun: noun.phones.verify("+351210000000", code="1"),
+    "GET /emails": lambda resource: resource.emails.list().first_page(),
+    "GET /emails/{}": lambda resource, row_id: resource.emails.get(row_id),
+    "POST /emails/verification-code/request": lambda resource: resource.emails.request_code("x@x.test"),
+    "POST /emails/verification-code/verify": lambda resource: resource.emails.verify("x@x.test", code="1"),
+    "GET /phones": lambda resource: resource.phones.list().first_page(),
+    "GET /phones/{}": lambda resource, row_id: resource.phones.get(row_id),
+    "POST /phones/verification-code/request": lambda resource: resource.phones.request_code("+351210000000"),
+    "POST /phones/verification-code/verify": lambda resource: resource.phones.verify("+351210000000", code="1"),
 }
 ATTRIBUTES: Operations = (
     LIST
     | READ
     | {
-        "POST": lambda noun: noun.create(
+        "POST": lambda resource: resource.create(
             name="x", slug="x", type="SINGLE_SELECT", options=[minimal(CreateAttributeOption)]
         ),
-        "PATCH /{}": lambda noun, one: noun.update(one, name="x"),
-        "GET /{}/options": lambda noun, one: noun.options(one).first_page(),
-        "POST /{}/options": lambda noun, one: noun.create_option(one, value="x", slug="x"),
-        "PATCH /{}/options/{}": lambda noun, one, option: noun.update_option(one, option, value="x"),
-        "DELETE /{}/options/{}": lambda noun, one, option: noun.delete_option(one, option),
-        "GET /{}/options/assigned": lambda noun, one: noun.assigned_options(one).first_page(),
-        "GET /slugs/{}/options/assigned": lambda noun, slug: noun.assigned_options_by_slug(slug).first_page(),
-        "GET /options/{}": lambda noun, user: noun.list_for_user(user).first_page(),
-        "POST /options/{}": lambda noun, user: noun.assign(user, attribute_id="x", value="x"),
-        "DELETE /options/{}/{}": lambda noun, user, option: noun.unassign(user, option),
+        "PATCH /{}": lambda resource, row_id: resource.update(row_id, name="x"),
+        "GET /{}/options": lambda resource, row_id: resource.options(row_id).first_page(),
+        "POST /{}/options": lambda resource, row_id: resource.create_option(row_id, value="x", slug="x"),
+        "PATCH /{}/options/{}": lambda resource, row_id, option: resource.update_option(row_id, option, value="x"),
+        "DELETE /{}/options/{}": lambda resource, row_id, option: resource.delete_option(row_id, option),
+        "GET /{}/options/assigned": lambda resource, row_id: resource.assigned_options(row_id).first_page(),
+        "GET /slugs/{}/options/assigned": lambda resource, slug: resource.assigned_options_by_slug(slug).first_page(),
+        "GET /options/{}": lambda resource, user: resource.list_for_user(user).first_page(),
+        "POST /options/{}": lambda resource, user: resource.assign(user, attribute_id="x", value="x"),
+        "DELETE /options/{}/{}": lambda resource, user, option: resource.unassign(user, option),
     }
 )
 TEAM_EVENT_TYPES: Operations = bodies(CreateTeamEventType, UpdateTeamEventType) | {
-    "POST /{}/create-phone-call": lambda noun, one: noun.create_phone_call(one, minimal(CreatePhoneCall)),
+    "POST /{}/create-phone-call": lambda resource, row_id: resource.create_phone_call(row_id, minimal(CreatePhoneCall)),
 }
 BOOKINGS: Operations = {
-    "POST": lambda noun: noun.create_series(start=NOON, event_type_id=1, attendee=ADA, recurrence_count=2),
-    "GET": lambda noun: noun.list().first_page(),
-    "GET /{}": lambda noun, uid: noun.get_series(uid),
-    "POST /{}/reschedule": lambda noun, uid: noun.reschedule(uid, start=NOON),
-    "POST /{}/cancel": lambda noun, uid: noun.cancel(uid),
-    "POST /{}/confirm": lambda noun, uid: noun.confirm(uid),
-    "POST /{}/mark-absent": lambda noun, uid: noun.mark_absent(uid, host=True),
-    "POST /{}/reassign": lambda noun, uid: noun.reassign(uid),
-    "POST /{}/reassign/{}": lambda noun, uid, user: noun.reassign_to(uid, user),
-    "GET /{}/attendees": lambda noun, uid: noun.attendees(uid),
-    "POST /{}/guests": lambda noun, uid: noun.add_guests(uid, Guest(email="x")),
-    "GET /{}/calendar-links": lambda noun, uid: noun.calendar_links(uid),
-    "GET /{}/references": lambda noun, uid: noun.references(uid),
+    "POST": lambda resource: resource.create_series(start=NOON, event_type_id=1, attendee=ADA, recurrence_count=2),
+    "GET": lambda resource: resource.list().first_page(),
+    "GET /{}": lambda resource, uid: resource.get_series(uid),
+    "POST /{}/reschedule": lambda resource, uid: resource.reschedule(uid, start=NOON),
+    "POST /{}/cancel": lambda resource, uid: resource.cancel(uid),
+    "POST /{}/confirm": lambda resource, uid: resource.confirm(uid),
+    "POST /{}/mark-absent": lambda resource, uid: resource.mark_absent(uid, host=True),
+    "POST /{}/reassign": lambda resource, uid: resource.reassign(uid),
+    "POST /{}/reassign/{}": lambda resource, uid, user: resource.reassign_to(uid, user),
+    "GET /{}/attendees": lambda resource, uid: resource.attendees(uid),
+    "POST /{}/guests": lambda resource, uid: resource.add_guests(uid, Guest(email="x")),
+    "GET /{}/calendar-links": lambda resource, uid: resource.calendar_links(uid),
+    "GET /{}/references": lambda resource, uid: resource.references(uid),
 }
 ORGANIZATION: Operations = {
     "GET /users": lambda org: org.users.list().first_page(),
@@ -215,28 +220,28 @@ ORGANIZATION: Operations = {
     "POST /delegation-credentials": lambda org: org.delegation_credentials.create(
         workspace_platform_slug="x", domain="x", service_account_key=KEY
     ),
-    "PATCH /delegation-credentials/{}": lambda org, one: org.delegation_credentials.update(one, enabled=True),
+    "PATCH /delegation-credentials/{}": lambda org, row_id: org.delegation_credentials.update(row_id, enabled=True),
 }
 OUT_OF_OFFICE: Operations = {
-    "GET": lambda noun: noun.list().first_page(),
-    "POST": lambda noun: noun.create(**DAY),
-    "PATCH /{}": lambda noun, one: noun.update(one, notes="x"),
-    "DELETE /{}": lambda noun, one: noun.delete(one),
+    "GET": lambda resource: resource.list().first_page(),
+    "POST": lambda resource: resource.create(**DAY),
+    "PATCH /{}": lambda resource, row_id: resource.update(row_id, notes="x"),
+    "DELETE /{}": lambda resource, row_id: resource.delete(row_id),
 }
 
 
 # --- paths
 
 
-def team_operations(place: str, team: Callable[..., Any]) -> dict[str, Operation]:
+def team_operations(prefix: str, team: Callable[..., Any]) -> dict[str, Operation]:
     """Return the operations of a team below a path."""
     return {
-        **mount(place, team, {"POST /invite": lambda one: one.invite()}),
-        **mount(f"{place}/event-types", lambda *at: team(*at).event_types, TEAM_EVENT_TYPES),
-        **mount(f"{place}/bookings", lambda *at: team(*at).bookings, LIST),
-        **mount(f"{place}/memberships", lambda *at: team(*at).memberships, MEMBERSHIPS),
-        **mount(f"{place}/schedules", lambda *at: team(*at).schedules, LIST),
-        **mount(f"{place}/verified-resources", lambda *at: team(*at).verified_resources, VERIFIED),
+        **mount(prefix, team, {"POST /invite": lambda row_id: row_id.invite()}),
+        **mount(f"{prefix}/event-types", lambda *at: team(*at).event_types, TEAM_EVENT_TYPES),
+        **mount(f"{prefix}/bookings", lambda *at: team(*at).bookings, LIST),
+        **mount(f"{prefix}/memberships", lambda *at: team(*at).memberships, MEMBERSHIPS),
+        **mount(f"{prefix}/schedules", lambda *at: team(*at).schedules, LIST),
+        **mount(f"{prefix}/verified-resources", lambda *at: team(*at).verified_resources, VERIFIED),
     }
 
 
@@ -244,25 +249,29 @@ def organization_team(cal: Calcom, org: Any, team: Any) -> OrganizationTeam:
     return cal.organization(org).team(team)
 
 
-def organization_operations(place: str, org: Callable[..., Any]) -> dict[str, Operation]:
+def organization_operations(prefix: str, org: Callable[..., Any]) -> dict[str, Operation]:
     """Return the operations of an organization, its teams included."""
-    team = f"{place}/teams/{{}}"
+    team = f"{prefix}/teams/{{}}"
     return {
-        **mount(place, org, ORGANIZATION),
-        **mount(f"{place}/teams", lambda *at: org(*at).teams, bodies(CreateTeam, UpdateTeam)),
-        **mount(f"{place}/memberships", lambda *at: org(*at).memberships, MEMBERSHIPS),
-        **mount(f"{place}/attributes", lambda *at: org(*at).attributes, ATTRIBUTES),
-        **mount(f"{place}/roles", lambda *at: org(*at).roles, ROLES),
-        **mount(f"{place}/webhooks", lambda *at: org(*at).webhooks, WEBHOOKS),
-        **mount(f"{place}/routing-forms", lambda *at: org(*at).routing_forms, FORMS),
+        **mount(prefix, org, ORGANIZATION),
+        **mount(f"{prefix}/teams", lambda *at: org(*at).teams, bodies(CreateTeam, UpdateTeam)),
+        **mount(f"{prefix}/memberships", lambda *at: org(*at).memberships, MEMBERSHIPS),
+        **mount(f"{prefix}/attributes", lambda *at: org(*at).attributes, ATTRIBUTES),
+        **mount(f"{prefix}/roles", lambda *at: org(*at).roles, ROLES),
+        **mount(f"{prefix}/webhooks", lambda *at: org(*at).webhooks, WEBHOOKS),
+        **mount(f"{prefix}/routing-forms", lambda *at: org(*at).routing_forms, FORMS),
         **mount(
-            f"{place}/organizations",
+            f"{prefix}/organizations",
             lambda *at: org(*at).organizations,
             bodies(CreateManagedOrganization, UpdateManagedOrganization),
         ),
-        **mount(f"{place}/users/{{}}/schedules", lambda cal, one, user: org(cal, one).user(user).schedules, SCHEDULES),
         **mount(
-            f"{place}/users/{{}}/ooo", lambda cal, one, user: org(cal, one).user(user).out_of_office, OUT_OF_OFFICE
+            f"{prefix}/users/{{}}/schedules", lambda cal, row_id, user: org(cal, row_id).user(user).schedules, SCHEDULES
+        ),
+        **mount(
+            f"{prefix}/users/{{}}/ooo",
+            lambda cal, row_id, user: org(cal, row_id).user(user).out_of_office,
+            OUT_OF_OFFICE,
         ),
         **team_operations(team, organization_team),
         **mount(f"{team}/roles", lambda *at: organization_team(*at).roles, ROLES),
@@ -272,30 +281,30 @@ def organization_operations(place: str, org: Callable[..., Any]) -> dict[str, Op
         **mount(f"{team}/workflows", lambda *at: organization_team(*at).workflows, WORKFLOWS),
         **mount(
             f"{team}/event-types/{{}}/private-links",
-            lambda cal, one, team, kind: organization_team(cal, one, team).event_types.private_links(kind),
+            lambda cal, row_id, team, kind: organization_team(cal, row_id, team).event_types.private_links(kind),
             LINKS,
         ),
     }
 
 
 WORKFLOWS: Operations = bodies(CreateWorkflow, UpdateWorkflow) | {
-    "GET /routing-form": lambda noun: noun.routing_forms.list().first_page(),
-    "POST /routing-form": lambda noun: noun.routing_forms.create(minimal(CreateWorkflow)),
-    "GET /{}/routing-form": lambda noun, one: noun.routing_forms.get(one),
-    "PATCH /{}/routing-form": lambda noun, one: noun.routing_forms.update(one, minimal(UpdateWorkflow)),
-    "DELETE /{}/routing-form": lambda noun, one: noun.routing_forms.delete(one),
+    "GET /routing-form": lambda resource: resource.routing_forms.list().first_page(),
+    "POST /routing-form": lambda resource: resource.routing_forms.create(minimal(CreateWorkflow)),
+    "GET /{}/routing-form": lambda resource, row_id: resource.routing_forms.get(row_id),
+    "PATCH /{}/routing-form": lambda resource, row_id: resource.routing_forms.update(row_id, minimal(UpdateWorkflow)),
+    "DELETE /{}/routing-form": lambda resource, row_id: resource.routing_forms.delete(row_id),
 }
 
 OPERATIONS: dict[str, Operation] = {
     "GET /me": lambda cal: cal.me.get(),
     "PATCH /me": lambda cal: cal.me.update(UpdateMe()),
     **mount("/event-types", lambda cal: cal.event_types, bodies(CreateEventType, UpdateEventType)),
-    "POST /event-types/{}/webhooks": lambda cal, one: cal.event_types.webhooks(one).create(
+    "POST /event-types/{}/webhooks": lambda cal, row_id: cal.event_types.webhooks(row_id).create(
         subscriber_url="https://x.test", triggers=[]
     ),
-    **mount("/event-types/{}/private-links", lambda cal, one: cal.event_types.private_links(one), LINKS),
+    **mount("/event-types/{}/private-links", lambda cal, row_id: cal.event_types.private_links(row_id), LINKS),
     **mount("/bookings", lambda cal: cal.bookings, BOOKINGS),
-    **mount("/schedules", lambda cal: cal.schedules, SCHEDULES | {"GET /default": lambda noun: noun.default()}),
+    **mount("/schedules", lambda cal: cal.schedules, SCHEDULES | {"GET /default": lambda resource: resource.default()}),
     "GET /slots": lambda cal: cal.slots.search(event_type_id=1, **DAY),
     "POST /slots/reservations": lambda cal: cal.slots.reservations.create(event_type_id=1, start=NOON),
     **mount("/slots/reservations", lambda cal: cal.slots.reservations, READ),
@@ -310,8 +319,8 @@ OPERATIONS: dict[str, Operation] = {
     ),
     **mount("/teams", lambda cal: cal.teams, bodies(CreateTeam, UpdateTeam)),
     **team_operations("/teams/{}", lambda cal, team: cal.team(team)),
-    "GET /teams/{}/event-types/{}/webhooks": lambda cal, team, one: (
-        cal.team(team).event_types.webhooks(one).list().first_page()
+    "GET /teams/{}/event-types/{}/webhooks": lambda cal, team, row_id: (
+        cal.team(team).event_types.webhooks(row_id).list().first_page()
     ),
     **organization_operations("/organizations/{}", lambda cal, org: cal.organization(org)),
     **mount("/oauth-clients", lambda cal: cal.oauth_clients, bodies(CreateOAuthClient, UpdateOAuthClient)),
@@ -319,12 +328,12 @@ OPERATIONS: dict[str, Operation] = {
         "/oauth-clients/{}/users",
         lambda cal, client: cal.oauth_client(client).users,
         bodies(CreateManagedUser, UpdateManagedUser)
-        | {"POST /{}/force-refresh": lambda noun, user: noun.force_refresh(user)},
+        | {"POST /{}/force-refresh": lambda resource, user: resource.force_refresh(user)},
     ),
     **mount(
         "/oauth-clients/{}/webhooks",
         lambda cal, client: cal.oauth_client(client).webhooks,
-        WEBHOOKS | {"DELETE": lambda noun: noun.delete_all()},
+        WEBHOOKS | {"DELETE": lambda resource: resource.delete_all()},
     ),
     "POST /oauth/{}/refresh": lambda cal, client: cal.oauth_clients.refresh(client, "x"),
     "POST /api-keys/refresh": lambda cal: cal.api_keys.refresh(),

@@ -43,22 +43,28 @@ class SentRequest:
     version: str | None
 
     @classmethod
-    def of(cls, seen: RecordedRequest) -> SentRequest:
-        query = dict(seen.query)
-        assert len(query) == len(seen.query), "no query parameter is sent twice"
-        return cls(seen.method, seen.path.removeprefix("/v2"), query, seen.body, seen.headers.get("cal-api-version"))
+    def from_recorded(cls, request: RecordedRequest) -> SentRequest:
+        query = dict(request.query)
+        assert len(query) == len(request.query), "no query parameter is sent twice"
+        return cls(
+            request.method,
+            request.path.removeprefix("/v2"),
+            query,
+            request.body,
+            request.headers.get("cal-api-version"),
+        )
 
     @property
     def endpoint(self) -> str:
-        """`GET /me`."""
+        """Method and path, such as `GET /me`."""
         return f"{self.method} {self.path}"
 
 
 def sent_requests(sandbox: Sandbox) -> list[SentRequest]:
     """Return all requests so far."""
-    return [SentRequest.of(seen) for seen in sandbox.requests]
+    return [SentRequest.from_recorded(request) for request in sandbox.requests]
 
 
 def last_request(sandbox: Sandbox) -> SentRequest:
     """Return the latest request."""
-    return SentRequest.of(sandbox.requests[-1])
+    return SentRequest.from_recorded(sandbox.requests[-1])

@@ -65,7 +65,7 @@ ON_REQUEST = {"confirmationPolicy": {"type": "always", "blockUnconfirmedBookings
 SEATS = {"seatsPerTimeSlot": 2, "showAttendeeInfo": True, "showAvailabilityCount": True}
 
 
-def somebody(number: int) -> Attendee:
+def attendee_number(number: int) -> Attendee:
     return Attendee(name=f"V{number}", email=f"v{number}@visitors.test", time_zone="UTC")
 
 
@@ -96,9 +96,9 @@ async def cal(sandbox):
 
 async def book(cal: Calcom, hour: float = 9, **fields: Any) -> Any:
     """Book on Wednesday, without pauses; a series if there is a `recurrence_count`."""
-    wish = {"start": at(hour), "attendee": ADA, "event_type_id": THIRTY, "pause": 0}
+    arguments = {"start": at(hour), "attendee": ADA, "event_type_id": THIRTY, "pause": 0}
     make: Any = safe.book_series if "recurrence_count" in fields else safe.book
-    return await make(cal.bookings, cal.slots, cal.event_types, **wish | fields)
+    return await make(cal.bookings, cal.slots, cal.event_types, **arguments | fields)
 
 
 async def move(cal: Calcom, uid: str, hour: float, **fields: Any) -> Booking:
@@ -113,17 +113,19 @@ def event_type(sandbox: Sandbox, **fields: Any) -> int:
 def round_robin(sandbox: Sandbox) -> int:
     """A round-robin event type with two hosts, at hours when both work."""
     body = {"title": "Demo", "slug": "demo", "lengthInMinutes": 30, "minimumBookingNotice": 0}
-    hosts = [{"userId": one, "mandatory": False, "priority": "medium"} for one in (ANA, BO)]
-    made = new_event_type(sandbox.store, None, body, teamId=SALES, schedulingType="roundRobin", hosts=hosts)
-    return int(made["id"])
+    hosts = [{"userId": user_id, "mandatory": False, "priority": "medium"} for user_id in (ANA, BO)]
+    event_type = new_event_type(sandbox.store, None, body, teamId=SALES, schedulingType="roundRobin", hosts=hosts)
+    return int(event_type["id"])
 
 
-def live(sandbox: Sandbox) -> list[Record]:
-    return [one for one in sandbox.store.bookings.values() if one.status in {"accepted", "pending"}]
+def active_bookings(sandbox: Sandbox) -> list[Record]:
+    """Return the active bookings of the sandbox."""
+    return [booking for booking in sandbox.store.bookings.values() if booking.status in {"accepted", "pending"}]
 
 
-def lines(sandbox: Sandbox) -> list[str]:
-    return [one.endpoint for one in sent_requests(sandbox)]
+def endpoints(sandbox: Sandbox) -> list[str]:
+    """Return the method and path of each request."""
+    return [request.endpoint for request in sent_requests(sandbox)]
 
 
 # --- without faults
@@ -135,9 +137,9 @@ async def test_a_free_slot_is_booked_in_two_requests(cal, sandbox):
     assert (booking.start, booking.status) == (at(9), "accepted")
     assert booking.metadata["crm"] == "42"
     assert booking.metadata.keys() == {"crm", IDEMPOTENCY_KEY}
-    assert lines(sandbox) == ["GET /slots", "POST /bookings"]
+    assert endpoints(sandbox) == ["GET /slots", "POST /bookings"]
     await book(cal, 10, check=False)
-    assert lines(sandbox)[2:] == ["POST /bookings"]
+    assert endpoints(sandbox)[2:] == ["POST /bookings"]
 
 
 async def test_a_start_that_no_search_offers_is_not_booked(cal, sandbox):
@@ -149,7 +151,7 @@ async def test_a_start_that_no_search_offers_is_not_booked(cal, sandbox):
     nearest = [slot.start for slot in caught.value.alternatives]
     assert nearest[:4] == [at(9.5), at(10.5), at(9), at(11)]
     assert len(nearest) == 10
-    assert lines(sandbox) == ["GET /slots", "GET /event-types/1", "GET /slots", "GET /slots"]
+    assert endpoints(sandbox) == ["GET /slots", "GET /event-types/1", "GET /slots", "GET /slots"]
 
 
 async def test_transient_errors_of_the_check_are_retried(cal, sandbox):
@@ -161,9 +163,9 @@ async def test_transient_errors_of_the_check_are_retried(cal, sandbox):
 async def test_a_chosen_length_is_checked_and_booked(cal, sandbox):
     """`length_in_minutes` applies to the search and to the booking, and both accept slugs."""
     event_type(sandbox, slug="any", lengthInMinutesOptions=[30, 90])
-    wish = {"event_type_slug": "any", "username": "ana", "length_in_minutes": 90}
+    arguments = {"event_type_slug": "any", "username": "ana", "length_in_minutes": 90}
     booking = await safe.book(
-        cal.bookings, cal.slots, cal.event_types, start=at(10.5), attendee=ADA, check=True, **wish
+        cal.bookings, cal.slots, cal.event_types, start=at(10.5), attendee=ADA, check=True, **arguments
     )
     assert booking.duration == 90
     query = sent_requests(sandbox)[0].query
@@ -251,8 +253,8 @@ async def test_slots_of_a_search_that_starts_in_the_working_hours(cal, sandbox, 
     which = event_type(sandbox, **settings)
     since = at(9) + timedelta(minutes=minute)
     for zone in ("UTC", "Asia/Kathmandu"):
-        found = await cal.slots.search(event_type_id=which, start=since, end=at(17), time_zone=zone)
-        first, second, *_ = found.slots()
+        days = await cal.slots.search(event_type_id=which, start=since, end=at(17), time_zone=zone)
+        first, second, *_ = days.slots()
         for slot in (first, second):
             booking = await book(cal, start=slot.start, event_type_id=which)
             assert booking.start == slot.start
@@ -287,8 +289,8 @@ async def test_a_full_slot_is_not_searched_in_other_zones(cal, sandbox):
         await cal.bookings.create(start=at(9), event_type_id=which, attendee=attendee)
     sandbox.requests.clear()
     with pytest.raises(SlotTakenError):
-        await book(cal, event_type_id=which, attendee=somebody(1))
-    assert lines(sandbox) == ["GET /slots", "GET /slots"]
+        await book(cal, event_type_id=which, attendee=attendee_number(1))
+    assert endpoints(sandbox) == ["GET /slots", "GET /slots"]
 
 
 # --- reservations
@@ -297,9 +299,9 @@ async def test_a_full_slot_is_not_searched_in_other_zones(cal, sandbox):
 async def test_a_reservation_hides_the_slot_while_it_is_booked(cal, sandbox):
     """`reserve=True` reserves the slot, books it and deletes the reservation."""
     await book(cal, reserve=True)
-    made = sent_requests(sandbox)[1]
-    assert made.body == {"eventTypeId": THIRTY, "slotStart": "2026-11-04T09:00:00Z"}
-    assert [line.split("/reservations/")[0] for line in lines(sandbox)] == [
+    reservation = sent_requests(sandbox)[1]
+    assert reservation.body == {"eventTypeId": THIRTY, "slotStart": "2026-11-04T09:00:00Z"}
+    assert [line.split("/reservations/")[0] for line in endpoints(sandbox)] == [
         "GET /slots",
         "POST /slots/reservations",
         "POST /bookings",
@@ -312,7 +314,7 @@ async def test_a_reservation_is_released_after_a_failure(cal, sandbox):
     sandbox.faults.add("POST", BOOKINGS, status=403)
     with pytest.raises(Exception, match="403"):
         await book(cal, reserve=True)
-    assert lines(sandbox)[-1].startswith("DELETE /slots/reservations/")
+    assert endpoints(sandbox)[-1].startswith("DELETE /slots/reservations/")
     assert (await book(cal)).start == at(9)
 
 
@@ -334,7 +336,7 @@ async def test_a_slot_reserved_by_somebody_else_is_taken(cal, sandbox):
     with pytest.raises(SlotTakenError, match="already reserved") as caught:
         await book(cal, reserve=True, check=False)
     assert caught.value.alternatives[0].start == at(9.5)
-    assert live(sandbox) == []
+    assert active_bookings(sandbox) == []
 
 
 async def test_a_lost_reservation_does_not_stop_the_booking(cal, sandbox):
@@ -359,11 +361,11 @@ async def test_a_lost_response_makes_one_booking(cal, sandbox, fault, kind):
     }[kind]
     sandbox.faults.add("POST", BOOKINGS, **fault)
     booking = await book(cal, 15, event_type_id=which)
-    records = live(sandbox)
+    records = active_bookings(sandbox)
     assert booking.uid == records[0].uid
     assert len(records) == (3 if kind == "series" else 1)
-    assert [len(one.attendees) for one in records] == [1] * len(records)
-    assert lines(sandbox).count("POST /bookings") == (1 if fault in ACTED else 2)
+    assert [len(record.attendees) for record in records] == [1] * len(records)
+    assert endpoints(sandbox).count("POST /bookings") == (1 if fault in ACTED else 2)
 
 
 def resources(cal: Calcom, send: Send) -> list[Any]:
@@ -385,10 +387,10 @@ async def test_a_request_that_takes_effect_late(cal, sandbox):
             await cal._send(*late.pop())
         return response
 
-    wish = {"start": at(9), "attendee": ADA, "event_type_id": THIRTY, "check": False, "pause": 0}
-    booking = await safe.book(*resources(cal, send), **wish)
-    assert [one.uid for one in live(sandbox)] == [booking.uid]
-    assert lines(sandbox) == ["GET /bookings", "POST /bookings", "GET /bookings"]
+    arguments = {"start": at(9), "attendee": ADA, "event_type_id": THIRTY, "check": False, "pause": 0}
+    booking = await safe.book(*resources(cal, send), **arguments)
+    assert [record.uid for record in active_bookings(sandbox)] == [booking.uid]
+    assert endpoints(sandbox) == ["GET /bookings", "POST /bookings", "GET /bookings"]
 
 
 async def test_the_key_distinguishes_bookings_of_one_attendee(cal, sandbox):
@@ -398,14 +400,14 @@ async def test_the_key_distinguishes_bookings_of_one_attendee(cal, sandbox):
     sandbox.faults.add("POST", BOOKINGS, cut="after")
     with pytest.raises(SlotTakenError, match=f"has another booking at this time: {earlier.uid}"):
         await book(cal, event_type_id=which)
-    assert [one.uid for one in live(sandbox)] == [earlier.uid]
+    assert [record.uid for record in active_bookings(sandbox)] == [earlier.uid]
 
 
 async def test_transient_errors_of_the_look_up_are_retried(cal, sandbox):
     """A failing look-up is retried beyond the retries of the client."""
     sandbox.faults.add("POST", BOOKINGS, cut="after").add("GET", BOOKINGS, status=503, times=7)
     booking = await book(cal)
-    assert [one.uid for one in live(sandbox)] == [booking.uid]
+    assert [record.uid for record in active_bookings(sandbox)] == [booking.uid]
 
 
 async def test_a_server_that_always_fails(cal, sandbox):
@@ -414,8 +416,8 @@ async def test_a_server_that_always_fails(cal, sandbox):
     with pytest.raises(ServerError) as caught:
         await book(cal)
     assert "this call left no booking" in caught.value.__notes__[0]
-    assert lines(sandbox).count("POST /bookings") == MAX_LOST_RESPONSES
-    assert live(sandbox) == []
+    assert endpoints(sandbox).count("POST /bookings") == MAX_LOST_RESPONSES
+    assert active_bookings(sandbox) == []
 
 
 async def test_no_attempt_is_retried_after_the_timeout(cal, sandbox):
@@ -423,8 +425,8 @@ async def test_no_attempt_is_retried_after_the_timeout(cal, sandbox):
     sandbox.faults.add("POST", BOOKINGS, cut="before", times=9)
     with pytest.raises(ConnectionFailedError):
         await book(cal, total_timeout=0)
-    assert lines(sandbox).count("POST /bookings") == 1
-    assert lines(sandbox).count("GET /bookings") == len(LOOKUP_DELAYS)
+    assert endpoints(sandbox).count("POST /bookings") == 1
+    assert endpoints(sandbox).count("GET /bookings") == len(LOOKUP_DELAYS)
 
 
 async def test_no_read_is_retried_after_the_timeout(cal, sandbox):
@@ -432,7 +434,7 @@ async def test_no_read_is_retried_after_the_timeout(cal, sandbox):
     sandbox.faults.add("GET", "/v2/slots", status=503, times=99)
     with pytest.raises(ServerError):
         await book(cal, total_timeout=0)
-    assert lines(sandbox) == ["GET /slots"] * cal.config.max_attempts
+    assert endpoints(sandbox) == ["GET /slots"] * cal.config.max_attempts
 
 
 async def test_failing_look_ups_leave_the_outcome_unknown(cal, sandbox):
@@ -445,8 +447,8 @@ async def test_failing_look_ups_leave_the_outcome_unknown(cal, sandbox):
     sandbox.faults.clear()
     wanted = dict(caught.value.lookup)
     metadata = wanted.pop("metadata")
-    [found] = await cal.bookings.list(**wanted).collect()
-    assert found.metadata == metadata
+    [match] = await cal.bookings.list(**wanted).collect()
+    assert match.metadata == metadata
 
 
 class Nobody(ApiKey):
@@ -466,7 +468,7 @@ async def test_where_bookings_cannot_be_listed_a_lost_response_is_unknown(sandbo
     async with client(sandbox, who) as stranger:
         with pytest.raises(UnknownOutcomeError):
             await book(stranger)
-    assert lines(sandbox).count("POST /bookings") == 1
+    assert endpoints(sandbox).count("POST /bookings") == 1
 
 
 async def test_slugs_of_a_team_do_not_prove_that_its_bookings_are_listed(cal, sandbox):
@@ -475,9 +477,9 @@ async def test_slugs_of_a_team_do_not_prove_that_its_bookings_are_listed(cal, sa
     body = {"title": "Demo", "slug": "demo", "lengthInMinutes": 30, "minimumBookingNotice": 0}
     new_event_type(sandbox.store, None, body, teamId=SALES, schedulingType="collective", hosts=hosts)
     sandbox.faults.add("POST", BOOKINGS, cut="before")
-    wish = {"start": at(15), "attendee": ADA, "event_type_slug": "demo", "team_slug": "sales", "check": False}
+    arguments = {"start": at(15), "attendee": ADA, "event_type_slug": "demo", "team_slug": "sales", "check": False}
     with pytest.raises(UnknownOutcomeError, match="event type demo of sales"):
-        await safe.book(cal.bookings, cal.slots, cal.event_types, pause=0, **wish)
+        await safe.book(cal.bookings, cal.slots, cal.event_types, pause=0, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -491,10 +493,10 @@ async def test_a_slot_taken_while_the_response_was_lost(cal, sandbox, named):
             store.add_booking(_record(store, at(9), attendee=BEA))
 
     sandbox.faults.add("POST", BOOKINGS, cut="before").after_each("POST", BOOKINGS, other)
-    wish = {"start": at(9), "attendee": ADA, "pause": 0, **named}
+    arguments = {"start": at(9), "attendee": ADA, "pause": 0, **named}
     with pytest.raises(SlotTakenError) as caught:
-        await safe.book(cal.bookings, cal.slots, cal.event_types, **wish)
-    assert [one.attendees[0]["email"] for one in live(sandbox)] == [BEA.email]
+        await safe.book(cal.bookings, cal.slots, cal.event_types, **arguments)
+    assert [record.attendees[0]["email"] for record in active_bookings(sandbox)] == [BEA.email]
     arrived = pickle.loads(pickle.dumps(caught.value))
     assert (str(arrived), arrived.alternatives) == (str(caught.value), caught.value.alternatives)
 
@@ -526,12 +528,12 @@ async def test_a_duplicate_of_a_retry_is_cancelled(cal, sandbox):
 
     def first_request_acts_late(store: Store) -> None:
         if len(store.bookings) == 1:
-            [one] = store.bookings.values()
-            store.add_booking(replace(one, id=one.id + 1, uid="twin"))
+            [record] = store.bookings.values()
+            store.add_booking(replace(record, id=record.id + 1, uid="twin"))
 
     sandbox.faults.add("POST", BOOKINGS, cut="before").after_each("POST", BOOKINGS, first_request_acts_late)
     booking = await book(cal, event_type_id=which)
-    assert [one.uid for one in live(sandbox)] == [booking.uid]
+    assert [record.uid for record in active_bookings(sandbox)] == [booking.uid]
     assert sandbox.store.bookings["twin"].status == "cancelled"
 
 
@@ -540,8 +542,8 @@ async def test_the_look_up_uses_only_the_key(cal, sandbox, kind):
     """The booking is found if the server stores another email address and lists it after hundreds of others."""
 
     def stored(store: Store) -> None:
-        for one in store.bookings.values():
-            for person in one.attendees:
+        for record in store.bookings.values():
+            for person in record.attendees:
                 person["email"] = "4915112345@sms.cal.com"
 
     def crowd(store: Store) -> None:
@@ -552,8 +554,8 @@ async def test_the_look_up_uses_only_the_key(cal, sandbox, kind):
     sandbox.faults.after_each("POST", BOOKINGS, crowd).after_each("GET", BOOKINGS, stored)
     sandbox.faults.add("POST", BOOKINGS, cut="after")
     booking = await book(cal, event_type_id={"plain": THIRTY, "seated": CLASS}[kind])
-    assert [one.uid for one in live(sandbox)] == [booking.uid]
-    assert lines(sandbox).count("POST /bookings") == 1
+    assert [record.uid for record in active_bookings(sandbox)] == [booking.uid]
+    assert endpoints(sandbox).count("POST /bookings") == 1
 
 
 async def test_an_endless_list_ends_the_look_up(sandbox):
@@ -588,15 +590,15 @@ async def test_rows_without_a_usable_start_are_skipped(cal, sandbox):
         response = await cal._send(request, context)
         if request.method == "POST":
             return response
-        answer: Any = json.loads(response.body)
-        [row] = answer["data"]
-        answer["data"] = [row | {"uid": f"odd {start}", "start": start} for start in (None, "2026-11-04T09:00:00", 7)]
-        answer["data"].append(row)
-        return Response(200, {}, encode(answer))
+        body: Any = json.loads(response.body)
+        [row] = body["data"]
+        body["data"] = [row | {"uid": f"odd {start}", "start": start} for start in (None, "2026-11-04T09:00:00", 7)]
+        body["data"].append(row)
+        return Response(200, {}, encode(body))
 
-    wish = {"start": at(9), "attendee": ADA, "event_type_id": THIRTY, "check": False, "pause": 0}
-    booking = await safe.book(*resources(cal, send), **wish)
-    assert [one.uid for one in live(sandbox)] == [booking.uid]
+    arguments = {"start": at(9), "attendee": ADA, "event_type_id": THIRTY, "check": False, "pause": 0}
+    booking = await safe.book(*resources(cal, send), **arguments)
+    assert [record.uid for record in active_bookings(sandbox)] == [booking.uid]
 
 
 async def test_an_idempotency_key_outlives_the_call(cal, sandbox):
@@ -619,78 +621,78 @@ async def test_a_key_belongs_to_one_event_type_and_start(cal, sandbox, kind):
         "on request": event_type(sandbox, **ON_REQUEST),
         "round robin": round_robin(sandbox),
     }[kind]
-    wish = {"event_type_id": which, "idempotency_key": "order-7"}
-    first, again = [await book(cal, 15, attendee=one, **wish) for one in (ADA, BEA)]
+    arguments = {"event_type_id": which, "idempotency_key": "order-7"}
+    first, again = [await book(cal, 15, attendee=record, **arguments) for record in (ADA, BEA)]
     assert (first.uid, first.seat_uid) == (again.uid, again.seat_uid)
-    later = await book(cal, 16, **wish)
+    later = await book(cal, 16, **arguments)
     assert later.uid != first.uid
-    other = await book(cal, 14, **wish | {"event_type_id": SIXTY})
-    assert {one.uid for one in live(sandbox)} == {first.uid, later.uid, other.uid}
+    other = await book(cal, 14, **arguments | {"event_type_id": SIXTY})
+    assert {record.uid for record in active_bookings(sandbox)} == {first.uid, later.uid, other.uid}
 
 
 async def test_a_rescheduled_booking_is_returned_as_it_is_now(cal, sandbox):
     """Rescheduled once, again, and back: the key finds the booking, and nothing else is created or cancelled."""
-    wish = {"idempotency_key": "order-7"}
-    booking = await book(cal, **wish)
+    arguments = {"idempotency_key": "order-7"}
+    booking = await book(cal, **arguments)
     for hour in (10, 11, 9):
         booking = await move(cal, booking.uid, hour)
-        found = await book(cal, **wish)
-        assert (found.uid, found.start) == (booking.uid, at(hour))
-    assert [one.uid for one in live(sandbox)] == [booking.uid]
+        returned = await book(cal, **arguments)
+        assert (returned.uid, returned.start) == (booking.uid, at(hour))
+    assert [record.uid for record in active_bookings(sandbox)] == [booking.uid]
 
 
 async def test_a_booking_rescheduled_to_a_start_does_not_count_for_it(cal, sandbox):
     """The key identifies the start that was booked, not the start that the booking was rescheduled to."""
-    wish = {"event_type_id": round_robin(sandbox), "idempotency_key": "order-7"}
-    moved = await move(cal, (await book(cal, 15, **wish)).uid, 16)
-    other = await book(cal, 16, attendee=BEA, **wish)
+    arguments = {"event_type_id": round_robin(sandbox), "idempotency_key": "order-7"}
+    moved = await move(cal, (await book(cal, 15, **arguments)).uid, 16)
+    other = await book(cal, 16, attendee=BEA, **arguments)
     assert other.uid != moved.uid
-    assert {one.uid for one in live(sandbox)} == {moved.uid, other.uid}
-    assert (await book(cal, 15, **wish)).uid == moved.uid
+    assert {record.uid for record in active_bookings(sandbox)} == {moved.uid, other.uid}
+    assert (await book(cal, 15, **arguments)).uid == moved.uid
 
 
 async def test_a_key_distinguishes_equal_slugs_of_two_users(cal, sandbox):
     """Event types of two users with one slug are two event types, even if one account lists both bookings."""
     for owner in (ANA, BO):
         new_event_type(sandbox.store, owner, {"title": "Chat", "slug": "chat", "lengthInMinutes": 30} | ON_REQUEST)
-    wish = {"event_type_id": None, "event_type_slug": "chat", "idempotency_key": "order-7", "check": False}
-    first = await book(cal, 15, username="ana", **wish)
+    arguments = {"event_type_id": None, "event_type_slug": "chat", "idempotency_key": "order-7", "check": False}
+    first = await book(cal, 15, username="ana", **arguments)
     sandbox.store.bookings[first.uid].host_ids.append(BO)  # each host lists both
     async with client(sandbox, "cal_sandbox_bo") as bo:
-        second = await book(bo, 15, username="bo", attendee=BEA, **wish)
+        second = await book(bo, 15, username="bo", attendee=BEA, **arguments)
         assert second.uid != first.uid
-        assert (await book(bo, 15, username="bo", **wish)).uid == second.uid
+        assert (await book(bo, 15, username="bo", **arguments)).uid == second.uid
 
 
 @pytest.mark.parametrize("count", [{}, {"recurrence_count": 3}], ids=str)
 async def test_a_series_is_returned_as_it_is_now(cal, sandbox, count):
     """After the first occurrence was moved, `book` returns that occurrence and `book_series` all of them in order."""
-    wish = {"event_type_id": event_type(sandbox, **WEEKLY), "idempotency_key": "order-7", **count}
-    made = await book(cal, **wish)
-    first, rest = (made[0], [one.uid for one in made[1:]]) if count else (made, [])
+    arguments = {"event_type_id": event_type(sandbox, **WEEKLY), "idempotency_key": "order-7", **count}
+    created = await book(cal, **arguments)
+    first, rest = (created[0], [row.uid for row in created[1:]]) if count else (created, [])
     moved = await cal.bookings.reschedule(first.uid, start=at(9, 12))
-    found = await book(cal, **wish)
+    returned = await book(cal, **arguments)
     if count:
-        assert [one.uid for one in found] == [rest[0], moved.uid, rest[1]]
+        assert [row.uid for row in returned] == [rest[0], moved.uid, rest[1]]
     else:
-        assert found.uid == moved.uid
-    assert len(live(sandbox)) == 3
+        assert returned.uid == moved.uid
+    assert len(active_bookings(sandbox)) == 3
 
 
 @pytest.mark.parametrize("end", ["cancel", "decline", "move and cancel"])
 async def test_an_inactive_booking_counts_as_none(cal, sandbox, end):
     """After a booking was cancelled or rejected, the same key makes a new one."""
-    wish = {"idempotency_key": "order-7", "event_type_id": event_type(sandbox, **ON_REQUEST)}
-    first = last = await book(cal, **wish)
+    arguments = {"idempotency_key": "order-7", "event_type_id": event_type(sandbox, **ON_REQUEST)}
+    first = last = await book(cal, **arguments)
     if end == "move and cancel":
         last = await move(cal, first.uid, 10)
     if end == "decline":
         await cal.bookings.decline(last.uid)
     else:
         await cal.bookings.cancel(last.uid, reason="Ill")
-    again = await book(cal, **wish)
+    again = await book(cal, **arguments)
     assert again.uid not in {first.uid, last.uid}
-    assert [one.uid for one in live(sandbox)] == [again.uid]
+    assert [record.uid for record in active_bookings(sandbox)] == [again.uid]
 
 
 @pytest.mark.parametrize("kind", ["plain", "seated", "on request", "round robin"])
@@ -703,11 +705,13 @@ async def test_concurrent_calls_with_one_key_are_serialized(kind):
             "on request": event_type(sandbox, **ON_REQUEST),
             "round robin": round_robin(sandbox),
         }[kind]
-        wish = {"event_type_id": which, "idempotency_key": "order-7"}
+        arguments = {"event_type_id": which, "idempotency_key": "order-7"}
         async with client(sandbox) as cal:
-            found = await asyncio.gather(*[book(cal, 15, attendee=somebody(number), **wish) for number in range(10)])
-        assert len({(one.uid, one.seat_uid) for one in found}) == 1
-        assert [len(one.attendees) for one in live(sandbox)] == [1]
+            returned = await asyncio.gather(
+                *[book(cal, 15, attendee=attendee_number(number), **arguments) for number in range(10)]
+            )
+        assert len({(row.uid, row.seat_uid) for row in returned}) == 1
+        assert [len(row.attendees) for row in active_bookings(sandbox)] == [1]
 
 
 @pytest.mark.parametrize("kind", ["plain", "seated", "on request", "round robin"])
@@ -721,20 +725,24 @@ async def test_processes_with_one_key_leave_one_booking(kind, monkeypatch):
             "on request": event_type(sandbox, **ON_REQUEST),
             "round robin": round_robin(sandbox),
         }[kind]
-        wish = {"event_type_id": which, "idempotency_key": "order-7"}
+        arguments = {"event_type_id": which, "idempotency_key": "order-7"}
         async with client(sandbox) as cal:
             if kind == "seated":  # the server accepts duplicates only into a booking that exists
                 await book(cal, 15, event_type_id=which, attendee=BEA)
-            found = await asyncio.gather(*[book(cal, 15, **wish) for _ in range(6)])
-            found.append(await book(cal, 15, **wish))
+            returned = await asyncio.gather(*[book(cal, 15, **arguments) for _ in range(6)])
+            returned.append(await book(cal, 15, **arguments))
         assert sum(metadata[IDEMPOTENCY_KEY] == "order-7" for metadata in active_metadata(sandbox)) == 1
-        assert len({one.uid for one in found}) == 1
-        assert found[-1].uid == min(live(sandbox), key=lambda one: one.id).uid
+        assert len({row.uid for row in returned}) == 1
+        assert returned[-1].uid == min(active_bookings(sandbox), key=lambda row: row.id).uid
 
 
 def active_metadata(sandbox: Sandbox) -> list[dict[str, Any]]:
     """The metadata of all active bookings and seats."""
-    return [holder for one in live(sandbox) for holder in ([seat["metadata"] for seat in one.seats] or [one.metadata])]
+    return [
+        holder
+        for record in active_bookings(sandbox)
+        for holder in ([seat["metadata"] for seat in record.seats] or [record.metadata])
+    ]
 
 
 async def test_a_duplicate_that_cannot_be_cancelled(cal, sandbox):
@@ -743,8 +751,8 @@ async def test_a_duplicate_that_cannot_be_cancelled(cal, sandbox):
 
     def twin(store: Store) -> None:
         if len(store.bookings) == 1:
-            [one] = store.bookings.values()
-            store.add_booking(replace(one, id=one.id + 1, uid="twin"))
+            [record] = store.bookings.values()
+            store.add_booking(replace(record, id=record.id + 1, uid="twin"))
 
     sandbox.faults.after_each("POST", BOOKINGS, twin)
     with pytest.raises(UnknownOutcomeError, match=r"booking twin is a duplicate .* cannot be cancelled"):
@@ -752,7 +760,7 @@ async def test_a_duplicate_that_cannot_be_cancelled(cal, sandbox):
 
 
 @pytest.mark.parametrize(
-    ("wish", "words"),
+    ("arguments", "words"),
     [
         ({"metadata": "crm"}, "metadata must map"),
         ({"metadata": {IDEMPOTENCY_KEY: "order-7"}}, "pass idempotency_key instead"),
@@ -768,10 +776,10 @@ async def test_a_duplicate_that_cannot_be_cancelled(cal, sandbox):
     ],
     ids=str,
 )
-async def test_invalid_arguments(cal, sandbox, wish, words):
+async def test_invalid_arguments(cal, sandbox, arguments, words):
     """Invalid arguments raise an error before a request is sent."""
     with pytest.raises(InvalidRequestError, match=words):
-        await book(cal, **wish)
+        await book(cal, **arguments)
     assert sandbox.requests == []
 
 
@@ -785,10 +793,10 @@ async def test_none_means_not_given(cal):
 
 def test_the_delays_between_look_ups_grow():
     """Look-ups follow at once and after 1, 2 and 4 pauses, then the retry; after the timeout without delay."""
-    heard: list[tuple[float, str]] = []
+    requests: list[tuple[float, str]] = []
 
     async def send(request: Request, context: CallContext) -> Response:
-        heard.append((asyncio.get_running_loop().time() - 1000, f"{request.method} {request.route}"))
+        requests.append((asyncio.get_running_loop().time() - 1000, f"{request.method} {request.route}"))
         if request.method == "POST":
             raise ConnectionFailedError("broke", sent=True)
         return ok_response([]) if request.route == "/bookings" else ok_response({"id": THIRTY})
@@ -796,14 +804,14 @@ def test_the_delays_between_look_ups_grow():
     async def lost() -> None:
         channel = ResourceContext(send, Observer())
         resources = [kind(channel) for kind in (Bookings, Slots, EventTypes)]
-        wish = {"start": at(9), "attendee": ADA, "event_type_id": THIRTY}
-        await safe.book(*resources, check=False, total_timeout=5, pause=0.5, **wish)
+        arguments = {"start": at(9), "attendee": ADA, "event_type_id": THIRTY}
+        await safe.book(*resources, check=False, total_timeout=5, pause=0.5, **arguments)
 
     with pytest.raises(ConnectionFailedError):
         run(lost())
-    assert [when for when, what in heard if what == "POST /bookings"] == [0, 3.5]
-    assert [when for when, what in heard if what == "GET /bookings"] == [0, 0.5, 1.5, 3.5, 3.5, 4, 5, 5]
-    assert [when for when, what in heard if what == "GET /event-types/{}"] == [3.5]
+    assert [when for when, what in requests if what == "POST /bookings"] == [0, 3.5]
+    assert [when for when, what in requests if what == "GET /bookings"] == [0, 0.5, 1.5, 3.5, 3.5, 4, 5, 5]
+    assert [when for when, what in requests if what == "GET /event-types/{}"] == [3.5]
 
 
 # --- the time is taken
@@ -814,13 +822,13 @@ async def test_fifty_callers_on_one_slot(same):
     """One caller gets the slot; the others get a `SlotTakenError` with alternatives, even for the same attendee."""
     with running_sandbox() as sandbox:
         async with client(sandbox) as cal:
-            people = [ADA if same else somebody(number) for number in range(50)]
-            results = await asyncio.gather(*[book(cal, attendee=one) for one in people], return_exceptions=True)
-        [won] = [one for one in results if isinstance(one, Booking)]
-        lost = [one for one in results if isinstance(one, SlotTakenError)]
+            people = [ADA if same else attendee_number(number) for number in range(50)]
+            results = await asyncio.gather(*[book(cal, attendee=result) for result in people], return_exceptions=True)
+        [won] = [result for result in results if isinstance(result, Booking)]
+        lost = [result for result in results if isinstance(result, SlotTakenError)]
         assert len(lost) == 49
-        assert all(one.alternatives and at(9) not in {slot.start for slot in one.alternatives} for one in lost)
-        assert [one.uid for one in live(sandbox)] == [won.uid]
+        assert all(result.alternatives and at(9) not in {slot.start for slot in result.alternatives} for result in lost)
+        assert [result.uid for result in active_bookings(sandbox)] == [won.uid]
 
 
 @pytest.mark.parametrize(("callers", "seats"), [(60, 60), (20, 5)])
@@ -829,13 +837,13 @@ async def test_concurrent_callers_for_seats(callers, seats):
     with running_sandbox() as sandbox:
         which = event_type(sandbox, seats=SEATS | {"seatsPerTimeSlot": seats})
         async with client(sandbox) as cal:
-            wishes = [book(cal, event_type_id=which, attendee=somebody(number)) for number in range(callers)]
-            results = await asyncio.gather(*wishes, return_exceptions=True)
-        won = [one for one in results if isinstance(one, Booking)]
-        assert sum(isinstance(one, SlotTakenError) for one in results) == callers - len(won)
+            calls = [book(cal, event_type_id=which, attendee=attendee_number(number)) for number in range(callers)]
+            results = await asyncio.gather(*calls, return_exceptions=True)
+        won = [result for result in results if isinstance(result, Booking)]
+        assert sum(isinstance(result, SlotTakenError) for result in results) == callers - len(won)
         assert len(won) >= seats
-        [record] = live(sandbox)
-        assert {seat["seat_uid"] for seat in record.seats} == {one.seat_uid for one in won}
+        [record] = active_bookings(sandbox)
+        assert {seat["seat_uid"] for seat in record.seats} == {result.seat_uid for result in won}
         assert len(record.seats) == len(won)
 
 
@@ -847,13 +855,15 @@ async def test_thirty_callers_for_eight_hosts():
             host = new_user(sandbox.store, number, f"host{number}", f"Host {number}", "UTC")
             hosts.append({"userId": host["id"], "mandatory": False, "priority": "medium"})
         body = {"title": "Demo", "slug": "demo", "lengthInMinutes": 30, "minimumBookingNotice": 0}
-        made = new_event_type(sandbox.store, None, body, teamId=SALES, schedulingType="roundRobin", hosts=hosts)
+        event_type = new_event_type(sandbox.store, None, body, teamId=SALES, schedulingType="roundRobin", hosts=hosts)
         async with client(sandbox) as cal:
-            wishes = [book(cal, 15, event_type_id=made["id"], attendee=somebody(number)) for number in range(30)]
-            results = await asyncio.gather(*wishes, return_exceptions=True)
-        assert sum(isinstance(one, Booking) for one in results) == 8
-        assert sum(isinstance(one, SlotTakenError) for one in results) == 22
-        assert len({one.user_id for one in live(sandbox)}) == len(live(sandbox)) == 8
+            calls = [
+                book(cal, 15, event_type_id=event_type["id"], attendee=attendee_number(number)) for number in range(30)
+            ]
+            results = await asyncio.gather(*calls, return_exceptions=True)
+        assert sum(isinstance(result, Booking) for result in results) == 8
+        assert sum(isinstance(result, SlotTakenError) for result in results) == 22
+        assert len({result.user_id for result in active_bookings(sandbox)}) == len(active_bookings(sandbox)) == 8
 
 
 async def test_a_reservation_keeps_callers_of_a_pending_slot_apart():
@@ -861,33 +871,35 @@ async def test_a_reservation_keeps_callers_of_a_pending_slot_apart():
     with running_sandbox() as sandbox:
         which = event_type(sandbox, confirmationPolicy={"type": "always", "blockUnconfirmedBookingsInBooker": True})
         async with client(sandbox) as cal:
-            wishes = [book(cal, event_type_id=which, attendee=somebody(number), reserve=True) for number in range(10)]
-            results = await asyncio.gather(*wishes, return_exceptions=True)
-        assert sum(isinstance(one, SlotTakenError) for one in results) == 9
-        assert len(live(sandbox)) == 1
+            calls = [
+                book(cal, event_type_id=which, attendee=attendee_number(number), reserve=True) for number in range(10)
+            ]
+            results = await asyncio.gather(*calls, return_exceptions=True)
+        assert sum(isinstance(result, SlotTakenError) for result in results) == 9
+        assert len(active_bookings(sandbox)) == 1
 
 
 async def test_a_seat_of_an_earlier_call_is_another_seat(cal, sandbox):
     """The seat of an earlier call is not the seat of this call, even for the same attendee."""
-    mine = await book(cal, event_type_id=CLASS)
-    assert mine.seat_uid
+    own = await book(cal, event_type_id=CLASS)
+    assert own.seat_uid
     with pytest.raises(SlotTakenError, match="already_signed_up"):
         await book(cal, event_type_id=CLASS)
     sandbox.faults.add("POST", BOOKINGS, cut="after")
     hers = await book(cal, event_type_id=CLASS, attendee=BEA)
-    assert hers.uid == mine.uid
-    assert hers.seat_uid != mine.seat_uid
-    assert [one["email"] for one in live(sandbox)[0].attendees] == [ADA.email, BEA.email]
+    assert hers.uid == own.uid
+    assert hers.seat_uid != own.seat_uid
+    assert [attendee["email"] for attendee in active_bookings(sandbox)[0].attendees] == [ADA.email, BEA.email]
 
 
 async def test_a_round_robin_gives_the_next_host(sandbox):
     """A caller who loses the race for one host gets another free host."""
     which = round_robin(sandbox)
     async with client(sandbox) as cal:
-        wishes = [book(cal, 15, event_type_id=which, attendee=somebody(number)) for number in range(3)]
-        results = await asyncio.gather(*wishes, return_exceptions=True)
-    assert sum(isinstance(one, SlotTakenError) for one in results) == 1
-    assert {one.user_id for one in live(sandbox)} == {ANA, BO}
+        calls = [book(cal, 15, event_type_id=which, attendee=attendee_number(number)) for number in range(3)]
+        results = await asyncio.gather(*calls, return_exceptions=True)
+    assert sum(isinstance(result, SlotTakenError) for result in results) == 1
+    assert {result.user_id for result in active_bookings(sandbox)} == {ANA, BO}
 
 
 async def test_a_lost_race_with_an_own_reservation(cal, sandbox):
@@ -904,27 +916,27 @@ async def test_a_slot_that_is_always_rejected(cal, sandbox):
     sandbox.faults.add("POST", BOOKINGS, status=400, body=refusal, times=999)
     with pytest.raises(SlotTakenError):
         await book(cal)
-    assert lines(sandbox).count("POST /bookings") == MAX_REJECTIONS
+    assert endpoints(sandbox).count("POST /bookings") == MAX_REJECTIONS
 
 
 async def test_a_seat_is_identified_by_its_own_metadata():
     """In a seated booking only the metadata of the seat identifies it, not the metadata of the booking."""
     other = {"name": "Bea", "timeZone": "UTC", "seatUid": "s1", "metadata": {}}
-    mine = other | {"seatUid": "s2", "metadata": {IDEMPOTENCY_KEY: "order-7"}}
+    own = other | {"seatUid": "s2", "metadata": {IDEMPOTENCY_KEY: "order-7"}}
     row = {"id": 1, "uid": "u", "title": "", "hosts": [], "status": "accepted", "duration": 60, "createdAt": at(8)}
     row |= {"start": at(9), "end": at(10), "metadata": {IDEMPOTENCY_KEY: "order-7"}, "attendees": [other]}
     sent: list[str] = []
 
     async def send(request: Request, context: CallContext) -> Response:
         sent.append(request.method)
-        joined = row | {"metadata": None, "seatUid": "s2", "attendees": [other, mine]}
+        joined = row | {"metadata": None, "seatUid": "s2", "attendees": [other, own]}
         data: Any = joined if request.method == "POST" else [row if "POST" not in sent else joined]
         return Response(200, {}, encode({"status": "success", "data": data}))
 
     channel = ResourceContext(send, Observer())
     resources = [kind(channel) for kind in (Bookings, Slots, EventTypes)]
-    wish = {"start": at(9), "attendee": ADA, "event_type_id": CLASS, "idempotency_key": "order-7"}
-    assert (await safe.book(*resources, check=False, pause=0, **wish)).seat_uid == "s2"
+    arguments = {"start": at(9), "attendee": ADA, "event_type_id": CLASS, "idempotency_key": "order-7"}
+    assert (await safe.book(*resources, check=False, pause=0, **arguments)).seat_uid == "s2"
     assert sent == ["GET", "POST", "GET"]
 
 
@@ -937,8 +949,8 @@ async def test_book_series_returns_all_occurrences(cal, sandbox):
     for hour, fault in [(9, {"slow": 0.001}), (10, {"cut": "after"}), (11, {"cut": "before"})]:
         sandbox.faults.add("POST", BOOKINGS, **fault)
         series = await book(cal, hour, event_type_id=which, recurrence_count=2)
-        assert [one.start for one in series] == [at(hour), at(hour, 11)]
-    assert len(live(sandbox)) == 6
+        assert [record.start for record in series] == [at(hour), at(hour, 11)]
+    assert len(active_bookings(sandbox)) == 6
 
 
 @pytest.mark.parametrize("count", [{}, {"recurrence_count": 3}], ids=str)
@@ -951,8 +963,8 @@ async def test_an_incomplete_series_is_cancelled(cal, sandbox, count, lost):
         sandbox.faults.add("POST", BOOKINGS, cut="after")
     with pytest.raises(ConnectionFailedError if lost else SlotTakenError):
         await book(cal, event_type_id=which, **count)
-    assert [one.attendees[0]["email"] for one in live(sandbox)] == [BEA.email]
-    assert sum(one.status == "cancelled" for one in sandbox.store.bookings.values()) == 2
+    assert [booking.attendees[0]["email"] for booking in active_bookings(sandbox)] == [BEA.email]
+    assert sum(booking.status == "cancelled" for booking in sandbox.store.bookings.values()) == 2
 
 
 async def test_an_incomplete_series_is_cancelled_by_occurrence(cal, sandbox):
@@ -961,9 +973,9 @@ async def test_an_incomplete_series_is_cancelled_by_occurrence(cal, sandbox):
     await cal.bookings.create(start=at(9, 18), event_type_id=THIRTY, attendee=BEA)
     with pytest.raises(SlotTakenError):
         await book(cal, event_type_id=which)
-    [series] = {one.recurring_uid for one in sandbox.store.bookings.values() if one.recurring_uid}
-    assert f"POST /bookings/{series}/cancel" not in lines(sandbox)
-    assert [one.attendees[0]["email"] for one in live(sandbox)] == [BEA.email]
+    [series] = {booking.recurring_uid for booking in sandbox.store.bookings.values() if booking.recurring_uid}
+    assert f"POST /bookings/{series}/cancel" not in endpoints(sandbox)
+    assert [booking.attendees[0]["email"] for booking in active_bookings(sandbox)] == [BEA.email]
 
 
 async def test_a_rejected_series_without_a_look_up(cal, sandbox):
@@ -988,7 +1000,7 @@ async def test_a_rejected_series_of_a_stranger(sandbox):
 async def test_a_count_for_an_event_type_that_does_not_recur(cal, sandbox):
     """The server ignores the count, so the list has one booking."""
     [booking] = await book(cal, recurrence_count=3)
-    assert [one.uid for one in live(sandbox)] == [booking.uid]
+    assert [record.uid for record in active_bookings(sandbox)] == [booking.uid]
 
 
 # --- rescheduling
@@ -1000,7 +1012,7 @@ async def test_reschedule(cal, sandbox):
     sandbox.requests.clear()
     moved = await move(cal, old.uid, 10, reason="Later")
     assert (moved.start, moved.rescheduled_from_uid, moved.rescheduling_reason) == (at(10), old.uid, "Later")
-    assert lines(sandbox) == [f"POST /bookings/{old.uid}/reschedule"]
+    assert endpoints(sandbox) == [f"POST /bookings/{old.uid}/reschedule"]
 
 
 @pytest.mark.parametrize("fault", LOST, ids=str)
@@ -1010,7 +1022,7 @@ async def test_a_lost_response_to_a_reschedule(cal, sandbox, fault):
     sandbox.faults.add("POST", "/v2/bookings/*/reschedule", **fault)
     moved = await move(cal, old.uid, 10)
     assert (moved.start, moved.rescheduled_from_uid) == (at(10), old.uid)
-    assert [one.uid for one in live(sandbox)] == [moved.uid]
+    assert [record.uid for record in active_bookings(sandbox)] == [moved.uid]
     assert len(sandbox.store.bookings) == 2
 
 
@@ -1022,7 +1034,7 @@ async def test_an_old_uid_stands_for_the_booking_as_it_is_now(cal, sandbox):
     assert (await move(cal, first.uid, 11)).uid == third.uid
     fourth = await move(cal, first.uid, 10)
     assert fourth.rescheduled_from_uid == third.uid
-    assert [one.uid for one in live(sandbox)] == [fourth.uid]
+    assert [record.uid for record in active_bookings(sandbox)] == [fourth.uid]
 
 
 async def test_rescheduled_again_before_the_look_up(cal, sandbox):
@@ -1041,7 +1053,7 @@ async def test_rescheduled_again_before_the_look_up(cal, sandbox):
     bookings, slots, _ = resources(cal, send)
     moved = await safe.reschedule(bookings, slots, old.uid, start=at(10), pause=0)
     assert moved.start == at(15)
-    assert [one.uid for one in live(sandbox)] == [moved.uid]
+    assert [record.uid for record in active_bookings(sandbox)] == [moved.uid]
 
 
 async def test_a_reschedule_to_a_taken_time(cal, sandbox):
@@ -1051,7 +1063,7 @@ async def test_a_reschedule_to_a_taken_time(cal, sandbox):
     with pytest.raises(SlotTakenError) as caught:
         await move(cal, old.uid, 10)
     assert at(9) in {slot.start for slot in caught.value.alternatives}
-    assert {one.start for one in live(sandbox)} == {at(9), at(10)}
+    assert {record.start for record in active_bookings(sandbox)} == {at(9), at(10)}
 
 
 async def test_a_cancelled_booking_is_not_rescheduled(cal, sandbox):
@@ -1065,11 +1077,11 @@ async def test_a_cancelled_booking_is_not_rescheduled(cal, sandbox):
 @pytest.mark.parametrize("fault", LOST, ids=str)
 async def test_a_lost_response_to_the_reschedule_of_a_seat(cal, sandbox, fault):
     """One seat moves once, the others stay, and the new uid of the seat is returned."""
-    mine = await book(cal, event_type_id=CLASS)
+    own = await book(cal, event_type_id=CLASS)
     await book(cal, event_type_id=CLASS, attendee=BEA)
     sandbox.faults.add("POST", "/v2/bookings/*/reschedule", **fault)
-    moved = await move(cal, mine.uid, 10, seat_uid=mine.seat_uid)
-    seats = {seat["seat_uid"]: one.start for one in live(sandbox) for seat in one.seats}
+    moved = await move(cal, own.uid, 10, seat_uid=own.seat_uid)
+    seats = {seat["seat_uid"]: booking.start for booking in active_bookings(sandbox) for seat in booking.seats}
     assert sorted(seats.values()) == [at(9), at(10)]
     assert seats[moved.seat_uid] == at(10)
 
@@ -1087,7 +1099,7 @@ async def test_a_reschedule_without_a_look_up(cal, sandbox):
 
 def test_duplicates_with_unreadable_ids_are_ordered():
     """Of duplicates the lowest id stays; an id that could not be read comes last."""
-    rows = [{"id": one, "uid": str(one), "status": "accepted"} for one in ("x", 7, None, 3)]
+    rows = [{"id": row, "uid": str(row), "status": "accepted"} for row in ("x", 7, None, 3)]
     body = json.dumps({"status": "success", "data": rows}).encode()
-    found = read_page(Booking, Response(200, {}, body), skip=0, take=9).items
-    assert [one.id for one in sorted(found, key=_precedence)] == [3, 7, None, None]
+    bookings = read_page(Booking, Response(200, {}, body), skip=0, take=9).items
+    assert [row.id for row in sorted(bookings, key=_precedence)] == [3, 7, None, None]

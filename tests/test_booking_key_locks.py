@@ -31,10 +31,10 @@ class Counter:
 async def test_one_holder_per_key():
     """Calls with one key run one after the other, other keys do not wait, and no key is kept."""
     locks = KeyLocks()
-    one, other = Counter(locks), Counter(locks)
+    counter, other_counter = Counter(locks), Counter(locks)
     async with locks.hold("held"):
-        await asyncio.gather(*[one.hold() for _ in range(20)], *[other.hold("o") for _ in range(20)])
-    assert (one.most, one.total, other.total) == (1, 20, 20)
+        await asyncio.gather(*[counter.hold() for _ in range(20)], *[other_counter.hold("o") for _ in range(20)])
+    assert (counter.most, counter.total, other_counter.total) == (1, 20, 20)
     assert locks._waiting == {}
 
 

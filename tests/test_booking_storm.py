@@ -54,7 +54,7 @@ def prepared(sandbox: Sandbox) -> list[int]:
     return event_types
 
 
-def wish(number: int, event_types: list[int]) -> dict[str, Any]:
+def booking_arguments(number: int, event_types: list[int]) -> dict[str, Any]:
     time = number - 1 if number % RIVALS == RIVALS - 1 else number
     start = MONDAY + timedelta(days=1, minutes=15 * (time // len(KINDS)))
     email = f"v{number}@visitors.test"
@@ -68,7 +68,7 @@ def wish(number: int, event_types: list[int]) -> dict[str, Any]:
     }
 
 
-async def storm(sandbox: Sandbox, calls: int) -> list[Booking | BaseException]:
+async def run_storm(sandbox: Sandbox, calls: int) -> list[Booking | BaseException]:
     event_types = prepared(sandbox)
     turn = asyncio.Semaphore(AT_ONCE)
     options: dict[str, Any] = {"base_url": sandbox.url, "backoff_base": 0, "timeout": 1.5}
@@ -76,23 +76,23 @@ async def storm(sandbox: Sandbox, calls: int) -> list[Booking | BaseException]:
         Calcom(f"cal_host_{kind}", limiter=TokenBucket(1_000_000, window=0.01), **options) for kind in range(len(KINDS))
     ]
 
-    async def one(number: int) -> Booking:
+    async def book_number(number: int) -> Booking:
         async with turn:
-            asked = wish(number, event_types)
-            cal = clients[event_types.index(asked["event_type_id"])]
-            return await book(cal.bookings, cal.slots, cal.event_types, pause=0, **asked)
+            arguments = booking_arguments(number, event_types)
+            cal = clients[event_types.index(arguments["event_type_id"])]
+            return await book(cal.bookings, cal.slots, cal.event_types, pause=0, **arguments)
 
     async with clients[0], clients[1], clients[2]:
-        return await asyncio.gather(*map(one, range(calls)), return_exceptions=True)
+        return await asyncio.gather(*map(book_number, range(calls)), return_exceptions=True)
 
 
 def keys_of_active_bookings(sandbox: Sandbox) -> Counter[str]:
     """The number of active bookings or seats with each key."""
-    live = [one for one in sandbox.store.bookings.values() if one.status in {"accepted", "pending"}]
+    active = [booking for booking in sandbox.store.bookings.values() if booking.status in {"accepted", "pending"}]
     return Counter(
         holder[IDEMPOTENCY_KEY]
-        for one in live
-        for holder in (one.metadata, *(s["metadata"] for s in one.seats))
+        for booking in active
+        for holder in (booking.metadata, *(s["metadata"] for s in booking.seats))
         if IDEMPOTENCY_KEY in holder
     )
 
@@ -105,15 +105,15 @@ def key_of(booking: Booking) -> str:
 async def test_a_storm():
     """As many bookings exist as calls succeeded, each with its own key; failures leave nothing, and none is unknown."""
     with Sandbox(now=MONDAY, races=True) as sandbox:
-        results = await storm(sandbox, CALLS)
-        created = [one for one in results if isinstance(one, Booking)]
-        failed = Counter(type(one).__name__ for one in results if not isinstance(one, Booking))
+        results = await run_storm(sandbox, CALLS)
+        created = [result for result in results if isinstance(result, Booking)]
+        failed = Counter(type(result).__name__ for result in results if not isinstance(result, Booking))
         assert keys_of_active_bookings(sandbox) == Counter(map(key_of, created))
         assert set(failed) <= {"SlotTakenError"}
-        event_types = sorted({one.event_type_id for one in sandbox.store.bookings.values()})
-        wishes = [wish(number, event_types) for number in range(CALLS)]
-        assert {(one.event_type_id, one.start) for one in sandbox.store.bookings.values()} == {
-            (one["event_type_id"], one["start"]) for one in wishes
+        event_types = sorted({result.event_type_id for result in sandbox.store.bookings.values()})
+        arguments_of_calls = [booking_arguments(number, event_types) for number in range(CALLS)]
+        assert {(result.event_type_id, result.start) for result in sandbox.store.bookings.values()} == {
+            (result["event_type_id"], result["start"]) for result in arguments_of_calls
         }
         assert failed["SlotTakenError"] <= CALLS // RIVALS
         assert sandbox.faults.fired > CALLS / 50

@@ -56,13 +56,13 @@ class CountingSend:
     async def __call__(self, request: Request, context: CallContext) -> Response:
         self.sent.append(request)
         self.contexts.append(context)
-        data_of = len(self.sent)
+        number = len(self.sent)
         try:
             await asyncio.sleep(1)
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
-        return ok_response(data_of, etag=f'W/"{data_of}"')
+        return ok_response(number, etag=f'W/"{number}"')
 
 
 def data_of(response: Response) -> int:

@@ -25,7 +25,7 @@ from calcom_async.transport import Transport
 ONE_A_MINUTE = Bucket("me", limit=2)
 
 
-async def after(seconds: float, awaitable: Awaitable[Any]) -> None:
+async def cancel_after(seconds: float, awaitable: Awaitable[Any]) -> None:
     """Start a call, cancel it after some seconds, and check that it ends as cancelled."""
     task = asyncio.ensure_future(awaitable)
     await asyncio.sleep(seconds)
@@ -53,7 +53,7 @@ def test_in_the_line_of_the_limiter():
     async def scene() -> None:
         send = stack(fake_send, limiter, rate_limit=2)
         await send(*make_call())
-        await after(0.5, send(*make_call()))
+        await cancel_after(0.5, send(*make_call()))
         [bucket] = limiter.stats()
         assert (bucket.waiting, bucket.in_flight) == (0, 0)
         await send(*make_call())
@@ -67,7 +67,7 @@ def test_on_the_way():
     limiter = TokenBucket()
 
     async def scene() -> None:
-        await after(1, stack(slow, limiter)(*make_call()))
+        await cancel_after(1, stack(slow, limiter)(*make_call()))
         [bucket] = limiter.stats()
         assert (bucket.waiting, bucket.in_flight) == (0, 0)
 
@@ -129,7 +129,7 @@ def test_in_a_renewal_that_others_wait_for():
         token = AccessToken("old", "r", client_id="c", client_secret="s", on_refresh=stored.append)
         send = stack(server, TokenBucket(), token)
         others = [asyncio.create_task(send(*make_call())) for _ in range(3)]
-        await after(5, send(*make_call()))
+        await cancel_after(5, send(*make_call()))
         return await asyncio.gather(*others)
 
     assert len(run(scene())) == 3
@@ -143,7 +143,7 @@ def test_the_only_one_who_waits_for_a_renewal():
     async def scene() -> None:
         token = AccessToken("old", "r", client_id="c", client_secret="s", on_refresh=stored.append)
         send = stack(server, TokenBucket(), token)
-        await after(5, send(*make_call()))
+        await cancel_after(5, send(*make_call()))
         await asyncio.sleep(60)
         await send(*make_call())
 
@@ -157,8 +157,8 @@ def test_closing_that_is_cancelled_leaves_the_renewal_running():
 
     async def scene() -> None:
         token = AccessToken("old", "r", client_id="c", client_secret="s", on_refresh=stored.append)
-        await after(1, authenticated(Renewing(), token, "")(*make_call()))
-        await after(1, token.aclose())
+        await cancel_after(1, authenticated(Renewing(), token, "")(*make_call()))
+        await cancel_after(1, token.aclose())
         await asyncio.sleep(60)
 
     run(scene())
@@ -189,7 +189,7 @@ def test_with_pages_in_flight():
             async for row in pages:
                 rows.append(row)  # noqa: PERF401 - a comprehension would lose them
 
-        await after(25, loop())
+        await cancel_after(25, loop())
         for _ in range(5):
             await asyncio.sleep(0)
         assert (running, len(asyncio.all_tasks())) == (0, 1)
@@ -208,8 +208,8 @@ async def test_in_flight_on_a_real_connection():
         arrived.set()
         await writer.wait_closed()
 
-    async with FakeServer(hang, http_response()) as peer:
-        transport = Transport(Config(base_url=peer.url, max_connections=1), "tests/1")
+    async with FakeServer(hang, http_response()) as server:
+        transport = Transport(Config(base_url=server.url, max_connections=1), "tests/1")
         await transport.open()
         call = asyncio.create_task(transport.exchange(*make_call()))
         await arrived.wait()
@@ -219,7 +219,7 @@ async def test_in_flight_on_a_real_connection():
         assert (await asyncio.wait_for(waiting, TIMEOUT)).status == 200
         assert call.cancelled()
         assert transport.connections == 1
-        assert [heard.connection for heard in peer.received] == [1, 2]
+        assert [request.connection for request in server.received] == [1, 2]
         await transport.aclose()
 
 
@@ -232,7 +232,10 @@ async def test_while_waiting_for_a_connection():
         await go.wait()
         writer.write(http_response())
 
-    async with FakeServer(hold, http_response()) as peer, Calcom("cal_x", base_url=peer.url, max_connections=1) as cal:
+    async with (
+        FakeServer(hold, http_response()) as server,
+        Calcom("cal_x", base_url=server.url, max_connections=1) as cal,
+    ):
         first = asyncio.create_task(cal.request("GET", "/v2/me"))
         await arrived.wait()
         second, third = (asyncio.create_task(cal.request("GET", "/v2/me")) for _ in range(2))
@@ -241,12 +244,12 @@ async def test_while_waiting_for_a_connection():
         go.set()
         await asyncio.wait_for(asyncio.gather(first, third), TIMEOUT)
         assert second.cancelled()
-    assert len(peer.received) == 2
+    assert len(server.received) == 2
 
 
 async def test_many_cancelled_at_random_leave_nothing_behind():
     """After a hundred calls cancelled at all stages no permit, connection or task is leaked."""
-    async with FakeServer(http_response()) as peer, Calcom("cal_x", base_url=peer.url, max_connections=4) as cal:
+    async with FakeServer(http_response()) as server, Calcom("cal_x", base_url=server.url, max_connections=4) as cal:
         await cal.request("GET", "/v2/me")
         calls = [asyncio.create_task(cal.request("GET", "/v2/me")) for _ in range(100)]
         for number, call in enumerate(calls):

@@ -54,7 +54,7 @@ def test_the_callback_gets_each_event():
 
 def test_a_failing_callback(caplog):
     """An error of the callback is logged and not raised."""
-    observer = Observer(lambda make_event: 1 / 0)
+    observer = Observer(lambda event: 1 / 0)
     observer.emit(make_event())
     assert observer.counts["request"] == 1
     assert "on_event callback failed" in caplog.text

@@ -33,7 +33,7 @@ from fuzzing import (
     full,
     headers,
     methods,
-    mutated,
+    mutate_body,
     response,
     sample,
 )
@@ -76,9 +76,9 @@ def recorded() -> Bodies:
             send = cal._core.transport.exchange
 
             async def exchange(request: Request, context: CallContext) -> Response:
-                found = await send(request, context)
-                bodies[request.method, request.route] = found.body
-                return found
+                response = await send(request, context)
+                bodies[request.method, request.route] = response.body
+                return response
 
             cal._core.transport.exchange = exchange  # type: ignore[method-assign]
             cal._build_middleware()
@@ -128,22 +128,22 @@ def survives(action: Callable[[], Awaitable[Any]], case: str, *, allowed: tuple[
 
 
 @pytest.fixture(scope="module")
-def every() -> Every:
+def all_methods() -> Every:
     """Return every method of the client, with a response that fits each, and where to set how to send."""
-    way: list[Way] = []
+    senders: list[Way] = []
 
     async def send(request: Request, context: CallContext) -> Response:
-        return await way[0](request, context)
+        return await senders[0](request, context)
 
     async def nothing(_: Request, context: CallContext) -> Response:
         return Response(200, {}, b"")
 
-    way.append(nothing)
-    found = methods(None, send)
-    return found, [sample(method) for method in found], way
+    senders.append(nothing)
+    client_methods = methods(None, send)
+    return client_methods, [sample(method) for method in client_methods], senders
 
 
-async def used(chance: random.Random, result: Any) -> Any:
+async def use_call(chance: random.Random, result: Any) -> Any:
     """Await a call, or read a list in one of the possible ways."""
     if not isinstance(result, Pages):
         return await result
@@ -159,30 +159,32 @@ async def used(chance: random.Random, result: Any) -> Any:
     return await result.collect()
 
 
-def test_responses(every: Every, recorded: Bodies) -> None:
+def test_responses(all_methods: Every, recorded: Bodies) -> None:
     """Any response to any method, error bodies and headers included, is a result or a `CalcomError`."""
-    found, samples, way = every
+    client_methods, samples, senders = all_methods
     for number in share(0.55):
         chance = random.Random(f"{SEED} response {number}")
-        place = number % len(found) if number < len(found) else chance.randrange(len(found))
-        method, body = found[place], samples[place]
-        kept: list[Response] = []
+        index = number % len(client_methods) if number < len(client_methods) else chance.randrange(len(client_methods))
+        method, body = client_methods[index], samples[index]
+        responses: list[Response] = []
 
-        def answer(request: Request, chance: random.Random = chance, body: bytes = body, kept: Any = kept) -> Response:
+        def respond(
+            request: Request, chance: random.Random = chance, body: bytes = body, responses: Any = responses
+        ) -> Response:
             known = recorded.get((request.method, request.route))
-            if not kept or chance.random() < 0.3:
-                kept[:] = [response(chance, known if known and chance.random() < 0.5 else body)]
-            return kept[0]
+            if not responses or chance.random() < 0.3:
+                responses[:] = [response(chance, known if known and chance.random() < 0.5 else body)]
+            return responses[0]
 
-        cal = client_over(FakeTransport(answer))
-        way[0] = cal._send
+        cal = client_over(FakeTransport(respond))
+        senders[0] = cal._send
         survives(
-            lambda method=method, chance=chance: used(chance, method.call(*method.arguments, **method.keywords)),
+            lambda method=method, chance=chance: use_call(chance, method.call(*method.arguments, **method.keywords)),
             f"{SEED} response {number}: {method.name}",
         )
 
 
-async def watched(cal: Calcom) -> Any:
+async def read_changes(cal: Calcom) -> Any:
     async with asyncio.timeout(1800):
         async with aclosing(cal.watch_slots([1, 2], start=START, days=7)) as watcher:
             changes = aiter(watcher)
@@ -204,7 +206,7 @@ SCENES: dict[str, Callable[[Calcom], Awaitable[Any]]] = {
     "request": lambda cal: cal.request("GET", "/v2/bookings"),
     "prefetch": lambda cal: cal.bookings.list(prefetch=5).collect(),
     "strict": lambda cal: cal.bookings.list(strict=True, take=5).collect(),
-    "watch_slots": watched,
+    "watch_slots": read_changes,
 }
 
 
@@ -216,11 +218,11 @@ def test_composed_calls(recorded: Bodies) -> None:
         name = names[number % len(names)]
         faults = chance.choice([0.05, 0.3, 1.0])
 
-        def answer(request: Request, chance: random.Random = chance, faults: float = faults) -> Response:
+        def respond(request: Request, chance: random.Random = chance, faults: float = faults) -> Response:
             body = recorded.get((request.method, request.route), EMPTY)
             return response(chance, body) if chance.random() < faults else Response(200, {}, body)
 
-        cal = client_over(FakeTransport(answer), cache_ttl=chance.choice([None, 60.0]))
+        cal = client_over(FakeTransport(respond), cache_ttl=chance.choice([None, 60.0]))
         survives(
             lambda name=name, cal=cal: SCENES[name](cal),
             f"{SEED} scene {number}: {name}",
@@ -249,7 +251,7 @@ def test_token_responses() -> None:
 
         renewed, expired = (oauth2, 401) if is_oauth2 else (managed, 498)
 
-        def answer(
+        def respond(
             request: Request, chance: random.Random = chance, renewed: bytes = renewed, expired: int = expired
         ) -> Response:
             if request.route != "/me":
@@ -260,7 +262,7 @@ def test_token_responses() -> None:
 
         expires = chance.choice([None, datetime(2020, 1, 1, tzinfo=UTC)]) if is_oauth2 else None
         token = AccessToken("t", "r", client_id="c", client_secret="s", oauth2=is_oauth2, expires_at=expires)
-        cal = client_over(FakeTransport(answer), token)
+        cal = client_over(FakeTransport(respond), token)
         survives(lambda cal=cal: cal.me.get(), f"{SEED} token {number}")
         assert repr(token)
 
@@ -274,7 +276,7 @@ def test_webhook_deliveries() -> None:
         body = f'{{"triggerEvent":"{trigger}","createdAt":"2030-01-01T00:00:00Z","payload":{payloads[trigger]}}}'
 
         async def action(chance: random.Random = chance, body: str = body) -> Any:
-            sent = mutated(chance, body.encode())
+            sent = mutate_body(chance, body.encode())
             event = webhooks.parse(sent, chance.choice(["application/json", "text/plain", "", "\udcff"]))
             examine(event)
             examine(event.payload)
@@ -283,9 +285,11 @@ def test_webhook_deliveries() -> None:
         survives(action, f"{SEED} webhook {number}: {trigger}")
 
 
-def with_odd_argument(chance: random.Random, given: list[Any], fields: dict[str, Any]) -> tuple[Any, Any, str]:
+def replace_argument(
+    chance: random.Random, sample_arguments: list[Any], fields: dict[str, Any]
+) -> tuple[Any, Any, str]:
     """Replace one of the arguments and return which."""
-    arguments, keywords = list(given), dict(fields)
+    arguments, keywords = list(sample_arguments), dict(fields)
     which = chance.randrange(len(ARGUMENTS))
     name = chance.choice([*range(len(arguments)), *keywords, None])
     if isinstance(name, int):
@@ -295,16 +299,16 @@ def with_odd_argument(chance: random.Random, given: list[Any], fields: dict[str,
     return arguments, keywords, f"{name}=ARGUMENTS[{which}]"
 
 
-def test_arguments(every: Every) -> None:
+def test_arguments(all_methods: Every) -> None:
     """Any argument of any method is sent, or rejected with a `CalcomError`."""
-    found, samples, way = every
+    client_methods, samples, senders = all_methods
     for number in share(0.1):
         chance = random.Random(f"{SEED} argument {number}")
-        place = chance.randrange(len(found))
-        method, body = found[place], samples[place]
-        arguments, keywords, odd = with_odd_argument(chance, method.arguments, method.keywords)
+        index = chance.randrange(len(client_methods))
+        method, body = client_methods[index], samples[index]
+        arguments, keywords, odd = replace_argument(chance, method.arguments, method.keywords)
         cal = client_over(FakeTransport(lambda _, body=body: Response(200, {}, body)))
-        way[0] = cal._send
+        senders[0] = cal._send
 
         async def action(
             method: Method = method,
@@ -312,7 +316,7 @@ def test_arguments(every: Every) -> None:
             keywords: Any = keywords,
             chance: random.Random = chance,
         ) -> Any:
-            return await used(chance, method.call(*arguments, **keywords))
+            return await use_call(chance, method.call(*arguments, **keywords))
 
         survives(action, f"{SEED} argument {number}: {method.name} {odd}")
 
@@ -336,7 +340,7 @@ COMPOSED: list[tuple[str, list[Any], dict[str, Any]]] = [
 """Calls that `methods` does not find, by name."""
 
 
-async def composed(call: Callable[[], Any]) -> Any:
+async def consume(call: Callable[[], Any]) -> Any:
     """Make a call and consume its result."""
     result = call()
     if isinstance(result, Pages):
@@ -348,13 +352,13 @@ def test_arguments_of_composed_calls(recorded: Bodies) -> None:
     """Any argument of a call that makes several requests is used, or rejected with a `CalcomError`."""
     for number in share(0.04):
         chance = random.Random(f"{SEED} composed argument {number}")
-        name, given, fields = COMPOSED[number % len(COMPOSED)]
-        arguments, keywords, odd = with_odd_argument(chance, given, fields)
+        name, sample_arguments, fields = COMPOSED[number % len(COMPOSED)]
+        arguments, keywords, odd = replace_argument(chance, sample_arguments, fields)
         cal = client_over(
-            FakeTransport(lambda asked: Response(200, {}, recorded.get((asked.method, asked.route), EMPTY)))
+            FakeTransport(lambda request: Response(200, {}, recorded.get((request.method, request.route), EMPTY)))
         )
         call = partial(attrgetter(name)(cal), *arguments, **keywords)
-        survives(partial(composed, call), f"{SEED} composed argument {number}: {name} {odd}")
+        survives(partial(consume, call), f"{SEED} composed argument {number}: {name} {odd}")
 
 
 def test_bytes_on_a_socket(recorded: Bodies) -> None:
@@ -362,11 +366,13 @@ def test_bytes_on_a_socket(recorded: Bodies) -> None:
     body = recorded["GET", "/bookings"]
 
     def http(chance: random.Random) -> bytes:
-        sent = mutated(chance, body)
-        told = {name: value for name, value in headers(chance).items() if value.isascii() and "\0" not in value}
+        sent = mutate_body(chance, body)
+        valid_headers = {
+            name: value for name, value in headers(chance).items() if value.isascii() and "\0" not in value
+        }
         length = chance.choice([len(sent)] * 6 + [len(sent) + 5, max(0, len(sent) - 5)])
         lines = [b"HTTP/1.1 %d x" % chance.choice([200, 200, 200, 204, 302, 400, 404, 500, 999])]
-        lines += [f"{name}: {value}".encode("ascii", "replace") for name, value in told.items()]
+        lines += [f"{name}: {value}".encode("ascii", "replace") for name, value in valid_headers.items()]
         lines += chance.choice(
             [
                 [b"Content-Length: %d" % length],
@@ -383,17 +389,17 @@ def test_bytes_on_a_socket(recorded: Bodies) -> None:
 
     async def scene() -> None:
         chance = random.Random(f"{SEED} socket")
-        async with FakeServer() as peer:
+        async with FakeServer() as server:
             for number in share(0.02):
-                peer.steps = [http(chance)]
-                async with Calcom("cal_x", base_url=peer.url, max_attempts=1, max_wait=0, rate_limit=10**6) as cal:
+                server.steps = [http(chance)]
+                async with Calcom("cal_x", base_url=server.url, max_attempts=1, max_wait=0, rate_limit=10**6) as cal:
                     try:
                         examine(await cal.bookings.list(take=5).first())
                         examine(await cal.request("GET", "/v2/me"))
                     except CalcomError as error:
                         examine_error(error)
                     except BaseException as error:
-                        error.add_note(f"case {SEED} socket {number}: {bytes(peer.steps[0])[:300]!r}")
+                        error.add_note(f"case {SEED} socket {number}: {bytes(server.steps[0])[:300]!r}")
                         raise
 
     asyncio.run(scene())

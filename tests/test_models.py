@@ -528,14 +528,14 @@ def test_secrets_are_not_printed(value):
 
 def public_classes() -> list[type[msgspec.Struct]]:
     """Return all public model classes."""
-    found = set()
+    classes = set()
     for module in pkgutil.iter_modules(models.__path__):
         for _, value in inspect.getmembers(
             importlib.import_module(f"{models.__name__}.{module.name}"), inspect.isclass
         ):
             if value.__module__.startswith(models.__name__) and not value.__name__.startswith("_"):
-                found.add(value)
-    return sorted(found, key=lambda cls: cls.__name__)
+                classes.add(value)
+    return sorted(classes, key=lambda cls: cls.__name__)
 
 
 def test_every_model_is_exported():
@@ -573,8 +573,8 @@ def test_models_are_imported_lazily():
         "import sys, calcom_async.models as m; before = [n for n in sys.modules if n.startswith(m.__name__ + '.')]; "
         "m.Slot; print(before, sorted(n[len(m.__name__) + 1:] for n in sys.modules if n.startswith(m.__name__ + '.')))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[] ['_base', 'slots']"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == "[] ['_base', 'slots']"
 
 
 def test_the_triggers_are_those_of_the_server():

@@ -53,7 +53,7 @@ MODELS = [kind for kind in PUBLIC if isinstance(kind, type) and issubclass(kind,
 
 def methods() -> list[tuple[str, Any, Any, list[Any], dict[str, Any]]]:
     """Return every method of every resource, with the arguments of each way to call it."""
-    found = []
+    calls = []
 
     def note(name: str, method: Any, function: Any) -> Iterator[python_calls.PythonCall]:
         for arguments, keywords in python_calls.sample_arguments(
@@ -65,12 +65,12 @@ def methods() -> list[tuple[str, Any, Any, list[Any], dict[str, Any]]]:
                 return
             if inspect.iscoroutine(result):
                 result.close()
-            found.append((name, method, function, arguments, keywords))
+            calls.append((name, method, function, arguments, keywords))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(python_calls, "_calls_of_method", note)
         assert list(python_calls.python_calls()) == []
-    return found
+    return calls
 
 
 def outcome(method: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
@@ -85,13 +85,13 @@ def outcome(method: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
 
 def keyword_hints(function: Any) -> dict[str, Any]:
     hints = get_type_hints(function)
-    found = {}
-    for one in inspect.signature(function).parameters.values():
-        if one.kind is one.VAR_KEYWORD:
-            found |= get_type_hints(get_args(hints[one.name])[0])
-        elif one.kind is one.KEYWORD_ONLY and one.default is not one.empty:
-            found[one.name] = hints[one.name]
-    return found
+    hints_of_keywords = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            hints_of_keywords |= get_type_hints(get_args(hints[parameter.name])[0])
+        elif parameter.kind is parameter.KEYWORD_ONLY and parameter.default is not parameter.empty:
+            hints_of_keywords[parameter.name] = hints[parameter.name]
+    return hints_of_keywords
 
 
 def test_none_is_not_given_in_every_method():
@@ -101,7 +101,7 @@ def test_none_is_not_given_in_every_method():
         for keyword, hint in keyword_hints(function).items():
             assert UnsetType not in get_args(hint), f"{name}({keyword}=)"
             if NoneType in get_args(hint) and keyword in keywords:
-                without = {one: value for one, value in keywords.items() if one != keyword}
+                without = {other: value for other, value in keywords.items() if other != keyword}
                 assert outcome(method, arguments, without | {keyword: None}) == outcome(method, arguments, without), (
                     f"{name}({keyword}=None)"
                 )
@@ -112,9 +112,9 @@ def test_none_is_not_given_in_every_method():
 def test_optional_keywords_say_none():
     """A keyword that may be omitted and has no default value accepts None."""
     for name, _, function, _, _ in methods():
-        for one in inspect.signature(function).parameters.values():
-            if one.default is None:
-                assert NoneType in get_args(get_type_hints(function)[one.name]), f"{name}({one.name}=)"
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.default is None:
+                assert NoneType in get_args(get_type_hints(function)[parameter.name]), f"{name}({parameter.name}=)"
 
 
 @pytest.mark.parametrize("kind", MODELS, ids=lambda kind: kind.__name__)

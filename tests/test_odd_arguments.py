@@ -173,18 +173,18 @@ async def test_keywords_are_named_in_python():
 async def test_a_time_may_be_iso_text(text):
     """Every time argument accepts ISO 8601 text with an offset."""
 
-    def asked(coroutine: Any) -> Any:
+    def request(coroutine: Any) -> Any:
         return python_calls.call_of(coroutine)[0]
 
     client = python_calls.SimpleNamespace(
         _context=python_calls.ResourceContext(python_calls.record_request, python_calls.Observer(None))
     )
     bookings, slots = Calcom.bookings.__get__(client, Calcom), Calcom.slots.__get__(client, Calcom)
-    assert b'"start":"2026-11-04T09:00:00Z"' in asked(bookings.reschedule("uid", start=text)).body
-    assert b'"slotStart":"2026-11-04T09:00:00Z"' in asked(slots.reservations.create(event_type_id=1, start=text)).body
-    query = asked(slots.search(start=text, end=text, event_type_id=1)).query
+    assert b'"start":"2026-11-04T09:00:00Z"' in request(bookings.reschedule("uid", start=text)).body
+    assert b'"slotStart":"2026-11-04T09:00:00Z"' in request(slots.reservations.create(event_type_id=1, start=text)).body
+    query = request(slots.search(start=text, end=text, event_type_id=1)).query
     assert query.count("2026-11-04T09%3A00%3A00Z") == 2
-    assert "afterStart=2026-11-04T09" in asked(bookings.list(after_start=text).first_page()).query
+    assert "afterStart=2026-11-04T09" in request(bookings.list(after_start=text).first_page()).query
 
 
 def test_a_date_in_a_filter_is_a_day_of_utc():

@@ -79,15 +79,15 @@ class TestCancellation:
     @given(seed=st.integers(0, 10**9))
     def test_random_cancellations_lose_nothing(self, new: type[TokenBucket], seed: int) -> None:
         """Whenever requests are cancelled, all others get a permit, and no waiter or permit remains."""
-        dice = random.Random(seed)
+        rng = random.Random(seed)
 
         async def user(limiter: TokenBucket, served: list[float]) -> None:
-            await asyncio.sleep(dice.choice([0, 0, dice.random() * 5]))
-            permit = await limiter.acquire(BUCKET, priority=dice.randrange(2), max_wait=dice.choice([None, 500.0]))
+            await asyncio.sleep(rng.choice([0, 0, rng.random() * 5]))
+            permit = await limiter.acquire(BUCKET, priority=rng.randrange(2), max_wait=rng.choice([None, 500.0]))
             limits: list[RateLimit] = []
             try:
-                await asyncio.sleep(dice.choice([0, 0.5]))
-                limits = rate_limits(dice.randrange(5), reset=dice.randrange(1, 7), limit=5)
+                await asyncio.sleep(rng.choice([0, 0.5]))
+                limits = rate_limits(rng.randrange(5), reset=rng.randrange(1, 7), limit=5)
             finally:
                 await limiter.release(permit, limits)
             served.append(loop_time())
@@ -95,10 +95,10 @@ class TestCancellation:
         async def main() -> None:
             limiter, served = new(limit=5, window=6), []
             tasks = [asyncio.ensure_future(user(limiter, served)) for _ in range(30)]
-            doomed = dice.sample(tasks, 15)
+            doomed = rng.sample(tasks, 15)
             for task in doomed:
                 asyncio.get_running_loop().call_at(
-                    1000 + dice.choice([0, dice.random() * 40, 6 + CLOCK_TOLERANCE]), task.cancel
+                    1000 + rng.choice([0, rng.random() * 40, 6 + CLOCK_TOLERANCE]), task.cancel
                 )
             await asyncio.gather(*tasks, return_exceptions=True)
             assert len(served) == sum(not task.cancelled() for task in tasks)

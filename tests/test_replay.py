@@ -43,8 +43,8 @@ def replaying(shared: Path, options: Sequence[str]) -> Iterator[Replay]:
             yield replay
         finally:
             server.terminate()
-            told, _ = server.communicate(timeout=TIMEOUT)
-            replay.summary.update(json.loads(told.splitlines()[-1]))
+            output, _ = server.communicate(timeout=TIMEOUT)
+            replay.summary.update(json.loads(output.splitlines()[-1]))
 
 
 def recorded(shared: Path) -> set[str]:
@@ -70,9 +70,9 @@ TIGHT = ["--limit", "30", "--window", "5", "--block", "10"]
 def test_every_recorded_booking_is_exported(options: list[str], take: str, shared: Path, tmp_path: Path) -> None:
     """Bookings that exist for the whole run are exported once, while others share their times, appear and change."""
     with replaying(shared, [*UNLIMITED, *options]) as replay:
-        found = exported(replay, tmp_path / "out.jsonl", "--page-size", take)
-    assert recorded(shared) <= found.keys()
-    assert set(found.values()) == {1}
+        counts = exported(replay, tmp_path / "out.jsonl", "--page-size", take)
+    assert recorded(shared) <= counts.keys()
+    assert set(counts.values()) == {1}
     assert replay.summary["alive_throughout"] == BOOKINGS
 
 
@@ -80,17 +80,17 @@ def test_ten_times_out_of_ten(shared: Path, tmp_path: Path) -> None:
     """No order of equal times hides a booking."""
     with replaying(shared, [*UNLIMITED, "--ties", "--churn", "5"]) as replay:
         for number in range(10):
-            found = exported(replay, tmp_path / f"{number}.jsonl", "--page-size", "50")
-            assert recorded(shared) <= found.keys()
-            assert set(found.values()) == {1}
+            counts = exported(replay, tmp_path / f"{number}.jsonl", "--page-size", "50")
+            assert recorded(shared) <= counts.keys()
+            assert set(counts.values()) == {1}
 
 
 def test_a_tight_limit_is_kept_to(shared: Path, tmp_path: Path) -> None:
     """Under a small rate limit no booking is lost, and no request is rejected after the first window."""
     with replaying(shared, [*TIGHT, "--ties", "--churn", "5"]) as replay:
-        found = exported(replay, tmp_path / "out.jsonl", "--page-size", "50")
-    assert recorded(shared) <= found.keys()
-    assert set(found.values()) == {1}
+        counts = exported(replay, tmp_path / "out.jsonl", "--page-size", "50")
+    assert recorded(shared) <= counts.keys()
+    assert set(counts.values()) == {1}
     assert replay.summary["refused"] == 0
 
 
@@ -112,6 +112,6 @@ async def test_a_list_with_ties_is_complete_in_few_requests(shared: Path, prefet
     """A list whose rows share times is exact at 50 rows per page, and costs at most 60 requests."""
     with replaying(shared, [*UNLIMITED, "--ties"]) as replay:
         async with Calcom("cal_x", base_url=replay.url) as cal:
-            found = [booking.uid async for booking in cal.bookings.list(take=50, prefetch=prefetch, strict=True)]
-    assert Counter(found) == Counter(recorded(shared))
+            counts = [booking.uid async for booking in cal.bookings.list(take=50, prefetch=prefetch, strict=True)]
+    assert Counter(counts) == Counter(recorded(shared))
     assert replay.summary["requests"] <= 60

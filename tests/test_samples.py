@@ -27,7 +27,7 @@ CONVERTED = {
 }
 
 
-def exchange(sample: dict[str, Any]) -> Exchange:
+def as_exchange(sample: dict[str, Any]) -> Exchange:
     """Return the sample as a recorded exchange."""
     ids = itertools.count(7)
     method, path = sample["operation"].split()
@@ -45,10 +45,10 @@ async def test_each_sample_is_read_by_its_method(operation: str) -> None:
     for sample in SAMPLES:
         if sample["operation"] != operation:
             continue
-        one = exchange(sample)
-        assert one.operation == operation
-        await check_success(one)
+        exchange = as_exchange(sample)
+        assert exchange.operation == operation
+        await check_success(exchange)
         if sample["status"] not in REDIRECTS and operation not in CONVERTED:
-            result = await call_method(one)
+            result = await call_method(exchange)
             data = dict(sample["body"] or ()).get("data")
             assert losses(data, getattr(result, "items", result)) == [], operation

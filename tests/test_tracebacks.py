@@ -23,14 +23,14 @@ from calcom_async.webhooks import WebhookReceiver, WebhookRouter
 MARK = "MARKEDSECRET"
 
 
-def chain(error: BaseException | None, seen: set[int] | None = None) -> Iterator[BaseException]:
+def chain(error: BaseException | None, known: set[int] | None = None) -> Iterator[BaseException]:
     """Return an error with its causes and contexts."""
-    seen = set() if seen is None else seen
-    if error is not None and id(error) not in seen:
-        seen.add(id(error))
+    known = set() if known is None else known
+    if error is not None and id(error) not in known:
+        known.add(id(error))
         yield error
         for other in (error.__cause__, error.__context__, *getattr(error, "exceptions", ())):
-            yield from chain(other, seen)
+            yield from chain(other, known)
 
 
 def frames(error: BaseException) -> Iterator[FrameType]:
@@ -53,12 +53,12 @@ def leaks(error: BaseException) -> list[tuple[str, str]]:
     """Return where a traceback with locals, or the error itself, shows the secret."""
     variables = [
         (frame.f_code.co_name, name)
-        for one in chain(error)
-        for frame in frames(one)
+        for link in chain(error)
+        for frame in frames(link)
         for name, value in frame.f_locals.items()
         if MARK in printed(value)
     ]
-    texts = [(type(one).__name__, "itself") for one in chain(error) if MARK in f"{one!r} {one} {vars(one)}"]
+    texts = [(type(link).__name__, "itself") for link in chain(error) if MARK in f"{link!r} {link} {vars(link)}"]
     return variables + texts
 
 

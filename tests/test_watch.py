@@ -156,8 +156,8 @@ class TestDifferences:
 
     def test_changes_are_sorted_by_start(self) -> None:
         """Opened and closed slots are sorted by start."""
-        opened, leave_by_aclose = diff(slots_at(9, 10, 16), slots_at(15, 10, 14), at(8))
-        assert (hours(opened), hours(leave_by_aclose)) == ([14, 15], [9, 16])
+        opened, closed = diff(slots_at(9, 10, 16), slots_at(15, 10, 14), at(8))
+        assert (hours(opened), hours(closed)) == ([14, 15], [9, 16])
 
     def test_slots_are_compared_by_instant(self) -> None:
         """The same instant in another time zone is the same slot."""
@@ -167,8 +167,8 @@ class TestDifferences:
 
     def test_a_past_slot_has_not_closed(self) -> None:
         """Only slots in the future can close."""
-        opened, leave_by_aclose = diff(slots_at(9, 9.5, 10), {}, at(9.5))
-        assert (hours(opened), hours(leave_by_aclose)) == ([], [10])
+        opened, closed = diff(slots_at(9, 9.5, 10), {}, at(9.5))
+        assert (hours(opened), hours(closed)) == ([], [10])
 
 
 class TestReading:
@@ -409,8 +409,8 @@ class TestQueries:
         """The intervals are between nine tenths of `interval` and all of it."""
 
         async def main() -> None:
-            search, dice = FakeSearch(9), iter([0.0, 0.5, 1.0, 0.0])
-            await read_for(make_watcher(search, random=lambda: next(dice)), 230)
+            search, rng = FakeSearch(9), iter([0.0, 0.5, 1.0, 0.0])
+            await read_for(make_watcher(search, random=lambda: next(rng)), 230)
             assert search.times == pytest.approx([0, 60, 117, 171])
 
         run(main(), start=0.0)
@@ -591,9 +591,9 @@ def test_leaving_the_loop_leaves_nothing_running(leave: Callable[[SlotWatcher], 
         for _ in range(5):
             await asyncio.sleep(0)
         assert nothing_left()
-        asked = len(search.times)
+        queries_sent = len(search.times)
         await asyncio.sleep(600)
-        assert len(search.times) == asked
+        assert len(search.times) == queries_sent
 
     run(main(), start=0.0)
 
@@ -623,10 +623,10 @@ async def test_bookings_close_slots_and_cancelling_opens_them() -> None:
                 await cal.bookings.cancel(booking.uid, reason="Ill")
                 back = {change.key: change for change in [await anext(reading) for _ in keys]}
     assert firsts == taken.keys() == back.keys() == keys
-    for leave_by_aclose, opened in zip(taken.values(), back.values(), strict=True):
-        assert (leave_by_aclose.opened, opened.closed) == ((), ())
-        assert leave_by_aclose.closed[0].start == opened.opened[0].start == at(9)
-        assert len(leave_by_aclose.closed) == len(opened.opened) == 1
+    for closed, opened in zip(taken.values(), back.values(), strict=True):
+        assert (closed.opened, opened.closed) == ((), ())
+        assert closed.closed[0].start == opened.opened[0].start == at(9)
+        assert len(closed.closed) == len(opened.opened) == 1
     assert sandbox.handler_errors == []
 
 
@@ -634,11 +634,11 @@ async def test_the_first_change_equals_a_search() -> None:
     """The first change holds the slots that `search` returns for the range, also if it is split."""
     with Sandbox(now=MONDAY) as sandbox:
         async with Calcom(sandbox.api_key, base_url=sandbox.url, **EAGER) as cal:
-            for days in (1, 31, 100):
-                span = {"start": date(2026, 11, 4), "end": date(2026, 11, 3) + days * DAY}
+            for length in (1, 31, 100):
+                span = {"start": date(2026, 11, 4), "end": date(2026, 11, 3) + length * DAY}
                 [change] = await read_changes(watch(cal, sandbox, [SIXTY], **span), 1)
-                found = await cal.slots.search(event_type_id=SIXTY, include_end=True, **span)
-                assert change.opened == tuple(found.slots())
+                days = await cal.slots.search(event_type_id=SIXTY, include_end=True, **span)
+                assert change.opened == tuple(days.slots())
 
 
 async def test_server_faults_do_not_end_the_loop() -> None:

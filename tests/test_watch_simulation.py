@@ -55,13 +55,13 @@ class SlotSchedule:
         rng = random.Random(seed)
         schedule = cls([WEEK["start"] + timedelta(minutes=30 * number) for number in range(20)])
         for event_type in range(1, types + 1):
-            free_at: set[datetime] = set()
+            free: set[datetime] = set()
             events = schedule.events[event_type] = []
             moment = rng.uniform(130.0, 400.0)
             while moment < HOUR - 300:
                 start = rng.choice(schedule.starts)
-                free_at ^= {start}
-                events.append((moment, start, start in free_at))
+                free ^= {start}
+                events.append((moment, start, start in free))
                 moment += rng.uniform(*pauses)
         return schedule
 

@@ -125,11 +125,11 @@ async def test_check(cal, calcom_sandbox):
 
 async def test_connect_url(cal, calcom_sandbox):
     """The URL for connecting contains the key, so its repr is masked."""
-    answer = await cal.calendars.connect_url("google", redirect_to="https://app.test/done", dry_run=True)
+    target = await cal.calendars.connect_url("google", redirect_to="https://app.test/done", dry_run=True)
     query = {"redir": "https://app.test/done", "isDryRun": "true"}
     assert last_request(calcom_sandbox) == SentRequest("GET", "/calendars/google/connect", query, None, None)
-    assert calcom_sandbox.api_key in answer.auth_url
-    assert calcom_sandbox.api_key not in repr(answer)
+    assert calcom_sandbox.api_key in target.auth_url
+    assert calcom_sandbox.api_key not in repr(target)
     await cal.calendars.connect_url("office365")
     assert last_request(calcom_sandbox).query == {}
 

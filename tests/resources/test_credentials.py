@@ -79,7 +79,7 @@ async def test_a_call_in_flight_is_retried_with_the_new_key(cal, calcom_sandbox)
         await asyncio.sleep(0)
     await keys_of(cal).refresh()
     assert (await reading).id == ANA
-    assert [seen.status for seen in calcom_sandbox.requests if seen.path == "/v2/me"] == [200, 401, 200]
+    assert [request.status for request in calcom_sandbox.requests if request.path == "/v2/me"] == [200, 401, 200]
 
 
 async def test_a_rejected_refresh(cal):

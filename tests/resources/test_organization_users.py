@@ -45,8 +45,8 @@ async def test_emails_are_repeated(users, calcom_sandbox):
     """Each email address is a separate parameter, on every page; a text is one address."""
     users_found = [user.id async for user in users.list(emails=["ana@sandbox.test", "cy@sandbox.test"], take=1)]
     assert users_found == [ANA, CY]
-    for seen in calcom_sandbox.requests:
-        assert [value for name, value in seen.query if name == "emails"] == ["ana@sandbox.test", "cy@sandbox.test"]
+    for request in calcom_sandbox.requests:
+        assert [value for name, value in request.query if name == "emails"] == ["ana@sandbox.test", "cy@sandbox.test"]
     assert [user.id async for user in users.list(emails="bo@sandbox.test")] == [BO]
     assert last_request(calcom_sandbox).query["emails"] == "bo@sandbox.test"
     with pytest.raises(BadRequestError) as caught:

@@ -216,7 +216,7 @@ async def _demo(cal):
 
 
 @pytest.mark.parametrize(
-    ("way", "query"),
+    ("selection", "query"),
     [
         ({"event_type_id": SIXTY}, {"eventTypeId": "2"}),
         ({"event_type_slug": "sixty", "username": "ana"}, {"eventTypeSlug": "sixty", "username": "ana"}),
@@ -235,10 +235,10 @@ async def _demo(cal):
     ],
     ids=["id", "user", "user of an organisation", "team", "several users"],
 )
-async def test_ways_to_name_the_event_type(cal, calcom_sandbox, way, query):
+async def test_ways_to_name_the_event_type(cal, calcom_sandbox, selection, query):
     """The server accepts each of the four ways to select an event type."""
     await _demo(cal)
-    days = await cal.slots.search(**way, **DAY)
+    days = await cal.slots.search(**selection, **DAY)
     assert last_request(calcom_sandbox).query == DAY_QUERY | query
     assert days.first() is not None
 
@@ -289,7 +289,7 @@ async def test_naive_times(cal, calcom_sandbox, name):
 
 
 @pytest.mark.parametrize(
-    ("way", "words"),
+    ("selection", "words"),
     [
         ({"event_type_id": 999}, "Event Type not found"),
         ({"event_type_slug": "nope", "username": "ana"}, "Event Type not found"),
@@ -297,10 +297,10 @@ async def test_naive_times(cal, calcom_sandbox, name):
         ({"event_type_slug": "thirty", "team_slug": "nope"}, "Team with slug nope not found"),
     ],
 )
-async def test_unknown_targets(cal, way, words):
+async def test_unknown_targets(cal, selection, words):
     """An unknown user, team or event type raises a NotFoundError that names it."""
     with pytest.raises(NotFoundError, match=words):
-        await cal.slots.search(**way, **DAY)
+        await cal.slots.search(**selection, **DAY)
 
 
 async def test_rejected_field_is_named(cal):
@@ -323,7 +323,7 @@ async def test_first_available(cal, calcom_sandbox):
     assert slot.start.utcoffset() == timedelta(hours=9)
     query = last_request(calcom_sandbox).query
     assert (query["start"], query["end"]) == ("2026-11-03T09:00:00Z", "2026-11-10T09:00:00Z")
-    assert [seen.path for seen in calcom_sandbox.requests] == ["/v2/bookings", "/v2/slots"]
+    assert [request.path for request in calcom_sandbox.requests] == ["/v2/bookings", "/v2/slots"]
 
 
 async def test_first_available_searches_by_month(cal, calcom_sandbox):
@@ -334,7 +334,10 @@ async def test_first_available_searches_by_month(cal, calcom_sandbox):
     start = date(2026, 11, 2)
     slot = await cal.slots.first_available(event_type_id=rare.id, start=start, end=date(2027, 11, 1))
     assert slot.start == datetime(2026, 12, 14, 9, tzinfo=UTC)
-    spans = [(row["start"], row["end"]) for row in (SentRequest.of(seen).query for seen in calcom_sandbox.requests)]
+    spans = [
+        (row["start"], row["end"])
+        for row in (SentRequest.from_recorded(request).query for request in calcom_sandbox.requests)
+    ]
     assert spans == [
         ("2026-11-02T00:00:00Z", "2026-11-09T00:00:00Z"),
         ("2026-11-08T00:00:00Z", "2026-12-10T00:00:00Z"),

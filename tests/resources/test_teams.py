@@ -53,8 +53,8 @@ async def test_create(cal, calcom_sandbox):
 async def test_create_where_teams_are_billed(cal, calcom_sandbox):
     """On servers that bill teams, the result is a payment link with a class of its own."""
     pending = {"id": 9, "name": "Crew", "isOrganization": False}
-    answer = {"message": "Pay first", "paymentLink": "https://pay.test/1", "pendingTeam": pending}
-    calcom_sandbox.faults.add("POST", "/v2/teams", body={"status": "success", "data": answer})
+    body = {"message": "Pay first", "paymentLink": "https://pay.test/1", "pendingTeam": pending}
+    calcom_sandbox.faults.add("POST", "/v2/teams", body={"status": "success", "data": body})
     awaiting_payment = await cal.teams.create(CreateTeam(name="Crew"))
     assert isinstance(awaiting_payment, TeamAwaitingPayment)
     assert (awaiting_payment.payment_link, awaiting_payment.pending_team.id) == ("https://pay.test/1", 9)

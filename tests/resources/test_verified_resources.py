@@ -68,7 +68,7 @@ async def test_unknown_ids(cal, calcom_sandbox, owner):
         await resources_of(cal, owner).emails.get(99)
     with pytest.raises(NotFoundError, match="verified phone number 99 not found"):
         await resources_of(cal, owner).phones.get(99)
-    assert [seen.status for seen in calcom_sandbox.requests] == [200, 200]
+    assert [request.status for request in calcom_sandbox.requests] == [200, 200]
 
 
 async def test_wrong_codes_and_addresses(cal):

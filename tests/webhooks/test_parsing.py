@@ -391,7 +391,7 @@ def test_keys():
         body("NEW", []),
     ]
     assert parse(others[7]).uid == "bK1", "also where the field has another name"
-    keys = [parse(one).key for one in others]
+    keys = [parse(key).key for key in others]
     assert len({key, *keys}) == len(others) + 1
     assert None not in keys
 

@@ -60,7 +60,9 @@ def test_rejections(signature, match):
 def test_every_secret_is_compared_in_constant_time(monkeypatch):
     """Every secret is compared in constant time, so the duration reveals neither a prefix nor which secret matches."""
     compared, compare = [], hmac.compare_digest
-    monkeypatch.setattr(hmac, "compare_digest", lambda one, other: compared.append(one) or compare(one, other))
+    monkeypatch.setattr(
+        hmac, "compare_digest", lambda expected, signature: compared.append(expected) or compare(expected, signature)
+    )
     verify(b"{}", sign(b"{}", "a"), ["a", "b", "c"])
     assert compared == [sign(b"{}", secret).encode() for secret in "abc"]
 
