@@ -16,6 +16,16 @@ if TYPE_CHECKING:
         Allowlists as Allowlists,
         AllowlistService as AllowlistService,
     )
+    from calcom_async.models.attribute_history import (
+        AttributeAuditLog as AttributeAuditLog,
+        AttributeChange as AttributeChange,
+        AttributeSyncRun as AttributeSyncRun,
+        AuditedAttribute as AuditedAttribute,
+        AuditedOption as AuditedOption,
+        SyncFieldMapping as SyncFieldMapping,
+        SyncRuleEvaluation as SyncRuleEvaluation,
+        SyncTeamChange as SyncTeamChange,
+    )
     from calcom_async.models.attributes import (
         AssignedOption as AssignedOption,
         AssignOption as AssignOption,
@@ -109,6 +119,13 @@ if TYPE_CHECKING:
         UpdateDelegationCredential as UpdateDelegationCredential,
         WorkspacePlatform as WorkspacePlatform,
         WorkspacePlatformSlug as WorkspacePlatformSlug,
+    )
+    from calcom_async.models.event_type_history import (
+        AuditActor as AuditActor,
+        AuditDisplayField as AuditDisplayField,
+        AuditFieldValue as AuditFieldValue,
+        CrmSyncError as CrmSyncError,
+        EventTypeAuditLog as EventTypeAuditLog,
     )
     from calcom_async.models.event_type_settings import (
         BookerActiveBookingsLimit as BookerActiveBookingsLimit,
@@ -265,6 +282,11 @@ if TYPE_CHECKING:
         Schedule as Schedule,
         UpdateSchedule as UpdateSchedule,
     )
+    from calcom_async.models.scheduling_config import (
+        SchedulingConfig as SchedulingConfig,
+        SchedulingHost as SchedulingHost,
+        SchedulingHostGroup as SchedulingHostGroup,
+    )
     from calcom_async.models.slots import (
         Slot as Slot,
         SlotDays as SlotDays,
@@ -335,6 +357,8 @@ if TYPE_CHECKING:
 _HOMES = parse_homes("""
     _base: DISABLED Model DisableableSetting
     allowlists: Allowlist AllowlistMetadata AllowlistService Allowlists
+    attribute_history: AttributeAuditLog AttributeChange AttributeSyncRun AuditedAttribute AuditedOption
+        SyncFieldMapping SyncRuleEvaluation SyncTeamChange
     attributes: AssignOption AssignedOption Attribute AttributeOption AttributeType CreateAttribute
         CreateAttributeOption OptionAssignment UpdateAttribute UpdateAttributeOption UpdateOptionWeight
     booking_fields: BookingField BookingFieldName BookingFields
@@ -351,6 +375,7 @@ _HOMES = parse_homes("""
     credits: AvailableCredits ChargedCredits CreditBalance CreditUse
     delegation_credentials: CreateDelegationCredential DelegationCredential DelegationSecret SecretRotationError
         ServiceAccountKey UpdateDelegationCredential WorkspacePlatform WorkspacePlatformSlug
+    event_type_history: AuditActor AuditDisplayField AuditFieldValue CrmSyncError EventTypeAuditLog
     event_type_settings: BookerActiveBookingsLimit BookerLayouts BookingLimits BookingWindow CalVideoSettings Color
         ConfirmationPolicy DisableCancelling DisableRescheduling EmailSettings EventTypeDestinationCalendar
         Frequency Host HostPriority Layout Location LocationType NoticeThreshold Recurrence Seats
@@ -379,6 +404,7 @@ _HOMES = parse_homes("""
     routing_forms: RoutedResponse RoutedSlots RoutingForm RoutingFormResponse
     rsvp_events: RsvpEvent RsvpEventLocation
     schedules: Availability CreateSchedule Override Schedule UpdateSchedule
+    scheduling_config: SchedulingConfig SchedulingHost SchedulingHostGroup
     slots: Slot SlotDays
     teams: CreateTeam Team TeamAwaitingPayment TeamInvite UpdateTeam
     times: Weekday

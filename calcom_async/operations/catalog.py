@@ -38,6 +38,10 @@ _TABLE = """\
   GET    /{eventTypeId}
   PATCH  /{eventTypeId}                           =UpdateEventType
   DELETE /{eventTypeId}
+/v2/event-types/{eventTypeId}
+  GET    /history                                 list shape ?limit,cursor
+  GET    /scheduling-config
+  GET    /crm-sync-errors                         list shape ?appSlug,includeDismissed,limit,cursor
 /v2/event-types/{eventTypeId}/booking-fields
   GET    .                                        list
   PUT    .                                        =BookingFields
@@ -231,6 +235,9 @@ _TABLE = """\
   POST   /options/{userId}                        =AssignAttribute
   PATCH  /options/{userId}/{attributeOptionId}    =OptionWeight
   DELETE /options/{userId}/{attributeOptionId}
+  GET    /assignments/{userId}/history            list ?limit,cursor
+  GET    /sync-history                            list shape ?limit,cursor
+  GET    /sync-history/user/{userId}              list shape ?limit,cursor
 /v2/organizations/{orgId}/bookings
   GET    .                                        list ?OrganizationBookingFilters
 /v2/organizations/{orgId}/delegation-credentials

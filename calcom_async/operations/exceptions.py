@@ -23,6 +23,7 @@ EXCEPTIONS: tuple[Explanation, ...] = (
     Explanation("-", "GET *busy-times", "query", "calendarsToLoad*", "the server reads the pairs in this form only"),
     Explanation("+", "GET *busy-times", "query", "credentialId externalId", "the server ignores them"),
     Explanation("+", "GET *busy-times", "query", "loggedInUsersTz", "the deprecated name of timeZone"),
+    Explanation("+", "GET *", "query", "cursor", "sent from the second page on"),
     Explanation("-", "GET *oauth/callback", "query", "error", "a provider sends it back if the user declines"),
     Explanation("-", "GET /v2/stripe/connect", "query", "*eturnTo", "taken as for teams, where they are specified"),
     Explanation("-", "* *event-types*", "body", "bookingFields.*", "one model for requests and responses"),

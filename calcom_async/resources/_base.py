@@ -84,6 +84,12 @@ class Paging(TypedDict, total=False):
     strict: bool | None
 
 
+class CursorPaging(TypedDict, total=False):
+    """How to read a list that is always read with a cursor: `take` is the page size, by default the largest."""
+
+    take: int | None
+
+
 class Resource:
     """One noun of the API, below a scope such as `/organizations/{}`. One class serves all its scopes."""
 

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 from calcom_async.errors import InvalidRequestError
 from calcom_async.models._base import IntOrFloat
+from calcom_async.models.attribute_history import AttributeAuditLog, AttributeSyncRun
 from calcom_async.models.attributes import (
     AssignedOption,
     AssignOption,
@@ -22,12 +23,14 @@ from calcom_async.models.attributes import (
 )
 from calcom_async.pages import Pages
 from calcom_async.pagination import PaginationSpec
-from calcom_async.resources._base import Paging, Resource, listed
+from calcom_async.resources._base import CursorPaging, Paging, Resource, listed
 from calcom_async.resources._found import require_found
 
 PAGINATION = PaginationSpec(maximum=250)
 # No maximum is documented. Without `take` the server returns 250 rows at most.
 ASSIGNED = PaginationSpec(maximum=1000)
+HISTORY = PaginationSpec(maximum=50, take="limit", cursor=True, rows="auditLogs")
+SYNC_HISTORY = PaginationSpec(maximum=100, take="limit", cursor=True)
 MAYBE: Any = Attribute | None
 
 
@@ -166,3 +169,26 @@ class Attributes(Resource):
     async def unassign(self, user_id: int, option_id: str) -> OptionAssignment:
         """Remove an option from a user. Raises `NotFoundError` if the user does not have it. Any member may do this."""
         return await self._delete(OptionAssignment, "/attributes/options/{}/{}", user_id, option_id)
+
+    # History
+
+    def history(self, user_id: int, **paging: Unpack[CursorPaging]) -> Pages[AttributeAuditLog]:
+        """List the changes of the attributes of a user, 50 per page.
+
+        For admins with `organization.attributes.readAuditLogs`. Self-hosted servers do not have this.
+        """
+        route = "/attributes/assignments/{}/history"
+        return self._pages(AttributeAuditLog, route, user_id, pagination=HISTORY, **paging)
+
+    def sync_history(self, **paging: Unpack[CursorPaging]) -> Pages[AttributeSyncRun]:
+        """List the synchronizations of attributes with other systems, 100 per page.
+
+        Probably needs `organization.attributes.readSyncHistory`; the documentation does not say. Self-hosted servers do
+        not have this.
+        """
+        return self._pages(AttributeSyncRun, "/attributes/sync-history", pagination=SYNC_HISTORY, **paging)
+
+    def user_sync_history(self, user_id: int, **paging: Unpack[CursorPaging]) -> Pages[AttributeSyncRun]:
+        """Like `sync_history`, for the attributes of one user."""
+        route = "/attributes/sync-history/user/{}"
+        return self._pages(AttributeSyncRun, route, user_id, pagination=SYNC_HISTORY, **paging)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Unpack
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from calcom_async.errors import ApiError
 from calcom_async.models._base import DisableableSetting
+from calcom_async.models.event_type_history import CrmSyncError, EventTypeAuditLog
 from calcom_async.models.event_types import (
     CreateEventType,
     CreateTeamEventType,
@@ -18,8 +19,10 @@ from calcom_async.models.event_types import (
     UpdateEventType,
     UpdateTeamEventType,
 )
+from calcom_async.models.scheduling_config import SchedulingConfig
 from calcom_async.pages import Pages
-from calcom_async.resources._base import List, Resource
+from calcom_async.pagination import PaginationSpec
+from calcom_async.resources._base import CursorPaging, List, Resource
 from calcom_async.resources.booking_fields import EventTypeBookingFields, upgraded
 from calcom_async.resources.phone_calls import PhoneCalls
 from calcom_async.resources.private_links import PrivateLinks
@@ -27,6 +30,8 @@ from calcom_async.resources.webhooks import BulkDeleteWebhooks
 from calcom_async.versions import EVENT_TYPES
 
 Order = Literal["asc", "desc"]
+HISTORY = PaginationSpec(maximum=50, take="limit", cursor=True, rows="auditLogs")
+CRM_SYNC_ERRORS = PaginationSpec(maximum=100, take="limit", cursor=True)
 ONE_OR_MANY: Any = EventType | list[EventType]
 
 
@@ -156,6 +161,38 @@ class EventTypes(_EventTypes):
     async def delete(self, event_type_id: int) -> DeletedEventType:
         """Delete an event type. Raises `ForbiddenError` if it belongs to another user."""
         return await self._delete(DeletedEventType, "/event-types/{}", event_type_id)
+
+    def history(self, event_type_id: int, **paging: Unpack[CursorPaging]) -> Pages[EventTypeAuditLog]:
+        """List the changes of an event type, the newest first, 50 per page.
+
+        Only for its owner, or the admins of its team. Needs the OAuth scope `EVENT_TYPE_READ`. Self-hosted servers do
+        not have this.
+        """
+        return self._pages(EventTypeAuditLog, "/event-types/{}/history", event_type_id, pagination=HISTORY, **paging)
+
+    def crm_sync_errors(
+        self,
+        event_type_id: int,
+        *,
+        app_slug: str,
+        include_dismissed: bool | None = None,
+        **paging: Unpack[CursorPaging],
+    ) -> Pages[CrmSyncError]:
+        """List the bookings that could not be written to a CRM such as "salesforce", 100 per page.
+
+        Needs the OAuth scope `EVENT_TYPE_READ`. Self-hosted servers do not have this.
+        """
+        query = {"appSlug": app_slug, "includeDismissed": include_dismissed}
+        route = "/event-types/{}/crm-sync-errors"
+        return self._pages(CrmSyncError, route, event_type_id, pagination=CRM_SYNC_ERRORS, query=query, **paging)
+
+    async def scheduling_config(self, event_type_id: int) -> SchedulingConfig:
+        """Return how an event type of a team selects the host of a booking. It cannot be written.
+
+        Raises `UnprocessableError` for an event type of a user. Needs the OAuth scope `EVENT_TYPE_READ`. Self-hosted
+        servers do not have this.
+        """
+        return await self._get(SchedulingConfig, "/event-types/{}/scheduling-config", event_type_id)
 
     def webhooks(self, event_type_id: int) -> BulkDeleteWebhooks:
         """Webhooks of one event type. Cal.com calls them in addition to the webhooks of its owner."""

@@ -212,3 +212,46 @@ async def test_weight(attributes, department, ids, calcom_sandbox):
     with pytest.raises(NotFoundError):
         await attributes.set_weight(BO, ids["Support"], weight=1)
     assert (await attributes.unassign(BO, ids["Sales"])).weight == 0.5
+
+
+async def test_history(attributes, department, ids, calcom_sandbox):
+    """The history has an entry for each assignment, weight and removal, the newest first, and is read with a cursor."""
+    await attributes.assign(BO, attribute_id=department.id, option_id=ids["Sales"])
+    await attributes.set_weight(BO, ids["Sales"], weight=50)
+    await attributes.unassign(BO, ids["Sales"])
+    found = await attributes.history(BO, take=2).collect()
+    path = f"{BASE}/assignments/{BO}/history"
+    first, second = sent_requests(calcom_sandbox)[-2:]
+    assert first == SentRequest("GET", path, {"limit": "2"}, None, None)
+    assert second == SentRequest("GET", path, {"limit": "2", "cursor": found[1].id}, None, None)
+    changes = [entry.changes[0] for entry in found]
+    assert [change.type for change in changes] == ["UNASSIGNED", "WEIGHT_CHANGED", "ASSIGNED"]
+    removed, weighted, assigned = changes
+    assert (removed.current, removed.previous.weight) == (None, 50)
+    assert (weighted.previous.weight, weighted.current.weight) == (None, 50)
+    assert (assigned.previous, assigned.current.value, assigned.attribute.slug) == (None, "Sales", "department")
+    assert (found[0].actor.display_name, found[0].source) == ("Ana Sandbox", "API_V2")
+    assert await attributes.history(CY).collect() == []
+
+
+async def test_history_is_for_admins(cal, attributes):
+    """A member cannot read the history, and a user outside the organization has none."""
+    with pytest.raises(ForbiddenError):
+        await cal.with_credentials("cal_sandbox_cy").organization(ORGANIZATION).attributes.history(BO).collect()
+    with pytest.raises(NotFoundError):
+        await attributes.history(999).collect()
+
+
+async def test_sync_history(attributes, calcom_sandbox):
+    """Synchronizations are read with a cursor, for all users or for one."""
+    runs = await attributes.sync_history(take=2).collect()
+    assert [request.query.get("limit") for request in sent_requests(calcom_sandbox)] == ["2", "2"]
+    assert [run.user_id for run in runs] == [ANA, BO, CY]
+    assert (runs[0].provider, runs[0].status, runs[0].signature_verified) == ("SALESFORCE", "APPLIED", True)
+    assert (runs[0].rule_evaluations[0].passed, runs[0].applied_field_mappings[0].new_value) == (True, "Sales")
+    assert runs[0].team_membership_changes[0].outcome == "NO_CHANGE"
+    of_bo = await attributes.user_sync_history(BO).collect()
+    assert last_request(calcom_sandbox) == SentRequest(
+        "GET", f"{BASE}/sync-history/user/{BO}", {"limit": "100"}, None, None
+    )
+    assert [run.user_id for run in of_bo] == [BO, BO]

@@ -7,6 +7,7 @@ those of teams from the build of 2025-12. Phone calls follow the specification o
 from calcom_async.sandbox.event_types import (
     booking_field_handlers,
     handlers,
+    history_handlers,
     phone_call_handlers,
     private_link_handlers,
 )
@@ -14,6 +15,7 @@ from calcom_async.sandbox.event_types import (
 ROUTES = (
     *booking_field_handlers.ROUTES,
     *handlers.ROUTES,
+    *history_handlers.ROUTES,
     *phone_call_handlers.ROUTES,
     *private_link_handlers.ROUTES,
 )

@@ -6,6 +6,7 @@ which follow the specification of March 2026, as do delegation credentials with 
 
 from calcom_async.sandbox.organizations import (
     attribute_handlers,
+    attribute_history_handlers,
     conferencing_handlers,
     delegation_handlers,
     insights_handlers,
@@ -19,6 +20,7 @@ from calcom_async.sandbox.organizations import (
 
 ROUTES = (
     *attribute_handlers.ROUTES,
+    *attribute_history_handlers.ROUTES,
     *conferencing_handlers.ROUTES,
     *delegation_handlers.ROUTES,
     *insights_handlers.ROUTES,

@@ -10,6 +10,7 @@ from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.paging import page, read_query
 from calcom_async.sandbox.http.routing import Routes
 from calcom_async.sandbox.organizations import attributes
+from calcom_async.sandbox.organizations.attribute_history import note_change
 from calcom_async.sandbox.organizations.attributes import (
     ASSIGN,
     ASSIGNED,
@@ -170,16 +171,21 @@ def list_options_of_user(call: Call) -> object:
 def assign_option(call: Call) -> object:
     """Assign an option to a member of the organization."""
     org_id, user_id = _writes(call), call.int_path("userId", checked=True)
-    return attributes.assign(call.store, org_id, user_id, ASSIGN.read(call.body), call.clock.now())
+    row = attributes.assign(call.store, org_id, user_id, ASSIGN.read(call.body), call.clock.now())
+    note_change(call, "ASSIGNED", after=row)
+    return row
 
 
 @ROUTES.add("PATCH", ALL + "/options/{userId}/{attributeOptionId}")
 def update_weight(call: Call) -> object:
+    """Set the weight of an option that a member has."""
     org_id, user_id = _writes(call), call.int_path("userId", checked=True)
     weight = WEIGHT.read(call.body).get("weight")
     row = attributes.assignment(call.store, org_id, user_id, call.path["attributeOptionId"])
     if weight is not None:
+        before = dict(row)
         row |= {"weight": weight, "updatedAt": iso(call.clock.now())}
+        note_change(call, "WEIGHT_CHANGED", before=before, after=row)
     return row
 
 
@@ -187,4 +193,6 @@ def update_weight(call: Call) -> object:
 def unassign_option(call: Call) -> object:
     """Remove an option from a user; like the real server, allow it to every member."""
     org_id, user_id = _reads(call), call.int_path("userId", checked=True)
-    return attributes.unassign(call.store, org_id, user_id, call.path["attributeOptionId"])
+    row = attributes.unassign(call.store, org_id, user_id, call.path["attributeOptionId"])
+    note_change(call, "UNASSIGNED", before=row)
+    return row
