@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from calcom_async.events import ClientEvent
+from calcom_async.models.pagination import Pagination
 from calcom_async.requests import CallContext, Request
 from calcom_async.responses import Response, check
 
@@ -29,6 +30,14 @@ def error_response(status: int, code: str | None = None, message: str = "no", **
     return Response(
         status, {name.replace("_", "-"): value for name, value in headers.items()}, json.dumps(body).encode()
     )
+
+
+def pagination_metadata(total: Any = 10, *, has_next: Any) -> Pagination:
+    """Return the pagination metadata of a page; the other fields do not matter in tests."""
+    return Pagination(
+        returned_items=0, total_items=total, items_per_page=1, remaining_items=0, current_page=1, total_pages=1,
+        has_next_page=has_next, has_previous_page=False,
+    )  # fmt: skip
 
 
 def make_call(method: str = "GET", path: str = "/me", **fields: Any) -> tuple[Request, CallContext]:

@@ -111,11 +111,25 @@ def event_type(sandbox: Sandbox, **fields: Any) -> int:
 
 
 def round_robin(sandbox: Sandbox) -> int:
-    """A round-robin event type with two hosts, at hours when both work."""
+    """Create a round-robin event type with two hosts, at hours when both work."""
     body = {"title": "Demo", "slug": "demo", "lengthInMinutes": 30, "minimumBookingNotice": 0}
     hosts = [{"userId": user_id, "mandatory": False, "priority": "medium"} for user_id in (ANA, BO)]
-    event_type = new_event_type(sandbox.store, None, body, teamId=SALES, schedulingType="roundRobin", hosts=hosts)
-    return int(event_type["id"])
+    return int(new_event_type(sandbox.store, None, body, teamId=SALES, schedulingType="roundRobin", hosts=hosts)["id"])
+
+
+def event_type_of_kind(sandbox: Sandbox, kind: str) -> int:
+    """Return an event type of one of the `KINDS`."""
+    match kind:
+        case "plain":
+            return THIRTY
+        case "seated":
+            return CLASS
+        case "on request":
+            return event_type(sandbox, **ON_REQUEST)
+    return round_robin(sandbox)
+
+
+KINDS = ("plain", "seated", "on request", "round robin")
 
 
 def active_bookings(sandbox: Sandbox) -> list[Record]:
@@ -612,17 +626,12 @@ async def test_an_idempotency_key_outlives_the_call(cal, sandbox):
         await book(cal, idempotency_key="order-8")
 
 
-@pytest.mark.parametrize("kind", ["plain", "seated", "on request", "round robin"])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_a_key_belongs_to_one_event_type_and_start(cal, sandbox, kind):
     """The same key finds its booking although others can still book; another start or event type is another booking."""
-    which = {
-        "plain": THIRTY,
-        "seated": CLASS,
-        "on request": event_type(sandbox, **ON_REQUEST),
-        "round robin": round_robin(sandbox),
-    }[kind]
+    which = event_type_of_kind(sandbox, kind)
     arguments = {"event_type_id": which, "idempotency_key": "order-7"}
-    first, again = [await book(cal, 15, attendee=record, **arguments) for record in (ADA, BEA)]
+    first, again = [await book(cal, 15, attendee=attendee, **arguments) for attendee in (ADA, BEA)]
     assert (first.uid, first.seat_uid) == (again.uid, again.seat_uid)
     later = await book(cal, 16, **arguments)
     assert later.uid != first.uid
@@ -695,16 +704,11 @@ async def test_an_inactive_booking_counts_as_none(cal, sandbox, end):
     assert [record.uid for record in active_bookings(sandbox)] == [again.uid]
 
 
-@pytest.mark.parametrize("kind", ["plain", "seated", "on request", "round robin"])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_concurrent_calls_with_one_key_are_serialized(kind):
     """Ten concurrent calls with one key make one booking, and all return it."""
     with running_sandbox() as sandbox:
-        which = {
-            "plain": THIRTY,
-            "seated": CLASS,
-            "on request": event_type(sandbox, **ON_REQUEST),
-            "round robin": round_robin(sandbox),
-        }[kind]
+        which = event_type_of_kind(sandbox, kind)
         arguments = {"event_type_id": which, "idempotency_key": "order-7"}
         async with client(sandbox) as cal:
             returned = await asyncio.gather(
@@ -714,17 +718,12 @@ async def test_concurrent_calls_with_one_key_are_serialized(kind):
         assert [len(row.attendees) for row in active_bookings(sandbox)] == [1]
 
 
-@pytest.mark.parametrize("kind", ["plain", "seated", "on request", "round robin"])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_processes_with_one_key_leave_one_booking(kind, monkeypatch):
     """If the server accepts duplicates from several processes, all but the lowest id are cancelled."""
     monkeypatch.setattr(KeyLocks, "hold", lambda *_: nullcontext())  # as between processes
     with running_sandbox() as sandbox:
-        which = {
-            "plain": THIRTY,
-            "seated": CLASS,
-            "on request": event_type(sandbox, **ON_REQUEST),
-            "round robin": round_robin(sandbox),
-        }[kind]
+        which = event_type_of_kind(sandbox, kind)
         arguments = {"event_type_id": which, "idempotency_key": "order-7"}
         async with client(sandbox) as cal:
             if kind == "seated":  # the server accepts duplicates only into a booking that exists

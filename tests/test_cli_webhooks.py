@@ -182,51 +182,36 @@ def test_a_webhook_whose_creation_was_not_confirmed_is_deleted() -> None:
         assert not sandbox.store.webhooks
 
 
-@pytest.mark.slow
-async def test_a_listener_ends_when_its_output_is_closed() -> None:
-    """The listener notices a closed output without waiting for the next delivery."""
+@contextmanager
+def listener_with_closed_output() -> Iterator[tuple[Sandbox, subprocess.Popen[str]]]:
+    """Run a listener whose output is closed; check that it writes nothing more to stderr."""
     with Sandbox() as sandbox:
-        running = start_cli(
-            "webhooks",
-            "listen",
-            "--port",
-            "0",
-            *connection_args(sandbox),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        args = ["webhooks", "listen", "--port", "0", *connection_args(sandbox)]
+        running = start_cli(*args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         next(lines(running, "stderr"))
         assert running.stdout
         running.stdout.close()
-        assert await asyncio.to_thread(running.wait, 30) == 141
-        assert not sandbox.store.webhooks
+        yield sandbox, running
         assert running.stderr
         assert running.stderr.read() == ""
         running.stderr.close()
+
+
+@pytest.mark.slow
+async def test_a_listener_ends_when_its_output_is_closed() -> None:
+    """The listener notices a closed output without waiting for the next delivery."""
+    with listener_with_closed_output() as (sandbox, running):
+        assert await asyncio.to_thread(running.wait, 30) == 141
+        assert not sandbox.store.webhooks
 
 
 async def test_a_closed_output_ends_the_listener_and_its_webhook() -> None:
     """If the output is closed, the next delivery ends the listener, which deletes its webhook."""
-    with Sandbox() as sandbox:
-        running = start_cli(
-            "webhooks",
-            "listen",
-            "--port",
-            "0",
-            *connection_args(sandbox),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        next(lines(running, "stderr"))
-        assert running.stdout
-        running.stdout.close()
+    with listener_with_closed_output() as (sandbox, running):
         async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
             await book_first(cal)
             assert await asyncio.to_thread(running.wait, TIMEOUT) == 141
             assert await cal.webhooks.list().collect() == []
-        assert running.stderr
-        assert running.stderr.read() == ""
-        running.stderr.close()
 
 
 async def test_deliveries_are_forwarded_unchanged() -> None:

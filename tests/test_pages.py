@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from fakes import pagination_metadata
 from hypothesis import given, settings, strategies as st
 from moving_bookings import BEGIN, MovingBookings
 from msgspec import Raw
@@ -26,26 +27,11 @@ from calcom_async import (
     Pages,
     ServerError,
 )
-from calcom_async.models.pagination import Pagination
 from calcom_async.pages import PagedList
 from calcom_async.pagination import UNPAGED, Page, PageOffset, PaginationSpec
 
 PLAIN = PaginationSpec(maximum=10)
 COUNTED = PaginationSpec(maximum=10, has_total=True)
-
-
-def metadata(total: Any, has_next: Any) -> Pagination:
-    """Return pagination metadata."""
-    return Pagination(
-        returned_items=0,
-        total_items=total,
-        items_per_page=1,
-        remaining_items=0,
-        current_page=1,
-        total_pages=1,
-        has_next_page=has_next,
-        has_previous_page=False,
-    )
 
 
 class NumberList(PagedList[Any]):
@@ -82,7 +68,10 @@ class NumberList(PagedList[Any]):
             raise fault
         end = offset.skip + offset.take if offset.take else None
         items = self.view(self.rows, offset)[offset.skip : end]
-        pagination = metadata(len(self.rows), offset.skip + offset.take < len(self.rows)) if self.has_total else None
+        pagination = None
+        if self.has_total:
+            has_next = offset.skip + offset.take < len(self.rows)
+            pagination = pagination_metadata(len(self.rows), has_next=has_next)
         return Page(items, offset.skip, offset.take, pagination)
 
 
@@ -191,7 +180,9 @@ def test_a_server_that_ignores_skip(has_total):
     """A page without new rows ends the list with a warning that rows may be missing."""
 
     async def fetch(offset: PageOffset) -> Page[int]:
-        return Page(list(range(10)), offset.skip, offset.take, metadata(30, has_next=True) if has_total else None)
+        return Page(
+            list(range(10)), offset.skip, offset.take, pagination_metadata(30, has_next=True) if has_total else None
+        )
 
     pages = Pages(FunctionList(fetch, COUNTED if has_total else PLAIN))
     with pytest.warns(IncompleteListWarning, match=r"/things: after 10 rows the server returned the same rows again"):
@@ -209,7 +200,12 @@ def test_a_list_that_repeats_rows_ends(rows, total, prefetch):
         offsets.append(offset)
         assert len(offsets) <= rows // 10 + 10 + 2 * prefetch
         first = offset.skip % rows
-        return Page(list(range(first, min(first + 10, rows))), offset.skip, offset.take, metadata(total, has_next=True))
+        return Page(
+            list(range(first, min(first + 10, rows))),
+            offset.skip,
+            offset.take,
+            pagination_metadata(total, has_next=True),
+        )
 
     pages = Pages(FunctionList(fetch, COUNTED), prefetch=prefetch)
     with pytest.warns(IncompleteListWarning, match=f"after {rows} rows the server returned the same rows again"):
@@ -222,7 +218,10 @@ def test_repeated_rows_without_a_key_end_the_list():
     async def fetch(offset: PageOffset) -> Page[Any]:
         assert offset.skip < 100
         return Page(
-            [{"uid": None, "n": n} for n in range(10)], offset.skip, offset.take, metadata(10**9, has_next=True)
+            [{"uid": None, "n": n} for n in range(10)],
+            offset.skip,
+            offset.take,
+            pagination_metadata(10**9, has_next=True),
         )
 
     with pytest.warns(IncompleteListWarning, match="returned the same rows again"):
@@ -839,7 +838,7 @@ def test_endless_known_rows_end_the_search():
         server.requests += 1
         time = (query.get("afterCreatedAt") or BEGIN) + timedelta(milliseconds=1)
         row = {"uid": "u00001", "createdAt": time, "start": time}
-        return Page([Raw(msgspec.json.encode(row))], 0, 250, metadata(10**9, has_next=True))
+        return Page([Raw(msgspec.json.encode(row))], 0, 250, pagination_metadata(10**9, has_next=True))
 
     server.page = endless  # type: ignore[method-assign]
     with pytest.warns(IncompleteListWarning, match="reported 1000000000 rows"):

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from fakes import make_call, ok_response
+from fakes import make_call, ok_response, pagination_metadata
 from hypothesis import given, strategies as st
 from msgspec import UNSET, Raw, UnsetType
 from yarl import URL
@@ -22,7 +22,6 @@ from calcom_async import errors
 from calcom_async.decoding import decode, raw_field_reader
 from calcom_async.models import Booking
 from calcom_async.models._base import Model
-from calcom_async.models.pagination import Pagination
 from calcom_async.pagination import Page, PageOffset, PaginationSpec, page_of as plain_page_of, read_page
 from calcom_async.requests import encode, fill, query_string
 from calcom_async.responses import Response, read, read_whole
@@ -473,20 +472,6 @@ def test_a_recorded_page_of_bookings(shared: Path):
 # ---------------------------------------------------------------------------------------------------------------- pages
 
 
-def metadata(*, has_next: Any, total: Any = 10) -> Pagination:
-    """Return pagination metadata."""
-    return Pagination(
-        returned_items=1,
-        total_items=total,
-        items_per_page=1,
-        remaining_items=1,
-        current_page=1,
-        total_pages=1,
-        has_next_page=has_next,
-        has_previous_page=False,
-    )
-
-
 @pytest.mark.parametrize(
     ("rows", "take", "reported", "has_next"),
     [
@@ -502,22 +487,22 @@ def metadata(*, has_next: Any, total: Any = 10) -> Pagination:
 )
 def test_has_next(rows, take, reported, has_next):
     """Metadata decides, otherwise a full page; an empty page or a list without pages has no next page."""
-    pagination = None if reported is None else metadata(has_next=reported)
+    pagination = None if reported is None else pagination_metadata(has_next=reported)
     assert Page(list(range(rows)), 0, take, pagination).has_next is has_next
 
 
 def test_has_next_without_the_flag():
     """If `hasNextPage` is null, the total decides, and without a total the size of the page."""
-    assert Page([1], 0, 2, metadata(has_next=None, total=3)).has_next is True
-    assert Page([1, 2], 4, 2, metadata(has_next=None, total=6)).has_next is False
-    assert Page([1, 2], 0, 2, metadata(has_next=None, total=None)).has_next is True
-    assert Page([1], 0, 2, metadata(has_next=None, total=None)).has_next is False
+    assert Page([1], 0, 2, pagination_metadata(has_next=None, total=3)).has_next is True
+    assert Page([1, 2], 4, 2, pagination_metadata(has_next=None, total=6)).has_next is False
+    assert Page([1, 2], 0, 2, pagination_metadata(has_next=None, total=None)).has_next is True
+    assert Page([1], 0, 2, pagination_metadata(has_next=None, total=None)).has_next is False
 
 
 def test_the_total_is_the_servers_or_none():
     """Without metadata the total is None."""
     assert Page([1], 0, 1).total_items is None
-    assert Page([1], 0, 1, metadata(has_next=False, total=9)).total_items == 9
+    assert Page([1], 0, 1, pagination_metadata(has_next=False, total=9)).total_items == 9
 
 
 @pytest.mark.parametrize("take", [0, -1, 251, True, "5", 2.0])
