@@ -1,4 +1,4 @@
-"""A call that is cancelled at any point leaves limit, connections and other calls as if it had not been made."""
+"""A call that is cancelled at any point leaves rate limit, connections and other calls unaffected."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ async def cancel_after(seconds: float, awaitable: Awaitable[Any]) -> None:
         await task
 
 
-async def slow(request: Request, context: CallContext) -> Response:
+async def slow_send(request: Request, context: CallContext) -> Response:
     await asyncio.sleep(10)
     return ok_response()
 
 
-def stack(send: Any, limiter: TokenBucket, credentials: Any = None, **settings: Any) -> Any:
+def with_all_middleware(send: Any, limiter: TokenBucket, credentials: Any = None, **settings: Any) -> Any:
     config, observer = Config(**settings), Observer()
     signs = authenticated(limited(send, limiter, config, observer), credentials or ApiKey("cal_x"), "here")
     return retrying(signs, config, RetryBudget(0.2), observer)
 
 
-def test_in_the_line_of_the_limiter():
+def test_while_waiting_for_a_permit():
     """A call cancelled while it waits for a permit leaves the queue without sending anything."""
     fake_send, limiter = FakeSend(), TokenBucket(limit=2)
 
     async def scene() -> None:
-        send = stack(fake_send, limiter, rate_limit=2)
+        send = with_all_middleware(fake_send, limiter, rate_limit=2)
         await send(*make_call())
         await cancel_after(0.5, send(*make_call()))
         [bucket] = limiter.stats()
@@ -62,12 +62,12 @@ def test_in_the_line_of_the_limiter():
     assert len(fake_send.sent) == 2
 
 
-def test_on_the_way():
+def test_after_sending():
     """A call cancelled after sending releases its permit; the server may have counted the request."""
     limiter = TokenBucket()
 
     async def scene() -> None:
-        await cancel_after(1, stack(slow, limiter)(*make_call()))
+        await cancel_after(1, with_all_middleware(slow_send, limiter)(*make_call()))
         [bucket] = limiter.stats()
         assert (bucket.waiting, bucket.in_flight) == (0, 0)
 
@@ -75,13 +75,13 @@ def test_on_the_way():
 
 
 @pytest.mark.parametrize("step", [ConnectionFailedError("no", sent=False), error_response(503)])
-def test_in_the_pause_before_a_repeat(step):
+def test_during_backoff(step):
     """A call cancelled during backoff holds no permit and sends nothing more."""
     fake_send, limiter = FakeSend(step), TokenBucket()
 
     async def scene() -> None:
         task = asyncio.create_task(
-            stack(fake_send, limiter, backoff_base=1000, backoff_max=1000, total_timeout=10_000)(
+            with_all_middleware(fake_send, limiter, backoff_base=1000, backoff_max=1000, total_timeout=10_000)(
                 *make_call(idempotent=True)
             )
         )
@@ -98,11 +98,11 @@ def test_in_the_pause_before_a_repeat(step):
     assert len(fake_send.sent) == 1
 
 
-class Renewing:
+class FakeAuthServer:
     """A server on which the token has expired and a refresh takes ten seconds."""
 
     def __init__(self) -> None:
-        self.renewals = 0
+        self.refreshes = 0
         self.pair = {
             "accessToken": "new",
             "refreshToken": "newer",
@@ -112,7 +112,7 @@ class Renewing:
 
     async def __call__(self, request: Request, context: CallContext) -> Response:
         if request.path.endswith("/refresh"):
-            self.renewals += 1
+            self.refreshes += 1
             await asyncio.sleep(10)
             return ok_response(self.pair)
         good = request.headers["Authorization"] == "Bearer new"
@@ -121,43 +121,43 @@ class Renewing:
         )
 
 
-def test_in_a_renewal_that_others_wait_for():
+def test_during_a_token_refresh():
     """A call cancelled during a token refresh leaves the refresh running: other calls get the new token."""
-    server, stored = Renewing(), []
+    server, stored = FakeAuthServer(), []
 
     async def scene() -> list[Response]:
         token = AccessToken("old", "r", client_id="c", client_secret="s", on_refresh=stored.append)
-        send = stack(server, TokenBucket(), token)
+        send = with_all_middleware(server, TokenBucket(), token)
         others = [asyncio.create_task(send(*make_call())) for _ in range(3)]
         await cancel_after(5, send(*make_call()))
         return await asyncio.gather(*others)
 
     assert len(run(scene())) == 3
-    assert (server.renewals, len(stored)) == (1, 1)
+    assert (server.refreshes, len(stored)) == (1, 1)
 
 
-def test_the_only_one_who_waits_for_a_renewal():
+def test_the_only_call_of_a_token_refresh():
     """A token refresh completes and is stored even if no call waits for it any more."""
-    server, stored = Renewing(), []
+    server, stored = FakeAuthServer(), []
 
     async def scene() -> None:
         token = AccessToken("old", "r", client_id="c", client_secret="s", on_refresh=stored.append)
-        send = stack(server, TokenBucket(), token)
+        send = with_all_middleware(server, TokenBucket(), token)
         await cancel_after(5, send(*make_call()))
         await asyncio.sleep(60)
         await send(*make_call())
 
     run(scene())
-    assert (server.renewals, len(stored)) == (1, 1)
+    assert (server.refreshes, len(stored)) == (1, 1)
 
 
-def test_closing_that_is_cancelled_leaves_the_renewal_running():
+def test_a_cancelled_close_during_a_token_refresh():
     """Even if closing the client is cancelled, the requested token pair is stored."""
     stored: list[Any] = []
 
     async def scene() -> None:
         token = AccessToken("old", "r", client_id="c", client_secret="s", on_refresh=stored.append)
-        await cancel_after(1, authenticated(Renewing(), token, "")(*make_call()))
+        await cancel_after(1, authenticated(FakeAuthServer(), token, "")(*make_call()))
         await cancel_after(1, token.aclose())
         await asyncio.sleep(60)
 
@@ -165,7 +165,7 @@ def test_closing_that_is_cancelled_leaves_the_renewal_running():
     assert len(stored) == 1
 
 
-def test_with_pages_in_flight():
+def test_during_prefetch():
     """Cancelling an iteration cancels its pages in flight; the next one resumes after the last row."""
     running = 0
 
@@ -247,7 +247,7 @@ async def test_while_waiting_for_a_connection():
     assert len(server.received) == 2
 
 
-async def test_many_cancelled_at_random_leave_nothing_behind():
+async def test_many_calls_cancelled_at_random():
     """After a hundred calls cancelled at all stages no permit, connection or task is leaked."""
     async with FakeServer(http_response()) as server, Calcom("cal_x", base_url=server.url, max_connections=4) as cal:
         await cal.request("GET", "/v2/me")

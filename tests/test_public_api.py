@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import calcom_async
-from calcom_async import errors, models
+from calcom_async import booking, errors, export, models, sandbox, watch, webhooks
 
 DOCUMENTED = {"Calcom", "ApiKey", "AccessToken", "PlatformClient", "Config", "TokenBucket"}
 
@@ -91,7 +91,7 @@ def test_errors_and_models_need_no_aiohttp():
 def public_names() -> dict[str, Any]:
     """Return every exported class and function, and the public methods and properties that they define."""
     names: dict[str, Any] = {}
-    for module in (calcom_async, models):
+    for module in (calcom_async, models, booking, export, sandbox, watch, webhooks):
         for name in module.__all__:
             value = getattr(module, name)
             if not (inspect.isclass(value) or inspect.isfunction(value)):
