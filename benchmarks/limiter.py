@@ -93,9 +93,9 @@ async def loop_gaps(waiters: int) -> dict[str, float]:
         return limiter, first, tasks
 
     async def during(what: str, seconds: float) -> None:
-        loop.longest_turn = 0.0
+        loop.longest_iteration = 0.0
         await asyncio.sleep(seconds)
-        gaps[what] = round(loop.longest_turn * 1000, 2)
+        gaps[what] = round(loop.longest_iteration * 1000, 2)
 
     _, _, tasks = await queue()
     await during("all let go", 100)

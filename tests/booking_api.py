@@ -1,4 +1,4 @@
-"""Shared by the tests of sandbox bookings: users, times, short ways to book, and webhook events."""
+"""Helpers for tests of sandbox bookings: users, times, short calls, and webhook events."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ TEAM_NOT_FREE = "One of the hosts either already has booking at this time or is 
 
 
 def ada(**more: Any) -> dict[str, Any]:
+    """Return an attendee."""
     return {"name": "Ada Visitor", "email": "ada@visitors.test", "timeZone": "Europe/Lisbon", **more}
 
 
 def at(hour: float, day: int = 4) -> str:
-    """A time of November 2026, in UTC; the 4th is a Wednesday and Lisbon is on UTC."""
+    """Return a time of November 2026 in UTC. The 4th is a Wednesday, and Lisbon is on UTC."""
     return f"2026-11-{day:02}T{int(hour):02}:{int(hour % 1 * 60):02}:00.000Z"
 
 

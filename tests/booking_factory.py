@@ -73,7 +73,7 @@ class BookingFactory:
     def mutate(self, created: int, touched: int, moved: int, cancelled: int) -> None:
         """After every list response create, update, reschedule and cancel this many bookings."""
 
-        def happen(_: Store) -> None:
+        def change_bookings(_: Store) -> None:
             for _ in range(created):
                 self.add(self._now(), EPOCH + self.rng.randrange(200) * MINUTE, self.rng.choice([None, self._now()]))
             for booking in self._sample(touched):
@@ -81,10 +81,10 @@ class BookingFactory:
             for booking in self._sample(cancelled):
                 booking.status, booking.updated_at = "cancelled", self._now()
             for booking in self._sample(moved):
-                twin = self.add(self._now(), booking.start + MINUTE, self._now())
-                booking.status, booking.updated_at, booking.to_uid = "cancelled", self._now(), twin.uid
+                successor = self.add(self._now(), booking.start + MINUTE, self._now())
+                booking.status, booking.updated_at, booking.to_uid = "cancelled", self._now(), successor.uid
 
-        self.sandbox.faults.after_each("GET", "/v2/*", happen)
+        self.sandbox.faults.after_each("GET", "/v2/*", change_bookings)
 
     def _now(self) -> datetime:
         """Return a time later than every time used before."""
@@ -92,5 +92,5 @@ class BookingFactory:
         return NOW + timedelta(seconds=self.ticks)
 
     def _sample(self, number: int) -> list[Booking]:
-        every = list(self.store.bookings.values())
-        return self.rng.sample(every, min(number, len(every)))
+        bookings = list(self.store.bookings.values())
+        return self.rng.sample(bookings, min(number, len(bookings)))

@@ -33,15 +33,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Deselect the tests that need the recorded responses where there are none."""
     if (RECORDINGS / "reference" / "real").is_dir():
         return
-    needing = [item for item in items if "shared" in getattr(item, "fixturenames", ())]
-    if needing:
+    recorded = [item for item in items if "shared" in getattr(item, "fixturenames", ())]
+    if recorded:
         items[:] = [item for item in items if "shared" not in getattr(item, "fixturenames", ())]
-        config.stash[DESELECTED] = len(needing)
-        config.hook.pytest_deselected(items=needing)
+        config.stash[DESELECTED] = len(recorded)
+        config.hook.pytest_deselected(items=recorded)
 
 
+# Without this, each of the many `gc.collect()` calls of the tests would scan all imported modules.
 def pytest_collection_finish() -> None:
-    """Exclude imported objects from garbage collection, because many tests collect garbage."""
+    """Exclude imported objects from garbage collection."""
     gc.collect()
     gc.freeze()
 
@@ -57,7 +58,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with responses recorded from a real server; tests that use it are deselected where there is none."""
+    """Return the folder with responses recorded from a real server; without it, tests that use it are deselected."""
     return RECORDINGS
 
 
@@ -79,20 +80,20 @@ class Mocked(aioresponses):
 
 @pytest.fixture
 def mocked() -> Iterator[Mocked]:
-    """Responses by URL instead of a server. A URL without one refuses the connection."""
-    with Mocked() as answers:
-        yield answers
+    """Mock responses by URL. A request to any other URL fails like a refused connection."""
+    with Mocked() as responses:
+        yield responses
 
 
 @pytest.fixture
 def fake_send() -> FakeSend:
-    """A `Send` that records requests and always succeeds; set `.steps` to change that."""
+    """Return a `Send` that records requests and succeeds; set `.steps` to change that."""
     return FakeSend()
 
 
 @pytest.fixture
 def recorder() -> EventRecorder:
-    """An `on_event` callback that records the events."""
+    """Return an `on_event` callback that records the events."""
     return EventRecorder()
 
 

@@ -41,7 +41,7 @@ def pagination_metadata(total: Any = 10, *, has_next: Any) -> Pagination:
 
 
 def make_call(method: str = "GET", path: str = "/me", **fields: Any) -> tuple[Request, CallContext]:
-    """A request and its context, for tests in which their other fields do not matter."""
+    """Return a request and its context. Fields that are not given do not matter for the test."""
     http = {name: fields.pop(name) for name in [*fields] if name in Request.__struct_fields__}
     return Request(method=method, route=path, path=path, **http), CallContext(**fields)
 
@@ -118,8 +118,8 @@ ServerStep = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 class FakeServer:
     """A server on loopback that answers each request with the next step; the last step is repeated."""
 
-    def __init__(self, *lines: ServerStep) -> None:
-        self.steps = list(lines) or [http_response()]
+    def __init__(self, *steps: ServerStep) -> None:
+        self.steps = list(steps) or [http_response()]
         self.received: list[ReceivedRequest] = []
         self.open = 0
         self._count = 0

@@ -18,7 +18,7 @@ from calcom_async.sandbox import Sandbox
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """Response of the sandbox."""
+    """A response of the sandbox."""
 
     status: int
     reason: str
@@ -61,6 +61,7 @@ class ApiResponse:
 
 
 def _constraints(errors: list[dict[str, Any]], prefix: str) -> Any:
+    """Yield each property with its constraints, nested properties included."""
     for error in errors:
         name = prefix + error["property"]
         if "constraints" in error:
@@ -96,7 +97,7 @@ def send_request(
 
 @dataclass(slots=True)
 class ApiClient:
-    """Client with one API key and one API version."""
+    """A client with one API key and one API version."""
 
     sandbox: Sandbox
     version: str = ""

@@ -1,6 +1,6 @@
-"""A PostgreSQL to test with: the one that `CALCOM_ASYNC_POSTGRES` names, or one of our own on loopback.
+"""A PostgreSQL server for tests: the one that `CALCOM_ASYNC_POSTGRES` names, or one on loopback.
 
-Its programs refuse to run as root, so root starts them as a user without rights.
+PostgreSQL refuses to run as root, so root starts it as an unprivileged user.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from timeouts import free_port
 
 URL_VARIABLE = "CALCOM_ASYNC_POSTGRES"
 MISSING = f"no PostgreSQL on this machine, and {URL_VARIABLE} is not set"
-SERVANTS = ("postgres", "nobody")
+UNPRIVILEGED_USERS = ("postgres", "nobody")
 
 
 def programs() -> Path | None:
@@ -34,18 +34,18 @@ def programs() -> Path | None:
 
 
 class PostgresServer:
-    """A server with a temporary folder. Every user of this machine may connect."""
+    """A server in a temporary folder. Every local user may connect, because it has only test data."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
         self._programs = programs
         self._folder = folder
-        self._servant = next((name for name in SERVANTS if _exists(name)), None) if os.geteuid() == 0 else None
+        self._user = next((name for name in UNPRIVILEGED_USERS if _exists(name)), None) if os.geteuid() == 0 else None
         self.port = free_port()
         self.url = f"postgresql://tester:any@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
-        if self._servant:
-            shutil.chown(self._folder, self._servant)
+        if self._user:
+            shutil.chown(self._folder, self._user)
         self._run("initdb", "--username=tester", "--auth=trust", "--encoding=UTF8", "--no-sync")
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
         self._run("pg_ctl", "start", "--wait", "--silent", "-o", options, "-l", str(self._folder / "log"))
@@ -55,12 +55,13 @@ class PostgresServer:
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._programs / program), "-D", str(self._folder / "data"), *arguments]
-        # The server inherits what pg_ctl has open, so nothing may wait for the end of its output.
-        subprocess.run(command, user=self._servant, cwd="/", check=True, stdout=subprocess.DEVNULL)
+        # The server inherits the output of pg_ctl and keeps it open, so a captured output would never end.
+        subprocess.run(command, user=self._user, cwd="/", check=True, stdout=subprocess.DEVNULL)
 
 
 @contextmanager
 def own_server(programs: Path) -> Iterator[PostgresServer]:
+    """Run a server of our own."""
     with tempfile.TemporaryDirectory() as folder:
         server = PostgresServer(programs, Path(folder))
         server.start()
@@ -71,6 +72,7 @@ def own_server(programs: Path) -> Iterator[PostgresServer]:
 
 
 def _exists(user: str) -> bool:
+    """Return whether this machine has the user."""
     try:
         pwd.getpwnam(user)
     except KeyError:
@@ -89,7 +91,7 @@ def session_url() -> str:
     folder = programs()
     assert folder, MISSING
     server = SESSION.enter_context(own_server(folder))
-    atexit.register(SESSION.close)  # after the folder's own clean-up was registered, so that this comes before it
+    atexit.register(SESSION.close)  # registered last, so it runs before the temporary folder is deleted
     return server.url
 
 

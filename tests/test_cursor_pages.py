@@ -1,4 +1,4 @@
-"""Lists that are read with a cursor: where the cursor is found, where the list resumes, and that it always ends."""
+"""Lists with a cursor: where the cursor is, where the list resumes, and that it always ends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class CursorServer(PagedList[int]):
-    """A list of numbers; a cursor is the last number of a page. `faults` maps a cursor to an error sent once."""
+    """A list of numbers. A cursor is the last number of a page; `faults` maps a cursor to an error raised once."""
 
     def __init__(self, rows: int, **options: Any) -> None:
         super().__init__("/things", SPEC, int)
@@ -61,7 +61,7 @@ class CursorServer(PagedList[int]):
 
 
 class Scripted(PagedList[int]):
-    """A list whose pages are scripted: the rows and the next cursor of each request, the last one repeated."""
+    """A list with scripted pages: the rows and the next cursor of each request, the last one repeated."""
 
     def __init__(self, page: Callable[[int], tuple[list[int], str | None]]) -> None:
         super().__init__("/things", SPEC, int)
@@ -81,8 +81,8 @@ def response(body: Any) -> Response:
     return Response(200, {}, json.dumps(body).encode())
 
 
-async def into(rows: list[int], pages: Pages[int]) -> None:
-    """Collect rows in a way that an error leaves those that came."""
+async def append_rows(rows: list[int], pages: Pages[int]) -> None:
+    """Append rows one by one, so that an error keeps those that came before."""
     async for row in pages:
         rows.append(row)  # noqa: PERF401 - a comprehension would lose them to the error
 
@@ -94,9 +94,9 @@ async def all_pages(pages: Pages[int]) -> list[Page[int]]:
 # Where the cursor is.
 
 
-@pytest.mark.parametrize("place", ["pagination", "meta"])
+@pytest.mark.parametrize("container", ["pagination", "meta"])
 @pytest.mark.parametrize(
-    ("told", "cursor"),
+    ("more", "cursor"),
     [
         ({"nextCursor": "a/b", "hasMore": True}, "a/b"),
         ({"nextCursor": "x"}, "x"),
@@ -107,25 +107,25 @@ async def all_pages(pages: Pages[int]) -> list[Page[int]]:
         ({"nextCursor": "x", "hasMore": False}, None),
     ],
 )
-def test_the_cursor_may_be_in_pagination_or_meta(place, told, cursor):
+def test_the_cursor_may_be_in_pagination_or_meta(container, more, cursor):
     """`hasMore` decides; without it a list goes on as long as there is a cursor."""
     for kind in (Row, Raw):
-        page = read_cursor_page(kind, response({"data": [{"id": 1}], place: told}), spec=SPEC, offset=START)
+        page = read_cursor_page(kind, response({"data": [{"id": 1}], container: more}), spec=SPEC, offset=START)
         assert (len(page.items), page.next_cursor, page.has_next) == (1, cursor, cursor is not None)
         assert page.total_items is None
 
 
 @pytest.mark.parametrize(
-    ("told", "beside", "cursor"),
+    ("more", "beside", "cursor"),
     [
         ({"nextCursor": "x", "hasMore": True}, {}, "x"),
         ({"hasMore": False}, {}, None),
         ({}, {"pagination": {"nextCursor": "y", "hasMore": True}}, "y"),
     ],
 )
-def test_the_rows_may_be_in_a_member_of_data(told, beside, cursor):
-    """Then the cursor is next to the rows, or next to `data`."""
-    body = {"data": {"userId": 5, "auditLogs": [{"id": 1}, {"id": 2}], **told}, **beside}
+def test_the_rows_may_be_in_a_member_of_data(more, beside, cursor):
+    """The rows may be in a member of `data`, with the cursor next to the rows or to `data`."""
+    body = {"data": {"userId": 5, "auditLogs": [{"id": 1}, {"id": 2}], **more}, **beside}
     page = read_cursor_page(Row, response(body), spec=NESTED, offset=START)
     assert page.items == [Row(1), Row(2)]
     assert page.next_cursor == cursor
@@ -150,8 +150,8 @@ def test_the_rows_may_be_in_a_member_of_data(told, beside, cursor):
         {"meta": [{"hasMore": True, "nextCursor": "x"}]},
     ],
 )
-def test_a_page_that_does_not_say_how_to_go_on_is_an_error(more):
-    """A page of a cursor list without a usable cursor is a DecodeError, never the last page."""
+def test_a_page_without_a_usable_cursor(more):
+    """A page with rows and without a usable cursor is a DecodeError, never the last page."""
     with pytest.raises(DecodeError, match="paged in a way that this version does not know"):
         read_cursor_page(Row, response({"data": [{"id": 1}], **more}), spec=SPEC, offset=START)
 
@@ -163,21 +163,21 @@ def test_an_empty_list_needs_no_cursor():
 
 @pytest.mark.parametrize("body", [{}, {"data": None}, {"data": {"bookings": []}}, {"data": [5]}, {"data": [None]}])
 @pytest.mark.parametrize("spec", [SPEC, NESTED])
-def test_what_is_no_list_is_never_an_empty_one(body, spec):
+def test_a_response_that_is_not_a_list(body, spec):
     """A response that does not hold the rows of a cursor list is an error."""
     body = {**body, "pagination": {"hasMore": False}}
     with pytest.raises(DecodeError):
         read_cursor_page(Row, response(body), spec=spec, offset=START)
 
 
-def test_odd_rows_are_read_piece_by_piece():
-    """A value that does not fit is dropped, not its row; an error names the place of a row that cannot be read."""
-    told = {"pagination": {"hasMore": False}}
+def test_values_of_a_wrong_type():
+    """A value of a wrong type is dropped, not its row; an error names the position of an unreadable row."""
+    more = {"pagination": {"hasMore": False}}
     data = [{"id": 1, "name": 5}, {"id": 2, "name": "Ada"}]
-    rows = read_cursor_page(Row, response({"data": data, **told}), spec=SPEC, offset=START).items
+    rows = read_cursor_page(Row, response({"data": data, **more}), spec=SPEC, offset=START).items
     assert rows == [Row(1), Row(2, "Ada")]
     with pytest.raises(DecodeError, match=r"\$\.data\.auditLogs\[1\]"):
-        read_cursor_page(Row, response({"data": {"auditLogs": [{"id": 1}, 5]}, **told}), spec=NESTED, offset=START)
+        read_cursor_page(Row, response({"data": {"auditLogs": [{"id": 1}, 5]}, **more}), spec=NESTED, offset=START)
 
 
 # Reading.
@@ -191,8 +191,8 @@ def test_every_row_is_delivered_once_and_in_order(rows):
     assert len(server.asked) == max(1, -(-rows // 10))
 
 
-def test_a_row_that_is_deleted_hides_no_other():
-    """Rows that leave the list while it is read do not move the position of a cursor."""
+def test_a_deleted_row_hides_no_other():
+    """Rows that leave the list while it is read do not shift the next page."""
     server = CursorServer(50)
     server.after_each = server.rows.remove
     assert set(run(Pages(server).collect())) >= set(range(10, 50))
@@ -206,7 +206,7 @@ def test_an_error_resumes_with_the_same_cursor():
         pages: Pages[int] = Pages(server)
         rows: list[int] = []
         with pytest.raises(ServerError):
-            await into(rows, pages)
+            await append_rows(rows, pages)
         assert rows == list(range(20))
         assert await pages.collect() == list(range(20, 35))
 
@@ -248,7 +248,7 @@ def test_first_first_page_and_pages():
 
 
 def test_prefetch_is_ignored():
-    """A page cannot be requested before the one that names it."""
+    """`prefetch` has no effect, because each page contains the cursor of the next one."""
     server = CursorServer(45)
     assert run(Pages(server, prefetch=8).collect()) == server.rows
     assert server.asked == [None, "9", "19", "29", "39"]
@@ -260,15 +260,15 @@ def test_empty_pages_do_not_end_the_list():
     assert run(Pages(Scripted(lambda request: pages[request])).collect()) == [1, 2]
 
 
-def test_a_row_that_comes_twice_is_dropped():
+def test_duplicate_rows_are_dropped():
     """A cursor list delivers each row once too."""
     pages = [([1, 2], "a"), ([2, 3], None)]
     assert run(Pages(Scripted(lambda request: pages[request])).collect()) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("rows", [[], [1]])
-def test_a_list_that_goes_on_for_ever_without_a_new_row_is_an_error(rows):
-    """After so many pages without a new row the list raises; the next loop starts from the first row."""
+def test_an_endless_list_without_new_rows(rows):
+    """After a number of pages without a new row the list raises; the next loop starts from the first row."""
     server = Scripted(lambda request: (rows, str(request)))
     pages = Pages(server)
     for _ in range(2):
@@ -280,17 +280,17 @@ def test_a_list_that_goes_on_for_ever_without_a_new_row_is_an_error(rows):
 
 @pytest.mark.parametrize("period", [1, 2, 5])
 def test_a_repeated_cursor_is_an_error(period):
-    """A cursor that comes twice would make the list endless. The rows before it are delivered."""
+    """A cursor that comes twice raises an error after the rows before it, because the list would be endless."""
     server = Scripted(lambda request: ([request], str(request % period)))
     rows: list[int] = []
     with pytest.raises(DecodeError, match="cursor of an earlier page again"):
-        run(into(rows, Pages(server)))
+        run(append_rows(rows, Pages(server)))
     assert rows == list(range(period + 1))
 
 
 @pytest.mark.parametrize("options", [{"skip": 1}, {"strict": True}])
 def test_a_cursor_list_has_neither_skip_nor_strict(options):
-    """They need a total, so they raise before a request."""
+    """`skip` and `strict` need a total, so they raise before a request is sent."""
     with pytest.raises(InvalidRequestError, match="no positions and no total"):
         Pages(CursorServer(1), **options)
 
@@ -306,7 +306,7 @@ class Things(Resource):
 
 
 def test_the_query_of_a_cursor_list():
-    """Each request has the filters, `limit` and, after the first, the cursor; raw rows are read alike."""
+    """Each request has the filters, `limit` and, after the first, the cursor; raw rows are read the same way."""
 
     async def read(*, raw: bool) -> tuple[list[Any], list[dict[str, list[str]]]]:
         send = FakeSend(
@@ -331,7 +331,7 @@ def test_the_query_of_a_cursor_list():
     ],
 )
 def test_the_rows_of_a_cursor_list_at_any_path(bodies, monkeypatch):
-    """A list without a method is read to its end too, wherever its rows and its cursor are."""
+    """`list_rows` reads a list without a method to its end, wherever its rows and its cursor are."""
     monkeypatch.setattr(lists, "pagination_at", lambda *_: lists.CURSOR_LIST)
 
     class Client:
@@ -351,8 +351,8 @@ def test_the_rows_of_a_cursor_list_at_any_path(bodies, monkeypatch):
 
 
 @pytest.mark.parametrize("data", [None, 5, {}, {"logs": [], "others": []}])
-def test_what_is_no_list_at_any_path(data, monkeypatch):
-    """Rows that cannot be told from another list are an error."""
+def test_a_list_at_any_path_that_is_unclear(data, monkeypatch):
+    """If `data` contains no list, or more than one, the error says that the response is not a list."""
     monkeypatch.setattr(lists, "pagination_at", lambda *_: lists.CURSOR_LIST)
 
     class Client:

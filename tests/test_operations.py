@@ -28,7 +28,7 @@ SHARED = {
     },
     "POST /v2/bookings": {"cal.bookings.create(...)", "cal.bookings.create_series(...)"},
 }
-"""Operations that answer so differently that they are several methods; every other is one."""
+"""Operations with responses so different that they are several methods; every other operation is one."""
 
 OTHER_NAMES = {
     "orgId": {"organization_id"},
@@ -39,24 +39,24 @@ OTHER_NAMES = {
     "oooId": {"entry_id"},
     "routingFormId": {"form_id"},
 }
-"""Ids that are called otherwise in Python than in the specification, but for its case."""
+"""Ids whose Python name is not the one of the specification in snake case."""
 
 
 @cache
-def made() -> dict[Operation, list[PythonCall]]:
-    """Return the calls of every operation; other calls have a test of their own."""
-    found: dict[Operation, list[PythonCall]] = {}
+def calls_by_operation() -> dict[Operation, list[PythonCall]]:
+    """Return the calls of every operation."""
+    by_operation: dict[Operation, list[PythonCall]] = {}
     for call in python_calls():
         if (operation := find_operation(call.request.method, call.path)) is not None:
-            found.setdefault(operation, []).append(call)
-    return found
+            by_operation.setdefault(operation, []).append(call)
+    return by_operation
 
 
 def test_every_operation_has_a_method():
     """Each operation in the catalog has a method."""
-    missing = [str(operation) for operation in OPERATIONS if operation not in made()]
+    missing = [str(operation) for operation in OPERATIONS if operation not in calls_by_operation()]
     assert missing == [], f"{len(missing)} operations have no method"
-    assert len(made()) == len(OPERATIONS) >= 272
+    assert len(calls_by_operation()) == len(OPERATIONS) >= 272
 
 
 def test_every_method_is_an_operation():
@@ -69,10 +69,10 @@ def test_every_method_is_an_operation():
     assert unknown == UNSPECIFIED
 
 
-def test_nothing_is_reachable_under_two_names():
-    """Each operation has one method, so removing any method leaves an operation without one."""
-    spelled = {str(operation): {call.expression for call in ways} for operation, ways in made().items()}
-    assert {operation: ways for operation, ways in spelled.items() if len(ways) > 1} == SHARED
+def test_each_operation_has_one_method():
+    """Each operation has one method, except those that are listed as several."""
+    spelled = {str(operation): {call.expression for call in calls} for operation, calls in calls_by_operation().items()}
+    assert {operation: calls for operation, calls in spelled.items() if len(calls) > 1} == SHARED
 
 
 def test_the_python_calls_are_up_to_date():
@@ -80,23 +80,25 @@ def test_the_python_calls_are_up_to_date():
     assert read_python_calls() == expressions()
 
 
-def test_a_method_that_goes_is_missed():
-    """Without any one method, operations are without a method, or one of two ways of asking is gone."""
-    methods = {call.method for ways in made().values() for call in ways}
+def test_no_method_is_superfluous():
+    """Without any one method, an operation has no method, or one fewer of the listed ones."""
+    methods = {call.method for calls in calls_by_operation().values() for call in calls}
     assert len(methods) > 200
-    for gone in methods:
-        for operation, ways in made().items():
-            left = {call.expression for call in ways if call.method != gone}
-            if len(left) < len({call.expression for call in ways}):
-                assert not left or str(operation) in SHARED, f"{operation} is still made by {left} without {gone}"
+    for removed in methods:
+        for operation, calls in calls_by_operation().items():
+            remaining = {call.expression for call in calls if call.method != removed}
+            if len(remaining) < len({call.expression for call in calls}):
+                assert not remaining or str(operation) in SHARED, (
+                    f"{operation} is still made by {remaining} without {removed}"
+                )
 
 
-def test_exclusive_keywords_belong_to_methods_that_exist():
-    """The exceptions of the calls are those of methods that exist."""
-    assert EXCLUSIVE_KEYWORDS.keys() <= {call.method for ways in made().values() for call in ways}
+def test_exclusive_keywords_belong_to_methods():
+    """Each entry of `EXCLUSIVE_KEYWORDS` is the name of a method."""
+    assert EXCLUSIVE_KEYWORDS.keys() <= {call.method for calls in calls_by_operation().values() for call in calls}
 
 
-def test_query_body_and_version_are_the_specified_ones():
+def test_query_and_body_are_the_specified_ones():
     """Methods accept exactly the parameters and fields of their operation; each difference has a reason."""
     assert unexplained(compare(catalog_as_specification())) == []
 
@@ -111,61 +113,63 @@ def test_versions_are_sent_where_they_are_needed():
     """Each operation sends the API version that it needs, or a newer one that a field needs."""
     wrong = [
         (call.expression, call.request.headers.get("cal-api-version"), operation.version)
-        for operation, ways in made().items()
-        for call in ways
+        for operation, calls in calls_by_operation().items()
+        for call in calls
         if operation.version
         and call.request.headers.get("cal-api-version") not in {operation.version, *operation.newer_versions}
     ]
     assert wrong == []
 
 
-def test_only_what_is_repeatable_is_repeated():
-    """Whether a request is idempotent is a property of the operation."""
+def test_idempotent_operations():
+    """Requests are idempotent exactly if their operation is."""
     wrong = {
         (call.method, call.context.idempotent)
-        for operation, ways in made().items()
-        for call in ways
+        for operation, calls in calls_by_operation().items()
+        for call in calls
         if call.context.idempotent != operation.idempotent
     }
     assert wrong == set()
 
 
-def test_redirects_are_answers_only_where_they_are_hoped_for():
-    """Only the five GETs that change state may return a redirect."""
-    redirected = {operation for operation, ways in made().items() if ways[0].context.expects_redirect}
-    assert redirected == {one for one in OPERATIONS if one.verb == "GET" and one.changes}
+def test_operations_that_return_redirects():
+    """Exactly the five GET operations that change state may return a redirect."""
+    redirected = {operation for operation, calls in calls_by_operation().items() if calls[0].context.expects_redirect}
+    assert redirected == {operation for operation in OPERATIONS if operation.verb == "GET" and operation.changes}
     assert len(redirected) == 5
 
 
-def test_ids_are_in_their_places():
-    """Each id of a path comes from the parameter of that name, in the order in which they are written."""
-    for operation, ways in made().items():
-        for call in ways:
-            places = [
-                (place[1:-1], part[1:-1])
-                for place, part in zip(operation.path.split("/"), call.path.split("/"), strict=True)
-                if place.startswith("{") and part.startswith("{")
+def test_ids_of_paths():
+    """Each id of a path comes from the parameter of its name, in the order of the path."""
+    for operation, calls in calls_by_operation().items():
+        for call in calls:
+            placeholders = [
+                (placeholder[1:-1], part[1:-1])
+                for placeholder, part in zip(operation.path.split("/"), call.path.split("/"), strict=True)
+                if placeholder.startswith("{") and part.startswith("{")
             ]
-            for place, name in places:
-                snake = re.sub(r"(?=[A-Z])", "_", place).lower()
-                assert name in OTHER_NAMES.get(place, {snake}), f"{call.expression}: {{{place}}} is filled with {name}"
+            for placeholder, name in placeholders:
+                snake = re.sub(r"(?=[A-Z])", "_", placeholder).lower()
+                assert name in OTHER_NAMES.get(placeholder, {snake}), (
+                    f"{call.expression}: {{{placeholder}}} is filled with {name}"
+                )
             spelled = re.findall(r"\w+(?=[,)])", call.expression)
-            named = [name for _, name in places]
+            named = [name for _, name in placeholders]
             assert [word for word in spelled if word in named] == named, call.expression
 
 
 def test_lists():
-    """A read that answers rows is `Pages`, or a plain list where the answer is short; what is paged is walked."""
-    for operation, ways in made().items():
-        for call in ways:
+    """A read that returns rows is `Pages` or a list, and an operation with pages is `Pages`."""
+    for operation, calls in calls_by_operation().items():
+        for call in calls:
             if operation.verb == "GET" and str(operation) not in SHARED:
                 assert (call.is_list or get_origin(call.return_type) is list) == operation.is_list, call.expression
             if {"take", "limit"} & operation.query:
                 assert call.is_list, call.expression
 
 
-def test_catalogued_lists_take_what_they_page_by():
-    """Errors of paged lists name the page."""
-    for operation, ways in made().items():
+def test_lists_send_their_pagination():
+    """Lists send all pagination parameters of their operation."""
+    for operation, calls in calls_by_operation().items():
         if paging := operation.query & {"take", "skip", "limit", "offset"}:
-            assert all(paging <= query_names(call) for call in ways), operation
+            assert all(paging <= query_names(call) for call in calls), operation

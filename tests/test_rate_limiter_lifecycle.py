@@ -225,7 +225,7 @@ class TestHousekeeping:
                 gc.disable()
                 runner.run(main(number))
                 gc.enable()
-            return loop.longest_turn
+            return loop.longest_iteration
 
         assert longest_iteration(1000) < 40 * longest_iteration(100)
 

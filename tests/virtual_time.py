@@ -1,7 +1,7 @@
 """An event loop with a virtual clock: hours pass in milliseconds, deterministically.
 
 `run(coro)` is `asyncio.run` on such a loop. Sleeping, timeouts and `call_at` work; sockets, processes and threads do
-not exist. When nothing is ready and nothing is scheduled, nothing can ever happen: that raises `WedgedError`.
+not work. If no task is ready and no timer is set, the loop could never continue, so it raises `WedgedError`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ Result = TypeVar("Result")
 
 
 class WedgedError(RuntimeError):
-    """Every task waits, and nothing is scheduled that could wake one."""
+    """Raised if every task waits and no timer is set, which is a deadlock."""
 
 
 class VirtualTimeLoop(asyncio.BaseEventLoop):
-    """A loop whose time moves only while nothing is ready, straight to the next scheduled call."""
+    """A loop whose clock advances only if no task is ready, directly to the next timer."""
 
     def __init__(self, start: float = 1000.0, *, early: float = 0.0) -> None:
         """Start the clock at `start`. Long sleeps end `early` seconds too soon, as with coarse clocks."""
@@ -27,20 +27,22 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         self._early = early
         self._now = start
         self._clock_resolution = 1e-9
-        self._selector = self  # the base class asks it for events; there are none, so it only lets time pass
-        self._turn_began = time.thread_time()
-        self.longest_turn = 0.0
+        self._selector = self  # the base class polls it for I/O; there is none, so `select` only advances the clock
+        self._iteration_started = time.thread_time()
+        self.longest_iteration = 0.0
 
     def time(self) -> float:
         return self._now
 
     def select(self, timeout: float | None) -> list[Any]:
         """Advance the clock by the time the loop would have slept, and measure the CPU time of the last iteration."""
-        self.longest_turn = max(self.longest_turn, time.thread_time() - self._turn_began)
+        # thread_time, not a wall clock: other processes of the machine must not count.
+        self.longest_iteration = max(self.longest_iteration, time.thread_time() - self._iteration_started)
         if timeout is None:
-            raise WedgedError("nothing is ready and nothing is scheduled")
+            raise WedgedError("no task is ready and no timer is set")
+        # `early` models clocks that wake a sleeper just before its time.
         self._now += timeout - self._early if timeout > 2 * self._early else timeout
-        self._turn_began = time.thread_time()
+        self._iteration_started = time.thread_time()
         return []
 
     def _process_events(self, event_list: list[Any]) -> None:
