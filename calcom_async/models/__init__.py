@@ -199,6 +199,7 @@ if TYPE_CHECKING:
     )
     from calcom_async.models.memberships import (
         CreateMembership as CreateMembership,
+        CreateMembershipByEmail as CreateMembershipByEmail,
         Membership as Membership,
         MembershipAttribute as MembershipAttribute,
         MembershipAttributeOption as MembershipAttributeOption,
@@ -340,6 +341,7 @@ if TYPE_CHECKING:
         CreateWebhook as CreateWebhook,
         UpdateWebhook as UpdateWebhook,
         Webhook as Webhook,
+        WebhookTimeUnit as WebhookTimeUnit,
         WebhookTrigger as WebhookTrigger,
     )
     from calcom_async.models.workflows import (
@@ -387,8 +389,8 @@ _HOMES = parse_homes("""
         InsightsSort InsightsUser RoutedPeriod RoutedPeriods RoutedToPerPeriod RoutedUser RoutedUsers RoutingField
         RoutingFieldOption RoutingFormsByStatus RoutingInsightsQuery
     me: Me MeOrganization UpdateMe
-    memberships: CreateMembership Membership MembershipAttribute MembershipAttributeOption MembershipRole
-        MembershipUser OrganizationMembership UpdateMembership
+    memberships: CreateMembership CreateMembershipByEmail Membership MembershipAttribute MembershipAttributeOption
+        MembershipRole MembershipUser OrganizationMembership UpdateMembership
     notifications: AppPushSubscription ChatLinkIntent
     oauth: ApiKeyRefreshed ManagedUserTokens OAuth2Tokens
     oauth_clients: OAUTH_PERMISSIONS CreateManagedUser CreateOAuthClient ManagedUser ManagedUserCreated OAuth2Client
@@ -415,7 +417,7 @@ _HOMES = parse_homes("""
         VideoNoShowPayload WebhookEvent DelegationErrorPayload DelegationRotationPayload ReportedBooking
         InstantMeetingAcceptedPayload ReportedEventType WebhookCredential WebhookDelegationCredential WebhookError
         WebhookUser WrongAssignmentPayload WrongAssignmentReport
-    webhooks: CreateWebhook UpdateWebhook WEBHOOK_TRIGGERS Webhook WebhookTrigger
+    webhooks: WEBHOOK_TRIGGERS CreateWebhook UpdateWebhook Webhook WebhookTimeUnit WebhookTrigger
     workflows: CreateWorkflow SetWorkflowStep UpdateWorkflow Workflow WorkflowActivation WorkflowMessage
         WorkflowOffset WorkflowStep WorkflowTrigger
 """)

@@ -74,6 +74,13 @@ class CreateMembership(Model, frozen=True, kw_only=True):
     disable_impersonation: bool | None = None
 
 
+class CreateMembershipByEmail(Model, frozen=True, kw_only=True):
+    """A new membership of an organization, for the user with this address."""
+
+    email: str
+    role: MembershipRole = "MEMBER"
+
+
 class UpdateMembership(Model, frozen=True, kw_only=True):
     """Changes to a membership; omitted fields stay unchanged."""
 

@@ -54,6 +54,8 @@ class _UserBody(Model, frozen=True, kw_only=True):
     """Base of the request bodies."""
 
     username: str | None = None
+    name: str | None = None
+    """Up to 50 characters. Self-hosted servers ignore it."""
     weekday: int | str | None = None
     """First day of the user's week, in any form that `Weekday.of` accepts; responses call it `week_start`.
 
@@ -83,7 +85,7 @@ class _UserBody(Model, frozen=True, kw_only=True):
 
 
 class CreateOrganizationUser(_UserBody, frozen=True, kw_only=True):
-    """A new user of an organization. Cal.com emails the user a link to set a password.
+    """A new user of an organization. Cal.com emails the user a link to set a password, unless told otherwise.
 
     Omit `username`: the server treats it as the address of the invitee and always returns 400. It is derived from the
     address (`newbie@acme.example` becomes `newbie-acme`).
@@ -94,6 +96,8 @@ class CreateOrganizationUser(_UserBody, frozen=True, kw_only=True):
     """Default: MEMBER."""
     auto_accept: bool | None = None
     """Default: true."""
+    skip_notification_email: bool | None = None
+    """Whether to send no email. Default: false. Self-hosted servers ignore it and send one."""
 
 
 class UpdateOrganizationUser(_UserBody, frozen=True, kw_only=True):

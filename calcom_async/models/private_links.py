@@ -14,6 +14,7 @@ class PrivateLink(Model, frozen=True, kw_only=True, gc=False):
     booking_url: str
     expires_at: datetime | None = None
     max_usage_count: int | None = None
+    """-1 for any number of bookings."""
     usage_count: int | None = None
 
 

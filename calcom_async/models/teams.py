@@ -89,7 +89,10 @@ class CreateTeam(_TeamBody, frozen=True, kw_only=True):
     """A new team. Where teams are billed, the response is a `TeamAwaitingPayment`."""
 
     name: str
+    """Up to 155 characters, without URLs."""
     auto_accept_creator: bool | None = None
+    add_creator_as_owner: bool | None = None
+    """Only for teams of an organization. Default: true. Self-hosted servers ignore it."""
 
 
 class UpdateTeam(_TeamBody, frozen=True, kw_only=True):

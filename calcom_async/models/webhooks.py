@@ -1,9 +1,10 @@
 """Webhooks of users, event types, teams, organizations and OAuth clients, in one shape."""
 
 from datetime import datetime
-from typing import ClassVar, Final, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, get_args
 
 from msgspec import field
+from msgspec.structs import force_setattr
 
 from calcom_async.models._base import SecretModel
 
@@ -41,21 +42,29 @@ _Trigger = Literal[
     "DELEGATION_CREDENTIAL_ERROR",
     "WRONG_ASSIGNMENT_REPORT",
 ]
+WebhookTimeUnit = Literal["DAY", "HOUR", "MINUTE"] | str
 WebhookTrigger = _Trigger | _HostedTrigger | str
 HOSTED_TRIGGERS: Final[tuple[str, ...]] = get_args(_HostedTrigger)
 WEBHOOK_TRIGGERS: Final[tuple[str, ...]] = (*get_args(_Trigger), *HOSTED_TRIGGERS)
 
 
+# The specification declares a number, and servers send a UUID; both are read as text.
+if TYPE_CHECKING:
+    _Id = str
+else:
+    _Id = str | int
+
+
 class Webhook(SecretModel, frozen=True, kw_only=True):
     """A subscription to triggers; the one id among the four that is set identifies its owner.
 
-    `id` is a UUID string, although the specification says number. The server returns `secret` in clear; reprs mask it.
+    The server returns `secret` in clear; reprs mask it.
     `created_at` and the fields after it are only set when a webhook of a user is fetched by id.
     """
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"secret"})
 
-    id: str
+    id: _Id
     user_id: int | None = None
     team_id: int | None = None
     """The team, or the organization."""
@@ -70,8 +79,13 @@ class Webhook(SecretModel, frozen=True, kw_only=True):
     app_id: str | None = None
     platform: bool | None = None
     time: int | None = None
-    time_unit: str | None = None
+    """How long after the start AFTER_..._CAL_VIDEO_NO_SHOW is sent, in `time_unit`."""
+    time_unit: WebhookTimeUnit | None = None
     version: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.id, int):
+            force_setattr(self, "id", str(self.id))
 
 
 class CreateWebhook(SecretModel, frozen=True, kw_only=True):
@@ -87,6 +101,10 @@ class CreateWebhook(SecretModel, frozen=True, kw_only=True):
     payload_template: str | None = None
     """A Handlebars template; if it does not produce JSON, deliveries are form-encoded."""
     version: str | None = None
+    """Version of the payload: "2021-10-20", or "2026-07-27" on the hosted API, which adds ICS files to bookings."""
+    time: int | None = None
+    """How long after the start AFTER_..._CAL_VIDEO_NO_SHOW is sent; at least 1."""
+    time_unit: WebhookTimeUnit | None = None
 
 
 class UpdateWebhook(SecretModel, frozen=True, kw_only=True):
@@ -100,3 +118,5 @@ class UpdateWebhook(SecretModel, frozen=True, kw_only=True):
     secret: str | None = None
     payload_template: str | None = None
     version: str | None = None
+    time: int | None = None
+    time_unit: WebhookTimeUnit | None = None

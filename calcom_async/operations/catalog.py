@@ -249,7 +249,7 @@ _TABLE = """\
   POST   /{credentialId}/reset-rotation           idempotent
 /v2/organizations/{orgId}/memberships
   GET    .                                        list ?Paged
-  POST   .                                        =CreateMembership
+  POST   .                                        =CreateOrganizationMembership
   GET    /{membershipId}
   PATCH  /{membershipId}                          =UpdateMembership
   DELETE /{membershipId}
@@ -282,7 +282,7 @@ _TABLE = """\
 /v2/organizations/{orgId}/users
   GET    .                                        list ?Users
   POST   .                                        =CreateUser
-  PATCH  /{userId}
+  PATCH  /{userId}                                =UpdateOrganizationUser
   DELETE /{userId}
   GET    /{userId}/bookings                       list ?BookingFilters
   GET    /{userId}/conferencing                   list
@@ -308,7 +308,7 @@ _TABLE = """\
 # organizations' teams
 /v2/organizations/{orgId}/teams
   GET    .                                        list ?Paged
-  POST   .                                        =CreateTeam
+  POST   .                                        =CreateOrganizationTeam
   GET    /me                                      list ?Paged
   GET    /{teamId}
   PATCH  /{teamId}                                =UpdateTeam

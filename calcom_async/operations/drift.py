@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from calcom_async.operations.catalog import OPERATIONS, Operation, find_operation
-from calcom_async.operations.exceptions import EXCEPTIONS, Explanation
+from calcom_async.operations.exceptions import EXCEPTIONS, RETURNED_MEMBERS, Explanation
 from calcom_async.operations.python_calls import PythonCall, python_calls
 from calcom_async.operations.specification import SpecifiedOperations
 
@@ -112,8 +112,14 @@ def client_operations() -> Mapping[Operation, ClientOperation]:
         client.versions.add(call.request.headers.get("cal-api-version"))
         client.query |= query_names(call)
         client.body |= body_names(call)
-        client.response |= set(model_fields(call.return_type))
+        client.response |= set(model_fields(call.return_type, _member_returned(operation)))
     return found
+
+
+def _member_returned(operation: Operation) -> str:
+    """Return the prefix of the fields if the methods return only one member of `data`."""
+    members = (name for pattern, name in RETURNED_MEMBERS.items() if fnmatchcase(str(operation), pattern))
+    return next((f"{name}." for name in members), "")
 
 
 def query_names(call: PythonCall) -> set[str]:

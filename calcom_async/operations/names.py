@@ -75,6 +75,10 @@ _TEAM_EVENT_TYPE = (
     f"{_EVENT_TYPE} schedulingType hosts{{userId mandatory priority}} assignAllTeamMembers "
     "rescheduleWithSameRoundRobinHost allowRRHostChoiceOnReschedule"
 )
+_TEAM = (
+    "name slug logoUrl calVideoLogo appLogo appIconLogo bio hideBranding isPrivate hideBookATeamMember metadata theme "
+    "brandColor darkBrandColor bannerUrl timeFormat timeZone weekStart"
+)
 _FILTERS = "selectedTeamId columnFilters{id value{type data}}"
 
 BODIES = {
@@ -113,6 +117,7 @@ BODIES = {
     "CreateManagedOrganization": "apiKeyDaysValid apiKeyNeverExpires name slug metadata",
     "CreateManagedUser": "email name timeFormat weekStart timeZone locale avatarUrl bio metadata",
     "CreateMembership": "userId accepted role disableImpersonation",
+    "CreateOrganizationMembership": "userId email accepted role disableImpersonation",
     "CreateOAuthClient": (
         "logo name redirectUris permissions bookingRedirectUri bookingCancelRedirectUri "
         "bookingRescheduleRedirectUri areEmailsEnabled areDefaultEventTypesEnabled areCalendarEventsEnabled"
@@ -121,13 +126,11 @@ BODIES = {
         "yourPhoneNumber numberToCall calApiKey enabled templateType schedulerName guestName guestEmail "
         "guestCompany beginMessage generalPrompt"
     ),
-    "CreateTeam": (
-        "name slug logoUrl calVideoLogo appLogo appIconLogo bio hideBranding isPrivate hideBookATeamMember "
-        "metadata theme brandColor darkBrandColor bannerUrl timeFormat timeZone weekStart autoAcceptCreator"
-    ),
+    "CreateTeam": f"{_TEAM} autoAcceptCreator",
+    "CreateOrganizationTeam": f"{_TEAM} autoAcceptCreator addCreatorAsOwner",
     "CreateUser": (
-        "email username weekday brandColor bio metadata darkBrandColor hideBranding timeZone theme appTheme "
-        "timeFormat defaultScheduleId locale avatarUrl organizationRole autoAccept"
+        "email username name weekday brandColor bio metadata darkBrandColor hideBranding timeZone theme appTheme "
+        "timeFormat defaultScheduleId locale avatarUrl organizationRole autoAccept skipNotificationEmail"
     ),
     "DefaultConferencingApp": "appSlug",
     "DestinationCalendars": "integration externalId delegationCredentialId",
@@ -179,18 +182,18 @@ BODIES = {
         "logo name redirectUris bookingRedirectUri bookingCancelRedirectUri bookingRescheduleRedirectUri "
         "areEmailsEnabled areDefaultEventTypesEnabled areCalendarEventsEnabled"
     ),
-    "UpdateRoutingFormResponse": "response",
-    "UpdateTeam": (
-        "name slug logoUrl calVideoLogo appLogo appIconLogo bio hideBranding isPrivate hideBookATeamMember "
-        "metadata theme brandColor darkBrandColor bannerUrl timeFormat timeZone weekStart bookingLimits "
-        "includeManagedEventsInLimits"
+    "UpdateOrganizationUser": (
+        "email username name weekday brandColor bio metadata darkBrandColor hideBranding timeZone theme appTheme "
+        "timeFormat defaultScheduleId locale avatarUrl"
     ),
+    "UpdateRoutingFormResponse": "response",
+    "UpdateTeam": f"{_TEAM} bookingLimits includeManagedEventsInLimits",
     "UpdateUnifiedCalendarEvent": (
         "start{time timeZone} end{time timeZone} title description attendees{email name responseStatus self "
         "optional host} status"
     ),
     "UpdateUser": "email name timeFormat defaultScheduleId weekStart timeZone locale avatarUrl bio metadata",
-    "Webhook": "payloadTemplate active subscriberUrl triggers secret version",
+    "Webhook": "payloadTemplate active subscriberUrl triggers secret version time timeUnit",
     "EventType": _EVENT_TYPE,
     "UpdateEventType": f"{_EVENT_TYPE} bookingProposalCount",
     "TeamEventType": _TEAM_EVENT_TYPE,

@@ -42,6 +42,7 @@ ONE_SORT = [[other for other in SORTS if other != sort] for sort in SORTS]
 EXCLUSIVE_KEYWORDS: dict[str, Sequence[Sequence[str]]] = {
     "Bookings.list": ONE_SORT,
     "OrganizationBookings.list": ONE_SORT,
+    "OrganizationMemberships.create": [["email"], ["user_id", "accepted", "disable_impersonation"]],
     "OrganizationTeamBookings.list": ONE_SORT,
     "TeamBookings.list": ONE_SORT,
     "UserBookings.list": ONE_SORT,

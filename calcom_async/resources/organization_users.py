@@ -57,7 +57,9 @@ class OrganizationUsers(Resource):
     async def create(self, user: CreateOrganizationUser) -> OrganizationUser:
         """Create a user as a member of the organization. Cal.com emails the user a link to set a password.
 
-        The user has no schedule yet. Raises `ConflictError` if the address is already in the organization.
+        With `skip_notification_email` there is no email. The user has no schedule yet. Raises `ConflictError` if the
+        address is already in the organization, and on the hosted API also if it has a Cal.com account: then create a
+        membership by email.
         """
         with _explained(user):
             return await self._post(OrganizationUser, "/users", body=user)

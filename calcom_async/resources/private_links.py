@@ -35,8 +35,9 @@ class PrivateLinks(Resource):
     ) -> PrivateLink:
         """Create a link that expires at `expires_at` or after `max_usage_count` bookings; give exactly one of them.
 
-        Both raise `BadRequestError`. Neither raises it too, or creates a link for one booking, depending on the server.
-        A past time is accepted, and the link has expired at once.
+        Both raise `BadRequestError` on self-hosted servers. Neither raises it there, and creates a link for one booking
+        on the hosted API, where -1 allows any number of bookings. A past time is accepted, and the link has expired at
+        once.
         """
         ends = None if expires_at is None else bound(expires_at, "expires_at", is_end=True)
         body = drop_unset(expiresAt=ends, maxUsageCount=max_usage_count)
@@ -45,7 +46,10 @@ class PrivateLinks(Resource):
     async def update(
         self, link_id: str, *, expires_at: datetime | date | str | None = None, max_usage_count: int | None = None
     ) -> PrivateLink:
-        """Change when a link expires. The given limit replaces the other kind; if both are given, the time wins."""
+        """Change when a link expires. The given limit replaces the other kind; if both are given, the time wins.
+
+        On the hosted API a `max_usage_count` of -1 allows any number of bookings.
+        """
         ends = None if expires_at is None else bound(expires_at, "expires_at", is_end=True)
         body = drop_unset(expiresAt=ends, maxUsageCount=max_usage_count)
         return await self._patch(PrivateLink, "/private-links/{}", link_id, body=body)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Unpack
 
 from calcom_async.errors import CalcomError, ConfigError, ConflictError, InvalidRequestError, is_transient
-from calcom_async.models.webhooks import CreateWebhook, UpdateWebhook, Webhook, WebhookTrigger
+from calcom_async.models.webhooks import CreateWebhook, UpdateWebhook, Webhook, WebhookTimeUnit, WebhookTrigger
 from calcom_async.pages import Pages
 from calcom_async.pagination import PaginationSpec
 from calcom_async.resources._base import List, Paging, Resource, drop_unset, listed
@@ -35,11 +35,14 @@ class Webhooks(Resource):
         secret: str | Secret | None = None,
         payload_template: str | None = None,
         version: str | None = None,
+        time: int | None = None,
+        time_unit: WebhookTimeUnit | None = None,
     ) -> Webhook:
         """Subscribe a URL to triggers. Raises `ConflictError` if this owner already has a webhook with the URL.
 
         Without a `secret`, deliveries cannot be distinguished from forged ones. BOOKING_CREATED is sent for confirmed
-        bookings.
+        bookings. The hosted API requires `time` and `time_unit` for AFTER_HOSTS_CAL_VIDEO_NO_SHOW and
+        AFTER_GUESTS_CAL_VIDEO_NO_SHOW, and has the payload `version` "2026-07-27"; self-hosted servers have neither.
         """
         hidden = _hidden(secret)
         del secret  # a traceback with local variables would show the secret
@@ -50,6 +53,8 @@ class Webhooks(Resource):
             secret=_checked(hidden),
             payload_template=payload_template,
             version=version,
+            time=time,
+            time_unit=time_unit,
         )
         return await self._post(Webhook, "/webhooks", body=body)
 
@@ -63,6 +68,8 @@ class Webhooks(Resource):
         secret: str | Secret | None = None,
         payload_template: str | None = None,
         version: str | None = None,
+        time: int | None = None,
+        time_unit: WebhookTimeUnit | None = None,
     ) -> Webhook:
         """Update the given fields; `triggers` is replaced as a whole."""
         hidden = _hidden(secret)
@@ -74,6 +81,8 @@ class Webhooks(Resource):
             secret=_checked(hidden),
             payload_template=payload_template,
             version=version,
+            time=time,
+            time_unit=time_unit,
         )
         return await self._patch(Webhook, "/webhooks/{}", webhook_id, body=body)
 

@@ -5,8 +5,18 @@ from __future__ import annotations
 import pytest
 from sent_requests import ANA, BO, CY, ORGANIZATION, SALES, SUPPORT, SentRequest, last_request, sent_requests
 
-from calcom_async import BadRequestError, ConflictError, ForbiddenError, NotFoundError, UnprocessableError
+from calcom_async import (
+    BadRequestError,
+    Calcom,
+    Config,
+    ConflictError,
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+    UnprocessableError,
+)
 from calcom_async.models import CreateTeam, Membership, OrganizationMembership
+from calcom_async.sandbox import Sandbox
 
 MIA = 4
 
@@ -153,3 +163,35 @@ async def test_deleting_an_organization_membership(cal, organization, calcom_san
     sales = cal.organization(ORGANIZATION).team(SALES).memberships
     assert {row.user_id async for row in sales.list()} == {ANA, BO}
     assert (await cal.with_credentials("cal_sandbox_cy").me.get()).organization_id is None
+
+
+async def test_members_by_email(organization, calcom_sandbox):
+    """An existing user is added by address: accepted at once with an address of the organization's own domain."""
+    calcom_sandbox.store.organizations[ORGANIZATION]["auto_accept_domain"] = "sandbox.test"
+    path = "/organizations/1/memberships"
+    user = calcom_sandbox.store.users[MIA]
+    membership = await organization.create(email=user["email"], role="ADMIN")
+    body = {"email": user["email"], "role": "ADMIN"}
+    assert last_request(calcom_sandbox) == SentRequest("POST", path, {}, body, None)
+    domain_is_accepted = user["email"].endswith("@sandbox.test")
+    assert (membership.user_id, membership.role, membership.accepted) == (MIA, "ADMIN", domain_is_accepted)
+    with pytest.raises(NotFoundError):
+        await organization.create(email="nobody@sandbox.test")
+
+
+async def test_a_member_is_given_by_id_or_by_email(organization, calcom_sandbox):
+    """Exactly one of them is given, and an address comes without the settings of an id."""
+    for wrong in ({}, {"user_id": MIA, "email": "mia@sandbox.test"}, {"email": "mia@sandbox.test", "accepted": True}):
+        with pytest.raises(InvalidRequestError, match="user_id"):
+            await organization.create(**wrong)
+    assert calcom_sandbox.requests == []
+
+
+async def test_a_self_hosted_server_rejects_an_email():
+    """A server that does not know the form answers 400, because the user id is missing."""
+    with Sandbox(server="self-hosted-2025-12") as sandbox:
+        config = Config(base_url=sandbox.url, allow_http=True)
+        async with Calcom(sandbox.api_key, config=config) as cal:
+            with pytest.raises(BadRequestError) as caught:
+                await cal.organization(ORGANIZATION).memberships.create(email="cy@sandbox.test")
+    assert list(caught.value.fields) == ["userId"]

@@ -173,3 +173,20 @@ async def test_rejections(users):
     assert set(caught.value.fields) == {"timeZone", "email"}
     with pytest.raises(ForbiddenError, match="user with id=4 is not part"):
         await users.update(4, UpdateOrganizationUser(bio="x"))
+
+
+async def test_name_and_no_email(users, calcom_sandbox):
+    """A user is created with a name and without an email, and the name can be changed."""
+    user = await users.create(
+        CreateOrganizationUser(email="ada@acme.test", name="Ada Byron", skip_notification_email=True)
+    )
+    assert last_request(calcom_sandbox).body == {
+        "email": "ada@acme.test",
+        "name": "Ada Byron",
+        "skipNotificationEmail": True,
+    }
+    assert user.name == "Ada Byron"
+    assert (await users.update(user.id, UpdateOrganizationUser(name="Ada Lovelace"))).name == "Ada Lovelace"
+    with pytest.raises(BadRequestError) as caught:
+        await users.update(user.id, UpdateOrganizationUser(name="x" * 51))
+    assert list(caught.value.fields) == ["name"]

@@ -270,3 +270,13 @@ def test_ids_are_checked_at_once(calcom_client):
         cal.organization("..")
     with pytest.raises(InvalidRequestError, match="id in a path"):
         cal.organization(1).team("")
+
+
+async def test_a_team_without_its_creator(cal, calcom_sandbox):
+    """The creator of a team becomes its owner unless the request says otherwise."""
+    organization = cal.organization(ORGANIZATION)
+    team = await organization.teams.create(CreateTeam(name="Night shift", add_creator_as_owner=False))
+    assert last_request(calcom_sandbox).body == {"name": "Night shift", "addCreatorAsOwner": False}
+    assert await organization.team(team.id).memberships.list().collect() == []
+    team = await organization.teams.create(CreateTeam(name="Day shift"))
+    assert [member.role async for member in organization.team(team.id).memberships.list()] == ["OWNER"]

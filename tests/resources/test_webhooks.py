@@ -16,6 +16,7 @@ from calcom_async import (
     NotFoundError,
     ServerError,
 )
+from calcom_async.decoding import decode
 from calcom_async.models import Webhook
 
 URL = "https://hooks.test/cal"
@@ -238,3 +239,20 @@ async def test_concurrent_ensure(cal):
     webhooks = await asyncio.gather(*(ensure(cal) for _ in range(10)))
     assert len({webhook.id for webhook in webhooks}) == 1
     assert {webhook.id async for webhook in cal.webhooks.list()} == {other.id, webhooks[0].id}
+
+
+async def test_time_of_no_shows(cal, calcom_sandbox):
+    """How long after the start a no-show is reported is sent with its unit, at creation and in an update."""
+    webhook = await create_webhook(cal, triggers=["AFTER_HOSTS_CAL_VIDEO_NO_SHOW"], time=5, time_unit="MINUTE")
+    body = last_request(calcom_sandbox).body
+    assert (body["time"], body["timeUnit"]) == (5, "MINUTE")
+    await cal.webhooks.update(webhook.id, time=1, time_unit="HOUR")
+    assert last_request(calcom_sandbox).body == {"time": 1, "timeUnit": "HOUR"}
+
+
+def test_an_id_may_be_a_number():
+    """The specification declares the id a number, and servers send text: both are read as text."""
+    body = (
+        b'{"id": 7, "subscriberUrl": "https://x.test", "active": true, "triggers": [], "time": null, "timeUnit": null}'
+    )
+    assert decode(Webhook, body).id == "7"

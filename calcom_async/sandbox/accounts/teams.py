@@ -52,7 +52,7 @@ def team_view(team: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def new_team(store: Store, body: Mapping[str, Any], *, creator_id: int, parent_id: int | None = None) -> Team:
-    """Create a team from a validated body; its creator becomes the owner."""
+    """Create a team from a validated body; its creator becomes the owner, unless the body says otherwise."""
     slug = body.get("slug") or slugify(body["name"])
     if parent_id is not None:
         _check_slug(store, slug, parent_id)
@@ -61,8 +61,9 @@ def new_team(store: Store, body: Mapping[str, Any], *, creator_id: int, parent_i
     team: Team = {"id": _free_id(store), **_DEFAULTS, "parent_id": parent_id, "slug": slug}
     team.update(_settings(body))
     store.teams[team["id"]] = team
-    accepted = body.get("autoAcceptCreator") is not False
-    add_member(store, team["id"], creator_id, role="OWNER", accepted=accepted)
+    if parent_id is None or body.get("addCreatorAsOwner") is not False:
+        accepted = body.get("autoAcceptCreator") is not False
+        add_member(store, team["id"], creator_id, role="OWNER", accepted=accepted)
     return team
 
 

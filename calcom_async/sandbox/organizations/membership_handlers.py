@@ -15,6 +15,7 @@ from calcom_async.sandbox.http.routing import Routes
 from calcom_async.sandbox.organizations import memberships
 from calcom_async.sandbox.organizations.memberships import (
     CREATE,
+    CREATE_BY_EMAIL,
     CREATE_DEFAULTS,
     UPDATE,
     Membership,
@@ -124,7 +125,8 @@ def list_organization_memberships(call: Call) -> object:
 def create_organization_membership(call: Call) -> object:
     """Create a membership. Like the real server, overwrite an existing one."""
     organization, now = guarded_organization(call, "ORG_ADMIN"), call.clock.now()
-    body = CREATE.read({**CREATE_DEFAULTS, **call.body})
+    given = _found_by_email(call, organization) if "email" in call.body and call.server.newer_members else call.body
+    body = CREATE.read({**CREATE_DEFAULTS, **given})
     membership = membership_of(call.store, organization["id"], body["userId"])
     if membership is None:
         membership = memberships.join(call.store, organization["id"], body, now)
@@ -133,6 +135,16 @@ def create_organization_membership(call: Call) -> object:
     else:
         memberships.change(call.store, membership, body, now)
     return organization_view(call.store, membership)
+
+
+def _found_by_email(call: Call, organization: dict[str, Any]) -> dict[str, Any]:
+    """Return the body for the user with the address. Members of the organization's own domain are accepted at once."""
+    body = CREATE_BY_EMAIL.read(call.body)
+    user = next((user for user in call.store.users.values() if user["email"] == body["email"]), None)
+    if user is None:
+        raise errors.not_found(f"User with email {body['email']} not found")
+    accepted = body["email"].partition("@")[2] == organization.get("auto_accept_domain")
+    return {"userId": user["id"], "accepted": accepted, **({"role": body["role"]} if "role" in body else {})}
 
 
 @ROUTES.add("GET", ORGANIZATION + ONE)

@@ -9,7 +9,7 @@ from typing import Any
 from calcom_async.sandbox.accounts.teams import add_member, membership_of, memberships_of
 from calcom_async.sandbox.event_types import team_event_types
 from calcom_async.sandbox.http import errors
-from calcom_async.sandbox.http.constraints import boolean, integer, one_of
+from calcom_async.sandbox.http.constraints import boolean, email, integer, one_of
 from calcom_async.sandbox.http.forms import Field, Form
 from calcom_async.sandbox.organizations.attributes import member_attributes
 from calcom_async.sandbox.state.clock import iso
@@ -28,6 +28,7 @@ UPDATE = Form(
     Field("disableImpersonation", boolean, optional=True),
 )
 CREATE = Form(Field("userId", integer), *UPDATE.parts)
+CREATE_BY_EMAIL = Form(Field("email", email), UPDATE.fields["role"])
 _SETTABLE = {"accepted": "accepted", "role": "role", "disableImpersonation": "disable_impersonation"}
 
 

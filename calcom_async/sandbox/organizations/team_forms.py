@@ -39,7 +39,9 @@ _COMMON = (
     Field("weekStart", string, optional=True),
 )
 
-TEAM_CREATE = Form(*_COMMON, Field("autoAcceptCreator", boolean, optional=True))
+TEAM_CREATE = Form(
+    *_COMMON, Field("autoAcceptCreator", boolean, optional=True), Field("addCreatorAsOwner", boolean, optional=True)
+)
 TEAM_UPDATE = Form(
     *_COMMON,
     Field("bookingLimits", string, optional=True),

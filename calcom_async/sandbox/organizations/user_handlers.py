@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from calcom_async.sandbox.accounts.guards import guarded_organization
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.paging import page
@@ -34,11 +36,16 @@ def create_organization_user(call: Call) -> object:
     return user_view(call.store, org_id, user)
 
 
+def _known(call: Call, body: dict[str, Any]) -> dict[str, Any]:
+    """Return a body without the name, if the server does not know it."""
+    return body if call.server.newer_members else {name: value for name, value in body.items() if name != "name"}
+
+
 @ROUTES.add("PATCH", ONE)
 def update_organization_user(call: Call) -> object:
     """Update a user. The new email address applies at once, unlike in `/v2/me`."""
     org_id, user = guarded_user(call)
-    body = UPDATE.read(call.body)
+    body = _known(call, UPDATE.read(call.body))
     users.check_username(call.store, org_id, user, body.get("username"))
     users.change(user, body)
     return user_view(call.store, org_id, user)

@@ -21,6 +21,7 @@ from calcom_async.sandbox.http.constraints import (
     email,
     is_email,
     is_url,
+    max_length,
     minimum,
     number,
     object_,
@@ -64,6 +65,7 @@ def _lower(value: Any) -> Any:
 UPDATE = Form(
     Field("email", email, optional=True, convert=_lower),
     Field("username", string, optional=True, convert=_lower),
+    Field("name", max_length(50), string, optional=True),
     Field("weekday", _word("weekdayValidator", "weekday", WEEK_DAYS), string, optional=True),
     Field("brandColor", _hex_color, optional=True),
     Field("bio", string, optional=True),
@@ -83,6 +85,7 @@ CREATE = Form(
     *UPDATE.parts[1:],
     Field("organizationRole", one_of(("MEMBER", "ADMIN", "OWNER")), string, optional=True),
     Field("autoAccept", boolean, optional=True),
+    Field("skipNotificationEmail", boolean, optional=True),
 )
 LIST = Form(
     *take_and_skip(most=1000),
