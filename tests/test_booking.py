@@ -30,8 +30,8 @@ from calcom_async import (
 )
 from calcom_async.auth import Send
 from calcom_async.booking import IDEMPOTENCY_KEY
-from calcom_async.booking.create import _precedence
 from calcom_async.booking.key_locks import KeyLocks
+from calcom_async.booking.keyed_bookings import precedence
 from calcom_async.booking.reconcile import LOOKUP_DELAYS, MAX_LOST_RESPONSES, MAX_REJECTIONS
 from calcom_async.errors import NotFoundError, SlotTakenError, UnknownOutcomeError
 from calcom_async.events import Observer
@@ -761,11 +761,11 @@ async def test_a_duplicate_that_cannot_be_cancelled(cal, sandbox):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"metadata": "crm"}, "metadata must map"),
-        ({"metadata": {IDEMPOTENCY_KEY: "order-7"}}, "pass idempotency_key instead"),
+        ({"metadata": "crm"}, "metadata must be a mapping"),
+        ({"metadata": {IDEMPOTENCY_KEY: "order-7"}}, "Pass idempotency_key instead"),
         ({"recurrence_count": 0}, "recurrence_count must be an integer of at least 1"),
-        ({"idempotency_key": 7}, "must be a text"),
-        ({"idempotency_key": ""}, "must be a text"),
+        ({"idempotency_key": 7}, "must be a string"),
+        ({"idempotency_key": ""}, "must be a string"),
         ({"start": at(9).replace(year=9999, month=12, day=31)}, "out of range"),
         ({"start": datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))}, "out of range"),
         ({"attendee": None}, "attendee must be an Attendee"),
@@ -1101,4 +1101,4 @@ def test_duplicates_with_unreadable_ids_are_ordered():
     rows = [{"id": row, "uid": str(row), "status": "accepted"} for row in ("x", 7, None, 3)]
     body = json.dumps({"status": "success", "data": rows}).encode()
     bookings = read_page(Booking, Response(200, {}, body), skip=0, take=9).items
-    assert [row.id for row in sorted(bookings, key=_precedence)] == [3, 7, None, None]
+    assert [row.id for row in sorted(bookings, key=precedence)] == [3, 7, None, None]

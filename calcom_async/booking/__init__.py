@@ -41,7 +41,8 @@ still in progress. Therefore look-ups are delayed and repeated, and a successful
 look-up, which cancels duplicates.
 """
 
-from calcom_async.booking.create import IDEMPOTENCY_KEY, book, book_series
+from calcom_async.booking.booking_request import IDEMPOTENCY_KEY
+from calcom_async.booking.create import book, book_series
 from calcom_async.booking.link import BookingLink
 from calcom_async.booking.reschedule import reschedule
 

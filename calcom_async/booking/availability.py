@@ -72,8 +72,11 @@ async def slot_taken_error(
             days = await slots.search(**days_around(start), **event_type)
             free = [slot for slot in days.slots() if has_room(slot) and slot.start != start]
     nearest = sorted(free, key=lambda slot: abs(slot.start - start))[:MAX_ALTERNATIVES]
-    hint = f"; the nearest free slot is {nearest[0].start.isoformat()}" if nearest else ""
-    return SlotTakenError(f"{start.isoformat()} is not free: {reason}{hint}", alternatives=nearest)
+    return SlotTakenError(
+        f"{start.isoformat()} is not free: {reason}",
+        alternatives=nearest,
+        hint=f"Choose from `alternatives`; the nearest free slot is {nearest[0].start.isoformat()}" if nearest else "",
+    )
 
 
 @dataclass
@@ -96,14 +99,16 @@ class EventTypeSettings:
         return self._event_type
 
     async def _fetch(self) -> EventType | None:
+        """Fetch the event type, by its slug with one request more. That of a team cannot be found by its slug."""
         event_type_id: int | None = self.params.get("event_type_id")
         if event_type_id is None and "username" in self.params:
-            found = await self.event_types.list(
+            public = await self.event_types.list(
                 username=self.params["username"],
                 event_slug=self.params["event_type_slug"],
                 organization_slug=self.params.get("organization_slug"),
             ).first()
-            event_type_id = found.id if found else None
+            event_type_id = public.id if public else None
+        # The list contains public event types of anyone. `get` works only for those that the credentials may read.
         return None if event_type_id is None else await self.event_types.get(event_type_id)
 
     async def occurrences(self, booking: Booking) -> int:
