@@ -1,6 +1,5 @@
 """Pages[T]: iterate over a list of the API, and check at the end that no row is missing.
 
-ListCall    one list of the API: fetches a page of it
 Pages       iterates over the rows or the pages of a list call
 _Reading    one pass over a list: its position, the rows seen, and what is wrong with the list
 """
@@ -10,53 +9,29 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Hashable
 from contextlib import aclosing
-from datetime import datetime
-from functools import partial
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 import msgspec
 from msgspec import Raw
 
-from calcom_async.decoding import decode, raw_field_reader
-from calcom_async.errors import (
-    BadRequestError,
-    DecodeError,
-    IncompleteListError,
-    InvalidRequestError,
-    ServerError,
-    shown,
-)
-from calcom_async.events import ClientEvent, Observer
-from calcom_async.keyset import (
-    CREATED,
-    START,
-    TIME_RESOLUTION,
-    Chunk,
-    KeysetError,
-    KeysetReader,
-    ReadStats,
-    SortKey,
-    fetch_latest,
-    read_times,
-)
-from calcom_async.pagination import Page, PageOffset, PaginationSpec, read_cursor_page, read_page
-from calcom_async.requests import CallContext, Request, query_string
-from calcom_async.responses import Response, Send
+from calcom_async.errors import DecodeError, IncompleteListError, InvalidRequestError, shown
+from calcom_async.list_call import PagedList
+from calcom_async.missing_rows import MissingRows
+from calcom_async.models.pagination import Pagination
+from calcom_async.pagination import Page, PageOffset
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 Prefetched = deque[asyncio.Future[Page[T]]]
 
 MAX_SKIP = 2**53 - 1
 MAX_PREFETCH = 1_000
-INTERNAL = 500
-KEYSETS: tuple[tuple[SortKey, ...], ...] = ((CREATED, START), (START,))
-"""Times to read missing bookings by. Servers of 2025 ignore filters on the creation of a team's bookings."""
-EXTRA_KEYSET_REQUESTS = 100
-"""The search for missing rows sends at most this many requests more than there are rows."""
+MAX_EMPTY_PAGES = 3
+"""After this many pages in a row without a new row, beyond the position of the last known row, the list ends."""
+MAX_EMPTY_CURSOR_PAGES = 100
 
 
 class IncompleteListWarning(UserWarning):
@@ -65,141 +40,6 @@ class IncompleteListWarning(UserWarning):
 
 class CursorFallbackWarning(UserWarning):
     """The server cannot read a list with a cursor, so the client reads it by take and skip."""
-
-
-class PagedList(Generic[T]):
-    """What `Pages` iterates over: the name, pagination, row type and query of a list, and a way to fetch a page."""
-
-    def __init__(
-        self,
-        name: str,
-        spec: PaginationSpec,
-        row_type: Any,
-        *,
-        key_field: str = "id",
-        query: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.name: str = name
-        self.spec: PaginationSpec = spec
-        self.row_type: Any = row_type
-        self.key_field: str = key_field
-        """The field that identifies a row, in the server's spelling."""
-        self.query: Mapping[str, Any] = query or {}
-
-    async def fetch_page(self, offset: PageOffset, query: Mapping[str, Any] | None = None) -> Page[T]:
-        """Fetch one page; parameters in `query` replace those of the list."""
-        raise NotImplementedError
-
-    def raw(self) -> PagedList[Raw]:
-        """Return the same list with rows as JSON text."""
-        raise NotImplementedError
-
-    def by_offset(self) -> PagedList[T]:
-        """Return the same list, read by take and skip."""
-        return self
-
-    @property
-    def has_reliable_total(self) -> bool:
-        """Whether the server's total counts exactly the rows of this list."""
-        return self.spec.has_total and self.spec.total_ignores.isdisjoint(self.query)
-
-    def key(self) -> Callable[[Any], Hashable]:
-        """Return the function that reads the key of a row."""
-        return raw_field_reader(self.key_field) if self.row_type is Raw else attrgetter(self.key_field)
-
-    def decode_row(self, row: Raw) -> T:
-        """Decode one raw row as a row of this list."""
-        decoded: Any = row if self.row_type is Raw else decode(self.row_type, bytes(row))
-        return cast("T", decoded)
-
-
-class ListCall(PagedList[T]):
-    """One list of the API: its request, its pagination, and the type of its rows."""
-
-    def __init__(
-        self,
-        request: Request,
-        context: CallContext,
-        spec: PaginationSpec,
-        row_type: Any,
-        *,
-        key_field: str = "id",
-        query: Mapping[str, Any] | None = None,
-        send: Send,
-        observer: Observer,
-        rejects_paging: set[str],
-    ) -> None:
-        super().__init__(request.route, spec, row_type, key_field=key_field, query=query)
-        self._request = request
-        self._context = context
-        self._send = send
-        self._observer = observer
-        self._rejects_paging = rejects_paging
-
-    def raw(self) -> ListCall[Raw]:
-        """Return the same list with rows as JSON text."""
-        return self._copy(Raw, self._context)
-
-    def once(self, timeout: float) -> ListCall[T]:
-        """Return the same list with one attempt per request, of so many seconds; 429s are retried all the same."""
-        # As an unknown outcome is retried only if the operation is idempotent, it has to look as if it were not.
-        return self._copy(self.row_type, msgspec.structs.replace(self._context, timeout=timeout, idempotent=False))
-
-    def _copy(self, row_type: Any, context: CallContext) -> ListCall[Any]:
-        return ListCall(
-            self._request,
-            context,
-            self.spec,
-            row_type,
-            key_field=self.key_field,
-            query=self.query,
-            send=self._send,
-            observer=self._observer,
-            rejects_paging=self._rejects_paging,
-        )
-
-    async def fetch_page(self, offset: PageOffset, query: Mapping[str, Any] | None = None) -> Page[T]:
-        """Fetch one page; parameters in `query` replace those of the list."""
-        spec, paging = self.spec, {}
-        if spec.cursor:
-            paging = {spec.take: offset.take, "cursor": offset.cursor}
-        elif offset.take:
-            paging = {spec.take: offset.take, spec.skip: offset.skip}
-        if not spec.fragile:
-            return await self._fetch(offset, paging, query)
-        if offset.skip and self.name not in self._rejects_paging:
-            try:
-                return await self._fetch(offset, paging, query)
-            except ServerError as error:
-                if error.status != INTERNAL:
-                    raise
-                self._rejects_paging.add(self.name)
-        page = await self._fetch(offset, {}, query)
-        # If there is nothing new, the rows of the first page let `Pages` notice that the server cuts the list.
-        return msgspec.structs.replace(page, items=page.items[offset.skip :] or page.items)
-
-    async def _fetch(self, offset: PageOffset, paging: Mapping[str, Any], query: Mapping[str, Any] | None) -> Page[T]:
-        text = query_string({**self.query, **(query or {}), **paging})
-        context = self._context
-        if self.spec.fragile and paging:
-            context = msgspec.structs.replace(context, final_status=INTERNAL)
-        response = await self._send(msgspec.structs.replace(self._request, query=text), context)
-        try:
-            page: Page[T] = self._read(response, offset)
-        except DecodeError as error:
-            # The frames of the decoder hold the body, so the error is raised again without them.
-            problem = DecodeError(f"{self._request.method} {self._request.path}: {error}")
-        else:
-            self._observer.emit(
-                ClientEvent(kind="page", method="GET", path=self.name, status=response.status, rows=len(page.items))
-            )
-            return page
-        raise problem
-
-    def _read(self, response: Response, offset: PageOffset) -> Page[T]:
-        if self.spec.cursor:
-            return read_cursor_page(self.row_type, response, spec=self.spec, offset=offset, request=self._request)
-        return read_page(self.row_type, response, skip=offset.skip, take=offset.take, request=self._request)
 
 
 class Pages(Generic[T]):
@@ -221,13 +61,9 @@ class Pages(Generic[T]):
 
     Some lists are read with a cursor: each page names the next one. They have no total, so `skip` and `strict=True`
     raise `InvalidRequestError`, and `prefetch` has no effect. If a cursor comes twice, or more than
-    `MAX_EMPTY_CURSOR_PAGES` pages in a row have no new row, a `DecodeError` is raised, and the next loop starts from
+    100 pages in a row have no new row, a `DecodeError` is raised, and the next loop starts from
     the first row.
     """
-
-    MAX_EMPTY_PAGES = 3
-    """After this many pages in a row without a new row, beyond the position of the last known row, the list ends."""
-    MAX_EMPTY_CURSOR_PAGES = 100
 
     def __init__(
         self,
@@ -361,28 +197,26 @@ class Pages(Generic[T]):
         try:
             while not reading.reached_end:
                 reading.check_progress()
-                try:
-                    page = reading.accept(await self._next_page(reading, prefetched, wanted))
-                except BaseException:
-                    self._interrupted = reading
-                    raise
+                page = reading.accept(await self._resumable(reading, self._next_page(reading, prefetched, wanted)))
                 if page.items:
                     yield page
                 del page
         finally:
             _cancel(prefetched)
-        while reading.is_incomplete:
-            async with aclosing(reading.missing_chunks()) as chunks:
-                while True:
-                    try:
-                        missing = await reading.next_missing(chunks)
-                    except BaseException:
-                        self._interrupted = reading
-                        raise
-                    if missing is None:
-                        break
-                    if missing.items:
-                        yield missing
+        if reading.missing is None:
+            return
+        async with aclosing(reading.missing.chunks()) as chunks:
+            while (rows := await self._resumable(reading, anext(chunks, None))) is not None:
+                if rows:
+                    yield reading.page_of(rows)
+
+    async def _resumable(self, reading: _Reading[T], step: Awaitable[R]) -> R:
+        """Await a step of a reading. If it fails or is cancelled, the next loop resumes this reading."""
+        try:
+            return await step
+        except BaseException:
+            self._interrupted = reading
+            raise
 
     def _report_problem(self, reading: _Reading[T]) -> None:
         """Warn or raise after the last row if rows may be missing."""
@@ -427,32 +261,34 @@ class _Reading(Generic[T]):
         self._call = list_call
         self._key = list_call.key()
         self._start = self.offset = start
-        self._pagination: Any = None
+        self._pagination: Pagination | None = None
         self.undelivered: deque[T] = deque()
         """Rows of a `collect()` that failed."""
-        self.total: int | None = None
         self.reached_end = False
+        """Whether all pages have been read; missing rows may be left."""
+        self.missing: MissingRows[T] | None = None
+        """The search for missing rows, if the pages show that it is needed."""
         self.seen: set[Hashable] = set()
         self._largest_total = 0
         self._has_duplicates = False
         self._empty_pages = 0
         self._used_cursors: set[str | None] = set()
         self._page_problem: str | None = None
-        # The missing rows: the keysets left to try, the times left to read by the first one, and the requests sent.
-        self._keysets: tuple[tuple[SortKey, ...], ...] = ()
-        self._after: datetime | None = None
-        self._until: datetime | None = None
-        self._keyset_requests = 0
-        self._keyset_error: str | None = None
+
+    @property
+    def total(self) -> int | None:
+        """The server's latest total; None if it sends none."""
+        if self.missing:
+            return self.missing.total
+        return self._pagination.total_items if self._pagination else None
 
     def accept(self, page: Page[T]) -> Page[T]:
         """Move past a page, and return it with its new rows only."""
         new = self._new_rows(page.items)
         self._used_cursors.add(self.offset.cursor)
         self.offset = self.offset.after(page)
-        self.total = page.total_items
-        self._largest_total = max(self._largest_total, self.total or 0)
         self._pagination = page.pagination
+        self._largest_total = max(self._largest_total, self.total or 0)
         name, spec = self._call.name, self._call.spec
         if not page.has_next:
             self._end()
@@ -482,7 +318,7 @@ class _Reading(Generic[T]):
         name, seen = self._call.name, len(self.seen)
         if self.offset.cursor in self._used_cursors:
             raise DecodeError(f"{name}: after {seen} rows the server sent the cursor of an earlier page again")
-        if self._empty_pages > Pages.MAX_EMPTY_CURSOR_PAGES:
+        if self._empty_pages > MAX_EMPTY_CURSOR_PAGES:
             raise DecodeError(f"{name}: after {seen} rows the server sent {self._empty_pages} pages without a new row")
 
     def _new_rows(self, rows: list[T]) -> list[T]:
@@ -514,7 +350,7 @@ class _Reading(Generic[T]):
             return True
         if self.offset.skip - self._start.skip > len(self.seen):
             self._empty_pages += 1
-        return self._empty_pages >= Pages.MAX_EMPTY_PAGES
+        return self._empty_pages >= MAX_EMPTY_PAGES
 
     def _end(self, cut: str | None = None) -> None:
         """End the reading page by page, and find out whether rows are missing."""
@@ -523,77 +359,25 @@ class _Reading(Generic[T]):
         # The largest total counts: if a row was deleted while the list was read, another one may have been skipped.
         is_short = self._call.has_reliable_total and len(self.seen) < self._largest_total
         if self._call.spec.reads_by_time and not self._start.skip and (is_short or self._has_duplicates):
-            self._keysets = KEYSETS
-
-    # The missing rows, read by keyset.
-
-    @property
-    def is_incomplete(self) -> bool:
-        """Whether rows may be missing that can still be read by keyset."""
-        return bool(self._keysets)
-
-    async def missing_chunks(self) -> AsyncGenerator[Chunk, None]:
-        """Read the list by keyset, on from where the last reader stopped, up to the latest row of now."""
-        fetch = partial(self._fetch_bounded, self._call.raw())
-        keys = self._keysets[0]
-        if self._until is None:
-            # Without this bound, a list that grows faster than it is read would have no end.
-            self._until, self.total = await fetch_latest(fetch, keys[0])
-        if self._until is None:
-            return
-        reader = KeysetReader(fetch, keys, after=self._after, until=self._until, stats=ReadStats())
-        async with aclosing(reader.chunks()) as chunks:
-            async for chunk in chunks:
-                yield chunk
-
-    async def next_missing(self, chunks: AsyncGenerator[Chunk, None]) -> Page[T] | None:
-        """Return the missing rows of the next chunk; None at the end, or if the list cannot be read by this keyset."""
-        try:
-            chunk = await anext(chunks)
-        except StopAsyncIteration:
-            self._keysets, self._page_problem = (), None
-            return None
-        except (KeysetError, BadRequestError) as error:
-            self._keysets, self._after, self._until = self._keysets[1:], None, None
-            self._keyset_error = None if self._keysets else str(error)
-            return None
-        if chunk.done:
-            self._after = chunk.done + TIME_RESOLUTION
-        rows = []
-        for times, row in zip(read_times(chunk.rows), chunk.rows, strict=True):
-            if times.uid not in self.seen:
-                rows.append(self._call.decode_row(row))
-                self.seen.add(times.uid)
-        return self.page_of(rows)
-
-    async def _fetch_bounded(
-        self, list_call: PagedList[Raw], offset: PageOffset, query: Mapping[str, Any]
-    ) -> Page[Raw]:
-        """Fetch a page for the keyset reader; their number is bounded by the rows seen, whatever the server sends."""
-        self._keyset_requests += 1
-        if self._keyset_requests > len(self.seen) + EXTRA_KEYSET_REQUESTS:
-            raise KeysetError(f"the server sent no new rows in {self._keyset_requests - 1} requests")
-        page = await list_call.fetch_page(offset, query)
-        # Rows that were created since the reading began are not missing, nor are those that have left.
-        if self.total is not None and page.total_items is not None:
-            self.total = min(self.total, page.total_items)
-        return page
+            self.missing = MissingRows(self._call, self.seen, self.total)
 
     def problem(self) -> str | None:
         """Say why rows may be missing, or None if none are."""
+        # A list that was read by time to its end is complete, even if the pages were cut.
+        cut = None if self.missing and self.missing.is_finished and not self.missing.error else self._page_problem
         if not self._call.spec.reads_by_time or self._start.skip:
-            return self._page_problem
+            return cut
         name, seen, total = self._call.name, len(self.seen), self.total
         if total is not None and self._call.has_reliable_total:
             if total <= seen:
                 return None
-            return self._page_problem or (
+            return cut or (
                 f"{name}: the server reported {shown(total)} rows but returned {seen}; {shown(total - seen)} may be "
                 "missing. Narrow the list with a filter"
             )
-        if self._keyset_error:
-            return f"{name}: rows came twice, so others may be missing, and could not be found: {self._keyset_error}"
-        return self._page_problem
+        if self.missing and self.missing.error:
+            return f"{name}: rows came twice, so others may be missing, and could not be found: {self.missing.error}"
+        return cut
 
 
 def _integer(name: str, value: int, maximum: int) -> int:

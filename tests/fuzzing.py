@@ -17,7 +17,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 import pytest
 
-from calcom_async import Calcom, CalcomError, pages
+from calcom_async import Calcom, CalcomError, list_call
 from calcom_async.operations import python_calls
 from calcom_async.pages import Pages
 from calcom_async.pagination import PaginationSpec
@@ -272,8 +272,8 @@ def sample(method: Method) -> bytes:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_base, "read", note)
-        patch.setattr(pages, "read_page", lambda kind, *_, **__: note(list[kind]))
-        patch.setattr(pages, "read_cursor_page", note_cursor_list)
+        patch.setattr(list_call, "read_page", lambda kind, *_, **__: note(list[kind]))
+        patch.setattr(list_call, "read_cursor_page", note_cursor_list)
         result = method.call(*method.arguments, **method.keywords)
         coroutine = result.first_page() if isinstance(result, Pages) else result
         try:

@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Raw
 
 from calcom_async.keyset import CREATED, START, TIME_RESOLUTION, UPDATED, SortKey, Times
+from calcom_async.list_call import PagedList
 from calcom_async.models.pagination import Pagination
-from calcom_async.pages import PagedList
 from calcom_async.pagination import Page, PageOffset
 from calcom_async.resources.bookings import PAGINATION
 

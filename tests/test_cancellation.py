@@ -13,8 +13,8 @@ from virtual_time import run
 
 from calcom_async import AccessToken, ApiKey, Calcom, Config, ConnectionFailedError, Pages, TokenBucket
 from calcom_async.events import Observer
+from calcom_async.list_call import PagedList
 from calcom_async.middleware import authenticated, limited
-from calcom_async.pages import PagedList
 from calcom_async.pagination import Page, PageOffset, PaginationSpec
 from calcom_async.rate_limiter import Bucket
 from calcom_async.requests import CallContext, Request

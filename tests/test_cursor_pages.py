@@ -16,8 +16,9 @@ from virtual_time import run
 from calcom_async import Config, DecodeError, InvalidRequestError, Pages, ServerError
 from calcom_async.decoding import raw_field_reader
 from calcom_async.events import Observer
+from calcom_async.list_call import PagedList
 from calcom_async.operations import lists
-from calcom_async.pages import PagedList
+from calcom_async.pages import MAX_EMPTY_CURSOR_PAGES
 from calcom_async.pagination import Page, PageOffset, PaginationSpec, read_cursor_page
 from calcom_async.resources._base import Resource, ResourceContext
 from calcom_async.responses import Response
@@ -275,7 +276,7 @@ def test_an_endless_list_without_new_rows(rows):
         server.requests = 0
         with pytest.raises(DecodeError, match="pages without a new row"):
             run(pages.collect())
-        assert server.requests <= Pages.MAX_EMPTY_CURSOR_PAGES + 2
+        assert server.requests <= MAX_EMPTY_CURSOR_PAGES + 2
 
 
 @pytest.mark.parametrize("period", [1, 2, 5])

@@ -27,7 +27,7 @@ from calcom_async import (
     Pages,
     ServerError,
 )
-from calcom_async.pages import PagedList
+from calcom_async.list_call import PagedList
 from calcom_async.pagination import UNPAGED, Page, PageOffset, PaginationSpec
 
 PLAIN = PaginationSpec(maximum=10)

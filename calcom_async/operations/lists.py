@@ -9,8 +9,9 @@ import msgspec
 
 from calcom_async.client import Calcom
 from calcom_async.errors import InvalidRequestError, shown
+from calcom_async.list_call import PagedList
 from calcom_async.operations.catalog import find_operation
-from calcom_async.pages import PagedList, Pages
+from calcom_async.pages import Pages
 from calcom_async.pagination import UNPAGED, Page, PageOffset, PaginationSpec, cursor_page, page_of
 from calcom_async.resources import bookings, oauth_clients
 from calcom_async.versions import CURSOR_PAGES, ApiVersions

@@ -10,7 +10,8 @@ import msgspec
 from calcom_async.auth import Credentials
 from calcom_async.errors import DecodeError, InvalidRequestError, shown
 from calcom_async.events import Observer
-from calcom_async.pages import ListCall, Pages
+from calcom_async.list_call import ListCall
+from calcom_async.pages import Pages
 from calcom_async.pagination import UNPAGED, PaginationSpec
 from calcom_async.requests import CallContext, EndpointLimit, Request, encode, fill, query_string
 from calcom_async.responses import Send, read

@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Raw
 
 from calcom_async.errors import DecodeError, NotFoundError, ServerError, TimedOutError
-from calcom_async.pages import CursorFallbackWarning, ListCall, PagedList
+from calcom_async.list_call import ListCall, PagedList
+from calcom_async.pages import CursorFallbackWarning
 from calcom_async.pagination import Page, PageOffset
 
 T = TypeVar("T")
