@@ -352,10 +352,10 @@ class _Reading(Generic[T]):
             self._empty_pages += 1
         return self._empty_pages >= MAX_EMPTY_PAGES
 
-    def _end(self, cut: str | None = None) -> None:
+    def _end(self, problem: str | None = None) -> None:
         """End the reading page by page, and find out whether rows are missing."""
         self.reached_end = True
-        self._page_problem = cut
+        self._page_problem = problem
         # The largest total counts: if a row was deleted while the list was read, another one may have been skipped.
         is_short = self._call.has_reliable_total and len(self.seen) < self._largest_total
         if self._call.spec.reads_by_time and not self._start.skip and (is_short or self._has_duplicates):

@@ -8,6 +8,7 @@ from typing import Any
 
 from calcom_async import diagnostics
 from calcom_async.auth import Credentials
+from calcom_async.cli.hints import NEW_KEY
 from calcom_async.cli.options import Target
 from calcom_async.cli.rate_limit_notices import AnnouncingLimiter
 from calcom_async.client import Calcom
@@ -19,10 +20,6 @@ from calcom_async.rate_limiter import RateLimiter, TokenBucket
 SANDBOX_BOOKINGS = 2_000
 CONNECT_TIMEOUT = 4.0
 NETWORK_HINT = "Check --base-url or CAL_API_URL, and the proxy settings (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY)"
-NEW_KEY = (
-    "You can create an API key in Cal.com under Settings > Developer > API keys: "
-    "https://app.cal.com/settings/developer/api-keys"
-)
 
 
 def config_of(target: Target) -> Config:

@@ -12,10 +12,10 @@ from typing import Any, NoReturn, TypeVar
 
 import typer
 
-from calcom_async.cli.connect import NEW_KEY
 from calcom_async.cli.exit_codes import exit_code
+from calcom_async.cli.hints import hint_for
 from calcom_async.cli.terminal import print_status, stdout_pipe
-from calcom_async.errors import CalcomError, UnauthorizedError
+from calcom_async.errors import CalcomError
 from calcom_async.pages import IncompleteListWarning
 from calcom_async.watch import StalenessWarning
 
@@ -118,12 +118,5 @@ def fail(error: CalcomError, resume_hint: str = "") -> NoReturn:
 
 
 def error_lines(error: CalcomError) -> list[str]:
-    """Return the message of an error, the notes that the command added, and what to do about an invalid API key.
-
-    The hint of the error is for Python programs, so it is left out.
-    """
-    lines = [error.message, *getattr(error, "__notes__", ())]
-    # Cal.com also answers 401 when a limit of an event type is reached, and to valid keys without permission.
-    if isinstance(error, UnauthorizedError) and error.reason in {None, "invalid_api_key", "expired_api_key"}:
-        lines.append(f"Check the API key (--api-key or CAL_API_KEY). {NEW_KEY}")
-    return lines
+    """Return the message of an error, the notes that the command added, and what the user can do about it."""
+    return [error.message, *getattr(error, "__notes__", ()), *filter(None, [hint_for(error)])]
