@@ -20,7 +20,7 @@ ANA, BO, CY = 1, 2, 3
 
 
 def at(hour: float, day: int = 4) -> datetime:
-    """A time of November 2026; the 4th is a Wednesday."""
+    """Return a time of November 2026; the 4th is a Wednesday."""
     return datetime(2026, 11, day, int(hour), int(hour % 1 * 60), tzinfo=UTC)
 
 

@@ -47,7 +47,7 @@ def target(**fields: Any) -> BookingTarget:
         ("https://cal.com/%C3%A5sa/30min", target(username="åsa")),
     ],
 )
-def test_what_a_link_names(link, expected):
+def test_parts_of_a_link(link, expected):
     """Every form of a link is read, with the organization of a subdomain and the duration."""
     assert parse_booking_link(link, BOOKING_URL) == expected
 
@@ -81,8 +81,8 @@ def test_what_a_link_names(link, expected):
         (7, "must be a text"),
     ],
 )
-def test_what_is_no_link(link, reason):
-    """Another host, another page and an odd part are rejected before any request, with the reason."""
+def test_invalid_links(link, reason):
+    """Another host, another page or an odd part is rejected with the reason, before a request is sent."""
     with pytest.raises(InvalidRequestError, match=reason):
         parse_booking_link(link, BOOKING_URL)
 
@@ -108,8 +108,8 @@ def test_an_unusable_booking_url_is_rejected(url):
     ("text", "is_link"),
     [("https://cal.com/a/b", True), ("cal.com/a/b", True), ("ana/thirty", False), ("7", False), ("ana.b/x", False)],
 )
-def test_a_link_is_told_from_a_name(text, is_link):
-    """A scheme makes a link, or a host with a dot before the two names; user names may have dots."""
+def test_links_and_names(text, is_link):
+    """A text with a scheme, or with a host before two names, is a link; user names may have dots."""
     assert looks_like_link(text) == is_link
 
 

@@ -1,4 +1,4 @@
-"""Announced ends of operations: what the headers say, and that each operation is reported once."""
+"""Deprecated operations: reading the headers, and reporting each operation once."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def test_differences_are_printed(tmp_path, capsys):
     assert not [line for line in capsys.readouterr().out.splitlines() if line.startswith("-")]
 
 
-def test_a_schema_that_holds_itself_ends(tmp_path):
+def test_a_recursive_schema(tmp_path):
     """A specification may be recursive."""
     node = {"properties": {"child": {"$ref": "#/components/schemas/Node"}}}
     body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Node"}}}}

@@ -1,4 +1,4 @@
-"""Without a time zone database everything that needs none works, and errors name the package to install."""
+"""Without a time zone database, calls that need none work, and others raise an error that names the package."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_every_recorded_booking_is_exported(options: list[str], take: str, share
     assert replay.summary["alive_throughout"] == BOOKINGS
 
 
-def test_ten_times_out_of_ten(shared: Path, tmp_path: Path) -> None:
+def test_every_order_of_ties(shared: Path, tmp_path: Path) -> None:
     """No order of equal times hides a booking."""
     with replaying(shared, [*UNLIMITED, "--ties", "--churn", "5"]) as replay:
         for number in range(10):
@@ -85,7 +85,7 @@ def test_ten_times_out_of_ten(shared: Path, tmp_path: Path) -> None:
             assert set(counts.values()) == {1}
 
 
-def test_a_tight_limit_is_kept_to(shared: Path, tmp_path: Path) -> None:
+def test_a_tight_limit(shared: Path, tmp_path: Path) -> None:
     """Under a small rate limit no booking is lost, and no request is rejected after the first window."""
     with replaying(shared, [*TIGHT, "--ties", "--churn", "5"]) as replay:
         counts = exported(replay, tmp_path / "out.jsonl", "--page-size", "50")
@@ -94,7 +94,7 @@ def test_a_tight_limit_is_kept_to(shared: Path, tmp_path: Path) -> None:
     assert replay.summary["refused"] == 0
 
 
-def test_waiting_for_the_limit_is_told(shared: Path, tmp_path: Path) -> None:
+def test_waits_are_announced(shared: Path, tmp_path: Path) -> None:
     """Under a tight rate limit requests wait, with a notice, and are not rejected."""
     tight = ["--limit", "5", "--window", "2", "--block", "4"]
     with replaying(shared, tight) as replay:

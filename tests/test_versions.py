@@ -45,7 +45,7 @@ def test_versions_ascend():
 
 
 def test_every_addition_names_an_existing_version():
-    """What a version adds is said of an area or operation that has this version."""
+    """Every feature names a version that its area or operation has."""
     for name, version in map(str.split, ADDED):
         rows = [row for row in operation_versions().values() if name in {row.name, row.area}]
         assert any(version in row.newer for row in rows), name
@@ -104,7 +104,7 @@ def test_every_name_of_the_table_can_be_overridden():
 
 
 async def test_private_links_fall_back_to_no_version_once():
-    """A server that does not know the version of private links is asked without it, and from then on only so."""
+    """If the server does not know the version of private links, requests are sent without it from then on."""
     async with FakeServer(UNKNOWN, OK, OK) as server, Calcom("cal_x", base_url=server.url) as cal:
         links = cal.event_types.private_links(7)
         assert [await links.list().collect(), await links.list().collect()] == [[], []]
@@ -112,7 +112,7 @@ async def test_private_links_fall_back_to_no_version_once():
 
 
 async def test_an_unknown_event_type_is_no_unknown_version():
-    """A 404 about the event type is raised, and the next call sends the version again."""
+    """A 404 for the event type is raised, and the next call sends the version again."""
     missing = http_response(404, b'{"status":"error","error":{"message":"Event type with id 7 not found"}}')
     async with FakeServer(missing, OK) as server, Calcom("cal_x", base_url=server.url) as cal:
         links = cal.event_types.private_links(7)

@@ -1,6 +1,7 @@
-"""What a type checker sees of the public surface; run by mypy, never by pytest.
+"""Types of the public API as a type checker sees them.
 
-A wrong type here is an error of `mypy`, and so is an ignore that is not needed any more.
+`mypy` checks this file and pytest never runs it. A wrong type is an error, and so is an ignore that is not needed any
+more.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ from calcom_async.models import (
 
 
 def clients(session: aiohttp.ClientSession) -> None:
-    """A client is made from a text, from any credentials, or from the environment."""
+    """A client is created from a text, from any credentials, or from the environment."""
     Calcom()
     Calcom("cal_x", max_wait=1.0)
     Calcom(ApiKey("cal_x"), config=Config(timeout=5.0), session=session, limiter=TokenBucket())
@@ -84,7 +85,7 @@ def clients(session: aiohttp.ClientSession) -> None:
 
 
 async def life() -> None:
-    """Opening gives the client itself; what is asked by path is anything."""
+    """`open` returns the client, and `request` returns Any."""
     async with Calcom("cal_x") as cal:
         assert_type(cal, Calcom)
         assert_type(cal.with_credentials("cal_y"), Calcom)
@@ -135,7 +136,7 @@ async def bookings(cal: Calcom, when: datetime, ada: Attendee) -> None:
 
 
 async def wrong_bookings(cal: Calcom, when: datetime, ada: Attendee) -> None:
-    """What is misspelled or misplaced is an error before the program runs."""
+    """Misspelled or misplaced arguments are errors of the type checker."""
     await cal.bookings.create(start=when, attendee=ada, event_type=1)  # type: ignore[call-arg]
     await cal.bookings.create(start=1_900_000_000, attendee=ada)  # type: ignore[arg-type]
     await cal.bookings.create(start=when, attendee=ada, recurrence_count=3)  # type: ignore[call-arg]
@@ -148,7 +149,7 @@ async def wrong_bookings(cal: Calcom, when: datetime, ada: Attendee) -> None:
 
 
 async def lists(cal: Calcom, when: datetime) -> None:
-    """A list is one `Pages`, whichever way it is walked."""
+    """A list is `Pages`, however it is read."""
     pages = cal.bookings.list(
         status=["past", "cancelled"],
         attendee_email="x",
@@ -233,7 +234,7 @@ async def calendars(cal: Calcom, day: date) -> None:
 
 
 async def teams(cal: Calcom) -> None:
-    """The same shapes stand below a team and below an organization's team."""
+    """Resources below a team and below an organization's team have equal types."""
     new = CreateTeamEventType(title="x", slug="x", length_in_minutes=30, scheduling_type="ROUND_ROBIN")
     assert_type(cal.teams.list(), Pages[Team])
     assert_type(await cal.teams.create(CreateTeam(name="x")), Team | TeamAwaitingPayment)
@@ -251,7 +252,7 @@ async def teams(cal: Calcom) -> None:
 
 
 async def safely(cal: Calcom, ada: Attendee, when: datetime) -> None:
-    """Booking, moving and looking ahead keep their types, one booking or a series."""
+    """`book` and `reschedule` keep their types, for one booking and for a series."""
     assert_type(await cal.book(start=when, attendee=ada, event_type_id=1, reserve=True), Booking)
     assert_type(await cal.book_series(start=when, attendee=ada, recurrence_count=3), list[Booking])
     assert_type(await cal.reschedule("uid", start=when, reason="x"), Booking)
@@ -262,7 +263,7 @@ async def safely(cal: Calcom, ada: Attendee, when: datetime) -> None:
 
 
 async def received(cal: Calcom, router: WebhookRouter) -> None:
-    """Events are typed by who handles them."""
+    """Events have the type of the trigger of their handler."""
 
     @router.on("BOOKING_CREATED")
     async def booked(event: WebhookEvent[BookingPayload]) -> None:
@@ -273,14 +274,14 @@ async def received(cal: Calcom, router: WebhookRouter) -> None:
 
 
 async def exported(cal: Calcom) -> None:
-    """An export is a job, a file and a report."""
+    """An export has a job, a file and a report."""
     report = await export(cal, ExportJob("bookings", organization=7), "a.jsonl", resume=True)
     assert_type(report, ExportReport)
     assert_type(report.missing_rows, int)
 
 
 def failures(error: ApiError, refused: RateLimitedError, lost: TransportError) -> None:
-    """Errors tell what they know, typed."""
+    """Attributes of errors are typed."""
     assert_type(error.status, int)
     assert_type(error.code, str | None)
     assert_type(error.fields, dict[str, list[str]])

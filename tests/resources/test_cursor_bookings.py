@@ -1,4 +1,4 @@
-"""Lists of bookings read with a cursor: complete, without duplicates, and by take and skip where the server cannot."""
+"""Lists of bookings with a cursor: complete, without duplicates, and with take and skip on servers without cursors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ORDER = ["upcoming", "recurring", "unconfirmed", "past", "cancelled"]
 
 @pytest.fixture(scope="module")
 def full():
-    """A sandbox with bookings of every status, many at the same times."""
+    """Run a sandbox with bookings of every status, many at the same times."""
     with Sandbox(now=MONDAY, bookings=COUNT, ties=True) as sandbox:
         yield sandbox
         assert sandbox.handler_errors == []
@@ -51,7 +51,7 @@ def full():
 
 @pytest.fixture
 async def cal(full):
-    """A client that reads lists with a cursor."""
+    """Open a client that reads lists with a cursor."""
     full.run(full.requests.clear)
     full.faults.clear()
     async with Calcom(full.api_key, base_url=full.url, api_versions=BY_CURSOR, backoff_base=0) as cal:
@@ -59,7 +59,7 @@ async def cal(full):
 
 
 async def expected(full: Sandbox, **filters: Any) -> set[str]:
-    """The uids that the list read by take and skip contains."""
+    """Return the uids in the list that is read by take and skip."""
     async with Calcom(full.api_key, base_url=full.url) as cal:
         uids = {booking.uid async for booking in cal.bookings.list(**filters)}
     full.run(full.requests.clear)
@@ -72,7 +72,7 @@ def versions(full: Sandbox) -> list[str | None]:
 
 @pytest.mark.parametrize("take", [7, None])
 async def test_every_booking_comes_once(cal, full, take):
-    """A list over many pages has each booking once, bookings at the same time too; no request has take or skip."""
+    """Each booking comes once, those at equal times too; no request has take or skip."""
     everything = await expected(full)
     uids = [booking.uid async for booking in cal.bookings.list(take=take)]
     assert len(uids) == len(set(uids)) == COUNT
@@ -94,7 +94,7 @@ async def test_every_booking_comes_once(cal, full, take):
     ],
 )
 async def test_statuses_are_read_one_after_the_other(cal, full, filters):
-    """Each request has one status, in a fixed order; a booking that two of them list comes once."""
+    """Each request has one status, in a fixed order; a booking that two of them return comes once."""
     matching = await expected(full, **filters)
     uids = [booking.uid async for booking in cal.bookings.list(take=20, **filters)]
     assert len(uids) == len(set(uids))
@@ -106,7 +106,7 @@ async def test_statuses_are_read_one_after_the_other(cal, full, filters):
 
 
 async def test_the_list_of_an_organization(cal, full):
-    """It is read with a cursor too, and has the filter on users."""
+    """The list of an organization is read with a cursor too, and can be filtered by users."""
     async with Calcom(full.api_key, base_url=full.url) as plain:
         matching = {booking.uid async for booking in plain.organization(1).bookings.list(user_ids=[1])}
     full.run(full.requests.clear)
@@ -128,7 +128,7 @@ async def test_raw_rows_pages_and_first(cal):
 
 
 async def test_bookings_that_vanish_hide_no_other():
-    """Bookings that are deleted while the list is read cost no other booking its place."""
+    """Bookings that are deleted while the list is read do not hide others."""
     with Sandbox(now=MONDAY, bookings=COUNT) as sandbox:
         async with Calcom(sandbox.api_key, base_url=sandbox.url, api_versions=BY_CURSOR) as cal:
             seen: list[str] = []
@@ -142,14 +142,14 @@ async def test_bookings_that_vanish_hide_no_other():
 
 
 async def test_an_error_in_the_middle_is_resumed(cal, full):
-    """After a first page nothing falls back: an error is raised, and the next loop goes on with the same cursor."""
+    """An error after the first page is raised, and the next loop continues with the same cursor."""
     everything = await expected(full)
     full.faults.add("GET", "/v2/bookings", after=2, status=404)
     pages, seen = cal.bookings.list(take=50), []
     with pytest.raises(NotFoundError):
-        await into(seen, pages)
+        await append_uids(seen, pages)
     assert len(seen) == 100
-    await into(seen, pages)
+    await append_uids(seen, pages)
     assert len(seen) == len(set(seen)) == COUNT
     assert set(seen) == everything
     requests = sent_requests(full)
@@ -157,8 +157,8 @@ async def test_an_error_in_the_middle_is_resumed(cal, full):
     assert requests[2].query == requests[3].query
 
 
-async def into(uids: list[str], pages: Pages[Booking]) -> None:
-    """Collect uids in a way that an error leaves those that came."""
+async def append_uids(uids: list[str], pages: Pages[Booking]) -> None:
+    """Append uids one by one, so that an error keeps those that came before."""
     async for booking in pages:
         uids.append(booking.uid)  # noqa: PERF401 - a comprehension would lose them to the error
 
@@ -178,7 +178,7 @@ async def into(uids: list[str], pages: Pages[Booking]) -> None:
     ],
 )
 async def test_a_server_without_cursors_is_read_by_take_and_skip(cal, full, fault):
-    """One failed request, one warning, and the whole list; later lists and views of the client do not try again."""
+    """One request fails, with one warning, and the list is complete; later lists of the client do not try again."""
     everything = await expected(full)
     full.faults.add("GET", "/v2/bookings", **fault)
     with pytest.warns(CursorFallbackWarning, match="cannot read /bookings with a cursor") as caught:
@@ -195,8 +195,8 @@ async def test_a_server_without_cursors_is_read_by_take_and_skip(cal, full, faul
     assert sent_requests(full)[0].query["take"] == "250"
 
 
-async def test_each_list_has_a_fallback_of_its_own(cal, full):
-    """That the list of an organization cannot be read with a cursor says nothing about that of the user."""
+async def test_each_list_falls_back_separately(cal, full):
+    """If the list of an organization cannot be read with a cursor, that of the user still is."""
     full.faults.add("GET", "/v2/organizations/1/bookings", status=524)
     with pytest.warns(CursorFallbackWarning, match="/organizations/{}/bookings"):
         page = await cal.organization(1).bookings.list().first_page()
@@ -206,7 +206,7 @@ async def test_each_list_has_a_fallback_of_its_own(cal, full):
 
 
 async def test_a_list_that_was_made_before_the_fallback(cal, full):
-    """It is read by take and skip from its start, without a request with a cursor."""
+    """A list created before the fallback is read by take and skip from its start, without a request with a cursor."""
     made = cal.bookings.list(status=["past", "cancelled"])
     full.faults.add("GET", "/v2/bookings", status=404)
     with pytest.warns(CursorFallbackWarning):
@@ -218,7 +218,7 @@ async def test_a_list_that_was_made_before_the_fallback(cal, full):
 
 
 async def test_the_fallback_is_checked_for_missing_rows(full):
-    """A list that fell back has the guarantees of take and skip: rows hidden by ties are found."""
+    """A list that fell back finds rows hidden by ties, as with take and skip."""
     with Sandbox(now=MONDAY, bookings=COUNT, ties=True, unstable_order=True) as sandbox:
         async with Calcom(sandbox.api_key, base_url=sandbox.url, api_versions=BY_CURSOR) as cal:
             sandbox.faults.add("GET", "/v2/bookings", status=404)
@@ -228,7 +228,7 @@ async def test_the_fallback_is_checked_for_missing_rows(full):
 
 
 async def test_other_errors_do_not_fall_back(cal, full):
-    """An error that says nothing about cursors is raised, and the next list tries again."""
+    """An error that is not about cursors is raised, and the next list tries again."""
     full.faults.add("GET", "/v2/bookings", status=403)
     with pytest.raises(ForbiddenError):
         await cal.bookings.list().first()
@@ -258,7 +258,7 @@ def timed_out(*, sent: bool = True) -> TimedOutError:
 
 
 def test_the_first_request_has_15_seconds_and_one_attempt():
-    """It is not retried; every later request has the timeout and the retries of the client."""
+    """The first request is not retried; later ones have the timeout and retries of the client."""
     send = FakeSend(cursor_page(["a"], "1"), cursor_page(["b"], None), cursor_page(["c"], None))
     listed = bookings(send)
     assert len(run(listed.list().collect())) == 2
@@ -271,7 +271,7 @@ def test_the_first_request_has_15_seconds_and_one_attempt():
 
 
 def test_a_first_request_without_a_response_falls_back():
-    """A timeout makes the client read by take and skip, with one warning."""
+    """After a timeout the client reads by take and skip, with one warning."""
     send = FakeSend(timed_out(), offset_page(["a"]))
     listed = bookings(send)
     with pytest.warns(CursorFallbackWarning, match="no answer in time") as caught:
@@ -281,8 +281,8 @@ def test_a_first_request_without_a_response_falls_back():
 
 
 @pytest.mark.parametrize("error", [timed_out(sent=False), RateLimitedError("slow down", status=429, retry_after=5)])
-def test_a_request_that_was_not_answered_by_the_list_does_not_fall_back(error):
-    """A server that could not be reached, or refused by its rate limit, has not shown what it can read."""
+def test_unsent_requests_and_429s_do_not_fall_back(error):
+    """An unreachable server or a 429 does not cause a fallback."""
     listed = bookings(FakeSend(error, cursor_page(["a"], None)))
     with pytest.raises(type(error)):
         run(listed.list().collect())
@@ -291,7 +291,7 @@ def test_a_request_that_was_not_answered_by_the_list_does_not_fall_back(error):
 
 @pytest.mark.parametrize("error", [timed_out(), ServerError("down", status=524), DecodeError("what?")])
 def test_after_a_first_page_no_list_falls_back(error):
-    """Once a page came, also the first request of another list raises its error."""
+    """Once a page was received, the first request of another list raises its error too."""
     send = FakeSend(cursor_page(["a"], None), error, cursor_page(["b"], None))
     listed = bookings(send)
     run(listed.list().collect())
@@ -301,7 +301,7 @@ def test_after_a_first_page_no_list_falls_back(error):
 
 
 def test_lists_that_begin_at_the_same_time_warn_once():
-    """Each has a first request; the first that fails decides for all, and all are read to their end."""
+    """Of concurrent lists the first failure decides for all, and all are complete."""
 
     async def answer(request: Request, context: CallContext) -> Response:
         await asyncio.sleep(0.1 if "status=past" in request.query else 0.2)
@@ -320,7 +320,7 @@ def test_lists_that_begin_at_the_same_time_warn_once():
 
 
 def test_a_list_that_another_task_reads_with_a_cursor_does_not_fall_back():
-    """If two tasks begin one list and only one gets a page, the other one sends its request again."""
+    """If two tasks read one list and only one gets a page, the other sends its request again."""
     replies = [(0.2, timed_out()), (0.1, cursor_page(["a"], None)), (0.1, cursor_page(["a"], None))]
 
     async def answer(request: Request, context: CallContext) -> Response:
@@ -339,15 +339,15 @@ def test_a_list_that_another_task_reads_with_a_cursor_does_not_fall_back():
 
 
 def test_a_repeated_cursor_is_an_error():
-    """It would make the list endless, and no other way to read the list is tried."""
+    """A repeated cursor would make the list endless, so it is an error without a fallback."""
     send = FakeSend(cursor_page(["a"], "1"), cursor_page(["b"], "1"))
     with pytest.raises(DecodeError, match="cursor of an earlier page again"):
         run(bookings(send).list().collect())
     assert len(send.sent) == 2
 
 
-def test_one_cursor_in_two_statuses_is_not_a_repeated_one():
-    """Each status has cursors of its own."""
+def test_equal_cursors_of_two_statuses():
+    """Each status has its own cursors, so equal ones of two statuses are no error."""
     send = FakeSend(
         cursor_page(["a"], "1"), cursor_page(["b"], None), cursor_page(["b", "c"], "1"), cursor_page(["d"], None)
     )
@@ -372,7 +372,7 @@ def test_one_cursor_in_two_statuses_is_not_a_repeated_one():
 )
 @pytest.mark.parametrize("fell_back", [False, True])
 def test_arguments_that_a_cursor_list_cannot_have(arguments, message, fell_back):
-    """They raise before a request, whether the server can read with a cursor or not."""
+    """Arguments that a list with a cursor does not have raise before a request is sent."""
     send = FakeSend(error_response(404), offset_page(["a"]))
     listed = bookings(send)
     if fell_back:
@@ -398,7 +398,7 @@ def test_arguments_that_a_cursor_list_cannot_have(arguments, message, fell_back)
     ],
 )
 def test_what_selects_the_cursor(overrides, filters, version):
-    """A version from 2026-05-01 on for the list or its area, unless a sort is wanted, which a cursor list has not."""
+    """A version from 2026-05-01 on selects the cursor, unless the list is sorted."""
     send = FakeSend(offset_page(["a"]) if version < CURSOR else cursor_page(["a"], None))
     listed = Bookings(ResourceContext(send, Observer(None), ApiVersions(overrides)))
     run(listed.list(**filters).collect())
@@ -408,7 +408,7 @@ def test_what_selects_the_cursor(overrides, filters, version):
 
 
 async def test_the_rows_at_a_path(cal, full):
-    """`list_rows` reads the two lists with a cursor too, by the settings of the client or by its version."""
+    """`list_rows` reads both lists with a cursor too, by its version or that of the settings."""
     everything = await expected(full)
     rows = await list_rows(cal, "/v2/bookings", {"limit": "90"}).collect()
     async with Calcom(full.api_key, base_url=full.url) as plain:
@@ -418,7 +418,7 @@ async def test_the_rows_at_a_path(cal, full):
 
 
 async def test_an_export_reads_by_time(cal, full, tmp_path):
-    """Exports need an order by time, so they are read by take and skip whatever the version of the list."""
+    """Exports need an order by time, so they use take and skip, whatever the version of the list."""
     report = await export(cal, ExportJob("bookings"), tmp_path / "bookings.jsonl")
     assert report.rows == COUNT
     assert {request.version for request in sent_requests(full) if request.path == "/bookings"} == {OLD}
