@@ -7,7 +7,8 @@ from msgspec import field
 
 from calcom_async.models._base import IntOrFloat, Model
 
-AttributeType = Literal["TEXT", "NUMBER", "SINGLE_SELECT", "MULTI_SELECT"] | str
+AttributeType = Literal["TEXT", "NUMBER", "SINGLE_SELECT", "MULTI_SELECT", "USER_RELATIONSHIP"] | str
+"""Self-hosted servers do not have USER_RELATIONSHIP."""
 
 
 class Attribute(Model, frozen=True, kw_only=True):

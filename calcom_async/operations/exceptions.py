@@ -22,11 +22,15 @@ EXCEPTIONS: tuple[Explanation, ...] = (
     Explanation("-", "GET /v2/slots", "query", "rrHostSubsetIds", "the server reads it"),
     Explanation("-", "GET *busy-times", "query", "calendarsToLoad*", "the server reads the pairs in this form only"),
     Explanation("+", "GET *busy-times", "query", "credentialId externalId", "the server ignores them"),
+    Explanation(
+        "+", "GET *busy-times", "query", "calendarsToLoad", "sent as calendarsToLoad[0][credentialId] and so on"
+    ),
     Explanation("+", "GET *busy-times", "query", "loggedInUsersTz", "the deprecated name of timeZone"),
     Explanation("+", "GET *", "query", "cursor", "sent from the second page on"),
     Explanation("-", "GET *oauth/callback", "query", "error", "a provider sends it back if the user declines"),
     Explanation("-", "GET /v2/stripe/connect", "query", "*eturnTo", "taken as for teams, where they are specified"),
     Explanation("-", "* *event-types*", "body", "bookingFields.*", "one model for requests and responses"),
+    Explanation("-", "* *event-types*", "body", "disableGuests", "versions of 2024 take it"),
     Explanation("-", "* *event-types*", "body", "calVideoSettings.*", "one model for requests and responses"),
     Explanation("-", "* *event-types*", "body", "locations.*", "one model for requests and responses"),
     Explanation("-", "* *teams*event-types*", "body", "hosts.*", "one model for requests and responses"),
@@ -41,7 +45,7 @@ EXCEPTIONS: tuple[Explanation, ...] = (
     Explanation("+", "* *booking-fields*", "response", "bookingFields", "the methods return the list itself"),
     Explanation(
         "+",
-        "GET *history",
+        "GET *}/history",
         "response",
         "auditLogs eventTypeId userId membershipId hasMore nextCursor",
         "a list has the rows only",
@@ -50,5 +54,5 @@ EXCEPTIONS: tuple[Explanation, ...] = (
     Explanation("+", "POST /v2/bookings/*/reassign*", "response", "status data", "an envelope inside the envelope"),
 )
 
-RETURNED_MEMBERS = {"* *booking-fields*": "bookingFields", "GET *history": "auditLogs"}
+RETURNED_MEMBERS = {"* *booking-fields*": "bookingFields", "GET *}/history": "auditLogs"}
 """The member of `data` that the methods of an operation return, where it is not all of `data`."""

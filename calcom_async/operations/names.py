@@ -13,14 +13,14 @@ QUERIES = {
         "beforeUpdatedAt bookingUid eventTypeId eventTypeIds skip sortCreated sortEnd sortStart sortUpdatedAt "
         "status take teamId teamsIds"
     ),
-    "BusyTimes": "credentialId dateFrom dateTo externalId loggedInUsersTz timeZone",
-    "CalculateSlots": "bookingUidToReschedule duration end format start timeZone",
+    "BusyTimes": "calendarsToLoad credentialId dateFrom dateTo externalId loggedInUsersTz timeZone",
+    "CalculateSlots": "bookingUidToReschedule duration end format rescheduleWithSameHost start timeZone",
     "EventTypes": "eventSlug orgId orgSlug sortCreatedAt username usernames",
     "FormFilters": (
         "afterCreatedAt afterUpdatedAt beforeCreatedAt beforeUpdatedAt routedToBookingUid skip sortCreatedAt "
         "sortUpdatedAt take"
     ),
-    "FormSlots": "bookingUidToReschedule duration end format queueResponse start timeZone",
+    "FormSlots": "bookingUidToReschedule duration end format queueResponse rescheduleWithSameHost start timeZone",
     "OrganizationBookingFilters": (
         "afterCreatedAt afterStart afterUpdatedAt attendeeEmail attendeeName beforeCreatedAt beforeEnd "
         "beforeUpdatedAt bookingUid eventTypeId eventTypeIds skip sortCreated sortEnd sortStart sortUpdatedAt "

@@ -25,6 +25,8 @@ class FormSlotOptions(TypedDict, total=False):
     duration: int | None
     include_end: bool | None
     booking_uid_to_reschedule: str | None
+    reschedule_with_same_host: bool | None
+    """Whether only the host of that booking may take the slots. Self-hosted servers ignore it."""
 
 
 class RoutingFormFilters(Paging, total=False):
@@ -85,6 +87,7 @@ def _slot_query(start: date | datetime | str, end: date | datetime | str, shown:
         "duration": shown.get("duration"),
         "format": "range" if shown.get("include_end") else None,
         "bookingUidToReschedule": shown.get("booking_uid_to_reschedule"),
+        "rescheduleWithSameHost": shown.get("reschedule_with_same_host"),
     }
 
 

@@ -255,3 +255,12 @@ async def test_sync_history(attributes, calcom_sandbox):
         "GET", f"{BASE}/sync-history/user/{BO}", {"limit": "100"}, None, None
     )
     assert [run.user_id for run in of_bo] == [BO, BO]
+
+
+async def test_relationships(cal, attributes):
+    """The hosted API has attributes that relate a member to another; memberships do not show them."""
+    created = await attributes.create(name="Manager", slug="manager", type="USER_RELATIONSHIP")
+    assert created.type == "USER_RELATIONSHIP"
+    await attributes.assign(BO, attribute_id=created.id, value="ana")
+    memberships = {member.user_id: member async for member in cal.organization(ORGANIZATION).memberships.list()}
+    assert memberships[BO].attributes == []

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from sent_requests import ORGANIZATION, SALES, SentRequest, last_request
 
-from calcom_async import BadRequestError, ForbiddenError, NotFoundError
+from calcom_async import BadRequestError, Calcom, Config, ForbiddenError, NotFoundError
 from calcom_async.models import Role
+from calcom_async.sandbox import Sandbox
 
 SCOPES = {
     "organization": lambda cal: cal.organization(ORGANIZATION).roles,
@@ -119,3 +120,14 @@ async def test_roles_of_another_scope(cal):
     role = await SCOPES["team"](cal).create(name="Booker")
     with pytest.raises(NotFoundError):
         await SCOPES["organization"](cal).get(role.id)
+
+
+async def test_permissions_of_september_2026(roles):
+    """The hosted API has permissions that older servers reject; the client passes on any."""
+    role = await roles.create(name="Auditor", permissions=["organization.attributes.readAuditLogs", "tag.create"])
+    assert role.permissions == ["organization.attributes.readAuditLogs", "tag.create"]
+    with Sandbox(server="self-hosted-2025-12") as sandbox:
+        config = Config(base_url=sandbox.url, allow_http=True)
+        async with Calcom(sandbox.api_key, config=config) as older:
+            with pytest.raises(BadRequestError, match="must be a valid permission"):
+                await older.organization(ORGANIZATION).roles.create(name="Auditor", permissions=["tag.create"])

@@ -101,9 +101,16 @@ async def test_answers_that_select_an_event_type(cal, forms, calcom_sandbox, int
 async def test_slot_options(forms, calcom_sandbox, intro):
     """Duration, ranges, the booking to reschedule and queueing are sent under the server's names."""
     routed = await forms.responses(FORM).create(
-        answers=SALES_WANTED, **DAY, include_end=True, duration=30, booking_uid_to_reschedule="x", queue=True
+        answers=SALES_WANTED,
+        **DAY,
+        include_end=True,
+        duration=30,
+        booking_uid_to_reschedule="x",
+        reschedule_with_same_host=True,
+        queue=True,
     )
     shown = {"duration": "30", "format": "range", "bookingUidToReschedule": "x", "queueResponse": "true"}
+    shown["rescheduleWithSameHost"] = "true"
     assert last_request(calcom_sandbox).query == DAY_QUERY | shown
     assert routed.days.first().end is not None
     assert routed.routing.queued_response_id

@@ -72,8 +72,9 @@ class ServerKind:
     versions: frozenset[str] = _VERSIONS_OF_2024 | _VERSIONS_OF_2026
     missing_routes: tuple[str, ...] = ()
     has_organizations: bool = True
-    newer_members: bool = True
-    """Whether an organization can add a user by address, create one with a name, and a team without its creator."""
+    newer_organizations: bool = True
+    """Whether organizations have what September 2026 added: members by address, names of users, teams without their
+    creator, and more permissions and types of attributes."""
 
     def version(self, sent: str | None) -> str:
         """Return the version for a header; a missing or unknown one means the oldest version."""
@@ -96,7 +97,7 @@ SERVER_KINDS: dict[ServerName, ServerKind] = {
     "self-hosted-2025-12": ServerKind(
         versions=_VERSIONS_OF_2024,
         missing_routes=_ADDED_BY_SEPTEMBER_2026 + _MISSING_IN_2025_12,
-        newer_members=False,
+        newer_organizations=False,
     ),
     "self-hosted-2026-07": ServerKind(
         versions=_VERSIONS_OF_2024,

@@ -60,13 +60,14 @@ def get_attribute(call: Call) -> object:
 def create_attribute(call: Call) -> object:
     """Create an attribute. A slug that exists is a 409."""
     org_id = _writes(call)
-    return attributes.new_attribute(call.store, org_id, CREATE.read(call.body), call.clock.now())
+    body = CREATE[call.server.newer_organizations].read(call.body)
+    return attributes.new_attribute(call.store, org_id, body, call.clock.now())
 
 
 @ROUTES.add("PATCH", ONE)
 def update_attribute(call: Call) -> object:
     """Update an attribute."""
-    org_id, body = _writes(call), UPDATE.read(call.body)
+    org_id, body = _writes(call), UPDATE[call.server.newer_organizations].read(call.body)
     attribute = _existing(_find_attribute(call, org_id))
     attributes.change_attribute(call.store, attribute, body, call.clock.now())
     return attribute

@@ -16,19 +16,34 @@ from calcom_async.sandbox.state.store import Store
 Wire = dict[str, Any]
 
 SELECTS = ("SINGLE_SELECT", "MULTI_SELECT")
+RELATIONSHIP = "USER_RELATIONSHIP"
+"""A type of the hosted API. How it appears in memberships is not known."""
 # Types in the spelling of memberships.
 _SHOWN_AS = {"TEXT": "text", "NUMBER": "number", "SINGLE_SELECT": "singleSelect", "MULTI_SELECT": "multiSelect"}
 
 CREATE_OPTION = Form(Field("value", not_empty, string), Field("slug", string))
 UPDATE_OPTION = CREATE_OPTION.partial()
-CREATE = Form(
-    Field("name", not_empty, string),
-    Field("slug", not_empty, string),
-    Field("type", not_empty, one_of(_SHOWN_AS)),
-    Field("options", array, nested=CREATE_OPTION),
-    Field("enabled", boolean, optional=True),
-)
-UPDATE = Form(*(CREATE.partial().fields[name] for name in ("name", "slug", "type", "enabled")))
+
+
+def _form(types: Iterable[str]) -> Form:
+    """Return the form of a new attribute."""
+    return Form(
+        Field("name", not_empty, string),
+        Field("slug", not_empty, string),
+        Field("type", not_empty, one_of(types)),
+        Field("options", array, nested=CREATE_OPTION),
+        Field("enabled", boolean, optional=True),
+    )
+
+
+def _update_form(create: Form) -> Form:
+    """Return the form of a change, which has no options."""
+    return Form(*(create.partial().fields[name] for name in ("name", "slug", "type", "enabled")))
+
+
+CREATE = {False: _form(_SHOWN_AS), True: _form((*_SHOWN_AS, RELATIONSHIP))}
+"""By whether the server has the types of September 2026, as is `UPDATE`."""
+UPDATE = {newer: _update_form(form) for newer, form in CREATE.items()}
 ASSIGN = Form(
     Field("value", string, optional=True),
     Field("attributeOptionId", string, optional=True),
@@ -213,7 +228,8 @@ def member_attributes(store: Store, member_id: int) -> list[Wire]:
     groups: dict[str, list[Wire]] = {}
     for option in _options(store, member_id):
         groups.setdefault(option["attributeId"], []).append(option)
-    return [_group_view(store.attributes[attribute_id], options) for attribute_id, options in groups.items()]
+    attributes = ((store.attributes[attribute_id], options) for attribute_id, options in groups.items())
+    return [_group_view(attribute, options) for attribute, options in attributes if attribute["type"] in _SHOWN_AS]
 
 
 def _group_view(attribute: Wire, options: list[Wire]) -> Wire:

@@ -125,7 +125,9 @@ def list_organization_memberships(call: Call) -> object:
 def create_organization_membership(call: Call) -> object:
     """Create a membership. Like the real server, overwrite an existing one."""
     organization, now = guarded_organization(call, "ORG_ADMIN"), call.clock.now()
-    given = _found_by_email(call, organization) if "email" in call.body and call.server.newer_members else call.body
+    given = (
+        _found_by_email(call, organization) if "email" in call.body and call.server.newer_organizations else call.body
+    )
     body = CREATE.read({**CREATE_DEFAULTS, **given})
     membership = membership_of(call.store, organization["id"], body["userId"])
     if membership is None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from calcom_async.sandbox.accounts.guards import guarded_organization, guarded_team
 from calcom_async.sandbox.http.call import Call
+from calcom_async.sandbox.http.forms import Form
 from calcom_async.sandbox.http.paging import page, read_query
 from calcom_async.sandbox.http.results import RawResponse
 from calcom_async.sandbox.http.routing import Routes
@@ -50,8 +52,20 @@ def list_roles(call: Call) -> object:
 @ROUTES.add("POST", TEAM, status=201)
 def create_role(call: Call) -> object:
     """Create a role. A name that exists is a 400."""
-    owner_id = _owner(call)
-    return _view(call, roles.new_role(call.store, owner_id, CREATE.read(call.body), call.clock.now()))
+    owner_id, body = _owner(call), _body(call, CREATE)
+    return _view(call, roles.new_role(call.store, owner_id, body, call.clock.now()))
+
+
+def _body(call: Call, form: Form) -> dict[str, Any]:
+    """Return the validated body. Raises a 400 for an unknown permission."""
+    body = form.read(call.body)
+    _check(call, body.get("permissions") or ())
+    return body
+
+
+def _check(call: Call, permissions: Iterable[str]) -> None:
+    """Raise a 400 for a permission that the server does not know."""
+    check_permissions(permissions, newer=call.server.newer_organizations)
 
 
 @ROUTES.add("GET", ORG + ONE)
@@ -66,7 +80,7 @@ def get_role(call: Call) -> object:
 def update_role(call: Call) -> object:
     """Update a custom role."""
     role = _role(call)
-    roles.change_role(role, UPDATE.read(call.body), call.clock.now())
+    roles.change_role(role, _body(call, UPDATE), call.clock.now())
     return _view(call, role)
 
 
@@ -105,7 +119,7 @@ def replace_permissions(call: Call) -> object:
 def _requested_permissions(call: Call) -> list[str]:
     """Return the permissions of a body. Raises a 400 for an unknown one."""
     permissions: list[str] = SET.read(call.body)["permissions"]
-    check_permissions(permissions)
+    _check(call, permissions)
     return permissions
 
 
@@ -132,7 +146,7 @@ def remove_permission(call: Call) -> object:
 def _removed(call: Call, removed: list[str]) -> RawResponse:
     """Remove permissions from a role; the response is a 204."""
     _owner(call)
-    check_permissions(removed)
+    _check(call, removed)
     role = _role(call)
     roles.set_permissions(role, [permission for permission in role["permissions"] if permission not in removed])
     return RawResponse(None, 204)

@@ -63,7 +63,30 @@ _ONLY_CUSTOM = _named(
     booking=("readTeamAuditLogs", "readOrgAuditLogs"),
     featureOptIn=("read", "update"),
 )
+_NEWER = _named(
+    role=("readTeamRoles", "readOrgRoles"),
+    eventType=("readTeamEventTypes", "readOrgEventTypes"),
+    team=("readOrgTeams", "readTeamSettings", "readConferencing", "readVerifiedResources", "readMemberships"),
+    organization=("readMemberships", "readManagedOrganizations", "readDelegationCredentials", "editUsers", "delete"),
+    booking=("updateOrgBookings", "reassignOrgPastBookings", "updateTeamBookings", "reassignTeamPastBookings"),
+    workflow=("readTeamWorkflows",),
+    organization_attributes=("readSyncHistory", "readAuditLogs"),
+    routingForm=(
+        "readTeamRoutingForms",
+        "readOrgRoutingForms",
+        "readOrgAuditLogs",
+        "readResponsePii",
+        "readTeamAuditLogs",
+    ),
+    webhook=("readOrgWebhooks",),
+    availability=("readTeamAvailability", "readOrgAvailability", "updateOrgAvailability"),
+    ooo=("readOrgOoo",),
+    organization_customDomain=("create", "read", "update", "delete"),
+    tag=("create", "update", "delete"),
+)
 PERMISSIONS = frozenset({"*.*", *_ADMIN, *_MEMBER, *_ONLY_CUSTOM})
+NEWER_PERMISSIONS = PERMISSIONS | frozenset(_NEWER)
+"""The permissions of the hosted API."""
 
 _SYSTEM = (
     ("owner_role", "Owner", "#1BA774", "Full access to all resources", ["*.*"]),
@@ -73,10 +96,11 @@ _SYSTEM = (
 _SYSTEM_ROLES_CREATED = "2026-01-01T00:00:00.000Z"
 
 
-def check_permissions(permissions: Iterable[str]) -> None:
-    """Raise a 400 for the first unknown permission."""
+def check_permissions(permissions: Iterable[str], *, newer: bool) -> None:
+    """Raise a 400 for the first unknown permission. `newer` is whether the server has those of September 2026."""
+    known = NEWER_PERMISSIONS if newer else PERMISSIONS
     for permission in permissions:
-        if not isinstance(permission, str) or permission not in PERMISSIONS:
+        if not isinstance(permission, str) or permission not in known:
             raise errors.bad_request(
                 f"Permission '{permission}' must be a valid permission string in format 'resource.action' "
                 "(e.g., 'eventType.read', 'booking.create')"
@@ -136,7 +160,6 @@ def find_role(store: Store, owner_id: int, role_id: str) -> Role:
 
 def new_role(store: Store, owner_id: int, body: Mapping[str, Any], now: datetime) -> Role:
     """Create a custom role for a validated body."""
-    check_permissions(body.get("permissions") or ())
     if any(role["name"] == body["name"] for role in roles_of(store, owner_id)):
         raise errors.bad_request(f'Role with name "{body["name"]}" already exists')
     role: Role = {
@@ -155,7 +178,6 @@ def new_role(store: Store, owner_id: int, body: Mapping[str, Any], now: datetime
 
 def change_role(role: Role, body: Mapping[str, Any], now: datetime) -> None:
     """Update a role. Like the server, accept a description and do not store it."""
-    check_permissions(body.get("permissions") or ())
     role |= {name: body[name] for name in ("name", "color") if body.get(name) is not None}
     role["updated_at"] = iso(now)
     if body.get("permissions") is not None:

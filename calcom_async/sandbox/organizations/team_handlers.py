@@ -92,7 +92,7 @@ def create_team(call: Call) -> object:
 def create_requested_team(call: Call, *, parent_id: int | None) -> Team:
     """Create a team for a request; the caller becomes its owner."""
     body = TEAM_CREATE.read({**CREATE_DEFAULTS, **call.body})
-    if not call.server.newer_members:
+    if not call.server.newer_organizations:
         body.pop("addCreatorAsOwner", None)
     check_time_format(body)
     return new_team(call.store, body, creator_id=call.user["id"], parent_id=parent_id)

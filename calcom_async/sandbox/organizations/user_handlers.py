@@ -38,7 +38,7 @@ def create_organization_user(call: Call) -> object:
 
 def _known(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     """Return a body without the name, if the server does not know it."""
-    return body if call.server.newer_members else {name: value for name, value in body.items() if name != "name"}
+    return body if call.server.newer_organizations else {name: value for name, value in body.items() if name != "name"}
 
 
 @ROUTES.add("PATCH", ONE)
