@@ -27,6 +27,7 @@ def lazy(package: str, homes: Homes) -> tuple[list[str], Callable[[str], Any], C
     home_of = {name: home for home, names in homes.items() for name in names}
 
     def get_attribute(name: str) -> Any:
+        """Import the module that defines a name, and keep the value in the package."""
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(import_module(f"{package}.{home_of[name]}"), name)

@@ -56,6 +56,7 @@ class Cache:
         return cached
 
     async def _read(self, send: Send, request: Request, context: CallContext, identity: _IdentityKey) -> Response:
+        """Return the cached response, or that of a call in progress, or that of a new request."""
         cache = self._cache_of(asyncio.get_running_loop())
         key = _Key(identity, request.path, request.query, request.headers.get("cal-api-version"))
         entry = cache.get(key)
@@ -127,11 +128,13 @@ class _LoopCache:
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
 
     def get(self, key: _Key) -> _Entry | None:
+        """Return the entry of a key and mark it as used; None if there is none. It may have expired."""
         if key in self._entries:
             self._entries.move_to_end(key)
         return self._entries.get(key)
 
     def put(self, key: _Key, entry: _Entry, *, max_entries: int) -> None:
+        """Keep an entry, and drop the least recently used one if there are too many."""
         self._entries[key] = entry
         self._entries.move_to_end(key)
         if len(self._entries) > max_entries:
@@ -150,6 +153,7 @@ class _SharedCall:
         return not (self._task.done() or self._task.cancelling())
 
     async def wait(self) -> Response:
+        """Wait for the response. Cancelling one caller does not cancel the others."""
         self._callers += 1
         try:
             await asyncio.wait([self._task])
@@ -161,6 +165,7 @@ class _SharedCall:
 
 
 def _is_readable(response: Response) -> bool:
+    """Return whether the response is a successful one, in the envelope of the API."""
     try:
         read(msgspec.Raw, response)
     except (ApiError, DecodeError):

@@ -278,6 +278,7 @@ class Calcom:
         return self._view(msgspec.structs.replace(self.config, priority=priority), self.credentials)
 
     def _view(self, config: Config, credentials: Credentials) -> Calcom:
+        """Return a client that shares connections, rate limiter, retry budget and cache with this one."""
         view = object.__new__(Calcom)
         view.config, view.credentials = config, credentials
         view._core = self._core
@@ -566,6 +567,7 @@ class Calcom:
 
 
 def _configured(config: Config | None, fields: Mapping[str, Any]) -> Config:
+    """Return the config with the keyword arguments of `Calcom` as fields."""
     known = Config.__struct_fields__
     if unknown := [name for name in fields if name not in known]:
         raise ConfigError(f"Calcom() has no setting {unknown[0]!r}. The settings are {', '.join(known)}")
@@ -573,6 +575,7 @@ def _configured(config: Config | None, fields: Mapping[str, Any]) -> Config:
 
 
 def _cache(ttl: float | None) -> Cache | None:
+    """Return a cache for event types; None, without importing it, if there is no `Config.cache_ttl`."""
     if ttl is None:
         return None
     from calcom_async.cache import Cache
@@ -586,6 +589,7 @@ def _wrapped(credentials: Any) -> Any:
 
 
 def _check_arguments(config: object, session: object, limiter: object, on_event: object, trace_configs: object) -> None:
+    """Raise `ConfigError` for an argument of `Calcom` that has the wrong type."""
     if not isinstance(config, Config | None):
         raise ConfigError(f"config must be a Config, got {type(config).__name__}")
     if session is not None and not (hasattr(session, "request") and hasattr(session, "closed")):
@@ -599,6 +603,7 @@ def _check_arguments(config: object, session: object, limiter: object, on_event:
 
 
 def _credentials(given: Credentials | Secret | str | None, config: Config) -> Credentials:
+    """Return the credentials to use: those given, else the API key of the config."""
     if given is None and config.api_key is not None:
         given = Secret(config.api_key)
     if given is None:

@@ -133,6 +133,7 @@ class ListCall(PagedList[T]):
         return msgspec.structs.replace(page, items=page.items[offset.skip :] or page.items)
 
     async def _fetch(self, offset: PageOffset, paging: Mapping[str, Any], query: Mapping[str, Any] | None) -> Page[T]:
+        """Send the request of one page, and read the response."""
         text = query_string({**self.query, **(query or {}), **paging})
         context = self._context
         if self.spec.fragile and paging:

@@ -114,6 +114,7 @@ class Pages(Generic[T]):
             )
 
     async def _rows(self, reading: _Reading[T] | None, limit: int | None) -> AsyncGenerator[T, None]:
+        """Yield the rows of a reading, first those that a failed `collect` did not deliver."""
         reading = reading or self._begin()
         undelivered = reading.undelivered
         while undelivered:
@@ -229,6 +230,7 @@ class Pages(Generic[T]):
     # Prefetch: the next pages in flight, used in order.
 
     async def _next_page(self, reading: _Reading[T], prefetched: Prefetched[T], wanted: int | None) -> Page[T]:
+        """Return the next page, and keep up to `prefetch` further ones in flight."""
         fetch = self.list_call.fetch_page
         if not self._prefetch or self.list_call.spec.cursor:
             return await fetch(reading.offset)
@@ -322,6 +324,7 @@ class _Reading(Generic[T]):
             raise DecodeError(f"{name}: after {seen} rows the server sent {self._empty_pages} pages without a new row")
 
     def _new_rows(self, rows: list[T]) -> list[T]:
+        """Return the rows whose keys have not been seen, and remember their keys."""
         keys = set(map(self._key, rows))
         if len(keys) == len(rows) and None not in keys and self.seen.isdisjoint(keys):
             self.seen |= keys

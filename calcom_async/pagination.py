@@ -133,7 +133,7 @@ def _names_next_page(meta: Any) -> bool:
     if not isinstance(meta, dict):
         return False
     objects = [meta, *(item for item in meta.values() if isinstance(item, dict))]
-    return any(found.get(name) for found in objects for name in NEXT_PAGE)
+    return any(place.get(name) for place in objects for name in NEXT_PAGE)
 
 
 NEXT_PAGE = ("nextCursor", "next_cursor", "hasMore", "has_more", "hasNextPage", "has_next_page")

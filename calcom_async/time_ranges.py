@@ -58,6 +58,7 @@ def get_time_zone(name: str | None) -> tzinfo:
 
 @cache
 def _names_by_lower_case() -> dict[str, str]:
+    """Return the names of all time zones that this machine knows. This reads its whole database, so once."""
     return {name.lower(): name for name in available_timezones()}
 
 
@@ -74,6 +75,7 @@ def last_instant(day: date | datetime, name: str, time_zone: str | None) -> date
 
 
 def _midnight(day: date, name: str, time_zone: str | None, *, days_later: int = 0) -> datetime:
+    """Return the midnight at which a date begins in a time zone, or so many days later, in UTC."""
     if not isinstance(day, date):
         raise InvalidRequestError(f"{name} must be a date or a datetime with a time zone, got {shown(day)}")
     try:

@@ -152,6 +152,7 @@ class SlotCheck:
         return False
 
     async def _slot_in(self, search: Search) -> Slot | None:
+        """Return the slot at the start that a search offers, or None."""
         try:
             days = await self.slots.search(**search, **self.event_type)
         except BadRequestError:

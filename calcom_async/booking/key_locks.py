@@ -34,6 +34,7 @@ class KeyLocks:
             self._release(key)
 
     def _enqueue(self, key: Hashable) -> Future[None]:
+        """Return a future that is done as soon as the caller holds the key."""
         acquired: Future[None] = Future()
         with self._mutex:
             if key in self._waiting:
@@ -44,6 +45,7 @@ class KeyLocks:
         return acquired
 
     def _release(self, key: Hashable) -> None:
+        """Pass the key to the first waiter that was not cancelled."""
         with self._mutex:
             waiting = self._waiting[key]
             while waiting:

@@ -1,7 +1,7 @@
 """Run an operation on Cal.com until its outcome is known.
 
     attempt -> succeeded: return its result
-            -> failed:    find_existing -> found:   return what was found
+            -> failed:    find_existing -> found:   return it
                                         -> nothing: attempt again if may_retry allows it, else raise the error
 
 Cal.com has no idempotency keys of its own. A failed attempt may therefore have taken effect: its response was lost, or
@@ -91,8 +91,8 @@ class Retries:
         """Call `find`; after a lost response several times, since the server may still be processing the request."""
         for delay in LOOKUP_DELAYS if self.lost else LOOKUP_DELAYS[:1]:
             await self.sleep(delay)
-            if (found := await self.read(find)) is not None:
-                return found
+            if (existing := await self.read(find)) is not None:
+                return existing
         return None
 
 

@@ -70,6 +70,7 @@ class _RescheduleCall:
     # The three functions of run_safely.
 
     async def attempt(self) -> Booking:
+        """Move the booking to the new start with one request, from where the last look-up found it."""
         if self.latest:
             self.uid = self.latest.uid
         return await self.bookings.reschedule(self.uid, start=self.start, **self.params)
@@ -91,6 +92,7 @@ class _RescheduleCall:
             return None
 
     async def may_retry(self, error: CalcomError) -> bool:
+        """Return whether another attempt can succeed."""
         # A booking that somebody else has moved elsewhere is moved from there.
         was_moved = self.latest is not None and self.latest.uid != self.uid
         return was_moved or may_have_acted(error)
@@ -126,8 +128,9 @@ class _RescheduleCall:
         return {"event_type_id": self.latest.event_type_id, "booking_uid_to_reschedule": self.latest.uid}
 
     def unknown_outcome(self, reason: str) -> UnknownOutcomeError:
+        """Return the error for an outcome that no look-up could determine."""
         return UnknownOutcomeError(
-            f"the booking may or may not have been moved: {reason}. Before you retry, check whether booking {self.uid} "
-            f"was moved to {self.start.isoformat()}",
+            f"the booking may or may not have been moved: {reason}",
             lookup={"uid": self.uid, "start": self.start},
+            hint=f"Before you retry, check whether booking {self.uid} was moved to {self.start.isoformat()}",
         )

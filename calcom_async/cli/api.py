@@ -82,12 +82,14 @@ def api(
 async def _call(
     target: Target, method: str, path: str, query: dict[str, list[str]], body: Any, version: str | None
 ) -> Any:
+    """Send the request and return the decoded response."""
     async with connect(target) as cal:
         await check_reachable(cal)
         return await cal.request(method, path, query=query, body=body, version=version)
 
 
 async def _rows(target: Target, path: str, query: dict[str, list[str]], version: str | None) -> list[Any]:
+    """Fetch all rows of a list."""
     from calcom_async.operations.lists import list_rows
 
     async with connect(target) as cal:
@@ -107,6 +109,7 @@ def _params(pairs: list[str]) -> dict[str, list[str]]:
 
 
 def _body(text: str | None) -> Any:
+    """Return the JSON of --body, or of the file that it names."""
     if text is None:
         return None
     try:
@@ -118,6 +121,7 @@ def _body(text: str | None) -> Any:
 
 
 def _content(file: str) -> bytes:
+    """Read a file, or standard input for `-`."""
     return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
 
 

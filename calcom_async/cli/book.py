@@ -181,6 +181,7 @@ def _hints(start: datetime, zone: ZoneInfo, key: str | None) -> Iterator[None]:
 
 
 async def _first_free(cal: Calcom, search: dict[str, Any]) -> datetime:
+    """Return the start of the first free slot within the next 60 days."""
     today = datetime.now(UTC).date()
     slot = await cal.slots.first_available(start=today, end=today + SEARCH_AHEAD, **search)
     if slot is None:
@@ -189,6 +190,7 @@ async def _first_free(cal: Calcom, search: dict[str, Any]) -> datetime:
 
 
 def _parse_start(text: str) -> datetime:
+    """Return the time of --start, which must have a UTC offset."""
     try:
         start = datetime.fromisoformat(text)
         check_year(start)

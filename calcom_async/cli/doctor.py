@@ -52,7 +52,7 @@ def doctor(
         print_json(results)
     else:
         _print_lines(results)
-    raise typer.Exit(next((one.code for one in results if one.code), 0))
+    raise typer.Exit(next((result.code for result in results if result.code), 0))
 
 
 async def _run_checks(target: Target) -> list[ResultLine]:
@@ -62,6 +62,7 @@ async def _run_checks(target: Target) -> list[ResultLine]:
 
 
 def _line_of(result: CheckResult) -> ResultLine:
+    """Return the line for a check, with what the user can do if it failed."""
     if result.error is None:
         return ResultLine(result.name, result.state, result.text)
     hints = [NETWORK_HINT] if isinstance(result.error, ConnectionFailedError) else error_lines(result.error)[1:]

@@ -101,6 +101,7 @@ class _StderrHandler(logging.Handler):
 
 @contextmanager
 def _logs_on_stderr() -> Iterator[None]:
+    """Print log records of level WARNING and above on stderr inside this block."""
     handler = _StderrHandler(logging.WARNING)
     # `AnnouncingLimiter`, or the progress of an export, displays waits for the rate limit.
     handler.addFilter(lambda record: record.module != "rate_limiter")

@@ -176,6 +176,7 @@ async def zone_of(cal: Calcom) -> ZoneInfo:
 
 
 def _parse_day(text: str) -> date:
+    """Return the date of --start."""
     try:
         day = date.fromisoformat(text)
         check_year(day)
@@ -194,6 +195,7 @@ def check_year(day: date) -> None:
 
 
 def _print_weeks(event: str, slots: list[Slot], dates: list[date], zone: ZoneInfo) -> None:
+    """Print a timetable for each week."""
     console = stdout()
     name = f"event type {event}" if event.isdecimal() else event
     free = [slot.start for slot in slots if has_room(slot)]
@@ -307,6 +309,7 @@ def _warn_on_error(queries: dict[str, SlotQuery]) -> Callable[[SlotQuery, Calcom
 
 
 def _lines(change: SlotChange, days: int, zone: ZoneInfo) -> Iterator[str]:
+    """Yield the lines that report a change."""
     if change.is_initial:
         until = (change.seen_at + timedelta(days=days)).astimezone(zone)
         yield f"{change.key}: {len(change.opened)} free until {until:%Y-%m-%d %H:%M}, times in {zone.key}"

@@ -87,6 +87,7 @@ def _content(file: Path) -> bytes:
 
 
 def _secret(variable: str) -> str:
+    """Return the secret that an environment variable holds."""
     if secret := os.environ.get(variable):
         return secret
     raise ConfigError(
@@ -164,6 +165,7 @@ def _require_path(path: str) -> str:
 
 
 def _require_forward_url(url: str) -> str:
+    """Return the URL of --forward. Deliveries hold personal data, so http:// is for this machine only."""
     with suppress(ValueError):
         scheme = urlsplit(url).scheme
         if urlsplit(url).hostname and (scheme == "https" or (scheme == "http" and _is_loopback(url))):
@@ -285,7 +287,7 @@ async def _delete(cal: Calcom, url: str, webhook_id: str | None) -> None:
             ids = (
                 [webhook_id]
                 if webhook_id
-                else [one.id async for one in cal.webhooks.list() if one.subscriber_url == url]
+                else [webhook.id async for webhook in cal.webhooks.list() if webhook.subscriber_url == url]
             )
             for id in ids:
                 await cal.webhooks.delete(id)

@@ -190,6 +190,7 @@ def booking_query(filters: Mapping[str, Any], known: type) -> dict[str, Any]:
 
 
 def _statuses(status: str | Sequence[str]) -> List[str]:
+    """Return the statuses of a filter as a list. The server ignores an unknown one, so it is refused here."""
     names = status.split(",") if isinstance(status, str) else listed("status", status)
     for name in names:
         if name not in STATUSES:
@@ -467,6 +468,7 @@ class Bookings(CursorBookingList):
 
 
 def _first(bookings: Booking | List[Booking]) -> Booking:
+    """Return a booking, or the first occurrence of a series."""
     if not isinstance(bookings, list):
         return bookings
     if not bookings:
@@ -479,10 +481,12 @@ def _first(bookings: Booking | List[Booking]) -> Booking:
 
 
 def _many(bookings: Booking | List[Booking]) -> List[Booking]:
+    """Return the occurrences of a series, or one booking as a list."""
     return bookings if isinstance(bookings, list) else [bookings]
 
 
 def _check_event_type(fields: Mapping[str, Any]) -> None:
+    """Raise if the fields select no event type."""
     names = {name for name, value in fields.items() if value is not None}
     if "event_type_id" in names:
         return

@@ -35,14 +35,18 @@ MAYBE_SELECTED: Any = SelectedCalendar | None
 
 def _check_working(connected: Sequence[ConnectedCalendar], *, strict: bool) -> None:
     """Warn or raise if a connection is broken: without its busy times, the result would look free."""
-    broken = [one for one in connected if one.error is not None]
+    broken = [connection for connection in connected if connection.error is not None]
     if not broken:
         return
-    names = ", ".join(f"{one.integration.type} ({(one.error and one.error.message) or 'no reason'})" for one in broken)
-    told = f"busy times of {len(broken)} of {len(connected)} calendar connections are missing: {names}. Reconnect them"
+    reasons = [
+        f"{connection.integration.type} ({(connection.error and connection.error.message) or 'no reason'})"
+        for connection in broken
+    ]
+    problem = f"busy times of {len(broken)} of {len(connected)} calendar connections are missing: {', '.join(reasons)}"
+    hint = "Connect these calendars again, or pass the calendars to read"
     if strict:
-        raise IncompleteListError(told, expected=len(connected), seen=len(connected) - len(broken))
-    warnings.warn(told, IncompleteListWarning, stacklevel=3)
+        raise IncompleteListError(problem, expected=len(connected), seen=len(connected) - len(broken), hint=hint)
+    warnings.warn(f"{problem}. {hint}", IncompleteListWarning, stacklevel=3)
 
 
 class Calendars(Resource):
@@ -81,7 +85,7 @@ class Calendars(Resource):
             return []
         for index, calendar in enumerate(listed("calendars", calendars)):
             if not isinstance(calendar, Calendar):
-                raise InvalidRequestError(f"calendars must hold Calendar objects, not {shown(calendar)}")
+                raise InvalidRequestError(f"calendars must be Calendar objects, got {shown(calendar)}")
             query[f"calendarsToLoad[{index}][credentialId]"] = calendar.credential_id
             query[f"calendarsToLoad[{index}][externalId]"] = calendar.external_id
         return await self._get(list[BusyTime], "/calendars/busy-times", query=query)

@@ -92,12 +92,12 @@ class _EventTypes(Resource):
     def _check_disabled(self, changes: UpdateEventType, changed: Any, event_type_id: int) -> None:
         """Raise `ApiError` if a setting that was to be disabled is still on."""
         for name in ("recurrence", "seats", "confirmation_policy"):
-            wanted, found = getattr(changes, name, None), getattr(changed, name, None)
+            wanted, current = getattr(changes, name, None), getattr(changed, name, None)
             if (
                 isinstance(wanted, DisableableSetting)
                 and wanted.disabled
-                and isinstance(found, DisableableSetting)
-                and not found.disabled
+                and isinstance(current, DisableableSetting)
+                and not current.disabled
             ):
                 raise ApiError(
                     f"the server accepted the update but left {name} on. To turn it off, create another event type",

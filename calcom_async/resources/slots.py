@@ -127,8 +127,8 @@ class Slots(Resource):
         first, last = first_instant(start, "start", zone), last_instant(end, "end", zone)
         for since, until in growing_parts(first, last, first if zone is None else start, end):
             days = await self.search(start=since, end=until, **options)
-            if found := next((slot for slot in days.slots() if has_room(slot)), None):
-                return found
+            if first_slot := next((slot for slot in days.slots() if has_room(slot)), None):
+                return first_slot
         return None
 
     async def search_many(
@@ -139,7 +139,7 @@ class Slots(Resource):
         Returns the results in the order of the searches. A search that failed has its error as the result.
         """
         if not isinstance(concurrency, int) or not in_range(concurrency, 1, inf):
-            raise InvalidRequestError(f"concurrency must be an integer of at least 1, not {shown(concurrency)}")
+            raise InvalidRequestError(f"concurrency must be an integer of at least 1, got {shown(concurrency)}")
         wanted = [table("each search", search) for search in listed("searches", searches)]
         turn = asyncio.Semaphore(concurrency)
 

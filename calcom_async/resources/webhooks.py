@@ -105,25 +105,29 @@ class Webhooks(Resource):
         _checked(hidden)
         triggers = listed("triggers", triggers)
         wanted = drop_unset(active=active, secret=hidden, payload_template=payload_template)
-        found = await self._at(subscriber_url)
-        if found is None:
+        webhook = await self._find(subscriber_url)
+        if webhook is None:
             create = partial(self.create, subscriber_url=subscriber_url, triggers=triggers, **wanted)
             try:
                 return await create()
             except CalcomError as error:
                 if not (isinstance(error, ConflictError) or is_transient(error)):
                     raise
-                found = await self._at(
-                    subscriber_url
-                )  # created by another process, or by the request whose response was lost
-            if found is None:
+                # Another process may have created it, or this request, whose response was lost.
+                webhook = await self._find(subscriber_url)
+            if webhook is None:
                 return await create()
-        has = {"active": found.active, "secret": _hidden(found.secret), "payload_template": found.payload_template}
-        if set(found.triggers or ()) == set(map(str, triggers)) and has | wanted == has:
-            return found
-        return await self.update(found.id, triggers=triggers, **wanted)
+        current = {
+            "active": webhook.active,
+            "secret": _hidden(webhook.secret),
+            "payload_template": webhook.payload_template,
+        }
+        if set(webhook.triggers or ()) == set(map(str, triggers)) and current | wanted == current:
+            return webhook
+        return await self.update(webhook.id, triggers=triggers, **wanted)
 
-    async def _at(self, subscriber_url: str) -> Webhook | None:
+    async def _find(self, subscriber_url: str) -> Webhook | None:
+        """Return the webhook with this URL, of which an owner can have only one; None if there is none."""
         async for webhook in self.list():
             if webhook.subscriber_url == subscriber_url:
                 return webhook

@@ -101,6 +101,7 @@ class PollScheduler(Generic[Q]):
             heappush(self._queue, ScheduledPoll(started + interval, next(self._numbers), not_before, query))
 
     def _on_poll_end(self, poll: asyncio.Task[None]) -> None:
+        """Keep the first error of a poll, and start the polls that waited for it to end."""
         self._polls.discard(poll)
         if not poll.cancelled():
             self._error = self._error or poll.exception()

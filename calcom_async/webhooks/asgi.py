@@ -32,6 +32,7 @@ async def serve_asgi(receiver: Receiver, scope: Message, receive: Receive, send:
 
 
 async def _serve_lifespan(receiver: Receiver, receive: Receive, send: Send) -> None:
+    """Run the receiver from the start of the server to its end."""
     await receive()
     async with receiver.lifespan(None):
         await send({"type": "lifespan.startup.complete"})
@@ -40,6 +41,7 @@ async def _serve_lifespan(receiver: Receiver, receive: Receive, send: Send) -> N
 
 
 async def _serve_http(receiver: Receiver, scope: Message, receive: Receive, send: Send) -> None:
+    """Respond to one request."""
     if scope["method"] != "POST":
         await _send_response(send, 405, "only POST is allowed", (b"allow", b"POST"))
         return

@@ -31,6 +31,7 @@ def convert_payload(model: type[M], value: Any) -> M:
 
 
 def _convert_object(model: type[M], received: dict[str, Any]) -> M:
+    """Return an object as its model, field by field."""
     hints = _type_hints(model)
     values: dict[str, Any] = {}
     for field in msgspec.structs.fields(model):

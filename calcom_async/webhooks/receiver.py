@@ -140,6 +140,7 @@ class WebhookReceiver:
         return self._accept(event)
 
     def _accept(self, event: WebhookEvent[Any]) -> tuple[int, str]:
+        """Accept an event for the background, or return 503. May be called from any thread."""
         with self._lock:
             if not self._semaphore or not self._loop or self._loop.is_closed():
                 reason = "not running"
@@ -169,6 +170,7 @@ class WebhookReceiver:
             self._pending -= 1
 
     async def _handle(self, event: WebhookEvent[Any], semaphore: asyncio.Semaphore) -> None:
+        """Handle an accepted event, unless one with its key is being handled."""
         async with semaphore:
             key = event.key
             if self._deduplicate is None or key is None:
@@ -183,6 +185,7 @@ class WebhookReceiver:
                     self._in_progress.discard(key)
 
     async def _handle_once(self, event: WebhookEvent[Any], key: str, deduplicate: Deduplicate) -> None:
+        """Handle an event unless `deduplicate` knows its key; forget the key if the handlers fail."""
         try:
             if await maybe_await(deduplicate(key)):
                 log.debug("webhooks: %r dropped: it was delivered before", event)
@@ -197,6 +200,7 @@ class WebhookReceiver:
                 await self._forget(event, key)
 
     async def _forget(self, event: WebhookEvent[Any], key: str) -> None:
+        """Let the event count as new if it is delivered again."""
         try:
             if (forget := getattr(self._deduplicate, "forget", None)) is not None:
                 await maybe_await(forget(key))
@@ -214,6 +218,7 @@ class WebhookReceiver:
         return True
 
     async def _report(self, error: Exception, event: WebhookEvent[Any]) -> None:
+        """Log the error of a handler and pass it to `on_error`."""
         log.error("webhooks: a handler of %r failed", event, exc_info=error)
         try:
             if self._on_error is not None:
