@@ -21,7 +21,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from operator import lt
+from operator import le, lt
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -35,6 +35,8 @@ from calcom_async.pagination import Page, PageOffset
 MAX_PAGE = 250
 TIME_RESOLUTION = timedelta(milliseconds=1)
 """The server stores times in whole milliseconds (its columns are `timestamp(3)`): the next time is this much later."""
+TIME_LENGTH = len('2026-01-31T09:00:00.000Z"')
+"""Length of a time in the server's format, with the quote after it."""
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 MIN_TIME = datetime(1, 1, 2, tzinfo=UTC)
 MAX_TIME = datetime(9999, 1, 1, tzinfo=UTC)
@@ -115,6 +117,8 @@ class _OrderedPage(NamedTuple):
     """The time of each row that the list is sorted by."""
     is_full: bool
     has_next: bool
+    is_ascending: bool = False
+    """Whether each row is known to be later than the one before, so that none share a time."""
 
     def at(self, moment: datetime) -> list[_Row]:
         """Return the rows of one time."""
@@ -167,7 +171,9 @@ class KeysetReader:
                 page = await self._read_page(start, MAX_PAGE)
             size = len(page.rows)
             inside = bisect_right(page.moments, self._until)
-            if not page.has_next or inside < size:
+            # With a filter on creation, the server's total, and so `has_next`, still counts the whole list.
+            is_last = not page.has_next or inside < size or (not page.is_full and page.moments[-1] == self._until)
+            if is_last:
                 if inside:
                     yield self._chunk(page, inside)
                 return
@@ -199,10 +205,11 @@ class KeysetReader:
             page = await self._fetch_page(PageOffset(skip, take), query)
             self._stats.requests += 1
             rows = page.items
-            moments = self._read_moments(rows)
+            moments, is_ascending = self._read_moments(rows)
             is_full = len(rows) >= take
-            if moments == sorted(moments) and (not rows or (earliest <= moments[0] and moments[-1] <= latest)):
-                return _OrderedPage(rows, moments, is_full, page.has_next)
+            is_ordered = is_ascending or all(map(le, moments, moments[1:]))
+            if is_ordered and (not rows or (earliest <= moments[0] and moments[-1] <= latest)):
+                return _OrderedPage(rows, moments, is_full, page.has_next, is_ascending)
             # A row after the bound has moved there. If all are, the server may not know the bound.
             kept = [index for index, moment in enumerate(moments) if moment <= latest]
             rows, moments = [rows[index] for index in kept], [moments[index] for index in kept]
@@ -218,12 +225,15 @@ class KeysetReader:
             f"requested, in {REREADS + 1} attempts. The list cannot be read by that time"
         )
 
-    def _read_moments(self, rows: list[Raw]) -> list[datetime]:
-        """Return the time of each row that the list is sorted by."""
+    def _read_moments(self, rows: list[Raw]) -> tuple[list[datetime], bool]:
+        """Return the time of each row that the list is sorted by, and whether each is later than the one before."""
         moments = _scan_times(rows, FIELDS[self._key.field])
-        if moments is None or (moments and not MIN_TIME <= min(moments) <= max(moments) <= MAX_TIME):
-            return [time_of(times, self._key) for times in read_times(rows)]
-        return moments
+        if moments is not None and all(map(lt, moments, moments[1:])):
+            if not moments or (moments[0] >= MIN_TIME and moments[-1] <= MAX_TIME):
+                return moments, True
+        elif moments is not None and MIN_TIME <= min(moments) <= max(moments) <= MAX_TIME:
+            return moments, False
+        return [time_of(times, self._key) for times in read_times(rows)], False
 
     async def _tie_group(self, moment: datetime) -> AsyncGenerator[list[_Row], None]:
         """Read rows that share a time and do not fit on one page: by the next key, then whatever is still missing."""
@@ -294,7 +304,7 @@ class KeysetReader:
     def _chunk(self, page: _OrderedPage, end: int) -> Chunk:
         """Return the first rows of a page, whose tie groups are complete."""
         rows, moments = page.rows[:end], page.moments[:end]
-        if all(map(lt, moments, moments[1:])):
+        if page.is_ascending:
             return Chunk(rows, moments, moments[-1])
         return self._chunk_of(_paired(rows), done=moments[-1])
 
@@ -401,17 +411,17 @@ def _scan_times(rows: Sequence[Raw], name: str) -> list[datetime] | None:
 
     Decoding takes as long as the rest of an export. In JSON, `"name":"` can only be a key with a string as its value,
     because a quote within a string is escaped. So a further key of that name, such as one in the metadata of a booking,
-    shows in the count.
+    shows in the count. A time of another length than the server's is no JSON when it is cut off.
     """
     _, *rests = b"".join(rows).split(b'"%b":"' % name.encode())
     if len(rests) != len(rows):
         return None
-    texts = [rest.partition(b'"')[0] for rest in rests]
+    texts = [rest[:TIME_LENGTH] for rest in rests]
     try:
-        times: list[datetime] = decoder(list[AwareDatetime]).decode(b'["%b"]' % b'","'.join(texts) if texts else b"[]")
+        times: list[datetime] = decoder(list[AwareDatetime]).decode(b'["%b]' % b',"'.join(texts) if texts else b"[]")
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return times
+    return times if len(times) == len(rows) else None
 
 
 def read_times(rows: Sequence[Raw]) -> list[Times]:
