@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from calcom_async.errors import ApiError
 from calcom_async.models._base import DisableableSetting
+from calcom_async.models.booking_fields import BookingField
 from calcom_async.models.event_type_history import CrmSyncError, EventTypeAuditLog
 from calcom_async.models.event_types import (
     CreateEventType,
@@ -22,6 +23,7 @@ from calcom_async.models.event_types import (
 from calcom_async.models.scheduling_config import SchedulingConfig
 from calcom_async.pages import Pages
 from calcom_async.pagination import PaginationSpec
+from calcom_async.requests import fill
 from calcom_async.resources._base import CursorPaging, List, Resource
 from calcom_async.resources.booking_fields import EventTypeBookingFields, upgraded
 from calcom_async.resources.phone_calls import PhoneCalls
@@ -76,14 +78,26 @@ class _EventTypes(Resource):
     of_team: ClassVar[bool] = True
 
     async def _send_event_type(self, kind: type[Any], method: str, route: str, *ids: int, body: Any) -> Any:
-        """Send an event type, in version 2026-06-12 if one of its fields needs it."""
+        """Send an event type, in version 2026-06-12 if one of its fields needs it.
+
+        Raises `ApiError` if the server ignored such fields, because it does not know the version.
+        """
         needed = EVENT_TYPES if _needs_newer_version(body, of_team=self.of_team) else ""
         version = self._context.versions.for_route(method, self._scope + route, needed)
         if version >= EVENT_TYPES and getattr(body, "booking_fields", None):
             body = replace(body, booking_fields=upgraded(body.booking_fields))
-        if method == "POST":
-            return await self._post(kind, route, *ids, body=body, needed=needed)
-        return await self._patch(kind, route, *ids, body=body, needed=needed)
+        send = self._post if method == "POST" else self._patch
+        result = await send(kind, route, *ids, body=body, needed=needed)
+        stored = result[0] if isinstance(result, list) and result else result
+        if needed and any(field.field is None for field in getattr(stored, "booking_fields", None) or [BookingField()]):
+            raise ApiError(
+                f"the server does not know cal-api-version {EVENT_TYPES} and ignored the fields that need it. "
+                f"{'The event type was created without them' if method == 'POST' else 'Other changes were made'}",
+                status=200,
+                method=method,
+                path=self._prefix + fill(route, ids),
+            )
+        return result
 
     def booking_fields(self, event_type_id: int) -> EventTypeBookingFields:
         """Booking fields of one event type, to change them one by one. Self-hosted servers do not have this."""

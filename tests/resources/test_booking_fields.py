@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from fakes import FakeSend, ok_response
 from msgspec.structs import replace
 from sent_requests import ORGANIZATION, SALES, SIXTY, THIRTY, SentRequest, last_request
 
-from calcom_async import BadRequestError, Config, ForbiddenError, NotFoundError
+from calcom_async import ApiError, BadRequestError, Calcom, Config, ForbiddenError, NotFoundError
+from calcom_async.events import Observer
 from calcom_async.models import (
     BookingField,
     CalVideoSettings,
@@ -16,6 +18,9 @@ from calcom_async.models import (
     UpdateEventType,
     UpdateTeamEventType,
 )
+from calcom_async.resources._base import ResourceContext
+from calcom_async.resources.event_types import EventTypes
+from calcom_async.sandbox import Sandbox
 
 VERSION = "2026-06-12"
 OLDER = "2024-06-14"
@@ -308,3 +313,35 @@ async def test_both_versions_list_the_same_event_types(cal, calcom_sandbox):
     assert [(row.id, row.slug, row.is_seated) for row in newer] == [(row.id, row.slug, row.is_seated) for row in older]
     assert {field.field for row in newer for field in row.booking_fields} == set(DEFAULTS)
     assert {field.field for row in older for field in row.booking_fields} == {None}
+
+
+async def test_a_server_without_the_version_is_an_error():
+    """A self-hosted server has no booking fields of their own, and the error names the version."""
+    with Sandbox(server="self-hosted-2025-12") as sandbox:
+        async with Calcom(sandbox.api_key, config=Config(base_url=sandbox.url, allow_http=True)) as cal:
+            with pytest.raises(NotFoundError) as caught:
+                await cal.event_types.booking_fields(THIRTY).get()
+            assert (caught.value.reason, VERSION in caught.value.hint) == ("unknown_operation", True)
+
+
+async def test_ignored_fields_are_an_error():
+    """A server that ignores the version of a team's event type also ignores the fields that need it."""
+    with Sandbox(server="self-hosted-2025-12") as sandbox:
+        async with Calcom(sandbox.api_key, config=Config(base_url=sandbox.url, allow_http=True)) as cal:
+            event_types = cal.organization(ORGANIZATION).team(SALES).event_types
+            event_type = CreateTeamEventType(
+                title="T", slug="t", length_in_minutes=30, scheduling_type="managed", private_note_enabled=True
+            )
+            with pytest.raises(ApiError, match=f"know cal-api-version {VERSION} .* created without them"):
+                await event_types.create(event_type)
+            [created] = await event_types.list().collect()
+            with pytest.raises(ApiError, match=f"PATCH /\\S+/{created.id}: 200 .* Other changes were made"):
+                await event_types.update(created.id, UpdateTeamEventType(private_note_enabled=True))
+
+
+async def test_an_event_type_in_the_oldest_shape_is_an_error():
+    """A server that falls back to the version of 2024-04-15 answers in another shape, which is no success."""
+    oldest = ok_response({"id": 1, "length": 30, "slug": "t", "title": "T"})
+    event_types = EventTypes(ResourceContext(FakeSend(oldest), Observer(None)))
+    with pytest.raises(ApiError, match=f"know cal-api-version {VERSION}"):
+        await event_types.update(1, UpdateEventType(private_note_enabled=True))
