@@ -181,6 +181,7 @@ _TABLE = """\
   DELETE /{teamId}
   GET    /{teamId}/bookings                       list ?TeamBookingFilters
   POST   /{teamId}/invite
+  POST   /{teamId}/routing-forms/{routingFormId}/responses ?FormSlots
   GET    /{teamId}/schedules                      list ?Paged
 /v2/teams/{teamId}/memberships
   GET    .                                        list ?take,skip,emails

@@ -91,6 +91,38 @@ def _slot_query(start: date | datetime | str, end: date | datetime | str, shown:
     }
 
 
+class NewRoutingFormResponses(Resource):
+    """New responses to one routing form."""
+
+    async def create(
+        self,
+        *,
+        answers: Mapping[str, Any],
+        start: date | datetime | str,
+        end: date | datetime | str,
+        queue: bool = False,
+        **shown: Unpack[FormSlotOptions],
+    ) -> RoutedResponse:
+        """Submit answers; returns the route: free slots from `start` to `end`, a message or a URL.
+
+        `answers` maps identifiers of form fields to values. To book, pass `event_type_id` and `routing` of the result
+        to `cal.bookings.create`. With `queue=True` the response is only stored once a booking is made
+        (`routing.queued_response_id`). For members of the team. A missing required answer raises `BadRequestError`. Not
+        retried if the response is lost, since every request stores a response.
+        """
+        query = {**_slot_query(start, end, shown), "queueResponse": queue or None}
+        request = self._request("POST", "/responses", (), query=query, body=table("answers", answers))
+        return await self._send(RoutedResponse, request, idempotent=False)
+
+
+class UserTeamRoutingForms(Resource):
+    """Routing forms of a team outside an organization. Their responses can only be created."""
+
+    def responses(self, form_id: str) -> NewRoutingFormResponses:
+        """Responses to one form. Needs the OAuth scope `TEAM_ROUTING_FORM_WRITE`. Self-hosted servers lack this."""
+        return self._child(NewRoutingFormResponses, "/routing-forms/{}", form_id)
+
+
 class RoutingForms(Resource):
     """Routing forms of a team; for admins of the team or of the organization."""
 
@@ -112,7 +144,7 @@ class OrganizationRoutingForms(RoutingForms):
         return self._pages(RoutingForm, "/routing-forms", pagination=PAGINATION, **split)
 
 
-class RoutingFormResponses(Resource):
+class RoutingFormResponses(NewRoutingFormResponses):
     """Responses to one routing form."""
 
     def list(self, **filters: Unpack[RoutingFormFilters]) -> Pages[RoutingFormResponse]:
@@ -120,26 +152,6 @@ class RoutingFormResponses(Resource):
         return self._pages(
             RoutingFormResponse, "/responses", pagination=PAGINATION, **_split(filters, RoutingFormFilters)
         )
-
-    async def create(
-        self,
-        *,
-        answers: Mapping[str, Any],
-        start: date | datetime | str,
-        end: date | datetime | str,
-        queue: bool = False,
-        **shown: Unpack[FormSlotOptions],
-    ) -> RoutedResponse:
-        """Submit answers; returns the route: free slots from `start` to `end`, a message or a URL.
-
-        `answers` maps identifiers of form fields to values. To book, pass `event_type_id` and `routing` of the result
-        to `cal.bookings.create`. With `queue=True` the response is only stored once a booking is made
-        (`routing.queued_response_id`). For members of the team. A missing required answer raises `BadRequestError`. Not
-        retried if the response is lost, since every request stores a response.
-        """
-        query = {**_slot_query(start, end, shown), "queueResponse": queue or None}
-        request = self._request("POST", "/responses", (), query=query, body=table("answers", answers))
-        return await self._send(RoutedResponse, request, idempotent=False)
 
     async def update(self, response_id: int, *, response: Mapping[str, Any]) -> RoutingFormResponse:
         """Replace all answers of a response: `{field id: {"label": ..., "value": ...}}`."""

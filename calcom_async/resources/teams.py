@@ -18,7 +18,7 @@ from calcom_async.resources.event_types import Order, OrganizationTeamEventTypes
 from calcom_async.resources.member_schedules import OrganizationTeamSchedules, TeamSchedules
 from calcom_async.resources.memberships import Memberships, OrganizationTeamMemberships
 from calcom_async.resources.roles import Roles
-from calcom_async.resources.routing_forms import RoutingForms
+from calcom_async.resources.routing_forms import RoutingForms, UserTeamRoutingForms
 from calcom_async.resources.stripe import Stripe
 from calcom_async.resources.verified_resources import VerifiedResources
 from calcom_async.resources.workflows import Workflows
@@ -61,6 +61,11 @@ class Team(BaseTeam):
     def schedules(self) -> TeamSchedules:
         """Schedules of the members."""
         return self._child(TeamSchedules)
+
+    @property
+    def routing_forms(self) -> UserTeamRoutingForms:
+        """Routing forms of the team, to submit responses."""
+        return self._child(UserTeamRoutingForms)
 
 
 class OrganizationTeam(BaseTeam):

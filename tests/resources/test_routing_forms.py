@@ -190,3 +190,20 @@ async def test_retries(cal, forms, calcom_sandbox, intro):
     assert len(await forms.responses(FORM).list().collect()) == 1
     assert (await cal.routing_forms.calculate_slots(FORM, answers=SALES_WANTED, **DAY)).event_type_id == intro.id
     assert calcom_sandbox.faults.fired == 2
+
+
+async def test_responses_of_a_team_of_a_user(cal, calcom_sandbox, intro):
+    """A team outside an organization takes new responses under its own path, for its members."""
+    cy = cal.with_credentials("cal_sandbox_cy")
+    routed = (
+        await cy.team(SALES)
+        .routing_forms.responses(FORM)
+        .create(answers=SALES_WANTED, **DAY, reschedule_with_same_host=False)
+    )
+    path = f"/teams/{SALES}/routing-forms/{FORM}/responses"
+    query = {**DAY_QUERY, "rescheduleWithSameHost": "false"}
+    assert last_request(calcom_sandbox) == SentRequest("POST", path, query, SALES_WANTED, None)
+    assert routed.event_type_id == intro.id
+    assert routed.routing.response_id
+    with pytest.raises(ForbiddenError):
+        await cal.team(SUPPORT).routing_forms.responses(FORM).create(answers=SALES_WANTED, **DAY)

@@ -148,6 +148,7 @@ def list_responses(call: Call) -> object:
 
 @ROUTES.add("POST", _ORGANIZATION + _RESPONSES, status=201)
 @ROUTES.add("POST", _TEAM + _RESPONSES, status=201)
+@ROUTES.add("POST", "/v2/teams/{teamId}/routing-forms" + _RESPONSES, status=201)
 def create_response(call: Call) -> object:
     """Store a response and return its route: slots, a message or an external URL."""
     form, query = _form(call, "TEAM_MEMBER"), _SLOTS.read(call.fields)
