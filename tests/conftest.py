@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from aiohttp import ClientResponse
@@ -16,8 +16,20 @@ from aioresponses import aioresponses
 from fakes import EventRecorder, FakeSend
 from hypothesis import HealthCheck, settings
 
+from calcom_async.sandbox import Sandbox, ServerName
+
 ROOT = Path(__file__).resolve().parent.parent
 RECORDINGS = Path(os.environ.get("CALCOM_ASYNC_SHARED", ROOT.parent / "shared"))
+BY_SERVER = {
+    *("sandbox/test_bookings_attendees", "sandbox/test_bookings_change", "sandbox/test_bookings_create"),
+    *("sandbox/test_bookings_lists", "sandbox/test_bookings_shapes", "sandbox/test_slots"),
+    *("sandbox/test_event_types", "sandbox/test_event_type_fields", "sandbox/test_team_event_types"),
+    *("sandbox/test_schedules", "sandbox/test_webhooks"),
+    *("resources/test_bookings", "resources/test_booking_lists", "resources/test_booking_people"),
+    *("resources/test_slots", "resources/test_event_types", "resources/test_schedules", "resources/test_webhooks"),
+    *("resources/test_webhook_scopes", "resources/test_private_links", "test_booking", "test_flows"),
+}
+"""Test files whose tests run once per kind of sandbox server."""
 DESELECTED = pytest.StashKey[int]()
 
 # The only profile. How long an example takes depends on the machine, so no test of Hypothesis has a deadline or fails
@@ -54,6 +66,26 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             f"{count} tests deselected: they need responses recorded from a real server, and {RECORDINGS} has none"
             " (set CALCOM_ASYNC_SHARED to a folder that has them)"
         )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of the main areas once per kind of server; only the first kind is in the fast suite."""
+    marker = metafunc.definition.get_closest_marker("servers")
+    name = metafunc.definition.path.relative_to(ROOT / "tests").with_suffix("").as_posix()
+    if marker is None and name not in BY_SERVER:
+        return
+    first, *others = marker.args if marker else get_args(ServerName)
+    kinds = [first, *(pytest.param(name, marks=pytest.mark.slow) for name in others)]
+    metafunc.parametrize("server_kind", kinds, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def server_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ServerName:
+    """The kind of server that the sandboxes of this test are, unless the test names one."""
+    kind: ServerName = getattr(request, "param", "hosted")
+    if kind != "hosted":
+        monkeypatch.setitem(Sandbox.__init__.__kwdefaults__, "server", kind)
+    return kind
 
 
 @pytest.fixture(scope="session")

@@ -1073,6 +1073,7 @@ async def test_a_cancelled_booking_is_not_rescheduled(cal, sandbox):
         await move(cal, old.uid, 10)
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 @pytest.mark.parametrize("fault", LOST, ids=str)
 async def test_a_lost_response_to_the_reschedule_of_a_seat(cal, sandbox, fault):
     """One seat moves once, the others stay, and the new uid of the seat is returned."""

@@ -124,6 +124,7 @@ async def test_a_reserved_slot():
             assert at(9) in await free(other)
 
 
+@pytest.mark.servers("hosted", "self-hosted-2025-12")
 async def test_a_round_robin_team():
     """A team's event type is found by slug, booked until every host is busy, and listed with the team."""
     with running_sandbox() as sandbox:

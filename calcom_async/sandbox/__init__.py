@@ -31,12 +31,14 @@ async def test_a_lost_response_makes_no_second_booking(calcom_sandbox, calcom_cl
     assert [*calcom_sandbox.store.bookings] == [booking.uid]
 ```
 
-`Sandbox(server="self-hosted-2026-07")` is one of two self-hosted builds instead of the hosted API (`ServerName` lists
-them): it knows other versions and routes, and some statuses and shapes differ. `sandbox.clock` freezes and moves the
-time, `sandbox.faults` scripts failures, `sandbox.requests` records requests. The platform client is `sandbox-client`
-with the secret `sandbox-secret`; the tokens of its managed user are `sandbox-access-token` and `sandbox-refresh-token`.
-If your tests mock HTTP themselves, use `Calcom(..., rate_limit=1_000_000)`: without rate limit headers the client keeps
-to the documented limit.
+`Sandbox(server="self-hosted-2026-07")` is a self-hosted build instead of the hosted API (`ServerName` lists the kinds):
+it knows other versions and routes, and some statuses and shapes differ. In pytest, override the fixture
+`calcom_server` to return another kind.
+
+`sandbox.clock` freezes and moves the time, `sandbox.faults` scripts failures, `sandbox.requests` records requests. The
+platform client is `sandbox-client` with the secret `sandbox-secret`; the tokens of its managed user are
+`sandbox-access-token` and `sandbox-refresh-token`. If your tests mock HTTP themselves, use `Calcom(...,
+rate_limit=1_000_000)`: without rate limit headers the client keeps to the documented limit.
 
 `http` is the HTTP machinery, `state` the data, `seed` the sample data; each other folder is an area of the API with
 its routes, rules and views. The package imports nothing of the client, so that the two cannot share a mistake.

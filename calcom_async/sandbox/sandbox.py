@@ -136,9 +136,10 @@ class Sandbox:
 
     def server(self, routes: Sequence[Route]) -> Server:
         """Build a server for these routes on the state of this sandbox, without a socket."""
+        has = self.context.server.has
         return Server(
             self.context,
-            RouteTable([route for route in routes if self.context.server.has(route.method, route.path)]),
+            RouteTable([route for route in routes if has(route.method, route.path, route.versions)]),
             self.faults,
             self.rate_limiter,
             self.requests,

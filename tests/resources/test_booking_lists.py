@@ -125,6 +125,7 @@ async def test_by_uid(cal, full, all_bookings):
     assert last_request(full).query["bookingUid"] == uid
 
 
+@pytest.mark.servers("hosted", "self-hosted-2025-12")
 async def test_teams(cal, full):
     """Team bookings are requested in the server's spelling; without teams the list is empty."""
     assert await cal.bookings.list(team_ids=[2, 3]).collect() == []
@@ -208,6 +209,7 @@ async def test_invalid_filters(cal, full, filters, words):
     assert full.requests == []
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 async def test_unknown_event_type(cal):
     """If no given event type exists, the server rejects the request."""
     with pytest.raises(BadRequestError, match="requested event-types do not exist") as caught:

@@ -11,6 +11,7 @@ from calcom_async.models import Attendee, BookingLocation, Guest
 VERSION = "2024-08-13"
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 async def test_attendees(cal, calcom_sandbox):
     """Attendees are listed, added, read and removed one by one, with their ids."""
     booking = await book(cal)
@@ -37,6 +38,7 @@ async def test_attendees(cal, calcom_sandbox):
         await people.attendee(booking.uid, added.id)
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 async def test_attendee_rejections(cal):
     """The booker cannot be removed, no attendee can be added twice, and unknown bookings are forbidden."""
     booking = await book(cal)
@@ -78,6 +80,7 @@ PLACES = [
 ]
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.type)
 async def test_location(cal, calcom_sandbox, place):
     """The location can be changed to any kind; its value is sent under its own name."""
@@ -91,6 +94,7 @@ async def test_location(cal, calcom_sandbox, place):
     assert after.location == value
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 async def test_location_rejections(cal):
     """A location without its value is rejected, and only hosts can change a location."""
     booking = await book(cal)
@@ -118,6 +122,7 @@ THROTTLED = {
 }
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 @pytest.mark.parametrize("name", THROTTLED)
 async def test_throttled_operations(calcom_client, calcom_sandbox, name):
     """The sixth call of such an operation in a minute waits, or raises with `max_wait=0`. Other calls are sent."""

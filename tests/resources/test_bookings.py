@@ -157,6 +157,7 @@ async def test_instant_meetings_are_for_teams(cal, calcom_sandbox):
     assert last_request(calcom_sandbox).body["instant"] is True
 
 
+@pytest.mark.servers("hosted", "self-hosted-2025-12")
 @pytest.mark.parametrize(
     ("fields", "sent"),
     [
@@ -246,6 +247,7 @@ async def test_too_many_occurrences(cal, weekly):
         await book(cal, event_type_id=weekly, recurrence_count=4)
 
 
+@pytest.mark.servers("hosted", "self-hosted-2025-12")
 async def test_round_robin_series(cal):
     """The server omits the first occurrence of a round-robin series; an empty response raises a helpful error."""
     several, single = await round_robin(cal, "several", 2), await round_robin(cal, "one", 1)
@@ -371,6 +373,7 @@ async def test_cancel(cal, calcom_sandbox):
 # --- seats
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 async def test_seats(cal, calcom_sandbox):
     """Each booker of a seated event type gets a seat in the same booking."""
     first = await book(cal, event_type_id=CLASS)
@@ -463,6 +466,7 @@ async def pending(cal):
     return booking
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 async def test_confirm(cal, calcom_sandbox, pending):
     """Confirming accepts a pending booking, once."""
     assert (await cal.bookings.confirm(pending.uid)).is_accepted
@@ -502,6 +506,7 @@ async def test_mark_absent(cal, calcom_sandbox):
     assert (back.absent_host, back.attendees[0].absent) == (True, False)
 
 
+@pytest.mark.servers("hosted", "self-hosted-2025-12")
 async def test_reassign(cal, calcom_sandbox):
     """A round-robin booking is reassigned to the next host or to a specific one, and keeps its uid."""
     booking = await book(cal, 15, await round_robin(cal))
@@ -521,6 +526,7 @@ async def test_reassign(cal, calcom_sandbox):
         await cal.bookings.reassign_to(booking.uid, 999)
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 async def test_reassign_to_anybody(cal, calcom_sandbox):
     """Without a host the server chooses one; the booking of a user stays unchanged."""
     booking = await book(cal)

@@ -45,6 +45,7 @@ async def test_list_own(cal, calcom_sandbox):
     assert len(calcom_sandbox.requests) == 1
 
 
+@pytest.mark.servers("hosted", "self-hosted-2025-12")
 @pytest.mark.parametrize(
     ("filters", "query", "slugs"),
     [
@@ -138,6 +139,7 @@ async def test_switching_off(cal, calcom_sandbox, setting, value, property_name)
     assert not getattr(changed, property_name)
 
 
+@pytest.mark.servers("hosted", "self-hosted-2025-12")
 @pytest.mark.parametrize("owner", ["user", "team"])
 async def test_a_series_that_cannot_be_switched_off(cal, owner):
     """Servers accept `recurrence=DISABLED` without effect, which raises an ApiError; other changes are made."""
@@ -179,6 +181,7 @@ async def test_delete(cal, calcom_sandbox):
         await cal.event_types.get(SIXTY)
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 @pytest.mark.parametrize(
     ("call", "kind", "words"),
     [

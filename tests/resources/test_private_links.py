@@ -19,6 +19,7 @@ def links(cal):
     return cal.event_types.private_links(THIRTY)
 
 
+@pytest.mark.servers("self-hosted-2025-12", "self-hosted-2026-07")
 async def test_create_by_time(links, calcom_sandbox):
     """A link with an end has no count; no version is sent, because the server has no such route with one."""
     link = await links.create(expires_at=LATER)
@@ -41,9 +42,26 @@ async def test_a_past_end(links):
     assert (await links.create(expires_at=datetime(2020, 1, 1, tzinfo=UTC))).is_expired
 
 
-@pytest.mark.parametrize("limits", [{}, {"expires_at": LATER, "max_usage_count": 1}, {"max_usage_count": 0}])
+@pytest.mark.servers("hosted")
+async def test_the_hosted_api_returns_the_whole_booking_url(links, calcom_sandbox):
+    """Version 2024-09-04 is sent first; there a link without a limit has one use, and -1 means any number."""
+    link = await links.create()
+    assert (link.max_usage_count, link.booking_url) == (1, f"https://cal.com/d/{link.link_id}/thirty")
+    assert last_request(calcom_sandbox).version == "2024-09-04"
+    unlimited = await links.create(max_usage_count=-1)
+    assert (unlimited.max_usage_count, unlimited.is_expired) == (-1, False)
+
+
+@pytest.mark.servers("self-hosted-2025-12", "self-hosted-2026-07")
+async def test_self_hosted_builds_require_a_limit(links):
+    """A self-hosted build rejects a link without a limit."""
+    with pytest.raises(BadRequestError):
+        await links.create()
+
+
+@pytest.mark.parametrize("limits", [{"expires_at": LATER, "max_usage_count": 1}, {"max_usage_count": 0}])
 async def test_an_end_or_a_count_is_required(links, limits):
-    """An end and a count together, or neither, are rejected by the server."""
+    """An end and a count together, or a count of 0, are rejected by the server."""
     with pytest.raises(BadRequestError):
         await links.create(**limits)
 
@@ -55,6 +73,7 @@ async def test_a_naive_end(links, calcom_sandbox):
     assert calcom_sandbox.requests == []
 
 
+@pytest.mark.servers("self-hosted-2025-12", "self-hosted-2026-07")
 async def test_update_changes_the_kind(links, calcom_sandbox):
     """An update replaces an end by a count or the other way round, and is idempotent."""
     link = await links.create(expires_at=LATER)
@@ -65,6 +84,7 @@ async def test_update_changes_the_kind(links, calcom_sandbox):
     assert (await links.update(link.link_id, max_usage_count=2, expires_at=LATER)).max_usage_count is None
 
 
+@pytest.mark.servers("self-hosted-2025-12", "self-hosted-2026-07")
 async def test_list_and_delete(links, calcom_sandbox):
     """The list is one response; deleting a link twice raises NotFoundError."""
     first, second = await links.create(max_usage_count=1), await links.create(expires_at=LATER)
@@ -79,6 +99,7 @@ async def test_list_and_delete(links, calcom_sandbox):
         await links.update(first.link_id, max_usage_count=1)
 
 
+@pytest.mark.servers("hosted", "self-hosted-2025-12")
 async def test_of_a_team(cal, calcom_sandbox):
     """Private links work the same below a team of an organization, for its admins."""
     kind = {"title": "Demo", "slug": "demo", "length_in_minutes": 30, "scheduling_type": "collective"}

@@ -215,6 +215,7 @@ async def _demo(cal):
     return await cal.organization(1).team(SALES).event_types.create(body)
 
 
+@pytest.mark.servers("hosted", "self-hosted-2025-12")
 @pytest.mark.parametrize(
     ("selection", "query"),
     [
@@ -243,6 +244,7 @@ async def test_ways_to_name_the_event_type(cal, calcom_sandbox, selection, query
     assert days.first() is not None
 
 
+@pytest.mark.servers("hosted", "self-hosted-2025-12")
 async def test_host_subset(cal, calcom_sandbox):
     """A search of a round robin can be limited to some of its hosts."""
     demo = await _demo(cal)

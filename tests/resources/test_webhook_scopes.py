@@ -33,6 +33,7 @@ async def scope(cal, name):
     }[name]
 
 
+@pytest.mark.servers("hosted")
 @pytest.mark.parametrize("name", ["user", "event type", "team event type", "organization", "client"])
 async def test_the_life_of_a_webhook(cal, calcom_sandbox, name):
     """Webhooks of each owner are created, read, listed, updated and deleted, and have the id of this owner only."""
@@ -48,6 +49,7 @@ async def test_the_life_of_a_webhook(cal, calcom_sandbox, name):
     assert {request.version for request in sent_requests(calcom_sandbox) if "/webhooks" in request.path} == {None}
 
 
+@pytest.mark.servers("hosted")
 @pytest.mark.parametrize("name", ["event type", "team event type", "client"])
 async def test_delete_all(cal, calcom_sandbox, name):
     """`delete_all` deletes all webhooks of an event type or an OAuth client."""

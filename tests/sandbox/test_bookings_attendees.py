@@ -86,6 +86,7 @@ def test_guests_have_their_own_throttle(api, uid):
     assert api.act(uid, "guests", {"guests": [{"email": "g@x.test"}]}).status == 429
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 def test_guests_are_limited_in_number_and_by_the_event_type(api, uid):
     """Ten guests per request, thirty attendees, no guests where the event type forbids them, and only by hosts."""
     many = {"guests": [{"email": f"g{number}@x.test"} for number in range(11)]}

@@ -294,6 +294,7 @@ def test_the_last_seat_takes_the_booking_along(api):
 # --- confirm and decline
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 def test_hosts_decide_about_pending_bookings(api):
     """Confirm accepts and decline rejects, with webhooks; a decline can be repeated, a confirmation cannot."""
     api.subscribe()
@@ -309,6 +310,7 @@ def test_hosts_decide_about_pending_bookings(api):
     assert heard[3][1]["rejectionReason"] == "full"
 
 
+@pytest.mark.servers("hosted", "self-hosted-2025-12")
 def test_only_hosts_and_those_above_them_decide(api):
     """Other users get a 401 TRPCError, anonymous callers 403, unknown uids 404; an organization's admin may decide."""
     uid = api.book(at(10), api.event_type(confirmationPolicy=ALWAYS))["uid"]
@@ -330,6 +332,7 @@ def test_confirm_revives_what_was_cancelled(api):
 # --- absence
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 def test_absence_is_marked_after_the_start_by_any_key(api):
     """Any key may mark anybody absent once the start has passed; unknown addresses change nothing."""
     api.subscribe()
@@ -351,6 +354,7 @@ def test_absence_is_marked_after_the_start_by_any_key(api):
 # --- reassign
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 def test_a_round_robin_booking_goes_to_the_next_host(api):
     """Reassigning chooses another free host, or the named one, and changes the booking's host."""
     event_type = api.team_event_type("roundRobin", ANA, BO)
@@ -385,6 +389,7 @@ def test_who_and_what_cannot_be_reassigned(api):
     assert api.act("none", "reassign").status == 404
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 def test_a_persons_own_booking_is_reassigned_to_that_person(api):
     """Reassigning a booking of one host returns 200 and changes nothing."""
     uid = api.book(at(10))["uid"]

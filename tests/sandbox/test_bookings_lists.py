@@ -67,6 +67,7 @@ def test_scopes_and_filters_show_what_they_should(api, mixed, who, path, seen):
     assert set(uids(getattr(api, who).get(path))) == {mixed[name] for name in seen}
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 @pytest.mark.parametrize(
     ("who", "path", "status", "text"),
     [

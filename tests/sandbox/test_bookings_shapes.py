@@ -94,6 +94,7 @@ def links(api: BookingApi):
     return api.ana.get(f"/v2/bookings/{plain(api)['uid']}/calendar-links").data
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 @pytest.mark.parametrize(
     ("name", "send"),
     [
@@ -117,6 +118,7 @@ def test_answers_have_the_fields_of_recorded_ones(api, shared, name, send):
     assert keys(send(api)) == real
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 @pytest.mark.parametrize(("name", "send"), [("bookings_reschedule", moved), ("bookings_cancel", cancelled)])
 def test_moved_ones_have_the_fields_of_recorded_ones(api, shared, name, send):
     """A rescheduled booking has the fields of the recorded one."""
@@ -164,6 +166,7 @@ def _rows(sandbox, skip):
     return BookingApi(sandbox).ana.get(f"/v2/bookings?take=250&skip={skip}").data
 
 
+@pytest.mark.servers("hosted", "self-hosted-2025-12")
 @pytest.mark.parametrize(
     ("number", "story"),
     [

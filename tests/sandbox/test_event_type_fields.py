@@ -48,6 +48,7 @@ def test_a_split_name_replaces_the_name():
     assert (first["type"], first["firstNameLabel"], first["lastNameRequired"]) == ("splitName", "Given", False)
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 @pytest.mark.parametrize(
     ("fields", "text"),
     [

@@ -35,6 +35,7 @@ def visible_slugs(api: ApiClient, query: str = "") -> list[str]:
 # --- what an answer holds
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 @pytest.mark.parametrize(
     ("name", "more"),
     [
@@ -69,6 +70,7 @@ def test_default_booking_fields_are_those_of_a_real_server(shared):
     assert default_booking_fields() == recorded_body(shared, "eventtypes_create")["data"]["bookingFields"]
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 def test_reading_answers_what_creating_did(api):
     """A read by id equals the response to the create request, without internal keys."""
     event_type = made(api)
@@ -77,6 +79,7 @@ def test_reading_answers_what_creating_did(api):
     assert event_type["bookingUrl"] == "https://cal.com/ana/intro"
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 @pytest.mark.parametrize(
     ("field", "given", "answered"),
     [
@@ -248,6 +251,7 @@ SEATS = {"seatsPerTimeSlot": 2, "showAttendeeInfo": True, "showAvailabilityCount
 WEEKLY = {"interval": 1, "occurrences": 3, "frequency": "weekly"}
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 @pytest.mark.parametrize(
     ("more", "status", "code", "text"),
     [
@@ -327,6 +331,7 @@ def test_a_refused_update_changes_nothing(api):
     assert api.get(path).data == event_type
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 def test_a_slug_belongs_to_one_event_type_of_a_user(api):
     """A duplicate slug is rejected, with different messages on create and update; other users may have it."""
     first, second = made(api), api.post(EVENT_TYPES, body(slug="second")).data
@@ -405,6 +410,7 @@ def test_a_list_by_name_hides_what_is_hidden_but_from_the_owner(api):
     assert "title" not in [field["slug"] for field in shown]
 
 
+@pytest.mark.servers("hosted", "self-hosted-2025-12")
 def test_filters_of_the_list(api):
     """Usernames are compared with case, slugs filter only with a username, and an organization restricts usernames."""
     assert visible_slugs(api.as_user("bo"), "?username=ana&eventSlug=sixty") == ["sixty"]

@@ -6,7 +6,7 @@ import json
 from typing import get_args
 
 import pytest
-from http_client import ApiClient
+from http_client import ApiClient, send_request
 from sent_requests import MONDAY
 
 from calcom_async.cli.sandbox import SERVERS
@@ -62,7 +62,7 @@ def test_self_hosted_builds_lack_exactly_the_operations_of_september(shared):
         kind = SERVER_KINDS[server]
         assert [operation for operation in september - march if kind.has(*operation)] == []
     missing = {operation for operation in march if not SERVER_KINDS[WITH_TEAMS].has(*operation)}
-    assert len(missing) == 16, missing
+    assert len(missing) == 15, missing
     without = {path for verb, path in march if not SERVER_KINDS[WITHOUT_TEAMS].has(verb, path)}
     assert without == {path for _, path in march if path.startswith(("/v2/teams", "/v2/organizations"))}
 
@@ -79,3 +79,126 @@ def test_self_hosted_builds_read_a_newer_version_as_the_oldest(start, server, ve
     assert SERVER_KINDS[server].version("2026-05-01") == version
     response = ApiClient(start(server), "2026-05-01").get("/v2/bookings")
     assert isinstance(response.data, list) == (server == HOSTED)
+
+
+# --- statuses and shapes
+
+MONDAY_BOOKING = {"eventTypeId": 1, "start": "2026-11-02T15:00:00Z"}
+
+
+def book(sandbox: Sandbox, **more) -> str:
+    """Book Ana's event type of 30 minutes and return the uid."""
+    attendee = {"name": "Ada", "email": "ada@visitors.test", "timeZone": "UTC"}
+    return (
+        ApiClient(sandbox, "2024-08-13")
+        .post("/v2/bookings", MONDAY_BOOKING | {"attendee": attendee} | more)
+        .data["uid"]
+    )
+
+
+@pytest.mark.parametrize(("server", "locale", "email"), [(HOSTED, True, False), (WITH_TEAMS, False, True)])
+def test_the_profile(start, server, locale, email):
+    """Only the hosted API returns the locale; only the build of 2025-12 applies a new email address at once."""
+    profile = ApiClient(start(server), "").patch("/v2/me", {"email": "new@sandbox.test"}).data
+    assert ("locale" in profile, profile["email"] == "new@sandbox.test") == (locale, email)
+
+
+@pytest.mark.parametrize(
+    ("server", "message"),
+    [
+        (WITH_TEAMS, "Bad request: Please check your request data and try again"),
+        (WITHOUT_TEAMS, "Booking already confirmed"),
+    ],
+)
+def test_messages_of_trpc(start, server, message):
+    """The build of 2025-12 has one message for all 400s with the code TRPCError."""
+    sandbox = start(server)
+    refused = ApiClient(sandbox, "2024-08-13").post(f"/v2/bookings/{book(sandbox)}/confirm")
+    assert (refused.status, refused.body["error"]) == (400, {"code": "TRPCError", "message": message})
+
+
+@pytest.mark.parametrize(("server", "status"), [(HOSTED, 200), (WITH_TEAMS, 400), (WITHOUT_TEAMS, 200)])
+def test_reassigning_a_single_host(start, server, status):
+    """The build of 2025-12 rejects it, the others change nothing."""
+    sandbox = start(server)
+    assert ApiClient(sandbox, "2024-08-13").post(f"/v2/bookings/{book(sandbox)}/reassign").status == status
+
+
+@pytest.mark.parametrize(("server", "status"), [(HOSTED, 200), (WITH_TEAMS, 500), (WITHOUT_TEAMS, 200)])
+def test_an_unknown_address_that_is_absent(start, server, status):
+    """The build of 2025-12 fails with a 500, the others change nothing."""
+    sandbox = start(server)
+    uid = book(sandbox)
+    sandbox.clock.move(days=1)
+    body = {"attendees": [{"email": "nobody@visitors.test", "absent": True}]}
+    assert ApiClient(sandbox, "2024-08-13").post(f"/v2/bookings/{uid}/mark-absent", body).status == status
+
+
+def test_fields_that_the_build_of_2025_12_does_not_know(start):
+    """The build neither returns nor applies them: its bookings can be cancelled, its people have one address."""
+    sandbox = start(WITH_TEAMS)
+    event_types, bookings = ApiClient(sandbox, "2024-06-14"), ApiClient(sandbox, "2024-08-13")
+    changed = event_types.patch("/v2/event-types/1", {"disableCancelling": {"disabled": True}}).data
+    assert not {"disableCancelling", "disableRescheduling", "interfaceLanguage", "bookingUrl"} & changed.keys()
+    uid = book(sandbox)
+    booking = bookings.get(f"/v2/bookings/{uid}").data
+    assert "displayEmail" not in json.dumps(booking)
+    assert bookings.post(f"/v2/bookings/{uid}/cancel", {"cancellationReason": "ill"}).status == 200
+
+
+@pytest.mark.parametrize(("server", "status"), [(HOSTED, 200), (WITH_TEAMS, 500)])
+@pytest.mark.parametrize("path", ["/v2/organizations/1/teams", "/v2/organizations/1/teams/me"])
+def test_paging_of_team_lists(start, server, status, path):
+    """The build of 2025-12 fails with a 500 if `take` or `skip` is sent; the hosted API ignores both."""
+    api = ApiClient(start(server), "")
+    assert api.get(path).status == 200
+    assert api.get(f"{path}?take=1").status == status
+
+
+@pytest.mark.parametrize("server", [HOSTED, WITH_TEAMS])
+def test_settings_of_organization_users(start, server):
+    """The build of 2025-12 fails on `weekday`, and rejects an avatar over http without a reason."""
+    api = ApiClient(start(server), "")
+    weekday = api.patch("/v2/organizations/1/users/3", {"weekday": "Monday"})
+    avatar = api.patch("/v2/organizations/1/users/3", {"avatarUrl": "http://avatars.test/cy.png"})
+    assert (weekday.status, avatar.status) == ((200, 200) if server == HOSTED else (500, 400))
+    if server == WITH_TEAMS:
+        assert avatar.constraints == {"avatarUrl": {"avatarValidator": ""}}
+
+
+@pytest.mark.parametrize(("server", "has_scope"), [(HOSTED, True), (WITHOUT_TEAMS, False)])
+def test_the_scope_of_tokens(start, server, has_scope):
+    """Only the hosted API returns the scope of third-party tokens."""
+    body = {"grant_type": "refresh_token", "client_id": "sandbox-app", "client_secret": "sandbox-app-secret"}
+    body |= {"refresh_token": "sandbox-app-refresh"}
+    tokens = send_request(start(server), "POST", "/v2/auth/oauth2/token", body, key=None).body
+    assert ("scope" in tokens) == has_scope
+
+
+def test_webhooks_of_the_hosted_api(start):
+    """Only the hosted API has the triggers of 2026, the payload version 2026-07-27 and a delay."""
+    newer = {"triggers": ["BOOKING_REASSIGNED"], "version": "2026-07-27", "time": 5, "timeUnit": "MINUTE"}
+    body = {"active": True, "subscriberUrl": "https://hooks.test/cal", **newer}
+    hosted, older = (ApiClient(start(server), "").post("/v2/webhooks", body) for server in (HOSTED, WITHOUT_TEAMS))
+    assert hosted.data.items() >= newer.items()
+    assert older.constraints.keys() == {"triggers", "version"}
+
+
+def test_webhook_urls_and_templates(start):
+    """The build of 2025-12 accepts any URL and sends no version; that of 2026-07 has no template for a request."""
+    hook = {"active": True, "triggers": ["BOOKING_REQUESTED"], "payloadTemplate": "uid={{uid}}"}
+    bodies = {}
+    for server in get_args(ServerName):
+        sandbox = start(server)
+        api = ApiClient(sandbox, "")
+        assert api.post("/v2/webhooks", hook | {"subscriberUrl": "not a url"}).status == (
+            201 if server == WITH_TEAMS else 400
+        )
+        api.post("/v2/webhooks", hook | {"subscriberUrl": "https://hooks.test/cal"})
+        sandbox.store.event_types[1]["confirmationPolicy"] = {"type": "always"}
+        book(sandbox)
+        sandbox.wait_idle()
+        delivery = sandbox.deliveries[-1]
+        assert ("X-Cal-Webhook-Version" in delivery.headers) == (server != WITH_TEAMS)
+        bodies[server] = delivery.body.startswith(b"uid=")
+    assert bodies == {HOSTED: True, WITH_TEAMS: True, WITHOUT_TEAMS: False}

@@ -12,6 +12,7 @@ from calcom_async.sandbox.event_types.team_event_types import assign_member
 
 EVENT_TYPES = "/v2/event-types"
 SALES = "/v2/organizations/1/teams/2/event-types"
+SUPPORT_TEAM = "/v2/organizations/1/teams/3/event-types"
 ANA, BO, CY = 1, 2, 3
 
 
@@ -26,7 +27,7 @@ def body(**more: Any) -> dict[str, Any]:
 
 
 def team_body(kind: str = "roundRobin", **more: Any) -> dict[str, Any]:
-    return body(schedulingType=kind, hosts=[{"userId": BO}, {"userId": CY, "priority": "high"}], **more)
+    return body(schedulingType=kind, **{"hosts": [{"userId": BO}, {"userId": CY, "priority": "high"}], **more})
 
 
 def test_mails_that_are_left_out(api):
@@ -152,7 +153,21 @@ def test_phones_will_do_for_teams_of_organizations_only(api):
     assert api.post(SALES, team_body(bookingFields=fields)).status == 201
 
 
+@pytest.mark.servers("self-hosted-2025-12")
 def test_the_list_of_all_teams_event_types_fails_for_everybody(api):
-    """The route order of the real server hides it, so it always fails."""
+    """The route order of the build of 2025-12 hides it, so it always fails there."""
     answer = api.get("/v2/organizations/1/teams/event-types")
     assert answer.error == (500, "There was an error, please try again later.")
+
+
+@pytest.mark.servers("hosted")
+def test_the_hosted_api_lists_the_event_types_of_all_teams(api):
+    """The list has the event types of all teams of the organization, in pages, for its admins."""
+    ids = [
+        api.post(path, team_body(slug=str(number), hosts=[])).data["id"]
+        for number, path in enumerate((SALES, SUPPORT_TEAM))
+    ]
+    path = "/v2/organizations/1/teams/event-types"
+    assert [record["id"] for record in api.get(path).data] == ids
+    assert [record["id"] for record in api.get(f"{path}?sortCreatedAt=desc&take=1").data] == ids[1:]
+    assert api.as_user("cy").get(path).status == 403

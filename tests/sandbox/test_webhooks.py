@@ -38,6 +38,7 @@ def hook(url: str = "https://hooks.example.com/cal", **more: Any) -> dict[str, A
 # --- subscriptions
 
 
+@pytest.mark.servers("self-hosted-2025-12", "self-hosted-2026-07")
 @pytest.mark.parametrize(
     ("place", "name", "owner"),
     [
@@ -115,6 +116,7 @@ def test_all_documented_triggers_pass_and_the_examples_of_the_specification_do_n
         assert ApiClient(sandbox).post(HOOKS, hook(triggers=list(LEGACY_TRIGGERS))).status == 201
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 @pytest.mark.parametrize(
     ("place", "more", "refusal"),
     [
@@ -222,6 +224,7 @@ def emit(api: ApiClient, trigger: str = "BOOKING_CREATED", payload: Any = None, 
     api.sandbox.wait_idle()
 
 
+@pytest.mark.servers("hosted", "self-hosted-2026-07")
 def test_a_delivery_arrives_signed(api, receiver):
     """Body, signature and headers are those of the real server, and the delivery is recorded."""
     api.post(HOOKS, hook(receiver.url, secret="s3cret"))

@@ -72,8 +72,8 @@ _SETTABLE = {wire: ours for wire, ours in _WIRE.items() if wire in PROFILE.field
 _NULLABLE = {"name", "bio", "avatarUrl", "defaultScheduleId"}
 
 
-def change_profile(user: dict[str, Any], values: dict[str, Any]) -> None:
-    """Apply validated changes to a profile. A new email address waits for verification, so the old one stays."""
+def change_profile(user: dict[str, Any], values: dict[str, Any], *, verifies_email: bool = True) -> None:
+    """Apply validated changes to a profile. A new email address waits for verification if `verifies_email`."""
     for wire, value in values.items():
         if wire == "email" or (value is None and wire not in _NULLABLE):
             continue
@@ -81,7 +81,11 @@ def change_profile(user: dict[str, Any], values: dict[str, Any]) -> None:
             user["metadata"] = value
         else:
             user[_SETTABLE[wire]] = canonical_zone(value) if wire == "timeZone" else value
-    if values.get("email") not in {None, user["email"]}:
+    if values.get("email") in {None, user["email"]}:
+        return
+    if not verifies_email:
+        user["email"] = values["email"]
+    else:
         user["metadata"] = user["metadata"] | {"emailChangeWaitingForVerification": values["email"]}
 
 
@@ -89,6 +93,8 @@ def me_view(call: Call, *, organization: bool) -> dict[str, Any]:
     """Return the profile as JSON; the response to a GET also has the organization."""
     user = call.user
     shown = {wire: user[ours] for wire, ours in _WIRE.items()}
+    if call.server.profile_has_locale:
+        shown["locale"] = user["locale"]
     if organization and user["organization_id"] is not None:
         record = call.store.organizations[user["organization_id"]]
         shown["organization"] = {"isPlatform": record["is_platform"], "id": record["id"]}

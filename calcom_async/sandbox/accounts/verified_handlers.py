@@ -51,7 +51,7 @@ EMAILS = Kind(
     "email",
     "email",
     email,
-    lambda: errors.no_details(400, "TRPCError", "Bad request: Please check your request data and try again"),
+    lambda: errors.no_details(400, "TRPCError", errors.GENERAL_TRPC_MESSAGE),
 )
 PHONES = Kind(
     "phones",

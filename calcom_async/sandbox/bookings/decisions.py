@@ -54,6 +54,8 @@ def mark_absent(call: Call, booking: Booking, body: Wire) -> None:
     if body.get("host") is not None:
         booking.absent_host = body["host"]
     absences = {attendee["email"]: attendee["absent"] for attendee in body.get("attendees") or []}
+    if call.server.absence_needs_attendee and absences.keys() - {person["email"] for person in booking.attendees}:
+        raise errors.no_envelope(500, "Internal server error")
     known = [attendee for attendee in booking.attendees if attendee["email"] in absences]
     for attendee in known:
         attendee["absent"] = absences[attendee["email"]]
@@ -69,6 +71,8 @@ def reassign(call: Call, booking: Booking) -> Wire:
     _check_reassigner(call, booking)
     event_type = call.store.event_types.get(booking.event_type_id or 0)
     if event_type is None or event_type.get("schedulingType") is None:
+        if not call.server.reassigns_single_hosts:
+            raise errors.no_details(400, "TRPCError", errors.GENERAL_TRPC_MESSAGE)
         return _set_organizer(call, booking, booking.user_id)
     chosen = None
     if event_type["schedulingType"] == "roundRobin":

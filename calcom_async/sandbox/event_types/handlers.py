@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from calcom_async.sandbox.accounts.guards import guarded_team, team_of
+from calcom_async.sandbox.accounts.guards import guarded_organization, guarded_team, team_of
 from calcom_async.sandbox.accounts.teams import role_in
 from calcom_async.sandbox.event_types import team_event_types as teams
 from calcom_async.sandbox.event_types.forms import (
@@ -27,6 +27,7 @@ from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.constraints import integer, one_of, string
 from calcom_async.sandbox.http.forms import Field, Form, to_int, to_list
+from calcom_async.sandbox.http.paging import page, paged_form, read_query
 from calcom_async.sandbox.http.routing import Routes
 from calcom_async.sandbox.state.store import Store
 
@@ -42,6 +43,8 @@ _LIST = Form(
     Field("orgId", integer, optional=True, convert=to_int),
     Field("sortCreatedAt", one_of(("asc", "desc"), name="isIn"), optional=True),
 )
+
+_ORGANIZATION_LIST = paged_form(*SORTED.fields.values())
 
 # --- event types of users --------------------------------------------------------------------------------------------
 
@@ -256,6 +259,13 @@ def delete_team_event_type(call: Call) -> object:
 
 
 @ROUTES.add("GET", "/v2/organizations/{orgId}/teams/event-types")
-def list_organization_event_types(call: Call) -> object:  # noqa: ARG001
-    """Always fail, like the real server: its route of a single team comes first and parses the word as an id."""
-    raise errors.database(500)
+def list_organization_event_types(call: Call) -> object:
+    """List the event types of all teams of the organization by id."""
+    if not call.server.lists_organization_event_types:
+        # The route of a single team comes first there, and parses "event-types" as an id (measured, build of 2025-12).
+        raise errors.database(500)
+    organization, query = guarded_organization(call, "ORG_ADMIN"), read_query(call, _ORGANIZATION_LIST)
+    team_ids = [team["id"] for team in call.store.teams.values() if team["parent_id"] == organization["id"]]
+    records = [record for team_id in team_ids for record in teams.of_team(call.store, team_id)]
+    ordered = teams.by_creation(records, query.get("sortCreatedAt") or "asc")
+    return [team_view(call.store, record, listed=True, newer=_is_newer(call)) for record in page(ordered, query)]

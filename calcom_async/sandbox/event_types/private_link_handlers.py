@@ -11,7 +11,7 @@ from calcom_async.sandbox.event_types.views import WEBSITE
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.auth import Auth
 from calcom_async.sandbox.http.call import Call
-from calcom_async.sandbox.http.constraints import date_string, minimum, number
+from calcom_async.sandbox.http.constraints import check, date_string, minimum, number
 from calcom_async.sandbox.http.forms import Field, Form
 from calcom_async.sandbox.http.routing import Routes
 from calcom_async.sandbox.http.server_kind import DEFAULT_VERSION
@@ -24,7 +24,13 @@ ROUTES = Routes()
 Link = dict[str, Any]
 EventTypeOf = Callable[[Call], int]
 
-_FORM = Form(Field("expiresAt", date_string, optional=True), Field("maxUsageCount", minimum(1), number, optional=True))
+VERSION = "2024-09-04"
+"""The version of the hosted API, in which a link needs no expiry; older ones need exactly one kind."""
+
+_EXPIRES_AT = Field("expiresAt", date_string, optional=True)
+_OLD_FORM = Form(_EXPIRES_AT, Field("maxUsageCount", minimum(1), number, optional=True))
+_USES = check("min", minimum(1).text, lambda uses: uses == -1 or minimum(1).test(uses))
+_FORM = Form(_EXPIRES_AT, Field("maxUsageCount", _USES, number, optional=True))
 
 
 def _of_user(call: Call) -> int:
@@ -45,6 +51,11 @@ def _event_type(call: Call, owner: str, owner_id: int) -> int:
     return event_type_id
 
 
+def _body(call: Call) -> Link:
+    """Return the validated body. Only 2024-09-04 accepts -1, for any number of uses."""
+    return (_FORM if call.version == VERSION else _OLD_FORM).read(call.body)
+
+
 def _add_routes(
     path: str, event_type_of: EventTypeOf, *, version: tuple[str, ...] = (), auth: Auth = "required"
 ) -> None:
@@ -54,7 +65,9 @@ def _add_routes(
     @ROUTES.add("POST", path, version=version, auth=auth, status=201)
     def create(call: Call) -> object:
         """Create a link that expires at a time or after a number of uses."""
-        event_type_id, given = event_type_of(call), _FORM.read(call.body)
+        event_type_id, given = event_type_of(call), _body(call)
+        if call.version == VERSION and not _ending(given):
+            given["maxUsageCount"] = 1
         _check_one(given)
         link = {"id": call.store.uid(), "event_type_id": event_type_id, "used": 0, **_ending(given)}
         call.store.private_links[link["id"]] = link
@@ -70,7 +83,7 @@ def _add_routes(
     def update(call: Call) -> object:
         """Change the expiry of a link."""
         link = _known(call, event_type_of(call), "Updated")
-        link.update(_ending(_FORM.read(call.body)))
+        link.update(_ending(_body(call)))
         return _view(call, link)
 
     @ROUTES.add("DELETE", link_path, version=version, auth=auth)
@@ -110,15 +123,17 @@ def _ending(given: Link) -> Link:
 def _view(call: Call, link: Link) -> Link:
     """Return a link as JSON, with its own kind of expiry."""
     until, uses = link["until"], link["uses"]
+    slug = call.store.event_types[link["event_type_id"]]["slug"]
     ends = {"maxUsageCount": uses, "usageCount": link["used"]} if until is None else {"expiresAt": iso(until)}
     return {
         "linkId": link["id"],
         "eventTypeId": link["event_type_id"],
-        "isExpired": link["used"] >= uses if until is None else until <= call.clock.now(),
-        "bookingUrl": f"{WEBSITE}/d/{link['id']}",
+        "isExpired": 0 <= uses <= link["used"] if until is None else until <= call.clock.now(),
+        "bookingUrl": f"{WEBSITE}/d/{link['id']}" + (f"/{slug}" if call.version == VERSION else ""),
         **ends,
     }
 
 
-_add_routes("/v2/event-types/{eventTypeId}/private-links", _of_user, version=(DEFAULT_VERSION,), auth="guarded")
+for _version in (DEFAULT_VERSION, VERSION):
+    _add_routes("/v2/event-types/{eventTypeId}/private-links", _of_user, version=(_version,), auth="guarded")
 _add_routes("/v2/organizations/{orgId}/teams/{teamId}/event-types/{eventTypeId}/private-links", _of_team)

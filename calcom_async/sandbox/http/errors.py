@@ -31,6 +31,8 @@ _NEST = {
     500: ("InternalServerErrorException", "Internal Server Error"),
 }
 
+GENERAL_TRPC_MESSAGE = "Bad request: Please check your request data and try again"
+
 _DATABASE = {
     400: ("BAD_REQUEST", "Invalid input: The referenced data does not exist."),
     404: ("NOT_FOUND", "Invalid Query: The requested record was not found."),

@@ -18,7 +18,14 @@ from calcom_async.sandbox.http.auth import Credentials, authenticate, check_key_
 from calcom_async.sandbox.http.bodies import BodyError, parse_body, parse_form
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.context import Context
-from calcom_async.sandbox.http.errors import HttpError, bad_request, no_envelope, not_found
+from calcom_async.sandbox.http.errors import (
+    GENERAL_TRPC_MESSAGE,
+    HttpError,
+    bad_request,
+    no_details,
+    no_envelope,
+    not_found,
+)
 from calcom_async.sandbox.http.faults import Fault, Faults
 from calcom_async.sandbox.http.messages import (
     PREFLIGHT_HEADERS,
@@ -35,6 +42,7 @@ from calcom_async.sandbox.http.messages import (
 from calcom_async.sandbox.http.rate_limiter import LimitResult, RateLimiter, rate_limit_error, rate_limit_headers
 from calcom_async.sandbox.http.results import Data, Page, RawResponse, Status
 from calcom_async.sandbox.http.routing import Route, RouteTable
+from calcom_async.sandbox.http.server_kind import ServerKind
 from calcom_async.sandbox.state.store import Limit
 
 log: logging.Logger = logging.getLogger("calcom_async.sandbox")
@@ -111,6 +119,8 @@ class Server:
                 raise too_many
             response = await self._handle(route, path, credentials, request, body, version=version)
         except HttpError as error:
+            if self._context.server.general_trpc_messages and (error.status, error.code) == (400, "TRPCError"):
+                error = no_details(400, "TRPCError", GENERAL_TRPC_MESSAGE)
             response = self._error(error, request)
         response.headers = rate_headers | response.headers
         return response
@@ -145,13 +155,13 @@ class Server:
             request.url,
             path,
             request.query,
-            body,
+            self._context.server.known(body),
             version,
             request.headers,
         )
         try:
             result = route.handler(call)
-            return _render(route, await result if isawaitable(result) else result)
+            return _render(route, await result if isawaitable(result) else result, self._context.server)
         except HttpError:
             raise
         except OverflowError:
@@ -197,23 +207,22 @@ class Server:
             del self._requests[:-MIN_RECORDED]
 
 
-def _render(route: Route, result: object) -> HttpResponse:
+def _render(route: Route, result: object, server: ServerKind) -> HttpResponse:
     """Return the HTTP response for the result of a handler."""
     match result:
         case RawResponse():
             return HttpResponse(result.status, encode_body(result.body), dict(result.headers), result.content_type)
         case Page():
-            return json_response(
-                route.status, {"status": "success", "data": result.items, "pagination": result.pagination}
-            )
+            items = server.known(list(result.items))
+            return json_response(route.status, {"status": "success", "data": items, "pagination": result.pagination})
         case Status():
             return json_response(result.status or route.status, {"status": "success"})
         case Data():
             return json_response(
-                result.status or route.status, {"status": "success", "data": result.data, **result.extra}
+                result.status or route.status, {"status": "success", "data": server.known(result.data), **result.extra}
             )
         case _:
-            return json_response(route.status, {"status": "success", "data": result})
+            return json_response(route.status, {"status": "success", "data": server.known(result)})
 
 
 def _conditional(request: HttpRequest, response: HttpResponse) -> HttpResponse:

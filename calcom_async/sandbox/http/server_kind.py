@@ -11,10 +11,11 @@ requests of other people.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 ServerName = Literal["hosted", "self-hosted-2025-12", "self-hosted-2026-07"]
 
@@ -23,7 +24,7 @@ DEFAULT_VERSION = "2024-04-15"
 _VERSIONS_OF_2024 = frozenset({DEFAULT_VERSION, "2024-06-11", "2024-06-14", "2024-08-13", "2024-09-04"})
 _VERSIONS_OF_2026 = frozenset({"2026-02-25", "2026-05-01", "2026-06-12"})
 
-# Routes are patterns of method and path, in which `*` stands for anything.
+# Routes are patterns of method and path, with a version after `@` if only that one is missing. `*` matches anything.
 #: Operations of the specification of September 2026 that that of March does not have, nor any self-hosted build.
 _ADDED_BY_SEPTEMBER_2026 = (
     "* /v2/allowlists*",
@@ -52,15 +53,28 @@ _ADDED_BY_SEPTEMBER_2026 = (
     "POST /v2/teams/{teamId}/routing-forms/*",
     "* /v2/teams/{teamId}/users/*",
     "* /v2/workflows*",
+    "* /v2/event-types/{eventTypeId}/private-links*@2024-09-04",
 )
 _MISSING_IN_2025_12 = (
     "GET /v2/bookings/by-seat/*",
     "* /v2/bookings/{bookingUid}/attendees*",
     "PATCH /v2/bookings/{bookingUid}/location",
-    "POST /v2/*/invite",
+    "POST /v2/teams/{teamId}/invite",
     "GET /v2/teams/{teamId}/bookings",
     "* /v2/teams/{teamId}/event-types/{eventTypeId}/webhooks*",
     "* /v2/auth/oauth2/*",
+)
+_UNKNOWN_IN_2025_12 = frozenset(
+    {
+        "displayEmail",
+        "displayGuests",
+        "disableCancelling",
+        "disableRescheduling",
+        "interfaceLanguage",
+        "allowReschedulingPastBookings",
+        "allowReschedulingCancelledBookings",
+        "showOptimizedSlots",
+    }
 )
 _MISSING_IN_2026_07 = ("* /v2/teams*", "* /v2/organizations*")
 
@@ -72,18 +86,75 @@ class ServerKind:
     versions: frozenset[str] = _VERSIONS_OF_2024 | _VERSIONS_OF_2026
     missing_routes: tuple[str, ...] = ()
     has_organizations: bool = True
+    unknown_fields: frozenset[str] = frozenset()
+    """Fields that the server neither accepts nor returns."""
+
+    # accounts
+    profile_has_locale: bool = True
+    email_waits_for_verification: bool = True
+    """Whether `PATCH /v2/me` keeps the old address until the new one is verified."""
+
+    # bookings
+    general_trpc_messages: bool = False
+    """Whether a 400 with the code TRPCError has a general message instead of the reason."""
+    reassigns_single_hosts: bool = True
+    """Whether reassigning a booking of one host succeeds without a change; else it is a 400."""
+    absence_needs_attendee: bool = False
+    """Whether marking an unknown address as absent is a 500; else it changes nothing."""
+
+    # event types
+    event_types_have_url: bool = True
+
+    # organizations
     newer_organizations: bool = True
     """Whether organizations have what September 2026 added: members by address, names of users, teams without their
     creator, and more permissions and types of attributes."""
+    lists_organization_event_types: bool = True
+    """Whether the list of the event types of all teams works; else the route of a single team hides it."""
+    team_lists_accept_paging: bool = True
+    """Whether lists of an organization's teams ignore `take` and `skip`; else these are a 500."""
+    user_weekday_fails: bool = False
+    avatars_need_https: bool = False
+
+    # platform
+    tokens_have_scope: bool = True
+
+    # webhooks
+    newer_webhooks: bool = True
+    """Whether there are 28 triggers, two payload versions, `time` and `timeUnit`."""
+    checks_webhook_urls: bool = True
+    requests_use_templates: bool = True
+    """Whether a payload template applies to BOOKING_REQUESTED."""
+    sends_webhook_version: bool = True
 
     def version(self, sent: str | None) -> str:
         """Return the version for a header; a missing or unknown one means the oldest version."""
         return sent if sent in self.versions else DEFAULT_VERSION
 
-    def has(self, method: str, path: str) -> bool:
-        """Return whether the server has the route of an operation."""
+    def has(self, method: str, path: str, versions: Iterable[str] = ()) -> bool:
+        """Return whether the server has a route, in at least one of these versions."""
         route = f"{method} {path}"
-        return not any(_compiled(pattern).match(route) for pattern in self.missing_routes)
+        if self._lacks(route):
+            return False
+        in_versions = [f"{route}@{version}" for version in versions]
+        return not in_versions or not all(map(self._lacks, in_versions))
+
+    def _lacks(self, route: str) -> bool:
+        """Return whether a pattern of a missing route matches."""
+        return any(_compiled(pattern).match(route) for pattern in self.missing_routes)
+
+    def known(self, value: Any) -> Any:
+        """Return a JSON value without the fields that the server does not know, at every depth."""
+        if not self.unknown_fields:
+            return value
+        if isinstance(value, list):
+            return [self.known(item) for item in value]
+        if not isinstance(value, Mapping):
+            return value
+        hidden = self.unknown_fields
+        if not self.event_types_have_url and "lengthInMinutes" in value:
+            hidden |= {"bookingUrl"}
+        return {name: self.known(item) for name, item in value.items() if name not in hidden}
 
 
 @cache
@@ -98,11 +169,30 @@ SERVER_KINDS: dict[ServerName, ServerKind] = {
         versions=_VERSIONS_OF_2024,
         missing_routes=_ADDED_BY_SEPTEMBER_2026 + _MISSING_IN_2025_12,
         newer_organizations=False,
+        unknown_fields=_UNKNOWN_IN_2025_12,
+        profile_has_locale=False,
+        email_waits_for_verification=False,
+        general_trpc_messages=True,
+        reassigns_single_hosts=False,
+        absence_needs_attendee=True,
+        event_types_have_url=False,
+        lists_organization_event_types=False,
+        team_lists_accept_paging=False,
+        user_weekday_fails=True,
+        avatars_need_https=True,
+        tokens_have_scope=False,
+        newer_webhooks=False,
+        checks_webhook_urls=False,
+        sends_webhook_version=False,
     ),
     "self-hosted-2026-07": ServerKind(
         versions=_VERSIONS_OF_2024,
         missing_routes=_ADDED_BY_SEPTEMBER_2026 + _MISSING_IN_2026_07,
         has_organizations=False,
+        profile_has_locale=False,
+        tokens_have_scope=False,
+        newer_webhooks=False,
+        requests_use_templates=False,
     ),
 }
 

@@ -1,7 +1,7 @@
 """Organizations and teams: members, attributes, roles, out-of-office entries and managed organizations.
 
-Sources: measured on the self-hosted build of 2025-12, the only one with organizations. It lacks invitations to teams,
-which follow the specification of March 2026, as do delegation credentials with a valid key.
+Sources: measured on the self-hosted build of 2025-12, the only one with organizations. Delegation credentials with a
+valid key follow the specification of March 2026.
 """
 
 from calcom_async.sandbox.organizations import (

@@ -66,7 +66,7 @@ def create_delegation_credential(call: Call) -> object:
     organization, given = guarded_organization(call, "ORG_ADMIN"), _CREATE.read(call.body)
     slug, domain = given["workspacePlatformSlug"], given["domain"]
     if slug not in _PLATFORMS or any(record["domain"] == domain for record in _credentials(call).values()):
-        raise errors.no_details(400, "TRPCError", "Bad request: Please check your request data and try again")
+        raise errors.no_details(400, "TRPCError", errors.GENERAL_TRPC_MESSAGE)
     now = call.clock.now()
     record: Record = {
         "id": call.store.uuid(),

@@ -32,6 +32,7 @@ def create_organization_user(call: Call) -> object:
     """Create a user who is a member of the organization."""
     org_id = guarded_organization(call, "ORG_ADMIN")["id"]
     body = CREATE.read({**CREATE_DEFAULTS, **call.body})
+    users.check_server(call.server, body)
     user = users.invite(call.store, org_id, body, inviter_id=call.user["id"], now=call.clock.now())
     return user_view(call.store, org_id, user)
 
@@ -46,6 +47,7 @@ def update_organization_user(call: Call) -> object:
     """Update a user. The new email address applies at once, unlike in `/v2/me`."""
     org_id, user = guarded_user(call)
     body = _known(call, UPDATE.read(call.body))
+    users.check_server(call.server, body)
     users.check_username(call.store, org_id, user, body.get("username"))
     users.change(user, body)
     return user_view(call.store, org_id, user)

@@ -29,6 +29,7 @@ from calcom_async.sandbox.http.constraints import (
     string,
 )
 from calcom_async.sandbox.http.forms import Field, Form, take_and_skip
+from calcom_async.sandbox.http.server_kind import ServerKind
 from calcom_async.sandbox.organizations import memberships
 from calcom_async.sandbox.organizations.attributes import FILTERS, option_ids_of
 from calcom_async.sandbox.state.clock import iso
@@ -166,7 +167,7 @@ def invite(store: Store, org_id: int, body: Mapping[str, Any], *, inviter_id: in
     if any(user["email"] == body["email"] for user in users_of(store, org_id, {})):
         raise errors.conflict("A user already exists with that email")
     if body.get("username"):
-        raise errors.bad_request("Bad request: Please check your request data and try again")
+        raise errors.bad_request(errors.GENERAL_TRPC_MESSAGE)
     local, _, domain = body["email"].partition("@")
     user = new_user(
         store,
@@ -184,6 +185,15 @@ def invite(store: Store, org_id: int, body: Mapping[str, Any], *, inviter_id: in
     joining = {"userId": user["id"], "role": body["organizationRole"], "accepted": body["autoAccept"]}
     memberships.join(store, org_id, joining, now)
     return user
+
+
+def check_server(server: ServerKind, body: Mapping[str, Any]) -> None:
+    """Raise the errors of servers that cannot store these settings."""
+    if server.user_weekday_fails and body.get("weekday") is not None:
+        raise errors.database(500)
+    if server.avatars_need_https and str(body.get("avatarUrl") or "").startswith("http:"):
+        problem = {"target": dict(body), "value": body["avatarUrl"], "property": "avatarUrl", "children": []}
+        raise errors.validation([problem | {"constraints": {"avatarValidator": ""}}])
 
 
 def change(user: User, body: Mapping[str, Any]) -> None:

@@ -18,6 +18,8 @@ from calcom_async.sandbox.state.store import Store
 ROUTES = Routes()
 
 
+SCOPE = "EVENT_TYPE_READ BOOKING_READ BOOKING_WRITE PROFILE_READ"
+"""The scope of an app that has none of its own in the store."""
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 # --- platform tokens of managed users
@@ -78,7 +80,8 @@ def oauth2_token(call: Call) -> object:
         return _oauth2_error(400, "invalid_grant", fault)
     now = call.clock.now()
     pair = store_tokens(call.store, now, kind="oauth2", user_id=owner["user_id"], client_id=app["id"])
-    return RawResponse(pair.oauth2(), headers=NO_STORE)
+    scope = app.get("scope", SCOPE) if call.server.tokens_have_scope else None
+    return RawResponse(pair.oauth2(scope=scope), headers=NO_STORE)
 
 
 @ROUTES.add("GET", "/v2/auth/oauth2/clients/{clientId}")

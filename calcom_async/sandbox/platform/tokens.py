@@ -38,13 +38,14 @@ class Pair:
             "refreshTokenExpiresAt": epoch_ms(self.refresh_expires),
         }
 
-    def oauth2(self) -> dict[str, Any]:
-        """Return the JSON for third-party apps, which has no envelope."""
+    def oauth2(self, *, scope: str | None = None) -> dict[str, Any]:
+        """Return the JSON for third-party apps, which has no envelope; `scope` is separated by spaces."""
         return {
             "access_token": self.access,
             "token_type": "bearer",
             "refresh_token": self.refresh,
             "expires_in": int(_LIFETIMES["oauth2"][0].total_seconds()),
+            **({} if scope is None else {"scope": scope}),
         }
 
 

@@ -23,7 +23,7 @@ from calcom_async.sandbox.http.context import Context
 from calcom_async.sandbox.state.clock import iso
 from calcom_async.sandbox.state.store import Store
 
-VERSION = "2021-10-20"
+VERSION, NEWER_VERSION = "2021-10-20", "2026-07-27"
 NO_SECRET = "no-secret-provided"  # noqa: S105 - what the server writes where there is none
 # A scheduled job of the server sends these two without an envelope and without templates.
 FLAT = frozenset({"MEETING_STARTED", "MEETING_ENDED"})
@@ -187,13 +187,16 @@ async def _send(
 ) -> None:
     """Make one attempt and record it with any error."""
     url = webhook["subscriberUrl"]
+    if trigger == "BOOKING_REQUESTED" and not context.server.requests_use_templates:
+        webhook["payloadTemplate"] = None
     body, content_type = render(webhook, trigger, payload, iso(context.clock.now()), root)
     headers = {
         "Content-Type": content_type,
         "X-Cal-Signature-256": sign(body, webhook["secret"]),
-        "X-Cal-Webhook-Version": webhook.get("version") or VERSION,
         "User-Agent": "node",
     }
+    if context.server.sends_webhook_version:
+        headers["X-Cal-Webhook-Version"] = webhook.get("version") or VERSION
     status, error = await _post(url, headers, body)
     kept = context.store.extras["deliveries"]
     kept[len(kept)] = Delivery(webhook["id"], url, trigger, headers, body, status, error)

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
-from calcom_async.sandbox.http.constraints import array, boolean, each, one_of, string
+from calcom_async.sandbox.http.constraints import array, boolean, each, integer, minimum, one_of, string
 from calcom_async.sandbox.http.forms import Field, Form, take_and_skip
 from calcom_async.sandbox.http.routing import Routes
+from calcom_async.sandbox.http.server_kind import ServerKind
 from calcom_async.sandbox.state.clock import iso
-from calcom_async.sandbox.webhooks.delivery import VERSION
+from calcom_async.sandbox.webhooks.delivery import NEWER_VERSION, VERSION
 
 Webhook = dict[str, Any]
 
@@ -44,11 +46,22 @@ TRIGGERS = (
     "DELEGATION_CREDENTIAL_ERROR",
     "WRONG_ASSIGNMENT_REPORT",
 )
+#: Triggers of the specification of September 2026.
+NEWER_TRIGGERS = (
+    "BOOKING_LOCATION_UPDATED",
+    "BOOKING_REASSIGNED",
+    "INSTANT_MEETING_ACCEPTED",
+    "DELEGATION_CREDENTIAL_SECRET_ROTATED",
+    "DELEGATION_CREDENTIAL_SECRET_ROTATION_FAILED",
+    "DELEGATION_CREDENTIAL_ROTATION_REQUIRED",
+    "CALENDAR_ENTRY_REJECTED",
+)
 # These appear in examples of the official documentation, but the server rejects them.
 LEGACY_TRIGGERS = ("BOOKING_CONFIRMED", "BOOKING_COMPLETED", "BOOKING_NO_SHOW", "BOOKING_REOPENED")
 _FOR_ORGANIZATIONS = "DELEGATION_CREDENTIAL_ERROR"
 _SHOWN = ("id", "payloadTemplate", "triggers", "subscriberUrl", "active", "secret")
-_CHANGEABLE = ("active", "subscriberUrl", "triggers", "payloadTemplate", "secret", "version")
+_CHANGEABLE = ("active", "subscriberUrl", "triggers", "payloadTemplate", "secret", "version", "time", "timeUnit")
+_SHOWN_BY_NEWER = ("time", "timeUnit", "version")
 _BLANK: Webhook = {
     "id": "",
     "userId": None,
@@ -70,20 +83,23 @@ _BLANK: Webhook = {
 _LIST = Form(*take_and_skip())
 
 
-def _form(triggers: tuple[str, ...]) -> Form:
+@cache
+def _form(*, newer: bool, legacy: bool) -> Form:
     """Return the form of a create request."""
+    triggers = TRIGGERS + (NEWER_TRIGGERS if newer else ()) + (LEGACY_TRIGGERS if legacy else ())
+    delay = (
+        Field("time", minimum(1), integer, optional=True),
+        Field("timeUnit", one_of(("DAY", "HOUR", "MINUTE")), optional=True),
+    )
     return Form(
         Field("payloadTemplate", string, optional=True),
         Field("active", boolean),
         Field("subscriberUrl", string),
         Field("triggers", each(one_of(triggers)), array),
         Field("secret", string, optional=True),
-        Field("version", one_of((VERSION,)), optional=True),
+        Field("version", one_of((VERSION, NEWER_VERSION) if newer else (VERSION,)), optional=True),
+        *(delay if newer else ()),
     )
-
-
-_CREATE = {False: _form(TRIGGERS), True: _form((*TRIGGERS, *LEGACY_TRIGGERS))}
-_UPDATE = {legacy_formats: form.partial() for legacy_formats, form in _CREATE.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +135,10 @@ class WebhookScope:
         )
         return sorted(owned, key=lambda webhook: str(webhook["id"]))
 
-    def view(self, webhook: Webhook) -> Webhook:
+    def view(self, webhook: Webhook, server: ServerKind) -> Webhook:
         """Return a webhook as JSON, with one owner."""
-        return {name: webhook[name] for name in (*_SHOWN, self.column)}
+        newer = _SHOWN_BY_NEWER if server.newer_webhooks and self.kind != "client" else ()
+        return {name: webhook[name] for name in (*_SHOWN, *newer, self.column)}
 
 
 def webhook_routes(scope: WebhookScope) -> Routes:
@@ -132,33 +149,33 @@ def webhook_routes(scope: WebhookScope) -> Routes:
     @routes.add("POST", scope.path, status=201)
     def create(call: Call) -> object:
         """Create a webhook. A second one with the same URL and owner is a 409."""
-        return scope.view(_create(call, scope, scope.owner(call)))
+        return scope.view(_create(call, scope, scope.owner(call)), call.server)
 
     @routes.add("GET", scope.path)
     def list_all(call: Call) -> object:
         """List the webhooks of the owner by id."""
         page = _LIST.read(call.fields)
         owned = scope.owned(call, scope.owner(call))
-        return [scope.view(webhook) for webhook in owned[page["skip"] : page["skip"] + page["take"]]]
+        return [scope.view(webhook, call.server) for webhook in owned[page["skip"] : page["skip"] + page["take"]]]
 
     @routes.add("GET", webhook_path)
     def get(call: Call) -> object:
         """Return a webhook."""
         webhook = _find_webhook(call, scope)
-        return _row(webhook) if scope.whole_row else scope.view(webhook)
+        return _row(webhook) if scope.whole_row else scope.view(webhook, call.server)
 
     @routes.add("PATCH", webhook_path)
     def update(call: Call) -> object:
         """Update a webhook."""
         webhook = _find_webhook(call, scope)
-        webhook.update(_changes(call, scope, _UPDATE))
-        return scope.view(webhook)
+        webhook.update(_changes(call, scope, update=True))
+        return scope.view(webhook, call.server)
 
     @routes.add("DELETE", webhook_path)
     def delete(call: Call) -> object:
         """Delete a webhook and return it."""
         webhook = _find_webhook(call, scope)
-        return scope.view(call.store.webhooks.pop(webhook["id"]))
+        return scope.view(call.store.webhooks.pop(webhook["id"]), call.server)
 
     if scope.delete_all:
         routes.add("DELETE", scope.path)(lambda call: _delete_all(call, scope))
@@ -185,7 +202,7 @@ def _row(webhook: Webhook) -> Webhook:
 
 def _create(call: Call, scope: WebhookScope, owner_id: Any) -> Webhook:
     """Create a webhook for a request."""
-    given = _changes(call, scope, _CREATE)
+    given = _changes(call, scope)
     if any(webhook["subscriberUrl"] == given["subscriberUrl"] for webhook in scope.owned(call, owner_id)):
         raise errors.conflict(f"Webhook with this subscriber url already exists for this {scope.label}")
     webhook = {**_BLANK, "id": call.store.uuid(), "createdAt": iso(call.clock.now()), **given}
@@ -194,13 +211,14 @@ def _create(call: Call, scope: WebhookScope, owner_id: Any) -> Webhook:
     return webhook
 
 
-def _changes(call: Call, scope: WebhookScope, forms: dict[bool, Form]) -> dict[str, Any]:
+def _changes(call: Call, scope: WebhookScope, *, update: bool = False) -> dict[str, Any]:
     """Return the changes of a validated body."""
-    given = forms[call.settings.legacy_formats].read(call.body)
+    form = _form(newer=call.server.newer_webhooks, legacy=call.settings.legacy_formats)
+    given = (form.partial() if update else form).read(call.body)
     changes = {name: given[name] for name in _CHANGEABLE if name in given and _is_stored(name, given[name])}
     if scope.kind != "organization" and _FOR_ORGANIZATIONS in changes.get("triggers", ()):
         raise errors.bad_request(f"{_FOR_ORGANIZATIONS} trigger is only available for organization webhooks")
-    if "subscriberUrl" in changes:
+    if "subscriberUrl" in changes and call.server.checks_webhook_urls:
         _check_url(changes["subscriberUrl"])
     return changes
 
