@@ -27,6 +27,7 @@ def real(shared: Any, name: str) -> Any:
     return recorded_body(shared, f"organisations/{name}")
 
 
+@pytest.mark.servers("self-hosted-2025-12")
 @pytest.mark.parametrize(
     ("ask", "name"),
     [
