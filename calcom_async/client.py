@@ -267,7 +267,9 @@ class Calcom:
         """
         credentials = _wrapped(credentials)
         if credentials is None:
-            raise ConfigError("with_credentials needs credentials: an API key, a PlatformClient or an AccessToken")
+            raise ConfigError(
+                "with_credentials needs credentials", hint="Pass an API key, a PlatformClient or an AccessToken"
+            )
         return self._view(self.config, _credentials(credentials, self.config))
 
     def with_priority(self, priority: int) -> Calcom:

@@ -81,7 +81,8 @@ class Pages(Generic[T]):
         if list_call.spec.cursor and (skip or strict):
             argument = "skip" if skip else "strict=True"
             raise InvalidRequestError(
-                f"{list_call.name} accepts no {argument}: it is read with a cursor, so it has no positions and no total"
+                f"{list_call.name} accepts no {argument}: it is read with a cursor and has no positions or total",
+                hint="Leave it out",
             )
         self._latest: _Reading[T] = self._new_reading()
         self._interrupted: _Reading[T] | None = None
@@ -144,7 +145,7 @@ class Pages(Generic[T]):
     def raw(self) -> Pages[Raw]:
         """Return the same list from its start, each row as the JSON text that the server sent."""
         if self.list_call.row_type is Raw:
-            raise InvalidRequestError("these rows are raw already")
+            raise InvalidRequestError("these rows are raw already", hint="Call raw() once")
         return Pages(
             self.list_call.raw(),
             take=self._first.take or None,

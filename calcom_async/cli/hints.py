@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calcom_async.errors import CalcomError, ForbiddenError, UnauthorizedError, UnknownOutcomeError
+from calcom_async.errors import CalcomError, ForbiddenError, SignatureError, UnauthorizedError, UnknownOutcomeError
 from calcom_async.requests import timestamp
 
 NEW_KEY = (
@@ -18,6 +18,8 @@ def hint_for(error: CalcomError) -> str:
         return f"Check the API key (--api-key or CAL_API_KEY). {NEW_KEY}"
     if isinstance(error, ForbiddenError):
         return "The API key has no permission for this. Use the API key of an owner or admin."
+    if isinstance(error, SignatureError):
+        return "Check the secret, and that FILE has exactly the bytes that were received."
     if isinstance(error, UnknownOutcomeError) and "after_start" in error.lookup:
         return _find_booking(error)
     return ""

@@ -154,7 +154,9 @@ class Attributes(Resource):
         pending member raises `NotFoundError`. Self-hosted servers ignore `weight`, which must be at least 0.
         """
         if option_id is None and value is None:
-            raise InvalidRequestError("assign() needs option_id, or value for a TEXT or NUMBER attribute")
+            raise InvalidRequestError(
+                "the option to assign is missing", hint="Pass option_id, or value for a TEXT or NUMBER attribute"
+            )
         body = AssignOption(attribute_id=attribute_id, attribute_option_id=option_id, value=value, weight=weight)
         return await self._post(OptionAssignment, "/attributes/options/{}", user_id, body=body)
 

@@ -176,13 +176,13 @@ def booking_query(filters: Mapping[str, Any], known: type) -> dict[str, Any]:
         if name in WIRE_NAMES and value is not None
     }
     if blank := [name for name, value in filters.items() if name in WIRE_NAMES and not value and value is not None]:
-        raise InvalidRequestError(f"{blank[0]} must not be empty; omit it to list everything")
+        raise InvalidRequestError(f"{blank[0]} must not be empty", hint="Omit it to list everything")
     if "status" in query:
         query["status"] = _statuses(query["status"])
     sorts = [name for name in SORTS if name in query]
     if len(sorts) > 1:
         names = ", ".join(name for name, wire in WIRE_NAMES.items() if wire in sorts)
-        raise InvalidRequestError(f"the server applies only one sort: pass one of {names}")
+        raise InvalidRequestError(f"the server applies only one sort, got {names}", hint="Pass one of them")
     for name, wire in WIRE_NAMES.items():
         if wire in sorts and query[wire] not in ("asc", "desc"):
             raise InvalidRequestError(f"{name} must be 'asc' or 'desc', got {shown(query[wire])}")
@@ -492,5 +492,5 @@ def _check_event_type(fields: Mapping[str, Any]) -> None:
         return
     if "event_type_slug" not in names or not {"username", "team_slug"} & names:
         raise InvalidRequestError(
-            "the event type is missing: pass event_type_id, or event_type_slug with username or team_slug"
+            "the event type is missing", hint="Pass event_type_id, or event_type_slug with username or team_slug"
         )

@@ -117,7 +117,7 @@ class OrganizationMemberships(AnyMemberships[OrganizationMembership]):
         raises `NotFoundError`: use `users.create`.
         """
         if (user_id is None) == (email is None):
-            raise InvalidRequestError("create() needs user_id or email, and not both")
+            raise InvalidRequestError("a new member is either a user_id or an email", hint="Pass one of them")
         if user_id is not None:
             by_id = CreateMembership(
                 user_id=user_id, role=role, accepted=accepted, disable_impersonation=disable_impersonation

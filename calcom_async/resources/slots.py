@@ -168,8 +168,9 @@ def _check_target(target: Mapping[str, Any]) -> None:
     names = target.keys() - {"organizationSlug"}
     if names not in WAYS or ("organizationSlug" in target and "eventTypeId" in target):
         raise InvalidRequestError(
-            "select the event type by event_type_id; or by event_type_slug with username or team_slug; "
-            "or by usernames with organization_slug"
+            "the event type of the search is missing, or selected in more than one way",
+            hint="Pass event_type_id; or event_type_slug with username or team_slug; or usernames with "
+            "organization_slug",
         )
     if "usernames" not in target:
         return

@@ -89,7 +89,7 @@ class WebhookReceiver:
         """Accept deliveries from now on. `async with` calls this."""
         if self._semaphore:
             raise ConfigError(
-                "this WebhookReceiver is running already: start it once, with async with, setup() or lifespan"
+                "this WebhookReceiver is running already", hint="Start it once: with async with, setup() or lifespan"
             )
         self._loop = asyncio.get_running_loop()
         self._semaphore = asyncio.Semaphore(self._concurrency)

@@ -32,7 +32,8 @@ class WebhookRouter:
         """Decorate a handler of one or more triggers. Triggers that this version does not know are accepted."""
         if not triggers or not all(isinstance(trigger, str) for trigger in triggers):
             raise ConfigError(
-                'on() must be given triggers, as in @router.on("BOOKING_CREATED"). For all events use @router.on_any'
+                "on() must be given triggers",
+                hint='Write @router.on("BOOKING_CREATED"), or @router.on_any for all events',
             )
 
         def register(handler: H) -> H:

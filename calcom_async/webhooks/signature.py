@@ -36,20 +36,23 @@ def verify(body: bytes, signature: str | bytes | None, secrets: Secrets) -> None
     received = signature.encode(errors="replace") if isinstance(signature, str) else signature
     if not received:
         raise SignatureError(
-            f"the delivery has no {SIGNATURE_HEADER} header: it is not from Cal.com, or a proxy removed the header"
+            f"the delivery has no {SIGNATURE_HEADER} header",
+            hint="Reject it: it is not from Cal.com, or a proxy has removed the header",
         )
     if received == UNSIGNED:
         raise SignatureError(
             f"{SIGNATURE_HEADER} is {UNSIGNED.decode()!r}: this webhook has no secret, so anyone could have sent the "
-            "delivery. Set a secret for this webhook"
+            "delivery",
+            hint="Set a secret: cal.webhooks.update(webhook_id, secret=...)",
         )
     # All secrets are compared, so that the duration does not reveal which one matched.
     matches = [hmac.compare_digest(_signature(raw, secret).encode(), received) for secret in known]
     if True not in matches:
         secrets_text = "the secret" if len(known) == 1 else f"any of the {len(known)} secrets"
         raise SignatureError(
-            f"{SIGNATURE_HEADER} does not match the body with {secrets_text}. Check that the secret is that of the "
-            "webhook, and that the body has exactly the bytes that were received"
+            f"{SIGNATURE_HEADER} does not match the body with {secrets_text}",
+            hint="Check that the secret is that of the webhook, and that the body has exactly the bytes that were "
+            "received: JSON that was decoded and encoded again has others",
         )
 
 
@@ -69,7 +72,7 @@ def to_secrets(secrets: Any) -> tuple[Secret, ...]:
 def check_secrets(secrets: tuple[Secret, ...]) -> tuple[Secret, ...]:
     """Return the secrets. None at all, or an empty one, is a `ConfigError`: it would accept every delivery."""
     if not secrets:
-        raise ConfigError(f"{WHAT} is missing: pass one text or several. Is an environment variable not set?")
+        raise ConfigError(f"{WHAT} is missing", hint="Pass one or several. Is an environment variable not set?")
     return tuple(secret.checked(WHAT) for secret in secrets)
 
 

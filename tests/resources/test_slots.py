@@ -372,7 +372,7 @@ async def test_first_available_checks_its_arguments(cal, calcom_sandbox):
             start=datetime(2026, 11, 4, 9),  # noqa: DTZ001 - naive on purpose
             end=WEDNESDAY,
         )
-    with pytest.raises(InvalidRequestError, match="select the event type"):
+    with pytest.raises(InvalidRequestError, match="event type of the search is missing"):
         await cal.slots.first_available(**DAY)
     assert calcom_sandbox.requests == []
 
