@@ -292,7 +292,7 @@ def test_a_repeated_cursor_is_an_error(period):
 @pytest.mark.parametrize("options", [{"skip": 1}, {"strict": True}])
 def test_a_cursor_list_has_neither_skip_nor_strict(options):
     """`skip` and `strict` need a total, so they raise before a request is sent."""
-    with pytest.raises(InvalidRequestError, match="no positions and no total"):
+    with pytest.raises(InvalidRequestError, match="no positions or total"):
         Pages(CursorServer(1), **options)
 
 
