@@ -44,6 +44,14 @@ if TYPE_CHECKING:
         BookingFieldName as BookingFieldName,
         BookingFields as BookingFields,
     )
+    from calcom_async.models.booking_reports import (
+        BlockBooking as BlockBooking,
+        BlockType as BlockType,
+        BookingBlock as BookingBlock,
+        BookingReport as BookingReport,
+        ReportBooking as ReportBooking,
+        ReportReason as ReportReason,
+    )
     from calcom_async.models.bookings import (
         AbsentAttendee as AbsentAttendee,
         AddGuests as AddGuests,
@@ -364,6 +372,7 @@ _HOMES = parse_homes("""
     attributes: AssignOption AssignedOption Attribute AttributeOption AttributeType CreateAttribute
         CreateAttributeOption OptionAssignment UpdateAttribute UpdateAttributeOption UpdateOptionWeight
     booking_fields: BookingField BookingFieldName BookingFields
+    booking_reports: BlockBooking BlockType BookingBlock BookingReport ReportBooking ReportReason
     bookings: AbsentAttendee AddGuests Attendee Booking BookingAttendee BookingEventType BookingHost BookingLocation
         BookingReference BookingStatus CalendarLink CancelBooking ConferencingParticipant ConferencingSession
         CreateBooking Guest MarkAbsent ReassignedHost Reassignment Recording RescheduleBooking Routing

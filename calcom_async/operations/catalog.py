@@ -241,6 +241,8 @@ _TABLE = """\
   GET    /sync-history/user/{userId}              list shape ?limit,cursor
 /v2/organizations/{orgId}/bookings
   GET    .                                        list ?OrganizationBookingFilters
+  POST   /block                                   =BlockBooking
+  POST   /report                                  =ReportBooking
 /v2/organizations/{orgId}/delegation-credentials
   GET    .                                        list ?take,skip,domain
   POST   .                                        =CreateDelegationCredential

@@ -9,6 +9,14 @@ from typing import Any, Literal, TypedDict, Unpack
 import msgspec
 
 from calcom_async.errors import BadRequestError, DecodeError, InvalidRequestError, shown
+from calcom_async.models.booking_reports import (
+    BlockBooking,
+    BlockType,
+    BookingBlock,
+    BookingReport,
+    ReportBooking,
+    ReportReason,
+)
 from calcom_async.models.bookings import (
     AbsentAttendee,
     AddGuests,
@@ -269,6 +277,28 @@ class OrganizationBookings(CursorBookingList):
         `Bookings.list`.
         """
         return self._list(filters, OrganizationBookingFilters)
+
+    async def block(self, uid: str, *, block_type: BlockType) -> BookingBlock:
+        """Block the booker of a booking: the address ("EMAIL"), or every address of its domain ("DOMAIN").
+
+        All matching upcoming bookings of the organization are cancelled, without an email. No operation undoes this,
+        and it is not retried if the response is lost. For admins with the OAuth scope `ORG_BOOKING_WRITE`. An unknown
+        uid raises `NotFoundError`. Self-hosted servers do not have this.
+        """
+        body = BlockBooking(booking_uid=uid, block_type=block_type)
+        return await self._post(BookingBlock, "/bookings/block", body=body)
+
+    async def report(
+        self, uid: str, *, reason: ReportReason, report_type: BlockType, description: str | None = None
+    ) -> BookingReport:
+        """Report a booking as unwanted: the booker's address ("EMAIL"), or every address of its domain ("DOMAIN").
+
+        The booking and all matching upcoming ones of the organization are cancelled, without an email. Not retried if
+        the response is lost. For admins with the OAuth scope `ORG_BOOKING_WRITE`. An unknown uid raises
+        `NotFoundError`. Self-hosted servers do not have this.
+        """
+        body = ReportBooking(booking_uid=uid, reason=reason, report_type=report_type, description=description)
+        return await self._post(BookingReport, "/bookings/report", body=body)
 
 
 class Bookings(CursorBookingList):

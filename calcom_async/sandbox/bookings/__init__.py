@@ -5,10 +5,11 @@ and for teams, hosts and permissions of the build of 2025-12. Races between conc
 Success responses for recordings, transcripts and video sessions follow the specification of March 2026.
 """
 
-from calcom_async.sandbox.bookings import attendee_handlers, handlers, list_handlers
+from calcom_async.sandbox.bookings import attendee_handlers, handlers, list_handlers, report_handlers
 
 ROUTES = (
     *attendee_handlers.ROUTES,
     *handlers.ROUTES,
     *list_handlers.ROUTES,
+    *report_handlers.ROUTES,
 )

@@ -12,14 +12,13 @@ from calcom_async.sandbox.bookings.cursor_list import (
 from calcom_async.sandbox.bookings.filters import BookingQuery, select
 from calcom_async.sandbox.bookings.list_query import ORGANIZATION_LIST, TEAM_LIST, USER_LIST, list_bookings, ordered
 from calcom_async.sandbox.bookings.lookup import find_booking
-from calcom_async.sandbox.bookings.permissions import BookingScope, booking_scope, members
+from calcom_async.sandbox.bookings.permissions import BookingScope, booking_scope, members, organization_scope
 from calcom_async.sandbox.bookings.views import old_view
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.errors import forbidden
 from calcom_async.sandbox.http.forms import Field, Form, to_int
 from calcom_async.sandbox.http.routing import Routes
 from calcom_async.sandbox.state.booking import Booking
-from calcom_async.sandbox.state.store import Store
 
 ROUTES = Routes()
 
@@ -42,7 +41,7 @@ def get_bookings_by_cursor(call: Call) -> object:
 def get_organization_bookings(call: Call) -> object:
     """List the bookings of an organization's members and teams."""
     organization = guarded_organization(call, "ORG_ADMIN")
-    scope = _organization_reach(call.store, organization["id"])
+    scope = organization_scope(call.store, organization["id"])
     if call.version == VERSION:
         return list_by_cursor(call, ORGANIZATION_CURSOR_LIST, scope)
     return list_bookings(call, ORGANIZATION_LIST, scope)
@@ -66,12 +65,6 @@ def get_team_bookings(call: Call) -> object:
     """List the bookings of a team's event types."""
     team = guarded_team(call, "TEAM_ADMIN")
     return list_bookings(call, TEAM_LIST, BookingScope(frozenset(), frozenset({team["id"]})))
-
-
-def _organization_reach(store: Store, organization_id: int) -> BookingScope:
-    """Return the scope of an organization: its members and its teams."""
-    teams = frozenset(team["id"] for team in store.teams.values() if team.get("parent_id") == organization_id)
-    return BookingScope(members(store, frozenset({organization_id})), teams | {organization_id})
 
 
 # --- 2024-04-15

@@ -50,6 +50,12 @@ def booking_scope(store: Store, user_id: int) -> BookingScope:
     return BookingScope(members(store, teams) | {user_id}, teams, store.users[user_id]["email"])
 
 
+def organization_scope(store: Store, organization_id: int) -> BookingScope:
+    """Return the scope of an organization: its members and its teams."""
+    teams = frozenset(team["id"] for team in store.teams.values() if team.get("parent_id") == organization_id)
+    return BookingScope(members(store, frozenset({organization_id})), teams | {organization_id})
+
+
 def may_manage(store: Store, booking: Booking, user_id: int | None) -> bool:
     """Return whether the user hosts the booking or manages a host's team; attending is not enough."""
     if user_id is None or user_id not in store.users:
