@@ -10,7 +10,8 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from calcom_async._version import __version__
-from calcom_async.auth import Anonymous, ApiKey, Credentials, rate_limit_key
+from calcom_async.auth import Anonymous, Credentials, rate_limit_key
+from calcom_async.client_arguments import build_config, check_arguments, choose_credentials, wrap_credentials
 from calcom_async.config import Config, guarded
 from calcom_async.errors import ConfigError, DecodeError
 from calcom_async.events import ClientEvent, Observer
@@ -149,10 +150,10 @@ class Calcom:
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         **config_fields: Any,
     ) -> None:
-        credentials, config_fields = _wrapped(credentials), guarded(config_fields)
-        _check_arguments(config, session, limiter, on_event, trace_configs)
-        self.config: Config = _configured(config, config_fields)
-        self.credentials: Credentials = _credentials(credentials, self.config)
+        credentials, config_fields = wrap_credentials(credentials), guarded(config_fields)
+        check_arguments(config, session, limiter, on_event, trace_configs)
+        self.config: Config = build_config(config, config_fields)
+        self.credentials: Credentials = choose_credentials(credentials, self.config)
         agent = self.config.user_agent or f"calcom_async/{__version__}"
         self._core = _Core(
             transport=Transport(self.config, agent, session=session, trace_configs=trace_configs),
@@ -265,12 +266,12 @@ class Calcom:
 
         It uses the same connections, is usable as long as this client is open, and needs no `async with`.
         """
-        credentials = _wrapped(credentials)
+        credentials = wrap_credentials(credentials)
         if credentials is None:
             raise ConfigError(
                 "with_credentials needs credentials", hint="Pass an API key, a PlatformClient or an AccessToken"
             )
-        return self._view(self.config, _credentials(credentials, self.config))
+        return self._view(self.config, choose_credentials(credentials, self.config))
 
     def with_priority(self, priority: int) -> Calcom:
         """Return a view of this client whose calls have another priority in the queue for the rate limit.
@@ -568,14 +569,6 @@ class Calcom:
         return OAuthClient(self._context, "/oauth-clients/{}", client_id)
 
 
-def _configured(config: Config | None, fields: Mapping[str, Any]) -> Config:
-    """Return the config with the keyword arguments of `Calcom` as fields."""
-    known = Config.__struct_fields__
-    if unknown := [name for name in fields if name not in known]:
-        raise ConfigError(f"Calcom() has no setting {unknown[0]!r}. The settings are {', '.join(known)}")
-    return msgspec.structs.replace(config, **fields) if config else Config.from_env(**fields)
-
-
 def _cache(ttl: float | None) -> Cache | None:
     """Return a cache for event types; None, without importing it, if there is no `Config.cache_ttl`."""
     if ttl is None:
@@ -583,42 +576,3 @@ def _cache(ttl: float | None) -> Cache | None:
     from calcom_async.cache import Cache
 
     return Cache(ttl)
-
-
-def _wrapped(credentials: Any) -> Any:
-    """Hide credentials that are not an object made for them: they may be a key of the wrong type."""
-    return credentials if credentials is None or hasattr(credentials, "fingerprint") else Secret(credentials)
-
-
-def _check_arguments(config: object, session: object, limiter: object, on_event: object, trace_configs: object) -> None:
-    """Raise `ConfigError` for an argument of `Calcom` that has the wrong type."""
-    if not isinstance(config, Config | None):
-        raise ConfigError(f"config must be a Config, got {type(config).__name__}")
-    if session is not None and not (hasattr(session, "request") and hasattr(session, "closed")):
-        raise ConfigError(f"session must be an aiohttp.ClientSession, got {type(session).__name__}")
-    if limiter is not None and not all(hasattr(limiter, name) for name in ("acquire", "release", "stats")):
-        raise ConfigError(f"limiter must have the methods of RateLimiter, got {type(limiter).__name__}")
-    if on_event is not None and not callable(on_event):
-        raise ConfigError(f"on_event must be a function, got {type(on_event).__name__}")
-    if not isinstance(trace_configs, Sequence) or isinstance(trace_configs, str | bytes):
-        raise ConfigError(f"trace_configs must be a list, got {type(trace_configs).__name__}")
-
-
-def _credentials(given: Credentials | Secret | str | None, config: Config) -> Credentials:
-    """Return the credentials to use: those given, else the API key of the config."""
-    if given is None and config.api_key is not None:
-        given = Secret(config.api_key)
-    if given is None:
-        raise ConfigError(
-            "no credentials",
-            hint="Pass an API key to Calcom(), or set CAL_API_KEY. Only Config.from_env() reads the environment",
-        )
-    if isinstance(given, str | Secret):
-        given = Secret(given)
-        if not given.holds_text():
-            raise ConfigError(
-                "credentials must be an API key (str), an ApiKey, a PlatformClient or an AccessToken, got "
-                f"{type(given.reveal()).__name__}"
-            )
-        return ApiKey(given)
-    return given

@@ -27,7 +27,7 @@ LAYERS: tuple[str, ...] = (
     "rate_limiter redis_rate_limiter auth",
     "keyset list_call",
     "missing_rows",
-    "middleware retry transport pages raw_request",
+    "client_arguments middleware retry transport pages raw_request",
     "resources",
     "cache booking watch",
     "client",
