@@ -44,6 +44,12 @@ if TYPE_CHECKING:
         BookingFieldName as BookingFieldName,
         BookingFields as BookingFields,
     )
+    from calcom_async.models.booking_limits import (
+        TeamBookingLimit as TeamBookingLimit,
+        TeamBookingLimits as TeamBookingLimits,
+        UpdateUserBookingLimits as UpdateUserBookingLimits,
+        UserBookingLimits as UserBookingLimits,
+    )
     from calcom_async.models.booking_reports import (
         BlockBooking as BlockBooking,
         BlockType as BlockType,
@@ -372,6 +378,7 @@ _HOMES = parse_homes("""
     attributes: AssignOption AssignedOption Attribute AttributeOption AttributeType CreateAttribute
         CreateAttributeOption OptionAssignment UpdateAttribute UpdateAttributeOption UpdateOptionWeight
     booking_fields: BookingField BookingFieldName BookingFields
+    booking_limits: TeamBookingLimit TeamBookingLimits UpdateUserBookingLimits UserBookingLimits
     booking_reports: BlockBooking BlockType BookingBlock BookingReport ReportBooking ReportReason
     bookings: AbsentAttendee AddGuests Attendee Booking BookingAttendee BookingEventType BookingHost BookingLocation
         BookingReference BookingStatus CalendarLink CancelBooking ConferencingParticipant ConferencingSession

@@ -6,6 +6,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import force_setattr
 
 from calcom_async.models._base import Model
+from calcom_async.models.booking_limits import UserBookingLimits
 from calcom_async.models.times import Weekday
 
 
@@ -31,6 +32,10 @@ class Me(Model, frozen=True, kw_only=True):
     time_zone: str
     username: str | None = None
     organization_id: int | None = None
+    locale: str | None = None
+    """Not returned by self-hosted servers."""
+    booking_limits: UserBookingLimits | None = None
+    """Described by the guides of September 2026, but not by the specification."""
     organization: MeOrganization | None = None
     """Only for members of an organization, and never in the response to an update."""
 
@@ -50,7 +55,7 @@ class UpdateMe(Model, frozen=True, kw_only=True):
     """A weekday in any form that `Weekday.of` accepts; 0 = Sunday."""
     time_zone: str | None = None
     locale: str | None = None
-    """Accepted but never returned, like `metadata`."""
+    """Returned only by the hosted API; `metadata` never is."""
     avatar_url: str | None = None
     bio: str | UnsetType | None = UNSET
     metadata: dict[str, Any] | None = None

@@ -32,6 +32,19 @@ _TABLE = """\
 /v2/me
   GET    .
   PATCH  .                                        =UpdateUser
+/v2/me/ooo
+  GET    .                                        list ?take,skip,sortStart,sortEnd
+  POST   .                                        =OutOfOffice
+  PATCH  /{oooId}                                 =OutOfOffice
+  DELETE /{oooId}
+/v2/me/booking-limits
+  GET    .
+  PATCH  .                                        =UpdateBookingLimits
+  DELETE .                                        idempotent
+/v2/me/team-booking-limits
+  GET    .
+  PATCH  /{teamId}                                =UpdateBookingLimits
+  DELETE /{teamId}
 /v2/event-types
   GET    .                                        list ?EventTypes
   POST   .                                        =EventType
@@ -183,6 +196,11 @@ _TABLE = """\
   POST   /{teamId}/invite
   POST   /{teamId}/routing-forms/{routingFormId}/responses ?FormSlots
   GET    /{teamId}/schedules                      list ?Paged
+/v2/teams/{teamId}/users/{userId}/ooo
+  GET    .                                        list ?take,skip,sortStart,sortEnd
+  POST   .                                        =OutOfOffice
+  PATCH  /{oooId}                                 =OutOfOffice
+  DELETE /{oooId}
 /v2/teams/{teamId}/memberships
   GET    .                                        list ?take,skip,emails
   POST   .                                        =CreateMembership

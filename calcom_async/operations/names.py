@@ -178,6 +178,7 @@ BODIES = {
         "includeCalendarEvent message{subject html text} id phoneRequired verifiedPhoneId} "
         "activation{isActiveOnAllRoutingForms activeOnRoutingFormIds}"
     ),
+    "UpdateBookingLimits": "perDay perWeek perMonth perYear",
     "UpdateManagedOrganization": "name metadata",
     "UpdateMembership": "accepted role disableImpersonation",
     "UpdateOAuthClient": (

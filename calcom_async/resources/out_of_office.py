@@ -1,4 +1,4 @@
-"""Out-of-office entries: days on which users of an organization cannot be booked."""
+"""Out-of-office entries: days on which users cannot be booked."""
 
 from __future__ import annotations
 
@@ -41,10 +41,11 @@ class OutOfOffice(Resource):
 
 
 class UserOutOfOffice(Resource):
-    """Out-of-office entries of one user of an organization; for its admins and owners.
+    """Out-of-office entries of the current user, of a member of a team, or of a user of an organization.
 
-    Raises `ForbiddenError` for a user outside the organization, and for an entry that is unknown or belongs to another
-    user.
+    Those of a user of an organization are for its admins and owners. Which role those of a team member need is not
+    documented. Raises `ForbiddenError` for a user outside the team or organization, and for an entry that is unknown
+    or belongs to another user. OAuth scopes SCHEDULE_READ and SCHEDULE_WRITE, with the prefix TEAM_ or ORG_ for others.
     """
 
     def list(

@@ -17,6 +17,7 @@ from calcom_async.resources.conferencing import Conferencing
 from calcom_async.resources.event_types import Order, OrganizationTeamEventTypes, UserTeamEventTypes
 from calcom_async.resources.member_schedules import OrganizationTeamSchedules, TeamSchedules
 from calcom_async.resources.memberships import Memberships, OrganizationTeamMemberships
+from calcom_async.resources.out_of_office import UserOutOfOffice
 from calcom_async.resources.roles import Roles
 from calcom_async.resources.routing_forms import RoutingForms, UserTeamRoutingForms
 from calcom_async.resources.stripe import Stripe
@@ -39,8 +40,21 @@ class BaseTeam(Resource):
         return await self._post(TeamInvite, "/invite")
 
 
+class TeamUser(Resource):
+    """One member of a team."""
+
+    @property
+    def out_of_office(self) -> UserOutOfOffice:
+        """Days on which the member cannot be booked."""
+        return self._child(UserOutOfOffice)
+
+
 class Team(BaseTeam):
     """One team outside an organization."""
+
+    def user(self, user_id: int) -> TeamUser:
+        """One member of the team."""
+        return self._child(TeamUser, "/users/{}", user_id)
 
     @property
     def event_types(self) -> UserTeamEventTypes:

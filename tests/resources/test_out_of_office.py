@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
-from sent_requests import ANA, BO, CY, ORGANIZATION, SentRequest, last_request
+from sent_requests import ANA, BO, CY, ORGANIZATION, SALES, SentRequest, last_request
 
 from calcom_async import BadRequestError, ConflictError, ForbiddenError
 from calcom_async.models import OutOfOfficeEntry
@@ -141,3 +141,39 @@ async def test_entries_of_others(cal, bo):
         await out_of_office_of(cal, 4).list().collect()
     with pytest.raises(ForbiddenError, match="ORG_ADMIN"):
         await out_of_office_of(cal.with_credentials("cal_sandbox_cy"), CY).list().collect()
+
+
+@pytest.mark.parametrize(
+    ("entries_of", "path", "user_id"),
+    [
+        (lambda cal: cal.me.out_of_office, "/me/ooo", ANA),
+        (lambda cal: cal.team(SALES).user(BO).out_of_office, f"/teams/{SALES}/users/{BO}/ooo", BO),
+    ],
+)
+async def test_entries_of_oneself_and_of_team_members(cal, calcom_sandbox, entries_of, path, user_id):
+    """The current user and members of a team have the same operations, at other paths."""
+    entries = entries_of(cal)
+    entry = await entries.create(**MARCH, notes="away", reason="travel")
+    assert last_request(calcom_sandbox).endpoint == f"POST {path}"
+    assert (entry.user_id, entry.notes, entry.reason) == (user_id, "away", "travel")
+    assert await entries.list(sort_start="asc").collect() == [entry]
+    query = {"sortStart": "asc", "take": "250", "skip": "0"}
+    assert last_request(calcom_sandbox) == SentRequest("GET", path, query, None, None)
+    changed = await entries.update(entry.id, reason="sick")
+    assert last_request(calcom_sandbox) == SentRequest("PATCH", f"{path}/{entry.id}", {}, {"reason": "sick"}, None)
+    with pytest.raises(ConflictError):
+        await entries.create(**MARCH)
+    assert await entries.delete(entry.id) == changed
+    assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{path}/{entry.id}", {}, None, None)
+    assert await entries.list().collect() == []
+
+
+async def test_entries_of_others_are_forbidden(cal):
+    """Entries of another user, and users outside the team, raise `ForbiddenError`."""
+    entry = await cal.team(SALES).user(BO).out_of_office.create(**MARCH)
+    with pytest.raises(ForbiddenError, match="does not belong"):
+        await cal.me.out_of_office.delete(entry.id)
+    with pytest.raises(ForbiddenError, match="IsUserInTeam"):
+        await cal.team(SALES).user(4).out_of_office.list().collect()
+    with pytest.raises(ForbiddenError, match="TEAM_ADMIN"):
+        await cal.with_credentials("cal_sandbox_cy").team(SALES).user(BO).out_of_office.list().collect()

@@ -20,11 +20,13 @@ _SERVICES: dict[str, dict[str, Any]] = {
 
 @ROUTES.add("GET", "/v2/allowlists", auth="public", stateful=False)
 def get_allowlists(call: Call) -> object:  # noqa: ARG001
+    """Return the addresses of all services."""
     return {"metadata": _METADATA, "services": _SERVICES}
 
 
 @ROUTES.add("GET", "/v2/allowlists/{service}", auth="public", stateful=False)
 def get_allowlist(call: Call) -> object:
+    """Return the addresses of one service. An unknown one is a 404."""
     name = call.path["service"]
     if (service := _SERVICES.get(name)) is None:
         raise errors.not_found(f"Allowlist service {name} not found")

@@ -20,10 +20,12 @@ _CHARGE = Form(
 
 @ROUTES.add("GET", "/v2/credits/available", stateful=False)
 def get_available_credits(call: Call) -> object:  # noqa: ARG001
+    """Return the balance."""
     return {"hasCredits": True, "balance": _BALANCE}
 
 
 @ROUTES.add("POST", "/v2/credits/charge", stateful=False)
 def charge_credits(call: Call) -> object:
+    """Check the body and return the balance as it was."""
     _CHARGE.read(call.body)
     return {"charged": True, "remainingBalance": _BALANCE}

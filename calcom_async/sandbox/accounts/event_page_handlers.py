@@ -19,12 +19,14 @@ UUID = "11111111-1111-4111-8111-111111111111"
 
 @ROUTES.add("GET", "/v2/events", stateful=False)
 def list_event_pages(call: Call) -> object:
+    """List the event, unless `slug` names another one."""
     page = _event_page(call) | {"confirmedCount": 2}
     return [page] if call.param("slug") in {None, page["slug"]} else []
 
 
 @ROUTES.add("GET", "/v2/events/{uuid}", stateful=False)
 def get_event_page(call: Call) -> object:
+    """Return the event. An id that is not a UUID is a 400, an unknown one a 404."""
     uuid = call.path["uuid"]
     if re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", uuid) is None:
         raise errors.bad_request("Validation failed (uuid is expected)")
@@ -34,6 +36,7 @@ def get_event_page(call: Call) -> object:
 
 
 def _event_page(call: Call) -> dict[str, Any]:
+    """Return the event, with each kind of location."""
     start = call.clock.now().replace(hour=18, minute=0, second=0, microsecond=0) + timedelta(days=7)
     return {
         "uuid": UUID,

@@ -25,6 +25,7 @@ _REMOVE_TELEGRAM = Form(_IDENTIFIER)
 
 @ROUTES.add("POST", BASE + "/app-push", kinds=("key",), status=201, stateful=False)
 def register_app_push(call: Call) -> object:
+    """Return the subscription of a device."""
     body, now = _REGISTER.read(call.body), iso(call.clock.now())
     return {
         "id": call.store.next_id("subscription"),
@@ -41,24 +42,29 @@ def register_app_push(call: Call) -> object:
 @ROUTES.add("POST", BASE + "/slack/link-intents", kinds=("key",), status=201, stateful=False)
 @ROUTES.add("POST", BASE + "/telegram/link-intents", kinds=("key",), status=201, stateful=False)
 def create_link_intent(call: Call) -> object:
+    """Return a new one-time token."""
     return {"token": call.store.uuid(), "expiresAt": iso(call.clock.now() + timedelta(minutes=10))}
 
 
 @ROUTES.add("DELETE", BASE + "/app-push", kinds=("key",), stateful=False)
 def remove_app_push(call: Call) -> object:
+    """Remove a device, named in the body."""
     return _removed(call, _REMOVE_APP_PUSH)
 
 
 @ROUTES.add("DELETE", BASE + "/slack", kinds=("key",), stateful=False)
 def remove_slack(call: Call) -> object:
+    """Remove a Slack account, named in the body."""
     return _removed(call, _REMOVE_SLACK)
 
 
 @ROUTES.add("DELETE", BASE + "/telegram", kinds=("key",), stateful=False)
 def remove_telegram(call: Call) -> object:
+    """Remove a Telegram chat, named in the body."""
     return _removed(call, _REMOVE_TELEGRAM)
 
 
 def _removed(call: Call, form: Form) -> RawResponse:
+    """Check the body; the response has a message instead of data."""
     form.read(call.body)
     return RawResponse({"status": "success", "message": "Subscription removed"})

@@ -9,6 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from calcom_async.sandbox.accounts.booking_limits import (
+    PERIODS,
+    effective_limits,
+    is_round_robin_host,
+    own_limits,
+)
 from calcom_async.sandbox.event_types.records import host_ids, is_team_event_type
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.constraints import canonical_zone
@@ -279,12 +285,45 @@ def _host(store: Store, event_type: Wire, host_id: int, bookings: Iterable[Booki
             if busy_time["user_id"] == host_id
         ],
         away=[
-            (milliseconds(datetime.fromisoformat(entry["start"])), milliseconds(datetime.fromisoformat(entry["end"])))
-            for entry in store.out_of_office.values()
-            if entry["userId"] == host_id
+            *(
+                (
+                    milliseconds(datetime.fromisoformat(entry["start"])),
+                    milliseconds(datetime.fromisoformat(entry["end"])),
+                )
+                for entry in store.out_of_office.values()
+                if entry["userId"] == host_id
+            ),
+            *_limited(store, event_type, host_id, moved),
         ],
         fixed=_is_fixed(event_type, host_id),
     )
+
+
+def _limited(store: Store, event_type: Wire, host_id: int, moved: str | None) -> Iterable[tuple[int, int]]:
+    """Return the periods in which the host has as many bookings as the host's own limits and the team's allow."""
+    yield from _full_periods(store, host_id, own_limits(store, host_id), store.event_types, moved)
+    team = store.teams.get(event_type.get("teamId") or 0)
+    if team is not None and is_round_robin_host(event_type, host_id):
+        of_team = {other["id"] for other in store.event_types.values() if other.get("teamId") == team["id"]}
+        yield from _full_periods(store, host_id, effective_limits(store, team, host_id), of_team, moved)
+
+
+def _full_periods(
+    store: Store, host_id: int, limits: Mapping[str, int], event_type_ids: Collection[int], moved: str | None
+) -> Iterable[tuple[int, int]]:
+    """Return the calendar periods in which the accepted bookings of these event types reach a limit of the host."""
+    if not limits:
+        return
+    host = _zone(store.users[host_id]["time_zone"]) or zone("UTC")
+    starts = [
+        milliseconds(booking.start)
+        for booking in store.bookings.values()
+        if booking.status == "accepted" and booking.event_type_id in event_type_ids and booking.uid != moved
+        if booking.user_id == host_id or host_id in booking.host_ids
+    ]
+    for name, most in limits.items():
+        counts = Counter(next(periods(PERIODS[name], host, start, start + 1)) for start in starts)
+        yield from ((period.start, period.end) for period, count in counts.items() if count >= most)
 
 
 def _blocks(event_type: Wire, booking: Booking, host_id: int, email: str) -> bool:
