@@ -40,7 +40,10 @@ class Conferencing(Resource):
     async def connect_url(
         self, app: ConferencingAppSlug, *, return_to: str, on_error_return_to: str
     ) -> ConferencingAuthUrl:
-        """Return the URL where the user connects `zoom` or `msteams`. It contains your key: do not log or store it."""
+        """Return the URL where the user connects `zoom` or `msteams`. It contains your key: do not log or store it.
+
+        The hosted API accepts the URL for 10 minutes.
+        """
         query = {"returnTo": return_to, "onErrorReturnTo": on_error_return_to}
         return await self._get(ConferencingAuthUrl, "/conferencing/{}/oauth/auth-url", app, query=query)
 

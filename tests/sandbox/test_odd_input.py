@@ -76,6 +76,29 @@ GUEST = {"email": "c@visitors.test", "name": "C", "timeZone": "UTC"}
 MOVE = {"start": "2026-11-04T11:00:00Z", "rescheduledBy": "a@visitors.test", "reschedulingReason": "x"}
 SEATS = {"seatsPerTimeSlot": 2, "showAttendeeInfo": True, "showAvailabilityCount": True}
 USER = {"email": "n@acme.test", "weekday": "Monday", "metadata": {"a": 1}, "timeFormat": 12, "locale": "en"}
+NAMED_FIELDS = {
+    "bookingFields": [
+        {"field": "name", "variant": "splitName", "lastNameRequired": True},
+        {"field": "email", "slug": "email", "required": True, "excludeEmails": ["x.test"]},
+        {"field": "attendeePhoneNumber", "required": True, "hidden": False},
+        {"field": "custom", "type": "select", "slug": "size", "label": "Size", "options": ["S"]},
+        {"field": "custom", "type": "longText", "slug": "why", "label": "Why", "minLength": 1, "maxLength": 9},
+    ]
+}
+NEWER_EVENT_TYPE = {
+    "title": "T",
+    "slug": "t",
+    "lengthInMinutes": 30,
+    "privateNoteMode": "separate_events",
+    "emailSettings": {"disableEmailsToHosts": True},
+    "calVideoSettings": {"transcriptionLanguage": "pt"},
+    **NAMED_FIELDS,
+}
+KEY = {"private_key": "k", "client_id": "c", "tenant_id": "t"}
+DELEGATION = {"workspacePlatformSlug": "office365", "domain": "d.test", "serviceAccountKey": KEY}
+RANGE = {"startDate": "2026-09-01", "endDate": "2026-09-30"}
+FILTER = {"id": "createdAt", "value": {"type": "dr", "data": RANGE}}
+INSIGHTS = {"scope": "org", "selectedTeamId": 2, **RANGE, "columnFilters": [FILTER], "offset": 0, "limit": 10}
 WRITES: list[tuple[str, str, Any, str]] = [
     ("POST", "/v2/bookings", BOOKING, "2024-08-13"),
     ("POST", "/v2/bookings", BOOKING | {"eventTypeId": 3}, "2024-08-13"),
@@ -95,6 +118,15 @@ WRITES: list[tuple[str, str, Any, str]] = [
     ("POST", "/v2/organizations/1/roles", {"name": "R", "color": "#fff", "permissions": ["booking.read"]}, ""),
     ("POST", "/v2/me/ooo", {"start": "2030-01-01T00:00:00Z", "end": "2030-01-02T00:00:00Z", "reason": "vacation"}, ""),
     ("POST", "/v2/event-types/1/private-links", {"expiresAt": "2030-01-01T00:00:00Z"}, ""),
+    ("POST", "/v2/event-types", NEWER_EVENT_TYPE, "2026-06-12"),
+    ("PUT", "/v2/event-types/1/booking-fields", NAMED_FIELDS, "2026-06-12"),
+    ("POST", "/v2/event-types/1/booking-fields", {"bookingFields": NAMED_FIELDS["bookingFields"][3:]}, "2026-06-12"),
+    ("PATCH", "/v2/event-types/1/booking-fields", {"bookingFields": [{"slug": "notes", "label": "N"}]}, "2026-06-12"),
+    ("POST", "/v2/organizations/1/delegation-credentials", DELEGATION, ""),
+    ("POST", "/v2/organizations/1/memberships", {"email": "cy@sandbox.test", "role": "MEMBER"}, ""),
+    ("POST", "/v2/organizations/1/bookings/block", {"bookingUid": "UID", "blockType": "EMAIL"}, ""),
+    ("POST", "/v2/insights/routings/form-responses", INSIGHTS, ""),
+    ("POST", "/v2/insights/bookings/kpi-stats", {"scope": "user", "timeZone": "UTC", "columnFilters": [FILTER]}, ""),
 ]
 DAYS = {"dateFrom": "2026-11-04", "dateTo": "2026-11-05", "timeZone": "UTC"}
 FEED = {"calendarsToLoad[0][credentialId]": "1", "calendarsToLoad[0][externalId]": "x"}
@@ -107,6 +139,9 @@ READS: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("/v2/calendars/busy-times", DAYS | FEED, ""),
     ("/v2/organizations/1/routing-forms", {"afterCreatedAt": "2026-01-01", "teamIds": "2"}, ""),
+    ("/v2/event-types/1/history", {"limit": "2", "cursor": "log-3"}, "2026-06-12"),
+    ("/v2/event-types/1/crm-sync-errors", {"appSlug": "x", "includeDismissed": "true", "limit": "1"}, "2026-06-12"),
+    ("/v2/organizations/1/attributes/sync-history", {"limit": "1", "cursor": "x"}, ""),
 ]
 ODD: list[Any] = [
     *(None, "", 0, -1, 1.5, True, [], {}, [None], [[]], [{}], {"a": 1}, [1, "x"], 10**30, "\0", "x" * 50, "9" * 60),

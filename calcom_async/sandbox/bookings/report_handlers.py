@@ -6,8 +6,6 @@ blocked addresses are not refused, because it is not known how the real server a
 
 from __future__ import annotations
 
-from typing import Any
-
 from calcom_async.sandbox.accounts.guards import guarded_organization
 from calcom_async.sandbox.bookings.permissions import BookingScope, organization_scope
 from calcom_async.sandbox.bookings.views import INACTIVE
@@ -96,5 +94,5 @@ def _by(booking: Booking, address: str) -> bool:
     """Return whether somebody with the address, or with one of the domain, booked."""
     if not booking.attendees:
         return False
-    email: Any = booking.attendees[0]["email"]
-    return bool(address in (email, email.partition("@")[2]))
+    email = str(booking.attendees[0]["email"])
+    return address in (email, email.partition("@")[2])

@@ -76,7 +76,7 @@ def _add_routes(scope: str, event_type_of: EventTypeOf) -> None:
         fields = {field["slug"]: field for field in named_fields(record["bookingFields"])}
         slugs = set()
         for change in _given(call):
-            slug = change.get("slug")
+            slug = str(change.get("slug"))
             if slug in slugs:
                 raise errors.bad_request(f"Booking field '{slug}' is changed twice.")
             slugs.add(slug)

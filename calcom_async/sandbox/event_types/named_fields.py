@@ -137,7 +137,7 @@ def checked(field: object) -> Field:
 
 def _checked_custom(field: Mapping[str, Any]) -> Field:
     """Return a custom field. Its slug follows a stricter rule than in 2024-06-14."""
-    kind, slug = field.get("type"), field.get("slug")
+    kind, slug = str(field.get("type")), field.get("slug")
     if kind not in _OLD_TYPES:
         raise errors.bad_request(f"Unsupported type '{kind}' of a custom booking field.")
     if not isinstance(slug, str) or not _SLUG.fullmatch(slug):

@@ -125,7 +125,7 @@ def form_responses(call: Call) -> object:
         ],
         "fields": [{"fieldId": "team", "valueString": "sales", "valueNumber": None, "valueStringArray": None}],
     }
-    return {"total": 1, "data": [row][body["offset"] :][: body["limit"]]}
+    return {"total": 1, "data": [row][int(body["offset"]) :][: int(body["limit"])]}
 
 
 @ROUTES.add("POST", ROUTINGS + "/form-field-options", stateful=False)
