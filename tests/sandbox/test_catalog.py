@@ -89,7 +89,8 @@ def versions_of(path: str) -> frozenset[str]:
     nothing_sent = frozenset({"2024-04-15"})
     families = {
         r"/v2/slots(/.*)?": frozenset({"2024-09-04"}),
-        r"/v2/bookings(/.*)?": frozenset({"2024-08-13"}),
+        r"/v2/bookings/\{bookingUid\}/(guests|location)": frozenset({"2024-08-13"}),
+        r"/v2/bookings(/.*)?": frozenset({"2024-08-13", "2026-02-25"}),
         r"/v2/event-types/\{eventTypeId\}/private-links(/.*)?": nothing_sent,
         r"/v2/event-types(/\{eventTypeId\})?": frozenset({"2024-06-14", "2026-06-12"}),
         r"/v2/(.*/)?event-types/\{eventTypeId\}/booking-fields(/.*)?": frozenset({"2026-06-12"}),

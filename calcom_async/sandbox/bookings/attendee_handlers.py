@@ -22,20 +22,22 @@ ROUTES = Routes()
 
 
 VERSION = ("2024-08-13",)
+VERSIONS = (*VERSION, "2026-02-25")
+"""The versions of all operations but guests, location and the removal of an attendee."""
 UNKNOWN = "Booking with uid {} not found"
 
 
 # --- attendees and guests
 
 
-@ROUTES.add("GET", "/v2/bookings/{bookingUid}/attendees", version=VERSION, auth="guarded")
+@ROUTES.add("GET", "/v2/bookings/{bookingUid}/attendees", version=VERSIONS, auth="guarded")
 def get_booking_attendees(call: Call) -> object:
     """List the attendees with their ids, which bookings omit."""
     booking = check_access(call, call.path["bookingUid"])
     return [_with_id(attendee) for attendee in booking.attendees]
 
 
-@ROUTES.add("GET", "/v2/bookings/{bookingUid}/attendees/{attendeeId}", version=VERSION, auth="guarded")
+@ROUTES.add("GET", "/v2/bookings/{bookingUid}/attendees/{attendeeId}", version=VERSIONS, auth="guarded")
 def get_booking_attendee(call: Call) -> object:
     """Return one attendee with their id."""
     booking = check_access(call, call.path["bookingUid"])
@@ -49,7 +51,7 @@ def get_booking_attendee(call: Call) -> object:
 @ROUTES.add(
     "POST",
     "/v2/bookings/{bookingUid}/attendees",
-    version=VERSION,
+    version=VERSIONS,
     auth="guarded",
     status=201,
     limit=("booking_attendees_add", 5),
@@ -117,7 +119,7 @@ def update_booking_location(call: Call) -> object:
     return booking_view(call.store, booking)
 
 
-@ROUTES.add("GET", "/v2/bookings/{bookingUid}/calendar-links", version=VERSION, auth="guarded")
+@ROUTES.add("GET", "/v2/bookings/{bookingUid}/calendar-links", version=VERSIONS, auth="guarded")
 def get_calendar_links(call: Call) -> object:
     """Return the calendar links. As on the real server, any key may read those of any booking."""
     booking = find_booking(call.store, call.path["bookingUid"], UNKNOWN)
@@ -129,7 +131,7 @@ def get_calendar_links(call: Call) -> object:
 # --- references
 
 
-@ROUTES.add("GET", "/v2/bookings/{bookingUid}/references", version=VERSION, auth="guarded")
+@ROUTES.add("GET", "/v2/bookings/{bookingUid}/references", version=VERSIONS, auth="guarded")
 def get_booking_references(call: Call) -> object:
     """List the references of a booking for its organizer; for others this is a 400, not a 403."""
     kind = REFERENCES.read(dict(call.query)).get("type")
@@ -167,19 +169,19 @@ def _video_data(call: Call, extras: str, noun: str) -> list[Any]:
     return list(sessions)
 
 
-@ROUTES.add("GET", "/v2/bookings/{bookingUid}/recordings", version=VERSION, auth="guarded")
+@ROUTES.add("GET", "/v2/bookings/{bookingUid}/recordings", version=VERSIONS, auth="guarded")
 def get_booking_recordings(call: Call) -> object:
     """Return the recordings that a test put into `extras`."""
     return _video_data(call, "recordings", "recording")
 
 
-@ROUTES.add("GET", "/v2/bookings/{bookingUid}/transcripts", version=VERSION, auth="guarded")
+@ROUTES.add("GET", "/v2/bookings/{bookingUid}/transcripts", version=VERSIONS, auth="guarded")
 def get_booking_transcripts(call: Call) -> object:
     """Return the transcripts that a test put into `extras`."""
     return _video_data(call, "transcripts", "transcript")
 
 
-@ROUTES.add("GET", "/v2/bookings/{bookingUid}/conferencing-sessions", version=VERSION, auth="guarded")
+@ROUTES.add("GET", "/v2/bookings/{bookingUid}/conferencing-sessions", version=VERSIONS, auth="guarded")
 def get_booking_sessions(call: Call) -> object:
     """Return the video sessions that a test put into `extras`."""
     return _video_data(call, "conferencing_sessions", "cal video")

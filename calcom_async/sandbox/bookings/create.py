@@ -37,17 +37,36 @@ async def book(call: Call, request: BookingRequest) -> list[Booking]:
             _make(
                 call,
                 request,
-                assign_hosts(call, request.event_type, request.start, request.end),
+                _assign_hosts(call, request),
                 status="awaiting_host",
             )
         ]
-    check_bookable(call.store, call.clock, request.event_type, request.start, request.end, zone=request.zone.key)
+    _check_bookable(call, request)
     _check_active_bookings(call, request)
-    assignment = assign_hosts(call, request.event_type, request.start, request.end)
+    assignment = _assign_hosts(call, request)
     await _race_window(call)
     if request.event_type.get("recurrence"):
         return _make_series(call, request, assignment)
     return [_make(call, request, assignment)]
+
+
+def _check_bookable(call: Call, request: BookingRequest) -> None:
+    """Raise the server's error if the time of a request cannot be booked."""
+    check_bookable(
+        call.store,
+        call.clock,
+        request.event_type,
+        request.start,
+        request.end,
+        zone=request.zone.key,
+        overrides=request.overrides,
+    )
+
+
+def _assign_hosts(call: Call, request: BookingRequest) -> HostAssignment:
+    """Choose the hosts for a request."""
+    conflicts = request.overrides.conflicts
+    return assign_hosts(call, request.event_type, request.start, request.end, allow_conflicts=conflicts)
 
 
 def _already_made(store: Store, request: BookingRequest) -> Booking | None:
@@ -260,7 +279,7 @@ async def take_seat(call: Call, request: BookingRequest) -> tuple[Booking, str]:
         booking = await _first_at(call, request)
         check_seat(booking, request.event_type, request.email)
     else:
-        check_bookable(call.store, call.clock, request.event_type, request.start, request.end, zone=request.zone.key)
+        _check_bookable(call, request)
         check_seat(booking, request.event_type, request.email)
         await _race_window(
             call
@@ -275,8 +294,8 @@ async def _first_at(call: Call, request: BookingRequest) -> Booking:
     await _race_window(call)
     if seated_at(call.store, request.event_type, request.start):
         raise errors.bad_request("User either already has booking at this time or is not available")
-    check_bookable(call.store, call.clock, request.event_type, request.start, request.end, zone=request.zone.key)
-    assignment = assign_hosts(call, request.event_type, request.start, request.end)
+    _check_bookable(call, request)
+    assignment = _assign_hosts(call, request)
     await _race_window(call)
     return _make_shared(call, request, assignment)
 

@@ -99,6 +99,13 @@ CREATE = Form(
     ),
 )
 
+_OVERRIDES = (
+    Field("allowConflicts", boolean, optional=True),
+    Field("allowBookingOutOfBounds", boolean, optional=True),
+    Field("skipBookingLimits", boolean, optional=True),
+)
+NEWER_CREATE = CREATE.extended(*_OVERRIDES)
+
 RESCHEDULE = Form(
     Field("start", date_string),
     Field("rescheduledBy", string, optional=True),
@@ -111,6 +118,9 @@ RESCHEDULE_SEAT = Form(
     Field("rescheduledBy", string, optional=True),
     Field("emailVerificationCode", string, optional=True),
 )
+
+NEWER_RESCHEDULE = RESCHEDULE.extended(*_OVERRIDES, Field("rescheduleWithSameHost", boolean, optional=True))
+NEWER_RESCHEDULE_SEAT = RESCHEDULE_SEAT.extended(*_OVERRIDES)
 
 CANCEL = Form(
     Field("cancellationReason", string, optional=True),

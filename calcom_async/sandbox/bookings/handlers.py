@@ -11,13 +11,16 @@ from calcom_async.sandbox.bookings.forms import (
     CANCEL_SEAT,
     CREATE,
     DECLINE,
+    NEWER_CREATE,
+    NEWER_RESCHEDULE,
+    NEWER_RESCHEDULE_SEAT,
     RESCHEDULE,
     RESCHEDULE_SEAT,
 )
 from calcom_async.sandbox.bookings.lookup import find_booking, find_seat, series_of
 from calcom_async.sandbox.bookings.permissions import may_manage
 from calcom_async.sandbox.bookings.request import parse_request
-from calcom_async.sandbox.bookings.reschedule import check_movable, move, move_seat
+from calcom_async.sandbox.bookings.reschedule import NOT_FREE, TEAM_NOT_FREE, check_movable, move, move_seat
 from calcom_async.sandbox.bookings.views import (
     Wire,
     booking_view,
@@ -27,14 +30,15 @@ from calcom_async.sandbox.bookings.views import (
     shows_attendees,
 )
 from calcom_async.sandbox.http.call import Call
-from calcom_async.sandbox.http.errors import not_found
+from calcom_async.sandbox.http.errors import HttpError, conflict, not_found
 from calcom_async.sandbox.http.routing import Routes
 from calcom_async.sandbox.state.booking import Booking
 
 ROUTES = Routes()
 
 
-VERSION = ("2024-08-13",)
+NEWER_VERSION = "2026-02-25"
+VERSIONS = ("2024-08-13", NEWER_VERSION)
 # Only create and reschedule return this field. It is false, because no seeded event type has a managed user.
 NOT_MANAGED: Wire = {"isPlatformManagedUserBooking": False}
 
@@ -46,10 +50,22 @@ def shown(call: Call, booking: Booking) -> Wire:
     return booking_view(call.store, booking, attendees_shown=trusted)
 
 
-@ROUTES.add("POST", "/v2/bookings", version=VERSION, auth="optional", status=201)
+@ROUTES.add("POST", "/v2/bookings", version=VERSIONS, auth="optional", status=201)
 async def create_booking(call: Call) -> object:
     """Create a booking, a seat or a series. A series is returned as a list."""
-    request = parse_request(call, CREATE.read_strict(call.body))
+    try:
+        return await _create(call)
+    except HttpError as error:
+        # Seen on the hosted API in September 2026; with 2024-08-13 the same message comes as a 400 (recorded).
+        if call.version == NEWER_VERSION and error.message in {NOT_FREE, TEAM_NOT_FREE}:
+            raise conflict(error.message) from None
+        raise
+
+
+async def _create(call: Call) -> object:
+    """Create the booking, the seat or the series of a request."""
+    form = NEWER_CREATE if call.version == NEWER_VERSION else CREATE
+    request = parse_request(call, form.read_strict(call.body))
     if is_shared(request.event_type) and not request.instant:
         booking, seat_uid = await take_seat(call, request)
         return shown(call, booking) | {"seatUid": seat_uid} | NOT_MANAGED
@@ -60,7 +76,7 @@ async def create_booking(call: Call) -> object:
     return views[1:] if request.event_type.get("schedulingType") == "roundRobin" else views
 
 
-@ROUTES.add("GET", "/v2/bookings/{bookingUid}", version=VERSION, auth="optional")
+@ROUTES.add("GET", "/v2/bookings/{bookingUid}", version=VERSIONS, auth="optional")
 def get_booking(call: Call) -> object:
     """Return a booking, or the occurrences of a series if the uid is that of a series."""
     uid = call.path["bookingUid"]
@@ -68,7 +84,7 @@ def get_booking(call: Call) -> object:
     return series_view(call.store, series) if series else shown(call, find_booking(call.store, uid))
 
 
-@ROUTES.add("GET", "/v2/bookings/by-seat/{seatUid}", version=VERSION, auth="optional")
+@ROUTES.add("GET", "/v2/bookings/by-seat/{seatUid}", version=VERSIONS, auth="optional")
 def get_booking_by_seat(call: Call) -> object:
     """Return the booking of a seat."""
     uid = call.path["seatUid"]
@@ -78,10 +94,13 @@ def get_booking_by_seat(call: Call) -> object:
     return seat_only_view(call.store, booking, uid, everybody=everybody)
 
 
-@ROUTES.add("POST", "/v2/bookings/{bookingUid}/reschedule", version=VERSION, auth="optional", status=201)
+@ROUTES.add("POST", "/v2/bookings/{bookingUid}/reschedule", version=VERSIONS, auth="optional", status=201)
 def reschedule_booking(call: Call) -> object:
     """Move a booking, or one seat of it. The response is the new booking with a new uid."""
-    form = RESCHEDULE_SEAT if "seatUid" in call.body else RESCHEDULE
+    if call.version == NEWER_VERSION:
+        form = NEWER_RESCHEDULE_SEAT if "seatUid" in call.body else NEWER_RESCHEDULE
+    else:
+        form = RESCHEDULE_SEAT if "seatUid" in call.body else RESCHEDULE
     body = form.read_strict(call.body)
     booking = find_booking(call.store, call.path["bookingUid"])
     check_movable(call, booking, body)
@@ -91,7 +110,7 @@ def reschedule_booking(call: Call) -> object:
     return shown(call, move(call, booking, body)) | NOT_MANAGED
 
 
-@ROUTES.add("POST", "/v2/bookings/{bookingUid}/cancel", version=VERSION, auth="optional")
+@ROUTES.add("POST", "/v2/bookings/{bookingUid}/cancel", version=VERSIONS, auth="optional")
 def cancel_booking(call: Call) -> object:
     """Cancel a booking, a seat or a series. No credentials are needed: whoever has the uid may cancel."""
     form = CANCEL_SEAT if "seatUid" in call.body else CANCEL
@@ -99,7 +118,7 @@ def cancel_booking(call: Call) -> object:
     return series_view(call.store, result) if isinstance(result, list) else shown(call, result)
 
 
-@ROUTES.add("POST", "/v2/bookings/{bookingUid}/mark-absent", version=VERSION, auth="guarded")
+@ROUTES.add("POST", "/v2/bookings/{bookingUid}/mark-absent", version=VERSIONS, auth="guarded")
 def mark_booking_absent(call: Call) -> object:
     """Mark the host or attendees as absent."""
     body = ABSENT.read(call.body)
@@ -108,13 +127,13 @@ def mark_booking_absent(call: Call) -> object:
     return booking_view(call.store, booking)
 
 
-@ROUTES.add("POST", "/v2/bookings/{bookingUid}/reassign", version=VERSION, auth="guarded")
+@ROUTES.add("POST", "/v2/bookings/{bookingUid}/reassign", version=VERSIONS, auth="guarded")
 def reassign_booking(call: Call) -> object:
     """Assign the booking to another host of the round robin."""
     return reassign(call, find_booking(call.store, call.path["bookingUid"]))
 
 
-@ROUTES.add("POST", "/v2/bookings/{bookingUid}/reassign/{userId}", version=VERSION, auth="guarded")
+@ROUTES.add("POST", "/v2/bookings/{bookingUid}/reassign/{userId}", version=VERSIONS, auth="guarded")
 def reassign_booking_to_user(call: Call) -> object:
     """Assign the booking to this host."""
     body = DECLINE.read(call.body)
@@ -122,7 +141,7 @@ def reassign_booking_to_user(call: Call) -> object:
     return reassign_to(call, booking, call.int_path("userId"), body.get("reason"))
 
 
-@ROUTES.add("POST", "/v2/bookings/{bookingUid}/confirm", version=VERSION, auth="guarded")
+@ROUTES.add("POST", "/v2/bookings/{bookingUid}/confirm", version=VERSIONS, auth="guarded")
 def confirm_booking(call: Call) -> object:
     """Accept a pending booking."""
     booking = find_booking(call.store, call.path["bookingUid"])
@@ -130,7 +149,7 @@ def confirm_booking(call: Call) -> object:
     return booking_view(call.store, booking)
 
 
-@ROUTES.add("POST", "/v2/bookings/{bookingUid}/decline", version=VERSION, auth="guarded")
+@ROUTES.add("POST", "/v2/bookings/{bookingUid}/decline", version=VERSIONS, auth="guarded")
 def decline_booking(call: Call) -> object:
     """Decline a pending booking."""
     body = DECLINE.read(call.body)

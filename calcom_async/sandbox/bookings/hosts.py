@@ -29,20 +29,26 @@ class HostAssignment:
         return [self.organizer, *self.others]
 
 
-def assign_hosts(call: Call, event_type: dict[str, Any], start: datetime, end: datetime) -> HostAssignment:
-    """Choose the hosts for a time that was found bookable."""
+def assign_hosts(
+    call: Call, event_type: dict[str, Any], start: datetime, end: datetime, *, allow_conflicts: bool = False
+) -> HostAssignment:
+    """Choose the hosts for a time that was found bookable; with `allow_conflicts` they may be busy."""
     if not is_team_event_type(event_type):
         return HostAssignment(event_type["ownerId"])
     if event_type["schedulingType"] == "collective":
         organizer, *others = host_ids(event_type)
         return HostAssignment(organizer, others)
-    return _next_in_turn(call, event_type, start, end)
+    return _next_in_turn(call, event_type, start, end, allow_conflicts=allow_conflicts)
 
 
-def _next_in_turn(call: Call, event_type: dict[str, Any], start: datetime, end: datetime) -> HostAssignment:
+def _next_in_turn(
+    call: Call, event_type: dict[str, Any], start: datetime, end: datetime, *, allow_conflicts: bool
+) -> HostAssignment:
     """Choose the host of a round robin; hosts that are mandatory always take part."""
     fixed = [host["userId"] for host in event_type["hosts"] if host.get("mandatory")]
     chosen = free_host(call, event_type, start, end, but=fixed)
+    if chosen is None and allow_conflicts:
+        chosen = next(iter(_in_turn(call.store, event_type, but=fixed)), None)
     if chosen is None:
         if not fixed:
             raise errors.no_envelope(500, "Internal server error")
@@ -60,17 +66,22 @@ def free_host(
     ignore_uid: str | None = None,
 ) -> int | None:
     """Return the free host of the highest priority who was booked least recently."""
-    hosts = [host for host in event_type["hosts"] if host["userId"] not in but]
-    latest = _last_booked(call.store, event_type["id"])
+    for host_id in _in_turn(call.store, event_type, but=but):
+        if host_is_free(call.store, call.clock, event_type, host_id, start, end, ignore_uid=ignore_uid):
+            return host_id
+    return None
+
+
+def _in_turn(store: Store, event_type: dict[str, Any], *, but: Collection[int]) -> list[int]:
+    """Return the hosts of a round robin: highest priority first, then the one who was booked least recently."""
+    latest = _last_booked(store, event_type["id"])
 
     def turn(host: dict[str, Any]) -> tuple[int, int]:
-        """Return the sort key of a host: highest priority first, then least recently booked."""
+        """Return the sort key of a host."""
         return (-PRIORITIES.index(host.get("priority", "medium")), latest.get(host["userId"], 0))
 
-    for host in sorted(hosts, key=turn):
-        if host_is_free(call.store, call.clock, event_type, host["userId"], start, end, ignore_uid=ignore_uid):
-            return int(host["userId"])
-    return None
+    hosts = [host for host in event_type["hosts"] if host["userId"] not in but]
+    return [int(host["userId"]) for host in sorted(hosts, key=turn)]
 
 
 def replace_organizer(store: Store, booking: Booking, user_id: int) -> None:

@@ -26,7 +26,7 @@ ROUTES = Routes()
 OLD = ("2024-04-15", "2024-06-11", "2024-06-14")
 
 
-@ROUTES.add("GET", "/v2/bookings", version=("2024-08-13",), auth="guarded")
+@ROUTES.add("GET", "/v2/bookings", version=("2024-08-13", "2026-02-25"), auth="guarded")
 def get_bookings(call: Call) -> object:
     """List the caller's bookings, the ones they attend, and those of teams that they lead."""
     return list_bookings(call, USER_LIST, booking_scope(call.store, call.user["id"]))

@@ -16,6 +16,7 @@ from calcom_async.sandbox.event_types.records import host_ids, is_team_event_typ
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.time_zones import zone_named
+from calcom_async.sandbox.slots.availability import NO_OVERRIDES, Overrides
 from calcom_async.sandbox.state.store import Store
 
 # The email verification code that the sandbox accepts.
@@ -37,6 +38,7 @@ class BookingRequest:
     metadata: Wire = field(default_factory=dict)
     count: int = 1
     instant: bool = False
+    overrides: Overrides = NO_OVERRIDES
 
     @property
     def email(self) -> str:
@@ -71,7 +73,17 @@ def parse_request(call: Call, body: Wire) -> BookingRequest:
         metadata=_metadata(body.get("metadata") or {}),
         count=_count(event_type, body.get("recurrenceCount")),
         instant=bool(body.get("instant")),
+        overrides=overrides_of(call, event_type, body),
     )
+
+
+def overrides_of(call: Call, event_type: Wire, body: Wire) -> Overrides:
+    """Return the overrides of a body. Like on the real server, they are ignored for callers who are no hosts."""
+    user_id = call.caller.user_id
+    if user_id is None or not may_book_protected(call.store, event_type, user_id):
+        return NO_OVERRIDES
+    names = ("allowConflicts", "allowBookingOutOfBounds", "skipBookingLimits")
+    return Overrides(*(bool(body.get(name)) for name in names))
 
 
 def _check_email_code(event_type: Wire, code: str | None) -> None:

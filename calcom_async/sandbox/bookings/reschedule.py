@@ -16,13 +16,14 @@ from calcom_async.sandbox.bookings.create import (
 from calcom_async.sandbox.bookings.hosts import free_host, replace_organizer
 from calcom_async.sandbox.bookings.lookup import attendee_of, find_seat
 from calcom_async.sandbox.bookings.permissions import is_host, led_teams
+from calcom_async.sandbox.bookings.request import overrides_of
 from calcom_async.sandbox.bookings.times import read_start
 from calcom_async.sandbox.bookings.views import INACTIVE, Wire, is_seated
 from calcom_async.sandbox.bookings.webhook_payloads import requested_payload, rescheduled_payload
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.constraints import is_email
-from calcom_async.sandbox.slots.availability import check_bookable, host_is_free
+from calcom_async.sandbox.slots.availability import NO_OVERRIDES, Overrides, check_bookable, host_is_free
 from calcom_async.sandbox.state.booking import Booking
 from calcom_async.sandbox.state.store import Store
 
@@ -86,8 +87,10 @@ def move(call: Call, old: Booking, body: Wire) -> Booking:
     """Create the new booking with the length, people and answers of the old one."""
     start = read_start(body["start"])
     end = start + (old.end - old.start)
-    _check_free(call, old, start, end)
-    host = _host_at(call, old, start, end)
+    overrides = _overrides(call, old, body)
+    _check_free(call, old, start, end, overrides)
+    same_host = overrides.conflicts or bool(body.get("rescheduleWithSameHost"))
+    host = old.user_id if same_host else _host_at(call, old, start, end)
     new = _moved(call, old, start, end, body)
     if host != new.user_id:
         replace_organizer(call.store, new, host)
@@ -101,13 +104,19 @@ def move(call: Call, old: Booking, body: Wire) -> Booking:
     return new
 
 
-def _check_free(call: Call, old: Booking, start: datetime, end: datetime) -> None:
+def _overrides(call: Call, old: Booking, body: Wire) -> Overrides:
+    """Return the overrides of a body."""
+    event_type = call.store.event_types.get(old.event_type_id or 0)
+    return NO_OVERRIDES if event_type is None else overrides_of(call, event_type, body)
+
+
+def _check_free(call: Call, old: Booking, start: datetime, end: datetime, overrides: Overrides) -> None:
     """Raise an error if the event type cannot be booked then, the old booking aside."""
     event_type = call.store.event_types.get(old.event_type_id or 0)
     if event_type is None:
         return
     try:
-        check_bookable(call.store, call.clock, event_type, start, end, ignore_uid=old.uid)
+        check_bookable(call.store, call.clock, event_type, start, end, ignore_uid=old.uid, overrides=overrides)
     except errors.HttpError as error:
         # The server's message says "User" for team events too.
         raise errors.bad_request(NOT_FREE) if error.message == TEAM_NOT_FREE else error from None
@@ -200,7 +209,7 @@ def move_seat(call: Call, body: Wire) -> tuple[Booking, str]:
     seat_uid = body["seatUid"]
     old, seat = find_seat(call.store, seat_uid, errors.not_found(f"Seat with uid={seat_uid} does not exist."))
     start = read_start(body["start"])
-    _check_free(call, old, start, start + (old.end - old.start))
+    _check_free(call, old, start, start + (old.end - old.start), _overrides(call, old, body))
     attendee = attendee_of(old, seat["attendee_id"])
     assert attendee is not None, "a seat has its attendee"
     event_type = call.store.event_types[old.event_type_id or 0]
