@@ -18,8 +18,10 @@ def upgraded(booking_fields: Sequence[BookingField]) -> list[Any]:
 
 
 def _change(field: Any) -> Any:
-    """Return a change to a booking field. Its kind is fixed, so the API takes its slug instead of `field`."""
-    return replace(field, field=None) if isinstance(field, BookingField) else field
+    """Return a change to a booking field, which the API identifies by its slug. That of a default field is its name."""
+    if not isinstance(field, BookingField):
+        return field
+    return replace(field, field=None, slug=field.slug or (None if field.field == "custom" else field.field))
 
 
 class EventTypeBookingFields(Resource):
@@ -51,7 +53,7 @@ class EventTypeBookingFields(Resource):
         return (await self._post(BookingFields, "/booking-fields", body=body)).booking_fields
 
     async def update(self, *, booking_fields: Sequence[BookingField]) -> list[BookingField]:
-        """Change the fields with these slugs: each needs its `slug` and at least one other attribute.
+        """Change the given fields: each needs its `slug`, or the `field` of a default one, and what is to change.
 
         Attributes that are not given stay as they are. The `type` of a custom field cannot change, and workflow-added
         fields are read only.

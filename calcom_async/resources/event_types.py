@@ -122,7 +122,11 @@ class _EventTypes(Resource):
 
 
 class EventTypes(_EventTypes):
-    """Event types of a user."""
+    """Event types of a user.
+
+    `Config(api_versions={"event_types": "2026-06-12"})` selects the newest version for all of them. Without it, that
+    version is sent only where a field needs it.
+    """
 
     of_team = False
 

@@ -96,6 +96,14 @@ async def test_the_result_of_get_can_be_passed_back(fields):
     assert (await resource.update(booking_fields=[before[notes]]))[notes].hidden is True
 
 
+async def test_a_default_field_is_changed_by_its_name(cal, calcom_sandbox):
+    """The slug of a default field is its name, so either of them identifies it."""
+    resource = cal.event_types.booking_fields(THIRTY)
+    for field in (BookingField(field="notes", label="Why?"), BookingField(slug="notes", label="Why?")):
+        await resource.update(booking_fields=[field])
+        assert last_request(calcom_sandbox).body == {"bookingFields": [{"slug": "notes", "label": "Why?"}]}
+
+
 async def test_replace_deletes_and_resets(cal):
     """Custom fields that are not given are deleted, and default ones return to their defaults."""
     resource = cal.event_types.booking_fields(THIRTY)
