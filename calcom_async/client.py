@@ -187,6 +187,7 @@ class Calcom:
         send = authenticated(send, self.credentials, config.base_url)
         send = retrying(send, config, core.retry_budget, observer)
         if core.cache:
+            # Outermost: a cached response waits for no rate limit, and callers who share a request share its retries.
             send = core.cache.wrap(send, self.credentials)
         self._send = self._in_own_event_loop(send)
         self._context = ResourceContext(
@@ -197,6 +198,7 @@ class Calcom:
             credentials=self.credentials,
             cursor_support=core.cursor_support,
         )
+        # For `aclose`, which waits for their token refreshes. Weak, since a service may have a view per user.
         core.credentials_in_use[id(self.credentials)] = self.credentials
 
     def _in_own_event_loop(self, send: Send) -> Send:

@@ -121,6 +121,7 @@ def page_of(body: Any, *, skip: int, take: int) -> Page[Any]:
 def _page(envelope: Envelope[Any], kind: Any, skip: int, take: int) -> Page[Any]:
     """Make a page. Raise `DecodeError` if the response has a next page that the client cannot request."""
     page = Page(data_of(envelope, kind), skip, take, envelope.pagination)
+    # Fail rather than return the first page as if it were the whole list.
     if envelope.next_cursor or envelope.has_more or _names_next_page(envelope.meta):
         raise DecodeError(f"{UNKNOWN_PAGING}: the response has a cursor to a next page")
     if not take and page.pagination and page.pagination.has_next_page:
@@ -176,7 +177,7 @@ def _next_cursor(place: Mapping[str, Any]) -> str | None:
     cursor, has_more = place.get("nextCursor"), place.get("hasMore")
     if has_more is False or (has_more is None and cursor is None):
         return None
-    if isinstance(cursor, int) and not isinstance(cursor, bool):
+    if isinstance(cursor, int) and not isinstance(cursor, bool):  # an id as the cursor; a bool is an int too
         cursor = str(cursor)
     if has_more not in (None, True) or not isinstance(cursor, str) or not 0 < len(cursor) <= MAX_CURSOR:
         raise DecodeError(f"{UNKNOWN_PAGING}: nextCursor is {shown(cursor)} and hasMore is {shown(has_more)}")

@@ -82,6 +82,7 @@ class Retries:
             try:
                 return await fetch()
             except CalcomError as error:
+                # The client has retried the request already; this goes on after its attempts are used up.
                 if not is_transient(error) or retries == MAX_LOST_RESPONSES or self.is_out_of_time:
                     raise
             await self.sleep(2**retries)
@@ -112,6 +113,7 @@ async def run_safely(
             return await attempt()
         except CalcomError as raised:
             error = raised
+        # The two are counted apart, since many callers may compete for one slot, but responses are rarely lost.
         if may_have_acted(error):
             retries.lost += 1
         else:
@@ -120,5 +122,6 @@ async def run_safely(
             return existing
         if retries.is_exhausted or not await may_retry(error):
             if retries.lost:
+                # `find_existing` raises if it cannot tell, so at this point it is certain.
                 error.add_note("A look-up has shown that this call left no booking.")
             raise error

@@ -198,6 +198,7 @@ class WebhookListener:
                     print_status("try:", f"in another shell: {_book_command(cal.config.base_url)}")
                 await self._output_closed()
             finally:
+                # Also after Ctrl-C during `ensure`: the server may have created the webhook.
                 await _delete(cal, url, webhook.id if webhook else None)
 
     async def listen_public(self) -> None:
@@ -237,6 +238,7 @@ class WebhookListener:
             async def respond(request: web.Request) -> web.Response:
                 body = await request.read()
                 status, text = receiver.receive(request.headers, body)
+                # `receive` has verified the delivery: nothing unsigned reaches the other server.
                 if status == 200 and self.forward:
                     await _forward(session, self.forward, request.headers, body)
                 return web.Response(status=status, text=text)

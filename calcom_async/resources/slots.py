@@ -92,6 +92,7 @@ class Slots(Resource):
         }
         _check_target({name: value for name, value in target.items() if value is not None})
         start, end = parse_date_or_datetime(start, "start"), parse_date_or_datetime(end, "end")
+        # The search may be longer than asked for (see `time_ranges`); days outside the range are dropped at the end.
         first, last, earliest, latest = start, end, date.min, date.max
         if time_zone is not None:  # without one the server reads dates as we do
             first, last = first_instant(start, "start", time_zone), last_instant(end, "end", time_zone)
@@ -160,6 +161,7 @@ def has_room(slot: Slot) -> bool:
     return slot.seats_remaining is None or slot.seats_remaining > 0
 
 
+# The ways to select an event type, by the parameters of the API.
 WAYS = ({"eventTypeId"}, {"eventTypeSlug", "username"}, {"eventTypeSlug", "teamSlug"}, {"usernames"})
 
 

@@ -87,6 +87,7 @@ class PollScheduler(Generic[Q]):
             if at > now:
                 self._timer = self._loop.call_at(at, self._start_due_polls)
                 break
+            # Charged when the poll starts, not when it ends: otherwise slow polls would exceed the pace.
             self._paced_until = max(self._paced_until, now) + self._cost()
             poll = self._loop.create_task(self._run(heappop(self._queue).query))
             self._polls.add(poll)

@@ -36,7 +36,7 @@ def _convert_object(model: type[M], received: dict[str, Any]) -> M:
     values: dict[str, Any] = {}
     for field in msgspec.structs.fields(model):
         if field.required:
-            values[field.name] = None
+            values[field.name] = None  # although its type has no None: one missing value must not lose the event
         if field.encode_name in received:
             with suppress(msgspec.ValidationError):
                 values[field.name] = _convert(hints[field.name], received[field.encode_name])
@@ -70,7 +70,7 @@ def _convert_leniently(annotation: Any, value: Any) -> Any:
         return _convert_object(origin, value if isinstance(value, dict) else _object_of_text(origin, value))
     if origin in NUMBER_TYPES and isinstance(value, str) and len(value) <= MAX_NUMBER_LENGTH:
         number = msgspec.convert(value.strip(), origin, strict=False)
-        if isfinite(number):
+        if isfinite(number):  # "nan" and "inf" are texts that convert to floats
             return number
     raise msgspec.ValidationError
 
