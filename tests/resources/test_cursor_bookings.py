@@ -195,6 +195,21 @@ async def test_a_server_without_cursors_is_read_by_take_and_skip(cal, full, faul
     assert sent_requests(full)[0].query["take"] == "250"
 
 
+@pytest.mark.parametrize("server", ["self-hosted-2025-12", "self-hosted-2026-07"])
+async def test_a_self_hosted_server_is_read_by_take_and_skip(server):
+    """A server that does not know the version returns another list with status 200; the client falls back."""
+    with Sandbox(server=server, now=MONDAY, bookings=120) as sandbox:
+        async with Calcom(sandbox.api_key, base_url=sandbox.url) as plain:
+            every_uid = {booking.uid async for booking in plain.bookings.list(status=ORDER)}
+        async with Calcom(sandbox.api_key, base_url=sandbox.url, api_versions=BY_CURSOR) as cal:
+            with pytest.warns(CursorFallbackWarning) as caught:
+                uids = [booking.uid async for booking in cal.bookings.list(status=ORDER)]
+        assert sandbox.handler_errors == []
+    assert len(caught) == 1
+    assert len(uids) == len(every_uid) > 100
+    assert set(uids) == every_uid
+
+
 async def test_each_list_falls_back_separately(cal, full):
     """If the list of an organization cannot be read with a cursor, that of the user still is."""
     full.faults.add("GET", "/v2/organizations/1/bookings", status=524)
