@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 import msgspec
 import pytest
 from fakes import FakeSend
+from hypothesis import given, settings, strategies as st
 from msgspec import Raw
 from virtual_time import run
 
@@ -230,6 +232,41 @@ def test_a_failed_collect_delivers_its_rows_later():
     read = run(all_pages(pages))
     assert [page.items for page in read] == [list(range(20)), list(range(20, 25))]
     assert [page.has_next for page in read] == [True, False]
+
+
+@settings(max_examples=60)
+@given(
+    count=st.integers(0, 60),
+    take=st.integers(1, 10),
+    faults=st.sets(st.integers(0, 60)),
+    deletions=st.lists(st.integers(0, 59), max_size=20),
+    collects=st.booleans(),
+)
+def test_no_row_is_lost_or_repeated(*, count, take, faults, deletions, collects):
+    """Whatever fails or is deleted meanwhile, each row that stays is delivered exactly once."""
+    server = CursorServer(count, faults={str(row): ServerError("down", status=503) for row in faults})
+    gone = deletions[::-1]
+
+    def delete_a_row(_: int) -> None:
+        server.rows = [row for row in server.rows if row not in gone[-1:]]
+        del gone[-1:]
+
+    server.after_each = delete_a_row
+    pages: Pages[int] = Pages(server, take=take)
+    rows: list[int] = []
+
+    async def read() -> None:
+        for _ in range(len(faults) + 1):
+            with suppress(ServerError):
+                if collects:
+                    rows.extend(await pages.collect())
+                else:
+                    await append_rows(rows, pages)
+                return
+
+    run(read())
+    assert len(rows) == len(set(rows))
+    assert set(server.rows) <= set(rows) <= set(range(count))
 
 
 def test_first_first_page_and_pages():
