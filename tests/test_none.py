@@ -43,6 +43,7 @@ NULLABLE = {
     "UpdateEventType": {"slot_interval", "schedule_id", "booking_proposal_count"},
     "UpdateManagedUser": {"name", "bio"},
     "UpdateMe": {"name", "bio"},
+    "UpdateUserBookingLimits": {"per_day", "per_week", "per_month", "per_year"},
     "UpdateTeamEventType": {"slot_interval", "schedule_id", "booking_proposal_count"},
 }
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from types import NoneType
 
-from msgspec import UNSET, UnsetType
-
 from calcom_async.models.booking_limits import (
     TeamBookingLimit,
     TeamBookingLimits,
@@ -26,17 +24,9 @@ class BookingLimits(Resource):
         """Fetch the limits; None means no limit. OAuth scope PROFILE_READ."""
         return await self._get(UserBookingLimits, "/me/booking-limits")
 
-    async def update(
-        self,
-        *,
-        per_day: int | UnsetType | None = UNSET,
-        per_week: int | UnsetType | None = UNSET,
-        per_month: int | UnsetType | None = UNSET,
-        per_year: int | UnsetType | None = UNSET,
-    ) -> UserBookingLimits:
+    async def update(self, changes: UpdateUserBookingLimits) -> UserBookingLimits:
         """Set the given limits, each at least 1. None removes a limit. OAuth scope PROFILE_WRITE."""
-        body = UpdateUserBookingLimits(per_day=per_day, per_week=per_week, per_month=per_month, per_year=per_year)
-        return await self._patch(UserBookingLimits, "/me/booking-limits", body=body)
+        return await self._patch(UserBookingLimits, "/me/booking-limits", body=changes)
 
     async def delete(self) -> None:
         """Remove all limits. OAuth scope PROFILE_WRITE."""
@@ -53,21 +43,12 @@ class TeamBookingLimitsOfUser(Resource):
         """Fetch the limits of all teams. OAuth scope PROFILE_READ."""
         return await self._get(TeamBookingLimits, "/me/team-booking-limits")
 
-    async def update(
-        self,
-        team_id: int,
-        *,
-        per_day: int | UnsetType | None = UNSET,
-        per_week: int | UnsetType | None = UNSET,
-        per_month: int | UnsetType | None = UNSET,
-        per_year: int | UnsetType | None = UNSET,
-    ) -> TeamBookingLimit:
+    async def update(self, team_id: int, changes: UpdateUserBookingLimits) -> TeamBookingLimit:
         """Set the user's own limits for a team, each at least 1. None restores the limit of the team.
 
         The user must be a host of one of the team's round-robin event types. OAuth scope PROFILE_WRITE.
         """
-        body = UpdateUserBookingLimits(per_day=per_day, per_week=per_week, per_month=per_month, per_year=per_year)
-        return await self._patch(TeamBookingLimit, "/me/team-booking-limits/{}", team_id, body=body)
+        return await self._patch(TeamBookingLimit, "/me/team-booking-limits/{}", team_id, body=changes)
 
     async def delete(self, team_id: int) -> None:
         """Restore all limits of a team. Raises `NotFoundError` if the user has none of their own for it.
