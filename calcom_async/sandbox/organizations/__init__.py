@@ -1,7 +1,8 @@
 """Organizations and teams: members, attributes, roles, out-of-office entries and managed organizations.
 
 Sources: measured on the self-hosted build of 2025-12, the only one with organizations. Delegation credentials with a
-valid key follow the specification of March 2026.
+valid key follow the specification of March 2026. Their list and rotation, weights and history of attributes,
+conferencing of users and insights follow that of September 2026; the texts of their errors are made up.
 """
 
 from calcom_async.sandbox.organizations import (
