@@ -842,12 +842,14 @@ def test_a_dash_writes_to_standard_output() -> None:
 @pytest.mark.slow
 def test_the_sandbox_says_how_to_connect_and_frees_its_port() -> None:
     """`sandbox` prints the settings for connecting to it, and Ctrl-C frees its port."""
-    running = start_cli("sandbox", "--port", "0", "--bookings", "5", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    options = ("--port", "0", "--bookings", "5", "--server", "self-hosted-2026-07")
+    running = start_cli("sandbox", *options, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert running.stdout
     settings = dict(re.findall(r"(CAL_\w+)=(\S+)", running.stdout.readline()))
     assert settings.keys() == {"CAL_API_URL", "CAL_API_KEY"}
     me = run_cli("whoami", "--json", env=settings)
     assert json.loads(me.stdout)["username"] == "ana"
+    assert "404" in run_cli("api", "GET", "/v2/teams", env=settings).stderr
     code, message = interrupt(running)
     assert code == 0
     assert "5 bookings" in message
@@ -855,6 +857,13 @@ def test_the_sandbox_says_how_to_connect_and_frees_its_port() -> None:
     port = int(settings["CAL_API_URL"].split(":")[2].split("/")[0])
     with Sandbox(port=port) as again:
         assert str(port) in again.url
+
+
+def test_an_unknown_kind_of_sandbox() -> None:
+    """A kind of server that does not exist is one message with the known ones, and code 2."""
+    result = invoke("sandbox", "--server", "cloud")
+    assert result.exit_code == 2
+    assert "must be one of hosted, self-hosted-2025-12, self-hosted-2026-07, got cloud" in result.stderr
 
 
 @pytest.mark.parametrize("port", [lambda: None, lambda: 70_000, lambda: -1], ids=["in use", "too high", "negative"])

@@ -41,6 +41,16 @@ async def test_client(calcom_client, calcom_sandbox):
         assert (await cal.me.get()).username == "ana"
     assert len(calcom_sandbox.requests) == 1
 """
+SELF_HOSTED = """
+import pytest
+
+@pytest.fixture
+def calcom_server():
+    return "self-hosted-2026-07"
+
+def test_without_teams(calcom_sandbox):
+    assert calcom_sandbox.store.teams == {}
+"""
 UNMARKED = """
 async def test_client(calcom_client):
     async with calcom_client() as cal:
@@ -91,6 +101,7 @@ def test_other(calcom_sandbox):
         pytest.param(ANYIO, ["-p", "anyio.pytest_plugin"], 1, id="anyio", marks=pytest.mark.slow),
         pytest.param(KEYWORDS, [*ASYNCIO, "--asyncio-mode=auto"], 3, id="keywords"),
         pytest.param(SEPARATE, [], 2, id="each test its own"),
+        pytest.param(SELF_HOSTED, [], 1, id="another kind of server"),
     ],
 )
 def test_the_fixtures_work(
