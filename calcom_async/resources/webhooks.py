@@ -105,7 +105,7 @@ class Webhooks(Resource):
         _checked(hidden)
         triggers = listed("triggers", triggers)
         wanted = drop_unset(active=active, secret=hidden, payload_template=payload_template)
-        webhook = await self._find(subscriber_url)
+        webhook = await self._by_url(subscriber_url)
         if webhook is None:
             create = partial(self.create, subscriber_url=subscriber_url, triggers=triggers, **wanted)
             try:
@@ -114,7 +114,7 @@ class Webhooks(Resource):
                 if not (isinstance(error, ConflictError) or is_transient(error)):
                     raise
                 # Another process may have created it, or this request, whose response was lost.
-                webhook = await self._find(subscriber_url)
+                webhook = await self._by_url(subscriber_url)
             if webhook is None:
                 return await create()
         current = {
@@ -126,7 +126,7 @@ class Webhooks(Resource):
             return webhook
         return await self.update(webhook.id, triggers=triggers, **wanted)
 
-    async def _find(self, subscriber_url: str) -> Webhook | None:
+    async def _by_url(self, subscriber_url: str) -> Webhook | None:
         """Return the webhook with this URL, of which an owner can have only one; None if there is none."""
         async for webhook in self.list():
             if webhook.subscriber_url == subscriber_url:
