@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from calcom_async.resources.teams import Team, Teams
     from calcom_async.resources.verified_resources import VerifiedResources
     from calcom_async.resources.webhooks import Webhooks
+    from calcom_async.resources.workflows import UserWorkflows
     from calcom_async.watch import SlotQuery, SlotWatcher
 
 
@@ -534,6 +535,7 @@ class Calcom:
     )
     conferencing: resource[Conferencing] = resource("conferencing", "Conferencing", "The user's video apps.")
     insights: resource[Insights] = resource("insights", "Insights", "Statistics of bookings and routing forms.")
+    workflows: resource[UserWorkflows] = resource("workflows", "UserWorkflows", "Workflows of the user's event types.")
     stripe: resource[Stripe] = resource("stripe", "Stripe", "The user's Stripe account.")
     routing_forms: resource[UserRoutingForms] = resource(
         "routing_forms", "UserRoutingForms", "Slots for answers to routing forms."

@@ -35,6 +35,10 @@ from calcom_async.resources.bookings import BookingFields, Bookings
 from calcom_async.resources.event_types import EventTypes
 from calcom_async.resources.slots import Slots
 
+UNCHECKED = ("allow_conflicts", "allow_booking_out_of_bounds", "skip_booking_limits")
+"""Fields with which a host books a time that no search offers."""
+
+
 NEVER_AVAILABLE: Collection[Reason | None] = ("already_booked_by_attendee", "outside_booking_window")
 """Rejections of a slot that no retry changes."""
 
@@ -110,7 +114,8 @@ async def _book_once(
     async with LOCKS.hold((request.key, request.start)) if request.has_own_key else nullcontext():
         if request.has_own_key and (existing := await keyed.find_earlier()):
             return existing
-        if check and not await retries.read(slot.is_available):
+        is_checked = check and not any(request.params.get(name) for name in UNCHECKED)
+        if is_checked and not await retries.read(slot.is_available):
             raise await slot_taken_error(slots, request.start, "no search offers this start", request.slot_query)
         if reserve:
             await reservation.create()

@@ -81,6 +81,12 @@ if TYPE_CHECKING:
         Recording as Recording,
         RescheduleBooking as RescheduleBooking,
         Routing as Routing,
+        RoutingTrace as RoutingTrace,
+        RoutingTraceForm as RoutingTraceForm,
+        RoutingTraceGroup as RoutingTraceGroup,
+        RoutingTraceResponse as RoutingTraceResponse,
+        RoutingTraceStep as RoutingTraceStep,
+        RoutingTraceSubmission as RoutingTraceSubmission,
         UpdateBookingLocation as UpdateBookingLocation,
     )
     from calcom_async.models.calendar_events import (
@@ -133,6 +139,12 @@ if TYPE_CHECKING:
         UpdateDelegationCredential as UpdateDelegationCredential,
         WorkspacePlatform as WorkspacePlatform,
         WorkspacePlatformSlug as WorkspacePlatformSlug,
+    )
+    from calcom_async.models.email_verification import (
+        SendVerificationCode as SendVerificationCode,
+        SentCode as SentCode,
+        VerifiedCode as VerifiedCode,
+        VerifyCode as VerifyCode,
     )
     from calcom_async.models.event_type_history import (
         AuditActor as AuditActor,
@@ -366,6 +378,7 @@ if TYPE_CHECKING:
         WorkflowActivation as WorkflowActivation,
         WorkflowMessage as WorkflowMessage,
         WorkflowOffset as WorkflowOffset,
+        WorkflowPath as WorkflowPath,
         WorkflowStep as WorkflowStep,
         WorkflowTrigger as WorkflowTrigger,
     )
@@ -383,7 +396,8 @@ _HOMES = parse_homes("""
     bookings: AbsentAttendee AddGuests Attendee Booking BookingAttendee BookingEventType BookingHost BookingLocation
         BookingReference BookingStatus CalendarLink CancelBooking ConferencingParticipant ConferencingSession
         CreateBooking Guest MarkAbsent ReassignedHost Reassignment Recording RescheduleBooking Routing
-        UpdateBookingLocation
+        UpdateBookingLocation RoutingTrace RoutingTraceForm RoutingTraceGroup RoutingTraceResponse RoutingTraceStep
+        RoutingTraceSubmission
     calendar_events: CalendarEvent CalendarEventAttendee CalendarEventHost CalendarEventLocation CalendarEventStatus
         CalendarEventTime CalendarResponseStatus CalendarSource UpdateCalendarEvent UpdateCalendarEventAttendee
     calendars: BusyTime Calendar CalendarAuthUrl CalendarCredential CalendarError CalendarIntegration
@@ -434,8 +448,9 @@ _HOMES = parse_homes("""
         InstantMeetingAcceptedPayload ReportedEventType WebhookCredential WebhookDelegationCredential WebhookError
         WebhookUser WrongAssignmentPayload WrongAssignmentReport
     webhooks: WEBHOOK_TRIGGERS CreateWebhook UpdateWebhook Webhook WebhookTimeUnit WebhookTrigger
-    workflows: CreateWorkflow SetWorkflowStep UpdateWorkflow Workflow WorkflowActivation WorkflowMessage
-        WorkflowOffset WorkflowStep WorkflowTrigger
+    email_verification: SendVerificationCode SentCode VerifiedCode VerifyCode
+    workflows: CreateWorkflow WorkflowPath SetWorkflowStep UpdateWorkflow Workflow WorkflowActivation
+        WorkflowMessage WorkflowOffset WorkflowStep WorkflowTrigger
 """)
 
 if not TYPE_CHECKING:  # type checkers see the imports above; with `__getattr__` they would accept every name

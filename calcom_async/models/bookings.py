@@ -44,6 +44,8 @@ class BookingAttendee(Model, frozen=True, kw_only=True, gc=False):
     seat_uid: str | None = None
     booking_fields_responses: dict[str, Any] | None = None
     metadata: dict[str, Any] | None = None
+    created_at: datetime | None = None
+    """When the seat was booked; only on seated bookings of the hosted API."""
     id: int | None = None
     booking_id: int | None = None
 
@@ -273,6 +275,59 @@ class Routing(Model, frozen=True, kw_only=True):
     skip_contact_owner: bool | UnsetType | None = UNSET
     crm_app_slug: str | UnsetType | None = UNSET
     crm_owner_record_type: str | UnsetType | None = UNSET
+    crm_record_owner_fallback_team_member_ids: list[int] | UnsetType | None = UNSET
+    crm_record_owner_fallback_mode: str | UnsetType | None = UNSET
+    """"relationship" or "attributeRules"."""
+
+
+class RoutingTraceStep(Model, frozen=True, kw_only=True):
+    """One step of routing."""
+
+    message: str | None = None
+    round: str | None = None
+    domain: str | None = None
+    step: str | None = None
+    timestamp: IntOrFloat | None = None
+    """Milliseconds since 1970."""
+    data: Any = None
+
+
+class RoutingTraceGroup(Model, frozen=True, kw_only=True):
+    """Steps of one round of routing."""
+
+    round: str | None = None
+    domain: str | None = None
+    steps: list[RoutingTraceStep] = field(default_factory=list)
+
+
+class RoutingTraceForm(Model, frozen=True, kw_only=True):
+    """The routing form of a trace."""
+
+    name: str | None = None
+    description: str | None = None
+
+
+class RoutingTraceResponse(Model, frozen=True, kw_only=True):
+    """One answer to the routing form."""
+
+    field_id: str | None = None
+    label: str | None = None
+    display_value: str | None = None
+
+
+class RoutingTraceSubmission(Model, frozen=True, kw_only=True):
+    """The routing form that led to a booking, and the answers to it."""
+
+    form: RoutingTraceForm | None = None
+    responses: list[RoutingTraceResponse] = field(default_factory=list)
+
+
+class RoutingTrace(Model, frozen=True, kw_only=True):
+    """How routing rules led to the host of a booking; empty lists for a booking that was not routed."""
+
+    steps: list[RoutingTraceStep] = field(default_factory=list)
+    groups: list[RoutingTraceGroup] = field(default_factory=list)
+    form_submission: RoutingTraceSubmission | None = None
 
 
 class CreateBooking(Model, frozen=True, kw_only=True):
@@ -306,6 +361,9 @@ class CreateBooking(Model, frozen=True, kw_only=True):
     """Number of occurrences; default: all. Only the first is checked for availability."""
     instant: bool | None = None
     """Start a meeting immediately; for event types of teams only."""
+    allow_conflicts: bool | None = None
+    allow_booking_out_of_bounds: bool | None = None
+    skip_booking_limits: bool | None = None
 
     def __post_init__(self) -> None:
         force_setattr(self, "start", parse_datetime(self.start, "start"))
@@ -320,6 +378,10 @@ class RescheduleBooking(Model, frozen=True, kw_only=True):
     reason: str | None = field(name="reschedulingReason", default=None)
     seat_uid: str | None = None
     email_verification_code: str | None = None
+    reschedule_with_same_host: bool | None = None
+    allow_conflicts: bool | None = None
+    allow_booking_out_of_bounds: bool | None = None
+    skip_booking_limits: bool | None = None
 
     def __post_init__(self) -> None:
         force_setattr(self, "start", parse_datetime(self.start, "start"))

@@ -1,7 +1,9 @@
 """Workflows: messages sent before, after or on events of bookings and routing forms."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, Self
+
+from msgspec import UNSET, UnsetType
 
 from calcom_async.models._base import IntOrFloat, Model
 
@@ -35,6 +37,7 @@ WorkflowAction = (
         "whatsapp_attendee",
         "whatsapp_number",
         "cal_ai_phone_call",
+        "paths",
     ]
     | str
 )
@@ -90,20 +93,37 @@ class WorkflowMessage(Model, frozen=True, kw_only=True, omit_defaults=True, gc=F
     text: str | None = None
 
 
+class WorkflowPath(Model, frozen=True, kw_only=True, gc=False):
+    """One branch of a workflow; its steps have its `id` as `path_id`."""
+
+    id: str
+    name: str | None = None
+
+
 class WorkflowStep(Model, frozen=True, kw_only=True):
-    """One message of a workflow; `email` and `phone` are empty unless the step has an address of its own."""
+    """One message of a workflow; `email` and `phone` are empty unless the step has an address of its own.
+
+    A step with the action "paths" has only `paths`, the branches of the workflow. It is made in the web app, and cannot
+    be created with the API.
+    """
 
     id: int
     step_number: int
     action: WorkflowAction
-    recipient: WorkflowRecipient
-    template: WorkflowTemplate
+    recipient: WorkflowRecipient | None = None
+    template: WorkflowTemplate | None = None
     sender: str | None = None
-    message: WorkflowMessage
+    message: WorkflowMessage | None = None
     include_calendar_event: bool | None = None
     phone_required: bool | None = None
     email: str | None = None
     phone: str | None = None
+    auto_translate_enabled: bool | None = None
+    source_locale: str | None = None
+    skip_no_show_attendees: bool | None = None
+    path_id: str | None = None
+    """The branch that the step belongs to."""
+    paths: list[WorkflowPath] | None = None
 
 
 class SetWorkflowStep(Model, frozen=True, kw_only=True):
@@ -115,18 +135,36 @@ class SetWorkflowStep(Model, frozen=True, kw_only=True):
     """
 
     id: int | None = None
-    step_number: int
+    step_number: int | UnsetType
     action: WorkflowAction
-    recipient: WorkflowRecipient
-    template: WorkflowTemplate
-    sender: str
-    message: WorkflowMessage
+    recipient: WorkflowRecipient | UnsetType
+    template: WorkflowTemplate | UnsetType
+    sender: str | UnsetType
+    message: WorkflowMessage | UnsetType
     include_calendar_event: bool | None = None
     """For the email actions. The specification requires it; the server defaults to false."""
     phone_required: bool | None = None
     """For SMS and WhatsApp to the attendee: whether booking requires a phone number."""
     verified_email_id: int | None = None
     verified_phone_id: int | None = None
+    auto_translate_enabled: bool | None = None
+    """Translate the message for each attendee; only in organizations on the hosted API."""
+    source_locale: str | None = None
+    """Language of the message, for its translation."""
+    skip_no_show_attendees: bool | None = None
+    """For email_attendee with the trigger afterEvent and the template rating."""
+
+    @classmethod
+    def keep_paths(cls, step_id: int) -> Self:
+        """Return the entry of an update that keeps the branches of a workflow: the id of its step "paths", alone."""
+        nothing: dict[str, Any] = {
+            "step_number": UNSET,
+            "recipient": UNSET,
+            "template": UNSET,
+            "sender": UNSET,
+            "message": UNSET,
+        }
+        return cls(id=step_id, action="paths", **omitted)
 
 
 class Workflow(Model, frozen=True, kw_only=True):
@@ -155,7 +193,11 @@ class CreateWorkflow(Model, frozen=True, kw_only=True):
 
 
 class UpdateWorkflow(Model, frozen=True, kw_only=True):
-    """Changes to a workflow; `steps` is replaced as a whole, except for those whose `id` is in it."""
+    """Changes to a workflow; `steps` is replaced as a whole, except for those whose `id` is in it.
+
+    For a workflow with branches, `steps` must have `SetWorkflowStep.keep_paths(...)`, and every step of every branch
+    with its id.
+    """
 
     name: str | None = None
     activation: WorkflowActivation | None = None

@@ -94,6 +94,11 @@ _TABLE = """\
   GET    /{bookingUid}/recordings                 list
   GET    /{bookingUid}/transcripts                list
   POST   /{bookingUid}/reschedule                 =RescheduleBooking
+  POST   /{bookingUid}/request-reschedule         =RequestReschedule
+  GET    /{bookingUid}/routing-trace
+  GET    /verification/email/check                ?email,userSessionEmail
+  POST   /verification/email/send-code            =SendVerificationCode
+  POST   /verification/email/verify-code          computes =VerifyCode
   POST   /{bookingUid}/cancel                     =CancelBooking
   POST   /{bookingUid}/mark-absent                idempotent =MarkAbsentBooking
   POST   /{bookingUid}/reassign
@@ -184,6 +189,12 @@ _TABLE = """\
 /v2/allowlists
   GET    .                                        shape
   GET    /{service}                               shape
+/v2/workflows
+  GET    .                                        list ?Paged
+  POST   .                                        =CreateEventTypeWorkflow
+  GET    /{workflowId}
+  PATCH  /{workflowId}                            =UpdateEventTypeWorkflow
+  DELETE /{workflowId}
 
 # teams
 /v2/teams

@@ -36,8 +36,9 @@ QUERIES = {
         "timeZone username usernames"
     ),
     "TeamBookingFilters": (
-        "afterStart attendeeEmail attendeeName beforeEnd bookingUid eventTypeId eventTypeIds skip sortCreated "
-        "sortEnd sortStart status take"
+        "afterCreatedAt afterStart afterUpdatedAt attendeeEmail attendeeName beforeCreatedAt beforeEnd "
+        "beforeUpdatedAt bookingUid eventTypeId eventTypeIds skip sortCreated sortEnd sortStart sortUpdatedAt "
+        "status take"
     ),
     "Users": "assignedOptionIds attributeQueryOperator emails skip take teamIds",
 }
@@ -97,7 +98,9 @@ BODIES = {
         "start attendee{name timeZone phoneNumber language email} bookingFieldsResponses eventTypeId "
         "eventTypeSlug username teamSlug organizationSlug guests meetingUrl location{type address location phone "
         "integration} metadata lengthInMinutes routing{queuedResponseId responseId teamMemberIds teamMemberEmail "
-        "skipContactOwner crmAppSlug crmOwnerRecordType} emailVerificationCode instant recurrenceCount"
+        "skipContactOwner crmAppSlug crmOwnerRecordType crmRecordOwnerFallbackTeamMemberIds "
+        "crmRecordOwnerFallbackMode} emailVerificationCode instant recurrenceCount allowConflicts "
+        "allowBookingOutOfBounds skipBookingLimits"
     ),
     "CreateCalendarCredentials": "username password",
     "CreateDelegationCredential": (
@@ -106,12 +109,14 @@ BODIES = {
     ),
     "CreateEventTypeWorkflow": (
         "name activation{isActiveOnAllEventTypes activeOnEventTypeIds} trigger{offset{value unit} type} "
-        "steps{action stepNumber recipient template sender verifiedEmailId includeCalendarEvent message{subject "
+        "steps{action stepNumber recipient template sender autoTranslateEnabled sourceLocale skipNoShowAttendees "
+        "verifiedEmailId includeCalendarEvent message{subject "
         "html text} phoneRequired verifiedPhoneId}"
     ),
     "CreateFormWorkflow": (
         "name activation{isActiveOnAllRoutingForms activeOnRoutingFormIds} trigger{type offset{value unit}} "
-        "steps{action stepNumber recipient template sender verifiedEmailId includeCalendarEvent message{subject "
+        "steps{action stepNumber recipient template sender autoTranslateEnabled sourceLocale skipNoShowAttendees "
+        "verifiedEmailId includeCalendarEvent message{subject "
         "html text} phoneRequired verifiedPhoneId}"
     ),
     "CreateIcsFeed": "urls readOnly",
@@ -153,7 +158,11 @@ BODIES = {
     "RemoveSlack": "identifier teamId",
     "RemoveTelegram": "identifier",
     "ReportBooking": "bookingUid reason description reportType",
-    "RescheduleBooking": "start rescheduledBy reschedulingReason emailVerificationCode seatUid",
+    "RequestReschedule": "rescheduleReason",
+    "RescheduleBooking": (
+        "start rescheduledBy reschedulingReason emailVerificationCode seatUid allowConflicts allowBookingOutOfBounds "
+        "skipBookingLimits rescheduleWithSameHost"
+    ),
     "ReserveSlot": "eventTypeId slotStart slotDuration reservationDuration",
     "Role": "color description permissions name",
     "RolePermissions": "permissions",
@@ -162,6 +171,7 @@ BODIES = {
     "RoutingFormResponses": f"scope startDate endDate sorting offset limit {_FILTERS}",
     "RoutingInsights": f"scope startDate endDate {_FILTERS}",
     "Schedule": "name timeZone availability{days startTime endTime} isDefault overrides{date startTime endTime}",
+    "SendVerificationCode": "email username language isVerifyingEmail",
     "SelectedCalendars": "integration externalId credentialId delegationCredentialId",
     "UpdateAttribute": "name slug type enabled",
     "UpdateBookingLocation": "location{type address location phone link}",
@@ -170,11 +180,14 @@ BODIES = {
     ),
     "UpdateEventTypeWorkflow": (
         "name activation{isActiveOnAllEventTypes activeOnEventTypeIds} trigger{offset{value unit} type} "
-        "steps{action stepNumber recipient template sender verifiedEmailId includeCalendarEvent message{subject "
+        "steps{action stepNumber recipient template sender autoTranslateEnabled sourceLocale skipNoShowAttendees "
+        "verifiedEmailId includeCalendarEvent message{subject "
         "html text} id phoneRequired verifiedPhoneId}"
     ),
     "UpdateFormWorkflow": (
-        "name trigger{type offset{value unit}} steps{action stepNumber recipient template sender verifiedEmailId "
+        "name trigger{type offset{value unit}} "
+        "steps{action stepNumber recipient template sender autoTranslateEnabled sourceLocale skipNoShowAttendees "
+        "verifiedEmailId "
         "includeCalendarEvent message{subject html text} id phoneRequired verifiedPhoneId} "
         "activation{isActiveOnAllRoutingForms activeOnRoutingFormIds}"
     ),
@@ -201,4 +214,5 @@ BODIES = {
     "UpdateEventType": f"{_EVENT_TYPE} bookingProposalCount",
     "TeamEventType": _TEAM_EVENT_TYPE,
     "UpdateTeamEventType": f"{_TEAM_EVENT_TYPE} bookingProposalCount",
+    "VerifyCode": "email code",
 }

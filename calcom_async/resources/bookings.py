@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from types import NoneType
 from typing import Any, Literal, TypedDict, Unpack
 
 import msgspec
@@ -35,6 +36,7 @@ from calcom_async.models.bookings import (
     Recording,
     RescheduleBooking,
     Routing,
+    RoutingTrace,
     UpdateBookingLocation,
 )
 from calcom_async.models.times import bound, parse_datetime
@@ -43,7 +45,8 @@ from calcom_async.pagination import PaginationSpec
 from calcom_async.requests import EndpointLimit
 from calcom_async.resources._base import List, Paging, Resource, drop_unset, listed
 from calcom_async.resources._cursor_bookings import CursorBookings
-from calcom_async.versions import CURSOR_PAGES, operation_versions
+from calcom_async.resources.email_verification import EmailVerification
+from calcom_async.versions import BOOKING_OPTIONS, CURSOR_PAGES, operation_versions
 
 Status = Literal["upcoming", "recurring", "past", "cancelled", "unconfirmed"]
 Order = Literal["asc", "desc"]
@@ -56,6 +59,11 @@ class BookingFields(TypedDict, total=False):
     keys of 40 characters, values of 500. `length_in_minutes` must be one of the lengths that the event type offers.
     `instant=True` is for event types of teams. Pass `routing` unchanged from the response of a routing form.
     `meeting_url` is deprecated.
+
+    Hosts of the event type may book a time that is taken (`allow_conflicts`), outside the booking window or too soon
+    (`allow_booking_out_of_bounds`), and beyond the limits of the event type (`skip_booking_limits`). For everybody else
+    the server ignores these three. They need version 2026-02-25, which is sent with them: self-hosted servers of 2025
+    and 2026 do not know it.
     """
 
     event_type_id: int | None
@@ -72,18 +80,33 @@ class BookingFields(TypedDict, total=False):
     routing: Routing | None
     email_verification_code: str | None
     instant: bool | None
+    allow_conflicts: bool | None
+    allow_booking_out_of_bounds: bool | None
+    skip_booking_limits: bool | None
 
 
 class RescheduleFields(TypedDict, total=False):
     """Optional fields of `Bookings.reschedule`.
 
-    `rescheduled_by` is an email address. With `seat_uid` the server accepts no `reason`.
+    `rescheduled_by` is an email address. With `seat_uid` the server accepts no `reason`. `reschedule_with_same_host`
+    keeps the host of a round robin whose event type lets the booker choose. It and the last three, which are those of
+    `BookingFields`, need version 2026-02-25.
     """
 
     reason: str | None
     rescheduled_by: str | None
     seat_uid: str | None
     email_verification_code: str | None
+    reschedule_with_same_host: bool | None
+    allow_conflicts: bool | None
+    allow_booking_out_of_bounds: bool | None
+    skip_booking_limits: bool | None
+
+
+NEWER_FIELDS = frozenset(
+    {"allow_conflicts", "allow_booking_out_of_bounds", "skip_booking_limits", "reschedule_with_same_host"}
+)
+"""Fields that only version 2026-02-25 of the API knows."""
 
 
 STATUSES = ("upcoming", "recurring", "unconfirmed", "past", "cancelled")
@@ -102,6 +125,9 @@ class TeamBookingFilters(Paging, total=False):
 
     `status` is one or several; by default bookings of every status are listed. Email and name match any attendee
     exactly, including letter case. Times are aware datetimes, ISO 8601 text, or dates in UTC; both ends are inclusive.
+    The server's total ignores filters on creation and update times. Servers of 2025 ignore these filters, and the sort
+    by update, on the lists of teams, so that all rows are returned.
+
     At most one sort. By default `past` and `cancelled` come by descending start, everything else by start.
     """
 
@@ -113,24 +139,24 @@ class TeamBookingFilters(Paging, total=False):
     event_type_id: int | None
     after_start: datetime | date | str | None
     before_end: datetime | date | str | None
+    after_created_at: datetime | date | str | None
+    before_created_at: datetime | date | str | None
+    after_updated_at: datetime | date | str | None
+    before_updated_at: datetime | date | str | None
     sort_start: Order | None
     sort_end: Order | None
     sort_created: Order | None
+    sort_updated_at: Order | None
 
 
 class BookingFilters(TeamBookingFilters, total=False):
-    """Filters of all lists except those of teams. The server's total ignores filters on creation and update times.
+    """Filters of all lists except those of teams.
 
     The server ignores a filter on unknown teams: the whole list is returned.
     """
 
     team_ids: Sequence[int] | None
     team_id: int | None
-    after_created_at: datetime | date | str | None
-    before_created_at: datetime | date | str | None
-    after_updated_at: datetime | date | str | None
-    before_updated_at: datetime | date | str | None
-    sort_updated_at: Order | None
 
 
 class OrganizationBookingFilters(BookingFilters, total=False):
@@ -365,7 +391,7 @@ class Bookings(CursorBookingList):
             start=parse_datetime(start, "start"), attendee=attendee, recurrence_count=recurrence_count, **fields
         )
         _check_event_type(fields)
-        return await self._post(ONE_OR_MANY, "/bookings", body=body)
+        return await self._post(ONE_OR_MANY, "/bookings", body=body, needed=_needed_version(fields))
 
     async def reschedule(self, uid: str, *, start: datetime | str, **fields: Unpack[RescheduleFields]) -> Booking:
         """Move a booking, or one seat of it. Returns a NEW booking with a new `uid`: store that one.
@@ -374,7 +400,27 @@ class Bookings(CursorBookingList):
         time. See `RescheduleFields` for the rest.
         """
         body = RescheduleBooking(start=parse_datetime(start, "start"), **fields)
-        return await self._post(Booking, "/bookings/{}/reschedule", uid, body=body)
+        return await self._post(Booking, "/bookings/{}/reschedule", uid, body=body, needed=_needed_version(fields))
+
+    async def request_reschedule(self, uid: str, *, reason: str | None = None) -> None:
+        """Cancel a booking and ask the attendee by email to choose another time. Not safe to repeat.
+
+        Only the hosted API has this (September 2026). Webhooks get BOOKING_CANCELLED with `request_reschedule`. Needs
+        the scope BOOKING_WRITE.
+        """
+        await self._post(NoneType, "/bookings/{}/request-reschedule", uid, body=drop_unset(rescheduleReason=reason))
+
+    async def routing_trace(self, uid: str) -> RoutingTrace:
+        """Fetch how routing rules led to the host of a booking; without steps if it was not routed.
+
+        Only the hosted API has this (September 2026). Needs the scope BOOKING_READ.
+        """
+        return await self._get(RoutingTrace, "/bookings/{}/routing-trace", uid)
+
+    @property
+    def email_verification(self) -> EmailVerification:
+        """Verification of the email addresses of attendees."""
+        return self._child(EmailVerification)
 
     async def cancel(self, uid: str, *, reason: str | None = None, seat_uid: str | None = None) -> Booking:
         """Cancel a booking or one seat of it. Cancelling the last seat cancels the booking.
@@ -513,6 +559,11 @@ def _first(bookings: Booking | List[Booking]) -> Booking:
 def _many(bookings: Booking | List[Booking]) -> List[Booking]:
     """Return the occurrences of a series, or one booking as a list."""
     return bookings if isinstance(bookings, list) else [bookings]
+
+
+def _needed_version(fields: Mapping[str, Any]) -> str:
+    """Return the version that one of the fields needs; empty if every version has them."""
+    return BOOKING_OPTIONS if any(fields.get(name) is not None for name in NEWER_FIELDS) else ""
 
 
 def _check_event_type(fields: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Workflows of a team of an organization, for event types and for routing forms."""
+"""Workflows of a user, and those of a team of an organization for event types and for routing forms."""
 
 from __future__ import annotations
 
@@ -51,6 +51,14 @@ class RoutingFormWorkflows(_Workflows):
     """Workflows of routing forms; they have other triggers."""
 
     kind = "/routing-form"
+
+
+class UserWorkflows(_Workflows):
+    """Workflows of the user's own event types; only the hosted API has them (September 2026).
+
+    The specification names no scope for them, so OAuth tokens of third parties cannot use them. Verified email
+    addresses and phone numbers are those of the user.
+    """
 
 
 class Workflows(_Workflows):

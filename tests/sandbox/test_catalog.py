@@ -90,6 +90,8 @@ def versions_of(path: str) -> frozenset[str]:
     families = {
         r"/v2/slots(/.*)?": frozenset({"2024-09-04"}),
         r"/v2/bookings/\{bookingUid\}/(guests|location)": frozenset({"2024-08-13"}),
+        r"/v2/bookings/verification/.*": VERSIONS,
+        r"/v2/bookings/\{bookingUid\}/request-reschedule": frozenset({"2026-02-25"}),
         r"/v2/bookings(/.*)?": frozenset({"2024-08-13", "2026-02-25"}),
         r"/v2/event-types/\{eventTypeId\}/private-links(/.*)?": nothing_sent,
         r"/v2/event-types(/\{eventTypeId\})?": frozenset({"2024-06-14", "2026-06-12"}),
@@ -122,7 +124,8 @@ def test_reads_are_idempotent_and_creations_are_not():
             assert not operation.idempotent, operation
     computing = {operation.path for operation in OPERATIONS if operation.verb == "POST" and not operation.changes}
     assert {path for path in computing if not path.startswith("/v2/insights/")} == {
-        "/v2/routing-forms/{routingFormId}/calculate-slots"
+        "/v2/routing-forms/{routingFormId}/calculate-slots",
+        "/v2/bookings/verification/email/verify-code",
     }
 
 

@@ -6,10 +6,17 @@ Success responses for recordings, transcripts and video sessions follow the spec
 reporting follow that of September 2026.
 """
 
-from calcom_async.sandbox.bookings import attendee_handlers, handlers, list_handlers, report_handlers
+from calcom_async.sandbox.bookings import (
+    attendee_handlers,
+    email_verification_handlers,
+    handlers,
+    list_handlers,
+    report_handlers,
+)
 
 ROUTES = (
     *attendee_handlers.ROUTES,
+    *email_verification_handlers.ROUTES,
     *handlers.ROUTES,
     *list_handlers.ROUTES,
     *report_handlers.ROUTES,

@@ -92,6 +92,21 @@ def _cancel_seat(call: Call, booking: Booking, body: Wire) -> Booking:
     return booking
 
 
+def request_reschedule(call: Call, booking: Booking, reason: str | None) -> None:
+    """Cancel a booking so that its attendee chooses another time. The hosts alone may do this."""
+    if not is_host(booking, call.caller.user_id):
+        raise errors.forbidden("You do not have permission to request a reschedule of this booking")
+    if booking.status in INACTIVE:
+        raise errors.bad_request(
+            f"Can't request a reschedule of booking with uid={booking.uid} because it has been cancelled already."
+        )
+    booking.status = "cancelled"
+    booking.cancellation_reason = reason
+    booking.updated_at = call.clock.now()
+    payload = cancelled_payload(call.store, booking, reason) | {"requestReschedule": True}
+    emit_booking_event(call, "BOOKING_CANCELLED", booking, payload)
+
+
 def _check(call: Call, booking: Booking, body: Wire) -> None:
     """Raise the first error of the real server's checks."""
     if booking.status == "cancelled":

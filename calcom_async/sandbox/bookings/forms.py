@@ -173,3 +173,5 @@ def location_form(location: Any) -> Form:
 
 
 REFERENCES = Form(Field("type", one_of(REFERENCE_TYPES, name="isIn"), optional=True))
+
+REQUEST_RESCHEDULE = Form(Field("rescheduleReason", string, optional=True))

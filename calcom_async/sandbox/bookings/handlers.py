@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calcom_async.sandbox.bookings.cancel import cancel
+from calcom_async.sandbox.bookings.cancel import cancel, request_reschedule
 from calcom_async.sandbox.bookings.create import book, is_shared, take_seat
 from calcom_async.sandbox.bookings.decisions import confirm, decline, mark_absent, reassign, reassign_to
 from calcom_async.sandbox.bookings.forms import (
@@ -14,6 +14,7 @@ from calcom_async.sandbox.bookings.forms import (
     NEWER_CREATE,
     NEWER_RESCHEDULE,
     NEWER_RESCHEDULE_SEAT,
+    REQUEST_RESCHEDULE,
     RESCHEDULE,
     RESCHEDULE_SEAT,
 )
@@ -31,6 +32,7 @@ from calcom_async.sandbox.bookings.views import (
 )
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.errors import HttpError, conflict, not_found
+from calcom_async.sandbox.http.results import Status
 from calcom_async.sandbox.http.routing import Routes
 from calcom_async.sandbox.state.booking import Booking
 
@@ -116,6 +118,21 @@ def cancel_booking(call: Call) -> object:
     form = CANCEL_SEAT if "seatUid" in call.body else CANCEL
     result = cancel(call, call.path["bookingUid"], form.read_strict(call.body))
     return series_view(call.store, result) if isinstance(result, list) else shown(call, result)
+
+
+@ROUTES.add("POST", "/v2/bookings/{bookingUid}/request-reschedule", version=(NEWER_VERSION,), auth="guarded")
+def request_reschedule_of_booking(call: Call) -> object:
+    """Cancel a booking and ask its attendee for another time."""
+    booking = find_booking(call.store, call.path["bookingUid"])
+    request_reschedule(call, booking, REQUEST_RESCHEDULE.read(call.body).get("rescheduleReason"))
+    return Status()
+
+
+@ROUTES.add("GET", "/v2/bookings/{bookingUid}/routing-trace", version=VERSIONS, auth="guarded")
+def get_routing_trace(call: Call) -> object:
+    """Return an empty trace: bookings of the sandbox are not routed."""
+    find_booking(call.store, call.path["bookingUid"])
+    return {"steps": [], "groups": [], "formSubmission": None}
 
 
 @ROUTES.add("POST", "/v2/bookings/{bookingUid}/mark-absent", version=VERSIONS, auth="guarded")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.constraints import Rule, array, boolean, each, min_size, number, object_, one_of, string
@@ -97,6 +97,9 @@ def _step_form(actions: tuple[str, ...], *, kept: bool) -> Form:
         Field("sender", string),
         Field("includeCalendarEvent", boolean, optional=True),
         Field("phoneRequired", boolean, optional=True),
+        Field("autoTranslateEnabled", boolean, optional=True),
+        Field("sourceLocale", string, optional=True),
+        Field("skipNoShowAttendees", boolean, optional=True),
         Field("verifiedEmailId", number, when=lambda target: target.get("action") == "email_address"),
         Field("verifiedPhoneId", number, when=lambda target: str(target.get("action")).endswith("_number")),
         Field("message", object_, nested=message),
@@ -109,23 +112,30 @@ ROUTING_FORMS = _kind(
 )
 
 
-def of_team(store: Store, kind: Kind, team_id: int) -> list[Workflow]:
-    """List a team's workflows of a kind by id."""
+class Owner(NamedTuple):
+    """The team or the user that workflows belong to; one of the two ids is None."""
+
+    team_id: int | None = None
+    user_id: int | None = None
+
+
+def of_owner(store: Store, kind: Kind, owner: Owner) -> list[Workflow]:
+    """List an owner's workflows of a kind by id."""
     rows = store.workflows.values()
-    return [workflow for workflow in rows if (workflow["_team_id"], workflow["type"]) == (team_id, kind.name)]
+    return [workflow for workflow in rows if (workflow["_owner"], workflow["type"]) == (owner, kind.name)]
 
 
-def find(store: Store, kind: Kind, team_id: int, workflow_id: int) -> Workflow:
-    """Return a team's workflow of a kind, or raise an error."""
-    match = next((workflow for workflow in of_team(store, kind, team_id) if workflow["id"] == workflow_id), None)
+def find(store: Store, kind: Kind, owner: Owner, workflow_id: int) -> Workflow:
+    """Return an owner's workflow of a kind, or raise an error."""
+    match = next((workflow for workflow in of_owner(store, kind, owner) if workflow["id"] == workflow_id), None)
     if match is None:
         raise errors.not_found(f"IsWorkflowInTeam - {kind.label} workflow ({workflow_id}) not found.")
     return match
 
 
-def make(store: Store, kind: Kind, team_id: int, body: Mapping[str, Any]) -> Workflow:
+def make(store: Store, kind: Kind, owner: Owner, body: Mapping[str, Any]) -> Workflow:
     """Create a workflow."""
-    workflow: Workflow = {"id": 0, "type": kind.name, "_team_id": team_id, "_kind": kind}
+    workflow: Workflow = {"id": 0, "type": kind.name, "_owner": owner, "_kind": kind}
     change(store, workflow, body)
     workflow["id"] = store.next_id("workflow")
     store.workflows[workflow["id"]] = workflow
@@ -141,7 +151,7 @@ def change(store: Store, workflow: Workflow, body: Mapping[str, Any]) -> None:
         changes["activation"] = activation | {kind.somewhere: activation.get(kind.somewhere) or []}
     if body.get("steps") is not None:
         kept = {step["id"] for step in workflow.get("steps", ())}
-        changes["steps"] = [_step(store, workflow["_team_id"], kept, step) for step in body["steps"]]
+        changes["steps"] = [_step(store, workflow["_owner"], kept, step) for step in body["steps"]]
     workflow.update(changes)
 
 
@@ -150,11 +160,11 @@ def view(workflow: Workflow) -> Workflow:
     return {name: value for name, value in workflow.items() if not name.startswith("_")}
 
 
-def _step(store: Store, team_id: int, kept: set[int], given: Mapping[str, Any]) -> dict[str, Any]:
+def _step(store: Store, owner: Owner, kept: set[int], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a step as the server does: with plain addresses, and without the text of messages to phones."""
     is_mail = given["action"].startswith("email")
     text = {"html": given["message"].get("html")} if is_mail else {"text": ""}
-    phone_required = {"phoneRequired": given["phoneRequired"]} if given.get("phoneRequired") is not None else {}
+    optional = ("phoneRequired", "autoTranslateEnabled", "sourceLocale", "skipNoShowAttendees")
     return {
         "id": given["id"] if given.get("id") in kept else store.next_id("workflow_step"),
         "stepNumber": given["stepNumber"],
@@ -162,19 +172,22 @@ def _step(store: Store, team_id: int, kept: set[int], given: Mapping[str, Any]) 
         "recipient": given["recipient"],
         "sender": given["sender"],
         "includeCalendarEvent": bool(given.get("includeCalendarEvent")),
-        **phone_required,
-        "email": _address(store, team_id, "email", given.get("verifiedEmailId")),
-        "phone": _address(store, team_id, "phone", given.get("verifiedPhoneId")),
+        **{name: given[name] for name in optional if given.get(name) is not None},
+        "email": _address(store, owner, "email", given.get("verifiedEmailId")),
+        "phone": _address(store, owner, "phone", given.get("verifiedPhoneId")),
         "message": {"subject": given["message"]["subject"], **text},
         "action": given["action"],
     }
 
 
-def _address(store: Store, team_id: int, word: str, wanted: int | None) -> str:
-    """Return a verified resource of the team."""
+def _address(store: Store, owner: Owner, word: str, wanted: int | None) -> str:
+    """Return a verified resource of the owner."""
     if wanted is None:
         return ""
     contact = (store.verified_emails if word == "email" else store.verified_phones).get(wanted)
-    if contact is None or contact["teamId"] != team_id:
+    if (
+        contact is None
+        or Owner(contact.get("teamId"), None if contact.get("teamId") else contact.get("userId")) != owner
+    ):
         raise errors.bad_request(f"Invalid Verified {word.title()} Id.")
     return str(contact["email" if word == "email" else "phoneNumber"])
