@@ -48,7 +48,7 @@ def test_ops_lists_every_operation(run):
     result = run("ops", COLUMNS="40")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert len(lines) >= 272
+    assert len(lines) >= 349
     assert all(" cal." in line for line in lines)
     assert any(line.startswith("GET    /v2/me ") and line.endswith("cal.me.get()") for line in lines)
 

@@ -157,13 +157,7 @@ class SetWorkflowStep(Model, frozen=True, kw_only=True):
     @classmethod
     def keep_paths(cls, step_id: int) -> Self:
         """Return the entry of an update that keeps the branches of a workflow: the id of its step "paths", alone."""
-        nothing: dict[str, Any] = {
-            "step_number": UNSET,
-            "recipient": UNSET,
-            "template": UNSET,
-            "sender": UNSET,
-            "message": UNSET,
-        }
+        omitted: dict[str, Any] = dict.fromkeys(("step_number", "recipient", "template", "sender", "message"), UNSET)
         return cls(id=step_id, action="paths", **omitted)
 
 

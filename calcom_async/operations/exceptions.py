@@ -80,6 +80,7 @@ EXCEPTIONS: tuple[Explanation, ...] = (
     Explanation(
         "-", "* /v2/slots/reservations/*", "response", "reservation* slot* eventTypeId", "in a second envelope"
     ),
+    Explanation("-", "* /v2/me", "response", "bookingLimits*", "the guide of September 2026 shows it"),
     # One model for what the specification describes several times.
     Explanation("-", "* *webhooks*", "response", "appId platform createdAt userId teamId", ONE_MODEL),
     Explanation("-", "* *webhooks*", "response", "eventTypeId oAuthClientId time timeUnit version", ONE_MODEL),
