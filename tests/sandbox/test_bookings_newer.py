@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from booking_api import ANA, BO, CY, MONDAY, NOT_FREE, TEAM_NOT_FREE, THIRTY, BookingApi, ada, at
+from booking_api import ANA, BO, CLASS, CY, MONDAY, NOT_FREE, TEAM_NOT_FREE, THIRTY, BookingApi, ada, at
 from http_client import ApiClient
 
 from calcom_async.sandbox import Sandbox
@@ -76,6 +76,16 @@ def test_hosts_may_skip_other_checks(api, settings, start, field, refusal):
     assert api.try_book(start, by=newer(api), attendee=LATE).status == refusal
     assert api.try_book(start, by=newer(api, "cy"), attendee=LATE, **{field: True}).status == refusal
     assert api.try_book(start, by=newer(api), attendee=LATE, **{field: True}).status == 201
+
+
+def test_the_attendees_of_a_cancelled_seated_booking(api):
+    """They stay in the response of this version only."""
+    uid = api.book(at(10), CLASS)["uid"]
+    cancelled = newer(api).post(f"/v2/bookings/{uid}/cancel", {"cancellationReason": "ill"}).data
+    assert [attendee["email"] for attendee in cancelled["attendees"]] == ["ada@visitors.test"]
+    older = api.ana.as_user("ana")
+    older.version = "2024-08-13"
+    assert older.get(f"/v2/bookings/{uid}").data["attendees"] == []
 
 
 def test_the_past_stays_closed(api):

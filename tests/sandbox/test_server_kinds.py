@@ -11,6 +11,7 @@ from sent_requests import MONDAY
 
 from calcom_async.cli.sandbox import SERVERS
 from calcom_async.sandbox import Sandbox, ServerName
+from calcom_async.sandbox.event_types.records import new_event_type
 from calcom_async.sandbox.http.server_kind import SERVER_KINDS
 from calcom_async.sandbox.sandbox import ROUTES
 
@@ -202,3 +203,22 @@ def test_webhook_urls_and_templates(start):
         assert ("X-Cal-Webhook-Version" in delivery.headers) == (server != WITH_TEAMS)
         bodies[server] = delivery.body.startswith(b"uid=")
     assert bodies == {HOSTED: True, WITH_TEAMS: True, WITHOUT_TEAMS: False}
+
+
+def test_deliveries_of_the_newer_triggers(start):
+    """A new location and a new host are delivered with what they replace."""
+    sandbox = start(HOSTED)
+    triggers = ["BOOKING_LOCATION_UPDATED", "BOOKING_REASSIGNED"]
+    hook = {"active": True, "subscriberUrl": "https://hooks.test/cal", "triggers": triggers}
+    ApiClient(sandbox, "").post("/v2/webhooks", hook)
+    team = {"teamId": 2, "schedulingType": "roundRobin", "hosts": [{"userId": 2}, {"userId": 1}]}
+    fields = {"title": "Demo", "slug": "demo", "lengthInMinutes": 30, "minimumBookingNotice": 0}
+    record = new_event_type(sandbox.store, None, fields, **team)
+    uid, api = book(sandbox, eventTypeId=record["id"]), ApiClient(sandbox, "2024-08-13")
+    api.post(f"/v2/bookings/{uid}/reassign/1")
+    api.patch(f"/v2/bookings/{uid}/location", {"location": {"type": "link", "link": "https://meet.test/x"}})
+    sandbox.wait_idle()
+    payloads = {delivery.trigger: delivery.json["payload"] for delivery in sandbox.deliveries}
+    assert payloads["BOOKING_REASSIGNED"].items() >= {"addedHostUserIds": [1], "removedHostUserIds": [2]}.items()
+    location = payloads["BOOKING_LOCATION_UPDATED"]
+    assert (location["previousLocation"], location["location"]) == ("integrations:daily", "https://meet.test/x")

@@ -6,12 +6,14 @@ from typing import Any
 
 from calcom_async.sandbox.accounts.guards import guarded_team
 from calcom_async.sandbox.bookings.calendar_links import calendar_links
+from calcom_async.sandbox.bookings.create import emit_booking_event
 from calcom_async.sandbox.bookings.forms import GUESTS, NEW_ATTENDEE, REFERENCES, location_form
 from calcom_async.sandbox.bookings.guests import add_people, check_access, check_permission, check_room, remove_person
 from calcom_async.sandbox.bookings.location import resolve_new_location
 from calcom_async.sandbox.bookings.lookup import attendee_of, find_booking
 from calcom_async.sandbox.bookings.permissions import may_manage
 from calcom_async.sandbox.bookings.views import attendee_view, booking_view
+from calcom_async.sandbox.bookings.webhook_payloads import created_payload
 from calcom_async.sandbox.event_types.records import connected_apps
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.errors import bad_request, forbidden, not_found
@@ -113,9 +115,11 @@ def update_booking_location(call: Call) -> object:
         )
     if location is not None:
         place = resolve_new_location(location, connected_apps(call.store, booking.user_id))
-        booking.location = place.location
+        previous, booking.location = booking.location, place.location
         booking.responses["location"] = place.response
         booking.updated_at = call.clock.now()
+        payload = created_payload(call.store, booking) | {"previousLocation": previous}
+        emit_booking_event(call, "BOOKING_LOCATION_UPDATED", booking, payload)
     return booking_view(call.store, booking)
 
 

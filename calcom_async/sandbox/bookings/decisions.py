@@ -109,9 +109,13 @@ def _check_reassigner(call: Call, booking: Booking) -> None:
 
 def _set_organizer(call: Call, booking: Booking, user_id: int) -> Wire:
     """Make a user the organizer and return the response."""
+    previous_id = booking.user_id
     replace_organizer(call.store, booking, user_id)
     new = call.store.users[user_id]
     booking.reassigned_by = call.caller.user_id
     booking.updated_at = call.clock.now()
+    if user_id != previous_id:  # the payload follows the guide of the hosted API
+        hosts = {"addedHostUserIds": [user_id], "removedHostUserIds": [previous_id]}
+        emit_booking_event(call, "BOOKING_REASSIGNED", booking, created_payload(call.store, booking) | hosts)
     shown: dict[str, Any] = {name: new[name] for name in HOST_FIELDS}
     return {"bookingUid": booking.uid, "reassignedTo": shown | {"displayEmail": display_email(new["email"])}}
