@@ -242,7 +242,7 @@ async def test_bookings_of_a_user(cal, calcom_sandbox, bookings):
 
 @pytest.mark.parametrize(
     "unknown",
-    [{"team_ids": [1]}, {"after_created_at": at(9)}, {"sort_updated_at": "asc"}, {"user_ids": [1]}, {"updated": 1}],
+    [{"team_ids": [1]}, {"user_ids": [1]}, {"updated": 1}],
     ids=lambda filters: next(iter(filters)),
 )
 async def test_filters_that_a_team_list_lacks(cal, calcom_sandbox, unknown):
@@ -250,6 +250,13 @@ async def test_filters_that_a_team_list_lacks(cal, calcom_sandbox, unknown):
     with pytest.raises(InvalidRequestError, match=f"unknown filter '{next(iter(unknown))}'.*attendee_email"):
         cal.team(SALES).bookings.list(**unknown)
     assert calcom_sandbox.requests == []
+
+
+async def test_a_team_list_is_filtered_by_its_changes(cal, calcom_sandbox):
+    """Lists of teams have had the filters and the sort by creation and update since September 2026."""
+    await cal.team(SALES).bookings.list(after_created_at=at(9), sort_updated_at="asc").collect()
+    query = last_request(calcom_sandbox).query
+    assert (query["afterCreatedAt"], query["sortUpdatedAt"]) == ("2026-11-04T09:00:00Z", "asc")
 
 
 async def test_roles(cal):
