@@ -6,7 +6,7 @@ import pytest
 from sent_requests import ORGANIZATION, SentRequest, last_request
 
 from calcom_async import BadRequestError, NotFoundError, UnauthorizedError
-from calcom_async.models import Me, MeOrganization, UpdateMe, Weekday
+from calcom_async.models import Me, MeOrganization, UpdateMe, UserBookingLimits, Weekday
 
 
 async def test_get(cal, calcom_sandbox):
@@ -25,6 +25,30 @@ async def test_update_sends_what_is_given(cal, calcom_sandbox):
     assert last_request(calcom_sandbox) == SentRequest(
         "PATCH", "/me", {}, {"timeFormat": 24, "weekStart": "Monday", "bio": "Hello"}, None
     )
+
+
+async def test_locale(cal, calcom_sandbox):
+    """The locale can be set, and the hosted API returns it."""
+    assert (await cal.me.get()).locale == "en"
+    assert (await cal.me.update(UpdateMe(locale="pt-BR"))).locale == "pt-BR"
+    assert last_request(calcom_sandbox).body == {"locale": "pt-BR"}
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({"perDay": 3, "perWeek": None}, UserBookingLimits(per_day=3)),
+        ({"perDay": "three", "perYear": 90}, UserBookingLimits(per_year=90)),
+        (None, None),
+        ("none", None),
+    ],
+)
+async def test_booking_limits_of_the_profile(cal, calcom_sandbox, limits, expected):
+    """Limits in the profile are read, and odd ones are dropped; the sandbox, like the specification, has none there."""
+    assert (await cal.me.get()).booking_limits is None
+    profile = {"id": 1, "email": "ana@sandbox.test", "timeZone": "UTC", "bookingLimits": limits}
+    calcom_sandbox.faults.add("GET", "/v2/me", body={"status": "success", "data": profile})
+    assert (await cal.me.get()).booking_limits == expected
 
 
 async def test_none_is_not_unset(cal, calcom_sandbox):
