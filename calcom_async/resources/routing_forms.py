@@ -26,7 +26,11 @@ class FormSlotOptions(TypedDict, total=False):
     include_end: bool | None
     booking_uid_to_reschedule: str | None
     reschedule_with_same_host: bool | None
-    """Whether only the host of that booking may take the slots. Self-hosted servers ignore it."""
+    """Whether to return the slots of the host of that booking, or those of all hosts.
+
+    Only for round-robin event types with `allow_rr_host_choice_on_reschedule`; ignored for others, and by self-hosted
+    servers.
+    """
 
 
 class RoutingFormFilters(Paging, total=False):

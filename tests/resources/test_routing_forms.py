@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
-from sent_requests import ADA, ORGANIZATION, SALES, SUPPORT, SentRequest, last_request
+from sent_requests import ADA, ANA, BO, ORGANIZATION, SALES, SIXTY, SUPPORT, SentRequest, book, last_request
 
 from calcom_async import BadRequestError, ForbiddenError, InvalidRequestError, NotFoundError, TransportError
 from calcom_async.models import CreateTeamEventType, Host, Routing, RoutingForm
@@ -180,6 +180,30 @@ async def test_calculate_slots(cal, calcom_sandbox, intro):
     for topic, form_id in (("press", FORM), ("sales", "nope")):
         with pytest.raises(NotFoundError):
             await cal.routing_forms.calculate_slots(form_id, answers={"topic": topic}, **DAY)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "same", "hours"), [(True, True, {14, 16}), (True, False, {14, 15, 16}), (False, True, {14, 15, 16})]
+)
+async def test_slots_to_reschedule(cal, calcom_sandbox, allowed, same, hours):
+    """Where the round robin allows it, the slots can be those of the first host only, without Ana's other bookings."""
+    kind = {"title": "Intro", "slug": "intro", "length_in_minutes": 60, "scheduling_type": "roundRobin"}
+    hosts = [Host(user_id=ANA), Host(user_id=BO)]
+    event_types = cal.organization(ORGANIZATION).team(SALES).event_types
+    intro = await event_types.create(
+        CreateTeamEventType(**kind, hosts=hosts, allow_rr_host_choice_on_reschedule=allowed)
+    )
+    booking = await book(cal, 14, intro.id)
+    assert booking.hosts[0].id == ANA
+    await book(cal, 15, SIXTY)
+    routed = await cal.routing_forms.calculate_slots(
+        FORM,
+        answers=SALES_WANTED,
+        **DAY,
+        booking_uid_to_reschedule=booking.uid,
+        reschedule_with_same_host=same,
+    )
+    assert {slot.start.hour for slot in routed.days[date(2026, 11, 4)]} & {14, 15, 16} == hours
 
 
 async def test_retries(cal, forms, calcom_sandbox, intro):

@@ -109,6 +109,21 @@ def test_a_reschedule_with_conflicts(api):
     assert moved["hosts"] == first["hosts"]
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+@pytest.mark.parametrize("same", [True, False])
+def test_the_choice_of_the_host(api, same, allowed):
+    """Where allowed, the booker chooses between the same host and any; else the setting of the event type decides."""
+    event_type = api.team_event_type("roundRobin", ANA, BO, rescheduleWithSameRoundRobinHost=not same)
+    api.sandbox.store.event_types[event_type]["_newer"] = {"allowRRHostChoiceOnReschedule": allowed}
+    uid = api.book(at(15), event_type)["uid"]
+    api.book(at(16))
+    moved = newer(api).post(f"/v2/bookings/{uid}/reschedule", {"start": at(16), "rescheduleWithSameHost": same})
+    if same == allowed:
+        assert moved.error == (400, NOT_FREE)
+    else:
+        assert moved.data["hosts"][0]["id"] == BO
+
+
 @pytest.mark.parametrize("server_kind", ["hosted", "self-hosted-2026-07"], indirect=True)
 def test_the_older_version_does_not_know_the_fields(api):
     """In 2024-08-13 the fields are unknown, and rejected; self-hosted builds do not know the newer version at all."""

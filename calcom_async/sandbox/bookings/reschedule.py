@@ -20,6 +20,7 @@ from calcom_async.sandbox.bookings.request import overrides_of
 from calcom_async.sandbox.bookings.times import read_start
 from calcom_async.sandbox.bookings.views import INACTIVE, Wire, is_seated
 from calcom_async.sandbox.bookings.webhook_payloads import requested_payload, rescheduled_payload
+from calcom_async.sandbox.event_types.records import allows_host_choice
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.constraints import is_email
@@ -89,8 +90,8 @@ def move(call: Call, old: Booking, body: Wire) -> Booking:
     end = start + (old.end - old.start)
     overrides = _overrides(call, old, body)
     _check_free(call, old, start, end, overrides)
-    same_host = overrides.conflicts or bool(body.get("rescheduleWithSameHost"))
-    host = old.user_id if same_host else _host_at(call, old, start, end)
+    choice = body.get("rescheduleWithSameHost")
+    host = old.user_id if overrides.conflicts else _host_at(call, old, start, end, choice=choice)
     new = _moved(call, old, start, end, body)
     if host != new.user_id:
         replace_organizer(call.store, new, host)
@@ -122,14 +123,18 @@ def _check_free(call: Call, old: Booking, start: datetime, end: datetime, overri
         raise errors.bad_request(NOT_FREE) if error.message == TEAM_NOT_FREE else error from None
 
 
-def _host_at(call: Call, old: Booking, start: datetime, end: datetime) -> int:
-    """Return the organizer at the new time: the same person, unless a round robin must choose another."""
+def _host_at(call: Call, old: Booking, start: datetime, end: datetime, *, choice: bool | None) -> int:
+    """Return the organizer at the new time: the same person, unless a round robin must choose another.
+
+    `choice` is whether the booker wants the same host; it counts only where the event type allows it.
+    """
     store, event_type = call.store, call.store.event_types.get(old.event_type_id or 0) or {}
     if event_type.get("schedulingType") != "roundRobin":
         return old.user_id
     if host_is_free(store, call.clock, event_type, old.user_id, start, end, ignore_uid=old.uid):
         return old.user_id
-    keep = event_type.get("rescheduleWithSameRoundRobinHost")
+    chosen = choice is not None and allows_host_choice(event_type)
+    keep = choice if chosen else event_type.get("rescheduleWithSameRoundRobinHost")
     other = None if keep else free_host(call, event_type, start, end, ignore_uid=old.uid)
     if other is None:
         raise errors.bad_request(NOT_FREE)

@@ -206,6 +206,12 @@ def connected_apps(store: Store, user_id: int) -> set[str]:
     return {"cal-video"} | set(apps.get(user_id, ()))
 
 
+def allows_host_choice(event_type: Mapping[str, Any]) -> bool:
+    """Return whether a booker who reschedules may choose between the same host and any host."""
+    newer = event_type.get("_newer") or {}
+    return event_type.get("schedulingType") == "roundRobin" and bool(newer.get("allowRRHostChoiceOnReschedule"))
+
+
 def is_team_event_type(record: EventType) -> bool:
     """Return whether an event type belongs to a team. Managed children belong to a user."""
     return record.get("teamId") is not None

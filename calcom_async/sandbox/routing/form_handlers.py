@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from calcom_async.sandbox.accounts.guards import TeamRole, guarded_organization, guarded_team
+from calcom_async.sandbox.event_types.records import allows_host_choice
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.constraints import array, boolean, date_string, each, number, one_of, string, time_zone
@@ -59,6 +60,7 @@ _SLOTS = Form(
     Field("duration", number, optional=True, convert=to_int),
     Field("format", one_of(("range", "time")), optional=True),
     Field("bookingUidToReschedule", string, optional=True),
+    Field("rescheduleWithSameHost", boolean, optional=True, convert=to_bool),
     Field("queueResponse", boolean, optional=True, convert=to_bool),
 )
 _ELSEWHERE = {"customPageMessage": "routingCustomMessage", "externalRedirectUrl": "routingExternalRedirectUrl"}
@@ -190,8 +192,18 @@ def _slots(call: Call, action: Mapping[str, Any], query: Mapping[str, Any]) -> d
     """Return the slots that `GET /v2/slots` returns."""
     event_type = event_type_of(call.store, action)
     parameters = [(name, str(query[name])) for name in _FOR_SLOTS if query.get(name) is not None]
+    if (host_id := _same_host(call, event_type, query)) is not None:
+        parameters.append(("rrHostSubsetIds", str(host_id)))
     slots = get_slots(replace(call, query=[("eventTypeId", str(event_type["id"])), *parameters]))
     return {"eventTypeId": event_type["id"], "slots": slots}
+
+
+def _same_host(call: Call, event_type: Mapping[str, Any], query: Mapping[str, Any]) -> int | None:
+    """Return the host of the booking to reschedule, if only that host's slots are wanted."""
+    if not query.get("rescheduleWithSameHost") or not allows_host_choice(event_type):
+        return None
+    booking = call.store.bookings.get(query.get("bookingUidToReschedule", ""))
+    return None if booking is None else booking.user_id
 
 
 @ROUTES.add("PATCH", _ORGANIZATION + _ONE_RESPONSE)
