@@ -38,7 +38,8 @@ FOUR = "four processes on one Redis limiter"
 async def turns() -> AsyncIterator[Round]:
     """Permits that are available at once."""
     from calcom_async.errors import RateLimit
-    from calcom_async.rate_limiter import Bucket, TokenBucket
+    from calcom_async.rate_limit_state import Bucket
+    from calcom_async.rate_limiter import TokenBucket
 
     limiter, bucket = TokenBucket(), Bucket("key")
     told = (RateLimit("default", 1_000_000, 900_000, 30.0),)
@@ -72,7 +73,8 @@ CONTENDERS: dict[str, Contender] = {SEMAPHORE: semaphore, TURN: turns}
 async def loop_gaps(waiters: int) -> dict[str, float]:
     """Return the milliseconds that the loop is blocked when waiters arrive, are granted, rejected or cancelled."""
     from calcom_async.errors import RateLimit, RateLimitedError
-    from calcom_async.rate_limiter import Bucket, Permit, TokenBucket
+    from calcom_async.rate_limit_state import Bucket, Permit
+    from calcom_async.rate_limiter import TokenBucket
 
     loop: Any = asyncio.get_running_loop()
     bucket, room = Bucket("key"), 10 * waiters
@@ -116,7 +118,8 @@ async def loop_gaps(waiters: int) -> dict[str, float]:
 async def ten_minutes(callers: int, clients: int = 1) -> dict[str, float]:
     """Let independent clients call without a pause, against the sandbox's rate limiter, in virtual time."""
     from calcom_async.errors import RateLimit
-    from calcom_async.rate_limiter import Bucket, TokenBucket
+    from calcom_async.rate_limit_state import Bucket
+    from calcom_async.rate_limiter import TokenBucket
     from calcom_async.sandbox.http.rate_limiter import RateLimiter as ServerRateLimiter
     from calcom_async.sandbox.state.store import Limit
 

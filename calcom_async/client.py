@@ -16,7 +16,8 @@ from calcom_async.config import Config, guarded
 from calcom_async.errors import ConfigError, DecodeError
 from calcom_async.events import ClientEvent, Observer
 from calcom_async.middleware import authenticated, limited, observed
-from calcom_async.rate_limiter import DEFAULT_LIMIT_NAME, RateLimiter, TokenBucket
+from calcom_async.rate_limit_state import DEFAULT_LIMIT_NAME
+from calcom_async.rate_limiter import RateLimiter, TokenBucket
 from calcom_async.raw_request import build_raw_request, is_read
 from calcom_async.requests import CallContext, Request
 from calcom_async.resources._base import Resource, ResourceContext, name_request

@@ -33,7 +33,7 @@ from calcom_async.models.me import Me
 from calcom_async.models.slots import SlotDays
 from calcom_async.pages import Pages
 from calcom_async.pagination import Page
-from calcom_async.rate_limiter import BucketStats
+from calcom_async.rate_limit_state import BucketStats
 from calcom_async.time_ranges import WEEK
 from calcom_async.versions import ApiVersions
 

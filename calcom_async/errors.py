@@ -30,7 +30,9 @@ All of them can be pickled and deep-copied, so they cross processes. None of the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from calcom_async.error_reasons import Reason
 
@@ -49,7 +51,7 @@ def printable(text: object, limit: int = MAX_QUOTED) -> str:
     return clean.strip() + ("..." if len(short) > limit else "")
 
 
-class RateLimit(NamedTuple):
+class RateLimit(msgspec.Struct, frozen=True):
     """One `X-RateLimit-*-<Name>` triple of a response.
 
     `reset` is the number of seconds from the response until the window, or the block, ends.

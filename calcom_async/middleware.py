@@ -22,7 +22,8 @@ from calcom_async.errors import (
     UnauthorizedError,
 )
 from calcom_async.events import ClientEvent, Observer
-from calcom_async.rate_limiter import DEFAULT_RETRY_AFTER, Bucket, RateLimiter
+from calcom_async.rate_limit_state import Bucket
+from calcom_async.rate_limiter import DEFAULT_RETRY_AFTER, RateLimiter
 from calcom_async.requests import CallContext, EndpointLimit, Request
 from calcom_async.responses import Response, Send
 

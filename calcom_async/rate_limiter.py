@@ -1,13 +1,12 @@
 """Client-side rate limiter: delays requests so that the server does not answer 429.
 
     WindowEstimate  one named limit: what is left of it, and when the next request may be sent (rate_limit_window.py)
-    BucketState     one bucket: its windows, the requests in flight, and the block after a 429
+    BucketState     one bucket: its windows, the requests in flight, and the block after a 429 (rate_limit_state.py)
     WaitQueue       requests that wait: by priority, then first come, first served
     BucketQueue     grants permits from a state to a queue, with one timer for the first waiter
     TokenBucket     all buckets of a process
 
-Credentials may have several named limits. The server sends a 429 only when all of them are used up. All times are those
-of the running event loop, in seconds.
+All times are those of the running event loop, in seconds.
 """
 
 from __future__ import annotations
@@ -18,12 +17,13 @@ import logging
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from math import inf, isfinite
-from typing import Protocol, Self
+from typing import Protocol
 
 import msgspec
 
-from calcom_async.errors import ConfigError, InvalidRequestError, RateLimit, RateLimitedError
-from calcom_async.rate_limit_window import CLOCK_TOLERANCE, MAX_LIMIT, MAX_RESET, WindowEstimate, plausible_limits
+from calcom_async.errors import InvalidRequestError, RateLimit, RateLimitedError
+from calcom_async.rate_limit_state import DEFAULT_LIMIT_NAME, Bucket, BucketState, BucketStats, Permit, check_limit
+from calcom_async.rate_limit_window import CLOCK_TOLERANCE, MAX_RESET, plausible_limits
 
 log: logging.Logger = logging.getLogger("calcom_async")
 
@@ -33,53 +33,6 @@ LONG_WAIT = 65.0
 """Seconds. Longer waits are logged. A wait for the next minute is normal, and Reset is rounded up."""
 BATCH = 100
 """Waiters served in one iteration of the event loop, so that a thousand of them do not delay other tasks."""
-DEFAULT_LIMIT_NAME = "default"
-"""The server's name for the limit of endpoints without a limit of their own."""
-
-
-class Bucket(msgspec.Struct, frozen=True):
-    """Requests that count together, with the limit to assume until the server has reported the real one.
-
-    `key` identifies the credentials and the server: a fingerprint and a base URL.
-    """
-
-    key: str
-    name: str = DEFAULT_LIMIT_NAME
-    limit: int = 120
-    window: float = 60.0
-
-    def __post_init__(self) -> None:
-        _check_limit(f"Bucket {self.name!r}", self.limit, self.window)
-
-
-class Permit(msgspec.Struct, frozen=True):
-    """Permission to send one request now. Pass it to `release` when the response has arrived, or when none will."""
-
-    bucket: Bucket
-    number: int
-    sent_at: float
-    waited: float = 0.0
-
-
-class BucketStats(msgspec.Struct, frozen=True):
-    """State of one bucket; of several named limits, the one with the most requests left.
-
-    `available` is the server's figure, less the requests in flight. The limiter may withhold some of it for other
-    clients on the same key: see `next_permit_in`.
-    """
-
-    key: str
-    name: str
-    limit: int
-    available: int
-    in_flight: int
-    waiting: int
-    blocked_for: float
-    """Seconds until the block after a 429 ends."""
-    next_permit_in: float
-    """Seconds until the next request may be sent, if no response arrives before."""
-    window: float = 60.0
-    """Length of the rate limit window, in seconds."""
 
 
 class RateLimiter(Protocol):
@@ -107,123 +60,6 @@ class RateLimiter(Protocol):
 
     def stats(self) -> list[BucketStats]:
         """Return the state of every bucket in use."""
-
-
-class BucketState(msgspec.Struct):
-    """State of one bucket: its named limits, the requests in flight, and the time until which all are blocked."""
-
-    windows: dict[str, WindowEstimate]
-    used_at: float
-    in_flight_since: dict[str | int, float] = {}
-    blocked_until: float = -inf
-
-    @classmethod
-    def initial(cls, name: str, limit: int, window: float, now: float) -> Self:
-        """Return the state before the first request."""
-        return cls({name: WindowEstimate(min(limit, MAX_LIMIT), window)}, now)
-
-    def ready_at(self, now: float) -> float:
-        """Return when the next request may be sent: one named limit that permits it is enough."""
-        in_flight, ready_at = self.in_flight(now), inf
-        for window in self.windows.values():
-            ready_at = min(ready_at, window.ready_at(now, in_flight))
-        return max(self.blocked_until, ready_at)
-
-    def estimate_grant_time(self, now: float, ahead: int) -> float:
-        """Return the earliest time for a request with `ahead` others before it."""
-        in_flight = self.in_flight(now)
-        times = [window.estimate_grant_time(now, in_flight, ahead) for window in self.windows.values()]
-        return max(self.blocked_until, min(times))
-
-    def grant(self, request: str | int, now: float) -> None:
-        """Count a request that is sent now."""
-        self.in_flight_since[request] = self.used_at = now
-        for window in self.windows.values():
-            window.record_sent(now)
-
-    def cancel(self, request: str | int, now: float) -> None:
-        """Take back a request that was granted but not sent."""
-        if self.in_flight_since.pop(request, None) is not None:
-            for window in self.windows.values():
-                window.record_unsent(now)
-
-    def release(
-        self,
-        request: str | int,
-        sent_at: float,
-        limits: Sequence[RateLimit] | None,
-        retry_after: float | None,
-        now: float,
-    ) -> None:
-        """Update from the result of a request; see `RateLimiter.release`."""
-        self.in_flight_since.pop(request, None)
-        self.used_at = now
-        if limits:
-            self._update_from_headers(sent_at, limits, now, rejected=retry_after is not None)
-        if retry_after is not None:
-            self.blocked_until = max(self.blocked_until, now + retry_after + CLOCK_TOLERANCE)
-            if not limits:
-                self.forget_windows(now)
-        elif not limits:
-            for window in self.windows.values():
-                window.mark_unconfirmed(1, now)
-                window.no_headers = window.no_headers or limits is not None
-
-    def forget_windows(self, now: float) -> None:
-        """Treat the windows as unknown: what is known about them is wrong or out of date."""
-        for window in self.windows.values():
-            window.ends_by = min(window.ends_by, now)
-
-    def _update_from_headers(self, sent_at: float, limits: Sequence[RateLimit], now: float, *, rejected: bool) -> None:
-        in_flight = self.in_flight(now)
-        if self.windows.keys() != {limit.name for limit in limits}:
-            known, self.windows = self.windows, {}
-            for limit in limits:
-                new = WindowEstimate(limit.limit, max(1.0, limit.reset))
-                self.windows[limit.name] = known.get(limit.name, new)
-        for limit in limits:
-            blocked = limit.remaining < 1 and (rejected or len(limits) > 1)
-            self.windows[limit.name].update(limit, sent_at, now, in_flight, blocked=blocked)
-
-    def in_flight(self, now: float) -> int:
-        """Return how many requests the server may not have counted yet, which excludes those older than a window."""
-        if not self.in_flight_since:
-            return 0
-        expired = now - max([window.window for window in self.windows.values()])
-        while self.in_flight_since:
-            oldest = next(iter(self.in_flight_since))
-            if self.in_flight_since[oldest] > expired:
-                break
-            del self.in_flight_since[oldest]
-        return len(self.in_flight_since)
-
-    def mark_all_unconfirmed(self, now: float) -> None:
-        """Give up the responses of all requests in flight, because their event loop has ended."""
-        for window in self.windows.values():
-            window.mark_unconfirmed(len(self.in_flight_since), now)
-        self.in_flight_since.clear()
-
-    def expires_at(self) -> float:
-        """Return when the state is worth no more than a new one, if no request is in flight."""
-        unused = max(max(window.ends_by, self.used_at + 2 * window.window) for window in self.windows.values())
-        return max(unused, self.blocked_until)
-
-    def stats(self, bucket: Bucket, now: float, waiting: int) -> BucketStats:
-        """Return the state in figures."""
-        in_flight = self.in_flight(now)
-        available = {name: window.available(now, in_flight) for name, window in self.windows.items()}
-        widest = max(available, key=available.__getitem__)
-        return BucketStats(
-            key=bucket.key,
-            name=bucket.name,
-            limit=self.windows[widest].limit,
-            available=available[widest] if now >= self.blocked_until else 0,
-            in_flight=in_flight,
-            waiting=waiting,
-            blocked_for=max(0.0, self.blocked_until - now),
-            next_permit_in=max(0.0, self.ready_at(now) - now),
-            window=self.windows[widest].window,
-        )
 
 
 class Waiter(msgspec.Struct, eq=False):
@@ -435,7 +271,7 @@ class TokenBucket(RateLimiter):
     """
 
     def __init__(self, limit: int | None = None, *, window: float | None = None) -> None:
-        _check_limit("TokenBucket", 1 if limit is None else limit, 1.0 if window is None else window)
+        check_limit("TokenBucket", 1 if limit is None else limit, 1.0 if window is None else window)
         self.limit = limit
         self.window = window
         self._queues: OrderedDict[tuple[str, str], BucketQueue] = OrderedDict()
@@ -500,10 +336,3 @@ class TokenBucket(RateLimiter):
             if is_waited_for or oldest.state.in_flight(now) or now <= oldest.state.expires_at():
                 break
             del self._queues[key]
-
-
-def _check_limit(owner: str, limit: int, window: float) -> None:
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise ConfigError(f"{owner}: limit must be an integer of at least 1, got {limit!r}")
-    if isinstance(window, bool) or not isinstance(window, int | float) or not 0 < window <= MAX_RESET:
-        raise ConfigError(f"{owner}: window must be above 0 and at most {MAX_RESET:.0f} seconds, got {window!r}")

@@ -32,8 +32,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError
 
 from calcom_async.errors import ConfigError, ConnectionFailedError, RateLimit
+from calcom_async.rate_limit_state import Bucket, BucketState, Permit
 from calcom_async.rate_limit_window import MAX_LIMIT, MAX_NAMED_LIMITS, MAX_RESET, WindowEstimate
-from calcom_async.rate_limiter import BATCH, Bucket, BucketQueue, BucketState, Permit, TokenBucket, Waiter
+from calcom_async.rate_limiter import BATCH, BucketQueue, TokenBucket, Waiter
 from calcom_async.secret import Secret, without_frames
 
 log: logging.Logger = logging.getLogger("calcom_async")

@@ -6,8 +6,9 @@ import asyncio
 from typing import Any
 
 from calcom_async.errors import RateLimit
+from calcom_async.rate_limit_state import Bucket, Permit
 from calcom_async.rate_limit_window import CLOCK_TOLERANCE
-from calcom_async.rate_limiter import Bucket, Permit, TokenBucket
+from calcom_async.rate_limiter import TokenBucket
 
 BUCKET = Bucket("key")
 

@@ -16,7 +16,7 @@ from calcom_async.events import Observer
 from calcom_async.list_call import PagedList
 from calcom_async.middleware import authenticated, limited
 from calcom_async.pagination import Page, PageOffset, PaginationSpec
-from calcom_async.rate_limiter import Bucket
+from calcom_async.rate_limit_state import Bucket
 from calcom_async.requests import CallContext, Request
 from calcom_async.responses import Response
 from calcom_async.retry import RetryBudget, retrying

@@ -16,7 +16,7 @@ from timeouts import closed_port
 from calcom_async import Calcom, ServerError, UnauthorizedError
 from calcom_async.diagnostics import Report, ResponseMonitor, diagnose, find_server_kind
 from calcom_async.events import ClientEvent
-from calcom_async.rate_limiter import BucketStats
+from calcom_async.rate_limit_state import BucketStats
 from calcom_async.sandbox import Sandbox
 
 KNOWN = http_response(404, b'{"status":"error","error":{"message":"Event type with id 0 not found"}}')

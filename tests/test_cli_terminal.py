@@ -32,7 +32,8 @@ from calcom_async.cli.rate_limit_notices import AnnouncingLimiter
 from calcom_async.cli.run import run
 from calcom_async.errors import CalcomError, RateLimit
 from calcom_async.pages import IncompleteListWarning
-from calcom_async.rate_limiter import Bucket, TokenBucket
+from calcom_async.rate_limit_state import Bucket
+from calcom_async.rate_limiter import TokenBucket
 from calcom_async.sandbox import Sandbox
 
 CONTROLS = [chr(code) for code in range(sys.maxunicode) if unicodedata.category(chr(code)) in {"Cc", "Zl", "Zp", "Cs"}]

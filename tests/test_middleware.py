@@ -30,7 +30,8 @@ from calcom_async import (
 from calcom_async.errors import RateLimit
 from calcom_async.events import Observer
 from calcom_async.middleware import authenticated, limited, observed
-from calcom_async.rate_limiter import DEFAULT_RETRY_AFTER, Bucket, Permit
+from calcom_async.rate_limit_state import Bucket, Permit
+from calcom_async.rate_limiter import DEFAULT_RETRY_AFTER
 from calcom_async.requests import CallContext, EndpointLimit, Request
 from calcom_async.responses import Response
 from calcom_async.retry import RetryBudget, retrying

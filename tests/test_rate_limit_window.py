@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, strategies as st
 from limiter_helpers import rate_limits
@@ -30,7 +31,7 @@ class TestWindowEstimate:
         now, times = 0.0, []
         for _ in range(2 * limit + 2):
             now = max(now, window.ready_at(now, 0))
-            window.record_sent(now)
+            window.record_paced(now)
             times.append(now)
         inside = seconds * (1 - 1e-9)
         assert all(later - first >= inside for first, later in zip(times, times[limit:], strict=False))
@@ -196,9 +197,10 @@ class TestWindowEstimate:
 )
 def test_implausible_limits(limit: Any, remaining: Any, reset: float, expected: tuple[float, ...] | None) -> None:
     """A limit has a maximum, a count lies within it, and a window that is too long is ignored."""
-    assert [limit_read[1:] for limit_read in plausible_limits([RateLimit("x", limit, remaining, reset)])] == (
-        [expected] if expected else []
-    )
+    assert [
+        msgspec.structs.astuple(limit_read)[1:]
+        for limit_read in plausible_limits([RateLimit("x", limit, remaining, reset)])
+    ] == ([expected] if expected else [])
 
 
 def test_the_number_of_names_is_bounded() -> None:

@@ -11,8 +11,9 @@ from redis_server import both_limiters, wait_for_redis
 from virtual_time import VirtualTimeLoop, run
 
 from calcom_async.errors import RateLimit, RateLimitedError
+from calcom_async.rate_limit_state import Bucket
 from calcom_async.rate_limit_window import CLOCK_TOLERANCE, MAX_NAMED_LIMITS
-from calcom_async.rate_limiter import Bucket, TokenBucket
+from calcom_async.rate_limiter import TokenBucket
 
 
 @both_limiters

@@ -16,8 +16,9 @@ from redis_server import SIMULATED_IN_REDIS, VirtualTimeRedisLimiter, both_limit
 from virtual_time import VirtualTimeLoop, WedgedError, run
 
 from calcom_async.errors import ConfigError, InvalidRequestError, RateLimit, RateLimitedError
+from calcom_async.rate_limit_state import Bucket
 from calcom_async.rate_limit_window import CLOCK_TOLERANCE
-from calcom_async.rate_limiter import Bucket, TokenBucket
+from calcom_async.rate_limiter import TokenBucket
 
 
 @both_limiters

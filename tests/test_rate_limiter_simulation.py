@@ -15,7 +15,8 @@ from redis_server import SIMULATED_IN_REDIS, VirtualTimeRedisLimiter
 from virtual_time import run
 
 from calcom_async.errors import RateLimit
-from calcom_async.rate_limiter import Bucket, TokenBucket
+from calcom_async.rate_limit_state import Bucket
+from calcom_async.rate_limiter import TokenBucket
 
 BUCKET = Bucket("key")
 TEN_MINUTES = 600.0

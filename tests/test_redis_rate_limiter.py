@@ -51,8 +51,8 @@ from virtual_time import run
 
 from calcom_async import CalcomError, ConfigError, ConnectionFailedError, RateLimitedError
 from calcom_async.errors import RateLimit
+from calcom_async.rate_limit_state import Bucket, BucketState, Permit
 from calcom_async.rate_limit_window import CLOCK_TOLERANCE
-from calcom_async.rate_limiter import Bucket, BucketState, Permit
 from calcom_async.redis_rate_limiter import RedisTokenBucket
 from calcom_async.sandbox import Sandbox
 

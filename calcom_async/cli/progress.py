@@ -14,7 +14,7 @@ from calcom_async.cli.terminal import stderr
 from calcom_async.client import Calcom, Stats
 from calcom_async.events import ClientEvent
 from calcom_async.export import ExportProgress
-from calcom_async.rate_limiter import BucketStats
+from calcom_async.rate_limit_state import BucketStats
 
 
 class ProgressDisplay:

@@ -8,7 +8,8 @@ from math import ceil, inf
 
 from calcom_async.cli.terminal import print_status
 from calcom_async.errors import RateLimit
-from calcom_async.rate_limiter import Bucket, BucketStats, Permit, RateLimiter
+from calcom_async.rate_limit_state import Bucket, BucketStats, Permit
+from calcom_async.rate_limiter import RateLimiter
 
 ANNOUNCE_AFTER = 2.0
 """Seconds after which a wait is announced."""
