@@ -187,6 +187,7 @@ class Sandbox:
 
     @property
     def _running(self) -> Runtime:
+        """The running server. Raises RuntimeError before `start()`."""
         if self._runtime is None:
             raise RuntimeError("the sandbox is not running; call start(), or use it in a with statement")
         return self._runtime

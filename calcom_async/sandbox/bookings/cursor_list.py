@@ -25,6 +25,7 @@ PAGE = (
 
 
 def _form(form: Form) -> Form:
+    """Return the form of a list with a cursor for that of a list with `take` and `skip`."""
     return Form(*(field for name, field in form.fields.items() if name not in REPLACED), *PAGE)
 
 

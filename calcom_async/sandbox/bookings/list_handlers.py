@@ -34,6 +34,7 @@ def get_bookings(call: Call) -> object:
 
 @ROUTES.add("GET", "/v2/bookings", version=(VERSION,), auth="guarded")
 def get_bookings_by_cursor(call: Call) -> object:
+    """List the caller's bookings page by page with a cursor."""
     return list_by_cursor(call, USER_CURSOR_LIST, booking_scope(call.store, call.user["id"]))
 
 

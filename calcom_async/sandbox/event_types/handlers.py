@@ -217,8 +217,8 @@ def list_team_event_types(call: Call) -> object:
     records = teams.by_creation(teams.of_team(call.store, team_id), query.get("sortCreatedAt"))
     slug = call.param("eventSlug")
     newer = _is_newer(call)
-    found = (record for record in records if slug is None or record["slug"] == slug)
-    return [team_view(call.store, record, listed=True, newer=newer) for record in found]
+    listed = (record for record in records if slug is None or record["slug"] == slug)
+    return [team_view(call.store, record, listed=True, newer=newer) for record in listed]
 
 
 @ROUTES.add("GET", "/v2/teams/{teamId}/event-types/{eventTypeId}")

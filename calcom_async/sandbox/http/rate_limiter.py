@@ -17,6 +17,8 @@ from calcom_async.sandbox.state.store import Limit
 
 @dataclass(slots=True)
 class _Count:
+    """The counter of one limit for one caller."""
+
     hits: int = 0
     window_ends: float = 0
     block_ends: float = 0

@@ -107,6 +107,8 @@ class RouteTable:
 
 
 class _Node:
+    """A segment of the tree of paths."""
+
     __slots__ = ("literal", "routes", "wild")
 
     def __init__(self) -> None:

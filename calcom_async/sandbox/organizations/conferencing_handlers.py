@@ -19,12 +19,14 @@ _DEFAULT = Form(Field("appSlug", one_of((*APPS, CAL_VIDEO))))
 
 
 def _owner(call: Call) -> Owner:
+    """Return the user of the path as owner of conferencing apps."""
     _, user = guarded_user(call)
     return ("user", user["id"])
 
 
 @ROUTES.add("GET", ALL)
 def list_apps_of_user(call: Call) -> object:
+    """List the conferencing apps of a user of the organization."""
     owner = _owner(call)
     default = default_app(call.store, owner)
     return [
@@ -36,6 +38,7 @@ def list_apps_of_user(call: Call) -> object:
 
 @ROUTES.add("POST", ALL + "/default")
 def choose_default_of_user(call: Call) -> object:
+    """Set the default conferencing app of a user of the organization."""
     owner, body = _owner(call), _DEFAULT.read(call.body)
     set_default(call.store, owner, body["appSlug"])
     return Status()

@@ -42,6 +42,7 @@ _LIST = paged_form(Field("domain", string, optional=True))
 
 
 def _credentials(call: Call) -> dict[str, Record]:
+    """Return the delegation credentials by id."""
     credentials: dict[str, Record] = call.store.extras["delegation_credentials"]
     return credentials
 
@@ -92,6 +93,7 @@ def create_delegation_credential(call: Call) -> object:
 
 @ROUTES.add("GET", ALL)
 def list_delegation_credentials(call: Call) -> object:
+    """List the delegation credentials of the organization."""
     organization, query = guarded_organization(call, "ORG_ADMIN"), read_query(call, _LIST)
     records = [
         record
@@ -103,6 +105,7 @@ def list_delegation_credentials(call: Call) -> object:
 
 @ROUTES.add("GET", ONE)
 def get_delegation_credential(call: Call) -> object:
+    """Return a delegation credential."""
     return _credential(call)
 
 
@@ -122,6 +125,7 @@ def update_delegation_credential(call: Call) -> object:
 
 @ROUTES.add("DELETE", ONE)
 def delete_delegation_credential(call: Call) -> object:
+    """Delete a delegation credential."""
     record = _credential(call)
     del _credentials(call)[record["id"]]
     return _written(record)

@@ -46,12 +46,14 @@ def _read(call: Call, form: Form) -> dict[str, Any]:
 
 
 def _day(call: Call) -> dict[str, Any]:
+    """Return the current day as statistics show it."""
     now = call.clock.now()
     return {"formattedDateFull": f"{now:%b} {now.day}, {now.year}", "isToday": True}
 
 
 @ROUTES.add("POST", BOOKINGS + "/kpi-stats", stateful=False)
 def kpi_stats(call: Call) -> object:
+    """Return key figures of bookings."""
     _read(call, _BOOKINGS)
     names = ("created", "scheduled", "completed", "rescheduled", "cancelled", "no_show", "no_show_guest", "rating")
     metrics = {name: {"count": 3, "deltaPrevious": 50} for name in (*names, "csat")}
@@ -60,6 +62,7 @@ def kpi_stats(call: Call) -> object:
 
 @ROUTES.add("POST", BOOKINGS + "/event-trends", stateful=False)
 def event_trends(call: Call) -> object:
+    """Return the number of bookings over time."""
     _read(call, _BOOKINGS)
     names = ("Created", "Completed", "Rescheduled", "Cancelled", "No-Show (Host)", "No-Show (Guest)")
     return [{"Month": "Jan 1", **_day(call), **dict.fromkeys(names, 1)}]
@@ -67,12 +70,14 @@ def event_trends(call: Call) -> object:
 
 @ROUTES.add("POST", BOOKINGS + "/average-duration", stateful=False)
 def average_duration(call: Call) -> object:
+    """Return the average duration of bookings over time."""
     _read(call, _BOOKINGS)
     return [{"Date": "Jan 1", **_day(call), "Average": 22.5}]
 
 
 @ROUTES.add("POST", BOOKINGS + "/members", stateful=False)
 def members(call: Call) -> object:
+    """Return figures of bookings by member."""
     _read(call, _BOOKINGS)
     user = call.user
     names = ("id", "username", "name", "email")
@@ -88,6 +93,7 @@ def members(call: Call) -> object:
 
 @ROUTES.add("POST", ROUTINGS + "/forms-by-status", stateful=False)
 def forms_by_status(call: Call) -> object:
+    """Return the number of responses by their result."""
     _read(call, _ROUTINGS)
     return {"total": 3, "totalWithoutBooking": 1, "totalWithBooking": 2}
 
@@ -131,6 +137,7 @@ def form_responses(call: Call) -> object:
 @ROUTES.add("POST", ROUTINGS + "/form-field-options", stateful=False)
 @ROUTES.add("POST", ROUTINGS + "/form-response-headers", stateful=False)
 def form_fields(call: Call) -> object:
+    """Return the fields of routing forms."""
     _read(call, _FIELDS)
     options = [{"id": "sales", "label": "Sales"}, {"id": None, "label": "Support"}]
     return [{"id": "team", "label": "Team", "type": "select", "options": options}]
@@ -138,12 +145,14 @@ def form_fields(call: Call) -> object:
 
 @ROUTES.add("POST", ROUTINGS + "/failed-bookings-by-field", stateful=False)
 def failed_bookings_by_field(call: Call) -> object:
+    """Return responses that led to no booking, by field."""
     _read(call, _ROUTINGS)
     return {"Demo request": {"Team": [{"optionId": "sales", "optionLabel": "Sales", "count": 1}]}}
 
 
 @ROUTES.add("POST", ROUTINGS + "/routed-to-per-period", stateful=False)
 def routed_to_per_period(call: Call) -> object:
+    """Return how many responses were routed to each member, by period."""
     _read(call, _PER_PERIOD)
     user = {
         "id": call.user["id"],
