@@ -13,17 +13,17 @@ class Me(Resource):
 
     @property
     def out_of_office(self) -> UserOutOfOffice:
-        """Days on which the user cannot be booked."""
+        """Days on which the user cannot be booked. Self-hosted servers do not have this."""
         return self._child(UserOutOfOffice, "/me")
 
     @property
     def booking_limits(self) -> BookingLimits:
-        """The most bookings per day, week, month and year."""
+        """The most bookings per day, week, month and year. Self-hosted servers do not have this."""
         return self._child(BookingLimits)
 
     @property
     def team_booking_limits(self) -> TeamBookingLimitsOfUser:
-        """The most bookings per period as a host of round-robin event types of teams."""
+        """The most bookings per period as a host of round-robin event types. Self-hosted servers do not have this."""
         return self._child(TeamBookingLimitsOfUser)
 
     async def get(self) -> models.Me:

@@ -45,7 +45,7 @@ class TeamUser(Resource):
 
     @property
     def out_of_office(self) -> UserOutOfOffice:
-        """Days on which the member cannot be booked."""
+        """Days on which the member cannot be booked. Self-hosted servers do not have this."""
         return self._child(UserOutOfOffice)
 
 
