@@ -228,6 +228,8 @@ def _tables(model: type[msgspec.Struct]) -> tuple[TTableSchemaColumns, dict[str,
                 lists[name] = {"value": _column("value", _kinds(item))}
             case _:
                 columns[name] = _column(name, kinds)
+    if {inspect.IntType, inspect.StrType} == set(map(type, dict(_fields(model)).get("id", ()))):
+        columns["id"]["data_type"] = "text"  # of webhooks: a UUID, which some servers replace by a number
     return columns, lists
 
 
