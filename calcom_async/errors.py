@@ -213,14 +213,21 @@ class UnprocessableError(ApiError):
 
 
 class RateLimitedError(ApiError):
-    """429, or a wait for the rate limit that would exceed `max_wait` (then no request was sent).
+    """429, or a wait for the rate limit that would exceed `max_wait`: then no request was `sent`.
 
     `retry_after` is the number of seconds to wait before the next attempt.
     """
 
-    def __init__(self, message: str, *, retry_after: float, status: int = 429, **parse_error_body: Any) -> None:
+    def __init__(
+        self, message: str, *, retry_after: float, status: int = 429, sent: bool = True, **parse_error_body: Any
+    ) -> None:
         super().__init__(message, status=status, **parse_error_body)
         self.retry_after = retry_after
+        self.sent = sent
+        if not sent:
+            # The message would begin with a status that no server has sent.
+            self.message = message
+            self.args = (message,)
 
 
 class ServerError(ApiError):

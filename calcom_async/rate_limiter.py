@@ -250,6 +250,8 @@ class BucketQueue:
             f"rate limit {self.bucket.name!r} reached: the next request is possible in {wait:.1f} s, and the allowed "
             f"wait is {waiter.deadline - waiter.since:g} s. No request was sent",
             retry_after=wait,
+            sent=False,
+            hint="Try again later, or allow a longer wait with max_wait",
         )
 
     def _abandon(self, waiter: Waiter) -> None:

@@ -33,7 +33,7 @@ AttemptError = ApiError | TransportError
 def should_retry(error: AttemptError, context: CallContext) -> bool:
     """Retry policy: always retry 429s and unsent requests; retry an unknown outcome only if the call is idempotent."""
     if isinstance(error, RateLimitedError):
-        return error.request_id is not None or error.path != ""
+        return error.sent
     if isinstance(error, ApiError) and error.status == context.final_status:
         return False
     return is_transient(error) and (context.idempotent or not may_have_acted(error))

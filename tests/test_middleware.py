@@ -117,7 +117,11 @@ POLICY = {
     "301": (error_response(301), False, False),
     "a response that is too large": (DecodeError("too large"), False, False),
     "an argument that cannot be sent": (InvalidRequestError("naive"), False, False),
-    "the rate limit exceeds max_wait": (RateLimitedError("nothing was sent", retry_after=9.0), False, False),
+    "the rate limit exceeds max_wait": (
+        RateLimitedError("not sent", retry_after=9.0, sent=False),
+        False,
+        False,
+    ),
 }
 
 

@@ -333,7 +333,7 @@ class TestMaxWait:
     """Waits beyond `max_wait` are rejected at once."""
 
     def test_too_long_a_wait_is_rejected_at_once(self, new: type[TokenBucket]) -> None:
-        """The error is raised without a wait, and says how long it would be."""
+        """The error is raised without a wait, says how long it would be, and quotes no status: nothing was sent."""
 
         async def main() -> None:
             limiter = new()
@@ -342,6 +342,8 @@ class TestMaxWait:
                 await limiter.acquire(BUCKET, max_wait=10)
             assert loop_time() == 1000
             assert caught.value.retry_after == pytest.approx(60 + CLOCK_TOLERANCE)
+            assert str(caught.value).startswith("rate limit 'default' reached")
+            assert not caught.value.sent
             assert await acquire_once(limiter, max_wait=61) == pytest.approx(1060 + CLOCK_TOLERANCE)
 
         run(main())
