@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         TokenExpiredError as TokenExpiredError,
         TransportError as TransportError,
         UnauthorizedError as UnauthorizedError,
+        UnfinishedExportError as UnfinishedExportError,
         UnknownOutcomeError as UnknownOutcomeError,
         UnprocessableError as UnprocessableError,
     )
@@ -88,7 +89,7 @@ _HOMES = parse_homes("""
     errors: ApiError BadRequestError CalcomError ConfigError ConflictError ConnectionFailedError DecodeError
         ExportError ExportLockedError ForbiddenError IncompleteListError InvalidRequestError NotFoundError RateLimit
         RateLimitedError ServerError SignatureError SlotTakenError TimedOutError TokenExpiredError TransportError
-        UnauthorizedError UnknownOutcomeError UnprocessableError
+        UnauthorizedError UnfinishedExportError UnknownOutcomeError UnprocessableError
     deprecation: DeprecatedOperationWarning
     events: ClientEvent
     rate_limiter: RateLimiter TokenBucket

@@ -22,7 +22,8 @@
     ├─ SlotTakenError                        the time is not free, nothing was booked: .alternatives
     ├─ UnknownOutcomeError                   a lost response whose outcome could not be determined: .lookup
     └─ ExportError                           an export could not be written
-       └─ ExportLockedError                  another export is writing the same file
+       ├─ ExportLockedError                  another export is writing the same file
+       └─ UnfinishedExportError              rows of an interrupted export are in the way: .path .rows .can_resume
 
 All of them can be pickled and deep-copied, so they cross processes. None of them holds a credential.
 """
@@ -37,6 +38,8 @@ import msgspec
 from calcom_async.error_reasons import Reason
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from calcom_async.models.slots import Slot
 
 
@@ -292,6 +295,21 @@ class ExportError(CalcomError):
 
 class ExportLockedError(ExportError):
     """Another export, in this or another process, is writing the same file or checkpoint; nothing was changed."""
+
+
+class UnfinishedExportError(ExportError):
+    """An interrupted export has left rows, which a new export would overwrite; nothing was changed.
+
+    `path` is the partial file, `rows` the number of rows that it has or should have. `restart=True` discards them. If
+    `can_resume` is True, `resume=True` continues the export.
+    """
+
+    def __init__(self, message: str, *, path: Path, rows: int, can_resume: bool) -> None:
+        remedy = "Continue it with resume=True, or discard it" if can_resume else "Discard it"
+        super().__init__(message, hint=f"{remedy} with restart=True")
+        self.path = path
+        self.rows = rows
+        self.can_resume = can_resume
 
 
 BY_STATUS: Mapping[int, type[ApiError]] = {

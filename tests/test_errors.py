@@ -6,6 +6,7 @@ import copy
 import inspect
 import pickle
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +37,8 @@ def example(kind: type[CalcomError]) -> CalcomError:
         return kind("broke", sent=True, seconds=0.25)
     if kind is errors.IncompleteListError:
         return kind("short", expected=3, seen=2)
+    if kind is errors.UnfinishedExportError:
+        return kind("left", path=Path("a.jsonl.part"), rows=3, can_resume=True)
     return kind("plain")
 
 

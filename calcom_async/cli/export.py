@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, time
@@ -27,8 +25,9 @@ from calcom_async.errors import (
     ExportError,
     IncompleteListError,
     InvalidRequestError,
+    UnfinishedExportError,
 )
-from calcom_async.export import EXPORTABLE, ExportJob, ExportReport, FileSink, export, open_sink
+from calcom_async.export import EXPORTABLE, ExportJob, ExportProgress, ExportReport, export
 from calcom_async.export.accounts import CONCURRENT_ACCOUNTS, Account, AccountResult, export_accounts, read_accounts
 from calcom_async.extras import require_extra
 from calcom_async.rate_limiter import RateLimiter
@@ -148,6 +147,7 @@ def export_command(
     """
     target = target_from(context, base_url, api_key, sandbox, allow_http)
     try:
+        _check_modes(resume=resume, restart=restart, incremental=incremental, verify=verify)
         filters = _filters(status, since, until)
         _check_filters(thing, {"--status": status, "--since": since, "--until": until}, team, incremental=incremental)
         job = ExportJob(thing, organization, team, user, filters, page_size)
@@ -170,52 +170,58 @@ def export_command(
         elif everybody:
             _export_accounts(target, everybody, job, str(output), options, redis)
         else:
-            _export_one(context, target, job, output, options, redis)
+            _export_one(target, job, output, options, redis)
     except CalcomError as error:
-        fail(_in_options(error))
+        fail(error)
 
 
-PYTHON_KEYWORD = re.compile(r"\b(resume|restart|verify|incremental)=True\b")
+def _check_modes(*, resume: bool, restart: bool, incremental: bool, verify: bool) -> None:
+    if resume and restart:
+        raise InvalidRequestError("--resume continues an interrupted run and --restart discards it; choose one")
+    if verify and not incremental:
+        raise InvalidRequestError("--verify needs --incremental; any other export reads everything anyway")
 
 
-def _in_options(error: CalcomError) -> CalcomError:
-    """Replace the keywords of Python by the options of the command line in an error. Its hint becomes a note."""
-    error.message = _option_names(error.message)
-    if error.hint:
-        error.add_note(_option_names(error.hint))
-    return error
-
-
-def _option_names(text: str) -> str:
-    return PYTHON_KEYWORD.sub(lambda keyword: "--" + keyword[1].replace("_", "-"), text)
-
-
-def _export_one(
-    context: typer.Context, target: Target, job: ExportJob, output: Path, options: dict[str, Any], redis: str | None
-) -> None:
+def _export_one(target: Target, job: ExportJob, output: Path, options: dict[str, Any], redis: str | None) -> None:
+    """Export to one file, with a display of the progress."""
     display = ProgressDisplay(job.resource)
-    form = {name: options.pop(name) for name in ("format", "escape", "bom")}
-    sink = None
 
     async def main() -> ExportReport:
-        nonlocal sink
         async with (
             _limited(redis) as limiter,
             connect(target, display.on_event, limiter=limiter, announce_waits=False) as cal,
         ):
-            source = job.source(cal)
-            sink = open_sink(output, source.model, key=source.key, **form)
             await check_reachable(cal)
             async with display.following(cal):
                 try:
-                    return await export(cal, job, sink, on_progress=display.on_progress, **options)
-                except CalcomError as error:
-                    if isinstance(error, ExportError) and isinstance(error.__cause__, BrokenPipeError):
+                    return await export(cal, job, output, on_progress=display.on_progress, **options)
+                except UnfinishedExportError as error:
+                    error.add_note(_remedy(error))
+                    raise
+                except ExportError as error:
+                    if isinstance(error.__cause__, BrokenPipeError):
                         raise error.__cause__ from None  # the reader has gone, as with `| head`
-                    raise _in_options(error) from error.__cause__
+                    raise
 
-    report = run(main(), resume_hint=lambda: _resume_hint(sink, _again(context, target)), rephrase=_option_names)
+    report = run(main(), resume_hint=lambda: _resume_hint(display.saved, target))
     stderr.print(f"{_summary(report, job.resource, display)}: {output}", markup=False)
+    if _is_outdated(report):
+        print_status("", VERIFY)
+
+
+def _is_outdated(report: ExportReport) -> bool:
+    """Whether an incremental run left a file that differs from the list."""
+    return not report.is_full and bool(report.stale or report.missing_rows)
+
+
+VERIFY = "Run the same command with --verify to read everything again."
+
+
+def _remedy(error: UnfinishedExportError) -> str:
+    """What to do about the rows of an interrupted run."""
+    if error.can_resume:
+        return "Continue it with --resume, or discard it with --restart."
+    return "Discard it with --restart."
 
 
 def _summary(report: ExportReport, thing: str, display: ProgressDisplay) -> str:
@@ -288,30 +294,16 @@ def _export_on_dask(
         )
 
 
-def _resume_hint(sink: FileSink | None, again: str) -> str:
-    """What is in the partial file, and the command that gets the rest."""
-    if not sink or not sink.rows or not sink.partial.is_file():
+def _resume_hint(saved: ExportProgress, target: Target) -> str:
+    """What is in the partial file, and how to get the rest; empty if there is none."""
+    if not (saved.rows and saved.path and saved.path.is_file()):
         return ""
-    return f"{sink.rows:,} rows are in {sink.partial}. {again}"
-
-
-def _again(context: typer.Context, target: Target) -> str:
-    """How to go on: with the command as it was given, --resume, and no key."""
-    if target.sandbox:
-        return (
-            "Each --sandbox command has a new sandbox, so this export cannot be resumed; --restart discards the rows."
-        )
-    words = ["calcom-async", "export"]
-    for parameter in context.command.params:
-        value = context.params[parameter.name or ""]
-        name = next((option for option in parameter.opts if option.startswith("--")), "")
-        own = {"resume", "restart", "api_key", "base_url", "sandbox", "allow_http"}
-        if parameter.name in own or value == parameter.default:
-            continue
-        words += [str(value)] if not name else [name] if value is True else [name, str(value)]
-    server = ["--base-url", target.base_url] if target.base_url else []
-    server += ["--allow-http"] if target.allow_http else []
-    return f"To continue: {shlex.join([*words, *server, '--resume'])}"
+    remedy = (
+        "Each --sandbox command has a new sandbox, so this export cannot be resumed; --restart discards the rows."
+        if target.sandbox
+        else "Run the same command with --resume to continue."
+    )
+    return f"{saved.rows:,} rows are in {saved.path}. {remedy}"
 
 
 def _export_accounts(
@@ -323,8 +315,10 @@ def _export_accounts(
     def tell(result: AccountResult) -> None:
         if result.report:
             stderr.print(f"{result.account}: {_summary(result.report, job.resource, display)}", markup=False)
+            if _is_outdated(result.report):
+                print_status("", VERIFY)
         else:
-            print_status("[red]error:[/]", f"{result.account}: {_option_names(str(result.error))}")
+            print_status("[red]error:[/]", *_failure(result))
 
     async def main() -> list[AccountResult]:
         async with (
@@ -343,11 +337,18 @@ def _export_accounts(
                     cal, accounts, job, output, concurrent_accounts=CONCURRENT_ACCOUNTS, on_result=tell, **options
                 )
 
-    results = run(main(), resume_hint=lambda: "Run the same command with --resume to continue.", rephrase=_option_names)
+    results = run(main(), resume_hint=lambda: "Run the same command with --resume to continue.")
     failed = [result for result in results if result.error]
     stderr.print(f"{len(results) - len(failed)} of {len(results)} accounts exported", markup=False)
     if failed:
         raise typer.Exit(exit_code(failed[0].error))
+
+
+def _failure(result: AccountResult) -> list[str]:
+    """Why the export of an account failed, and what to do about it."""
+    error = result.error
+    lines = [f"{result.account}: {error.message if isinstance(error, CalcomError) else error}"]
+    return [*lines, _remedy(error)] if isinstance(error, UnfinishedExportError) else lines
 
 
 def _filters(status: str | None, since: str | None, until: str | None) -> dict[str, Any]:

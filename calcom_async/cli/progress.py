@@ -73,9 +73,9 @@ class ProgressDisplay:
             self._waited_until = now
 
     @property
-    def rows(self) -> int:
-        """Rows written so far."""
-        return self._count.rows
+    def saved(self) -> ExportProgress:
+        """The rows written so far, and the file that they are in."""
+        return self._count
 
     def on_progress(self, count: ExportProgress) -> None:
         """Keep the count."""

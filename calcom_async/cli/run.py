@@ -34,18 +34,17 @@ def run(
     main: Coroutine[Any, Any, T],
     *,
     resume_hint: Callable[[], str] = str,
-    rephrase: Callable[[str], str] = str,
     endless: bool = False,
 ) -> T:
     """Run to the end. An error, Ctrl-C or SIGTERM becomes one message on stderr and an exit code.
 
-    `resume_hint` says what was saved and how to continue. `rephrase` rewrites warnings for the command line.
+    `resume_hint` says what was saved and how to continue.
     An `endless` command, which only prints, ends as soon as the reader of its output closes the pipe.
     """
     with warnings.catch_warnings(), _logs_on_stderr():
         for category in (IncompleteListWarning, StalenessWarning):
             warnings.simplefilter("always", category)
-        warnings.showwarning = lambda message, *_, **__: print_status("[yellow]warning:[/]", rephrase(str(message)))
+        warnings.showwarning = lambda message, *_, **__: print_status("[yellow]warning:[/]", str(message))
         try:
             return asyncio.run(_until_stopped(main, stdout_pipe() if endless else None))
         except KeyboardInterrupt:

@@ -6,8 +6,8 @@ import asyncio
 import os
 import time
 import warnings
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from calcom_async.client import Calcom
-from calcom_async.errors import ExportError, IncompleteListError, InvalidRequestError
+from calcom_async.errors import CalcomError, IncompleteListError, InvalidRequestError, UnfinishedExportError
 from calcom_async.export.checkpoint import Checkpoint, RunState
 from calcom_async.export.lock import exclusive
 from calcom_async.export.plan import ExportPlan, Source
@@ -32,12 +32,14 @@ DEFAULT_LOOKBACK = timedelta(minutes=10)
 class ExportProgress(msgspec.Struct, frozen=True):
     """Progress of an export. `total` is the total that the server returned, None if it returned none.
 
-    `rows_before` is the number of rows that an interrupted run had written before this one continued it.
+    `rows_before` is the number of rows that an interrupted run had written before this one continued it. `path` is the
+    partial file, which `resume=True` continues; None for a stream.
     """
 
     rows: int
     total: int | None
     rows_before: int = 0
+    path: Path | None = None
 
 
 class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +91,9 @@ async def export(
     is named `.part` until it is complete. A checkpoint next to it, `.checkpoint` unless named, records the progress.
     After an error, a cancellation or a kill, `resume=True` continues, to the same bytes; without an interrupted run it
     starts one. Lists other than bookings are read again from the start. Without `resume`, the rows of an interrupted
-    run are an `ExportError`; `restart=True` discards them. So is a checkpoint of another job or another file.
+    run are an `UnfinishedExportError`; `restart=True` discards them. A checkpoint of another job or another file is an
+    `ExportError`. An error that ends the run keeps its class, so a 403 is a `ForbiddenError`; its `hint` says how many
+    rows are in the partial file and how to continue.
 
     One export at a time writes a file: during the run, `FILE.lock` and `CHECKPOINT.lock` are locked, and a second
     export of the same file raises `ExportLockedError`.
@@ -155,9 +159,11 @@ def _checkpoint_path(
 ) -> Path | None:
     """Return the path of the checkpoint. Streams have none unless the caller names one."""
     if resume and not sink.is_regular_file:
-        raise InvalidRequestError(f"cannot resume: {sink.path} is not a regular file. Export without resume=True")
+        raise InvalidRequestError(
+            f"cannot resume: {sink.path} is not a regular file", hint="Export without resume=True"
+        )
     if incremental and not sink.is_regular_file and path is None:
-        raise InvalidRequestError("an incremental export to a stream needs a checkpoint= to store its watermark")
+        raise InvalidRequestError("an incremental export to a stream needs a checkpoint file to store its watermark")
     if path is None:
         return sink.whole.with_name(sink.whole.name + ".checkpoint") if sink.is_regular_file else None
     found = usable_path(path, "the checkpoint")
@@ -179,19 +185,16 @@ def _into(sink: FileSink, path: Path) -> str:
 
 
 async def _check_nothing_is_lost(sink: FileSink, cannot: str = "") -> None:
-    """Raise `ExportError` if the rows of an interrupted run would be overwritten."""
+    """Raise `UnfinishedExportError` if the rows of an interrupted run would be overwritten."""
     rows = await asyncio.to_thread(sink.rows_left)
     if rows is None:
         return
-    if cannot:
-        raise ExportError(
-            f"{cannot}, and {sink.partial} has {rows:,} rows that would be lost. Move it away, or discard it with "
-            "restart=True"
-        )
-    raise ExportError(
-        f"{sink.partial} has {rows:,} rows of an interrupted export, which would be lost. Continue it with "
-        "resume=True, or discard it with restart=True"
+    message = (
+        f"{cannot}, and {sink.partial} has {rows:,} rows that would be lost. Move it away to keep them"
+        if cannot
+        else f"{sink.partial} has {rows:,} rows of an interrupted export, which would be lost"
     )
+    raise UnfinishedExportError(message, path=sink.partial, rows=rows, can_resume=not cannot)
 
 
 class _Exporter:
@@ -225,9 +228,11 @@ class _Exporter:
         """Plan, read, complete the file and report."""
         interrupted = checkpoint.state.run if checkpoint and resume else None
         if interrupted and verify and not interrupted.plan.is_full:
-            raise ExportError(
-                f"{self._sink.whole}: an interrupted run has read only what changed. Complete it without verify=True, "
-                "or discard it with restart=True"
+            raise UnfinishedExportError(
+                f"{self._sink.whole}: an interrupted run has read only what changed. Complete it before you verify",
+                path=self._sink.partial,
+                rows=interrupted.prefix.rows if interrupted.prefix else 0,
+                can_resume=True,
             )
         self._rows_before = interrupted.prefix.rows if interrupted and interrupted.prefix else 0
         if checkpoint and interrupted and interrupted.is_read and self._is_whole():
@@ -239,7 +244,8 @@ class _Exporter:
         if resume:
             await _run_in_thread(self._sink.begin, run.prefix)
         if not run.is_read:
-            run = await self._read(run, checkpoint)
+            with self._resume_hint():
+                run = await self._read(run, checkpoint)
             self._audit(run.plan)
             self._keep(checkpoint, msgspec.structs.replace(run, is_read=True))
         upsert = not run.plan.is_full and self._sink.is_regular_file
@@ -263,6 +269,8 @@ class _Exporter:
     async def _read(self, run: RunState, checkpoint: Checkpoint | None) -> RunState:
         """Write each batch, and save the position after it."""
         plan, place, prefix = run.plan, run.position, run.prefix
+        if self._rows_before:
+            self._show_progress(plan)
         batches = self._source.batches(plan, place, stats=self._stats, minimum=self._sink.min_batch_rows)
         async with aclosing(batches):
             async for batch in batches:
@@ -270,10 +278,25 @@ class _Exporter:
                     prefix = self._sink.write(batch.rows)
                 if batch.position:
                     self._keep(checkpoint, RunState(plan, batch.position, prefix))
-                if self._on_progress is not None:
-                    self._on_progress(ExportProgress(self._sink.rows, plan.expected, self._rows_before))
+                self._show_progress(plan)
                 await asyncio.sleep(0)  # let other tasks run, and a cancellation arrive, while batches are ready
         return RunState(plan, None, prefix)
+
+    def _show_progress(self, plan: ExportPlan) -> None:
+        if self._on_progress is not None:
+            path = self._sink.partial if self._sink.is_regular_file else None
+            self._on_progress(ExportProgress(self._sink.rows, plan.expected, self._rows_before, path))
+
+    @contextmanager
+    def _resume_hint(self) -> Iterator[None]:
+        """Say in the hint of an error which rows are safe and how to continue."""
+        try:
+            yield
+        except CalcomError as error:
+            if self._sink.rows and self._sink.is_regular_file:
+                saved = f"{self._sink.rows:,} rows are in {self._sink.partial}; continue with resume=True"
+                error.hint = f"{error.hint}. {saved}" if error.hint else saved
+            raise
 
     def _keep(self, checkpoint: Checkpoint | None, run: RunState) -> None:
         if checkpoint and self._sink.is_regular_file:
@@ -313,8 +336,8 @@ class _Exporter:
             else f"at least {self._stale} of them are gone from the server, most likely deleted"
         )
         told = (
-            f"{self._sink.path} has {rows:,} rows, but the server counts {now:,}: {difference}. Run the export again "
-            "with verify=True to read everything"
+            f"{self._sink.path} has {rows:,} rows, but the server counts {now:,}: {difference}. Verify the file to "
+            "read everything again"
         )
         if self._strict and lacking:
             raise IncompleteListError(told, expected=now, seen=rows)

@@ -22,7 +22,7 @@ from typing import BinaryIO, Self
 import msgspec
 from msgspec import Raw
 
-from calcom_async.errors import ExportError, InvalidRequestError
+from calcom_async.errors import ExportError, InvalidRequestError, UnfinishedExportError
 from calcom_async.export.formats import COMPRESSIONS, FORMATS, Csv, FileFormat
 from calcom_async.export.plan import Count
 from calcom_async.models.bookings import Booking
@@ -138,9 +138,11 @@ class FileSink:
         if not self.is_regular_file:
             raise ExportError(f"cannot resume: {self.path} is not a regular file. Start a new export")
         if difference := _mismatch(self.partial, prefix):
-            raise ExportError(
-                f"cannot resume {self.whole}: {self.partial} {difference}. Restore that file, or discard it with "
-                "restart=True"
+            raise UnfinishedExportError(
+                f"cannot resume {self.whole}: {self.partial} {difference}. Restore that file if you can",
+                path=self.partial,
+                rows=prefix.rows,
+                can_resume=False,
             )
         self._prefix, self.rows = prefix, prefix.rows
         self._tail = _read_tail(self.partial, prefix.size)

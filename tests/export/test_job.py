@@ -30,6 +30,7 @@ from calcom_async import (
     IncompleteListError,
     IncompleteListWarning,
     InvalidRequestError,
+    UnfinishedExportError,
 )
 from calcom_async.export import EXPORTABLE, ExportJob, ExportProgress, export, open_sink
 from calcom_async.export.checkpoint import Checkpoint
@@ -116,7 +117,7 @@ async def test_progress_is_told_when_rows_are_on_the_disk(factory: BookingFactor
     async with client(factory) as cal:
         await export(cal, ExportJob(take=60), tmp_path / "a.jsonl", on_progress=on_progress)
     assert [now.rows for now in told] == sorted(now.rows for now in told)
-    assert told[-1] == ExportProgress(ROWS, ROWS)
+    assert told[-1] == ExportProgress(ROWS, ROWS, path=tmp_path / "a.jsonl.part")
 
 
 @pytest.mark.parametrize("strict", [False, True])
@@ -151,14 +152,44 @@ async def test_after_an_error_the_next_run_goes_on(factory: BookingFactory, tmp_
     expected = await whole(factory, tmp_path, "a.jsonl")
     factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=8)
     async with client(factory) as cal:
-        with pytest.raises(ForbiddenError):
+        with pytest.raises(ForbiddenError) as failure:
             await export(cal, ExportJob(take=50), tmp_path / "a.jsonl")
         saved = len(uids(tmp_path / "a.jsonl.part"))
+        part = tmp_path / "a.jsonl.part"
+        assert failure.value.hint.endswith(f"{saved} rows are in {part}; continue with resume=True")
+        assert "resume" not in failure.value.message
         report = await export(cal, ExportJob(take=50), tmp_path / "a.jsonl", resume=True)
     assert 0 < saved < ROWS
     assert report.resumed
     assert report.requests <= 4 + (ROWS - saved) / 43
     assert (tmp_path / "a.jsonl").read_bytes() == expected
+
+
+async def test_the_error_about_an_unfinished_export_has_its_file_and_rows(
+    factory: BookingFactory, tmp_path: Path
+) -> None:
+    """The attributes name the partial file, its rows, and whether it can be resumed; the message names no keywords."""
+    await broken_off(factory, tmp_path / "a.jsonl")
+    part = tmp_path / "a.jsonl.part"
+    saved = len(uids(part))
+    async with client(factory) as cal:
+        with pytest.raises(UnfinishedExportError) as failure:
+            await export(cal, ExportJob(), tmp_path / "a.jsonl")
+        assert (failure.value.path, failure.value.rows, failure.value.can_resume) == (part, saved, True)
+        assert "=True" not in failure.value.message
+        (tmp_path / "a.jsonl.checkpoint").unlink()
+        with pytest.raises(UnfinishedExportError, match="no checkpoint") as failure:
+            await export(cal, ExportJob(), tmp_path / "a.jsonl", resume=True)
+        assert (failure.value.rows, failure.value.can_resume) == (saved, False)
+
+
+async def test_a_resumed_run_shows_its_earlier_rows_before_it_reads(factory: BookingFactory, tmp_path: Path) -> None:
+    """The first progress of a resumed run is the number of rows that the partial file has."""
+    await broken_off(factory, tmp_path / "a.jsonl")
+    saved, progress = len(uids(tmp_path / "a.jsonl.part")), list[ExportProgress]()
+    async with client(factory) as cal:
+        await export(cal, ExportJob(), tmp_path / "a.jsonl", resume=True, on_progress=progress.append)
+    assert (progress[0].rows, progress[0].rows_before) == (saved, saved)
 
 
 async def test_a_cancelled_run_goes_on(factory: BookingFactory, tmp_path: Path) -> None:
@@ -693,7 +724,7 @@ async def test_an_interrupted_run_of_changes_cannot_verify(factory: BookingFacto
     ("job", "output", "options", "told"),
     [
         (ExportJob(), "-", {"resume": True}, "is not a regular file"),
-        (ExportJob(), "-", {"incremental": True}, "needs a checkpoint="),
+        (ExportJob(), "-", {"incremental": True}, "needs a checkpoint file"),
         (ExportJob(), "a.xlsx", {}, "unknown output format"),
         (ExportJob("lunches"), "a.csv", {}, "cannot export 'lunches': it must be one of"),
         (ExportJob(), "a.jsonl", {"resume": True, "restart": True}, "choose one"),
