@@ -54,7 +54,7 @@ class Observer:
 
     def emit(self, event: ClientEvent) -> None:
         """Count an event, log it and pass it to the callback."""
-        self._count(event)
+        self.count(event.kind, event.status, event.seconds)
         if log.isEnabledFor(logging.DEBUG):
             log.debug(
                 "%s %s %s: %s, %.3f s, attempt %d, %s left",
@@ -78,11 +78,17 @@ class Observer:
             self.deprecated_operations.add((method, route))
             warnings.warn(f"{method} {route} {notice}", DeprecatedOperationWarning, stacklevel=2)
 
-    def _count(self, event: ClientEvent) -> None:
-        self.counts[event.kind] += 1
-        if event.kind == "wait":
-            self.seconds_waited += event.seconds
-        elif event.kind == "request" and event.status == 429:
+    @property
+    def has_audience(self) -> bool:
+        """Whether an event would be logged or passed to the callback; otherwise counting it is enough."""
+        return self.on_event is not None or log.isEnabledFor(logging.DEBUG)
+
+    def count(self, kind: str, status: int | None = None, seconds: float = 0.0) -> None:
+        """Count an event, here and in the observer of the client that this one is a view of."""
+        self.counts[kind] += 1
+        if kind == "wait":
+            self.seconds_waited += seconds
+        elif status == 429 and kind == "request":
             self.counts["rate_limited"] += 1
         if self._parent:
-            self._parent._count(event)  # noqa: SLF001 - one of its own kind
+            self._parent.count(kind, status, seconds)

@@ -108,6 +108,9 @@ def observed(send: Send, observer: Observer) -> Send:
     def report(
         request: Request, context: CallContext, status: int | None, seconds: float, limits: tuple[RateLimit, ...]
     ) -> None:
+        if not observer.has_audience:
+            observer.count("request", status)
+            return
         observer.emit(
             ClientEvent(
                 kind="request",

@@ -181,35 +181,40 @@ class Transport:
         timeout = context.timeout if context.time_left is None else min(context.timeout, context.time_left)
         if timeout < self.config.timeout:
             options = {**options, "timeout": self._within(timeout)}
-        async with session.request(
+        # Without `async with`, which would add four coroutines: the end of the body frees the connection already.
+        answer = await session.request(
             request.method,
             self._url(request),
             data=request.body,
             allow_redirects=False,
             **options,
-            **self._secret_options(request).reveal(),
-        ) as answer:
+            **self._secret_options(request),
+        )
+        try:
             body = Hidden(await self._read(answer, request))
-            return Response(answer.status, answer.headers, body.reveal(), time.perf_counter() - started)
+        except BaseException:
+            answer.close()
+            raise
+        return Response(answer.status, answer.headers, body.reveal(), time.perf_counter() - started)
 
-    def _secret_options(self, request: Request) -> Hidden[dict[str, Any]]:
-        """Return the options of aiohttp that hold secrets."""
+    def _secret_options(self, request: Request) -> dict[str, Any]:
+        """Return the options of aiohttp that hold secrets. Do not bind them to a variable."""
+        if self._proxy is None and self.borrowed is None and request.body is None:
+            return {"headers": request.headers}
         # The session of the client sends the fixed headers by itself; a given one must not be changed.
         headers = Hidden({**self._headers, **request.headers} if self.borrowed else {**request.headers})
         if request.body is not None:
             headers.reveal()["Content-Type"] = "application/json"
         if self._proxy is None:
-            return Hidden({"headers": headers.reveal()})
+            return {"headers": headers.reveal()}
         # aiohttp sends `proxy_headers` with CONNECT only; a request without a tunnel carries the header itself.
         has_tunnel = self.config.base_url.startswith("https:")
         with_request = {} if has_tunnel else self._proxy.headers.reveal()
-        return Hidden(
-            {
-                "headers": {**headers.reveal(), **with_request},
-                "proxy": self._proxy.url,
-                "proxy_headers": self._proxy.headers.reveal() if has_tunnel else {},
-            }
-        )
+        return {
+            "headers": {**headers.reveal(), **with_request},
+            "proxy": self._proxy.url,
+            "proxy_headers": self._proxy.headers.reveal() if has_tunnel else {},
+        }
 
     def _url(self, request: Request) -> URL:
         query = f"?{request.query}" if request.query else ""
