@@ -189,7 +189,7 @@ def main(arguments: list[str] | None = None) -> None:
         report.Budget(
             f"peak memory with {options.many:,} bookings over {options.bookings:,}, {FILES[name]}",
             None if few[name].skipped else many[name].peak() / few[name].peak(),
-            1.2,
+            1.1,
         )
         for name in few
     ]

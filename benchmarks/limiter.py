@@ -219,9 +219,9 @@ def main(arguments: list[str] | None = None) -> None:
         {"what": f"{FOUR}, calls {what}", "value": round(value, 4), "unit": ""} for what, value in together.items()
     ]
     budgets = [
-        report.Budget(f"longest turn of the loop with {options.waiters} waiters", max(gaps.values()), 50, "ms"),
+        report.Budget(f"longest turn of the loop with {options.waiters} waiters", max(gaps.values()), 20, "ms"),
         report.Budget("answers 429", minutes["refused"], 0, "calls"),
-        report.Budget("calls against what the limit allows", minutes["share"], 0.98, "x", at_least=True),
+        report.Budget("calls against what the limit allows", minutes["share"], 0.99, "x", at_least=True),
         report.Budget(f"{CLIENTS} independent clients, answers 429", eight["refused"], 5, "calls"),
         report.Budget(
             f"{CLIENTS} independent clients, calls against what the limit allows",
@@ -231,7 +231,7 @@ def main(arguments: list[str] | None = None) -> None:
             at_least=True,
         ),
         report.Budget(f"{FOUR}, answers 429", together.get("refused"), 0, "calls"),
-        report.Budget(f"{FOUR}, calls against what the limit allows", together.get("share"), 0.95, "x", at_least=True),
+        report.Budget(f"{FOUR}, calls against what the limit allows", together.get("share"), 0.99, "x", at_least=True),
     ]
     skips = report.skips(cost) | ({FOUR: skipped} if skipped else {})
     report.Report("limiter", vars(options), rows, budgets, skips).show(as_json=options.json)

@@ -141,7 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with canned_server(bookings=1) as url:
         cost = compare("benchmarks.requests", list(CONTENDERS), options.repeats, url=url, requests=options.requests)
-    budgets = [report.Budget("CPU per small request over aiohttp + msgspec", cost[OURS].over(cost[BARE]), 1.25)]
+    budgets = [report.Budget("CPU per small request over aiohttp + msgspec", cost[OURS].over(cost[BARE]), 1.20)]
     report.Report("requests", vars(options), report.figures(cost, BARE, "request"), budgets).show(as_json=options.json)
 
 

@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
         for name, result in results.items()
     ]
     budgets = [
-        report.Budget(f"import of {name} over {BASE}", results[name].over(results[BASE]), 1.15)
+        report.Budget(f"import of {name} over {BASE}", results[name].over(results[BASE]), 1.05)
         for name in ("calcom_async", OURS)
     ]
     report.Report("startup", vars(options), rows, budgets, skipped).show(as_json=options.json)
