@@ -34,6 +34,8 @@ NULLABLE = {
         "response_id",
         "queued_response_id",
         "team_member_email",
+        "crm_record_owner_fallback_team_member_ids",
+        "crm_record_owner_fallback_mode",
         "skip_contact_owner",
         "crm_app_slug",
         "crm_owner_record_type",

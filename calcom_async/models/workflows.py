@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal, Self
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from calcom_async.models._base import IntOrFloat, Model
 
@@ -135,12 +135,12 @@ class SetWorkflowStep(Model, frozen=True, kw_only=True):
     """
 
     id: int | None = None
-    step_number: int | UnsetType
+    step_number: int
     action: WorkflowAction
-    recipient: WorkflowRecipient | UnsetType
-    template: WorkflowTemplate | UnsetType
-    sender: str | UnsetType
-    message: WorkflowMessage | UnsetType
+    recipient: WorkflowRecipient
+    template: WorkflowTemplate
+    sender: str
+    message: WorkflowMessage
     include_calendar_event: bool | None = None
     """For the email actions. The specification requires it; the server defaults to false."""
     phone_required: bool | None = None
