@@ -230,7 +230,7 @@ class RateLimitedError(ApiError):
         if not sent:
             # The message would begin with a status that no server has sent.
             self.message = message
-            self.args = (message,)
+            self.args: tuple[Any, ...] = (message,)
 
 
 class ServerError(ApiError):
