@@ -338,6 +338,7 @@ def test_missing_bookings_are_a_warning_or_with_strict_an_error(sandbox: Sandbox
     assert uids(tmp_path / "lax.jsonl") == uids(tmp_path / "strict.jsonl.part") == ["a"]
 
 
+@pytest.mark.slow
 def test_an_unexpected_error_shows_no_secret() -> None:
     """The traceback of an unexpected error shows no local variables, so it holds no key."""
     code = (
@@ -485,6 +486,7 @@ def test_csv_options(sandbox: Sandbox, working_folder: Path) -> None:
     assert invoke(*command, "-o", "out.jsonl", "--bom").exit_code == 2
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_ends_the_export_quietly(sandbox: Sandbox) -> None:
     """`export -o - | head -1` prints one line and no error."""
     with start_cli(
@@ -513,6 +515,7 @@ def test_standard_output_is_json_lines() -> None:
     assert len({json.loads(line)["uid"] for line in run.stdout.splitlines()}) == connect.SANDBOX_BOOKINGS
 
 
+@pytest.mark.slow
 def test_dev_stdout_is_not_replaced(tmp_path: Path) -> None:
     """If /dev/stdout is redirected to a file, the rows go there and the link stays."""
     with (tmp_path / "out.jsonl").open("w") as out:
@@ -525,6 +528,7 @@ def test_dev_stdout_is_not_replaced(tmp_path: Path) -> None:
     assert len(uids(tmp_path / "out.jsonl")) == connect.SANDBOX_BOOKINGS
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_complete_lines(tmp_path: Path) -> None:
     """If the disk is full, the partial file holds complete lines."""
 

@@ -195,6 +195,7 @@ async def test_watch_prints_a_line_for_each_change_until_ctrl_c() -> None:
     assert "interrupted" in message
 
 
+@pytest.mark.slow
 def test_watch_warns_if_the_limit_is_too_small() -> None:
     """If the rate limit is too small for the interval, a warning says how old the slots can be."""
     with Sandbox(rate_limit=6) as sandbox:

@@ -262,6 +262,7 @@ def test_a_closed_pipe_ends_a_command_quietly(args: list[str], sandbox: Sandbox)
     assert (running.returncode, message) == (141, "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.parametrize("args", [["whoami"], *slow(["whoami", "--json"], ["ops"])], ids=" ".join)
 def test_output_to_a_full_disk(args: list[str], sandbox: Sandbox) -> None:

@@ -205,6 +205,7 @@ async def test_a_listener_ends_when_its_output_is_closed() -> None:
         assert not sandbox.store.webhooks
 
 
+@pytest.mark.slow
 async def test_a_closed_output_ends_the_listener_and_its_webhook() -> None:
     """If the output is closed, the next delivery ends the listener, which deletes its webhook."""
     with listener_with_closed_output() as (sandbox, running):
@@ -214,6 +215,7 @@ async def test_a_closed_output_ends_the_listener_and_its_webhook() -> None:
             assert await cal.webhooks.list().collect() == []
 
 
+@pytest.mark.slow
 async def test_deliveries_are_forwarded_unchanged() -> None:
     """--forward posts body and signature unchanged and prints the status; --json prints the whole body."""
     forwarded: list[tuple[str | None, bytes]] = []
@@ -237,6 +239,7 @@ async def test_deliveries_are_forwarded_unchanged() -> None:
     assert status == "forwarded: 202\n"
 
 
+@pytest.mark.slow
 async def test_a_delivery_with_a_wrong_signature_is_rejected() -> None:
     """A delivery with a wrong signature gets a 401 and is reported as rejected; the next valid one is printed."""
     with Sandbox() as sandbox, run_listener(*connection_args(sandbox), env=SECRET_ENVIRONMENT) as (running, url):

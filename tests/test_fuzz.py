@@ -159,6 +159,7 @@ async def use_call(chance: random.Random, result: Any) -> Any:
     return await result.collect()
 
 
+@pytest.mark.slow
 def test_responses(all_methods: Every, recorded: Bodies) -> None:
     """Any response to any method, error bodies and headers included, is a result or a `CalcomError`."""
     client_methods, samples, senders = all_methods
@@ -210,6 +211,7 @@ SCENES: dict[str, Callable[[Calcom], Awaitable[Any]]] = {
 }
 
 
+@pytest.mark.slow
 def test_composed_calls(recorded: Bodies) -> None:
     """Booking, rescheduling, searching, watching and long lists survive faults in any of their responses."""
     names = list(SCENES)

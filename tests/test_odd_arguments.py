@@ -53,6 +53,7 @@ ODD = [
 ]
 
 
+@pytest.mark.slow
 def test_odd_arguments_of_every_method():
     """Any argument replaced by an odd value raises no other exception and no long message."""
     wrong: list[str] = []

@@ -672,6 +672,7 @@ def test_a_list_of_a_team_is_read_by_start_if_the_server_rejects_creation():
     assert set(uids(Pages(server.list(), take=15))) == server.rows.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["collect", "loop", "pages"])
 @pytest.mark.parametrize("request_number", [15, 16, 17, 19])
 def test_an_error_in_the_search_for_missing_rows_is_resumed(request_number, method):
@@ -806,6 +807,7 @@ def test_skip_disables_the_check():
     assert server.requests == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("total", [None, 10**9])
 @pytest.mark.parametrize(
     "ignores",

@@ -76,6 +76,7 @@ class TestCancellation:
 
         run(main())
 
+    @pytest.mark.slow
     @settings(max_examples=60)
     @given(seed=st.integers(0, 10**9))
     def test_random_cancellations_lose_nothing(self, new: type[TokenBucket], seed: int) -> None:

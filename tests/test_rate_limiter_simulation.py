@@ -203,6 +203,7 @@ def test_slow_responses_of_an_old_window(new: type[TokenBucket]) -> None:
     assert client.served >= 1000
 
 
+@pytest.mark.slow
 @BOTH_LIMITERS
 @pytest.mark.parametrize("latency", [QUICK, USUAL, (0.1, 0.5)])
 @pytest.mark.parametrize("seed", range(3))
@@ -239,6 +240,7 @@ def test_any_limit_is_learned(
     assert client.served >= 0.94 * possible
 
 
+@pytest.mark.slow
 @ALL_LATENCIES
 @pytest.mark.parametrize("every", [1.0, 2.0, 6.0])
 def test_next_to_a_steady_client(new: type[TokenBucket], latency: Range, every: float) -> None:

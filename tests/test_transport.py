@@ -353,6 +353,7 @@ async def pause(writer: asyncio.StreamWriter) -> None:
     writer.write(GOOD)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limits", [None, *slow({"limit": 1}, {"limit": 5, "limit_per_host": 1})])
 async def test_the_wait_for_a_connection_does_not_count_towards_the_timeout(limits):
     """Three requests over one connection succeed, although together they take longer than the timeout."""

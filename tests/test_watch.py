@@ -121,6 +121,7 @@ class TestRanges:
         assert query_range(first, whole) == (whole.start, first.end + DAY - SECOND)
         assert query_range(second, whole) == (second.start - DAY, whole.end + DAY - SECOND)
 
+    @pytest.mark.slow
     @given(seed=st.randoms(), days=st.integers(1, 100))
     def test_merged_parts_equal_the_range(self, seed: Any, days: int) -> None:
         """Each slot that lies wholly inside the range comes from exactly one part."""
@@ -641,6 +642,7 @@ async def test_the_first_change_equals_a_search() -> None:
                 assert change.opened == tuple(days.slots())
 
 
+@pytest.mark.slow
 async def test_server_faults_do_not_end_the_loop() -> None:
     """Cut connections, a 502 and invalid responses do not end the loop; an unknown event type does."""
     errors: list[CalcomError] = []

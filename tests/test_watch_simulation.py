@@ -228,6 +228,7 @@ def test_other_calls_that_use_the_limit_cause_a_warning(caplog: pytest.LogCaptur
     assert len(cal.polls[1000]) == 1000
 
 
+@pytest.mark.slow
 def test_a_blocked_key() -> None:
     """If others make the server block the key, the error is reported and polling continues after the block."""
     cal = SimulatedClient(SlotSchedule.random_events(50, seed=1), SimulatedServer(latency=USUAL, seed=1))

@@ -189,6 +189,7 @@ def test_the_parts_are_the_local_export(cluster: Client, sandbox: Sandbox, tmp_p
     assert SECRET not in (tmp_path / "parts" / MANIFEST).read_text()
 
 
+@pytest.mark.slow
 def test_a_teams_list_is_cut_by_start(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """Lists that know no creation time make as exact a data set."""
     for booking in sandbox.store.bookings.values():
@@ -201,6 +202,7 @@ def test_a_teams_list_is_cut_by_start(cluster: Client, sandbox: Sandbox, tmp_pat
     assert b"".join(parts_in(tmp_path / "parts")) == whole
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_no_row(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """Dask does again the one shard that was lost with a process, and nothing of its first attempt is left."""
     whole = local(sandbox, tmp_path / "local.jsonl")
@@ -227,6 +229,7 @@ def test_a_worker_that_is_killed_costs_no_row(cluster: Client, sandbox: Sandbox,
     cluster.wait_for_workers(3)
 
 
+@pytest.mark.slow
 def test_without_redis_one_shard_of_an_account_runs_at_a_time(
     cluster: Client, sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -265,6 +268,7 @@ def test_accounts_are_told_apart_by_their_variables(cluster: Client, sandbox: Sa
     assert len(manifest.lists) == 2
 
 
+@pytest.mark.slow
 def test_a_data_set_of_parquet_can_be_read_as_one(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """Readers of data sets find the parts, of one schema, and pass over the manifest."""
     dataset = pytest.importorskip("pyarrow.dataset")
@@ -286,6 +290,7 @@ def test_rows_that_never_showed_are_told(cluster: Client, sandbox: Sandbox, tmp_
 # --- failures -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("account", "redis", "told"),
     [
@@ -310,6 +315,7 @@ def test_what_a_workers_environment_lacks_is_told(  # noqa: PLR0917
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_failure_leaves_the_data_set_of_before(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """The error names the window that failed; what an earlier run made stays whole, and is replaced by the next."""
     shards = shards_of(sandbox, shards=5)
@@ -442,6 +448,7 @@ def test_a_cluster_exports_for_many_accounts(cluster: Client, sandbox: Sandbox, 
     assert parts[0].read_bytes() == parts[1].read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "code", "told"),
     [

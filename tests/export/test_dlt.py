@@ -314,6 +314,7 @@ def test_fields_that_no_model_knows_are_loaded(factory: BookingFactory, duckdb: 
 # --- secrets --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fails", [False, True])
 def test_no_secret_is_kept_or_told(
     sandbox: Sandbox, duckdb: Warehouse, monkeypatch: pytest.MonkeyPatch, capfd: Any, caplog: Any, *, fails: bool
@@ -366,6 +367,7 @@ def test_a_source_can_be_limited_and_used_again(factory: BookingFactory) -> None
         assert {row["uid"] for row in source} == set(factory.store.bookings)
 
 
+@pytest.mark.slow
 def test_it_works_where_a_loop_is_running(factory: BookingFactory, duckdb: Warehouse) -> None:
     """A notebook has an event loop in the thread that loads."""
 
@@ -376,6 +378,7 @@ def test_it_works_where_a_loop_is_running(factory: BookingFactory, duckdb: Wareh
     assert duckdb.bookings() == statuses(factory)
 
 
+@pytest.mark.slow
 def test_rows_that_never_show_are_told(factory: BookingFactory, duckdb: Warehouse) -> None:
     """When the server counts more bookings than it shows, there is a warning."""
     page = {"status": "success", "data": [], "pagination": {"totalItems": 9, "hasNextPage": False}}

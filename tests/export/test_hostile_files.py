@@ -217,6 +217,7 @@ async def test_a_checkpoint_is_not_the_output(factory: BookingFactory, tmp_path:
             await export(cal, ExportJob(), tmp_path / "a.jsonl", checkpoint=tmp_path / checkpoint)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["write_bytes", *slow("replace", "unlink", "open")])
 async def test_a_fault_of_the_disk_at_any_time_is_an_export_error(
     factory: BookingFactory, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch

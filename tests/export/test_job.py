@@ -204,6 +204,7 @@ async def test_a_cancelled_run_goes_on(factory: BookingFactory, tmp_path: Path) 
     assert (tmp_path / "a.jsonl").read_bytes() == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.jsonl.gz", *slow("a.csv.gz", "a.jsonl.zst")])
 async def test_a_compressed_file_is_the_same_wherever_it_was_resumed(
     factory: BookingFactory, tmp_path: Path, name: str
@@ -252,6 +253,7 @@ def has_come_to(size: int, part: Path, running: subprocess.Popen[str]) -> bool:
     return running.poll() is not None or (part.exists() and part.stat().st_size >= size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.jsonl", *slow("a.csv", "a.jsonl.gz", "a.csv.zst", "a.parquet")])
 async def test_killed_at_any_point_a_run_goes_on(factory: BookingFactory, tmp_path: Path, name: str) -> None:
     """After SIGKILL, again and again, at sizes of the file drawn by chance, it ends as if nothing had happened."""
@@ -394,6 +396,7 @@ def kill(_: ExportProgress) -> None:
     raise Killed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv.gz", "a.parquet"])
 @pytest.mark.parametrize(
     "harm", [lambda data: data + b"{}\n", lambda data: data[:-9], lambda data: data[:9] + data[10:]]
@@ -656,6 +659,7 @@ async def test_a_failed_run_changes_neither_file_nor_watermark(factory: BookingF
     assert {uid: row["status"] for uid, row in rows(tmp_path / "a.jsonl").items()} == wire(factory)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])
 async def test_rows_that_were_deleted_are_reported_and_verify_drops_them(
     factory: BookingFactory, tmp_path: Path, name: str

@@ -81,6 +81,7 @@ pages = st.one_of(st.integers(1, 12), st.integers(13, 250))
 faults = st.sampled_from([{}, {"status": 503}, {"cut": "before"}, {"cut": "after"}, {"status": 429}, {"html": True}])
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(times=worlds(), stir=stirs, take=pages, fault=faults, seed=st.integers(0, 99))
 async def test_what_exists_throughout_comes_once(  # noqa: PLR0917
@@ -100,6 +101,7 @@ async def test_what_exists_throughout_comes_once(  # noqa: PLR0917
     assert throughout <= set(found) <= factory.all_uids
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(times=worlds(), stir=stirs, seed=st.integers(0, 99), take=pages)
 async def test_a_teams_list_is_walked_by_start(restless: Sandbox, times: Any, stir: Any, seed: int, take: int) -> None:

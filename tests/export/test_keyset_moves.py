@@ -42,6 +42,7 @@ def uids(walked: list[Chunk]) -> list[str]:
     return [times.uid for chunk in walked for times in read_times(chunk.rows)]
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(
     sizes=st.lists(st.sampled_from([1, 3, 200, 251, 600]), min_size=1, max_size=4),
@@ -175,6 +176,7 @@ async def batches(server: MovingBookings, *, take: int | None, by: Any = "create
     return [msgspec.json.decode(row)["uid"] async for batch in batches for row in batch.rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("total", [-5, 0, 1, 10**5, 10**9, 10**10, 10**18, 10**400])
 @pytest.mark.parametrize("take", [50, 250])
 async def test_an_absurd_total_neither_hides_rows_nor_keeps_a_walk_busy(total: int, take: int) -> None:
@@ -186,6 +188,7 @@ async def test_an_absurd_total_neither_hides_rows_nor_keeps_a_walk_busy(total: i
     assert server.requests <= 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["created", "start"])
 @pytest.mark.parametrize(
     "odd",
@@ -232,6 +235,7 @@ async def test_a_row_that_is_no_booking_is_told(row: bytes) -> None:
 # --- where batches end ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(
     sizes=st.lists(st.sampled_from([1, 1, 2, 7, 30, 70]), min_size=1, max_size=12),

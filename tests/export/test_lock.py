@@ -123,6 +123,7 @@ def test_a_killed_process_blocks_nobody(here: Path, holder: Callable[[str], subp
 FORK = "ready, started = os.pipe(); os.fork() or os.write(started, b'.') and time.sleep(60); os.read(ready, 1)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["subprocess.Popen(['sleep', '60'], close_fds=False)", FORK], ids=["start", "fork"])
 def test_children_do_not_keep_the_lock(start: str, here: Path, holder: Callable[[str], subprocess.Popen[str]]) -> None:
     """A process that the holder started or forked does not hold its lock after the holder is killed."""

@@ -180,6 +180,7 @@ def test_a_time_that_utc_cannot_express_is_written_as_it_is() -> None:
     assert row(end="9999-12-31T23:59:59-14:00")["end"] == "9999-12-31T23:59:59.000-14:00"
 
 
+@pytest.mark.slow
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
 def test_any_text_survives_a_csv_reader(text: str) -> None:
     """Quotes, commas, line ends and all of Unicode come back from csv.reader as they were."""
@@ -211,6 +212,7 @@ def mutated(rng: random.Random, value: Any) -> Any:
     return rng.choice(ODD)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "count"), [("a.csv", 600), ("a.jsonl", 600), ("a.parquet", 60)])
 def test_an_odd_row_is_written_or_told(name: str, count: int, tmp_path: Path) -> None:
     """Whatever a row holds, it is in the file, or the error is one of the package."""

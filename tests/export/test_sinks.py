@@ -319,6 +319,7 @@ def test_rows_count_on_from_the_mark(tmp_path: Path) -> None:
         assert sink.write([]) == mark
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LINES)
 @settings(max_examples=40)
 @given(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=6), data=st.data())

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, get_args
 
 import msgspec
@@ -146,6 +147,7 @@ ONLY_IN_LISTS = {"GET /v2/events/{uuid}": {"confirmedCount"}}
 """Fields that an operation does not return, although its model has them."""
 
 
+@cache
 def shapes() -> dict[str, Any]:
     """The request that makes each shape-only operation, and what its method reads the answer as."""
     shapes_by_operation = {}

@@ -125,6 +125,7 @@ def test_first_bookers_of_a_seated_time_race(api):
     assert starts(api) == [10]
 
 
+@pytest.mark.slow
 def test_a_later_first_booker_finds_the_host_busy(api, monkeypatch):
     """A request that checked before a seated booking existed, and checks again after, gets the 400 of a taken time."""
     monkeypatch.setattr(booking_create, "RACE_WINDOW", 0.4)

@@ -51,6 +51,7 @@ def test_same_seed_same_world():
     assert not {booking.uid for booking in first} & {booking.uid for booking in other}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 60, 1000, 40_000])
 def test_no_ties(count):
     """Without `ties` starts, creation times and uids are distinct, and ids follow the creation time."""

@@ -144,6 +144,7 @@ async def test_invalid_deliveries_over_http():
     assert [event.uid for event in events] == ["bK1"]
 
 
+@pytest.mark.slow
 async def test_compressed_deliveries(caplog):
     """A compressed body is read; a broken one gets a 400, and one that becomes too large a 413."""
     events: list[Any] = []
