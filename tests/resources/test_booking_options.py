@@ -105,12 +105,14 @@ async def test_a_booking_that_was_not_routed_has_an_empty_trace(cal):
 
 
 async def test_an_email_address_is_verified(cal):
-    """The code that the attendee receives is checked, and then used for a booking."""
+    """Only the code that was sent to the address is right, and it is then used for a booking."""
     verification = cal.bookings.email_verification
     event_type = UpdateEventType(requires_booker_email_verification=True)
     await cal.event_types.update(THIRTY, event_type)
     assert await verification.check(email="ana@sandbox.test")
     assert not await verification.check(email="ada@visitors.test")
+    with pytest.raises(BadRequestError):
+        await verification.verify_code(email="ada@visitors.test", code=EMAIL_CODE)
     assert (await verification.send_code(email="ada@visitors.test")).sent
     with pytest.raises(BadRequestError) as caught:
         await verification.verify_code(email="ada@visitors.test", code="000000")

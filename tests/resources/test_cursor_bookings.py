@@ -334,6 +334,26 @@ def test_lists_that_begin_at_the_same_time_warn_once():
     assert len(caught) == 1
 
 
+def test_a_list_that_has_begun_goes_on_although_another_one_falls_back():
+    """After its first page a list is read with its cursor to the end, even if the client has given cursors up since."""
+
+    async def answer(request: Request, context: CallContext) -> Response:
+        await asyncio.sleep(0.1 if "status=past" in request.query else 0.2)
+        if request.headers["cal-api-version"] == OLD:
+            return offset_page(["z"])
+        if "status=past" in request.query:
+            raise timed_out()
+        return cursor_page(["b"], None) if "cursor=next" in request.query else cursor_page(["a"], "next")
+
+    async def read() -> None:
+        listed = bookings(FakeSend(answer))
+        past, whole = await asyncio.gather(listed.list(status="past").collect(), listed.list().collect())
+        assert ([row.uid for row in past], [row.uid for row in whole]) == (["z"], ["a", "b"])
+
+    with pytest.warns(CursorFallbackWarning):
+        run(read())
+
+
 def test_a_list_that_another_task_reads_with_a_cursor_does_not_fall_back():
     """If two tasks read one list and only one gets a page, the other sends its request again."""
     replies = [(0.2, timed_out()), (0.1, cursor_page(["a"], None)), (0.1, cursor_page(["a"], None))]

@@ -6,6 +6,8 @@ is always the same.
 
 from __future__ import annotations
 
+from typing import Any
+
 from calcom_async.sandbox.bookings.request import EMAIL_CODE
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
@@ -26,6 +28,11 @@ _SEND = Form(
 _VERIFY = Form(Field("email", email), Field("code", string))
 
 
+def _key(body: dict[str, Any]) -> tuple[str, str]:
+    """Return the key of the code that was issued for the address of an attendee."""
+    return "attendee", body["email"].lower()
+
+
 @ROUTES.add("GET", _PATH + "/check", auth="optional")
 def check_email(call: Call) -> object:
     """Return whether an address must be verified: only the address of another user must, which protects that user."""
@@ -36,14 +43,15 @@ def check_email(call: Call) -> object:
 
 @ROUTES.add("POST", _PATH + "/send-code", auth="optional")
 def send_code(call: Call) -> object:
-    """Send no email, and say that one was sent."""
-    _SEND.read(call.body)
+    """Issue the code for an address, and say that it was sent. No email is sent."""
+    call.store.verification_codes[_key(_SEND.read(call.body))] = EMAIL_CODE
     return {"sent": True}
 
 
 @ROUTES.add("POST", _PATH + "/verify-code", auth="optional")
 def verify_code(call: Call) -> object:
-    """Accept the code of the sandbox only."""
-    if _VERIFY.read(call.body)["code"] != EMAIL_CODE:
+    """Accept the code that was issued for the address. It stays valid for the booking."""
+    body = _VERIFY.read(call.body)
+    if call.store.verification_codes.get(_key(body)) != body["code"]:
         raise errors.bad_request("invalid_verification_code")
     return {"verified": True}
