@@ -54,6 +54,19 @@ class BookingTarget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """Minutes, if the link selects one of several lengths."""
 
     @property
+    def search_keywords(self) -> dict[str, Any]:
+        """The keywords of `slots.search`. Several users can be searched within their organization only."""
+        if not self.usernames:
+            return self.event_type | ({} if self.duration is None else {"duration": self.duration})
+        if self.organization_slug is None:
+            raise InvalidRequestError(
+                "the free times of several users can be searched only in their organization, "
+                "with a link such as https://acme.cal.com/ana+bo/30min"
+            )
+        users = {"usernames": list(self.usernames), "organization_slug": self.organization_slug}
+        return users | ({} if self.duration is None else {"duration": self.duration})
+
+    @property
     def event_type(self) -> dict[str, Any]:
         """The keywords of `slots.search` and `bookings.create` that select the event type."""
         names = ("event_type_slug", "username", "team_slug", "organization_slug")
@@ -67,6 +80,8 @@ def parse_booking_link(link: str, booking_url: str) -> BookingTarget:
     `?duration=` or without. Raises `InvalidRequestError` for anything else, and for other hosts.
     """
     url, home = _split(link), urlsplit(booking_url)
+    if not home.hostname:
+        raise InvalidRequestError(f"the booking URL must be a URL such as https://cal.com, got {shown(booking_url)}")
     organization = _organization(link, url, home)
     prefix = home.path.rstrip("/")
     if not url.path.startswith(prefix + "/"):

@@ -154,6 +154,14 @@ async def test_a_private_link_works_for_the_owner(sandbox):
             await cal.link(f"https://cal.com/d/other/{event_type.slug}").slots(start=WEDNESDAY, end=WEDNESDAY)
 
 
+def test_several_users_are_searched_in_their_organization():
+    """A link to several users selects them in their organization; without one it is rejected in plain words."""
+    members = parse_booking_link("https://acme.cal.com/ana+bo/30min?duration=30", BOOKING_URL)
+    assert members.search_keywords == {"usernames": ["ana", "bo"], "organization_slug": "acme", "duration": 30}
+    with pytest.raises(InvalidRequestError, match="only in their organization"):
+        _ = parse_booking_link("https://cal.com/ana+bo/30min", BOOKING_URL).search_keywords
+
+
 async def test_several_users_cannot_be_booked_by_their_names(sandbox):
     """A link to several users raises before a request, since the API has no operation for it."""
     async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
@@ -172,7 +180,7 @@ async def test_the_length_of_a_link_is_booked(sandbox):
     assert (booking.end - booking.start).total_seconds() == 3600
 
 
-def test_the_command_line_takes_links(sandbox):
+def test_the_command_line_takes_links(sandbox, monkeypatch):
     """`slots show` and `book` accept a booking link in place of an event type."""
     shown = invoke("slots", "show", "https://cal.com/ana/thirty", "--json", *connection_args(sandbox))
     assert (shown.exit_code, "start" in shown.stdout) == (0, True)
@@ -184,5 +192,11 @@ def test_the_command_line_takes_links(sandbox):
     assert (booked.exit_code, len(sandbox.store.bookings)) == (0, 1)
     foreign = invoke("slots", "show", "https://evil.test/ana/thirty", *connection_args(sandbox))
     assert (foreign.exit_code, "its host must be cal.com" in foreign.stderr) == (2, True)
+    several = invoke("slots", "show", "https://cal.com/ana+cy/30", *connection_args(sandbox))
+    assert (several.exit_code, "usernames" in several.stderr) == (2, False)
+    monkeypatch.setenv("CAL_BOOKING_URL", "nonsense")
+    unusable = invoke("slots", "show", "https://cal.com/ana/thirty", *connection_args(sandbox))
+    assert (unusable.exit_code, "the booking URL must be" in unusable.stderr) == (2, True)
+    monkeypatch.delenv("CAL_BOOKING_URL")
     private = invoke("slots", "show", "https://cal.com/d/x/thirty", *connection_args(sandbox))
     assert (private.exit_code, "private link" in private.stderr) == (2, True)

@@ -39,12 +39,10 @@ class BookingLink:
         self, *, start: date | datetime | str, end: date | datetime | str, time_zone: str | None = None
     ) -> SlotDays:
         """Return the free slots from `start` to `end`, by date in `time_zone`. See `cal.slots.search`."""
-        target = self.target
-        users = {"usernames": target.usernames, "organization_slug": target.organization_slug}
-        event_type = users if target.usernames else await self._event_type()
-        return await self._slots.search(
-            start=start, end=end, time_zone=time_zone, duration=target.duration, **event_type
-        )
+        keywords = self.target.search_keywords
+        if self.target.private_link_id is not None:
+            keywords = {"duration": self.target.duration, **await self._event_type()}
+        return await self._slots.search(start=start, end=end, time_zone=time_zone, **keywords)
 
     async def book(
         self,

@@ -157,9 +157,7 @@ def _parse_link(link: str) -> dict[str, Any]:
     target = parse_booking_link(link, os.environ.get("CAL_BOOKING_URL") or BOOKING_URL)
     if target.private_link_id is not None:
         raise InvalidRequestError("the API cannot open a private link; pass the id of its event type instead")
-    users = {"usernames": list(target.usernames), "organization_slug": target.organization_slug}
-    event_type = users if target.usernames else target.event_type
-    return event_type | ({} if target.duration is None else {"duration": target.duration})
+    return target.search_keywords
 
 
 def parse_zone(name: str) -> ZoneInfo:
