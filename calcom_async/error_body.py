@@ -61,7 +61,7 @@ def _page_summary(status: int, body: bytes) -> str:
     if 300 <= status < 400:
         return "redirect, which is not followed with credentials; is the base URL right?"
     words = " ".join(_title(body[:MOST_TEXT]).decode("utf-8", "replace").split())
-    return f"no answer of Cal.com but: {words[:100] or 'an empty body'}"
+    return f"not a response of Cal.com: {words[:100] or 'an empty body'}"
 
 
 def _title(page: bytes) -> bytes:

@@ -247,7 +247,7 @@ def _is_failure(outcome: StatusOnly | None) -> bool:
     return outcome is not None and outcome.status == FAILURE
 
 
-NO_DATA = 'the answer holds no data: not {"data": ...} as Cal.com answers. Is the base URL right?'
+NO_DATA = 'the response has no data: it is not {"data": ...}, as from Cal.com. Is the base URL right?'
 
 
 def data_of(envelope: Envelope[Any], kind: Any) -> Any:

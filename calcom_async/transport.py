@@ -337,7 +337,7 @@ def _failure(error: Exception, what: str, seconds: float) -> Exception:
         )
     never_sent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
     if isinstance(error, TimeoutError):
-        doing = "connecting took too long" if never_sent else "no answer in time"
+        doing = "connecting took too long" if never_sent else "no response in time"
         return TimedOutError(f"{what}: {doing}, {seconds:.1f} s", sent=not never_sent, seconds=seconds)
     if never_sent:
         proxy = "the proxy " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
@@ -349,7 +349,7 @@ def _failure(error: Exception, what: str, seconds: float) -> Exception:
         )
     why = printable(_reason(error), 300) or type(error).__name__
     return ConnectionFailedError(
-        f"{what}: the connection broke before the answer was whole ({why}); Cal.com may have acted on it",
+        f"{what}: the connection was lost before the response was complete ({why}); Cal.com may have acted on it",
         sent=True,
         seconds=seconds,
     )

@@ -203,12 +203,12 @@ def test_a_list_of_messages():
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"<html><head><title>502 Bad\nGateway</title></head>", "no answer of Cal.com but: 502 Bad Gateway"),
-        (b"", "no answer of Cal.com but: an empty body"),
-        (b"[1]", "no answer of Cal.com but: [1]"),
-        (b"\xff\xfe", "no answer of Cal.com but: \ufffd\ufffd"),
-        (b"{}", "no answer of Cal.com but: {}"),
-        (b'{"error":{"code":"X"}}', 'no answer of Cal.com but: {"error":{"code":"X"}}'),
+        (b"<html><head><title>502 Bad\nGateway</title></head>", "not a response of Cal.com: 502 Bad Gateway"),
+        (b"", "not a response of Cal.com: an empty body"),
+        (b"[1]", "not a response of Cal.com: [1]"),
+        (b"\xff\xfe", "not a response of Cal.com: \ufffd\ufffd"),
+        (b"{}", "not a response of Cal.com: {}"),
+        (b'{"error":{"code":"X"}}', 'not a response of Cal.com: {"error":{"code":"X"}}'),
     ],
 )
 def test_a_foreign_body_is_summarized(body, message):
@@ -280,7 +280,7 @@ def test_long_bodies_are_parsed_in_linear_time(body):
 )
 def test_titles_of_pages(body, message):
     """The title of an HTML page is the message; without a title, the start of the page."""
-    assert error_of(Response(502, {}, body)).server_message == f"no answer of Cal.com but: {message}"
+    assert error_of(Response(502, {}, body)).server_message == f"not a response of Cal.com: {message}"
 
 
 def test_a_redirect_points_to_the_base_url():

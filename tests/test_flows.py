@@ -305,8 +305,8 @@ async def test_an_unreachable_server():
     ("fault", "kind", "message"),
     [
         ({"invalid_body": True}, DecodeError, "not JSON"),
-        ({"truncated": True}, ConnectionFailedError, "broke before the answer was whole"),
-        ({"html": True}, ServerError, "no answer of Cal.com but: 502 Bad Gateway"),
+        ({"truncated": True}, ConnectionFailedError, "lost before the response was complete"),
+        ({"html": True}, ServerError, "not a response of Cal.com: 502 Bad Gateway"),
         ({"status": 200, "body": {"status": "success", "data": ["x"]}}, DecodeError, r"\$\.data"),
     ],
     ids=["garbage", "truncated", "proxy", "another shape"],

@@ -432,7 +432,7 @@ def test_missing_data():
     assert read(type(None), Response(200, {}, b"")) is None
     assert read(Row | None, Response(200, {}, b'{"status":"success"}')) is None
     assert read(Row | None, Response(200, {}, b'{"data":null}')) is None
-    with pytest.raises(errors.DecodeError, match="holds no data"):
+    with pytest.raises(errors.DecodeError, match="has no data"):
         read(Row, Response(200, {}, b'{"status":"success"}'))
 
 

@@ -43,7 +43,7 @@ class ProgressDisplay:
 
     @asynccontextmanager
     async def following(self, cal: Calcom) -> AsyncIterator[None]:
-        """Keep the display up to date inside this block, also while no answer comes."""
+        """Keep the display up to date inside this block, also while no response comes."""
         with self._bar:
             self._started = time.monotonic()
             follower = asyncio.create_task(self._follow(cal))
@@ -65,7 +65,7 @@ class ProgressDisplay:
             self._trouble = ""
             self._left = self._left if event.remaining is None else event.remaining
         elif event.kind == "retry":
-            self._trouble = f"{event.status or 'no answer'}, trying again"
+            self._trouble = f"{event.status or 'no response'}, trying again"
         elif event.kind == "wait":
             # Prefetched pages wait at the same time, so waits are not added up.
             now = time.monotonic()

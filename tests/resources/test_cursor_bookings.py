@@ -269,7 +269,7 @@ def bookings(send: FakeSend) -> Bookings:
 
 
 def timed_out(*, sent: bool = True) -> TimedOutError:
-    return TimedOutError("no answer in time", sent=sent, seconds=15)
+    return TimedOutError("no response in time", sent=sent, seconds=15)
 
 
 def test_the_first_request_has_15_seconds_and_one_attempt():
@@ -289,7 +289,7 @@ def test_a_first_request_without_a_response_falls_back():
     """After a timeout the client reads by take and skip, with one warning."""
     send = FakeSend(timed_out(), offset_page(["a"]))
     listed = bookings(send)
-    with pytest.warns(CursorFallbackWarning, match="no answer in time") as caught:
+    with pytest.warns(CursorFallbackWarning, match="no response in time") as caught:
         assert [booking.uid for booking in run(listed.list().collect())] == ["a"]
     assert len(caught) == 1
     assert [request.headers["cal-api-version"] for request in send.sent] == [CURSOR, OLD]
