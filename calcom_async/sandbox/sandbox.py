@@ -33,6 +33,7 @@ from calcom_async.sandbox.seed.world import API_KEY, seed_store
 from calcom_async.sandbox.state.clock import Clock
 from calcom_async.sandbox.state.store import Store
 from calcom_async.sandbox.webhooks.delivery import Delivery, deliver, deliveries
+from calcom_async.sandbox.webhooks.scheduled import plan
 
 T = TypeVar("T")
 
@@ -110,6 +111,7 @@ class Sandbox:
             on_error=self.handler_errors.append,
         )
         self.context.events.subscribe(partial(deliver, self.context))
+        self.context.events.subscribe(partial(plan, self.context))
         self._bookings = bookings
         self._seed = seed
         self._port = port
@@ -182,7 +184,8 @@ class Sandbox:
         self._running.spawn(work)
 
     def wait_idle(self, timeout: float = 5) -> None:
-        """Wait until all background tasks (webhook deliveries) are done. Raises TimeoutError."""
+        """Send the webhook deliveries that are due, and wait until all are done. Raises TimeoutError."""
+        self.run(lambda: self.store.schedule.run_due(self.clock.now()))
         self._running.wait_idle(timeout)
 
     @property

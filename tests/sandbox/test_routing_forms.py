@@ -9,6 +9,7 @@ from http_client import ApiClient, recorded_body, sandbox_client
 
 from calcom_async.sandbox.routing.forms import field, new_form, route_to, store_response
 from calcom_async.sandbox.seed.world import FORM
+from calcom_async.sandbox.state.booking import Booking
 
 ORG = "/v2/organizations/1/routing-forms"
 TEAM = "/v2/organizations/1/teams/2/routing-forms"
@@ -159,6 +160,34 @@ def test_webhooks_hear_of_responses(api):
         "teamId": 3,
         "responses": {"topic": {"value": "tea", "response": "tea"}},
     }
+
+
+def make_booking(sandbox, email):
+    """Store a booking that somebody has just made."""
+    now = sandbox.clock.now()
+    attendee = {"id": 1, "name": "A", "email": email, "timeZone": "UTC"}
+    times = {"start": now, "end": now, "created_at": now, "updated_at": None}
+    booking = Booking(id=1, uid="uid", title="Tea", user_id=1, **times, attendees=[attendee])
+    sandbox.store.add_booking(booking)
+
+
+@pytest.mark.parametrize(("attendee", "count"), [(None, 1), ("else@x.test", 1), ("Ada@x.test", 0)])
+def test_a_form_that_led_to_no_booking(api, attendee, count):
+    """FORM_SUBMITTED_NO_EVENT follows after 15 minutes, unless somebody with an address of the answers has booked."""
+    webhook = {"subscriberUrl": "https://hooks.test/", "triggers": ["FORM_SUBMITTED_NO_EVENT"], "active": True}
+    api.post("/v2/organizations/1/webhooks", webhook)
+    about = {"name": "Own", "team_id": 3, "user_id": 1, "fields": [field("email", "Email")]}
+    route = route_to("a", "customPageMessage", "thanks")
+    new_form(api.sandbox.store, api.sandbox.clock.now(), **about, routes=[route], form_id="f")
+    api.post(f"/v2/organizations/1/teams/3/routing-forms/f/responses{DAY}", {"email": "ada@x.test"})
+    if attendee is not None:
+        make_booking(api.sandbox, attendee)
+    api.sandbox.clock.move(minutes=14)
+    api.sandbox.wait_idle()
+    assert api.sandbox.deliveries == []
+    api.sandbox.clock.move(minutes=2)
+    api.sandbox.wait_idle()
+    assert [sent.json["payload"]["responseId"] for sent in api.sandbox.deliveries] == [1] * count
 
 
 def test_calculating_works_for_anybody(api, shared):

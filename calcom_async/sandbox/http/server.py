@@ -84,6 +84,7 @@ class Server:
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Return the response to a request: the whole server without a socket."""
+        self._context.store.schedule.run_due(self._context.clock.now())
         if request.method == "OPTIONS":
             return HttpResponse(204, headers=dict(PREFLIGHT_HEADERS))
         if request.raw is None:

@@ -178,8 +178,10 @@ def _submit(call: Call, form: RoutingForm, response: Mapping[str, Any]) -> Respo
         "teamId": form["teamId"],
         "responses": {name: {"value": value, "response": value} for name, value in answers.items()},
     }
-    call.emit("FORM_SUBMITTED", payload, user_id=form["userId"], team_id=form["teamId"], root=answers)
-    return store_response(call.store, form, response, call.clock.now())
+    stored = store_response(call.store, form, response, call.clock.now())
+    scope = {"user_id": form["userId"], "team_id": form["teamId"], "root": answers, "response_id": stored["id"]}
+    call.emit("FORM_SUBMITTED", payload, **scope)
+    return stored
 
 
 def _check_order(query: Mapping[str, Any]) -> None:

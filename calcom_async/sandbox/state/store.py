@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from calcom_async.sandbox.state.booking import Booking, Bookings
 from calcom_async.sandbox.state.ordering import Key, R, shuffled_page
+from calcom_async.sandbox.state.schedule import Schedule
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 T = TypeVar("T")
@@ -87,6 +88,7 @@ class Store:
         self.verified_emails: dict[int, dict[str, Any]] = {}
         self.verified_phones: dict[int, dict[str, Any]] = {}
         #: unused verification codes by kind, owner and address
+        self.schedule: Schedule = Schedule()
         self.verification_codes: dict[tuple[Any, ...], str] = {}
         #: JSON of routing forms; of their responses, plus _updatedAt
         self.routing_forms: dict[str, dict[str, Any]] = {}

@@ -63,8 +63,19 @@ def deliver(context: Context, trigger: str, payload: Mapping[str, Any], scope: M
     `scope` may have `user_id` (one or several hosts), `event_type_id` and `team_id`. The webhooks of the managed
     parent, of the organization and of the OAuth client follow from these. `root` in it is added next to the payload.
     """
-    for webhook in matching(context.store, trigger, scope):
-        context.spawn(_send(context, dict(webhook), trigger, payload, scope.get("root")))
+    send(context, matching(context.store, trigger, scope), trigger, payload, scope.get("root"))
+
+
+def send(
+    context: Context,
+    webhooks: Iterable[Mapping[str, Any]],
+    trigger: str,
+    payload: Mapping[str, Any],
+    root: Mapping[str, Any] | None,
+) -> None:
+    """Send an event to these webhooks, in the background."""
+    for webhook in webhooks:
+        context.spawn(_send(context, dict(webhook), trigger, payload, root))
 
 
 # --- recipients
