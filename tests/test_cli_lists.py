@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
+from cli_runner import invoke
 
 from calcom_async import Calcom
-from calcom_async.cli.api import api
-from calcom_async.cli.ops import ops
 from calcom_async.operations.catalog import read_python_calls
 from calcom_async.operations.lists import list_rows
 from calcom_async.sandbox import Sandbox
 
 BOOKINGS = 37
 """Enough bookings for several pages of ten."""
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Run `ops` or `api` on a wide terminal."""
-    app = typer.Typer()
-    app.command()(ops)
-    app.command()(api)
-    monkeypatch.setenv("COLUMNS", "200")
-    return lambda *words, **settings: CliRunner().invoke(app, [*words], env=settings)
 
 
 @pytest.fixture
@@ -43,9 +28,9 @@ def account(monkeypatch: pytest.MonkeyPatch):
 # --- ops
 
 
-def test_ops_lists_every_operation(run):
+def test_ops_lists_every_operation():
     """Each operation is one line with its Python call, and long lines are not wrapped."""
-    result = run("ops", COLUMNS="40")
+    result = invoke("ops", columns=40)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert len(lines) >= 349
@@ -61,30 +46,30 @@ def test_every_python_call_is_valid_syntax():
 
 
 @pytest.mark.parametrize("word", ["selected", "SELECTED", "deselect"])
-def test_a_word_filters_the_operations(run, word):
+def test_a_word_filters_the_operations(word):
     """A word is searched in path and Python call, ignoring case."""
-    lines = run("ops", word).stdout.splitlines()
+    lines = invoke("ops", word).stdout.splitlines()
     assert any("cal.calendars.deselect(" in line for line in lines)
     assert len(lines) <= 2
 
 
-def test_a_word_without_match(run):
+def test_a_word_without_match():
     """A word that matches nothing is an error."""
-    result = run("ops", "nonsense")
+    result = invoke("ops", "nonsense")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "nonsense" in result.stderr
 
 
-def test_important_columns_come_first(run, account):
+def test_important_columns_come_first(account):
     """A narrow table of event types shows id, title and slug before other fields."""
-    result = run("api", "GET", "/v2/event-types", "--all", COLUMNS="80")
+    result = invoke("api", "GET", "/v2/event-types", "--all", columns=80)
     assert result.exit_code == 0
     assert {"id", "title", "slug"} <= set(result.stdout.splitlines()[0].split())
 
 
-def test_operations_as_json(run):
+def test_operations_as_json():
     """JSON has the method, path, version and Python calls."""
-    operations = json.loads(run("ops", "bookings/{bookingUid}/cancel", "--json").stdout)
+    operations = json.loads(invoke("ops", "bookings/{bookingUid}/cancel", "--json").stdout)
     assert operations == [
         {
             "method": "POST",
@@ -103,9 +88,9 @@ def test_operations_as_json(run):
 # --- api --all
 
 
-def test_all_pages_as_json(run, account):
+def test_all_pages_as_json(account):
     """Each row comes once, over as many pages as needed; `take` is the page size."""
-    result = run("api", "GET", "/v2/bookings", "--all", "--json", "-q", "take=10")
+    result = invoke("api", "GET", "/v2/bookings", "--all", "--json", "-q", "take=10")
     rows = json.loads(result.stdout)
     assert len({row["uid"] for row in rows}) == len(rows) == BOOKINGS
     pages = [dict(request.query) for request in account.requests if request.path == "/v2/bookings"]
@@ -115,9 +100,9 @@ def test_all_pages_as_json(run, account):
     }
 
 
-def test_all_pages_as_a_table(run, account):
+def test_all_pages_as_a_table(account):
     """Without --json the plain values of the rows are a table, followed by the number of rows."""
-    result = run("api", "get", "/bookings", "--all", "-q", "status=cancelled")
+    result = invoke("api", "get", "/bookings", "--all", "-q", "status=cancelled")
     count = len(
         {booking.uid for booking in account.store.bookings.values() if booking.status in {"cancelled", "rejected"}}
     )
@@ -127,18 +112,18 @@ def test_all_pages_as_a_table(run, account):
 
 
 @pytest.mark.parametrize("path", ["/v2/event-types", "/v2/schedules", "/v2/webhooks", "/v2/teams"])
-def test_lists_of_other_styles(run, account, path):
+def test_lists_of_other_styles(account, path):
     """Lists without pages, or without a total, are read in one request."""
-    rows = json.loads(run("api", "GET", path, "--all", "--json").stdout)
+    rows = json.loads(invoke("api", "GET", path, "--all", "--json").stdout)
     assert isinstance(rows, list)
     assert len([request for request in account.requests if request.path == path]) == 1
 
 
-def test_rows_with_unusable_ids_are_kept(run, account):
+def test_rows_with_unusable_ids_are_kept(account):
     """Rows whose id is not text or a number are all kept."""
     rows = [{"id": []}, {"uid": {}}, {"id": None}, {"id": 7}, 5]
     account.faults.add("GET", "/v2/webhooks", body=json.dumps({"status": "success", "data": rows}))
-    assert json.loads(run("api", "GET", "/v2/webhooks", "--all", "--json").stdout) == rows
+    assert json.loads(invoke("api", "GET", "/v2/webhooks", "--all", "--json").stdout) == rows
 
 
 @pytest.mark.parametrize(
@@ -151,9 +136,9 @@ def test_rows_with_unusable_ids_are_kept(run, account):
         (("GET", "/v2/nowhere", "--all"), 3, "Cannot GET"),
     ],
 )
-def test_errors_of_all(run, account, words, code, message):
+def test_errors_of_all(account, words, code, message):
     """A response that is not a list, or an invalid page size, is one message with an exit code."""
-    result = run("api", *words)
+    result = invoke("api", *words)
     assert result.exit_code == code
     assert message in result.stderr
 

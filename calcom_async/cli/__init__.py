@@ -17,7 +17,7 @@ from calcom_async.cli.doctor import doctor
 from calcom_async.cli.exit_codes import EXIT_CODES_HELP, OUTPUT_CLOSED, exit_code
 from calcom_async.cli.export import export_command
 from calcom_async.cli.ops import ops
-from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, Command, SandboxOption, Target
+from calcom_async.cli.options import Command, Target, with_target
 from calcom_async.cli.sandbox import sandbox
 from calcom_async.cli.slots import slots
 from calcom_async.cli.terminal import discard_output, echo, one_line, print_status, tolerate_encodings
@@ -99,12 +99,9 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback()
+@with_target
 def _everywhere(
-    context: typer.Context,
-    base_url: BaseUrlOption = None,
-    api_key: ApiKeyOption = None,
-    sandbox: SandboxOption = False,
-    allow_http: AllowHttpOption = False,
+    target: Target,
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Show the version."),
 ) -> None:
-    context.obj = Target(base_url, api_key, sandbox, allow_http)
+    """Accept the options that select a server before the name of the command too."""

@@ -13,15 +13,11 @@ from rich.text import Text
 
 from calcom_async.cli.connect import check_reachable, connect
 from calcom_async.cli.options import (
-    AllowHttpOption,
-    ApiKeyOption,
-    BaseUrlOption,
-    SandboxOption,
     Target,
     one_of,
-    target_from,
+    with_target,
 )
-from calcom_async.cli.run import fail, run
+from calcom_async.cli.run import run
 from calcom_async.cli.terminal import one_line, print_json, stdout
 from calcom_async.errors import InvalidRequestError
 from calcom_async.models.me import Me
@@ -29,8 +25,9 @@ from calcom_async.models.me import Me
 METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE", "HEAD")
 
 
+@with_target
 def api(
-    context: typer.Context,
+    target: Target,
     method: Annotated[
         str,
         typer.Argument(
@@ -53,10 +50,6 @@ def api(
     ] = None,
     all_pages: Annotated[bool, typer.Option("--all", help="Fetch all pages of a list and print the rows.")] = False,
     json: Annotated[bool, typer.Option("--json", help="With --all: print JSON instead of a table.")] = False,
-    base_url: BaseUrlOption = None,
-    api_key: ApiKeyOption = None,
-    sandbox: SandboxOption = False,
-    allow_http: AllowHttpOption = False,
 ) -> None:
     """Send a request and print the response.
 
@@ -64,13 +57,9 @@ def api(
 
     calcom-async api GET /v2/bookings -q status=upcoming -q take=5
     """
-    try:
-        params, payload = _params(query or []), _body(body)
-    except InvalidRequestError as error:
-        fail(error)
+    params, payload = _params(query or []), _body(body)
     if all_pages and (method != "GET" or payload is not None):
-        fail(InvalidRequestError("--all works only with GET and without --body"))
-    target = target_from(context, base_url, api_key, sandbox, allow_http)
+        raise InvalidRequestError("--all works only with GET and without --body")
     if all_pages:
         from calcom_async.cli.tables import print_rows
 
@@ -125,16 +114,13 @@ def _content(file: str) -> bytes:
     return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
 
 
+@with_target
 def whoami(
-    context: typer.Context,
+    target: Target,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    base_url: BaseUrlOption = None,
-    api_key: ApiKeyOption = None,
-    sandbox: SandboxOption = False,
-    allow_http: AllowHttpOption = False,
 ) -> None:
     """Show the user of the API key."""
-    me = run(_me(target_from(context, base_url, api_key, sandbox, allow_http)))
+    me = run(_me(target))
     if json:
         print_json(msgspec.to_builtins(me))
         return

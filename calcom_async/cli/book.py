@@ -12,8 +12,8 @@ import msgspec
 import typer
 
 from calcom_async.cli.connect import check_reachable, connect
-from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, target_from
-from calcom_async.cli.run import fail, run
+from calcom_async.cli.options import Target, with_target
+from calcom_async.cli.run import run
 from calcom_async.cli.slots import (
     DurationOption,
     EventArgument,
@@ -35,8 +35,9 @@ SEARCH_AHEAD = timedelta(days=60)
 """How far ahead `--start first` searches."""
 
 
+@with_target
 def book(
-    context: typer.Context,
+    target: Target,
     event: EventArgument,
     start: Annotated[
         str,
@@ -76,10 +77,6 @@ def book(
     team: TeamOption = False,
     organization: OrganizationOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the booking as JSON.")] = False,
-    base_url: BaseUrlOption = None,
-    api_key: ApiKeyOption = None,
-    sandbox: SandboxOption = False,
-    allow_http: AllowHttpOption = False,
 ) -> None:
     """Book a free time.
 
@@ -89,16 +86,12 @@ def book(
 
     calcom-async book ana/demo --start first --name Bo --phone +390612345678 --answer topic=Trial --answer seats:=2
     """
-    target = target_from(context, base_url, api_key, sandbox, allow_http)
-    try:
-        event_type = parse_event_type(event, team=team, organization=organization)
-        duration = duration or event_type.pop("duration", None)
-        when = None if start == FIRST else _parse_start(start)
-        zone = None if time_zone is None else parse_zone(time_zone)
-        _check(when, event_type, email or phone, reserve=reserve, key=idempotency_key)
-        answers = ({"notes": note} if note else {}) | _answers(answer or [])
-    except InvalidRequestError as error:
-        fail(error)
+    event_type = parse_event_type(event, team=team, organization=organization)
+    duration = duration or event_type.pop("duration", None)
+    when = None if start == FIRST else _parse_start(start)
+    zone = None if time_zone is None else parse_zone(time_zone)
+    _check(when, event_type, email or phone, reserve=reserve, key=idempotency_key)
+    answers = ({"notes": note} if note else {}) | _answers(answer or [])
     options = {
         "guests": guest,
         "length_in_minutes": duration,

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from calcom_async.cli.connect import NETWORK_HINT, connect
 from calcom_async.cli.exit_codes import exit_code
-from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, Target, target_from
+from calcom_async.cli.options import Target, with_target
 from calcom_async.cli.run import error_lines, run
 from calcom_async.cli.terminal import one_line, print_json, stdout
 from calcom_async.diagnostics import CheckResult, ResponseMonitor, State, diagnose
@@ -33,13 +33,10 @@ class ResultLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """Exit code of the command if this is the first failure."""
 
 
+@with_target
 def doctor(
-    context: typer.Context,
+    target: Target,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
-    base_url: BaseUrlOption = None,
-    api_key: ApiKeyOption = None,
-    sandbox: SandboxOption = False,
-    allow_http: AllowHttpOption = False,
 ) -> None:
     """Check the API key and the connection.
 
@@ -47,7 +44,7 @@ def doctor(
     takes at most ten requests and changes nothing. The exit code is 0, or that of the first failed check. A warning is
     not a failure.
     """
-    results = run(_run_checks(target_from(context, base_url, api_key, sandbox, allow_http)))
+    results = run(_run_checks(target))
     if json:
         print_json(results)
     else:

@@ -14,7 +14,7 @@ import typer
 
 from calcom_async.cli.connect import CONNECT_TIMEOUT, check_reachable, connect
 from calcom_async.cli.exit_codes import exit_code
-from calcom_async.cli.options import AllowHttpOption, ApiKeyOption, BaseUrlOption, SandboxOption, Target, target_from
+from calcom_async.cli.options import Target, with_target
 from calcom_async.cli.progress import ProgressDisplay
 from calcom_async.cli.run import fail, run
 from calcom_async.cli.terminal import print_status, stderr
@@ -44,8 +44,9 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+@with_target
 def export_command(
-    context: typer.Context,
+    target: Target,
     thing: Annotated[str, typer.Argument(metavar="WHAT", help=f"What to export: {', '.join(EXPORTABLE)}.")],
     output: Annotated[
         Path,
@@ -129,10 +130,6 @@ def export_command(
             help="Run on this Dask cluster (tcp://...) and write a directory. Set CAL_API_KEY on the workers.",
         ),
     ] = None,
-    base_url: BaseUrlOption = None,
-    api_key: ApiKeyOption = None,
-    sandbox: SandboxOption = False,
-    allow_http: AllowHttpOption = False,
 ) -> None:
     """Export a list to a file.
 
@@ -145,7 +142,6 @@ def export_command(
 
     In CSV, a text that a spreadsheet would execute as a formula gets an apostrophe in front. Phone numbers do not.
     """
-    target = target_from(context, base_url, api_key, sandbox, allow_http)
     try:
         _check_modes(resume=resume, restart=restart, incremental=incremental, verify=verify)
         filters = _filters(status, since, until)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from functools import wraps
+from typing import Annotated, Any, Concatenate
 
 import typer
 from typer.core import TyperArgument, TyperCommand
+
+from calcom_async.cli.run import fail
+from calcom_async.errors import CalcomError
 
 BaseUrlOption = Annotated[
     str | None, typer.Option("--base-url", metavar="URL", help="Base URL of the API. [default: CAL_API_URL]")
@@ -21,7 +26,17 @@ SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Use a built-in C
 
 
 class Command(TyperCommand):
-    """A command whose help shows arguments without their Python type, as in `EVENT <str>`."""
+    """A command whose errors become a message and an exit code.
+
+    Its help shows arguments without their Python type, as in `EVENT <str>`.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except CalcomError as error:
+            fail(error)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters, with arguments that do not display a type."""
@@ -57,14 +72,34 @@ class Target:
         return f"Target({self.base_url!r}, '***', {self.sandbox}, {self.allow_http})"
 
 
-def target_from(
-    context: typer.Context, base_url: str | None, api_key: str | None, sandbox: bool, allow_http: bool = False
+def _target(
+    context: typer.Context,
+    base_url: BaseUrlOption = None,
+    api_key: ApiKeyOption = None,
+    sandbox: SandboxOption = False,
+    allow_http: AllowHttpOption = False,
 ) -> Target:
-    """Combine the options of the command with those given before it; the former win."""
+    """Combine the options of a command with those given before it; the former win."""
     outer: Target = context.obj or Target()
-    return Target(
+    target = context.obj = Target(
         base_url or outer.base_url,
         api_key or outer.api_key,
         sandbox or outer.sandbox,
         allow_http or outer.allow_http,
     )
+    return target
+
+
+def with_target(command: Callable[Concatenate[Target, ...], None]) -> Callable[..., None]:
+    """Let a command have the options that select a server and credentials, and pass it the `Target`."""
+    shared = inspect.signature(_target, eval_str=True).parameters.values()
+    own = [*inspect.signature(command, eval_str=True).parameters.values()][1:]
+
+    @wraps(command)
+    def run_with_target(**options: Any) -> None:
+        target = _target(**{parameter.name: options.pop(parameter.name) for parameter in shared})
+        command(target, **options)
+
+    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *shared)]
+    run_with_target.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return run_with_target

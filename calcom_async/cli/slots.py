@@ -21,15 +21,11 @@ from calcom_async.booking_links import looks_like_link, parse_booking_link
 from calcom_async.cli.connect import check_reachable, connect
 from calcom_async.cli.exit_codes import EXIT_CODES_HELP
 from calcom_async.cli.options import (
-    AllowHttpOption,
-    ApiKeyOption,
-    BaseUrlOption,
     Command,
-    SandboxOption,
     Target,
-    target_from,
+    with_target,
 )
-from calcom_async.cli.run import fail, run
+from calcom_async.cli.run import run
 from calcom_async.cli.terminal import echo, print_json, print_status, stdout
 from calcom_async.client import Calcom
 from calcom_async.config import BOOKING_URL
@@ -67,8 +63,9 @@ slots: typer.Typer = typer.Typer(name="slots", help="Show or watch free times.",
 
 
 @slots.command("show", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@with_target
 def show(
-    context: typer.Context,
+    target: Target,
     event: EventArgument,
     start: Annotated[
         str | None, typer.Option(metavar="DATE", help="First day, for example 2026-12-01. [default: today]")
@@ -79,10 +76,6 @@ def show(
     team: TeamOption = False,
     organization: OrganizationOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a timetable.")] = False,
-    base_url: BaseUrlOption = None,
-    api_key: ApiKeyOption = None,
-    sandbox: SandboxOption = False,
-    allow_http: AllowHttpOption = False,
 ) -> None:
     """Show the free times of a week.
 
@@ -91,15 +84,11 @@ def show(
 
     calcom-async slots show ana/thirty --time-zone Europe/Rome
     """
-    target = target_from(context, base_url, api_key, sandbox, allow_http)
-    try:
-        event_type = parse_event_type(event, team=team, organization=organization)
-        if duration is not None:
-            event_type["duration"] = duration
-        first = None if start is None else _parse_day(start)
-        zone = None if time_zone is None else parse_zone(time_zone)
-    except InvalidRequestError as error:
-        fail(error)
+    event_type = parse_event_type(event, team=team, organization=organization)
+    if duration is not None:
+        event_type["duration"] = duration
+    first = None if start is None else _parse_day(start)
+    zone = None if time_zone is None else parse_zone(time_zone)
     free, dates, zone = run(_search(target, event_type, first, days, zone))
     if json:
         print_json(free)
@@ -250,8 +239,9 @@ def _minutes_cell(minutes: list[int]) -> str:
 
 
 @slots.command("watch", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@with_target
 def watch(
-    context: typer.Context,
+    target: Target,
     events: Annotated[
         list[str], typer.Argument(metavar="EVENT...", help="Event types: ids, or USERNAME/SLUG.", show_default=False)
     ],
@@ -263,10 +253,6 @@ def watch(
     duration: DurationOption = None,
     team: TeamOption = False,
     organization: OrganizationOption = None,
-    base_url: BaseUrlOption = None,
-    api_key: ApiKeyOption = None,
-    sandbox: SandboxOption = False,
-    allow_http: AllowHttpOption = False,
 ) -> None:
     """Print free times that open or close.
 
@@ -274,12 +260,8 @@ def watch(
 
     calcom-async slots watch ana/thirty ana/sixty --interval 30
     """
-    target = target_from(context, base_url, api_key, sandbox, allow_http)
-    try:
-        targets = {event: parse_event_type(event, team=team, organization=organization) for event in events}
-        zone = None if time_zone is None else parse_zone(time_zone)
-    except InvalidRequestError as error:
-        fail(error)
+    targets = {event: parse_event_type(event, team=team, organization=organization) for event in events}
+    zone = None if time_zone is None else parse_zone(time_zone)
 
     async def main() -> None:
         async with connect(target) as cal:

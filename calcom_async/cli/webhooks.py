@@ -19,16 +19,12 @@ import typer
 from calcom_async.cli.connect import CONNECT_TIMEOUT, check_reachable, config_of, connect
 from calcom_async.cli.exit_codes import EXIT_CODES_HELP
 from calcom_async.cli.options import (
-    AllowHttpOption,
-    ApiKeyOption,
-    BaseUrlOption,
     Command,
-    SandboxOption,
     Target,
     one_of,
-    target_from,
+    with_target,
 )
-from calcom_async.cli.run import fail, run
+from calcom_async.cli.run import run
 from calcom_async.cli.terminal import echo, one_line, print_json, print_status, stderr
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, ConfigError, InvalidRequestError
@@ -70,12 +66,9 @@ def verify_file(
 
     calcom-async webhooks verify body.json --signature 5d9c...
     """
-    try:
-        body = _content(file)
-        verify(body, signature, _secret(secret_env))
-        event = parse(body, content_type)
-    except CalcomError as error:
-        fail(error)
+    body = _content(file)
+    verify(body, signature, _secret(secret_env))
+    event = parse(body, content_type)
     echo(f"{event.trigger or 'no trigger'} {event.key or 'no key: duplicates cannot be detected'}")
 
 
@@ -99,8 +92,9 @@ def _secret(variable: str) -> str:
 
 
 @webhooks.command("listen", cls=Command, epilog=EXIT_CODES_HELP)
+@with_target
 def listen(
-    context: typer.Context,
+    target: Target,
     port: Annotated[
         int, typer.Option(metavar="PORT", min=0, max=65_535, help="Port on 127.0.0.1. 0 selects a free one.")
     ] = 8770,
@@ -123,10 +117,6 @@ def listen(
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the complete bodies, one JSON text per line.")] = False,
-    base_url: BaseUrlOption = None,
-    api_key: ApiKeyOption = None,
-    sandbox: SandboxOption = False,
-    allow_http: AllowHttpOption = False,
 ) -> None:
     """Print webhook deliveries until Ctrl-C.
 
@@ -134,21 +124,17 @@ def listen(
     at the end. Any other server needs a public URL that forwards to this port. The command then prints what to
     register in Cal.com, and needs no API key.
     """
-    target = target_from(context, base_url, api_key, sandbox, allow_http)
-    try:
-        variable = secret_env or (SECRET if os.environ.get(SECRET) else None)
-        listener = WebhookListener(
-            port=port,
-            path=_require_path(path),
-            secret=_secret(variable) if variable else secrets.token_hex(16),
-            secret_variable=variable,
-            forward=forward and _require_forward_url(forward),
-            triggers=trigger or BOOKING_TRIGGERS,
-            show=_print_json if json else _print_line,
-        )
-        is_local = target.sandbox or _is_loopback(config_of(target).base_url)
-    except CalcomError as error:
-        fail(error)
+    variable = secret_env or (SECRET if os.environ.get(SECRET) else None)
+    listener = WebhookListener(
+        port=port,
+        path=_require_path(path),
+        secret=_secret(variable) if variable else secrets.token_hex(16),
+        secret_variable=variable,
+        forward=forward and _require_forward_url(forward),
+        triggers=trigger or BOOKING_TRIGGERS,
+        show=_print_json if json else _print_line,
+    )
+    is_local = target.sandbox or _is_loopback(config_of(target).base_url)
     run(listener.listen_local(target) if is_local else listener.listen_public(), endless=True)
 
 
