@@ -5,17 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from statistics import median
-from types import SimpleNamespace
 from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
-
-from aiohttp import ClientSession, TraceConfig, TraceRequestEndParams, TraceRequestStartParams
 
 from calcom_async._version import __version__
 from calcom_async.client import Calcom
@@ -35,6 +31,7 @@ from calcom_async.pages import Pages
 from calcom_async.pagination import Page
 from calcom_async.rate_limit_state import BucketStats
 from calcom_async.time_ranges import WEEK
+from calcom_async.transport import TraceConfig, trace_responses
 from calcom_async.versions import ApiVersions
 
 T = TypeVar("T")
@@ -187,7 +184,7 @@ class Report:
     @property
     def has_failed(self) -> bool:
         """Whether a check has failed."""
-        return any(one.state == "fail" for one in self.results)
+        return any(result.state == "fail" for result in self.results)
 
     def add(self, name: str, state: State, text: str, error: CalcomError | None = None) -> None:
         """Add a result."""
@@ -237,24 +234,18 @@ class ResponseMonitor:
 
     def trace(self) -> TraceConfig:
         """Return the hooks for the HTTP session."""
-        trace = TraceConfig()
-        trace.on_request_start.append(self._start)
-        trace.on_request_end.append(self._end)
-        return trace
+        return trace_responses(self._on_response)
 
     def on_event(self, event: ClientEvent) -> None:
         """Keep the remaining requests that the server reported last."""
         self._remaining = self._remaining if event.remaining is None else event.remaining
 
-    async def _start(self, _session: ClientSession, request: SimpleNamespace, _: TraceRequestStartParams) -> None:
-        request.at = time.time()
-
-    async def _end(self, _session: ClientSession, request: SimpleNamespace, params: TraceRequestEndParams) -> None:
-        now = time.time()
-        self._seconds.append(now - request.at)
+    def _on_response(self, sent_at: float, received_at: float, headers: Mapping[str, str]) -> None:
+        self._seconds.append(received_at - sent_at)
         with suppress(ValueError, TypeError):
-            date = parsedate_to_datetime(params.response.headers.get("Date", "")).timestamp()
-            self._offsets.append((request.at + now) / 2 - (date + 0.5))  # the header has whole seconds: add half of one
+            date = parsedate_to_datetime(headers.get("Date", "")).timestamp()
+            # The server wrote the header about halfway between the two times, and cut it to whole seconds.
+            self._offsets.append((sent_at + received_at) / 2 - (date + 0.5))
 
     def add_to(self, report: Report, limits: Sequence[BucketStats]) -> None:
         """Add the results to the report."""

@@ -7,7 +7,8 @@ import os
 import ssl
 import time
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -28,6 +29,8 @@ from calcom_async.requests import CallContext, Request
 from calcom_async.responses import Response, check
 from calcom_async.secret import Hidden, Secret, without_frames
 
+TraceConfig = aiohttp.TraceConfig
+
 
 class Transport:
     """The session: opened and closed with the client, or given by the user and left unchanged."""
@@ -38,7 +41,7 @@ class Transport:
         user_agent: str,
         *,
         session: ClientSession | None = None,
-        trace_configs: Sequence[aiohttp.TraceConfig] = (),
+        trace_configs: Sequence[TraceConfig] = (),
     ) -> None:
         if session is not None and trace_configs:
             raise ConfigError("trace_configs belong to the session; give them to the ClientSession that you pass")
@@ -46,7 +49,7 @@ class Transport:
             raise ConfigError("a proxy belongs to the session; give it to the ClientSession that you pass")
         self.config = config
         self.borrowed = session
-        self.trace_configs: list[aiohttp.TraceConfig] = list(trace_configs)
+        self.trace_configs: list[TraceConfig] = list(trace_configs)
         self._headers: dict[str, str] = {"Accept": "application/json", "User-Agent": user_agent}
         self._session: ClientSession | None = None
         self._connection_slots = asyncio.Semaphore()
@@ -306,6 +309,24 @@ async def _no_resend(request: ClientRequest, handler: ClientHandlerType) -> Clie
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise aiohttp.ClientConnectionError(_reason(error)) from error
+
+
+def trace_responses(on_response: Callable[[float, float, Mapping[str, str]], object]) -> TraceConfig:
+    """Return hooks for a session, which call `on_response` with two times and the headers of each response.
+
+    The times are those of the machine: when the request started, and when the headers had arrived.
+    """
+
+    async def on_start(_session: ClientSession, request: SimpleNamespace, _: aiohttp.TraceRequestStartParams) -> None:
+        request.started_at = time.time()
+
+    async def on_end(_session: ClientSession, request: SimpleNamespace, params: aiohttp.TraceRequestEndParams) -> None:
+        on_response(request.started_at, time.time(), params.response.headers)
+
+    trace = TraceConfig()
+    trace.on_request_start.append(on_start)
+    trace.on_request_end.append(on_end)
+    return trace
 
 
 def _reason(error: Exception) -> str:

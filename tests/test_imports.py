@@ -43,7 +43,7 @@ ANNOTATIONS_MAY_IMPORT = {("client", "aiohttp")}
 
 # The modules of the client that may import a library, at the top or in a function.
 ALLOWED_IMPORTERS = {
-    "aiohttp": {"transport", "webhooks", "diagnostics", "cli"},
+    "aiohttp": {"transport", "webhooks", "cli"},
     "yarl": {"transport"},
     "backoff": {"retry"},
     "redis": {"redis_rate_limiter", "export", "cli"},
