@@ -15,7 +15,7 @@ from calcom_async.keyset import CREATED, START, TIME_RESOLUTION, UPDATED, SortKe
 from calcom_async.list_call import PagedList
 from calcom_async.models.pagination import Pagination
 from calcom_async.pagination import Page, PageOffset
-from calcom_async.resources.bookings import PAGINATION
+from calcom_async.resources.booking_lists import PAGINATION
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 KEYS = {key.sort: key for key in (CREATED, UPDATED, START)}

@@ -41,7 +41,7 @@ from virtual_time import run
 
 from calcom_async import AccessToken, Calcom, CalcomError, Pages, webhooks
 from calcom_async.models import Attendee
-from calcom_async.models.webhook_events import PAYLOADS
+from calcom_async.models.webhook_payloads import PAYLOADS
 from calcom_async.requests import CallContext, Request
 from calcom_async.responses import Response
 from calcom_async.sandbox import Sandbox

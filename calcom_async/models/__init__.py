@@ -1,4 +1,4 @@
-"""Answers and request bodies of the API as msgspec structs; an area is imported with the first of its names."""
+"""Responses and request bodies of the API as msgspec structs; an area is imported with the first of its names."""
 
 from typing import TYPE_CHECKING
 
@@ -330,7 +330,8 @@ if TYPE_CHECKING:
         VerifiedEmail as VerifiedEmail,
         VerifiedPhone as VerifiedPhone,
     )
-    from calcom_async.models.webhook_events import (
+    from calcom_async.models.webhook_events import WebhookEvent as WebhookEvent
+    from calcom_async.models.webhook_payloads import (
         BookingPayload as BookingPayload,
         DelegationErrorPayload as DelegationErrorPayload,
         DelegationRotationPayload as DelegationRotationPayload,
@@ -351,7 +352,6 @@ if TYPE_CHECKING:
         WebhookCredential as WebhookCredential,
         WebhookDelegationCredential as WebhookDelegationCredential,
         WebhookError as WebhookError,
-        WebhookEvent as WebhookEvent,
         WebhookFieldResponse as WebhookFieldResponse,
         WebhookLanguage as WebhookLanguage,
         WebhookOutOfOfficeEntry as WebhookOutOfOfficeEntry,
@@ -441,12 +441,13 @@ _HOMES = parse_homes("""
     teams: CreateTeam Team TeamAwaitingPayment TeamInvite UpdateTeam
     times: Weekday
     verified_resources: VerifiedEmail VerifiedPhone
-    webhook_events: WebhookOutOfOfficeEntry WebhookOutOfOfficeReason BookingPayload DownloadLinks WebhookLanguage
+    webhook_events: WebhookEvent
+    webhook_payloads: WebhookOutOfOfficeEntry WebhookOutOfOfficeReason BookingPayload DownloadLinks WebhookLanguage
         WebhookPerson WebhookFieldResponse WebhookTeam RoutingFormPayload InstantMeetingPayload MeetingPayload
-        NoShowAttendee NoShowPayload OutOfOfficePayload RecordingPayload TranscriptionLink VideoCall
-        VideoNoShowPayload WebhookEvent DelegationErrorPayload DelegationRotationPayload ReportedBooking
-        InstantMeetingAcceptedPayload ReportedEventType WebhookCredential WebhookDelegationCredential WebhookError
-        WebhookUser WrongAssignmentPayload WrongAssignmentReport
+        NoShowAttendee NoShowPayload OutOfOfficePayload RecordingPayload TranscriptionLink VideoCall VideoNoShowPayload
+        DelegationErrorPayload DelegationRotationPayload ReportedBooking InstantMeetingAcceptedPayload ReportedEventType
+        WebhookCredential WebhookDelegationCredential WebhookError WebhookUser WrongAssignmentPayload
+        WrongAssignmentReport
     webhooks: WEBHOOK_TRIGGERS CreateWebhook UpdateWebhook Webhook WebhookTimeUnit WebhookTrigger
     email_verification: SendVerificationCode SentCode VerifiedCode VerifyCode
     workflows: CreateWorkflow WorkflowPath SetWorkflowStep UpdateWorkflow Workflow WorkflowActivation

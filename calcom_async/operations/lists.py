@@ -13,7 +13,7 @@ from calcom_async.list_call import PagedList
 from calcom_async.operations.catalog import find_operation
 from calcom_async.pages import Pages
 from calcom_async.pagination import UNPAGED, Page, PageOffset, PaginationSpec, cursor_page, page_of
-from calcom_async.resources import bookings, oauth_clients
+from calcom_async.resources import booking_lists, oauth_clients
 from calcom_async.versions import CURSOR_PAGES, ApiVersions
 
 
@@ -95,9 +95,9 @@ def pagination_at(path: str, version: str) -> PaginationSpec:
     if "limit" in operation.query:
         return oauth_clients.PAGINATION
     if operation.path in {"/v2/bookings", "/v2/organizations/{orgId}/bookings"} and version >= CURSOR_PAGES:
-        return bookings.BY_CURSOR
+        return booking_lists.BY_CURSOR
     if operation.path.endswith("/bookings"):
-        return bookings.PAGINATION
+        return booking_lists.PAGINATION
     return PaginationSpec() if "take" in operation.query else UNPAGED
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from calcom_async.errors import DecodeError, InvalidRequestError
-from calcom_async.models.webhook_events import PAYLOADS, WebhookEvent
+from calcom_async.models.webhook_events import WebhookEvent
+from calcom_async.models.webhook_payloads import PAYLOADS
 from calcom_async.webhooks.payloads import convert_payload
 from calcom_async.webhooks.signature import to_bytes
 

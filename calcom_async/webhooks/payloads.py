@@ -16,7 +16,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from calcom_async.models._base import Model
-from calcom_async.models.webhook_events import WebhookFieldResponse, WebhookLanguage, WebhookPerson
+from calcom_async.models.webhook_payloads import WebhookFieldResponse, WebhookLanguage, WebhookPerson
 
 NUMBER_TYPES = frozenset({int, float, bool})
 MAX_NUMBER_LENGTH = 40

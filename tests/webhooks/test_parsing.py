@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 from test_models import losses
 
 from calcom_async.errors import DecodeError
-from calcom_async.models.webhook_events import (
+from calcom_async.models.webhook_payloads import (
     PAYLOADS,
     BookingPayload,
     DelegationErrorPayload,

@@ -20,7 +20,7 @@ from sent_requests import MONDAY, THIRTY, book
 from signed_requests import SECRET, signed_request, webhook_body
 
 from calcom_async import Calcom
-from calcom_async.models.webhook_events import BookingPayload
+from calcom_async.models.webhook_payloads import BookingPayload
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.webhooks.delivery import deliveries
 from calcom_async.webhooks import WebhookEvent, WebhookReceiver, WebhookRouter
