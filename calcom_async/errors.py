@@ -298,7 +298,7 @@ class ExportLockedError(ExportError):
 
 
 class UnfinishedExportError(ExportError):
-    """An interrupted export has left rows, which a new export would overwrite; nothing was changed.
+    """An interrupted export has left rows that a new export would overwrite, or that another program has changed.
 
     `path` is the partial file, `rows` the number of rows that it has or should have. `restart=True` discards them. If
     `can_resume` is True, `resume=True` continues the export.

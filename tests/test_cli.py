@@ -459,6 +459,41 @@ def test_an_interrupted_export_is_not_overwritten(sandbox: Sandbox, tmp_path: Pa
     assert sorted(uids(file)) == sorted(sandbox.store.bookings)
 
 
+def test_an_interrupted_export_that_was_modified_is_reported(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The warning of a resumed export names the file and --restart; the rows are used."""
+    sandbox.faults.add("GET", "/v2/bookings", after=3, times=1, status=403)
+    file = tmp_path / "out.jsonl"
+    command = ["export", "bookings", *connection_args(sandbox), "-o", file, "--page-size", "100"]
+    assert invoke(*command).exit_code == 4
+    os.utime(tmp_path / "out.jsonl.part", (0, 0))
+    resumed = invoke(*command, "--resume")
+    assert resumed.exit_code == 0
+    assert f"warning: {file}.part was modified after" in resumed.stderr
+    assert "discard the rows with --restart" in resumed.stderr
+    assert "=True" not in resumed.stderr
+    assert sorted(uids(file)) == sorted(sandbox.store.bookings)
+
+
+def test_an_export_whose_rows_another_program_changes_is_not_resumed(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names --restart and does not offer --resume."""
+    file = tmp_path / "out.jsonl"
+    show = ProgressDisplay.on_progress
+
+    def edit(display: ProgressDisplay, progress: ExportProgress) -> None:
+        os.utime(f"{file}.part", (0, 0))
+        show(display, progress)
+
+    monkeypatch.setattr(ProgressDisplay, "on_progress", edit)
+    failed = invoke("export", "bookings", *connection_args(sandbox), "-o", file, "--page-size", "100")
+    assert failed.exit_code == 7
+    assert "out.jsonl.part was changed. Another program" in failed.stderr
+    assert "Discard it with --restart" in failed.stderr
+    assert "--resume" not in failed.stderr
+    assert "=True" not in failed.stderr
+
+
 def test_deleted_bookings_are_reported_and_verify_drops_them(sandbox: Sandbox, working_folder: Path) -> None:
     """An incremental run warns about deleted bookings and names --verify, which removes them."""
     nightly = ["export", "bookings", *connection_args(sandbox), "-o", "out.jsonl", "--incremental", "--resume"]

@@ -193,6 +193,7 @@ def _export_one(target: Target, job: ExportJob, output: Path, options: dict[str,
                     return await export(cal, job, output, on_progress=display.on_progress, **options)
                 except UnfinishedExportError as error:
                     error.add_note(_remedy(error))
+                    display.forget_saved_rows()
                     raise
                 except ExportError as error:
                     if isinstance(error.__cause__, BrokenPipeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calcom_async.errors import CalcomError, ForbiddenError, SignatureError, UnauthorizedError, UnknownOutcomeError
+from calcom_async.export import ModifiedFileWarning
 from calcom_async.requests import timestamp
 
 NEW_KEY = (
@@ -23,6 +24,13 @@ def hint_for(error: CalcomError) -> str:
     if isinstance(error, UnknownOutcomeError) and "after_start" in error.lookup:
         return _find_booking(error)
     return ""
+
+
+def warning_lines(warning: Warning | str) -> list[str]:
+    """Return the text of a warning, in terms of the command line."""
+    if isinstance(warning, ModifiedFileWarning):
+        return [warning.message, "If it was not only copied, discard the rows with --restart."]
+    return [str(warning)]
 
 
 def _find_booking(error: UnknownOutcomeError) -> str:

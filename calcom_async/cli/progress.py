@@ -77,6 +77,10 @@ class ProgressDisplay:
         """The rows written so far, and the file that they are in."""
         return self._count
 
+    def forget_saved_rows(self) -> None:
+        """Note that the rows written so far cannot be resumed."""
+        self._count = ExportProgress(0, None)
+
     def on_progress(self, count: ExportProgress) -> None:
         """Keep the count."""
         self._count = count

@@ -13,9 +13,10 @@ from typing import Any, NoReturn, TypeVar
 import typer
 
 from calcom_async.cli.exit_codes import exit_code
-from calcom_async.cli.hints import hint_for
+from calcom_async.cli.hints import hint_for, warning_lines
 from calcom_async.cli.terminal import print_status, stdout_pipe
 from calcom_async.errors import CalcomError
+from calcom_async.export import ModifiedFileWarning
 from calcom_async.pages import IncompleteListWarning
 from calcom_async.watch import StalenessWarning
 
@@ -42,9 +43,9 @@ def run(
     An `endless` command, which only prints, ends as soon as the reader of its output closes the pipe.
     """
     with warnings.catch_warnings(), _logs_on_stderr():
-        for category in (IncompleteListWarning, StalenessWarning):
+        for category in (IncompleteListWarning, ModifiedFileWarning, StalenessWarning):
             warnings.simplefilter("always", category)
-        warnings.showwarning = lambda message, *_, **__: print_status("[yellow]warning:[/]", str(message))
+        warnings.showwarning = lambda message, *_, **__: print_status("[yellow]warning:[/]", *warning_lines(message))
         try:
             return asyncio.run(_until_stopped(main, stdout_pipe() if endless else None))
         except KeyboardInterrupt:

@@ -16,8 +16,10 @@ zstd need `pip install 'calcom-async[parquet,zstd]'`. The file is named `.part` 
 `.checkpoint` file next to it records the progress. If the process is killed, `resume=True` continues and produces the
 same bytes, compressed or not. Without it, the rows of an interrupted run are an `ExportError`, unless `restart=True`
 discards them. Only one export at a time can write a file: a second one raises `ExportLockedError`. An
-`ExportLockWarning` says that the file system has no locks. `open_sink` and `FileSink` are for files that are opened
-in another way, `on_progress` receives an `ExportProgress`, and the result is an `ExportReport`.
+`ExportLockWarning` says that the file system has no locks. If another program writes to the partial file, the export
+fails. If it did so before `resume=True`, or copied the file, a `ModifiedFileWarning` says so. `open_sink` and
+`FileSink` are for files that are opened in another way, `on_progress` receives an `ExportProgress`, and the result is
+an `ExportReport`.
 
 In CSV, a text that a spreadsheet would execute as a formula gets an apostrophe in front; phone numbers do not.
 `escape=False` turns that off, and `bom=True` writes a byte order mark for Excel.
@@ -101,6 +103,7 @@ How it works: `sources` opens an `ExportJob` on a client, `bookings` plans its s
 checkpoint.
 """
 
+from calcom_async.export.integrity import ModifiedFileWarning
 from calcom_async.export.job import ExportProgress, ExportReport, export
 from calcom_async.export.lock import ExportLockWarning
 from calcom_async.export.plan import Watermarks
@@ -114,6 +117,7 @@ __all__ = [
     "ExportProgress",
     "ExportReport",
     "FileSink",
+    "ModifiedFileWarning",
     "Watermarks",
     "export",
     "open_sink",

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from calcom_async.errors import ExportError
+from calcom_async.export.integrity import ValidPrefix
 from calcom_async.export.plan import ExportPlan, Position, Watermarks
-from calcom_async.export.sinks import ValidPrefix
 
 VERSION = 2
 

@@ -17,6 +17,7 @@ import msgspec
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, IncompleteListError, InvalidRequestError, UnfinishedExportError
 from calcom_async.export.checkpoint import Checkpoint, RunState
+from calcom_async.export.integrity import ModifiedFileWarning
 from calcom_async.export.lock import exclusive
 from calcom_async.export.plan import ExportPlan, Source
 from calcom_async.export.sinks import FileSink, open_sink, usable_path
@@ -94,6 +95,10 @@ async def export(
     run are an `UnfinishedExportError`; `restart=True` discards them. A checkpoint of another job or another file is an
     `ExportError`. An error that ends the run keeps its class, so a 403 is a `ForbiddenError`; its `hint` says how many
     rows are in the partial file and how to continue.
+
+    If another program writes to the partial file during the run, that is an `UnfinishedExportError`, and the file of an
+    earlier export keeps its name. If it was modified or copied before `resume`, that is a `ModifiedFileWarning`.
+    `integrity.py` states what is noticed.
 
     One export at a time writes a file: during the run, `FILE.lock` and `CHECKPOINT.lock` are locked, and a second
     export of the same file raises `ExportLockedError`.
@@ -243,6 +248,8 @@ class _Exporter:
             self._keep(checkpoint, run)  # before the rows of an earlier run are overwritten
         if resume:
             await _run_in_thread(self._sink.begin, run.prefix)
+            if self._sink.was_modified:
+                warnings.warn(ModifiedFileWarning(self._sink.partial), stacklevel=3)
         if not run.is_read:
             with self._resume_hint():
                 run = await self._read(run, checkpoint)
@@ -292,6 +299,8 @@ class _Exporter:
         """Say in the hint of an error which rows are safe and how to continue."""
         try:
             yield
+        except UnfinishedExportError:
+            raise  # another program changed the rows
         except CalcomError as error:
             if self._sink.rows and self._sink.is_regular_file:
                 saved = f"{self._sink.rows:,} rows are in {self._sink.partial}; continue with resume=True"

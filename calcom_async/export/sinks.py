@@ -2,7 +2,6 @@
 
 open_sink     selects the format of a path
 FileSink      writes the file
-ValidPrefix   the valid part of a partial file
 """
 
 from __future__ import annotations
@@ -24,28 +23,28 @@ from msgspec import Raw
 
 from calcom_async.errors import ExportError, InvalidRequestError, UnfinishedExportError
 from calcom_async.export.formats import COMPRESSIONS, FORMATS, Csv, FileFormat
-from calcom_async.export.plan import Count
+from calcom_async.export.integrity import (
+    TAIL,
+    ValidPrefix,
+    completion_problem,
+    modification_time,
+    read_tail,
+    resume_problem,
+    was_modified_since,
+    write_problem,
+)
 from calcom_async.models.bookings import Booking
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 STDOUT = Path("/dev/stdout")
-TAIL = 4096
-"""Bytes at the end of the valid part that are verified. Reading all of it would take minutes for a large export."""
-
-
-class ValidPrefix(msgspec.Struct, frozen=True):
-    """Valid part of a partial file: its size in bytes, its number of rows, and the CRC-32 of its last `TAIL` bytes."""
-
-    size: Count = 0
-    rows: Count = 0
-    crc: Count = 0
 
 
 class FileSink:
     """A file that gets its name only when it is complete. Until then, and after a failure, it is `NAME.part`.
 
     A partial file is kept until the first rows of another run replace it. Pipes and devices are written directly. All
-    errors of the file system are raised as `ExportError`.
+    errors of the file system are raised as `ExportError`. So are changes of the partial file by other programs, as far
+    as `integrity.py` notices them; the complete file of an earlier export then keeps its name.
     """
 
     def __init__(self, path: Path, format: FileFormat, *, private: bool = False) -> None:
@@ -58,11 +57,15 @@ class FileSink:
         self.rows: int = 0
         self.min_batch_rows: int = format.min_batch_rows
         """Minimum number of rows per batch. Some formats need it, so that batches do not depend on the requests."""
+        self.was_modified: bool = False
+        """After `begin(prefix)`: whether the partial file was modified after the run that wrote it, or copied."""
         self._format = format
         self._private = private
         self._prefix = ValidPrefix()
         self._tail = b""
         self._file: FileIO | None = None
+        self._written: os.stat_result | None = None
+        """Status of a regular file after our last write, by which changes of other programs are noticed."""
         self._made_here = False
 
     def __enter__(self) -> Self:
@@ -103,9 +106,13 @@ class FileSink:
             self._file = self._opened()
             if self._prefix.size:
                 self._truncate()
+            self._note_status()
 
     def write(self, rows: Sequence[Raw]) -> ValidPrefix:
-        """Write one batch, without a buffer. If it fails, no part of a row is left in the file."""
+        """Write one batch, without a buffer. If it fails, no part of a row is left in the file.
+
+        If another program changed the partial file since the last write, write() raises `UnfinishedExportError`.
+        """
         if rows:
             self._append(self._format.batch(rows, first=not self._prefix.size), len(rows))
         return self._prefix
@@ -116,28 +123,25 @@ class FileSink:
         With `upsert`, the rows of the earlier file whose keys do not occur again come first, then the new ones, each
         key once with its last row. Streams are left as they were written.
 
-        If another program changed the partial file, finish() raises `ExportError` and the earlier file keeps its name.
+        If another program changed the partial file, finish() raises `UnfinishedExportError` and the earlier file keeps
+        its name.
         """
         if not self._prefix.size:
             self._append(self._format.batch([], first=True), 0)
         with self._map_os_errors():
-            if self.is_regular_file and self._file:
+            if self._written and self._file:
+                self._check_unchanged()
                 os.fsync(self._file.fileno())
-            self._close()
-            if self.is_regular_file:
-                if difference := _mismatch(self.partial, self._prefix, is_complete=True):
-                    raise ExportError(
-                        f"cannot complete {self.whole}: {self.partial} {difference}. Another program must have written "
-                        "to it. Start a new export"
-                    )
+                self._note_status()  # some network file systems set the modification time here
                 self._complete(upsert=upsert)
+            self._close()
 
     # ---------------------------------------------------------------------------------------------- partial file
 
     def _resume_from(self, prefix: ValidPrefix) -> None:
         if not self.is_regular_file:
             raise ExportError(f"cannot resume: {self.path} is not a regular file. Start a new export")
-        if difference := _mismatch(self.partial, prefix):
+        if difference := resume_problem(self.partial, prefix):
             raise UnfinishedExportError(
                 f"cannot resume {self.whole}: {self.partial} {difference}. Restore that file if you can",
                 path=self.partial,
@@ -145,7 +149,8 @@ class FileSink:
                 can_resume=False,
             )
         self._prefix, self.rows = prefix, prefix.rows
-        self._tail = _read_tail(self.partial, prefix.size)
+        self._tail = read_tail(self.partial, prefix.size)
+        self.was_modified = was_modified_since(self.partial, prefix)
 
     def _opened(self) -> FileIO:
         if self.path == STDOUT:
@@ -160,6 +165,7 @@ class FileSink:
         if self._file is None:
             raise ExportError(f"{self.path} is not open. Call begin() first, in a `with` block")
         with self._map_os_errors():
+            self._check_unchanged()
             if not self._prefix.size:
                 self._truncate()
             try:
@@ -170,13 +176,42 @@ class FileSink:
                 with suppress(OSError):
                     self._truncate()
                 raise
+            finally:
+                self._note_status()
         self.rows += rows
         self._tail = data[-TAIL:] if len(data) >= TAIL else (self._tail + data)[-TAIL:]
-        self._prefix = ValidPrefix(self._prefix.size + len(data), self.rows, zlib.crc32(self._tail))
+        modified = modification_time(self._written) if self._written else 0
+        self._prefix = ValidPrefix(self._prefix.size + len(data), self.rows, zlib.crc32(self._tail), modified)
 
     def _truncate(self) -> None:
-        if self.is_regular_file and self._file:
+        """Cut off what is not in the valid part. That part did not change, so its modification time is restored."""
+        if not (self.is_regular_file and self._file):
+            return
+        status = os.fstat(self._file.fileno())
+        if status.st_size != self._prefix.size:
             self._file.truncate(self._prefix.size)
+            if self._prefix.modified:
+                with suppress(OSError):  # another user's file; the next run that resumes it warns without need
+                    os.utime(self._file.fileno(), ns=(status.st_atime_ns, self._prefix.modified))
+
+    def _note_status(self) -> None:
+        if self.is_regular_file and self._file:
+            self._written = os.fstat(self._file.fileno())
+
+    def _check_unchanged(self, *, is_complete: bool = False) -> None:
+        """Raise if another program wrote to the partial file since our last write, or replaced it."""
+        if not self._written:
+            return
+        difference = write_problem(self.partial, self._written)
+        if is_complete:
+            difference = difference or completion_problem(self.partial, self._prefix)
+        if difference:
+            raise UnfinishedExportError(
+                f"cannot complete {self.whole}: {self.partial} {difference}. Another program must have written to it",
+                path=self.partial,
+                rows=self.rows,
+                can_resume=False,
+            )
 
     def _close(self) -> None:
         file, self._file = self._file, None
@@ -188,9 +223,11 @@ class FileSink:
     # Crash safety: until the rename, the partial file and the checkpoint are unchanged, so every step can be repeated.
     # A kill between the rename and the unlink leaves both files: merging rows twice changes nothing.
     def _complete(self, *, upsert: bool) -> None:
+        self._check_unchanged(is_complete=True)
         old = self.whole if upsert and self.whole.exists() else None
         last = self._format.last_row_of_each_key(self.partial) if upsert else {}
         if self._format.is_final and not old and len(last) in {0, self.rows}:
+            self._close()  # Windows renames no open file
             self.partial.replace(self.whole)
             return
         new = self._sibling(".new")
@@ -199,6 +236,8 @@ class FileSink:
                 self.rows = self._format.merge(target, old, self.partial, last)
                 target.flush()
                 os.fsync(target.fileno())
+            self._check_unchanged(is_complete=True)  # merging reads the partial file, which takes a while
+            self._close()
             new.replace(self.whole)
         finally:
             new.unlink(missing_ok=True)
@@ -220,26 +259,6 @@ class FileSink:
             remedy = "Free some space or choose" if error.errno in DISK_FULL else "Choose"
             reason = error.strerror or error
             raise ExportError(f"cannot write {self.partial}: {reason}. {remedy} another file") from error
-
-
-def _mismatch(path: Path, prefix: ValidPrefix, *, is_complete: bool = False) -> str:
-    """Return how a file differs from its valid part, or an empty text. With `is_complete`, it must end there."""
-    try:
-        size = path.stat().st_size
-    except FileNotFoundError:
-        return "is gone"
-    if size < prefix.size:
-        return f"has only {size:,} bytes of {prefix.size:,}"
-    if is_complete and size > prefix.size:
-        return f"has more than {prefix.size:,} bytes"
-    return "was changed" if zlib.crc32(_read_tail(path, prefix.size)) != prefix.crc else ""
-
-
-def _read_tail(path: Path, size: int) -> bytes:
-    """Return the last `TAIL` bytes of the first `size` bytes."""
-    with path.open("rb") as file:
-        file.seek(max(0, size - TAIL))
-        return file.read(min(size, TAIL))
 
 
 def _mode(path: Path) -> int:
