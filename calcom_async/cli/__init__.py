@@ -16,6 +16,7 @@ from calcom_async.cli.book import book
 from calcom_async.cli.doctor import doctor
 from calcom_async.cli.exit_codes import EXIT_CODES_HELP, OUTPUT_CLOSED, exit_code
 from calcom_async.cli.export import export_command
+from calcom_async.cli.mcp import mcp
 from calcom_async.cli.ops import ops
 from calcom_async.cli.options import Command, Target, with_target
 from calcom_async.cli.sandbox import sandbox
@@ -90,6 +91,7 @@ app.command(cls=Command)(api)
 app.command(cls=Command)(whoami)
 app.command(cls=Command, epilog=EXIT_CODES_HELP)(doctor)
 app.command(cls=Command)(ops)
+app.command(cls=Command, epilog=EXIT_CODES_HELP)(mcp)
 
 
 def _print_version(wanted: bool) -> None:

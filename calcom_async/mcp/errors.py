@@ -1,0 +1,57 @@
+"""What a model is told about an error: what happened, and what to do next, in the words of the tools."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from math import ceil
+
+from calcom_async.errors import (
+    CalcomError,
+    ForbiddenError,
+    NotFoundError,
+    RateLimitedError,
+    ServerError,
+    SlotTakenError,
+    TransportError,
+    UnauthorizedError,
+    UnknownOutcomeError,
+    may_have_acted,
+)
+from calcom_async.mcp.times import both
+
+MAX_ALTERNATIVES = 5
+
+
+def explain(error: CalcomError, zone: tzinfo, *, changes: bool) -> str:
+    """Return the text of an error for the model. `zone` is that of the call, `changes` says whether its tool writes."""
+    message = error.message.rstrip()
+    advice = _advice(error, zone, changes=changes)
+    return f"{message}{'' if message.endswith(('.', '?', '!')) else '.'} {advice}".rstrip()
+
+
+def _advice(error: CalcomError, zone: tzinfo, *, changes: bool) -> str:
+    if isinstance(error, SlotTakenError):
+        return _alternatives(error, zone)
+    if isinstance(error, UnknownOutcomeError):
+        return "It is not known whether this took effect. Look with list_bookings or get_booking before you try again."
+    if isinstance(error, RateLimitedError):
+        return f"Wait {max(1, ceil(error.retry_after))} seconds, then repeat the call."
+    if isinstance(error, UnauthorizedError) and error.reason in {None, "invalid_api_key", "expired_api_key"}:
+        return "Cal.com does not accept the API key. Ask the user to check it; do not repeat the call."
+    if isinstance(error, ForbiddenError):
+        return "The API key has no permission for this. Tell the user; do not repeat the call."
+    if isinstance(error, NotFoundError):
+        return "Check the id: list_bookings shows the uids of bookings, who_am_i the ids of event types."
+    if changes and may_have_acted(error):
+        return "It may have taken effect all the same. Look before you try again."
+    if isinstance(error, ServerError | TransportError):
+        return "Try again in a minute."
+    return ""
+
+
+def _alternatives(error: SlotTakenError, zone: tzinfo) -> str:
+    slots = error.alternatives[:MAX_ALTERNATIVES]
+    if not slots:
+        return "Nothing was booked or moved. Look for another time with find_times."
+    times = "; ".join(both(slot.start, zone) for slot in slots)
+    return f"Nothing was booked or moved. Nearest free: {times}. Offer these, or look with find_times."

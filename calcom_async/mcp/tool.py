@@ -1,0 +1,167 @@
+"""Tools: the JSON schemas that clients see, and the check of arguments against them. Pure."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Concatenate, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from calcom_async.errors import InvalidRequestError
+from calcom_async.mcp.call import Call
+
+TimeZone = Annotated[
+    str, Meta(description="IANA zone of all times of this call, given and returned", examples=["Asia/Kolkata"])
+]
+Cursor = Annotated[str, Meta(description="next_cursor of the previous result", examples=["eyJ0Ijoi"], max_length=400)]
+
+
+class Result(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What a tool returns. Fields without a value are left out."""
+
+    message: str
+    """What happened, in a sentence or two."""
+
+
+Function = Callable[Concatenate[Call, ...], Awaitable[Result]]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One tool. Its name, description and parameters are those of its function."""
+
+    function: Function
+    arguments: type[msgspec.Struct]
+    input_schema: dict[str, Any]
+    output_schema: dict[str, Any]
+    changes: bool
+    """Whether it changes anything in Cal.com."""
+    writes_file: bool
+    destructive: bool
+    """Whether it deletes or replaces something."""
+    idempotent: bool
+    """Whether a second call with the same arguments changes nothing more."""
+    open_world: bool
+    """Whether it reaches Cal.com."""
+
+    @property
+    def name(self) -> str:
+        """The name that clients call."""
+        return self.function.__name__
+
+    @property
+    def description(self) -> str:
+        """What it does, for the model."""
+        return " ".join((self.function.__doc__ or "").split())
+
+    def parse(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of the function. Raises `InvalidRequestError` for arguments that do not fit."""
+        readable = {name: self._as_json(name, value) for name, value in arguments.items()}
+        try:
+            parsed = msgspec.convert(readable, self.arguments)
+        except msgspec.ValidationError as error:
+            raise InvalidRequestError(_explain(str(error), self.arguments)) from None
+        except RecursionError:
+            raise InvalidRequestError("the arguments are nested too deeply") from None
+        return msgspec.structs.asdict(parsed)
+
+    def _as_json(self, name: str, value: Any) -> Any:
+        """Return a list, an object, a number or a boolean that a client has sent as a text; some clients do that."""
+        accepted = self.input_schema["properties"].get(name, {}).get("type")
+        if not isinstance(value, str) or accepted is None or "string" in accepted:
+            return value
+        try:
+            return msgspec.json.decode(value)
+        except (msgspec.DecodeError, RecursionError):
+            return value
+
+
+def tool(
+    *,
+    changes: bool = True,
+    writes_file: bool = False,
+    destructive: bool = False,
+    idempotent: bool = True,
+    open_world: bool = True,
+) -> Callable[[Function], Tool]:
+    """Make a tool of a function. Its first parameter is the `Call`, the others are those that clients see."""
+
+    def decorate(function: Function) -> Tool:
+        arguments = _arguments(function)
+        return Tool(
+            function,
+            arguments,
+            _schema(arguments),
+            _schema(get_type_hints(function)["return"]),
+            changes=changes,
+            writes_file=writes_file,
+            destructive=destructive,
+            idempotent=idempotent,
+            open_world=open_world,
+        )
+
+    return decorate
+
+
+def _arguments(function: Function) -> type[msgspec.Struct]:
+    """Return a type with the parameters of a function, without the first."""
+    hints = get_type_hints(function, include_extras=True)
+    _, *parameters = inspect.signature(function).parameters.values()
+    fields: list[Any] = [
+        (parameter.name, hints[parameter.name])
+        if parameter.default is parameter.empty
+        else (parameter.name, hints[parameter.name], parameter.default)
+        for parameter in parameters
+    ]
+    return msgspec.defstruct(function.__name__, fields, kw_only=True, forbid_unknown_fields=True)
+
+
+def _schema(kind: type) -> dict[str, Any]:
+    """Return the JSON schema of a type, as short as possible: without titles, references and nulls."""
+    (schema,), components = msgspec.json.schema_components([kind], ref_template="{name}")
+    shortened: dict[str, Any] = _shorten(schema, components)
+    return shortened
+
+
+def _shorten(schema: Any, components: Mapping[str, Any]) -> Any:
+    if isinstance(schema, list):
+        return [_shorten(item, components) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _shorten({**components[schema["$ref"]], **{k: v for k, v in schema.items() if k != "$ref"}}, components)
+    short = {
+        name: {field: _shorten(value, components) for field, value in content.items()}
+        if name == "properties"
+        else _shorten(content, components)
+        for name, content in schema.items()
+        if name != "title" and content not in (None, [])
+    }
+    # The description of a model documents Python; that of a parameter is in its own annotation.
+    if "properties" in short:
+        short.pop("description", None)
+    if "anyOf" not in short:
+        return short
+    kinds = [kind for kind in short.pop("anyOf") if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        return {**kinds[0], **short}
+    return {**short, **{k: v for kind in kinds for k, v in kind.items()}, "type": [kind["type"] for kind in kinds]}
+
+
+JSON_TYPES = {"int": "integer", "float": "number", "str": "text", "bool": "true or false", "array": "list"}
+
+
+def _explain(problem: str, arguments: type[msgspec.Struct]) -> str:
+    """Return the message of an invalid argument, in the words of the tool's parameters."""
+    text, _, place = problem.partition(" - at `$")
+    place = place.removesuffix("`").lstrip(".")
+    text = re.sub(r"`(\w+)(?: \| null)?`", lambda match: JSON_TYPES.get(match[1], match[1]), text)
+    text = text.replace("Object missing required field", "missing parameter").replace(
+        "Object contains unknown field", "unknown parameter"
+    )
+    text = text[:1].lower() + text[1:]
+    return f"{f'{place}: ' if place else ''}{text}. The parameters are {', '.join(arguments.__struct_fields__)}"

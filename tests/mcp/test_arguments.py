@@ -1,0 +1,88 @@
+"""Arguments of tools: times, event types, cursors, and the messages of invalid ones."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from calcom_async import Calcom
+from calcom_async.errors import InvalidRequestError
+from calcom_async.mcp.cursors import open_cursor, seal_cursor
+from calcom_async.mcp.event_types import event_type_keywords
+from calcom_async.mcp.times import parse_day, parse_day_or_time, parse_time
+from calcom_async.mcp.tools import TOOLS
+
+LISBON = ZoneInfo("Europe/Lisbon")
+TOOL = {tool.name: tool for tool in TOOLS}
+SEARCH = {"event_type": 1, "start": "2026-12-01", "end": "2026-12-02", "time_zone": "Asia/Kolkata"}
+
+
+def test_a_time_without_an_offset_is_read_in_the_time_zone_of_the_call():
+    """A naive time next to a time zone is unambiguous; a time with an offset keeps it."""
+    assert parse_time("2026-12-01T09:00", ZoneInfo("Asia/Kolkata"), "start").isoformat() == "2026-12-01T09:00:00+05:30"
+    assert parse_time("2026-12-01T09:00Z", LISBON, "start").isoformat() == "2026-12-01T09:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-03-29T01:30", "does not exist.*Choose 2026-03-29T00:30\\+00:00 or 2026-03-29T02:30\\+01:00"),
+        ("2026-10-25T01:30", "happens twice.*Choose 2026-10-25T01:30:00\\+01:00 or 2026-10-25T01:30:00\\+00:00"),
+        ("tomorrow", "start must be a time such as"),
+        ("2026-12-01", "start must be a time such as"),
+        ("0001-01-01T00:00", "years 2000 to 2199"),
+    ],
+)
+def test_a_time_that_is_ambiguous_or_no_time_is_rejected_with_what_to_pass(text, expected):
+    """Clock changes, words, days and absurd years are errors that say what to pass."""
+    with pytest.raises(InvalidRequestError, match=expected):
+        parse_time(text, LISBON, "start")
+
+
+def test_days_stay_days():
+    """Where a day is allowed, it is passed on as a day, which the library reads in the time zone."""
+    assert parse_day_or_time("2026-12-01", LISBON, "start") == parse_day("2026-12-01", "start")
+    with pytest.raises(InvalidRequestError, match="must be a day such as"):
+        parse_day("2026-12-01T09:00", "date")
+
+
+def test_event_types_have_four_spellings():
+    """An id, a user's or a team's slug, and a booking link select an event type."""
+    cal = Calcom("cal_key")
+    assert event_type_keywords(cal, "7") == event_type_keywords(cal, 7) == {"event_type_id": 7}
+    ana = {"username": "ana", "event_type_slug": "thirty"}
+    assert event_type_keywords(cal, "ana/thirty") == event_type_keywords(cal, "https://cal.com/ana/thirty") == ana
+    assert event_type_keywords(cal, "team/sales/demo") == {"team_slug": "sales", "event_type_slug": "demo"}
+    for wrong in ("thirty", "https://evil.test/ana/thirty", "d/x/thirty"):
+        with pytest.raises(InvalidRequestError):
+            event_type_keywords(cal, wrong)
+
+
+def test_a_cursor_continues_only_the_call_that_returned_it():
+    """A cursor of other arguments, a forged one and an absurd one are rejected."""
+    assert open_cursor(seal_cursor(50, "find_times", 1), "find_times", 1) == 50
+    for cursor in (seal_cursor(50, "find_times", 2), seal_cursor(10**9, "find_times", 1), "x", "e30", "💥"):
+        with pytest.raises(InvalidRequestError, match="cursor does not belong"):
+            open_cursor(cursor, "find_times", 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"time_zone": None}, "time_zone: expected text, got null"),
+        ({"duration": "long"}, "duration: expected integer, got text"),
+        ({"duration": 0}, "duration: expected integer >= 1"),
+        ({"until": "2026"}, "unknown parameter until"),
+    ],
+)
+def test_invalid_arguments_are_named_in_the_words_of_the_tool(change, expected):
+    """The message names the parameter and lists those there are, without a name of Python."""
+    with pytest.raises(InvalidRequestError, match="parameters are event_type, start") as raised:
+        TOOL["find_times"].parse(SEARCH | change)
+    assert expected in raised.value.message
+
+
+def test_numbers_and_lists_may_be_sent_as_text():
+    """Some clients send every argument as text."""
+    assert TOOL["find_times"].parse(SEARCH | {"duration": "30"})["duration"] == 30
