@@ -44,6 +44,7 @@ def is_slot_taken(error: CalcomError) -> bool:
 
 def parse_start(start: datetime | str) -> datetime:
     """Return a start in UTC and without microseconds, as Cal.com stores it."""
+    # The server keeps seconds and cuts off the rest, so a look-up by the exact start would find nothing.
     parsed = parse_datetime(start, "start")
     try:
         moment = parsed.astimezone(UTC).replace(microsecond=0)
@@ -68,6 +69,7 @@ async def slot_taken_error(
     """
     free: list[Slot] = []
     if event_type is not None:
+        # The caller needs to know that the slot is taken, even if the search for others fails.
         with suppress(CalcomError):
             days = await slots.search(**days_around(start), **event_type)
             free = [slot for slot in days.slots() if has_room(slot) and slot.start != start]
@@ -138,7 +140,8 @@ class SlotCheck:
         if self._offering is not None:
             self._repeats += 1
             end = self._offering["end"] if "time_zone" in self._offering else self.start + 2 * DAY
-            # The server may cache equal searches: each gets another end.
+            # The server answers an equal search from a cache of about 2 s, which may not know of the latest booking
+            # (recorded from a self-hosted server of 2026-07). So each repetition ends a second later.
             slot = await self._slot_in(self._offering | {"end": end + self._repeats * SECOND})
             return slot is not None and has_room(slot)
         if slot := await self._slot_in(days_around(self.start)):

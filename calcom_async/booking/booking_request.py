@@ -42,6 +42,7 @@ class BookingRequest:
     @property
     def slot_query(self) -> dict[str, Any]:
         """The keywords of `Slots.search` that select the event type and the length of the booking."""
+        # With an id, the server rejects the slugs of a search (400), although it ignores those of a booking.
         slugs = ("event_type_slug", "username", "team_slug", "organization_slug")
         names = ("event_type_id",) if self.event_type_id is not None else slugs
         query = {name: self.params[name] for name in names if name in self.params}
@@ -57,7 +58,7 @@ def check_request(fields: Mapping[str, Any], idempotency_key: str | None, *, res
     """Check the arguments of a call, before any request is sent."""
     params = {name: value for name, value in fields.items() if value is not None}
     start = parse_start(fields["start"])
-    if params.get("instant"):
+    if params.get("instant"):  # the server makes such a booking for now, whatever the start
         raise InvalidRequestError("an instant meeting takes no slot", hint="Use bookings.create(instant=True)")
     attendee, metadata = fields["attendee"], params.get("metadata", {})
     if not isinstance(attendee, Attendee):
@@ -66,6 +67,7 @@ def check_request(fields: Mapping[str, Any], idempotency_key: str | None, *, res
         raise InvalidRequestError(f"metadata must be a mapping of strings, got {type(metadata).__name__}")
     if IDEMPOTENCY_KEY in metadata:
         raise InvalidRequestError(f"metadata must not contain {IDEMPOTENCY_KEY}", hint="Pass idempotency_key instead")
+    # Without a key of the caller, this one distinguishes the booking of this call from others of the same attendee.
     key = uuid4().hex if idempotency_key is None else idempotency_key
     if not isinstance(key, str) or not key:
         raise InvalidRequestError(f"idempotency_key must be a string that is not empty, got {shown(key)}")

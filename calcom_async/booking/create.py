@@ -111,6 +111,9 @@ async def _book_once(
     keyed = KeyedBookings(bookings, request, settings, retries)
     reservation = SlotReservation(slots, request)
     creation = _Creation(bookings, request, slot, keyed, reservation, retries)
+    # The order matters. Under the lock, an earlier call with this key has either booked or failed. The look-up comes
+    # before the check, because a booking that exists makes its own slot unavailable. The check comes before the
+    # reservation, which hides the slot from every search, ours too.
     async with LOCKS.hold((request.key, request.start)) if request.has_own_key else nullcontext():
         if request.has_own_key and (existing := await keyed.find_earlier()):
             return existing
@@ -126,6 +129,7 @@ async def _book_once(
                 raise
             raise await slot_taken_error(slots, request.start, error.message, request.slot_query) from error
         finally:
+            # Booking does not end a reservation, which would hide the slot for its remaining minutes.
             await reservation.release()
 
 
@@ -151,10 +155,12 @@ class _Creation:
             if len(created) < count:
                 # A DecodeError counts as a lost response, so a look-up follows, which finds all occurrences.
                 raise DecodeError("the response omits occurrences, such as the first of a round-robin series")
+        # A response without metadata says nothing about the key.
         metadata = created[0].metadata
         if metadata is not None and metadata.get(IDEMPOTENCY_KEY) != self.request.key:
             # The server returns the pending or round-robin booking that the attendee has at this time already.
             raise SlotTakenError(f"the attendee has another booking at this time: {created[0].uid}")
+        # Otherwise this was the only request with this key, so there is no duplicate to look for.
         if self.retries.lost or self.request.has_own_key:
             return await self.keyed.remove_duplicates(created)
         return created

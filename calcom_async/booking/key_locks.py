@@ -21,6 +21,7 @@ class KeyLocks:
     @asynccontextmanager
     async def hold(self, key: Hashable) -> AsyncIterator[None]:
         """Wait until nobody holds the key, and hold it inside the block."""
+        # A future of `concurrent.futures`, because the call that passes the key on may run in another event loop.
         acquired = self._enqueue(key)
         try:
             await asyncio.wrap_future(acquired)
@@ -50,6 +51,7 @@ class KeyLocks:
             waiting = self._waiting[key]
             while waiting:
                 following = waiting.popleft()
+                # Claims the future: from here on it can no longer be cancelled, so the key cannot get lost.
                 if following.set_running_or_notify_cancel():
                     break
             else:

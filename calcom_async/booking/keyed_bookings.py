@@ -51,6 +51,7 @@ class KeyedBookings:
 
     async def find(self) -> list[Booking] | None:
         """Return the booking with this key, or all occurrences of the series; cancel duplicates of it."""
+        # Every process that sees duplicates cancels the same ones, because all of them keep the lowest id.
         active = await self.list_active()
         for duplicate in active[1:]:
             # One that was rescheduled is in use: somebody has acted on it since.
@@ -78,6 +79,7 @@ class KeyedBookings:
         slug, event_type = self.request.params.get("event_type_slug"), row.event_type
         if self.request.event_type_id is None and event_type is not None and event_type.slug not in {None, slug}:
             return
+        # On seated bookings the metadata of each seat counts, instead of that of the booking.
         seats = [attendee for attendee in row.attendees or () if attendee.seat_uid]
         for seat in seats:
             if (seat.metadata or {}).get(IDEMPOTENCY_KEY) == self.request.key:
@@ -113,7 +115,7 @@ class KeyedBookings:
         try:
             active = await self.retries.read(self.list_active)
         except CalcomError:
-            return created
+            return created  # the booking exists, and nothing indicates that there are two
         if all((other.uid, other.seat_uid) == (created[0].uid, created[0].seat_uid) for other in active):
             return created
         try:
@@ -146,7 +148,7 @@ class KeyedBookings:
             if is_transient(error):
                 raise
             if isinstance(error, ApiError) and error.reason == "already_cancelled":
-                return
+                return  # another process has seen the same duplicate
             raise self.unknown_outcome(
                 f"booking {booking.uid} is a duplicate or an incomplete series and cannot be cancelled: {error.message}"
             ) from error

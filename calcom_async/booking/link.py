@@ -58,6 +58,7 @@ class BookingLink:
                 "Cal.com's API cannot book a meeting with several users by their names; book it on the page of the link"
             )
         options: dict[str, Any] = {**fields, **await self._event_type()}
+        # Only if the link names a length: event types with one length reject it.
         if self.target.duration is not None:
             options.setdefault("length_in_minutes", self.target.duration)
         return await self._book(start=start, attendee=attendee, idempotency_key=idempotency_key, **options)

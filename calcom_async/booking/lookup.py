@@ -20,8 +20,9 @@ async def bookings_at(bookings: Bookings, start: datetime, **filters: Any) -> li
 
     Reads pages until a booking begins later. Raises `CalcomError` after 10,000 rows.
     """
-    found: list[Booking] = []
+    matching: list[Booking] = []
     number = 0
+    # The list has no filter for one start: `after_start` includes it, and `before_end` would need the length.
     pages = bookings.list(after_start=start, sort_start="asc", take=PAGE_SIZE, **filters)
     async with aclosing(aiter(pages)) as rows:
         async for row in rows:
@@ -29,11 +30,11 @@ async def bookings_at(bookings: Bookings, start: datetime, **filters: Any) -> li
             if row.start is not None and row.start.tzinfo is not None and row.start > start:
                 break
             if row.start == start:
-                found.append(row)
+                matching.append(row)
             number += 1
             if number == MAX_ROWS:
                 raise CalcomError(f"more than {MAX_ROWS} bookings are listed at {start.isoformat()}")
-    return found
+    return matching
 
 
 async def follow_reschedules(bookings: Bookings, booking: Booking) -> list[Booking]:

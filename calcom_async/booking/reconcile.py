@@ -112,7 +112,7 @@ async def run_safely(
         try:
             return await attempt()
         except CalcomError as raised:
-            error = raised
+            error = raised  # handled below, where a new error does not get this one as its context
         # The two are counted apart, since many callers may compete for one slot, but responses are rarely lost.
         if may_have_acted(error):
             retries.lost += 1

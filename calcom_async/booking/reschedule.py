@@ -112,7 +112,7 @@ class _RescheduleCall:
         """Return the booking at the new start that has the seat, which has left its booking and has a new uid now."""
         with suppress(NotFoundError):
             await self.bookings.get_by_seat(self.params["seat_uid"])
-            return None
+            return None  # the old seat still exists, so it was not moved
         event_type_id = self.latest.event_type_id if self.latest else None
         filters = {"event_type_id": event_type_id} if event_type_id else {}
         for row in await bookings_at(self.bookings, self.start, attendee_email=self.seat_email, **filters):

@@ -15,7 +15,8 @@ from calcom_async.resources.slots import Slots
 class SlotReservation:
     """A reservation of the slot of one call, which ends with the call.
 
-    It is advisory: bookings ignore reservations, and the server drops one after five minutes. So its loss does no harm.
+    It is advisory: bookings ignore reservations, and the server drops one after five minutes (recorded from a
+    self-hosted server of 2026-07). So its loss does no harm.
     """
 
     slots: Slots
@@ -36,6 +37,7 @@ class SlotReservation:
         except CalcomError as error:
             if not may_have_acted(error):
                 raise
+            # A lost response: the slot may be reserved under a uid that nobody knows. Booking it works anyway.
         else:
             self.uid = reservation.reservation_uid
 

@@ -61,6 +61,7 @@ class PollScheduler(Generic[Q]):
         """Wait until a poll ends; return False if there will be no more. Raise the error that ended a query."""
         if self._error:
             raise self._error
+        # Without a poll in progress or in the queue, the event would never be set.
         if self._queue or self._polls:
             await self._poll_ended.wait()
         self._poll_ended.clear()
@@ -88,6 +89,7 @@ class PollScheduler(Generic[Q]):
                 self._timer = self._loop.call_at(at, self._start_due_polls)
                 break
             # Charged when the poll starts, not when it ends: otherwise slow polls would exceed the pace.
+            # From now on at the earliest, so that an idle time is worth no more than `BURST`.
             self._paced_until = max(self._paced_until, now) + self._cost()
             poll = self._loop.create_task(self._run(heappop(self._queue).query))
             self._polls.add(poll)
@@ -98,6 +100,7 @@ class PollScheduler(Generic[Q]):
         started = self._loop.time()
         interval = await self._poll(query)
         if interval is not None:
+            # Early, never late: the deadline stays, and clients that started together drift apart.
             not_before = started + interval * (1 - self._jitter())
             heappush(self._queue, ScheduledPoll(started + interval, next(self._numbers), not_before, query))
 

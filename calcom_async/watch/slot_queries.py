@@ -70,6 +70,7 @@ def keys_by_query(
         raise InvalidRequestError(f"targets must be a list or a mapping of event types, got {shown(targets)}")
     by_key = targets.items() if isinstance(targets, Mapping) else [(target, target) for target in targets]
     keys: dict[SlotQuery, list[Hashable]] = {}
+    # Through a dict, so that a target that is given twice is watched once.
     for key, target in dict(by_key).items():
         query = SlotQuery(event_type_id=target) if isinstance(target, int) else target
         if not isinstance(query, SlotQuery):
@@ -78,6 +79,7 @@ def keys_by_query(
             )
         if query.time_zone is None:
             query = msgspec.structs.replace(query, time_zone=time_zone)
+        # Targets that mean the same search share its polls.
         keys.setdefault(query, []).append(key)
     if not keys:
         raise InvalidRequestError("targets must contain at least one event type")

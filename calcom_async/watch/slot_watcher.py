@@ -139,7 +139,7 @@ class SlotWatcher:
     async def __aiter__(self) -> AsyncGenerator[SlotChange, None]:
         """Poll, and yield changes until the range has passed. A second loop ends the first and continues after it."""
         if self._scheduler:
-            self._scheduler.stop()
+            self._scheduler.stop()  # the loop that reads it ends when it wakes up, and waits for its polls itself
         for watched in self._watched:
             watched.answered_at = None  # the time since the last loop is not an interval between polls
         scheduler = self._scheduler = PollScheduler(
@@ -149,6 +149,7 @@ class SlotWatcher:
             while scheduler is self._scheduler:
                 if self._pending:
                     yield self._deliver(next(iter(self._pending)))
+                # The last poll may end with a change, so the pending ones are checked again.
                 elif not await scheduler.wait_for_poll() and not self._pending:
                     break
         finally:
@@ -198,6 +199,7 @@ class SlotWatcher:
         """Search the free slots of the whole range, with one request per month."""
         free: SlotsByStart = {}
         for part in split_by_month(whole):
+            # The searched range is longer than the part, and `bookable_slots` cuts it: see `time_ranges`.
             start, end = query_range(part, whole)
             if query.time_zone is not None:
                 start = search_start(start, query.time_zone)

@@ -33,6 +33,7 @@ async def serve_asgi(receiver: Receiver, scope: Message, receive: Receive, send:
 
 async def _serve_lifespan(receiver: Receiver, receive: Receive, send: Send) -> None:
     """Run the receiver from the start of the server to its end."""
+    # The protocol allows exactly one sequence of messages: startup, its confirmation, shutdown, its confirmation.
     await receive()
     async with receiver.lifespan(None):
         await send({"type": "lifespan.startup.complete"})
@@ -45,6 +46,7 @@ async def _serve_http(receiver: Receiver, scope: Message, receive: Receive, send
     if scope["method"] != "POST":
         await _send_response(send, 405, "only POST is allowed", (b"allow", b"POST"))
         return
+    # Bytes in ASGI. Latin-1 decodes every byte, so a hostile header raises no error here.
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     try:
         status, text = await receiver.respond(headers, _Body(receive).read)

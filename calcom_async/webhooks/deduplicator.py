@@ -33,6 +33,7 @@ class InMemoryDeduplicator:
             del self._expires_at[oldest]
         if key in self._expires_at:
             return True
+        # Full: the oldest key goes, which is the one least likely to come again.
         if len(self._expires_at) == self._size:
             del self._expires_at[next(iter(self._expires_at))]
         self._expires_at[key] = now + self._ttl

@@ -32,6 +32,7 @@ def parse(body: bytes, content_type: str = JSON) -> WebhookEvent[Any]:
     trigger = raw.get("triggerEvent") if isinstance(raw, dict) else None
     if not trigger or not isinstance(trigger, str):
         return WebhookEvent(trigger="", payload=raw, raw=raw)
+    # MEETING_STARTED and MEETING_ENDED have no envelope: the body is the row of the booking.
     payload = raw.get("payload", raw)
     model = PAYLOADS.get(trigger)
     return WebhookEvent(
@@ -50,6 +51,7 @@ def _decode(body: bytes, content_type: str) -> Any:
             value = msgspec.json.decode(body)
             if not _is_too_deep(value):
                 return value
+            # JSON that msgspec can read may still be too deep for `repr`, and handlers log events.
             raise DecodeError(f"the delivery is nested deeper than {MAX_DEPTH} levels")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if must_be_json:
@@ -62,6 +64,7 @@ def _decode(body: bytes, content_type: str) -> Any:
 
 def _is_too_deep(value: Any) -> bool:
     """Return whether code that recurses through the value, such as `repr` and `json.dumps`, could fail on it."""
+    # Level by level, because a recursive function would fail on what it is to detect.
     level = [value]
     for _ in range(MAX_DEPTH):
         parts = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list)]

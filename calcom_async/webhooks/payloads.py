@@ -51,6 +51,7 @@ def _convert(annotation: Any, value: Any) -> Any:
     try:
         return msgspec.convert(value, annotation)
     except msgspec.ValidationError:
+        # msgspec rejects a value as a whole. So each member of a union is tried part by part.
         for option in get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,):
             with suppress(msgspec.ValidationError):
                 return _convert_leniently(option, value)

@@ -53,7 +53,7 @@ class WebhookReceiver:
         deduplicate: Deduplicate | None = None,
         on_error: OnError | None = None,
     ) -> None:
-        secrets = to_secrets(secrets)
+        secrets = to_secrets(secrets)  # first, so that the traceback of an invalid argument shows no secret
         self._router = router
         self._max_body = max_body
         self._max_pending = max_pending
@@ -63,7 +63,7 @@ class WebhookReceiver:
         self._on_error = on_error
         self._semaphore: asyncio.Semaphore | None = None  # while it is running
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself keeps only weak references to tasks
         self._lock = threading.Lock()  # for `_semaphore` and `_pending`: other threads may pass deliveries
         self._pending = 0
         self._in_progress: set[str] = set()
@@ -97,7 +97,7 @@ class WebhookReceiver:
     async def stop(self) -> None:
         """Accept no more deliveries. Wait for accepted events, and cancel them after `shutdown_timeout` seconds."""
         with self._lock:
-            self._semaphore = None
+            self._semaphore = None  # after this, no thread can pass another event
         try:
             await asyncio.sleep(0)  # events passed by other threads become tasks
             if self._tasks:
@@ -128,6 +128,7 @@ class WebhookReceiver:
         raw, lower_headers = to_bytes(body), _lower_names(headers)
         if len(raw) > self._max_body:
             return 413, f"larger than {self._max_body} bytes"
+        # Verified before it is parsed: only Cal.com decides what the parser gets.
         try:
             verify(raw, lower_headers.get(SIGNATURE_HEADER.lower()), self._secrets)
             event = parse(raw, lower_headers.get("content-type", JSON))
@@ -147,6 +148,7 @@ class WebhookReceiver:
             elif self._pending >= self._max_pending:
                 reason = "too many pending events"
             else:
+                # Counted here and not in the task: many deliveries can arrive before the loop runs one of them.
                 self._pending += 1
                 if _running_loop() is self._loop:
                     self._spawn(event, self._semaphore)
@@ -195,7 +197,7 @@ class WebhookReceiver:
         succeeded = False
         try:
             succeeded = await self._dispatch(event)
-        finally:
+        finally:  # also if the receiver stops and cancels the handlers
             if not succeeded:
                 await self._forget(event, key)
 

@@ -37,6 +37,7 @@ class WebhookRouter:
             )
 
         def register(handler: H) -> H:
+            """Add the handler to each trigger, and return it unchanged."""
             for trigger in triggers:
                 self._by_trigger.setdefault(trigger, []).append(handler)
             return handler
@@ -53,6 +54,7 @@ class WebhookRouter:
 
         All of them run. Their exceptions are raised together, as an `ExceptionGroup`.
         """
+        # One after another, so that two handlers of an event do not have to be safe against each other.
         errors: list[Exception] = []
         for handler in (*self._by_trigger.get(event.trigger, ()), *self._for_all):
             try:

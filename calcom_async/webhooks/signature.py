@@ -33,6 +33,7 @@ def verify(body: bytes, signature: str | bytes | None, secrets: Secrets) -> None
     known, raw = check_secrets(secrets), to_bytes(body)
     if not (signature is None or isinstance(signature, str | bytes)):
         raise InvalidRequestError(f"signature must be the text of {SIGNATURE_HEADER}, got {type(signature).__name__}")
+    # `compare_digest` accepts texts only if they are ASCII, and a hostile header may be anything.
     received = signature.encode(errors="replace") if isinstance(signature, str) else signature
     if not received:
         raise SignatureError(
