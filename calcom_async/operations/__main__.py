@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         sys.stderr.write(f"cannot read {options.against} as an OpenAPI document: {error!r}\n")
         return 2
-    differences = [found for found in compare(specified) if not (options.older and found.sign == "-")]
+    differences = [difference for difference in compare(specified) if not (options.older and difference.sign == "-")]
     shown = differences if options.all else unexplained(differences)
     sys.stdout.writelines(f"{difference}\n" for difference in shown)
     sys.stdout.write(

@@ -101,9 +101,10 @@ def read_python_calls() -> dict[str, list[str]]:
 
 def find_operation(verb: str, path: str) -> Operation | None:
     """Return the operation that a server selects for a request: literal parts take precedence over placeholders."""
+    # Like the server, which ignores the case of paths and a slash at their end.
     parts = path.lower().removesuffix("/").split("/")
-    found = [operation for operation in OPERATIONS if operation.verb == verb and _matches(operation.path, parts)]
-    return min(found, key=lambda operation: [part[:1] == "{" for part in operation.path.split("/")], default=None)
+    matching = [operation for operation in OPERATIONS if operation.verb == verb and _matches(operation.path, parts)]
+    return min(matching, key=lambda operation: [part[:1] == "{" for part in operation.path.split("/")], default=None)
 
 
 def _matches(template: str, parts: list[str]) -> bool:

@@ -104,16 +104,16 @@ def _different_names(
 @cache
 def client_operations() -> Mapping[Operation, ClientOperation]:
     """Return what the methods send and return, by operation."""
-    found: dict[Operation, ClientOperation] = {}
+    operations: dict[Operation, ClientOperation] = {}
     for call in python_calls():
         if (operation := find_operation(call.request.method, call.path)) is None:
             continue
-        client = found.setdefault(operation, ClientOperation(set(), set(), set(), set()))
+        client = operations.setdefault(operation, ClientOperation(set(), set(), set(), set()))
         client.versions.add(call.request.headers.get("cal-api-version"))
         client.query |= query_names(call)
         client.body |= body_names(call)
         client.response |= set(model_fields(call.return_type, _member_returned(operation)))
-    return found
+    return operations
 
 
 def _member_returned(operation: Operation) -> str:

@@ -53,6 +53,7 @@ class _AnyList(PagedList[Any]):
         self._version = version
 
     async def fetch_page(self, offset: PageOffset, query: Mapping[str, Any] | None = None) -> Page[Any]:
+        """Fetch one page; parameters in `query` replace those of the list."""
         spec, paging = self.spec, {}
         if spec.cursor:
             paging = {spec.take: offset.take, "cursor": offset.cursor}
@@ -79,9 +80,11 @@ class _AnyList(PagedList[Any]):
         return page_of(body, skip=offset.skip, take=offset.take)
 
     def raw(self) -> PagedList[msgspec.Raw]:
+        """Return the same list with rows as JSON text, encoded again: `cal.request` has decoded the response."""
         return _AnyList(self._cal, self.name, self.spec, msgspec.Raw, query=self.query, version=self._version)
 
     def key(self) -> Callable[[Any], Any]:
+        """Return the function that reads the key of a row, which may be any JSON value."""
         return _key
 
 
@@ -92,7 +95,7 @@ def pagination_at(path: str, version: str) -> PaginationSpec:
         return UNPAGED
     if "cursor" in operation.query:
         return CURSOR_LIST
-    if "limit" in operation.query:
+    if "limit" in operation.query:  # only the users of an OAuth client have `limit` and `offset`
         return oauth_clients.PAGINATION
     if operation.path in {"/v2/bookings", "/v2/organizations/{orgId}/bookings"} and version >= CURSOR_PAGES:
         return booking_lists.BY_CURSOR

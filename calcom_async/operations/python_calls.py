@@ -101,9 +101,10 @@ def python_calls() -> Iterator[PythonCall]:
     client = SimpleNamespace(_context=ResourceContext(record_request, Observer(None)))
     for name, member in vars(Calcom).items():
         if isinstance(member, resource):
+            # The descriptor needs only the `_context` of a client, so no client has to be opened.
             yield from calls_of_resource(f"cal.{name}", getattr(Calcom, name).__get__(client, Calcom))
         elif not name.startswith("_") and inspect.isfunction(member) and _takes_ids(member):
-            scope = member(client, *(f"{{{one}}}" for one in _ids(member)))
+            scope = member(client, *(f"{{{name_of_id}}}" for name_of_id in _ids(member)))
             yield from calls_of_resource(f"cal.{name}({', '.join(_ids(member))})", scope)
 
 
@@ -114,7 +115,7 @@ def _takes_ids(function: Callable[..., Any]) -> bool:
 
 def _ids(function: Callable[..., Any]) -> list[str]:
     parameters = [*inspect.signature(function).parameters.values()][1:]
-    return [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
+    return [parameter.name for parameter in parameters if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
 
 
 def calls_of_resource(path: str, resource: Resource) -> Iterator[PythonCall]:
@@ -133,6 +134,7 @@ def _calls_of_method(path: str, method: Callable[..., Any], function: Callable[.
     owner = type(method.__self__).__name__  # type: ignore[attr-defined]
     for arguments, keywords in sample_arguments(function, f"{owner}.{function.__name__}"):
         result = method(*arguments, **keywords)
+        # A method such as `webhooks(event_type_id)` sends nothing, but leads to other methods.
         if isinstance(result, Resource):
             yield from calls_of_resource(f"{path}({', '.join(_ids(function))})", result)
             return
@@ -172,9 +174,9 @@ def call_of(coroutine: Any) -> tuple[Request, CallContext]:
 def _expression(path: str, function: Callable[..., Any]) -> str:
     parameters = [*inspect.signature(function).parameters.values()][1:]
     words = [
-        f"*{one.name}" if one.kind is one.VAR_POSITIONAL else one.name
-        for one in parameters
-        if one.kind in {one.POSITIONAL_OR_KEYWORD, one.VAR_POSITIONAL}
+        f"*{parameter.name}" if parameter.kind is parameter.VAR_POSITIONAL else parameter.name
+        for parameter in parameters
+        if parameter.kind in {parameter.POSITIONAL_OR_KEYWORD, parameter.VAR_POSITIONAL}
     ]
     return f"{path}({', '.join([*words, '...'] if len(words) < len(parameters) else words)})"
 
@@ -186,10 +188,11 @@ def sample_arguments(function: Callable[..., Any], method: str) -> Iterator[tupl
     """Yield the arguments of each sample call: one call per known value of a path part and per keyword set."""
     hints = get_type_hints(function)
     parameters = [*inspect.signature(function).parameters.values()][1:]
-    places = [one for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
-    rest = [sample_value(hints[one.name], one.name) for one in parameters if one.kind is one.VAR_POSITIONAL]
+    positional = [parameter for parameter in parameters if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
+    variadic = [parameter for parameter in parameters if parameter.kind is parameter.VAR_POSITIONAL]
+    rest = [sample_value(hints[parameter.name], parameter.name) for parameter in variadic]
     keywords = _keywords(parameters, hints)
-    for arguments in product(*(_values(hints[one.name], one.name) for one in places)):
+    for arguments in product(*(_values(hints[parameter.name], parameter.name) for parameter in positional)):
         for omitted in EXCLUSIVE_KEYWORDS.get(method, ((),)):
             yield [*arguments, *rest], {name: hint for name, hint in keywords.items() if name not in omitted}
 
@@ -205,17 +208,18 @@ def _values(hint: Any, name: str) -> Sequence[Any]:
 
 def _keywords(parameters: Sequence[inspect.Parameter], hints: Mapping[str, Any]) -> dict[str, Any]:
     keywords: dict[str, Any] = {}
-    for one in parameters:
-        if one.kind is one.KEYWORD_ONLY:
-            keywords[one.name] = sample_value(hints[one.name], one.name)
-        elif one.kind is one.VAR_KEYWORD:
-            table = get_args(hints[one.name])[0]
+    for parameter in parameters:
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            keywords[parameter.name] = sample_value(hints[parameter.name], parameter.name)
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            table = get_args(hints[parameter.name])[0]  # a TypedDict, in `**fields: Unpack[BookingFields]`
             keywords |= {name: sample_value(hint, name) for name, hint in get_type_hints(table).items()}
     return keywords
 
 
 def sample_value(hint: Any, name: str) -> Any:
     """Return a value of a type, with as many fields as possible."""
+    # With as many fields as possible, so that the tests find every field that the client can send.
     hint = _best(hint)
     if name in SAMPLE_VALUES:
         return SAMPLE_VALUES[name]
@@ -277,12 +281,12 @@ def _literal(hint: Any) -> tuple[Any, ...]:
 
 def expressions() -> dict[str, list[str]]:
     """Return the Python calls of each operation; most have one."""
-    found: dict[str, list[str]] = {str(operation): [] for operation in OPERATIONS}
+    calls: dict[str, list[str]] = {str(operation): [] for operation in OPERATIONS}
     for call in python_calls():
         operation = find_operation(call.request.method, call.path)
-        if operation is not None and call.expression not in found[str(operation)]:
-            found[str(operation)].append(call.expression)
-    return found
+        if operation is not None and call.expression not in calls[str(operation)]:
+            calls[str(operation)].append(call.expression)
+    return calls
 
 
 if __name__ == "__main__":
