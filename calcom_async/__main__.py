@@ -8,6 +8,7 @@ def main() -> None:
     try:
         from calcom_async.cli import app  # noqa: PLC0415 - the extra may be missing
     except ModuleNotFoundError as missing:
+        # Any other missing module is a fault of the installation, which the advice below would hide.
         if missing.name not in {"typer", "rich", "click"}:
             raise
         sys.exit(f"The command line needs {missing.name}: pip install 'calcom-async[cli]'")

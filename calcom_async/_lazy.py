@@ -31,10 +31,12 @@ def lazy(package: str, homes: Homes) -> tuple[list[str], Callable[[str], Any], C
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(import_module(f"{package}.{home_of[name]}"), name)
+        # Python calls `__getattr__` of a module only for names that it does not have, so this happens once per name.
         setattr(sys.modules[package], name, value)
         return value
 
     def list_names() -> list[str]:
+        """List the names for `dir()`, also those that have not been imported yet."""
         return sorted({*vars(sys.modules[package]), *home_of})
 
     return sorted(home_of), get_attribute, list_names

@@ -87,6 +87,7 @@ def parse_booking_link(link: str, booking_url: str) -> BookingTarget:
     if not url.path.startswith(prefix + "/"):
         raise _unreadable(link, f"its path must be below {booking_url}")
     parts = [unquote(part) for part in url.path.removeprefix(prefix).strip("/").split("/")]
+    # A decoded part may contain a slash (%2F) or be "..", and it becomes part of the path of a request.
     if not all(part.isprintable() and "/" not in part and part not in {"", ".", ".."} for part in parts):
         raise _unreadable(link, "its path has an empty or invalid part")
     common: dict[str, Any] = {"organization_slug": organization, "duration": _duration(link, url)}
@@ -96,6 +97,7 @@ def parse_booking_link(link: str, booking_url: str) -> BookingTarget:
         case ["d", private_link, slug]:
             return BookingTarget(private_link_id=private_link, event_type_slug=slug, **common)
         case [users, slug] if users not in OTHER_PAGES | {"team", "d"}:
+            # A program that encodes the link may write the plus sign as %20, as in the query of a URL.
             names = tuple(users.replace(" ", "+").split("+"))
             if len(names) > 1 and all(names):
                 return BookingTarget(usernames=names, event_type_slug=slug, **common)
@@ -118,9 +120,10 @@ def _split(link: str) -> SplitResult:
         raise InvalidRequestError(f"a booking link must have at most {MAX_LENGTH:,} characters, got {len(link):,}")
     try:
         url = urlsplit(link if "://" in link else f"https://{link}")
-        _ = url.port
+        _ = url.port  # raises ValueError for an invalid port
     except ValueError as error:
         raise _unreadable(link, str(error)) from None
+    # In https://cal.com@example.com/ana/30min the host is example.com.
     if url.scheme not in {"https", "http"} or url.username is not None:
         raise _unreadable(link, "it must be an https:// URL without a user name")
     return url
@@ -145,6 +148,7 @@ def _duration(link: str, url: SplitResult) -> int | None:
     if not texts:
         return None
     text = texts[0]
+    # `isdigit` accepts digits such as "²" too, for which `int` raises; the length bounds the cost of `int`.
     if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_DURATION):
         raise _unreadable(link, f"duration must be minutes from 1 to {MAX_DURATION:,}")
     return int(text)

@@ -44,6 +44,7 @@ class Cache:
         identity = _IdentityKey(credentials)
 
         async def cached(request: Request, context: CallContext) -> Response:
+            """Answer a read of event types from memory if possible, and clear the memory after a write."""
             if not request.route.endswith(EVENT_TYPES):
                 return await send(request, context)
             if request.method == "GET":
@@ -64,6 +65,7 @@ class Cache:
             return entry.response
         # Calls are not shared across priorities: an urgent request must not wait for a low-priority one.
         call = cache.calls.get((key, context.priority))
+        # The table keeps a call that has ended, or is being cancelled, until its last caller has resumed.
         if call is None or not call.is_running:
             call = _SharedCall(self._fetch(send, request, context, cache, key))
             cache.calls[key, context.priority] = call
@@ -124,6 +126,7 @@ class _LoopCache:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        # Weak, so a call leaves the table as soon as no caller waits for it.
         self.calls: WeakValueDictionary[tuple[_Key, float], _SharedCall] = WeakValueDictionary()
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
 
@@ -150,13 +153,14 @@ class _SharedCall:
 
     @property
     def is_running(self) -> bool:
+        """Whether another caller can still join."""
         return not (self._task.done() or self._task.cancelling())
 
     async def wait(self) -> Response:
         """Wait for the response. Cancelling one caller does not cancel the others."""
         self._callers += 1
         try:
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task])  # `await self._task` would cancel the task together with this caller
         finally:
             self._callers -= 1
             if not self._callers:

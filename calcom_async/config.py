@@ -79,7 +79,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     max_connections: int = 100
     keepalive_expiry: float = 4.0
-    """Close idle connections after this time, before the server does so after 5 s."""
+    """Close idle connections after this time, before the server does so after 5 s.
+
+    A request on a connection that the server is closing fails, and nobody knows whether it was received.
+    """
     max_response_bytes: int = 64 * 2**20
     api_versions: Mapping[str, str] | Literal["latest"] = {}
     """`cal-api-version` to send instead of the default, by area ("bookings") or operation ("bookings.list").
@@ -90,6 +93,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str = ""
 
     def __post_init__(self) -> None:
+        # First of all, so that the traceback of a later error shows no secret.
         for name in SECRETS:
             if getattr(self, name) is not None:
                 msgspec.structs.force_setattr(self, name, Secret(getattr(self, name)))
@@ -117,6 +121,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and value >= 0):
                 raise ConfigError(f"Config.{name} must be a number of seconds >= 0, or None, got {shown(value)}")
+        # NaN differs from itself. It has no place in a queue that is ordered by priority.
         if not _is_number(self.priority) or self.priority != self.priority:
             raise ConfigError(f"Config.priority must be a number, got {shown(self.priority)}")
         _check_booking_url(self.booking_url)
@@ -140,13 +145,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         `CAL_ALLOW_HTTP=1` sets `allow_http`.
         """
         overrides = guarded(overrides)
-        found: dict[str, Any] = {
+        values: dict[str, Any] = {
             "api_key": Secret(os.environ.get("CAL_API_KEY", "")),
             "base_url": Secret(os.environ.get("CAL_API_URL", "")),
             "booking_url": os.environ.get("CAL_BOOKING_URL", ""),
             "allow_http": _switch("CAL_ALLOW_HTTP"),
         }
-        return cls(**{name: value for name, value in found.items() if value and value != Secret("")} | overrides)
+        return cls(**{name: value for name, value in values.items() if value and value != Secret("")} | overrides)
 
 
 def guarded(fields: dict[str, Any]) -> dict[str, Any]:
@@ -192,6 +197,7 @@ def _check_api_versions(overrides: object) -> None:
 
 
 def _is_number(value: object) -> bool:
+    # True and False are integers in Python. As a setting, such as timeout=True, they are a mistake.
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -210,6 +216,7 @@ def _checked_url(url: Secret, *, allow_http: bool) -> str:
         raise ConfigError("the base URL must not contain a user name or password")
     if parts.reveal().query or parts.reveal().fragment:
         raise ConfigError("the base URL must not contain a query or fragment")
+    # Without a scheme, `urlsplit` takes "user:password@host" as the path.
     if "@" in url.reveal():
         raise ConfigError(f"the base URL must look like {BASE_URL}")
     plain, place = url.reveal(), parts.reveal()
@@ -236,6 +243,7 @@ def sends_in_clear(url: str) -> bool:
 def proxy_parts(url: Secret, what: str) -> SplitResult:
     """Split the URL of a proxy; `what` names its source in errors. Never assign the result to a variable."""
     url = url.checked(what)
+    # No message quotes the URL, which may contain a password.
     shape = "it must look like http://proxy.example.com:3128"
     try:
         parts = Hidden(urlsplit(url.reveal() if "://" in url.reveal() else f"http://{url.reveal()}"))
@@ -257,4 +265,5 @@ def is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
+        # RFC 6761 reserves these names for this machine, so no DNS lookup is needed.
         return host == "localhost" or host.endswith(".localhost")

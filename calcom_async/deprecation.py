@@ -29,6 +29,7 @@ def deprecation_notice(headers: Mapping[str, str]) -> str | None:
 def _day(text: str) -> str | None:
     """Return the date of a header as YYYY-MM-DD, or None if it has none that can be read."""
     try:
+        # Only the beginning is read: the header is as long as the server likes.
         moment = datetime.fromtimestamp(int(text[1:21]), UTC) if text[:1] == "@" else parsedate_to_datetime(text[:60])
     except (ValueError, TypeError, IndexError, OverflowError, OSError):
         return None

@@ -89,6 +89,7 @@ async def find_server_kind(cal: Calcom) -> ServerKind:
 
 async def _has_operation(cal: Calcom, path: str) -> bool:
     """Return whether the server has a GET of this path. Other errors than an unknown operation mean that it has it."""
+    # The id 0 exists nowhere, so the answer is an error. Its text tells an unknown operation from an unknown id.
     try:
         await cal.request("GET", path)
     except ApiError as error:
@@ -117,6 +118,7 @@ async def check_reachable(cal: Calcom, connect_timeout: float = CONNECT_TIMEOUT)
         raise ConnectionFailedError(
             f"cannot connect to {server}{url.netloc}: {reason}", sent=False, hint=f"Check {setting}"
         ) from error
+    # Without waiting: a TLS server may take long to confirm the end of a connection.
     writer.close()
 
 
@@ -265,10 +267,11 @@ class ResponseMonitor:
             )
         if self._remaining is None:
             report.add("limit", "warn", "the server reports no rate limit")
-        elif not limits:
+        elif not limits:  # a limiter of the user may have no state to show
             report.add("limit", "ok" if self._remaining else "warn", f"{self._remaining:,} requests left")
         else:
             for limit in limits:
+                # With several limits, `_remaining` is that of an unknown one of them.
                 left = self._remaining if len(limits) == 1 else limit.available
                 text = f"{left:,} of {limit.limit:,} requests left in {limit.window:.0f} s"
                 report.add("limit", "ok" if left > limit.limit * MIN_REMAINING else "warn", text)

@@ -30,31 +30,35 @@ def parse_error_body(status: int, body: bytes) -> dict[str, Any]:
 
 def _parts(status: int, body: bytes) -> tuple[str | None, str, Any]:
     try:
-        told: Any = parse(body)
+        parsed: Any = parse(body)
     except NotJsonError:
-        told = None
-    if not isinstance(told, dict):
+        parsed = None
+    if not isinstance(parsed, dict):
         return None, _page_summary(status, body), None
-    match told.get("error"):
+    match parsed.get("error"):
+        # The usual envelope: {"status": "error", "error": {"code", "message", "details"}}.
         case dict() as error:
             code = error.get("code")
             message = _text(error.get("message")) or _page_summary(status, body)
             return (None if code is None else _text(code)), message, error.get("details")
+        # The token endpoint of OAuth2 (RFC 6749), or a route of the framework: {"statusCode", "message", "error"}.
         case str() as code:
-            return code, _text(told.get("error_description") or told.get("message")) or code, None
-    return None, _text(told.get("message")) or _page_summary(status, body), None
+            return code, _text(parsed.get("error_description") or parsed.get("message")) or code, None
+    # Errors of the booking core, such as {"statusCode": 409, "message": "booking_conflict_error"}. Recorded from
+    # self-hosted servers of 2025-12 and 2026-07.
+    return None, _text(parsed.get("message")) or _page_summary(status, body), None
 
 
-def _text(told: Any) -> str:
+def _text(message: Any) -> str:
     """Return the message of a server as one string, cut off if it is nested."""
-    match told:
+    match message:
         case None | False:
             return ""
         case str():
-            return told
+            return message
         case [*lines] if all(isinstance(line, str) for line in lines):
             return ", ".join(lines)
-    return str(_without_echo(told, MOST_DEPTH))[:MOST_TEXT]
+    return str(_without_echo(message, MOST_DEPTH))[:MOST_TEXT]
 
 
 def _page_summary(status: int, body: bytes) -> str:
@@ -66,6 +70,7 @@ def _page_summary(status: int, body: bytes) -> str:
 
 def _title(page: bytes) -> bytes:
     """Return the title of an HTML page, or else its beginning."""
+    # No regular expression: on a hostile page its time could grow with the square of the length.
     start = page.lower().find(b"<title")
     end = page.find(b"</", start)
     _, opened, title = page[start:end].partition(b">")
@@ -88,10 +93,11 @@ def _without_echo(details: Any, depth: int) -> Any:
 def _fields(code: str | None, message: str, details: Any) -> dict[str, list[str]]:
     """Return the path and the reasons of each rejected field, from any of the three validation styles."""
     match details:
-        case {"errors": [*errors]}:
+        case {"errors": [*errors]}:  # most operations
             return dict(_constraints(errors, ""))
-    if " property is wrong," in message:
+    if " property is wrong," in message:  # searches of slots; creating, moving and cancelling bookings
         return _sentences(message)
+    # What passes those checks is checked once more, against a schema whose issues all end in a comma and a blank.
     if code == "BAD_REQUEST" and message.endswith(", "):
         return _schema_issues(message[:MOST_TEXT])
     return {}
@@ -137,6 +143,7 @@ def _schema_issues(message: str) -> dict[str, list[str]]:
     issues: dict[str, list[str]] = {}
     reasons: list[str] = []
     for part in message.removesuffix(", ").split(", "):
+        # A reason may contain a comma and a blank. A part that does not begin like an issue continues the last one.
         if begins := ISSUE.match(part):
             path, field = begins.groups()
             reasons = issues.setdefault(f"{path}.{field}" if field else path, [])

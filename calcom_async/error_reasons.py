@@ -49,6 +49,7 @@ class _Row(NamedTuple):
     texts: tuple[str, ...]
 
 
+# The first row that matches counts. Texts are searched within messages, because most contain ids and names.
 _TABLE = (
     _Row(
         "slot_taken",
@@ -81,7 +82,7 @@ _TABLE = (
     _Row("already_confirmed", (400, 409), ("Booking already confirmed",)),
     _Row("already_booked_by_attendee", (400, 409), ("already_signed_up_for_this_booking_error",)),
     _Row("no_seats_left", (400, 409, 422), ("No more seats left", "has no more seats left")),
-    # A 401 that is not about credentials.
+    # A 401 that is not about credentials (recorded from a self-hosted server of 2026-07).
     _Row("booking_limit", (400, 401, 409), ("booking_limit_reached", "duration_limit_reached")),
     _Row("attendee_limit", (400, 409), ("the maximum number of active bookings has been reached",)),
     _Row("too_late_to_reschedule", (400, 403), ("not allowed within the minimum notice period",)),
@@ -98,6 +99,7 @@ _TABLE = (
     _Row("missing_scope", (401, 403), ("scope",)),
     _Row("expired_api_key", (401,), ("api key is expired",)),
     _Row("invalid_api_key", (401,), ("Invalid API Key", "api key is not valid")),
+    # Without the first letter, because "No" is also written "no".
     _Row("no_credentials", (401, 403), ("o authentication method provided", "no authentication provided")),
     _Row(
         "no_permission",

@@ -83,6 +83,7 @@ class CalcomError(Exception):
             return self.message
         return f"{self.message}{' ' if self.message.endswith(('.', '?', '!')) else '. '}{self.hint}"
 
+    # By default an exception is pickled as a call of its class with `args`, which lacks the keywords of __init__.
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.args, self.__dict__)
 
@@ -97,7 +98,7 @@ def _restore(cls: type[CalcomError], args: tuple[Any, ...], state: dict[str, Any
 def shown(value: object) -> str:
     """Return a short repr for an error message. It never fails, unlike `repr` of a very long integer."""
     try:
-        return f"{value!r:.80}"
+        return f"{value!r:.80}"  # the repr of an integer with more than 4,300 digits raises ValueError
     except Exception:  # noqa: BLE001 - the value is of any class
         return f"a value of type {type(value).__name__}"
 
@@ -345,5 +346,7 @@ def may_have_acted(error: CalcomError) -> bool:
     if isinstance(error, TransportError):
         return error.sent
     if isinstance(error, ApiError):
+        # A server can fail after it has acted: creating an event type of a team answered 403, and a booking 500, with
+        # the new row in place (recorded from a self-hosted server of 2025-12). A 4xx almost always changes nothing.
         return error.status >= 500 or error.status in TRANSIENT_STATUSES
-    return isinstance(error, DecodeError)
+    return isinstance(error, DecodeError)  # a success whose body could not be read

@@ -40,6 +40,7 @@ TOO_DEEP = "nested too deeply"
 
 
 def _integer(digits: str) -> int | None:
+    # `int` refuses longer ones, because its time grows with the square of the length.
     return int(digits) if len(digits) <= MOST_DIGITS else None
 
 
@@ -51,6 +52,7 @@ def _float(text: str) -> float | None:
 def _clean(value: Any) -> Any:
     """Replace lone surrogates: text that has one can be neither encoded nor printed."""
     match value:
+        # UTF-16 joins the two halves of a surrogate pair, which are one letter, and replaces only lone ones.
         case str():
             return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         case list():

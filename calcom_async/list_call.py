@@ -121,6 +121,8 @@ class ListCall(PagedList[T]):
             paging = {spec.take: offset.take, spec.skip: offset.skip}
         if not spec.fragile:
             return await self._fetch(offset, paging, query)
+        # Builds of 2025 answer 500 to `take` and `skip` in the lists of an organization's teams, or ignore them and
+        # send the first 250 teams again. So the first page is requested without them.
         if offset.skip and self.name not in self._rejects_paging:
             try:
                 return await self._fetch(offset, paging, query)
@@ -136,7 +138,7 @@ class ListCall(PagedList[T]):
         """Send the request of one page, and read the response."""
         text = query_string({**self.query, **(query or {}), **paging})
         context = self._context
-        if self.spec.fragile and paging:
+        if self.spec.fragile and paging:  # this 500 is the answer, so it is not retried
             context = msgspec.structs.replace(context, final_status=INTERNAL)
         response = await self._send(msgspec.structs.replace(self._request, query=text), context)
         try:

@@ -67,6 +67,7 @@ class MissingRows(Generic[T]):
                     async for chunk in chunks:
                         yield self._new_rows(chunk)
                 self._keysets = ()
+            # A 400 means that the server does not know a filter or a sort, so the next keyset may work.
             except (KeysetError, BadRequestError) as error:
                 self._keysets, self._after, self._until = self._keysets[1:], None, None
                 self.error = None if self._keysets else str(error)
@@ -86,12 +87,12 @@ class MissingRows(Generic[T]):
 
     def _new_rows(self, chunk: Chunk) -> list[T]:
         """Move past a chunk, and return its rows that have not been seen."""
-        if chunk.done:
+        if chunk.done:  # all rows up to this time have been read
             self._after = chunk.done + TIME_RESOLUTION
         rows = []
         for times, row in zip(read_times(chunk.rows), chunk.rows, strict=True):
             if times.uid not in self._seen:
-                rows.append(self._call.decode_row(row))
+                rows.append(self._call.decode_row(row))  # only missing rows are decoded; the others were delivered
                 self._seen.add(times.uid)
         return rows
 

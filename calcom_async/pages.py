@@ -178,7 +178,7 @@ class Pages(Generic[T]):
                     if len(rows) == limit:
                         break
         except BaseException:
-            # The caller gets none of these rows, so the next call has to deliver them.
+            # The caller gets none of these rows, so the next call has to deliver them. This includes cancellation.
             reading.undelivered.extendleft(reversed(rows))
             raise
         return rows
@@ -187,6 +187,7 @@ class Pages(Generic[T]):
         return _Reading(self.list_call, self._first)
 
     def _begin(self) -> _Reading[T]:
+        # Taken out, so that two loops at the same time cannot resume the same reading.
         reading, self._interrupted = self._interrupted or self._new_reading(), None
         self._latest = reading
         return reading
@@ -326,6 +327,7 @@ class _Reading(Generic[T]):
 
     def _new_rows(self, rows: list[T]) -> list[T]:
         """Return the rows whose keys have not been seen, and remember their keys."""
+        # Nearly always all rows are new. Three operations on sets then replace a loop over the rows.
         keys = set(map(self._key, rows))
         if len(keys) == len(rows) and None not in keys and self.seen.isdisjoint(keys):
             self.seen |= keys
@@ -350,7 +352,7 @@ class _Reading(Generic[T]):
         if new:
             self._empty_pages = 0
             return False
-        if self.offset.skip >= (self.total or 0):
+        if self.offset.skip >= (self.total or 0):  # it reports a next page beyond its own total
             return True
         if self.offset.skip - self._start.skip > len(self.seen):
             self._empty_pages += 1

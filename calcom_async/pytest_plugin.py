@@ -32,6 +32,7 @@ def calcom_sandbox(calcom_server: ServerName) -> Iterator[Sandbox]:
     """A local Cal.com server for this test: `.url`, `.api_key`, `.store`, `.faults`, `.requests`, `.clock`."""
     from calcom_async.sandbox import Sandbox  # noqa: PLC0415 - loaded only if a test uses it
 
+    # In a thread with an event loop of its own, so that the loop of the test plugin does not matter.
     with Sandbox(server=calcom_server) as sandbox:
         yield sandbox
 

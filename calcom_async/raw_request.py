@@ -52,6 +52,7 @@ def _below_base(path: str) -> str:
         raise InvalidRequestError(f"path must be a text (str) such as /v2/me, not {type(path).__name__}")
     path = path.removeprefix("/v2") if path.startswith("/v2/") else path
     first, *parts = path.split("/")
+    # The URL library resolves "..", also if it is written %2e%2e. The key would then go to a path outside of the API.
     leads_away = first or not parts or any(unquote(part) in {"", ".", ".."} for part in parts)
     if leads_away or not PATH.fullmatch(path):
         raise InvalidRequestError(f"a path must look like /v2/bookings/{{uid}}, without a query; got {path!r}")
@@ -65,4 +66,5 @@ def _route(path: str) -> str:
 
 def is_read(request: Request) -> bool:
     """Return whether a request only reads. The GETs that complete an OAuth consent do not."""
+    # A code of a consent works once: a retry would fail, although the first request has succeeded.
     return request.method in {"GET", "HEAD"} and not request.path.endswith(("/save", "/callback"))

@@ -78,13 +78,14 @@ class Secret(Hidden[str]):
                 raise error(f"{what} {place} with {space}. Remove the white space around it")
         if in_header and not (self._value.isascii() and self._value.isprintable() and " " not in self._value):
             raise error(f"{what} must be one word of ASCII text, without spaces or control characters")
-        if any("\ud800" <= one <= "\udfff" for one in self._value):
+        if any("\ud800" <= letter <= "\udfff" for letter in self._value):
             raise error(f"{what} has a character that UTF-8 cannot encode. Read it from its source as UTF-8")
         return self
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
+        # In constant time, so that the duration reveals nothing about a secret that is compared with a received one.
         return compare_digest(self._value.encode("utf-8", "replace"), other._value.encode("utf-8", "replace"))
 
     def __hash__(self) -> int:
@@ -96,12 +97,13 @@ def without_frames(error: E) -> E:
 
     The frames of other libraries hold headers and passwords in their local variables.
     """
-    found: dict[int, BaseException] = {}
-    left: list[BaseException | None] = [error]
-    while left:
-        one = left.pop()
-        if one is not None and id(one) not in found:
-            found[id(one)] = one
-            one.__traceback__ = None
-            left += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+    # By identity, because exceptions may define __eq__. The objects are kept, so that no id is used again.
+    visited: dict[int, BaseException] = {}
+    pending: list[BaseException | None] = [error]
+    while pending:
+        current = pending.pop()
+        if current is not None and id(current) not in visited:
+            visited[id(current)] = current
+            current.__traceback__ = None
+            pending += [current.__cause__, current.__context__, *getattr(current, "exceptions", ())]
     return error

@@ -41,7 +41,7 @@ def get_time_zone(name: str | None) -> tzinfo:
         return UTC
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError, LookupError, TypeError):
+    except (ValueError, OSError, LookupError, TypeError):  # which one depends on the name and on the platform
         pass
     names = _names_by_lower_case()
     if not names:
@@ -125,6 +125,7 @@ def growing_parts(
     `first` and `last` are the instants of `start` and `end`, which are the outer bounds. Each part begins a day before
     the end of the previous one, so that it contains slots across that border.
     """
+    # Most searches end in the first week. A week is also much faster for the server than a month.
     length = WEEK
     while last - first > length:
         yield start, first + length
