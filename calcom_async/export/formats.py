@@ -1,6 +1,6 @@
-"""File formats of an export: JSON Lines, CSV and Parquet, the first two optionally compressed.
+"""File formats of an export: JSON Lines and CSV, optionally compressed. `parquet.py` has the third one.
 
-FileFormat    a batch of rows as bytes, and the merge of two files; JsonLines, Csv and Parquet
+FileFormat    a batch of rows as bytes, and the merge of two files; JsonLines and Csv
 Compression   gzip and zstd, written as independent pieces that can be concatenated
 """
 
@@ -77,11 +77,13 @@ class Compression(NamedTuple):
             rest = file.read(CHUNK)
 
 
-def _no_compression() -> Compression:
+def no_compression() -> Compression:
+    """Write the bytes as they are."""
     return Compression(bytes, None, EOFError)
 
 
-def _gzip() -> Compression:
+def gzip_members() -> Compression:
+    """Write each piece as a gzip member."""
     return Compression(
         # Without a time in its header, equal rows give equal bytes.
         lambda data: gzip.compress(data, compresslevel=6, mtime=0),
@@ -90,7 +92,8 @@ def _gzip() -> Compression:
     )
 
 
-def _zstd() -> Compression:
+def zstd_frames() -> Compression:
+    """Write each piece as a zstd frame; raises `ConfigError` if the extra `zstd` is not installed."""
     with require_extra("zstd compression", "zstd"):
         import zstandard  # noqa: PLC0415 - an extra
     return Compression(
@@ -284,27 +287,3 @@ def _table(rows: Sequence[Sequence[str]]) -> bytes:
     # csv quotes a cell if it contains a character of the line end. With its default CR LF it quotes a bare CR too.
     csv.writer(texts).writerows(rows)
     return "".join(texts).encode()
-
-
-class Parquet(JsonLines):
-    """Typed columns. The partial file is JSON Lines, because a Parquet file cannot be read before it is complete."""
-
-    name = "Parquet"
-    is_final = False
-
-    def __init__(self, model: type[msgspec.Struct], key: str, compression: Compression) -> None:
-        super().__init__(model, key, compression)
-        with require_extra("Parquet", "parquet"):
-            from calcom_async.export import parquet  # noqa: PLC0415 - an extra
-        self._typed = parquet
-
-    def merge(self, target: BinaryIO, old: Path | None, new: Path, last: dict[Any, int]) -> int:
-        """Write the rows of both files as typed columns, in row groups; return the number of rows."""
-        schema = self._typed.schema_of(self.model)
-        stays = self._typed.rows_to_keep(old, schema, self.field, last) if old else ()
-        rows = self.latest_rows(new, last) if last else self.lines(new)
-        return self._typed.write(target, schema, chain(stays, self._typed.batches(self.model, rows, new)))
-
-
-FORMATS: dict[str, type[FileFormat]] = {".jsonl": JsonLines, ".ndjson": JsonLines, ".csv": Csv, ".parquet": Parquet}
-COMPRESSIONS: dict[str, Callable[[], Compression]] = {"": _no_compression, ".gz": _gzip, ".zst": _zstd}

@@ -1,10 +1,13 @@
 """Parquet: rows of a model as typed columns. The types come from the model, so all files of a model have the same ones.
 
+Parquet        the file format
 Column         a Parquet type, and the conversion of Python values to a column of it
 schema_of      the columns of a model
 batches        convert rows from JSON
 rows_to_keep   rows of an earlier file that stay
 write          write both to a file
+
+This module imports pyarrow, so it is imported only when such a file is written.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from msgspec import NODEFAULT, UNSET, inspect
 from calcom_async.decoding import decode
 from calcom_async.errors import DecodeError, ExportError
 from calcom_async.export.errors import incompatible_file
+from calcom_async.export.formats import JsonLines
 
 GROUP = 5_000
 """Rows per row group; they are in memory together as columns."""
@@ -43,6 +47,20 @@ PLAIN: dict[type[inspect.Type], pa.DataType] = {
     inspect.DateTimeType: pa.timestamp("ms", tz="UTC"),
     inspect.DateType: pa.date32(),
 }
+
+
+class Parquet(JsonLines):
+    """Typed columns. The partial file is JSON Lines, because a Parquet file cannot be read before it is complete."""
+
+    name = "Parquet"
+    is_final = False
+
+    def merge(self, target: BinaryIO, old: Path | None, new: Path, last: dict[Any, int]) -> int:
+        """Write the rows of both files as typed columns, in row groups; return the number of rows."""
+        schema = schema_of(self.model)
+        kept = rows_to_keep(old, schema, self.field, last) if old else ()
+        rows = self.latest_rows(new, last) if last else self.lines(new)
+        return write(target, schema, chain(kept, batches(self.model, rows, new)))
 
 
 class Column(NamedTuple):

@@ -11,7 +11,7 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
@@ -22,7 +22,15 @@ import msgspec
 from msgspec import Raw
 
 from calcom_async.errors import ExportError, InvalidRequestError, UnfinishedExportError
-from calcom_async.export.formats import COMPRESSIONS, FORMATS, Csv, FileFormat
+from calcom_async.export.formats import (
+    Compression,
+    Csv,
+    FileFormat,
+    JsonLines,
+    gzip_members,
+    no_compression,
+    zstd_frames,
+)
 from calcom_async.export.integrity import (
     TAIL,
     ValidPrefix,
@@ -33,6 +41,7 @@ from calcom_async.export.integrity import (
     was_modified_since,
     write_problem,
 )
+from calcom_async.extras import require_extra
 from calcom_async.models.bookings import Booking
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -282,6 +291,10 @@ def usable_path(path: str | os.PathLike[str], what: str) -> Path:
     return usable
 
 
+FORMATS = {".jsonl", ".ndjson", ".csv", ".parquet"}
+COMPRESSIONS: Mapping[str, Callable[[], Compression]] = {"": no_compression, ".gz": gzip_members, ".zst": zstd_frames}
+
+
 def open_sink(
     path: str | os.PathLike[str],
     model: type[msgspec.Struct] = Booking,
@@ -317,9 +330,14 @@ def open_sink(
     if suffix != ".csv" and (bom or not escape):
         raise InvalidRequestError(f"escape and bom are options of CSV, and {path} is another format")
     compression = COMPRESSIONS[packed]()
-    format_ = (
-        Csv(model, key, compression, escape=escape, bom=bom)
-        if suffix == ".csv"
-        else FORMATS[suffix](model, key, compression)
-    )
-    return FileSink(path, format_, private=bool(getattr(model, "secret_fields", None)))
+    file_format: FileFormat
+    match suffix:
+        case ".csv":
+            file_format = Csv(model, key, compression, escape=escape, bom=bom)
+        case ".parquet":
+            with require_extra("Parquet", "parquet"):
+                from calcom_async.export.parquet import Parquet  # noqa: PLC0415 - an extra
+            file_format = Parquet(model, key, compression)
+        case _:
+            file_format = JsonLines(model, key, compression)
+    return FileSink(path, file_format, private=bool(getattr(model, "secret_fields", None)))

@@ -22,8 +22,9 @@ from hypothesis import given, settings, strategies as st
 from msgspec import Raw
 
 from calcom_async.errors import ConfigError, DecodeError, ExportError, InvalidRequestError
-from calcom_async.export.formats import Csv, JsonLines, Parquet
+from calcom_async.export.formats import Csv, JsonLines
 from calcom_async.export.integrity import ValidPrefix
+from calcom_async.export.parquet import Parquet
 from calcom_async.export.rows import BOOKING_COLUMNS
 from calcom_async.export.sinks import FileSink, open_sink
 from calcom_async.models.schedules import Schedule
