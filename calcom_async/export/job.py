@@ -11,13 +11,14 @@ from contextlib import aclosing, contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, IncompleteListError, InvalidRequestError, UnfinishedExportError
 from calcom_async.export.checkpoint import Checkpoint, RunState
-from calcom_async.export.integrity import ModifiedFileWarning
+from calcom_async.export.integrity import ModifiedFileWarning, ValidPrefix
 from calcom_async.export.lock import exclusive
 from calcom_async.export.plan import ExportPlan, Source
 from calcom_async.export.sinks import FileSink, open_sink, usable_path
@@ -28,6 +29,8 @@ from calcom_async.pages import IncompleteListWarning
 MAX_LOOKBACK = timedelta(days=3650)
 DEFAULT_LOOKBACK = timedelta(minutes=10)
 """Updates may become visible out of order, so an incremental run reads this much again."""
+CALLER_OF_EXPORT = 4
+"""Level of the stack that warnings name: a step of the run, `run`, `export`, and its caller."""
 
 
 class ExportProgress(msgspec.Struct, frozen=True):
@@ -112,104 +115,97 @@ async def export(
     Rows that the server counts but does not return are an `IncompleteListWarning` and in the report; with `strict` they
     are an `IncompleteListError`, and a full run does not rename the file. Memory does not grow with the rows.
     """
-    _check_options(resume=resume, restart=restart, incremental=incremental, verify=verify)
-    _check_types(job, on_progress)
-    _check_lookback(lookback)
+    mode = RunMode(resume=resume, restart=restart, incremental=incremental, verify=verify)
+    mode.check()
+    _check_arguments(job, lookback, on_progress)
     source = job.source(cal)
     if incremental:
         source.check_incremental()
-    sink = (
-        output
-        if isinstance(output, FileSink)
-        else open_sink(output, source.model, key=source.key, format=format, escape=escape, bom=bom)
-    )
-    path = _checkpoint_path(sink, checkpoint, resume=resume, incremental=incremental)
-    run = _Exporter(cal, source, sink, lookback=lookback, strict=strict, on_progress=on_progress)
+    if isinstance(output, FileSink):
+        sink = output
+    else:
+        sink = open_sink(output, source.model, key=source.key, format=format, escape=escape, bom=bom)
+    path = _checkpoint_path(sink, checkpoint, mode)
+    exporter = _Exporter(cal, source, sink, mode, lookback=lookback, strict=strict, on_progress=on_progress)
     with exclusive(*([sink.whole] if sink.is_regular_file else []), *([path] if path else [])), sink:
-        if not resume:
-            if not restart:
-                await _check_nothing_is_lost(sink)
-            sink.begin()  # before the first request, so that an unwritable file is reported at once
-        saved = (
-            Checkpoint(path, f"{job} as {sink.format}{_into(sink, path)}, of {await account_id(cal)}") if path else None
-        )
-        if saved:
-            saved.load(same_job=resume or incremental, restart=restart)
-        if saved and resume and not saved.state.run:
-            await _check_nothing_is_lost(sink, cannot=f"there is no checkpoint {path} to resume from")
-        return await run.run(saved, resume=resume, incremental=incremental, verify=verify)
+        await exporter.begin()
+        if path:
+            await exporter.load_checkpoint(path, job)
+        return await exporter.run()
 
 
-def _check_options(*, resume: bool, restart: bool, incremental: bool, verify: bool) -> None:
-    if resume and restart:
-        raise InvalidRequestError("resume=True continues an interrupted run and restart=True discards it; choose one")
-    if verify and not incremental:
-        raise InvalidRequestError("verify=True needs incremental=True; any other export reads everything anyway")
+class RunMode(NamedTuple):
+    """What a run does with the file and the checkpoint of earlier ones: the options of `export` with these names."""
+
+    resume: bool
+    restart: bool
+    incremental: bool
+    verify: bool
+
+    def check(self) -> None:
+        """Raise `InvalidRequestError` for options that exclude each other."""
+        if self.resume and self.restart:
+            raise InvalidRequestError(
+                "resume=True continues an interrupted run and restart=True discards it; choose one"
+            )
+        if self.verify and not self.incremental:
+            raise InvalidRequestError("verify=True needs incremental=True; any other export reads everything anyway")
 
 
-def _check_types(job: object, on_progress: object) -> None:
+def _check_arguments(job: object, lookback: object, on_progress: object) -> None:
     if not isinstance(job, ExportJob):
         raise InvalidRequestError(f'the job must be an ExportJob, such as ExportJob("bookings"), got {job!r}')
     if on_progress is not None and not callable(on_progress):
         raise InvalidRequestError(f"on_progress must be a function, got {on_progress!r}")
-
-
-def _check_lookback(lookback: timedelta) -> None:
     if not isinstance(lookback, timedelta) or not timedelta() <= lookback <= MAX_LOOKBACK:
         raise InvalidRequestError(f"lookback must be a timedelta from 0 to {MAX_LOOKBACK.days} days, got {lookback!r}")
 
 
-def _checkpoint_path(
-    sink: FileSink, path: str | os.PathLike[str] | None, *, resume: bool, incremental: bool
-) -> Path | None:
+def _checkpoint_path(sink: FileSink, path: str | os.PathLike[str] | None, mode: RunMode) -> Path | None:
     """Return the path of the checkpoint. Streams have none unless the caller names one."""
-    if resume and not sink.is_regular_file:
+    if mode.resume and not sink.is_regular_file:
         raise InvalidRequestError(
             f"cannot resume: {sink.path} is not a regular file", hint="Export without resume=True"
         )
-    if incremental and not sink.is_regular_file and path is None:
+    if mode.incremental and not sink.is_regular_file and path is None:
         raise InvalidRequestError("an incremental export to a stream needs a checkpoint file to store its watermark")
     if path is None:
-        return sink.whole.with_name(sink.whole.name + ".checkpoint") if sink.is_regular_file else None
-    found = usable_path(path, "the checkpoint")
-    if sink.is_regular_file and os.path.realpath(found) in {
-        os.path.realpath(one) for one in (sink.whole, sink.partial)
-    }:
-        raise InvalidRequestError(f"the checkpoint {found} is the output itself; choose another checkpoint")
-    return found
+        return _default_checkpoint(sink) if sink.is_regular_file else None
+    checkpoint = usable_path(path, "the checkpoint")
+    outputs = {os.path.realpath(file) for file in (sink.whole, sink.partial)}
+    if sink.is_regular_file and os.path.realpath(checkpoint) in outputs:
+        raise InvalidRequestError(f"the checkpoint {checkpoint} is the output itself; choose another checkpoint")
+    return checkpoint
 
 
-def _into(sink: FileSink, path: Path) -> str:
-    """Name the file that a separate checkpoint belongs to: another output must not advance its watermark."""
-    place, whole = Path(os.path.realpath(path)), sink.whole
-    if not sink.is_regular_file or place == whole.with_name(whole.name + ".checkpoint"):
+def _default_checkpoint(sink: FileSink) -> Path:
+    return sink.whole.with_name(sink.whole.name + ".checkpoint")
+
+
+def _output_name(sink: FileSink, checkpoint: Path) -> str:
+    """Name the output in a checkpoint of another name: another output must not advance its watermark.
+
+    The name is relative to the checkpoint, so that a directory with both can be moved.
+    """
+    checkpoint, whole = Path(os.path.realpath(checkpoint)), sink.whole
+    if not sink.is_regular_file or checkpoint == _default_checkpoint(sink):
         return ""
-    # Relative to the checkpoint, so that a directory with both can be moved.
-    is_near = place.anchor == whole.anchor
-    return f" into {os.path.relpath(whole, place.parent) if is_near else whole}"
-
-
-async def _check_nothing_is_lost(sink: FileSink, cannot: str = "") -> None:
-    """Raise `UnfinishedExportError` if the rows of an interrupted run would be overwritten."""
-    rows = await asyncio.to_thread(sink.rows_left)
-    if rows is None:
-        return
-    message = (
-        f"{cannot}, and {sink.partial} has {rows:,} rows that would be lost. Move it away to keep them"
-        if cannot
-        else f"{sink.partial} has {rows:,} rows of an interrupted export, which would be lost"
-    )
-    raise UnfinishedExportError(message, path=sink.partial, rows=rows, can_resume=not cannot)
+    is_on_same_drive = checkpoint.anchor == whole.anchor
+    return f" into {os.path.relpath(whole, checkpoint.parent) if is_on_same_drive else whole}"
 
 
 class _Exporter:
-    """One run of an export: connects the source, the sink and the checkpoint."""
+    """One run of an export.
+
+    begin -> load_checkpoint -> plan -> read: write each batch, save the position after it -> complete -> report
+    """
 
     def __init__(
         self,
         cal: Calcom,
         source: Source,
         sink: FileSink,
+        mode: RunMode,
         *,
         lookback: timedelta,
         strict: bool,
@@ -218,73 +214,118 @@ class _Exporter:
         self._cal = cal
         self._source = source
         self._sink = sink
+        self._mode = mode
         self._lookback = lookback
         self._strict = strict
         self._on_progress = on_progress
+        self._checkpoint: Checkpoint | None = None
         self._stats = ReadStats()
         self._stale = 0
         self._rows_before = 0
-        self._before = cal.stats()
+        self._stats_before = cal.stats()
         self._started = time.monotonic()
 
-    async def run(
-        self, checkpoint: Checkpoint | None, *, resume: bool, incremental: bool, verify: bool
-    ) -> ExportReport:
-        """Plan, read, complete the file and report."""
-        interrupted = checkpoint.state.run if checkpoint and resume else None
-        if interrupted and verify and not interrupted.plan.is_full:
+    async def begin(self) -> None:
+        """Open a new partial file, before the first request, so that an unwritable file is reported at once."""
+        if self._mode.resume:
+            return  # the checkpoint says where to continue
+        if not self._mode.restart:
+            await self._check_nothing_is_lost()
+        self._sink.begin()
+
+    async def load_checkpoint(self, path: Path, job: ExportJob) -> None:
+        """Load the checkpoint of an earlier run, or prepare a new one."""
+        account = await account_id(self._cal)
+        self._checkpoint = Checkpoint(
+            path, f"{job} as {self._sink.format}{_output_name(self._sink, path)}, of {account}"
+        )
+        self._checkpoint.load(same_job=self._mode.resume or self._mode.incremental, restart=self._mode.restart)
+        if self._mode.resume and not self._checkpoint.state.run:
+            await self._check_nothing_is_lost(problem=f"there is no checkpoint {path} to resume from")
+
+    async def _check_nothing_is_lost(self, problem: str = "") -> None:
+        """Raise `UnfinishedExportError` if the rows of an interrupted run would be overwritten.
+
+        `problem` is the reason why they cannot be resumed.
+        """
+        sink = self._sink
+        rows = await asyncio.to_thread(sink.rows_left)
+        if rows is None:
+            return
+        message = (
+            f"{problem}, and {sink.partial} has {rows:,} rows that would be lost. Move it away to keep them"
+            if problem
+            else f"{sink.partial} has {rows:,} rows of an interrupted export, which would be lost"
+        )
+        raise UnfinishedExportError(message, path=sink.partial, rows=rows, can_resume=not problem)
+
+    async def run(self) -> ExportReport:
+        """Read everything in the plan, complete the file and report."""
+        interrupted = self._interrupted_run()
+        if interrupted and interrupted.is_read and self._is_renamed():
+            self._finish_checkpoint(interrupted.plan)
+            return self._report(interrupted.plan, self._rows_before, resumed=True)
+        run = interrupted or await self._start()
+        if self._mode.resume:
+            await self._continue_file(run.prefix)
+        if not run.is_read:
+            with self._resume_hint():
+                run = await self._read(run)
+            self._check_total(run.plan)
+            self._save(msgspec.structs.replace(run, is_read=True))
+        await self._complete(run.plan)
+        if self._is_upsert(run.plan):
+            await self._compare_with_server(run.plan)
+        return self._report(run.plan, self._sink.rows, resumed=interrupted is not None)
+
+    def _interrupted_run(self) -> RunState | None:
+        """Return the run to continue, if there is one."""
+        run = self._checkpoint.state.run if self._checkpoint and self._mode.resume else None
+        if not run:
+            return None
+        self._rows_before = run.prefix.rows if run.prefix else 0
+        if self._mode.verify and not run.plan.is_full:
             raise UnfinishedExportError(
                 f"{self._sink.whole}: an interrupted run has read only what changed. Complete it before you verify",
                 path=self._sink.partial,
-                rows=interrupted.prefix.rows if interrupted.prefix else 0,
+                rows=self._rows_before,
                 can_resume=True,
             )
-        self._rows_before = interrupted.prefix.rows if interrupted and interrupted.prefix else 0
-        if checkpoint and interrupted and interrupted.is_read and self._is_whole():
-            checkpoint.finish(interrupted.plan.watermarks)
-            return self._report(interrupted.plan, self._rows_before, resumed=True)
-        run = interrupted or RunState(await self._plan(checkpoint, incremental=incremental, verify=verify))
-        if not interrupted:
-            self._keep(checkpoint, run)  # before the rows of an earlier run are overwritten
-        if resume:
-            await _run_in_thread(self._sink.begin, run.prefix)
-            if self._sink.was_modified:
-                warnings.warn(ModifiedFileWarning(self._sink.partial), stacklevel=3)
-        if not run.is_read:
-            with self._resume_hint():
-                run = await self._read(run, checkpoint)
-            self._audit(run.plan)
-            self._keep(checkpoint, msgspec.structs.replace(run, is_read=True))
-        upsert = not run.plan.is_full and self._sink.is_regular_file
-        await _run_in_thread(partial(self._sink.finish, upsert=upsert))
-        if checkpoint:
-            checkpoint.finish(run.plan.watermarks)
-        if upsert:
-            await self._compare(run.plan)
-        return self._report(run.plan, self._sink.rows, resumed=interrupted is not None)
+        return run
 
-    def _is_whole(self) -> bool:
+    def _is_renamed(self) -> bool:
         """Whether an earlier run completed the file and was killed before it updated the checkpoint."""
         return self._sink.whole.exists() and not self._sink.partial.exists()
 
-    async def _plan(self, checkpoint: Checkpoint | None, *, incremental: bool, verify: bool) -> ExportPlan:
-        since = checkpoint.state.watermarks if checkpoint and incremental and not verify else None
+    async def _start(self) -> RunState:
+        """Plan a new run, and save it before the rows of an earlier one are overwritten."""
+        is_update = self._mode.incremental and not self._mode.verify
+        since = self._checkpoint.state.watermarks if self._checkpoint and is_update else None
         if self._sink.is_regular_file and not self._sink.whole.exists():
             since = None  # there is no file to bring up to date
-        return await self._source.plan(since=since, lookback=self._lookback, incremental=incremental)
+        incremental = self._mode.incremental
+        run = RunState(await self._source.plan(since=since, lookback=self._lookback, incremental=incremental))
+        self._save(run)
+        return run
 
-    async def _read(self, run: RunState, checkpoint: Checkpoint | None) -> RunState:
+    async def _continue_file(self, prefix: ValidPrefix | None) -> None:
+        """Open the partial file after the rows of the interrupted run, or a new one if there was none."""
+        await _run_in_thread(self._sink.begin, prefix)
+        if self._sink.was_modified:
+            warnings.warn(ModifiedFileWarning(self._sink.partial), stacklevel=CALLER_OF_EXPORT)
+
+    async def _read(self, run: RunState) -> RunState:
         """Write each batch, and save the position after it."""
-        plan, place, prefix = run.plan, run.position, run.prefix
+        plan, prefix = run.plan, run.prefix
         if self._rows_before:
             self._show_progress(plan)
-        batches = self._source.batches(plan, place, stats=self._stats, minimum=self._sink.min_batch_rows)
+        batches = self._source.batches(plan, run.position, stats=self._stats, minimum=self._sink.min_batch_rows)
         async with aclosing(batches):
             async for batch in batches:
                 if batch.rows:
                     prefix = self._sink.write(batch.rows)
                 if batch.position:
-                    self._keep(checkpoint, RunState(plan, batch.position, prefix))
+                    self._save(RunState(plan, batch.position, prefix))
                 self._show_progress(plan)
                 await asyncio.sleep(0)  # let other tasks run, and a cancellation arrive, while batches are ready
         return RunState(plan, None, prefix)
@@ -307,24 +348,39 @@ class _Exporter:
                 error.hint = f"{error.hint}. {saved}" if error.hint else saved
             raise
 
-    def _keep(self, checkpoint: Checkpoint | None, run: RunState) -> None:
-        if checkpoint and self._sink.is_regular_file:
-            checkpoint.save(run)
+    def _save(self, run: RunState) -> None:
+        # What went to a stream cannot be continued. Its checkpoint only has the watermarks.
+        if self._checkpoint and self._sink.is_regular_file:
+            self._checkpoint.save(run)
 
-    def _audit(self, plan: ExportPlan) -> None:
+    def _is_upsert(self, plan: ExportPlan) -> bool:
+        """Whether the rows are changes that are merged into the file of an earlier run."""
+        return not plan.is_full and self._sink.is_regular_file
+
+    async def _complete(self, plan: ExportPlan) -> None:
+        """Give the file its name, and only then forget how to resume."""
+        await _run_in_thread(partial(self._sink.finish, upsert=self._is_upsert(plan)))
+        self._finish_checkpoint(plan)
+
+    def _finish_checkpoint(self, plan: ExportPlan) -> None:
+        if self._checkpoint:
+            self._checkpoint.finish(plan.watermarks)
+
+    def _check_total(self, plan: ExportPlan) -> None:
         """Compare the rows with the server's total, if it counts the same rows."""
-        self._stats.missing_rows = plan.missing(self._sink.rows, self._stats)
-        if not self._stats.missing_rows:
-            return
-        told = (
-            f"{self._sink.path}: {self._stats.missing_rows} rows that the server counts were not returned, of "
-            f"{plan.expected or 'an unknown number'}. They may have been deleted during the export; run it again to see"
-        )
-        if self._strict:
-            raise IncompleteListError(told, expected=self._sink.rows + self._stats.missing_rows, seen=self._sink.rows)
-        warnings.warn(told, IncompleteListWarning, stacklevel=4)
+        rows, missing = self._sink.rows, plan.missing(self._sink.rows, self._stats)
+        self._stats.missing_rows = missing
+        if missing:
+            message = (
+                f"{self._sink.path}: {missing} rows that the server counts were not returned, of "
+                f"{plan.expected or 'an unknown number'}. They may have been deleted during the export; run it again "
+                "to see"
+            )
+            if self._strict:
+                raise IncompleteListError(message, expected=rows + missing, seen=rows)
+            warnings.warn(message, IncompleteListWarning, stacklevel=CALLER_OF_EXPORT)
 
-    async def _compare(self, plan: ExportPlan) -> None:
+    async def _compare_with_server(self, plan: ExportPlan) -> None:
         """Compare an incrementally updated file with the server's total, since deletions are not listed.
 
         Bookings may be created at the same time, so every number between the totals at the beginning and now is
@@ -344,24 +400,24 @@ class _Exporter:
             if lacking
             else f"at least {self._stale} of them are gone from the server, most likely deleted"
         )
-        told = (
+        message = (
             f"{self._sink.path} has {rows:,} rows, but the server counts {now:,}: {difference}. Verify the file to "
             "read everything again"
         )
         if self._strict and lacking:
-            raise IncompleteListError(told, expected=now, seen=rows)
-        warnings.warn(told, IncompleteListWarning, stacklevel=4)
+            raise IncompleteListError(message, expected=now, seen=rows)
+        warnings.warn(message, IncompleteListWarning, stacklevel=CALLER_OF_EXPORT)
 
     def _report(self, plan: ExportPlan, rows: int, *, resumed: bool) -> ExportReport:
-        after = self._cal.stats()
+        stats = self._cal.stats()
         return ExportReport(
             rows=rows,
-            requests=after.requests - self._before.requests,
+            requests=stats.requests - self._stats_before.requests,
             duplicates=self._stats.duplicates,
             max_passes=self._stats.max_passes,
             missing_rows=self._stats.missing_rows,
             stale=self._stale,
-            rate_limit_wait=after.seconds_waited - self._before.seconds_waited,
+            rate_limit_wait=stats.seconds_waited - self._stats_before.seconds_waited,
             seconds=time.monotonic() - self._started,
             is_full=plan.is_full,
             resumed=resumed,
