@@ -21,9 +21,13 @@ PYTHON_NAMES = re.compile(
 """Matches Python in a message: keywords, settings and representations of objects."""
 
 
-def invoke(*args: str | Path, columns: int = 200, **more: Any) -> Any:
-    """Run a command. Lines are not wrapped unless `columns` is small."""
-    env = {"COLUMNS": str(columns)} | more.pop("env", {})
+TERMINAL = {"TTY_COMPATIBLE": "1", "TERM": "dumb", "LINES": "40"}
+"""Variables that make a command print as on a terminal, without styles."""
+
+
+def invoke(*args: str | Path, columns: int = 200, terminal: bool = False, **more: Any) -> Any:
+    """Run a command. Lines are not wrapped unless `columns` is small. With `terminal` its output is a terminal."""
+    env = {"COLUMNS": str(columns)} | (TERMINAL if terminal else {}) | more.pop("env", {})
     result = CliRunner().invoke(app, list(map(str, args)), env=env, **more)
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception

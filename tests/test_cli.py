@@ -74,9 +74,13 @@ def test_help_lists_every_exit_code(args: list[str]) -> None:
 
 COMMANDS = [
     [],
-    *([name] for name in ("export", "book", "sandbox", "api", "whoami", "doctor", "ops", "slots", "webhooks")),
+    *(
+        [name]
+        for name in ("export", "book", "sandbox", "api", "whoami", "doctor", "ops", "slots", "bookings", "webhooks")
+    ),
     *(["slots", name] for name in ("show", "watch")),
     *(["webhooks", name] for name in ("listen", "verify")),
+    *(["bookings", name] for name in ("list",)),
 ]
 
 
@@ -844,7 +848,7 @@ def test_text_of_the_server_is_not_markup(name: str) -> None:
         next(iter(sandbox.store.bookings.values())).title = name
         me, rows = (
             invoke("whoami", *connection_args(sandbox)),
-            invoke("api", "GET", "/v2/bookings", "--all", *connection_args(sandbox)),
+            invoke("api", "GET", "/v2/bookings", "--all", *connection_args(sandbox), terminal=True),
         )
     assert (me.exit_code, rows.exit_code) == (0, 0)
     assert name in me.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pytest
@@ -62,7 +63,7 @@ def test_a_word_without_match():
 
 def test_important_columns_come_first(account):
     """A narrow table of event types shows id, title and slug before other fields."""
-    result = invoke("api", "GET", "/v2/event-types", "--all", columns=80)
+    result = invoke("api", "GET", "/v2/event-types", "--all", columns=80, terminal=True)
     assert result.exit_code == 0
     assert {"id", "title", "slug"} <= set(result.stdout.splitlines()[0].split())
 
@@ -101,14 +102,22 @@ def test_all_pages_as_json(account):
 
 
 def test_all_pages_as_a_table(account):
-    """Without --json the plain values of the rows are a table, followed by the number of rows."""
-    result = invoke("api", "get", "/bookings", "--all", "-q", "status=cancelled")
+    """On a terminal the plain values of the rows are a table, followed by the number of rows."""
+    result = invoke("api", "get", "/bookings", "--all", "-q", "status=cancelled", terminal=True)
     count = len(
         {booking.uid for booking in account.store.bookings.values() if booking.status in {"cancelled", "rejected"}}
     )
     head, *rows, last = result.stdout.splitlines()
     assert {"id", "uid", "title", "status"} <= set(head.split())
-    assert (len(rows), last) == (count, f"{count} rows")
+    assert (len(rows), last.partition(",")[0]) == (count, f"{count} rows")
+
+
+def test_all_pages_as_tab_separated_values(account):
+    """Without a terminal the plain values of the rows are tab-separated below their names."""
+    table = csv.DictReader(invoke("api", "get", "/bookings", "--all").stdout.splitlines(), dialect="excel-tab")
+    assert {row["uid"]: row["start"] for row in table} == {
+        booking.uid: booking.start.strftime("%Y-%m-%dT%H:%M:%S.000Z") for booking in account.store.bookings.values()
+    }
 
 
 @pytest.mark.parametrize("path", ["/v2/event-types", "/v2/schedules", "/v2/webhooks", "/v2/teams"])

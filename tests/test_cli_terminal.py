@@ -83,6 +83,8 @@ def test_only_the_module_terminal_prints(file: Path) -> None:
     [
         ["api", "GET", "/v2/bookings", "--all"],
         ["api", "GET", "/v2/bookings", "--all", "--json"],
+        ["bookings", "list"],
+        ["bookings", "list", "--json"],
         ["api", "GET", "/v2/bookings"],
         ["whoami"],
         ["whoami", "--json"],
@@ -93,7 +95,7 @@ def test_only_the_module_terminal_prints(file: Path) -> None:
 )
 def test_texts_of_the_server_cannot_control_the_terminal(args: list[str], sandbox: Sandbox) -> None:
     """Tables and JSON contain no control character; JSON still decodes to the same text."""
-    result = invoke(*args, *connection_args(sandbox))
+    result = invoke(*args, *connection_args(sandbox), terminal=True)
     assert result.exit_code == 0
     assert unsafe(result.output) == set()
     if "--json" in args and args[0] != "doctor":
@@ -109,10 +111,12 @@ def str_values(value: Any) -> list[str]:
 
 
 def test_a_line_break_in_a_title_adds_no_line(sandbox: Sandbox) -> None:
-    """A table has one line per row, whatever the titles contain."""
-    lines = invoke("api", "GET", "/v2/bookings", "--all", *connection_args(sandbox)).stdout.splitlines()
-    assert len(lines) == 3
-    assert not any(line.lstrip().startswith("error:") for line in lines)
+    """A table has one line per row, and so have tab-separated values, whatever the titles contain."""
+    args = ["api", "GET", "/v2/bookings", "--all", *connection_args(sandbox)]
+    table, values = (invoke(*args, terminal=terminal).stdout.splitlines() for terminal in (True, False))
+    assert (len(table), len(values)) == (3, 2)
+    assert not any(line.lstrip().startswith("error:") for line in table + values)
+    assert unsafe("".join(values)) == {"\t"}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from calcom_async._version import __version__
 from calcom_async.cli.api import api, whoami
 from calcom_async.cli.book import book
+from calcom_async.cli.bookings import bookings
 from calcom_async.cli.doctor import doctor
 from calcom_async.cli.exit_codes import EXIT_CODES_HELP, OUTPUT_CLOSED, exit_code
 from calcom_async.cli.export import export_command
@@ -85,6 +86,7 @@ app: typer.Typer = typer.Typer(
 app.command("export", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)(export_command)
 app.add_typer(slots)
 app.command(cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)(book)
+app.add_typer(bookings)
 app.add_typer(webhooks)
 app.command(cls=Command)(sandbox)
 app.command(cls=Command)(api)

@@ -61,9 +61,10 @@ def api(
     if all_pages and (method != "GET" or payload is not None):
         raise InvalidRequestError("--all works only with GET and without --body")
     if all_pages:
-        from calcom_async.cli.tables import print_rows
+        from calcom_async.cli.tables import columns_of, print_rows
 
-        print_rows(run(_rows(target, path, params, version)), json=json)
+        rows = run(_rows(target, path, params, version))
+        print_rows(rows, columns_of(rows), json=json)
         return
     print_json(run(_call(target, method, path, params, payload, version)))
 

@@ -4,35 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
 
-from calcom_async.cli.connect import check_reachable, connect
-from calcom_async.cli.options import Target, with_target
-from calcom_async.cli.run import run
-from calcom_async.cli.slots import (
+from calcom_async.cli.arguments import (
     DurationOption,
     EventArgument,
     OrganizationOption,
     TeamOption,
     TimeZoneOption,
-    check_year,
+    first_free,
     parse_event_type,
+    parse_start,
     parse_zone,
     zone_of,
 )
+from calcom_async.cli.connect import check_reachable, connect
+from calcom_async.cli.options import Target, with_target
+from calcom_async.cli.run import run
 from calcom_async.cli.terminal import echo, print_json
-from calcom_async.client import Calcom
 from calcom_async.errors import BadRequestError, InvalidRequestError, SlotTakenError, UnknownOutcomeError
 from calcom_async.models.bookings import Attendee, Booking
-
-FIRST = "first"
-SEARCH_AHEAD = timedelta(days=60)
-"""How far ahead `--start first` searches."""
 
 
 @with_target
@@ -88,7 +84,7 @@ def book(
     """
     event_type = parse_event_type(event, team=team, organization=organization)
     duration = duration or event_type.pop("duration", None)
-    when = None if start == FIRST else _parse_start(start)
+    when = parse_start(start)
     zone = None if time_zone is None else parse_zone(time_zone)
     _check(when, event_type, email or phone, reserve=reserve, key=idempotency_key)
     answers = ({"notes": note} if note else {}) | _answers(answer or [])
@@ -105,7 +101,7 @@ def book(
             await check_reachable(cal)
             display_zone = zone or await zone_of(cal)
             attendee = Attendee(name=name, email=email or None, phone_number=phone or None, time_zone=display_zone.key)
-            slot_start = when or await _first_free(
+            slot_start = when or await first_free(
                 cal, event_type | {"time_zone": display_zone.key, "duration": duration}
             )
             with _hints(slot_start, display_zone, idempotency_key):
@@ -171,29 +167,6 @@ def _hints(start: datetime, zone: ZoneInfo, key: str | None) -> Iterator[None]:
                 "Or run the same command again: with the same --idempotency-key it finds the booking if there is one."
             )
         raise
-
-
-async def _first_free(cal: Calcom, search: dict[str, Any]) -> datetime:
-    """Return the start of the first free slot within the next 60 days."""
-    today = datetime.now(UTC).date()
-    slot = await cal.slots.first_available(start=today, end=today + SEARCH_AHEAD, **search)
-    if slot is None:
-        raise SlotTakenError(f"no free time in the next {SEARCH_AHEAD.days} days")
-    return slot.start
-
-
-def _parse_start(text: str) -> datetime:
-    """Return the time of --start, which must have a UTC offset."""
-    try:
-        start = datetime.fromisoformat(text)
-        check_year(start)
-    except ValueError:
-        raise InvalidRequestError(
-            f"--start must be a time such as 2026-12-01T09:00+01:00, or first, got {text}"
-        ) from None
-    if start.tzinfo is None:
-        raise InvalidRequestError(f"--start {text} has no UTC offset. Add Z for UTC, or an offset such as +01:00")
-    return start
 
 
 def _format(time: datetime, zone: ZoneInfo) -> str:

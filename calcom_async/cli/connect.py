@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from calcom_async import diagnostics
 from calcom_async.auth import Credentials
 from calcom_async.cli.hints import NEW_KEY
 from calcom_async.cli.options import Target
 from calcom_async.cli.rate_limit_notices import AnnouncingLimiter
+from calcom_async.cli.run import run
 from calcom_async.client import Calcom
 from calcom_async.config import BASE_URL, Config, sends_in_clear
 from calcom_async.errors import ConfigError, ConnectionFailedError
 from calcom_async.events import ClientEvent
 from calcom_async.rate_limiter import RateLimiter, TokenBucket
+
+T = TypeVar("T")
 
 SANDBOX_BOOKINGS = 2_000
 CONNECT_TIMEOUT = 4.0
@@ -76,3 +79,14 @@ async def check_reachable(cal: Calcom) -> None:
     except ConnectionFailedError as error:
         error.add_note(f"{NETWORK_HINT}.")
         raise
+
+
+def run_with_client(target: Target, work: Callable[[Calcom], Awaitable[T]], *, endless: bool = False) -> T:
+    """Run `work` with an open client of a server that can be reached. See `run` for errors and `endless`."""
+
+    async def main() -> T:
+        async with connect(target) as cal:
+            await check_reachable(cal)
+            return await work(cal)
+
+    return run(main(), endless=endless)

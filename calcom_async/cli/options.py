@@ -24,6 +24,8 @@ AllowHttpOption = Annotated[
 ]
 SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Use a built-in Cal.com server with sample data.")]
 
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
 
 class Command(TyperCommand):
     """A command whose errors become a message and an exit code.
@@ -57,6 +59,12 @@ def one_of(words: Iterable[str]) -> Callable[[str], str]:
         raise typer.BadParameter(f"must be one of {', '.join(known.values())}, got {text}")
 
     return parse
+
+
+def some_of(words: Iterable[str]) -> Callable[[str], str]:
+    """Return a parser that accepts these words in any case, separated by commas."""
+    parse = one_of(words)
+    return lambda text: ",".join(parse(word.strip()) for word in text.split(","))
 
 
 @dataclass(frozen=True)

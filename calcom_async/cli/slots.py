@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from datetime import date, datetime, timedelta
@@ -17,7 +16,17 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from calcom_async.booking_links import looks_like_link, parse_booking_link
+from calcom_async.cli.arguments import (
+    DurationOption,
+    EventArgument,
+    OrganizationOption,
+    TeamOption,
+    TimeZoneOption,
+    parse_day,
+    parse_event_type,
+    parse_zone,
+    zone_of,
+)
 from calcom_async.cli.connect import check_reachable, connect
 from calcom_async.cli.exit_codes import EXIT_CODES_HELP
 from calcom_async.cli.options import (
@@ -27,37 +36,14 @@ from calcom_async.cli.options import (
 )
 from calcom_async.cli.run import run
 from calcom_async.cli.terminal import echo, print_json, print_status, stdout
-from calcom_async.client import Calcom
-from calcom_async.config import BOOKING_URL
-from calcom_async.errors import CalcomError, InvalidRequestError
+from calcom_async.errors import CalcomError
 from calcom_async.models.slots import Slot
 from calcom_async.resources.slots import has_room
-from calcom_async.time_ranges import DAY, WEEK, get_time_zone
+from calcom_async.time_ranges import DAY, WEEK
 from calcom_async.watch import SlotChange, SlotQuery
 
-YEARS = range(2000, 2200)
 MAX_LISTED = 3
 """A timetable cell lists at most this many evenly spaced minutes one by one; more are shown as a range."""
-
-EventArgument = Annotated[
-    str,
-    typer.Argument(metavar="EVENT", help="Event type: its id, USERNAME/SLUG, or a booking link.", show_default=False),
-]
-TeamOption = Annotated[bool, typer.Option("--team", help="The name before the slash is the slug of a team.")]
-OrganizationOption = Annotated[
-    str | None, typer.Option("--organization", metavar="SLUG", help="Slug of the organization of the user or team.")
-]
-TimeZoneOption = Annotated[
-    str | None,
-    typer.Option(
-        "--time-zone",
-        metavar="ZONE",
-        help="Time zone, for example Europe/Rome. [default: the time zone of the account]",
-    ),
-]
-DurationOption = Annotated[
-    int | None, typer.Option("--duration", metavar="MINUTES", min=1, help="Duration, if the event type offers several.")
-]
 
 slots: typer.Typer = typer.Typer(name="slots", help="Show or watch free times.", no_args_is_help=True)
 
@@ -87,7 +73,7 @@ def show(
     event_type = parse_event_type(event, team=team, organization=organization)
     if duration is not None:
         event_type["duration"] = duration
-    first = None if start is None else _parse_day(start)
+    first = None if start is None else parse_day(start, "--start")
     zone = None if time_zone is None else parse_zone(time_zone)
     free, dates, zone = run(_search(target, event_type, first, days, zone))
     if json:
@@ -115,67 +101,6 @@ async def _search(
 def _in_zone(slot: Slot, zone: ZoneInfo) -> Slot:
     end = slot.end and slot.end.astimezone(zone)
     return msgspec.structs.replace(slot, start=slot.start.astimezone(zone), end=end)
-
-
-# --- arguments ------------------------------------------------------------------------------------------------------
-
-
-def parse_event_type(text: str, *, team: bool, organization: str | None) -> dict[str, Any]:
-    """Return `7`, `ana/thirty` or a booking link as the keywords of `Slots.search` that select an event type.
-
-    They include the `duration` that a link may have.
-    """
-    if looks_like_link(text):
-        if team or organization:
-            raise InvalidRequestError("--team and --organization work only with NAME/SLUG, not with a link")
-        return _parse_link(text)
-    if text.isdecimal() and text.isascii():
-        if team or organization:
-            raise InvalidRequestError("--team and --organization work only with NAME/SLUG, not with an id")
-        return {"event_type_id": int(text)}
-    owner, slash, slug = text.partition("/")
-    if not (owner and slash and slug) or "/" in slug:
-        raise InvalidRequestError(
-            f"EVENT must be an id, USERNAME/SLUG or a booking link, for example 7 or ana/thirty, got {text}"
-        )
-    params = {"team_slug" if team else "username": owner, "event_type_slug": slug}
-    return params | ({"organization_slug": organization} if organization else {})
-
-
-def _parse_link(link: str) -> dict[str, Any]:
-    target = parse_booking_link(link, os.environ.get("CAL_BOOKING_URL") or BOOKING_URL)
-    if target.private_link_id is not None:
-        raise InvalidRequestError("the API cannot open a private link; pass the id of its event type instead")
-    return target.search_keywords
-
-
-def parse_zone(name: str) -> ZoneInfo:
-    """Return the time zone of an IANA name."""
-    zone = get_time_zone(name)
-    if not isinstance(zone, ZoneInfo):
-        raise InvalidRequestError("this machine has no time zone database. Install it: pip install tzdata")
-    return zone
-
-
-async def zone_of(cal: Calcom) -> ZoneInfo:
-    """Return the time zone of the account."""
-    return parse_zone((await cal.me.get()).time_zone)
-
-
-def _parse_day(text: str) -> date:
-    """Return the date of --start."""
-    try:
-        day = date.fromisoformat(text)
-        check_year(day)
-    except ValueError:
-        raise InvalidRequestError(f"--start must be a date such as 2026-12-01, got {text}") from None
-    return day
-
-
-def check_year(day: date) -> None:
-    """Raise ValueError for a year that nobody means and that calendar arithmetic may not reach."""
-    if day.year not in YEARS:
-        raise ValueError(day)
 
 
 # --- the timetable --------------------------------------------------------------------------------------------------

@@ -1,49 +1,200 @@
-"""Print rows as a table or as JSON."""
+r"""Print rows: a table on a terminal, otherwise tab-separated values, and with --json a JSON array.
+
+The rule is the same for all commands:
+
+- A table fits the width of the terminal. Long texts are shortened. Columns that do not fit are left out, and the last
+  line names them. Identifiers are never shortened.
+- Tab-separated values have a header line and one line per row, with all columns. In a value, a tab is written as `\t`,
+  a line break as `\n`, a carriage return as `\r` and a backslash as `\\`. Times have a UTC offset.
+- The JSON array has one row per line, with the fields of the API and times in UTC.
+
+Rows are printed as they arrive. If reading them fails, the JSON array is not closed, so nobody takes it for complete.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
 
-from rich.table import Table
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from calcom_async.cli.terminal import one_line, print_json, stdout
+from calcom_async.cli.terminal import json_text, one_line, print_json_text, print_tsv, stdout
 
-MAX_COLUMNS = 8
+R = TypeVar("R")
+
+BUFFERED_ROWS = 100
+"""A table gets the widths that its first rows need."""
+MIN_WIDTH = 12
+"""Shortened texts have at least this width."""
+GAP = "  "
 KEY_COLUMNS = (
     "id", "uid", "title", "name", "slug", "status", "start", "end", "lengthInMinutes", "email", "subscriberUrl", "role"
 )  # fmt: skip
-"""Fields that a table shows first, in this order."""
+"""Fields of any list that come first, in this order."""
+IDENTIFIERS = {"id", "uid"}
 
 
-def print_rows(rows: Sequence[Any], *, json: bool) -> None:
-    """Print rows as JSON, or as a table of the fields that are text or numbers."""
+@dataclass(frozen=True)
+class Column(Generic[R]):
+    """A column: its name, and its value for a row."""
+
+    name: str
+    value: Callable[[R], object]
+    can_shorten: bool = False
+    """Whether a table may shorten the values."""
+    in_table: bool = True
+    """Whether a table shows the column."""
+
+
+def row_printer(
+    columns: Sequence[Column[R]], *, json: bool, note: str = ""
+) -> AbstractContextManager[Callable[[R], None]]:
+    """Return a context manager that yields a function to print a row. A table ends with the `note`."""
     if json:
-        print_json(rows)
-        return
-    console = stdout()
-    columns = _columns(rows)
-    table = Table(box=None, header_style="bold")
-    for name in columns:
-        table.add_column(Text(one_line(name)))
-    for row in rows:
-        fields = row if isinstance(row, dict) else {"value": row}
-        table.add_row(*(_cell(fields.get(name)) for name in columns))
-    console.print(table)
-    console.print(f"{len(rows):,} rows", style="dim")
+        return _json_array()
+    return _table(columns, note) if stdout().is_terminal else _tab_separated(columns)
 
 
-def _columns(rows: Sequence[Any]) -> list[str]:
-    """Return the fields to show: those that are text or a number in some row, the key columns first."""
+def print_rows(rows: Iterable[R], columns: Sequence[Column[R]], *, json: bool, note: str = "") -> None:
+    """Print all rows of a list."""
+    with row_printer(columns, json=json, note=note) as print_row:
+        for row in rows:
+            print_row(row)
+
+
+def columns_of(rows: Sequence[Any]) -> list[Column[Any]]:
+    """Return columns for rows of any list: the fields that are text or a number in some row, the key columns first."""
     names: dict[str, None] = {}
     for row in rows:
-        fields = row if isinstance(row, dict) else {"value": row}
-        names |= dict.fromkeys(name for name, value in fields.items() if isinstance(value, str | int | float))
-    key_columns = [name for name in KEY_COLUMNS if name in names]
-    return [*key_columns, *(name for name in names if name not in KEY_COLUMNS)][:MAX_COLUMNS]
+        names |= dict.fromkeys(name for name, value in _fields(row).items() if isinstance(value, str | int | float))
+    ordered = [name for name in KEY_COLUMNS if name in names] + [name for name in names if name not in KEY_COLUMNS]
+    return [_column(name) for name in ordered]
 
 
-def _cell(value: Any) -> Text:
-    # Untrusted text: no markup, and on one line, because a line break would look like another row.
-    return Text("" if value is None else one_line(value))
+def _column(name: str) -> Column[Any]:
+    return Column(name, lambda row: _fields(row).get(name), can_shorten=name not in IDENTIFIERS)
+
+
+def _fields(row: Any) -> dict[str, Any]:
+    return row if isinstance(row, dict) else {"value": row}
+
+
+# --- the three formats ----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _json_array() -> Iterator[Callable[[Any], None]]:
+    """Print a JSON array. Each row is held back until it is known whether a comma follows it."""
+    lines: list[str] = []
+
+    def print_row(row: Any) -> None:
+        print_json_text(f"{lines.pop()}," if lines else "[")
+        lines.append(json_text(row, compact=True))
+
+    try:
+        yield print_row
+    except BaseException:
+        if lines:
+            print_json_text(lines.pop())
+        raise
+    for line in [*lines, "]"] if lines else ["[]"]:
+        print_json_text(line)
+
+
+@contextmanager
+def _tab_separated(columns: Sequence[Column[R]]) -> Iterator[Callable[[R], None]]:
+    header = [column.name for column in columns]
+
+    def print_header() -> None:
+        if header:
+            print_tsv(header)
+            header.clear()
+
+    def print_row(row: R) -> None:
+        print_header()
+        print_tsv(_text(column.value(row), datetime.isoformat) for column in columns)
+
+    yield print_row
+    print_header()
+
+
+@contextmanager
+def _table(columns: Sequence[Column[R]], note: str) -> Iterator[Callable[[R], None]]:
+    columns = [column for column in columns if column.in_table]
+    names = [column.name for column in columns]
+    console = stdout()
+    first_rows: list[list[str]] = []
+    widths: list[int] = []
+    count = 0
+
+    def print_cells(cells: list[str], style: str = "") -> None:
+        padded = [_fit(cell, width, column) for cell, width, column in zip(cells, widths, columns, strict=False)]
+        console.print(Text(GAP.join(padded).rstrip(), style), soft_wrap=True)
+
+    def print_first_rows() -> None:
+        widths[:] = _widths(columns, [names, *first_rows], console.width)
+        print_cells(names, "bold")
+        for cells in first_rows:
+            print_cells(cells)
+
+    def print_row(row: R) -> None:
+        nonlocal count
+        count += 1
+        cells = [one_line(_text(column.value(row), _minutes)) for column in columns]
+        if widths:
+            print_cells(cells)
+            return
+        first_rows.append(cells)
+        if len(first_rows) == BUFFERED_ROWS:
+            print_first_rows()
+
+    try:
+        yield print_row
+    finally:
+        if first_rows and not widths:
+            print_first_rows()
+    hidden = ", ".join(names[len(widths) :] if count else [])
+    parts = [f"{count:,} row{'' if count == 1 else 's'}", note, hidden and f"too narrow for: {hidden}"]
+    console.print(", ".join(filter(None, parts)), style="dim", markup=False, soft_wrap=True)
+
+
+def _widths(columns: Sequence[Column[Any]], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Return the widths of as many columns as fit, at least one."""
+    widths = [max(map(cell_len, cells)) for cells in zip(*rows, strict=True)]
+    least = [min(w, MIN_WIDTH) if column.can_shorten else w for w, column in zip(widths, columns, strict=True)]
+    while len(least) > 1 and sum(least) + len(GAP) * (len(least) - 1) > width:
+        least.pop()
+    room = width - len(GAP) * (len(least) - 1)
+    widths = [min(natural, max(room, narrow)) for natural, narrow in zip(widths, least, strict=False)]
+    while sum(widths) > room and (wider := [index for index, narrow in enumerate(least) if widths[index] > narrow]):
+        widths[max(wider, key=widths.__getitem__)] -= 1
+    return widths
+
+
+def _fit(cell: str, width: int, column: Column[Any]) -> str:
+    """Return the text of a cell with this width, or longer if it must not be shortened."""
+    if cell_len(cell) <= width:
+        return set_cell_size(cell, width)
+    return set_cell_size(f"{set_cell_size(cell, width - 1).rstrip()}…", width) if column.can_shorten else cell
+
+
+# --- values ---------------------------------------------------------------------------------------------------------
+
+
+def _text(value: object, time_text: Callable[[datetime], str]) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case datetime():
+            return time_text(value)
+    return str(value)
+
+
+def _minutes(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M}"

@@ -28,6 +28,7 @@ _INVISIBLE = (
 )
 UNSAFE: re.Pattern[str] = re.compile(f"[{_INVISIBLE}]")
 """Characters that no output contains. Zero-width joiners are kept: emoji and several scripts need them."""
+TSV_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
 
 
@@ -72,12 +73,27 @@ def echo(text: object) -> None:
     typer.echo(one_line(text))
 
 
+def print_tsv(values: Iterable[str]) -> None:
+    """Print one line of tab-separated values on stdout. Tabs, line breaks and backslashes in a value are escaped."""
+    typer.echo("\t".join(one_line(value.translate(TSV_ESCAPES)) for value in values))
+
+
 def print_json(value: object, *, compact: bool = False) -> None:
-    """Print a value as JSON on stdout, in color on a terminal. Control characters are escaped."""
+    """Print a value as JSON on stdout, in color on a terminal."""
+    print_json_text(json_text(value, compact=compact))
+
+
+def json_text(value: object, *, compact: bool = False) -> str:
+    """Return a value as JSON. Control characters are escaped."""
     encoded = msgspec.json.encode(value)
     text = UNSAFE.sub(_escaped, (encoded if compact else msgspec.json.format(encoded, indent=2)).decode())
     if "utf" not in str(getattr(sys.stdout, "encoding", "")).lower():
         text = re.sub(r"[^\x00-\x7f]", _escaped, text)
+    return text
+
+
+def print_json_text(text: str) -> None:
+    """Print a text of `json_text`, or a part of such a text, on stdout, in color on a terminal."""
     console = stdout()
     if console.is_terminal:
         console.print(JSONHighlighter()(Text(text)), soft_wrap=True)
