@@ -15,6 +15,7 @@ import msgspec
 IntOrFloat = int | float
 
 
+# mypy does not know that subclasses of a frozen struct are frozen too, so every model repeats both options.
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Base of all models: frozen, built by keyword, camelCase on the wire. The repr shows what is set."""
@@ -25,6 +26,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return [(name, value) for name, value in values if value is not None and value is not msgspec.UNSET]
 
     def __repr__(self) -> str:
+        # Through `__rich_repr__`, so that a model that masks a field there masks it everywhere.
         fields = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
         return f"{type(self).__name__}({fields})"
 

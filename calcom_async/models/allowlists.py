@@ -7,6 +7,7 @@ from calcom_async.models._base import Model
 AllowlistDirection = Literal["ingress-to-cal", "egress-from-cal"] | str
 
 
+# The shapes are those of the specification of September 2026; no server has been seen to return them.
 class AllowlistMetadata(Model, frozen=True, kw_only=True, gc=False):
     """Version of the format."""
 

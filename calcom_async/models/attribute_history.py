@@ -8,6 +8,7 @@ from calcom_async.models.attributes import AttributeType
 from calcom_async.models.event_type_history import AuditActor
 
 
+# The lists of sources, types and outcomes are examples in the specification of September 2026, so none is closed.
 class AuditedAttribute(Model, frozen=True, kw_only=True, gc=False):
     """The attribute of a change."""
 

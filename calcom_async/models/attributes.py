@@ -47,9 +47,10 @@ class AssignedOption(Model, frozen=True, kw_only=True):
     attribute_id: str
     value: str
     slug: str
-    assigned_user_ids: list[int]
+    assigned_user_ids: list[int]  # the specification of March 2026 says texts
 
 
+# The fields from `created_at` on are not in the specification. Recorded from a self-hosted server of 2025-12.
 class OptionAssignment(Model, frozen=True, kw_only=True):
     """Assignment of an option to a member; `member_id` is the id of the membership, not of the user."""
 

@@ -103,11 +103,12 @@ class BookingField(Model, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
         if self.field is not None:
             return self
         is_custom = self.is_default is False
+        # In 2024-06-14 a custom field may have any slug, so the type decides first: a text field may be called "email".
         if not is_custom and self.type in _NAMES_BY_TYPE and self.slug not in _NAMES_BY_SLUG:
             name = _NAMES_BY_TYPE[self.type]
             return self._upgraded_name() if name == "name" else replace(self, field=name, slug=name, **_NOT_SENT)
         if self.slug in _NAMES_BY_SLUG:
-            if self.slug == "location":
+            if self.slug == "location":  # its options are the locations of the event type, and cannot be written
                 return BookingField(field="location", slug="location", label=self.label)
             return replace(self, field=self.slug, **_NOT_SENT)
         if self.type == "unknown":
@@ -115,6 +116,7 @@ class BookingField(Model, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
         return replace(self, field="custom", is_default=None, type=_TYPES.get(self.type or "", self.type))
 
     def _upgraded_name(self) -> "BookingField":
+        # The name field has no settings of its own if it is split: they are those of its two parts.
         if self.type == "splitName":
             return replace(
                 self,

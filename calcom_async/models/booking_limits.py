@@ -5,6 +5,7 @@ from msgspec import UNSET, UnsetType
 from calcom_async.models._base import IntOrFloat, Model
 
 
+# The specification says "number" and excludes no fractions. Requests take integers.
 class UserBookingLimits(Model, frozen=True, kw_only=True, gc=False):
     """The most bookings per calendar period in the user's time zone; None means no limit."""
 

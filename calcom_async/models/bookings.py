@@ -20,6 +20,7 @@ class BookingHost(Model, frozen=True, kw_only=True, gc=False):
     id: int | str
     name: str | None = None
     email: str | None = None
+    # The specification requires it, and a self-hosted server of 2025-12 does not return it.
     display_email: str | None = None
     username: str | None = None
     time_zone: str | None = None
@@ -235,6 +236,7 @@ class Attendee(Model, frozen=True, kw_only=True, gc=False):
     """Default: English."""
 
     def __post_init__(self) -> None:
+        # The specification marks both as optional. The server rejects an attendee without either.
         if not (self.email or self.phone_number):
             raise InvalidRequestError(f"attendee {shown(self.name)} needs an email or a phone_number")
 
@@ -265,6 +267,7 @@ class BookingLocation(Model, frozen=True, kw_only=True, omit_defaults=True, gc=F
     integration: str | None = None
 
 
+# UNSET everywhere: what the routing form returned goes back unchanged, nulls included.
 class Routing(Model, frozen=True, kw_only=True):
     """The result of a routing form; pass it unchanged to `CreateBooking`."""
 
@@ -280,6 +283,7 @@ class Routing(Model, frozen=True, kw_only=True):
     """"relationship" or "attributeRules"."""
 
 
+# Only the hosted API has routing traces. It was seen to return empty ones, so every field may be missing.
 class RoutingTraceStep(Model, frozen=True, kw_only=True):
     """One step of routing."""
 
@@ -330,6 +334,8 @@ class RoutingTrace(Model, frozen=True, kw_only=True):
     form_submission: RoutingTraceSubmission | None = None
 
 
+# The server rejects unknown fields of this body (400) instead of dropping them (self-hosted server of 2026-07). So the
+# newer fields are sent only if they are given.
 class CreateBooking(Model, frozen=True, kw_only=True):
     """A new booking of `event_type_id`, or of `event_type_slug` with `username` or `team_slug`.
 
@@ -387,6 +393,7 @@ class RescheduleBooking(Model, frozen=True, kw_only=True):
         force_setattr(self, "start", parse_datetime(self.start, "start"))
 
 
+# `cancel_subsequent` and `seat_uid` exclude each other: the API has one body for each.
 class CancelBooking(Model, frozen=True, kw_only=True):
     """What to cancel, and why: a booking, one seat, or an occurrence and all later ones.
 

@@ -70,6 +70,7 @@ class CalendarEvent(Model, frozen=True, kw_only=True):
     source: CalendarSource
 
 
+# Only from the specification: no server with a Google account was seen.
 class UpdateCalendarEventAttendee(Model, frozen=True, kw_only=True):
     """New values of an attendee, identified by `email`."""
 

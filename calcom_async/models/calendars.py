@@ -17,7 +17,7 @@ class Calendar(Model, frozen=True, kw_only=True, gc=False):
     external_id: str
     integration: str | None = None
     primary: bool | None = None
-    email: str | None = None
+    email: str | None = None  # the specification says email addresses here and above, but CalDAV has URLs
     is_selected: bool
     """Whether it is checked for conflicts."""
     credential_id: int
@@ -65,6 +65,7 @@ class ConnectedCalendar(Model, frozen=True, kw_only=True):
     error: CalendarError | None = None
 
 
+# Every field may be missing, because the server returns {} if there is no destination.
 class DestinationCalendar(Model, frozen=True, kw_only=True, gc=False):
     """The calendar that receives new bookings."""
 

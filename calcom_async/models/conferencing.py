@@ -29,6 +29,7 @@ class ConferencingApp(SecretModel, frozen=True, kw_only=True):
     delegation_credential_id: str | None = None
 
 
+# A shape of its own in the specification of September 2026: team and user routes return `ConferencingApp`.
 class UserConferencingApp(Model, frozen=True, kw_only=True):
     """A conferencing app that a user of an organization has connected."""
 

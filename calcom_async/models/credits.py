@@ -21,6 +21,7 @@ class AvailableCredits(Model, frozen=True, kw_only=True):
     balance: CreditBalance
 
 
+# Only an example in the guides: a charge costs real money and was never tried.
 class ChargedCredits(Model, frozen=True, kw_only=True):
     """The result of a charge, and the balance after it."""
 

@@ -35,6 +35,7 @@ class DelegationSecret(Model, frozen=True, kw_only=True, gc=False):
     """None if not known yet."""
 
 
+# The specification has one shape per platform, without a tag. They are folded into one, which the platform tells apart.
 class DelegationCredential(Model, frozen=True, kw_only=True):
     """Access of Cal.com to the calendars of everyone in a domain. The key of the service account is never returned."""
 
@@ -58,6 +59,7 @@ class DelegationCredential(Model, frozen=True, kw_only=True):
     """Why the last rotation failed; None if it did not."""
 
 
+# Snake case on the wire, as in the key files of the platforms.
 class ServiceAccountKey(SecretModel, frozen=True, kw_only=True, rename=None):
     """Key of a service account: Google's has a `client_email`, Microsoft's a `tenant_id`."""
 

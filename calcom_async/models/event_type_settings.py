@@ -84,6 +84,7 @@ class Host(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     priority: HostPriority | None = None
 
 
+# Every field may be missing, because a disabled setting has none of them.
 class Recurrence(DisableableSetting, frozen=True, kw_only=True):
     """Repetition every `interval` weeks (months, years), `occurrences` times; daily is not supported."""
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 else:
     _Window = BookingWindow | list[BookingWindow]
 
+# The database and older texts write COLLECTIVE and ROUND_ROBIN, which the API rejects.
 _SCHEDULING_TYPES = {"collective": "collective", "roundrobin": "roundRobin", "managed": "managed"}
 
 
@@ -109,6 +110,7 @@ class EventType(Model, frozen=True, kw_only=True):
     forward_params_success_redirect: bool | None = None
     success_redirect_url: str | None = None
     is_instant_event: bool | None = None
+    # The specification of March 2026 says texts; servers send objects, whose metadata anyone can read.
     users: list[EventTypeUser] = field(default_factory=list)
     schedule_id: int | None = None
     """None: the default schedule of the host."""
@@ -192,6 +194,8 @@ class DeletedEventType(Model, frozen=True, kw_only=True, gc=False):
     length_in_minutes: int | None = None
 
 
+# Null clears `slot_interval` and `schedule_id` only. For a field that cannot be empty, such as the title, the server
+# answers it with 500 (recorded from a self-hosted server of 2026-07).
 class _EventTypeBody(Model, frozen=True, kw_only=True):
     """Base of the request bodies; durations are in minutes, `DISABLED` turns a setting off."""
 

@@ -30,7 +30,7 @@ class Me(Model, frozen=True, kw_only=True):
     default_schedule_id: int | None = None
     week_start: str = "Sunday"
     time_zone: str
-    username: str | None = None
+    username: str | None = None  # null for new users, although the specification requires a text
     organization_id: int | None = None
     locale: str | None = None
     """Not returned by self-hosted servers."""

@@ -39,6 +39,7 @@ class MembershipAttributeOption(Model, frozen=True, kw_only=True, gc=False):
     option: str
 
 
+# Four shapes in the API, folded into one.
 class MembershipAttribute(Model, frozen=True, kw_only=True):
     """An attribute for which a member has a value; `type` has other names than `Attribute.type`.
 

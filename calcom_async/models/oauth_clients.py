@@ -140,6 +140,7 @@ class OAuth2Client(Model, frozen=True, kw_only=True, rename=None):
 
     client_id: str
     name: str
+    # Servers have one or the other: the field was renamed between March and September 2026.
     redirect_uris: list[str] | None = None
     redirect_uri: str | None = None
     """From servers where a client has only one."""

@@ -20,6 +20,7 @@ class OrganizationProfile(Model, frozen=True, kw_only=True, gc=False):
     username: str | None = None
 
 
+# `metadata` is missing if it was never set; most other fields are null then.
 class OrganizationUser(Model, frozen=True, kw_only=True):
     """A user of an organization, as visible to its admins."""
 

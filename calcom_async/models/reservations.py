@@ -36,4 +36,5 @@ class ReserveSlot(Model, frozen=True, kw_only=True):
     """Minutes, default 5. Without credentials the server rejects it (401)."""
 
     def __post_init__(self) -> None:
+        # Structs do not check types when they are created, so a naive datetime would get through here.
         force_setattr(self, "slot_start", parse_datetime(self.slot_start, "slot_start"))

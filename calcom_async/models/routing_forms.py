@@ -59,6 +59,7 @@ class RoutedResponse(Model, frozen=True, kw_only=True):
     """
 
     event_type_id: int | None = None
+    # Exactly one of the three routes is set: `event_type_id` with `routing` and `slots`, a message, or a URL.
     routing: Routing | None = None
     slots: dict[date, list[Slot]] | None = None
     routing_custom_message: str | None = None

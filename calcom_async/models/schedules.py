@@ -31,6 +31,7 @@ class Availability(Model, frozen=True, kw_only=True):
             self, *, days: Iterable[int | str], start_time: str | dt.time, end_time: str | dt.time
         ) -> None: ...
 
+    # Responses are read by the same class, so nothing is rejected here: one odd value must not lose the schedule.
     def __post_init__(self) -> None:
         _normalize(self, days=weekdays, **HOURS)
 

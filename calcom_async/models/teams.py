@@ -8,6 +8,7 @@ from calcom_async.models._base import Model, SecretModel
 from calcom_async.models.times import Weekday
 
 
+# Servers return null for what is not set, although the specifications of 2026 do not allow it.
 class Team(Model, frozen=True, kw_only=True):
     """A team; in an organization, `parent_id` is the organization.
 

@@ -24,6 +24,7 @@ class Weekday(StrEnum):
     @classmethod
     def of(cls, day: int | str) -> "Weekday":
         """Return the day with this number (0 = Sunday, unlike `date.weekday()`) or English name in any case."""
+        # The API counts from Sunday where it takes numbers at all, and Python's `weekday()` from Monday.
         if isinstance(day, int) and not isinstance(day, bool) and 0 <= day <= 6:
             return list(cls)[day]
         if isinstance(day, str) and day.upper() in cls.__members__:
@@ -53,7 +54,7 @@ def format_time_of_day(name: str, value: time | str) -> str:
 
 def parse_date(value: date | str, where: str = "date") -> date:
     """Return a date, given one, a datetime or `YYYY-MM-DD`; `where` names the argument in errors."""
-    if isinstance(value, datetime):
+    if isinstance(value, datetime):  # first, because a datetime is a date too
         return value.date()
     if isinstance(value, date):
         return value
@@ -85,6 +86,7 @@ def parse_datetime(value: datetime | str, where: str) -> datetime:
             ) from None
     if not isinstance(value, datetime):
         raise InvalidRequestError(f"{where} must be a datetime or ISO 8601 text, got {type(value).__name__}")
+    # A `tzinfo` alone is not enough: its `utcoffset` may return None.
     try:
         has_offset = value.utcoffset() is not None
     except Exception as error:  # noqa: BLE001 - a tzinfo is the caller's code

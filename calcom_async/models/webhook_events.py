@@ -30,6 +30,7 @@ class WebhookEvent(Model, Generic[P], frozen=True, kw_only=True):
     @property
     def uid(self) -> str | None:
         """UID of the booking, if the event is about one."""
+        # Payloads of bookings have `uid`, those of no-shows `bookingUid`, and reports a whole booking.
         booking = self._payload_value("booking")
         uid = (
             self._payload_value("uid")
@@ -41,6 +42,7 @@ class WebhookEvent(Model, Generic[P], frozen=True, kw_only=True):
     @property
     def key(self) -> str | None:
         """Key for deduplication, equal for repeated deliveries; None if they cannot be told from new events."""
+        # Deliveries have no id. `createdAt` is part of the body, so it is the same if the body is sent again.
         sent_at = self.raw.get("createdAt") if isinstance(self.raw, dict) else None
         if not self.trigger or not sent_at:
             return None

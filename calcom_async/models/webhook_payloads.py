@@ -79,6 +79,7 @@ class BookingPayload(SecretModel, frozen=True, kw_only=True):
 
     uid: str
     title: str
+    # "2030-05-06T10:00:00Z", with "+00:00" in cancellations, and with milliseconds on the hosted API of September 2026.
     start_time: datetime
     end_time: datetime
     attendees: list[WebhookPerson] = field(default_factory=list)
@@ -183,6 +184,7 @@ class NoShowPayload(Model, frozen=True, kw_only=True):
     message: str | None = None
 
 
+# Without an envelope, and payload templates do not apply to it (recorded from a self-hosted server of 2026-07).
 class MeetingPayload(Model, frozen=True, kw_only=True):
     """Database row of a booking that starts or ends now. `id` is the booking id."""
 
@@ -317,6 +319,7 @@ class RoutingFormPayload(Model, frozen=True, kw_only=True):
     fallback_action: Any = None
 
 
+# From the guides: none of the payloads below was seen.
 class VideoNoShowPayload(Model, frozen=True, kw_only=True):
     """Hosts or guests who had not joined the video call some minutes after the start."""
 

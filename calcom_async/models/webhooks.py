@@ -42,6 +42,7 @@ _Trigger = Literal[
     "DELEGATION_CREDENTIAL_ERROR",
     "WRONG_ASSIGNMENT_REPORT",
 ]
+# Open, like every list of words in the API: a subscription may have a trigger that this version does not know.
 WebhookTimeUnit = Literal["DAY", "HOUR", "MINUTE"] | str
 WebhookTrigger = _Trigger | _HostedTrigger | str
 HOSTED_TRIGGERS: Final[tuple[str, ...]] = get_args(_HostedTrigger)

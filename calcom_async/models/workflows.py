@@ -100,6 +100,8 @@ class WorkflowPath(Model, frozen=True, kw_only=True, gc=False):
     name: str | None = None
 
 
+# The specification has one shape per action, folded into one here. A step of the action "paths" has no recipient and no
+# message.
 class WorkflowStep(Model, frozen=True, kw_only=True):
     """One message of a workflow; `email` and `phone` are empty unless the step has an address of its own.
 
@@ -157,6 +159,7 @@ class SetWorkflowStep(Model, frozen=True, kw_only=True):
     @classmethod
     def keep_paths(cls, step_id: int) -> Self:
         """Return the entry of an update that keeps the branches of a workflow: the id of its step "paths", alone."""
+        # The server wants this entry without the fields that every other step requires.
         omitted: dict[str, Any] = dict.fromkeys(("step_number", "recipient", "template", "sender", "message"), UNSET)
         return cls(id=step_id, action="paths", **omitted)
 
