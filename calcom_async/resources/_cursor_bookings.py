@@ -54,12 +54,15 @@ class CursorBookings(PagedList[T]):
 
     async def _fetch_by_cursor(self, offset: PageOffset, query: Mapping[str, Any] | None) -> Page[T] | None:
         """Fetch one page; None if the list has to be read by take and skip."""
+        # The server takes one status per request here. So the cursor of a list of several statuses is prefixed with the
+        # number of the status that it belongs to, and a page still needs nothing but its offset.
         number, cursor = 0, offset.cursor
         if len(self._by_status) > 1 and cursor is not None:
             prefix, _, cursor = cursor.partition(":")
             number = int(prefix)
         call, position = self._by_status[number], PageOffset(offset.skip, offset.take, cursor or None)
         works = self._support.get(self.name)
+        # Once a page has come by cursor, a failure is a failure: the rows so far have no place in a list by offset.
         if self._has_begun or works:
             page = await call.fetch_page(position, query)
         elif works is None:
@@ -67,15 +70,15 @@ class CursorBookings(PagedList[T]):
                 page = await call.once(PROBE_TIMEOUT).fetch_page(position, query)
             except (NotFoundError, ServerError, TimedOutError, DecodeError) as error:
                 if isinstance(error, TimedOutError) and not error.sent:
-                    raise
+                    raise  # no connection: this says nothing about cursors
                 self._fall_back(error)
-                return await self._fetch_by_cursor(offset, query)
+                return await self._fetch_by_cursor(offset, query)  # another task may have found that cursors work
         else:
             return None
         if not self.spec.cursor:  # another task has begun to read this list by take and skip
             return None
         self._has_begun = True
-        self._support.setdefault(self.name, True)
+        self._support.setdefault(self.name, True)  # an earlier verdict stays, so that lists in progress agree
         return self._with_status(page, number)
 
     def _with_status(self, page: Page[T], number: int) -> Page[T]:

@@ -24,6 +24,7 @@ class ApiKeys(Resource):
         refreshed = await self._post(ApiKeyRefreshed, "/api-keys/refresh", body=body)
         credentials = self._context.credentials
         if isinstance(credentials, ApiKey):
+            # Before this returns: requests of other tasks with the old key are being rejected by now, and wait for it.
             try:
                 credentials.replace(refreshed.api_key)
             except ConfigError:  # the caller must get the key even so: no other copy exists

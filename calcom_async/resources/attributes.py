@@ -29,9 +29,11 @@ from calcom_async.resources._found import require_found
 PAGINATION = PaginationSpec(maximum=250)
 # No maximum is documented. Without `take` the server returns 250 rows at most.
 ASSIGNED = PaginationSpec(maximum=1000)
+# The cursor of the history is in `data`, next to the rows, and that of the synchronizations in `meta` (specification of
+# September 2026).
 HISTORY = PaginationSpec(maximum=50, take="limit", cursor=True, rows="auditLogs")
 SYNC_HISTORY = PaginationSpec(maximum=100, take="limit", cursor=True)
-MAYBE: Any = Attribute | None
+MAYBE: Any = Attribute | None  # `Any`, because type checkers accept no union as `type[T]`
 
 
 class Attributes(Resource):
@@ -60,6 +62,7 @@ class Attributes(Resource):
         `options` are the choices of a SINGLE_SELECT or MULTI_SELECT attribute; TEXT and NUMBER take none. The response
         does not contain them: call `options(attribute.id)`.
         """
+        # The API requires the list of options for all four types (recorded from a self-hosted server of 2025-12).
         body = CreateAttribute(name=name, slug=slug, type=type, options=listed("options", options), enabled=enabled)
         return await self._post(Attribute, "/attributes", body=body)
 
@@ -153,7 +156,7 @@ class Attributes(Resource):
         Nothing is replaced: a single-choice attribute can end up with two options, of which only the first is shown. A
         pending member raises `NotFoundError`. Self-hosted servers ignore `weight`, which must be at least 0.
         """
-        if option_id is None and value is None:
+        if option_id is None and value is None:  # the server answers with a bare 500
             raise InvalidRequestError(
                 "the option to assign is missing", hint="Pass option_id, or value for a TEXT or NUMBER attribute"
             )

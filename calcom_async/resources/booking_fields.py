@@ -21,6 +21,7 @@ def _change(field: Any) -> Any:
     """Return a change to a booking field, which the API identifies by its slug. That of a default field is its name."""
     if not isinstance(field, BookingField):
         return field
+    # Responses identify a field by `field`; a change must not have it (specification of September 2026).
     return replace(field, field=None, slug=field.slug or (None if field.field == "custom" else field.field))
 
 

@@ -30,6 +30,7 @@ class BookingLimits(Resource):
 
     async def delete(self) -> None:
         """Remove all limits. OAuth scope PROFILE_WRITE."""
+        # A second deletion succeeds too, unlike that of the limits of a team (hosted API of September 2026).
         await self._delete(NoneType, "/me/booking-limits", idempotent=True)
 
 

@@ -90,19 +90,19 @@ WIRE_NAMES = {
     "sort_updated_at": "sortUpdatedAt",
 }
 TIMES = {name for name in WIRE_NAMES if name.startswith(("after_", "before_"))}
+# The default page is 100 rows. More than 250 are an error (400), not a smaller page.
 PAGINATION = PaginationSpec(
     maximum=250,
     has_total=True,
     total_ignores=frozenset({"afterCreatedAt", "beforeCreatedAt", "afterUpdatedAt", "beforeUpdatedAt"}),
     reads_by_time=True,
 )
-
-
+# From version 2026-05-01 on. Its specification has no totals, no order that can be chosen, and 100 rows per page.
 BY_CURSOR = PaginationSpec(maximum=100, take="limit", cursor=True)
 
 
 def booking_query(filters: Mapping[str, Any], known: type) -> dict[str, Any]:
-    """Return filters as query parameters. Raise for values that the server would silently ignore or misread."""
+    """Return filters as query parameters. Raise `InvalidRequestError` for values that the server ignores or rejects."""
     allowed = known.__annotations__.keys()
     if unknown := filters.keys() - allowed:
         raise InvalidRequestError(f"unknown filter {min(unknown)!r}. This list accepts {', '.join(sorted(allowed))}")
@@ -111,12 +111,14 @@ def booking_query(filters: Mapping[str, Any], known: type) -> dict[str, Any]:
         for name, value in filters.items()
         if name in WIRE_NAMES and value is not None
     }
+    # An empty email address, name or uid, and the event type 0, count as not given, and the server returns all bookings
+    # (recorded from a self-hosted server of 2026-07).
     if blank := [name for name, value in filters.items() if name in WIRE_NAMES and not value and value is not None]:
         raise InvalidRequestError(f"{blank[0]} must not be empty", hint="Omit it to list everything")
     if "status" in query:
         query["status"] = _statuses(query["status"])
     sorts = [name for name in SORTS if name in query]
-    if len(sorts) > 1:
+    if len(sorts) > 1:  # the server applies the first one of `SORTS`, whatever their order in the query
         names = ", ".join(name for name, wire in WIRE_NAMES.items() if wire in sorts)
         raise InvalidRequestError(f"the server applies only one sort, got {names}", hint="Pass one of them")
     for name, wire in WIRE_NAMES.items():
@@ -126,7 +128,8 @@ def booking_query(filters: Mapping[str, Any], known: type) -> dict[str, Any]:
 
 
 def _statuses(status: str | Sequence[str]) -> List[str]:
-    """Return the statuses of a filter as a list. The server ignores an unknown one, so it is refused here."""
+    """Return the statuses of a filter as a list. Raise `InvalidRequestError` for an unknown one."""
+    # Text with commas is the form of the API itself, as in `status=upcoming,past`.
     names = status.split(",") if isinstance(status, str) else listed("status", status)
     for name in names:
         if name not in STATUSES:
@@ -156,6 +159,7 @@ class CursorBookingList(BookingList):
         if version < CURSOR_PAGES:
             return Pages(self._list_call(Booking, request, PAGINATION, query=query, key="uid"), **options)
         default = operation_versions()["GET", request.route].default
+        # The fallback needs the older version too: the newer one does not know take and skip.
         older = msgspec.structs.replace(request, headers={"cal-api-version": default} if default else {})
         by_offset = self._list_call(Booking, older, PAGINATION, query=query, key="uid")
         if not query.keys().isdisjoint(SORTS):  # the order of a list that is read with a cursor cannot be chosen

@@ -109,12 +109,14 @@ NEWER_FIELDS = frozenset(
 """Fields that only version 2026-02-25 of the API knows."""
 
 
-# Own limits, in requests per minute, which replace the general one.
+# Own limits, in requests per minute, which replace the general one. Rejected calls count as well, and the limit is one
+# for all bookings of the caller (recorded from a self-hosted server of 2026-07).
 ADD_ATTENDEE = EndpointLimit("booking_attendees_add", 5)
 REMOVE_ATTENDEE = EndpointLimit("booking_attendees_remove", 5)
 ADD_GUESTS = EndpointLimit("booking_guests_add", 5)
 LOCATION = EndpointLimit("booking_location_update", 5)
 
+# `Any`, because type checkers accept no union as `type[T]`.
 ONE_OR_MANY: Any = Booking | List[Booking]
 """A booking, or the occurrences of a series, depending on the event type."""
 
@@ -241,7 +243,7 @@ class Bookings(CursorBookingList):
         body = CreateBooking(
             start=parse_datetime(start, "start"), attendee=attendee, recurrence_count=recurrence_count, **fields
         )
-        _check_event_type(fields)
+        _check_event_type(fields)  # after the body, so that an unknown keyword is reported as such
         return await self._post(ONE_OR_MANY, "/bookings", body=body, needed=_needed_version(fields))
 
     async def reschedule(self, uid: str, *, start: datetime | str, **fields: Unpack[RescheduleFields]) -> Booking:
@@ -259,6 +261,7 @@ class Bookings(CursorBookingList):
         Only the hosted API has this (September 2026). Webhooks get BOOKING_CANCELLED with `request_reschedule`. Needs
         the scope BOOKING_WRITE.
         """
+        # `reschedule` calls this field `reschedulingReason`.
         await self._post(NoneType, "/bookings/{}/request-reschedule", uid, body=drop_unset(rescheduleReason=reason))
 
     async def routing_trace(self, uid: str) -> RoutingTrace:
@@ -304,7 +307,7 @@ class Bookings(CursorBookingList):
                 try:
                     return await self.cancel_subsequent(occurrence.uid, reason=reason)
                 except BadRequestError as error:
-                    if error.reason != "already_ended":
+                    if error.reason != "already_ended":  # this occurrence is in the past: try the next one
                         raise
             raise
 
@@ -327,6 +330,7 @@ class Bookings(CursorBookingList):
 
         An unknown address changes nothing, without an error, or on builds of 2025 with a `ServerError`.
         """
+        # Sets absolute values, so a repetition does no harm.
         body = MarkAbsent(host=host, attendees=attendees)
         return await self._post(Booking, "/bookings/{}/mark-absent", uid, body=body, idempotent=True)
 
@@ -418,7 +422,10 @@ def _needed_version(fields: Mapping[str, Any]) -> str:
 
 
 def _check_event_type(fields: Mapping[str, Any]) -> None:
-    """Raise if the fields select no event type."""
+    """Raise if the fields select no event type.
+
+    The server's own error names only two of the three ways. Slugs next to an id are ignored there, so they pass here.
+    """
     names = {name for name, value in fields.items() if value is not None}
     if "event_type_id" in names:
         return

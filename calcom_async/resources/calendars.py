@@ -31,6 +31,7 @@ from calcom_async.secret import Hidden, Secret
 Provider = Literal["google", "office365", "apple", "ics-feed"] | str
 """A calendar provider as it appears in paths; elsewhere the API calls it `integration`, such as `google_calendar`."""
 MAYBE_SELECTED: Any = SelectedCalendar | None
+"""The server returns 201 without `data` for a calendar that is already selected."""
 
 
 def _check_working(connected: Sequence[ConnectedCalendar], *, strict: bool) -> None:
@@ -81,11 +82,12 @@ class Calendars(Resource):
             connected = (await self.list()).connected_calendars
             _check_working(connected, strict=strict)
             calendars = [calendar for connection in connected for calendar in connection.calendars or ()]
-        if not calendars:
+        if not calendars:  # the server rejects an empty list (400)
             return []
         for index, calendar in enumerate(listed("calendars", calendars)):
             if not isinstance(calendar, Calendar):
                 raise InvalidRequestError(f"calendars must be Calendar objects, got {shown(calendar)}")
+            # The only form that servers read. They ignore the flat parameters of the specification of March 2026.
             query[f"calendarsToLoad[{index}][credentialId]"] = calendar.credential_id
             query[f"calendarsToLoad[{index}][externalId]"] = calendar.external_id
         return await self._get(list[BusyTime], "/calendars/busy-times", query=query)

@@ -17,6 +17,7 @@ from calcom_async.resources._base import Resource, secret_argument
 from calcom_async.secret import Secret
 
 MAYBE: Any = DefaultConferencingApp | None
+"""The server returns 200 without `data` if no default was ever set."""
 
 
 class Conferencing(Resource):

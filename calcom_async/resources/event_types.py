@@ -32,6 +32,8 @@ from calcom_async.resources.webhooks import BulkDeleteWebhooks
 from calcom_async.versions import EVENT_TYPES
 
 Order = Literal["asc", "desc"]
+# The rows of the history and their cursor are in `data`, those of the CRM errors are `data` itself, with the cursor in
+# `pagination` (specification of September 2026).
 HISTORY = PaginationSpec(maximum=50, take="limit", cursor=True, rows="auditLogs")
 CRM_SYNC_ERRORS = PaginationSpec(maximum=100, take="limit", cursor=True)
 ONE_OR_MANY: Any = EventType | list[EventType]
@@ -63,6 +65,7 @@ def _gives(body: Any, names: Iterable[str]) -> bool:
 
 def _needs_newer_version(body: Any, *, of_team: bool) -> bool:
     """Whether a field of a body exists only in version 2026-06-12."""
+    # Event types of teams have had email settings before.
     names = _NEWER_FIELDS if of_team else (*_NEWER_FIELDS, "email_settings")
     fields = getattr(body, "booking_fields", None)
     return (
@@ -86,8 +89,11 @@ class _EventTypes(Resource):
         version = self._context.versions.for_route(method, self._scope + route, needed)
         if version >= EVENT_TYPES and getattr(body, "booking_fields", None):
             body = replace(body, booking_fields=upgraded(body.booking_fields))
+        # A server that does not know the version drops the new fields without an error. Only the shape of the response
+        # tells: in that of 2026-06-12, each booking field has a `field`.
         send = self._post if method == "POST" else self._patch
         result = await send(kind, route, *ids, body=body, needed=needed)
+        # A managed event type is a list, and the first one is the parent.
         stored = result[0] if isinstance(result, list) and result else result
         if needed and any(field.field is None for field in getattr(stored, "booking_fields", None) or [BookingField()]):
             raise ApiError(
@@ -105,6 +111,7 @@ class _EventTypes(Resource):
 
     def _check_disabled(self, changes: UpdateEventType, changed: Any, event_type_id: int) -> None:
         """Raise `ApiError` if a setting that was to be disabled is still on."""
+        # Seen with `recurrence`: 200, and the event type still recurs (recorded from a self-hosted server of 2026-07).
         for name in ("recurrence", "seats", "confirmation_policy"):
             wanted, current = getattr(changes, name, None), getattr(changed, name, None)
             if (

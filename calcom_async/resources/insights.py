@@ -26,6 +26,7 @@ from calcom_async.models.insights import (
 from calcom_async.models.times import parse_date
 from calcom_async.resources._base import Resource, listed
 
+# All operations are POSTs that only read, so each of them may be retried.
 EVENT_TRENDS: Any = list[BookingEventTrend]
 DURATIONS: Any = list[BookingAverageDuration]
 FIELDS: Any = list[RoutingField]

@@ -13,6 +13,7 @@ from calcom_async.pages import Pages
 from calcom_async.pagination import PaginationSpec
 from calcom_async.resources._base import Paging, Resource
 
+# Apart from bookings, the only list of the API with a total.
 PAGINATION = PaginationSpec(maximum=250, has_total=True)
 
 

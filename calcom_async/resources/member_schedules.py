@@ -9,6 +9,7 @@ from calcom_async.pages import Pages
 from calcom_async.pagination import PaginationSpec
 from calcom_async.resources._base import Paging, Resource
 
+# Without a total: only a full page tells that there may be another one.
 PAGINATION = PaginationSpec(maximum=250)
 
 

@@ -118,6 +118,7 @@ class OrganizationMemberships(AnyMemberships[OrganizationMembership]):
         """
         if (user_id is None) == (email is None):
             raise InvalidRequestError("a new member is either a user_id or an email", hint="Pass one of them")
+        # Two forms of one operation, of which the server takes exactly one.
         if user_id is not None:
             by_id = CreateMembership(
                 user_id=user_id, role=role, accepted=accepted, disable_impersonation=disable_impersonation

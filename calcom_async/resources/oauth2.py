@@ -51,6 +51,7 @@ class OAuth2(Resource):
         Raises `BadRequestError` (code or refresh token rejected) or `UnauthorizedError` (client), whose `.code` is that
         of RFC 6749, such as `invalid_grant`. A code works once, so the request is not retried if the response is lost.
         """
+        # First of all, so that the traceback of an error below shows no secret.
         code, refresh_token = _secret(code), _secret(refresh_token)
         client_secret, code_verifier = _secret(client_secret), _secret(code_verifier)
         if code and not (redirect_uri and bool(client_secret) != bool(code_verifier)):
@@ -59,6 +60,7 @@ class OAuth2(Resource):
             )
         if not (code or refresh_token):
             raise InvalidRequestError("give a code (with redirect_uri), or a refresh_token")
+        # The server rejects fields of another grant (400), so only those of this one are sent.
         names = ("code", "redirect_uri", "code_verifier") if code else ("refresh_token",)
         fields = {
             "client_id": client_id,
@@ -74,10 +76,10 @@ class OAuth2(Resource):
         for name, value in body.items():
             if isinstance(value, Secret):
                 secret_argument(value, name)
+        # No `_post`, which expects the envelope. JSON is accepted like the form encoding of RFC 6749.
         request = self._request("POST", "/auth/oauth2/token", (), body=body)
         response = await self._context.send(request, CallContext(priority=self._context.priority))
         try:
-            # The only response of the API without an envelope.
             tokens: OAuth2Tokens = decode(OAuth2Tokens, response.body)
         except DecodeError as error:
             problem = error

@@ -22,6 +22,8 @@ from calcom_async.resources._base import Paging, Resource, secret_argument
 from calcom_async.resources.webhooks import BulkDeleteWebhooks
 from calcom_async.secret import Secret
 
+# The only list with these names, and the only one with a largest offset: more than 250 is an error (recorded from a
+# self-hosted server of 2025-12).
 PAGINATION = PaginationSpec(maximum=250, take="limit", skip="offset", max_skip=250)
 
 

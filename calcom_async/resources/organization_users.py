@@ -70,6 +70,7 @@ class OrganizationUsers(Resource):
         A 500 after `weekday` is not retried, since some servers cannot store it.
         """
         with _explained(changes):
+            # A 500 is usually worth a retry. This one comes every time.
             final = 0 if getattr(changes, "weekday", None) is None else INTERNAL
             return await self._patch(OrganizationUser, "/users/{}", user_id, body=changes, final_status=final)
 

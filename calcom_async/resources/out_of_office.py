@@ -69,6 +69,7 @@ class UserOutOfOffice(Resource):
         Prefer dates: 23:00 in New York is the next day in UTC. `to_user_id` receives the bookings during that time and
         must share a team with the user. The same days twice raise `ConflictError`.
         """
+        # In UTC, the only form that the server accepts: a time with another offset is "Invalid Date." (400).
         body = CreateOutOfOffice(
             start=bound(start, "start"), end=bound(end, "end"), notes=notes, to_user_id=to_user_id, reason=reason
         )

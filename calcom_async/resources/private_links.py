@@ -63,12 +63,15 @@ def _with_newest_version(context: ResourceContext) -> Send:
     """Send the newest version of private links until the server turns out not to know it."""
 
     async def send(request: Request, call: CallContext) -> Response:
+        """Send a request in the newest version, and again without one if the server does not know it."""
+        # A version in the request comes from the settings of the user, which take precedence.
         if "cal-api-version" in request.headers or PRIVATE_LINKS in context.rejected_versions:
             return await context.send(request, call)
         newest = replace(request, headers={**request.headers, "cal-api-version": PRIVATE_LINKS})
         try:
             return await context.send(newest, call)
         except NotFoundError as error:
+            # An unknown link or event type is a 404 too, and says nothing about the version.
             if error.reason != "unknown_operation":
                 raise
         context.rejected_versions.add(PRIVATE_LINKS)

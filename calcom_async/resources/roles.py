@@ -77,6 +77,7 @@ class Roles(Resource):
 
     async def remove_permissions(self, role_id: str, permissions: Sequence[Permission]) -> None:
         """Remove permissions; those that the role does not have are ignored."""
+        # A DELETE without a body: the list is in the query, separated by commas.
         query = {"permissions": _listed(permissions)}
         await self._delete(NoneType, PERMISSIONS, role_id, query=query)
 

@@ -114,6 +114,7 @@ class NewRoutingFormResponses(Resource):
         (`routing.queued_response_id`). For members of the team. A missing required answer raises `BadRequestError`. Not
         retried if the response is lost, since every request stores a response.
         """
+        # The body is the answers and nothing else, so all options are in the query.
         query = {**_slot_query(start, end, shown), "queueResponse": queue or None}
         request = self._request("POST", "/responses", (), query=query, body=table("answers", answers))
         return await self._send(RoutedResponse, request, idempotent=False)
@@ -180,6 +181,7 @@ class UserRoutingForms(Resource):
         `answers` maps identifiers of form fields to values. Only routes to event types of teams are supported: a
         message, a URL or an event type of a user raises `NotFoundError`.
         """
+        # A POST that stores nothing, so it may be retried.
         request = self._request(
             "POST",
             "/routing-forms/{}/calculate-slots",

@@ -10,6 +10,7 @@ from calcom_async.pages import Pages
 from calcom_async.resources._base import List, Resource
 
 MAYBE: Any = Schedule | None
+"""The server returns null for a user without a default schedule."""
 
 
 class UserSchedules(Resource):

@@ -141,10 +141,12 @@ class Slots(Resource):
         """
         if not isinstance(concurrency, int) or not in_range(concurrency, 1, inf):
             raise InvalidRequestError(f"concurrency must be an integer of at least 1, got {shown(concurrency)}")
+        # All items are checked before the first search is sent.
         wanted = [table("each search", search) for search in listed("searches", searches)]
         turn = asyncio.Semaphore(concurrency)
 
         async def result(search: dict[str, Any]) -> SlotDays | CalcomError:
+            """Return the slots of one search, or its error, so that one failure does not end the group."""
             async with turn:
                 try:
                     return await self.search(**search)
@@ -214,6 +216,7 @@ class Reservations(Resource):
     ) -> Reservation:
         """Move a reservation and restart its time. The server rejects a time that overlaps the current one (422)."""
         body = _reservation(event_type_id, start, slot_duration, reservation_duration)
+        # Not idempotent, unlike other PATCHes: a repetition would overlap the time that it has just reserved (422).
         return await self._patch(Reservation, "/slots/reservations/{}", reservation_uid, body=body, idempotent=False)
 
     async def delete(self, reservation_uid: str) -> None:

@@ -23,7 +23,7 @@ class Stripe(Resource):
         Returns the URL to redirect the user to, without requesting it; an empty string if `state` has none. Usually the
         browser of the user makes this request. A code works once, so the request is not retried.
         """
-        state, code = Secret(state), Secret(code)
+        state, code = Secret(state), Secret(code)  # first of all, for tracebacks
         query = {"state": state, "code": secret_argument(code, "code")}
         return await self._get_redirect("/stripe/save", query=query)
 

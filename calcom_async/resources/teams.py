@@ -151,12 +151,13 @@ class Teams(Resource):
 
     async def create(self, team: CreateTeam) -> TeamModel | TeamAwaitingPayment:
         """Create a team. Where teams are billed, returns a `TeamAwaitingPayment` with a payment link."""
-        answer = await self._post(Raw, "/teams", body=team)
-        fields = decode(dict[str, Any], answer)
-        made: TeamModel | TeamAwaitingPayment = decode(
-            TeamAwaitingPayment if "paymentLink" in fields else TeamModel, answer
+        # msgspec cannot tell two models apart that have no tag, so a field decides which one it is.
+        response = await self._post(Raw, "/teams", body=team)
+        fields = decode(dict[str, Any], response)
+        created: TeamModel | TeamAwaitingPayment = decode(
+            TeamAwaitingPayment if "paymentLink" in fields else TeamModel, response
         )
-        return made
+        return created
 
     async def update(self, team_id: int, changes: UpdateTeam) -> TeamModel:
         """Update the given fields of a team. The server requires `name` every time, even if it does not change."""

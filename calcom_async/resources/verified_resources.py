@@ -19,7 +19,8 @@ PHONE: Any = VerifiedPhone | None
 
 OWNERS = {"": "users", "/teams/{}": "teams", "/organizations/{}/teams/{}": "org_teams"}
 """Name of each scope in the names of its rate limits."""
-# Own limits in requests per minute, from the headers of a real server. All others have the general limit.
+# Own limits in requests per minute, from the headers of self-hosted servers of 2025-12 and 2026-07. All others have the
+# general limit.
 LIMITS = {
     ("users", "emails_requests"): 5,
     ("users", "phones_requests"): 3,
@@ -69,6 +70,7 @@ class _Verified(Resource):
         await self._post(NoneType, route, body=body, endpoint_limit=endpoint_limit)
 
     async def _verify(self, model: type[Any], address: str, code: Secret) -> Any:
+        # Not retried, like the request of a code: a code works once, and a wrong guess counts against the limit.
         endpoint_limit = self._endpoint_limit(VERIFICATIONS.get((OWNERS[self._scope], self.kind)))
         body = {self.field: address, "code": secret_argument(code, "code")}
         return await self._post(

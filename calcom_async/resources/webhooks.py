@@ -112,7 +112,7 @@ class Webhooks(Resource):
                 return await create()
             except CalcomError as error:
                 if not (isinstance(error, ConflictError) or is_transient(error)):
-                    raise
+                    raise  # such as a URL that the server does not allow
                 # Another process may have created it, or this request, whose response was lost.
                 webhook = await self._by_url(subscriber_url)
             if webhook is None:
@@ -122,6 +122,7 @@ class Webhooks(Resource):
             "secret": _hidden(webhook.secret),
             "payload_template": webhook.payload_template,
         }
+        # Triggers have no order, and the server keeps duplicates.
         if set(webhook.triggers or ()) == set(map(str, triggers)) and current | wanted == current:
             return webhook
         return await self.update(webhook.id, triggers=triggers, **wanted)
