@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from calcom_async.booking import BookingLink
+    from calcom_async.booking import AgendaDay, BookingLink
     from calcom_async.cache import Cache
     from calcom_async.errors import CalcomError
     from calcom_async.models.bookings import Attendee, Booking
@@ -426,6 +426,16 @@ class Calcom:
             pause=self.config.backoff_base,
             **fields,
         )
+
+    async def agenda(self, start: date | str, *, days: int = 1, time_zone: str | None = None) -> list[AgendaDay]:
+        """Return the accepted and pending bookings that the user hosts or attends, for each day from `start`.
+
+        Days are those of `time_zone`, by default that of the user. A day without bookings has an empty list, and a
+        booking over midnight is on both days. Takes one request for the user, and one per 250 bookings.
+        """
+        from calcom_async.booking import agenda
+
+        return await agenda(self.bookings, await self.me.get(), start=start, days=days, time_zone=time_zone)
 
     def link(self, url: str) -> BookingLink:
         """Return what a booking link leads to, such as `https://cal.com/ana/30min`; no request, the link is not opened.
