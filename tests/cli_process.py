@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +67,19 @@ def wait_until(condition: Callable[[], Any], what: str) -> Any:
         assert time.monotonic() < deadline, f"timed out waiting for {what}"
         time.sleep(0.01)
     return result
+
+
+def read_terminal(terminal: int) -> Iterator[bytes]:
+    """Yield what the other side of a pseudo-terminal writes."""
+    try:
+        while chunk := os.read(terminal, 4096):
+            yield chunk
+    except OSError:  # Linux raises EIO once the other side is closed
+        os.close(terminal)
+
+
+def interrupt(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Send Ctrl-C; return the exit code and the text on stderr."""
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=TIMEOUT)
+    return process.returncode, message

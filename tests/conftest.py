@@ -132,6 +132,5 @@ def recorder() -> EventRecorder:
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the credentials of the developer who runs the tests."""
-    for name in ("CAL_API_KEY", "CAL_API_URL", "CAL_ALLOW_HTTP", "CAL_PROFILE"):
+    for name in ("CAL_API_KEY", "CAL_API_URL", "CAL_ALLOW_HTTP"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", "/nonexistent")

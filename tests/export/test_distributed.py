@@ -460,7 +460,7 @@ def test_what_a_cluster_cannot_do_is_told(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, options: Any, code: int, told: str
 ) -> None:
     """No scheduler, or an option that needs one process, is one message and nothing sent."""
-    monkeypatch.setattr("calcom_async.cli.export.CONNECT_TIMEOUT", 0.5)
+    monkeypatch.setattr("calcom_async.cli.export_dask.CONNECT_TIMEOUT", 0.5)
     ran = invoke("bookings", "-o", tmp_path / "set", "--base-url", sandbox.url, "--api-key", SECRET, *options)
     assert ran.exit_code == code
     assert told in ran.stderr
