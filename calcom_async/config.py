@@ -149,7 +149,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             "api_key": Secret(os.environ.get("CAL_API_KEY", "")),
             "base_url": Secret(os.environ.get("CAL_API_URL", "")),
             "booking_url": os.environ.get("CAL_BOOKING_URL", ""),
-            "allow_http": _switch("CAL_ALLOW_HTTP"),
+            "allow_http": parse_switch("CAL_ALLOW_HTTP", os.environ.get("CAL_ALLOW_HTTP", "")),
         }
         return cls(**{name: value for name, value in values.items() if value and value != Secret("")} | overrides)
 
@@ -159,9 +159,9 @@ def guarded(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: Secret(value) if name in SECRETS and value is not None else value for name, value in fields.items()}
 
 
-def _switch(variable: str) -> bool:
-    """Read a boolean environment variable."""
-    text = os.environ.get(variable, "").strip().lower()
+def parse_switch(variable: str, text: str) -> bool:
+    """Return the boolean that the text of a variable means."""
+    text = text.strip().lower()
     if text in {"1", "true", "yes", "on"}:
         return True
     if text in {"", "0", "false", "no", "off"}:

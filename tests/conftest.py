@@ -132,5 +132,6 @@ def recorder() -> EventRecorder:
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the credentials of the developer who runs the tests."""
-    for name in ("CAL_API_KEY", "CAL_API_URL", "CAL_ALLOW_HTTP"):
+    for name in ("CAL_API_KEY", "CAL_API_URL", "CAL_ALLOW_HTTP", "CAL_PROFILE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/nonexistent")

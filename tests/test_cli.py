@@ -17,8 +17,9 @@ import pytest
 from cli_process import cli_environment, interrupt, run_cli, start_cli
 from cli_runner import SECRET, connection_args, invoke
 from timeouts import TIMEOUT, closed_port
+from typer.main import get_command
 
-from calcom_async.cli import connect, exit_codes
+from calcom_async.cli import app, connect, exit_codes
 from calcom_async.sandbox import Sandbox
 
 
@@ -61,16 +62,14 @@ def test_help_lists_every_exit_code(args: list[str]) -> None:
     assert "130 interrupted" in text
 
 
-COMMANDS = [
-    [],
-    *(
-        [name]
-        for name in ("export", "book", "sandbox", "api", "whoami", "doctor", "ops", "slots", "bookings", "webhooks")
-    ),
-    *(["slots", name] for name in ("show", "watch")),
-    *(["webhooks", name] for name in ("listen", "verify")),
-    *(["bookings", name] for name in ("list",)),
-]
+def commands(command: Any, *words: str) -> Iterator[list[str]]:
+    """Yield the words of a command and of all below it."""
+    yield [*words]
+    for name, child in getattr(command, "commands", {}).items():
+        yield from commands(child, *words, name)
+
+
+COMMANDS = [*commands(get_command(app))]
 
 
 @pytest.mark.parametrize("args", COMMANDS, ids=" ".join)

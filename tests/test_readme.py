@@ -36,8 +36,8 @@ from calcom_async.cli import app
 from calcom_async.models import Attendee
 from calcom_async.sandbox import Sandbox
 
-# Commands that do not end, or need a delivery: the tests only print their help.
-ENDLESS = (["slots", "watch"], ["webhooks", "listen"], ["webhooks", "verify"])
+# Commands that do not end, or need a delivery or a key: the tests only print their help.
+ENDLESS = (["slots", "watch"], ["webhooks", "listen"], ["webhooks", "verify"], ["profiles", "add"])
 ADA = Attendee(name="Ada", email="ada@example.com", time_zone="Europe/Rome")
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
 GUIDES = [calcom_async.booking, calcom_async.export, calcom_async.sandbox, calcom_async.webhooks]

@@ -20,6 +20,7 @@ from calcom_async.cli.export import export_command
 from calcom_async.cli.mcp import mcp
 from calcom_async.cli.ops import ops
 from calcom_async.cli.options import Command, Target, with_target
+from calcom_async.cli.profiles import profiles
 from calcom_async.cli.sandbox import sandbox
 from calcom_async.cli.slots import slots
 from calcom_async.cli.terminal import discard_output, echo, one_line, print_status, tolerate_encodings
@@ -92,6 +93,7 @@ app.command(cls=Command)(sandbox)
 app.command(cls=Command)(api)
 app.command(cls=Command)(whoami)
 app.command(cls=Command, epilog=EXIT_CODES_HELP)(doctor)
+app.add_typer(profiles)
 app.command(cls=Command)(ops)
 app.command(cls=Command, epilog=EXIT_CODES_HELP)(mcp)
 

@@ -11,14 +11,14 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from calcom_async.cli.connect import check_reachable, connect
+from calcom_async.cli.connect import check_reachable, connect, origin_of
 from calcom_async.cli.options import (
     Target,
     one_of,
     with_target,
 )
 from calcom_async.cli.run import run
-from calcom_async.cli.terminal import one_line, print_json, stdout
+from calcom_async.cli.terminal import one_line, print_json, print_status, stdout
 from calcom_async.errors import InvalidRequestError
 from calcom_async.models.me import Me
 
@@ -121,6 +121,7 @@ def whoami(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Show the user of the API key."""
+    print_status("using:", origin_of(target))
     me = run(_me(target))
     if json:
         print_json(msgspec.to_builtins(me))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -10,13 +11,15 @@ from calcom_async import diagnostics
 from calcom_async.auth import Credentials
 from calcom_async.cli.hints import NEW_KEY
 from calcom_async.cli.options import Target
+from calcom_async.cli.profiles import load_default_profile, load_dotenv, load_profile
 from calcom_async.cli.rate_limit_notices import AnnouncingLimiter
 from calcom_async.cli.run import run
+from calcom_async.cli.settings import VARIABLES, Connection, Source, choose, from_variables
 from calcom_async.client import Calcom
-from calcom_async.config import BASE_URL, Config, sends_in_clear
-from calcom_async.errors import ConfigError, ConnectionFailedError
+from calcom_async.errors import ConfigError, ConnectionFailedError, UnauthorizedError
 from calcom_async.events import ClientEvent
 from calcom_async.rate_limiter import RateLimiter, TokenBucket
+from calcom_async.secret import Secret
 
 T = TypeVar("T")
 
@@ -25,17 +28,38 @@ CONNECT_TIMEOUT = 4.0
 NETWORK_HINT = "Check --base-url or CAL_API_URL, and the proxy settings (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY)"
 
 
-def config_of(target: Target) -> Config:
-    """Return the settings of the environment with the base URL of the options."""
-    base_url = {"base_url": target.base_url} if target.base_url else {}
-    allow_http = target.allow_http or Config.from_env(base_url=BASE_URL).allow_http
-    config = Config.from_env(**base_url, allow_http=True)
-    if sends_in_clear(config.base_url) and not allow_http:
-        raise ConfigError(
-            f"{config.base_url} would send the API key unencrypted. Use https://, or allow it with --allow-http or "
-            "CAL_ALLOW_HTTP=1"
-        )
-    return config
+def sources(target: Target) -> Iterator[Source]:
+    """Yield the places that a URL and a key can come from, the first ones first. Files are read only when needed."""
+    yield Source("--base-url", "--api-key", _secret(target.base_url), _secret(target.api_key))
+    if target.profile:
+        yield load_profile(target.profile)
+    yield _environment()
+    if not target.profile and (default := load_default_profile()):
+        yield default
+    if dotenv := load_dotenv():
+        yield dotenv
+
+
+def _secret(text: str | None) -> Secret | None:
+    return Secret(text) if text else None
+
+
+def _environment() -> Source:
+    return from_variables({name: Secret(os.environ.get(name, "")) for name in VARIABLES})
+
+
+def connection_of(target: Target, *, keys_of: str | None = None) -> Connection:
+    """Return the base URL and the API key of the options, or of the other sources; see `settings`."""
+    if target.profile and (target.base_url or target.api_key):
+        option = "--base-url" if target.base_url else "--api-key"
+        raise ConfigError(f"--profile cannot be combined with {option}: the profile has a base URL and an API key")
+    allow_http = target.allow_http or _environment().allow_http
+    return choose(sources(target), allow_http=allow_http, keys_of=keys_of)
+
+
+def origin_of(target: Target) -> str:
+    """Return where the API key and the base URL of a command come from, in words and without the key."""
+    return "built-in sandbox" if target.sandbox else connection_of(target).origin
 
 
 @asynccontextmanager
@@ -56,20 +80,26 @@ async def connect(
         limiter = AnnouncingLimiter(TokenBucket() if limiter is None else limiter)
     settings |= {"on_event": on_event, "limiter": limiter}
     if target.sandbox:
-        if target.base_url:
-            raise ConfigError("--sandbox cannot be combined with --base-url: they select different servers")
+        if other := "--base-url" if target.base_url else "--profile" if target.profile else None:
+            raise ConfigError(f"--sandbox cannot be combined with {other}: they select different servers")
         from calcom_async.sandbox import Sandbox
 
         with Sandbox(bookings=SANDBOX_BOOKINGS) as server:
             async with Calcom(credentials or server.api_key, base_url=server.url, **settings) as cal:
                 yield cal
         return
-    config = config_of(target)
-    credentials = credentials or target.api_key
-    if not (credentials or config.api_key):
-        raise ConfigError(f"no API key: use --api-key, set CAL_API_KEY, or try --sandbox. {NEW_KEY}")
-    async with Calcom(credentials, config=config, **settings) as cal:
-        yield cal
+    connection = connection_of(target, keys_of="--accounts" if credentials else None)
+    if not (credentials or connection.api_key):
+        raise ConfigError(
+            "no API key: use --api-key, set CAL_API_KEY, add a profile (calcom-async profiles add), or try --sandbox. "
+            f"{NEW_KEY}"
+        )
+    async with Calcom(credentials or connection.api_key, config=connection.config, **settings) as cal:
+        try:
+            yield cal
+        except UnauthorizedError as error:
+            error.add_note(f"Used: {connection.origin}.")
+            raise
 
 
 async def check_reachable(cal: Calcom) -> None:

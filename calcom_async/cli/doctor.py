@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from calcom_async.cli.connect import NETWORK_HINT, connect
+from calcom_async.cli.connect import NETWORK_HINT, connect, origin_of
 from calcom_async.cli.exit_codes import exit_code
 from calcom_async.cli.options import Target, with_target
 from calcom_async.cli.run import error_lines, run
@@ -55,7 +55,8 @@ def doctor(
 async def _run_checks(target: Target) -> list[ResultLine]:
     monitor = ResponseMonitor()
     async with connect(target, monitor.on_event, trace_configs=[monitor.trace()], **IMPATIENT) as cal:
-        return [_line_of(result) for result in await diagnose(cal, monitor)]
+        results = await diagnose(cal, monitor)
+    return [ResultLine("settings", "ok", origin_of(target)), *map(_line_of, results)]
 
 
 def _line_of(result: CheckResult) -> ResultLine:

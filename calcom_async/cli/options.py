@@ -22,6 +22,12 @@ AllowHttpOption = Annotated[
     bool,
     typer.Option("--allow-http", help="Allow http:// to other hosts, without encryption, as CAL_ALLOW_HTTP=1 does."),
 ]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option(
+        "--profile", metavar="NAME", help="Profile with a base URL and an API key. See: calcom-async profiles"
+    ),
+]
 SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Use a built-in Cal.com server with sample data.")]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -75,15 +81,17 @@ class Target:
     api_key: str | None = None
     sandbox: bool = False
     allow_http: bool = False
+    profile: str | None = None
 
     def __repr__(self) -> str:
-        return f"Target({self.base_url!r}, '***', {self.sandbox}, {self.allow_http})"
+        return f"Target({self.base_url!r}, '***', {self.sandbox}, {self.allow_http}, {self.profile!r})"
 
 
 def _target(
     context: typer.Context,
     base_url: BaseUrlOption = None,
     api_key: ApiKeyOption = None,
+    profile: ProfileOption = None,
     sandbox: SandboxOption = False,
     allow_http: AllowHttpOption = False,
 ) -> Target:
@@ -94,6 +102,7 @@ def _target(
         api_key or outer.api_key,
         sandbox or outer.sandbox,
         allow_http or outer.allow_http,
+        profile or outer.profile,
     )
     return target
 

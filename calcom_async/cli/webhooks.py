@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from calcom_async.cli.connect import CONNECT_TIMEOUT, check_reachable, config_of, connect
+from calcom_async.cli.connect import CONNECT_TIMEOUT, check_reachable, connect, connection_of
 from calcom_async.cli.exit_codes import EXIT_CODES_HELP
 from calcom_async.cli.options import (
     Command,
@@ -134,7 +134,7 @@ def listen(
         triggers=trigger or BOOKING_TRIGGERS,
         show=_print_json if json else _print_line,
     )
-    is_local = target.sandbox or _is_loopback(config_of(target).base_url)
+    is_local = target.sandbox or _is_loopback(connection_of(target).config.base_url)
     run(listener.listen_local(target) if is_local else listener.listen_public(), endless=True)
 
 

@@ -1,0 +1,152 @@
+"""`profiles add|list|remove`, `--profile` and `.env`, with real files."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_runner import SECRET, connection_args, invoke
+
+from calcom_async.sandbox import Sandbox
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(bookings=3) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Change to an empty folder, and return the path of the profiles in a new home."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setattr("typer.get_app_dir", lambda name: str(Path(os.environ["XDG_CONFIG_HOME"]) / name))
+    return tmp_path / "config" / "calcom-async" / "profiles.toml"
+
+
+def whoami(*args: str, **env: str) -> str:
+    """Return the name of the user, or the error."""
+    result = invoke("whoami", "--json", *args, env=env)
+    return json.loads(result.stdout)["username"] if result.exit_code == 0 else result.stderr
+
+
+def add(name: str, sandbox: Sandbox, key: str | None = None, *args: str) -> None:
+    """Add a profile of the sandbox."""
+    added = invoke("profiles", "add", name, "--base-url", sandbox.url, *args, input=f"{key or sandbox.api_key}\n")
+    assert added.exit_code == 0, added.stderr
+
+
+def test_a_profile_from_its_creation_to_its_removal(file: Path, sandbox: Sandbox) -> None:
+    """A profile is added with the key from stdin, used, listed without the key, replaced with --force, and removed."""
+    add("work", sandbox)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert whoami("--profile", "work") == "ana"
+    listed = invoke("profiles", "list", "--json")
+    assert json.loads(listed.stdout) == [{"name": "work", "base_url": sandbox.url, "booking_url": None}]
+    again = invoke("profiles", "add", "work", input="x\n")
+    assert again.exit_code == 2
+    assert "profile work exists. Replace it with --force" in again.stderr
+    add("work", sandbox, "cal_sandbox_bo", "--force")
+    assert whoami("--profile", "work") == "bo"
+    assert invoke("profiles", "remove", "work").exit_code == 0
+    assert "unknown profile work. There are no profiles." in whoami("--profile", "work")
+    assert [path.name for path in file.parent.iterdir()] == ["profiles.toml"]
+
+
+def test_the_order_of_the_sources(file: Path, sandbox: Sandbox) -> None:
+    """The order is: options or --profile, the environment, the profile `default`, `.env`."""
+    unknown = {"CAL_API_KEY": SECRET, "CAL_API_URL": sandbox.url}
+    Path(".env").write_text(f"CAL_API_URL={sandbox.url}\nCAL_API_KEY={sandbox.api_key}\n")
+    assert whoami() == "ana"
+    add("default", sandbox, "cal_sandbox_bo")
+    add("work", sandbox)
+    assert whoami() == "bo"
+    assert whoami(CAL_PROFILE="work") == "ana"
+    rejected = whoami(**unknown, CAL_PROFILE="work")
+    assert "Invalid API Key" in rejected
+    assert "Used: API key of CAL_API_KEY, base URL of CAL_API_URL." in rejected
+    assert whoami("--profile", "work", **unknown) == "ana"
+    assert whoami(*connection_args(sandbox, "cal_sandbox_bo"), **unknown) == "bo"
+
+
+def test_a_key_is_not_sent_to_the_url_of_dotenv(file: Path, sandbox: Sandbox) -> None:
+    """The key of the environment is not sent to a URL that the working directory sets, and nothing else is."""
+    Path(".env").write_text(f"CAL_API_URL={sandbox.url}\nCAL_API_KEY=cal_x\n")
+    before = len(sandbox.requests)
+    assert "Add CAL_API_URL, or leave out CAL_API_KEY to use the key of that URL" in whoami(CAL_API_KEY=SECRET)
+    assert len(sandbox.requests) == before
+
+
+@pytest.mark.parametrize("command", ["whoami", "doctor"])
+def test_the_sources_are_shown(command: str, file: Path, sandbox: Sandbox) -> None:
+    """`whoami` and `doctor` say where the key and the URL come from, and do not show the key."""
+    add("work", sandbox)
+    result = invoke(command, "--profile", "work")
+    assert "API key of profile work, base URL of profile work" in result.output
+    assert sandbox.api_key not in result.output
+
+
+def test_a_file_that_others_can_read_is_not_used(file: Path, sandbox: Sandbox) -> None:
+    """A file of profiles that other users can read is an error that says what to do."""
+    add("work", sandbox)
+    file.chmod(0o640)
+    assert f"{file} can be read by other users. Run: chmod 600 {file}" in whoami("--profile", "work")
+    assert whoami("--sandbox") == whoami(*connection_args(sandbox)) == "ana"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[work", "is not valid TOML"),
+        (b"\xff", "it is not UTF-8"),
+        (b"#" * 1_000_001, "it has more than 1,000,000 bytes"),
+    ],
+    ids=["TOML", "UTF-8", "size"],
+)
+def test_a_file_that_cannot_be_read(content: bytes, message: str, file: Path) -> None:
+    """A broken file is one message that names the file."""
+    file.parent.mkdir(parents=True)
+    file.touch(mode=0o600)
+    file.write_bytes(content)
+    assert message in (error := whoami("--profile", "work"))
+    assert str(file) in error
+
+
+def test_unwritable_and_unreadable_places(file: Path) -> None:
+    """A place that cannot be written, or that is no file, is one message or counts as no file."""
+    file.parent.parent.write_text("")
+    result = invoke("profiles", "add", "work", input="cal_x\n")
+    assert result.exit_code == 2
+    assert "cannot write" in result.stderr
+    os.mkfifo(".env")
+    assert "no API key: use --api-key" in whoami()
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["profiles", "add", "my work"], "has up to 64 letters, digits, - and _, got my work"),
+        (["profiles", "add", "work", "--base-url", "http://cal.test"], "unencrypted"),
+        (["profiles", "add", "work", "--base-url", f"https://x:{SECRET}@cal.test"], "must not contain a user name"),
+        (["profiles", "add", "work", "--booking-url", "cal.test"], "the booking URL must look like"),
+        (["profiles", "add", "work"], "the API key of profile work is empty"),
+        (["profiles", "remove", "work"], "unknown profile work. There are no profiles. Add one with: calcom-async"),
+        (["whoami", "--profile", "work", "--api-key", SECRET], "--profile cannot be combined with --api-key"),
+        (["whoami", "--profile", "work", "--base-url", "https://cal.test"], "cannot be combined with --base-url"),
+        (["whoami", "--profile", "work", "--sandbox"], "--sandbox cannot be combined with --profile"),
+    ],
+)
+def test_invalid_arguments(args: list[str], message: str, file: Path) -> None:
+    """Invalid arguments are one message, and write no file."""
+    result = invoke(*args, input="\n")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert SECRET not in result.output
+    assert not file.exists()
