@@ -367,7 +367,7 @@ def test_api_takes_a_body(source: str, sandbox: Sandbox, tmp_path: Path) -> None
     (tmp_path / "body.json").write_text(text, "utf-8")
     body = {"inline": text, "file": f"@{tmp_path / 'body.json'}", "stdin": "@-"}[source]
     result = invoke(
-        "api", "PATCH", "/v2/me", "--body", body, *connection_args(sandbox), input=text if source == "stdin" else None
+        "api", "PATCH", "/v2/me", "--data", body, *connection_args(sandbox), input=text if source == "stdin" else None
     )
     assert json.loads(result.stdout)["data"]["name"] == "Ana Łódź"
     assert sandbox.requests[0].body == {"name": "Ana Łódź"}
@@ -378,9 +378,9 @@ def test_api_takes_a_body(source: str, sandbox: Sandbox, tmp_path: Path) -> None
     [
         (["GET", "/v2/bookings", "-q", "take"], 2, "--query must be NAME=VALUE, got take"),
         (["GET", "bookings?take=1"], 2, "a path must look like /v2/bookings"),
-        (["PATCH", "/v2/me", "-b", "{name: 1}"], 2, "--body must be JSON"),
-        (["PATCH", "/v2/me", "-b", "@nowhere.json"], 2, "cannot read nowhere.json: No such file"),
-        (["PATCH", "/v2/me", "-b", "@latin.json"], 2, "--body must be JSON"),
+        (["PATCH", "/v2/me", "-d", "{name: 1}"], 2, "--data must be JSON"),
+        (["PATCH", "/v2/me", "-d", "@nowhere.json"], 2, "cannot read nowhere.json: No such file"),
+        (["PATCH", "/v2/me", "-d", "@latin.json"], 2, "--data must be JSON"),
         (["GET", "/v2/bookings/nobody"], 3, "404"),
         (["GET", "/v2/nowhere"], 3, "Cannot GET"),
     ],

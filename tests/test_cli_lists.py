@@ -139,7 +139,7 @@ def test_rows_with_unusable_ids_are_kept(account):
     ("words", "code", "message"),
     [
         (("GET", "/v2/me", "--all"), 2, "does not return a list"),
-        (("POST", "/v2/bookings", "--all"), 2, "only with GET and without --body"),
+        (("POST", "/v2/bookings", "--all"), 2, "only with GET and without --data"),
         (("GET", "/v2/bookings", "--all", "-q", "take=many"), 2, "take must be a number"),
         (("GET", "/v2/bookings", "--all", "-q", "take=251"), 2, "from 1 to 250"),
         (("GET", "/v2/nowhere", "--all"), 3, "Cannot GET"),

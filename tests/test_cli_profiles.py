@@ -1,9 +1,10 @@
-"""`profiles add|list|remove`, `--profile` and `.env`, with real files."""
+"""`profiles add|list|remove`, `--profile` and `.env`, with real files; `--debug` and `--quiet`."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 from cli_runner import SECRET, connection_args, invoke
 
+from calcom_async.cli.connect import _printing
+from calcom_async.events import ClientEvent
 from calcom_async.sandbox import Sandbox
 
 
@@ -150,3 +153,48 @@ def test_invalid_arguments(args: list[str], message: str, file: Path) -> None:
     assert message in result.stderr
     assert SECRET not in result.output
     assert not file.exists()
+
+
+# --- --debug and --quiet ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("args", [["--debug", "api", "GET"], ["api", "--debug", "GET"]], ids=" ".join)
+def test_debug_prints_requests_and_retries_without_ids(args: list[str], sandbox: Sandbox) -> None:
+    """With --debug, stderr has a line for each request and retry, with the route instead of the path, and no key."""
+    sandbox.faults.add("GET", "/v2/event-types/1", times=1, status=503)
+    result = invoke(*args, "/v2/event-types/1", *connection_args(sandbox))
+    sandbox.faults.clear()
+    lines = re.sub(r"\d+\.\d{3} s", "N s", result.stderr).splitlines()
+    assert [re.sub(r", [\d,]+ requests left$", "", line) for line in lines] == [
+        "debug: using API key of --api-key, base URL of --base-url",
+        "debug: GET /event-types/{}: 503 in N s",
+        "debug: GET /event-types/{}: retry in N s, after attempt 1",
+        "debug: GET /event-types/{}: 200 in N s",
+    ]
+    assert json.loads(result.stdout)["data"]["id"] == 1
+
+
+def test_debug_prints_waits(capsys: pytest.CaptureFixture[str]) -> None:
+    """With --debug, a wait for the rate limit is a line, and an attempt without a response says so."""
+    received: list[ClientEvent] = []
+    print_event = _printing(received.append)
+    events = [
+        ClientEvent(kind="wait", method="GET", path="/me", seconds=2.5),
+        ClientEvent(kind="request", method="GET", path="/me", seconds=1.0),
+        ClientEvent(kind="page", method="GET", path="/me", rows=1),
+    ]
+    for event in events:
+        print_event(event)
+    assert received == events
+    assert capsys.readouterr().err == (
+        "debug: GET /me: waited 2.500 s for the rate limit\ndebug: GET /me: no response in 1.000 s\n"
+    )
+
+
+def test_quiet_prints_only_errors_and_warnings(sandbox: Sandbox, tmp_path: Path) -> None:
+    """With --quiet, stderr has errors only; the next command without it prints everything again."""
+    export = ["export", "bookings", *connection_args(sandbox), "-o", tmp_path / "out.jsonl"]
+    assert invoke("--quiet", *export).stderr == ""
+    assert invoke(*export, "--restart", "--quiet").stderr == ""
+    assert invoke(*export, "--restart").stderr != ""
+    assert "Invalid API Key" in invoke("whoami", "--quiet", *connection_args(sandbox, SECRET)).stderr

@@ -23,7 +23,7 @@ from calcom_async.cli.options import Command, Target, with_target
 from calcom_async.cli.profiles import profiles
 from calcom_async.cli.sandbox import sandbox
 from calcom_async.cli.slots import slots
-from calcom_async.cli.terminal import discard_output, echo, one_line, print_status, tolerate_encodings
+from calcom_async.cli.terminal import discard_output, echo, one_line, print_problem, tolerate_encodings
 from calcom_async.cli.webhooks import webhooks
 from calcom_async.errors import ExportError
 
@@ -58,7 +58,7 @@ def _output_errors() -> Iterator[None]:
     except OSError as error:
         # Commands report input that they cannot read. What is left is the output, for example a full disk.
         discard_output()
-        print_status("[red]error:[/]", f"cannot write the output: {error.strerror or error}")
+        print_problem("[red]error:[/]", f"cannot write the output: {error.strerror or error}")
         raise typer.Exit(exit_code(ExportError())) from None
 
 

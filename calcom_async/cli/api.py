@@ -40,9 +40,9 @@ def api(
     query: Annotated[
         list[str] | None, typer.Option("--query", "-q", metavar="NAME=VALUE", help="Query parameter (repeatable).")
     ] = None,
-    body: Annotated[
+    data: Annotated[
         str | None,
-        typer.Option("--body", "-b", metavar="JSON", help="JSON body. @FILE reads a file, @- standard input."),
+        typer.Option("--data", "-d", metavar="JSON", help="JSON body. @FILE reads a file, @- standard input."),
     ] = None,
     version: Annotated[
         str | None,
@@ -56,10 +56,12 @@ def api(
     The output is JSON, or with --all a table of all rows of a list.
 
     calcom-async api GET /v2/bookings -q status=upcoming -q take=5
+
+    calcom-async api PATCH /v2/me -d '{"timeFormat": 24}'
     """
-    params, payload = _params(query or []), _body(body)
+    params, payload = _params(query or []), _body(data)
     if all_pages and (method != "GET" or payload is not None):
-        raise InvalidRequestError("--all works only with GET and without --body")
+        raise InvalidRequestError("--all works only with GET and without --data")
     if all_pages:
         from calcom_async.cli.tables import columns_of, print_rows
 
@@ -99,15 +101,15 @@ def _params(pairs: list[str]) -> dict[str, list[str]]:
 
 
 def _body(text: str | None) -> Any:
-    """Return the JSON of --body, or of the file that it names."""
+    """Return the JSON of --data, or of the file that it names."""
     if text is None:
         return None
     try:
         return msgspec.json.decode(_content(text[1:]) if text.startswith("@") else text)
     except OSError as error:
-        raise InvalidRequestError(f"--body: cannot read {text[1:]}: {error.strerror}") from error
+        raise InvalidRequestError(f"--data: cannot read {text[1:]}: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise InvalidRequestError(f"--body must be JSON: {error}") from error
+        raise InvalidRequestError(f"--data must be JSON: {error}") from error
 
 
 def _content(file: str) -> bytes:
@@ -121,7 +123,8 @@ def whoami(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Show the user of the API key."""
-    print_status("using:", origin_of(target))
+    if not target.debug:  # which prints the same
+        print_status("using:", origin_of(target))
     me = run(_me(target))
     if json:
         print_json(msgspec.to_builtins(me))

@@ -15,6 +15,7 @@ from calcom_async.cli.profiles import load_default_profile, load_dotenv, load_pr
 from calcom_async.cli.rate_limit_notices import AnnouncingLimiter
 from calcom_async.cli.run import run
 from calcom_async.cli.settings import VARIABLES, Connection, Source, choose, from_variables
+from calcom_async.cli.terminal import print_status
 from calcom_async.client import Calcom
 from calcom_async.errors import ConfigError, ConnectionFailedError, UnauthorizedError
 from calcom_async.events import ClientEvent
@@ -78,6 +79,8 @@ async def connect(
     """
     if announce_waits:
         limiter = AnnouncingLimiter(TokenBucket() if limiter is None else limiter)
+    if target.debug:
+        on_event = _printing(on_event)
     settings |= {"on_event": on_event, "limiter": limiter}
     if target.sandbox:
         if other := "--base-url" if target.base_url else "--profile" if target.profile else None:
@@ -94,12 +97,36 @@ async def connect(
             "no API key: use --api-key, set CAL_API_KEY, add a profile (calcom-async profiles add), or try --sandbox. "
             f"{NEW_KEY}"
         )
+    if target.debug:
+        print_status("debug:", f"using {connection.origin}")
     async with Calcom(credentials or connection.api_key, config=connection.config, **settings) as cal:
         try:
             yield cal
         except UnauthorizedError as error:
             error.add_note(f"Used: {connection.origin}.")
             raise
+
+
+def _printing(on_event: Callable[[ClientEvent], object] | None) -> Callable[[ClientEvent], None]:
+    """Return a callback that prints an event and passes it on."""
+
+    def print_event(event: ClientEvent) -> None:
+        if on_event is not None:
+            on_event(event)
+        if event.kind != "page":
+            print_status("debug:", _describe(event))
+
+    return print_event
+
+
+def _describe(event: ClientEvent) -> str:
+    what = f"{event.method} {event.path}"
+    if event.kind == "wait":
+        return f"{what}: waited {event.seconds:.3f} s for the rate limit"
+    if event.kind == "retry":
+        return f"{what}: retry in {event.seconds:.3f} s, after attempt {event.attempt}"
+    left = "" if event.remaining is None else f", {event.remaining:,} requests left"
+    return f"{what}: {event.status or 'no response'} in {event.seconds:.3f} s{left}"
 
 
 async def check_reachable(cal: Calcom) -> None:

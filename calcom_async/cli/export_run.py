@@ -17,7 +17,7 @@ from calcom_async.cli.export_report import NO_PROGRESS, ReportFile
 from calcom_async.cli.options import Target
 from calcom_async.cli.progress import ProgressDisplay
 from calcom_async.cli.run import run
-from calcom_async.cli.terminal import print_status, stderr
+from calcom_async.cli.terminal import print_problem, stderr
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, ExportError, UnfinishedExportError
 from calcom_async.export import ExportJob, ExportProgress, ExportReport, export
@@ -63,7 +63,7 @@ def export_to_file(export_run: ExportRun) -> None:
     report = run(main(), resume_hint=lambda: _resume_hint(display.saved, export_run.target))
     stderr.print(f"{_summary(report, job.resource, display)}: {output}", markup=False)
     if _is_outdated(report):
-        print_status("", VERIFY)
+        print_problem("", VERIFY)
     export_run.report.add(report, output)
 
 
@@ -82,10 +82,10 @@ def export_accounts_to_files(export_run: ExportRun) -> None:
         if result.report:
             stderr.print(f"{result.account}: {_summary(result.report, job.resource, display)}", markup=False)
             if _is_outdated(result.report):
-                print_status("", VERIFY)
+                print_problem("", VERIFY)
             export_run.report.add(result.report, file, account=result.account)
         if error:
-            print_status("[red]error:[/]", *_failure(result))
+            print_problem("[red]error:[/]", *_failure(result))
             progress = NO_PROGRESS if isinstance(error, UnfinishedExportError) else saved[result.account]
             export_run.report.add_failure(error, file, progress, code=exit_code(error), account=result.account)
 

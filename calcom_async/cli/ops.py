@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from calcom_async.cli.terminal import echo, print_json, print_status
+from calcom_async.cli.terminal import echo, print_json, print_problem
 from calcom_async.operations.catalog import OPERATIONS, Operation, read_python_calls
 
 Rows = list[tuple[Operation, list[str]]]
@@ -28,7 +28,7 @@ def ops(
     rows = [(operation, calls[str(operation)]) for operation in OPERATIONS]
     rows = [(operation, python) for operation, python in rows if _mentions(word.casefold(), operation, python)]
     if not rows:
-        print_status("[red]error:[/]", f"no operation has {word} in its path or Python call")
+        print_problem("[red]error:[/]", f"no operation has {word} in its path or Python call")
         raise typer.Exit(2)
     _print_json(rows) if json else _print_lines(rows)
 

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperArgument, TyperCommand
 
 from calcom_async.cli.run import fail
+from calcom_async.cli.terminal import stderr
 from calcom_async.errors import CalcomError
 
 BaseUrlOption = Annotated[
@@ -31,6 +32,12 @@ ProfileOption = Annotated[
 SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Use a built-in Cal.com server with sample data.")]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+DebugOption = Annotated[
+    bool, typer.Option("--debug", help="Print requests, waits and retries on stderr, without ids and secrets.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Print only errors and warnings on stderr.")]
 
 
 class Command(TyperCommand):
@@ -82,9 +89,11 @@ class Target:
     sandbox: bool = False
     allow_http: bool = False
     profile: str | None = None
+    debug: bool = False
+    quiet: bool = False
 
     def __repr__(self) -> str:
-        return f"Target({self.base_url!r}, '***', {self.sandbox}, {self.allow_http}, {self.profile!r})"
+        return f"Target({self.base_url!r}, '***', {self.sandbox}, {self.allow_http}, {self.profile!r}, ...)"
 
 
 def _target(
@@ -94,6 +103,8 @@ def _target(
     profile: ProfileOption = None,
     sandbox: SandboxOption = False,
     allow_http: AllowHttpOption = False,
+    debug: DebugOption = False,
+    quiet: QuietOption = False,
 ) -> Target:
     """Combine the options of a command with those given before it; the former win."""
     outer: Target = context.obj or Target()
@@ -103,7 +114,10 @@ def _target(
         sandbox or outer.sandbox,
         allow_http or outer.allow_http,
         profile or outer.profile,
+        debug or outer.debug,
+        quiet or outer.quiet,
     )
+    stderr.quiet = target.quiet
     return target
 
 

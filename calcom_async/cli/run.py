@@ -14,7 +14,7 @@ import typer
 
 from calcom_async.cli.exit_codes import exit_code
 from calcom_async.cli.hints import hint_for, warning_lines
-from calcom_async.cli.terminal import print_status, stdout_pipe
+from calcom_async.cli.terminal import print_problem, stdout_pipe
 from calcom_async.errors import CalcomError
 from calcom_async.export import ModifiedFileWarning
 from calcom_async.pages import IncompleteListWarning
@@ -45,14 +45,14 @@ def run(
     with warnings.catch_warnings(), _logs_on_stderr():
         for category in (IncompleteListWarning, ModifiedFileWarning, StalenessWarning):
             warnings.simplefilter("always", category)
-        warnings.showwarning = lambda message, *_, **__: print_status("[yellow]warning:[/]", *warning_lines(message))
+        warnings.showwarning = lambda message, *_, **__: print_problem("[yellow]warning:[/]", *warning_lines(message))
         try:
             return asyncio.run(_until_stopped(main, stdout_pipe() if endless else None))
         except KeyboardInterrupt:
-            print_status("[yellow]interrupted.[/]", resume_hint())
+            print_problem("[yellow]interrupted.[/]", resume_hint())
             raise typer.Exit(130) from None
         except StoppedError as stop:
-            print_status("[yellow]terminated.[/]", resume_hint())
+            print_problem("[yellow]terminated.[/]", resume_hint())
             raise typer.Exit(128 + stop.number) from None
         except CalcomError as error:
             fail(error, resume_hint())
@@ -96,7 +96,7 @@ class _StderrHandler(logging.Handler):
     """Prints log records as messages of the command. Without a handler, Python prints them as they are."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print_status("[yellow]warning:[/]", *self.format(record).splitlines())
+        print_problem("[yellow]warning:[/]", *self.format(record).splitlines())
 
 
 @contextmanager
@@ -114,7 +114,7 @@ def _logs_on_stderr() -> Iterator[None]:
 
 def fail(error: CalcomError, resume_hint: str = "") -> NoReturn:
     """Print an error with its notes, and exit with its code."""
-    print_status("[red]error:[/]", *error_lines(error), *filter(None, [resume_hint]))
+    print_problem("[red]error:[/]", *error_lines(error), *filter(None, [resume_hint]))
     raise typer.Exit(exit_code(error)) from None
 
 

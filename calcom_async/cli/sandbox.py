@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from calcom_async.cli.options import one_of
-from calcom_async.cli.terminal import echo, print_status, stderr
+from calcom_async.cli.terminal import echo, print_problem, stderr
 
 if TYPE_CHECKING:
     from calcom_async.sandbox import ServerName
@@ -72,7 +72,7 @@ def sandbox(
             threading.Event().wait()
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        print_status("[red]error:[/]", f"cannot listen on port {port}: {reason}. Try --port 0")
+        print_problem("[red]error:[/]", f"cannot listen on port {port}: {reason}. Try --port 0")
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         stderr.print("stopped")

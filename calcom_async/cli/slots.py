@@ -35,7 +35,7 @@ from calcom_async.cli.options import (
     with_target,
 )
 from calcom_async.cli.run import run
-from calcom_async.cli.terminal import echo, print_json, print_status, stdout
+from calcom_async.cli.terminal import echo, print_json, print_problem, stdout
 from calcom_async.errors import CalcomError
 from calcom_async.models.slots import Slot
 from calcom_async.resources.slots import has_room
@@ -208,7 +208,7 @@ def watch(
 def _warn_on_error(queries: dict[str, SlotQuery]) -> Callable[[SlotQuery, CalcomError], None]:
     """Return a handler that prints a warning when a poll has failed. The watcher polls again."""
     names = {query: event for event, query in queries.items()}
-    return lambda query, error: print_status(
+    return lambda query, error: print_problem(
         "[yellow]warning:[/]", f"cannot read the free times of {names[query]}, will try again: {error}"
     )
 

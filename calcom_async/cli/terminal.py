@@ -2,7 +2,7 @@
 
 Texts of the server, of webhook deliveries and of files are untrusted: a control character in them could move the
 cursor, rename the window or forge a line. `SafeConsole` and `echo` remove control characters, and `print_json` escapes
-them. Commands print only with `echo`, `print_json`, `print_status`, `stdout()` and `stderr`.
+them. Commands print only with the functions and consoles of this file.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ class SafeConsole(Console):
 
 
 stderr: Console = SafeConsole(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+"""The console for status messages and progress. --quiet sets its `quiet`."""
+_problems: Console = SafeConsole(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
 def stdout() -> Console:
@@ -62,10 +64,20 @@ def stdout() -> Console:
 
 
 def print_status(label: str, *lines: object) -> None:
-    """Print a message on stderr. Brackets are markup in `label`, and plain text in `lines`."""
+    """Print a message on stderr, except with --quiet. Brackets are markup in `label`, and plain text in `lines`."""
+    _print_message(stderr, label, lines)
+
+
+def print_problem(label: str, *lines: object) -> None:
+    """Print an error or a warning on stderr; see `print_status`."""
+    # On the same console as the progress bar, if there is one: rich then keeps them apart.
+    _print_message(_problems if stderr.quiet else stderr, label, lines)
+
+
+def _print_message(console: Console, label: str, lines: Iterable[object]) -> None:
     text = "\n".join(map(one_line, lines))
-    stderr.print(label, end=" " if text else "")
-    stderr.print(text, markup=False)
+    console.print(label, end=" " if text else "")
+    console.print(text, markup=False)
 
 
 def echo(text: object) -> None:

@@ -25,7 +25,7 @@ from calcom_async.cli.options import (
     with_target,
 )
 from calcom_async.cli.run import run
-from calcom_async.cli.terminal import echo, one_line, print_json, print_status, stderr
+from calcom_async.cli.terminal import echo, one_line, print_json, print_problem, print_status, stderr
 from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError, ConfigError, InvalidRequestError
 from calcom_async.models.webhooks import HOSTED_TRIGGERS, WEBHOOK_TRIGGERS
@@ -262,7 +262,7 @@ async def _forward(session: ClientSession, url: str, headers: Mapping[str, str],
         async with session.post(url, data=body, headers=kept, allow_redirects=False) as response:
             print_status("forwarded:", response.status)
     except (ClientError, TimeoutError) as error:
-        print_status("[yellow]not forwarded:[/]", str(error) or f"no response within {FORWARD_TIMEOUT:g} s")
+        print_problem("[yellow]not forwarded:[/]", str(error) or f"no response within {FORWARD_TIMEOUT:g} s")
 
 
 async def _delete(cal: Calcom, url: str, webhook_id: str | None) -> None:
@@ -280,7 +280,7 @@ async def _delete(cal: Calcom, url: str, webhook_id: str | None) -> None:
             for id in ids:
                 await cal.webhooks.delete(id)
     except (CalcomError, TimeoutError) as error:
-        print_status(
+        print_problem(
             "[yellow]warning:[/]", f"could not delete webhook {webhook_id or url}: {str(error) or 'no response'}"
         )
 
