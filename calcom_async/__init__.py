@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         NotFoundError as NotFoundError,
         RateLimit as RateLimit,
         RateLimitedError as RateLimitedError,
+        ReadOnlyError as ReadOnlyError,
         ServerError as ServerError,
         SignatureError as SignatureError,
         SlotTakenError as SlotTakenError,
@@ -88,8 +89,8 @@ _HOMES = parse_homes("""
     config: Config
     errors: ApiError BadRequestError CalcomError ConfigError ConflictError ConnectionFailedError DecodeError
         ExportError ExportLockedError ForbiddenError IncompleteListError InvalidRequestError NotFoundError RateLimit
-        RateLimitedError ServerError SignatureError SlotTakenError TimedOutError TokenExpiredError TransportError
-        UnauthorizedError UnfinishedExportError UnknownOutcomeError UnprocessableError
+        RateLimitedError ReadOnlyError ServerError SignatureError SlotTakenError TimedOutError TokenExpiredError
+        TransportError UnauthorizedError UnfinishedExportError UnknownOutcomeError UnprocessableError
     deprecation: DeprecatedOperationWarning
     events: ClientEvent
     rate_limiter: RateLimiter TokenBucket

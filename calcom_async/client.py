@@ -19,6 +19,7 @@ from calcom_async.middleware import authenticated, limited, observed
 from calcom_async.rate_limit_state import DEFAULT_LIMIT_NAME
 from calcom_async.rate_limiter import RateLimiter, TokenBucket
 from calcom_async.raw_request import build_raw_request, is_read
+from calcom_async.read_only import read_only
 from calcom_async.requests import CallContext, Request
 from calcom_async.resources._base import Resource, ResourceContext, name_request
 from calcom_async.responses import Response, Send, read_whole
@@ -191,6 +192,8 @@ class Calcom:
         if core.cache:
             # Outermost: a cached response waits for no rate limit, and callers who share a request share its retries.
             send = core.cache.wrap(send, self.credentials)
+        if config.read_only:
+            send = read_only(send)
         self._send = self._in_own_event_loop(send)
         self._context = ResourceContext(
             self._send,

@@ -20,6 +20,7 @@ BOOKING_URL = "https://cal.com"
 SECRETS = ("api_key", "proxy", "base_url")
 """Settings that may contain a secret. A URL does if it contains a password."""
 
+_SWITCHES = ("allow_http", "read_only")
 _POSITIVE = ("timeout", "connect_timeout", "total_timeout", "keepalive_expiry")
 _COUNTS = ("max_attempts", "max_connections", "max_response_bytes")
 _NOT_NEGATIVE = ("backoff_base", "backoff_max", "retry_budget")
@@ -40,6 +41,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Where the booking pages are, for `Calcom.link`: that of a self-hosted server differs."""
     allow_http: bool = False
     """Allow plain HTTP to other hosts than this machine. The key is then sent unencrypted."""
+    read_only: bool = False
+    """Raise `ReadOnlyError` instead of sending a request that may change data. It holds what would be sent."""
     proxy: str | Secret | None = None
     """URL of an HTTP proxy for all requests, `http://user:password@proxy.example.com:3128`; held as a `Secret`.
 
@@ -103,8 +106,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigError(f"Config.{name} must be a string")
         if isinstance(self.proxy, Secret):
             proxy_parts(self.proxy, "Config.proxy")
-        if not isinstance(self.allow_http, bool):
-            raise ConfigError(f"Config.allow_http must be True or False, got {shown(self.allow_http)}")
+        for name in _SWITCHES:
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"Config.{name} must be True or False, got {shown(getattr(self, name))}")
         msgspec.structs.force_setattr(self, "base_url", _checked_url(Secret(self.base_url), allow_http=self.allow_http))
         for name in _POSITIVE:
             if not (_is_number(getattr(self, name)) and getattr(self, name) > 0):

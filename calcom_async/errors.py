@@ -3,6 +3,7 @@
     CalcomError                              .message says what happened, .hint what to do
     ├─ ConfigError (ValueError)              invalid setup; no request was sent
     ├─ InvalidRequestError (ValueError)      invalid argument; no request was sent
+    ├─ ReadOnlyError                         the client is read-only; no request was sent: .method .path .body
     ├─ TransportError                        no usable response: .sent says whether Cal.com may have acted
     │  ├─ ConnectionFailedError (ConnectionError)
     │  └─ TimedOutError (TimeoutError)
@@ -114,6 +115,19 @@ class ConfigError(CalcomError, ValueError):
 
 class InvalidRequestError(CalcomError, ValueError):
     """Invalid argument, such as a naive datetime; no request was sent."""
+
+
+class ReadOnlyError(CalcomError):
+    """A request that may change data, of a client with `Config.read_only`; it was not sent.
+
+    `path` is the path below `/v2`, with the query. `body` is decoded JSON, with `***` in place of secrets, or None.
+    """
+
+    def __init__(self, message: str, *, method: str = "", path: str = "", body: Any = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.method = method
+        self.path = path
+        self.body = body
 
 
 class TransportError(CalcomError):

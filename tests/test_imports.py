@@ -28,6 +28,7 @@ LAYERS: tuple[str, ...] = (
     "keyset list_call",
     "missing_rows",
     "client_arguments middleware retry transport pages raw_request",
+    "read_only",
     "resources",
     "cache booking watch",
     "client",

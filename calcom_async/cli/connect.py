@@ -138,11 +138,17 @@ async def check_reachable(cal: Calcom) -> None:
         raise
 
 
-def run_with_client(target: Target, work: Callable[[Calcom], Awaitable[T]], *, endless: bool = False) -> T:
-    """Run `work` with an open client of a server that can be reached. See `run` for errors and `endless`."""
+def run_with_client(
+    target: Target, work: Callable[[Calcom], Awaitable[T]], *, endless: bool = False, dry_run: bool = False
+) -> T:
+    """Run `work` with an open client of a server that can be reached.
+
+    With `dry_run`, the first request that would change data ends the command: it is printed instead of sent. See `run`
+    for errors and `endless`.
+    """
 
     async def main() -> T:
-        async with connect(target) as cal:
+        async with connect(target, read_only=dry_run) as cal:
             await check_reachable(cal)
             return await work(cal)
 

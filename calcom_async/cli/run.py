@@ -14,8 +14,8 @@ import typer
 
 from calcom_async.cli.exit_codes import exit_code
 from calcom_async.cli.hints import hint_for, warning_lines
-from calcom_async.cli.terminal import print_problem, stdout_pipe
-from calcom_async.errors import CalcomError
+from calcom_async.cli.terminal import print_json, print_problem, print_status, stdout_pipe
+from calcom_async.errors import CalcomError, ReadOnlyError
 from calcom_async.export import ModifiedFileWarning
 from calcom_async.pages import IncompleteListWarning
 from calcom_async.watch import StalenessWarning
@@ -54,8 +54,17 @@ def run(
         except StoppedError as stop:
             print_problem("[yellow]terminated.[/]", resume_hint())
             raise typer.Exit(128 + stop.number) from None
+        except ReadOnlyError as error:
+            _print_dry_run(error)
         except CalcomError as error:
             fail(error, resume_hint())
+
+
+def _print_dry_run(error: ReadOnlyError) -> NoReturn:
+    """Print the request that --dry-run has not sent."""
+    print_status("[yellow]dry run:[/]", "nothing was changed. Without --dry-run the command would send")
+    print_json({"method": error.method, "path": f"/v2{error.path}", "body": error.body})
+    raise typer.Exit(0)
 
 
 async def _until_stopped(main: Coroutine[Any, Any, T], pipe: int | None) -> T:
