@@ -13,7 +13,8 @@ from calcom_async.booking_links import looks_like_link, parse_booking_link
 from calcom_async.client import Calcom
 from calcom_async.config import BOOKING_URL
 from calcom_async.errors import InvalidRequestError, SlotTakenError
-from calcom_async.time_ranges import get_time_zone
+from calcom_async.resources.slots import has_room
+from calcom_async.time_ranges import DAY, MONTH, get_time_zone
 
 YEARS = range(2000, 2200)
 FIRST = "first"
@@ -23,6 +24,14 @@ SEARCH_AHEAD = timedelta(days=60)
 EventArgument = Annotated[
     str,
     typer.Argument(metavar="EVENT", help="Event type: its id, USERNAME/SLUG, or a booking link.", show_default=False),
+]
+StartOption = Annotated[
+    str,
+    typer.Option(
+        "--start",
+        metavar="TIME",
+        help='Start, for example 2026-12-01T09:00+01:00, or "first" for the first free time.',
+    ),
 ]
 TeamOption = Annotated[bool, typer.Option("--team", help="The name before the slash is the slug of a team.")]
 OrganizationOption = Annotated[
@@ -131,10 +140,14 @@ def _check_year(day: date) -> None:
         raise ValueError(day)
 
 
-async def first_free(cal: Calcom, search: dict[str, Any]) -> datetime:
-    """Return the start of the first free slot within the next 60 days."""
+async def first_free(cal: Calcom, search: dict[str, Any], *, not_at: datetime | None = None) -> datetime:
+    """Return the start of the first free slot within the next 60 days, other than `not_at`."""
     today = datetime.now(UTC).date()
     slot = await cal.slots.first_available(start=today, end=today + SEARCH_AHEAD, **search)
+    if slot is not None and slot.start == not_at:  # a class with free seats is free at its own time
+        day = slot.start.date() - DAY
+        later = await cal.slots.search(start=day, end=day + MONTH, **search)
+        slot = next((slot for slot in later.slots() if slot.start > not_at and has_room(slot)), None)
     if slot is None:
         raise SlotTakenError(f"no free time in the next {SEARCH_AHEAD.days} days")
     return slot.start

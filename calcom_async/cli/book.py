@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
@@ -15,6 +14,7 @@ from calcom_async.cli.arguments import (
     DurationOption,
     EventArgument,
     OrganizationOption,
+    StartOption,
     TeamOption,
     TimeZoneOption,
     first_free,
@@ -23,24 +23,20 @@ from calcom_async.cli.arguments import (
     parse_zone,
     zone_of,
 )
-from calcom_async.cli.connect import check_reachable, connect
-from calcom_async.cli.options import Target, with_target
-from calcom_async.cli.run import run
-from calcom_async.cli.terminal import echo, print_json
-from calcom_async.errors import BadRequestError, InvalidRequestError, SlotTakenError, UnknownOutcomeError
-from calcom_async.models.bookings import Attendee, Booking
+from calcom_async.cli.booking_output import print_booking, start_hints
+from calcom_async.cli.connect import run_with_client
+from calcom_async.cli.options import DryRunOption, JsonOption, Target, with_target
+from calcom_async.cli.terminal import print_status
+from calcom_async.client import Calcom
+from calcom_async.errors import InvalidRequestError, UnknownOutcomeError
+from calcom_async.models.bookings import Attendee
 
 
 @with_target
 def book(
     target: Target,
     event: EventArgument,
-    start: Annotated[
-        str,
-        typer.Option(
-            metavar="TIME", help='Start, for example 2026-12-01T09:00+01:00, or "first" for the first free time.'
-        ),
-    ],
+    start: StartOption,
     name: Annotated[str, typer.Option(metavar="NAME", help="Name of the attendee.")],
     email: Annotated[
         str | None, typer.Option(metavar="EMAIL", help="Email address of the attendee. Required without --phone.")
@@ -72,7 +68,8 @@ def book(
     ] = None,
     team: TeamOption = False,
     organization: OrganizationOption = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the booking as JSON.")] = False,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Book a free time.
 
@@ -96,24 +93,17 @@ def book(
     }
     request = event_type | {name: value for name, value in options.items() if value}
 
-    async def main() -> tuple[Booking, ZoneInfo]:
-        async with connect(target) as cal:
-            await check_reachable(cal)
-            display_zone = zone or await zone_of(cal)
-            attendee = Attendee(name=name, email=email or None, phone_number=phone or None, time_zone=display_zone.key)
-            slot_start = when or await first_free(
-                cal, event_type | {"time_zone": display_zone.key, "duration": duration}
-            )
-            with _hints(slot_start, display_zone, idempotency_key):
-                return await cal.book(start=slot_start, attendee=attendee, reserve=reserve, **request), display_zone
+    async def work(cal: Calcom) -> None:
+        display_zone = zone or await zone_of(cal)
+        attendee = Attendee(name=name, email=email or None, phone_number=phone or None, time_zone=display_zone.key)
+        slot_start = when or await first_free(cal, event_type | {"time_zone": display_zone.key, "duration": duration})
+        if reserve and dry_run:
+            print_status("[yellow]dry run:[/]", "without --dry-run the command would first reserve the slot")
+        with start_hints(slot_start, display_zone), _key_hint(idempotency_key):
+            booking = await cal.book(start=slot_start, attendee=attendee, reserve=reserve and not dry_run, **request)
+        print_booking(booking, display_zone, json=json)
 
-    booking, display_zone = run(main())
-    if json:
-        print_json(booking)
-        return
-    echo(booking.uid)
-    times = f"{_format(booking.start, display_zone)} to {_format(booking.end, display_zone)}"
-    echo(f"{times} ({display_zone.key}), {booking.status}")
+    run_with_client(target, work, dry_run=dry_run)
 
 
 def _check(
@@ -151,23 +141,13 @@ def _answers(pairs: list[str]) -> dict[str, Any]:
 
 
 @contextmanager
-def _hints(start: datetime, zone: ZoneInfo, key: str | None) -> Iterator[None]:
-    """Add to the errors of booking what the user can do next."""
+def _key_hint(key: str | None) -> Iterator[None]:
+    """Say that the idempotency key finds the booking, if it is unknown whether there is one."""
     try:
         yield
-    except (SlotTakenError, BadRequestError) as error:
-        if start < datetime.now(UTC):
-            error.add_note(f"--start {_format(start, zone)} is in the past. Choose a later time.")
-        for slot in getattr(error, "alternatives", ()):
-            error.add_note(f"  free: {_format(slot.start, zone)}")
-        raise
     except UnknownOutcomeError as error:
         if key:
             error.add_note(
                 "Or run the same command again: with the same --idempotency-key it finds the booking if there is one."
             )
         raise
-
-
-def _format(time: datetime, zone: ZoneInfo) -> str:
-    return time.astimezone(zone).isoformat(timespec="minutes")

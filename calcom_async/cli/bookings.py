@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import date, datetime
 from itertools import count
@@ -10,16 +11,39 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from calcom_async.cli.arguments import TimeZoneOption, parse_bound, parse_zone, zone_of
+from calcom_async.cli.arguments import (
+    StartOption,
+    TimeZoneOption,
+    first_free,
+    parse_bound,
+    parse_start,
+    parse_zone,
+    zone_of,
+)
+from calcom_async.cli.booking_output import (
+    booking_columns,
+    lost_response_hint,
+    print_booking,
+    print_details,
+    start_hints,
+    times_of,
+)
 from calcom_async.cli.connect import run_with_client
 from calcom_async.cli.exit_codes import EXIT_CODES_HELP
-from calcom_async.cli.options import Command, JsonOption, Target, some_of, with_target
-from calcom_async.cli.tables import Column, row_printer
+from calcom_async.cli.options import Command, DryRunOption, JsonOption, Target, some_of, with_target
+from calcom_async.cli.tables import row_printer
+from calcom_async.cli.terminal import print_json, print_status
 from calcom_async.client import Calcom
 from calcom_async.errors import InvalidRequestError
-from calcom_async.models.bookings import Booking, BookingAttendee
+from calcom_async.models.bookings import Booking
 from calcom_async.resources.booking_lists import PAGINATION, STATUSES
 from calcom_async.time_ranges import DAY, first_instant
+
+UidArgument = Annotated[
+    str, typer.Argument(metavar="UID", help="Uid of the booking, as bookings list prints it.", show_default=False)
+]
+SeatOption = Annotated[str | None, typer.Option("--seat-uid", metavar="UID", help="Change only this seat.")]
+ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Reason for the attendees.")]
 
 bookings: typer.Typer = typer.Typer(name="bookings", help="List, show and change bookings.", no_args_is_help=True)
 
@@ -99,20 +123,164 @@ def _first_instant(bound: date | datetime | None, zone: ZoneInfo) -> datetime | 
     return None if bound is None else first_instant(bound, "bound", zone.key)
 
 
-def booking_columns(zone: ZoneInfo) -> list[Column[Booking]]:
-    """Return the columns of a list of bookings, with times in a time zone."""
-    return [
-        Column("uid", lambda booking: booking.uid),
-        Column("start", lambda booking: booking.start and booking.start.astimezone(zone)),
-        Column("end", lambda booking: booking.end and booking.end.astimezone(zone), in_table=False),
-        Column("title", lambda booking: booking.title, can_shorten=True),
-        Column("status", lambda booking: booking.status),
-        Column("attendees", lambda booking: ", ".join(map(contact, booking.attendees)), can_shorten=True),
-        Column("event_type", lambda booking: booking.event_type_id, in_table=False),
-        Column("location", lambda booking: booking.location, in_table=False),
-    ]
+@bookings.command("get", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@with_target
+def get(target: Target, uid: UidArgument, time_zone: TimeZoneOption = None, json: JsonOption = False) -> None:
+    """Show a booking.
+
+    calcom-async bookings get 7VhzkCJqGGKFyRTrhfzvNU
+    """
+    zone = None if time_zone is None else parse_zone(time_zone)
+
+    async def work(cal: Calcom) -> None:
+        booking = await cal.bookings.get(uid)
+        if json:
+            print_json(booking)
+        else:
+            print_details(booking, zone or await zone_of(cal))
+
+    run_with_client(target, work)
 
 
-def contact(attendee: BookingAttendee) -> str:
-    """Return by what an attendee can be reached, or else the name."""
-    return attendee.display_email or attendee.email or attendee.phone_number or attendee.name or "unknown"
+# --- changes --------------------------------------------------------------------------------------------------------
+
+
+@bookings.command("cancel", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@with_target
+def cancel(
+    target: Target,
+    uid: UidArgument,
+    reason: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Reason for the attendees. Hosts must usually give one."),
+    ] = None,
+    seat_uid: SeatOption = None,
+    following: Annotated[
+        bool, typer.Option("--following", help="Cancel this occurrence of a series and all later ones.")
+    ] = False,
+    time_zone: TimeZoneOption = None,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Cancel a booking, or one seat of it.
+
+    calcom-async bookings cancel 7VhzkCJqGGKFyRTrhfzvNU --reason Ill --dry-run
+    """
+    if following and seat_uid:
+        raise InvalidRequestError("--following cancels whole bookings, so it cannot be combined with --seat-uid")
+
+    async def change(cal: Calcom, booking: Booking, zone: ZoneInfo) -> Booking:
+        if booking.is_cancelled:
+            moved = booking.rescheduled_to_uid
+            state = f"was rescheduled and has the uid {moved} now" if moved else "is cancelled already"
+            raise InvalidRequestError(f"booking {uid} {state}")
+        if not following:
+            return await cal.bookings.cancel(uid, reason=reason, seat_uid=seat_uid)
+        series = await cal.bookings.cancel_subsequent(uid, reason=reason)
+        return next((occurrence for occurrence in series if occurrence.uid == uid), booking)
+
+    _change(target, uid, change, time_zone, dry_run=dry_run, json=json)
+
+
+@bookings.command("reschedule", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@with_target
+def reschedule(
+    target: Target,
+    uid: UidArgument,
+    start: StartOption,
+    reason: ReasonOption = None,
+    seat_uid: SeatOption = None,
+    time_zone: TimeZoneOption = None,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Move a booking, or one seat of it, to a free time.
+
+    The booking gets a new uid, which is printed. It is moved once: if the response is lost, the command finds out
+    whether it was moved before it tries again. The uid from before an earlier reschedule is accepted too.
+
+    calcom-async bookings reschedule 7VhzkCJqGGKFyRTrhfzvNU --start first
+    """
+    when = parse_start(start)
+
+    async def change(cal: Calcom, booking: Booking, zone: ZoneInfo) -> Booking:
+        if when is None and booking.event_type_id is None:
+            raise InvalidRequestError("the event type of the booking was deleted. Give a time in --start, not first")
+        search = {"event_type_id": booking.event_type_id, "time_zone": zone.key}
+        new_start = when or await first_free(cal, search, not_at=booking.start)
+        with start_hints(new_start, zone):
+            return await cal.reschedule(uid, start=new_start, reason=reason, seat_uid=seat_uid)
+
+    _change(target, uid, change, time_zone, dry_run=dry_run, json=json)
+
+
+@bookings.command("confirm", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@with_target
+def confirm(
+    target: Target,
+    uid: UidArgument,
+    time_zone: TimeZoneOption = None,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Accept a pending booking. Cal.com does not check for conflicts.
+
+    calcom-async bookings confirm 7VhzkCJqGGKFyRTrhfzvNU
+    """
+
+    async def change(cal: Calcom, booking: Booking, zone: ZoneInfo) -> Booking:
+        _require_pending(booking)  # Cal.com would also accept a cancelled booking, and so restore it
+        return await cal.bookings.confirm(uid)
+
+    _change(target, uid, change, time_zone, dry_run=dry_run, json=json)
+
+
+@bookings.command("decline", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@with_target
+def decline(
+    target: Target,
+    uid: UidArgument,
+    reason: ReasonOption = None,
+    time_zone: TimeZoneOption = None,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Decline a pending booking.
+
+    calcom-async bookings decline 7VhzkCJqGGKFyRTrhfzvNU --reason "Fully booked"
+    """
+
+    async def change(cal: Calcom, booking: Booking, zone: ZoneInfo) -> Booking:
+        _require_pending(booking)
+        return await cal.bookings.decline(uid, reason=reason)
+
+    _change(target, uid, change, time_zone, dry_run=dry_run, json=json)
+
+
+def _require_pending(booking: Booking) -> None:
+    if not booking.is_pending:
+        raise InvalidRequestError(f"booking {booking.uid} is {booking.status}, not pending")
+
+
+def _change(
+    target: Target,
+    uid: str,
+    change: Callable[[Calcom, Booking, ZoneInfo], Awaitable[Booking]],
+    time_zone: str | None,
+    *,
+    dry_run: bool,
+    json: bool,
+) -> None:
+    """Read a booking, change it, and print the result."""
+    zone = None if time_zone is None else parse_zone(time_zone)
+
+    async def work(cal: Calcom) -> None:
+        shown = zone or await zone_of(cal)
+        booking = await cal.bookings.get(uid)
+        if dry_run:
+            print_status("[yellow]dry run:[/]", f"{booking.title}, {times_of(booking, shown)}, {booking.status}")
+        with lost_response_hint(uid):
+            changed = await change(cal, booking, shown)
+        print_booking(changed, shown, json=json)
+
+    run_with_client(target, work, dry_run=dry_run)

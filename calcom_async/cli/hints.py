@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from calcom_async.errors import CalcomError, ForbiddenError, SignatureError, UnauthorizedError, UnknownOutcomeError
+from calcom_async.errors import (
+    ApiError,
+    CalcomError,
+    ForbiddenError,
+    SignatureError,
+    UnauthorizedError,
+    UnknownOutcomeError,
+)
 from calcom_async.export import ModifiedFileWarning
 from calcom_async.requests import timestamp
 
@@ -21,6 +28,8 @@ def hint_for(error: CalcomError) -> str:
         return "The API key has no permission for this. Use the API key of an owner or admin."
     if isinstance(error, SignatureError):
         return "Check the secret, and that FILE has exactly the bytes that were received."
+    if isinstance(error, ApiError) and error.reason == "reason_required":
+        return "Give the reason with --reason."
     if isinstance(error, UnknownOutcomeError) and "after_start" in error.lookup:
         return _find_booking(error)
     return ""

@@ -34,13 +34,10 @@ ProfileOption = Annotated[
     ),
 ]
 SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Use a built-in Cal.com server with sample data.")]
-
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Change nothing: print the first request that would change data, as JSON.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
 DebugOption = Annotated[
     bool, typer.Option("--debug", help="Print requests, waits and retries on stderr, without ids and secrets.")
 ]

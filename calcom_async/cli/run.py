@@ -62,7 +62,7 @@ def run(
 
 def _print_dry_run(error: ReadOnlyError) -> NoReturn:
     """Print the request that --dry-run has not sent."""
-    print_status("[yellow]dry run:[/]", "nothing was changed. Without --dry-run the command would send")
+    print_status("[yellow]dry run:[/]", "nothing was changed. Without --dry-run the command would send:")
     print_json({"method": error.method, "path": f"/v2{error.path}", "body": error.body})
     raise typer.Exit(0)
 

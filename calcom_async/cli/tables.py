@@ -13,13 +13,14 @@ Rows are printed as they arrive. If reading them fails, the JSON array is not cl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from rich.cells import cell_len, set_cell_size
+from rich.table import Table
 from rich.text import Text
 
 from calcom_async.cli.terminal import json_text, one_line, print_json_text, print_tsv, stdout
@@ -64,6 +65,21 @@ def print_rows(rows: Iterable[R], columns: Sequence[Column[R]], *, json: bool, n
     with row_printer(columns, json=json, note=note) as print_row:
         for row in rows:
             print_row(row)
+
+
+def print_fields(fields: Mapping[str, object]) -> None:
+    """Print names and values, one per line: on a terminal aligned, otherwise separated by a tab."""
+    console = stdout()
+    if not console.is_terminal:
+        for name, value in fields.items():
+            print_tsv([name, str(value)])
+        return
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in fields.items():
+        table.add_row(name, Text(one_line(value)))
+    console.print(table)
 
 
 def columns_of(rows: Sequence[Any]) -> list[Column[Any]]:
