@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, Unpack,
 from weakref import WeakValueDictionary
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from calcom_async._version import __version__
 from calcom_async.auth import Anonymous, Credentials, rate_limit_key
@@ -286,6 +287,18 @@ class Calcom:
         Lower numbers go first: with `cal.with_priority(1)` for an export, interactive calls overtake it.
         """
         return self._view(msgspec.structs.replace(self.config, priority=priority), self.credentials)
+
+    def with_options(
+        self,
+        *,
+        total_timeout: float | UnsetType = UNSET,
+        max_attempts: int | UnsetType = UNSET,
+        max_wait: float | UnsetType | None = UNSET,
+    ) -> Calcom:
+        """Return a view of this client with other limits of time and attempts, which are those of `Config`."""
+        given = {"total_timeout": total_timeout, "max_attempts": max_attempts, "max_wait": max_wait}
+        fields: Any = {name: value for name, value in given.items() if value is not UNSET}
+        return self._view(msgspec.structs.replace(self.config, **fields), self.credentials)
 
     def _view(self, config: Config, credentials: Credentials) -> Calcom:
         """Return a client that shares connections, rate limiter, retry budget and cache with this one."""

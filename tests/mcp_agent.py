@@ -22,8 +22,9 @@ KOLKATA = "Asia/Kolkata"
 class Agent:
     """An MCP client that expects each call to succeed, or each to fail."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, cal: Calcom | None = None) -> None:
         self.client = client
+        self.cal = cal
 
     async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
         """Call a tool and return its structured result."""
@@ -47,7 +48,7 @@ async def agent_of(
         Calcom(api_key or sandbox.api_key, base_url=sandbox.url) as cal,
         Client(build_server(cal, options or ServerOptions()), **client_options) as client,
     ):
-        yield Agent(client)
+        yield Agent(client, cal)
 
 
 def server_process(*args: str, **environment: str) -> StdioServerParameters:

@@ -221,6 +221,17 @@ async def test_with_priority():
     assert len(limiter.stats()) == 2
 
 
+def test_with_options():
+    """A view with other limits keeps the rest of the settings, and checks the new ones."""
+    cal = Calcom("cal_a", max_attempts=3, max_wait=9)
+    view = cal.with_options(total_timeout=5, max_wait=None)
+    assert (view.config.total_timeout, view.config.max_attempts, view.config.max_wait) == (5, 3, None)
+    assert view.limiter is cal.limiter
+    assert cal.config.total_timeout == Config().total_timeout
+    with pytest.raises(ConfigError, match="max_attempts"):
+        cal.with_options(max_attempts=0)
+
+
 async def test_closing_waits_for_token_refreshes_of_views():
     """A token refresh of a view is completed and stored before the connections are closed."""
     pair = {"accessToken": "new", "refreshToken": "newer", "accessTokenExpiresAt": 1, "refreshTokenExpiresAt": 2}

@@ -113,7 +113,6 @@ def listen(
         typer.Option(
             metavar="TRIGGER",
             parser=one_of(WEBHOOK_TRIGGERS),
-            autocompletion=lambda: WEBHOOK_TRIGGERS,
             help="Trigger to subscribe to (repeatable). [default: all BOOKING_* triggers]",
         ),
     ] = None,

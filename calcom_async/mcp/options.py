@@ -40,3 +40,6 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
         if tool.writes_file and self.export_dir is None:
             return "the server has no export directory"
         return ""
+
+
+DEFAULTS = ServerOptions()

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from calcom_async.errors import InvalidRequestError
-from calcom_async.mcp.call import Call
+from calcom_async.mcp.call import ToolCall
 
 TimeZone = Annotated[
     str, Meta(description="IANA zone of all times of this call, given and returned", examples=["Asia/Kolkata"])
@@ -27,7 +27,7 @@ class Result(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What happened, in a sentence or two."""
 
 
-Function = Callable[Concatenate[Call, ...], Awaitable[Result]]
+Function = Callable[Concatenate[ToolCall, ...], Awaitable[Result]]
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def tool(
     idempotent: bool = True,
     open_world: bool = True,
 ) -> Callable[[Function], Tool]:
-    """Make a tool of a function. Its first parameter is the `Call`, the others are those that clients see."""
+    """Make a tool of a function. Its first parameter is the `ToolCall`, the others are those that clients see."""
 
     def decorate(function: Function) -> Tool:
         arguments = _arguments(function)
@@ -96,7 +96,7 @@ def tool(
             function,
             arguments,
             _schema(arguments),
-            _schema(get_type_hints(function)["return"]),
+            _outline(_schema(get_type_hints(function)["return"])),
             changes=changes,
             writes_file=writes_file,
             destructive=destructive,
@@ -125,6 +125,19 @@ def _schema(kind: type) -> dict[str, Any]:
     (schema,), components = msgspec.json.schema_components([kind], ref_template="{name}")
     shortened: dict[str, Any] = _shorten(schema, components)
     return shortened
+
+
+def _outline(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a result with the names of what its rows always have, to keep the list of tools short."""
+    return {**schema, "properties": {name: _row_outline(field) for name, field in schema["properties"].items()}}
+
+
+def _row_outline(schema: Any) -> Any:
+    if "items" in schema:
+        return {**schema, "items": _row_outline(schema["items"])}
+    if "properties" in schema:
+        return {name: content for name, content in schema.items() if name in {"type", "required"}}
+    return schema
 
 
 def _shorten(schema: Any, components: Mapping[str, Any]) -> Any:

@@ -17,5 +17,5 @@ def clean(text: str, limit: int = MAX_TEXT) -> str: ...
 @overload
 def clean(text: str | None, limit: int = MAX_TEXT) -> str | None: ...
 def clean(text: str | None, limit: int = MAX_TEXT) -> str | None:
-    """Return a text without control characters, on one line and shortened; None for an empty one."""
-    return printable(text, limit) or None if text else None
+    """Return a text without control characters, on one line and shortened."""
+    return printable(text, limit) if text else text

@@ -2,18 +2,103 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from cli_process import cli_command, cli_environment, run_cli
 from mcp import Client
 from mcp_agent import KOLKATA, Agent, server_process
+from timeouts import TIMEOUT
+
+from calcom_async.sandbox import Sandbox
+
+INITIALIZE = {
+    "jsonrpc": "2.0", "id": 1, "method": "initialize",
+    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
+}  # fmt: skip
 
 
-async def test_an_agent_learns_who_it_works_for_and_finds_a_time():
-    """An agent can find a free time in its user's time zone, with nothing but the command."""
-    async with Client(server_process("--sandbox")) as client:
-        agent = Agent(client)
+@asynccontextmanager
+async def agent_process(sandbox: Sandbox, *args: str) -> AsyncIterator[Agent]:
+    """Connect an agent to `calcom-async mcp` for an account of the sandbox."""
+    process = server_process(*args, CAL_API_URL=sandbox.url, CAL_API_KEY=sandbox.api_key)
+    async with Client(process) as client:
+        yield Agent(client)
+
+
+async def test_an_agent_schedules_over_stdio(sandbox):
+    """Find a time in Asia/Kolkata, book it although the response is lost, move it, and cancel it."""
+    async with agent_process(sandbox) as agent:
         account = await agent.call("who_am_i")
         event_type = account["event_types"][0]["id"]
-        day = account["now"][:10]
-        free = await agent.call("find_times", event_type=event_type, start=day, end="2026-12-31", time_zone=KOLKATA)
-    assert account["username"] == "ana"
-    assert free["times"][0]["start"].endswith("+05:30")
-    assert free["times"][0]["start_utc"].endswith("Z")
+        week = {"start": "2026-11-03", "end": "2026-11-09"}
+        free = await agent.call("find_times", event_type=event_type, time_zone=KOLKATA, **week)
+        first, second = free["times"][:2]
+        sandbox.faults.add("POST", "/v2/bookings", cut="after")
+        ada = {"name": "Ada", "email": "ada@visitors.test", "attendee_time_zone": "Europe/Rome"}
+        booked = await agent.call("book", event_type=event_type, start=first["start"], time_zone=KOLKATA, **ada)
+        count = len(sandbox.store.bookings)
+        uid = booked["booking"]["uid"]
+        moved = await agent.call("reschedule_booking", uid=uid, start=second["start"], time_zone=KOLKATA)
+        cancel = {"uid": moved["booking"]["uid"], "time_zone": KOLKATA, "reason": "Ill"}
+        asked = await agent.error("cancel_booking", **cancel)
+        cancelled = await agent.call("cancel_booking", **cancel, confirm=True)
+        searches = [agent.call("find_times", event_type=1, time_zone=KOLKATA, **week) for _ in range(20)]
+        parallel = await asyncio.gather(*searches)
+    assert (booked["booking"]["start"], moved["booking"]["start"]) == (first["start"], second["start"])
+    assert count == 1
+    assert "Ask the user" in asked
+    assert cancelled["booking"]["status"] == "cancelled"
+    assert all(result == free for result in parallel)
+
+
+@pytest.mark.slow
+async def test_options_of_the_command(sandbox, tmp_path):
+    """The command hides what its options exclude, and `--sandbox` needs no account."""
+    async with agent_process(sandbox, "--read-only", "--deny", "call_read", "--export-dir", str(tmp_path)) as agent:
+        names = {tool.name for tool in (await agent.client.list_tools()).tools}
+        rejected = await agent.error("cancel_booking", uid="x", time_zone=KOLKATA)
+    assert {"export", "find_times"} < names
+    assert not names & {"book", "cancel_booking", "call_write", "call_read"}
+    assert "the server is read-only" in rejected
+    async with Client(server_process("--sandbox")) as client:
+        assert (await Agent(client).call("list_bookings", time_zone=KOLKATA))["bookings"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (None, 0)])
+async def test_the_command_ends_cleanly(sandbox, stop, code):
+    """Ctrl-C, SIGTERM and a closed input end it without a traceback; only the protocol is on standard output."""
+    environment = cli_environment(CAL_API_URL=sandbox.url, CAL_API_KEY=sandbox.api_key)
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *cli_command("mcp"), env=environment, stdin=pipe, stdout=pipe, stderr=pipe
+    )
+    process.stdin.write(f"{json.dumps(INITIALIZE)}\nno JSON\n".encode())
+    assert json.loads(await process.stdout.readline())["id"] == 1
+    if stop is None:
+        process.stdin.close()
+    else:
+        process.send_signal(stop)
+    async with asyncio.timeout(TIMEOUT):
+        out, err = await process.stdout.read(), await process.stderr.read()
+        assert await process.wait() == code
+    assert all(json.loads(line)["jsonrpc"] == "2.0" for line in out.splitlines())
+    assert b"Traceback" not in err
+
+
+@pytest.mark.slow
+def test_wrong_options_are_usage_errors(sandbox, tmp_path):
+    """An unknown tool, a missing directory and a port in use are reported before anything starts."""
+    for args, message in (
+        (["--deny", "bok"], "unknown tool: bok"),
+        (["--export-dir", str(tmp_path / "no")], "is not a directory"),
+        (["--http", sandbox.url.split(":")[2].split("/")[0]], "Try --http 0"),
+    ):
+        result = run_cli("mcp", "--sandbox", *args)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert message in result.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from calcom_async.mcp.call import Call
+from calcom_async.mcp.call import ToolCall
 from calcom_async.mcp.cursors import open_cursor, seal_cursor
 from calcom_async.mcp.times import call_zone, local, utc
 from calcom_async.mcp.tool import Cursor, Result, tool
@@ -44,7 +44,7 @@ class Account(Result, kw_only=True):
 
 
 @tool(changes=False)
-async def who_am_i(call: Call, *, cursor: Cursor | None = None) -> Account:
+async def who_am_i(call: ToolCall, *, cursor: Cursor | None = None) -> Account:
     """Show the user: name, time zone, the time there now, and the event types to book. Call this first."""
     me = await call.cal.me.get()
     event_types = await call.cal.event_types.list().collect()

@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from calcom_async.errors import InvalidRequestError
-from calcom_async.mcp.call import Call
+from calcom_async.mcp.call import ToolCall
 from calcom_async.mcp.cursors import open_cursor, seal_cursor
 from calcom_async.mcp.event_types import EventType, event_type_keywords
 from calcom_async.mcp.times import call_zone, parse_day_or_time
@@ -33,7 +33,7 @@ class FreeTimes(Result, kw_only=True):
 
 @tool(changes=False)
 async def find_times(
-    call: Call,
+    call: ToolCall,
     *,
     event_type: EventType,
     start: Annotated[str, Meta(description="First day, or a time", examples=["2026-12-01", "2026-12-01T09:00"])],

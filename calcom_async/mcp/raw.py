@@ -1,0 +1,70 @@
+"""Responses of any operation, for a model: without secrets and control characters, bounded, with local times."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, tzinfo
+from typing import Any
+
+import msgspec
+
+from calcom_async.errors import InvalidRequestError
+from calcom_async.mcp.times import local, utc
+from calcom_async.mcp.untrusted import clean
+from calcom_async.mcp.views import MAX_ROWS
+
+MASKED = "[masked: a secret]"
+MAX_DEPTH = 20
+MAX_RAW_TEXT = 1_000
+MAX_SIZE = 40_000
+"""Longest result, in characters."""
+SECRETS = re.compile(
+    r".*(secret|password|passcode|token|apikey|privatekey|credentials?)|key|authurl|invitelink|urls|serviceaccountkey"
+)
+"""Names of members that hold a secret, in lower case without underscores: those of the models' `secret_fields`, and
+others that end alike."""
+NO_SECRETS = {"maskedsecret", "hassecret", "hasapikey"}
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def raw_view(response: Any, zone: tzinfo) -> Any:
+    """Return a decoded response as a model may see it."""
+    view = _view(response, zone, MAX_DEPTH)
+    size = len(msgspec.json.encode(view))
+    if size > MAX_SIZE:
+        raise InvalidRequestError(
+            f"the response has {size:,} characters, more than {MAX_SIZE:,}. If it is a list, pass take in query, or "
+            "read one row by its id"
+        )
+    return view
+
+
+def _view(value: Any, zone: tzinfo, depth: int) -> Any:
+    if not depth:
+        return "[nested too deeply]"
+    match value:
+        case str():
+            return _text(value, zone)
+        case list():
+            rows = [_view(item, zone, depth - 1) for item in value[:MAX_ROWS]]
+            return [*rows, f"[{len(value) - MAX_ROWS} more]"] if len(value) > MAX_ROWS else rows
+        case dict():
+            return {clean(name, 100): _member(name, item, zone, depth) for name, item in value.items()}
+    return value
+
+
+def _member(name: str, value: Any, zone: tzinfo, depth: int) -> Any:
+    word = name.replace("_", "").lower()
+    if value and SECRETS.fullmatch(word) and word not in NO_SECRETS and not isinstance(value, bool | int):
+        return MASKED
+    return _view(value, zone, depth - 1)
+
+
+def _text(text: str, zone: tzinfo) -> str:
+    if TIME.fullmatch(text):
+        try:
+            moment = datetime.fromisoformat(text)
+            return f"{utc(moment)} = {local(moment, zone)}"
+        except (ValueError, OverflowError):
+            pass
+    return clean(text, MAX_RAW_TEXT)
