@@ -150,7 +150,9 @@ def _check_filters(thing: str, given: dict[str, str | None], team: int | None, *
             f"Leave out {chosen[0]}"
         )
     if team is not None and incremental and thing == "bookings":
-        raise InvalidRequestError("--incremental does not work with --team: the API does not list its changed bookings")
+        raise InvalidRequestError(
+            "--incremental does not work with --team: not every server lists the changed bookings of a team"
+        )
 
 
 def _moment(option: str, text: str | None) -> datetime | None:

@@ -1,4 +1,8 @@
-"""Bookings as a source, read by their time of creation; those of a team by start, which every server can filter by."""
+"""Bookings as a source, read by their time of creation, which never changes.
+
+The lists of teams have the filter on creation since 2026. Older servers ignore it, and are read by start, which every
+server can filter by. A booking whose start changes during such an export may come twice or not at all.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from calcom_async.errors import InvalidRequestError
+from calcom_async.errors import BadRequestError, InvalidRequestError
 from calcom_async.export.plan import Batch, ExportPlan, Position, Segment, Watermarks
 from calcom_async.keyset import (
     CREATED,
     EARLIEST,
+    MAX_TIME,
     START,
     TIME_RESOLUTION,
     UPDATED,
@@ -49,7 +54,7 @@ class BookingSource:
     """A list of bookings, read by keyset; see `Source` for the methods and `keyset.py` for how it reads."""
 
     def __init__(
-        self, list_method: Callable[..., Pages[Any]], filters: Mapping[str, Any], *, by: By, take: int | None
+        self, list_method: Callable[..., Pages[Any]], filters: Mapping[str, Any], *, is_team: bool, take: int | None
     ) -> None:
         if wrong := SET_BY_THE_EXPORT & filters.keys():
             raise InvalidRequestError(f"{min(wrong)} cannot be a filter of an export: the export sets it. Leave it out")
@@ -59,15 +64,15 @@ class BookingSource:
         self.key: str = list_call.key_field
         self._list = list_call.raw()
         self._filters = {name for name, value in filters.items() if value is not None}
-        self._by = by
+        self._is_team = is_team
         self._take = list_call.spec.page_size(take)
 
     def check_incremental(self) -> None:
         """Reject lists of teams, and filters that bookings may stop to match."""
-        if self._by != "created":
+        if self._is_team:
             raise InvalidRequestError(
-                "the API cannot list changed bookings of a team. Export your own bookings or those of the "
-                "organization with the filter team_ids"
+                "an incremental export needs a list of changes, and not every server lists the changed bookings of a "
+                "team. Export your own bookings or those of the organization with the filter team_ids"
             )
         if wrong := ROWS_LEAVE & self._filters:
             raise InvalidRequestError(
@@ -76,10 +81,11 @@ class BookingSource:
             )
 
     async def plan(self, *, since: Watermarks | None, lookback: timedelta, incremental: bool) -> ExportPlan:
-        """Costs one request, or two if `incremental`."""
+        """Costs one request, or two if `incremental` or for the list of a team."""
         if incremental:
             self.check_incremental()
-        latest, total = await fetch_latest(self._list.fetch_page, KEYS[self._by][0])
+        by = await self._order()
+        latest, total = await fetch_latest(self._list.fetch_page, KEYS[by][0])
         total = plausible_total(total)
         watermarks = await self._watermarks(latest, since, lookback) if incremental else None
         if since and watermarks:
@@ -88,9 +94,23 @@ class BookingSource:
             created = Segment("created", since.created - lookback, watermarks.created, only_never_updated=True)
             return ExportPlan((updated, created), watermarks=watermarks, is_full=False, listed=total)
         expected = total if self._list.has_reliable_total else None
-        segments = (Segment(self._by, None, latest),) if latest else ()
+        segments = (Segment(by, None, latest),) if latest else ()
         # With a filter on status the total is not verified: bookings change their status during the export.
         return ExportPlan(segments, expected, verify_total="status" not in self._filters, watermarks=watermarks)
+
+    async def _order(self) -> By:
+        """Return the time to read the list by.
+
+        Servers that know the filter on creation find no booking after the year 9998, and others return any row or
+        reject the filter. A list without rows can be read by either time.
+        """
+        if not self._is_team:
+            return "created"
+        try:
+            page = await self._list.fetch_page(PageOffset(0, 1), {CREATED.after: MAX_TIME})
+        except BadRequestError:
+            return "start"
+        return "start" if page.items else "created"
 
     async def _watermarks(self, created: datetime | None, since: Watermarks | None, lookback: timedelta) -> Watermarks:
         # Without a lower bound, rows without an update time would come first here.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -80,8 +80,7 @@ class ExportJob(msgspec.Struct, frozen=True):
         noun = self._noun(cal)
         try:
             if self.resource == "bookings":
-                by: Literal["created", "start"] = "created" if self.team is None else "start"
-                return BookingSource(noun.list, self.filters, by=by, take=self.take)
+                return BookingSource(noun.list, self.filters, is_team=self.team is not None, take=self.take)
             if self.resource == "routing-form-responses":
                 return ListSource(lambda: _responses(noun, self._query()), RoutingFormResponse, "id")
             pages = noun.list(**self._query())

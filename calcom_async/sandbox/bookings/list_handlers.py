@@ -10,7 +10,14 @@ from calcom_async.sandbox.bookings.cursor_list import (
     list_by_cursor,
 )
 from calcom_async.sandbox.bookings.filters import BookingQuery, select
-from calcom_async.sandbox.bookings.list_query import ORGANIZATION_LIST, TEAM_LIST, USER_LIST, list_bookings, ordered
+from calcom_async.sandbox.bookings.list_query import (
+    OLD_TEAM_LIST,
+    ORGANIZATION_LIST,
+    TEAM_LIST,
+    USER_LIST,
+    list_bookings,
+    ordered,
+)
 from calcom_async.sandbox.bookings.lookup import find_booking
 from calcom_async.sandbox.bookings.permissions import BookingScope, booking_scope, members, organization_scope
 from calcom_async.sandbox.bookings.views import old_view
@@ -65,7 +72,8 @@ def get_organization_user_bookings(call: Call) -> object:
 def get_team_bookings(call: Call) -> object:
     """List the bookings of a team's event types."""
     team = guarded_team(call, "TEAM_ADMIN")
-    return list_bookings(call, TEAM_LIST, BookingScope(frozenset(), frozenset({team["id"]})))
+    form = TEAM_LIST if call.server.team_bookings_have_all_filters else OLD_TEAM_LIST
+    return list_bookings(call, form, BookingScope(frozenset(), frozenset({team["id"]})))
 
 
 # --- 2024-04-15

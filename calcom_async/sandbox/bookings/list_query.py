@@ -71,8 +71,8 @@ def _bound(name: str) -> Field:
 
 _status = each(one_of(STATUSES)).with_text(f"Invalid status. Allowed are {', '.join(STATUSES)}")
 
-# Parameters of team lists; those of users and organizations accept more.
-TEAM_LIST = Form(
+# Parameters of the lists of teams before September 2026.
+OLD_TEAM_LIST = Form(
     Field("status", _status, optional=True, convert=to_list),
     Field("attendeeEmail", string, optional=True, convert=_email),
     Field("attendeeName", string, optional=True, convert=_blank),
@@ -86,11 +86,13 @@ TEAM_LIST = Form(
     _sort("sortCreated"),
     *take_and_skip(take=100, blank_ok=False),
 )
+TEAM_LIST = OLD_TEAM_LIST.extended(
+    *(_bound(name) for name in BOUNDS if name not in ("afterStart", "beforeEnd")),
+    _sort("sortUpdatedAt"),
+)
 USER_LIST = TEAM_LIST.extended(
     _ids("teamsIds"),
     Field("teamId", number, optional=True, convert=_id),
-    *(_bound(name) for name in BOUNDS if name not in ("afterStart", "beforeEnd")),
-    _sort("sortUpdatedAt"),
 )
 ORGANIZATION_LIST = USER_LIST.extended(_ids("userIds"))
 

@@ -99,6 +99,8 @@ class ServerKind:
     """Whether a 400 with the code TRPCError has a general message instead of the reason."""
     reassigns_single_hosts: bool = True
     """Whether reassigning a booking of one host succeeds without a change; else it is a 400."""
+    team_bookings_have_all_filters: bool = True
+    """Whether lists of a team's bookings filter by creation and update; else they ignore these filters."""
     absence_needs_attendee: bool = False
     """Whether marking an unknown address as absent is a 500; else it changes nothing."""
 
@@ -174,6 +176,7 @@ SERVER_KINDS: dict[ServerName, ServerKind] = {
         email_waits_for_verification=False,
         general_trpc_messages=True,
         reassigns_single_hosts=False,
+        team_bookings_have_all_filters=False,
         absence_needs_attendee=True,
         event_types_have_url=False,
         lists_organization_event_types=False,
