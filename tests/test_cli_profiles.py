@@ -198,3 +198,48 @@ def test_quiet_prints_only_errors_and_warnings(sandbox: Sandbox, tmp_path: Path)
     assert invoke(*export, "--restart", "--quiet").stderr == ""
     assert invoke(*export, "--restart").stderr != ""
     assert "Invalid API Key" in invoke("whoami", "--quiet", *connection_args(sandbox, SECRET)).stderr
+
+
+# --- completion ---------------------------------------------------------------------------------------------------
+
+
+def completed(words: str, shell: str = "bash") -> list[str]:
+    """Return what the shell offers for the last word."""
+    variables = {
+        "_CALCOM_ASYNC_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": f"calcom-async {words}",
+        "COMP_CWORD": str(words.count(" ") + 1),
+        "_TYPER_COMPLETE_ARGS": f"calcom-async {words}",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    return invoke(env=variables, prog_name="calcom-async").stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("prof", ["profiles"]),
+        ("api DE", ["DELETE"]),
+        ("api GET /v2/me", ["/v2/me", "/v2/me/ooo", "/v2/me/booking-limits", "/v2/me/team-booking-limits"]),
+        ("api POST /v2/bookings/abc/c", ["/v2/bookings/abc/cancel", "/v2/bookings/abc/confirm"]),
+        ("api DELETE /v2/webhooks/a", ["/v2/webhooks/a"]),
+        ("api GET /v2//b", []),
+        ("webhooks listen --trigger BOOKING_C", ["BOOKING_CREATED", "BOOKING_CANCELLED"]),
+        ("whoami --profile w", ["work"]),
+        ("--profile w", ["work"]),
+        ("profiles remove w", ["work"]),
+    ],
+)
+def test_the_shell_completes(words: str, expected: list[str], file: Path, sandbox: Sandbox) -> None:
+    """The shell completes commands, methods, paths with ids that were typed, triggers and profiles, offline."""
+    add("work", sandbox)
+    assert completed(words) == expected
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_complete_too(shell: str, file: Path) -> None:
+    """In zsh and fish, completion offers the same words. A broken file of profiles is no error while the user types."""
+    file.parent.mkdir(parents=True)
+    file.write_text("[broken")
+    assert "/v2/me/ooo" in " ".join(completed("api GET /v2/me/o", shell))
+    assert completed("whoami --profile w", shell) in ([], ["_files"])

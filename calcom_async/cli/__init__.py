@@ -79,7 +79,6 @@ app: typer.Typer = typer.Typer(
     help="Use Cal.com from the command line. CAL_API_KEY contains the API key, CAL_API_URL the base URL.",
     epilog=EXIT_CODES_HELP,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # the tables of rich truncate names and defaults on a narrow terminal
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},

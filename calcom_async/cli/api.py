@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,26 @@ from calcom_async.models.me import Me
 METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE", "HEAD")
 
 
+def complete_path(ctx: typer.Context, incomplete: str) -> Iterator[str]:
+    """Yield the paths of operations that begin like this, for the completion of the shell. Typed ids are kept."""
+    from calcom_async.operations.catalog import OPERATIONS
+
+    *typed, last = incomplete.split("/")
+    for operation in OPERATIONS:
+        parts = operation.path.split("/")
+        if operation.verb != ctx.params.get("method") or len(parts) <= len(typed):
+            continue
+        part = parts[len(typed)]
+        if part.startswith(last) and all(map(_fits, typed, parts)):
+            yield "/".join([*typed, *parts[len(typed) :]])
+        elif last and part.startswith("{") and all(map(_fits, typed, parts)):
+            yield "/".join([*typed, last, *parts[len(typed) + 1 :]])
+
+
+def _fits(text: str, part: str) -> bool:
+    return text == part or (part.startswith("{") and text != "")
+
+
 @with_target
 def api(
     target: Target,
@@ -33,10 +54,13 @@ def api(
         typer.Argument(
             metavar="METHOD",
             parser=one_of(METHODS),
+            autocompletion=lambda: METHODS,
             help="GET, POST, PATCH, PUT, DELETE or HEAD.",
         ),
     ],
-    path: Annotated[str, typer.Argument(metavar="PATH", help="Path, for example /v2/bookings.")],
+    path: Annotated[
+        str, typer.Argument(metavar="PATH", help="Path, for example /v2/bookings.", autocompletion=complete_path)
+    ],
     query: Annotated[
         list[str] | None, typer.Option("--query", "-q", metavar="NAME=VALUE", help="Query parameter (repeatable).")
     ] = None,

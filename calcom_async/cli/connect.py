@@ -11,7 +11,7 @@ from calcom_async import diagnostics
 from calcom_async.auth import Credentials
 from calcom_async.cli.hints import NEW_KEY
 from calcom_async.cli.options import Target
-from calcom_async.cli.profiles import load_default_profile, load_dotenv, load_profile
+from calcom_async.cli.profile_files import load_default_profile, load_dotenv, load_profile
 from calcom_async.cli.rate_limit_notices import AnnouncingLimiter
 from calcom_async.cli.run import run
 from calcom_async.cli.settings import VARIABLES, Connection, Source, choose, from_variables

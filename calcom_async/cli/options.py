@@ -11,6 +11,7 @@ from typing import Annotated, Any, Concatenate
 import typer
 from typer.core import TyperArgument, TyperCommand
 
+from calcom_async.cli.profile_files import complete_profile
 from calcom_async.cli.run import fail
 from calcom_async.cli.terminal import stderr
 from calcom_async.errors import CalcomError
@@ -26,7 +27,10 @@ AllowHttpOption = Annotated[
 ProfileOption = Annotated[
     str | None,
     typer.Option(
-        "--profile", metavar="NAME", help="Profile with a base URL and an API key. See: calcom-async profiles"
+        "--profile",
+        metavar="NAME",
+        help="Profile with a base URL and an API key. See: calcom-async profiles",
+        autocompletion=complete_profile,
     ),
 ]
 SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Use a built-in Cal.com server with sample data.")]

@@ -113,6 +113,7 @@ def listen(
         typer.Option(
             metavar="TRIGGER",
             parser=one_of(WEBHOOK_TRIGGERS),
+            autocompletion=lambda: WEBHOOK_TRIGGERS,
             help="Trigger to subscribe to (repeatable). [default: all BOOKING_* triggers]",
         ),
     ] = None,
