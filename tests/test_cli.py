@@ -373,6 +373,15 @@ def test_api_takes_a_body(source: str, sandbox: Sandbox, tmp_path: Path) -> None
     assert sandbox.requests[0].body == {"name": "Ana Łódź"}
 
 
+def test_api_with_dry_run_sends_no_change(sandbox: Sandbox) -> None:
+    """With --dry-run, `api` prints a request that would change data instead of sending it."""
+    change = ["api", "PATCH", "/v2/me", "-d", '{"timeZone": "Asia/Tokyo"}', "--dry-run"]
+    result = invoke(*change, *connection_args(sandbox))
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {"method": "PATCH", "path": "/v2/me", "body": {"timeZone": "Asia/Tokyo"}}
+    assert sandbox.requests == []
+
+
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [

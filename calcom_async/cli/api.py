@@ -12,16 +12,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from calcom_async.cli.connect import check_reachable, connect, origin_of
-from calcom_async.cli.options import (
-    Target,
-    one_of,
-    with_target,
-)
-from calcom_async.cli.run import run
+from calcom_async.cli.connect import origin_of, run_with_client
+from calcom_async.cli.options import DryRunOption, Target, one_of, with_target
 from calcom_async.cli.terminal import one_line, print_json, print_status, stdout
+from calcom_async.client import Calcom
 from calcom_async.errors import InvalidRequestError
-from calcom_async.models.me import Me
 
 METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE", "HEAD")
 
@@ -73,6 +68,7 @@ def api(
         typer.Option("--api-version", metavar="DATE", help="cal-api-version header. [default: the version of PATH]"),
     ] = None,
     all_pages: Annotated[bool, typer.Option("--all", help="Fetch all pages of a list and print the rows.")] = False,
+    dry_run: DryRunOption = False,
     json: Annotated[bool, typer.Option("--json", help="With --all: print JSON instead of a table.")] = False,
 ) -> None:
     """Send a request and print the response.
@@ -88,29 +84,16 @@ def api(
         raise InvalidRequestError("--all works only with GET and without --data")
     if all_pages:
         from calcom_async.cli.tables import columns_of, print_rows
+        from calcom_async.operations.lists import list_rows
 
-        rows = run(_rows(target, path, params, version))
+        rows = run_with_client(target, lambda cal: list_rows(cal, path, params, version=version).collect())
         print_rows(rows, columns_of(rows), json=json)
         return
-    print_json(run(_call(target, method, path, params, payload, version)))
 
+    async def send(cal: Calcom) -> None:
+        print_json(await cal.request(method, path, query=params, body=payload, version=version))
 
-async def _call(
-    target: Target, method: str, path: str, query: dict[str, list[str]], body: Any, version: str | None
-) -> Any:
-    """Send the request and return the decoded response."""
-    async with connect(target) as cal:
-        await check_reachable(cal)
-        return await cal.request(method, path, query=query, body=body, version=version)
-
-
-async def _rows(target: Target, path: str, query: dict[str, list[str]], version: str | None) -> list[Any]:
-    """Fetch all rows of a list."""
-    from calcom_async.operations.lists import list_rows
-
-    async with connect(target) as cal:
-        await check_reachable(cal)
-        return await list_rows(cal, path, query, version=version).collect()
+    run_with_client(target, send, dry_run=dry_run)
 
 
 def _params(pairs: list[str]) -> dict[str, list[str]]:
@@ -149,7 +132,7 @@ def whoami(
     """Show the user of the API key."""
     if not target.debug:  # which prints the same
         print_status("using:", origin_of(target))
-    me = run(_me(target))
+    me = run_with_client(target, lambda cal: cal.me.get())
     if json:
         print_json(msgspec.to_builtins(me))
         return
@@ -158,9 +141,3 @@ def whoami(
         if value is not None and not isinstance(value, msgspec.Struct):
             table.add_row(name, Text(one_line(value)))
     stdout().print(table)
-
-
-async def _me(target: Target) -> Me:
-    async with connect(target) as cal:
-        await check_reachable(cal)
-        return await cal.me.get()
