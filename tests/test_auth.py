@@ -99,7 +99,7 @@ def test_headers_and_limits_of_each_kind(credentials, headers, budget):
 
 
 @pytest.mark.parametrize(
-    "thing",
+    "printed",
     [
         ApiKey("cal_live_first"),
         PlatformClient("client", "sesame_secret"),
@@ -108,10 +108,10 @@ def test_headers_and_limits_of_each_kind(credentials, headers, budget):
         Tokens(access="old_access", refresh="old_refresh", expires_at=None),
     ],
 )
-def test_no_secret_is_printed(thing):
+def test_no_secret_is_printed(printed):
     """Neither repr, nor rich's repr, nor the fingerprint contains a secret."""
-    rich = str(thing.__rich_repr__()) if hasattr(thing, "__rich_repr__") else ""
-    shown = f"{thing!r} {thing} {rich} {getattr(thing, 'fingerprint', '')}"
+    rich = str(printed.__rich_repr__()) if hasattr(printed, "__rich_repr__") else ""
+    shown = f"{printed!r} {printed} {rich} {getattr(printed, 'fingerprint', '')}"
     assert not [secret for secret in SECRETS if secret in shown]
 
 
@@ -334,10 +334,10 @@ def test_a_rejected_new_token():
 
 def test_an_oauth2_token_is_refreshed_before_it_expires():
     """An OAuth2 token is refreshed before a call in its last 30 s, and not earlier."""
-    for left, refreshes in ((20, 1), (60, 0)):
+    for seconds, refreshes in ((20, 1), (60, 0)):
         server = FakeAuthServer(expired=UNAUTHORIZED)
         server.valid_token = "new_access" if refreshes else "old_access"
-        run(authenticated(server, oauth2(expires_at=now() + timedelta(seconds=left)), "")(*make_call()))
+        run(authenticated(server, oauth2(expires_at=now() + timedelta(seconds=seconds)), "")(*make_call()))
         assert len(server.refreshes) == refreshes
         assert len(server.served) == 1
 

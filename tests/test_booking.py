@@ -808,9 +808,9 @@ def test_the_delays_between_look_ups_grow():
 
     with pytest.raises(ConnectionFailedError):
         run(lost())
-    assert [when for when, what in requests if what == "POST /bookings"] == [0, 3.5]
-    assert [when for when, what in requests if what == "GET /bookings"] == [0, 0.5, 1.5, 3.5, 3.5, 4, 5, 5]
-    assert [when for when, what in requests if what == "GET /event-types/{}"] == [3.5]
+    assert [when for when, sent in requests if sent == "POST /bookings"] == [0, 3.5]
+    assert [when for when, sent in requests if sent == "GET /bookings"] == [0, 0.5, 1.5, 3.5, 3.5, 4, 5, 5]
+    assert [when for when, sent in requests if sent == "GET /event-types/{}"] == [3.5]
 
 
 # --- the time is taken

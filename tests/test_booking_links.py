@@ -149,7 +149,7 @@ async def test_a_private_link_works_for_the_owner(sandbox):
         count = len(sandbox.requests)
         booking = await link.book(start=NINE, attendee=ADA)
         assert booking.event_type_id == event_type.id
-        assert not [one for one in list(sandbox.requests)[count:] if "private-links" in one.path]
+        assert not [request for request in list(sandbox.requests)[count:] if "private-links" in request.path]
         with pytest.raises(NotFoundError, match="only for the owner"):
             await cal.link(f"https://cal.com/d/other/{event_type.slug}").slots(start=WEDNESDAY, end=WEDNESDAY)
 

@@ -102,7 +102,7 @@ def key_of(booking: Booking) -> str:
 
 
 @pytest.mark.slow
-async def test_a_storm():
+async def test_concurrent_bookings_with_faults():
     """As many bookings exist as calls succeeded, each with its own key; failures leave nothing, and none is unknown."""
     with Sandbox(now=MONDAY, races=True) as sandbox:
         results = await run_storm(sandbox, CALLS)

@@ -175,7 +175,7 @@ READS = [
 OTHERS = ["/me", "/slots", "/event-types/{}/webhooks", "/event-types/{}/private-links", "/teams/{}", "/bookings/{}"]
 
 
-@pytest.mark.parametrize(("route", "calls"), [*((one, 1) for one in READS), *((one, 2) for one in OTHERS)])
+@pytest.mark.parametrize(("route", "calls"), [*((route, 1) for route in READS), *((route, 2) for route in OTHERS)])
 def test_only_event_types_are_cached(route, calls):
     """Event types of users, teams and organizations are cached, other responses are not."""
     counting_send = CountingSend()

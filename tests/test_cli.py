@@ -56,8 +56,8 @@ def uids(file: Path) -> list[str]:
 def test_help_lists_every_exit_code(args: list[str]) -> None:
     """The help lists every exit code with its meaning."""
     text = " ".join(invoke(*args).output.split())
-    for code, (what, _) in exit_codes.EXIT_CODES.items():
-        assert f"{code} {what}" in text
+    for code, (meaning, _) in exit_codes.EXIT_CODES.items():
+        assert f"{code} {meaning}" in text
     assert "0 success" in text
     assert "130 interrupted" in text
 
@@ -307,7 +307,7 @@ def test_a_host_that_does_not_respond(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no response within 0.2 s" in result.stderr
 
 
-PLENTY = {f"X-RateLimit-{what}-Default": "100" for what in ("Limit", "Remaining", "Reset")}
+PLENTY = {f"X-RateLimit-{part}-Default": "100" for part in ("Limit", "Remaining", "Reset")}
 
 
 def short_list(total: int) -> str:

@@ -61,7 +61,7 @@ def test_an_error_carries_its_reason():
 
 
 def test_recorded_errors_have_the_reason_of_their_operation(shared):
-    """The recorded errors of both servers whose text the table has."""
+    """Recorded errors of both servers have the reason that belongs to their operation."""
     reasons = {}
     for path in sorted((shared / "reference" / "real").glob("*.json")):
         response = json.loads(path.read_bytes()).get("response", {})

@@ -201,7 +201,7 @@ SCENES: dict[str, Callable[[Calcom], Awaitable[Any]]] = {
         event_type_id=1, start=START, end=START + timedelta(days=90)
     ),
     "search_many": lambda cal: cal.slots.search_many(
-        [{"event_type_id": one, "start": START.date(), "end": START.date()} for one in range(5)]
+        [{"event_type_id": number, "start": START.date(), "end": START.date()} for number in range(5)]
     ),
     "webhooks.ensure": lambda cal: cal.webhooks.ensure(subscriber_url="https://x.test", triggers=["BOOKING_CREATED"]),
     "request": lambda cal: cal.request("GET", "/v2/bookings"),

@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
@@ -79,20 +80,30 @@ class Import(NamedTuple):
     in_function: bool
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    """Yield the name and the syntax tree of each module."""
-    for file in sorted(PACKAGE.rglob("*.py")):
-        name = ".".join(file.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
-        yield name, ast.parse(file.read_text())
+# Read when the first test needs them: every worker collects this file, and only some run it.
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Return the syntax tree of each module by its name."""
+    return {
+        ".".join(file.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): ast.parse(file.read_text())
+        for file in sorted(PACKAGE.rglob("*.py"))
+    }
 
 
-MODULES = dict(modules())
+@cache
+def imports() -> list[Import]:
+    """Return every import of the package."""
+    return [
+        statement
+        for module, tree in modules().items()
+        for statement in below(module, tree, only_types=False, in_function=False)
+    ]
 
 
-def imports() -> Iterator[Import]:
-    """Yield every import of the package."""
-    for module, tree in MODULES.items():
-        yield from below(module, tree, only_types=False, in_function=False)
+@cache
+def internal_imports() -> list[Import]:
+    """Return the imports of one module of the package by another."""
+    return [statement for statement in imports() if statement.target.split(".")[0] == "calcom_async"]
 
 
 def below(module: str, node: ast.AST, *, only_types: bool, in_function: bool) -> Iterator[Import]:
@@ -101,9 +112,9 @@ def below(module: str, node: ast.AST, *, only_types: bool, in_function: bool) ->
         if isinstance(child, ast.Import | ast.ImportFrom):
             for target in targets(module, child):
                 yield Import(module, target, only_types, in_function)
-        else:
+        elif not isinstance(child, ast.expr):  # an expression contains no import
             guarded = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
-            function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
             yield from below(module, child, only_types=only_types or guarded, in_function=in_function or function)
 
 
@@ -128,10 +139,6 @@ def is_module(path: Path) -> bool:
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
-IMPORTS = list(imports())
-INTERNAL_IMPORTS = [statement for statement in IMPORTS if statement.target.split(".")[0] == "calcom_async"]
-
-
 def area(module: str) -> str:
     """Return the file or folder directly below the package."""
     return module.removeprefix("calcom_async.").split(".")[0]
@@ -145,14 +152,14 @@ def side(module: str) -> str:
 def test_every_module_has_a_layer():
     """Every file and folder has a layer."""
     known = {*LAYER, "sandbox", "__init__"}
-    assert {area(name) or "__init__" for name in MODULES} <= known
+    assert {area(name) or "__init__" for name in modules()} <= known
 
 
 def test_modules_import_only_lower_layers():
     """A module imports only from lower layers or its own, also in functions and for type checkers."""
     wrong = [
         f"{statement.module} imports {statement.target}"
-        for statement in INTERNAL_IMPORTS
+        for statement in internal_imports()
         if side(statement.module) == "client"
         and area(statement.module) != "__init__"
         and area(statement.target) not in {"sandbox", area(statement.module)}
@@ -163,21 +170,21 @@ def test_modules_import_only_lower_layers():
 
 def test_there_are_no_cycles():
     """The modules can be ordered so that each imports only earlier ones, also in functions and for type checkers."""
-    graph: dict[str, set[str]] = {name: set() for name in MODULES}
-    for statement in INTERNAL_IMPORTS:
+    graph: dict[str, set[str]] = {name: set() for name in modules()}
+    for statement in internal_imports():
         target = statement.target.removeprefix("calcom_async.")
-        if target in MODULES:
+        if target in modules():
             graph[statement.module].add(target)
-    assert len(tuple(TopologicalSorter(graph).static_order())) == len(MODULES)
+    assert len(tuple(TopologicalSorter(graph).static_order())) == len(modules())
 
 
 def test_models_import_only_models_and_msgspec():
     """Models import only msgspec, the errors and the standard library."""
-    foreign = {statement.target.split(".")[0] for statement in IMPORTS if area(statement.module) == "models"} - set(
+    foreign = {statement.target.split(".")[0] for statement in imports() if area(statement.module) == "models"} - set(
         sys.stdlib_module_names
     )
     assert foreign == {"calcom_async", "msgspec"}
-    assert {area(statement.target) for statement in INTERNAL_IMPORTS if area(statement.module) == "models"} == {
+    assert {area(statement.target) for statement in internal_imports() if area(statement.module) == "models"} == {
         "models",
         "_lazy",
         "errors",
@@ -186,9 +193,11 @@ def test_models_import_only_models_and_msgspec():
 
 def test_the_sandbox_is_separate():
     """The sandbox imports nothing else of the package, so that it cannot share mistakes of the client."""
-    targets_of_the_sandbox = {statement.target for statement in INTERNAL_IMPORTS if side(statement.module) == "sandbox"}
+    targets_of_the_sandbox = {
+        statement.target for statement in internal_imports() if side(statement.module) == "sandbox"
+    }
     assert {target for target in targets_of_the_sandbox if not target.startswith("calcom_async.sandbox")} == set()
-    foreign = {statement.target.split(".")[0] for statement in IMPORTS if side(statement.module) == "sandbox"}
+    foreign = {statement.target.split(".")[0] for statement in imports() if side(statement.module) == "sandbox"}
     assert foreign - set(sys.stdlib_module_names) - {"calcom_async"} <= SANDBOX_MAY_IMPORT
 
 
@@ -196,7 +205,7 @@ def test_a_folder_of_the_sandbox_imports_only_lower_ones():
     """A folder of the sandbox imports only itself and folders below, for annotations too."""
     wrong = [
         f"{statement.module} imports {statement.target}"
-        for statement in INTERNAL_IMPORTS
+        for statement in internal_imports()
         if (folder := sandbox_folder(statement.module)) in SANDBOX_ROWS
         and sandbox_folder(statement.target.removeprefix("calcom_async."))
         not in SANDBOX_ROWS[: SANDBOX_ROWS.index(folder) + 1]
@@ -206,7 +215,7 @@ def test_a_folder_of_the_sandbox_imports_only_lower_ones():
 
 def test_the_sandbox_has_few_top_modules():
     """Outside its folders the sandbox has at most six modules, and every folder has its row."""
-    names = {name.split(".")[1] for name in MODULES if name.startswith("sandbox.")}
+    names = {name.split(".")[1] for name in modules() if name.startswith("sandbox.")}
     assert len(names - set(SANDBOX_ROWS)) <= 6
     assert names >= set(SANDBOX_ROWS)
 
@@ -218,8 +227,8 @@ def sandbox_folder(module: str) -> str:
 
 def test_the_sandbox_has_no_cycles():
     """The modules of the sandbox can be ordered so that each imports only earlier ones, for annotations too."""
-    graph = {name: set() for name in MODULES if name.startswith("sandbox")}
-    for statement in INTERNAL_IMPORTS:
+    graph = {name: set() for name in modules() if name.startswith("sandbox")}
+    for statement in internal_imports():
         target = statement.target.removeprefix("calcom_async.")
         if statement.module in graph and target in graph:
             graph[statement.module].add(target)
@@ -230,7 +239,7 @@ def test_the_client_does_not_need_the_sandbox():
     """Only the pytest plugin and the command line import the sandbox."""
     importers = {
         area(statement.module)
-        for statement in INTERNAL_IMPORTS
+        for statement in internal_imports()
         if area(statement.target) == "sandbox" and side(statement.module) == "client"
     }
     assert importers <= {"pytest_plugin", "cli", "__main__"}
@@ -238,7 +247,7 @@ def test_the_client_does_not_need_the_sandbox():
 
 def test_only_front_ends_import_the_catalog():
     """Client and sandbox do not import the catalog of operations, so that it can check both."""
-    importers = {area(statement.module) for statement in INTERNAL_IMPORTS if area(statement.target) == "operations"}
+    importers = {area(statement.module) for statement in internal_imports() if area(statement.target) == "operations"}
     assert importers <= {"operations", "cli", "mcp"}
 
 
@@ -247,7 +256,7 @@ def test_each_library_has_its_importers(library):
     """Each library is imported only by the modules in the table."""
     importers = {
         area(statement.module)
-        for statement in IMPORTS
+        for statement in imports()
         if statement.target.split(".")[0] == library and side(statement.module) == "client"
     }
     allowed = ALLOWED_IMPORTERS[library] | {module for module, target in ANNOTATIONS_MAY_IMPORT if target == library}
@@ -259,7 +268,7 @@ def test_annotations_are_the_only_exception():
     for module, target in ANNOTATIONS_MAY_IMPORT:
         type_imports = [
             statement
-            for statement in IMPORTS
+            for statement in imports()
             if statement.module == module and statement.target.split(".")[0] == target
         ]
         assert type_imports
@@ -268,7 +277,7 @@ def test_annotations_are_the_only_exception():
 
 def test_only_known_libraries_are_imported():
     """Only the standard library, msgspec and the libraries of the table are imported."""
-    foreign = {statement.target.split(".")[0] for statement in IMPORTS if side(statement.module) == "client"}
+    foreign = {statement.target.split(".")[0] for statement in imports() if side(statement.module) == "client"}
     assert foreign - set(sys.stdlib_module_names) <= {"calcom_async", "msgspec", *ALLOWED_IMPORTERS}
 
 
@@ -277,7 +286,7 @@ def test_extras_are_imported_when_they_are_used():
     required = {"aiohttp", "yarl", "backoff", "msgspec", "calcom_async", "pytest"}
     at_the_top = {
         (area(statement.module), statement.target.split(".")[0])
-        for statement in IMPORTS
+        for statement in imports()
         if side(statement.module) == "client"
         and not (statement.in_function or statement.only_types)
         and area(statement.module) != "cli"
@@ -288,7 +297,7 @@ def test_extras_are_imported_when_they_are_used():
 
 def test_no_module_is_called_utils():
     """No module has a name like utils or helpers."""
-    assert not {name.rsplit(".", 1)[-1] for name in MODULES} & {"utils", "helpers", "common", "misc"}
+    assert not {name.rsplit(".", 1)[-1] for name in modules()} & {"utils", "helpers", "common", "misc"}
 
 
 def test_arguments_are_compared_with_none():
@@ -298,7 +307,7 @@ def test_arguments_are_compared_with_none():
     )
     tested = [
         f"{module}: {ast.unparse(test)}"
-        for module, tree in MODULES.items()
+        for module, tree in modules().items()
         if side(module) == "client" and area(module) != "cli"
         for test in conditions(tree)
         if arguments.fullmatch(ast.unparse(test))

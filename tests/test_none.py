@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator
+from functools import cache
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
@@ -54,6 +55,7 @@ PUBLIC = [getattr(models, name) for name in models.__all__]
 MODELS = [kind for kind in PUBLIC if isinstance(kind, type) and issubclass(kind, Model)]
 
 
+@cache
 def methods() -> list[tuple[str, Any, Any, list[Any], dict[str, Any]]]:
     """Return every method of every resource, with the arguments of each way to call it."""
     calls = []

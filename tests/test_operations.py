@@ -43,10 +43,16 @@ OTHER_NAMES = {
 
 
 @cache
+def all_calls() -> list[PythonCall]:
+    """Return every call that the client offers."""
+    return list(python_calls())
+
+
+@cache
 def calls_by_operation() -> dict[Operation, list[PythonCall]]:
     """Return the calls of every operation."""
     by_operation: dict[Operation, list[PythonCall]] = {}
-    for call in python_calls():
+    for call in all_calls():
         if (operation := find_operation(call.request.method, call.path)) is not None:
             by_operation.setdefault(operation, []).append(call)
     return by_operation
@@ -63,7 +69,7 @@ def test_every_method_is_an_operation():
     """No method calls an operation that the API does not have."""
     unknown = {
         f"{call.request.method} {call.path}"
-        for call in python_calls()
+        for call in all_calls()
         if find_operation(call.request.method, call.path) is None
     }
     assert unknown == UNSPECIFIED

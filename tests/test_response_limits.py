@@ -52,14 +52,14 @@ def test_rate_limits_that_cannot_be_true_are_ignored_and_logged(texts, expected,
     assert all("ignored the rate limit 'default'" in text and len(text) < 250 for text in messages)
 
 
-def test_a_family_without_all_three_headers_is_no_warning(caplog):
-    """Gateways send other families, such as one without Reset."""
+def test_a_limit_without_all_three_headers_is_no_warning(caplog):
+    """Limits of gateways, which may lack a header such as Reset, cause no warning."""
     assert rate_limits({"x-ratelimit-limit-minute": "5", "x-ratelimit-remaining-minute": "4"}) == ()
     assert not caplog.records
 
 
-def test_families_are_few():
-    """Dozens of made-up names in one response are not all read, and a repeated header counts once."""
+def test_the_number_of_limits_is_bounded():
+    """Of dozens of limits in one response only the first few are read, and a repeated header counts once."""
     headers = CIMultiDict(
         (f"X-RateLimit-{part}-N{number}", "5") for number in range(40) for part in ("Limit", "Remaining", "Reset")
     )

@@ -13,9 +13,10 @@ MAY_SLEEP = {"cli_process.py", "redis_server.py", "export/test_lock.py", "sandbo
 
 def functions(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Yield the test functions of a file."""
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-            yield node
+    for node in ast.parse(file.read_text("utf-8")).body:
+        for member in node.body if isinstance(node, ast.ClassDef) else [node]:
+            if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef) and member.name.startswith("test_"):
+                yield member
 
 
 def test_every_test_states_its_rule() -> None:

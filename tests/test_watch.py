@@ -462,7 +462,7 @@ class TestTrouble:
 
         async def main() -> None:
             search = FakeSearch(9)
-            watcher = make_watcher(search, on_error=lambda *what: errors.append(what))
+            watcher = make_watcher(search, on_error=lambda *reported: errors.append(reported))
             search.errors = [error] * 3
             delivered = await read_for(watcher, 200)
             assert delivered == []

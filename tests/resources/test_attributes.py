@@ -219,18 +219,18 @@ async def test_history(attributes, department, ids, calcom_sandbox):
     await attributes.assign(BO, attribute_id=department.id, option_id=ids["Sales"])
     await attributes.set_weight(BO, ids["Sales"], weight=50)
     await attributes.unassign(BO, ids["Sales"])
-    found = await attributes.history(BO, take=2).collect()
+    entries = await attributes.history(BO, take=2).collect()
     path = f"{BASE}/assignments/{BO}/history"
     first, second = sent_requests(calcom_sandbox)[-2:]
     assert first == SentRequest("GET", path, {"limit": "2"}, None, None)
-    assert second == SentRequest("GET", path, {"limit": "2", "cursor": found[1].id}, None, None)
-    changes = [entry.changes[0] for entry in found]
+    assert second == SentRequest("GET", path, {"limit": "2", "cursor": entries[1].id}, None, None)
+    changes = [entry.changes[0] for entry in entries]
     assert [change.type for change in changes] == ["UNASSIGNED", "WEIGHT_CHANGED", "ASSIGNED"]
     removed, weighted, assigned = changes
     assert (removed.current, removed.previous.weight) == (None, 50)
     assert (weighted.previous.weight, weighted.current.weight) == (None, 50)
     assert (assigned.previous, assigned.current.value, assigned.attribute.slug) == (None, "Sales", "department")
-    assert (found[0].actor.display_name, found[0].source) == ("Ana Sandbox", "API_V2")
+    assert (entries[0].actor.display_name, entries[0].source) == ("Ana Sandbox", "API_V2")
     assert await attributes.history(CY).collect() == []
 
 

@@ -76,10 +76,10 @@ async def test_life_of_a_custom_field(fields, calcom_sandbox):
     assert last_request(calcom_sandbox) == SentRequest("PATCH", path, {}, body, VERSION)
     assert (changed[4].label, changed[4].required, changed[4].type) == ("Subject", True, "shortText")
 
-    left = await resource.delete("topic")
+    remaining = await resource.delete("topic")
     assert last_request(calcom_sandbox) == SentRequest("DELETE", f"{path}/topic", {}, None, VERSION)
-    assert slugs(left) == [*DEFAULTS[:4], "agree", *DEFAULTS[4:]]
-    assert await resource.get() == left
+    assert slugs(remaining) == [*DEFAULTS[:4], "agree", *DEFAULTS[4:]]
+    assert await resource.get() == remaining
 
 
 async def test_the_result_of_get_can_be_passed_back(fields):

@@ -125,6 +125,6 @@ async def test_a_full_host_of_a_round_robin_is_passed_over(cal, team_event_type)
 
 
 async def test_a_team_without_limits_cannot_be_changed(cal):
-    """Who is no round-robin host of the team gets a `BadRequestError`."""
+    """A user who is not a round-robin host of the team gets a `BadRequestError`."""
     with pytest.raises(BadRequestError):
         await cal.me.team_booking_limits.update(SALES, Changes(per_day=1))

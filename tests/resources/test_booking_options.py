@@ -43,7 +43,7 @@ async def test_a_host_may_book_a_taken_time(cal, calcom_sandbox):
 
 
 async def test_others_may_not_book_a_taken_time(cal, calcom_sandbox):
-    """For somebody who is no host the server ignores the option."""
+    """The server ignores the option for a user who is not a host."""
     await book(cal)
     async with Calcom.anonymous(base_url=calcom_sandbox.url) as stranger:
         with pytest.raises(ApiError) as caught:

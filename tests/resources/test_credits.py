@@ -38,8 +38,8 @@ async def test_a_charge_without_a_reference_is_sent_once(cal, calcom_sandbox):
     assert len(calcom_sandbox.requests) == 3
 
 
-@pytest.mark.parametrize("given", [{"credits": 0, "credit_for": "SMS"}, {"credits": 1, "credit_for": "TEA"}])
-async def test_invalid_charges_are_rejected(cal, given):
+@pytest.mark.parametrize("charge", [{"credits": 0, "credit_for": "SMS"}, {"credits": 1, "credit_for": "TEA"}])
+async def test_invalid_charges_are_rejected(cal, charge):
     """Less than one credit and an unknown use raise `BadRequestError`."""
     with pytest.raises(BadRequestError):
-        await cal.credits.charge(**given)
+        await cal.credits.charge(**charge)

@@ -101,8 +101,8 @@ async def test_statuses_are_read_one_after_the_other(cal, full, filters):
     assert set(uids) == matching
     requested = [request.query["status"] for request in sent_requests(full)]
     assert requested == sorted(requested, key=ORDER.index)
-    given = filters["status"].split(",") if isinstance(filters["status"], str) else filters["status"]
-    assert set(requested) == set(given)
+    statuses = filters["status"].split(",") if isinstance(filters["status"], str) else filters["status"]
+    assert set(requested) == set(statuses)
 
 
 async def test_the_list_of_an_organization(cal, full):
@@ -220,16 +220,16 @@ async def test_each_list_falls_back_separately(cal, full):
     assert [request.version for request in sent_requests(full)] == [CURSOR, None, CURSOR]
 
 
-async def test_a_list_that_was_made_before_the_fallback(cal, full):
+async def test_a_list_created_before_the_fallback(cal, full):
     """A list created before the fallback is read by take and skip from its start, without a request with a cursor."""
-    made = cal.bookings.list(status=["past", "cancelled"])
+    bookings = cal.bookings.list(status=["past", "cancelled"])
     full.faults.add("GET", "/v2/bookings", status=404)
     with pytest.warns(CursorFallbackWarning):
         await cal.bookings.list().first()
     full.run(full.requests.clear)
-    uids = [booking.uid async for booking in made]
+    uids = [booking.uid async for booking in bookings]
     assert set(uids) == await expected(full, status=["past", "cancelled"])
-    assert made.total == len(uids)
+    assert bookings.total == len(uids)
 
 
 async def test_the_fallback_is_checked_for_missing_rows(full):

@@ -22,14 +22,14 @@ async def team_event_type(cal, scheduling_type):
 
 async def test_history(cal, calcom_sandbox):
     """Changes are listed with a cursor; every kind of value is decoded."""
-    found = await cal.event_types.history(THIRTY, take=2).collect()
+    entries = await cal.event_types.history(THIRTY, take=2).collect()
     path = f"/event-types/{THIRTY}/history"
     assert sent_requests(calcom_sandbox) == [
         SentRequest("GET", path, {"limit": "2"}, None, VERSION),
-        SentRequest("GET", path, {"limit": "2", "cursor": found[1].id}, None, VERSION),
+        SentRequest("GET", path, {"limit": "2", "cursor": entries[1].id}, None, VERSION),
     ]
-    assert [entry.id for entry in found] == ["log-3", "log-2", "log-1"]
-    first = found[0]
+    assert [entry.id for entry in entries] == ["log-3", "log-2", "log-1"]
+    first = entries[0]
     assert (first.action, first.actor.display_email) == ("EVENT_TYPE_MODIFIED", "ana@sandbox.test")
     values = {field.label: field.field_value for field in first.display_fields}
     assert values["rawValue"].value == "30"
@@ -40,11 +40,11 @@ async def test_history(cal, calcom_sandbox):
 async def test_crm_sync_errors(cal, calcom_sandbox):
     """Errors of one app are listed; dismissed ones only on request."""
     path = f"/event-types/{THIRTY}/crm-sync-errors"
-    found = await cal.event_types.crm_sync_errors(THIRTY, app_slug="salesforce").collect()
+    errors = await cal.event_types.crm_sync_errors(THIRTY, app_slug="salesforce").collect()
     query = {"appSlug": "salesforce", "limit": "100"}
     assert last_request(calcom_sandbox) == SentRequest("GET", path, query, None, VERSION)
-    assert [error.dismissed_at for error in found] == [None, None]
-    assert (found[0].app_slug, found[0].dropped_fields) == ("salesforce", ["Budget__c"])
+    assert [error.dismissed_at for error in errors] == [None, None]
+    assert (errors[0].app_slug, errors[0].dropped_fields) == ("salesforce", ["Budget__c"])
     every = cal.event_types.crm_sync_errors(THIRTY, app_slug="salesforce", include_dismissed=True, take=2)
     assert [error.dismissed_at is None async for error in every] == [True, True, False]
     assert last_request(calcom_sandbox).query["includeDismissed"] == "true"
@@ -64,7 +64,7 @@ async def test_scheduling_config(cal, calcom_sandbox):
     assert (config.allow_rr_host_choice_on_reschedule, config.include_no_show_in_rr_calculation) == (False, False)
 
 
-async def test_scheduling_config_without_turns(cal):
+async def test_scheduling_config_of_a_collective(cal):
     """A collective event type has hosts without priorities."""
     config = await cal.event_types.scheduling_config(await team_event_type(cal, "collective"))
     assert (config.scheduling_type, config.is_rr_weights_enabled) == ("collective", None)

@@ -180,7 +180,7 @@ async def test_members_by_email(organization, calcom_sandbox):
 
 
 async def test_a_member_is_given_by_id_or_by_email(organization, calcom_sandbox):
-    """Exactly one of them is given, and an address comes without the settings of an id."""
+    """A new member has either an id or an address, and an address has none of the settings of an id."""
     for wrong in ({}, {"user_id": MIA, "email": "mia@sandbox.test"}, {"email": "mia@sandbox.test", "accepted": True}):
         with pytest.raises(InvalidRequestError, match="user_id"):
             await organization.create(**wrong)

@@ -20,7 +20,7 @@ async def test_list(cal, calcom_sandbox):
 
 
 async def test_get(cal, calcom_sandbox):
-    """One event has all kinds of locations; a type that is new keeps the rest."""
+    """Every kind of location is read, and an unknown kind does not affect the others."""
     event = await cal.events.get((await cal.events.list().collect())[0].uuid)
     assert last_request(calcom_sandbox).endpoint == f"GET /events/{event.uuid}"
     kinds = [location.type for location in event.locations]
