@@ -41,7 +41,7 @@ CLASSES = """
 """
 FUNCTIONS = """
     given evidence found settle admit withdraw room aware mine asked resolved
-    follow owner harmless foreign staying lasting where knock needed say tell look one told ask taking opened leads
+    owner harmless foreign staying lasting where knock needed say tell look one told taking opened leads
     strike
 """
 
