@@ -96,25 +96,18 @@ def exchange(cal: Calcom) -> Send:
     return cal._core.transport.exchange  # noqa: SLF001 - the layers are no public thing
 
 
-def with_events(cal: Calcom) -> Send:
-    """And report events."""
-    from calcom_async.middleware import observed
-
-    return observed(exchange(cal), cal._observer)  # noqa: SLF001
-
-
 def with_limit(cal: Calcom) -> Send:
-    """And acquire and release a permit."""
+    """And acquire and release a permit, and count."""
     from calcom_async.middleware import limited
 
-    return limited(with_events(cal), cal.limiter, cal.config, cal._observer)  # noqa: SLF001
+    return limited(exchange(cal), cal.limiter, cal.credentials, cal.config, cal._observer)  # noqa: SLF001
 
 
 def with_credentials(cal: Calcom) -> Send:
     """And authenticate."""
     from calcom_async.middleware import authenticated
 
-    return authenticated(with_limit(cal), cal.credentials, cal.config.base_url)
+    return authenticated(with_limit(cal), cal.credentials)
 
 
 def with_retries(cal: Calcom) -> Send:
@@ -126,7 +119,6 @@ BARE, OURS = "aiohttp + msgspec", "cal.me.get()"
 CONTENDERS: dict[str, Contender] = {
     BARE: bare,
     "exchange": layered(exchange),
-    "+ observed": layered(with_events),
     "+ limited": layered(with_limit),
     "+ authorized": layered(with_credentials),
     "+ retrying": layered(with_retries),

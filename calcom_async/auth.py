@@ -55,9 +55,9 @@ class Credentials(Protocol):
         """Wait for a refresh in progress, since the new token must be stored."""
 
 
-def rate_limit_key(base_url: str, credentials: Credentials) -> str:
-    """Return the key of the rate limit of credentials; the same key on two servers has two limits."""
-    return f"{base_url} {credentials.fingerprint}"
+def rate_limit_key(base_url: str, fingerprint: str) -> str:
+    """Return the key of the rate limit of credentials; the same credentials have another limit on another server."""
+    return f"{base_url} {fingerprint}"
 
 
 def _fingerprint(secret: Secret) -> str:
@@ -256,7 +256,7 @@ class AccessToken:
 
     async def _do_refresh(self, send: Send) -> None:
         """Refresh the pair. Store and report new tokens before anything about them can fail."""
-        response = await send(self._refresh_request(), CallContext())
+        response = await send(self._refresh_request(), CallContext(is_anonymous=True))
         pair = _TokenPair(response, oauth2=self.oauth2)
         if not (pair.access or pair.refresh):
             raise DecodeError("the response to the token refresh contains no token. Check the base URL")

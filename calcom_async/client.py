@@ -16,7 +16,7 @@ from calcom_async.client_arguments import build_config, check_arguments, choose_
 from calcom_async.config import Config, guarded
 from calcom_async.errors import ConfigError, DecodeError
 from calcom_async.events import ClientEvent, Observer
-from calcom_async.middleware import authenticated, limited, observed
+from calcom_async.middleware import authenticated, limited
 from calcom_async.rate_limit_state import DEFAULT_LIMIT_NAME
 from calcom_async.rate_limiter import RateLimiter, TokenBucket
 from calcom_async.raw_request import build_raw_request, is_read
@@ -186,9 +186,8 @@ class Calcom:
         """Put the middleware in order; a request passes it from bottom to top, the response from top to bottom."""
         core, config, observer = self._core, self.config, self._observer
         send: Send = core.transport.exchange
-        send = observed(send, observer)
-        send = limited(send, core.limiter, config, observer)
-        send = authenticated(send, self.credentials, config.base_url)
+        send = limited(send, core.limiter, self.credentials, config, observer)
+        send = authenticated(send, self.credentials)
         send = retrying(send, config, core.retry_budget, observer)
         if core.cache:
             # Outermost: a cached response waits for no rate limit, and callers who share a request share its retries.
@@ -518,7 +517,7 @@ class Calcom:
 
         Endpoints may have limits of their own, see `stats().limits`.
         """
-        key = rate_limit_key(self.config.base_url, self.credentials)
+        key = rate_limit_key(self.config.base_url, self.credentials.fingerprint)
         for bucket in self._limits():
             # Limiters of users may return objects of their own.
             if getattr(bucket, "key", None) == key and getattr(bucket, "name", None) == DEFAULT_LIMIT_NAME:

@@ -1,4 +1,4 @@
-"""Middleware around the transport: authenticate, wait for the rate limit, observe. Retries are in `retry.py`.
+"""Middleware around the transport: authenticate; wait for the rate limit and report. Retries are in `retry.py`.
 
 Each is a function from `Send` to `Send`. `Calcom._build_middleware` puts them in order.
 """
@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import msgspec
 
-from calcom_async.auth import Credentials, rate_limit_key
+from calcom_async.auth import Anonymous, Credentials, rate_limit_key
 from calcom_async.config import Config
 from calcom_async.deprecation import deprecation_notice
 from calcom_async.errors import (
@@ -25,88 +25,47 @@ from calcom_async.events import ClientEvent, Observer
 from calcom_async.rate_limit_state import Bucket
 from calcom_async.rate_limiter import DEFAULT_RETRY_AFTER, RateLimiter
 from calcom_async.requests import CallContext, EndpointLimit, Request
-from calcom_async.responses import Response, Send
+from calcom_async.responses import Response, Send, rate_limits
 
 MIN_REPORTED_WAIT = 0.001
 """Shorter waits, in seconds, are not reported as events."""
+ANONYMOUS = Anonymous()
 
 
-def authenticated(send: Send, credentials: Credentials, base_url: str) -> Send:
+def authenticated(send: Send, credentials: Credentials) -> Send:
     """Add the credentials to each request. If the token has expired, refresh it once and send again.
 
-    Requests that refresh a token carry no credentials, so the server counts them by IP address. They go to `send`
-    directly.
+    Requests that refresh a token carry other secrets, so they go to `send` directly.
     """
 
     def sign(request: Request) -> Request:
         return msgspec.structs.replace(request, headers={**request.headers, **credentials.headers})
 
-    def attribute(context: CallContext) -> CallContext:
-        return msgspec.structs.replace(
-            context,
-            rate_limit_key=rate_limit_key(base_url, credentials),
-            default_limit=credentials.default_rate_limit,
-        )
-
-    async def send_refresh(request: Request, context: CallContext) -> Response:
-        return await send(request, msgspec.structs.replace(context, rate_limit_key=base_url))
-
     async def authenticate(request: Request, context: CallContext) -> Response:
-        await credentials.refresh_if_expiring(send_refresh)
+        await credentials.refresh_if_expiring(send)
         fingerprint = credentials.fingerprint
         try:
-            return await send(sign(request), attribute(context))
+            return await send(sign(request), context)
         except UnauthorizedError as error:
-            if not await credentials.refresh_after(send_refresh, fingerprint, error):
+            if not await credentials.refresh_after(send, fingerprint, error):
                 raise
-        return await send(sign(request), attribute(context))
+        return await send(sign(request), context)
 
     return authenticate
 
 
-def limited(send: Send, limiter: RateLimiter, config: Config, observer: Observer) -> Send:
-    """Wait for a permit of the rate limiter, and report the rate limits in the response to it."""
+def limited(send: Send, limiter: RateLimiter, credentials: Credentials, config: Config, observer: Observer) -> Send:
+    """Wait for a permit of the rate limiter, and report the result of each attempt to it and to the observer."""
 
     @lru_cache(maxsize=64)  # access tokens change, and each has a rate limit of its own
-    def bucket(key: str, default_limit: int, endpoint_limit: EndpointLimit | None) -> Bucket:
+    def bucket(fingerprint: str, default_limit: int, endpoint_limit: EndpointLimit | None) -> Bucket:
+        key = rate_limit_key(config.base_url, fingerprint)
         if endpoint_limit:
             return Bucket(key, endpoint_limit.name, endpoint_limit.limit)
         return Bucket(key, limit=config.rate_limit or default_limit)
 
-    async def limit(request: Request, context: CallContext) -> Response:
-        permit = await limiter.acquire(
-            bucket(context.rate_limit_key, context.default_limit, context.endpoint_limit),
-            priority=context.priority,
-            max_wait=config.max_wait,
-        )
-        if permit.waited > MIN_REPORTED_WAIT:
-            observer.emit(ClientEvent(kind="wait", method=request.method, path=request.route, seconds=permit.waited))
-        limits: tuple[RateLimit, ...] | None = None
-        retry_after, sent = None, True
-        try:
-            response = await send(request, context)
-            limits = response.limits
-        except RateLimitedError as error:
-            limits, retry_after = error.rate_limits, error.retry_after or DEFAULT_RETRY_AFTER
-            raise
-        except ApiError as error:
-            limits = error.rate_limits
-            raise
-        except (ConfigError, TransportError) as error:
-            sent = getattr(error, "sent", False)
-            raise
-        finally:
-            await limiter.release(permit, limits, retry_after=retry_after, sent=sent)
-        return response
-
-    return limit
-
-
-def observed(send: Send, observer: Observer) -> Send:
-    """Report every attempt as an event, with or without a response, and once each operation that will end."""
-
     def report(
-        request: Request, context: CallContext, status: int | None, seconds: float, limits: tuple[RateLimit, ...]
+        request: Request, context: CallContext, status: int | None, seconds: float, limits: tuple[RateLimit, ...] = ()
     ) -> None:
         if not observer.has_audience:
             observer.count("request", status)
@@ -123,21 +82,41 @@ def observed(send: Send, observer: Observer) -> Send:
             )
         )
 
-    async def observe(request: Request, context: CallContext) -> Response:
+    async def limit(request: Request, context: CallContext) -> Response:
+        counted = ANONYMOUS if context.is_anonymous else credentials
+        permit = await limiter.acquire(
+            bucket(counted.fingerprint, counted.default_rate_limit, context.endpoint_limit),
+            priority=context.priority,
+            max_wait=config.max_wait,
+        )
+        if permit.waited > MIN_REPORTED_WAIT:
+            observer.emit(ClientEvent(kind="wait", method=request.method, path=request.route, seconds=permit.waited))
+        limits: tuple[RateLimit, ...] | None = None
+        retry_after, sent = None, True
         try:
             response = await send(request, context)
+            limits = rate_limits(response.headers)
+            report(request, context, response.status, response.seconds, limits)
         except ApiError as error:
-            report(request, context, error.status, error.seconds, error.rate_limits)
+            limits = error.rate_limits
+            if isinstance(error, RateLimitedError):
+                retry_after = error.retry_after or DEFAULT_RETRY_AFTER
+            report(request, context, error.status, error.seconds, limits)
             raise
         except TransportError as error:
-            report(request, context, None, error.seconds, ())
+            sent = error.sent
+            report(request, context, None, error.seconds)
             raise
         except DecodeError:
-            report(request, context, None, 0.0, ())
+            report(request, context, None, 0.0)
             raise
-        report(request, context, response.status, response.seconds, response.limits)
+        except ConfigError:
+            sent = False
+            raise
+        finally:
+            await limiter.release(permit, limits, retry_after=retry_after, sent=sent)
         if (notice := deprecation_notice(response.headers)) is not None:
             observer.warn_deprecated(request.method, request.route, notice)
         return response
 
-    return observe
+    return limit

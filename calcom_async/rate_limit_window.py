@@ -76,8 +76,12 @@ OBSERVED = 1 / 4
 
 def plausible_limits(limits: Sequence[RateLimit]) -> Sequence[RateLimit]:
     """Return the limits within bounds, each name once, without those whose Reset is impossible."""
-    if len(limits) == 1 and is_within_bounds(limits[0]):  # nearly every response
-        return limits
+    if len(limits) == 1:  # nearly every response
+        [reported] = limits
+        limit, remaining = reported.limit, reported.remaining
+        are_integers = type(limit) is type(remaining) is int
+        if are_integers and 0 <= remaining <= limit <= MAX_LIMIT and limit and 0 <= reported.reset <= MAX_RESET:
+            return limits
     plausible: dict[str, RateLimit] = {}
     for reported in limits:
         limit, remaining, reset = reported.limit, reported.remaining, reported.reset
@@ -86,17 +90,6 @@ def plausible_limits(limits: Sequence[RateLimit]) -> Sequence[RateLimit]:
             within_bounds = RateLimit(reported.name, most, int(max(0, min(remaining, limit, most))), reset)
             plausible.setdefault(reported.name, within_bounds)
     return tuple(plausible.values())
-
-
-def is_within_bounds(reported: RateLimit) -> bool:
-    """Return whether a limit can be used as it is."""
-    limit, remaining = reported.limit, reported.remaining
-    return (
-        type(limit) is type(remaining) is int
-        and 0 <= remaining <= limit
-        and 0 < limit <= MAX_LIMIT
-        and 0 <= reported.reset <= MAX_RESET
-    )
 
 
 class WindowEstimate(msgspec.Struct):

@@ -57,15 +57,13 @@ class CallContext(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
     timeout: float = inf
     """Timeout of each attempt, in seconds, if shorter than `Config.timeout`."""
+    is_anonymous: bool = False
+    """Whether the request carries no credentials, such as one that refreshes a token. It is counted by IP address."""
 
     # Set by the middleware on the way to the socket.
     attempt: int = 1
     time_left: float | None = None
     """Seconds left for this attempt, if less than `Config.timeout`."""
-    rate_limit_key: str = ""
-    """Whose rate limit the request counts against: base URL and fingerprint of the credentials."""
-    default_limit: int = 120
-    """The documented limit of the credentials, in requests per minute."""
 
 
 def fill(route: str, ids: Sequence[int | str]) -> str:

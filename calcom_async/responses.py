@@ -6,7 +6,7 @@ No function looks at a clock, except for a `Retry-After` date in a response with
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache
@@ -26,16 +26,12 @@ log: logging.Logger = logging.getLogger("calcom_async")
 
 
 class Response(msgspec.Struct, frozen=True):
-    """A complete response. Look up headers in lower case; `limits` holds the rate limits that they report."""
+    """A complete response. Look up headers in lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     seconds: float = 0.0
-    limits: tuple[RateLimit, ...] = ()
-
-    def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "limits", rate_limits(self.headers))
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("status", self.status), ("size", len(self.body))]
@@ -60,7 +56,7 @@ def check(request: Request, response: Response, *, expects_redirect: bool = Fals
         return
     told = _error_fields(response, request)
     if response.status == 429:
-        raise RateLimitedError(**told, retry_after=retry_after(response) or 0.0)
+        raise RateLimitedError(**told, retry_after=retry_after(told["rate_limits"], response.headers) or 0.0)
     if response.status >= 500:
         raise ServerError(**told, retry_after=max(_proxy_asks(response.headers), default=0.0))
     raise BY_STATUS.get(response.status, ApiError)(**told)
@@ -80,7 +76,7 @@ def _error_fields(response: Response, request: Request | None) -> dict[str, Any]
         else version_hint(response.status, fields["reason"], version),
         "status": response.status,
         "request_id": response.request_id,
-        "rate_limits": response.limits,
+        "rate_limits": rate_limits(response.headers),
         "method": request.method if request else "",
         "path": request.path if request else "",
         "seconds": response.seconds,
@@ -91,13 +87,14 @@ def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
     """Read every `X-RateLimit-{Limit,Remaining,Reset}-<Name>` triple; log and skip implausible ones."""
     found: list[RateLimit] = []
     for name, limit_header, remaining_header, reset_header in _limit_headers("\n".join(headers)):
-        limit, remaining, reset = headers.get(limit_header), headers.get(remaining_header), headers.get(reset_header)
-        if limit is None or remaining is None or reset is None:
+        try:
+            limit, remaining, reset = headers[limit_header], headers[remaining_header], headers[reset_header]
+        except KeyError:  # gateways send limits of their own, some without a Reset
             continue
         try:
-            read = plausible_limits([RateLimit(name, _integer(limit), _integer(remaining), float(reset))])
+            read = plausible_limits((RateLimit(name, _integer(limit), _integer(remaining), float(reset)),))
         except (ValueError, OverflowError):
-            read = []
+            read = ()
         if not read:
             texts = [limit, remaining, reset]
             log.warning(
@@ -126,15 +123,15 @@ def _integer(text: str) -> int:
         return int(float(text))
 
 
-def retry_after(response: Response) -> float | None:
+def retry_after(limits: Sequence[RateLimit], headers: Mapping[str, str]) -> float | None:
     """Return the number of seconds that the server asks to wait, or None.
 
     With several limits it is the smallest Reset, since one free limit is enough. `Retry-After` (seconds or an HTTP
     date) comes from a proxy, not from Cal.com; if it is longer, it counts.
     """
-    resets = [limit.reset for limit in response.limits if limit.remaining == 0]
+    resets = [limit.reset for limit in limits if limit.remaining == 0]
     asked = [min(resets)] if resets else []
-    return max(asked + _proxy_asks(response.headers), default=None)
+    return max(asked + _proxy_asks(headers), default=None)
 
 
 def _proxy_asks(headers: Mapping[str, str]) -> list[float]:

@@ -152,7 +152,7 @@ def test_a_token_can_be_copied_during_a_refresh():
 
     async def scene() -> AccessToken:
         token = managed()
-        waiter = asyncio.create_task(authenticated(FakeAuthServer(), token, "")(*make_call()))
+        waiter = asyncio.create_task(authenticated(FakeAuthServer(), token)(*make_call()))
         await asyncio.sleep(1.5)
         copied = copy.deepcopy(token)
         await waiter
@@ -175,7 +175,7 @@ def test_credentials_are_not_pickled(credentials):
 def test_refresh_of_a_managed_user():
     """A 498 refreshes the token with the secret of the platform client, then the call is sent again."""
     server, token = FakeAuthServer(), managed()
-    run(authenticated(server, token, "")(*make_call()))
+    run(authenticated(server, token)(*make_call()))
     [refresh] = server.refreshes
     assert (refresh.method, refresh.path, refresh.route) == ("POST", "/oauth/client/refresh", "/oauth/{}/refresh")
     assert refresh.headers == {"x-cal-secret-key": "sesame_secret"}
@@ -189,7 +189,7 @@ def test_refresh_of_an_oauth2_token():
     """A 401 refreshes an OAuth2 token once; only a confidential client sends a secret."""
     for secret in (None, "sesame_secret"):
         server, token = FakeAuthServer(expired=UNAUTHORIZED), oauth2(client_secret=secret)
-        run(authenticated(server, token, "")(*make_call()))
+        run(authenticated(server, token)(*make_call()))
         [refresh] = server.refreshes
         body = {"client_id": "client", "grant_type": "refresh_token", "refresh_token": "old_refresh"}
         assert json.loads(refresh.body) == body | ({"client_secret": secret} if secret else {})
@@ -201,7 +201,7 @@ def test_many_rejected_calls_share_one_refresh():
     """A hundred calls with an expired token share one refresh, and all succeed."""
 
     async def scene(server: FakeAuthServer) -> None:
-        send = authenticated(server, managed(), "")
+        send = authenticated(server, managed())
         await asyncio.gather(*(send(*make_call()) for _ in range(100)))
 
     server = FakeAuthServer()
@@ -215,7 +215,7 @@ def test_a_late_rejection_uses_the_refreshed_token():
     server, token = FakeAuthServer(), managed()
 
     async def scene() -> None:
-        send = authenticated(server, token, "")
+        send = authenticated(server, token)
         early = asyncio.create_task(send(*make_call()))
         await asyncio.sleep(0.9)
         late = asyncio.create_task(send(*make_call()))
@@ -235,7 +235,7 @@ def test_new_tokens_are_stored_before_calls_are_repeated():
         stored_at.append(asyncio.get_running_loop().time())
 
     async def scene(server: FakeAuthServer) -> None:
-        send = authenticated(server, managed(on_refresh=store), "")
+        send = authenticated(server, managed(on_refresh=store))
         first = asyncio.create_task(send(*make_call()))
         await asyncio.sleep(1.5)
         # The server rejects this call with the old token after the new one arrived and before it is stored.
@@ -251,7 +251,7 @@ def test_new_tokens_are_stored_before_calls_are_repeated():
 def test_on_refresh_may_be_a_plain_function():
     """`on_refresh` may be a plain function."""
     stored: list[Tokens] = []
-    run(authenticated(FakeAuthServer(), managed(on_refresh=stored.append), "")(*make_call()))
+    run(authenticated(FakeAuthServer(), managed(on_refresh=stored.append))(*make_call()))
     assert [tokens.access for tokens in stored] == ["new_access"]
 
 
@@ -263,7 +263,7 @@ def test_a_failing_on_refresh():
 
     token = managed(on_refresh=store)
     with pytest.raises(OSError, match="disk full"):
-        run(authenticated(FakeAuthServer(), token, "")(*make_call()))
+        run(authenticated(FakeAuthServer(), token)(*make_call()))
     assert token.tokens.access == "new_access"
 
 
@@ -283,7 +283,7 @@ def test_a_failed_refresh(refresh_response, kind):
     server, token = FakeAuthServer(refresh_response=refresh_response), managed()
 
     async def scene() -> list[BaseException | Response]:
-        send = authenticated(server, token, "")
+        send = authenticated(server, token)
         return await asyncio.gather(*(send(*make_call()) for _ in range(5)), return_exceptions=True)
 
     outcomes = run(scene())
@@ -291,7 +291,7 @@ def test_a_failed_refresh(refresh_response, kind):
     assert token.tokens.access == "old_access"
     assert len(server.refreshes) == 1
     server.refresh_response = None
-    run(authenticated(server, token, "")(*make_call()))
+    run(authenticated(server, token)(*make_call()))
     assert len(server.served) == 1
 
 
@@ -300,7 +300,7 @@ def test_a_refresh_without_a_new_refresh_token():
     pair = {"access_token": "new_access", "token_type": "bearer"}
     server = FakeAuthServer(expired=UNAUTHORIZED, refresh_response=Response(200, {}, json.dumps(pair).encode()))
     token = oauth2()
-    run(authenticated(server, token, "")(*make_call()))
+    run(authenticated(server, token)(*make_call()))
     assert token.tokens == Tokens(access="new_access", refresh="old_refresh", expires_at=None)
 
 
@@ -319,7 +319,7 @@ def test_rejections_that_cause_no_refresh(credentials, response):
     """API keys are never refreshed, managed users not on 401, and no token because of a booking limit."""
     fake_send = FakeSend(response)
     with pytest.raises(UnauthorizedError):
-        run(authenticated(fake_send, credentials, "")(*make_call()))
+        run(authenticated(fake_send, credentials)(*make_call()))
     assert len(fake_send.sent) == 1
 
 
@@ -328,7 +328,7 @@ def test_a_rejected_new_token():
     server = FakeAuthServer()
     server.valid_token = "another"
     with pytest.raises(UnauthorizedError):
-        run(authenticated(server, managed(), "")(*make_call()))
+        run(authenticated(server, managed())(*make_call()))
     assert len(server.refreshes) == 1
 
 
@@ -337,7 +337,7 @@ def test_an_oauth2_token_is_refreshed_before_it_expires():
     for seconds, refreshes in ((20, 1), (60, 0)):
         server = FakeAuthServer(expired=UNAUTHORIZED)
         server.valid_token = "new_access" if refreshes else "old_access"
-        run(authenticated(server, oauth2(expires_at=now() + timedelta(seconds=seconds)), "")(*make_call()))
+        run(authenticated(server, oauth2(expires_at=now() + timedelta(seconds=seconds)))(*make_call()))
         assert len(server.refreshes) == refreshes
         assert len(server.served) == 1
 
@@ -347,10 +347,10 @@ def test_a_failed_early_refresh(failure):
     """A failed refresh is ignored while the old token is valid, and raised after that."""
     server = FakeAuthServer(refresh_response=failure)
     server.valid_token = "old_access"
-    run(authenticated(server, oauth2(expires_at=now() + timedelta(seconds=20)), "")(*make_call()))
+    run(authenticated(server, oauth2(expires_at=now() + timedelta(seconds=20)))(*make_call()))
     assert len(server.served) == 1
     with pytest.raises((ServerError, TransportError)):
-        run(authenticated(server, oauth2(expires_at=now() - timedelta(seconds=1)), "")(*make_call()))
+        run(authenticated(server, oauth2(expires_at=now() - timedelta(seconds=1)))(*make_call()))
 
 
 def test_a_refresh_of_another_event_loop():
@@ -362,12 +362,12 @@ def test_a_refresh_of_another_event_loop():
         return await FakeSend(EXPIRED)(request, context)
 
     async def leave(token: AccessToken) -> None:
-        asyncio.create_task(authenticated(stuck, token, "")(*make_call()))  # noqa: RUF006 - it is left behind on purpose
+        asyncio.create_task(authenticated(stuck, token)(*make_call()))  # noqa: RUF006 - it is left behind on purpose
         await asyncio.sleep(1)
 
     token, server = managed(), FakeAuthServer()
     run(leave(token))
-    run(authenticated(server, token, "")(*make_call()))
+    run(authenticated(server, token)(*make_call()))
     assert len(server.served) == 1
 
 
@@ -377,7 +377,7 @@ def test_closing_waits_for_a_refresh():
 
     async def scene() -> None:
         token = managed(on_refresh=stored.append)
-        call = asyncio.create_task(authenticated(FakeAuthServer(), token, "")(*make_call()))
+        call = asyncio.create_task(authenticated(FakeAuthServer(), token)(*make_call()))
         await asyncio.sleep(1.5)
         call.cancel()
         await token.aclose()
@@ -390,7 +390,7 @@ def test_errors_of_a_refresh_contain_no_secret():
     """The error of a failed refresh contains neither tokens nor the client secret."""
     server = FakeAuthServer(refresh_response=error_response(401, "UnauthorizedException"))
     with pytest.raises(UnauthorizedError) as caught:
-        run(authenticated(server, managed(), "")(*make_call()))
+        run(authenticated(server, managed())(*make_call()))
     error: BaseException | None = caught.value
     while error:
         assert not [secret for secret in SECRETS if secret in f"{error!r}{vars(error)}"]
@@ -401,7 +401,7 @@ def test_an_unreadable_refresh_response_is_not_quoted():
     """The error for an incomplete response does not quote it, because it may contain a token."""
     server = FakeAuthServer(refresh_response=Response(200, {}, b'{"data":{"accessToken":"old_access"'))
     with pytest.raises(DecodeError) as caught:
-        run(authenticated(server, managed(), "")(*make_call()))
+        run(authenticated(server, managed())(*make_call()))
     assert "old_access" not in str(caught.value)
 
 
@@ -416,7 +416,7 @@ def test_an_unreadable_expiry_is_none(make, expiry):
     token = make(on_refresh=stored.append)
     run(
         authenticated(
-            FakeAuthServer(expired=UNAUTHORIZED if is_oauth2 else EXPIRED, refresh_response=refresh_response), token, ""
+            FakeAuthServer(expired=UNAUTHORIZED if is_oauth2 else EXPIRED, refresh_response=refresh_response), token
         )(*make_call())
     )
     assert stored == [token.tokens]
@@ -431,12 +431,12 @@ def test_an_invalid_new_access_token(access):
     token = managed(on_refresh=stored.append)
     with pytest.raises(DecodeError, match="no valid access token"):
         run(
-            authenticated(FakeAuthServer(refresh_response=ok_response(PAIR | {"accessToken": access})), token, "")(
+            authenticated(FakeAuthServer(refresh_response=ok_response(PAIR | {"accessToken": access})), token)(
                 *make_call()
             )
         )
     assert [(tokens.access, tokens.refresh) for tokens in stored] == [("old_access", "new_refresh")]
-    run(authenticated(FakeAuthServer(), token, "")(*make_call()))  # the next call refreshes with it
+    run(authenticated(FakeAuthServer(), token)(*make_call()))  # the next call refreshes with it
     assert token.tokens.access == "new_access"
 
 
@@ -445,7 +445,7 @@ def test_an_invalid_new_refresh_token(refresh):
     """The new access token is used and the old refresh token is kept."""
     token = managed()
     run(
-        authenticated(FakeAuthServer(refresh_response=ok_response(PAIR | {"refreshToken": refresh})), token, "")(
+        authenticated(FakeAuthServer(refresh_response=ok_response(PAIR | {"refreshToken": refresh})), token)(
             *make_call()
         )
     )
@@ -462,7 +462,7 @@ def test_a_refresh_without_tokens(make, data):
     with pytest.raises(DecodeError, match="contains no token"):
         run(
             authenticated(
-                FakeAuthServer(expired=UNAUTHORIZED if make is oauth2 else EXPIRED, refresh_response=body), token, ""
+                FakeAuthServer(expired=UNAUTHORIZED if make is oauth2 else EXPIRED, refresh_response=body), token
             )(*make_call())
         )
     assert stored == []

@@ -42,7 +42,8 @@ async def slow_send(request: Request, context: CallContext) -> Response:
 
 def with_all_middleware(send: Any, limiter: TokenBucket, credentials: Any = None, **settings: Any) -> Any:
     config, observer = Config(**settings), Observer()
-    signs = authenticated(limited(send, limiter, config, observer), credentials or ApiKey("cal_x"), "here")
+    credentials = credentials or ApiKey("cal_x")
+    signs = authenticated(limited(send, limiter, credentials, config, observer), credentials)
     return retrying(signs, config, RetryBudget(0.2), observer)
 
 
@@ -157,7 +158,7 @@ def test_a_cancelled_close_during_a_token_refresh():
 
     async def scene() -> None:
         token = AccessToken("old", "r", client_id="c", client_secret="s", on_refresh=stored.append)
-        await cancel_after(1, authenticated(FakeAuthServer(), token, "")(*make_call()))
+        await cancel_after(1, authenticated(FakeAuthServer(), token)(*make_call()))
         await cancel_after(1, token.aclose())
         await asyncio.sleep(60)
 

@@ -348,7 +348,7 @@ DATE = {"date": "Mon, 06 May 2030 10:00:00 GMT"}
 )
 def test_the_wait_of_a_429(headers, seconds):
     """The wait is the smallest Reset of the limits that are used up, or Retry-After if that is longer."""
-    assert retry_after(Response(429, headers, b"")) == seconds
+    assert retry_after(rate_limits(headers), headers) == seconds
 
 
 def test_the_wait_of_a_503():

@@ -15,6 +15,7 @@ from hypothesis import given, settings, strategies as st
 from virtual_time import run
 
 from calcom_async import (
+    AccessToken,
     ApiKey,
     CalcomError,
     Config,
@@ -27,9 +28,10 @@ from calcom_async import (
     TimedOutError,
     TokenBucket,
 )
+from calcom_async.auth import Anonymous
 from calcom_async.errors import RateLimit
 from calcom_async.events import Observer
-from calcom_async.middleware import authenticated, limited, observed
+from calcom_async.middleware import authenticated, limited
 from calcom_async.rate_limit_state import Bucket, Permit
 from calcom_async.rate_limiter import DEFAULT_RETRY_AFTER
 from calcom_async.requests import CallContext, EndpointLimit, Request
@@ -40,6 +42,9 @@ LIMITS = {"x_ratelimit_limit_default": "120", "x_ratelimit_remaining_default": "
 LATER = {"x_ratelimit_limit_default": "120", "x_ratelimit_remaining_default": "0", "x_ratelimit_reset_default": "40"}
 NOT_SENT = ConnectionFailedError("cannot connect", sent=False, seconds=1.0)
 LOST = ConnectionFailedError("lost", sent=True, seconds=1.0)
+KEY = ApiKey("cal_x")
+SERVER = "https://cal.example.com/v2"
+PAIR = {"accessToken": "new", "refreshToken": "next"}
 SLOW = TimedOutError("slow", sent=True, seconds=60.0)
 
 
@@ -319,8 +324,9 @@ def test_calls_refill_the_budget():
 def with_all_middleware(send: Any, limiter: Any, **fields: Any) -> Any:
     """Wrap a `Send` in all middleware."""
     config, observer = Config(**fields), Observer()
-    limits = limited(observed(send, observer), limiter, config, observer)
-    return retrying(authenticated(limits, ApiKey("cal_x"), "here"), config, RetryBudget(0.2), observer)
+    credentials = ApiKey("cal_x")
+    send = authenticated(limited(send, limiter, credentials, config, observer), credentials)
+    return retrying(send, config, RetryBudget(0.2), observer)
 
 
 @pytest.mark.parametrize("wait", [2, 40, 3000])
@@ -354,7 +360,7 @@ def test_a_429_waits_only_in_the_limiter():
         FakeLimiter(),
     )
     config, observer = Config(), Observer(recorder)
-    send = retrying(limited(fake_send, limiter, config, observer), config, RetryBudget(0.2), observer)
+    send = retrying(limited(fake_send, limiter, KEY, config, observer), config, RetryBudget(0.2), observer)
     run(send(*make_call()))
     assert [event.seconds for event in recorder.of_kind("retry")] == [0.0]
     assert len(limiter.acquired) == 2
@@ -441,7 +447,7 @@ def test_every_attempt_has_its_own_permit_and_credentials():
 
 def test_each_layer_is_a_function_of_a_send():
     """Each layer takes a `Send` as its first argument."""
-    for layer in (observed, limited, authenticated, retrying):
+    for layer in (limited, authenticated, retrying):
         assert next(iter(inspect.signature(layer).parameters)) == "send"
 
 
@@ -464,37 +470,47 @@ def test_every_permit_is_released(step, released):
     """However an attempt ends, its permit is released with the limits of the response and the wait of a 429."""
     limiter, observer = FakeLimiter(), Observer()
     with suppress(CalcomError, RuntimeError):
-        run(limited(FakeSend(step), limiter, Config(), observer)(*make_call()))
+        run(limited(FakeSend(step), limiter, KEY, Config(), observer)(*make_call()))
     assert limiter.released == [released]
 
 
 @pytest.mark.parametrize(
-    ("fields", "settings", "bucket"),
+    ("credentials", "fields", "settings", "bucket"),
     [
-        ({"rate_limit_key": "me"}, {}, Bucket("me", limit=120)),
-        ({"rate_limit_key": "me", "default_limit": 500}, {}, Bucket("me", limit=500)),
-        ({"rate_limit_key": "me", "default_limit": 500}, {"rate_limit": 9}, Bucket("me", limit=9)),
-        ({"rate_limit_key": "me", "endpoint_limit": EndpointLimit("booking_guests_add", 5)}, {"rate_limit": 9},
-         Bucket("me", "booking_guests_add", 5)),
+        (ApiKey("x"), {}, {}, Bucket(f"{SERVER} {ApiKey('x').fingerprint}", limit=120)),
+        (AccessToken("x"), {}, {}, Bucket(f"{SERVER} {AccessToken('x').fingerprint}", limit=500)),
+        (AccessToken("x"), {}, {"rate_limit": 9}, Bucket(f"{SERVER} {AccessToken('x').fingerprint}", limit=9)),
+        (AccessToken("x"), {"is_anonymous": True}, {}, Bucket(f"{SERVER} anonymous", limit=120)),
+        (Anonymous(), {"endpoint_limit": EndpointLimit("booking_guests_add", 5)}, {"rate_limit": 9},
+         Bucket(f"{SERVER} anonymous", "booking_guests_add", 5)),
     ],
 )  # fmt: skip
-def test_the_bucket_of_a_request(fields, settings, bucket):
+def test_the_bucket_of_a_request(credentials, fields, settings, bucket):
     """A request counts towards the limit of its credentials, or towards that of its endpoint."""
-    limiter = FakeLimiter()
-    run(limited(FakeSend(), limiter, Config(max_wait=3, **settings), Observer())(*make_call(priority=4, **fields)))
+    limiter, config = FakeLimiter(), Config(base_url=SERVER, max_wait=3, **settings)
+    run(limited(FakeSend(), limiter, credentials, config, Observer())(*make_call(priority=4, **fields)))
     assert limiter.acquired == [(bucket, 4, 3)]
+    assert bucket.key.startswith(SERVER)
 
 
-def test_the_rate_limit_key():
-    """The rate limit key differs between servers and does not contain the API key."""
+def test_the_refresh_of_a_token_is_counted_by_ip_address():
+    """A request that refreshes a token carries none, so it does not count towards the limit of the old token."""
+    fake_send, token = (
+        FakeSend(error_response(498), ok_response(PAIR), ok_response()),
+        AccessToken("old", "once", client_id="c", client_secret="s"),
+    )
+    limiter, config = FakeLimiter(), Config()
+    run(authenticated(limited(fake_send, limiter, token, config, Observer()), token)(*make_call()))
+    names = [bucket.key.rpartition(" ")[2] for bucket, _, _ in limiter.acquired]
+    assert names[1] == "anonymous"
+    assert len(set(names)) == 3
+
+
+def test_requests_are_signed():
+    """The credentials are added to the headers of a request."""
     fake_send = FakeSend()
-    run(authenticated(fake_send, ApiKey("cal_x"), "https://a/v2")(*make_call(headers={"cal-api-version": "1"})))
-    run(authenticated(fake_send, ApiKey("cal_x"), "https://b/v2")(*make_call()))
-    first, second = fake_send.contexts
+    run(authenticated(fake_send, ApiKey("cal_x"))(*make_call(headers={"cal-api-version": "1"})))
     assert fake_send.sent[0].headers == {"cal-api-version": "1", "Authorization": "Bearer cal_x"}
-    assert first.rate_limit_key.startswith("https://a/v2 ")
-    assert first.rate_limit_key != second.rate_limit_key
-    assert "cal_x" not in first.rate_limit_key
 
 
 # --------------------------------------------------------------------------------------------------------------- events
@@ -514,7 +530,9 @@ def test_every_attempt_is_an_event(step, expected):
     """Each attempt is one event with the route, whether it got a response or not."""
     recorder = EventRecorder()
     request = Request(method="GET", route="/bookings/{}", path="/bookings/secret-uid")
-    outcome(observed(FakeSend(step), Observer(recorder)), (request, CallContext(attempt=2)))
+    outcome(
+        limited(FakeSend(step), FakeLimiter(), KEY, Config(), Observer(recorder)), (request, CallContext(attempt=2))
+    )
     [event] = recorder.events
     assert (event.status, event.seconds, event.remaining) == expected
     assert (event.kind, event.method, event.path, event.attempt) == ("request", "GET", "/bookings/{}", 2)
@@ -524,5 +542,5 @@ def test_a_wait_for_the_limit_is_an_event():
     """A call that waited for a permit has an event with the seconds; other calls have none."""
     recorder = EventRecorder()
     for waited in (0.0, 2.5):
-        run(limited(FakeSend(), FakeLimiter(waited), Config(), Observer(recorder))(*make_call()))
-    assert [(event.kind, event.seconds) for event in recorder.events] == [("wait", 2.5)]
+        run(limited(FakeSend(), FakeLimiter(waited), KEY, Config(), Observer(recorder))(*make_call()))
+    assert [event.seconds for event in recorder.of_kind("wait")] == [2.5]

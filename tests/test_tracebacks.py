@@ -237,7 +237,7 @@ async def test_a_failed_refresh_shows_no_token(pair):
 
     token = AccessToken(MARK, MARK, client_id="c", client_secret=MARK)
     request = Request(method="GET", route="/me", path="/me")
-    assert leaks(await caught(authenticated(send, token, "")(request, CallContext()))) == []
+    assert leaks(await caught(authenticated(send, token)(request, CallContext()))) == []
 
 
 @pytest.mark.parametrize(

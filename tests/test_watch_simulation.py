@@ -17,6 +17,7 @@ import pytest
 from test_rate_limiter_simulation import QUICK, USUAL, ClientResults, SimulatedServer, SimulatedThrottle
 from virtual_time import VirtualTimeLoop, run
 
+from calcom_async.auth import ApiKey
 from calcom_async.config import Config
 from calcom_async.errors import RateLimit, RateLimitedError
 from calcom_async.events import Observer
@@ -80,7 +81,7 @@ class SimulatedClient:
         self.tally = ClientResults()
         self.polls: dict[int, list[float]] = {}
         self.observer = Observer()
-        self.send = limited(self.exchange, self.limiter, Config(), self.observer)
+        self.send = limited(self.exchange, self.limiter, ApiKey("cal_x"), Config(), self.observer)
 
     def slots(self, priority: int) -> Slots:
         return Slots(ResourceContext(self.send, self.observer, priority=priority))
