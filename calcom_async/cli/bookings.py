@@ -194,7 +194,7 @@ def reschedule(
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Move a booking, or one seat of it, to a free time.
+    """Move a booking or a seat to a free time.
 
     The booking gets a new uid, which is printed. It is moved once: if the response is lost, the command finds out
     whether it was moved before it tries again. The uid from before an earlier reschedule is accepted too.
